@@ -1,0 +1,1 @@
+"""Makes any chat LLM a better recommender without fine-tuning it."""

@@ -1,0 +1,27 @@
+"""The command line: gathers the commands of `re2llm.commands`."""
+
+from __future__ import annotations
+
+import typer
+
+from .commands.demo import demo
+from .commands.evaluate import evaluate
+from .commands.hints import hints
+from .commands.load import load
+from .commands.recommend import recommend
+
+app = typer.Typer(
+    name="re2llm",
+    help="Make any chat LLM a better recommender, without fine-tuning it.",
+    no_args_is_help=True,
+    pretty_exceptions_show_locals=False,
+    rich_markup_mode=None,
+)
+app.command()(demo)
+app.command()(load)
+app.command()(recommend)
+app.command()(evaluate)
+app.add_typer(hints, name="hints")
+
+if __name__ == "__main__":
+    app()

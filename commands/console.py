@@ -1,0 +1,99 @@
+"""What every command shares: consoles, progress bars, and errors as one clear line."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any, NoReturn, TypeVar
+
+import typer
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TaskProgressColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)
+
+from ..errors import Re2llmError
+
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
+
+_Result = TypeVar("_Result")
+_INTERRUPTED = 130
+
+
+def run(work: Callable[[], Awaitable[_Result]]) -> _Result:
+    """Run a command's coroutine; turn errors and Ctrl-C into a line and an exit code.
+
+    Args:
+        work: Makes the coroutine.
+    """
+    try:
+        return asyncio.run(_closing(work))
+    except Re2llmError as error:
+        fail(error)
+    except KeyboardInterrupt:
+        err.print("Interrupted; nothing is half-written. Run the command again to go on.")
+        raise typer.Exit(_INTERRUPTED) from None
+
+
+async def _closing(work: Callable[[], Awaitable[_Result]]) -> _Result:
+    from ..nodes.services import close_shared_services
+
+    try:
+        return await work()
+    except BaseExceptionGroup as group:
+        ours, _ = group.split(Re2llmError)
+        if ours is None:
+            raise
+        raise _first(ours) from group
+    finally:
+        await close_shared_services()
+
+
+def _first(group: BaseExceptionGroup[Re2llmError]) -> Re2llmError:
+    error = group.exceptions[0]
+    return _first(error) if isinstance(error, BaseExceptionGroup) else error
+
+
+def fail(error: Re2llmError) -> NoReturn:
+    """Print an error as one line on standard error and exit with code 1.
+
+    Args:
+        error: What went wrong.
+    """
+    err.print("[red]error:[/red] ", end="")
+    err.print(str(error), markup=False, soft_wrap=True)
+    raise typer.Exit(1)
+
+
+def print_json(value: Any) -> None:
+    """Print a JSON document on standard output, alone.
+
+    Args:
+        value: Anything that JSON can hold.
+    """
+    typer.echo(json.dumps(value, ensure_ascii=False, indent=2))
+
+
+def progress(*, counts: bool = False) -> Progress:
+    """Return a progress bar on standard error, which vanishes when it is done.
+
+    Args:
+        counts: Show "done of total" besides the percentage.
+    """
+    return Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn() if counts else TaskProgressColumn(),
+        TimeRemainingColumn(),
+        console=err,
+        transient=True,
+    )

@@ -1,0 +1,113 @@
+"""`re2llm demo`: the whole loop on the films that ship with the package."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from .console import out, progress, run
+from .recommend import raise_error
+
+if TYPE_CHECKING:
+    from ..evaluation.experiment import Row
+    from ..nodes.services import Services
+
+_DOMAIN = "films"
+_VIEWERS, _TRAIN_SEED = 400, 1
+_TEST_VIEWERS, _TEST_SEED = 100, 2
+
+_HINTS = (
+    "Trust what people with the most similar sessions chose.",
+    "Continue the series: look for sequels and other parts of the same franchise.",
+    "Prefer films by the directors of the most recent films.",
+    "Prefer films that many people know.",
+    "Stay with the era of the films in the history.",
+)
+"""Written by hand: what a person would store with `re2llm hints add`."""
+
+_SHOWN = (
+    ("likes science fiction", ["Alien", "Blade Runner", "The Matrix"]),
+    ("likes Japanese animation", ["My Neighbor Totoro", "Princess Mononoke"]),
+    ("likes film noir", ["Double Indemnity", "The Maltese Falcon"]),
+)
+
+
+def demo() -> None:
+    """Load the sample films, recommend for three viewers, and evaluate on simulated sessions.
+
+    Example: re2llm demo
+    """
+    run(_demo)
+
+
+async def _demo() -> None:
+    from ..nodes.services import shared_services
+    from ..sessions.negatives import NegativeSampler
+    from ..sessions.sample import sample_items, simulate_sessions
+    from .evaluate import compare
+    from .loading import load_domain
+    from .tables import print_summary
+
+    with progress() as bar:
+        bar.add_task("starting PostgreSQL and the encoder", total=None)
+        services = await shared_services()
+        bar.add_task("loading the sample films", total=None)
+        train = simulate_sessions(_VIEWERS, seed=_TRAIN_SEED)
+        films = sample_items()
+        loaded = await load_domain(services, _DOMAIN, films, [lambda _: train])
+        await _add_hints(services)
+    out.print(
+        f"Domain {_DOMAIN!r}: {loaded.items} films, {loaded.sessions:,} training sessions of "
+        "simulated viewers.\n"
+    )
+    for description, titles in _SHOWN:
+        await _show(description, titles)
+    sampler = NegativeSampler([film.id for film in films], seed=_TEST_SEED)
+    fresh = simulate_sessions(_TEST_VIEWERS, seed=_TEST_SEED)
+    test = [sampler.with_candidates(session) for session in fresh]
+    rows = await compare(
+        services,
+        _DOMAIN,
+        test,
+        train,
+        ["none", "random", "similar"],
+        ["random", "popularity", "vsknn"],
+        seed=0,
+    )
+    print_summary(_summary(rows), title=f"{len(test)} sessions of viewers not seen in training")
+    out.print(
+        '\nNext: re2llm recommend --domain films "Vertigo" "Psycho"\n'
+        "      re2llm load --help    to bring your own catalogue"
+    )
+
+
+async def _add_hints(services: Services) -> None:
+    from ..knowledge.domains import find_domain
+    from ..knowledge.hints import add_hint
+
+    vectors = await asyncio.to_thread(services.embedder.encode, _HINTS)
+    async with services.engine.begin() as connection:
+        domain = await find_domain(connection, _DOMAIN)
+        for text, vector in zip(_HINTS, vectors, strict=True):
+            await add_hint(connection, domain.id, text, vector, provenance={"source": "demo"})
+
+
+async def _show(description: str, titles: list[str]) -> None:
+    from ..graph.recommend import graph
+    from ..nodes.context import Context
+    from ..sessions.sample import sample_items
+
+    ids = {item.title: item.id for item in sample_items()}
+    request: Any = {"domain": _DOMAIN, "history": [ids[title] for title in titles], "k": 5}
+    result = await graph.ainvoke(request, context=Context(policy="similar"))
+    raise_error(result)
+    out.print(f"Somebody who {description}, after {', '.join(titles)}:", style="bold")
+    for item in result["items"]:
+        out.print(f"  {item['rank']}. {item['title']}", markup=False)
+    out.print(f"  (hint: {result['hint']['text']})\n", markup=False)
+
+
+def _summary(rows: list[Row]) -> dict[str, Any]:
+    from ..evaluation.summary import summarise
+
+    return summarise(rows)

@@ -1,0 +1,211 @@
+"""`re2llm evaluate`: hint policies and baselines over the same sessions."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ..errors import InputError
+from ..settings import get_settings
+from .console import err, print_json, progress, run
+from .recommend import hint_choice, raise_error
+from .tables import print_summary
+
+if TYPE_CHECKING:
+    from ..evaluation.experiment import Row
+    from ..nodes.services import Services
+    from ..records import Session
+
+
+def evaluate(
+    domain: Annotated[str, typer.Option(help="The catalogue.")],
+    sessions: Annotated[Path, typer.Option(help="Sessions to evaluate on, as JSONL.")],
+    policies: Annotated[
+        str, typer.Option(help="Hint policies, comma-separated; '' for none at all.")
+    ] = "none,random,similar",
+    baselines: Annotated[
+        str, typer.Option(help="random, popularity, vsknn, sasrec; comma-separated.")
+    ] = "random,popularity,vsknn",
+    json_file: Annotated[
+        Path | None, typer.Option("--json", help="Write the figures to this file; - prints them.")
+    ] = None,
+    skip_malformed: Annotated[
+        bool, typer.Option("--skip-malformed", help="Leave malformed rows out and go on.")
+    ] = False,
+    seed: Annotated[int | None, typer.Option(help="Default: RE2LLM_SEED.")] = None,
+) -> None:
+    """Compare hint policies and baselines; nothing of the file is stored.
+
+    Sessions without candidates get their target and 49 sampled negatives.
+
+    Example: re2llm evaluate --domain movies --sessions test.jsonl --baselines popularity,vsknn
+    """
+    run(
+        lambda: _evaluate(
+            domain, sessions, _names(policies), _names(baselines), json_file, skip_malformed, seed
+        )
+    )
+
+
+def _names(listed: str) -> list[str]:
+    return list(dict.fromkeys(name.strip() for name in listed.split(",") if name.strip()))
+
+
+async def _evaluate(
+    domain: str,
+    file: Path,
+    policies: list[str],
+    baselines: list[str],
+    json_file: Path | None,
+    skip_malformed: bool,
+    seed: int | None,
+) -> None:
+    from ..evaluation.baselines import check_baselines
+    from ..knowledge.catalogue import item_ids
+    from ..knowledge.domains import find_domain
+    from ..knowledge.training_sessions import training_sessions
+    from ..nodes.services import shared_services
+
+    for policy in policies:
+        hint_choice(policy)
+    check_baselines(baselines)
+    if not policies and not baselines:
+        raise InputError("policies", "There is nothing to evaluate.", "Name a policy or baseline.")
+    seed = get_settings().seed if seed is None else seed
+    services = await shared_services()
+    async with services.engine.connect() as connection:
+        found = await find_domain(connection, domain)
+        known = await item_ids(connection, found)
+        train = [session for _, session in await training_sessions(connection, found)]
+    sessions = read_evaluation_sessions(file, known, seed, skip_malformed=skip_malformed)
+    rows = await compare(services, domain, sessions, train, policies, baselines, seed)
+    document = _document(rows, seed)
+    if json_file is None or str(json_file) != "-":
+        print_summary(document, title=f"{domain}: {len(sessions):,} sessions")
+    if json_file is not None:
+        _write(document, json_file)
+
+
+def read_evaluation_sessions(
+    file: Path, known: list[str], seed: int, *, skip_malformed: bool
+) -> list[Session]:
+    """Read sessions and sample candidates for those that have none.
+
+    Args:
+        file: JSONL.
+        known: Ids of the catalogue's items.
+        seed: Of the sampling.
+        skip_malformed: Leave malformed rows out instead of refusing the file.
+
+    Raises:
+        InputError: The file cannot be used.
+    """
+    from ..sessions.malformed import ReadReport
+    from ..sessions.negatives import NegativeSampler
+    from ..sessions.session_file import read_sessions
+
+    report = ReadReport()
+    read = list(read_sessions(file, report, known=frozenset(known)))
+    if not skip_malformed:
+        report.raise_if_malformed()
+    if not read:
+        raise InputError("sessions", f"{file} holds no usable session.", "Is it the right file?")
+    for note in (*report.first_malformed, *report.first_warnings):
+        err.print(f"note: {note}", markup=False, soft_wrap=True)
+    without = next((number for number, s in enumerate(read, 1) if s.target is None), None)
+    if without is not None:
+        raise InputError(
+            "sessions", f"Session {without} of {file} has no target.", "Give what came next."
+        )
+    if all(session.candidates for session in read):
+        return read
+    sampler = NegativeSampler(known, seed=seed)
+    return [sampler.with_candidates(session) for session in read]
+
+
+async def compare(
+    services: Services,
+    domain: str,
+    sessions: list[Session],
+    train: list[Session],
+    policies: list[str],
+    baselines: list[str],
+    seed: int,
+) -> list[Row]:
+    """Run policies through the production graph, and baselines beside them.
+
+    Args:
+        services: Database, models and caches.
+        domain: The catalogue.
+        sessions: With targets and candidates.
+        train: What baselines may learn from.
+        policies: Names of hint policies.
+        baselines: Names of baselines.
+        seed: Of every random choice.
+
+    Returns:
+        A row for each, policies first.
+    """
+    import asyncio
+
+    from ..evaluation.experiment import Ranked, run_baseline, run_policies
+    from ..graph.recommend import graph
+    from ..nodes.context import Context
+
+    async def rank(session: Session, policy: str) -> Ranked:
+        request: Any = {
+            "domain": domain,
+            "history": list(session.history),
+            "candidates": list(session.candidates or ()),
+        }
+        context = Context(policy=hint_choice(policy), seed=seed, record=False)
+        result = await graph.ainvoke(request, context=context)
+        raise_error(result)
+        return Ranked(result["ranking"], result["llm_calls"], result["flags"])
+
+    with progress(counts=True) as bar:
+        tasks = {name: bar.add_task(name, total=len(sessions)) for name in (*policies, *baselines)}
+
+        def advance(name: str) -> None:
+            bar.advance(tasks[name])
+
+        rows = await run_policies(
+            sessions,
+            policies,
+            rank,
+            concurrency=services.settings.concurrency,
+            on_progress=advance_for,
+        )
+        for name in baselines:
+            rows.append(
+                await asyncio.to_thread(
+                    run_baseline,
+                    sessions,
+                    name,
+                    train,
+                    seed=seed,
+                    on_progress=advance_for(name),
+                )
+            )
+    return rows
+
+
+def _document(rows: list[Row], seed: int) -> dict[str, Any]:
+    from ..evaluation.summary import summarise
+
+    return summarise(rows, seed=seed)
+
+
+def _write(document: dict[str, Any], file: Path) -> None:
+    if str(file) == "-":
+        print_json(document)
+        return
+    try:
+        file.write_text(json.dumps(document, ensure_ascii=False, indent=2) + "\n")
+    except OSError as error:
+        raise InputError(
+            "--json", f"{file} cannot be written ({error}).", "Name another."
+        ) from error

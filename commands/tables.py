@@ -1,0 +1,40 @@
+"""Draws an evaluation's figures as a table."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+
+from .console import out
+
+
+def print_summary(document: dict[str, Any], *, title: str) -> None:
+    """Print the rows, best first, and how each compares with the best.
+
+    Args:
+        document: From `evaluation.summary.summarise`.
+        title: Stands above the table.
+    """
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for heading in ("", "kind"):
+        table.add_column(heading, no_wrap=True)
+    for heading in ("HR@5", "NDCG@5", "HR@10", "NDCG@10", "95 %", "MRR", "calls"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for row in sorted(document["rows"], key=lambda row: -row["ndcg@10"]):
+        low, high = row["ci95"]["ndcg@10"]
+        figures = [f"{row[name]:.3f}" for name in ("hr@5", "ndcg@5", "hr@10", "ndcg@10")]
+        table.add_row(
+            row["name"],
+            row["kind"],
+            *figures,
+            f"{low:.3f}–{high:.3f}",
+            f"{row['mrr']:.3f}",
+            str(row["llm_calls"]),
+        )
+    out.print(table)
+    faulty = {row["name"]: row["flags"] for row in document["rows"] if row["flags"]}
+    for name, flags in faulty.items():
+        counted = ", ".join(f"{flag} {count}" for flag, count in flags.items())
+        out.print(f"faulty answers of {name}: {counted}")

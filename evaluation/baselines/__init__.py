@@ -1,0 +1,110 @@
+"""Baselines without an LLM, by name.
+
+To add one: write a module with a class that is a `Baseline`, and add a line to `BASELINES`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib.util import find_spec
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from ...errors import InputError
+from .base import Baseline, BaselineFactory, candidates_of, items_of
+from .popularity import Popularity
+from .random_order import RandomOrder
+from .ranking import rank_candidates, rank_session, rank_targets, uniform_keys
+from .sasrec import Sasrec
+from .vsknn import Vsknn
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from ...records import Session
+
+__all__ = [
+    "BASELINES",
+    "Baseline",
+    "BaselineEntry",
+    "BaselineFactory",
+    "candidates_of",
+    "check_baselines",
+    "create_baseline",
+    "items_of",
+    "rank_candidates",
+    "rank_session",
+    "rank_targets",
+    "uniform_keys",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class BaselineEntry:
+    """A line of the registry.
+
+    Attributes:
+        factory: Fits the baseline on training sessions.
+        extra: The optional extra of this package that it needs, or `None`.
+        module: The module that the extra brings, or `None`.
+    """
+
+    factory: BaselineFactory
+    extra: str | None = None
+    module: str | None = None
+
+
+BASELINES: Mapping[str, BaselineEntry] = MappingProxyType(
+    {
+        "random": BaselineEntry(RandomOrder),
+        "popularity": BaselineEntry(Popularity),
+        "vsknn": BaselineEntry(Vsknn),
+        "sasrec": BaselineEntry(Sasrec, extra="sasrec", module="cornac"),
+    }
+)
+"""Every baseline by its name on the command line."""
+
+
+def check_baselines(names: Sequence[str]) -> None:
+    """Refuse what cannot run, before anything slow or paid begins.
+
+    Args:
+        names: Names of baselines.
+
+    Raises:
+        InputError: A name is unknown, or its optional extra is not installed.
+    """
+    for name in names:
+        entry = BASELINES.get(name)
+        if entry is None:
+            raise InputError(
+                "baselines", f"{name!r} is unknown.", f"Choose from {', '.join(BASELINES)}."
+            )
+        if entry.module is not None and find_spec(entry.module) is None:
+            raise InputError(
+                "baselines",
+                f"{name!r} needs the package {entry.module!r}, which is not installed.",
+                f"Install it with: pip install 're2llm[{entry.extra}]'",
+            )
+
+
+def create_baseline(name: str, train: Sequence[Session], *, seed: int = 0) -> Baseline:
+    """Fit a baseline.
+
+    Args:
+        name: A name in `BASELINES`.
+        train: Training sessions, histories with targets; never the sessions to be scored.
+        seed: Fixes whatever is random about it.
+
+    Returns:
+        The fitted baseline.
+
+    Raises:
+        InputError: The name is unknown, its extra is missing, or there is nothing to train on.
+    """
+    check_baselines([name])
+    if not train:
+        raise InputError(
+            "train", "holds no sessions.", "Load training sessions for the domain first."
+        )
+    return BASELINES[name].factory(train, seed)

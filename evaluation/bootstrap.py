@@ -1,0 +1,137 @@
+"""Seeded percentile-bootstrap intervals of means and of paired differences.
+
+Sessions are the unit of resampling (Efron & Tibshirani 1993, chapter 13; Sakai 2006 for ranking
+metrics). A resample of n sessions is the same thing as multinomial(n, 1/n) counts, so the means
+of all resamples of all metrics of all systems are one matrix product.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import InputError
+
+if TYPE_CHECKING:
+    from .metrics import FloatArray
+
+_BLOCK = 1 << 22
+"""Resampling counts held at once (32 MiB), so that many sessions do not exhaust the memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A point estimate and its bootstrap interval.
+
+    Attributes:
+        mean: The plain mean over sessions; of a paired comparison, of `a - b`.
+        low: The lower end.
+        high: The upper end.
+    """
+
+    mean: float
+    low: float
+    high: float
+
+
+class Bootstrap:
+    """Intervals for any number of metrics over the *same* sessions.
+
+    All of them share the same resamples, which makes differences paired and results repeatable.
+
+    Attributes:
+        resamples: How many resamples are drawn.
+        level: The interval's coverage, such as 0.95.
+        seed: What the resamples are drawn from.
+    """
+
+    def __init__(self, *, resamples: int = 2000, level: float = 0.95, seed: int = 0) -> None:
+        if resamples < 1:
+            raise InputError("resamples", f"is {resamples}.", "Use 1 or more; 2000 is customary.")
+        if not 0 < level < 1:
+            raise InputError("level", f"is {level}.", "Use a share between 0 and 1, such as 0.95.")
+        self.resamples = resamples
+        self.level = level
+        self.seed = seed
+
+    def means(self, values: npt.ArrayLike) -> list[Interval]:
+        """Return an interval of each row's mean.
+
+        Args:
+            values: Shape `(rows, sessions)`: a row for each metric of each system.
+
+        Returns:
+            One interval a row, in order.
+
+        Raises:
+            InputError: The values are not a matrix with at least one session, or not finite.
+        """
+        matrix = _matrix(values, "values")
+        resampled = self._resample(matrix)
+        tail = (1.0 - self.level) / 2.0
+        low, high = np.quantile(resampled, [tail, 1.0 - tail], axis=1)
+        return [
+            Interval(float(mean), float(a), float(b))
+            for mean, a, b in zip(matrix.mean(axis=1), low, high, strict=True)
+        ]
+
+    def mean(self, values: npt.ArrayLike) -> Interval:
+        """Return an interval of the mean of one row of per-session values, shape `(sessions,)`."""
+        return self.means(np.asarray(values)[np.newaxis])[0]
+
+    def differences(self, a: npt.ArrayLike, b: npt.ArrayLike) -> list[Interval]:
+        """Return an interval of each paired difference `mean(a) - mean(b)`.
+
+        Args:
+            a: Shape `(rows, sessions)`.
+            b: The same sessions in the same order under another system, same shape.
+
+        Returns:
+            One interval a row; one that excludes 0 is a difference at `1 - level`.
+
+        Raises:
+            InputError: The shapes differ, or `means` would refuse either of them.
+        """
+        left, right = _matrix(a, "a"), _matrix(b, "b")
+        if left.shape != right.shape:
+            raise InputError(
+                "b",
+                f"has shape {right.shape} but a has {left.shape}.",
+                "A paired comparison needs the same sessions in the same order on both sides.",
+            )
+        return self.means(left - right)
+
+    def difference(self, a: npt.ArrayLike, b: npt.ArrayLike) -> Interval:
+        """Return an interval of one paired difference; both have shape `(sessions,)`."""
+        return self.differences(np.asarray(a)[np.newaxis], np.asarray(b)[np.newaxis])[0]
+
+    def _resample(self, matrix: FloatArray) -> FloatArray:
+        """Return the means of all resamples, shape `(rows, resamples)`."""
+        rng = np.random.default_rng(self.seed)
+        sessions = matrix.shape[1]
+        block = max(1, _BLOCK // sessions)
+        parts: list[FloatArray] = []
+        for start in range(0, self.resamples, block):
+            drawn = min(block, self.resamples - start)
+            picks = rng.integers(sessions, size=(drawn, sessions))
+            picks += np.arange(drawn)[:, np.newaxis] * sessions
+            counts = np.bincount(picks.ravel(), minlength=drawn * sessions)
+            parts.append(matrix @ counts.reshape(drawn, sessions).T / sessions)
+        return np.concatenate(parts, axis=1)
+
+
+def _matrix(values: npt.ArrayLike, field: str) -> FloatArray:
+    """Check and convert what was given to a float64 matrix."""
+    matrix = np.asarray(values, dtype=np.float64)
+    if matrix.ndim != 2 or matrix.shape[1] == 0:  # noqa: PLR2004
+        raise InputError(
+            field,
+            f"has shape {matrix.shape}.",
+            "Give at least one session, and one value for each of them.",
+        )
+    if not bool(np.isfinite(matrix).all()):
+        raise InputError(field, "holds NaN or infinity.", "Score a missing target 0.")
+    return matrix

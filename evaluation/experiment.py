@@ -1,0 +1,146 @@
+"""Runs hint policies and baselines over the same sessions and compares them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ..errors import InputError
+from ..records import Session
+from .baselines import create_baseline, rank_session
+from .metrics import IntArray, target_rank
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """A ranker's answer for one session.
+
+    Attributes:
+        ranking: Item ids, best first.
+        llm_calls: Calls made to the ranking model.
+        flags: What went wrong on the way.
+    """
+
+    ranking: Sequence[str]
+    llm_calls: int
+    flags: Sequence[str]
+
+
+Ranker = Callable[[Session, str], Awaitable[Ranked]]
+"""Ranks a session's candidates under a hint policy, without sight of the target."""
+
+OnProgress = Callable[[], None]
+"""Called after each session."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One system's results.
+
+    Attributes:
+        name: Of the policy or baseline.
+        kind: `policy` or `baseline`.
+        ranks: Of the targets, shape `[sessions]`, 1 is best, 0 is missing.
+        llm_calls: Calls made to the ranking model.
+        flags: How often each fault occurred.
+    """
+
+    name: str
+    kind: str
+    ranks: IntArray
+    llm_calls: int = 0
+    flags: Counter[str] = field(default_factory=Counter[str])
+
+
+async def run_policies(
+    sessions: Sequence[Session],
+    policies: Sequence[str],
+    rank: Ranker,
+    *,
+    concurrency: int,
+    on_progress: Callable[[str], OnProgress],
+) -> list[Row]:
+    """Rank every session under every policy.
+
+    Args:
+        sessions: With targets and candidates.
+        policies: Names that the ranker understands.
+        rank: Ranks one session; it is handed no target.
+        concurrency: Sessions in flight at the same time.
+        on_progress: Told each policy before its first session; returns what to call after each.
+
+    Returns:
+        A row for each policy, in order.
+    """
+    return [await _run_policy(sessions, name, rank, concurrency, on_progress) for name in policies]
+
+
+async def _run_policy(
+    sessions: Sequence[Session], name: str, rank: Ranker, concurrency: int, on_progress: OnProgress
+) -> Row:
+    gate = asyncio.Semaphore(concurrency)
+
+    async def one(session: Session) -> Ranked:
+        async with gate:
+            ranked = await rank(Session(session.history, None, session.candidates), name)
+        on_progress()
+        return ranked
+
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(one(session)) for session in sessions]
+    answers = [task.result() for task in tasks]
+    return Row(
+        name,
+        "policy",
+        _ranks(sessions, [answer.ranking for answer in answers]),
+        sum(answer.llm_calls for answer in answers),
+        Counter(flag for answer in answers for flag in answer.flags),
+    )
+
+
+def run_baseline(
+    sessions: Sequence[Session],
+    name: str,
+    train: Sequence[Session],
+    *,
+    seed: int,
+    on_progress: OnProgress,
+) -> Row:
+    """Train a baseline and rank every session with it. Blocks.
+
+    Args:
+        sessions: With targets and candidates; the baseline is handed no target.
+        name: In the registry of baselines.
+        train: What it may learn from.
+        seed: Of training and of the order among ties.
+        on_progress: Called after each session.
+
+    Raises:
+        InputError: The name is unknown, an extra is missing, or there is nothing to learn from.
+    """
+    baseline = create_baseline(name, train, seed=seed)
+    rankings: list[Sequence[str]] = []
+    for session in sessions:
+        rankings.append(rank_session(baseline, session, seed=seed))
+        on_progress()
+    return Row(name, "baseline", _ranks(sessions, rankings))
+
+
+def _ranks(sessions: Sequence[Session], rankings: Sequence[Sequence[str]]) -> IntArray:
+    return np.array(
+        [
+            target_rank(ranking, _target(session))
+            for session, ranking in zip(sessions, rankings, strict=True)
+        ],
+        dtype=np.int64,
+    )
+
+
+def _target(session: Session) -> str:
+    if session.target is None:
+        raise InputError("sessions", "One has no target.", "Give the item that came next.")
+    return session.target

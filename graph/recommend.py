@@ -1,0 +1,50 @@
+"""The `recommend` graph: prepare → select_hint → recommend → check."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from langgraph.graph import END, START, StateGraph
+from langgraph.graph.state import CompiledStateGraph
+
+from ..nodes.check import check
+from ..nodes.context import Context
+from ..nodes.prepare import prepare
+from ..nodes.recommend import recommend
+from ..nodes.select_hint import select_hint
+from ..nodes.state import RecommendRequest, RecommendResult, RecommendState
+
+RecommendGraph = CompiledStateGraph[RecommendState, Context, Any, Any]
+
+
+def build_graph() -> RecommendGraph:
+    """Build the graph, without checkpointer or store, so that any host may bring its own."""
+    builder = StateGraph(
+        RecommendState,
+        context_schema=Context,
+        input_schema=RecommendRequest,
+        output_schema=RecommendResult,
+    )
+    builder.add_node("prepare", prepare)
+    builder.add_node("select_hint", select_hint)
+    builder.add_node("recommend", recommend)
+    builder.add_node("check", check)
+    builder.add_edge(START, "prepare")
+    builder.add_conditional_edges("prepare", _or_end("select_hint"), ["select_hint", END])
+    builder.add_edge("select_hint", "recommend")
+    builder.add_conditional_edges("recommend", _or_end("check"), ["check", END])
+    builder.add_edge("check", END)
+    return builder.compile(name="recommend")
+
+
+def _or_end(following: str) -> Callable[[RecommendState], str]:
+    """Route to the next node, or to the end where the request cannot be answered."""
+
+    def route(state: RecommendState) -> str:
+        return END if state.get("error") else following
+
+    return route
+
+
+graph = build_graph()

@@ -1,0 +1,1 @@
+"""Everything that lives in Postgres: tables, engine, catalogue, sessions, hints, logs."""

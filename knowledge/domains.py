@@ -1,0 +1,90 @@
+"""Domains: look one up, make one, mark one as changed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import select, text, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from ..errors import InputError
+from .tables import DomainRow
+
+
+@dataclass(frozen=True, slots=True)
+class Domain:
+    """A catalogue's identity.
+
+    Attributes:
+        id: Its key in every table.
+        name: What people call it.
+        encoder: Id of the text encoder of its embeddings.
+        revision: Counts up with every change of items or training sessions.
+    """
+
+    id: int
+    name: str
+    encoder: str
+    revision: int
+
+
+async def find_domain(connection: AsyncConnection, name: str) -> Domain:
+    """Look a domain up by name.
+
+    Args:
+        connection: An open connection.
+        name: As given to `load`.
+
+    Raises:
+        InputError: There is none of that name; lists those there are.
+    """
+    columns = (DomainRow.id, DomainRow.name, DomainRow.encoder, DomainRow.revision)
+    row = (await connection.execute(select(*columns).where(DomainRow.name == name))).one_or_none()
+    if row is None:
+        known = (await connection.scalars(select(DomainRow.name).order_by(DomainRow.name))).all()
+        there = f"There are: {', '.join(known)}." if known else "Nothing is loaded yet."
+        raise InputError(
+            "domain", f"There is no domain {name!r}. {there}", "Load one with `re2llm load`."
+        )
+    return Domain(*row)
+
+
+async def claim_domain(connection: AsyncConnection, name: str, encoder: str) -> Domain:
+    """Find or make a domain and hold it alone until the transaction ends.
+
+    Args:
+        connection: In a transaction; a second loader of the same domain waits for its end.
+        name: As given to `load`.
+        encoder: Id of the encoder that will make the embeddings.
+
+    Raises:
+        InputError: The domain's embeddings were made by another encoder.
+    """
+    await connection.execute(
+        text("SELECT pg_advisory_xact_lock(hashtextextended('re2llm:' || :name, 0))"),
+        {"name": name},
+    )
+    await connection.execute(
+        insert(DomainRow).values(name=name, encoder=encoder).on_conflict_do_nothing()
+    )
+    domain = await find_domain(connection, name)
+    if domain.encoder != encoder:
+        raise InputError(
+            "domain",
+            f"Domain {name!r} was embedded with {domain.encoder}, not with {encoder}.",
+            "Load it under another name.",
+        )
+    return domain
+
+
+async def mark_changed(connection: AsyncConnection, domain: Domain) -> None:
+    """Count the revision up, which drops every cache built on the old one.
+
+    Args:
+        connection: In the transaction that makes the change.
+        domain: The changed domain.
+    """
+    await connection.execute(
+        update(DomainRow).where(DomainRow.id == domain.id).values(revision=DomainRow.revision + 1)
+    )

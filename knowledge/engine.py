@@ -1,0 +1,96 @@
+"""One async engine a process and event loop, over psycopg 3."""
+
+from __future__ import annotations
+
+import asyncio
+
+from sqlalchemy import make_url, text
+from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from ..errors import DatabaseError
+from ..settings import Settings
+from .embedded import start_embedded
+
+
+def database_url(settings: Settings) -> str:
+    """Return the SQLAlchemy URL to use, starting the embedded server if none is set. Blocks.
+
+    Args:
+        settings: Where to look.
+
+    Raises:
+        DatabaseError: The URL is not one of PostgreSQL, or the embedded server does not start.
+    """
+    if settings.database_url is None:
+        return _with_driver(start_embedded(settings.home))
+    return _with_driver(settings.database_url.get_secret_value())
+
+
+def _with_driver(url: str) -> str:
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        parsed = None
+    if parsed is None or parsed.get_backend_name() not in {"postgresql", "postgres"}:
+        raise DatabaseError(
+            "RE2LLM_DATABASE_URL",
+            "It is not a PostgreSQL URL.",
+            "Write it as postgresql://user:password@host:5432/database.",
+        )
+    return parsed.set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
+
+
+def make_engine(url: str, settings: Settings) -> AsyncEngine:
+    """Make an engine. Opens no connection yet.
+
+    Args:
+        url: From `database_url`.
+        settings: Pool size and timeout.
+    """
+    return create_async_engine(
+        url,
+        pool_size=settings.pool_size,
+        max_overflow=0,
+        pool_timeout=settings.database_timeout,
+        pool_pre_ping=True,
+        # prepare_threshold: PgBouncer cannot hold prepared statements.
+        connect_args={
+            "connect_timeout": max(2, round(settings.database_timeout)),
+            "prepare_threshold": None,
+        },
+    )
+
+
+async def ping(engine: AsyncEngine, settings: Settings) -> None:
+    """Make sure that the database answers in time.
+
+    Args:
+        engine: From `make_engine`.
+        settings: The timeout.
+
+    Raises:
+        DatabaseError: It does not answer, or refuses; says so without the password.
+    """
+    try:
+        async with asyncio.timeout(settings.database_timeout), engine.connect() as connection:
+            await connection.execute(text("SELECT 1"))
+    except (TimeoutError, OSError, SQLAlchemyError) as error:
+        raise unreachable(engine, error) from error
+
+
+def unreachable(engine: AsyncEngine, error: BaseException) -> DatabaseError:
+    """Describe a failed connection, without its password.
+
+    Args:
+        engine: The engine that failed.
+        error: What the driver said.
+    """
+    reason = str(error.orig if isinstance(error, DBAPIError) else error) or type(error).__name__
+    first_line = reason.strip().splitlines()[0]
+    shown = engine.url.set(drivername="postgresql").render_as_string(hide_password=True)
+    return DatabaseError(
+        "RE2LLM_DATABASE_URL",
+        f"No answer from {shown} ({first_line}).",
+        "Is the server up, and are user, password and database right?",
+    )

@@ -1,0 +1,160 @@
+"""What past sessions say about a candidate, from training sessions alone.
+
+For a *training* session its own choices are left out of every figure: otherwise the evidence
+would contain the answer, and a hint to trust it would look perfect in training and nowhere else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from ..records import Session
+
+EVIDENCE: Mapping[str, str] = {
+    "chosen_by": "how many past sessions chose it; popular, widely known, mainstream; "
+    "many people know it",
+    "similar_sessions": "the share of the most similar past sessions that chose it, in percent; "
+    "what people with a similar session chose",
+    "with_recent": "how much more often than by chance it is chosen together with the most recent "
+    "items; items that go together",
+    "near_recent": "how often it was chosen right before or after the most recent items; "
+    "what usually follows next",
+}
+"""The kinds of evidence beside a candidate, and what each means."""
+
+_NEIGHBOURS = 100
+_HISTORY_FOR_NEIGHBOURS = 20
+_RECENT = 3
+_RECENT_FOR_STEPS = 5
+_STEPS = 10
+
+Counts = NDArray[np.float64]
+
+
+class EvidenceIndex:
+    """Co-occurrence counts of a domain's training sessions, in memory.
+
+    Args:
+        sessions: Key and session of each, as `training_sessions` returns them.
+    """
+
+    def __init__(self, sessions: Sequence[tuple[int, Session]]) -> None:
+        sequences = [[*session.history, session.target or ""] for _, session in sessions]
+        self._codes = {
+            item: code for code, item in enumerate(sorted({i for s in sequences for i in s}))
+        }
+        self._rows = {key: row for row, (key, _) in enumerate(sessions)}
+        self._sequences = [np.array([self._codes[i] for i in s], dtype=np.int64) for s in sequences]
+        size = (len(sequences), len(self._codes) + 1)  # the last column stands for unknown items
+        self._chosen = _incidence(self._sequences, size)
+        self._chosen_by_item = self._chosen.tocsc()
+        self._popularity: Counts = np.asarray(self._chosen.sum(axis=0)).ravel()
+        self._near = _near_counts(self._sequences, size[1])
+        lengths = np.asarray(self._chosen.sum(axis=1)).ravel()
+        self._norms = np.sqrt(np.maximum(lengths, 1))
+
+    def of(
+        self, history: Sequence[str], candidates: Sequence[str], *, leave_out: int | None = None
+    ) -> list[dict[str, float]]:
+        """Return the evidence beside each candidate.
+
+        Args:
+            history: Item ids, oldest first.
+            candidates: Item ids.
+            leave_out: Key of the training session that is being ranked, if it is one.
+
+        Returns:
+            For each candidate, a number under each name of `EVIDENCE`.
+
+        Raises:
+            KeyError: `leave_out` is no training session of this index.
+        """
+        unknown = len(self._codes)
+        past = np.array([self._codes.get(item, unknown) for item in history], dtype=np.int64)
+        codes = np.array([self._codes.get(item, unknown) for item in candidates], dtype=np.int64)
+        own = None if leave_out is None else self._rows[leave_out]
+        popularity = self._popularity[codes] - self._own_choices(own, codes)
+        columns = {
+            "chosen_by": popularity,
+            "similar_sessions": self._similar_sessions(past, codes, own),
+            "with_recent": self._with_recent(past, codes, own),
+            "near_recent": self._near_recent(past, codes, own) / np.sqrt(popularity + 1),
+        }
+        return [
+            {name: round(float(column[row]), 2) for name, column in columns.items()}
+            for row in range(len(codes))
+        ]
+
+    def _own_choices(self, own: int | None, codes: NDArray[np.int64]) -> Counts:
+        if own is None:
+            return np.zeros(len(codes))
+        return np.isin(codes, self._sequences[own]).astype(np.float64)
+
+    def _similar_sessions(
+        self, past: NDArray[np.int64], codes: NDArray[np.int64], own: int | None
+    ) -> Counts:
+        """Weigh the nearest sessions as V-SKNN does: recent and rare items count more."""
+        recent = past[-_HISTORY_FOR_NEIGHBOURS:]
+        recency = np.arange(1, len(recent) + 1) / len(recent)
+        rarity = np.log((len(self._sequences) + 1) / (self._popularity[recent] + 1))
+        query = np.zeros(self._chosen.shape[1])
+        query[recent] = recency * rarity
+        query[-1] = 0.0
+        likeness = self._chosen @ query / self._norms
+        if own is not None:
+            likeness[own] = 0.0
+        nearest = np.argsort(-likeness, kind="stable")[:_NEIGHBOURS]
+        nearest = nearest[likeness[nearest] > 0]
+        if not len(nearest):
+            return np.zeros(len(codes))
+        weights = likeness[nearest]
+        share = self._chosen[nearest][:, codes].T @ weights / weights.sum()
+        return 100 * np.asarray(share)
+
+    def _with_recent(
+        self, past: NDArray[np.int64], codes: NDArray[np.int64], own: int | None
+    ) -> Counts:
+        recent = past[-_RECENT:]
+        together = (self._chosen_by_item[:, recent].T @ self._chosen_by_item[:, codes]).toarray()
+        own_recent, own_codes = self._own_choices(own, recent), self._own_choices(own, codes)
+        together = together - np.outer(own_recent, own_codes)
+        sizes = np.outer(
+            self._popularity[recent] - own_recent + 1, self._popularity[codes] - own_codes + 1
+        )
+        return 100 * (together / np.sqrt(sizes)).mean(axis=0)
+
+    def _near_recent(
+        self, past: NDArray[np.int64], codes: NDArray[np.int64], own: int | None
+    ) -> Counts:
+        recent = past[-_RECENT_FOR_STEPS:]
+        counts = self._near[recent][:, codes].toarray().sum(axis=0)
+        if own is None:
+            return counts
+        mine = _near_counts([self._sequences[own]], self._chosen.shape[1])
+        return counts - mine[recent][:, codes].toarray().sum(axis=0)
+
+
+def _incidence(sequences: Sequence[NDArray[np.int64]], size: tuple[int, int]) -> sparse.csr_array:
+    distinct = [np.unique(sequence) for sequence in sequences]
+    rows = np.repeat(np.arange(len(distinct)), [len(d) for d in distinct])
+    columns = np.concatenate(distinct) if distinct else np.array([], dtype=np.int64)
+    return sparse.csr_array((np.ones(len(rows)), (rows, columns)), shape=size)
+
+
+def _near_counts(sequences: Sequence[NDArray[np.int64]], items: int) -> sparse.csr_array:
+    """Count, for each pair of items, how often they were chosen within `_STEPS` of each other."""
+    codes = np.concatenate(sequences) if sequences else np.array([], dtype=np.int64)
+    owner = np.repeat(np.arange(len(sequences)), [len(s) for s in sequences])
+    earlier: list[NDArray[np.int64]] = []
+    later: list[NDArray[np.int64]] = []
+    for step in range(1, min(_STEPS, len(codes) - 1) + 1):
+        same = owner[:-step] == owner[step:]
+        earlier.append(codes[:-step][same])
+        later.append(codes[step:][same])
+    first, second = np.concatenate([*earlier, *later]), np.concatenate([*later, *earlier])
+    counts = sparse.coo_array((np.ones(len(first)), (first, second)), shape=(items, items))
+    return counts.tocsr()

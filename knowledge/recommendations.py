@@ -1,0 +1,76 @@
+"""The log of answered requests."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from sqlalchemy import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from .tables import RecommendationRow
+
+
+@dataclass(frozen=True, slots=True)
+class Recommendation:
+    """One answered request.
+
+    Attributes:
+        domain_id: Its domain.
+        history: Item ids, oldest first.
+        candidates: Item ids, as numbered in the prompt.
+        ranking: The candidates, best first.
+        policy: What chose the hint.
+        hint_id: The hint, or `None`.
+        probability: With which the policy chose so.
+        model: Name of the ranking model.
+        prompt_version: Version of the ranking prompt.
+        flags: What went wrong on the way.
+        latency_ms: Of the model call or calls, in milliseconds.
+        tokens: Tokens in and out, where the model counts them.
+    """
+
+    domain_id: int
+    history: Sequence[str]
+    candidates: Sequence[str]
+    ranking: Sequence[str]
+    policy: str
+    hint_id: int | None
+    probability: float
+    model: str
+    prompt_version: str
+    flags: Sequence[str]
+    latency_ms: float
+    tokens: Mapping[str, int] = field(default_factory=dict[str, int])
+
+
+async def log_recommendation(connection: AsyncConnection, made: Recommendation) -> uuid.UUID:
+    """Store an answered request.
+
+    Args:
+        connection: In a transaction.
+        made: The request and its answer.
+
+    Returns:
+        The id under which feedback may refer to it.
+    """
+    key = uuid.uuid4()
+    await connection.execute(
+        insert(RecommendationRow).values(
+            id=key,
+            domain_id=made.domain_id,
+            history=list(made.history),
+            candidates=list(made.candidates),
+            ranking=list(made.ranking),
+            policy=made.policy,
+            hint_id=made.hint_id,
+            probability=made.probability,
+            model=made.model,
+            prompt_version=made.prompt_version,
+            flags=list(made.flags),
+            latency_ms=made.latency_ms,
+            tokens=dict(made.tokens),
+        )
+    )
+    return key

@@ -1,0 +1,1 @@
+"""Chat models, prompts, answer parsing, embeddings and the offline model."""

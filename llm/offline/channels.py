@@ -1,0 +1,224 @@
+"""What a candidate can be judged by: each channel is one figure a candidate, with its meaning.
+
+Nothing here knows a data set: channels come from whatever attributes and evidence the prompt holds,
+and their meanings are phrased from the attributes' own names.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .reading import Entry, RankingDocument
+
+Encode = Callable[[Sequence[str]], NDArray[np.float32]]
+Scores = NDArray[np.float64]
+
+_RECENT = 5
+_OBSCURE = ("obscure, lesser-known, niche, overlooked", "few people know it")
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """One way to judge the candidates.
+
+    Attributes:
+        name: Short and unique in its document.
+        more: Phrases for preferring candidates that score high.
+        less: Phrases for preferring candidates that score low.
+        values: Standardised scores, shape `[candidates]`.
+    """
+
+    name: str
+    more: Sequence[str]
+    less: Sequence[str]
+    values: Scores
+
+
+def standardised(values: Scores) -> Scores:
+    """Shift and scale to mean 0 and deviation 1; constant values become 0.
+
+    Args:
+        values: Shape `[candidates]`.
+    """
+    deviation = values.std()
+    if not np.isfinite(deviation) or deviation < 1e-9:  # noqa: PLR2004
+        return np.zeros_like(values)
+    return (values - values.mean()) / deviation
+
+
+def build_channels(document: RankingDocument, encode: Encode) -> list[Channel]:
+    """Return every channel that the document gives ground for, resemblance first.
+
+    Args:
+        document: The task.
+        encode: Texts to unit vectors, shape `[n, d]`.
+    """
+    return [
+        *_resemblance(document, encode),
+        *_attributes(document),
+        *_evidence(document),
+        _series(document),
+    ]
+
+
+def _resemblance(document: RankingDocument, encode: Encode) -> list[Channel]:
+    alike: list[list[Scores]] = [[], [], []]
+    for describe in (_full_text, _facts_text):
+        past = [describe(entry) for entry in document.history]
+        present = [describe(entry) for entry in document.candidates]
+        if not any(past) or not any(present):
+            continue
+        likeness = encode(past).astype(np.float64) @ encode(present).T.astype(np.float64)
+        recency = np.arange(1, len(past) + 1) / len(past)
+        figures = (recency @ likeness, likeness[-_RECENT:].mean(axis=0), likeness.max(axis=0))
+        for collected, figure in zip(alike, figures, strict=True):
+            collected.append(standardised(figure))
+    if not alike[0]:
+        alike = [[np.zeros(len(document.candidates))]] * 3
+    whole, recent, single = (standardised(np.sum(figures, axis=0)) for figures in alike)
+    return [
+        Channel(
+            "like_history",
+            ("similar to what was chosen before", "matches the person's established taste"),
+            ("different from what was chosen before", "variety, diversity, novelty, surprise"),
+            whole,
+        ),
+        Channel(
+            "like_recent",
+            ("similar to the most recent items", "continues the current mood and tone"),
+            ("a change from the most recent items", "a break from the current mood"),
+            recent,
+        ),
+        Channel("like_one", ("closely resembles one particular item of the history",), (), single),
+    ]
+
+
+def _attributes(document: RankingDocument) -> list[Channel]:
+    names = Counter(name for entry in document.candidates for name in entry.facts)
+    channels: list[Channel] = []
+    for name in names:
+        cells = [entry.facts.get(name) for entry in document.candidates]
+        past = [entry.facts[name] for entry in document.history if name in entry.facts]
+        if all(isinstance(cell, int | float) for cell in cells if cell is not None):
+            channels += _numeric(name, cells, [p for p in past if isinstance(p, int | float)])
+        else:
+            channels += _categorical(name, cells, past)
+    return channels
+
+
+def _numeric(name: str, cells: Sequence[Any], past: Sequence[float]) -> list[Channel]:
+    known = [float(cell) for cell in cells if cell is not None]
+    middle = float(np.median(known))
+    values = np.array([middle if cell is None else float(cell) for cell in cells])
+    word = _spoken(name)
+    if any(part in name.lower() for part in ("year", "date", "released")):
+        high: tuple[str, ...] = ("new, recently released, contemporary, modern",)
+        low: tuple[str, ...] = ("old, released long ago, classic, vintage",)
+        close = (f"the same era as the history; release {word}s close to the history's",)
+    else:
+        high, low = (f"high {word}", f"praised, acclaimed: the best {word}"), (f"low {word}",)
+        close = (f"{word} close to that of the history",)
+    channels = [Channel(f"{name}:high", high, low, standardised(values))]
+    if past:
+        distance = np.abs(values - np.mean(past[-_RECENT:]))
+        channels.append(Channel(f"{name}:close", close, (), standardised(-distance)))
+    return channels
+
+
+def _categorical(name: str, cells: Sequence[Any], past: Sequence[Any]) -> list[Channel]:
+    word = _spoken(name)
+    sets = [frozenset(_values(cell)) for cell in cells]
+    channels: list[Channel] = []
+    if past:
+        everything = Counter(value for cell in past for value in _values(cell))
+        lately = Counter(value for cell in past[-_RECENT:] for value in _values(cell))
+        channels.append(
+            Channel(
+                f"{name}:shared",
+                (f"the same {word} as in the history", f"{word} that recurs in the history"),
+                (),
+                standardised(_overlap(sets, everything)),
+            )
+        )
+        channels.append(
+            Channel(
+                f"{name}:recent",
+                (f"the same {word} as the most recent items",),
+                (),
+                standardised(_overlap(sets, lately)),
+            )
+        )
+    present = Counter(value for values in sets for value in values)
+    for value, count in present.items():
+        if 0 < count < len(sets):
+            holds = np.array([float(value in values) for values in sets])
+            channels.append(
+                Channel(f"{name}={value}", (f"{value} ({word})",), (), standardised(holds))
+            )
+    return channels
+
+
+def _overlap(sets: Sequence[frozenset[str]], counts: Counter[str]) -> Scores:
+    total = max(counts.total(), 1)
+    return np.array(
+        [sum(counts[v] for v in values) / total / max(len(values), 1) ** 0.5 for values in sets]
+    )
+
+
+def _evidence(document: RankingDocument) -> list[Channel]:
+    names = dict.fromkeys(name for entry in document.candidates for name in entry.evidence)
+    channels: list[Channel] = []
+    for name in names:
+        figures = np.array([entry.evidence.get(name, 0.0) for entry in document.candidates])
+        meaning = document.evidence_meaning.get(name, "")
+        more = tuple(part for part in (_spoken(name), *meaning.split("; ")) if part)
+        less = _OBSCURE if any("popular" in phrase for phrase in more) else ()
+        scaled = np.log1p(np.maximum(figures, 0))
+        channels.append(Channel(f"evidence:{name}", more, less, standardised(scaled)))
+    return channels
+
+
+def _series(document: RankingDocument) -> Channel:
+    words = [_title_words(entry) for entry in document.history]
+    shared = [
+        max(
+            (len(mine & theirs) / len(mine | theirs) for theirs in words if mine | theirs),
+            default=0.0,
+        )
+        for mine in map(_title_words, document.candidates)
+    ]
+    return Channel(
+        "series",
+        ("sequels, prequels and other parts of the same series or franchise",),
+        (),
+        standardised(np.array(shared)),
+    )
+
+
+def _title_words(entry: Entry) -> frozenset[str]:
+    words = "".join(c if c.isalnum() else " " for c in entry.title.lower()).split()
+    return frozenset(word for word in words if len(word) > 3)  # noqa: PLR2004  # "the", "and", "of"
+
+
+def _full_text(entry: Entry) -> str:
+    return ". ".join(part for part in (entry.title, _facts_text(entry)) if part)
+
+
+def _facts_text(entry: Entry) -> str:
+    return ". ".join(", ".join(map(str, _values(value))) for value in entry.facts.values())
+
+
+def _values(cell: Any) -> list[str]:
+    if cell is None:
+        return []
+    return [str(part) for part in cell] if isinstance(cell, list) else [str(cell)]
+
+
+def _spoken(name: str) -> str:
+    return name.replace("_", " ").strip()

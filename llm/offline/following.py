@@ -1,0 +1,88 @@
+"""Follows a hint by its meaning: which channels it speaks of, and in which direction."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .channels import Channel, Encode, Scores, standardised
+
+_CLAUSES = re.compile(
+    r"[.;:!?]+\s+|[.;:!?]+$|,?\s+\bbut\b\s+|,\s*(?:and\s+)?then\s+|"
+    r",?\s+(?=rather than|instead of|not merely|not )",
+    re.IGNORECASE,
+)
+_AGAINST = re.compile(
+    r"\b(?:do not|don\W?t|doesn\W?t|avoid\w*|never|rather than|instead of|not|ignor\w+|"
+    r"beyond|counteract\w*|against|without|exclud\w+|reduc\w+|stop\w*|less weight)\b",
+    re.IGNORECASE,
+)
+_SHARPNESS = 0.06  # softmax temperature over cosines
+_HEARD_FROM, _HEARD_FULLY = (
+    0.15,
+    0.40,
+)  # cosines at which a clause begins to count, and counts fully
+_ABOUT = 0.5  # cosine from which a clause is about a value that it does not name
+_WORD = re.compile(r"\w+")
+
+
+def follow(hint: str, channels: Sequence[Channel], encode: Encode) -> Scores:
+    """Return what a hint adds to each candidate's score.
+
+    Each clause is compared with the channels' phrases; a softmax over the cosines gives it a mix
+    of channels, and a word of negation turns the mix round.
+
+    Args:
+        hint: Advice in plain English.
+        channels: From `build_channels`, at least one.
+        encode: Texts to unit vectors.
+
+    Returns:
+        Shape `[candidates]`: the clauses' standardised mixes, each at its strength, summed.
+    """
+    clauses = [part.strip() for part in _CLAUSES.split(hint) if part and part.strip(" ,")]
+    total = np.zeros(len(channels[0].values))
+    for clause in clauses:
+        total += _clause(clause, channels, encode)
+    return total
+
+
+def _clause(clause: str, channels: Sequence[Channel], encode: Encode) -> Scores:
+    negated = _AGAINST.search(clause) is not None
+    said = encode([_AGAINST.sub(" ", clause) if negated else clause])[0]
+    heard = [channel for channel in channels if _concerns(clause, said, channel, encode)]
+    more = np.array([_closest(channel.more, said, encode) for channel in heard])
+    less = np.array([_closest(channel.less, said, encode) for channel in heard])
+    # Opposites lie close together in the embedding space, so their difference decides.
+    direction = np.tanh((more - less) / _SHARPNESS)
+    cosines = np.maximum(more, less)
+    weights = np.exp((cosines - cosines.max()) / _SHARPNESS)
+    weights = direction * weights / weights.sum()
+    mix = weights @ np.stack([channel.values for channel in heard])
+    strength = np.clip((cosines.max() - _HEARD_FROM) / (_HEARD_FULLY - _HEARD_FROM), 0.0, 1.0)
+    return (-strength if negated else strength) * standardised(mix)
+
+
+def _closest(phrases: Sequence[str], said: NDArray[np.float32], encode: Encode) -> float:
+    return float((encode(phrases) @ said).max()) if phrases else -1.0
+
+
+def _concerns(clause: str, said: NDArray[np.float32], channel: Channel, encode: Encode) -> bool:
+    """Leave out a single value (one genre, one director) unless the clause is about it."""
+    if "=" not in channel.name:
+        return True
+    value = channel.name.partition("=")[2].lower()
+    named = {_stem(word) for word in _WORD.findall(clause.lower())}
+    if all(_stem(word) in named for word in _WORD.findall(value)):
+        return True
+    return _closest(channel.more, said, encode) > _ABOUT
+
+
+def _stem(word: str) -> str:
+    for ending in ("ies", "y", "s"):
+        if word.endswith(ending) and len(word) > len(ending) + 2:
+            return word[: -len(ending)]
+    return word

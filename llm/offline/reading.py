@@ -1,0 +1,152 @@
+"""Finds the task in the messages: a JSON document, or plain text with a list of candidates."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from langchain_core.messages import BaseMessage
+
+_LISTED = re.compile(r"^\s*(?:(\d{1,5})\s*[.):\-]|[-*•])\s+(.+?)\s*$")
+_HINT = re.compile(r"^\s*(?:hint|advice|tip)\s*:\s*(.+)$", re.IGNORECASE)
+_CANDIDATE_KEYS = ("candidates", "options", "items")
+_HISTORY_KEYS = ("history", "session", "watched", "chosen", "liked")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One item as the prompt shows it.
+
+    Attributes:
+        title: Its name.
+        facts: Its attributes by name: text, numbers or lists of text.
+        evidence: Figures from other sessions by name.
+    """
+
+    title: str
+    facts: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    evidence: Mapping[str, float] = field(default_factory=dict[str, float])
+
+
+@dataclass(frozen=True, slots=True)
+class RankingDocument:
+    """A ranking task as read from the messages.
+
+    Attributes:
+        history: What was chosen, oldest first; may be empty.
+        candidates: What to rank.
+        numbers: The candidates' numbers.
+        hint: Advice on how to rank, or an empty text.
+        evidence_meaning: What each kind of evidence means.
+        as_json: Whether the task came as JSON, and so the answer goes back.
+    """
+
+    history: Sequence[Entry]
+    candidates: Sequence[Entry]
+    numbers: Sequence[int]
+    hint: str
+    evidence_meaning: Mapping[str, str]
+    as_json: bool
+
+
+def read_ranking_task(messages: Sequence[BaseMessage]) -> RankingDocument | None:
+    """Return the last ranking task in a conversation, or `None` if there is none.
+
+    Args:
+        messages: The conversation, any roles.
+    """
+    texts = [message.text for message in messages if message.type in {"human", "system"}]
+    for text in reversed(texts):
+        for value in json_objects(text):
+            task = _from_json(value)
+            if task is not None:
+                return task
+    return _from_lines("\n".join(texts).splitlines())
+
+
+def json_objects(text: str) -> Iterator[dict[str, Any]]:
+    """Yield the JSON objects that stand in a text, outermost only.
+
+    Args:
+        text: Any text.
+    """
+    decoder = json.JSONDecoder()
+    position = text.find("{")
+    while position >= 0:
+        try:
+            value, end = decoder.raw_decode(text, position)
+        except (ValueError, RecursionError):
+            end = position + 1
+        else:
+            yield value
+        position = text.find("{", end)
+
+
+def _from_json(value: dict[str, Any]) -> RankingDocument | None:
+    listed = next((value[key] for key in _CANDIDATE_KEYS if isinstance(value.get(key), list)), None)
+    if not listed:
+        return None
+    past = next((value[key] for key in _HISTORY_KEYS if isinstance(value.get(key), list)), [])
+    meaning = value.get("evidence_meaning")
+    numbers = [_number(entry, place) for place, entry in enumerate(listed, start=1)]
+    return RankingDocument(
+        history=[_entry(raw) for raw in past],
+        candidates=[_entry(raw) for raw in listed],
+        numbers=numbers,
+        hint=str(value.get("hint") or ""),
+        evidence_meaning=meaning if isinstance(meaning, dict) else {},
+        as_json=True,
+    )
+
+
+def _number(raw: Any, place: int) -> int:
+    number = raw.get("number", raw.get("n")) if isinstance(raw, dict) else None
+    return number if isinstance(number, int) else place
+
+
+def _entry(raw: Any) -> Entry:
+    if not isinstance(raw, dict):
+        return Entry(str(raw))
+    title = str(raw.get("title", raw.get("name", "")))
+    evidence = raw.get("evidence")
+    skipped = {"title", "name", "number", "n", "id", "evidence"}
+    facts = {key: value for key, value in raw.items() if key not in skipped and _usable(value)}
+    figures = evidence if isinstance(evidence, dict) else {}
+    return Entry(title, facts, {k: float(v) for k, v in figures.items() if _is_number(v)})
+
+
+def _usable(value: Any) -> bool:
+    return isinstance(value, str | int | float | list) and value not in ("", [])
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _from_lines(lines: Sequence[str]) -> RankingDocument | None:
+    """Take the last list for the candidates, and an earlier list or sentence for the history."""
+    hint, blocks, prose = "", [], ""
+    previous_listed = False
+    for line in lines:
+        listed, advice = _LISTED.match(line), _HINT.match(line)
+        if advice:
+            hint = advice.group(1)
+        elif listed:
+            if not previous_listed:
+                blocks.append([])
+            blocks[-1].append((listed.group(1), listed.group(2)))
+        elif line.strip():
+            prose += " " + line.strip()
+        previous_listed = bool(listed) or (previous_listed and not line.strip())
+    if not blocks or len(blocks[-1]) < 2:  # noqa: PLR2004  # one item needs no ranking
+        return None
+    candidates = blocks[-1]
+    history = [Entry(text) for block in blocks[:-1] for _, text in block]
+    if not history and prose:
+        history = [Entry(prose.strip())]
+    numbers = [int(n) if n else place for place, (n, _) in enumerate(candidates, start=1)]
+    entries = [Entry(text) for _, text in candidates]
+    return RankingDocument(history, entries, numbers, hint, {}, as_json=False)

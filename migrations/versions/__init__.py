@@ -1,0 +1,1 @@
+"""Alembic migrations of the schema `re2llm`."""

@@ -1,0 +1,145 @@
+"""Node `prepare`: checks the request, resolves its items, retrieves candidates and evidence."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from langgraph.runtime import Runtime
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from ..errors import InputError, Re2llmError
+from ..knowledge.catalogue import fetch_items, mean_embedding, nearest_items
+from ..knowledge.domains import Domain, find_domain
+from ..knowledge.engine import unreachable
+from ..records import Item
+from .context import Call, Context, resolve
+from .state import ItemView, RecommendState
+
+_MOST_NAMED = 5
+
+
+async def prepare(state: RecommendState, runtime: Runtime[Context]) -> RecommendState:
+    """Check the request and gather what the ranking needs.
+
+    Args:
+        state: The request.
+        runtime: The run's options.
+
+    Returns:
+        Resolved items, evidence and the session embedding; or an `error`.
+    """
+    try:
+        call = await resolve(runtime)
+    except Re2llmError as error:
+        return {"error": error.as_dict()}
+    name = state.get("domain") or call.domain
+    history = state.get("history", [])
+    try:
+        _check_history(history)
+        _check_candidates(state.get("candidates"), call.settings.max_candidates)
+        async with call.services.engine.connect() as connection:
+            domain = await find_domain(connection, name)
+            return await _gather(connection, domain, state, call)
+    except Re2llmError as error:
+        return {"error": error.as_dict()}
+    except (OSError, SQLAlchemyError) as error:
+        return {"error": unreachable(call.services.engine, error).as_dict()}
+
+
+async def _gather(
+    connection: AsyncConnection, domain: Domain, state: RecommendState, call: Call
+) -> RecommendState:
+    history = state["history"]
+    listed = state.get("candidates")
+    items = await fetch_items(connection, domain, [*history, *(listed or [])])
+    _require_known("history", history, items, domain)
+    embedding = await mean_embedding(connection, domain, history)
+    if listed is None:
+        count = call.settings.candidates
+        found = await nearest_items(connection, domain, embedding, count=count, exclude=history)
+        candidates = found
+    else:
+        _require_known("candidates", listed, items, domain)
+        candidates = [items[item] for item in listed]
+    if len(candidates) < 2:  # noqa: PLR2004
+        raise InputError(
+            "history", "It leaves fewer than two items to recommend.", "Send a shorter one."
+        )
+    candidates = _shuffled(candidates, history, call.seed)
+    ids = [item.id for item in candidates]
+    index = await call.services.evidence(connection, domain)
+    leave_out = state.get("training_session")
+    return {
+        "domain": domain.name,
+        "domain_id": domain.id,
+        "model": call.model,
+        "session_embedding": embedding.tolist(),
+        "history_items": [_view(items[i]) for i in history[-call.settings.prompt_history :]],
+        "candidate_items": [_view(item) for item in candidates],
+        "evidence": index.of(history, ids, leave_out=leave_out) if index else [],
+        "flags": [],
+        "error": None,
+    }
+
+
+def _check_history(history: Sequence[str]) -> None:
+    if not history:
+        raise InputError("history", "It is empty.", "Send at least one item id.")
+
+
+def _check_candidates(candidates: Sequence[str] | None, most: int) -> None:
+    if candidates is None:
+        return
+    if len(candidates) < 2:  # noqa: PLR2004
+        raise InputError(
+            "candidates",
+            f"There is nothing to rank in a list of {len(candidates)}.",
+            "Send at least two, or none to have them retrieved.",
+        )
+    if len(candidates) > most:
+        raise InputError(
+            "candidates",
+            f"There are {len(candidates):,}, but a request may hold {most:,}.",
+            "Send fewer, send none to have them retrieved, or raise RE2LLM_MAX_CANDIDATES.",
+        )
+    repeated = [item for item, count in Counter(candidates).items() if count > 1]
+    if repeated:
+        raise InputError("candidates", f"{_named(repeated)} stands there twice.", "Send each once.")
+
+
+def _require_known(
+    field: str, ids: Sequence[str], items: Mapping[str, Item], domain: Domain
+) -> None:
+    unknown = [item for item in dict.fromkeys(ids) if item not in items]
+    if unknown:
+        raise InputError(
+            field,
+            f"Domain {domain.name!r} does not know {_named(unknown)}.",
+            "Send ids of loaded items; `re2llm load` loads a catalogue.",
+        )
+
+
+def _named(ids: Sequence[str]) -> str:
+    more = f" and {len(ids) - _MOST_NAMED} more" if len(ids) > _MOST_NAMED else ""
+    return ", ".join(repr(item[:40]) for item in ids[:_MOST_NAMED]) + more
+
+
+def _shuffled(candidates: Sequence[Item], history: Sequence[str], seed: int) -> list[Item]:
+    """Shuffle by the request's content, so that the caller's order cannot matter.
+
+    Rankers favour some positions, and callers like to put the best candidate first.
+    """
+    ordered = sorted(candidates, key=lambda item: item.id)
+    content = json.dumps([seed, list(history), [item.id for item in ordered]])
+    digest = hashlib.sha256(content.encode()).digest()
+    random.Random(digest).shuffle(ordered)
+    return ordered
+
+
+def _view(item: Item) -> ItemView:
+    return {"id": item.id, "title": item.title, "attributes": dict(item.attributes)}

@@ -1,0 +1,100 @@
+"""The state that the nodes share, and the graph's input and output.
+
+State holds JSON primitives only, so that any checkpointer can store it.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+from typing_extensions import TypedDict
+
+
+class RecommendRequest(BaseModel):
+    """What to recommend for: a session, and the items to choose from."""
+
+    model_config = ConfigDict(coerce_numbers_to_str=True)
+
+    history: Annotated[
+        list[str], Field(description="Ids of the items chosen so far, oldest first.")
+    ]
+    candidates: Annotated[
+        list[str] | None,
+        Field(description="Ids of the items to rank; none retrieves them from the catalogue."),
+    ] = None
+    domain: Annotated[
+        str | None, Field(description="The catalogue's name; none takes the default.")
+    ] = None
+    k: Annotated[int, Field(ge=1, description="How many items to return in `items`.")] = 10
+
+
+class ItemView(TypedDict):
+    """An item as the state carries it."""
+
+    id: str
+    title: str
+    attributes: dict[str, Any]
+
+
+class HintView(TypedDict):
+    """Which hint was given, and how it was chosen."""
+
+    id: int | None
+    """The hint's id; `None` where none was given."""
+    text: str | None
+    policy: str
+    """What chose it: `none`, `random` or `similar`."""
+    probability: float
+    """With which the policy chose so."""
+
+
+class RankedItem(TypedDict):
+    """One recommended item."""
+
+    rank: int
+    id: str
+    title: str
+
+
+class RecommendResult(TypedDict, total=False):
+    """The answer. Either `error` is set, or everything else is."""
+
+    recommendation_id: str | None
+    """Under which feedback may refer to this answer; `None` where nothing was logged."""
+    domain: str
+    items: list[RankedItem]
+    """The best `k` items."""
+    ranking: list[str]
+    """Every candidate's id, best first."""
+    hint: HintView
+    model: str
+    llm_calls: int
+    """Calls made to the ranking model."""
+    flags: list[str]
+    """What went wrong on the way; empty for a clean answer."""
+    error: dict[str, str] | None
+    """`field`, `problem` and `remedy` of a request that cannot be answered."""
+
+
+class RecommendState(RecommendResult, total=False):
+    """Everything that the nodes hand on."""
+
+    history: list[str]
+    candidates: list[str] | None
+    k: int
+    domain_id: int
+    training_session: int | None
+    """Key of the training session that is being ranked: evidence leaves it out."""
+    session_embedding: list[float]
+    """Mean of the history's item embeddings, shape `[384]`."""
+    history_items: list[ItemView]
+    """The most recent items, as the prompt shows them."""
+    candidate_items: list[ItemView]
+    """In the seeded order in which the prompt numbers them."""
+    evidence: list[dict[str, float]]
+    """Figures beside each candidate; empty without training sessions."""
+    answer: str
+    """The model's raw text."""
+    latency_ms: float
+    tokens: dict[str, int]

@@ -1,0 +1,1 @@
+"""Catalogues and sessions: data-set readers, day sessions, splits and candidate sampling."""

@@ -1,0 +1,137 @@
+"""A folder of Amazon games: `id2title.json`, and `item_metadata.csv` for platform and kind."""
+
+from __future__ import annotations
+
+import json
+import re
+import unicodedata
+from collections import defaultdict
+from typing import TYPE_CHECKING, cast
+
+from ..errors import InputError
+from ..records import AttributeValue, Item, Session
+from .checks import check_new
+from .folders import require_files, total_bytes
+from .json_rows import as_text
+from .malformed import ReadReport, RowError, shown
+from .tables import TableFormat, read_table
+from .titles import clean_title
+
+if TYPE_CHECKING:
+    from collections.abc import Container, Iterator
+    from pathlib import Path
+
+_FORMAT = TableFormat(",", quoted=True)
+_METADATA = ("idx", "title", "platform", "kind", "interaction_count")
+_UNKNOWN = frozenset({"", "unknown"})
+
+
+class AmazonReader:
+    """Reads games: title, and `platform` and `kind` where the metadata know them.
+
+    The two files number the games differently, so they are joined by title, letter case, accents
+    and punctuation aside. Where several games share a title and both files know equally many, they
+    are paired in the order of their numbers; else only what all of them agree on is kept. The
+    metadata's interaction count is left out on purpose: it counts test interactions too.
+
+    Attributes:
+        item_bytes: Bytes that `items` reads.
+        session_bytes: 0: sessions come in files of their own, see `read_sessions`.
+    """
+
+    session_bytes: int = 0
+
+    def __init__(self, path: Path) -> None:
+        self._titles = require_files(path, "Amazon games", ("id2title.json",)) / "id2title.json"
+        self._metadata = path / "item_metadata.csv"
+        self.item_bytes = total_bytes([self._titles, self._metadata])
+
+    def items(self, report: ReadReport) -> Iterator[Item]:
+        """Stream the games in the order of `id2title.json`, which is read whole.
+
+        Args:
+            report: Gets the malformed rows.
+
+        Raises:
+            InputError: A file cannot be read, or `id2title.json` is no JSON object.
+        """
+        titles: dict[str, str] = {}
+        seen: set[str] = set()
+        pairs = _read_titles(self._titles)
+        metadata = self._read_metadata(report)
+        for key, value in pairs:
+            try:
+                title = clean_title(as_text(value, f"title of {shown(key)}"))
+                check_new(as_text(key, "id"), seen)
+            except RowError as error:
+                report.add(self._titles, None, str(error))
+            else:
+                titles[key] = title
+        namesakes: defaultdict[str, list[str]] = defaultdict(list)
+        for key, title in titles.items():
+            namesakes[_join_key(title)].append(key)
+        before = report.bytes_read
+        size = total_bytes([self._titles])
+        for place, (key, title) in enumerate(titles.items(), start=1):
+            name = _join_key(title)
+            known = metadata.get(name, [])
+            alike = namesakes[name]
+            if len(known) == len(alike):
+                known = [known[alike.index(key)]]
+            report.bytes_read = before + size * place // len(titles)
+            yield Item(key, title, _agreed(known))
+
+    def sessions(
+        self, report: ReadReport, known: Container[str] | None = None
+    ) -> Iterator[Session]:
+        """Stream nothing: sessions come in files of their own.
+
+        Args:
+            report: Not used.
+            known: Not used.
+        """
+        del report, known
+        return iter(())
+
+    def _read_metadata(self, report: ReadReport) -> dict[str, list[dict[str, AttributeValue]]]:
+        """Return the attributes of the games of each title, in the order of the file."""
+        found: defaultdict[str, list[dict[str, AttributeValue]]] = defaultdict(list)
+        if self._metadata.is_file():
+            for _, row in read_table(self._metadata, report, _METADATA, _FORMAT):
+                _, title, platform, kind, _ = row
+                facts = {"platform": clean_title(platform), "kind": clean_title(kind)}
+                found[_join_key(clean_title(title))].append(
+                    {name: fact for name, fact in facts.items() if fact not in _UNKNOWN}
+                )
+        return found
+
+
+def _read_titles(path: Path) -> list[tuple[str, object]]:
+    remedy = 'It must be one object that maps ids to titles: {"1": "Portal", …}.'
+    try:
+        value: object = json.loads(path.read_text("utf-8-sig"), object_pairs_hook=list)
+    except OSError as error:
+        raise InputError(str(path), f"cannot be read: {error.strerror}.", remedy) from error
+    except (ValueError, RecursionError) as error:
+        raise InputError(str(path), f"is not JSON ({error}).", remedy) from error
+    pairs = cast("list[tuple[str, object]]", value) if isinstance(value, list) else []
+    if not pairs or not all(isinstance(cast("object", pair), tuple) for pair in pairs):
+        raise InputError(str(path), "is not a JSON object with titles.", remedy)
+    return pairs
+
+
+def _join_key(title: str) -> str:
+    plain = unicodedata.normalize("NFKD", title.replace("™", "").replace("&", " and "))
+    return (
+        re.sub(r"[^\w]+", " ", "".join(c for c in plain if not unicodedata.combining(c)))
+        .casefold()
+        .strip()
+    )
+
+
+def _agreed(rows: list[dict[str, AttributeValue]]) -> dict[str, AttributeValue]:
+    if not rows:
+        return {}
+    return {
+        name: fact for name, fact in rows[0].items() if all(row.get(name) == fact for row in rows)
+    }

@@ -1,0 +1,139 @@
+"""JSON by line, held to what PostgreSQL can store: ids, text and finite numbers."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import TYPE_CHECKING, cast
+
+from .lines import read_lines
+from .malformed import ReadReport, RowError, shown
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+def read_json_lines(path: Path, report: ReadReport) -> Iterator[tuple[int, object]]:
+    """Stream the JSON values of a file that holds one a line.
+
+    Args:
+        path: The file, plain or gzip-compressed.
+        report: Gets the lines that are no JSON and the bytes read.
+
+    Yields:
+        The line number, from 1, and the value.
+
+    Raises:
+        InputError: The file cannot be read as text.
+    """
+    for number, line in read_lines(path, report):
+        try:
+            yield number, parse_json(line)
+        except RowError as error:
+            report.add(path, number, str(error))
+
+
+def parse_json(text: str) -> object:
+    """Return a JSON value, held to the letter of the standard.
+
+    Args:
+        text: One JSON document.
+
+    Raises:
+        RowError: It is no JSON, repeats a key, or holds NaN or an infinity.
+    """
+    try:
+        value: object = json.loads(
+            text, object_pairs_hook=_unique, parse_constant=_refuse, parse_float=_finite
+        )
+    except RowError:
+        raise
+    except (ValueError, RecursionError) as error:
+        reason = error.msg if isinstance(error, json.JSONDecodeError) else "too large or too deep"
+        raise RowError(f"is not JSON ({reason}): {shown(text)}") from error
+    return value
+
+
+def as_id(value: object, name: str) -> str:
+    """Return an id as text.
+
+    Args:
+        value: A string or an integer.
+        name: What the id is called in messages.
+
+    Raises:
+        RowError: It is something else, or blank.
+    """
+    if isinstance(value, str):
+        return as_text(value, name)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    raise RowError(f"{name} {shown(value)} is neither text nor a whole number")
+
+
+def as_ids(value: object, name: str) -> tuple[str, ...]:
+    """Return a list of ids as text.
+
+    Args:
+        value: A list of strings and integers.
+        name: What the list is called in messages.
+
+    Raises:
+        RowError: It is no list, or holds something else.
+    """
+    if not isinstance(value, list):
+        raise RowError(f"{name} {shown(value)} is not a list of ids")
+    return tuple(as_id(entry, f"{name}: id") for entry in cast("list[object]", value))
+
+
+def as_text(value: object, name: str) -> str:
+    """Return a text that is not blank and that can be stored.
+
+    Args:
+        value: A string.
+        name: What it is called in messages.
+
+    Raises:
+        RowError: It is something else, blank, or holds a NUL or half a surrogate pair.
+    """
+    if not isinstance(value, str) or not value.strip():
+        raise RowError(f"{name} {shown(value)} is not text, or blank")
+    if "\0" in value or not _encodable(value):
+        raise RowError(f"{name} {shown(value)} holds a character that cannot be stored")
+    return value
+
+
+def as_object(value: object) -> dict[str, object] | None:
+    """Return a JSON object, or `None` for any other value.
+
+    Args:
+        value: Any JSON value.
+    """
+    return cast("dict[str, object]", value) if isinstance(value, dict) else None
+
+
+def _encodable(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    value = dict(pairs)
+    if len(value) != len(pairs):
+        raise RowError("gives a key twice")
+    return value
+
+
+def _refuse(constant: str) -> object:
+    raise RowError(f"holds {constant}, which is not JSON")
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise RowError(f"holds the number {shown(text)}, which is too large")
+    return value

@@ -1,0 +1,102 @@
+"""Candidates for evaluation: the target among items drawn at random.
+
+The protocol of Re2LLM (arXiv 2403.16427): the target and 49 uniform negatives outside the history,
+shuffled.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from ..errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from ..records import Session
+
+CANDIDATES = 50
+"""How many candidates a session gets, the target included."""
+
+_FEWEST = 2
+
+
+class NegativeSampler:
+    """Draws candidates for any number of sessions from one catalogue.
+
+    A session's draw depends on the seed, the catalogue's set of ids, and the session's history and
+    target alone: neither on the order of the catalogue nor on the sessions drawn before.
+    """
+
+    def __init__(self, catalogue_ids: Iterable[str], *, n: int = CANDIDATES, seed: int) -> None:
+        if n < _FEWEST:
+            raise InputError("n", f"is {n}.", "Ask for at least 2 candidates.")
+        self._n = n
+        self._seed = seed
+        self._known = frozenset(catalogue_ids)
+        self._ids = sorted(self._known)
+
+    def with_candidates(self, session: Session) -> Session:
+        """Return the session with candidates: its target and n - 1 different other items.
+
+        The others are uniform over the catalogue without the history and the target, and all
+        candidates are shuffled together. A target that also stands in the history is a candidate
+        all the same. Candidates that the session has already are kept.
+
+        Args:
+            session: A session with a target.
+
+        Raises:
+            InputError: The target is missing or not in the catalogue, or that is too small.
+        """
+        if session.candidates is not None:
+            return session
+        if session.target is None:
+            remedy = "Give the target, or the candidates."
+            raise InputError("target", "is missing: candidates cannot be drawn around it.", remedy)
+        if session.target not in self._known:
+            problem = f"{session.target!r} is not in the catalogue."
+            raise InputError("target", problem, "Load the catalogue that the session is from.")
+        excluded = self._known & {*session.history, session.target}
+        wanted = self._n - 1
+        if len(self._ids) - len(excluded) < wanted:
+            raise InputError(
+                "n",
+                f"asks for {wanted} items besides the target, but of {len(self._ids)} in the "
+                f"catalogue only {len(self._ids) - len(excluded)} are neither target nor history.",
+                "Ask for fewer candidates, or load more items.",
+            )
+        draw = random.Random(_session_seed(self._seed, session))
+        # A uniform sample without the excluded ids is a uniform sample of the others.
+        places = draw.sample(range(len(self._ids)), wanted + len(excluded))
+        negatives = [item for place in places if (item := self._ids[place]) not in excluded]
+        candidates = [session.target, *negatives[:wanted]]
+        draw.shuffle(candidates)
+        return replace(session, candidates=tuple(candidates))
+
+
+def with_candidates(
+    session: Session, catalogue_ids: Iterable[str], *, n: int = CANDIDATES, seed: int
+) -> Session:
+    """Return one session with candidates; see `NegativeSampler`, which is faster for many.
+
+    Args:
+        session: A session with a target.
+        catalogue_ids: The ids of all items, in any order.
+        n: How many candidates, the target included; at least 2.
+        seed: Any integer.
+
+    Raises:
+        InputError: The target is missing or not in the catalogue, the catalogue is too small, or
+            `n` is below 2.
+    """
+    return NegativeSampler(catalogue_ids, n=n, seed=seed).with_candidates(session)
+
+
+def _session_seed(seed: int, session: Session) -> int:
+    content = json.dumps([seed, session.history, session.target])
+    return int.from_bytes(hashlib.sha256(content.encode()).digest())

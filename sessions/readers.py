@@ -1,0 +1,86 @@
+"""The data sets that can be loaded; a new one is a class in a file of its own and a line here."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Protocol
+
+from ..errors import InputError
+from .amazon import AmazonReader
+from .hetrec import HetRecReader
+from .jsonl import JsonlReader
+from .movielens import MovieLensReader
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Container, Iterator, Mapping
+    from pathlib import Path
+
+    from ..records import Item, Session
+    from .malformed import ReadReport
+
+
+class CatalogueReader(Protocol):
+    """Streams a data set's items, and its sessions where it has any.
+
+    Building one checks that the files are there and reads nothing. What cannot be used goes to the
+    report, whose `bytes_read` grows towards `item_bytes` and then by `session_bytes`.
+
+    Attributes:
+        item_bytes: Bytes that `items` reads, for a progress bar.
+        session_bytes: Bytes that `sessions` reads; 0 if the data set has none.
+    """
+
+    item_bytes: int
+    session_bytes: int
+
+    def items(self, report: ReadReport) -> Iterator[Item]:
+        """Stream the items, each id once.
+
+        Args:
+            report: Gets the malformed rows.
+
+        Raises:
+            InputError: A file cannot be used at all.
+        """
+        ...
+
+    def sessions(
+        self, report: ReadReport, known: Container[str] | None = None
+    ) -> Iterator[Session]:
+        """Stream the sessions; none if the data set has none.
+
+        Args:
+            report: Gets the malformed rows.
+            known: Item ids that may occur, or `None` for any; a row with another is malformed.
+
+        Raises:
+            InputError: A file cannot be used at all.
+        """
+        ...
+
+
+READERS: Mapping[str, Callable[[Path], CatalogueReader]] = MappingProxyType(
+    {
+        "hetrec": HetRecReader,
+        "movielens": MovieLensReader,
+        "amazon": AmazonReader,
+        "jsonl": JsonlReader,
+    }
+)
+"""The readers by the name that `re2llm load` knows them by."""
+
+
+def open_reader(dataset: str, path: Path) -> CatalogueReader:
+    """Return the reader for a data set.
+
+    Args:
+        dataset: A name in `READERS`.
+        path: The data set's folder, or the file for `jsonl`.
+
+    Raises:
+        InputError: There is no such data set, or files are missing.
+    """
+    if dataset not in READERS:
+        problem = f"{dataset!r} is not known."
+        raise InputError("dataset", problem, f"Choose one of {', '.join(READERS)}.")
+    return READERS[dataset](path)

@@ -1,0 +1,114 @@
+"""Rows of the tab- and comma-separated files that data sets are published in."""
+
+from __future__ import annotations
+
+import csv
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ..errors import InputError
+from .lines import read_lines
+from .malformed import ReadReport, RowError, shown
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class TableFormat:
+    """How a data set writes its tables: one row a line, a header first.
+
+    Attributes:
+        delimiter: What separates the columns.
+        quoted: Whether a column may stand in double quotes, as in CSV.
+        fallback: The encoding of lines that are not UTF-8, or `None` where those are malformed.
+    """
+
+    delimiter: str
+    quoted: bool
+    fallback: str | None = None
+
+    def split(self, line: str) -> list[str]:
+        """Return a line's columns.
+
+        Args:
+            line: One line without its line end.
+
+        Raises:
+            RowError: The quotes do not match.
+        """
+        if not self.quoted or '"' not in line:
+            return line.split(self.delimiter)
+        try:
+            return next(csv.reader([line], delimiter=self.delimiter, strict=True))
+        except csv.Error as error:
+            raise RowError(f"is not a row of comma-separated values ({error})") from error
+
+
+def read_table(
+    path: Path, report: ReadReport, header: Sequence[str], table: TableFormat
+) -> Iterator[tuple[int, list[str]]]:
+    """Stream a table's rows that have the right number of columns.
+
+    The header may be absent, as in slices of the HetRec files: a first line that starts with a
+    number is a row.
+
+    Args:
+        path: The file.
+        report: Gets the malformed rows and the bytes read.
+        header: The columns' names, in order; the first column holds numbers.
+        table: How the file is written.
+
+    Yields:
+        The line number, from 1, and the columns.
+
+    Raises:
+        InputError: The file cannot be read, or its header is another one.
+    """
+    for number, line in read_lines(path, report, fallback=table.fallback, by_rows=True):
+        try:
+            columns = table.split(line)
+            if number == 1 and not columns[0].isdecimal():
+                _check_header(path, line, header, table)
+                continue
+            _check_columns(columns, header)
+            yield number, columns
+        except RowError as error:
+            report.add(path, number, str(error))
+
+
+def first_columns(path: Path, table: TableFormat) -> Iterator[str]:
+    """Stream the first column of each line, header and malformed rows included.
+
+    Args:
+        path: The file.
+        table: How the file is written.
+
+    Yields:
+        The text before the first delimiter.
+
+    Raises:
+        InputError: The file cannot be read.
+    """
+    for _, line in read_lines(path, ReadReport(), fallback=table.fallback):
+        yield line.partition(table.delimiter)[0].strip('"')
+
+
+def _check_columns(columns: list[str], header: Sequence[str]) -> None:
+    if len(columns) != len(header):
+        raise RowError(f"has {len(columns)} columns instead of {len(header)}")
+    if not columns[0].isdecimal():
+        raise RowError(f"{header[0]} {shown(columns[0])} is not a number")
+
+
+def _check_header(path: Path, line: str, header: Sequence[str], table: TableFormat) -> None:
+    # The official movie_directors.dat separates two of its names by a space instead of a tab.
+    names = [name.strip('" ') for name in re.split(rf"{table.delimiter}| ", line)]
+    if names != list(header):
+        raise InputError(
+            f"{path}:1",
+            f"has the header {shown(line)}.",
+            f"The columns must be {', '.join(header)}.",
+        )

@@ -1,0 +1,79 @@
+"""Settings, read from `RE2LLM_*` environment variables and a `.env` file; see `.env.example`."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+from typing import Annotated, Literal
+
+import platformdirs
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from .errors import InputError
+
+HintChoice = Literal["none", "random", "similar"]
+"""How `select_hint` chooses: never a hint, a uniform one, or the nearest by meaning."""
+
+OFFLINE_MODEL = "offline"
+"""The model name that stands for the offline ranker, which needs no key."""
+
+
+def _default_home() -> Path:
+    return Path(platformdirs.user_data_dir("re2llm", appauthor=False))
+
+
+class Settings(BaseSettings):
+    """Everything that a user may set; a caller's own arguments beat these."""
+
+    model_config = SettingsConfigDict(env_prefix="RE2LLM_", env_file=".env", extra="ignore")
+
+    home: Annotated[Path, Field(default_factory=_default_home)]
+    """Data directory: the embedded database lives in it."""
+    database_url: SecretStr | None = None
+    """Your own PostgreSQL with pgvector ≥ 0.8.4; unset starts the embedded one under `home`."""
+    database_timeout: float = Field(default=8.0, gt=0)
+    """Seconds to wait for a connection before giving up."""
+    pool_size: int = Field(default=10, ge=1)
+    """Database connections that one process keeps."""
+
+    domain: str = "films"
+    """The catalogue that a request uses if it names none."""
+    policy: HintChoice = "none"
+    """How a hint is chosen if the request does not say."""
+    candidates: int = Field(default=50, ge=2)
+    """How many candidates are retrieved if the request names none."""
+    max_candidates: int = Field(default=1000, ge=2)
+    """The longest candidate list that one request may hold."""
+    prompt_history: int = Field(default=50, ge=1)
+    """The most recent history items that the prompt shows."""
+
+    model: str = OFFLINE_MODEL
+    """`offline`, or a provider and a name as in `openai:gpt-4.1-mini`."""
+    base_url: str | None = None
+    """Any OpenAI-compatible server: vLLM, llama.cpp, Ollama, `transformers serve`."""
+    api_key: SecretStr | None = None
+    """Key for `model`; unset leaves it to the provider's own environment variable."""
+    temperature: float = Field(default=0.0, ge=0)
+    """Sampling temperature; 0 as in the paper."""
+    request_timeout: float = Field(default=60.0, gt=0)
+    """Seconds that one model call may take."""
+    concurrency: int = Field(default=8, ge=1)
+    """Sessions that `evaluate` and the like work on at the same time."""
+    seed: int = 0
+    """Seed of every shuffle, sample and random hint."""
+
+
+@lru_cache(maxsize=1)
+def get_settings() -> Settings:
+    """Return the process's settings, read once.
+
+    Raises:
+        InputError: A variable holds a value that does not fit; the message names it.
+    """
+    try:
+        return Settings()  # pyright: ignore[reportCallIssue]  # `home` has a default factory
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = "RE2LLM_" + "_".join(str(part) for part in first["loc"]).upper()
+        raise InputError(name, f"{first['msg']}.", "See .env.example.") from error
