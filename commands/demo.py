@@ -99,12 +99,12 @@ async def _show(description: str, titles: list[str]) -> None:
 
     ids = {item.title: item.id for item in sample_items()}
     request: Any = {"domain": _DOMAIN, "history": [ids[title] for title in titles], "k": 5}
-    result = await graph.ainvoke(request, context=Context(policy="similar"))
+    result = await graph.ainvoke(request, context=Context(policy="none"))
     raise_error(result)
     out.print(f"Somebody who {description}, after {', '.join(titles)}:", style="bold")
     for item in result["items"]:
         out.print(f"  {item['rank']}. {item['title']}", markup=False)
-    out.print(f"  (hint: {result['hint']['text']})\n", markup=False)
+    out.print()
 
 
 def _summary(rows: list[Row]) -> dict[str, Any]:

@@ -15,6 +15,8 @@ from .recommend import hint_choice, raise_error
 from .tables import print_summary
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ..evaluation.experiment import Row
     from ..nodes.services import Services
     from ..records import Session
@@ -167,10 +169,10 @@ async def compare(
         return Ranked(result["ranking"], result["llm_calls"], result["flags"])
 
     with progress(counts=True) as bar:
-        tasks = {name: bar.add_task(name, total=len(sessions)) for name in (*policies, *baselines)}
 
-        def advance(name: str) -> None:
-            bar.advance(tasks[name])
+        def advance_for(name: str) -> Callable[[], None]:
+            task = bar.add_task(name, total=len(sessions))
+            return lambda: bar.advance(task)
 
         rows = await run_policies(
             sessions,

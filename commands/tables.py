@@ -20,7 +20,7 @@ def print_summary(document: dict[str, Any], *, title: str) -> None:
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for heading in ("", "kind"):
         table.add_column(heading, no_wrap=True)
-    for heading in ("HR@5", "NDCG@5", "HR@10", "NDCG@10", "95 %", "MRR", "calls"):
+    for heading in ("HR@5", "NDCG@5", "HR@10", "NDCG@10", "95 % interval", "MRR", "calls"):
         table.add_column(heading, justify="right", no_wrap=True)
     for row in sorted(document["rows"], key=lambda row: -row["ndcg@10"]):
         low, high = row["ci95"]["ndcg@10"]
@@ -29,7 +29,7 @@ def print_summary(document: dict[str, Any], *, title: str) -> None:
             row["name"],
             row["kind"],
             *figures,
-            f"{low:.3f}–{high:.3f}",
+            f"{low:.3f}, {high:.3f}",
             f"{row['mrr']:.3f}",
             str(row["llm_calls"]),
         )

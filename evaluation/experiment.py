@@ -76,7 +76,9 @@ async def run_policies(
     Returns:
         A row for each policy, in order.
     """
-    return [await _run_policy(sessions, name, rank, concurrency, on_progress) for name in policies]
+    return [
+        await _run_policy(sessions, name, rank, concurrency, on_progress(name)) for name in policies
+    ]
 
 
 async def _run_policy(

@@ -12,10 +12,10 @@ from ..llm.ranking_prompt import RANKING_PROMPT_VERSION, repair_messages
 from .context import Call, Context, resolve
 from .model_call import ask
 from .recommend import ranking_prompt
-from .state import RecommendState
+from .state import RecommendState, Update
 
 
-async def check(state: RecommendState, runtime: Runtime[Context]) -> RecommendState:
+async def check(state: RecommendState, runtime: Runtime[Context]) -> Update:
     """Read the ranking, have it repaired once if need be, and complete what is still missing.
 
     Args:
@@ -31,7 +31,7 @@ async def check(state: RecommendState, runtime: Runtime[Context]) -> RecommendSt
     ranking = [ids[number - 1] for number in complete(answer.numbers, state)]
     titles = {item["id"]: item["title"] for item in state["candidate_items"]}
     best = ranking[: state.get("k", 10)]
-    update: RecommendState = {
+    update: Update = {
         **spent,
         "ranking": ranking,
         "items": [
@@ -41,15 +41,15 @@ async def check(state: RecommendState, runtime: Runtime[Context]) -> RecommendSt
         "recommendation_id": None,
     }
     if call.record:
-        update["recommendation_id"] = await _logged({**state, **update}, call)
+        update["recommendation_id"] = await _logged(state, update, call)
     return update
 
 
-async def _repaired(state: RecommendState, call: Call) -> tuple[RankingAnswer, RecommendState]:
+async def _repaired(state: RecommendState, call: Call) -> tuple[RankingAnswer, Update]:
     count = len(state["candidate_items"])
     flags = list(state["flags"])
     answer = read_ranking(state["answer"], count)
-    spent: RecommendState = {"llm_calls": state["llm_calls"]}
+    spent: Update = {name: state[name] for name in ("llm_calls", "latency_ms", "tokens")}
     if not answer.complete and "model_failed" not in flags:
         flags += answer.flags
         messages = repair_messages(ranking_prompt(state), state["answer"], count)
@@ -88,20 +88,20 @@ def complete(numbers: Sequence[int], state: RecommendState) -> list[int]:
     return [*numbers, *missing]
 
 
-async def _logged(state: RecommendState, call: Call) -> str:
+async def _logged(state: RecommendState, update: Update, call: Call) -> str:
     made = Recommendation(
         domain_id=state["domain_id"],
         history=state["history"],
         candidates=[item["id"] for item in state["candidate_items"]],
-        ranking=state["ranking"],
+        ranking=update["ranking"],
         policy=state["hint"]["policy"],
         hint_id=state["hint"]["id"],
         probability=state["hint"]["probability"],
         model=call.model,
         prompt_version=RANKING_PROMPT_VERSION,
-        flags=state["flags"],
-        latency_ms=state["latency_ms"],
-        tokens=state["tokens"],
+        flags=update["flags"],
+        latency_ms=update["latency_ms"],
+        tokens=update["tokens"],
     )
     async with call.services.engine.begin() as connection:
         return str(await log_recommendation(connection, made))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, cast
 
 from langgraph.runtime import Runtime
 
@@ -65,11 +65,7 @@ async def resolve(runtime: Runtime[Any]) -> Call:
     Raises:
         Re2llmError: The database or the model cannot be had.
     """
-    given = runtime.context
-    if isinstance(given, dict):
-        names = {field.name for field in fields(Context)}
-        given = Context(**{name: value for name, value in given.items() if name in names})
-    context = given if isinstance(given, Context) else Context()
+    context = _context(runtime.context)
     services = await shared_services()
     settings = services.settings
     return Call(
@@ -80,3 +76,13 @@ async def resolve(runtime: Runtime[Any]) -> Call:
         seed=settings.seed if context.seed is None else context.seed,
         record=context.record,
     )
+
+
+def _context(given: object) -> Context:
+    if isinstance(given, Context):
+        return given
+    if isinstance(given, dict):
+        options = cast("dict[str, Any]", given)
+        names = {field.name for field in fields(Context)}
+        return Context(**{name: value for name, value in options.items() if name in names})
+    return Context()

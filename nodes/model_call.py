@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.messages import BaseMessage
 
 from .context import Call
 
@@ -51,7 +51,7 @@ async def ask(messages: Sequence[BaseMessage], call: Call) -> Reply:
     except Exception as error:  # noqa: BLE001  # any provider's failure ends in a flagged ranking
         _log.warning("model %s failed: %s", call.model, type(error).__name__)
         return Reply("", failed=True, latency_ms=_since(started))
-    usage = answer.usage_metadata if isinstance(answer, AIMessage) else None
+    usage = answer.usage_metadata
     return Reply(
         answer.text,
         failed=False,

@@ -18,12 +18,12 @@ from ..knowledge.domains import Domain, find_domain
 from ..knowledge.engine import unreachable
 from ..records import Item
 from .context import Call, Context, resolve
-from .state import ItemView, RecommendState
+from .state import ItemView, RecommendState, Update
 
 _MOST_NAMED = 5
 
 
-async def prepare(state: RecommendState, runtime: Runtime[Context]) -> RecommendState:
+async def prepare(state: RecommendState, runtime: Runtime[Context]) -> Update:
     """Check the request and gather what the ranking needs.
 
     Args:
@@ -53,7 +53,7 @@ async def prepare(state: RecommendState, runtime: Runtime[Context]) -> Recommend
 
 async def _gather(
     connection: AsyncConnection, domain: Domain, state: RecommendState, call: Call
-) -> RecommendState:
+) -> Update:
     history = state["history"]
     listed = state.get("candidates")
     items = await fetch_items(connection, domain, [*history, *(listed or [])])

@@ -13,10 +13,10 @@ from ..llm.ranking_prompt import RankingTask, ranking_messages
 from ..records import Item
 from .context import Context, resolve
 from .model_call import ask
-from .state import ItemView, RecommendState
+from .state import ItemView, RecommendState, Update
 
 
-async def recommend(state: RecommendState, runtime: Runtime[Context]) -> RecommendState:
+async def recommend(state: RecommendState, runtime: Runtime[Context]) -> Update:
     """Ask the model for a ranking.
 
     A model that fails leaves an empty answer and the flag `model_failed`; `check` completes it.

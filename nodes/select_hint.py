@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from ..knowledge.hints import Hint, list_hints, nearest_hints
 from ..settings import HintChoice
 from .context import Call, Context, resolve
-from .state import RecommendState
+from .state import RecommendState, Update
 
 Choice = tuple[Hint | None, float]
 """The hint, or `None`, and the probability with which it was chosen."""
@@ -22,7 +22,7 @@ Choice = tuple[Hint | None, float]
 Chooser = Callable[[AsyncConnection, RecommendState, Call], Awaitable[Choice]]
 
 
-async def select_hint(state: RecommendState, runtime: Runtime[Context]) -> RecommendState:
+async def select_hint(state: RecommendState, runtime: Runtime[Context]) -> Update:
     """Let the run's policy choose a hint.
 
     Args:

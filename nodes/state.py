@@ -5,7 +5,7 @@ State holds JSON primitives only, so that any checkpointer can store it.
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, NotRequired
 
 from pydantic import BaseModel, ConfigDict, Field
 from typing_extensions import TypedDict
@@ -57,7 +57,7 @@ class RankedItem(TypedDict):
     title: str
 
 
-class RecommendResult(TypedDict, total=False):
+class RecommendResult(TypedDict):
     """The answer. Either `error` is set, or everything else is."""
 
     recommendation_id: str | None
@@ -77,14 +77,18 @@ class RecommendResult(TypedDict, total=False):
     """`field`, `problem` and `remedy` of a request that cannot be answered."""
 
 
-class RecommendState(RecommendResult, total=False):
-    """Everything that the nodes hand on."""
+Update = dict[str, Any]
+"""What a node returns: the keys of the state that it sets."""
+
+
+class RecommendState(RecommendResult):
+    """Everything that the nodes hand on. A node may read what the nodes before it have set."""
 
     history: list[str]
-    candidates: list[str] | None
-    k: int
+    candidates: NotRequired[list[str] | None]
+    k: NotRequired[int]
     domain_id: int
-    training_session: int | None
+    training_session: NotRequired[int | None]
     """Key of the training session that is being ranked: evidence leaves it out."""
     session_embedding: list[float]
     """Mean of the history's item embeddings, shape `[384]`."""

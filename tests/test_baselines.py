@@ -310,6 +310,8 @@ def test_scores_are_the_same_in_another_process():
     code = (
         "from re2llm.evaluation.baselines import create_baseline\n"
         "from re2llm.records import Session\n"
+        "import sys\n"
+        "assert 'cornac' not in sys.modules, 'an optional extra is imported without need'\n"
         "train = [Session(tuple(f'i{(n * m) % 17}' for m in range(1, 9)), f'i{n % 17}')"
         " for n in range(60)]\n"
         "s = Session(('i1', 'i5', 'i9'), None, tuple(f'i{n}' for n in range(17)))\n"

@@ -124,4 +124,6 @@ def test_figures_on_hetrec(record_property):
     scores = score_ranks(rank_targets(model, test))
     figures = {name: float(values.mean()) for name, values in scores.items()}
     record_property("sasrec", {**figures, "seconds": seconds})
-    assert figures["ndcg@10"] > 0.38  # popularity has 0.353
+    # Seen with torch 2.13 and Cornac 3.0; the tolerance is for other versions' arithmetic.
+    expected = {"hr@5": 0.537, "ndcg@5": 0.390, "hr@10": 0.672, "ndcg@10": 0.433}
+    assert {name: figures[name] for name in expected} == pytest.approx(expected, abs=0.03)

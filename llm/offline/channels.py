@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,12 +32,14 @@ class Channel:
         more: Phrases for preferring candidates that score high.
         less: Phrases for preferring candidates that score low.
         values: Standardised scores, shape `[candidates]`.
+        resembles: By what it measures resemblance to the history: `text`, `attributes` or nothing.
     """
 
     name: str
     more: Sequence[str]
     less: Sequence[str]
     values: Scores
+    resembles: Literal["text", "attributes"] | None = None
 
 
 def standardised(values: Scores) -> Scores:
@@ -53,7 +55,7 @@ def standardised(values: Scores) -> Scores:
 
 
 def build_channels(document: RankingDocument, encode: Encode) -> list[Channel]:
-    """Return every channel that the document gives ground for, resemblance first.
+    """Return every channel that the document gives ground for.
 
     Args:
         document: The task.
@@ -88,14 +90,22 @@ def _resemblance(document: RankingDocument, encode: Encode) -> list[Channel]:
             ("similar to what was chosen before", "matches the person's established taste"),
             ("different from what was chosen before", "variety, diversity, novelty, surprise"),
             whole,
+            "text",
         ),
         Channel(
             "like_recent",
             ("similar to the most recent items", "continues the current mood and tone"),
             ("a change from the most recent items", "a break from the current mood"),
             recent,
+            "text",
         ),
-        Channel("like_one", ("closely resembles one particular item of the history",), (), single),
+        Channel(
+            "like_one",
+            ("closely resembles one particular item of the history",),
+            (),
+            single,
+            "text",
+        ),
     ]
 
 
@@ -127,7 +137,7 @@ def _numeric(name: str, cells: Sequence[Any], past: Sequence[float]) -> list[Cha
     channels = [Channel(f"{name}:high", high, low, standardised(values))]
     if past:
         distance = np.abs(values - np.mean(past[-_RECENT:]))
-        channels.append(Channel(f"{name}:close", close, (), standardised(-distance)))
+        channels.append(Channel(f"{name}:close", close, (), standardised(-distance), "attributes"))
     return channels
 
 
@@ -144,6 +154,7 @@ def _categorical(name: str, cells: Sequence[Any], past: Sequence[Any]) -> list[C
                 (f"the same {word} as in the history", f"{word} that recurs in the history"),
                 (),
                 standardised(_overlap(sets, everything)),
+                "attributes",
             )
         )
         channels.append(
@@ -152,6 +163,7 @@ def _categorical(name: str, cells: Sequence[Any], past: Sequence[Any]) -> list[C
                 (f"the same {word} as the most recent items",),
                 (),
                 standardised(_overlap(sets, lately)),
+                "attributes",
             )
         )
     present = Counter(value for values in sets for value in values)
@@ -198,6 +210,7 @@ def _series(document: RankingDocument) -> Channel:
         ("sequels, prequels and other parts of the same series or franchise",),
         (),
         standardised(np.array(shared)),
+        "attributes",
     )
 
 

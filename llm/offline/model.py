@@ -17,7 +17,6 @@ from .channels import Encode, Scores, build_channels, standardised
 from .following import follow
 from .reading import RankingDocument, read_ranking_task
 
-_RESEMBLANCE_CHANNELS = 3
 _HINT_WEIGHT = 1.5
 
 NO_TASK = (
@@ -59,7 +58,10 @@ class OfflineRanker(BaseChatModel):
 
 
 def score(document: RankingDocument, encode: Encode) -> Scores:
-    """Score the candidates: resemblance to the history, plus what the hint says to weigh.
+    """Score the candidates by resemblance to the history, plus what the hint says to weigh.
+
+    Without a hint the sentence embeddings and the shared attributes count for one half each;
+    evidence counts only where a hint speaks of it.
 
     Args:
         document: The task.
@@ -69,8 +71,13 @@ def score(document: RankingDocument, encode: Encode) -> Scores:
         Shape `[candidates]`, higher is better.
     """
     channels = build_channels(document, encode)
-    resemblance = sum(channel.values for channel in channels[:_RESEMBLANCE_CHANNELS])
-    total = standardised(np.asarray(resemblance))
+    halves = (
+        [channel.values for channel in channels if channel.resembles == half]
+        for half in ("text", "attributes")
+    )
+    total = standardised(
+        np.sum([standardised(np.sum(half, axis=0)) for half in halves if half], axis=0)
+    )
     if document.hint:
         total = total + _HINT_WEIGHT * follow(document.hint, channels, encode)
     return total
