@@ -1,5 +1,8 @@
 """The `recommend` graph: prepare → select_hint → recommend → check."""
 
+# LangGraph leaves type arguments of its own open in `add_node` and `compile`.
+# pyright: reportUnknownMemberType=false
+
 from __future__ import annotations
 
 from collections.abc import Callable

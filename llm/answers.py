@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from .json_values import is_list, is_object
+
 _NUMBER = re.compile(r"(?<![\w.])\d{1,6}(?![\w.]*\d)")
 _LINE_NUMBERS = re.compile(r"(?m)^\s*(?:[-*•]\s*)?(?:\*\*)?#?(\d{1,6})\b")
 _MOST_CHARACTERS = 100_000
@@ -96,10 +98,10 @@ def _json_ranking(text: str) -> list[int] | None:
 
 
 def _numbers_in(value: Any) -> list[int] | None:
-    if isinstance(value, dict):
-        lists = [_numbers_in(inner) for inner in value.values() if isinstance(inner, list)]
+    if is_object(value):
+        lists = [_numbers_in(inner) for inner in value.values() if is_list(inner)]
         return max((found for found in lists if found is not None), key=len, default=None)
-    if not isinstance(value, list):
+    if not is_list(value):
         return None
     numbers = [_as_number(entry) for entry in value]
     kept = [number for number in numbers if number is not None]
@@ -113,7 +115,7 @@ def _as_number(entry: Any) -> int | None:
         return entry
     if isinstance(entry, str) and entry.strip().isdecimal() and len(entry) < _LONGEST_NUMBER:
         return int(entry.strip())
-    if isinstance(entry, dict):
+    if is_object(entry):
         return _as_number(entry.get("number"))
     return None
 

@@ -1,17 +1,26 @@
-"""Alembic's entry point: runs on the connection that `re2llm.knowledge.migrate` opened."""
+"""Alembic's entry point: runs on the connection that `knowledge/migrate.py` opened."""
 
 from __future__ import annotations
 
+from typing import Any
+
 from alembic import context
-from re2llm.knowledge.tables import SCHEMA, Base
+
+given: dict[str, Any] = context.config.attributes
+schema = given["schema"]
+
+
+def ours(name: str | None, kind: str, _: object) -> bool:
+    """Leave a host's tables, and LangGraph's checkpoint* and store*, in their schemas alone."""
+    return kind != "schema" or name == schema
+
 
 context.configure(
-    connection=context.config.attributes["connection"],
-    target_metadata=Base.metadata,
-    version_table_schema=SCHEMA,
+    connection=given["connection"],
+    target_metadata=given["metadata"],
+    version_table_schema=schema,
     include_schemas=True,
-    # A host's tables, and LangGraph's checkpoint* and store*, live in other schemas.
-    include_name=lambda name, kind, _: kind != "schema" or name == SCHEMA,
+    include_name=ours,
 )
 with context.begin_transaction():
     context.run_migrations()

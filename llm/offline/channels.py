@@ -14,6 +14,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from ..json_values import is_list
 from .reading import Entry, RankingDocument
 
 Encode = Callable[[Sequence[str]], NDArray[np.float32]]
@@ -230,7 +231,7 @@ def _facts_text(entry: Entry) -> str:
 def _values(cell: Any) -> list[str]:
     if cell is None:
         return []
-    return [str(part) for part in cell] if isinstance(cell, list) else [str(cell)]
+    return [str(part) for part in cell] if is_list(cell) else [str(cell)]
 
 
 def _spoken(name: str) -> str:

@@ -10,6 +10,8 @@ from typing import Any
 
 from langchain_core.messages import BaseMessage
 
+from ..json_values import is_list, is_object
+
 _LISTED = re.compile(r"^\s*(?:(\d{1,5})\s*[.):\-]|[-*•])\s+(.+?)\s*$")
 _HINT = re.compile(r"^\s*(?:hint|advice|tip)\s*:\s*(.+)$", re.IGNORECASE)
 _CANDIDATE_KEYS = ("candidates", "options", "items")
@@ -86,35 +88,38 @@ def json_objects(text: str) -> Iterator[dict[str, Any]]:
 
 
 def _from_json(value: dict[str, Any]) -> RankingDocument | None:
-    listed = next((value[key] for key in _CANDIDATE_KEYS if isinstance(value.get(key), list)), None)
+    listed = _first_list(value, _CANDIDATE_KEYS)
     if not listed:
         return None
-    past = next((value[key] for key in _HISTORY_KEYS if isinstance(value.get(key), list)), [])
     meaning = value.get("evidence_meaning")
     numbers = [_number(entry, place) for place, entry in enumerate(listed, start=1)]
     return RankingDocument(
-        history=[_entry(raw) for raw in past],
+        history=[_entry(raw) for raw in _first_list(value, _HISTORY_KEYS) or []],
         candidates=[_entry(raw) for raw in listed],
         numbers=numbers,
         hint=str(value.get("hint") or ""),
-        evidence_meaning=meaning if isinstance(meaning, dict) else {},
+        evidence_meaning=meaning if is_object(meaning) else {},
         as_json=True,
     )
 
 
+def _first_list(value: dict[str, Any], keys: Sequence[str]) -> list[Any] | None:
+    return next((value[key] for key in keys if is_list(value.get(key))), None)
+
+
 def _number(raw: Any, place: int) -> int:
-    number = raw.get("number", raw.get("n")) if isinstance(raw, dict) else None
+    number = raw.get("number", raw.get("n")) if is_object(raw) else None
     return number if isinstance(number, int) else place
 
 
 def _entry(raw: Any) -> Entry:
-    if not isinstance(raw, dict):
+    if not is_object(raw):
         return Entry(str(raw))
     title = str(raw.get("title", raw.get("name", "")))
     evidence = raw.get("evidence")
     skipped = {"title", "name", "number", "n", "id", "evidence"}
     facts = {key: value for key, value in raw.items() if key not in skipped and _usable(value)}
-    figures = evidence if isinstance(evidence, dict) else {}
+    figures = evidence if is_object(evidence) else {}
     return Entry(title, facts, {k: float(v) for k, v in figures.items() if _is_number(v)})
 
 
@@ -128,7 +133,8 @@ def _is_number(value: Any) -> bool:
 
 def _from_lines(lines: Sequence[str]) -> RankingDocument | None:
     """Take the last list for the candidates, and an earlier list or sentence for the history."""
-    hint, blocks, prose = "", [], ""
+    hint, prose = "", ""
+    blocks: list[list[tuple[str | None, str]]] = []
     previous_listed = False
     for line in lines:
         listed, advice = _LISTED.match(line), _HINT.match(line)

@@ -1,0 +1,23 @@
+"""Tells what a decoded JSON value is, in a way that type checkers follow."""
+
+from __future__ import annotations
+
+from typing import Any, TypeGuard
+
+
+def is_object(value: object) -> TypeGuard[dict[str, Any]]:
+    """Whether a decoded JSON value is an object.
+
+    Args:
+        value: From `json.loads`.
+    """
+    return isinstance(value, dict)
+
+
+def is_list(value: object) -> TypeGuard[list[Any]]:
+    """Whether a decoded JSON value is an array.
+
+    Args:
+        value: From `json.loads`.
+    """
+    return isinstance(value, list)
