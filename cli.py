@@ -7,8 +7,11 @@ import typer
 from .commands.demo import demo
 from .commands.evaluate import evaluate
 from .commands.hints import hints
+from .commands.learn import learn
 from .commands.load import load
+from .commands.policy import policy
 from .commands.recommend import recommend
+from .commands.train import train
 
 app = typer.Typer(
     name="re2llm",
@@ -19,9 +22,12 @@ app = typer.Typer(
 )
 app.command()(demo)
 app.command()(load)
+app.command()(learn)
+app.command()(train)
 app.command()(recommend)
 app.command()(evaluate)
 app.add_typer(hints, name="hints")
+app.add_typer(policy, name="policy")
 
 if __name__ == "__main__":
     app()

@@ -29,3 +29,7 @@ class InputError(Re2llmError):
 
 class DatabaseError(Re2llmError):
     """The database cannot be reached, started or migrated."""
+
+
+class BudgetSpentError(Re2llmError):
+    """The calls or tokens that were allowed are used up; what was paid is kept."""

@@ -29,7 +29,9 @@ class Item:
     @property
     def text(self) -> str:
         """The item as one line, title first: what a text encoder reads."""
-        return ". ".join([self.title, *(spoken(value) for value in self.attributes.values())])
+        # Sorted, because a database keeps an object's keys in an order of its own.
+        facts = [spoken(value) for _, value in sorted(self.attributes.items())]
+        return ". ".join([self.title, *facts])
 
 
 def spoken(value: AttributeValue) -> str:

@@ -12,8 +12,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from .errors import InputError
 
-HintChoice = Literal["none", "random", "similar"]
-"""How `select_hint` chooses: never a hint, a uniform one, or the nearest by meaning."""
+HintChoice = Literal["none", "random", "similar", "static", "ppo"]
+"""How `select_hint` chooses: never, uniformly, the nearest by meaning, the best by its trials, or
+by the active policy release."""
 
 OFFLINE_MODEL = "offline"
 """The model name that stands for the offline ranker, which needs no key."""
@@ -32,15 +33,20 @@ class Settings(BaseSettings):
     """Data directory: the embedded database lives in it."""
     database_url: SecretStr | None = None
     """Your own PostgreSQL with pgvector ≥ 0.8.4; unset starts the embedded one under `home`."""
-    database_timeout: float = Field(default=8.0, gt=0)
+    database_timeout: float = Field(default=6.0, gt=0)
     """Seconds to wait for a connection before giving up."""
     pool_size: int = Field(default=10, ge=1)
     """Database connections that one process keeps."""
 
     domain: str = "films"
     """The catalogue that a request uses if it names none."""
-    policy: HintChoice = "none"
-    """How a hint is chosen if the request does not say."""
+    policy: HintChoice = "ppo"
+    """How a hint is chosen if the request does not say: none, random, similar, static or ppo."""
+    explore: bool = False
+    """Let `ppo` draw from its probabilities, which feeds off-policy evaluation, not take the best.
+    """
+    shortlist: int = Field(default=64, ge=1)
+    """Hints that `ppo` scores for a session."""
     candidates: int = Field(default=50, ge=2)
     """How many candidates are retrieved if the request names none."""
     max_candidates: int = Field(default=1000, ge=2)
@@ -60,6 +66,14 @@ class Settings(BaseSettings):
     """Seconds that one model call may take."""
     concurrency: int = Field(default=8, ge=1)
     """Sessions that `evaluate` and the like work on at the same time."""
+    verify_rule: Literal["transfer", "paper"] = "transfer"
+    """`transfer` also tries a hint on other sessions; `paper` only on the one it came from."""
+    verify_near: int = Field(default=8, ge=0)
+    """Similar training sessions on which a hint is tried."""
+    verify_random: int = Field(default=32, ge=0)
+    """Random training sessions on which a hint is tried, the same ones for every hint."""
+    approve_hints: bool = False
+    """Hold new hints as pending until `re2llm hints approve`."""
     seed: int = 0
     """Seed of every shuffle, sample and random hint."""
 

@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from .console import out, progress, run
-from .recommend import raise_error
+from .recommend import ask
 
 if TYPE_CHECKING:
     from ..evaluation.experiment import Row
@@ -44,7 +44,7 @@ async def _demo() -> None:
     from ..nodes.services import shared_services
     from ..sessions.negatives import NegativeSampler
     from ..sessions.sample import sample_items, simulate_sessions
-    from .evaluate import compare
+    from .experiment import Experiment
     from .loading import load_domain
     from .tables import print_summary
 
@@ -65,15 +65,9 @@ async def _demo() -> None:
     sampler = NegativeSampler([film.id for film in films], seed=_TEST_SEED)
     fresh = simulate_sessions(_TEST_VIEWERS, seed=_TEST_SEED)
     test = [sampler.with_candidates(session) for session in fresh]
-    rows = await compare(
-        services,
-        _DOMAIN,
-        test,
-        train,
-        ["none", "random", "similar"],
-        ["random", "popularity", "vsknn"],
-        seed=0,
-    )
+    experiment = Experiment(services, _DOMAIN, test, seed=0)
+    rows = await experiment.policies(["none", "random", "similar"])
+    rows += await experiment.baselines(["random", "popularity", "vsknn"], train)
     print_summary(_summary(rows), title=f"{len(test)} sessions of viewers not seen in training")
     out.print(
         '\nNext: re2llm recommend --domain films "Vertigo" "Psycho"\n'
@@ -93,14 +87,12 @@ async def _add_hints(services: Services) -> None:
 
 
 async def _show(description: str, titles: list[str]) -> None:
-    from ..graph.recommend import graph
     from ..nodes.context import Context
     from ..sessions.sample import sample_items
 
     ids = {item.title: item.id for item in sample_items()}
-    request: Any = {"domain": _DOMAIN, "history": [ids[title] for title in titles], "k": 5}
-    result = await graph.ainvoke(request, context=Context(policy="none"))
-    raise_error(result)
+    request = {"domain": _DOMAIN, "history": [ids[title] for title in titles], "k": 5}
+    result = await ask(request, Context(policy="none"))
     out.print(f"Somebody who {description}, after {', '.join(titles)}:", style="bold")
     for item in result["items"]:
         out.print(f"  {item['rank']}. {item['title']}", markup=False)

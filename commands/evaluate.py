@@ -10,15 +10,13 @@ import typer
 
 from ..errors import InputError
 from ..settings import get_settings
-from .console import err, print_json, progress, run
-from .recommend import hint_choice, raise_error
-from .tables import print_summary
+from .console import err, print_json, run
+from .experiment import Experiment
+from .recommend import hint_choice
+from .tables import print_hints, print_summary
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from ..evaluation.experiment import Row
-    from ..nodes.services import Services
     from ..records import Session
 
 
@@ -38,6 +36,9 @@ def evaluate(
         bool, typer.Option("--skip-malformed", help="Leave malformed rows out and go on.")
     ] = False,
     seed: Annotated[int | None, typer.Option(help="Default: RE2LLM_SEED.")] = None,
+    oracle: Annotated[
+        bool, typer.Option("--oracle", help="Also give every active hint to every session.")
+    ] = False,
 ) -> None:
     """Compare hint policies and baselines; nothing of the file is stored.
 
@@ -47,7 +48,14 @@ def evaluate(
     """
     run(
         lambda: _evaluate(
-            domain, sessions, _names(policies), _names(baselines), json_file, skip_malformed, seed
+            domain,
+            sessions,
+            _names(policies),
+            _names(baselines),
+            json_file,
+            skip_malformed,
+            seed,
+            oracle,
         )
     )
 
@@ -64,6 +72,7 @@ async def _evaluate(
     json_file: Path | None,
     skip_malformed: bool,
     seed: int | None,
+    oracle: bool = False,
 ) -> None:
     from ..evaluation.baselines import check_baselines
     from ..knowledge.catalogue import item_ids
@@ -83,10 +92,18 @@ async def _evaluate(
         known = await item_ids(connection, found)
         train = [session for _, session in await training_sessions(connection, found)]
     sessions = read_evaluation_sessions(file, known, seed, skip_malformed=skip_malformed)
-    rows = await compare(services, domain, sessions, train, policies, baselines, seed)
-    document = _document(rows, seed)
+    experiment = Experiment(services, domain, sessions, seed)
+    rows = await experiment.policies(policies)
+    hints: list[dict[str, Any]] = []
+    if oracle:
+        without = next((row for row in rows if row.name == "none"), None)
+        ceiling, hints = await experiment.every_hint(without)
+        rows.append(ceiling)
+    rows += await experiment.baselines(baselines, train)
+    document = {**_document(rows, seed), "hints": hints}
     if json_file is None or str(json_file) != "-":
         print_summary(document, title=f"{domain}: {len(sessions):,} sessions")
+        print_hints(hints)
     if json_file is not None:
         _write(document, json_file)
 
@@ -126,73 +143,6 @@ def read_evaluation_sessions(
         return read
     sampler = NegativeSampler(known, seed=seed)
     return [sampler.with_candidates(session) for session in read]
-
-
-async def compare(
-    services: Services,
-    domain: str,
-    sessions: list[Session],
-    train: list[Session],
-    policies: list[str],
-    baselines: list[str],
-    seed: int,
-) -> list[Row]:
-    """Run policies through the production graph, and baselines beside them.
-
-    Args:
-        services: Database, models and caches.
-        domain: The catalogue.
-        sessions: With targets and candidates.
-        train: What baselines may learn from.
-        policies: Names of hint policies.
-        baselines: Names of baselines.
-        seed: Of every random choice.
-
-    Returns:
-        A row for each, policies first.
-    """
-    import asyncio
-
-    from ..evaluation.experiment import Ranked, run_baseline, run_policies
-    from ..graph.recommend import graph
-    from ..nodes.context import Context
-
-    async def rank(session: Session, policy: str) -> Ranked:
-        request: Any = {
-            "domain": domain,
-            "history": list(session.history),
-            "candidates": list(session.candidates or ()),
-        }
-        context = Context(policy=hint_choice(policy), seed=seed, record=False)
-        result = await graph.ainvoke(request, context=context)
-        raise_error(result)
-        return Ranked(result["ranking"], result["llm_calls"], result["flags"])
-
-    with progress(counts=True) as bar:
-
-        def advance_for(name: str) -> Callable[[], None]:
-            task = bar.add_task(name, total=len(sessions))
-            return lambda: bar.advance(task)
-
-        rows = await run_policies(
-            sessions,
-            policies,
-            rank,
-            concurrency=services.settings.concurrency,
-            on_progress=advance_for,
-        )
-        for name in baselines:
-            rows.append(
-                await asyncio.to_thread(
-                    run_baseline,
-                    sessions,
-                    name,
-                    train,
-                    seed=seed,
-                    on_progress=advance_for(name),
-                )
-            )
-    return rows
 
 
 def _document(rows: list[Row], seed: int) -> dict[str, Any]:

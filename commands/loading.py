@@ -17,6 +17,7 @@ from ..knowledge.training_sessions import count_sessions, store_sessions
 from ..llm.embeddings import ENCODER_ID, Embedder
 from ..nodes.services import Services
 from ..records import Item, Session
+from ..sessions.negatives import NegativeSampler
 
 _BATCH = 256
 _Element = TypeVar("_Element")
@@ -66,10 +67,14 @@ async def load_domain(
         domain = await claim_domain(connection, name, ENCODER_ID)
         changed = await _load_items(connection, domain, items, services.embedder)
         known = frozenset(await item_ids(connection, domain))
+        count = min(services.settings.candidates, max(2, len(known) // 2))
+        sampler = NegativeSampler(known, n=count, seed=services.settings.seed)
         new = 0
         for source in session_sources:
             sessions = await asyncio.to_thread(lambda: [_with_target(s) for s in source(known)])  # noqa: B023
-            new += await store_sessions(connection, domain, sessions)
+            new += await store_sessions(
+                connection, domain, sessions, complete=sampler.with_candidates
+            )
         verify()
         if not known:
             raise InputError("path", "It holds no item that can be used.", "Is it the right one?")

@@ -11,6 +11,7 @@ from ..settings import get_settings
 from .console import out, print_json, run
 
 if TYPE_CHECKING:
+    from ..nodes.context import Context
     from ..nodes.services import Services
 
 
@@ -48,7 +49,6 @@ async def _recommend(
     policy: str | None,
     as_json: bool,
 ) -> None:
-    from ..graph.recommend import graph
     from ..nodes.context import Context
     from ..nodes.services import shared_services
 
@@ -61,8 +61,7 @@ async def _recommend(
         "candidates": await _ids(services, name, candidates, "--candidate") if candidates else None,
         "k": k,
     }
-    result = await graph.ainvoke(request, context=Context(policy=hint_choice(policy)))
-    raise_error(result)
+    result = await ask(request, Context(policy=hint_choice(policy)))
     if as_json:
         print_json(result)
         return
@@ -92,17 +91,26 @@ def hint_choice(name: str | None) -> Any:
     return name
 
 
-def raise_error(result: dict[str, Any]) -> None:
-    """Raise the error that a graph's answer carries, if it does.
+async def ask(request: dict[str, Any], context: Context) -> dict[str, Any]:
+    """Run the `recommend` graph.
 
     Args:
-        result: The graph's output.
+        request: Its input.
+        context: The run's options.
+
+    Returns:
+        Its answer.
 
     Raises:
-        Re2llmError: What the graph said.
+        Re2llmError: The answer carries an error.
     """
+    from ..graph.recommend import graph
+
+    # LangGraph leaves a type argument of `Command` open.
+    result = await graph.ainvoke(request, context=context)  # pyright: ignore[reportUnknownMemberType]
     if result.get("error"):
         raise Re2llmError(**result["error"])
+    return result
 
 
 async def _ids(services: Services, domain: str, typed: list[str], field: str) -> list[str]:

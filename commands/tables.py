@@ -17,7 +17,7 @@ def print_summary(document: dict[str, Any], *, title: str) -> None:
         document: From `evaluation.summary.summarise`.
         title: Stands above the table.
     """
-    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=0)
     for heading in ("", "kind"):
         table.add_column(heading, no_wrap=True)
     for heading in ("HR@5", "NDCG@5", "HR@10", "NDCG@10", "95 % interval", "MRR", "calls"):
@@ -38,3 +38,22 @@ def print_summary(document: dict[str, Any], *, title: str) -> None:
     for name, flags in faulty.items():
         counted = ", ".join(f"{flag} {count}" for flag, count in flags.items())
         out.print(f"faulty answers of {name}: {counted}")
+
+
+def print_hints(hints: list[dict[str, Any]]) -> None:
+    """Print what each single hint would bring to every session.
+
+    Args:
+        hints: From `evaluation.oracle.hint_table`.
+    """
+    for hint in hints:
+        low, high = hint["ci95"]
+        out.print(
+            f"{hint['id']:>5}  {hint['gain']:+.3f} ({low:+.3f}, {high:+.3f})  "
+            f"+{hint['helped']} -{hint['harmed']}  {hint['text']}",
+            markup=False,
+            soft_wrap=True,
+        )
+    if hints:
+        helping = sum(hint["gain"] > 0 for hint in hints)
+        out.print(f"{helping} of {len(hints)} hints help on average.")

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from langgraph.graph import END, START, StateGraph
@@ -17,6 +16,7 @@ from ..nodes.prepare import prepare
 from ..nodes.recommend import recommend
 from ..nodes.select_hint import select_hint
 from ..nodes.state import RecommendRequest, RecommendResult, RecommendState
+from .routes import or_end
 
 RecommendGraph = CompiledStateGraph[RecommendState, Context, Any, Any]
 
@@ -34,20 +34,11 @@ def build_graph() -> RecommendGraph:
     builder.add_node("recommend", recommend)
     builder.add_node("check", check)
     builder.add_edge(START, "prepare")
-    builder.add_conditional_edges("prepare", _or_end("select_hint"), ["select_hint", END])
-    builder.add_edge("select_hint", "recommend")
-    builder.add_conditional_edges("recommend", _or_end("check"), ["check", END])
+    builder.add_conditional_edges("prepare", or_end("select_hint"), ["select_hint", END])
+    builder.add_conditional_edges("select_hint", or_end("recommend"), ["recommend", END])
+    builder.add_conditional_edges("recommend", or_end("check"), ["check", END])
     builder.add_edge("check", END)
     return builder.compile(name="recommend")
-
-
-def _or_end(following: str) -> Callable[[RecommendState], str]:
-    """Route to the next node, or to the end where the request cannot be answered."""
-
-    def route(state: RecommendState) -> str:
-        return END if state.get("error") else following
-
-    return route
 
 
 graph = build_graph()

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from ..records import Item
 from .domains import Domain
 from .tables import ItemRow
+from .texts import storable
 
 FloatArray = NDArray[np.float32]
 
@@ -89,10 +90,23 @@ async def fetch_items(
     """
     rows = await connection.execute(
         select(ItemRow.id, ItemRow.title, ItemRow.attributes).where(
-            ItemRow.domain_id == domain.id, ItemRow.id.in_(set(ids))
+            ItemRow.domain_id == domain.id, ItemRow.id.in_(set(filter(storable, ids)))
         )
     )
     return {row.id: Item(row.id, row.title, row.attributes) for row in rows}
+
+
+async def all_items(connection: AsyncConnection, domain: Domain) -> list[Item]:
+    """Return every item of a domain.
+
+    Args:
+        connection: An open connection.
+        domain: Which one.
+    """
+    rows = await connection.execute(
+        select(ItemRow.id, ItemRow.title, ItemRow.attributes).where(ItemRow.domain_id == domain.id)
+    )
+    return [Item(row.id, row.title, row.attributes) for row in rows]
 
 
 async def mean_embedding(
@@ -155,6 +169,8 @@ async def find_titles(
         title: What a person typed.
         count: How many at most.
     """
+    if not storable(title):
+        return []
     lowered = func.lower(ItemRow.title)
     wanted = title.strip().lower()
     rows = await connection.execute(

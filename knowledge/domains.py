@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..errors import InputError
 from .tables import DomainRow
+from .texts import storable
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,8 @@ async def find_domain(connection: AsyncConnection, name: str) -> Domain:
         InputError: There is none of that name; lists those there are.
     """
     columns = (DomainRow.id, DomainRow.name, DomainRow.encoder, DomainRow.revision)
-    row = (await connection.execute(select(*columns).where(DomainRow.name == name))).one_or_none()
+    named = select(*columns).where(DomainRow.name == name)
+    row = (await connection.execute(named)).one_or_none() if storable(name) else None
     if row is None:
         known = (await connection.scalars(select(DomainRow.name).order_by(DomainRow.name))).all()
         there = f"There are: {', '.join(known)}." if known else "Nothing is loaded yet."
@@ -59,8 +61,10 @@ async def claim_domain(connection: AsyncConnection, name: str, encoder: str) -> 
         encoder: Id of the encoder that will make the embeddings.
 
     Raises:
-        InputError: The domain's embeddings were made by another encoder.
+        InputError: The domain's embeddings were made by another encoder, or the name is no name.
     """
+    if not name.strip() or not storable(name):
+        raise InputError("domain", f"{name!r} cannot be a name.", "Give it a plain one.")
     await connection.execute(
         text("SELECT pg_advisory_xact_lock(hashtextextended('re2llm:' || :name, 0))"),
         {"name": name},
@@ -87,4 +91,17 @@ async def mark_changed(connection: AsyncConnection, domain: Domain) -> None:
     """
     await connection.execute(
         update(DomainRow).where(DomainRow.id == domain.id).values(revision=DomainRow.revision + 1)
+    )
+
+
+async def hold_hints(connection: AsyncConnection, domain_id: int) -> None:
+    """Hold a domain's hints alone until the transaction ends.
+
+    Args:
+        connection: In a transaction; a second writer of the same domain's hints waits for its end.
+        domain_id: Which domain.
+    """
+    await connection.execute(
+        text("SELECT pg_advisory_xact_lock(hashtextextended('re2llm:hints', :domain))"),
+        {"domain": domain_id},
     )

@@ -4,6 +4,10 @@ For a *training* session its own choices are left out of every figure: otherwise
 would contain the answer, and a hint to trust it would look perfect in training and nowhere else.
 """
 
+# scipy.sparse has no types of its own.
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false
+
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
@@ -17,7 +21,7 @@ from ..records import Session
 EVIDENCE: Mapping[str, str] = {
     "chosen_by": "how many past sessions chose it; popular, widely known, mainstream; "
     "many people know it",
-    "similar_sessions": "the share of the most similar past sessions that chose it, in percent; "
+    "similar_sessions": "the share of the most similar past sessions that chose it; "
     "what people with a similar session chose",
     "with_recent": "how much more often than by chance it is chosen together with the most recent "
     "items; items that go together",
@@ -47,13 +51,15 @@ class EvidenceIndex:
         self._codes = {
             item: code for code, item in enumerate(sorted({i for s in sequences for i in s}))
         }
+        self._keys = [key for key, _ in sessions]
         self._rows = {key: row for row, (key, _) in enumerate(sessions)}
         self._sequences = [np.array([self._codes[i] for i in s], dtype=np.int64) for s in sequences]
         size = (len(sequences), len(self._codes) + 1)  # the last column stands for unknown items
+        self._columns = size[1]
         self._chosen = _incidence(self._sequences, size)
         self._chosen_by_item = self._chosen.tocsc()
         self._popularity: Counts = np.asarray(self._chosen.sum(axis=0)).ravel()
-        self._near = _near_counts(self._sequences, size[1])
+        self._near = _near_counts(self._sequences, self._columns)
         lengths = np.asarray(self._chosen.sum(axis=1)).ravel()
         self._norms = np.sqrt(np.maximum(lengths, 1))
 
@@ -89,6 +95,20 @@ class EvidenceIndex:
             for row in range(len(codes))
         ]
 
+    def neighbours(self, history: Sequence[str], *, leave_out: int, count: int) -> list[int]:
+        """Return the keys of the training sessions most similar to one, most similar first.
+
+        Args:
+            history: Item ids of the session, oldest first.
+            leave_out: Its own key.
+            count: How many at most.
+        """
+        unknown = len(self._codes)
+        past = np.array([self._codes.get(item, unknown) for item in history], dtype=np.int64)
+        likeness = self._likeness(past, self._rows[leave_out])
+        nearest = np.argsort(-likeness, kind="stable")[:count]
+        return [self._keys[row] for row in nearest if likeness[row] > 0]
+
     def _own_choices(self, own: int | None, codes: NDArray[np.int64]) -> Counts:
         if own is None:
             return np.zeros(len(codes))
@@ -97,16 +117,7 @@ class EvidenceIndex:
     def _similar_sessions(
         self, past: NDArray[np.int64], codes: NDArray[np.int64], own: int | None
     ) -> Counts:
-        """Weigh the nearest sessions as V-SKNN does: recent and rare items count more."""
-        recent = past[-_HISTORY_FOR_NEIGHBOURS:]
-        recency = np.arange(1, len(recent) + 1) / len(recent)
-        rarity = np.log((len(self._sequences) + 1) / (self._popularity[recent] + 1))
-        query = np.zeros(self._chosen.shape[1])
-        query[recent] = recency * rarity
-        query[-1] = 0.0
-        likeness = self._chosen @ query / self._norms
-        if own is not None:
-            likeness[own] = 0.0
+        likeness = self._likeness(past, own)
         nearest = np.argsort(-likeness, kind="stable")[:_NEIGHBOURS]
         nearest = nearest[likeness[nearest] > 0]
         if not len(nearest):
@@ -114,6 +125,21 @@ class EvidenceIndex:
         weights = likeness[nearest]
         share = self._chosen[nearest][:, codes].T @ weights / weights.sum()
         return 100 * np.asarray(share)
+
+    def _likeness(self, past: NDArray[np.int64], own: int | None) -> Counts:
+        """Compare with every session as V-SKNN does: recent and rare items count more."""
+        recent = past[-_HISTORY_FOR_NEIGHBOURS:]
+        recency = np.arange(1, len(recent) + 1) / len(recent)
+        others = len(self._sequences) - (own is not None)
+        popularity = self._popularity[recent] - self._own_choices(own, recent)
+        rarity = np.log((others + 1) / (popularity + 1))
+        query = np.zeros(self._columns)
+        query[recent] = recency * rarity
+        query[-1] = 0.0
+        likeness = self._chosen @ query / self._norms
+        if own is not None:
+            likeness[own] = 0.0
+        return likeness
 
     def _with_recent(
         self, past: NDArray[np.int64], codes: NDArray[np.int64], own: int | None
@@ -134,7 +160,7 @@ class EvidenceIndex:
         counts = self._near[recent][:, codes].toarray().sum(axis=0)
         if own is None:
             return counts
-        mine = _near_counts([self._sequences[own]], self._chosen.shape[1])
+        mine = _near_counts([self._sequences[own]], self._columns)
         return counts - mine[recent][:, codes].toarray().sum(axis=0)
 
 
@@ -149,8 +175,7 @@ def _near_counts(sequences: Sequence[NDArray[np.int64]], items: int) -> sparse.c
     """Count, for each pair of items, how often they were chosen within `_STEPS` of each other."""
     codes = np.concatenate(sequences) if sequences else np.array([], dtype=np.int64)
     owner = np.repeat(np.arange(len(sequences)), [len(s) for s in sequences])
-    earlier: list[NDArray[np.int64]] = []
-    later: list[NDArray[np.int64]] = []
+    earlier, later = [codes[:0]], [codes[:0]]
     for step in range(1, min(_STEPS, len(codes) - 1) + 1):
         same = owner[:-step] == owner[step:]
         earlier.append(codes[:-step][same])

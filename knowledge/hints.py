@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import select
+from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..errors import InputError
 from .tables import HintRow
+from .texts import storable
 
 LONGEST_HINT = 500
 """Characters that a hint may have: it is a line of advice, not an essay."""
@@ -27,11 +29,40 @@ class Hint:
         id: Its key.
         text: One or two imperative sentences.
         status: `pending`, `active` or `retired`.
+        trials: Training sessions on which it was tried.
+        mean_gain: Mean NDCG@10 with it minus without it.
+        gain_error: Standard error of that mean.
+        helped: Sessions with a gain.
+        harmed: Sessions with a loss.
     """
 
     id: int
     text: str
     status: str
+    trials: int = 0
+    mean_gain: float = 0.0
+    gain_error: float = 0.0
+    helped: int = 0
+    harmed: int = 0
+
+    @property
+    def promise(self) -> float:
+        """The mean gain, shrunk as if by some trials without gain: few trials prove little."""
+        return self.mean_gain * self.trials / (self.trials + _SHRINKAGE)
+
+
+_SHRINKAGE = 20
+NO_HINT = b""
+"""The key that stands for "no hint" in the reward table."""
+
+
+def hint_key(text: str | None) -> bytes:
+    """Return the digest under which a hint's trials are kept.
+
+    Args:
+        text: From `clean_hint`, or `None` for no hint.
+    """
+    return NO_HINT if text is None else hashlib.sha256(text.encode()).digest()
 
 
 def clean_hint(text: str) -> str:
@@ -46,6 +77,8 @@ def clean_hint(text: str) -> str:
     cleaned = " ".join(text.split())
     if not cleaned:
         raise InputError("hint", "The text is empty.", "Write one imperative sentence.")
+    if not storable(cleaned):
+        raise InputError("hint", "It holds a character that cannot be stored.", "Leave it out.")
     if len(cleaned) > LONGEST_HINT:
         raise InputError(
             "hint",
@@ -62,8 +95,9 @@ async def add_hint(
     embedding: NDArray[np.float32],
     *,
     provenance: Mapping[str, Any],
+    status: str = "active",
 ) -> tuple[int, bool]:
-    """Store an active hint, unless the same text is there already.
+    """Store a hint, unless the same text is there already.
 
     Args:
         connection: In a transaction.
@@ -71,20 +105,28 @@ async def add_hint(
         text: From `clean_hint`.
         embedding: Of the text, shape `[384]`.
         provenance: Where it came from.
+        status: `active`, or `pending` until a person approves.
 
     Returns:
         The hint's id, and whether it is new.
     """
     statement = (
         insert(HintRow)
-        .values(domain_id=domain_id, text=text, embedding=embedding, provenance=dict(provenance))
+        .values(
+            domain_id=domain_id,
+            key=hint_key(text),
+            text=text,
+            embedding=embedding,
+            status=status,
+            provenance=dict(provenance),
+        )
         .on_conflict_do_nothing()
         .returning(HintRow.id)
     )
     new = await connection.scalar(statement)
     if new is not None:
         return new, True
-    same = select(HintRow.id).where(HintRow.domain_id == domain_id, HintRow.text == text)
+    same = select(HintRow.id).where(HintRow.domain_id == domain_id, HintRow.key == hint_key(text))
     return (await connection.scalars(same)).one(), False
 
 
@@ -101,28 +143,114 @@ async def list_hints(
     statement = _hints(domain_id).order_by(HintRow.id)
     if status is not None:
         statement = statement.where(HintRow.status == status)
-    return [Hint(*row) for row in await connection.execute(statement)]
+    return [_hint(row) for row in await connection.execute(statement)]
 
 
 async def nearest_hints(
-    connection: AsyncConnection, domain_id: int, embedding: NDArray[np.float32], *, count: int
-) -> list[Hint]:
-    """Return the active hints nearest in meaning, nearest first.
+    connection: AsyncConnection,
+    domain_id: int,
+    embedding: NDArray[np.float32],
+    *,
+    count: int,
+    statuses: Sequence[str] = ("active",),
+) -> list[tuple[Hint, float]]:
+    """Return the hints nearest in meaning, nearest first.
 
     Args:
         connection: An open connection.
         domain_id: Which one.
-        embedding: Of the session, shape `[384]`.
+        embedding: Of a session or of another hint, shape `[384]`.
         count: How many at most.
+        statuses: Which hints to look among.
+
+    Returns:
+        Each hint with its cosine similarity.
     """
-    statement = (
+    distance = HintRow.embedding.cosine_distance(embedding)
+    rows = await connection.execute(
         _hints(domain_id)
-        .where(HintRow.status == "active")
-        .order_by(HintRow.embedding.cosine_distance(embedding), HintRow.id)
+        .add_columns(distance)
+        .where(HintRow.status.in_(statuses))
+        .order_by(distance, HintRow.id)
         .limit(count)
     )
-    return [Hint(*row) for row in await connection.execute(statement)]
+    return [(_hint(row), 1 - float(row[-1])) for row in rows]
+
+
+async def set_status(
+    connection: AsyncConnection, domain_id: int, hint_id: int, status: str, reason: str
+) -> None:
+    """Approve or retire a hint.
+
+    Args:
+        connection: In a transaction.
+        domain_id: Which domain.
+        hint_id: Which hint.
+        status: `active` or `retired`.
+        reason: Kept with its provenance.
+
+    Raises:
+        InputError: There is no such hint.
+    """
+    changed = await connection.scalar(
+        update(HintRow)
+        .where(HintRow.domain_id == domain_id, HintRow.id == hint_id)
+        .values(
+            status=status,
+            provenance=HintRow.provenance.op("||")(
+                func.jsonb_build_object(f"{status}_because", reason)
+            ),
+        )
+        .returning(HintRow.id)
+    )
+    if changed is None:
+        raise InputError(
+            "hint", f"There is no hint {hint_id} in this domain.", "`re2llm hints list` shows all."
+        )
+
+
+async def best_hints(
+    connection: AsyncConnection, domain_id: int, *, count: int
+) -> list[tuple[Hint, NDArray[np.float32]]]:
+    """Return the active hints with the most promise, with their embeddings.
+
+    Args:
+        connection: An open connection.
+        domain_id: Which one.
+        count: How many at most.
+    """
+    promise = HintRow.mean_gain * HintRow.trials / (HintRow.trials + _SHRINKAGE)
+    rows = await connection.execute(
+        _hints(domain_id)
+        .add_columns(HintRow.embedding)
+        .where(HintRow.status == "active")
+        .order_by(promise.desc(), HintRow.id)
+        .limit(count)
+    )
+    return [(_hint(row), np.asarray(row[-1], dtype=np.float32)) for row in rows]
 
 
 def _hints(domain_id: int) -> Any:
-    return select(HintRow.id, HintRow.text, HintRow.status).where(HintRow.domain_id == domain_id)
+    return select(
+        HintRow.id,
+        HintRow.text,
+        HintRow.status,
+        HintRow.trials,
+        HintRow.mean_gain,
+        HintRow.gain_error,
+        HintRow.helped,
+        HintRow.harmed,
+    ).where(HintRow.domain_id == domain_id)
+
+
+def _hint(row: Any) -> Hint:
+    return Hint(
+        row.id,
+        row.text,
+        row.status,
+        row.trials,
+        row.mean_gain,
+        row.gain_error,
+        row.helped,
+        row.harmed,
+    )

@@ -32,7 +32,15 @@ def downgrade(url: str, revision: str = "base") -> None:
         url: From `database_url`.
         revision: Alembic revision to reach; `base` leaves nothing of ours.
     """
-    _migrate(url, lambda config: command.downgrade(config, revision))
+
+    def run(config: Config) -> None:
+        command.downgrade(config, revision)
+        if revision == "base":
+            connection: Connection = config.attributes["connection"]
+            connection.execute(text(f"DROP TABLE IF EXISTS {SCHEMA}.alembic_version"))
+            connection.execute(text(f"DROP SCHEMA {SCHEMA}"))
+
+    _migrate(url, run)
 
 
 def alembic_config(connection: Connection) -> Config:

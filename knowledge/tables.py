@@ -98,18 +98,28 @@ class HintRow(Base):
 
     __tablename__ = "hint"
     __table_args__ = (
-        UniqueConstraint("domain_id", "text"),
+        UniqueConstraint("domain_id", "key"),
         CheckConstraint("status IN ('pending', 'active', 'retired')", name="status"),
         Index(None, "domain_id", "status"),
     )
 
     id: Mapped[int] = mapped_column(Identity(), primary_key=True)
     domain_id: Mapped[int] = mapped_column(ForeignKey("domain.id", ondelete="CASCADE"))
+    key: Mapped[bytes] = mapped_column(LargeBinary)
+    """Digest of the text: what trials refer to."""
     text: Mapped[str]
     embedding: Mapped[Any] = mapped_column(Vector(EMBEDDING_DIM))
     status: Mapped[str] = mapped_column(server_default="active")
     provenance: Mapped[dict[str, Any]] = mapped_column(server_default=sql("'{}'::jsonb"))
     """Where it came from: a person, or a miss with its conversation."""
+    trials: Mapped[int] = mapped_column(server_default="0")
+    """Training sessions on which it was tried; this and the next four are summed up from trials."""
+    mean_gain: Mapped[float] = mapped_column(server_default="0")
+    """Mean of NDCG@10 with the hint minus without it."""
+    gain_error: Mapped[float] = mapped_column(server_default="0")
+    """Standard error of that mean."""
+    helped: Mapped[int] = mapped_column(server_default="0")
+    harmed: Mapped[int] = mapped_column(server_default="0")
     created_at: Mapped[dt.datetime] = mapped_column(server_default=func.now())
 
 
@@ -134,4 +144,126 @@ class RecommendationRow(Base):
     """What went wrong on the way, such as `completed`; empty for a clean answer."""
     latency_ms: Mapped[float]
     tokens: Mapped[dict[str, Any]]
+    created_at: Mapped[dt.datetime] = mapped_column(server_default=func.now())
+
+
+class TrialRow(Base):
+    """One paid ranking of a training session, with a hint or without: the reward table."""
+
+    __tablename__ = "hint_trial"
+    __table_args__ = (Index(None, "domain_id", "hint_key"),)
+
+    session_id: Mapped[int] = mapped_column(
+        ForeignKey("session.id", ondelete="CASCADE"), primary_key=True
+    )
+    hint_key: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
+    """Digest of the hint's text, so that refused hints have trials too; empty for no hint."""
+    model: Mapped[str] = mapped_column(primary_key=True)
+    prompt_version: Mapped[str] = mapped_column(primary_key=True)
+    domain_id: Mapped[int] = mapped_column(ForeignKey("domain.id", ondelete="CASCADE"))
+    rank: Mapped[int]
+    """Of the target among all candidates, 1 is best."""
+    ndcg: Mapped[float]
+    """NDCG@10 of that rank; a hint's reward is the difference to the trial without a hint."""
+    answer: Mapped[str]
+    """The model's raw text, so that the call is never paid again."""
+    flags: Mapped[list[str]]
+    tokens: Mapped[dict[str, Any]]
+    created_at: Mapped[dt.datetime] = mapped_column(server_default=func.now())
+
+
+class ReflectionRow(Base):
+    """A miss that was reflected upon, with the whole conversation."""
+
+    __tablename__ = "reflection"
+    __table_args__ = (UniqueConstraint("session_id", "model", "prompt_version"),)
+
+    id: Mapped[int] = mapped_column(Identity(), primary_key=True)
+    domain_id: Mapped[int] = mapped_column(ForeignKey("domain.id", ondelete="CASCADE"))
+    session_id: Mapped[int] = mapped_column(ForeignKey("session.id", ondelete="CASCADE"))
+    model: Mapped[str]
+    prompt_version: Mapped[str]
+    rank: Mapped[int]
+    """Where the target stood when it was missed."""
+    diagnosis: Mapped[str]
+    messages: Mapped[list[Any]] = mapped_column(JSONB)
+    """Role and content of each message, in order."""
+    created_at: Mapped[dt.datetime] = mapped_column(server_default=func.now())
+
+
+class ProposalRow(Base):
+    """A hint that was proposed, and what became of it."""
+
+    __tablename__ = "hint_proposal"
+    __table_args__ = (
+        CheckConstraint(
+            "outcome IN ('stored', 'duplicate', 'leak', 'ineffective')", name="outcome"
+        ),
+        Index(None, "domain_id", "outcome"),
+        Index(None, "hint_id"),
+    )
+
+    id: Mapped[int] = mapped_column(Identity(), primary_key=True)
+    domain_id: Mapped[int] = mapped_column(ForeignKey("domain.id", ondelete="CASCADE"))
+    reflection_id: Mapped[int | None] = mapped_column(
+        ForeignKey("reflection.id", ondelete="CASCADE")
+    )
+    """`None` where a person proposed it."""
+    text: Mapped[str]
+    outcome: Mapped[str]
+    reason: Mapped[str]
+    hint_id: Mapped[int | None] = mapped_column(ForeignKey("hint.id", ondelete="SET NULL"))
+    """The hint that it became, or that it repeats."""
+    verification: Mapped[dict[str, Any]]
+    """Mean gain with interval, sessions helped and harmed; empty if it was never tried."""
+    created_at: Mapped[dt.datetime] = mapped_column(server_default=func.now())
+
+
+class ReleaseRow(Base):
+    """A trained hint policy with everything that it must be served with."""
+
+    __tablename__ = "policy_release"
+    __table_args__ = (
+        Index(
+            "uq_policy_release_active",
+            "domain_id",
+            unique=True,
+            postgresql_where=sql("status = 'active'"),
+        ),
+        CheckConstraint("status IN ('active', 'inactive')", name="status"),
+    )
+
+    id: Mapped[int] = mapped_column(Identity(), primary_key=True)
+    domain_id: Mapped[int] = mapped_column(ForeignKey("domain.id", ondelete="CASCADE"))
+    status: Mapped[str] = mapped_column(server_default="inactive")
+    recipe: Mapped[str]
+    weights: Mapped[bytes] = mapped_column(LargeBinary)
+    """The policy's parameters, as safetensors."""
+    encoder: Mapped[str]
+    prompt_version: Mapped[str]
+    model: Mapped[str]
+    hint_set: Mapped[str]
+    """Digest of the hints that it was trained on."""
+    hint_ids: Mapped[list[Any]] = mapped_column(JSONB)
+    """Those hints, in the order of its actions; action 0 is no hint."""
+    config: Mapped[dict[str, Any]]
+    """How it was trained and how its network is built."""
+    metrics: Mapped[dict[str, Any]]
+    """On validation sessions."""
+    created_at: Mapped[dt.datetime] = mapped_column(server_default=func.now())
+    activated_at: Mapped[dt.datetime | None]
+
+
+class FeedbackRow(Base):
+    """What a person did with a recommendation; stored once."""
+
+    __tablename__ = "feedback"
+
+    recommendation_id: Mapped[uuid.UUID] = mapped_column(
+        ForeignKey("recommendation.id", ondelete="CASCADE"), primary_key=True
+    )
+    picked: Mapped[str | None]
+    """Id of the item that was chosen; `None` for none of these."""
+    reward: Mapped[float]
+    """NDCG@10 of the picked item's rank."""
     created_at: Mapped[dt.datetime] = mapped_column(server_default=func.now())

@@ -5,22 +5,28 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 
 from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from ..errors import InputError
 from ..records import Session
 from .domains import Domain
 from .tables import SessionRow
 
 _BATCH = 1000
+_REPEAT_BYTES = 4
 
 
 async def store_sessions(
-    connection: AsyncConnection, domain: Domain, sessions: Iterable[Session]
+    connection: AsyncConnection,
+    domain: Domain,
+    sessions: Iterable[Session],
+    *,
+    complete: Callable[[Session], Session] = lambda session: session,
 ) -> int:
     """Add the sessions that are not stored yet.
 
@@ -30,30 +36,92 @@ async def store_sessions(
         connection: In a transaction.
         domain: Where they belong.
         sessions: All with a target, as one file holds them.
+        complete: Gives a session the candidates that it lacks. The session is known by what it
+            was before, so that a grown catalogue does not make it a new one.
 
     Returns:
         How many were new.
     """
     before = await count_sessions(connection, domain)
-    rows = _rows(domain, sessions)
+    rows = _rows(domain, sessions, complete)
     while batch := list(islice(rows, _BATCH)):
         await connection.execute(insert(SessionRow).on_conflict_do_nothing(), batch)
     return await count_sessions(connection, domain) - before
 
 
-def _rows(domain: Domain, sessions: Iterable[Session]) -> Iterator[dict[str, object]]:
+def _rows(
+    domain: Domain, sessions: Iterable[Session], complete: Callable[[Session], Session]
+) -> Iterator[dict[str, object]]:
     repeats: Counter[bytes] = Counter()
     for session in sessions:
-        content = json.dumps([session.history, session.target, session.candidates])
-        digest = hashlib.sha256(content.encode()).digest()
+        digest = _digest(session)
         repeats[digest] += 1
+        candidates = complete(session).candidates
         yield {
             "domain_id": domain.id,
-            "key": digest + repeats[digest].to_bytes(4, "big"),
+            "key": digest + repeats[digest].to_bytes(_REPEAT_BYTES, "big"),
             "history": list(session.history),
             "target": session.target,
-            "candidates": list(session.candidates) if session.candidates else None,
+            "candidates": list(candidates) if candidates else None,
         }
+
+
+def _digest(session: Session) -> bytes:
+    content = json.dumps([session.history, session.target, session.candidates])
+    return hashlib.sha256(content.encode()).digest()
+
+
+async def stored_keys(
+    connection: AsyncConnection, domain: Domain, sessions: Iterable[Session]
+) -> set[int]:
+    """Return the keys of those sessions that are stored.
+
+    Args:
+        connection: An open connection.
+        domain: Which one.
+        sessions: As they were given to `store_sessions`.
+    """
+    wanted = {_digest(session) for session in sessions}
+    rows = await connection.execute(
+        select(SessionRow.id, SessionRow.key).where(SessionRow.domain_id == domain.id)
+    )
+    return {row.id for row in rows if row.key[:-_REPEAT_BYTES] in wanted}
+
+
+async def session_keys(connection: AsyncConnection, domain_id: int) -> list[int]:
+    """Return the keys of all training sessions, in the order they were loaded.
+
+    Args:
+        connection: An open connection.
+        domain_id: Which domain.
+    """
+    statement = select(SessionRow.id).where(SessionRow.domain_id == domain_id)
+    return list(await connection.scalars(statement.order_by(SessionRow.id)))
+
+
+async def fetch_session(connection: AsyncConnection, domain_id: int, key: int) -> Session:
+    """Return one training session.
+
+    Args:
+        connection: An open connection.
+        domain_id: Which domain.
+        key: The session's key.
+
+    Raises:
+        InputError: There is no such session in the domain.
+    """
+    row = (
+        await connection.execute(
+            select(SessionRow.history, SessionRow.target, SessionRow.candidates).where(
+                SessionRow.domain_id == domain_id, SessionRow.id == key
+            )
+        )
+    ).one_or_none()
+    if row is None:
+        raise InputError(
+            "training_session", f"There is no session {key} in this domain.", "Leave it out."
+        )
+    return Session(tuple(row.history), row.target, _maybe_tuple(row.candidates))
 
 
 async def count_sessions(connection: AsyncConnection, domain: Domain) -> int:

@@ -124,7 +124,7 @@ def _loose_numbers(text: str, candidates: int) -> Sequence[int]:
     at_line_starts = [int(found) for found in _LINE_NUMBERS.findall(text)]
     # "1. … 2. … 3. …" counts places, it does not name candidates.
     counting = at_line_starts == list(range(1, len(at_line_starts) + 1))
-    if at_line_starts and not (counting and len(at_line_starts) > 1):
+    if len(at_line_starts) > 1 and not counting:
         return at_line_starts
     numbers = [int(found) for found in _NUMBER.findall(text)]
     return numbers if any(1 <= number <= candidates for number in numbers) else []

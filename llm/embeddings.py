@@ -13,6 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..settings import get_settings
+from .embedding_cache import EmbeddingCache
+
 ENCODER_ID = "all-MiniLM-L6-v2"
 _CACHED_TEXTS = 200_000
 _BATCH = 256
@@ -21,10 +24,15 @@ FloatArray = NDArray[np.float32]
 
 
 class Embedder:
-    """Texts to unit vectors, remembering those it has seen. Safe to share between threads."""
+    """Texts to unit vectors, remembering those it has seen. Safe to share between threads.
 
-    def __init__(self) -> None:
+    Args:
+        cache: Remembers them beyond the process.
+    """
+
+    def __init__(self, cache: EmbeddingCache) -> None:
         self._model = _load()
+        self._cache = cache
         self._seen: OrderedDict[str, FloatArray] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -37,22 +45,31 @@ class Embedder:
         Returns:
             Unit vectors, shape `[len(texts), 384]`.
         """
-        with self._lock:
-            known = {text: self._seen[text] for text in texts if text in self._seen}
-        new = list(dict.fromkeys(text for text in texts if text not in known))
-        if new:
-            vectors = self._model.encode(
-                new, batch_size=_BATCH, normalize_embeddings=True, show_progress_bar=False
-            )
-            known.update(zip(new, np.asarray(vectors, dtype=np.float32), strict=True))
-            self._remember(known, new)
         if not texts:
             return np.zeros((0, 384), dtype=np.float32)
+        with self._lock:
+            known = {text: self._seen[text] for text in texts if text in self._seen}
+        unseen = list(dict.fromkeys(text for text in texts if text not in known))
+        if unseen:
+            kept = self._cache.get(unseen)
+            new = [text for text in unseen if text not in kept]
+            if new:
+                made = self._embedded(new)
+                self._cache.put(made)
+                kept.update(made)
+            self._remember(kept)
+            known.update(kept)
         return np.stack([known[text] for text in texts])
 
-    def _remember(self, known: dict[str, FloatArray], new: list[str]) -> None:
+    def _embedded(self, texts: Sequence[str]) -> dict[str, FloatArray]:
+        vectors = self._model.encode(
+            list(texts), batch_size=_BATCH, normalize_embeddings=True, show_progress_bar=False
+        )
+        return dict(zip(texts, np.asarray(vectors, dtype=np.float32), strict=True))
+
+    def _remember(self, vectors: dict[str, FloatArray]) -> None:
         with self._lock:
-            self._seen.update({text: known[text] for text in new})
+            self._seen.update(vectors)
             while len(self._seen) > _CACHED_TEXTS:
                 self._seen.popitem(last=False)
 
@@ -60,7 +77,7 @@ class Embedder:
 @lru_cache(maxsize=1)
 def get_embedder() -> Embedder:
     """Return the process's embedder. The first call loads the weights and blocks for seconds."""
-    return Embedder()
+    return Embedder(EmbeddingCache(get_settings().home / "embeddings.sqlite", ENCODER_ID))
 
 
 def _load() -> Any:

@@ -35,7 +35,7 @@ def make_chat_model(settings: Settings, name: str | None = None) -> BaseChatMode
     if settings.api_key:
         options["api_key"] = settings.api_key.get_secret_value()
     try:
-        return init_chat_model(name, **options)
+        return init_chat_model(name, **options)  # pyright: ignore[reportUnknownVariableType]  # open overloads
     except Exception as error:  # each provider's package raises types of its own
         raise InputError(
             "RE2LLM_MODEL",

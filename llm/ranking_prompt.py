@@ -88,7 +88,7 @@ def repair_messages(
 
 def _entry(item: Item) -> dict[str, Any]:
     # An attribute may not pass for one of our own keys.
-    facts = {key: value for key, value in item.attributes.items() if key not in _RESERVED}
+    facts = {key: value for key, value in sorted(item.attributes.items()) if key not in _RESERVED}
     return {"title": item.title, **facts}
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 
 from langgraph.runtime import Runtime
 
+from ..knowledge.hints import hint_key
 from ..knowledge.recommendations import Recommendation, log_recommendation
+from ..knowledge.trials import CUTOFF, Trial, store_trial
 from ..llm.answers import RankingAnswer, read_ranking
 from ..llm.ranking_prompt import RANKING_PROMPT_VERSION, repair_messages
 from .context import Call, Context, resolve
@@ -26,23 +29,62 @@ async def check(state: RecommendState, runtime: Runtime[Context]) -> Update:
         The final ranking, flagged if anything was wrong.
     """
     call = await resolve(runtime)
+    update = await settle_ranking(state, call)
+    if call.record and state.get("training_session") is None:
+        update["recommendation_id"] = await _logged(state, update, call)
+    return update
+
+
+async def settle_ranking(state: RecommendState, call: Call) -> Update:
+    """Turn the model's answer into a permutation; of a training session, keep it as a trial.
+
+    Args:
+        state: With the model's raw answer.
+        call: The run's options.
+
+    Raises:
+        BudgetSpentError: The answer needs a repair that may not be paid.
+    """
     answer, spent = await _repaired(state, call)
+    numbers = complete(answer.numbers, state)
     ids = [item["id"] for item in state["candidate_items"]]
-    ranking = [ids[number - 1] for number in complete(answer.numbers, state)]
     titles = {item["id"]: item["title"] for item in state["candidate_items"]}
-    best = ranking[: state.get("k", 10)]
+    ranking = [ids[number - 1] for number in numbers]
     update: Update = {
         **spent,
         "ranking": ranking,
         "items": [
             {"rank": rank, "id": item, "title": titles[item]}
-            for rank, item in enumerate(best, start=1)
+            for rank, item in enumerate(ranking[: state.get("shown", 10)], start=1)
         ],
         "recommendation_id": None,
     }
-    if call.record:
-        update["recommendation_id"] = await _logged(state, update, call)
+    target = state.get("target")
+    if target is not None:
+        update["rank"] = ranking.index(target) + 1
+        update["missed"] = update["rank"] > CUTOFF
+        update["answer"] = json.dumps({"ranking": numbers})
+        await _keep_trial(state, update, call)
     return update
+
+
+async def _keep_trial(state: RecommendState, update: Update, call: Call) -> None:
+    session = state.get("training_session")
+    # A model that was down says nothing about a hint.
+    if session is None or "model_failed" in update["flags"] or not update["llm_calls"]:
+        return
+    trial = Trial(
+        session_id=session,
+        hint_key=hint_key(state["hint"]["text"]),
+        model=call.model,
+        prompt_version=RANKING_PROMPT_VERSION,
+        rank=update["rank"],
+        answer=update["answer"],
+        flags=update["flags"],
+        tokens=update["tokens"],
+    )
+    async with call.services.engine.begin() as connection:
+        await store_trial(connection, state["domain_id"], trial)
 
 
 async def _repaired(state: RecommendState, call: Call) -> tuple[RankingAnswer, Update]:

@@ -8,6 +8,7 @@ from typing import Any, cast
 from langgraph.runtime import Runtime
 
 from ..settings import HintChoice, Settings
+from .budget import Budget
 from .services import Services, shared_services
 
 
@@ -25,6 +26,10 @@ class Context:
     """Seed of the candidates' order and of random hints."""
     record: bool = True
     """Whether the answer is logged."""
+    hint_id: int | None = None
+    """Gives this very hint, whatever the policy: for a person's test, or an oracle's."""
+    budget: Budget | None = None
+    """What a run may spend on model calls; shared by all runs that are handed it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +43,8 @@ class Call:
         model: The ranking model.
         seed: Seed of the candidates' order and of random hints.
         record: Whether the answer is logged.
+        hint_id: The very hint to give, or `None` to let the policy choose.
+        budget: What may be spent on model calls, or `None` for no limit.
     """
 
     services: Services
@@ -46,6 +53,8 @@ class Call:
     model: str
     seed: int
     record: bool
+    hint_id: int | None
+    budget: Budget | None
 
     @property
     def settings(self) -> Settings:
@@ -65,7 +74,18 @@ async def resolve(runtime: Runtime[Any]) -> Call:
     Raises:
         Re2llmError: The database or the model cannot be had.
     """
-    context = _context(runtime.context)
+    return await call_with(_context(runtime.context))
+
+
+async def call_with(context: Context) -> Call:
+    """Fill the gaps of a context, outside a graph.
+
+    Args:
+        context: The run's options.
+
+    Raises:
+        Re2llmError: The database or the model cannot be had.
+    """
     services = await shared_services()
     settings = services.settings
     return Call(
@@ -75,6 +95,8 @@ async def resolve(runtime: Runtime[Any]) -> Call:
         model=context.model or settings.model,
         seed=settings.seed if context.seed is None else context.seed,
         record=context.record,
+        hint_id=context.hint_id,
+        budget=context.budget,
     )
 
 

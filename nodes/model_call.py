@@ -42,7 +42,10 @@ async def ask(messages: Sequence[BaseMessage], call: Call) -> Reply:
 
     Raises:
         InputError: The model's name or key cannot be used at all.
+        BudgetSpentError: No further call may be paid.
     """
+    if call.budget is not None:
+        call.budget.claim_call()
     model = await call.services.model(call.model)
     started = time.perf_counter()
     try:
@@ -52,6 +55,8 @@ async def ask(messages: Sequence[BaseMessage], call: Call) -> Reply:
         _log.warning("model %s failed: %s", call.model, type(error).__name__)
         return Reply("", failed=True, latency_ms=_since(started))
     usage = answer.usage_metadata
+    if call.budget is not None and usage is not None:
+        call.budget.tokens += usage["total_tokens"]
     return Reply(
         answer.text,
         failed=False,

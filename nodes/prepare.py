@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from langgraph.runtime import Runtime
+from pydantic import ValidationError
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -18,7 +19,7 @@ from ..knowledge.domains import Domain, find_domain
 from ..knowledge.engine import unreachable
 from ..records import Item
 from .context import Call, Context, resolve
-from .state import ItemView, RecommendState, Update
+from .state import ItemView, RecommendRequest, RecommendState, Update
 
 _MOST_NAMED = 5
 
@@ -37,32 +38,55 @@ async def prepare(state: RecommendState, runtime: Runtime[Context]) -> Update:
         call = await resolve(runtime)
     except Re2llmError as error:
         return {"error": error.as_dict()}
-    name = state.get("domain") or call.domain
-    history = state.get("history", [])
     try:
-        _check_history(history)
-        _check_candidates(state.get("candidates"), call.settings.max_candidates)
+        request = _read_request(state)
+        _check_history(request.history)
+        _check_candidates(request.candidates, call.settings.max_candidates)
+        asked: RecommendState = {
+            **state,
+            "history": request.history,
+            "candidates": request.candidates,
+        }
         async with call.services.engine.connect() as connection:
-            domain = await find_domain(connection, name)
-            return await _gather(connection, domain, state, call)
+            domain = await find_domain(connection, request.domain or call.domain)
+            gathered = await gather(connection, domain, asked, call)
     except Re2llmError as error:
         return {"error": error.as_dict()}
     except (OSError, SQLAlchemyError) as error:
         return {"error": unreachable(call.services.engine, error).as_dict()}
+    return {**gathered, "history": request.history, "shown": request.k}
 
 
-async def _gather(
+async def gather(
     connection: AsyncConnection, domain: Domain, state: RecommendState, call: Call
 ) -> Update:
+    """Resolve a request whose form was checked.
+
+    Args:
+        connection: An open connection.
+        domain: The catalogue.
+        state: The request.
+        call: The run's options.
+
+    Raises:
+        InputError: It names items that the catalogue does not know.
+    """
     history = state["history"]
     listed = state.get("candidates")
-    items = await fetch_items(connection, domain, [*history, *(listed or [])])
+    target = state.get("target")
+    wanted = [*history, *(listed or []), *([] if target is None else [target])]
+    items = await fetch_items(connection, domain, wanted)
     _require_known("history", history, items, domain)
+    if target is not None:
+        _require_known("target", [target], items, domain)
     embedding = await mean_embedding(connection, domain, history)
     if listed is None:
         count = call.settings.candidates
-        found = await nearest_items(connection, domain, embedding, count=count, exclude=history)
-        candidates = found
+        candidates = await nearest_items(
+            connection, domain, embedding, count=count, exclude=history
+        )
+        if target is not None and target not in {item.id for item in candidates}:
+            candidates = [*candidates[:-1], items[target]]
     else:
         _require_known("candidates", listed, items, domain)
         candidates = [items[item] for item in listed]
@@ -85,6 +109,18 @@ async def _gather(
         "flags": [],
         "error": None,
     }
+
+
+def _read_request(state: RecommendState) -> RecommendRequest:
+    given = {name: state.get(name) for name in RecommendRequest.model_fields}
+    try:
+        # LangGraph hands the input on as it came: neither checked nor with its defaults.
+        return RecommendRequest.model_validate({k: v for k, v in given.items() if v is not None})
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise InputError(
+            ".".join(map(str, first["loc"])), f"{first['msg']}.", "See the input schema."
+        ) from error
 
 
 def _check_history(history: Sequence[str]) -> None:

@@ -7,11 +7,13 @@ from collections.abc import Sequence
 from langchain_core.messages import BaseMessage
 from langgraph.runtime import Runtime
 
-from ..errors import Re2llmError
+from ..errors import InputError
 from ..knowledge.evidence import EVIDENCE
-from ..llm.ranking_prompt import RankingTask, ranking_messages
+from ..knowledge.hints import hint_key
+from ..knowledge.trials import Trial, find_trial
+from ..llm.ranking_prompt import RANKING_PROMPT_VERSION, RankingTask, ranking_messages
 from ..records import Item
-from .context import Context, resolve
+from .context import Call, Context, resolve
 from .model_call import ask
 from .state import ItemView, RecommendState, Update
 
@@ -28,11 +30,33 @@ async def recommend(state: RecommendState, runtime: Runtime[Context]) -> Update:
     Returns:
         The raw answer, with its latency and tokens.
     """
-    call = await resolve(runtime)
     try:
-        reply = await ask(ranking_prompt(state), call)
-    except Re2llmError as error:
+        return await request_ranking(state, await resolve(runtime))
+    except InputError as error:
         return {"error": error.as_dict()}
+
+
+async def request_ranking(state: RecommendState, call: Call) -> Update:
+    """Ask the model for a ranking, unless this cell of the reward table was paid already.
+
+    Args:
+        state: The resolved request and its hint.
+        call: The run's options.
+
+    Raises:
+        InputError: The model's name or key cannot be used at all.
+        BudgetSpentError: No further call may be paid.
+    """
+    paid = await _paid_trial(state, call)
+    if paid is not None:
+        return {
+            "answer": paid.answer,
+            "flags": list(paid.flags),
+            "latency_ms": 0.0,
+            "tokens": dict(paid.tokens),
+            "llm_calls": 0,
+        }
+    reply = await ask(ranking_prompt(state), call)
     return {
         "answer": reply.text,
         "flags": ["model_failed"] if reply.failed else [],
@@ -40,6 +64,15 @@ async def recommend(state: RecommendState, runtime: Runtime[Context]) -> Update:
         "tokens": {"in": reply.tokens_in, "out": reply.tokens_out},
         "llm_calls": 1,
     }
+
+
+async def _paid_trial(state: RecommendState, call: Call) -> Trial | None:
+    session = state.get("training_session")
+    if session is None:
+        return None
+    key = hint_key(state["hint"]["text"])
+    async with call.services.engine.connect() as connection:
+        return await find_trial(connection, session, key, call.model, RANKING_PROMPT_VERSION)
 
 
 def ranking_prompt(state: RecommendState) -> list[BaseMessage]:

@@ -6,20 +6,35 @@ import hashlib
 import json
 import random
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 from langgraph.runtime import Runtime
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from ..knowledge.hints import Hint, list_hints, nearest_hints
+from ..errors import InputError
+from ..knowledge.hints import Hint, best_hints, list_hints, nearest_hints
 from ..settings import HintChoice
 from .context import Call, Context, resolve
 from .state import RecommendState, Update
 
-Choice = tuple[Hint | None, float]
-"""The hint, or `None`, and the probability with which it was chosen."""
 
-Chooser = Callable[[AsyncConnection, RecommendState, Call], Awaitable[Choice]]
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """What a policy chose.
+
+    Attributes:
+        hint: The hint, or `None`.
+        probability: With which it was chosen.
+        policy: Says more exactly what chose, such as a release; `None` where the name says it all.
+    """
+
+    hint: Hint | None
+    probability: float
+    policy: str | None = None
+
+
+Chooser = Callable[[AsyncConnection, RecommendState, Call], Awaitable[Chosen]]
 
 
 async def select_hint(state: RecommendState, runtime: Runtime[Context]) -> Update:
@@ -33,40 +48,77 @@ async def select_hint(state: RecommendState, runtime: Runtime[Context]) -> Updat
         The choice with its probability.
     """
     call = await resolve(runtime)
-    async with call.services.engine.connect() as connection:
-        hint, probability = await CHOOSERS[call.policy](connection, state, call)
+    # Learning asks what the model misses on its own.
+    policy = call.policy if state.get("training_session") is None else "none"
+    try:
+        async with call.services.engine.connect() as connection:
+            choose = CHOOSERS[policy] if call.hint_id is None else _given
+            chosen = await choose(connection, state, call)
+    except InputError as error:
+        return {"error": error.as_dict()}
+    hint = chosen.hint
     return {
         "hint": {
             "id": hint.id if hint else None,
             "text": hint.text if hint else None,
-            "policy": call.policy,
-            "probability": probability,
+            "policy": chosen.policy or policy,
+            "probability": chosen.probability,
         }
     }
 
 
-async def _none(*_: object) -> Choice:
-    return None, 1.0
+async def _given(connection: AsyncConnection, state: RecommendState, call: Call) -> Chosen:
+    for hint in await list_hints(connection, state["domain_id"]):
+        if hint.id == call.hint_id:
+            return Chosen(hint, 1.0, policy="given")
+    raise InputError(
+        "hint_id", f"The domain has no hint {call.hint_id}.", "`re2llm hints list` shows all."
+    )
 
 
-async def _random(connection: AsyncConnection, state: RecommendState, call: Call) -> Choice:
+async def _none(*_: object) -> Chosen:
+    return Chosen(None, 1.0)
+
+
+async def _random(connection: AsyncConnection, state: RecommendState, call: Call) -> Chosen:
     hints = await list_hints(connection, state["domain_id"], status="active")
     if not hints:
-        return None, 1.0
-    content = json.dumps([call.seed, state["history"]])
-    generator = random.Random(hashlib.sha256(content.encode()).digest())
-    return generator.choice(hints), 1 / len(hints)
+        return Chosen(None, 1.0)
+    return Chosen(random.Random(_session_seed(state, call)).choice(hints), 1 / len(hints))
 
 
-async def _similar(connection: AsyncConnection, state: RecommendState, _: Call) -> Choice:
+async def _similar(connection: AsyncConnection, state: RecommendState, _: Call) -> Chosen:
     embedding = np.array(state["session_embedding"], dtype=np.float32)
     nearest = await nearest_hints(connection, state["domain_id"], embedding, count=1)
-    return (nearest[0] if nearest else None), 1.0
+    return Chosen(nearest[0][0] if nearest else None, 1.0)
+
+
+async def _static(connection: AsyncConnection, state: RecommendState, _: Call) -> Chosen:
+    best = await best_hints(connection, state["domain_id"], count=1)
+    helps = best and best[0][0].promise > 0
+    return Chosen(best[0][0] if helps else None, 1.0)
+
+
+async def _ppo(connection: AsyncConnection, state: RecommendState, call: Call) -> Chosen:
+    served = await call.services.served_policy(connection, state["domain_id"], call.model)
+    if served is None:
+        return replace(await _static(connection, state, call), policy="static")
+    hints = await best_hints(connection, state["domain_id"], count=call.settings.shortlist)
+    seed = _session_seed(state, call) if call.settings.explore else None
+    hint, probability = served.choose(state, hints, explore_seed=seed)
+    return Chosen(hint, probability, policy=f"ppo:{served.number}")
+
+
+def _session_seed(state: RecommendState, call: Call) -> int:
+    content = json.dumps([call.seed, state["history"], [i["id"] for i in state["candidate_items"]]])
+    return int.from_bytes(hashlib.sha256(content.encode()).digest()[:6])
 
 
 CHOOSERS: Mapping[HintChoice, Chooser] = {
     "none": _none,
     "random": _random,
     "similar": _similar,
+    "static": _static,
+    "ppo": _ppo,
 }
-"""Every way to choose a hint. A learned policy is one more entry."""
+"""Every way to choose a hint."""

@@ -5,18 +5,22 @@ from __future__ import annotations
 import asyncio
 import weakref
 from dataclasses import dataclass, field
+from typing import Any
 
 from langchain_core.language_models import BaseChatModel
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from ..knowledge.catalogue import all_items
 from ..knowledge.domains import Domain
 from ..knowledge.engine import database_url, make_engine, ping
 from ..knowledge.evidence import EvidenceIndex
 from ..knowledge.migrate import upgrade
+from ..knowledge.releases import active_release_id, fetch_release
 from ..knowledge.training_sessions import training_sessions
 from ..llm.embeddings import Embedder, get_embedder
 from ..llm.factory import make_chat_model
 from ..settings import Settings, get_settings
+from .serving import ServedPolicy, load_release
 
 
 @dataclass
@@ -36,6 +40,8 @@ class Services:
     _evidence: dict[int, tuple[int, EvidenceIndex | None]] = field(
         default_factory=dict[int, tuple[int, EvidenceIndex | None]]
     )
+    _policies: dict[int, ServedPolicy] = field(default_factory=dict[int, ServedPolicy])
+    _leaks: dict[int, tuple[int, Any]] = field(default_factory=dict[int, tuple[int, Any]])
     _evidence_lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def model(self, name: str) -> BaseChatModel:
@@ -50,6 +56,15 @@ class Services:
         if name not in self._models:
             self._models[name] = await asyncio.to_thread(make_chat_model, self.settings, name)
         return self._models[name]
+
+    def register_model(self, name: str, model: BaseChatModel) -> None:
+        """Let runs use a ready-made model, such as a host's own or one with a script.
+
+        Args:
+            name: What `Context.model` or the setting `model` calls it by.
+            model: Any LangChain chat model.
+        """
+        self._models[name] = model
 
     async def evidence(self, connection: AsyncConnection, domain: Domain) -> EvidenceIndex | None:
         """Return the evidence of a domain's training sessions; built anew when they change.
@@ -68,6 +83,46 @@ class Services:
                 index = await asyncio.to_thread(EvidenceIndex, sessions) if sessions else None
                 self._evidence[domain.id] = (domain.revision, index)
         return index
+
+    async def served_policy(
+        self, connection: AsyncConnection, domain_id: int, model: str
+    ) -> ServedPolicy | None:
+        """Return a domain's active policy release, loaded once; `None` if it has none.
+
+        Args:
+            connection: An open connection.
+            domain_id: Which domain.
+            model: The ranking model that is to be given the hints.
+
+        Raises:
+            InputError: The release was trained for another encoder, prompt or model.
+        """
+        number = await active_release_id(connection, domain_id)
+        if number is None:
+            return None
+        served = self._policies.get(number)
+        if served is None or served.release.model != model:
+            release = await fetch_release(connection, domain_id, number)
+            served = self._policies[number] = await asyncio.to_thread(
+                load_release, number, release, model
+            )
+        return served
+
+    async def leak_filter(self, connection: AsyncConnection, domain: Domain) -> Any:
+        """Return the filter that knows all titles of a domain; built anew when items change.
+
+        Args:
+            connection: An open connection.
+            domain: Freshly read, for its revision.
+        """
+        from ..knowledge.leaks import LeakFilter
+
+        revision, leaks = self._leaks.get(domain.id, (-1, None))
+        if leaks is None or revision != domain.revision:
+            items = await all_items(connection, domain)
+            leaks = await asyncio.to_thread(LeakFilter, items)
+            self._leaks[domain.id] = (domain.revision, leaks)
+        return leaks
 
     async def close(self) -> None:
         """Close the connections."""

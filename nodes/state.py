@@ -5,8 +5,9 @@ State holds JSON primitives only, so that any checkpointer can store it.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, NotRequired
+from typing import Annotated, Any, Literal, NotRequired
 
+from langgraph.channels import EphemeralValue
 from pydantic import BaseModel, ConfigDict, Field
 from typing_extensions import TypedDict
 
@@ -85,11 +86,16 @@ class RecommendState(RecommendResult):
     """Everything that the nodes hand on. A node may read what the nodes before it have set."""
 
     history: list[str]
-    candidates: NotRequired[list[str] | None]
-    k: NotRequired[int]
+    candidates: NotRequired[Annotated[list[str] | None, EphemeralValue]]
+    """As sent with this request; on a thread, the next request's absence means none again."""
+    k: NotRequired[Annotated[int, EphemeralValue]]
+    shown: NotRequired[int]
+    """How many items the answer shows."""
     domain_id: int
     training_session: NotRequired[int | None]
     """Key of the training session that is being ranked: evidence leaves it out."""
+    target: NotRequired[str]
+    """What came next, where it is known; no prompt holds it before the reflection."""
     session_embedding: list[float]
     """Mean of the history's item embeddings, shape `[384]`."""
     history_items: list[ItemView]
@@ -102,3 +108,66 @@ class RecommendState(RecommendResult):
     """The model's raw text."""
     latency_ms: float
     tokens: dict[str, int]
+
+
+class LearnRequest(BaseModel):
+    """Which session to learn from. Empty, it takes the next one that was not learnt from yet."""
+
+    model_config = ConfigDict(coerce_numbers_to_str=True)
+
+    training_session: Annotated[
+        int | None, Field(description="Key of a stored training session.")
+    ] = None
+    history: Annotated[
+        list[str] | None,
+        Field(description="Item ids of a new training session, oldest first; needs `target`."),
+    ] = None
+    target: Annotated[str | None, Field(description="Id of the item that came next.")] = None
+    candidates: Annotated[
+        list[str] | None,
+        Field(description="Ids to rank, the target among them; none samples negatives."),
+    ] = None
+    domain: Annotated[
+        str | None, Field(description="The catalogue's name; none takes the default.")
+    ] = None
+
+
+class ProposalView(TypedDict):
+    """A proposed hint and what became of it."""
+
+    text: str
+    outcome: Literal["stored", "duplicate", "leak", "ineffective"] | None
+    """`stored`, `duplicate`, `leak` or `ineffective`; `None` until it is known."""
+    reason: str
+    hint_id: int | None
+    verification: dict[str, Any]
+    """Mean gain with its interval, sessions helped and harmed; empty if it was never tried."""
+
+
+class ReflectionView(TypedDict):
+    """The conversation about a miss."""
+
+    diagnosis: str
+    messages: list[dict[str, str]]
+
+
+class LearnResult(TypedDict):
+    """What a miss taught. Either `error` is set, or everything else is."""
+
+    domain: str
+    training_session: int | None
+    rank: int
+    """Of the target without a hint."""
+    missed: bool
+    reflection: ReflectionView
+    proposals: list[ProposalView]
+    error: dict[str, str] | None
+
+
+class LearnState(RecommendState):
+    """The state of the same machine with a known target."""
+
+    rank: int
+    missed: bool
+    reflection: ReflectionView
+    proposals: list[ProposalView]

@@ -21,7 +21,7 @@ Encode = Callable[[Sequence[str]], NDArray[np.float32]]
 Scores = NDArray[np.float64]
 
 _RECENT = 5
-_OBSCURE = ("obscure, lesser-known, niche, overlooked", "few people know it")
+_OBSCURE = ("what is obscure, lesser-known, niche, overlooked", "few people know it")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,8 @@ def standardised(values: Scores) -> Scores:
     Args:
         values: Shape `[candidates]`.
     """
-    deviation = values.std()
+    with np.errstate(over="ignore", invalid="ignore"):
+        deviation = values.std()
     if not np.isfinite(deviation) or deviation < 1e-9:  # noqa: PLR2004
         return np.zeros_like(values)
     return (values - values.mean()) / deviation
@@ -88,21 +89,24 @@ def _resemblance(document: RankingDocument, encode: Encode) -> list[Channel]:
     return [
         Channel(
             "like_history",
-            ("similar to what was chosen before", "matches the person's established taste"),
-            ("different from what was chosen before", "variety, diversity, novelty, surprise"),
+            ("what is similar to what was chosen before", "the person's established taste"),
+            (
+                "what is different from what was chosen before",
+                "variety, diversity, novelty, surprise",
+            ),
             whole,
             "text",
         ),
         Channel(
             "like_recent",
-            ("similar to the most recent items", "continues the current mood and tone"),
+            ("what is similar to the most recent items", "continues the current mood and tone"),
             ("a change from the most recent items", "a break from the current mood"),
             recent,
             "text",
         ),
         Channel(
             "like_one",
-            ("closely resembles one particular item of the history",),
+            ("what closely resembles one particular item of the history",),
             (),
             single,
             "text",
@@ -129,8 +133,8 @@ def _numeric(name: str, cells: Sequence[Any], past: Sequence[float]) -> list[Cha
     values = np.array([middle if cell is None else float(cell) for cell in cells])
     word = _spoken(name)
     if any(part in name.lower() for part in ("year", "date", "released")):
-        high: tuple[str, ...] = ("new, recently released, contemporary, modern",)
-        low: tuple[str, ...] = ("old, released long ago, classic, vintage",)
+        high: tuple[str, ...] = ("what is new, recently released, contemporary, modern",)
+        low: tuple[str, ...] = ("what is old, released long ago, classic, vintage",)
         close = (f"the same era as the history; release {word}s close to the history's",)
     else:
         high, low = (f"high {word}", f"praised, acclaimed: the best {word}"), (f"low {word}",)
@@ -190,7 +194,7 @@ def _evidence(document: RankingDocument) -> list[Channel]:
     for name in names:
         figures = np.array([entry.evidence.get(name, 0.0) for entry in document.candidates])
         meaning = document.evidence_meaning.get(name, "")
-        more = tuple(part for part in (_spoken(name), *meaning.split("; ")) if part)
+        more = tuple(part for part in (*meaning.split("; "), _spoken(name)) if part)
         less = _OBSCURE if any("popular" in phrase for phrase in more) else ()
         scaled = np.log1p(np.maximum(figures, 0))
         channels.append(Channel(f"evidence:{name}", more, less, standardised(scaled)))

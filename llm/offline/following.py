@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,16 +16,15 @@ _CLAUSES = re.compile(
     r",?\s+(?=rather than|instead of|not merely|not )",
     re.IGNORECASE,
 )
-_AGAINST = re.compile(
+AGAINST = re.compile(
     r"\b(?:do not|don\W?t|doesn\W?t|avoid\w*|never|rather than|instead of|not|ignor\w+|"
-    r"beyond|counteract\w*|against|without|exclud\w+|reduc\w+|stop\w*|less weight)\b",
+    r"different from|differ\w* from|unlike|beyond|counteract\w*|against|without|"
+    r"exclud\w+|reduc\w+|stop\w*|less weight)\b",
     re.IGNORECASE,
 )
 _SHARPNESS = 0.06  # softmax temperature over cosines
-_HEARD_FROM, _HEARD_FULLY = (
-    0.15,
-    0.40,
-)  # cosines at which a clause begins to count, and counts fully
+# Cosines at which a clause begins to count, and counts fully.
+_HEARD_FROM, _HEARD_FULLY = 0.15, 0.40
 _ABOUT = 0.5  # cosine from which a clause is about a value that it does not name
 _WORD = re.compile(r"\w+")
 
@@ -43,16 +43,60 @@ def follow(hint: str, channels: Sequence[Channel], encode: Encode) -> Scores:
     Returns:
         Shape `[candidates]`: the clauses' standardised mixes, each at its strength, summed.
     """
-    clauses = [part.strip() for part in _CLAUSES.split(hint) if part and part.strip(" ,")]
     total = np.zeros(len(channels[0].values))
-    for clause in clauses:
-        total += _clause(clause, channels, encode)
+    for clause in clauses(hint):
+        total += listen(clause, channels, encode).mix
     return total
 
 
-def _clause(clause: str, channels: Sequence[Channel], encode: Encode) -> Scores:
-    negated = _AGAINST.search(clause) is not None
-    said = encode([_AGAINST.sub(" ", clause) if negated else clause])[0]
+def clauses(hint: str) -> list[str]:
+    """Split a hint into its clauses.
+
+    Args:
+        hint: Advice in plain English.
+    """
+    return [part.strip() for part in _CLAUSES.split(hint) if part and part.strip(" ,")]
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What the ranker takes a clause to mean.
+
+    Attributes:
+        clause: Its words.
+        channels: The channels that it may concern.
+        weights: Of each of them, negative where low values are wanted; shape `[channels]`.
+        strength: From 0, not understood, to 1.
+    """
+
+    clause: str
+    channels: Sequence[Channel]
+    weights: Scores
+    strength: float
+
+    @property
+    def mix(self) -> Scores:
+        """What the clause adds to each candidate's score, shape `[candidates]`."""
+        mixed = self.weights @ np.stack([channel.values for channel in self.channels])
+        return self.strength * standardised(mixed)
+
+    @property
+    def loudest(self) -> tuple[str, float]:
+        """The channel that counts most, by name, with its weight."""
+        place = int(np.argmax(np.abs(self.weights)))
+        return self.channels[place].name, self.strength * float(self.weights[place])
+
+
+def listen(clause: str, channels: Sequence[Channel], encode: Encode) -> Heard:
+    """Find out which channels a clause speaks of, and in which direction.
+
+    Args:
+        clause: From `clauses`.
+        channels: From `build_channels`, at least one.
+        encode: Texts to unit vectors.
+    """
+    negated = AGAINST.search(clause) is not None
+    said = encode([AGAINST.sub(" ", clause) if negated else clause])[0]
     heard = [channel for channel in channels if _concerns(clause, said, channel, encode)]
     more = np.array([_closest(channel.more, said, encode) for channel in heard])
     less = np.array([_closest(channel.less, said, encode) for channel in heard])
@@ -60,10 +104,9 @@ def _clause(clause: str, channels: Sequence[Channel], encode: Encode) -> Scores:
     direction = np.tanh((more - less) / _SHARPNESS)
     cosines = np.maximum(more, less)
     weights = np.exp((cosines - cosines.max()) / _SHARPNESS)
-    weights = direction * weights / weights.sum()
-    mix = weights @ np.stack([channel.values for channel in heard])
+    weights = (-direction if negated else direction) * weights / weights.sum()
     strength = np.clip((cosines.max() - _HEARD_FROM) / (_HEARD_FULLY - _HEARD_FROM), 0.0, 1.0)
-    return (-strength if negated else strength) * standardised(mix)
+    return Heard(clause, heard, weights, float(strength))
 
 
 def _closest(phrases: Sequence[str], said: NDArray[np.float32], encode: Encode) -> float:

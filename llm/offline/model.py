@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,11 +14,13 @@ from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
 
 from ..embeddings import get_embedder
-from .channels import Encode, Scores, build_channels, standardised
-from .following import follow
-from .reading import RankingDocument, read_ranking_task
+from .channels import Encode
+from .reading import RankingDocument, json_objects, read_ranking_task
+from .reflecting import advise, chosen_number, explain, repeated, suspect
+from .scoring import score
 
-_HINT_WEIGHT = 1.5
+_ASKS_FOR_HINTS = re.compile(r"\bhints?\b", re.IGNORECASE)
+_ASKS_WHY = re.compile(r"\b(?:hints?|mistakes?|explain|why|miss(?:ed)?)\b", re.IGNORECASE)
 
 NO_TASK = (
     "I am re2llm's offline ranker, not a language model. I rank candidates: send me a numbered "
@@ -27,7 +30,7 @@ NO_TASK = (
 
 
 class OfflineRanker(BaseChatModel):
-    """Ranks by resemblance, attributes and evidence, and follows a hint by its meaning.
+    """Ranks, follows a hint by its meaning, and reflects on its misses.
 
     It sees nothing but the messages, as any model would, and is deterministic.
     """
@@ -47,37 +50,33 @@ class OfflineRanker(BaseChatModel):
         return ChatResult(generations=[ChatGeneration(message=answer)])
 
     def _answer(self, messages: Sequence[BaseMessage]) -> str:
+        encode = get_embedder().encode
+        last = messages[-1].text if messages else ""
+        comparison = next((v for v in json_objects(last) if "new_hint" in v), None)
+        if comparison is not None:
+            known = [str(hint.get("text", "")) for hint in comparison.get("known_hints", [])]
+            return str(repeated(str(comparison["new_hint"]), known, encode))
         document = read_ranking_task(messages)
         if document is None:
             return NO_TASK
-        order = np.argsort(-score(document, get_embedder().encode), kind="stable")
-        if document.as_json:
-            return json.dumps({"ranking": [document.numbers[place] for place in order]})
-        titles = [document.candidates[place].title for place in order]
-        return "\n".join(f"{rank}. {title}" for rank, title in enumerate(titles, start=1))
+        if _is_follow_up(messages):
+            number = chosen_number(messages)
+            if number is None or number not in document.numbers:
+                return suspect(document, encode)
+            answer = advise if _ASKS_FOR_HINTS.search(last) else explain
+            return answer(document, number, encode)
+        return _ranking(document, encode)
 
 
-def score(document: RankingDocument, encode: Encode) -> Scores:
-    """Score the candidates by resemblance to the history, plus what the hint says to weigh.
+def _is_follow_up(messages: Sequence[BaseMessage]) -> bool:
+    """Tell a question about the own ranking from a request to rank (again)."""
+    answered = any(message.type == "ai" for message in messages)
+    return answered and _ASKS_WHY.search(messages[-1].text) is not None
 
-    Without a hint the sentence embeddings and the shared attributes count for one half each;
-    evidence counts only where a hint speaks of it.
 
-    Args:
-        document: The task.
-        encode: Texts to unit vectors.
-
-    Returns:
-        Shape `[candidates]`, higher is better.
-    """
-    channels = build_channels(document, encode)
-    halves = (
-        [channel.values for channel in channels if channel.resembles == half]
-        for half in ("text", "attributes")
-    )
-    total = standardised(
-        np.sum([standardised(np.sum(half, axis=0)) for half in halves if half], axis=0)
-    )
-    if document.hint:
-        total = total + _HINT_WEIGHT * follow(document.hint, channels, encode)
-    return total
+def _ranking(document: RankingDocument, encode: Encode) -> str:
+    order: list[int] = np.argsort(-score(document, encode), kind="stable").tolist()
+    if document.as_json:
+        return json.dumps({"ranking": [document.numbers[place] for place in order]})
+    titles = [document.candidates[place].title for place in order]
+    return "\n".join(f"{rank}. {title}" for rank, title in enumerate(titles, start=1))

@@ -98,7 +98,9 @@ def _from_json(value: dict[str, Any]) -> RankingDocument | None:
         candidates=[_entry(raw) for raw in listed],
         numbers=numbers,
         hint=str(value.get("hint") or ""),
-        evidence_meaning=meaning if is_object(meaning) else {},
+        evidence_meaning={name: str(text) for name, text in meaning.items()}
+        if is_object(meaning)
+        else {},
         as_json=True,
     )
 

@@ -1,5 +1,8 @@
 """Domains items sessions hints and recommendations."""
 
+# SQLAlchemy leaves the type argument of `Double` open.
+# pyright: reportUnknownArgumentType=false
+
 from __future__ import annotations
 
 import sqlalchemy as sa

@@ -1,0 +1,71 @@
+# Every target sets up what it needs by itself: a virtual environment in .venv, filled by pip with
+# the versions in constraints.txt. A second run finds the stamp files and starts at once.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help setup demo test test-all lint format docs-graph ci clean
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALL = $(BIN)/python -m pip install -qq --constraint constraints.txt --editable
+PINS := pyproject.toml constraints.txt
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(VENV)/.core $(VENV)/.test $(VENV)/.lint $(VENV)/.sasrec ## Install everything for working on re2llm
+
+demo: $(VENV)/.core ## Recommend films and print an evaluation: no key, no service
+	@$(BIN)/re2llm demo
+
+test: $(VENV)/.test ## Run the tests, except the slow ones
+	@$(BIN)/python -m pytest -m "not slow" $(ARGS)
+
+test-all: $(VENV)/.test $(VENV)/.sasrec ## Run all tests, with SASRec's library
+	@$(BIN)/python -m pytest $(ARGS)
+
+lint: $(VENV)/.lint ## Check style, types and the arrows between rooms
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/pyright
+	@$(BIN)/lint-imports
+
+format: $(VENV)/.lint ## Format the code and mend what ruff can
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+docs-graph: $(VENV)/.core ## Redraw the graph in README.md
+	@$(BIN)/python -m re2llm.graph.draw README.md
+
+ci: ## What the checks on a server run
+	@.ci/run
+
+clean: ## Remove the virtual environment and caches
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .ruff_cache .import_linter_cache
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is needed, this is " + sys.version.split()[0] + "; name another with make PYTHON=...")'
+	@echo "Making $(VENV)"
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.core: $(PINS) | $(VENV)/bin/python
+	@echo "Installing re2llm (once; a minute or two)"
+	@$(INSTALL) .
+	@touch $@
+
+$(VENV)/.test: $(PINS) | $(VENV)/.core
+	@echo "Installing what the tests need"
+	@$(INSTALL) '.[test,studio]'
+	@touch $@
+
+$(VENV)/.lint: $(PINS) | $(VENV)/.core
+	@echo "Installing the linters"
+	@$(INSTALL) '.[lint]'
+	@touch $@
+
+$(VENV)/.sasrec: $(PINS) | $(VENV)/.core
+	@echo "Installing SASRec's library"
+	@$(INSTALL) '.[sasrec]'
+	@touch $@

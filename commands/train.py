@@ -1,0 +1,220 @@
+"""`re2llm train`: learns which hint to give for which session, and releases the policy."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ..errors import InputError
+from .console import out, print_json, progress, run
+from .selection import selected_sessions
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from ..nodes.context import Call
+    from ..nodes.serving import HintAndEmbedding
+    from ..nodes.state import RecommendState
+    from ..policies.recipes import Recipe
+    from ..policies.training import Trained
+
+
+def train(
+    domain: Annotated[str, typer.Option(help="The catalogue.")],
+    sessions: Annotated[
+        list[Path] | None,
+        typer.Option(help="Train on these loaded training sessions only; JSONL, repeatable."),
+    ] = None,
+    recipe: Annotated[str, typer.Option(help="content or paper.")] = "content",
+    seed: Annotated[int | None, typer.Option(help="Default: RE2LLM_SEED.")] = None,
+    max_llm_calls: Annotated[int | None, typer.Option(min=1, help="Stop after so many.")] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Activate it even if it is worse than the active one.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")] = False,
+) -> None:
+    """Train the hint policy by PPO on training sessions; what was tried before is not paid again.
+
+    Example: re2llm train --domain movies --seed 0
+    """
+    from ..nodes.budget import Budget
+
+    budget = Budget(max_calls=max_llm_calls)
+    run(lambda: _train(domain, sessions or [], recipe, seed, budget, force, as_json))
+
+
+async def _train(
+    domain: str,
+    files: list[Path],
+    recipe: str,
+    seed: int | None,
+    budget: Any,
+    force: bool,
+    as_json: bool,
+) -> None:
+    from ..nodes.context import Context, call_with
+
+    if recipe not in {"content", "paper"}:
+        raise InputError("--recipe", f"There is no {recipe!r}.", "Choose content or paper.")
+    call = await call_with(Context(domain=domain, budget=budget))
+    outcome = await train_release(
+        domain, files, "paper" if recipe == "paper" else "content", seed, call, force=force
+    )
+    if as_json:
+        print_json(outcome)
+        return
+    out.print(
+        f"Release {outcome['release']} ({recipe}): gain {outcome['gain']:+.4f} NDCG@10 on "
+        f"{outcome['validation_sessions']:,} validation sessions, the best single hint "
+        f"{outcome['static_gain']:+.4f}. {outcome['cells']:,} of {outcome['all_cells']:,} cells "
+        f"visited, {outcome['llm_calls']:,} model calls, {outcome['seconds']:.0f} s. "
+        f"{'Active now.' if outcome['active'] else 'Not activated: ' + outcome['why_not']}"
+    )
+
+
+async def train_release(
+    domain: str, files: list[Path], recipe: Recipe, seed: int | None, call: Call, *, force: bool
+) -> dict[str, Any]:
+    """Train, store and activate a release.
+
+    Args:
+        domain: The catalogue.
+        files: Restrict training to these sessions; empty for all.
+        recipe: Which policy.
+        seed: Of the split and the sampling; `None` takes the setting.
+        call: The run's options.
+        force: Activate even what is worse.
+
+    Returns:
+        What `--json` prints.
+
+    Raises:
+        InputError: There are no sessions or no active hints.
+    """
+    import numpy as np
+
+    from ..knowledge.domains import find_domain
+    from ..knowledge.hint_figures import refresh_figures
+    from ..knowledge.hints import best_hints
+    from ..llm.ranking_prompt import RANKING_PROMPT_VERSION
+    from ..nodes.rewards import RewardTable
+    from ..nodes.serving import hint_features, session_state
+    from ..policies.recipes import default_config
+    from ..policies.training import TrainingData, train_hint_policy
+
+    started = time.perf_counter()
+    seed = call.settings.seed if seed is None else seed
+    keys = await selected_sessions(call.services, domain, files)
+    async with call.services.engine.begin() as connection:
+        found = await find_domain(connection, domain)
+        await refresh_figures(connection, found.id, call.model, RANKING_PROMPT_VERSION)
+        hints = await best_hints(connection, found.id, count=call.settings.shortlist)
+    if not hints or len(keys) < 2:  # noqa: PLR2004
+        raise InputError(
+            "domain",
+            f"{domain!r} has {len(hints)} active hints and {len(keys)} training sessions.",
+            "Run `re2llm learn` first, and load more sessions.",
+        )
+    states = await _resolved(domain, keys, call)
+    table = RewardTable(states, [hint for hint, _ in hints], call)
+    await table.load(found.id)
+    loop = asyncio.get_running_loop()
+
+    def rewards(rows: NDArray[np.int64], actions: NDArray[np.int64]) -> NDArray[np.float64]:
+        return asyncio.run_coroutine_threadsafe(table.rewards(rows, actions), loop).result()
+
+    data = TrainingData(
+        np.stack([session_state(state, recipe) for state in states]), hint_features(hints)
+    )
+    config = default_config(recipe, seed=seed)
+    with progress() as bar:
+        task = bar.add_task("training", total=None)
+        trained = await asyncio.to_thread(
+            train_hint_policy,
+            data,
+            recipe,
+            config,
+            rewards,
+            progress=lambda done, total: bar.update(task, completed=done, total=total),
+        )
+    best = np.ones(len(trained.validation), dtype=np.int64)
+    static_gain = float((await table.rewards(trained.validation, best)).mean())
+    metrics = {
+        "gain": round(trained.validation_reward, 5),
+        "static_gain": round(static_gain, 5),
+        "validation_sessions": len(trained.validation),
+        "update": trained.update,
+        "cells": trained.cells,
+        "curve": [point._asdict() for point in trained.curve],
+    }
+    released = await _release(
+        found.id, recipe, trained, hints, asdict(config), metrics, call, force
+    )
+    return {
+        "domain": domain,
+        **released,
+        **{name: value for name, value in metrics.items() if name != "curve"},
+        "all_cells": len(keys) * (len(hints) + 1),
+        "llm_calls": call.budget.calls if call.budget else 0,
+        "seconds": round(time.perf_counter() - started, 1),
+    }
+
+
+async def _resolved(domain: str, keys: list[int], call: Call) -> list[RecommendState]:
+    from ..nodes.trials import resolve_session
+
+    with progress(counts=True) as bar:
+        task = bar.add_task("reading sessions", total=len(keys))
+        states: list[RecommendState] = []
+        for key in keys:
+            states.append(await resolve_session(domain, key, call))
+            bar.advance(task)
+    return states
+
+
+async def _release(
+    domain_id: int,
+    recipe: str,
+    trained: Trained,
+    hints: list[HintAndEmbedding],
+    config: dict[str, Any],
+    metrics: dict[str, Any],
+    call: Call,
+    force: bool,
+) -> dict[str, Any]:
+    import math
+
+    from ..knowledge.releases import Release, activate_release, store_release
+    from ..llm.embeddings import ENCODER_ID
+    from ..llm.ranking_prompt import RANKING_PROMPT_VERSION
+    from ..nodes.serving import hint_set_version
+    from ..policies.weights import dump_policy
+
+    weights, shape = dump_policy(trained.policy)
+    for point in metrics["curve"]:
+        point.update({k: None for k, v in point.items() if isinstance(v, float) and math.isnan(v)})
+    release = Release(
+        recipe=recipe,
+        weights=weights,
+        encoder=ENCODER_ID,
+        prompt_version=RANKING_PROMPT_VERSION,
+        model=call.model,
+        hint_set=hint_set_version([hint for hint, _ in hints]),
+        hint_ids=[hint.id for hint, _ in hints],
+        config={"policy": shape, "training": config},
+        metrics=metrics,
+    )
+    async with call.services.engine.begin() as connection:
+        number = await store_release(connection, domain_id, release)
+    try:
+        async with call.services.engine.begin() as connection:
+            await activate_release(connection, domain_id, number, force=force)
+    except InputError as error:
+        return {"release": number, "active": False, "why_not": str(error)}
+    return {"release": number, "active": True, "why_not": ""}

@@ -1,0 +1,58 @@
+"""The `learn` graph: the recommend machine with a known target, and what a miss sets off."""
+
+# LangGraph leaves type arguments of its own open in `add_node` and `compile`.
+# pyright: reportUnknownMemberType=false
+
+from __future__ import annotations
+
+from typing import Any
+
+from langgraph.graph import END, START, StateGraph
+from langgraph.graph.state import CompiledStateGraph
+
+from ..nodes.check import check
+from ..nodes.context import Context
+from ..nodes.pick_session import pick_session
+from ..nodes.prepare import prepare
+from ..nodes.recommend import recommend
+from ..nodes.reflect import reflect
+from ..nodes.select_hint import select_hint
+from ..nodes.state import LearnRequest, LearnResult, LearnState
+from ..nodes.store_hint import store_hint
+from ..nodes.verify_hint import verify_hint
+from .routes import or_end
+
+LearnGraph = CompiledStateGraph[LearnState, Context, Any, Any]
+
+
+def build_graph() -> LearnGraph:
+    """Build the graph, without checkpointer or store, so that any host may bring its own."""
+    builder = StateGraph(
+        LearnState, context_schema=Context, input_schema=LearnRequest, output_schema=LearnResult
+    )
+    builder.add_node("pick_session", pick_session)
+    builder.add_node("prepare", prepare)
+    builder.add_node("select_hint", select_hint)
+    builder.add_node("recommend", recommend)
+    builder.add_node("check", check)
+    builder.add_node("reflect", reflect)
+    builder.add_node("verify_hint", verify_hint)
+    builder.add_node("store_hint", store_hint)
+    builder.add_edge(START, "pick_session")
+    builder.add_conditional_edges("pick_session", or_end("prepare"), ["prepare", END])
+    builder.add_conditional_edges("prepare", or_end("select_hint"), ["select_hint", END])
+    builder.add_conditional_edges("select_hint", or_end("recommend"), ["recommend", END])
+    builder.add_conditional_edges("recommend", or_end("check"), ["check", END])
+    builder.add_conditional_edges("check", _missed, ["reflect", END])
+    builder.add_conditional_edges("reflect", or_end("verify_hint"), ["verify_hint", END])
+    builder.add_edge("verify_hint", "store_hint")
+    builder.add_edge("store_hint", END)
+    return builder.compile(name="learn")
+
+
+def _missed(state: LearnState) -> str:
+    # A model that was down missed nothing.
+    return "reflect" if state["missed"] and "model_failed" not in state["flags"] else END
+
+
+graph = build_graph()

@@ -1,0 +1,21 @@
+"""Conditional edges that more than one graph uses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from langgraph.graph import END
+
+
+def or_end(following: str) -> Callable[[Mapping[str, Any]], str]:
+    """Route to the next node, or to the end where the request cannot be answered.
+
+    Args:
+        following: The next node.
+    """
+
+    def route(state: Mapping[str, Any]) -> str:
+        return END if state.get("error") else following
+
+    return route

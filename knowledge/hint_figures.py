@@ -1,0 +1,68 @@
+"""Sums trials up beside each hint, and retires what does measured harm."""
+
+from __future__ import annotations
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from .hints import Hint, list_hints, set_status
+
+_ENOUGH = 30
+"""Trials below which harm may still be bad luck."""
+_BEYOND_DOUBT = 1.645
+"""Standard errors by which the mean gain must lie below 0."""
+
+
+async def refresh_figures(
+    connection: AsyncConnection, domain_id: int, model: str, prompt_version: str
+) -> None:
+    """Write each hint's trials, mean gain, its standard error, helped and harmed sessions.
+
+    Args:
+        connection: In a transaction.
+        domain_id: Which domain.
+        model: Name of the ranking model whose trials count.
+        prompt_version: Version of the ranking prompt whose trials count.
+    """
+    await connection.execute(
+        text("""
+            WITH gained AS (
+                SELECT t.hint_key, t.ndcg - plain.ndcg AS gain
+                FROM re2llm.hint_trial AS t
+                JOIN re2llm.hint_trial AS plain
+                  ON plain.session_id = t.session_id AND plain.hint_key = ''
+                 AND plain.model = t.model AND plain.prompt_version = t.prompt_version
+                WHERE t.domain_id = :domain AND t.hint_key <> ''
+                  AND t.model = :model AND t.prompt_version = :version
+            ), summed AS (
+                SELECT hint_key, count(*) AS trials, avg(gain) AS mean,
+                       coalesce(stddev_samp(gain) / sqrt(count(*)), 0) AS error,
+                       count(*) FILTER (WHERE gain > 0) AS helped,
+                       count(*) FILTER (WHERE gain < 0) AS harmed
+                FROM gained GROUP BY hint_key
+            )
+            UPDATE re2llm.hint AS h
+            SET trials = summed.trials, mean_gain = summed.mean, gain_error = summed.error,
+                helped = summed.helped, harmed = summed.harmed
+            FROM summed WHERE h.domain_id = :domain AND h.key = summed.hint_key
+        """),
+        {"domain": domain_id, "model": model, "version": prompt_version},
+    )
+
+
+async def retire_harmful(connection: AsyncConnection, domain_id: int) -> list[Hint]:
+    """Retire the active hints whose measured loss is beyond doubt.
+
+    Args:
+        connection: In a transaction, after `refresh_figures`.
+        domain_id: Which domain.
+    """
+    harmful = [
+        hint
+        for hint in await list_hints(connection, domain_id, status="active")
+        if hint.trials >= _ENOUGH and hint.mean_gain + _BEYOND_DOUBT * hint.gain_error < 0
+    ]
+    for hint in harmful:
+        reason = f"Mean gain {hint.mean_gain:+.3f} on {hint.trials} sessions."
+        await set_status(connection, domain_id, hint.id, "retired", reason)
+    return harmful

@@ -1,0 +1,214 @@
+"""Policy releases: a trained policy with all that it must be served with, switched as one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import func, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from ..errors import InputError
+from .tables import ReleaseRow
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """A trained hint policy.
+
+    Attributes:
+        recipe: `content` or `paper`.
+        weights: Its parameters, as safetensors.
+        encoder: Id of the text encoder of its inputs.
+        prompt_version: Version of the ranking prompt of its rewards.
+        model: Name of the ranking model of its rewards.
+        hint_set: Digest of the hints that it was trained on.
+        hint_ids: Those hints, in the order of its actions; action 0 is no hint.
+        config: How it was trained and how its network is built.
+        metrics: On validation sessions.
+    """
+
+    recipe: str
+    weights: bytes
+    encoder: str
+    prompt_version: str
+    model: str
+    hint_set: str
+    hint_ids: Sequence[int]
+    config: Mapping[str, Any]
+    metrics: Mapping[str, Any]
+
+
+async def store_release(connection: AsyncConnection, domain_id: int, release: Release) -> int:
+    """Store a release, inactive.
+
+    Args:
+        connection: In a transaction.
+        domain_id: Which domain.
+        release: What was trained.
+
+    Returns:
+        Its number.
+    """
+    statement = insert(ReleaseRow).values(
+        domain_id=domain_id,
+        recipe=release.recipe,
+        weights=release.weights,
+        encoder=release.encoder,
+        prompt_version=release.prompt_version,
+        model=release.model,
+        hint_set=release.hint_set,
+        hint_ids=list(release.hint_ids),
+        config=dict(release.config),
+        metrics=dict(release.metrics),
+    )
+    return (await connection.execute(statement.returning(ReleaseRow.id))).scalar_one()
+
+
+async def active_release_id(connection: AsyncConnection, domain_id: int) -> int | None:
+    """Return the number of the active release, if there is one.
+
+    Args:
+        connection: An open connection.
+        domain_id: Which domain.
+    """
+    return await connection.scalar(
+        select(ReleaseRow.id).where(
+            ReleaseRow.domain_id == domain_id, ReleaseRow.status == "active"
+        )
+    )
+
+
+async def fetch_release(connection: AsyncConnection, domain_id: int, number: int) -> Release:
+    """Return a release with its weights.
+
+    Args:
+        connection: An open connection.
+        domain_id: Which domain.
+        number: Which release.
+
+    Raises:
+        InputError: There is no such release.
+    """
+    row = (
+        await connection.execute(
+            select(
+                ReleaseRow.recipe,
+                ReleaseRow.weights,
+                ReleaseRow.encoder,
+                ReleaseRow.prompt_version,
+                ReleaseRow.model,
+                ReleaseRow.hint_set,
+                ReleaseRow.hint_ids,
+                ReleaseRow.config,
+                ReleaseRow.metrics,
+            ).where(ReleaseRow.domain_id == domain_id, ReleaseRow.id == number)
+        )
+    ).one_or_none()
+    if row is None:
+        raise _unknown(number)
+    return Release(*row)
+
+
+async def list_releases(connection: AsyncConnection, domain_id: int) -> list[dict[str, Any]]:
+    """Return all releases without their weights, oldest first, ready for JSON.
+
+    Args:
+        connection: An open connection.
+        domain_id: Which domain.
+    """
+    rows = await connection.execute(
+        select(ReleaseRow)
+        .with_only_columns(
+            ReleaseRow.id,
+            ReleaseRow.status,
+            ReleaseRow.recipe,
+            ReleaseRow.model,
+            ReleaseRow.encoder,
+            ReleaseRow.prompt_version,
+            ReleaseRow.hint_set,
+            ReleaseRow.hint_ids,
+            ReleaseRow.config,
+            ReleaseRow.metrics,
+            ReleaseRow.created_at,
+        )
+        .where(ReleaseRow.domain_id == domain_id)
+        .order_by(ReleaseRow.id)
+    )
+    return [{**row, "created_at": row["created_at"].isoformat()} for row in rows.mappings()]
+
+
+async def activate_release(
+    connection: AsyncConnection, domain_id: int, number: int, *, force: bool = False
+) -> None:
+    """Serve a release from now on.
+
+    Args:
+        connection: In a transaction.
+        domain_id: Which domain.
+        number: Which release.
+        force: Even if it is worse than the active one.
+
+    Raises:
+        InputError: There is no such release, or it did worse on validation sessions.
+    """
+    release = await fetch_release(connection, domain_id, number)
+    active = await active_release_id(connection, domain_id)
+    if active == number:
+        return
+    if active is not None and not force:
+        before = (await fetch_release(connection, domain_id, active)).metrics["gain"]
+        if release.metrics["gain"] < before:
+            raise InputError(
+                "release",
+                f"Release {number} gained {release.metrics['gain']:+.4f} on validation sessions, "
+                f"the active release {active} {before:+.4f}.",
+                "Pass --force to activate it all the same.",
+            )
+    releases = update(ReleaseRow).where(ReleaseRow.domain_id == domain_id)
+    await connection.execute(
+        releases.where(ReleaseRow.status == "active").values(status="inactive")
+    )
+    await connection.execute(
+        releases.where(ReleaseRow.id == number).values(
+            status="active", activated_at=func.clock_timestamp()
+        )
+    )
+
+
+async def rollback_release(connection: AsyncConnection, domain_id: int) -> int:
+    """Serve the release again that was active before the present one.
+
+    Args:
+        connection: In a transaction.
+        domain_id: Which domain.
+
+    Returns:
+        Its number.
+
+    Raises:
+        InputError: No other release was ever active.
+    """
+    previous = await connection.scalar(
+        select(ReleaseRow.id)
+        .where(
+            ReleaseRow.domain_id == domain_id,
+            ReleaseRow.status == "inactive",
+            ReleaseRow.activated_at.is_not(None),
+        )
+        .order_by(ReleaseRow.activated_at.desc())
+        .limit(1)
+    )
+    if previous is None:
+        raise InputError("release", "No other release was ever active.", "Activate one by number.")
+    await activate_release(connection, domain_id, previous, force=True)
+    return previous
+
+
+def _unknown(number: int) -> InputError:
+    return InputError(
+        "release",
+        f"There is no release {number} in this domain.",
+        "`re2llm policy list` shows all.",
+    )

@@ -1,0 +1,152 @@
+"""The reward table: every paid ranking of a training session, with a hint or without."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from .hints import NO_HINT
+from .tables import TrialRow
+
+CUTOFF = 10
+"""A target below this rank is a miss, and counts nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One ranking of a training session.
+
+    Attributes:
+        session_id: Key of the training session.
+        hint_key: From `hint_key`.
+        model: Name of the ranking model.
+        prompt_version: Version of the ranking prompt.
+        rank: Of the target among all candidates, 1 is best.
+        answer: The model's raw text.
+        flags: What went wrong on the way.
+        tokens: Tokens in and out.
+    """
+
+    session_id: int
+    hint_key: bytes
+    model: str
+    prompt_version: str
+    rank: int
+    answer: str
+    flags: Sequence[str] = ()
+    tokens: Mapping[str, int] = field(default_factory=dict[str, int])
+
+    @property
+    def ndcg(self) -> float:
+        """NDCG@10 of the rank."""
+        return 1 / math.log2(self.rank + 1) if self.rank <= CUTOFF else 0.0
+
+
+async def find_trial(
+    connection: AsyncConnection, session_id: int, key: bytes, model: str, prompt_version: str
+) -> Trial | None:
+    """Return the trial of a cell, if it was paid already.
+
+    Args:
+        connection: An open connection.
+        session_id: Key of the training session.
+        key: From `hint_key`.
+        model: Name of the ranking model.
+        prompt_version: Version of the ranking prompt.
+    """
+    row = (
+        await connection.execute(
+            select(TrialRow.rank, TrialRow.answer, TrialRow.flags, TrialRow.tokens).where(
+                TrialRow.session_id == session_id,
+                TrialRow.hint_key == key,
+                TrialRow.model == model,
+                TrialRow.prompt_version == prompt_version,
+            )
+        )
+    ).one_or_none()
+    return None if row is None else Trial(session_id, key, model, prompt_version, *row)
+
+
+async def store_trial(connection: AsyncConnection, domain_id: int, trial: Trial) -> None:
+    """Store a trial; a cell that another worker filled meanwhile stays as it is.
+
+    Args:
+        connection: In a transaction.
+        domain_id: The session's domain.
+        trial: What was tried.
+    """
+    await connection.execute(
+        insert(TrialRow)
+        .values(
+            session_id=trial.session_id,
+            hint_key=trial.hint_key,
+            model=trial.model,
+            prompt_version=trial.prompt_version,
+            domain_id=domain_id,
+            rank=trial.rank,
+            ndcg=trial.ndcg,
+            answer=trial.answer,
+            flags=list(trial.flags),
+            tokens=dict(trial.tokens),
+        )
+        .on_conflict_do_nothing()
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Gain:
+    """What a hint brought on one training session.
+
+    Attributes:
+        session_id: Key of the session.
+        hint_key: From `hint_key`.
+        gain: NDCG@10 with the hint minus without it.
+    """
+
+    session_id: int
+    hint_key: bytes
+    gain: float
+
+
+async def gains(
+    connection: AsyncConnection,
+    domain_id: int,
+    model: str,
+    prompt_version: str,
+    keys: Sequence[bytes] | None = None,
+) -> list[Gain]:
+    """Return what hints brought, wherever both trials of a session were paid.
+
+    Args:
+        connection: An open connection.
+        domain_id: Which domain.
+        model: Name of the ranking model.
+        prompt_version: Version of the ranking prompt.
+        keys: Only these hints.
+    """
+    plain = select(TrialRow.session_id, TrialRow.ndcg).where(
+        TrialRow.domain_id == domain_id,
+        TrialRow.hint_key == NO_HINT,
+        TrialRow.model == model,
+        TrialRow.prompt_version == prompt_version,
+    )
+    without = plain.subquery()
+    statement = (
+        select(TrialRow.session_id, TrialRow.hint_key, TrialRow.ndcg - without.c.ndcg)
+        .join(without, without.c.session_id == TrialRow.session_id)
+        .where(
+            TrialRow.domain_id == domain_id,
+            TrialRow.hint_key != NO_HINT,
+            TrialRow.model == model,
+            TrialRow.prompt_version == prompt_version,
+        )
+        .order_by(TrialRow.hint_key, TrialRow.session_id)
+    )
+    if keys is not None:
+        statement = statement.where(TrialRow.hint_key.in_(keys))
+    return [Gain(*row) for row in await connection.execute(statement)]

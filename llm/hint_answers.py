@@ -1,0 +1,62 @@
+"""Reads hints and comparisons out of whatever text a model answered."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any, cast
+
+from .reflection_prompt import MOST_HINTS
+
+_BULLET = re.compile(r"^\s*(?:\d{1,2}[.)]|[-*•])\s*(?:\*\*)?(.+?)(?:\*\*)?\s*$")
+_FIRST_NUMBER = re.compile(r"\d+")
+_SHORTEST = 10
+_MOST_CHARACTERS = 20_000
+
+
+def read_hints(text: str) -> list[str]:
+    """Read hints from a JSON object or list, or else from a bulleted or numbered list.
+
+    Args:
+        text: The model's answer.
+
+    Returns:
+        Each hint once, on one line, in order, at most `MOST_HINTS`.
+    """
+    text = text[:_MOST_CHARACTERS]
+    found = _json_hints(text)
+    if found is None:
+        found = [match.group(1) for line in text.splitlines() if (match := _BULLET.match(line))]
+    cleaned = (" ".join(hint.split()).strip("\"'“”") for hint in found)
+    return list(dict.fromkeys(hint for hint in cleaned if len(hint) >= _SHORTEST))[:MOST_HINTS]
+
+
+def read_repeated(text: str, known: int) -> int | None:
+    """Read which known hint a new one repeats.
+
+    Args:
+        text: The model's answer.
+        known: How many known hints there were, numbered from 1.
+
+    Returns:
+        The repeated hint's number, 0 for none of them, or `None` if the answer says neither.
+    """
+    number = _FIRST_NUMBER.search(text[:200])
+    if number is None:
+        return None
+    value = int(number.group()[:6])
+    return value if value <= known else None
+
+
+def _json_hints(text: str) -> list[str] | None:
+    decoder = json.JSONDecoder()
+    for start in (place for place in (text.find("{"), text.find("[")) if place >= 0):
+        try:
+            value: Any = decoder.raw_decode(text, start)[0]
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(value, dict):
+            value = cast("dict[str, Any]", value).get("hints")
+        if isinstance(value, list):
+            return [part for part in cast("list[Any]", value) if isinstance(part, str)]
+    return None

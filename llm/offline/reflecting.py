@@ -1,0 +1,188 @@
+"""Reflects without an LLM: compares the chosen item's channels with those of its own picks."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from langchain_core.messages import BaseMessage
+from numpy.typing import NDArray
+
+from ..json_values import is_object
+from .channels import Channel, Encode, Scores, build_channels
+from .following import AGAINST, clauses
+from .reading import RankingDocument, json_objects
+from .scoring import HINT_WEIGHT, base_score
+
+_PICKS = 10
+_MOST_CAUSES = 3
+_SAME_CLAUSE = 0.85
+"""Cosine from which two clauses say the same, unless one of them is negated."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """A channel whose weight would have lifted the chosen item.
+
+    Attributes:
+        channel: Which one.
+        sign: 1 to prefer high values, -1 to prefer low ones.
+        rank: Of the chosen item, were this cause and the ones before it mended.
+    """
+
+    channel: Channel
+    sign: float
+    rank: int
+
+    @property
+    def advice(self) -> str:
+        """The cause as an imperative, without a full stop."""
+        phrases = self.channel.more if self.sign > 0 else self.channel.less
+        verb = "Give weight to" if self.channel.name.startswith("evidence:") else "Prefer"
+        return f"{verb} {phrases[0]}"
+
+
+def chosen_number(messages: Sequence[BaseMessage]) -> int | None:
+    """Return the number of the item that the conversation says was chosen.
+
+    Args:
+        messages: The conversation.
+    """
+    for message in reversed(messages):
+        for value in json_objects(message.text):
+            chosen = value.get("chosen")
+            if is_object(chosen) and isinstance(chosen.get("number"), int):
+                return chosen["number"]
+    return None
+
+
+def suspect(document: RankingDocument, encode: Encode) -> str:
+    """Say what the own picks have in common, and so what they may have missed.
+
+    Args:
+        document: The task that was ranked.
+        encode: Texts to unit vectors.
+    """
+    channels = build_channels(document, encode)
+    picks = _picks(base_score(channels))
+    neglected = [
+        channel.name
+        for channel in channels
+        if "=" not in channel.name and channel.values[picks].mean() < channel.values.mean() + 0.25
+    ]
+    return (
+        "My picks resemble the history in text and attributes. "
+        f"They hardly weigh: {', '.join(neglected) or 'nothing else'}."
+    )
+
+
+def explain(document: RankingDocument, number: int, encode: Encode) -> str:
+    """Say in which channels the chosen item stands out from the own picks.
+
+    Args:
+        document: The task that was ranked.
+        number: Of the chosen item.
+        encode: Texts to unit vectors.
+    """
+    channels = build_channels(document, encode)
+    picks = _picks(base_score(channels))
+    target = list(document.numbers).index(number)
+    lines = [
+        f"- {cause.channel.name}: it stands {cause.channel.values[target]:+.1f} deviations from "
+        f"the average candidate, my picks {cause.channel.values[picks].mean():+.1f}; weighing it "
+        f"{'more' if cause.sign > 0 else 'the other way'} would have put the item at {cause.rank}."
+        for cause in causes(document, number, encode)
+    ]
+    return (
+        "\n".join(["I missed it for these reasons:", *lines])
+        if lines
+        else ("Nothing that I can read sets it apart from my picks.")
+    )
+
+
+def advise(document: RankingDocument, number: int, encode: Encode) -> str:
+    """Phrase each cause as a hint, and the causes together as further ones.
+
+    Args:
+        document: The task that was ranked.
+        number: Of the chosen item.
+        encode: Texts to unit vectors.
+
+    Returns:
+        JSON as the prompt asks for.
+    """
+    advice = [cause.advice for cause in causes(document, number, encode)]
+    together = [
+        "; ".join([advice[0], *(_lowered(part) for part in advice[1:count])]) + "."
+        for count in range(2, len(advice) + 1)
+    ]
+    return json.dumps({"hints": [*reversed(together), *(f"{part}." for part in advice)]})
+
+
+def causes(document: RankingDocument, number: int, encode: Encode) -> list[Cause]:
+    """Find the channels that, weighed one after the other, lift the chosen item the most.
+
+    Args:
+        document: The task that was ranked.
+        number: Of the chosen item.
+        encode: Texts to unit vectors.
+    """
+    channels = build_channels(document, encode)
+    target = list(document.numbers).index(number)
+    total = base_score(channels)
+    rank = _rank(total, target)
+    found: list[Cause] = []
+    while len(found) < _MOST_CAUSES:
+        options = [
+            Cause(channel, sign, _rank(total + HINT_WEIGHT * sign * channel.values, target))
+            for channel in channels
+            if "=" not in channel.name  # one genre or director points at items, it teaches no rule
+            for sign, phrases in ((1.0, channel.more), (-1.0, channel.less))
+            if phrases and channel.name not in {cause.channel.name for cause in found}
+        ]
+        best = min(options, key=lambda cause: cause.rank, default=None)
+        if best is None or best.rank >= rank:
+            break
+        found.append(best)
+        total, rank = total + HINT_WEIGHT * best.sign * best.channel.values, best.rank
+    return found
+
+
+def repeated(hint: str, known: Sequence[str], encode: Encode) -> int:
+    """Return which known hint gives the same advice, numbered from 1, or 0.
+
+    Two hints are the same if each clause of either has its like in the other.
+
+    Args:
+        hint: The new one.
+        known: Those to compare with.
+        encode: Texts to unit vectors.
+    """
+    for number, other in enumerate(known, start=1):
+        mine, theirs = clauses(hint), clauses(other)
+        if len(mine) == len(theirs) and _covered(mine, theirs, encode):
+            return number
+    return 0
+
+
+def _covered(mine: Sequence[str], theirs: Sequence[str], encode: Encode) -> bool:
+    alike = encode(mine) @ encode(theirs).T > _SAME_CLAUSE
+    directions = [
+        np.array([AGAINST.search(clause) is not None for clause in side]) for side in (mine, theirs)
+    ]
+    alike &= directions[0][:, None] == directions[1][None, :]
+    return bool(alike.any(axis=1).all() and alike.any(axis=0).all())
+
+
+def _lowered(text: str) -> str:
+    return text[0].lower() + text[1:]
+
+
+def _picks(total: Scores) -> NDArray[np.intp]:
+    return np.argsort(-total, kind="stable")[:_PICKS]
+
+
+def _rank(total: Scores, target: int) -> int:
+    return int((total > total[target]).sum()) + 1

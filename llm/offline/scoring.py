@@ -1,0 +1,51 @@
+"""Scores candidates from their channels and a hint."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from .channels import Channel, Encode, Scores, build_channels, standardised
+from .following import follow
+from .reading import RankingDocument
+
+HINT_WEIGHT = 1.5
+"""How much a clause of a hint counts, in deviations of the score without it."""
+
+
+def score(document: RankingDocument, encode: Encode) -> Scores:
+    """Score the candidates by resemblance to the history, plus what the hint says to weigh.
+
+    Args:
+        document: The task.
+        encode: Texts to unit vectors.
+
+    Returns:
+        Shape `[candidates]`, higher is better.
+    """
+    channels = build_channels(document, encode)
+    total = base_score(channels)
+    if document.hint:
+        total = total + HINT_WEIGHT * follow(document.hint, channels, encode)
+    return total
+
+
+def base_score(channels: Sequence[Channel]) -> Scores:
+    """Score by resemblance alone: sentence embeddings and shared attributes, one half each.
+
+    Evidence counts only where a hint speaks of it.
+
+    Args:
+        channels: From `build_channels`.
+
+    Returns:
+        Standardised, shape `[candidates]`.
+    """
+    halves = (
+        [channel.values for channel in channels if channel.resembles == half]
+        for half in ("text", "attributes")
+    )
+    return standardised(
+        np.sum([standardised(np.sum(half, axis=0)) for half in halves if half], axis=0)
+    )

@@ -1,0 +1,40 @@
+"""What a command may spend on model calls."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..errors import BudgetSpentError
+
+
+@dataclass(kw_only=True)
+class Budget:
+    """Counts calls and tokens, and refuses the call that would exceed a limit.
+
+    Attributes:
+        max_calls: Calls that may be made, or `None` for any number.
+        max_tokens: Tokens after which no further call is made, or `None` for any number.
+        calls: Calls made so far.
+        tokens: Tokens in and out so far, as the model counts them.
+    """
+
+    max_calls: int | None = None
+    max_tokens: int | None = None
+    calls: int = 0
+    tokens: int = 0
+
+    def claim_call(self) -> None:
+        """Count one call, before it is made.
+
+        Raises:
+            BudgetSpentError: It would exceed a limit.
+        """
+        if self.max_calls is not None and self.calls >= self.max_calls:
+            raise BudgetSpentError(
+                "--max-llm-calls", f"All {self.max_calls:,} calls are made.", "Run again to go on."
+            )
+        if self.max_tokens is not None and self.tokens >= self.max_tokens:
+            raise BudgetSpentError(
+                "--max-tokens", f"All {self.max_tokens:,} tokens are used.", "Run again to go on."
+            )
+        self.calls += 1

@@ -1,0 +1,105 @@
+"""Node `pick_session`: finds the training session that the `learn` graph works on."""
+
+from __future__ import annotations
+
+import random
+
+from langgraph.runtime import Runtime
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from ..errors import InputError, Re2llmError
+from ..knowledge.catalogue import fetch_items, refresh_popularity
+from ..knowledge.domains import Domain, find_domain, mark_changed
+from ..knowledge.engine import unreachable
+from ..knowledge.reflections import settled_sessions
+from ..knowledge.training_sessions import (
+    fetch_session,
+    session_keys,
+    store_sessions,
+    stored_keys,
+)
+from ..llm.ranking_prompt import RANKING_PROMPT_VERSION
+from ..llm.reflection_prompt import REFLECTION_PROMPT_VERSION
+from ..records import Session
+from .context import Call, Context, resolve
+from .state import LearnState, Update
+
+
+async def pick_session(state: LearnState, runtime: Runtime[Context]) -> Update:
+    """Take the session that the request names, store the one it holds, or take the next one.
+
+    Args:
+        state: The request.
+        runtime: The run's options.
+
+    Returns:
+        The session's key, history, target and candidates; or an `error`.
+    """
+    try:
+        call = await resolve(runtime)
+    except Re2llmError as error:
+        return {"error": error.as_dict()}
+    try:
+        async with call.services.engine.begin() as connection:
+            domain = await find_domain(connection, state.get("domain") or call.domain)
+            key = state.get("training_session")
+            if state.get("history"):
+                key = await _stored(connection, domain, state)
+            elif key is None:
+                key = await _next(connection, domain, call)
+            session = await fetch_session(connection, domain.id, key)
+    except Re2llmError as error:
+        return {"error": error.as_dict()}
+    except (OSError, SQLAlchemyError) as error:
+        return {"error": unreachable(call.services.engine, error).as_dict()}
+    return {
+        "domain": domain.name,
+        "training_session": key,
+        "history": list(session.history),
+        "target": session.target,
+        "candidates": list(session.candidates) if session.candidates else None,
+    }
+
+
+async def _stored(connection: AsyncConnection, domain: Domain, state: LearnState) -> int:
+    target, candidates = state.get("target"), state.get("candidates")
+    if target is None:
+        raise InputError("target", "It is missing.", "Give the item that came next.")
+    if candidates is not None and target not in candidates:
+        raise InputError("candidates", "The target is not among them.", "Add it, or send none.")
+    session = Session(
+        tuple(state["history"]), target, None if candidates is None else tuple(candidates)
+    )
+    ids = {*session.history, target, *(candidates or ())}
+    unknown = ids - set(await fetch_items(connection, domain, list(ids)))
+    if unknown:
+        raise InputError(
+            "history", f"Domain {domain.name!r} does not know {min(unknown)!r}.", "Send known ids."
+        )
+    if await store_sessions(connection, domain, [session]):
+        await refresh_popularity(connection, domain)
+        await mark_changed(connection, domain)
+    return min(await stored_keys(connection, domain, [session]))
+
+
+async def _next(connection: AsyncConnection, domain: Domain, call: Call) -> int:
+    settled = await settled_sessions(
+        connection, domain.id, call.model, RANKING_PROMPT_VERSION, REFLECTION_PROMPT_VERSION
+    )
+    for key in learning_order(await session_keys(connection, domain.id), call.seed):
+        if key not in settled:
+            return key
+    raise InputError(
+        "domain", f"{domain.name!r} has no session left to learn from.", "Load more sessions."
+    )
+
+
+def learning_order(keys: list[int], seed: int) -> list[int]:
+    """Return the seeded order in which training sessions are learnt from.
+
+    Args:
+        keys: Of all training sessions, in the order they were loaded.
+        seed: Of the shuffle.
+    """
+    return random.Random(seed).sample(keys, len(keys))

@@ -1,0 +1,68 @@
+"""Node `reflect`: one running conversation about a miss, the target hidden at first.
+
+Source: Re2LLM, arXiv 2403.16427, section 4.2.
+"""
+
+from __future__ import annotations
+
+from langchain_core.messages import AIMessage, BaseMessage
+from langgraph.config import get_stream_writer
+from langgraph.runtime import Runtime
+
+from ..llm.hint_answers import read_hints
+from ..llm.reflection_prompt import advise_message, explain_message, suspect_message
+from ..records import Item
+from .context import Context, resolve
+from .model_call import ask
+from .recommend import ranking_prompt
+from .state import LearnState, ProposalView, Update
+
+
+async def reflect(state: LearnState, runtime: Runtime[Context]) -> Update:
+    """Ask for the likely mistakes, then why the target was missed, then for hints.
+
+    Args:
+        state: A miss with the model's ranking.
+        runtime: The run's options.
+
+    Returns:
+        The conversation and the proposed hints; or an `error` if the model gave no answer.
+    """
+    call = await resolve(runtime)
+    write = get_stream_writer()
+    write({"event": "missed", "rank": state["rank"], "session": state.get("training_session")})
+    number, target = _target(state)
+    messages: list[BaseMessage] = [*ranking_prompt(state), AIMessage(state["answer"])]
+    questions = (suspect_message(), explain_message(target, number), advise_message())
+    answers: list[str] = []
+    for question in questions:
+        messages.append(question)
+        reply = await ask(messages, call)
+        if reply.failed:
+            return {"error": {"field": "model", "problem": "It failed.", "remedy": "Try again."}}
+        messages.append(AIMessage(reply.text))
+        answers.append(reply.text)
+    _, diagnosis, advice = answers
+    write({"event": "diagnosis", "text": diagnosis})
+    hints = read_hints(advice)
+    for hint in hints:
+        write({"event": "hint", "text": hint})
+    return {
+        "reflection": {
+            "diagnosis": diagnosis,
+            "messages": [{"role": message.type, "content": message.text} for message in messages],
+        },
+        "proposals": [_proposal(hint) for hint in hints],
+    }
+
+
+def _target(state: LearnState) -> tuple[int, Item]:
+    wanted = state.get("target")
+    for number, view in enumerate(state["candidate_items"], start=1):
+        if view["id"] == wanted:
+            return number, Item(view["id"], view["title"], view["attributes"])
+    raise AssertionError  # `check` has found it in the ranking
+
+
+def _proposal(text: str) -> ProposalView:
+    return {"text": text, "outcome": None, "reason": "", "hint_id": None, "verification": {}}

@@ -1,0 +1,149 @@
+"""Serves the active policy release: loads it once, and lets it choose among the hints."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import InputError
+from ..knowledge.hints import Hint
+from ..knowledge.releases import Release
+from ..llm.embeddings import ENCODER_ID
+from ..llm.ranking_prompt import RANKING_PROMPT_VERSION
+from ..policies.descriptors import session_descriptors
+from ..policies.hint_features import HintFeatures, statistics_row
+from ..policies.hint_policy import HintPolicy, choose
+from ..policies.weights import load_policy
+from .state import RecommendState
+
+HintAndEmbedding: TypeAlias = tuple[Hint, NDArray[np.float32]]
+
+
+@dataclass(frozen=True, slots=True)
+class ServedPolicy:
+    """A release that is ready to choose.
+
+    Attributes:
+        number: Of the release.
+        release: What it must be served with.
+        policy: Its network.
+    """
+
+    number: int
+    release: Release
+    policy: HintPolicy
+
+    def choose(
+        self, state: RecommendState, hints: Sequence[HintAndEmbedding], *, explore_seed: int | None
+    ) -> tuple[Hint | None, float]:
+        """Choose a hint for a session, or none.
+
+        Args:
+            state: The resolved session.
+            hints: Those to choose from, with their embeddings.
+            explore_seed: Draws from the policy's probabilities; `None` takes the likeliest.
+
+        Returns:
+            The hint, or `None`, and the probability with which it was chosen.
+        """
+        if self.release.recipe == "paper":
+            # Its outputs belong to the hints that it was trained on, in that order.
+            known = {hint.id: (hint, embedding) for hint, embedding in hints}
+            hints = [known[number] for number in self.release.hint_ids if number in known]
+            active = np.array([number in known for number in self.release.hint_ids])
+            features = _paper_features(self.release, active)
+            acting = [known.get(number, (None, None))[0] for number in self.release.hint_ids]
+        else:
+            features = hint_features(hints)
+            acting = [hint for hint, _ in hints]
+        chosen = choose(
+            self.policy,
+            session_state(state, self.release.recipe),
+            features,
+            explore_seed=explore_seed,
+        )
+        hint = None if chosen.action == 0 else acting[chosen.action - 1]
+        return hint, chosen.probability
+
+
+def load_release(number: int, release: Release, model: str) -> ServedPolicy:
+    """Rebuild a release's network. Blocks for milliseconds.
+
+    Args:
+        number: Of the release.
+        release: As stored.
+        model: The ranking model that is to be given the hints.
+
+    Raises:
+        InputError: It was trained for another encoder, prompt or model.
+    """
+    for field, trained, present in (
+        ("encoder", release.encoder, ENCODER_ID),
+        ("prompt version", release.prompt_version, RANKING_PROMPT_VERSION),
+        ("model", release.model, model),
+    ):
+        if trained != present:
+            raise InputError(
+                "release",
+                f"Release {number} was trained for the {field} {trained!r}, not {present!r}.",
+                "Train again with `re2llm train`, or activate a release that fits.",
+            )
+    return ServedPolicy(number, release, load_policy(release.weights, release.config["policy"]))
+
+
+def session_state(state: RecommendState, recipe: str) -> NDArray[np.float32]:
+    """Return what a policy sees of a session.
+
+    Args:
+        state: The resolved session.
+        recipe: `content` sees descriptors, `paper` the session embedding.
+
+    Returns:
+        Shape `[D]`.
+    """
+    if recipe == "paper":
+        return np.array(state["session_embedding"], dtype=np.float32)
+    return session_descriptors(
+        state["history_items"],
+        state["candidate_items"],
+        state["evidence"],
+        state["session_embedding"],
+    )
+
+
+def hint_features(hints: Sequence[HintAndEmbedding]) -> HintFeatures:
+    """Return what a policy sees of hints.
+
+    Args:
+        hints: With their embeddings.
+    """
+    embeddings = [embedding for _, embedding in hints]
+    figures = [
+        statistics_row(hint.trials, hint.mean_gain, hint.gain_error, hint.helped, hint.harmed)
+        for hint, _ in hints
+    ]
+    return HintFeatures.of(
+        np.array(embeddings, dtype=np.float32).reshape(len(hints), -1),
+        np.array(figures, dtype=np.float64).reshape(len(hints), 5),
+    )
+
+
+def hint_set_version(hints: Sequence[Hint]) -> str:
+    """Return a short digest of a set of hints.
+
+    Args:
+        hints: In the order of their actions.
+    """
+    content = json.dumps([[hint.id, hint.text] for hint in hints])
+    return hashlib.sha256(content.encode()).hexdigest()[:12]
+
+
+def _paper_features(release: Release, active: NDArray[np.bool_]) -> HintFeatures:
+    count = len(release.hint_ids)
+    return HintFeatures.of(np.zeros((count, 1)), np.zeros((count, 5)), active)

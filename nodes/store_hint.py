@@ -1,0 +1,141 @@
+"""Node `store_hint`: writes a reflection with all its hints, at once or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from langgraph.config import get_stream_writer
+from langgraph.runtime import Runtime
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from ..knowledge.domains import hold_hints
+from ..knowledge.hints import Hint, add_hint, nearest_hints
+from ..knowledge.reflections import (
+    Proposal,
+    Reflection,
+    store_proposal,
+    store_reflection,
+)
+from ..llm.reflection_prompt import REFLECTION_PROMPT_VERSION
+from .context import Call, Context, resolve
+from .repeats import CLOSE, COMPARED, embed, repeated_hint
+from .state import LearnState, ProposalView, Update
+
+
+async def store_hint(state: LearnState, runtime: Runtime[Context]) -> Update:
+    """Store the hints that passed, unless another worker has stored their like meanwhile.
+
+    Args:
+        state: With judged proposals.
+        runtime: The run's options.
+
+    Returns:
+        The proposals with their final outcome.
+    """
+    call = await resolve(runtime)
+    proposals = [dict_copy(proposal) for proposal in state["proposals"]]
+    compared: set[tuple[str, int]] = set()
+    while True:
+        async with call.services.engine.begin() as connection:
+            await hold_hints(connection, state["domain_id"])
+            unseen = await _unseen(connection, state, proposals, compared, call)
+            if not unseen:
+                await _write(connection, state, proposals, call)
+                break
+        # The model is asked outside the transaction, so that others need not wait for it.
+        for proposal, hints in unseen:
+            repeated = await repeated_hint(proposal["text"], hints, call)
+            if repeated is not None:
+                proposal["outcome"] = "duplicate"
+                proposal["reason"] = f"It says the same as: {repeated.text}"
+                proposal["hint_id"] = repeated.id
+            compared |= {(proposal["text"], hint.id) for hint in hints}
+    write = get_stream_writer()
+    for proposal in proposals:
+        if proposal["outcome"] == "stored":
+            write({"event": "stored", "text": proposal["text"], "hint": proposal["hint_id"]})
+    return {"proposals": proposals}
+
+
+def dict_copy(proposal: ProposalView) -> ProposalView:
+    """Return a copy, since a node may not change the state that it was handed.
+
+    Args:
+        proposal: As the state holds it.
+    """
+    return {**proposal}
+
+
+async def _unseen(
+    connection: AsyncConnection,
+    state: LearnState,
+    proposals: Sequence[ProposalView],
+    compared: set[tuple[str, int]],
+    call: Call,
+) -> list[tuple[ProposalView, list[Hint]]]:
+    """Return the proposals with those near hints that they were not compared with."""
+    found: list[tuple[ProposalView, list[Hint]]] = []
+    for proposal in proposals:
+        if proposal["outcome"] is not None:
+            continue
+        near = await nearest_hints(
+            connection,
+            state["domain_id"],
+            await embed(proposal["text"], call),
+            count=COMPARED,
+            statuses=("active", "pending", "retired"),
+        )
+        hints = [
+            hint
+            for hint, cosine in near
+            if cosine >= CLOSE and (proposal["text"], hint.id) not in compared
+        ]
+        if hints:
+            found.append((proposal, hints))
+    return found
+
+
+async def _write(
+    connection: AsyncConnection, state: LearnState, proposals: Sequence[ProposalView], call: Call
+) -> None:
+    session = state.get("training_session")
+    reflection = await store_reflection(
+        connection,
+        state["domain_id"],
+        Reflection(
+            session_id=session or 0,
+            model=call.model,
+            prompt_version=REFLECTION_PROMPT_VERSION,
+            rank=state["rank"],
+            diagnosis=state["reflection"]["diagnosis"],
+            messages=state["reflection"]["messages"],
+        ),
+    )
+    if reflection is None:  # another worker has learnt from this session
+        for proposal in proposals:
+            proposal["outcome"] = proposal["outcome"] or "duplicate"
+        return
+    status = "pending" if call.settings.approve_hints else "active"
+    for proposal in proposals:
+        if proposal["outcome"] is None:
+            hint_id, _ = await add_hint(
+                connection,
+                state["domain_id"],
+                proposal["text"],
+                await embed(proposal["text"], call),
+                provenance={"source": "reflection", "reflection": reflection, "session": session},
+                status=status,
+            )
+            proposal["outcome"], proposal["hint_id"] = "stored", hint_id
+        await store_proposal(
+            connection,
+            state["domain_id"],
+            reflection,
+            Proposal(
+                proposal["text"],
+                proposal["outcome"],
+                proposal["reason"],
+                proposal["hint_id"],
+                proposal["verification"],
+            ),
+        )

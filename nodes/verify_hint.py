@@ -1,0 +1,134 @@
+"""Node `verify_hint`: refuses leaks and repeats, and tries what is left on other sessions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from langgraph.config import get_stream_writer
+from langgraph.runtime import Runtime
+
+from ..errors import InputError
+from ..knowledge.domains import find_domain
+from ..knowledge.hints import Hint, clean_hint, nearest_hints
+from ..knowledge.reflections import Outcome
+from ..knowledge.trials import CUTOFF
+from ..records import Item
+from .context import Call, Context, resolve
+from .repeats import CLOSE, COMPARED, embed, repeated_hint
+from .state import LearnState, ProposalView, Update
+from .trials import Verification, gain_of, panel, run_trial, verification
+
+_FIRST_LOOK = 12
+"""Sessions after which a hint that brought nothing is given up."""
+
+
+async def verify_hint(state: LearnState, runtime: Runtime[Context]) -> Update:
+    """Decide on each proposed hint; those that pass keep the outcome `None` for `store_hint`.
+
+    Args:
+        state: With the proposals.
+        runtime: The run's options.
+
+    Returns:
+        The proposals with outcome, reason and figures.
+    """
+    call = await resolve(runtime)
+    write = get_stream_writer()
+    decided: list[ProposalView] = []
+    for proposal in state["proposals"]:
+        passed = [Hint(0, p["text"], "active") for p in decided if p["outcome"] is None]
+        judged = await _judge(proposal, passed, state, call)
+        write(
+            {
+                "event": "verified",
+                "text": judged["text"],
+                "outcome": judged["outcome"] or "effective",
+                "reason": judged["reason"],
+                **judged["verification"],
+            }
+        )
+        decided.append(judged)
+    return {"proposals": decided}
+
+
+async def _judge(
+    proposal: ProposalView, passed: list[Hint], state: LearnState, call: Call
+) -> ProposalView:
+    try:
+        text = clean_hint(proposal["text"])
+    except InputError as error:
+        return _refused(proposal, "ineffective", error.problem)
+    leak = await _leak(text, state, call)
+    if leak is not None:
+        return _refused(proposal, "leak", leak)
+    known = await _known(text, state, call)
+    repeated = await repeated_hint(text, [*known, *passed], call)
+    if repeated is not None:
+        # Its evidence goes to the hint that it repeats.
+        await run_trial(state["domain"], _session(state), repeated.text, call)
+        reason = f"It says the same as: {repeated.text}"
+        return {**_refused(proposal, "duplicate", reason), "hint_id": repeated.id or None}
+    return await _tried({**proposal, "text": text}, state, call)
+
+
+async def _tried(proposal: ProposalView, state: LearnState, call: Call) -> ProposalView:
+    domain, session, text = state["domain"], _session(state), proposal["text"]
+    own = await run_trial(domain, session, text, call)
+    if call.settings.verify_rule == "paper":
+        if own.rank > CUTOFF:
+            return _refused(proposal, "ineffective", f"The target stays at rank {own.rank}.")
+        return {**proposal, "reason": f"The target rose to rank {own.rank}."}
+    if own.rank >= state["rank"]:
+        return _refused(proposal, "ineffective", "It does not lift the target of its own session.")
+    gains: list[float] = []
+    sessions = await panel(domain, state, call)
+    for number, other in enumerate(sessions, start=1):
+        gains.append(await gain_of(domain, other, text, call))
+        if number == _FIRST_LOOK and sum(gains) <= 0:
+            break
+    figures = verification(gains)
+    shown: dict[str, Any] = {**figures.as_dict(), "own_rank": [state["rank"], own.rank]}
+    if figures.low <= 0:
+        return {**_refused(proposal, "ineffective", _summary(figures)), "verification": shown}
+    return {**proposal, "reason": _summary(figures), "verification": shown}
+
+
+def _summary(figures: Verification) -> str:
+    return (
+        f"Gain {figures.mean:+.3f} NDCG@10 (90 % interval {figures.low:+.3f} to "
+        f"{figures.high:+.3f}) on {figures.sessions} other sessions: helped {figures.helped}, "
+        f"harmed {figures.harmed}."
+    )
+
+
+def _refused(proposal: ProposalView, outcome: Outcome, reason: str) -> ProposalView:
+    return {**proposal, "outcome": outcome, "reason": reason}
+
+
+def _session(state: LearnState) -> int:
+    session = state.get("training_session")
+    if session is None:
+        raise InputError("training_session", "It is missing.", "Learn from a stored session.")
+    return session
+
+
+async def _leak(text: str, state: LearnState, call: Call) -> str | None:
+    async with call.services.engine.connect() as connection:
+        domain = await find_domain(connection, state["domain"])
+        leaks = await call.services.leak_filter(connection, domain)
+    ids = [item["id"] for item in state["candidate_items"]]
+    target = next(i for i in state["candidate_items"] if i["id"] == state.get("target"))
+    return leaks.leak(text, target=Item(target["id"], target["title"]), ids=ids)
+
+
+async def _known(text: str, state: LearnState, call: Call) -> list[Hint]:
+    embedding = await embed(text, call)
+    async with call.services.engine.connect() as connection:
+        near = await nearest_hints(
+            connection,
+            state["domain_id"],
+            embedding,
+            count=COMPARED,
+            statuses=("active", "pending", "retired"),
+        )
+    return [hint for hint, cosine in near if cosine >= CLOSE]

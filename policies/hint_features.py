@@ -1,0 +1,132 @@
+"""What a policy knows of each hint: its embedding and how it did in its trials.
+
+Shapes: `H` hints, `E` embedding dimensions.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+STATISTIC_NAMES: tuple[str, ...] = ("mean", "standard_error", "helped", "harmed", "log_trials")
+"""Columns of `statistics`: mean reward, its standard error, shares of trials, log(1 + trials)."""
+
+_DOUBT = 0.1
+"""Variance of a reward before any was seen: an untried hint is uncertain, not certainly useless."""
+
+
+@dataclass(frozen=True, slots=True)
+class HintFeatures:
+    """The hints that a policy may choose from; action `i + 1` gives hint `i`, action 0 none.
+
+    Attributes:
+        embeddings: `[H, E]`.
+        statistics: `[H, 5]`, columns as in `STATISTIC_NAMES`.
+        active: Which hints may be chosen, `[H]`; retired ones may not.
+    """
+
+    embeddings: Tensor
+    statistics: Tensor
+    active: Tensor
+
+    @classmethod
+    def of(
+        cls,
+        embeddings: NDArray[np.floating],
+        statistics: NDArray[np.floating],
+        active: NDArray[np.bool_] | None = None,
+    ) -> HintFeatures:
+        """Check and convert arrays.
+
+        Args:
+            embeddings: `[H, E]`.
+            statistics: `[H, 5]`, from `hint_statistics`.
+            active: `[H]`; `None` for all.
+
+        Raises:
+            ValueError: The shapes do not match, or a number is not finite.
+        """
+        hints = len(embeddings)
+        if embeddings.ndim != 2 or statistics.shape != (hints, len(STATISTIC_NAMES)):  # noqa: PLR2004
+            raise ValueError(
+                f"statistics: {embeddings.shape} embeddings need "
+                f"({hints}, {len(STATISTIC_NAMES)}) statistics, not {statistics.shape}."
+            )
+        if active is not None and active.shape != (hints,):
+            raise ValueError(f"active: {hints} hints need ({hints},), not {active.shape}.")
+        if not (np.isfinite(embeddings).all() and np.isfinite(statistics).all()):
+            raise ValueError("embeddings, statistics: every number must be finite.")
+        return cls(
+            torch.tensor(embeddings, dtype=torch.float32),
+            torch.tensor(statistics, dtype=torch.float32),
+            torch.ones(hints, dtype=torch.bool) if active is None else torch.tensor(active),
+        )
+
+    def __len__(self) -> int:
+        return len(self.embeddings)
+
+    @property
+    def mask(self) -> Tensor:
+        """Which actions are allowed, `[1 + H]`: no hint always is."""
+        return torch.cat([torch.ones(1, dtype=torch.bool), self.active])
+
+    def shrunken_means(self, shrinkage: float) -> Tensor:
+        """Return each hint's mean reward, shrunk towards 0 as if by so many trials without gain.
+
+        Args:
+            shrinkage: In trials.
+
+        Returns:
+            `[H]`.
+        """
+        trials = self.statistics[:, -1].expm1()
+        return self.statistics[:, 0] * trials / (trials + shrinkage).clamp_min(1e-9)
+
+
+def hint_statistics(
+    rewards: Sequence[Sequence[float] | NDArray[np.floating]],
+) -> NDArray[np.float64]:
+    """Summarise the trials of each hint.
+
+    Args:
+        rewards: For each hint the rewards of its trials: NDCG with it minus NDCG without.
+
+    Returns:
+        `[H, 5]`, columns as in `STATISTIC_NAMES`.
+    """
+    rows = [_summary(np.asarray(trials, dtype=np.float64)) for trials in rewards]
+    return np.array(rows, dtype=np.float64).reshape(len(rows), len(STATISTIC_NAMES))
+
+
+def _summary(trials: NDArray[np.float64]) -> list[float]:
+    count = len(trials)
+    mean = float(trials.mean()) if count else 0.0
+    error = float(trials.std(ddof=1)) / math.sqrt(count) if count > 1 else 0.0
+    return statistics_row(count, mean, error, int((trials > 0).sum()), int((trials < 0).sum()))
+
+
+def statistics_row(trials: int, mean: float, error: float, helped: int, harmed: int) -> list[float]:
+    """Return one row of `HintFeatures.statistics` from figures that were summed up elsewhere.
+
+    Args:
+        trials: How many there were.
+        mean: Their mean reward.
+        error: Its standard error, 0 where it is unknown.
+        helped: Trials with a gain.
+        harmed: Trials with a loss.
+    """
+    squares = error**2 * trials * max(trials - 1, 0)
+    variance = (squares + _DOUBT) / (trials + 1)
+    return [
+        mean,
+        math.sqrt(variance / (trials + 1)),
+        helped / max(trials, 1),
+        harmed / max(trials, 1),
+        math.log1p(trials),
+    ]

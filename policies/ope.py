@@ -1,0 +1,114 @@
+"""What a new policy would have earned, from logs of an old one.
+
+Each logged decision has the reward, the probability with which the old policy took that action,
+and the probability with which the new one would have. The estimators are unbiased (IPS, DR) or
+consistent (SNIPS) where the logged probabilities are true and never 0 for what the new policy does:
+a log of greedy decisions, all with probability 1, says nothing about other actions.
+Sources: Horvitz and Thompson, 1952; Swaminathan and Joachims, 2015; Dudík et al., 2011,
+arXiv 1103.4601.
+"""
+
+from __future__ import annotations
+
+from statistics import NormalDist
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.floating[Any]]
+
+
+class Estimate(NamedTuple):
+    """The expected reward of a decision by the new policy.
+
+    Attributes:
+        value: The estimate, in units of the reward.
+        low: Lower end of the interval.
+        high: Upper end of the interval.
+        effective_n: How many decisions of its own the weighted log is worth.
+    """
+
+    value: float
+    low: float
+    high: float
+    effective_n: float
+
+
+def ips(rewards: Floats, logged: Floats, target: Floats, *, level: float = 0.95) -> Estimate:
+    """Weigh each reward by how much likelier the new policy makes its action.
+
+    Args:
+        rewards: `[N]`.
+        logged: Probability of the logged action when it was taken, `[N]`.
+        target: Probability of the same action under the new policy, `[N]`.
+        level: Of the normal interval.
+    """
+    weights = _weights(rewards, logged, target)
+    return _estimate(weights * rewards, weights, level)
+
+
+def snips(rewards: Floats, logged: Floats, target: Floats, *, level: float = 0.95) -> Estimate:
+    """Divide IPS by the mean weight: a little bias for much less variance.
+
+    Args:
+        rewards: `[N]`.
+        logged: Probability of the logged action when it was taken, `[N]`.
+        target: Probability of the same action under the new policy, `[N]`.
+        level: Of the interval, by the delta method.
+    """
+    weights = _weights(rewards, logged, target)
+    total = weights.sum()
+    if total == 0:
+        return Estimate(float("nan"), float("-inf"), float("inf"), 0.0)
+    value = float(weights @ rewards / total)
+    return _estimate(value + weights * (rewards - value) / weights.mean(), weights, level)
+
+
+def doubly_robust(
+    rewards: Floats,
+    logged: Floats,
+    target: Floats,
+    predicted: Floats,
+    expected: Floats,
+    *,
+    level: float = 0.95,
+) -> Estimate:
+    """Correct a reward model by the weighted errors that it makes on the log.
+
+    Unbiased if the logged probabilities are right, whatever the model; the better the model, the
+    narrower. The model must not have seen these rewards.
+
+    Args:
+        rewards: `[N]`.
+        logged: Probability of the logged action when it was taken, `[N]`.
+        target: Probability of the same action under the new policy, `[N]`.
+        predicted: The model's reward of the logged action, `[N]`.
+        expected: The model's reward averaged over the new policy's actions, `[N]`.
+        level: Of the normal interval.
+    """
+    weights = _weights(rewards, logged, target, predicted, expected)
+    return _estimate(expected + weights * (rewards - predicted), weights, level)
+
+
+def _weights(rewards: Floats, logged: Floats, target: Floats, *more: Floats) -> Floats:
+    if rewards.ndim != 1 or not len(rewards):
+        raise ValueError("rewards: there must be at least one logged decision.")
+    if any(column.shape != rewards.shape for column in (logged, target, *more)):
+        raise ValueError("logged, target: they need as many numbers as rewards.")
+    if not (logged > 0).all() or (logged > 1).any():
+        raise ValueError("logged: a probability of something that happened lies in (0, 1].")
+    if (target < 0).any() or (target > 1).any():
+        raise ValueError("target: a probability lies in [0, 1].")
+    return target / logged
+
+
+def _estimate(terms: Floats, weights: Floats, level: float) -> Estimate:
+    """Return the mean of independent terms with its normal interval."""
+    count = len(terms)
+    value = float(terms.mean())
+    error = float(terms.std(ddof=1)) / count**0.5 if count > 1 else float("inf")
+    reach = NormalDist().inv_cdf((1 + level) / 2) * error
+    squares = float(np.square(weights).sum())
+    effective = float(weights.sum()) ** 2 / squares if squares else 0.0
+    return Estimate(value, value - reach, value + reach, effective)

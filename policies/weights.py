@@ -1,0 +1,70 @@
+"""A policy as bytes and JSON, for a release."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+from torch import nn
+
+from ..errors import InputError
+from .hint_policy import (
+    ContentConfig,
+    ContentPolicy,
+    Ensemble,
+    HintPolicy,
+    PaperConfig,
+    PaperPolicy,
+)
+
+
+def dump_policy(policy: HintPolicy) -> tuple[bytes, dict[str, Any]]:
+    """Return a policy's weights, actor, critic and input scales alike, and its shape.
+
+    Args:
+        policy: Any.
+
+    Returns:
+        Safetensors bytes, and what `load_policy` needs beside them as JSON.
+    """
+    module: nn.Module = policy
+    recipe = "paper" if isinstance(policy, PaperPolicy) else "content"
+    members = len(policy.members) if isinstance(policy, Ensemble) else 0
+    tensors = {name: value.contiguous() for name, value in module.state_dict().items()}
+    return save(tensors), {"recipe": recipe, "members": members, **asdict(policy.config)}
+
+
+def load_policy(weights: bytes, config: Mapping[str, Any]) -> HintPolicy:
+    """Rebuild a policy.
+
+    Args:
+        weights: From `dump_policy`.
+        config: From `dump_policy`, perhaps through JSON.
+
+    Raises:
+        InputError: They do not fit each other, or are no policy.
+    """
+    shape = {key: value for key, value in config.items() if key not in {"recipe", "members"}}
+    try:
+        policy = _build(config["recipe"], config["members"], shape)
+        policy.load_state_dict(load(weights))
+    except (KeyError, TypeError, RuntimeError, SafetensorError) as error:
+        raise InputError(
+            "policy release",
+            f"Its weights and its configuration are no policy of this version: {error}.",
+            "Train again, or activate another release.",
+        ) from error
+    return policy.eval()
+
+
+def _build(recipe: str, members: int, shape: Mapping[str, Any]) -> HintPolicy:
+    if recipe == "paper":
+        return PaperPolicy(PaperConfig(**shape))
+    if recipe != "content":
+        raise KeyError(recipe)
+    if not members:
+        return ContentPolicy(ContentConfig(**shape))
+    return Ensemble([ContentPolicy(ContentConfig(**shape)) for _ in range(members)])

@@ -1,0 +1,147 @@
+"""Real components for the tests: one embedded PostgreSQL in a throw-away directory, the real
+encoder, the real graph and the real offline model. Only a model's answers may be scripted.
+"""
+
+import atexit
+import os
+import shutil
+import tempfile
+import uuid
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+# Before anything of ours is imported: settings and LangGraph read the environment once.
+for name in [name for name in os.environ if name.startswith(("RE2LLM_", "LANGSMITH_", "OPENAI_"))]:
+    del os.environ[name]
+HOME = Path(tempfile.mkdtemp(prefix="re2llm-tests-"))
+os.environ |= {
+    "RE2LLM_HOME": str(HOME),
+    "HF_HUB_OFFLINE": "1",
+    "LANGGRAPH_STRICT_MSGPACK": "true",
+    "LANGSMITH_TRACING": "false",
+}
+# Registered before the server registers its own stop, so it runs after it.
+atexit.register(shutil.rmtree, HOME, ignore_errors=True)
+
+import psycopg  # noqa: E402
+import pytest  # noqa: E402
+import pytest_asyncio  # noqa: E402
+from langchain_core.language_models import BaseChatModel  # noqa: E402
+from langchain_core.messages import AIMessage, BaseMessage  # noqa: E402
+from langchain_core.outputs import ChatGeneration, ChatResult  # noqa: E402
+from re2llm.commands.loading import Loaded, load_domain  # noqa: E402
+from re2llm.knowledge.engine import database_url  # noqa: E402
+from re2llm.nodes.services import (  # noqa: E402
+    Services,
+    close_shared_services,
+    shared_services,
+)
+from re2llm.records import Item, Session  # noqa: E402
+from re2llm.sessions.sample import sample_items, simulate_sessions  # noqa: E402
+from re2llm.settings import Settings, get_settings  # noqa: E402
+
+VIEWERS = 60
+
+Answer = Callable[[Sequence[BaseMessage]], str]
+
+
+class Scripted(BaseChatModel):
+    """A chat model that answers what the test says, and remembers what it was asked."""
+
+    answer: Answer
+    asked: list[list[BaseMessage]]
+
+    @property
+    def _llm_type(self) -> str:
+        return "scripted"
+
+    def _generate(
+        self, messages: list[BaseMessage], stop: Any = None, run_manager: Any = None, **_: Any
+    ) -> ChatResult:
+        self.asked.append(messages)
+        message = AIMessage(self.answer(messages))
+        return ChatResult(generations=[ChatGeneration(message=message)])
+
+
+@pytest.fixture(scope="session")
+def settings() -> Settings:
+    return get_settings()
+
+
+@pytest.fixture(scope="session")
+def url(settings: Settings) -> str:
+    """The test server's database, as SQLAlchemy writes it."""
+    return database_url(settings)
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def services() -> AsyncIterator[Services]:
+    yield await shared_services()
+    await close_shared_services()
+
+
+@pytest.fixture
+def domain() -> str:
+    """The name of a domain that no other test uses; loading it is up to the test."""
+    return f"test-{uuid.uuid4().hex[:12]}"
+
+
+@pytest.fixture(scope="session")
+def film_sessions() -> list[Session]:
+    return simulate_sessions(VIEWERS, seed=1)
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def films(services: Services, film_sessions: list[Session]) -> str:
+    """The sample films with simulated training sessions; a domain to read, not to change."""
+    name = "films"
+    await load_domain(services, name, sample_items(), [lambda _: film_sessions])
+    return name
+
+
+@pytest.fixture
+def script(services: Services) -> Callable[[Answer], tuple[str, Scripted]]:
+    """Make a scripted model under a name of its own, ready for `Context(model=…)`."""
+
+    def make(answer: Answer) -> tuple[str, Scripted]:
+        model = Scripted(answer=answer, asked=[])
+        name = f"scripted-{uuid.uuid4().hex[:8]}"
+        services.register_model(name, model)
+        return name, model
+
+    return make
+
+
+@pytest.fixture
+def load(services: Services) -> Callable[..., Any]:
+    """Load plain lists of items and of files of sessions."""
+
+    async def load_lists(domain: str, items: Sequence[Item], *files: Sequence[Session]) -> Loaded:
+        sources = [lambda _, rows=rows: rows for rows in files]
+        return await load_domain(services, domain, items, sources)
+
+    return load_lists
+
+
+@pytest.fixture
+def rows(url: str) -> Iterator[Callable[[], dict[str, int]]]:
+    """Count the rows of every table of ours."""
+    with psycopg.connect(plain(url), autocommit=True) as connection:
+        yield lambda: count_rows(connection)
+
+
+def count_rows(connection: psycopg.Connection) -> dict[str, int]:
+    tables = connection.execute(
+        "SELECT table_name FROM information_schema.tables WHERE table_schema = 're2llm'"
+    ).fetchall()
+    counts: dict[str, int] = {}
+    for (table,) in tables:
+        found = connection.execute(f"SELECT count(*) FROM re2llm.{table}").fetchone()
+        counts[table] = found[0] if found else 0
+    return counts
+
+
+def plain(url: str) -> str:
+    """Return an SQLAlchemy URL as libpq reads it."""
+    return url.replace("postgresql+psycopg://", "postgresql://")

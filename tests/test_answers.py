@@ -1,0 +1,133 @@
+"""Reading a ranking out of whatever a model wrote."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from re2llm.llm.answers import read_ranking
+
+SHAPES = {
+    "what was asked for": ('{"ranking": [3, 1, 2]}', (3, 1, 2)),
+    "a bare list": ("[3, 1, 2]", (3, 1, 2)),
+    "a code fence": ('Sure!\n```json\n{"ranking": [3, 1, 2]}\n```\nEnjoy.', (3, 1, 2)),
+    "numbers as text": ('{"ranking": ["3", " 1 ", "2"]}', (3, 1, 2)),
+    "objects": ('{"ranking": [{"number": 3}, {"number": 1}, {"number": 2}]}', (3, 1, 2)),
+    "another key": ('{"result": [3, 1, 2], "why": "because"}', (3, 1, 2)),
+    "reasons in brackets first": ("[I think] so: [3, 1, 2]", (3, 1, 2)),
+    "a number in the preamble": ('Of 9 options: {"ranking": [3, 1, 2]}', (3, 1, 2)),
+    "the longest list wins": ('{"top": [2], "ranking": [3, 1, 2]}', (3, 1, 2)),
+    "lines that start with the number": ("3. Alien\n1. Heat\n2. Psycho", (3, 1, 2)),
+    "bulleted lines": ("- 3 Alien\n- 1 Heat\n* 2 Psycho", (3, 1, 2)),
+    "bold lines": ("**3** Alien\n**1** Heat\n**2** Psycho", (3, 1, 2)),
+    "hash lines": ("#3 Alien\n#1 Heat\n#2 Psycho", (3, 1, 2)),
+    "a sentence": ("I would say 3, then 1 and then 2.", (3, 1, 2)),
+    "arrows": ("3 > 1 > 2", (3, 1, 2)),
+    "Windows line ends": ("3) Alien\r\n1) Heat\r\n2) Psycho\r\n", (3, 1, 2)),
+}
+
+
+@pytest.mark.parametrize(("text", "numbers"), SHAPES.values(), ids=SHAPES.keys())
+def test_many_shapes_are_read(text: str, numbers: tuple[int, ...]) -> None:
+    answer = read_ranking(text, 3)
+    assert answer.numbers == numbers
+    assert answer.complete
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", " ", "\0", "I cannot help with that.", "{", "[[[[", "null", "[]", '{"ranking": []}', "½"],
+)
+def test_no_ranking_is_no_ranking(text: str) -> None:
+    answer = read_ranking(text, 3)
+    assert answer.numbers == ()
+    assert answer.missing == 3
+    assert "missing" in answer.flags
+    assert not answer.complete
+
+
+def test_faults_are_counted() -> None:
+    answer = read_ranking('{"ranking": [2, 2, 9, 0, -1, 1, 2]}', 4)
+    assert answer.numbers == (2, 1)
+    assert (answer.repeated, answer.invented, answer.missing) == (2, 3, 2)
+    assert answer.well_formed
+    assert answer.flags == ["repeated", "invented", "missing"]
+
+
+def test_a_clean_answer_has_no_flags() -> None:
+    assert read_ranking('{"ranking": [2, 1]}', 2).flags == []
+
+
+def test_text_that_is_no_json_is_flagged() -> None:
+    assert read_ranking("2, 1", 2).flags == ["wrong_format"]
+
+
+@pytest.mark.parametrize("entry", ["true", "1.5", "null", '"one"', "[1]", "NaN", "1e2"])
+def test_a_list_with_anything_but_whole_numbers_is_no_ranking(entry: str) -> None:
+    assert not read_ranking(f'{{"ranking": [{entry}, 2, 1]}}', 3).well_formed
+
+
+def test_counted_titles_do_not_name_candidates() -> None:
+    """ "1. … 2. … 3. …" tells places; it must not pass for the ranking 1, 2, 3."""
+    answer = read_ranking("1. candidate 3\n2. candidate 1\n3. candidate 2", 3)
+    assert answer.numbers != (1, 2, 3)
+
+
+def test_years_and_scores_are_not_candidates() -> None:
+    answer = read_ranking("I like 3 (1979), rated 8.5, then 1.", 3)
+    assert answer.numbers == (3, 1)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[" * 200_000,
+        '{"a":' * 100_000,
+        "9" * 300_000,
+        "[" + "9" * 10_000 + "]",
+        "1\n" * 200_000,
+        '"' * 100_000,
+        "{" * 50_000 + "[1, 2]",
+        " " * 500_000,
+        "- " * 100_000,
+        "*" * 100_000,
+        "1." * 100_000,
+    ],
+    ids=lambda text: text[:6],
+)
+@pytest.mark.timeout(20)
+def test_huge_answers_are_read_in_no_time(text: str) -> None:
+    answer = read_ranking(text, 50)
+    assert len(answer.numbers) + answer.missing == 50
+
+
+json_like = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=6) | st.dictionaries(st.text(max_size=7), inner),
+    max_leaves=20,
+)
+digits = st.text(st.sampled_from("0123456789[]{},:.-*# \n\"'eE٣²"), max_size=60)
+
+
+@given(
+    text=st.text()
+    | digits
+    | json_like.map(json.dumps)
+    | st.builds("{}{}".format, digits, json_like.map(json.dumps)),
+    candidates=st.integers(1, 60),
+)
+def test_reading_never_fails_and_never_invents(text: str, candidates: int) -> None:
+    answer = read_ranking(text, candidates)
+    assert len(set(answer.numbers)) == len(answer.numbers)
+    assert all(type(number) is int and 1 <= number <= candidates for number in answer.numbers)
+    assert answer.missing == candidates - len(answer.numbers)
+    assert answer.repeated >= 0
+    assert answer.invented >= 0
+
+
+@given(st.integers(1, 60).flatmap(lambda n: st.permutations(range(1, n + 1))), st.text())
+def test_a_full_ranking_is_read_exactly(order: list[int], key: str) -> None:
+    for text in (json.dumps({key: order}), json.dumps({key: order}, indent=2), json.dumps(order)):
+        answer = read_ranking(f"Here it is: {text}", len(order))
+        assert answer.numbers == tuple(order)
+        assert answer.flags == []

@@ -1,0 +1,306 @@
+"""The commands as a person runs them: each in a process of its own."""
+
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+from re2llm.cli import app
+from re2llm.sessions.sample import load_films
+from typer.testing import CliRunner
+
+IDS = [film.id for film in load_films()]
+RE2LLM = Path(sys.executable).with_name("re2llm")
+COMMANDS = [
+    [],
+    ["demo"],
+    ["load"],
+    ["recommend"],
+    ["evaluate"],
+    ["hints"],
+    ["hints", "add"],
+    ["hints", "list"],
+]
+
+Done = subprocess.CompletedProcess[str]
+
+
+def run(*arguments: object, timeout: float = 120, **environment: str) -> Done:
+    return subprocess.run(
+        [str(RE2LLM), *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
+        env={**os.environ, "COLUMNS": "200", **environment},
+    )
+
+
+def assert_one_clear_line(done: Done, *named: str) -> None:
+    assert done.returncode not in (0, None), done.stdout
+    assert "Traceback" not in done.stderr
+    lines = done.stderr.strip().splitlines()
+    assert len(lines) == 1, done.stderr
+    assert lines[0].startswith("error: "), done.stderr
+    for word in named:
+        assert word in lines[0]
+    assert done.stdout == ""
+
+
+# Help
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_help_has_an_example(command: list[str]) -> None:
+    done = run(*command, "--help")
+    assert done.returncode == 0, done.stderr
+    if command not in ([], ["hints"]):
+        assert f"Example: re2llm {' '.join(command)}" in done.stdout
+
+
+def test_every_command_is_covered_here() -> None:
+    listed = re.findall(
+        r"^│?\s{1,2}([a-z]+)\s", run("--help").stdout.split("Commands")[-1], re.MULTILINE
+    )
+    known = {command[0] for command in COMMANDS if command}
+    assert known <= set(listed), listed
+
+
+# Bad input
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("files")
+    (folder / "binary.jsonl").write_bytes(bytes(range(256)) * 40)
+    (folder / "empty").mkdir()
+    (folder / "items.jsonl").write_text('{"id": 1, "title": "One"}\n{"id": 2, "title": "Two"}\n')
+    (folder / "broken.jsonl").write_text('{"id": 1, "title": "One"}\n{"id": 2, "ti\n')
+    (folder / "empty-history.jsonl").write_text('{"history": [], "target": 1}\n')
+    (folder / "one.jsonl").write_text('{"history": [1], "target": 2, "candidates": [2]}\n')
+    (folder / "unknown.jsonl").write_text('{"history": ["nobody"], "target": "heat-1995"}\n')
+    return folder
+
+
+def bad_inputs(folder: Path) -> dict[str, tuple[list[object], list[str]]]:
+    recommend: list[object] = ["recommend", "--domain", "films"]
+    many = [word for number in range(10_000) for word in ("--candidate", f"c{number}")]
+    load: list[object] = ["load", "--domain", "new"]
+    evaluate: list[object] = ["evaluate", "--domain", "films", "--sessions"]
+    first, second = IDS[5], IDS[6]
+    return {
+        "unknown item": ([*recommend, "no-such-film"], ["ITEM", "no-such-film"]),
+        "unknown candidate": (
+            [*recommend, IDS[0], "--candidate", first, "--candidate", "no-such-film"],
+            ["candidate", "no-such-film"],
+        ),
+        "empty history": ([*recommend, ""], ["ITEM"]),
+        "undecodable item": ([*recommend, "\udcff\udcfe"], ["ITEM"]),
+        "one candidate": ([*recommend, IDS[0], "--candidate", first], ["candidates", "1"]),
+        "10,000 candidates": ([*recommend, IDS[0], *many], ["candidate"]),
+        "a candidate twice": (
+            [*recommend, IDS[0], *("--candidate", first, "--candidate", second) * 2],
+            ["candidates", "twice"],
+        ),
+        "unknown domain": (["recommend", "--domain", "nowhere", "x"], ["domain", "nowhere"]),
+        "unknown policy": ([*recommend, IDS[0], "--policy", "magic"], ["policy", "magic"]),
+        "binary file": ([*load, "jsonl", folder / "binary.jsonl"], ["binary.jsonl", "binary"]),
+        "binary sessions": (
+            [*load, "jsonl", folder / "items.jsonl", "--sessions", folder / "binary.jsonl"],
+            ["binary.jsonl", "binary"],
+        ),
+        "malformed row": ([*load, "jsonl", folder / "broken.jsonl"], ["broken.jsonl:2"]),
+        "wrong folder": ([*load, "hetrec", folder / "empty"], [str(folder / "empty")]),
+        "no folder": ([*load, "movielens", folder / "none"], ["none"]),
+        "unknown data set": ([*load, "netflix", folder], ["netflix"]),
+        "evaluate binary": ([*evaluate, folder / "binary.jsonl"], ["binary"]),
+        "evaluate empty history": ([*evaluate, folder / "empty-history.jsonl"], [":1", "empty"]),
+        "evaluate one candidate": ([*evaluate, folder / "one.jsonl"], [":1", "two"]),
+        "evaluate unknown item": ([*evaluate, folder / "unknown.jsonl"], [":1", "nobody"]),
+        "empty hint": (["hints", "add", "--domain", "films", "  "], ["hint"]),
+        "long hint": (["hints", "add", "--domain", "films", "x" * 501], ["hint", "500"]),
+    }
+
+
+NAMES = list(bad_inputs(Path()))
+IN_PROCESS = {
+    "unknown candidate",
+    "unknown domain",
+    "binary sessions",
+    "no folder",
+    "unknown data set",
+    "evaluate empty history",
+    "evaluate one candidate",
+    "evaluate unknown item",
+    "empty hint",
+    "long hint",
+}
+"""Those that differ from the others in nothing but the words: a new process costs seconds."""
+
+
+def run_here(*arguments: object) -> Done:
+    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
+    return Done(list(arguments), result.exit_code, result.stdout, result.stderr)
+
+
+@pytest.fixture(scope="module")
+def outcomes(films: str, folder: Path, url: str) -> dict[str, Any]:
+    """Run all bad inputs, two at a time, and count the rows before and after."""
+    import psycopg
+
+    def count() -> dict[str, int]:
+        with psycopg.connect(url.replace("+psycopg", "")) as connection:
+            tables = connection.execute(
+                "SELECT table_name FROM information_schema.tables WHERE table_schema = 're2llm'"
+            ).fetchall()
+            return {
+                table: connection.execute(f"SELECT count(*) FROM re2llm.{table}").fetchone()[0]  # type: ignore[index]
+                for (table,) in tables
+            }
+
+    before = count()
+    with ThreadPoolExecutor(2) as pool:
+        running = {
+            name: pool.submit(run, *arguments)
+            for name, (arguments, _) in bad_inputs(folder).items()
+            if name not in IN_PROCESS
+        }
+        done = {name: future.result() for name, future in running.items()}
+    done |= {name: run_here(*bad_inputs(folder)[name][0]) for name in IN_PROCESS}
+    return {"done": done, "before": before, "after": count()}
+
+
+@pytest.mark.timeout(400)
+@pytest.mark.parametrize("name", NAMES)
+def test_bad_input_is_one_clear_line(outcomes: dict[str, Any], folder: Path, name: str) -> None:
+    assert_one_clear_line(outcomes["done"][name], *bad_inputs(folder)[name][1])
+
+
+def test_bad_input_stores_nothing(outcomes: dict[str, Any]) -> None:
+    assert outcomes["after"] == outcomes["before"]
+
+
+# Databases that cannot be had
+
+
+@pytest.fixture
+def closed_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@pytest.fixture
+def silent_port() -> Iterator[int]:
+    """A server that accepts and never says a word."""
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        server.listen(16)
+        yield server.getsockname()[1]
+
+
+@pytest.mark.parametrize("kind", ["closed_port", "silent_port"])
+def test_an_unreachable_database_is_told_within_ten_seconds(
+    request: pytest.FixtureRequest, kind: str
+) -> None:
+    port = request.getfixturevalue(kind)
+    url = f"postgresql://someone:s3cret@127.0.0.1:{port}/db"
+    started = time.monotonic()
+    done = run("recommend", "--domain", "films", "x", RE2LLM_DATABASE_URL=url)
+    assert time.monotonic() - started < 10
+    assert_one_clear_line(done, "RE2LLM_DATABASE_URL", str(port))
+    assert "s3cret" not in done.stderr
+
+
+@pytest.mark.parametrize("url", ["mysql://u:s3cret@h/d", "nonsense", "postgresql://u:s3cret@h:x/d"])
+def test_what_is_no_postgres_url_is_told(url: str) -> None:
+    done = run("hints", "list", RE2LLM_DATABASE_URL=url)
+    assert_one_clear_line(done, "RE2LLM_DATABASE_URL")
+    assert "s3cret" not in done.stderr
+
+
+def test_a_read_only_data_directory_is_told(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir(mode=0o555)
+    done = run("recommend", "x", RE2LLM_HOME=str(home))
+    assert_one_clear_line(done, "RE2LLM_HOME", str(home))
+    assert list(home.iterdir()) == []
+
+
+def test_a_file_for_a_data_directory_is_told(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.touch()
+    assert_one_clear_line(run("hints", "list", RE2LLM_HOME=str(file)), "RE2LLM_HOME")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("RE2LLM_CANDIDATES", "many"), ("RE2LLM_POLICY", "magic"), ("RE2LLM_DATABASE_TIMEOUT", "-1")],
+)
+def test_a_setting_that_does_not_fit_is_named(name: str, value: str) -> None:
+    assert_one_clear_line(run("hints", "list", **{name: value}), name)
+
+
+# Good input
+
+
+def test_the_whole_round(url: str, rows: Callable[[], dict[str, int]], tmp_path: Path) -> None:
+    """Load, add a hint, recommend and evaluate, as one would by hand."""
+    items = tmp_path / "items.jsonl"
+    films = load_films()[:80]
+    items.write_text(
+        "\n".join(
+            json.dumps({"id": film.id, "title": film.title, **film.item.attributes})
+            for film in films
+        )
+    )
+    ids = [film.id for film in films]
+    train = tmp_path / "train.jsonl"
+    train.write_text("\n".join(json.dumps(ids[at : at + 4]) for at in range(40)))
+    domain = f"round-{tmp_path.name}"
+
+    loaded = run("load", "jsonl", items, "--domain", domain, "--sessions", train, "--json")
+    assert loaded.returncode == 0, loaded.stderr
+    counts = json.loads(loaded.stdout)
+    assert (counts["items"], counts["training_sessions"]) == (80, 40)
+
+    hint = "Prefer films by directors from the history."
+    added = run("hints", "add", "--domain", domain, hint)
+    assert added.returncode == 0, added.stderr
+    assert hint in added.stdout
+    listed = run("hints", "list", "--domain", domain, "--json")
+    assert [row["text"] for row in json.loads(listed.stdout)] == [hint]
+
+    before = rows()["recommendation"]
+    done = run(
+        "recommend", "--domain", domain, films[0].title.lower(), ids[1],
+        "--policy", "similar", "-k", "3", "--json",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    answer = json.loads(done.stdout)
+    assert len(answer["items"]) == 3
+    assert answer["hint"]["text"] == hint
+    assert rows()["recommendation"] == before + 1
+
+    test = tmp_path / "test.jsonl"
+    test.write_text("\n".join(json.dumps(ids[at : at + 5]) for at in range(50, 60)))
+    out = tmp_path / "out.json"
+    evaluated = run(
+        "evaluate", "--domain", domain, "--sessions", test, "--policies", "none",
+        "--baselines", "popularity", "--json", out,
+    )  # fmt: skip
+    assert evaluated.returncode == 0, evaluated.stderr
+    document = json.loads(out.read_text())
+    assert document["n"] == 10
+    assert [row["name"] for row in document["rows"]] == ["none", "popularity"]
+    for row in document["rows"]:
+        for metric in ("hr@5", "ndcg@5", "hr@10", "ndcg@10", "mrr"):
+            assert 0 <= row[metric] <= 1

@@ -1,0 +1,187 @@
+"""The schema: up, down and up again, beside a host's tables, and from many processes at once."""
+
+import subprocess
+import sys
+import uuid
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import psycopg
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from re2llm.knowledge.migrate import downgrade, upgrade
+from re2llm.knowledge.tables import SCHEMA, Base
+from sqlalchemy import CheckConstraint, create_engine, inspect, make_url
+
+START_ALL = """
+import asyncio, sys
+from re2llm.knowledge.engine import database_url, make_engine, ping
+from re2llm.knowledge.migrate import upgrade
+from re2llm.settings import get_settings
+
+url = database_url(get_settings())
+upgrade(url)
+asyncio.run(ping(make_engine(url, get_settings()), get_settings()))
+print("ready")
+"""
+
+
+@pytest.fixture
+def fresh(url: str) -> Iterator[str]:
+    """URL of an empty database of its own."""
+    name = f"fresh_{uuid.uuid4().hex[:12]}"
+    server = make_url(url)
+    dsn = server.set(drivername="postgresql").render_as_string(hide_password=False)
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+        yield server.set(database=name).render_as_string(hide_password=False)
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def tables(url: str, schema: str) -> set[str]:
+    engine = create_engine(url)
+    try:
+        return set(inspect(engine).get_table_names(schema=schema))
+    finally:
+        engine.dispose()
+
+
+def schemas(url: str) -> set[str]:
+    engine = create_engine(url)
+    try:
+        return set(inspect(engine).get_schema_names())
+    finally:
+        engine.dispose()
+
+
+def execute(url: str, *statements: str) -> None:
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        for statement in statements:
+            connection.exec_driver_sql(statement)
+    engine.dispose()
+
+
+def expected() -> set[str]:
+    return {table.name for table in Base.metadata.tables.values()} | {"alembic_version"}
+
+
+def test_upgrade_makes_every_table_and_downgrade_leaves_nothing_of_ours(fresh: str) -> None:
+    upgrade(fresh)
+    assert tables(fresh, SCHEMA) == expected()
+    downgrade(fresh)
+    assert SCHEMA not in schemas(fresh)
+    upgrade(fresh)
+    assert tables(fresh, SCHEMA) == expected()
+
+
+def test_every_single_step_goes_down_and_up_again(fresh: str) -> None:
+    upgrade(fresh)
+    steps = 0
+    while tables(fresh, SCHEMA) - {"alembic_version"}:
+        downgrade(fresh, "-1")
+        upgrade(fresh, "+1")
+        downgrade(fresh, "-1")
+        steps += 1
+    assert steps >= 1
+    upgrade(fresh)
+    assert tables(fresh, SCHEMA) == expected()
+
+
+def test_tables_of_langgraph_and_of_a_host_are_left_alone(fresh: str) -> None:
+    theirs = {"checkpoints", "checkpoint_writes", "store", "session", "alembic_version"}
+    execute(
+        fresh,
+        *(f"CREATE TABLE public.{name} (version_num text)" for name in sorted(theirs)),
+        "INSERT INTO public.alembic_version VALUES ('theirs')",
+        "INSERT INTO public.checkpoints VALUES ('kept')",
+    )
+    upgrade(fresh)
+    assert tables(fresh, "public") == theirs
+    assert differences(fresh) == []
+    downgrade(fresh)
+    assert tables(fresh, "public") == theirs
+    engine = create_engine(fresh)
+    with engine.connect() as connection:
+        for table, value in (("alembic_version", "theirs"), ("checkpoints", "kept")):
+            found = connection.exec_driver_sql(f"SELECT version_num FROM public.{table}")
+            assert found.scalars().all() == [value]
+    engine.dispose()
+
+
+def differences(url: str) -> list[object]:
+    def ours(name: str | None, kind: str, _: object) -> bool:
+        return kind != "schema" or name == SCHEMA
+
+    engine = create_engine(url)
+    with engine.connect() as connection:
+        context = MigrationContext.configure(
+            connection,
+            opts={
+                "include_schemas": True,
+                "include_name": ours,
+                "version_table_schema": SCHEMA,
+                "compare_type": True,
+                "compare_server_default": True,
+            },
+        )
+        found = compare_metadata(context, Base.metadata)
+    engine.dispose()
+    return found
+
+
+def test_the_models_and_the_migrated_schema_are_the_same(fresh: str) -> None:
+    upgrade(fresh)
+    assert differences(fresh) == []
+
+
+def test_the_comparison_sees_a_difference(fresh: str) -> None:
+    upgrade(fresh)
+    execute(fresh, f"ALTER TABLE {SCHEMA}.hint DROP COLUMN provenance")
+    assert differences(fresh) != []
+
+
+def test_check_constraints_are_the_models_own(fresh: str) -> None:
+    """Autogenerate does not compare these."""
+    upgrade(fresh)
+    engine = create_engine(fresh)
+    found = {
+        constraint["name"]
+        for table in expected()
+        for constraint in inspect(engine).get_check_constraints(table, schema=SCHEMA)
+    }
+    engine.dispose()
+    declared = {
+        constraint.name
+        for table in Base.metadata.tables.values()
+        for constraint in table.constraints
+        if isinstance(constraint, CheckConstraint)
+    }
+    assert found == declared
+
+
+def test_concurrent_upgrades_of_one_database_all_succeed(fresh: str) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        for done in [pool.submit(upgrade, fresh) for _ in range(4)]:
+            done.result(timeout=60)
+    assert tables(fresh, SCHEMA) == expected()
+
+
+def test_two_processes_that_start_at_once_on_a_fresh_directory_both_succeed(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RE2LLM_HOME", str(tmp_path_factory.mktemp("home") / "new"))
+    started = [
+        subprocess.Popen(
+            [sys.executable, "-c", START_ALL],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(2)
+    ]
+    for process in started:
+        out, err = process.communicate(timeout=90)
+        assert process.returncode == 0, err
+        assert out == "ready\n"

@@ -1,0 +1,119 @@
+"""Off-policy estimates on a synthetic bandit whose true values are known by arithmetic."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from re2llm.policies.ope import Estimate, doubly_robust, ips, snips
+
+# Two kinds of session, three actions: true mean reward, old policy, new policy.
+MEANS = np.array([[0.1, 0.5, 0.3], [0.6, 0.2, 0.0]])
+OLD = np.array([[0.5, 0.2, 0.3], [0.1, 0.3, 0.6]])
+NEW = np.array([[0.1, 0.8, 0.1], [0.7, 0.3, 0.0]])
+SHARE = np.array([0.4, 0.6])
+TRUTH = float((SHARE[:, None] * NEW * MEANS).sum())
+
+
+class Log:
+    def __init__(self, count: int, seed: int) -> None:
+        rng = np.random.default_rng(seed)
+        self.kinds = rng.choice(2, size=count, p=SHARE)
+        draws = rng.random(count)[:, None]
+        self.actions = (draws > OLD[self.kinds].cumsum(1)).sum(1)
+        means = MEANS[self.kinds, self.actions]
+        self.rewards = (rng.random(count) < means).astype(float)
+        self.logged = OLD[self.kinds, self.actions]
+        self.target = NEW[self.kinds, self.actions]
+
+    def dr(self, model: np.ndarray) -> Estimate:
+        return doubly_robust(
+            self.rewards,
+            self.logged,
+            self.target,
+            model[self.kinds, self.actions],
+            (NEW * model).sum(1)[self.kinds],
+        )
+
+
+WRONG = 1 - 2 * MEANS
+ESTIMATORS = {
+    "ips": lambda log: ips(log.rewards, log.logged, log.target),
+    "snips": lambda log: snips(log.rewards, log.logged, log.target),
+    "dr": lambda log: log.dr(MEANS),
+    "dr, wrong model": lambda log: log.dr(WRONG),
+}
+
+
+def test_the_truth_worked_out_by_hand() -> None:
+    by_hand = 0.4 * (0.01 + 0.4 + 0.03) + 0.6 * (0.42 + 0.06)
+    assert pytest.approx(by_hand) == TRUTH
+
+
+@pytest.mark.parametrize("name", ESTIMATORS)
+def test_unbiased_and_honest_about_its_error(name: str) -> None:
+    runs = [ESTIMATORS[name](Log(400, seed)) for seed in range(600)]
+    values = np.array([run.value for run in runs])
+    error_of_mean = values.std() / len(runs) ** 0.5
+    assert abs(values.mean() - TRUTH) < 3.5 * error_of_mean + (0.002 if name == "snips" else 0)
+    coverage = np.mean([run.low <= TRUTH <= run.high for run in runs])
+    assert 0.92 <= coverage <= 0.98
+
+
+@pytest.mark.parametrize("name", ESTIMATORS)
+def test_consistent(name: str) -> None:
+    assert ESTIMATORS[name](Log(200_000, 1)).value == pytest.approx(TRUTH, abs=0.012)
+
+
+def test_a_right_model_narrows_the_interval_and_ips_is_not_the_plain_mean() -> None:
+    log = Log(2_000, 0)
+    good, plain = log.dr(MEANS), ips(log.rewards, log.logged, log.target)
+    assert good.high - good.low < 0.9 * (plain.high - plain.low)
+    assert abs(log.rewards.mean() - TRUTH) > 0.1
+
+
+def test_the_same_policy_is_worth_what_it_earned() -> None:
+    log = Log(100, 3)
+    for estimate in (
+        ips(log.rewards, log.logged, log.logged),
+        snips(log.rewards, log.logged, log.logged),
+    ):
+        assert estimate.value == pytest.approx(log.rewards.mean())
+        assert estimate.effective_n == pytest.approx(100)
+
+
+def test_numbers_by_hand() -> None:
+    rewards, logged, target = np.array([1.0, 0.0]), np.array([0.5, 0.25]), np.array([1.0, 0.25])
+    assert ips(rewards, logged, target).value == pytest.approx((2 * 1 + 1 * 0) / 2)
+    assert snips(rewards, logged, target).value == pytest.approx(2 / 3)
+    assert ips(rewards, logged, target).effective_n == pytest.approx(9 / 5)
+    robust = doubly_robust(rewards, logged, target, np.array([0.4, 0.1]), np.array([0.3, 0.2]))
+    assert robust.value == pytest.approx(((0.3 + 2 * 0.6) + (0.2 - 0.1)) / 2)
+
+
+def test_snips_is_invariant_to_a_constant_but_for_that_constant() -> None:
+    log = Log(300, 5)
+    shifted = snips(log.rewards + 10, log.logged, log.target)
+    assert shifted.value - 10 == pytest.approx(snips(log.rewards, log.logged, log.target).value)
+
+
+def test_no_overlap_says_that_nothing_is_known() -> None:
+    estimate = snips(np.ones(3), np.ones(3), np.zeros(3))
+    assert np.isnan(estimate.value)
+    assert (estimate.low, estimate.high) == (-np.inf, np.inf)
+
+
+@pytest.mark.parametrize(
+    ("rewards", "logged", "target", "field"),
+    [
+        ([], [], [], "rewards"),
+        ([1.0], [0.0], [0.5], "logged"),
+        ([1.0], [1.5], [0.5], "logged"),
+        ([1.0], [0.5], [-0.1], "target"),
+        ([1.0, 0.0], [0.5], [0.5], "logged"),
+    ],
+)
+def test_bad_logs_are_refused(
+    rewards: list[float], logged: list[float], target: list[float], field: str
+) -> None:
+    with pytest.raises(ValueError, match=field):
+        ips(np.array(rewards), np.array(logged), np.array(target))

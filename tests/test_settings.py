@@ -1,0 +1,78 @@
+"""Settings: documented one by one, the environment beats the default, bad values are named."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+from re2llm.errors import InputError
+from re2llm.settings import Settings, get_settings
+
+EXAMPLE = Path(__file__).parents[1] / ".env.example"
+DOCUMENTED = dict(
+    re.findall(r"^# (RE2LLM_[A-Z_]+)=(.*)$", EXAMPLE.read_text(encoding="utf-8"), re.MULTILINE)
+)
+PLACES = {"home"}  # a default that depends on the machine
+
+
+@pytest.fixture(autouse=True)
+def fresh_settings(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    for name in Settings.model_fields:
+        monkeypatch.delenv(f"RE2LLM_{name.upper()}", raising=False)
+    get_settings.cache_clear()
+    yield
+    get_settings.cache_clear()
+
+
+def test_env_example_documents_every_setting_and_nothing_else():
+    assert set(DOCUMENTED) == {f"RE2LLM_{name.upper()}" for name in Settings.model_fields}
+
+
+def test_env_example_shows_the_defaults(tmp_path):
+    file = tmp_path / ".env"
+    file.write_text(
+        "".join(f"{name}={value}\n" for name, value in DOCUMENTED.items() if value),
+        encoding="utf-8",
+    )
+    assert Settings(_env_file=file).model_dump(exclude=PLACES) == Settings(
+        _env_file=None
+    ).model_dump(exclude=PLACES)
+
+
+def test_environment_beats_env_file_beats_default(monkeypatch, tmp_path):
+    assert get_settings().pool_size == 10
+    (tmp_path / ".env").write_text("RE2LLM_POOL_SIZE=3\nRE2LLM_DOMAIN=games\n", encoding="utf-8")
+    monkeypatch.setenv("RE2LLM_POOL_SIZE", "4")
+    get_settings.cache_clear()
+    assert get_settings().pool_size == 4
+    assert get_settings().domain == "games"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("RE2LLM_POOL_SIZE", "many"),
+        ("RE2LLM_POOL_SIZE", "0"),
+        ("RE2LLM_DATABASE_TIMEOUT", "-1"),
+        ("RE2LLM_POLICY", "clairvoyant"),
+        ("RE2LLM_TEMPERATURE", "-0.5"),
+    ],
+)
+def test_a_bad_value_is_an_error_that_names_the_variable(monkeypatch, name, value):
+    monkeypatch.setenv(name, value)
+    with pytest.raises(InputError, match=name) as caught:
+        get_settings()
+    assert caught.value.field == name
+    assert ".env.example" in caught.value.remedy
+
+
+def test_secrets_do_not_show(monkeypatch):
+    monkeypatch.setenv("RE2LLM_API_KEY", "sk-hidden")
+    monkeypatch.setenv("RE2LLM_DATABASE_URL", "postgresql://me:hidden@localhost/db")
+    settings = get_settings()
+    assert isinstance(settings.api_key, SecretStr)
+    assert "hidden" not in repr(settings)
+    assert "hidden" not in settings.model_dump_json()

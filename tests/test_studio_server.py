@@ -1,0 +1,171 @@
+"""`langgraph dev` serves the graph as Studio and other programs see it."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from re2llm.sessions.sample import load_films
+
+pytest.importorskip("langgraph_api", reason="needs the extra `studio`")
+adapters = pytest.importorskip("langchain_mcp_adapters.client")
+
+ROOT = Path(__file__).parent.parent
+IDS = [film.id for film in load_films()]
+REQUEST: dict[str, Any] = {"domain": "films", "history": IDS[:2], "candidates": IDS[10:16]}
+START_UP = 150
+
+pytestmark = pytest.mark.timeout(240)
+
+
+@pytest.fixture(scope="module")
+def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("server") / "server.log"
+
+
+@pytest.fixture(scope="module")
+def server(films: str, log: Path) -> Iterator[str]:
+    """The address of a server on the tests' own database."""
+    folder = log.parent / "app"
+    folder.mkdir()
+    shutil.copy(ROOT / "langgraph.json", folder)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [Path(sys.executable).with_name("langgraph"), "dev", "--no-browser", "--no-reload"]
+    with log.open("w") as output:
+        process = subprocess.Popen(
+            [*map(str, command), "--host", "127.0.0.1", "--port", str(port)],
+            cwd=folder,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, "LANGGRAPH_CLI_NO_ANALYTICS": "1"},
+            start_new_session=True,
+        )
+    try:
+        address = f"http://127.0.0.1:{port}"
+        wait_for(address, process, log)
+        yield address
+    finally:
+        os.killpg(process.pid, signal.SIGTERM)
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+def wait_for(address: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    end = time.monotonic() + START_UP
+    while time.monotonic() < end:
+        assert process.poll() is None, log.read_text()[-3000:]
+        try:
+            with urllib.request.urlopen(f"{address}/ok", timeout=2):  # noqa: S310
+                return
+        except OSError:
+            time.sleep(0.5)
+    pytest.fail(log.read_text()[-3000:])
+
+
+def assert_valid(result: dict[str, Any]) -> None:
+    assert result.get("error") is None
+    assert sorted(result["ranking"]) == sorted(REQUEST["candidates"])
+    assert result["flags"] == []
+
+
+async def test_through_the_sdk(server: str) -> None:
+    from langgraph_sdk import get_client
+
+    client = get_client(url=server)
+    result: Any = await client.runs.wait(None, "recommend", input=REQUEST)
+    assert_valid(result)
+    thread = await client.threads.create()
+    kept: Any = await client.runs.wait(thread["thread_id"], "recommend", input=REQUEST)
+    assert kept["ranking"] == result["ranking"]
+    state = await client.threads.get_state(thread["thread_id"])
+    assert state["next"] == []
+
+
+async def test_the_sdk_passes_a_context(server: str) -> None:
+    from langgraph_sdk import get_client
+
+    client = get_client(url=server)
+    context = {"policy": "random", "record": False, "unheard-of": 1}
+    result: Any = await client.runs.wait(None, "recommend", input=REQUEST, context=context)
+    assert_valid(result)
+    assert result["hint"]["policy"] == "random"
+    assert result["recommendation_id"] is None
+
+
+async def test_studio_sees_forms_for_input_and_context(server: str) -> None:
+    from langgraph_sdk import get_client
+
+    client = get_client(url=server)
+    (assistant,) = await client.assistants.search(graph_id="recommend")
+    schemas = await client.assistants.get_schemas(assistant["assistant_id"])
+    assert set(schemas["input_schema"]["properties"]) == {"history", "candidates", "domain", "k"}
+    assert "policy" in schemas["context_schema"]["properties"]
+    drawn = await client.assistants.get_graph(assistant["assistant_id"])
+    nodes = {node["id"] for node in drawn["nodes"]}
+    assert {"prepare", "select_hint", "recommend", "check"} <= nodes
+
+
+async def test_as_a_remote_graph(server: str) -> None:
+    from langgraph.pregel.remote import RemoteGraph
+
+    remote = RemoteGraph("recommend", url=server)
+    assert_valid(await remote.ainvoke(REQUEST))
+
+
+@pytest.mark.parametrize(
+    ("bad", "field"),
+    [
+        ({"history": []}, "history"),
+        ({"history": ["no-such-film"]}, "history"),
+        ({"candidates": IDS[:1]}, "candidates"),
+        ({"candidates": [IDS[3], IDS[3]]}, "candidates"),
+    ],
+)
+async def test_bad_input_comes_back_as_an_error(
+    server: str, bad: dict[str, Any], field: str
+) -> None:
+    from langgraph_sdk import get_client
+
+    result: Any = await get_client(url=server).runs.wait(
+        None, "recommend", input={**REQUEST, **bad}
+    )
+    assert result["error"]["field"] == field
+    assert result["error"]["remedy"]
+
+
+async def test_as_an_mcp_tool(server: str) -> None:
+    client = adapters.MultiServerMCPClient(
+        {"re2llm": {"transport": "streamable_http", "url": f"{server}/mcp"}}
+    )
+    tools = {tool.name: tool for tool in await client.get_tools()}
+    tool = tools["recommend"]
+    assert "Recommends" in tool.description
+    assert "history" in tool.args
+    answer = str(await tool.ainvoke(REQUEST))
+    for item in REQUEST["candidates"]:
+        assert item in answer
+    refused = str(await tool.ainvoke({**REQUEST, "history": ["no-such-film"]}))
+    assert "remedy" in refused
+    assert "no-such-film" in refused
+
+
+async def test_nothing_blocked_the_servers_event_loop(server: str, log: Path) -> None:
+    from langgraph_sdk import get_client
+
+    await get_client(url=server).runs.wait(None, "recommend", input=REQUEST)
+    text = log.read_text()
+    assert "BlockingError" not in text
+    assert "Traceback" not in text
