@@ -33,3 +33,10 @@ class DatabaseError(Re2llmError):
 
 class BudgetSpentError(Re2llmError):
     """The calls or tokens that were allowed are used up; what was paid is kept."""
+
+
+class ModelDownError(Re2llmError):
+    """The model gave no answer, so nothing can be said about it or about a hint."""
+
+    def __init__(self, model: str) -> None:
+        super().__init__("model", f"{model} gave no answer.", "Try again later.")

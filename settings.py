@@ -33,7 +33,7 @@ class Settings(BaseSettings):
     """Data directory: the embedded database lives in it."""
     database_url: SecretStr | None = None
     """Your own PostgreSQL with pgvector ≥ 0.8.4; unset starts the embedded one under `home`."""
-    database_timeout: float = Field(default=6.0, gt=0)
+    database_timeout: float = Field(default=5.0, gt=0)
     """Seconds to wait for a connection before giving up."""
     pool_size: int = Field(default=10, ge=1)
     """Database connections that one process keeps."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Any
 
 from .console import out, progress, run
@@ -16,15 +15,7 @@ _DOMAIN = "films"
 _VIEWERS, _TRAIN_SEED = 400, 1
 _TEST_VIEWERS, _TEST_SEED = 100, 2
 
-_HINTS = (
-    "Trust what people with the most similar sessions chose.",
-    "Continue the series: look for sequels and other parts of the same franchise.",
-    "Prefer films by the directors of the most recent films.",
-    "Prefer films that many people know.",
-    "Stay with the era of the films in the history.",
-)
-"""Written by hand: what a person would store with `re2llm hints add`."""
-
+_HINTS = 8
 _SHOWN = (
     ("likes science fiction", ["Alien", "Blade Runner", "The Matrix"]),
     ("likes Japanese animation", ["My Neighbor Totoro", "Princess Mononoke"]),
@@ -33,7 +24,9 @@ _SHOWN = (
 
 
 def demo() -> None:
-    """Load the sample films, recommend for three viewers, and evaluate on simulated sessions.
+    """Run the whole loop on the sample films: load, recommend, learn, train, evaluate.
+
+    A second run finds what the first has learnt, and goes straight on to the evaluation.
 
     Example: re2llm demo
     """
@@ -55,18 +48,18 @@ async def _demo() -> None:
         train = simulate_sessions(_VIEWERS, seed=_TRAIN_SEED)
         films = sample_items()
         loaded = await load_domain(services, _DOMAIN, films, [lambda _: train])
-        await _add_hints(services)
     out.print(
         f"Domain {_DOMAIN!r}: {loaded.items} films, {loaded.sessions:,} training sessions of "
         "simulated viewers.\n"
     )
     for description, titles in _SHOWN:
         await _show(description, titles)
+    await _learn(services)
     sampler = NegativeSampler([film.id for film in films], seed=_TEST_SEED)
     fresh = simulate_sessions(_TEST_VIEWERS, seed=_TEST_SEED)
     test = [sampler.with_candidates(session) for session in fresh]
     experiment = Experiment(services, _DOMAIN, test, seed=0)
-    rows = await experiment.policies(["none", "random", "similar"])
+    rows = await experiment.policies(["none", "random", "static", "ppo"])
     rows += await experiment.baselines(["random", "popularity", "vsknn"], train)
     print_summary(_summary(rows), title=f"{len(test)} sessions of viewers not seen in training")
     out.print(
@@ -75,15 +68,36 @@ async def _demo() -> None:
     )
 
 
-async def _add_hints(services: Services) -> None:
+async def _learn(services: Services) -> None:
+    """Learn hints and train the policy, unless an earlier run has."""
     from ..knowledge.domains import find_domain
-    from ..knowledge.hints import add_hint
+    from ..knowledge.hints import best_hints
+    from ..knowledge.releases import active_release_id
+    from ..nodes.budget import Budget
+    from ..nodes.context import Context, call_with
+    from .learn import learn_from, unsettled_sessions
+    from .train import train_release
 
-    vectors = await asyncio.to_thread(services.embedder.encode, _HINTS)
-    async with services.engine.begin() as connection:
-        domain = await find_domain(connection, _DOMAIN)
-        for text, vector in zip(_HINTS, vectors, strict=True):
-            await add_hint(connection, domain.id, text, vector, provenance={"source": "demo"})
+    todo = await unsettled_sessions(services, _DOMAIN, [], seed=0)
+    await learn_from(
+        services,
+        _DOMAIN,
+        todo,
+        max_hints=_HINTS,
+        budget=Budget(),
+        concurrency=services.settings.concurrency,
+        seed=0,
+    )
+    async with services.engine.connect() as connection:
+        found = await find_domain(connection, _DOMAIN)
+        hints = await best_hints(connection, found.id, count=_HINTS)
+        release = await active_release_id(connection, found.id)
+    out.print("Hints learnt from its own misses, with their mean gain in NDCG@10:", style="bold")
+    for hint, _ in hints:
+        out.print(f"  {hint.mean_gain:+.3f}  {hint.text}", markup=False)
+    out.print()
+    if release is None:
+        await train_release(_DOMAIN, [], "content", 0, await call_with(Context()), force=False)
 
 
 async def _show(description: str, titles: list[str]) -> None:

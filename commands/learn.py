@@ -58,7 +58,7 @@ async def _learn(
 
     services = await shared_services()
     seed = services.settings.seed if seed is None else seed
-    todo = await _unsettled(services, domain, files, seed)
+    todo = await unsettled_sessions(services, domain, files, seed)
     counts, spent = await learn_from(
         services,
         domain,
@@ -68,7 +68,7 @@ async def _learn(
         concurrency=concurrency or services.settings.concurrency,
         seed=seed,
     )
-    retired, hints = await _retire(services, domain)
+    hints = await count_hints(services, domain)
     document = {
         "domain": domain,
         "sessions_left": len(todo) - counts["sessions"],
@@ -76,7 +76,6 @@ async def _learn(
         "llm_calls": budget.calls,
         "tokens": budget.tokens,
         "hints": hints,
-        "retired": retired,
     }
     if as_json:
         print_json(document)
@@ -91,8 +90,17 @@ async def _learn(
         err.print(f"stopped: {spent}", markup=False, soft_wrap=True)
 
 
-async def _unsettled(services: Services, domain: str, files: list[Path], seed: int) -> list[int]:
-    """Return the keys of the sessions to learn from, in seeded order."""
+async def unsettled_sessions(
+    services: Services, domain: str, files: list[Path], seed: int
+) -> list[int]:
+    """Return the keys of the sessions that were not learnt from yet, in seeded order.
+
+    Args:
+        services: The database.
+        domain: The catalogue.
+        files: Only the loaded sessions that these files hold; empty for all.
+        seed: Of the order.
+    """
     from ..knowledge.domains import find_domain
     from ..knowledge.reflections import settled_sessions
     from ..llm.ranking_prompt import RANKING_PROMPT_VERSION
@@ -149,7 +157,7 @@ async def learn_from(
         for key in queue:
             if spent or await count_hints(services, domain) >= max_hints:
                 return
-            request: Any = {"training_session": key, "domain": domain}
+            request: Any = {"session": key, "domain": domain}
             try:
                 result: dict[str, Any] = await graph.ainvoke(  # pyright: ignore[reportUnknownMemberType]  # LangGraph leaves it open
                     request, context=context
@@ -174,9 +182,13 @@ async def learn_from(
 
     with progress(counts=True) as bar:
         task = bar.add_task("learning", total=len(todo))
-        async with asyncio.TaskGroup() as group:
-            for _ in range(concurrency):
-                group.create_task(worker())
+        try:
+            async with asyncio.TaskGroup() as group:
+                for _ in range(concurrency):
+                    group.create_task(worker())
+        finally:
+            # After an interruption, too, the hints so far can be chosen by what they brought.
+            counts["retired"] = await _settle_figures(services, domain)
     return counts, spent[0] if spent else None
 
 
@@ -196,8 +208,8 @@ async def count_hints(services: Services, domain: str) -> int:
     return sum(hint.status != "retired" for hint in hints)
 
 
-async def _retire(services: Services, domain: str) -> tuple[int, int]:
-    """Retire what does measured harm; return how many, and how many hints are left."""
+async def _settle_figures(services: Services, domain: str) -> int:
+    """Sum the trials up beside the hints; return how many were retired for measured harm."""
     from ..knowledge.domains import find_domain
     from ..knowledge.hint_figures import refresh_figures, retire_harmful
     from ..llm.ranking_prompt import RANKING_PROMPT_VERSION
@@ -206,5 +218,4 @@ async def _retire(services: Services, domain: str) -> tuple[int, int]:
         found = await find_domain(connection, domain)
         model = services.settings.model
         await refresh_figures(connection, found.id, model, RANKING_PROMPT_VERSION)
-        retired = await retire_harmful(connection, found.id)
-    return len(retired), await count_hints(services, domain)
+        return len(await retire_harmful(connection, found.id))

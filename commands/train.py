@@ -143,12 +143,12 @@ async def train_release(
             rewards,
             progress=lambda done, total: bar.update(task, completed=done, total=total),
         )
-    best = np.ones(len(trained.validation), dtype=np.int64)
-    static_gain = float((await table.rewards(trained.validation, best)).mean())
+    judged = np.flatnonzero(trained.folds >= 0)
+    static_gain = float((await table.rewards(judged, np.ones_like(judged))).mean())
     metrics = {
         "gain": round(trained.validation_reward, 5),
         "static_gain": round(static_gain, 5),
-        "validation_sessions": len(trained.validation),
+        "validation_sessions": len(judged),
         "update": trained.update,
         "cells": trained.cells,
         "curve": [point._asdict() for point in trained.curve],

@@ -45,14 +45,13 @@ def build_graph() -> LearnGraph:
     builder.add_conditional_edges("recommend", or_end("check"), ["check", END])
     builder.add_conditional_edges("check", _missed, ["reflect", END])
     builder.add_conditional_edges("reflect", or_end("verify_hint"), ["verify_hint", END])
-    builder.add_edge("verify_hint", "store_hint")
+    builder.add_conditional_edges("verify_hint", or_end("store_hint"), ["store_hint", END])
     builder.add_edge("store_hint", END)
     return builder.compile(name="learn")
 
 
 def _missed(state: LearnState) -> str:
-    # A model that was down missed nothing.
-    return "reflect" if state["missed"] and "model_failed" not in state["flags"] else END
+    return "reflect" if not state.get("error") and state["missed"] else END
 
 
 graph = build_graph()

@@ -11,15 +11,32 @@ from functools import lru_cache
 
 from ..records import Item, spoken
 
+# Letters that look Latin.
+_CYRILLIC = (
+    "\u0430\u0435\u043e\u0440\u0441\u0443\u0445\u0456\u0458\u0455"
+    "\u0410\u0412\u0415\u041a\u041c\u041d\u041e\u0420\u0421\u0422\u0423\u0425\u0406\u0408\u0405"
+)
+_GREEK = (
+    "\u03bf\u03c1\u0391\u0392\u0395\u0397\u0399\u039a\u039c\u039d\u039f\u03a1\u03a4\u03a5"
+    "\u03a7\u0396"
+)
 _LOOKALIKES = str.maketrans(
     {
-        **dict.fromkeys("´`‘’‛′ʼʹ＇", "'"),
-        **dict.fromkeys("“”„‟«»″〝〞＂「」『』《》〈〉", '"'),
-        **dict(zip("øØłŁđĐðıħ", "oOlLdDdih", strict=True)),
-        **{"æ": "ae", "Æ": "Ae", "œ": "oe", "Œ": "Oe", "þ": "th", "Þ": "Th", "¢": "c"},
-        # Cyrillic and Greek letters that look Latin.
-        **dict(zip("аеорсухіјѕАВЕКМНОРСТУХІЈЅ", "aeopcyxijsABEKMHOPCTYXIJS", strict=True)),
-        **dict(zip("ορΑΒΕΗΙΚΜΝΟΡΤΥΧΖ", "opABEHIKMNOPTYXZ", strict=True)),
+        **dict.fromkeys("`\u00b4\u2018\u2019\u201b\u2032\u02bc\u02b9\uff07", "'"),
+        **dict.fromkeys(
+            "\u201c\u201d\u201e\u201f\u00ab\u00bb\u2033\u301d\u301e\uff02\u300c\u300d\u300e\u300f\u300a\u300b\u3008\u3009",
+            '"',
+        ),
+        **dict(zip("øØłŁđĐð\u0131ħ", "oOlLdDdih", strict=True)),
+        "æ": "ae",
+        "Æ": "Ae",
+        "œ": "oe",
+        "Œ": "Oe",
+        "þ": "th",
+        "Þ": "Th",
+        "¢": "c",
+        **dict(zip(_CYRILLIC, "aeopcyxijsABEKMHOPCTYXIJS", strict=True)),
+        **dict(zip(_GREEK, "opABEHIKMNOPTYXZ", strict=True)),
     }
 )
 _SPACELESS = re.compile(r"([\u3040-\u30ff\u3400-\u9fff])")
@@ -30,12 +47,16 @@ _ARTICLE_LAST = re.compile(rf",\s*(?:{_ARTICLES})\s*$", re.IGNORECASE)
 _BRACKETS = re.compile(r"[(\[{]([^()\[\]{}]*)[)\]}]")
 _ALSO = re.compile(r"^\s*a\.?k\.?a\.?\s+", re.IGNORECASE)
 _PARTS = re.compile(r":|;|\s[-\u2010-\u2015\u2212|/~]+\s")
-_ROMAN = "i ii iii iv v vi vii viii ix x xi xii xiii xiv xv xvi xvii xviii xix xx".split()
+_ROMAN = "i ii iii iv v vi vii viii ix x xi xii xiii xiv xv xvi xvii xviii xix xx"
 _COUNT = (
     "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen "
     "sixteen seventeen eighteen nineteen twenty"
-).split()
-_NUMBERS = {word: str(n) for words in (_ROMAN, _COUNT) for n, word in enumerate(words, start=1)}
+)
+_NUMBERS = {
+    word: str(number)
+    for numerals in (_ROMAN, _COUNT)
+    for number, word in enumerate(numerals.split(), start=1)
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,9 +132,7 @@ def tokenise(text: str) -> list[Token]:
         opens = not tokens or re.search(r"[.!?:;\u2022\n]", text[last : found.start()]) is not None
         last = found.end()
         possessive = word.lower().endswith("'s")
-        tokens.append(
-            Token(fold(word), found.start(), last, word[0].isupper(), opens, possessive)
-        )
+        tokens.append(Token(fold(word), found.start(), last, word[0].isupper(), opens, possessive))
     return tokens
 
 

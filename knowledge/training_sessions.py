@@ -119,7 +119,7 @@ async def fetch_session(connection: AsyncConnection, domain_id: int, key: int) -
     ).one_or_none()
     if row is None:
         raise InputError(
-            "training_session", f"There is no session {key} in this domain.", "Leave it out."
+            "session", f"There is no session {key} in this domain.", "Leave it out."
         )
     return Session(tuple(row.history), row.target, _maybe_tuple(row.candidates))
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from langgraph.runtime import Runtime
 
+from ..errors import ModelDownError
 from ..knowledge.hints import hint_key
 from ..knowledge.recommendations import Recommendation, log_recommendation
 from ..knowledge.trials import CUTOFF, Trial, store_trial
@@ -26,10 +27,13 @@ async def check(state: RecommendState, runtime: Runtime[Context]) -> Update:
         runtime: The run's options.
 
     Returns:
-        The final ranking, flagged if anything was wrong.
+        The final ranking, flagged if anything was wrong; with a known target, an `error` if the
+        model was down, since it missed nothing.
     """
     call = await resolve(runtime)
     update = await settle_ranking(state, call)
+    if "missed" in update and "model_failed" in update["flags"]:
+        return {"error": ModelDownError(call.model).as_dict()}
     if call.record and state.get("training_session") is None:
         update["recommendation_id"] = await _logged(state, update, call)
     return update

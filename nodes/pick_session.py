@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 
 from langgraph.runtime import Runtime
+from pydantic import ValidationError
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -23,7 +24,7 @@ from ..llm.ranking_prompt import RANKING_PROMPT_VERSION
 from ..llm.reflection_prompt import REFLECTION_PROMPT_VERSION
 from ..records import Session
 from .context import Call, Context, resolve
-from .state import LearnState, Update
+from .state import LearnState, ObservedSession, Update
 
 
 async def pick_session(state: LearnState, runtime: Runtime[Context]) -> Update:
@@ -43,9 +44,9 @@ async def pick_session(state: LearnState, runtime: Runtime[Context]) -> Update:
     try:
         async with call.services.engine.begin() as connection:
             domain = await find_domain(connection, state.get("domain") or call.domain)
-            key = state.get("training_session")
-            if state.get("history"):
-                key = await _stored(connection, domain, state)
+            key, observed = state.get("session"), state.get("observed")
+            if observed is not None:
+                key = await _stored(connection, domain, _read(observed))
             elif key is None:
                 key = await _next(connection, domain, call)
             session = await fetch_session(connection, domain.id, key)
@@ -62,16 +63,22 @@ async def pick_session(state: LearnState, runtime: Runtime[Context]) -> Update:
     }
 
 
-async def _stored(connection: AsyncConnection, domain: Domain, state: LearnState) -> int:
-    target, candidates = state.get("target"), state.get("candidates")
-    if target is None:
-        raise InputError("target", "It is missing.", "Give the item that came next.")
-    if candidates is not None and target not in candidates:
+def _read(observed: object) -> Session:
+    try:
+        # LangGraph hands the input on as it came.
+        given = ObservedSession.model_validate(observed)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(["observed", *map(str, first["loc"])])
+        raise InputError(place, f"{first['msg']}.", "See the input schema.") from error
+    if given.candidates is not None and given.target not in given.candidates:
         raise InputError("candidates", "The target is not among them.", "Add it, or send none.")
-    session = Session(
-        tuple(state["history"]), target, None if candidates is None else tuple(candidates)
-    )
-    ids = {*session.history, target, *(candidates or ())}
+    candidates = None if given.candidates is None else tuple(given.candidates)
+    return Session(tuple(given.history), given.target, candidates)
+
+
+async def _stored(connection: AsyncConnection, domain: Domain, session: Session) -> int:
+    ids = {*session.history, session.target or "", *(session.candidates or ())}
     unknown = ids - set(await fetch_items(connection, domain, list(ids)))
     if unknown:
         raise InputError(

@@ -9,6 +9,7 @@ from langchain_core.messages import AIMessage, BaseMessage
 from langgraph.config import get_stream_writer
 from langgraph.runtime import Runtime
 
+from ..errors import ModelDownError
 from ..llm.hint_answers import read_hints
 from ..llm.reflection_prompt import advise_message, explain_message, suspect_message
 from ..records import Item
@@ -39,7 +40,7 @@ async def reflect(state: LearnState, runtime: Runtime[Context]) -> Update:
         messages.append(question)
         reply = await ask(messages, call)
         if reply.failed:
-            return {"error": {"field": "model", "problem": "It failed.", "remedy": "Try again."}}
+            return {"error": ModelDownError(call.model).as_dict()}
         messages.append(AIMessage(reply.text))
         answers.append(reply.text)
     _, diagnosis, advice = answers

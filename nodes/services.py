@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import weakref
 from dataclasses import dataclass, field
-from typing import Any
 
 from langchain_core.language_models import BaseChatModel
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -14,6 +13,7 @@ from ..knowledge.catalogue import all_items
 from ..knowledge.domains import Domain
 from ..knowledge.engine import database_url, make_engine, ping
 from ..knowledge.evidence import EvidenceIndex
+from ..knowledge.leaks import LeakFilter
 from ..knowledge.migrate import upgrade
 from ..knowledge.releases import active_release_id, fetch_release
 from ..knowledge.training_sessions import training_sessions
@@ -41,7 +41,9 @@ class Services:
         default_factory=dict[int, tuple[int, EvidenceIndex | None]]
     )
     _policies: dict[int, ServedPolicy] = field(default_factory=dict[int, ServedPolicy])
-    _leaks: dict[int, tuple[int, Any]] = field(default_factory=dict[int, tuple[int, Any]])
+    _leaks: dict[int, tuple[int, LeakFilter]] = field(
+        default_factory=dict[int, tuple[int, LeakFilter]]
+    )
     _evidence_lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def model(self, name: str) -> BaseChatModel:
@@ -108,15 +110,13 @@ class Services:
             )
         return served
 
-    async def leak_filter(self, connection: AsyncConnection, domain: Domain) -> Any:
+    async def leak_filter(self, connection: AsyncConnection, domain: Domain) -> LeakFilter:
         """Return the filter that knows all titles of a domain; built anew when items change.
 
         Args:
             connection: An open connection.
             domain: Freshly read, for its revision.
         """
-        from ..knowledge.leaks import LeakFilter
-
         revision, leaks = self._leaks.get(domain.id, (-1, None))
         if leaks is None or revision != domain.revision:
             items = await all_items(connection, domain)

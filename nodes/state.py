@@ -110,22 +110,25 @@ class RecommendState(RecommendResult):
     tokens: dict[str, int]
 
 
-class LearnRequest(BaseModel):
-    """Which session to learn from. Empty, it takes the next one that was not learnt from yet."""
+class ObservedSession(BaseModel):
+    """A session with what came next; it becomes a training session."""
 
     model_config = ConfigDict(coerce_numbers_to_str=True)
 
-    training_session: Annotated[
-        int | None, Field(description="Key of a stored training session.")
-    ] = None
-    history: Annotated[
-        list[str] | None,
-        Field(description="Item ids of a new training session, oldest first; needs `target`."),
-    ] = None
-    target: Annotated[str | None, Field(description="Id of the item that came next.")] = None
+    history: Annotated[list[str], Field(min_length=1, description="Item ids, oldest first.")]
+    target: Annotated[str, Field(description="Id of the item that came next.")]
     candidates: Annotated[
         list[str] | None,
-        Field(description="Ids to rank, the target among them; none samples negatives."),
+        Field(description="Ids to rank, the target among them; none retrieves some."),
+    ] = None
+
+
+class LearnRequest(BaseModel):
+    """Which session to learn from. Empty, it takes the next one that was not learnt from yet."""
+
+    session: Annotated[int | None, Field(description="Key of a stored training session.")] = None
+    observed: Annotated[
+        ObservedSession | None, Field(description="A new session, instead of a stored one.")
     ] = None
     domain: Annotated[
         str | None, Field(description="The catalogue's name; none takes the default.")
@@ -140,6 +143,8 @@ class ProposalView(TypedDict):
     """`stored`, `duplicate`, `leak` or `ineffective`; `None` until it is known."""
     reason: str
     hint_id: int | None
+    repeats: NotRequired[str]
+    """Text of the hint that it repeats, which may stand before it in the same answer."""
     verification: dict[str, Any]
     """Mean gain with its interval, sessions helped and harmed; empty if it was never tried."""
 
@@ -167,6 +172,9 @@ class LearnResult(TypedDict):
 class LearnState(RecommendState):
     """The state of the same machine with a known target."""
 
+    session: NotRequired[Annotated[int | None, EphemeralValue]]
+    """As sent with this request; on a thread, the next request's absence means none again."""
+    observed: NotRequired[Annotated[dict[str, Any] | None, EphemeralValue]]
     rank: int
     missed: bool
     reflection: ReflectionView

@@ -116,7 +116,10 @@ async def _write(
             proposal["outcome"] = proposal["outcome"] or "duplicate"
         return
     status = "pending" if call.settings.approve_hints else "active"
+    became: dict[str, int | None] = {}
     for proposal in proposals:
+        if proposal["hint_id"] is None and "repeats" in proposal:
+            proposal["hint_id"] = became.get(proposal["repeats"])
         if proposal["outcome"] is None:
             hint_id, _ = await add_hint(
                 connection,
@@ -127,6 +130,7 @@ async def _write(
                 status=status,
             )
             proposal["outcome"], proposal["hint_id"] = "stored", hint_id
+        became[proposal["text"]] = proposal["hint_id"]
         await store_proposal(
             connection,
             state["domain_id"],

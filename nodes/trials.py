@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from ..errors import InputError, Re2llmError
+from ..errors import InputError, ModelDownError
 from ..knowledge.domains import find_domain
 from ..knowledge.hints import hint_key
 from ..knowledge.training_sessions import fetch_session, session_keys
@@ -23,10 +23,6 @@ from .state import RecommendState
 
 _CONFIDENT = 1.645
 """Normal quantile of a two-sided 90 % interval."""
-
-
-class ModelDownError(Re2llmError):
-    """The model gave no answer, so nothing can be said about the hint."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +115,7 @@ async def try_hint(state: RecommendState, hint: str | None, call: Call) -> Trial
     tried = cast("RecommendState", {**tried, **await request_ranking(tried, call)})
     settled = await settle_ranking(tried, call)
     if "model_failed" in settled["flags"]:
-        raise ModelDownError("model", f"{call.model} gave no answer.", "Try again later.")
+        raise ModelDownError(call.model)
     session_id = state.get("training_session") or 0
     rank, answer = settled["rank"], settled["answer"]
     return Trial(session_id, hint_key(hint), call.model, RANKING_PROMPT_VERSION, rank, answer)

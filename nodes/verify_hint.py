@@ -7,7 +7,7 @@ from typing import Any
 from langgraph.config import get_stream_writer
 from langgraph.runtime import Runtime
 
-from ..errors import InputError
+from ..errors import InputError, ModelDownError
 from ..knowledge.domains import find_domain
 from ..knowledge.hints import Hint, clean_hint, nearest_hints
 from ..knowledge.reflections import Outcome
@@ -30,14 +30,17 @@ async def verify_hint(state: LearnState, runtime: Runtime[Context]) -> Update:
         runtime: The run's options.
 
     Returns:
-        The proposals with outcome, reason and figures.
+        The proposals with outcome, reason and figures; or an `error` if the model gave no answer.
     """
     call = await resolve(runtime)
     write = get_stream_writer()
     decided: list[ProposalView] = []
     for proposal in state["proposals"]:
         passed = [Hint(0, p["text"], "active") for p in decided if p["outcome"] is None]
-        judged = await _judge(proposal, passed, state, call)
+        try:
+            judged = await _judge(proposal, passed, state, call)
+        except ModelDownError as error:
+            return {"error": error.as_dict()}
         write(
             {
                 "event": "verified",
@@ -67,7 +70,8 @@ async def _judge(
         # Its evidence goes to the hint that it repeats.
         await run_trial(state["domain"], _session(state), repeated.text, call)
         reason = f"It says the same as: {repeated.text}"
-        return {**_refused(proposal, "duplicate", reason), "hint_id": repeated.id or None}
+        refused = _refused(proposal, "duplicate", reason)
+        return {**refused, "hint_id": repeated.id or None, "repeats": repeated.text}
     return await _tried({**proposal, "text": text}, state, call)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
@@ -62,13 +61,12 @@ class Learner:
         seed = config.ppo.seed + member * _SEEDS_APART
         self._states = torch.as_tensor(data.states, dtype=torch.float32)
         size = min(config.ppo.rollout_size, len(training))
-        self.updates = math.ceil(config.passes * len(training) / size)
         torch.manual_seed(seed)  # pyright: ignore[reportUnknownMemberType]
         self._policy = new_policy(recipe, config, self._states[training], data.hints)
         self.average = copy.deepcopy(self._policy)
         self._trainer = PPOTrainer(
             self._policy,
-            replace(config.ppo, updates=self.updates, seed=seed),
+            replace(config.ppo, seed=seed),
             lambda states: self._policy(states, data.hints),
         )
         self._averaging = config.averaging

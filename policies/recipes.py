@@ -20,9 +20,9 @@ class TrainingConfig:
     """How to train.
 
     Attributes:
-        ppo: The learner's settings; `updates` follows from `passes`.
-        passes: Times that every training session is acted in.
-        validation_share: Share of the sessions by which the checkpoint is chosen.
+        ppo: The learner's settings.
+        validation_share: Of the sessions, to choose a single policy's checkpoint by; several
+            members hold out a fold each.
         validate_every: In rollouts.
         averaging: Decay a rollout of the running average of weights that is validated and kept; 0
             keeps the weights themselves. A reward is mostly noise, so single steps are as well.
@@ -34,7 +34,6 @@ class TrainingConfig:
     """
 
     ppo: PPOConfig
-    passes: float = 40
     validation_share: float = 0.2
     validate_every: int = 5
     averaging: float = 0.0
@@ -52,8 +51,8 @@ class TrainingConfig:
             raise ValueError("averaging: it must lie in [0, 1).")
         if self.members < 1:
             raise ValueError("members: there must be at least one.")
-        if self.passes <= 0 or self.validate_every < 1:
-            raise ValueError("passes, validate_every: they must be positive.")
+        if self.validate_every < 1:
+            raise ValueError("validate_every: it must be positive.")
 
 
 def default_config(recipe: Recipe, *, seed: int = 0) -> TrainingConfig:
@@ -72,7 +71,7 @@ def default_config(recipe: Recipe, *, seed: int = 0) -> TrainingConfig:
         clip=0.1,
         learning_rate=5e-4,
         entropy_coefficient=0.0,
-        prior_coefficient=0.05,
+        prior_coefficient=0.1,
         seed=seed,
     )
     return TrainingConfig(ppo, averaging=0.95, members=5)

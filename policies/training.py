@@ -34,7 +34,7 @@ class CurvePoint(NamedTuple):
     training_reward: float
     """Of the sampled actions since the point before."""
     validation_reward: float
-    """Of the likeliest actions in the validation sessions."""
+    """Of the likeliest actions in sessions that have not been learned from."""
     entropy: float
     """Of the policy, in nats."""
     cells: int
@@ -48,11 +48,10 @@ class Trained:
     Attributes:
         policy: As it was at the chosen checkpoint.
         update: Of the chosen checkpoint; 0 is the untrained policy.
-        validation_reward: Its mean reward a validation session.
+        validation_reward: Mean reward a session, of members that have not learned from it.
         curve: Learning curve, from update 0.
         cells: Distinct pairs of session and hint whose reward was asked for.
-        training: Rows of `states` that were learned from.
-        validation: Rows of `states` that only chose the checkpoint.
+        folds: The member that each session was held out from, `[S]`; -1 for none.
     """
 
     policy: HintPolicy
@@ -60,14 +59,13 @@ class Trained:
     validation_reward: float
     curve: tuple[CurvePoint, ...]
     cells: int
-    training: Sessions
-    validation: Sessions
+    folds: Sessions
 
 
 class _Checkpoint(NamedTuple):
     update: int
     rewards: NDArray[np.float64]
-    policy: HintPolicy
+    policies: Sequence[ContentPolicy | PaperPolicy]
 
 
 def train_hint_policy(
@@ -79,6 +77,9 @@ def train_hint_policy(
     progress: Callable[[int, int], None] | None = None,
 ) -> Trained:
     """Train by PPO, and keep the checkpoint that does well in sessions it has not learned from.
+
+    With several members each is trained on all sessions but its own fold: so every session is
+    learned from, and every session validates.
 
     Deterministic: the same data, rewards and configuration give the same bits.
 
@@ -93,8 +94,8 @@ def train_hint_policy(
     Raises:
         ValueError: Fewer than two sessions, states that are no finite matrix, or no hint.
     """
-    _check(data)
-    training, validation = _split(len(data.states), config)
+    _check(data, recipe, config)
+    folds = _folds(len(data.states), config)
     lookup = RewardLookup(rewards)
     checkpoints: list[_Checkpoint] = []
     curve: list[CurvePoint] = []
@@ -102,18 +103,19 @@ def train_hint_policy(
     spread = math.nan
     with _reproducible():
         learners = [
-            Learner(data, recipe, config, training, member) for member in range(config.members)
+            Learner(data, recipe, config, np.flatnonzero(folds != member), member)
+            for member in range(config.members)
         ]
-        updates = learners[0].updates
+        updates = config.ppo.updates
         for update in range(updates + 1):
             if update:
                 steps = [learner.step(lookup) for learner in learners]
                 earned.append(float(np.mean([step.reward for step in steps])))
                 spread = float(np.mean([step.entropy for step in steps]))
             if update % config.validate_every == 0 or update == updates:
-                policy = _together([copy.deepcopy(learner.average) for learner in learners])
-                actions = greedy_actions(policy, data.states[validation], data.hints)
-                seen = _Checkpoint(update, lookup(validation, actions), policy)
+                policies = [copy.deepcopy(learner.average) for learner in learners]
+                held = _held_out_rewards(policies, data, folds, lookup)
+                seen = _Checkpoint(update, held, policies)
                 checkpoints.append(seen)
                 mean = float(np.mean(earned)) if earned else math.nan
                 reward = float(seen.rewards.mean())
@@ -122,35 +124,51 @@ def train_hint_policy(
             if progress:
                 progress(update, updates)
     chosen = _choose(checkpoints)
+    policies = [policy.eval() for policy in chosen.policies]
+    members = [policy for policy in policies if isinstance(policy, ContentPolicy)]
     return Trained(
-        chosen.policy.eval(),
+        Ensemble(members) if len(members) > 1 else policies[0],
         chosen.update,
         float(chosen.rewards.mean()),
         tuple(curve),
         len(lookup),
-        training,
-        validation,
+        folds,
     )
 
 
-def _check(data: TrainingData) -> None:
-    if data.states.ndim != 2 or len(data.states) < 2:  # noqa: PLR2004
-        raise ValueError(f"states: at least two sessions are needed, not {data.states.shape}.")
+def _check(data: TrainingData, recipe: Recipe, config: TrainingConfig) -> None:
+    if recipe == "paper" and config.members > 1:
+        raise ValueError("members: only content policies can decide together.")
+    least = max(2, config.members)
+    if data.states.ndim != 2 or len(data.states) < least:  # noqa: PLR2004
+        raise ValueError(f"states: at least {least} sessions are needed, not {data.states.shape}.")
     if not np.isfinite(data.states).all():
         raise ValueError("states: every number must be finite.")
     if not bool(data.hints.active.any()):
         raise ValueError("hints: there is no active hint to choose.")
 
 
-def _split(count: int, config: TrainingConfig) -> tuple[Sessions, Sessions]:
+def _folds(count: int, config: TrainingConfig) -> Sessions:
+    """Return the member that each session is held out from; -1 for none."""
     order = np.random.default_rng(config.ppo.seed).permutation(count)
-    held = min(max(1, round(config.validation_share * count)), count - 1)
-    return np.sort(order[held:]), np.sort(order[:held])
+    folds = np.full(count, -1, dtype=np.int64)
+    if config.members == 1:
+        folds[order[: min(max(1, round(config.validation_share * count)), count - 1)]] = 0
+    else:
+        folds[order] = np.arange(count) % config.members
+    return folds
 
 
-def _together(policies: Sequence[ContentPolicy | PaperPolicy]) -> HintPolicy:
-    members = [policy for policy in policies if isinstance(policy, ContentPolicy)]
-    return Ensemble(members) if len(members) > 1 else policies[0]
+def _held_out_rewards(
+    policies: Sequence[HintPolicy], data: TrainingData, folds: Sessions, rewards: Rewards
+) -> NDArray[np.float64]:
+    """Return the rewards of each member's likeliest actions in the sessions held out from it."""
+    sessions = np.concatenate([np.flatnonzero(folds == m) for m in range(len(policies))])
+    actions = [
+        greedy_actions(policy, data.states[folds == member], data.hints)
+        for member, policy in enumerate(policies)
+    ]
+    return rewards(sessions, np.concatenate(actions))
 
 
 def _choose(checkpoints: Sequence[_Checkpoint]) -> _Checkpoint:

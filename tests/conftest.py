@@ -125,6 +125,22 @@ def load(services: Services) -> Callable[..., Any]:
 
 
 @pytest.fixture
+def adjust(services: Services, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
+    """Change settings for one test: of this process's graphs and of commands, run in any way."""
+
+    def change(**values: Any) -> None:
+        changed = services.settings.model_copy(update=values)
+        monkeypatch.setattr(services, "settings", changed)
+        for name, value in values.items():
+            monkeypatch.setenv(f"RE2LLM_{name.upper()}", str(value))
+        get_settings.cache_clear()
+
+    yield change
+    monkeypatch.undo()
+    get_settings.cache_clear()
+
+
+@pytest.fixture
 def rows(url: str) -> Iterator[Callable[[], dict[str, int]]]:
     """Count the rows of every table of ours."""
     with psycopg.connect(plain(url), autocommit=True) as connection:

@@ -16,6 +16,7 @@ from re2llm.policies.hint_features import HintFeatures, hint_statistics
 from re2llm.policies.hint_policy import (
     ContentConfig,
     ContentPolicy,
+    Ensemble,
     HintPolicy,
     PaperConfig,
     PaperPolicy,
@@ -243,9 +244,12 @@ class World:
         return self.table[sessions, actions - 1]
 
 
-def config(recipe: Recipe = "content", **settings: Any) -> TrainingConfig:
-    base = default_config(recipe)
-    return replace(base, **{"ppo": QUICK, "passes": 30, "averaging": 0.5, **settings})
+def config(
+    recipe: Recipe = "content", *, updates: int = 56, seed: int = 0, **settings: Any
+) -> TrainingConfig:
+    ppo = replace(QUICK, updates=updates, seed=seed)
+    quick = {"ppo": ppo, "averaging": 0.5, "members": 1}
+    return replace(default_config(recipe), **{**quick, **settings})
 
 
 @pytest.mark.parametrize("recipe", ["content", "paper"])
@@ -257,6 +261,30 @@ def test_training_beats_the_best_single_hint(recipe: Recipe) -> None:
     assert gained.mean() > 0.38
     assert trained.update > 0
     assert trained.validation_reward > 0.38
+
+
+def test_members_hold_out_a_fold_each_and_decide_together() -> None:
+    world = World(100)
+    settings = config(members=3, updates=4, validate_every=100)
+    trained = train_hint_policy(world.data, "content", settings, world.rewards)
+    assert isinstance(trained.policy, Ensemble)
+    assert sorted(np.bincount(trained.folds)) == [33, 33, 34]
+    total = 0.0
+    for member, policy in enumerate(trained.policy.members):
+        held = trained.folds == member
+        mean = world.states[~held].mean(0)
+        np.testing.assert_allclose(policy.state_mean, mean, atol=1e-6)
+        actions = greedy_actions(policy, world.states[held], world.hints)
+        paid = world.table[np.flatnonzero(held), np.maximum(actions, 1) - 1] * (actions > 0)
+        total += paid.sum()
+    assert trained.validation_reward == pytest.approx(total / 100)
+    each = [log_probabilities(policy, world.hints) for policy in trained.policy.members]
+    together = log_probabilities(trained.policy, world.hints)
+    differences = together - np.mean(each, axis=0)
+    np.testing.assert_allclose(differences, differences[:, :1] + 0 * differences, atol=1e-5)
+    weights, shape = dump_policy(trained.policy)
+    again = load_policy(weights, json.loads(json.dumps(shape)))
+    np.testing.assert_array_equal(log_probabilities(again, world.hints), together)
 
 
 def test_no_hint_is_learned_where_all_hints_harm() -> None:
@@ -276,14 +304,14 @@ def test_training_is_deterministic_and_leaves_the_world_as_it_was() -> None:
     for seed in (0, 0, 1):
         torch.manual_seed(len(runs))
         world = World(80)
-        settings = config(ppo=replace(QUICK, seed=seed), passes=5)
+        settings = config(seed=seed, updates=5)
         runs.append(train_hint_policy(world.data, "content", settings, world.rewards))
     first, second, other = (dump_policy(run.policy)[0] for run in runs)
     assert first == second
     assert str(runs[0].curve) == str(runs[1].curve)
     assert first != other
     torch.random.set_rng_state(state)
-    train_hint_policy(world.data, "content", config(passes=1), world.rewards)
+    train_hint_policy(world.data, "content", config(updates=1), world.rewards)
     assert torch.equal(torch.random.get_rng_state(), state)
     assert torch.get_num_threads() == threads
 
@@ -294,7 +322,7 @@ def test_rewards_are_asked_once_and_only_where_a_decision_led() -> None:
     trained = train_hint_policy(
         world.data,
         "content",
-        config(passes=3, inverse_temperature=60.0),
+        config(updates=4, inverse_temperature=60.0),
         world.rewards,
         progress=lambda done, total: progress.append((done, total)),
     )
@@ -306,13 +334,11 @@ def test_rewards_are_asked_once_and_only_where_a_decision_led() -> None:
 
 def test_validation_sessions_choose_and_training_sessions_do_not() -> None:
     """Learning what holds in training sessions alone must not be kept."""
-    settings = config(passes=20)
+    settings = config(updates=25)
     world = World(200, noise=0.0)
-    sizes = train_hint_policy(world.data, "content", replace(settings, passes=1), world.rewards)
-    assert len(np.intersect1d(sizes.training, sizes.validation)) == 0
-    assert len(sizes.validation) == 40
-    assert len(sizes.training) == 160
-    held = np.isin(np.arange(200), sizes.validation)
+    split = train_hint_policy(world.data, "content", config(updates=1), world.rewards)
+    held = split.folds == 0
+    assert held.sum() == 40
     # Hint 4 is the prior's favourite and right in validation; hint 1 pays in training alone.
     world.table[:] = -0.2
     world.table[:, 3] = 0.2
@@ -338,7 +364,7 @@ def test_the_choice_of_a_checkpoint_forgives_luck_but_not_loss() -> None:
 
     def at(update: int, gain: float, noise: float = 0.0) -> Any:
         shift = noise * (rng.permutation(100) - 49.5) / 29
-        return training_module._Checkpoint(update, base + gain + shift, policy)
+        return training_module._Checkpoint(update, base + gain + shift, [policy])
 
     lucky = [at(0, 0.0), at(5, 0.02), at(10, 0.019, noise=0.1)]
     assert training_module._choose(lucky).update == 10
@@ -348,8 +374,8 @@ def test_the_choice_of_a_checkpoint_forgives_luck_but_not_loss() -> None:
 
 def test_input_scales_come_from_training_sessions_alone() -> None:
     world = World(100)
-    trained = train_hint_policy(world.data, "content", config(passes=1), world.rewards)
-    mean = world.states[trained.training].mean(0)
+    trained = train_hint_policy(world.data, "content", config(updates=1), world.rewards)
+    mean = world.states[trained.folds != 0].mean(0)
     assert isinstance(trained.policy, ContentPolicy)
     np.testing.assert_allclose(trained.policy.state_mean, mean, atol=1e-6)
 
@@ -357,7 +383,7 @@ def test_input_scales_come_from_training_sessions_alone() -> None:
 def test_a_constant_descriptor_does_no_harm() -> None:
     world = World(60)
     world.states[:, 3] = 7.0
-    trained = train_hint_policy(world.data, "content", config(passes=2), world.rewards)
+    trained = train_hint_policy(world.data, "content", config(updates=2), world.rewards)
     world.states[:, 3] = 1e6
     assert np.isfinite(log_probabilities(trained.policy, world.hints)).all()
 
@@ -384,7 +410,12 @@ def test_bad_rewards_are_refused(answer: np.ndarray) -> None:
 
 @pytest.mark.parametrize(
     "settings",
-    [{"validation_share": 0.0}, {"averaging": 1.0}, {"passes": 0}, {"validate_every": 0}],
+    [
+        {"validation_share": 0.0},
+        {"averaging": 1.0},
+        {"validate_every": 0},
+        {"members": 0},
+    ],
 )
 def test_settings_that_mean_nothing_are_refused(settings: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=next(iter(settings))):

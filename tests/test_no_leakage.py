@@ -14,7 +14,8 @@ from re2llm.graph.recommend import graph
 from re2llm.knowledge.domains import find_domain
 from re2llm.knowledge.evidence import EVIDENCE, EvidenceIndex
 from re2llm.knowledge.training_sessions import training_sessions
-from re2llm.llm.embeddings import Embedder
+from re2llm.llm.embedding_cache import EmbeddingCache
+from re2llm.llm.embeddings import ENCODER_ID, Embedder
 from re2llm.nodes.context import Context
 from re2llm.nodes.services import Services
 from re2llm.records import Session
@@ -228,8 +229,9 @@ async def test_evidence_in_the_prompt_comes_from_the_stored_training_sessions(
     assert {entry["title"]: entry["evidence"] for entry in shown} == expected
 
 
-def test_embeddings_depend_on_nothing_but_the_text(services: Services) -> None:
+def test_embeddings_depend_on_nothing_but_the_text(services: Services, tmp_path: Path) -> None:
     """An encoder that learnt from what it sees would differ from a fresh one."""
     services.embedder.encode(["Look for sequels.", "Casablanca. 1942"])
     seen = services.embedder.encode(["Alien. 1979"])
-    assert abs(Embedder().encode(["Alien. 1979"]) - seen).max() < 1e-6
+    fresh = Embedder(EmbeddingCache(tmp_path / "fresh.sqlite", ENCODER_ID))
+    assert abs(fresh.encode(["Alien. 1979"]) - seen).max() < 1e-6

@@ -18,7 +18,7 @@ from .scoring import HINT_WEIGHT, base_score
 
 _PICKS = 10
 _MOST_CAUSES = 3
-_SAME_CLAUSE = 0.85
+_SAME_CLAUSE = 0.9
 """Cosine from which two clauses say the same, unless one of them is negated."""
 
 

@@ -1,0 +1,38 @@
+"""The wheel holds every room: a package that is not listed is missing from it."""
+
+import json
+import tomllib
+from importlib import import_module
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+ROOMS = [
+    "commands",
+    "evaluation",
+    "graph",
+    "knowledge",
+    "llm",
+    "migrations",
+    "nodes",
+    "policies",
+    "sessions",
+]
+
+
+def test_every_package_is_listed() -> None:
+    listed = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]
+    found = {
+        ".".join(["re2llm", *init.parent.relative_to(ROOT).parts])
+        for room in ROOMS
+        for init in (ROOT / room).rglob("__init__.py")
+    }
+    assert found | {"re2llm"} == set(listed)
+
+
+def test_every_served_graph_exists_and_brings_no_checkpointer() -> None:
+    for served in json.loads((ROOT / "langgraph.json").read_text())["graphs"].values():
+        module, name = served["path"].split(":")
+        graph = getattr(import_module(module), name)
+        assert graph.checkpointer is None
+        assert graph.store is None
+        assert served["description"]
