@@ -12,10 +12,10 @@ if TYPE_CHECKING:
     from ..nodes.services import Services
 
 _DOMAIN = "films"
-_VIEWERS, _TRAIN_SEED = 400, 1
+_VIEWERS, _TRAIN_SEED = 240, 1
 _TEST_VIEWERS, _TEST_SEED = 100, 2
 
-_HINTS = 8
+_HINTS = 6
 _SHOWN = (
     ("likes science fiction", ["Alien", "Blade Runner", "The Matrix"]),
     ("likes Japanese animation", ["My Neighbor Totoro", "Princess Mononoke"]),

@@ -4,30 +4,39 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-from .recommend import graph
+from . import learn, recommend
 
-_BLOCK = re.compile(r"(?s)(<!-- graph: recommend -->\n).*?(<!-- /graph -->)")
+GRAPHS: Mapping[str, Any] = {"recommend": recommend.graph, "learn": learn.graph}
+"""The graphs by the name that a marker may ask for."""
+
+_BLOCK = re.compile(r"(?s)(<!-- graph: (\w+) -->\n).*?(<!-- /graph -->)")
 _DECORATION = re.compile(r"(?ms)\A---.*?^---\n|^\t(?:classDef .*)\n|</?p>|:::\w+")
 
 
-def mermaid() -> str:
-    """Return the `recommend` graph as a Mermaid flow chart, without LangGraph's colours."""
-    return _DECORATION.sub("", graph.get_graph().draw_mermaid())
+def mermaid(name: str) -> str:
+    """Return a graph as a Mermaid flow chart, without LangGraph's colours.
+
+    Args:
+        name: In `GRAPHS`.
+    """
+    return _DECORATION.sub("", GRAPHS[name].get_graph().draw_mermaid())
 
 
 def redraw(text: str) -> str:
-    """Return a Markdown text with the picture between its two markers drawn anew.
+    """Return a Markdown text with each picture between two markers drawn anew.
 
     Args:
-        text: Holds `<!-- graph: recommend -->` and, later, `<!-- /graph -->`.
+        text: Holds `<!-- graph: NAME -->` and, later, `<!-- /graph -->`, any number of times.
     """
-    picture = f"```mermaid\n{mermaid()}```\n"
-    return _BLOCK.sub(lambda found: found[1] + picture + found[2], text)
+    return _BLOCK.sub(
+        lambda found: f"{found[1]}```mermaid\n{mermaid(found[2])}```\n{found[3]}", text
+    )
 
 
 if __name__ == "__main__":
-    for name in sys.argv[1:]:
-        file = Path(name)
-        file.write_text(redraw(file.read_text(encoding="utf-8")), encoding="utf-8")
+    for path in map(Path, sys.argv[1:]):
+        path.write_text(redraw(path.read_text(encoding="utf-8")), encoding="utf-8")

@@ -223,17 +223,13 @@ async def test_nothing_gives_the_target_away_before_the_reveal(
         await load(own, sample_items(), SESSIONS)
         observed = {"history": history, "target": target, "candidates": candidates}
         request: Any = {"domain": own, "observed": observed}
-        # A plain answer, the same for both: the target is among the last twenty.
-        model.answer = lambda messages: (
-            json.dumps({"ranking": [n for n in range(40, 0, -1) if n not in first] + sorted(first)})
-            if ranking_task(messages)
-            else "{}"
+        order = await _order(own, request)
+        both = [number for number, item in enumerate(order, start=1) if item in candidates[:2]]
+        plain = [*(number for number in range(40, 0, -1) if number not in both), *both]
+        # The same answer whichever is the target: both stand last.
+        model.answer = lambda messages, answer=json.dumps({"ranking": plain}): (
+            answer if ranking_task(messages) else "{}"
         )
-        first = {
-            entry_number
-            for entry_number, item in enumerate(await _order(own, request), start=1)
-            if item in candidates[:2]
-        }
         model.asked.clear()
         await _forget(services, name)
         result = await graph.ainvoke(request, context=Context(model=name))
@@ -620,7 +616,10 @@ _RING = "the-lord-of-the-rings-the-fellowship-of-the-ring-2001"
 LEAKS: Mapping[str, tuple[str, str]] = {
     "exact": ("spirited-away-2001", "Recommend Spirited Away to people like this."),
     "case": ("spirited-away-2001", "recommend SPIRITED AWAY to people like this."),
-    "lower case": ("crouching-tiger-hidden-dragon-2000", "rank crouching tiger hidden dragon first"),
+    "lower case": (
+        "crouching-tiger-hidden-dragon-2000",
+        "rank crouching tiger hidden dragon first",
+    ),
     "quoted": ("amelie-2001", "Rank 'Amelie' higher for people who like romance."),
     "partial": (_RING, "Look for a fellowship of the ring in the list."),
     "distinctive words": (

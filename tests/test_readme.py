@@ -3,28 +3,30 @@
 import re
 from pathlib import Path
 
-from re2llm.graph.draw import mermaid, redraw
-from re2llm.graph.recommend import graph
+from re2llm.graph.draw import GRAPHS, mermaid, redraw
 from re2llm.sessions.jsonl import JsonlReader
 from re2llm.sessions.malformed import ReadReport
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 
 
-def test_picture_is_up_to_date():
-    assert mermaid() in README
+def test_pictures_are_up_to_date():
+    for name in GRAPHS:
+        assert mermaid(name) in README
     assert redraw(README) == README, "run `make docs-graph`"
 
 
-def test_redraw_replaces_an_old_picture():
-    old = README.replace(mermaid(), "graph TD;\n\told --> picture;\n")
-    assert old != README
-    assert redraw(old) == README
+def test_redraw_replaces_old_pictures():
+    for name in GRAPHS:
+        old = README.replace(mermaid(name), "graph TD;\n\told --> picture;\n")
+        assert old != README
+        assert redraw(old) == README
 
 
-def test_picture_shows_every_node():
-    for node in graph.get_graph().nodes:
-        assert f"\t{node}(" in mermaid()
+def test_pictures_show_every_node():
+    for name, graph in GRAPHS.items():
+        for node in graph.get_graph().nodes:
+            assert f"\t{node}(" in mermaid(name)
 
 
 def test_example_of_own_data_can_be_read(tmp_path):
