@@ -72,6 +72,8 @@ class Settings(BaseSettings):
     """Similar training sessions on which a hint is tried."""
     verify_random: int = Field(default=32, ge=0)
     """Random training sessions on which a hint is tried, the same ones for every hint."""
+    train_panel: int = Field(default=300, ge=0)
+    """Random training sessions on which `train` tries every hint before it starts."""
     approve_hints: bool = False
     """Hold new hints as pending until `re2llm hints approve`."""
     seed: int = 0

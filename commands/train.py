@@ -99,10 +99,6 @@ async def train_release(
     """
     import numpy as np
 
-    from ..knowledge.domains import find_domain
-    from ..knowledge.hint_figures import refresh_figures
-    from ..knowledge.hints import best_hints
-    from ..llm.ranking_prompt import RANKING_PROMPT_VERSION
     from ..nodes.rewards import RewardTable
     from ..nodes.serving import hint_features, session_state
     from ..policies.recipes import default_config
@@ -111,10 +107,7 @@ async def train_release(
     started = time.perf_counter()
     seed = call.settings.seed if seed is None else seed
     keys = await selected_sessions(call.services, domain, files)
-    async with call.services.engine.begin() as connection:
-        found = await find_domain(connection, domain)
-        await refresh_figures(connection, found.id, call.model, RANKING_PROMPT_VERSION)
-        hints = await best_hints(connection, found.id, count=call.settings.shortlist)
+    domain_id, hints = await _measured_hints(domain, call)
     if not hints or len(keys) < 2:  # noqa: PLR2004
         raise InputError(
             "domain",
@@ -122,8 +115,10 @@ async def train_release(
             "Run `re2llm learn` first, and load more sessions.",
         )
     states = await _resolved(domain, keys, call)
+    await _try_on_panel(domain_id, states, hints, call)
+    _, hints = await _measured_hints(domain, call)
     table = RewardTable(states, [hint for hint, _ in hints], call)
-    await table.load(found.id)
+    await table.load(domain_id)
     loop = asyncio.get_running_loop()
 
     def rewards(rows: NDArray[np.int64], actions: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -154,7 +149,7 @@ async def train_release(
         "curve": [point._asdict() for point in trained.curve],
     }
     released = await _release(
-        found.id, recipe, trained, hints, asdict(config), metrics, call, force
+        domain_id, recipe, trained, hints, asdict(config), metrics, call, force
     )
     return {
         "domain": domain,
@@ -164,6 +159,44 @@ async def train_release(
         "llm_calls": call.budget.calls if call.budget else 0,
         "seconds": round(time.perf_counter() - started, 1),
     }
+
+
+async def _measured_hints(domain: str, call: Call) -> tuple[int, list[HintAndEmbedding]]:
+    from ..knowledge.domains import find_domain
+    from ..knowledge.hint_figures import refresh_figures
+    from ..knowledge.hints import best_hints
+    from ..llm.ranking_prompt import RANKING_PROMPT_VERSION
+
+    async with call.services.engine.begin() as connection:
+        found = await find_domain(connection, domain)
+        await refresh_figures(connection, found.id, call.model, RANKING_PROMPT_VERSION)
+        return found.id, await best_hints(connection, found.id, count=call.settings.shortlist)
+
+
+async def _try_on_panel(
+    domain_id: int,
+    states: list[RecommendState],
+    hints: list[HintAndEmbedding],
+    call: Call,
+) -> None:
+    """Try every hint on the same random sessions, so that the policy starts from fair means.
+
+    Verification has seen each hint on few sessions, and kept those that were lucky there.
+    """
+    import numpy as np
+
+    from ..nodes.rewards import RewardTable
+
+    table = RewardTable(states, [hint for hint, _ in hints], call)
+    await table.load(domain_id)
+    drawn = np.random.default_rng(call.settings.seed).permutation(len(states))
+    drawn = drawn[: call.settings.train_panel]
+    actions = np.arange(1, len(hints) + 1)
+    with progress(counts=True) as bar:
+        task = bar.add_task("trying every hint", total=len(drawn))
+        for row in drawn:
+            await table.rewards(np.full_like(actions, row), actions)
+            bar.advance(task)
 
 
 async def _resolved(domain: str, keys: list[int], call: Call) -> list[RecommendState]:

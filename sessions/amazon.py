@@ -18,12 +18,14 @@ from .tables import TableFormat, read_table
 from .titles import clean_title
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterator
+    from collections.abc import Container, Iterator, Mapping
     from pathlib import Path
 
 _FORMAT = TableFormat(",", quoted=True)
 _METADATA = ("idx", "title", "platform", "kind", "interaction_count")
 _UNKNOWN = frozenset({"", "unknown"})
+_FEW_HOLES = 0.01
+"""Share of numbers that may lack a title before the numbering is not taken for dense."""
 
 
 class AmazonReader:
@@ -67,6 +69,9 @@ class AmazonReader:
                 report.add(self._titles, None, str(error))
             else:
                 titles[key] = title
+        for number in _holes(titles):
+            report.warn(self._titles, None, f"no title for {number}: it is listed as untitled")
+            titles[str(number)] = f"Untitled item {number}"
         namesakes: defaultdict[str, list[str]] = defaultdict(list)
         for key, title in titles.items():
             namesakes[_join_key(title)].append(key)
@@ -118,6 +123,18 @@ def _read_titles(path: Path) -> list[tuple[str, object]]:
     if not pairs or not all(isinstance(cast("object", pair), tuple) for pair in pairs):
         raise InputError(str(path), "is not a JSON object with titles.", remedy)
     return pairs
+
+
+def _holes(titles: Mapping[str, str]) -> list[int]:
+    """Return the numbers without a title between the first and the last one that has one.
+
+    Sessions hold such games too, and dropping them would change what is measured.
+    """
+    numbers = {int(key) for key in titles if key.isdecimal()}
+    span = max(numbers, default=0) - min(numbers, default=0) + 1
+    if len(numbers) < len(titles) or span - len(numbers) > _FEW_HOLES * span:
+        return []
+    return sorted(set(range(min(numbers), max(numbers))) - numbers)
 
 
 def _join_key(title: str) -> str:

@@ -204,67 +204,40 @@ async def test_an_empty_request_takes_the_next_session_until_none_is_left(
 
 
 async def test_nothing_gives_the_target_away_before_the_reveal(
-    services: Services, adjust: Change, script: Script, load: Load, domain: str
+    adjust: Change, script: Script, load: Load, domain: str
 ) -> None:
     """The same history and candidates with another target: every word up to the reveal is equal."""
     adjust(verify_random=0, verify_near=0)
-    history, candidates = list(SESSIONS[0].history), [*FILMS][:60]
-    candidates = [item for item in candidates if item not in history][:40]
+    history = list(SESSIONS[0].history)
+    candidates = [item for item in FILMS if item not in history][:40]
+    both = {title(item) for item in candidates[:2]}
+
+    def answer(messages: Sequence[BaseMessage]) -> str:
+        document = ranking_task(messages)
+        if document is None:
+            return "{}"
+        last = sorted(document["candidates"], key=lambda entry: entry["title"] in both)
+        return json.dumps({"ranking": [entry["number"] for entry in last]})
+
     shown: list[list[list[str]]] = []
-    for number, target in enumerate(candidates[:2]):
-        name, model = script(
-            Teacher(
-                ["Weigh what is widely known more than it is now."],
-                lambda hint, history: FAR,
-                sessions=[Session(tuple(history), target, None)],
-            )
-        )
-        own = f"{domain}-{number}"
+    for target in candidates[:2]:
+        name, model = script(answer)
+        own = f"{domain}-{target}"
         await load(own, sample_items(), SESSIONS)
         observed = {"history": history, "target": target, "candidates": candidates}
         request: Any = {"domain": own, "observed": observed}
-        order = await _order(own, request)
-        both = [number for number, item in enumerate(order, start=1) if item in candidates[:2]]
-        plain = [*(number for number in range(40, 0, -1) if number not in both), *both]
-        # The same answer whichever is the target: both stand last.
-        model.answer = lambda messages, answer=json.dumps({"ranking": plain}): (
-            answer if ranking_task(messages) else "{}"
-        )
-        model.asked.clear()
-        await _forget(services, name)
         result = await graph.ainvoke(request, context=Context(model=name))
         assert result["rank"] > 10
         shown.append([[message.text for message in messages] for messages in model.asked])
-        reveal = model.asked[2][-1].text
-        assert title(target) in reveal
-        before = [text for messages in model.asked[:2] for text in (m.text for m in messages)]
-        assert not any(target in text for text in before)
-        for words in before:
-            if '"candidates"' in words:
-                others = [title(item) for item in candidates]
-                assert all(words.count(json.dumps(other, ensure_ascii=False)) for other in others)
-            else:
-                assert title(target) not in words
-    assert shown[0][:2] == shown[1][:2]
-    assert shown[0][2][:-1] == shown[1][2][:-1]
-    assert shown[0][2] != shown[1][2]
-
-
-async def _order(domain: str, request: dict[str, Any]) -> list[str]:
-    """Return the ids of the candidates as the prompt numbers them."""
-    asked = {**request, "domain": domain}
-    async for state in graph.astream(asked, context=Context(), stream_mode="values"):  # type: ignore[arg-type]
-        if "candidate_items" in state:
-            return [item["id"] for item in state["candidate_items"]]
-    raise AssertionError
-
-
-async def _forget(services: Services, model: str) -> None:
-    async with services.engine.begin() as connection:
-        for table in ("hint_trial", "reflection"):
-            await connection.execute(
-                text(f"DELETE FROM re2llm.{table} WHERE model = :model"), {"model": model}
-            )
+        assert title(target) in shown[-1][2][-1]
+    before, after = [conversation[:2] for conversation in shown], [c[2] for c in shown]
+    assert before[0] == before[1]
+    assert after[0][:-1] == after[1][:-1]
+    assert after[0][-1] != after[1][-1]
+    said = [words for messages in before[0] for words in messages]
+    assert not any(item in words for item in candidates[:2] for words in said)
+    apart = [words for words in said if '"candidates"' not in words]
+    assert not any(name in words for name in both for words in apart)
 
 
 async def test_the_offline_model_is_told_no_more_than_any_other(

@@ -530,7 +530,7 @@ def test_a_file_is_no_folder_and_a_typo_no_data_set(tmp_path: Path) -> None:
     [
         ("hetrec", "hetrec2011", 10_197, 275),
         ("movielens", "ml-latest-small", 9742, 2100),
-        ("amazon", "games", 17_334, 0),
+        ("amazon", "games", 17_389, 0),
     ],
 )
 def test_the_real_folders_load_without_a_malformed_row(
@@ -541,7 +541,8 @@ def test_the_real_folders_load_without_a_malformed_row(
     found = {item.id: item for item in reader.items(report)}
     assert len(found) == items
     assert len(list(reader.sessions(report, found))) == sessions
-    assert (report.malformed, report.warnings) == (0, 0)
+    untitled = sum(item.title.startswith("Untitled item") for item in found.values())
+    assert (report.malformed, report.warnings) == (0, untitled)
     assert report.bytes_read == reader.item_bytes + reader.session_bytes
 
 
@@ -551,3 +552,13 @@ def test_the_real_ratings_are_all_read() -> None:
     assert sum(1 for _ in MovieLensReader(DATA / "ml-latest-small").ratings(report)) == 100_836
     assert sum(1 for _ in HetRecReader(DATA / "hetrec2011").ratings(report)) == 10_102
     assert report.malformed == 0
+
+
+def test_a_few_missing_numbers_are_games_without_a_title(tmp_path: Path) -> None:
+    titles = {str(n): f"Game {n}" for n in range(1, 301) if n != 7}
+    (tmp_path / "id2title.json").write_text(json.dumps(titles))
+    report = ReadReport()
+    items = {item.id: item.title for item in open_reader("amazon", tmp_path).items(report)}
+    assert items.pop("7") == "Untitled item 7"
+    assert items == titles
+    assert (report.warnings, report.malformed) == (1, 0)
