@@ -13,7 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from re2llm.sessions.sample import load_films
+from re2llm.commands.loading import load_domain
+from re2llm.nodes.services import Services
+from re2llm.records import Session
+from re2llm.sessions.sample import load_films, sample_items
 
 pytest.importorskip("langgraph_api", reason="needs the extra `studio`")
 adapters = pytest.importorskip("langchain_mcp_adapters.client")
@@ -160,6 +163,31 @@ async def test_as_an_mcp_tool(server: str) -> None:
     refused = str(await tool.ainvoke({**REQUEST, "history": ["no-such-film"]}))
     assert "remedy" in refused
     assert "no-such-film" in refused
+
+
+async def test_a_learn_run_shows_why_a_hint_was_kept(
+    server: str, services: Services, film_sessions: list[Session]
+) -> None:
+    from langgraph_sdk import get_client
+
+    await load_domain(services, "studied", sample_items(), [lambda _: film_sessions])
+    client = get_client(url=server)
+    events: list[dict[str, Any]] = []
+    for _ in range(20):
+        request = {"domain": "studied"}
+        async for part in client.runs.stream(None, "learn", input=request, stream_mode="custom"):
+            assert part.event != "error", part.data
+            if part.event == "custom":
+                events.append(part.data)
+        if any(event["event"] == "verified" for event in events):
+            break
+    kinds = list(dict.fromkeys(event["event"] for event in events))
+    assert kinds[:4] == ["missed", "diagnosis", "hint", "verified"]
+    assert events[0]["rank"] > 10
+    for event in events:
+        if event["event"] == "verified":
+            assert event["outcome"] in {"effective", "ineffective", "duplicate", "leak"}
+            assert event["reason"]
 
 
 async def test_nothing_blocked_the_servers_event_loop(server: str, log: Path) -> None:

@@ -14,6 +14,7 @@ from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
 
 from ..embeddings import get_embedder
+from ..json_values import is_list, is_object
 from .channels import Encode
 from .reading import RankingDocument, json_objects, read_ranking_task
 from .reflecting import advise, chosen_number, explain, repeated, suspect
@@ -54,7 +55,9 @@ class OfflineRanker(BaseChatModel):
         last = messages[-1].text if messages else ""
         comparison = next((v for v in json_objects(last) if "new_hint" in v), None)
         if comparison is not None:
-            known = [str(hint.get("text", "")) for hint in comparison.get("known_hints", [])]
+            listed = comparison.get("known_hints")
+            hints = listed if is_list(listed) else []
+            known = [str(hint.get("text", "")) if is_object(hint) else str(hint) for hint in hints]
             return str(repeated(str(comparison["new_hint"]), known, encode))
         document = read_ranking_task(messages)
         if document is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -16,10 +17,20 @@ from .following import AGAINST, clauses
 from .reading import RankingDocument, json_objects
 from .scoring import HINT_WEIGHT, base_score
 
+_WORD = re.compile(r"\w+")
 _PICKS = 10
 _MOST_CAUSES = 3
-_SAME_CLAUSE = 0.9
-"""Cosine from which two clauses say the same, unless one of them is negated."""
+_SAME_CLAUSE = 0.92
+"""Cosine from which two clauses say the same, unless they point in opposite directions."""
+_OPPOSITES = (
+    ("high", "low"),
+    ("new", "old"),
+    ("more", "less"),
+    ("most", "least"),
+    ("similar", "different"),
+    ("popular", "obscure"),
+)
+"""Words that lie close together in the embedding space and ask for the contrary."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,11 +180,21 @@ def repeated(hint: str, known: Sequence[str], encode: Encode) -> int:
 
 def _covered(mine: Sequence[str], theirs: Sequence[str], encode: Encode) -> bool:
     alike = encode(mine) @ encode(theirs).T > _SAME_CLAUSE
-    directions = [
-        np.array([AGAINST.search(clause) is not None for clause in side]) for side in (mine, theirs)
-    ]
-    alike &= directions[0][:, None] == directions[1][None, :]
+    for row, one in enumerate(mine):
+        for column, other in enumerate(theirs):
+            alike[row, column] &= not _opposed(one, other)
     return bool(alike.any(axis=1).all() and alike.any(axis=0).all())
+
+
+def _opposed(one: str, other: str) -> bool:
+    if (AGAINST.search(one) is None) != (AGAINST.search(other) is None):
+        return True
+    words, others = set(_WORD.findall(one.lower())), set(_WORD.findall(other.lower()))
+    apart, others_apart = words - others, others - words
+    return any(
+        (high in apart and low in others_apart) or (low in apart and high in others_apart)
+        for high, low in _OPPOSITES
+    )
 
 
 def _lowered(text: str) -> str:
