@@ -97,31 +97,40 @@ def listen(clause: str, channels: Sequence[Channel], encode: Encode) -> Heard:
     """
     negated = AGAINST.search(clause) is not None
     said = encode([AGAINST.sub(" ", clause) if negated else clause])[0]
-    heard = [channel for channel in channels if _concerns(clause, said, channel, encode)]
-    more = np.array([_closest(channel.more, said, encode) for channel in heard])
-    less = np.array([_closest(channel.less, said, encode) for channel in heard])
+    more = _closest([channel.more for channel in channels], said, encode)
+    less = _closest([channel.less for channel in channels], said, encode)
+    places = [
+        place
+        for place, channel in enumerate(channels)
+        if _concerns(clause, channel, float(more[place]))
+    ]
+    more, less = more[places], less[places]
     # Opposites lie close together in the embedding space, so their difference decides.
     direction = np.tanh((more - less) / _SHARPNESS)
     cosines = np.maximum(more, less)
     weights = np.exp((cosines - cosines.max()) / _SHARPNESS)
     weights = (-direction if negated else direction) * weights / weights.sum()
     strength = np.clip((cosines.max() - _HEARD_FROM) / (_HEARD_FULLY - _HEARD_FROM), 0.0, 1.0)
-    return Heard(clause, heard, weights, float(strength))
+    return Heard(clause, [channels[place] for place in places], weights, float(strength))
 
 
-def _closest(phrases: Sequence[str], said: NDArray[np.float32], encode: Encode) -> float:
-    return float((encode(phrases) @ said).max()) if phrases else -1.0
+def _closest(phrases: Sequence[Sequence[str]], said: NDArray[np.float32], encode: Encode) -> Scores:
+    """Return, for each channel's phrases, the cosine of the closest; -1 where it has none."""
+    owners = [place for place, some in enumerate(phrases) for _ in some]
+    closest = np.full(len(phrases), -1.0)
+    if owners:
+        cosines = encode([phrase for some in phrases for phrase in some]) @ said
+        np.maximum.at(closest, owners, cosines)
+    return closest
 
 
-def _concerns(clause: str, said: NDArray[np.float32], channel: Channel, encode: Encode) -> bool:
+def _concerns(clause: str, channel: Channel, closeness: float) -> bool:
     """Leave out a single value (one genre, one director) unless the clause is about it."""
     if "=" not in channel.name:
         return True
     value = channel.name.partition("=")[2].lower()
     named = {_stem(word) for word in _WORD.findall(clause.lower())}
-    if all(_stem(word) in named for word in _WORD.findall(value)):
-        return True
-    return _closest(channel.more, said, encode) > _ABOUT
+    return closeness > _ABOUT or all(_stem(word) in named for word in _WORD.findall(value))
 
 
 def _stem(word: str) -> str:
