@@ -75,19 +75,13 @@ async def _learn(services: Services) -> None:
     from ..knowledge.releases import active_release_id
     from ..nodes.budget import Budget
     from ..nodes.context import Context, call_with
-    from .learn import learn_from, unsettled_sessions
+    from .learn import unsettled_sessions
+    from .learning import Learner
     from .train import train_release
 
     todo = await unsettled_sessions(services, _DOMAIN, [], seed=0)
-    await learn_from(
-        services,
-        _DOMAIN,
-        todo,
-        max_hints=_HINTS,
-        budget=Budget(),
-        concurrency=services.settings.concurrency,
-        seed=0,
-    )
+    learner = Learner(services, _DOMAIN, _HINTS, Budget(), seed=0)
+    await learner.learn_from(todo, services.settings.concurrency)
     async with services.engine.connect() as connection:
         found = await find_domain(connection, _DOMAIN)
         hints = await best_hints(connection, found.id, count=_HINTS)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..errors import BudgetSpentError, Re2llmError
-from .console import err, out, print_json, progress, run
+from .console import err, out, print_json, run
+from .learning import Learner, count_hints
 from .selection import selected_sessions
 
 if TYPE_CHECKING:
@@ -59,15 +57,10 @@ async def _learn(
     services = await shared_services()
     seed = services.settings.seed if seed is None else seed
     todo = await unsettled_sessions(services, domain, files, seed)
-    counts, spent = await learn_from(
-        services,
-        domain,
-        todo,
-        max_hints=max_hints,
-        budget=budget,
-        concurrency=concurrency or services.settings.concurrency,
-        seed=seed,
-    )
+    concurrency = concurrency or services.settings.concurrency
+    learner = Learner(services, domain, max_hints, budget, seed)
+    spent = await learner.learn_from(todo, concurrency)
+    counts = learner.counts
     hints = await count_hints(services, domain)
     document = {
         "domain": domain,
@@ -118,104 +111,3 @@ async def unsettled_sessions(
             REFLECTION_PROMPT_VERSION,
         )
     return [key for key in learning_order(keys, seed) if key not in settled]
-
-
-async def learn_from(
-    services: Services,
-    domain: str,
-    todo: list[int],
-    *,
-    max_hints: int,
-    budget: Budget,
-    concurrency: int,
-    seed: int,
-) -> tuple[Counter[str], BudgetSpentError | None]:
-    """Run the `learn` graph over sessions until the hints or the budget are full.
-
-    Args:
-        services: Database, models and caches.
-        domain: The catalogue.
-        todo: Keys of training sessions, in order.
-        max_hints: Active and pending hints at which to stop.
-        budget: What may be spent.
-        concurrency: Sessions at a time.
-        seed: Of every random choice.
-
-    Returns:
-        Counts of sessions, misses and what became of the proposals; and the budget's error if it
-        ran out.
-    """
-    from ..graph.learn import graph
-    from ..nodes.context import Context
-
-    counts: Counter[str] = Counter()
-    context = Context(domain=domain, budget=budget, seed=seed)
-    queue = iter(todo)
-    spent: list[BudgetSpentError] = []
-
-    async def worker() -> None:
-        for key in queue:
-            if spent or await count_hints(services, domain) >= max_hints:
-                return
-            request: Any = {"session": key, "domain": domain}
-            try:
-                result: dict[str, Any] = await graph.ainvoke(  # pyright: ignore[reportUnknownMemberType]  # LangGraph leaves it open
-                    request, context=context
-                )
-            except BudgetSpentError as error:
-                spent.append(error)
-                return
-            if result.get("error"):
-                raise Re2llmError(**result["error"])
-            counts["sessions"] += 1
-            counts["missed"] += bool(result["missed"])
-            for proposal in result.get("proposals", []):
-                counts["proposed"] += 1
-                counts[proposal["outcome"]] += 1
-            stored = await count_hints(services, domain)
-            bar.update(
-                task,
-                advance=1,
-                description=f"learning: {counts['missed']} misses, {stored} hints, "
-                f"{budget.calls} calls",
-            )
-
-    with progress(counts=True) as bar:
-        task = bar.add_task("learning", total=len(todo))
-        try:
-            async with asyncio.TaskGroup() as group:
-                for _ in range(concurrency):
-                    group.create_task(worker())
-        finally:
-            # After an interruption, too, the hints so far can be chosen by what they brought.
-            counts["retired"] = await _settle_figures(services, domain)
-    return counts, spent[0] if spent else None
-
-
-async def count_hints(services: Services, domain: str) -> int:
-    """Return how many hints are active or pending.
-
-    Args:
-        services: The database.
-        domain: The catalogue.
-    """
-    from ..knowledge.domains import find_domain
-    from ..knowledge.hints import list_hints
-
-    async with services.engine.connect() as connection:
-        found = await find_domain(connection, domain)
-        hints = await list_hints(connection, found.id)
-    return sum(hint.status != "retired" for hint in hints)
-
-
-async def _settle_figures(services: Services, domain: str) -> int:
-    """Sum the trials up beside the hints; return how many were retired for measured harm."""
-    from ..knowledge.domains import find_domain
-    from ..knowledge.hint_figures import refresh_figures, retire_harmful
-    from ..llm.ranking_prompt import RANKING_PROMPT_VERSION
-
-    async with services.engine.begin() as connection:
-        found = await find_domain(connection, domain)
-        model = services.settings.model
-        await refresh_figures(connection, found.id, model, RANKING_PROMPT_VERSION)
-        return len(await retire_harmful(connection, found.id))

@@ -116,6 +116,8 @@ async def settled_sessions(
     model: str,
     ranking_version: str,
     reflecting_version: str,
+    *,
+    among: int | None = None,
 ) -> set[int]:
     """Return the training sessions that need no more learning: hits, and misses reflected upon.
 
@@ -125,6 +127,7 @@ async def settled_sessions(
         model: Name of the model that ranks and reflects.
         ranking_version: Version of the ranking prompt.
         reflecting_version: Version of the reflection prompts.
+        among: Look at this session only.
     """
     hits = select(TrialRow.session_id).where(
         TrialRow.domain_id == domain_id,
@@ -138,4 +141,7 @@ async def settled_sessions(
         ReflectionRow.model == model,
         ReflectionRow.prompt_version == reflecting_version,
     )
+    if among is not None:
+        hits = hits.where(TrialRow.session_id == among)
+        reflected = reflected.where(ReflectionRow.session_id == among)
     return {*await connection.scalars(hits), *await connection.scalars(reflected)}

@@ -1,10 +1,7 @@
 """`re2llm learn`: budgets, stops and crashes at any point, and many learners at once."""
 
 import asyncio
-import json
 import os
-import random
-import signal
 import subprocess
 import sys
 import time
@@ -15,16 +12,13 @@ from typing import Any
 import psycopg
 import pytest
 from langchain_core.messages import AIMessage
-from re2llm.cli import app
-from re2llm.commands.learn import learn_from, unsettled_sessions
+from re2llm.commands.learn import unsettled_sessions
+from re2llm.commands.learning import Learner
 from re2llm.commands.loading import load_domain
-from re2llm.knowledge.domains import find_domain
-from re2llm.knowledge.hints import add_hint
 from re2llm.nodes.budget import Budget
 from re2llm.nodes.services import Services
 from re2llm.records import Session
 from re2llm.sessions.sample import sample_items, simulate_sessions
-from typer.testing import CliRunner
 
 RE2LLM = Path(sys.executable).with_name("re2llm")
 SESSIONS = simulate_sessions(7, seed=1)
@@ -50,16 +44,9 @@ async def learn(
 ) -> tuple[dict[str, int], Budget, bool]:
     budget = budget or Budget()
     todo = await unsettled_sessions(services, domain, [], 0)
-    counts, spent = await learn_from(
-        services,
-        domain,
-        todo,
-        max_hints=max_hints,
-        budget=budget,
-        concurrency=concurrency,
-        seed=0,
-    )
-    return counts, budget, spent is not None
+    learner = Learner(services, domain, max_hints, budget, seed=0)
+    spent = await learner.learn_from(todo, concurrency)
+    return learner.counts, budget, spent is not None
 
 
 def knowledge(url: str, domain: str) -> Learnt:
@@ -268,181 +255,12 @@ async def test_workers_of_one_process_share_the_sessions(
     assert settled(learnt) == set(range(1, len(SESSIONS) + 1))
 
 
-async def test_learners_side_by_side_lose_and_double_nothing(
-    services: Services, adjust: Change, url: str, domain: str
+async def test_learners_side_by_side_share_the_sessions(
+    services: Services, film_sessions: list[Session], adjust: Change
 ) -> None:
     adjust(**PANEL)
-    await prepare(services, domain)
-    await asyncio.gather(*(learn(services, domain) for _ in range(4)))
-    learnt = knowledge(url, domain)
-    assert_whole(learnt)
-    assert settled(learnt) == set(range(1, len(SESSIONS) + 1))
-
-
-async def test_a_model_that_is_down_ends_it_with_a_clear_error(
-    services: Services, adjust: Change, script: Callable[..., Any], url: str, domain: str
-) -> None:
-    def down(_: object) -> str:
-        raise ConnectionError
-
-    name, _ = script(down)
-    adjust(**PANEL, model=name)
-    await prepare(services, domain)
-    with pytest.raises(ExceptionGroup) as caught:
-        await learn(services, domain)
-    assert f"{name} gave no answer" in str(caught.value.exceptions[0])
-    learnt = knowledge(url, domain)
-    assert not any(learnt.values())
-
-
-# The command
-
-
-def command(*arguments: str) -> Any:
-    return CliRunner().invoke(app, ["learn", *arguments])
-
-
-@pytest.fixture
-def loaded(domain: str, services: Services, adjust: Change) -> str:
-    """A domain of one's own, loaded by the test that asks for it; small panels."""
-    adjust(**PANEL)
-    return domain
-
-
-@pytest.fixture
-async def classroom(loaded: str, services: Services) -> str:
-    return await prepare(services, loaded)
-
-
-def test_a_spent_budget_is_no_failure(classroom: str, url: str) -> None:
-    done = command("--domain", classroom, "--max-llm-calls", "20", "--json")
-    assert done.exit_code == 0, done.stderr
-    document = json.loads(done.stdout)
-    assert document["llm_calls"] == 20
-    assert 0 < document["sessions_left"] < len(SESSIONS)
-    assert "stopped" in done.stderr
-    assert "--max-llm-calls" in done.stderr
-    assert_whole(knowledge(url, classroom))
-    again = command("--domain", classroom, "--max-hints", "1")
-    assert again.exit_code == 0, again.stderr
-    assert classroom in again.stdout
-    assert "stopped" not in again.stderr
-
-
-def test_only_the_sessions_of_a_file(classroom: str, url: str, tmp_path: Path) -> None:
-    file = tmp_path / "some.jsonl"
-    some = SESSIONS[3:6]
-    file.write_text(
-        "".join(
-            json.dumps({"history": list(s.history), "target": s.target, "candidates": None}) + "\n"
-            for s in some
-        )
-    )
-    done = command("--domain", classroom, "--sessions", str(file), "--json")
-    assert done.exit_code == 0, done.stderr
-    assert json.loads(done.stdout)["sessions"] == 3
-    learnt = knowledge(url, classroom)
-    assert {row[0] for row in learnt["reflections"]} <= {4, 5, 6}
-    other = tmp_path / "other.jsonl"
-    other.write_text(json.dumps({"history": ["m-1931"], "target": "alien-1979"}) + "\n")
-    refused = command("--domain", classroom, "--sessions", str(other))
-    assert refused.exit_code == 1
-    assert "--sessions" in refused.stderr
-
-
-def test_bad_input_is_told(classroom: str) -> None:
-    for arguments, word in (
-        (["--domain", "no-such-domain"], "no-such-domain"),
-        (["--domain", classroom, "--sessions", "/no/such/file.jsonl"], "file.jsonl"),
-    ):
-        done = command(*arguments)
-        assert done.exit_code == 1
-        assert done.stderr.startswith("error: ")
-        assert word in done.stderr
-    for option in ("--max-hints", "--max-llm-calls", "--concurrency"):
-        assert command("--domain", classroom, option, "0").exit_code == 2
-
-
-def test_harmful_hints_are_retired_at_the_end(classroom: str, services: Services, url: str) -> None:
-    """Learning adds trials of known hints; what they show beyond doubt has consequences."""
-    harmful = "Prefer what nobody knows."
-
-    async def plant() -> None:
-        from re2llm.knowledge.hints import hint_key
-        from re2llm.knowledge.training_sessions import session_keys
-        from re2llm.knowledge.trials import Trial, store_trial
-        from re2llm.llm.ranking_prompt import RANKING_PROMPT_VERSION
-        from re2llm.nodes.services import close_shared_services, shared_services
-
-        own = await shared_services()
-        async with own.engine.begin() as connection:
-            found = await find_domain(connection, classroom)
-            more = simulate_sessions(12, seed=9)
-            vector = own.embedder.encode([harmful])[0]
-            await add_hint(connection, found.id, harmful, vector, provenance={})
-        await load_domain(own, classroom, sample_items(), [lambda _: more])
-        async with own.engine.begin() as connection:
-            for key in await session_keys(connection, found.id):
-                for hint, rank in ((None, 1), (harmful, 30)):
-                    trial = Trial(
-                        key, hint_key(hint), "offline", RANKING_PROMPT_VERSION, rank, "{}"
-                    )
-                    await store_trial(connection, found.id, trial)
-        await close_shared_services()
-
-    asyncio.run(plant())
-    done = command("--domain", classroom, "--json")
-    assert done.exit_code == 0, done.stderr
-    document = json.loads(done.stdout)
-    assert (document["retired"], document["llm_calls"]) == (1, 0)
-    [hint] = knowledge(url, classroom)["hints"]
-    assert hint[:4] == (harmful, "retired", len(SESSIONS) + 36, -1)
-
-
-# Stops and crashes
-
-
-def test_ctrl_c_keeps_what_was_learnt(classroom: str, url: str, reference: Learnt) -> None:
-    learner = start(classroom, "--concurrency", "1")
-    out, error = stop_after(learner, url, classroom, 12, signal.SIGINT)
-    assert learner.returncode == 130, (out, error)
-    assert "Traceback" not in error
-    assert "Run the command again" in error
-    learnt = knowledge(url, classroom)
-    assert_whole(learnt)
-    assert 12 <= len(learnt["trials"]) < len(reference["trials"])
-    done = command("--domain", classroom, "--concurrency", "1", "--max-hints", "99")
-    assert done.exit_code == 0, done.stderr
-    assert knowledge(url, classroom) == reference
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(900)
-def test_kill_9_at_ten_points_changes_nothing(classroom: str, url: str, reference: Learnt) -> None:
-    chance = random.Random(0)
-    most = len(reference["trials"]) // 11
-    for _ in range(10):
-        learner = start(classroom, "--concurrency", "1", "--max-hints", "99")
-        stop_after(learner, url, classroom, chance.randint(0, most), signal.SIGKILL)
-        assert learner.returncode == -signal.SIGKILL
-        assert_whole(knowledge(url, classroom))
-    done = command("--domain", classroom, "--concurrency", "1", "--max-hints", "99")
-    assert done.exit_code == 0, done.stderr
-    assert knowledge(url, classroom) == reference
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(900)
-def test_eight_processes_on_one_database(classroom: str, url: str) -> None:
-    learners = [start(classroom, "--concurrency", "2", "--max-hints", "99") for _ in range(8)]
-    outcomes = [learner.communicate(timeout=600) for learner in learners]
-    for learner, (_, error) in zip(learners, outcomes, strict=True):
-        assert learner.returncode == 0, error
-    documents = [json.loads(out) for out, _ in outcomes]
-    learnt = knowledge(url, classroom)
-    assert_whole(learnt)
-    assert settled(learnt) == set(range(1, len(SESSIONS) + 1))
-    assert sum(document["llm_calls"] for document in documents) >= len(learnt["trials"])
-    with psycopg.connect(libpq(url)) as connection:
-        deadlocks = connection.execute("SELECT sum(deadlocks) FROM pg_stat_database").fetchone()
-    assert deadlocks == (0,)
+    domain = await prepare(services, "side by side", film_sessions[:12])
+    both = await asyncio.gather(learn(services, domain), learn(services, domain))
+    again = await learn(services, domain)
+    assert sum(counts["sessions"] for counts, _, _ in both) == 12
+    assert again[1].calls == 0
