@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -53,7 +52,7 @@ class Learner:
         from ..knowledge.training_sessions import SessionClaims
 
         queue = iter(todo)
-        spent: BudgetSpentError | None = None
+        spent: list[BudgetSpentError] = []
         with progress(counts=True) as bar:
             task = bar.add_task("learning", total=len(todo))
 
@@ -61,9 +60,13 @@ class Learner:
                 for key in queue:
                     stored = await count_hints(self.services, self.domain)
                     bar.update(task, advance=1, description=self._described(stored))
-                    if stored >= self.max_hints:
+                    if spent or stored >= self.max_hints:
                         return
-                    await self._learn(key, claims)
+                    try:
+                        await self._learn(key, claims)
+                    except BudgetSpentError as error:
+                        # The others may be waiting for answers that are paid already.
+                        spent.append(error)
 
             try:
                 async with (
@@ -73,12 +76,10 @@ class Learner:
                     claims = SessionClaims(connection)
                     for _ in range(concurrency):
                         tasks.create_task(worker(claims))
-            except* BudgetSpentError as group:
-                spent = next(_leaves(group))
             finally:
                 # After an interruption, too, hints can be chosen by what they have brought.
                 self.counts["retired"] = await self._settle_figures()
-        return spent
+        return spent[0] if spent else None
 
     async def _learn(self, key: int, claims: SessionClaims) -> None:
         from ..graph.learn import graph
@@ -148,11 +149,3 @@ async def count_hints(services: Services, domain: str) -> int:
         found = await find_domain(connection, domain)
         hints = await list_hints(connection, found.id)
     return sum(hint.status != "retired" for hint in hints)
-
-
-def _leaves(group: BaseExceptionGroup[BudgetSpentError]) -> Iterator[BudgetSpentError]:
-    for error in group.exceptions:
-        if isinstance(error, BaseExceptionGroup):
-            yield from _leaves(error)
-        else:
-            yield error
