@@ -54,11 +54,10 @@ class ServedPolicy:
         """
         if self.release.recipe == "paper":
             # Its outputs belong to the hints that it was trained on, in that order.
-            known = {hint.id: (hint, embedding) for hint, embedding in hints}
-            hints = [known[number] for number in self.release.hint_ids if number in known]
+            known = {hint.id: hint for hint, _ in hints}
             active = np.array([number in known for number in self.release.hint_ids])
             features = _paper_features(self.release, active)
-            acting = [known.get(number, (None, None))[0] for number in self.release.hint_ids]
+            acting = [known.get(number) for number in self.release.hint_ids]
         else:
             features = hint_features(hints)
             acting = [hint for hint, _ in hints]
