@@ -70,8 +70,10 @@ class Settings(BaseSettings):
     """`transfer` also tries a hint on other sessions; `paper` only on the one it came from."""
     verify_near: int = Field(default=8, ge=0)
     """Similar training sessions on which a hint is tried."""
-    verify_random: int = Field(default=32, ge=0)
+    verify_random: int = Field(default=96, ge=0)
     """Random training sessions on which a hint is tried, the same ones for every hint."""
+    train_sessions: int = Field(default=3000, ge=2)
+    """Training sessions that `train` draws where there are more."""
     train_panel: int = Field(default=300, ge=0)
     """Random training sessions on which `train` tries every hint before it starts."""
     approve_hints: bool = False

@@ -99,6 +99,7 @@ async def train_release(
     """
     import numpy as np
 
+    from ..nodes.pick_session import learning_order
     from ..nodes.rewards import RewardTable
     from ..nodes.serving import hint_features, session_state
     from ..policies.recipes import default_config
@@ -107,6 +108,7 @@ async def train_release(
     started = time.perf_counter()
     seed = call.settings.seed if seed is None else seed
     keys = await selected_sessions(call.services, domain, files)
+    keys = sorted(learning_order(keys, call.settings.seed)[: call.settings.train_sessions])
     domain_id, hints = await _measured_hints(domain, call)
     if not hints or len(keys) < 2:  # noqa: PLR2004
         raise InputError(

@@ -78,6 +78,17 @@ async def item_ids(connection: AsyncConnection, domain: Domain) -> list[str]:
     return sorted(await connection.scalars(statement))
 
 
+async def catalogue_order(connection: AsyncConnection, domain: Domain) -> list[str]:
+    """Return every item id of a domain in the order in which they were first loaded.
+
+    Args:
+        connection: An open connection.
+        domain: Which one.
+    """
+    statement = select(ItemRow.id).where(ItemRow.domain_id == domain.id).order_by(ItemRow.place)
+    return list(await connection.scalars(statement))
+
+
 async def fetch_items(
     connection: AsyncConnection, domain: Domain, ids: Sequence[str]
 ) -> dict[str, Item]:

@@ -1,7 +1,8 @@
-"""What past sessions say about a candidate, from training sessions alone.
+"""What past sessions and the catalogue's order say about a candidate.
 
-For a *training* session its own choices are left out of every figure: otherwise the evidence
-would contain the answer, and a hint to trust it would look perfect in training and nowhere else.
+Sessions are training sessions alone. For a *training* session its own choices, and those of its
+copies, are left out of every figure: otherwise the evidence would contain the answer, and a hint to
+trust it would look perfect in training and nowhere else.
 """
 
 # scipy.sparse has no types of its own.
@@ -27,6 +28,8 @@ EVIDENCE: Mapping[str, str] = {
     "items; items that go together",
     "near_recent": "how often it was chosen right before or after the most recent items; "
     "what usually follows next",
+    "listed_near": "how close it stands in the catalogue to the most recent items; "
+    "listed or added at about the same time",
 }
 """The kinds of evidence beside a candidate, and what each means."""
 
@@ -35,6 +38,8 @@ _HISTORY_FOR_NEIGHBOURS = 20
 _RECENT = 3
 _RECENT_FOR_STEPS = 5
 _STEPS = 10
+_RECENT_FOR_PLACES = (1.0, 2.0, 4.0)
+"""Weights of the last items' places in the catalogue, oldest first."""
 
 Counts = NDArray[np.float64]
 
@@ -44,9 +49,13 @@ class EvidenceIndex:
 
     Args:
         sessions: Key and session of each, as `training_sessions` returns them.
+        catalogue: All item ids in the order in which the catalogue lists them.
     """
 
-    def __init__(self, sessions: Sequence[tuple[int, Session]]) -> None:
+    def __init__(
+        self, sessions: Sequence[tuple[int, Session]], catalogue: Sequence[str] = ()
+    ) -> None:
+        self._places = {item: place for place, item in enumerate(catalogue)}
         sequences = [[*session.history, session.target or ""] for _, session in sessions]
         self._codes = {
             item: code for code, item in enumerate(sorted({i for s in sequences for i in s}))
@@ -54,6 +63,9 @@ class EvidenceIndex:
         self._keys = [key for key, _ in sessions]
         self._rows = {key: row for row, (key, _) in enumerate(sessions)}
         self._sequences = [np.array([self._codes[i] for i in s], dtype=np.int64) for s in sequences]
+        self._copies: dict[bytes, list[int]] = {}
+        for row, sequence in enumerate(self._sequences):
+            self._copies.setdefault(sequence.tobytes(), []).append(row)
         size = (len(sequences), len(self._codes) + 1)  # the last column stands for unknown items
         self._columns = size[1]
         self._chosen = _incidence(self._sequences, size)
@@ -62,6 +74,11 @@ class EvidenceIndex:
         self._near = _near_counts(self._sequences, self._columns)
         lengths = np.asarray(self._chosen.sum(axis=1)).ravel()
         self._norms = np.sqrt(np.maximum(lengths, 1))
+
+    @property
+    def keys(self) -> Sequence[int]:
+        """Keys of the sessions, in the order they were given."""
+        return self._keys
 
     def of(
         self, history: Sequence[str], candidates: Sequence[str], *, leave_out: int | None = None
@@ -82,13 +99,14 @@ class EvidenceIndex:
         unknown = len(self._codes)
         past = np.array([self._codes.get(item, unknown) for item in history], dtype=np.int64)
         codes = np.array([self._codes.get(item, unknown) for item in candidates], dtype=np.int64)
-        own = None if leave_out is None else self._rows[leave_out]
+        own = self._own(leave_out)
         popularity = self._popularity[codes] - self._own_choices(own, codes)
         columns = {
             "chosen_by": popularity,
             "similar_sessions": self._similar_sessions(past, codes, own),
             "with_recent": self._with_recent(past, codes, own),
             "near_recent": self._near_recent(past, codes, own) / np.sqrt(popularity + 1),
+            "listed_near": self._listed_near(history, candidates),
         }
         return [
             {name: round(float(column[row]), 2) for name, column in columns.items()}
@@ -105,17 +123,23 @@ class EvidenceIndex:
         """
         unknown = len(self._codes)
         past = np.array([self._codes.get(item, unknown) for item in history], dtype=np.int64)
-        likeness = self._likeness(past, self._rows[leave_out])
+        likeness = self._likeness(past, self._own(leave_out))
         nearest = np.argsort(-likeness, kind="stable")[:count]
         return [self._keys[row] for row in nearest if likeness[row] > 0]
 
-    def _own_choices(self, own: int | None, codes: NDArray[np.int64]) -> Counts:
-        if own is None:
+    def _own(self, key: int | None) -> list[int]:
+        """Return the rows to leave out: a training session and its copies."""
+        if key is None:
+            return []
+        return self._copies[self._sequences[self._rows[key]].tobytes()]
+
+    def _own_choices(self, own: list[int], codes: NDArray[np.int64]) -> Counts:
+        if not own:
             return np.zeros(len(codes))
-        return np.isin(codes, self._sequences[own]).astype(np.float64)
+        return len(own) * np.isin(codes, self._sequences[own[0]]).astype(np.float64)
 
     def _similar_sessions(
-        self, past: NDArray[np.int64], codes: NDArray[np.int64], own: int | None
+        self, past: NDArray[np.int64], codes: NDArray[np.int64], own: list[int]
     ) -> Counts:
         likeness = self._likeness(past, own)
         nearest = np.argsort(-likeness, kind="stable")[:_NEIGHBOURS]
@@ -126,42 +150,52 @@ class EvidenceIndex:
         share = self._chosen[nearest][:, codes].T @ weights / weights.sum()
         return 100 * np.asarray(share)
 
-    def _likeness(self, past: NDArray[np.int64], own: int | None) -> Counts:
+    def _likeness(self, past: NDArray[np.int64], own: list[int]) -> Counts:
         """Compare with every session as V-SKNN does: recent and rare items count more."""
         recent = past[-_HISTORY_FOR_NEIGHBOURS:]
         recency = np.arange(1, len(recent) + 1) / len(recent)
-        others = len(self._sequences) - (own is not None)
+        others = len(self._sequences) - len(own)
         popularity = self._popularity[recent] - self._own_choices(own, recent)
         rarity = np.log((others + 1) / (popularity + 1))
         query = np.zeros(self._columns)
         query[recent] = recency * rarity
         query[-1] = 0.0
         likeness = self._chosen @ query / self._norms
-        if own is not None:
-            likeness[own] = 0.0
+        likeness[own] = 0.0
         return likeness
 
     def _with_recent(
-        self, past: NDArray[np.int64], codes: NDArray[np.int64], own: int | None
+        self, past: NDArray[np.int64], codes: NDArray[np.int64], own: list[int]
     ) -> Counts:
         recent = past[-_RECENT:]
         together = (self._chosen_by_item[:, recent].T @ self._chosen_by_item[:, codes]).toarray()
         own_recent, own_codes = self._own_choices(own, recent), self._own_choices(own, codes)
-        together = together - np.outer(own_recent, own_codes)
+        together = together - np.outer(own_recent, own_codes) / max(len(own), 1)
         sizes = np.outer(
             self._popularity[recent] - own_recent + 1, self._popularity[codes] - own_codes + 1
         )
         return 100 * (together / np.sqrt(sizes)).mean(axis=0)
 
     def _near_recent(
-        self, past: NDArray[np.int64], codes: NDArray[np.int64], own: int | None
+        self, past: NDArray[np.int64], codes: NDArray[np.int64], own: list[int]
     ) -> Counts:
         recent = past[-_RECENT_FOR_STEPS:]
         counts = self._near[recent][:, codes].toarray().sum(axis=0)
-        if own is None:
+        if not own:
             return counts
-        mine = _near_counts([self._sequences[own]], self._columns)
-        return counts - mine[recent][:, codes].toarray().sum(axis=0)
+        mine = _near_counts([self._sequences[own[0]]], self._columns)
+        return counts - len(own) * mine[recent][:, codes].toarray().sum(axis=0)
+
+    def _listed_near(self, history: Sequence[str], candidates: Sequence[str]) -> Counts:
+        """Return 1,000 for the same place, falling with the distance to the last items."""
+        recent = [self._places[item] for item in history if item in self._places]
+        recent = recent[-len(_RECENT_FOR_PLACES) :]
+        if not recent:
+            return np.zeros(len(candidates))
+        weights = np.array(_RECENT_FOR_PLACES[-len(recent) :])
+        places = np.array([self._places.get(item, np.inf) for item in candidates])
+        apart = np.log1p(np.abs(places[:, None] - np.array(recent)))
+        return 1000 * np.exp(-(apart @ weights) / weights.sum())
 
 
 def _incidence(sequences: Sequence[NDArray[np.int64]], size: tuple[int, int]) -> sparse.csr_array:

@@ -8,6 +8,7 @@ from typing import Any
 
 from pgvector.sqlalchemy import Vector
 from sqlalchemy import (
+    BigInteger,
     CheckConstraint,
     DateTime,
     ForeignKey,
@@ -76,6 +77,8 @@ class ItemRow(Base):
     popularity: Mapped[int] = mapped_column(server_default="0")
     """Training sessions that hold the item."""
     embedding: Mapped[Any] = mapped_column(Vector(EMBEDDING_DIM))
+    place: Mapped[int] = mapped_column(BigInteger, Identity())
+    """Grows in the order in which the items were first loaded."""
 
 
 class SessionRow(Base):

@@ -15,7 +15,7 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, System
 
 from ..records import Item
 
-RANKING_PROMPT_VERSION = "rank-1"
+RANKING_PROMPT_VERSION = "rank-2"
 
 _SYSTEM = """\
 You recommend the next item of a person's session. The user message is one JSON document: \

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from langchain_core.language_models import BaseChatModel
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from ..knowledge.catalogue import all_items
+from ..knowledge.catalogue import all_items, catalogue_order
 from ..knowledge.domains import Domain
 from ..knowledge.engine import database_url, make_engine, ping
 from ..knowledge.evidence import EvidenceIndex
@@ -82,7 +82,10 @@ class Services:
             revision, index = self._evidence.get(domain.id, (-1, None))
             if revision != domain.revision:
                 sessions = await training_sessions(connection, domain)
-                index = await asyncio.to_thread(EvidenceIndex, sessions) if sessions else None
+                order = await catalogue_order(connection, domain)
+                index = (
+                    await asyncio.to_thread(EvidenceIndex, sessions, order) if sessions else None
+                )
                 self._evidence[domain.id] = (domain.revision, index)
         return index
 

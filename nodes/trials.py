@@ -12,7 +12,7 @@ import numpy as np
 from ..errors import InputError, ModelDownError
 from ..knowledge.domains import find_domain
 from ..knowledge.hints import hint_key
-from ..knowledge.training_sessions import fetch_session, session_keys
+from ..knowledge.training_sessions import fetch_session
 from ..knowledge.trials import Trial, find_trial
 from ..llm.ranking_prompt import RANKING_PROMPT_VERSION
 from .check import settle_ranking
@@ -170,10 +170,10 @@ async def panel(domain: str, state: Mapping[str, Any], call: Call) -> list[int]:
     settings = call.settings
     async with call.services.engine.connect() as connection:
         found = await find_domain(connection, domain)
-        keys = await session_keys(connection, found.id)
         index = await call.services.evidence(connection, found)
     if index is None or own is None:
         raise InputError("domain", "It has no training sessions.", "Load some.")
+    keys = index.keys
     drawn = random.Random(settings.seed + 1).sample(keys, min(len(keys), settings.verify_random))
     near = index.neighbours(state["history"], leave_out=own, count=settings.verify_near)
     return [key for key in dict.fromkeys([*drawn, *near]) if key != own]

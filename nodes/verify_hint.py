@@ -18,8 +18,8 @@ from .repeats import CLOSE, COMPARED, embed, repeated_hint
 from .state import LearnState, ProposalView, Update
 from .trials import Verification, gain_of, panel, run_trial, verification
 
-_FIRST_LOOK = 12
-"""Sessions after which a hint that brought nothing is given up."""
+_LOOKS = (12, 40)
+"""Sessions after which a hint that has brought nothing so far is given up."""
 
 
 async def verify_hint(state: LearnState, runtime: Runtime[Context]) -> Update:
@@ -88,7 +88,7 @@ async def _tried(proposal: ProposalView, state: LearnState, call: Call) -> Propo
     sessions = await panel(domain, state, call)
     for number, other in enumerate(sessions, start=1):
         gains.append(await gain_of(domain, other, text, call))
-        if number == _FIRST_LOOK and sum(gains) <= 0:
+        if number in _LOOKS and sum(gains) <= 0:
             break
     figures = verification(gains)
     shown: dict[str, Any] = {**figures.as_dict(), "own_rank": [state["rank"], own.rank]}

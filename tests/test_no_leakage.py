@@ -11,6 +11,7 @@ from hypothesis import settings as examples
 from hypothesis import strategies as st
 from re2llm.commands.evaluate import _evaluate
 from re2llm.graph.recommend import graph
+from re2llm.knowledge.catalogue import catalogue_order
 from re2llm.knowledge.domains import find_domain
 from re2llm.knowledge.evidence import EVIDENCE, EvidenceIndex
 from re2llm.knowledge.training_sessions import training_sessions
@@ -38,8 +39,9 @@ def keyed(sessions: Sequence[Session]) -> list[tuple[int, Session]]:
 
 
 def without(sessions: Sequence[tuple[int, Session]], key: int) -> EvidenceIndex:
-    """Build the index as if the session had never been stored."""
-    return EvidenceIndex([(other, session) for other, session in sessions if other != key])
+    """Build the index as if neither the session nor a copy of it had ever been stored."""
+    own = dict(sessions)[key]
+    return EvidenceIndex([(other, session) for other, session in sessions if session != own])
 
 
 @given(sessions=any_sessions, data=st.data())
@@ -59,15 +61,32 @@ def test_leaving_a_session_out_equals_never_having_stored_it(
 def test_leaving_out_is_exact_on_real_looking_sessions(film_sessions: list[Session]) -> None:
     stored = keyed(film_sessions)
     index = EvidenceIndex(stored)
-    differs = dict.fromkeys(EVIDENCE, 0)
+    from_sessions = EVIDENCE.keys() - {"listed_near"}
+    differs = dict.fromkeys(from_sessions, 0)
     for key, own in stored[::6]:
         left_out = index.of(own.history, IDS, leave_out=key)
         assert left_out == without(stored, key).of(own.history, IDS)
         kept = index.of(own.history, IDS)
-        for name in EVIDENCE:
+        for name in from_sessions:
             differs[name] += [row[name] for row in kept] != [row[name] for row in left_out]
     # Without leaving out, every kind of evidence would give something away.
     assert all(differs.values())
+
+
+def test_copies_of_the_session_left_out_give_nothing_away(film_sessions: list[Session]) -> None:
+    key, own = 100, film_sessions[0]
+    copied = [*film_sessions, own, own]
+    alone = EvidenceIndex(keyed(film_sessions)).of(own.history, IDS, leave_out=key)
+    assert EvidenceIndex(keyed(copied)).of(own.history, IDS, leave_out=key) == alone
+
+
+def test_places_in_the_catalogue_are_compared_with_the_last_items() -> None:
+    """1,000 / (1 + distance), as a geometric mean that weighs the last item 4, then 2, then 1."""
+    index = EvidenceIndex(keyed([Session(("a",), "b")]), [*"abcdefgh"])
+    found = [row["listed_near"] for row in index.of(["a", "c", "d", "h"], ["h", "d", "g", "?"])]
+    apart = [(6, 5, 1), (2, 1, 5), (5, 4, 2)]
+    expected = [1000 / (one * two**2 * three**4) ** (1 / 7) for one, two, three in apart]
+    assert found == pytest.approx([*expected, 0.0], abs=0.01)
 
 
 def test_the_target_of_the_session_left_out_changes_nothing(film_sessions: list[Session]) -> None:
@@ -222,9 +241,11 @@ async def test_evidence_in_the_prompt_comes_from_the_stored_training_sessions(
     await graph.ainvoke(request, context=Context(model=name, record=False))
     shown = json.loads(model.asked[0][-1].text)["candidates"]
     async with services.engine.connect() as connection:
-        stored = await training_sessions(connection, await find_domain(connection, films))
+        domain = await find_domain(connection, films)
+        stored = await training_sessions(connection, domain)
+        order = await catalogue_order(connection, domain)
     titles = {film.id: film.title for film in load_films()}
-    rows = EvidenceIndex(stored).of(IDS[:3], IDS[10:40])
+    rows = EvidenceIndex(stored, order).of(IDS[:3], IDS[10:40])
     expected = {titles[item]: row for item, row in zip(IDS[10:40], rows, strict=True)}
     assert {entry["title"]: entry["evidence"] for entry in shown} == expected
 

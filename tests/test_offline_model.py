@@ -242,9 +242,17 @@ def shares(attribute: str) -> Measure:
     return measure
 
 
-def same_series(task: Task, at: int) -> float:
-    series = {film.franchise for film in task.history} - {""}
-    return float(task.candidates[at].franchise in series)
+def same_name(task: Task, at: int) -> float:
+    """Share of title words that the film has in common with one of the history."""
+
+    def words(film: Film) -> set[str]:
+        return {word for word in film.title.lower().replace(":", "").split() if len(word) > 3}
+
+    own = words(task.candidates[at])
+    past = [words(film) for film in task.history]
+    return max(
+        (len(own & theirs) / len(own | theirs) for theirs in past if own | theirs), default=0
+    )
 
 
 UP, DOWN = 1, -1
@@ -263,7 +271,7 @@ HINTS: list[tuple[str, Measure, int]] = [
     ("Choose French films.", has("country", "France"), UP),
     ("Prefer Japanese films.", has("country", "Japan"), UP),
     ("Avoid dramas.", has("genres", "Drama"), DOWN),
-    ("Continue the series: look for sequels and prequels.", same_series, UP),
+    ("Continue the series: look for sequels and prequels.", same_name, UP),
     (
         "Trust what people with the most similar sessions chose.",
         of_evidence("similar_sessions"),

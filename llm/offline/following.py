@@ -77,8 +77,12 @@ class Heard:
     @property
     def mix(self) -> Scores:
         """What the clause adds to each candidate's score, shape `[candidates]`."""
-        mixed = self.weights @ np.stack([channel.values for channel in self.channels])
-        return self.strength * standardised(mixed)
+        values = np.stack([channel.values for channel in self.channels])
+        # Where the channels that are meant tell no candidate from another, what little was heard
+        # of the others must not speak in their place.
+        telling = np.abs(self.weights[values.any(axis=1)]).sum()
+        share = min(1.0, 2 * telling / max(float(np.abs(self.weights).sum()), 1e-9))
+        return self.strength * share * standardised(self.weights @ values)
 
     @property
     def loudest(self) -> tuple[str, float]:

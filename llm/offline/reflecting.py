@@ -151,6 +151,7 @@ def causes(document: RankingDocument, number: int, encode: Encode) -> list[Cause
             for channel in channels
             if "=" not in channel.name  # one genre or director points at items, it teaches no rule
             for sign, phrases in ((1.0, channel.more), (-1.0, channel.less))
+            if (sign > 0 or channel.resembles is None)  # undoing what every ranking rests on
             if phrases and channel.name not in {cause.channel.name for cause in found}
         ]
         best = min(options, key=lambda cause: cause.rank, default=None)
