@@ -85,7 +85,7 @@ async def _learn(services: Services) -> None:
         update={"verify_random": _PANEL, "train_panel": _PANEL}
     )
     todo = await unsettled_sessions(services, _DOMAIN, [], seed=0)
-    learner = Learner(services, _DOMAIN, _HINTS, Budget(), seed=0)
+    learner = Learner(services, _DOMAIN, Budget(max_hints=_HINTS), seed=0)
     await learner.learn_from(todo, services.settings.concurrency)
     async with services.engine.connect() as connection:
         found = await find_domain(connection, _DOMAIN)

@@ -77,6 +77,9 @@ def _print_added(added: Added) -> None:
     out.print(shown, markup=False, soft_wrap=True)
     if added.reason:
         out.print(f"{'':17}{added.reason}", markup=False, soft_wrap=True)
+    if added.understood is not None:
+        reading = "; ".join(added.understood) or "nothing: no attribute or evidence it speaks of"
+        out.print(f"{'':17}the offline model weighs {reading}", markup=False, soft_wrap=True)
 
 
 @hints.command("list")

@@ -39,14 +39,13 @@ def learn(
     """
     from ..nodes.budget import Budget
 
-    budget = Budget(max_calls=max_llm_calls, max_tokens=max_tokens)
-    run(lambda: _learn(domain, sessions or [], max_hints, budget, concurrency, seed, as_json))
+    budget = Budget(max_calls=max_llm_calls, max_tokens=max_tokens, max_hints=max_hints)
+    run(lambda: _learn(domain, sessions or [], budget, concurrency, seed, as_json))
 
 
 async def _learn(
     domain: str,
     files: list[Path],
-    max_hints: int,
     budget: Budget,
     concurrency: int | None,
     seed: int | None,
@@ -58,7 +57,7 @@ async def _learn(
     seed = services.settings.seed if seed is None else seed
     todo = await unsettled_sessions(services, domain, files, seed)
     concurrency = concurrency or services.settings.concurrency
-    learner = Learner(services, domain, max_hints, budget, seed)
+    learner = Learner(services, domain, budget, seed)
     spent = await learner.learn_from(todo, concurrency)
     counts = learner.counts
     hints = await count_hints(services, domain)

@@ -23,15 +23,13 @@ class Learner:
     Attributes:
         services: Database, models and caches.
         domain: The catalogue.
-        max_hints: Active and pending hints at which to stop.
-        budget: What may be spent.
+        budget: What may be spent, and how many hints there may be.
         seed: Of every random choice.
         counts: Sessions, misses, and what became of the proposed hints.
     """
 
     services: Services
     domain: str
-    max_hints: int
     budget: Budget
     seed: int
     counts: Counter[str] = field(default_factory=Counter[str])
@@ -44,12 +42,13 @@ class Learner:
             concurrency: Sessions at a time.
 
         Returns:
-            The budget's error if it ran out.
+            The budget's error if calls or tokens ran out.
 
         Raises:
             Re2llmError: The model or the database failed; what was learnt is kept.
         """
         from ..knowledge.training_sessions import SessionClaims
+        from ..nodes.budget import FULL
 
         queue = iter(todo)
         spent: list[BudgetSpentError] = []
@@ -60,11 +59,14 @@ class Learner:
                 for key in queue:
                     stored = await count_hints(self.services, self.domain)
                     bar.update(task, advance=1, description=self._described(stored))
-                    if spent or stored >= self.max_hints:
+                    most = self.budget.max_hints
+                    if spent or (most is not None and stored >= most):
                         return
                     try:
                         await self._learn(key, claims)
                     except BudgetSpentError as error:
+                        if error.field == FULL:
+                            return
                         # The others may be waiting for answers that are paid already.
                         spent.append(error)
 
@@ -125,13 +127,13 @@ class Learner:
     async def _settle_figures(self) -> int:
         """Sum the trials up beside the hints; return how many were retired for measured harm."""
         from ..knowledge.domains import find_domain
-        from ..knowledge.hint_figures import refresh_figures, retire_harmful
-        from ..llm.ranking_prompt import RANKING_PROMPT_VERSION
+        from ..knowledge.hint_figures import retire_harmful
+        from ..nodes.figures import update_figures
 
+        settings = self.services.settings
         async with self.services.engine.begin() as connection:
             found = await find_domain(connection, self.domain)
-            model = self.services.settings.model
-            await refresh_figures(connection, found.id, model, RANKING_PROMPT_VERSION)
+            await update_figures(connection, found.id, settings.model, settings)
             return len(await retire_harmful(connection, found.id))
 
 
@@ -143,9 +145,7 @@ async def count_hints(services: Services, domain: str) -> int:
         domain: The catalogue.
     """
     from ..knowledge.domains import find_domain
-    from ..knowledge.hints import list_hints
+    from ..knowledge.hints import count_kept
 
     async with services.engine.connect() as connection:
-        found = await find_domain(connection, domain)
-        hints = await list_hints(connection, found.id)
-    return sum(hint.status != "retired" for hint in hints)
+        return await count_kept(connection, (await find_domain(connection, domain)).id)

@@ -99,16 +99,16 @@ async def train_release(
     """
     import numpy as np
 
-    from ..nodes.pick_session import learning_order
     from ..nodes.rewards import RewardTable
     from ..nodes.serving import hint_features, session_state
+    from ..nodes.trials import random_sessions
     from ..policies.recipes import default_config
     from ..policies.training import TrainingData, train_hint_policy
 
     started = time.perf_counter()
     seed = call.settings.seed if seed is None else seed
     keys = await selected_sessions(call.services, domain, files)
-    keys = sorted(learning_order(keys, call.settings.seed)[: call.settings.train_sessions])
+    keys = random_sessions(keys, call.settings.train_sessions, call.settings.seed)
     domain_id, hints = await _measured_hints(domain, call)
     if not hints or len(keys) < 2:  # noqa: PLR2004
         raise InputError(
@@ -165,13 +165,12 @@ async def train_release(
 
 async def _measured_hints(domain: str, call: Call) -> tuple[int, list[HintAndEmbedding]]:
     from ..knowledge.domains import find_domain
-    from ..knowledge.hint_figures import refresh_figures
     from ..knowledge.hints import best_hints
-    from ..llm.ranking_prompt import RANKING_PROMPT_VERSION
+    from ..nodes.figures import update_figures
 
     async with call.services.engine.begin() as connection:
         found = await find_domain(connection, domain)
-        await refresh_figures(connection, found.id, call.model, RANKING_PROMPT_VERSION)
+        await update_figures(connection, found.id, call.model, call.settings)
         return found.id, await best_hints(connection, found.id, count=call.settings.shortlist)
 
 
@@ -191,8 +190,7 @@ async def _try_on_panel(
 
     table = RewardTable(states, [hint for hint, _ in hints], call)
     await table.load(domain_id)
-    drawn = np.random.default_rng(call.settings.seed).permutation(len(states))
-    drawn = drawn[: call.settings.train_panel]
+    drawn = range(min(len(states), call.settings.train_panel))  # their order is random already
     actions = np.arange(1, len(hints) + 1)
     with progress(counts=True) as bar:
         task = bar.add_task("trying every hint", total=len(drawn))

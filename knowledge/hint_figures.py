@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -14,15 +16,23 @@ _BEYOND_DOUBT = 1.645
 
 
 async def refresh_figures(
-    connection: AsyncConnection, domain_id: int, model: str, prompt_version: str
+    connection: AsyncConnection,
+    domain_id: int,
+    model: str,
+    prompt_version: str,
+    sessions: Sequence[int],
 ) -> None:
     """Write each hint's trials, mean gain, its standard error, helped and harmed sessions.
+
+    Only sessions that were drawn at random count. Those from which a hint was proposed are ones
+    that it helps, and a policy tries it where it expects a gain: with them every mean is too high.
 
     Args:
         connection: In a transaction.
         domain_id: Which domain.
         model: Name of the ranking model whose trials count.
         prompt_version: Version of the ranking prompt whose trials count.
+        sessions: Keys of the training sessions that were drawn at random.
     """
     await connection.execute(
         text("""
@@ -34,6 +44,7 @@ async def refresh_figures(
                  AND plain.model = t.model AND plain.prompt_version = t.prompt_version
                 WHERE t.domain_id = :domain AND t.hint_key <> ''
                   AND t.model = :model AND t.prompt_version = :version
+                  AND t.session_id = ANY(:sessions)
             ), summed AS (
                 SELECT hint_key, count(*) AS trials, avg(gain) AS mean,
                        coalesce(stddev_samp(gain) / sqrt(count(*)), 0) AS error,
@@ -46,7 +57,12 @@ async def refresh_figures(
                 helped = summed.helped, harmed = summed.harmed
             FROM summed WHERE h.domain_id = :domain AND h.key = summed.hint_key
         """),
-        {"domain": domain_id, "model": model, "version": prompt_version},
+        {
+            "domain": domain_id,
+            "model": model,
+            "version": prompt_version,
+            "sessions": list(sessions),
+        },
     )
 
 

@@ -146,6 +146,17 @@ async def list_hints(
     return [_hint(row) for row in await connection.execute(statement)]
 
 
+async def count_kept(connection: AsyncConnection, domain_id: int) -> int:
+    """Return how many hints of a domain are active or pending.
+
+    Args:
+        connection: An open connection.
+        domain_id: Which one.
+    """
+    kept = select(func.count()).where(HintRow.domain_id == domain_id, HintRow.status != "retired")
+    return await connection.scalar(kept) or 0
+
+
 async def nearest_hints(
     connection: AsyncConnection,
     domain_id: int,

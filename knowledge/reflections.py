@@ -14,7 +14,8 @@ from .hints import NO_HINT
 from .tables import ProposalRow, ReflectionRow, TrialRow
 from .trials import CUTOFF
 
-Outcome = Literal["stored", "duplicate", "leak", "ineffective"]
+Outcome = Literal["stored", "duplicate", "leak", "ineffective", "surplus"]
+"""`surplus`: it passed, but there was room for better ones only."""
 
 
 @dataclass(frozen=True, slots=True)

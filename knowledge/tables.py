@@ -200,7 +200,7 @@ class ProposalRow(Base):
     __tablename__ = "hint_proposal"
     __table_args__ = (
         CheckConstraint(
-            "outcome IN ('stored', 'duplicate', 'leak', 'ineffective')", name="outcome"
+            "outcome IN ('stored', 'duplicate', 'leak', 'ineffective', 'surplus')", name="outcome"
         ),
         Index(None, "domain_id", "outcome"),
         Index(None, "hint_id"),

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import html
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..knowledge.domains import find_domain, hold_hints
 from ..knowledge.hints import add_hint, clean_hint
 from ..knowledge.reflections import Outcome, Proposal, store_proposal
+from ..llm.offline.understanding import understood
+from ..settings import OFFLINE_MODEL
 from .context import Call
+from .recommend import ranking_prompt
 from .repeats import embed
+from .trials import resolve_session
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,12 +26,15 @@ class Added:
         outcome: `stored`, `duplicate` or `leak`.
         reason: Why it was not stored; empty if it was.
         hint_id: The hint that it became or repeats; `None` if it was refused.
+        understood: What each of its clauses makes the offline model weigh; `None` where another
+            model reads the hints.
     """
 
     text: str
     outcome: Outcome
     reason: str
     hint_id: int | None
+    understood: list[str] | None = None
 
 
 async def add_persons_hint(domain: str, text: str, call: Call) -> Added:
@@ -60,4 +68,17 @@ async def add_persons_hint(domain: str, text: str, call: Call) -> Added:
             added = Added(cleaned, "stored" if new else "duplicate", reason, hint_id)
         proposal = Proposal(cleaned, added.outcome, added.reason, added.hint_id)
         await store_proposal(connection, found.id, None, proposal)
-    return added
+    if added.outcome == "leak" or call.model != OFFLINE_MODEL:
+        return added
+    return replace(added, understood=await _understood(domain, cleaned, call))
+
+
+async def _understood(domain: str, text: str, call: Call) -> list[str] | None:
+    async with call.services.engine.connect() as connection:
+        found = await find_domain(connection, domain)
+        index = await call.services.evidence(connection, found)
+    if index is None:
+        return None
+    state = await resolve_session(domain, index.keys[0], call)
+    state["hint"] = {"id": None, "text": None, "policy": "trial", "probability": 1.0}
+    return await asyncio.to_thread(understood, text, ranking_prompt(state))

@@ -1,4 +1,4 @@
-"""What a command may spend on model calls."""
+"""What a command may spend on model calls, and how many hints it may leave behind."""
 
 from __future__ import annotations
 
@@ -6,20 +6,25 @@ from dataclasses import dataclass
 
 from ..errors import BudgetSpentError
 
+FULL = "--max-hints"
+"""The field that a spent budget names when there is no room for another hint."""
+
 
 @dataclass(kw_only=True)
 class Budget:
-    """Counts calls and tokens, and refuses the call that would exceed a limit.
+    """Counts calls and tokens, and refuses what would exceed a limit.
 
     Attributes:
         max_calls: Calls that may be made, or `None` for any number.
         max_tokens: Tokens after which no further call is made, or `None` for any number.
+        max_hints: Active and pending hints that a domain may have, or `None` for any number.
         calls: Calls made so far.
         tokens: Tokens in and out so far, as the model counts them.
     """
 
     max_calls: int | None = None
     max_tokens: int | None = None
+    max_hints: int | None = None
     calls: int = 0
     tokens: int = 0
 
@@ -38,3 +43,18 @@ class Budget:
                 "--max-tokens", f"All {self.max_tokens:,} tokens are used.", "Run again to go on."
             )
         self.calls += 1
+
+    def room_for_hints(self, there: int) -> int | None:
+        """Return how many more hints may be stored, `None` for any number.
+
+        Args:
+            there: Hints of the domain that are active or pending.
+
+        Raises:
+            BudgetSpentError: None may.
+        """
+        if self.max_hints is None:
+            return None
+        if there >= self.max_hints:
+            raise BudgetSpentError(FULL, f"There are {there:,} hints.", "Raise it to learn more.")
+        return self.max_hints - there

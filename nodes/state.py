@@ -139,7 +139,7 @@ class ProposalView(TypedDict):
     """A proposed hint and what became of it."""
 
     text: str
-    outcome: Literal["stored", "duplicate", "leak", "ineffective"] | None
+    outcome: Literal["stored", "duplicate", "leak", "ineffective", "surplus"] | None
     """`stored`, `duplicate`, `leak` or `ineffective`; `None` until it is known."""
     reason: str
     hint_id: int | None

@@ -9,7 +9,7 @@ from langgraph.runtime import Runtime
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..knowledge.domains import hold_hints
-from ..knowledge.hints import Hint, add_hint, nearest_hints
+from ..knowledge.hints import Hint, add_hint, count_kept, nearest_hints
 from ..knowledge.reflections import (
     Proposal,
     Reflection,
@@ -31,6 +31,9 @@ async def store_hint(state: LearnState, runtime: Runtime[Context]) -> Update:
 
     Returns:
         The proposals with their final outcome.
+
+    Raises:
+        BudgetSpentError: There is no room for any of them; the session stays to be learnt from.
     """
     call = await resolve(runtime)
     proposals = [dict_copy(proposal) for proposal in state["proposals"]]
@@ -40,6 +43,7 @@ async def store_hint(state: LearnState, runtime: Runtime[Context]) -> Update:
             await hold_hints(connection, state["domain_id"])
             unseen = await _unseen(connection, state, proposals, compared, call)
             if not unseen:
+                await _drop_surplus(connection, state, proposals, call)
                 await _write(connection, state, proposals, call)
                 break
         # The model is asked outside the transaction, so that others need not wait for it.
@@ -93,6 +97,21 @@ async def _unseen(
         if hints:
             found.append((proposal, hints))
     return found
+
+
+async def _drop_surplus(
+    connection: AsyncConnection, state: LearnState, proposals: Sequence[ProposalView], call: Call
+) -> None:
+    """Keep the best of the hints that passed where there is not room for all."""
+    passed = [proposal for proposal in proposals if proposal["outcome"] is None]
+    if call.budget is None or not passed:
+        return
+    room = call.budget.room_for_hints(await count_kept(connection, state["domain_id"]))
+    if room is None:
+        return
+    passed.sort(key=lambda proposal: -proposal["verification"].get("mean", 0.0))
+    for proposal in passed[room:]:
+        proposal["outcome"], proposal["reason"] = "surplus", "There was room for better ones only."
 
 
 async def _write(

@@ -155,6 +155,17 @@ async def gain_of(domain: str, session_id: int, hint: str, call: Call) -> float:
     return (await run_trial(domain, session_id, hint, call)).ndcg - without.ndcg
 
 
+def random_sessions(keys: Sequence[int], count: int, seed: int) -> list[int]:
+    """Draw the sessions on which hints are tried: a smaller draw is the start of a larger one.
+
+    Args:
+        keys: Of training sessions, in the order they were loaded.
+        count: How many to draw.
+        seed: Of the draw.
+    """
+    return random.Random(seed + 1).sample(keys, len(keys))[:count]
+
+
 async def panel(domain: str, state: Mapping[str, Any], call: Call) -> list[int]:
     """Return the *other* training sessions on which a hint is tried: random ones, then near ones.
 
@@ -173,7 +184,6 @@ async def panel(domain: str, state: Mapping[str, Any], call: Call) -> list[int]:
         index = await call.services.evidence(connection, found)
     if index is None or own is None:
         raise InputError("domain", "It has no training sessions.", "Load some.")
-    keys = index.keys
-    drawn = random.Random(settings.seed + 1).sample(keys, min(len(keys), settings.verify_random))
+    drawn = random_sessions(index.keys, settings.verify_random, settings.seed)
     near = index.neighbours(state["history"], leave_out=own, count=settings.verify_near)
     return [key for key in dict.fromkeys([*drawn, *near]) if key != own]

@@ -75,6 +75,7 @@ def test_a_persons_hint_is_stored(classroom: str, proposals: Callable[[], list[A
     assert done.exit_code == 0, done.stderr
     [added] = json.loads(done.stdout)
     [hint] = listed(classroom)
+    assert added.pop("understood")
     assert added == {"text": HINT, "outcome": "stored", "reason": "", "hint_id": hint["id"]}
     assert (hint["text"], hint["status"], hint["trials"]) == (HINT, "active", 0)
     assert proposals() == [(HINT, "stored", "", hint["id"], None)]
@@ -109,6 +110,17 @@ def test_entities_are_resolved(classroom: str) -> None:
     assert json.loads(done.stdout)[0]["text"] == "Weigh the user's era & country."
     refused = command("add", "--domain", classroom, "Recommend Blade&nbsp;Runner to everyone.")
     assert refused.exit_code == 1
+
+
+def test_it_is_said_what_the_offline_model_takes_a_hint_for(classroom: str) -> None:
+    hints = ["Avoid popular films.", "Prefer old classics; prefer popular, widely known films."]
+    done = command("add", "--domain", classroom, *hints, "--json")
+    avoid, prefer = (added["understood"] for added in json.loads(done.stdout))
+    assert avoid[0].startswith("evidence:chosen_by -")
+    assert prefer[0].startswith("year:high -")
+    assert prefer[1].startswith("evidence:chosen_by +")
+    shown = command("add", "--domain", classroom, HINT).stdout
+    assert "director:recent +" in shown
 
 
 def test_the_same_text_is_known(classroom: str, proposals: Callable[[], list[Any]]) -> None:
@@ -289,9 +301,13 @@ async def plant(
     return found, keys
 
 
-async def figures(services: Services, domain: Domain) -> dict[str, Hint]:
+async def figures(
+    services: Services, domain: Domain, only: Sequence[int] | None = None
+) -> dict[str, Hint]:
     async with services.engine.begin() as connection:
-        await refresh_figures(connection, domain.id, MODEL, RANKING_PROMPT_VERSION)
+        keys = await session_keys(connection, domain.id)
+        drawn = keys if only is None else [keys[place] for place in only]
+        await refresh_figures(connection, domain.id, MODEL, RANKING_PROMPT_VERSION, drawn)
         return {hint.text: hint for hint in await list_hints(connection, domain.id)}
 
 
@@ -334,6 +350,17 @@ async def test_figures_are_those_of_numpy(services: Services, classroom: str) ->
         assert mine.mean_gain == pytest.approx(gains.mean() if len(gains) else 0.0)
         assert mine.gain_error == pytest.approx(error)
         assert (mine.helped, mine.harmed) == ((gains > 0).sum(), (gains < 0).sum())
+
+
+async def test_sessions_that_were_not_drawn_at_random_do_not_count(
+    services: Services, classroom: str
+) -> None:
+    await add(services, classroom, [HINT])
+    found, _ = await plant(
+        services, classroom, {(0, HINT): 1, (0, None): 20, (1, HINT): 20, (1, None): 1}
+    )
+    assert (await figures(services, found, [1]))[HINT].mean_gain == pytest.approx(-1.0)
+    assert (await figures(services, found))[HINT].mean_gain == pytest.approx(0.0)
 
 
 async def test_a_cell_is_stored_once(services: Services, classroom: str) -> None:

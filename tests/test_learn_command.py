@@ -39,12 +39,11 @@ async def learn(
     domain: str,
     budget: Budget | None = None,
     *,
-    max_hints: int = 99,
     concurrency: int = 1,
 ) -> tuple[dict[str, int], Budget, bool]:
     budget = budget or Budget()
     todo = await unsettled_sessions(services, domain, [], 0)
-    learner = Learner(services, domain, max_hints, budget, seed=0)
+    learner = Learner(services, domain, budget, seed=0)
     spent = await learner.learn_from(todo, concurrency)
     return learner.counts, budget, spent is not None
 
@@ -233,13 +232,12 @@ async def test_it_stops_at_enough_hints(
 ) -> None:
     adjust(**PANEL)
     await prepare(services, domain)
-    await learn(services, domain, max_hints=2, concurrency=concurrency)
+    await learn(services, domain, Budget(max_hints=3), concurrency=concurrency)
     learnt = knowledge(url, domain)
     assert_whole(learnt)
-    # A session's lessons are stored together, and each worker ends its own.
-    assert 2 <= len(learnt["hints"]) <= 2 + 4 * concurrency
+    assert len(learnt["hints"]) == 3
     assert len(settled(learnt)) < len(SESSIONS)
-    counts, _, _ = await learn(services, domain, max_hints=2)
+    counts, _, _ = await learn(services, domain, Budget(max_hints=3))
     assert counts["sessions"] == 0
 
 

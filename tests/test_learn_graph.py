@@ -493,7 +493,7 @@ async def test_a_pending_or_retired_hint_is_never_chosen(
     assert hint.status == "pending"
     async with services.engine.begin() as connection:
         found = await find_domain(connection, domain)
-        await refresh_figures(connection, found.id, name, RANKING_PROMPT_VERSION)
+        await refresh_figures(connection, found.id, name, RANKING_PROMPT_VERSION, keys)
 
     async def chosen() -> int | None:
         request: Any = {"domain": domain, "history": list(SESSIONS[1].history)}
@@ -530,7 +530,7 @@ async def test_a_repeat_adds_its_evidence_to_the_hint_that_it_repeats(
     assert tried == set(keys[:3])
     async with services.engine.begin() as connection:
         found = await find_domain(connection, domain)
-        await refresh_figures(connection, found.id, name, RANKING_PROMPT_VERSION)
+        await refresh_figures(connection, found.id, name, RANKING_PROMPT_VERSION, keys)
     [hint] = await hints(services, domain)
     assert (hint.id, hint.trials, hint.helped) == (known, 3, 3)
     assert hint.mean_gain == pytest.approx(1.0)

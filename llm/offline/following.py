@@ -132,9 +132,12 @@ def _concerns(clause: str, channel: Channel, closeness: float) -> bool:
     """Leave out a single value (one genre, one director) unless the clause is about it."""
     if "=" not in channel.name:
         return True
-    value = channel.name.partition("=")[2].lower()
+    attribute, _, value = channel.name.lower().partition("=")
     named = {_stem(word) for word in _WORD.findall(clause.lower())}
-    return closeness > _ABOUT or all(_stem(word) in named for word in _WORD.findall(value))
+    if all(_stem(word) in named for word in _WORD.findall(value)):
+        return True
+    # "Films by the directors of the history" is about directors, and so not far from any of them.
+    return closeness > _ABOUT and _stem(attribute) not in named
 
 
 def _stem(word: str) -> str:

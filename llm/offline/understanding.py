@@ -1,0 +1,46 @@
+"""Says what the offline ranker takes a hint to mean, for the person who wrote it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from langchain_core.messages import BaseMessage
+
+from ..embeddings import get_embedder
+from .channels import build_channels
+from .following import clauses, listen
+from .reading import read_ranking_task
+
+_TOO_FAINT = 0.05
+"""Strength times weight below which a channel hardly moves a candidate."""
+_MOST_NAMED = 3
+
+
+def understood(hint: str, messages: Sequence[BaseMessage]) -> list[str]:
+    """Name what each clause of a hint makes the offline ranker weigh in a task. Blocks.
+
+    Args:
+        hint: Advice in plain English.
+        messages: A ranking task to read it in.
+
+    Returns:
+        For each clause that counts, its channels with signed weights, such as
+        `evidence:chosen_by +0.87, year:high +0.05`. Empty where nothing of the hint is understood.
+    """
+    task = read_ranking_task(messages)
+    if task is None:
+        return []
+    encode = get_embedder().encode
+    channels = build_channels(task, encode)
+    readings: list[str] = []
+    for clause in clauses(hint):
+        heard = listen(clause, channels, encode)
+        weighed = [
+            (channel.name, heard.strength * float(weight))
+            for channel, weight in zip(heard.channels, heard.weights, strict=True)
+        ]
+        loudest = sorted(weighed, key=lambda pair: -abs(pair[1]))[:_MOST_NAMED]
+        named = [f"{name} {weight:+.2f}" for name, weight in loudest if abs(weight) >= _TOO_FAINT]
+        if named:
+            readings.append(", ".join(named))
+    return readings
