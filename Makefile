@@ -15,7 +15,7 @@ PINS := pyproject.toml constraints.txt
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup: $(VENV)/.core $(VENV)/.test $(VENV)/.lint $(VENV)/.sasrec ## Install everything for working on re2llm
+setup: $(VENV)/.core $(VENV)/.test $(VENV)/.lint $(VENV)/.sasrec $(VENV)/.dev ## Install everything for working on re2llm
 
 demo: $(VENV)/.core ## Recommend films and print an evaluation: no key, no service
 	@$(BIN)/re2llm demo
@@ -23,7 +23,7 @@ demo: $(VENV)/.core ## Recommend films and print an evaluation: no key, no servi
 test: $(VENV)/.test ## Run the tests, except the slow ones
 	@$(BIN)/python -m pytest -m "not slow" $(ARGS)
 
-test-all: $(VENV)/.test $(VENV)/.sasrec ## Run all tests, with SASRec's library
+test-all: $(VENV)/.test $(VENV)/.sasrec $(VENV)/.dev ## Run all tests, with SASRec and torchrl
 	@$(BIN)/python -m pytest $(ARGS)
 
 lint: $(VENV)/.lint ## Check style, types and the arrows between rooms
@@ -68,4 +68,9 @@ $(VENV)/.lint: $(PINS) | $(VENV)/.core
 $(VENV)/.sasrec: $(PINS) | $(VENV)/.core
 	@echo "Installing SASRec's library"
 	@$(INSTALL) '.[sasrec]'
+	@touch $@
+
+$(VENV)/.dev: $(PINS) | $(VENV)/.core
+	@echo "Installing torchrl, which cross-checks PPO"
+	@$(INSTALL) '.[dev]'
 	@touch $@
