@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Sequence
 
 import numpy as np
@@ -30,6 +31,7 @@ class RewardTable:
         self._hints = hints
         self._call = call
         self._known: dict[tuple[int, int], float] = {}
+        self._without = defaultdict[int, asyncio.Lock](asyncio.Lock)
 
     async def load(self, domain_id: int) -> None:
         """Read what earlier runs have paid.
@@ -70,7 +72,9 @@ class RewardTable:
         async def worker() -> None:
             for session, action in queue:
                 state = self._states[session]
-                plain = await try_hint(state, None, self._call)
+                # Hints are tried on a session side by side; without one it is paid for once.
+                async with self._without[session]:
+                    plain = await try_hint(state, None, self._call)
                 hinted = await try_hint(state, self._hints[action - 1].text, self._call)
                 self._known[session, action] = hinted.ndcg - plain.ndcg
 
