@@ -14,7 +14,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..errors import InputError
-from .tables import HintRow
+from .tables import SHRINKAGE, HintRow
 from .texts import storable
 
 LONGEST_HINT = 500
@@ -48,10 +48,9 @@ class Hint:
     @property
     def promise(self) -> float:
         """The mean gain, shrunk as if by some trials without gain: few trials prove little."""
-        return self.mean_gain * self.trials / (self.trials + _SHRINKAGE)
+        return self.mean_gain * self.trials / (self.trials + SHRINKAGE)
 
 
-_SHRINKAGE = 20
 NO_HINT = b""
 """The key that stands for "no hint" in the reward table."""
 
@@ -140,10 +139,10 @@ async def list_hints(
         domain_id: Which one.
         status: Only those of this status.
     """
-    statement = _hints(domain_id).order_by(HintRow.id)
+    statement = select_hints(domain_id).order_by(HintRow.id)
     if status is not None:
         statement = statement.where(HintRow.status == status)
-    return [_hint(row) for row in await connection.execute(statement)]
+    return [hint_of(row) for row in await connection.execute(statement)]
 
 
 async def count_kept(connection: AsyncConnection, domain_id: int) -> int:
@@ -179,13 +178,13 @@ async def nearest_hints(
     """
     distance = HintRow.embedding.cosine_distance(embedding)
     rows = await connection.execute(
-        _hints(domain_id)
+        select_hints(domain_id)
         .add_columns(distance)
         .where(HintRow.status.in_(statuses))
         .order_by(distance, HintRow.id)
         .limit(count)
     )
-    return [(_hint(row), 1 - float(row[-1])) for row in rows]
+    return [(hint_of(row), 1 - float(row[-1])) for row in rows]
 
 
 async def set_status(
@@ -230,18 +229,22 @@ async def best_hints(
         domain_id: Which one.
         count: How many at most.
     """
-    promise = HintRow.mean_gain * HintRow.trials / (HintRow.trials + _SHRINKAGE)
     rows = await connection.execute(
-        _hints(domain_id)
+        select_hints(domain_id)
         .add_columns(HintRow.embedding)
         .where(HintRow.status == "active")
-        .order_by(promise.desc(), HintRow.id)
+        .order_by(HintRow.promise.desc(), HintRow.id)
         .limit(count)
     )
-    return [(_hint(row), np.asarray(row[-1], dtype=np.float32)) for row in rows]
+    return [(hint_of(row), np.asarray(row[-1], dtype=np.float32)) for row in rows]
 
 
-def _hints(domain_id: int) -> Any:
+def select_hints(domain_id: int) -> Any:
+    """Return the statement that `hint_of` reads, to be narrowed down.
+
+    Args:
+        domain_id: Which domain.
+    """
     return select(
         HintRow.id,
         HintRow.text,
@@ -254,7 +257,12 @@ def _hints(domain_id: int) -> Any:
     ).where(HintRow.domain_id == domain_id)
 
 
-def _hint(row: Any) -> Hint:
+def hint_of(row: Any) -> Hint:
+    """Return the hint of a row.
+
+    Args:
+        row: Of `select_hints`, perhaps with columns added.
+    """
     return Hint(
         row.id,
         row.text,

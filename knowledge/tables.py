@@ -6,10 +6,11 @@ import datetime as dt
 import uuid
 from typing import Any
 
-from pgvector.sqlalchemy import Vector
+from pgvector.sqlalchemy import HALFVEC, Vector
 from sqlalchemy import (
     BigInteger,
     CheckConstraint,
+    Computed,
     DateTime,
     ForeignKey,
     Identity,
@@ -19,6 +20,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     func,
+    literal_column,
 )
 from sqlalchemy import text as sql
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
@@ -27,6 +29,8 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 SCHEMA = "re2llm"
 EMBEDDING_DIM = 384
 """Width of the sentence embeddings (all-MiniLM-L6-v2)."""
+SHRINKAGE = 20
+"""Trials without gain that a hint's promise is shrunk by: few trials prove little."""
 
 
 class Base(DeclarativeBase):
@@ -103,7 +107,16 @@ class HintRow(Base):
     __table_args__ = (
         UniqueConstraint("domain_id", "key"),
         CheckConstraint("status IN ('pending', 'active', 'retired')", name="status"),
-        Index(None, "domain_id", "status"),
+        Index("ix_hint_promise", "domain_id", "status", sql("promise DESC"), "id"),
+        # On half vectors, so that only a shortlist uses it: whether a hint repeats another is
+        # looked up exactly.
+        Index(
+            "ix_hint_meaning",
+            literal_column(f"(embedding::halfvec({EMBEDDING_DIM}))", HALFVEC).label("meaning"),
+            postgresql_using="hnsw",
+            postgresql_ops={"meaning": "halfvec_cosine_ops"},
+            postgresql_where=sql("status = 'active'"),
+        ),
     )
 
     id: Mapped[int] = mapped_column(Identity(), primary_key=True)
@@ -123,6 +136,10 @@ class HintRow(Base):
     """Standard error of that mean."""
     helped: Mapped[int] = mapped_column(server_default="0")
     harmed: Mapped[int] = mapped_column(server_default="0")
+    promise: Mapped[float] = mapped_column(
+        Computed(f"mean_gain * trials / (trials + {SHRINKAGE})", persisted=True)
+    )
+    """The mean gain, shrunk: what hints are sorted by."""
     created_at: Mapped[dt.datetime] = mapped_column(server_default=func.now())
 
 

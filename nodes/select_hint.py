@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..errors import InputError
 from ..knowledge.hints import Hint, best_hints, list_hints, nearest_hints
+from ..knowledge.shortlist import active_among, shortlist
 from ..settings import HintChoice
 from .context import Call, Context, resolve
 from .state import RecommendState, Update
@@ -103,7 +104,13 @@ async def _ppo(connection: AsyncConnection, state: RecommendState, call: Call) -
     served = await call.services.served_policy(connection, state["domain_id"], call.model)
     if served is None:
         return replace(await _static(connection, state, call), policy="static")
-    hints = await best_hints(connection, state["domain_id"], count=call.settings.shortlist)
+    if served.release.recipe == "paper":
+        listed = await active_among(connection, state["domain_id"], served.release.hint_ids)
+    else:
+        embedding = np.array(state["session_embedding"], dtype=np.float32)
+        count = call.settings.shortlist
+        listed = await shortlist(connection, state["domain_id"], embedding, count=count)
+    hints = await call.services.with_embeddings(connection, listed)
     seed = _session_seed(state, call) if call.settings.explore else None
     hint, probability = served.choose(state, hints, explore_seed=seed)
     return Chosen(hint, probability, policy=f"ppo:{served.number}")

@@ -4,23 +4,31 @@ from __future__ import annotations
 
 import asyncio
 import weakref
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
 from langchain_core.language_models import BaseChatModel
+from numpy.typing import NDArray
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from ..knowledge.catalogue import all_items, catalogue_order
 from ..knowledge.domains import Domain
 from ..knowledge.engine import database_url, make_engine, ping
 from ..knowledge.evidence import EvidenceIndex
+from ..knowledge.hints import Hint
 from ..knowledge.leaks import LeakFilter
 from ..knowledge.migrate import upgrade
 from ..knowledge.releases import active_release_id, fetch_release
+from ..knowledge.shortlist import fetch_embeddings
 from ..knowledge.training_sessions import training_sessions
 from ..llm.embeddings import Embedder, get_embedder
 from ..llm.factory import make_chat_model
 from ..settings import Settings, get_settings
-from .serving import ServedPolicy, load_release
+from .serving import HintAndEmbedding, ServedPolicy, load_release
+
+_CACHED_HINTS = 100_000
+"""Embeddings kept in memory: 150 MB at most."""
 
 
 @dataclass
@@ -41,6 +49,9 @@ class Services:
         default_factory=dict[int, tuple[int, EvidenceIndex | None]]
     )
     _policies: dict[int, ServedPolicy] = field(default_factory=dict[int, ServedPolicy])
+    _hint_embeddings: dict[int, NDArray[np.float32]] = field(
+        default_factory=dict[int, NDArray[np.float32]]
+    )
     _leaks: dict[int, tuple[int, LeakFilter]] = field(
         default_factory=dict[int, tuple[int, LeakFilter]]
     )
@@ -112,6 +123,24 @@ class Services:
                 load_release, number, release, model
             )
         return served
+
+    async def with_embeddings(
+        self, connection: AsyncConnection, hints: Sequence[Hint]
+    ) -> list[HintAndEmbedding]:
+        """Return hints with their embeddings, each read once: a hint's text never changes.
+
+        Args:
+            connection: An open connection.
+            hints: Any.
+        """
+        known = self._hint_embeddings
+        missing = [hint.id for hint in hints if hint.id not in known]
+        if missing:
+            if len(known) + len(missing) > _CACHED_HINTS:
+                known = self._hint_embeddings = {}
+                missing = [hint.id for hint in hints]
+            known.update(await fetch_embeddings(connection, missing))
+        return [(hint, known[hint.id]) for hint in hints]
 
     async def leak_filter(self, connection: AsyncConnection, domain: Domain) -> LeakFilter:
         """Return the filter that knows all titles of a domain; built anew when items change.

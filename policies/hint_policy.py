@@ -17,6 +17,7 @@ from .content_policy import ContentConfig, ContentPolicy
 from .hint_features import HintFeatures
 from .paper_policy import PaperConfig, PaperPolicy
 from .ppo import Outputs, masked_log_softmax, sample
+from .threads import one_thread
 
 __all__ = [
     "Choice",
@@ -102,7 +103,7 @@ def choose(
     Returns:
         The action and its true probability: 1 for the likeliest, which is chosen for certain.
     """
-    with torch.no_grad():
+    with one_thread(), torch.inference_mode():
         outputs = policy(torch.as_tensor(state, dtype=torch.float32)[None], hints)
         log_probabilities = outputs.log_probabilities
         if explore_seed is None:

@@ -1,0 +1,76 @@
+"""The hints that a policy scores for a session: all of them, or the most promising and nearest."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from pgvector.sqlalchemy import HALFVEC
+from sqlalchemy import cast, select, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from .hints import Hint, hint_of, select_hints
+from .tables import EMBEDDING_DIM, HintRow
+
+
+async def shortlist(
+    connection: AsyncConnection, domain_id: int, embedding: NDArray[np.float32], *, count: int
+) -> list[Hint]:
+    """Return the active hints to choose from.
+
+    As long as there are no more than `count`, these are all. Beyond that, one half is those with
+    the most promise, and the other those nearest in meaning to the session, found by pgvector's
+    index: an exact scan takes 8 ms among 10,000 hints.
+
+    Args:
+        connection: In a transaction.
+        domain_id: Which domain.
+        embedding: Of the session, shape `[384]`.
+        count: How many at most.
+
+    Returns:
+        The most promising first, then the nearest.
+    """
+    active = select_hints(domain_id).where(HintRow.status == "active")
+    by_promise = active.order_by(HintRow.promise.desc(), HintRow.id).limit(count + 1)
+    best = [hint_of(row) for row in await connection.execute(by_promise)]
+    if len(best) <= count:
+        return best
+    # pgvector drops other domains' hints after its scan: let it go on until there are enough.
+    await connection.execute(text("SET LOCAL hnsw.iterative_scan = strict_order"))
+    distance = cast(HintRow.embedding, HALFVEC(EMBEDDING_DIM)).cosine_distance(embedding)
+    nearest = await connection.execute(active.order_by(distance).limit(count // 2))
+    # What is both near and promising leaves room for more of the promising.
+    promising = count - count // 2
+    ordered = [*best[:promising], *map(hint_of, nearest), *best[promising:]]
+    return list({hint.id: hint for hint in ordered}.values())[:count]
+
+
+async def active_among(
+    connection: AsyncConnection, domain_id: int, ids: Sequence[int]
+) -> list[Hint]:
+    """Return those of some hints that are active.
+
+    Args:
+        connection: An open connection.
+        domain_id: Which domain.
+        ids: Of hints.
+    """
+    statement = select_hints(domain_id).where(HintRow.status == "active", HintRow.id.in_(ids))
+    return [hint_of(row) for row in await connection.execute(statement.order_by(HintRow.id))]
+
+
+async def fetch_embeddings(
+    connection: AsyncConnection, ids: Sequence[int]
+) -> dict[int, NDArray[np.float32]]:
+    """Return hints' embeddings by their ids.
+
+    Args:
+        connection: An open connection.
+        ids: Of hints.
+    """
+    rows = await connection.execute(
+        select(HintRow.id, HintRow.embedding).where(HintRow.id.in_(ids))
+    )
+    return {row.id: np.asarray(row.embedding, dtype=np.float32) for row in rows}
