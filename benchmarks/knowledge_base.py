@@ -1,0 +1,122 @@
+"""A throw-away knowledge base of any size: the sample films, made-up hints, a policy release."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import numpy as np
+import torch
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import AIMessage
+from langchain_core.outputs import ChatGeneration, ChatResult
+from pgvector.psycopg import register_vector_async
+from re2llm.commands.loading import load_domain
+from re2llm.knowledge.domains import find_domain
+from re2llm.knowledge.hints import hint_key
+from re2llm.knowledge.releases import Release, activate_release, store_release
+from re2llm.llm.embeddings import ENCODER_ID
+from re2llm.llm.ranking_prompt import RANKING_PROMPT_VERSION
+from re2llm.nodes.services import Services
+from re2llm.policies.descriptors import DESCRIPTOR_NAMES
+from re2llm.policies.hint_features import HintFeatures
+from re2llm.policies.hint_policy import ContentPolicy, Ensemble
+from re2llm.policies.recipes import default_config, new_policy
+from re2llm.policies.weights import dump_policy
+from re2llm.records import Session
+from re2llm.sessions.negatives import NegativeSampler
+from re2llm.sessions.sample import sample_items, simulate_sessions
+from sqlalchemy import text
+
+DOMAIN = "films"
+MODEL = "at-once"
+_COLUMNS = "domain_id, key, text, embedding, trials, mean_gain, gain_error, helped, harmed"
+_TYPES = ["int4", "bytea", "text", "vector", "int4", "float8", "float8", "int4", "int4"]
+_VIEWERS, _SEED = 160, 1
+
+
+class AtOnce(BaseChatModel):
+    """A chat model that ranks the candidates as they stand, at no cost of time."""
+
+    answer: str
+
+    @property
+    def _llm_type(self) -> str:
+        return "at-once"
+
+    def _generate(self, *_: object, **__: object) -> ChatResult:
+        return ChatResult(generations=[ChatGeneration(message=AIMessage(self.answer))])
+
+
+async def prepare(services: Services) -> list[Session]:
+    """Load the films with training sessions, and a release.
+
+    Args:
+        services: Of an empty database.
+
+    Returns:
+        Sessions of other viewers, with 50 candidates each.
+    """
+    films = sample_items()
+    training = simulate_sessions(_VIEWERS, seed=_SEED)
+    await load_domain(services, DOMAIN, films, [lambda _: training])
+    services.register_model(MODEL, AtOnce(answer=f'{{"ranking": {list(range(1, 51))}}}'))
+    await _release(services)
+    sampler = NegativeSampler([film.id for film in films], seed=_SEED)
+    fresh = simulate_sessions(_VIEWERS, seed=_SEED + 1)
+    return [sampler.with_candidates(session) for session in fresh]
+
+
+async def grow(services: Services, before: int, after: int) -> None:
+    """Add made-up hints, whose embeddings scatter around the films'.
+
+    Args:
+        services: The database.
+        before: How many there are.
+        after: How many there shall be.
+    """
+    rng = np.random.default_rng(after)
+    async with services.engine.begin() as connection:
+        domain = await find_domain(connection, DOMAIN)
+        rows = await connection.execute(text("SELECT embedding::real[] FROM re2llm.item"))
+        films = np.array([row[0] for row in rows], dtype=np.float32)
+        pooled = await connection.get_raw_connection()
+        raw = pooled.driver_connection
+        await register_vector_async(raw)
+        statement = f"COPY re2llm.hint ({_COLUMNS}) FROM STDIN (FORMAT BINARY)"
+        async with raw.cursor() as cursor, cursor.copy(statement) as copy:
+            copy.set_types(_TYPES)
+            for number in range(before, after):
+                words = f"Made-up hint {number}: prefer what was chosen by similar people."
+                vector = films[number % len(films)] + 0.05 * rng.standard_normal(films.shape[1])
+                vector = (vector / np.linalg.norm(vector)).astype(np.float32)
+                trials, mean = int(rng.integers(10, 300)), float(rng.normal(0.02, 0.05))
+                figures = (trials, mean, 0.02, trials // 2, trials // 5)
+                await copy.write_row((domain.id, hint_key(words), words, vector, *figures))
+    async with services.engine.connect() as connection:
+        free = await connection.execution_options(isolation_level="AUTOCOMMIT")
+        await free.execute(text("VACUUM ANALYZE re2llm.hint"))
+
+
+async def _release(services: Services) -> None:
+    """Release a policy of the default shape; how well it chooses takes no time."""
+    config = default_config("content")
+    hints = HintFeatures.of(np.eye(2, 384), np.ones((2, 5)))
+    states = torch.randn(64, len(DESCRIPTOR_NAMES), generator=torch.Generator().manual_seed(0))
+    members = [new_policy("content", config, states, hints) for _ in range(config.members)]
+    policy = Ensemble([member for member in members if isinstance(member, ContentPolicy)])
+    weights, shape = dump_policy(policy)
+    release = Release(
+        recipe="content",
+        weights=weights,
+        encoder=ENCODER_ID,
+        prompt_version=RANKING_PROMPT_VERSION,
+        model=MODEL,
+        hint_set="",
+        hint_ids=[],
+        config={"policy": shape, "training": asdict(config)},
+        metrics={"gain": 0.0},
+    )
+    async with services.engine.begin() as connection:
+        domain = await find_domain(connection, DOMAIN)
+        number = await store_release(connection, domain.id, release)
+        await activate_release(connection, domain.id, number)
