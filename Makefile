@@ -4,7 +4,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test test-all lint format docs-graph ci clean
+.PHONY: help setup demo test test-all bench lint format docs-graph ci clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -25,6 +25,9 @@ test: $(VENV)/.test ## Run the tests, except the slow ones
 
 test-all: $(VENV)/.test $(VENV)/.sasrec $(VENV)/.dev ## Run all tests, with SASRec and torchrl
 	@$(BIN)/python -m pytest $(ARGS)
+
+bench: $(VENV)/.core ## Measure the time of everything but the model call
+	@$(BIN)/python -m benchmarks.select_hint $(ARGS)
 
 lint: $(VENV)/.lint ## Check style, types and the arrows between rooms
 	@$(BIN)/ruff check .
@@ -57,7 +60,7 @@ $(VENV)/.core: $(PINS) | $(VENV)/bin/python
 
 $(VENV)/.test: $(PINS) | $(VENV)/.core
 	@echo "Installing what the tests need"
-	@$(INSTALL) '.[test,studio]'
+	@$(INSTALL) '.[test,studio,report]'
 	@touch $@
 
 $(VENV)/.lint: $(PINS) | $(VENV)/.core

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,6 +14,7 @@ from ..settings import get_settings
 from .console import err, print_json, run
 from .experiment import Experiment
 from .recommend import hint_choice
+from .reporting import Evaluated, make_page
 from .tables import print_hints, print_summary
 
 if TYPE_CHECKING:
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
     from ..records import Session
 
 
-def evaluate(
+def evaluate(  # noqa: PLR0913, PLR0917  # Typer wants an argument for each option
     domain: Annotated[str, typer.Option(help="The catalogue.")],
     sessions: Annotated[Path, typer.Option(help="Sessions to evaluate on, as JSONL.")],
     policies: Annotated[
@@ -39,6 +41,9 @@ def evaluate(
     oracle: Annotated[
         bool, typer.Option("--oracle", help="Also give every active hint to every session.")
     ] = False,
+    report: Annotated[
+        Path | None, typer.Option(help="Write a page of HTML with pictures to this file.")
+    ] = None,
 ) -> None:
     """Compare hint policies and baselines; nothing of the file is stored.
 
@@ -46,66 +51,92 @@ def evaluate(
 
     Example: re2llm evaluate --domain movies --sessions test.jsonl --baselines popularity,vsknn
     """
-    run(
-        lambda: _evaluate(
-            domain,
-            sessions,
-            _names(policies),
-            _names(baselines),
-            json_file,
-            skip_malformed,
-            seed,
-            oracle,
-        )
+    asked = _Asked(
+        domain=domain,
+        file=sessions,
+        policies=_names(policies),
+        baselines=_names(baselines),
+        json_file=json_file,
+        report=report,
+        skip_malformed=skip_malformed,
+        seed=get_settings().seed if seed is None else seed,
+        oracle=oracle,
     )
+    run(lambda: _evaluate(asked))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Asked:
+    """The command's options."""
+
+    domain: str
+    file: Path
+    policies: list[str]
+    baselines: list[str]
+    json_file: Path | None
+    report: Path | None
+    skip_malformed: bool
+    seed: int
+    oracle: bool
 
 
 def _names(listed: str) -> list[str]:
     return list(dict.fromkeys(name.strip() for name in listed.split(",") if name.strip()))
 
 
-async def _evaluate(
-    domain: str,
-    file: Path,
-    policies: list[str],
-    baselines: list[str],
-    json_file: Path | None,
-    skip_malformed: bool,
-    seed: int | None,
-    oracle: bool = False,
-) -> None:
-    from ..evaluation.baselines import check_baselines
+async def _evaluate(asked: _Asked) -> None:
     from ..knowledge.catalogue import item_ids
     from ..knowledge.domains import find_domain
     from ..knowledge.training_sessions import training_sessions
     from ..nodes.services import shared_services
 
-    for policy in policies:
-        hint_choice(policy)
-    check_baselines(baselines)
-    if not policies and not baselines:
-        raise InputError("policies", "There is nothing to evaluate.", "Name a policy or baseline.")
-    seed = get_settings().seed if seed is None else seed
+    _check(asked)
     services = await shared_services()
     async with services.engine.connect() as connection:
-        found = await find_domain(connection, domain)
+        found = await find_domain(connection, asked.domain)
         known = await item_ids(connection, found)
         train = [session for _, session in await training_sessions(connection, found)]
-    sessions = read_evaluation_sessions(file, known, seed, skip_malformed=skip_malformed)
-    experiment = Experiment(services, domain, sessions, seed)
-    rows = await experiment.policies(policies)
+    sessions = read_evaluation_sessions(
+        asked.file, known, asked.seed, skip_malformed=asked.skip_malformed
+    )
+    experiment = Experiment(services, asked.domain, sessions, asked.seed)
+    rows = await experiment.policies(asked.policies)
     hints: list[dict[str, Any]] = []
-    if oracle:
+    cells: dict[int, Row] = {}
+    if asked.oracle:
         without = next((row for row in rows if row.name == "none"), None)
-        ceiling, hints = await experiment.every_hint(without)
+        ceiling, hints, cells = await experiment.every_hint(without)
         rows.append(ceiling)
-    rows += await experiment.baselines(baselines, train)
-    document = {**_document(rows, seed), "hints": hints}
-    if json_file is None or str(json_file) != "-":
-        print_summary(document, title=f"{domain}: {len(sessions):,} sessions")
+    rows += await experiment.baselines(asked.baselines, train)
+    document = {**_document(rows, asked.seed), "hints": hints}
+    if asked.json_file is None or str(asked.json_file) != "-":
+        print_summary(document, title=f"{asked.domain}: {len(sessions):,} sessions")
         print_hints(hints)
-    if json_file is not None:
-        _write(document, json_file)
+    if asked.json_file is not None:
+        _write(document, asked.json_file)
+    if asked.report is not None:
+        evaluated = Evaluated(asked.domain, sessions, rows, cells, document, asked.seed)
+        page = await make_page(evaluated)
+        write_text("--report", asked.report, page)
+        err.print(f"The report is in {asked.report}.", markup=False, soft_wrap=True)
+
+
+def _check(asked: _Asked) -> None:
+    """Refuse what cannot be had before anything slow or paid begins."""
+    from ..evaluation.baselines import check_baselines
+    from ..evaluation.report.pictures import check_pictures
+
+    for policy in asked.policies:
+        hint_choice(policy)
+    check_baselines(asked.baselines)
+    if not asked.policies and not asked.baselines:
+        raise InputError("policies", "There is nothing to evaluate.", "Name a policy or baseline.")
+    if asked.report is not None:
+        check_pictures()
+        if asked.report.is_dir() or not asked.report.absolute().parent.is_dir():
+            raise InputError(
+                "--report", f"{asked.report} cannot be written.", "Name a file in a folder."
+            )
 
 
 def read_evaluation_sessions(
@@ -155,9 +186,21 @@ def _write(document: dict[str, Any], file: Path) -> None:
     if str(file) == "-":
         print_json(document)
         return
+    write_text("--json", file, json.dumps(document, ensure_ascii=False, indent=2) + "\n")
+
+
+def write_text(field: str, file: Path, content: str) -> None:
+    """Write a file.
+
+    Args:
+        field: The option that names it.
+        file: Where to.
+        content: Of the file.
+
+    Raises:
+        InputError: It cannot be written.
+    """
     try:
-        file.write_text(json.dumps(document, ensure_ascii=False, indent=2) + "\n")
+        file.write_text(content, encoding="utf-8")
     except OSError as error:
-        raise InputError(
-            "--json", f"{file} cannot be written ({error}).", "Name another."
-        ) from error
+        raise InputError(field, f"{file} cannot be written ({error}).", "Name another.") from error

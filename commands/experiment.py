@@ -50,14 +50,17 @@ class Experiment:
             }
         )
 
-    async def every_hint(self, without: Row | None) -> tuple[Row, list[dict[str, Any]]]:
+    async def every_hint(
+        self, without: Row | None
+    ) -> tuple[Row, list[dict[str, Any]], dict[int, Row]]:
         """Give every active hint to every session.
 
         Args:
             without: The row without a hint, if it was run already.
 
         Returns:
-            The row of the best choice for each session, and what each hint would bring.
+            The row of the best choice for each session, what each hint would bring, and the row
+            of each hint by its number; 0 stands for none.
         """
         from ..evaluation.oracle import hint_table, oracle_row
         from ..knowledge.domains import find_domain
@@ -76,7 +79,7 @@ class Experiment:
         rows = dict(zip((hint.id for hint in hints), await self._run(contexts), strict=True))
         texts = {hint.id: hint.text for hint in hints}
         table = hint_table(without, rows, texts, seed=self.seed)
-        return oracle_row([without, *rows.values()]), table
+        return oracle_row([without, *rows.values()]), table, {0: without, **rows}
 
     async def baselines(self, names: list[str], train: list[Session]) -> list[Row]:
         """Train baselines and rank every session with each.
@@ -110,7 +113,8 @@ class Experiment:
                 "candidates": list(session.candidates or ()),
             }
             result = await ask(request, contexts[name])
-            return Ranked(result["ranking"], result["llm_calls"], result["flags"])
+            hint = result["hint"]["id"]
+            return Ranked(result["ranking"], result["llm_calls"], result["flags"], hint)
 
         with progress(counts=True) as bar:
             return await run_policies(

@@ -23,11 +23,13 @@ class Ranked:
         ranking: Item ids, best first.
         llm_calls: Calls made to the ranking model.
         flags: What went wrong on the way.
+        hint: Number of the hint that was given, or `None`.
     """
 
     ranking: Sequence[str]
     llm_calls: int
     flags: Sequence[str]
+    hint: int | None = None
 
 
 Ranker = Callable[[Session, str], Awaitable[Ranked]]
@@ -47,6 +49,8 @@ class Row:
         ranks: Of the targets, shape `[sessions]`, 1 is best, 0 is missing.
         llm_calls: Calls made to the ranking model.
         flags: How often each fault occurred.
+        rankings: Of a policy: each session's item ids, best first.
+        hints: Of a policy: the hint that each session was given, or `None`.
     """
 
     name: str
@@ -54,6 +58,8 @@ class Row:
     ranks: IntArray
     llm_calls: int = 0
     flags: Counter[str] = field(default_factory=Counter[str])
+    rankings: Sequence[Sequence[str]] = ()
+    hints: Sequence[int | None] = ()
 
 
 async def run_policies(
@@ -101,6 +107,8 @@ async def _run_policy(
         _ranks(sessions, [answer.ranking for answer in answers]),
         sum(answer.llm_calls for answer in answers),
         Counter(flag for answer in answers for flag in answer.flags),
+        [answer.ranking for answer in answers],
+        [answer.hint for answer in answers],
     )
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
-from re2llm.commands.evaluate import _evaluate
+from re2llm.commands.evaluate import _Asked, _evaluate
 from re2llm.graph.recommend import graph
 from re2llm.knowledge.catalogue import catalogue_order
 from re2llm.knowledge.domains import find_domain
@@ -168,16 +168,22 @@ def test_file(tmp_path: Path) -> Path:
     return file
 
 
-async def evaluate(domain: str, file: Path, out: Path) -> dict[str, Any]:
-    await _evaluate(
-        domain,
-        file,
-        ["none", "similar"],
-        ["popularity", "vsknn"],
-        out,
+def asked(domain: str, file: Path, policies: list[str], baselines: list[str], out: Path) -> _Asked:
+    return _Asked(
+        domain=domain,
+        file=file,
+        policies=policies,
+        baselines=baselines,
+        json_file=out,
+        report=None,
         skip_malformed=False,
         seed=0,
+        oracle=False,
     )
+
+
+async def evaluate(domain: str, file: Path, out: Path) -> dict[str, Any]:
+    await _evaluate(asked(domain, file, ["none", "similar"], ["popularity", "vsknn"], out))
     return json.loads(out.read_text())
 
 
@@ -220,9 +226,7 @@ async def test_the_prompt_is_the_same_whatever_the_target(
         file = tmp_path / f"{version}.jsonl"
         file.write_text("\n".join(map(json.dumps, content)))
         model.asked.clear()
-        await _evaluate(
-            films, file, ["none"], [], tmp_path / "out.json", skip_malformed=False, seed=0
-        )
+        await _evaluate(asked(films, file, ["none"], [], tmp_path / "out.json"))
         seen.append(sorted(messages[-1].text for messages in model.asked))
     assert len(seen[0]) == 6
     assert seen[0] == seen[1]

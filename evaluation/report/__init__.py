@@ -1,0 +1,1 @@
+"""The evaluation as a page of HTML that holds everything it shows."""

@@ -1,0 +1,164 @@
+"""What a policy's hints did, session by session: how often each was chosen, and examples."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ...records import Session
+from ..bootstrap import Bootstrap
+from ..experiment import Row
+from ..metrics import FloatArray, score_ranks
+
+_METRIC = "ndcg@10"
+_SHOWN = 5
+_OF_HISTORY = 6
+
+
+@dataclass(frozen=True, slots=True)
+class HintUse:
+    """How a policy used one hint.
+
+    Attributes:
+        name: The hint's number, or "no hint".
+        text: Of the hint; empty for none.
+        share: Of the sessions in which it was chosen.
+        sessions: How many those are.
+        gain: Mean gain in NDCG@10 over no hint, there.
+        low: Lower end of its 95 % interval.
+        high: Upper end.
+    """
+
+    name: str
+    text: str
+    share: float
+    sessions: int
+    gain: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One session, ranked with its hint and without.
+
+    Attributes:
+        kind: Why it is shown.
+        history: Titles, oldest first; the last few.
+        earlier: How many more there were before those.
+        target: Title of what came next.
+        hint: Its text.
+        without: Titles of the first places without the hint.
+        given: Titles of the first places with it.
+        rank_without: Of the target; 0 if it was not ranked.
+        rank_given: Likewise.
+        gain: In NDCG@10.
+    """
+
+    kind: str
+    history: Sequence[str]
+    earlier: int
+    target: str
+    hint: str
+    without: Sequence[str]
+    given: Sequence[str]
+    rank_without: int
+    rank_given: int
+    gain: float
+
+
+def gains_over(row: Row, without: Row) -> FloatArray:
+    """Return what each session gained in NDCG@10, `[S]`.
+
+    Args:
+        row: Of a policy.
+        without: Of the same sessions without a hint.
+    """
+    return (
+        score_ranks(row.ranks, [_METRIC])[_METRIC] - score_ranks(without.ranks, [_METRIC])[_METRIC]
+    )
+
+
+def hint_uses(row: Row, without: Row, texts: Mapping[int, str], *, seed: int) -> list[HintUse]:
+    """Say how often each hint was chosen, and what it brought where it was; most chosen first.
+
+    Args:
+        row: Of a policy.
+        without: Of the same sessions without a hint.
+        texts: Of the hints, by id.
+        seed: Of the bootstrap.
+    """
+    gains = gains_over(row, without)
+    chosen = np.array([-1 if hint is None else hint for hint in row.hints], dtype=np.int64)
+    uses: list[HintUse] = []
+    for hint in np.unique(chosen).tolist():
+        there = gains[chosen == hint]
+        interval = Bootstrap(seed=seed).mean(there)
+        name = "no hint" if hint < 0 else f"hint {hint}"
+        share = len(there) / len(gains)
+        figures = (interval.mean, interval.low, interval.high)
+        uses.append(HintUse(name, texts.get(hint, ""), share, len(there), *figures))
+    return sorted(uses, key=lambda use: (-use.sessions, use.name))
+
+
+def examples(
+    row: Row,
+    without: Row,
+    sessions: Sequence[Session],
+    texts: Mapping[int, str],
+    titles: Mapping[str, str],
+) -> list[Example]:
+    """Choose sessions to show: where a hint helped most, where it harmed most, and a typical one.
+
+    Args:
+        row: Of a policy.
+        without: Of the same sessions without a hint.
+        sessions: With their targets.
+        texts: Of the hints, by id.
+        titles: Of the items, by id.
+    """
+    gains = gains_over(row, without)
+    hinted = [place for place, hint in enumerate(row.hints) if hint is not None]
+    if not hinted:
+        return []
+    ordered = sorted(hinted, key=lambda place: (-gains[place], place))
+    mean = float(np.mean([gains[place] for place in hinted]))
+    typical = min(hinted, key=lambda place: (abs(gains[place] - mean), place))
+    wanted = [
+        *(("helped most", place) for place in ordered[:2] if gains[place] > 0),
+        ("typical: nearest to the mean gain", typical),
+        *(("harmed most", place) for place in ordered[:-3:-1] if gains[place] < 0),
+    ]
+    return [
+        _example(kind, place, row, without, sessions[place], texts, titles, float(gains[place]))
+        for kind, place in wanted
+    ]
+
+
+def _example(
+    kind: str,
+    place: int,
+    row: Row,
+    without: Row,
+    session: Session,
+    texts: Mapping[int, str],
+    titles: Mapping[str, str],
+    gain: float,
+) -> Example:
+    def named(ids: Sequence[str]) -> list[str]:
+        return [titles.get(item, item) for item in ids]
+
+    return Example(
+        kind=kind,
+        history=named(session.history[-_OF_HISTORY:]),
+        earlier=max(0, len(session.history) - _OF_HISTORY),
+        target=titles.get(session.target or "", session.target or ""),
+        hint=texts.get(row.hints[place] or 0, ""),
+        without=named(without.rankings[place][:_SHOWN]),
+        given=named(row.rankings[place][:_SHOWN]),
+        rank_without=int(without.ranks[place]),
+        rank_given=int(row.ranks[place]),
+        gain=gain,
+    )

@@ -1,0 +1,78 @@
+"""Writes the report as one page of HTML: pictures inline, no script, nothing to be fetched."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib.resources import files
+from typing import Any
+
+from .comparison import Example, HintUse
+
+_CHOSEN_BY = 12
+"""Hints in the table beside the picture."""
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A section with a picture, or with the reason why there is none.
+
+    Attributes:
+        heading: Its title.
+        source: What it was computed from, or why it is missing.
+        svg: The picture; empty if it is missing.
+    """
+
+    heading: str
+    source: str
+    svg: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What the page shows. Everything but the pictures is data, and is escaped.
+
+    Attributes:
+        title: Of the page.
+        facts: What was evaluated, and with what.
+        document: From `evaluation.summary.summarise`.
+        pictures: In their order.
+        uses: How the policy used its hints, most chosen first.
+        examples: Sessions with and without their hint.
+        policy: Name of the policy that `uses` and `examples` are about.
+    """
+
+    title: str
+    facts: Mapping[str, str]
+    document: Mapping[str, Any]
+    pictures: Sequence[Picture]
+    uses: Sequence[HintUse] = field(default_factory=list[HintUse])
+    examples: Sequence[Example] = field(default_factory=list[Example])
+    policy: str = ""
+
+
+def write_page(report: Report) -> str:
+    """Return the page.
+
+    Args:
+        report: What it shows.
+    """
+    from jinja2 import Environment, StrictUndefined  # noqa: PLC0415  # of an optional extra
+    from markupsafe import Markup  # noqa: PLC0415
+
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    template = environment.from_string((files(__package__ or "") / "page.html").read_text("utf-8"))
+    rows = sorted(report.document["rows"], key=lambda row: -row["ndcg@10"])
+    paired = report.document["paired"]
+    return template.render(
+        report=report,
+        rows=rows,
+        paired=paired,
+        own=[pair for pair in paired if report.policy in (pair["a"], pair["b"])],
+        others=[pair for pair in paired if report.policy not in (pair["a"], pair["b"])],
+        uses=report.uses[:_CHOSEN_BY],
+        # Drawn by us, from numbers and names of our own.
+        drawn=[Markup(picture.svg) for picture in report.pictures],  # noqa: S704
+    )

@@ -1,0 +1,132 @@
+"""What a policy gains with fewer hints, and with fewer training sessions, without a model call.
+
+The questions of figures 3 and 4 of arXiv 2403.16427. Every point is a training of its own, from
+rewards that were paid before, judged on sessions that it has not seen.
+
+Shapes: `S` sessions, `H` hints, `D` state dimensions, `E` embedding dimensions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...policies.hint_features import HintFeatures, hint_statistics
+from ...policies.hint_policy import greedy_actions
+from ...policies.recipes import default_config
+from ...policies.training import TrainingData, train_hint_policy
+from ..bootstrap import Bootstrap
+
+FEWEST_SESSIONS = 20
+"""Fewer training sessions teach nothing that a picture should show."""
+_MOST_POINTS = 5
+
+Floats = NDArray[np.floating[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Cells:
+    """Sessions in which every hint was tried.
+
+    Attributes:
+        states: What a policy sees of them, `[S, D]`.
+        gains: NDCG@10 with each hint minus without, `[S, H]`.
+    """
+
+    states: Floats
+    gains: Floats
+
+    def some(self, sessions: Sequence[int] | slice, hints: int) -> Cells:
+        """Return some of the sessions, and the first hints."""
+        return Cells(self.states[sessions], self.gains[sessions, :hints])
+
+
+@dataclass(frozen=True, slots=True)
+class SizePoint:
+    """What was gained at one size; each is a mean with the ends of its 95 % interval.
+
+    Attributes:
+        size: Hints, or training sessions.
+        ppo: Of the trained policy.
+        static: Of the hint that did best in the same training sessions.
+    """
+
+    size: int
+    ppo: tuple[float, float, float]
+    static: tuple[float, float, float]
+
+
+def sizes_up_to(most: int, least: int) -> list[int]:
+    """Return a few sizes, each a multiple of the one before, with `most` as the last.
+
+    Args:
+        most: The greatest.
+        least: The smallest that makes sense.
+    """
+    points = np.geomspace(min(least, most), most, num=_MOST_POINTS)
+    return sorted({round(point) for point in points.tolist()})
+
+
+def by_hints(
+    train: Cells, test: Cells, embeddings: Floats, *, seed: int, on_point: Callable[[], None]
+) -> list[SizePoint]:
+    """Train with the first hints only, in the order in which they were learnt.
+
+    Args:
+        train: Training sessions.
+        test: Sessions to judge on.
+        embeddings: Of the hints, `[H, E]`, oldest first.
+        seed: Of training and bootstrap.
+        on_point: Called after each size.
+    """
+    every = slice(None)
+    points: list[SizePoint] = []
+    for size in sizes_up_to(len(embeddings), 1):
+        some = train.some(every, size), test.some(every, size)
+        points.append(_point(size, *some, embeddings[:size], seed))
+        on_point()
+    return points
+
+
+def by_sessions(
+    train: Cells, test: Cells, embeddings: Floats, *, seed: int, on_point: Callable[[], None]
+) -> list[SizePoint]:
+    """Train with some of the training sessions only; hints' figures, too, come from those alone.
+
+    Args:
+        train: Training sessions, at least `FEWEST_SESSIONS`.
+        test: Sessions to judge on.
+        embeddings: Of the hints, `[H, E]`.
+        seed: Of the draw, the training and the bootstrap.
+        on_point: Called after each size.
+    """
+    order: list[int] = np.random.default_rng(seed).permutation(len(train.states)).tolist()
+    points: list[SizePoint] = []
+    for size in sizes_up_to(len(order), FEWEST_SESSIONS):
+        some = train.some(order[:size], len(embeddings))
+        points.append(_point(size, some, test, embeddings, seed))
+        on_point()
+    return points
+
+
+def _point(size: int, train: Cells, test: Cells, embeddings: Floats, seed: int) -> SizePoint:
+    hints = HintFeatures.of(embeddings, hint_statistics(list(train.gains.T)))
+    trained = train_hint_policy(
+        TrainingData(train.states, hints),
+        "content",
+        default_config("content", seed=seed),
+        lambda sessions, actions: train.gains[sessions, actions - 1].astype(np.float64),
+    )
+    actions = greedy_actions(trained.policy, test.states, hints)
+    rows = np.arange(len(actions))
+    ppo = np.where(actions > 0, test.gains[rows, np.maximum(actions, 1) - 1], 0.0)
+    means = train.gains.mean(axis=0)
+    static = test.gains[:, means.argmax()] if means.max() > 0 else np.zeros(len(rows))
+    chosen, always = Bootstrap(seed=seed).means(np.stack([ppo, static]))
+    return SizePoint(
+        size, (chosen.mean, chosen.low, chosen.high), (always.mean, always.low, always.high)
+    )
