@@ -72,7 +72,7 @@ class Settings(BaseSettings):
     """Similar training sessions on which a hint is tried."""
     verify_random: int = Field(default=96, ge=0)
     """Random training sessions on which a hint is tried, the same ones for every hint."""
-    train_sessions: int = Field(default=3000, ge=2)
+    train_sessions: int = Field(default=2000, ge=2)
     """Training sessions that `train` draws where there are more."""
     train_panel: int = Field(default=300, ge=0)
     """Random training sessions on which `train` tries every hint before it starts."""

@@ -6,7 +6,7 @@ and their meanings are phrased from the attributes' own names.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -171,13 +171,23 @@ def _categorical(name: str, cells: Sequence[Any], past: Sequence[Any]) -> list[C
                 "attributes",
             )
         )
-    present = Counter(value for values in sets for value in values)
-    for value, count in present.items():
-        if 0 < count < len(sets):
-            holds = np.array([float(value in values) for values in sets])
-            channels.append(
-                Channel(f"{name}={value}", (f"{value} ({word})",), (), standardised(holds))
-            )
+    return [*channels, *_single_values(name, word, sets)]
+
+
+def _single_values(name: str, word: str, sets: Sequence[frozenset[str]]) -> list[Channel]:
+    """Return a channel for each value that some candidates hold and others do not."""
+    places: defaultdict[str, list[int]] = defaultdict(list)
+    for place, values in enumerate(sets):
+        for value in sorted(values):
+            places[value].append(place)
+    channels: list[Channel] = []
+    for value, held in places.items():
+        share = len(held) / len(sets)
+        if share < 1:
+            spread = (share * (1 - share)) ** 0.5
+            scores = np.full(len(sets), -share / spread)
+            scores[held] = (1 - share) / spread
+            channels.append(Channel(f"{name}={value}", (f"{value} ({word})",), (), scores))
     return channels
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -133,11 +134,16 @@ def _concerns(clause: str, channel: Channel, closeness: float) -> bool:
     if "=" not in channel.name:
         return True
     attribute, _, value = channel.name.lower().partition("=")
-    named = {_stem(word) for word in _WORD.findall(clause.lower())}
-    if all(_stem(word) in named for word in _WORD.findall(value)):
+    named = _stems(clause.lower())
+    if _stems(value) <= named:
         return True
     # "Films by the directors of the history" is about directors, and so not far from any of them.
     return closeness > _ABOUT and _stem(attribute) not in named
+
+
+@lru_cache(maxsize=20_000)
+def _stems(text: str) -> frozenset[str]:
+    return frozenset(map(_stem, _WORD.findall(text)))
 
 
 def _stem(word: str) -> str:
