@@ -6,6 +6,7 @@ import typer
 
 from .commands.demo import demo
 from .commands.evaluate import evaluate
+from .commands.feedback import feedback
 from .commands.hints import hints
 from .commands.learn import learn
 from .commands.load import load
@@ -25,6 +26,7 @@ app.command()(load)
 app.command()(learn)
 app.command()(train)
 app.command()(recommend)
+app.command()(feedback)
 app.command()(evaluate)
 app.add_typer(hints, name="hints")
 app.add_typer(policy, name="policy")

@@ -76,6 +76,9 @@ class Settings(BaseSettings):
     """Random training sessions on which `train` tries every hint before it starts."""
     approve_hints: bool = False
     """Hold new hints as pending until `re2llm hints approve`."""
+    feedback_calls: int = Field(default=500, ge=0)
+    """Model calls that one process may spend on learning from feedback; 0 learns nothing from it.
+    """
     seed: int = 0
     """Seed of every shuffle, sample and random hint."""
 

@@ -6,10 +6,12 @@ from dataclasses import dataclass, fields
 from typing import Any, cast
 
 from langgraph.runtime import Runtime
+from pydantic import InstanceOf
+from pydantic.json_schema import SkipJsonSchema
 
 from ..settings import HintChoice, Settings
 from .budget import Budget
-from .services import Services, shared_services
+from .services import Services, ServiceSet, shared_services
 
 
 @dataclass(kw_only=True)
@@ -30,6 +32,8 @@ class Context:
     """Gives this very hint, whatever the policy: for a person's test, or an oracle's."""
     budget: Budget | None = None
     """What a run may spend on model calls; shared by all runs that are handed it."""
+    services: SkipJsonSchema[InstanceOf[ServiceSet] | None] = None
+    """A host's own database and models, from `Re2llm.context()`; in this process only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +70,7 @@ async def resolve(runtime: Runtime[Any]) -> Call:
     """Fill the gaps of a run's context: caller before settings before defaults.
 
     Inside a foreign graph the context is that graph's own object, and without one it is `None`;
-    both simply leave more gaps to fill.
+    both simply leave more gaps to fill. A foreign context may carry ours as its `re2llm`.
 
     Args:
         runtime: As LangGraph hands it to a node.
@@ -86,7 +90,8 @@ async def call_with(context: Context) -> Call:
     Raises:
         Re2llmError: The database or the model cannot be had.
     """
-    services = await shared_services()
+    own = context.services
+    services = await (own.get() if isinstance(own, ServiceSet) else shared_services())
     settings = services.settings
     return Call(
         services=services,
@@ -105,6 +110,9 @@ def _context(given: object) -> Context:
         return given
     if isinstance(given, dict):
         options = cast("dict[str, Any]", given)
+        if "re2llm" in options:
+            return _context(options["re2llm"])
         names = {field.name for field in fields(Context)}
         return Context(**{name: value for name, value in options.items() if name in names})
-    return Context()
+    carried = getattr(given, "re2llm", None)
+    return Context() if carried is None else _context(carried)
