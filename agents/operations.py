@@ -34,6 +34,8 @@ from .results import (
 )
 from .titles import Finder
 
+# As a tool inside a foreign run it must not write to that run's checkpointer.
+_GRAPH = recommend_graph.copy({"checkpointer": False})
 NONE_OF_THESE = "none of these"
 """What a picker says who took nothing."""
 
@@ -66,7 +68,7 @@ async def recommend(
         listed = None if candidates is None else await finder.ids(candidates, "candidates")
     request: Any = {"domain": name, "history": ids, "candidates": listed, "k": k}
     # LangGraph leaves a type argument of `Command` open.
-    answer: Any = await recommend_graph.ainvoke(request, context=context)  # pyright: ignore[reportUnknownMemberType]
+    answer: Any = await _GRAPH.ainvoke(request, context=context)  # pyright: ignore[reportUnknownMemberType]
     result = cast("RecommendResult", answer)
     error = result.get("error")
     if error:

@@ -173,17 +173,18 @@ async def open_services(settings: Settings, *, engine: AsyncEngine | None = None
         InputError: The host's engine does not use psycopg.
     """
     given = engine
-    if engine is not None and engine.url.drivername != "postgresql+psycopg":
+    if engine is not None and not engine.dialect.driver.startswith("psycopg"):
         raise InputError(
             "engine",
-            f"Its driver is {engine.url.drivername}.",
+            f"Its driver is {engine.dialect.driver}.",
             "Make it with create_async_engine('postgresql+psycopg://…'), or hand over a URL.",
         )
     if engine is None:
         url = await asyncio.to_thread(database_url, settings)
         engine = await asyncio.to_thread(make_engine, url, settings)
     await ping(engine, settings)
-    await asyncio.to_thread(upgrade, engine.url.render_as_string(hide_password=False))
+    address = engine.url.set(drivername="postgresql+psycopg")
+    await asyncio.to_thread(upgrade, address.render_as_string(hide_password=False))
     embedder = await asyncio.to_thread(get_embedder)
     return Services(settings, engine, embedder, owns_engine=given is None)
 
@@ -245,6 +246,11 @@ async def _open_from_environment() -> Services:
 
 
 _shared = ServiceSet(_open_from_environment)
+
+
+def shared_service_set() -> ServiceSet:
+    """Return what every graph uses whose context brings no services of its own."""
+    return _shared
 
 
 async def shared_services() -> Services:
