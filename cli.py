@@ -10,6 +10,7 @@ from .commands.feedback import feedback
 from .commands.hints import hints
 from .commands.learn import learn
 from .commands.load import load
+from .commands.mcp import mcp
 from .commands.policy import policy
 from .commands.recommend import recommend
 from .commands.train import train
@@ -28,6 +29,7 @@ app.command()(train)
 app.command()(recommend)
 app.command()(feedback)
 app.command()(evaluate)
+app.command()(mcp)
 app.add_typer(hints, name="hints")
 app.add_typer(policy, name="policy")
 

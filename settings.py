@@ -79,6 +79,9 @@ class Settings(BaseSettings):
     feedback_calls: int = Field(default=500, ge=0)
     """Model calls that one process may spend on learning from feedback; 0 learns nothing from it.
     """
+    mcp_hosts: str = ""
+    """Names, separated by commas, under which the MCP server answers besides this machine's own.
+    """
     seed: int = 0
     """Seed of every shuffle, sample and random hint."""
 

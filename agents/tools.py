@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 
 from ..errors import Re2llmError
 from ..nodes.context import Context
-from . import operations
+from . import descriptions, operations
 from .host import Re2llm, default_host
 
 _Answer = tuple[str, dict[str, Any]]
@@ -23,36 +23,29 @@ class RecommendArguments(BaseModel):
 
     history: Annotated[
         list[str],
-        Field(
-            min_length=1,
-            description="What the person chose or liked so far, oldest first: ids or titles.",
-        ),
+        Field(min_length=1, description=descriptions.HISTORY),
     ]
     candidates: Annotated[
         list[str] | None,
-        Field(description="Rank only these, ids or titles. Leave out to search the catalogue."),
+        Field(description=descriptions.CANDIDATES),
     ] = None
-    k: Annotated[int, Field(ge=1, le=100, description="How many to recommend.")] = 10
+    k: Annotated[int, Field(ge=1, le=100, description=descriptions.COUNT)] = 10
 
 
 class FeedbackArguments(BaseModel):
     """What the person did with a recommendation."""
 
-    recommendation_id: Annotated[
-        str, Field(description="The `recommendation_id` of the answer that they react to.")
-    ]
+    recommendation_id: Annotated[str, Field(description=descriptions.RECOMMENDATION)]
     picked: Annotated[
         str | None,
-        Field(description="The item that they chose, id or title; null for none of these."),
+        Field(description=descriptions.PICKED),
     ] = None
 
 
 class TitlesArguments(BaseModel):
     """Titles to look up."""
 
-    titles: Annotated[
-        list[str], Field(min_length=1, description="As the person wrote them, one each.")
-    ]
+    titles: Annotated[list[str], Field(min_length=1, description=descriptions.TYPED)]
 
 
 def recommender_tool(
@@ -69,12 +62,7 @@ def recommender_tool(
     """
     return _tool(
         name,
-        "Recommend items of the catalogue that a person would choose next, given what they chose "
-        "or liked before. Returns the best items first, each with the facts (`because`) that it "
-        "shares with those choices, and a `recommendation_id` to report later what they picked. "
-        "Use it whenever somebody asks what to choose, watch, read, play or buy next; never make "
-        "up items yourself. A title that could be several items is refused with those items: ask "
-        "the person which one they mean.",
+        descriptions.RECOMMEND,
         RecommendArguments,
         partial(_recommend, _contexts(host), domain),
         host,
@@ -93,9 +81,7 @@ def feedback_tool(
     """
     return _tool(
         name,
-        "Store what a person did with a recommendation: which item they picked, or that they took "
-        "none of these. Call it once for each recommendation, as soon as they say so; the "
-        "recommender learns from it.",
+        descriptions.FEEDBACK,
         FeedbackArguments,
         partial(_feedback, _contexts(host), domain),
         host,
@@ -114,9 +100,7 @@ def titles_tool(
     """
     return _tool(
         name,
-        "Find the items of the catalogue that a person mentions, whatever the typing errors. "
-        "`found` has one item. `ambiguous` has several: ask the person which one they mean. "
-        "`unknown` is not in the catalogue; its items are only near in meaning.",
+        descriptions.TITLES,
         TitlesArguments,
         partial(_titles, _contexts(host), domain),
         host,
