@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .agents.chat import build_graph as build_chat_graph
     from .agents.host import Re2llm
     from .agents.subgraph import recommend_node
     from .agents.tools import feedback_tool, recommender_tool, titles_tool
@@ -21,6 +22,7 @@ __all__ = [
     "Context",
     "Re2llm",
     "Re2llmError",
+    "build_chat_graph",
     "build_learn_graph",
     "build_recommend_graph",
     "feedback_tool",
@@ -33,6 +35,7 @@ _HOMES = {
     "Context": "nodes.context:Context",
     "Re2llm": "agents.host:Re2llm",
     "Re2llmError": "errors:Re2llmError",
+    "build_chat_graph": "agents.chat:build_graph",
     "build_learn_graph": "graph.learn:build_graph",
     "build_recommend_graph": "graph.recommend:build_graph",
     "feedback_tool": "agents.tools:feedback_tool",

@@ -22,7 +22,7 @@ from ..knowledge.hints import list_hints
 from ..nodes.context import Call, Context, call_with
 from ..nodes.state import RecommendResult
 from .learning import learn_from_misses
-from .reasons import reasons
+from .reasons import Reasons
 from .results import (
     FeedbackStored,
     FoundTitles,
@@ -75,13 +75,15 @@ async def recommend(
         raise Re2llmError(**error)
     async with _catalogue(call, name) as finder:
         items = await finder.items([*ids, *(item["id"] for item in result["items"])])
-    chosen = [items[item] for item in ids]
+    reasons = Reasons(
+        [items[item["id"]] for item in result["items"]], [items[item] for item in ids]
+    )
     return Recommended(
         recommendation_id=result["recommendation_id"],
         domain=result["domain"],
         history=ids,
         items=[
-            RecommendedItem(**item, because=reasons(items[item["id"]], chosen))
+            RecommendedItem(**item, because=reasons.of(items[item["id"]]))
             for item in result["items"]
         ],
         ranking=result["ranking"],

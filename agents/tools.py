@@ -15,7 +15,8 @@ from . import descriptions, operations
 from .host import Re2llm, default_host
 
 _Answer = tuple[str, dict[str, Any]]
-_Run = Callable[..., Awaitable[BaseModel]]
+Contexts = Callable[[], Context]
+"""Returns the context of the present call."""
 
 
 class RecommendArguments(BaseModel):
@@ -60,13 +61,8 @@ def recommender_tool(
         domain: The catalogue; `None` takes the host's.
         name: What the agent's model calls it.
     """
-    return _tool(
-        name,
-        descriptions.RECOMMEND,
-        RecommendArguments,
-        partial(_recommend, _contexts(host), domain),
-        host,
-    )
+    host = host or default_host()
+    return _recommender(host.context, host, domain, name)
 
 
 def feedback_tool(
@@ -79,13 +75,8 @@ def feedback_tool(
         domain: The recommendations' catalogue; `None` takes the host's.
         name: What the agent's model calls it.
     """
-    return _tool(
-        name,
-        descriptions.FEEDBACK,
-        FeedbackArguments,
-        partial(_feedback, _contexts(host), domain),
-        host,
-    )
+    host = host or default_host()
+    return _feedback(host.context, host, domain, name)
 
 
 def titles_tool(
@@ -98,40 +89,51 @@ def titles_tool(
         domain: The catalogue; `None` takes the host's.
         name: What the agent's model calls it.
     """
-    return _tool(
-        name,
-        descriptions.TITLES,
-        TitlesArguments,
-        partial(_titles, _contexts(host), domain),
-        host,
-    )
+    host = host or default_host()
+    return _titles(host.context, host, domain, name)
 
 
-Contexts = Callable[[], Context]
-"""Returns the context of the present call."""
+def chat_tools(contexts: Contexts, host: Re2llm) -> list[BaseTool]:
+    """Return the tools of the chat assistant.
+
+    Args:
+        contexts: Returns the context of the present run.
+        host: Whose thread serves synchronous callers.
+    """
+    return [_titles(contexts, host), _recommender(contexts, host), _feedback(contexts, host)]
 
 
-def _contexts(host: Re2llm | None) -> Contexts:
-    return (host or default_host()).context
+def _recommender(
+    contexts: Contexts, host: Re2llm, domain: str | None = None, name: str = "recommend"
+) -> BaseTool:
+    async def work(**given: Any) -> _Answer:
+        made = await operations.recommend(contexts(), domain=domain, **given)
+        shown = {"recommendation_id", "history", "items", "flags"}
+        return made.model_dump_json(include=shown), made.model_dump()
+
+    return _tool(name, descriptions.RECOMMEND, RecommendArguments, work, host)
 
 
-async def _recommend(contexts: Contexts, domain: str | None, **arguments: Any) -> _Answer:
-    made = await operations.recommend(contexts(), domain=domain, **arguments)
-    short = made.model_dump_json(include={"recommendation_id", "history", "items", "flags"})
-    return short, made.model_dump()
+def _feedback(
+    contexts: Contexts, host: Re2llm, domain: str | None = None, name: str = "feedback"
+) -> BaseTool:
+    async def work(recommendation_id: str, picked: str | None = None) -> _Answer:
+        stored = await operations.give_feedback(
+            contexts(), recommendation_id, operations.picked_or_none(picked), domain=domain
+        )
+        return stored.model_dump_json(), stored.model_dump()
+
+    return _tool(name, descriptions.FEEDBACK, FeedbackArguments, work, host)
 
 
-async def _feedback(
-    contexts: Contexts, domain: str | None, *, recommendation_id: str, picked: str | None
-) -> _Answer:
-    chosen = operations.picked_or_none(picked)
-    stored = await operations.give_feedback(contexts(), recommendation_id, chosen, domain=domain)
-    return stored.model_dump_json(), stored.model_dump()
+def _titles(
+    contexts: Contexts, host: Re2llm, domain: str | None = None, name: str = "find_titles"
+) -> BaseTool:
+    async def work(titles: list[str]) -> _Answer:
+        found = await operations.find_titles(contexts(), titles, domain=domain)
+        return found.model_dump_json(), found.model_dump()
 
-
-async def _titles(contexts: Contexts, domain: str | None, *, titles: list[str]) -> _Answer:
-    found = await operations.find_titles(contexts(), titles, domain=domain)
-    return found.model_dump_json(), found.model_dump()
+    return _tool(name, descriptions.TITLES, TitlesArguments, work, host)
 
 
 def _tool(
@@ -139,7 +141,7 @@ def _tool(
     description: str,
     arguments: type[BaseModel],
     work: Callable[..., Awaitable[_Answer]],
-    host: Re2llm | None,
+    host: Re2llm,
 ) -> BaseTool:
     async def answer(**given: Any) -> _Answer:
         try:
@@ -149,7 +151,7 @@ def _tool(
             raise ToolException(str(error)) from error
 
     def wait(**given: Any) -> _Answer:
-        return (host or default_host()).run(partial(answer, **given))
+        return host.run(partial(answer, **given))
 
     return StructuredTool.from_function(
         func=wait,

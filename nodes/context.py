@@ -78,7 +78,7 @@ async def resolve(runtime: Runtime[Any]) -> Call:
     Raises:
         Re2llmError: The database or the model cannot be had.
     """
-    return await call_with(_context(runtime.context))
+    return await call_with(context_of(runtime.context))
 
 
 async def call_with(context: Context) -> Call:
@@ -105,14 +105,20 @@ async def call_with(context: Context) -> Call:
     )
 
 
-def _context(given: object) -> Context:
+def context_of(given: object) -> Context:
+    """Return our context of whatever a run's context is.
+
+    Args:
+        given: Ours, a mapping of our options, a host's own object that carries ours as its
+            `re2llm`, or anything else, which sets nothing.
+    """
     if isinstance(given, Context):
         return given
     if isinstance(given, dict):
         options = cast("dict[str, Any]", given)
         if "re2llm" in options:
-            return _context(options["re2llm"])
+            return context_of(options["re2llm"])
         names = {field.name for field in fields(Context)}
         return Context(**{name: value for name, value in options.items() if name in names})
     carried = getattr(given, "re2llm", None)
-    return Context() if carried is None else _context(carried)
+    return Context() if carried is None else context_of(carried)
