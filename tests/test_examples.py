@@ -60,7 +60,7 @@ def test_mcp_over_standard_input_and_output(films: str, tmp_path: Path) -> None:
     assert RANKED.search(printed)
 
 
-@pytest.mark.parametrize("name", ["remote_graph.py", "mcp_http.py"])
+@pytest.mark.parametrize("name", ["remote_graph.py", "mcp_http.py", "a2a_client.py"])
 def test_over_http(server: str, tmp_path: Path, name: str) -> None:
     assert RANKED.search(run(tmp_path, sys.executable, str(EXAMPLES / name), server))
 
@@ -72,6 +72,18 @@ def test_plain_http(server: str, tmp_path: Path) -> None:
     answer = json.loads(run(tmp_path, "sh", str(EXAMPLES / "plain_http.sh"), server))
     assert [item["rank"] for item in answer["items"]] == [1, 2, 3]
     assert answer["error"] is None
+
+
+def test_the_readme_shows_the_same_request() -> None:
+    readme = (EXAMPLES.parent / "README.md").read_text(encoding="utf-8")
+    _, request = (EXAMPLES / "plain_http.sh").read_text(encoding="utf-8").split("\n\n")
+    assert request.strip() in readme
+
+
+def test_the_readmes_host_works(films: str) -> None:
+    readme = (EXAMPLES.parent / "README.md").read_text(encoding="utf-8")
+    (program,) = re.findall(r"(?s)```python\n(import re2llm\n.*?)```", readme)
+    exec(compile(program, "README.md", "exec"), {})  # noqa: S102
 
 
 def test_every_example_is_run_here() -> None:
