@@ -74,6 +74,10 @@ class Settings(BaseSettings):
     """Random training sessions on which a hint is tried, the same ones for every hint."""
     train_panel: int = Field(default=300, ge=0)
     """Random training sessions on which `train` tries every hint before it starts."""
+    rating_review_characters: int = Field(default=600, ge=0)
+    """Of each review in a rating prompt; longer ones are cut."""
+    rating_title_characters: int = Field(default=200, ge=1)
+    """Of each title and attribute in a rating prompt; longer ones are cut."""
     approve_hints: bool = False
     """Hold new hints as pending until `re2llm hints approve`."""
     feedback_calls: int = Field(default=500, ge=0)
