@@ -20,6 +20,11 @@ TITLES = (
     "has one item. `ambiguous` has several: ask the person which one they mean. `unknown` is not "
     "in the catalogue; its items are only near in meaning."
 )
+RATE = (
+    "Predict how a person will rate an item, from their own past reviews and, if there are any, "
+    "other people's reviews of it. Returns the rating and the reasoning: the person, the item, the "
+    "match. Use it when somebody asks whether they would like a certain item."
+)
 HINTS = (
     "List the hints of a catalogue: short lessons, learnt from misses or given by a person, that "
     "the recommender puts into its ranking prompts, with the gain that each has brought."

@@ -15,11 +15,12 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ..errors import InputError
 from ..nodes.context import Context
+from ..nodes.rating_state import RatingRequest
 from ..nodes.services import Services, ServiceSet, open_services, shared_service_set
 from ..settings import HintChoice, Settings, get_settings
 from . import operations
 from .loop_thread import LoopThread
-from .results import FeedbackStored, FoundTitles, ListedHints, Recommended
+from .results import FeedbackStored, FoundTitles, ListedHints, Rated, Recommended
 
 _Result = TypeVar("_Result")
 
@@ -144,6 +145,28 @@ class Re2llm:
             Re2llmError: There is no such recommendation or item, or other feedback is stored.
         """
         return self.run(partial(self.afeedback, recommendation_id, picked, **options))
+
+    async def arate(self, request: RatingRequest) -> Rated:
+        """Predict how a person will rate an item.
+
+        Args:
+            request: The item, the person's past reviews, and other people's reviews of it.
+
+        Raises:
+            Re2llmError: A field does not fit, such as a rating that is not on the scale.
+        """
+        return await operations.rate(self.context(), request.model_dump(exclude_unset=True))
+
+    def rate(self, request: RatingRequest) -> Rated:
+        """Do what `arate` does, and wait for it.
+
+        Args:
+            request: As there.
+
+        Raises:
+            Re2llmError: A field does not fit.
+        """
+        return self.run(partial(self.arate, request))
 
     async def afind_titles(
         self, titles: Sequence[str], *, domain: str | None = None

@@ -11,10 +11,11 @@ from mcp.types import ToolAnnotations
 from pydantic import Field
 
 from ..errors import Re2llmError
+from ..nodes.rating_state import OtherReview, PastReview, RatedItem, RatingRequest
 from . import descriptions
 from .host import Re2llm, default_host
 from .operations import picked_or_none
-from .results import FeedbackStored, FoundTitles, ListedHints, Recommended
+from .results import FeedbackStored, FoundTitles, ListedHints, Rated, Recommended
 
 HTTP_PATH = "/re2llm/mcp"
 """Where the server is mounted; LangGraph's own, of whole graphs, is at `/mcp`."""
@@ -70,6 +71,29 @@ def build_server(host: Re2llm | None = None, *, hosts: str = "") -> FastMCP:
         with _told():
             return await ours.afeedback(recommendation_id, picked_or_none(picked), domain=domain)
 
+    @server.tool(description=descriptions.RATE, annotations=_READS)
+    async def rate(
+        item: Annotated[RatedItem, Field(description="What the person is about to rate.")],
+        history: Annotated[
+            list[PastReview], Field(description="The person's past reviews, oldest first.")
+        ],
+        item_reviews: Annotated[
+            list[OtherReview], Field(description="Other people's reviews of the item.")
+        ] = [],  # noqa: B006  # never changed; null would need a schema of its own
+        lowest: Annotated[float, Field(description="The worst rating of the scale.")] = 1,
+        highest: Annotated[float, Field(description="The best rating of the scale.")] = 5,
+    ) -> Rated:
+        with _told():
+            return await ours.arate(
+                RatingRequest(
+                    item=item,
+                    history=history,
+                    item_reviews=item_reviews,
+                    lowest=lowest,
+                    highest=highest,
+                )
+            )
+
     @server.tool(description=descriptions.TITLES, annotations=_READS)
     async def find_titles(
         titles: Annotated[list[str], Field(min_length=1, description=descriptions.TYPED)],
@@ -84,7 +108,7 @@ def build_server(host: Re2llm | None = None, *, hosts: str = "") -> FastMCP:
             return await ours.ahints(domain=domain)
 
     # They are registered by their decorators.
-    del recommend, feedback, find_titles, list_hints
+    del recommend, feedback, rate, find_titles, list_hints
     return server
 
 

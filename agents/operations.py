@@ -1,11 +1,11 @@
-"""What other programs may ask for: recommend, take feedback, find titles, list hints.
+"""What other programs may ask for: recommend, take feedback, rate, find titles, list hints.
 
 Tools, the MCP server and the `Re2llm` object are thin wrappers around these.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any, cast
@@ -14,6 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..errors import Re2llmError
+from ..graph.rate import graph as rate_graph
 from ..graph.recommend import graph as recommend_graph
 from ..knowledge.domains import find_domain
 from ..knowledge.engine import unreachable
@@ -29,13 +30,15 @@ from .results import (
     GivenHint,
     ListedHint,
     ListedHints,
+    Rated,
     Recommended,
     RecommendedItem,
 )
 from .titles import Finder
 
 # As a tool inside a foreign run it must not write to that run's checkpointer.
-_GRAPH = recommend_graph.copy({"checkpointer": False})
+_RECOMMEND = recommend_graph.copy({"checkpointer": False})
+_RATE = rate_graph.copy({"checkpointer": False})
 NONE_OF_THESE = "none of these"
 """What a picker says who took nothing."""
 
@@ -68,7 +71,7 @@ async def recommend(
         listed = None if candidates is None else await finder.ids(candidates, "candidates")
     request: Any = {"domain": name, "history": ids, "candidates": listed, "k": k}
     # LangGraph leaves a type argument of `Command` open.
-    answer: Any = await _GRAPH.ainvoke(request, context=context)  # pyright: ignore[reportUnknownMemberType]
+    answer: Any = await _RECOMMEND.ainvoke(request, context=context)  # pyright: ignore[reportUnknownMemberType]
     result = cast("RecommendResult", answer)
     error = result.get("error")
     if error:
@@ -137,6 +140,23 @@ async def give_feedback(
         new=stored.new,
         learning=teaches,
     )
+
+
+async def rate(context: Context, request: Mapping[str, Any]) -> Rated:
+    """Predict how a person will rate an item.
+
+    Args:
+        context: The run's options.
+        request: Of the shape of `RatingRequest`.
+
+    Raises:
+        Re2llmError: A field is missing or does not fit.
+    """
+    # LangGraph leaves a type argument of `Command` open.
+    answer: Any = await _RATE.ainvoke(cast("Any", dict(request)), context=context)  # pyright: ignore[reportUnknownMemberType]
+    if answer.get("error"):
+        raise Re2llmError(**answer["error"])
+    return Rated(**{name: answer[name] for name in Rated.model_fields})
 
 
 async def find_titles(

@@ -94,3 +94,22 @@ class ListedHints(BaseModel):
 
     domain: str
     hints: list[ListedHint]
+
+
+class RatingReasons(BaseModel):
+    """The four steps of the model's reasoning; empty where it skipped one."""
+
+    analyze_user: str
+    analyze_item: str
+    match: str
+    rate: str
+
+
+class Rated(BaseModel):
+    """A predicted rating."""
+
+    rating: float = Field(description="On the scale, always; `flags` says if it is a fallback.")
+    reasoning: RatingReasons
+    valid: bool = Field(description="Whether the model kept the answer's format to the letter.")
+    model: str
+    flags: list[str] = Field(description="What went wrong on the way; empty for a clean answer.")

@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field
 
 from ..errors import Re2llmError
 from ..nodes.context import Context
+from ..nodes.rating_state import RatingRequest
 from . import descriptions, operations
 from .host import Re2llm, default_host
 
@@ -93,6 +94,17 @@ def titles_tool(
     return _titles(host.context, host, domain, name)
 
 
+def rating_tool(host: Re2llm | None = None, *, name: str = "rate") -> BaseTool:
+    """Return a tool that predicts how a person will rate an item.
+
+    Args:
+        host: Whose models to use; `None` takes those of the settings.
+        name: What the agent's model calls it.
+    """
+    host = host or default_host()
+    return _rater(host.context, host, name)
+
+
 def chat_tools(contexts: Contexts, host: Re2llm) -> list[BaseTool]:
     """Return the tools of the chat assistant.
 
@@ -100,7 +112,8 @@ def chat_tools(contexts: Contexts, host: Re2llm) -> list[BaseTool]:
         contexts: Returns the context of the present run.
         host: Whose thread serves synchronous callers.
     """
-    return [_titles(contexts, host), _recommender(contexts, host), _feedback(contexts, host)]
+    makers = (_titles, _recommender, _feedback, _rater)
+    return [make(contexts, host) for make in makers]
 
 
 def _recommender(
@@ -134,6 +147,15 @@ def _titles(
         return found.model_dump_json(), found.model_dump()
 
     return _tool(name, descriptions.TITLES, TitlesArguments, work, host)
+
+
+def _rater(contexts: Contexts, host: Re2llm, name: str = "rate") -> BaseTool:
+    async def work(**given: Any) -> _Answer:
+        request = RatingRequest(**given).model_dump(exclude_unset=True)
+        rated = await operations.rate(contexts(), request)
+        return rated.model_dump_json(), rated.model_dump()
+
+    return _tool(name, descriptions.RATE, RatingRequest, work, host)
 
 
 def _tool(

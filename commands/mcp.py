@@ -16,7 +16,7 @@ def mcp(
         str | None, typer.Option(help="The catalogue of calls that name none.")
     ] = None,
 ) -> None:
-    """Serve recommend, feedback, find_titles and list_hints over MCP, on standard input and output.
+    """Serve our tools over MCP, on standard input and output: recommend, feedback, rate and more.
 
     A client starts it itself: give it the command `re2llm` with the argument `mcp`. Over HTTP,
     `langgraph dev` serves the same tools at /re2llm/mcp.

@@ -101,8 +101,16 @@ async def call_with(context: Context) -> Call:
         seed=settings.seed if context.seed is None else context.seed,
         record=context.record,
         hint_id=context.hint_id,
-        budget=context.budget,
+        budget=_budget(context.budget),
     )
+
+
+def _budget(given: object) -> Budget | None:
+    """Return the budget; over HTTP it comes as the JSON object that the schema describes."""
+    if isinstance(given, dict):
+        limits = cast("dict[str, Any]", given)
+        return Budget(max_calls=limits.get("max_calls"), max_tokens=limits.get("max_tokens"))
+    return given if isinstance(given, Budget) else None
 
 
 def context_of(given: object) -> Context:

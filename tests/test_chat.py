@@ -1,8 +1,10 @@
 """The `chat` graph: in process, on threads, with a model of one's own, and through the server."""
 
 import json
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread as SystemThread
+from typing import Any, ClassVar
 
 import pytest
 import re2llm
@@ -10,6 +12,7 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, ToolMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
 from langgraph.checkpoint.memory import InMemorySaver
+from pydantic import SecretStr
 from re2llm.agents.chat import build_graph, graph
 from re2llm.llm.offline.conversation import Said
 from re2llm.nodes.context import Context
@@ -206,7 +209,7 @@ class Chatty(BaseChatModel):
             message = AIMessage(f"Try {title}, because you asked so kindly.")
         else:
             assert messages[0].type == "system"
-            assert set(kwargs["names"]) == {"find_titles", "recommend", "feedback"}
+            assert set(kwargs["names"]) == {"find_titles", "recommend", "feedback", "rate"}
             call = {"name": "recommend", "args": {"history": ["Alien"], "k": 2}, "id": "1"}
             message = AIMessage("", tool_calls=[call])
         return ChatResult(generations=[ChatGeneration(message=message)])
@@ -238,6 +241,86 @@ async def test_a_model_that_cannot_be_made_is_told(films: str) -> None:
     context = Context(domain=films, model="no-such-provider:x")
     result: Any = await graph.ainvoke({"messages": [("user", "Hi")]}, context=context)
     assert "RE2LLM_MODEL" in result["messages"][-1].text
+
+
+def chunk(delta: dict[str, Any], finish: str | None = None) -> str:
+    choice = {"index": 0, "delta": delta, "finish_reason": finish}
+    body = {"id": "1", "object": "chat.completion.chunk", "created": 0, "model": "peer"}
+    return f"data: {json.dumps({**body, 'choices': [choice]})}\n\n"
+
+
+class Peer(BaseHTTPRequestHandler):
+    """An OpenAI-compatible server that ranks, calls `recommend` once, and answers in words."""
+
+    asked: ClassVar[list[dict[str, Any]]] = []
+
+    def do_POST(self) -> None:
+        request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.asked.append(request)
+        if "tools" not in request:
+            document = json.loads(request["messages"][-1]["content"])
+            numbers = [candidate["number"] for candidate in document["candidates"]]
+            message = {"role": "assistant", "content": json.dumps({"ranking": numbers})}
+            choice = {"index": 0, "message": message, "finish_reason": "stop"}
+            body = {"id": "1", "object": "chat.completion", "created": 0, "model": "peer"}
+            self.answer(json.dumps({**body, "choices": [choice]}), "application/json")
+        elif request["messages"][-1]["role"] == "tool":
+            words = ["How ", "about ", "this ", "one?"]
+            chunks = [chunk({"role": "assistant", "content": word}) for word in words]
+            self.answer("".join([*chunks, chunk({}, "stop"), "data: [DONE]\n\n"]))
+        else:
+            arguments = json.dumps({"history": ["Alien"], "k": 2})
+            function = {"name": "recommend", "arguments": arguments}
+            call = {"index": 0, "id": "c1", "type": "function", "function": function}
+            calls = chunk({"role": "assistant", "tool_calls": [call]})
+            self.answer("".join([calls, chunk({}, "tool_calls"), "data: [DONE]\n\n"]))
+
+    def answer(self, body: str, kind: str = "text/event-stream") -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", kind)
+        self.end_headers()
+        self.wfile.write(body.encode())
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def peer() -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Peer)
+    Peer.asked.clear()
+    thread = SystemThread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}/v1"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+async def test_a_model_over_http_streams_its_own_words_and_no_ranking(
+    films: str, url: str, peer: str
+) -> None:
+    from langchain_openai import ChatOpenAI
+
+    model = ChatOpenAI(model="peer", base_url=peer, api_key=SecretStr("none"), max_retries=0)
+    words: list[str] = []
+    dsn = url.replace("+psycopg", "")
+    async with re2llm.Re2llm(dsn, model=model, domain=films, policy="none") as host:
+        chat = re2llm.build_chat_graph(host)
+        async for message, _ in chat.astream(
+            {"messages": [("user", "A film, please?")]}, stream_mode="messages"
+        ):
+            if isinstance(message, AIMessageChunk) and message.text:
+                words.append(message.text)
+    assert words == ["How ", "about ", "this ", "one?"]
+    kinds = ["tools" in request for request in Peer.asked]
+    assert kinds == [True, False, True]
+    assert {tool["function"]["name"] for tool in Peer.asked[0]["tools"]} == {
+        "find_titles",
+        "recommend",
+        "feedback",
+        "rate",
+    }
 
 
 @pytest.fixture

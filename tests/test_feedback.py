@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+import re2llm
 from re2llm.agents.learning import learn_from_misses
 from re2llm.agents.operations import find_titles, give_feedback, hints_of, recommend
 from re2llm.cli import app
@@ -176,6 +177,22 @@ async def test_what_the_budget_leaves_waits_for_the_next_time(
     assert learnt_at is not None
 
 
+async def test_closing_ends_the_learning_and_loses_nothing(
+    services: Services, classroom: str, url: str
+) -> None:
+    async with re2llm.Re2llm(url.replace("+psycopg", ""), domain=classroom, policy="none") as host:
+        made = await host.arecommend(IDS[:3], candidates=CANDIDATES)
+        number = made.recommendation_id or ""
+        kept = await host.afeedback(number, made.ranking[-1])
+        assert kept.learning
+        await asyncio.sleep(0.1)
+    ((_, _, learnt_at),) = await stored(services, number)
+    assert learnt_at is None
+    await learn_from_misses(services)
+    ((_, _, learnt_at),) = await stored(services, number)
+    assert learnt_at is not None
+
+
 async def test_learning_can_be_turned_off(
     services: Services, classroom: str, adjust: Callable[..., None]
 ) -> None:
@@ -245,7 +262,7 @@ async def test_titles_are_found_with_errors_and_doubts_are_told(films: str) -> N
 async def test_reasons_are_facts_of_the_catalogue(films: str) -> None:
     made = await recommend(PLAIN, ["Alien"], candidates=["aliens", "Amélie"])
     because = {item.title: item.because for item in made.items}
-    assert any("as in Alien" in reason for reason in because["Aliens"])
+    assert any(reason.startswith("like Alien: ") for reason in because["Aliens"])
     assert because["Amélie"] == []
 
 

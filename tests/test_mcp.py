@@ -20,7 +20,7 @@ from mcp.client.stdio import stdio_client  # noqa: E402
 
 IDS = [film.id for film in load_films()]
 REQUEST: dict[str, Any] = {"history": IDS[:2], "candidates": IDS[10:16], "k": 4}
-TOOLS = {"recommend", "feedback", "find_titles", "list_hints"}
+TOOLS = {"recommend", "feedback", "rate", "find_titles", "list_hints"}
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -70,6 +70,12 @@ async def test_over_standard_input_and_output(films: str) -> None:
             tools["find_titles"].outputSchema,
         )
         assert found["titles"][0]["items"][0]["title"] == "Blade Runner"
+        review = {"title": "Heat", "rating": 4, "text": "Tense."}
+        rated = valid(
+            await session.call_tool("rate", {"item": {"title": "Fargo"}, "history": [review]}),
+            tools["rate"].outputSchema,
+        )
+        assert 1 <= rated["rating"] <= 5
         hints = valid(await session.call_tool("list_hints", {}), tools["list_hints"].outputSchema)
         assert hints["domain"] == films
 
@@ -84,6 +90,8 @@ async def test_over_standard_input_and_output(films: str) -> None:
         ("recommend", {"history": IDS[:1], "candidates": IDS[:1]}, "candidates"),
         ("recommend", {}, "history"),
         ("feedback", {"recommendation_id": "x"}, "no recommendation 'x'"),
+        ("rate", {"item": {"title": "Fargo"}, "history": [{"title": "Heat", "rating": 9}]}, "9"),
+        ("rate", {"history": []}, "item"),
         ("no_such_tool", {}, "Unknown tool"),
     ],
 )

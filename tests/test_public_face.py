@@ -185,6 +185,25 @@ async def test_an_agents_mistake_comes_back_as_something_it_can_mend(films: str)
     assert "the-lord-of-the-rings" in message.text
 
 
+REVIEWS: list[Any] = [{"title": "Heat", "rating": 4}, {"title": "Fargo", "rating": 5}]
+
+
+async def test_the_rating_tool(films: str) -> None:
+    tool = re2llm.rating_tool()
+    arguments = {"item": {"title": "Ronin"}, "history": REVIEWS}
+    call = {"name": "rate", "args": arguments, "id": "1", "type": "tool_call"}
+    message: ToolMessage = await tool.ainvoke(call)
+    assert 4 <= message.artifact["rating"] <= 5
+    assert json.loads(message.text)["reasoning"]["match"]
+    request = re2llm.RatingRequest(**arguments)
+    rated = await asyncio.to_thread(re2llm.Re2llm(domain=films).rate, request)
+    assert rated.rating == message.artifact["rating"]
+    bad = {**call, "args": {"item": {"title": "Ronin"}, "history": [{**REVIEWS[0], "rating": 9}]}}
+    refused: ToolMessage = await tool.ainvoke(bad)
+    assert refused.status == "error"
+    assert "not between 1 and 5" in refused.text
+
+
 CALLS = [
     {"name": "find_titles", "args": {"titles": ["blade runer"]}},
     {"name": "recommend", "args": {"history": ["Blade Runner"], "candidates": RANKED, "k": 3}},
@@ -327,3 +346,11 @@ async def test_the_context_crosses_no_process(films: str) -> None:
         context={"services": {"engine": "x"}, "policy": "none"},  # pyright: ignore[reportArgumentType]
     )
     assert sorted(state["ranking"]) == sorted(RANKED)
+
+
+async def test_a_budget_sent_as_json_is_kept(films: str) -> None:
+    with pytest.raises(re2llm.Re2llmError, match="All 0 calls"):
+        await re2llm.build_recommend_graph().ainvoke(
+            {"history": IDS[:2], "candidates": RANKED},  # pyright: ignore[reportArgumentType]
+            context={"budget": {"max_calls": 0}},  # pyright: ignore[reportArgumentType]
+        )
