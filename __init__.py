@@ -1,1 +1,64 @@
-"""Makes any chat LLM a better recommender without fine-tuning it."""
+"""Makes any chat LLM a better recommender without fine-tuning it.
+
+`import re2llm` is quick: what a name stands for is loaded when it is first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .agents.chat import build_graph as build_chat_graph
+    from .agents.host import Re2llm
+    from .agents.subgraph import recommend_node
+    from .agents.tools import feedback_tool, rating_tool, recommender_tool, titles_tool
+    from .errors import Re2llmError
+    from .graph.learn import build_graph as build_learn_graph
+    from .graph.rate import build_graph as build_rate_graph
+    from .graph.recommend import build_graph as build_recommend_graph
+    from .nodes.context import Context
+    from .nodes.rating_state import RatingRequest
+
+__all__ = [
+    "Context",
+    "RatingRequest",
+    "Re2llm",
+    "Re2llmError",
+    "build_chat_graph",
+    "build_learn_graph",
+    "build_rate_graph",
+    "build_recommend_graph",
+    "feedback_tool",
+    "rating_tool",
+    "recommend_node",
+    "recommender_tool",
+    "titles_tool",
+]
+
+_HOMES = {
+    "Context": "nodes.context:Context",
+    "RatingRequest": "nodes.rating_state:RatingRequest",
+    "Re2llm": "agents.host:Re2llm",
+    "Re2llmError": "errors:Re2llmError",
+    "build_chat_graph": "agents.chat:build_graph",
+    "build_learn_graph": "graph.learn:build_graph",
+    "build_rate_graph": "graph.rate:build_graph",
+    "build_recommend_graph": "graph.recommend:build_graph",
+    "feedback_tool": "agents.tools:feedback_tool",
+    "rating_tool": "agents.tools:rating_tool",
+    "recommend_node": "agents.subgraph:recommend_node",
+    "recommender_tool": "agents.tools:recommender_tool",
+    "titles_tool": "agents.tools:titles_tool",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module, attribute = _HOMES[name].split(":")
+    return getattr(import_module(f".{module}", __name__), attribute)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -6,9 +6,11 @@ import typer
 
 from .commands.demo import demo
 from .commands.evaluate import evaluate
+from .commands.feedback import feedback
 from .commands.hints import hints
 from .commands.learn import learn
 from .commands.load import load
+from .commands.mcp import mcp
 from .commands.policy import policy
 from .commands.recommend import recommend
 from .commands.train import train
@@ -25,7 +27,9 @@ app.command()(load)
 app.command()(learn)
 app.command()(train)
 app.command()(recommend)
+app.command()(feedback)
 app.command()(evaluate)
+app.command()(mcp)
 app.add_typer(hints, name="hints")
 app.add_typer(policy, name="policy")
 

@@ -1,4 +1,4 @@
-"""The vocabulary that every room shares: items and sessions.
+"""The vocabulary that every room shares: items, sessions and reviews.
 
 Item ids are always the data set's own, as text. They are unique within a domain only.
 """
@@ -60,3 +60,69 @@ class Session:
     history: tuple[str, ...]
     target: str | None = None
     candidates: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """What one person thought of one item.
+
+    Attributes:
+        user: Who wrote it, the data set's own id.
+        item: What it is about.
+        rating: On the data set's scale.
+        text: The review, with its headline first if it has one; may be empty.
+        time: Seconds since 1970, or a place in the user's order where no time is known.
+    """
+
+    user: str
+    item: Item
+    rating: float
+    text: str = ""
+    time: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class RatingScale:
+    """The ratings that can be given.
+
+    Attributes:
+        low: The worst rating.
+        high: The best rating.
+    """
+
+    low: float = 1.0
+    high: float = 5.0
+
+    @property
+    def width(self) -> float:
+        """The largest error that a rating on the scale can have."""
+        return self.high - self.low
+
+    def holds(self, rating: float) -> bool:
+        """Whether a rating lies on the scale; NaN does not.
+
+        Args:
+            rating: Any number.
+        """
+        return self.low <= rating <= self.high
+
+
+@dataclass(frozen=True, slots=True)
+class RatingTask:
+    """What a rating is to be predicted from (arXiv 2510.23077, section 3).
+
+    Attributes:
+        history: The user's earlier reviews, oldest first.
+        item: What the user is about to rate.
+        item_reviews: Other people's reviews of the item, latest last.
+        user_mean: Mean of the user's earlier ratings, or `None` without any.
+        item_mean: Mean of other people's ratings of the item, or `None` without any.
+        scale: The ratings that can be given.
+    """
+
+    history: Sequence[Review]
+    item: Item
+    item_reviews: Sequence[Review] = ()
+    user_mean: float | None = None
+    item_mean: float | None = None
+    scale: RatingScale = field(default_factory=RatingScale)

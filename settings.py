@@ -76,8 +76,18 @@ class Settings(BaseSettings):
     """Training sessions that `train` draws where there are more."""
     train_panel: int = Field(default=300, ge=0)
     """Random training sessions on which `train` tries every hint before it starts."""
+    rating_review_characters: int = Field(default=600, ge=0)
+    """Of each review in a rating prompt; longer ones are cut."""
+    rating_title_characters: int = Field(default=200, ge=1)
+    """Of each title and attribute in a rating prompt; longer ones are cut."""
     approve_hints: bool = False
     """Hold new hints as pending until `re2llm hints approve`."""
+    feedback_calls: int = Field(default=500, ge=0)
+    """Model calls that one process may spend on learning from feedback; 0 learns nothing from it.
+    """
+    mcp_hosts: str = ""
+    """Names, separated by commas, under which the MCP server answers besides this machine's own.
+    """
     seed: int = 0
     """Seed of every shuffle, sample and random hint."""
 

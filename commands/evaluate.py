@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ..records import Session
 
 
-def evaluate(  # noqa: PLR0913, PLR0917  # Typer wants an argument for each option
+def evaluate(  # Typer wants an argument for each option
     domain: Annotated[str, typer.Option(help="The catalogue.")],
     sessions: Annotated[Path, typer.Option(help="Sessions to evaluate on, as JSONL.")],
     policies: Annotated[

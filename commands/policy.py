@@ -7,10 +7,10 @@ from typing import Annotated
 import typer
 
 from ..settings import get_settings
-from .console import out, print_json, run
+from .console import err, out, print_json, progress, run
 
 policy = typer.Typer(
-    help="List, show, activate and roll back policy releases.", no_args_is_help=True
+    help="List, show, evaluate, activate and roll back policy releases.", no_args_is_help=True
 )
 
 _Domain = Annotated[str | None, typer.Option(help="Default: RE2LLM_DOMAIN.")]
@@ -124,3 +124,63 @@ async def _rollback(domain: str) -> None:
         found = await find_domain(connection, domain)
         number = await rollback_release(connection, found.id)
     out.print(f"Release {number} is active again.")
+
+
+@policy.command("evaluate")
+def evaluate(
+    release: Annotated[int, typer.Argument(help="The release's number; it need not be active.")],
+    domain: _Domain = None,
+    sampled: Annotated[
+        bool | None,
+        typer.Option(
+            "--sampled/--greedy",
+            help="Whether it would draw its hints or take the likeliest. Default: RE2LLM_EXPLORE.",
+        ),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
+) -> None:
+    """Estimate what a release would have earned on recommendations with feedback.
+
+    The reward is NDCG@10 of the picked item; none of these counts 0. It needs hints that were
+    chosen by chance: RE2LLM_EXPLORE=true, or --policy random.
+
+    Example: re2llm policy evaluate 2 --domain films
+    """
+    run(lambda: _evaluate(release, domain or get_settings().domain, sampled, as_json))
+
+
+async def _evaluate(number: int, domain: str, sampled: bool | None, as_json: bool) -> None:
+    from ..evaluation.off_policy import evaluate_release
+    from ..nodes.context import Context, call_with
+
+    call = await call_with(Context())
+    with progress(counts=True) as bar:
+        task = bar.add_task("decisions", total=None)
+        report = await evaluate_release(
+            domain,
+            number,
+            call,
+            sampled=call.settings.explore if sampled is None else sampled,
+            on_progress=lambda done, total: bar.update(task, completed=done, total=total),
+        )
+    document = report.as_dict()
+    if as_json:
+        print_json(document)
+        return
+    out.print(
+        f"Release {number}, {document['choice']}, on {report.used:,} of {report.feedback:,} "
+        f"decisions with feedback (left out: {report.certain:,} chosen for certain, "
+        f"{report.other_model:,} of another model or prompt):"
+    )
+    for name, key in _ESTIMATES.items():
+        low, high = document[key]["ci95"]
+        out.print(f"  {name:<18} {document[key]['value']:.4f}  ({low:.4f} to {high:.4f})")
+    out.print(
+        "  NDCG@10 of the picked item, with 95 % intervals; effective sample size "
+        f"{document['effective_n']:,}"
+    )
+    for warning in report.warnings:
+        err.print(f"warning: {warning}", markup=False, soft_wrap=True)
+
+
+_ESTIMATES = {"as logged": "logged", "IPS": "ips", "SNIPS": "snips", "doubly robust": "dr"}

@@ -8,9 +8,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from . import learn, recommend
+from . import learn, rate, recommend
 
-GRAPHS: Mapping[str, Any] = {"recommend": recommend.graph, "learn": learn.graph}
+GRAPHS: Mapping[str, Any] = {
+    "recommend": recommend.graph,
+    "learn": learn.graph,
+    "rate": rate.graph,
+}
 """The graphs by the name that a marker may ask for."""
 
 _BLOCK = re.compile(r"(?s)(<!-- graph: (\w+) -->\n).*?(<!-- /graph -->)")

@@ -278,6 +278,13 @@ class FeedbackRow(Base):
     """What a person did with a recommendation; stored once."""
 
     __tablename__ = "feedback"
+    __table_args__ = (
+        Index(
+            "ix_feedback_to_learn",
+            "created_at",
+            postgresql_where=sql("learnt_at IS NULL AND reward = 0 AND picked IS NOT NULL"),
+        ),
+    )
 
     recommendation_id: Mapped[uuid.UUID] = mapped_column(
         ForeignKey("recommendation.id", ondelete="CASCADE"), primary_key=True
@@ -285,5 +292,7 @@ class FeedbackRow(Base):
     picked: Mapped[str | None]
     """Id of the item that was chosen; `None` for none of these."""
     reward: Mapped[float]
-    """NDCG@10 of the picked item's rank."""
+    """NDCG@10 of the picked item's rank; 0 for none of these."""
     created_at: Mapped[dt.datetime] = mapped_column(server_default=func.now())
+    learnt_at: Mapped[dt.datetime | None]
+    """When the learner was done with this miss."""

@@ -44,7 +44,16 @@ class Trial:
     @property
     def ndcg(self) -> float:
         """NDCG@10 of the rank."""
-        return 1 / math.log2(self.rank + 1) if self.rank <= CUTOFF else 0.0
+        return ndcg(self.rank)
+
+
+def ndcg(rank: int) -> float:
+    """Return NDCG@10 of the one relevant item.
+
+    Args:
+        rank: 1 is best.
+    """
+    return 1 / math.log2(rank + 1) if rank <= CUTOFF else 0.0
 
 
 async def find_trial(

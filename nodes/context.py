@@ -6,10 +6,12 @@ from dataclasses import dataclass, fields
 from typing import Any, cast
 
 from langgraph.runtime import Runtime
+from pydantic import InstanceOf
+from pydantic.json_schema import SkipJsonSchema
 
 from ..settings import HintChoice, Settings
 from .budget import Budget
-from .services import Services, shared_services
+from .services import Services, ServiceSet, shared_services
 
 
 @dataclass(kw_only=True)
@@ -30,6 +32,8 @@ class Context:
     """Gives this very hint, whatever the policy: for a person's test, or an oracle's."""
     budget: Budget | None = None
     """What a run may spend on model calls; shared by all runs that are handed it."""
+    services: SkipJsonSchema[InstanceOf[ServiceSet] | None] = None
+    """A host's own database and models, from `Re2llm.context()`; in this process only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +70,7 @@ async def resolve(runtime: Runtime[Any]) -> Call:
     """Fill the gaps of a run's context: caller before settings before defaults.
 
     Inside a foreign graph the context is that graph's own object, and without one it is `None`;
-    both simply leave more gaps to fill.
+    both simply leave more gaps to fill. A foreign context may carry ours as its `re2llm`.
 
     Args:
         runtime: As LangGraph hands it to a node.
@@ -74,7 +78,7 @@ async def resolve(runtime: Runtime[Any]) -> Call:
     Raises:
         Re2llmError: The database or the model cannot be had.
     """
-    return await call_with(_context(runtime.context))
+    return await call_with(context_of(runtime.context))
 
 
 async def call_with(context: Context) -> Call:
@@ -86,7 +90,8 @@ async def call_with(context: Context) -> Call:
     Raises:
         Re2llmError: The database or the model cannot be had.
     """
-    services = await shared_services()
+    own = context.services
+    services = await (own.get() if isinstance(own, ServiceSet) else shared_services())
     settings = services.settings
     return Call(
         services=services,
@@ -96,15 +101,32 @@ async def call_with(context: Context) -> Call:
         seed=settings.seed if context.seed is None else context.seed,
         record=context.record,
         hint_id=context.hint_id,
-        budget=context.budget,
+        budget=_budget(context.budget),
     )
 
 
-def _context(given: object) -> Context:
+def _budget(given: object) -> Budget | None:
+    """Return the budget; over HTTP it comes as the JSON object that the schema describes."""
+    if isinstance(given, dict):
+        limits = cast("dict[str, Any]", given)
+        return Budget(max_calls=limits.get("max_calls"), max_tokens=limits.get("max_tokens"))
+    return given if isinstance(given, Budget) else None
+
+
+def context_of(given: object) -> Context:
+    """Return our context of whatever a run's context is.
+
+    Args:
+        given: Ours, a mapping of our options, a host's own object that carries ours as its
+            `re2llm`, or anything else, which sets nothing.
+    """
     if isinstance(given, Context):
         return given
     if isinstance(given, dict):
         options = cast("dict[str, Any]", given)
+        if "re2llm" in options:
+            return context_of(options["re2llm"])
         names = {field.name for field in fields(Context)}
         return Context(**{name: value for name, value in options.items() if name in names})
-    return Context()
+    carried = getattr(given, "re2llm", None)
+    return Context() if carried is None else context_of(carried)

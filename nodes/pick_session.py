@@ -46,7 +46,7 @@ async def pick_session(state: LearnState, runtime: Runtime[Context]) -> Update:
             domain = await find_domain(connection, state.get("domain") or call.domain)
             key, observed = state.get("session"), state.get("observed")
             if observed is not None:
-                key = await _stored(connection, domain, _read(observed))
+                key = await observe(connection, domain, _read(observed))
             elif key is None:
                 key = await _next(connection, domain, call)
             session = await fetch_session(connection, domain.id, key)
@@ -77,7 +77,20 @@ def _read(observed: object) -> Session:
     return Session(tuple(given.history), given.target, candidates)
 
 
-async def _stored(connection: AsyncConnection, domain: Domain, session: Session) -> int:
+async def observe(connection: AsyncConnection, domain: Domain, session: Session) -> int:
+    """Make an observed session a training session, unless it is one already.
+
+    Args:
+        connection: In a transaction.
+        domain: The catalogue.
+        session: With its target.
+
+    Returns:
+        The session's key.
+
+    Raises:
+        InputError: It names an item that the catalogue does not know.
+    """
     ids = {*session.history, session.target or "", *(session.candidates or ())}
     unknown = ids - set(await fetch_items(connection, domain, list(ids)))
     if unknown:

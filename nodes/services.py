@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import weakref
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -12,6 +12,7 @@ from langchain_core.language_models import BaseChatModel
 from numpy.typing import NDArray
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from ..errors import InputError
 from ..knowledge.catalogue import all_items, catalogue_order
 from ..knowledge.domains import Domain
 from ..knowledge.engine import database_url, make_engine, ping
@@ -21,10 +22,13 @@ from ..knowledge.leaks import LeakFilter
 from ..knowledge.migrate import upgrade
 from ..knowledge.releases import active_release_id, fetch_release
 from ..knowledge.shortlist import fetch_embeddings
+from ..knowledge.title_search import TitleSearch
 from ..knowledge.training_sessions import training_sessions
 from ..llm.embeddings import Embedder, get_embedder
 from ..llm.factory import make_chat_model
 from ..settings import Settings, get_settings
+from .background import Background
+from .budget import Budget
 from .serving import HintAndEmbedding, ServedPolicy, load_release
 
 _CACHED_HINTS = 100_000
@@ -39,11 +43,15 @@ class Services:
         settings: What it was opened with.
         engine: The database, migrated.
         embedder: The text encoder.
+        owns_engine: Whether to close the engine too; a host's own is left open.
+        background: What goes on beside the answers.
     """
 
     settings: Settings
     engine: AsyncEngine
     embedder: Embedder
+    owns_engine: bool = True
+    background: Background = field(default_factory=Background)
     _models: dict[str, BaseChatModel] = field(default_factory=dict[str, BaseChatModel])
     _evidence: dict[int, tuple[int, EvidenceIndex | None]] = field(
         default_factory=dict[int, tuple[int, EvidenceIndex | None]]
@@ -55,7 +63,14 @@ class Services:
     _leaks: dict[int, tuple[int, LeakFilter]] = field(
         default_factory=dict[int, tuple[int, LeakFilter]]
     )
+    _titles: dict[int, tuple[int, TitleSearch]] = field(
+        default_factory=dict[int, tuple[int, TitleSearch]]
+    )
     _evidence_lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    def __post_init__(self) -> None:
+        """Set the budget of learning from feedback."""
+        self.feedback_budget = Budget(max_calls=self.settings.feedback_calls)
 
     async def model(self, name: str) -> BaseChatModel:
         """Return the chat model of a name, made once.
@@ -156,52 +171,128 @@ class Services:
             self._leaks[domain.id] = (domain.revision, leaks)
         return leaks
 
+    async def title_search(self, connection: AsyncConnection, domain: Domain) -> TitleSearch:
+        """Return what finds items by what people call them; built anew when items change.
+
+        Args:
+            connection: An open connection.
+            domain: Freshly read, for its revision.
+        """
+        revision, titles = self._titles.get(domain.id, (-1, None))
+        if titles is None or revision != domain.revision:
+            items = await all_items(connection, domain)
+            titles = await asyncio.to_thread(TitleSearch, items)
+            self._titles[domain.id] = (domain.revision, titles)
+        return titles
+
     async def close(self) -> None:
-        """Close the connections."""
-        await self.engine.dispose()
+        """Stop the background work and close the connections."""
+        await self.background.close()
+        if self.owns_engine:
+            await self.engine.dispose()
 
 
-async def open_services(settings: Settings) -> Services:
+async def open_services(settings: Settings, *, engine: AsyncEngine | None = None) -> Services:
     """Connect, migrate and load the encoder; nothing of it blocks the event loop.
 
     Args:
         settings: What to open.
+        engine: A host's own, over psycopg 3, to use instead of opening one.
 
     Raises:
         DatabaseError: The database cannot be reached or started.
+        InputError: The host's engine does not use psycopg.
     """
-    url = await asyncio.to_thread(database_url, settings)
-    engine = await asyncio.to_thread(make_engine, url, settings)
+    given = engine
+    if engine is not None and not engine.dialect.driver.startswith("psycopg"):
+        raise InputError(
+            "engine",
+            f"Its driver is {engine.dialect.driver}.",
+            "Make it with create_async_engine('postgresql+psycopg://…'), or hand over a URL.",
+        )
+    if engine is None:
+        url = await asyncio.to_thread(database_url, settings)
+        engine = await asyncio.to_thread(make_engine, url, settings)
     await ping(engine, settings)
-    await asyncio.to_thread(upgrade, url)
+    address = engine.url.set(drivername="postgresql+psycopg")
+    await asyncio.to_thread(upgrade, address.render_as_string(hide_password=False))
     embedder = await asyncio.to_thread(get_embedder)
-    return Services(settings, engine, embedder)
+    return Services(settings, engine, embedder, owns_engine=given is None)
 
 
 _Loop = asyncio.AbstractEventLoop
-_opened: weakref.WeakKeyDictionary[_Loop, asyncio.Task[Services]] = weakref.WeakKeyDictionary()
+
+
+class ServiceSet:
+    """Services for every event loop that asks, opened on first use and shared from then on.
+
+    Args:
+        open_one: Opens the services of the running event loop.
+    """
+
+    def __init__(self, open_one: Callable[[], Awaitable[Services]]) -> None:
+        self._open_one = open_one
+        self._opened: weakref.WeakKeyDictionary[_Loop, asyncio.Task[Services]] = (
+            weakref.WeakKeyDictionary()
+        )
+
+    @classmethod
+    def of(cls, services: Services) -> ServiceSet:
+        """Return a set of services that are open already, for their own event loop.
+
+        Args:
+            services: Whoever opened them closes them.
+        """
+
+        async def ready() -> Services:
+            return services
+
+        return cls(ready)
+
+    async def get(self) -> Services:
+        """Return this event loop's services.
+
+        Raises:
+            DatabaseError: The database cannot be reached or started; the next call tries again.
+        """
+        loop = asyncio.get_running_loop()
+        task = self._opened.get(loop)
+        if task is None or (task.done() and (task.cancelled() or task.exception() is not None)):
+            task = self._opened[loop] = loop.create_task(self._open())
+        # One run's cancellation must not cancel the opening that others wait for.
+        return await asyncio.shield(task)
+
+    async def close(self) -> None:
+        """Close this event loop's services, if they are open."""
+        task = self._opened.pop(asyncio.get_running_loop(), None)
+        if task is not None:
+            await (await task).close()
+
+    async def _open(self) -> Services:
+        return await self._open_one()
+
+
+async def _open_from_environment() -> Services:
+    return await open_services(await asyncio.to_thread(get_settings))
+
+
+_shared = ServiceSet(_open_from_environment)
+
+
+def shared_service_set() -> ServiceSet:
+    """Return what every graph uses whose context brings no services of its own."""
+    return _shared
 
 
 async def shared_services() -> Services:
-    """Return this event loop's services, opened on first use and shared from then on.
+    """Return this event loop's services, as the settings describe them.
 
     Raises:
         DatabaseError: The database cannot be reached or started; the next call tries again.
     """
-    loop = asyncio.get_running_loop()
-    task = _opened.get(loop)
-    if task is None or (task.done() and (task.cancelled() or task.exception() is not None)):
-        task = _opened[loop] = loop.create_task(_open())
-    # One run's cancellation must not cancel the opening that others wait for.
-    return await asyncio.shield(task)
+    return await _shared.get()
 
 
 async def close_shared_services() -> None:
-    """Close this event loop's services, if they are open."""
-    task = _opened.pop(asyncio.get_running_loop(), None)
-    if task is not None:
-        await (await task).close()
-
-
-async def _open() -> Services:
-    return await open_services(await asyncio.to_thread(get_settings))
+    """Close this event loop's shared services, if they are open."""
+    await _shared.close()

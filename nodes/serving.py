@@ -18,7 +18,7 @@ from ..llm.embeddings import ENCODER_ID
 from ..llm.ranking_prompt import RANKING_PROMPT_VERSION
 from ..policies.descriptors import session_descriptors
 from ..policies.hint_features import HintFeatures, statistics_row
-from ..policies.hint_policy import HintPolicy, choose
+from ..policies.hint_policy import HintPolicy, action_probabilities, choose
 from ..policies.weights import load_policy
 from .state import RecommendState
 
@@ -52,15 +52,7 @@ class ServedPolicy:
         Returns:
             The hint, or `None`, and the probability with which it was chosen.
         """
-        if self.release.recipe == "paper":
-            # Its outputs belong to the hints that it was trained on, in that order.
-            known = {hint.id: hint for hint, _ in hints}
-            active = np.array([number in known for number in self.release.hint_ids])
-            features = _paper_features(self.release, active)
-            acting = [known.get(number) for number in self.release.hint_ids]
-        else:
-            features = hint_features(hints)
-            acting = [hint for hint, _ in hints]
+        acting, features = self._actions(hints)
         chosen = choose(
             self.policy,
             session_state(state, self.release.recipe),
@@ -69,6 +61,36 @@ class ServedPolicy:
         )
         hint = None if chosen.action == 0 else acting[chosen.action - 1]
         return hint, chosen.probability
+
+    def probabilities(
+        self, state: RecommendState, hints: Sequence[HintAndEmbedding], *, sampled: bool
+    ) -> dict[int | None, float]:
+        """Return the probability of each hint, by its id; `None` stands for no hint.
+
+        Args:
+            state: The resolved session.
+            hints: Those to choose from, with their embeddings.
+            sampled: Whether hints are drawn, as when exploring; else the likeliest has 1.
+        """
+        acting, features = self._actions(hints)
+        shares = action_probabilities(
+            self.policy, session_state(state, self.release.recipe), features, sampled=sampled
+        )
+        ids = [None, *(hint.id if hint else -1 for hint in acting)]
+        return {
+            number: float(share)
+            for number, share in zip(ids, shares, strict=True)
+            if number != -1  # an output of the paper's network whose hint is retired
+        }
+
+    def _actions(self, hints: Sequence[HintAndEmbedding]) -> tuple[list[Hint | None], HintFeatures]:
+        if self.release.recipe != "paper":
+            return [hint for hint, _ in hints], hint_features(hints)
+        # Its outputs belong to the hints that it was trained on, in that order.
+        known = {hint.id: hint for hint, _ in hints}
+        active = np.array([number in known for number in self.release.hint_ids])
+        acting = [known.get(number) for number in self.release.hint_ids]
+        return acting, _paper_features(self.release, active)
 
 
 def load_release(number: int, release: Release, model: str) -> ServedPolicy:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import random
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
@@ -156,14 +156,21 @@ async def gain_of(domain: str, session_id: int, hint: str, call: Call) -> float:
 
 
 def random_sessions(keys: Sequence[int], count: int, seed: int) -> list[int]:
-    """Draw the sessions on which hints are tried: a smaller draw is the start of a larger one.
+    """Draw the sessions on which hints are tried.
+
+    A smaller draw is the start of a larger one, and a session added later pushes none out but the
+    last: so trials stay shared.
 
     Args:
         keys: Of training sessions, in the order they were loaded.
         count: How many to draw.
         seed: Of the draw.
     """
-    return random.Random(seed + 1).sample(keys, len(keys))[:count]
+
+    def place(key: int) -> bytes:
+        return hashlib.blake2b(f"{seed}:{key}".encode(), digest_size=8).digest()
+
+    return sorted(keys, key=place)[:count]
 
 
 async def panel(domain: str, state: Mapping[str, Any], call: Call) -> list[int]:

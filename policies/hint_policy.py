@@ -27,6 +27,7 @@ __all__ = [
     "HintPolicy",
     "PaperConfig",
     "PaperPolicy",
+    "action_probabilities",
     "choose",
     "greedy_actions",
 ]
@@ -83,6 +84,25 @@ def greedy_actions(
     with torch.no_grad():
         outputs = policy(torch.as_tensor(states, dtype=torch.float32), hints)
     return outputs.log_probabilities.argmax(-1).numpy()
+
+
+def action_probabilities(
+    policy: HintPolicy, state: NDArray[np.floating], hints: HintFeatures, *, sampled: bool
+) -> NDArray[np.float64]:
+    """Return the probability of each action, `[H + 1]`.
+
+    Args:
+        policy: Any.
+        state: `[D]`.
+        hints: To choose from.
+        sampled: Whether it draws from its probabilities; else the likeliest action has 1.
+    """
+    with torch.no_grad():
+        outputs = policy(torch.as_tensor(state, dtype=torch.float32)[None], hints)
+    probabilities = outputs.log_probabilities[0].double().exp().numpy()
+    if sampled:
+        return probabilities
+    return np.eye(len(probabilities))[int(outputs.log_probabilities.argmax())]
 
 
 def choose(

@@ -5,7 +5,13 @@ encoder, the real graph and the real offline model. Only a model's answers may b
 import atexit
 import os
 import shutil
+import signal
+import socket
+import subprocess
+import sys
 import tempfile
+import time
+import urllib.request
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from pathlib import Path
@@ -41,7 +47,9 @@ from re2llm.records import Item, Session  # noqa: E402
 from re2llm.sessions.sample import sample_items, simulate_sessions  # noqa: E402
 from re2llm.settings import Settings, get_settings  # noqa: E402
 
+ROOT = Path(__file__).parent.parent
 VIEWERS = 60
+START_UP = 150
 
 Answer = Callable[[Sequence[BaseMessage]], str]
 
@@ -161,3 +169,53 @@ def count_rows(connection: psycopg.Connection) -> dict[str, int]:
 def plain(url: str) -> str:
     """Return an SQLAlchemy URL as libpq reads it."""
     return url.replace("postgresql+psycopg://", "postgresql://")
+
+
+@pytest.fixture(scope="session")
+def server_log(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("server") / "server.log"
+
+
+@pytest.fixture(scope="session")
+def server(films: str, server_log: Path) -> Iterator[str]:
+    """The address of a server on the tests' own database."""
+    log = server_log
+    folder = log.parent / "app"
+    folder.mkdir()
+    shutil.copy(ROOT / "langgraph.json", folder)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [Path(sys.executable).with_name("langgraph"), "dev", "--no-browser", "--no-reload"]
+    with log.open("w") as output:
+        process = subprocess.Popen(
+            [*map(str, command), "--host", "127.0.0.1", "--port", str(port)],
+            cwd=folder,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, "LANGGRAPH_CLI_NO_ANALYTICS": "1"},
+            start_new_session=True,
+        )
+    try:
+        address = f"http://127.0.0.1:{port}"
+        wait_for(address, process, log)
+        yield address
+    finally:
+        os.killpg(process.pid, signal.SIGTERM)
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+def wait_for(address: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    end = time.monotonic() + START_UP
+    while time.monotonic() < end:
+        assert process.poll() is None, log.read_text()[-3000:]
+        try:
+            with urllib.request.urlopen(f"{address}/ok", timeout=2):  # noqa: S310
+                return
+        except OSError:
+            time.sleep(0.5)
+    pytest.fail(log.read_text()[-3000:])

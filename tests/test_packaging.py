@@ -7,6 +7,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 ROOMS = [
+    "agents",
     "commands",
     "evaluation",
     "graph",

@@ -1,14 +1,5 @@
 """`langgraph dev` serves the graph as Studio and other programs see it."""
 
-import os
-import shutil
-import signal
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,61 +12,10 @@ from re2llm.sessions.sample import load_films, sample_items
 pytest.importorskip("langgraph_api", reason="needs the extra `studio`")
 adapters = pytest.importorskip("langchain_mcp_adapters.client")
 
-ROOT = Path(__file__).parent.parent
 IDS = [film.id for film in load_films()]
 REQUEST: dict[str, Any] = {"domain": "films", "history": IDS[:2], "candidates": IDS[10:16]}
-START_UP = 150
 
 pytestmark = pytest.mark.timeout(240)
-
-
-@pytest.fixture(scope="module")
-def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("server") / "server.log"
-
-
-@pytest.fixture(scope="module")
-def server(films: str, log: Path) -> Iterator[str]:
-    """The address of a server on the tests' own database."""
-    folder = log.parent / "app"
-    folder.mkdir()
-    shutil.copy(ROOT / "langgraph.json", folder)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [Path(sys.executable).with_name("langgraph"), "dev", "--no-browser", "--no-reload"]
-    with log.open("w") as output:
-        process = subprocess.Popen(
-            [*map(str, command), "--host", "127.0.0.1", "--port", str(port)],
-            cwd=folder,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            env={**os.environ, "LANGGRAPH_CLI_NO_ANALYTICS": "1"},
-            start_new_session=True,
-        )
-    try:
-        address = f"http://127.0.0.1:{port}"
-        wait_for(address, process, log)
-        yield address
-    finally:
-        os.killpg(process.pid, signal.SIGTERM)
-        try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-
-
-def wait_for(address: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    end = time.monotonic() + START_UP
-    while time.monotonic() < end:
-        assert process.poll() is None, log.read_text()[-3000:]
-        try:
-            with urllib.request.urlopen(f"{address}/ok", timeout=2):  # noqa: S310
-                return
-        except OSError:
-            time.sleep(0.5)
-    pytest.fail(log.read_text()[-3000:])
 
 
 def assert_valid(result: dict[str, Any]) -> None:
@@ -190,10 +130,10 @@ async def test_a_learn_run_shows_why_a_hint_was_kept(
             assert event["reason"]
 
 
-async def test_nothing_blocked_the_servers_event_loop(server: str, log: Path) -> None:
+async def test_nothing_blocked_the_servers_event_loop(server: str, server_log: Path) -> None:
     from langgraph_sdk import get_client
 
     await get_client(url=server).runs.wait(None, "recommend", input=REQUEST)
-    text = log.read_text()
+    text = server_log.read_text()
     assert "BlockingError" not in text
     assert "Traceback" not in text

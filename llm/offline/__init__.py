@@ -1,5 +1,6 @@
-"""The offline ranker: a chat model without an LLM, that needs no key and no download."""
+"""The offline models: a ranker and an assistant without an LLM, a key or a download."""
 
+from .assistant import OfflineAssistant
 from .model import OfflineRanker
 
-__all__ = ["OfflineRanker"]
+__all__ = ["OfflineAssistant", "OfflineRanker"]

@@ -16,6 +16,7 @@ from langchain_core.outputs import ChatGeneration, ChatResult
 from ..embeddings import get_embedder
 from ..json_values import is_list, is_object
 from .channels import Encode
+from .rating import rate, rating_document
 from .reading import RankingDocument, json_objects, read_ranking_task
 from .reflecting import advise, chosen_number, explain, repeated, suspect
 from .scoring import score
@@ -31,7 +32,7 @@ NO_TASK = (
 
 
 class OfflineRanker(BaseChatModel):
-    """Ranks, follows a hint by its meaning, and reflects on its misses.
+    """Ranks, follows a hint by its meaning, reflects on its misses, and predicts ratings.
 
     It sees nothing but the messages, as any model would, and is deterministic.
     """
@@ -51,6 +52,9 @@ class OfflineRanker(BaseChatModel):
         return ChatResult(generations=[ChatGeneration(message=answer)])
 
     def _answer(self, messages: Sequence[BaseMessage]) -> str:
+        to_rate = rating_document(messages)
+        if to_rate is not None:
+            return rate(to_rate, messages)
         encode = get_embedder().encode
         last = messages[-1].text if messages else ""
         comparison = next((v for v in json_objects(last) if "new_hint" in v), None)

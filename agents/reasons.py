@@ -1,0 +1,67 @@
+"""What a recommended item has in common with what was chosen before, in plain facts."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from ..records import AttributeValue, Item
+
+_MOST = 2
+
+
+class Reasons:
+    """Facts for each item of one answer; what few of its items share tells more than what all do.
+
+    Args:
+        listed: The recommended items.
+        chosen: What was chosen before, oldest first.
+    """
+
+    def __init__(self, listed: Sequence[Item], chosen: Sequence[Item]) -> None:
+        self._chosen = chosen
+        self._shared = Counter(
+            (name, word)
+            for item in listed
+            for name, value in item.attributes.items()
+            for word in _values(value)
+        )
+
+    def of(self, item: Item) -> list[str]:
+        """Name the attributes that an item shares with the chosen ones, the most recent first.
+
+        Numbers are left out: the same year or length is hardly a reason.
+
+        Args:
+            item: One of those listed.
+
+        Returns:
+            Such as "like Alien: director Ridley Scott, genres Horror, Science Fiction"; one entry
+            for each chosen item, no attribute twice.
+        """
+        told: set[str] = set()
+        found: list[str] = []
+        for other in reversed(self._chosen):
+            facts = [] if other.id == item.id else self._facts(item, other, told)
+            if facts:
+                found.append(f"like {other.title}: {', '.join(facts)}")
+        return found
+
+    def _facts(self, item: Item, other: Item, told: set[str]) -> list[str]:
+        shared: list[tuple[int, str, str]] = []
+        for name, value in item.attributes.items():
+            theirs = _values(other.attributes.get(name, ()))
+            words = [word for word in _values(value) if word in theirs]
+            if words and name not in told:
+                count = min(self._shared[name, word] for word in words)
+                shared.append((count, name, f"{name} {', '.join(words)}"))
+        shared.sort()
+        kept = shared[: _MOST - len(told)]
+        told.update(name for _, name, _ in kept)
+        return [fact for _, _, fact in kept]
+
+
+def _values(value: AttributeValue) -> list[str]:
+    if isinstance(value, str):
+        return [value]
+    return [] if isinstance(value, int | float) else list(value)

@@ -1,0 +1,68 @@
+"""`re2llm feedback`: what a person did with a recommendation."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from ..errors import InputError
+from .console import err, out, print_json, run
+
+
+def feedback(
+    recommendation: Annotated[
+        str, typer.Argument(help="The `recommendation_id` of an answer; see recommend --json.")
+    ],
+    picked: Annotated[
+        str | None, typer.Argument(help="What was picked: an id or a title of the catalogue.")
+    ] = None,
+    none: Annotated[bool, typer.Option("--none", help="None of these was picked.")] = False,
+    domain: Annotated[
+        str | None, typer.Option(help="The catalogue. Default: RE2LLM_DOMAIN.")
+    ] = None,
+    learn: Annotated[
+        bool,
+        typer.Option("--learn", help="Learn now from this and earlier misses that wait."),
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")] = False,
+) -> None:
+    """Store what a person did with a recommendation; saying the same again changes nothing.
+
+    Example: re2llm feedback 0b5e4a8e-3f0e-4c7e-9a57-2f8f5c1b7d10 "Blade Runner" --domain films
+    """
+    run(lambda: _feedback(recommendation, picked, none, domain, learn, as_json))
+
+
+async def _feedback(
+    recommendation: str,
+    picked: str | None,
+    none: bool,
+    domain: str | None,
+    learn: bool,
+    as_json: bool,
+) -> None:
+    from ..agents.learning import learn_from_misses
+    from ..agents.operations import give_feedback
+    from ..nodes.context import Context
+    from ..nodes.services import shared_services
+
+    if none == (picked is not None):
+        raise InputError("picked", "Say what was picked.", "Give an item, or --none.")
+    stored = await give_feedback(Context(), recommendation, picked, domain=domain, learn=False)
+    if not as_json:
+        where = "" if stored.rank is None else f", at rank {stored.rank}"
+        out.print(
+            f"{'Stored' if stored.new else 'Stored already'}: {picked or 'none of these'}{where}; "
+            f"reward {stored.reward:.3f}.",
+            markup=False,
+        )
+    if learn:
+        services = await shared_services()
+        with err.status("learning from misses"):
+            await learn_from_misses(services)
+        spent = services.feedback_budget.calls
+        if not as_json:
+            out.print(f"Learnt with {spent:,} model calls.")
+    if as_json:
+        print_json(stored.model_dump())

@@ -1,0 +1,28 @@
+"""re2llm's tools over MCP and HTTP, for a LangChain agent: `python mcp_http.py [URL]`."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+
+from langchain_mcp_adapters.client import MultiServerMCPClient
+
+
+async def main(url: str) -> None:
+    """Recommend, and say what was picked."""
+    client = MultiServerMCPClient(
+        {"re2llm": {"transport": "streamable_http", "url": f"{url}/re2llm/mcp"}}
+    )
+    tools = {tool.name: tool for tool in await client.get_tools()}
+    message = await tools["recommend"].ainvoke(
+        {"name": "recommend", "args": {"history": ["Alien"]}, "id": "1", "type": "tool_call"}
+    )
+    made = message.artifact["structured_content"]
+    for item in made["items"][:3]:
+        print(f"{item['rank']}. {item['title']} {'; '.join(item['because'])}")
+    picked = {"recommendation_id": made["recommendation_id"], "picked": made["items"][0]["id"]}
+    await tools["feedback"].ainvoke(picked)
+
+
+if __name__ == "__main__":
+    asyncio.run(main(sys.argv[1] if len(sys.argv) > 1 else "http://127.0.0.1:2024"))

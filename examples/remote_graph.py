@@ -1,0 +1,35 @@
+"""re2llm on another machine as a node of one's own graph: `python remote_graph.py [URL]`."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from typing import Any
+
+from langgraph.graph import END, START, StateGraph
+from langgraph.pregel.remote import RemoteGraph
+from typing_extensions import TypedDict
+
+
+class State(TypedDict, total=False):
+    """Shares the keys that it needs with re2llm's graph."""
+
+    history: list[str]
+    items: list[dict[str, Any]]
+    error: dict[str, str] | None
+
+
+async def main(url: str) -> None:
+    """Recommend after two films."""
+    builder: Any = StateGraph(State)
+    builder.add_node("recommend", RemoteGraph("recommend", url=url))
+    builder.add_edge(START, "recommend")
+    builder.add_edge("recommend", END)
+    graph = builder.compile()
+    answer = await graph.ainvoke({"history": ["alien-1979", "blade-runner-1982"]})
+    for item in answer["items"][:3]:
+        print(f"{item['rank']}. {item['title']}")
+
+
+if __name__ == "__main__":
+    asyncio.run(main(sys.argv[1] if len(sys.argv) > 1 else "http://127.0.0.1:2024"))

@@ -1,0 +1,40 @@
+"""The `rate` graph: prepare_rating → predict_rating → check_rating."""
+
+# LangGraph leaves type arguments of its own open in `add_node` and `compile`.
+# pyright: reportUnknownMemberType=false
+
+from __future__ import annotations
+
+from typing import Any
+
+from langgraph.graph import END, START, StateGraph
+from langgraph.graph.state import CompiledStateGraph
+
+from ..nodes.check_rating import check_rating
+from ..nodes.context import Context
+from ..nodes.predict_rating import predict_rating
+from ..nodes.prepare_rating import prepare_rating
+from ..nodes.rating_state import RatingRequest, RatingResult, RatingState
+from .routes import or_end
+
+RateGraph = CompiledStateGraph[RatingState, Context, Any, Any]
+
+
+def build_graph() -> RateGraph:
+    """Build the graph, without checkpointer or store, so that any host may bring its own."""
+    builder = StateGraph(
+        RatingState, context_schema=Context, input_schema=RatingRequest, output_schema=RatingResult
+    )
+    builder.add_node("prepare_rating", prepare_rating)
+    builder.add_node("predict_rating", predict_rating)
+    builder.add_node("check_rating", check_rating)
+    builder.add_edge(START, "prepare_rating")
+    builder.add_conditional_edges(
+        "prepare_rating", or_end("predict_rating"), ["predict_rating", END]
+    )
+    builder.add_conditional_edges("predict_rating", or_end("check_rating"), ["check_rating", END])
+    builder.add_edge("check_rating", END)
+    return builder.compile(name="rate")
+
+
+graph = build_graph()

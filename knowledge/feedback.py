@@ -1,0 +1,237 @@
+"""What people did with recommendations: stored once, the reward of every later estimate."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import func, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from ..errors import InputError
+from .domains import Domain
+from .tables import DomainRow, FeedbackRow, ItemRow, RecommendationRow
+from .texts import storable
+from .trials import ndcg
+
+
+@dataclass(frozen=True, slots=True)
+class Feedback:
+    """What became of a recommendation.
+
+    Attributes:
+        recommendation_id: As the answer carried it.
+        picked: Id of the chosen item, or `None` for none of these.
+        rank: Where the item stood in the whole ranking; `None` if it was not in it.
+        reward: NDCG@10 of that rank. None of these, and an item that was not among the
+            candidates, count 0, as a target that is missed does everywhere else.
+        model: Name of the model that ranked.
+        new: Whether it was stored just now.
+    """
+
+    recommendation_id: str
+    picked: str | None
+    rank: int | None
+    reward: float
+    model: str
+    new: bool
+
+    @property
+    def missed(self) -> bool:
+        """Whether the item is known and did not stand among the best 10."""
+        return self.picked is not None and self.reward == 0
+
+
+async def store_feedback(
+    connection: AsyncConnection, domain: Domain, recommendation_id: str, picked: str | None
+) -> Feedback:
+    """Store what a person did with a recommendation, once; saying the same again changes nothing.
+
+    Args:
+        connection: In a transaction.
+        domain: Of the recommendation; another domain's is not found.
+        recommendation_id: As the answer carried it.
+        picked: Id of the chosen item of the catalogue, or `None` for none of these.
+
+    Raises:
+        InputError: The domain has no such recommendation or item, or the feedback differs from
+            what is stored already.
+    """
+    key = _uuid(recommendation_id)
+    made = (
+        key
+        and (
+            await connection.execute(
+                select(RecommendationRow.ranking, RecommendationRow.model).where(
+                    RecommendationRow.id == key, RecommendationRow.domain_id == domain.id
+                )
+            )
+        ).one_or_none()
+    )
+    if not made:
+        raise InputError(
+            "recommendation_id",
+            f"Domain {domain.name!r} has no recommendation {recommendation_id[:40]!r}.",
+            "Send the `recommendation_id` of an answer in that domain.",
+        )
+    rank = made.ranking.index(picked) + 1 if picked in made.ranking else None
+    if picked is not None and rank is None:
+        await _require_item(connection, domain, picked)
+    reward = 0.0 if rank is None else ndcg(rank)
+    new = await connection.scalar(
+        insert(FeedbackRow)
+        .values(recommendation_id=key, picked=picked, reward=reward)
+        .on_conflict_do_nothing()
+        .returning(FeedbackRow.recommendation_id)
+    )
+    if new is None:
+        stored = await connection.scalar(
+            select(FeedbackRow.picked).where(FeedbackRow.recommendation_id == key)
+        )
+        if stored != picked:
+            raise InputError(
+                "picked",
+                f"Feedback on this recommendation is stored already: {stored or 'none of these'}.",
+                "Ask for a new recommendation.",
+            )
+    return Feedback(str(key), picked, rank, reward, made.model, new is not None)
+
+
+async def _require_item(connection: AsyncConnection, domain: Domain, item: str) -> None:
+    there = storable(item) and await connection.scalar(
+        select(ItemRow.id).where(ItemRow.domain_id == domain.id, ItemRow.id == item)
+    )
+    if not there:
+        raise InputError(
+            "picked",
+            f"Domain {domain.name!r} does not know {item[:40]!r}.",
+            "Send the id of an item, or none for none of these.",
+        )
+
+
+def _uuid(text: str) -> uuid.UUID | None:
+    try:
+        return uuid.UUID(text)
+    except ValueError:
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A logged choice of a hint with the reward that it brought.
+
+    Attributes:
+        history: Item ids, oldest first.
+        candidates: Item ids.
+        policy: What chose the hint.
+        hint_id: The hint, or `None`.
+        probability: With which it was chosen.
+        model: Name of the ranking model.
+        prompt_version: Version of the ranking prompt.
+        picked: Id of the chosen item, or `None` for none of these.
+        reward: NDCG@10 of the picked item.
+    """
+
+    history: Sequence[str]
+    candidates: Sequence[str]
+    policy: str
+    hint_id: int | None
+    probability: float
+    model: str
+    prompt_version: str
+    picked: str | None
+    reward: float
+
+
+async def logged_decisions(connection: AsyncConnection, domain_id: int) -> list[Decision]:
+    """Return every recommendation that got feedback, oldest first.
+
+    Args:
+        connection: An open connection.
+        domain_id: Which domain.
+    """
+    rows = await connection.execute(
+        select(
+            RecommendationRow.history,
+            RecommendationRow.candidates,
+            RecommendationRow.policy,
+            RecommendationRow.hint_id,
+            RecommendationRow.probability,
+            RecommendationRow.model,
+            RecommendationRow.prompt_version,
+            FeedbackRow.picked,
+            FeedbackRow.reward,
+        )
+        .join(FeedbackRow, FeedbackRow.recommendation_id == RecommendationRow.id)
+        .where(RecommendationRow.domain_id == domain_id)
+        .order_by(RecommendationRow.created_at, RecommendationRow.id)
+    )
+    return [Decision(*row) for row in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class Miss:
+    """A picked item that the ranking did not hold among its best 10.
+
+    Attributes:
+        recommendation_id: Of the ranking.
+        domain: Name of its domain.
+        history: Item ids, oldest first.
+        candidates: Item ids.
+        picked: Id of the picked item.
+    """
+
+    recommendation_id: uuid.UUID
+    domain: str
+    history: Sequence[str]
+    candidates: Sequence[str]
+    picked: str
+
+
+async def misses_to_learn(
+    connection: AsyncConnection, model: str, *, domain: str | None = None
+) -> list[Miss]:
+    """Return the misses of a model that were not learnt from yet, oldest first.
+
+    Args:
+        connection: An open connection.
+        model: Name of the ranking model.
+        domain: Only of this domain.
+    """
+    statement = (
+        select(
+            FeedbackRow.recommendation_id,
+            DomainRow.name,
+            RecommendationRow.history,
+            RecommendationRow.candidates,
+            FeedbackRow.picked,
+        )
+        .join(RecommendationRow, RecommendationRow.id == FeedbackRow.recommendation_id)
+        .join(DomainRow, DomainRow.id == RecommendationRow.domain_id)
+        .where(
+            FeedbackRow.learnt_at.is_(None),
+            FeedbackRow.reward == 0,
+            FeedbackRow.picked.is_not(None),
+            RecommendationRow.model == model,
+        )
+        .order_by(FeedbackRow.created_at, FeedbackRow.recommendation_id)
+    )
+    if domain is not None:
+        statement = statement.where(DomainRow.name == domain)
+    return [Miss(*row) for row in await connection.execute(statement)]
+
+
+async def mark_learnt(connection: AsyncConnection, recommendation_id: uuid.UUID) -> None:
+    """Note that the learner is done with a miss.
+
+    Args:
+        connection: In a transaction.
+        recommendation_id: Of the ranking that missed.
+    """
+    await connection.execute(
+        update(FeedbackRow)
+        .where(FeedbackRow.recommendation_id == recommendation_id)
+        .values(learnt_at=func.now())
+    )

@@ -1,0 +1,146 @@
+"""Simulated reviewers of made-up products.
+
+A person has a mean mood, tastes for each aspect that a product may have (its price, its story …)
+and a favourite kind of product. The rating is
+
+    3.6 + mood + quality + tastes for the strengths - tastes for the weaknesses + favourite + noise
+
+rounded and cut to 1-5. The text praises the strength or blames the weakness that moved the person
+most, so that an attentive reader can learn the tastes from it.
+"""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ...errors import InputError
+from ...records import Item, Review
+from ..reviews import ReviewHistory
+
+if TYPE_CHECKING:
+    from numpy.random import Generator
+
+SHORTEST, LONGEST = 5, 9
+"""The fewest and the most reviews that one person writes."""
+
+_MIDDLE = 3.6
+_MOOD, _TASTE, _FAVOURITE, _NOISE = 0.9, 0.45, 0.5, 0.3
+_PRAISE = ("I love {}.", "What I like most is {}.", "{} won me over.", "Worth it for {}.")
+_BLAME = ("Sadly, {} spoils it.", "I cannot get over {}.", "{} let me down.", "Mind {}.")
+_VERDICTS = ("Awful", "Not for me", "It is all right", "Good", "Wonderful")
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """One made-up product.
+
+    Attributes:
+        id: A readable slug.
+        title: Its name.
+        kind: What it is: kitchen, audio, book or game.
+        quality: What most people agree on, in points of the rating.
+        strengths: Each an aspect and the words for it.
+        weaknesses: Likewise.
+    """
+
+    id: str
+    title: str
+    kind: str
+    quality: float
+    strengths: tuple[tuple[str, str], ...]
+    weaknesses: tuple[tuple[str, str], ...]
+
+    @property
+    def item(self) -> Item:
+        """The product as a recommender sees it: without what the simulator knows of it."""
+        return Item(self.id, self.title, {"kind": self.kind})
+
+
+def load_products() -> list[Product]:
+    """Return every product of the corpus."""
+    text = files("re2llm.sessions.sample_reviews").joinpath("products.csv").read_text("utf-8")
+    return [
+        Product(
+            row["id"],
+            row["title"],
+            row["kind"],
+            float(row["quality"]),
+            _aspects(row["strengths"]),
+            _aspects(row["weaknesses"]),
+        )
+        for row in csv.DictReader(text.splitlines())
+    ]
+
+
+def simulate_reviews(people: int = 240, *, seed: int = 0) -> list[ReviewHistory]:
+    """Simulate what people write about the products.
+
+    Args:
+        people: How many.
+        seed: The same seed gives the same reviews.
+
+    Returns:
+        A history of 5 to 9 reviews for each person, ratings from 1 to 5.
+
+    Raises:
+        InputError: There is nobody to simulate.
+    """
+    if people < 1:
+        raise InputError("people", f"is {people}.", "Ask for at least 1.")
+    products = load_products()
+    # A stream of one's own for each person: asking for more people leaves the first ones as is.
+    streams = np.random.SeedSequence(seed).spawn(people)
+    return [
+        _history(f"person-{number}", products, np.random.default_rng(stream))
+        for number, stream in enumerate(streams, start=1)
+    ]
+
+
+def _history(user: str, products: list[Product], rng: Generator) -> ReviewHistory:
+    mood = rng.normal(0, _MOOD)
+    aspects = sorted({name for p in products for name, _ in (*p.strengths, *p.weaknesses)})
+    tastes = dict(zip(aspects, rng.gamma(1.0, _TASTE, len(aspects)).tolist(), strict=True))
+    kinds = sorted({product.kind for product in products})
+    favourite = kinds[int(rng.integers(len(kinds)))]
+    picks: list[int] = rng.choice(
+        len(products), size=int(rng.integers(SHORTEST, LONGEST + 1)), replace=False
+    ).tolist()
+    return ReviewHistory(
+        user,
+        tuple(
+            _review(user, products[pick], mood, tastes, favourite, float(time), rng)
+            for time, pick in enumerate(picks)
+        ),
+    )
+
+
+def _review(
+    user: str,
+    product: Product,
+    mood: float,
+    tastes: dict[str, float],
+    favourite: str,
+    time: float,
+    rng: Generator,
+) -> Review:
+    gained = [(tastes[name], words) for name, words in product.strengths]
+    lost = [(tastes[name], words) for name, words in product.weaknesses]
+    felt = _MIDDLE + mood + product.quality + _FAVOURITE * (product.kind == favourite)
+    felt += sum(gain for gain, _ in gained) - sum(loss for loss, _ in lost)
+    rating = int(np.clip(round(felt + rng.normal(0, _NOISE)), 1, 5))
+    pleased = rating > _MIDDLE
+    words = max(gained if pleased else lost)[1]
+    templates = _PRAISE if pleased else _BLAME
+    sentence = templates[int(rng.integers(len(templates)))].format(words)
+    text = f"{_VERDICTS[rating - 1]}. {sentence[0].upper()}{sentence[1:]}"
+    return Review(user, product.item, float(rating), text, time)
+
+
+def _aspects(text: str) -> tuple[tuple[str, str], ...]:
+    pairs = [entry.partition(":") for entry in text.split("|")]
+    return tuple((name, words) for name, _, words in pairs)

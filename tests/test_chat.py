@@ -1,0 +1,353 @@
+"""The `chat` graph: in process, on threads, with a model of one's own, and through the server."""
+
+import json
+from collections.abc import Iterator, Sequence
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread as SystemThread
+from typing import Any, ClassVar
+
+import pytest
+import re2llm
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, ToolMessage
+from langchain_core.outputs import ChatGeneration, ChatResult
+from langgraph.checkpoint.memory import InMemorySaver
+from pydantic import SecretStr
+from re2llm.agents.chat import build_graph, graph
+from re2llm.llm.offline.conversation import Said
+from re2llm.nodes.context import Context
+from re2llm.nodes.services import Services
+from sqlalchemy import text
+
+
+class Thread:
+    """One conversation with the graph."""
+
+    def __init__(self, context: Context) -> None:
+        self.graph: Any = build_graph().copy({"checkpointer": InMemorySaver()})
+        self.context = context
+        self.config = {"configurable": {"thread_id": "1"}}
+
+    async def say(self, said: str) -> "Answer":
+        before = len((await self.graph.aget_state(self.config)).values.get("messages", []))
+        result = await self.graph.ainvoke(
+            {"messages": [("user", said)]}, self.config, context=self.context
+        )
+        return Answer(result["messages"][before + 1 :])
+
+
+class Answer:
+    """What the assistant did in one turn."""
+
+    def __init__(self, messages: Sequence[BaseMessage]) -> None:
+        self.text = messages[-1].text
+        self.calls = [
+            (call["name"], call["args"])
+            for message in messages
+            if isinstance(message, AIMessage)
+            for call in message.tool_calls
+        ]
+        self.results = {m.name: m for m in messages if isinstance(m, ToolMessage)}
+
+    @property
+    def names(self) -> list[str]:
+        return [name for name, _ in self.calls]
+
+
+@pytest.fixture
+def thread(films: str) -> Thread:
+    return Thread(Context(domain=films, policy="none"))
+
+
+def test_the_exported_graph_brings_no_checkpointer() -> None:
+    assert graph.checkpointer is None
+    assert graph.store is None
+
+
+async def test_it_says_what_it_is(thread: Thread) -> None:
+    for greeting in ("Hello!", "who are you?", "Are you an AI?"):
+        answer = await thread.say(greeting)
+        assert answer.calls == []
+        assert "no language model" in answer.text
+
+
+async def test_it_finds_titles_with_errors_and_gives_reasons(thread: Thread) -> None:
+    answer = await thread.say("I really loved Blade Runer and alein")
+    assert answer.names == ["find_titles", "recommend"]
+    assert answer.calls[1][1]["history"] == ["blade-runner-1982", "alien-1979"]
+    assert "I really loved Blade Runer and alein" in answer.text
+    assert "like Alien: " in answer.text
+    made = answer.results["recommend"].artifact
+    shown = [item["title"] for item in made["items"]]
+    assert [line.split(" (")[0] for line in answer.text.splitlines()[1:6]] == [
+        f"{place}. {title}" for place, title in enumerate(shown, 1)
+    ]
+
+
+async def test_a_thread_remembers_and_takes_feedback_once(
+    services: Services, thread: Thread
+) -> None:
+    first = await thread.say('I liked "Alien"')
+    more = await thread.say("more please")
+    assert more.names == ["recommend"]
+    assert more.calls[0][1]["history"] == ["alien-1979"]
+    assert not {line[3:] for line in first.text.splitlines()[1:6]} & {
+        line[3:] for line in more.text.splitlines()[1:6]
+    }
+    second = more.text.splitlines()[2].removeprefix("2. ").split(" (")[0]
+    picked = await thread.say("I'll take the second one")
+    assert picked.names == ["feedback"]
+    stored = picked.results["feedback"].artifact
+    assert stored["recommendation_id"] == more.results["recommend"].artifact["recommendation_id"]
+    async with services.engine.connect() as connection:
+        sql = text("SELECT title FROM re2llm.item WHERE id = :id LIMIT 1")
+        assert await connection.scalar(sql, {"id": stored["picked"]}) == second
+    later = await thread.say("and I also saw Heat")
+    assert later.calls[-1][1]["history"] == ["alien-1979", "heat-1995"]
+
+
+async def test_none_of_these(thread: Thread) -> None:
+    await thread.say("I liked Alien")
+    answer = await thread.say("None of these, thanks.")
+    assert answer.calls[0][1]["picked"] is None
+    assert "none of these" in answer.text
+
+
+async def test_a_pick_beyond_the_list_is_asked_again(thread: Thread) -> None:
+    await thread.say("I liked Alien")
+    answer = await thread.say("I'd go with number 9")
+    assert answer.calls == []
+    assert "My list has 5" in answer.text
+
+
+@pytest.mark.parametrize("reply", ["the two towers", "number 3", "The one from 2002"])
+async def test_it_asks_which_one_is_meant(thread: Thread, reply: str) -> None:
+    asked = await thread.say("I liked Alien and lord of the rings")
+    assert asked.names == ["find_titles"]
+    assert "Which “lord of the rings” do you mean?" in asked.text
+    answer = await thread.say(reply)
+    assert answer.names == ["recommend"]
+    assert answer.calls[0][1]["history"] == [
+        "alien-1979",
+        "the-lord-of-the-rings-the-two-towers-2002",
+    ]
+
+
+async def test_what_is_not_in_the_catalogue_is_told(thread: Thread) -> None:
+    answer = await thread.say("something about dreams within dreams")
+    assert answer.names == ["find_titles"]
+    assert "has no “dreams within dreams”" in answer.text
+    assert "Inception" in answer.text
+
+
+@pytest.mark.parametrize(
+    ("said", "titles"),
+    [
+        ("I liked Alien, Heat and Fargo.", ["Alien, Heat and Fargo", "Alien", "Heat", "Fargo"]),
+        ('We watched "Thelma & Louise" last night', ["Thelma & Louise"]),
+        ("I watched Heat yesterday and loved it. What should I watch next?", ["Heat"]),
+        ("Can you recommend something like The Matrix please?", ["The Matrix"]),
+        ("Alien", ["Alien"]),
+        ("I picked Heat", ["Heat"]),
+        ("", []),
+    ],
+)
+def test_titles_are_read_from_what_is_said(said: str, titles: list[str]) -> None:
+    assert Said(said).titles == titles
+
+
+@pytest.mark.parametrize(
+    ("said", "picks"),
+    [
+        ("I picked the first", True),
+        ("I'll watch Heat", True),
+        ("my pick is Heat", True),
+        ("What should I watch next?", False),
+        ("which one should I pick?", False),
+        ("I watched Heat", False),
+    ],
+)
+def test_picks_are_told_from_other_words(said: str, picks: bool) -> None:
+    assert Said(said).picks is picks
+
+
+async def test_it_streams_word_by_word(films: str) -> None:
+    context = Context(domain=films, policy="none")
+    words: list[str] = []
+    async for message, metadata in graph.astream(
+        {"messages": [("user", "I liked Alien")]}, context=context, stream_mode="messages"
+    ):
+        if isinstance(message, AIMessageChunk) and message.text:
+            assert metadata["langgraph_node"] == "model"  # no ranking leaks into the chat
+            words.append(message.text)
+    assert len(words) > 20
+    assert "".join(words).startswith("You said “I liked Alien”")
+
+
+class Chatty(BaseChatModel):
+    """A model that ranks when it is shown candidates, and else calls `recommend` once."""
+
+    fails: bool = False
+
+    @property
+    def _llm_type(self) -> str:
+        return "chatty"
+
+    def bind_tools(self, tools: Sequence[Any], **_: Any) -> Any:
+        return self.bind(names=[tool.name for tool in tools])
+
+    def _generate(
+        self, messages: list[BaseMessage], stop: Any = None, run_manager: Any = None, **kwargs: Any
+    ) -> ChatResult:
+        if "names" not in kwargs:
+            count = len(json.loads(messages[-1].text)["candidates"])
+            message = AIMessage(json.dumps({"ranking": list(range(1, count + 1))}))
+        elif self.fails:
+            raise ConnectionError("down")
+        elif isinstance(messages[-1], ToolMessage):
+            title = json.loads(messages[-1].text)["items"][0]["title"]
+            message = AIMessage(f"Try {title}, because you asked so kindly.")
+        else:
+            assert messages[0].type == "system"
+            assert set(kwargs["names"]) == {"find_titles", "recommend", "feedback", "rate"}
+            call = {"name": "recommend", "args": {"history": ["Alien"], "k": 2}, "id": "1"}
+            message = AIMessage("", tool_calls=[call])
+        return ChatResult(generations=[ChatGeneration(message=message)])
+
+
+async def test_a_model_of_ones_own_chats_and_ranks(films: str, url: str) -> None:
+    dsn = url.replace("+psycopg", "")
+    async with re2llm.Re2llm(dsn, model=Chatty(), domain=films, policy="none") as host:
+        chat = re2llm.build_chat_graph(host)
+        result: Any = await chat.ainvoke({"messages": [("user", "A film, please?")]})
+    made = next(m for m in result["messages"] if isinstance(m, ToolMessage)).artifact
+    assert made["model"] == "Chatty"
+    assert result["messages"][-1].text == (
+        f"Try {made['items'][0]['title']}, because you asked so kindly."
+    )
+
+
+async def test_a_model_that_is_down_is_stood_in_for(films: str, url: str) -> None:
+    dsn = url.replace("+psycopg", "")
+    model = Chatty(fails=True)
+    async with re2llm.Re2llm(dsn, model=model, domain=films, policy="none") as host:
+        chat = re2llm.build_chat_graph(host)
+        result: Any = await chat.ainvoke({"messages": [("user", "I liked Alien")]})
+    assert "does not answer" in result["messages"][-1].text
+    assert "Alien" in result["messages"][-1].text
+
+
+async def test_a_model_that_cannot_be_made_is_told(films: str) -> None:
+    context = Context(domain=films, model="no-such-provider:x")
+    result: Any = await graph.ainvoke({"messages": [("user", "Hi")]}, context=context)
+    assert "RE2LLM_MODEL" in result["messages"][-1].text
+
+
+def chunk(delta: dict[str, Any], finish: str | None = None) -> str:
+    choice = {"index": 0, "delta": delta, "finish_reason": finish}
+    body = {"id": "1", "object": "chat.completion.chunk", "created": 0, "model": "peer"}
+    return f"data: {json.dumps({**body, 'choices': [choice]})}\n\n"
+
+
+class Peer(BaseHTTPRequestHandler):
+    """An OpenAI-compatible server that ranks, calls `recommend` once, and answers in words."""
+
+    asked: ClassVar[list[dict[str, Any]]] = []
+
+    def do_POST(self) -> None:
+        request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.asked.append(request)
+        if "tools" not in request:
+            document = json.loads(request["messages"][-1]["content"])
+            numbers = [candidate["number"] for candidate in document["candidates"]]
+            message = {"role": "assistant", "content": json.dumps({"ranking": numbers})}
+            choice = {"index": 0, "message": message, "finish_reason": "stop"}
+            body = {"id": "1", "object": "chat.completion", "created": 0, "model": "peer"}
+            self.answer(json.dumps({**body, "choices": [choice]}), "application/json")
+        elif request["messages"][-1]["role"] == "tool":
+            words = ["How ", "about ", "this ", "one?"]
+            chunks = [chunk({"role": "assistant", "content": word}) for word in words]
+            self.answer("".join([*chunks, chunk({}, "stop"), "data: [DONE]\n\n"]))
+        else:
+            arguments = json.dumps({"history": ["Alien"], "k": 2})
+            function = {"name": "recommend", "arguments": arguments}
+            call = {"index": 0, "id": "c1", "type": "function", "function": function}
+            calls = chunk({"role": "assistant", "tool_calls": [call]})
+            self.answer("".join([calls, chunk({}, "tool_calls"), "data: [DONE]\n\n"]))
+
+    def answer(self, body: str, kind: str = "text/event-stream") -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", kind)
+        self.end_headers()
+        self.wfile.write(body.encode())
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def peer() -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Peer)
+    Peer.asked.clear()
+    thread = SystemThread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}/v1"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+async def test_a_model_over_http_streams_its_own_words_and_no_ranking(
+    films: str, url: str, peer: str
+) -> None:
+    from langchain_openai import ChatOpenAI
+
+    model = ChatOpenAI(model="peer", base_url=peer, api_key=SecretStr("none"), max_retries=0)
+    words: list[str] = []
+    dsn = url.replace("+psycopg", "")
+    async with re2llm.Re2llm(dsn, model=model, domain=films, policy="none") as host:
+        chat = re2llm.build_chat_graph(host)
+        async for message, _ in chat.astream(
+            {"messages": [("user", "A film, please?")]}, stream_mode="messages"
+        ):
+            if isinstance(message, AIMessageChunk) and message.text:
+                words.append(message.text)
+    assert words == ["How ", "about ", "this ", "one?"]
+    kinds = ["tools" in request for request in Peer.asked]
+    assert kinds == [True, False, True]
+    assert {tool["function"]["name"] for tool in Peer.asked[0]["tools"]} == {
+        "find_titles",
+        "recommend",
+        "feedback",
+        "rate",
+    }
+
+
+@pytest.fixture
+def client(server: str) -> Any:
+    from langgraph_sdk import get_client
+
+    return get_client(url=server)
+
+
+async def test_through_the_server_on_a_thread(client: Any, films: str, server_log: Any) -> None:
+    thread = await client.threads.create()
+    context = {"domain": films, "policy": "none"}
+    texts: list[str] = []
+    for said in ("I liked Alien", "I pick the first"):
+        words: list[str] = []
+        async for part in client.runs.stream(
+            thread["thread_id"],
+            "chat",
+            input={"messages": [{"role": "user", "content": said}]},
+            context=context,
+            stream_mode="messages-tuple",
+        ):
+            assert part.event != "error", part.data
+            if part.event == "messages" and part.data[0]["type"] == "AIMessageChunk":
+                words.append(part.data[0]["content"])
+        texts.append("".join(words))
+        assert len(words) > 10
+    assert "You said “I liked Alien”" in texts[0]
+    assert "It was number 1 of my ranking" in texts[1]
+    assert "BlockingError" not in server_log.read_text()

@@ -1,0 +1,93 @@
+"""The programs under `examples/`, each run as its reader would run it."""
+
+import asyncio
+import re
+import runpy
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("langgraph_api", reason="needs the extra `studio`")
+pytest.importorskip("langchain_mcp_adapters")
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
+RANKED = re.compile(r"(?m)^1\. (\S.*)$")
+
+pytestmark = pytest.mark.timeout(240)
+
+
+def run(folder: Path, *command: str) -> str:
+    done = subprocess.run(
+        command,
+        check=False,
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=200,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert "Traceback" not in done.stderr
+    return done.stdout
+
+
+def test_a_supervisor_with_packages_called_as_ours(films: str, tmp_path: Path) -> None:
+    folder = shutil.copytree(EXAMPLES / "supervisor", tmp_path / "host")
+    answers = run(folder, sys.executable, "graph.py").splitlines()
+    assert answers[0] == "When do you close? At ten."
+    assert answers[1].startswith("What should I see next? After those I would see ")
+    assert answers[1].count(",") == 2
+
+
+async def test_a_langchain_agent(
+    films: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # In this process, which spares loading everything again.
+    monkeypatch.setattr(sys, "argv", ["langchain_agent.py"])
+    path = str(EXAMPLES / "langchain_agent.py")
+    await asyncio.to_thread(runpy.run_path, path, run_name="__main__")
+    printed = capsys.readouterr().out
+    assert RANKED.search(printed)
+    assert "It was number 1 of my ranking" in printed
+
+
+@pytest.mark.slow
+def test_mcp_over_standard_input_and_output(films: str, tmp_path: Path) -> None:
+    printed = run(tmp_path, sys.executable, str(EXAMPLES / "mcp_stdio.py"))
+    assert printed.startswith("After Blade Runner:")
+    assert RANKED.search(printed)
+
+
+@pytest.mark.parametrize("name", ["remote_graph.py", "mcp_http.py", "a2a_client.py"])
+def test_over_http(server: str, tmp_path: Path, name: str) -> None:
+    assert RANKED.search(run(tmp_path, sys.executable, str(EXAMPLES / name), server))
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="needs curl")
+def test_plain_http(server: str, tmp_path: Path) -> None:
+    import json
+
+    answer = json.loads(run(tmp_path, "sh", str(EXAMPLES / "plain_http.sh"), server))
+    assert [item["rank"] for item in answer["items"]] == [1, 2, 3]
+    assert answer["error"] is None
+
+
+def test_the_readme_shows_the_same_request() -> None:
+    readme = (EXAMPLES.parent / "README.md").read_text(encoding="utf-8")
+    _, request = (EXAMPLES / "plain_http.sh").read_text(encoding="utf-8").split("\n\n")
+    assert request.strip() in readme
+
+
+def test_the_readmes_host_works(films: str) -> None:
+    readme = (EXAMPLES.parent / "README.md").read_text(encoding="utf-8")
+    (program,) = re.findall(r"(?s)```python\n(import re2llm\n.*?)```", readme)
+    exec(compile(program, "README.md", "exec"), {})  # noqa: S102
+
+
+def test_every_example_is_run_here() -> None:
+    source = Path(__file__).read_text(encoding="utf-8")
+    for example in EXAMPLES.iterdir():
+        if not example.name.startswith(("_", ".")):
+            assert f'"{example.name}"' in source, example.name

@@ -1,0 +1,161 @@
+"""Our MCP server through real clients: over standard input and output, and over HTTP."""
+
+import json
+import os
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+from re2llm.sessions.sample import load_films
+
+mcp = pytest.importorskip("mcp", reason="needs the extra `mcp`")
+adapters = pytest.importorskip("langchain_mcp_adapters.client")
+
+from mcp import ClientSession, StdioServerParameters  # noqa: E402
+from mcp.client.stdio import stdio_client  # noqa: E402
+
+IDS = [film.id for film in load_films()]
+REQUEST: dict[str, Any] = {"history": IDS[:2], "candidates": IDS[10:16], "k": 4}
+TOOLS = {"recommend", "feedback", "rate", "find_titles", "list_hints"}
+
+pytestmark = pytest.mark.timeout(240)
+
+
+@asynccontextmanager
+async def stdio(*arguments: str) -> AsyncIterator[ClientSession]:
+    command = Path(sys.executable).with_name("re2llm")
+    started = StdioServerParameters(
+        command=str(command), args=["mcp", *arguments], env=dict(os.environ)
+    )
+    async with (
+        stdio_client(started) as (reading, writing),
+        ClientSession(reading, writing) as session,
+    ):
+        await session.initialize()
+        yield session
+
+
+def valid(result: Any, schema: dict[str, Any] | None) -> dict[str, Any]:
+    assert not result.isError, result.content
+    assert schema is not None
+    jsonschema.validate(result.structuredContent, schema)
+    # For clients that read text only.
+    assert json.loads(result.content[0].text) == result.structuredContent
+    return result.structuredContent
+
+
+async def test_over_standard_input_and_output(films: str) -> None:
+    async with stdio("--domain", films) as session:
+        tools = {tool.name: tool for tool in (await session.list_tools()).tools}
+        assert set(tools) == TOOLS
+        for tool in tools.values():
+            assert tool.description
+            assert tool.outputSchema
+            assert all(p.get("description") for p in tool.inputSchema["properties"].values())
+        made = valid(await session.call_tool("recommend", REQUEST), tools["recommend"].outputSchema)
+        assert sorted(made["ranking"]) == sorted(REQUEST["candidates"])
+        assert len(made["items"]) == 4
+        picked = {"recommendation_id": made["recommendation_id"], "picked": made["ranking"][1]}
+        for new in (True, False):
+            kept = valid(
+                await session.call_tool("feedback", picked), tools["feedback"].outputSchema
+            )
+            assert (kept["rank"], kept["new"]) == (2, new)
+        found = valid(
+            await session.call_tool("find_titles", {"titles": ["blade runer"]}),
+            tools["find_titles"].outputSchema,
+        )
+        assert found["titles"][0]["items"][0]["title"] == "Blade Runner"
+        review = {"title": "Heat", "rating": 4, "text": "Tense."}
+        rated = valid(
+            await session.call_tool("rate", {"item": {"title": "Fargo"}, "history": [review]}),
+            tools["rate"].outputSchema,
+        )
+        assert 1 <= rated["rating"] <= 5
+        hints = valid(await session.call_tool("list_hints", {}), tools["list_hints"].outputSchema)
+        assert hints["domain"] == films
+
+
+@pytest.mark.parametrize(
+    ("tool", "bad", "told"),
+    [
+        ("recommend", {"history": ["no-such-film"]}, "no item 'no-such-film'"),
+        ("recommend", {"history": []}, "history"),
+        ("recommend", {"history": IDS[:1], "k": 0}, "k"),
+        ("recommend", {"history": IDS[:1], "domain": "nowhere"}, "no domain 'nowhere'"),
+        ("recommend", {"history": IDS[:1], "candidates": IDS[:1]}, "candidates"),
+        ("recommend", {}, "history"),
+        ("feedback", {"recommendation_id": "x"}, "no recommendation 'x'"),
+        ("rate", {"item": {"title": "Fargo"}, "history": [{"title": "Heat", "rating": 9}]}, "9"),
+        ("rate", {"history": []}, "item"),
+        ("no_such_tool", {}, "Unknown tool"),
+    ],
+)
+async def test_what_cannot_be_done_is_told(
+    server: str, tool: str, bad: dict[str, Any], told: str
+) -> None:
+    async with http(server) as session:
+        result = await session.call_tool(tool, bad)
+    assert result.isError
+    assert told in result.content[0].text
+    assert "Traceback" not in result.content[0].text
+
+
+@asynccontextmanager
+async def http(server: str) -> AsyncIterator[ClientSession]:
+    from mcp.client.streamable_http import streamable_http_client
+
+    async with (
+        streamable_http_client(f"{server}/re2llm/mcp") as (reading, writing, _),
+        ClientSession(reading, writing) as session,
+    ):
+        await session.initialize()
+        yield session
+
+
+async def test_over_http_through_langchains_adapters(server: str) -> None:
+    client = adapters.MultiServerMCPClient(
+        {"re2llm": {"transport": "streamable_http", "url": f"{server}/re2llm/mcp"}}
+    )
+    tools = {tool.name: tool for tool in await client.get_tools()}
+    assert set(tools) == TOOLS
+    async with http(server) as session:
+        schemas = {tool.name: tool.outputSchema for tool in (await session.list_tools()).tools}
+    call = {"name": "recommend", "args": REQUEST, "id": "1", "type": "tool_call"}
+    message = await tools["recommend"].ainvoke(call)
+    made = message.artifact["structured_content"]
+    jsonschema.validate(made, schemas["recommend"])
+    assert sorted(made["ranking"]) == sorted(REQUEST["candidates"])
+    refused = await tools["recommend"].ainvoke({**call, "args": {"history": ["no-such-film"]}})
+    assert refused.status == "error"
+    assert "no-such-film" in str(refused.content)
+
+
+async def test_a_page_under_another_name_is_refused(server: str) -> None:
+    import httpx
+
+    body = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
+    accepts = {"Accept": "application/json, text/event-stream"}
+    async with httpx.AsyncClient() as client:
+        for name, value in (("Host", "evil.example"), ("Origin", "http://evil.example")):
+            answer = await client.post(
+                f"{server}/re2llm/mcp", json=body, headers={**accepts, name: value}
+            )
+            assert answer.status_code in {403, 421}
+        answer = await client.post(f"{server}/re2llm/mcp", json=body, headers=accepts)
+        assert answer.status_code == 200
+
+
+def test_further_hosts_may_be_named() -> None:
+    from re2llm.agents.mcp_server import build_server
+
+    security = build_server(hosts="films.example.org, 10.0.0.5:2024").settings.transport_security
+    assert security is not None
+    assert {"films.example.org", "films.example.org:*", "10.0.0.5:2024"} <= {
+        *security.allowed_hosts
+    }
+    assert "https://films.example.org" in security.allowed_origins
