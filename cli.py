@@ -10,6 +10,8 @@ from .commands.hints import hints
 from .commands.learn import learn
 from .commands.load import load
 from .commands.policy import policy
+from .commands.rate import rate
+from .commands.rater import rater
 from .commands.recommend import recommend
 from .commands.train import train
 
@@ -26,8 +28,10 @@ app.command()(learn)
 app.command()(train)
 app.command()(recommend)
 app.command()(evaluate)
+app.command()(rate)
 app.add_typer(hints, name="hints")
 app.add_typer(policy, name="policy")
+app.add_typer(rater, name="rater")
 
 if __name__ == "__main__":
     app()
