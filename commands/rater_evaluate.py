@@ -141,6 +141,7 @@ def _checkpoint_row(
 async def _model_row(reviews: Reviews, limit: int | None, model: str) -> RatingRow:
     import asyncio
 
+    from ..errors import ModelDownError
     from ..evaluation.rating_summary import RatingRow
     from ..llm.rating_answers import strict_rating
     from ..nodes.budget import Budget
@@ -157,11 +158,14 @@ async def _model_row(reviews: Reviews, limit: int | None, model: str) -> RatingR
         async def rated(messages: Sequence[Any]) -> float | None:
             async with gate:
                 reply = await ask(messages, call)
+            if reply.failed:  # silence is no invalid answer
+                raise ModelDownError(model)
             bar.advance(task)
             return strict_rating(reply.text, reviews.scale)
 
-        ratings = await asyncio.gather(*(rated(messages) for messages in prompts))
-    return RatingRow(model, "model", ratings, budget.calls)
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(rated(messages)) for messages in prompts]
+    return RatingRow(model, "model", [done.result() for done in tasks], budget.calls)
 
 
 def _print(document: dict[str, Any], title: str) -> None:

@@ -10,7 +10,7 @@ import typer
 
 from ..errors import InputError
 from ..settings import get_settings
-from .console import out, print_json, progress, run
+from .console import fail, out, print_json, progress, run
 from .rater_reviews import (
     SAMPLE,
     ReviewsOption,
@@ -61,7 +61,10 @@ def train(
     --out rater --set lora_rank=64
     """
     if show_config:
-        print_json(_config(model, config_file, settings or [], seed).as_dict())
+        try:
+            print_json(_config(model, config_file, settings or [], seed).as_dict())
+        except InputError as error:
+            fail(error)
         return
     run(
         lambda: _train(
