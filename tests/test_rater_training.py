@@ -213,3 +213,15 @@ def test_resuming_after_a_kill_gives_the_same_curve(imitated, tmp_path):
     assert [point["step"] for point in resumed] == list(range(1, 9))
     assert json.dumps(resumed) == json.dumps(expected)
     assert len({point["reward"] for point in expected}) > 1
+
+
+def test_adapters_are_merged_into_the_trained_model(tmp_path):
+    model, tokenizer = micro()
+    before = {name: weight.clone() for name, weight in model.state_dict().items()}
+    config = CONFIG.changed({"lora_rank": 2, "sft_epochs": 1, "traces": 16})
+    trainer = sft_trainer(model, tokenizer, TRACES, config, tmp_path)
+    trained = run_trainer(trainer).state_dict()
+    assert trained.keys() == before.keys()
+    changed = {name for name in before if not torch.equal(before[name], trained[name])}
+    assert changed
+    assert all("proj" in name for name in changed)
