@@ -4,7 +4,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test test-all bench lint format docs-graph ci clean
+.PHONY: help setup demo train-rater-demo test test-all bench lint format docs-graph ci clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -13,17 +13,24 @@ INSTALL = $(BIN)/python -m pip install -qq --constraint constraints.txt --editab
 PINS := pyproject.toml constraints.txt
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup: $(VENV)/.core $(VENV)/.test $(VENV)/.lint $(VENV)/.sasrec $(VENV)/.dev ## Install everything for working on re2llm
+setup: $(VENV)/.core $(VENV)/.test $(VENV)/.lint $(VENV)/.sasrec $(VENV)/.dev $(VENV)/.train ## Install everything for working on re2llm
 
 demo: $(VENV)/.core ## Recommend films and print an evaluation: no key, no service
 	@$(BIN)/re2llm demo
 
+RATER := out/rater-demo
+REVIEWS ?= sample
+
+train-rater-demo: $(VENV)/.train ## Train a tiny rating predictor from scratch, and measure it
+	@$(BIN)/re2llm rater train --model tiny --recipe recone --reviews $(REVIEWS) --split users --out $(RATER)
+	@$(BIN)/re2llm rater evaluate --reviews $(REVIEWS) --split users --checkpoint $(RATER)/model
+
 test: $(VENV)/.test ## Run the tests, except the slow ones
 	@$(BIN)/python -m pytest -m "not slow" $(ARGS)
 
-test-all: $(VENV)/.test $(VENV)/.sasrec $(VENV)/.dev ## Run all tests, with SASRec and torchrl
+test-all: $(VENV)/.test $(VENV)/.sasrec $(VENV)/.dev $(VENV)/.train ## Run all tests, with all optional libraries
 	@$(BIN)/python -m pytest $(ARGS)
 
 bench: $(VENV)/.core ## Measure the time of everything but the model call
@@ -76,4 +83,9 @@ $(VENV)/.sasrec: $(PINS) | $(VENV)/.core
 $(VENV)/.dev: $(PINS) | $(VENV)/.core
 	@echo "Installing torchrl, which cross-checks PPO"
 	@$(INSTALL) '.[dev]'
+	@touch $@
+
+$(VENV)/.train: $(PINS) | $(VENV)/.core
+	@echo "Installing what training a rating predictor needs"
+	@$(INSTALL) '.[train]'
 	@touch $@

@@ -12,6 +12,8 @@ from .commands.learn import learn
 from .commands.load import load
 from .commands.mcp import mcp
 from .commands.policy import policy
+from .commands.rate import rate
+from .commands.rater import rater
 from .commands.recommend import recommend
 from .commands.train import train
 
@@ -30,8 +32,10 @@ app.command()(recommend)
 app.command()(feedback)
 app.command()(evaluate)
 app.command()(mcp)
+app.command()(rate)
 app.add_typer(hints, name="hints")
 app.add_typer(policy, name="policy")
+app.add_typer(rater, name="rater")
 
 if __name__ == "__main__":
     app()

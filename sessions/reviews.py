@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+UNNAMED = "Unnamed item"
+"""The title of an Amazon product that the data set gives none; its id would tell nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class ReviewHistory:
     """One user's reviews in time order; a user may have several histories, one a category.
@@ -110,7 +114,8 @@ def _amazon_review(user: str, value: object, category: object, place: int) -> Re
         if name not in {"title", "main_category"} and (kept := _fact(fact)) is not None
     }
     title = product.get("title")
-    item = Item(key, clean_title(title) if isinstance(title, str) and title.strip() else key, facts)
+    named = clean_title(title) if isinstance(title, str) and title.strip() else UNNAMED
+    item = Item(key, named, facts)
     text = _joined(row.get("review_title"), row.get("review_full") or row.get("review_excerpt"))
     time = row.get("timestamp_ms")
     seconds = time / 1000 if isinstance(time, int | float) else float(place)

@@ -20,8 +20,8 @@ from .reading import json_objects
 _TRUTH = re.compile(r"<rate>\s*(\d+(?:\.\d+)?)\s*</rate>")
 _CAUTION = 3.0
 """Other people's mean rating counts as n / (n + caution), n being how many reviews stand there."""
-_TITLE_CHARACTERS = 40
-_POINT_CHARACTERS = 60
+_TITLE_CHARACTERS = 25
+_POINT_CHARACTERS = 50
 _KNOWN_OF_OTHERS = 0.5
 """The share of the way from the user's mean to the item's that a well-known item moves a rating."""
 
@@ -49,16 +49,16 @@ def rate(document: Mapping[str, Any], messages: Sequence[BaseMessage]) -> str:
     """
     scale = _scale(document.get("scale"))
     user, item = document["user"], document["item"]
-    past = [(float(r["rating"]), _title(r)) for r in _reviews(user)]
+    past = [float(review["rating"]) for review in _reviews(user)]
     others = [(float(r["rating"]), str(r.get("review", ""))) for r in _reviews(item)]
-    usual = _figure(user, [rating for rating, _ in past])
+    usual = _figure(user, past)
     general = _figure(item, [rating for rating, _ in others])
     told = _TRUTH.search(messages[-1].text) if len(messages) > 1 else None
     rating = float(told[1]) if told else _predict(usual, general, len(others), past, scale)
     return "\n".join(
         f"<{tag}>{text}</{tag}>"
         for tag, text in (
-            ("analyze user", _about_user(past, usual)),
+            ("analyze user", _about_user(past, usual, scale)),
             ("analyze item", _about_item(_title(item), others)),
             ("match", _about_match(usual, general, rating)),
             ("rate", written(rating)),
@@ -70,27 +70,24 @@ def _predict(
     usual: float | None,
     general: float | None,
     reviews: int,
-    past: Sequence[tuple[float, str]],
+    past: Sequence[float],
     scale: RatingScale,
 ) -> float:
     if usual is None:
         usual = (scale.low + scale.high) / 2 if general is None else general
     if general is not None:
         usual += _KNOWN_OF_OTHERS * (general - usual) * reviews / (reviews + _CAUTION)
-    step = 1.0 if all(rating == int(rating) for rating, _ in past) else 0.5
+    step = 1.0 if all(rating == int(rating) for rating in past) else 0.5
     return min(max(round(usual / step) * step, scale.low), scale.high)
 
 
-def _about_user(past: Sequence[tuple[float, str]], usual: float | None) -> str:
-    if not past:
+def _about_user(past: Sequence[float], usual: float | None, scale: RatingScale) -> str:
+    if not past or usual is None:
         return "Nothing is known of this user."
-    ratings = ", ".join(written(rating) for rating, _ in past)
-    text = f"Ratings so far: {ratings}."
-    if usual is not None:
-        text += f" On average {written(round(usual, 1))}."
-    best, worst = max(past, key=_first), min(past, key=_first)
-    text += f" Liked best: {best[1]}."
-    return text if best == worst else f"{text} Liked least: {worst[1]}."
+    ratings = ", ".join(written(rating) for rating in past)
+    manner = "generous" if usual > (scale.low + scale.high) / 2 else "strict"
+    spread = "steady" if max(past) - min(past) <= scale.width / 4 else "varying"
+    return f"Ratings so far: {ratings}. On average {written(round(usual, 1))}: {manner}, {spread}."
 
 
 def _about_item(title: str, others: Sequence[tuple[float, str]]) -> str:
