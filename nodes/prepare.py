@@ -94,7 +94,7 @@ async def gather(
         raise InputError(
             "history", "It leaves fewer than two items to recommend.", "Send a shorter one."
         )
-    candidates = _shuffled(candidates, history, call.seed)
+    candidates = _shuffled(candidates, history, call)
     ids = [item.id for item in candidates]
     index = await call.services.evidence(connection, domain)
     leave_out = state.get("training_session")
@@ -165,13 +165,14 @@ def _named(ids: Sequence[str]) -> str:
     return ", ".join(repr(item[:40]) for item in ids[:_MOST_NAMED]) + more
 
 
-def _shuffled(candidates: Sequence[Item], history: Sequence[str], seed: int) -> list[Item]:
+def _shuffled(candidates: Sequence[Item], history: Sequence[str], call: Call) -> list[Item]:
     """Shuffle by the request's content, so that the caller's order cannot matter.
 
     Rankers favour some positions, and callers like to put the best candidate first.
     """
     ordered = sorted(candidates, key=lambda item: item.id)
-    content = json.dumps([seed, list(history), [item.id for item in ordered]])
+    seeds = [call.seed, call.order] if call.order else call.seed
+    content = json.dumps([seeds, list(history), [item.id for item in ordered]])
     digest = hashlib.sha256(content.encode()).digest()
     random.Random(digest).shuffle(ordered)
     return ordered

@@ -17,6 +17,7 @@ for name in [name for name in os.environ if name.startswith(("RE2LLM_", "LANGSMI
 HOME = Path(tempfile.mkdtemp(prefix="re2llm-tests-"))
 os.environ |= {
     "RE2LLM_HOME": str(HOME),
+    "RE2LLM_RETRY_PAUSE": "0.01",
     "HF_HUB_OFFLINE": "1",
     "LANGGRAPH_STRICT_MSGPACK": "true",
     "LANGSMITH_TRACING": "false",
