@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from .commands.costs import costs
 from .commands.demo import demo
 from .commands.evaluate import evaluate
 from .commands.hints import hints
@@ -26,6 +27,7 @@ app.command()(learn)
 app.command()(train)
 app.command()(recommend)
 app.command()(evaluate)
+app.command()(costs)
 app.add_typer(hints, name="hints")
 app.add_typer(policy, name="policy")
 

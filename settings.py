@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Literal
 
 import platformdirs
 from pydantic import Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from .errors import InputError
 
@@ -129,3 +130,7 @@ def get_settings() -> Settings:
         first = error.errors()[0]
         name = "RE2LLM_" + "_".join(str(part) for part in first["loc"]).upper()
         raise InputError(name, f"{first['msg']}.", "See .env.example.") from error
+    except SettingsError as error:
+        found = re.search(r'field "(\w+)"', str(error))
+        name = "RE2LLM_" + (found[1].upper() if found else "*")
+        raise InputError(name, "It is no valid JSON.", "See .env.example.") from error

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ..settings import get_settings
+
 if TYPE_CHECKING:
-    from ..nodes.context import Call
+    from ..nodes.budget import Budget
 
 MaxCalls = Annotated[int | None, typer.Option("--max-llm-calls", min=1, help="Stop after so many.")]
 MaxCost = Annotated[
@@ -15,16 +17,18 @@ MaxCost = Annotated[
 ]
 
 
-def check_budget(call: Call) -> None:
+def check_budget(budget: Budget) -> None:
     """Make sure that a limit of cost can be kept.
 
     Args:
-        call: The command's options.
+        budget: What the command may spend.
 
     Raises:
         InputError: A model that is going to be asked has no price.
     """
     from ..llm.prices import require_prices
 
-    if call.budget is not None and call.budget.max_cost is not None:
-        require_prices(call.settings.prices, [call.model, call.reflect_model])
+    settings = get_settings()
+    if budget.max_cost is not None:
+        models = [settings.model, settings.reflect_model or settings.model]
+        require_prices(settings.prices, models)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,13 +11,15 @@ import typer
 
 from ..errors import InputError
 from ..settings import get_settings
+from .budgets import MaxCalls, MaxCost, check_budget
 from .console import err, print_json, run
 from .experiment import Experiment
 from .recommend import hint_choice
-from .tables import print_hints, print_summary
+from .tables import print_differences, print_hints, print_orders, print_summary
 
 if TYPE_CHECKING:
     from ..evaluation.experiment import Row
+    from ..nodes.budget import Budget
     from ..records import Session
 
 
@@ -39,6 +42,16 @@ def evaluate(
     oracle: Annotated[
         bool, typer.Option("--oracle", help="Also give every active hint to every session.")
     ] = False,
+    permutations: Annotated[
+        int,
+        typer.Option(min=1, help="Rank in so many orders of the candidates; fuse and compare."),
+    ] = 1,
+    answers: Annotated[
+        Path | None,
+        typer.Option(help="Also score recorded answers: one a session, JSONL or Label/Output."),
+    ] = None,
+    max_llm_calls: MaxCalls = None,
+    max_cost: MaxCost = None,
 ) -> None:
     """Compare hint policies and baselines; nothing of the file is stored.
 
@@ -46,18 +59,33 @@ def evaluate(
 
     Example: re2llm evaluate --domain movies --sessions test.jsonl --baselines popularity,vsknn
     """
-    run(
-        lambda: _evaluate(
-            domain,
-            sessions,
-            _names(policies),
-            _names(baselines),
-            json_file,
-            skip_malformed,
-            seed,
-            oracle,
-        )
-    )
+    from ..nodes.budget import Budget
+
+    budget = Budget(max_calls=max_llm_calls, max_cost=max_cost)
+    asked = _Asked(_names(policies), _names(baselines), oracle, permutations, answers)
+    run(lambda: _evaluate(domain, sessions, asked, json_file, skip_malformed, seed, budget))
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What is to be compared."""
+
+    policies: list[str]
+    baselines: list[str]
+    oracle: bool
+    permutations: int
+    answers: Path | None
+
+    def check(self) -> None:
+        from ..evaluation.baselines import check_baselines
+
+        for policy in self.policies:
+            hint_choice(policy)
+        check_baselines(self.baselines)
+        if not self.policies and not self.baselines and self.answers is None:
+            raise InputError(
+                "policies", "There is nothing to evaluate.", "Name a policy or baseline."
+            )
 
 
 def _names(listed: str) -> list[str]:
@@ -67,24 +95,21 @@ def _names(listed: str) -> list[str]:
 async def _evaluate(
     domain: str,
     file: Path,
-    policies: list[str],
-    baselines: list[str],
+    asked: _Asked,
     json_file: Path | None,
     skip_malformed: bool,
     seed: int | None,
-    oracle: bool = False,
+    budget: Budget,
 ) -> None:
-    from ..evaluation.baselines import check_baselines
+    from ..evaluation.recorded import read_answers
     from ..knowledge.catalogue import item_ids
     from ..knowledge.domains import find_domain
     from ..knowledge.training_sessions import training_sessions
     from ..nodes.services import shared_services
 
-    for policy in policies:
-        hint_choice(policy)
-    check_baselines(baselines)
-    if not policies and not baselines:
-        raise InputError("policies", "There is nothing to evaluate.", "Name a policy or baseline.")
+    check_budget(budget)
+    asked.check()
+    recorded = read_answers(asked.answers) if asked.answers else []
     seed = get_settings().seed if seed is None else seed
     services = await shared_services()
     async with services.engine.connect() as connection:
@@ -92,17 +117,30 @@ async def _evaluate(
         known = await item_ids(connection, found)
         train = [session for _, session in await training_sessions(connection, found)]
     sessions = read_evaluation_sessions(file, known, seed, skip_malformed=skip_malformed)
-    experiment = Experiment(services, domain, sessions, seed)
-    rows = await experiment.policies(policies)
+    experiment = Experiment(services, domain, sessions, seed, budget)
+    document: dict[str, Any] = {}
+    rows: list[Row] = []
+    if asked.answers:
+        rows, document["answers"] = await experiment.recorded(recorded)
+    policies = await experiment.policies(asked.policies)
+    rows += policies
+    if asked.permutations > 1:
+        permuted = await experiment.permutations(policies, asked.permutations)
+        document["orders"] = [spread for spread, _ in permuted]
+        rows += [fused for _, fused in permuted]
     hints: list[dict[str, Any]] = []
-    if oracle:
-        without = next((row for row in rows if row.name == "none"), None)
+    if asked.oracle:
+        without = next((row for row in policies if row.name == "none"), None)
         ceiling, hints = await experiment.every_hint(without)
         rows.append(ceiling)
-    rows += await experiment.baselines(baselines, train)
-    document = {**_document(rows, seed), "hints": hints}
+    rows += await experiment.baselines(asked.baselines, train)
+    document = {**_document(rows, seed), "hints": hints, **document}
+    if budget.cost:
+        document["cost"] = round(budget.cost, 6)
     if json_file is None or str(json_file) != "-":
         print_summary(document, title=f"{domain}: {len(sessions):,} sessions")
+        print_orders(document.get("orders", []))
+        print_differences(document.get("answers", []))
         print_hints(hints)
     if json_file is not None:
         _write(document, json_file)

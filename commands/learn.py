@@ -55,11 +55,10 @@ async def _learn(
     seed: int | None,
     as_json: bool,
 ) -> None:
-    from ..nodes.context import Context, call_with
+    from ..nodes.services import shared_services
 
-    call = await call_with(Context(domain=domain, budget=budget))
-    check_budget(call)
-    services = call.services
+    check_budget(budget)
+    services = await shared_services()
     seed = services.settings.seed if seed is None else seed
     todo = await unsettled_sessions(services, domain, files, seed)
     concurrency = concurrency or services.settings.concurrency

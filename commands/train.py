@@ -64,8 +64,8 @@ async def _train(
 
     if recipe not in {"content", "paper"}:
         raise InputError("--recipe", f"There is no {recipe!r}.", "Choose content or paper.")
+    check_budget(budget)
     call = await call_with(Context(domain=domain, budget=budget, command="train"))
-    check_budget(call)
     outcome = await train_release(
         domain, files, "paper" if recipe == "paper" else "content", seed, call, force=force
     )

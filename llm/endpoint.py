@@ -12,20 +12,17 @@ from typing import Any
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.runnables import Runnable
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt
-from tenacity.stop import stop_before_delay
-from tenacity.wait import wait_random_exponential
 
 from ..settings import AnswerMethod, Settings
 from .breaker import CircuitBreaker
-from .failures import RETRYABLE, Failure, ModelFailedError, read_failure
+from .failures import Failure, ModelFailedError, read_failure
 from .limits import Limits
 from .offline import OfflineRanker
-from .structured import MethodMemory, Wanted, answer_text, asking, methods_for, refused
+from .responses import answer_text, cut_short, refused
+from .retry import retrying
+from .structured import MethodMemory, Wanted, asking, methods_for
 
 _log = logging.getLogger(__name__)
-_LONGEST_ANSWER = 100_000
-_LONGEST_PAUSE = 20.0
 _SERVER_ERRORS = 2
 """Server errors in a row, after which the way of asking for JSON comes under suspicion."""
 
@@ -112,12 +109,7 @@ class Endpoint:
             on_attempt()
             return await self._request(self.model, messages, "plain", wanted)
         ends = time.monotonic() + within
-        tries = AsyncRetrying(
-            retry=retry_if_exception(_may_pass),
-            wait=_Pauses(self._settings.retry_pause),
-            stop=stop_after_attempt(1 + self._settings.model_retries) | stop_before_delay(within),
-            reraise=True,
-        )
+        tries = retrying(self._settings.model_retries, self._settings.retry_pause, within)
         server_errors = 0
         async for attempt in tries:
             with attempt:
@@ -179,14 +171,22 @@ class Endpoint:
             if failed.failure in {Failure.REJECTED, Failure.REFUSED}:
                 self.breaker.succeeded()  # it is there, and dislikes this request
             else:
-                self.breaker.failed()
+                self._note_failure()
             raise
         except TimeoutError:
-            self.breaker.failed()
-            _log.warning("model %s gave no answer in %.0f s", self.name, patience)
+            self._note_failure()
+            _log.info("model %s gave no answer in %.0f s", self.name, patience)
             raise ModelFailedError(Failure.TIMEOUT) from None
         self.breaker.succeeded()
         return answered
+
+    def _note_failure(self) -> None:
+        was_open = self.breaker.open
+        self.breaker.failed()
+        if self.breaker.open and not was_open:
+            _log.warning(
+                "model %s is down: left alone for %.0f s at a time", self.name, self.breaker.wait
+            )
 
     async def _request(
         self,
@@ -200,16 +200,16 @@ class Endpoint:
         try:
             message = await asked.ainvoke(list(messages), config)
         except Exception as error:  # noqa: BLE001  # any provider's package raises types of its own
-            cut = _cut_short(error)
+            cut = cut_short(error)
             if cut is None:
                 failed = read_failure(error)
                 kind = type(error).__name__
-                _log.warning("model %s failed: %s (%s)", self.name, failed.failure, kind)
+                _log.info("model %s failed: %s (%s)", self.name, failed.failure, kind)
                 raise failed from None
             message = cut
         if refused(message):
             raise ModelFailedError(Failure.REFUSED)
-        text = _storable(answer_text(message)[:_LONGEST_ANSWER])
+        text = answer_text(message)
         usage = message.usage_metadata if isinstance(message, AIMessage) else None
         return Answered(
             text,
@@ -218,42 +218,3 @@ class Endpoint:
             usage["input_tokens"] if usage else None,
             usage["output_tokens"] if usage else None,
         )
-
-
-class _Pauses(wait_random_exponential):
-    """A provider's own `Retry-After`, else full jitter over a window that doubles."""
-
-    def __init__(self, first: float) -> None:
-        super().__init__(multiplier=first, max=_LONGEST_PAUSE)
-
-    def __call__(self, retry_state: RetryCallState) -> float:
-        error = retry_state.outcome.exception() if retry_state.outcome else None
-        asked = error.retry_after if isinstance(error, ModelFailedError) else None
-        jitter = super().__call__(retry_state)
-        return jitter if asked is None else asked + jitter * min(1.0, asked)
-
-
-def _may_pass(error: BaseException) -> bool:
-    return isinstance(error, ModelFailedError) and error.failure in RETRYABLE
-
-
-def _storable(text: str) -> str:
-    """Leave out what no database holds: NUL, and halves of surrogate pairs."""
-    return text.replace("\0", " ").encode(errors="replace").decode()
-
-
-def _cut_short(error: Exception) -> AIMessage | None:
-    """Return the answer that OpenAI's package withholds because it ran into a length limit."""
-    completion: Any = getattr(error, "completion", None)
-    try:
-        content, usage = completion.choices[0].message.content, completion.usage
-    except (AttributeError, LookupError):
-        return None
-    if not content or "ContentFilter" in type(error).__name__:
-        return None
-    counted = usage and {
-        "input_tokens": usage.prompt_tokens,
-        "output_tokens": usage.completion_tokens,
-        "total_tokens": usage.total_tokens,
-    }
-    return AIMessage(content, usage_metadata=counted or None)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -124,28 +123,3 @@ def asking(
     if not isinstance(bound, RunnableSequence):
         raise NotImplementedError
     return bound.first  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]  # open type arguments
-
-
-def answer_text(message: BaseMessage) -> str:
-    """Return an answer as text, wherever the model has put it.
-
-    Args:
-        message: Of the model.
-    """
-    calls: list[Any] = getattr(message, "tool_calls", None) or []
-    broken: list[Any] = getattr(message, "invalid_tool_calls", None) or []
-    if calls:
-        return json.dumps(calls[0]["args"], ensure_ascii=False)
-    if broken and broken[0].get("args"):
-        return str(broken[0]["args"])
-    return message.text
-
-
-def refused(message: BaseMessage) -> bool:
-    """Whether the provider says that the model would not answer.
-
-    Args:
-        message: Of the model.
-    """
-    reason = message.response_metadata.get("finish_reason")
-    return bool(message.additional_kwargs.get("refusal")) or reason in {"content_filter", "refusal"}

@@ -87,12 +87,20 @@ async def _fused(state: RecommendState, call: Call) -> Update:
     """Ask in several orders of the candidates, and fuse the answers into one."""
     states = [reordered(state, order) for order in range(call.orders)]
     updates = await asyncio.gather(*(_one_order(inner, call) for inner, _ in states))
-    answered = [
-        [places[number - 1] for number in call.prompt.read(update["answer"], candidates(s)).numbers]
-        for update, (s, places) in zip(updates, states, strict=True)
+    reads = [
+        call.prompt.read(update["answer"], candidates(inner))
+        for update, (inner, _) in zip(updates, states, strict=True)
     ]
-    rankings = [numbers for numbers in answered if numbers]
-    flags = dict.fromkeys(flag for update in updates for flag in update["flags"])
+    rankings = [
+        [places[number - 1] for number in read.numbers]
+        for read, (_, places) in zip(reads, states, strict=True)
+        if read.numbers
+    ]
+    flags = dict.fromkeys(
+        flag
+        for update, read in zip(updates, reads, strict=True)
+        for flag in update["flags"] or read.flags
+    )
     if rankings:  # the others have answered for those that failed
         flags.pop("model_failed", None)
     fused = fuse(rankings)

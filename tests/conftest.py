@@ -3,6 +3,7 @@ encoder, the real graph and the real offline model. Only a model's answers may b
 """
 
 import atexit
+import json
 import os
 import shutil
 import tempfile
@@ -133,7 +134,8 @@ def adjust(services: Services, monkeypatch: pytest.MonkeyPatch) -> Iterator[Call
         changed = services.settings.model_copy(update=values)
         monkeypatch.setattr(services, "settings", changed)
         for name, value in values.items():
-            monkeypatch.setenv(f"RE2LLM_{name.upper()}", str(value))
+            written = json.dumps(value) if isinstance(value, dict) else str(value)
+            monkeypatch.setenv(f"RE2LLM_{name.upper()}", written)
         get_settings.cache_clear()
 
     yield change
