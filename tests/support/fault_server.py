@@ -70,6 +70,9 @@ class FaultServer:
     def play(self, *faults: str) -> None:
         self._script.extend(faults)
 
+    def clear(self) -> None:
+        self._script.clear()
+
     @contextmanager
     def running(self) -> Iterator[FaultServer]:
         ready = threading.Event()
