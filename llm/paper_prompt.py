@@ -32,7 +32,10 @@ _PLEA = (
     "candidates' titles, one a line, each exactly as it stands in the list."
 )
 _SPACE = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+_UNSEEN = re.compile(r"[\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
+"""Characters without width, and those that turn the direction of reading."""
 _SHOWN = 2000
+_LONGEST = 1000
 
 
 def paper_messages(task: RankingTask) -> list[BaseMessage]:
@@ -84,4 +87,4 @@ def _bullets(items: Sequence[Item]) -> str:
 
 
 def _line(text: str) -> str:
-    return _SPACE.sub(" ", text).strip()
+    return _SPACE.sub(" ", _UNSEEN.sub("", text)).strip()[:_LONGEST]
