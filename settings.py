@@ -79,6 +79,8 @@ class Settings(BaseSettings):
     """How the ranking is asked for: json, or paper (titles in bullet lists, the ten likeliest)."""
     structured: Literal["auto", "json_schema", "function_calling", "json_mode", "plain"] = "auto"
     """How a model is held to answer in JSON; auto finds out what it understands."""
+    max_answer_tokens: int | None = Field(default=None, ge=1)
+    """The longest answer to ask a model for; unset leaves it to the model."""
     orders: int = Field(default=1, ge=1)
     """Orders of the candidates in which each ranking is asked for; the answers are fused."""
     request_timeout: float = Field(default=60.0, gt=0)

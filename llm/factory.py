@@ -34,6 +34,8 @@ def make_chat_model(
         "timeout": settings.request_timeout,
         "max_retries": 0,  # `Endpoint` retries, and nothing else
     }
+    if settings.max_answer_tokens:
+        options["max_tokens"] = settings.max_answer_tokens
     server = model_server(settings, reflects=reflects)
     if server:
         options["base_url"] = server
