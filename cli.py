@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from .commands.costs import costs
 from .commands.demo import demo
 from .commands.evaluate import evaluate
 from .commands.feedback import feedback
@@ -33,6 +34,7 @@ app.command()(feedback)
 app.command()(evaluate)
 app.command()(mcp)
 app.command()(rate)
+app.command()(costs)
 app.add_typer(hints, name="hints")
 app.add_typer(policy, name="policy")
 app.add_typer(rater, name="rater")

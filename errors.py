@@ -38,5 +38,8 @@ class BudgetSpentError(Re2llmError):
 class ModelDownError(Re2llmError):
     """The model gave no answer, so nothing can be said about it or about a hint."""
 
+    FIELD = "model"
+    """By which it is known where it comes as a dictionary."""
+
     def __init__(self, model: str) -> None:
-        super().__init__("model", f"{model} gave no answer.", "Try again later.")
+        super().__init__(self.FIELD, f"{model} gave no answer.", "Try again later.")

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Literal
 
 import platformdirs
 from pydantic import Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from .errors import InputError
 
 HintChoice = Literal["none", "random", "similar", "static", "ppo"]
 """How `select_hint` chooses: never, uniformly, the nearest by meaning, the best by its trials, or
 by the active policy release."""
+
+AnswerMethod = Literal["json_schema", "function_calling", "json_mode", "plain"]
+"""How a model is held to answer in JSON."""
+
+PromptRecipe = Literal["json", "paper"]
+"""How the ranking is asked for: as one JSON document with numbers, or as the paper does."""
 
 OFFLINE_MODEL = "offline"
 """The model name that stands for the offline ranker, which needs no key."""
@@ -62,8 +69,40 @@ class Settings(BaseSettings):
     """Key for `model`; unset leaves it to the provider's own environment variable."""
     temperature: float = Field(default=0.0, ge=0)
     """Sampling temperature; 0 as in the paper."""
+    reflect_model: str | None = None
+    """The model that reflects on misses and compares hints; unset takes `model`."""
+    reflect_base_url: str | None = None
+    """Server of `reflect_model`; unset takes `base_url`."""
+    reflect_api_key: SecretStr | None = None
+    """Key for `reflect_model`; unset takes `api_key`."""
+    prompt: PromptRecipe = "json"
+    """How the ranking is asked for: json, or paper (titles in bullet lists, the ten likeliest)."""
+    structured: Literal["auto", "json_schema", "function_calling", "json_mode", "plain"] = "auto"
+    """How a model is held to answer in JSON; auto finds out what it understands."""
+    max_answer_tokens: int | None = Field(default=None, ge=1)
+    """The longest answer to ask a model for; unset leaves it to the model."""
+    orders: int = Field(default=1, ge=1)
+    """Orders of the candidates in which each ranking is asked for; the answers are fused."""
     request_timeout: float = Field(default=60.0, gt=0)
     """Seconds that one model call may take."""
+    deadline: float = Field(default=120.0, gt=0)
+    """Seconds that one request may wait for the model altogether, retries and pauses included."""
+    model_retries: int = Field(default=3, ge=0)
+    """How often a call that failed for a passing reason is made again."""
+    retry_pause: float = Field(default=0.5, gt=0)
+    """Seconds of the first pause before a retry; later ones double, and all are jittered."""
+    breaker_failures: int = Field(default=10, ge=1)
+    """Failed calls in a row after which a model is taken for dead and left alone."""
+    breaker_pause: float = Field(default=30.0, gt=0)
+    """Seconds for which it is left alone before one call tries it again."""
+    model_concurrency: int = Field(default=32, ge=1)
+    """Model calls in flight at the same time, of all requests together."""
+    model_rate: float | None = Field(default=None, gt=0)
+    """Model calls a second, of the whole process; unset for any number."""
+    call_cache: bool = True
+    """Answer a prompt that was paid before from the database, at temperature 0."""
+    prices: dict[str, tuple[float, float]] = {}
+    """By model, the price of a million tokens in and of a million tokens out, in one currency."""
     concurrency: int = Field(default=8, ge=1)
     """Sessions that `evaluate` and the like work on at the same time."""
     verify_rule: Literal["transfer", "paper"] = "transfer"
@@ -105,3 +144,7 @@ def get_settings() -> Settings:
         first = error.errors()[0]
         name = "RE2LLM_" + "_".join(str(part) for part in first["loc"]).upper()
         raise InputError(name, f"{first['msg']}.", "See .env.example.") from error
+    except SettingsError as error:
+        found = re.search(r'field "(\w+)"', str(error))
+        name = "RE2LLM_" + (found[1].upper() if found else "*")
+        raise InputError(name, "It is no valid JSON.", "See .env.example.") from error

@@ -85,7 +85,7 @@ class _RunsOwnModel(AgentMiddleware[Any, Context]):
         call = await call_with(_context(self._host, given))
         if call.model == OFFLINE_MODEL:
             return OfflineAssistant()
-        return await call.services.model(call.model)
+        return (await call.services.endpoint(call.model)).model
 
 
 def _context(host: Re2llm, given: object) -> Context:

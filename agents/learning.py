@@ -12,9 +12,8 @@ from ..knowledge.feedback import Miss, mark_learnt, misses_to_learn
 from ..knowledge.hint_figures import retire_harmful
 from ..knowledge.reflections import settled_sessions
 from ..knowledge.training_sessions import SessionClaims
-from ..llm.ranking_prompt import RANKING_PROMPT_VERSION
 from ..llm.reflection_prompt import REFLECTION_PROMPT_VERSION
-from ..nodes.context import Context
+from ..nodes.context import Context, call_with
 from ..nodes.figures import update_figures
 from ..nodes.pick_session import observe
 from ..nodes.services import Services, ServiceSet
@@ -59,13 +58,13 @@ async def _learn(services: Services, miss: Miss, claims: SessionClaims) -> bool:
         return False  # another process is at it
     try:
         async with services.engine.connect() as connection:
-            versions = (RANKING_PROMPT_VERSION, REFLECTION_PROMPT_VERSION)
+            call = await call_with(_options(services))
+            versions = (call.prompt_version, REFLECTION_PROMPT_VERSION)
             if await settled_sessions(connection, domain.id, model, *versions, among=key):
                 return True
-        context = Context(budget=services.feedback_budget, services=ServiceSet.of(services))
         request: Any = {"session": key, "domain": miss.domain}
         # LangGraph leaves a type argument of `Command` open.
-        result: Any = await learn_graph.ainvoke(request, context=context)  # pyright: ignore[reportUnknownMemberType]
+        result: Any = await learn_graph.ainvoke(request, context=_options(services))  # pyright: ignore[reportUnknownMemberType]
     finally:
         await claims.release(key)
     error = result.get("error")
@@ -74,11 +73,18 @@ async def _learn(services: Services, miss: Miss, claims: SessionClaims) -> bool:
     return True
 
 
+def _options(services: Services) -> Context:
+    return Context(
+        budget=services.feedback_budget, services=ServiceSet.of(services), command="feedback"
+    )
+
+
 async def _settle(services: Services, miss: Miss) -> None:
     async with services.engine.begin() as connection:
         domain = await find_domain(connection, miss.domain)
         await mark_learnt(connection, miss.recommendation_id)
-        await update_figures(connection, domain.id, services.settings.model, services.settings)
+        call = await call_with(_options(services))
+        await update_figures(connection, domain.id, call)
         await retire_harmful(connection, domain.id)
 
 

@@ -11,14 +11,16 @@ import typer
 
 from ..errors import InputError
 from ..settings import get_settings
+from .budgets import MaxCalls, MaxCost, check_budget
 from .console import err, print_json, run
 from .experiment import Experiment
 from .recommend import hint_choice
 from .reporting import Evaluated, make_page
-from .tables import print_hints, print_summary
+from .tables import print_differences, print_hints, print_orders, print_summary
 
 if TYPE_CHECKING:
     from ..evaluation.experiment import Row
+    from ..nodes.budget import Budget
     from ..records import Session
 
 
@@ -44,6 +46,16 @@ def evaluate(  # Typer wants an argument for each option
     report: Annotated[
         Path | None, typer.Option(help="Write a page of HTML with pictures to this file.")
     ] = None,
+    permutations: Annotated[
+        int,
+        typer.Option(min=1, help="Rank in so many orders of the candidates; fuse and compare."),
+    ] = 1,
+    answers: Annotated[
+        Path | None,
+        typer.Option(help="Also score recorded answers: one a session, JSONL or Label/Output."),
+    ] = None,
+    max_llm_calls: MaxCalls = None,
+    max_cost: MaxCost = None,
 ) -> None:
     """Compare hint policies and baselines; nothing of the file is stored.
 
@@ -51,6 +63,8 @@ def evaluate(  # Typer wants an argument for each option
 
     Example: re2llm evaluate --domain movies --sessions test.jsonl --baselines popularity,vsknn
     """
+    from ..nodes.budget import Budget
+
     asked = _Asked(
         domain=domain,
         file=sessions,
@@ -61,6 +75,9 @@ def evaluate(  # Typer wants an argument for each option
         skip_malformed=skip_malformed,
         seed=get_settings().seed if seed is None else seed,
         oracle=oracle,
+        permutations=permutations,
+        answers=answers,
+        budget=Budget(max_calls=max_llm_calls, max_cost=max_cost),
     )
     run(lambda: _evaluate(asked))
 
@@ -73,11 +90,14 @@ class _Asked:
     file: Path
     policies: list[str]
     baselines: list[str]
-    json_file: Path | None
-    report: Path | None
-    skip_malformed: bool
     seed: int
-    oracle: bool
+    budget: Budget
+    json_file: Path | None = None
+    report: Path | None = None
+    skip_malformed: bool = False
+    oracle: bool = False
+    permutations: int = 1
+    answers: Path | None = None
 
 
 def _names(listed: str) -> list[str]:
@@ -85,12 +105,15 @@ def _names(listed: str) -> list[str]:
 
 
 async def _evaluate(asked: _Asked) -> None:
+    from ..evaluation.recorded import read_answers
     from ..knowledge.catalogue import item_ids
     from ..knowledge.domains import find_domain
     from ..knowledge.training_sessions import training_sessions
     from ..nodes.services import shared_services
 
     _check(asked)
+    check_budget(asked.budget)
+    recorded = read_answers(asked.answers) if asked.answers else []
     services = await shared_services()
     async with services.engine.connect() as connection:
         found = await find_domain(connection, asked.domain)
@@ -99,18 +122,31 @@ async def _evaluate(asked: _Asked) -> None:
     sessions = read_evaluation_sessions(
         asked.file, known, asked.seed, skip_malformed=asked.skip_malformed
     )
-    experiment = Experiment(services, asked.domain, sessions, asked.seed)
-    rows = await experiment.policies(asked.policies)
+    experiment = Experiment(services, asked.domain, sessions, asked.seed, asked.budget)
+    document: dict[str, Any] = {}
+    rows: list[Row] = []
+    if recorded:
+        rows, document["answers"] = await experiment.recorded(recorded)
+    policies = await experiment.policies(asked.policies)
+    rows += policies
+    if asked.permutations > 1:
+        permuted = await experiment.permutations(policies, asked.permutations)
+        document["orders"] = [spread for spread, _ in permuted]
+        rows += [fused for _, fused in permuted]
     hints: list[dict[str, Any]] = []
     cells: dict[int, Row] = {}
     if asked.oracle:
-        without = next((row for row in rows if row.name == "none"), None)
+        without = next((row for row in policies if row.name == "none"), None)
         ceiling, hints, cells = await experiment.every_hint(without)
         rows.append(ceiling)
     rows += await experiment.baselines(asked.baselines, train)
-    document = {**_document(rows, asked.seed), "hints": hints}
+    document = {**_document(rows, asked.seed), "hints": hints, **document}
+    if asked.budget.cost:
+        document["cost"] = round(asked.budget.cost, 6)
     if asked.json_file is None or str(asked.json_file) != "-":
         print_summary(document, title=f"{asked.domain}: {len(sessions):,} sessions")
+        print_orders(document.get("orders", []))
+        print_differences(document.get("answers", []))
         print_hints(hints)
     if asked.json_file is not None:
         _write(document, asked.json_file)
@@ -129,7 +165,7 @@ def _check(asked: _Asked) -> None:
     for policy in asked.policies:
         hint_choice(policy)
     check_baselines(asked.baselines)
-    if not asked.policies and not asked.baselines:
+    if not asked.policies and not asked.baselines and asked.answers is None:
         raise InputError("policies", "There is nothing to evaluate.", "Name a policy or baseline.")
     if asked.report is not None:
         check_pictures()

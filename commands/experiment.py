@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ..errors import BudgetSpentError
 from .console import progress
 from .recommend import ask, hint_choice
 
@@ -14,9 +15,13 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
     from ..evaluation.experiment import Row
+    from ..evaluation.recorded import Recorded
+    from ..nodes.budget import Budget
     from ..nodes.context import Context
     from ..nodes.services import Services
     from ..records import Session
+
+    PermutedRow = tuple[dict[str, Any], Row]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +33,16 @@ class Experiment:
         domain: The catalogue.
         sessions: With targets and candidates.
         seed: Of every random choice.
+        budget: What may be spent on model calls; `None` for anything.
+        command: What the ledger books them under.
     """
 
     services: Services
     domain: str
     sessions: list[Session]
     seed: int
+    budget: Budget | None = None
+    command: str = "evaluate"
 
     async def policies(self, names: list[str]) -> list[Row]:
         """Rank every session under each hint policy.
@@ -41,14 +50,69 @@ class Experiment:
         Args:
             names: Of hint policies.
         """
+        return await self._run({name: self._options(policy=hint_choice(name)) for name in names})
+
+    async def permutations(self, firsts: list[Row], orders: int) -> list[PermutedRow]:
+        """Rank every session with its candidates in further orders.
+
+        Args:
+            firsts: Of hint policies, in the first order.
+            orders: How many, the first one counted.
+
+        Returns:
+            For each policy how far its answers depend on the order, and their fusion.
+        """
+        from ..evaluation.permutations import fused_row, order_spread
+        from ..nodes.prepare import prompt_order
+
+        prompts = [
+            [
+                prompt_order(session.candidates or (), session.history, self.seed, order)
+                for session in self.sessions
+            ]
+            for order in range(orders)
+        ]
+        found: list[PermutedRow] = []
+        for first in firsts:
+            policy = hint_choice(first.name)
+            contexts = {
+                f"{first.name} in order {order + 1}": self._options(policy=policy, order=order)
+                for order in range(1, orders)
+            }
+            rows = [first, *await self._run(contexts)]
+            spread = order_spread(rows, self.sessions, prompts)
+            found.append((spread, fused_row(rows, self.sessions)))
+        return found
+
+    async def recorded(self, answers: list[Recorded]) -> tuple[list[Row], list[dict[str, Any]]]:
+        """Score recorded answers.
+
+        Args:
+            answers: In the order of the sessions.
+
+        Returns:
+            A row for each parser, and the sessions in which they differ.
+        """
+        from ..evaluation.recorded import score_answers
+        from ..knowledge.catalogue import fetch_items
+        from ..knowledge.domains import find_domain
+
+        ids = {key for session in self.sessions for key in session.candidates or ()}
+        async with self.services.engine.connect() as connection:
+            found = await find_domain(connection, self.domain)
+            items = await fetch_items(connection, found, list(ids))
+        return score_answers(answers, self.sessions, items)
+
+    def _options(self, **options: Any) -> Context:
         from ..nodes.context import Context
 
-        return await self._run(
-            {
-                name: Context(policy=hint_choice(name), seed=self.seed, record=False)
-                for name in names
-            }
-        )
+        shared: dict[str, Any] = {
+            "seed": self.seed,
+            "record": False,
+            "budget": self.budget,
+            "command": self.command,
+        }
+        return Context(**shared, **options)
 
     async def every_hint(
         self, without: Row | None
@@ -65,17 +129,13 @@ class Experiment:
         from ..evaluation.oracle import hint_table, oracle_row
         from ..knowledge.domains import find_domain
         from ..knowledge.hints import list_hints
-        from ..nodes.context import Context
 
         async with self.services.engine.connect() as connection:
             found = await find_domain(connection, self.domain)
             hints = await list_hints(connection, found.id, status="active")
         if without is None:
             (without,) = await self.policies(["none"])
-        contexts = {
-            f"hint {hint.id}": Context(hint_id=hint.id, seed=self.seed, record=False)
-            for hint in hints
-        }
+        contexts = {f"hint {hint.id}": self._options(hint_id=hint.id) for hint in hints}
         rows = dict(zip((hint.id for hint in hints), await self._run(contexts), strict=True))
         texts = {hint.id: hint.text for hint in hints}
         table = hint_table(without, rows, texts, seed=self.seed)
@@ -106,24 +166,41 @@ class Experiment:
     async def _run(self, contexts: dict[str, Context]) -> list[Row]:
         from ..evaluation.experiment import Ranked, run_policies
 
+        done = 0
+
         async def rank(session: Session, name: str) -> Ranked:
+            nonlocal done
             request = {
                 "domain": self.domain,
                 "history": list(session.history),
                 "candidates": list(session.candidates or ()),
             }
             result = await ask(request, contexts[name])
-            hint = result["hint"]["id"]
-            return Ranked(result["ranking"], result["llm_calls"], result["flags"], hint)
-
-        with progress(counts=True) as bar:
-            return await run_policies(
-                self.sessions,
-                list(contexts),
-                rank,
-                concurrency=self.services.settings.concurrency,
-                on_progress=lambda name: self._advance(bar, name),
+            done += 1
+            return Ranked(
+                result["ranking"],
+                result["llm_calls"],
+                result["flags"],
+                result["faults"],
+                result["hint"]["id"],
             )
+
+        try:
+            with progress(counts=True) as bar:
+                return await run_policies(
+                    self.sessions,
+                    list(contexts),
+                    rank,
+                    concurrency=self.services.settings.concurrency,
+                    on_progress=lambda name: self._advance(bar, name),
+                )
+        except BudgetSpentError as spent:
+            left = len(contexts) * len(self.sessions) - done
+            raise BudgetSpentError(
+                spent.field,
+                f"{spent.problem} {left:,} rankings are left; paid answers are kept.",
+                spent.remedy,
+            ) from None
 
     def _advance(self, bar: Progress, name: str) -> Callable[[], None]:
         task = bar.add_task(name, total=len(self.sessions))

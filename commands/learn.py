@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ..errors import ModelDownError
+from .budgets import MaxCalls, MaxCost, check_budget
 from .console import err, out, print_json, run
 from .learning import Learner, count_hints
 from .selection import selected_sessions
@@ -25,8 +27,9 @@ def learn(
     max_hints: Annotated[
         int, typer.Option(min=1, help="Stop when this many hints are active or pending.")
     ] = 30,
-    max_llm_calls: Annotated[int | None, typer.Option(min=1, help="Stop after so many.")] = None,
+    max_llm_calls: MaxCalls = None,
     max_tokens: Annotated[int | None, typer.Option(min=1, help="Stop after so many.")] = None,
+    max_cost: MaxCost = None,
     concurrency: Annotated[
         int | None, typer.Option(min=1, help="Sessions at a time. Default: RE2LLM_CONCURRENCY.")
     ] = None,
@@ -39,7 +42,9 @@ def learn(
     """
     from ..nodes.budget import Budget
 
-    budget = Budget(max_calls=max_llm_calls, max_tokens=max_tokens, max_hints=max_hints)
+    budget = Budget(
+        max_calls=max_llm_calls, max_tokens=max_tokens, max_cost=max_cost, max_hints=max_hints
+    )
     run(lambda: _learn(domain, sessions or [], budget, concurrency, seed, as_json))
 
 
@@ -53,12 +58,13 @@ async def _learn(
 ) -> None:
     from ..nodes.services import shared_services
 
+    check_budget(budget)
     services = await shared_services()
     seed = services.settings.seed if seed is None else seed
     todo = await unsettled_sessions(services, domain, files, seed)
     concurrency = concurrency or services.settings.concurrency
     learner = Learner(services, domain, budget, seed)
-    spent = await learner.learn_from(todo, concurrency)
+    stopped = await learner.learn_from(todo, concurrency)
     counts = learner.counts
     hints = await count_hints(services, domain)
     document = {
@@ -67,6 +73,7 @@ async def _learn(
         **counts,
         "llm_calls": budget.calls,
         "tokens": budget.tokens,
+        "cost": round(budget.cost, 6),
         "hints": hints,
     }
     if as_json:
@@ -78,8 +85,15 @@ async def _learn(
             f"repeats, {counts['leak']} leaks, {counts['ineffective']} without measured gain. "
             f"{budget.calls:,} model calls. Hints: {hints}."
         )
-    if spent is not None:
-        err.print(f"stopped: {spent}", markup=False, soft_wrap=True)
+        if counts["failed"]:
+            out.print(
+                f"The model left {counts['failed']:,} sessions unanswered; run again for them."
+            )
+    if stopped is not None:
+        left = f"{document['sessions_left']:,} sessions are left."
+        err.print(f"stopped: {stopped} {left}", markup=False, soft_wrap=True)
+    if isinstance(stopped, ModelDownError):
+        raise typer.Exit(1)
 
 
 async def unsettled_sessions(
@@ -95,18 +109,19 @@ async def unsettled_sessions(
     """
     from ..knowledge.domains import find_domain
     from ..knowledge.reflections import settled_sessions
-    from ..llm.ranking_prompt import RANKING_PROMPT_VERSION
     from ..llm.reflection_prompt import REFLECTION_PROMPT_VERSION
+    from ..nodes.context import Context, call_with
     from ..nodes.pick_session import learning_order
 
+    call = await call_with(Context())
     keys = await selected_sessions(services, domain, files)
     async with services.engine.connect() as connection:
         found = await find_domain(connection, domain)
         settled = await settled_sessions(
             connection,
             found.id,
-            services.settings.model,
-            RANKING_PROMPT_VERSION,
+            call.model,
+            call.prompt_version,
             REFLECTION_PROMPT_VERSION,
         )
     return [key for key in learning_order(keys, seed) if key not in settled]

@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from ..errors import BudgetSpentError, Re2llmError
+from ..errors import BudgetSpentError, ModelDownError, Re2llmError
 from .console import progress
 
 if TYPE_CHECKING:
     from ..knowledge.training_sessions import SessionClaims
     from ..nodes.budget import Budget
+    from ..nodes.context import Call, Context
     from ..nodes.services import Services
 
 
@@ -25,7 +27,8 @@ class Learner:
         domain: The catalogue.
         budget: What may be spent, and how many hints there may be.
         seed: Of every random choice.
-        counts: Sessions, misses, and what became of the proposed hints.
+        counts: Sessions, misses, sessions that the model left unanswered (`failed`), and what
+            became of the proposed hints.
     """
 
     services: Services
@@ -33,25 +36,31 @@ class Learner:
     budget: Budget
     seed: int
     counts: Counter[str] = field(default_factory=Counter[str])
+    _call: Call = field(init=False)
 
-    async def learn_from(self, todo: list[int], concurrency: int) -> BudgetSpentError | None:
+    async def learn_from(self, todo: list[int], concurrency: int) -> Re2llmError | None:
         """Learn until the sessions, the room for hints or the budget are used up.
+
+        A session that the model leaves unanswered is counted, and left for another run.
 
         Args:
             todo: Keys of training sessions, in order.
             concurrency: Sessions at a time.
 
         Returns:
-            The budget's error if calls or tokens ran out.
+            Why it stopped early: the budget ran out, or the model has been down for long.
 
         Raises:
-            Re2llmError: The model or the database failed; what was learnt is kept.
+            Re2llmError: The database failed; what was learnt is kept.
         """
         from ..knowledge.training_sessions import SessionClaims
         from ..nodes.budget import FULL
+        from ..nodes.outage import Outages
 
         queue = iter(todo)
-        spent: list[BudgetSpentError] = []
+        stopped: list[Re2llmError] = []
+        self._call = await self._options()
+        outages = Outages(self._call, concurrency)
         with progress(counts=True) as bar:
             task = bar.add_task("learning", total=len(todo))
 
@@ -60,15 +69,15 @@ class Learner:
                     stored = await count_hints(self.services, self.domain)
                     bar.update(task, advance=1, description=self._described(stored))
                     most = self.budget.max_hints
-                    if spent or (most is not None and stored >= most):
+                    if stopped or (most is not None and stored >= most):
                         return
                     try:
-                        await self._learn(key, claims)
-                    except BudgetSpentError as error:
+                        await outages.survive(partial(self._learn, key, claims))
+                    except (BudgetSpentError, ModelDownError) as error:
                         if error.field == FULL:
                             return
                         # The others may be waiting for answers that are paid already.
-                        spent.append(error)
+                        stopped.append(error)
 
             try:
                 async with (
@@ -80,12 +89,12 @@ class Learner:
                         tasks.create_task(worker(claims))
             finally:
                 # After an interruption, too, hints can be chosen by what they have brought.
+                self.counts["failed"] = outages.skipped
                 self.counts["retired"] = await self._settle_figures()
-        return spent[0] if spent else None
+        return stopped[0] if stopped else None
 
     async def _learn(self, key: int, claims: SessionClaims) -> None:
         from ..graph.learn import graph
-        from ..nodes.context import Context
 
         if not await claims.claim(key):
             return
@@ -93,14 +102,15 @@ class Learner:
             if await self._settled(key):
                 return
             request: Any = {"session": key, "domain": self.domain}
-            context = Context(domain=self.domain, budget=self.budget, seed=self.seed)
             result: dict[str, Any] = await graph.ainvoke(  # pyright: ignore[reportUnknownMemberType]  # LangGraph leaves it open
-                request, context=context
+                request, context=self._context
             )
         finally:
             await claims.release(key)
-        if result.get("error"):
-            raise Re2llmError(**result["error"])
+        error = result.get("error")
+        if error:
+            down = error["field"] == ModelDownError.FIELD
+            raise ModelDownError(self._call.model) if down else Re2llmError(**error)
         self.counts["sessions"] += 1
         self.counts["missed"] += bool(result["missed"])
         for proposal in result.get("proposals", []):
@@ -112,17 +122,29 @@ class Learner:
             f"learning: {self.counts['missed']} misses, {stored} hints, {self.budget.calls} calls"
         )
 
+    @property
+    def _context(self) -> Context:
+        from ..nodes.context import Context
+
+        return Context(domain=self.domain, budget=self.budget, seed=self.seed, command="learn")
+
+    async def _options(self) -> Call:
+        from ..nodes.context import call_with
+
+        return await call_with(self._context)
+
     async def _settled(self, key: int) -> bool:
         from ..knowledge.domains import find_domain
         from ..knowledge.reflections import settled_sessions
-        from ..llm.ranking_prompt import RANKING_PROMPT_VERSION
         from ..llm.reflection_prompt import REFLECTION_PROMPT_VERSION
 
         async with self.services.engine.connect() as connection:
             found = await find_domain(connection, self.domain)
-            model = self.services.settings.model
-            versions = (RANKING_PROMPT_VERSION, REFLECTION_PROMPT_VERSION)
-            return bool(await settled_sessions(connection, found.id, model, *versions, among=key))
+            versions = (self._call.prompt_version, REFLECTION_PROMPT_VERSION)
+            settled = await settled_sessions(
+                connection, found.id, self._call.model, *versions, among=key
+            )
+            return bool(settled)
 
     async def _settle_figures(self) -> int:
         """Sum the trials up beside the hints; return how many were retired for measured harm."""
@@ -130,10 +152,9 @@ class Learner:
         from ..knowledge.hint_figures import retire_harmful
         from ..nodes.figures import update_figures
 
-        settings = self.services.settings
         async with self.services.engine.begin() as connection:
             found = await find_domain(connection, self.domain)
-            await update_figures(connection, found.id, settings.model, settings)
+            await update_figures(connection, found.id, self._call)
             return len(await retire_harmful(connection, found.id))
 
 

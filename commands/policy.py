@@ -93,14 +93,16 @@ def activate(
 async def _activate(number: int, domain: str, force: bool) -> None:
     from ..knowledge.domains import find_domain
     from ..knowledge.releases import activate_release, fetch_release
-    from ..nodes.services import shared_services
+    from ..nodes.context import Context, call_with
     from ..nodes.serving import load_release
 
-    services = await shared_services()
+    call = await call_with(Context())
+    services = call.services
     async with services.engine.begin() as connection:
         found = await find_domain(connection, domain)
         release = await fetch_release(connection, found.id, number)
-        load_release(number, release, services.settings.model)  # refuses what cannot be served
+        # Refuses what cannot be served.
+        load_release(number, release, call.model, call.prompt_version)
         await activate_release(connection, found.id, number, force=force)
     out.print(f"Release {number} is active.")
 

@@ -61,7 +61,7 @@ async def _recommend(
         "candidates": await _ids(services, name, candidates, "--candidate") if candidates else None,
         "k": k,
     }
-    result = await ask(request, Context(policy=hint_choice(policy)))
+    result = await ask(request, Context(policy=hint_choice(policy), command="recommend"))
     if as_json:
         print_json(result)
         return

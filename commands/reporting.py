@@ -213,13 +213,12 @@ async def _training_cells(
     from ..evaluation.report.sizes import FEWEST_SESSIONS, Cells
     from ..knowledge.hints import hint_key
     from ..knowledge.trials import gains
-    from ..llm.ranking_prompt import RANKING_PROMPT_VERSION
     from ..nodes.serving import session_state
     from ..nodes.trials import resolve_session
 
     columns = {hint_key(hint.text): column for column, (hint, _) in enumerate(hints)}
     async with call.services.engine.connect() as connection:
-        paid = await gains(connection, domain_id, call.model, RANKING_PROMPT_VERSION, list(columns))
+        paid = await gains(connection, domain_id, call.model, call.prompt_version, list(columns))
     tried: dict[int, dict[int, float]] = {}
     for gain in paid:
         tried.setdefault(gain.session_id, {})[columns[gain.hint_key]] = gain.gain

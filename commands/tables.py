@@ -39,6 +39,44 @@ def print_summary(document: dict[str, Any], *, title: str) -> None:
         counted = ", ".join(f"{flag} {count}" for flag, count in flags.items())
         out.print(f"faulty answers of {name}: {counted}")
 
+    for row in document["rows"]:
+        if row["faults"]:
+            counted = ", ".join(f"{fault} {count:,}" for fault, count in row["faults"].items())
+            out.print(f"faults in answers of {row['name']}, before repair: {counted}")
+
+
+def print_orders(spreads: list[dict[str, Any]]) -> None:
+    """Print how far rankings depend on the order of the candidates.
+
+    Args:
+        spreads: From `evaluation.permutations.order_spread`.
+    """
+    for spread in spreads:
+        thirds = ", ".join("-" if part is None else f"{part:.3f}" for part in spread["by_third"])
+        out.print(
+            f"{spread['name']} in {spread['orders']} orders: NDCG@10 {spread['mean']:.3f}, "
+            f"standard deviation {spread['sd']:.4f}, range {spread['range']:.4f}; Kendall tau "
+            f"{spread['kendall_tau']:.2f}, first item unchanged in {spread['same_first']:.0%}; "
+            f"by the target's third of the list: {thirds}",
+            soft_wrap=True,
+        )
+
+
+def print_differences(differences: list[dict[str, Any]]) -> None:
+    """Print the sessions in which two parsers read a recorded answer differently.
+
+    Args:
+        differences: From `evaluation.recorded.score_answers`.
+    """
+    for row in differences:
+        out.print(
+            f"session {row['session']}: {row['target']} stands at {row['strict'] or 'no place'} "
+            f"by the strict parser, at {row['repaired'] or 'no place'} by the repaired one. "
+            f"{row['why']}",
+            markup=False,
+            soft_wrap=True,
+        )
+
 
 def print_hints(hints: list[dict[str, Any]]) -> None:
     """Print what each single hint would bring to every session.

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import InputError
+from .budgets import MaxCalls, MaxCost, check_budget
 from .console import out, print_json, progress, run
 from .selection import selected_sessions
 
@@ -33,7 +34,8 @@ def train(
     ] = None,
     recipe: Annotated[str, typer.Option(help="content or paper.")] = "content",
     seed: Annotated[int | None, typer.Option(help="Default: RE2LLM_SEED.")] = None,
-    max_llm_calls: Annotated[int | None, typer.Option(min=1, help="Stop after so many.")] = None,
+    max_llm_calls: MaxCalls = None,
+    max_cost: MaxCost = None,
     force: Annotated[
         bool, typer.Option("--force", help="Activate it even if it is worse than the active one.")
     ] = False,
@@ -45,7 +47,7 @@ def train(
     """
     from ..nodes.budget import Budget
 
-    budget = Budget(max_calls=max_llm_calls)
+    budget = Budget(max_calls=max_llm_calls, max_cost=max_cost)
     run(lambda: _train(domain, sessions or [], recipe, seed, budget, force, as_json))
 
 
@@ -62,7 +64,8 @@ async def _train(
 
     if recipe not in {"content", "paper"}:
         raise InputError("--recipe", f"There is no {recipe!r}.", "Choose content or paper.")
-    call = await call_with(Context(domain=domain, budget=budget))
+    check_budget(budget)
+    call = await call_with(Context(domain=domain, budget=budget, command="train"))
     outcome = await train_release(
         domain, files, "paper" if recipe == "paper" else "content", seed, call, force=force
     )
@@ -159,6 +162,8 @@ async def train_release(
         **{name: value for name, value in metrics.items() if name != "curve"},
         "all_cells": len(keys) * (len(hints) + 1),
         "llm_calls": call.budget.calls if call.budget else 0,
+        "cost": round(call.budget.cost, 6) if call.budget else 0.0,
+        "unanswered": table.unanswered,
         "seconds": round(time.perf_counter() - started, 1),
     }
 
@@ -170,7 +175,7 @@ async def _measured_hints(domain: str, call: Call) -> tuple[int, list[HintAndEmb
 
     async with call.services.engine.begin() as connection:
         found = await find_domain(connection, domain)
-        await update_figures(connection, found.id, call.model, call.settings)
+        await update_figures(connection, found.id, call)
         return found.id, await best_hints(connection, found.id, count=call.settings.shortlist)
 
 
@@ -225,7 +230,6 @@ async def _release(
 
     from ..knowledge.releases import Release, activate_release, store_release
     from ..llm.embeddings import ENCODER_ID
-    from ..llm.ranking_prompt import RANKING_PROMPT_VERSION
     from ..nodes.serving import hint_set_version
     from ..policies.weights import dump_policy
 
@@ -236,7 +240,7 @@ async def _release(
         recipe=recipe,
         weights=weights,
         encoder=ENCODER_ID,
-        prompt_version=RANKING_PROMPT_VERSION,
+        prompt_version=call.prompt_version,
         model=call.model,
         hint_set=hint_set_version([hint for hint, _ in hints]),
         hint_ids=[hint.id for hint, _ in hints],

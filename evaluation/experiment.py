@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..errors import InputError
+from ..errors import BudgetSpentError, InputError
 from ..records import Session
 from .baselines import create_baseline, rank_session
 from .metrics import IntArray, target_rank
@@ -24,13 +24,17 @@ class Ranked:
         llm_calls: Calls made to the ranking model.
         flags: What went wrong on the way.
         hint: Number of the hint that was given, or `None`.
+        faults: Candidates that the model repeated, invented and left out, before any repair.
     """
 
     ranking: Sequence[str]
     llm_calls: int
     flags: Sequence[str]
     hint: int | None = None
+    faults: Mapping[str, int] = field(default_factory=dict[str, int])
 
+
+_NOT_RANKED = Ranked((), 0, ())
 
 Ranker = Callable[[Session, str], Awaitable[Ranked]]
 """Ranks a session's candidates under a hint policy, without sight of the target."""
@@ -48,8 +52,10 @@ class Row:
         kind: `policy` or `baseline`.
         ranks: Of the targets, shape `[sessions]`, 1 is best, 0 is missing.
         llm_calls: Calls made to the ranking model.
-        flags: How often each fault occurred.
-        rankings: Of a policy: each session's item ids, best first.
+        flags: In how many sessions each fault occurred.
+        faults: How many candidates were repeated, invented and left out, and how many answers had
+            a wrong format, before any repair.
+        rankings: Item ids, best first, one sequence a session; may be left out.
         hints: Of a policy: the hint that each session was given, or `None`.
     """
 
@@ -58,6 +64,7 @@ class Row:
     ranks: IntArray
     llm_calls: int = 0
     flags: Counter[str] = field(default_factory=Counter[str])
+    faults: Counter[str] = field(default_factory=Counter[str])
     rankings: Sequence[Sequence[str]] = ()
     hints: Sequence[int | None] = ()
 
@@ -81,6 +88,9 @@ async def run_policies(
 
     Returns:
         A row for each policy, in order.
+
+    Raises:
+        BudgetSpentError: No further call may be paid; those under way have ended.
     """
     return [
         await _run_policy(sessions, name, rank, concurrency, on_progress(name)) for name in policies
@@ -91,23 +101,38 @@ async def _run_policy(
     sessions: Sequence[Session], name: str, rank: Ranker, concurrency: int, on_progress: OnProgress
 ) -> Row:
     gate = asyncio.Semaphore(concurrency)
+    spent: list[BudgetSpentError] = []
 
     async def one(session: Session) -> Ranked:
         async with gate:
-            ranked = await rank(Session(session.history, None, session.candidates), name)
+            try:
+                if spent:
+                    return _NOT_RANKED
+                ranked = await rank(Session(session.history, None, session.candidates), name)
+            except BudgetSpentError as error:
+                # The others may be waiting for answers that are paid already.
+                spent.append(error)
+                return _NOT_RANKED
         on_progress()
         return ranked
 
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(one(session)) for session in sessions]
+    if spent:
+        raise spent[0]
     answers = [task.result() for task in tasks]
+    rankings = [answer.ranking for answer in answers]
+    faults: Counter[str] = Counter()
+    for answer in answers:
+        faults.update(answer.faults)
     return Row(
         name,
         "policy",
-        _ranks(sessions, [answer.ranking for answer in answers]),
+        _ranks(sessions, rankings),
         sum(answer.llm_calls for answer in answers),
         Counter(flag for answer in answers for flag in answer.flags),
-        [answer.ranking for answer in answers],
+        faults,
+        rankings,
         [answer.hint for answer in answers],
     )
 
@@ -143,14 +168,22 @@ def run_baseline(
 def _ranks(sessions: Sequence[Session], rankings: Sequence[Sequence[str]]) -> IntArray:
     return np.array(
         [
-            target_rank(ranking, _target(session))
+            target_rank(ranking, target_of(session))
             for session, ranking in zip(sessions, rankings, strict=True)
         ],
         dtype=np.int64,
     )
 
 
-def _target(session: Session) -> str:
+def target_of(session: Session) -> str:
+    """Return a session's target.
+
+    Args:
+        session: Of an evaluation.
+
+    Raises:
+        InputError: It has none.
+    """
     if session.target is None:
         raise InputError("sessions", "One has no target.", "Give the item that came next.")
     return session.target

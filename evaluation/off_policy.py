@@ -126,7 +126,8 @@ async def evaluate_release(
     """
     async with call.services.engine.connect() as connection:
         found = await find_domain(connection, domain)
-        served = load_release(number, await fetch_release(connection, found.id, number), call.model)
+        release = await fetch_release(connection, found.id, number)
+        served = load_release(number, release, call.model, call.prompt_version)
         everything = await logged_decisions(connection, found.id)
         fitting = [
             decision

@@ -47,6 +47,7 @@ def summarise(rows: Sequence[Row], *, seed: int = 0) -> dict[str, Any]:
                 },
                 "llm_calls": row.llm_calls,
                 "flags": dict(row.flags),
+                "faults": dict(row.faults),
             }
         )
     return {

@@ -296,3 +296,40 @@ class FeedbackRow(Base):
     created_at: Mapped[dt.datetime] = mapped_column(server_default=func.now())
     learnt_at: Mapped[dt.datetime | None]
     """When the learner was done with this miss."""
+
+
+class LlmCallRow(Base):
+    """One paid question to a model: the ledger, and the cache of answers. Holds no prompt."""
+
+    __tablename__ = "llm_call"
+    __table_args__ = (
+        Index(None, "key", postgresql_where=sql("answer IS NOT NULL")),
+        Index(None, "created_at"),
+    )
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    key: Mapped[bytes] = mapped_column(LargeBinary)
+    """Digest of model, server and prompt."""
+    command: Mapped[str]
+    """What asked, such as `learn`."""
+    purpose: Mapped[str]
+    """What for: rank, repair, reflect or compare."""
+    model: Mapped[str]
+    method: Mapped[str]
+    """How the model was held to the answer's form; empty where there was no answer."""
+    outcome: Mapped[str]
+    """`ok`, `misshapen`, or the kind of failure."""
+    answer: Mapped[str | None]
+    """The model's text, where the same prompt may be answered with it again."""
+    requests: Mapped[int]
+    """Sent to the provider, retries included."""
+    hits: Mapped[int] = mapped_column(server_default="0")
+    """How often the answer served again, unpaid."""
+    tokens_in: Mapped[int]
+    tokens_out: Mapped[int]
+    estimated: Mapped[bool]
+    """Whether the tokens are estimated, since the model counted none."""
+    latency_ms: Mapped[float]
+    cost: Mapped[float | None]
+    """By the price table of that day; `None` where it had no price."""
+    created_at: Mapped[dt.datetime] = mapped_column(server_default=func.now())

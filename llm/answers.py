@@ -40,15 +40,20 @@ class RankingAnswer:
         return self.missing == 0
 
     @property
+    def faults(self) -> dict[str, int]:
+        """How often each fault occurred; only those that did."""
+        counts = {
+            "wrong_format": int(not self.well_formed),
+            "repeated": self.repeated,
+            "invented": self.invented,
+            "missing": self.missing,
+        }
+        return {name: count for name, count in counts.items() if count}
+
+    @property
     def flags(self) -> list[str]:
         """Names of the faults, empty for a clean answer."""
-        faults = {
-            "wrong_format": not self.well_formed,
-            "repeated": self.repeated > 0,
-            "invented": self.invented > 0,
-            "missing": self.missing > 0,
-        }
-        return [name for name, present in faults.items() if present]
+        return list(self.faults)
 
 
 def read_ranking(text: str, candidates: int) -> RankingAnswer:
@@ -76,6 +81,15 @@ def read_ranking(text: str, candidates: int) -> RankingAnswer:
     return RankingAnswer(
         tuple(numbers), listed is not None, repeated, invented, candidates - len(numbers)
     )
+
+
+def is_ranking(text: str) -> bool:
+    """Whether a text is or holds the JSON that was asked for.
+
+    Args:
+        text: The model's whole answer.
+    """
+    return _json_ranking(text[:_MOST_CHARACTERS]) is not None
 
 
 def _json_ranking(text: str) -> list[int] | None:

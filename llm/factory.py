@@ -12,13 +12,16 @@ from ..settings import OFFLINE_MODEL, Settings
 from .offline import OfflineRanker
 
 
-def make_chat_model(settings: Settings, name: str | None = None) -> BaseChatModel:
+def make_chat_model(
+    settings: Settings, name: str | None = None, *, reflects: bool = False
+) -> BaseChatModel:
     """Make a chat model. Blocks: providers' packages are imported on demand.
 
     Args:
         settings: Base URL, key, temperature and timeout.
         name: `offline`, or a provider and a name such as `openai:gpt-4.1-mini`; unset takes the
             settings' model.
+        reflects: Take the server and the key of the reflecting model.
 
     Raises:
         InputError: The provider is unknown, its package is missing, or it has no key.
@@ -29,17 +32,35 @@ def make_chat_model(settings: Settings, name: str | None = None) -> BaseChatMode
     options: dict[str, Any] = {
         "temperature": settings.temperature,
         "timeout": settings.request_timeout,
+        "max_retries": 0,  # `Endpoint` retries, and nothing else
     }
-    if settings.base_url:
-        options["base_url"] = settings.base_url
-    if settings.api_key:
-        options["api_key"] = settings.api_key.get_secret_value()
+    if settings.max_answer_tokens:
+        options["max_tokens"] = settings.max_answer_tokens
+    server = model_server(settings, reflects=reflects)
+    if server:
+        options["base_url"] = server
+    key = (settings.reflect_api_key if reflects else None) or settings.api_key
+    if key:
+        options["api_key"] = key.get_secret_value()
     try:
         return init_chat_model(name, **options)  # pyright: ignore[reportUnknownVariableType]  # open overloads
-    except Exception as error:  # each provider's package raises types of its own
+    except Exception as error:  # noqa: BLE001  # each provider's package raises types of its own
+        reason = str(error).splitlines()[0]
+        if key and key.get_secret_value():
+            reason = reason.replace(key.get_secret_value(), "**********")
         raise InputError(
-            "RE2LLM_MODEL",
-            f"The model {name!r} cannot be made ({str(error).splitlines()[0]}).",
+            "RE2LLM_REFLECT_MODEL" if reflects else "RE2LLM_MODEL",
+            f"The model {name!r} cannot be made ({reason}).",
             "Write it as openai:NAME, set RE2LLM_API_KEY, and RE2LLM_BASE_URL for your own server; "
             "or use RE2LLM_MODEL=offline.",
-        ) from error
+        ) from None
+
+
+def model_server(settings: Settings, *, reflects: bool = False) -> str | None:
+    """Return the base URL of a model's server, or `None` for the provider's own.
+
+    Args:
+        settings: Where to look.
+        reflects: Of the reflecting model.
+    """
+    return (settings.reflect_base_url if reflects else None) or settings.base_url or None

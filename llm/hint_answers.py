@@ -7,6 +7,7 @@ import re
 from typing import Any, cast
 
 from .reflection_prompt import MOST_HINTS
+from .structured import Wanted
 
 _BULLET = re.compile(r"^\s*(?:\d{1,2}[.)]|[-*•])\s*(?:\*\*)?(.+?)(?:\*\*)?\s*$")
 _FIRST_NUMBER = re.compile(r"\d+")
@@ -46,6 +47,20 @@ def read_repeated(text: str, known: int) -> int | None:
         return None
     value = int(number.group()[:6])
     return value if value <= known else None
+
+
+HINTS = Wanted(
+    {
+        "title": "hints",
+        "description": "Short imperative hints that name no item.",
+        "type": "object",
+        "properties": {"hints": {"type": "array", "items": {"type": "string"}}},
+        "required": ["hints"],
+        "additionalProperties": False,
+    },
+    lambda text: _json_hints(text[:_MOST_CHARACTERS]) is not None,
+)
+"""The form of an answer with hints."""
 
 
 def _json_hints(text: str) -> list[str] | None:

@@ -13,7 +13,7 @@ from typing import Any
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 
-from ..records import Item
+from ..records import AttributeValue, Item
 
 RANKING_PROMPT_VERSION = "rank-2"
 
@@ -88,12 +88,28 @@ def repair_messages(
 
 def _entry(item: Item) -> dict[str, Any]:
     # An attribute may not pass for one of our own keys.
-    facts = {key: value for key, value in sorted(item.attributes.items()) if key not in _RESERVED}
-    return {"title": item.title, **facts}
+    facts = {
+        key[:_LONGEST]: _cut(value)
+        for key, value in sorted(item.attributes.items())
+        if key not in _RESERVED
+    }
+    return {"title": item.title[:_LONGEST], **facts}
+
+
+def _cut(value: AttributeValue) -> AttributeValue:
+    """Keep a value from crowding out the task."""
+    if isinstance(value, str):
+        return value[:_LONGEST]
+    if isinstance(value, int | float):
+        return value
+    return [part[:_LONGEST] for part in value[:_MOST]]
 
 
 def _evidence(task: RankingTask, row: int) -> dict[str, Any]:
     return {"evidence": dict(task.evidence[row])} if task.evidence else {}
 
+
+_LONGEST, _MOST = 1000, 100
+"""Characters of a text, and entries of a list, that a prompt shows."""
 
 _RESERVED = frozenset({"number", "title", "evidence"})

@@ -12,21 +12,25 @@ FULL = "--max-hints"
 
 @dataclass(kw_only=True)
 class Budget:
-    """Counts calls and tokens, and refuses what would exceed a limit.
+    """Counts calls, tokens and cost, and refuses what would exceed a limit.
 
     Attributes:
         max_calls: Calls that may be made, or `None` for any number.
         max_tokens: Tokens after which no further call is made, or `None` for any number.
+        max_cost: Cost after which no further call is made, or `None` for any.
         max_hints: Active and pending hints that a domain may have, or `None` for any number.
-        calls: Calls made so far.
+        calls: Calls made so far, retries included.
         tokens: Tokens in and out so far, as the model counts them.
+        cost: So far, by the price table.
     """
 
     max_calls: int | None = None
     max_tokens: int | None = None
+    max_cost: float | None = None
     max_hints: int | None = None
     calls: int = 0
     tokens: int = 0
+    cost: float = 0.0
 
     def claim_call(self) -> None:
         """Count one call, before it is made.
@@ -41,6 +45,10 @@ class Budget:
         if self.max_tokens is not None and self.tokens >= self.max_tokens:
             raise BudgetSpentError(
                 "--max-tokens", f"All {self.max_tokens:,} tokens are used.", "Run again to go on."
+            )
+        if self.max_cost is not None and self.cost >= self.max_cost:
+            raise BudgetSpentError(
+                "--max-cost", f"{self.cost:.4f} is spent.", "Run again to go on."
             )
         self.calls += 1
 

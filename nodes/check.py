@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 
+from langchain_core.messages import BaseMessage
 from langgraph.runtime import Runtime
 
 from ..errors import ModelDownError
 from ..knowledge.hints import hint_key
 from ..knowledge.recommendations import Recommendation, log_recommendation
 from ..knowledge.trials import CUTOFF, Trial, store_trial
-from ..llm.answers import RankingAnswer, read_ranking
-from ..llm.ranking_prompt import RANKING_PROMPT_VERSION, repair_messages
+from ..llm.answers import RankingAnswer
 from .context import Call, Context, resolve
 from .model_call import ask
-from .recommend import ranking_prompt
+from .recommend import HINT_DROPPED, candidates, joined, ranking_prompt
 from .state import RecommendState, Update
 
 
@@ -67,7 +66,7 @@ async def settle_ranking(state: RecommendState, call: Call) -> Update:
     if target is not None:
         update["rank"] = ranking.index(target) + 1
         update["missed"] = update["rank"] > CUTOFF
-        update["answer"] = json.dumps({"ranking": numbers})
+        update["answer"] = call.prompt.write(numbers, candidates(state))
         await _keep_trial(state, update, call)
     return update
 
@@ -75,13 +74,13 @@ async def settle_ranking(state: RecommendState, call: Call) -> Update:
 async def _keep_trial(state: RecommendState, update: Update, call: Call) -> None:
     session = state.get("training_session")
     # A model that was down says nothing about a hint.
-    if session is None or "model_failed" in update["flags"] or not update["llm_calls"]:
+    if session is None or "model_failed" in update["flags"] or state.get("replayed"):
         return
     trial = Trial(
         session_id=session,
         hint_key=hint_key(state["hint"]["text"]),
         model=call.model,
-        prompt_version=RANKING_PROMPT_VERSION,
+        prompt_version=call.prompt_version,
         rank=update["rank"],
         answer=update["answer"],
         flags=update["flags"],
@@ -92,28 +91,38 @@ async def _keep_trial(state: RecommendState, update: Update, call: Call) -> None
 
 
 async def _repaired(state: RecommendState, call: Call) -> tuple[RankingAnswer, Update]:
-    count = len(state["candidate_items"])
+    listed = candidates(state)
     flags = list(state["flags"])
-    answer = read_ranking(state["answer"], count)
-    spent: Update = {name: state[name] for name in ("llm_calls", "latency_ms", "tokens")}
-    if not answer.complete and "model_failed" not in flags:
+    answer = call.prompt.read(state["answer"], listed)
+    failed = "model_failed" in flags
+    update: Update = {name: state[name] for name in ("llm_calls", "latency_ms", "tokens")}
+    update["faults"] = {} if failed else answer.faults
+    if answer.complete or not failed:
         flags += answer.flags
-        messages = repair_messages(ranking_prompt(state), state["answer"], count)
-        reply = await ask(messages, call)
-        second = read_ranking(reply.text, count)
+    if not answer.complete and not failed:
+        messages, repair = _second_prompt(state, answer, call)
+        waited = state["latency_ms"]
+        reply = await ask(messages, call, "repair", wanted=call.prompt.wanted, waited_ms=waited)
+        second = call.prompt.read(reply.text, listed)
         answer = second if second.complete or second.missing < answer.missing else answer
-        spent["llm_calls"] += 1
-        spent["latency_ms"] = state["latency_ms"] + reply.latency_ms
-        spent["tokens"] = {
-            "in": state["tokens"]["in"] + reply.tokens_in,
-            "out": state["tokens"]["out"] + reply.tokens_out,
-        }
-        flags.append("repaired")
-    elif answer.complete:
-        flags += answer.flags
+        update = joined(update, reply)
+        flags += [repair, *([reply.failure] if reply.failed else [])]
     if not answer.complete:
         flags.append("completed")
-    return answer, {**spent, "flags": flags}
+    return answer, {**update, "flags": list(dict.fromkeys(flags))}
+
+
+def _second_prompt(
+    state: RecommendState, answer: RankingAnswer, call: Call
+) -> tuple[list[BaseMessage], str]:
+    """Write what is asked after an incomplete answer, and name it for the flags."""
+    if not answer.numbers and state["hint"]["text"] and HINT_DROPPED not in state["flags"]:
+        # An answer without any candidate refuses the task, and the hint may be why.
+        return ranking_prompt(state, call, hinted=False), HINT_DROPPED
+    hinted = HINT_DROPPED not in state["flags"]
+    messages = ranking_prompt(state, call, hinted=hinted)
+    count = len(state["candidate_items"])
+    return call.prompt.repair(messages, state["answer"], count), "repaired"
 
 
 def complete(numbers: Sequence[int], state: RecommendState) -> list[int]:
@@ -144,7 +153,7 @@ async def _logged(state: RecommendState, update: Update, call: Call) -> str:
         hint_id=state["hint"]["id"],
         probability=state["hint"]["probability"],
         model=call.model,
-        prompt_version=RANKING_PROMPT_VERSION,
+        prompt_version=call.prompt_version,
         flags=update["flags"],
         latency_ms=update["latency_ms"],
         tokens=update["tokens"],

@@ -9,7 +9,8 @@ from langgraph.runtime import Runtime
 from pydantic import InstanceOf
 from pydantic.json_schema import SkipJsonSchema
 
-from ..settings import HintChoice, Settings
+from ..llm.recipes import RECIPES, Recipe
+from ..settings import HintChoice, PromptRecipe, Settings
 from .budget import Budget
 from .services import Services, ServiceSet, shared_services
 
@@ -24,6 +25,14 @@ class Context:
     """How the hint is chosen."""
     model: str | None = None
     """The ranking model, such as `openai:gpt-4.1-mini`."""
+    reflect_model: str | None = None
+    """The model that reflects on misses, if it is another one."""
+    prompt: PromptRecipe | None = None
+    """How the ranking is asked for: `json` or `paper`."""
+    orders: int | None = None
+    """In how many orders of the candidates the ranking is asked for; the answers are fused."""
+    order: int = 0
+    """Which of the candidates' orders the prompt has, to measure what the order does."""
     seed: int | None = None
     """Seed of the candidates' order and of random hints."""
     record: bool = True
@@ -34,6 +43,8 @@ class Context:
     """What a run may spend on model calls; shared by all runs that are handed it."""
     services: SkipJsonSchema[InstanceOf[ServiceSet] | None] = None
     """A host's own database and models, from `Re2llm.context()`; in this process only."""
+    command: str = "graph"
+    """What the ledger books the run's model calls under."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,20 +56,35 @@ class Call:
         domain: The catalogue, if the request names none.
         policy: How the hint is chosen.
         model: The ranking model.
+        reflect_model: The model that reflects on misses and compares hints.
+        prompt: How the ranking is asked for.
+        orders: In how many orders of the candidates it is asked for.
+        order: Which of the orders comes first.
         seed: Seed of the candidates' order and of random hints.
         record: Whether the answer is logged.
         hint_id: The very hint to give, or `None` to let the policy choose.
         budget: What may be spent on model calls, or `None` for no limit.
+        command: What the ledger books the calls under.
     """
 
     services: Services
     domain: str
     policy: HintChoice
     model: str
+    reflect_model: str
+    prompt: Recipe
+    orders: int
+    order: int
     seed: int
     record: bool
     hint_id: int | None
     budget: Budget | None
+    command: str
+
+    @property
+    def prompt_version(self) -> str:
+        """What trials and releases are marked with: the prompt, and the orders if several."""
+        return self.prompt.version if self.orders == 1 else f"{self.prompt.version}x{self.orders}"
 
     @property
     def settings(self) -> Settings:
@@ -93,15 +119,21 @@ async def call_with(context: Context) -> Call:
     own = context.services
     services = await (own.get() if isinstance(own, ServiceSet) else shared_services())
     settings = services.settings
+    model = context.model or settings.model
     return Call(
         services=services,
         domain=context.domain or settings.domain,
         policy=context.policy or settings.policy,
-        model=context.model or settings.model,
+        model=model,
+        reflect_model=context.reflect_model or settings.reflect_model or model,
+        prompt=RECIPES[context.prompt or settings.prompt],
+        orders=context.orders or settings.orders,
+        order=context.order,
         seed=settings.seed if context.seed is None else context.seed,
         record=context.record,
         hint_id=context.hint_id,
         budget=_budget(context.budget),
+        command=context.command,
     )
 
 

@@ -20,7 +20,6 @@ from ..knowledge.training_sessions import (
     store_sessions,
     stored_keys,
 )
-from ..llm.ranking_prompt import RANKING_PROMPT_VERSION
 from ..llm.reflection_prompt import REFLECTION_PROMPT_VERSION
 from ..records import Session
 from .context import Call, Context, resolve
@@ -105,7 +104,7 @@ async def observe(connection: AsyncConnection, domain: Domain, session: Session)
 
 async def _next(connection: AsyncConnection, domain: Domain, call: Call) -> int:
     settled = await settled_sessions(
-        connection, domain.id, call.model, RANKING_PROMPT_VERSION, REFLECTION_PROMPT_VERSION
+        connection, domain.id, call.model, call.prompt_version, REFLECTION_PROMPT_VERSION
     )
     for key in learning_order(await session_keys(connection, domain.id), call.seed):
         if key not in settled:

@@ -94,8 +94,9 @@ async def gather(
         raise InputError(
             "history", "It leaves fewer than two items to recommend.", "Send a shorter one."
         )
-    candidates = _shuffled(candidates, history, call.seed)
-    ids = [item.id for item in candidates]
+    by_id = {item.id: item for item in candidates}
+    ids = prompt_order(list(by_id), history, call.seed, call.order)
+    candidates = [by_id[key] for key in ids]
     index = await call.services.evidence(connection, domain)
     leave_out = state.get("training_session")
     return {
@@ -165,13 +166,24 @@ def _named(ids: Sequence[str]) -> str:
     return ", ".join(repr(item[:40]) for item in ids[:_MOST_NAMED]) + more
 
 
-def _shuffled(candidates: Sequence[Item], history: Sequence[str], seed: int) -> list[Item]:
+def prompt_order(
+    candidates: Sequence[str], history: Sequence[str], seed: int, order: int = 0
+) -> list[str]:
     """Shuffle by the request's content, so that the caller's order cannot matter.
 
     Rankers favour some positions, and callers like to put the best candidate first.
+
+    Args:
+        candidates: Item ids.
+        history: Item ids.
+        seed: Of the run.
+        order: Another one for the same request.
+
+    Returns:
+        The candidates in the order in which the prompt numbers them.
     """
-    ordered = sorted(candidates, key=lambda item: item.id)
-    content = json.dumps([seed, list(history), [item.id for item in ordered]])
+    ordered = sorted(candidates)
+    content = json.dumps([[seed, order] if order else seed, list(history), ordered])
     digest = hashlib.sha256(content.encode()).digest()
     random.Random(digest).shuffle(ordered)
     return ordered

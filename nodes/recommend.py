@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 
 from langchain_core.messages import BaseMessage
@@ -11,11 +12,18 @@ from ..errors import InputError
 from ..knowledge.evidence import EVIDENCE
 from ..knowledge.hints import hint_key
 from ..knowledge.trials import Trial, find_trial
-from ..llm.ranking_prompt import RANKING_PROMPT_VERSION, RankingTask, ranking_messages
+from ..llm.failures import Failure
+from ..llm.ranking_prompt import RankingTask
 from ..records import Item
 from .context import Call, Context, resolve
-from .model_call import ask
+from .fusion import fuse, reordered
+from .model_call import Reply, ask
 from .state import ItemView, RecommendState, Update
+
+HINT_DROPPED = "hint_dropped"
+"""Flag: the model would not answer the prompt with the hint, so it was asked without."""
+
+_ABOUT_THE_PROMPT = frozenset({Failure.REFUSED.value, Failure.REJECTED.value})
 
 
 async def recommend(state: RecommendState, runtime: Runtime[Context]) -> Update:
@@ -55,15 +63,89 @@ async def request_ranking(state: RecommendState, call: Call) -> Update:
             "latency_ms": 0.0,
             "tokens": dict(paid.tokens),
             "llm_calls": 0,
+            "replayed": True,
         }
-    reply = await ask(ranking_prompt(state), call)
+    if call.orders == 1:
+        return await _one_order(state, call)
+    return await _fused(state, call)
+
+
+async def _one_order(state: RecommendState, call: Call) -> Update:
+    reply = await ask(ranking_prompt(state, call), call, wanted=call.prompt.wanted)
+    update = _answered(reply)
+    if reply.failure in _ABOUT_THE_PROMPT and state["hint"]["text"]:
+        plain = ranking_prompt(state, call, hinted=False)
+        waited = reply.latency_ms
+        second = await ask(plain, call, wanted=call.prompt.wanted, waited_ms=waited)
+        update = joined(update, second)
+        update["answer"] = second.text
+        update["flags"] = [HINT_DROPPED, *_faulty(second)]
+    return update
+
+
+async def _fused(state: RecommendState, call: Call) -> Update:
+    """Ask in several orders of the candidates, and fuse the answers into one."""
+    states = [reordered(state, order) for order in range(call.orders)]
+    updates = await asyncio.gather(*(_one_order(inner, call) for inner, _ in states))
+    reads = [
+        call.prompt.read(update["answer"], candidates(inner))
+        for update, (inner, _) in zip(updates, states, strict=True)
+    ]
+    rankings = [
+        [places[number - 1] for number in read.numbers]
+        for read, (_, places) in zip(reads, states, strict=True)
+        if read.numbers
+    ]
+    flags = dict.fromkeys(
+        flag
+        for update, read in zip(updates, reads, strict=True)
+        for flag in update["flags"] or read.flags
+    )
+    if rankings:  # the others have answered for those that failed
+        flags.pop("model_failed", None)
+    fused = fuse(rankings)
+    tokens = [update["tokens"] for update in updates]
+    return {
+        "answer": call.prompt.write(fused, candidates(state)) if fused else updates[0]["answer"],
+        "flags": list(flags),
+        "latency_ms": max(update["latency_ms"] for update in updates),
+        "tokens": {way: sum(counted[way] for counted in tokens) for way in ("in", "out")},
+        "llm_calls": sum(update["llm_calls"] for update in updates),
+        "replayed": False,
+    }
+
+
+def _answered(reply: Reply) -> Update:
     return {
         "answer": reply.text,
-        "flags": ["model_failed"] if reply.failed else [],
+        "flags": _faulty(reply),
         "latency_ms": reply.latency_ms,
         "tokens": {"in": reply.tokens_in, "out": reply.tokens_out},
-        "llm_calls": 1,
+        "llm_calls": reply.calls,
+        "replayed": False,
     }
+
+
+def joined(spent: Update, reply: Reply) -> Update:
+    """Add what another call has taken.
+
+    Args:
+        spent: Latency, tokens and calls so far.
+        reply: Of the other call.
+    """
+    return {
+        **spent,
+        "latency_ms": spent["latency_ms"] + reply.latency_ms,
+        "tokens": {
+            "in": spent["tokens"]["in"] + reply.tokens_in,
+            "out": spent["tokens"]["out"] + reply.tokens_out,
+        },
+        "llm_calls": spent["llm_calls"] + reply.calls,
+    }
+
+
+def _faulty(reply: Reply) -> list[str]:
+    return ["model_failed", reply.failure] if reply.failed else []
 
 
 async def _paid_trial(state: RecommendState, call: Call) -> Trial | None:
@@ -72,23 +154,34 @@ async def _paid_trial(state: RecommendState, call: Call) -> Trial | None:
         return None
     key = hint_key(state["hint"]["text"])
     async with call.services.engine.connect() as connection:
-        return await find_trial(connection, session, key, call.model, RANKING_PROMPT_VERSION)
+        return await find_trial(connection, session, key, call.model, call.prompt_version)
 
 
-def ranking_prompt(state: RecommendState) -> list[BaseMessage]:
+def ranking_prompt(state: RecommendState, call: Call, *, hinted: bool = True) -> list[BaseMessage]:
     """Write the prompt of a resolved request.
 
     Args:
         state: The resolved request and its hint.
+        call: The run's options.
+        hinted: Whether to give the hint.
     """
     task = RankingTask(
         history=_items(state["history_items"]),
-        candidates=_items(state["candidate_items"]),
+        candidates=candidates(state),
         evidence=state["evidence"],
         evidence_meaning=EVIDENCE,
-        hint=state["hint"]["text"],
+        hint=state["hint"]["text"] if hinted else None,
     )
-    return ranking_messages(task)
+    return call.prompt.messages(task)
+
+
+def candidates(state: RecommendState) -> list[Item]:
+    """Return the candidates in the order of their numbers.
+
+    Args:
+        state: The resolved request.
+    """
+    return _items(state["candidate_items"])
 
 
 def _items(views: Sequence[ItemView]) -> list[Item]:

@@ -10,7 +10,7 @@ from langgraph.config import get_stream_writer
 from langgraph.runtime import Runtime
 
 from ..errors import ModelDownError
-from ..llm.hint_answers import read_hints
+from ..llm.hint_answers import HINTS, read_hints
 from ..llm.reflection_prompt import advise_message, explain_message, suspect_message
 from ..records import Item
 from .context import Context, resolve
@@ -33,14 +33,18 @@ async def reflect(state: LearnState, runtime: Runtime[Context]) -> Update:
     write = get_stream_writer()
     write({"event": "missed", "rank": state["rank"], "session": state.get("training_session")})
     number, target = _target(state)
-    messages: list[BaseMessage] = [*ranking_prompt(state), AIMessage(state["answer"])]
-    questions = (suspect_message(), explain_message(target, number), advise_message())
+    messages: list[BaseMessage] = [*ranking_prompt(state, call), AIMessage(state["answer"])]
+    questions = (
+        (suspect_message(), None),
+        (explain_message(target, number), None),
+        (advise_message(), HINTS),
+    )
     answers: list[str] = []
-    for question in questions:
+    for question, wanted in questions:
         messages.append(question)
-        reply = await ask(messages, call)
+        reply = await ask(messages, call, "reflect", wanted=wanted)
         if reply.failed:
-            return {"error": ModelDownError(call.model).as_dict()}
+            return {"error": ModelDownError(call.reflect_model).as_dict()}
         messages.append(AIMessage(reply.text))
         answers.append(reply.text)
     _, diagnosis, advice = answers

@@ -44,6 +44,7 @@ async def repeated_hint(text: str, known: Sequence[Hint], call: Call) -> Hint | 
     same = next((hint for hint in known if hint.text.casefold() == text.casefold()), None)
     if same is not None or not known:
         return same
-    reply = await ask(comparison_messages(text, [hint.text for hint in known]), call)
+    messages = comparison_messages(text, [hint.text for hint in known])
+    reply = await ask(messages, call, "compare")
     number = read_repeated(reply.text, len(known))
     return known[number - 1] if number else None

@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..errors import BudgetSpentError
 from ..knowledge.hints import Hint, hint_key
 from ..knowledge.trials import gains
-from ..llm.ranking_prompt import RANKING_PROMPT_VERSION
 from .context import Call
+from .outage import Outages
 from .state import RecommendState
 from .trials import try_hint
 
@@ -32,6 +34,12 @@ class RewardTable:
         self._call = call
         self._known: dict[tuple[int, int], float] = {}
         self._without = defaultdict[int, asyncio.Lock](asyncio.Lock)
+        self._outages = Outages(call, call.settings.concurrency)
+
+    @property
+    def unanswered(self) -> int:
+        """Trials that the model left unanswered."""
+        return self._outages.skipped
 
     async def load(self, domain_id: int) -> None:
         """Read what earlier runs have paid.
@@ -43,7 +51,7 @@ class RewardTable:
         actions = {hint_key(hint.text): action for action, hint in enumerate(self._hints, 1)}
         async with self._call.services.engine.connect() as connection:
             paid = await gains(
-                connection, domain_id, self._call.model, RANKING_PROMPT_VERSION, list(actions)
+                connection, domain_id, self._call.model, self._call.prompt_version, list(actions)
             )
         for gain in paid:
             if gain.session_id in rows:
@@ -59,26 +67,44 @@ class RewardTable:
             actions: Shape `[B]`.
 
         Returns:
-            NDCG@10 with the hint minus without it, shape `[B]`.
+            NDCG@10 with the hint minus without it, shape `[B]`; 0 where the model gave no answer,
+            which is asked again when the cell is next visited.
 
         Raises:
             BudgetSpentError: No further call may be paid; what was paid is kept.
-            ModelDownError: The model gave no answer.
+            ModelDownError: The model has given no answer for long.
         """
         cells: list[tuple[int, int]] = list(zip(sessions.tolist(), actions.tolist(), strict=True))
         missing = sorted({cell for cell in cells if cell[1] and cell not in self._known})
         queue = iter(missing)
+        spent: list[BudgetSpentError] = []
+
+        async def gain(session: int, action: int) -> float:
+            state = self._states[session]
+            # Hints are tried on a session side by side; without one it is paid for once.
+            async with self._without[session]:
+                plain = await try_hint(state, None, self._call)
+            hinted = await try_hint(state, self._hints[action - 1].text, self._call)
+            return hinted.ndcg - plain.ndcg
 
         async def worker() -> None:
-            for session, action in queue:
-                state = self._states[session]
-                # Hints are tried on a session side by side; without one it is paid for once.
-                async with self._without[session]:
-                    plain = await try_hint(state, None, self._call)
-                hinted = await try_hint(state, self._hints[action - 1].text, self._call)
-                self._known[session, action] = hinted.ndcg - plain.ndcg
+            for cell in queue:
+                if spent:
+                    return
+                try:
+                    found = await self._outages.survive(partial(gain, *cell))
+                except BudgetSpentError as error:
+                    # The others may be waiting for answers that are paid already.
+                    spent.append(error)
+                    return
+                if found is not None:
+                    self._known[cell] = found
 
         async with asyncio.TaskGroup() as group:
             for _ in range(self._call.settings.concurrency):
                 group.create_task(worker())
+        if spent:
+            every = len(self._states) * len(self._hints)
+            left = f"{len(self._known):,} of {every:,} cells are tried."
+            raise BudgetSpentError(spent[0].field, f"{spent[0].problem} {left}", spent[0].remedy)
         return np.array([self._known.get(cell, 0.0) for cell in cells])

@@ -101,7 +101,9 @@ async def _static(connection: AsyncConnection, state: RecommendState, _: Call) -
 
 
 async def _ppo(connection: AsyncConnection, state: RecommendState, call: Call) -> Chosen:
-    served = await call.services.served_policy(connection, state["domain_id"], call.model)
+    served = await call.services.served_policy(
+        connection, state["domain_id"], call.model, call.prompt_version
+    )
     if served is None:
         return replace(await _static(connection, state, call), policy="static")
     if served.release.recipe == "paper":

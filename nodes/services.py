@@ -25,7 +25,9 @@ from ..knowledge.shortlist import fetch_embeddings
 from ..knowledge.title_search import TitleSearch
 from ..knowledge.training_sessions import training_sessions
 from ..llm.embeddings import Embedder, get_embedder
-from ..llm.factory import make_chat_model
+from ..llm.endpoint import Endpoint
+from ..llm.factory import make_chat_model, model_server
+from ..llm.limits import Limits
 from ..settings import Settings, get_settings
 from .background import Background
 from .budget import Budget
@@ -52,7 +54,13 @@ class Services:
     embedder: Embedder
     owns_engine: bool = True
     background: Background = field(default_factory=Background)
-    _models: dict[str, BaseChatModel] = field(default_factory=dict[str, BaseChatModel])
+    _endpoints: dict[tuple[str, bool], Endpoint] = field(
+        default_factory=dict[tuple[str, bool], Endpoint]
+    )
+    _limits: Limits | None = None
+    _asking: weakref.WeakValueDictionary[bytes, asyncio.Lock] = field(
+        default_factory=weakref.WeakValueDictionary[bytes, asyncio.Lock]
+    )
     _evidence: dict[int, tuple[int, EvidenceIndex | None]] = field(
         default_factory=dict[int, tuple[int, EvidenceIndex | None]]
     )
@@ -72,27 +80,49 @@ class Services:
         """Set the budget of learning from feedback."""
         self.feedback_budget = Budget(max_calls=self.settings.feedback_calls)
 
-    async def model(self, name: str) -> BaseChatModel:
-        """Return the chat model of a name, made once.
+    async def endpoint(self, name: str, *, reflects: bool = False) -> Endpoint:
+        """Return the chat model of a name, made once, with its retries and limits.
 
         Args:
             name: As in the setting `model`.
+            reflects: As the reflecting model, which may have a server and a key of its own.
 
         Raises:
             InputError: It cannot be made.
         """
-        if name not in self._models:
-            self._models[name] = await asyncio.to_thread(make_chat_model, self.settings, name)
-        return self._models[name]
+        settings = self.settings
+        own = reflects and bool(settings.reflect_base_url or settings.reflect_api_key)
+        if (name, own) not in self._endpoints:
+            model = await asyncio.to_thread(make_chat_model, settings, name, reflects=own)
+            server = model_server(settings, reflects=own)
+            made = Endpoint(
+                name, model, self._shared_limits(), settings, server=server, cacheable=True
+            )
+            self._endpoints.setdefault((name, own), made)
+        return self._endpoints[name, own]
 
     def register_model(self, name: str, model: BaseChatModel) -> None:
         """Let runs use a ready-made model, such as a host's own or one with a script.
 
         Args:
             name: What `Context.model` or the setting `model` calls it by.
-            model: Any LangChain chat model.
+            model: Any LangChain chat model; its own retries should be off.
         """
-        self._models[name] = model
+        made = Endpoint(name, model, self._shared_limits(), self.settings)
+        self._endpoints[name, False] = self._endpoints[name, True] = made
+
+    def one_at_a_time(self, key: bytes) -> asyncio.Lock:
+        """Return the lock of a prompt, so that it is not paid twice at the same time.
+
+        Args:
+            key: Of the prompt.
+        """
+        return self._asking.setdefault(key, asyncio.Lock())
+
+    def _shared_limits(self) -> Limits:
+        if self._limits is None:
+            self._limits = Limits(self.settings.model_concurrency, self.settings.model_rate)
+        return self._limits
 
     async def evidence(self, connection: AsyncConnection, domain: Domain) -> EvidenceIndex | None:
         """Return the evidence of a domain's training sessions; built anew when they change.
@@ -116,7 +146,7 @@ class Services:
         return index
 
     async def served_policy(
-        self, connection: AsyncConnection, domain_id: int, model: str
+        self, connection: AsyncConnection, domain_id: int, model: str, prompt_version: str
     ) -> ServedPolicy | None:
         """Return a domain's active policy release, loaded once; `None` if it has none.
 
@@ -124,6 +154,7 @@ class Services:
             connection: An open connection.
             domain_id: Which domain.
             model: The ranking model that is to be given the hints.
+            prompt_version: Of the prompt that is to hold them.
 
         Raises:
             InputError: The release was trained for another encoder, prompt or model.
@@ -132,10 +163,14 @@ class Services:
         if number is None:
             return None
         served = self._policies.get(number)
-        if served is None or served.release.model != model:
+        fits = served is not None and (model, prompt_version) == (
+            served.release.model,
+            served.release.prompt_version,
+        )
+        if served is None or not fits:
             release = await fetch_release(connection, domain_id, number)
             served = self._policies[number] = await asyncio.to_thread(
-                load_release, number, release, model
+                load_release, number, release, model, prompt_version
             )
         return served
 

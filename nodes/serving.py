@@ -15,7 +15,6 @@ from ..errors import InputError
 from ..knowledge.hints import Hint
 from ..knowledge.releases import Release
 from ..llm.embeddings import ENCODER_ID
-from ..llm.ranking_prompt import RANKING_PROMPT_VERSION
 from ..policies.descriptors import session_descriptors
 from ..policies.hint_features import HintFeatures, statistics_row
 from ..policies.hint_policy import HintPolicy, action_probabilities, choose
@@ -93,20 +92,21 @@ class ServedPolicy:
         return acting, _paper_features(self.release, active)
 
 
-def load_release(number: int, release: Release, model: str) -> ServedPolicy:
+def load_release(number: int, release: Release, model: str, prompt_version: str) -> ServedPolicy:
     """Rebuild a release's network. Blocks for milliseconds.
 
     Args:
         number: Of the release.
         release: As stored.
         model: The ranking model that is to be given the hints.
+        prompt_version: Of the prompt that is to hold them.
 
     Raises:
         InputError: It was trained for another encoder, prompt or model.
     """
     for field, trained, present in (
         ("encoder", release.encoder, ENCODER_ID),
-        ("prompt version", release.prompt_version, RANKING_PROMPT_VERSION),
+        ("prompt version", release.prompt_version, prompt_version),
         ("model", release.model, model),
     ):
         if trained != present:

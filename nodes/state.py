@@ -71,9 +71,11 @@ class RecommendResult(TypedDict):
     hint: HintView
     model: str
     llm_calls: int
-    """Calls made to the ranking model."""
+    """Calls made to the ranking model, retries included."""
     flags: list[str]
     """What went wrong on the way; empty for a clean answer."""
+    faults: dict[str, int]
+    """Candidates that the model repeated, invented and left out, before any repair."""
     error: dict[str, str] | None
     """`field`, `problem` and `remedy` of a request that cannot be answered."""
 
@@ -106,6 +108,8 @@ class RecommendState(RecommendResult):
     """Figures beside each candidate; empty without training sessions."""
     answer: str
     """The model's raw text."""
+    replayed: NotRequired[bool]
+    """Whether the answer comes from the reward table."""
     latency_ms: float
     tokens: dict[str, int]
 

@@ -14,7 +14,6 @@ from ..knowledge.domains import find_domain
 from ..knowledge.hints import hint_key
 from ..knowledge.training_sessions import fetch_session
 from ..knowledge.trials import Trial, find_trial
-from ..llm.ranking_prompt import RANKING_PROMPT_VERSION
 from .check import settle_ranking
 from .context import Call
 from .prepare import gather
@@ -118,7 +117,7 @@ async def try_hint(state: RecommendState, hint: str | None, call: Call) -> Trial
         raise ModelDownError(call.model)
     session_id = state.get("training_session") or 0
     rank, answer = settled["rank"], settled["answer"]
-    return Trial(session_id, hint_key(hint), call.model, RANKING_PROMPT_VERSION, rank, answer)
+    return Trial(session_id, hint_key(hint), call.model, call.prompt_version, rank, answer)
 
 
 async def run_trial(domain: str, session_id: int, hint: str | None, call: Call) -> Trial:
@@ -136,7 +135,7 @@ async def run_trial(domain: str, session_id: int, hint: str | None, call: Call) 
     """
     async with call.services.engine.connect() as connection:
         key = hint_key(hint)
-        paid = await find_trial(connection, session_id, key, call.model, RANKING_PROMPT_VERSION)
+        paid = await find_trial(connection, session_id, key, call.model, call.prompt_version)
     if paid is not None:
         return paid
     return await try_hint(await resolve_session(domain, session_id, call), hint, call)

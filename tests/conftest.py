@@ -3,7 +3,9 @@ encoder, the real graph and the real offline model. Only a model's answers may b
 """
 
 import atexit
+import json
 import os
+import runpy
 import shutil
 import signal
 import socket
@@ -17,16 +19,22 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+PROVIDERS = ("RE2LLM_", "LANGSMITH_", "OPENAI_", "ANTHROPIC_", "GOOGLE_", "AZURE_", "MISTRAL_")
 # Before anything of ours is imported: settings and LangGraph read the environment once.
-for name in [name for name in os.environ if name.startswith(("RE2LLM_", "LANGSMITH_", "OPENAI_"))]:
+for name in [name for name in os.environ if name.startswith(PROVIDERS)]:
     del os.environ[name]
 HOME = Path(tempfile.mkdtemp(prefix="re2llm-tests-"))
+NO_NETWORK = Path(__file__).parent / "support" / "no_network"
 os.environ |= {
     "RE2LLM_HOME": str(HOME),
+    "RE2LLM_RETRY_PAUSE": "0.01",
+    # No request leaves this machine, nor from the processes that tests start.
+    "PYTHONPATH": os.pathsep.join([str(NO_NETWORK), *filter(None, [os.environ.get("PYTHONPATH")])]),
     "HF_HUB_OFFLINE": "1",
     "LANGGRAPH_STRICT_MSGPACK": "true",
     "LANGSMITH_TRACING": "false",
 }
+runpy.run_path(str(NO_NETWORK / "sitecustomize.py"))
 # Registered before the server registers its own stop, so it runs after it.
 atexit.register(shutil.rmtree, HOME, ignore_errors=True)
 
@@ -140,7 +148,8 @@ def adjust(services: Services, monkeypatch: pytest.MonkeyPatch) -> Iterator[Call
         changed = services.settings.model_copy(update=values)
         monkeypatch.setattr(services, "settings", changed)
         for name, value in values.items():
-            monkeypatch.setenv(f"RE2LLM_{name.upper()}", str(value))
+            written = json.dumps(value) if isinstance(value, dict) else str(value)
+            monkeypatch.setenv(f"RE2LLM_{name.upper()}", written)
         get_settings.cache_clear()
 
     yield change

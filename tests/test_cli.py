@@ -25,6 +25,7 @@ COMMANDS = [
     ["load"],
     ["recommend"],
     ["evaluate"],
+    ["costs"],
     ["hints"],
     ["hints", "add"],
     ["hints", "list"],

@@ -15,6 +15,7 @@ from langchain_core.messages import AIMessage
 from re2llm.commands.learn import unsettled_sessions
 from re2llm.commands.learning import Learner
 from re2llm.commands.loading import load_domain
+from re2llm.errors import ModelDownError
 from re2llm.nodes.budget import Budget
 from re2llm.nodes.services import Services
 from re2llm.records import Session
@@ -262,3 +263,91 @@ async def test_learners_side_by_side_share_the_sessions(
     again = await learn(services, domain)
     assert sum(counts["sessions"] for counts, _, _ in both) == 12
     assert again[1].calls == 0
+
+
+# A model that fails
+
+
+def flaky(services: Services, name: str, failing: Callable[[str], bool]) -> None:
+    """Register the offline model, which gives no answer to some prompts."""
+    from re2llm.llm.offline import OfflineRanker
+
+    class Flaky(OfflineRanker):
+        def _answer(self, messages: Sequence[Any]) -> str:
+            if failing(messages[1].text):
+                raise TimeoutError
+            return super()._answer(messages)
+
+    services.register_model(name, Flaky())
+
+
+async def test_a_session_without_an_answer_is_left_for_another_run(
+    services: Services, adjust: Change, url: str, domain: str
+) -> None:
+    adjust(**PANEL, model="flaky")
+    await prepare(services, domain)
+    first: list[str] = []
+
+    def failing(prompt: str) -> bool:
+        history = prompt.split('"candidates"', maxsplit=1)[0]
+        first.append(history)
+        return history == first[0]
+
+    flaky(services, "flaky", failing)
+    todo = await unsettled_sessions(services, domain, [], 0)
+    learner = Learner(services, domain, 99, Budget(), seed=0)
+    assert await learner.learn_from(todo, 1) is None
+    assert learner.counts["failed"] >= 1
+    assert learner.counts["sessions"] == len(SESSIONS) - learner.counts["failed"] > 0
+    assert_whole(knowledge(url, domain))
+    # It is back: what was left is learnt from.
+    flaky(services, "flaky", lambda _: False)
+    counts, _, _ = await learn(services, domain)
+    assert counts["sessions"] == learner.counts["failed"]
+    learnt = knowledge(url, domain)
+    assert_whole(learnt)
+    assert settled(learnt) == set(range(1, len(SESSIONS) + 1))
+
+
+async def test_a_dead_model_ends_the_run_and_loses_nothing(
+    services: Services, adjust: Change, url: str, domain: str
+) -> None:
+    adjust(**PANEL, model="dead")
+    flaky(services, "dead", lambda _: True)
+    await prepare(services, domain)
+    todo = await unsettled_sessions(services, domain, [], 0)
+    learner = Learner(services, domain, 99, Budget(), seed=0)
+    stopped = await learner.learn_from(todo, 1)
+    assert isinstance(stopped, ModelDownError)
+    assert learner.counts["sessions"] == 0
+    assert learner.counts["failed"] == 4  # one at a time, and three probes
+    assert knowledge(url, domain)["trials"] == []
+
+
+async def test_work_goes_on_through_an_outage(services: Services, adjust: Change) -> None:
+    """While the breaker is open, one piece of work at a time tries the model."""
+    from re2llm.nodes.context import Context, call_with
+    from re2llm.nodes.outage import Outages
+
+    adjust(breaker_failures=2, breaker_pause=0.2)
+    flaky(services, "outage", lambda _: False)
+    call = await call_with(Context(model="outage"))
+    endpoint = await services.endpoint("outage")
+    outages = Outages(call, at_once=4)
+    back = time.monotonic() + 0.5
+    tried: list[float] = []
+
+    async def work() -> str:
+        tried.append(time.monotonic())
+        await asyncio.sleep(0.01)
+        if time.monotonic() < back:
+            endpoint.breaker.failed()
+            raise ModelDownError("outage")
+        endpoint.breaker.succeeded()
+        return "done"
+
+    done = [await asyncio.gather(*(outages.survive(work) for _ in range(4))) for _ in range(3)]
+    results = [result for some in done for result in some]
+    assert results.count("done") == 12 - outages.skipped
+    assert 4 <= outages.skipped <= 6
+    assert len(tried) == 12

@@ -59,6 +59,8 @@ def test_environment_beats_env_file_beats_default(monkeypatch, tmp_path):
         ("RE2LLM_DATABASE_TIMEOUT", "-1"),
         ("RE2LLM_POLICY", "clairvoyant"),
         ("RE2LLM_TEMPERATURE", "-0.5"),
+        ("RE2LLM_PRICES", "cheap"),
+        ("RE2LLM_PRICES", "[1, 2]"),
     ],
 )
 def test_a_bad_value_is_an_error_that_names_the_variable(monkeypatch, name, value):

@@ -1,0 +1,181 @@
+"""Scores answers that a model gave elsewhere: a file instead of calls.
+
+Two parsers: `strict` does what the Re2LLM authors' code does, defects included, so that recorded
+figures can be reproduced; `repaired` is the one in production.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import InputError
+from ..llm.title_answers import read_titles, title_readings
+from ..llm.title_match import plain_title
+from ..records import Item, Session
+from .experiment import Row, target_of
+from .metrics import MISSING
+
+_BLOCK = re.compile(r"(?ms)^Label:(.*?)\nOutput:(.*?)(?=^Label:.*?\nOutput:|\Z)")
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """One recorded answer.
+
+    Attributes:
+        text: As the model wrote it.
+        label: Title of the right answer, where the file tells it.
+    """
+
+    text: str
+    label: str | None = None
+
+
+def read_answers(file: Path) -> list[Recorded]:
+    """Read recorded answers, in the order of their sessions.
+
+    Args:
+        file: JSON Lines, each a text or an object with `answer`; or blocks of `Label:TITLE` and
+            `Output: ANSWER`, as the authors of Re2LLM recorded them.
+
+    Raises:
+        InputError: It is neither.
+    """
+    try:
+        content = file.read_bytes()
+    except OSError as error:
+        problem = f"{file} cannot be read ({error.strerror})."
+        raise InputError("--answers", problem, "Name another file.") from error
+    try:
+        text = content.decode()
+    except UnicodeDecodeError:
+        text = content.decode("latin-1")
+    text = text.replace("\r\n", "\n")
+    blocks = _BLOCK.findall(text)
+    if blocks:
+        return [Recorded(answer.strip(), label.strip()) for label, answer in blocks]
+    return [
+        _from_json(line, f"{file}:{number}")
+        for number, line in enumerate(text.splitlines(), start=1)
+        if line.strip()
+    ]
+
+
+def _from_json(line: str, place: str) -> Recorded:
+    try:
+        value: Any = json.loads(line)
+    except ValueError:
+        value = None
+    answer: Any = value.get("answer") if isinstance(value, dict) else value  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]
+    if not isinstance(answer, str):
+        raise InputError(
+            "--answers",
+            f"{place} holds no answer.",
+            'Write {"answer": "1. …"}, one a line, or blocks of Label: and Output:.',
+        )
+    return Recorded(answer)
+
+
+def score_answers(
+    answers: Sequence[Recorded], sessions: Sequence[Session], items: Mapping[str, Item]
+) -> tuple[list[Row], list[dict[str, Any]]]:
+    """Score recorded answers with both parsers.
+
+    Args:
+        answers: In the order of the sessions.
+        sessions: With targets and candidates.
+        items: The catalogue's items by id.
+
+    Returns:
+        A row for each parser, and every session in which they differ, with the reason.
+
+    Raises:
+        InputError: The answers do not belong to these sessions.
+    """
+    if len(answers) != len(sessions):
+        raise InputError(
+            "--answers",
+            f"There are {len(answers):,} answers to {len(sessions):,} sessions.",
+            "Give the sessions that were answered, in the same order.",
+        )
+    strict = np.zeros(len(sessions), dtype=np.int64)
+    repaired = np.zeros(len(sessions), dtype=np.int64)
+    faults: Counter[str] = Counter()
+    differences: list[dict[str, Any]] = []
+    for place, (answer, session) in enumerate(zip(answers, sessions, strict=True)):
+        target = items[target_of(session)]
+        if answer.label is not None and plain_title(answer.label) != plain_title(target.title):
+            raise InputError(
+                "--answers",
+                f"Answer {place + 1} is about {answer.label!r}, its session about "
+                f"{target.title!r}.",
+                "Give the sessions that were answered, in the same order.",
+            )
+        listed = [items[key] for key in session.candidates or ()]
+        read = read_titles(answer.text, listed)
+        faults.update(read.faults)
+        ranked = [listed[number - 1].id for number in read.numbers]
+        strict[place] = strict_rank(answer.text, answer.label or target.title)
+        repaired[place] = ranked.index(target.id) + 1 if target.id in ranked else MISSING
+        if strict[place] != repaired[place]:
+            differences.append(
+                {
+                    "session": place + 1,
+                    "target": target.title,
+                    "strict": int(strict[place]),
+                    "repaired": int(repaired[place]),
+                    "why": _why(answer.text, target, listed, int(strict[place]), ranked),
+                }
+            )
+    rows = [Row("strict", "answers", strict), Row("repaired", "answers", repaired, faults=faults)]
+    return rows, differences
+
+
+def strict_rank(text: str, title: str) -> int:
+    """Return a title's rank as the authors' code finds it; 0 where it does not.
+
+    Each line is cut after its last ". ", and must then be the title to the letter.
+
+    Args:
+        text: The answer.
+        title: Of the target.
+    """
+    entries = [line.split(". ")[-1] for line in text.split("\n")]
+    return entries.index(title) + 1 if title in entries else MISSING
+
+
+def _why(
+    text: str, target: Item, listed: Sequence[Item], strict: int, ranked: Sequence[str]
+) -> str:
+    """Say which defect of the strict parser, or which line, makes the difference."""
+    readings = title_readings(text, listed)
+    number = next((n for n, item in enumerate(listed, start=1) if item.id == target.id), None)
+    at = next((place for place, reading in enumerate(readings) if reading.number == number), None)
+    if at is None:
+        return "Another candidate has the same title, or the line is doubtful."
+    line = readings[at].line
+    if strict:
+        unread = [reading.line for reading in readings[:at] if reading.number is None]
+        if unread:
+            return f"{len(unread)} line(s) before it name no candidate: {'; '.join(unread)}"
+        return f"It stands at place {len(set(ranked[:at]))} among different candidates."
+    if ". " in target.title:
+        reason = 'The title itself holds ". ", and was cut there'
+    elif html.unescape(line) != line or html.unescape(target.title) != target.title:
+        reason = "An HTML entity on one side only"
+    elif target.title in line:
+        reason = "The title stands there with something around it"
+    elif target.title.casefold() in line.casefold():
+        reason = "Upper and lower case"
+    else:
+        reason = "Another spelling of the title"
+    return f"{reason}: {line}"

@@ -1,0 +1,119 @@
+"""The ledger of paid model calls, which is also the cache of their answers."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from sqlalchemy import Date, cast, func, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from .tables import LlmCallRow
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LlmCall:
+    """One paid question to a model.
+
+    Attributes:
+        key: Digest of model, server and prompt.
+        command: What asked, such as `learn`.
+        purpose: What for.
+        model: Its name.
+        method: How it was held to the answer's form.
+        outcome: `ok`, `misshapen`, or the kind of failure.
+        answer: The text, where the same prompt may be answered with it again.
+        requests: Sent to the provider, retries included.
+        tokens_in: Prompt tokens.
+        tokens_out: Answer tokens.
+        estimated: Whether the tokens are estimated.
+        latency_ms: Milliseconds, pauses included.
+        cost: By the price table; `None` without a price.
+    """
+
+    key: bytes
+    command: str
+    purpose: str
+    model: str
+    method: str
+    outcome: str
+    answer: str | None
+    requests: int
+    tokens_in: int
+    tokens_out: int
+    estimated: bool
+    latency_ms: float
+    cost: float | None
+
+
+async def book_call(connection: AsyncConnection, made: LlmCall) -> None:
+    """Store a paid call.
+
+    Args:
+        connection: In a transaction.
+        made: What was asked and what it cost.
+    """
+    await connection.execute(insert(LlmCallRow).values(**asdict(made)))
+
+
+async def cached_answer(connection: AsyncConnection, key: bytes) -> str | None:
+    """Return the answer that a prompt was given before, and count that it served again.
+
+    Args:
+        connection: In a transaction.
+        key: Digest of model, server and prompt.
+    """
+    latest = (
+        select(LlmCallRow.id)
+        .where(LlmCallRow.key == key, LlmCallRow.answer.is_not(None))
+        .order_by(LlmCallRow.id.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    return await connection.scalar(
+        update(LlmCallRow)
+        .where(LlmCallRow.id == latest)
+        .values(hits=LlmCallRow.hits + 1)
+        .returning(LlmCallRow.answer)
+    )
+
+
+async def sum_calls(
+    connection: AsyncConnection, since: dt.datetime | None = None
+) -> list[Mapping[str, Any]]:
+    """Sum the ledger up by day (UTC), command and model, the latest day first.
+
+    Args:
+        connection: An open connection.
+        since: Only calls from then on.
+
+    Returns:
+        For each: day, command, model, calls, requests, failed, cached, tokens in and out, whether
+        some are estimated, cost, and the calls without a price.
+    """
+    day = cast(func.timezone("UTC", LlmCallRow.created_at), Date).label("day")
+    answered = LlmCallRow.outcome.in_(("ok", "misshapen"))
+    statement = (
+        select(
+            day,
+            LlmCallRow.command,
+            LlmCallRow.model,
+            func.count().label("calls"),
+            func.sum(LlmCallRow.requests).label("requests"),
+            func.count().filter(~answered).label("failed"),
+            func.sum(LlmCallRow.hits).label("cached"),
+            func.sum(LlmCallRow.tokens_in).label("tokens_in"),
+            func.sum(LlmCallRow.tokens_out).label("tokens_out"),
+            func.bool_or(LlmCallRow.estimated).label("estimated"),
+            func.coalesce(func.sum(LlmCallRow.cost), 0.0).label("cost"),
+            func.count().filter(LlmCallRow.cost.is_(None)).label("unpriced"),
+        )
+        .group_by(day, LlmCallRow.command, LlmCallRow.model)
+        .order_by(day.desc(), LlmCallRow.command, LlmCallRow.model)
+    )
+    if since is not None:
+        statement = statement.where(LlmCallRow.created_at >= since)
+    rows = (await connection.execute(statement)).mappings()
+    return [{**row, "day": row["day"].isoformat()} for row in rows]

@@ -1,0 +1,220 @@
+"""A chat model in production: the one place that retries, limits, and gives up in time."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.runnables import Runnable
+
+from ..settings import AnswerMethod, Settings
+from .breaker import CircuitBreaker
+from .failures import Failure, ModelFailedError, read_failure
+from .limits import Limits
+from .offline import OfflineRanker
+from .responses import answer_text, cut_short, refused
+from .retry import retrying
+from .structured import MethodMemory, Wanted, asking, methods_for
+
+_log = logging.getLogger(__name__)
+_SERVER_ERRORS = 2
+"""Server errors in a row, after which the way of asking for JSON comes under suspicion."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A model's answer.
+
+    Attributes:
+        text: At most 100,000 characters.
+        fits: Whether it has the form that was wanted.
+        method: How the form was asked for.
+        tokens_in: Prompt tokens, or `None` if the model does not count them.
+        tokens_out: Answer tokens, likewise.
+    """
+
+    text: str
+    fits: bool
+    method: AnswerMethod
+    tokens_in: int | None
+    tokens_out: int | None
+
+
+class Endpoint:
+    """A chat model with its circuit breaker, its limits and what it understands.
+
+    Args:
+        name: For the log.
+        model: The chat model; its own retries are off.
+        limits: Shared with the other models.
+        settings: Timeouts, retries and the way to ask for JSON.
+        server: Its base URL, where that is not the provider's own.
+        cacheable: Whether name, server and prompt tell its answer; not so for a host's own model.
+
+    Attributes:
+        breaker: Keeps a dead model from being asked.
+        methods: What it understands.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        model: BaseChatModel,
+        limits: Limits,
+        settings: Settings,
+        *,
+        server: str | None = None,
+        cacheable: bool = False,
+    ) -> None:
+        self.name = name
+        self.model = model
+        self.server = server
+        self.cacheable = cacheable
+        self.breaker = CircuitBreaker(settings.breaker_failures, settings.breaker_pause)
+        self.methods = MethodMemory(methods_for(settings.structured))
+        self._limits = limits
+        self._settings = settings
+
+    @property
+    def local(self) -> bool:
+        """Whether it runs in this process: nothing to wait for, to retry or to pay."""
+        return isinstance(self.model, OfflineRanker)
+
+    async def answer(
+        self,
+        messages: Sequence[BaseMessage],
+        *,
+        wanted: Wanted | None,
+        within: float,
+        on_attempt: Callable[[], None],
+    ) -> Answered:
+        """Ask, and ask again where that can help.
+
+        Args:
+            messages: The prompt.
+            wanted: The answer's form, or `None` for free text.
+            within: Seconds after which the caller waits no longer, retries and pauses included.
+            on_attempt: Called before each request; may refuse it by raising.
+
+        Raises:
+            ModelFailedError: There is no answer.
+        """
+        if self.local:
+            on_attempt()
+            return await self._request(self.model, messages, "plain", wanted)
+        ends = time.monotonic() + within
+        tries = retrying(self._settings.model_retries, self._settings.retry_pause, within)
+        server_errors = 0
+        async for attempt in tries:
+            with attempt:
+                try:
+                    return await self._any_method(messages, wanted, ends, on_attempt)
+                except ModelFailedError as error:
+                    server_errors += error.failure is Failure.SERVER_ERROR
+                    if server_errors >= _SERVER_ERRORS and not self.methods.proven:
+                        self.methods.unsupported(self.methods.current)
+                    raise
+        raise AssertionError  # the last attempt has raised
+
+    async def _any_method(
+        self,
+        messages: Sequence[BaseMessage],
+        wanted: Wanted | None,
+        ends: float,
+        on_attempt: Callable[[], None],
+    ) -> Answered:
+        """Make one attempt; a way to ask for JSON that the model does not know is none."""
+        while True:
+            method: AnswerMethod = self.methods.current if wanted else "plain"
+            try:
+                asked = asking(self.model, method, wanted)
+            except NotImplementedError:
+                self.methods.unsupported(method)
+                continue
+            try:
+                async with self._limits.place(ends - time.monotonic()):
+                    answered = await self._attempt(
+                        asked, messages, method, wanted, ends, on_attempt
+                    )
+            except ModelFailedError as error:
+                doubtful = error.asks_for_less and wanted and not self.methods.proven
+                if not doubtful or not self.methods.unsupported(method):
+                    raise
+            else:
+                if wanted is not None:
+                    self.methods.judged(method, fits=answered.fits)
+                return answered
+
+    async def _attempt(
+        self,
+        asked: Runnable[Any, BaseMessage],
+        messages: Sequence[BaseMessage],
+        method: AnswerMethod,
+        wanted: Wanted | None,
+        ends: float,
+        on_attempt: Callable[[], None],
+    ) -> Answered:
+        if not self.breaker.allow():
+            raise ModelFailedError(Failure.CIRCUIT_OPEN)
+        on_attempt()
+        patience = min(self._settings.request_timeout, ends - time.monotonic())
+        try:
+            async with asyncio.timeout(patience):
+                answered = await self._request(asked, messages, method, wanted)
+        except ModelFailedError as failed:
+            if failed.failure in {Failure.REJECTED, Failure.REFUSED}:
+                self.breaker.succeeded()  # it is there, and dislikes this request
+            else:
+                self._note_failure()
+            raise
+        except TimeoutError:
+            self._note_failure()
+            _log.info("model %s gave no answer in %.0f s", self.name, patience)
+            raise ModelFailedError(Failure.TIMEOUT) from None
+        self.breaker.succeeded()
+        return answered
+
+    def _note_failure(self) -> None:
+        was_open = self.breaker.open
+        self.breaker.failed()
+        if self.breaker.open and not was_open:
+            _log.warning(
+                "model %s is down: left alone for %.0f s at a time", self.name, self.breaker.wait
+            )
+
+    async def _request(
+        self,
+        asked: Runnable[Any, BaseMessage],
+        messages: Sequence[BaseMessage],
+        method: AnswerMethod,
+        wanted: Wanted | None,
+    ) -> Answered:
+        # Tagged so that rankings do not leak into a chat's token stream.
+        config: Any = {"tags": ["langsmith:nostream"]}
+        try:
+            message = await asked.ainvoke(list(messages), config)
+        except Exception as error:  # noqa: BLE001  # any provider's package raises types of its own
+            cut = cut_short(error)
+            if cut is None:
+                failed = read_failure(error)
+                kind = type(error).__name__
+                _log.info("model %s failed: %s (%s)", self.name, failed.failure, kind)
+                raise failed from None
+            message = cut
+        if refused(message):
+            raise ModelFailedError(Failure.REFUSED)
+        text = answer_text(message)
+        usage = message.usage_metadata if isinstance(message, AIMessage) else None
+        return Answered(
+            text,
+            wanted is None or wanted.fits(text),
+            method,
+            usage["input_tokens"] if usage else None,
+            usage["output_tokens"] if usage else None,
+        )

@@ -1,0 +1,125 @@
+"""Asks a model for JSON in the strictest way that it understands, and remembers which that is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import BaseMessage
+from langchain_core.runnables import Runnable, RunnableSequence
+
+from ..settings import AnswerMethod
+
+METHODS: tuple[AnswerMethod, ...] = ("json_schema", "function_calling", "json_mode", "plain")
+"""From the strictest to none: a plain answer is read tolerantly."""
+
+_PATIENCE = 3
+"""Answers of a wrong shape in a row, after which a method that has worked is given up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """The answer that a prompt asks for.
+
+    Attributes:
+        schema: JSON schema with a `title`, for models that can be held to one.
+        fits: Whether an answer's text has that form.
+    """
+
+    schema: Mapping[str, Any]
+    fits: Callable[[str], bool]
+
+
+class MethodMemory:
+    """Which method works with one model. Starts with the strictest and steps down.
+
+    Args:
+        methods: To choose from, strictest first.
+    """
+
+    def __init__(self, methods: tuple[AnswerMethod, ...] = METHODS) -> None:
+        self._methods = methods
+        self._place = 0
+        self._proven = False
+        self._misfits = 0
+
+    @property
+    def current(self) -> AnswerMethod:
+        """The method to use."""
+        return self._methods[self._place]
+
+    @property
+    def proven(self) -> bool:
+        """Whether the current method has brought an answer of the right form."""
+        return self._proven
+
+    def unsupported(self, method: AnswerMethod) -> bool:
+        """Step down from a method that the model does not know.
+
+        Args:
+            method: Which one; another than the current one was given up already.
+
+        Returns:
+            Whether there is another method to try.
+        """
+        if method != self.current:
+            return True
+        if self._place + 1 == len(self._methods):
+            self._place = 0  # none of them is to blame
+            return False
+        self._place += 1
+        self._proven, self._misfits = False, 0
+        return True
+
+    def judged(self, method: AnswerMethod, *, fits: bool) -> None:
+        """Note an answer; no error and a wrong form is a failure of the method, too.
+
+        Args:
+            method: With which it was asked for.
+            fits: Whether it had the right form.
+        """
+        if method != self.current:
+            return
+        if fits:
+            self._proven, self._misfits = True, 0
+            return
+        self._misfits += 1
+        last = self._place + 1 == len(self._methods)
+        if not last and self._misfits >= (_PATIENCE if self._proven else 1):
+            self.unsupported(method)
+
+
+def methods_for(choice: str) -> tuple[AnswerMethod, ...]:
+    """Return the methods that a setting allows.
+
+    Args:
+        choice: A method, or `auto` for all.
+    """
+    return METHODS if choice == "auto" else tuple(m for m in METHODS if m in {choice, "plain"})
+
+
+def asking(
+    model: BaseChatModel, method: AnswerMethod, wanted: Wanted | None
+) -> Runnable[Any, BaseMessage]:
+    """Return a model that is held to an answer's form.
+
+    Args:
+        model: Any chat model.
+        method: How to hold it.
+        wanted: The form; `None` for free text.
+
+    Raises:
+        NotImplementedError: The model's package does not know the method.
+    """
+    if wanted is None or method == "plain":
+        return model
+    try:
+        bound: Any = model.with_structured_output(dict(wanted.schema), method=method)
+    except (ValueError, TypeError) as error:
+        raise NotImplementedError from error
+    # LangChain appends a parser of its own, stricter than ours: only the model before it is used.
+    if not isinstance(bound, RunnableSequence):
+        raise NotImplementedError
+    return bound.first  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]  # open type arguments

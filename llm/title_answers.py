@@ -1,0 +1,118 @@
+"""Reads a ranking out of a list of titles, however it is numbered, quoted or set in bold.
+
+It mends what the papers' code got wrong (cutting titles after the last ". ", splitting at ";",
+HTML entities, numbering styles) and would rather leave a title unread than take it for another.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ..records import Item
+from .answers import RankingAnswer
+from .json_values import is_list, is_object
+from .title_match import NUMBERING, WRAPPING, Titles
+
+LISTED = 10
+"""How many titles the paper's prompt asks for."""
+
+_MOST_LINES = 2_000
+_LONGEST_LINE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One line of an answer.
+
+    Attributes:
+        line: As the model wrote it.
+        number: Of the candidate that it names, or `None`.
+    """
+
+    line: str
+    number: int | None
+
+
+def read_titles(text: str, candidates: Sequence[Item]) -> RankingAnswer:
+    """Read an ordered list of titles.
+
+    Args:
+        text: The model's whole answer.
+        candidates: In the order of their numbers.
+
+    Returns:
+        With `missing` counted against the `LISTED` titles that were asked for.
+    """
+    readings = title_readings(text, candidates)
+    named = [reading.number for reading in readings if reading.number is not None]
+    numbers = tuple(dict.fromkeys(named))
+    unread = len(readings) - len(named)
+    return RankingAnswer(
+        numbers,
+        well_formed=bool(named) and unread == 0,
+        repeated=len(named) - len(numbers),
+        invented=unread,
+        missing=max(0, min(LISTED, len(candidates)) - len(numbers)),
+    )
+
+
+def title_readings(text: str, candidates: Sequence[Item]) -> list[Reading]:
+    """Read an answer line by line.
+
+    Args:
+        text: The model's whole answer.
+        candidates: In the order of their numbers.
+
+    Returns:
+        The lines that hold an entry. Of candidates with the same title, a line means the first
+        that was not named yet.
+    """
+    titles = Titles(candidates)
+    lines = _entries(text, titles)
+    used: set[int] = set()
+    readings: list[Reading] = []
+    for line in lines:
+        found = titles.find(line)
+        number = next((n for n in found if n not in used), found[0] if found else None)
+        if number is not None:
+            used.add(number)
+        readings.append(Reading(line, number))
+    # What stands before the first title or after the last is talk, unless it is numbered.
+    named = [place for place, reading in enumerate(readings) if reading.number is not None]
+    if not named:
+        return readings
+    first, last = named[0], named[-1]
+    return [
+        reading
+        for place, reading in enumerate(readings)
+        if first <= place <= last or NUMBERING.match(reading.line)
+    ]
+
+
+def _entries(text: str, titles: Titles) -> list[str]:
+    lines = [line.strip()[:_LONGEST_LINE] for line in text.splitlines()[:_MOST_LINES]]
+    lines = [line for line in lines if line.strip(WRAPPING)]
+    listed = _json_titles(text)
+    if listed is not None:
+        return listed
+    if len(lines) == 1 and not titles.find(lines[0]):
+        return [part.strip() for part in re.split(r"\s*[;\n]\s*|,\s+", lines[0]) if part.strip()]
+    return lines
+
+
+def _json_titles(text: str) -> list[str] | None:
+    start = min((at for at in (text.find("["), text.find("{")) if at >= 0), default=-1)
+    if start < 0:
+        return None
+    try:
+        value = json.JSONDecoder().raw_decode(text, start)[0]
+    except (ValueError, RecursionError):
+        return None
+    if is_object(value):
+        value = next((inner for inner in value.values() if is_list(inner)), None)
+    if not is_list(value) or not value or not all(isinstance(entry, str) for entry in value):
+        return None
+    return [str(entry)[:_LONGEST_LINE] for entry in value[:_MOST_LINES]]

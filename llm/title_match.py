@@ -1,0 +1,160 @@
+"""Finds the candidate that a line means, or none where that is doubtful."""
+
+# ruff: noqa: RUF001  # typographic quotes and dashes are what models write
+
+from __future__ import annotations
+
+import html
+import re
+import unicodedata
+from collections.abc import Iterator, Sequence
+
+from rapidfuzz.distance import OSA
+
+from ..records import Item
+
+NUMBERING = re.compile(
+    r"^(?:[-*•–]\s+|#\s?\d{1,3}[.):\-]?\s+|\(\d{1,3}\)\s*|\[\d{1,3}\]\s*"
+    r"|\d{1,3}\s?[.):\]]\s*|\d{1,3}\s[-–]\s|(?:output|answer|ranking)\s?:\s*)",
+    re.IGNORECASE,
+)
+WRAPPING = "*_`~\"'“”‘’«» \t"
+_YEAR = re.compile(r"\s*[\(\[](\d{4})[\)\]]$")
+_EXPLAINED = re.compile(r"\s+(?:[-–—]|\()\s?(?=[a-zà-ÿ])")
+_FIRST_ARTICLE = re.compile(r"^(?:the|an?)\s+(.+)$")
+_LAST_ARTICLE = re.compile(r"^(.+?),\s*(?:the|an?)$")
+_WORD = re.compile(r"\w+")
+_LEAST_LETTERS = 8
+"""Shorter titles have too many neighbours to forgive them a misspelling."""
+_LEAST_WORD = 5
+_LONG_WORD = 9
+
+
+class Titles:
+    """Finds candidates by title.
+
+    Args:
+        candidates: In the order of their numbers.
+    """
+
+    def __init__(self, candidates: Sequence[Item]) -> None:
+        self._by_title: dict[str, list[int]] = {}
+        self._years: dict[int, str] = {}
+        for number, item in enumerate(candidates, start=1):
+            title = plain_title(item.title)
+            year = _YEAR.search(title)
+            self._years[number] = str(item.attributes.get("year", ""))
+            # A title that carries its year is known without it, too.
+            for key in {title, _YEAR.sub("", title)} if year else {title}:
+                self._by_title.setdefault(key, []).append(number)
+            if year:
+                self._years[number] = year[1]
+        self._turned: dict[str, list[int]] = {}
+        for title, numbers in self._by_title.items():
+            self._turned.setdefault(_without_article(title), []).extend(numbers)
+
+    def find(self, line: str) -> list[int]:
+        """Return the numbers of the candidates that a line may mean; none for a doubtful one.
+
+        Args:
+            line: Of an answer, with whatever stands around the title.
+        """
+        spellings = list(_spellings(line))
+        for spelling in spellings:
+            found = self._exact(spelling)
+            if found:
+                return found
+        return self._misspelt(spellings[-1]) if spellings else []
+
+    def _exact(self, spelling: str) -> list[int]:
+        found = self._by_title.get(spelling) or self._turned.get(_without_article(spelling), [])
+        year = _YEAR.search(spelling)
+        if found or year is None:
+            return found
+        bare = _YEAR.sub("", spelling)
+        named = self._by_title.get(bare) or self._turned.get(_without_article(bare), [])
+        # Another year is another film.
+        return [number for number in named if self._years[number] in {"", year[1]}]
+
+    def _misspelt(self, spelling: str) -> list[int]:
+        near = {
+            number
+            for title, numbers in self._by_title.items()
+            if _same_but_for_typos(_without_article(spelling), _without_article(title))
+            for number in numbers
+        }
+        return list(near) if len(near) == 1 else []
+
+
+def _spellings(line: str) -> Iterator[str]:
+    """Yield what a line may say, from all of it to what is left without its trimmings.
+
+    A number in front may count places or belong to the title ("8. 8 Mile", "2001: A Space
+    Odyssey"), so each step is a spelling of its own.
+    """
+    seen: set[str] = set()
+    rest = line
+    while rest and rest not in seen:
+        seen.add(rest)
+        yield plain_title(rest)
+        bare = rest.strip(WRAPPING)
+        if bare and bare != rest:
+            rest = bare
+            continue
+        stripped = NUMBERING.sub("", rest, count=1)
+        if stripped != rest:
+            rest = stripped
+            continue
+        unclosed = re.sub(r"[*_`]{1,3}", "", rest).strip(WRAPPING)
+        if unclosed and unclosed != rest:
+            rest = unclosed
+            continue
+        rest = _EXPLAINED.split(rest, maxsplit=1)[0].strip(WRAPPING)
+
+
+def plain_title(text: str) -> str:
+    """Bring a title into the form in which titles are compared.
+
+    Args:
+        text: With any case, spacing, entities and typographic signs.
+    """
+    unescaped = html.unescape(html.unescape(text))
+    folded = unicodedata.normalize("NFKC", unescaped).casefold()
+    folded = folded.translate({ord("’"): "'", ord("‘"): "'", ord("–"): "-", ord("—"): "-"})
+    return " ".join(folded.split()).removesuffix(".").strip()
+
+
+def _without_article(title: str) -> str:
+    """Return a title without its article: "the matrix" and "matrix, the" are one."""
+    last = _LAST_ARTICLE.match(title)
+    if last:
+        return last[1]
+    first = _FIRST_ARTICLE.match(title)
+    return first[1] if first else title
+
+
+def _same_but_for_typos(said: str, title: str) -> bool:
+    """Whether two titles differ by slips of the pen alone.
+
+    Word by word: numbers must be the same, short words too, and a longer one may differ by one or
+    two letters within, but not by an ending, which makes "Aliens" of "Alien".
+    """
+    words, others = _WORD.findall(said), _WORD.findall(title)
+    if len(words) != len(others) or sum(map(len, others)) < _LEAST_LETTERS:
+        return False
+    typos = 0
+    for word, other in zip(words, others, strict=True):
+        if word == other:
+            continue
+        typos += 1
+        short = min(len(word), len(other))
+        allowed = 2 if short >= _LONG_WORD else 1
+        if (
+            short < _LEAST_WORD
+            or not (word.isalpha() and other.isalpha())
+            or word.startswith(other)
+            or other.startswith(word)
+            or OSA.distance(word, other, score_cutoff=allowed) > allowed
+        ):
+            return False
+    return typos <= 1

@@ -1,0 +1,73 @@
+"""Long work that goes on through a model's outage, and gives up when it does not end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from ..errors import ModelDownError
+from .context import Call
+
+_PROBES = 3
+_Result = TypeVar("_Result")
+
+
+class Outages:
+    """Runs pieces of work side by side; what the model leaves unanswered is skipped and counted.
+
+    Args:
+        call: The run's options.
+        at_once: Pieces at the same time, all of which one outage may hit.
+
+    Attributes:
+        skipped: Pieces that were left undone.
+    """
+
+    def __init__(self, call: Call, at_once: int) -> None:
+        self.skipped = 0
+        self._call = call
+        self._in_a_row = 0
+        self._most = at_once + _PROBES
+        self._probing = asyncio.Lock()
+
+    async def survive(self, work: Callable[[], Awaitable[_Result]]) -> _Result | None:
+        """Do a piece of work. While the model is taken for dead, one piece at a time tries it.
+
+        Args:
+            work: May raise `ModelDownError`.
+
+        Returns:
+            Its result, or `None` if the model gave no answer.
+
+        Raises:
+            ModelDownError: It has given none for long.
+        """
+        wait = await self._wait()
+        if wait is None:
+            return await self._counted(work)
+        async with self._probing:
+            await asyncio.sleep(await self._wait() or 0.0)
+            return await self._counted(work)
+
+    async def _counted(self, work: Callable[[], Awaitable[_Result]]) -> _Result | None:
+        try:
+            result = await work()
+        except ModelDownError:
+            self.skipped += 1
+            self._in_a_row += 1
+            if self._in_a_row >= self._most:
+                raise
+            return None
+        self._in_a_row = 0
+        return result
+
+    async def _wait(self) -> float | None:
+        """Return the seconds to leave the models alone, or `None` if they are well."""
+        call = self._call
+        endpoints = [
+            await call.services.endpoint(call.model),
+            await call.services.endpoint(call.reflect_model, reflects=True),
+        ]
+        waits = [endpoint.breaker.wait for endpoint in endpoints if endpoint.breaker.open]
+        return max(waits, default=None)

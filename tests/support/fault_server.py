@@ -1,0 +1,228 @@
+"""A real HTTP server on loopback that speaks OpenAI's chat completions, and fails on demand."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import re
+import threading
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+Body = dict[str, Any]
+Speak = Callable[[Body], str]
+
+
+@dataclass
+class Asked:
+    """One request as it arrived."""
+
+    at: float
+    headers: dict[str, str]
+    body: Body
+
+    @property
+    def method(self) -> str:
+        kind = self.body.get("response_format", {}).get("type")
+        if self.body.get("tools"):
+            return "function_calling"
+        return {"json_schema": "json_schema", "json_object": "json_mode"}.get(kind, "plain")
+
+    @property
+    def text(self) -> str:
+        return "\n".join(str(message["content"]) for message in self.body["messages"])
+
+
+def candidates(body: Body) -> int:
+    """Count the candidates of a ranking prompt."""
+    numbers = re.findall(r'"number": (\d+)', body["messages"][1]["content"])
+    return max(map(int, numbers), default=0)
+
+
+def backwards(body: Body) -> str:
+    return json.dumps({"ranking": list(range(candidates(body), 0, -1))})
+
+
+@dataclass
+class FaultServer:
+    """Plays the faults that it was given, in turn, and then answers well."""
+
+    speak: Speak = backwards
+    asked: list[Asked] = field(default_factory=list)
+    unsupported: set[str] = field(default_factory=set)
+    """Ways of asking for JSON that it answers with 400."""
+    delay: float = 0.0
+    """Seconds that a good answer takes."""
+    most_at_once: int = 0
+    """Requests that were ever in flight together."""
+    chance: float = 0.0
+    """With which a request meets a random fault."""
+    url: str = ""
+    _at_once: int = 0
+    _script: deque[str] = field(default_factory=deque)
+    _random: random.Random = field(default_factory=lambda: random.Random(5))
+
+    def play(self, *faults: str) -> None:
+        self._script.extend(faults)
+
+    def clear(self) -> None:
+        self._script.clear()
+
+    @contextmanager
+    def running(self) -> Iterator[FaultServer]:
+        ready = threading.Event()
+        loop = asyncio.new_event_loop()
+        stop = asyncio.Event()
+
+        async def serve() -> None:
+            server = await asyncio.start_server(self._connection, "127.0.0.1", 0, backlog=1024)
+            self.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
+            ready.set()
+            await stop.wait()
+            server.close()
+            for task in asyncio.all_tasks() - {asyncio.current_task()}:
+                task.cancel()
+
+        thread = threading.Thread(target=loop.run_until_complete, args=[serve()], daemon=True)
+        thread.start()
+        assert ready.wait(10)
+        try:
+            yield self
+        finally:
+            loop.call_soon_threadsafe(stop.set)
+            thread.join(10)
+            loop.run_until_complete(asyncio.sleep(0))
+            loop.close()
+
+    async def _connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            head = (await reader.readuntil(b"\r\n\r\n")).decode()
+            headers = {
+                name.lower(): value.strip()
+                for name, _, value in (line.partition(":") for line in head.splitlines()[1:])
+            }
+            body = json.loads(await reader.readexactly(int(headers["content-length"])))
+            asked = Asked(time.monotonic(), headers, body)
+            self.asked.append(asked)
+            self._at_once += 1
+            self.most_at_once = max(self.most_at_once, self._at_once)
+            try:
+                await self._answer(asked, writer)
+            finally:
+                self._at_once -= 1
+        except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
+            pass
+        finally:
+            writer.close()
+
+    async def _answer(self, asked: Asked, writer: asyncio.StreamWriter) -> None:
+        fault = self._script.popleft() if self._script else ""
+        if not fault and self._random.random() < self.chance:
+            fault = self._random.choice(sorted(FAULTS))
+        if not fault and asked.method in self.unsupported:
+            fault = "unsupported"
+        if fault and not fault.startswith("says "):
+            await FAULTS_AND_MORE[fault](writer)
+            return
+        await asyncio.sleep(self.delay)
+        content = fault[5:] if fault else self.speak(asked.body)
+        message: Body = {"role": "assistant", "content": content}
+        if asked.method == "function_calling":
+            name = asked.body["tools"][0]["function"]["name"]
+            call = {"name": name, "arguments": content}
+            message = {"role": "assistant", "content": None, "tool_calls": [
+                {"id": "1", "type": "function", "function": call}]}  # fmt: skip
+        await send(writer, 200, completion(message))
+
+
+def completion(message: Body, finish: str = "stop") -> Body:
+    return {
+        "id": "x",
+        "object": "chat.completion",
+        "created": 1,
+        "model": "fault",
+        "choices": [{"index": 0, "message": message, "finish_reason": finish}],
+        "usage": {"prompt_tokens": 100, "completion_tokens": 20, "total_tokens": 120},
+    }
+
+
+def error(message: str, code: str | None = None) -> Body:
+    return {"error": {"message": message, "type": "error", "code": code}}
+
+
+async def send(
+    writer: asyncio.StreamWriter, status: int, body: Body | bytes, **headers: str
+) -> None:
+    content = body if isinstance(body, bytes) else json.dumps(body).encode()
+    lines = [f"HTTP/1.1 {status} Answer", "content-type: application/json", "connection: close"]
+    lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
+    lines.append(f"content-length: {len(content)}")
+    writer.write("\r\n".join([*lines, "", ""]).encode() + content)
+    await writer.drain()
+
+
+def sending(
+    status: int, body: Body | bytes, **headers: str
+) -> Callable[[asyncio.StreamWriter], Awaitable[None]]:
+    return lambda writer: send(writer, status, body, **headers)
+
+
+def saying(content: str | None, finish: str = "stop", **more: Any) -> Any:
+    return sending(200, completion({"role": "assistant", "content": content, **more}, finish))
+
+
+async def hang(writer: asyncio.StreamWriter) -> None:
+    await asyncio.sleep(60)
+
+
+async def drip(writer: asyncio.StreamWriter) -> None:
+    writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n\r\n")
+    for _ in range(6000):
+        writer.write(b" ")
+        await writer.drain()
+        await asyncio.sleep(0.01)
+
+
+async def reset(writer: asyncio.StreamWriter) -> None:
+    writer.write(b'HTTP/1.1 200 OK\r\ncontent-length: 5000\r\n\r\n{"id": "x", "choi')
+    await writer.drain()
+    writer.transport.abort()
+
+
+REFUSAL = "I cannot help with that."
+FAULTS: dict[str, Callable[[asyncio.StreamWriter], Awaitable[None]]] = {
+    "429": sending(429, error("slow down")),
+    "500": sending(500, error("oops")),
+    "503": sending(503, b"<html>overloaded</html>"),
+    "hang": hang,
+    "drip": drip,
+    "reset": reset,
+    "no choices": sending(200, {**completion({}), "choices": []}),
+    "null choices": sending(200, {**completion({}), "choices": None}),
+    "no JSON": sending(200, b'{"id": "x", "choices": [{"mess'),
+    "truncated": saying('{"ranking": [2, 1', finish="length"),
+    "wrong ids": saying('{"ranking": [99, 2, 2, 0, 1]}'),
+    "2 MB": saying("All of these films are quite lovely. " * 60_000),
+    "empty": saying(""),
+    "refusal": saying(None, refusal=REFUSAL),
+}
+"""What passes or may be repaired."""
+
+FAULTS_AND_MORE = {
+    **FAULTS,
+    "429 for a second": sending(429, error("slow down"), retry_after="1"),
+    "429 for an hour": sending(429, error("slow down"), retry_after="3600"),
+    "quota": sending(429, error("You exceeded your quota", "insufficient_quota")),
+    "400": sending(400, error("That request makes no sense")),
+    "unsupported": sending(400, error("response_format, tools: unsupported here")),
+    "filtered": sending(400, error("The prompt was filtered", "content_filter")),
+    "401": sending(401, error("Incorrect API key provided: sk-secret-1234567890")),
+    "403": sending(403, error("Not allowed")),
+    "404": sending(404, error("No such model")),
+    "prose": saying(REFUSAL),
+}
