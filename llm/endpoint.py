@@ -134,8 +134,11 @@ class Endpoint:
             method: AnswerMethod = self.methods.current if wanted else "plain"
             try:
                 asked = asking(self.model, method, wanted)
-            except NotImplementedError:
-                self.methods.unsupported(method)
+            except Exception as error:
+                # A host's own model may raise anything where it cannot be asked in this way.
+                _log.debug("model %s: no %s (%s)", self.name, method, type(error).__name__)
+                if not self.methods.unsupported(method):
+                    raise
                 continue
             try:
                 async with self._limits.place(ends - time.monotonic()):

@@ -295,7 +295,7 @@ async def test_a_session_without_an_answer_is_left_for_another_run(
 
     flaky(services, "flaky", failing)
     todo = await unsettled_sessions(services, domain, [], 0)
-    learner = Learner(services, domain, 99, Budget(), seed=0)
+    learner = Learner(services, domain, Budget(), seed=0)
     assert await learner.learn_from(todo, 1) is None
     assert learner.counts["failed"] >= 1
     assert learner.counts["sessions"] == len(SESSIONS) - learner.counts["failed"] > 0
@@ -316,7 +316,7 @@ async def test_a_dead_model_ends_the_run_and_loses_nothing(
     flaky(services, "dead", lambda _: True)
     await prepare(services, domain)
     todo = await unsettled_sessions(services, domain, [], 0)
-    learner = Learner(services, domain, 99, Budget(), seed=0)
+    learner = Learner(services, domain, Budget(), seed=0)
     stopped = await learner.learn_from(todo, 1)
     assert isinstance(stopped, ModelDownError)
     assert learner.counts["sessions"] == 0

@@ -15,6 +15,7 @@ from re2llm.errors import InputError
 from re2llm.knowledge.domains import find_domain
 from re2llm.nodes.services import Services
 from re2llm.records import Item, Session
+from re2llm.sessions.sample import sample_items
 from sqlalchemy import text
 
 ITEMS = [Item(f"i{n}", f"Film {n}", {"year": 1990 + n, "genres": ["Drama"]}) for n in range(1, 8)]
@@ -108,12 +109,13 @@ async def test_sessions_that_differ_only_in_candidates_are_different(
 
 
 async def test_popularity_is_the_number_of_training_sessions_with_the_item(
-    services: Services, films: str, film_sessions: list[Session]
+    services: Services, domain: str, film_sessions: list[Session]
 ) -> None:
+    await load_domain(services, domain, sample_items(), [lambda _: film_sessions])
     counted = Counter(
         item for session in film_sessions for item in {*session.history, session.target}
     )
-    stored = await popularity(services, films)
+    stored = await popularity(services, domain)
     assert stored == {item: counted[item] for item in stored}
     assert sum(stored.values()) > len(film_sessions)
 

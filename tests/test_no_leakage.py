@@ -17,6 +17,7 @@ from re2llm.knowledge.evidence import EVIDENCE, EvidenceIndex
 from re2llm.knowledge.training_sessions import training_sessions
 from re2llm.llm.embedding_cache import EmbeddingCache
 from re2llm.llm.embeddings import ENCODER_ID, Embedder
+from re2llm.nodes.budget import Budget
 from re2llm.nodes.context import Context
 from re2llm.nodes.services import Services
 from re2llm.records import Session
@@ -175,10 +176,8 @@ def asked(domain: str, file: Path, policies: list[str], baselines: list[str], ou
         policies=policies,
         baselines=baselines,
         json_file=out,
-        report=None,
-        skip_malformed=False,
         seed=0,
-        oracle=False,
+        budget=Budget(),
     )
 
 

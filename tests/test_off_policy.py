@@ -89,7 +89,7 @@ class Log:
         async with self.services.engine.connect() as connection:
             release = await fetch_release(connection, self.domain.id, self.release)
             hints = await best_hints(connection, self.domain.id, count=10)
-        served = load_release(self.release, release, self.call.model)
+        served = load_release(self.release, release, self.call.model, self.call.prompt_version)
         state = await self.state(number)
         found = served.probabilities(state, hints, sampled=sampled)
         return [found[hint] for hint in self.hints]

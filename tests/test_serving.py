@@ -152,7 +152,7 @@ async def test_a_release_that_does_not_fit_is_a_clear_error(
 ) -> None:
     made = replace(release_of(policy_of("content")), **{field: value})
     with pytest.raises(InputError, match=value) as caught:
-        load_release(7, made, "offline")
+        load_release(7, made, "offline", RANKING_PROMPT_VERSION)
     assert caught.value.field == "release"
     assert "Release 7" in caught.value.problem
     assert field.replace("_", " ") in caught.value.problem
