@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, cast
 
 from langgraph.runtime import Runtime
@@ -20,6 +20,9 @@ class Context:
 
     domain: str | None = None
     """The catalogue, if the request names none."""
+    domains: list[str] | None = None
+    """The only catalogues that the run may know of; any other is answered as one that does not
+    exist. On a server with API keys it can narrow what the key allows, never widen it."""
     policy: HintChoice | None = None
     """How the hint is chosen."""
     model: str | None = None
@@ -43,6 +46,7 @@ class Call:
     Attributes:
         services: The process's database, models and caches.
         domain: The catalogue, if the request names none.
+        domains: Names of the catalogues that the run may know of; `None` for all.
         policy: How the hint is chosen.
         model: The ranking model.
         seed: Seed of the candidates' order and of random hints.
@@ -53,6 +57,7 @@ class Call:
 
     services: Services
     domain: str
+    domains: frozenset[str] | None
     policy: HintChoice
     model: str
     seed: int
@@ -78,7 +83,22 @@ async def resolve(runtime: Runtime[Any]) -> Call:
     Raises:
         Re2llmError: The database or the model cannot be had.
     """
-    return await call_with(context_of(runtime.context))
+    return await call_with(narrowed(context_of(runtime.context), runtime))
+
+
+def narrowed(context: Context, runtime: Runtime[Any]) -> Context:
+    """Return a context that knows of no catalogue that the run's API key does not allow.
+
+    Args:
+        context: The run's options.
+        runtime: The run's; a LangGraph server has put the authenticated user into it.
+    """
+    user = runtime.server_info.user if runtime.server_info is not None else None
+    allowed = cast("list[str] | None", user["domains"]) if user and "domains" in user else None
+    if allowed is None:
+        return context
+    wanted = allowed if context.domains is None else context.domains
+    return replace(context, domains=[name for name in wanted if name in allowed])
 
 
 async def call_with(context: Context) -> Call:
@@ -93,9 +113,11 @@ async def call_with(context: Context) -> Call:
     own = context.services
     services = await (own.get() if isinstance(own, ServiceSet) else shared_services())
     settings = services.settings
+    domains = None if context.domains is None else frozenset(context.domains)
     return Call(
         services=services,
-        domain=context.domain or settings.domain,
+        domain=context.domain or _default(settings.domain, domains),
+        domains=domains,
         policy=context.policy or settings.policy,
         model=context.model or settings.model,
         seed=settings.seed if context.seed is None else context.seed,
@@ -103,6 +125,11 @@ async def call_with(context: Context) -> Call:
         hint_id=context.hint_id,
         budget=context.budget,
     )
+
+
+def _default(domain: str, domains: frozenset[str] | None) -> str:
+    """Return what a request means that names no catalogue: the only one, if there is but one."""
+    return domain if domains is None or len(domains) != 1 else next(iter(domains))
 
 
 def context_of(given: object) -> Context:

@@ -86,7 +86,7 @@ async def resolve_session(domain: str, session_id: int, call: Call) -> Recommend
         call: The run's options.
     """
     async with call.services.engine.connect() as connection:
-        found = await find_domain(connection, domain)
+        found = await find_domain(connection, domain, among=call.domains)
         session = await fetch_session(connection, found.id, session_id)
         request: dict[str, Any] = {
             "history": list(session.history),
@@ -169,7 +169,7 @@ async def panel(domain: str, state: Mapping[str, Any], call: Call) -> list[int]:
     own = state["training_session"]
     settings = call.settings
     async with call.services.engine.connect() as connection:
-        found = await find_domain(connection, domain)
+        found = await find_domain(connection, domain, among=call.domains)
         keys = await session_keys(connection, found.id)
         index = await call.services.evidence(connection, found)
     if index is None or own is None:
