@@ -4,7 +4,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo train-rater-demo test test-all bench lint format docs-graph ci clean
+.PHONY: help setup demo train-rater-demo test test-all bench bench-server lint format docs-graph docs ci clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -49,6 +49,13 @@ format: $(VENV)/.lint ## Format the code and mend what ruff can
 docs-graph: $(VENV)/.core ## Redraw the graph in README.md
 	@$(BIN)/python -m re2llm.graph.draw README.md
 
+docs: $(VENV)/.docs ## Build the pages of docs/ into build/site
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo "build/site/index.html"
+
+bench-server: $(VENV)/.test ## Measure a server under load (ARGS="--concurrent 100 --requests 5000")
+	@$(BIN)/python benchmarks/server.py $(ARGS)
+
 ci: ## What the checks on a server run
 	@.ci/run
 
@@ -73,6 +80,11 @@ $(VENV)/.test: $(PINS) | $(VENV)/.core
 $(VENV)/.lint: $(PINS) | $(VENV)/.core
 	@echo "Installing the linters"
 	@$(INSTALL) '.[lint]'
+	@touch $@
+
+$(VENV)/.docs: $(PINS) | $(VENV)/.core
+	@echo "Installing what builds the pages"
+	@$(INSTALL) '.[docs]'
 	@touch $@
 
 $(VENV)/.sasrec: $(PINS) | $(VENV)/.core

@@ -9,6 +9,7 @@ from .commands.demo import demo
 from .commands.evaluate import evaluate
 from .commands.feedback import feedback
 from .commands.hints import hints
+from .commands.keys import keys
 from .commands.learn import learn
 from .commands.load import load
 from .commands.mcp import mcp
@@ -38,6 +39,7 @@ app.command()(costs)
 app.add_typer(hints, name="hints")
 app.add_typer(policy, name="policy")
 app.add_typer(rater, name="rater")
+app.add_typer(keys, name="keys")
 
 if __name__ == "__main__":
     app()

@@ -127,6 +127,8 @@ class Settings(BaseSettings):
     mcp_hosts: str = ""
     """Names, separated by commas, under which the MCP server answers besides this machine's own.
     """
+    require_keys: bool = False
+    """Ask for an API key on this machine too; from other machines one is always needed."""
     seed: int = 0
     """Seed of every shuffle, sample and random hint."""
 

@@ -15,12 +15,12 @@ from langchain.agents.middleware import AgentMiddleware, ModelRequest, ModelResp
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage
 from langgraph.graph.state import CompiledStateGraph
-from langgraph.runtime import get_runtime
+from langgraph.runtime import Runtime, get_runtime
 
 from ..errors import Re2llmError
 from ..llm.chat_prompt import CHAT_PROMPT
 from ..llm.offline import OfflineAssistant
-from ..nodes.context import Context, call_with, context_of
+from ..nodes.context import Context, call_with, context_of, narrowed
 from ..settings import OFFLINE_MODEL
 from .host import Re2llm, default_host
 from .tools import chat_tools
@@ -42,7 +42,7 @@ def build_graph(host: Re2llm | None = None) -> ChatGraph:
     owner = host or default_host()
     return create_agent(
         OfflineAssistant(),
-        chat_tools(lambda: _context(owner, get_runtime().context), owner),
+        chat_tools(lambda: _context(owner, get_runtime()), owner),
         system_prompt=CHAT_PROMPT,
         middleware=[_RunsOwnModel(owner)],
         context_schema=Context,
@@ -69,7 +69,7 @@ class _RunsOwnModel(AgentMiddleware[Any, Context]):
             handler: Calls it.
         """
         try:
-            model = await self._model(request.runtime.context)
+            model = await self._model(request.runtime)
         except Re2llmError as error:
             return AIMessage(str(error))
         if isinstance(model, OfflineAssistant):
@@ -81,16 +81,16 @@ class _RunsOwnModel(AgentMiddleware[Any, Context]):
             stand_in = OfflineAssistant(note="(The language model does not answer.)")
             return await handler(request.override(model=stand_in))
 
-    async def _model(self, given: object) -> BaseChatModel:
-        call = await call_with(_context(self._host, given))
+    async def _model(self, runtime: Runtime[Any]) -> BaseChatModel:
+        call = await call_with(_context(self._host, runtime))
         if call.model == OFFLINE_MODEL:
             return OfflineAssistant()
         return (await call.services.endpoint(call.model)).model
 
 
-def _context(host: Re2llm, given: object) -> Context:
+def _context(host: Re2llm, runtime: Runtime[Any]) -> Context:
     """Return the run's options on the host's database and models."""
-    ours = context_of(given)
+    ours = narrowed(context_of(runtime.context), runtime)
     return ours if ours.services is not None else replace(ours, services=host.context().services)
 
 

@@ -11,8 +11,9 @@ from mcp.types import ToolAnnotations
 from pydantic import Field
 
 from ..errors import Re2llmError
+from ..nodes.context import Context
 from ..nodes.rating_state import OtherReview, PastReview, RatedItem, RatingRequest
-from . import descriptions
+from . import descriptions, operations
 from .host import Re2llm, default_host
 from .operations import picked_or_none
 from .results import FeedbackStored, FoundTitles, ListedHints, Rated, Recommended
@@ -52,6 +53,13 @@ def build_server(host: Re2llm | None = None, *, hosts: str = "") -> FastMCP:
         transport_security=_security(hosts),
     )
 
+    def context() -> Context:
+        # Over HTTP there is a request, and with an API key it says which domains may be known.
+        request = server.get_context().request_context.request
+        user = request.scope.get("user") if request is not None else None
+        known = user["domains"] if user is not None and "domains" in user else None
+        return ours.context(domains=known)
+
     @server.tool(description=descriptions.RECOMMEND, annotations=_LOGS)
     async def recommend(
         history: Annotated[list[str], Field(min_length=1, description=descriptions.HISTORY)],
@@ -60,7 +68,9 @@ def build_server(host: Re2llm | None = None, *, hosts: str = "") -> FastMCP:
         domain: _Domain = None,
     ) -> Recommended:
         with _told():
-            return await ours.arecommend(history, candidates=candidates, k=k, domain=domain)
+            return await operations.recommend(
+                context(), history, candidates=candidates, k=k, domain=domain
+            )
 
     @server.tool(description=descriptions.FEEDBACK, annotations=_STORES)
     async def feedback(
@@ -69,7 +79,9 @@ def build_server(host: Re2llm | None = None, *, hosts: str = "") -> FastMCP:
         domain: _Domain = None,
     ) -> FeedbackStored:
         with _told():
-            return await ours.afeedback(recommendation_id, picked_or_none(picked), domain=domain)
+            return await operations.give_feedback(
+                context(), recommendation_id, picked_or_none(picked), domain=domain
+            )
 
     @server.tool(description=descriptions.RATE, annotations=_READS)
     async def rate(
@@ -84,15 +96,14 @@ def build_server(host: Re2llm | None = None, *, hosts: str = "") -> FastMCP:
         highest: Annotated[float, Field(description="The best rating of the scale.")] = 5,
     ) -> Rated:
         with _told():
-            return await ours.arate(
-                RatingRequest(
-                    item=item,
-                    history=history,
-                    item_reviews=item_reviews,
-                    lowest=lowest,
-                    highest=highest,
-                )
+            request = RatingRequest(
+                item=item,
+                history=history,
+                item_reviews=item_reviews,
+                lowest=lowest,
+                highest=highest,
             )
+            return await operations.rate(context(), request.model_dump())
 
     @server.tool(description=descriptions.TITLES, annotations=_READS)
     async def find_titles(
@@ -100,12 +111,12 @@ def build_server(host: Re2llm | None = None, *, hosts: str = "") -> FastMCP:
         domain: _Domain = None,
     ) -> FoundTitles:
         with _told():
-            return await ours.afind_titles(titles, domain=domain)
+            return await operations.find_titles(context(), titles, domain=domain)
 
     @server.tool(description=descriptions.HINTS, annotations=_READS)
     async def list_hints(domain: _Domain = None) -> ListedHints:
         with _told():
-            return await ours.ahints(domain=domain)
+            return await operations.hints_of(context(), domain=domain)
 
     # They are registered by their decorators.
     del recommend, feedback, rate, find_titles, list_hints

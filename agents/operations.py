@@ -121,7 +121,7 @@ async def give_feedback(
     async with _catalogue(call, name) as finder:
         item = None if picked is None else (await finder.ids([picked], "picked"))[0]
     async with _database(call), call.services.engine.begin() as connection:
-        found = await find_domain(connection, name)
+        found = await find_domain(connection, name, among=call.domains)
         stored = await store_feedback(connection, found, recommendation_id, item)
     settings = call.settings
     teaches = (
@@ -189,7 +189,8 @@ async def hints_of(context: Context, *, domain: str | None = None) -> ListedHint
     """
     call = await call_with(context)
     async with _database(call), call.services.engine.connect() as connection:
-        found = await find_domain(connection, domain or call.domain)
+        name = domain or call.domain
+        found = await find_domain(connection, name, among=call.domains)
         hints = await list_hints(connection, found.id)
     listed = [
         ListedHint(
@@ -213,7 +214,7 @@ async def _catalogue(call: Call, domain: str) -> AsyncGenerator[Finder]:
 
 
 async def _finder(connection: AsyncConnection, domain: str, call: Call) -> Finder:
-    found = await find_domain(connection, domain)
+    found = await find_domain(connection, domain, among=call.domains)
     return Finder(connection, found, call.services)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from sqlalchemy import select, text, update
@@ -30,21 +31,26 @@ class Domain:
     revision: int
 
 
-async def find_domain(connection: AsyncConnection, name: str) -> Domain:
+async def find_domain(
+    connection: AsyncConnection, name: str, *, among: AbstractSet[str] | None = None
+) -> Domain:
     """Look a domain up by name.
 
     Args:
         connection: An open connection.
         name: As given to `load`.
+        among: Names of the domains that the caller may know of; `None` for all.
 
     Raises:
-        InputError: There is none of that name; lists those there are.
+        InputError: There is none of that name that the caller may know of; lists those there are.
     """
     columns = (DomainRow.id, DomainRow.name, DomainRow.encoder, DomainRow.revision)
     named = select(*columns).where(DomainRow.name == name)
+    hidden = among is not None and name not in among
     row = (await connection.execute(named)).one_or_none() if storable(name) else None
-    if row is None:
-        known = (await connection.scalars(select(DomainRow.name).order_by(DomainRow.name))).all()
+    if row is None or hidden:
+        names = (await connection.scalars(select(DomainRow.name).order_by(DomainRow.name))).all()
+        known = [name for name in names if among is None or name in among]
         there = f"There are: {', '.join(known)}." if known else "Nothing is loaded yet."
         raise InputError(
             "domain", f"There is no domain {name!r}. {there}", "Load one with `re2llm load`."

@@ -333,3 +333,31 @@ class LlmCallRow(Base):
     cost: Mapped[float | None]
     """By the price table of that day; `None` where it had no price."""
     created_at: Mapped[dt.datetime] = mapped_column(server_default=func.now())
+
+
+class ApiKeyRow(Base):
+    """A key that lets a program use the server; the secret itself is not stored."""
+
+    __tablename__ = "api_key"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    """Stands in the key, so that it can be looked up."""
+    owner: Mapped[str]
+    """Whose threads and runs it opens; several keys may have one owner."""
+    secret_hash: Mapped[bytes] = mapped_column(LargeBinary)
+    """SHA-256 of the secret part."""
+    created_at: Mapped[dt.datetime] = mapped_column(server_default=func.now())
+    revoked_at: Mapped[dt.datetime | None]
+
+
+class ApiKeyDomainRow(Base):
+    """A domain that a key may know of."""
+
+    __tablename__ = "api_key_domain"
+
+    key_id: Mapped[str] = mapped_column(
+        ForeignKey("api_key.id", ondelete="CASCADE"), primary_key=True
+    )
+    domain_id: Mapped[int] = mapped_column(
+        ForeignKey("domain.id", ondelete="CASCADE"), primary_key=True
+    )

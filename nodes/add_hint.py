@@ -50,7 +50,7 @@ async def add_persons_hint(domain: str, text: str, call: Call) -> Added:
     """
     cleaned = clean_hint(html.unescape(text))
     async with call.services.engine.begin() as connection:
-        found = await find_domain(connection, domain)
+        found = await find_domain(connection, domain, among=call.domains)
         leaks = await call.services.leak_filter(connection, found)
         leak = leaks.leak(cleaned)
         await hold_hints(connection, found.id)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from contextvars import Context
 
 _log = logging.getLogger(__name__)
 
@@ -33,7 +34,9 @@ class Background:
             return
         self._waiting[name] = errand
         if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._run())
+            # Whoever asks for it, an errand is nobody's request: it takes neither the run's user
+            # nor its callbacks along.
+            self._task = asyncio.create_task(self._run(), context=Context())
 
     async def idle(self) -> None:
         """Wait until every errand is done."""

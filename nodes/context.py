@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, cast
 
 from langgraph.runtime import Runtime
@@ -21,6 +21,9 @@ class Context:
 
     domain: str | None = None
     """The catalogue, if the request names none."""
+    domains: list[str] | None = None
+    """The only catalogues that the run may know of; any other is answered as one that does not
+    exist. On a server with API keys it can narrow what the key allows, never widen it."""
     policy: HintChoice | None = None
     """How the hint is chosen."""
     model: str | None = None
@@ -54,6 +57,7 @@ class Call:
     Attributes:
         services: The process's database, models and caches.
         domain: The catalogue, if the request names none.
+        domains: Names of the catalogues that the run may know of; `None` for all.
         policy: How the hint is chosen.
         model: The ranking model.
         reflect_model: The model that reflects on misses and compares hints.
@@ -69,6 +73,7 @@ class Call:
 
     services: Services
     domain: str
+    domains: frozenset[str] | None
     policy: HintChoice
     model: str
     reflect_model: str
@@ -104,7 +109,22 @@ async def resolve(runtime: Runtime[Any]) -> Call:
     Raises:
         Re2llmError: The database or the model cannot be had.
     """
-    return await call_with(context_of(runtime.context))
+    return await call_with(narrowed(context_of(runtime.context), runtime))
+
+
+def narrowed(context: Context, runtime: Runtime[Any]) -> Context:
+    """Return a context that knows of no catalogue that the run's API key does not allow.
+
+    Args:
+        context: The run's options.
+        runtime: The run's; a LangGraph server has put the authenticated user into it.
+    """
+    user = runtime.server_info.user if runtime.server_info is not None else None
+    allowed = cast("list[str] | None", user["domains"]) if user and "domains" in user else None
+    if allowed is None:
+        return context
+    wanted = allowed if context.domains is None else context.domains
+    return replace(context, domains=[name for name in wanted if name in allowed])
 
 
 async def call_with(context: Context) -> Call:
@@ -120,9 +140,11 @@ async def call_with(context: Context) -> Call:
     services = await (own.get() if isinstance(own, ServiceSet) else shared_services())
     settings = services.settings
     model = context.model or settings.model
+    domains = None if context.domains is None else frozenset(context.domains)
     return Call(
         services=services,
-        domain=context.domain or settings.domain,
+        domain=context.domain or _default(settings.domain, domains),
+        domains=domains,
         policy=context.policy or settings.policy,
         model=model,
         reflect_model=context.reflect_model or settings.reflect_model or model,
@@ -143,6 +165,11 @@ def _budget(given: object) -> Budget | None:
         limits = cast("dict[str, Any]", given)
         return Budget(max_calls=limits.get("max_calls"), max_tokens=limits.get("max_tokens"))
     return given if isinstance(given, Budget) else None
+
+
+def _default(domain: str, domains: frozenset[str] | None) -> str:
+    """Return what a request means that names no catalogue: the only one, if there is but one."""
+    return domain if domains is None or len(domains) != 1 else next(iter(domains))
 
 
 def context_of(given: object) -> Context:

@@ -42,7 +42,8 @@ async def pick_session(state: LearnState, runtime: Runtime[Context]) -> Update:
         return {"error": error.as_dict()}
     try:
         async with call.services.engine.begin() as connection:
-            domain = await find_domain(connection, state.get("domain") or call.domain)
+            name = state.get("domain") or call.domain
+            domain = await find_domain(connection, name, among=call.domains)
             key, observed = state.get("session"), state.get("observed")
             if observed is not None:
                 key = await observe(connection, domain, _read(observed))

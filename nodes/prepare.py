@@ -48,7 +48,8 @@ async def prepare(state: RecommendState, runtime: Runtime[Context]) -> Update:
             "candidates": request.candidates,
         }
         async with call.services.engine.connect() as connection:
-            domain = await find_domain(connection, request.domain or call.domain)
+            name = request.domain or call.domain
+            domain = await find_domain(connection, name, among=call.domains)
             gathered = await gather(connection, domain, asked, call)
     except Re2llmError as error:
         return {"error": error.as_dict()}

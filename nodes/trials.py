@@ -85,7 +85,7 @@ async def resolve_session(domain: str, session_id: int, call: Call) -> Recommend
         call: The run's options.
     """
     async with call.services.engine.connect() as connection:
-        found = await find_domain(connection, domain)
+        found = await find_domain(connection, domain, among=call.domains)
         session = await fetch_session(connection, found.id, session_id)
         request: dict[str, Any] = {
             "history": list(session.history),
@@ -186,7 +186,7 @@ async def panel(domain: str, state: Mapping[str, Any], call: Call) -> list[int]:
     own = state["training_session"]
     settings = call.settings
     async with call.services.engine.connect() as connection:
-        found = await find_domain(connection, domain)
+        found = await find_domain(connection, domain, among=call.domains)
         index = await call.services.evidence(connection, found)
     if index is None or own is None:
         raise InputError("domain", "It has no training sessions.", "Load some.")

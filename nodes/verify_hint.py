@@ -118,7 +118,7 @@ def _session(state: LearnState) -> int:
 
 async def _leak(text: str, state: LearnState, call: Call) -> str | None:
     async with call.services.engine.connect() as connection:
-        domain = await find_domain(connection, state["domain"])
+        domain = await find_domain(connection, state["domain"], among=call.domains)
         leaks = await call.services.leak_filter(connection, domain)
     ids = [item["id"] for item in state["candidate_items"]]
     target = next(i for i in state["candidate_items"] if i["id"] == state.get("target"))

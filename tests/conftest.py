@@ -16,6 +16,7 @@ import time
 import urllib.request
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -188,9 +189,21 @@ def server_log(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def server(films: str, server_log: Path) -> Iterator[str]:
     """The address of a server on the tests' own database."""
-    log = server_log
+    with serving(server_log) as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def serve() -> Callable[..., AbstractContextManager[str]]:
+    """What runs a server of a test's own."""
+    return serving
+
+
+@contextmanager
+def serving(log: Path, host: str = "127.0.0.1") -> Iterator[str]:
+    """Run `langgraph dev` in a folder beside its log; yield its address."""
     folder = log.parent / "app"
-    folder.mkdir()
+    folder.mkdir(parents=True)
     shutil.copy(ROOT / "langgraph.json", folder)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -198,7 +211,7 @@ def server(films: str, server_log: Path) -> Iterator[str]:
     command = [Path(sys.executable).with_name("langgraph"), "dev", "--no-browser", "--no-reload"]
     with log.open("w") as output:
         process = subprocess.Popen(
-            [*map(str, command), "--host", "127.0.0.1", "--port", str(port)],
+            [*map(str, command), "--host", host, "--port", str(port)],
             cwd=folder,
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -210,7 +223,8 @@ def server(films: str, server_log: Path) -> Iterator[str]:
         wait_for(address, process, log)
         yield address
     finally:
-        os.killpg(process.pid, signal.SIGTERM)
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGTERM)
         try:
             process.wait(20)
         except subprocess.TimeoutExpired:

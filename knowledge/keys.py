@@ -1,0 +1,160 @@
+"""API keys: made once, shown once, stored as a hash, looked up by the id that stands in them."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import hmac
+import secrets
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import func, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from ..errors import InputError
+from .domains import find_domain
+from .tables import ApiKeyDomainRow, ApiKeyRow, DomainRow
+from .texts import storable
+
+PREFIX = "re2llm_"
+"""What every key begins with, so that people and secret scanners know one when they see it."""
+
+_PARTS = 3
+_ID_BYTES = 6
+_SECRET_BYTES = 32
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKey:
+    """A key without its secret.
+
+    Attributes:
+        id: The part by which it is looked up and revoked.
+        owner: Whose threads and runs it opens.
+        domains: Names of the catalogues that it may know of, sorted.
+        created_at: When it was made.
+        revoked_at: When it stopped working; `None` while it works.
+    """
+
+    id: str
+    owner: str
+    domains: list[str]
+    created_at: dt.datetime
+    revoked_at: dt.datetime | None
+
+
+async def create_key(connection: AsyncConnection, owner: str, domains: Sequence[str]) -> str:
+    """Make a key and store its hash.
+
+    Args:
+        connection: In a transaction.
+        owner: Whose threads and runs it opens.
+        domains: Names of the catalogues that it may know of.
+
+    Returns:
+        The whole key, which cannot be had again.
+
+    Raises:
+        InputError: A domain does not exist, none is named, or the owner is no name.
+    """
+    if not owner.strip() or not storable(owner):
+        raise InputError("owner", f"{owner!r} cannot be a name.", "Give it a plain one.")
+    if not domains:
+        raise InputError("--domain", "The key would open nothing.", "Name one domain or more.")
+    found = {(await find_domain(connection, name)).id for name in domains}
+    key_id, secret = secrets.token_hex(_ID_BYTES), secrets.token_urlsafe(_SECRET_BYTES)
+    row = {"id": key_id, "owner": owner, "secret_hash": _hash(secret)}
+    await connection.execute(insert(ApiKeyRow).values(row))
+    links = [{"key_id": key_id, "domain_id": domain} for domain in sorted(found)]
+    await connection.execute(insert(ApiKeyDomainRow).values(links))
+    return f"{PREFIX}{key_id}_{secret}"
+
+
+async def check_key(connection: AsyncConnection, key: str) -> ApiKey | None:
+    """Return what a key stands for, or `None` where it is wrong or revoked.
+
+    Args:
+        connection: An open connection.
+        key: As somebody sent it.
+    """
+    parts = key.split("_", _PARTS - 1)
+    whole = len(parts) == _PARTS and key.startswith(PREFIX) and storable(key)
+    key_id, secret = (parts[1], parts[2]) if whole else ("", "")
+    named = select(ApiKeyRow.secret_hash).where(ApiKeyRow.id == key_id)
+    stored = await connection.scalar(named)
+    if not hmac.compare_digest(stored or b"", _hash(secret)):
+        return None
+    (found,) = await _read(connection, key_id)
+    return None if found.revoked_at is not None else found
+
+
+async def list_keys(connection: AsyncConnection) -> list[ApiKey]:
+    """Return all keys, revoked ones too, oldest first.
+
+    Args:
+        connection: An open connection.
+    """
+    return await _read(connection)
+
+
+async def any_key_works(connection: AsyncConnection) -> bool:
+    """Whether there is a key that is not revoked.
+
+    Args:
+        connection: An open connection.
+    """
+    works = select(ApiKeyRow.id).where(ApiKeyRow.revoked_at.is_(None)).limit(1)
+    return await connection.scalar(works) is not None
+
+
+async def revoke_key(connection: AsyncConnection, key_id: str) -> bool:
+    """Make a key stop working, at once and for good.
+
+    Args:
+        connection: In a transaction.
+        key_id: As `list_keys` shows it.
+
+    Returns:
+        Whether it worked until now.
+
+    Raises:
+        InputError: There is no such key.
+    """
+    if not await _read(connection, key_id):
+        raise InputError("key", f"There is no key {key_id!r}.", "`re2llm keys list` shows all.")
+    revoked = await connection.scalar(
+        update(ApiKeyRow)
+        .where(ApiKeyRow.id == key_id, ApiKeyRow.revoked_at.is_(None))
+        .values(revoked_at=func.now())
+        .returning(ApiKeyRow.id)
+    )
+    return revoked is not None
+
+
+def _hash(secret: str) -> bytes:
+    # 256 random bits cannot be guessed, so the hash need not be slow as a password's must.
+    return hashlib.sha256(secret.encode()).digest()
+
+
+async def _read(connection: AsyncConnection, key_id: str | None = None) -> list[ApiKey]:
+    columns = (ApiKeyRow.id, ApiKeyRow.owner, ApiKeyRow.created_at, ApiKeyRow.revoked_at)
+    keys = select(*columns).order_by(ApiKeyRow.created_at, ApiKeyRow.id)
+    names = (
+        select(ApiKeyDomainRow.key_id, DomainRow.name)
+        .join(DomainRow, DomainRow.id == ApiKeyDomainRow.domain_id)
+        .order_by(DomainRow.name)
+    )
+    if key_id is not None:
+        if not storable(key_id):
+            return []
+        keys = keys.where(ApiKeyRow.id == key_id)
+        names = names.where(ApiKeyDomainRow.key_id == key_id)
+    domains = defaultdict[str, list[str]](list)
+    for key, name in await connection.execute(names):
+        domains[key].append(name)
+    return [
+        ApiKey(number, owner, domains[number], made, revoked)
+        for number, owner, made, revoked in await connection.execute(keys)
+    ]
