@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from ..policies.rater_config import RaterConfig
     from .rater_reviews import Reviews
 
-_TINY_PROMPT = {"item_reviews": 3, "review_characters": 16, "title_characters": 16}
+_TINY_PROMPT = {"history": 4, "item_reviews": 3, "review_characters": 0, "title_characters": 12}
 
 
 def train(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from functools import partial
@@ -20,6 +22,9 @@ RATER_FILE = "rater.json"
 
 TINY = "tiny"
 """The model name that stands for a small model built from the training texts."""
+
+_KEY = re.compile(r"""[\[\]{}",\s]*"\w+":[\s"\[{]*""")
+_KEYS = 40
 
 
 def train_stages(
@@ -126,10 +131,17 @@ def _tiny(
     from ..llm.rating_answers import TAGS
     from ..policies.tiny_rater import TinyShape, build_model, build_tokenizer
 
-    texts = [message["content"] for prompt in prompts for message in prompt]
-    texts += [trace["answer"] for trace in traces]
+    said = {"system": set[str](), "user": set[str]()}
+    for prompt in prompts:
+        for message in prompt:
+            said[message["role"]].add(message["content"])
+    texts = [*sorted(said["user"]), *(trace["answer"] for trace in traces)]
     tags = [f"<{slash}{tag}>" for tag in TAGS for slash in ("", "/")]
-    tokenizer = build_tokenizer(texts, tags, TinyShape())
+    # The instructions and the keys of the document never change: as single tokens they cost a
+    # small model next to nothing.
+    keys = Counter(key for text in said["user"] for key in _KEY.findall(text)).most_common(_KEYS)
+    pieces = [*tags, *sorted(said["system"]), *(key for key, _ in keys)]
+    tokenizer = build_tokenizer(texts, pieces, TinyShape())
     return build_model(tokenizer, TinyShape(), seed), tokenizer
 
 

@@ -36,7 +36,7 @@ class PromptLimits:
     Attributes:
         history: The user's most recent reviews; 10 in the paper.
         item_reviews: Other people's most recent reviews of the item; 10 in the paper.
-        review_characters: Of each review; what is longer is cut and ends in "…".
+        review_characters: Of each review; what is longer is cut and ends in "…"; 0 shows none.
         title_characters: Of each title and attribute, likewise.
     """
 
@@ -138,7 +138,7 @@ def _entry(item: Item, limits: PromptLimits) -> dict[str, Any]:
 
 
 def _text(review: Review, limits: PromptLimits) -> dict[str, Any]:
-    text = _cut(review.text, limits.review_characters)
+    text = _cut(review.text, limits.review_characters) if limits.review_characters else ""
     return {"review": text} if text else {}
 
 

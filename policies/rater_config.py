@@ -134,14 +134,16 @@ class RaterConfig:
 def tiny_config() -> RaterConfig:
     """Return settings for a model of a few million parameters, trained from scratch on a CPU."""
     return RaterConfig(
-        prompts_per_step=4,
-        learning_rate=4e-4,
-        max_steps=40,
-        max_completion_tokens=128,
+        prompts_per_step=2,
+        learning_rate=1e-4,
+        max_steps=20,
+        max_completion_tokens=96,
         sft_learning_rate=2e-3,
+        sft_batch=8,
+        traces=700,
         completions_per_device=32,
         schedule="cosine",
-        warmup_steps=5,
+        warmup_steps=10,
         gradient_checkpointing=False,
     )
 

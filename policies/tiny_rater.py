@@ -6,6 +6,7 @@ large model would, and knows nothing but the texts that it is built from.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
@@ -39,43 +40,45 @@ class TinyShape:
     positions: int = 4096
 
 
-def build_tokenizer(texts: Sequence[str], tags: Sequence[str], shape: TinyShape) -> Any:
-    """Train a byte-level BPE tokenizer; digits and tags are tokens of their own.
+def build_tokenizer(texts: Sequence[str], pieces: Sequence[str], shape: TinyShape) -> Any:
+    """Train a tokenizer of Qwen2's own kind; digits and the given pieces are tokens of their own.
+
+    transformers and servers split the text of any Qwen2 model by Qwen2's rule, whatever its
+    tokenizer's file says, so this one must split by it from the start.
 
     Args:
         texts: What to learn the words from.
-        tags: Texts that become one token each.
+        pieces: Texts that become one token each.
         shape: For the size of the vocabulary.
 
     Returns:
         A tokenizer of transformers with a chat template.
     """
     tokenizers = import_module("tokenizers")
+    kind = import_module("transformers").Qwen2Tokenizer
     raw = tokenizers.Tokenizer(tokenizers.models.BPE())
-    raw.pre_tokenizer = tokenizers.pre_tokenizers.Sequence(
-        [
-            tokenizers.pre_tokenizers.Digits(individual_digits=True),
-            tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False),
-        ]
-    )
-    raw.decoder = tokenizers.decoders.ByteLevel()
+    raw.normalizer = kind().backend_tokenizer.normalizer
+    raw.pre_tokenizer = kind().backend_tokenizer.pre_tokenizer
     trainer = tokenizers.trainers.BpeTrainer(
-        vocab_size=shape.vocabulary - len(tags),
+        vocab_size=shape.vocabulary - len(pieces),
         special_tokens=[_PAD, _START, _END],
         initial_alphabet=tokenizers.pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
     raw.train_from_iterator(texts, trainer)
-    # Plain added tokens: special ones would vanish when a server decodes the answer.
-    raw.add_tokens([tokenizers.AddedToken(tag, normalized=False) for tag in tags])
-    tokenizer = import_module("transformers").PreTrainedTokenizerFast(
-        tokenizer_object=raw,
+    learnt = json.loads(raw.to_str())["model"]
+    tokenizer = kind(
+        vocab=learnt["vocab"],
+        merges=[tuple(pair) for pair in learnt["merges"]],
         eos_token=_END,
         pad_token=_PAD,
+        additional_special_tokens=[_START],
         padding_side="left",
         clean_up_tokenization_spaces=False,
         model_max_length=shape.positions,
     )
+    # Plain added tokens: special ones would vanish when a server decodes the answer.
+    tokenizer.add_tokens([tokenizers.AddedToken(p, normalized=False) for p in pieces])
     tokenizer.chat_template = CHAT_TEMPLATE
     return tokenizer
 

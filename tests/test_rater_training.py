@@ -79,6 +79,20 @@ def imitated(tmp_path_factory):
     return folder / "model"
 
 
+def test_a_saved_tokenizer_comes_back_the_same(tmp_path):
+    """transformers loads Qwen2 models with Qwen2's splitting rule, whatever the file says."""
+    model, tokenizer = micro()
+    model.save_pretrained(tmp_path)
+    tokenizer.save_pretrained(tmp_path)
+    _, loaded = load_checkpoint(tmp_path)
+    for text in (answer(4), "Mean rating 3.75 of 5.\n  Rate it, don't  wait…", "<rate>5</rate>\n"):
+        assert loaded(text)["input_ids"] == tokenizer(text)["input_ids"]
+        assert loaded.decode(tokenizer(text)["input_ids"], skip_special_tokens=True) == text
+    said = tokenizer.apply_chat_template(prompt(3), tokenize=False, add_generation_prompt=True)
+    assert loaded(said)["input_ids"] == tokenizer(said)["input_ids"]
+    assert [loaded.eos_token, loaded.pad_token] == [tokenizer.eos_token, tokenizer.pad_token]
+
+
 def test_defaults_are_the_papers():
     config = RaterConfig()
     assert (config.group_size, config.prompts_per_step, config.clip) == (8, 8, 0.2)

@@ -94,8 +94,8 @@ def _about_item(title: str, others: Sequence[tuple[float, str]]) -> str:
     worded = [(rating, _point(text)) for rating, text in others if text.strip()]
     best = max(worded, key=_first, default=None)
     worst = min(worded, key=_first, default=None)
-    praise = best[1] if best else "nothing is known"
-    blame = worst[1] if worst and worst != best else "nothing is known"
+    praise = best[1] if best else "unknown"
+    blame = worst[1] if worst and worst != best else "unknown"
     return f"{title} [pos] {praise} [neg] {blame}"
 
 
