@@ -77,7 +77,7 @@ $(VENV)/.test: $(PINS) | $(VENV)/.core
 	@$(INSTALL) '.[test,studio,report]'
 	@touch $@
 
-$(VENV)/.lint: $(PINS) | $(VENV)/.core
+$(VENV)/.lint: $(PINS) | $(VENV)/.test
 	@echo "Installing the linters"
 	@$(INSTALL) '.[lint]'
 	@touch $@

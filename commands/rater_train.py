@@ -175,9 +175,11 @@ def _config(model: str, file: Path | None, settings: list[str], seed: int | None
 
 def _quiet() -> None:
     """Keep the libraries' own progress bars and notes off the terminal."""
-    import datasets
+    from importlib import import_module
+
     from transformers.utils import logging
 
     logging.set_verbosity_error()
     logging.disable_progress_bar()
+    datasets: Any = import_module("datasets")  # of the extra `train`
     datasets.disable_progress_bars()

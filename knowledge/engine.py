@@ -12,6 +12,9 @@ from ..errors import DatabaseError
 from ..settings import Settings
 from .embedded import start_embedded
 
+_PATIENCE = 60.0
+"""Seconds to wait for a free connection: a burst of runs is no fault of the database."""
+
 
 def database_url(settings: Settings) -> str:
     """Return the SQLAlchemy URL to use, starting the embedded server if none is set. Blocks.
@@ -52,7 +55,7 @@ def make_engine(url: str, settings: Settings) -> AsyncEngine:
         url,
         pool_size=settings.pool_size,
         max_overflow=0,
-        pool_timeout=settings.database_timeout,
+        pool_timeout=_PATIENCE,
         pool_pre_ping=True,
         # prepare_threshold: PgBouncer cannot hold prepared statements.
         connect_args={
