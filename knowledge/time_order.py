@@ -24,8 +24,8 @@ RECENT_SHARE = 0.2
 _FEW = 50
 """Items found in the recent sessions alone below which their number says nothing."""
 _TIMES = 5
-"""As many as in a random order. MovieLens's small set has 9 times as many in time order, and 3 times
-as many where its sessions are grouped by person."""
+"""As many as in a random order. MovieLens's small set has 9 times as many in time order, and 3
+times as many where its sessions are grouped by person."""
 
 
 def first_recent(sessions: Sequence[Sequence[str]]) -> int | None:
