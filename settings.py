@@ -111,6 +111,8 @@ class Settings(BaseSettings):
     """Similar training sessions on which a hint is tried."""
     verify_random: int = Field(default=96, ge=0)
     """Random training sessions on which a hint is tried, the same ones for every hint."""
+    verify_doubtful: int = Field(default=3, ge=1)
+    """Times as many random ones for a hint whose gain those leave in doubt."""
     train_sessions: int = Field(default=2000, ge=2)
     """Training sessions that `train` draws where there are more."""
     train_panel: int = Field(default=300, ge=0)

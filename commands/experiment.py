@@ -181,8 +181,8 @@ class Experiment:
                 result["ranking"],
                 result["llm_calls"],
                 result["flags"],
-                result["faults"],
-                result["hint"]["id"],
+                hint=result["hint"]["id"],
+                faults=result["faults"],
             )
 
         try:

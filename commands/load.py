@@ -79,6 +79,7 @@ async def _load(
         "items_changed": loaded.items_changed,
         "training_sessions": loaded.sessions,
         "training_sessions_new": loaded.sessions_new,
+        "training_sessions_recent": loaded.sessions_recent,
         "malformed_rows": report.malformed,
         "warnings": report.warnings,
     }
@@ -90,3 +91,8 @@ async def _load(
         f"{loaded.sessions:,} training sessions ({loaded.sessions_new:,} new), "
         f"{report.malformed} malformed rows left out, {report.warnings} warnings."
     )
+    if loaded.sessions_recent:
+        out.print(
+            "The sessions are in time order: hints and policy will be learnt on the latest "
+            f"{loaded.sessions_recent:,}, beside evidence from those before them."
+        )

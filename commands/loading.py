@@ -13,7 +13,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from ..errors import InputError
 from ..knowledge.catalogue import changed_items, item_ids, refresh_popularity, store_items
 from ..knowledge.domains import Domain, claim_domain, mark_changed
-from ..knowledge.training_sessions import count_sessions, store_sessions
+from ..knowledge.time_order import refresh_recent
+from ..knowledge.training_sessions import count_sessions, session_keys, store_sessions
 from ..llm.embeddings import ENCODER_ID, Embedder
 from ..nodes.services import Services
 from ..records import Item, Session
@@ -35,12 +36,14 @@ class Loaded:
         items_changed: Of those, new or changed ones.
         sessions: Training sessions in the domain now.
         sessions_new: Of those, new ones.
+        sessions_recent: Of all, the recent ones; 0 if their order tells no time.
     """
 
     items: int
     items_changed: int
     sessions: int
     sessions_new: int
+    sessions_recent: int
 
 
 async def load_domain(
@@ -80,9 +83,11 @@ async def load_domain(
             raise InputError("path", "It holds no item that can be used.", "Is it the right one?")
         if changed or new:
             await refresh_popularity(connection, domain)
+            await refresh_recent(connection, domain)
             await mark_changed(connection, domain)
         total = await count_sessions(connection, domain)
-    return Loaded(len(known), changed, total, new)
+        recent = len(await session_keys(connection, domain.id))
+    return Loaded(len(known), changed, total, new, recent if recent < total else 0)
 
 
 async def _load_items(

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 async def selected_sessions(services: Services, domain: str, files: list[Path]) -> list[int]:
-    """Return the keys of a domain's training sessions, in the order they were loaded.
+    """Return the keys of the training sessions to learn from, in the order they were loaded.
 
     Args:
         services: The database.
@@ -29,19 +29,17 @@ async def selected_sessions(services: Services, domain: str, files: list[Path]) 
 
     async with services.engine.connect() as connection:
         found = await find_domain(connection, domain)
-        keys = await session_keys(connection, found.id)
         if not files:
-            return keys
+            return await session_keys(connection, found.id)
         listed = await asyncio.to_thread(_read, files)
         wanted = await stored_keys(connection, found, listed)
-    kept = [key for key in keys if key in wanted]
-    if not kept:
+    if not wanted:
         raise InputError(
             "--sessions",
             f"None of these sessions is loaded in domain {domain!r}.",
             "Load them first: re2llm load … --sessions FILE",
         )
-    return kept
+    return sorted(wanted)
 
 
 def _read(files: list[Path]) -> list[Session]:

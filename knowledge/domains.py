@@ -23,12 +23,14 @@ class Domain:
         name: What people call it.
         encoder: Id of the text encoder of its embeddings.
         revision: Counts up with every change of items or training sessions.
+        recent_from: Key of the first recent training session, where their order tells time.
     """
 
     id: int
     name: str
     encoder: str
     revision: int
+    recent_from: int | None
 
 
 async def find_domain(
@@ -44,7 +46,13 @@ async def find_domain(
     Raises:
         InputError: There is none of that name that the caller may know of; lists those there are.
     """
-    columns = (DomainRow.id, DomainRow.name, DomainRow.encoder, DomainRow.revision)
+    columns = (
+        DomainRow.id,
+        DomainRow.name,
+        DomainRow.encoder,
+        DomainRow.revision,
+        DomainRow.recent_from,
+    )
     named = select(*columns).where(DomainRow.name == name)
     hidden = among is not None and name not in among
     row = (await connection.execute(named)).one_or_none() if storable(name) else None

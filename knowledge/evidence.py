@@ -2,7 +2,8 @@
 
 Sessions are training sessions alone. For a *training* session its own choices, and those of its
 copies, are left out of every figure: otherwise the evidence would contain the answer, and a hint to
-trust it would look perfect in training and nowhere else.
+trust it would look perfect in training and nowhere else. Where the sessions' order tells time
+(`time_order`), a recent session is shown what the earlier ones say, and nothing later.
 """
 
 # scipy.sparse has no types of its own.
@@ -11,6 +12,7 @@ trust it would look perfect in training and nowhere else.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -50,10 +52,14 @@ class EvidenceIndex:
     Args:
         sessions: Key and session of each, as `training_sessions` returns them.
         catalogue: All item ids in the order in which the catalogue lists them.
+        recent_from: Key of the first recent session, where their order tells time.
     """
 
     def __init__(
-        self, sessions: Sequence[tuple[int, Session]], catalogue: Sequence[str] = ()
+        self,
+        sessions: Sequence[tuple[int, Session]],
+        catalogue: Sequence[str] = (),
+        recent_from: int | None = None,
     ) -> None:
         self._places = {item: place for place, item in enumerate(catalogue)}
         sequences = [[*session.history, session.target or ""] for _, session in sessions]
@@ -61,6 +67,8 @@ class EvidenceIndex:
             item: code for code, item in enumerate(sorted({i for s in sequences for i in s}))
         }
         self._keys = [key for key, _ in sessions]
+        self._first = 0 if recent_from is None else bisect_left(self._keys, recent_from)
+        self._earlier = EvidenceIndex(sessions[: self._first], catalogue) if self._first else None
         self._rows = {key: row for row, (key, _) in enumerate(sessions)}
         self._sequences = [np.array([self._codes[i] for i in s], dtype=np.int64) for s in sequences]
         self._copies: dict[bytes, list[int]] = {}
@@ -77,8 +85,8 @@ class EvidenceIndex:
 
     @property
     def keys(self) -> Sequence[int]:
-        """Keys of the sessions, in the order they were given."""
-        return self._keys
+        """Keys of the sessions to learn from, in the order they were given."""
+        return self._keys[self._first :]
 
     def of(
         self, history: Sequence[str], candidates: Sequence[str], *, leave_out: int | None = None
@@ -96,6 +104,8 @@ class EvidenceIndex:
         Raises:
             KeyError: `leave_out` is no training session of this index.
         """
+        if self._earlier and leave_out is not None and self._rows[leave_out] >= self._first:
+            return self._earlier.of(history, candidates)
         unknown = len(self._codes)
         past = np.array([self._codes.get(item, unknown) for item in history], dtype=np.int64)
         codes = np.array([self._codes.get(item, unknown) for item in candidates], dtype=np.int64)
@@ -114,16 +124,20 @@ class EvidenceIndex:
         ]
 
     def neighbours(self, history: Sequence[str], *, leave_out: int, count: int) -> list[int]:
-        """Return the keys of the training sessions most similar to one, most similar first.
+        """Return the keys of the sessions to learn from that are most similar to one.
 
         Args:
             history: Item ids of the session, oldest first.
             leave_out: Its own key.
             count: How many at most.
+
+        Returns:
+            The most similar first.
         """
         unknown = len(self._codes)
         past = np.array([self._codes.get(item, unknown) for item in history], dtype=np.int64)
         likeness = self._likeness(past, self._own(leave_out))
+        likeness[: self._first] = 0.0
         nearest = np.argsort(-likeness, kind="stable")[:count]
         return [self._keys[row] for row in nearest if likeness[row] > 0]
 

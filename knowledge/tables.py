@@ -65,6 +65,8 @@ class DomainRow(Base):
     """Id of the text encoder that made the embeddings."""
     revision: Mapped[int] = mapped_column(server_default="0")
     """Counts up whenever items or training sessions change, so that caches know."""
+    recent_from: Mapped[int | None] = mapped_column(BigInteger)
+    """The first of the recent training sessions, where their order tells time."""
 
 
 class ItemRow(Base):

@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from ..errors import InputError
 from ..records import Session
 from .domains import Domain
-from .tables import SessionRow
+from .tables import DomainRow, SessionRow
 
 _BATCH = 1000
 _REPEAT_BYTES = 4
@@ -93,14 +93,22 @@ async def stored_keys(
 
 
 async def session_keys(connection: AsyncConnection, domain_id: int) -> list[int]:
-    """Return the keys of all training sessions, in the order they were loaded.
+    """Return the keys of the training sessions to learn from, in the order they were loaded.
+
+    They are all, or the recent ones where the order tells time.
 
     Args:
         connection: An open connection.
         domain_id: Which domain.
     """
-    statement = select(SessionRow.id).where(SessionRow.domain_id == domain_id)
-    return list(await connection.scalars(statement.order_by(SessionRow.id)))
+    statement = (
+        select(SessionRow.id)
+        .join(DomainRow, DomainRow.id == SessionRow.domain_id)
+        .where(SessionRow.domain_id == domain_id)
+        .where(SessionRow.id >= func.coalesce(DomainRow.recent_from, 0))
+        .order_by(SessionRow.id)
+    )
+    return list(await connection.scalars(statement))
 
 
 class SessionClaims:

@@ -13,7 +13,7 @@ from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
 from ..records import Item, spoken
 
 REFLECTION_PROMPT_VERSION = "reflect-1"
-MOST_HINTS = 5
+MOST_HINTS = 8
 
 _SUSPECT = (
     "None of the first ten items of your ranking is what the person chose next. The item is still "

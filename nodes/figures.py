@@ -20,6 +20,6 @@ async def update_figures(connection: AsyncConnection, domain_id: int, call: Call
     """
     settings = call.settings
     keys = await session_keys(connection, domain_id)
-    most = max(settings.verify_random, settings.train_panel)
+    most = max(settings.verify_random * settings.verify_doubtful, settings.train_panel)
     drawn = random_sessions(keys, most, settings.seed)
     await refresh_figures(connection, domain_id, call.model, call.prompt_version, drawn)

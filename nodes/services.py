@@ -140,7 +140,9 @@ class Services:
                 sessions = await training_sessions(connection, domain)
                 order = await catalogue_order(connection, domain)
                 index = (
-                    await asyncio.to_thread(EvidenceIndex, sessions, order) if sessions else None
+                    await asyncio.to_thread(EvidenceIndex, sessions, order, domain.recent_from)
+                    if sessions
+                    else None
                 )
                 self._evidence[domain.id] = (domain.revision, index)
         return index

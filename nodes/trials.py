@@ -172,8 +172,8 @@ def random_sessions(keys: Sequence[int], count: int, seed: int) -> list[int]:
     return sorted(keys, key=place)[:count]
 
 
-async def panel(domain: str, state: Mapping[str, Any], call: Call) -> list[int]:
-    """Return the *other* training sessions on which a hint is tried: random ones, then near ones.
+async def panel(domain: str, state: Mapping[str, Any], call: Call) -> tuple[list[int], list[int]]:
+    """Return the *other* training sessions on which a hint is tried.
 
     The random ones are the same for every hint of a seed, which makes hints comparable and their
     rankings without a hint paid once.
@@ -182,6 +182,9 @@ async def panel(domain: str, state: Mapping[str, Any], call: Call) -> list[int]:
         domain: The catalogue's name.
         state: With the training session and its history.
         call: The run's options.
+
+    Returns:
+        Random sessions and then near ones; and further random ones, for a hint in doubt.
     """
     own = state["training_session"]
     settings = call.settings
@@ -190,6 +193,8 @@ async def panel(domain: str, state: Mapping[str, Any], call: Call) -> list[int]:
         index = await call.services.evidence(connection, found)
     if index is None or own is None:
         raise InputError("domain", "It has no training sessions.", "Load some.")
-    drawn = random_sessions(index.keys, settings.verify_random, settings.seed)
+    few = settings.verify_random
+    drawn = random_sessions(index.keys, few * settings.verify_doubtful, settings.seed)
     near = index.neighbours(state["history"], leave_out=own, count=settings.verify_near)
-    return [key for key in dict.fromkeys([*drawn, *near]) if key != own]
+    first = dict.fromkeys(key for key in [*drawn[:few], *near] if key != own)
+    return list(first), [key for key in drawn[few:] if key != own and key not in first]

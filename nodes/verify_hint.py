@@ -18,8 +18,10 @@ from .repeats import CLOSE, COMPARED, embed, repeated_hint
 from .state import LearnState, ProposalView, Update
 from .trials import Verification, gain_of, panel, run_trial, verification
 
-_LOOKS = (12, 40)
-"""Sessions after which a hint that has brought nothing so far is given up."""
+_CLEAR_HARM_AFTER = 12
+"""Sessions after which a hint is given up whose interval lies below 0."""
+_NO_GAIN_AFTER = 40
+"""Sessions after which a hint is given up that has brought nothing."""
 
 
 async def verify_hint(state: LearnState, runtime: Runtime[Context]) -> Update:
@@ -84,17 +86,27 @@ async def _tried(proposal: ProposalView, state: LearnState, call: Call) -> Propo
         return {**proposal, "reason": f"The target rose to rank {own.rank}."}
     if own.rank >= state["rank"]:
         return _refused(proposal, "ineffective", "It does not lift the target of its own session.")
-    gains: list[float] = []
-    sessions = await panel(domain, state, call)
-    for number, other in enumerate(sessions, start=1):
-        gains.append(await gain_of(domain, other, text, call))
-        if number in _LOOKS and sum(gains) <= 0:
-            break
-    figures = verification(gains)
+    figures = verification(await _gains(text, state, call))
     shown: dict[str, Any] = {**figures.as_dict(), "own_rank": [state["rank"], own.rank]}
     if figures.low <= 0:
         return {**_refused(proposal, "ineffective", _summary(figures)), "verification": shown}
     return {**proposal, "reason": _summary(figures), "verification": shown}
+
+
+async def _gains(text: str, state: LearnState, call: Call) -> list[float]:
+    """Try a hint on other sessions until they show whether it helps."""
+    few, more = await panel(state["domain"], state, call)
+    gains: list[float] = []
+    for other in [*few, *more]:
+        gains.append(await gain_of(state["domain"], other, text, call))
+        figures = verification(gains)
+        if len(gains) == _CLEAR_HARM_AFTER and figures.high <= 0:
+            break
+        if len(gains) == _NO_GAIN_AFTER and figures.mean <= 0:
+            break
+        if len(gains) == len(few) and (figures.mean <= 0 or figures.low > 0):
+            break
+    return gains
 
 
 def _summary(figures: Verification) -> str:

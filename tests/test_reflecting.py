@@ -173,10 +173,13 @@ WAYS = [
 def test_what_it_advises_it_follows(name: str, sign: float) -> None:
     channels = build_channels(films_document(), ENCODE)
     channel = next(channel for channel in channels if channel.name == name)
-    for clause in clauses(f"{Cause(channel, sign, 1).advice}."):
+    weights: list[float] = []
+    for gently in (False, True):
+        (clause,) = clauses(f"{Cause(channel, sign, 1).advice(gently=gently)}.")
         loudest, weight = listen(clause, channels, ENCODE).loudest
         assert loudest == name
-        assert weight * sign > 0
+        weights.append(weight * sign)
+    assert 0 < weights[1] < weights[0] / 2
 
 
 def test_causes_lift_one_after_the_other() -> None:
@@ -197,6 +200,8 @@ SAME = [
     ("Avoid old films.", "avoid old films"),
 ]
 DIFFERENT = [
+    ("Prefer what is new.", "Slightly prefer what is new."),
+    ("Give weight to the genre.", "Give slight weight to the genre."),
     ("Prefer what is new.", "Prefer what is old."),
     ("Prefer films by the same director.", "Avoid films by the same director."),
     ("Prefer films by the same director.", "Do not prefer films by the same director."),

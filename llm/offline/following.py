@@ -23,6 +23,12 @@ AGAINST = re.compile(
     r"exclud\w+|reduc\w+|stop\w*|less weight)\b",
     re.IGNORECASE,
 )
+_GENTLY = re.compile(
+    r"\b(?:slight(?:ly)?|a little|a bit|somewhat|gently|mildly|modest(?:ly)?|moderate(?:ly)?)\s+",
+    re.IGNORECASE,
+)
+_GENTLE = 1 / 3
+"""How much a clause that asks for little counts, beside one that just asks."""
 _SHARPNESS = 0.06  # softmax temperature over cosines
 # Cosines at which a clause begins to count, and counts fully.
 _HEARD_FROM, _HEARD_FULLY = 0.15, 0.40
@@ -67,7 +73,7 @@ class Heard:
         clause: Its words.
         channels: The channels that it may concern.
         weights: Of each of them, negative where low values are wanted; shape `[channels]`.
-        strength: From 0, not understood, to 1.
+        strength: From 0, not understood, to 1; less where the clause asks for little.
     """
 
     clause: str
@@ -101,7 +107,8 @@ def listen(clause: str, channels: Sequence[Channel], encode: Encode) -> Heard:
         encode: Texts to unit vectors.
     """
     negated = AGAINST.search(clause) is not None
-    said = encode([AGAINST.sub(" ", clause) if negated else clause])[0]
+    plain = _GENTLY.sub("", clause)
+    said = encode([AGAINST.sub(" ", plain) if negated else plain])[0]
     more = _closest([channel.more for channel in channels], said, encode)
     less = _closest([channel.less for channel in channels], said, encode)
     places = [
@@ -116,7 +123,18 @@ def listen(clause: str, channels: Sequence[Channel], encode: Encode) -> Heard:
     weights = np.exp((cosines - cosines.max()) / _SHARPNESS)
     weights = (-direction if negated else direction) * weights / weights.sum()
     strength = np.clip((cosines.max() - _HEARD_FROM) / (_HEARD_FULLY - _HEARD_FROM), 0.0, 1.0)
+    if asks_gently(clause):
+        strength *= _GENTLE
     return Heard(clause, [channels[place] for place in places], weights, float(strength))
+
+
+def asks_gently(clause: str) -> bool:
+    """Tell whether a clause asks for little, as in "slightly prefer".
+
+    Args:
+        clause: From `clauses`.
+    """
+    return _GENTLY.search(clause) is not None
 
 
 def _closest(phrases: Sequence[Sequence[str]], said: NDArray[np.float32], encode: Encode) -> Scores:

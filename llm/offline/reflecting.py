@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ..json_values import is_object
 from .channels import Channel, Encode, Scores, build_channels
-from .following import AGAINST, clauses
+from .following import AGAINST, asks_gently, clauses
 from .reading import RankingDocument, json_objects
 from .scoring import HINT_WEIGHT, base_score
 
@@ -47,12 +47,19 @@ class Cause:
     sign: float
     rank: int
 
-    @property
-    def advice(self) -> str:
-        """The cause as an imperative, without a full stop."""
+    def advice(self, *, gently: bool = False) -> str:
+        """Phrase the cause as an imperative, without a full stop.
+
+        Args:
+            gently: Ask for little.
+        """
         phrases = self.channel.more if self.sign > 0 else self.channel.less
-        verb = "Give weight to" if self.channel.name.startswith("evidence:") else "Prefer"
-        return f"{verb} {phrases[0]}"
+        plain, gentle = (
+            ("Give weight to", "Give slight weight to")
+            if self.channel.name.startswith("evidence:")
+            else ("Prefer", "Slightly prefer")
+        )
+        return f"{gentle if gently else plain} {phrases[0]}"
 
 
 def chosen_number(messages: Sequence[BaseMessage]) -> int | None:
@@ -116,6 +123,9 @@ def explain(document: RankingDocument, number: int, encode: Encode) -> str:
 def advise(document: RankingDocument, number: int, encode: Encode) -> str:
     """Phrase each cause as a hint, and the causes together as further ones.
 
+    Each comes in two strengths: what would have lifted this item the most is often too much for
+    other sessions, and verification tells.
+
     Args:
         document: The task that was ranked.
         number: Of the chosen item.
@@ -124,12 +134,15 @@ def advise(document: RankingDocument, number: int, encode: Encode) -> str:
     Returns:
         JSON as the prompt asks for.
     """
-    advice = [cause.advice for cause in causes(document, number, encode)]
+    found = causes(document, number, encode)
+    strengths = [[cause.advice(gently=gently) for cause in found] for gently in (False, True)]
     together = [
-        "; ".join([advice[0], *(_lowered(part) for part in advice[1:count])]) + "."
-        for count in range(2, len(advice) + 1)
+        "; ".join([advice[0], *(_lowered(part) for part in advice[1:count])])
+        for count in range(len(found), 1, -1)
+        for advice in strengths
     ]
-    return json.dumps({"hints": [*reversed(together), *(f"{part}." for part in advice)]})
+    alone = [part for pair in zip(*strengths, strict=True) for part in pair]
+    return json.dumps({"hints": [f"{advice}." for advice in (*together, *alone)]})
 
 
 def causes(document: RankingDocument, number: int, encode: Encode) -> list[Cause]:
@@ -165,7 +178,7 @@ def causes(document: RankingDocument, number: int, encode: Encode) -> list[Cause
 def repeated(hint: str, known: Sequence[str], encode: Encode) -> int:
     """Return which known hint gives the same advice, numbered from 1, or 0.
 
-    Two hints are the same if each clause of either has its like in the other.
+    Two hints are the same if each clause of either has its like in the other, and asks for as much.
 
     Args:
         hint: The new one.
@@ -184,6 +197,7 @@ def _covered(mine: Sequence[str], theirs: Sequence[str], encode: Encode) -> bool
     for row, one in enumerate(mine):
         for column, other in enumerate(theirs):
             alike[row, column] &= not _opposed(one, other)
+            alike[row, column] &= asks_gently(one) == asks_gently(other)
     return bool(alike.any(axis=1).all() and alike.any(axis=0).all())
 
 
