@@ -100,7 +100,31 @@ class ContentPolicy(nn.Module):
             states: `[B, D]`.
             hints: Any number of them.
         """
-        x = ((states - self.state_mean) / self.state_deviation).clamp(-4, 4)
+        x, prior = self._scaled(states), self.prior_logits(hints)
+        return Outputs(
+            self._log_probabilities(x, prior, hints),
+            self.critic(x).squeeze(-1),
+            masked_log_softmax(prior[None], hints.mask).squeeze(0),
+        )
+
+    def log_probabilities(self, states: Tensor, hints: HintFeatures) -> Tensor:
+        """Return what `forward` says of each action, without the critic: all that choosing needs.
+
+        Args:
+            states: `[B, D]`.
+            hints: Any number of them.
+        """
+        return self._log_probabilities(self._scaled(states), self.prior_logits(hints), hints)
+
+    def prior_logits(self, hints: HintFeatures) -> Tensor:
+        """Return what is believed before any session was seen, `[1 + H]`."""
+        means = hints.shrunken_means(self.config.shrinkage)
+        return torch.cat([torch.zeros(1), means * self.config.inverse_temperature])
+
+    def _scaled(self, states: Tensor) -> Tensor:
+        return ((states - self.state_mean) / self.state_deviation).clamp(-4, 4)
+
+    def _log_probabilities(self, x: Tensor, prior: Tensor, hints: HintFeatures) -> Tensor:
         sessions = self.session(x)
         contents = self.hint((hints.embeddings - self.hint_mean) / self.hint_scale)
         figures = (hints.statistics - self.statistics_mean) / self.statistics_deviation
@@ -112,15 +136,4 @@ class ContentPolicy(nn.Module):
             ],
             dim=1,
         )
-        prior = self.prior_logits(hints)
-        mask = hints.mask
-        return Outputs(
-            masked_log_softmax(prior + learned, mask),
-            self.critic(x).squeeze(-1),
-            masked_log_softmax(prior[None], mask).squeeze(0),
-        )
-
-    def prior_logits(self, hints: HintFeatures) -> Tensor:
-        """Return what is believed before any session was seen, `[1 + H]`."""
-        means = hints.shrunken_means(self.config.shrinkage)
-        return torch.cat([torch.zeros(1), means * self.config.inverse_temperature])
+        return masked_log_softmax(prior + learned, hints.mask)
