@@ -5,8 +5,8 @@ Shapes: `B` sessions, `D` state dimensions, `H` hints. Action 0 gives no hint, `
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import NamedTuple, cast
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -54,7 +54,7 @@ class Ensemble(nn.Module):
         """
         outputs: list[Outputs] = [member(states, hints) for member in self.members]
         return Outputs(
-            _together([output.log_probabilities for output in outputs], hints),
+            self.log_probabilities(states, hints),
             torch.stack([output.values for output in outputs]).mean(0),
             outputs[0].prior,
         )
@@ -62,16 +62,15 @@ class Ensemble(nn.Module):
     def log_probabilities(self, states: Tensor, hints: HintFeatures) -> Tensor:
         """Return what `forward` says of each action, without the critics: all that choosing needs.
 
+        The prior is the same for all, and a softmax of the mean undoes those of the members.
+
         Args:
             states: `[B, D]`.
             hints: Any number of them.
         """
-        members = cast("Iterable[ContentPolicy]", self.members)
-        return _together([member.log_probabilities(states, hints) for member in members], hints)
-
-
-def _together(log_probabilities: list[Tensor], hints: HintFeatures) -> Tensor:
-    return masked_log_softmax(torch.stack(log_probabilities).mean(0), hints.mask)
+        members: list[ContentPolicy] = list(self.members)  # pyright: ignore[reportAssignmentType]  # torch knows modules only
+        learned = torch.stack([member.learned_logits(states, hints) for member in members])
+        return masked_log_softmax(members[0].prior_logits(hints) + learned.mean(0), hints.mask)
 
 
 HintPolicy = ContentPolicy | PaperPolicy | Ensemble
