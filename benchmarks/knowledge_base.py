@@ -46,6 +46,9 @@ class AtOnce(BaseChatModel):
     def _generate(self, *_: object, **__: object) -> ChatResult:
         return ChatResult(generations=[ChatGeneration(message=AIMessage(self.answer))])
 
+    async def _agenerate(self, *_: object, **__: object) -> ChatResult:
+        return self._generate()  # else LangChain hands it to a thread, which takes time
+
 
 async def prepare(services: Services) -> list[Session]:
     """Load the films with training sessions, and a release.

@@ -76,7 +76,8 @@ async def _train(
         f"Release {outcome['release']} ({recipe}): gain {outcome['gain']:+.4f} NDCG@10 on "
         f"{outcome['validation_sessions']:,} validation sessions, the best single hint "
         f"{outcome['static_gain']:+.4f}. {outcome['cells']:,} of {outcome['all_cells']:,} cells "
-        f"visited, {outcome['llm_calls']:,} model calls, {outcome['seconds']:.0f} s. "
+        f"visited, {outcome['llm_calls']:,} model calls (at most one a cell, and retries), "
+        f"{outcome['seconds']:.0f} s. "
         f"{'Active now.' if outcome['active'] else 'Not activated: ' + outcome['why_not']}"
     )
 

@@ -50,7 +50,7 @@ def build_graph() -> LearnGraph:
     return builder.compile(name="learn")
 
 
-def _missed(state: LearnState) -> str:
+async def _missed(state: LearnState) -> str:
     return "reflect" if not state.get("error") and state["missed"] else END
 
 

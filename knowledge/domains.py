@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
-from sqlalchemy import select, text, update
+from sqlalchemy import bindparam, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..errors import InputError
 from .tables import DomainRow
 from .texts import storable
+
+_NAMED = select(
+    DomainRow.id, DomainRow.name, DomainRow.encoder, DomainRow.revision, DomainRow.recent_from
+).where(DomainRow.name == bindparam("name"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,16 +50,9 @@ async def find_domain(
     Raises:
         InputError: There is none of that name that the caller may know of; lists those there are.
     """
-    columns = (
-        DomainRow.id,
-        DomainRow.name,
-        DomainRow.encoder,
-        DomainRow.revision,
-        DomainRow.recent_from,
-    )
-    named = select(*columns).where(DomainRow.name == name)
     hidden = among is not None and name not in among
-    row = (await connection.execute(named)).one_or_none() if storable(name) else None
+    found = await connection.execute(_NAMED, {"name": name}) if storable(name) else None
+    row = found.one_or_none() if found else None
     if row is None or hidden:
         names = (await connection.scalars(select(DomainRow.name).order_by(DomainRow.name))).all()
         known = [name for name in names if among is None or name in among]

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import selectors
+from typing import Any
 
-from sqlalchemy import make_url, text
-from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
+from sqlalchemy import event, make_url, text
+from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from ..errors import DatabaseError
@@ -51,18 +53,29 @@ def make_engine(url: str, settings: Settings) -> AsyncEngine:
         url: From `database_url`.
         settings: Pool size and timeout.
     """
-    return create_async_engine(
+    engine = create_async_engine(
         url,
         pool_size=settings.pool_size,
         max_overflow=0,
         pool_timeout=_PATIENCE,
-        pool_pre_ping=True,
         # prepare_threshold: PgBouncer cannot hold prepared statements.
+        # keepalives_idle: a firewall that drops an idle connection says so before it is used.
         connect_args={
             "connect_timeout": max(2, round(settings.database_timeout)),
             "prepare_threshold": None,
+            "keepalives_idle": 60,
         },
     )
+    event.listen(engine.sync_engine, "checkout", _replace_if_lost)
+    return engine
+
+
+def _replace_if_lost(connection: Any, *_: object) -> None:
+    """Have a connection that the server has closed replaced, without the round trip of a ping."""
+    with selectors.DefaultSelector() as selector:
+        selector.register(connection.driver_connection.fileno(), selectors.EVENT_READ)
+        if selector.select(0):  # an idle server has nothing to say but farewell
+            raise DisconnectionError
 
 
 async def ping(engine: AsyncEngine, settings: Settings) -> None:

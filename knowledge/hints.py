@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import func, select, update
+from sqlalchemy import BindParameter, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -19,6 +19,19 @@ from .texts import storable
 
 LONGEST_HINT = 500
 """Characters that a hint may have: it is a line of advice, not an essay."""
+
+
+_COLUMNS = (
+    HintRow.id,
+    HintRow.text,
+    HintRow.status,
+    HintRow.trials,
+    HintRow.mean_gain,
+    HintRow.gain_error,
+    HintRow.helped,
+    HintRow.harmed,
+)
+"""In the order of the fields of `Hint`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,22 +252,13 @@ async def best_hints(
     return [(hint_of(row), np.asarray(row[-1], dtype=np.float32)) for row in rows]
 
 
-def select_hints(domain_id: int) -> Any:
+def select_hints(domain_id: int | BindParameter[Any]) -> Any:
     """Return the statement that `hint_of` reads, to be narrowed down.
 
     Args:
-        domain_id: Which domain.
+        domain_id: Which domain, or the parameter that says so later.
     """
-    return select(
-        HintRow.id,
-        HintRow.text,
-        HintRow.status,
-        HintRow.trials,
-        HintRow.mean_gain,
-        HintRow.gain_error,
-        HintRow.helped,
-        HintRow.harmed,
-    ).where(HintRow.domain_id == domain_id)
+    return select(*_COLUMNS).where(HintRow.domain_id == domain_id)
 
 
 def hint_of(row: Any) -> Hint:
@@ -263,13 +267,4 @@ def hint_of(row: Any) -> Hint:
     Args:
         row: Of `select_hints`, perhaps with columns added.
     """
-    return Hint(
-        row.id,
-        row.text,
-        row.status,
-        row.trials,
-        row.mean_gain,
-        row.gain_error,
-        row.helped,
-        row.harmed,
-    )
+    return Hint(*row[: len(_COLUMNS)])

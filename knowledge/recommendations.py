@@ -56,21 +56,20 @@ async def log_recommendation(connection: AsyncConnection, made: Recommendation) 
         The id under which feedback may refer to it.
     """
     key = uuid.uuid4()
-    await connection.execute(
-        insert(RecommendationRow).values(
-            id=key,
-            domain_id=made.domain_id,
-            history=list(made.history),
-            candidates=list(made.candidates),
-            ranking=list(made.ranking),
-            policy=made.policy,
-            hint_id=made.hint_id,
-            probability=made.probability,
-            model=made.model,
-            prompt_version=made.prompt_version,
-            flags=list(made.flags),
-            latency_ms=made.latency_ms,
-            tokens=dict(made.tokens),
-        )
-    )
+    row = {
+        "id": key,
+        "domain_id": made.domain_id,
+        "history": list(made.history),
+        "candidates": list(made.candidates),
+        "ranking": list(made.ranking),
+        "policy": made.policy,
+        "hint_id": made.hint_id,
+        "probability": made.probability,
+        "model": made.model,
+        "prompt_version": made.prompt_version,
+        "flags": list(made.flags),
+        "latency_ms": made.latency_ms,
+        "tokens": dict(made.tokens),
+    }
+    await connection.execute(insert(RecommendationRow), row)
     return key

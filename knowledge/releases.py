@@ -6,11 +6,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import bindparam, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..errors import InputError
 from .tables import ReleaseRow
+
+_ACTIVE = select(ReleaseRow.id).where(
+    ReleaseRow.domain_id == bindparam("domain"), ReleaseRow.status == "active"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +77,7 @@ async def active_release_id(connection: AsyncConnection, domain_id: int) -> int 
         connection: An open connection.
         domain_id: Which domain.
     """
-    return await connection.scalar(
-        select(ReleaseRow.id).where(
-            ReleaseRow.domain_id == domain_id, ReleaseRow.status == "active"
-        )
-    )
+    return await connection.scalar(_ACTIVE, {"domain": domain_id})
 
 
 async def fetch_release(connection: AsyncConnection, domain_id: int, number: int) -> Release:

@@ -7,11 +7,19 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 from pgvector.sqlalchemy import HALFVEC
-from sqlalchemy import cast, select, text
+from sqlalchemy import bindparam, cast, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from .hints import Hint, hint_of, select_hints
 from .tables import EMBEDDING_DIM, HintRow
+
+# Written once: what every request asks takes longer to put together than to answer.
+_ACTIVE = select_hints(bindparam("domain")).where(HintRow.status == "active")
+_PROMISING = _ACTIVE.order_by(HintRow.promise.desc(), HintRow.id).limit(bindparam("count"))
+_MEANING = cast(HintRow.embedding, HALFVEC(EMBEDDING_DIM))
+_NEAREST = _ACTIVE.order_by(
+    _MEANING.cosine_distance(bindparam("embedding", type_=HALFVEC(EMBEDDING_DIM)))
+).limit(bindparam("count"))
 
 
 async def shortlist(
@@ -32,15 +40,14 @@ async def shortlist(
     Returns:
         The most promising first, then the nearest.
     """
-    active = select_hints(domain_id).where(HintRow.status == "active")
-    by_promise = active.order_by(HintRow.promise.desc(), HintRow.id).limit(count + 1)
-    best = [hint_of(row) for row in await connection.execute(by_promise)]
+    by_promise = await connection.execute(_PROMISING, {"domain": domain_id, "count": count + 1})
+    best = [hint_of(row) for row in by_promise]
     if len(best) <= count:
         return best
     # pgvector drops other domains' hints after its scan: let it go on until there are enough.
     await connection.execute(text("SET LOCAL hnsw.iterative_scan = strict_order"))
-    distance = cast(HintRow.embedding, HALFVEC(EMBEDDING_DIM)).cosine_distance(embedding)
-    nearest = await connection.execute(active.order_by(distance).limit(count // 2))
+    near = {"domain": domain_id, "embedding": embedding, "count": count // 2}
+    nearest = await connection.execute(_NEAREST, near)
     # What is both near and promising leaves room for more of the promising.
     promising = count - count // 2
     ordered = [*best[:promising], *map(hint_of, nearest), *best[promising:]]

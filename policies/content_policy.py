@@ -100,27 +100,44 @@ class ContentPolicy(nn.Module):
             states: `[B, D]`.
             hints: Any number of them.
         """
-        x = ((states - self.state_mean) / self.state_deviation).clamp(-4, 4)
-        sessions = self.session(x)
-        contents = self.hint((hints.embeddings - self.hint_mean) / self.hint_scale)
-        figures = (hints.statistics - self.statistics_mean) / self.statistics_deviation
-        bias = self.statistics(figures.clamp(-3, 3)).squeeze(-1)
-        learned = torch.cat(
-            [
-                (sessions @ self.nothing + self.nothing_bias)[:, None],
-                sessions @ contents.T + bias,
-            ],
-            dim=1,
-        )
-        prior = self.prior_logits(hints)
-        mask = hints.mask
+        x, prior = self._scaled(states), self.prior_logits(hints)
         return Outputs(
-            masked_log_softmax(prior + learned, mask),
+            masked_log_softmax(prior + self._learned(x, hints), hints.mask),
             self.critic(x).squeeze(-1),
-            masked_log_softmax(prior[None], mask).squeeze(0),
+            masked_log_softmax(prior[None], hints.mask).squeeze(0),
         )
+
+    def log_probabilities(self, states: Tensor, hints: HintFeatures) -> Tensor:
+        """Return what `forward` says of each action, without the critic: all that choosing needs.
+
+        Args:
+            states: `[B, D]`.
+            hints: Any number of them.
+        """
+        logits = self.prior_logits(hints) + self.learned_logits(states, hints)
+        return masked_log_softmax(logits, hints.mask)
+
+    def learned_logits(self, states: Tensor, hints: HintFeatures) -> Tensor:
+        """Return what training has added to the prior, `[B, 1 + H]`.
+
+        Args:
+            states: `[B, D]`.
+            hints: Any number of them.
+        """
+        return self._learned(self._scaled(states), hints)
 
     def prior_logits(self, hints: HintFeatures) -> Tensor:
         """Return what is believed before any session was seen, `[1 + H]`."""
         means = hints.shrunken_means(self.config.shrinkage)
         return torch.cat([torch.zeros(1), means * self.config.inverse_temperature])
+
+    def _scaled(self, states: Tensor) -> Tensor:
+        return ((states - self.state_mean) / self.state_deviation).clamp(-4, 4)
+
+    def _learned(self, x: Tensor, hints: HintFeatures) -> Tensor:
+        sessions = self.session(x)
+        contents = self.hint((hints.embeddings - self.hint_mean) / self.hint_scale)
+        figures = (hints.statistics - self.statistics_mean) / self.statistics_deviation
+        bias = self.statistics(figures.clamp(-3, 3)).squeeze(-1)
+        nothing = (sessions @ self.nothing + self.nothing_bias)[:, None]
+        return torch.cat([nothing, sessions @ contents.T + bias], dim=1)

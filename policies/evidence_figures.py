@@ -62,9 +62,9 @@ def number_correlations(theirs: Floats, standard: Sequence[Floats]) -> list[floa
 
 def ranks(column: Floats) -> Floats:
     """Return ranks in which equal values share their mean rank."""
-    _, inverse, counts = np.unique(column, return_inverse=True, return_counts=True)
-    last = counts.cumsum()
-    return ((2 * last - counts - 1) / 2)[inverse]
+    ordered = np.sort(column)
+    below, upto = (np.searchsorted(ordered, column, side) for side in ("left", "right"))
+    return (below + upto - 1) / 2
 
 
 def correlations(rows: Floats) -> Floats:

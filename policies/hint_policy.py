@@ -53,12 +53,24 @@ class Ensemble(nn.Module):
             hints: Any number of them.
         """
         outputs: list[Outputs] = [member(states, hints) for member in self.members]
-        mean = torch.stack([output.log_probabilities for output in outputs]).mean(0)
         return Outputs(
-            masked_log_softmax(mean, hints.mask),
+            self.log_probabilities(states, hints),
             torch.stack([output.values for output in outputs]).mean(0),
             outputs[0].prior,
         )
+
+    def log_probabilities(self, states: Tensor, hints: HintFeatures) -> Tensor:
+        """Return what `forward` says of each action, without the critics: all that choosing needs.
+
+        The prior is the same for all, and a softmax of the mean undoes those of the members.
+
+        Args:
+            states: `[B, D]`.
+            hints: Any number of them.
+        """
+        members: list[ContentPolicy] = list(self.members)  # pyright: ignore[reportAssignmentType]  # torch knows modules only
+        learned = torch.stack([member.learned_logits(states, hints) for member in members])
+        return masked_log_softmax(members[0].prior_logits(hints) + learned.mean(0), hints.mask)
 
 
 HintPolicy = ContentPolicy | PaperPolicy | Ensemble
@@ -82,8 +94,8 @@ def greedy_actions(
         hints: To choose from.
     """
     with torch.no_grad():
-        outputs = policy(torch.as_tensor(states, dtype=torch.float32), hints)
-    return outputs.log_probabilities.argmax(-1).numpy()
+        inputs = torch.as_tensor(states, dtype=torch.float32)
+        return policy.log_probabilities(inputs, hints).argmax(-1).numpy()
 
 
 def action_probabilities(
@@ -98,11 +110,11 @@ def action_probabilities(
         sampled: Whether it draws from its probabilities; else the likeliest action has 1.
     """
     with torch.no_grad():
-        outputs = policy(torch.as_tensor(state, dtype=torch.float32)[None], hints)
-    probabilities = outputs.log_probabilities[0].double().exp().numpy()
+        log_probabilities = policy.log_probabilities(_one(state), hints)[0]
+    probabilities = log_probabilities.double().exp().numpy()
     if sampled:
         return probabilities
-    return np.eye(len(probabilities))[int(outputs.log_probabilities.argmax())]
+    return np.eye(len(probabilities))[int(log_probabilities.argmax())]
 
 
 def choose(
@@ -124,9 +136,12 @@ def choose(
         The action and its true probability: 1 for the likeliest, which is chosen for certain.
     """
     with one_thread(), torch.inference_mode():
-        outputs = policy(torch.as_tensor(state, dtype=torch.float32)[None], hints)
-        log_probabilities = outputs.log_probabilities
+        log_probabilities = policy.log_probabilities(_one(state), hints)
         if explore_seed is None:
             return Choice(int(log_probabilities.argmax()), 1.0)
         action = int(sample(log_probabilities, torch.Generator().manual_seed(explore_seed)))
         return Choice(action, float(log_probabilities[0, action].exp()))
+
+
+def _one(state: NDArray[np.floating]) -> Tensor:
+    return torch.as_tensor(state, dtype=torch.float32)[None]

@@ -47,10 +47,21 @@ class PaperPolicy(nn.Module):
         Raises:
             ValueError: Another number of hints.
         """
+        return Outputs(self.log_probabilities(states, hints), self.critic(states).squeeze(-1))
+
+    def log_probabilities(self, states: Tensor, hints: HintFeatures) -> Tensor:
+        """Return what `forward` says of each action, without the critic: all that choosing needs.
+
+        Args:
+            states: Session embeddings, `[B, D]`.
+            hints: The very hints that it was made for, in the same order.
+
+        Raises:
+            ValueError: Another number of hints.
+        """
         if len(hints) != self.config.hints:
             raise ValueError(
                 f"hints: the paper policy was trained for {self.config.hints}, not {len(hints)}. "
                 "Train again, or use the content policy."
             )
-        logits = self.actor(states)
-        return Outputs(masked_log_softmax(logits, hints.mask), self.critic(states).squeeze(-1))
+        return masked_log_softmax(self.actor(states), hints.mask)
