@@ -33,7 +33,8 @@ class RewardTable:
         self._hints = hints
         self._call = call
         self._known: dict[tuple[int, int], float] = {}
-        self._without = defaultdict[int, asyncio.Lock](asyncio.Lock)
+        self._without: dict[int, float] = {}
+        self._asking = defaultdict[int, asyncio.Lock](asyncio.Lock)
         self._outages = Outages(call, call.settings.concurrency)
 
     @property
@@ -82,10 +83,11 @@ class RewardTable:
         async def gain(session: int, action: int) -> float:
             state = self._states[session]
             # Hints are tried on a session side by side; without one it is paid for once.
-            async with self._without[session]:
-                plain = await try_hint(state, None, self._call)
+            async with self._asking[session]:
+                if session not in self._without:
+                    self._without[session] = (await try_hint(state, None, self._call)).ndcg
             hinted = await try_hint(state, self._hints[action - 1].text, self._call)
-            return hinted.ndcg - plain.ndcg
+            return hinted.ndcg - self._without[session]
 
         async def worker() -> None:
             for cell in queue:
