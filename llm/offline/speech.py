@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from .conversation import Opinion
+from .memory import Opinion
 from .said import Item
 from .verdicts import HIGHEST, Verdict
 
