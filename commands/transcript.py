@@ -1,4 +1,4 @@
-"""Writes a page with a conversation: `python -m re2llm.commands.transcript docs/chat.md`.
+"""Writes a conversation into a page: `python -m re2llm.commands.transcript docs/chat.md`.
 
 It is held with the chat assistant on a database of its own, on the sample films and without a key,
 so that it is the same wherever it takes place.
@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import sys
 import tempfile
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,18 +40,8 @@ TURNS = (
     "I'll watch the second one.",
 )
 _VIEWERS, _SEED = 60, 1
-_WIDTH = 150
-_HEAD = """\
-# A conversation
-
-Ten turns with the graph `chat` on one thread, on the sample films and without a key: fixed rules
-speak here, over the same tools that a language model is given. Below each message stand the tools
-that were called for it.
-
-```sh
-make docs-chat    # writes this page
-```
-"""
+_WIDTH, _LINES = 76, 3
+_BLOCK = re.compile(r"(?s)(<!-- conversation -->\n).*?(<!-- /conversation -->)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,27 +90,37 @@ async def hold(services: Services, domain: str) -> list[Turn]:
     return turns
 
 
-def page(turns: Sequence[Turn]) -> str:
-    """Write the conversation as a page.
+def rewrite(text: str, turns: Sequence[Turn]) -> str:
+    """Return a Markdown text with the conversation between its two markers.
 
     Args:
+        text: Holds `<!-- conversation -->` and, later, `<!-- /conversation -->`.
         turns: From `hold`.
     """
-    parts = [_HEAD]
-    for number, turn in enumerate(turns, start=1):
-        parts.append(f"## {number}. {turn.said}\n")
-        if turn.calls:
-            called = "\n".join(_call(name, arguments) for name, arguments in turn.calls)
-            parts.append(f"```text\n{called}\n```\n")
-        parts.append(_paragraphs(turn.answer) + "\n")
-    return "\n".join(parts)
+    written = "\n".join(_turn(number, turn) for number, turn in enumerate(turns, start=1))
+    return _BLOCK.sub(lambda found: f"{found[1]}\n{written}\n{found[2]}", text)
+
+
+def _turn(number: int, turn: Turn) -> str:
+    parts = [f"### {number}. {turn.said}\n"]
+    if turn.calls:
+        called = "\n".join(_call(name, arguments) for name, arguments in turn.calls)
+        parts.append(f"```text\n{called}\n```\n")
+    return "\n".join([*parts, _paragraphs(turn.answer) + "\n"])
 
 
 def _call(name: str, arguments: dict[str, Any]) -> str:
     # Numbers of recommendations are drawn by chance.
     shown = {key: "…" if key == "recommendation_id" else value for key, value in arguments.items()}
-    written = json.dumps(shown, ensure_ascii=False)
-    return f"{name} {written if len(written) <= _WIDTH else written[:_WIDTH] + ' …'}"
+    return textwrap.fill(
+        f"{name} {json.dumps(shown, ensure_ascii=False)}",
+        _WIDTH,
+        subsequent_indent="    ",
+        break_long_words=False,
+        break_on_hyphens=False,
+        max_lines=_LINES,
+        placeholder=" …",
+    )
 
 
 def _paragraphs(answer: str) -> str:
@@ -132,19 +134,17 @@ def _paragraphs(answer: str) -> str:
     return "\n".join(f"> {line}".rstrip() for line in spaced)
 
 
-async def _main() -> str:
+async def _hold_anew() -> list[Turn]:
     with tempfile.TemporaryDirectory(prefix="re2llm-chat-") as folder:
         settings = Settings(home=Path(folder), database_url=None, model=OFFLINE_MODEL)
         services = await open_services(settings)
         try:
-            return page(await hold(services, "films"))
+            return await hold(services, "films")
         finally:
             await services.close()
 
 
 if __name__ == "__main__":
-    written = asyncio.run(_main())
+    held = asyncio.run(_hold_anew())
     for path in map(Path, sys.argv[1:]):
-        path.write_text(written, encoding="utf-8")
-    if not sys.argv[1:]:
-        sys.stdout.write(written)
+        path.write_text(rewrite(path.read_text(encoding="utf-8"), held), encoding="utf-8")
