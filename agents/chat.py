@@ -12,14 +12,15 @@ from typing import Any
 
 from langchain.agents import create_agent
 from langchain.agents.middleware import AgentMiddleware, ModelRequest, ModelResponse
-from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import AIMessage
+from langchain_core.messages import AIMessage, BaseMessage
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.runtime import Runtime, get_runtime
 
 from ..errors import Re2llmError
 from ..llm.chat_prompt import CHAT_PROMPT
+from ..llm.failures import ModelFailedError
 from ..llm.offline import OfflineAssistant
+from ..nodes.chat_call import converse
 from ..nodes.context import Context, call_with, context_of, narrowed
 from ..settings import OFFLINE_MODEL
 from .host import Re2llm, default_host
@@ -51,7 +52,7 @@ def build_graph(host: Re2llm | None = None) -> ChatGraph:
 
 
 class _RunsOwnModel(AgentMiddleware[Any, Context]):
-    """Lets the run's own model speak, and the offline assistant where that one fails."""
+    """Lets the run's own model speak, with its retries, and the offline assistant in its stead."""
 
     def __init__(self, host: Re2llm) -> None:
         super().__init__()
@@ -69,23 +70,25 @@ class _RunsOwnModel(AgentMiddleware[Any, Context]):
             handler: Calls it.
         """
         try:
-            model = await self._model(request.runtime)
+            call = await call_with(_context(self._host, request.runtime))
+            if call.model == OFFLINE_MODEL:
+                return await handler(request.override(model=OfflineAssistant()))
+            return await converse(
+                call,
+                [*filter(None, [request.system_message]), *request.messages],
+                lambda model: handler(request.override(model=model)),
+                _spoken,
+            )
         except Re2llmError as error:
             return AIMessage(str(error))
-        if isinstance(model, OfflineAssistant):
-            return await handler(request.override(model=model))
-        try:
-            return await handler(request.override(model=model))
-        except Exception as error:  # noqa: BLE001  # any provider's failure ends in an answer
-            _log.warning("the chat model failed: %s", type(error).__name__)
+        except ModelFailedError as error:
+            _log.warning("the chat model failed: %s", error.failure)
             stand_in = OfflineAssistant(note="(The language model does not answer.)")
             return await handler(request.override(model=stand_in))
 
-    async def _model(self, runtime: Runtime[Any]) -> BaseChatModel:
-        call = await call_with(_context(self._host, runtime))
-        if call.model == OFFLINE_MODEL:
-            return OfflineAssistant()
-        return (await call.services.endpoint(call.model)).model
+
+def _spoken(response: ModelResponse[Any]) -> BaseMessage:
+    return response.result[-1]
 
 
 def _context(host: Re2llm, runtime: Runtime[Any]) -> Context:

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from ..records import AttributeValue, Item
 
 _MOST = 2
+_COMMON = 0.6
+"""What more of the listed items have tells nothing, where other facts do."""
 
 
 class Reasons:
@@ -20,6 +22,7 @@ class Reasons:
 
     def __init__(self, listed: Sequence[Item], chosen: Sequence[Item]) -> None:
         self._chosen = chosen
+        self._count = len(listed)
         self._shared = Counter(
             (name, word)
             for item in listed
@@ -39,19 +42,26 @@ class Reasons:
             Such as "like Alien: director Ridley Scott, genres Horror, Science Fiction"; one entry
             for each chosen item, no attribute twice.
         """
+        return self._within(item, int(_COMMON * self._count)) or self._within(item, self._count)
+
+    def _within(self, item: Item, most: int) -> list[str]:
         told: set[str] = set()
         found: list[str] = []
         for other in reversed(self._chosen):
-            facts = [] if other.id == item.id else self._facts(item, other, told)
+            facts = [] if other.id == item.id else self._facts(item, other, told, most)
             if facts:
                 found.append(f"like {other.title}: {', '.join(facts)}")
         return found
 
-    def _facts(self, item: Item, other: Item, told: set[str]) -> list[str]:
+    def _facts(self, item: Item, other: Item, told: set[str], most: int) -> list[str]:
         shared: list[tuple[int, str, str]] = []
         for name, value in item.attributes.items():
             theirs = _values(other.attributes.get(name, ()))
-            words = [word for word in _values(value) if word in theirs]
+            words = [
+                word
+                for word in _values(value)
+                if word in theirs and self._shared[name, word] <= most
+            ]
             if words and name not in told:
                 count = min(self._shared[name, word] for word in words)
                 shared.append((count, name, f"{name} {', '.join(words)}"))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated
 
 import typer
 
 from ..errors import InputError
 from ..settings import get_settings
-from .console import run
+from .console import err, run
 
 
 def mcp(
@@ -35,6 +36,8 @@ async def _serve(domain: str) -> None:
         ) from error
     from ..agents.host import Re2llm
 
+    if sys.stdin.isatty():
+        err.print("Waiting for a program that speaks MCP to start this itself; Ctrl-C ends it.")
     host = Re2llm(domain=domain)
     try:
         await build_server(host).run_stdio_async()

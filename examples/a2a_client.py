@@ -1,10 +1,9 @@
-"""re2llm's assistant as an agent of another agent, over A2A: `python a2a_client.py [URL]`."""
+"""re2llm's assistant as an agent of another agent, over A2A: `python a2a_client.py [URL [KEY]]`."""
 
 from __future__ import annotations
 
 import asyncio
 import sys
-import uuid
 
 import httpx
 from a2a.client import ClientConfig, create_client
@@ -13,21 +12,23 @@ from a2a.types import Role, SendMessageRequest
 from langgraph_sdk import get_client
 
 
-async def main(url: str) -> None:
+async def main(url: str, key: str | None = None) -> None:
     """Hold a short conversation in one context."""
-    (assistant,) = await get_client(url=url).assistants.search(graph_id="chat")
-    async with httpx.AsyncClient(timeout=60) as http:
+    headers = {"x-api-key": key} if key else {}
+    (assistant,) = await get_client(url=url, api_key=key).assistants.search(graph_id="chat")
+    async with httpx.AsyncClient(timeout=60, headers=headers) as http:
         agent = await create_client(
             f"{url}/a2a/{assistant['assistant_id']}",
             ClientConfig(streaming=False, httpx_client=http),
         )
-        context = str(uuid.uuid4())
+        context = None  # the server chooses it
         for said in ("I loved Blade Runer", "I'll take the first one"):
             message = new_text_message(said, context_id=context, role=Role.ROLE_USER)
             print(f"> {said}")
             async for answer in agent.send_message(SendMessageRequest(message=message)):
                 print(get_stream_response_text(answer), "\n")
+                context = answer.task.context_id
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1] if len(sys.argv) > 1 else "http://127.0.0.1:2024"))
+    asyncio.run(main(*(sys.argv[1:] or ["http://127.0.0.1:2024"])))

@@ -1,4 +1,4 @@
-"""re2llm's tools over MCP and HTTP, for a LangChain agent: `python mcp_http.py [URL]`."""
+"""re2llm's tools over MCP and HTTP, for a LangChain agent: `python mcp_http.py [URL [KEY]]`."""
 
 from __future__ import annotations
 
@@ -8,10 +8,16 @@ import sys
 from langchain_mcp_adapters.client import MultiServerMCPClient
 
 
-async def main(url: str) -> None:
+async def main(url: str, key: str | None = None) -> None:
     """Recommend, and say what was picked."""
     client = MultiServerMCPClient(
-        {"re2llm": {"transport": "streamable_http", "url": f"{url}/re2llm/mcp"}}
+        {
+            "re2llm": {
+                "transport": "streamable_http",
+                "url": f"{url}/re2llm/mcp",
+                "headers": {"x-api-key": key} if key else {},
+            }
+        }
     )
     tools = {tool.name: tool for tool in await client.get_tools()}
     message = await tools["recommend"].ainvoke(
@@ -25,4 +31,4 @@ async def main(url: str) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1] if len(sys.argv) > 1 else "http://127.0.0.1:2024"))
+    asyncio.run(main(*(sys.argv[1:] or ["http://127.0.0.1:2024"])))

@@ -21,6 +21,9 @@ async def main() -> None:
     async with stdio_client(server) as streams, ClientSession(*streams) as session:
         await session.initialize()
         found = await session.call_tool("find_titles", {"titles": ["blade runer"]})
+        if found.isError:
+            print(found.content[0].text, file=sys.stderr)
+            return
         item = found.structuredContent["titles"][0]["items"][0]
         made = await session.call_tool("recommend", {"history": [item["id"]], "k": 3})
         print(f"After {item['title']}:")

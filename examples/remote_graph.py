@@ -1,4 +1,4 @@
-"""re2llm on another machine as a node of one's own graph: `python remote_graph.py [URL]`."""
+"""re2llm on another machine as a node of one's own: `python remote_graph.py [URL [KEY]]`."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ class State(TypedDict, total=False):
     error: dict[str, str] | None
 
 
-async def main(url: str) -> None:
+async def main(url: str, key: str | None = None) -> None:
     """Recommend after two films."""
     builder: Any = StateGraph(State)
-    builder.add_node("recommend", RemoteGraph("recommend", url=url))
+    builder.add_node("recommend", RemoteGraph("recommend", url=url, api_key=key))
     builder.add_edge(START, "recommend")
     builder.add_edge("recommend", END)
     graph = builder.compile()
@@ -32,4 +32,4 @@ async def main(url: str) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1] if len(sys.argv) > 1 else "http://127.0.0.1:2024"))
+    asyncio.run(main(*(sys.argv[1:] or ["http://127.0.0.1:2024"])))

@@ -58,7 +58,9 @@ async def find_domain(
         known = [name for name in names if among is None or name in among]
         there = f"There are: {', '.join(known)}." if known else "Nothing is loaded yet."
         raise InputError(
-            "domain", f"There is no domain {name!r}. {there}", "Load one with `re2llm load`."
+            "domain",
+            f"There is no domain {name!r}. {there}",
+            "Load one with `re2llm load`; `re2llm demo` loads sample films as `films`.",
         )
     return Domain(*row)
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage
@@ -22,6 +23,7 @@ from .responses import answer_text, cut_short, refused
 from .retry import retrying
 from .structured import MethodMemory, Wanted, asking, methods_for
 
+_Result = TypeVar("_Result")
 _log = logging.getLogger(__name__)
 _SERVER_ERRORS = 2
 """Server errors in a row, after which the way of asking for JSON comes under suspicion."""
@@ -122,6 +124,38 @@ class Endpoint:
                     raise
         raise AssertionError  # the last attempt has raised
 
+    async def relay(
+        self,
+        ask: Callable[[], Awaitable[_Result]],
+        *,
+        within: float,
+        on_attempt: Callable[[], None],
+        may_repeat: Callable[[], bool],
+    ) -> _Result:
+        """Make somebody else's call of this model, such as an agent's, and repeat it likewise.
+
+        Args:
+            ask: Calls the model once.
+            within: As in `answer`.
+            on_attempt: As in `answer`.
+            may_repeat: Whether a failed call leaves no trace, such as words that were heard.
+
+        Raises:
+            ModelFailedError: There is no answer.
+        """
+        ends = time.monotonic() + within
+        async for attempt in retrying(
+            self._settings.model_retries, self._settings.retry_pause, within
+        ):
+            with attempt:
+                try:
+                    async with self._limits.place(ends - time.monotonic()):
+                        return await self._attempt(partial(self._read, ask), ends, on_attempt)
+                except ModelFailedError as error:
+                    error.final = not may_repeat()
+                    raise
+        raise AssertionError  # the last attempt has raised
+
     async def _any_method(
         self,
         messages: Sequence[BaseMessage],
@@ -141,10 +175,9 @@ class Endpoint:
                     raise
                 continue
             try:
+                request = partial(self._request, asked, messages, method, wanted)
                 async with self._limits.place(ends - time.monotonic()):
-                    answered = await self._attempt(
-                        asked, messages, method, wanted, ends, on_attempt
-                    )
+                    answered = await self._attempt(request, ends, on_attempt)
             except ModelFailedError as error:
                 doubtful = error.asks_for_less and wanted and not self.methods.proven
                 if not doubtful or not self.methods.unsupported(method):
@@ -156,20 +189,17 @@ class Endpoint:
 
     async def _attempt(
         self,
-        asked: Runnable[Any, BaseMessage],
-        messages: Sequence[BaseMessage],
-        method: AnswerMethod,
-        wanted: Wanted | None,
+        request: Callable[[], Awaitable[_Result]],
         ends: float,
         on_attempt: Callable[[], None],
-    ) -> Answered:
+    ) -> _Result:
         if not self.breaker.allow():
             raise ModelFailedError(Failure.CIRCUIT_OPEN)
         on_attempt()
         patience = min(self._settings.request_timeout, ends - time.monotonic())
         try:
             async with asyncio.timeout(patience):
-                answered = await self._request(asked, messages, method, wanted)
+                answered = await request()
         except ModelFailedError as failed:
             if failed.failure in {Failure.REJECTED, Failure.REFUSED}:
                 self.breaker.succeeded()  # it is there, and dislikes this request
@@ -205,10 +235,7 @@ class Endpoint:
         except Exception as error:  # noqa: BLE001  # any provider's package raises types of its own
             cut = cut_short(error)
             if cut is None:
-                failed = read_failure(error)
-                kind = type(error).__name__
-                _log.info("model %s failed: %s (%s)", self.name, failed.failure, kind)
-                raise failed from None
+                raise self._failed(error) from None
             message = cut
         if refused(message):
             raise ModelFailedError(Failure.REFUSED)
@@ -221,3 +248,15 @@ class Endpoint:
             usage["input_tokens"] if usage else None,
             usage["output_tokens"] if usage else None,
         )
+
+    async def _read(self, ask: Callable[[], Awaitable[_Result]]) -> _Result:
+        try:
+            return await ask()
+        except Exception as error:  # noqa: BLE001  # as above
+            raise self._failed(error) from None
+
+    def _failed(self, error: Exception) -> ModelFailedError:
+        failed = read_failure(error)
+        kind = type(error).__name__
+        _log.info("model %s failed: %s (%s)", self.name, failed.failure, kind)
+        return failed

@@ -70,6 +70,7 @@ class ModelFailedError(Exception):
         failure: Of which kind.
         retry_after: Seconds for which the provider asks to be left alone, or `None`.
         asks_for_less: Whether the provider may only dislike how an answer in JSON was asked for.
+        final: Whether it must not be asked again, whatever the kind of failure.
     """
 
     def __init__(
@@ -79,6 +80,7 @@ class ModelFailedError(Exception):
         self.failure = failure
         self.retry_after = retry_after
         self.asks_for_less = asks_for_less
+        self.final = False
 
 
 def read_failure(error: BaseException) -> ModelFailedError:

@@ -33,7 +33,7 @@ def may_pass(error: BaseException) -> bool:
     Args:
         error: Of an attempt.
     """
-    return isinstance(error, ModelFailedError) and error.failure in RETRYABLE
+    return isinstance(error, ModelFailedError) and error.failure in RETRYABLE and not error.final
 
 
 class _Pauses(wait_random_exponential):

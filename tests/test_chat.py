@@ -14,7 +14,7 @@ from langchain_core.outputs import ChatGeneration, ChatResult
 from langgraph.checkpoint.memory import InMemorySaver
 from pydantic import SecretStr
 from re2llm.agents.chat import build_graph, graph
-from re2llm.llm.offline.conversation import Said
+from re2llm.llm.offline.said import Said
 from re2llm.nodes.context import Context
 from re2llm.nodes.services import Services
 from sqlalchemy import text
@@ -75,8 +75,8 @@ async def test_it_finds_titles_with_errors_and_gives_reasons(thread: Thread) -> 
     answer = await thread.say("I really loved Blade Runer and alein")
     assert answer.names == ["find_titles", "recommend"]
     assert answer.calls[1][1]["history"] == ["blade-runner-1982", "alien-1979"]
-    assert "I really loved Blade Runer and alein" in answer.text
-    assert "like Alien: " in answer.text
+    assert answer.text.startswith("Because you loved Blade Runner and Alien, I would choose next:")
+    assert "(like Alien, which you loved: " in answer.text
     made = answer.results["recommend"].artifact
     shown = [item["title"] for item in made["items"]]
     assert [line.split(" (")[0] for line in answer.text.splitlines()[1:6]] == [
@@ -103,7 +103,7 @@ async def test_a_thread_remembers_and_takes_feedback_once(
         sql = text("SELECT title FROM re2llm.item WHERE id = :id LIMIT 1")
         assert await connection.scalar(sql, {"id": stored["picked"]}) == second
     later = await thread.say("and I also saw Heat")
-    assert later.calls[-1][1]["history"] == ["alien-1979", "heat-1995"]
+    assert later.calls[-1][1]["history"] == ["alien-1979", stored["picked"], "heat-1995"]
 
 
 async def test_none_of_these(thread: Thread) -> None:
@@ -181,7 +181,7 @@ async def test_it_streams_word_by_word(films: str) -> None:
             assert metadata["langgraph_node"] == "model"  # no ranking leaks into the chat
             words.append(message.text)
     assert len(words) > 20
-    assert "".join(words).startswith("You said “I liked Alien”")
+    assert "".join(words).startswith("Because you liked Alien, I would")
 
 
 class Chatty(BaseChatModel):
@@ -348,6 +348,6 @@ async def test_through_the_server_on_a_thread(client: Any, films: str, server_lo
                 words.append(part.data[0]["content"])
         texts.append("".join(words))
         assert len(words) > 10
-    assert "You said “I liked Alien”" in texts[0]
+    assert "Because you liked Alien" in texts[0]
     assert "It was number 1 of my ranking" in texts[1]
     assert "BlockingError" not in server_log.read_text()

@@ -9,6 +9,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from re2llm.knowledge.keys import create_key
+from re2llm.nodes.services import Services
 
 pytest.importorskip("langgraph_api", reason="needs the extra `studio`")
 pytest.importorskip("langchain_mcp_adapters")
@@ -63,6 +65,19 @@ def test_mcp_over_standard_input_and_output(films: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["remote_graph.py", "mcp_http.py", "a2a_client.py"])
 def test_over_http(server: str, tmp_path: Path, name: str) -> None:
     assert RANKED.search(run(tmp_path, sys.executable, str(EXAMPLES / name), server))
+
+
+@pytest.mark.parametrize("name", ["mcp_http.py", "a2a_client.py"])
+async def test_over_http_with_a_key(
+    server: str, films: str, services: Services, tmp_path: Path, name: str
+) -> None:
+    async with services.engine.begin() as connection:
+        key = await create_key(connection, "example", [films])
+    program = str(EXAMPLES / name)
+    printed = await asyncio.to_thread(run, tmp_path, sys.executable, program, server, key)
+    assert RANKED.search(printed)
+    if name == "a2a_client.py":
+        assert "It was number 1 of my ranking" in printed  # the second message knows of the first
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="needs curl")

@@ -12,14 +12,17 @@ from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, Tool
 from langchain_core.messages.tool import tool_call, tool_call_chunk
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 
+from ..json_values import is_object
 from . import speech
-from .conversation import SHOWN, Conversation, Found, Recommendation
+from .conversation import SHOWN, Conversation
+from .memory import Found, Question, Recommendation
+from .said import Item
 
 _MOST = 100
 
 
 class OfflineAssistant(BaseChatModel):
-    """Looks titles up, recommends, and takes feedback, by rules; it says that it is no LLM.
+    """Looks titles up, recommends, predicts ratings and takes feedback, by rules; it says so.
 
     Like any model it sees nothing but the messages, answers with tool calls or text, and is
     deterministic.
@@ -29,19 +32,21 @@ class OfflineAssistant(BaseChatModel):
     """
 
     note: str = ""
+    tools: frozenset[str] | None = None
+    """Names of those that it may call; `None` for all."""
 
     @property
     def _llm_type(self) -> str:
         return "re2llm-offline-assistant"
 
     def bind_tools(self, tools: Sequence[Any], **_: Any) -> Self:
-        """Return the assistant itself: it knows its tools.
+        """Return an assistant that calls no other tools.
 
         Args:
-            tools: Those of the chat graph.
+            tools: Of those of the chat graph.
         """
-        del tools
-        return self
+        names = (tool["name"] if is_object(tool) else str(tool.name) for tool in tools)
+        return self.model_copy(update={"tools": frozenset(names)})
 
     def _generate(
         self,
@@ -75,21 +80,23 @@ class OfflineAssistant(BaseChatModel):
 
     def _reply(self, messages: Sequence[BaseMessage]) -> AIMessage:
         talk = Conversation(messages)
-        result = talk.result
-        if result is not None:
-            return self._after(result, talk)
-        said = talk.said
-        if talk.recommended is not None and (said.none or said.picks):
+        if talk.result is not None:
+            return self._after(talk.result, talk)
+        if talk.recommended is not None and (talk.said.none or talk.said.picks):
             return self._feedback(talk.recommended, talk)
-        if talk.question is not None:
-            chosen = talk.question.item(said)
-            if chosen is not None:
-                return self._recommend([*talk.question.settled, chosen], talk)
-        if said.more and talk.recommended is not None:
+        answer = talk.question.item(talk.said) if talk.question is not None else None
+        if talk.question is not None and answer is not None:
+            return self._answered(talk.question, answer, talk)
+        return self._listen(talk)
+
+    def _listen(self, talk: Conversation) -> AIMessage:
+        if talk.said.more and talk.liked:
             return self._recommend([], talk)
-        if said.greets or not said.titles:
+        if talk.said.off_topic:
+            return self._say(speech.beyond())
+        if talk.said.more or not talk.titles:
             return self._say(speech.introduction())
-        return self._call("find_titles", {"titles": said.titles}, talk)
+        return self._call("find_titles", {"titles": talk.titles}, talk)
 
     def _feedback(self, recommended: Recommendation, talk: Conversation) -> AIMessage:
         picked = None if talk.said.none else recommended.item(talk.said)
@@ -98,6 +105,14 @@ class OfflineAssistant(BaseChatModel):
         arguments = {"recommendation_id": recommended.id, "picked": picked}
         return self._call("feedback", arguments, talk)
 
+    def _answered(self, question: Question, answer: Item, talk: Conversation) -> AIMessage:
+        if question.waiting:
+            titles = [item["title"] for item in (*question.settled, answer)]
+            return self._call("find_titles", {"titles": [*titles, *question.waiting]}, talk)
+        if talk.target is not None:
+            return self._rate(talk.target, talk)
+        return self._recommend([item["id"] for item in (*question.settled, answer)], talk)
+
     def _after(self, result: ToolMessage, talk: Conversation) -> AIMessage:
         if result.status == "error":
             return self._say(speech.trouble(result.text))
@@ -105,21 +120,50 @@ class OfflineAssistant(BaseChatModel):
         if result.name == "find_titles":
             return self._with(Found(answer["titles"]), talk)
         if result.name == "feedback":
-            return self._say(speech.thanks(answer))
-        said = None if talk.said.more else talk.said.text
-        return self._say(speech.recommendation(answer, said, talk.new(answer)))
+            items = talk.recommended.items if talk.recommended else ()
+            titles = {item["id"]: item["title"] for item in items}
+            return self._say(speech.thanks(answer, titles.get(answer["picked"], "it")))
+        if result.name == "rate" and talk.target is not None:
+            ratings = talk.ratings(talk.target)
+            return self._say(speech.expected(answer, talk.target, ratings))
+        new = set(answer["history"]) - set(talk.liked)
+        return self._say(
+            speech.recommendation(answer, talk.new(answer), talk.opinions, new, talk.unknown)
+        )
 
     def _with(self, found: Found, talk: Conversation) -> AIMessage:
         if found.ambiguous:
-            return self._say(speech.which(found.ambiguous))
-        if not found.ids:
+            return self._say(speech.which(found.ambiguous[0], found.unknown))
+        asked_in_vain = talk.asked is not None and talk.asked not in found.items
+        if asked_in_vain or not found.items:
             return self._say(speech.unknown(found.unknown))
-        return self._recommend(found.ids, talk)
+        if talk.target is not None:
+            return (
+                self._rate(talk.target, talk)
+                if talk.said.looks_up is None
+                else self._say(speech.known(talk.target))
+            )
+        liked = [item["id"] for item in found.items.values() if talk.favours(item)]
+        if not liked:
+            return self._say(speech.unpopular([item["title"] for item in found.items.values()]))
+        return self._recommend(liked, talk)
+
+    def _rate(self, item: Item, talk: Conversation) -> AIMessage:
+        told = talk.opinions.get(item["id"])
+        if told is not None and told.verdict.rating is not None:
+            return self._say(speech.told_before(told))
+        ratings = talk.ratings(item)
+        if self.tools is not None and "rate" not in self.tools:
+            return self._say(speech.cannot_rate())
+        if not ratings:
+            return self._say(speech.no_ratings(item))
+        history = [{**_rated(o.item), "rating": o.verdict.rating} for o in ratings]
+        return self._call("rate", {"item": _rated(item), "history": history}, talk)
 
     def _recommend(self, ids: Sequence[str], talk: Conversation) -> AIMessage:
         # Once each, at the latest mention.
         history = list(dict.fromkeys([*talk.liked, *ids][::-1]))[::-1]
-        count = min(_MOST, len(talk.seen) + SHOWN)
+        count = min(_MOST, len(talk.known) + SHOWN)
         return self._call("recommend", {"history": history, "k": count}, talk)
 
     def _call(self, name: str, arguments: dict[str, Any], talk: Conversation) -> AIMessage:
@@ -128,6 +172,11 @@ class OfflineAssistant(BaseChatModel):
 
     def _say(self, text: str) -> AIMessage:
         return AIMessage(f"{self.note}\n\n{text}" if self.note else text)
+
+
+def _rated(item: Item) -> dict[str, Any]:
+    facts = {"about": item["about"]} if item.get("about") else {}
+    return {"title": item["title"], "attributes": facts}
 
 
 def _pieces(line: str) -> list[str]:

@@ -29,7 +29,7 @@ class Asked:
     @property
     def method(self) -> str:
         kind = self.body.get("response_format", {}).get("type")
-        if self.body.get("tools"):
+        if self.body.get("tools") and "tool_choice" in self.body:
             return "function_calling"
         return {"json_schema": "json_schema", "json_object": "json_mode"}.get(kind, "plain")
 
@@ -131,6 +131,9 @@ class FaultServer:
             return
         await asyncio.sleep(self.delay)
         content = fault[5:] if fault else self.speak(asked.body)
+        if asked.body.get("stream"):
+            await stream(writer, content.split(" "), ends=True)
+            return
         message: Body = {"role": "assistant", "content": content}
         if asked.method == "function_calling":
             name = asked.body["tools"][0]["function"]["name"]
@@ -164,6 +167,34 @@ async def send(
     lines.append(f"content-length: {len(content)}")
     writer.write("\r\n".join([*lines, "", ""]).encode() + content)
     await writer.drain()
+
+
+async def stream(writer: asyncio.StreamWriter, words: list[str], *, ends: bool) -> None:
+    """Send an answer word by word; one that does not end is cut off."""
+    writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n")
+    writer.write(b"transfer-encoding: chunked\r\n\r\n")
+    deltas = [{"role": "assistant", "content": f"{word} "} for word in words]
+    for delta in [*deltas, {}] if ends else deltas:
+        choice = {"index": 0, "delta": delta, "finish_reason": None if delta else "stop"}
+        body = {**completion({}), "object": "chat.completion.chunk", "choices": [choice]}
+        await send_part(writer, json.dumps({**body, "usage": None}))
+        await asyncio.sleep(0.01)
+    if ends:
+        await send_part(writer, "[DONE]")
+        writer.write(b"0\r\n\r\n")
+        await writer.drain()
+    else:
+        writer.transport.abort()
+
+
+async def send_part(writer: asyncio.StreamWriter, data: str) -> None:
+    event = f"data: {data}\n\n".encode()
+    writer.write(f"{len(event):x}\r\n".encode() + event + b"\r\n")
+    await writer.drain()
+
+
+async def cut_stream(writer: asyncio.StreamWriter) -> None:
+    await stream(writer, ["I", "was", "about"], ends=False)
 
 
 def sending(
@@ -225,4 +256,5 @@ FAULTS_AND_MORE = {
     "403": sending(403, error("Not allowed")),
     "404": sending(404, error("No such model")),
     "prose": saying(REFUSAL),
+    "cut stream": cut_stream,
 }

@@ -1,0 +1,128 @@
+"""A `langgraph dev` of its own, with the offline model and the sample films, to be measured."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+from re2llm.sessions.sample import sample_items
+
+HERE = Path(__file__).parent
+BIN = Path(sys.executable).parent
+START_UP = 300
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running server.
+
+    Attributes:
+        url: Its address.
+        process: The leader of its process group.
+        log: What it writes.
+    """
+
+    url: str
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    def resident(self) -> float:
+        """Return its resident memory in MiB, without the database's."""
+        total = 0
+        for folder in Path("/proc").glob("[0-9]*"):
+            try:
+                words = (folder / "stat").read_text().rpartition(")")[2].split()
+                pages = int((folder / "statm").read_text().split()[1])
+                name = (folder / "comm").read_text()
+            except OSError:
+                continue  # it has just ended
+            if int(words[2]) == self.process.pid and "postgres" not in name:
+                total += pages * os.sysconf("SC_PAGE_SIZE")
+        return total / 2**20
+
+
+@contextmanager
+def serving(jobs: int) -> Iterator[Server]:
+    """Load the films and run a server in a folder of its own.
+
+    Args:
+        jobs: Runs that it works on at the same time.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="re2llm-bench-"))
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("RE2LLM_")}
+    env = kept | {
+        "RE2LLM_HOME": str(folder / "home"),
+        "LANGGRAPH_CLI_NO_ANALYTICS": "1",
+        "PYTHONPATH": os.pathsep.join([str(HERE), *filter(None, [kept.get("PYTHONPATH")])]),
+    }
+    try:
+        load_films(folder, env)
+        write_graphs(folder)
+        with running(folder, env, jobs) as server:
+            yield server
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def load_films(folder: Path, env: dict[str, str]) -> None:
+    """Load the sample films as the domain `films`."""
+    given = folder / "films"
+    given.mkdir()
+    rows = [{"id": i.id, "title": i.title, **i.attributes} for i in sample_items()]
+    (given / "items.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    load = [BIN / "re2llm", "load", "jsonl", given, "--domain", "films"]
+    subprocess.run([*map(str, load)], check=True, env=env, stdout=subprocess.DEVNULL)  # noqa: S603
+
+
+def write_graphs(folder: Path) -> None:
+    """Write langgraph.json as it is in the repository, with what is measured beside it."""
+    config = json.loads((HERE.parent / "langgraph.json").read_text())
+    config["graphs"]["nothing"] = "watched_app:nothing"
+    config["http"]["app"] = "watched_app:app"
+    (folder / "langgraph.json").write_text(json.dumps(config))
+
+
+@contextmanager
+def running(folder: Path, env: dict[str, str], jobs: int) -> Iterator[Server]:
+    """Start the server, wait until it answers, and end it."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [str(BIN / "langgraph"), "dev", "--no-browser", "--no-reload"]
+    command += ["--host", "127.0.0.1", "--port", str(port), "--n-jobs-per-worker", str(jobs)]
+    with (folder / "server.log").open("w") as log:
+        process = subprocess.Popen(  # noqa: S603
+            command, cwd=folder, env=env, stdout=log, stderr=log, start_new_session=True
+        )
+    server = Server(f"http://127.0.0.1:{port}", process, folder / "server.log")
+    try:
+        wait_for(server)
+        yield server
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGTERM)
+        process.wait()
+
+
+def wait_for(server: Server) -> None:
+    """Wait until the server answers."""
+    end = time.monotonic() + START_UP
+    while time.monotonic() < end and server.process.poll() is None:
+        try:
+            if httpx.get(f"{server.url}/ok", timeout=2).is_success:
+                return
+        except httpx.HTTPError:
+            time.sleep(0.5)
+    sys.exit(f"The server does not start:\n{server.log.read_text()[-3000:]}")

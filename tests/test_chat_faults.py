@@ -1,0 +1,160 @@
+"""The `chat` graph over a real chat model whose server fails: repeated, bounded, and booked."""
+
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from fault_server import FaultServer
+from langchain_core.messages import AIMessageChunk
+from pydantic import SecretStr
+from re2llm.agents.chat import graph
+from re2llm.nodes.budget import Budget
+from re2llm.nodes.context import Context
+from re2llm.nodes.services import Services
+from sqlalchemy import text
+
+ANSWER = "How about Heat?"
+RETRIES, PATIENCE, DEADLINE, SLACK = 2, 0.4, 3.0, 6.0
+"""Seconds: of a call, of a turn, and what a busy machine may add."""
+STAND_IN = "(The language model does not answer.)"
+
+Say = Callable[..., Any]
+
+
+@pytest.fixture
+def server() -> Iterator[FaultServer]:
+    with FaultServer(speak=lambda _: ANSWER).running() as running:
+        yield running
+
+
+@pytest.fixture
+def model() -> str:
+    """A name that no other test books its calls under."""
+    return f"openai:chat-{uuid.uuid4().hex[:8]}"
+
+
+@pytest.fixture
+def say(
+    server: FaultServer,
+    services: Services,
+    adjust: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+    films: str,
+    model: str,
+) -> Say:
+    """Say hello through ChatOpenAI and the fault server; return what is heard, and the end."""
+    adjust(
+        base_url=server.url,
+        api_key=SecretStr("sk-secret-1234567890"),
+        request_timeout=PATIENCE,
+        deadline=DEADLINE,
+        model_retries=RETRIES,
+        retry_pause=0.01,
+    )
+    monkeypatch.setattr(services, "_limits", None)
+
+    async def hello(**options: Any) -> tuple[str, str]:
+        context = Context(domain=films, model=model, **options)
+        heard, last = "", ""
+        async for mode, part in graph.astream(
+            {"messages": [("user", "Hello!")]},
+            context=context,
+            stream_mode=["messages", "values"],
+        ):
+            if mode == "messages" and isinstance(part[0], AIMessageChunk):
+                heard += part[0].text
+            elif mode == "values":
+                last = part["messages"][-1].text
+        return heard.strip(), last.strip()
+
+    return hello
+
+
+async def booked(services: Services, model: str) -> list[Any]:
+    async with services.engine.connect() as connection:
+        sql = text(
+            "SELECT purpose, outcome, requests, tokens_out FROM re2llm.llm_call "
+            "WHERE model = :model ORDER BY id"
+        )
+        return [tuple(row) for row in await connection.execute(sql, {"model": model})]
+
+
+@pytest.mark.parametrize(
+    "fault", ["429", "429 for a second", "500", "503", "hang", "reset", "no choices", "no JSON"]
+)
+async def test_a_fault_that_passes_is_not_noticed(
+    server: FaultServer, say: Say, services: Services, model: str, fault: str
+) -> None:
+    server.play(fault)
+    heard, last = await say()
+    assert heard == last == ANSWER
+    assert len(server.asked) == 2
+    assert all(asked.body["stream"] and len(asked.body["tools"]) == 4 for asked in server.asked)
+    if fault == "429 for a second":
+        assert server.asked[1].at - server.asked[0].at >= 1.0
+    ((purpose, outcome, requests, tokens),) = await booked(services, model)
+    assert (purpose, outcome, requests) == ("chat", "ok", 2)
+    assert tokens > 0
+
+
+@pytest.mark.parametrize(
+    ("fault", "calls", "outcome"),
+    [
+        ("500", 1 + RETRIES, "server_error"),
+        ("429", 1 + RETRIES, "rate_limited"),
+        ("429 for an hour", 1, "rate_limited"),
+        ("hang", 1 + RETRIES, "timeout"),
+        ("quota", 1, "denied"),
+        ("400", 1, "rejected"),
+        ("401", 1, "denied"),
+        ("403", 1, "denied"),
+    ],
+)
+async def test_a_fault_that_stays_ends_in_the_stand_in(
+    server: FaultServer,
+    say: Say,
+    services: Services,
+    model: str,
+    fault: str,
+    calls: int,
+    outcome: str,
+) -> None:
+    server.play(*[fault] * 10)
+    started = time.monotonic()
+    heard, last = await say()
+    assert time.monotonic() - started < DEADLINE + SLACK
+    assert heard == last
+    assert last.startswith(STAND_IN)
+    assert "sk-secret" not in last
+    assert len(server.asked) == calls
+    assert await booked(services, model) == [("chat", outcome, calls, 0)]
+
+
+async def test_what_was_heard_is_not_said_again(server: FaultServer, say: Say) -> None:
+    server.play("cut stream")
+    heard, last = await say()
+    assert len(server.asked) == 1
+    assert heard.startswith("I was about")
+    assert heard.count("about") == 1
+    assert last.startswith(STAND_IN)
+
+
+async def test_a_dead_model_is_left_alone(
+    server: FaultServer, say: Say, adjust: Callable[..., None]
+) -> None:
+    adjust(breaker_failures=4)
+    server.play(*["500"] * 20)
+    for _ in range(4):
+        _, last = await say()
+        assert last.startswith(STAND_IN)
+    assert len(server.asked) == 4
+
+
+async def test_a_budget_is_kept(server: FaultServer, say: Say) -> None:
+    server.play("500")
+    _, last = await say(budget=Budget(max_calls=1))
+    assert len(server.asked) == 1
+    assert last
+    assert ANSWER not in last
