@@ -67,9 +67,11 @@ async def _learn(
     stopped = await learner.learn_from(todo, concurrency)
     counts = learner.counts
     hints = await count_hints(services, domain)
+    # Trying hints settles sessions too: those on which nothing is missed.
+    left = len(await unsettled_sessions(services, domain, files, seed))
     document = {
         "domain": domain,
-        "sessions_left": len(todo) - counts["sessions"],
+        "sessions_left": left,
         **counts,
         "llm_calls": budget.calls,
         "tokens": budget.tokens,
@@ -90,8 +92,7 @@ async def _learn(
                 f"The model left {counts['failed']:,} sessions unanswered; run again for them."
             )
     if stopped is not None:
-        left = f"{document['sessions_left']:,} sessions are left."
-        err.print(f"stopped: {stopped} {left}", markup=False, soft_wrap=True)
+        err.print(f"stopped: {stopped} {left:,} sessions are left.", markup=False, soft_wrap=True)
     if isinstance(stopped, ModelDownError):
         raise typer.Exit(1)
 
