@@ -62,6 +62,10 @@ async def _learn(
     services = await shared_services()
     seed = services.settings.seed if seed is None else seed
     todo = await unsettled_sessions(services, domain, files, seed)
+    settled = len(await selected_sessions(services, domain, files)) - len(todo)
+    if settled:
+        going_on = f"{domain}: going on; {settled:,} sessions are done, {len(todo):,} are left."
+        err.print(going_on, markup=False, soft_wrap=True)
     concurrency = concurrency or services.settings.concurrency
     learner = Learner(services, domain, budget, seed)
     stopped = await learner.learn_from(todo, concurrency)
