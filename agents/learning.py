@@ -11,7 +11,6 @@ from ..knowledge.domains import find_domain
 from ..knowledge.feedback import Miss, mark_learnt, misses_to_learn
 from ..knowledge.hint_figures import retire_harmful
 from ..knowledge.reflections import settled_sessions
-from ..knowledge.training_sessions import SessionClaims
 from ..llm.reflection_prompt import REFLECTION_PROMPT_VERSION
 from ..nodes.context import Context, call_with
 from ..nodes.figures import update_figures
@@ -33,28 +32,26 @@ async def learn_from_misses(services: Services) -> None:
     """
     async with services.engine.connect() as connection:
         waiting = await misses_to_learn(connection, services.settings.model)
-        await connection.rollback()
-        claims = SessionClaims(connection)
-        for miss in waiting:
-            try:
-                done = await _learn(services, miss, claims)
-            except (BudgetSpentError, ModelDownError) as error:
-                _log.info("Learning from feedback waits: %s", error)
-                return
-            except InputError as error:
-                _log.warning("Feedback on %s teaches nothing: %s", miss.recommendation_id, error)
-                done = True
-            if done:
-                await _settle(services, miss)
+    for miss in waiting:
+        try:
+            done = await _learn(services, miss)
+        except (BudgetSpentError, ModelDownError) as error:
+            _log.info("Learning from feedback waits: %s", error)
+            return
+        except InputError as error:
+            _log.warning("Feedback on %s teaches nothing: %s", miss.recommendation_id, error)
+            done = True
+        if done:
+            await _settle(services, miss)
 
 
-async def _learn(services: Services, miss: Miss, claims: SessionClaims) -> bool:
+async def _learn(services: Services, miss: Miss) -> bool:
     """Learn from one miss; return whether that is done, here or earlier."""
     model = services.settings.model
     async with services.engine.begin() as connection:
         domain = await find_domain(connection, miss.domain)
         key = await observe(connection, domain, _session(miss))
-    if not await claims.claim(key):
+    if not await services.claims.claim_session(key):
         return False  # another process is at it
     try:
         async with services.engine.connect() as connection:
@@ -66,7 +63,7 @@ async def _learn(services: Services, miss: Miss, claims: SessionClaims) -> bool:
         # LangGraph leaves a type argument of `Command` open.
         result: Any = await learn_graph.ainvoke(request, context=_options(services))  # pyright: ignore[reportUnknownMemberType]
     finally:
-        await claims.release(key)
+        await services.claims.release_session(key)
     error = result.get("error")
     if error:
         raise ModelDownError(model) if error["field"] == "model" else InputError(**error)

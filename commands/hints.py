@@ -118,15 +118,18 @@ async def _list(domain: str, as_json: bool) -> None:
 def show(
     hint: Annotated[int, typer.Argument(help="The hint's number.")],
     domain: _Domain = None,
+    conversation: Annotated[
+        bool, typer.Option("--conversation", help="With every message of the reflections.")
+    ] = False,
 ) -> None:
     """Print a hint's lineage as JSON: the miss, the diagnosis, the trials, the uses.
 
     Example: re2llm hints show 3 --domain films
     """
-    run(lambda: _show(hint, domain or get_settings().domain))
+    run(lambda: _show(hint, domain or get_settings().domain, conversation))
 
 
-async def _show(hint: int, domain: str) -> None:
+async def _show(hint: int, domain: str, conversation: bool) -> None:
     from ..knowledge.domains import find_domain
     from ..knowledge.lineage import hint_lineage
     from ..nodes.services import shared_services
@@ -134,7 +137,7 @@ async def _show(hint: int, domain: str) -> None:
     services = await shared_services()
     async with services.engine.connect() as connection:
         found = await find_domain(connection, domain)
-        print_json(await hint_lineage(connection, found.id, hint))
+        print_json(await hint_lineage(connection, found.id, hint, conversation=conversation))
 
 
 @hints.command("approve")

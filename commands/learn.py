@@ -62,14 +62,20 @@ async def _learn(
     services = await shared_services()
     seed = services.settings.seed if seed is None else seed
     todo = await unsettled_sessions(services, domain, files, seed)
+    settled = len(await selected_sessions(services, domain, files)) - len(todo)
+    if settled:
+        going_on = f"{domain}: going on; {settled:,} sessions are done, {len(todo):,} are left."
+        err.print(going_on, markup=False, soft_wrap=True)
     concurrency = concurrency or services.settings.concurrency
     learner = Learner(services, domain, budget, seed)
     stopped = await learner.learn_from(todo, concurrency)
     counts = learner.counts
     hints = await count_hints(services, domain)
+    # Trying hints settles sessions too: those on which nothing is missed.
+    left = len(await unsettled_sessions(services, domain, files, seed))
     document = {
         "domain": domain,
-        "sessions_left": len(todo) - counts["sessions"],
+        "sessions_left": left,
         **counts,
         "llm_calls": budget.calls,
         "tokens": budget.tokens,
@@ -90,8 +96,7 @@ async def _learn(
                 f"The model left {counts['failed']:,} sessions unanswered; run again for them."
             )
     if stopped is not None:
-        left = f"{document['sessions_left']:,} sessions are left."
-        err.print(f"stopped: {stopped} {left}", markup=False, soft_wrap=True)
+        err.print(f"stopped: {stopped} {left:,} sessions are left.", markup=False, soft_wrap=True)
     if isinstance(stopped, ModelDownError):
         raise typer.Exit(1)
 

@@ -12,7 +12,6 @@ from ..errors import BudgetSpentError, ModelDownError, Re2llmError
 from .console import progress
 
 if TYPE_CHECKING:
-    from ..knowledge.training_sessions import SessionClaims
     from ..nodes.budget import Budget
     from ..nodes.context import Call, Context
     from ..nodes.services import Services
@@ -53,7 +52,6 @@ class Learner:
         Raises:
             Re2llmError: The database failed; what was learnt is kept.
         """
-        from ..knowledge.training_sessions import SessionClaims
         from ..nodes.budget import FULL
         from ..nodes.outage import Outages
 
@@ -64,39 +62,37 @@ class Learner:
         with progress(counts=True) as bar:
             task = bar.add_task("learning", total=len(todo))
 
-            async def worker(claims: SessionClaims) -> None:
+            async def worker() -> None:
                 for key in queue:
                     stored = await count_hints(self.services, self.domain)
-                    bar.update(task, advance=1, description=self._described(stored))
+                    bar.update(task, description=self._described(stored))
                     most = self.budget.max_hints
                     if stopped or (most is not None and stored >= most):
                         return
                     try:
-                        await outages.survive(partial(self._learn, key, claims))
+                        await outages.survive(partial(self._learn, key))
                     except (BudgetSpentError, ModelDownError) as error:
                         if error.field == FULL:
                             return
                         # The others may be waiting for answers that are paid already.
                         stopped.append(error)
+                    bar.advance(task)
 
             try:
-                async with (
-                    self.services.engine.connect() as connection,
-                    asyncio.TaskGroup() as tasks,
-                ):
-                    claims = SessionClaims(connection)
+                async with asyncio.TaskGroup() as tasks:
                     for _ in range(concurrency):
-                        tasks.create_task(worker(claims))
+                        tasks.create_task(worker())
             finally:
                 # After an interruption, too, hints can be chosen by what they have brought.
                 self.counts["failed"] = outages.skipped
                 self.counts["retired"] = await self._settle_figures()
         return stopped[0] if stopped else None
 
-    async def _learn(self, key: int, claims: SessionClaims) -> None:
+    async def _learn(self, key: int) -> None:
         from ..graph.learn import graph
 
-        if not await claims.claim(key):
+        claims = self.services.claims
+        if not await claims.claim_session(key):
             return
         try:
             if await self._settled(key):
@@ -106,7 +102,7 @@ class Learner:
                 request, context=self._context
             )
         finally:
-            await claims.release(key)
+            await claims.release_session(key)
         error = result.get("error")
         if error:
             down = error["field"] == ModelDownError.FIELD
@@ -118,8 +114,10 @@ class Learner:
             self.counts[proposal["outcome"]] += 1
 
     def _described(self, stored: int) -> str:
+        cost = f", cost {self.budget.cost:.2f}" if self.budget.cost else ""
         return (
-            f"learning: {self.counts['missed']} misses, {stored} hints, {self.budget.calls} calls"
+            f"learning: {self.counts['missed']} misses, {stored} hints, "
+            f"{self.budget.calls} calls{cost}"
         )
 
     @property

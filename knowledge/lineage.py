@@ -2,22 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Set as AbstractSet
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import and_, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.orm import aliased
 
 from ..errors import InputError
-from .tables import HintRow, ProposalRow, RecommendationRow, ReflectionRow, TrialRow
+from .hints import NO_HINT
+from .tables import (
+    HintRow,
+    ItemRow,
+    ProposalRow,
+    RecommendationRow,
+    ReflectionRow,
+    SessionRow,
+    TrialRow,
+)
 
 
-async def hint_lineage(connection: AsyncConnection, domain_id: int, hint_id: int) -> dict[str, Any]:
+async def hint_lineage(
+    connection: AsyncConnection, domain_id: int, hint_id: int, *, conversation: bool = False
+) -> dict[str, Any]:
     """Return a hint with its miss, diagnosis, proposals, trials and uses, ready for JSON.
 
     Args:
         connection: An open connection.
         domain_id: Which domain.
         hint_id: Which hint.
+        conversation: With every message of the reflections.
 
     Raises:
         InputError: There is no such hint in the domain.
@@ -38,12 +52,6 @@ async def hint_lineage(connection: AsyncConnection, domain_id: int, hint_id: int
         raise InputError(
             "hint", f"There is no hint {hint_id} in this domain.", "`re2llm hints list` shows all."
         )
-    trials = await connection.execute(
-        select(TrialRow.model, TrialRow.prompt_version, func.count(), func.avg(TrialRow.ndcg))
-        .where(TrialRow.domain_id == domain_id, TrialRow.hint_key == hint.key)
-        .group_by(TrialRow.model, TrialRow.prompt_version)
-        .order_by(TrialRow.model)
-    )
     uses = await connection.scalar(select(func.count()).where(RecommendationRow.hint_id == hint_id))
     return {
         "id": hint.id,
@@ -51,19 +59,45 @@ async def hint_lineage(connection: AsyncConnection, domain_id: int, hint_id: int
         "status": hint.status,
         "created_at": hint.created_at.isoformat(),
         "provenance": hint.provenance,
-        "proposals": await _proposals(connection, domain_id, hint_id),
-        "trials": [
-            {"model": model, "prompt_version": version, "sessions": count, "mean_ndcg@10": mean}
-            for model, version, count, mean in trials
-        ],
+        "proposals": await _proposals(connection, domain_id, hint_id, conversation=conversation),
+        "trials": await _trials(connection, domain_id, hint.key),
         "uses": uses or 0,
     }
 
 
-async def _proposals(
-    connection: AsyncConnection, domain_id: int, hint_id: int
-) -> list[dict[str, Any]]:
+async def _trials(connection: AsyncConnection, domain_id: int, key: bytes) -> list[dict[str, Any]]:
+    without = aliased(TrialRow)
+    gain = TrialRow.ndcg - without.ndcg
     rows = await connection.execute(
+        select(
+            TrialRow.model,
+            TrialRow.prompt_version,
+            func.count().label("sessions"),
+            func.avg(TrialRow.ndcg).label("mean_ndcg@10"),
+            func.avg(gain).label("mean_gain"),
+            func.count().filter(gain > 0).label("helped"),
+            func.count().filter(gain < 0).label("harmed"),
+        )
+        .outerjoin(
+            without,
+            and_(
+                without.session_id == TrialRow.session_id,
+                without.hint_key == NO_HINT,
+                without.model == TrialRow.model,
+                without.prompt_version == TrialRow.prompt_version,
+            ),
+        )
+        .where(TrialRow.domain_id == domain_id, TrialRow.hint_key == key)
+        .group_by(TrialRow.model, TrialRow.prompt_version)
+        .order_by(TrialRow.model)
+    )
+    return [dict(row) for row in rows.mappings()]
+
+
+async def _proposals(
+    connection: AsyncConnection, domain_id: int, hint_id: int, *, conversation: bool
+) -> list[dict[str, Any]]:
+    found = await connection.execute(
         select(
             ProposalRow.text,
             ProposalRow.outcome,
@@ -73,11 +107,18 @@ async def _proposals(
             ReflectionRow.rank,
             ReflectionRow.model,
             ReflectionRow.diagnosis,
+            ReflectionRow.messages,
+            SessionRow.history,
+            SessionRow.target,
         )
         .outerjoin(ReflectionRow, ReflectionRow.id == ProposalRow.reflection_id)
+        .outerjoin(SessionRow, SessionRow.id == ReflectionRow.session_id)
         .where(ProposalRow.domain_id == domain_id, ProposalRow.hint_id == hint_id)
         .order_by(ProposalRow.id)
     )
+    rows = list(found)
+    items = {item for row in rows if row.history is not None for item in (*row.history, row.target)}
+    titles = await _titles(connection, domain_id, items)
     return [
         {
             "text": row.text,
@@ -88,10 +129,24 @@ async def _proposals(
             if row.session_id is None
             else {
                 "session": row.session_id,
+                "history": [titles.get(item, item) for item in row.history],
+                "target": titles.get(row.target, row.target),
                 "rank": row.rank,
                 "model": row.model,
                 "diagnosis": row.diagnosis,
+                **({"messages": row.messages} if conversation else {}),
             },
         }
         for row in rows
     ]
+
+
+async def _titles(
+    connection: AsyncConnection, domain_id: int, items: AbstractSet[str]
+) -> dict[str, str]:
+    rows = await connection.execute(
+        select(ItemRow.id, ItemRow.title).where(
+            ItemRow.domain_id == domain_id, ItemRow.id.in_(items)
+        )
+    )
+    return {row.id: row.title for row in rows}

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
 from itertools import islice
 
-from sqlalchemy import func, select, text
+from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..errors import InputError
@@ -22,7 +19,6 @@ from .tables import DomainRow, SessionRow
 
 _BATCH = 1000
 _REPEAT_BYTES = 4
-_CLAIMS = 0x726532  # "re2": the first half of a two-part advisory lock
 
 
 async def store_sessions(
@@ -109,44 +105,6 @@ async def session_keys(connection: AsyncConnection, domain_id: int) -> list[int]
         .order_by(SessionRow.id)
     )
     return list(await connection.scalars(statement))
-
-
-class SessionClaims:
-    """Claims on training sessions, so that learners at work on one domain do not pay twice.
-
-    A claim belongs to the connection and goes with it: a killed learner leaves none behind.
-
-    Args:
-        connection: Kept open, and used for nothing else, while claims are held.
-    """
-
-    def __init__(self, connection: AsyncConnection) -> None:
-        self._connection = connection
-        self._lock = asyncio.Lock()
-
-    async def claim(self, key: int) -> bool:
-        """Claim a session, unless another process holds it.
-
-        Args:
-            key: The session's key.
-        """
-        return bool(await self._ask("SELECT pg_try_advisory_lock(:space, :key)", key))
-
-    async def release(self, key: int) -> None:
-        """Give a claimed session back.
-
-        Args:
-            key: The session's key.
-        """
-        # A connection that broke, or whose statement was cancelled, has taken its claims along.
-        with suppress(SQLAlchemyError):
-            await self._ask("SELECT pg_advisory_unlock(:space, :key)", key)
-
-    async def _ask(self, statement: str, key: int) -> object:
-        async with self._lock:
-            answer = await self._connection.scalar(text(statement), {"space": _CLAIMS, "key": key})
-            await self._connection.commit()
-        return answer
 
 
 async def fetch_session(connection: AsyncConnection, domain_id: int, key: int) -> Session:

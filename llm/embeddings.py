@@ -26,12 +26,14 @@ FloatArray = NDArray[np.float32]
 class Embedder:
     """Texts to unit vectors, remembering those it has seen. Safe to share between threads.
 
+    The weights are loaded with the first text that nobody has embedded before: that takes seconds,
+    and most commands meet none.
+
     Args:
         cache: Remembers them beyond the process.
     """
 
     def __init__(self, cache: EmbeddingCache) -> None:
-        self._model = _load()
         self._cache = cache
         self._seen: OrderedDict[str, FloatArray] = OrderedDict()
         self._lock = threading.Lock()
@@ -62,7 +64,7 @@ class Embedder:
         return np.stack([known[text] for text in texts])
 
     def _embedded(self, texts: Sequence[str]) -> dict[str, FloatArray]:
-        vectors = self._model.encode(
+        vectors = _model().encode(
             list(texts), batch_size=_BATCH, normalize_embeddings=True, show_progress_bar=False
         )
         return dict(zip(texts, np.asarray(vectors, dtype=np.float32), strict=True))
@@ -76,10 +78,19 @@ class Embedder:
 
 @lru_cache(maxsize=1)
 def get_embedder() -> Embedder:
-    """Return the process's embedder. The first call loads the weights and blocks for seconds."""
+    """Return the process's embedder."""
     return Embedder(EmbeddingCache(get_settings().home / "embeddings.sqlite", ENCODER_ID))
 
 
+_loading = threading.Lock()
+
+
+def _model() -> Any:
+    with _loading:
+        return _load()
+
+
+@lru_cache(maxsize=1)
 def _load() -> Any:
     # The weights lie on disk: without this, a hub that cannot be reached is asked first.
     os.environ.setdefault("HF_HUB_OFFLINE", "1")

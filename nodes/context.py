@@ -163,7 +163,12 @@ def _budget(given: object) -> Budget | None:
     """Return the budget; over HTTP it comes as the JSON object that the schema describes."""
     if isinstance(given, dict):
         limits = cast("dict[str, Any]", given)
-        return Budget(max_calls=limits.get("max_calls"), max_tokens=limits.get("max_tokens"))
+        return Budget(
+            max_calls=limits.get("max_calls"),
+            max_tokens=limits.get("max_tokens"),
+            max_cost=limits.get("max_cost"),
+            max_hints=limits.get("max_hints"),
+        )
     return given if isinstance(given, Budget) else None
 
 

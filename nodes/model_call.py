@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Literal
 
@@ -74,13 +75,20 @@ async def ask(
         return await question.put(started, waited_ms)
     key = prompt_key(model, endpoint.server, messages)
     may_know = endpoint.cacheable and call.settings.call_cache and not call.settings.temperature
-    async with call.services.one_at_a_time(key):
+    async with call.services.one_at_a_time(key), _alone(call, key):
         known = await known_answer(call, key) if may_know else None
         if known is not None:
             return Reply(known, failed=False, latency_ms=_since(started), calls=0)
         reply = await question.put(started, waited_ms)
         await book(call, question.booking(key, purpose, reply, keep=may_know))
     return reply
+
+
+def _alone(call: Call, key: bytes) -> AbstractAsyncContextManager[None]:
+    """Keep other processes from paying at the same time, where somebody counts what is paid."""
+    if call.budget is None:
+        return nullcontext()
+    return call.services.claims.prompt(key, call.settings.deadline)
 
 
 class _Question:

@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from ..errors import InputError
 from ..knowledge.catalogue import all_items, catalogue_order
+from ..knowledge.claims import Claims
 from ..knowledge.domains import Domain
 from ..knowledge.engine import database_url, make_engine, ping
 from ..knowledge.evidence import EvidenceIndex
@@ -77,8 +78,9 @@ class Services:
     _evidence_lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def __post_init__(self) -> None:
-        """Set the budget of learning from feedback."""
+        """Set the budget of learning from feedback, and what keeps processes from paying twice."""
         self.feedback_budget = Budget(max_calls=self.settings.feedback_calls)
+        self.claims = Claims(self.engine)
 
     async def endpoint(self, name: str, *, reflects: bool = False) -> Endpoint:
         """Return the chat model of a name, made once, with its retries and limits.
@@ -225,6 +227,7 @@ class Services:
     async def close(self) -> None:
         """Stop the background work and close the connections."""
         await self.background.close()
+        await self.claims.close()
         if self.owns_engine:
             await self.engine.dispose()
 

@@ -262,6 +262,7 @@ async def test_show_tells_the_miss_the_diagnosis_the_trials_and_the_uses(
     async with services.engine.connect() as connection:
         [hint] = await list_hints(connection, found.id)
         story = await hint_lineage(connection, found.id, hint.id)
+        whole = await hint_lineage(connection, found.id, hint.id, conversation=True)
     json.dumps(story)
     assert (story["id"], story["text"], story["status"]) == (hint.id, HINT, "active")
     assert story["provenance"]["source"] == "reflection"
@@ -272,12 +273,19 @@ async def test_show_tells_the_miss_the_diagnosis_the_trials_and_the_uses(
     assert own["miss"]["diagnosis"] == "It was new."
     assert own["miss"]["rank"] > 10
     assert own["miss"]["model"] == name
+    assert own["miss"]["history"] == [names[item] for item in SESSIONS[0].history]
+    assert own["miss"]["target"] == names[SESSIONS[0].target or ""]
+    assert "messages" not in own["miss"]
+    roles = [message["role"] for message in whole["proposals"][0]["miss"]["messages"]]
+    assert roles == ["system", "human", "ai", "human", "ai", "human", "ai", "human", "ai"]
     assert own["verification"]["mean"] == pytest.approx(1.0)
     [trials] = story["trials"]
     assert trials["model"] == name
     assert trials["prompt_version"] == RANKING_PROMPT_VERSION
     assert trials["sessions"] >= 6
     assert trials["mean_ndcg@10"] == pytest.approx(1.0)
+    assert trials["mean_gain"] == pytest.approx(1.0)
+    assert (trials["helped"], trials["harmed"]) == (trials["sessions"], 0)
     assert story["uses"] == 2
 
 

@@ -1,17 +1,13 @@
-"""`re2llm learn`: budgets, stops and crashes at any point, and many learners at once."""
+"""`re2llm learn` in one process: budgets, stops, failing models, and workers side by side."""
 
 import asyncio
-import os
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
 from langchain_core.messages import AIMessage
+from learnt import Learnt, assert_whole, knowledge, settled
 from re2llm.commands.learn import unsettled_sessions
 from re2llm.commands.learning import Learner
 from re2llm.commands.loading import load_domain
@@ -21,13 +17,11 @@ from re2llm.nodes.services import Services
 from re2llm.records import Session
 from re2llm.sessions.sample import sample_items, simulate_sessions
 
-RE2LLM = Path(sys.executable).with_name("re2llm")
 SESSIONS = simulate_sessions(7, seed=1)
 PANEL = {"verify_random": 6, "verify_near": 2, "verify_rule": "paper"}
 """The paper's rule, since few sessions prove nothing; kept small, since each trial takes time."""
 
 Change = Callable[..., None]
-Learnt = dict[str, Any]
 
 
 async def prepare(services: Services, domain: str, sessions: Sequence[Session] = SESSIONS) -> str:
@@ -47,95 +41,6 @@ async def learn(
     learner = Learner(services, domain, budget, seed=0)
     spent = await learner.learn_from(todo, concurrency)
     return learner.counts, budget, spent is not None
-
-
-def knowledge(url: str, domain: str) -> Learnt:
-    """Return all that a domain has learnt, without the keys that differ between databases.
-
-    Figures are rounded: rows come in any order, and so does their sum.
-    """
-    places = (
-        "WITH d AS (SELECT id FROM re2llm.domain WHERE name = %(domain)s), placed AS (SELECT id, "
-        "row_number() OVER (ORDER BY id) AS place FROM re2llm.session "
-        "WHERE domain_id = (SELECT id FROM d)) "
-    )
-    queries = {
-        "hints": "SELECT text, status, trials, round(mean_gain::numeric, 9), "
-        "round(gain_error::numeric, 9), helped, harmed, p.place "
-        "FROM re2llm.hint AS h LEFT JOIN placed AS p ON p.id = (h.provenance->>'session')::int "
-        "WHERE h.domain_id = (SELECT id FROM d) ORDER BY h.id",
-        "proposals": "SELECT q.text, outcome, reason, verification, p.place, h.text "
-        "FROM re2llm.hint_proposal AS q LEFT JOIN re2llm.reflection AS r ON r.id = reflection_id "
-        "LEFT JOIN placed AS p ON p.id = r.session_id LEFT JOIN re2llm.hint AS h ON h.id = hint_id "
-        "WHERE q.domain_id = (SELECT id FROM d) ORDER BY q.id",
-        "reflections": "SELECT p.place, rank, diagnosis, messages FROM re2llm.reflection AS r "
-        "JOIN placed AS p ON p.id = session_id WHERE domain_id = (SELECT id FROM d) ORDER BY r.id",
-        "trials": "SELECT p.place, encode(hint_key, 'hex'), rank, ndcg, answer "
-        "FROM re2llm.hint_trial JOIN placed AS p ON p.id = session_id "
-        "WHERE domain_id = (SELECT id FROM d) ORDER BY p.place, hint_key",
-    }
-    with psycopg.connect(libpq(url)) as connection:
-        return {
-            name: connection.execute(places + sql, {"domain": domain}).fetchall()
-            for name, sql in queries.items()
-        }
-
-
-def libpq(url: str) -> str:
-    return url.replace("postgresql+psycopg://", "postgresql://")
-
-
-def assert_whole(learnt: Learnt) -> None:
-    """Nothing is half-written: each lesson has its miss, each miss its lessons, once."""
-    texts = [row[0] for row in learnt["hints"]]
-    assert len(texts) == len(set(texts))
-    stored = [row for row in learnt["proposals"] if row[1] == "stored"]
-    assert sorted(row[0] for row in stored) == sorted(texts)
-    reflected = [row[0] for row in learnt["reflections"]]
-    assert len(reflected) == len(set(reflected))
-    assert {row[4] for row in learnt["proposals"]} <= set(reflected)
-    assert all(row[5] for row in learnt["proposals"] if row[1] in {"stored", "duplicate"})
-
-
-def settled(learnt: Learnt) -> set[int]:
-    hits = {row[0] for row in learnt["trials"] if row[1] == "" and row[2] <= 10}
-    return hits | {row[0] for row in learnt["reflections"]}
-
-
-# Processes
-
-
-def start(domain: str, *options: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [str(RE2LLM), "learn", "--domain", domain, "--json", *options],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "COLUMNS": "200"},
-    )
-
-
-def count_trials(connection: psycopg.Connection[Any], domain: str) -> int:
-    row = connection.execute(
-        "SELECT count(*) FROM re2llm.hint_trial AS t JOIN re2llm.domain AS d "
-        "ON d.id = t.domain_id WHERE d.name = %s",
-        [domain],
-    ).fetchone()
-    return row[0] if row else 0
-
-
-def stop_after(
-    learner: subprocess.Popen[str], url: str, domain: str, trials: int, sign: int
-) -> tuple[str, str]:
-    """Send a signal as soon as a learner has added so many trials."""
-    with psycopg.connect(libpq(url), autocommit=True) as connection:
-        before = count_trials(connection, domain)
-        deadline = time.monotonic() + 90
-        while count_trials(connection, domain) < before + trials and learner.poll() is None:
-            assert time.monotonic() < deadline
-            time.sleep(0.005)
-    learner.send_signal(sign)
-    return learner.communicate(timeout=60)
 
 
 @pytest.fixture(scope="module")

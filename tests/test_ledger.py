@@ -17,7 +17,7 @@ from re2llm.graph.recommend import graph
 from re2llm.llm.prices import call_cost, prompt_key, require_prices
 from re2llm.nodes.budget import Budget
 from re2llm.nodes.context import Context
-from re2llm.nodes.services import Services
+from re2llm.nodes.services import Services, ServiceSet, open_services
 from re2llm.sessions.sample import load_films
 from sqlalchemy import text
 
@@ -96,6 +96,25 @@ async def test_nor_at_the_same_time(server: FaultServer, ask: Ask) -> None:
     results = await asyncio.gather(*(recommend() for _ in range(8)))
     assert len(server.asked) == 1
     assert sum(result["llm_calls"] for result in results) == 1
+
+
+async def test_nor_by_several_processes_that_have_a_budget(
+    services: Services, server: FaultServer, ask: Ask
+) -> None:
+    server.delay = 0.3
+    recommend = ask()
+    # What a process has of its own; the database is all that they share.
+    own = [await open_services(services.settings) for _ in range(4)]
+    try:
+        results = await asyncio.gather(
+            *(recommend(services=ServiceSet.of(some), budget=Budget()) for some in own)
+        )
+    finally:
+        for some in own:
+            await some.close()
+    assert len(server.asked) == 1
+    assert sum(result["llm_calls"] for result in results) == 1
+    assert len({tuple(result["ranking"]) for result in results}) == 1
 
 
 @pytest.mark.parametrize("change", [{"temperature": 0.7}, {"call_cache": False}])

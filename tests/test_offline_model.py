@@ -283,6 +283,9 @@ HINTS: list[tuple[str, Measure, int]] = [
         UP,
     ),
     ("Recommend something different from what was watched before.", shares("genres"), DOWN),
+    ("Include recent films to avoid staleness.", year, UP),
+    ("Reduce repetition by choosing old classics.", year, DOWN),
+    ("Look beyond American films to include Japanese ones.", has("country", "Japan"), UP),
 ]
 TASKS = [task(seed) for seed in range(6)]
 BEST = 10

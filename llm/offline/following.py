@@ -14,7 +14,10 @@ from .channels import Channel, Encode, Scores, standardised
 
 _CLAUSES = re.compile(
     r"[.;:!?]+\s+|[.;:!?]+$|,?\s+\bbut\b\s+|,\s*(?:and\s+)?then\s+|"
-    r",?\s+(?=rather than|instead of|not merely|not )",
+    r",?\s+(?=rather than|instead of|not merely|not )|"
+    # What a thing is done for or by has a direction of its own: "beyond X to include Y".
+    r"\s+(?=to (?:include|introduce|embrace|add|counteract|avoid|reduce|prevent)\b)|"
+    r"\s+(?-i:(?=by (?:[a-z]+ly )?[a-z]+ing\b))",
     re.IGNORECASE,
 )
 AGAINST = re.compile(

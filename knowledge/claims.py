@@ -1,0 +1,115 @@
+"""Claims on pieces of work, so that processes on one database do not pay for the same twice."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager, suppress
+
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+_SESSIONS = 0x726532  # "re2": the first half of a two-part advisory lock
+_PROMPTS = 0x726533
+_KEY_BYTES = 4
+_LOOK_AGAIN = 0.1
+
+
+class Claims:
+    """The claims of one process. They go with its connection: a killed one leaves none behind.
+
+    Args:
+        engine: Gives the connection, which is kept open and used for nothing else.
+    """
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+        self._connection: AsyncConnection | None = None
+        self._lock = asyncio.Lock()
+        self._sessions = set[int]()
+
+    async def claim_session(self, key: int) -> bool:
+        """Claim a training session, unless another learner holds it, here or elsewhere.
+
+        Args:
+            key: The session's key.
+        """
+        if key in self._sessions:  # to the database, all learners of a process are one
+            return False
+        self._sessions.add(key)
+        claimed = False
+        try:
+            claimed = await self._ask("pg_try_advisory_lock", _SESSIONS, key)
+        finally:
+            if not claimed:
+                self._sessions.discard(key)
+        return claimed
+
+    async def release_session(self, key: int) -> None:
+        """Give a claimed session back.
+
+        Args:
+            key: The session's key.
+        """
+        await self._release(_SESSIONS, key)
+        self._sessions.discard(key)
+
+    @asynccontextmanager
+    async def prompt(self, digest: bytes, patience: float) -> AsyncGenerator[None]:
+        """Hold a prompt alone among all processes, as far as the database lets us.
+
+        Args:
+            digest: Of the prompt.
+            patience: Seconds after which it is taken without a claim.
+        """
+        # Two prompts that share these bytes wait for each other, which does no harm.
+        key = int.from_bytes(digest[:_KEY_BYTES], "big", signed=True)
+        held = await self._held(key, patience)
+        try:
+            yield
+        finally:
+            if held:
+                await self._release(_PROMPTS, key)
+
+    async def _held(self, key: int, patience: float) -> bool:
+        end = time.monotonic() + patience
+        try:
+            while not await self._ask("pg_try_advisory_lock", _PROMPTS, key):
+                if time.monotonic() > end:
+                    return False
+                await asyncio.sleep(_LOOK_AGAIN)
+        except (OSError, SQLAlchemyError):
+            return False
+        return True
+
+    async def _release(self, space: int, key: int) -> None:
+        # A connection that broke has taken its claims along.
+        with suppress(SQLAlchemyError):
+            await self._ask("pg_advisory_unlock", space, key)
+
+    async def _ask(self, function: str, space: int, key: int) -> bool:
+        statement = text(f"SELECT {function}(:space, :key)")
+        async with self._lock:
+            if self._connection is None:
+                self._connection = await self._engine.connect()
+            try:
+                answer = await self._connection.scalar(statement, {"space": space, "key": key})
+                await self._connection.commit()
+            except BaseException:
+                # Whatever broke off in the middle leaves a connection in an unknown state.
+                broken, self._connection = self._connection, None
+                await broken.invalidate()
+                await broken.close()
+                raise
+        return bool(answer)
+
+    async def close(self) -> None:
+        """Give everything back."""
+        async with self._lock:
+            if self._connection is not None:
+                # Locks would outlive the return to the pool.
+                await self._connection.invalidate()
+                await self._connection.close()
+                self._connection = None

@@ -1,0 +1,120 @@
+"""The embedded server after its users were killed, at whatever they were doing."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+USER = """
+import sys, time
+from pathlib import Path
+import psycopg
+from re2llm.knowledge.embedded import start_embedded
+
+with psycopg.connect(start_embedded(Path(sys.argv[1])), autocommit=True) as connection:
+    connection.execute("CREATE TABLE IF NOT EXISTS visit (id int)")
+    connection.execute("INSERT INTO visit VALUES (1)")
+    print(connection.execute("SELECT count(*) FROM visit").fetchone()[0], flush=True)
+time.sleep(float(sys.argv[2]))
+"""
+"""Counts how many were there before it, itself included, and stays for some seconds."""
+PATIENCE = 120
+
+
+def start(home: Path, stay: float = 0) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", USER, str(home), str(stay)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def visit(home: Path) -> int:
+    user = start(home)
+    output, errors = user.communicate(timeout=PATIENCE)
+    assert user.returncode == 0, errors
+    return int(output)
+
+
+def kill(user: subprocess.Popen[str]) -> None:
+    os.killpg(user.pid, signal.SIGKILL)
+    assert user.wait(PATIENCE) == -signal.SIGKILL
+    user.communicate()
+
+
+def running(home: Path) -> list[psutil.Process]:
+    """Return the server's main process, if it runs."""
+    mark = home / "postgres" / "postmaster.pid"
+    return [psutil.Process(int(mark.read_text().split()[0]))] if mark.exists() else []
+
+
+@pytest.fixture(scope="module")
+def home() -> Iterator[Path]:
+    # Short, since the path of a socket may not be long.
+    path = Path(tempfile.mkdtemp(prefix="re2llm-"))
+    yield path
+    for server in running(path):
+        server.kill()
+        server.wait()
+    shutil.rmtree(path)
+
+
+def test_a_kill_in_the_first_start_leaves_no_half_of_a_database(home: Path) -> None:
+    user = start(home)
+    end = time.monotonic() + PATIENCE
+    while not list(home.glob("*/PG_VERSION")) + list(home.glob(".*/PG_VERSION")):
+        assert user.poll() is None, user.communicate()
+        assert time.monotonic() < end
+        time.sleep(0.001)
+    kill(user)
+    assert not (home / "postgres").exists()
+    assert visit(home) == 1
+    assert [path.name for path in home.iterdir()] == ["postgres"]
+    assert not running(home)
+
+
+@pytest.mark.parametrize("with_server", [False, True])
+def test_what_a_killed_user_wrote_is_kept_and_the_last_to_leave_stops_the_server(
+    home: Path, *, with_server: bool
+) -> None:
+    before = visit(home)
+    user = start(home, stay=PATIENCE)
+    assert user.stdout is not None
+    assert int(user.stdout.readline()) == before + 1
+    [server] = running(home)
+    kill(user)
+    if with_server:
+        server.kill()
+        server.wait(PATIENCE)
+    else:
+        assert server.is_running()
+    assert visit(home) == before + 2
+    assert not running(home)
+
+
+def test_a_mark_of_a_server_that_died_keeps_none_from_starting(home: Path) -> None:
+    before = visit(home)
+    mark = home / "postgres" / "postmaster.pid"
+    [dead] = [pid for pid in range(400_000, 500_000) if not psutil.pid_exists(pid)][:1]
+    socket = f"\n{home / 'postgres'}\n1\n5432\n{home / 'postgres'}\n\n  1 1\n"
+    for number, left in enumerate(
+        (
+            f"{dead}\n",  # written by half
+            f"-{dead}{socket}",  # while the database was being made
+            f"{dead}{socket}ready   \n",
+            f"{os.getpid()}{socket}ready   \n",  # its number has gone to another program
+        ),
+        start=1,
+    ):
+        mark.write_text(left)
+        assert visit(home) == before + number, left
