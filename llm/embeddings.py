@@ -20,24 +20,27 @@ ENCODER_ID = "all-MiniLM-L6-v2"
 _CACHED_TEXTS = 200_000
 _BATCH = 256
 
+_loading = threading.Lock()
+
 FloatArray = NDArray[np.float32]
 
 
 class Embedder:
     """Texts to unit vectors, remembering those it has seen. Safe to share between threads.
 
+    The weights are loaded for the first text that is not remembered: most commands know all theirs.
+
     Args:
         cache: Remembers them beyond the process.
     """
 
     def __init__(self, cache: EmbeddingCache) -> None:
-        self._model = _load()
         self._cache = cache
         self._seen: OrderedDict[str, FloatArray] = OrderedDict()
         self._lock = threading.Lock()
 
     def encode(self, texts: Sequence[str]) -> FloatArray:
-        """Embed texts. Blocks: about 2 ms for each new text on one core.
+        """Embed texts. Blocks: about 2 ms for each new text on one core, seconds for the first.
 
         Args:
             texts: Any number, of any length; the model reads the first 256 tokens.
@@ -62,7 +65,7 @@ class Embedder:
         return np.stack([known[text] for text in texts])
 
     def _embedded(self, texts: Sequence[str]) -> dict[str, FloatArray]:
-        vectors = self._model.encode(
+        vectors = _model().encode(
             list(texts), batch_size=_BATCH, normalize_embeddings=True, show_progress_bar=False
         )
         return dict(zip(texts, np.asarray(vectors, dtype=np.float32), strict=True))
@@ -76,10 +79,16 @@ class Embedder:
 
 @lru_cache(maxsize=1)
 def get_embedder() -> Embedder:
-    """Return the process's embedder. The first call loads the weights and blocks for seconds."""
+    """Return the process's embedder. The first call opens a file."""
     return Embedder(EmbeddingCache(get_settings().home / "embeddings.sqlite", ENCODER_ID))
 
 
+def _model() -> Any:
+    with _loading:
+        return _load()
+
+
+@lru_cache(maxsize=1)
 def _load() -> Any:
     # The weights lie on disk: without this, a hub that cannot be reached is asked first.
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
