@@ -11,6 +11,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL = $(BIN)/python -m pip install -qq --constraint constraints.txt --editable
 PINS := pyproject.toml constraints.txt
+# Each worker has a database of its own, so more of them soon cost more than they save.
+PARALLEL := --numprocesses auto --maxprocesses 4 --dist loadfile
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,11 +29,11 @@ train-rater-demo: $(VENV)/.train ## Train a tiny rating predictor from scratch, 
 	@$(BIN)/re2llm rater train --model tiny --recipe recone --reviews $(REVIEWS) --split users --out $(RATER)
 	@$(BIN)/re2llm rater evaluate --reviews $(REVIEWS) --split users --checkpoint $(RATER)/model
 
-test: $(VENV)/.test ## Run the tests, except the slow ones
-	@$(BIN)/python -m pytest -m "not slow" $(ARGS)
+test: $(VENV)/.test ## Run the tests, except the slow ones (ARGS="-n 0 -x tests/test_cli.py")
+	@$(BIN)/python -m pytest -m "not slow" $(PARALLEL) $(ARGS)
 
 test-all: $(VENV)/.test $(VENV)/.sasrec $(VENV)/.dev $(VENV)/.train ## Run all tests, with all optional libraries
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest $(PARALLEL) $(ARGS)
 
 bench: $(VENV)/.core ## Measure the time of everything but the model call
 	@$(BIN)/python -m benchmarks.select_hint $(ARGS)

@@ -20,14 +20,15 @@ ENCODER_ID = "all-MiniLM-L6-v2"
 _CACHED_TEXTS = 200_000
 _BATCH = 256
 
+_loading = threading.Lock()
+
 FloatArray = NDArray[np.float32]
 
 
 class Embedder:
     """Texts to unit vectors, remembering those it has seen. Safe to share between threads.
 
-    The weights are loaded with the first text that nobody has embedded before: that takes seconds,
-    and most commands meet none.
+    The weights are loaded for the first text that is not remembered: most commands know all theirs.
 
     Args:
         cache: Remembers them beyond the process.
@@ -39,7 +40,7 @@ class Embedder:
         self._lock = threading.Lock()
 
     def encode(self, texts: Sequence[str]) -> FloatArray:
-        """Embed texts. Blocks: about 2 ms for each new text on one core.
+        """Embed texts. Blocks: about 2 ms for each new text on one core, seconds for the first.
 
         Args:
             texts: Any number, of any length; the model reads the first 256 tokens.
@@ -78,11 +79,8 @@ class Embedder:
 
 @lru_cache(maxsize=1)
 def get_embedder() -> Embedder:
-    """Return the process's embedder."""
+    """Return the process's embedder. The first call opens a file."""
     return Embedder(EmbeddingCache(get_settings().home / "embeddings.sqlite", ENCODER_ID))
-
-
-_loading = threading.Lock()
 
 
 def _model() -> Any:

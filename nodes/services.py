@@ -6,6 +6,7 @@ import asyncio
 import weakref
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 from langchain_core.language_models import BaseChatModel
@@ -21,7 +22,7 @@ from ..knowledge.evidence import EvidenceIndex
 from ..knowledge.hints import Hint
 from ..knowledge.leaks import LeakFilter
 from ..knowledge.migrate import upgrade
-from ..knowledge.releases import active_release_id, fetch_release
+from ..knowledge.releases import Release, active_release_id, fetch_release
 from ..knowledge.shortlist import fetch_embeddings
 from ..knowledge.title_search import TitleSearch
 from ..knowledge.training_sessions import training_sessions
@@ -32,7 +33,9 @@ from ..llm.limits import Limits
 from ..settings import Settings, get_settings
 from .background import Background
 from .budget import Budget
-from .serving import HintAndEmbedding, ServedPolicy, load_release
+
+if TYPE_CHECKING:
+    from .serving import HintAndEmbedding, ServedPolicy
 
 _CACHED_HINTS = 100_000
 """Embeddings kept in memory: 150 MB at most."""
@@ -65,7 +68,7 @@ class Services:
     _evidence: dict[int, tuple[int, EvidenceIndex | None]] = field(
         default_factory=dict[int, tuple[int, EvidenceIndex | None]]
     )
-    _policies: dict[int, ServedPolicy] = field(default_factory=dict[int, ServedPolicy])
+    _policies: dict[int, ServedPolicy] = field(default_factory=dict[int, "ServedPolicy"])
     _hint_embeddings: dict[int, NDArray[np.float32]] = field(
         default_factory=dict[int, NDArray[np.float32]]
     )
@@ -174,7 +177,7 @@ class Services:
         if served is None or not fits:
             release = await fetch_release(connection, domain_id, number)
             served = self._policies[number] = await asyncio.to_thread(
-                load_release, number, release, model, prompt_version
+                _load_release, number, release, model, prompt_version
             )
         return served
 
@@ -233,7 +236,7 @@ class Services:
 
 
 async def open_services(settings: Settings, *, engine: AsyncEngine | None = None) -> Services:
-    """Connect, migrate and load the encoder; nothing of it blocks the event loop.
+    """Connect and migrate; nothing of it blocks the event loop.
 
     Args:
         settings: What to open.
@@ -258,6 +261,12 @@ async def open_services(settings: Settings, *, engine: AsyncEngine | None = None
     await asyncio.to_thread(upgrade, address.render_as_string(hide_password=False))
     embedder = await asyncio.to_thread(get_embedder)
     return Services(settings, engine, embedder, owns_engine=given is None)
+
+
+def _load_release(number: int, release: Release, model: str, prompt_version: str) -> ServedPolicy:
+    from .serving import load_release  # noqa: PLC0415  # torch takes seconds; not all serve with it
+
+    return load_release(number, release, model, prompt_version)
 
 
 _Loop = asyncio.AbstractEventLoop

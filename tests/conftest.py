@@ -35,6 +35,8 @@ os.environ |= {
     "LANGGRAPH_STRICT_MSGPACK": "true",
     "LANGSMITH_TRACING": "false",
 }
+if "PYTEST_XDIST_WORKER" in os.environ:  # the other workers have work for the other processors
+    os.environ["OMP_NUM_THREADS"] = "1"
 runpy.run_path(str(NO_NETWORK / "sitecustomize.py"))
 # Registered before the server registers its own stop, so it runs after it.
 atexit.register(shutil.rmtree, HOME, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""The commands as a person runs them: each in a process of its own."""
+"""The commands as a person runs them: in a process of its own where that makes a difference."""
 
 import json
 import os
@@ -8,13 +8,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 from re2llm.cli import app
 from re2llm.sessions.sample import load_films
+from re2llm.settings import get_settings
 from typer.testing import CliRunner
 
 IDS = [film.id for film in load_films()]
@@ -45,6 +45,16 @@ def run(*arguments: object, timeout: float = 120, **environment: str) -> Done:
     )
 
 
+def run_here(*arguments: object, **environment: str) -> Done:
+    """Run a command in this process, which spares starting another."""
+    get_settings.cache_clear()
+    try:
+        result = CliRunner().invoke(app, [*map(str, arguments)], env=environment)
+    finally:
+        get_settings.cache_clear()
+    return Done(list(arguments), result.exit_code, result.stdout, result.stderr)
+
+
 def assert_one_clear_line(done: Done, *named: str) -> None:
     assert done.returncode not in (0, None), done.stdout
     assert "Traceback" not in done.stderr
@@ -61,7 +71,7 @@ def assert_one_clear_line(done: Done, *named: str) -> None:
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
 def test_help_has_an_example(command: list[str]) -> None:
-    done = run(*command, "--help")
+    done = run_here(*command, "--help", COLUMNS="200")
     assert done.returncode == 0, done.stderr
     if command not in ([], ["hints"]):
         assert f"Example: re2llm {' '.join(command)}" in done.stdout
@@ -132,29 +142,13 @@ def bad_inputs(folder: Path) -> dict[str, tuple[list[object], list[str]]]:
 
 
 NAMES = list(bad_inputs(Path()))
-IN_PROCESS = {
-    "unknown candidate",
-    "unknown domain",
-    "binary sessions",
-    "no folder",
-    "unknown data set",
-    "evaluate empty history",
-    "evaluate one candidate",
-    "evaluate unknown item",
-    "empty hint",
-    "long hint",
-}
-"""Those that differ from the others in nothing but the words: a new process costs seconds."""
-
-
-def run_here(*arguments: object) -> Done:
-    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
-    return Done(list(arguments), result.exit_code, result.stdout, result.stderr)
+ALONE = {"unknown item", "undecodable item", "10,000 candidates", "binary file"}
+"""Those that run in a process of their own, which costs seconds."""
 
 
 @pytest.fixture(scope="module")
 def outcomes(films: str, folder: Path, url: str) -> dict[str, Any]:
-    """Run all bad inputs, two at a time, and count the rows before and after."""
+    """Run all bad inputs, and count the rows before and after."""
     import psycopg
 
     def count() -> dict[str, int]:
@@ -168,18 +162,13 @@ def outcomes(films: str, folder: Path, url: str) -> dict[str, Any]:
             }
 
     before = count()
-    with ThreadPoolExecutor(2) as pool:
-        running = {
-            name: pool.submit(run, *arguments)
-            for name, (arguments, _) in bad_inputs(folder).items()
-            if name not in IN_PROCESS
-        }
-        done = {name: future.result() for name, future in running.items()}
-    done |= {name: run_here(*bad_inputs(folder)[name][0]) for name in IN_PROCESS}
+    done = {
+        name: (run if name in ALONE else run_here)(*arguments)
+        for name, (arguments, _) in bad_inputs(folder).items()
+    }
     return {"done": done, "before": before, "after": count()}
 
 
-@pytest.mark.timeout(400)
 @pytest.mark.parametrize("name", NAMES)
 def test_bad_input_is_one_clear_line(outcomes: dict[str, Any], folder: Path, name: str) -> None:
     assert_one_clear_line(outcomes["done"][name], *bad_inputs(folder)[name][1])
@@ -221,7 +210,7 @@ def test_an_unreachable_database_is_told_soon(request: pytest.FixtureRequest, ki
 
 @pytest.mark.parametrize("url", ["mysql://u:s3cret@h/d", "nonsense", "postgresql://u:s3cret@h:x/d"])
 def test_what_is_no_postgres_url_is_told(url: str) -> None:
-    done = run("hints", "list", RE2LLM_DATABASE_URL=url)
+    done = run_here("hints", "list", RE2LLM_DATABASE_URL=url)
     assert_one_clear_line(done, "RE2LLM_DATABASE_URL")
     assert "s3cret" not in done.stderr
 
@@ -229,7 +218,7 @@ def test_what_is_no_postgres_url_is_told(url: str) -> None:
 def test_a_read_only_data_directory_is_told(tmp_path: Path) -> None:
     home = tmp_path / "home"
     home.mkdir(mode=0o555)
-    done = run("recommend", "x", RE2LLM_HOME=str(home))
+    done = run_here("recommend", "x", RE2LLM_HOME=str(home))
     assert_one_clear_line(done, "RE2LLM_HOME", str(home))
     assert list(home.iterdir()) == []
 
@@ -237,7 +226,7 @@ def test_a_read_only_data_directory_is_told(tmp_path: Path) -> None:
 def test_a_file_for_a_data_directory_is_told(tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.touch()
-    assert_one_clear_line(run("hints", "list", RE2LLM_HOME=str(file)), "RE2LLM_HOME")
+    assert_one_clear_line(run_here("hints", "list", RE2LLM_HOME=str(file)), "RE2LLM_HOME")
 
 
 @pytest.mark.parametrize(
@@ -245,14 +234,20 @@ def test_a_file_for_a_data_directory_is_told(tmp_path: Path) -> None:
     [("RE2LLM_CANDIDATES", "many"), ("RE2LLM_POLICY", "magic"), ("RE2LLM_DATABASE_TIMEOUT", "-1")],
 )
 def test_a_setting_that_does_not_fit_is_named(name: str, value: str) -> None:
-    assert_one_clear_line(run("hints", "list", **{name: value}), name)
+    assert_one_clear_line(run_here("hints", "list", **{name: value}), name)
 
 
 # Good input
 
 
-def test_the_whole_round(url: str, rows: Callable[[], dict[str, int]], tmp_path: Path) -> None:
-    """Load, add a hint, recommend and evaluate, as one would by hand."""
+@pytest.mark.timeout(400)
+def test_the_whole_round(
+    films: str, url: str, rows: Callable[[], dict[str, int]], tmp_path: Path
+) -> None:
+    """Load, add a hint, recommend and evaluate, as one would by hand.
+
+    With the films of `films`, whose vectors are kept.
+    """
     items = tmp_path / "items.jsonl"
     films = load_films()[:80]
     items.write_text(
@@ -272,10 +267,10 @@ def test_the_whole_round(url: str, rows: Callable[[], dict[str, int]], tmp_path:
     assert (counts["items"], counts["training_sessions"]) == (80, 40)
 
     hint = "Prefer films by directors from the history."
-    added = run("hints", "add", "--domain", domain, hint)
+    added = run_here("hints", "add", "--domain", domain, hint, COLUMNS="200")
     assert added.returncode == 0, added.stderr
     assert hint in added.stdout
-    listed = run("hints", "list", "--domain", domain, "--json")
+    listed = run_here("hints", "list", "--domain", domain, "--json")
     assert [row["text"] for row in json.loads(listed.stdout)] == [hint]
 
     before = rows()["recommendation"]

@@ -613,6 +613,13 @@ LEAKS: Mapping[str, tuple[str, str]] = {
 }  # fmt: skip
 
 
+def with_leak(kind: str) -> Session:
+    """A session with a history of its own, since earlier kinds' sessions are tried again."""
+    target, _ = LEAKS[kind]
+    start = 3 * list(LEAKS).index(kind)
+    return Session(tuple(i for i in list(FILMS)[start : start + 4] if i != target), target)
+
+
 @pytest.fixture(scope="module")
 async def leaky(services: Services) -> str:
     """A domain whose only hints would be leaks, and so holds none."""
@@ -629,14 +636,14 @@ async def test_a_proposal_that_leaks_is_recorded_and_never_tried(
     adjust(verify_random=4, verify_near=0)
     target, leak = LEAKS[kind]
     harmless = "Prefer the same director as in the history."
-    history = [item for item in SESSIONS[0].history if item != target]
-    session = Session(tuple(history), target, None)
+    session = with_leak(kind)
+    history = list(session.history)
     own = titles(session)
     name, model = script(
         Teacher(
             [leak, harmless],
             lambda hint, history: 1 if hint and history == own else FAR,
-            sessions=[*SESSIONS, session],
+            sessions=[*SESSIONS, *map(with_leak, LEAKS)],
         )
     )
     others = [i for i in [*FILMS] if i not in {*history, target}][:30]

@@ -82,6 +82,17 @@ def test_importing_loads_nothing_heavy() -> None:
     assert found.stdout.strip() == "[]"
 
 
+def test_a_command_that_embeds_nothing_loads_no_model(films: str) -> None:
+    """Loading it takes longer than all the rest of such a command."""
+    code = (
+        "import sys; from re2llm.cli import app;"
+        f"app(['hints', 'list', '--domain', {films!r}], standalone_mode=False);"
+        "print([m for m in ('torch', 'transformers') if m in sys.modules])"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.splitlines()[-1] == "[]"
+
+
 def test_every_public_name_exists() -> None:
     assert set(re2llm.__all__) <= set(dir(re2llm))
     for name in re2llm.__all__:

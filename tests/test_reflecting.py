@@ -3,13 +3,16 @@
 import json
 import random
 import re
+from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
+from numpy.typing import NDArray
 from re2llm.knowledge.evidence import EVIDENCE
 from re2llm.llm.embeddings import get_embedder
 from re2llm.llm.hint_answers import read_hints, read_repeated
@@ -160,7 +163,12 @@ def films_document() -> RankingDocument:
     return found
 
 
-FILM_CHANNELS = [c for c in build_channels(films_document(), ENCODE) if "=" not in c.name]
+def no_meaning(texts: Sequence[str]) -> NDArray[np.float32]:
+    """Spares collecting the tests the weights: channels are named without them."""
+    return np.zeros((len(texts), 384), dtype=np.float32)
+
+
+FILM_CHANNELS = [c for c in build_channels(films_document(), no_meaning) if "=" not in c.name]
 WAYS = [
     (channel.name, sign)
     for channel in FILM_CHANNELS
