@@ -54,7 +54,7 @@ async def _rate(
     else:
         raise InputError("--user", "Nobody is named.", "Give --user and --item, or --request.")
     # LangGraph leaves a type argument of `Command` open.
-    result: Any = await graph.ainvoke(given, context=Context(model=model))  # pyright: ignore[reportUnknownMemberType]
+    result: Any = await graph.ainvoke(given, context=Context(model=model, command="rate"))  # pyright: ignore[reportUnknownMemberType]
     if result.get("error"):
         raise Re2llmError(**result["error"])
     if as_json:

@@ -20,7 +20,7 @@ from .rater_reviews import (
     prompt_limits,
     read_reviews,
 )
-from .rater_tracing import read_traces, write_traces
+from .rater_tracing import cases_to_trace, read_traces, write_traces
 from .rater_training import TINY, train_stages
 
 if TYPE_CHECKING:
@@ -149,9 +149,10 @@ async def _traces(
     from ..nodes.context import Context, call_with
     from ..settings import OFFLINE_MODEL
 
-    call = await call_with(Context(model=OFFLINE_MODEL))
+    call = await call_with(Context(model=OFFLINE_MODEL, command="rater train"))
     beside = folder.with_name(folder.name + "-traces.jsonl")
-    return await write_traces(reviews, reviews.split.train[: config.traces], beside, call)
+    cases = cases_to_trace(reviews, config.traces, config.seed)
+    return (await write_traces(reviews, cases, beside, call)).whole()
 
 
 def _config(model: str, file: Path | None, settings: list[str], seed: int | None) -> RaterConfig:

@@ -15,7 +15,7 @@ from langchain_core.runnables import Runnable
 
 from ..settings import AnswerMethod, Settings
 from .breaker import CircuitBreaker
-from .failures import Failure, ModelFailedError, read_failure
+from .failures import ABOUT_THE_PROMPT, Failure, ModelFailedError, read_failure
 from .limits import Limits
 from .offline import OfflineRanker
 from .responses import answer_text, cut_short, refused
@@ -23,6 +23,8 @@ from .retry import retrying
 from .structured import MethodMemory, Wanted, asking, methods_for
 
 _log = logging.getLogger(__name__)
+_ALIVE = ABOUT_THE_PROMPT | {Failure.RATE_LIMITED}
+"""Failures of a model that is there: it dislikes this request, or has too many of them."""
 _SERVER_ERRORS = 2
 """Server errors in a row, after which the way of asking for JSON comes under suspicion."""
 
@@ -110,6 +112,7 @@ class Endpoint:
             return await self._request(self.model, messages, "plain", wanted)
         ends = time.monotonic() + within
         tries = retrying(self._settings.model_retries, self._settings.retry_pause, within)
+        in_json = wanted is not None and wanted.in_json
         server_errors = 0
         async for attempt in tries:
             with attempt:
@@ -117,7 +120,8 @@ class Endpoint:
                     return await self._any_method(messages, wanted, ends, on_attempt)
                 except ModelFailedError as error:
                     server_errors += error.failure is Failure.SERVER_ERROR
-                    if server_errors >= _SERVER_ERRORS and not self.methods.proven:
+                    suspect = in_json and not self.methods.proven
+                    if suspect and server_errors >= _SERVER_ERRORS:
                         self.methods.unsupported(self.methods.current)
                     raise
         raise AssertionError  # the last attempt has raised
@@ -130,8 +134,9 @@ class Endpoint:
         on_attempt: Callable[[], None],
     ) -> Answered:
         """Make one attempt; a way to ask for JSON that the model does not know is none."""
+        in_json = wanted is not None and wanted.in_json
         while True:
-            method: AnswerMethod = self.methods.current if wanted else "plain"
+            method: AnswerMethod = self.methods.current if in_json else "plain"
             try:
                 asked = asking(self.model, method, wanted)
             except Exception as error:
@@ -146,11 +151,11 @@ class Endpoint:
                         asked, messages, method, wanted, ends, on_attempt
                     )
             except ModelFailedError as error:
-                doubtful = error.asks_for_less and wanted and not self.methods.proven
+                doubtful = error.asks_for_less and in_json and not self.methods.proven
                 if not doubtful or not self.methods.unsupported(method):
                     raise
             else:
-                if wanted is not None:
+                if in_json:
                     self.methods.judged(method, fits=answered.fits)
                 return answered
 
@@ -171,8 +176,8 @@ class Endpoint:
             async with asyncio.timeout(patience):
                 answered = await self._request(asked, messages, method, wanted)
         except ModelFailedError as failed:
-            if failed.failure in {Failure.REJECTED, Failure.REFUSED}:
-                self.breaker.succeeded()  # it is there, and dislikes this request
+            if failed.failure in _ALIVE:
+                self.breaker.succeeded()
             else:
                 self._note_failure()
             raise

@@ -63,6 +63,10 @@ errors of unknown kind.
 """
 
 
+ABOUT_THE_PROMPT = frozenset({Failure.REFUSED, Failure.REJECTED})
+"""What another prompt may not meet: the model is there, and will not answer this one."""
+
+
 class ModelFailedError(Exception):
     """A model gave no usable answer.
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from langchain_core.messages import BaseMessage
 from langgraph.runtime import Runtime
 
-from ..errors import ModelDownError
+from ..errors import ModelDownError, failure_among
 from ..knowledge.hints import hint_key
 from ..knowledge.recommendations import Recommendation, log_recommendation
 from ..knowledge.trials import CUTOFF, Trial, store_trial
@@ -32,7 +32,8 @@ async def check(state: RecommendState, runtime: Runtime[Context]) -> Update:
     call = await resolve(runtime)
     update = await settle_ranking(state, call)
     if "missed" in update and "model_failed" in update["flags"]:
-        return {"error": ModelDownError(call.model).as_dict()}
+        down = ModelDownError(call.model, failure_among(update["flags"]))
+        return {"error": down.as_dict()}
     if call.record and state.get("training_session") is None:
         update["recommendation_id"] = await _logged(state, update, call)
     return update

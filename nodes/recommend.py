@@ -12,7 +12,7 @@ from ..errors import InputError
 from ..knowledge.evidence import EVIDENCE
 from ..knowledge.hints import hint_key
 from ..knowledge.trials import Trial, find_trial
-from ..llm.failures import Failure
+from ..llm.failures import ABOUT_THE_PROMPT
 from ..llm.ranking_prompt import RankingTask
 from ..records import Item
 from .context import Call, Context, resolve
@@ -22,8 +22,6 @@ from .state import ItemView, RecommendState, Update
 
 HINT_DROPPED = "hint_dropped"
 """Flag: the model would not answer the prompt with the hint, so it was asked without."""
-
-_ABOUT_THE_PROMPT = frozenset({Failure.REFUSED.value, Failure.REJECTED.value})
 
 
 async def recommend(state: RecommendState, runtime: Runtime[Context]) -> Update:
@@ -73,7 +71,7 @@ async def request_ranking(state: RecommendState, call: Call) -> Update:
 async def _one_order(state: RecommendState, call: Call) -> Update:
     reply = await ask(ranking_prompt(state, call), call, wanted=call.prompt.wanted)
     update = _answered(reply)
-    if reply.failure in _ABOUT_THE_PROMPT and state["hint"]["text"]:
+    if reply.failure in ABOUT_THE_PROMPT and state["hint"]["text"]:
         plain = ranking_prompt(state, call, hinted=False)
         waited = reply.latency_ms
         second = await ask(plain, call, wanted=call.prompt.wanted, waited_ms=waited)

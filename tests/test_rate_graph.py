@@ -91,7 +91,7 @@ async def test_a_model_that_is_down_still_ends_in_a_rating(script):
     name, _ = script(down)
     answer = await graph.ainvoke(REQUEST, context=Context(model=name))
     assert answer["rating"] == 4.5
-    assert answer["flags"] == ["model_failed", "fallback"]
+    assert answer["flags"] == ["model_failed", "connection", "fallback"]
     assert answer["error"] is None
 
 
