@@ -151,6 +151,8 @@ class Endpoint:
                         asked, messages, method, wanted, ends, on_attempt
                     )
             except ModelFailedError as error:
+                if error.own_temperature and self._leave_temperature():
+                    continue
                 doubtful = error.asks_for_less and in_json and not self.methods.proven
                 if not doubtful or not self.methods.unsupported(method):
                     raise
@@ -158,6 +160,14 @@ class Endpoint:
                 if in_json:
                     self.methods.judged(method, fits=answered.fits)
                 return answered
+
+    def _leave_temperature(self) -> bool:
+        """Set no temperature any more; return whether one was set."""
+        if getattr(self.model, "temperature", None) is None:
+            return False
+        _log.warning("model %s takes no temperature but its own", self.name)
+        self.model = self.model.model_copy(update={"temperature": None})
+        return True
 
     async def _attempt(
         self,

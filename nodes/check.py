@@ -97,7 +97,8 @@ async def _repaired(state: RecommendState, call: Call) -> tuple[RankingAnswer, U
     answer = call.prompt.read(state["answer"], listed)
     failed = "model_failed" in flags
     update: Update = {name: state[name] for name in ("llm_calls", "latency_ms", "tokens")}
-    update["faults"] = {} if failed else answer.faults
+    # Those of several orders were counted before they were fused.
+    update["faults"] = state["faults"] or ({} if failed else answer.faults)
     if answer.complete or not failed:
         flags += answer.flags
     if not answer.complete and not failed:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Sequence
 
 from langchain_core.messages import BaseMessage
@@ -61,6 +62,7 @@ async def request_ranking(state: RecommendState, call: Call) -> Update:
             "latency_ms": 0.0,
             "tokens": dict(paid.tokens),
             "llm_calls": 0,
+            "faults": {},
             "replayed": True,
         }
     if call.orders == 1:
@@ -101,6 +103,9 @@ async def _fused(state: RecommendState, call: Call) -> Update:
     )
     if rankings:  # the others have answered for those that failed
         flags.pop("model_failed", None)
+    faults: Counter[str] = Counter()
+    for update, read in zip(updates, reads, strict=True):
+        faults.update({} if update["flags"] else read.faults)
     fused = fuse(rankings)
     tokens = [update["tokens"] for update in updates]
     return {
@@ -109,6 +114,7 @@ async def _fused(state: RecommendState, call: Call) -> Update:
         "latency_ms": max(update["latency_ms"] for update in updates),
         "tokens": {way: sum(counted[way] for counted in tokens) for way in ("in", "out")},
         "llm_calls": sum(update["llm_calls"] for update in updates),
+        "faults": dict(faults),
         "replayed": False,
     }
 
@@ -120,6 +126,7 @@ def _answered(reply: Reply) -> Update:
         "latency_ms": reply.latency_ms,
         "tokens": {"in": reply.tokens_in, "out": reply.tokens_out},
         "llm_calls": reply.calls,
+        "faults": {},
         "replayed": False,
     }
 
