@@ -12,6 +12,7 @@ import typer
 from ..errors import InputError, Re2llmError
 from .console import out, print_json, run
 from .rater_reviews import SAMPLE, ReviewsOption, SkipOption, read_reviews
+from .recommend import print_flags
 
 
 def rate(
@@ -64,8 +65,7 @@ async def _rate(
     for name, heading in (("analyze_user", "user"), ("analyze_item", "item"), ("match", "match")):
         if result["reasoning"][name]:
             out.print(f"{heading + ':':<8}{result['reasoning'][name]}", markup=False)
-    if result["flags"]:
-        out.print(f"flags:  {', '.join(result['flags'])}", markup=False)
+    print_flags(result)
 
 
 def _read(name: str) -> Any:

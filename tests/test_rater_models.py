@@ -178,6 +178,14 @@ def test_evaluate_keeps_to_its_budget(server: FaultServer, model: str) -> None:
     assert len(server.asked) == 4
 
 
+def test_a_person_is_told_why_the_model_failed(server: FaultServer, model: str) -> None:
+    server.play("404")
+    done = invoke("rate", "--user", "person-1", "--item", "the river keeper", "--model", model)
+    assert done.exit_code == 0
+    assert "flags: model_failed, rejected, fallback" in done.stdout
+    assert "rejects the request. Check the name in RE2LLM_MODEL" in " ".join(done.stderr.split())
+
+
 def test_costs_name_the_command(server: FaultServer, model: str, tmp_path: Path) -> None:
     traces(tmp_path / "traces.jsonl", model)
     evaluate(model)
