@@ -104,6 +104,7 @@ async def test_a_model_that_is_down_still_ends_in_a_rating(script):
         ("history.0.rating", {"history": [{"title": "x"}]}),
         ("item_mean", {"item_mean": 0}),
         ("highest", {"lowest": 5, "highest": 5}),
+        ("lowest", {"lowest": -10, "highest": 10}),
     ],
 )
 async def test_a_bad_request_comes_back_with_its_field(services, field, changes):
