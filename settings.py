@@ -34,7 +34,9 @@ def _default_home() -> Path:
 class Settings(BaseSettings):
     """Everything that a user may set; a caller's own arguments beat these."""
 
-    model_config = SettingsConfigDict(env_prefix="RE2LLM_", env_file=".env", extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix="RE2LLM_", env_file=".env", env_ignore_empty=True, extra="ignore"
+    )
 
     home: Annotated[Path, Field(default_factory=_default_home)]
     """Data directory: the embedded database lives in it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -17,11 +18,12 @@ MaxCost = Annotated[
 ]
 
 
-def check_budget(budget: Budget) -> None:
+def check_budget(budget: Budget, models: Sequence[str] = ()) -> None:
     """Make sure that a limit of cost can be kept.
 
     Args:
         budget: What the command may spend.
+        models: That are going to be asked; none takes those of the settings.
 
     Raises:
         InputError: A model that is going to be asked has no price.
@@ -30,5 +32,5 @@ def check_budget(budget: Budget) -> None:
 
     settings = get_settings()
     if budget.max_cost is not None:
-        models = [settings.model, settings.reflect_model or settings.model]
+        models = models or [settings.model, settings.reflect_model or settings.model]
         require_prices(settings.prices, models)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ..errors import BudgetSpentError
+from ..errors import BudgetSpentError, ModelDownError, Re2llmError, failure_among
 from .console import progress
 from .recommend import ask, hint_choice
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ..evaluation.recorded import Recorded
     from ..nodes.budget import Budget
     from ..nodes.context import Context
+    from ..nodes.outage import Outages
     from ..nodes.services import Services
     from ..records import Session
 
@@ -165,8 +166,12 @@ class Experiment:
 
     async def _run(self, contexts: dict[str, Context]) -> list[Row]:
         from ..evaluation.experiment import Ranked, run_policies
+        from ..nodes.context import call_with
+        from ..nodes.outage import Outages
 
         done = 0
+        concurrency = self.services.settings.concurrency
+        outages = Outages(await call_with(self._options()), concurrency, reflects=False)
 
         async def rank(session: Session, name: str) -> Ranked:
             nonlocal done
@@ -175,7 +180,7 @@ class Experiment:
                 "history": list(session.history),
                 "candidates": list(session.candidates or ()),
             }
-            result = await ask(request, contexts[name])
+            result = await self._through_outages(request, contexts[name], outages)
             done += 1
             return Ranked(
                 result["ranking"],
@@ -191,16 +196,36 @@ class Experiment:
                     self.sessions,
                     list(contexts),
                     rank,
-                    concurrency=self.services.settings.concurrency,
+                    concurrency=concurrency,
                     on_progress=lambda name: self._advance(bar, name),
                 )
-        except BudgetSpentError as spent:
+        except (BudgetSpentError, ModelDownError) as stop:
             left = len(contexts) * len(self.sessions) - done
-            raise BudgetSpentError(
-                spent.field,
-                f"{spent.problem} {left:,} rankings are left; paid answers are kept.",
-                spent.remedy,
+            raise Re2llmError(
+                stop.field,
+                f"{stop.problem} {left:,} rankings are left; paid answers are kept.",
+                stop.remedy,
             ) from None
+
+    async def _through_outages(
+        self, request: dict[str, Any], context: Context, outages: Outages
+    ) -> dict[str, Any]:
+        """Ask; a call that fails counts as it would in production, an outage is waited out.
+
+        Rankings that are completed because nobody asked the model would spoil the figures.
+        """
+        result: dict[str, Any] = {}
+
+        async def once() -> None:
+            nonlocal result
+            result = await ask(request, context)
+            failure = failure_among(result["flags"])
+            if "model_failed" in result["flags"] and failure != "refused":
+                raise ModelDownError(result["model"], failure)
+
+        while not result or "circuit_open" in result["flags"]:
+            await outages.survive(once)
+        return result
 
     def _advance(self, bar: Progress, name: str) -> Callable[[], None]:
         task = bar.add_task(name, total=len(self.sessions))

@@ -106,7 +106,7 @@ class Learner:
         error = result.get("error")
         if error:
             down = error["field"] == ModelDownError.FIELD
-            raise ModelDownError(self._call.model) if down else Re2llmError(**error)
+            raise ModelDownError.told(error) if down else Re2llmError(**error)
         self.counts["sessions"] += 1
         self.counts["missed"] += bool(result["missed"])
         for proposal in result.get("proposals", []):

@@ -12,6 +12,7 @@ import typer
 from ..errors import InputError, Re2llmError
 from .console import out, print_json, run
 from .rater_reviews import SAMPLE, ReviewsOption, SkipOption, read_reviews
+from .recommend import print_flags
 
 
 def rate(
@@ -54,7 +55,7 @@ async def _rate(
     else:
         raise InputError("--user", "Nobody is named.", "Give --user and --item, or --request.")
     # LangGraph leaves a type argument of `Command` open.
-    result: Any = await graph.ainvoke(given, context=Context(model=model))  # pyright: ignore[reportUnknownMemberType]
+    result: Any = await graph.ainvoke(given, context=Context(model=model, command="rate"))  # pyright: ignore[reportUnknownMemberType]
     if result.get("error"):
         raise Re2llmError(**result["error"])
     if as_json:
@@ -64,8 +65,7 @@ async def _rate(
     for name, heading in (("analyze_user", "user"), ("analyze_item", "item"), ("match", "match")):
         if result["reasoning"][name]:
             out.print(f"{heading + ':':<8}{result['reasoning'][name]}", markup=False)
-    if result["flags"]:
-        out.print(f"flags:  {', '.join(result['flags'])}", markup=False)
+    print_flags(result)
 
 
 def _read(name: str) -> Any:

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..errors import InputError
+from ..errors import InputError, Re2llmError
 from ..settings import get_settings
+from .budgets import MaxCalls, MaxCost, check_budget
 from .console import out, print_json, progress, run
+from .many_calls import work_through
 from .rater_reviews import (
     SAMPLE,
     ReviewsOption,
@@ -25,6 +27,7 @@ from .rater_training import RATER_FILE
 
 if TYPE_CHECKING:
     from ..evaluation.rating_summary import RatingRow
+    from ..nodes.budget import Budget
     from .rater_reviews import Reviews
 
 
@@ -41,6 +44,8 @@ def evaluate(
         str, typer.Option(help="Comma-separated: global-mean, user-mean, bias, mf …; '' for none.")
     ] = "global-mean,global-median,user-mean,item-mean,bias",
     limit: Annotated[int | None, typer.Option(min=1, help="Only so many ratings.")] = None,
+    max_llm_calls: MaxCalls = None,
+    max_cost: MaxCost = None,
     json_file: Annotated[
         Path | None, typer.Option("--json", help="Write the figures to this file; - prints them.")
     ] = None,
@@ -53,22 +58,31 @@ def evaluate(
 
     Example: re2llm rater evaluate --reviews reviews.jsonl --split users --checkpoint rater/model
     """
+    from ..nodes.budget import Budget
+
     names = [name.strip() for name in baselines.split(",") if name.strip()]
+    budget = Budget(max_calls=max_llm_calls, max_cost=max_cost)
     run(
         lambda: _evaluate(
-            (reviews, split, skip_malformed), checkpoint, model, names, limit, json_file, seed
+            (reviews, split, skip_malformed),
+            (checkpoint, model),
+            names,
+            limit,
+            json_file,
+            seed,
+            budget,
         )
     )
 
 
 async def _evaluate(
     source: tuple[str, str, bool],
-    checkpoint: Path | None,
-    model: str | None,
+    raters: tuple[Path | None, str | None],
     names: Sequence[str],
     limit: int | None,
     json_file: Path | None,
     seed: int | None,
+    budget: Budget,
 ) -> None:
     import asyncio
 
@@ -76,6 +90,9 @@ async def _evaluate(
     from ..evaluation.rating_summary import RatingRow, summarise_ratings
 
     check_rating_baselines(names)
+    checkpoint, model = raters
+    if model is not None:
+        check_budget(budget, [model])
     if checkpoint is None and model is None and not names:
         raise InputError("--model", "There is nothing to evaluate.", "Name a model or a baseline.")
     seed = get_settings().seed if seed is None else seed
@@ -88,7 +105,7 @@ async def _evaluate(
         tokens = int(noted.get("config", {}).get("max_completion_tokens", 1024))
         rows.append(await asyncio.to_thread(_checkpoint_row, reviews, limit, checkpoint, tokens))
     if model is not None:
-        rows.append(await _model_row(reviews, limit, model))
+        rows.append(await _model_row(reviews, limit, model, budget))
     pairs = [(case.review.user, case.review.item.id) for case in cases]
     for name in names:
         predicted = RATING_BASELINES[name](reviews.split.known, pairs, reviews.scale, seed)
@@ -138,34 +155,37 @@ def _checkpoint_row(
     )
 
 
-async def _model_row(reviews: Reviews, limit: int | None, model: str) -> RatingRow:
-    import asyncio
-
+async def _model_row(reviews: Reviews, limit: int | None, model: str, budget: Budget) -> RatingRow:
     from ..errors import ModelDownError
     from ..evaluation.rating_summary import RatingRow
+    from ..llm.failures import Failure
     from ..llm.rating_answers import strict_rating
-    from ..nodes.budget import Budget
+    from ..llm.structured import Wanted
     from ..nodes.context import Context, call_with
     from ..nodes.model_call import ask
 
-    budget = Budget()
-    call = await call_with(Context(model=model, budget=budget))
+    call = await call_with(Context(model=model, budget=budget, command="rater evaluate"))
     prompts = reviews.prompts(reviews.split.test[:limit])
-    gate = asyncio.Semaphore(call.settings.concurrency)
+    valid = Wanted(None, lambda text: strict_rating(text, reviews.scale) is not None)
+    ratings: dict[int, float | None] = {}
     with progress(counts=True) as bar:
         task = bar.add_task(f"rating with {model}", total=len(prompts))
 
-        async def rated(messages: Sequence[Any]) -> float | None:
-            async with gate:
-                reply = await ask(messages, call)
-            if reply.failed:  # silence is no invalid answer
-                raise ModelDownError(model)
+        async def rated(place: int) -> None:
+            reply = await ask(prompts[place], call, "rate", wanted=valid)
+            # To decline is an invalid answer; silence is none.
+            if reply.failed and reply.failure != Failure.REFUSED:
+                raise ModelDownError(model, reply.failure)
+            ratings[place] = strict_rating(reply.text, reviews.scale)
             bar.advance(task)
-            return strict_rating(reply.text, reviews.scale)
 
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(rated(messages)) for messages in prompts]
-    return RatingRow(model, "model", [done.result() for done in tasks], budget.calls)
+        stopped = await work_through(range(len(prompts)), rated, call)
+    if stopped is not None:
+        left = f"{len(prompts) - len(ratings):,} ratings are left; paid answers are kept."
+        raise Re2llmError(stopped.field, f"{stopped.problem} {left}", stopped.remedy)
+    return RatingRow(
+        model, "model", [ratings[place] for place in range(len(prompts))], budget.calls
+    )
 
 
 def _print(document: dict[str, Any], title: str) -> None:

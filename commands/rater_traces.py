@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ..errors import ModelDownError
 from ..settings import get_settings
-from .console import out, print_json, run
+from .budgets import MaxCalls, MaxCost, check_budget
+from .console import err, out, print_json, run
 from .rater_reviews import (
     SAMPLE,
     ReviewsOption,
@@ -19,7 +21,10 @@ from .rater_reviews import (
     prompt_limits,
     read_reviews,
 )
-from .rater_tracing import write_traces
+from .rater_tracing import cases_to_trace, write_traces
+
+if TYPE_CHECKING:
+    from ..nodes.budget import Budget
 
 
 def traces(
@@ -28,7 +33,8 @@ def traces(
     split: SplitOption = "last",
     model: Annotated[str | None, typer.Option(help="The teacher. Default: RE2LLM_MODEL.")] = None,
     limit: Annotated[int, typer.Option(min=1, help="How many ratings to trace.")] = 1000,
-    max_llm_calls: Annotated[int | None, typer.Option(min=1, help="Stop after so many.")] = None,
+    max_llm_calls: MaxCalls = None,
+    max_cost: MaxCost = None,
     skip_malformed: SkipOption = False,
     seed: Annotated[int | None, typer.Option(help="Of the split. Default: RE2LLM_SEED.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")] = False,
@@ -36,39 +42,53 @@ def traces(
     """Have a teacher reason towards known ratings; answers that are right are kept to imitate.
 
     A wrong answer is written anew with the truth in sight. The offline teacher works by template.
+    Ratings are drawn at random; a smaller draw is the start of a larger one.
 
     Example: re2llm rater traces --reviews reviews.jsonl --model openai:gpt-4.1 --out traces.jsonl
     """
+    from ..nodes.budget import Budget
+
+    budget = Budget(max_calls=max_llm_calls, max_cost=max_cost)
     run(
         lambda: _traces(
-            out_file, reviews, split, model, limit, max_llm_calls, skip_malformed, seed, as_json
+            out_file, (reviews, split, skip_malformed), model, limit, budget, seed, as_json
         )
     )
 
 
 async def _traces(
     file: Path,
-    source: str,
-    rule: str,
+    source: tuple[str, str, bool],
     model: str | None,
     limit: int,
-    max_llm_calls: int | None,
-    skip_malformed: bool,
+    budget: Budget,
     seed: int | None,
     as_json: bool,
 ) -> None:
-    from ..nodes.budget import Budget
     from ..nodes.context import Context, call_with
 
     seed = get_settings().seed if seed is None else seed
-    histories = read_reviews(source, skip_malformed=skip_malformed)
-    reviews = divide(histories, rule, seed, prompt_limits({}))
-    budget = Budget(max_calls=max_llm_calls)
-    call = await call_with(Context(model=model, budget=budget))
-    rows = await write_traces(reviews, reviews.split.train[:limit], file, call)
-    outcomes = Counter(row["outcome"] for row in rows)
+    histories = read_reviews(source[0], skip_malformed=source[2])
+    reviews = divide(histories, source[1], seed, prompt_limits({}))
+    call = await call_with(Context(model=model, budget=budget, command="rater traces"))
+    check_budget(budget, [call.model])
+    traced = await write_traces(reviews, cases_to_trace(reviews, limit, seed), file, call)
+    outcomes = Counter(row["outcome"] for row in traced.rows)
     if as_json:
-        print_json({"file": str(file), "llm_calls": budget.calls, **outcomes})
-        return
-    listed = ", ".join(f"{count:,} {outcome}" for outcome, count in sorted(outcomes.items()))
-    out.print(f"{file}: {listed}; {budget.calls:,} model calls.", markup=False)
+        print_json(
+            {
+                "file": str(file),
+                "llm_calls": budget.calls,
+                "cost": round(budget.cost, 6),
+                "left": traced.left,
+                **outcomes,
+            }
+        )
+    else:
+        counted = (f"{count:,} {outcome}" for outcome, count in sorted(outcomes.items()))
+        listed = ", ".join(counted) or "no traces"
+        out.print(f"{file}: {listed}; {budget.calls:,} model calls.", markup=False)
+    if traced.stopped is not None:
+        err.print(f"stopped: {traced.stopped} {traced.left:,} are left.", markup=False)
+    if isinstance(traced.stopped, ModelDownError):
+        raise typer.Exit(1)

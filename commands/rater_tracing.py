@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
+import random
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import InputError
+from ..errors import InputError, Re2llmError
 from .console import progress
+from .many_calls import work_through
 
 if TYPE_CHECKING:
+    from langchain_core.messages import BaseMessage
+
     from ..nodes.context import Call
     from ..sessions.review_splits import RatingCase
     from .rater_reviews import Reviews
@@ -41,9 +45,47 @@ def read_traces(path: Path) -> list[dict[str, Any]]:
     return rows
 
 
+def cases_to_trace(reviews: Reviews, count: int, seed: int) -> list[RatingCase]:
+    """Draw the training ratings to trace; a smaller draw is the start of a larger one.
+
+    Args:
+        reviews: Where they come from.
+        count: How many to draw.
+        seed: Of the draw.
+    """
+    cases = list(reviews.split.train)
+    random.Random(seed).shuffle(cases)
+    return cases[:count]
+
+
+@dataclass(frozen=True, slots=True)
+class Traced:
+    """What became of the cases that were to be traced.
+
+    Attributes:
+        rows: Their traces, rejected ones too, in the order of the cases.
+        left: Cases without a trace.
+        stopped: Why it stopped before the end, or left some out; `None` if there are none left.
+    """
+
+    rows: list[dict[str, Any]]
+    left: int
+    stopped: Re2llmError | None
+
+    def whole(self) -> list[dict[str, Any]]:
+        """Return the traces.
+
+        Raises:
+            Re2llmError: Some are missing.
+        """
+        if self.stopped is not None:
+            raise self.stopped
+        return self.rows
+
+
 async def write_traces(
     reviews: Reviews, cases: Sequence[RatingCase], path: Path, call: Call
-) -> list[dict[str, Any]]:
+) -> Traced:
     """Trace the cases that the file does not hold yet, by the same teacher and prompts.
 
     Args:
@@ -51,13 +93,6 @@ async def write_traces(
         cases: To trace.
         path: JSONL; each trace is written as soon as it is made.
         call: The run's options; its model is the teacher.
-
-    Returns:
-        All traces of the cases, rejected ones too.
-
-    Raises:
-        ModelDownError: The teacher gave no answer; what was paid is kept.
-        BudgetSpentError: No further call may be paid; likewise.
     """
     from langchain_core.messages import convert_to_openai_messages
 
@@ -71,15 +106,14 @@ async def write_traces(
     }
     _drop_torn_line(path)
     open_cases = [case for case in cases if _key(case) not in known]
-    prompts = reviews.prompts(open_cases)
-    gate = asyncio.Semaphore(call.settings.concurrency)
+    pairs = list(zip(open_cases, reviews.prompts(open_cases), strict=True))
     path.parent.mkdir(parents=True, exist_ok=True)
     with progress(counts=True) as bar, path.open("a", encoding="utf-8") as file:
-        task = bar.add_task("tracing", total=len(open_cases))
+        task = bar.add_task("tracing", total=len(pairs))
 
-        async def trace(case: RatingCase, messages: Sequence[Any]) -> None:
-            async with gate:
-                traced = await trace_rating(messages, case.review.rating, reviews.scale, call)
+        async def trace(pair: tuple[RatingCase, list[BaseMessage]]) -> None:
+            case, messages = pair
+            traced = await trace_rating(messages, case.review.rating, reviews.scale, call)
             row = {
                 "user": case.review.user,
                 "item": case.review.item.id,
@@ -95,10 +129,9 @@ async def write_traces(
             file.flush()
             bar.advance(task)
 
-        async with asyncio.TaskGroup() as group:
-            for case, messages in zip(open_cases, prompts, strict=True):
-                group.create_task(trace(case, messages))
-    return [known[_key(case)] for case in cases]
+        stopped = await work_through(pairs, trace, call)
+    rows = [known[_key(case)] for case in cases if _key(case) in known]
+    return Traced(rows, len(cases) - len(rows), stopped)
 
 
 def _drop_torn_line(path: Path) -> None:

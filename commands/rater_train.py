@@ -20,8 +20,8 @@ from .rater_reviews import (
     prompt_limits,
     read_reviews,
 )
-from .rater_tracing import read_traces, write_traces
-from .rater_training import TINY, train_stages
+from .rater_tracing import cases_to_trace, read_traces, write_traces
+from .rater_training import TINY, train_processes, train_stages
 
 if TYPE_CHECKING:
     from ..policies.rater_config import RaterConfig
@@ -97,15 +97,17 @@ async def _train(
 
     if recipe not in {"reczero", "recone"}:
         raise InputError("--recipe", f"There is no {recipe!r}.", "Choose reczero or recone.")
-    require_training_extra()
     seed = get_settings().seed if seed is None else seed
     config = _config(model, *settings, seed)
+    require_training_extra(config)
     histories = read_reviews(source[0], skip_malformed=source[2])
     limits = prompt_limits(_TINY_PROMPT if model == TINY else {})
     reviews = divide(histories, source[1], seed, limits)
     rows: list[dict[str, Any]] = []
+    processes = train_processes()
     if recipe == "recone":
-        rows = await _traces(reviews, traces, folder, config)
+        with processes.main_process_first():
+            rows = await _traces(reviews, traces, folder, config)
     with progress() as bar:
         tasks: dict[str, Any] = {}
 
@@ -117,6 +119,8 @@ async def _train(
         await asyncio.to_thread(_quiet)
         # Not in a thread: Ctrl-C must reach the trainer.
         trained = train_stages(folder, model, recipe, reviews, rows, config, tell)
+    if not processes.is_main_process:
+        return
     points = [point for point in read_curve(folder / "curve.jsonl") if point["stage"] == "grpo"]
     last = points[-10:]
     figures = {
@@ -149,9 +153,10 @@ async def _traces(
     from ..nodes.context import Context, call_with
     from ..settings import OFFLINE_MODEL
 
-    call = await call_with(Context(model=OFFLINE_MODEL))
+    call = await call_with(Context(model=OFFLINE_MODEL, command="rater train"))
     beside = folder.with_name(folder.name + "-traces.jsonl")
-    return await write_traces(reviews, reviews.split.train[: config.traces], beside, call)
+    cases = cases_to_trace(reviews, config.traces, config.seed)
+    return (await write_traces(reviews, cases, beside, call)).whole()
 
 
 def _config(model: str, file: Path | None, settings: list[str], seed: int | None) -> RaterConfig:
@@ -175,10 +180,13 @@ def _config(model: str, file: Path | None, settings: list[str], seed: int | None
 
 def _quiet() -> None:
     """Keep the libraries' own progress bars and notes off the terminal."""
+    import warnings
     from importlib import import_module
 
     from transformers.utils import logging
 
+    # Of names that transformers and TRL give up among themselves.
+    warnings.filterwarnings("ignore", category=FutureWarning, module="transformers")
     logging.set_verbosity_error()
     logging.disable_progress_bar()
     datasets: Any = import_module("datasets")  # of the extra `train`

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -51,7 +52,8 @@ def train_stages(
         The folder of the trained model.
 
     Raises:
-        InputError: The folder belongs to another training, or the model cannot be loaded.
+        InputError: The folder belongs to another training, the model cannot be loaded, or its
+            weights are to be shared among devices.
     """
     from langchain_core.messages import convert_to_openai_messages
 
@@ -71,7 +73,9 @@ def train_stages(
         "config": config.as_dict(),
         "ratings": len(reviews.split.train),
     }
-    _claim(folder, described)
+    state = train_processes()
+    with state.main_process_first():
+        _claim(folder, described, ours=state.is_main_process)
     final, imitated = folder / "model", folder / "imitated"
     if final.exists():
         return final
@@ -103,11 +107,30 @@ def train_stages(
         )
     )
     _save(model, tokenizer, final, described)
-    draw_curve(read_curve(curve.path), folder / "curve.png", f"{recipe} on {source}")
+    if state.is_main_process:
+        draw_curve(read_curve(curve.path), folder / "curve.png", f"{recipe} on {source}")
     return final
 
 
-def _claim(folder: Path, described: dict[str, Any]) -> None:
+def train_processes() -> Any:
+    """Return the state of the processes that train together, each of which holds the model.
+
+    Raises:
+        InputError: The model's weights are to be shared among them.
+    """
+    from accelerate import PartialState
+
+    for name, way in (("FSDP", "FSDP"), ("DEEPSPEED", "DeepSpeed"), ("MEGATRON_LM", "Megatron")):
+        if os.environ.get(f"ACCELERATE_USE_{name}", "").lower() in {"1", "true"}:
+            raise InputError(
+                "accelerate",
+                f"{way} shares weights among devices, which is not supported.",
+                "Use distributed_type MULTI_GPU, and --set lora_rank=64 for less memory.",
+            )
+    return PartialState()
+
+
+def _claim(folder: Path, described: dict[str, Any], *, ours: bool) -> None:
     """Note what is trained here, and refuse to go on with something else."""
     folder.mkdir(parents=True, exist_ok=True)
     note = folder / RATER_FILE
@@ -120,6 +143,8 @@ def _claim(folder: Path, described: dict[str, Any]) -> None:
                 "Repeat its options to go on with it, or name another folder.",
             )
         return
+    if not ours:
+        raise InputError("--out", f"{folder} is not shared by all processes.", "Name one that is.")
     if any(folder.iterdir()):
         raise InputError("--out", f"{folder} is not empty.", "Name a new folder.")
     note.write_text(text, encoding="utf-8")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..errors import InputError, Re2llmError
+from ..errors import InputError, ModelDownError, Re2llmError, failure_among
 from ..settings import get_settings
-from .console import out, print_json, run
+from .console import err, out, print_json, run
 
 if TYPE_CHECKING:
     from ..nodes.context import Context
@@ -69,8 +70,21 @@ async def _recommend(
         out.print(f"{item['rank']:>3}. {item['title']}  [{item['id']}]", markup=False)
     if result["hint"]["text"]:
         out.print(f"hint: {result['hint']['text']}", markup=False)
-    if result["flags"]:
-        out.print(f"flags: {', '.join(result['flags'])}", markup=False)
+    print_flags(result)
+
+
+def print_flags(result: Mapping[str, Any]) -> None:
+    """Print what went wrong on the way to an answer, and what to do if the model failed.
+
+    Args:
+        result: With its flags and its model.
+    """
+    flags = result["flags"]
+    if flags:
+        out.print(f"flags: {', '.join(flags)}", markup=False)
+    if "model_failed" in flags:
+        why = ModelDownError(result["model"], failure_among(flags))
+        err.print(f"note: {why}", markup=False, soft_wrap=True)
 
 
 def hint_choice(name: str | None) -> Any:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 
 import numpy as np
 
-from ..errors import BudgetSpentError, InputError
+from ..errors import BudgetSpentError, InputError, ModelDownError
 from ..records import Session
 from .baselines import create_baseline, rank_session
 from .metrics import IntArray, target_rank
@@ -30,6 +30,7 @@ class Ranked:
     ranking: Sequence[str]
     llm_calls: int
     flags: Sequence[str]
+    _: KW_ONLY
     hint: int | None = None
     faults: Mapping[str, int] = field(default_factory=dict[str, int])
 
@@ -91,6 +92,7 @@ async def run_policies(
 
     Raises:
         BudgetSpentError: No further call may be paid; those under way have ended.
+        ModelDownError: The model gives no answer any more; likewise.
     """
     return [
         await _run_policy(sessions, name, rank, concurrency, on_progress(name)) for name in policies
@@ -101,7 +103,7 @@ async def _run_policy(
     sessions: Sequence[Session], name: str, rank: Ranker, concurrency: int, on_progress: OnProgress
 ) -> Row:
     gate = asyncio.Semaphore(concurrency)
-    spent: list[BudgetSpentError] = []
+    spent: list[BudgetSpentError | ModelDownError] = []
 
     async def one(session: Session) -> Ranked:
         async with gate:
@@ -109,7 +111,7 @@ async def _run_policy(
                 if spent:
                     return _NOT_RANKED
                 ranked = await rank(Session(session.history, None, session.candidates), name)
-            except BudgetSpentError as error:
+            except (BudgetSpentError, ModelDownError) as error:
                 # The others may be waiting for answers that are paid already.
                 spent.append(error)
                 return _NOT_RANKED

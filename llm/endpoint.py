@@ -16,7 +16,7 @@ from langchain_core.runnables import Runnable
 
 from ..settings import AnswerMethod, Settings
 from .breaker import CircuitBreaker
-from .failures import Failure, ModelFailedError, read_failure
+from .failures import ABOUT_THE_PROMPT, Failure, ModelFailedError, read_failure
 from .limits import Limits
 from .offline import OfflineRanker
 from .responses import answer_text, cut_short, refused
@@ -25,6 +25,8 @@ from .structured import MethodMemory, Wanted, asking, methods_for
 
 _Result = TypeVar("_Result")
 _log = logging.getLogger(__name__)
+_ALIVE = ABOUT_THE_PROMPT | {Failure.RATE_LIMITED}
+"""Failures of a model that is there: it dislikes this request, or has too many of them."""
 _SERVER_ERRORS = 2
 """Server errors in a row, after which the way of asking for JSON comes under suspicion."""
 
@@ -112,6 +114,7 @@ class Endpoint:
             return await self._request(self.model, messages, "plain", wanted)
         ends = time.monotonic() + within
         tries = retrying(self._settings.model_retries, self._settings.retry_pause, within)
+        in_json = wanted is not None and wanted.in_json
         server_errors = 0
         async for attempt in tries:
             with attempt:
@@ -119,7 +122,8 @@ class Endpoint:
                     return await self._any_method(messages, wanted, ends, on_attempt)
                 except ModelFailedError as error:
                     server_errors += error.failure is Failure.SERVER_ERROR
-                    if server_errors >= _SERVER_ERRORS and not self.methods.proven:
+                    suspect = in_json and not self.methods.proven
+                    if suspect and server_errors >= _SERVER_ERRORS:
                         self.methods.unsupported(self.methods.current)
                     raise
         raise AssertionError  # the last attempt has raised
@@ -164,8 +168,9 @@ class Endpoint:
         on_attempt: Callable[[], None],
     ) -> Answered:
         """Make one attempt; a way to ask for JSON that the model does not know is none."""
+        in_json = wanted is not None and wanted.in_json
         while True:
-            method: AnswerMethod = self.methods.current if wanted else "plain"
+            method: AnswerMethod = self.methods.current if in_json else "plain"
             try:
                 asked = asking(self.model, method, wanted)
             except Exception as error:
@@ -179,13 +184,23 @@ class Endpoint:
                 async with self._limits.place(ends - time.monotonic()):
                     answered = await self._attempt(request, ends, on_attempt)
             except ModelFailedError as error:
-                doubtful = error.asks_for_less and wanted and not self.methods.proven
+                if error.own_temperature and self._leave_temperature():
+                    continue
+                doubtful = error.asks_for_less and in_json and not self.methods.proven
                 if not doubtful or not self.methods.unsupported(method):
                     raise
             else:
-                if wanted is not None:
+                if in_json:
                     self.methods.judged(method, fits=answered.fits)
                 return answered
+
+    def _leave_temperature(self) -> bool:
+        """Set no temperature any more; return whether one was set."""
+        if getattr(self.model, "temperature", None) is None:
+            return False
+        _log.warning("model %s takes no temperature but its own", self.name)
+        self.model = self.model.model_copy(update={"temperature": None})
+        return True
 
     async def _attempt(
         self,
@@ -201,8 +216,8 @@ class Endpoint:
             async with asyncio.timeout(patience):
                 answered = await request()
         except ModelFailedError as failed:
-            if failed.failure in {Failure.REJECTED, Failure.REFUSED}:
-                self.breaker.succeeded()  # it is there, and dislikes this request
+            if failed.failure in _ALIVE:
+                self.breaker.succeeded()
             else:
                 self._note_failure()
             raise

@@ -27,6 +27,7 @@ _OPTION = re.compile(
     re.IGNORECASE,
 )
 """In the text of a 400: it may be the way of asking for JSON that the server does not know."""
+_TEMPERATURE = re.compile(r"\btemperature\b", re.IGNORECASE)
 _NO_QUOTA = "insufficient_quota"
 _LONGEST_CHAIN = 5
 
@@ -63,6 +64,10 @@ errors of unknown kind.
 """
 
 
+ABOUT_THE_PROMPT = frozenset({Failure.REFUSED, Failure.REJECTED})
+"""What another prompt may not meet: the model is there, and will not answer this one."""
+
+
 class ModelFailedError(Exception):
     """A model gave no usable answer.
 
@@ -71,16 +76,23 @@ class ModelFailedError(Exception):
         retry_after: Seconds for which the provider asks to be left alone, or `None`.
         asks_for_less: Whether the provider may only dislike how an answer in JSON was asked for.
         final: Whether it must not be asked again, whatever the kind of failure.
+        own_temperature: Whether the model takes no temperature but its own.
     """
 
     def __init__(
-        self, failure: Failure, *, retry_after: float | None = None, asks_for_less: bool = False
+        self,
+        failure: Failure,
+        *,
+        retry_after: float | None = None,
+        asks_for_less: bool = False,
+        own_temperature: bool = False,
     ) -> None:
         super().__init__(failure.value)
         self.failure = failure
         self.retry_after = retry_after
         self.asks_for_less = asks_for_less
         self.final = False
+        self.own_temperature = own_temperature
 
 
 def read_failure(error: BaseException) -> ModelFailedError:
@@ -100,7 +112,10 @@ def read_failure(error: BaseException) -> ModelFailedError:
     option = status in _UNKNOWN_OPTION or (
         failure is Failure.REJECTED and status == _BAD_REQUEST and _OPTION.search(said) is not None
     )
-    return ModelFailedError(failure, retry_after=_retry_after(error), asks_for_less=option)
+    own = status in {_BAD_REQUEST, *_UNKNOWN_OPTION} and _TEMPERATURE.search(said) is not None
+    return ModelFailedError(
+        failure, retry_after=_retry_after(error), asks_for_less=option, own_temperature=own
+    )
 
 
 def _of_status(status: int, said: str) -> Failure:

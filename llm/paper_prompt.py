@@ -34,6 +34,8 @@ _PLEA = (
 _SPACE = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 _UNSEEN = re.compile(r"[\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
 """Characters without width, and those that turn the direction of reading."""
+_ROLE = re.compile(r"<(?=\||/?s>)")
+"""Where a token such as `<|im_end|>` or `</s>` begins, by which chat templates end a message."""
 _SHOWN = 2000
 _LONGEST = 1000
 
@@ -87,4 +89,4 @@ def _bullets(items: Sequence[Item]) -> str:
 
 
 def _line(text: str) -> str:
-    return _SPACE.sub(" ", _UNSEEN.sub("", text)).strip()[:_LONGEST]
+    return _ROLE.sub("< ", _SPACE.sub(" ", _UNSEEN.sub("", text)).strip()[:_LONGEST])

@@ -6,7 +6,6 @@ so that nothing in it can close a quotation or pass for an instruction.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +13,7 @@ from typing import Any
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 
 from ..records import AttributeValue, Item
+from .json_values import prompt_json
 
 RANKING_PROMPT_VERSION = "rank-2"
 
@@ -65,7 +65,7 @@ def ranking_messages(task: RankingTask) -> list[BaseMessage]:
         {"number": number, **_entry(item), **_evidence(task, number - 1)}
         for number, item in enumerate(task.candidates, start=1)
     ]
-    return [SystemMessage(_SYSTEM), HumanMessage(json.dumps(document, ensure_ascii=False))]
+    return [SystemMessage(_SYSTEM), HumanMessage(prompt_json(document))]
 
 
 def repair_messages(

@@ -6,14 +6,14 @@ so that nothing in a review can close a quotation or pass for an instruction.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 
-from ..records import Item, RatingScale, RatingTask, Review
+from ..records import AttributeValue, Item, RatingScale, RatingTask, Review
+from .json_values import prompt_json
 
 RATING_PROMPT_VERSION = "rate-1"
 
@@ -76,7 +76,7 @@ def rating_messages(task: RatingTask, limits: PromptLimits | None = None) -> lis
             ],
         },
     }
-    return [SystemMessage(_SYSTEM), HumanMessage(json.dumps(document, ensure_ascii=False))]
+    return [SystemMessage(_SYSTEM), HumanMessage(prompt_json(document))]
 
 
 def rewrite_messages(
@@ -130,7 +130,7 @@ def _last(reviews: Sequence[Review], count: int) -> Sequence[Review]:
 def _entry(item: Item, limits: PromptLimits) -> dict[str, Any]:
     # An attribute may not pass for one of our own keys.
     facts = {
-        key: _cut(value, limits.title_characters) if isinstance(value, str) else value
+        _cut(key, limits.title_characters): _cut_fact(value, limits.title_characters)
         for key, value in sorted(item.attributes.items())
         if key not in _RESERVED
     }
@@ -146,6 +146,14 @@ def _mean(mean: float | None) -> dict[str, Any]:
     return {} if mean is None else {"mean_rating": _number(mean)}
 
 
+def _cut_fact(value: AttributeValue, characters: int) -> AttributeValue:
+    if isinstance(value, str):
+        return _cut(value, characters)
+    if isinstance(value, int | float):
+        return value
+    return [_cut(part, characters) for part in value[:_MOST]]
+
+
 def _cut(text: str, characters: int) -> str:
     return text if len(text) <= characters else text[: max(characters - 1, 0)].rstrip() + "…"
 
@@ -155,4 +163,6 @@ def _number(value: float) -> int | float:
     return int(rounded) if rounded == int(rounded) else rounded
 
 
+_MOST = 20
+"""Entries of a list that a prompt shows."""
 _RESERVED = frozenset({"title", "rating", "mean_rating", "review", "reviews"})

@@ -5,15 +5,17 @@ Source: Re2LLM, arXiv 2403.16427, section 4.2.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 
 from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
 
 from ..records import Item, spoken
+from .json_values import prompt_json
 
 REFLECTION_PROMPT_VERSION = "reflect-1"
 MOST_HINTS = 8
+_LONGEST = 1000
+"""Characters of a text that a prompt shows."""
 
 _SUSPECT = (
     "None of the first ten items of your ranking is what the person chose next. The item is still "
@@ -49,9 +51,13 @@ def explain_message(target: Item, number: int) -> HumanMessage:
         target: What the person chose.
         number: Its number among the candidates.
     """
-    facts = {name: spoken(value) for name, value in target.attributes.items()}
-    document = {"chosen": {"number": number, "title": target.title, **facts}}
-    return HumanMessage(_EXPLAIN.format(document=json.dumps(document, ensure_ascii=False)))
+    facts = {
+        name[:_LONGEST]: spoken(value)[:_LONGEST]
+        for name, value in target.attributes.items()
+        if name not in {"number", "title"}
+    }
+    document = {"chosen": {"number": number, "title": target.title[:_LONGEST], **facts}}
+    return HumanMessage(_EXPLAIN.format(document=prompt_json(document)))
 
 
 def advise_message() -> HumanMessage:
@@ -68,4 +74,4 @@ def comparison_messages(hint: str, known: Sequence[str]) -> list[BaseMessage]:
     """
     numbered = [{"number": number, "text": text} for number, text in enumerate(known, start=1)]
     document = {"new_hint": hint, "known_hints": numbered}
-    return [SystemMessage(_COMPARE), HumanMessage(json.dumps(document, ensure_ascii=False))]
+    return [SystemMessage(_COMPARE), HumanMessage(prompt_json(document))]

@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from langchain_core.messages import AIMessage, BaseMessage
 
 _LONGEST = 100_000
+_THOUGHTS = re.compile(
+    r"\A\s*<think(?:ing)?>.*?(?:</think(?:ing)?>|\Z)"
+    # Some chat templates open the tag in the prompt.
+    r"|\A.*?</think(?:ing)?>[ \t]*(?=[\n{\[<]|\Z)",
+    re.DOTALL,
+)
 
 
 def answer_text(message: BaseMessage) -> str:
     """Return an answer as text, wherever the model has put it; at most 100,000 characters.
+
+    What a reasoning model thinks before it answers is left out, where its server does not.
 
     Args:
         message: Of the model.
@@ -23,7 +32,7 @@ def answer_text(message: BaseMessage) -> str:
     elif broken and broken[0].get("args"):
         text = str(broken[0]["args"])
     else:
-        text = message.text
+        text = _THOUGHTS.sub("", message.text, count=1)
     # No database holds NUL, or halves of surrogate pairs.
     return text[:_LONGEST].replace("\0", " ").encode(errors="replace").decode()
 

@@ -24,12 +24,17 @@ class Wanted:
     """The answer that a prompt asks for.
 
     Attributes:
-        schema: JSON schema with a `title`, for models that can be held to one.
+        schema: JSON schema with a `title`, for models that can be held to one; `None` for text.
         fits: Whether an answer's text has that form.
     """
 
-    schema: Mapping[str, Any]
+    schema: Mapping[str, Any] | None
     fits: Callable[[str], bool]
+
+    @property
+    def in_json(self) -> bool:
+        """Whether a model can be held to it."""
+        return self.schema is not None
 
 
 class MethodMemory:
@@ -113,7 +118,7 @@ def asking(
     Raises:
         NotImplementedError: The model's package does not know the method.
     """
-    if wanted is None or method == "plain":
+    if wanted is None or wanted.schema is None or method == "plain":
         return model
     try:
         bound: Any = model.with_structured_output(dict(wanted.schema), method=method)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from langchain_core.messages import BaseMessage
 from langgraph.runtime import Runtime
 
-from ..errors import ModelDownError
+from ..errors import ModelDownError, failure_among
 from ..knowledge.hints import hint_key
 from ..knowledge.recommendations import Recommendation, log_recommendation
 from ..knowledge.trials import CUTOFF, Trial, store_trial
@@ -32,7 +32,8 @@ async def check(state: RecommendState, runtime: Runtime[Context]) -> Update:
     call = await resolve(runtime)
     update = await settle_ranking(state, call)
     if "missed" in update and "model_failed" in update["flags"]:
-        return {"error": ModelDownError(call.model).as_dict()}
+        down = ModelDownError(call.model, failure_among(update["flags"]))
+        return {"error": down.as_dict()}
     if call.record and state.get("training_session") is None:
         update["recommendation_id"] = await _logged(state, update, call)
     return update
@@ -96,7 +97,8 @@ async def _repaired(state: RecommendState, call: Call) -> tuple[RankingAnswer, U
     answer = call.prompt.read(state["answer"], listed)
     failed = "model_failed" in flags
     update: Update = {name: state[name] for name in ("llm_calls", "latency_ms", "tokens")}
-    update["faults"] = {} if failed else answer.faults
+    # Those of several orders were counted before they were fused.
+    update["faults"] = state["faults"] or ({} if failed else answer.faults)
     if answer.complete or not failed:
         flags += answer.flags
     if not answer.complete and not failed:

@@ -11,6 +11,7 @@ from ..llm.rating_prompt import repair_messages, written
 from ..records import RatingScale
 from .context import Context, resolve
 from .model_call import ask
+from .predict_rating import any_rating
 from .rating_state import RatingState
 from .state import Update
 
@@ -37,15 +38,19 @@ async def check_rating(state: RatingState, runtime: Runtime[Context]) -> Update:
         try:
             call = await resolve(runtime)
             prompt = convert_to_messages(state["prompt"])
-            reply = await ask(repair_messages(prompt, raw, scale), call)
+            plea = repair_messages(prompt, raw, scale)
+            waited, wanted = state["latency_ms"], any_rating(scale)
+            reply = await ask(plea, call, "repair", wanted=wanted, waited_ms=waited)
         except Re2llmError as error:
             return {"error": error.as_dict()}
-        calls += 1
+        calls += reply.calls
         second = read_rating(reply.text, scale)
         if second.rating is not None:
             # `valid` stays that of the first answer: a repair must not hide what was wrong.
             answer, raw = second, reply.text
             flags.append("repaired")
+        elif reply.failed:
+            flags.append(reply.failure)
     if answer.rating is None:
         flags.append("fallback")
     return {

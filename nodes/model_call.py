@@ -18,8 +18,8 @@ from ..llm.structured import Wanted
 from .context import Call
 from .ledger import book, known_answer
 
-Purpose = Literal["rank", "repair", "reflect", "compare"]
-"""What a question is for. The latter two go to the reflecting model."""
+Purpose = Literal["rank", "rate", "trace", "repair", "reflect", "compare"]
+"""What a question is for. The last two go to the reflecting model."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from ..errors import ModelDownError
+from ..llm.failures import Failure
 from .context import Call
 
 _PROBES = 3
@@ -19,14 +20,18 @@ class Outages:
     Args:
         call: The run's options.
         at_once: Pieces at the same time, all of which one outage may hit.
+        reflects: Whether the work asks the reflecting model, too.
 
     Attributes:
         skipped: Pieces that were left undone.
+        last: Why the last of them was, if any.
     """
 
-    def __init__(self, call: Call, at_once: int) -> None:
+    def __init__(self, call: Call, at_once: int, *, reflects: bool = True) -> None:
         self.skipped = 0
+        self.last: ModelDownError | None = None
         self._call = call
+        self._reflects = reflects
         self._in_a_row = 0
         self._most = at_once + _PROBES
         self._probing = asyncio.Lock()
@@ -53,11 +58,14 @@ class Outages:
     async def _counted(self, work: Callable[[], Awaitable[_Result]]) -> _Result | None:
         try:
             result = await work()
-        except ModelDownError:
+        except ModelDownError as error:
             self.skipped += 1
+            # That the model is left alone says less than why.
+            if self.last is None or error.failure != Failure.CIRCUIT_OPEN:
+                self.last = error
             self._in_a_row += 1
             if self._in_a_row >= self._most:
-                raise
+                raise self.last from None
             return None
         self._in_a_row = 0
         return result
@@ -65,9 +73,8 @@ class Outages:
     async def _wait(self) -> float | None:
         """Return the seconds to leave the models alone, or `None` if they are well."""
         call = self._call
-        endpoints = [
-            await call.services.endpoint(call.model),
-            await call.services.endpoint(call.reflect_model, reflects=True),
-        ]
+        endpoints = [await call.services.endpoint(call.model)]
+        if self._reflects:
+            endpoints.append(await call.services.endpoint(call.reflect_model, reflects=True))
         waits = [endpoint.breaker.wait for endpoint in endpoints if endpoint.breaker.open]
         return max(waits, default=None)

@@ -66,6 +66,8 @@ def rating_task(request: dict[str, Any]) -> RatingTask:
         raise InputError(place, f"{first['msg']}.", "See the input schema.") from error
     if not given.lowest < given.highest:
         raise InputError("highest", "is not above `lowest`.", "Send the ends of the scale.")
+    if given.lowest < 0:
+        raise InputError("lowest", "is below 0.", "Shift the scale, as 0 to 20 for -10 to 10.")
     scale = RatingScale(given.lowest, given.highest)
     history = [
         Review("user", Item(str(n), r.title, r.attributes), r.rating, r.text, float(n))

@@ -75,7 +75,7 @@ class RatingResult(TypedDict):
     model: str
     prompt_version: str
     llm_calls: int
-    """Calls made to the model."""
+    """Calls made to the model, retries included; 0 for an answer that was paid before."""
     flags: list[str]
     """What went wrong on the way; empty for a clean answer."""
     error: dict[str, str] | None
@@ -101,3 +101,5 @@ class RatingState(RatingResult):
     """The rating to answer with if the model gives none."""
     answer: str
     """The model's raw text."""
+    latency_ms: float
+    """What the request has waited for the model."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Sequence
 
 from langchain_core.messages import BaseMessage
@@ -12,7 +13,7 @@ from ..errors import InputError
 from ..knowledge.evidence import EVIDENCE
 from ..knowledge.hints import hint_key
 from ..knowledge.trials import Trial, find_trial
-from ..llm.failures import Failure
+from ..llm.failures import ABOUT_THE_PROMPT
 from ..llm.ranking_prompt import RankingTask
 from ..records import Item
 from .context import Call, Context, resolve
@@ -22,8 +23,6 @@ from .state import ItemView, RecommendState, Update
 
 HINT_DROPPED = "hint_dropped"
 """Flag: the model would not answer the prompt with the hint, so it was asked without."""
-
-_ABOUT_THE_PROMPT = frozenset({Failure.REFUSED.value, Failure.REJECTED.value})
 
 
 async def recommend(state: RecommendState, runtime: Runtime[Context]) -> Update:
@@ -63,6 +62,7 @@ async def request_ranking(state: RecommendState, call: Call) -> Update:
             "latency_ms": 0.0,
             "tokens": dict(paid.tokens),
             "llm_calls": 0,
+            "faults": {},
             "replayed": True,
         }
     if call.orders == 1:
@@ -73,7 +73,7 @@ async def request_ranking(state: RecommendState, call: Call) -> Update:
 async def _one_order(state: RecommendState, call: Call) -> Update:
     reply = await ask(ranking_prompt(state, call), call, wanted=call.prompt.wanted)
     update = _answered(reply)
-    if reply.failure in _ABOUT_THE_PROMPT and state["hint"]["text"]:
+    if reply.failure in ABOUT_THE_PROMPT and state["hint"]["text"]:
         plain = ranking_prompt(state, call, hinted=False)
         waited = reply.latency_ms
         second = await ask(plain, call, wanted=call.prompt.wanted, waited_ms=waited)
@@ -103,6 +103,9 @@ async def _fused(state: RecommendState, call: Call) -> Update:
     )
     if rankings:  # the others have answered for those that failed
         flags.pop("model_failed", None)
+    faults: Counter[str] = Counter()
+    for update, read in zip(updates, reads, strict=True):
+        faults.update({} if update["flags"] else read.faults)
     fused = fuse(rankings)
     tokens = [update["tokens"] for update in updates]
     return {
@@ -111,6 +114,7 @@ async def _fused(state: RecommendState, call: Call) -> Update:
         "latency_ms": max(update["latency_ms"] for update in updates),
         "tokens": {way: sum(counted[way] for counted in tokens) for way in ("in", "out")},
         "llm_calls": sum(update["llm_calls"] for update in updates),
+        "faults": dict(faults),
         "replayed": False,
     }
 
@@ -122,6 +126,7 @@ def _answered(reply: Reply) -> Update:
         "latency_ms": reply.latency_ms,
         "tokens": {"in": reply.tokens_in, "out": reply.tokens_out},
         "llm_calls": reply.calls,
+        "faults": {},
         "replayed": False,
     }
 

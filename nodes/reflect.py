@@ -44,7 +44,7 @@ async def reflect(state: LearnState, runtime: Runtime[Context]) -> Update:
         messages.append(question)
         reply = await ask(messages, call, "reflect", wanted=wanted)
         if reply.failed:
-            return {"error": ModelDownError(call.reflect_model).as_dict()}
+            return {"error": ModelDownError(call.reflect_model, reply.failure).as_dict()}
         messages.append(AIMessage(reply.text))
         answers.append(reply.text)
     _, diagnosis, advice = answers

@@ -13,11 +13,13 @@ from typing import Literal
 from langchain_core.messages import BaseMessage
 
 from ..errors import ModelDownError
+from ..llm.failures import Failure
 from ..llm.rating_answers import strict_rating
 from ..llm.rating_prompt import rewrite_messages
+from ..llm.structured import Wanted
 from ..records import RatingScale
 from .context import Call
-from .model_call import ask
+from .model_call import Reply, ask
 
 TraceOutcome = Literal["aligned", "rewritten", "rejected"]
 """The teacher was right at once, right after being shown the truth, or not even then."""
@@ -30,7 +32,7 @@ class TracedAnswer:
     Attributes:
         answer: The last answer.
         outcome: What it is good for; only what is not `rejected` is imitated.
-        llm_calls: Calls made: 1 or 2.
+        llm_calls: Calls made, retries included; 0 where all was paid before.
     """
 
     answer: str
@@ -50,19 +52,22 @@ async def trace_rating(
         call: The run's options; its model is the teacher.
 
     Raises:
-        ModelDownError: The teacher gave no answer.
+        ModelDownError: The teacher gave no answer. One that declines this very prompt is
+            `rejected` instead, or the work would stop there again and again.
         BudgetSpentError: No further call may be paid.
     """
-    first = await _asked(messages, call)
-    if strict_rating(first, scale) == truth:
-        return TracedAnswer(first, "aligned", 1)
-    second = await _asked(rewrite_messages(messages, first, truth), call)
-    right = strict_rating(second, scale) == truth
-    return TracedAnswer(second, "rewritten" if right else "rejected", 2)
+    valid = Wanted(None, lambda text: strict_rating(text, scale) is not None)
+    first = await _asked(messages, call, valid)
+    if strict_rating(first.text, scale) == truth:
+        return TracedAnswer(first.text, "aligned", first.calls)
+    second = await _asked(rewrite_messages(messages, first.text, truth), call, valid)
+    right = strict_rating(second.text, scale) == truth
+    outcome = "rewritten" if right else "rejected"
+    return TracedAnswer(second.text, outcome, first.calls + second.calls)
 
 
-async def _asked(messages: Sequence[BaseMessage], call: Call) -> str:
-    reply = await ask(messages, call)
-    if reply.failed:
-        raise ModelDownError(call.model)
-    return reply.text
+async def _asked(messages: Sequence[BaseMessage], call: Call, wanted: Wanted) -> Reply:
+    reply = await ask(messages, call, "trace", wanted=wanted)
+    if reply.failed and reply.failure != Failure.REFUSED:
+        raise ModelDownError(call.model, reply.failure)
+    return reply

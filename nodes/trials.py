@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from ..errors import InputError, ModelDownError
+from ..errors import InputError, ModelDownError, failure_among
 from ..knowledge.domains import find_domain
 from ..knowledge.hints import hint_key
 from ..knowledge.training_sessions import fetch_session
@@ -114,7 +114,7 @@ async def try_hint(state: RecommendState, hint: str | None, call: Call) -> Trial
     tried = cast("RecommendState", {**tried, **await request_ranking(tried, call)})
     settled = await settle_ranking(tried, call)
     if "model_failed" in settled["flags"]:
-        raise ModelDownError(call.model)
+        raise ModelDownError(call.model, failure_among(settled["flags"]))
     session_id = state.get("training_session") or 0
     rank, answer = settled["rank"], settled["answer"]
     return Trial(session_id, hint_key(hint), call.model, call.prompt_version, rank, answer)

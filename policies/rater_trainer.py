@@ -24,8 +24,11 @@ Progress = Callable[[str, int, int], None]
 """Is told the stage, the update and how many updates there will be."""
 
 
-def require_training_extra() -> None:
+def require_training_extra(config: RaterConfig) -> None:
     """Refuse to train where the libraries for it are missing.
+
+    Args:
+        config: May ask for vLLM.
 
     Raises:
         InputError: They are not installed.
@@ -37,6 +40,8 @@ def require_training_extra() -> None:
             f"needs {', '.join(missing)}, which is not installed.",
             "Install the extra: pip install 're2llm[train]'",
         )
+    if config.vllm and not find_spec("vllm"):
+        raise InputError("vllm", "is not installed.", "Install it: pip install 'trl[vllm]'")
 
 
 def sft_trainer(

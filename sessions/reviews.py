@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import count
+from math import isfinite
 from typing import TYPE_CHECKING, cast
 
 from ..errors import InputError
@@ -166,6 +167,9 @@ def _fact(value: object) -> AttributeValue | None:
 def _rating(value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise RowError(f"rating {shown(value)} is not a number")
+    if not isfinite(value) or value < 0:
+        # In an answer, a minus could as well be a dash.
+        raise RowError(f"rating {shown(value)} is not 0 or more: shift the scale")
     return float(value)
 
 

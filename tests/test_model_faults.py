@@ -245,6 +245,14 @@ async def test_a_dead_endpoint_is_soon_left_alone(server: FaultServer, served: R
     assert took < 6 * 0.3 + 100 * 0.2 + SLACK
 
 
+async def test_a_limit_of_rate_is_no_death(server: FaultServer, served: Recommend) -> None:
+    server.play(*["429"] * 6)
+    recommend = served(breaker_failures=2, breaker_pause=60.0, model_retries=0)
+    results = [await recommend(IDS[at : at + 2]) for at in range(20, 27)]
+    assert [result["flags"][1:2] for result in results] == [["rate_limited"]] * 6 + [[]]
+    assert len(server.asked) == 7
+
+
 async def test_a_model_that_comes_back_is_asked_again(
     server: FaultServer, served: Recommend
 ) -> None:

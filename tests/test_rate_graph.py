@@ -91,7 +91,7 @@ async def test_a_model_that_is_down_still_ends_in_a_rating(script):
     name, _ = script(down)
     answer = await graph.ainvoke(REQUEST, context=Context(model=name))
     assert answer["rating"] == 4.5
-    assert answer["flags"] == ["model_failed", "fallback"]
+    assert answer["flags"] == ["model_failed", "connection", "fallback"]
     assert answer["error"] is None
 
 
@@ -104,6 +104,7 @@ async def test_a_model_that_is_down_still_ends_in_a_rating(script):
         ("history.0.rating", {"history": [{"title": "x"}]}),
         ("item_mean", {"item_mean": 0}),
         ("highest", {"lowest": 5, "highest": 5}),
+        ("lowest", {"lowest": -10, "highest": 10}),
     ],
 )
 async def test_a_bad_request_comes_back_with_its_field(services, field, changes):

@@ -50,7 +50,8 @@ def checkpoint(tmp_path_factory) -> Path:
 
     async def traced():
         call = await call_with(Context(model="offline"))
-        return await write_traces(reviews, reviews.split.train, folder / "traces.jsonl", call)
+        traced = await write_traces(reviews, reviews.split.train, folder / "traces.jsonl", call)
+        return traced.whole()
 
     async def closing():
         rows = await traced()

@@ -1,6 +1,7 @@
 """Training with TRL on models built here: the algorithm's numbers, its effect, and resuming."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -239,3 +240,45 @@ def test_adapters_are_merged_into_the_trained_model(tmp_path):
     changed = {name for name in before if not torch.equal(before[name], trained[name])}
     assert changed
     assert all("proj" in name for name in changed)
+
+
+def test_what_cannot_be_trained_is_refused_at_once(tmp_path, monkeypatch):
+    from re2llm.commands.rater_training import train_processes
+    from re2llm.policies.rater_trainer import require_training_extra
+
+    monkeypatch.setattr("re2llm.policies.rater_trainer.find_spec", lambda name: name != "vllm")
+    require_training_extra(CONFIG)
+    with pytest.raises(InputError, match="vllm"):
+        require_training_extra(CONFIG.changed({"vllm": "true"}))
+    assert train_processes().is_main_process
+    monkeypatch.setenv("ACCELERATE_USE_FSDP", "true")
+    with pytest.raises(InputError, match="MULTI_GPU"):
+        train_processes()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_two_processes_train_one_model_with_adapters(tmp_path):
+    """As `accelerate launch` starts them; traces and figures are written by one of them."""
+    command = [
+        *(sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"),
+        *("-m", "re2llm.cli", "rater", "train", "--model", "tiny", "--recipe", "recone"),
+        *("--set", "sft_epochs=0.1", "--set", "max_steps=2", "--set", "traces=32"),
+        *("--set", "max_completion_tokens=8", "--set", "lora_rank=2", "--out", "rater", "--json"),
+    ]
+    done = subprocess.run(
+        command,
+        check=False,
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env={**os.environ, "ACCELERATE_USE_CPU": "true", "OMP_NUM_THREADS": "1"},
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert json.loads(done.stdout)["updates"] == 2
+    assert (tmp_path / "rater-traces.jsonl").read_text().count("\n") == 32
+    assert [point["step"] for point in read_curve(tmp_path / "rater" / "curve.jsonl")][-2:] == [
+        1,
+        2,
+    ]
+    load_checkpoint(tmp_path / "rater" / "model")

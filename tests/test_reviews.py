@@ -75,6 +75,8 @@ def test_amazon_histories_end_with_the_held_out_review(tmp_path):
         {"user": "a", "item": "x"},
         {"user": "a", "item": "x", "rating": "5"},
         {"user": "a", "item": "x", "rating": True},
+        {"user": "a", "item": "x", "rating": -3.5},
+        {"user": "a", "item": "x", "rating": float("nan")},
         {"user": "a", "item": {"title": "no id"}, "rating": 1},
         {"item": "x", "rating": 1},
         {"user": "a", "item": "x", "rating": 1, "time": "noon"},

@@ -31,10 +31,10 @@ def test_env_example_documents_every_setting_and_nothing_else():
     assert set(DOCUMENTED) == {f"RE2LLM_{name.upper()}" for name in Settings.model_fields}
 
 
-def test_env_example_shows_the_defaults(tmp_path):
+def test_env_example_shows_the_defaults_and_empty_means_unset(tmp_path):
     file = tmp_path / ".env"
     file.write_text(
-        "".join(f"{name}={value}\n" for name, value in DOCUMENTED.items() if value),
+        "".join(f"{name}={value}\n" for name, value in DOCUMENTED.items()),
         encoding="utf-8",
     )
     assert Settings(_env_file=file).model_dump(exclude=PLACES) == Settings(

@@ -1,13 +1,16 @@
 """JSON in the strictest way that a model understands, remembered model by model."""
 
+import json
 import uuid
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from fault_server import FaultServer, backwards
+from langchain_core.messages import AIMessage
 from pydantic import SecretStr
 from re2llm.graph.recommend import graph
+from re2llm.llm.responses import answer_text
 from re2llm.llm.structured import METHODS, MethodMemory
 from re2llm.nodes.context import Context
 from re2llm.sessions.sample import load_films
@@ -97,6 +100,44 @@ async def test_arguments_of_a_tool_that_are_no_json_are_read_tolerantly(
     result = await ask()
     assert result["flags"] == []
     assert await methods(server) == ["json_schema", "function_calling"]
+
+
+async def test_a_model_with_a_temperature_of_its_own_is_left_to_it(
+    server: FaultServer, ask: Ask
+) -> None:
+    """As OpenAI's reasoning models; the way to ask for JSON is not to blame."""
+    server.unsupported = {"temperature"}
+    first, second = await ask(0), await ask(1)
+    assert (first["flags"], second["flags"]) == ([], [])
+    assert ["temperature" in asked.body for asked in server.asked] == [True, False, False]
+    assert set(await methods(server)) == {"json_schema"}
+
+
+async def test_what_a_reasoning_model_thinks_is_no_answer(server: FaultServer, ask: Ask) -> None:
+    """Servers without a reasoning parser leave the thoughts, drafts and all, in the answer."""
+    thoughts = 'First {"ranking": [1, 2, 3, 4, 5, 6, 7, 8]}? No, backwards.'
+    for at, opening in enumerate(("<think>\n", "")):
+        server.speak = lambda body, o=opening: f"{o}{thoughts}\n</think>\n\n{backwards(body)}"
+        result = await ask(at)
+        shown = [item["title"] for item in result["items"]]
+        document = json.loads(server.asked[at].text.splitlines()[-1])
+        assert shown == [entry["title"] for entry in document["candidates"]][::-1]
+        assert result["flags"] == []
+
+
+@pytest.mark.parametrize(
+    ("said", "answer"),
+    [
+        ("<think>so</think>{}", "{}"),
+        ("<thinking>\na <b> c\n</thinking>\n1. Heat", "\n1. Heat"),
+        ("<think>cut off in the middle", ""),
+        ("so\n</think>\nyes", "\nyes"),
+        ("1. Heat\n2. The </think> tag", "1. Heat\n2. The </think> tag"),
+        ("I <think> so", "I <think> so"),
+    ],
+)
+def test_thoughts_are_told_from_answers(said: str, answer: str) -> None:
+    assert answer_text(AIMessage(said)) == answer
 
 
 async def test_the_paper_prompt_asks_for_titles_in_free_text(server: FaultServer, ask: Ask) -> None:

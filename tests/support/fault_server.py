@@ -55,7 +55,7 @@ class FaultServer:
     speak: Speak = backwards
     asked: list[Asked] = field(default_factory=list)
     unsupported: set[str] = field(default_factory=set)
-    """Ways of asking for JSON that it answers with 400."""
+    """Ways of asking for JSON that it answers with 400; `temperature`: any but its own."""
     delay: float = 0.0
     """Seconds that a good answer takes."""
     most_at_once: int = 0
@@ -126,6 +126,8 @@ class FaultServer:
             fault = self._random.choice(sorted(FAULTS))
         if not fault and asked.method in self.unsupported:
             fault = "unsupported"
+        if not fault and "temperature" in self.unsupported & asked.body.keys():
+            fault = "no temperature"
         if fault and not fault.startswith("says "):
             await FAULTS_AND_MORE[fault](writer)
             return
@@ -251,6 +253,7 @@ FAULTS_AND_MORE = {
     "quota": sending(429, error("You exceeded your quota", "insufficient_quota")),
     "400": sending(400, error("That request makes no sense")),
     "unsupported": sending(400, error("response_format, tools: unsupported here")),
+    "no temperature": sending(400, error("Unsupported value: 'temperature' does not support 0")),
     "filtered": sending(400, error("The prompt was filtered", "content_filter")),
     "401": sending(401, error("Incorrect API key provided: sk-secret-1234567890")),
     "403": sending(403, error("Not allowed")),
