@@ -32,8 +32,9 @@ def command(*arguments: object) -> Any:
 
 
 @pytest.fixture
-async def classroom(services: Services, domain: str) -> str:
+async def classroom(services: Services, domain: str, adjust: Callable[..., None]) -> str:
     """The sample films with a few sessions, in a domain of one's own, and a fresh budget."""
+    adjust(verify_random=4, verify_near=2)  # each trial takes time, and none is the question here
     await load_domain(services, domain, sample_items(), [lambda _: simulate_sessions(12, seed=8)])
     services.feedback_budget = Budget(max_calls=services.settings.feedback_calls)
     return domain

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import psycopg
@@ -12,6 +13,7 @@ from re2llm.commands.loading import load_domain
 from re2llm.knowledge.domains import find_domain
 from re2llm.knowledge.hints import add_hint
 from re2llm.nodes.services import Services
+from re2llm.policies import recipes
 from re2llm.sessions.sample import sample_items, simulate_sessions
 from typer.testing import CliRunner
 
@@ -39,6 +41,19 @@ def refused(*arguments: object) -> str:
     [line] = done.stderr.strip().splitlines()
     assert line.startswith("error: ")
     return line
+
+
+@pytest.fixture
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Train for less time: what is learnt is not the question here."""
+    usual = recipes.default_config
+
+    def short(recipe: recipes.Recipe, *, seed: int = 0) -> recipes.TrainingConfig:
+        config = usual(recipe, seed=seed)
+        members = min(config.members, 2)
+        return replace(config, ppo=replace(config.ppo, updates=50), members=members)
+
+    monkeypatch.setattr(recipes, "default_config", short)
 
 
 @pytest.fixture
@@ -103,6 +118,7 @@ def test_train_releases_and_policy_switches(school: str, url: str) -> None:
     assert answer["hint"]["policy"] == f"ppo:{third['release']}"
 
 
+@pytest.mark.usefixtures("_quick")
 def test_the_paper_recipe_trains_too(school: str) -> None:
     done = command("train", "--domain", school, "--recipe", "paper")
     assert done.exit_code == 0, done.stderr
@@ -111,6 +127,7 @@ def test_the_paper_recipe_trains_too(school: str) -> None:
     assert listed["recipe"] == "paper"
 
 
+@pytest.mark.usefixtures("_quick")
 def test_a_spent_budget_stops_training_and_the_next_run_goes_on(school: str, url: str) -> None:
     def paid() -> int:
         with psycopg.connect(url.replace("+psycopg", "")) as connection:
