@@ -13,7 +13,7 @@ from ..records import Item, spoken
 from .json_values import prompt_json
 
 REFLECTION_PROMPT_VERSION = "reflect-1"
-MOST_HINTS = 8
+MOST_HINTS = 5
 _LONGEST = 1000
 """Characters of a text that a prompt shows."""
 

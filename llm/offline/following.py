@@ -30,7 +30,7 @@ _GENTLY = re.compile(
     r"\b(?:slight(?:ly)?|a little|a bit|somewhat|gently|mildly|modest(?:ly)?|moderate(?:ly)?)\s+",
     re.IGNORECASE,
 )
-_GENTLE = 1 / 3
+GENTLE = 1 / 3
 """How much a clause that asks for little counts, beside one that just asks."""
 _SHARPNESS = 0.06  # softmax temperature over cosines
 # Cosines at which a clause begins to count, and counts fully.
@@ -127,7 +127,7 @@ def listen(clause: str, channels: Sequence[Channel], encode: Encode) -> Heard:
     weights = (-direction if negated else direction) * weights / weights.sum()
     strength = np.clip((cosines.max() - _HEARD_FROM) / (_HEARD_FULLY - _HEARD_FROM), 0.0, 1.0)
     if asks_gently(clause):
-        strength *= _GENTLE
+        strength *= GENTLE
     return Heard(clause, [channels[place] for place in places], weights, float(strength))
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ..json_values import is_object
 from .channels import Channel, Encode, Scores, build_channels
-from .following import AGAINST, asks_gently, clauses
+from .following import AGAINST, GENTLE, asks_gently, clauses
 from .reading import RankingDocument, json_objects
 from .scoring import HINT_WEIGHT, base_score
 
@@ -121,10 +121,7 @@ def explain(document: RankingDocument, number: int, encode: Encode) -> str:
 
 
 def advise(document: RankingDocument, number: int, encode: Encode) -> str:
-    """Phrase each cause as a hint, and the causes together as further ones.
-
-    Each comes in two strengths: what would have lifted this item the most is often too much for
-    other sessions, and verification tells.
+    """Phrase the causes together as hints, and each alone; none asks for more than it takes.
 
     Args:
         document: The task that was ranked.
@@ -135,14 +132,15 @@ def advise(document: RankingDocument, number: int, encode: Encode) -> str:
         JSON as the prompt asks for.
     """
     found = causes(document, number, encode)
-    strengths = [[cause.advice(gently=gently) for cause in found] for gently in (False, True)]
-    together = [
-        "; ".join([advice[0], *(_lowered(part) for part in advice[1:count])])
-        for count in range(len(found), 1, -1)
-        for advice in strengths
-    ]
-    alone = [part for pair in zip(*strengths, strict=True) for part in pair]
-    return json.dumps({"hints": [f"{advice}." for advice in (*together, *alone)]})
+    total = base_score(build_channels(document, encode))
+    target = list(document.numbers).index(number)
+    hints: list[str] = []
+    for some in [*(found[:count] for count in range(len(found), 1, -1)), *([one] for one in found)]:
+        push = HINT_WEIGHT * np.sum([cause.sign * cause.channel.values for cause in some], axis=0)
+        gently = _rank(total + GENTLE * push, target) <= _rank(total + push, target)
+        first, *others = (cause.advice(gently=gently) for cause in some)
+        hints.append("; ".join([first, *map(_lowered, others)]) + ".")
+    return json.dumps({"hints": hints})
 
 
 def causes(document: RankingDocument, number: int, encode: Encode) -> list[Cause]:
