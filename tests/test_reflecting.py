@@ -139,6 +139,21 @@ def test_the_best_hint_lifts_the_chosen_item() -> None:
     assert lifted >= 0.8 * len(missed)
 
 
+def test_a_hint_asks_for_no_more_than_it_takes() -> None:
+    """Where a gentle wording lifts the item as high, the plain one is not proposed."""
+    gentle = 0
+    for number in range(1, 26):
+        for hint in advised(SHOP, number):
+            if "slight" not in hint.lower():
+                continue
+            gentle += 1
+            plain = hint.replace("slight ", "").replace("Slightly prefer", "Prefer")
+            plain = plain.replace("slightly ", "")
+            assert plain not in advised(SHOP, number)
+            assert rank(SHOP, number, hint) <= rank(SHOP, number, plain)
+    assert gentle
+
+
 # Hearing what it says itself
 
 
