@@ -198,11 +198,12 @@ def test_what_it_advises_it_follows(name: str, sign: float) -> None:
     channel = next(channel for channel in channels if channel.name == name)
     weights: list[float] = []
     for gently in (False, True):
-        (clause,) = clauses(f"{Cause(channel, sign, 1).advice(gently=gently)}.")
-        loudest, weight = listen(clause, channels, ENCODE).loudest
-        assert loudest == name
-        weights.append(weight * sign)
-    assert 0 < weights[1] < weights[0] / 2
+        for clause in clauses(f"{Cause(channel, sign, 1).advice(gently=gently)}."):
+            loudest, weight = listen(clause, channels, ENCODE).loudest
+            assert loudest == name
+            weights.append(weight * sign)
+    *plain, gentle = weights
+    assert 0 < gentle < min(plain) / 2
 
 
 def test_causes_lift_one_after_the_other() -> None:
@@ -262,7 +263,7 @@ def test_it_names_the_number_of_the_hint_that_is_repeated() -> None:
 def test_its_own_advice_is_told_apart() -> None:
     """What it says about one channel or direction never repeats what it says about another."""
     advice = {
-        (channel.name, sign): f"{Cause(channel, sign, 1).advice}."
+        (channel.name, sign): f"{Cause(channel, sign, 1).advice()}."
         for channel in FILM_CHANNELS
         for sign, phrases in ((1.0, channel.more), (-1.0, channel.less))
         if phrases

@@ -59,7 +59,8 @@ class Cause:
             if self.channel.name.startswith("evidence:")
             else ("Prefer", "Slightly prefer")
         )
-        return f"{gentle if gently else plain} {phrases[0]}"
+        # A semicolon would begin a clause that is not gentle.
+        return f"{gentle} {phrases[0].replace(';', ',')}" if gently else f"{plain} {phrases[0]}"
 
 
 def chosen_number(messages: Sequence[BaseMessage]) -> int | None:
