@@ -44,8 +44,8 @@ class Settings(BaseSettings):
     """Your own PostgreSQL with pgvector ≥ 0.8.4; unset starts the embedded one under `home`."""
     database_timeout: float = Field(default=5.0, gt=0)
     """Seconds to wait for a connection before giving up."""
-    pool_size: int = Field(default=10, ge=1)
-    """Database connections that one process keeps."""
+    pool_size: int = Field(default=10, ge=2)
+    """Database connections that one process keeps; one of them holds its claims."""
 
     domain: str = "films"
     """The catalogue that a request uses if it names none."""

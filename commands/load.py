@@ -20,6 +20,10 @@ def load(
         list[Path] | None,
         typer.Option(help="Training sessions as JSONL; repeatable. Default: the folder's own."),
     ] = None,
+    any_order: Annotated[
+        bool,
+        typer.Option("--any-order", help="The sessions' order tells no time, even if it seems to."),
+    ] = False,
     skip_malformed: Annotated[
         bool, typer.Option("--skip-malformed", help="Leave malformed rows out and go on.")
     ] = False,
@@ -29,7 +33,7 @@ def load(
 
     Example: re2llm load movielens ml-latest-small --domain movies
     """
-    run(lambda: _load(dataset, path, domain, sessions or [], skip_malformed, as_json))
+    run(lambda: _load(dataset, path, domain, sessions or [], any_order, skip_malformed, as_json))
 
 
 async def _load(
@@ -37,6 +41,7 @@ async def _load(
     path: Path,
     domain: str,
     session_files: list[Path],
+    any_order: bool,
     skip_malformed: bool,
     as_json: bool,
 ) -> None:
@@ -69,6 +74,7 @@ async def _load(
             domain,
             watched(),
             sources,
+            any_order=any_order,
             verify=(lambda: None) if skip_malformed else report.raise_if_malformed,
         )
     for note in (*report.first_malformed, *report.first_warnings):
@@ -94,5 +100,6 @@ async def _load(
     if loaded.sessions_recent:
         out.print(
             "The sessions are in time order: hints and policy will be learnt on the latest "
-            f"{loaded.sessions_recent:,}, beside evidence from those before them."
+            f"{loaded.sessions_recent:,}, beside evidence from those before them (--any-order, "
+            "given to the first load, prevents that)."
         )

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from ..errors import InputError
 from ..knowledge.catalogue import changed_items, item_ids, refresh_popularity, store_items
 from ..knowledge.domains import Domain, claim_domain, mark_changed
-from ..knowledge.time_order import refresh_recent
+from ..knowledge.time_order import notice_time_order
 from ..knowledge.training_sessions import count_sessions, session_keys, store_sessions
 from ..llm.embeddings import ENCODER_ID, Embedder
 from ..nodes.services import Services
@@ -52,6 +52,7 @@ async def load_domain(
     items: Iterable[Item],
     session_sources: Iterable[SessionSource],
     *,
+    any_order: bool = False,
     verify: Callable[[], None] = lambda: None,
 ) -> Loaded:
     """Load items and training sessions in one transaction.
@@ -61,6 +62,7 @@ async def load_domain(
         name: The domain, made if it is new.
         items: Streamed in batches; blocking reads run in a thread.
         session_sources: One a file.
+        any_order: Whether the sessions' order tells no time, whatever it looks like.
         verify: Called before the commit; what it raises undoes everything.
 
     Raises:
@@ -83,7 +85,8 @@ async def load_domain(
             raise InputError("path", "It holds no item that can be used.", "Is it the right one?")
         if changed or new:
             await refresh_popularity(connection, domain)
-            await refresh_recent(connection, domain)
+        noticed = not any_order and await notice_time_order(connection, domain)
+        if changed or new or noticed:
             await mark_changed(connection, domain)
         total = await count_sessions(connection, domain)
         recent = len(await session_keys(connection, domain.id))

@@ -3,7 +3,8 @@
 Sessions are training sessions alone. For a *training* session its own choices, and those of its
 copies, are left out of every figure: otherwise the evidence would contain the answer, and a hint to
 trust it would look perfect in training and nowhere else. Where the sessions' order tells time
-(`time_order`), a recent session is shown what the earlier ones say, and nothing later.
+(`time_order`), a recent session is shown what the earlier ones say, copies included, and nothing
+later.
 """
 
 # scipy.sparse has no types of its own.

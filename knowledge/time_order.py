@@ -13,11 +13,11 @@ from collections import Counter
 from collections.abc import Sequence
 from itertools import chain
 
-from sqlalchemy import update
+from sqlalchemy import delete, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from .domains import Domain
-from .tables import DomainRow
+from .tables import DomainRow, TrialRow
 from .training_sessions import training_sessions
 
 RECENT_SHARE = 0.2
@@ -47,21 +47,31 @@ def first_recent(sessions: Sequence[Sequence[str]]) -> int | None:
     return start if new >= _FEW and new >= _TIMES * by_chance else None
 
 
-async def refresh_recent(connection: AsyncConnection, domain: Domain) -> int:
-    """Note from which training session on a domain's sessions are the recent ones.
+async def notice_time_order(connection: AsyncConnection, domain: Domain) -> bool:
+    """Note from which training session on a domain's sessions are the recent ones, once.
+
+    Later sessions are recent too, so the border stays. What was tried on sessions that become
+    recent was tried beside other evidence, and is forgotten.
 
     Args:
         connection: In the transaction that changed the sessions.
         domain: Which one.
 
     Returns:
-        How many sessions are recent; 0 if their order tells no time.
+        Whether the order was found to tell time just now.
     """
+    if domain.recent_from is not None:
+        return False
     sessions = await training_sessions(connection, domain)
     items = [[*session.history, session.target or ""] for _, session in sessions]
     start = await asyncio.to_thread(first_recent, items)
-    first = None if start is None else sessions[start][0]
+    if start is None:
+        return False
+    first = sessions[start][0]
     await connection.execute(
         update(DomainRow).where(DomainRow.id == domain.id).values(recent_from=first)
     )
-    return 0 if start is None else len(sessions) - start
+    await connection.execute(
+        delete(TrialRow).where(TrialRow.domain_id == domain.id, TrialRow.session_id >= first)
+    )
+    return True

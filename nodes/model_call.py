@@ -75,11 +75,15 @@ async def ask(
         return await question.put(started, waited_ms)
     key = prompt_key(model, endpoint.server, messages)
     may_know = endpoint.cacheable and call.settings.call_cache and not call.settings.temperature
+    known = await known_answer(call, key) if may_know else None
+    if known is not None:
+        return Reply(known, failed=False, latency_ms=_since(started), calls=0)
     async with call.services.one_at_a_time(key), _alone(call, key):
+        # Others who asked the same meanwhile have paid for it.
         known = await known_answer(call, key) if may_know else None
         if known is not None:
             return Reply(known, failed=False, latency_ms=_since(started), calls=0)
-        reply = await question.put(started, waited_ms)
+        reply = await question.put(time.perf_counter(), waited_ms + _since(started))
         await book(call, question.booking(key, purpose, reply, keep=may_know))
     return reply
 

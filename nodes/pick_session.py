@@ -119,7 +119,7 @@ def learning_order(keys: list[int], seed: int) -> list[int]:
     """Return the seeded order in which training sessions are learnt from.
 
     Args:
-        keys: Of all training sessions, in the order they were loaded.
+        keys: Of the sessions to learn from, in the order they were loaded.
         seed: Of the shuffle.
     """
     return random.Random(seed).sample(keys, len(keys))

@@ -5,15 +5,18 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from re2llm.commands.loading import load_domain
 from re2llm.knowledge.domains import find_domain
 from re2llm.knowledge.evidence import EVIDENCE, EvidenceIndex
+from re2llm.knowledge.tables import TrialRow
 from re2llm.knowledge.time_order import RECENT_SHARE, first_recent
 from re2llm.knowledge.training_sessions import session_keys
 from re2llm.nodes.context import Context, call_with
 from re2llm.nodes.services import Services
-from re2llm.nodes.trials import panel, resolve_session
+from re2llm.nodes.trials import panel, resolve_session, run_trial
 from re2llm.records import Item, Session
 from re2llm.sessions.sample import load_films, simulate_sessions
+from sqlalchemy import select
 
 COUNT, ITEMS = 600, [f"i{number}" for number in range(400)]
 START = round(COUNT * (1 - RECENT_SHARE))
@@ -113,3 +116,29 @@ async def test_without_time_order_learning_draws_on_all_sessions(
         found = await find_domain(connection, domain)
         assert found.recent_from is None
         assert len(await session_keys(connection, found.id)) == COUNT
+
+
+async def test_the_border_stays_and_old_trials_go_when_the_order_is_noticed(
+    services: Services, load: Callable[..., Any], domain: str
+) -> None:
+    sessions = ageing()
+    sources = [lambda _: sessions]
+    denied = await load_domain(services, domain, CATALOGUE, sources, any_order=True)
+    assert (denied.sessions, denied.sessions_recent) == (COUNT, 0)
+    call = await call_with(Context(domain=domain, model="offline"))
+    async with services.engine.connect() as connection:
+        found = await find_domain(connection, domain)
+        keys = await session_keys(connection, found.id)
+    for key in (keys[0], keys[START]):
+        await run_trial(domain, key, None, call)
+    assert (await load(domain, CATALOGUE, sessions)).sessions_recent == COUNT - START
+    async with services.engine.connect() as connection:
+        noticed = await find_domain(connection, domain)
+        tried = select(TrialRow.session_id).where(TrialRow.domain_id == found.id)
+        assert list(await connection.scalars(tried)) == [keys[0]]
+    assert noticed.recent_from == keys[START]
+    assert noticed.revision > found.revision
+    later = Session(("i399", "i398"), "i397")
+    assert (await load(domain, CATALOGUE, [later])).sessions_recent == COUNT - START + 1
+    async with services.engine.connect() as connection:
+        assert (await find_domain(connection, domain)).recent_from == noticed.recent_from
