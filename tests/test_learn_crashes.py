@@ -17,7 +17,7 @@ import pytest
 from fault_server import FaultServer
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
 from learners import Learners, Moment
-from learnt import Learnt, assert_whole, knowledge, libpq, settled
+from learnt import Learnt, assert_whole, forget, knowledge, libpq, settled
 from re2llm.commands.learn import unsettled_sessions
 from re2llm.commands.learning import Learner
 from re2llm.commands.loading import load_domain
@@ -50,20 +50,22 @@ async def load(services: Services, domain: str) -> str:
     return domain
 
 
-@pytest.fixture(scope="module")
-async def uninterrupted(services: Services, url: str) -> Callable[[str], Any]:
-    """What one learner that nobody disturbs knows in the end."""
-    known: dict[str, Learnt] = {}
+@pytest.fixture
+def uninterrupted(services: Services, url: str) -> Callable[[str], Any]:
+    """What one learner that nobody disturbs knows in the end; the domain forgets it again.
 
-    async def learn(rule: str) -> Learnt:
-        if rule not in known:
-            domain = await load(services, f"uninterrupted-{rule}")
-            todo = await unsettled_sessions(services, domain, [], 0)
-            await Learner(services, domain, Budget(), seed=0).learn_from(todo, 1)
-            known[rule] = knowledge(url, domain)
-            assert_whole(known[rule])
-            assert known[rule]["hints"]
-        return known[rule]
+    It is the same domain, since random draws hang on the sessions' keys.
+    """
+
+    async def learn(domain: str) -> Learnt:
+        todo = await unsettled_sessions(services, domain, [], 0)
+        await Learner(services, domain, Budget(), seed=0).learn_from(todo, 1)
+        known = knowledge(url, domain)
+        assert_whole(known)
+        assert known["hints"]
+        forget(url, domain)
+        assert not any(knowledge(url, domain).values())
+        return known
 
     return learn
 
@@ -130,7 +132,7 @@ async def test_a_learner_that_is_struck_at_random_points_ends_up_knowing_the_sam
     sign: int,
 ) -> None:
     adjust(**RULES[rule])
-    expected = await uninterrupted(rule)
+    expected = await uninterrupted(learners.domain)
     rows = len(expected["trials"]) + len(expected["proposals"])
     rng = random.Random(f"{rule} {strikes}")
     struck: list[int] = []
@@ -170,10 +172,10 @@ async def test_a_learner_that_is_struck_at_random_points_ends_up_knowing_the_sam
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 async def test_a_killed_learner_leaves_the_embedded_server_to_the_next(
-    adjust: Change, uninterrupted: Callable[[str], Any]
+    adjust: Change, services: Services, uninterrupted: Callable[[str], Any], domain: str
 ) -> None:
     adjust(**RULES["paper"])
-    expected = await uninterrupted("paper")
+    expected = await uninterrupted(await load(services, domain))
     home = Path(tempfile.mkdtemp(prefix="re2llm-"))  # short, as a socket's path has to be
     mark = home / "postgres" / "postmaster.pid"
     url = f"postgresql://postgres:@/postgres?host={mark.parent}"

@@ -49,6 +49,17 @@ def knowledge(url: str, domain: str) -> Learnt:
         }
 
 
+def forget(url: str, domain: str) -> None:
+    """Let a domain forget all that it has learnt."""
+    with psycopg.connect(libpq(url)) as connection:
+        for table in ("hint_proposal", "hint", "reflection", "hint_trial"):
+            connection.execute(
+                f"DELETE FROM re2llm.{table} "
+                "WHERE domain_id = (SELECT id FROM re2llm.domain WHERE name = %s)",
+                [domain],
+            )
+
+
 def assert_whole(learnt: Learnt) -> None:
     """Nothing is half-written: each lesson has its miss, each miss its lessons, once."""
     texts = [row[0] for row in learnt["hints"]]
