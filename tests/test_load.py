@@ -200,7 +200,7 @@ async def test_a_malformed_item_is_named_by_file_and_line_and_nothing_is_stored(
     file = write(tmp_path / "items.jsonl", [*GOOD_ITEMS[:3], bad, *GOOD_ITEMS[3:]])
     before = rows()
     with pytest.raises(InputError) as caught:
-        await _load("jsonl", file, domain, [], skip_malformed=False, as_json=True)
+        await _load("jsonl", file, domain, [], any_order=False, skip_malformed=False, as_json=True)
     assert f"{file}:4" in str(caught.value)
     assert rows() == before
 
@@ -215,7 +215,9 @@ async def test_a_malformed_session_is_named_by_file_and_line_and_nothing_is_stor
     sessions = write(tmp_path / "train.jsonl", [["i1", "i2"], bad, ["i2", "i3"]])
     before = rows()
     with pytest.raises(InputError) as caught:
-        await _load("jsonl", items, domain, [sessions], skip_malformed=False, as_json=True)
+        await _load(
+            "jsonl", items, domain, [sessions], any_order=False, skip_malformed=False, as_json=True
+        )
     assert f"{sessions}:2" in str(caught.value)
     assert rows() == before
 
@@ -225,7 +227,9 @@ async def test_malformed_rows_can_be_skipped_and_are_counted(
 ) -> None:
     items = write(tmp_path / "items.jsonl", [*GOOD_ITEMS, "{oops"])
     sessions = write(tmp_path / "train.jsonl", [["i1", "i2"], {"history": []}, ["i2", "i3"]])
-    await _load("jsonl", items, domain, [sessions], skip_malformed=True, as_json=True)
+    await _load(
+        "jsonl", items, domain, [sessions], any_order=False, skip_malformed=True, as_json=True
+    )
     printed = capsys.readouterr()
     counts = json.loads(printed.out)
     assert counts["items"] == len(GOOD_ITEMS)
