@@ -66,7 +66,8 @@ async def _learn(services: Services, miss: Miss) -> bool:
         await services.claims.release_session(key)
     error = result.get("error")
     if error:
-        raise ModelDownError(model) if error["field"] == "model" else InputError(**error)
+        down = error["field"] == ModelDownError.FIELD
+        raise ModelDownError.told(error) if down else InputError(**error)
     return True
 
 

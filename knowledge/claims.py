@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Coroutine
 from contextlib import asynccontextmanager, suppress
+from typing import Any, TypeVar
 
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
@@ -15,6 +16,9 @@ _SESSIONS = 0x726532  # "re2": the first half of a two-part advisory lock
 _PROMPTS = 0x726533
 _KEY_BYTES = 4
 _LOOK_AGAIN = 0.1
+_CLAIM, _GIVE_BACK = "pg_try_advisory_lock", "pg_advisory_unlock"
+
+_Result = TypeVar("_Result")
 
 
 class Claims:
@@ -29,6 +33,7 @@ class Claims:
         self._connection: AsyncConnection | None = None
         self._lock = asyncio.Lock()
         self._sessions = set[int]()
+        self._asking = set[asyncio.Task[Any]]()
 
     async def claim_session(self, key: int) -> bool:
         """Claim a training session, unless another learner holds it, here or elsewhere.
@@ -41,7 +46,7 @@ class Claims:
         self._sessions.add(key)
         claimed = False
         try:
-            claimed = await self._ask("pg_try_advisory_lock", _SESSIONS, key)
+            claimed = await self._claim(_SESSIONS, key)
         finally:
             if not claimed:
                 self._sessions.discard(key)
@@ -53,8 +58,10 @@ class Claims:
         Args:
             key: The session's key.
         """
-        await self._release(_SESSIONS, key)
-        self._sessions.discard(key)
+        try:
+            await self._release(_SESSIONS, key)
+        finally:
+            self._sessions.discard(key)
 
     @asynccontextmanager
     async def prompt(self, digest: bytes, patience: float) -> AsyncGenerator[None]:
@@ -76,7 +83,7 @@ class Claims:
     async def _held(self, key: int, patience: float) -> bool:
         end = time.monotonic() + patience
         try:
-            while not await self._ask("pg_try_advisory_lock", _PROMPTS, key):
+            while not await self._claim(_PROMPTS, key):
                 if time.monotonic() > end:
                     return False
                 await asyncio.sleep(_LOOK_AGAIN)
@@ -84,15 +91,36 @@ class Claims:
             return False
         return True
 
+    async def _claim(self, space: int, key: int) -> bool:
+        claiming = self._start(self._ask(_CLAIM, space, key))
+        try:
+            return await asyncio.shield(claiming)
+        except asyncio.CancelledError:
+            self._start(self._undo(claiming, space, key))
+            raise
+
+    async def _undo(self, claiming: asyncio.Task[bool], space: int, key: int) -> None:
+        with suppress(OSError, SQLAlchemyError):
+            if await claiming:
+                await self._release(space, key)
+
     async def _release(self, space: int, key: int) -> None:
-        # A connection that broke has taken its claims along.
-        with suppress(SQLAlchemyError):
-            await self._ask("pg_advisory_unlock", space, key)
+        with suppress(OSError, SQLAlchemyError):
+            await asyncio.shield(self._start(self._ask(_GIVE_BACK, space, key)))
+
+    def _start(self, asking: Coroutine[Any, Any, _Result]) -> asyncio.Task[_Result]:
+        """Ask beside the caller: broken off with it, it would take everybody's claims along."""
+        task = asyncio.create_task(asking)
+        self._asking.add(task)
+        task.add_done_callback(self._asking.discard)
+        return task
 
     async def _ask(self, function: str, space: int, key: int) -> bool:
         statement = text(f"SELECT {function}(:space, :key)")
         async with self._lock:
             if self._connection is None:
+                if function == _GIVE_BACK:
+                    return True  # a connection that broke has taken its claims along
                 self._connection = await self._engine.connect()
             try:
                 answer = await self._connection.scalar(statement, {"space": space, "key": key})

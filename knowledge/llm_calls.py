@@ -7,12 +7,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from sqlalchemy import Date, cast, func, insert, select, true, update
+from sqlalchemy import Date, cast, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from .tables import LlmCallRow
-
-_BOOK = insert(LlmCallRow).returning(func.set_config("synchronous_commit", "off", true()))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,13 +49,13 @@ class LlmCall:
 
 
 async def book_call(connection: AsyncConnection, made: LlmCall) -> None:
-    """Store a paid call. Its commit does not wait for the disk, which any later commit does.
+    """Store a paid call.
 
     Args:
         connection: In a transaction.
         made: What was asked and what it cost.
     """
-    await connection.execute(_BOOK, asdict(made))
+    await connection.execute(insert(LlmCallRow), asdict(made))
 
 
 async def cached_answer(connection: AsyncConnection, key: bytes) -> str | None:

@@ -130,7 +130,7 @@ class Endpoint:
 
     async def relay(
         self,
-        ask: Callable[[], Awaitable[_Result]],
+        ask: Callable[[BaseChatModel], Awaitable[_Result]],
         *,
         within: float,
         on_attempt: Callable[[], None],
@@ -139,7 +139,7 @@ class Endpoint:
         """Make somebody else's call of this model, such as an agent's, and repeat it likewise.
 
         Args:
-            ask: Calls the model once.
+            ask: Calls the model that it is given once.
             within: As in `answer`.
             on_attempt: As in `answer`.
             may_repeat: Whether a failed call leaves no trace, such as words that were heard.
@@ -152,12 +152,17 @@ class Endpoint:
             self._settings.model_retries, self._settings.retry_pause, within
         ):
             with attempt:
-                try:
-                    async with self._limits.place(ends - time.monotonic()):
-                        return await self._attempt(partial(self._read, ask), ends, on_attempt)
-                except ModelFailedError as error:
-                    error.final = not may_repeat()
-                    raise
+                while True:
+                    model = self.model
+                    request = partial(self._read, partial(ask, model))
+                    try:
+                        async with self._limits.place(ends - time.monotonic()):
+                            return await self._attempt(request, ends, on_attempt)
+                    except ModelFailedError as error:
+                        error.final = not may_repeat()
+                        own = error.own_temperature and not error.final
+                        if not own or not self._leave_temperature(model):
+                            raise
         raise AssertionError  # the last attempt has raised
 
     async def _any_method(
@@ -171,8 +176,9 @@ class Endpoint:
         in_json = wanted is not None and wanted.in_json
         while True:
             method: AnswerMethod = self.methods.current if in_json else "plain"
+            model = self.model
             try:
-                asked = asking(self.model, method, wanted)
+                asked = asking(model, method, wanted)
             except Exception as error:
                 # A host's own model may raise anything where it cannot be asked in this way.
                 _log.debug("model %s: no %s (%s)", self.name, method, type(error).__name__)
@@ -184,7 +190,7 @@ class Endpoint:
                 async with self._limits.place(ends - time.monotonic()):
                     answered = await self._attempt(request, ends, on_attempt)
             except ModelFailedError as error:
-                if error.own_temperature and self._leave_temperature():
+                if error.own_temperature and self._leave_temperature(model):
                     continue
                 doubtful = error.asks_for_less and in_json and not self.methods.proven
                 if not doubtful or not self.methods.unsupported(method):
@@ -194,12 +200,13 @@ class Endpoint:
                     self.methods.judged(method, fits=answered.fits)
                 return answered
 
-    def _leave_temperature(self) -> bool:
-        """Set no temperature any more; return whether one was set."""
-        if getattr(self.model, "temperature", None) is None:
+    def _leave_temperature(self, asked: BaseChatModel) -> bool:
+        """Set no temperature any more; return whether the model that was asked had one."""
+        if getattr(asked, "temperature", None) is None:
             return False
-        _log.warning("model %s takes no temperature but its own", self.name)
-        self.model = self.model.model_copy(update={"temperature": None})
+        if self.model is asked:  # of several calls in flight, the first to fail does it
+            _log.warning("model %s takes no temperature but its own", self.name)
+            self.model = asked.model_copy(update={"temperature": None})
         return True
 
     async def _attempt(

@@ -6,7 +6,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
-from langchain_core.callbacks import BaseCallbackHandler
+from langchain_core.callbacks import BaseCallbackHandler, BaseCallbackManager
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage
 
@@ -43,14 +43,11 @@ async def converse(
     """
     endpoint = await call.services.endpoint(call.model)
     ear = _Ear()
-    known = endpoint.model.callbacks
-    hearing = [*known, ear] if isinstance(known, list) else [ear]
-    model = endpoint.model.model_copy(update={"callbacks": hearing})
     started = time.perf_counter()
     sent = 0
 
-    async def once() -> _Result:
-        result = await ask(model)
+    async def once(model: BaseChatModel) -> _Result:
+        result = await ask(_heard_by(ear, model))
         message = message_of(result)
         if not message.text and not getattr(message, "tool_calls", None):
             # Nobody can go on from an answer with nothing in it.
@@ -109,6 +106,16 @@ def _tokens(prompt: Sequence[BaseMessage], message: BaseMessage | None) -> tuple
         return 0, 0, False
     written = [message.text, *(str(c["args"]) for c in getattr(message, "tool_calls", ()))]
     return estimated_tokens(*(one.text for one in prompt)), estimated_tokens(*written), True
+
+
+def _heard_by(ear: _Ear, model: BaseChatModel) -> BaseChatModel:
+    known = model.callbacks
+    if isinstance(known, BaseCallbackManager):
+        hearing = known.copy()
+        hearing.add_handler(ear)
+    else:
+        hearing = [*(known or ()), ear]
+    return model.model_copy(update={"callbacks": hearing})
 
 
 class _Ear(BaseCallbackHandler):

@@ -126,6 +126,14 @@ class ContentPolicy(nn.Module):
         """
         return self._learned(self._scaled(states), hints)
 
+    def values(self, states: Tensor) -> Tensor:
+        """Return the critic's expected reward in each state, `[B]`.
+
+        Args:
+            states: `[B, D]`.
+        """
+        return self.critic(self._scaled(states)).squeeze(-1)
+
     def prior_logits(self, hints: HintFeatures) -> Tensor:
         """Return what is believed before any session was seen, `[1 + H]`."""
         means = hints.shrunken_means(self.config.shrinkage)

@@ -46,17 +46,17 @@ class Ensemble(nn.Module):
         self.members = nn.ModuleList(members)
 
     def forward(self, states: Tensor, hints: HintFeatures) -> Outputs:
-        """Average the members' log-probabilities and values.
+        """Average what the members have learned, and their values.
 
         Args:
             states: `[B, D]`.
             hints: Any number of them.
         """
-        outputs: list[Outputs] = [member(states, hints) for member in self.members]
+        members = self._members
         return Outputs(
             self.log_probabilities(states, hints),
-            torch.stack([output.values for output in outputs]).mean(0),
-            outputs[0].prior,
+            torch.stack([member.values(states) for member in members]).mean(0),
+            masked_log_softmax(members[0].prior_logits(hints)[None], hints.mask).squeeze(0),
         )
 
     def log_probabilities(self, states: Tensor, hints: HintFeatures) -> Tensor:
@@ -68,9 +68,13 @@ class Ensemble(nn.Module):
             states: `[B, D]`.
             hints: Any number of them.
         """
-        members: list[ContentPolicy] = list(self.members)  # pyright: ignore[reportAssignmentType]  # torch knows modules only
+        members = self._members
         learned = torch.stack([member.learned_logits(states, hints) for member in members])
         return masked_log_softmax(members[0].prior_logits(hints) + learned.mean(0), hints.mask)
+
+    @property
+    def _members(self) -> list[ContentPolicy]:
+        return list(self.members)  # pyright: ignore[reportReturnType]  # torch knows modules only
 
 
 HintPolicy = ContentPolicy | PaperPolicy | Ensemble

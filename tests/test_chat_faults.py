@@ -1,5 +1,6 @@
 """The `chat` graph over a real chat model whose server fails: repeated, bounded, and booked."""
 
+import asyncio
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -7,6 +8,7 @@ from typing import Any
 
 import pytest
 from fault_server import FaultServer
+from langchain_core.callbacks import BaseCallbackHandler, BaseCallbackManager
 from langchain_core.messages import AIMessageChunk
 from pydantic import SecretStr
 from re2llm.agents.chat import graph
@@ -97,6 +99,35 @@ async def test_a_fault_that_passes_is_not_noticed(
     ((purpose, outcome, requests, tokens),) = await booked(services, model)
     assert (purpose, outcome, requests) == ("chat", "ok", 2)
     assert tokens > 0
+
+
+async def test_a_model_with_a_temperature_of_its_own_is_left_to_it(
+    server: FaultServer, say: Say, services: Services, model: str
+) -> None:
+    server.unsupported = {"temperature"}
+    told = await asyncio.gather(say(), say(), say())
+    assert set(told) == {(ANSWER, ANSWER)}
+    before = len(server.asked)
+    assert await say() == (ANSWER, ANSWER)
+    assert ["temperature" in asked.body for asked in server.asked[before:]] == [False]
+    assert {outcome for _, outcome, *_ in await booked(services, model)} == {"ok"}
+
+
+@pytest.mark.parametrize("managed", [False, True])
+async def test_a_hosts_own_callbacks_hear_the_chat(
+    say: Say, services: Services, model: str, managed: bool
+) -> None:
+    class Listens(BaseCallbackHandler):
+        words = ""
+
+        def on_llm_new_token(self, token: str | list[str | dict[str, Any]], **_: Any) -> None:
+            self.words += str(token)
+
+    listens = Listens()
+    endpoint = await services.endpoint(model)
+    endpoint.model.callbacks = BaseCallbackManager([listens]) if managed else [listens]
+    await say()
+    assert listens.words.strip() == ANSWER
 
 
 @pytest.mark.parametrize(

@@ -102,6 +102,23 @@ def test_what_a_killed_user_wrote_is_kept_and_the_last_to_leave_stops_the_server
     assert not running(home)
 
 
+def test_a_killed_user_whose_number_was_given_away_keeps_no_server_running(home: Path) -> None:
+    user = start(home, stay=PATIENCE)
+    assert user.stdout is not None
+    user.stdout.readline()
+    visit(home)
+    assert running(home), "a living user keeps it"
+    kill(user)
+    folder, ours = home / "postgres", os.getpid()
+    (folder / ".handle_pids.json").write_text(f"[{ours}]")
+    (folder / f".user-{user.pid}").rename(folder / f".user-{ours}")
+    (home / ".postgres-old-copy").mkdir()  # somebody's own
+    visit(home)
+    assert not running(home)
+    assert not list(folder.glob(".user-*"))
+    (home / ".postgres-old-copy").rmdir()
+
+
 def test_a_mark_of_a_server_that_died_keeps_none_from_starting(home: Path) -> None:
     before = visit(home)
     mark = home / "postgres" / "postmaster.pid"

@@ -37,3 +37,14 @@ async def test_connections_that_the_server_closed_are_replaced(
     assert len(again) == TOGETHER
     assert again & first == first - set(lost)
     await engine.dispose()
+
+
+async def test_a_connection_that_knows_it_is_lost_is_replaced(url: str, settings: Settings) -> None:
+    engine = make_engine(url, settings)
+    async with engine.connect() as connection:
+        driver = (await connection.get_raw_connection()).driver_connection
+        assert driver is not None
+    driver.pgconn.finish()
+    async with engine.connect() as connection:
+        assert (await connection.execute(text("SELECT 1"))).scalar_one() == 1
+    await engine.dispose()

@@ -1,5 +1,6 @@
 """JSON in the strictest way that a model understands, remembered model by model."""
 
+import asyncio
 import json
 import uuid
 from collections.abc import Callable, Iterator
@@ -111,6 +112,19 @@ async def test_a_model_with_a_temperature_of_its_own_is_left_to_it(
     assert (first["flags"], second["flags"]) == ([], [])
     assert ["temperature" in asked.body for asked in server.asked] == [True, False, False]
     assert set(await methods(server)) == {"json_schema"}
+
+
+async def test_calls_in_flight_together_all_leave_the_temperature(
+    server: FaultServer, ask: Ask, caplog: pytest.LogCaptureFixture
+) -> None:
+    server.unsupported = {"temperature"}
+    results = await asyncio.gather(*(ask(at) for at in range(4)))
+    assert [result["flags"] for result in results] == [[]] * 4
+    refused = sum("temperature" in asked.body for asked in server.asked)
+    assert 2 <= refused <= 4, "they must have been in flight together"
+    assert len(server.asked) == 4 + refused
+    assert set(await methods(server)) == {"json_schema"}
+    assert caplog.text.count("takes no temperature but its own") == 1
 
 
 async def test_what_a_reasoning_model_thinks_is_no_answer(server: FaultServer, ask: Ask) -> None:
