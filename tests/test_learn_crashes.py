@@ -9,6 +9,7 @@ import signal
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -196,7 +197,8 @@ async def test_a_killed_learner_leaves_the_embedded_server_to_the_next(
         assert knowledge(start_embedded(home), "films") == expected
     finally:
         if mark.exists():
-            os.kill(int(mark.read_text().split()[0]), signal.SIGINT)
+            with suppress(ProcessLookupError):
+                os.kill(int(mark.read_text().split()[0]), signal.SIGINT)
         shutil.rmtree(home, ignore_errors=True)
 
 
