@@ -118,6 +118,7 @@ async def test_calls_in_flight_together_all_leave_the_temperature(
     server: FaultServer, ask: Ask, caplog: pytest.LogCaptureFixture
 ) -> None:
     server.unsupported = {"temperature"}
+    server.delay = 1.0
     results = await asyncio.gather(*(ask(at) for at in range(4)))
     assert [result["flags"] for result in results] == [[]] * 4
     refused = sum("temperature" in asked.body for asked in server.asked)

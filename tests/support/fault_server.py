@@ -57,7 +57,7 @@ class FaultServer:
     unsupported: set[str] = field(default_factory=set)
     """Ways of asking for JSON that it answers with 400; `temperature`: any but its own."""
     delay: float = 0.0
-    """Seconds that a good answer takes."""
+    """Seconds that a good answer takes, or a refusal of a temperature."""
     most_at_once: int = 0
     """Requests that were ever in flight together."""
     chance: float = 0.0
@@ -128,6 +128,7 @@ class FaultServer:
             fault = "unsupported"
         if not fault and "temperature" in self.unsupported & asked.body.keys():
             fault = "no temperature"
+            await asyncio.sleep(self.delay)
         if fault and not fault.startswith("says "):
             await FAULTS_AND_MORE[fault](writer)
             return
