@@ -72,7 +72,8 @@ def recover(folder: Path) -> None:
             except FileNotFoundError:  # none runs, or it has just stopped
                 return
             if not _is_postgres(abs(int(lines[0]))):
-                mark.unlink(missing_ok=True)
+                for left in (*folder.glob(".s.PGSQL.*"), mark):
+                    left.unlink(missing_ok=True)
             elif [line.strip() for line in lines[_STATUS_LINE:]] == ["ready"]:
                 return
             else:
