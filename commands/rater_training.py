@@ -118,6 +118,7 @@ def train_processes() -> Any:
     Raises:
         InputError: The model's weights are to be shared among them.
     """
+    import torch
     from accelerate import PartialState
 
     for name, way in (("FSDP", "FSDP"), ("DEEPSPEED", "DeepSpeed"), ("MEGATRON_LM", "Megatron")):
@@ -127,7 +128,8 @@ def train_processes() -> Any:
                 f"{way} shares weights among devices, which is not supported.",
                 "Use distributed_type MULTI_GPU, and --set lora_rank=64 for less memory.",
             )
-    return PartialState()
+    # Without being told, several processes on CPUs would each believe to be alone.
+    return PartialState(cpu=not torch.accelerator.is_available())
 
 
 def _claim(folder: Path, described: dict[str, Any], *, ours: bool) -> None:
