@@ -15,7 +15,7 @@ _DOMAIN = "films"
 _VIEWERS, _TRAIN_SEED = 160, 1
 _TEST_VIEWERS, _TEST_SEED = 100, 2
 
-_HINTS = 8
+_HINTS = 5
 _PANEL = 64
 """Sessions on which a hint is tried: simulated viewers are noisy, and trials cost nothing here."""
 _SHOWN = (
