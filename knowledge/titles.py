@@ -40,6 +40,7 @@ _LOOKALIKES = str.maketrans(
     }
 )
 _SPACELESS = re.compile(r"([\u3040-\u30ff\u3400-\u9fff])")
+_ENTITY = re.compile(r"&#?\w+;")
 _WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)*|&")
 _ARTICLES = r"the|an?|l[aeo]s?|l'|il|el|gli|d(?:er|as|ie|e[nt])|une?|una|eine?"
 _ARTICLE_FIRST = re.compile(r"^\s*[\"']?(?:the|an?)\s+", re.IGNORECASE)
@@ -88,7 +89,7 @@ def clean(text: str) -> str:
     """
     if text.isascii() and "&" not in text and "`" not in text:
         return text
-    plain = html.unescape(html.unescape(text)).translate(_LOOKALIKES)
+    plain = _unescape(text).translate(_LOOKALIKES)
     if plain.isascii():
         return plain
     plain = "".join(
@@ -97,7 +98,21 @@ def clean(text: str) -> str:
         if unicodedata.category(letter) not in {"Mn", "Cf"}
     )
     # Once more: full-width letters can spell an entity.
-    return _SPACELESS.sub(r" \1 ", html.unescape(plain).translate(_LOOKALIKES))
+    return _SPACELESS.sub(r" \1 ", _unescape(plain).translate(_LOOKALIKES))
+
+
+def _unescape(text: str) -> str:
+    """Resolve HTML entities however often they are escaped, and in whatever case."""
+    while True:
+        plain = html.unescape(_ENTITY.sub(lambda found: _entity(found[0]), text))
+        if plain == text:
+            return plain
+        text = plain
+
+
+def _entity(written: str) -> str:
+    plain = html.unescape(written)
+    return html.unescape(written.lower()) if plain == written else plain
 
 
 @lru_cache(maxsize=65_536)
