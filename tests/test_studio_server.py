@@ -8,6 +8,7 @@ from re2llm.commands.loading import load_domain
 from re2llm.nodes.services import Services
 from re2llm.records import Session
 from re2llm.sessions.sample import load_films, sample_items
+from server_logs import troubles
 
 pytest.importorskip("langgraph_api", reason="needs the extra `studio`")
 adapters = pytest.importorskip("langchain_mcp_adapters.client")
@@ -16,6 +17,12 @@ IDS = [film.id for film in load_films()]
 REQUEST: dict[str, Any] = {"domain": "films", "history": IDS[:2], "candidates": IDS[10:16]}
 
 pytestmark = pytest.mark.timeout(240)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def logged_before(server: str, server_log: Path) -> int:
+    """Bytes that the server had logged before the tests of this file."""
+    return server_log.stat().st_size
 
 
 def assert_valid(result: dict[str, Any]) -> None:
@@ -130,10 +137,11 @@ async def test_a_learn_run_shows_why_a_hint_was_kept(
             assert event["reason"]
 
 
-async def test_nothing_blocked_the_servers_event_loop(server: str, server_log: Path) -> None:
+async def test_nothing_blocked_the_servers_event_loop(
+    server: str, server_log: Path, logged_before: int
+) -> None:
     from langgraph_sdk import get_client
 
     await get_client(url=server).runs.wait(None, "recommend", input=REQUEST)
-    text = server_log.read_text()
-    assert "BlockingError" not in text
-    assert "Traceback" not in text
+    assert troubles(server_log, "BlockingError") == ""
+    assert troubles(server_log, "Traceback", start=logged_before) == ""
