@@ -137,7 +137,7 @@ async def _show(hint: int, domain: str, conversation: bool) -> None:
     services = await shared_services()
     async with services.engine.connect() as connection:
         found = await find_domain(connection, domain)
-        print_json(await hint_lineage(connection, found.id, hint, conversation=conversation))
+        print_json(await hint_lineage(connection, found, hint, conversation=conversation))
 
 
 @hints.command("approve")
