@@ -12,7 +12,7 @@ from langgraph_sdk import Auth, get_client
 from langgraph_sdk.errors import NotFoundError
 
 from ..knowledge.keys import PREFIX, any_key_works, check_key
-from ..nodes.services import shared_services
+from ..nodes.sharing import shared_services
 from .callers import asks_for_key, key_of, was_named
 
 auth = Auth()

@@ -16,7 +16,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from ..errors import InputError
 from ..nodes.context import Context
 from ..nodes.rating_state import RatingRequest
-from ..nodes.services import Services, ServiceSet, open_services, shared_service_set
+from ..nodes.services import Services, open_services
+from ..nodes.sharing import ServiceSet, shared_service_set
 from ..settings import HintChoice, Settings, get_settings
 from . import operations
 from .loop_thread import LoopThread

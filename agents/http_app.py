@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from starlette.applications import Starlette
 
 from ..errors import InputError
-from ..nodes.services import close_shared_services
+from ..nodes.sharing import close_shared_services
 from ..settings import get_settings
 from .auth import some_key_works
 from .callers import NotesNamedIds, serves_others

@@ -15,7 +15,8 @@ from ..llm.reflection_prompt import REFLECTION_PROMPT_VERSION
 from ..nodes.context import Context, call_with
 from ..nodes.figures import update_figures
 from ..nodes.pick_session import observe
-from ..nodes.services import Services, ServiceSet
+from ..nodes.services import Services
+from ..nodes.sharing import ServiceSet
 from ..records import Session
 
 _log = logging.getLogger(__name__)

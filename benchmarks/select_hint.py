@@ -36,7 +36,7 @@ async def measure(sizes: Sequence[int], calls: int) -> list[dict[str, Any]]:
     from re2llm.nodes.context import Context
     from re2llm.nodes.prepare import prepare as prepare_node
     from re2llm.nodes.select_hint import select_hint
-    from re2llm.nodes.services import close_shared_services, shared_services
+    from re2llm.nodes.sharing import close_shared_services, shared_services
     from sqlalchemy import text
 
     from benchmarks.knowledge_base import DOMAIN, MODEL, grow, prepare

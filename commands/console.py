@@ -44,7 +44,7 @@ def run(work: Callable[[], Awaitable[_Result]]) -> _Result:
 
 
 async def _closing(work: Callable[[], Awaitable[_Result]]) -> _Result:
-    from ..nodes.services import close_shared_services
+    from ..nodes.sharing import close_shared_services
 
     try:
         return await work()

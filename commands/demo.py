@@ -36,7 +36,7 @@ def demo() -> None:
 
 
 async def _demo() -> None:
-    from ..nodes.services import shared_services
+    from ..nodes.sharing import shared_services
     from ..sessions.negatives import NegativeSampler
     from ..sessions.sample import sample_items, simulate_sessions
     from .experiment import Experiment

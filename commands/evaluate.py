@@ -109,7 +109,7 @@ async def _evaluate(asked: _Asked) -> None:
     from ..knowledge.catalogue import item_ids
     from ..knowledge.domains import find_domain
     from ..knowledge.training_sessions import training_sessions
-    from ..nodes.services import shared_services
+    from ..nodes.sharing import shared_services
 
     _check(asked)
     check_budget(asked.budget)

@@ -45,7 +45,7 @@ async def _feedback(
     from ..agents.learning import learn_from_misses
     from ..agents.operations import give_feedback
     from ..nodes.context import Context
-    from ..nodes.services import shared_services
+    from ..nodes.sharing import shared_services
 
     if none == (picked is not None):
         raise InputError("picked", "Say what was picked.", "Give an item, or --none.")

@@ -96,7 +96,7 @@ async def _list(domain: str, as_json: bool) -> None:
 
     from ..knowledge.domains import find_domain
     from ..knowledge.hints import list_hints
-    from ..nodes.services import shared_services
+    from ..nodes.sharing import shared_services
 
     services = await shared_services()
     async with services.engine.connect() as connection:
@@ -132,12 +132,12 @@ def show(
 async def _show(hint: int, domain: str, conversation: bool) -> None:
     from ..knowledge.domains import find_domain
     from ..knowledge.lineage import hint_lineage
-    from ..nodes.services import shared_services
+    from ..nodes.sharing import shared_services
 
     services = await shared_services()
     async with services.engine.connect() as connection:
         found = await find_domain(connection, domain)
-        print_json(await hint_lineage(connection, found.id, hint, conversation=conversation))
+        print_json(await hint_lineage(connection, found, hint, conversation=conversation))
 
 
 @hints.command("approve")
@@ -167,7 +167,7 @@ def retire(
 async def _set(numbers: list[int], domain: str, status: str, reason: str) -> None:
     from ..knowledge.domains import find_domain
     from ..knowledge.hints import set_status
-    from ..nodes.services import shared_services
+    from ..nodes.sharing import shared_services
 
     services = await shared_services()
     async with services.engine.begin() as connection:

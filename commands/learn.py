@@ -56,7 +56,7 @@ async def _learn(
     seed: int | None,
     as_json: bool,
 ) -> None:
-    from ..nodes.services import shared_services
+    from ..nodes.sharing import shared_services
 
     check_budget(budget)
     services = await shared_services()

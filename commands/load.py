@@ -45,7 +45,7 @@ async def _load(
     skip_malformed: bool,
     as_json: bool,
 ) -> None:
-    from ..nodes.services import shared_services
+    from ..nodes.sharing import shared_services
     from ..sessions.malformed import ReadReport
     from ..sessions.readers import open_reader
     from ..sessions.session_file import read_sessions

@@ -31,7 +31,7 @@ def list_(
 async def _list(domain: str, as_json: bool) -> None:
     from ..knowledge.domains import find_domain
     from ..knowledge.releases import list_releases
-    from ..nodes.services import shared_services
+    from ..nodes.sharing import shared_services
 
     services = await shared_services()
     async with services.engine.connect() as connection:
@@ -65,7 +65,7 @@ def show(
 async def _show(number: int, domain: str) -> None:
     from ..knowledge.domains import find_domain
     from ..knowledge.releases import fetch_release, list_releases
-    from ..nodes.services import shared_services
+    from ..nodes.sharing import shared_services
 
     services = await shared_services()
     async with services.engine.connect() as connection:
@@ -119,7 +119,7 @@ def rollback(domain: _Domain = None) -> None:
 async def _rollback(domain: str) -> None:
     from ..knowledge.domains import find_domain
     from ..knowledge.releases import rollback_release
-    from ..nodes.services import shared_services
+    from ..nodes.sharing import shared_services
 
     services = await shared_services()
     async with services.engine.begin() as connection:

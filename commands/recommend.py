@@ -51,7 +51,7 @@ async def _recommend(
     as_json: bool,
 ) -> None:
     from ..nodes.context import Context
-    from ..nodes.services import shared_services
+    from ..nodes.sharing import shared_services
 
     settings = get_settings()
     name = domain or settings.domain

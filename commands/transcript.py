@@ -22,7 +22,8 @@ from langgraph.checkpoint.memory import InMemorySaver
 
 from ..agents.chat import build_graph
 from ..nodes.context import Context
-from ..nodes.services import Services, ServiceSet, open_services
+from ..nodes.services import Services, open_services
+from ..nodes.sharing import ServiceSet
 from ..sessions.sample import sample_items, simulate_sessions
 from ..settings import OFFLINE_MODEL, Settings
 from .loading import load_domain

@@ -130,7 +130,7 @@ async def _run_policy(
     return Row(
         name,
         "policy",
-        _ranks(sessions, rankings),
+        target_ranks(sessions, rankings),
         sum(answer.llm_calls for answer in answers),
         Counter(flag for answer in answers for flag in answer.flags),
         faults,
@@ -164,10 +164,22 @@ def run_baseline(
     for session in sessions:
         rankings.append(rank_session(baseline, session, seed=seed))
         on_progress()
-    return Row(name, "baseline", _ranks(sessions, rankings))
+    return Row(name, "baseline", target_ranks(sessions, rankings))
 
 
-def _ranks(sessions: Sequence[Session], rankings: Sequence[Sequence[str]]) -> IntArray:
+def target_ranks(sessions: Sequence[Session], rankings: Sequence[Sequence[str]]) -> IntArray:
+    """Return where each session's target stands.
+
+    Args:
+        sessions: With targets.
+        rankings: Item ids, best first, one sequence a session.
+
+    Returns:
+        Shape `[sessions]`, 1 is best, 0 is missing.
+
+    Raises:
+        InputError: A session has no target.
+    """
     return np.array(
         [
             target_rank(ranking, target_of(session))

@@ -11,8 +11,8 @@ from scipy import stats
 
 from ..nodes.fusion import fuse
 from ..records import Session
-from .experiment import Row, target_of
-from .metrics import MISSING, IntArray, score_ranks, target_rank
+from .experiment import Row, target_ranks
+from .metrics import MISSING, score_ranks
 
 _METRIC = "ndcg@10"
 _TOP = 10
@@ -74,15 +74,13 @@ def fused_row(rows: Sequence[Row], sessions: Sequence[Session]) -> Row:
         sessions: With targets.
     """
     rankings = [fuse(orders) for orders in zip(*(row.rankings for row in rows), strict=True)]
-    ranks: IntArray = np.array(
-        [
-            target_rank(ranking, target_of(session))
-            for ranking, session in zip(rankings, sessions, strict=True)
-        ],
-        dtype=np.int64,
+    return Row(
+        f"{rows[0].name} x{len(rows)}",
+        "fused",
+        target_ranks(sessions, rankings),
+        sum(row.llm_calls for row in rows),
+        rankings=rankings,
     )
-    name = f"{rows[0].name} x{len(rows)}"
-    return Row(name, "fused", ranks, sum(row.llm_calls for row in rows), rankings=rankings)
 
 
 def _by_third(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Set as AbstractSet
 from typing import Any
 
 from sqlalchemy import and_, func, select
@@ -10,10 +9,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import aliased
 
 from ..errors import InputError
+from .catalogue import fetch_items
+from .domains import Domain
 from .hints import NO_HINT
 from .tables import (
     HintRow,
-    ItemRow,
     ProposalRow,
     RecommendationRow,
     ReflectionRow,
@@ -23,13 +23,13 @@ from .tables import (
 
 
 async def hint_lineage(
-    connection: AsyncConnection, domain_id: int, hint_id: int, *, conversation: bool = False
+    connection: AsyncConnection, domain: Domain, hint_id: int, *, conversation: bool = False
 ) -> dict[str, Any]:
     """Return a hint with its miss, diagnosis, proposals, trials and uses, ready for JSON.
 
     Args:
         connection: An open connection.
-        domain_id: Which domain.
+        domain: Which one.
         hint_id: Which hint.
         conversation: With every message of the reflections.
 
@@ -45,7 +45,7 @@ async def hint_lineage(
                 HintRow.status,
                 HintRow.provenance,
                 HintRow.created_at,
-            ).where(HintRow.domain_id == domain_id, HintRow.id == hint_id)
+            ).where(HintRow.domain_id == domain.id, HintRow.id == hint_id)
         )
     ).one_or_none()
     if hint is None:
@@ -59,8 +59,8 @@ async def hint_lineage(
         "status": hint.status,
         "created_at": hint.created_at.isoformat(),
         "provenance": hint.provenance,
-        "proposals": await _proposals(connection, domain_id, hint_id, conversation=conversation),
-        "trials": await _trials(connection, domain_id, hint.key),
+        "proposals": await _proposals(connection, domain, hint_id, conversation=conversation),
+        "trials": await _trials(connection, domain.id, hint.key),
         "uses": uses or 0,
     }
 
@@ -95,7 +95,7 @@ async def _trials(connection: AsyncConnection, domain_id: int, key: bytes) -> li
 
 
 async def _proposals(
-    connection: AsyncConnection, domain_id: int, hint_id: int, *, conversation: bool
+    connection: AsyncConnection, domain: Domain, hint_id: int, *, conversation: bool
 ) -> list[dict[str, Any]]:
     found = await connection.execute(
         select(
@@ -113,12 +113,13 @@ async def _proposals(
         )
         .outerjoin(ReflectionRow, ReflectionRow.id == ProposalRow.reflection_id)
         .outerjoin(SessionRow, SessionRow.id == ReflectionRow.session_id)
-        .where(ProposalRow.domain_id == domain_id, ProposalRow.hint_id == hint_id)
+        .where(ProposalRow.domain_id == domain.id, ProposalRow.hint_id == hint_id)
         .order_by(ProposalRow.id)
     )
     rows = list(found)
-    items = {item for row in rows if row.history is not None for item in (*row.history, row.target)}
-    titles = await _titles(connection, domain_id, items)
+    ids = {item for row in rows if row.history is not None for item in (*row.history, row.target)}
+    items = await fetch_items(connection, domain, list(ids))
+    titles = {item.id: item.title for item in items.values()}
     return [
         {
             "text": row.text,
@@ -139,14 +140,3 @@ async def _proposals(
         }
         for row in rows
     ]
-
-
-async def _titles(
-    connection: AsyncConnection, domain_id: int, items: AbstractSet[str]
-) -> dict[str, str]:
-    rows = await connection.execute(
-        select(ItemRow.id, ItemRow.title).where(
-            ItemRow.domain_id == domain_id, ItemRow.id.in_(items)
-        )
-    )
-    return {row.id: row.title for row in rows}

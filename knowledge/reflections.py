@@ -15,7 +15,7 @@ from .tables import ProposalRow, ReflectionRow, TrialRow
 from .trials import CUTOFF
 
 Outcome = Literal["stored", "duplicate", "leak", "ineffective", "surplus"]
-"""`surplus`: it passed, but there was room for better ones only."""
+"""What became of a proposed hint; `surplus`: it passed, but there was room for better ones only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class Proposal:
 
     Attributes:
         text: The hint.
-        outcome: `stored`, `duplicate`, `leak` or `ineffective`.
+        outcome: What became of it.
         reason: Why.
         hint_id: The hint that it became, or that it repeats.
         verification: Figures of its verification, if it was tried.

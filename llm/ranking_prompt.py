@@ -12,8 +12,8 @@ from typing import Any
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 
-from ..records import AttributeValue, Item
-from .json_values import prompt_json
+from ..records import Item
+from .prompt_data import item_entry, prompt_json
 
 RANKING_PROMPT_VERSION = "rank-2"
 
@@ -87,22 +87,11 @@ def repair_messages(
 
 
 def _entry(item: Item) -> dict[str, Any]:
-    # An attribute may not pass for one of our own keys.
-    facts = {
-        key[:_LONGEST]: _cut(value)
-        for key, value in sorted(item.attributes.items())
-        if key not in _RESERVED
-    }
-    return {"title": item.title[:_LONGEST], **facts}
+    return item_entry(item, cut=_cut, most=_MOST, reserved=_RESERVED)
 
 
-def _cut(value: AttributeValue) -> AttributeValue:
-    """Keep a value from crowding out the task."""
-    if isinstance(value, str):
-        return value[:_LONGEST]
-    if isinstance(value, int | float):
-        return value
-    return [part[:_LONGEST] for part in value[:_MOST]]
+def _cut(text: str) -> str:
+    return text[:_LONGEST]
 
 
 def _evidence(task: RankingTask, row: int) -> dict[str, Any]:

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 
-from ..records import AttributeValue, Item, RatingScale, RatingTask, Review
-from .json_values import prompt_json
+from ..records import Item, RatingScale, RatingTask, Review
+from .prompt_data import item_entry, prompt_json
 
 RATING_PROMPT_VERSION = "rate-1"
 
@@ -128,13 +129,8 @@ def _last(reviews: Sequence[Review], count: int) -> Sequence[Review]:
 
 
 def _entry(item: Item, limits: PromptLimits) -> dict[str, Any]:
-    # An attribute may not pass for one of our own keys.
-    facts = {
-        _cut(key, limits.title_characters): _cut_fact(value, limits.title_characters)
-        for key, value in sorted(item.attributes.items())
-        if key not in _RESERVED
-    }
-    return {"title": _cut(item.title, limits.title_characters), **facts}
+    cut = partial(_cut, characters=limits.title_characters)
+    return item_entry(item, cut=cut, most=_MOST, reserved=_RESERVED)
 
 
 def _text(review: Review, limits: PromptLimits) -> dict[str, Any]:
@@ -144,14 +140,6 @@ def _text(review: Review, limits: PromptLimits) -> dict[str, Any]:
 
 def _mean(mean: float | None) -> dict[str, Any]:
     return {} if mean is None else {"mean_rating": _number(mean)}
-
-
-def _cut_fact(value: AttributeValue, characters: int) -> AttributeValue:
-    if isinstance(value, str):
-        return _cut(value, characters)
-    if isinstance(value, int | float):
-        return value
-    return [_cut(part, characters) for part in value[:_MOST]]
 
 
 def _cut(text: str, characters: int) -> str:

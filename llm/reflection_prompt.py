@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
 
 from ..records import Item, spoken
-from .json_values import prompt_json
+from .prompt_data import prompt_json
 
 REFLECTION_PROMPT_VERSION = "reflect-1"
 MOST_HINTS = 5

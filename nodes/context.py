@@ -12,7 +12,8 @@ from pydantic.json_schema import SkipJsonSchema
 from ..llm.recipes import RECIPES, Recipe
 from ..settings import HintChoice, PromptRecipe, Settings
 from .budget import Budget
-from .services import Services, ServiceSet, shared_services
+from .services import Services
+from .sharing import ServiceSet, shared_services
 
 
 @dataclass(kw_only=True)

@@ -1,10 +1,10 @@
-"""The database, models and caches that a process's nodes share, one set an event loop."""
+"""The database, models and caches that nodes share."""
 
 from __future__ import annotations
 
 import asyncio
 import weakref
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -30,7 +30,7 @@ from ..llm.embeddings import Embedder, get_embedder
 from ..llm.endpoint import Endpoint
 from ..llm.factory import make_chat_model, model_server
 from ..llm.limits import Limits
-from ..settings import Settings, get_settings
+from ..settings import Settings
 from .background import Background
 from .budget import Budget
 
@@ -267,81 +267,3 @@ def _load_release(number: int, release: Release, model: str, prompt_version: str
     from .serving import load_release  # noqa: PLC0415  # torch takes seconds; not all serve with it
 
     return load_release(number, release, model, prompt_version)
-
-
-_Loop = asyncio.AbstractEventLoop
-
-
-class ServiceSet:
-    """Services for every event loop that asks, opened on first use and shared from then on.
-
-    Args:
-        open_one: Opens the services of the running event loop.
-    """
-
-    def __init__(self, open_one: Callable[[], Awaitable[Services]]) -> None:
-        self._open_one = open_one
-        self._opened: weakref.WeakKeyDictionary[_Loop, asyncio.Task[Services]] = (
-            weakref.WeakKeyDictionary()
-        )
-
-    @classmethod
-    def of(cls, services: Services) -> ServiceSet:
-        """Return a set of services that are open already, for their own event loop.
-
-        Args:
-            services: Whoever opened them closes them.
-        """
-
-        async def ready() -> Services:
-            return services
-
-        return cls(ready)
-
-    async def get(self) -> Services:
-        """Return this event loop's services.
-
-        Raises:
-            DatabaseError: The database cannot be reached or started; the next call tries again.
-        """
-        loop = asyncio.get_running_loop()
-        task = self._opened.get(loop)
-        if task is None or (task.done() and (task.cancelled() or task.exception() is not None)):
-            task = self._opened[loop] = loop.create_task(self._open())
-        # One run's cancellation must not cancel the opening that others wait for.
-        return await asyncio.shield(task)
-
-    async def close(self) -> None:
-        """Close this event loop's services, if they are open."""
-        task = self._opened.pop(asyncio.get_running_loop(), None)
-        if task is not None:
-            await (await task).close()
-
-    async def _open(self) -> Services:
-        return await self._open_one()
-
-
-async def _open_from_environment() -> Services:
-    return await open_services(await asyncio.to_thread(get_settings))
-
-
-_shared = ServiceSet(_open_from_environment)
-
-
-def shared_service_set() -> ServiceSet:
-    """Return what every graph uses whose context brings no services of its own."""
-    return _shared
-
-
-async def shared_services() -> Services:
-    """Return this event loop's services, as the settings describe them.
-
-    Raises:
-        DatabaseError: The database cannot be reached or started; the next call tries again.
-    """
-    return await _shared.get()
-
-
-async def close_shared_services() -> None:
-    """Close this event loop's shared services, if they are open."""
-    await _shared.close()

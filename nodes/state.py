@@ -5,11 +5,13 @@ State holds JSON primitives only, so that any checkpointer can store it.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, NotRequired
+from typing import Annotated, Any, NotRequired
 
 from langgraph.channels import EphemeralValue
 from pydantic import BaseModel, ConfigDict, Field
 from typing_extensions import TypedDict
+
+from ..knowledge.reflections import Outcome
 
 
 class RecommendRequest(BaseModel):
@@ -143,8 +145,8 @@ class ProposalView(TypedDict):
     """A proposed hint and what became of it."""
 
     text: str
-    outcome: Literal["stored", "duplicate", "leak", "ineffective", "surplus"] | None
-    """`stored`, `duplicate`, `leak` or `ineffective`; `None` until it is known."""
+    outcome: Outcome | None
+    """`None` until it is known."""
     reason: str
     hint_id: int | None
     repeats: NotRequired[str]

@@ -99,14 +99,22 @@ async def _gains(text: str, state: LearnState, call: Call) -> list[float]:
     gains: list[float] = []
     for other in [*few, *more]:
         gains.append(await gain_of(state["domain"], other, text, call))
-        figures = verification(gains)
-        if len(gains) == _CLEAR_HARM_AFTER and figures.high <= 0:
-            break
-        if len(gains) == _NO_GAIN_AFTER and figures.mean <= 0:
-            break
-        if len(gains) == len(few) and (figures.mean <= 0 or figures.low > 0):
+        if _settled(gains, len(few)):
             break
     return gains
+
+
+def _settled(gains: list[float], few: int) -> bool:
+    """Whether no further session need be tried; asked at set counts of sessions only."""
+    tried = len(gains)
+    if tried not in {_CLEAR_HARM_AFTER, _NO_GAIN_AFTER, few}:
+        return False
+    figures = verification(gains)
+    return (
+        (tried == _CLEAR_HARM_AFTER and figures.high <= 0)
+        or (tried == _NO_GAIN_AFTER and figures.mean <= 0)
+        or (tried == few and (figures.mean <= 0 or figures.low > 0))
+    )
 
 
 def _summary(figures: Verification) -> str:

@@ -261,8 +261,8 @@ async def test_show_tells_the_miss_the_diagnosis_the_trials_and_the_uses(
         await recommend_graph.ainvoke(asked, context=Context(policy="random", model="offline"))
     async with services.engine.connect() as connection:
         [hint] = await list_hints(connection, found.id)
-        story = await hint_lineage(connection, found.id, hint.id)
-        whole = await hint_lineage(connection, found.id, hint.id, conversation=True)
+        story = await hint_lineage(connection, found, hint.id)
+        whole = await hint_lineage(connection, found, hint.id, conversation=True)
     json.dumps(story)
     assert (story["id"], story["text"], story["status"]) == (hint.id, HINT, "active")
     assert story["provenance"]["source"] == "reflection"

@@ -18,6 +18,7 @@ from re2llm.llm.offline import OfflineRanker
 from re2llm.llm.ranking_prompt import RANKING_PROMPT_VERSION
 from re2llm.nodes.context import Context
 from re2llm.nodes.services import Services
+from re2llm.nodes.verify_hint import _settled
 from re2llm.records import Session
 from re2llm.sessions.sample import load_films, sample_items, simulate_sessions
 from sqlalchemy import text
@@ -477,6 +478,28 @@ async def test_the_figures_of_a_verification_are_those_of_its_trials(
     assert (figures["helped"], figures["harmed"]) == ((gains > 0).sum(), (gains < 0).sum())
     [row] = await proposals(services, domain)
     assert row.verification == figures
+
+
+@pytest.mark.parametrize(
+    ("gains", "few", "settled"),
+    [
+        ([-0.1] * 11, 30, False),
+        ([-0.1] * 12, 30, True),
+        ([-0.1] * 13, 30, False),
+        ([0.5, -0.5] * 6, 30, False),
+        ([0.5, -0.5] * 20, 50, True),
+        ([0.5, -0.4] * 20, 50, False),
+        ([0.5] * 29, 30, False),
+        ([0.5] * 30, 30, True),
+        ([0.5] * 31, 30, False),
+        ([0.5, -0.4] * 15, 30, False),
+        ([0.5, -0.5] * 15, 30, True),
+    ],
+)
+def test_trials_end_at_the_counts_at_which_a_hint_is_decided(
+    gains: list[float], few: int, *, settled: bool
+) -> None:
+    assert _settled(gains, few) is settled
 
 
 # What is kept

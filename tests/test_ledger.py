@@ -17,7 +17,8 @@ from re2llm.graph.recommend import graph
 from re2llm.llm.prices import call_cost, prompt_key, require_prices
 from re2llm.nodes.budget import Budget
 from re2llm.nodes.context import Context
-from re2llm.nodes.services import Services, ServiceSet, open_services
+from re2llm.nodes.services import Services, open_services
+from re2llm.nodes.sharing import ServiceSet
 from re2llm.sessions.sample import load_films
 from sqlalchemy import text
 

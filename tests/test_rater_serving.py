@@ -20,7 +20,7 @@ from re2llm.commands.rater_training import train_stages
 from re2llm.graph.rate import graph
 from re2llm.llm.rating_answers import strict_rating
 from re2llm.nodes.context import Context, call_with
-from re2llm.nodes.services import close_shared_services
+from re2llm.nodes.sharing import close_shared_services
 from re2llm.records import RatingScale
 from re2llm.sessions.sample_reviews import simulate_reviews
 

@@ -527,7 +527,7 @@ async def test_nothing_blocks_the_event_loop(films: str) -> None:
 
 async def test_opening_the_services_does_not_block_the_event_loop(films: str) -> None:
     """In a loop of its own, as a fresh server would."""
-    from re2llm.nodes.services import close_shared_services
+    from re2llm.nodes.sharing import close_shared_services
 
     async def run() -> Result:
         try:
