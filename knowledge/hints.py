@@ -249,7 +249,7 @@ async def best_hints(
         .order_by(HintRow.promise.desc(), HintRow.id)
         .limit(count)
     )
-    return [(hint_of(row), np.asarray(row[-1], dtype=np.float32)) for row in rows]
+    return [(hint_of(row), row[-1]) for row in rows]
 
 
 def select_hints(domain_id: int | BindParameter[Any]) -> Any:

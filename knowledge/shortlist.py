@@ -10,8 +10,9 @@ from pgvector.sqlalchemy import HALFVEC
 from sqlalchemy import bindparam, cast, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from .embedding_column import EMBEDDING_DIM
 from .hints import Hint, hint_of, select_hints
-from .tables import EMBEDDING_DIM, HintRow
+from .tables import HintRow
 
 # Written once: what every request asks takes longer to put together than to answer.
 _ACTIVE = select_hints(bindparam("domain")).where(HintRow.status == "active")
@@ -80,4 +81,4 @@ async def fetch_embeddings(
     rows = await connection.execute(
         select(HintRow.id, HintRow.embedding).where(HintRow.id.in_(ids))
     )
-    return {row.id: np.asarray(row.embedding, dtype=np.float32) for row in rows}
+    return {row.id: row.embedding for row in rows}

@@ -6,7 +6,9 @@ import datetime as dt
 import uuid
 from typing import Any
 
-from pgvector.sqlalchemy import HALFVEC, Vector
+import numpy as np
+from numpy.typing import NDArray
+from pgvector.sqlalchemy import HALFVEC
 from sqlalchemy import (
     BigInteger,
     CheckConstraint,
@@ -26,9 +28,9 @@ from sqlalchemy import text as sql
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
+from .embedding_column import EMBEDDING_DIM, Embedding
+
 SCHEMA = "re2llm"
-EMBEDDING_DIM = 384
-"""Width of the sentence embeddings (all-MiniLM-L6-v2)."""
 SHRINKAGE = 20
 """Trials without gain that a hint's promise is shrunk by: few trials prove little."""
 
@@ -82,7 +84,7 @@ class ItemRow(Base):
     attributes: Mapped[dict[str, Any]]
     popularity: Mapped[int] = mapped_column(server_default="0")
     """Training sessions that hold the item."""
-    embedding: Mapped[Any] = mapped_column(Vector(EMBEDDING_DIM))
+    embedding: Mapped[NDArray[np.float32]] = mapped_column(Embedding())
     place: Mapped[int] = mapped_column(BigInteger, Identity())
     """Grows in the order in which the items were first loaded."""
 
@@ -126,7 +128,7 @@ class HintRow(Base):
     key: Mapped[bytes] = mapped_column(LargeBinary)
     """Digest of the text: what trials refer to."""
     text: Mapped[str]
-    embedding: Mapped[Any] = mapped_column(Vector(EMBEDDING_DIM))
+    embedding: Mapped[NDArray[np.float32]] = mapped_column(Embedding())
     status: Mapped[str] = mapped_column(server_default="active")
     provenance: Mapped[dict[str, Any]] = mapped_column(server_default=sql("'{}'::jsonb"))
     """Where it came from: a person, or a miss with its conversation."""
