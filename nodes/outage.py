@@ -52,6 +52,7 @@ class Outages:
         if wait is None:
             return await self._counted(work)
         async with self._probing:
+            self._give_up_if_dead()
             await asyncio.sleep(await self._wait() or 0.0)
             return await self._counted(work)
 
@@ -64,11 +65,14 @@ class Outages:
             if self.last is None or error.failure != Failure.CIRCUIT_OPEN:
                 self.last = error
             self._in_a_row += 1
-            if self._in_a_row >= self._most:
-                raise self.last from None
+            self._give_up_if_dead()
             return None
         self._in_a_row = 0
         return result
+
+    def _give_up_if_dead(self) -> None:
+        if self.last is not None and self._in_a_row >= self._most:
+            raise self.last from None
 
     async def _wait(self) -> float | None:
         """Return the seconds to leave the models alone, or `None` if they are well."""

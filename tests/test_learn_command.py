@@ -256,3 +256,29 @@ async def test_work_goes_on_through_an_outage(services: Services, adjust: Change
     assert results.count("done") == 12 - outages.skipped
     assert 4 <= outages.skipped <= 6
     assert len(tried) == 12
+
+
+async def test_nobody_waits_for_a_dead_model(services: Services, adjust: Change) -> None:
+    """Of those that wait for a model that is given up, none tries it again."""
+    from re2llm.nodes.context import Context, call_with
+    from re2llm.nodes.outage import Outages
+
+    adjust(breaker_failures=2, breaker_pause=0.05)
+    flaky(services, "gone", lambda _: True)
+    call = await call_with(Context(model="gone"))
+    endpoint = await services.endpoint("gone")
+    outages = Outages(call, at_once=4)
+    tried = 0
+
+    async def work() -> None:
+        nonlocal tried
+        tried += 1
+        await asyncio.sleep(0.01)
+        endpoint.breaker.failed()
+        raise ModelDownError("gone", "timeout")
+
+    first = await asyncio.gather(*(outages.survive(work) for _ in range(4)))
+    assert first == [None] * 4
+    then = await asyncio.gather(*(outages.survive(work) for _ in range(4)), return_exceptions=True)
+    assert then == [None, None, outages.last, outages.last]
+    assert tried == outages.skipped == 4 + 3
