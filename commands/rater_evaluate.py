@@ -13,7 +13,6 @@ from ..errors import InputError, Re2llmError
 from ..settings import get_settings
 from .budgets import MaxCalls, MaxCost, check_budget
 from .console import out, print_json, progress, run
-from .many_calls import work_through
 from .rater_reviews import (
     SAMPLE,
     ReviewsOption,
@@ -163,6 +162,7 @@ async def _model_row(reviews: Reviews, limit: int | None, model: str, budget: Bu
     from ..llm.structured import Wanted
     from ..nodes.context import Context, call_with
     from ..nodes.model_call import ask
+    from ..nodes.outage import Outages
 
     call = await call_with(Context(model=model, budget=budget, command="rater evaluate"))
     prompts = reviews.prompts(reviews.split.test[:limit])
@@ -179,7 +179,8 @@ async def _model_row(reviews: Reviews, limit: int | None, model: str, budget: Bu
             ratings[place] = strict_rating(reply.text, reviews.scale)
             bar.advance(task)
 
-        stopped = await work_through(range(len(prompts)), rated, call)
+        outages = Outages(call, call.settings.concurrency, reflects=False)
+        stopped = await outages.work_through(range(len(prompts)), rated) or outages.last
     if stopped is not None:
         left = f"{len(prompts) - len(ratings):,} ratings are left; paid answers are kept."
         raise Re2llmError(stopped.field, f"{stopped.problem} {left}", stopped.remedy)

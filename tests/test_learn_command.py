@@ -11,7 +11,7 @@ from learnt import Learnt, assert_whole, knowledge, settled
 from re2llm.commands.learn import unsettled_sessions
 from re2llm.commands.learning import Learner
 from re2llm.commands.loading import load_domain
-from re2llm.errors import ModelDownError
+from re2llm.errors import BudgetSpentError, ModelDownError
 from re2llm.nodes.budget import Budget
 from re2llm.nodes.services import Services
 from re2llm.records import Session
@@ -256,6 +256,34 @@ async def test_work_goes_on_through_an_outage(services: Services, adjust: Change
     assert results.count("done") == 12 - outages.skipped
     assert 4 <= outages.skipped <= 6
     assert len(tried) == 12
+
+
+async def test_what_is_under_way_when_the_budget_ends_is_finished(services: Services) -> None:
+    from re2llm.nodes.context import Context, call_with
+    from re2llm.nodes.outage import Outages
+
+    outages = Outages(await call_with(Context()), at_once=3)
+    begun: list[int] = []
+    ended: list[int] = []
+    spent = BudgetSpentError("--max-llm-calls", "All 4 calls are made.", "Run again to go on.")
+
+    async def work(piece: int) -> None:
+        begun.append(piece)
+        await asyncio.sleep(0)
+        if piece == 1:
+            raise ModelDownError("gone")
+        if piece == 4:
+            raise spent
+        if piece > 1:
+            await asyncio.sleep(0.05)
+        ended.append(piece)
+
+    assert await outages.work_through(range(9), work) is spent
+    assert begun == [0, 1, 2, 3, 4]
+    assert ended == [0, 2, 3]
+    assert outages.skipped == 1
+    assert await outages.work_through([5, 6], work) is None
+    assert ended == [0, 2, 3, 5, 6]
 
 
 async def test_nobody_waits_for_a_dead_model(services: Services, adjust: Change) -> None:
