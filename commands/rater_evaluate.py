@@ -12,7 +12,7 @@ import typer
 from ..errors import InputError, Re2llmError
 from ..settings import get_settings
 from .budgets import MaxCalls, MaxCost, check_budget
-from .console import out, print_json, progress, run
+from .console import out, progress, run, write_json
 from .rater_reviews import (
     SAMPLE,
     ReviewsOption,
@@ -114,7 +114,7 @@ async def _evaluate(
     if json_file is None or str(json_file) != "-":
         _print(document, f"{source[0]}, split by {source[1]}: {len(truths):,} ratings")
     if json_file is not None:
-        _write(document, json_file)
+        write_json("--json", json_file, document)
 
 
 def _noted(checkpoint: Path | None) -> dict[str, Any]:
@@ -213,15 +213,3 @@ def _print(document: dict[str, Any], title: str) -> None:
             str(row["llm_calls"]),
         )
     out.print(table)
-
-
-def _write(document: dict[str, Any], file: Path) -> None:
-    if str(file) == "-":
-        print_json(document)
-        return
-    try:
-        file.write_text(json.dumps(document, ensure_ascii=False, indent=2) + "\n")
-    except OSError as error:
-        raise InputError(
-            "--json", f"{file} cannot be written ({error}).", "Name another."
-        ) from error
