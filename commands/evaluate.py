@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ..records import Session
 
 
-def evaluate(  # Typer wants an argument for each option
+def evaluate(
     domain: Annotated[str, typer.Option(help="The catalogue.")],
     sessions: Annotated[Path, typer.Option(help="Sessions to evaluate on, as JSONL.")],
     policies: Annotated[
