@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 from langchain_core.messages import AIMessage
-from learnt import Learnt, assert_whole, knowledge, settled
-from re2llm.commands.learn import unsettled_sessions
+from learnt import Learnt, assert_whole, knowledge, sessions_left, settled
 from re2llm.commands.learning import Learner
 from re2llm.commands.loading import load_domain
 from re2llm.errors import BudgetSpentError, ModelDownError
@@ -37,7 +36,7 @@ async def learn(
     concurrency: int = 1,
 ) -> tuple[dict[str, int], Budget, bool]:
     budget = budget or Budget()
-    todo = await unsettled_sessions(services, domain, [], 0)
+    todo = await sessions_left(services, domain)
     learner = Learner(services, domain, budget, seed=0)
     spent = await learner.learn_from(todo, concurrency)
     return learner.counts, budget, spent is not None
@@ -199,7 +198,7 @@ async def test_a_session_without_an_answer_is_left_for_another_run(
         return history == first[0]
 
     flaky(services, "flaky", failing)
-    todo = await unsettled_sessions(services, domain, [], 0)
+    todo = await sessions_left(services, domain)
     learner = Learner(services, domain, Budget(), seed=0)
     assert await learner.learn_from(todo, 1) is None
     assert learner.counts["failed"] >= 1
@@ -220,7 +219,7 @@ async def test_a_dead_model_ends_the_run_and_loses_nothing(
     adjust(**PANEL, model="dead")
     flaky(services, "dead", lambda _: True)
     await prepare(services, domain)
-    todo = await unsettled_sessions(services, domain, [], 0)
+    todo = await sessions_left(services, domain)
     learner = Learner(services, domain, Budget(), seed=0)
     stopped = await learner.learn_from(todo, 1)
     assert isinstance(stopped, ModelDownError)
