@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 import typer
@@ -19,7 +20,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from ..errors import Re2llmError
+from ..errors import InputError, Re2llmError
 
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
@@ -79,7 +80,45 @@ def print_json(value: Any) -> None:
     Args:
         value: Anything that JSON can hold.
     """
-    typer.echo(json.dumps(value, ensure_ascii=False, indent=2))
+    typer.echo(_as_json(value))
+
+
+def write_json(field: str, file: Path, value: Any) -> None:
+    """Write a JSON document to a file, or to standard output where that is called `-`.
+
+    Args:
+        field: The option that names the file.
+        file: Where to.
+        value: Anything that JSON can hold.
+
+    Raises:
+        InputError: It cannot be written.
+    """
+    if str(file) == "-":
+        print_json(value)
+    else:
+        write_text(field, file, _as_json(value) + "\n")
+
+
+def write_text(field: str, file: Path, content: str) -> None:
+    """Write a file.
+
+    Args:
+        field: The option that names it.
+        file: Where to.
+        content: Of the file.
+
+    Raises:
+        InputError: It cannot be written.
+    """
+    try:
+        file.write_text(content, encoding="utf-8")
+    except OSError as error:
+        raise InputError(field, f"{file} cannot be written ({error}).", "Name another.") from error
+
+
+def _as_json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, indent=2)
 
 
 def progress(*, counts: bool = False) -> Progress:

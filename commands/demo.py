@@ -79,12 +79,14 @@ async def _learn(services: Services) -> None:
     from ..nodes.context import Context, call_with
     from .learn import unsettled_sessions
     from .learning import Learner
+    from .selection import selected_sessions
     from .train import train_release
 
     services.settings = services.settings.model_copy(
         update={"verify_random": _PANEL, "verify_doubtful": 1, "train_panel": _PANEL}
     )
-    todo = await unsettled_sessions(services, _DOMAIN, [], seed=0)
+    keys = await selected_sessions(services, _DOMAIN, [])
+    todo = await unsettled_sessions(services, _DOMAIN, keys, seed=0)
     learner = Learner(services, _DOMAIN, Budget(max_hints=_HINTS), seed=0)
     await learner.learn_from(todo, services.settings.concurrency)
     async with services.engine.connect() as connection:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,7 +11,7 @@ import typer
 from ..errors import InputError
 from ..settings import get_settings
 from .budgets import MaxCalls, MaxCost, check_budget
-from .console import err, print_json, run
+from .console import err, run, write_json, write_text
 from .experiment import Experiment
 from .recommend import hint_choice
 from .reporting import Evaluated, make_page
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
     from ..records import Session
 
 
-def evaluate(  # Typer wants an argument for each option
+def evaluate(
     domain: Annotated[str, typer.Option(help="The catalogue.")],
     sessions: Annotated[Path, typer.Option(help="Sessions to evaluate on, as JSONL.")],
     policies: Annotated[
@@ -149,7 +148,7 @@ async def _evaluate(asked: _Asked) -> None:
         print_differences(document.get("answers", []))
         print_hints(hints)
     if asked.json_file is not None:
-        _write(document, asked.json_file)
+        write_json("--json", asked.json_file, document)
     if asked.report is not None:
         evaluated = Evaluated(asked.domain, sessions, rows, cells, document, asked.seed)
         page = await make_page(evaluated)
@@ -216,27 +215,3 @@ def _document(rows: list[Row], seed: int) -> dict[str, Any]:
     from ..evaluation.summary import summarise
 
     return summarise(rows, seed=seed)
-
-
-def _write(document: dict[str, Any], file: Path) -> None:
-    if str(file) == "-":
-        print_json(document)
-        return
-    write_text("--json", file, json.dumps(document, ensure_ascii=False, indent=2) + "\n")
-
-
-def write_text(field: str, file: Path, content: str) -> None:
-    """Write a file.
-
-    Args:
-        field: The option that names it.
-        file: Where to.
-        content: Of the file.
-
-    Raises:
-        InputError: It cannot be written.
-    """
-    try:
-        file.write_text(content, encoding="utf-8")
-    except OSError as error:
-        raise InputError(field, f"{file} cannot be written ({error}).", "Name another.") from error

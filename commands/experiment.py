@@ -214,13 +214,15 @@ class Experiment:
 
         Rankings that are completed because nobody asked the model would spoil the figures.
         """
+        from ..llm.failures import Failure
+
         result: dict[str, Any] = {}
 
         async def once() -> None:
             nonlocal result
             result = await ask(request, context)
             failure = failure_among(result["flags"])
-            if "model_failed" in result["flags"] and failure != "refused":
+            if "model_failed" in result["flags"] and failure != Failure.REFUSED:
                 raise ModelDownError(result["model"], failure)
 
         while not result or "circuit_open" in result["flags"]:

@@ -61,9 +61,9 @@ async def _learn(
     check_budget(budget)
     services = await shared_services()
     seed = services.settings.seed if seed is None else seed
-    todo = await unsettled_sessions(services, domain, files, seed)
-    settled = len(await selected_sessions(services, domain, files)) - len(todo)
-    if settled:
+    keys = await selected_sessions(services, domain, files)
+    todo = await unsettled_sessions(services, domain, keys, seed)
+    if settled := len(keys) - len(todo):
         going_on = f"{domain}: going on; {settled:,} sessions are done, {len(todo):,} are left."
         err.print(going_on, markup=False, soft_wrap=True)
     concurrency = concurrency or services.settings.concurrency
@@ -72,7 +72,7 @@ async def _learn(
     counts = learner.counts
     hints = await count_hints(services, domain)
     # Trying hints settles sessions too: those on which nothing is missed.
-    left = len(await unsettled_sessions(services, domain, files, seed))
+    left = len(await unsettled_sessions(services, domain, keys, seed))
     document = {
         "domain": domain,
         "sessions_left": left,
@@ -102,14 +102,14 @@ async def _learn(
 
 
 async def unsettled_sessions(
-    services: Services, domain: str, files: list[Path], seed: int
+    services: Services, domain: str, keys: list[int], seed: int
 ) -> list[int]:
-    """Return the keys of the sessions that were not learnt from yet, in seeded order.
+    """Return the keys of those sessions that were not learnt from yet, in seeded order.
 
     Args:
         services: The database.
         domain: The catalogue.
-        files: Only the loaded sessions that these files hold; empty for all.
+        keys: Of training sessions.
         seed: Of the order.
     """
     from ..knowledge.domains import find_domain
@@ -119,7 +119,6 @@ async def unsettled_sessions(
     from ..nodes.pick_session import learning_order
 
     call = await call_with(Context())
-    keys = await selected_sessions(services, domain, files)
     async with services.engine.connect() as connection:
         found = await find_domain(connection, domain)
         settled = await settled_sessions(

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
 from dataclasses import dataclass, field
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from ..errors import BudgetSpentError, ModelDownError, Re2llmError
+from ..errors import ModelDownError, Re2llmError
 from .console import progress
 
 if TYPE_CHECKING:
@@ -55,38 +53,27 @@ class Learner:
         from ..nodes.budget import FULL
         from ..nodes.outage import Outages
 
-        queue = iter(todo)
-        stopped: list[Re2llmError] = []
         self._call = await self._options()
         outages = Outages(self._call, concurrency)
         with progress(counts=True) as bar:
             task = bar.add_task("learning", total=len(todo))
 
-            async def worker() -> None:
-                for key in queue:
-                    stored = await count_hints(self.services, self.domain)
-                    bar.update(task, description=self._described(stored))
-                    most = self.budget.max_hints
-                    if stopped or (most is not None and stored >= most):
-                        return
-                    try:
-                        await outages.survive(partial(self._learn, key))
-                    except (BudgetSpentError, ModelDownError) as error:
-                        if error.field == FULL:
-                            return
-                        # The others may be waiting for answers that are paid already.
-                        stopped.append(error)
+            async def learn(key: int) -> None:
+                stored = await count_hints(self.services, self.domain)
+                bar.update(task, description=self._described(stored))
+                self.budget.room_for_hints(stored)
+                try:
+                    await self._learn(key)
+                finally:
                     bar.advance(task)
 
             try:
-                async with asyncio.TaskGroup() as tasks:
-                    for _ in range(concurrency):
-                        tasks.create_task(worker())
+                stopped = await outages.work_through(todo, learn)
             finally:
                 # After an interruption, too, hints can be chosen by what they have brought.
                 self.counts["failed"] = outages.skipped
                 self.counts["retired"] = await self._settle_figures()
-        return stopped[0] if stopped else None
+        return None if stopped is not None and stopped.field == FULL else stopped
 
     async def _learn(self, key: int) -> None:
         from ..graph.learn import graph

@@ -12,8 +12,7 @@ import typer
 from ..errors import InputError, Re2llmError
 from ..settings import get_settings
 from .budgets import MaxCalls, MaxCost, check_budget
-from .console import out, print_json, progress, run
-from .many_calls import work_through
+from .console import out, progress, run, write_json
 from .rater_reviews import (
     SAMPLE,
     ReviewsOption,
@@ -115,7 +114,7 @@ async def _evaluate(
     if json_file is None or str(json_file) != "-":
         _print(document, f"{source[0]}, split by {source[1]}: {len(truths):,} ratings")
     if json_file is not None:
-        _write(document, json_file)
+        write_json("--json", json_file, document)
 
 
 def _noted(checkpoint: Path | None) -> dict[str, Any]:
@@ -163,6 +162,7 @@ async def _model_row(reviews: Reviews, limit: int | None, model: str, budget: Bu
     from ..llm.structured import Wanted
     from ..nodes.context import Context, call_with
     from ..nodes.model_call import ask
+    from ..nodes.outage import Outages
 
     call = await call_with(Context(model=model, budget=budget, command="rater evaluate"))
     prompts = reviews.prompts(reviews.split.test[:limit])
@@ -179,7 +179,8 @@ async def _model_row(reviews: Reviews, limit: int | None, model: str, budget: Bu
             ratings[place] = strict_rating(reply.text, reviews.scale)
             bar.advance(task)
 
-        stopped = await work_through(range(len(prompts)), rated, call)
+        outages = Outages(call, call.settings.concurrency, reflects=False)
+        stopped = await outages.work_through(range(len(prompts)), rated) or outages.last
     if stopped is not None:
         left = f"{len(prompts) - len(ratings):,} ratings are left; paid answers are kept."
         raise Re2llmError(stopped.field, f"{stopped.problem} {left}", stopped.remedy)
@@ -212,15 +213,3 @@ def _print(document: dict[str, Any], title: str) -> None:
             str(row["llm_calls"]),
         )
     out.print(table)
-
-
-def _write(document: dict[str, Any], file: Path) -> None:
-    if str(file) == "-":
-        print_json(document)
-        return
-    try:
-        file.write_text(json.dumps(document, ensure_ascii=False, indent=2) + "\n")
-    except OSError as error:
-        raise InputError(
-            "--json", f"{file} cannot be written ({error}).", "Name another."
-        ) from error

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError, Re2llmError
 from .console import progress
-from .many_calls import work_through
 
 if TYPE_CHECKING:
     from langchain_core.messages import BaseMessage
@@ -97,6 +96,7 @@ async def write_traces(
     from langchain_core.messages import convert_to_openai_messages
 
     from ..llm.rating_prompt import RATING_PROMPT_VERSION
+    from ..nodes.outage import Outages
     from ..nodes.trace_rating import trace_rating
 
     known = {
@@ -129,7 +129,8 @@ async def write_traces(
             file.flush()
             bar.advance(task)
 
-        stopped = await work_through(pairs, trace, call)
+        outages = Outages(call, call.settings.concurrency, reflects=False)
+        stopped = await outages.work_through(pairs, trace) or outages.last
     rows = [known[_key(case)] for case in cases if _key(case) in known]
     return Traced(rows, len(cases) - len(rows), stopped)
 

@@ -12,10 +12,10 @@ from langchain_core.messages import AIMessage, BaseMessage
 
 from ..knowledge.llm_calls import LlmCall
 from ..llm.failures import Failure, ModelFailedError
-from ..llm.prices import call_cost, estimated_tokens, prompt_key
+from ..llm.prices import estimated_tokens, prompt_key
 from ..llm.responses import refused
 from .context import Call
-from .ledger import book
+from .ledger import book, charge
 
 _Result = TypeVar("_Result")
 
@@ -62,10 +62,7 @@ async def converse(
 
     def entry(message: BaseMessage | None, outcome: str) -> LlmCall:
         tokens_in, tokens_out, estimated = _tokens(messages, message)
-        cost = call_cost(call.settings.prices, call.model, tokens_in, tokens_out)
-        if call.budget is not None:
-            call.budget.tokens += tokens_in + tokens_out
-            call.budget.cost += cost or 0.0
+        cost = charge(call, call.model, tokens_in, tokens_out)
         return LlmCall(
             key=prompt_key(call.model, endpoint.server, messages),
             command=call.command,

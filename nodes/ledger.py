@@ -1,4 +1,4 @@
-"""Books paid calls, and looks up what was answered before; neither can fail a request."""
+"""Charges and books paid calls, and looks up what was answered before; none fails a request."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from sqlalchemy import func, select, true
 from sqlalchemy.exc import SQLAlchemyError
 
 from ..knowledge.llm_calls import LlmCall, book_call, cached_answer
+from ..llm.prices import call_cost
 from .context import Call
 
 _log = logging.getLogger(__name__)
@@ -27,6 +28,25 @@ async def known_answer(call: Call, key: bytes) -> str | None:
     except (OSError, SQLAlchemyError) as error:
         _log.warning("the call cache cannot be read: %s", type(error).__name__)
         return None
+
+
+def charge(call: Call, model: str, tokens_in: int, tokens_out: int) -> float | None:
+    """Charge the run's budget for an answer.
+
+    Args:
+        call: The run's options.
+        model: Who gave it.
+        tokens_in: Prompt tokens.
+        tokens_out: Answer tokens.
+
+    Returns:
+        What it cost, or `None` if the model has no price.
+    """
+    cost = call_cost(call.settings.prices, model, tokens_in, tokens_out)
+    if call.budget is not None:
+        call.budget.tokens += tokens_in + tokens_out
+        call.budget.cost += cost or 0.0
+    return cost
 
 
 async def book(call: Call, made: LlmCall) -> None:

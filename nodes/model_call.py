@@ -13,10 +13,10 @@ from langchain_core.messages import BaseMessage
 from ..knowledge.llm_calls import LlmCall
 from ..llm.endpoint import Answered, Endpoint
 from ..llm.failures import ModelFailedError
-from ..llm.prices import call_cost, estimated_tokens, prompt_key
+from ..llm.prices import estimated_tokens, prompt_key
 from ..llm.structured import Wanted
 from .context import Call
-from .ledger import book, known_answer
+from .ledger import book, charge, known_answer
 
 Purpose = Literal["rank", "rate", "trace", "repair", "reflect", "compare"]
 """What a question is for. The last two go to the reflecting model."""
@@ -142,10 +142,7 @@ class _Question:
                 failure=error.failure.value,
             )
         tokens_in, tokens_out = self._count(self._answered)
-        self._cost = call_cost(self._call.settings.prices, self._model, tokens_in, tokens_out)
-        if self._call.budget is not None:
-            self._call.budget.tokens += tokens_in + tokens_out
-            self._call.budget.cost += self._cost or 0.0
+        self._cost = charge(self._call, self._model, tokens_in, tokens_out)
         return Reply(
             self._answered.text,
             failed=False,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Sequence
-from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -77,36 +76,22 @@ class RewardTable:
         """
         cells: list[tuple[int, int]] = list(zip(sessions.tolist(), actions.tolist(), strict=True))
         missing = sorted({cell for cell in cells if cell[1] and cell not in self._known})
-        queue = iter(missing)
-        spent: list[BudgetSpentError] = []
 
-        async def gain(session: int, action: int) -> float:
+        async def gain(cell: tuple[int, int]) -> None:
+            session, action = cell
             state = self._states[session]
             # Hints are tried on a session side by side; without one it is paid for once.
             async with self._asking[session]:
                 if session not in self._without:
                     self._without[session] = (await try_hint(state, None, self._call)).ndcg
             hinted = await try_hint(state, self._hints[action - 1].text, self._call)
-            return hinted.ndcg - self._without[session]
+            self._known[cell] = hinted.ndcg - self._without[session]
 
-        async def worker() -> None:
-            for cell in queue:
-                if spent:
-                    return
-                try:
-                    found = await self._outages.survive(partial(gain, *cell))
-                except BudgetSpentError as error:
-                    # The others may be waiting for answers that are paid already.
-                    spent.append(error)
-                    return
-                if found is not None:
-                    self._known[cell] = found
-
-        async with asyncio.TaskGroup() as group:
-            for _ in range(self._call.settings.concurrency):
-                group.create_task(worker())
-        if spent:
+        stopped = await self._outages.work_through(missing, gain)
+        if isinstance(stopped, BudgetSpentError):
             every = len(self._states) * len(self._hints)
             left = f"{len(self._known):,} of {every:,} cells are tried."
-            raise BudgetSpentError(spent[0].field, f"{spent[0].problem} {left}", spent[0].remedy)
+            raise BudgetSpentError(stopped.field, f"{stopped.problem} {left}", stopped.remedy)
+        if stopped is not None:
+            raise stopped
         return np.array([self._known.get(cell, 0.0) for cell in cells])

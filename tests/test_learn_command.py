@@ -7,11 +7,10 @@ from typing import Any
 
 import pytest
 from langchain_core.messages import AIMessage
-from learnt import Learnt, assert_whole, knowledge, settled
-from re2llm.commands.learn import unsettled_sessions
+from learnt import Learnt, assert_whole, knowledge, sessions_left, settled
 from re2llm.commands.learning import Learner
 from re2llm.commands.loading import load_domain
-from re2llm.errors import ModelDownError
+from re2llm.errors import BudgetSpentError, ModelDownError
 from re2llm.nodes.budget import Budget
 from re2llm.nodes.services import Services
 from re2llm.records import Session
@@ -37,7 +36,7 @@ async def learn(
     concurrency: int = 1,
 ) -> tuple[dict[str, int], Budget, bool]:
     budget = budget or Budget()
-    todo = await unsettled_sessions(services, domain, [], 0)
+    todo = await sessions_left(services, domain)
     learner = Learner(services, domain, budget, seed=0)
     spent = await learner.learn_from(todo, concurrency)
     return learner.counts, budget, spent is not None
@@ -199,7 +198,7 @@ async def test_a_session_without_an_answer_is_left_for_another_run(
         return history == first[0]
 
     flaky(services, "flaky", failing)
-    todo = await unsettled_sessions(services, domain, [], 0)
+    todo = await sessions_left(services, domain)
     learner = Learner(services, domain, Budget(), seed=0)
     assert await learner.learn_from(todo, 1) is None
     assert learner.counts["failed"] >= 1
@@ -220,7 +219,7 @@ async def test_a_dead_model_ends_the_run_and_loses_nothing(
     adjust(**PANEL, model="dead")
     flaky(services, "dead", lambda _: True)
     await prepare(services, domain)
-    todo = await unsettled_sessions(services, domain, [], 0)
+    todo = await sessions_left(services, domain)
     learner = Learner(services, domain, Budget(), seed=0)
     stopped = await learner.learn_from(todo, 1)
     assert isinstance(stopped, ModelDownError)
@@ -256,3 +255,57 @@ async def test_work_goes_on_through_an_outage(services: Services, adjust: Change
     assert results.count("done") == 12 - outages.skipped
     assert 4 <= outages.skipped <= 6
     assert len(tried) == 12
+
+
+async def test_what_is_under_way_when_the_budget_ends_is_finished(services: Services) -> None:
+    from re2llm.nodes.context import Context, call_with
+    from re2llm.nodes.outage import Outages
+
+    outages = Outages(await call_with(Context()), at_once=3)
+    begun: list[int] = []
+    ended: list[int] = []
+    spent = BudgetSpentError("--max-llm-calls", "All 4 calls are made.", "Run again to go on.")
+
+    async def work(piece: int) -> None:
+        begun.append(piece)
+        await asyncio.sleep(0)
+        if piece == 1:
+            raise ModelDownError("gone")
+        if piece == 4:
+            raise spent
+        if piece > 1:
+            await asyncio.sleep(0.05)
+        ended.append(piece)
+
+    assert await outages.work_through(range(9), work) is spent
+    assert begun == [0, 1, 2, 3, 4]
+    assert ended == [0, 2, 3]
+    assert outages.skipped == 1
+    assert await outages.work_through([5, 6], work) is None
+    assert ended == [0, 2, 3, 5, 6]
+
+
+async def test_nobody_waits_for_a_dead_model(services: Services, adjust: Change) -> None:
+    """Of those that wait for a model that is given up, none tries it again."""
+    from re2llm.nodes.context import Context, call_with
+    from re2llm.nodes.outage import Outages
+
+    adjust(breaker_failures=2, breaker_pause=0.05)
+    flaky(services, "gone", lambda _: True)
+    call = await call_with(Context(model="gone"))
+    endpoint = await services.endpoint("gone")
+    outages = Outages(call, at_once=4)
+    tried = 0
+
+    async def work() -> None:
+        nonlocal tried
+        tried += 1
+        await asyncio.sleep(0.01)
+        endpoint.breaker.failed()
+        raise ModelDownError("gone", "timeout")
+
+    first = await asyncio.gather(*(outages.survive(work) for _ in range(4)))
+    assert first == [None] * 4
+    then = await asyncio.gather(*(outages.survive(work) for _ in range(4)), return_exceptions=True)
+    assert then == [None, None, outages.last, outages.last]
+    assert tried == outages.skipped == 4 + 3

@@ -18,8 +18,7 @@ import pytest
 from fault_server import FaultServer
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
 from learners import Learners, Moment
-from learnt import Learnt, assert_whole, forget, knowledge, libpq, settled
-from re2llm.commands.learn import unsettled_sessions
+from learnt import Learnt, assert_whole, forget, knowledge, libpq, sessions_left, settled
 from re2llm.commands.learning import Learner
 from re2llm.commands.loading import load_domain
 from re2llm.knowledge.domains import find_domain
@@ -59,7 +58,7 @@ def uninterrupted(services: Services, url: str) -> Callable[[str], Any]:
     """
 
     async def learn(domain: str) -> Learnt:
-        todo = await unsettled_sessions(services, domain, [], 0)
+        todo = await sessions_left(services, domain)
         await Learner(services, domain, Budget(), seed=0).learn_from(todo, 1)
         known = knowledge(url, domain)
         assert_whole(known)
@@ -167,7 +166,7 @@ async def test_a_learner_that_is_struck_at_random_points_ends_up_knowing_the_sam
     for table in expected:
         assert learnt[table] == expected[table], table
     assert done["sessions_left"] == 0
-    assert await unsettled_sessions(services, learners.domain, [], 0) == []
+    assert await sessions_left(services, learners.domain) == []
 
 
 @pytest.mark.slow
@@ -252,7 +251,7 @@ async def test_learners_side_by_side_lose_and_double_nothing(
     assert total["stored"] == len(learnt["hints"])
     assert_every_trial_is_there(learnt)
     await assert_distinct(services, learners.domain)
-    assert await unsettled_sessions(services, learners.domain, [], 0) == []
+    assert await sessions_left(services, learners.domain) == []
 
 
 @pytest.fixture

@@ -57,6 +57,14 @@ def test_evaluate_prints_figures_for_programs():
     assert document["paired"][0]["b"] == "user-mean"
 
 
+def test_figures_that_cannot_be_written_are_shown_all_the_same(tmp_path):
+    file = tmp_path / "no-folder" / "figures.json"
+    done = invoke("rater", "evaluate", "--baselines", "bias", "--limit", 5, "--json", file)
+    assert done.exit_code == 1
+    assert "bias" in done.stdout
+    assert "error: --json: " in done.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [

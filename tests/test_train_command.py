@@ -10,8 +10,12 @@ import psycopg
 import pytest
 from re2llm.cli import app
 from re2llm.commands.loading import load_domain
+from re2llm.commands.train import train_release
+from re2llm.errors import ModelDownError
 from re2llm.knowledge.domains import find_domain
 from re2llm.knowledge.hints import add_hint
+from re2llm.llm.offline import OfflineRanker
+from re2llm.nodes.context import Context, call_with
 from re2llm.nodes.services import Services
 from re2llm.policies import recipes
 from re2llm.sessions.sample import sample_items, simulate_sessions
@@ -145,6 +149,20 @@ def test_a_spent_budget_stops_training_and_the_next_run_goes_on(school: str, url
     assert as_json("policy", "list", "--domain", school, "--json") == []
     done = as_json("train", "--domain", school, "--json")
     assert done["llm_calls"] == paid() - before
+
+
+async def test_a_dead_model_ends_training(
+    services: Services, school: str, adjust: Callable[..., None]
+) -> None:
+    class Dead(OfflineRanker):
+        def _answer(self, *_: Any) -> str:
+            raise TimeoutError
+
+    adjust(concurrency=2, breaker_failures=2, breaker_pause=0.05, model_retries=0)
+    services.register_model("dead", Dead())
+    call = await call_with(Context(domain=school, model="dead", command="train"))
+    with pytest.raises(ModelDownError, match="dead did not answer in time"):
+        await train_release(school, [], "content", 0, call, force=False)
 
 
 async def test_what_cannot_be_trained_is_told(

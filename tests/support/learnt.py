@@ -5,6 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import psycopg
+from re2llm.commands.learn import unsettled_sessions
+from re2llm.commands.selection import selected_sessions
+from re2llm.nodes.services import Services
 
 Learnt = dict[str, list[tuple[Any, ...]]]
 
@@ -47,6 +50,12 @@ def knowledge(url: str, domain: str) -> Learnt:
             name: connection.execute(_PLACED + sql, {"domain": domain}).fetchall()
             for name, sql in _QUERIES.items()
         }
+
+
+async def sessions_left(services: Services, domain: str) -> list[int]:
+    """Return the keys of all sessions that are left to learn from, in the order of seed 0."""
+    keys = await selected_sessions(services, domain, [])
+    return await unsettled_sessions(services, domain, keys, 0)
 
 
 def forget(url: str, domain: str) -> None:
