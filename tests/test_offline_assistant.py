@@ -109,6 +109,64 @@ def test_what_is_off_topic(said: str, off: bool) -> None:
     assert Said(said).off_topic is off
 
 
+SHOWN = [
+    {"id": "donnie", "title": "Donnie Darko", "about": "United States. 2001"},
+    {"id": "odyssey", "title": "2001: A Space Odyssey", "about": "United Kingdom. 1968"},
+    {"id": "third", "title": "The Third Man", "about": "United Kingdom. 1949"},
+    {"id": "alien", "title": "Alien", "about": "United Kingdom. 1979"},
+    {"id": "aliens", "title": "Aliens", "about": "United Kingdom. 1986"},
+]
+
+
+@pytest.mark.parametrize(
+    ("said", "id_"),
+    [
+        ("I'll take the second one", "odyssey"),
+        ("The third, because I like it", "third"),
+        ("number 4", "alien"),
+        ("I pick no. 5", "aliens"),
+        ("I'll take the sixth", None),
+        ("2", "odyssey"),
+        ("9", None),
+        ("The one from 2001", "donnie"),
+        ("I'll watch 2001: A Space Odyssey", "odyssey"),
+        ("I'll watch 2001 a space odyssey, it is from 1968", "odyssey"),
+        ("I'll take the third man", "third"),
+        ("Alien, the fifth one", "aliens"),
+        ("I choose Aliens", "aliens"),
+        ("donie darko", "donnie"),
+        ("I'll watch First Blood", None),
+        ("I'll take The Fifth Element", None),
+    ],
+)
+def test_what_of_a_list_is_meant(said: str, id_: str | None) -> None:
+    assert Said(said).chosen(SHOWN) == id_
+
+
+@pytest.mark.parametrize(
+    ("said", "none"),
+    [
+        ("None of these.", True),
+        ("no, none", True),
+        ("I'll take nothing", True),
+        ("I liked nothing there", True),
+        ("No thanks, not today", True),
+        ("I liked Nothing But Trouble", False),
+        ('I saw "No One Lives"', False),
+        ("I'll watch No Country for Old Men", False),
+    ],
+)
+def test_what_takes_none(said: str, none: bool) -> None:
+    assert Said(said).none is none
+
+
+async def test_a_pick_that_was_not_listed_is_looked_up_by_its_title(talk: Talk) -> None:
+    await talk.say("I liked Alien", "I'll watch The Fifth Element")
+    [(name, arguments)] = talk.calls
+    assert name == "feedback"
+    assert arguments["picked"] == "The Fifth Element"
+
+
 async def test_a_rating_is_predicted_from_what_was_said(talk: Talk) -> None:
     await talk.say("I loved Alien and The Thing, but hated Titanic")
     answer = await talk.say("How would I like Aliens?")

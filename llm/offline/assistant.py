@@ -15,8 +15,8 @@ from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResu
 from ..json_values import is_object
 from . import speech
 from .conversation import SHOWN, Conversation
+from .lists import Item
 from .memory import Found, Question, Recommendation
-from .said import Item
 
 _MOST = 100
 

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from .said import Item, Said
+from .lists import Item
+from .said import Said
 from .verdicts import Verdict
 
 _FACT = re.compile(r"[.,]\s+")

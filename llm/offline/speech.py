@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from .lists import Item
 from .memory import Opinion
-from .said import Item
 from .verdicts import HIGHEST, Verdict
 
 _LIKE = "like {}: "
