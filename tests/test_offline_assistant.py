@@ -65,6 +65,12 @@ def talk(films: str) -> Talk:
         ("Something like Heat", {"Heat": None}),
         ("I watched Heat and loved it. What should I watch next?", {"Heat": 5}),
         ("I liked Nothing But Trouble", {"Nothing But Trouble": 4}),
+        ("I loved Bad Boys", {"Bad Boys": 5}),
+        ("I hated Great Expectations", {"Great Expectations": 1}),
+        ("We saw The Worst Person in the World", {"The Worst Person in the World": None}),
+        ('I disliked "Good Morning, Vietnam"', {"Good Morning, Vietnam": 2}),
+        ("Bad Boys", {"Bad Boys": None}),
+        ("My favourite film is Alien", {"Alien": 5}),
     ],
 )
 def test_verdicts(said: str, verdicts: dict[str, float | None]) -> None:
