@@ -56,6 +56,7 @@ def talk(films: str) -> Talk:
     ("said", "verdicts"),
     [
         ("I loved Alien, but Titanic left me cold.", {"Alien": 5, "Titanic": 2}),
+        ("Alien was amazing but Titanic bored me", {"Alien": 5, "Titanic": 2}),
         ("I gave Heat 4 stars and hated Titanic", {"Heat": 4, "Titanic": 1}),
         ("I'd give Fargo 3/5", {"Fargo": 3}),
         ("I rated Fargo 9 out of 10", {"Fargo": 4.5}),
