@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from re2llm.cli import app
 from re2llm.evaluation.experiment import Row
-from re2llm.evaluation.report.comparison import examples, hint_uses
+from re2llm.evaluation.report.comparison import HintUse, examples, hint_uses
 from re2llm.evaluation.report.page import Picture, Report, write_page
 from re2llm.evaluation.report.pictures import gain_by_size, hint_bars, learning_curve
 from re2llm.evaluation.report.sizes import Cells, SizePoint, by_hints, by_sessions, sizes_up_to
@@ -133,6 +133,14 @@ def test_pictures_follow_the_page_and_hold_no_fixed_ink() -> None:
         assert "#000000" not in svg
         assert 'width="' not in svg[: svg.index(">")]
     assert learning_curve(metrics) == learning_curve(metrics)
+
+
+def test_equal_gains_can_be_drawn() -> None:
+    """Their mean and the ends of its interval are summed up differently, so they may differ."""
+    gain = 0.3
+    beside = float(np.nextafter(gain, 1))
+    drawn = hint_bars([HintUse("hint 1", "", 1.0, 28, gain, beside, beside)])
+    assert "hint 1" in drawn
 
 
 def test_sizes_grow_to_the_whole() -> None:
