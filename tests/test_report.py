@@ -167,7 +167,9 @@ def test_each_point_is_judged_on_sessions_it_has_not_seen() -> None:
     points = by_hints(train, test, embeddings, seed=0, on_point=lambda: done.append(1))
     assert [point.size for point in points] == [1, 2]
     assert len(done) == 2
-    assert points[1].ppo[0] > 0.3 > points[1].static[0]
+    # The whole interval lies above that of the best single hint, and half of all is gained.
+    assert points[1].ppo[1] > points[1].static[2]
+    assert points[1].ppo[0] > 0.2
     flipped = Cells(test.states, -test.gains)
     assert by_sessions(train, flipped, embeddings, seed=0, on_point=lambda: None)[-1].ppo[0] < -0.2
 
