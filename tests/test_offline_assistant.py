@@ -174,6 +174,15 @@ async def test_a_pick_that_was_not_listed_is_looked_up_by_its_title(talk: Talk) 
     assert arguments["picked"] == "The Fifth Element"
 
 
+async def test_to_take_something_else_asks_for_more(talk: Talk) -> None:
+    first = await talk.say("I liked Alien")
+    more = await talk.say("I'll watch something else")
+    assert talk.names == ["recommend"]
+    assert more != first
+    await talk.say("I'll take the second one again")
+    assert talk.names == ["feedback"]
+
+
 async def test_a_rating_is_predicted_from_what_was_said(talk: Talk) -> None:
     await talk.say("I loved Alien and The Thing, but hated Titanic")
     answer = await talk.say("How would I like Aliens?")

@@ -82,7 +82,7 @@ class OfflineAssistant(BaseChatModel):
         talk = Conversation(messages)
         if talk.result is not None:
             return self._after(talk.result, talk)
-        if talk.recommended is not None and (talk.said.none or talk.said.picks):
+        if talk.recommended is not None and talk.recommended.concerns(talk.said):
             return self._feedback(talk.recommended, talk)
         answer = talk.question.item(talk.said) if talk.question is not None else None
         if talk.question is not None and answer is not None:
