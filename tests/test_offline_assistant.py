@@ -57,6 +57,9 @@ def talk(films: str) -> Talk:
     [
         ("I loved Alien, but Titanic left me cold.", {"Alien": 5, "Titanic": 2}),
         ("Alien was amazing but Titanic bored me", {"Alien": 5, "Titanic": 2}),
+        ("I loved Alien! Titanic was boring.", {"Alien": 5, "Titanic": 2}),
+        ("I liked Mr. & Mrs. Smith", {"Mr. & Mrs. Smith": 4, "Mr": 4, "Mrs. Smith": 4}),
+        ("Thanks, that's all!", {}),
         ("I gave Heat 4 stars and hated Titanic", {"Heat": 4, "Titanic": 1}),
         ("I'd give Fargo 3/5", {"Fargo": 3}),
         ("I rated Fargo 9 out of 10", {"Fargo": 4.5}),
@@ -155,6 +158,7 @@ def test_what_of_a_list_is_meant(said: str, id_: str | None) -> None:
     [
         ("None of these.", True),
         ("no, none", True),
+        ("No.", True),
         ("I'll take nothing", True),
         ("I liked nothing there", True),
         ("No thanks, not today", True),
@@ -172,6 +176,12 @@ async def test_a_pick_that_was_not_listed_is_looked_up_by_its_title(talk: Talk) 
     [(name, arguments)] = talk.calls
     assert name == "feedback"
     assert arguments["picked"] == "The Fifth Element"
+
+
+async def test_none_answers_the_question_and_not_the_list_before_it(talk: Talk) -> None:
+    await talk.say("I loved Alien", "I also liked lord of the rings")
+    assert "do not know which one" in await talk.say("None of these.")
+    assert talk.calls == []
 
 
 async def test_to_take_something_else_asks_for_more(talk: Talk) -> None:

@@ -82,6 +82,8 @@ class OfflineAssistant(BaseChatModel):
         talk = Conversation(messages)
         if talk.result is not None:
             return self._after(talk.result, talk)
+        if talk.question is not None and talk.said.none:
+            return self._say(speech.other_words())
         if talk.recommended is not None and talk.recommended.concerns(talk.said):
             return self._feedback(talk.recommended, talk)
         answer = talk.question.item(talk.said) if talk.question is not None else None

@@ -18,8 +18,9 @@ _CLAUSES = re.compile(
     r"(?<=[.!?;])\s+(?=(?:i|we|my|and|but|also|what|would|how|will|can|could|please|any|do|is)\b)|"
     r"\s*,\s*(?:but|although|though)\s+|"
     r"\s+but\s+(?=(?:i|we|not|hated|disliked|didn't|did)\b)|"
-    r"\s+(?-i:but)\s+(?=[^,;]{2,60}?\s(?:was|were|left me cold|did(?:n't| not) work|"
-    r"(?:bored|disappointed) me)\b)|"
+    # A new subject with a verdict of its own: "Titanic was boring".
+    r"(?:(?<=[.!?;])|\s+(?-i:but))\s+(?=[^,;.!?]{2,60}?\s"
+    r"(?:was|were|left me cold|did(?:n't| not) work|(?:bored|disappointed) me)\b)|"
     r"\s+and\s+(?=(?:i\s+)?(?:hated|disliked|loved|liked|enjoyed|didn't)\s+(?!it\b|like it\b))",
     re.IGNORECASE,
 )

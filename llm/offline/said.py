@@ -17,6 +17,7 @@ _PICKS = re.compile(
 )
 _NONE = re.compile(
     r"\bnone of (?:these|those|them)\b|\bnot? (?:any|one) of\b|\bdon'?t like any\b|\bno thanks\b|"
+    r"^\W*no(?:pe)?\W*$|"
     # "I liked Nothing But Trouble" names a title.
     r"(?<!liked )(?<!loved )(?<!enjoyed )(?<!watched )(?<!hated )\b(?:none|nothing|no one)\b|"
     r"\b(?:none|nothing|no one)(?: (?:here|there|at all|on|in|from)\b|\W*$)",
@@ -28,7 +29,8 @@ _MORE = re.compile(
     re.IGNORECASE,
 )
 _GREETS = re.compile(
-    r"\W*(?:(?:hi|hello|hey|help|good (?:morning|evening|day)|thanks?(?: you)?)(?: there)?\W*)?"
+    r"\W*(?:(?:hi|hello|hey|help|good (?:morning|evening|day)|(?:good)?bye|thanks?(?: you)?)"
+    r"(?: there)?(?:\W+that(?:'s| is| was) all)?\W*)?"
     r"(?:what can you do.*|who are you.*|what are you.*|are you (?:an? )?(?:ai|llm|bot|human).*)?",
     re.IGNORECASE,
 )

@@ -47,6 +47,11 @@ def which(ambiguous: Mapping[str, Any], unknown: Sequence[Mapping[str, Any]]) ->
     return f"I do not find {_quoted(unknown)} here.\n{question}" if unknown else question
 
 
+def other_words() -> str:
+    """Say that none of the items that a title could be is meant."""
+    return "Then I do not know which one you mean. Tell me its whole title, or another one."
+
+
 def unknown(titles: Sequence[Mapping[str, Any]]) -> str:
     """Say that titles are not in the catalogue, and what is near in meaning.
 
