@@ -92,9 +92,12 @@ def start_or_join(folder: Path) -> PostgresServer:
     while True:
         try:
             server.start()
+        except FileNotFoundError as error:
+            # The package reads out the log, which what went wrong may have kept from being begun.
+            raise error.__context__ or error from None
         except subprocess.CalledProcessError:
             # A query of a server that was killed may run on, and keeps others out until it ends.
-            told = log.read_text(errors="replace")[-_END_OF_LOG:] if log.exists() else ""
+            told = log.read_text(errors="replace")[-_END_OF_LOG:]
             if "still in use" not in told or time.monotonic() > end:
                 raise
             time.sleep(0.1)

@@ -146,6 +146,23 @@ def test_a_start_waits_for_what_a_killed_server_has_left_running(home: Path) -> 
     assert int(output) == before + 2
 
 
+def test_a_start_that_cannot_even_begin_a_log_says_what_failed(home: Path) -> None:
+    before = visit(home)
+    folder = home / "postgres"
+    (folder / "log").unlink()
+    folder.chmod(0o500)
+    try:
+        user = start(home)
+        _, errors = user.communicate(timeout=PATIENCE)
+    finally:
+        folder.chmod(0o700)
+    last = errors.strip().splitlines()[-1]
+    assert user.returncode == 1
+    assert "does not start" in last
+    assert "No such file" not in last
+    assert visit(home) == before + 1
+
+
 def test_a_mark_of_a_server_that_died_keeps_none_from_starting(home: Path) -> None:
     before = visit(home)
     mark = home / "postgres" / "postmaster.pid"
