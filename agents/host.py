@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import CancelledError
 from functools import lru_cache, partial
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -200,8 +201,7 @@ class Re2llm:
         Args:
             **options: Other fields of `Context`, such as `policy`.
         """
-        if self._closed:
-            raise InputError("Re2llm", "It is closed.", "Make a new one.")
+        self._require_open()
         return Context(services=self._services, **options)
 
     def run(self, work: Callable[[], Awaitable[_Result]]) -> _Result:
@@ -209,20 +209,27 @@ class Re2llm:
 
         Args:
             work: Makes the coroutine.
+
+        Raises:
+            InputError: The object is closed, or was closed meanwhile.
         """
         with self._lock:
-            if self._thread is None:
-                self._thread = LoopThread()
-        return self._thread.run(work)
+            self._require_open()
+            thread = self._thread = self._thread or LoopThread()
+        try:
+            return thread.run(work)
+        except CancelledError:
+            self._require_open()
+            raise
 
     async def aclose(self) -> None:
-        """Stop background work and close what this event loop and the own thread have opened."""
+        """Stop all work and close what this event loop and the own thread have opened."""
         self._closed = True
         await self._services.close()
         await asyncio.to_thread(self._close_thread)
 
     def close(self) -> None:
-        """Stop background work and close what the own thread has opened."""
+        """Stop all work on the own thread, and close what it has opened."""
         self._closed = True
         self._close_thread()
 
@@ -252,12 +259,15 @@ class Re2llm:
     ) -> None:
         self.close()
 
+    def _require_open(self) -> None:
+        if self._closed:
+            raise InputError("Re2llm", "It is closed.", "Make a new one.")
+
     def _close_thread(self) -> None:
         with self._lock:
             thread, self._thread = self._thread, None
         if thread is not None:
-            thread.run(self._services.close)
-            thread.close()
+            thread.close(self._services.close)
 
     async def _open(self) -> Services:
         settings: Settings = (await asyncio.to_thread(get_settings)).model_copy(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
+from contextlib import contextmanager
 from typing import Annotated
 
 from mcp.server.fastmcp import FastMCP
@@ -123,15 +125,13 @@ def build_server(host: Re2llm | None = None, *, hosts: str = "") -> FastMCP:
     return server
 
 
-class _told:  # noqa: N801  # reads as a verb
-    """Turns our errors into answers that say what is wrong and what to do about it."""
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, Re2llmError):
-            raise ToolError(str(error)) from error
+@contextmanager
+def _told() -> Generator[None]:
+    """Turn our errors into answers that say what is wrong and what to do about it."""
+    try:
+        yield
+    except Re2llmError as error:
+        raise ToolError(str(error)) from error
 
 
 def _security(hosts: str) -> TransportSecuritySettings:

@@ -86,16 +86,23 @@ def start_or_join(folder: Path) -> PostgresServer:
     Args:
         folder: Of the cluster.
     """
+    server = get_server(folder, start=False)
+    log = folder / "log"
     end = time.monotonic() + _START_UP
     while True:
         try:
-            return get_server(folder)
+            server.start()
+        except FileNotFoundError as error:
+            # The package reads out the log, which what went wrong may have kept from being begun.
+            raise error.__context__ or error from None
         except subprocess.CalledProcessError:
-            # The processes of a server that was killed live on for moments, and keep others out.
-            log = (folder / "log").read_text(errors="replace")[-_END_OF_LOG:]
-            if "still in use" not in log or time.monotonic() > end:
+            # A query of a server that was killed may run on, and keeps others out until it ends.
+            told = log.read_text(errors="replace")[-_END_OF_LOG:]
+            if "still in use" not in told or time.monotonic() > end:
                 raise
             time.sleep(0.1)
+        else:
+            return server
 
 
 def forget_dead_users(folder: Path) -> None:

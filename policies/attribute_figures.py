@@ -1,4 +1,7 @@
-"""Figures about items' attributes, whatever those are called: numbers, text or lists of text."""
+"""Figures about items' attributes, whatever those are called: numbers, text or lists of text.
+
+Shapes: `N` items of the history, oldest first; `C` candidates.
+"""
 
 from __future__ import annotations
 
@@ -25,6 +28,12 @@ def main_number(items: Attributes) -> str | None:
     """Choose the numeric attribute that varies least for its size: a year rather than a score.
 
     It must stand on half of the items. Ties go to the first by name.
+
+    Args:
+        items: Of the history and the candidates together.
+
+    Returns:
+        Its name, or `None` if there is no such attribute.
     """
     found: dict[str, list[float]] = {}
     for attributes in items:
@@ -40,13 +49,26 @@ def main_number(items: Attributes) -> str | None:
 
 
 def numeric_values(items: Attributes, name: str | None) -> Floats:
-    """Return the attribute of each item, NaN where it is missing."""
+    """Return the attribute of each item, NaN where it is missing.
+
+    Args:
+        items: Of the history, or the candidates.
+        name: From `main_number`.
+    """
     found = (attributes.get(name) if name else None for attributes in items)
     return np.array([v if isinstance(v, int | float) else np.nan for v in found], dtype=np.float64)
 
 
 def number_figures(mine: Floats, theirs: Floats) -> list[float]:
-    """Describe the history's numbers beside the candidates', in units of their common deviation."""
+    """Describe the history's numbers beside the candidates', in units of their common deviation.
+
+    Args:
+        mine: Of the history, `[N]`, NaN where there is none.
+        theirs: Of the candidates, `[C]`, likewise.
+
+    Returns:
+        One figure under each of `NUMBER_NAMES`; mean and greatest in the attribute's units.
+    """
     mine, theirs = mine[~np.isnan(mine)], theirs[~np.isnan(theirs)]
     if not len(mine):
         return [0.0] * len(NUMBER_NAMES)
@@ -64,7 +86,14 @@ def number_figures(mine: Floats, theirs: Floats) -> list[float]:
 
 
 def value_figures(past: Attributes) -> list[float]:
-    """Describe how the textual attributes repeat: averages over the attributes."""
+    """Describe how the textual attributes repeat: averages over the attributes.
+
+    Args:
+        past: Of the history.
+
+    Returns:
+        One figure under each of `VALUE_NAMES`.
+    """
     texts = [_texts(attributes) for attributes in past]
     whole, recent = _shares(texts), _shares(texts[-_RECENT:])
     if not whole:
@@ -86,7 +115,12 @@ def value_figures(past: Attributes) -> list[float]:
 
 
 def profile_scores(past: Attributes, offered: Attributes) -> Floats:
-    """Return how common each candidate's textual values are in the history, `[C]`."""
+    """Return how common each candidate's textual values are in the history, `[C]`.
+
+    Args:
+        past: Of the history.
+        offered: Of the candidates.
+    """
     shares = _shares([_texts(attributes) for attributes in past])
     result = np.zeros(len(offered))
     for row, attributes in enumerate(offered):
@@ -97,7 +131,14 @@ def profile_scores(past: Attributes, offered: Attributes) -> Floats:
 
 
 def profile_figures(column: Floats) -> list[float]:
-    """Describe how far the history's values tell the candidates apart."""
+    """Describe how far the history's values tell the candidates apart.
+
+    Args:
+        column: From `profile_scores`, `[C]`.
+
+    Returns:
+        One figure under each of `PROFILE_NAMES`.
+    """
     if len(column) < 2:  # noqa: PLR2004
         return [0.0] * len(PROFILE_NAMES)
     first, second = np.sort(column)[::-1][:2]

@@ -1,4 +1,7 @@
-"""Figures about the evidence beside the candidates: how much, how clear, how much in agreement."""
+"""Figures about the evidence beside the candidates: how much, how clear, how much in agreement.
+
+Shapes: `C` candidates.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,13 @@ TOGETHER_NAMES = ("top_z", "margin", "top5_z")
 def evidence_columns(
     evidence: Sequence[Mapping[str, Any]], kinds: Sequence[str], candidates: int
 ) -> list[Floats]:
-    """Return each kind's number beside each candidate, 0 where there is none, `[C]` each."""
+    """Return each kind's number beside each candidate, 0 where there is none, `[C]` each.
+
+    Args:
+        evidence: Of each candidate, numbers by kind; empty if there is none at all.
+        kinds: In order.
+        candidates: `C`.
+    """
     if len(evidence) != candidates:
         return [np.zeros(candidates) for _ in kinds]
     rows = [[row.get(kind, 0.0) for kind in kinds] for row in evidence]
@@ -26,7 +35,15 @@ def evidence_columns(
 
 
 def kind_figures(column: Floats, standard: Floats) -> list[float]:
-    """Describe one kind of evidence: how much there is, and how clearly it points to one."""
+    """Describe one kind of evidence: how much there is, and how clearly it points to one.
+
+    Args:
+        column: The numbers themselves, `[C]`.
+        standard: Their logarithms, standardised, `[C]`.
+
+    Returns:
+        One figure under each of `KIND_NAMES`.
+    """
     if len(column) < 2 or column.max() <= 0:  # noqa: PLR2004
         return [0.0] * len(KIND_NAMES)
     positive = np.maximum(column, 0)
@@ -44,7 +61,14 @@ def kind_figures(column: Floats, standard: Floats) -> list[float]:
 
 
 def together_figures(total: Floats) -> list[float]:
-    """Describe the candidates that all kinds of evidence together put first."""
+    """Describe the candidates that all kinds of evidence together put first.
+
+    Args:
+        total: Sum of the kinds' standardised columns, `[C]`.
+
+    Returns:
+        One figure under each of `TOGETHER_NAMES`.
+    """
     if len(total) < 2:  # noqa: PLR2004
         return [0.0] * len(TOGETHER_NAMES)
     ordered = np.sort(total)[::-1]
@@ -52,7 +76,12 @@ def together_figures(total: Floats) -> list[float]:
 
 
 def number_correlations(theirs: Floats, standard: Sequence[Floats]) -> list[float]:
-    """Return each kind's correlation with the numeric attribute over the candidates."""
+    """Return each kind's correlation with the numeric attribute over the candidates that have it.
+
+    Args:
+        theirs: The attribute, `[C]`, NaN where it is missing.
+        standard: Of each kind, its standardised column, `[C]`.
+    """
     known = ~np.isnan(theirs)
     if known.sum() < 2:  # noqa: PLR2004
         return [0.0] * len(standard)

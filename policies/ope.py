@@ -43,6 +43,9 @@ def ips(rewards: Floats, logged: Floats, target: Floats, *, level: float = 0.95)
         logged: Probability of the logged action when it was taken, `[N]`.
         target: Probability of the same action under the new policy, `[N]`.
         level: Of the normal interval.
+
+    Raises:
+        ValueError: There is no decision, the shapes differ, or a number cannot be what it is for.
     """
     weights = _weights(rewards, logged, target)
     return _estimate(weights * rewards, weights, level)
@@ -56,6 +59,9 @@ def snips(rewards: Floats, logged: Floats, target: Floats, *, level: float = 0.9
         logged: Probability of the logged action when it was taken, `[N]`.
         target: Probability of the same action under the new policy, `[N]`.
         level: Of the interval, by the delta method.
+
+    Raises:
+        ValueError: There is no decision, the shapes differ, or a number cannot be what it is for.
     """
     weights = _weights(rewards, logged, target)
     total = weights.sum()
@@ -86,6 +92,9 @@ def doubly_robust(
         predicted: The model's reward of the logged action, `[N]`.
         expected: The model's reward averaged over the new policy's actions, `[N]`.
         level: Of the normal interval.
+
+    Raises:
+        ValueError: There is no decision, the shapes differ, or a number cannot be what it is for.
     """
     weights = _weights(rewards, logged, target, predicted, expected)
     return _estimate(expected + weights * (rewards - predicted), weights, level)
@@ -96,10 +105,12 @@ def _weights(rewards: Floats, logged: Floats, target: Floats, *more: Floats) -> 
         raise ValueError("rewards: there must be at least one logged decision.")
     if any(column.shape != rewards.shape for column in (logged, target, *more)):
         raise ValueError("logged, target: they need as many numbers as rewards.")
-    if not (logged > 0).all() or (logged > 1).any():
+    if not ((logged > 0) & (logged <= 1)).all():
         raise ValueError("logged: a probability of something that happened lies in (0, 1].")
-    if (target < 0).any() or (target > 1).any():
+    if not ((target >= 0) & (target <= 1)).all():
         raise ValueError("target: a probability lies in [0, 1].")
+    if not all(np.isfinite(column).all() for column in (rewards, *more)):
+        raise ValueError("rewards: every number must be finite.")
     return target / logged
 
 

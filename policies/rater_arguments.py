@@ -20,7 +20,9 @@ def sft_arguments(config: RaterConfig, folder: Path) -> Any:
         config: The settings.
         folder: For checkpoints.
     """
-    per_device, accumulation = _batches(config.sft_batch, config.completions_per_device)
+    per_device, accumulation = _batches(
+        "sft_batch", config.sft_batch, config.completions_per_device
+    )
     return import_module("trl").SFTConfig(
         **_common(config, folder),
         learning_rate=config.sft_learning_rate,
@@ -44,7 +46,9 @@ def grpo_arguments(config: RaterConfig, folder: Path) -> Any:
         folder: For checkpoints.
     """
     completions = config.group_size * config.prompts_per_step
-    per_device, accumulation = _batches(completions, config.completions_per_device)
+    per_device, accumulation = _batches(
+        "prompts_per_step", completions, config.completions_per_device
+    )
     return import_module("trl").GRPOConfig(
         **_common(config, folder),
         learning_rate=config.learning_rate,
@@ -101,12 +105,12 @@ def adapters(config: RaterConfig) -> Any:
     )
 
 
-def _batches(wanted: int, most: int) -> tuple[int, int]:
+def _batches(name: str, wanted: int, most: int) -> tuple[int, int]:
     """Return the rows of one pass on one device, and how many passes make an update."""
     devices = import_module("accelerate").PartialState().num_processes
     if wanted % devices:
         raise InputError(
-            "prompts_per_step",
+            name,
             f"{wanted} rows an update cannot be shared by {devices} devices.",
             "Change the batch or the number of devices.",
         )

@@ -6,6 +6,7 @@ leaves open says so.
 
 from __future__ import annotations
 
+import math
 import types
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
@@ -104,9 +105,18 @@ class RaterConfig:
             )
         if self.group_size < 2:  # noqa: PLR2004
             raise InputError("group_size", "is below 2.", "An answer is compared with others.")
-        for name in _POSITIVE:
-            if getattr(self, name) <= 0:
-                raise InputError(name, f"is {getattr(self, name)}.", "Use a number above 0.")
+        if self.max_steps < 1 and self.max_steps != -1:
+            raise InputError(
+                "max_steps",
+                f"is {self.max_steps}.",
+                "Use a number above 0, or -1 for whole epochs.",
+            )
+        for name, value in self.as_dict().items():
+            if name == "max_steps" or type(value) not in {int, float}:
+                continue
+            if not math.isfinite(value) or value < 0 or (value == 0 and name not in _MAY_BE_ZERO):
+                least = "from 0 on" if name in _MAY_BE_ZERO else "above 0"
+                raise InputError(name, f"is {value}.", f"Use a number {least}.")
 
     def as_dict(self) -> dict[str, Any]:
         """Return the settings by name, for a file."""
@@ -164,15 +174,13 @@ def _read(name: str, value: object, hint: Any) -> Any:
         raise InputError(name, f"{value!r} is not of type {wanted}.", "Write another.") from None
 
 
-_POSITIVE = (
-    "prompts_per_step",
-    "learning_rate",
-    "clip",
-    "updates_per_batch",
-    "temperature",
-    "max_completion_tokens",
-    "sft_batch",
-    "completions_per_device",
-    "save_every",
-    "keep_checkpoints",
-)
+_MAY_BE_ZERO = {
+    "seed",
+    "warmup_steps",
+    "kl_weight",
+    "entropy_weight",
+    "weight_decay",
+    "max_grad_norm",
+    "lora_rank",
+    "lora_dropout",
+}

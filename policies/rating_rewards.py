@@ -6,14 +6,11 @@ public code.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING
 
 from ..records import RatingScale
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +58,3 @@ def answer_reward(
         return 0.0
     full_error = scale.width if scheme.full_error is None else scheme.full_error
     return 1.0 - abs(truth - rating) / full_error
-
-
-def rating_reward(
-    rating: float | None, truth: float, scale: RatingScale, scheme: RewardScheme
-) -> float:
-    """Return the whole reward, format and rating together; see `answer_reward`."""
-    return format_reward(rating, scheme) + answer_reward(rating, truth, scale, scheme)

@@ -1,4 +1,4 @@
-"""How many threads torch may use."""
+"""How torch computes: with which threads, and whose randomness."""
 
 from __future__ import annotations
 
@@ -20,3 +20,10 @@ def one_thread() -> Generator[None]:
         yield
     finally:
         torch.set_num_threads(threads)
+
+
+@contextmanager
+def reproducible() -> Generator[None]:
+    """Give the caller's random state back afterwards, and compute in one thread as `one_thread`."""
+    with torch.random.fork_rng(devices=[]), one_thread():  # pyright: ignore[reportUnknownMemberType]
+        yield

@@ -7,13 +7,11 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable, Generator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from .hint_policy import ContentPolicy, Ensemble, HintPolicy, PaperPolicy, greedy_actions
@@ -21,10 +19,12 @@ from .learner import Learner, TrainingData
 from .ppo import Rewards
 from .recipes import Recipe, TrainingConfig
 from .reward_lookup import RewardLookup
+from .threads import reproducible
 
-__all__ = ["CurvePoint", "Trained", "TrainingConfig", "TrainingData", "train_hint_policy"]
+__all__ = ["CurvePoint", "Trained", "TrainingData", "train_hint_policy"]
 
-Sessions = NDArray[np.int64]
+Folds = NDArray[np.int64]
+"""The member that each session is held out from, `[S]`; -1 for none."""
 
 
 class CurvePoint(NamedTuple):
@@ -51,7 +51,7 @@ class Trained:
         validation_reward: Mean reward a session, of members that have not learned from it.
         curve: Learning curve, from update 0.
         cells: Distinct pairs of session and hint whose reward was asked for.
-        folds: The member that each session was held out from, `[S]`; -1 for none.
+        folds: Which member each session was held out from.
     """
 
     policy: HintPolicy
@@ -59,7 +59,7 @@ class Trained:
     validation_reward: float
     curve: tuple[CurvePoint, ...]
     cells: int
-    folds: Sessions
+    folds: Folds
 
 
 class _Checkpoint(NamedTuple):
@@ -101,7 +101,7 @@ def train_hint_policy(
     curve: list[CurvePoint] = []
     earned: list[float] = []
     spread = math.nan
-    with _reproducible():
+    with reproducible():
         learners = [
             Learner(data, recipe, config, np.flatnonzero(folds != member), member)
             for member in range(config.members)
@@ -148,8 +148,7 @@ def _check(data: TrainingData, recipe: Recipe, config: TrainingConfig) -> None:
         raise ValueError("hints: there is no active hint to choose.")
 
 
-def _folds(count: int, config: TrainingConfig) -> Sessions:
-    """Return the member that each session is held out from; -1 for none."""
+def _folds(count: int, config: TrainingConfig) -> Folds:
     order = np.random.default_rng(config.ppo.seed).permutation(count)
     folds = np.full(count, -1, dtype=np.int64)
     if config.members == 1:
@@ -160,7 +159,7 @@ def _folds(count: int, config: TrainingConfig) -> Sessions:
 
 
 def _held_out_rewards(
-    policies: Sequence[HintPolicy], data: TrainingData, folds: Sessions, rewards: Rewards
+    policies: Sequence[HintPolicy], data: TrainingData, folds: Folds, rewards: Rewards
 ) -> NDArray[np.float64]:
     """Return the rewards of each member's likeliest actions in the sessions held out from it."""
     sessions = np.concatenate([np.flatnonzero(folds == m) for m in range(len(policies))])
@@ -182,15 +181,3 @@ def _choose(checkpoints: Sequence[_Checkpoint]) -> _Checkpoint:
         if behind.mean() <= behind.std() / math.sqrt(len(behind)):
             return checkpoint
     return best
-
-
-@contextmanager
-def _reproducible() -> Generator[None]:
-    """Keep the caller's randomness, and use one thread: matrices this small only lose by more."""
-    threads = torch.get_num_threads()
-    with torch.random.fork_rng(devices=[]):  # pyright: ignore[reportUnknownMemberType]
-        torch.set_num_threads(1)
-        try:
-            yield
-        finally:
-            torch.set_num_threads(threads)

@@ -119,6 +119,50 @@ def test_a_killed_user_whose_number_was_given_away_keeps_no_server_running(home:
     (home / ".postgres-old-copy").rmdir()
 
 
+def test_a_start_waits_for_what_a_killed_server_has_left_running(home: Path) -> None:
+    before = visit(home)
+    user = start(home, stay=PATIENCE)
+    assert user.stdout is not None
+    user.stdout.readline()
+    [server] = running(home)
+    busy = server.children()[0]
+    busy.suspend()
+    kill(user)
+    server.kill()
+    server.wait(PATIENCE)
+    log = home / "postgres" / "log"
+    told = len(log.read_text())
+    late = start(home)
+    end = time.monotonic() + PATIENCE
+    try:
+        while "still in use" not in log.read_text()[told:]:
+            assert late.poll() is None, late.communicate()
+            assert time.monotonic() < end
+            time.sleep(0.01)
+    finally:
+        busy.resume()
+    output, errors = late.communicate(timeout=PATIENCE)
+    assert late.returncode == 0, errors
+    assert int(output) == before + 2
+
+
+def test_a_start_that_cannot_even_begin_a_log_says_what_failed(home: Path) -> None:
+    before = visit(home)
+    folder = home / "postgres"
+    (folder / "log").unlink()
+    folder.chmod(0o500)
+    try:
+        user = start(home)
+        _, errors = user.communicate(timeout=PATIENCE)
+    finally:
+        folder.chmod(0o700)
+    last = errors.strip().splitlines()[-1]
+    assert user.returncode == 1
+    assert "does not start" in last
+    assert "No such file" not in last
+    assert visit(home) == before + 1
+
+
 def test_a_mark_of_a_server_that_died_keeps_none_from_starting(home: Path) -> None:
     before = visit(home)
     mark = home / "postgres" / "postmaster.pid"

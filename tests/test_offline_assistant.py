@@ -56,6 +56,10 @@ def talk(films: str) -> Talk:
     ("said", "verdicts"),
     [
         ("I loved Alien, but Titanic left me cold.", {"Alien": 5, "Titanic": 2}),
+        ("Alien was amazing but Titanic bored me", {"Alien": 5, "Titanic": 2}),
+        ("I loved Alien! Titanic was boring.", {"Alien": 5, "Titanic": 2}),
+        ("I liked Mr. & Mrs. Smith", {"Mr. & Mrs. Smith": 4, "Mr": 4, "Mrs. Smith": 4}),
+        ("Thanks, that's all!", {}),
         ("I gave Heat 4 stars and hated Titanic", {"Heat": 4, "Titanic": 1}),
         ("I'd give Fargo 3/5", {"Fargo": 3}),
         ("I rated Fargo 9 out of 10", {"Fargo": 4.5}),
@@ -65,6 +69,12 @@ def talk(films: str) -> Talk:
         ("Something like Heat", {"Heat": None}),
         ("I watched Heat and loved it. What should I watch next?", {"Heat": 5}),
         ("I liked Nothing But Trouble", {"Nothing But Trouble": 4}),
+        ("I loved Bad Boys", {"Bad Boys": 5}),
+        ("I hated Great Expectations", {"Great Expectations": 1}),
+        ("We saw The Worst Person in the World", {"The Worst Person in the World": None}),
+        ('I disliked "Good Morning, Vietnam"', {"Good Morning, Vietnam": 2}),
+        ("Bad Boys", {"Bad Boys": None}),
+        ("My favourite film is Alien", {"Alien": 5}),
     ],
 )
 def test_verdicts(said: str, verdicts: dict[str, float | None]) -> None:
@@ -107,6 +117,80 @@ def test_questions_for_a_rating(said: str, title: str | None) -> None:
 )
 def test_what_is_off_topic(said: str, off: bool) -> None:
     assert Said(said).off_topic is off
+
+
+SHOWN = [
+    {"id": "donnie", "title": "Donnie Darko", "about": "United States. 2001"},
+    {"id": "odyssey", "title": "2001: A Space Odyssey", "about": "United Kingdom. 1968"},
+    {"id": "third", "title": "The Third Man", "about": "United Kingdom. 1949"},
+    {"id": "alien", "title": "Alien", "about": "United Kingdom. 1979"},
+    {"id": "aliens", "title": "Aliens", "about": "United Kingdom. 1986"},
+]
+
+
+@pytest.mark.parametrize(
+    ("said", "id_"),
+    [
+        ("I'll take the second one", "odyssey"),
+        ("The third, because I like it", "third"),
+        ("number 4", "alien"),
+        ("I pick no. 5", "aliens"),
+        ("I'll take the sixth", None),
+        ("2", "odyssey"),
+        ("9", None),
+        ("The one from 2001", "donnie"),
+        ("I'll watch 2001: A Space Odyssey", "odyssey"),
+        ("I'll watch 2001 a space odyssey, it is from 1968", "odyssey"),
+        ("I'll take the third man", "third"),
+        ("Alien, the fifth one", "aliens"),
+        ("I choose Aliens", "aliens"),
+        ("donie darko", "donnie"),
+        ("I'll watch First Blood", None),
+        ("I'll take The Fifth Element", None),
+    ],
+)
+def test_what_of_a_list_is_meant(said: str, id_: str | None) -> None:
+    assert Said(said).chosen(SHOWN) == id_
+
+
+@pytest.mark.parametrize(
+    ("said", "none"),
+    [
+        ("None of these.", True),
+        ("no, none", True),
+        ("No.", True),
+        ("I'll take nothing", True),
+        ("I liked nothing there", True),
+        ("No thanks, not today", True),
+        ("I liked Nothing But Trouble", False),
+        ('I saw "No One Lives"', False),
+        ("I'll watch No Country for Old Men", False),
+    ],
+)
+def test_what_takes_none(said: str, none: bool) -> None:
+    assert Said(said).none is none
+
+
+async def test_a_pick_that_was_not_listed_is_looked_up_by_its_title(talk: Talk) -> None:
+    await talk.say("I liked Alien", "I'll watch The Fifth Element")
+    [(name, arguments)] = talk.calls
+    assert name == "feedback"
+    assert arguments["picked"] == "The Fifth Element"
+
+
+async def test_none_answers_the_question_and_not_the_list_before_it(talk: Talk) -> None:
+    await talk.say("I loved Alien", "I also liked lord of the rings")
+    assert "do not know which one" in await talk.say("None of these.")
+    assert talk.calls == []
+
+
+async def test_to_take_something_else_asks_for_more(talk: Talk) -> None:
+    first = await talk.say("I liked Alien")
+    more = await talk.say("I'll watch something else")
+    assert talk.names == ["recommend"]
+    assert more != first
+    await talk.say("I'll take the second one again")
+    assert talk.names == ["feedback"]
 
 
 async def test_a_rating_is_predicted_from_what_was_said(talk: Talk) -> None:

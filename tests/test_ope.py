@@ -110,6 +110,9 @@ def test_no_overlap_says_that_nothing_is_known() -> None:
         ([1.0], [1.5], [0.5], "logged"),
         ([1.0], [0.5], [-0.1], "target"),
         ([1.0, 0.0], [0.5], [0.5], "logged"),
+        ([float("nan")], [0.5], [0.5], "rewards"),
+        ([0.5], [float("nan")], [0.5], "logged"),
+        ([0.5], [0.5], [float("nan")], "target"),
     ],
 )
 def test_bad_logs_are_refused(

@@ -4,7 +4,9 @@ import asyncio
 import json
 import subprocess
 import sys
+import threading
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -160,6 +162,28 @@ def test_synchronous_use_from_many_threads(films: str, url: str) -> None:
             host.recommend(["no-such-film"])
         kept = host.feedback(answers[0].recommendation_id or "", None)
         assert kept.new
+
+
+def test_closing_ends_what_other_threads_wait_for(films: str, url: str) -> None:
+    begun, ended = threading.Event(), threading.Event()
+
+    async def endless() -> None:
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    host = re2llm.Re2llm(url.replace("+psycopg", ""), domain=films)
+    with ThreadPoolExecutor() as pool:
+        waiting = pool.submit(host.run, endless)
+        assert begun.wait(60)
+        host.close()
+        assert ended.is_set()
+        with pytest.raises(re2llm.Re2llmError, match="closed"):
+            waiting.result(60)
+    with pytest.raises(re2llm.Re2llmError, match="closed"):
+        host.recommend(["Alien"])
 
 
 def test_a_forgotten_object_does_not_keep_its_program_alive(films: str) -> None:

@@ -20,6 +20,8 @@ from re2llm.records import RatingScale
 
 pytest.importorskip("trl", reason="needs the extra: pip install 're2llm[train]'")
 
+import accelerate
+from re2llm.policies.rater_arguments import grpo_arguments, sft_arguments
 from re2llm.policies.rater_generation import generate_answers, load_checkpoint
 from re2llm.policies.rater_trainer import grpo_trainer, run_trainer, sft_trainer, watcher
 from re2llm.policies.tiny_rater import TinyShape, build_model, build_tokenizer
@@ -111,9 +113,26 @@ def test_settings_are_read_from_text_and_checked():
         ({"group_size": 1}, "group_size"),
         ({"reward": "mine"}, "reward"),
         ({"clip": 0}, "clip"),
+        ({"learning_rate": "nan"}, "learning_rate"),
+        ({"sft_learning_rate": "inf"}, "sft_learning_rate"),
+        ({"traces": -5}, "traces"),
+        ({"max_steps": 0}, "max_steps"),
+        ({"lora_rank": -1}, "lora_rank"),
     ):
         with pytest.raises(InputError, match=field):
             RaterConfig().changed(values)
+
+
+def test_a_batch_that_devices_cannot_share_is_named(tmp_path, monkeypatch):
+    accelerate.PartialState(cpu=True)
+    monkeypatch.setitem(accelerate.PartialState._shared_state, "num_processes", 3)
+    for config, arguments, field in (
+        (CONFIG.changed({"sft_batch": 8}), sft_arguments, "sft_batch"),
+        (CONFIG.changed({"prompts_per_step": 4}), grpo_arguments, "prompts_per_step"),
+    ):
+        with pytest.raises(InputError) as refused:
+            arguments(config, tmp_path)
+        assert refused.value.field == field
 
 
 def test_trl_computes_the_published_objective(tmp_path):

@@ -17,7 +17,6 @@ from re2llm.policies.rating_rewards import (
     REWARD_SCHEMES,
     answer_reward,
     format_reward,
-    rating_reward,
 )
 from re2llm.records import Item, RatingScale, RatingTask, Review
 
@@ -160,8 +159,6 @@ def test_rewards_of_the_paper():
     assert answer_reward(1.0, 5.0, SCALE, scheme) == 0.0
     assert answer_reward(4.5, 4.0, SCALE, scheme) == 0.875
     assert answer_reward(None, 4.0, SCALE, scheme) == 0.0
-    assert rating_reward(2.0, 4.0, SCALE, scheme) == 1.0
-    assert rating_reward(None, 4.0, SCALE, scheme) == -0.5
 
 
 def test_reward_takes_the_scale_of_the_data():

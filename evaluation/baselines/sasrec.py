@@ -6,7 +6,6 @@ Kang & McAuley 2018 (arXiv 1808.09781), as implemented by Cornac, an optional ex
 from __future__ import annotations
 
 import math
-from contextlib import contextmanager
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +15,7 @@ from ...errors import InputError
 from .base import candidates_of, items_of
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Sequence
+    from collections.abc import Sequence
 
     from ...records import Session
     from ..metrics import FloatArray
@@ -108,7 +107,9 @@ class Sasrec:
             val_k=max(5, len(self._index) // 10),
             seed=seed,
         )
-        with _one_thread():
+        from ...policies.threads import reproducible  # noqa: PLC0415  # loads torch
+
+        with reproducible():
             self._model.fit(train_set, val_set)
 
     def score(self, session: Session) -> FloatArray:
@@ -143,16 +144,3 @@ def _rows(sequences: Sequence[tuple[str, ...]]) -> list[tuple[int, str, int]]:
         for number, items in enumerate(sequences)
         for time, item in enumerate(items)
     ]
-
-
-@contextmanager
-def _one_thread() -> Generator[None]:
-    """Run torch on one thread, and give its threads and random state back afterwards."""
-    torch = import_module("torch")
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        with torch.random.fork_rng(devices=[]):
-            yield
-    finally:
-        torch.set_num_threads(threads)

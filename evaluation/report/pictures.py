@@ -12,6 +12,8 @@ from html import escape
 from importlib.util import find_spec
 from typing import Any
 
+import numpy as np
+
 from ...errors import InputError
 from .comparison import HintUse
 from .sizes import SizePoint
@@ -106,7 +108,9 @@ def hint_bars(uses: Sequence[HintUse]) -> str:
         left.invert_yaxis()
         left.set_xlabel("chosen in % of sessions")
         gains = [use.gain for use in shown]
-        errors = [[u.gain - u.low for u in shown], [u.high - u.gain for u in shown]]
+        # Where all gains are equal, their mean may lie beside the interval by a rounding error.
+        reaches = [[u.gain - u.low for u in shown], [u.high - u.gain for u in shown]]
+        errors = np.maximum(reaches, 0)
         right.errorbar(gains, places, xerr=errors, fmt="o", ms=4, color=_ORANGE)
         right.axvline(0, color=_INK, lw=0.8, alpha=0.5)
         right.set_xlabel("gain in NDCG@10 there")

@@ -41,7 +41,12 @@ class Cells:
     gains: Floats
 
     def some(self, sessions: Sequence[int] | slice, hints: int) -> Cells:
-        """Return some of the sessions, and the first hints."""
+        """Return some of the sessions, and the first hints.
+
+        Args:
+            sessions: Their rows.
+            hints: How many.
+        """
         return Cells(self.states[sessions], self.gains[sessions, :hints])
 
 

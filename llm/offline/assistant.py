@@ -15,8 +15,8 @@ from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResu
 from ..json_values import is_object
 from . import speech
 from .conversation import SHOWN, Conversation
+from .lists import Item
 from .memory import Found, Question, Recommendation
-from .said import Item
 
 _MOST = 100
 
@@ -82,7 +82,9 @@ class OfflineAssistant(BaseChatModel):
         talk = Conversation(messages)
         if talk.result is not None:
             return self._after(talk.result, talk)
-        if talk.recommended is not None and (talk.said.none or talk.said.picks):
+        if talk.question is not None and talk.said.none:
+            return self._say(speech.other_words())
+        if talk.recommended is not None and talk.recommended.concerns(talk.said):
             return self._feedback(talk.recommended, talk)
         answer = talk.question.item(talk.said) if talk.question is not None else None
         if talk.question is not None and answer is not None:

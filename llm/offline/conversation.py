@@ -8,8 +8,9 @@ from typing import Any
 
 from langchain_core.messages import BaseMessage, HumanMessage, ToolMessage
 
+from .lists import Item, listed_title
 from .memory import Found, Opinion, Question, Recommendation
-from .said import Item, Said, listed_title
+from .said import Said
 from .verdicts import Verdict
 
 SHOWN = 5

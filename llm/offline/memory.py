@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from .said import Item, Said
+from .lists import Item
+from .said import Said
 from .verdicts import Verdict
 
 _FACT = re.compile(r"[.,]\s+")
@@ -46,6 +47,16 @@ class Recommendation:
 
     id: str
     items: Sequence[Item]
+
+    def concerns(self, said: Said) -> bool:
+        """Whether a message says what was picked of it; to take something else asks for more.
+
+        Args:
+            said: The person's message.
+        """
+        if said.none or not said.picks:
+            return said.none
+        return said.chosen(self.items) is not None or not said.more
 
     def item(self, said: Said) -> str | None:
         """Return what was picked: a listed item's id, or a title in the person's words.

@@ -18,6 +18,9 @@ _CLAUSES = re.compile(
     r"(?<=[.!?;])\s+(?=(?:i|we|my|and|but|also|what|would|how|will|can|could|please|any|do|is)\b)|"
     r"\s*,\s*(?:but|although|though)\s+|"
     r"\s+but\s+(?=(?:i|we|not|hated|disliked|didn't|did)\b)|"
+    # A new subject with a verdict of its own: "Titanic was boring".
+    r"(?:(?<=[.!?;])|\s+(?-i:but))\s+(?=[^,;.!?]{2,60}?\s"
+    r"(?:was|were|left me cold|did(?:n't| not) work|(?:bored|disappointed) me)\b)|"
     r"\s+and\s+(?=(?:i\s+)?(?:hated|disliked|loved|liked|enjoyed|didn't)\s+(?!it\b|like it\b))",
     re.IGNORECASE,
 )
@@ -25,6 +28,7 @@ _LEAD = re.compile(
     r"^.*?\b(?:similar to|such as|fans? of|something like|" + THING + r" like|"
     r"(?:dis)?liked?|lov(?:e|ed|ing)|enjoy(?:ed)?|adored?|hated?|care for|stand|"
     r"watched|seen|saw|read|played|bought|finished|gave|give|rated?|"
+    r"favou?rites?(?: " + THING + r")? (?:is|are|was|were)|"
     r"after|about|with|for)\b[:,]?\s*",
     re.IGNORECASE | re.DOTALL,
 )
@@ -78,8 +82,13 @@ def mentions_in(clause: str) -> list[Mention]:
     Args:
         clause: Of `clauses`.
     """
-    verdict = verdict_of(clause)
-    return [Mention(title, verdict) for title in _titles(clause)]
+    titles = _titles(clause)
+    rest = clause
+    for title in sorted(titles, key=len, reverse=True):
+        # The Bad Boys may have been loved.
+        rest = re.sub(rf"(?<!\w){re.escape(title)}(?!\w)", " ", rest)
+    verdict = verdict_of(rest)
+    return [Mention(title, verdict) for title in titles]
 
 
 def trimmed(text: str) -> str:

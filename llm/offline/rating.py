@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeGuard
+from typing import Any
 
 from langchain_core.messages import BaseMessage
 
 from ...records import RatingScale
 from ..json_values import is_list, is_object
 from ..rating_prompt import written
-from .reading import json_objects
+from .reading import is_number, json_objects
 
 _TRUTH = re.compile(r"<rate>\s*(\d+(?:\.\d+)?)\s*</rate>")
 _CAUTION = 3.0
@@ -110,7 +110,7 @@ def _about_match(usual: float | None, general: float | None, rating: float) -> s
 
 
 def _scale(value: object) -> RatingScale:
-    if is_list(value) and len(value) == 2 and all(_is_number(end) for end in value):  # noqa: PLR2004
+    if is_list(value) and len(value) == 2 and all(is_number(end) for end in value):  # noqa: PLR2004
         return RatingScale(float(value[0]), float(value[1]))
     return RatingScale()
 
@@ -118,12 +118,12 @@ def _scale(value: object) -> RatingScale:
 def _reviews(described: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     listed = described.get("reviews")
     rows = listed if is_list(listed) else []
-    return [row for row in rows if is_object(row) and _is_number(row.get("rating"))]
+    return [row for row in rows if is_object(row) and is_number(row.get("rating"))]
 
 
 def _figure(described: Mapping[str, Any], ratings: Sequence[float]) -> float | None:
     given = described.get("mean_rating")
-    if _is_number(given):
+    if is_number(given):
         return float(given)
     return sum(ratings) / len(ratings) if ratings else None
 
@@ -149,7 +149,3 @@ def _plain(text: str, characters: int) -> str:
 
 def _first(pair: tuple[float, str]) -> float:
     return pair[0]
-
-
-def _is_number(value: object) -> TypeGuard[int | float]:
-    return isinstance(value, int | float) and not isinstance(value, bool)

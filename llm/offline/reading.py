@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeGuard
 
 from langchain_core.messages import BaseMessage
 
@@ -87,6 +87,15 @@ def json_objects(text: str) -> Iterator[dict[str, Any]]:
         position = text.find("{", end)
 
 
+def is_number(value: object) -> TypeGuard[int | float]:
+    """Whether a decoded JSON value is a number.
+
+    Args:
+        value: From `json.loads`.
+    """
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
 def _from_json(value: dict[str, Any]) -> RankingDocument | None:
     listed = _first_list(value, _CANDIDATE_KEYS)
     if not listed:
@@ -122,15 +131,11 @@ def _entry(raw: Any) -> Entry:
     skipped = {"title", "name", "number", "n", "id", "evidence"}
     facts = {key: value for key, value in raw.items() if key not in skipped and _usable(value)}
     figures = evidence if is_object(evidence) else {}
-    return Entry(title, facts, {k: float(v) for k, v in figures.items() if _is_number(v)})
+    return Entry(title, facts, {k: float(v) for k, v in figures.items() if is_number(v)})
 
 
 def _usable(value: Any) -> bool:
     return isinstance(value, str | int | float | list) and value not in ("", [])
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _from_lines(lines: Sequence[str]) -> RankingDocument | None:

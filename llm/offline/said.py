@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cached_property
-from typing import Any
 
-from rapidfuzz import fuzz, utils
-
+from .lists import Item, chosen_from, place_in
 from .mentions import NO_TITLE, QUOTED, THING, Mention, clauses, mentions_in, trimmed
 
 _PICKS = re.compile(
@@ -18,8 +16,11 @@ _PICKS = re.compile(
     re.IGNORECASE,
 )
 _NONE = re.compile(
-    r"\bnone(?: of (?:these|those|them))?\b|\bno(?:thing| one| thanks)\b.*|\bnot? (?:any|one) of\b|"
-    r"\bdon'?t like any\b",
+    r"\bnone of (?:these|those|them)\b|\bnot? (?:any|one) of\b|\bdon'?t like any\b|\bno thanks\b|"
+    r"^\W*no(?:pe)?\W*$|"
+    # "I liked Nothing But Trouble" names a title.
+    r"(?<!liked )(?<!loved )(?<!enjoyed )(?<!watched )(?<!hated )\b(?:none|nothing|no one)\b|"
+    r"\b(?:none|nothing|no one)(?: (?:here|there|at all|on|in|from)\b|\W*$)",
     re.IGNORECASE,
 )
 _MORE = re.compile(
@@ -28,7 +29,8 @@ _MORE = re.compile(
     re.IGNORECASE,
 )
 _GREETS = re.compile(
-    r"\W*(?:(?:hi|hello|hey|help|good (?:morning|evening|day)|thanks?(?: you)?)(?: there)?\W*)?"
+    r"\W*(?:(?:hi|hello|hey|help|good (?:morning|evening|day)|(?:good)?bye|thanks?(?: you)?)"
+    r"(?: there)?(?:\W+that(?:'s| is| was) all)?\W*)?"
     r"(?:what can you do.*|who are you.*|what are you.*|are you (?:an? )?(?:ai|llm|bot|human).*)?",
     re.IGNORECASE,
 )
@@ -55,28 +57,6 @@ _OF_OURS = re.compile(
     r"\b(?:something|anything|similar to|" + THING + r"|liked|loved|enjoyed|watched|seen)\b",
     re.IGNORECASE,
 )
-_ORDINALS = {
-    word: number
-    for number, words in enumerate(
-        ("first|1st|one", "second|2nd|two", "third|3rd|three", "fourth|4th|four", "fifth|5th|five"),
-        start=1,
-    )
-    for word in words.split("|")
-}
-_ORDINAL = re.compile(
-    r"\b(?:the )?(first|second|third|fourth|fifth|1st|2nd|3rd|4th|5th)\b|"
-    r"(?:\bnumber|#|\bno\.?)\s*(\d{1,2}|one|two|three|four|five)\b|^\W*(\d{1,2})\W*$",
-    re.IGNORECASE,
-)
-_PLACE = re.compile(
-    r"(?:the )?(?:first|second|third|fourth|fifth|1st|2nd|3rd|4th|5th|(?:number|#|no\.?)\s*\w+)"
-    r"(?: (?:one|" + THING + r"|of (?:these|them|those)))*",
-    re.IGNORECASE,
-)
-_ALIKE = 80
-_YEAR = re.compile(r"\b(?:1[89]|20)\d\d\b")
-
-Item = Mapping[str, Any]
 
 
 class Said:
@@ -89,7 +69,7 @@ class Said:
     def __init__(self, text: str) -> None:
         self.text = " ".join(text.replace("\u2019", "'").split())
         self.greets = _GREETS.fullmatch(self.text) is not None
-        self.none = _NONE.search(self.text) is not None
+        self.none = _NONE.search(QUOTED.sub("", self.text)) is not None
         self.picks = _PICKS.search(self.text) is not None
 
     @cached_property
@@ -141,46 +121,17 @@ class Said:
         Args:
             items: As they were shown.
         """
-        if self.place is not None:
-            return items[self.place - 1]["id"] if self.place <= len(items) else None
-        years = set(_YEAR.findall(self.text))
-        dated = [item for item in items if years & set(_YEAR.findall(item.get("about", "")))]
-        if len(dated) == 1:
-            return dated[0]["id"]
-        rest = _PICKS.sub("", self.text)
-        scored = [
-            (fuzz.token_set_ratio(rest, item["title"], processor=utils.default_process), item)
-            for item in items
-        ]
-        alike = [(score, item) for score, item in scored if score >= _ALIKE]
-        # Of "Alien" and "Alien 3" the longer one that fits whole is meant.
-        alike.sort(key=lambda found: (-found[0], -len(found[1]["title"])))
-        return alike[0][1]["id"] if alike else None
+        return chosen_from(_PICKS.sub("", self.text), items)
 
     @cached_property
     def place(self) -> int | None:
         """The place in a list that it names, such as "the second one"."""
-        found = _ORDINAL.search(self.text)
-        if found is None:
-            return None
-        word = next(group for group in found.groups() if group).lower()
-        return _ORDINALS[word] if word in _ORDINALS else max(1, int(word))
+        return place_in(self.text)
 
     @property
     def picked_title(self) -> str | None:
         """What stands beside "I picked"."""
         return trimmed(_PICKS.sub("", self.text)).strip() or None
-
-
-def listed_title(title: str, items: Sequence[Item]) -> str:
-    """Return the title that "the first one" stands for, or the words themselves.
-
-    Args:
-        title: In a person's words.
-        items: The list that they see.
-    """
-    place = Said(title).place if _PLACE.fullmatch(title) else None
-    return items[place - 1]["title"] if place and place <= len(items) else title
 
 
 def _asked(question: re.Pattern[str], clause: str) -> str | None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from .lists import Item
 from .memory import Opinion
-from .said import Item
 from .verdicts import HIGHEST, Verdict
 
 _LIKE = "like {}: "
@@ -45,6 +45,11 @@ def which(ambiguous: Mapping[str, Any], unknown: Sequence[Mapping[str, Any]]) ->
         f"Which “{ambiguous['typed']}” do you mean?\n{listed}\nTell me the number or the title."
     )
     return f"I do not find {_quoted(unknown)} here.\n{question}" if unknown else question
+
+
+def other_words() -> str:
+    """Say that none of the items that a title could be is meant."""
+    return "Then I do not know which one you mean. Tell me its whole title, or another one."
 
 
 def unknown(titles: Sequence[Mapping[str, Any]]) -> str:
