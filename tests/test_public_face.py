@@ -122,6 +122,13 @@ async def test_an_object_with_a_dsn_and_an_own_model(films: str, url: str) -> No
         await host.arecommend(IDS[:2])
 
 
+async def test_an_object_whose_database_never_answered_closes_quietly() -> None:
+    host = re2llm.Re2llm("postgresql://nobody@127.0.0.1:9/none")
+    with pytest.raises(re2llm.Re2llmError, match="No answer"):
+        await host.arecommend(IDS[:2])
+    await host.aclose()
+
+
 async def test_a_hosts_engine_is_used_and_left_open(films: str, url: str) -> None:
     engine = create_async_engine(url, pool_size=2, max_overflow=0)
     seen: list[int] = []
