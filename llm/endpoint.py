@@ -29,6 +29,8 @@ _ALIVE = ABOUT_THE_PROMPT | {Failure.RATE_LIMITED}
 """Failures of a model that is there: it dislikes this request, or has too many of them."""
 _SERVER_ERRORS = 2
 """Server errors in a row, after which the way of asking for JSON comes under suspicion."""
+_LEAST_PATIENCE = 0.05
+"""Seconds below which a request is not worth making: no answer could come."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,10 +217,12 @@ class Endpoint:
         ends: float,
         on_attempt: Callable[[], None],
     ) -> _Result:
+        patience = min(self._settings.request_timeout, ends - time.monotonic())
+        if patience < _LEAST_PATIENCE:
+            raise ModelFailedError(Failure.BUSY)
         if not self.breaker.allow():
             raise ModelFailedError(Failure.CIRCUIT_OPEN)
         on_attempt()
-        patience = min(self._settings.request_timeout, ends - time.monotonic())
         try:
             async with asyncio.timeout(patience):
                 answered = await request()
@@ -229,7 +233,10 @@ class Endpoint:
                 self._note_failure()
             raise
         except TimeoutError:
-            self._note_failure()
+            # Cut short after a long wait for its turn, it says little about the model.
+            usual = min(self._settings.request_timeout, self._settings.deadline)
+            if patience >= usual / 2:
+                self._note_failure()
             _log.info("model %s gave no answer in %.0f s", self.name, patience)
             raise ModelFailedError(Failure.TIMEOUT) from None
         self.breaker.succeeded()

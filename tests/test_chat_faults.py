@@ -18,7 +18,7 @@ from re2llm.nodes.services import Services
 from sqlalchemy import text
 
 ANSWER = "How about Heat?"
-RETRIES, PATIENCE, DEADLINE, SLACK = 2, 0.4, 3.0, 6.0
+RETRIES, PATIENCE, DEADLINE, SLACK = 2, 1.0, 10.0, 6.0
 """Seconds: of a call, of a turn, and what a busy machine may add."""
 STAND_IN = "(The language model does not answer.)"
 

@@ -20,8 +20,10 @@ IDS = [film.id for film in load_films()]
 HISTORY, CANDIDATES = IDS[:3], IDS[10:18]
 HINT = "Prefer the most recent films."
 KEY = "sk-secret-1234567890"
-DEADLINE, PATIENCE, SLACK = 3.0, 0.4, 6.0
+DEADLINE, PATIENCE, SLACK = 10.0, 5.0, 6.0
 """Seconds: of a request, of a call, and what a busy machine may add."""
+SILENT = {"hang": 0.8, "drip": 0.8}
+"""Faults that only the end of a call's patience ends, and that patience."""
 
 Result = dict[str, Any]
 Recommend = Callable[..., Any]
@@ -108,7 +110,7 @@ async def test_a_single_fault(
 ) -> None:
     server.play(fault)
     started = time.monotonic()
-    result = await served()()
+    result = await served(request_timeout=SILENT.get(fault, PATIENCE))()
     took = time.monotonic() - started
     assert_valid(result)
     assert result["flags"] == flags
@@ -116,8 +118,8 @@ async def test_a_single_fault(
     assert took < DEADLINE + SLACK
     if fault == "429 for a second":
         assert server.asked[1].at - server.asked[0].at >= 1.0
-    if fault in {"hang", "drip"}:
-        assert server.asked[1].at - server.asked[0].at > PATIENCE / 2  # heard late, if busy
+    if fault in SILENT:
+        assert server.asked[1].at - server.asked[0].at > SILENT[fault] / 2  # heard late, if busy
     if "completed" not in flags:  # the good answer was followed
         document = json.loads(server.asked[0].text.splitlines()[-1])
         shown = [entry["title"] for entry in document["candidates"]]
@@ -143,7 +145,7 @@ async def test_a_fault_that_does_not_pass(
 ) -> None:
     server.play(*[fault] * 20)
     started = time.monotonic()
-    result = await served()()
+    result = await served(request_timeout=SILENT.get(fault, PATIENCE))()
     assert time.monotonic() - started < DEADLINE + SLACK
     assert_valid(result)
     assert result["flags"] == ["model_failed", kind, "completed"]
@@ -304,11 +306,15 @@ async def test_calls_in_flight_and_their_pace_are_limited(
 async def test_a_request_whose_turn_comes_too_late_does_not_wait_for_it(
     server: FaultServer, served: Recommend
 ) -> None:
-    server.delay = 0.3
-    recommend = served(model_concurrency=1, deadline=0.8, request_timeout=5.0)
-    results = await asyncio.gather(*(recommend(IDS[at : at + 2]) for at in range(20, 26)))
+    server.delay = 0.5
+    recommend = served(
+        model_concurrency=1, deadline=2.8, request_timeout=5.0, model_retries=0, breaker_failures=1
+    )
+    results = await asyncio.gather(*(recommend(IDS[at : at + 2]) for at in range(20, 29)))
     kinds = [result["flags"] for result in results]
     assert [] in kinds
     assert ["model_failed", "busy", "completed"] in kinds
     for result in results:
         assert_valid(result)
+    # That the last had no time left is no failure of the model.
+    assert (await recommend(IDS[30:32]))["flags"] == []
