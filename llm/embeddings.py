@@ -38,6 +38,7 @@ class Embedder:
         self._cache = cache
         self._seen: OrderedDict[str, FloatArray] = OrderedDict()
         self._lock = threading.Lock()
+        self._making = threading.Lock()
 
     def encode(self, texts: Sequence[str]) -> FloatArray:
         """Embed texts. Blocks: about 2 ms for each new text on one core, seconds for the first.
@@ -55,14 +56,24 @@ class Embedder:
         unseen = list(dict.fromkeys(text for text in texts if text not in known))
         if unseen:
             kept = self._cache.get(unseen)
-            new = [text for text in unseen if text not in kept]
-            if new:
-                made = self._embedded(new)
-                self._cache.put(made)
-                kept.update(made)
             self._remember(kept)
             known.update(kept)
+            new = [text for text in unseen if text not in kept]
+            known.update(self._made(new) if new else {})
         return np.stack([known[text] for text in texts])
+
+    def _made(self, texts: Sequence[str]) -> dict[str, FloatArray]:
+        with self._making:
+            # Runs that are side by side ask for the same: one has made what the others wait for.
+            with self._lock:
+                made = {text: self._seen[text] for text in texts if text in self._seen}
+            new = [text for text in texts if text not in made]
+            if new:
+                fresh = self._embedded(new)
+                self._cache.put(fresh)
+                self._remember(fresh)
+                made.update(fresh)
+            return made
 
     def _embedded(self, texts: Sequence[str]) -> dict[str, FloatArray]:
         vectors = _model().encode(
