@@ -15,7 +15,7 @@ _DOMAIN = "films"
 _VIEWERS, _TRAIN_SEED = 160, 1
 _TEST_VIEWERS, _TEST_SEED = 100, 2
 
-_HINTS = 4
+_HINTS = 3
 _PANEL = 64
 """Sessions on which a hint is tried: simulated viewers are noisy, and trials cost nothing here."""
 _SHOWN = (
@@ -83,7 +83,7 @@ async def _learn(services: Services) -> None:
     from .train import train_release
 
     services.settings = services.settings.model_copy(
-        update={"verify_random": _PANEL, "verify_doubtful": 1, "train_panel": _PANEL}
+        update={"verify_random": _PANEL, "train_panel": _PANEL}
     )
     keys = await selected_sessions(services, _DOMAIN, [])
     todo = await unsettled_sessions(services, _DOMAIN, keys, seed=0)
