@@ -17,6 +17,8 @@ from .embedded import start_embedded
 
 _PATIENCE = 60.0
 """Seconds to wait for a free connection: a burst of runs is no fault of the database."""
+# Cheap to make anew for each connection that is checked, unlike an epoll.
+_Selector = getattr(selectors, "PollSelector", selectors.SelectSelector)
 
 
 def database_url(settings: Settings) -> str:
@@ -81,7 +83,7 @@ def _replace_if_lost(connection: Any, *_: object) -> None:
         socket = connection.driver_connection.fileno()
     except psycopg.Error as error:  # it knows already
         raise DisconnectionError from error
-    with selectors.DefaultSelector() as selector:
+    with _Selector() as selector:
         selector.register(socket, selectors.EVENT_READ)
         if selector.select(0):  # an idle server has nothing to say but farewell
             raise DisconnectionError

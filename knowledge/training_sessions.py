@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -19,6 +19,10 @@ from .tables import DomainRow, SessionRow
 
 _BATCH = 1000
 _REPEAT_BYTES = 4
+# Written once: it is asked for every trial of a hint.
+_ONE = select(SessionRow.history, SessionRow.target, SessionRow.candidates).where(
+    SessionRow.domain_id == bindparam("domain"), SessionRow.id == bindparam("key")
+)
 
 
 async def store_sessions(
@@ -118,13 +122,7 @@ async def fetch_session(connection: AsyncConnection, domain_id: int, key: int) -
     Raises:
         InputError: There is no such session in the domain.
     """
-    row = (
-        await connection.execute(
-            select(SessionRow.history, SessionRow.target, SessionRow.candidates).where(
-                SessionRow.domain_id == domain_id, SessionRow.id == key
-            )
-        )
-    ).one_or_none()
+    row = (await connection.execute(_ONE, {"domain": domain_id, "key": key})).one_or_none()
     if row is None:
         raise InputError("session", f"There is no session {key} in this domain.", "Leave it out.")
     return Session(tuple(row.history), row.target, _maybe_tuple(row.candidates))

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -15,6 +15,16 @@ from .tables import TrialRow
 
 CUTOFF = 10
 """A target below this rank is a miss, and counts nothing."""
+
+
+# Written once: they are asked so often that to put them together takes longer than the answer.
+_CELL = select(TrialRow.rank, TrialRow.answer, TrialRow.flags, TrialRow.tokens).where(
+    TrialRow.session_id == bindparam("session"),
+    TrialRow.hint_key == bindparam("key"),
+    TrialRow.model == bindparam("model"),
+    TrialRow.prompt_version == bindparam("version"),
+)
+_STORE = insert(TrialRow).on_conflict_do_nothing()
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,16 +78,8 @@ async def find_trial(
         model: Name of the ranking model.
         prompt_version: Version of the ranking prompt.
     """
-    row = (
-        await connection.execute(
-            select(TrialRow.rank, TrialRow.answer, TrialRow.flags, TrialRow.tokens).where(
-                TrialRow.session_id == session_id,
-                TrialRow.hint_key == key,
-                TrialRow.model == model,
-                TrialRow.prompt_version == prompt_version,
-            )
-        )
-    ).one_or_none()
+    cell = {"session": session_id, "key": key, "model": model, "version": prompt_version}
+    row = (await connection.execute(_CELL, cell)).one_or_none()
     return None if row is None else Trial(session_id, key, model, prompt_version, *row)
 
 
@@ -89,22 +91,19 @@ async def store_trial(connection: AsyncConnection, domain_id: int, trial: Trial)
         domain_id: The session's domain.
         trial: What was tried.
     """
-    await connection.execute(
-        insert(TrialRow)
-        .values(
-            session_id=trial.session_id,
-            hint_key=trial.hint_key,
-            model=trial.model,
-            prompt_version=trial.prompt_version,
-            domain_id=domain_id,
-            rank=trial.rank,
-            ndcg=trial.ndcg,
-            answer=trial.answer,
-            flags=list(trial.flags),
-            tokens=dict(trial.tokens),
-        )
-        .on_conflict_do_nothing()
-    )
+    row = {
+        "session_id": trial.session_id,
+        "hint_key": trial.hint_key,
+        "model": trial.model,
+        "prompt_version": trial.prompt_version,
+        "domain_id": domain_id,
+        "rank": trial.rank,
+        "ndcg": trial.ndcg,
+        "answer": trial.answer,
+        "flags": list(trial.flags),
+        "tokens": dict(trial.tokens),
+    }
+    await connection.execute(_STORE, row)
 
 
 @dataclass(frozen=True, slots=True)

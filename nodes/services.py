@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import weakref
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -33,10 +33,14 @@ from ..llm.limits import Limits
 from ..settings import Settings
 from .background import Background
 from .budget import Budget
+from .recent import Recent
 
 if TYPE_CHECKING:
     from .serving import HintAndEmbedding, ServedPolicy
+    from .state import RecommendState
 
+_CACHED_SESSIONS = 512
+"""Resolved training sessions kept in memory: some 150 KB each."""
 _CACHED_HINTS = 100_000
 """Embeddings kept in memory: 150 MB at most."""
 
@@ -51,6 +55,7 @@ class Services:
         embedder: The text encoder.
         owns_engine: Whether to close the engine too; a host's own is left open.
         background: What goes on beside the answers.
+        resolved: Training sessions as `prepare` hands them on.
     """
 
     settings: Settings
@@ -58,6 +63,9 @@ class Services:
     embedder: Embedder
     owns_engine: bool = True
     background: Background = field(default_factory=Background)
+    resolved: Recent[Hashable, RecommendState] = field(
+        default_factory=lambda: Recent[Hashable, "RecommendState"](_CACHED_SESSIONS)
+    )
     _endpoints: dict[tuple[str, bool], Endpoint] = field(
         default_factory=dict[tuple[str, bool], Endpoint]
     )

@@ -79,6 +79,8 @@ def verification(gains: Sequence[float]) -> Verification:
 async def resolve_session(domain: str, session_id: int, call: Call) -> RecommendState:
     """Return a training session as `prepare` would hand it on, for any number of trials.
 
+    It is the same for all who ask, until sessions or items change.
+
     Args:
         domain: The catalogue's name.
         session_id: Key of the training session.
@@ -86,6 +88,14 @@ async def resolve_session(domain: str, session_id: int, call: Call) -> Recommend
     """
     async with call.services.engine.connect() as connection:
         found = await find_domain(connection, domain, among=call.domains)
+        settings = call.settings
+        key = (
+            *(found.id, found.revision, session_id, call.model, call.seed, call.order),
+            *(settings.candidates, settings.prompt_history),
+        )
+        known = call.services.resolved.get(key)
+        if known is not None:
+            return known
         session = await fetch_session(connection, found.id, session_id)
         request: dict[str, Any] = {
             "history": list(session.history),
@@ -94,7 +104,9 @@ async def resolve_session(domain: str, session_id: int, call: Call) -> Recommend
             "training_session": session_id,
         }
         request.update(await gather(connection, found, cast("RecommendState", request), call))
-    return cast("RecommendState", request)
+    state = cast("RecommendState", request)
+    call.services.resolved.put(key, state)
+    return state
 
 
 async def try_hint(state: RecommendState, hint: str | None, call: Call) -> Trial:
@@ -150,8 +162,9 @@ async def gain_of(domain: str, session_id: int, hint: str, call: Call) -> float:
         hint: The hint's text.
         call: The run's options.
     """
-    without = await run_trial(domain, session_id, None, call)
-    return (await run_trial(domain, session_id, hint, call)).ndcg - without.ndcg
+    state = await resolve_session(domain, session_id, call)
+    without = await try_hint(state, None, call)
+    return (await try_hint(state, hint, call)).ndcg - without.ndcg
 
 
 def random_sessions(keys: Sequence[int], count: int, seed: int) -> list[int]:

@@ -9,9 +9,10 @@ from langgraph.runtime import Runtime
 
 from ..errors import InputError, ModelDownError
 from ..knowledge.domains import find_domain
-from ..knowledge.hints import Hint, clean_hint, nearest_hints
+from ..knowledge.hints import Hint, clean_hint, hint_key, nearest_hints
 from ..knowledge.reflections import Outcome
 from ..knowledge.trials import CUTOFF
+from ..knowledge.trials import gains as paid_gains
 from ..records import Item
 from .context import Call, Context, resolve
 from .repeats import CLOSE, COMPARED, embed, repeated_hint
@@ -96,9 +97,16 @@ async def _tried(proposal: ProposalView, state: LearnState, call: Call) -> Propo
 async def _gains(text: str, state: LearnState, call: Call) -> list[float]:
     """Try a hint on other sessions until they show whether it helps."""
     few, more = await panel(state["domain"], state, call)
+    async with call.services.engine.connect() as connection:
+        paid = await paid_gains(
+            connection, state["domain_id"], call.model, call.prompt_version, [hint_key(text)]
+        )
+    known = {gain.session_id: gain.gain for gain in paid}
     gains: list[float] = []
     for other in [*few, *more]:
-        gains.append(await gain_of(state["domain"], other, text, call))
+        if other not in known:
+            known[other] = await gain_of(state["domain"], other, text, call)
+        gains.append(known[other])
         if _settled(gains, len(few)):
             break
     return gains
