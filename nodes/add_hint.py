@@ -80,5 +80,4 @@ async def _understood(domain: str, text: str, call: Call) -> list[str] | None:
     if index is None:
         return None
     state = await resolve_session(domain, index.keys[0], call)
-    state["hint"] = {"id": None, "text": None, "policy": "trial", "probability": 1.0}
-    return await asyncio.to_thread(understood, text, ranking_prompt(state, call))
+    return await asyncio.to_thread(understood, text, ranking_prompt(state, call, hinted=False))
