@@ -77,6 +77,7 @@ async def _learn(services: Services) -> None:
     from ..knowledge.releases import active_release_id
     from ..nodes.budget import Budget
     from ..nodes.context import Context, call_with
+    from ..nodes.figures import update_figures
     from .learn import unsettled_sessions
     from .learning import Learner
     from .selection import selected_sessions
@@ -89,16 +90,19 @@ async def _learn(services: Services) -> None:
     todo = await unsettled_sessions(services, _DOMAIN, keys, seed=0)
     learner = Learner(services, _DOMAIN, Budget(max_hints=_HINTS), seed=0)
     await learner.learn_from(todo, services.settings.concurrency)
+    call = await call_with(Context(domain=_DOMAIN))
     async with services.engine.connect() as connection:
-        found = await find_domain(connection, _DOMAIN)
-        hints = await best_hints(connection, found.id, count=_HINTS)
-        release = await active_release_id(connection, found.id)
+        domain = await find_domain(connection, _DOMAIN)
+        trained = await active_release_id(connection, domain.id) is not None
+    if not trained:
+        await train_release(_DOMAIN, [], "content", 0, call, force=False)
+    async with services.engine.begin() as connection:
+        await update_figures(connection, domain.id, call)  # training has tried the hints, too
+        hints = await best_hints(connection, domain.id, count=_HINTS)
     out.print("Hints learnt from its own misses, with their mean gain in NDCG@10:", style="bold")
     for hint, _ in hints:
         out.print(f"  {hint.mean_gain:+.3f}  {hint.text}", markup=False)
     out.print()
-    if release is None:
-        await train_release(_DOMAIN, [], "content", 0, await call_with(Context()), force=False)
 
 
 async def _show(description: str, titles: list[str]) -> None:

@@ -29,7 +29,7 @@ def test_the_demo_runs_twice_in_a_fresh_home(tmp_path: Path) -> None:
         assert done.returncode == 0, done.stderr
         printed.append(done.stdout)
     assert printed[0] == printed[1]
-    for name in ("none", "random", "similar", "popularity", "vsknn"):
+    for name in ("none", "random", "static", "ppo", "popularity", "vsknn"):
         assert name in printed[0]
     assert sum(film.title in printed[0] for film in load_films()) >= 15
     assert seconds[1] < 60
