@@ -174,7 +174,7 @@ async def _size_pictures(found: Evaluated, domain_id: int, call: Call) -> list[P
         ]
     source = (
         "Each point is a training of its own on stored trials of {}, judged on the evaluated "
-        "sessions by what --oracle has paid; no further model call. Recipe `content`, one seed, "
+        "sessions by what --oracle has paid; no further model call. The default recipe, one seed, "
         "95 % intervals over sessions. "
     )
     return [

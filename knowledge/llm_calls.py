@@ -7,10 +7,13 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from sqlalchemy import Date, cast, func, insert, select, update
+from sqlalchemy import Date, cast, func, insert, select, true, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from .tables import LlmCallRow
+
+# The commit need not wait for the disk, which any later one does.
+_BOOK = insert(LlmCallRow).returning(func.set_config("synchronous_commit", "off", true()))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +58,7 @@ async def book_call(connection: AsyncConnection, made: LlmCall) -> None:
         connection: In a transaction.
         made: What was asked and what it cost.
     """
-    await connection.execute(insert(LlmCallRow), asdict(made))
+    await connection.execute(_BOOK, asdict(made))
 
 
 async def cached_answer(connection: AsyncConnection, key: bytes) -> str | None:

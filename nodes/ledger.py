@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 
-from sqlalchemy import func, select, true
 from sqlalchemy.exc import SQLAlchemyError
 
 from ..knowledge.llm_calls import LlmCall, book_call, cached_answer
@@ -12,7 +11,6 @@ from ..llm.prices import call_cost
 from .context import Call
 
 _log = logging.getLogger(__name__)
-_WITHOUT_WAITING = select(func.set_config("synchronous_commit", "off", true()))
 
 
 async def known_answer(call: Call, key: bytes) -> str | None:
@@ -58,8 +56,6 @@ async def book(call: Call, made: LlmCall) -> None:
     """
     try:
         async with call.services.engine.begin() as connection:
-            # The commit need not wait for the disk, which any later one does.
-            await connection.execute(_WITHOUT_WAITING)
             await book_call(connection, made)
     except (OSError, SQLAlchemyError) as error:
         _log.warning("a model call is not booked: %s", type(error).__name__)
