@@ -135,4 +135,5 @@ def progress(*, counts: bool = False) -> Progress:
         TimeRemainingColumn(),
         console=err,
         transient=True,
+        disable=not err.is_terminal,  # all that it would leave in a log is empty lines
     )
