@@ -77,8 +77,8 @@ class Services:
         default_factory=dict[int, tuple[int, EvidenceIndex | None]]
     )
     _policies: dict[int, ServedPolicy] = field(default_factory=dict[int, "ServedPolicy"])
-    _hint_embeddings: dict[int, NDArray[np.float32]] = field(
-        default_factory=dict[int, NDArray[np.float32]]
+    _hint_embeddings: Recent[int, NDArray[np.float32]] = field(
+        default_factory=lambda: Recent[int, NDArray[np.float32]](_CACHED_HINTS)
     )
     _leaks: dict[int, tuple[int, LeakFilter]] = field(
         default_factory=dict[int, tuple[int, LeakFilter]]
@@ -198,13 +198,14 @@ class Services:
             connection: An open connection.
             hints: Any.
         """
-        known = self._hint_embeddings
+        kept = self._hint_embeddings
+        known = {hint.id: found for hint in hints if (found := kept.get(hint.id)) is not None}
         missing = [hint.id for hint in hints if hint.id not in known]
         if missing:
-            if len(known) + len(missing) > _CACHED_HINTS:
-                known = self._hint_embeddings = {}
-                missing = [hint.id for hint in hints]
-            known.update(await fetch_embeddings(connection, missing))
+            fetched = await fetch_embeddings(connection, missing)
+            for number, embedding in fetched.items():
+                kept.put(number, embedding)
+            known |= fetched
         return [(hint, known[hint.id]) for hint in hints]
 
     async def leak_filter(self, connection: AsyncConnection, domain: Domain) -> LeakFilter:

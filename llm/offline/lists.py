@@ -21,9 +21,10 @@ _ORDINALS = {
     )
     for word in words.split("|")
 }
+_PLACES = "first|second|third|fourth|fifth|1st|2nd|3rd|4th|5th"
 # Other words after an ordinal make it part of a title, such as "First Blood".
 _ORDINAL = re.compile(
-    r"\b(first|second|third|fourth|fifth|1st|2nd|3rd|4th|5th)"
+    r"\b(" + _PLACES + r")"
     r"(?=\W*$|[,.;:!?)]|\W+(?:" + THING + r"|one|title|item|option|choice|pick|suggestion|"
     r"recommendation|of|on|in|from|you|i|please|thanks?|because|since|as|and|or|but|then|for|so|too|"
     r"that|which|sounds?|looks?|seems?|is|was|again|instead|now|tonight|today)\b)|"
@@ -32,7 +33,7 @@ _ORDINAL = re.compile(
     re.IGNORECASE,
 )
 _PLACE = re.compile(
-    r"(?:the )?(?:first|second|third|fourth|fifth|1st|2nd|3rd|4th|5th|(?:number|#|no\.?)\s*\w+)"
+    r"(?:the )?(?:" + _PLACES + r"|(?:number|#|no\.?)\s*\w+)"
     r"(?: (?:one|" + THING + r"|of (?:these|them|those)))*",
     re.IGNORECASE,
 )
