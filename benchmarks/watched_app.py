@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from langgraph.graph import END, START, StateGraph
-from re2llm.agents.http_app import app
+from re2llm.interfaces.http_app import app
 from sqlalchemy import event
 from sqlalchemy.pool import Pool
 from starlette.requests import Request

@@ -10,7 +10,7 @@ import typer
 from ..settings import get_settings
 
 if TYPE_CHECKING:
-    from ..nodes.budget import Budget
+    from ..runtime.budget import Budget
 
 MaxCalls = Annotated[int | None, typer.Option("--max-llm-calls", min=1, help="Stop after so many.")]
 MaxCost = Annotated[

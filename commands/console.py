@@ -45,7 +45,7 @@ def run(work: Callable[[], Awaitable[_Result]]) -> _Result:
 
 
 async def _closing(work: Callable[[], Awaitable[_Result]]) -> _Result:
-    from ..nodes.sharing import close_shared_services
+    from ..runtime.sharing import close_shared_services
 
     try:
         return await work()

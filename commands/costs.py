@@ -30,7 +30,7 @@ def costs(
 
 async def _costs(days: int | None, as_json: bool) -> None:
     from ..knowledge.llm_calls import sum_calls
-    from ..nodes.sharing import shared_services
+    from ..runtime.sharing import shared_services
 
     services = await shared_services()
     since = None

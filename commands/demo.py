@@ -9,7 +9,7 @@ from .recommend import ask
 
 if TYPE_CHECKING:
     from ..evaluation.experiment import Row
-    from ..nodes.services import Services
+    from ..runtime.services import Services
 
 _DOMAIN = "films"
 _VIEWERS, _TRAIN_SEED = 160, 1
@@ -36,11 +36,11 @@ def demo() -> None:
 
 
 async def _demo() -> None:
-    from ..nodes.sharing import shared_services
-    from ..sessions.negatives import NegativeSampler
-    from ..sessions.sample import sample_items, simulate_sessions
-    from .experiment import Experiment
-    from .loading import load_domain
+    from ..runtime.sharing import shared_services
+    from ..datasets.negatives import NegativeSampler
+    from ..datasets.sample import sample_items, simulate_sessions
+    from ..operations.experiment import Experiment
+    from ..operations.load import load_domain
     from .tables import print_summary
 
     with progress() as bar:
@@ -75,12 +75,12 @@ async def _learn(services: Services) -> None:
     from ..knowledge.domains import find_domain
     from ..knowledge.hints import best_hints
     from ..knowledge.releases import active_release_id
-    from ..nodes.budget import Budget
-    from ..nodes.context import Context, call_with
-    from ..nodes.figures import update_figures
+    from ..runtime.budget import Budget
+    from ..runtime.options import Context, call_with
+    from ..ranking.hint_stats import update_figures
     from .learn import unsettled_sessions
-    from .learning import Learner
-    from .selection import selected_sessions
+    from ..operations.learn import Learner
+    from ..operations.selection import selected_sessions
     from .train import train_release
 
     services.settings = services.settings.model_copy(
@@ -106,8 +106,8 @@ async def _learn(services: Services) -> None:
 
 
 async def _show(description: str, titles: list[str]) -> None:
-    from ..nodes.context import Context
-    from ..sessions.sample import sample_items
+    from ..runtime.options import Context
+    from ..datasets.sample import sample_items
 
     ids = {item.title: item.id for item in sample_items()}
     request = {"domain": _DOMAIN, "history": [ids[title] for title in titles], "k": 5}

@@ -12,14 +12,14 @@ from ..errors import InputError
 from ..settings import get_settings
 from .budgets import MaxCalls, MaxCost, check_budget
 from .console import err, run, write_json, write_text
-from .experiment import Experiment
+from ..operations.experiment import Experiment
 from .recommend import hint_choice
-from .reporting import Evaluated, make_page
+from ..operations.report import Evaluated, make_page
 from .tables import print_differences, print_hints, print_orders, print_summary
 
 if TYPE_CHECKING:
     from ..evaluation.experiment import Row
-    from ..nodes.budget import Budget
+    from ..runtime.budget import Budget
     from ..records import Session
 
 
@@ -62,7 +62,7 @@ def evaluate(
 
     Example: re2llm evaluate --domain movies --sessions test.jsonl --baselines popularity,vsknn
     """
-    from ..nodes.budget import Budget
+    from ..runtime.budget import Budget
 
     asked = _Asked(
         domain=domain,
@@ -108,7 +108,7 @@ async def _evaluate(asked: _Asked) -> None:
     from ..knowledge.catalogue import item_ids
     from ..knowledge.domains import find_domain
     from ..knowledge.training_sessions import training_sessions
-    from ..nodes.sharing import shared_services
+    from ..runtime.sharing import shared_services
 
     _check(asked)
     check_budget(asked.budget)
@@ -188,9 +188,9 @@ def read_evaluation_sessions(
     Raises:
         InputError: The file cannot be used.
     """
-    from ..sessions.malformed import ReadReport
-    from ..sessions.negatives import NegativeSampler
-    from ..sessions.session_file import read_sessions
+    from ..datasets.malformed import ReadReport
+    from ..datasets.negatives import NegativeSampler
+    from ..datasets.session_file import read_sessions
 
     report = ReadReport()
     read = list(read_sessions(file, report, known=frozenset(known)))

@@ -42,10 +42,10 @@ async def _feedback(
     learn: bool,
     as_json: bool,
 ) -> None:
-    from ..agents.learning import learn_from_misses
-    from ..agents.operations import give_feedback
-    from ..nodes.context import Context
-    from ..nodes.sharing import shared_services
+    from ..operations.learn_from_feedback import learn_from_misses
+    from ..operations.catalogue import give_feedback
+    from ..runtime.options import Context
+    from ..runtime.sharing import shared_services
 
     if none == (picked is not None):
         raise InputError("picked", "Say what was picked.", "Give an item, or --none.")

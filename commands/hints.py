@@ -13,7 +13,7 @@ from ..settings import get_settings
 from .console import out, print_json, run
 
 if TYPE_CHECKING:
-    from ..nodes.add_hint import Added
+    from ..operations.add_hint import Added
 
 hints = typer.Typer(help="List, show, add, approve and retire hints.", no_args_is_help=True)
 
@@ -56,8 +56,8 @@ def _listed(file: Path | None) -> list[str]:
 async def _add(texts: list[str], domain: str, as_json: bool) -> None:
     from dataclasses import asdict
 
-    from ..nodes.add_hint import add_persons_hint
-    from ..nodes.context import Context, call_with
+    from ..operations.add_hint import add_persons_hint
+    from ..runtime.options import Context, call_with
 
     if not texts:
         raise InputError("text", "There is no hint to add.", "Write one, or name a --file.")
@@ -96,7 +96,7 @@ async def _list(domain: str, as_json: bool) -> None:
 
     from ..knowledge.domains import find_domain
     from ..knowledge.hints import list_hints
-    from ..nodes.sharing import shared_services
+    from ..runtime.sharing import shared_services
 
     services = await shared_services()
     async with services.engine.connect() as connection:
@@ -132,7 +132,7 @@ def show(
 async def _show(hint: int, domain: str, conversation: bool) -> None:
     from ..knowledge.domains import find_domain
     from ..knowledge.lineage import hint_lineage
-    from ..nodes.sharing import shared_services
+    from ..runtime.sharing import shared_services
 
     services = await shared_services()
     async with services.engine.connect() as connection:
@@ -167,7 +167,7 @@ def retire(
 async def _set(numbers: list[int], domain: str, status: str, reason: str) -> None:
     from ..knowledge.domains import find_domain
     from ..knowledge.hints import set_status
-    from ..nodes.sharing import shared_services
+    from ..runtime.sharing import shared_services
 
     services = await shared_services()
     async with services.engine.begin() as connection:

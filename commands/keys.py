@@ -30,7 +30,7 @@ def create(
 
 async def _create(owner: str, domains: list[str], as_json: bool) -> None:
     from ..knowledge.keys import create_key
-    from ..nodes.sharing import shared_services
+    from ..runtime.sharing import shared_services
 
     services = await shared_services()
     async with services.engine.begin() as connection:
@@ -53,7 +53,7 @@ def list_(as_json: _AsJson = False) -> None:
 
 async def _list(as_json: bool) -> None:
     from ..knowledge.keys import list_keys
-    from ..nodes.sharing import shared_services
+    from ..runtime.sharing import shared_services
 
     services = await shared_services()
     async with services.engine.connect() as connection:
@@ -98,7 +98,7 @@ def revoke(
 
 async def _revoke(key: str, as_json: bool) -> None:
     from ..knowledge.keys import revoke_key
-    from ..nodes.sharing import shared_services
+    from ..runtime.sharing import shared_services
 
     services = await shared_services()
     async with services.engine.begin() as connection:

@@ -10,12 +10,12 @@ import typer
 from ..errors import ModelDownError
 from .budgets import MaxCalls, MaxCost, check_budget
 from .console import err, out, print_json, run
-from .learning import Learner, count_hints
-from .selection import selected_sessions
+from ..operations.learn import Learner, count_hints
+from ..operations.selection import selected_sessions
 
 if TYPE_CHECKING:
-    from ..nodes.budget import Budget
-    from ..nodes.services import Services
+    from ..runtime.budget import Budget
+    from ..runtime.services import Services
 
 
 def learn(
@@ -40,7 +40,7 @@ def learn(
 
     Example: re2llm learn --domain movies --max-hints 20
     """
-    from ..nodes.budget import Budget
+    from ..runtime.budget import Budget
 
     budget = Budget(
         max_calls=max_llm_calls, max_tokens=max_tokens, max_cost=max_cost, max_hints=max_hints
@@ -56,7 +56,7 @@ async def _learn(
     seed: int | None,
     as_json: bool,
 ) -> None:
-    from ..nodes.sharing import shared_services
+    from ..runtime.sharing import shared_services
 
     check_budget(budget)
     services = await shared_services()
@@ -115,7 +115,7 @@ async def unsettled_sessions(
     from ..knowledge.domains import find_domain
     from ..knowledge.reflections import settled_sessions
     from ..llm.reflection_prompt import REFLECTION_PROMPT_VERSION
-    from ..nodes.context import Context, call_with
+    from ..runtime.options import Context, call_with
     from ..nodes.pick_session import learning_order
 
     call = await call_with(Context())

@@ -29,12 +29,12 @@ def mcp(
 
 async def _serve(domain: str) -> None:
     try:
-        from ..agents.mcp_server import build_server
+        from ..interfaces.mcp_server import build_server
     except ModuleNotFoundError as error:
         raise InputError(
             "mcp", f"The package {error.name} is missing.", "pip install 're2llm[mcp]'"
         ) from error
-    from ..agents.host import Re2llm
+    from ..interfaces.host import Re2llm
 
     if sys.stdin.isatty():
         err.print("Waiting for a program that speaks MCP to start this itself; Ctrl-C ends it.")

@@ -31,7 +31,7 @@ def list_(
 async def _list(domain: str, as_json: bool) -> None:
     from ..knowledge.domains import find_domain
     from ..knowledge.releases import list_releases
-    from ..nodes.sharing import shared_services
+    from ..runtime.sharing import shared_services
 
     services = await shared_services()
     async with services.engine.connect() as connection:
@@ -65,7 +65,7 @@ def show(
 async def _show(number: int, domain: str) -> None:
     from ..knowledge.domains import find_domain
     from ..knowledge.releases import fetch_release, list_releases
-    from ..nodes.sharing import shared_services
+    from ..runtime.sharing import shared_services
 
     services = await shared_services()
     async with services.engine.connect() as connection:
@@ -93,8 +93,8 @@ def activate(
 async def _activate(number: int, domain: str, force: bool) -> None:
     from ..knowledge.domains import find_domain
     from ..knowledge.releases import activate_release, fetch_release
-    from ..nodes.context import Context, call_with
-    from ..nodes.serving import load_release
+    from ..runtime.options import Context, call_with
+    from ..ranking.serving import load_release
 
     call = await call_with(Context())
     services = call.services
@@ -119,7 +119,7 @@ def rollback(domain: _Domain = None) -> None:
 async def _rollback(domain: str) -> None:
     from ..knowledge.domains import find_domain
     from ..knowledge.releases import rollback_release
-    from ..nodes.sharing import shared_services
+    from ..runtime.sharing import shared_services
 
     services = await shared_services()
     async with services.engine.begin() as connection:
@@ -153,7 +153,7 @@ def evaluate(
 
 async def _evaluate(number: int, domain: str, sampled: bool | None, as_json: bool) -> None:
     from ..evaluation.off_policy import evaluate_release
-    from ..nodes.context import Context, call_with
+    from ..runtime.options import Context, call_with
 
     call = await call_with(Context())
     with progress(counts=True) as bar:

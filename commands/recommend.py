@@ -12,8 +12,8 @@ from ..settings import get_settings
 from .console import err, out, print_json, run
 
 if TYPE_CHECKING:
-    from ..nodes.context import Context
-    from ..nodes.services import Services
+    from ..runtime.options import Context
+    from ..runtime.services import Services
 
 
 def recommend(
@@ -50,8 +50,8 @@ async def _recommend(
     policy: str | None,
     as_json: bool,
 ) -> None:
-    from ..nodes.context import Context
-    from ..nodes.sharing import shared_services
+    from ..runtime.options import Context
+    from ..runtime.sharing import shared_services
 
     settings = get_settings()
     name = domain or settings.domain

@@ -13,15 +13,15 @@ import typer
 from ..errors import InputError
 from .budgets import MaxCalls, MaxCost, check_budget
 from .console import out, print_json, progress, run
-from .selection import selected_sessions
+from ..operations.selection import selected_sessions
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from ..nodes.context import Call
-    from ..nodes.serving import HintAndEmbedding
-    from ..nodes.state import RecommendState
+    from ..runtime.options import Call
+    from ..ranking.serving import HintAndEmbedding
+    from ..ranking.state import RecommendState
     from ..policies.recipes import Recipe
     from ..policies.training import Trained
 
@@ -45,7 +45,7 @@ def train(
 
     Example: re2llm train --domain movies --seed 0
     """
-    from ..nodes.budget import Budget
+    from ..runtime.budget import Budget
 
     budget = Budget(max_calls=max_llm_calls, max_cost=max_cost)
     run(lambda: _train(domain, sessions or [], recipe, seed, budget, force, as_json))
@@ -60,7 +60,7 @@ async def _train(
     force: bool,
     as_json: bool,
 ) -> None:
-    from ..nodes.context import Context, call_with
+    from ..runtime.options import Context, call_with
 
     if recipe not in {"content", "paper"}:
         raise InputError("--recipe", f"There is no {recipe!r}.", "Choose content or paper.")
@@ -103,9 +103,9 @@ async def train_release(
     """
     import numpy as np
 
-    from ..nodes.rewards import RewardTable
-    from ..nodes.serving import hint_features, session_state
-    from ..nodes.trials import random_sessions
+    from ..ranking.rewards import RewardTable
+    from ..ranking.serving import hint_features, session_state
+    from ..ranking.trials import random_sessions
     from ..policies.recipes import default_config
     from ..policies.training import TrainingData, train_hint_policy
 
@@ -172,7 +172,7 @@ async def train_release(
 async def _measured_hints(domain: str, call: Call) -> tuple[int, list[HintAndEmbedding]]:
     from ..knowledge.domains import find_domain
     from ..knowledge.hints import best_hints
-    from ..nodes.figures import update_figures
+    from ..ranking.hint_stats import update_figures
 
     async with call.services.engine.begin() as connection:
         found = await find_domain(connection, domain)
@@ -192,7 +192,7 @@ async def _try_on_panel(
     """
     import numpy as np
 
-    from ..nodes.rewards import RewardTable
+    from ..ranking.rewards import RewardTable
 
     table = RewardTable(states, [hint for hint, _ in hints], call)
     await table.load(domain_id)
@@ -206,7 +206,7 @@ async def _try_on_panel(
 
 
 async def _resolved(domain: str, keys: list[int], call: Call) -> list[RecommendState]:
-    from ..nodes.trials import resolve_session
+    from ..ranking.trials import resolve_session
 
     with progress(counts=True) as bar:
         task = bar.add_task("reading sessions", total=len(keys))
@@ -231,7 +231,7 @@ async def _release(
 
     from ..knowledge.releases import Release, activate_release, store_release
     from ..llm.embeddings import ENCODER_ID
-    from ..nodes.serving import hint_set_version
+    from ..ranking.serving import hint_set_version
     from ..policies.weights import dump_policy
 
     weights, shape = dump_policy(trained.policy)

@@ -21,10 +21,10 @@ from ..knowledge.feedback import Decision, logged_decisions
 from ..knowledge.hints import best_hints
 from ..knowledge.releases import fetch_release
 from ..knowledge.training_sessions import stored_keys
-from ..nodes.context import Call
+from ..runtime.options import Call
 from ..nodes.prepare import gather
-from ..nodes.serving import load_release
-from ..nodes.state import RecommendState
+from ..ranking.serving import load_release
+from ..ranking.state import RecommendState
 from ..policies.ope import Estimate, Floats, doubly_robust, ips, snips
 from ..records import Session
 

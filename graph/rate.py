@@ -10,11 +10,11 @@ from typing import Any
 from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 
-from ..nodes.check_rating import check_rating
-from ..nodes.context import Context
-from ..nodes.predict_rating import predict_rating
-from ..nodes.prepare_rating import prepare_rating
-from ..nodes.rating_state import RatingRequest, RatingResult, RatingState
+from ..nodes.rating.check import check_rating
+from ..runtime.options import Context
+from ..nodes.rating.predict import predict_rating
+from ..nodes.rating.prepare import prepare_rating
+from ..nodes.rating.state import RatingRequest, RatingResult, RatingState
 from .routes import or_end
 
 RateGraph = CompiledStateGraph[RatingState, Context, Any, Any]

@@ -11,11 +11,11 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 
 from ..nodes.check import check
-from ..nodes.context import Context
+from ..runtime.options import Context
 from ..nodes.prepare import prepare
 from ..nodes.recommend import recommend
 from ..nodes.select_hint import select_hint
-from ..nodes.state import RecommendRequest, RecommendResult, RecommendState
+from ..ranking.state import RecommendRequest, RecommendResult, RecommendState
 from .routes import or_end
 
 RecommendGraph = CompiledStateGraph[RecommendState, Context, Any, Any]

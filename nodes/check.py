@@ -12,10 +12,10 @@ from ..knowledge.hints import hint_key
 from ..knowledge.recommendations import Recommendation, log_recommendation
 from ..knowledge.trials import CUTOFF, Trial, store_trial
 from ..llm.answers import RankingAnswer
-from .context import Call, Context, resolve
-from .model_call import ask
+from ..runtime.options import Call, Context, resolve
+from ..runtime.model_call import ask
 from .recommend import HINT_DROPPED, candidates, joined, ranking_prompt
-from .state import RecommendState, Update
+from ..ranking.state import RecommendState, Update
 
 
 async def check(state: RecommendState, runtime: Runtime[Context]) -> Update:

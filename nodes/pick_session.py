@@ -22,8 +22,8 @@ from ..knowledge.training_sessions import (
 )
 from ..llm.reflection_prompt import REFLECTION_PROMPT_VERSION
 from ..records import Session
-from .context import Call, Context, resolve
-from .state import LearnState, ObservedSession, Update
+from ..runtime.options import Call, Context, resolve
+from ..ranking.state import LearnState, ObservedSession, Update
 
 
 async def pick_session(state: LearnState, runtime: Runtime[Context]) -> Update:

@@ -18,8 +18,8 @@ from ..knowledge.catalogue import fetch_items, mean_embedding, nearest_items
 from ..knowledge.domains import Domain, find_domain
 from ..knowledge.engine import unreachable
 from ..records import Item
-from .context import Call, Context, resolve
-from .state import ItemView, RecommendRequest, RecommendState, Update
+from ..runtime.options import Call, Context, resolve
+from ..ranking.state import ItemView, RecommendRequest, RecommendState, Update
 
 _MOST_NAMED = 5
 

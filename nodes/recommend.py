@@ -16,10 +16,10 @@ from ..knowledge.trials import Trial, find_trial
 from ..llm.failures import ABOUT_THE_PROMPT
 from ..llm.ranking_prompt import RankingTask
 from ..records import Item
-from .context import Call, Context, resolve
-from .fusion import fuse, reordered
-from .model_call import Reply, ask
-from .state import ItemView, RecommendState, Update
+from ..runtime.options import Call, Context, resolve
+from ..ranking.fusion import fuse, reordered
+from ..runtime.model_call import Reply, ask
+from ..ranking.state import ItemView, RecommendState, Update
 
 HINT_DROPPED = "hint_dropped"
 """Flag: the model would not answer the prompt with the hint, so it was asked without."""

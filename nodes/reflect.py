@@ -13,10 +13,10 @@ from ..errors import ModelDownError
 from ..llm.hint_answers import HINTS, read_hints
 from ..llm.reflection_prompt import advise_message, explain_message, suspect_message
 from ..records import Item
-from .context import Context, resolve
-from .model_call import ask
+from ..runtime.options import Context, resolve
+from ..runtime.model_call import ask
 from .recommend import ranking_prompt
-from .state import LearnState, ProposalView, Update
+from ..ranking.state import LearnState, ProposalView, Update
 
 
 async def reflect(state: LearnState, runtime: Runtime[Context]) -> Update:

@@ -16,8 +16,8 @@ from ..errors import InputError
 from ..knowledge.hints import Hint, best_hints, list_hints, nearest_hints
 from ..knowledge.shortlist import active_among, shortlist
 from ..settings import HintChoice
-from .context import Call, Context, resolve
-from .state import RecommendState, Update
+from ..runtime.options import Call, Context, resolve
+from ..ranking.state import RecommendState, Update
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,9 +17,9 @@ from ..knowledge.reflections import (
     store_reflection,
 )
 from ..llm.reflection_prompt import REFLECTION_PROMPT_VERSION
-from .context import Call, Context, resolve
-from .repeats import CLOSE, COMPARED, embed, repeated_hint
-from .state import LearnState, ProposalView, Update
+from ..runtime.options import Call, Context, resolve
+from ..ranking.repeats import CLOSE, COMPARED, embed, repeated_hint
+from ..ranking.state import LearnState, ProposalView, Update
 
 
 async def store_hint(state: LearnState, runtime: Runtime[Context]) -> Update:

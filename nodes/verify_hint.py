@@ -14,10 +14,10 @@ from ..knowledge.reflections import Outcome
 from ..knowledge.trials import CUTOFF
 from ..knowledge.trials import gains as paid_gains
 from ..records import Item
-from .context import Call, Context, resolve
-from .repeats import CLOSE, COMPARED, embed, repeated_hint
-from .state import LearnState, ProposalView, Update
-from .trials import Verification, gain_of, panel, run_trial, verification
+from ..runtime.options import Call, Context, resolve
+from ..ranking.repeats import CLOSE, COMPARED, embed, repeated_hint
+from ..ranking.state import LearnState, ProposalView, Update
+from ..ranking.trials import Verification, gain_of, panel, run_trial, verification
 
 _CLEAR_HARM_AFTER = 12
 """Sessions after which a hint is given up whose interval lies below 0."""

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..knowledge.evidence import EVIDENCE
-from .attribute_figures import (
+from .attribute_stats import (
     NUMBER_NAMES,
     PROFILE_NAMES,
     VALUE_NAMES,
@@ -28,7 +28,7 @@ from .attribute_figures import (
     profile_scores,
     value_figures,
 )
-from .evidence_figures import (
+from .evidence_stats import (
     KIND_NAMES,
     TOGETHER_NAMES,
     Floats,

@@ -13,10 +13,10 @@ from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, Tool
 from langchain_core.outputs import ChatGeneration, ChatResult
 from langgraph.checkpoint.memory import InMemorySaver
 from pydantic import SecretStr
-from re2llm.agents.chat import build_graph, graph
+from re2llm.interfaces.chat import build_graph, graph
 from re2llm.llm.offline.said import Said
-from re2llm.nodes.context import Context
-from re2llm.nodes.services import Services
+from re2llm.runtime.options import Context
+from re2llm.runtime.services import Services
 from server_logs import troubles
 from sqlalchemy import text
 

@@ -11,10 +11,10 @@ from fault_server import FaultServer
 from langchain_core.callbacks import BaseCallbackHandler, BaseCallbackManager
 from langchain_core.messages import AIMessageChunk
 from pydantic import SecretStr
-from re2llm.agents.chat import graph
-from re2llm.nodes.budget import Budget
-from re2llm.nodes.context import Context
-from re2llm.nodes.services import Services
+from re2llm.interfaces.chat import graph
+from re2llm.runtime.budget import Budget
+from re2llm.runtime.options import Context
+from re2llm.runtime.services import Services
 from sqlalchemy import text
 
 ANSWER = "How about Heat?"

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
-from re2llm.knowledge.claims import Claims
+from re2llm.knowledge.locks import Claims
 from re2llm.knowledge.engine import make_engine
 from re2llm.settings import Settings
 

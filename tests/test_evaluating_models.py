@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 from fault_server import FaultServer
 from re2llm.cli import app
-from re2llm.commands.experiment import Experiment
+from re2llm.operations.experiment import Experiment
 from re2llm.knowledge.domains import find_domain
 from re2llm.knowledge.hints import add_hint
-from re2llm.nodes.services import Services
+from re2llm.runtime.services import Services
 from re2llm.records import Session
-from re2llm.sessions.sample import load_films, sample_items
+from re2llm.datasets.sample import load_films, sample_items
 from typer.testing import CliRunner
 
 IDS = [film.id for film in load_films()]

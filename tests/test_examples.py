@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from re2llm.knowledge.keys import create_key
-from re2llm.nodes.services import Services
+from re2llm.runtime.services import Services
 
 pytest.importorskip("langgraph_api", reason="needs the extra `studio`")
 pytest.importorskip("langchain_mcp_adapters")

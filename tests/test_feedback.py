@@ -8,17 +8,17 @@ from typing import Any
 
 import pytest
 import re2llm
-from re2llm.agents.learning import learn_from_misses
-from re2llm.agents.operations import find_titles, give_feedback, hints_of, recommend
+from re2llm.operations.learn_from_feedback import learn_from_misses
+from re2llm.operations.catalogue import find_titles, give_feedback, hints_of, recommend
 from re2llm.cli import app
-from re2llm.commands.loading import load_domain
+from re2llm.operations.load import load_domain
 from re2llm.errors import InputError, Re2llmError
 from re2llm.knowledge.trials import ndcg
-from re2llm.nodes.background import Background
-from re2llm.nodes.budget import Budget
-from re2llm.nodes.context import Context
-from re2llm.nodes.services import Services
-from re2llm.sessions.sample import load_films, sample_items, simulate_sessions
+from re2llm.runtime.background import Background
+from re2llm.runtime.budget import Budget
+from re2llm.runtime.options import Context
+from re2llm.runtime.services import Services
+from re2llm.datasets.sample import load_films, sample_items, simulate_sessions
 from sqlalchemy import text
 from typer.testing import CliRunner
 
@@ -236,7 +236,7 @@ async def test_errands_run_one_at_a_time_and_end_with_their_services(
 
     for name in ("broken", "a", "a", "b"):
         background.send(name, lambda name=name: work(name))
-    with caplog.at_level(logging.CRITICAL, logger="re2llm.nodes.background"):
+    with caplog.at_level(logging.CRITICAL, logger="re2llm.runtime.background"):
         await background.idle()
     assert (most, done) == (1, ["broken", "a", "b"])
     background.send("forever", forever)

@@ -12,19 +12,19 @@ import psycopg
 import pytest
 import re2llm
 from re2llm.cli import app
-from re2llm.commands.loading import load_domain
+from re2llm.operations.load import load_domain
 from re2llm.graph.learn import graph as learn_graph
 from re2llm.graph.recommend import graph as recommend_graph
 from re2llm.knowledge.domains import Domain, find_domain
-from re2llm.knowledge.hint_figures import refresh_figures, retire_harmful
+from re2llm.knowledge.hint_stats import refresh_figures, retire_harmful
 from re2llm.knowledge.hints import Hint, add_hint, clean_hint, hint_key, list_hints
 from re2llm.knowledge.training_sessions import session_keys
 from re2llm.knowledge.trials import Trial, store_trial
 from re2llm.llm.ranking_prompt import RANKING_PROMPT_VERSION
-from re2llm.nodes.add_hint import add_persons_hint
-from re2llm.nodes.context import Context, call_with
-from re2llm.nodes.services import Services
-from re2llm.sessions.sample import sample_items, simulate_sessions
+from re2llm.operations.add_hint import add_persons_hint
+from re2llm.runtime.options import Context, call_with
+from re2llm.runtime.services import Services
+from re2llm.datasets.sample import sample_items, simulate_sessions
 from re2llm.settings import Settings
 from sqlalchemy import text
 from typer.testing import CliRunner

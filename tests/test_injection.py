@@ -15,9 +15,9 @@ from re2llm.llm.paper_prompt import paper_messages
 from re2llm.llm.ranking_prompt import RankingTask, ranking_messages
 from re2llm.llm.rating_prompt import rating_messages
 from re2llm.llm.reflection_prompt import comparison_messages, explain_message
-from re2llm.nodes.context import Context
-from re2llm.nodes.services import Services
-from re2llm.policies.tiny_rater import TinyShape, build_tokenizer
+from re2llm.runtime.options import Context
+from re2llm.runtime.services import Services
+from re2llm.rating.training.tiny_model import TinyShape, build_tokenizer
 from re2llm.records import Item, RatingTask, Review, Session
 from syrupy.assertion import SnapshotAssertion
 

@@ -10,14 +10,14 @@ from typing import Any
 
 import psycopg
 import pytest
-from re2llm.agents.callers import NotesNamedIds, asks_for_key, key_of, serves_others, was_named
+from re2llm.interfaces.callers import NotesNamedIds, asks_for_key, key_of, serves_others, was_named
 from re2llm.cli import app
 from re2llm.graph.recommend import graph
 from re2llm.knowledge.keys import check_key, create_key, revoke_key
-from re2llm.nodes.background import Background
-from re2llm.nodes.context import Context, narrowed
-from re2llm.nodes.services import Services
-from re2llm.sessions.sample import load_films
+from re2llm.runtime.background import Background
+from re2llm.runtime.options import Context, narrowed
+from re2llm.runtime.services import Services
+from re2llm.datasets.sample import load_films
 from typer.testing import CliRunner
 
 IDS = [film.id for film in load_films()]

@@ -10,10 +10,10 @@ import pytest
 import re2llm
 from hypothesis import given
 from hypothesis import strategies as st
-from re2llm.knowledge.leaks import LeakFilter
+from re2llm.knowledge.leaks.filter import LeakFilter
 from re2llm.records import Item
-from re2llm.sessions.malformed import ReadReport
-from re2llm.sessions.readers import open_reader
+from re2llm.datasets.malformed import ReadReport
+from re2llm.datasets.readers import open_reader
 
 DATA = Path(re2llm.__file__).parent.parent / "shared" / "data"
 needs_data = pytest.mark.skipif(not DATA.is_dir(), reason=f"The data sets are not at {DATA}.")

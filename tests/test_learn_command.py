@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 from langchain_core.messages import AIMessage
 from learnt import Learnt, assert_whole, knowledge, sessions_left, settled
-from re2llm.commands.learning import Learner
-from re2llm.commands.loading import load_domain
+from re2llm.operations.learn import Learner
+from re2llm.operations.load import load_domain
 from re2llm.errors import BudgetSpentError, ModelDownError
-from re2llm.nodes.budget import Budget
-from re2llm.nodes.services import Services
+from re2llm.runtime.budget import Budget
+from re2llm.runtime.services import Services
 from re2llm.records import Session
-from re2llm.sessions.sample import sample_items, simulate_sessions
+from re2llm.datasets.sample import sample_items, simulate_sessions
 
 SESSIONS = simulate_sessions(7, seed=1)
 PANEL = {"verify_random": 6, "verify_near": 2, "verify_rule": "paper"}
@@ -230,8 +230,8 @@ async def test_a_dead_model_ends_the_run_and_loses_nothing(
 
 async def test_work_goes_on_through_an_outage(services: Services, adjust: Change) -> None:
     """While the breaker is open, one piece of work at a time tries the model."""
-    from re2llm.nodes.context import Context, call_with
-    from re2llm.nodes.outage import Outages
+    from re2llm.runtime.options import Context, call_with
+    from re2llm.runtime.outages import Outages
 
     adjust(breaker_failures=2, breaker_pause=0.2)
     flaky(services, "outage", lambda _: False)
@@ -258,8 +258,8 @@ async def test_work_goes_on_through_an_outage(services: Services, adjust: Change
 
 
 async def test_what_is_under_way_when_the_budget_ends_is_finished(services: Services) -> None:
-    from re2llm.nodes.context import Context, call_with
-    from re2llm.nodes.outage import Outages
+    from re2llm.runtime.options import Context, call_with
+    from re2llm.runtime.outages import Outages
 
     outages = Outages(await call_with(Context()), at_once=3)
     begun: list[int] = []
@@ -287,8 +287,8 @@ async def test_what_is_under_way_when_the_budget_ends_is_finished(services: Serv
 
 async def test_nobody_waits_for_a_dead_model(services: Services, adjust: Change) -> None:
     """Of those that wait for a model that is given up, none tries it again."""
-    from re2llm.nodes.context import Context, call_with
-    from re2llm.nodes.outage import Outages
+    from re2llm.runtime.options import Context, call_with
+    from re2llm.runtime.outages import Outages
 
     adjust(breaker_failures=2, breaker_pause=0.05)
     flaky(services, "gone", lambda _: True)

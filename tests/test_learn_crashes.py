@@ -19,17 +19,17 @@ from fault_server import FaultServer
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
 from learners import Learners, Moment
 from learnt import Learnt, assert_whole, forget, knowledge, libpq, sessions_left, settled
-from re2llm.commands.learning import Learner
-from re2llm.commands.loading import load_domain
+from re2llm.operations.learn import Learner
+from re2llm.operations.load import load_domain
 from re2llm.knowledge.domains import find_domain
 from re2llm.knowledge.embedded import start_embedded
 from re2llm.knowledge.hints import hint_key, list_hints, nearest_hints
 from re2llm.llm.offline import OfflineRanker
-from re2llm.nodes.budget import Budget
-from re2llm.nodes.context import Context, call_with
-from re2llm.nodes.repeats import CLOSE, COMPARED, embed, repeated_hint
-from re2llm.nodes.services import Services
-from re2llm.sessions.sample import sample_items, simulate_sessions
+from re2llm.runtime.budget import Budget
+from re2llm.runtime.options import Context, call_with
+from re2llm.ranking.repeats import CLOSE, COMPARED, embed, repeated_hint
+from re2llm.runtime.services import Services
+from re2llm.datasets.sample import sample_items, simulate_sessions
 
 SESSIONS = simulate_sessions(7, seed=1)
 RULES: dict[str, dict[str, Any]] = {

@@ -11,16 +11,16 @@ from langchain_core.messages import BaseMessage
 from re2llm.graph.learn import graph
 from re2llm.graph.recommend import graph as recommend_graph
 from re2llm.knowledge.domains import find_domain
-from re2llm.knowledge.hint_figures import refresh_figures
+from re2llm.knowledge.hint_stats import refresh_figures
 from re2llm.knowledge.hints import Hint, add_hint, hint_key, list_hints, set_status
 from re2llm.knowledge.training_sessions import training_sessions
 from re2llm.llm.offline import OfflineRanker
 from re2llm.llm.ranking_prompt import RANKING_PROMPT_VERSION
-from re2llm.nodes.context import Context
-from re2llm.nodes.services import Services
+from re2llm.runtime.options import Context
+from re2llm.runtime.services import Services
 from re2llm.nodes.verify_hint import _settled
 from re2llm.records import Session
-from re2llm.sessions.sample import load_films, sample_items, simulate_sessions
+from re2llm.datasets.sample import load_films, sample_items, simulate_sessions
 from sqlalchemy import text
 
 FILMS = {film.id: film for film in load_films()}
@@ -646,7 +646,7 @@ def with_leak(kind: str) -> Session:
 @pytest.fixture(scope="module")
 async def leaky(services: Services) -> str:
     """A domain whose only hints would be leaks, and so holds none."""
-    from re2llm.commands.loading import load_domain
+    from re2llm.operations.load import load_domain
 
     await load_domain(services, "leaky", sample_items(), [lambda _: SESSIONS])
     return "leaky"

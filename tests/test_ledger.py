@@ -15,11 +15,11 @@ from pydantic import SecretStr
 from re2llm.errors import BudgetSpentError, InputError
 from re2llm.graph.recommend import graph
 from re2llm.llm.prices import call_cost, prompt_key, require_prices
-from re2llm.nodes.budget import Budget
-from re2llm.nodes.context import Context
-from re2llm.nodes.services import Services, open_services
-from re2llm.nodes.sharing import ServiceSet
-from re2llm.sessions.sample import load_films
+from re2llm.runtime.budget import Budget
+from re2llm.runtime.options import Context
+from re2llm.runtime.services import Services, open_services
+from re2llm.runtime.sharing import ServiceSet
+from re2llm.datasets.sample import load_films
 from sqlalchemy import text
 
 RE2LLM = Path(sys.executable).with_name("re2llm")

@@ -10,12 +10,12 @@ import numpy as np
 import psycopg
 import pytest
 from re2llm.commands.load import _load
-from re2llm.commands.loading import load_domain
+from re2llm.operations.load import load_domain
 from re2llm.errors import InputError
 from re2llm.knowledge.domains import find_domain
-from re2llm.nodes.services import Services
+from re2llm.runtime.services import Services
 from re2llm.records import Item, Session
-from re2llm.sessions.sample import sample_items
+from re2llm.datasets.sample import sample_items
 from sqlalchemy import text
 
 ITEMS = [Item(f"i{n}", f"Film {n}", {"year": 1990 + n, "genres": ["Drama"]}) for n in range(1, 8)]

@@ -10,7 +10,7 @@ from typing import Any
 
 import jsonschema
 import pytest
-from re2llm.sessions.sample import load_films
+from re2llm.datasets.sample import load_films
 
 mcp = pytest.importorskip("mcp", reason="needs the extra `mcp`")
 adapters = pytest.importorskip("langchain_mcp_adapters.client")
@@ -151,7 +151,7 @@ async def test_a_page_under_another_name_is_refused(server: str) -> None:
 
 
 def test_further_hosts_may_be_named() -> None:
-    from re2llm.agents.mcp_server import build_server
+    from re2llm.interfaces.mcp_server import build_server
 
     security = build_server(hosts="films.example.org, 10.0.0.5:2024").settings.transport_security
     assert security is not None

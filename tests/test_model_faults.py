@@ -11,10 +11,10 @@ import pytest
 from fault_server import FaultServer
 from pydantic import SecretStr
 from re2llm.graph.recommend import graph
-from re2llm.nodes.budget import Budget
-from re2llm.nodes.context import Context
-from re2llm.nodes.services import Services
-from re2llm.sessions.sample import load_films
+from re2llm.runtime.budget import Budget
+from re2llm.runtime.options import Context
+from re2llm.runtime.services import Services
+from re2llm.datasets.sample import load_films
 
 IDS = [film.id for film in load_films()]
 HISTORY, CANDIDATES = IDS[:3], IDS[10:18]
@@ -185,7 +185,7 @@ async def test_a_slow_model_ends_at_the_deadline_and_not_after_all_its_retries(
 async def hinted(services: Services, load: Callable[..., Any], domain: str) -> str:
     from re2llm.knowledge.domains import find_domain
     from re2llm.knowledge.hints import add_hint
-    from re2llm.sessions.sample import sample_items
+    from re2llm.datasets.sample import sample_items
 
     await load(domain, sample_items())
     vector = services.embedder.encode([HINT])[0]

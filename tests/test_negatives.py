@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from re2llm.errors import InputError
 from re2llm.records import Session
-from re2llm.sessions.negatives import NegativeSampler, with_candidates
+from re2llm.datasets.negatives import NegativeSampler, with_candidates
 
 CATALOGUE = [f"i{number}" for number in range(200)]
 ids = st.sampled_from(CATALOGUE)

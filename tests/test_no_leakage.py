@@ -17,12 +17,12 @@ from re2llm.knowledge.evidence import EVIDENCE, EvidenceIndex
 from re2llm.knowledge.training_sessions import training_sessions
 from re2llm.llm.embedding_cache import EmbeddingCache
 from re2llm.llm.embeddings import ENCODER_ID, Embedder
-from re2llm.nodes.budget import Budget
-from re2llm.nodes.context import Context
-from re2llm.nodes.services import Services
+from re2llm.runtime.budget import Budget
+from re2llm.runtime.options import Context
+from re2llm.runtime.services import Services
 from re2llm.records import Session
-from re2llm.sessions.negatives import NegativeSampler
-from re2llm.sessions.sample import load_films, simulate_sessions
+from re2llm.datasets.negatives import NegativeSampler
+from re2llm.datasets.sample import load_films, simulate_sessions
 from sqlalchemy import text
 
 IDS = [film.id for film in load_films()]

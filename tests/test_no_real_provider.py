@@ -22,8 +22,8 @@ from pydantic import SecretStr
 from re2llm.errors import InputError
 from re2llm.graph.recommend import graph
 from re2llm.llm.factory import make_chat_model
-from re2llm.nodes.context import Context
-from re2llm.sessions.sample import load_films
+from re2llm.runtime.options import Context
+from re2llm.datasets.sample import load_films
 from re2llm.settings import Settings
 
 IDS = [film.id for film in load_films()]

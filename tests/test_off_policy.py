@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from re2llm.cli import app
-from re2llm.commands.loading import load_domain
+from re2llm.operations.load import load_domain
 from re2llm.errors import InputError
 from re2llm.evaluation.off_policy import OffPolicyReport, evaluate_release, reward_model
 from re2llm.knowledge.domains import Domain, find_domain
@@ -21,14 +21,14 @@ from re2llm.knowledge.training_sessions import store_sessions
 from re2llm.knowledge.trials import ndcg
 from re2llm.llm.embeddings import ENCODER_ID
 from re2llm.llm.ranking_prompt import RANKING_PROMPT_VERSION
-from re2llm.nodes.context import Call, Context, call_with
+from re2llm.runtime.options import Call, Context, call_with
 from re2llm.nodes.prepare import gather
-from re2llm.nodes.services import Services
-from re2llm.nodes.serving import load_release, session_state
+from re2llm.runtime.services import Services
+from re2llm.ranking.serving import load_release, session_state
 from re2llm.policies.hint_policy import ContentConfig, ContentPolicy
 from re2llm.policies.weights import dump_policy
 from re2llm.records import Session
-from re2llm.sessions.sample import load_films, sample_items, simulate_sessions
+from re2llm.datasets.sample import load_films, sample_items, simulate_sessions
 from typer.testing import CliRunner
 
 IDS = [film.id for film in load_films()]

@@ -8,10 +8,10 @@ import re2llm
 from langchain.agents import create_agent
 from langchain_core.messages import AIMessage, BaseMessage
 from langgraph.checkpoint.memory import InMemorySaver
-from re2llm.agents.chat import build_graph
+from re2llm.interfaces.chat import build_graph
 from re2llm.llm.offline import OfflineAssistant
 from re2llm.llm.offline.said import Said
-from re2llm.nodes.context import Context
+from re2llm.runtime.options import Context
 
 THREAD: Any = {"configurable": {"thread_id": "1"}}
 

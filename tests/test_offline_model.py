@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
 from re2llm.llm.offline import OfflineRanker
-from re2llm.sessions.sample import Film, load_films
+from re2llm.datasets.sample import Film, load_films
 
 FILMS = load_films()
 RANKER = OfflineRanker()

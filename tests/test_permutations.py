@@ -10,16 +10,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from langchain_core.messages import BaseMessage
-from re2llm.commands.experiment import Experiment
+from re2llm.operations.experiment import Experiment
 from re2llm.evaluation.experiment import Row
 from re2llm.evaluation.permutations import fused_row, order_spread
 from re2llm.graph.recommend import graph
-from re2llm.nodes.context import Context
-from re2llm.nodes.fusion import fuse
+from re2llm.runtime.options import Context
+from re2llm.ranking.fusion import fuse
 from re2llm.nodes.prepare import prompt_order
-from re2llm.nodes.services import Services
+from re2llm.runtime.services import Services
 from re2llm.records import Session
-from re2llm.sessions.sample import load_films
+from re2llm.datasets.sample import load_films
 
 IDS = [film.id for film in load_films()]
 SESSIONS = [

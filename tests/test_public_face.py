@@ -18,8 +18,8 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMe
 from langchain_core.outputs import ChatGeneration, ChatResult
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import END, START, StateGraph
-from re2llm.nodes.services import Services
-from re2llm.sessions.sample import load_films
+from re2llm.runtime.services import Services
+from re2llm.datasets.sample import load_films
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
 from typing_extensions import TypedDict

@@ -6,9 +6,9 @@ import pytest
 from langgraph.checkpoint.memory import InMemorySaver
 from re2llm.graph.rate import build_graph, graph
 from re2llm.llm.rating_prompt import rating_messages
-from re2llm.nodes.context import Context, call_with
-from re2llm.nodes.prepare_rating import rating_task
-from re2llm.nodes.trace_rating import trace_rating
+from re2llm.runtime.options import Context, call_with
+from re2llm.nodes.rating.prepare import rating_task
+from re2llm.rating.trace import trace_rating
 
 REQUEST: dict[str, Any] = {
     "item": {"title": "The River Keeper", "attributes": {"kind": "book"}},

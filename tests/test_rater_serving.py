@@ -14,21 +14,21 @@ from pathlib import Path
 
 import pytest
 from langchain_openai import ChatOpenAI
-from re2llm.commands.rater_reviews import divide, prompt_limits
-from re2llm.commands.rater_tracing import write_traces
-from re2llm.commands.rater_training import train_stages
+from re2llm.commands.rating.reviews import divide, prompt_limits
+from re2llm.rating.traces import write_traces
+from re2llm.rating.training.stages import train_stages
 from re2llm.graph.rate import graph
 from re2llm.llm.rating_answers import strict_rating
-from re2llm.nodes.context import Context, call_with
-from re2llm.nodes.sharing import close_shared_services
+from re2llm.runtime.options import Context, call_with
+from re2llm.runtime.sharing import close_shared_services
 from re2llm.records import RatingScale
-from re2llm.sessions.sample_reviews import simulate_reviews
+from re2llm.rating.sample import simulate_reviews
 
 pytest.importorskip("trl", reason="needs the extra: pip install 're2llm[train]'")
 pytest.importorskip("fastapi", reason="needs the extra: pip install 're2llm[train]'")
 
-from re2llm.policies import tiny_rater
-from re2llm.policies.rater_config import tiny_config
+from re2llm.rating.training import tiny_model as tiny_rater
+from re2llm.rating.training.config import tiny_config
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -150,7 +150,7 @@ def test_the_same_folder_goes_on_and_refuses_another_training(checkpoint):
 
 def test_checkpoint_answers_without_a_server(checkpoint):
     from langchain_core.messages import convert_to_openai_messages
-    from re2llm.policies.rater_generation import generate_answers, load_checkpoint
+    from re2llm.rating.training.generation import generate_answers, load_checkpoint
 
     reviews = divide(simulate_reviews(USERS), "last", 0, prompt_limits(LIMITS))
     prompts = [convert_to_openai_messages(p) for p in reviews.prompts(reviews.split.test)]

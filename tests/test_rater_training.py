@@ -13,18 +13,18 @@ import pytest
 import torch
 from re2llm.errors import InputError
 from re2llm.llm.rating_answers import TAGS, strict_rating
-from re2llm.policies.rater_config import RaterConfig, tiny_config
-from re2llm.policies.rater_curve import CurveWriter, draw_curve, read_curve
-from re2llm.policies.rater_data import RaterPrompt, RaterTrace
+from re2llm.rating.training.config import RaterConfig, tiny_config
+from re2llm.rating.training.curve import CurveWriter, draw_curve, read_curve
+from re2llm.rating.training.data import RaterPrompt, RaterTrace
 from re2llm.records import RatingScale
 
 pytest.importorskip("trl", reason="needs the extra: pip install 're2llm[train]'")
 
 import accelerate
-from re2llm.policies.rater_arguments import grpo_arguments, sft_arguments
-from re2llm.policies.rater_generation import generate_answers, load_checkpoint
-from re2llm.policies.rater_trainer import grpo_trainer, run_trainer, sft_trainer, watcher
-from re2llm.policies.tiny_rater import TinyShape, build_model, build_tokenizer
+from re2llm.rating.training.arguments import grpo_arguments, sft_arguments
+from re2llm.rating.training.generation import generate_answers, load_checkpoint
+from re2llm.rating.training.trainer import grpo_trainer, run_trainer, sft_trainer, watcher
+from re2llm.rating.training.tiny_model import TinyShape, build_model, build_tokenizer
 
 SCALE = RatingScale(1, 5)
 READ = partial(strict_rating, scale=SCALE)
@@ -263,10 +263,10 @@ def test_adapters_are_merged_into_the_trained_model(tmp_path):
 
 
 def test_what_cannot_be_trained_is_refused_at_once(tmp_path, monkeypatch):
-    from re2llm.commands.rater_training import train_processes
-    from re2llm.policies.rater_trainer import require_training_extra
+    from re2llm.rating.training.stages import train_processes
+    from re2llm.rating.training.trainer import require_training_extra
 
-    monkeypatch.setattr("re2llm.policies.rater_trainer.find_spec", lambda name: name != "vllm")
+    monkeypatch.setattr("re2llm.rating.training.trainer.find_spec", lambda name: name != "vllm")
     require_training_extra(CONFIG)
     with pytest.raises(InputError, match="vllm"):
         require_training_extra(CONFIG.changed({"vllm": "true"}))

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from re2llm.errors import InputError
-from re2llm.evaluation.rating_baselines import RATING_BASELINES, check_rating_baselines
+from re2llm.rating.baselines import RATING_BASELINES, check_rating_baselines
 from re2llm.evaluation.rating_summary import RatingRow, absolute_errors, summarise_ratings
 from re2llm.records import Item, RatingScale, Review
 

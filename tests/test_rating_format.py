@@ -13,7 +13,7 @@ from re2llm.llm.rating_prompt import (
     rewrite_messages,
     written,
 )
-from re2llm.policies.rating_rewards import (
+from re2llm.rating.rewards import (
     REWARD_SCHEMES,
     answer_reward,
     format_reward,

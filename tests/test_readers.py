@@ -9,12 +9,12 @@ import pytest
 from re2llm import records
 from re2llm.errors import InputError
 from re2llm.records import Item, Session
-from re2llm.sessions.hetrec import HetRecReader
-from re2llm.sessions.jsonl import JsonlReader
-from re2llm.sessions.malformed import ReadReport
-from re2llm.sessions.movielens import MovieLensReader
-from re2llm.sessions.readers import READERS, open_reader
-from re2llm.sessions.titles import article_first, clean_title, split_year
+from re2llm.datasets.hetrec import HetRecReader
+from re2llm.datasets.jsonl import JsonlReader
+from re2llm.datasets.malformed import ReadReport
+from re2llm.datasets.movielens import MovieLensReader
+from re2llm.datasets.readers import READERS, open_reader
+from re2llm.datasets.titles import article_first, clean_title, split_year
 
 DATA = Path(records.__file__).resolve().parents[1] / "shared" / "data"
 needs_data = pytest.mark.skipif(not DATA.is_dir(), reason=f"no real data sets in {DATA}")

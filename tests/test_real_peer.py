@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 from re2llm.graph.recommend import graph
-from re2llm.nodes.context import Context
-from re2llm.nodes.services import Services
-from re2llm.sessions.sample import load_films
+from re2llm.runtime.options import Context
+from re2llm.runtime.services import Services
+from re2llm.datasets.sample import load_films
 from sqlalchemy import text
 
 TRANSFORMERS = Path(sys.executable).with_name("transformers")

@@ -21,10 +21,10 @@ from langgraph.graph import END, START, StateGraph
 from re2llm.graph.recommend import build_graph, graph
 from re2llm.knowledge.domains import find_domain
 from re2llm.knowledge.hints import add_hint
-from re2llm.nodes.context import Context
-from re2llm.nodes.services import Services
+from re2llm.runtime.options import Context
+from re2llm.runtime.services import Services
 from re2llm.records import Item, Session
-from re2llm.sessions.sample import load_films, sample_items
+from re2llm.datasets.sample import load_films, sample_items
 from re2llm.settings import Settings
 from sqlalchemy import text
 from typing_extensions import TypedDict
@@ -527,7 +527,7 @@ async def test_nothing_blocks_the_event_loop(films: str) -> None:
 
 async def test_opening_the_services_does_not_block_the_event_loop(films: str) -> None:
     """In a loop of its own, as a fresh server would."""
-    from re2llm.nodes.sharing import close_shared_services
+    from re2llm.runtime.sharing import close_shared_services
 
     async def run() -> Result:
         try:

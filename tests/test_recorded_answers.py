@@ -8,9 +8,9 @@ from re2llm.errors import InputError
 from re2llm.evaluation.recorded import read_answers, score_answers
 from re2llm.evaluation.summary import summarise
 from re2llm.records import Item, Session
-from re2llm.sessions.malformed import ReadReport
-from re2llm.sessions.readers import open_reader
-from re2llm.sessions.session_file import read_sessions
+from re2llm.datasets.malformed import ReadReport
+from re2llm.datasets.readers import open_reader
+from re2llm.datasets.session_file import read_sessions
 
 HETREC = Path(__file__).parents[2] / "shared" / "data" / "hetrec2011"
 for folder in Path(__file__).parents:

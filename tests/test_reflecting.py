@@ -22,7 +22,7 @@ from re2llm.llm.offline.following import clauses, listen
 from re2llm.llm.offline.reading import RankingDocument, read_ranking_task
 from re2llm.llm.offline.reflecting import Cause, causes, repeated
 from re2llm.llm.reflection_prompt import MOST_HINTS, comparison_messages
-from re2llm.sessions.sample import load_films
+from re2llm.datasets.sample import load_films
 
 MODEL = OfflineRanker()
 ENCODE = get_embedder().encode

@@ -7,10 +7,10 @@ import pytest
 import re2llm
 from re2llm.errors import InputError
 from re2llm.records import Item, RatingScale, Review
-from re2llm.sessions.malformed import ReadReport
-from re2llm.sessions.review_splits import RatingCase, ReviewTable, split_reviews
-from re2llm.sessions.reviews import ReviewHistory, read_histories, scale_of
-from re2llm.sessions.sample_reviews import load_products, simulate_reviews
+from re2llm.datasets.malformed import ReadReport
+from re2llm.rating.splits import RatingCase, ReviewTable, split_reviews
+from re2llm.rating.reviews import ReviewHistory, read_histories, scale_of
+from re2llm.rating.sample import load_products, simulate_reviews
 
 DATA = Path(re2llm.__file__).resolve().parent.parent / "shared" / "data" / "reviews"
 
@@ -159,7 +159,7 @@ def test_sample_corpus_is_repeatable_and_grows_without_changing():
 
 def test_sample_people_differ_so_that_their_means_help():
     import numpy as np
-    from re2llm.evaluation.rating_baselines import global_mean, user_mean
+    from re2llm.rating.baselines import global_mean, user_mean
 
     split = split_reviews(simulate_reviews(240))
     pairs = [(case.review.user, case.review.item.id) for case in split.test]

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from re2llm.errors import InputError
 from re2llm.records import Session
-from re2llm.sessions.sample import Film, Mood, TasteModel, load_films, sample_items
-from re2llm.sessions.sample import simulate_sessions as simulate
+from re2llm.datasets.sample import Film, Mood, TasteModel, load_films, sample_items
+from re2llm.datasets.sample import simulate_sessions as simulate
 
 FILMS = {film.id: film for film in load_films()}
 # fmt: off

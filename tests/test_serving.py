@@ -24,15 +24,15 @@ from re2llm.knowledge.releases import (
 from re2llm.knowledge.shortlist import shortlist
 from re2llm.llm.embeddings import ENCODER_ID
 from re2llm.llm.ranking_prompt import RANKING_PROMPT_VERSION
-from re2llm.nodes.context import Context
-from re2llm.nodes.services import Services
-from re2llm.nodes.serving import hint_features, load_release, session_state
+from re2llm.runtime.options import Context
+from re2llm.runtime.services import Services
+from re2llm.ranking.serving import hint_features, load_release, session_state
 from re2llm.policies.descriptors import DESCRIPTOR_NAMES
 from re2llm.policies.hint_features import HintFeatures
 from re2llm.policies.hint_policy import HintPolicy, PaperConfig, PaperPolicy
 from re2llm.policies.recipes import default_config, new_policy
 from re2llm.policies.weights import dump_policy
-from re2llm.sessions.sample import sample_items
+from re2llm.datasets.sample import sample_items
 from sqlalchemy import text
 
 HISTORIES = [["alien-1979"], ["psycho-1960", "casablanca-1942"], ["toy-story-1995"]]
@@ -270,7 +270,7 @@ async def test_the_state_of_the_paper_is_that_of_the_whole_history(
     services: Services, hinted: dict[str, int], domain: str
 ) -> None:
     """The authors' code looked at the first game alone."""
-    from re2llm.nodes.context import call_with
+    from re2llm.runtime.options import call_with
     from re2llm.nodes.prepare import gather
 
     call = await call_with(Context())

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from re2llm import records
 from re2llm.errors import InputError
 from re2llm.records import Session
-from re2llm.sessions.day_sessions import DatedSession, Rating, day_sessions
-from re2llm.sessions.malformed import ReadReport
-from re2llm.sessions.session_file import read_sessions
-from re2llm.sessions.splits import random_split, temporal_split
-from re2llm.sessions.user_order import in_user_order, is_grouped
+from re2llm.datasets.day_sessions import DatedSession, Rating, day_sessions
+from re2llm.datasets.malformed import ReadReport
+from re2llm.datasets.session_file import read_sessions
+from re2llm.datasets.splits import random_split, temporal_split
+from re2llm.datasets.user_order import in_user_order, is_grouped
 
 DATA = Path(records.__file__).resolve().parents[1] / "shared" / "data"
 needs_data = pytest.mark.skipif(not DATA.is_dir(), reason=f"no real data sets in {DATA}")

@@ -13,8 +13,8 @@ from pydantic import SecretStr
 from re2llm.graph.recommend import graph
 from re2llm.llm.responses import answer_text
 from re2llm.llm.structured import METHODS, MethodMemory
-from re2llm.nodes.context import Context
-from re2llm.sessions.sample import load_films
+from re2llm.runtime.options import Context
+from re2llm.datasets.sample import load_films
 
 IDS = [film.id for film in load_films()]
 CANDIDATES = IDS[10:18]

@@ -4,10 +4,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from re2llm.commands.loading import load_domain
-from re2llm.nodes.services import Services
+from re2llm.operations.load import load_domain
+from re2llm.runtime.services import Services
 from re2llm.records import Session
-from re2llm.sessions.sample import load_films, sample_items
+from re2llm.datasets.sample import load_films, sample_items
 from server_logs import troubles
 
 pytest.importorskip("langgraph_api", reason="needs the extra `studio`")

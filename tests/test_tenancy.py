@@ -14,14 +14,14 @@ from typing import Any
 import httpx
 import pytest
 import pytest_asyncio
-from re2llm.commands.loading import load_domain
+from re2llm.operations.load import load_domain
 from re2llm.knowledge.domains import find_domain
 from re2llm.knowledge.hints import list_hints
 from re2llm.knowledge.keys import create_key, revoke_key
 from re2llm.knowledge.training_sessions import session_keys
-from re2llm.nodes.add_hint import add_persons_hint
-from re2llm.nodes.context import Context, call_with
-from re2llm.nodes.services import Services
+from re2llm.operations.add_hint import add_persons_hint
+from re2llm.runtime.options import Context, call_with
+from re2llm.runtime.services import Services
 from re2llm.records import Item, Session
 from server_logs import troubles
 

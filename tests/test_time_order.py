@@ -5,17 +5,17 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from re2llm.commands.loading import load_domain
+from re2llm.operations.load import load_domain
 from re2llm.knowledge.domains import find_domain
 from re2llm.knowledge.evidence import EVIDENCE, EvidenceIndex
 from re2llm.knowledge.tables import TrialRow
 from re2llm.knowledge.time_order import RECENT_SHARE, first_recent
 from re2llm.knowledge.training_sessions import session_keys
-from re2llm.nodes.context import Context, call_with
-from re2llm.nodes.services import Services
-from re2llm.nodes.trials import panel, resolve_session, run_trial
+from re2llm.runtime.options import Context, call_with
+from re2llm.runtime.services import Services
+from re2llm.ranking.trials import panel, resolve_session, run_trial
 from re2llm.records import Item, Session
-from re2llm.sessions.sample import load_films, simulate_sessions
+from re2llm.datasets.sample import load_films, simulate_sessions
 from sqlalchemy import select
 
 COUNT, ITEMS = 600, [f"i{number}" for number in range(400)]

@@ -9,16 +9,16 @@ from typing import Any
 import psycopg
 import pytest
 from re2llm.cli import app
-from re2llm.commands.loading import load_domain
+from re2llm.operations.load import load_domain
 from re2llm.commands.train import train_release
 from re2llm.errors import ModelDownError
 from re2llm.knowledge.domains import find_domain
 from re2llm.knowledge.hints import add_hint
 from re2llm.llm.offline import OfflineRanker
-from re2llm.nodes.context import Context, call_with
-from re2llm.nodes.services import Services
+from re2llm.runtime.options import Context, call_with
+from re2llm.runtime.services import Services
 from re2llm.policies import recipes
-from re2llm.sessions.sample import sample_items, simulate_sessions
+from re2llm.datasets.sample import sample_items, simulate_sessions
 from typer.testing import CliRunner
 
 SESSIONS = simulate_sessions(14, seed=5)

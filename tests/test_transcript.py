@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from re2llm.commands.transcript import hold, rewrite
-from re2llm.nodes.services import Services
+from re2llm.runtime.services import Services
 
 PAGE = Path(__file__).parent.parent / "docs" / "chat.md"
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import psycopg
 from re2llm.commands.learn import unsettled_sessions
-from re2llm.commands.selection import selected_sessions
-from re2llm.nodes.services import Services
+from re2llm.operations.selection import selected_sessions
+from re2llm.runtime.services import Services
 
 Learnt = dict[str, list[tuple[Any, ...]]]
 

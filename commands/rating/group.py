@@ -1,0 +1,18 @@
+"""`re2llm rater`: trains and evaluates rating predictors (RecZero, RecOne)."""
+
+from __future__ import annotations
+
+import typer
+
+from .evaluate import evaluate
+from .traces import traces
+from .train import train
+
+rater = typer.Typer(
+    help="Train and evaluate predictors of ratings that think before they rate.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+rater.command()(train)
+rater.command()(traces)
+rater.command()(evaluate)

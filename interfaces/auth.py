@@ -1,0 +1,190 @@
+"""Who may use the LangGraph server, and what each may see; `auth` of langgraph.json.
+
+A key's user carries the domains that it may know of; the nodes read them there. What a key may not
+see is answered exactly like what does not exist, so an id tells nothing.
+"""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from langgraph_sdk import Auth, get_client
+from langgraph_sdk.errors import NotFoundError
+
+from ..knowledge.keys import PREFIX, any_key_works, check_key
+from ..runtime.sharing import shared_services
+from .callers import asks_for_key, key_of, was_named
+
+auth = Auth()
+
+_OWNER = "re2llm_owner"
+"""Where the metadata of threads, runs and stored things names their owner."""
+
+User = Auth.types.MinimalUserDict
+_Filter = dict[str, Any] | None
+
+
+@auth.authenticate
+async def authenticate(scope: dict[str, Any]) -> User:
+    """Return who sends a request: a key's owner, or anybody on this machine.
+
+    Args:
+        scope: The request's, as ASGI has it.
+    """
+    key = key_of(scope)
+    if key is not None and key.startswith(PREFIX):
+        services = await shared_services()
+        async with services.engine.connect() as connection:
+            found = await check_key(connection, key)
+        if found is not None:
+            return cast("User", {"identity": found.owner, "domains": found.domains})
+        raise _refused(401, "This API key is wrong or revoked.")
+    if asks_for_key(scope):
+        raise _refused(
+            401, "Send an API key as `Authorization: Bearer …`; `re2llm keys create` makes one."
+        )
+    return cast("User", {"identity": "", "domains": None})
+
+
+async def some_key_works() -> bool:
+    """Whether there is a key at all, without which a server for other machines is of no use."""
+    services = await shared_services()
+    async with services.engine.connect() as connection:
+        return await any_key_works(connection)
+
+
+@auth.on
+async def refuse(ctx: Auth.types.AuthContext, value: Any) -> bool:
+    """Refuse to a key whatever no other handler allows: assistants of its own, and crons.
+
+    Args:
+        ctx: Who asks for what.
+        value: What they ask for.
+    """
+    del value
+    return _owner(ctx) is None
+
+
+@auth.on.assistants(actions=["read", "search"])
+async def read_assistant(ctx: Auth.types.AuthContext, value: Any) -> _Filter:
+    """Show the served graphs.
+
+    Args:
+        ctx: Who asks.
+        value: For what.
+    """
+    del value
+    return None if _owner(ctx) is None else {"created_by": "system"}
+
+
+@auth.on.threads(actions=["read", "search", "delete"])
+async def read_thread(ctx: Auth.types.AuthContext, value: Any) -> _Filter:
+    """Show an owner's threads and their runs.
+
+    Args:
+        ctx: Who asks.
+        value: For which.
+    """
+    del value
+    return _owned(ctx)
+
+
+@auth.on.threads.create
+async def create_thread(ctx: Auth.types.AuthContext, value: Any) -> _Filter:
+    """Let an owner make a thread, whose id is the server's to choose.
+
+    Args:
+        ctx: Who asks.
+        value: The thread.
+    """
+    owner = _owner(ctx)
+    if owner is None:
+        return None
+    if was_named(value.get("thread_id")):
+        # Whether it can be had would tell whether somebody has it.
+        raise _refused(403, "Leave `thread_id` out; the server chooses it.")
+    return _claim(value, owner)
+
+
+@auth.on.threads.update
+async def update_thread(ctx: Auth.types.AuthContext, value: Any) -> _Filter:
+    """Let an owner change a thread's metadata and cancel its runs, but not write its state.
+
+    Args:
+        ctx: Who asks.
+        value: The change.
+    """
+    owner = _owner(ctx)
+    if owner is None:
+        return None
+    if "metadata" not in value and "action" not in value:
+        # Nodes trust what earlier nodes have put into the state.
+        raise _refused(403, "A key cannot write a thread's state.")
+    return _owned(ctx) if "action" in value else _claim(value, owner)
+
+
+@auth.on.threads.create_run
+async def create_run(ctx: Auth.types.AuthContext, value: Any) -> _Filter:
+    """Let an owner run a graph on a thread of theirs, or on none.
+
+    Args:
+        ctx: Who asks.
+        value: The run.
+    """
+    owner = _owner(ctx)
+    if owner is None:
+        return None
+    command: dict[str, Any] = value["kwargs"].get("command") or {}
+    if command.get("update") or command.get("goto"):
+        raise _refused(403, "A key cannot write a thread's state.")
+    thread = value.get("thread_id")
+    if value.get("if_not_exists") == "create" and was_named(thread) and not await _has(thread):
+        raise _refused(404, "Thread or assistant not found.")
+    return _claim(value, owner)
+
+
+@auth.on.store()
+async def own_namespace(ctx: Auth.types.AuthContext, value: Any) -> None:
+    """Keep an owner's stored things in a namespace of theirs.
+
+    Args:
+        ctx: Who asks.
+        value: With the namespace as sent, which is put under the owner's.
+    """
+    owner = _owner(ctx)
+    if owner is not None:
+        # A label of the store holds no period.
+        value["namespace"] = (_OWNER, owner.encode().hex(), *(value.get("namespace") or ()))
+
+
+def _owner(ctx: Auth.types.AuthContext) -> str | None:
+    user = ctx.user
+    anybody = "domains" in user and user["domains"] is None
+    return None if anybody else user.identity
+
+
+def _owned(ctx: Auth.types.AuthContext) -> _Filter:
+    owner = _owner(ctx)
+    return None if owner is None else {_OWNER: owner}
+
+
+def _claim(value: Any, owner: str) -> _Filter:
+    """Write the owner over whatever a client has sent in its place."""
+    metadata = value.get("metadata")
+    if metadata is None:
+        metadata = value["metadata"] = {}
+    metadata[_OWNER] = owner
+    return {_OWNER: owner}
+
+
+async def _has(thread: object) -> bool:
+    """Whether the request's user has a thread; asks the server itself, within the request."""
+    try:
+        await get_client(url=None).threads.get(str(thread))
+    except NotFoundError:
+        return False
+    return True
+
+
+def _refused(status: int, detail: str) -> Exception:
+    return Auth.exceptions.HTTPException(status_code=status, detail=detail)

@@ -1,0 +1,303 @@
+"""One object that owns database and models, for programs that embed re2llm."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import CancelledError
+from functools import lru_cache, partial
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from langchain_core.language_models import BaseChatModel
+from pydantic import SecretStr
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from ..errors import InputError
+from ..runtime.options import Context
+from ..nodes.rating.state import RatingRequest
+from ..runtime.services import Services, open_services
+from ..runtime.sharing import ServiceSet, shared_service_set
+from ..settings import HintChoice, Settings, get_settings
+from ..operations import catalogue as operations
+from .loop_thread import LoopThread
+from ..operations.results import FeedbackStored, FoundTitles, ListedHints, Rated, Recommended
+
+_Result = TypeVar("_Result")
+
+
+class Re2llm:
+    """Database, models and caches, opened on first use and closed with the object.
+
+    Methods that begin with `a` run on the caller's event loop, the others on a thread of the
+    object's own; each of the two keeps its own connections. What is not given is read from the
+    settings (`RE2LLM_*`).
+
+    Example:
+        async with Re2llm("postgresql://user:password@host/database", domain="films") as re2llm:
+            answer = await re2llm.arecommend(["Alien", "Blade Runner"], k=3)
+
+    Args:
+        database: A PostgreSQL URL, or an `AsyncEngine` over psycopg 3 that the host keeps and
+            closes; it serves one event loop, and other loops and threads get connections of
+            their own to its database.
+        model: The ranking model: `offline`, a provider and a name, or a LangChain chat model.
+        model_name: What trials and policy releases call a chat model; by default its provider and
+            name, such as `openai:gpt-4.1-mini`.
+        domain: The catalogue of requests that name none.
+        policy: How hints are chosen.
+    """
+
+    def __init__(
+        self,
+        database: str | AsyncEngine | None = None,
+        *,
+        model: str | BaseChatModel | None = None,
+        model_name: str | None = None,
+        domain: str | None = None,
+        policy: HintChoice | None = None,
+    ) -> None:
+        self._engine = database if isinstance(database, AsyncEngine) else None
+        self._engine_loop: asyncio.AbstractEventLoop | None = None
+        self._model = model if isinstance(model, BaseChatModel) else None
+        url = self._engine.url.render_as_string(hide_password=False) if self._engine else database
+        name = model if isinstance(model, str) else (_name(model, model_name) if model else None)
+        changes = {
+            "database_url": SecretStr(url) if isinstance(url, str) else None,
+            "model": name,
+            "domain": domain,
+            "policy": policy,
+        }
+        self._changes = {key: value for key, value in changes.items() if value is not None}
+        self._services = ServiceSet(self._open) if self._changes else shared_service_set()
+        self._thread: LoopThread | None = None
+        self._lock = threading.Lock()
+        self._closed = False
+
+    async def arecommend(
+        self,
+        history: Sequence[str],
+        *,
+        candidates: Sequence[str] | None = None,
+        domain: str | None = None,
+        k: int = 10,
+    ) -> Recommended:
+        """Recommend what a person would choose next.
+
+        Args:
+            history: What they chose so far, oldest first: ids or titles.
+            candidates: What to rank, ids or titles; `None` retrieves some.
+            domain: The catalogue; `None` takes the object's.
+            k: How many to return.
+
+        Raises:
+            Re2llmError: The request cannot be answered.
+        """
+        return await operations.recommend(
+            self.context(), history, candidates=candidates, domain=domain, k=k
+        )
+
+    def recommend(self, history: Sequence[str], **options: Any) -> Recommended:
+        """Do what `arecommend` does, and wait for it.
+
+        Args:
+            history: As there.
+            **options: As there.
+
+        Raises:
+            Re2llmError: The request cannot be answered.
+        """
+        return self.run(partial(self.arecommend, history, **options))
+
+    async def afeedback(
+        self,
+        recommendation_id: str,
+        picked: str | None,
+        *,
+        domain: str | None = None,
+        learn: bool = True,
+    ) -> FeedbackStored:
+        """Store what a person did with a recommendation; a miss is learnt from in the background.
+
+        Args:
+            recommendation_id: As the answer carried it.
+            picked: The chosen item, id or title; `None` for none of these.
+            domain: The recommendation's catalogue; `None` takes the object's.
+            learn: Whether a miss may start learning.
+
+        Raises:
+            Re2llmError: There is no such recommendation or item, or other feedback is stored.
+        """
+        return await operations.give_feedback(
+            self.context(), recommendation_id, picked, domain=domain, learn=learn
+        )
+
+    def feedback(
+        self, recommendation_id: str, picked: str | None, **options: Any
+    ) -> FeedbackStored:
+        """Do what `afeedback` does, and wait for it.
+
+        Args:
+            recommendation_id: As there.
+            picked: As there.
+            **options: As there.
+
+        Raises:
+            Re2llmError: There is no such recommendation or item, or other feedback is stored.
+        """
+        return self.run(partial(self.afeedback, recommendation_id, picked, **options))
+
+    async def arate(self, request: RatingRequest) -> Rated:
+        """Predict how a person will rate an item.
+
+        Args:
+            request: The item, the person's past reviews, and other people's reviews of it.
+
+        Raises:
+            Re2llmError: A field does not fit, such as a rating that is not on the scale.
+        """
+        return await operations.rate(self.context(), request.model_dump(exclude_unset=True))
+
+    def rate(self, request: RatingRequest) -> Rated:
+        """Do what `arate` does, and wait for it.
+
+        Args:
+            request: As there.
+
+        Raises:
+            Re2llmError: A field does not fit.
+        """
+        return self.run(partial(self.arate, request))
+
+    async def afind_titles(
+        self, titles: Sequence[str], *, domain: str | None = None
+    ) -> FoundTitles:
+        """Find the items that some titles stand for, whatever the typing errors.
+
+        Args:
+            titles: As a person wrote them.
+            domain: The catalogue; `None` takes the object's.
+
+        Raises:
+            Re2llmError: There is no such catalogue.
+        """
+        return await operations.find_titles(self.context(), titles, domain=domain)
+
+    async def ahints(self, *, domain: str | None = None) -> ListedHints:
+        """List a domain's hints with what each has brought.
+
+        Args:
+            domain: The catalogue; `None` takes the object's.
+
+        Raises:
+            Re2llmError: There is no such catalogue.
+        """
+        return await operations.hints_of(self.context(), domain=domain)
+
+    def context(self, **options: Any) -> Context:
+        """Return a context that runs any of our graphs on this object's database and models.
+
+        Args:
+            **options: Other fields of `Context`, such as `policy`.
+        """
+        self._require_open()
+        return Context(services=self._services, **options)
+
+    def run(self, work: Callable[[], Awaitable[_Result]]) -> _Result:
+        """Run a coroutine on the object's own thread and return its result.
+
+        Args:
+            work: Makes the coroutine.
+
+        Raises:
+            InputError: The object is closed, or was closed meanwhile.
+        """
+        with self._lock:
+            self._require_open()
+            thread = self._thread = self._thread or LoopThread()
+        try:
+            return thread.run(work)
+        except CancelledError:
+            self._require_open()
+            raise
+
+    async def aclose(self) -> None:
+        """Stop all work and close what this event loop and the own thread have opened."""
+        self._closed = True
+        await self._services.close()
+        await asyncio.to_thread(self._close_thread)
+
+    def close(self) -> None:
+        """Stop all work on the own thread, and close what it has opened."""
+        self._closed = True
+        self._close_thread()
+
+    async def __aenter__(self) -> Self:
+        self.context()
+        await self._services.get()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+    def __enter__(self) -> Self:
+        self.context()
+        self.run(self._services.get)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _require_open(self) -> None:
+        if self._closed:
+            raise InputError("Re2llm", "It is closed.", "Make a new one.")
+
+    def _close_thread(self) -> None:
+        with self._lock:
+            thread, self._thread = self._thread, None
+        if thread is not None:
+            thread.close(self._services.close)
+
+    async def _open(self) -> Services:
+        settings: Settings = (await asyncio.to_thread(get_settings)).model_copy(
+            update=self._changes
+        )
+        services = await open_services(settings, engine=self._engine_here())
+        if self._model is not None:
+            services.register_model(settings.model, self._model)
+        return services
+
+    def _engine_here(self) -> AsyncEngine | None:
+        """Return the host's engine on the first loop that asks: its connections live on one."""
+        loop = asyncio.get_running_loop()
+        if self._engine is None or (self._thread is not None and loop is self._thread.loop):
+            return None
+        self._engine_loop = self._engine_loop or loop
+        return self._engine if loop is self._engine_loop else None
+
+
+def _name(model: BaseChatModel, given: str | None) -> str:
+    """Return what trials and releases call a host's model, spelt as `init_chat_model` does."""
+    if given is not None:
+        return given
+    # LangChain's own name for tracing; there is no public one.
+    known = model._get_ls_params()  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+    provider, name = known.get("ls_provider"), known.get("ls_model_name")
+    return f"{provider}:{name}" if provider and name else type(model).__name__
+
+
+@lru_cache(maxsize=1)
+def default_host() -> Re2llm:
+    """Return the process's object that the settings describe; it shares the graphs' services."""
+    return Re2llm()

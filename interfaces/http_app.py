@@ -1,0 +1,41 @@
+"""What the LangGraph server serves besides its own routes; `http.app` of langgraph.json."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+from starlette.applications import Starlette
+
+from ..errors import InputError
+from ..runtime.sharing import close_shared_services
+from ..settings import get_settings
+from .auth import some_key_works
+from .callers import NotesNamedIds, serves_others
+from .mcp_server import build_server
+
+
+def build_app() -> Starlette:
+    """Build the application: our MCP server, and the end of our services with the server's."""
+    server = build_server(hosts=get_settings().mcp_hosts)
+    app = server.streamable_http_app()
+    app.add_middleware(NotesNamedIds)
+    sessions = app.router.lifespan_context
+
+    @asynccontextmanager
+    async def lifespan(starting: Starlette) -> AsyncGenerator[None]:
+        if serves_others() and not await some_key_works():
+            raise InputError(
+                "--host",
+                "Other machines can reach this address, and there is no API key.",
+                "Make one with `re2llm keys create`, or listen on 127.0.0.1.",
+            )
+        async with sessions(starting):
+            yield
+        await close_shared_services()
+
+    app.router.lifespan_context = lifespan
+    return app
+
+
+app = build_app()

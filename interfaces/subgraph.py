@@ -1,0 +1,63 @@
+"""Our `recommend` graph as a node of a foreign graph, with another state and another context."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, cast
+
+from langchain_core.runnables import Runnable, RunnableLambda
+from langgraph.runtime import get_runtime
+
+from ..graph.recommend import graph as recommend_graph
+from ..runtime.options import Context
+from ..ranking.state import RecommendResult
+from .host import Re2llm, default_host
+
+Request = Mapping[str, Any]
+"""Input of the `recommend` graph: `history`, and if you like `candidates`, `domain`, `k`."""
+
+
+def recommend_node(
+    read: Callable[[Any], Request],
+    write: Callable[[RecommendResult], Mapping[str, Any]],
+    *,
+    host: Re2llm | None = None,
+    context: Callable[[Any], Mapping[str, Any]] = lambda _: {},
+) -> Runnable[Any, Any]:
+    """Return a node that runs the `recommend` graph as a subgraph of any other graph.
+
+    A request that cannot be answered comes back as `error` in the result; it never raises.
+
+    Example:
+        builder.add_node("recommend", recommend_node(
+            read=lambda state: {"history": state["watched"], "k": 3},
+            write=lambda result: {"shelf": [item["title"] for item in result["items"]]},
+            context=lambda theirs: {"domain": theirs.shop},
+        ))
+
+    Args:
+        read: Makes the request from the foreign state.
+        write: Makes the foreign state's update from the answer.
+        host: Whose database and models to use; `None` takes those of the settings.
+        context: Makes options of our `Context` from the foreign context object.
+    """
+
+    async def answer(state: Any) -> Mapping[str, Any]:
+        return await work(dict(read(state)), options())
+
+    def wait(state: Any) -> Mapping[str, Any]:
+        return owner().run(partial(work, dict(read(state)), options()))
+
+    async def work(request: Any, ours: Context) -> Mapping[str, Any]:
+        # LangGraph leaves a type argument of `Command` open.
+        result: Any = await recommend_graph.ainvoke(request, context=ours)  # pyright: ignore[reportUnknownMemberType]
+        return write(cast("RecommendResult", result))
+
+    def options() -> Context:
+        return owner().context(**context(get_runtime().context))
+
+    def owner() -> Re2llm:
+        return host or default_host()
+
+    return RunnableLambda(wait, afunc=answer, name="recommend")

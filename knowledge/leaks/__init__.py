@@ -1,0 +1,1 @@
+"""Refuses hints that name an item."""

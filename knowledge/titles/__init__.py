@@ -1,0 +1,1 @@
+"""Titles as comparable words, and finding items by them."""

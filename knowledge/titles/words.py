@@ -1,0 +1,209 @@
+"""Titles and hints as comparable words, whatever their punctuation, case, accents or numerals."""
+
+from __future__ import annotations
+
+import html
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+
+from ...records import Item, spoken
+
+# Letters that look Latin.
+_CYRILLIC = (
+    "\u0430\u0435\u043e\u0440\u0441\u0443\u0445\u0456\u0458\u0455"
+    "\u0410\u0412\u0415\u041a\u041c\u041d\u041e\u0420\u0421\u0422\u0423\u0425\u0406\u0408\u0405"
+)
+_GREEK = (
+    "\u03bf\u03c1\u0391\u0392\u0395\u0397\u0399\u039a\u039c\u039d\u039f\u03a1\u03a4\u03a5"
+    "\u03a7\u0396"
+)
+_LOOKALIKES = str.maketrans(
+    {
+        **dict.fromkeys("`\u00b4\u2018\u2019\u201b\u2032\u02bc\u02b9\uff07", "'"),
+        **dict.fromkeys(
+            "\u201c\u201d\u201e\u201f\u00ab\u00bb\u2033\u301d\u301e\uff02\u300c\u300d\u300e\u300f\u300a\u300b\u3008\u3009",
+            '"',
+        ),
+        **dict(zip("øØłŁđĐð\u0131ħ", "oOlLdDdih", strict=True)),
+        "æ": "ae",
+        "Æ": "Ae",
+        "œ": "oe",
+        "Œ": "Oe",
+        "þ": "th",
+        "Þ": "Th",
+        "¢": "c",
+        **dict(zip(_CYRILLIC, "aeopcyxijsABEKMHOPCTYXIJS", strict=True)),
+        **dict(zip(_GREEK, "opABEHIKMNOPTYXZ", strict=True)),
+    }
+)
+_SPACELESS = re.compile(r"([\u3040-\u30ff\u3400-\u9fff])")
+_ENTITY = re.compile(r"&#?\w+;")
+_WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)*|&")
+_ARTICLES = r"the|an?|l[aeo]s?|l'|il|el|gli|d(?:er|as|ie|e[nt])|une?|una|eine?"
+_ARTICLE_FIRST = re.compile(r"^\s*[\"']?(?:the|an?)\s+", re.IGNORECASE)
+_ARTICLE_LAST = re.compile(rf",\s*(?:{_ARTICLES})\s*$", re.IGNORECASE)
+_BRACKETS = re.compile(r"[(\[{]([^()\[\]{}]*)[)\]}]")
+_ALSO = re.compile(r"^\s*a\.?k\.?a\.?\s+", re.IGNORECASE)
+_PARTS = re.compile(r":|;|\s[-\u2010-\u2015\u2212|/~]+\s")
+_ROMAN = "i ii iii iv v vi vii viii ix x xi xii xiii xiv xv xvi xvii xviii xix xx"
+_COUNT = (
+    "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen "
+    "sixteen seventeen eighteen nineteen twenty"
+)
+_NUMBERS = {
+    word: str(number)
+    for numerals in (_ROMAN, _COUNT)
+    for number, word in enumerate(numerals.split(), start=1)
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A word of a hint.
+
+    Attributes:
+        key: In lower case, without accents and apostrophes.
+        start: Where it begins in the cleaned text.
+        end: Where it ends.
+        capital: Whether it is written with a capital.
+        opens: Whether it begins a sentence, where a capital says nothing.
+        possessive: Whether it ends in 's.
+    """
+
+    key: str
+    start: int
+    end: int
+    capital: bool
+    opens: bool
+    possessive: bool
+
+
+def clean(text: str) -> str:
+    """Return text in plain letters: entities, widths, accents and look-alikes resolved.
+
+    Args:
+        text: As somebody wrote it.
+    """
+    if text.isascii() and "&" not in text and "`" not in text:
+        return text
+    plain = _unescape(text).translate(_LOOKALIKES)
+    if plain.isascii():
+        return plain
+    plain = "".join(
+        letter
+        for letter in unicodedata.normalize("NFKD", plain)
+        if unicodedata.category(letter) not in {"Mn", "Cf"}
+    )
+    # Once more: full-width letters can spell an entity.
+    return _SPACELESS.sub(r" \1 ", _unescape(plain).translate(_LOOKALIKES))
+
+
+def _unescape(text: str) -> str:
+    """Resolve HTML entities however often they are escaped, and in whatever case."""
+    while True:
+        plain = html.unescape(_ENTITY.sub(lambda found: _entity(found[0]), text))
+        if plain == text:
+            return plain
+        text = plain
+
+
+def _entity(written: str) -> str:
+    plain = html.unescape(written)
+    return html.unescape(written.lower()) if plain == written else plain
+
+
+@lru_cache(maxsize=65_536)
+def fold(word: str) -> str:
+    """Return the form in which words are compared.
+
+    Args:
+        word: From cleaned text.
+    """
+    return "and" if word == "&" else word.casefold().replace("'", "")
+
+
+def words(text: str) -> list[str]:
+    """Return the folded words of a cleaned text.
+
+    Args:
+        text: From `clean`.
+    """
+    return [fold(word) for word in _WORD.findall(text)]
+
+
+def tokenise(text: str) -> list[Token]:
+    """Return the words of a hint with what tells a name from ordinary words.
+
+    Args:
+        text: From `clean`.
+    """
+    tokens: list[Token] = []
+    last = 0
+    for found in _WORD.finditer(text):
+        word = found[0]
+        opens = not tokens or re.search(r"[.!?:;\u2022\n]", text[last : found.start()]) is not None
+        last = found.end()
+        possessive = word.lower().endswith("'s")
+        tokens.append(Token(fold(word), found.start(), last, word[0].isupper(), opens, possessive))
+    return tokens
+
+
+def numbered(keys: Iterable[str]) -> str:
+    """Join words with Roman and spelt numerals as digits.
+
+    Args:
+        keys: Folded words.
+    """
+    return "".join(_NUMBERS.get(key, key) for key in keys)
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """What an item is called, or a part of it that stands for it.
+
+    Attributes:
+        words: Folded, without a leading article.
+        aside: Whether it is a subtitle or a bracket, which many items may share.
+    """
+
+    words: tuple[str, ...]
+    aside: bool = False
+
+
+def names(item: Item) -> Iterator[Name]:
+    """Yield each way to call an item: in full, without brackets and platform, each part alone.
+
+    Args:
+        item: Its title may carry "(1995)", "[Download]", "- PC" or ", The".
+    """
+    own = [words(clean(spoken(value))) for value in item.attributes.values()]
+    for title in (item.title, *_other_titles(item)):
+        text = clean(title)
+        yield from _name(text, own)
+        outside = _BRACKETS.sub(" ", text)
+        if outside != text:
+            yield from _name(outside, own)
+            for inside in _BRACKETS.findall(text):
+                yield from _name(_ALSO.sub("", inside), own, aside=_ALSO.match(inside) is None)
+        parts = _PARTS.split(outside)
+        for place, part in enumerate(parts[: len(parts) if len(parts) > 1 else 0]):
+            yield from _name(part, own, aside=place > 0)
+
+
+def _other_titles(item: Item) -> Iterator[str]:
+    for name, value in item.attributes.items():
+        if "title" in name.lower() and isinstance(value, str):
+            yield value
+
+
+def _name(text: str, own: list[list[str]], *, aside: bool = False) -> Iterator[Name]:
+    keys = words(_ARTICLE_FIRST.sub("", _ARTICLE_LAST.sub("", text)))
+    if not keys or (aside and len(keys) == 1):
+        return
+    yield Name(tuple(keys), aside)
+    for value in own:
+        if value and len(value) < len(keys) and keys[-len(value) :] == value:
+            yield Name(tuple(keys[: -len(value)]), aside)

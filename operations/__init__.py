@@ -1,0 +1,1 @@
+"""Every verb once: no printing, no HTTP; progress goes to a callback."""

@@ -1,0 +1,83 @@
+"""Takes in a hint that a person wrote: refused with a reason, known already, or stored."""
+
+from __future__ import annotations
+
+import asyncio
+import html
+from dataclasses import dataclass, replace
+
+from ..knowledge.domains import find_domain, hold_hints
+from ..knowledge.hints import add_hint, clean_hint
+from ..knowledge.reflections import Outcome, Proposal, store_proposal
+from ..llm.offline.understanding import understood
+from ..settings import OFFLINE_MODEL
+from ..runtime.options import Call
+from ..nodes.recommend import ranking_prompt
+from ..ranking.repeats import embed
+from ..ranking.trials import resolve_session
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """What became of a person's hint.
+
+    Attributes:
+        text: On one line, HTML entities resolved.
+        outcome: `stored`, `duplicate` or `leak`.
+        reason: Why it was not stored; empty if it was.
+        hint_id: The hint that it became or repeats; `None` if it was refused.
+        understood: What each of its clauses makes the offline model weigh; `None` where another
+            model reads the hints.
+    """
+
+    text: str
+    outcome: Outcome
+    reason: str
+    hint_id: int | None
+    understood: list[str] | None = None
+
+
+async def add_persons_hint(domain: str, text: str, call: Call) -> Added:
+    """Store a person's hint. It needs no verification, but may not leak an item.
+
+    Args:
+        domain: The catalogue's name.
+        text: As the person wrote it.
+        call: The run's options.
+
+    Raises:
+        InputError: The text is empty or too long, or there is no such domain.
+    """
+    cleaned = clean_hint(html.unescape(text))
+    async with call.services.engine.begin() as connection:
+        found = await find_domain(connection, domain, among=call.domains)
+        leaks = await call.services.leak_filter(connection, found)
+        leak = leaks.leak(cleaned)
+        await hold_hints(connection, found.id)
+        if leak is not None:
+            added = Added(cleaned, "leak", leak, None)
+        else:
+            hint_id, new = await add_hint(
+                connection,
+                found.id,
+                cleaned,
+                await embed(cleaned, call),
+                provenance={"source": "person"},
+            )
+            reason = "" if new else "The same text is stored already."
+            added = Added(cleaned, "stored" if new else "duplicate", reason, hint_id)
+        proposal = Proposal(cleaned, added.outcome, added.reason, added.hint_id)
+        await store_proposal(connection, found.id, None, proposal)
+    if added.outcome == "leak" or call.model != OFFLINE_MODEL:
+        return added
+    return replace(added, understood=await _understood(domain, cleaned, call))
+
+
+async def _understood(domain: str, text: str, call: Call) -> list[str] | None:
+    async with call.services.engine.connect() as connection:
+        found = await find_domain(connection, domain)
+        index = await call.services.evidence(connection, found)
+    if index is None:
+        return None
+    state = await resolve_session(domain, index.keys[0], call)
+    return await asyncio.to_thread(understood, text, ranking_prompt(state, call, hinted=False))

@@ -1,0 +1,52 @@
+"""Which of a domain's training sessions a command works on."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import InputError
+
+if TYPE_CHECKING:
+    from ..runtime.services import Services
+    from ..records import Session
+
+
+async def selected_sessions(services: Services, domain: str, files: list[Path]) -> list[int]:
+    """Return the keys of the training sessions to learn from, in the order they were loaded.
+
+    Args:
+        services: The database.
+        domain: The catalogue.
+        files: Only the loaded sessions that these files hold; empty for all.
+
+    Raises:
+        InputError: A file cannot be used, or holds no loaded session.
+    """
+    from ..knowledge.domains import find_domain
+    from ..knowledge.training_sessions import session_keys, stored_keys
+
+    async with services.engine.connect() as connection:
+        found = await find_domain(connection, domain)
+        if not files:
+            return await session_keys(connection, found.id)
+        listed = await asyncio.to_thread(_read, files)
+        wanted = await stored_keys(connection, found, listed)
+    if not wanted:
+        raise InputError(
+            "--sessions",
+            f"None of these sessions is loaded in domain {domain!r}.",
+            "Load them first: re2llm load … --sessions FILE",
+        )
+    return sorted(wanted)
+
+
+def _read(files: list[Path]) -> list[Session]:
+    from ..datasets.malformed import ReadReport
+    from ..datasets.session_file import read_sessions
+
+    report = ReadReport()
+    listed = [session for file in files for session in read_sessions(file, report)]
+    report.raise_if_malformed()
+    return listed

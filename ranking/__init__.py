@@ -1,0 +1,1 @@
+"""How one session is ranked: gather, prompt, ask, settle; trials and rewards."""

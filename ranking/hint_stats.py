@@ -1,0 +1,25 @@
+"""Keeps the figures beside the hints up to date with the trials."""
+
+from __future__ import annotations
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from ..knowledge.hint_stats import refresh_figures
+from ..knowledge.training_sessions import session_keys
+from ..runtime.options import Call
+from .trials import random_sessions
+
+
+async def update_figures(connection: AsyncConnection, domain_id: int, call: Call) -> None:
+    """Sum up the trials on the sessions that verification and training draw at random.
+
+    Args:
+        connection: In a transaction.
+        domain_id: Which domain.
+        call: The run's options: whose trials count.
+    """
+    settings = call.settings
+    keys = await session_keys(connection, domain_id)
+    most = max(settings.verify_random * settings.verify_doubtful, settings.train_panel)
+    drawn = random_sessions(keys, most, settings.seed)
+    await refresh_figures(connection, domain_id, call.model, call.prompt_version, drawn)

@@ -1,0 +1,1 @@
+"""Rating prediction that reasons before it rates: RecZero and RecOne (arXiv 2510.23077)."""

@@ -1,0 +1,1 @@
+"""Training of the rating predictor: imitation of traces, then GRPO."""

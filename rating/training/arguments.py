@@ -1,0 +1,154 @@
+"""The arguments of transformers, TRL and PEFT that a configuration stands for.
+
+Their defaults change between versions, so everything that matters to the algorithm is set here.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from ...errors import InputError
+from .config import RaterConfig
+
+
+def sft_arguments(config: RaterConfig, folder: Path) -> Any:
+    """Return TRL's arguments for imitation.
+
+    Args:
+        config: The settings.
+        folder: For checkpoints.
+    """
+    per_device, accumulation = _batches(
+        "sft_batch", config.sft_batch, config.completions_per_device
+    )
+    return import_module("trl").SFTConfig(
+        **_common(config, folder),
+        learning_rate=config.sft_learning_rate,
+        num_train_epochs=config.sft_epochs,
+        per_device_train_batch_size=per_device,
+        gradient_accumulation_steps=accumulation,
+        max_length=config.sft_max_tokens,
+        completion_only_loss=True,
+        assistant_only_loss=False,
+        packing=False,
+        padding_free=False,
+        loss_type="nll",
+    )
+
+
+def grpo_arguments(config: RaterConfig, folder: Path) -> Any:
+    """Return TRL's arguments for GRPO.
+
+    Args:
+        config: The settings.
+        folder: For checkpoints.
+    """
+    completions = config.group_size * config.prompts_per_step
+    per_device, accumulation = _batches(
+        "prompts_per_step", completions, config.completions_per_device
+    )
+    return import_module("trl").GRPOConfig(
+        **_common(config, folder),
+        learning_rate=config.learning_rate,
+        num_train_epochs=config.epochs,
+        max_steps=config.max_steps,
+        per_device_train_batch_size=per_device,
+        gradient_accumulation_steps=accumulation,
+        steps_per_generation=accumulation,
+        num_generations=config.group_size,
+        max_completion_length=config.max_completion_tokens,
+        temperature=config.temperature,
+        top_p=1.0,
+        top_k=0,
+        min_p=None,
+        repetition_penalty=1.0,
+        # The objective of GRPO as published: a mean over each answer, then over the answers.
+        loss_type="grpo",
+        scale_rewards="group",
+        importance_sampling_level="token",
+        epsilon=config.clip,
+        epsilon_high=config.clip,
+        delta=None,
+        beta=config.kl_weight,
+        entropy_coef=config.entropy_weight,
+        num_iterations=config.updates_per_batch,
+        mask_truncated_completions=False,
+        top_entropy_quantile=1.0,
+        multi_objective_aggregation="sum_then_normalize",
+        reward_weights=[1.0, 1.0],
+        disable_dropout=True,
+        shuffle_dataset=True,
+        remove_unused_columns=False,
+        log_completions=False,
+        use_vllm=config.vllm,
+        vllm_mode="colocate",
+    )
+
+
+def adapters(config: RaterConfig) -> Any:
+    """Return PEFT's low-rank adapters, or `None` where all weights are trained.
+
+    Args:
+        config: The settings.
+    """
+    if not config.lora_rank:
+        return None
+    return import_module("peft").LoraConfig(
+        r=config.lora_rank,
+        lora_alpha=config.lora_alpha,
+        lora_dropout=config.lora_dropout,
+        bias="none",
+        target_modules="all-linear",
+        task_type="CAUSAL_LM",
+    )
+
+
+def _batches(name: str, wanted: int, most: int) -> tuple[int, int]:
+    """Return the rows of one pass on one device, and how many passes make an update."""
+    devices = import_module("accelerate").PartialState().num_processes
+    if wanted % devices:
+        raise InputError(
+            name,
+            f"{wanted} rows an update cannot be shared by {devices} devices.",
+            "Change the batch or the number of devices.",
+        )
+    share = wanted // devices
+    per_device = max(size for size in range(1, min(most, share) + 1) if share % size == 0)
+    return per_device, share // per_device
+
+
+def _common(config: RaterConfig, folder: Path) -> dict[str, Any]:
+    cuda = import_module("torch").cuda
+    gpu = cuda.is_available()
+    bf16 = (gpu and cuda.is_bf16_supported()) if config.bf16 is None else config.bf16
+    return {
+        "output_dir": str(folder),
+        "seed": config.seed,
+        "data_seed": config.seed,
+        "lr_scheduler_type": config.schedule
+        if config.warmup_steps == 0 or config.schedule != "constant"
+        else "constant_with_warmup",
+        "warmup_steps": config.warmup_steps,
+        "optim": "adamw_torch",
+        "adam_beta1": 0.9,
+        "adam_beta2": 0.999,
+        "adam_epsilon": 1e-8,
+        "weight_decay": config.weight_decay,
+        "max_grad_norm": config.max_grad_norm,
+        "gradient_checkpointing": config.gradient_checkpointing,
+        "use_cpu": not gpu,
+        "bf16": bf16,
+        "fp16": False,
+        "report_to": "none",
+        "disable_tqdm": True,
+        "logging_strategy": "steps",
+        "logging_steps": 1,
+        "logging_first_step": False,
+        "save_strategy": "steps",
+        "save_steps": config.save_every,
+        "save_total_limit": config.keep_checkpoints,
+        "dataloader_num_workers": 0,
+        "dataloader_pin_memory": gpu,
+    }

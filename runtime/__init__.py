@@ -1,0 +1,1 @@
+"""What a run needs: its options, shared services, budgets, the ledger, and calls to models."""

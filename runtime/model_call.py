@@ -1,0 +1,198 @@
+"""One question to a model, which never raises because of the model, and is paid only once."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
+from dataclasses import dataclass
+from typing import Literal
+
+from langchain_core.messages import BaseMessage
+
+from ..knowledge.llm_calls import LlmCall
+from ..llm.endpoint import Answered, Endpoint
+from ..llm.failures import ModelFailedError
+from ..llm.prices import estimated_tokens, prompt_key
+from ..llm.structured import Wanted
+from .options import Call
+from .ledger import book, charge, known_answer
+
+Purpose = Literal["rank", "rate", "trace", "repair", "reflect", "compare"]
+"""What a question is for. The last two go to the reflecting model."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What came back from the model.
+
+    Attributes:
+        text: Its answer; empty if the call failed.
+        failed: Whether the call failed.
+        latency_ms: Wall-clock milliseconds, retries and pauses included.
+        tokens_in: Prompt tokens, 0 where the model does not count them.
+        tokens_out: Answer tokens, likewise.
+        calls: Requests made, retries included; 0 for an answer that was paid before.
+        failure: The kind of failure; empty if there was none.
+    """
+
+    text: str
+    failed: bool
+    latency_ms: float
+    tokens_in: int = 0
+    tokens_out: int = 0
+    calls: int = 1
+    failure: str = ""
+
+
+async def ask(
+    messages: Sequence[BaseMessage],
+    call: Call,
+    purpose: Purpose = "rank",
+    *,
+    wanted: Wanted | None = None,
+    waited_ms: float = 0.0,
+) -> Reply:
+    """Ask a model of the run.
+
+    Args:
+        messages: The prompt.
+        call: The run's options.
+        purpose: What for.
+        wanted: The answer's form, or `None` for free text.
+        waited_ms: What the request has waited for the model already.
+
+    Raises:
+        InputError: The model's name or key cannot be used at all.
+        BudgetSpentError: No further call may be paid.
+    """
+    reflects = purpose in {"reflect", "compare"}
+    model = call.reflect_model if reflects else call.model
+    endpoint = await call.services.endpoint(model, reflects=reflects)
+    question = _Question(model, endpoint, messages, call, wanted)
+    started = time.perf_counter()
+    if endpoint.local:
+        return await question.put(started, waited_ms)
+    key = prompt_key(model, endpoint.server, messages)
+    may_know = endpoint.cacheable and call.settings.call_cache and not call.settings.temperature
+    known = await known_answer(call, key) if may_know else None
+    if known is not None:
+        return Reply(known, failed=False, latency_ms=_since(started), calls=0)
+    async with call.services.one_at_a_time(key), _alone(call, key):
+        # Others who asked the same meanwhile have paid for it.
+        known = await known_answer(call, key) if may_know else None
+        if known is not None:
+            return Reply(known, failed=False, latency_ms=_since(started), calls=0)
+        reply = await question.put(time.perf_counter(), waited_ms + _since(started))
+        await book(call, question.booking(key, purpose, reply, keep=may_know))
+    return reply
+
+
+def _alone(call: Call, key: bytes) -> AbstractAsyncContextManager[None]:
+    """Keep other processes from paying at the same time, where somebody counts what is paid."""
+    if call.budget is None:
+        return nullcontext()
+    return call.services.claims.prompt(key, call.settings.deadline)
+
+
+class _Question:
+    """A question on its way.
+
+    Args:
+        model: The model's name.
+        endpoint: The model.
+        messages: The prompt.
+        call: The run's options.
+        wanted: The answer's form.
+    """
+
+    def __init__(
+        self,
+        model: str,
+        endpoint: Endpoint,
+        messages: Sequence[BaseMessage],
+        call: Call,
+        wanted: Wanted | None,
+    ) -> None:
+        self._model = model
+        self._endpoint = endpoint
+        self._messages = messages
+        self._call = call
+        self._wanted = wanted
+        self._sent = 0
+        self._answered: Answered | None = None
+        self._estimated = False
+        self._cost: float | None = 0.0
+
+    async def put(self, started: float, waited_ms: float) -> Reply:
+        """Ask, and count what it cost."""
+        try:
+            self._answered = await self._endpoint.answer(
+                self._messages,
+                wanted=self._wanted,
+                within=self._call.settings.deadline - waited_ms / 1000,
+                on_attempt=self._claim,
+            )
+        except ModelFailedError as error:
+            return Reply(
+                "",
+                failed=True,
+                latency_ms=_since(started),
+                calls=self._sent,
+                failure=error.failure.value,
+            )
+        tokens_in, tokens_out = self._count(self._answered)
+        self._cost = charge(self._call, self._model, tokens_in, tokens_out)
+        return Reply(
+            self._answered.text,
+            failed=False,
+            latency_ms=_since(started),
+            tokens_in=tokens_in,
+            tokens_out=tokens_out,
+            calls=self._sent,
+        )
+
+    def booking(self, key: bytes, purpose: Purpose, reply: Reply, *, keep: bool) -> LlmCall:
+        """Return the entry for the ledger.
+
+        Args:
+            key: Of the prompt.
+            purpose: What for.
+            reply: What came back.
+            keep: Whether an answer of the right form may serve again.
+        """
+        answered = self._answered
+        fits = answered is not None and answered.fits and bool(reply.text.strip())
+        return LlmCall(
+            key=key,
+            command=self._call.command,
+            purpose=purpose,
+            model=self._model,
+            method=answered.method if answered else "",
+            outcome=reply.failure or ("ok" if fits else "misshapen"),
+            answer=reply.text if keep and fits else None,
+            requests=self._sent,
+            tokens_in=reply.tokens_in,
+            tokens_out=reply.tokens_out,
+            estimated=self._estimated,
+            latency_ms=reply.latency_ms,
+            cost=self._cost,
+        )
+
+    def _count(self, answered: Answered) -> tuple[int, int]:
+        if answered.tokens_in is not None and answered.tokens_out is not None:
+            return answered.tokens_in, answered.tokens_out
+        if self._endpoint.local:
+            return 0, 0
+        self._estimated = True
+        prompt = (message.text for message in self._messages)
+        return estimated_tokens(*prompt), estimated_tokens(answered.text)
+
+    def _claim(self) -> None:
+        if self._call.budget is not None:
+            self._call.budget.claim_call()
+        self._sent += 1
+
+
+def _since(started: float) -> float:
+    return (time.perf_counter() - started) * 1000
