@@ -9,16 +9,16 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .interfaces.chat import build_graph as build_chat_graph
-    from .interfaces.host import Re2llm
-    from .interfaces.subgraph import recommend_node
-    from .interfaces.tools import feedback_tool, rating_tool, recommender_tool, titles_tool
     from .errors import Re2llmError
     from .graph.learn import build_graph as build_learn_graph
     from .graph.rate import build_graph as build_rate_graph
     from .graph.recommend import build_graph as build_recommend_graph
-    from .runtime.options import Context
+    from .interfaces.chat import build_graph as build_chat_graph
+    from .interfaces.host import Re2llm
+    from .interfaces.subgraph import recommend_node
+    from .interfaces.tools import feedback_tool, rating_tool, recommender_tool, titles_tool
     from .nodes.rating.state import RatingRequest
+    from .runtime.options import Context
 
 __all__ = [
     "Context",

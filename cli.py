@@ -14,8 +14,8 @@ from .commands.learn import learn
 from .commands.load import load
 from .commands.mcp import mcp
 from .commands.policy import policy
-from .commands.rating.rate import rate
 from .commands.rating.group import rater
+from .commands.rating.rate import rate
 from .commands.recommend import recommend
 from .commands.train import train
 

@@ -10,21 +10,21 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
 from pgvector.psycopg import register_vector_async
-from re2llm.operations.load import load_domain
+from re2llm.datasets.negatives import NegativeSampler
+from re2llm.datasets.sample import sample_items, simulate_sessions
 from re2llm.knowledge.domains import find_domain
 from re2llm.knowledge.hints import hint_key
 from re2llm.knowledge.releases import Release, activate_release, store_release
 from re2llm.llm.embeddings import ENCODER_ID
 from re2llm.llm.ranking_prompt import RANKING_PROMPT_VERSION
-from re2llm.runtime.services import Services
+from re2llm.operations.load import load_domain
 from re2llm.policies.descriptors import DESCRIPTOR_NAMES
 from re2llm.policies.hint_features import HintFeatures
 from re2llm.policies.hint_policy import ContentPolicy, Ensemble
 from re2llm.policies.recipes import default_config, new_policy
 from re2llm.policies.weights import dump_policy
 from re2llm.records import Session
-from re2llm.datasets.negatives import NegativeSampler
-from re2llm.datasets.sample import sample_items, simulate_sessions
+from re2llm.runtime.services import Services
 from sqlalchemy import text
 
 DOMAIN = "films"

@@ -36,11 +36,11 @@ def demo() -> None:
 
 
 async def _demo() -> None:
-    from ..runtime.sharing import shared_services
     from ..datasets.negatives import NegativeSampler
     from ..datasets.sample import sample_items, simulate_sessions
     from ..operations.experiment import Experiment
     from ..operations.load import load_domain
+    from ..runtime.sharing import shared_services
     from .tables import print_summary
 
     with progress() as bar:
@@ -75,12 +75,12 @@ async def _learn(services: Services) -> None:
     from ..knowledge.domains import find_domain
     from ..knowledge.hints import best_hints
     from ..knowledge.releases import active_release_id
-    from ..runtime.budget import Budget
-    from ..runtime.options import Context, call_with
-    from ..ranking.hint_stats import update_figures
-    from .learn import unsettled_sessions
     from ..operations.learn import Learner
     from ..operations.selection import selected_sessions
+    from ..ranking.hint_stats import update_figures
+    from ..runtime.budget import Budget
+    from ..runtime.options import Context, resolve_context
+    from .learn import unsettled_sessions
     from .train import train_release
 
     services.settings = services.settings.model_copy(
@@ -90,14 +90,14 @@ async def _learn(services: Services) -> None:
     todo = await unsettled_sessions(services, _DOMAIN, keys, seed=0)
     learner = Learner(services, _DOMAIN, Budget(max_hints=_HINTS), seed=0)
     await learner.learn_from(todo, services.settings.concurrency)
-    call = await call_with(Context(domain=_DOMAIN))
+    options = await resolve_context(Context(domain=_DOMAIN))
     async with services.engine.connect() as connection:
         domain = await find_domain(connection, _DOMAIN)
         trained = await active_release_id(connection, domain.id) is not None
     if not trained:
-        await train_release(_DOMAIN, [], "content", 0, call, force=False)
+        await train_release(_DOMAIN, [], "content", 0, options, force=False)
     async with services.engine.begin() as connection:
-        await update_figures(connection, domain.id, call)  # training has tried the hints, too
+        await update_figures(connection, domain.id, options)  # training has tried the hints, too
         hints = await best_hints(connection, domain.id, count=_HINTS)
     out.print("Hints learnt from its own misses, with their mean gain in NDCG@10:", style="bold")
     for hint, _ in hints:
@@ -106,8 +106,8 @@ async def _learn(services: Services) -> None:
 
 
 async def _show(description: str, titles: list[str]) -> None:
-    from ..runtime.options import Context
     from ..datasets.sample import sample_items
+    from ..runtime.options import Context
 
     ids = {item.title: item.id for item in sample_items()}
     request = {"domain": _DOMAIN, "history": [ids[title] for title in titles], "k": 5}

@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import InputError
+from ..operations.experiment import Experiment
+from ..operations.report import Evaluated, make_page
 from ..settings import get_settings
 from .budgets import MaxCalls, MaxCost, check_budget
 from .console import err, run, write_json, write_text
-from ..operations.experiment import Experiment
 from .recommend import hint_choice
-from ..operations.report import Evaluated, make_page
 from .tables import print_differences, print_hints, print_orders, print_summary
 
 if TYPE_CHECKING:
     from ..evaluation.experiment import Row
-    from ..runtime.budget import Budget
     from ..records import Session
+    from ..runtime.budget import Budget
 
 
 def evaluate(

@@ -42,8 +42,8 @@ async def _feedback(
     learn: bool,
     as_json: bool,
 ) -> None:
-    from ..operations.learn_from_feedback import learn_from_misses
     from ..operations.catalogue import give_feedback
+    from ..operations.learn_from_feedback import learn_from_misses
     from ..runtime.options import Context
     from ..runtime.sharing import shared_services
 

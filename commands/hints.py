@@ -57,12 +57,12 @@ async def _add(texts: list[str], domain: str, as_json: bool) -> None:
     from dataclasses import asdict
 
     from ..operations.add_hint import add_persons_hint
-    from ..runtime.options import Context, call_with
+    from ..runtime.options import Context, resolve_context
 
     if not texts:
         raise InputError("text", "There is no hint to add.", "Write one, or name a --file.")
-    call = await call_with(Context(domain=domain))
-    added = [await add_persons_hint(domain, text, call) for text in texts]
+    options = await resolve_context(Context(domain=domain))
+    added = [await add_persons_hint(domain, text, options) for text in texts]
     if as_json:
         print_json([asdict(one) for one in added])
     else:

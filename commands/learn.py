@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..errors import ModelDownError
-from .budgets import MaxCalls, MaxCost, check_budget
-from .console import err, out, print_json, run
 from ..operations.learn import Learner, count_hints
 from ..operations.selection import selected_sessions
+from .budgets import MaxCalls, MaxCost, check_budget
+from .console import err, out, print_json, run
 
 if TYPE_CHECKING:
     from ..runtime.budget import Budget
@@ -115,17 +115,17 @@ async def unsettled_sessions(
     from ..knowledge.domains import find_domain
     from ..knowledge.reflections import settled_sessions
     from ..llm.reflection_prompt import REFLECTION_PROMPT_VERSION
-    from ..runtime.options import Context, call_with
     from ..nodes.pick_session import learning_order
+    from ..runtime.options import Context, resolve_context
 
-    call = await call_with(Context())
+    options = await resolve_context(Context())
     async with services.engine.connect() as connection:
         found = await find_domain(connection, domain)
         settled = await settled_sessions(
             connection,
             found.id,
-            call.model,
-            call.prompt_version,
+            options.model,
+            options.prompt_version,
             REFLECTION_PROMPT_VERSION,
         )
     return [key for key in learning_order(keys, seed) if key not in settled]

@@ -45,11 +45,11 @@ async def _load(
     skip_malformed: bool,
     as_json: bool,
 ) -> None:
-    from ..runtime.sharing import shared_services
     from ..datasets.malformed import ReadReport
     from ..datasets.readers import open_reader
     from ..datasets.session_file import read_sessions
     from ..operations.load import SessionSource, load_domain
+    from ..runtime.sharing import shared_services
 
     report = ReadReport()
     reader = open_reader(dataset, path)

@@ -93,16 +93,16 @@ def activate(
 async def _activate(number: int, domain: str, force: bool) -> None:
     from ..knowledge.domains import find_domain
     from ..knowledge.releases import activate_release, fetch_release
-    from ..runtime.options import Context, call_with
     from ..ranking.serving import load_release
+    from ..runtime.options import Context, resolve_context
 
-    call = await call_with(Context())
-    services = call.services
+    options = await resolve_context(Context())
+    services = options.services
     async with services.engine.begin() as connection:
         found = await find_domain(connection, domain)
         release = await fetch_release(connection, found.id, number)
         # Refuses what cannot be served.
-        load_release(number, release, call.model, call.prompt_version)
+        load_release(number, release, options.model, options.prompt_version)
         await activate_release(connection, found.id, number, force=force)
     out.print(f"Release {number} is active.")
 
@@ -153,16 +153,16 @@ def evaluate(
 
 async def _evaluate(number: int, domain: str, sampled: bool | None, as_json: bool) -> None:
     from ..evaluation.off_policy import evaluate_release
-    from ..runtime.options import Context, call_with
+    from ..runtime.options import Context, resolve_context
 
-    call = await call_with(Context())
+    options = await resolve_context(Context())
     with progress(counts=True) as bar:
         task = bar.add_task("decisions", total=None)
         report = await evaluate_release(
             domain,
             number,
-            call,
-            sampled=call.settings.explore if sampled is None else sampled,
+            options,
+            sampled=options.settings.explore if sampled is None else sampled,
             on_progress=lambda done, total: bar.update(task, completed=done, total=total),
         )
     document = report.as_dict()

@@ -11,19 +11,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import InputError
+from ..operations.selection import selected_sessions
 from .budgets import MaxCalls, MaxCost, check_budget
 from .console import out, print_json, progress, run
-from ..operations.selection import selected_sessions
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from ..runtime.options import Call
-    from ..ranking.serving import HintAndEmbedding
-    from ..ranking.state import RecommendState
     from ..policies.recipes import Recipe
     from ..policies.training import Trained
+    from ..ranking.serving import HintAndEmbedding
+    from ..ranking.state import RecommendState
+    from ..runtime.options import RunOptions
 
 
 def train(
@@ -60,14 +60,14 @@ async def _train(
     force: bool,
     as_json: bool,
 ) -> None:
-    from ..runtime.options import Context, call_with
+    from ..runtime.options import Context, resolve_context
 
     if recipe not in {"content", "paper"}:
         raise InputError("--recipe", f"There is no {recipe!r}.", "Choose content or paper.")
     check_budget(budget)
-    call = await call_with(Context(domain=domain, budget=budget, command="train"))
+    options = await resolve_context(Context(domain=domain, budget=budget, command="train"))
     outcome = await train_release(
-        domain, files, "paper" if recipe == "paper" else "content", seed, call, force=force
+        domain, files, "paper" if recipe == "paper" else "content", seed, options, force=force
     )
     if as_json:
         print_json(outcome)
@@ -83,7 +83,13 @@ async def _train(
 
 
 async def train_release(
-    domain: str, files: list[Path], recipe: Recipe, seed: int | None, call: Call, *, force: bool
+    domain: str,
+    files: list[Path],
+    recipe: Recipe,
+    seed: int | None,
+    options: RunOptions,
+    *,
+    force: bool,
 ) -> dict[str, Any]:
     """Train, store and activate a release.
 
@@ -92,7 +98,7 @@ async def train_release(
         files: Restrict training to these sessions; empty for all.
         recipe: Which policy.
         seed: Of the split and the sampling; `None` takes the setting.
-        call: The run's options.
+        options: The run's options.
         force: Activate even what is worse.
 
     Returns:
@@ -103,27 +109,27 @@ async def train_release(
     """
     import numpy as np
 
+    from ..policies.recipes import default_config
+    from ..policies.training import TrainingData, train_hint_policy
     from ..ranking.rewards import RewardTable
     from ..ranking.serving import hint_features, session_state
     from ..ranking.trials import random_sessions
-    from ..policies.recipes import default_config
-    from ..policies.training import TrainingData, train_hint_policy
 
     started = time.perf_counter()
-    seed = call.settings.seed if seed is None else seed
-    keys = await selected_sessions(call.services, domain, files)
-    keys = random_sessions(keys, call.settings.train_sessions, call.settings.seed)
-    domain_id, hints = await _measured_hints(domain, call)
+    seed = options.settings.seed if seed is None else seed
+    keys = await selected_sessions(options.services, domain, files)
+    keys = random_sessions(keys, options.settings.train_sessions, options.settings.seed)
+    domain_id, hints = await _measured_hints(domain, options)
     if not hints or len(keys) < 2:  # noqa: PLR2004
         raise InputError(
             "domain",
             f"{domain!r} has {len(hints)} active hints and {len(keys)} training sessions.",
             "Run `re2llm learn` first, and load more sessions.",
         )
-    states = await _resolved(domain, keys, call)
-    await _try_on_panel(domain_id, states, hints, call)
-    _, hints = await _measured_hints(domain, call)
-    table = RewardTable(states, [hint for hint, _ in hints], call)
+    states = await _resolved(domain, keys, options)
+    await _try_on_panel(domain_id, states, hints, options)
+    _, hints = await _measured_hints(domain, options)
+    table = RewardTable(states, [hint for hint, _ in hints], options)
     await table.load(domain_id)
     loop = asyncio.get_running_loop()
 
@@ -155,36 +161,36 @@ async def train_release(
         "curve": [point._asdict() for point in trained.curve],
     }
     released = await _release(
-        domain_id, recipe, trained, hints, asdict(config), metrics, call, force
+        domain_id, recipe, trained, hints, asdict(config), metrics, options, force
     )
     return {
         "domain": domain,
         **released,
         **{name: value for name, value in metrics.items() if name != "curve"},
         "all_cells": len(keys) * (len(hints) + 1),
-        "llm_calls": call.budget.calls if call.budget else 0,
-        "cost": round(call.budget.cost, 6) if call.budget else 0.0,
+        "llm_calls": options.budget.calls if options.budget else 0,
+        "cost": round(options.budget.cost, 6) if options.budget else 0.0,
         "unanswered": table.unanswered,
         "seconds": round(time.perf_counter() - started, 1),
     }
 
 
-async def _measured_hints(domain: str, call: Call) -> tuple[int, list[HintAndEmbedding]]:
+async def _measured_hints(domain: str, options: RunOptions) -> tuple[int, list[HintAndEmbedding]]:
     from ..knowledge.domains import find_domain
     from ..knowledge.hints import best_hints
     from ..ranking.hint_stats import update_figures
 
-    async with call.services.engine.begin() as connection:
+    async with options.services.engine.begin() as connection:
         found = await find_domain(connection, domain)
-        await update_figures(connection, found.id, call)
-        return found.id, await best_hints(connection, found.id, count=call.settings.shortlist)
+        await update_figures(connection, found.id, options)
+        return found.id, await best_hints(connection, found.id, count=options.settings.shortlist)
 
 
 async def _try_on_panel(
     domain_id: int,
     states: list[RecommendState],
     hints: list[HintAndEmbedding],
-    call: Call,
+    options: RunOptions,
 ) -> None:
     """Try every hint on the same random sessions, so that the policy starts from fair means.
 
@@ -194,9 +200,9 @@ async def _try_on_panel(
 
     from ..ranking.rewards import RewardTable
 
-    table = RewardTable(states, [hint for hint, _ in hints], call)
+    table = RewardTable(states, [hint for hint, _ in hints], options)
     await table.load(domain_id)
-    drawn = range(min(len(states), call.settings.train_panel))  # their order is random already
+    drawn = range(min(len(states), options.settings.train_panel))  # their order is random already
     actions = np.arange(1, len(hints) + 1)
     with progress(counts=True) as bar:
         task = bar.add_task("trying every hint", total=len(drawn))
@@ -205,14 +211,14 @@ async def _try_on_panel(
             bar.advance(task)
 
 
-async def _resolved(domain: str, keys: list[int], call: Call) -> list[RecommendState]:
+async def _resolved(domain: str, keys: list[int], options: RunOptions) -> list[RecommendState]:
     from ..ranking.trials import resolve_session
 
     with progress(counts=True) as bar:
         task = bar.add_task("reading sessions", total=len(keys))
         states: list[RecommendState] = []
         for key in keys:
-            states.append(await resolve_session(domain, key, call))
+            states.append(await resolve_session(domain, key, options))
             bar.advance(task)
     return states
 
@@ -224,15 +230,15 @@ async def _release(
     hints: list[HintAndEmbedding],
     config: dict[str, Any],
     metrics: dict[str, Any],
-    call: Call,
+    options: RunOptions,
     force: bool,
 ) -> dict[str, Any]:
     import math
 
     from ..knowledge.releases import Release, activate_release, store_release
     from ..llm.embeddings import ENCODER_ID
-    from ..ranking.serving import hint_set_version
     from ..policies.weights import dump_policy
+    from ..ranking.serving import hint_set_version
 
     weights, shape = dump_policy(trained.policy)
     for point in metrics["curve"]:
@@ -241,17 +247,17 @@ async def _release(
         recipe=recipe,
         weights=weights,
         encoder=ENCODER_ID,
-        prompt_version=call.prompt_version,
-        model=call.model,
+        prompt_version=options.prompt_version,
+        model=options.model,
         hint_set=hint_set_version([hint for hint, _ in hints]),
         hint_ids=[hint.id for hint, _ in hints],
         config={"policy": shape, "training": config},
         metrics=metrics,
     )
-    async with call.services.engine.begin() as connection:
+    async with options.services.engine.begin() as connection:
         number = await store_release(connection, domain_id, release)
     try:
-        async with call.services.engine.begin() as connection:
+        async with options.services.engine.begin() as connection:
             await activate_release(connection, domain_id, number, force=force)
     except InputError as error:
         return {"release": number, "active": False, "why_not": str(error)}

@@ -20,13 +20,13 @@ from typing import Any
 from langchain_core.messages import AIMessage, BaseMessage
 from langgraph.checkpoint.memory import InMemorySaver
 
+from ..datasets.sample import sample_items, simulate_sessions
 from ..interfaces.chat import build_graph
+from ..operations.load import load_domain
 from ..runtime.options import Context
 from ..runtime.services import Services, open_services
 from ..runtime.sharing import ServiceSet
-from ..datasets.sample import sample_items, simulate_sessions
 from ..settings import OFFLINE_MODEL, Settings
-from ..operations.load import load_domain
 
 TURNS = (
     "Hi, who are you?",

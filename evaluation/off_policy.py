@@ -21,12 +21,12 @@ from ..knowledge.feedback import Decision, logged_decisions
 from ..knowledge.hints import best_hints
 from ..knowledge.releases import fetch_release
 from ..knowledge.training_sessions import stored_keys
-from ..runtime.options import Call
 from ..nodes.prepare import gather
+from ..policies.ope import Estimate, Floats, doubly_robust, ips, snips
 from ..ranking.serving import load_release
 from ..ranking.state import RecommendState
-from ..policies.ope import Estimate, Floats, doubly_robust, ips, snips
 from ..records import Session
+from ..runtime.options import RunOptions
 
 _FOLDS = 5
 _SHRINKAGE = 10
@@ -107,7 +107,7 @@ class OffPolicyReport:
 async def evaluate_release(
     domain: str,
     number: int,
-    call: Call,
+    options: RunOptions,
     *,
     sampled: bool,
     on_progress: Callable[[int, int], None] = lambda _done, _all: None,
@@ -117,17 +117,17 @@ async def evaluate_release(
     Args:
         domain: The catalogue.
         number: Of the release; it need not be active.
-        call: The run's options; their model is the one that the release is for.
+        options: The run's options; their model is the one that the release is for.
         sampled: Whether the release would draw its hints or take the likeliest.
         on_progress: Told how many decisions are done, and of how many.
 
     Raises:
         InputError: There is no such release, or the log says nothing about it.
     """
-    async with call.services.engine.connect() as connection:
+    async with options.services.engine.connect() as connection:
         found = await find_domain(connection, domain)
         release = await fetch_release(connection, found.id, number)
-        served = load_release(number, release, call.model, call.prompt_version)
+        served = load_release(number, release, options.model, options.prompt_version)
         everything = await logged_decisions(connection, found.id)
         fitting = [
             decision
@@ -137,7 +137,7 @@ async def evaluate_release(
         ]
         used = [decision for decision in fitting if 0 < decision.probability < 1]
         _require_log(domain, everything, fitting, used)
-        hints = await best_hints(connection, found.id, count=call.settings.shortlist)
+        hints = await best_hints(connection, found.id, count=options.settings.shortlist)
         shares: list[Shares] = []
         trained_on = 0
         for decision in used:
@@ -149,7 +149,7 @@ async def evaluate_release(
                 "candidates": list(decision.candidates),
                 "training_session": known,
             }
-            state = await gather(connection, found, cast("RecommendState", asked), call)
+            state = await gather(connection, found, cast("RecommendState", asked), options)
             shares.append(
                 served.probabilities(cast("RecommendState", state), hints, sampled=sampled)
             )

@@ -11,15 +11,15 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 
 from ..nodes.check import check
-from ..runtime.options import Context
 from ..nodes.pick_session import pick_session
 from ..nodes.prepare import prepare
 from ..nodes.recommend import recommend
 from ..nodes.reflect import reflect
 from ..nodes.select_hint import select_hint
-from ..ranking.state import LearnRequest, LearnResult, LearnState
 from ..nodes.store_hint import store_hint
 from ..nodes.verify_hint import verify_hint
+from ..ranking.state import LearnRequest, LearnResult, LearnState
+from ..runtime.options import Context
 from .routes import or_end
 
 LearnGraph = CompiledStateGraph[LearnState, Context, Any, Any]

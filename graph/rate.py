@@ -11,10 +11,10 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 
 from ..nodes.rating.check import check_rating
-from ..runtime.options import Context
 from ..nodes.rating.predict import predict_rating
 from ..nodes.rating.prepare import prepare_rating
 from ..nodes.rating.state import RatingRequest, RatingResult, RatingState
+from ..runtime.options import Context
 from .routes import or_end
 
 RateGraph = CompiledStateGraph[RatingState, Context, Any, Any]

@@ -11,11 +11,11 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 
 from ..nodes.check import check
-from ..runtime.options import Context
 from ..nodes.prepare import prepare
 from ..nodes.recommend import recommend
 from ..nodes.select_hint import select_hint
 from ..ranking.state import RecommendRequest, RecommendResult, RecommendState
+from ..runtime.options import Context
 from .routes import or_end
 
 RecommendGraph = CompiledStateGraph[RecommendState, Context, Any, Any]

@@ -21,7 +21,7 @@ from ..llm.chat_prompt import CHAT_PROMPT
 from ..llm.failures import ModelFailedError
 from ..llm.offline import OfflineAssistant
 from ..runtime.chat_call import converse
-from ..runtime.options import Context, call_with, context_of, narrowed
+from ..runtime.options import Context, context_of, narrowed, resolve_context
 from ..settings import OFFLINE_MODEL
 from .host import Re2llm, default_host
 from .tools import chat_tools
@@ -70,11 +70,11 @@ class _RunsOwnModel(AgentMiddleware[Any, Context]):
             handler: Calls it.
         """
         try:
-            call = await call_with(_context(self._host, request.runtime))
-            if call.model == OFFLINE_MODEL:
+            options = await resolve_context(_context(self._host, request.runtime))
+            if options.model == OFFLINE_MODEL:
                 return await handler(request.override(model=OfflineAssistant()))
             return await converse(
-                call,
+                options,
                 [*filter(None, [request.system_message]), *request.messages],
                 lambda model: handler(request.override(model=model)),
                 _spoken,

@@ -15,14 +15,14 @@ from pydantic import SecretStr
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ..errors import InputError
-from ..runtime.options import Context
 from ..nodes.rating.state import RatingRequest
+from ..operations import catalogue as operations
+from ..operations.results import FeedbackStored, FoundTitles, ListedHints, Rated, Recommended
+from ..runtime.options import Context
 from ..runtime.services import Services, open_services
 from ..runtime.sharing import ServiceSet, shared_service_set
 from ..settings import HintChoice, Settings, get_settings
-from ..operations import catalogue as operations
 from .loop_thread import LoopThread
-from ..operations.results import FeedbackStored, FoundTitles, ListedHints, Rated, Recommended
 
 _Result = TypeVar("_Result")
 

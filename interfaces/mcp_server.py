@@ -13,13 +13,13 @@ from mcp.types import ToolAnnotations
 from pydantic import Field
 
 from ..errors import Re2llmError
-from ..runtime.options import Context
 from ..nodes.rating.state import OtherReview, PastReview, RatedItem, RatingRequest
-from . import descriptions
 from ..operations import catalogue as operations
-from .host import Re2llm, default_host
 from ..operations.catalogue import picked_or_none
 from ..operations.results import FeedbackStored, FoundTitles, ListedHints, Rated, Recommended
+from ..runtime.options import Context
+from . import descriptions
+from .host import Re2llm, default_host
 
 HTTP_PATH = "/re2llm/mcp"
 """Where the server is mounted; LangGraph's own, of whole graphs, is at `/mcp`."""

@@ -10,8 +10,8 @@ from langchain_core.runnables import Runnable, RunnableLambda
 from langgraph.runtime import get_runtime
 
 from ..graph.recommend import graph as recommend_graph
-from ..runtime.options import Context
 from ..ranking.state import RecommendResult
+from ..runtime.options import Context
 from .host import Re2llm, default_host
 
 Request = Mapping[str, Any]

@@ -10,10 +10,10 @@ from langchain_core.tools import BaseTool, StructuredTool, ToolException
 from pydantic import BaseModel, Field
 
 from ..errors import Re2llmError
-from ..runtime.options import Context
 from ..nodes.rating.state import RatingRequest
-from . import descriptions
 from ..operations import catalogue as operations
+from ..runtime.options import Context
+from . import descriptions
 from .host import Re2llm, default_host
 
 _Answer = tuple[str, dict[str, Any]]

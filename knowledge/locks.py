@@ -1,4 +1,4 @@
-"""Claims on pieces of work, so that processes on one database do not pay for the same twice."""
+"""Advisory locks on pieces of work, so that two processes do not pay for the same one."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _CLAIM, _GIVE_BACK = "pg_try_advisory_lock", "pg_advisory_unlock"
 _Result = TypeVar("_Result")
 
 
-class Claims:
+class AdvisoryLocks:
     """The claims of one process. They go with its connection: a killed one leaves none behind.
 
     Args:

@@ -21,7 +21,7 @@ from .limits import Limits
 from .offline import OfflineRanker
 from .responses import answer_text, cut_short, refused
 from .retry import retrying
-from .structured import MethodMemory, Wanted, asking, methods_for
+from .structured import AnswerFormat, MethodMemory, asking, methods_for
 
 _Result = TypeVar("_Result")
 _log = logging.getLogger(__name__)
@@ -96,7 +96,7 @@ class Endpoint:
         self,
         messages: Sequence[BaseMessage],
         *,
-        wanted: Wanted | None,
+        wanted: AnswerFormat | None,
         within: float,
         on_attempt: Callable[[], None],
     ) -> Answered:
@@ -170,7 +170,7 @@ class Endpoint:
     async def _any_method(
         self,
         messages: Sequence[BaseMessage],
-        wanted: Wanted | None,
+        wanted: AnswerFormat | None,
         ends: float,
         on_attempt: Callable[[], None],
     ) -> Answered:
@@ -255,7 +255,7 @@ class Endpoint:
         asked: Runnable[Any, BaseMessage],
         messages: Sequence[BaseMessage],
         method: AnswerMethod,
-        wanted: Wanted | None,
+        wanted: AnswerFormat | None,
     ) -> Answered:
         # Tagged so that rankings do not leak into a chat's token stream.
         config: Any = {"tags": ["langsmith:nostream"]}

@@ -7,7 +7,7 @@ import re
 from typing import Any, cast
 
 from .reflection_prompt import MOST_HINTS
-from .structured import Wanted
+from .structured import AnswerFormat
 
 _BULLET = re.compile(r"^\s*(?:\d{1,2}[.)]|[-*•])\s*(?:\*\*)?(.+?)(?:\*\*)?\s*$")
 _FIRST_NUMBER = re.compile(r"\d+")
@@ -49,7 +49,7 @@ def read_repeated(text: str, known: int) -> int | None:
     return value if value <= known else None
 
 
-HINTS = Wanted(
+HINTS = AnswerFormat(
     {
         "title": "hints",
         "description": "Short imperative hints that name no item.",

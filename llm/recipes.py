@@ -18,7 +18,7 @@ from .ranking_prompt import (
     ranking_messages,
     repair_messages,
 )
-from .structured import Wanted
+from .structured import AnswerFormat
 from .title_answers import read_titles
 
 
@@ -36,14 +36,14 @@ class Recipe:
     """
 
     version: str
-    wanted: Wanted | None
+    wanted: AnswerFormat | None
     messages: Callable[[RankingTask], list[BaseMessage]]
     repair: Callable[[Sequence[BaseMessage], str, int], list[BaseMessage]]
     read: Callable[[str, Sequence[Item]], RankingAnswer]
     write: Callable[[Sequence[int], Sequence[Item]], str]
 
 
-_RANKING = Wanted(
+_RANKING = AnswerFormat(
     {
         "title": "ranking",
         "description": "All candidates, ranked.",

@@ -20,7 +20,7 @@ _PATIENCE = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class AnswerFormat:
     """The answer that a prompt asks for.
 
     Attributes:
@@ -106,7 +106,7 @@ def methods_for(choice: str) -> tuple[AnswerMethod, ...]:
 
 
 def asking(
-    model: BaseChatModel, method: AnswerMethod, wanted: Wanted | None
+    model: BaseChatModel, method: AnswerMethod, wanted: AnswerFormat | None
 ) -> Runnable[Any, BaseMessage]:
     """Return a model that is held to an answer's form.
 

@@ -12,10 +12,10 @@ from ..knowledge.hints import hint_key
 from ..knowledge.recommendations import Recommendation, log_recommendation
 from ..knowledge.trials import CUTOFF, Trial, store_trial
 from ..llm.answers import RankingAnswer
-from ..runtime.options import Call, Context, resolve
-from ..runtime.model_call import ask
-from .recommend import HINT_DROPPED, candidates, joined, ranking_prompt
 from ..ranking.state import RecommendState, Update
+from ..runtime.model_call import ask
+from ..runtime.options import Context, RunOptions, resolve
+from .recommend import HINT_DROPPED, candidates, joined, ranking_prompt
 
 
 async def check(state: RecommendState, runtime: Runtime[Context]) -> Update:
@@ -29,27 +29,27 @@ async def check(state: RecommendState, runtime: Runtime[Context]) -> Update:
         The final ranking, flagged if anything was wrong; with a known target, an `error` if the
         model was down, since it missed nothing.
     """
-    call = await resolve(runtime)
-    update = await settle_ranking(state, call)
+    options = await resolve(runtime)
+    update = await settle_ranking(state, options)
     if "missed" in update and "model_failed" in update["flags"]:
-        down = ModelDownError(call.model, failure_among(update["flags"]))
+        down = ModelDownError(options.model, failure_among(update["flags"]))
         return {"error": down.as_dict()}
-    if call.record and state.get("training_session") is None:
-        update["recommendation_id"] = await _logged(state, update, call)
+    if options.record and state.get("training_session") is None:
+        update["recommendation_id"] = await _logged(state, update, options)
     return update
 
 
-async def settle_ranking(state: RecommendState, call: Call) -> Update:
+async def settle_ranking(state: RecommendState, options: RunOptions) -> Update:
     """Turn the model's answer into a permutation; of a training session, keep it as a trial.
 
     Args:
         state: With the model's raw answer.
-        call: The run's options.
+        options: The run's options.
 
     Raises:
         BudgetSpentError: The answer needs a repair that may not be paid.
     """
-    answer, spent = await _repaired(state, call)
+    answer, spent = await _repaired(state, options)
     numbers = complete(answer.numbers, state)
     ids = [item["id"] for item in state["candidate_items"]]
     titles = {item["id"]: item["title"] for item in state["candidate_items"]}
@@ -67,12 +67,12 @@ async def settle_ranking(state: RecommendState, call: Call) -> Update:
     if target is not None:
         update["rank"] = ranking.index(target) + 1
         update["missed"] = update["rank"] > CUTOFF
-        update["answer"] = call.prompt.write(numbers, candidates(state))
-        await _keep_trial(state, update, call)
+        update["answer"] = options.prompt.write(numbers, candidates(state))
+        await _keep_trial(state, update, options)
     return update
 
 
-async def _keep_trial(state: RecommendState, update: Update, call: Call) -> None:
+async def _keep_trial(state: RecommendState, update: Update, options: RunOptions) -> None:
     session = state.get("training_session")
     # A model that was down says nothing about a hint.
     if session is None or "model_failed" in update["flags"] or state.get("replayed"):
@@ -80,21 +80,21 @@ async def _keep_trial(state: RecommendState, update: Update, call: Call) -> None
     trial = Trial(
         session_id=session,
         hint_key=hint_key(state["hint"]["text"]),
-        model=call.model,
-        prompt_version=call.prompt_version,
+        model=options.model,
+        prompt_version=options.prompt_version,
         rank=update["rank"],
         answer=update["answer"],
         flags=update["flags"],
         tokens=update["tokens"],
     )
-    async with call.services.engine.begin() as connection:
+    async with options.services.engine.begin() as connection:
         await store_trial(connection, state["domain_id"], trial)
 
 
-async def _repaired(state: RecommendState, call: Call) -> tuple[RankingAnswer, Update]:
+async def _repaired(state: RecommendState, options: RunOptions) -> tuple[RankingAnswer, Update]:
     listed = candidates(state)
     flags = list(state["flags"])
-    answer = call.prompt.read(state["answer"], listed)
+    answer = options.prompt.read(state["answer"], listed)
     failed = "model_failed" in flags
     update: Update = {name: state[name] for name in ("llm_calls", "latency_ms", "tokens")}
     # Those of several orders were counted before they were fused.
@@ -102,10 +102,12 @@ async def _repaired(state: RecommendState, call: Call) -> tuple[RankingAnswer, U
     if answer.complete or not failed:
         flags += answer.flags
     if not answer.complete and not failed:
-        messages, repair = _second_prompt(state, answer, call)
+        messages, repair = _second_prompt(state, answer, options)
         waited = state["latency_ms"]
-        reply = await ask(messages, call, "repair", wanted=call.prompt.wanted, waited_ms=waited)
-        second = call.prompt.read(reply.text, listed)
+        reply = await ask(
+            messages, options, "repair", wanted=options.prompt.wanted, waited_ms=waited
+        )
+        second = options.prompt.read(reply.text, listed)
         answer = second if second.complete or second.missing < answer.missing else answer
         update = joined(update, reply)
         flags += [repair, *([reply.failure] if reply.failed else [])]
@@ -115,16 +117,16 @@ async def _repaired(state: RecommendState, call: Call) -> tuple[RankingAnswer, U
 
 
 def _second_prompt(
-    state: RecommendState, answer: RankingAnswer, call: Call
+    state: RecommendState, answer: RankingAnswer, options: RunOptions
 ) -> tuple[list[BaseMessage], str]:
     """Write what is asked after an incomplete answer, and name it for the flags."""
     if not answer.numbers and state["hint"]["text"] and HINT_DROPPED not in state["flags"]:
         # An answer without any candidate refuses the task, and the hint may be why.
-        return ranking_prompt(state, call, hinted=False), HINT_DROPPED
+        return ranking_prompt(state, options, hinted=False), HINT_DROPPED
     hinted = HINT_DROPPED not in state["flags"]
-    messages = ranking_prompt(state, call, hinted=hinted)
+    messages = ranking_prompt(state, options, hinted=hinted)
     count = len(state["candidate_items"])
-    return call.prompt.repair(messages, state["answer"], count), "repaired"
+    return options.prompt.repair(messages, state["answer"], count), "repaired"
 
 
 def complete(numbers: Sequence[int], state: RecommendState) -> list[int]:
@@ -145,7 +147,7 @@ def complete(numbers: Sequence[int], state: RecommendState) -> list[int]:
     return [*numbers, *missing]
 
 
-async def _logged(state: RecommendState, update: Update, call: Call) -> str:
+async def _logged(state: RecommendState, update: Update, options: RunOptions) -> str:
     made = Recommendation(
         domain_id=state["domain_id"],
         history=state["history"],
@@ -154,11 +156,11 @@ async def _logged(state: RecommendState, update: Update, call: Call) -> str:
         policy=state["hint"]["policy"],
         hint_id=state["hint"]["id"],
         probability=state["hint"]["probability"],
-        model=call.model,
-        prompt_version=call.prompt_version,
+        model=options.model,
+        prompt_version=options.prompt_version,
         flags=update["flags"],
         latency_ms=update["latency_ms"],
         tokens=update["tokens"],
     )
-    async with call.services.engine.begin() as connection:
+    async with options.services.engine.begin() as connection:
         return str(await log_recommendation(connection, made))

@@ -21,9 +21,9 @@ from ..knowledge.training_sessions import (
     stored_keys,
 )
 from ..llm.reflection_prompt import REFLECTION_PROMPT_VERSION
-from ..records import Session
-from ..runtime.options import Call, Context, resolve
 from ..ranking.state import LearnState, ObservedSession, Update
+from ..records import Session
+from ..runtime.options import Context, RunOptions, resolve
 
 
 async def pick_session(state: LearnState, runtime: Runtime[Context]) -> Update:
@@ -37,23 +37,23 @@ async def pick_session(state: LearnState, runtime: Runtime[Context]) -> Update:
         The session's key, history, target and candidates; or an `error`.
     """
     try:
-        call = await resolve(runtime)
+        options = await resolve(runtime)
     except Re2llmError as error:
         return {"error": error.as_dict()}
     try:
-        async with call.services.engine.begin() as connection:
-            name = state.get("domain") or call.domain
-            domain = await find_domain(connection, name, among=call.domains)
+        async with options.services.engine.begin() as connection:
+            name = state.get("domain") or options.domain
+            domain = await find_domain(connection, name, among=options.domains)
             key, observed = state.get("session"), state.get("observed")
             if observed is not None:
                 key = await observe(connection, domain, _read(observed))
             elif key is None:
-                key = await _next(connection, domain, call)
+                key = await _next(connection, domain, options)
             session = await fetch_session(connection, domain.id, key)
     except Re2llmError as error:
         return {"error": error.as_dict()}
     except (OSError, SQLAlchemyError) as error:
-        return {"error": unreachable(call.services.engine, error).as_dict()}
+        return {"error": unreachable(options.services.engine, error).as_dict()}
     return {
         "domain": domain.name,
         "training_session": key,
@@ -103,11 +103,11 @@ async def observe(connection: AsyncConnection, domain: Domain, session: Session)
     return min(await stored_keys(connection, domain, [session]))
 
 
-async def _next(connection: AsyncConnection, domain: Domain, call: Call) -> int:
+async def _next(connection: AsyncConnection, domain: Domain, options: RunOptions) -> int:
     settled = await settled_sessions(
-        connection, domain.id, call.model, call.prompt_version, REFLECTION_PROMPT_VERSION
+        connection, domain.id, options.model, options.prompt_version, REFLECTION_PROMPT_VERSION
     )
-    for key in learning_order(await session_keys(connection, domain.id), call.seed):
+    for key in learning_order(await session_keys(connection, domain.id), options.seed):
         if key not in settled:
             return key
     raise InputError(

@@ -17,9 +17,9 @@ from ..errors import InputError, Re2llmError
 from ..knowledge.catalogue import fetch_items, mean_embedding, nearest_items
 from ..knowledge.domains import Domain, find_domain
 from ..knowledge.engine import unreachable
-from ..records import Item
-from ..runtime.options import Call, Context, resolve
 from ..ranking.state import ItemView, RecommendRequest, RecommendState, Update
+from ..records import Item
+from ..runtime.options import Context, RunOptions, resolve
 
 _MOST_NAMED = 5
 
@@ -35,31 +35,31 @@ async def prepare(state: RecommendState, runtime: Runtime[Context]) -> Update:
         Resolved items, evidence and the session embedding; or an `error`.
     """
     try:
-        call = await resolve(runtime)
+        options = await resolve(runtime)
     except Re2llmError as error:
         return {"error": error.as_dict()}
     try:
         request = _read_request(state)
         _check_history(request.history)
-        _check_candidates(request.candidates, call.settings.max_candidates)
+        _check_candidates(request.candidates, options.settings.max_candidates)
         asked: RecommendState = {
             **state,
             "history": request.history,
             "candidates": request.candidates,
         }
-        async with call.services.engine.connect() as connection:
-            name = request.domain or call.domain
-            domain = await find_domain(connection, name, among=call.domains)
-            gathered = await gather(connection, domain, asked, call)
+        async with options.services.engine.connect() as connection:
+            name = request.domain or options.domain
+            domain = await find_domain(connection, name, among=options.domains)
+            gathered = await gather(connection, domain, asked, options)
     except Re2llmError as error:
         return {"error": error.as_dict()}
     except (OSError, SQLAlchemyError) as error:
-        return {"error": unreachable(call.services.engine, error).as_dict()}
+        return {"error": unreachable(options.services.engine, error).as_dict()}
     return {**gathered, "history": request.history, "shown": request.k}
 
 
 async def gather(
-    connection: AsyncConnection, domain: Domain, state: RecommendState, call: Call
+    connection: AsyncConnection, domain: Domain, state: RecommendState, options: RunOptions
 ) -> Update:
     """Resolve a request whose form was checked.
 
@@ -67,7 +67,7 @@ async def gather(
         connection: An open connection.
         domain: The catalogue.
         state: The request.
-        call: The run's options.
+        options: The run's options.
 
     Raises:
         InputError: It names items that the catalogue does not know.
@@ -82,7 +82,7 @@ async def gather(
         _require_known("target", [target], items, domain)
     embedding = await mean_embedding(connection, domain, history)
     if listed is None:
-        count = call.settings.candidates
+        count = options.settings.candidates
         candidates = await nearest_items(
             connection, domain, embedding, count=count, exclude=history
         )
@@ -96,16 +96,16 @@ async def gather(
             "history", "It leaves fewer than two items to recommend.", "Send a shorter one."
         )
     by_id = {item.id: item for item in candidates}
-    ids = prompt_order(list(by_id), history, call.seed, call.order)
+    ids = prompt_order(list(by_id), history, options.seed, options.order)
     candidates = [by_id[key] for key in ids]
-    index = await call.services.evidence(connection, domain)
+    index = await options.services.evidence(connection, domain)
     leave_out = state.get("training_session")
     return {
         "domain": domain.name,
         "domain_id": domain.id,
-        "model": call.model,
+        "model": options.model,
         "session_embedding": embedding.tolist(),
-        "history_items": [_view(items[i]) for i in history[-call.settings.prompt_history :]],
+        "history_items": [_view(items[i]) for i in history[-options.settings.prompt_history :]],
         "candidate_items": [_view(item) for item in candidates],
         "evidence": index.of(history, ids, leave_out=leave_out) if index else [],
         "flags": [],

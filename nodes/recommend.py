@@ -15,11 +15,11 @@ from ..knowledge.hints import hint_key
 from ..knowledge.trials import Trial, find_trial
 from ..llm.failures import ABOUT_THE_PROMPT
 from ..llm.ranking_prompt import RankingTask
-from ..records import Item
-from ..runtime.options import Call, Context, resolve
 from ..ranking.fusion import fuse, reordered
-from ..runtime.model_call import Reply, ask
 from ..ranking.state import ItemView, RecommendState, Update
+from ..records import Item
+from ..runtime.model_call import Reply, ask
+from ..runtime.options import Context, RunOptions, resolve
 
 HINT_DROPPED = "hint_dropped"
 """Flag: the model would not answer the prompt with the hint, so it was asked without."""
@@ -43,18 +43,18 @@ async def recommend(state: RecommendState, runtime: Runtime[Context]) -> Update:
         return {"error": error.as_dict()}
 
 
-async def request_ranking(state: RecommendState, call: Call) -> Update:
+async def request_ranking(state: RecommendState, options: RunOptions) -> Update:
     """Ask the model for a ranking, unless this cell of the reward table was paid already.
 
     Args:
         state: The resolved request and its hint.
-        call: The run's options.
+        options: The run's options.
 
     Raises:
         InputError: The model's name or key cannot be used at all.
         BudgetSpentError: No further call may be paid.
     """
-    paid = await _paid_trial(state, call)
+    paid = await _paid_trial(state, options)
     if paid is not None:
         return {
             "answer": paid.answer,
@@ -65,30 +65,30 @@ async def request_ranking(state: RecommendState, call: Call) -> Update:
             "faults": {},
             "replayed": True,
         }
-    if call.orders == 1:
-        return await _one_order(state, call)
-    return await _fused(state, call)
+    if options.orders == 1:
+        return await _one_order(state, options)
+    return await _fused(state, options)
 
 
-async def _one_order(state: RecommendState, call: Call) -> Update:
-    reply = await ask(ranking_prompt(state, call), call, wanted=call.prompt.wanted)
+async def _one_order(state: RecommendState, options: RunOptions) -> Update:
+    reply = await ask(ranking_prompt(state, options), options, wanted=options.prompt.wanted)
     update = _answered(reply)
     if reply.failure in ABOUT_THE_PROMPT and state["hint"]["text"]:
-        plain = ranking_prompt(state, call, hinted=False)
+        plain = ranking_prompt(state, options, hinted=False)
         waited = reply.latency_ms
-        second = await ask(plain, call, wanted=call.prompt.wanted, waited_ms=waited)
+        second = await ask(plain, options, wanted=options.prompt.wanted, waited_ms=waited)
         update = joined(update, second)
         update["answer"] = second.text
         update["flags"] = [HINT_DROPPED, *_faulty(second)]
     return update
 
 
-async def _fused(state: RecommendState, call: Call) -> Update:
+async def _fused(state: RecommendState, options: RunOptions) -> Update:
     """Ask in several orders of the candidates, and fuse the answers into one."""
-    states = [reordered(state, order) for order in range(call.orders)]
-    updates = await asyncio.gather(*(_one_order(inner, call) for inner, _ in states))
+    states = [reordered(state, order) for order in range(options.orders)]
+    updates = await asyncio.gather(*(_one_order(inner, options) for inner, _ in states))
     reads = [
-        call.prompt.read(update["answer"], candidates(inner))
+        options.prompt.read(update["answer"], candidates(inner))
         for update, (inner, _) in zip(updates, states, strict=True)
     ]
     rankings = [
@@ -109,7 +109,7 @@ async def _fused(state: RecommendState, call: Call) -> Update:
     fused = fuse(rankings)
     tokens = [update["tokens"] for update in updates]
     return {
-        "answer": call.prompt.write(fused, candidates(state)) if fused else updates[0]["answer"],
+        "answer": options.prompt.write(fused, candidates(state)) if fused else updates[0]["answer"],
         "flags": list(flags),
         "latency_ms": max(update["latency_ms"] for update in updates),
         "tokens": {way: sum(counted[way] for counted in tokens) for way in ("in", "out")},
@@ -153,21 +153,23 @@ def _faulty(reply: Reply) -> list[str]:
     return ["model_failed", reply.failure] if reply.failed else []
 
 
-async def _paid_trial(state: RecommendState, call: Call) -> Trial | None:
+async def _paid_trial(state: RecommendState, options: RunOptions) -> Trial | None:
     session = state.get("training_session")
     if session is None:
         return None
     key = hint_key(state["hint"]["text"])
-    async with call.services.engine.connect() as connection:
-        return await find_trial(connection, session, key, call.model, call.prompt_version)
+    async with options.services.engine.connect() as connection:
+        return await find_trial(connection, session, key, options.model, options.prompt_version)
 
 
-def ranking_prompt(state: RecommendState, call: Call, *, hinted: bool = True) -> list[BaseMessage]:
+def ranking_prompt(
+    state: RecommendState, options: RunOptions, *, hinted: bool = True
+) -> list[BaseMessage]:
     """Write the prompt of a resolved request.
 
     Args:
         state: The resolved request and its hint.
-        call: The run's options.
+        options: The run's options.
         hinted: Whether to give the hint.
     """
     task = RankingTask(
@@ -177,7 +179,7 @@ def ranking_prompt(state: RecommendState, call: Call, *, hinted: bool = True) ->
         evidence_meaning=EVIDENCE,
         hint=state["hint"]["text"] if hinted else None,
     )
-    return call.prompt.messages(task)
+    return options.prompt.messages(task)
 
 
 def candidates(state: RecommendState) -> list[Item]:

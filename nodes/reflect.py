@@ -12,11 +12,11 @@ from langgraph.runtime import Runtime
 from ..errors import ModelDownError
 from ..llm.hint_answers import HINTS, read_hints
 from ..llm.reflection_prompt import advise_message, explain_message, suspect_message
-from ..records import Item
-from ..runtime.options import Context, resolve
-from ..runtime.model_call import ask
-from .recommend import ranking_prompt
 from ..ranking.state import LearnState, ProposalView, Update
+from ..records import Item
+from ..runtime.model_call import ask
+from ..runtime.options import Context, resolve
+from .recommend import ranking_prompt
 
 
 async def reflect(state: LearnState, runtime: Runtime[Context]) -> Update:

@@ -15,9 +15,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from ..errors import InputError
 from ..knowledge.hints import Hint, best_hints, list_hints, nearest_hints
 from ..knowledge.shortlist import active_among, shortlist
-from ..settings import HintChoice
-from ..runtime.options import Call, Context, resolve
 from ..ranking.state import RecommendState, Update
+from ..runtime.options import Context, RunOptions, resolve
+from ..settings import HintChoice
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class Chosen:
     policy: str | None = None
 
 
-Chooser = Callable[[AsyncConnection, RecommendState, Call], Awaitable[Chosen]]
+Chooser = Callable[[AsyncConnection, RecommendState, RunOptions], Awaitable[Chosen]]
 
 
 async def select_hint(state: RecommendState, runtime: Runtime[Context]) -> Update:
@@ -48,13 +48,13 @@ async def select_hint(state: RecommendState, runtime: Runtime[Context]) -> Updat
     Returns:
         The choice with its probability.
     """
-    call = await resolve(runtime)
+    options = await resolve(runtime)
     # Learning asks what the model misses on its own.
-    policy = call.policy if state.get("training_session") is None else "none"
+    policy = options.policy if state.get("training_session") is None else "none"
     try:
-        async with call.services.engine.connect() as connection:
-            choose = CHOOSERS[policy] if call.hint_id is None else _given
-            chosen = await choose(connection, state, call)
+        async with options.services.engine.connect() as connection:
+            choose = CHOOSERS[policy] if options.hint_id is None else _given
+            chosen = await choose(connection, state, options)
     except InputError as error:
         return {"error": error.as_dict()}
     hint = chosen.hint
@@ -68,12 +68,12 @@ async def select_hint(state: RecommendState, runtime: Runtime[Context]) -> Updat
     }
 
 
-async def _given(connection: AsyncConnection, state: RecommendState, call: Call) -> Chosen:
+async def _given(connection: AsyncConnection, state: RecommendState, options: RunOptions) -> Chosen:
     for hint in await list_hints(connection, state["domain_id"]):
-        if hint.id == call.hint_id:
+        if hint.id == options.hint_id:
             return Chosen(hint, 1.0, policy="given")
     raise InputError(
-        "hint_id", f"The domain has no hint {call.hint_id}.", "`re2llm hints list` shows all."
+        "hint_id", f"The domain has no hint {options.hint_id}.", "`re2llm hints list` shows all."
     )
 
 
@@ -81,45 +81,49 @@ async def _none(*_: object) -> Chosen:
     return Chosen(None, 1.0)
 
 
-async def _random(connection: AsyncConnection, state: RecommendState, call: Call) -> Chosen:
+async def _random(
+    connection: AsyncConnection, state: RecommendState, options: RunOptions
+) -> Chosen:
     hints = await list_hints(connection, state["domain_id"], status="active")
     if not hints:
         return Chosen(None, 1.0)
-    return Chosen(random.Random(_session_seed(state, call)).choice(hints), 1 / len(hints))
+    return Chosen(random.Random(_session_seed(state, options)).choice(hints), 1 / len(hints))
 
 
-async def _similar(connection: AsyncConnection, state: RecommendState, _: Call) -> Chosen:
+async def _similar(connection: AsyncConnection, state: RecommendState, _: RunOptions) -> Chosen:
     embedding = np.array(state["session_embedding"], dtype=np.float32)
     nearest = await nearest_hints(connection, state["domain_id"], embedding, count=1)
     return Chosen(nearest[0][0] if nearest else None, 1.0)
 
 
-async def _static(connection: AsyncConnection, state: RecommendState, _: Call) -> Chosen:
+async def _static(connection: AsyncConnection, state: RecommendState, _: RunOptions) -> Chosen:
     best = await best_hints(connection, state["domain_id"], count=1)
     helps = best and best[0][0].promise > 0
     return Chosen(best[0][0] if helps else None, 1.0)
 
 
-async def _ppo(connection: AsyncConnection, state: RecommendState, call: Call) -> Chosen:
-    served = await call.services.served_policy(
-        connection, state["domain_id"], call.model, call.prompt_version
+async def _ppo(connection: AsyncConnection, state: RecommendState, options: RunOptions) -> Chosen:
+    served = await options.services.served_policy(
+        connection, state["domain_id"], options.model, options.prompt_version
     )
     if served is None:
-        return replace(await _static(connection, state, call), policy="static")
+        return replace(await _static(connection, state, options), policy="static")
     if served.release.recipe == "paper":
         listed = await active_among(connection, state["domain_id"], served.release.hint_ids)
     else:
         embedding = np.array(state["session_embedding"], dtype=np.float32)
-        count = call.settings.shortlist
+        count = options.settings.shortlist
         listed = await shortlist(connection, state["domain_id"], embedding, count=count)
-    hints = await call.services.with_embeddings(connection, listed)
-    seed = _session_seed(state, call) if call.settings.explore else None
+    hints = await options.services.with_embeddings(connection, listed)
+    seed = _session_seed(state, options) if options.settings.explore else None
     hint, probability = served.choose(state, hints, explore_seed=seed)
     return Chosen(hint, probability, policy=f"ppo:{served.number}")
 
 
-def _session_seed(state: RecommendState, call: Call) -> int:
-    content = json.dumps([call.seed, state["history"], [i["id"] for i in state["candidate_items"]]])
+def _session_seed(state: RecommendState, options: RunOptions) -> int:
+    content = json.dumps(
+        [options.seed, state["history"], [i["id"] for i in state["candidate_items"]]]
+    )
     return int.from_bytes(hashlib.sha256(content.encode()).digest()[:6])
 
 

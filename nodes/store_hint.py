@@ -17,9 +17,9 @@ from ..knowledge.reflections import (
     store_reflection,
 )
 from ..llm.reflection_prompt import REFLECTION_PROMPT_VERSION
-from ..runtime.options import Call, Context, resolve
 from ..ranking.repeats import CLOSE, COMPARED, embed, repeated_hint
 from ..ranking.state import LearnState, ProposalView, Update
+from ..runtime.options import Context, RunOptions, resolve
 
 
 async def store_hint(state: LearnState, runtime: Runtime[Context]) -> Update:
@@ -35,20 +35,20 @@ async def store_hint(state: LearnState, runtime: Runtime[Context]) -> Update:
     Raises:
         BudgetSpentError: There is no room for any of them; the session stays to be learnt from.
     """
-    call = await resolve(runtime)
+    options = await resolve(runtime)
     proposals = [dict_copy(proposal) for proposal in state["proposals"]]
     compared: set[tuple[str, int]] = set()
     while True:
-        async with call.services.engine.begin() as connection:
+        async with options.services.engine.begin() as connection:
             await hold_hints(connection, state["domain_id"])
-            unseen = await _unseen(connection, state, proposals, compared, call)
+            unseen = await _unseen(connection, state, proposals, compared, options)
             if not unseen:
-                await _drop_surplus(connection, state, proposals, call)
-                await _write(connection, state, proposals, call)
+                await _drop_surplus(connection, state, proposals, options)
+                await _write(connection, state, proposals, options)
                 break
         # The model is asked outside the transaction, so that others need not wait for it.
         for proposal, hints in unseen:
-            repeated = await repeated_hint(proposal["text"], hints, call)
+            repeated = await repeated_hint(proposal["text"], hints, options)
             if repeated is not None:
                 proposal["outcome"] = "duplicate"
                 proposal["reason"] = f"It says the same as: {repeated.text}"
@@ -75,7 +75,7 @@ async def _unseen(
     state: LearnState,
     proposals: Sequence[ProposalView],
     compared: set[tuple[str, int]],
-    call: Call,
+    options: RunOptions,
 ) -> list[tuple[ProposalView, list[Hint]]]:
     """Return the proposals with those near hints that they were not compared with."""
     found: list[tuple[ProposalView, list[Hint]]] = []
@@ -85,7 +85,7 @@ async def _unseen(
         near = await nearest_hints(
             connection,
             state["domain_id"],
-            await embed(proposal["text"], call),
+            await embed(proposal["text"], options),
             count=COMPARED,
             statuses=("active", "pending", "retired"),
         )
@@ -100,13 +100,16 @@ async def _unseen(
 
 
 async def _drop_surplus(
-    connection: AsyncConnection, state: LearnState, proposals: Sequence[ProposalView], call: Call
+    connection: AsyncConnection,
+    state: LearnState,
+    proposals: Sequence[ProposalView],
+    options: RunOptions,
 ) -> None:
     """Keep the best of the hints that passed where there is not room for all."""
     passed = [proposal for proposal in proposals if proposal["outcome"] is None]
-    if call.budget is None or not passed:
+    if options.budget is None or not passed:
         return
-    room = call.budget.room_for_hints(await count_kept(connection, state["domain_id"]))
+    room = options.budget.room_for_hints(await count_kept(connection, state["domain_id"]))
     if room is None:
         return
     passed.sort(key=lambda proposal: -proposal["verification"].get("mean", 0.0))
@@ -115,7 +118,10 @@ async def _drop_surplus(
 
 
 async def _write(
-    connection: AsyncConnection, state: LearnState, proposals: Sequence[ProposalView], call: Call
+    connection: AsyncConnection,
+    state: LearnState,
+    proposals: Sequence[ProposalView],
+    options: RunOptions,
 ) -> None:
     session = state.get("training_session")
     reflection = await store_reflection(
@@ -123,7 +129,7 @@ async def _write(
         state["domain_id"],
         Reflection(
             session_id=session or 0,
-            model=call.model,
+            model=options.model,
             prompt_version=REFLECTION_PROMPT_VERSION,
             rank=state["rank"],
             diagnosis=state["reflection"]["diagnosis"],
@@ -134,7 +140,7 @@ async def _write(
         for proposal in proposals:
             proposal["outcome"] = proposal["outcome"] or "duplicate"
         return
-    status = "pending" if call.settings.approve_hints else "active"
+    status = "pending" if options.settings.approve_hints else "active"
     became: dict[str, int | None] = {}
     for proposal in proposals:
         if proposal["hint_id"] is None and "repeats" in proposal:
@@ -144,7 +150,7 @@ async def _write(
                 connection,
                 state["domain_id"],
                 proposal["text"],
-                await embed(proposal["text"], call),
+                await embed(proposal["text"], options),
                 provenance={"source": "reflection", "reflection": reflection, "session": session},
                 status=status,
             )

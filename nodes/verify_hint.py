@@ -13,11 +13,11 @@ from ..knowledge.hints import Hint, clean_hint, hint_key, nearest_hints
 from ..knowledge.reflections import Outcome
 from ..knowledge.trials import CUTOFF
 from ..knowledge.trials import gains as paid_gains
-from ..records import Item
-from ..runtime.options import Call, Context, resolve
 from ..ranking.repeats import CLOSE, COMPARED, embed, repeated_hint
 from ..ranking.state import LearnState, ProposalView, Update
 from ..ranking.trials import Verification, gain_of, panel, run_trial, verification
+from ..records import Item
+from ..runtime.options import Context, RunOptions, resolve
 
 _CLEAR_HARM_AFTER = 12
 """Sessions after which a hint is given up whose interval lies below 0."""
@@ -35,13 +35,13 @@ async def verify_hint(state: LearnState, runtime: Runtime[Context]) -> Update:
     Returns:
         The proposals with outcome, reason and figures; or an `error` if the model gave no answer.
     """
-    call = await resolve(runtime)
+    options = await resolve(runtime)
     write = get_stream_writer()
     decided: list[ProposalView] = []
     for proposal in state["proposals"]:
         passed = [Hint(0, p["text"], "active") for p in decided if p["outcome"] is None]
         try:
-            judged = await _judge(proposal, passed, state, call)
+            judged = await _judge(proposal, passed, state, options)
         except ModelDownError as error:
             return {"error": error.as_dict()}
         write(
@@ -58,54 +58,54 @@ async def verify_hint(state: LearnState, runtime: Runtime[Context]) -> Update:
 
 
 async def _judge(
-    proposal: ProposalView, passed: list[Hint], state: LearnState, call: Call
+    proposal: ProposalView, passed: list[Hint], state: LearnState, options: RunOptions
 ) -> ProposalView:
     try:
         text = clean_hint(proposal["text"])
     except InputError as error:
         return _refused(proposal, "ineffective", error.problem)
-    leak = await _leak(text, state, call)
+    leak = await _leak(text, state, options)
     if leak is not None:
         return _refused(proposal, "leak", leak)
-    known = await _known(text, state, call)
-    repeated = await repeated_hint(text, [*known, *passed], call)
+    known = await _known(text, state, options)
+    repeated = await repeated_hint(text, [*known, *passed], options)
     if repeated is not None:
         # Its evidence goes to the hint that it repeats.
-        await run_trial(state["domain"], _session(state), repeated.text, call)
+        await run_trial(state["domain"], _session(state), repeated.text, options)
         reason = f"It says the same as: {repeated.text}"
         refused = _refused(proposal, "duplicate", reason)
         return {**refused, "hint_id": repeated.id or None, "repeats": repeated.text}
-    return await _tried({**proposal, "text": text}, state, call)
+    return await _tried({**proposal, "text": text}, state, options)
 
 
-async def _tried(proposal: ProposalView, state: LearnState, call: Call) -> ProposalView:
+async def _tried(proposal: ProposalView, state: LearnState, options: RunOptions) -> ProposalView:
     domain, session, text = state["domain"], _session(state), proposal["text"]
-    own = await run_trial(domain, session, text, call)
-    if call.settings.verify_rule == "paper":
+    own = await run_trial(domain, session, text, options)
+    if options.settings.verify_rule == "paper":
         if own.rank > CUTOFF:
             return _refused(proposal, "ineffective", f"The target stays at rank {own.rank}.")
         return {**proposal, "reason": f"The target rose to rank {own.rank}."}
     if own.rank >= state["rank"]:
         return _refused(proposal, "ineffective", "It does not lift the target of its own session.")
-    figures = verification(await _gains(text, state, call))
+    figures = verification(await _gains(text, state, options))
     shown: dict[str, Any] = {**figures.as_dict(), "own_rank": [state["rank"], own.rank]}
     if figures.low <= 0:
         return {**_refused(proposal, "ineffective", _summary(figures)), "verification": shown}
     return {**proposal, "reason": _summary(figures), "verification": shown}
 
 
-async def _gains(text: str, state: LearnState, call: Call) -> list[float]:
+async def _gains(text: str, state: LearnState, options: RunOptions) -> list[float]:
     """Try a hint on other sessions until they show whether it helps."""
-    few, more = await panel(state["domain"], state, call)
-    async with call.services.engine.connect() as connection:
+    few, more = await panel(state["domain"], state, options)
+    async with options.services.engine.connect() as connection:
         paid = await paid_gains(
-            connection, state["domain_id"], call.model, call.prompt_version, [hint_key(text)]
+            connection, state["domain_id"], options.model, options.prompt_version, [hint_key(text)]
         )
     known = {gain.session_id: gain.gain for gain in paid}
     gains: list[float] = []
     for other in [*few, *more]:
         if other not in known:
-            known[other] = await gain_of(state["domain"], other, text, call)
+            known[other] = await gain_of(state["domain"], other, text, options)
         gains.append(known[other])
         if _settled(gains, len(few)):
             break
@@ -144,18 +144,18 @@ def _session(state: LearnState) -> int:
     return session
 
 
-async def _leak(text: str, state: LearnState, call: Call) -> str | None:
-    async with call.services.engine.connect() as connection:
-        domain = await find_domain(connection, state["domain"], among=call.domains)
-        leaks = await call.services.leak_filter(connection, domain)
+async def _leak(text: str, state: LearnState, options: RunOptions) -> str | None:
+    async with options.services.engine.connect() as connection:
+        domain = await find_domain(connection, state["domain"], among=options.domains)
+        leaks = await options.services.leak_filter(connection, domain)
     ids = [item["id"] for item in state["candidate_items"]]
     target = next(i for i in state["candidate_items"] if i["id"] == state.get("target"))
     return leaks.leak(text, target=Item(target["id"], target["title"]), ids=ids)
 
 
-async def _known(text: str, state: LearnState, call: Call) -> list[Hint]:
-    embedding = await embed(text, call)
-    async with call.services.engine.connect() as connection:
+async def _known(text: str, state: LearnState, options: RunOptions) -> list[Hint]:
+    embedding = await embed(text, options)
+    async with options.services.engine.connect() as connection:
         near = await nearest_hints(
             connection,
             state["domain_id"],

@@ -10,11 +10,11 @@ from ..knowledge.domains import find_domain, hold_hints
 from ..knowledge.hints import add_hint, clean_hint
 from ..knowledge.reflections import Outcome, Proposal, store_proposal
 from ..llm.offline.understanding import understood
-from ..settings import OFFLINE_MODEL
-from ..runtime.options import Call
 from ..nodes.recommend import ranking_prompt
 from ..ranking.repeats import embed
 from ..ranking.trials import resolve_session
+from ..runtime.options import RunOptions
+from ..settings import OFFLINE_MODEL
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,21 +37,21 @@ class Added:
     understood: list[str] | None = None
 
 
-async def add_persons_hint(domain: str, text: str, call: Call) -> Added:
+async def add_persons_hint(domain: str, text: str, options: RunOptions) -> Added:
     """Store a person's hint. It needs no verification, but may not leak an item.
 
     Args:
         domain: The catalogue's name.
         text: As the person wrote it.
-        call: The run's options.
+        options: The run's options.
 
     Raises:
         InputError: The text is empty or too long, or there is no such domain.
     """
     cleaned = clean_hint(html.unescape(text))
-    async with call.services.engine.begin() as connection:
-        found = await find_domain(connection, domain, among=call.domains)
-        leaks = await call.services.leak_filter(connection, found)
+    async with options.services.engine.begin() as connection:
+        found = await find_domain(connection, domain, among=options.domains)
+        leaks = await options.services.leak_filter(connection, found)
         leak = leaks.leak(cleaned)
         await hold_hints(connection, found.id)
         if leak is not None:
@@ -61,23 +61,23 @@ async def add_persons_hint(domain: str, text: str, call: Call) -> Added:
                 connection,
                 found.id,
                 cleaned,
-                await embed(cleaned, call),
+                await embed(cleaned, options),
                 provenance={"source": "person"},
             )
             reason = "" if new else "The same text is stored already."
             added = Added(cleaned, "stored" if new else "duplicate", reason, hint_id)
         proposal = Proposal(cleaned, added.outcome, added.reason, added.hint_id)
         await store_proposal(connection, found.id, None, proposal)
-    if added.outcome == "leak" or call.model != OFFLINE_MODEL:
+    if added.outcome == "leak" or options.model != OFFLINE_MODEL:
         return added
-    return replace(added, understood=await _understood(domain, cleaned, call))
+    return replace(added, understood=await _understood(domain, cleaned, options))
 
 
-async def _understood(domain: str, text: str, call: Call) -> list[str] | None:
-    async with call.services.engine.connect() as connection:
+async def _understood(domain: str, text: str, options: RunOptions) -> list[str] | None:
+    async with options.services.engine.connect() as connection:
         found = await find_domain(connection, domain)
-        index = await call.services.evidence(connection, found)
+        index = await options.services.evidence(connection, found)
     if index is None:
         return None
-    state = await resolve_session(domain, index.keys[0], call)
-    return await asyncio.to_thread(understood, text, ranking_prompt(state, call, hinted=False))
+    state = await resolve_session(domain, index.keys[0], options)
+    return await asyncio.to_thread(understood, text, ranking_prompt(state, options, hinted=False))

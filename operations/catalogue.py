@@ -20,8 +20,8 @@ from ..knowledge.domains import find_domain
 from ..knowledge.engine import unreachable
 from ..knowledge.feedback import store_feedback
 from ..knowledge.hints import list_hints
-from ..runtime.options import Call, Context, call_with
 from ..ranking.state import RecommendResult
+from ..runtime.options import Context, RunOptions, resolve_context
 from .learn_from_feedback import learn_from_misses
 from .reasons import Reasons
 from .results import (
@@ -64,9 +64,9 @@ async def recommend(
         Re2llmError: The request cannot be answered; a title that could be several items is
             refused with those items.
     """
-    call = await call_with(context)
-    name = domain or call.domain
-    async with _catalogue(call, name) as finder:
+    options = await resolve_context(context)
+    name = domain or options.domain
+    async with _catalogue(options, name) as finder:
         ids = await finder.ids(history, "history")
         listed = None if candidates is None else await finder.ids(candidates, "candidates")
     request: Any = {"domain": name, "history": ids, "candidates": listed, "k": k}
@@ -76,7 +76,7 @@ async def recommend(
     error = result.get("error")
     if error:
         raise Re2llmError(**error)
-    async with _catalogue(call, name) as finder:
+    async with _catalogue(options, name) as finder:
         items = await finder.items([*ids, *(item["id"] for item in result["items"])])
     reasons = Reasons(
         [items[item["id"]] for item in result["items"]], [items[item] for item in ids]
@@ -116,20 +116,20 @@ async def give_feedback(
     Raises:
         Re2llmError: There is no such recommendation or item, or other feedback is stored already.
     """
-    call = await call_with(context)
-    name = domain or call.domain
-    async with _catalogue(call, name) as finder:
+    options = await resolve_context(context)
+    name = domain or options.domain
+    async with _catalogue(options, name) as finder:
         item = None if picked is None else (await finder.ids([picked], "picked"))[0]
-    async with _database(call), call.services.engine.begin() as connection:
-        found = await find_domain(connection, name, among=call.domains)
+    async with _database(options), options.services.engine.begin() as connection:
+        found = await find_domain(connection, name, among=options.domains)
         stored = await store_feedback(connection, found, recommendation_id, item)
-    settings = call.settings
+    settings = options.settings
     teaches = (
         learn and stored.missed and settings.feedback_calls > 0 and stored.model == settings.model
     )
     if teaches and stored.new:
-        call.services.background.send(
-            "learning from feedback", partial(learn_from_misses, call.services)
+        options.services.background.send(
+            "learning from feedback", partial(learn_from_misses, options.services)
         )
     return FeedbackStored(
         recommendation_id=stored.recommendation_id,
@@ -172,8 +172,8 @@ async def find_titles(
     Raises:
         Re2llmError: There is no such catalogue.
     """
-    call = await call_with(context)
-    async with _catalogue(call, domain or call.domain) as finder:
+    options = await resolve_context(context)
+    async with _catalogue(options, domain or options.domain) as finder:
         return FoundTitles(titles=[await finder.find(title) for title in titles])
 
 
@@ -187,10 +187,10 @@ async def hints_of(context: Context, *, domain: str | None = None) -> ListedHint
     Raises:
         Re2llmError: There is no such catalogue.
     """
-    call = await call_with(context)
-    async with _database(call), call.services.engine.connect() as connection:
-        name = domain or call.domain
-        found = await find_domain(connection, name, among=call.domains)
+    options = await resolve_context(context)
+    async with _database(options), options.services.engine.connect() as connection:
+        name = domain or options.domain
+        found = await find_domain(connection, name, among=options.domains)
         hints = await list_hints(connection, found.id)
     listed = [
         ListedHint(
@@ -208,22 +208,22 @@ async def hints_of(context: Context, *, domain: str | None = None) -> ListedHint
 
 
 @asynccontextmanager
-async def _catalogue(call: Call, domain: str) -> AsyncGenerator[Finder]:
-    async with _database(call), call.services.engine.connect() as connection:
-        yield await _finder(connection, domain, call)
+async def _catalogue(options: RunOptions, domain: str) -> AsyncGenerator[Finder]:
+    async with _database(options), options.services.engine.connect() as connection:
+        yield await _finder(connection, domain, options)
 
 
-async def _finder(connection: AsyncConnection, domain: str, call: Call) -> Finder:
-    found = await find_domain(connection, domain, among=call.domains)
-    return Finder(connection, found, call.services)
+async def _finder(connection: AsyncConnection, domain: str, options: RunOptions) -> Finder:
+    found = await find_domain(connection, domain, among=options.domains)
+    return Finder(connection, found, options.services)
 
 
 @asynccontextmanager
-async def _database(call: Call) -> AsyncGenerator[None]:
+async def _database(options: RunOptions) -> AsyncGenerator[None]:
     try:
         yield
     except (OSError, SQLAlchemyError) as error:
-        raise unreachable(call.services.engine, error) from error
+        raise unreachable(options.services.engine, error) from error
 
 
 def picked_or_none(picked: str | None) -> str | None:

@@ -5,24 +5,29 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from ..errors import BudgetSpentError, ModelDownError, Re2llmError, failure_among
+from rich.progress import Progress
+
 from ..commands.console import progress
 from ..commands.recommend import ask, hint_choice
+from ..errors import BudgetSpentError, ModelDownError, Re2llmError, failure_among
+from ..evaluation.experiment import Ranked, Row, run_baseline, run_policies
+from ..evaluation.oracle import hint_table, oracle_row
+from ..evaluation.permutations import fused_row, order_spread
+from ..evaluation.recorded import Recorded, score_answers
+from ..knowledge.catalogue import fetch_items
+from ..knowledge.domains import find_domain
+from ..knowledge.hints import list_hints
+from ..llm.failures import Failure
+from ..nodes.prepare import prompt_order
+from ..records import Session
+from ..runtime.budget import Budget
+from ..runtime.options import Context, resolve_context
+from ..runtime.outages import OutageGuard
+from ..runtime.services import Services
 
-if TYPE_CHECKING:
-    from rich.progress import Progress
-
-    from ..evaluation.experiment import Row
-    from ..evaluation.recorded import Recorded
-    from ..runtime.budget import Budget
-    from ..runtime.options import Context
-    from ..runtime.outages import Outages
-    from ..runtime.services import Services
-    from ..records import Session
-
-    PermutedRow = tuple[dict[str, Any], Row]
+PermutedRow = tuple[dict[str, Any], Row]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +68,6 @@ class Experiment:
         Returns:
             For each policy how far its answers depend on the order, and their fusion.
         """
-        from ..evaluation.permutations import fused_row, order_spread
-        from ..nodes.prepare import prompt_order
-
         prompts = [
             [
                 prompt_order(session.candidates or (), session.history, self.seed, order)
@@ -94,10 +96,6 @@ class Experiment:
         Returns:
             A row for each parser, and the sessions in which they differ.
         """
-        from ..evaluation.recorded import score_answers
-        from ..knowledge.catalogue import fetch_items
-        from ..knowledge.domains import find_domain
-
         ids = {key for session in self.sessions for key in session.candidates or ()}
         async with self.services.engine.connect() as connection:
             found = await find_domain(connection, self.domain)
@@ -105,7 +103,6 @@ class Experiment:
         return score_answers(answers, self.sessions, items)
 
     def _options(self, **options: Any) -> Context:
-        from ..runtime.options import Context
 
         shared: dict[str, Any] = {
             "seed": self.seed,
@@ -127,10 +124,6 @@ class Experiment:
             The row of the best choice for each session, what each hint would bring, and the row
             of each hint by its number; 0 stands for none.
         """
-        from ..evaluation.oracle import hint_table, oracle_row
-        from ..knowledge.domains import find_domain
-        from ..knowledge.hints import list_hints
-
         async with self.services.engine.connect() as connection:
             found = await find_domain(connection, self.domain)
             hints = await list_hints(connection, found.id, status="active")
@@ -149,8 +142,6 @@ class Experiment:
             names: In the registry of baselines.
             train: What they may learn from.
         """
-        from ..evaluation.experiment import run_baseline
-
         with progress(counts=True) as bar:
             return [
                 await asyncio.to_thread(
@@ -165,13 +156,10 @@ class Experiment:
             ]
 
     async def _run(self, contexts: dict[str, Context]) -> list[Row]:
-        from ..evaluation.experiment import Ranked, run_policies
-        from ..runtime.options import call_with
-        from ..runtime.outages import Outages
 
         done = 0
         concurrency = self.services.settings.concurrency
-        outages = Outages(await call_with(self._options()), concurrency, reflects=False)
+        outages = OutageGuard(await resolve_context(self._options()), concurrency, reflects=False)
 
         async def rank(session: Session, name: str) -> Ranked:
             nonlocal done
@@ -208,14 +196,12 @@ class Experiment:
             ) from None
 
     async def _through_outages(
-        self, request: dict[str, Any], context: Context, outages: Outages
+        self, request: dict[str, Any], context: Context, outages: OutageGuard
     ) -> dict[str, Any]:
         """Ask; a call that fails counts as it would in production, an outage is waited out.
 
         Rankings that are completed because nobody asked the model would spoil the figures.
         """
-        from ..llm.failures import Failure
-
         result: dict[str, Any] = {}
 
         async def once() -> None:

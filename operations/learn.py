@@ -4,15 +4,21 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from ..errors import ModelDownError, Re2llmError
 from ..commands.console import progress
-
-if TYPE_CHECKING:
-    from ..runtime.budget import Budget
-    from ..runtime.options import Call, Context
-    from ..runtime.services import Services
+from ..errors import ModelDownError, Re2llmError
+from ..graph.learn import graph
+from ..knowledge.domains import find_domain
+from ..knowledge.hint_stats import retire_harmful
+from ..knowledge.hints import count_kept
+from ..knowledge.reflections import settled_sessions
+from ..llm.reflection_prompt import REFLECTION_PROMPT_VERSION
+from ..ranking.hint_stats import update_figures
+from ..runtime.budget import FULL, Budget
+from ..runtime.options import Context, RunOptions, resolve_context
+from ..runtime.outages import OutageGuard
+from ..runtime.services import Services
 
 
 @dataclass
@@ -33,7 +39,7 @@ class Learner:
     budget: Budget
     seed: int
     counts: Counter[str] = field(default_factory=Counter[str])
-    _call: Call = field(init=False)
+    _run: RunOptions = field(init=False)
 
     async def learn_from(self, todo: list[int], concurrency: int) -> Re2llmError | None:
         """Learn until the sessions, the room for hints or the budget are used up.
@@ -50,11 +56,8 @@ class Learner:
         Raises:
             Re2llmError: The database failed; what was learnt is kept.
         """
-        from ..runtime.budget import FULL
-        from ..runtime.outages import Outages
-
-        self._call = await self._options()
-        outages = Outages(self._call, concurrency)
+        self._run = await self._options()
+        outages = OutageGuard(self._run, concurrency)
         with progress(counts=True) as bar:
             task = bar.add_task("learning", total=len(todo))
 
@@ -76,10 +79,9 @@ class Learner:
         return None if stopped is not None and stopped.field == FULL else stopped
 
     async def _learn(self, key: int) -> None:
-        from ..graph.learn import graph
 
-        claims = self.services.claims
-        if not await claims.claim_session(key):
+        locks = self.services.locks
+        if not await locks.claim_session(key):
             return
         try:
             if await self._settled(key):
@@ -89,7 +91,7 @@ class Learner:
                 request, context=self._context
             )
         finally:
-            await claims.release_session(key)
+            await locks.release_session(key)
         error = result.get("error")
         if error:
             down = error["field"] == ModelDownError.FIELD
@@ -109,37 +111,28 @@ class Learner:
 
     @property
     def _context(self) -> Context:
-        from ..runtime.options import Context
 
         return Context(domain=self.domain, budget=self.budget, seed=self.seed, command="learn")
 
-    async def _options(self) -> Call:
-        from ..runtime.options import call_with
+    async def _options(self) -> RunOptions:
 
-        return await call_with(self._context)
+        return await resolve_context(self._context)
 
     async def _settled(self, key: int) -> bool:
-        from ..knowledge.domains import find_domain
-        from ..knowledge.reflections import settled_sessions
-        from ..llm.reflection_prompt import REFLECTION_PROMPT_VERSION
 
         async with self.services.engine.connect() as connection:
             found = await find_domain(connection, self.domain)
-            versions = (self._call.prompt_version, REFLECTION_PROMPT_VERSION)
+            versions = (self._run.prompt_version, REFLECTION_PROMPT_VERSION)
             settled = await settled_sessions(
-                connection, found.id, self._call.model, *versions, among=key
+                connection, found.id, self._run.model, *versions, among=key
             )
             return bool(settled)
 
     async def _settle_figures(self) -> int:
         """Sum the trials up beside the hints; return how many were retired for measured harm."""
-        from ..knowledge.domains import find_domain
-        from ..knowledge.hint_stats import retire_harmful
-        from ..ranking.hint_stats import update_figures
-
         async with self.services.engine.begin() as connection:
             found = await find_domain(connection, self.domain)
-            await update_figures(connection, found.id, self._call)
+            await update_figures(connection, found.id, self._run)
             return len(await retire_harmful(connection, found.id))
 
 
@@ -150,8 +143,5 @@ async def count_hints(services: Services, domain: str) -> int:
         services: The database.
         domain: The catalogue.
     """
-    from ..knowledge.domains import find_domain
-    from ..knowledge.hints import count_kept
-
     async with services.engine.connect() as connection:
         return await count_kept(connection, (await find_domain(connection, domain)).id)

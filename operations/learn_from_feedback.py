@@ -12,12 +12,12 @@ from ..knowledge.feedback import Miss, mark_learnt, misses_to_learn
 from ..knowledge.hint_stats import retire_harmful
 from ..knowledge.reflections import settled_sessions
 from ..llm.reflection_prompt import REFLECTION_PROMPT_VERSION
-from ..runtime.options import Context, call_with
-from ..ranking.hint_stats import update_figures
 from ..nodes.pick_session import observe
+from ..ranking.hint_stats import update_figures
+from ..records import Session
+from ..runtime.options import Context, resolve_context
 from ..runtime.services import Services
 from ..runtime.sharing import ServiceSet
-from ..records import Session
 
 _log = logging.getLogger(__name__)
 
@@ -52,19 +52,19 @@ async def _learn(services: Services, miss: Miss) -> bool:
     async with services.engine.begin() as connection:
         domain = await find_domain(connection, miss.domain)
         key = await observe(connection, domain, _session(miss))
-    if not await services.claims.claim_session(key):
+    if not await services.locks.claim_session(key):
         return False  # another process is at it
     try:
         async with services.engine.connect() as connection:
-            call = await call_with(_options(services))
-            versions = (call.prompt_version, REFLECTION_PROMPT_VERSION)
+            options = await resolve_context(_options(services))
+            versions = (options.prompt_version, REFLECTION_PROMPT_VERSION)
             if await settled_sessions(connection, domain.id, model, *versions, among=key):
                 return True
         request: Any = {"session": key, "domain": miss.domain}
         # LangGraph leaves a type argument of `Command` open.
         result: Any = await learn_graph.ainvoke(request, context=_options(services))  # pyright: ignore[reportUnknownMemberType]
     finally:
-        await services.claims.release_session(key)
+        await services.locks.release_session(key)
     error = result.get("error")
     if error:
         down = error["field"] == ModelDownError.FIELD
@@ -82,8 +82,8 @@ async def _settle(services: Services, miss: Miss) -> None:
     async with services.engine.begin() as connection:
         domain = await find_domain(connection, miss.domain)
         await mark_learnt(connection, miss.recommendation_id)
-        call = await call_with(_options(services))
-        await update_figures(connection, domain.id, call)
+        options = await resolve_context(_options(services))
+        await update_figures(connection, domain.id, options)
         await retire_harmful(connection, domain.id)
 
 

@@ -10,15 +10,15 @@ from typing import TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from ..datasets.negatives import NegativeSampler
 from ..errors import InputError
 from ..knowledge.catalogue import changed_items, item_ids, refresh_popularity, store_items
 from ..knowledge.domains import Domain, claim_domain, mark_changed
 from ..knowledge.time_order import notice_time_order
 from ..knowledge.training_sessions import count_sessions, session_keys, store_sessions
 from ..llm.embeddings import ENCODER_ID, Embedder
-from ..runtime.services import Services
 from ..records import Item, Session
-from ..datasets.negatives import NegativeSampler
+from ..runtime.services import Services
 
 _BATCH = 256
 _Element = TypeVar("_Element")

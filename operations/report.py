@@ -5,19 +5,28 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
+
+import numpy as np
 
 from ..commands.console import progress
-
-if TYPE_CHECKING:
-    from ..evaluation.experiment import Row
-    from ..evaluation.report.page import Picture, Report
-    from ..evaluation.report.sizes import Cells
-    from ..knowledge.hints import Hint
-    from ..knowledge.releases import Release
-    from ..runtime.options import Call
-    from ..ranking.serving import HintAndEmbedding
-    from ..records import Session
+from ..evaluation.experiment import Row
+from ..evaluation.report.comparison import examples, gains_over, hint_uses
+from ..evaluation.report.page import Picture, Report, write_page
+from ..evaluation.report.pictures import gain_by_size, hint_bars, learning_curve
+from ..evaluation.report.sizes import FEWEST_SESSIONS, Cells, by_hints, by_sessions, sizes_up_to
+from ..knowledge.catalogue import all_items
+from ..knowledge.domains import find_domain
+from ..knowledge.hints import Hint, hint_key, list_hints
+from ..knowledge.releases import Release, active_release_id, fetch_release
+from ..knowledge.shortlist import active_among
+from ..knowledge.trials import gains
+from ..nodes.prepare import gather
+from ..ranking.serving import HintAndEmbedding, session_state
+from ..ranking.state import RecommendState
+from ..ranking.trials import resolve_session
+from ..records import Session
+from ..runtime.options import Context, RunOptions, resolve_context
 
 _PREFERRED = ("ppo", "static", "similar", "random")
 _LEAST_HINTS = 2
@@ -50,8 +59,6 @@ async def make_page(found: Evaluated) -> str:
     Args:
         found: What was evaluated.
     """
-    from ..evaluation.report.page import write_page
-
     return write_page(await make_report(found))
 
 
@@ -61,17 +68,8 @@ async def make_report(found: Evaluated) -> Report:
     Args:
         found: What was evaluated.
     """
-    from ..evaluation.report.comparison import examples, hint_uses
-    from ..evaluation.report.page import Picture, Report
-    from ..evaluation.report.pictures import hint_bars, learning_curve
-    from ..knowledge.catalogue import all_items
-    from ..knowledge.domains import find_domain
-    from ..knowledge.hints import list_hints
-    from ..knowledge.releases import active_release_id, fetch_release
-    from ..runtime.options import Context, call_with
-
-    call = await call_with(Context(domain=found.domain, seed=found.seed))
-    async with call.services.engine.connect() as connection:
+    options = await resolve_context(Context(domain=found.domain, seed=found.seed))
+    async with options.services.engine.connect() as connection:
         domain = await find_domain(connection, found.domain)
         hints = await list_hints(connection, domain.id)
         titles = {item.id: item.title for item in await all_items(connection, domain)}
@@ -108,9 +106,9 @@ async def make_report(found: Evaluated) -> Report:
     )
     return Report(
         title=f"re2llm: {found.domain}, {len(found.sessions):,} sessions",
-        facts=_facts(found, call, number, release or None, hints),
+        facts=_facts(found, options, number, release or None, hints),
         document=found.document,
-        pictures=[learning, chosen, *await _size_pictures(found, domain.id, call)],
+        pictures=[learning, chosen, *await _size_pictures(found, domain.id, options)],
         uses=uses,
         examples=shown,
         policy=hinted.name if hinted else "",
@@ -119,7 +117,7 @@ async def make_report(found: Evaluated) -> Report:
 
 def _facts(
     found: Evaluated,
-    call: Call,
+    options: RunOptions,
     number: int | None,
     release: Release | None,
     hints: Sequence[Hint],
@@ -127,7 +125,7 @@ def _facts(
     lengths = sorted({len(session.candidates or ()) for session in found.sessions})
     candidates = f"{lengths[0]}" if len(lengths) == 1 else f"{lengths[0]} to {lengths[-1]}"
     facts = {
-        "ranking model": call.model,
+        "ranking model": options.model,
         "candidates a session": candidates,
         "active hints": str(sum(hint.status == "active" for hint in hints)),
         "seed": str(found.seed),
@@ -138,29 +136,21 @@ def _facts(
     return facts
 
 
-async def _size_pictures(found: Evaluated, domain_id: int, call: Call) -> list[Picture]:
-    from ..evaluation.report.page import Picture
-    from ..evaluation.report.pictures import gain_by_size
-    from ..evaluation.report.sizes import (
-        FEWEST_SESSIONS,
-        by_hints,
-        by_sessions,
-        sizes_up_to,
-    )
+async def _size_pictures(found: Evaluated, domain_id: int, options: RunOptions) -> list[Picture]:
 
     headings = ("Gain by the number of hints", "Gain by the number of training sessions")
-    hints = await _hints_with_embeddings(domain_id, found, call)
+    hints = await _hints_with_embeddings(domain_id, found, options)
     if len(hints) < _LEAST_HINTS:
         why = "Missing: it needs --oracle and at least two active hints."
         return [Picture(heading, why) for heading in headings]
-    train = await _training_cells(found.domain, domain_id, hints, call)
+    train = await _training_cells(found.domain, domain_id, hints, options)
     if train is None:
         why = (
             f"Missing: it needs {FEWEST_SESSIONS} training sessions on which every active hint was "
             "tried; `re2llm train` tries them on RE2LLM_TRAIN_PANEL sessions."
         )
         return [Picture(heading, why) for heading in headings]
-    test = await _test_cells(found, hints, call)
+    test = await _test_cells(found, hints, options)
     embeddings = _stacked(hints)
     count = len(train.states)
     with progress(counts=True) as bar:
@@ -195,30 +185,23 @@ async def _size_pictures(found: Evaluated, domain_id: int, call: Call) -> list[P
 
 
 async def _hints_with_embeddings(
-    domain_id: int, found: Evaluated, call: Call
+    domain_id: int, found: Evaluated, options: RunOptions
 ) -> list[HintAndEmbedding]:
-    from ..knowledge.shortlist import active_among
 
-    async with call.services.engine.connect() as connection:
+    async with options.services.engine.connect() as connection:
         hints = await active_among(connection, domain_id, list(found.cells))
-        return await call.services.with_embeddings(connection, hints)
+        return await options.services.with_embeddings(connection, hints)
 
 
 async def _training_cells(
-    domain: str, domain_id: int, hints: Sequence[HintAndEmbedding], call: Call
+    domain: str, domain_id: int, hints: Sequence[HintAndEmbedding], options: RunOptions
 ) -> Cells | None:
     """Return the training sessions on which every hint was tried, unless they are too few."""
-    import numpy as np
-
-    from ..evaluation.report.sizes import FEWEST_SESSIONS, Cells
-    from ..knowledge.hints import hint_key
-    from ..knowledge.trials import gains
-    from ..ranking.serving import session_state
-    from ..ranking.trials import resolve_session
-
     columns = {hint_key(hint.text): column for column, (hint, _) in enumerate(hints)}
-    async with call.services.engine.connect() as connection:
-        paid = await gains(connection, domain_id, call.model, call.prompt_version, list(columns))
+    async with options.services.engine.connect() as connection:
+        paid = await gains(
+            connection, domain_id, options.model, options.prompt_version, list(columns)
+        )
     tried: dict[int, dict[int, float]] = {}
     for gain in paid:
         tried.setdefault(gain.session_id, {})[columns[gain.hint_key]] = gain.gain
@@ -226,37 +209,30 @@ async def _training_cells(
     if len(complete) < FEWEST_SESSIONS:
         return None
     states = [
-        session_state(await resolve_session(domain, key, call), "content") for key in complete
+        session_state(await resolve_session(domain, key, options), "content") for key in complete
     ]
     table = [[tried[key][column] for column in range(len(hints))] for key in complete]
     return Cells(np.stack(states), np.array(table))
 
 
-async def _test_cells(found: Evaluated, hints: Sequence[HintAndEmbedding], call: Call) -> Cells:
-    import numpy as np
-
-    from ..evaluation.report.comparison import gains_over
-    from ..evaluation.report.sizes import Cells
-    from ..knowledge.domains import find_domain
-    from ..nodes.prepare import gather
-    from ..ranking.serving import session_state
-    from ..ranking.state import RecommendState
+async def _test_cells(
+    found: Evaluated, hints: Sequence[HintAndEmbedding], options: RunOptions
+) -> Cells:
 
     states: list[Any] = []
-    async with call.services.engine.connect() as connection:
+    async with options.services.engine.connect() as connection:
         domain = await find_domain(connection, found.domain)
         for session in found.sessions:
             asked: dict[str, Any] = {
                 "history": list(session.history),
                 "candidates": list(session.candidates or ()),
             }
-            resolved = await gather(connection, domain, cast("RecommendState", asked), call)
+            resolved = await gather(connection, domain, cast("RecommendState", asked), options)
             states.append(session_state(cast("RecommendState", resolved), "content"))
     table = [gains_over(found.cells[hint.id], found.cells[0]) for hint, _ in hints]
     return Cells(np.stack(states), np.stack(table, axis=1))
 
 
 def _stacked(hints: Sequence[HintAndEmbedding]) -> Any:
-    import numpy as np
 
     return np.stack([embedding for _, embedding in hints])

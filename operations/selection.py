@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from ..datasets.malformed import ReadReport
+from ..datasets.session_file import read_sessions
 from ..errors import InputError
-
-if TYPE_CHECKING:
-    from ..runtime.services import Services
-    from ..records import Session
+from ..knowledge.domains import find_domain
+from ..knowledge.training_sessions import session_keys, stored_keys
+from ..records import Session
+from ..runtime.services import Services
 
 
 async def selected_sessions(services: Services, domain: str, files: list[Path]) -> list[int]:
@@ -24,9 +25,6 @@ async def selected_sessions(services: Services, domain: str, files: list[Path]) 
     Raises:
         InputError: A file cannot be used, or holds no loaded session.
     """
-    from ..knowledge.domains import find_domain
-    from ..knowledge.training_sessions import session_keys, stored_keys
-
     async with services.engine.connect() as connection:
         found = await find_domain(connection, domain)
         if not files:
@@ -43,8 +41,6 @@ async def selected_sessions(services: Services, domain: str, files: list[Path]) 
 
 
 def _read(files: list[Path]) -> list[Session]:
-    from ..datasets.malformed import ReadReport
-    from ..datasets.session_file import read_sessions
 
     report = ReadReport()
     listed = [session for file in files for session in read_sessions(file, report)]

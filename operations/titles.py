@@ -11,8 +11,8 @@ from ..errors import InputError
 from ..knowledge.catalogue import fetch_items, nearest_items
 from ..knowledge.domains import Domain
 from ..knowledge.titles.search import settled
-from ..runtime.services import Services
 from ..records import Item, spoken
+from ..runtime.services import Services
 from .results import FoundItem, FoundTitle
 
 _NEAR = 3

@@ -6,20 +6,20 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..knowledge.hint_stats import refresh_figures
 from ..knowledge.training_sessions import session_keys
-from ..runtime.options import Call
+from ..runtime.options import RunOptions
 from .trials import random_sessions
 
 
-async def update_figures(connection: AsyncConnection, domain_id: int, call: Call) -> None:
+async def update_figures(connection: AsyncConnection, domain_id: int, options: RunOptions) -> None:
     """Sum up the trials on the sessions that verification and training draw at random.
 
     Args:
         connection: In a transaction.
         domain_id: Which domain.
-        call: The run's options: whose trials count.
+        options: The run's options: whose trials count.
     """
-    settings = call.settings
+    settings = options.settings
     keys = await session_keys(connection, domain_id)
     most = max(settings.verify_random * settings.verify_doubtful, settings.train_panel)
     drawn = random_sessions(keys, most, settings.seed)
-    await refresh_figures(connection, domain_id, call.model, call.prompt_version, drawn)
+    await refresh_figures(connection, domain_id, options.model, options.prompt_version, drawn)

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from ..knowledge.hints import Hint
 from ..llm.hint_answers import read_repeated
 from ..llm.reflection_prompt import comparison_messages
-from ..runtime.options import Call
 from ..runtime.model_call import ask
+from ..runtime.options import RunOptions
 
 CLOSE = 0.75
 """Cosine from which the model is asked whether two hints say the same."""
@@ -20,17 +20,17 @@ COMPARED = 5
 """How many of the nearest hints the model compares with."""
 
 
-async def embed(text: str, call: Call) -> NDArray[np.float32]:
+async def embed(text: str, options: RunOptions) -> NDArray[np.float32]:
     """Embed a hint off the event loop, shape `[384]`.
 
     Args:
         text: The hint.
-        call: The run's options.
+        options: The run's options.
     """
-    return (await asyncio.to_thread(call.services.embedder.encode, [text]))[0]
+    return (await asyncio.to_thread(options.services.embedder.encode, [text]))[0]
 
 
-async def repeated_hint(text: str, known: Sequence[Hint], call: Call) -> Hint | None:
+async def repeated_hint(text: str, known: Sequence[Hint], options: RunOptions) -> Hint | None:
     """Ask the model which of the known hints gives the same advice.
 
     The same words need no model. An answer that says neither yes nor no counts as no: verification
@@ -39,12 +39,12 @@ async def repeated_hint(text: str, known: Sequence[Hint], call: Call) -> Hint | 
     Args:
         text: The new hint.
         known: Those near it in meaning.
-        call: The run's options.
+        options: The run's options.
     """
     same = next((hint for hint in known if hint.text.casefold() == text.casefold()), None)
     if same is not None or not known:
         return same
     messages = comparison_messages(text, [hint.text for hint in known])
-    reply = await ask(messages, call, "compare")
+    reply = await ask(messages, options, "compare")
     number = read_repeated(reply.text, len(known))
     return known[number - 1] if number else None

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from ..errors import BudgetSpentError
 from ..knowledge.hints import Hint, hint_key
 from ..knowledge.trials import gains
-from ..runtime.options import Call
-from ..runtime.outages import Outages
+from ..runtime.options import RunOptions
+from ..runtime.outages import OutageGuard
 from .state import RecommendState
 from .trials import try_hint
 
@@ -24,17 +24,19 @@ class RewardTable:
     Args:
         states: Of the sessions, from `resolve_session`.
         hints: In the order of their actions; action 0 is no hint.
-        call: The run's options.
+        options: The run's options.
     """
 
-    def __init__(self, states: Sequence[RecommendState], hints: Sequence[Hint], call: Call) -> None:
+    def __init__(
+        self, states: Sequence[RecommendState], hints: Sequence[Hint], options: RunOptions
+    ) -> None:
         self._states = states
         self._hints = hints
-        self._call = call
+        self._options = options
         self._known: dict[tuple[int, int], float] = {}
         self._without: dict[int, float] = {}
         self._asking = defaultdict[int, asyncio.Lock](asyncio.Lock)
-        self._outages = Outages(call, call.settings.concurrency)
+        self._outages = OutageGuard(options, options.settings.concurrency)
 
     @property
     def unanswered(self) -> int:
@@ -49,9 +51,13 @@ class RewardTable:
         """
         rows = {state.get("training_session"): row for row, state in enumerate(self._states)}
         actions = {hint_key(hint.text): action for action, hint in enumerate(self._hints, 1)}
-        async with self._call.services.engine.connect() as connection:
+        async with self._options.services.engine.connect() as connection:
             paid = await gains(
-                connection, domain_id, self._call.model, self._call.prompt_version, list(actions)
+                connection,
+                domain_id,
+                self._options.model,
+                self._options.prompt_version,
+                list(actions),
             )
         for gain in paid:
             if gain.session_id in rows:
@@ -83,8 +89,8 @@ class RewardTable:
             # Hints are tried on a session side by side; without one it is paid for once.
             async with self._asking[session]:
                 if session not in self._without:
-                    self._without[session] = (await try_hint(state, None, self._call)).ndcg
-            hinted = await try_hint(state, self._hints[action - 1].text, self._call)
+                    self._without[session] = (await try_hint(state, None, self._options)).ndcg
+            hinted = await try_hint(state, self._hints[action - 1].text, self._options)
             self._known[cell] = hinted.ndcg - self._without[session]
 
         stopped = await self._outages.work_through(missing, gain)

@@ -15,9 +15,9 @@ from ..knowledge.hints import hint_key
 from ..knowledge.training_sessions import fetch_session
 from ..knowledge.trials import Trial, find_trial
 from ..nodes.check import settle_ranking
-from ..runtime.options import Call
 from ..nodes.prepare import gather
 from ..nodes.recommend import request_ranking
+from ..runtime.options import RunOptions
 from .state import RecommendState
 
 _CONFIDENT = 1.645
@@ -76,7 +76,7 @@ def verification(gains: Sequence[float]) -> Verification:
     )
 
 
-async def resolve_session(domain: str, session_id: int, call: Call) -> RecommendState:
+async def resolve_session(domain: str, session_id: int, options: RunOptions) -> RecommendState:
     """Return a training session as `prepare` would hand it on, for any number of trials.
 
     It is the same for all who ask, until sessions or items change.
@@ -84,16 +84,16 @@ async def resolve_session(domain: str, session_id: int, call: Call) -> Recommend
     Args:
         domain: The catalogue's name.
         session_id: Key of the training session.
-        call: The run's options.
+        options: The run's options.
     """
-    async with call.services.engine.connect() as connection:
-        found = await find_domain(connection, domain, among=call.domains)
-        settings = call.settings
+    async with options.services.engine.connect() as connection:
+        found = await find_domain(connection, domain, among=options.domains)
+        settings = options.settings
         key = (
-            *(found.id, found.revision, session_id, call.model, call.seed, call.order),
+            *(found.id, found.revision, session_id, options.model, options.seed, options.order),
             *(settings.candidates, settings.prompt_history),
         )
-        known = call.services.resolved.get(key)
+        known = options.services.resolved.get(key)
         if known is not None:
             return known
         session = await fetch_session(connection, found.id, session_id)
@@ -103,19 +103,19 @@ async def resolve_session(domain: str, session_id: int, call: Call) -> Recommend
             "candidates": list(session.candidates) if session.candidates else None,
             "training_session": session_id,
         }
-        request.update(await gather(connection, found, cast("RecommendState", request), call))
+        request.update(await gather(connection, found, cast("RecommendState", request), options))
     state = cast("RecommendState", request)
-    call.services.resolved.put(key, state)
+    options.services.resolved.put(key, state)
     return state
 
 
-async def try_hint(state: RecommendState, hint: str | None, call: Call) -> Trial:
+async def try_hint(state: RecommendState, hint: str | None, options: RunOptions) -> Trial:
     """Rank a resolved training session with a hint or without, unless that was paid already.
 
     Args:
         state: From `resolve_session`; stays as it is.
         hint: The hint's text, or `None`.
-        call: The run's options.
+        options: The run's options.
 
     Raises:
         ModelDownError: The model gave no answer.
@@ -123,48 +123,48 @@ async def try_hint(state: RecommendState, hint: str | None, call: Call) -> Trial
     """
     given = {"id": None, "text": hint, "policy": "trial", "probability": 1.0}
     tried = cast("RecommendState", {**state, "hint": given})
-    tried = cast("RecommendState", {**tried, **await request_ranking(tried, call)})
-    settled = await settle_ranking(tried, call)
+    tried = cast("RecommendState", {**tried, **await request_ranking(tried, options)})
+    settled = await settle_ranking(tried, options)
     if "model_failed" in settled["flags"]:
-        raise ModelDownError(call.model, failure_among(settled["flags"]))
+        raise ModelDownError(options.model, failure_among(settled["flags"]))
     session_id = state.get("training_session") or 0
     rank, answer = settled["rank"], settled["answer"]
-    return Trial(session_id, hint_key(hint), call.model, call.prompt_version, rank, answer)
+    return Trial(session_id, hint_key(hint), options.model, options.prompt_version, rank, answer)
 
 
-async def run_trial(domain: str, session_id: int, hint: str | None, call: Call) -> Trial:
+async def run_trial(domain: str, session_id: int, hint: str | None, options: RunOptions) -> Trial:
     """Rank a training session with a hint or without, unless that was paid already.
 
     Args:
         domain: The catalogue's name.
         session_id: Key of the training session.
         hint: The hint's text, or `None`.
-        call: The run's options.
+        options: The run's options.
 
     Raises:
         ModelDownError: The model gave no answer.
         BudgetSpentError: No further call may be paid.
     """
-    async with call.services.engine.connect() as connection:
+    async with options.services.engine.connect() as connection:
         key = hint_key(hint)
-        paid = await find_trial(connection, session_id, key, call.model, call.prompt_version)
+        paid = await find_trial(connection, session_id, key, options.model, options.prompt_version)
     if paid is not None:
         return paid
-    return await try_hint(await resolve_session(domain, session_id, call), hint, call)
+    return await try_hint(await resolve_session(domain, session_id, options), hint, options)
 
 
-async def gain_of(domain: str, session_id: int, hint: str, call: Call) -> float:
+async def gain_of(domain: str, session_id: int, hint: str, options: RunOptions) -> float:
     """Return a hint's gain in NDCG@10 on one training session.
 
     Args:
         domain: The catalogue's name.
         session_id: Key of the training session.
         hint: The hint's text.
-        call: The run's options.
+        options: The run's options.
     """
-    state = await resolve_session(domain, session_id, call)
-    without = await try_hint(state, None, call)
-    return (await try_hint(state, hint, call)).ndcg - without.ndcg
+    state = await resolve_session(domain, session_id, options)
+    without = await try_hint(state, None, options)
+    return (await try_hint(state, hint, options)).ndcg - without.ndcg
 
 
 def random_sessions(keys: Sequence[int], count: int, seed: int) -> list[int]:
@@ -185,7 +185,9 @@ def random_sessions(keys: Sequence[int], count: int, seed: int) -> list[int]:
     return sorted(keys, key=place)[:count]
 
 
-async def panel(domain: str, state: Mapping[str, Any], call: Call) -> tuple[list[int], list[int]]:
+async def panel(
+    domain: str, state: Mapping[str, Any], options: RunOptions
+) -> tuple[list[int], list[int]]:
     """Return the *other* training sessions on which a hint is tried.
 
     The random ones are the same for every hint of a seed, which makes hints comparable and their
@@ -194,16 +196,16 @@ async def panel(domain: str, state: Mapping[str, Any], call: Call) -> tuple[list
     Args:
         domain: The catalogue's name.
         state: With the training session and its history.
-        call: The run's options.
+        options: The run's options.
 
     Returns:
         Random sessions and then near ones; and further random ones, for a hint in doubt.
     """
     own = state["training_session"]
-    settings = call.settings
-    async with call.services.engine.connect() as connection:
-        found = await find_domain(connection, domain, among=call.domains)
-        index = await call.services.evidence(connection, found)
+    settings = options.settings
+    async with options.services.engine.connect() as connection:
+        found = await find_domain(connection, domain, among=options.domains)
+        index = await options.services.evidence(connection, found)
     if index is None or own is None:
         raise InputError("domain", "It has no training sessions.", "Load some.")
     few = settings.verify_random

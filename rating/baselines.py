@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError
-from ..records import RatingScale, Review
 from ..evaluation.metrics import FloatArray
+from ..records import RatingScale, Review
 
 RatingBaseline = Callable[
     [Sequence[Review], Sequence[tuple[str, str]], RatingScale, int], FloatArray

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import count
 from math import isfinite
-from typing import TYPE_CHECKING, cast
+from pathlib import Path
+from typing import cast
 
-from ..errors import InputError
-from ..records import AttributeValue, Item, RatingScale, Review
 from ..datasets.json_rows import as_id, as_object, as_text, read_json_lines
 from ..datasets.malformed import ReadReport, RowError, shown
 from ..datasets.titles import clean_title
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-    from pathlib import Path
-
+from ..errors import InputError
+from ..records import AttributeValue, Item, RatingScale, Review
 
 UNNAMED = "Unnamed item"
 """The title of an Amazon product that the data set gives none; its id would tell nothing."""

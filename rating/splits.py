@@ -7,18 +7,15 @@ nothing of the test ratings; the papers' public code got both wrong.
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import numpy as np
 
 from ..errors import InputError
 from ..records import RatingScale, RatingTask, Review
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from .reviews import ReviewHistory
+from .reviews import ReviewHistory
 
 SplitRule = Literal["last", "users"]
 """`last` leaves the last review of every history out; `users` holds out a share of the users and

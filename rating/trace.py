@@ -16,10 +16,10 @@ from ..errors import ModelDownError
 from ..llm.failures import Failure
 from ..llm.rating_answers import strict_rating
 from ..llm.rating_prompt import rewrite_messages
-from ..llm.structured import Wanted
+from ..llm.structured import AnswerFormat
 from ..records import RatingScale
-from ..runtime.options import Call
 from ..runtime.model_call import Reply, ask
+from ..runtime.options import RunOptions
 
 TraceOutcome = Literal["aligned", "rewritten", "rejected"]
 """The teacher was right at once, right after being shown the truth, or not even then."""
@@ -41,7 +41,7 @@ class TracedAnswer:
 
 
 async def trace_rating(
-    messages: Sequence[BaseMessage], truth: float, scale: RatingScale, call: Call
+    messages: Sequence[BaseMessage], truth: float, scale: RatingScale, options: RunOptions
 ) -> TracedAnswer:
     """Have a teacher reason towards a known rating.
 
@@ -49,25 +49,27 @@ async def trace_rating(
         messages: The prompt, without the truth.
         truth: The rating that the user gave.
         scale: The ratings that can be given.
-        call: The run's options; its model is the teacher.
+        options: The run's options; its model is the teacher.
 
     Raises:
         ModelDownError: The teacher gave no answer. One that declines this very prompt is
             `rejected` instead, or the work would stop there again and again.
         BudgetSpentError: No further call may be paid.
     """
-    valid = Wanted(None, lambda text: strict_rating(text, scale) is not None)
-    first = await _asked(messages, call, valid)
+    valid = AnswerFormat(None, lambda text: strict_rating(text, scale) is not None)
+    first = await _asked(messages, options, valid)
     if strict_rating(first.text, scale) == truth:
         return TracedAnswer(first.text, "aligned", first.calls)
-    second = await _asked(rewrite_messages(messages, first.text, truth), call, valid)
+    second = await _asked(rewrite_messages(messages, first.text, truth), options, valid)
     right = strict_rating(second.text, scale) == truth
     outcome = "rewritten" if right else "rejected"
     return TracedAnswer(second.text, outcome, first.calls + second.calls)
 
 
-async def _asked(messages: Sequence[BaseMessage], call: Call, wanted: Wanted) -> Reply:
-    reply = await ask(messages, call, "trace", wanted=wanted)
+async def _asked(
+    messages: Sequence[BaseMessage], options: RunOptions, wanted: AnswerFormat
+) -> Reply:
+    reply = await ask(messages, options, "trace", wanted=wanted)
     if reply.failed and reply.failure != Failure.REFUSED:
-        raise ModelDownError(call.model, reply.failure)
+        raise ModelDownError(options.model, reply.failure)
     return reply

@@ -7,17 +7,18 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from ..errors import InputError, Re2llmError
+from langchain_core.messages import BaseMessage, convert_to_openai_messages
+
 from ..commands.console import progress
-
-if TYPE_CHECKING:
-    from langchain_core.messages import BaseMessage
-
-    from ..runtime.options import Call
-    from .splits import RatingCase
-    from ..commands.rating.reviews import Reviews
+from ..commands.rating.reviews import Reviews
+from ..errors import InputError, Re2llmError
+from ..llm.rating_prompt import RATING_PROMPT_VERSION
+from ..runtime.options import RunOptions
+from ..runtime.outages import OutageGuard
+from .splits import RatingCase
+from .trace import trace_rating
 
 
 def read_traces(path: Path) -> list[dict[str, Any]]:
@@ -83,7 +84,7 @@ class Traced:
 
 
 async def write_traces(
-    reviews: Reviews, cases: Sequence[RatingCase], path: Path, call: Call
+    reviews: Reviews, cases: Sequence[RatingCase], path: Path, options: RunOptions
 ) -> Traced:
     """Trace the cases that the file does not hold yet, by the same teacher and prompts.
 
@@ -91,18 +92,12 @@ async def write_traces(
         reviews: Where the cases come from.
         cases: To trace.
         path: JSONL; each trace is written as soon as it is made.
-        call: The run's options; its model is the teacher.
+        options: The run's options; its model is the teacher.
     """
-    from langchain_core.messages import convert_to_openai_messages
-
-    from ..llm.rating_prompt import RATING_PROMPT_VERSION
-    from ..runtime.outages import Outages
-    from .trace import trace_rating
-
     known = {
         (row["user"], row["item"]): row
         for row in read_traces(path)
-        if (row.get("model"), row.get("prompt_version")) == (call.model, RATING_PROMPT_VERSION)
+        if (row.get("model"), row.get("prompt_version")) == (options.model, RATING_PROMPT_VERSION)
     }
     _drop_torn_line(path)
     open_cases = [case for case in cases if _key(case) not in known]
@@ -113,11 +108,11 @@ async def write_traces(
 
         async def trace(pair: tuple[RatingCase, list[BaseMessage]]) -> None:
             case, messages = pair
-            traced = await trace_rating(messages, case.review.rating, reviews.scale, call)
+            traced = await trace_rating(messages, case.review.rating, reviews.scale, options)
             row = {
                 "user": case.review.user,
                 "item": case.review.item.id,
-                "model": call.model,
+                "model": options.model,
                 "prompt_version": RATING_PROMPT_VERSION,
                 "outcome": traced.outcome,
                 "truth": case.review.rating,
@@ -129,7 +124,7 @@ async def write_traces(
             file.flush()
             bar.advance(task)
 
-        outages = Outages(call, call.settings.concurrency, reflects=False)
+        outages = OutageGuard(options, options.settings.concurrency, reflects=False)
         stopped = await outages.work_through(pairs, trace) or outages.last
     rows = [known[_key(case)] for case in cases if _key(case) in known]
     return Traced(rows, len(cases) - len(rows), stopped)

@@ -14,14 +14,14 @@ from ..knowledge.llm_calls import LlmCall
 from ..llm.failures import Failure, ModelFailedError
 from ..llm.prices import estimated_tokens, prompt_key
 from ..llm.responses import refused
-from .options import Call
 from .ledger import book, charge
+from .options import RunOptions
 
 _Result = TypeVar("_Result")
 
 
 async def converse(
-    call: Call,
+    options: RunOptions,
     messages: Sequence[BaseMessage],
     ask: Callable[[BaseChatModel], Awaitable[_Result]],
     message_of: Callable[[_Result], BaseMessage],
@@ -31,7 +31,7 @@ async def converse(
     Once somebody has heard a word of an answer, it is not asked for anew.
 
     Args:
-        call: The run's options.
+        options: The run's options.
         messages: The prompt, for the ledger.
         ask: Asks a model once, in whatever way.
         message_of: Returns the model's message.
@@ -41,7 +41,7 @@ async def converse(
         InputError: The model's name or key cannot be used at all.
         BudgetSpentError: No further call may be paid.
     """
-    endpoint = await call.services.endpoint(call.model)
+    endpoint = await options.services.endpoint(options.model)
     ear = _Ear()
     started = time.perf_counter()
     sent = 0
@@ -56,18 +56,18 @@ async def converse(
 
     def claim() -> None:
         nonlocal sent
-        if call.budget is not None:
-            call.budget.claim_call()
+        if options.budget is not None:
+            options.budget.claim_call()
         sent += 1
 
     def entry(message: BaseMessage | None, outcome: str) -> LlmCall:
         tokens_in, tokens_out, estimated = _tokens(messages, message)
-        cost = charge(call, call.model, tokens_in, tokens_out)
+        cost = charge(options, options.model, tokens_in, tokens_out)
         return LlmCall(
-            key=prompt_key(call.model, endpoint.server, messages),
-            command=call.command,
+            key=prompt_key(options.model, endpoint.server, messages),
+            command=options.command,
             purpose="chat",
-            model=call.model,
+            model=options.model,
             method="plain",
             outcome=outcome,
             answer=None,
@@ -82,15 +82,15 @@ async def converse(
     try:
         result = await endpoint.relay(
             once,
-            within=call.settings.deadline,
+            within=options.settings.deadline,
             on_attempt=claim,
             may_repeat=lambda: not ear.heard,
         )
     except ModelFailedError as error:
         if sent:
-            await book(call, entry(None, error.failure.value))
+            await book(options, entry(None, error.failure.value))
         raise
-    await book(call, entry(message_of(result), "ok"))
+    await book(options, entry(message_of(result), "ok"))
     return result
 
 

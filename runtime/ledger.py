@@ -8,31 +8,31 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from ..knowledge.llm_calls import LlmCall, book_call, cached_answer
 from ..llm.prices import call_cost
-from .options import Call
+from .options import RunOptions
 
 _log = logging.getLogger(__name__)
 
 
-async def known_answer(call: Call, key: bytes) -> str | None:
+async def known_answer(options: RunOptions, key: bytes) -> str | None:
     """Return the answer that a prompt was given before.
 
     Args:
-        call: The run's options.
+        options: The run's options.
         key: Of the prompt.
     """
     try:
-        async with call.services.engine.begin() as connection:
+        async with options.services.engine.begin() as connection:
             return await cached_answer(connection, key)
     except (OSError, SQLAlchemyError) as error:
         _log.warning("the call cache cannot be read: %s", type(error).__name__)
         return None
 
 
-def charge(call: Call, model: str, tokens_in: int, tokens_out: int) -> float | None:
+def charge(options: RunOptions, model: str, tokens_in: int, tokens_out: int) -> float | None:
     """Charge the run's budget for an answer.
 
     Args:
-        call: The run's options.
+        options: The run's options.
         model: Who gave it.
         tokens_in: Prompt tokens.
         tokens_out: Answer tokens.
@@ -40,22 +40,22 @@ def charge(call: Call, model: str, tokens_in: int, tokens_out: int) -> float | N
     Returns:
         What it cost, or `None` if the model has no price.
     """
-    cost = call_cost(call.settings.prices, model, tokens_in, tokens_out)
-    if call.budget is not None:
-        call.budget.tokens += tokens_in + tokens_out
-        call.budget.cost += cost or 0.0
+    cost = call_cost(options.settings.prices, model, tokens_in, tokens_out)
+    if options.budget is not None:
+        options.budget.tokens += tokens_in + tokens_out
+        options.budget.cost += cost or 0.0
     return cost
 
 
-async def book(call: Call, made: LlmCall) -> None:
+async def book(options: RunOptions, made: LlmCall) -> None:
     """Enter a paid call into the ledger. An answer that is paid must reach its caller.
 
     Args:
-        call: The run's options.
+        options: The run's options.
         made: What was asked and what it cost.
     """
     try:
-        async with call.services.engine.begin() as connection:
+        async with options.services.engine.begin() as connection:
             await book_call(connection, made)
     except (OSError, SQLAlchemyError) as error:
         _log.warning("a model call is not booked: %s", type(error).__name__)

@@ -9,7 +9,7 @@ _Key = TypeVar("_Key")
 _Value = TypeVar("_Value")
 
 
-class Recent(Generic[_Key, _Value]):
+class LRUCache(Generic[_Key, _Value]):
     """Keeps so many values; the one that was not asked for longest goes first.
 
     Args:

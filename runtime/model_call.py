@@ -14,9 +14,9 @@ from ..knowledge.llm_calls import LlmCall
 from ..llm.endpoint import Answered, Endpoint
 from ..llm.failures import ModelFailedError
 from ..llm.prices import estimated_tokens, prompt_key
-from ..llm.structured import Wanted
-from .options import Call
+from ..llm.structured import AnswerFormat
 from .ledger import book, charge, known_answer
+from .options import RunOptions
 
 Purpose = Literal["rank", "rate", "trace", "repair", "reflect", "compare"]
 """What a question is for. The last two go to the reflecting model."""
@@ -47,17 +47,17 @@ class Reply:
 
 async def ask(
     messages: Sequence[BaseMessage],
-    call: Call,
+    options: RunOptions,
     purpose: Purpose = "rank",
     *,
-    wanted: Wanted | None = None,
+    wanted: AnswerFormat | None = None,
     waited_ms: float = 0.0,
 ) -> Reply:
     """Ask a model of the run.
 
     Args:
         messages: The prompt.
-        call: The run's options.
+        options: The run's options.
         purpose: What for.
         wanted: The answer's form, or `None` for free text.
         waited_ms: What the request has waited for the model already.
@@ -67,32 +67,34 @@ async def ask(
         BudgetSpentError: No further call may be paid.
     """
     reflects = purpose in {"reflect", "compare"}
-    model = call.reflect_model if reflects else call.model
-    endpoint = await call.services.endpoint(model, reflects=reflects)
-    question = _Question(model, endpoint, messages, call, wanted)
+    model = options.reflect_model if reflects else options.model
+    endpoint = await options.services.endpoint(model, reflects=reflects)
+    question = _Question(model, endpoint, messages, options, wanted)
     started = time.perf_counter()
     if endpoint.local:
         return await question.put(started, waited_ms)
     key = prompt_key(model, endpoint.server, messages)
-    may_know = endpoint.cacheable and call.settings.call_cache and not call.settings.temperature
-    known = await known_answer(call, key) if may_know else None
+    may_know = (
+        endpoint.cacheable and options.settings.call_cache and not options.settings.temperature
+    )
+    known = await known_answer(options, key) if may_know else None
     if known is not None:
         return Reply(known, failed=False, latency_ms=_since(started), calls=0)
-    async with call.services.one_at_a_time(key), _alone(call, key):
+    async with options.services.one_at_a_time(key), _alone(options, key):
         # Others who asked the same meanwhile have paid for it.
-        known = await known_answer(call, key) if may_know else None
+        known = await known_answer(options, key) if may_know else None
         if known is not None:
             return Reply(known, failed=False, latency_ms=_since(started), calls=0)
         reply = await question.put(time.perf_counter(), waited_ms + _since(started))
-        await book(call, question.booking(key, purpose, reply, keep=may_know))
+        await book(options, question.booking(key, purpose, reply, keep=may_know))
     return reply
 
 
-def _alone(call: Call, key: bytes) -> AbstractAsyncContextManager[None]:
+def _alone(options: RunOptions, key: bytes) -> AbstractAsyncContextManager[None]:
     """Keep other processes from paying at the same time, where somebody counts what is paid."""
-    if call.budget is None:
+    if options.budget is None:
         return nullcontext()
-    return call.services.claims.prompt(key, call.settings.deadline)
+    return options.services.locks.prompt(key, options.settings.deadline)
 
 
 class _Question:
@@ -102,7 +104,7 @@ class _Question:
         model: The model's name.
         endpoint: The model.
         messages: The prompt.
-        call: The run's options.
+        options: The run's options.
         wanted: The answer's form.
     """
 
@@ -111,13 +113,13 @@ class _Question:
         model: str,
         endpoint: Endpoint,
         messages: Sequence[BaseMessage],
-        call: Call,
-        wanted: Wanted | None,
+        options: RunOptions,
+        wanted: AnswerFormat | None,
     ) -> None:
         self._model = model
         self._endpoint = endpoint
         self._messages = messages
-        self._call = call
+        self._options = options
         self._wanted = wanted
         self._sent = 0
         self._answered: Answered | None = None
@@ -130,7 +132,7 @@ class _Question:
             self._answered = await self._endpoint.answer(
                 self._messages,
                 wanted=self._wanted,
-                within=self._call.settings.deadline - waited_ms / 1000,
+                within=self._options.settings.deadline - waited_ms / 1000,
                 on_attempt=self._claim,
             )
         except ModelFailedError as error:
@@ -142,7 +144,7 @@ class _Question:
                 failure=error.failure.value,
             )
         tokens_in, tokens_out = self._count(self._answered)
-        self._cost = charge(self._call, self._model, tokens_in, tokens_out)
+        self._cost = charge(self._options, self._model, tokens_in, tokens_out)
         return Reply(
             self._answered.text,
             failed=False,
@@ -165,7 +167,7 @@ class _Question:
         fits = answered is not None and answered.fits and bool(reply.text.strip())
         return LlmCall(
             key=key,
-            command=self._call.command,
+            command=self._options.command,
             purpose=purpose,
             model=self._model,
             method=answered.method if answered else "",
@@ -189,8 +191,8 @@ class _Question:
         return estimated_tokens(*prompt), estimated_tokens(answered.text)
 
     def _claim(self) -> None:
-        if self._call.budget is not None:
-            self._call.budget.claim_call()
+        if self._options.budget is not None:
+            self._options.budget.claim_call()
         self._sent += 1
 
 

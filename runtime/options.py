@@ -52,7 +52,7 @@ class Context:
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class RunOptions:
     """A run's options with every gap filled.
 
     Attributes:
@@ -98,7 +98,7 @@ class Call:
         return self.services.settings
 
 
-async def resolve(runtime: Runtime[Any]) -> Call:
+async def resolve(runtime: Runtime[Any]) -> RunOptions:
     """Fill the gaps of a run's context: caller before settings before defaults.
 
     Inside a foreign graph the context is that graph's own object, and without one it is `None`;
@@ -110,7 +110,7 @@ async def resolve(runtime: Runtime[Any]) -> Call:
     Raises:
         Re2llmError: The database or the model cannot be had.
     """
-    return await call_with(narrowed(context_of(runtime.context), runtime))
+    return await resolve_context(narrowed(context_of(runtime.context), runtime))
 
 
 def narrowed(context: Context, runtime: Runtime[Any]) -> Context:
@@ -128,7 +128,7 @@ def narrowed(context: Context, runtime: Runtime[Any]) -> Context:
     return replace(context, domains=[name for name in wanted if name in allowed])
 
 
-async def call_with(context: Context) -> Call:
+async def resolve_context(context: Context) -> RunOptions:
     """Fill the gaps of a context, outside a graph.
 
     Args:
@@ -142,7 +142,7 @@ async def call_with(context: Context) -> Call:
     settings = services.settings
     model = context.model or settings.model
     domains = None if context.domains is None else frozenset(context.domains)
-    return Call(
+    return RunOptions(
         services=services,
         domain=context.domain or _default(settings.domain, domains),
         domains=domains,

@@ -9,18 +9,18 @@ from typing import TypeVar
 
 from ..errors import BudgetSpentError, ModelDownError
 from ..llm.failures import Failure
-from .options import Call
+from .options import RunOptions
 
 _PROBES = 3
 _Piece = TypeVar("_Piece")
 _Result = TypeVar("_Result")
 
 
-class Outages:
+class OutageGuard:
     """Runs pieces of work side by side; what the model leaves unanswered is skipped and counted.
 
     Args:
-        call: The run's options.
+        options: The run's options.
         at_once: Pieces at the same time, all of which one outage may hit.
         reflects: Whether the work asks the reflecting model, too.
 
@@ -29,10 +29,10 @@ class Outages:
         last: Why the last of them was, if any.
     """
 
-    def __init__(self, call: Call, at_once: int, *, reflects: bool = True) -> None:
+    def __init__(self, options: RunOptions, at_once: int, *, reflects: bool = True) -> None:
         self.skipped = 0
         self.last: ModelDownError | None = None
-        self._call = call
+        self._options = options
         self._reflects = reflects
         self._at_once = at_once
         self._in_a_row = 0
@@ -109,9 +109,9 @@ class Outages:
 
     async def _wait(self) -> float | None:
         """Return the seconds to leave the models alone, or `None` if they are well."""
-        call = self._call
-        endpoints = [await call.services.endpoint(call.model)]
+        options = self._options
+        endpoints = [await options.services.endpoint(options.model)]
         if self._reflects:
-            endpoints.append(await call.services.endpoint(call.reflect_model, reflects=True))
+            endpoints.append(await options.services.endpoint(options.reflect_model, reflects=True))
         waits = [endpoint.breaker.wait for endpoint in endpoints if endpoint.breaker.open]
         return max(waits, default=None)

@@ -15,12 +15,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from ..errors import InputError
 from ..knowledge.catalogue import all_items, catalogue_order
-from ..knowledge.locks import Claims
 from ..knowledge.domains import Domain
 from ..knowledge.engine import database_url, make_engine, ping
 from ..knowledge.evidence import EvidenceIndex
 from ..knowledge.hints import Hint
 from ..knowledge.leaks.filter import LeakFilter
+from ..knowledge.locks import AdvisoryLocks
 from ..knowledge.migrate import upgrade
 from ..knowledge.releases import Release, active_release_id, fetch_release
 from ..knowledge.shortlist import fetch_embeddings
@@ -33,7 +33,7 @@ from ..llm.limits import Limits
 from ..settings import Settings
 from .background import Background
 from .budget import Budget
-from .lru_cache import Recent
+from .lru_cache import LRUCache
 
 if TYPE_CHECKING:
     from ..ranking.serving import HintAndEmbedding, ServedPolicy
@@ -63,8 +63,8 @@ class Services:
     embedder: Embedder
     owns_engine: bool = True
     background: Background = field(default_factory=Background)
-    resolved: Recent[Hashable, RecommendState] = field(
-        default_factory=lambda: Recent[Hashable, "RecommendState"](_CACHED_SESSIONS)
+    resolved: LRUCache[Hashable, RecommendState] = field(
+        default_factory=lambda: LRUCache[Hashable, "RecommendState"](_CACHED_SESSIONS)
     )
     _endpoints: dict[tuple[str, bool], Endpoint] = field(
         default_factory=dict[tuple[str, bool], Endpoint]
@@ -77,8 +77,8 @@ class Services:
         default_factory=dict[int, tuple[int, EvidenceIndex | None]]
     )
     _policies: dict[int, ServedPolicy] = field(default_factory=dict[int, "ServedPolicy"])
-    _hint_embeddings: Recent[int, NDArray[np.float32]] = field(
-        default_factory=lambda: Recent[int, NDArray[np.float32]](_CACHED_HINTS)
+    _hint_embeddings: LRUCache[int, NDArray[np.float32]] = field(
+        default_factory=lambda: LRUCache[int, NDArray[np.float32]](_CACHED_HINTS)
     )
     _leaks: dict[int, tuple[int, LeakFilter]] = field(
         default_factory=dict[int, tuple[int, LeakFilter]]
@@ -91,7 +91,7 @@ class Services:
     def __post_init__(self) -> None:
         """Set the budget of learning from feedback, and what keeps processes from paying twice."""
         self.feedback_budget = Budget(max_calls=self.settings.feedback_calls)
-        self.claims = Claims(self.engine)
+        self.locks = AdvisoryLocks(self.engine)
 
     async def endpoint(self, name: str, *, reflects: bool = False) -> Endpoint:
         """Return the chat model of a name, made once, with its retries and limits.
@@ -239,7 +239,7 @@ class Services:
     async def close(self) -> None:
         """Stop the background work and close the connections."""
         await self.background.close()
-        await self.claims.close()
+        await self.locks.close()
         if self.owns_engine:
             await self.engine.dispose()
 

@@ -47,12 +47,12 @@ import pytest_asyncio  # noqa: E402
 from langchain_core.language_models import BaseChatModel  # noqa: E402
 from langchain_core.messages import AIMessage, BaseMessage  # noqa: E402
 from langchain_core.outputs import ChatGeneration, ChatResult  # noqa: E402
-from re2llm.operations.load import Loaded, load_domain  # noqa: E402
+from re2llm.datasets.sample import sample_items, simulate_sessions  # noqa: E402
 from re2llm.knowledge.engine import database_url  # noqa: E402
+from re2llm.operations.load import Loaded, load_domain  # noqa: E402
+from re2llm.records import Item, Session  # noqa: E402
 from re2llm.runtime.services import Services  # noqa: E402
 from re2llm.runtime.sharing import close_shared_services, shared_services  # noqa: E402
-from re2llm.records import Item, Session  # noqa: E402
-from re2llm.datasets.sample import sample_items, simulate_sessions  # noqa: E402
 from re2llm.settings import Settings, get_settings  # noqa: E402
 
 ROOT = Path(__file__).parent.parent

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ...errors import InputError, Re2llmError
+from ...rating.training.stages import RATER_FILE
 from ...settings import get_settings
 from ..budgets import MaxCalls, MaxCost, check_budget
 from ..console import out, progress, run, write_json
@@ -22,7 +23,6 @@ from .reviews import (
     prompt_limits,
     read_reviews,
 )
-from ...rating.training.stages import RATER_FILE
 
 if TYPE_CHECKING:
     from ...evaluation.rating_summary import RatingRow
@@ -85,8 +85,8 @@ async def _evaluate(
 ) -> None:
     import asyncio
 
-    from ...rating.baselines import RATING_BASELINES, check_rating_baselines
     from ...evaluation.rating_summary import RatingRow, summarise_ratings
+    from ...rating.baselines import RATING_BASELINES, check_rating_baselines
 
     check_rating_baselines(names)
     checkpoint, model = raters
@@ -159,27 +159,27 @@ async def _model_row(reviews: Reviews, limit: int | None, model: str, budget: Bu
     from ...evaluation.rating_summary import RatingRow
     from ...llm.failures import Failure
     from ...llm.rating_answers import strict_rating
-    from ...llm.structured import Wanted
-    from ...runtime.options import Context, call_with
+    from ...llm.structured import AnswerFormat
     from ...runtime.model_call import ask
-    from ...runtime.outages import Outages
+    from ...runtime.options import Context, resolve_context
+    from ...runtime.outages import OutageGuard
 
-    call = await call_with(Context(model=model, budget=budget, command="rater evaluate"))
+    options = await resolve_context(Context(model=model, budget=budget, command="rater evaluate"))
     prompts = reviews.prompts(reviews.split.test[:limit])
-    valid = Wanted(None, lambda text: strict_rating(text, reviews.scale) is not None)
+    valid = AnswerFormat(None, lambda text: strict_rating(text, reviews.scale) is not None)
     ratings: dict[int, float | None] = {}
     with progress(counts=True) as bar:
         task = bar.add_task(f"rating with {model}", total=len(prompts))
 
         async def rated(place: int) -> None:
-            reply = await ask(prompts[place], call, "rate", wanted=valid)
+            reply = await ask(prompts[place], options, "rate", wanted=valid)
             # To decline is an invalid answer; silence is none.
             if reply.failed and reply.failure != Failure.REFUSED:
                 raise ModelDownError(model, reply.failure)
             ratings[place] = strict_rating(reply.text, reviews.scale)
             bar.advance(task)
 
-        outages = Outages(call, call.settings.concurrency, reflects=False)
+        outages = OutageGuard(options, options.settings.concurrency, reflects=False)
         stopped = await outages.work_through(range(len(prompts)), rated) or outages.last
     if stopped is not None:
         left = f"{len(prompts) - len(ratings):,} ratings are left; paid answers are kept."

@@ -11,8 +11,8 @@ import typer
 
 from ...errors import InputError, Re2llmError
 from ..console import out, print_json, run
-from .reviews import SAMPLE, ReviewsOption, SkipOption, read_reviews
 from ..recommend import print_flags
+from .reviews import SAMPLE, ReviewsOption, SkipOption, read_reviews
 
 
 def rate(

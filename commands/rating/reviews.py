@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from langchain_core.messages import BaseMessage
 
     from ...llm.rating_prompt import PromptLimits
-    from ...records import RatingScale, RatingTask
-    from ...rating.splits import RatingCase, ReviewSplit
     from ...rating.reviews import ReviewHistory
+    from ...rating.splits import RatingCase, ReviewSplit
+    from ...records import RatingScale, RatingTask
 
 SAMPLE = "sample"
 """The name that stands for the corpus in the package."""
@@ -111,8 +111,8 @@ def divide(
     Raises:
         InputError: The rule is unknown, or nothing is left on one side.
     """
-    from ...rating.splits import split_reviews
     from ...rating.reviews import scale_of
+    from ...rating.splits import split_reviews
 
     if rule not in {"last", "users"}:
         raise InputError("--split", f"There is no {rule!r}.", "Choose last or users.")

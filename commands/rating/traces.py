@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ...errors import ModelDownError
+from ...rating.traces import cases_to_trace, write_traces
 from ...settings import get_settings
 from ..budgets import MaxCalls, MaxCost, check_budget
 from ..console import err, out, print_json, run
@@ -21,7 +22,6 @@ from .reviews import (
     prompt_limits,
     read_reviews,
 )
-from ...rating.traces import cases_to_trace, write_traces
 
 if TYPE_CHECKING:
     from ...runtime.budget import Budget
@@ -65,14 +65,14 @@ async def _traces(
     seed: int | None,
     as_json: bool,
 ) -> None:
-    from ...runtime.options import Context, call_with
+    from ...runtime.options import Context, resolve_context
 
     seed = get_settings().seed if seed is None else seed
     histories = read_reviews(source[0], skip_malformed=source[2])
     reviews = divide(histories, source[1], seed, prompt_limits({}))
-    call = await call_with(Context(model=model, budget=budget, command="rater traces"))
-    check_budget(budget, [call.model])
-    traced = await write_traces(reviews, cases_to_trace(reviews, limit, seed), file, call)
+    options = await resolve_context(Context(model=model, budget=budget, command="rater traces"))
+    check_budget(budget, [options.model])
+    traced = await write_traces(reviews, cases_to_trace(reviews, limit, seed), file, options)
     outcomes = Counter(row["outcome"] for row in traced.rows)
     if as_json:
         print_json(

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ...errors import InputError
+from ...rating.traces import cases_to_trace, read_traces, write_traces
+from ...rating.training.stages import TINY, train_processes, train_stages
 from ...settings import get_settings
 from ..console import fail, out, print_json, progress, run
 from .reviews import (
@@ -20,8 +22,6 @@ from .reviews import (
     prompt_limits,
     read_reviews,
 )
-from ...rating.traces import cases_to_trace, read_traces, write_traces
-from ...rating.training.stages import TINY, train_processes, train_stages
 
 if TYPE_CHECKING:
     from ...rating.training.config import RaterConfig
@@ -150,13 +150,13 @@ async def _traces(
                 "Run `re2llm rater traces` with the same reviews and split.",
             )
         return found
-    from ...runtime.options import Context, call_with
+    from ...runtime.options import Context, resolve_context
     from ...settings import OFFLINE_MODEL
 
-    call = await call_with(Context(model=OFFLINE_MODEL, command="rater train"))
+    options = await resolve_context(Context(model=OFFLINE_MODEL, command="rater train"))
     beside = folder.with_name(folder.name + "-traces.jsonl")
     cases = cases_to_trace(reviews, config.traces, config.seed)
-    return (await write_traces(reviews, cases, beside, call)).whole()
+    return (await write_traces(reviews, cases, beside, options)).whole()
 
 
 def _config(model: str, file: Path | None, settings: list[str], seed: int | None) -> RaterConfig:

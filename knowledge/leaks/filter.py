@@ -7,13 +7,13 @@ from collections.abc import Collection, Iterable, Iterator
 from rapidfuzz import fuzz
 
 from ...records import Item
+from ..titles.words import numbered
 from .english import is_unknown
-from .reading import Reading
-from .vocabulary import FUNCTION_WORDS
 from .ids import find_id
 from .naming import is_name
+from .reading import Reading
 from .title_index import MOST_WORDS, TitleIndex, windows
-from ..titles.words import numbered
+from .vocabulary import FUNCTION_WORDS
 
 _FUZZY_LETTERS = 6
 _FUZZY_RATIO = 85

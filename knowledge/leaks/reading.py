@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from .vocabulary import CAPITALISED, FUNCTION_WORDS
-from .title_index import MOST_WORDS, TitleIndex
 from ..titles.words import Token, clean, numbered, tokenise
+from .title_index import MOST_WORDS, TitleIndex
+from .vocabulary import CAPITALISED, FUNCTION_WORDS
 
 _VALUE_WORDS = 5
 

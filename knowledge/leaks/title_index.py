@@ -9,10 +9,10 @@ from itertools import chain, pairwise
 from rapidfuzz import fuzz
 
 from ...records import Item
+from ..titles.words import Name, clean, names, numbered, words
 from .attribute_words import AttributeWords
 from .english import english_words, is_unknown
 from .vocabulary import TOPIC_NAMES, is_advice
-from ..titles.words import Name, clean, names, numbered, words
 
 MOST_WORDS = 12
 """Longer titles are known by this many of their first words."""

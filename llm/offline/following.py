@@ -1,4 +1,4 @@
-"""Follows a hint by its meaning: which channels it speaks of, and in which direction."""
+"""Follows a hint by its meaning: which features it speaks of, and in which direction."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from .channels import Channel, Encode, Scores, standardised
+from .features import Encode, Feature, Scores, standardised
 
 _CLAUSES = re.compile(
     r"[.;:!?]+\s+|[.;:!?]+$|,?\s+\bbut\b\s+|,\s*(?:and\s+)?then\s+|"
@@ -39,7 +39,7 @@ _ABOUT = 0.5  # cosine from which a clause is about a value that it does not nam
 _WORD = re.compile(r"\w+")
 
 
-def follow(hint: str, channels: Sequence[Channel], encode: Encode) -> Scores:
+def follow(hint: str, features: Sequence[Feature], encode: Encode) -> Scores:
     """Return what a hint adds to each candidate's score.
 
     Each clause is compared with the channels' phrases; a softmax over the cosines gives it a mix
@@ -47,15 +47,15 @@ def follow(hint: str, channels: Sequence[Channel], encode: Encode) -> Scores:
 
     Args:
         hint: Advice in plain English.
-        channels: From `build_channels`, at least one.
+        features: From `build_channels`, at least one.
         encode: Texts to unit vectors.
 
     Returns:
         Shape `[candidates]`: the clauses' standardised mixes, each at its strength, summed.
     """
-    total = np.zeros(len(channels[0].values))
+    total = np.zeros(len(features[0].values))
     for clause in clauses(hint):
-        total += listen(clause, channels, encode).mix
+        total += listen(clause, features, encode).mix
     return total
 
 
@@ -69,25 +69,25 @@ def clauses(hint: str) -> list[str]:
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class ClauseWeights:
     """What the ranker takes a clause to mean.
 
     Attributes:
         clause: Its words.
-        channels: The channels that it may concern.
+        features: The channels that it may concern.
         weights: Of each of them, negative where low values are wanted; shape `[channels]`.
         strength: From 0, not understood, to 1; less where the clause asks for little.
     """
 
     clause: str
-    channels: Sequence[Channel]
+    features: Sequence[Feature]
     weights: Scores
     strength: float
 
     @property
     def mix(self) -> Scores:
         """What the clause adds to each candidate's score, shape `[candidates]`."""
-        values = np.stack([channel.values for channel in self.channels])
+        values = np.stack([feature.values for feature in self.features])
         # Where the channels that are meant tell no candidate from another, what little was heard
         # of the others must not speak in their place.
         telling = np.abs(self.weights[values.any(axis=1)]).sum()
@@ -98,26 +98,26 @@ class Heard:
     def loudest(self) -> tuple[str, float]:
         """The channel that counts most, by name, with its weight."""
         place = int(np.argmax(np.abs(self.weights)))
-        return self.channels[place].name, self.strength * float(self.weights[place])
+        return self.features[place].name, self.strength * float(self.weights[place])
 
 
-def listen(clause: str, channels: Sequence[Channel], encode: Encode) -> Heard:
-    """Find out which channels a clause speaks of, and in which direction.
+def listen(clause: str, features: Sequence[Feature], encode: Encode) -> ClauseWeights:
+    """Find out which features a clause speaks of, and in which direction.
 
     Args:
         clause: From `clauses`.
-        channels: From `build_channels`, at least one.
+        features: From `build_channels`, at least one.
         encode: Texts to unit vectors.
     """
     negated = AGAINST.search(clause) is not None
     plain = _GENTLY.sub("", clause)
     said = encode([AGAINST.sub(" ", plain) if negated else plain])[0]
-    more = _closest([channel.more for channel in channels], said, encode)
-    less = _closest([channel.less for channel in channels], said, encode)
+    more = _closest([feature.more for feature in features], said, encode)
+    less = _closest([feature.less for feature in features], said, encode)
     places = [
         place
-        for place, channel in enumerate(channels)
-        if _concerns(clause, channel, float(more[place]))
+        for place, feature in enumerate(features)
+        if _concerns(clause, feature, float(more[place]))
     ]
     more, less = more[places], less[places]
     # Opposites lie close together in the embedding space, so their difference decides.
@@ -128,7 +128,7 @@ def listen(clause: str, channels: Sequence[Channel], encode: Encode) -> Heard:
     strength = np.clip((cosines.max() - _HEARD_FROM) / (_HEARD_FULLY - _HEARD_FROM), 0.0, 1.0)
     if asks_gently(clause):
         strength *= GENTLE
-    return Heard(clause, [channels[place] for place in places], weights, float(strength))
+    return ClauseWeights(clause, [features[place] for place in places], weights, float(strength))
 
 
 def asks_gently(clause: str) -> bool:
@@ -150,11 +150,11 @@ def _closest(phrases: Sequence[Sequence[str]], said: NDArray[np.float32], encode
     return closest
 
 
-def _concerns(clause: str, channel: Channel, closeness: float) -> bool:
+def _concerns(clause: str, feature: Feature, closeness: float) -> bool:
     """Leave out a single value (one genre, one director) unless the clause is about it."""
-    if "=" not in channel.name:
+    if "=" not in feature.name:
         return True
-    attribute, _, value = channel.name.lower().partition("=")
+    attribute, _, value = feature.name.lower().partition("=")
     named = _stems(clause.lower())
     if _stems(value) <= named:
         return True

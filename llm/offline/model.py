@@ -15,7 +15,7 @@ from langchain_core.outputs import ChatGeneration, ChatResult
 
 from ..embeddings import get_embedder
 from ..json_values import is_list, is_object
-from .channels import Encode
+from .features import Encode
 from .rating import rate, rating_document
 from .reading import RankingDocument, json_objects, read_ranking_task
 from .reflecting import advise, chosen_number, explain, repeated, suspect

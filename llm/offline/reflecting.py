@@ -12,7 +12,7 @@ from langchain_core.messages import BaseMessage
 from numpy.typing import NDArray
 
 from ..json_values import is_object
-from .channels import Channel, Encode, Scores, build_channels
+from .features import Encode, Feature, Scores, build_features
 from .following import AGAINST, GENTLE, asks_gently, clauses
 from .reading import RankingDocument, json_objects
 from .scoring import HINT_WEIGHT, base_score
@@ -43,7 +43,7 @@ class Cause:
         rank: Of the chosen item, were this cause and the ones before it mended.
     """
 
-    channel: Channel
+    feature: Feature
     sign: float
     rank: int
 
@@ -53,10 +53,10 @@ class Cause:
         Args:
             gently: Ask for little.
         """
-        phrases = self.channel.more if self.sign > 0 else self.channel.less
+        phrases = self.feature.more if self.sign > 0 else self.feature.less
         plain, gentle = (
             ("Give weight to", "Give slight weight to")
-            if self.channel.name.startswith("evidence:")
+            if self.feature.name.startswith("evidence:")
             else ("Prefer", "Slightly prefer")
         )
         # A semicolon would begin a clause that is not gentle.
@@ -84,12 +84,12 @@ def suspect(document: RankingDocument, encode: Encode) -> str:
         document: The task that was ranked.
         encode: Texts to unit vectors.
     """
-    channels = build_channels(document, encode)
-    picks = _picks(base_score(channels))
+    features = build_features(document, encode)
+    picks = _picks(base_score(features))
     neglected = [
-        channel.name
-        for channel in channels
-        if "=" not in channel.name and channel.values[picks].mean() < channel.values.mean() + 0.25
+        feature.name
+        for feature in features
+        if "=" not in feature.name and feature.values[picks].mean() < feature.values.mean() + 0.25
     ]
     return (
         "My picks resemble the history in text and attributes. "
@@ -98,19 +98,19 @@ def suspect(document: RankingDocument, encode: Encode) -> str:
 
 
 def explain(document: RankingDocument, number: int, encode: Encode) -> str:
-    """Say in which channels the chosen item stands out from the own picks.
+    """Say in which features the chosen item stands out from the own picks.
 
     Args:
         document: The task that was ranked.
         number: Of the chosen item.
         encode: Texts to unit vectors.
     """
-    channels = build_channels(document, encode)
-    picks = _picks(base_score(channels))
+    features = build_features(document, encode)
+    picks = _picks(base_score(features))
     target = list(document.numbers).index(number)
     lines = [
-        f"- {cause.channel.name}: it stands {cause.channel.values[target]:+.1f} deviations from "
-        f"the average candidate, my picks {cause.channel.values[picks].mean():+.1f}; weighing it "
+        f"- {cause.feature.name}: it stands {cause.feature.values[target]:+.1f} deviations from "
+        f"the average candidate, my picks {cause.feature.values[picks].mean():+.1f}; weighing it "
         f"{'more' if cause.sign > 0 else 'the other way'} would have put the item at {cause.rank}."
         for cause in causes(document, number, encode)
     ]
@@ -133,11 +133,11 @@ def advise(document: RankingDocument, number: int, encode: Encode) -> str:
         JSON as the prompt asks for.
     """
     found = causes(document, number, encode)
-    total = base_score(build_channels(document, encode))
+    total = base_score(build_features(document, encode))
     target = list(document.numbers).index(number)
     hints: list[str] = []
     for some in [*(found[:count] for count in range(len(found), 1, -1)), *([one] for one in found)]:
-        push = HINT_WEIGHT * np.sum([cause.sign * cause.channel.values for cause in some], axis=0)
+        push = HINT_WEIGHT * np.sum([cause.sign * cause.feature.values for cause in some], axis=0)
         gently = _rank(total + GENTLE * push, target) <= _rank(total + push, target)
         first, *others = (cause.advice(gently=gently) for cause in some)
         hints.append("; ".join([first, *map(_lowered, others)]) + ".")
@@ -152,25 +152,25 @@ def causes(document: RankingDocument, number: int, encode: Encode) -> list[Cause
         number: Of the chosen item.
         encode: Texts to unit vectors.
     """
-    channels = build_channels(document, encode)
+    features = build_features(document, encode)
     target = list(document.numbers).index(number)
-    total = base_score(channels)
+    total = base_score(features)
     rank = _rank(total, target)
     found: list[Cause] = []
     while len(found) < _MOST_CAUSES:
         options = [
-            Cause(channel, sign, _rank(total + HINT_WEIGHT * sign * channel.values, target))
-            for channel in channels
-            if "=" not in channel.name  # one genre or director points at items, it teaches no rule
-            for sign, phrases in ((1.0, channel.more), (-1.0, channel.less))
-            if (sign > 0 or channel.resembles is None)  # undoing what every ranking rests on
-            if phrases and channel.name not in {cause.channel.name for cause in found}
+            Cause(feature, sign, _rank(total + HINT_WEIGHT * sign * feature.values, target))
+            for feature in features
+            if "=" not in feature.name  # one genre or director points at items, it teaches no rule
+            for sign, phrases in ((1.0, feature.more), (-1.0, feature.less))
+            if (sign > 0 or feature.resembles is None)  # undoing what every ranking rests on
+            if phrases and feature.name not in {cause.feature.name for cause in found}
         ]
         best = min(options, key=lambda cause: cause.rank, default=None)
         if best is None or best.rank >= rank:
             break
         found.append(best)
-        total, rank = total + HINT_WEIGHT * best.sign * best.channel.values, best.rank
+        total, rank = total + HINT_WEIGHT * best.sign * best.feature.values, best.rank
     return found
 
 

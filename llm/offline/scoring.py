@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .channels import Channel, Encode, Scores, build_channels, standardised
+from .features import Encode, Feature, Scores, build_features, standardised
 from .following import follow
 from .reading import RankingDocument
 
@@ -24,26 +24,26 @@ def score(document: RankingDocument, encode: Encode) -> Scores:
     Returns:
         Shape `[candidates]`, higher is better.
     """
-    channels = build_channels(document, encode)
-    total = base_score(channels)
+    features = build_features(document, encode)
+    total = base_score(features)
     if document.hint:
-        total = total + HINT_WEIGHT * follow(document.hint, channels, encode)
+        total = total + HINT_WEIGHT * follow(document.hint, features, encode)
     return total
 
 
-def base_score(channels: Sequence[Channel]) -> Scores:
+def base_score(features: Sequence[Feature]) -> Scores:
     """Score by resemblance alone: sentence embeddings and shared attributes, one half each.
 
     Evidence counts only where a hint speaks of it.
 
     Args:
-        channels: From `build_channels`.
+        features: From `build_channels`.
 
     Returns:
         Standardised, shape `[candidates]`.
     """
     halves = (
-        [channel.values for channel in channels if channel.resembles == half]
+        [feature.values for feature in features if feature.resembles == half]
         for half in ("text", "attributes")
     )
     return standardised(

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from langchain_core.messages import BaseMessage
 
 from ..embeddings import get_embedder
-from .channels import build_channels
+from .features import build_features
 from .following import clauses, listen
 from .reading import read_ranking_task
 
@@ -31,13 +31,13 @@ def understood(hint: str, messages: Sequence[BaseMessage]) -> list[str]:
     if task is None:
         return []
     encode = get_embedder().encode
-    channels = build_channels(task, encode)
+    features = build_features(task, encode)
     readings: list[str] = []
     for clause in clauses(hint):
-        heard = listen(clause, channels, encode)
+        heard = listen(clause, features, encode)
         weighed = [
-            (channel.name, heard.strength * float(weight))
-            for channel, weight in zip(heard.channels, heard.weights, strict=True)
+            (feature.name, heard.strength * float(weight))
+            for feature, weight in zip(heard.features, heard.weights, strict=True)
         ]
         loudest = sorted(weighed, key=lambda pair: -abs(pair[1]))[:_MOST_NAMED]
         named = [f"{name} {weight:+.2f}" for name, weight in loudest if abs(weight) >= _TOO_FAINT]

@@ -7,12 +7,12 @@ from langgraph.runtime import Runtime
 
 from ...errors import Re2llmError
 from ...llm.rating_answers import read_rating
-from ...llm.structured import Wanted
-from ...records import RatingScale
-from ...runtime.options import Context, resolve
-from ...runtime.model_call import ask
-from .state import RatingState
+from ...llm.structured import AnswerFormat
 from ...ranking.state import Update
+from ...records import RatingScale
+from ...runtime.model_call import ask
+from ...runtime.options import Context, resolve
+from .state import RatingState
 
 
 async def predict_rating(state: RatingState, runtime: Runtime[Context]) -> Update:
@@ -42,10 +42,10 @@ async def predict_rating(state: RatingState, runtime: Runtime[Context]) -> Updat
     }
 
 
-def any_rating(scale: RatingScale) -> Wanted:
+def any_rating(scale: RatingScale) -> AnswerFormat:
     """Return the form of an answer that is worth keeping: it holds a rating.
 
     Args:
         scale: The ratings that can be given.
     """
-    return Wanted(None, lambda text: read_rating(text, scale).rating is not None)
+    return AnswerFormat(None, lambda text: read_rating(text, scale).rating is not None)

@@ -11,10 +11,10 @@ from pydantic import ValidationError
 
 from ...errors import InputError, Re2llmError
 from ...llm.rating_prompt import RATING_PROMPT_VERSION, PromptLimits, rating_messages
+from ...ranking.state import Update
 from ...records import Item, RatingScale, RatingTask, Review
 from ...runtime.options import Context, resolve
 from .state import RatingRequest, RatingState
-from ...ranking.state import Update
 
 _FIELDS = tuple(RatingRequest.model_fields)
 

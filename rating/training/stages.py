@@ -10,13 +10,22 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import torch
+from accelerate import PartialState
+from langchain_core.messages import convert_to_openai_messages
+
+from ...commands.rating.reviews import Reviews
 from ...errors import InputError
-
-if TYPE_CHECKING:
-    from .config import RaterConfig
-    from ...commands.rating.reviews import Reviews
+from ...llm.rating_answers import TAGS, strict_rating
+from ...llm.rating_prompt import RATING_PROMPT_VERSION
+from .config import RaterConfig
+from .curve import CurveWriter, draw_curve, read_curve
+from .data import RaterPrompt, RaterTrace
+from .generation import load_checkpoint
+from .tiny_model import TinyShape, build_model, build_tokenizer
+from .trainer import grpo_trainer, run_trainer, sft_trainer, watcher
 
 RATER_FILE = "rater.json"
 """Beside a trained model: what it was trained with, and so how it wants to be asked."""
@@ -55,15 +64,6 @@ def train_stages(
         InputError: The folder belongs to another training, the model cannot be loaded, or its
             weights are to be shared among devices.
     """
-    from langchain_core.messages import convert_to_openai_messages
-
-    from ...llm.rating_answers import strict_rating
-    from ...llm.rating_prompt import RATING_PROMPT_VERSION
-    from .curve import CurveWriter, draw_curve, read_curve
-    from .data import RaterPrompt, RaterTrace
-    from .generation import load_checkpoint
-    from .trainer import grpo_trainer, run_trainer, sft_trainer, watcher
-
     described = {
         "recipe": recipe,
         "base": source,
@@ -118,9 +118,6 @@ def train_processes() -> Any:
     Raises:
         InputError: The model's weights are to be shared among them.
     """
-    import torch
-    from accelerate import PartialState
-
     for name, way in (("FSDP", "FSDP"), ("DEEPSPEED", "DeepSpeed"), ("MEGATRON_LM", "Megatron")):
         if os.environ.get(f"ACCELERATE_USE_{name}", "").lower() in {"1", "true"}:
             raise InputError(
@@ -155,8 +152,6 @@ def _claim(folder: Path, described: dict[str, Any], *, ours: bool) -> None:
 def _tiny(
     prompts: Sequence[list[dict[str, str]]], traces: Sequence[dict[str, Any]], seed: int
 ) -> tuple[Any, Any]:
-    from ...llm.rating_answers import TAGS
-    from .tiny_model import TinyShape, build_model, build_tokenizer
 
     said = {"system": set[str](), "user": set[str]()}
     for prompt in prompts:
@@ -173,7 +168,6 @@ def _tiny(
 
 
 def _save(model: Any, tokenizer: Any, folder: Path, described: dict[str, Any]) -> None:
-    from accelerate import PartialState
 
     state: Any = PartialState()
     if state.is_main_process:

@@ -14,11 +14,11 @@ from typing import Any
 
 from ...errors import InputError
 from ...records import RatingScale
+from ..rewards import REWARD_SCHEMES, answer_reward, format_reward
 from .arguments import adapters, grpo_arguments, sft_arguments
 from .config import RaterConfig
 from .curve import CurveWriter
 from .data import ChatMessages, RaterPrompt, RaterTrace, ReadRating
-from ..rewards import REWARD_SCHEMES, answer_reward, format_reward
 
 Progress = Callable[[str, int, int], None]
 """Is told the stage, the update and how many updates there will be."""

@@ -1,0 +1,252 @@
+"""What a candidate can be judged by: each channel is one figure a candidate, with its meaning.
+
+Nothing here knows a data set: channels come from whatever attributes and evidence the prompt holds,
+and their meanings are phrased from the attributes' own names.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..json_values import is_list
+from .reading import Entry, RankingDocument
+
+Encode = Callable[[Sequence[str]], NDArray[np.float32]]
+Scores = NDArray[np.float64]
+
+_RECENT = 5
+_OBSCURE = ("what is obscure, lesser-known, niche, overlooked", "few people know it")
+
+
+@dataclass(frozen=True, slots=True)
+class Feature:
+    """One way to judge the candidates.
+
+    Attributes:
+        name: Short and unique in its document.
+        more: Phrases for preferring candidates that score high.
+        less: Phrases for preferring candidates that score low.
+        values: Standardised scores, shape `[candidates]`.
+        resembles: By what it measures resemblance to the history: `text`, `attributes` or nothing.
+    """
+
+    name: str
+    more: Sequence[str]
+    less: Sequence[str]
+    values: Scores
+    resembles: Literal["text", "attributes"] | None = None
+
+
+def standardised(values: Scores) -> Scores:
+    """Shift and scale to mean 0 and deviation 1; constant values become 0.
+
+    Args:
+        values: Shape `[candidates]`.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        deviation = values.std()
+    if not np.isfinite(deviation) or deviation < 1e-9:  # noqa: PLR2004
+        return np.zeros_like(values)
+    return (values - values.mean()) / deviation
+
+
+def build_features(document: RankingDocument, encode: Encode) -> list[Feature]:
+    """Return every channel that the document gives ground for.
+
+    Args:
+        document: The task.
+        encode: Texts to unit vectors, shape `[n, d]`.
+    """
+    return [
+        *_resemblance(document, encode),
+        *_attributes(document),
+        *_evidence(document),
+        _series(document),
+    ]
+
+
+def _resemblance(document: RankingDocument, encode: Encode) -> list[Feature]:
+    alike: list[list[Scores]] = [[], [], []]
+    for describe in (_full_text, _facts_text):
+        past = [describe(entry) for entry in document.history]
+        present = [describe(entry) for entry in document.candidates]
+        if not any(past) or not any(present):
+            continue
+        likeness = encode(past).astype(np.float64) @ encode(present).T.astype(np.float64)
+        recency = np.arange(1, len(past) + 1) / len(past)
+        figures = (recency @ likeness, likeness[-_RECENT:].mean(axis=0), likeness.max(axis=0))
+        for collected, figure in zip(alike, figures, strict=True):
+            collected.append(standardised(figure))
+    if not alike[0]:
+        alike = [[np.zeros(len(document.candidates))]] * 3
+    whole, recent, single = (standardised(np.sum(figures, axis=0)) for figures in alike)
+    return [
+        Feature(
+            "like_history",
+            ("what is similar to what was chosen before", "the person's established taste"),
+            (
+                "what is different from what was chosen before",
+                "variety, diversity, novelty, surprise",
+            ),
+            whole,
+            "text",
+        ),
+        Feature(
+            "like_recent",
+            ("what is similar to the most recent items", "continues the current mood and tone"),
+            ("a change from the most recent items", "a break from the current mood"),
+            recent,
+            "text",
+        ),
+        Feature(
+            "like_one",
+            ("what closely resembles one particular item of the history",),
+            (),
+            single,
+            "text",
+        ),
+    ]
+
+
+def _attributes(document: RankingDocument) -> list[Feature]:
+    names = Counter(name for entry in document.candidates for name in entry.facts)
+    features: list[Feature] = []
+    for name in names:
+        cells = [entry.facts.get(name) for entry in document.candidates]
+        past = [entry.facts[name] for entry in document.history if name in entry.facts]
+        if all(isinstance(cell, int | float) for cell in cells if cell is not None):
+            features += _numeric(name, cells, [p for p in past if isinstance(p, int | float)])
+        else:
+            features += _categorical(name, cells, past)
+    return features
+
+
+def _numeric(name: str, cells: Sequence[Any], past: Sequence[float]) -> list[Feature]:
+    known = [float(cell) for cell in cells if cell is not None]
+    middle = float(np.median(known))
+    values = np.array([middle if cell is None else float(cell) for cell in cells])
+    word = _spoken(name)
+    if any(part in name.lower() for part in ("year", "date", "released")):
+        high: tuple[str, ...] = ("what is new, recently released, contemporary, modern",)
+        low: tuple[str, ...] = ("what is old, released long ago, classic, vintage",)
+        close = (f"the same era as the history; release {word}s close to the history's",)
+    else:
+        high, low = (f"high {word}", f"praised, acclaimed: the best {word}"), (f"low {word}",)
+        close = (f"{word} close to that of the history",)
+    features = [Feature(f"{name}:high", high, low, standardised(values))]
+    if past:
+        distance = np.abs(values - np.mean(past[-_RECENT:]))
+        features.append(Feature(f"{name}:close", close, (), standardised(-distance), "attributes"))
+    return features
+
+
+def _categorical(name: str, cells: Sequence[Any], past: Sequence[Any]) -> list[Feature]:
+    word = _spoken(name)
+    sets = [frozenset(_values(cell)) for cell in cells]
+    features: list[Feature] = []
+    if past:
+        everything = Counter(value for cell in past for value in _values(cell))
+        lately = Counter(value for cell in past[-_RECENT:] for value in _values(cell))
+        features.append(
+            Feature(
+                f"{name}:shared",
+                (f"the same {word} as in the history", f"{word} that recurs in the history"),
+                (),
+                standardised(_overlap(sets, everything)),
+                "attributes",
+            )
+        )
+        features.append(
+            Feature(
+                f"{name}:recent",
+                (f"the same {word} as the most recent items",),
+                (),
+                standardised(_overlap(sets, lately)),
+                "attributes",
+            )
+        )
+    return [*features, *_single_values(name, word, sets)]
+
+
+def _single_values(name: str, word: str, sets: Sequence[frozenset[str]]) -> list[Feature]:
+    """Return a channel for each value that some candidates hold and others do not."""
+    places: defaultdict[str, list[int]] = defaultdict(list)
+    for place, values in enumerate(sets):
+        for value in sorted(values):
+            places[value].append(place)
+    features: list[Feature] = []
+    for value, held in places.items():
+        share = len(held) / len(sets)
+        if share < 1:
+            spread = (share * (1 - share)) ** 0.5
+            scores = np.full(len(sets), -share / spread)
+            scores[held] = (1 - share) / spread
+            features.append(Feature(f"{name}={value}", (f"{value} ({word})",), (), scores))
+    return features
+
+
+def _overlap(sets: Sequence[frozenset[str]], counts: Counter[str]) -> Scores:
+    total = max(counts.total(), 1)
+    return np.array(
+        [sum(counts[v] for v in values) / total / max(len(values), 1) ** 0.5 for values in sets]
+    )
+
+
+def _evidence(document: RankingDocument) -> list[Feature]:
+    names = dict.fromkeys(name for entry in document.candidates for name in entry.evidence)
+    features: list[Feature] = []
+    for name in names:
+        figures = np.array([entry.evidence.get(name, 0.0) for entry in document.candidates])
+        meaning = document.evidence_meaning.get(name, "")
+        more = tuple(part for part in (*meaning.split("; "), _spoken(name)) if part)
+        less = _OBSCURE if any("popular" in phrase for phrase in more) else ()
+        scaled = np.log1p(np.maximum(figures, 0))
+        features.append(Feature(f"evidence:{name}", more, less, standardised(scaled)))
+    return features
+
+
+def _series(document: RankingDocument) -> Feature:
+    words = [_title_words(entry) for entry in document.history]
+    shared = [
+        max(
+            (len(mine & theirs) / len(mine | theirs) for theirs in words if mine | theirs),
+            default=0.0,
+        )
+        for mine in map(_title_words, document.candidates)
+    ]
+    return Feature(
+        "series",
+        ("sequels, prequels and other parts of the same series or franchise",),
+        (),
+        standardised(np.array(shared)),
+        "attributes",
+    )
+
+
+def _title_words(entry: Entry) -> frozenset[str]:
+    words = "".join(c if c.isalnum() else " " for c in entry.title.lower()).split()
+    return frozenset(word for word in words if len(word) > 3)  # noqa: PLR2004  # "the", "and", "of"
+
+
+def _full_text(entry: Entry) -> str:
+    return ". ".join(part for part in (entry.title, _facts_text(entry)) if part)
+
+
+def _facts_text(entry: Entry) -> str:
+    return ". ".join(", ".join(map(str, _values(value))) for value in entry.facts.values())
+
+
+def _values(cell: Any) -> list[str]:
+    if cell is None:
+        return []
+    return [str(part) for part in cell] if is_list(cell) else [str(cell)]
+
+
+def _spoken(name: str) -> str:
+    return name.replace("_", " ").strip()

@@ -1,0 +1,262 @@
+"""Loading: all or nothing, and the second time nothing."""
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psycopg
+import pytest
+from re2llm.commands.load import _load
+from re2llm.datasets.sample import sample_items
+from re2llm.errors import InputError
+from re2llm.knowledge.domains import find_domain
+from re2llm.operations.load import load_domain
+from re2llm.records import Item, Session
+from re2llm.runtime.services import Services
+from sqlalchemy import text
+
+ITEMS = [Item(f"i{n}", f"Film {n}", {"year": 1990 + n, "genres": ["Drama"]}) for n in range(1, 8)]
+SESSIONS = [
+    Session(("i1", "i2"), "i3"),
+    Session(("i1", "i2", "i1"), "i4"),
+    Session(("i2",), "i3", ("i3", "i5")),
+]
+
+Load = Callable[..., Any]
+Rows = Callable[[], dict[str, int]]
+
+
+async def query(services: Services, sql: str, **values: object) -> list[Any]:
+    async with services.engine.connect() as connection:
+        return list((await connection.execute(text(sql), values)).all())
+
+
+async def revision(services: Services, domain: str) -> int:
+    async with services.engine.connect() as connection:
+        return (await find_domain(connection, domain)).revision
+
+
+async def popularity(services: Services, domain: str) -> dict[str, int]:
+    found = await query(
+        services,
+        "SELECT i.id, i.popularity FROM re2llm.item i JOIN re2llm.domain d ON d.id = i.domain_id "
+        "WHERE d.name = :name",
+        name=domain,
+    )
+    return {row.id: row.popularity for row in found}
+
+
+def write(path: Path, rows: Sequence[object]) -> Path:
+    lines = [row if isinstance(row, str) else json.dumps(row) for row in rows]
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+async def test_loading_again_changes_nothing(
+    services: Services, load: Load, rows: Rows, domain: str
+) -> None:
+    first = await load(domain, ITEMS, SESSIONS)
+    assert (first.items, first.items_changed) == (7, 7)
+    assert (first.sessions, first.sessions_new) == (3, 3)
+    before, at = rows(), await revision(services, domain)
+    again = await load(domain, ITEMS, SESSIONS)
+    assert (again.items, again.items_changed) == (7, 0)
+    assert (again.sessions, again.sessions_new) == (3, 0)
+    assert rows() == before
+    assert await revision(services, domain) == at
+
+
+async def test_a_changed_item_is_updated_and_embedded_anew(
+    services: Services, load: Load, domain: str
+) -> None:
+    await load(domain, ITEMS, SESSIONS)
+    at, counted = await revision(services, domain), await popularity(services, domain)
+    changed = Item("i3", "Aliens", {"year": 1986})
+    loaded = await load(domain, [*ITEMS[:2], changed, *ITEMS[3:]])
+    assert (loaded.items, loaded.items_changed, loaded.sessions) == (7, 1, 3)
+    assert await revision(services, domain) > at
+    assert await popularity(services, domain) == counted
+    (row,) = await query(
+        services,
+        "SELECT title, attributes, embedding::text FROM re2llm.item i "
+        "JOIN re2llm.domain d ON d.id = i.domain_id WHERE d.name = :name AND i.id = 'i3'",
+        name=domain,
+    )
+    assert (row.title, row.attributes) == ("Aliens", {"year": 1986})
+    expected = services.embedder.encode([changed.text])[0]
+    assert np.allclose(json.loads(row.embedding), expected, atol=1e-5)
+
+
+async def test_a_session_counts_once_a_file_and_repeats_within_it_count(
+    load: Load, domain: str
+) -> None:
+    one, other = SESSIONS[0], SESSIONS[1]
+    assert (await load(domain, ITEMS, [one, one, other])).sessions_new == 3
+    assert (await load(domain, ITEMS, [one, one, other])).sessions_new == 0
+    assert (await load(domain, ITEMS, [other, one])).sessions_new == 0
+    assert (await load(domain, ITEMS, [one, one, one])).sessions_new == 1
+    assert (await load(domain, ITEMS, [], [one])).sessions == 4
+
+
+async def test_sessions_that_differ_only_in_candidates_are_different(
+    load: Load, domain: str
+) -> None:
+    plain, listed = Session(("i1",), "i2"), Session(("i1",), "i2", ("i2", "i3"))
+    assert (await load(domain, ITEMS, [plain, listed])).sessions_new == 2
+
+
+async def test_popularity_is_the_number_of_training_sessions_with_the_item(
+    services: Services, domain: str, film_sessions: list[Session]
+) -> None:
+    await load_domain(services, domain, sample_items(), [lambda _: film_sessions])
+    counted = Counter(
+        item for session in film_sessions for item in {*session.history, session.target}
+    )
+    stored = await popularity(services, domain)
+    assert stored == {item: counted[item] for item in stored}
+    assert sum(stored.values()) > len(film_sessions)
+
+
+async def test_domains_do_not_see_each_other(services: Services, load: Load, domain: str) -> None:
+    await load(domain, ITEMS, SESSIONS)
+    other = domain + "-other"
+    await load(other, ITEMS, [SESSIONS[0]])
+    assert await popularity(services, other) == {
+        **dict.fromkeys(("i4", "i5", "i6", "i7"), 0),
+        **dict.fromkeys(("i1", "i2", "i3"), 1),
+    }
+    assert (await popularity(services, domain))["i2"] == 3
+
+
+@pytest.mark.parametrize("where", ["items", "sessions"])
+async def test_a_load_that_breaks_off_leaves_nothing(
+    services: Services, rows: Rows, domain: str, where: str
+) -> None:
+    many = [Item(f"i{n}", f"Film {n}") for n in range(600)]
+
+    def breaking(rows: Sequence[Any], after: int) -> Iterator[Any]:
+        yield from rows[:after]
+        raise RuntimeError("killed")
+
+    items = breaking(many, 520) if where == "items" else iter(many)
+    before = rows()
+    with pytest.raises(RuntimeError, match="killed"):
+        await load_domain(services, domain, items, [lambda _: breaking(SESSIONS, 2)])
+    assert rows() == before
+
+
+async def test_a_load_that_breaks_off_leaves_the_former_state(
+    services: Services, load: Load, rows: Rows, domain: str
+) -> None:
+    await load(domain, ITEMS, SESSIONS)
+    before, counted = rows(), await popularity(services, domain)
+    at = await revision(services, domain)
+
+    def refuse() -> None:
+        raise InputError("file:3", "is malformed.", "Mend it.")
+
+    changed = [Item("i1", "Another title"), Item("new", "New")]
+    with pytest.raises(InputError):
+        await load_domain(
+            services, domain, changed, [lambda _: [Session(("new",), "i1")]], verify=refuse
+        )
+    assert rows() == before
+    assert await popularity(services, domain) == counted
+    assert await revision(services, domain) == at
+
+
+async def test_a_training_session_needs_a_target(load: Load, rows: Rows, domain: str) -> None:
+    before = rows()
+    with pytest.raises(InputError, match="target"):
+        await load(domain, ITEMS, [Session(("i1",), None)])
+    assert rows() == before
+
+
+async def test_two_loads_at_once_both_succeed(load: Load, services: Services, domain: str) -> None:
+    import asyncio
+
+    both = await asyncio.gather(load(domain, ITEMS, SESSIONS), load(domain, ITEMS, SESSIONS))
+    assert sorted(loaded.sessions_new for loaded in both) == [0, 3]
+    assert {loaded.items for loaded in both} == {7}
+    assert (await popularity(services, domain))["i2"] == 3
+
+
+GOOD_ITEMS = [{"id": item.id, "title": item.title, **item.attributes} for item in ITEMS]
+BAD_ROWS = {
+    "no JSON": "{oops",
+    "no id": {"title": "Nameless"},
+    "an id twice": {"id": "i1", "title": "Again"},
+    "no title": {"id": "i9", "title": " "},
+}
+
+
+@pytest.mark.parametrize("bad", BAD_ROWS.values(), ids=BAD_ROWS.keys())
+async def test_a_malformed_item_is_named_by_file_and_line_and_nothing_is_stored(
+    services: Services, rows: Rows, tmp_path: Path, domain: str, bad: object
+) -> None:
+    file = write(tmp_path / "items.jsonl", [*GOOD_ITEMS[:3], bad, *GOOD_ITEMS[3:]])
+    before = rows()
+    with pytest.raises(InputError) as caught:
+        await _load("jsonl", file, domain, [], any_order=False, skip_malformed=False, as_json=True)
+    assert f"{file}:4" in str(caught.value)
+    assert rows() == before
+
+
+@pytest.mark.parametrize(
+    "bad", ['{"history": ["i1"', {"history": []}, {"history": ["i1"], "target": "unheard-of"}]
+)
+async def test_a_malformed_session_is_named_by_file_and_line_and_nothing_is_stored(
+    services: Services, rows: Rows, tmp_path: Path, domain: str, bad: object
+) -> None:
+    items = write(tmp_path / "items.jsonl", GOOD_ITEMS)
+    sessions = write(tmp_path / "train.jsonl", [["i1", "i2"], bad, ["i2", "i3"]])
+    before = rows()
+    with pytest.raises(InputError) as caught:
+        await _load(
+            "jsonl", items, domain, [sessions], any_order=False, skip_malformed=False, as_json=True
+        )
+    assert f"{sessions}:2" in str(caught.value)
+    assert rows() == before
+
+
+async def test_malformed_rows_can_be_skipped_and_are_counted(
+    services: Services, tmp_path: Path, domain: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    items = write(tmp_path / "items.jsonl", [*GOOD_ITEMS, "{oops"])
+    sessions = write(tmp_path / "train.jsonl", [["i1", "i2"], {"history": []}, ["i2", "i3"]])
+    await _load(
+        "jsonl", items, domain, [sessions], any_order=False, skip_malformed=True, as_json=True
+    )
+    printed = capsys.readouterr()
+    counts = json.loads(printed.out)
+    assert counts["items"] == len(GOOD_ITEMS)
+    assert counts["training_sessions"] == 2
+    assert counts["malformed_rows"] == 2
+    assert f"{items}:8" in printed.err
+    assert f"{sessions}:2" in printed.err
+
+
+async def test_odd_text_is_stored_as_it_is(services: Services, load: Load, domain: str) -> None:
+    odd = Item("'; DROP TABLE x; --", 'ﬁn 🎬 %s :name \\ "', {"note: %": ["{}", "ü"]})
+    await load(domain, [odd, ITEMS[0]])
+    (row,) = await query(
+        services,
+        "SELECT i.id, title, attributes FROM re2llm.item i JOIN re2llm.domain d "
+        "ON d.id = i.domain_id WHERE d.name = :name AND i.id <> 'i1'",
+        name=domain,
+    )
+    assert (row.id, row.title, row.attributes) == (odd.id, odd.title, odd.attributes)
+
+
+async def test_deleting_a_domain_takes_everything_of_it_along(
+    url: str, load: Load, rows: Rows, domain: str
+) -> None:
+    before = rows()
+    await load(domain, ITEMS, SESSIONS)
+    assert rows() != before
+    with psycopg.connect(url.replace("+psycopg", ""), autocommit=True) as connection:
+        connection.execute("DELETE FROM re2llm.domain WHERE name = %s", [domain])
+    assert rows() == before

@@ -1,0 +1,183 @@
+"""`re2llm train` and `re2llm policy`, as a person runs them on the sample films."""
+
+import asyncio
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import psycopg
+import pytest
+from re2llm.cli import app
+from re2llm.commands.train import train_release
+from re2llm.datasets.sample import sample_items, simulate_sessions
+from re2llm.errors import ModelDownError
+from re2llm.knowledge.domains import find_domain
+from re2llm.knowledge.hints import add_hint
+from re2llm.llm.offline import OfflineRanker
+from re2llm.operations.load import load_domain
+from re2llm.policies import recipes
+from re2llm.runtime.options import Context, resolve_context
+from re2llm.runtime.services import Services
+from typer.testing import CliRunner
+
+SESSIONS = simulate_sessions(14, seed=5)
+HINTS = [
+    "Give more weight to how often it was chosen right before or after the most recent items.",
+    "Prefer the same director as in the history.",
+]
+PANEL = 6
+
+
+def command(*arguments: object) -> Any:
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+def as_json(*arguments: object) -> Any:
+    done = command(*arguments)
+    assert done.exit_code == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def refused(*arguments: object) -> str:
+    done = command(*arguments)
+    assert done.exit_code == 1, done.output
+    [line] = done.stderr.strip().splitlines()
+    assert line.startswith("error: ")
+    return line
+
+
+@pytest.fixture
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Train for less time: what is learnt is not the question here."""
+    usual = recipes.default_config
+
+    def short(recipe: recipes.Recipe, *, seed: int = 0) -> recipes.TrainingConfig:
+        config = usual(recipe, seed=seed)
+        members = min(config.members, 2)
+        return replace(config, ppo=replace(config.ppo, updates=50), members=members)
+
+    monkeypatch.setattr(recipes, "default_config", short)
+
+
+@pytest.fixture
+async def school(services: Services, domain: str, adjust: Callable[..., None]) -> str:
+    """The sample films with sessions and two hints, in a domain of one's own."""
+    adjust(train_panel=PANEL)
+    await load_domain(services, domain, sample_items(), [lambda _: SESSIONS])
+    vectors = services.embedder.encode(HINTS)
+    async with services.engine.begin() as connection:
+        found = await find_domain(connection, domain)
+        for hint, vector in zip(HINTS, vectors, strict=True):
+            await add_hint(connection, found.id, hint, vector, provenance={})
+    return domain
+
+
+def test_train_releases_and_policy_switches(school: str, url: str) -> None:
+    """One training pays for the cells that it visits, the next pays nothing."""
+    first = as_json("train", "--domain", school, "--seed", 3, "--json")
+    cells = len(SESSIONS) * (len(HINTS) + 1)
+    assert first["active"]
+    assert first["all_cells"] == cells
+    assert 0 < first["cells"] <= len(SESSIONS) * len(HINTS)
+    assert 0 < first["llm_calls"] <= cells
+    assert first["validation_sessions"] == len(SESSIONS)
+
+    [listed] = as_json("policy", "list", "--domain", school, "--json")
+    shown = as_json("policy", "show", first["release"], "--domain", school)
+    assert listed == shown
+    assert (shown["status"], shown["recipe"], shown["model"]) == ("active", "content", "offline")
+    assert len(shown["hint_ids"]) == len(HINTS)
+    assert "weights" not in shown
+    curve = shown["metrics"]["curve"]
+    assert curve[0]["update"] == 0
+    assert shown["metrics"]["update"] in [point["update"] for point in curve]
+
+    # All that was tried counts in the hints' figures from now on, so the policy differs once more.
+    second, third = (
+        as_json("train", "--domain", school, "--seed", 3, "--force", "--json") for _ in range(2)
+    )
+    assert second["llm_calls"] == third["llm_calls"] == 0
+    same = ("gain", "static_gain", "cells", "update", "active")
+    assert [third[name] for name in same] == [second[name] for name in same]
+
+    with psycopg.connect(url.replace("+psycopg", ""), autocommit=True) as connection:
+        connection.execute(
+            "UPDATE re2llm.policy_release SET metrics = metrics || '{\"gain\": 0.9}' WHERE id = %s",
+            [third["release"]],
+        )
+    worse = as_json("train", "--domain", school, "--seed", 4, "--json")
+    assert not worse["active"]
+    assert "--force" in worse["why_not"]
+    assert "--force" in refused("policy", "activate", first["release"], "--domain", school)
+    releases = as_json("policy", "list", "--domain", school, "--json")
+    assert [row["id"] for row in releases if row["status"] == "active"] == [third["release"]]
+
+    done = command("policy", "activate", first["release"], "--domain", school, "--force")
+    assert (done.exit_code, done.stdout) == (0, f"Release {first['release']} is active.\n")
+    done = command("policy", "rollback", "--domain", school)
+    assert (done.exit_code, done.stdout) == (0, f"Release {third['release']} is active again.\n")
+
+    answer = as_json("recommend", "--domain", school, "alien-1979", "--policy", "ppo", "--json")
+    assert answer["hint"]["policy"] == f"ppo:{third['release']}"
+
+
+@pytest.mark.usefixtures("_quick")
+def test_the_paper_recipe_trains_too(school: str) -> None:
+    done = command("train", "--domain", school, "--recipe", "paper")
+    assert done.exit_code == 0, done.stderr
+    assert "(paper): gain " in done.stdout
+    [listed] = as_json("policy", "list", "--domain", school, "--json")
+    assert listed["recipe"] == "paper"
+
+
+@pytest.mark.usefixtures("_quick")
+def test_a_spent_budget_stops_training_and_the_next_run_goes_on(school: str, url: str) -> None:
+    def paid() -> int:
+        with psycopg.connect(url.replace("+psycopg", "")) as connection:
+            row = connection.execute(
+                "SELECT count(*) FROM re2llm.hint_trial AS t JOIN re2llm.domain AS d "
+                "ON d.id = t.domain_id WHERE d.name = %s",
+                [school],
+            ).fetchone()
+            return row[0] if row else 0
+
+    line = refused("train", "--domain", school, "--max-llm-calls", 5)
+    assert "--max-llm-calls" in line
+    before = paid()
+    assert 0 < before <= 5
+    assert as_json("policy", "list", "--domain", school, "--json") == []
+    done = as_json("train", "--domain", school, "--json")
+    assert done["llm_calls"] == paid() - before
+
+
+async def test_a_dead_model_ends_training(
+    services: Services, school: str, adjust: Callable[..., None]
+) -> None:
+    class Dead(OfflineRanker):
+        def _answer(self, *_: Any) -> str:
+            raise TimeoutError
+
+    adjust(concurrency=2, breaker_failures=2, breaker_pause=0.05, model_retries=0)
+    services.register_model("dead", Dead())
+    options = await resolve_context(Context(domain=school, model="dead", command="train"))
+    with pytest.raises(ModelDownError, match="dead did not answer in time"):
+        await train_release(school, [], "content", 0, options, force=False)
+
+
+async def test_what_cannot_be_trained_is_told(
+    services: Services, domain: str, adjust: Callable[..., None]
+) -> None:
+    await load_domain(services, domain, sample_items()[:5], [])
+    line = await asyncio.to_thread(refused, "train", "--domain", domain)
+    assert "0 active hints" in line
+    assert "re2llm learn" in line
+    line = await asyncio.to_thread(refused, "train", "--domain", domain, "--recipe", "magic")
+    assert "magic" in line
+    assert "paper" in line
+    for arguments in (["show", 999_999], ["activate", 999_999], ["rollback"]):
+        assert "release" in await asyncio.to_thread(
+            refused, "policy", *arguments, "--domain", domain
+        )
+    done = await asyncio.to_thread(command, "policy", "list", "--domain", domain)
+    assert "no release yet" in done.stdout

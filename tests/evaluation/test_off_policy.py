@@ -1,0 +1,258 @@
+"""`policy evaluate`: estimates of a release on a log whose true value is known."""
+
+import json
+import random
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from re2llm.cli import app
+from re2llm.datasets.sample import load_films, sample_items, simulate_sessions
+from re2llm.errors import InputError
+from re2llm.evaluation.off_policy import OffPolicyReport, evaluate_release, reward_model
+from re2llm.knowledge.domains import Domain, find_domain
+from re2llm.knowledge.feedback import Decision, store_feedback
+from re2llm.knowledge.hints import add_hint, best_hints, clean_hint
+from re2llm.knowledge.recommendations import Recommendation, log_recommendation
+from re2llm.knowledge.releases import Release, fetch_release, store_release
+from re2llm.knowledge.training_sessions import store_sessions
+from re2llm.knowledge.trials import ndcg
+from re2llm.llm.embeddings import ENCODER_ID
+from re2llm.llm.ranking_prompt import RANKING_PROMPT_VERSION
+from re2llm.nodes.prepare import gather
+from re2llm.operations.load import load_domain
+from re2llm.policies.hint_policy import ContentConfig, ContentPolicy
+from re2llm.policies.weights import dump_policy
+from re2llm.ranking.serving import load_release, session_state
+from re2llm.records import Session
+from re2llm.runtime.options import Context, RunOptions, resolve_context
+from re2llm.runtime.services import Services
+from typer.testing import CliRunner
+
+IDS = [film.id for film in load_films()]
+HINTS = ("Prefer films by the same director.", "Prefer films that many people know.")
+RANKS = (None, 1, 3)
+"""Where the picked item stands without a hint (none of these), and with either hint."""
+REWARDS = [0.0 if rank is None else ndcg(rank) for rank in RANKS]
+
+
+def history(number: int) -> list[str]:
+    return IDS[5 * number : 5 * number + 3]
+
+
+def candidates(number: int) -> list[str]:
+    return IDS[100 + 12 * number : 112 + 12 * number]
+
+
+class Log:
+    """A domain with two hints, a release that was never trained, and a log to fill."""
+
+    def __init__(self, services: Services, options: RunOptions, domain: Domain) -> None:
+        self.services, self.options, self.domain = services, options, domain
+        self.hints: list[int | None] = [None]
+        self.release = 0
+
+    async def prepare(self) -> None:
+        async with self.services.engine.begin() as connection:
+            for hint in HINTS:
+                vector = self.services.embedder.encode([clean_hint(hint)])[0]
+                number, _ = await add_hint(connection, self.domain.id, hint, vector, provenance={})
+                self.hints.append(number)
+            state = await self.state(0)
+            torch.manual_seed(3)
+            policy = ContentPolicy(ContentConfig(len(session_state(state, "content")), 384))
+            with torch.no_grad():
+                for parameter in policy.parameters():
+                    parameter.add_(torch.randn_like(parameter) * 0.05)
+            weights, shape = dump_policy(policy)
+            release = Release(
+                recipe="content",
+                weights=weights,
+                encoder=ENCODER_ID,
+                prompt_version=RANKING_PROMPT_VERSION,
+                model=self.options.model,
+                hint_set="",
+                hint_ids=[number for number in self.hints if number],
+                config={"policy": shape},
+                metrics={"gain": 0.0},
+            )
+            self.release = await store_release(connection, self.domain.id, release)
+
+    async def state(self, number: int) -> Any:
+        asked: Any = {"history": history(number), "candidates": candidates(number)}
+        async with self.services.engine.connect() as connection:
+            return await gather(connection, self.domain, asked, self.options)
+
+    async def shares(self, number: int, *, sampled: bool) -> list[float]:
+        async with self.services.engine.connect() as connection:
+            release = await fetch_release(connection, self.domain.id, self.release)
+            hints = await best_hints(connection, self.domain.id, count=10)
+        served = load_release(
+            self.release, release, self.options.model, self.options.prompt_version
+        )
+        state = await self.state(number)
+        found = served.probabilities(state, hints, sampled=sampled)
+        return [found[hint] for hint in self.hints]
+
+    async def decide(self, number: int, action: int, probability: float, **values: Any) -> None:
+        ranking = candidates(number)
+        made = Recommendation(
+            domain_id=self.domain.id,
+            history=history(number),
+            candidates=ranking,
+            ranking=ranking,
+            policy="ppo:7",
+            hint_id=self.hints[action],
+            probability=probability,
+            model=values.get("model", self.options.model),
+            prompt_version=RANKING_PROMPT_VERSION,
+            flags=[],
+            latency_ms=1.0,
+        )
+        rank = values.get("rank", RANKS[action])
+        async with self.services.engine.begin() as connection:
+            key = await log_recommendation(connection, made)
+            picked = None if rank is None else ranking[rank - 1]
+            await store_feedback(connection, self.domain, str(key), picked)
+
+    async def evaluate(self, *, sampled: bool = True) -> OffPolicyReport:
+        return await evaluate_release(self.domain.name, self.release, self.options, sampled=sampled)
+
+
+@pytest.fixture
+async def log(services: Services, domain: str) -> Log:
+    await load_domain(services, domain, sample_items(), [lambda _: simulate_sessions(8, seed=8)])
+    async with services.engine.connect() as connection:
+        found = await find_domain(connection, domain)
+    log = Log(services, await resolve_context(Context(domain=domain)), found)
+    await log.prepare()
+    return log
+
+
+BEHAVIOUR = (0.5, 0.3, 0.2)
+SESSIONS = 8
+
+
+@pytest.mark.parametrize("sampled", [True, False])
+async def test_the_estimates_find_the_true_value(log: Log, sampled: bool) -> None:
+    rng = random.Random(1)
+    shares = [await log.shares(number, sampled=sampled) for number in range(SESSIONS)]
+    truth = float(np.mean([np.dot(share, REWARDS) for share in shares]))
+    drawn = rng.choices(range(3), BEHAVIOUR, k=400)
+    for place, action in enumerate(drawn):
+        await log.decide(place % SESSIONS, action, BEHAVIOUR[action])
+    report = await log.evaluate(sampled=sampled)
+    assert (report.used, report.certain, report.other_model) == (400, 0, 0)
+    for estimate in report.estimates.values():
+        assert estimate.low <= truth <= estimate.high
+        assert estimate.value == pytest.approx(truth, abs=0.12)
+    naive = float(np.mean([REWARDS[action] for action in drawn]))
+    assert report.logged.value == pytest.approx(naive)
+    assert abs(naive - truth) > 0.05  # else any estimate would do
+    assert report.estimates["dr"].high - report.estimates["dr"].low < (
+        report.estimates["ips"].high - report.estimates["ips"].low
+    )
+    assert 0 < report.estimates["snips"].effective_n <= 400
+    assert report.weight.low <= 1 <= report.weight.high
+
+
+async def test_what_says_nothing_is_left_out_and_counted(log: Log) -> None:
+    for action in (0, 1, 2):
+        await log.decide(0, action, 0.3)
+        await log.decide(1, action, 1.0)
+    await log.decide(2, 1, 0.5, model="another")
+    report = await log.evaluate()
+    assert (report.feedback, report.used, report.certain, report.other_model) == (7, 3, 3, 1)
+    assert any("too few" in warning for warning in report.warnings)
+
+
+async def test_a_choice_that_was_never_tried_is_warned_of(log: Log) -> None:
+    likeliest = int(np.argmax(await log.shares(0, sampled=False)))
+    other = (likeliest + 1) % 3
+    for _ in range(50):
+        await log.decide(0, other, 0.5)
+    await log.decide(0, likeliest, 0.5)
+    report = await log.evaluate(sampled=False)
+    assert report.weight.high < 1
+    assert any("never" in warning for warning in report.warnings)
+
+
+async def test_a_log_that_says_nothing_is_refused(log: Log) -> None:
+    with pytest.raises(InputError, match="has feedback yet"):
+        await log.evaluate()
+    await log.decide(0, 1, 0.5, model="another")
+    with pytest.raises(InputError, match="another model"):
+        await log.evaluate()
+    await log.decide(0, 1, 1.0)
+    with pytest.raises(InputError, match="for certain"):
+        await log.evaluate()
+    shares = await log.shares(0, sampled=False)
+    await log.decide(0, int(np.argmin(shares)), 0.5)
+    with pytest.raises(InputError, match="none of the 1 logged"):
+        await log.evaluate(sampled=False)
+    with pytest.raises(InputError, match="no release"):
+        await evaluate_release(log.domain.name, 10**6, log.options, sampled=True)
+
+
+async def test_a_decision_that_became_a_training_session_does_not_see_itself(log: Log) -> None:
+    for action in (0, 1, 2):
+        await log.decide(0, action, 0.3, rank=12)
+    before = await log.evaluate()
+    assert before.trained_on == 0
+    target = candidates(0)[11]
+    async with log.services.engine.begin() as connection:
+        from re2llm.knowledge.domains import mark_changed
+
+        session = Session(tuple(history(0)), target, tuple(candidates(0)))
+        await store_sessions(connection, log.domain, [session])
+        await mark_changed(connection, log.domain)
+    after = await log.evaluate()
+    assert after.trained_on == 3
+    assert any("training sessions" in warning for warning in after.warnings)
+    assert after.weight.value == pytest.approx(before.weight.value, rel=1e-6)
+
+
+def decision(hint: int | None, reward: float) -> Decision:
+    return Decision([], [], "", hint, 0.5, "", "", None, reward)
+
+
+def test_the_reward_model_never_sees_the_reward_that_it_predicts() -> None:
+    used = [decision(1, 0.0) for _ in range(9)] + [decision(1, 1.0)]
+    predicted, _ = reward_model(used, [{1: 1.0}] * 10)
+    # Whoever has earned 1 is predicted from those that have earned 0, and the other way round.
+    assert predicted[-1] == 0.0
+    assert (predicted[:-1] >= 0).all()
+    assert predicted[:-1].max() > 0
+
+
+def test_the_reward_model_averages_over_the_new_policy() -> None:
+    used = [decision(hint, float(hint)) for hint in (0, 1) for _ in range(200)]
+    predicted, expected = reward_model(used, [{0: 0.25, 1: 0.75}] * 400)
+    assert predicted[0] == pytest.approx(0.03, abs=0.03)
+    assert predicted[-1] == pytest.approx(0.97, abs=0.03)
+    assert expected == pytest.approx(0.75, abs=0.05)
+
+
+async def test_the_command(log: Log, adjust: Callable[..., None]) -> None:
+    for number in range(6):
+        await log.decide(number, number % 3, 0.3)
+    arguments = ["policy", "evaluate", str(log.release), "--domain", log.domain.name]
+    import asyncio
+
+    printed = await asyncio.to_thread(CliRunner().invoke, app, [*arguments, "--sampled", "--json"])
+    assert printed.exit_code == 0, printed.output
+    document = json.loads(printed.stdout)
+    assert document["choice"] == "sampled"
+    assert document["used"] == 6
+    for name in ("ips", "snips", "dr", "logged"):
+        low, high = document[name]["ci95"]
+        assert low <= document[name]["value"] <= high
+    read = await asyncio.to_thread(CliRunner().invoke, app, [*arguments, "--sampled"])
+    assert "doubly robust" in read.stdout
+    assert "too few" in read.stderr
+    unknown = [*arguments[:2], "999999", *arguments[3:]]
+    refused = await asyncio.to_thread(CliRunner().invoke, app, unknown)
+    assert refused.exit_code == 1
+    assert "no release" in refused.stderr

@@ -1,0 +1,154 @@
+"""The `rate` graph: a rating always comes out, flagged where it is not the model's."""
+
+from typing import Any
+
+import pytest
+from langgraph.checkpoint.memory import InMemorySaver
+from re2llm.graph.rate import build_graph, graph
+from re2llm.llm.rating_prompt import rating_messages
+from re2llm.nodes.rating.prepare import rating_task
+from re2llm.rating.trace import trace_rating
+from re2llm.runtime.options import Context, resolve_context
+
+REQUEST: dict[str, Any] = {
+    "item": {"title": "The River Keeper", "attributes": {"kind": "book"}},
+    "history": [
+        {"title": "Star Farm", "rating": 4, "text": "Clever."},
+        {"title": "The Salt Road", "rating": 5},
+    ],
+    "item_reviews": [{"rating": 3, "text": "Long."}],
+}
+GOOD = "<analyze user>u</analyze user><analyze item>i</analyze item><match>m</match><rate>2</rate>"
+
+
+async def test_offline_model_rates_with_its_reasoning(services):
+    answer = await graph.ainvoke(REQUEST)
+    assert answer["valid"]
+    assert answer["rating"] == 4
+    assert answer["flags"] == []
+    assert answer["error"] is None
+    assert answer["model"] == "offline"
+    assert answer["llm_calls"] == 1
+    assert "The River Keeper" in answer["reasoning"]["analyze_item"]
+    assert "4.5" in answer["reasoning"]["match"]
+    assert answer["reasoning"]["rate"] == "4"
+
+
+async def test_the_prompt_is_the_one_of_training(script):
+    name, model = script(lambda _: GOOD)
+    answer = await graph.ainvoke(REQUEST, context=Context(model=name))
+    (asked,) = model.asked
+    expected = rating_messages(rating_task(REQUEST))
+    assert [(m.type, m.content) for m in asked] == [(m.type, m.content) for m in expected]
+    assert answer["rating"] == 2
+    assert answer["reasoning"] == {
+        "analyze_user": "u",
+        "analyze_item": "i",
+        "match": "m",
+        "rate": "2",
+    }
+
+
+async def test_a_loose_answer_counts_but_is_not_valid(script):
+    name, model = script(lambda _: "I would say: rating 3.5")
+    answer = await graph.ainvoke(REQUEST, context=Context(model=name))
+    assert (answer["rating"], answer["valid"]) == (3.5, False)
+    assert answer["flags"] == ["wrong_format"]
+    assert len(model.asked) == 1
+
+
+async def test_nonsense_is_asked_again_once(script):
+    name, model = script(lambda messages: GOOD if len(messages) > 2 else "Nice weather.")
+    answer = await graph.ainvoke(REQUEST, context=Context(model=name))
+    assert answer["rating"] == 2
+    assert not answer["valid"]
+    assert answer["flags"] == ["wrong_format", "repaired"]
+    assert answer["llm_calls"] == len(model.asked) == 2
+
+
+@pytest.mark.parametrize(
+    ("changes", "rating"),
+    [
+        ({}, 4.5),
+        ({"history": []}, 3.0),
+        ({"history": [], "item_reviews": []}, 3.0),
+        ({"user_mean": 2.25}, 2.25),
+    ],
+)
+async def test_a_model_that_never_rates_falls_back_to_the_means(script, changes, rating):
+    name, _ = script(lambda _: "Nice weather.")
+    answer = await graph.ainvoke({**REQUEST, **changes}, context=Context(model=name))
+    assert answer["rating"] == rating
+    assert not answer["valid"]
+    assert answer["flags"] == ["wrong_format", "fallback"]
+    assert answer["reasoning"]["rate"] == ""
+
+
+async def test_a_model_that_is_down_still_ends_in_a_rating(script):
+    def down(_):
+        raise ConnectionError
+
+    name, _ = script(down)
+    answer = await graph.ainvoke(REQUEST, context=Context(model=name))
+    assert answer["rating"] == 4.5
+    assert answer["flags"] == ["model_failed", "connection", "fallback"]
+    assert answer["error"] is None
+
+
+@pytest.mark.parametrize(
+    ("field", "changes"),
+    [
+        ("item", {"item": None}),
+        ("item.title", {"item": {"title": ""}}),
+        ("history", {"history": [{"title": "x", "rating": 9}]}),
+        ("history.0.rating", {"history": [{"title": "x"}]}),
+        ("item_mean", {"item_mean": 0}),
+        ("highest", {"lowest": 5, "highest": 5}),
+        ("lowest", {"lowest": -10, "highest": 10}),
+    ],
+)
+async def test_a_bad_request_comes_back_with_its_field(services, field, changes):
+    answer = await graph.ainvoke({**REQUEST, **changes})
+    assert answer["error"]["field"] == field
+    assert answer["error"]["remedy"]
+    assert "rating" not in answer
+
+
+async def test_another_scale_is_respected(services):
+    request = {"item": {"title": "x"}, "history": [{"title": "y", "rating": 9}], "highest": 10}
+    answer = await graph.ainvoke(request)
+    assert answer["rating"] == 9
+
+
+async def test_a_thread_keeps_nothing_of_the_last_request(services):
+    own = build_graph()
+    own.checkpointer = InMemorySaver()
+    thread: Any = {"configurable": {"thread_id": "1"}}
+    await own.ainvoke({**REQUEST, "history": [{"title": "x", "rating": 0}]}, thread)
+    answer = await own.ainvoke({"item": {"title": "Cup"}, "highest": 9}, thread)
+    assert answer["error"] is None
+    assert answer["rating"] == 5
+    assert "no" in answer["reasoning"]["analyze_user"].lower()
+
+
+def test_the_input_schema_serves_a_form():
+    schema = graph.get_input_jsonschema()
+    assert set(schema["properties"]) >= {"item", "history", "item_reviews", "user_mean"}
+    assert schema["required"] == ["item"]
+
+
+async def test_traces_are_kept_if_right_and_rewritten_if_wrong(script):
+    task = rating_task(REQUEST)
+    messages = rating_messages(task)
+    three = GOOD.replace("2</rate>", "3</rate>")
+
+    name, model = script(lambda asked: three if len(asked) > 2 else GOOD)
+    options = await resolve_context(Context(model=name))
+    aligned = await trace_rating(messages, 2.0, task.scale, options)
+    assert (aligned.outcome, aligned.answer, aligned.llm_calls) == ("aligned", GOOD, 1)
+    rewritten = await trace_rating(messages, 3.0, task.scale, options)
+    assert (rewritten.outcome, rewritten.answer, rewritten.llm_calls) == ("rewritten", three, 2)
+    assert "3" in model.asked[-1][-1].text
+    assert not any("fact rated" in m.text for m in model.asked[0])
+    rejected = await trace_rating(messages, 5.0, task.scale, options)
+    assert rejected.outcome == "rejected"

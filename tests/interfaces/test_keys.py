@@ -1,0 +1,238 @@
+"""API keys on the command line and in the database, and what a run with a key may know of."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+from types import SimpleNamespace
+from typing import Any
+
+import psycopg
+import pytest
+from re2llm.cli import app
+from re2llm.datasets.sample import load_films
+from re2llm.graph.recommend import graph
+from re2llm.interfaces.callers import NotesNamedIds, asks_for_key, key_of, serves_others, was_named
+from re2llm.knowledge.keys import check_key, create_key, revoke_key
+from re2llm.runtime.background import Background
+from re2llm.runtime.options import Context, narrowed
+from re2llm.runtime.services import Services
+from typer.testing import CliRunner
+
+IDS = [film.id for film in load_films()]
+HERE: dict[str, Any] = {"headers": [], "server": ("127.0.0.1", 1), "client": ("127.0.0.1", 2)}
+
+
+def command(*arguments: str) -> Any:
+    return CliRunner().invoke(app, ["keys", *arguments])
+
+
+async def run(*arguments: str) -> Any:
+    return await asyncio.to_thread(command, *arguments)
+
+
+async def test_a_key_is_shown_once_listed_without_its_secret_and_revoked(films: str) -> None:
+    made = await run("create", "shop", "--domain", films)
+    assert made.exit_code == 0, made.output
+    key = made.stdout.strip()
+    _, number, secret = key.split("_", 2)
+    listed = await run("list", "--json")
+    assert secret not in listed.stdout
+    (mine,) = [one for one in json.loads(listed.stdout) if one["id"] == number]
+    assert (mine["owner"], mine["domains"], mine["revoked_at"]) == ("shop", [films], None)
+    assert number in (await run("list")).stdout
+    assert json.loads((await run("revoke", number, "--json")).stdout)["revoked"]
+    assert "already" in (await run("revoke", number)).stdout
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("create", "shop"),
+        ("create", " ", "--domain", "films"),
+        ("create", "shop", "--domain", "no-such-domain"),
+        ("revoke", "no-such-key"),
+    ],
+)
+async def test_what_cannot_be_done_is_said_in_one_line(films: str, arguments: Any) -> None:
+    done = await run(*arguments)
+    assert done.exit_code == 1
+    assert "error:" in done.output
+
+
+async def test_only_the_whole_right_key_opens(services: Services, films: str, url: str) -> None:
+    async with services.engine.begin() as connection:
+        key = await create_key(connection, "shop", [films])
+        found = await check_key(connection, key)
+        assert found is not None
+        assert (found.owner, found.domains) == ("shop", [films])
+        _, number, secret = key.split("_", 2)
+        for wrong in (
+            "",
+            key[:-1],
+            f"{key}x",
+            f"re2llm_{number}_",
+            f"re2llm_{number}",
+            f"re2llm_000000000000_{secret}",
+            f"other_{number}_{secret}",
+            f"re2llm_{number}\0_{secret}",
+        ):
+            assert await check_key(connection, wrong) is None, wrong
+    with psycopg.connect(url.replace("+psycopg", "")) as direct:
+        (row,) = direct.execute("SELECT * FROM re2llm.api_key WHERE id = %s", [number]).fetchall()
+        assert secret not in repr(row)
+        assert hashlib.sha256(secret.encode()).digest() in row
+    async with services.engine.begin() as connection:
+        assert await revoke_key(connection, number)
+        assert await check_key(connection, key) is None
+        assert not await revoke_key(connection, number)
+
+
+async def test_a_hidden_domain_is_answered_like_one_that_does_not_exist(films: str) -> None:
+    answers = []
+    for name in (films, "no-such-domain"):
+        request: Any = {"domain": name, "history": IDS[:2]}
+        context = Context(domains=["books"])
+        answer = await graph.ainvoke(request, context=context)
+        problem = answer["error"]["problem"].replace(name, "?")
+        answers.append({**answer["error"], "problem": problem})
+    assert answers[0] == answers[1]
+    assert films not in answers[0]["problem"]
+
+
+async def test_the_only_domain_that_is_known_is_the_default(films: str) -> None:
+    request: Any = {"history": IDS[:2]}
+    answer = await graph.ainvoke(request, context=Context(domains=["books"]))
+    assert "'books'" in answer["error"]["problem"]
+    answer = await graph.ainvoke(request, context=Context(domains=[films]))
+    assert answer["domain"] == films
+
+
+@pytest.mark.parametrize(
+    ("allowed", "wanted", "left"),
+    [
+        (None, None, None),
+        (None, ["a"], ["a"]),
+        (["a", "b"], None, ["a", "b"]),
+        (["a", "b"], ["b", "c"], ["b"]),
+        ([], ["a"], []),
+    ],
+)
+def test_a_context_narrows_what_a_key_allows_and_never_widens_it(
+    allowed: Any, wanted: Any, left: Any
+) -> None:
+    runtime: Any = SimpleNamespace(server_info=SimpleNamespace(user={"domains": allowed}))
+    assert narrowed(Context(domains=wanted), runtime).domains == left
+
+
+@pytest.mark.parametrize(
+    ("change", "url", "asks"),
+    [
+        ({}, None, False),
+        ({}, "http://127.0.0.1:2024", False),
+        ({}, "http://localhost:2024", False),
+        ({}, "http://[::1]:2024", False),
+        ({}, "http://0.0.0.0:2024", True),
+        ({}, "http://192.0.2.1:2024", True),
+        ({}, "https://some.trycloudflare.com", True),
+        ({"server": ("192.0.2.1", 2024)}, None, True),
+        ({"client": ("192.0.2.7", 999)}, None, True),
+        ({"client": None}, None, True),
+        ({"server": ("/run/socket", None)}, None, True),
+        ({"headers": [(b"x-forwarded-for", b"127.0.0.1")]}, None, True),
+    ],
+)
+def test_only_what_is_sent_and_served_on_this_machine_needs_no_key(
+    change: dict[str, Any], url: str | None, asks: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("LANGGRAPH_API_URL", raising=False)
+    if url:
+        monkeypatch.setenv("LANGGRAPH_API_URL", url)
+    assert asks_for_key({**HERE, **change}) is asks
+    assert serves_others() is (asks and not change)
+
+
+def test_a_setting_asks_for_keys_here_too(adjust: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("LANGGRAPH_API_URL", raising=False)
+    adjust(require_keys=True)
+    assert asks_for_key(HERE)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "key"),
+    [
+        (b"authorization", b"Bearer re2llm_a_b", "re2llm_a_b"),
+        (b"authorization", b"bearer  re2llm_a_b ", "re2llm_a_b"),
+        (b"x-api-key", b"re2llm_a_b", "re2llm_a_b"),
+        (b"authorization", b"Basic abc", None),
+        (b"cookie", b"x", None),
+    ],
+)
+def test_a_key_comes_as_a_bearer_token_or_a_header(name: bytes, value: bytes, key: Any) -> None:
+    assert key_of({"headers": [(name, value)]}) == key
+
+
+ID = "0190f3a1-7c3e-7d2a-9b1c-0123456789ab"
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "named"),
+    [
+        (f"/threads/{ID}", b"", True),
+        ("/threads", json.dumps({"thread_id": ID}).encode(), True),
+        ("/threads", json.dumps({"thread_id": ID.upper()}).encode(), True),
+        ("/threads", json.dumps({"thread_id": f"urn:uuid:{ID}"}).encode(), True),
+        ("/threads", json.dumps({"thread_id": "{" + ID.replace("-", "") + "}"}).encode(), True),
+        ("/threads", f'{{"thread_id": "{ID}", "thread_id": "x"}}'.encode(), True),
+        ("/threads", f'{{"thread_id": "\\u0030{ID[1:]}"}}'.encode(), True),
+        ("/a2a/x", json.dumps({"params": {"message": [{"taskId": f"{ID}:r"}]}}).encode(), True),
+        ("/threads", b'{"metadata": {}}', False),
+        ("/threads", b"no json", False),
+    ],
+)
+async def test_an_id_that_a_request_names_is_known_however_it_is_spelt(
+    path: str, body: bytes, named: bool
+) -> None:
+    told: list[bool] = []
+    parts = [
+        {"type": "http.request", "body": body[:5], "more_body": True},
+        {"type": "http.request", "body": body[5:], "more_body": False},
+    ]
+    read: list[bytes] = []
+
+    async def inner(scope: Any, receive: Any, send: Any) -> None:
+        told.append(was_named(ID))
+        while True:
+            part = await receive()
+            read.append(part["body"])
+            if not part["more_body"]:
+                return
+
+    async def receive() -> Any:
+        return parts.pop(0)
+
+    scope = {"type": "http", "path": path, "headers": [(b"x-api-key", b"re2llm_a_b")]}
+    # A task of its own, as each request is.
+    await asyncio.create_task(NotesNamedIds(inner)(scope, receive, receive))
+    assert told == [named]
+    assert b"".join(read) == body
+    assert not was_named(ID)
+
+
+async def test_an_errand_takes_nothing_of_the_request_along() -> None:
+    from langchain_core.runnables.config import var_child_runnable_config
+
+    seen: list[Any] = []
+    background = Background()
+
+    async def errand() -> None:
+        seen.append(var_child_runnable_config.get())
+
+    async def request() -> None:
+        var_child_runnable_config.set({"configurable": {"langgraph_auth_user": "somebody"}})
+        background.send("errand", errand)
+
+    await asyncio.create_task(request())
+    await background.idle()
+    assert seen == [None]

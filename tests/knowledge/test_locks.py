@@ -1,0 +1,60 @@
+"""AdvisoryLocks on work, which one cancelled call must neither lose nor keep."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+from re2llm.knowledge.engine import make_engine
+from re2llm.knowledge.locks import AdvisoryLocks
+from re2llm.settings import Settings
+
+HELD, CLAIMED = 71_000, range(71_001, 71_041)
+PATIENCE = 20.0
+
+
+@pytest.fixture
+async def two(url: str, settings: Settings) -> AsyncIterator[tuple[AdvisoryLocks, AdvisoryLocks]]:
+    """The claims of two processes."""
+    engine = make_engine(url, settings)
+    locks = AdvisoryLocks(engine), AdvisoryLocks(engine)
+    yield locks
+    for each in locks:
+        await each.close()
+    await engine.dispose()
+
+
+async def test_a_cancelled_call_takes_no_claim_along(
+    two: tuple[AdvisoryLocks, AdvisoryLocks],
+) -> None:
+    ours, theirs = two
+    assert await ours.claim_session(HELD)
+    calls: list[asyncio.Task[bool]] = []
+    for steps, key in enumerate(CLAIMED):
+        call = asyncio.create_task(ours.claim_session(key))
+        for _ in range(steps):  # so that each is struck at another point
+            await asyncio.sleep(0)
+        call.cancel()
+        calls.append(call)
+    ended = await asyncio.gather(*calls, return_exceptions=True)
+    assert any(isinstance(end, asyncio.CancelledError) for end in ended)
+    assert not await theirs.claim_session(HELD)
+    cancelled = {key for key, end in zip(CLAIMED, ended, strict=True) if end is not True}
+    kept = set(CLAIMED) - cancelled
+    async with asyncio.timeout(PATIENCE):  # undone a moment after the call
+        while cancelled:
+            cancelled = {key for key in cancelled if not await theirs.claim_session(key)}
+    assert not any([await theirs.claim_session(key) for key in kept])
+    await ours.release_session(HELD)
+    assert await theirs.claim_session(HELD)
+
+
+async def test_a_cancelled_release_is_one(two: tuple[AdvisoryLocks, AdvisoryLocks]) -> None:
+    ours, theirs = two
+    assert await ours.claim_session(HELD)
+    release = asyncio.create_task(ours.release_session(HELD))
+    await asyncio.sleep(0)
+    release.cancel()
+    await asyncio.gather(release, return_exceptions=True)
+    assert await ours.claim_session(HELD), "the process has given it back"
+    await ours.release_session(HELD)
+    assert await theirs.claim_session(HELD)

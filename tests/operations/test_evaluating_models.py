@@ -1,0 +1,139 @@
+"""`re2llm evaluate` on a model behind a server: faults are counted, outages and budgets end it."""
+
+import json
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fault_server import FaultServer
+from re2llm.cli import app
+from re2llm.datasets.sample import load_films, sample_items
+from re2llm.knowledge.domains import find_domain
+from re2llm.knowledge.hints import add_hint
+from re2llm.operations.experiment import Experiment
+from re2llm.records import Session
+from re2llm.runtime.services import Services
+from typer.testing import CliRunner
+
+IDS = [film.id for film in load_films()]
+SESSIONS = 12
+Evaluate = Callable[..., Any]
+
+
+@pytest.fixture
+def server() -> Iterator[FaultServer]:
+    with FaultServer().running() as running:
+        yield running
+
+
+@pytest.fixture
+def evaluate(
+    server: FaultServer, adjust: Callable[..., None], films: str, tmp_path: Path
+) -> Evaluate:
+    model = f"openai:evaluated-{uuid.uuid4().hex[:8]}"
+    file = tmp_path / "sessions.jsonl"
+    rows = [
+        {"history": IDS[at : at + 2], "target": IDS[40], "candidates": IDS[40:46]}
+        for at in range(SESSIONS)
+    ]
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+    def settle(**changes: Any) -> Evaluate:
+        settings = {"structured": "plain", "model_retries": 0, "concurrency": 1, **changes}
+        adjust(base_url=server.url, api_key="sk-none", model=model, **settings)
+
+        def run(*more: object) -> Any:
+            command = ["evaluate", "--domain", films, "--sessions", file, "--policies", "none"]
+            figures = tmp_path / "figures.json"
+            done = CliRunner().invoke(
+                app, list(map(str, [*command, "--baselines", "", "--json", figures, *more]))
+            )
+            document = json.loads(figures.read_text()) if figures.exists() else {}
+            return done, document
+
+        return run
+
+    return settle
+
+
+def test_faults_are_counted_before_any_repair(server: FaultServer, evaluate: Evaluate) -> None:
+    server.play("wrong ids", "says {}", "prose")
+    server.speak = lambda body: json.dumps({"ranking": [1, 2, 3, 4, 5, 6]})
+    done, document = evaluate()()
+    assert done.exit_code == 0, done.stderr
+    (row,) = document["rows"]
+    # "wrong ids" names two of six, one of them twice, and two that do not exist; its repair says
+    # nothing, and the next session's first answer is prose.
+    assert row["faults"] == {"repeated": 1, "invented": 2, "missing": 4 + 6, "wrong_format": 1}
+    assert row["flags"]["repaired"] == 2
+    assert row["flags"]["completed"] == 1
+    printed = " ".join(done.stdout.split())
+    for told in ("repeated 1", "invented 2", "missing 10", "wrong_format 1", "completed 1"):
+        assert told in printed
+
+
+@pytest.mark.parametrize("orders", [1, 2])
+def test_faults_are_counted_in_every_order(
+    server: FaultServer, evaluate: Evaluate, orders: int
+) -> None:
+    server.play(*['says {"ranking": [9, 1, 1, 2, 3, 4, 5, 6]}'] * orders)
+    done, document = evaluate(orders=orders)()
+    assert done.exit_code == 0, done.stderr
+    assert document["rows"][0]["faults"] == {"repeated": orders, "invented": orders}
+
+
+def test_a_dead_model_ends_it_instead_of_spoiling_the_figures(
+    server: FaultServer, evaluate: Evaluate
+) -> None:
+    run = evaluate(breaker_failures=3, breaker_pause=0.1)
+    server.play(*["401"] * 99)
+    done, document = run()
+    assert done.exit_code == 1
+    assert document == {}
+    line = " ".join(done.stderr.split())
+    assert "refuses the key" in line
+    assert f"{SESSIONS - 3} rankings are left" in line
+    assert "RE2LLM_API_KEY" in line
+
+
+def test_an_outage_is_waited_out(server: FaultServer, evaluate: Evaluate) -> None:
+    run = evaluate(breaker_failures=2, breaker_pause=0.2)
+    server.play("500", "500")
+    done, document = run()
+    assert done.exit_code == 0, done.stderr
+    (row,) = document["rows"]
+    assert row["flags"] == {"model_failed": 2, "server_error": 2, "completed": 2}
+    done, document = run()  # what was paid is not paid again
+    assert document["rows"][0]["flags"] == {}
+    assert len(server.asked) == SESSIONS + 2
+
+
+def test_a_spent_budget_says_what_is_left(server: FaultServer, evaluate: Evaluate) -> None:
+    run = evaluate()
+    done, document = run("--max-llm-calls", 5)
+    assert done.exit_code == 1
+    assert document == {}
+    line = " ".join(done.stderr.split())
+    assert line.startswith("error: --max-llm-calls: All 5 calls are made. 7 rankings are left")
+    done, document = run("--max-llm-calls", 7)
+    assert done.exit_code == 0, done.stderr
+    assert len(server.asked) == SESSIONS
+
+
+async def test_the_hint_of_each_session_is_kept(
+    services: Services, load: Callable[..., Any], domain: str
+) -> None:
+    await load(domain, sample_items())
+    vector = services.embedder.encode(["Prefer the most recent films."])[0]
+    async with services.engine.begin() as connection:
+        found = await find_domain(connection, domain)
+        hint, _ = await add_hint(
+            connection, found.id, "Prefer recent films.", vector, provenance={}
+        )
+    sessions = [Session(tuple(IDS[at : at + 2]), IDS[40], tuple(IDS[40:46])) for at in range(3)]
+    experiment = Experiment(services, domain, sessions, 0)
+    hinted, plain = await experiment.policies(["random", "none"])
+    assert (list(hinted.hints), list(plain.hints)) == ([hint] * 3, [None] * 3)
+    assert hinted.faults == plain.faults == {}

@@ -1,0 +1,160 @@
+"""The full circle: train a tiny rater, serve it over HTTP, and rate through the graph."""
+
+import asyncio
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from langchain_openai import ChatOpenAI
+from re2llm.commands.rating.reviews import divide, prompt_limits
+from re2llm.graph.rate import graph
+from re2llm.llm.rating_answers import strict_rating
+from re2llm.rating.sample import simulate_reviews
+from re2llm.rating.traces import write_traces
+from re2llm.rating.training.stages import train_stages
+from re2llm.records import RatingScale
+from re2llm.runtime.options import Context, resolve_context
+from re2llm.runtime.sharing import close_shared_services
+
+pytest.importorskip("trl", reason="needs the extra: pip install 're2llm[train]'")
+pytest.importorskip("fastapi", reason="needs the extra: pip install 're2llm[train]'")
+
+from re2llm.rating.training import tiny_model as tiny_rater
+from re2llm.rating.training.config import tiny_config
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+
+SHAPE = tiny_rater.TinyShape(vocabulary=600, hidden=64, layers=2, heads=2)
+LIMITS = {"history": 3, "item_reviews": 0, "review_characters": 0, "title_characters": 8}
+USERS = 60
+CONFIG = tiny_config().changed(
+    {"sft_epochs": 3, "sft_learning_rate": 5e-3, "max_steps": 2, "learning_rate": 1e-4}
+)
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory) -> Path:
+    patch = pytest.MonkeyPatch()
+    patch.setattr(tiny_rater, "TinyShape", lambda: SHAPE)
+    folder = tmp_path_factory.mktemp("rater")
+    reviews = divide(simulate_reviews(USERS), "last", 0, prompt_limits(LIMITS))
+    stages: list[str] = []
+
+    async def traced():
+        options = await resolve_context(Context(model="offline"))
+        traced = await write_traces(reviews, reviews.split.train, folder / "traces.jsonl", options)
+        return traced.whole()
+
+    async def closing():
+        rows = await traced()
+        again = await traced()
+        await close_shared_services()
+        assert again == rows
+        return rows
+
+    rows = asyncio.run(closing())
+    assert {row["outcome"] for row in rows} == {"aligned", "rewritten"}
+    model = train_stages(
+        folder / "run",
+        "tiny",
+        "recone",
+        reviews,
+        rows,
+        CONFIG,
+        lambda *told: stages.append(told[0]),
+    )
+    patch.undo()
+    assert set(stages) == {"sft", "grpo"}
+    assert (folder / "run" / "curve.png").is_file()
+    return model
+
+
+@pytest.fixture(scope="module")
+def address(checkpoint: Path, tmp_path_factory) -> Iterator[str]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    log = tmp_path_factory.mktemp("serve") / "log"
+    command = [str(Path(sys.executable).with_name("transformers")), "serve", str(checkpoint)]
+    with log.open("w") as output:
+        process = subprocess.Popen(
+            [*command, "--host", "127.0.0.1", "--port", str(port), "--device", "cpu"],
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, "HF_HUB_OFFLINE": "1"},
+            start_new_session=True,
+        )
+    try:
+        for _ in range(240):
+            assert process.poll() is None, log.read_text()[-2000:]
+            try:
+                with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=5):
+                    break
+            except OSError:
+                time.sleep(1)
+        yield f"http://127.0.0.1:{port}/v1"
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+async def test_train_save_serve_and_rate(checkpoint, address, services, adjust):
+    adjust(rating_review_characters=0, rating_title_characters=8)
+    model = ChatOpenAI(
+        model=str(checkpoint),
+        base_url=address,
+        api_key="none",
+        temperature=0,
+        max_tokens=160,
+        timeout=120,
+    )
+    services.register_model("rater", model)
+    request = {
+        "item": {"title": "The River Keeper", "attributes": {"kind": "book"}},
+        "history": [
+            {"title": "Star Farm Seven", "attributes": {"kind": "book"}, "rating": rating}
+            for rating in (4, 5, 4)
+        ],
+    }
+    answer = await graph.ainvoke(request, context=Context(model="rater"))
+    assert answer["error"] is None
+    assert answer["valid"], answer
+    assert answer["flags"] == []
+    assert answer["model"] == "rater"
+    assert 1 <= answer["rating"] <= 5
+    assert re.search(r"Ratings so far", answer["reasoning"]["analyze_user"])
+    assert all(answer["reasoning"].values())
+
+
+def test_the_same_folder_goes_on_and_refuses_another_training(checkpoint):
+    from re2llm.errors import InputError
+
+    folder = checkpoint.parent
+    reviews = divide(simulate_reviews(USERS), "last", 0, prompt_limits(LIMITS))
+    told: list[str] = []
+    progress = lambda *_: told.append("trained")  # noqa: E731
+    assert train_stages(folder, "tiny", "recone", reviews, [], CONFIG, progress) == checkpoint
+    assert not told
+    other = CONFIG.changed({"seed": 5})
+    with pytest.raises(InputError, match="--out"):
+        train_stages(folder, "tiny", "recone", reviews, [], other, progress)
+
+
+def test_checkpoint_answers_without_a_server(checkpoint):
+    from langchain_core.messages import convert_to_openai_messages
+    from re2llm.rating.training.generation import generate_answers, load_checkpoint
+
+    reviews = divide(simulate_reviews(USERS), "last", 0, prompt_limits(LIMITS))
+    prompts = [convert_to_openai_messages(p) for p in reviews.prompts(reviews.split.test)]
+    model, tokenizer = load_checkpoint(checkpoint)
+    answers = generate_answers(model, tokenizer, prompts, max_tokens=128)
+    valid = [strict_rating(text, RatingScale(1, 5)) is not None for text in answers]
+    assert sum(valid) >= 0.95 * len(valid)

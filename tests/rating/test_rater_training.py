@@ -1,0 +1,304 @@
+"""Training with TRL on models built here: the algorithm's numbers, its effect, and resuming."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from functools import partial
+from pathlib import Path
+
+import pytest
+import torch
+from re2llm.errors import InputError
+from re2llm.llm.rating_answers import TAGS, strict_rating
+from re2llm.rating.training.config import RaterConfig, tiny_config
+from re2llm.rating.training.curve import CurveWriter, draw_curve, read_curve
+from re2llm.rating.training.data import RaterPrompt, RaterTrace
+from re2llm.records import RatingScale
+
+pytest.importorskip("trl", reason="needs the extra: pip install 're2llm[train]'")
+
+import accelerate
+from re2llm.rating.training.arguments import grpo_arguments, sft_arguments
+from re2llm.rating.training.generation import generate_answers, load_checkpoint
+from re2llm.rating.training.tiny_model import TinyShape, build_model, build_tokenizer
+from re2llm.rating.training.trainer import grpo_trainer, run_trainer, sft_trainer, watcher
+
+SCALE = RatingScale(1, 5)
+READ = partial(strict_rating, scale=SCALE)
+MICRO = TinyShape(vocabulary=400, hidden=32, layers=2, heads=2, positions=512)
+TOKENS = [f"<{slash}{tag}>" for tag in TAGS for slash in ("", "/")]
+
+
+def prompt(mean: float) -> list[dict[str, str]]:
+    return [{"role": "user", "content": f"Mean rating {mean:g} of 5. Rate it."}]
+
+
+def answer(rating: int) -> str:
+    return (
+        "<analyze user>u</analyze user><analyze item>i</analyze item><match>m</match>"
+        f"<rate>{rating}</rate>"
+    )
+
+
+PROMPTS = [RaterPrompt(prompt(n % 5 + 1), float(n % 5 + 1)) for n in range(40)]
+# The traces teach the format and nothing of the ratings.
+TRACES = [RaterTrace(prompt(n % 5 + 1), answer(n // 5 % 5 + 1)) for n in range(200)]
+CONFIG = tiny_config().changed(
+    {
+        "max_completion_tokens": 16,
+        "sft_epochs": 4,
+        "sft_learning_rate": 5e-3,
+        "prompts_per_step": 8,
+        "learning_rate": 5e-3,
+        "schedule": "constant",
+        "warmup_steps": 0,
+        "max_steps": 30,
+        "save_every": 4,
+    }
+)
+
+
+def micro():
+    texts = [prompt(3)[0]["content"], answer(3)]
+    tokenizer = build_tokenizer(texts, TOKENS, MICRO)
+    return build_model(tokenizer, MICRO, seed=0), tokenizer
+
+
+@pytest.fixture(scope="module")
+def imitated(tmp_path_factory):
+    """A model that keeps the format and rates at random."""
+    folder = tmp_path_factory.mktemp("sft")
+    model, tokenizer = micro()
+    curve = CurveWriter(folder / "curve.jsonl")
+    model = run_trainer(
+        sft_trainer(model, tokenizer, TRACES, CONFIG, folder / "sft", [watcher("sft", curve)])
+    )
+    model.save_pretrained(folder / "model")
+    tokenizer.save_pretrained(folder / "model")
+    losses = [point["loss"] for point in read_curve(curve.path)]
+    assert losses[-1] < 0.4 * losses[0]
+    return folder / "model"
+
+
+def test_a_saved_tokenizer_comes_back_the_same(tmp_path):
+    """transformers loads Qwen2 models with Qwen2's splitting rule, whatever the file says."""
+    model, tokenizer = micro()
+    model.save_pretrained(tmp_path)
+    tokenizer.save_pretrained(tmp_path)
+    _, loaded = load_checkpoint(tmp_path)
+    for text in (answer(4), "Mean rating 3.75 of 5.\n  Rate it, don't  wait…", "<rate>5</rate>\n"):
+        assert loaded(text)["input_ids"] == tokenizer(text)["input_ids"]
+        assert loaded.decode(tokenizer(text)["input_ids"], skip_special_tokens=True) == text
+    said = tokenizer.apply_chat_template(prompt(3), tokenize=False, add_generation_prompt=True)
+    assert loaded(said)["input_ids"] == tokenizer(said)["input_ids"]
+    assert [loaded.eos_token, loaded.pad_token] == [tokenizer.eos_token, tokenizer.pad_token]
+
+
+def test_defaults_are_the_papers():
+    config = RaterConfig()
+    assert (config.group_size, config.prompts_per_step, config.clip) == (8, 8, 0.2)
+    assert (config.kl_weight, config.temperature, config.epochs) == (0.0, 1.0, 1.0)
+    assert (config.learning_rate, config.reward, config.traces) == (2e-6, "paper", 1000)
+
+
+def test_settings_are_read_from_text_and_checked():
+    config = RaterConfig().changed({"bf16": "false", "max_steps": "7", "learning_rate": "1e-4"})
+    assert (config.bf16, config.max_steps, config.learning_rate) == (False, 7, 1e-4)
+    for values, field in (
+        ({"learning_rat": 1}, "learning_rat"),
+        ({"max_steps": "many"}, "max_steps"),
+        ({"group_size": 1}, "group_size"),
+        ({"reward": "mine"}, "reward"),
+        ({"clip": 0}, "clip"),
+        ({"learning_rate": "nan"}, "learning_rate"),
+        ({"sft_learning_rate": "inf"}, "sft_learning_rate"),
+        ({"traces": -5}, "traces"),
+        ({"max_steps": 0}, "max_steps"),
+        ({"lora_rank": -1}, "lora_rank"),
+    ):
+        with pytest.raises(InputError, match=field):
+            RaterConfig().changed(values)
+
+
+def test_a_batch_that_devices_cannot_share_is_named(tmp_path, monkeypatch):
+    accelerate.PartialState(cpu=True)
+    monkeypatch.setitem(accelerate.PartialState._shared_state, "num_processes", 3)
+    for config, arguments, field in (
+        (CONFIG.changed({"sft_batch": 8}), sft_arguments, "sft_batch"),
+        (CONFIG.changed({"prompts_per_step": 4}), grpo_arguments, "prompts_per_step"),
+    ):
+        with pytest.raises(InputError) as refused:
+            arguments(config, tmp_path)
+        assert refused.value.field == field
+
+
+def test_trl_computes_the_published_objective(tmp_path):
+    """Advantages, clipping and the loss of a group made by hand; TRL's defaults do not matter."""
+    model, tokenizer = micro()
+    config = CONFIG.changed({"group_size": 4, "prompts_per_step": 1, "max_steps": 1})
+    ratings = [5.0, 4.0, None, 1.0]
+    given = iter([*ratings, *ratings])  # once for the format, once for the answer
+    trainer = grpo_trainer(
+        model,
+        tokenizer,
+        [RaterPrompt(prompt(5), 5.0)],
+        lambda _: next(given),
+        SCALE,
+        config,
+        tmp_path,
+    )
+    trainer.train()
+    rewards = torch.tensor([0.5 + 1.0, 0.5 + 0.75, -0.5, 0.5 + 0.0])
+    centred = rewards - 0.6875
+    deviation = (centred.square().sum() / 3) ** 0.5
+    expected = centred / (deviation + 1e-4)
+    assert list(trainer._logs["advantages"]) == pytest.approx(expected.tolist(), abs=1e-5)
+    (point,) = [entry for entry in trainer.state.log_history if "reward" in entry]
+    assert point["reward"] == pytest.approx(0.6875)
+    assert point["valid"] == 0.75
+    assert point["mae"] == pytest.approx((0 + 1 + 4 + 4) / 4)
+
+    # Two answers of one and of three tokens; the last two tokens of the first are padding.
+    mask = torch.tensor([[1, 0, 0], [1, 1, 1]])
+    ratio = torch.tensor([[1.5, 9.0, 9.0], [0.5, 1.1, 1.5]])
+    inputs = {
+        "prompt_ids": torch.tensor([[5, 6], [5, 6]]),
+        "prompt_mask": torch.ones(2, 2, dtype=torch.long),
+        "completion_ids": torch.tensor([[7, 0, 0], [7, 8, 9]]),
+        "completion_mask": mask,
+        "advantages": torch.tensor([2.0, -1.0]),
+        "num_items_in_batch": torch.tensor(4),
+    }
+    whole = torch.cat([inputs["prompt_ids"], inputs["completion_ids"]], dim=1)
+    attention = torch.cat([inputs["prompt_mask"], mask], dim=1)
+    trainer.model.train()
+    with torch.no_grad():
+        logits = trainer.model(input_ids=whole, attention_mask=attention).logits[:, 1:-1]
+        chosen = inputs["completion_ids"].unsqueeze(-1)
+        now = logits.log_softmax(-1).gather(-1, chosen).squeeze(-1)
+        inputs["old_per_token_logps"] = now - ratio.log()
+        loss = trainer._compute_loss(trainer.model, inputs)
+    # First answer: min(1.5 * 2, 1.2 * 2). Second: min(r * -1, clip(r) * -1) of .5, 1.1 and 1.5.
+    by_hand = -(1.2 * 2 + (-0.8 - 1.1 - 1.5) / 3) / 2
+    assert loss.item() == pytest.approx(by_hand, abs=1e-4)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_thirty_updates_raise_the_reward_and_answers_stay_valid(imitated, tmp_path):
+    model, tokenizer = load_checkpoint(imitated)
+    curve = CurveWriter(tmp_path / "curve.jsonl")
+    trainer = grpo_trainer(
+        model, tokenizer, PROMPTS, READ, SCALE, CONFIG, tmp_path / "grpo", [watcher("grpo", curve)]
+    )
+    model = run_trainer(trainer)
+    points = read_curve(curve.path)
+    assert [point["step"] for point in points] == list(range(1, 31))
+    first, last = points[:5], points[-5:]
+    mean = lambda rows, name: sum(row[name] for row in rows) / len(rows)  # noqa: E731
+    assert mean(last, "reward") > mean(first, "reward") + 0.15
+    assert mean(last, "mae") < mean(first, "mae")
+    held_out = [
+        [{"role": "user", "content": f"Mean rating {n / 10:g} of 5. Rate it."}]
+        for n in range(10, 50)
+    ]
+    answers = generate_answers(model, tokenizer, held_out, max_tokens=16)
+    assert sum(READ(text) is not None for text in answers) >= 0.95 * len(held_out)
+    assert draw_curve(points, tmp_path / "curve.png", "test")
+    assert (tmp_path / "curve.png").stat().st_size > 10_000
+
+
+KILLED = """
+    import os, signal, sys
+    from pathlib import Path
+    sys.path.insert(0, {tests!r})
+    from test_rater_training import *
+    folder, stop = Path(sys.argv[1]), int(sys.argv[2])
+    def tell(stage, step, steps):
+        if step == stop:
+            os.kill(os.getpid(), signal.SIGKILL)
+    model, tokenizer = load_checkpoint(sys.argv[3])
+    curve = CurveWriter(folder / "curve.jsonl")
+    config = CONFIG.changed({{"max_steps": 8, "prompts_per_step": 2, "completions_per_device": 8}})
+    trainer = grpo_trainer(model, tokenizer, PROMPTS, READ, SCALE, config, folder / "grpo",
+                           [watcher("grpo", curve, tell)])
+    run_trainer(trainer)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_resuming_after_a_kill_gives_the_same_curve(imitated, tmp_path):
+    script = tmp_path / "train.py"
+    script.write_text(textwrap.dedent(KILLED).format(tests=str(Path(__file__).parent)))
+
+    def train(folder: Path, stop: int) -> int:
+        folder.mkdir(exist_ok=True)
+        command = [sys.executable, str(script), str(folder), str(stop), str(imitated)]
+        return subprocess.run(command, check=False, capture_output=True).returncode
+
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    assert train(whole, -1) == 0
+    assert train(broken, 6) == -signal.SIGKILL
+    assert train(broken, -1) == 0
+    expected, resumed = read_curve(whole / "curve.jsonl"), read_curve(broken / "curve.jsonl")
+    assert [point["step"] for point in resumed] == list(range(1, 9))
+    assert json.dumps(resumed) == json.dumps(expected)
+    assert len({point["reward"] for point in expected}) > 1
+
+
+def test_adapters_are_merged_into_the_trained_model(tmp_path):
+    model, tokenizer = micro()
+    before = {name: weight.clone() for name, weight in model.state_dict().items()}
+    config = CONFIG.changed({"lora_rank": 2, "sft_epochs": 1, "traces": 16})
+    trainer = sft_trainer(model, tokenizer, TRACES, config, tmp_path)
+    trained = run_trainer(trainer).state_dict()
+    assert trained.keys() == before.keys()
+    changed = {name for name in before if not torch.equal(before[name], trained[name])}
+    assert changed
+    assert all("proj" in name for name in changed)
+
+
+def test_what_cannot_be_trained_is_refused_at_once(tmp_path, monkeypatch):
+    from re2llm.rating.training.stages import train_processes
+    from re2llm.rating.training.trainer import require_training_extra
+
+    monkeypatch.setattr("re2llm.rating.training.trainer.find_spec", lambda name: name != "vllm")
+    require_training_extra(CONFIG)
+    with pytest.raises(InputError, match="vllm"):
+        require_training_extra(CONFIG.changed({"vllm": "true"}))
+    assert train_processes().is_main_process
+    monkeypatch.setenv("ACCELERATE_USE_FSDP", "true")
+    with pytest.raises(InputError, match="MULTI_GPU"):
+        train_processes()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_two_processes_train_one_model_with_adapters(tmp_path):
+    """As `accelerate launch` starts them; traces and figures are written by one of them."""
+    command = [
+        *(sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"),
+        *("-m", "re2llm.cli", "rater", "train", "--model", "tiny", "--recipe", "recone"),
+        *("--set", "sft_epochs=0.1", "--set", "max_steps=2", "--set", "traces=32"),
+        *("--set", "max_completion_tokens=8", "--set", "lora_rank=2", "--out", "rater", "--json"),
+    ]
+    done = subprocess.run(
+        command,
+        check=False,
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env={**os.environ, "ACCELERATE_USE_CPU": "true", "OMP_NUM_THREADS": "1"},
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert json.loads(done.stdout)["updates"] == 2
+    assert (tmp_path / "rater-traces.jsonl").read_text().count("\n") == 32
+    assert [point["step"] for point in read_curve(tmp_path / "rater" / "curve.jsonl")][-2:] == [
+        1,
+        2,
+    ]
+    load_checkpoint(tmp_path / "rater" / "model")

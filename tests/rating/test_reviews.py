@@ -1,0 +1,183 @@
+"""Reading and dividing reviews: nothing of a test rating reaches its prompt or the averages."""
+
+import json
+from pathlib import Path
+
+import pytest
+import re2llm
+from re2llm.datasets.malformed import ReadReport
+from re2llm.errors import InputError
+from re2llm.rating.reviews import ReviewHistory, read_histories, scale_of
+from re2llm.rating.sample import load_products, simulate_reviews
+from re2llm.rating.splits import RatingCase, ReviewTable, split_reviews
+from re2llm.records import Item, RatingScale, Review
+
+DATA = Path(re2llm.__file__).resolve().parent.parent / "shared" / "data" / "reviews"
+
+
+def write(path: Path, rows) -> Path:
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return path
+
+
+def review(user: str, item: str, rating: float, time: float) -> Review:
+    return Review(user, Item(item, item.upper()), rating, f"{user} on {item}", time)
+
+
+def history(user: str, *pairs) -> ReviewHistory:
+    return ReviewHistory(user, tuple(review(user, i, r, t) for t, (i, r) in enumerate(pairs)))
+
+
+def test_plain_reviews_are_grouped_by_user_and_put_in_time_order(tmp_path):
+    rows = [
+        {"user": "a", "item": {"id": 7, "title": "Emma", "genre": "novel"}, "rating": 4, "time": 9},
+        {"user": "b", "item": "x", "rating": 2.5},
+        {"user": "a", "item": "y", "rating": 1, "title": "Dull", "text": "Not mine.", "time": 3},
+        {"user": "a", "item": "y", "rating": 2, "time": 4},
+    ]
+    report = ReadReport()
+    first, second = read_histories(write(tmp_path / "r.jsonl", rows), report)
+    assert not report.malformed
+    assert [(r.item.id, r.rating) for r in first.reviews] == [("y", 2.0), ("7", 4.0)]
+    assert first.reviews[1].item == Item("7", "Emma", {"genre": "novel"})
+    assert second.user == "b"
+    assert second.reviews[0].item.title == "x"
+
+
+def test_amazon_histories_end_with_the_held_out_review(tmp_path):
+    def entry(asin, rating, time):
+        return {
+            "parent_asin": asin,
+            "rating": rating,
+            "timestamp_ms": time,
+            "review_title": "Fine",
+            "review_full": "Fine<br />indeed",
+            "product": {"title": f"Product {asin}", "brand": None, "main_category": "All"},
+        }
+
+    row = {
+        "user_id": "u",
+        "category": "Books",
+        "history": [entry("a", 5.0, 1000), entry("b", 3.0, 2000)],
+        "heldout": entry("c", 1.0, 1500),
+    }
+    (read,) = read_histories(write(tmp_path / "a.jsonl", [row]), ReadReport())
+    assert [r.item.id for r in read.reviews] == ["a", "b", "c"]
+    assert read.reviews[0] == Review(
+        "u", Item("a", "Product a", {"category": "Books"}), 5.0, "Fine indeed", 1.0
+    )
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        [1],
+        {"user": "a", "item": "x"},
+        {"user": "a", "item": "x", "rating": "5"},
+        {"user": "a", "item": "x", "rating": True},
+        {"user": "a", "item": "x", "rating": -3.5},
+        {"user": "a", "item": "x", "rating": float("nan")},
+        {"user": "a", "item": {"title": "no id"}, "rating": 1},
+        {"item": "x", "rating": 1},
+        {"user": "a", "item": "x", "rating": 1, "time": "noon"},
+        {"user_id": "a", "history": "none"},
+        {"user_id": "a", "history": [{"rating": 1}]},
+    ],
+)
+def test_malformed_rows_are_reported_with_their_line(tmp_path, row):
+    good = {"user": "a", "item": "x", "rating": 1}
+    report = ReadReport()
+    read = read_histories(write(tmp_path / "r.jsonl", [good, row]), report)
+    assert len(read) == 1
+    assert report.malformed == 1
+    assert report.first_malformed[0].line == 2
+
+
+def test_last_review_is_left_out_and_never_known():
+    split = split_reviews([history("a", ("x", 5), ("y", 4), ("z", 1)), history("b", ("z", 3))])
+    assert [(c.review.user, c.review.item.id) for c in split.test] == [("a", "z")]
+    assert [c.review.item.id for c in split.train] == ["y"]
+    assert {(r.user, r.item.id) for r in split.known} == {("a", "x"), ("a", "y"), ("b", "z")}
+    task = ReviewTable(split.known, RatingScale(1, 5)).task(split.test[0])
+    assert task.user_mean == 4.5
+    assert task.item_mean == 3.0
+    assert [r.user for r in task.item_reviews] == ["b"]
+
+
+def test_a_test_review_is_hidden_in_the_users_other_histories_too():
+    first = history("a", ("x", 5), ("y", 4), ("z", 1))
+    second = history("a", ("z", 1), ("v", 2), ("w", 2), ("u", 3))
+    split = split_reviews([first, second])
+    hidden = {("a", "z"), ("a", "u")}
+    assert not hidden & {(r.user, r.item.id) for r in split.known}
+    for case in (*split.train, *split.test):
+        assert not hidden & {(r.user, r.item.id) for r in case.history}
+
+
+def test_held_out_users_train_nothing():
+    histories = simulate_reviews(40)
+    split = split_reviews(histories, "users", share=0.25, seed=3)
+    tested = {case.review.user for case in split.test}
+    assert len(tested) == 10
+    assert not tested & {case.review.user for case in split.train}
+    truths = {(case.review.user, case.review.item.id) for case in split.test}
+    assert not truths & {(r.user, r.item.id) for r in split.known}
+    assert {c.review.user for c in split_reviews(histories, "users", seed=4).test} != tested
+
+
+def test_a_case_never_shows_its_own_review():
+    known = [review("a", "x", 1, 0), review("b", "x", 5, 1)]
+    task = ReviewTable(known, RatingScale(1, 5)).task(RatingCase((), known[0]))
+    assert [r.user for r in task.item_reviews] == ["b"]
+    assert task.item_mean == 5.0
+    assert task.user_mean is None
+
+
+def test_nothing_to_divide_is_refused():
+    with pytest.raises(InputError, match="reviews"):
+        split_reviews([history("a", ("x", 5), ("y", 4))])
+    with pytest.raises(InputError, match="share"):
+        split_reviews([history("a", ("x", 5), ("y", 4))], "users", share=1.0)
+    with pytest.raises(InputError, match="different ratings"):
+        scale_of([history("a", ("x", 5), ("y", 5))])
+
+
+def test_scale_comes_from_the_data():
+    assert scale_of([history("a", ("x", 0.5), ("y", 10))]) == RatingScale(0.5, 10)
+
+
+def test_sample_corpus_is_repeatable_and_grows_without_changing():
+    small, large = simulate_reviews(5, seed=2), simulate_reviews(8, seed=2)
+    assert large[:5] == small
+    assert simulate_reviews(5, seed=3) != small
+    for person in large:
+        ids = [r.item.id for r in person.reviews]
+        assert len(set(ids)) == len(ids) >= 5
+        assert all(r.rating in {1, 2, 3, 4, 5} and r.text for r in person.reviews)
+    assert len({product.id for product in load_products()}) == 40
+
+
+def test_sample_people_differ_so_that_their_means_help():
+    import numpy as np
+    from re2llm.rating.baselines import global_mean, user_mean
+
+    split = split_reviews(simulate_reviews(240))
+    pairs = [(case.review.user, case.review.item.id) for case in split.test]
+    truths = np.array([case.review.rating for case in split.test])
+    scale = RatingScale(1, 5)
+    errors = [
+        np.abs(predict(split.known, pairs, scale, 0) - truths).mean()
+        for predict in (user_mean, global_mean)
+    ]
+    assert errors[0] < errors[1] - 0.1
+
+
+@pytest.mark.skipif(not DATA.is_dir(), reason=f"needs the reviews under {DATA}")
+def test_amazon_reviews_are_read_whole():
+    report = ReadReport()
+    histories = read_histories(DATA / "train.jsonl", report)
+    assert (len(histories), report.malformed) == (469, 0)
+    assert scale_of(histories) == RatingScale(1, 5)
+    split = split_reviews(histories)
+    known = {(r.user, r.item.id) for r in split.known}
+    assert not known & {(c.review.user, c.review.item.id) for c in split.test}

@@ -1,0 +1,257 @@
+"""Paid calls: booked once, answered from the database again, bounded by budgets."""
+
+import asyncio
+import json
+import subprocess
+import sys
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fault_server import FaultServer
+from pydantic import SecretStr
+from re2llm.datasets.sample import load_films
+from re2llm.errors import BudgetSpentError, InputError
+from re2llm.graph.recommend import graph
+from re2llm.llm.prices import call_cost, prompt_key, require_prices
+from re2llm.runtime.budget import Budget
+from re2llm.runtime.options import Context
+from re2llm.runtime.services import Services, open_services
+from re2llm.runtime.sharing import ServiceSet
+from sqlalchemy import text
+
+RE2LLM = Path(sys.executable).with_name("re2llm")
+IDS = [film.id for film in load_films()]
+CANDIDATES = IDS[10:18]
+Ask = Callable[..., Any]
+
+
+@pytest.fixture
+def server() -> Iterator[FaultServer]:
+    with FaultServer().running() as running:
+        yield running
+
+
+@pytest.fixture
+def model() -> str:
+    return f"openai:ledger-{uuid.uuid4().hex[:8]}"
+
+
+@pytest.fixture
+def ask(server: FaultServer, adjust: Callable[..., None], films: str, model: str) -> Ask:
+    def settle(**changes: Any) -> Ask:
+        values = {"base_url": server.url, "api_key": SecretStr("sk-none"), "structured": "plain"}
+        adjust(**{**values, **changes})
+
+        async def recommend(at: int = 0, **options: Any) -> dict[str, Any]:
+            request: Any = {"domain": films, "history": IDS[at : at + 2], "candidates": CANDIDATES}
+            context = Context(**{"policy": "none", "model": model, "record": False, **options})
+            return await graph.ainvoke(request, context=context)
+
+        return recommend
+
+    return settle
+
+
+async def booked(services: Services, model: str) -> list[Any]:
+    async with services.engine.connect() as connection:
+        query = text("SELECT * FROM re2llm.llm_call WHERE model = :model ORDER BY id")
+        return list(await connection.execute(query, {"model": model}))
+
+
+async def test_a_call_is_booked_with_tokens_and_cost(
+    services: Services, ask: Ask, model: str
+) -> None:
+    await ask(prices={model: (1.0, 5.0)})(command="evaluate")
+    (row,) = await booked(services, model)
+    assert (row.command, row.purpose, row.outcome, row.method) == (
+        "evaluate",
+        "rank",
+        "ok",
+        "plain",
+    )
+    assert (row.tokens_in, row.tokens_out, row.estimated) == (100, 20, False)
+    assert (row.requests, row.hits) == (1, 0)
+    assert row.cost == pytest.approx((100 * 1.0 + 20 * 5.0) / 1e6)
+    assert row.latency_ms > 0
+
+
+async def test_the_same_prompt_is_not_paid_twice(
+    services: Services, server: FaultServer, ask: Ask, model: str
+) -> None:
+    recommend = ask()
+    first = await recommend()
+    again = await recommend()
+    assert again["ranking"] == first["ranking"]
+    assert (first["llm_calls"], again["llm_calls"], len(server.asked)) == (1, 0, 1)
+    await recommend(1)
+    rows = await booked(services, model)
+    assert [row.hits for row in rows] == [1, 0]
+
+
+async def test_nor_at_the_same_time(server: FaultServer, ask: Ask) -> None:
+    server.delay = 0.1
+    recommend = ask()
+    results = await asyncio.gather(*(recommend() for _ in range(8)))
+    assert len(server.asked) == 1
+    assert sum(result["llm_calls"] for result in results) == 1
+
+
+async def test_nor_by_several_processes_that_have_a_budget(
+    services: Services, server: FaultServer, ask: Ask
+) -> None:
+    server.delay = 0.3
+    recommend = ask()
+    # What a process has of its own; the database is all that they share.
+    own = [await open_services(services.settings) for _ in range(4)]
+    try:
+        results = await asyncio.gather(
+            *(recommend(services=ServiceSet.of(some), budget=Budget()) for some in own)
+        )
+    finally:
+        for some in own:
+            await some.close()
+    assert len(server.asked) == 1
+    assert sum(result["llm_calls"] for result in results) == 1
+    assert len({tuple(result["ranking"]) for result in results}) == 1
+
+
+@pytest.mark.parametrize("change", [{"temperature": 0.7}, {"call_cache": False}])
+async def test_without_cache_every_prompt_is_paid(
+    services: Services, server: FaultServer, ask: Ask, model: str, change: dict[str, Any]
+) -> None:
+    recommend = ask(**change)
+    await recommend()
+    await recommend()
+    assert len(server.asked) == 2
+    assert [row.answer for row in await booked(services, model)] == [None, None]
+
+
+async def test_a_bad_answer_is_booked_and_never_served_again(
+    services: Services, server: FaultServer, ask: Ask, model: str
+) -> None:
+    server.play("prose", "prose", "401")
+    recommend = ask()
+    assert "completed" in (await recommend())["flags"]
+    assert (await recommend())["flags"] == ["model_failed", "denied", "completed"]
+    assert (await recommend())["flags"] == []
+    rows = await booked(services, model)
+    assert [(row.purpose, row.outcome) for row in rows] == [
+        ("rank", "misshapen"),
+        ("repair", "misshapen"),
+        ("rank", "denied"),
+        ("rank", "ok"),
+    ]
+
+
+async def test_the_offline_model_is_neither_booked_nor_cached(
+    films: str, rows: Callable[[], dict[str, int]]
+) -> None:
+    before = rows()
+    request: Any = {"domain": films, "history": IDS[:2], "candidates": CANDIDATES}
+    context = Context(policy="none", record=False, model="offline")
+    for _ in range(2):
+        assert (await graph.ainvoke(request, context=context))["llm_calls"] == 1
+    assert rows() == before
+
+
+async def test_tokens_that_a_model_does_not_count_are_estimated(
+    services: Services, films: str, script: Callable[..., Any], adjust: Callable[..., None]
+) -> None:
+    name, _ = script(lambda _: '{"ranking": [1, 2, 3, 4, 5, 6, 7, 8]}')
+    adjust(prices={name: (10.0, 10.0)})
+    budget = Budget()
+    request: Any = {"domain": films, "history": IDS[:2], "candidates": CANDIDATES}
+    context = Context(policy="none", record=False, model=name, budget=budget)
+    await graph.ainvoke(request, context=context)
+    (row,) = await booked(services, name)
+    assert row.estimated
+    assert 500 < row.tokens_in < 3000
+    assert 5 < row.tokens_out < 30
+    assert budget.cost == pytest.approx(row.cost)
+
+
+async def test_a_budget_of_cost_stops_the_next_call(
+    server: FaultServer, ask: Ask, model: str
+) -> None:
+    recommend = ask(prices={model: (1000.0, 1000.0)})  # 0.12 a call
+    budget = Budget(max_cost=0.3)
+    for at in range(3):
+        await recommend(at, budget=budget)
+    with pytest.raises(BudgetSpentError) as caught:
+        await recommend(3, budget=budget)
+    assert caught.value.field == "--max-cost"
+    assert len(server.asked) == 3
+    await recommend(0, budget=budget)  # what was paid is still answered
+    assert len(server.asked) == 3
+
+
+async def test_retries_count_against_the_budget_of_calls(server: FaultServer, ask: Ask) -> None:
+    server.play("500", "500", "500")
+    with pytest.raises(BudgetSpentError):
+        await ask()(budget=Budget(max_calls=2))
+    assert len(server.asked) == 2
+
+
+def test_prices() -> None:
+    prices = {"openai:x": (0.4, 1.6)}
+    assert call_cost(prices, "openai:x", 1_000_000, 500_000) == pytest.approx(1.2)
+    assert call_cost(prices, "offline", 1_000_000, 500_000) == 0
+    assert call_cost(prices, "openai:y", 1, 1) is None
+    require_prices(prices, ["offline", "openai:x"])
+    with pytest.raises(InputError, match="openai:y"):
+        require_prices(prices, ["openai:x", "openai:y"])
+
+
+def test_the_key_depends_on_model_server_and_prompt() -> None:
+    from langchain_core.messages import HumanMessage, SystemMessage
+
+    keys = {
+        prompt_key("a", None, [HumanMessage("x")]),
+        prompt_key("b", None, [HumanMessage("x")]),
+        prompt_key("a", "http://one", [HumanMessage("x")]),
+        prompt_key("a", None, [HumanMessage("y")]),
+        prompt_key("a", None, [SystemMessage("x")]),
+        prompt_key("a", None, [HumanMessage("x"), HumanMessage("")]),
+    }
+    assert len(keys) == 6
+    assert prompt_key("a", None, [HumanMessage("x")]) in keys
+
+
+# As a person sees it
+
+
+def run(*arguments: object) -> subprocess.CompletedProcess[str]:
+    command = [str(RE2LLM), *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+
+
+async def test_costs_sums_the_ledger_up(ask: Ask, model: str) -> None:
+    recommend = ask(prices={model: (1000.0, 0.0)})
+    for at in range(3):
+        await recommend(at, command="evaluate")
+    await recommend(0, command="evaluate")
+    done = await asyncio.to_thread(run, "costs", "--days", 2, "--json")
+    assert done.returncode == 0, done.stderr
+    document = json.loads(done.stdout)
+    (row,) = [row for row in document["rows"] if row["model"] == model]
+    assert (row["command"], row["calls"], row["cached"], row["failed"]) == ("evaluate", 3, 1, 0)
+    assert (row["tokens_in"], row["tokens_out"]) == (300, 60)
+    assert row["cost"] == pytest.approx(0.3)
+    assert document["total"]["cost"] >= 0.3
+
+
+async def test_a_limit_of_cost_needs_a_price(films: str, tmp_path: Path) -> None:
+    command = "RE2LLM_MODEL=openai:unpriced RE2LLM_API_KEY=k "
+    done = await asyncio.to_thread(
+        subprocess.run,
+        ["sh", "-c", f"{command} {RE2LLM} learn --domain {films} --max-cost 1"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: --max-cost: RE2LLM_PRICES has no price for")
+    assert len(done.stderr.strip().splitlines()) == 1
