@@ -233,7 +233,7 @@ KILLED = """
 @pytest.mark.timeout(900)
 def test_resuming_after_a_kill_gives_the_same_curve(imitated, tmp_path):
     script = tmp_path / "train.py"
-    script.write_text(textwrap.dedent(KILLED).format(tests=str(Path(__file__).parent)))
+    script.write_text(textwrap.dedent(KILLED).format(tests=str(Path(__file__).parents[1])))
 
     def train(folder: Path, stop: int) -> int:
         folder.mkdir(exist_ok=True)
