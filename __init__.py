@@ -37,19 +37,19 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Context": "nodes.context:Context",
-    "RatingRequest": "nodes.rating_state:RatingRequest",
-    "Re2llm": "agents.host:Re2llm",
+    "Context": "runtime.options:Context",
+    "RatingRequest": "nodes.rating.state:RatingRequest",
+    "Re2llm": "interfaces.host:Re2llm",
     "Re2llmError": "errors:Re2llmError",
-    "build_chat_graph": "agents.chat:build_graph",
+    "build_chat_graph": "interfaces.chat:build_graph",
     "build_learn_graph": "graph.learn:build_graph",
     "build_rate_graph": "graph.rate:build_graph",
     "build_recommend_graph": "graph.recommend:build_graph",
-    "feedback_tool": "agents.tools:feedback_tool",
-    "rating_tool": "agents.tools:rating_tool",
-    "recommend_node": "agents.subgraph:recommend_node",
-    "recommender_tool": "agents.tools:recommender_tool",
-    "titles_tool": "agents.tools:titles_tool",
+    "feedback_tool": "interfaces.tools:feedback_tool",
+    "rating_tool": "interfaces.tools:rating_tool",
+    "recommend_node": "interfaces.subgraph:recommend_node",
+    "recommender_tool": "interfaces.tools:recommender_tool",
+    "titles_tool": "interfaces.tools:titles_tool",
 }
 
 

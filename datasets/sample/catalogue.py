@@ -47,7 +47,7 @@ class Film:
 
 def load_films() -> list[Film]:
     """Return every film of the sample catalogue, oldest first."""
-    text = files("re2llm.sessions.sample").joinpath("films.csv").read_text(encoding="utf-8")
+    text = files(__package__ or "").joinpath("films.csv").read_text(encoding="utf-8")
     return [_film(row) for row in csv.DictReader(text.splitlines())]
 
 

@@ -63,7 +63,7 @@ class Product:
 
 def load_products() -> list[Product]:
     """Return every product of the corpus."""
-    text = files("re2llm.sessions.sample_reviews").joinpath("products.csv").read_text("utf-8")
+    text = files(__package__ or "").joinpath("products.csv").read_text("utf-8")
     return [
         Product(
             row["id"],
