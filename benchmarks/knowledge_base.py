@@ -10,8 +10,8 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
 from pgvector.psycopg import register_vector_async
-from re2llm.datasets.negatives import NegativeSampler
-from re2llm.datasets.sample import sample_items, simulate_sessions
+from re2llm.data.negatives import NegativeSampler
+from re2llm.data.sample import sample_items, simulate_sessions
 from re2llm.knowledge.domains import find_domain
 from re2llm.knowledge.hints import hint_key
 from re2llm.knowledge.releases import Release, activate_release, store_release

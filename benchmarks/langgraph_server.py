@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
-from re2llm.datasets.sample import sample_items
+from re2llm.data.sample import sample_items
 
 HERE = Path(__file__).parent
 BIN = Path(sys.executable).parent

@@ -23,7 +23,7 @@ from typing import Any
 import httpx
 import numpy as np
 from langgraph_server import Server, serving
-from re2llm.datasets.sample import sample_items
+from re2llm.data.sample import sample_items
 
 GRAPHS = ("recommend", "nothing")
 SEED = 0

@@ -36,8 +36,8 @@ def demo() -> None:
 
 
 async def _demo() -> None:
-    from ..datasets.negatives import NegativeSampler
-    from ..datasets.sample import sample_items, simulate_sessions
+    from ..data.negatives import NegativeSampler
+    from ..data.sample import sample_items, simulate_sessions
     from ..operations.experiment import Experiment
     from ..operations.load import load_domain
     from ..runtime.sharing import shared_services
@@ -106,7 +106,7 @@ async def _learn(services: Services) -> None:
 
 
 async def _show(description: str, titles: list[str]) -> None:
-    from ..datasets.sample import sample_items
+    from ..data.sample import sample_items
     from ..runtime.options import Context
 
     ids = {item.title: item.id for item in sample_items()}

@@ -188,9 +188,9 @@ def read_evaluation_sessions(
     Raises:
         InputError: The file cannot be used.
     """
-    from ..datasets.malformed import ReadReport
-    from ..datasets.negatives import NegativeSampler
-    from ..datasets.session_file import read_sessions
+    from ..data.malformed import ReadReport
+    from ..data.negatives import NegativeSampler
+    from ..data.session_file import read_sessions
 
     report = ReadReport()
     read = list(read_sessions(file, report, known=frozenset(known)))

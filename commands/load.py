@@ -45,9 +45,9 @@ async def _load(
     skip_malformed: bool,
     as_json: bool,
 ) -> None:
-    from ..datasets.malformed import ReadReport
-    from ..datasets.readers import open_reader
-    from ..datasets.session_file import read_sessions
+    from ..data.malformed import ReadReport
+    from ..data.readers import open_reader
+    from ..data.session_file import read_sessions
     from ..operations.load import SessionSource, load_domain
     from ..runtime.sharing import shared_services
 

@@ -20,7 +20,7 @@ from typing import Any
 from langchain_core.messages import AIMessage, BaseMessage
 from langgraph.checkpoint.memory import InMemorySaver
 
-from ..datasets.sample import sample_items, simulate_sessions
+from ..data.sample import sample_items, simulate_sessions
 from ..interfaces.chat import build_graph
 from ..operations.load import load_domain
 from ..runtime.options import Context

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from ..datasets.negatives import NegativeSampler
+from ..data.negatives import NegativeSampler
 from ..errors import InputError
 from ..knowledge.catalogue import changed_items, item_ids, refresh_popularity, store_items
 from ..knowledge.domains import Domain, claim_domain, mark_changed

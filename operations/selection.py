@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from ..datasets.malformed import ReadReport
-from ..datasets.session_file import read_sessions
+from ..data.malformed import ReadReport
+from ..data.session_file import read_sessions
 from ..errors import InputError
 from ..knowledge.domains import find_domain
 from ..knowledge.training_sessions import session_keys, stored_keys

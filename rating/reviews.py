@@ -9,9 +9,9 @@ from math import isfinite
 from pathlib import Path
 from typing import cast
 
-from ..datasets.json_rows import as_id, as_object, as_text, read_json_lines
-from ..datasets.malformed import ReadReport, RowError, shown
-from ..datasets.titles import clean_title
+from ..data.json_rows import as_id, as_object, as_text, read_json_lines
+from ..data.malformed import ReadReport, RowError, shown
+from ..data.titles import clean_title
 from ..errors import InputError
 from ..records import AttributeValue, Item, RatingScale, Review
 

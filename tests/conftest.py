@@ -47,7 +47,7 @@ import pytest_asyncio  # noqa: E402
 from langchain_core.language_models import BaseChatModel  # noqa: E402
 from langchain_core.messages import AIMessage, BaseMessage  # noqa: E402
 from langchain_core.outputs import ChatGeneration, ChatResult  # noqa: E402
-from re2llm.datasets.sample import sample_items, simulate_sessions  # noqa: E402
+from re2llm.data.sample import sample_items, simulate_sessions  # noqa: E402
 from re2llm.knowledge.engine import database_url  # noqa: E402
 from re2llm.operations.load import Loaded, load_domain  # noqa: E402
 from re2llm.records import Item, Session  # noqa: E402

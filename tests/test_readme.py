@@ -3,8 +3,8 @@
 import re
 from pathlib import Path
 
-from re2llm.datasets.jsonl import JsonlReader
-from re2llm.datasets.malformed import ReadReport
+from re2llm.data.jsonl import JsonlReader
+from re2llm.data.malformed import ReadReport
 from re2llm.graph.draw import GRAPHS, mermaid, redraw
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")

@@ -80,7 +80,7 @@ def read_reviews(name: str, *, skip_malformed: bool) -> list[ReviewHistory]:
     Raises:
         InputError: The file cannot be used.
     """
-    from ...datasets.malformed import ReadReport
+    from ...data.malformed import ReadReport
     from ...rating.reviews import read_histories
     from ...rating.sample import simulate_reviews
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from re2llm.cli import app
-from re2llm.datasets.sample import load_films
+from re2llm.data.sample import load_films
 from re2llm.settings import get_settings
 from typer.testing import CliRunner
 

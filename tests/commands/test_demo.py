@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
-from re2llm.datasets.sample import load_films
+from re2llm.data.sample import load_films
 
 
 @pytest.mark.slow

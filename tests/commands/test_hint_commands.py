@@ -12,7 +12,7 @@ import psycopg
 import pytest
 import re2llm
 from re2llm.cli import app
-from re2llm.datasets.sample import sample_items, simulate_sessions
+from re2llm.data.sample import sample_items, simulate_sessions
 from re2llm.graph.learn import graph as learn_graph
 from re2llm.graph.recommend import graph as recommend_graph
 from re2llm.knowledge.domains import Domain, find_domain

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from langchain_core.messages import AIMessage
 from learnt import Learnt, assert_whole, knowledge, sessions_left, settled
-from re2llm.datasets.sample import sample_items, simulate_sessions
+from re2llm.data.sample import sample_items, simulate_sessions
 from re2llm.errors import BudgetSpentError, ModelDownError
 from re2llm.operations.learn import Learner
 from re2llm.operations.load import load_domain

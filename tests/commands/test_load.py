@@ -10,7 +10,7 @@ import numpy as np
 import psycopg
 import pytest
 from re2llm.commands.load import _load
-from re2llm.datasets.sample import sample_items
+from re2llm.data.sample import sample_items
 from re2llm.errors import InputError
 from re2llm.knowledge.domains import find_domain
 from re2llm.operations.load import load_domain

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 from re2llm.cli import app
 from re2llm.commands.train import train_release
-from re2llm.datasets.sample import sample_items, simulate_sessions
+from re2llm.data.sample import sample_items, simulate_sessions
 from re2llm.errors import ModelDownError
 from re2llm.knowledge.domains import find_domain
 from re2llm.knowledge.hints import add_hint

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from re2llm.cli import app
-from re2llm.datasets.sample import load_films, sample_items, simulate_sessions
+from re2llm.data.sample import load_films, sample_items, simulate_sessions
 from re2llm.errors import InputError
 from re2llm.evaluation.off_policy import OffPolicyReport, evaluate_release, reward_model
 from re2llm.knowledge.domains import Domain, find_domain

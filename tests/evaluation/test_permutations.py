@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from langchain_core.messages import BaseMessage
-from re2llm.datasets.sample import load_films
+from re2llm.data.sample import load_films
 from re2llm.evaluation.experiment import Row
 from re2llm.evaluation.permutations import fused_row, order_spread
 from re2llm.graph.recommend import graph

@@ -4,9 +4,9 @@ import json
 from pathlib import Path
 
 import pytest
-from re2llm.datasets.malformed import ReadReport
-from re2llm.datasets.readers import open_reader
-from re2llm.datasets.session_file import read_sessions
+from re2llm.data.malformed import ReadReport
+from re2llm.data.readers import open_reader
+from re2llm.data.session_file import read_sessions
 from re2llm.errors import InputError
 from re2llm.evaluation.recorded import read_answers, score_answers
 from re2llm.evaluation.summary import summarise

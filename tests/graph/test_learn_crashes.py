@@ -19,7 +19,7 @@ from fault_server import FaultServer
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
 from learners import Learners, Moment
 from learnt import Learnt, assert_whole, forget, knowledge, libpq, sessions_left, settled
-from re2llm.datasets.sample import sample_items, simulate_sessions
+from re2llm.data.sample import sample_items, simulate_sessions
 from re2llm.knowledge.domains import find_domain
 from re2llm.knowledge.embedded import start_embedded
 from re2llm.knowledge.hints import hint_key, list_hints, nearest_hints

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from langchain_core.messages import BaseMessage
-from re2llm.datasets.sample import load_films, sample_items, simulate_sessions
+from re2llm.data.sample import load_films, sample_items, simulate_sessions
 from re2llm.graph.learn import graph
 from re2llm.graph.recommend import graph as recommend_graph
 from re2llm.knowledge.domains import find_domain

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from langchain_core.messages import BaseMessage
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import END, START, StateGraph
-from re2llm.datasets.sample import load_films, sample_items
+from re2llm.data.sample import load_films, sample_items
 from re2llm.graph.recommend import build_graph, graph
 from re2llm.knowledge.domains import find_domain
 from re2llm.knowledge.hints import add_hint

@@ -11,7 +11,7 @@ from typing import Any
 import psycopg
 import pytest
 from re2llm.cli import app
-from re2llm.datasets.sample import load_films
+from re2llm.data.sample import load_films
 from re2llm.graph.recommend import graph
 from re2llm.interfaces.callers import NotesNamedIds, asks_for_key, key_of, serves_others, was_named
 from re2llm.knowledge.keys import check_key, create_key, revoke_key

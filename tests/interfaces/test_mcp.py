@@ -10,7 +10,7 @@ from typing import Any
 
 import jsonschema
 import pytest
-from re2llm.datasets.sample import load_films
+from re2llm.data.sample import load_films
 
 mcp = pytest.importorskip("mcp", reason="needs the extra `mcp`")
 adapters = pytest.importorskip("langchain_mcp_adapters.client")

@@ -18,7 +18,7 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMe
 from langchain_core.outputs import ChatGeneration, ChatResult
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import END, START, StateGraph
-from re2llm.datasets.sample import load_films
+from re2llm.data.sample import load_films
 from re2llm.runtime.services import Services
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from re2llm.datasets.sample import load_films, sample_items
+from re2llm.data.sample import load_films, sample_items
 from re2llm.operations.load import load_domain
 from re2llm.records import Session
 from re2llm.runtime.services import Services

@@ -10,8 +10,8 @@ import pytest
 import re2llm
 from hypothesis import given
 from hypothesis import strategies as st
-from re2llm.datasets.malformed import ReadReport
-from re2llm.datasets.readers import open_reader
+from re2llm.data.malformed import ReadReport
+from re2llm.data.readers import open_reader
 from re2llm.knowledge.leaks.filter import LeakFilter
 from re2llm.records import Item
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from re2llm.datasets.sample import load_films, simulate_sessions
+from re2llm.data.sample import load_films, simulate_sessions
 from re2llm.knowledge.domains import find_domain
 from re2llm.knowledge.evidence import EVIDENCE, EvidenceIndex
 from re2llm.knowledge.tables import TrialRow

@@ -19,7 +19,7 @@ import pytest
 from fault_server import FaultServer
 from langchain_openai import ChatOpenAI
 from pydantic import SecretStr
-from re2llm.datasets.sample import load_films
+from re2llm.data.sample import load_films
 from re2llm.errors import InputError
 from re2llm.graph.recommend import graph
 from re2llm.llm.factory import make_chat_model

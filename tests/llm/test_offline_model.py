@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
-from re2llm.datasets.sample import Film, load_films
+from re2llm.data.sample import Film, load_films
 from re2llm.llm.offline import OfflineRanker
 
 FILMS = load_films()

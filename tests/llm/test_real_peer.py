@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from pydantic import SecretStr
-from re2llm.datasets.sample import load_films
+from re2llm.data.sample import load_films
 from re2llm.graph.recommend import graph
 from re2llm.runtime.options import Context
 from re2llm.runtime.services import Services

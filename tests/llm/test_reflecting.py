@@ -13,7 +13,7 @@ from hypothesis import settings as examples
 from hypothesis import strategies as st
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 from numpy.typing import NDArray
-from re2llm.datasets.sample import load_films
+from re2llm.data.sample import load_films
 from re2llm.knowledge.evidence import EVIDENCE
 from re2llm.llm.embeddings import get_embedder
 from re2llm.llm.hint_answers import read_hints, read_repeated

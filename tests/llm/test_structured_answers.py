@@ -10,7 +10,7 @@ import pytest
 from fault_server import FaultServer, backwards
 from langchain_core.messages import AIMessage
 from pydantic import SecretStr
-from re2llm.datasets.sample import load_films
+from re2llm.data.sample import load_films
 from re2llm.graph.recommend import graph
 from re2llm.llm.responses import answer_text
 from re2llm.llm.structured import METHODS, MethodMemory

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from fault_server import FaultServer
 from re2llm.cli import app
-from re2llm.datasets.sample import load_films, sample_items
+from re2llm.data.sample import load_films, sample_items
 from re2llm.knowledge.domains import find_domain
 from re2llm.knowledge.hints import add_hint
 from re2llm.operations.experiment import Experiment

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import re2llm
 from re2llm.cli import app
-from re2llm.datasets.sample import load_films, sample_items, simulate_sessions
+from re2llm.data.sample import load_films, sample_items, simulate_sessions
 from re2llm.errors import InputError, Re2llmError
 from re2llm.knowledge.trials import ndcg
 from re2llm.operations.catalogue import find_titles, give_feedback, hints_of, recommend

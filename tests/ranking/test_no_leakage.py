@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 from re2llm.commands.evaluate import _Asked, _evaluate
-from re2llm.datasets.negatives import NegativeSampler
-from re2llm.datasets.sample import load_films, simulate_sessions
+from re2llm.data.negatives import NegativeSampler
+from re2llm.data.sample import load_films, simulate_sessions
 from re2llm.graph.recommend import graph
 from re2llm.knowledge.catalogue import catalogue_order
 from re2llm.knowledge.domains import find_domain

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from re2llm.datasets.sample import sample_items
+from re2llm.data.sample import sample_items
 from re2llm.errors import InputError
 from re2llm.graph.recommend import graph
 from re2llm.knowledge.domains import find_domain

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import re2llm
-from re2llm.datasets.malformed import ReadReport
+from re2llm.data.malformed import ReadReport
 from re2llm.errors import InputError
 from re2llm.rating.reviews import ReviewHistory, read_histories, scale_of
 from re2llm.rating.sample import load_products, simulate_reviews

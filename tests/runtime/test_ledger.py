@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from fault_server import FaultServer
 from pydantic import SecretStr
-from re2llm.datasets.sample import load_films
+from re2llm.data.sample import load_films
 from re2llm.errors import BudgetSpentError, InputError
 from re2llm.graph.recommend import graph
 from re2llm.llm.prices import call_cost, prompt_key, require_prices

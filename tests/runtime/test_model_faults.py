@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from fault_server import FaultServer
 from pydantic import SecretStr
-from re2llm.datasets.sample import load_films
+from re2llm.data.sample import load_films
 from re2llm.graph.recommend import graph
 from re2llm.runtime.budget import Budget
 from re2llm.runtime.options import Context
@@ -183,7 +183,7 @@ async def test_a_slow_model_ends_at_the_deadline_and_not_after_all_its_retries(
 
 @pytest.fixture
 async def hinted(services: Services, load: Callable[..., Any], domain: str) -> str:
-    from re2llm.datasets.sample import sample_items
+    from re2llm.data.sample import sample_items
     from re2llm.knowledge.domains import find_domain
     from re2llm.knowledge.hints import add_hint
 

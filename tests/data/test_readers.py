@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 from re2llm import records
-from re2llm.datasets.hetrec import HetRecReader
-from re2llm.datasets.jsonl import JsonlReader
-from re2llm.datasets.malformed import ReadReport
-from re2llm.datasets.movielens import MovieLensReader
-from re2llm.datasets.readers import READERS, open_reader
-from re2llm.datasets.titles import article_first, clean_title, split_year
+from re2llm.data.hetrec import HetRecReader
+from re2llm.data.jsonl import JsonlReader
+from re2llm.data.malformed import ReadReport
+from re2llm.data.movielens import MovieLensReader
+from re2llm.data.readers import READERS, open_reader
+from re2llm.data.titles import article_first, clean_title, split_year
 from re2llm.errors import InputError
 from re2llm.records import Item, Session
 

@@ -1,6 +1,6 @@
 """What a simulated viewer likes, how that changes, and what each mood adds to it.
 
-`datasets.sample.simulator` describes the whole model; here are its parameters and its terms.
+`data.sample.simulator` describes the whole model; here are its parameters and its terms.
 """
 
 from __future__ import annotations

@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from re2llm.datasets.sample import Film, Mood, TasteModel, load_films, sample_items
-from re2llm.datasets.sample import simulate_sessions as simulate
+from re2llm.data.sample import Film, Mood, TasteModel, load_films, sample_items
+from re2llm.data.sample import simulate_sessions as simulate
 from re2llm.errors import InputError
 from re2llm.records import Session
 

@@ -5,7 +5,7 @@ from collections import Counter
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from re2llm.datasets.negatives import NegativeSampler, with_candidates
+from re2llm.data.negatives import NegativeSampler, with_candidates
 from re2llm.errors import InputError
 from re2llm.records import Session
 
