@@ -3,16 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from typing import ClassVar
+
+
+class Failure(StrEnum):
+    """Why a model gave no usable answer. The value is also a flag of the request."""
+
+    RATE_LIMITED = "rate_limited"
+    SERVER_ERROR = "server_error"
+    TIMEOUT = "timeout"
+    CONNECTION = "connection"
+    WRONG_SHAPE = "wrong_shape"
+    DENIED = "denied"
+    REJECTED = "rejected"
+    REFUSED = "refused"
+    BUSY = "busy"
+    CIRCUIT_OPEN = "circuit_open"
+    UNKNOWN = "unknown"
 
 
 class Re2llmError(Exception):
-    """Anything that goes wrong for a reason that the caller can mend.
+    """Anything that goes wrong for a reason that the caller can fix.
 
     Attributes:
+        kind: Which class of error it is, in `as_dict`.
         field: The argument, setting, file or line at fault.
         problem: What is wrong with it.
         remedy: What to do about it.
     """
+
+    kind: ClassVar[str] = "error"
 
     def __init__(self, field: str, problem: str, remedy: str) -> None:
         super().__init__(f"{field}: {problem} {remedy}".strip())
@@ -21,54 +42,99 @@ class Re2llmError(Exception):
         self.remedy = remedy
 
     def as_dict(self) -> dict[str, str]:
-        """Return the three parts, for an answer that must not raise."""
-        return {"field": self.field, "problem": self.problem, "remedy": self.remedy}
+        """Return the error as JSON primitives, for an answer that must not raise."""
+        return {
+            "kind": self.kind,
+            "field": self.field,
+            "problem": self.problem,
+            "remedy": self.remedy,
+        }
 
 
 class InputError(Re2llmError):
     """A request, an argument or a file holds something that cannot be used."""
 
+    kind = "input"
+
 
 class DatabaseError(Re2llmError):
     """The database cannot be reached, started or migrated."""
 
+    kind = "database"
+
 
 class BudgetSpentError(Re2llmError):
-    """The calls or tokens that were allowed are used up; what was paid is kept."""
+    """The calls or tokens that were allowed are used up. What was paid is kept."""
+
+    kind = "budget"
+
+
+class HintsFullError(BudgetSpentError):
+    """The domain has as many hints as it may have."""
+
+    kind = "hints_full"
+
+
+class InternalError(Re2llmError):
+    """A fault of ours. The log has its trace."""
+
+    kind = "internal"
 
 
 class ModelDownError(Re2llmError):
-    """The model gave no answer, so nothing can be said about it or about a hint."""
+    """The model gave no answer, so nothing can be said about it or about a hint.
 
-    FIELD = "model"
-    """By which it is known where it comes as a dictionary."""
+    Attributes:
+        failure: Why, as far as it is known.
+    """
+
+    kind = "model"
 
     def __init__(self, model: str, failure: str = "") -> None:
         """Say what to do about a failure.
 
         Args:
             model: Its name.
-            failure: Of `llm.failures.Failure`, if known.
+            failure: A value of `Failure`; empty if unknown.
         """
         problem, remedy = _FAILURES.get(failure, ("gave no answer", "Try again later."))
-        super().__init__(self.FIELD, f"{model} {problem}.", remedy)
+        super().__init__("model", f"{model} {problem}.", remedy)
         self.failure = failure
 
-    @classmethod
-    def told(cls, error: Mapping[str, str]) -> ModelDownError:
-        """Return the error that a dictionary describes.
+    def as_dict(self) -> dict[str, str]:
+        """Return the error as JSON primitives, with the kind of failure."""
+        return {**super().as_dict(), "failure": self.failure}
 
-        Args:
-            error: From `as_dict`.
-        """
-        said = error["problem"]
-        made = cls("", next((kind for kind, (why, _) in _FAILURES.items() if why in said), ""))
-        Re2llmError.__init__(made, **error)
-        return made
+
+def error_from(document: Mapping[str, str]) -> Re2llmError:
+    """Return the error that a graph's answer carries.
+
+    Args:
+        document: From `Re2llmError.as_dict`.
+    """
+    kind = _KINDS.get(document.get("kind", ""), Re2llmError)
+    error = kind.__new__(kind)
+    Re2llmError.__init__(error, document["field"], document["problem"], document["remedy"])
+    if isinstance(error, ModelDownError):
+        error.failure = document.get("failure", "")
+    return error
+
+
+_KINDS: Mapping[str, type[Re2llmError]] = {
+    error.kind: error
+    for error in (
+        InputError,
+        DatabaseError,
+        BudgetSpentError,
+        HintsFullError,
+        InternalError,
+        ModelDownError,
+    )
+}
 
 
 def failure_among(flags: Sequence[str]) -> str:
-    """Return which of a request's flags names the kind of failure, or nothing.
+    """Return which of a request's flags names the kind of failure, or an empty text.
 
     Args:
         flags: Of a request whose model failed.
@@ -77,15 +143,31 @@ def failure_among(flags: Sequence[str]) -> str:
 
 
 _FAILURES: Mapping[str, tuple[str, str]] = {
-    "rate_limited": ("asks for fewer requests", "Set RE2LLM_MODEL_RATE, or try again later."),
-    "server_error": ("answers with server errors", "Try again later."),
-    "timeout": ("did not answer in time", "Raise RE2LLM_REQUEST_TIMEOUT, or try again later."),
-    "connection": ("cannot be reached", "Check RE2LLM_BASE_URL, or try again later."),
-    "wrong_shape": ("sends responses without an answer", "Check RE2LLM_BASE_URL."),
-    "denied": ("refuses the key, or its quota is used up", "Check RE2LLM_API_KEY and the account."),
-    "rejected": ("rejects the request", "Check the name in RE2LLM_MODEL, and RE2LLM_BASE_URL."),
-    "refused": ("declined to answer", "Another model may answer."),
-    "busy": ("has too many requests waiting", "Raise RE2LLM_MODEL_CONCURRENCY or RE2LLM_DEADLINE."),
-    "circuit_open": ("failed too often and is left alone", "Try again later."),
+    Failure.RATE_LIMITED: (
+        "asks for fewer requests",
+        "Set RE2LLM_MODEL_RATE, or try again later.",
+    ),
+    Failure.SERVER_ERROR: ("answers with server errors", "Try again later."),
+    Failure.TIMEOUT: (
+        "did not answer in time",
+        "Raise RE2LLM_REQUEST_TIMEOUT, or try again later.",
+    ),
+    Failure.CONNECTION: ("cannot be reached", "Check RE2LLM_BASE_URL, or try again later."),
+    Failure.WRONG_SHAPE: ("sends responses without an answer", "Check RE2LLM_BASE_URL."),
+    Failure.DENIED: (
+        "refuses the key, or its quota is used up",
+        "Check RE2LLM_API_KEY and the account.",
+    ),
+    Failure.REJECTED: (
+        "rejects the request",
+        "Check the name in RE2LLM_MODEL, and RE2LLM_BASE_URL.",
+    ),
+    Failure.REFUSED: ("declined to answer", "Another model may answer."),
+    Failure.BUSY: (
+        "has too many requests waiting",
+        "Raise RE2LLM_MODEL_CONCURRENCY or RE2LLM_DEADLINE.",
+    ),
+    Failure.CIRCUIT_OPEN: ("failed too often and is left alone", "Try again later."),
+    Failure.UNKNOWN: ("gave no answer", "Try again later."),
 }
 """By the kind of failure, what it says of a model and what to do."""

@@ -7,9 +7,35 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 AttributeValue = str | int | float | Sequence[str]
 """What an item's attribute may hold; a sequence of text for genres, directors and the like."""
+
+
+class Flag(StrEnum):
+    """What went wrong on the way to an answer. A failed call adds its `errors.Failure` as well."""
+
+    MODEL_FAILED = "model_failed"
+    """The model gave no answer; the fallback did."""
+    HINT_DROPPED = "hint_dropped"
+    """The model would not answer with the hint, so it was asked without."""
+    WRONG_FORMAT = "wrong_format"
+    """The answer did not have the form that was asked for."""
+    MISSING = "missing"
+    """The answer left candidates out."""
+    REPEATED = "repeated"
+    """The answer named candidates more than once."""
+    INVENTED = "invented"
+    """The answer named what is no candidate."""
+    REPAIRED = "repaired"
+    """A second answer counts."""
+    COMPLETED = "completed"
+    """The ranking was completed without the model."""
+    FALLBACK = "fallback"
+    """The rating is a mean, not the model's."""
+    NOT_LOGGED = "not_logged"
+    """The answer could not be stored, so that no feedback can refer to it."""
 
 
 @dataclass(frozen=True, slots=True)

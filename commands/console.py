@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Generator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
@@ -15,12 +16,14 @@ from rich.progress import (
     MofNCompleteColumn,
     Progress,
     SpinnerColumn,
+    TaskID,
     TaskProgressColumn,
     TextColumn,
     TimeRemainingColumn,
 )
 
 from ..errors import InputError, Re2llmError
+from ..runtime.progress import Progress as ProgressCallback
 
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
@@ -137,3 +140,21 @@ def progress(*, counts: bool = False) -> Progress:
         transient=True,
         disable=not err.is_terminal,  # all that it would leave in a log is empty lines
     )
+
+
+@contextmanager
+def progress_bars(*, counts: bool = True) -> Generator[ProgressCallback]:
+    """Show a progress bar for each stage that an operation reports.
+
+    Args:
+        counts: Show "done of total" instead of the percentage.
+    """
+    with progress(counts=counts) as bars:
+        tasks: dict[str, TaskID] = {}
+
+        def show(stage: str, done: int, total: int | None = None) -> None:
+            if stage not in tasks:
+                tasks[stage] = bars.add_task(stage, total=total)
+            bars.update(tasks[stage], completed=done, total=total)
+
+        yield show

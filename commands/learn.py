@@ -115,7 +115,7 @@ async def unsettled_sessions(
     from ..knowledge.domains import find_domain
     from ..knowledge.reflections import settled_sessions
     from ..llm.reflection_prompt import REFLECTION_PROMPT_VERSION
-    from ..nodes.pick_session import learning_order
+    from ..ranking.panels import learning_order
     from ..runtime.options import Context, resolve_context
 
     options = await resolve_context(Context())

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..errors import InputError, ModelDownError, Re2llmError, failure_among
+from ..errors import InputError, ModelDownError, failure_among
+from ..records import Flag
 from ..settings import get_settings
 from .console import err, out, print_json, run
 
@@ -82,7 +83,7 @@ def print_flags(result: Mapping[str, Any]) -> None:
     flags = result["flags"]
     if flags:
         out.print(f"flags: {', '.join(flags)}", markup=False)
-    if "model_failed" in flags:
+    if Flag.MODEL_FAILED in flags:
         why = ModelDownError(result["model"], failure_among(flags))
         err.print(f"note: {why}", markup=False, soft_wrap=True)
 
@@ -96,7 +97,7 @@ def hint_choice(name: str | None) -> Any:
     Raises:
         InputError: There is none of that name.
     """
-    from ..nodes.select_hint import CHOOSERS
+    from ..ranking.choosers import CHOOSERS
 
     if name is not None and name not in CHOOSERS:
         raise InputError(
@@ -118,13 +119,9 @@ async def ask(request: dict[str, Any], context: Context) -> dict[str, Any]:
     Raises:
         Re2llmError: The answer carries an error.
     """
-    from ..graph.recommend import graph
+    from ..operations.graphs import RECOMMEND, run_graph
 
-    # LangGraph leaves a type argument of `Command` open.
-    result = await graph.ainvoke(request, context=context)  # pyright: ignore[reportUnknownMemberType]
-    if result.get("error"):
-        raise Re2llmError(**result["error"])
-    return result
+    return await run_graph(RECOMMEND, request, context)
 
 
 async def _ids(services: Services, domain: str, typed: list[str], field: str) -> list[str]:

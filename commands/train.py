@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from ..policies.recipes import Recipe
     from ..policies.training import Trained
-    from ..ranking.serving import HintAndEmbedding
+    from ..ranking.releases import HintAndEmbedding
     from ..ranking.state import RecommendState
     from ..runtime.options import RunOptions
 
@@ -111,9 +111,9 @@ async def train_release(
 
     from ..policies.recipes import default_config
     from ..policies.training import TrainingData, train_hint_policy
+    from ..ranking.panels import random_sessions
     from ..ranking.rewards import RewardTable
     from ..ranking.serving import hint_features, session_state
-    from ..ranking.trials import random_sessions
 
     started = time.perf_counter()
     seed = options.settings.seed if seed is None else seed

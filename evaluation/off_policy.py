@@ -21,8 +21,8 @@ from ..knowledge.feedback import Decision, logged_decisions
 from ..knowledge.hints import best_hints
 from ..knowledge.releases import fetch_release
 from ..knowledge.training_sessions import stored_keys
-from ..nodes.prepare import gather
 from ..policies.ope import Estimate, Floats, doubly_robust, ips, snips
+from ..ranking.gather import gather
 from ..ranking.serving import load_release
 from ..ranking.state import RecommendState
 from ..records import Session

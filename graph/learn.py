@@ -11,6 +11,7 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 
 from ..nodes.check import check
+from ..nodes.learn_state import LearnRequest, LearnResult, LearnState
 from ..nodes.pick_session import pick_session
 from ..nodes.prepare import prepare
 from ..nodes.recommend import recommend
@@ -18,7 +19,6 @@ from ..nodes.reflect import reflect
 from ..nodes.select_hint import select_hint
 from ..nodes.store_hint import store_hint
 from ..nodes.verify_hint import verify_hint
-from ..ranking.state import LearnRequest, LearnResult, LearnState
 from ..runtime.options import Context
 from .routes import or_end
 

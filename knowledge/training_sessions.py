@@ -14,7 +14,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..errors import InputError
 from ..records import Session
-from .domains import Domain
+from .catalogue import fetch_items, refresh_popularity
+from .domains import Domain, mark_changed
 from .tables import DomainRow, SessionRow
 
 _BATCH = 1000
@@ -161,3 +162,29 @@ async def training_sessions(
 
 def _maybe_tuple(ids: list[str] | None) -> tuple[str, ...] | None:
     return None if ids is None else tuple(ids)
+
+
+async def observe_session(connection: AsyncConnection, domain: Domain, session: Session) -> int:
+    """Make an observed session a training session, unless it is one already.
+
+    Args:
+        connection: In a transaction.
+        domain: The catalogue.
+        session: With its target.
+
+    Returns:
+        The session's key.
+
+    Raises:
+        InputError: It names an item that the catalogue does not know.
+    """
+    ids = {*session.history, session.target or "", *(session.candidates or ())}
+    unknown = ids - set(await fetch_items(connection, domain, list(ids)))
+    if unknown:
+        raise InputError(
+            "history", f"Domain {domain.name!r} does not know {min(unknown)!r}.", "Send known ids."
+        )
+    if await store_sessions(connection, domain, [session]):
+        await refresh_popularity(connection, domain)
+        await mark_changed(connection, domain)
+    return min(await stored_keys(connection, domain, [session]))

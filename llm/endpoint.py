@@ -14,9 +14,10 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.runnables import Runnable
 
+from ..errors import Failure
 from ..settings import AnswerMethod, Settings
 from .breaker import CircuitBreaker
-from .failures import ABOUT_THE_PROMPT, Failure, ModelFailedError, read_failure
+from .failures import ABOUT_THE_PROMPT, ModelFailedError, read_failure
 from .limits import Limits
 from .offline import OfflineRanker
 from .responses import answer_text, cut_short, refused

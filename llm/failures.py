@@ -10,8 +10,9 @@ import email.utils
 import re
 import time
 from collections.abc import Mapping
-from enum import StrEnum
 from typing import Any, cast
+
+from ..errors import Failure
 
 _HTTP_LEAST, _HTTP_CLIENT, _HTTP_SERVER = 100, 400, 500
 _TOO_MANY = 429
@@ -30,22 +31,6 @@ _OPTION = re.compile(
 _TEMPERATURE = re.compile(r"\btemperature\b", re.IGNORECASE)
 _NO_QUOTA = "insufficient_quota"
 _LONGEST_CHAIN = 5
-
-
-class Failure(StrEnum):
-    """Why a model gave no usable answer; each is a flag of the request."""
-
-    RATE_LIMITED = "rate_limited"
-    SERVER_ERROR = "server_error"
-    TIMEOUT = "timeout"
-    CONNECTION = "connection"
-    WRONG_SHAPE = "wrong_shape"
-    DENIED = "denied"
-    REJECTED = "rejected"
-    REFUSED = "refused"
-    BUSY = "busy"
-    CIRCUIT_OPEN = "circuit_open"
-    UNKNOWN = "unknown"
 
 
 RETRYABLE = frozenset(

@@ -9,7 +9,8 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from functools import lru_cache
 
-from .failures import Failure, ModelFailedError
+from ..errors import Failure
+from .failures import ModelFailedError
 
 
 class Pace:

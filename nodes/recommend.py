@@ -2,194 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections import Counter
-from collections.abc import Sequence
-
-from langchain_core.messages import BaseMessage
-from langgraph.runtime import Runtime
-
-from ..errors import InputError
-from ..knowledge.evidence import EVIDENCE
-from ..knowledge.hints import hint_key
-from ..knowledge.trials import Trial, find_trial
-from ..llm.failures import ABOUT_THE_PROMPT
-from ..llm.ranking_prompt import RankingTask
-from ..ranking.fusion import fuse, reordered
-from ..ranking.state import ItemView, RecommendState, Update
-from ..records import Item
-from ..runtime.model_call import Reply, ask
-from ..runtime.options import Context, RunOptions, resolve
-
-HINT_DROPPED = "hint_dropped"
-"""Flag: the model would not answer the prompt with the hint, so it was asked without."""
+from ..ranking.ask import request_ranking
+from ..ranking.state import RecommendState
+from ..runtime.node import Update, node
+from ..runtime.options import RunOptions
 
 
-async def recommend(state: RecommendState, runtime: Runtime[Context]) -> Update:
+@node
+async def recommend(state: RecommendState, options: RunOptions) -> Update:
     """Ask the model for a ranking.
 
     A model that fails leaves an empty answer and the flag `model_failed`; `check` completes it.
 
     Args:
         state: The resolved request and its hint.
-        runtime: The run's options.
+        options: The run's options.
 
     Returns:
         The raw answer, with its latency and tokens.
     """
-    try:
-        return await request_ranking(state, await resolve(runtime))
-    except InputError as error:
-        return {"error": error.as_dict()}
-
-
-async def request_ranking(state: RecommendState, options: RunOptions) -> Update:
-    """Ask the model for a ranking, unless this cell of the reward table was paid already.
-
-    Args:
-        state: The resolved request and its hint.
-        options: The run's options.
-
-    Raises:
-        InputError: The model's name or key cannot be used at all.
-        BudgetSpentError: No further call may be paid.
-    """
-    paid = await _paid_trial(state, options)
-    if paid is not None:
-        return {
-            "answer": paid.answer,
-            "flags": list(paid.flags),
-            "latency_ms": 0.0,
-            "tokens": dict(paid.tokens),
-            "llm_calls": 0,
-            "faults": {},
-            "replayed": True,
-        }
-    if options.orders == 1:
-        return await _one_order(state, options)
-    return await _fused(state, options)
-
-
-async def _one_order(state: RecommendState, options: RunOptions) -> Update:
-    reply = await ask(ranking_prompt(state, options), options, wanted=options.prompt.wanted)
-    update = _answered(reply)
-    if reply.failure in ABOUT_THE_PROMPT and state["hint"]["text"]:
-        plain = ranking_prompt(state, options, hinted=False)
-        waited = reply.latency_ms
-        second = await ask(plain, options, wanted=options.prompt.wanted, waited_ms=waited)
-        update = joined(update, second)
-        update["answer"] = second.text
-        update["flags"] = [HINT_DROPPED, *_faulty(second)]
-    return update
-
-
-async def _fused(state: RecommendState, options: RunOptions) -> Update:
-    """Ask in several orders of the candidates, and fuse the answers into one."""
-    states = [reordered(state, order) for order in range(options.orders)]
-    updates = await asyncio.gather(*(_one_order(inner, options) for inner, _ in states))
-    reads = [
-        options.prompt.read(update["answer"], candidates(inner))
-        for update, (inner, _) in zip(updates, states, strict=True)
-    ]
-    rankings = [
-        [places[number - 1] for number in read.numbers]
-        for read, (_, places) in zip(reads, states, strict=True)
-        if read.numbers
-    ]
-    flags = dict.fromkeys(
-        flag
-        for update, read in zip(updates, reads, strict=True)
-        for flag in update["flags"] or read.flags
-    )
-    if rankings:  # the others have answered for those that failed
-        flags.pop("model_failed", None)
-    faults: Counter[str] = Counter()
-    for update, read in zip(updates, reads, strict=True):
-        faults.update({} if update["flags"] else read.faults)
-    fused = fuse(rankings)
-    tokens = [update["tokens"] for update in updates]
-    return {
-        "answer": options.prompt.write(fused, candidates(state)) if fused else updates[0]["answer"],
-        "flags": list(flags),
-        "latency_ms": max(update["latency_ms"] for update in updates),
-        "tokens": {way: sum(counted[way] for counted in tokens) for way in ("in", "out")},
-        "llm_calls": sum(update["llm_calls"] for update in updates),
-        "faults": dict(faults),
-        "replayed": False,
-    }
-
-
-def _answered(reply: Reply) -> Update:
-    return {
-        "answer": reply.text,
-        "flags": _faulty(reply),
-        "latency_ms": reply.latency_ms,
-        "tokens": {"in": reply.tokens_in, "out": reply.tokens_out},
-        "llm_calls": reply.calls,
-        "faults": {},
-        "replayed": False,
-    }
-
-
-def joined(spent: Update, reply: Reply) -> Update:
-    """Add what another call has taken.
-
-    Args:
-        spent: Latency, tokens and calls so far.
-        reply: Of the other call.
-    """
-    return {
-        **spent,
-        "latency_ms": spent["latency_ms"] + reply.latency_ms,
-        "tokens": {
-            "in": spent["tokens"]["in"] + reply.tokens_in,
-            "out": spent["tokens"]["out"] + reply.tokens_out,
-        },
-        "llm_calls": spent["llm_calls"] + reply.calls,
-    }
-
-
-def _faulty(reply: Reply) -> list[str]:
-    return ["model_failed", reply.failure] if reply.failed else []
-
-
-async def _paid_trial(state: RecommendState, options: RunOptions) -> Trial | None:
-    session = state.get("training_session")
-    if session is None:
-        return None
-    key = hint_key(state["hint"]["text"])
-    async with options.services.engine.connect() as connection:
-        return await find_trial(connection, session, key, options.model, options.prompt_version)
-
-
-def ranking_prompt(
-    state: RecommendState, options: RunOptions, *, hinted: bool = True
-) -> list[BaseMessage]:
-    """Write the prompt of a resolved request.
-
-    Args:
-        state: The resolved request and its hint.
-        options: The run's options.
-        hinted: Whether to give the hint.
-    """
-    task = RankingTask(
-        history=_items(state["history_items"]),
-        candidates=candidates(state),
-        evidence=state["evidence"],
-        evidence_meaning=EVIDENCE,
-        hint=state["hint"]["text"] if hinted else None,
-    )
-    return options.prompt.messages(task)
-
-
-def candidates(state: RecommendState) -> list[Item]:
-    """Return the candidates in the order of their numbers.
-
-    Args:
-        state: The resolved request.
-    """
-    return _items(state["candidate_items"])
-
-
-def _items(views: Sequence[ItemView]) -> list[Item]:
-    return [Item(view["id"], view["title"], view["attributes"]) for view in views]
+    return await request_ranking(state, options)

@@ -7,33 +7,36 @@ from __future__ import annotations
 
 from langchain_core.messages import AIMessage, BaseMessage
 from langgraph.config import get_stream_writer
-from langgraph.runtime import Runtime
 
 from ..errors import ModelDownError
 from ..llm.hint_answers import HINTS, read_hints
 from ..llm.reflection_prompt import advise_message, explain_message, suspect_message
-from ..ranking.state import LearnState, ProposalView, Update
+from ..ranking.prompt import ranking_prompt
 from ..records import Item
 from ..runtime.model_call import ask
-from ..runtime.options import Context, resolve
-from .recommend import ranking_prompt
+from ..runtime.node import Update, node
+from ..runtime.options import RunOptions
+from .learn_state import LearnState, ProposalView
 
 
-async def reflect(state: LearnState, runtime: Runtime[Context]) -> Update:
+@node
+async def reflect(state: LearnState, options: RunOptions) -> Update:
     """Ask for the likely mistakes, then why the target was missed, then for hints.
 
     Args:
         state: A miss with the model's ranking.
-        runtime: The run's options.
+        options: The run's options.
 
     Returns:
-        The conversation and the proposed hints; or an `error` if the model gave no answer.
+        The conversation and the proposed hints.
+
+    Raises:
+        ModelDownError: The model gave no answer.
     """
-    call = await resolve(runtime)
     write = get_stream_writer()
     write({"event": "missed", "rank": state["rank"], "session": state.get("training_session")})
     number, target = _target(state)
-    messages: list[BaseMessage] = [*ranking_prompt(state, call), AIMessage(state["answer"])]
+    messages: list[BaseMessage] = [*ranking_prompt(state, options), AIMessage(state["answer"])]
     questions = (
         (suspect_message(), None),
         (explain_message(target, number), None),
@@ -42,9 +45,9 @@ async def reflect(state: LearnState, runtime: Runtime[Context]) -> Update:
     answers: list[str] = []
     for question, wanted in questions:
         messages.append(question)
-        reply = await ask(messages, call, "reflect", wanted=wanted)
+        reply = await ask(messages, options, "reflect", wanted=wanted)
         if reply.failed:
-            return {"error": ModelDownError(call.reflect_model, reply.failure).as_dict()}
+            raise ModelDownError(options.reflect_model, reply.failure)
         messages.append(AIMessage(reply.text))
         answers.append(reply.text)
     _, diagnosis, advice = answers

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from langgraph.config import get_stream_writer
-from langgraph.runtime import Runtime
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..knowledge.domains import hold_hints
@@ -18,16 +17,18 @@ from ..knowledge.reflections import (
 )
 from ..llm.reflection_prompt import REFLECTION_PROMPT_VERSION
 from ..ranking.repeats import CLOSE, COMPARED, embed, repeated_hint
-from ..ranking.state import LearnState, ProposalView, Update
-from ..runtime.options import Context, RunOptions, resolve
+from ..runtime.node import Update, node
+from ..runtime.options import RunOptions
+from .learn_state import LearnState, ProposalView
 
 
-async def store_hint(state: LearnState, runtime: Runtime[Context]) -> Update:
+@node
+async def store_hint(state: LearnState, options: RunOptions) -> Update:
     """Store the hints that passed, unless another worker has stored their like meanwhile.
 
     Args:
         state: With judged proposals.
-        runtime: The run's options.
+        options: The run's options.
 
     Returns:
         The proposals with their final outcome.
@@ -35,8 +36,7 @@ async def store_hint(state: LearnState, runtime: Runtime[Context]) -> Update:
     Raises:
         BudgetSpentError: There is no room for any of them; the session stays to be learnt from.
     """
-    options = await resolve(runtime)
-    proposals = [dict_copy(proposal) for proposal in state["proposals"]]
+    proposals = [_copy(proposal) for proposal in state["proposals"]]
     compared: set[tuple[str, int]] = set()
     while True:
         async with options.services.engine.begin() as connection:
@@ -61,12 +61,8 @@ async def store_hint(state: LearnState, runtime: Runtime[Context]) -> Update:
     return {"proposals": proposals}
 
 
-def dict_copy(proposal: ProposalView) -> ProposalView:
-    """Return a copy, since a node may not change the state that it was handed.
-
-    Args:
-        proposal: As the state holds it.
-    """
+def _copy(proposal: ProposalView) -> ProposalView:
+    """Copy a proposal, since a node may not change the state that it is given."""
     return {**proposal}
 
 

@@ -5,19 +5,22 @@ from __future__ import annotations
 from typing import Any
 
 from langgraph.config import get_stream_writer
-from langgraph.runtime import Runtime
 
-from ..errors import InputError, ModelDownError
+from ..errors import InputError
 from ..knowledge.domains import find_domain
 from ..knowledge.hints import Hint, clean_hint, hint_key, nearest_hints
 from ..knowledge.reflections import Outcome
 from ..knowledge.trials import CUTOFF
 from ..knowledge.trials import gains as paid_gains
+from ..ranking.panels import panel
 from ..ranking.repeats import CLOSE, COMPARED, embed, repeated_hint
-from ..ranking.state import LearnState, ProposalView, Update
-from ..ranking.trials import Verification, gain_of, panel, run_trial, verification
+from ..ranking.trials import gain_of, run_trial
+from ..ranking.verification import Verification, verification
 from ..records import Item
-from ..runtime.options import Context, RunOptions, resolve
+from ..runtime.domain_cache import leak_filter_of
+from ..runtime.node import Update, node
+from ..runtime.options import RunOptions
+from .learn_state import LearnState, ProposalView
 
 _CLEAR_HARM_AFTER = 12
 """Sessions after which a hint is given up whose interval lies below 0."""
@@ -25,25 +28,22 @@ _NO_GAIN_AFTER = 40
 """Sessions after which a hint is given up that has brought nothing."""
 
 
-async def verify_hint(state: LearnState, runtime: Runtime[Context]) -> Update:
+@node
+async def verify_hint(state: LearnState, options: RunOptions) -> Update:
     """Decide on each proposed hint; those that pass keep the outcome `None` for `store_hint`.
 
     Args:
         state: With the proposals.
-        runtime: The run's options.
+        options: The run's options.
 
     Returns:
-        The proposals with outcome, reason and figures; or an `error` if the model gave no answer.
+        The proposals with outcome, reason and measured gain.
     """
-    options = await resolve(runtime)
     write = get_stream_writer()
     decided: list[ProposalView] = []
     for proposal in state["proposals"]:
         passed = [Hint(0, p["text"], "active") for p in decided if p["outcome"] is None]
-        try:
-            judged = await _judge(proposal, passed, state, options)
-        except ModelDownError as error:
-            return {"error": error.as_dict()}
+        judged = await _judge(proposal, passed, state, options)
         write(
             {
                 "event": "verified",
@@ -147,7 +147,7 @@ def _session(state: LearnState) -> int:
 async def _leak(text: str, state: LearnState, options: RunOptions) -> str | None:
     async with options.services.engine.connect() as connection:
         domain = await find_domain(connection, state["domain"], among=options.domains)
-        leaks = await options.services.leak_filter(connection, domain)
+        leaks = await leak_filter_of(options.services, connection, domain)
     ids = [item["id"] for item in state["candidate_items"]]
     target = next(i for i in state["candidate_items"] if i["id"] == state.get("target"))
     return leaks.leak(text, target=Item(target["id"], target["title"]), ids=ids)

@@ -10,9 +10,10 @@ from ..knowledge.domains import find_domain, hold_hints
 from ..knowledge.hints import add_hint, clean_hint
 from ..knowledge.reflections import Outcome, Proposal, store_proposal
 from ..llm.offline.understanding import understood
-from ..nodes.recommend import ranking_prompt
+from ..ranking.prompt import ranking_prompt
 from ..ranking.repeats import embed
 from ..ranking.trials import resolve_session
+from ..runtime.domain_cache import evidence_of, leak_filter_of
 from ..runtime.options import RunOptions
 from ..settings import OFFLINE_MODEL
 
@@ -51,7 +52,7 @@ async def add_persons_hint(domain: str, text: str, options: RunOptions) -> Added
     cleaned = clean_hint(html.unescape(text))
     async with options.services.engine.begin() as connection:
         found = await find_domain(connection, domain, among=options.domains)
-        leaks = await options.services.leak_filter(connection, found)
+        leaks = await leak_filter_of(options.services, connection, found)
         leak = leaks.leak(cleaned)
         await hold_hints(connection, found.id)
         if leak is not None:
@@ -76,7 +77,7 @@ async def add_persons_hint(domain: str, text: str, options: RunOptions) -> Added
 async def _understood(domain: str, text: str, options: RunOptions) -> list[str] | None:
     async with options.services.engine.connect() as connection:
         found = await find_domain(connection, domain)
-        index = await options.services.evidence(connection, found)
+        index = await evidence_of(options.services, connection, found)
     if index is None:
         return None
     state = await resolve_session(domain, index.keys[0], options)

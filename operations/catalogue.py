@@ -13,15 +13,13 @@ from typing import Any, cast
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from ..errors import Re2llmError
-from ..graph.rate import graph as rate_graph
-from ..graph.recommend import graph as recommend_graph
 from ..knowledge.domains import find_domain
 from ..knowledge.engine import unreachable
 from ..knowledge.feedback import store_feedback
 from ..knowledge.hints import list_hints
 from ..ranking.state import RecommendResult
 from ..runtime.options import Context, RunOptions, resolve_context
+from .graphs import RATE, RECOMMEND, run_graph
 from .learn_from_feedback import learn_from_misses
 from .reasons import Reasons
 from .results import (
@@ -36,9 +34,6 @@ from .results import (
 )
 from .titles import Finder
 
-# As a tool inside a foreign run it must not write to that run's checkpointer.
-_RECOMMEND = recommend_graph.copy({"checkpointer": False})
-_RATE = rate_graph.copy({"checkpointer": False})
 NONE_OF_THESE = "none of these"
 """What a picker says who took nothing."""
 
@@ -70,12 +65,7 @@ async def recommend(
         ids = await finder.ids(history, "history")
         listed = None if candidates is None else await finder.ids(candidates, "candidates")
     request: Any = {"domain": name, "history": ids, "candidates": listed, "k": k}
-    # LangGraph leaves a type argument of `Command` open.
-    answer: Any = await _RECOMMEND.ainvoke(request, context=context)  # pyright: ignore[reportUnknownMemberType]
-    result = cast("RecommendResult", answer)
-    error = result.get("error")
-    if error:
-        raise Re2llmError(**error)
+    result = cast("RecommendResult", await run_graph(RECOMMEND, request, context))
     async with _catalogue(options, name) as finder:
         items = await finder.items([*ids, *(item["id"] for item in result["items"])])
     reasons = Reasons(
@@ -152,10 +142,7 @@ async def rate(context: Context, request: Mapping[str, Any]) -> Rated:
     Raises:
         Re2llmError: A field is missing or does not fit.
     """
-    # LangGraph leaves a type argument of `Command` open.
-    answer: Any = await _RATE.ainvoke(cast("Any", dict(request)), context=context)  # pyright: ignore[reportUnknownMemberType]
-    if answer.get("error"):
-        raise Re2llmError(**answer["error"])
+    answer = await run_graph(RATE, request, context)
     return Rated(**{name: answer[name] for name in Rated.model_fields})
 
 

@@ -11,7 +11,7 @@ from rich.progress import Progress
 
 from ..commands.console import progress
 from ..commands.recommend import ask, hint_choice
-from ..errors import BudgetSpentError, ModelDownError, Re2llmError, failure_among
+from ..errors import BudgetSpentError, Failure, ModelDownError, Re2llmError, failure_among
 from ..evaluation.experiment import Ranked, Row, run_baseline, run_policies
 from ..evaluation.oracle import hint_table, oracle_row
 from ..evaluation.permutations import fused_row, order_spread
@@ -19,8 +19,7 @@ from ..evaluation.recorded import Recorded, score_answers
 from ..knowledge.catalogue import fetch_items
 from ..knowledge.domains import find_domain
 from ..knowledge.hints import list_hints
-from ..llm.failures import Failure
-from ..nodes.prepare import prompt_order
+from ..ranking.gather import prompt_order
 from ..records import Session
 from ..runtime.budget import Budget
 from ..runtime.options import Context, resolve_context

@@ -7,18 +7,18 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..commands.console import progress
-from ..errors import ModelDownError, Re2llmError
-from ..graph.learn import graph
+from ..errors import HintsFullError, Re2llmError
 from ..knowledge.domains import find_domain
 from ..knowledge.hint_stats import retire_harmful
 from ..knowledge.hints import count_kept
 from ..knowledge.reflections import settled_sessions
 from ..llm.reflection_prompt import REFLECTION_PROMPT_VERSION
 from ..ranking.hint_stats import update_figures
-from ..runtime.budget import FULL, Budget
+from ..runtime.budget import Budget
 from ..runtime.options import Context, RunOptions, resolve_context
 from ..runtime.outages import OutageGuard
 from ..runtime.services import Services
+from .graphs import LEARN, run_graph
 
 
 @dataclass
@@ -76,7 +76,7 @@ class Learner:
                 # After an interruption, too, hints can be chosen by what they have brought.
                 self.counts["failed"] = outages.skipped
                 self.counts["retired"] = await self._settle_figures()
-        return None if stopped is not None and stopped.field == FULL else stopped
+        return None if isinstance(stopped, HintsFullError) else stopped
 
     async def _learn(self, key: int) -> None:
 
@@ -87,15 +87,9 @@ class Learner:
             if await self._settled(key):
                 return
             request: Any = {"session": key, "domain": self.domain}
-            result: dict[str, Any] = await graph.ainvoke(  # pyright: ignore[reportUnknownMemberType]  # LangGraph leaves it open
-                request, context=self._context
-            )
+            result = await run_graph(LEARN, request, self._context)
         finally:
             await locks.release_session(key)
-        error = result.get("error")
-        if error:
-            down = error["field"] == ModelDownError.FIELD
-            raise ModelDownError.told(error) if down else Re2llmError(**error)
         self.counts["sessions"] += 1
         self.counts["missed"] += bool(result["missed"])
         for proposal in result.get("proposals", []):

@@ -6,18 +6,18 @@ import logging
 from typing import Any
 
 from ..errors import BudgetSpentError, InputError, ModelDownError
-from ..graph.learn import graph as learn_graph
 from ..knowledge.domains import find_domain
 from ..knowledge.feedback import Miss, mark_learnt, misses_to_learn
 from ..knowledge.hint_stats import retire_harmful
 from ..knowledge.reflections import settled_sessions
+from ..knowledge.training_sessions import observe_session
 from ..llm.reflection_prompt import REFLECTION_PROMPT_VERSION
-from ..nodes.pick_session import observe
 from ..ranking.hint_stats import update_figures
 from ..records import Session
 from ..runtime.options import Context, resolve_context
 from ..runtime.services import Services
 from ..runtime.sharing import ServiceSet
+from .graphs import LEARN, run_graph
 
 _log = logging.getLogger(__name__)
 
@@ -51,7 +51,7 @@ async def _learn(services: Services, miss: Miss) -> bool:
     model = services.settings.model
     async with services.engine.begin() as connection:
         domain = await find_domain(connection, miss.domain)
-        key = await observe(connection, domain, _session(miss))
+        key = await observe_session(connection, domain, _session(miss))
     if not await services.locks.claim_session(key):
         return False  # another process is at it
     try:
@@ -61,14 +61,9 @@ async def _learn(services: Services, miss: Miss) -> bool:
             if await settled_sessions(connection, domain.id, model, *versions, among=key):
                 return True
         request: Any = {"session": key, "domain": miss.domain}
-        # LangGraph leaves a type argument of `Command` open.
-        result: Any = await learn_graph.ainvoke(request, context=_options(services))  # pyright: ignore[reportUnknownMemberType]
+        await run_graph(LEARN, request, _options(services))
     finally:
         await services.locks.release_session(key)
-    error = result.get("error")
-    if error:
-        down = error["field"] == ModelDownError.FIELD
-        raise ModelDownError.told(error) if down else InputError(**error)
     return True
 
 

@@ -21,8 +21,9 @@ from ..knowledge.hints import Hint, hint_key, list_hints
 from ..knowledge.releases import Release, active_release_id, fetch_release
 from ..knowledge.shortlist import active_among
 from ..knowledge.trials import gains
-from ..nodes.prepare import gather
-from ..ranking.serving import HintAndEmbedding, session_state
+from ..ranking.gather import gather
+from ..ranking.releases import HintAndEmbedding, with_embeddings
+from ..ranking.serving import session_state
 from ..ranking.state import RecommendState
 from ..ranking.trials import resolve_session
 from ..records import Session
@@ -190,7 +191,7 @@ async def _hints_with_embeddings(
 
     async with options.services.engine.connect() as connection:
         hints = await active_among(connection, domain_id, list(found.cells))
-        return await options.services.with_embeddings(connection, hints)
+        return await with_embeddings(options.services, connection, hints)
 
 
 async def _training_cells(

@@ -12,6 +12,7 @@ from ..knowledge.catalogue import fetch_items, nearest_items
 from ..knowledge.domains import Domain
 from ..knowledge.titles.search import settled
 from ..records import Item, spoken
+from ..runtime.domain_cache import title_search_of
 from ..runtime.services import Services
 from .results import FoundItem, FoundTitle
 
@@ -74,7 +75,7 @@ class Finder:
         Args:
             typed: As a person wrote it.
         """
-        titles = await self._services.title_search(self._connection, self._domain)
+        titles = await title_search_of(self._services, self._connection, self._domain)
         matches = await asyncio.to_thread(titles.find, typed)
         sure = settled(matches)
         if sure is not None:

@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from ..knowledge.hint_stats import refresh_figures
 from ..knowledge.training_sessions import session_keys
 from ..runtime.options import RunOptions
-from .trials import random_sessions
+from .panels import random_sessions
 
 
 async def update_figures(connection: AsyncConnection, domain_id: int, options: RunOptions) -> None:

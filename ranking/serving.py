@@ -6,7 +6,6 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,9 +18,8 @@ from ..policies.descriptors import session_descriptors
 from ..policies.hint_features import HintFeatures, statistics_row
 from ..policies.hint_policy import HintPolicy, action_probabilities, choose
 from ..policies.weights import load_policy
+from .releases import HintAndEmbedding
 from .state import RecommendState
-
-HintAndEmbedding: TypeAlias = tuple[Hint, NDArray[np.float32]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,6 @@ from langgraph.channels import EphemeralValue
 from pydantic import BaseModel, ConfigDict, Field
 from typing_extensions import TypedDict
 
-from ..knowledge.reflections import Outcome
-
 
 class RecommendRequest(BaseModel):
     """What to recommend for: a session, and the items to choose from."""
@@ -82,10 +80,6 @@ class RecommendResult(TypedDict):
     """`field`, `problem` and `remedy` of a request that cannot be answered."""
 
 
-Update = dict[str, Any]
-"""What a node returns: the keys of the state that it sets."""
-
-
 class RecommendState(RecommendResult):
     """Everything that the nodes hand on. A node may read what the nodes before it have set."""
 
@@ -114,74 +108,3 @@ class RecommendState(RecommendResult):
     """Whether the answer comes from the reward table."""
     latency_ms: float
     tokens: dict[str, int]
-
-
-class ObservedSession(BaseModel):
-    """A session with what came next; it becomes a training session."""
-
-    model_config = ConfigDict(coerce_numbers_to_str=True)
-
-    history: Annotated[list[str], Field(min_length=1, description="Item ids, oldest first.")]
-    target: Annotated[str, Field(description="Id of the item that came next.")]
-    candidates: Annotated[
-        list[str] | None,
-        Field(description="Ids to rank, the target among them; none retrieves some."),
-    ] = None
-
-
-class LearnRequest(BaseModel):
-    """Which session to learn from. Empty, it takes the next one that was not learnt from yet."""
-
-    session: Annotated[int | None, Field(description="Key of a stored training session.")] = None
-    observed: Annotated[
-        ObservedSession | None, Field(description="A new session, instead of a stored one.")
-    ] = None
-    domain: Annotated[
-        str | None, Field(description="The catalogue's name; none takes the default.")
-    ] = None
-
-
-class ProposalView(TypedDict):
-    """A proposed hint and what became of it."""
-
-    text: str
-    outcome: Outcome | None
-    """`None` until it is known."""
-    reason: str
-    hint_id: int | None
-    repeats: NotRequired[str]
-    """Text of the hint that it repeats, which may stand before it in the same answer."""
-    verification: dict[str, Any]
-    """Mean gain with its interval, sessions helped and harmed; empty if it was never tried."""
-
-
-class ReflectionView(TypedDict):
-    """The conversation about a miss."""
-
-    diagnosis: str
-    messages: list[dict[str, str]]
-
-
-class LearnResult(TypedDict):
-    """What a miss taught. Either `error` is set, or everything else is."""
-
-    domain: str
-    training_session: int | None
-    rank: int
-    """Of the target without a hint."""
-    missed: bool
-    reflection: ReflectionView
-    proposals: list[ProposalView]
-    error: dict[str, str] | None
-
-
-class LearnState(RecommendState):
-    """The state of the same machine with a known target."""
-
-    session: NotRequired[Annotated[int | None, EphemeralValue]]
-    """As sent with this request; on a thread, the next request's absence means none again."""
-    observed: NotRequired[Annotated[dict[str, Any] | None, EphemeralValue]]
-    rank: int
-    missed: bool
-    reflection: ReflectionView
-    proposals: list[ProposalView]

@@ -12,8 +12,7 @@ from typing import Literal
 
 from langchain_core.messages import BaseMessage
 
-from ..errors import ModelDownError
-from ..llm.failures import Failure
+from ..errors import Failure, ModelDownError
 from ..llm.rating_answers import strict_rating
 from ..llm.rating_prompt import rewrite_messages
 from ..llm.structured import AnswerFormat

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..errors import BudgetSpentError
-
-FULL = "--max-hints"
-"""The field that a spent budget names when there is no room for another hint."""
+from ..errors import BudgetSpentError, HintsFullError
 
 
 @dataclass(kw_only=True)
@@ -59,10 +56,12 @@ class Budget:
             there: Hints of the domain that are active or pending.
 
         Raises:
-            BudgetSpentError: None may.
+            HintsFullError: None may.
         """
         if self.max_hints is None:
             return None
         if there >= self.max_hints:
-            raise BudgetSpentError(FULL, f"There are {there:,} hints.", "Raise it to learn more.")
+            raise HintsFullError(
+                "--max-hints", f"There are {there:,} hints.", "Raise it to learn more."
+            )
         return self.max_hints - there

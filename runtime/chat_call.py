@@ -10,8 +10,9 @@ from langchain_core.callbacks import BaseCallbackHandler, BaseCallbackManager
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage
 
+from ..errors import Failure
 from ..knowledge.llm_calls import LlmCall
-from ..llm.failures import Failure, ModelFailedError
+from ..llm.failures import ModelFailedError
 from ..llm.prices import estimated_tokens, prompt_key
 from ..llm.responses import refused
 from .ledger import book, charge

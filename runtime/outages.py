@@ -7,8 +7,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 from typing import TypeVar
 
-from ..errors import BudgetSpentError, ModelDownError
-from ..llm.failures import Failure
+from ..errors import BudgetSpentError, Failure, ModelDownError
 from .options import RunOptions
 
 _PROBES = 3

@@ -1,19 +1,39 @@
 """What is said of a model that fails."""
 
 import pytest
-from re2llm.errors import _FAILURES, ModelDownError, failure_among
-from re2llm.llm.failures import Failure
-
-KNOWN = set(Failure) - {Failure.UNKNOWN}
+from re2llm.errors import (
+    _FAILURES,
+    BudgetSpentError,
+    DatabaseError,
+    Failure,
+    HintsFullError,
+    InputError,
+    InternalError,
+    ModelDownError,
+    error_from,
+    failure_among,
+)
 
 
 def test_every_known_kind_of_failure_has_its_words() -> None:
-    assert set(_FAILURES) == {kind.value for kind in KNOWN}
+    assert set(_FAILURES) == set(Failure)
 
 
-@pytest.mark.parametrize("kind", sorted(KNOWN))
-def test_a_kind_of_failure_is_known_again_by_its_words(kind: Failure) -> None:
+@pytest.mark.parametrize("kind", list(Failure))
+def test_an_answer_carries_the_kind_of_failure_as_data(kind: Failure) -> None:
     error = ModelDownError("openai:some-model", kind)
-    again = ModelDownError.told(error.as_dict())
+    again = error_from(error.as_dict())
+    assert isinstance(again, ModelDownError)
     assert (again.failure, again.as_dict()) == (kind, error.as_dict())
     assert failure_among(["model_failed", kind, "completed"]) == kind
+
+
+@pytest.mark.parametrize(
+    "kind", [InputError, DatabaseError, BudgetSpentError, HintsFullError, InternalError]
+)
+def test_an_answer_carries_the_class_of_its_error(kind: type) -> None:
+    error = kind("field", "It is wrong.", "Do this.")
+    again = error_from(error.as_dict())
+    assert type(again) is kind
+    assert again.as_dict() == error.as_dict()
+    assert str(again) == str(error)

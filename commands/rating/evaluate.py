@@ -155,9 +155,8 @@ def _checkpoint_row(
 
 
 async def _model_row(reviews: Reviews, limit: int | None, model: str, budget: Budget) -> RatingRow:
-    from ...errors import ModelDownError
+    from ...errors import Failure, ModelDownError
     from ...evaluation.rating_summary import RatingRow
-    from ...llm.failures import Failure
     from ...llm.rating_answers import strict_rating
     from ...llm.structured import AnswerFormat
     from ...runtime.model_call import ask

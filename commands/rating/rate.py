@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ...errors import InputError, Re2llmError
+from ...errors import InputError
 from ..console import out, print_json, run
 from ..recommend import print_flags
 from .reviews import SAMPLE, ReviewsOption, SkipOption, read_reviews
@@ -45,7 +45,7 @@ async def _rate(
     skip_malformed: bool,
     as_json: bool,
 ) -> None:
-    from ...graph.rate import graph
+    from ...operations.graphs import RATE, run_graph
     from ...runtime.options import Context
 
     if request is not None:
@@ -54,10 +54,7 @@ async def _rate(
         given = _of_reviews(user, item, source, skip_malformed=skip_malformed)
     else:
         raise InputError("--user", "Nobody is named.", "Give --user and --item, or --request.")
-    # LangGraph leaves a type argument of `Command` open.
-    result: Any = await graph.ainvoke(given, context=Context(model=model, command="rate"))  # pyright: ignore[reportUnknownMemberType]
-    if result.get("error"):
-        raise Re2llmError(**result["error"])
+    result = await run_graph(RATE, given, Context(model=model, command="rate"))
     if as_json:
         print_json(result)
         return

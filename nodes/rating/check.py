@@ -8,9 +8,9 @@ from langgraph.runtime import Runtime
 from ...errors import Re2llmError
 from ...llm.rating_answers import read_rating
 from ...llm.rating_prompt import repair_messages, written
-from ...ranking.state import Update
 from ...records import RatingScale
 from ...runtime.model_call import ask
+from ...runtime.node import Update
 from ...runtime.options import Context, resolve
 from .predict import any_rating
 from .state import RatingState

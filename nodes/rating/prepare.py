@@ -11,8 +11,8 @@ from pydantic import ValidationError
 
 from ...errors import InputError, Re2llmError
 from ...llm.rating_prompt import RATING_PROMPT_VERSION, PromptLimits, rating_messages
-from ...ranking.state import Update
 from ...records import Item, RatingScale, RatingTask, Review
+from ...runtime.node import Update
 from ...runtime.options import Context, resolve
 from .state import RatingRequest, RatingState
 

@@ -270,7 +270,7 @@ async def test_the_state_of_the_paper_is_that_of_the_whole_history(
     services: Services, hinted: dict[str, int], domain: str
 ) -> None:
     """The authors' code looked at the first game alone."""
-    from re2llm.nodes.prepare import gather
+    from re2llm.ranking.gather import gather
     from re2llm.runtime.options import resolve_context
 
     options = await resolve_context(Context())

@@ -13,7 +13,7 @@ import pytest
 from fault_server import FaultServer
 from pydantic import SecretStr
 from re2llm.data.sample import load_films
-from re2llm.errors import BudgetSpentError, InputError
+from re2llm.errors import InputError
 from re2llm.graph.recommend import graph
 from re2llm.llm.prices import call_cost, prompt_key, require_prices
 from re2llm.runtime.budget import Budget
@@ -180,9 +180,8 @@ async def test_a_budget_of_cost_stops_the_next_call(
     budget = Budget(max_cost=0.3)
     for at in range(3):
         await recommend(at, budget=budget)
-    with pytest.raises(BudgetSpentError) as caught:
-        await recommend(3, budget=budget)
-    assert caught.value.field == "--max-cost"
+    error = (await recommend(3, budget=budget))["error"]
+    assert (error["kind"], error["field"]) == ("budget", "--max-cost")
     assert len(server.asked) == 3
     await recommend(0, budget=budget)  # what was paid is still answered
     assert len(server.asked) == 3
@@ -190,8 +189,8 @@ async def test_a_budget_of_cost_stops_the_next_call(
 
 async def test_retries_count_against_the_budget_of_calls(server: FaultServer, ask: Ask) -> None:
     server.play("500", "500", "500")
-    with pytest.raises(BudgetSpentError):
-        await ask()(budget=Budget(max_calls=2))
+    answer = await ask()(budget=Budget(max_calls=2))
+    assert answer["error"]["kind"] == "budget"
     assert len(server.asked) == 2
 
 

@@ -1,0 +1,136 @@
+"""Asks the model for a ranking, in one order of the candidates or in several."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+
+from ..knowledge.hints import hint_key
+from ..knowledge.trials import Trial, find_trial
+from ..llm.failures import ABOUT_THE_PROMPT
+from ..records import Flag
+from ..runtime.model_call import Reply, ask
+from ..runtime.node import Update
+from ..runtime.options import RunOptions
+from .fusion import fuse, reordered
+from .prompt import candidates, ranking_prompt
+from .state import RecommendState
+
+
+async def request_ranking(state: RecommendState, options: RunOptions) -> Update:
+    """Ask the model for a ranking, unless this cell of the reward table was paid already.
+
+    Args:
+        state: The resolved request and its hint.
+        options: The run's options.
+
+    Raises:
+        InputError: The model's name or key cannot be used at all.
+        BudgetSpentError: No further call may be paid.
+    """
+    paid = await _paid_trial(state, options)
+    if paid is not None:
+        return {
+            "answer": paid.answer,
+            "flags": list(paid.flags),
+            "latency_ms": 0.0,
+            "tokens": dict(paid.tokens),
+            "llm_calls": 0,
+            "faults": {},
+            "replayed": True,
+        }
+    if options.orders == 1:
+        return await _one_order(state, options)
+    return await _fused(state, options)
+
+
+async def _one_order(state: RecommendState, options: RunOptions) -> Update:
+    reply = await ask(ranking_prompt(state, options), options, wanted=options.prompt.wanted)
+    update = _answered(reply)
+    if reply.failure in ABOUT_THE_PROMPT and state["hint"]["text"]:
+        plain = ranking_prompt(state, options, hinted=False)
+        waited = reply.latency_ms
+        second = await ask(plain, options, wanted=options.prompt.wanted, waited_ms=waited)
+        update = joined(update, second)
+        update["answer"] = second.text
+        update["flags"] = [Flag.HINT_DROPPED, *_faulty(second)]
+    return update
+
+
+async def _fused(state: RecommendState, options: RunOptions) -> Update:
+    """Ask in several orders of the candidates, and fuse the answers into one."""
+    states = [reordered(state, order) for order in range(options.orders)]
+    updates = await asyncio.gather(*(_one_order(inner, options) for inner, _ in states))
+    reads = [
+        options.prompt.read(update["answer"], candidates(inner))
+        for update, (inner, _) in zip(updates, states, strict=True)
+    ]
+    rankings = [
+        [places[number - 1] for number in read.numbers]
+        for read, (_, places) in zip(reads, states, strict=True)
+        if read.numbers
+    ]
+    flags = dict.fromkeys(
+        flag
+        for update, read in zip(updates, reads, strict=True)
+        for flag in update["flags"] or read.flags
+    )
+    if rankings:  # the others have answered for those that failed
+        flags.pop(Flag.MODEL_FAILED, None)
+    faults: Counter[str] = Counter()
+    for update, read in zip(updates, reads, strict=True):
+        faults.update({} if update["flags"] else read.faults)
+    fused = fuse(rankings)
+    tokens = [update["tokens"] for update in updates]
+    return {
+        "answer": options.prompt.write(fused, candidates(state)) if fused else updates[0]["answer"],
+        "flags": list(flags),
+        "latency_ms": max(update["latency_ms"] for update in updates),
+        "tokens": {way: sum(counted[way] for counted in tokens) for way in ("in", "out")},
+        "llm_calls": sum(update["llm_calls"] for update in updates),
+        "faults": dict(faults),
+        "replayed": False,
+    }
+
+
+def _answered(reply: Reply) -> Update:
+    return {
+        "answer": reply.text,
+        "flags": _faulty(reply),
+        "latency_ms": reply.latency_ms,
+        "tokens": {"in": reply.tokens_in, "out": reply.tokens_out},
+        "llm_calls": reply.calls,
+        "faults": {},
+        "replayed": False,
+    }
+
+
+def joined(spent: Update, reply: Reply) -> Update:
+    """Add what another call has taken.
+
+    Args:
+        spent: Latency, tokens and calls so far.
+        reply: Of the other call.
+    """
+    return {
+        **spent,
+        "latency_ms": spent["latency_ms"] + reply.latency_ms,
+        "tokens": {
+            "in": spent["tokens"]["in"] + reply.tokens_in,
+            "out": spent["tokens"]["out"] + reply.tokens_out,
+        },
+        "llm_calls": spent["llm_calls"] + reply.calls,
+    }
+
+
+def _faulty(reply: Reply) -> list[str]:
+    return [Flag.MODEL_FAILED, reply.failure] if reply.failed else []
+
+
+async def _paid_trial(state: RecommendState, options: RunOptions) -> Trial | None:
+    session = state.get("training_session")
+    if session is None:
+        return None
+    key = hint_key(state["hint"]["text"])
+    async with options.services.engine.connect() as connection:
+        return await find_trial(connection, session, key, options.model, options.prompt_version)

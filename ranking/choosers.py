@@ -1,0 +1,110 @@
+"""The ways to choose a hint for a session, or none."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from ..errors import InputError
+from ..knowledge.hints import Hint, best_hints, list_hints, nearest_hints
+from ..knowledge.shortlist import active_among, shortlist
+from ..runtime.options import RunOptions
+from ..settings import HintChoice
+from .releases import served_policy, with_embeddings
+from .state import RecommendState
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """What a policy chose.
+
+    Attributes:
+        hint: The hint, or `None`.
+        probability: With which it was chosen.
+        policy: Says more exactly what chose, such as a release; `None` where the name says it all.
+    """
+
+    hint: Hint | None
+    probability: float
+    policy: str | None = None
+
+
+Chooser = Callable[[AsyncConnection, RecommendState, RunOptions], Awaitable[Chosen]]
+
+
+async def chosen_by_caller(
+    connection: AsyncConnection, state: RecommendState, options: RunOptions
+) -> Chosen:
+    """Return the hint that the run's options name, whatever its status."""
+    for hint in await list_hints(connection, state["domain_id"]):
+        if hint.id == options.hint_id:
+            return Chosen(hint, 1.0, policy="given")
+    raise InputError(
+        "hint_id", f"The domain has no hint {options.hint_id}.", "`re2llm hints list` shows all."
+    )
+
+
+async def _none(*_: object) -> Chosen:
+    return Chosen(None, 1.0)
+
+
+async def _random(
+    connection: AsyncConnection, state: RecommendState, options: RunOptions
+) -> Chosen:
+    hints = await list_hints(connection, state["domain_id"], status="active")
+    if not hints:
+        return Chosen(None, 1.0)
+    return Chosen(random.Random(_session_seed(state, options)).choice(hints), 1 / len(hints))
+
+
+async def _similar(connection: AsyncConnection, state: RecommendState, _: RunOptions) -> Chosen:
+    embedding = np.array(state["session_embedding"], dtype=np.float32)
+    nearest = await nearest_hints(connection, state["domain_id"], embedding, count=1)
+    return Chosen(nearest[0][0] if nearest else None, 1.0)
+
+
+async def _static(connection: AsyncConnection, state: RecommendState, _: RunOptions) -> Chosen:
+    best = await best_hints(connection, state["domain_id"], count=1)
+    helps = best and best[0][0].promise > 0
+    return Chosen(best[0][0] if helps else None, 1.0)
+
+
+async def _ppo(connection: AsyncConnection, state: RecommendState, options: RunOptions) -> Chosen:
+    served = await served_policy(
+        options.services, connection, state["domain_id"], options.model, options.prompt_version
+    )
+    if served is None:
+        return replace(await _static(connection, state, options), policy="static")
+    if served.release.recipe == "paper":
+        listed = await active_among(connection, state["domain_id"], served.release.hint_ids)
+    else:
+        embedding = np.array(state["session_embedding"], dtype=np.float32)
+        count = options.settings.shortlist
+        listed = await shortlist(connection, state["domain_id"], embedding, count=count)
+    hints = await with_embeddings(options.services, connection, listed)
+    seed = _session_seed(state, options) if options.settings.explore else None
+    hint, probability = served.choose(state, hints, explore_seed=seed)
+    return Chosen(hint, probability, policy=f"ppo:{served.number}")
+
+
+def _session_seed(state: RecommendState, options: RunOptions) -> int:
+    content = json.dumps(
+        [options.seed, state["history"], [i["id"] for i in state["candidate_items"]]]
+    )
+    return int.from_bytes(hashlib.sha256(content.encode()).digest()[:6])
+
+
+CHOOSERS: Mapping[HintChoice, Chooser] = {
+    "none": _none,
+    "random": _random,
+    "similar": _similar,
+    "static": _static,
+    "ppo": _ppo,
+}
+"""Every way to choose a hint."""

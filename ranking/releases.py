@@ -1,0 +1,78 @@
+"""The active policy release of a domain and the embeddings of its hints, kept in memory."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from ..knowledge.hints import Hint
+from ..knowledge.releases import Release, active_release_id, fetch_release
+from ..knowledge.shortlist import fetch_embeddings
+from ..runtime.services import Services
+
+if TYPE_CHECKING:
+    from .serving import ServedPolicy
+
+HintAndEmbedding: TypeAlias = tuple[Hint, NDArray[np.float32]]
+
+
+async def served_policy(
+    services: Services,
+    connection: AsyncConnection,
+    domain_id: int,
+    model: str,
+    prompt_version: str,
+) -> ServedPolicy | None:
+    """Return a domain's active policy release, loaded once; `None` if it has none.
+
+    Args:
+        services: Keep it.
+        connection: To the database.
+        domain_id: Which domain.
+        model: The ranking model that is to be given the hints.
+        prompt_version: Of the prompt that is to hold them.
+
+    Raises:
+        InputError: The release was trained for another encoder, prompt or model.
+    """
+    number = await active_release_id(connection, domain_id)
+    if number is None:
+        return None
+
+    async def build() -> ServedPolicy:
+        release = await fetch_release(connection, domain_id, number)
+        return await asyncio.to_thread(_load, number, release, model, prompt_version)
+
+    version = (number, model, prompt_version)
+    return await services.versions.get("policy", domain_id, version, build)
+
+
+async def with_embeddings(
+    services: Services, connection: AsyncConnection, hints: Sequence[Hint]
+) -> list[HintAndEmbedding]:
+    """Return hints with their embeddings, each read once.
+
+    Args:
+        services: Keep them.
+        connection: To the database.
+        hints: Any.
+    """
+    kept = services.hint_embeddings
+    known = {hint.id: found for hint in hints if (found := kept.get(hint.id)) is not None}
+    missing = [hint.id for hint in hints if hint.id not in known]
+    if missing:
+        fetched = await fetch_embeddings(connection, missing)
+        kept.update(fetched)
+        known |= fetched
+    return [(hint, known[hint.id]) for hint in hints]
+
+
+def _load(number: int, release: Release, model: str, prompt_version: str) -> ServedPolicy:
+    from .serving import load_release  # noqa: PLC0415  # torch takes seconds; not all serve with it
+
+    return load_release(number, release, model, prompt_version)

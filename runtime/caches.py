@@ -1,0 +1,41 @@
+"""Values that are kept in memory until what they were built from changes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Hashable
+from typing import Any, TypeVar
+
+_Value = TypeVar("_Value")
+
+
+class VersionedCache:
+    """Keeps one version of each value. Tasks that ask for it at the same time build it once."""
+
+    def __init__(self) -> None:
+        self._kept: dict[tuple[str, Hashable], tuple[Hashable, Any]] = {}
+        self._locks = defaultdict[tuple[str, Hashable], asyncio.Lock](asyncio.Lock)
+
+    async def get(
+        self,
+        name: str,
+        key: Hashable,
+        version: Hashable,
+        build: Callable[[], Awaitable[_Value]],
+    ) -> _Value:
+        """Return a value, built anew if the version has changed.
+
+        Args:
+            name: What kind of value.
+            key: Which of the kind.
+            version: Of what it is built from.
+            build: Makes it.
+        """
+        place = (name, key)
+        async with self._locks[place]:
+            known, value = self._kept.get(place, (None, None))
+            if place not in self._kept or known != version:
+                value = await build()
+                self._kept[place] = (version, value)
+        return value

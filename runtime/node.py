@@ -1,0 +1,77 @@
+"""What makes a node of a function: it fills the run's options, and it never raises."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any, Protocol, TypeVar, cast
+
+from langgraph.errors import GraphBubbleUp
+from langgraph.runtime import Runtime
+from sqlalchemy.exc import SQLAlchemyError
+
+from ..errors import InternalError, Re2llmError
+from ..knowledge.engine import unreachable
+from .options import Context, RunOptions, resolve
+
+_log = logging.getLogger(__name__)
+
+Update = dict[str, Any]
+"""What a node returns: the keys of the state that it sets, as JSON primitives."""
+
+_State = TypeVar("_State")
+_State_contra = TypeVar("_State_contra", contravariant=True)
+
+
+class Node(Protocol[_State_contra]):
+    """A node as LangGraph calls it."""
+
+    def __call__(self, state: _State_contra, runtime: Runtime[Context]) -> Awaitable[Update]:
+        """Return the keys of the state that change, or `error`."""
+        ...
+
+
+def node(work: Callable[[_State, RunOptions], Awaitable[Update]]) -> Node[_State]:
+    """Make a node of a function over state and options.
+
+    Every failure becomes the state's `error`: ours as they are, a lost database as such, and
+    anything else as `internal`, with its trace in the log.
+
+    Args:
+        work: Returns the keys of the state that change. It may raise.
+    """
+
+    async def run(state: _State, runtime: Runtime[Context]) -> Update:
+        try:
+            options = await resolve(runtime)
+        except Exception as error:  # noqa: BLE001  # a graph never raises
+            return _failed(error, None)
+        try:
+            update = await work(state, options)
+        except GraphBubbleUp:  # an interrupt is no failure
+            raise
+        except Exception as error:  # noqa: BLE001
+            return _failed(error, options)
+        if "flags" in update:
+            # A checkpoint holds plain text, not the members of an enum.
+            update = {**update, "flags": [str(flag) for flag in update["flags"]]}
+        return {"error": None, **update}
+
+    run.__name__ = run.__qualname__ = getattr(work, "__name__", "node")
+    run.__doc__ = work.__doc__
+    run.__module__ = work.__module__
+    return run
+
+
+def _failed(error: Exception, options: RunOptions | None) -> Update:
+    if isinstance(error, ExceptionGroup):
+        group = cast("ExceptionGroup[Exception]", error)
+        return _failed(group.exceptions[0], options)
+    if isinstance(error, Re2llmError):
+        return {"error": error.as_dict()}
+    if isinstance(error, OSError | SQLAlchemyError) and options is not None:
+        return {"error": unreachable(options.services.engine, error).as_dict()}
+    _log.error("a node failed", exc_info=error)
+    problem = f"An unexpected {type(error).__name__} ended the run."
+    internal = InternalError("re2llm", problem, "The server's log has its trace; please report it.")
+    return {"error": internal.as_dict()}
