@@ -131,6 +131,9 @@ class Settings(BaseSettings):
     mcp_hosts: str = ""
     """Names, separated by commas, under which the MCP server answers besides this machine's own.
     """
+    allowed_origins: str = "https://smith.langchain.com,https://eu.smith.langchain.com"
+    """Web pages, separated by commas, that may call a server on this machine without a key, such as
+    LangGraph Studio's; pages of this machine always may. Others need a key."""
     require_keys: bool = False
     """Ask for an API key on this machine too; from other machines one is always needed."""
     seed: int = 0

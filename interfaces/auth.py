@@ -11,7 +11,7 @@ from typing import Any, cast
 from langgraph_sdk import Auth, get_client
 from langgraph_sdk.errors import NotFoundError
 
-from ..knowledge.keys import PREFIX, any_key_works, check_key
+from ..knowledge.keys import PREFIX, ApiKey, any_key_works, check_key
 from ..runtime.sharing import shared_services
 from .callers import asks_for_key, key_of, was_named
 
@@ -33,9 +33,7 @@ async def authenticate(scope: dict[str, Any]) -> User:
     """
     key = key_of(scope)
     if key is not None and key.startswith(PREFIX):
-        services = await shared_services()
-        async with services.engine.connect() as connection:
-            found = await check_key(connection, key)
+        found = await _found(key)
         if found is not None:
             return cast("User", {"identity": found.owner, "domains": found.domains})
         raise _refused(401, "This API key is wrong or revoked.")
@@ -44,6 +42,21 @@ async def authenticate(scope: dict[str, Any]) -> User:
             401, "Send an API key as `Authorization: Bearer …`; `re2llm keys create` makes one."
         )
     return cast("User", {"identity": "", "domains": None})
+
+
+async def key_works(key: str) -> bool:
+    """Whether a key is one of ours and not revoked.
+
+    Args:
+        key: As it was sent.
+    """
+    return key.startswith(PREFIX) and await _found(key) is not None
+
+
+async def _found(key: str) -> ApiKey | None:
+    services = await shared_services()
+    async with services.engine.connect() as connection:
+        return await check_key(connection, key)
 
 
 async def some_key_works() -> bool:

@@ -15,7 +15,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ..settings import get_settings
 
-_FORWARDED = (b"forwarded", b"x-forwarded-for", b"x-real-ip", b"cf-connecting-ip")
+_FORWARDED = frozenset({b"forwarded", b"via", b"cdn-loop", b"client-ip", b"wl-proxy-client-ip"})
+_FORWARDED_PREFIXES = (
+    *(b"x-forward", b"x-real", b"x-original", b"x-proxy", b"x-client", b"x-cluster", b"x-remote"),
+    *(b"x-host", b"x-envoy", b"x-amz", b"x-arr-", b"x-azure", b"x-appengine", b"x-cloud"),
+    *(b"true-client", b"cf-", b"fastly-", b"fly-", b"ngrok-", b"incap-", b"akamai-"),
+)
+"""Headers that proxies, tunnels and content networks add."""
 
 _named: ContextVar[frozenset[uuid.UUID]] = ContextVar("_named", default=frozenset())
 
@@ -35,18 +41,72 @@ def key_of(scope: Mapping[str, Any]) -> str | None:
 
 
 def asks_for_key(scope: Mapping[str, Any]) -> bool:
-    """Whether a request needs a key: unless it was sent on this machine, to a server for it alone.
+    """Whether a request needs a key.
+
+    None is needed for what a program or a page of this machine sends to a server that listens on
+    this machine alone.
 
     Args:
         scope: The request's.
     """
     if get_settings().require_keys or serves_others():
         return True
-    # A proxy or a tunnel on this machine speaks for others.
-    if any(name in _headers(scope) for name in _FORWARDED):
+    if _comes_from_elsewhere(scope):
         return True
     ends = (scope.get("server"), scope.get("client"))
     return not all(end and _is_loopback(str(end[0])) for end in ends)
+
+
+def _comes_from_elsewhere(scope: Mapping[str, Any]) -> bool:
+    """Whether a proxy, a tunnel or a website speaks through this machine.
+
+    A browser names the page that sends a request, and a name that was rebound to this machine
+    stands in `Host`.
+    """
+    for name, value in _pairs(scope):
+        if name in _FORWARDED or name.startswith(_FORWARDED_PREFIXES):
+            return True
+        text = value.decode("latin-1").strip().lower()
+        if name == b"host" and not _is_loopback(_host_of(f"//{text}")):
+            return True
+        if name == b"origin" and not _is_allowed_origin(text):
+            return True
+        # A page that hides its origin still says that it is foreign.
+        if name == b"sec-fetch-site" and text == "cross-site" and not _names_origin(scope):
+            return True
+    return False
+
+
+def _names_origin(scope: Mapping[str, Any]) -> bool:
+    return any(name == b"origin" for name, _ in _pairs(scope))
+
+
+def _is_allowed_origin(origin: str) -> bool:
+    return origin in allowed_origins() or (
+        origin.startswith(("http://", "https://")) and _is_loopback(_host_of(origin))
+    )
+
+
+def allowed_origins() -> list[str]:
+    """Return the web pages that may call a server without a key, besides those of this machine."""
+    named = get_settings().allowed_origins.split(",")
+    return [origin.strip().rstrip("/").lower() for origin in named if origin.strip()]
+
+
+def _host_of(address: str) -> str:
+    try:
+        return urlsplit(address).hostname or ""
+    except ValueError:
+        return ""
+
+
+def is_loopback_call(scope: Mapping[str, Any]) -> bool:
+    """Whether the server calls itself: under a root path that no client can send.
+
+    Args:
+        scope: The request's.
+    """
+    return str(scope.get("root_path", "")).startswith("/noauth")
 
 
 def serves_others() -> bool:
@@ -65,8 +125,13 @@ def was_named(id_: object) -> bool:
     return id_ is not None and uuid.UUID(str(id_)) in _named.get()
 
 
+def _pairs(scope: Mapping[str, Any]) -> list[tuple[bytes, bytes]]:
+    pairs = cast("list[tuple[bytes, bytes]]", scope.get("headers") or [])
+    return [(name.lower(), value) for name, value in pairs]
+
+
 def _headers(scope: Mapping[str, Any]) -> dict[bytes, bytes]:
-    return dict(cast("list[tuple[bytes, bytes]]", scope.get("headers") or []))
+    return dict(_pairs(scope))
 
 
 def _is_loopback(host: str) -> bool:
@@ -90,9 +155,8 @@ class NotesNamedIds:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Read the request's body, note its ids, and hand it on."""
-        # The server calls itself under a root path that no client can send; such a call names ids
-        # of the server's own, beside those of the request that it serves.
-        within = scope.get("root_path", "").startswith("/noauth")
+        # What the server asks of itself names ids of its own, beside those of the request.
+        within = is_loopback_call(scope)
         if scope["type"] == "lifespan" or within or key_of(scope) is None:
             await self._app(scope, receive, send)
             return

@@ -1,0 +1,68 @@
+"""The outermost check of every request to the LangGraph server, before any route is looked up.
+
+The server asks `auth` for some of its routes only. What this module does not know is answered as
+if it did not exist, so that a route that a later version adds is closed until it is named here.
+"""
+
+from __future__ import annotations
+
+from urllib.parse import unquote
+
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from .auth import key_works
+from .callers import asks_for_key, is_loopback_call, key_of
+
+_OPEN = frozenset({"", "ok"})
+"""Health checks, which tell nothing."""
+_META = frozenset({"docs", "info", "metrics", "openapi.json"})
+"""Not covered by the server's `auth`."""
+_GUARDED = frozenset(
+    {".well-known", "a2a", "assistants", "mcp", "re2llm", "runs", "store", "threads"}
+)
+"""Covered by `auth`."""
+
+
+class Gate:
+    """Closes what the server would answer to anybody.
+
+    Args:
+        app: The application behind it.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Refuse a request, or pass it on."""
+        refusal = None
+        if scope["type"] in {"http", "websocket"} and not is_loopback_call(scope):
+            refusal = await _refusal(scope)
+        if refusal is None:
+            await self._app(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1008})
+        else:
+            await refusal(scope, receive, send)
+
+
+async def _refusal(scope: Scope) -> Response | None:
+    segments = _segments(scope)
+    first = segments[0] if segments else ""
+    if ".." in segments or first not in _OPEN | _META | _GUARDED:
+        return PlainTextResponse("Not Found", 404)
+    if first in _META and asks_for_key(scope):
+        key = key_of(scope)
+        if key is None or not await key_works(key):
+            return JSONResponse({"detail": "Send an API key that works."}, 401)
+    return None
+
+
+def _segments(scope: Scope) -> list[str]:
+    """Return the parts of a path, whatever slashes and escapes it is written with."""
+    path: str = scope["path"]
+    path = path.removeprefix(scope.get("root_path", ""))
+    while (plain := unquote(path)) != path:
+        path = plain
+    return [part for part in path.replace("\\", "/").split("/") if part not in {"", "."}]
