@@ -20,7 +20,7 @@ from re2llm.llm.ranking_prompt import RANKING_PROMPT_VERSION
 from re2llm.operations.load import load_domain
 from re2llm.policies.descriptors import DESCRIPTOR_NAMES
 from re2llm.policies.hint_features import HintFeatures
-from re2llm.policies.hint_policy import ContentPolicy, Ensemble
+from re2llm.policies.networks import ContentPolicy, Ensemble
 from re2llm.policies.recipes import default_config, new_policy
 from re2llm.policies.weights import dump_policy
 from re2llm.records import Session

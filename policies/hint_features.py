@@ -1,4 +1,4 @@
-"""What a policy knows of each hint: its embedding and how it did in its trials.
+"""What a policy knows about each hint: its embedding and the statistics of its trials.
 
 Shapes: `H` hints, `E` embedding dimensions.
 """
@@ -18,12 +18,12 @@ STATISTIC_NAMES: tuple[str, ...] = ("mean", "standard_error", "helped", "harmed"
 """Columns of `statistics`: mean reward, its standard error, shares of trials, log(1 + trials)."""
 
 _DOUBT = 0.1
-"""Variance of a reward before any was seen: an untried hint is uncertain, not certainly useless."""
+"""Prior variance of a reward: an untried hint is uncertain, not useless."""
 
 
 @dataclass(frozen=True, slots=True)
 class HintFeatures:
-    """The hints that a policy may choose from; action `i + 1` gives hint `i`, action 0 none.
+    """The hints to choose from; action `i + 1` gives hint `i`, action 0 none.
 
     Attributes:
         embeddings: `[H, E]`.
@@ -77,14 +77,7 @@ class HintFeatures:
         return torch.cat([torch.ones(1, dtype=torch.bool), self.active])
 
     def shrunken_means(self, shrinkage: float) -> Tensor:
-        """Return each hint's mean reward, shrunk towards 0 as if by so many trials without gain.
-
-        Args:
-            shrinkage: In trials.
-
-        Returns:
-            `[H]`.
-        """
+        """Return each hint's mean reward after `shrinkage` more trials without gain, `[H]`."""
         trials = self.statistics[:, -1].expm1()
         return self.statistics[:, 0] * trials / (trials + shrinkage).clamp_min(1e-9)
 
@@ -92,10 +85,7 @@ class HintFeatures:
 def hint_statistics(
     rewards: Sequence[Sequence[float] | NDArray[np.floating]],
 ) -> NDArray[np.float64]:
-    """Summarise the trials of each hint.
-
-    Args:
-        rewards: For each hint the rewards of its trials: NDCG with it minus NDCG without.
+    """Summarise each hint's rewards: NDCG with it minus NDCG without.
 
     Returns:
         `[H, 5]`, columns as in `STATISTIC_NAMES`.
@@ -112,12 +102,12 @@ def _summary(trials: NDArray[np.float64]) -> list[float]:
 
 
 def statistics_row(trials: int, mean: float, error: float, helped: int, harmed: int) -> list[float]:
-    """Return one row of `HintFeatures.statistics` from figures that were summed up elsewhere.
+    """Return one row of `HintFeatures.statistics`.
 
     Args:
         trials: How many there were.
-        mean: Their mean reward.
-        error: Its standard error, 0 where it is unknown.
+        mean: Mean reward.
+        error: Its standard error, 0 if unknown.
         helped: Trials with a gain.
         harmed: Trials with a loss.
     """

@@ -5,79 +5,18 @@ Shapes: `B` sessions, `D` state dimensions, `H` hints. Action 0 gives no hint, `
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Generator
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
-from .content_policy import ContentConfig, ContentPolicy
 from .hint_features import HintFeatures
-from .paper_policy import PaperConfig, PaperPolicy
-from .ppo import Outputs, masked_log_softmax, sample
-from .threads import one_thread
-
-__all__ = [
-    "Choice",
-    "ContentConfig",
-    "ContentPolicy",
-    "Ensemble",
-    "HintPolicy",
-    "PaperConfig",
-    "PaperPolicy",
-    "action_probabilities",
-    "choose",
-    "greedy_actions",
-]
-
-
-class Ensemble(nn.Module):
-    """Several content policies that decide together: what only one of them sees is mostly noise.
-
-    Args:
-        members: Trained from different seeds; all of the same shape.
-    """
-
-    def __init__(self, members: Sequence[ContentPolicy]) -> None:
-        super().__init__()
-        self.config = members[0].config
-        self.members = nn.ModuleList(members)
-
-    def forward(self, states: Tensor, hints: HintFeatures) -> Outputs:
-        """Average what the members have learned, and their values.
-
-        Args:
-            states: `[B, D]`.
-            hints: Any number of them.
-        """
-        members = self._members
-        return Outputs(
-            self.log_probabilities(states, hints),
-            torch.stack([member.values(states) for member in members]).mean(0),
-            masked_log_softmax(members[0].prior_logits(hints)[None], hints.mask).squeeze(0),
-        )
-
-    def log_probabilities(self, states: Tensor, hints: HintFeatures) -> Tensor:
-        """Return what `forward` says of each action, without the critics: all that choosing needs.
-
-        The prior is the same for all, and a softmax of the mean undoes those of the members.
-
-        Args:
-            states: `[B, D]`.
-            hints: Any number of them.
-        """
-        members = self._members
-        learned = torch.stack([member.learned_logits(states, hints) for member in members])
-        return masked_log_softmax(members[0].prior_logits(hints) + learned.mean(0), hints.mask)
-
-    @property
-    def _members(self) -> list[ContentPolicy]:
-        return list(self.members)  # pyright: ignore[reportReturnType]  # torch knows modules only
-
-
-HintPolicy = ContentPolicy | PaperPolicy | Ensemble
+from .networks import HintPolicy
+from .ppo import sample
 
 
 class Choice(NamedTuple):
@@ -90,13 +29,7 @@ class Choice(NamedTuple):
 def greedy_actions(
     policy: HintPolicy, states: NDArray[np.floating], hints: HintFeatures
 ) -> NDArray[np.int64]:
-    """Return the likeliest action in each state, `[B]`; ties go to the lowest.
-
-    Args:
-        policy: Any.
-        states: `[B, D]`.
-        hints: To choose from.
-    """
+    """Return the likeliest action in each state `[B, D]`, `[B]`; ties go to the lowest."""
     with torch.no_grad():
         inputs = torch.as_tensor(states, dtype=torch.float32)
         return policy.log_probabilities(inputs, hints).argmax(-1).numpy()
@@ -105,13 +38,9 @@ def greedy_actions(
 def action_probabilities(
     policy: HintPolicy, state: NDArray[np.floating], hints: HintFeatures, *, sampled: bool
 ) -> NDArray[np.float64]:
-    """Return the probability of each action, `[H + 1]`.
+    """Return the probability of each action in a state `[D]`, `[H + 1]`.
 
-    Args:
-        policy: Any.
-        state: `[D]`.
-        hints: To choose from.
-        sampled: Whether it draws from its probabilities; else the likeliest action has 1.
+    If `sampled`, the policy draws from its probabilities; else the likeliest action has 1.
     """
     with torch.no_grad():
         log_probabilities = policy.log_probabilities(_one(state), hints)[0]
@@ -131,13 +60,13 @@ def choose(
     """Choose for one session.
 
     Args:
-        policy: Any.
+        policy: Any hint policy.
         state: `[D]`.
         hints: To choose from.
         explore_seed: Draws from the policy's probabilities; `None` takes the likeliest.
 
     Returns:
-        The action and its true probability: 1 for the likeliest, which is chosen for certain.
+        The action and its true probability, which is 1 for the likeliest.
     """
     with one_thread(), torch.inference_mode():
         log_probabilities = policy.log_probabilities(_one(state), hints)
@@ -145,6 +74,20 @@ def choose(
             return Choice(int(log_probabilities.argmax()), 1.0)
         action = int(sample(log_probabilities, torch.Generator().manual_seed(explore_seed)))
         return Choice(action, float(log_probabilities[0, action].exp()))
+
+
+@contextmanager
+def one_thread() -> Generator[None]:
+    """Let torch compute in the calling thread only: for a small network, waking others is slower.
+
+    Threads that already run, such as a text encoder's, keep their setting.
+    """
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def _one(state: NDArray[np.floating]) -> Tensor:

@@ -1,9 +1,12 @@
-"""What a new policy would have earned, from logs of an old one.
+"""Off-policy estimators: what a new policy would have earned, from logs of an old one.
 
-Each logged decision has the reward, the probability with which the old policy took that action,
-and the probability with which the new one would have. The estimators are unbiased (IPS, DR) or
-consistent (SNIPS) where the logged probabilities are true and never 0 for what the new policy does:
-a log of greedy decisions, all with probability 1, says nothing about other actions.
+Of `N` logged decisions each has a reward, the probability `logged` with which the old policy took
+that action, and the probability `target` with which the new one would; all have shape `[N]`.
+The estimators are unbiased (IPS, DR) or consistent (SNIPS) if the logged probabilities are true and
+never 0 for what the new policy does: a log of greedy decisions says nothing about other actions.
+Each raises `ValueError` for an empty log, unequal shapes, invalid probabilities or infinite values.
+`level` is that of the interval.
+
 Sources: Horvitz and Thompson, 1952; Swaminathan and Joachims, 2015; Dudík et al., 2011,
 arXiv 1103.4601.
 """
@@ -26,7 +29,7 @@ class Estimate(NamedTuple):
         value: The estimate, in units of the reward.
         low: Lower end of the interval.
         high: Upper end of the interval.
-        effective_n: How many decisions of its own the weighted log is worth.
+        effective_n: Number of unweighted decisions that are worth as much as the log.
     """
 
     value: float
@@ -36,17 +39,7 @@ class Estimate(NamedTuple):
 
 
 def ips(rewards: Floats, logged: Floats, target: Floats, *, level: float = 0.95) -> Estimate:
-    """Weigh each reward by how much likelier the new policy makes its action.
-
-    Args:
-        rewards: `[N]`.
-        logged: Probability of the logged action when it was taken, `[N]`.
-        target: Probability of the same action under the new policy, `[N]`.
-        level: Of the normal interval.
-
-    Raises:
-        ValueError: There is no decision, the shapes differ, or a number cannot be what it is for.
-    """
+    """Weight each reward by how much likelier the new policy makes its action."""
     weights = _weights(rewards, logged, target)
     return _estimate(weights * rewards, weights, level)
 
@@ -54,14 +47,7 @@ def ips(rewards: Floats, logged: Floats, target: Floats, *, level: float = 0.95)
 def snips(rewards: Floats, logged: Floats, target: Floats, *, level: float = 0.95) -> Estimate:
     """Divide IPS by the mean weight: a little bias for much less variance.
 
-    Args:
-        rewards: `[N]`.
-        logged: Probability of the logged action when it was taken, `[N]`.
-        target: Probability of the same action under the new policy, `[N]`.
-        level: Of the interval, by the delta method.
-
-    Raises:
-        ValueError: There is no decision, the shapes differ, or a number cannot be what it is for.
+    The interval is by the delta method.
     """
     weights = _weights(rewards, logged, target)
     total = weights.sum()
@@ -80,10 +66,10 @@ def doubly_robust(
     *,
     level: float = 0.95,
 ) -> Estimate:
-    """Correct a reward model by the weighted errors that it makes on the log.
+    """Correct a reward model by its weighted errors on the log.
 
-    Unbiased if the logged probabilities are right, whatever the model; the better the model, the
-    narrower. The model must not have seen these rewards.
+    Unbiased for any model if the logged probabilities are right; a better model gives a narrower
+    interval. The model must not have seen these rewards.
 
     Args:
         rewards: `[N]`.

@@ -2,21 +2,22 @@
 
 A session is a contextual bandit: one state, one action, one reward, done (arXiv 2403.16427,
 section 3.3). So the advantage is `r - V(s)`: nothing is bootstrapped from one session to another.
-The clipped objective is that of Schulman et al., 2017, arXiv 1707.06347, equation 7.
+The clipped objective is equation 7 of Schulman et al., 2017 (arXiv 1707.06347).
 
 Shapes: `B` sessions, `A` actions, `D` state dimensions.
 """
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 Rewards = Callable[[NDArray[np.int64], NDArray[np.int64]], NDArray[np.float64]]
 """Given sessions `[B]` and the action `[B]` taken in each, the reward `[B]` of each."""
@@ -24,22 +25,22 @@ Rewards = Callable[[NDArray[np.int64], NDArray[np.int64]], NDArray[np.float64]]
 
 @dataclass(frozen=True, slots=True)
 class PPOConfig:
-    """Settings of PPO; the defaults are those of the authors of arXiv 2403.16427.
+    """Settings of PPO; the defaults are from the authors of arXiv 2403.16427.
 
     Attributes:
-        updates: Rollouts in all; the learning rate reaches zero after the last.
-        rollout_size: Sessions a rollout.
-        batch_size: Sessions a gradient step.
-        epochs: Times that a rollout is gone through.
-        clip: How far from 1 a probability ratio still pays.
-        learning_rate: Of Adam, at the start.
-        weight_decay: Of AdamW; decoupled from the learning rate's moments.
+        updates: Number of rollouts; the learning rate falls linearly to zero.
+        rollout_size: Sessions per rollout.
+        batch_size: Sessions per gradient step.
+        epochs: Passes over each rollout.
+        clip: Largest distance of a probability ratio from 1 that still earns.
+        learning_rate: Of AdamW, at the start.
+        weight_decay: Of AdamW.
         entropy_coefficient: Weight of the entropy bonus.
         value_coefficient: Weight of the critic's squared error.
         prior_coefficient: Weight of KL(policy ‖ prior policy); needs a policy with a prior.
-        max_gradient_norm: Longer gradients are cut to it.
+        max_gradient_norm: Longer gradients are clipped to it.
         normalise_advantages: Whether a rollout's advantages get mean 0 and deviation 1.
-        seed: Of everything random.
+        seed: Of the sampling and the shuffling.
     """
 
     updates: int = 100
@@ -63,7 +64,7 @@ class Outputs(NamedTuple):
     Attributes:
         log_probabilities: Of each action, `[B, A]`; masked ones hugely negative, never `-inf`.
         values: The critic's expected reward, `[B]`.
-        prior: Log-probabilities before anything was learned, `[B, A]` or `[A]`, if there are any.
+        prior: Log-probabilities before training, `[B, A]` or `[A]`, if the policy has a prior.
     """
 
     log_probabilities: Tensor
@@ -76,12 +77,12 @@ ActorCritic = Callable[[Tensor], Outputs]
 
 
 class Rollout(NamedTuple):
-    """What was seen and done, and under which probabilities: all that learning needs."""
+    """Sessions, the actions taken in them, and what they earned."""
 
     states: Tensor
     actions: Tensor
     log_probabilities: Tensor
-    """Of the very action taken, under the policy that took it, `[B]`."""
+    """Of the action taken, under the policy that took it, `[B]`."""
     values: Tensor
     rewards: Tensor
 
@@ -116,15 +117,7 @@ def masked_log_softmax(logits: Tensor, mask: Tensor | None = None) -> Tensor:
 
 
 def sample(log_probabilities: Tensor, generator: torch.Generator) -> Tensor:
-    """Draw an action a row by the Gumbel trick: exact for thousands of actions.
-
-    Args:
-        log_probabilities: `[B, A]`.
-        generator: The source of randomness.
-
-    Returns:
-        Actions, `[B]`.
-    """
+    """Draw one action per row, `[B]`, with Gumbel noise; exact for thousands of actions."""
     noise = torch.empty_like(log_probabilities).exponential_(generator=generator)
     return (log_probabilities - noise.clamp_min(1e-20).log()).argmax(-1)
 
@@ -135,12 +128,7 @@ def entropy(log_probabilities: Tensor) -> Tensor:
 
 
 def advantages(rollout: Rollout, *, normalise: bool) -> Tensor:
-    """Return `r - V(s)`, `[B]`: sessions are unrelated, so there is no next state to count in.
-
-    Args:
-        rollout: With the critic's values at the time of acting.
-        normalise: Whether to shift and scale to mean 0 and deviation 1.
-    """
+    """Return `r - V(s)`, `[B]`, scaled to mean 0 and deviation 1 if `normalise`."""
     result = rollout.rewards - rollout.values
     if normalise and len(result) > 1:
         result = (result - result.mean()) / (result.std() + 1e-8)
@@ -151,7 +139,7 @@ def ppo_losses(outputs: Outputs, rollout: Rollout, advantage: Tensor, config: PP
     """Return the clipped surrogate, the value error and the regularisers, averaged over sessions.
 
     Args:
-        outputs: Of the present policy in the rollout's states.
+        outputs: Of the current policy in the rollout's states.
         rollout: Of the behaviour policy.
         advantage: `[B]`.
         config: Clip range and weights.
@@ -173,3 +161,84 @@ def ppo_losses(outputs: Outputs, rollout: Rollout, advantage: Tensor, config: PP
         + config.prior_coefficient * prior
     )
     return Losses(total, policy, value, spread, prior)
+
+
+class PPOTrainer:
+    """Improves a policy rollout by rollout; can stop and continue at any rollout.
+
+    Args:
+        module: Owns the parameters of actor and critic.
+        config: The settings.
+        act: Maps states to outputs; the module itself if `None`.
+    """
+
+    def __init__(
+        self, module: nn.Module, config: PPOConfig, act: ActorCritic | None = None
+    ) -> None:
+        self.module = module
+        self.config = config
+        self.step = 0
+        self._act: ActorCritic = module if act is None else act
+        self._generator = torch.Generator().manual_seed(config.seed)
+        self._optimizer = torch.optim.AdamW(
+            module.parameters(),
+            lr=config.learning_rate,
+            eps=1e-5,
+            weight_decay=config.weight_decay,
+        )
+        self._schedule = torch.optim.lr_scheduler.LambdaLR(
+            self._optimizer, lambda done: max(0.0, 1 - done / config.updates)
+        )
+
+    def collect(self, states: Tensor, sessions: NDArray[np.int64], rewards: Rewards) -> Rollout:
+        """Sample one action in each state and look up its reward.
+
+        Args:
+            states: `[B, D]`.
+            sessions: The ids by which `rewards` knows the states, `[B]`.
+            rewards: Asked for the sampled actions only.
+        """
+        with torch.no_grad():
+            outputs = self._act(states)
+            actions = sample(outputs.log_probabilities, self._generator)
+            taken = outputs.log_probabilities.gather(1, actions[:, None]).squeeze(1)
+        paid = torch.as_tensor(rewards(sessions, actions.numpy()), dtype=states.dtype)
+        return Rollout(states, actions, taken, outputs.values, paid)
+
+    def learn(self, rollout: Rollout) -> Losses:
+        """Make `epochs` passes over a rollout in shuffled batches; return the last losses."""
+        if not len(rollout.actions):
+            raise ValueError("rollout: it holds no session.")
+        advantage = advantages(rollout, normalise=self.config.normalise_advantages)
+        losses = Losses(*[torch.zeros(())] * 5)
+        for _ in range(self.config.epochs):
+            order = torch.randperm(len(rollout.actions), generator=self._generator)
+            for start in range(0, len(order), self.config.batch_size):
+                rows = order[start : start + self.config.batch_size]
+                batch = Rollout(*(part[rows] for part in rollout))
+                losses = ppo_losses(self._act(batch.states), batch, advantage[rows], self.config)
+                self._optimizer.zero_grad()
+                losses.total.backward()  # pyright: ignore[reportUnknownMemberType]
+                nn.utils.clip_grad_norm_(self.module.parameters(), self.config.max_gradient_norm)
+                self._optimizer.step()  # pyright: ignore[reportUnknownMemberType]
+        self._schedule.step()
+        self.step += 1
+        return Losses(*(part.detach() for part in losses))
+
+    def checkpoint(self) -> dict[str, Any]:
+        """Return a copy of the whole training state."""
+        return {
+            "module": {name: value.clone() for name, value in self.module.state_dict().items()},
+            "optimizer": copy.deepcopy(self._optimizer.state_dict()),
+            "schedule": self._schedule.state_dict(),
+            "generator": self._generator.get_state(),
+            "step": self.step,
+        }
+
+    def restore(self, checkpoint: dict[str, Any]) -> None:
+        """Continue from a checkpoint that was taken under the same configuration."""
+        self.module.load_state_dict(checkpoint["module"])
+        self._optimizer.load_state_dict(copy.deepcopy(checkpoint["optimizer"]))
+        self._schedule.load_state_dict(checkpoint["schedule"])
+        self._generator.set_state(checkpoint["generator"])
+        self.step = checkpoint["step"]

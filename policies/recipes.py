@@ -8,7 +8,7 @@ from typing import Literal
 from torch import Tensor
 
 from .hint_features import HintFeatures
-from .hint_policy import ContentConfig, ContentPolicy, PaperConfig, PaperPolicy
+from .networks import ContentConfig, ContentPolicy, PaperConfig, PaperPolicy
 from .ppo import PPOConfig
 
 Recipe = Literal["content", "paper"]
@@ -20,12 +20,12 @@ class TrainingConfig:
     """How to train.
 
     Attributes:
-        ppo: The learner's settings.
-        validation_share: Of the sessions, to choose a single policy's checkpoint by; several
-            members hold out a fold each.
+        ppo: Settings of PPO.
+        validation_share: Share of sessions held out by a single policy; of several members, each
+            holds out one fold.
         validate_every: In rollouts.
-        averaging: Decay a rollout of the running average of weights that is validated and kept; 0
-            keeps the weights themselves. A reward is mostly noise, so single steps are as well.
+        averaging: Decay per rollout of the running average of weights, which is what is validated
+            and kept; 0 keeps the weights themselves. It averages out the rewards' noise.
         members: Content policies that are trained from different seeds and decide together.
         rank: Of the content policy.
         hidden: Of the content policy.
@@ -44,7 +44,7 @@ class TrainingConfig:
     inverse_temperature: float = 30.0
 
     def __post_init__(self) -> None:
-        """Refuse settings that mean nothing."""
+        """Raise `ValueError` for invalid settings."""
         if not 0 < self.validation_share < 1:
             raise ValueError("validation_share: it must lie between 0 and 1.")
         if not 0 <= self.averaging < 1:
@@ -56,12 +56,7 @@ class TrainingConfig:
 
 
 def default_config(recipe: Recipe, *, seed: int = 0) -> TrainingConfig:
-    """Return the settings that a recipe is used with.
-
-    Args:
-        recipe: Which one.
-        seed: Of the split, the initial weights and the sampling.
-    """
+    """Return a recipe's settings; `seed` is of the split, the initial weights and the sampling."""
     if recipe == "paper":
         return TrainingConfig(PPOConfig(seed=seed))
     ppo = PPOConfig(
@@ -80,14 +75,7 @@ def default_config(recipe: Recipe, *, seed: int = 0) -> TrainingConfig:
 def new_policy(
     recipe: Recipe, config: TrainingConfig, states: Tensor, hints: HintFeatures
 ) -> ContentPolicy | PaperPolicy:
-    """Build an untrained policy that fits the data.
-
-    Args:
-        recipe: Which one.
-        config: With the policy's shape.
-        states: Of the training sessions, `[S, D]`; the content policy keeps their scale.
-        hints: Known at training time.
-    """
+    """Build an untrained policy that fits the training sessions' states `[S, D]` and the hints."""
     if recipe == "paper":
         return PaperPolicy(PaperConfig(states.shape[1], len(hints)))
     policy = ContentPolicy(

@@ -1,4 +1,4 @@
-"""A policy as bytes and JSON, for a release."""
+"""Stores a policy as bytes and JSON, for a release."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from safetensors.torch import load, save
 from torch import nn
 
 from ..errors import InputError
-from .hint_policy import (
+from .networks import (
     ContentConfig,
     ContentPolicy,
     Ensemble,
@@ -22,14 +22,7 @@ from .hint_policy import (
 
 
 def dump_policy(policy: HintPolicy) -> tuple[bytes, dict[str, Any]]:
-    """Return a policy's weights, actor, critic and input scales alike, and its shape.
-
-    Args:
-        policy: Any.
-
-    Returns:
-        Safetensors bytes, and what `load_policy` needs beside them as JSON.
-    """
+    """Return a policy's weights (actor, critic, input scales) as safetensors, and its shape."""
     module: nn.Module = policy
     recipe = "paper" if isinstance(policy, PaperPolicy) else "content"
     members = len(policy.members) if isinstance(policy, Ensemble) else 0
@@ -38,14 +31,10 @@ def dump_policy(policy: HintPolicy) -> tuple[bytes, dict[str, Any]]:
 
 
 def load_policy(weights: bytes, config: Mapping[str, Any]) -> HintPolicy:
-    """Rebuild a policy.
-
-    Args:
-        weights: From `dump_policy`.
-        config: From `dump_policy`, perhaps through JSON.
+    """Rebuild a policy from what `dump_policy` returned.
 
     Raises:
-        InputError: They do not fit each other, or are no policy.
+        InputError: The weights and the shape do not fit each other, or are no policy.
     """
     shape = {key: value for key, value in config.items() if key not in {"recipe", "members"}}
     try:

@@ -16,7 +16,8 @@ from ..knowledge.releases import Release
 from ..llm.embeddings import ENCODER_ID
 from ..policies.descriptors import session_descriptors
 from ..policies.hint_features import HintFeatures, statistics_row
-from ..policies.hint_policy import HintPolicy, action_probabilities, choose
+from ..policies.hint_policy import action_probabilities, choose
+from ..policies.networks import HintPolicy
 from ..policies.weights import load_policy
 from .releases import HintAndEmbedding
 from .state import RecommendState

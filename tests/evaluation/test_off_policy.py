@@ -22,7 +22,7 @@ from re2llm.knowledge.trials import ndcg
 from re2llm.llm.embeddings import ENCODER_ID
 from re2llm.llm.ranking_prompt import RANKING_PROMPT_VERSION
 from re2llm.operations.load import load_domain
-from re2llm.policies.hint_policy import ContentConfig, ContentPolicy
+from re2llm.policies.networks import ContentConfig, ContentPolicy
 from re2llm.policies.weights import dump_policy
 from re2llm.ranking.gather import gather
 from re2llm.ranking.serving import load_release, session_state

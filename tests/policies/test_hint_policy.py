@@ -13,15 +13,14 @@ import torch
 from re2llm.errors import InputError
 from re2llm.policies import training as training_module
 from re2llm.policies.hint_features import HintFeatures, hint_statistics
-from re2llm.policies.hint_policy import (
+from re2llm.policies.hint_policy import choose, greedy_actions
+from re2llm.policies.networks import (
     ContentConfig,
     ContentPolicy,
     Ensemble,
     HintPolicy,
     PaperConfig,
     PaperPolicy,
-    choose,
-    greedy_actions,
 )
 from re2llm.policies.ppo import PPOConfig
 from re2llm.policies.recipes import Recipe, TrainingConfig, default_config

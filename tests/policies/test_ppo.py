@@ -13,6 +13,7 @@ import torch
 from re2llm.policies.ppo import (
     Outputs,
     PPOConfig,
+    PPOTrainer,
     Rollout,
     advantages,
     entropy,
@@ -20,7 +21,6 @@ from re2llm.policies.ppo import (
     ppo_losses,
     sample,
 )
-from re2llm.policies.ppo_trainer import PPOTrainer
 from torch import nn
 
 

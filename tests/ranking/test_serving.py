@@ -27,7 +27,7 @@ from re2llm.llm.embeddings import ENCODER_ID
 from re2llm.llm.ranking_prompt import RANKING_PROMPT_VERSION
 from re2llm.policies.descriptors import DESCRIPTOR_NAMES
 from re2llm.policies.hint_features import HintFeatures
-from re2llm.policies.hint_policy import HintPolicy, PaperConfig, PaperPolicy
+from re2llm.policies.networks import HintPolicy, PaperConfig, PaperPolicy
 from re2llm.policies.recipes import default_config, new_policy
 from re2llm.policies.weights import dump_policy
 from re2llm.ranking.serving import hint_features, load_release, session_state

@@ -1,0 +1,226 @@
+"""The policies' networks: `content` (ours), `paper` (arXiv 2403.16427) and an ensemble.
+
+Shapes: `B` sessions, `D` state dimensions, `H` hints, `E` embedding dimensions.
+Action 0 gives no hint, action `i + 1` gives hint `i`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from .hint_features import STATISTIC_NAMES, HintFeatures
+from .ppo import Outputs, masked_log_softmax
+
+_WIDTH = 64
+
+
+def _linear(inputs: int, outputs: int, gain: float) -> nn.Linear:
+    """Return a layer with orthogonal weights of the given gain and zero bias."""
+    layer = nn.Linear(inputs, outputs)
+    nn.init.orthogonal_(layer.weight, gain)
+    nn.init.zeros_(layer.bias)
+    return layer
+
+
+def _mlp(inputs: int, outputs: int, head_gain: float) -> nn.Sequential:
+    """Return the paper's network: inputs → 64 → 64 → outputs with tanh."""
+    return nn.Sequential(
+        _linear(inputs, _WIDTH, math.sqrt(2)),
+        nn.Tanh(),
+        _linear(_WIDTH, _WIDTH, math.sqrt(2)),
+        nn.Tanh(),
+        _linear(_WIDTH, outputs, head_gain),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class PaperConfig:
+    """Shape of the paper's policy: `D`, and the fixed number of hints."""
+
+    state_size: int
+    hints: int
+
+
+class PaperPolicy(nn.Module):
+    """The network of arXiv 2403.16427, section 3.3: an MLP over a fixed set of hints."""
+
+    def __init__(self, config: PaperConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.actor = _mlp(config.state_size, 1 + config.hints, 0.01)
+        self.critic = _mlp(config.state_size, 1, 1.0)
+
+    def forward(self, states: Tensor, hints: HintFeatures) -> Outputs:
+        """Score every action in every state `[B, D]`, as `log_probabilities` does."""
+        return Outputs(self.log_probabilities(states, hints), self.critic(states).squeeze(-1))
+
+    def log_probabilities(self, states: Tensor, hints: HintFeatures) -> Tensor:
+        """Return the actor's part of `forward`, `[B, 1 + H]`.
+
+        Args:
+            states: Session embeddings, `[B, D]`.
+            hints: The hints that it was trained with, in the same order.
+
+        Raises:
+            ValueError: The number of hints is not the one it was trained with.
+        """
+        if len(hints) != self.config.hints:
+            raise ValueError(
+                f"hints: the paper policy was trained for {self.config.hints}, not {len(hints)}. "
+                "Train again, or use the content policy."
+            )
+        return masked_log_softmax(self.actor(states), hints.mask)
+
+
+@dataclass(frozen=True, slots=True)
+class ContentConfig:
+    """Shape and prior of the content policy.
+
+    Attributes:
+        state_size: `D`.
+        embedding_size: `E`.
+        rank: Dimensions in which sessions and hints meet.
+        hidden: Width of the session tower's hidden layer; 0 makes it linear.
+        shrinkage: Trials without gain by which each hint's prior mean reward is shrunk.
+        inverse_temperature: Logits per unit of reward: how firmly the prior prefers the best hint.
+    """
+
+    state_size: int
+    embedding_size: int
+    rank: int = 16
+    hidden: int = 0
+    shrinkage: float = 20.0
+    inverse_temperature: float = 30.0
+
+
+class ContentPolicy(nn.Module):
+    """Scores a hint by its text and its trials, so a new hint needs no new network.
+
+    The logit of a hint is its prior (mean trial reward, shrunk) plus `<f(session), g(embedding)>`
+    plus a linear function of its statistics. No parameter belongs to a single hint.
+    """
+
+    state_mean: Tensor
+    state_deviation: Tensor
+    hint_mean: Tensor
+    hint_scale: Tensor
+    statistics_mean: Tensor
+    statistics_deviation: Tensor
+
+    def __init__(self, config: ContentConfig) -> None:
+        super().__init__()
+        self.config = config
+        size, rank = config.state_size, config.rank
+        last = _linear(config.hidden or size, rank, 0.01)
+        first = [_linear(size, config.hidden, math.sqrt(2)), nn.Tanh()] if config.hidden else []
+        self.session = nn.Sequential(*first, last)
+        self.hint = _linear(config.embedding_size, rank, 1.0)
+        self.nothing = nn.Parameter(torch.zeros(rank))
+        self.nothing_bias = nn.Parameter(torch.zeros(()))
+        self.statistics = nn.Linear(len(STATISTIC_NAMES), 1, bias=False)
+        nn.init.zeros_(self.statistics.weight)
+        self.critic = _mlp(size, 1, 1.0)
+        for name, length in (("state", size), ("statistics", len(STATISTIC_NAMES))):
+            self.register_buffer(f"{name}_mean", torch.zeros(length))
+            self.register_buffer(f"{name}_deviation", torch.ones(length))
+        self.register_buffer("hint_mean", torch.zeros(config.embedding_size))
+        self.register_buffer("hint_scale", torch.ones(()))
+
+    def standardise(self, states: Tensor, hints: HintFeatures) -> None:
+        """Store the training data's means and deviations, by which all inputs are scaled.
+
+        Args:
+            states: Of the training sessions, `[S, D]`.
+            hints: Known at training time.
+        """
+        self.state_mean.copy_(states.mean(0))
+        self.state_deviation.copy_(_deviation(states))
+        if not len(hints):
+            return
+        self.hint_mean.copy_(hints.embeddings.mean(0) if len(hints) > 1 else self.hint_mean)
+        centred = hints.embeddings - self.hint_mean
+        self.hint_scale.copy_(centred.square().sum(1).sqrt().mean().clamp_min(1e-6))
+        self.statistics_mean.copy_(hints.statistics.mean(0))
+        self.statistics_deviation.copy_(_deviation(hints.statistics))
+
+    def forward(self, states: Tensor, hints: HintFeatures) -> Outputs:
+        """Score every action in every state `[B, D]`, for any number of hints."""
+        x, prior = self._scaled(states), self.prior_logits(hints)
+        return Outputs(
+            masked_log_softmax(prior + self._learned(x, hints), hints.mask),
+            self.critic(x).squeeze(-1),
+            masked_log_softmax(prior[None], hints.mask).squeeze(0),
+        )
+
+    def log_probabilities(self, states: Tensor, hints: HintFeatures) -> Tensor:
+        """Return the actor's part of `forward`, `[B, 1 + H]`."""
+        logits = self.prior_logits(hints) + self.learned_logits(states, hints)
+        return masked_log_softmax(logits, hints.mask)
+
+    def learned_logits(self, states: Tensor, hints: HintFeatures) -> Tensor:
+        """Return what training has added to the prior, `[B, 1 + H]`."""
+        return self._learned(self._scaled(states), hints)
+
+    def values(self, states: Tensor) -> Tensor:
+        """Return the critic's expected reward in each state, `[B]`."""
+        return self.critic(self._scaled(states)).squeeze(-1)
+
+    def prior_logits(self, hints: HintFeatures) -> Tensor:
+        """Return the logits before training, `[1 + H]`; the session does not change them."""
+        means = hints.shrunken_means(self.config.shrinkage)
+        return torch.cat([torch.zeros(1), means * self.config.inverse_temperature])
+
+    def _scaled(self, states: Tensor) -> Tensor:
+        return ((states - self.state_mean) / self.state_deviation).clamp(-4, 4)
+
+    def _learned(self, x: Tensor, hints: HintFeatures) -> Tensor:
+        sessions = self.session(x)
+        contents = self.hint((hints.embeddings - self.hint_mean) / self.hint_scale)
+        statistics = (hints.statistics - self.statistics_mean) / self.statistics_deviation
+        bias = self.statistics(statistics.clamp(-3, 3)).squeeze(-1)
+        nothing = (sessions @ self.nothing + self.nothing_bias)[:, None]
+        return torch.cat([nothing, sessions @ contents.T + bias], dim=1)
+
+
+class Ensemble(nn.Module):
+    """Content policies of the same shape, trained from different seeds, that decide together.
+
+    Averaging what they learned removes most of the noise of a single training.
+    """
+
+    def __init__(self, members: Sequence[ContentPolicy]) -> None:
+        super().__init__()
+        self.config = members[0].config
+        self.members = nn.ModuleList(members)
+
+    def forward(self, states: Tensor, hints: HintFeatures) -> Outputs:
+        """Average the members' learned logits and their values."""
+        members = self._members
+        return Outputs(
+            self.log_probabilities(states, hints),
+            torch.stack([member.values(states) for member in members]).mean(0),
+            masked_log_softmax(members[0].prior_logits(hints)[None], hints.mask).squeeze(0),
+        )
+
+    def log_probabilities(self, states: Tensor, hints: HintFeatures) -> Tensor:
+        """Return the actors' part of `forward`, `[B, 1 + H]`; all members share one prior."""
+        members = self._members
+        learned = torch.stack([member.learned_logits(states, hints) for member in members])
+        return masked_log_softmax(members[0].prior_logits(hints) + learned.mean(0), hints.mask)
+
+    @property
+    def _members(self) -> list[ContentPolicy]:
+        return list(self.members)  # pyright: ignore[reportReturnType]  # torch knows modules only
+
+
+HintPolicy = ContentPolicy | PaperPolicy | Ensemble
+
+
+def _deviation(columns: Tensor) -> Tensor:
+    deviation = columns.std(0, correction=0)
+    return torch.where(deviation > 1e-6, deviation, 1.0)  # noqa: PLR2004
