@@ -6,39 +6,33 @@ import json
 import re
 import unicodedata
 from collections import defaultdict
-from typing import TYPE_CHECKING, cast
+from collections.abc import Container, Iterator, Mapping
+from pathlib import Path
+from typing import cast
 
 from ..errors import InputError
 from ..records import AttributeValue, Item, Session
-from .checks import check_new
-from .folders import require_files, total_bytes
+from .files import require_files, total_bytes
 from .json_rows import as_text
 from .malformed import ReadReport, RowError, shown
 from .tables import TableFormat, read_table
 from .titles import clean_title
 
-if TYPE_CHECKING:
-    from collections.abc import Container, Iterator, Mapping
-    from pathlib import Path
-
 _FORMAT = TableFormat(",", quoted=True)
 _METADATA = ("idx", "title", "platform", "kind", "interaction_count")
 _UNKNOWN = frozenset({"", "unknown"})
 _FEW_HOLES = 0.01
-"""Share of numbers that may lack a title before the numbering is not taken for dense."""
+"""Largest share of numbers without a title at which the numbering still counts as dense."""
 
 
 class AmazonReader:
-    """Reads games: title, and `platform` and `kind` where the metadata know them.
+    """Reads games: title, and `platform` and `kind` if the metadata has them; no sessions.
 
     The two files number the games differently, so they are joined by title, letter case, accents
     and punctuation aside. Where several games share a title and both files know equally many, they
     are paired in the order of their numbers; else only what all of them agree on is kept. The
-    metadata's interaction count is left out on purpose: it counts test interactions too.
-
-    Attributes:
-        item_bytes: Bytes that `items` reads.
-        session_bytes: 0: sessions come in files of their own, see `read_sessions`.
+    metadata's interaction count is left out on purpose: it counts test interactions too. Sessions
+    come in separate files, see `read_sessions`.
     """
 
     session_bytes: int = 0
@@ -49,22 +43,15 @@ class AmazonReader:
         self.item_bytes = total_bytes([self._titles, self._metadata])
 
     def items(self, report: ReadReport) -> Iterator[Item]:
-        """Stream the games in the order of `id2title.json`, which is read whole.
-
-        Args:
-            report: Gets the malformed rows.
-
-        Raises:
-            InputError: A file cannot be read, or `id2title.json` is no JSON object.
-        """
+        """Stream the games in the order of `id2title.json`, which is read whole."""
         titles: dict[str, str] = {}
-        seen: set[str] = set()
         pairs = _read_titles(self._titles)
         metadata = self._read_metadata(report)
         for key, value in pairs:
             try:
                 title = clean_title(as_text(value, f"title of {shown(key)}"))
-                check_new(as_text(key, "id"), seen)
+                if as_text(key, "id") in titles:
+                    raise RowError(f"id {shown(key)} was given before")  # noqa: TRY301
             except RowError as error:
                 report.add(self._titles, None, str(error))
             else:
@@ -89,12 +76,7 @@ class AmazonReader:
     def sessions(
         self, report: ReadReport, known: Container[str] | None = None
     ) -> Iterator[Session]:
-        """Stream nothing: sessions come in files of their own.
-
-        Args:
-            report: Not used.
-            known: Not used.
-        """
+        """Stream nothing."""
         del report, known
         return iter(())
 

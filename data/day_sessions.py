@@ -1,4 +1,4 @@
-"""Sessions out of ratings: everything that one user rated on one calendar day.
+"""Sessions from ratings: everything that one user rated on one calendar day.
 
 The protocol of Re2LLM (arXiv 2403.16427): a day's items in time order are a session, kept if there
 are more than three; the last one is the target.
@@ -6,16 +6,18 @@ are more than three; the last one is the target.
 
 from __future__ import annotations
 
+import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import groupby
 from operator import attrgetter
-from typing import TYPE_CHECKING, NamedTuple
+from pathlib import Path
+from typing import NamedTuple
 
 from ..errors import InputError
 from ..records import Session
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+from .tables import TableFormat, first_columns
 
 SECONDS_A_DAY = 86_400
 LONGER_THAN = 3
@@ -23,13 +25,7 @@ LONGER_THAN = 3
 
 
 class Rating(NamedTuple):
-    """One user's rating of one item; the rating itself does not matter here.
-
-    Attributes:
-        user: The user's id.
-        item: The item's id.
-        timestamp: Seconds since 1970, UTC.
-    """
+    """One user's rating of one item, without its value; `timestamp` is in seconds since 1970."""
 
     user: str
     item: str
@@ -38,15 +34,29 @@ class Rating(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class DatedSession:
-    """A session and when it ended.
-
-    Attributes:
-        timestamp: When the target was chosen, in seconds since 1970, UTC.
-        session: The session.
-    """
+    """A session, and when its target was chosen, in seconds since 1970, UTC."""
 
     timestamp: int
     session: Session
+
+
+def rated_sessions(path: Path, table: TableFormat, ratings: Iterable[Rating]) -> Iterator[Session]:
+    """Stream the day sessions of a file of ratings, in whatever order the file has them.
+
+    A first pass over the users tells whether the file is grouped by user, as the official ones are,
+    and can be streamed, or must be grouped on disk first.
+
+    Args:
+        path: The file, whose first column is the user.
+        table: How the file is written.
+        ratings: The file's ratings in its own order.
+
+    Raises:
+        InputError: The file cannot be read.
+    """
+    grouped = is_grouped(first_columns(path, table))
+    for dated in day_sessions(ratings if grouped else in_user_order(ratings)):
+        yield dated.session
 
 
 def day_sessions(
@@ -54,19 +64,19 @@ def day_sessions(
 ) -> Iterator[DatedSession]:
     """Stream the day sessions of users, one user in memory at a time.
 
-    Days are those of UTC. Items rated in the same second keep the order in which they came; an item
-    rated twice on a day stays twice.
+    Days are those of UTC. Items rated in the same second keep their order; an item rated twice on a
+    day stays twice.
 
     Args:
-        ratings: Ratings grouped by user, as the official files are; within a user in any order.
+        ratings: Grouped by user, as the official files are; within a user in any order.
             `in_user_order` groups others.
         longer_than: How many items a day must exceed to count.
 
     Yields:
-        Users in the order given, each one's days in time order.
+        Users in the order given, the days of each in time order.
 
     Raises:
-        InputError: A user's ratings stand in two places, so that a day could be torn apart, or
+        InputError: A user's ratings are not together, so a day could be torn apart, or
             `longer_than` is below 1, which leaves a session no history.
     """
     if longer_than < 1:
@@ -81,12 +91,36 @@ def day_sessions(
             )
         seen.add(user)
         in_time_order = sorted(rows, key=attrgetter("timestamp"))
-        for _, day in groupby(in_time_order, key=_day):
+        for _, day in groupby(in_time_order, key=lambda rating: rating.timestamp // SECONDS_A_DAY):
             chosen = list(day)
             if len(chosen) > longer_than:
                 *history, target = (rating.item for rating in chosen)
                 yield DatedSession(chosen[-1].timestamp, Session(tuple(history), target))
 
 
-def _day(rating: Rating) -> int:
-    return rating.timestamp // SECONDS_A_DAY
+def is_grouped(users: Iterable[str]) -> bool:
+    """Return whether each user's rows stand together."""
+    seen: set[str] = set()
+    for user, _ in groupby(users):
+        if user in seen:
+            return False
+        seen.add(user)
+    return True
+
+
+def in_user_order(ratings: Iterable[Rating]) -> Iterator[Rating]:
+    """Group ratings by user, through a temporary SQLite database, so they may outgrow memory.
+
+    Users come in order of first appearance, a user's ratings in the order given; the first rating
+    is yielded after the last one was read.
+    """
+    # An empty name is a temporary database; consumers may resume the generator in another thread.
+    with closing(sqlite3.connect("", check_same_thread=False)) as database:
+        database.execute("CREATE TABLE rating (place INTEGER, user TEXT, item TEXT, time INTEGER)")
+        places: dict[str, int] = {}
+        database.executemany(
+            "INSERT INTO rating VALUES (?, ?, ?, ?)",
+            ((places.setdefault(row.user, len(places)), *row) for row in ratings),
+        )
+        rows = database.execute("SELECT user, item, time FROM rating ORDER BY place, rowid")
+        yield from map(Rating._make, rows)

@@ -1,48 +1,32 @@
-"""JSON by line, held to what PostgreSQL can store: ids, text and finite numbers."""
+"""JSON by line, limited to what PostgreSQL can store: ids, text and finite numbers."""
 
 from __future__ import annotations
 
 import json
 import math
-from typing import TYPE_CHECKING, cast
+from collections.abc import Iterator
+from pathlib import Path
+from typing import cast
 
-from .lines import read_lines
-from .malformed import ReadReport, RowError, shown
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+from .files import read_lines
+from .malformed import ReadReport, RowError, parse_rows, shown
 
 
 def read_json_lines(path: Path, report: ReadReport) -> Iterator[tuple[int, object]]:
-    """Stream the JSON values of a file that holds one a line.
+    """Stream the line numbers and values of a file with one JSON value per line.
 
     Args:
         path: The file, plain or gzip-compressed.
         report: Gets the lines that are no JSON and the bytes read.
 
-    Yields:
-        The line number, from 1, and the value.
-
     Raises:
         InputError: The file cannot be read as text.
     """
-    for number, line in read_lines(path, report):
-        try:
-            yield number, parse_json(line)
-        except RowError as error:
-            report.add(path, number, str(error))
+    return parse_rows(path, report, read_lines(path, report), parse_json)
 
 
 def parse_json(text: str) -> object:
-    """Return a JSON value, held to the letter of the standard.
-
-    Args:
-        text: One JSON document.
-
-    Raises:
-        RowError: It is no JSON, repeats a key, or holds NaN or an infinity.
-    """
+    """Return a JSON value; `RowError` if it is no JSON, repeats a key, or holds NaN or infinity."""
     try:
         value: object = json.loads(
             text, object_pairs_hook=_unique, parse_constant=_refuse, parse_float=_finite
@@ -56,15 +40,7 @@ def parse_json(text: str) -> object:
 
 
 def as_id(value: object, name: str) -> str:
-    """Return an id as text.
-
-    Args:
-        value: A string or an integer.
-        name: What the id is called in messages.
-
-    Raises:
-        RowError: It is something else, or blank.
-    """
+    """Return an id, a string or an integer, as text; messages call it `name`."""
     if isinstance(value, str):
         return as_text(value, name)
     if isinstance(value, int) and not isinstance(value, bool):
@@ -73,30 +49,14 @@ def as_id(value: object, name: str) -> str:
 
 
 def as_ids(value: object, name: str) -> tuple[str, ...]:
-    """Return a list of ids as text.
-
-    Args:
-        value: A list of strings and integers.
-        name: What the list is called in messages.
-
-    Raises:
-        RowError: It is no list, or holds something else.
-    """
+    """Return a list of ids as text."""
     if not isinstance(value, list):
         raise RowError(f"{name} {shown(value)} is not a list of ids")
     return tuple(as_id(entry, f"{name}: id") for entry in cast("list[object]", value))
 
 
 def as_text(value: object, name: str) -> str:
-    """Return a text that is not blank and that can be stored.
-
-    Args:
-        value: A string.
-        name: What it is called in messages.
-
-    Raises:
-        RowError: It is something else, blank, or holds a NUL or half a surrogate pair.
-    """
+    """Return a text that is not blank and has no NUL or half a surrogate pair."""
     if not isinstance(value, str) or not value.strip():
         raise RowError(f"{name} {shown(value)} is not text, or blank")
     if "\0" in value or not _encodable(value):
@@ -105,11 +65,7 @@ def as_text(value: object, name: str) -> str:
 
 
 def as_object(value: object) -> dict[str, object] | None:
-    """Return a JSON object, or `None` for any other value.
-
-    Args:
-        value: Any JSON value.
-    """
+    """Return a JSON object, or `None` for any other value."""
     return cast("dict[str, object]", value) if isinstance(value, dict) else None
 
 

@@ -1,21 +1,18 @@
-"""A catalogue of one's own: items as JSONL, with sessions beside them if there are any."""
+"""Your own catalogue: items as JSONL, and sessions beside them if there are any."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from collections.abc import Container, Iterator
+from pathlib import Path
+from typing import cast
 
 from ..errors import InputError
 from ..records import AttributeValue, Item, Session
-from .checks import check_new
-from .folders import total_bytes
+from .files import total_bytes
 from .json_rows import as_id, as_object, as_text, read_json_lines
-from .malformed import ReadReport, RowError, shown
+from .malformed import ReadReport, RowError, parse_items, shown
 from .session_file import read_sessions
 from .titles import clean_title
-
-if TYPE_CHECKING:
-    from collections.abc import Container, Iterator
-    from pathlib import Path
 
 _OWN_KEYS = frozenset({"id", "title", "attributes"})
 
@@ -23,15 +20,11 @@ _OWN_KEYS = frozenset({"id", "title", "attributes"})
 class JsonlReader:
     """Reads `items.jsonl` and `sessions.jsonl` in a folder, or a single file of items.
 
-    One item a line: `{"id": 7, "title": "Heat", "year": 1995, "genres": ["Crime"]}`, or the same
+    One item per line: `{"id": 7, "title": "Heat", "year": 1995, "genres": ["Crime"]}`, or the same
     with the attributes in an object, `"attributes": {"year": 1995, …}`. An attribute is text, a
     number, a boolean or a list of texts and numbers; null, blank text and empty lists are left out.
     Files may be gzip-compressed; in a folder they are then called `items.jsonl.gz` and
-    `sessions.jsonl.gz`.
-
-    Attributes:
-        item_bytes: Bytes that `items` reads.
-        session_bytes: Bytes that `sessions` reads; 0 if there is no file of sessions.
+    `sessions.jsonl.gz`. See `CatalogueReader` for the methods.
     """
 
     def __init__(self, path: Path) -> None:
@@ -51,36 +44,13 @@ class JsonlReader:
         self.session_bytes = total_bytes([self._sessions] if self._sessions else [])
 
     def items(self, report: ReadReport) -> Iterator[Item]:
-        """Stream the items in the order of the file.
-
-        Args:
-            report: Gets the malformed rows.
-
-        Raises:
-            InputError: The file is unreadable, empty or binary.
-        """
-        seen: set[str] = set()
-        for line, value in read_json_lines(self._items, report):
-            try:
-                item = _item(value)
-                check_new(item.id, seen)
-            except RowError as error:
-                report.add(self._items, line, str(error))
-            else:
-                yield item
+        """Stream the items in the order of the file."""
+        return parse_items(self._items, report, read_json_lines(self._items, report), _item)
 
     def sessions(
         self, report: ReadReport, known: Container[str] | None = None
     ) -> Iterator[Session]:
-        """Stream the sessions; none if there is no file of them.
-
-        Args:
-            report: Gets the malformed rows.
-            known: Item ids that sessions may name, or `None` for any.
-
-        Raises:
-            InputError: The file is unreadable, empty or binary.
-        """
+        """Stream the sessions; none if there is no file of them."""
         if self._sessions is not None:
             yield from read_sessions(self._sessions, report, known=known)
 

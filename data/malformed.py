@@ -1,14 +1,17 @@
-"""What a reader could not use: malformed rows and warnings, each with its file and line."""
+"""Rows that a reader cannot use: it reports each with file and line, and goes on."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Container, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TypeVar
 
 from ..errors import InputError
+from ..records import Item
 
-if TYPE_CHECKING:
-    from pathlib import Path
+Row = TypeVar("Row")
+Parsed = TypeVar("Parsed")
 
 LISTED = 10
 """How many malformed rows and warnings are kept word for word; the rest are only counted."""
@@ -22,13 +25,7 @@ class RowError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class RowNote:
-    """A remark about one row of a file.
-
-    Attributes:
-        path: The file.
-        line: The row's line, from 1, or `None` in a file that is not read by lines.
-        reason: What is wrong with the row.
-    """
+    """A remark about one row; `line` counts from 1, and is `None` in a file without lines."""
 
     path: Path
     line: int | None
@@ -45,15 +42,15 @@ class RowNote:
 
 @dataclass(slots=True)
 class ReadReport:
-    """Collects what streaming readers leave out, and how far they have come.
+    """Collects what streaming readers leave out, and how far they have read.
 
-    A reader skips a malformed row and goes on; whoever asked for the rows decides afterwards
-    whether to keep the others. Memory stays small however bad the file is.
+    A reader skips a malformed row and goes on; the caller decides afterwards whether to keep the
+    others. Memory stays small however bad the file is.
 
     Attributes:
         malformed: How many rows were left out.
         warnings: How many rows were used after a repair, or look odd.
-        bytes_read: Bytes consumed so far, for a progress bar (compressed bytes in a `.gz` file).
+        bytes_read: Bytes read so far, for a progress bar (compressed bytes in a `.gz` file).
         first_malformed: The first `LISTED` rows that were left out.
         first_warnings: The first `LISTED` warnings.
     """
@@ -65,31 +62,19 @@ class ReadReport:
     first_warnings: list[RowNote] = field(default_factory=list[RowNote])
 
     def add(self, path: Path, line: int | None, reason: str) -> None:
-        """Count a malformed row, which the reader leaves out.
-
-        Args:
-            path: The file.
-            line: The line, from 1, or `None` in a file that is not read by lines.
-            reason: What is wrong with the row.
-        """
+        """Count a malformed row, which the reader leaves out."""
         self.malformed += 1
         if len(self.first_malformed) < LISTED:
             self.first_malformed.append(RowNote(path, line, reason))
 
     def warn(self, path: Path, line: int | None, reason: str) -> None:
-        """Count a row that is used all the same.
-
-        Args:
-            path: The file.
-            line: The line, from 1, or `None` in a file that is not read by lines.
-            reason: What was repaired, or looks odd.
-        """
+        """Count a row that is used although it was repaired or looks odd."""
         self.warnings += 1
         if len(self.first_warnings) < LISTED:
             self.first_warnings.append(RowNote(path, line, reason))
 
     def raise_if_malformed(self) -> None:
-        """Refuse the file where any row was malformed.
+        """Refuse the file if any row was malformed.
 
         Raises:
             InputError: A row was malformed; the message lists the first of them and counts all.
@@ -104,15 +89,50 @@ class ReadReport:
         raise InputError(
             first.place,
             f"{listed}{more}. {self.malformed} malformed {noun} in all.",
-            "Mend the file, or pass --skip-malformed to go on without them.",
+            "Fix the file, or pass --skip-malformed to go on without them.",
         )
 
 
-def shown(value: object) -> str:
-    """Return a value from a file as it may stand in a message: quoted, escaped and short.
+def parse_rows(
+    path: Path,
+    report: ReadReport,
+    rows: Iterable[tuple[int, Row]],
+    parse: Callable[[Row], Parsed],
+) -> Iterator[tuple[int, Parsed]]:
+    """Parse numbered rows; those for which `parse` raises `RowError` are reported and left out."""
+    for line, row in rows:
+        try:
+            parsed = parse(row)
+        except RowError as error:
+            report.add(path, line, str(error))
+        else:
+            yield line, parsed
 
-    Args:
-        value: Anything that was read.
-    """
+
+def parse_items(
+    path: Path, report: ReadReport, rows: Iterable[tuple[int, Row]], parse: Callable[[Row], Item]
+) -> Iterator[Item]:
+    """Parse numbered rows into items; a row that repeats an id is malformed."""
+    seen: set[str] = set()
+
+    def parse_new(row: Row) -> Item:
+        item = parse(row)
+        if item.id in seen:
+            raise RowError(f"id {shown(item.id)} was given before")
+        seen.add(item.id)
+        return item
+
+    for _, item in parse_rows(path, report, rows, parse_new):
+        yield item
+
+
+def check_known(item: str, known: Container[str] | None) -> None:
+    """Raise `RowError` if an item is not in the catalogue; `None` allows any."""
+    if known is not None and item not in known:
+        raise RowError(f"item {shown(item)} is not in the catalogue")
+
+
+def shown(value: object) -> str:
+    """Return a value from a file for use in a message: quoted, escaped and short."""
     text = repr(value)
     return text if len(text) <= _SHOWN_CHARACTERS else text[: _SHOWN_CHARACTERS - 1] + "…"

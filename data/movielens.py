@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Container, Iterator
+from pathlib import Path
 
 from ..records import AttributeValue, Item, Session
-from .checks import LATEST_TIMESTAMP, check_known, check_new, check_rating, whole_number
-from .day_sessions import Rating
-from .folders import require_files, total_bytes
-from .malformed import ReadReport, RowError
-from .rating_file import rated_days
-from .tables import TableFormat, read_table
+from .day_sessions import Rating, rated_sessions
+from .files import require_files, total_bytes
+from .malformed import ReadReport, RowError, check_known, parse_items, parse_rows
+from .tables import LATEST_TIMESTAMP, TableFormat, check_rating, read_table, whole_number
 from .titles import article_first, clean_title, split_year
-
-if TYPE_CHECKING:
-    from collections.abc import Container, Iterator
-    from pathlib import Path
 
 _FORMAT = TableFormat(",", quoted=True)
 _MOVIES = ("movieId", "title", "genres")
@@ -23,14 +18,10 @@ _RATINGS = ("userId", "movieId", "rating", "timestamp")
 
 
 class MovieLensReader:
-    """Reads movies, and day sessions where `ratings.csv` is there.
+    """Reads movies, and day sessions if `ratings.csv` is there; see `CatalogueReader`.
 
     "Matrix, The (1999)" becomes the title "The Matrix" with the attribute `year` 1999; `genres` is
     a list of text. What is unknown is left out.
-
-    Attributes:
-        item_bytes: Bytes that `items` reads.
-        session_bytes: Bytes that `sessions` reads; 0 if the folder has no ratings.
     """
 
     def __init__(self, path: Path) -> None:
@@ -40,63 +31,33 @@ class MovieLensReader:
         self.session_bytes = total_bytes([self._ratings])
 
     def items(self, report: ReadReport) -> Iterator[Item]:
-        """Stream the movies in the order of the file.
-
-        Args:
-            report: Gets the malformed rows.
-
-        Raises:
-            InputError: The file cannot be read or has other columns.
-        """
-        seen: set[str] = set()
-        for line, row in read_table(self._movies, report, _MOVIES, _FORMAT):
-            try:
-                item = _movie(*row)
-                check_new(item.id, seen)
-            except RowError as error:
-                report.add(self._movies, line, str(error))
-            else:
-                yield item
+        """Stream the movies in the order of the file."""
+        rows = read_table(self._movies, report, _MOVIES, _FORMAT)
+        return parse_items(self._movies, report, rows, _movie)
 
     def ratings(self, report: ReadReport, known: Container[str] | None = None) -> Iterator[Rating]:
-        """Stream the ratings in the order of the file.
+        """Stream the ratings in the order of the file; `known` as in `sessions`."""
 
-        Args:
-            report: Gets the malformed rows.
-            known: Item ids that ratings may name, or `None` for any.
+        def parse(row: list[str]) -> Rating:
+            user, item, rating, time = row
+            check_rating(rating)
+            check_known(item, known)
+            return Rating(user, item, whole_number(time, "timestamp", 0, LATEST_TIMESTAMP))
 
-        Raises:
-            InputError: The file cannot be read or has other columns.
-        """
-        for line, (user, item, rating, time) in read_table(
-            self._ratings, report, _RATINGS, _FORMAT
-        ):
-            try:
-                check_rating(rating)
-                check_known(item, known)
-                yield Rating(user, item, whole_number(time, "timestamp", 0, LATEST_TIMESTAMP))
-            except RowError as error:
-                report.add(self._ratings, line, str(error))
+        rows = read_table(self._ratings, report, _RATINGS, _FORMAT)
+        for _, rating in parse_rows(self._ratings, report, rows, parse):
+            yield rating
 
     def sessions(
         self, report: ReadReport, known: Container[str] | None = None
     ) -> Iterator[Session]:
-        """Stream the day sessions; none if the folder has no ratings.
-
-        Args:
-            report: Gets the malformed rows.
-            known: Item ids that ratings may name, or `None` for any.
-
-        Raises:
-            InputError: The file cannot be read or has other columns.
-        """
-        if not self._ratings.is_file():
-            return
-        for dated in rated_days(self._ratings, _FORMAT, self.ratings(report, known)):
-            yield dated.session
+        """Stream the day sessions; none if the folder has no ratings."""
+        if self._ratings.is_file():
+            yield from rated_sessions(self._ratings, _FORMAT, self.ratings(report, known))
 
 
-def _movie(key: str, text: str, genres: str) -> Item:
+def _movie(row: list[str]) -> Item:
+    key, text, genres = row
     name, year = split_year(clean_title(text))
     title = article_first(name)
     if not title:

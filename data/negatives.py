@@ -9,15 +9,11 @@ from __future__ import annotations
 import hashlib
 import json
 import random
+from collections.abc import Iterable
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from ..errors import InputError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from ..records import Session
+from ..records import Session
 
 CANDIDATES = 50
 """How many candidates a session gets, the target included."""
@@ -28,8 +24,8 @@ _FEWEST = 2
 class NegativeSampler:
     """Draws candidates for any number of sessions from one catalogue.
 
-    A session's draw depends on the seed, the catalogue's set of ids, and the session's history and
-    target alone: neither on the order of the catalogue nor on the sessions drawn before.
+    A session's draw depends only on the seed, the catalogue's set of ids, and the session's history
+    and target: not on the order of the catalogue, nor on the sessions drawn before.
     """
 
     def __init__(self, catalogue_ids: Iterable[str], *, n: int = CANDIDATES, seed: int) -> None:
@@ -44,8 +40,8 @@ class NegativeSampler:
         """Return the session with candidates: its target and n - 1 different other items.
 
         The others are uniform over the catalogue without the history and the target, and all
-        candidates are shuffled together. A target that also stands in the history is a candidate
-        all the same. Candidates that the session has already are kept.
+        candidates are shuffled together. A target that is also in the history is still a candidate.
+        Existing candidates are kept.
 
         Args:
             session: A session with a target.
@@ -82,18 +78,7 @@ class NegativeSampler:
 def with_candidates(
     session: Session, catalogue_ids: Iterable[str], *, n: int = CANDIDATES, seed: int
 ) -> Session:
-    """Return one session with candidates; see `NegativeSampler`, which is faster for many.
-
-    Args:
-        session: A session with a target.
-        catalogue_ids: The ids of all items, in any order.
-        n: How many candidates, the target included; at least 2.
-        seed: Any integer.
-
-    Raises:
-        InputError: The target is missing or not in the catalogue, the catalogue is too small, or
-            `n` is below 2.
-    """
+    """Return one session with candidates; see `NegativeSampler`, which is faster for many."""
     return NegativeSampler(catalogue_ids, n=n, seed=seed).with_candidates(session)
 
 

@@ -1,29 +1,26 @@
-"""The data sets that can be loaded; a new one is a class in a file of its own and a line here."""
+"""The data sets that can be loaded; a new one is a class in a new file, and a line here."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Container, Iterator, Mapping
+from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from ..errors import InputError
+from ..records import Item, Session
 from .amazon import AmazonReader
 from .hetrec import HetRecReader
 from .jsonl import JsonlReader
+from .malformed import ReadReport
 from .movielens import MovieLensReader
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Iterator, Mapping
-    from pathlib import Path
-
-    from ..records import Item, Session
-    from .malformed import ReadReport
 
 
 class CatalogueReader(Protocol):
-    """Streams a data set's items, and its sessions where it has any.
+    """Streams a data set's items, and its sessions if it has any.
 
-    Building one checks that the files are there and reads nothing. What cannot be used goes to the
-    report, whose `bytes_read` grows towards `item_bytes` and then by `session_bytes`.
+    The constructor checks that the files are there and reads nothing. What cannot be used goes to
+    the report, whose `bytes_read` grows towards `item_bytes` and then by `session_bytes`.
 
     Attributes:
         item_bytes: Bytes that `items` reads, for a progress bar.
@@ -67,7 +64,7 @@ READERS: Mapping[str, Callable[[Path], CatalogueReader]] = MappingProxyType(
         "jsonl": JsonlReader,
     }
 )
-"""The readers by the name that `re2llm load` knows them by."""
+"""The readers by their name in `re2llm load`."""
 
 
 def open_reader(dataset: str, path: Path) -> CatalogueReader:

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterable, Sequence
 from operator import attrgetter
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from ..errors import InputError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
-    from .day_sessions import DatedSession
+from .day_sessions import DatedSession
 
 T = TypeVar("T")
 
@@ -27,8 +24,7 @@ def random_split(
     Args:
         sessions: At least two, dated or not.
         seed: Any integer.
-        train_share: The share of training sessions, between 0 and 1; at least one session lands on
-            either side.
+        train_share: The share of training sessions, between 0 and 1; each side gets at least one.
 
     Returns:
         Training and test sessions, each in the order given.
@@ -51,8 +47,7 @@ def temporal_split(
 ) -> tuple[list[DatedSession], list[DatedSession]]:
     """Split sessions by time: every training session ends before any test session ends.
 
-    Sessions that end in the same second stay together, so the share is met as nearly as that
-    allows.
+    Sessions that end in the same second stay together, so the share is only approximate.
 
     Args:
         sessions: At least two, in any order.

@@ -1,29 +1,30 @@
-"""Rows of the tab- and comma-separated files that data sets are published in."""
+"""Rows of tab- and comma-separated files, and checks of their columns."""
 
 from __future__ import annotations
 
 import csv
+import math
 import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from ..errors import InputError
-from .lines import read_lines
+from .files import read_lines
 from .malformed import ReadReport, RowError, shown
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from pathlib import Path
+LATEST_TIMESTAMP = 32_503_680_000
+"""The year 3000 in seconds: anything later is a count of milliseconds, or garbage."""
 
 
 @dataclass(frozen=True, slots=True)
 class TableFormat:
-    """How a data set writes its tables: one row a line, a header first.
+    """How a data set writes its tables: one row per line, a header first.
 
     Attributes:
         delimiter: What separates the columns.
         quoted: Whether a column may stand in double quotes, as in CSV.
-        fallback: The encoding of lines that are not UTF-8, or `None` where those are malformed.
+        fallback: The encoding of lines that are not UTF-8; if `None`, those are malformed.
     """
 
     delimiter: str
@@ -31,14 +32,7 @@ class TableFormat:
     fallback: str | None = None
 
     def split(self, line: str) -> list[str]:
-        """Return a line's columns.
-
-        Args:
-            line: One line without its line end.
-
-        Raises:
-            RowError: The quotes do not match.
-        """
+        """Return a line's columns, or raise `RowError` if the quotes do not match."""
         if not self.quoted or '"' not in line:
             return line.split(self.delimiter)
         try:
@@ -50,7 +44,7 @@ class TableFormat:
 def read_table(
     path: Path, report: ReadReport, header: Sequence[str], table: TableFormat
 ) -> Iterator[tuple[int, list[str]]]:
-    """Stream a table's rows that have the right number of columns.
+    """Stream a table's rows that have the right number of columns, with their line numbers.
 
     The header may be absent, as in slices of the HetRec files: a first line that starts with a
     number is a row.
@@ -61,9 +55,6 @@ def read_table(
         header: The columns' names, in order; the first column holds numbers.
         table: How the file is written.
 
-    Yields:
-        The line number, from 1, and the columns.
-
     Raises:
         InputError: The file cannot be read, or its header is another one.
     """
@@ -73,34 +64,39 @@ def read_table(
             if number == 1 and not columns[0].isdecimal():
                 _check_header(path, line, header, table)
                 continue
-            _check_columns(columns, header)
+            if len(columns) != len(header):
+                raise RowError(f"has {len(columns)} columns instead of {len(header)}")  # noqa: TRY301
+            if not columns[0].isdecimal():
+                raise RowError(f"{header[0]} {shown(columns[0])} is not a number")  # noqa: TRY301
             yield number, columns
         except RowError as error:
             report.add(path, number, str(error))
 
 
 def first_columns(path: Path, table: TableFormat) -> Iterator[str]:
-    """Stream the first column of each line, header and malformed rows included.
-
-    Args:
-        path: The file.
-        table: How the file is written.
-
-    Yields:
-        The text before the first delimiter.
-
-    Raises:
-        InputError: The file cannot be read.
-    """
+    """Stream the first column of each line, header and malformed rows included."""
     for _, line in read_lines(path, ReadReport(), fallback=table.fallback):
         yield line.partition(table.delimiter)[0].strip('"')
 
 
-def _check_columns(columns: list[str], header: Sequence[str]) -> None:
-    if len(columns) != len(header):
-        raise RowError(f"has {len(columns)} columns instead of {len(header)}")
-    if not columns[0].isdecimal():
-        raise RowError(f"{header[0]} {shown(columns[0])} is not a number")
+def whole_number(text: str, name: str, low: int, high: int) -> int:
+    """Return a column's whole number, or raise `RowError` if it is not between `low` and `high`."""
+    if not re.fullmatch(r"-?[0-9]{1,18}", text):
+        raise RowError(f"{name} {shown(text)} is not a whole number")
+    value = int(text)
+    if not low <= value <= high:
+        raise RowError(f"{name} {value} is not between {low} and {high}")
+    return value
+
+
+def check_rating(text: str) -> None:
+    """Raise `RowError` if a rating is not a number; sessions need its time, not its value."""
+    try:
+        good = math.isfinite(float(text))
+    except ValueError:
+        good = False
+    if not good:
+        raise RowError(f"rating {shown(text)} is not a number")
 
 
 def _check_header(path: Path, line: str, header: Sequence[str], table: TableFormat) -> None:

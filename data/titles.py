@@ -1,4 +1,4 @@
-"""Names as people write them: no HTML entities, the article in front, the year apart."""
+"""Cleans titles: resolves HTML entities, moves the article to the front, splits off the year."""
 
 from __future__ import annotations
 
@@ -17,25 +17,15 @@ _OPENING = re.compile(r"^\s*(?:a\.k\.a\. )?")
 
 
 def clean_title(text: str) -> str:
-    """Return a name with HTML entities resolved and runs of white space closed up.
+    """Resolve HTML entities and collapse runs of white space.
 
     Only entities that end in a semicolon are resolved, so that "R&D" and "AT&T" stay as they are.
-
-    Args:
-        text: The name as a file gives it.
     """
     return " ".join(_ENTITY.sub(lambda found: html.unescape(found[0]), text).split())
 
 
 def split_year(title: str) -> tuple[str, int | None]:
-    """Take the year off the end of "Heat (1995)" or "Cosmos (2006-2007)" (then the first one).
-
-    Args:
-        title: A title in the manner of MovieLens.
-
-    Returns:
-        The title without the year, and the year or `None`.
-    """
+    """Split "Heat (1995)" into title and year, "Cosmos (2006-2007)" into title and first year."""
     found = _YEAR.search(title)
     if found is None or not title[: found.start()].strip():
         return title.strip(), None
@@ -43,11 +33,7 @@ def split_year(title: str) -> tuple[str, int | None]:
 
 
 def article_first(title: str) -> str:
-    """Turn "Matrix, The" into "The Matrix", also within brackets.
-
-    Args:
-        title: A title without its year.
-    """
+    """Turn "Matrix, The", without its year, into "The Matrix", also within brackets."""
     return _ARTICLE.sub(_moved, title)
 
 

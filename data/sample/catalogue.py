@@ -1,4 +1,4 @@
-"""The sample domain's catalogue: well-known films of a century, read from the package itself."""
+"""The sample domain's catalogue: well-known films of a century, shipped with the package."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ class Film:
 
     Attributes:
         id: A readable slug, such as `alien-1979`.
-        title: The name that it is known by in English.
-        year: The year of its first showing.
+        title: Its English title.
+        year: When it was first shown.
         genres: Up to four, the most telling first.
         director: Everyone who directed it.
         country: The main countries of production.
-        franchise: The series that it belongs to, empty where there is none.
+        franchise: The series that it belongs to; empty if none.
         popularity: How widely known it is, from 1 to 5; a judgement that drives the simulator.
     """
 

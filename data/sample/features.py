@@ -1,17 +1,15 @@
-"""The sample films as numbers: what the simulated viewers' tastes are weighed against."""
+"""The sample films as numbers, for the simulated viewers."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from .catalogue import Film
+from .catalogue import Film
 
 Array: TypeAlias = NDArray[np.float64]
 
@@ -53,11 +51,7 @@ class FilmFeatures:
 
 
 def film_features(films: Sequence[Film]) -> FilmFeatures:
-    """Turn films into arrays.
-
-    Args:
-        films: The catalogue, in release order so that a franchise's parts come in turn.
-    """
+    """Turn films into arrays; they must be in release order, for the parts of a franchise."""
     genres = _membership([film.genres for film in films])
     directors = _membership([film.director for film in films])
     countries = _membership([film.country for film in films])

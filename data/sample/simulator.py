@@ -21,18 +21,14 @@ how unequally viewers are given to the moods (`mood_spread`).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
+from numpy.random import Generator
 
 from ...errors import InputError
 from ...records import Session
 from .catalogue import load_films
 from .features import Array, FilmFeatures, film_features
 from .tastes import TasteModel, Viewer, mood_pull
-
-if TYPE_CHECKING:
-    from numpy.random import Generator
 
 SHORTEST = 4
 """The fewest films in a history."""
@@ -41,7 +37,7 @@ LONGEST = 25
 """The most films in a history."""
 
 _STOP = 0.12
-"""The chance that a history past the shortest grows no further."""
+"""The chance that a history past the shortest ends at each step."""
 
 
 def simulate_sessions(
@@ -52,7 +48,7 @@ def simulate_sessions(
     Args:
         viewers: How many viewers.
         seed: The same seed gives the same sessions.
-        sessions_per_viewer: How many sessions each viewer has, apart enough for tastes to drift.
+        sessions_per_viewer: How many sessions each viewer has; tastes drift between them.
         model: The viewers' parameters, the defaults if absent.
 
     Returns:
@@ -69,7 +65,7 @@ def simulate_sessions(
     films = load_films()
     features = film_features(films)
     sessions: list[Session] = []
-    # A stream of one's own for each viewer: asking for more viewers leaves the first ones as is.
+    # A separate stream for each viewer: asking for more viewers leaves the first ones as they are.
     for stream in np.random.SeedSequence(seed).spawn(viewers):
         rng = np.random.default_rng(stream)
         viewer = Viewer(model, features, rng)

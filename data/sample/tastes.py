@@ -7,14 +7,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.random import Generator
 
-if TYPE_CHECKING:
-    from numpy.random import Generator
-
-    from .features import Array, FilmFeatures
+from .features import Array, FilmFeatures
 
 
 class Mood(Enum):
@@ -120,12 +117,7 @@ def mood_pull(
 ) -> Array:
     """Return what a mood adds to every film's utility.
 
-    Args:
-        mood: The mood at this pick.
-        model: The weights.
-        features: The catalogue's.
-        last: The index of the film watched last.
-        due: 1 for each film that is next in a franchise begun, 0 elsewhere.
+    `last` is the index of the last film; `due` is 1 for each film that is next in its franchise.
     """
     match mood:
         case Mood.FRANCHISE:

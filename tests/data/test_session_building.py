@@ -11,11 +11,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from re2llm import records
-from re2llm.data.day_sessions import DatedSession, Rating, day_sessions
+from re2llm.data.day_sessions import (
+    DatedSession,
+    Rating,
+    day_sessions,
+    in_user_order,
+    is_grouped,
+)
 from re2llm.data.malformed import ReadReport
 from re2llm.data.session_file import read_sessions
 from re2llm.data.splits import random_split, temporal_split
-from re2llm.data.user_order import in_user_order, is_grouped
 from re2llm.errors import InputError
 from re2llm.records import Session
 

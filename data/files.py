@@ -1,32 +1,47 @@
-"""Text files by line, plain or gzip-compressed, without ever holding a whole file."""
+"""Text files by line, plain or gzip-compressed, and the files of a data set's folder."""
 
 from __future__ import annotations
 
 import gzip
 import zlib
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from ..errors import InputError
-
-if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator
-    from pathlib import Path
-
-    from .malformed import ReadReport
+from .malformed import ReadReport
 
 LONGEST_LINE = 16 * 2**20
-"""Bytes in the longest line that is read; a longer one means that the file is no text by lines."""
+"""Bytes in the longest line that is read; a longer one means that the file has no lines of text."""
 
 _GZIP_MAGIC = b"\x1f\x8b"
-_LOOKED_AT = 8192
+_HEAD = 8192
 _TEXT_REMEDY = "Give a text file in UTF-8, plain or gzip-compressed."
+
+
+def require_files(folder: Path, dataset: str, required: Sequence[str]) -> Path:
+    """Return `folder`, or raise `InputError` if it or one of its required files is missing."""
+    expected = f"The {dataset} folder must hold {', '.join(required)}."
+    if not folder.exists():
+        raise InputError(str(folder), "does not exist.", expected)
+    if not folder.is_dir():
+        raise InputError(str(folder), "is not a folder.", expected)
+    missing = [name for name in required if not (folder / name).is_file()]
+    if missing:
+        verb = "is" if len(missing) == 1 else "are"
+        raise InputError(str(folder), f"{', '.join(missing)} {verb} missing.", expected)
+    return folder
+
+
+def total_bytes(paths: Iterable[Path]) -> int:
+    """Return the total size of those files that exist, to size a progress bar."""
+    return sum(path.stat().st_size for path in paths if path.is_file())
 
 
 def read_lines(
     path: Path, report: ReadReport, *, fallback: str | None = None, by_rows: bool = False
 ) -> Iterator[tuple[int, str]]:
-    """Stream the lines of a text file that are not blank.
+    """Stream a text file's lines that are not blank, one line in memory at a time.
 
     A line that cannot be decoded, or holds a NUL character (which PostgreSQL text cannot), is
     reported and left out. A byte-order mark is dropped.
@@ -34,9 +49,9 @@ def read_lines(
     Args:
         path: The file; gzip is recognised by content.
         report: Gets the malformed lines and the bytes read.
-        fallback: The encoding of lines that are not UTF-8, or `None` where those are malformed.
-        by_rows: Whether a last line without a line end deserves a warning, as in a table of fixed
-            columns, where a value that was cut short can still look whole.
+        fallback: The encoding of lines that are not UTF-8; if `None`, those are malformed.
+        by_rows: Whether to warn if the last line has no line end. In a table of fixed columns, a
+            value that was cut short can still look whole.
 
     Yields:
         The line number, from 1, and the text without its line end.
@@ -47,7 +62,7 @@ def read_lines(
     with _as_input_error(path), path.open("rb") as raw:
         compressed = raw.peek(len(_GZIP_MAGIC)).startswith(_GZIP_MAGIC)
         stream = gzip.GzipFile(fileobj=raw) if compressed else raw
-        _refuse_binary(path, stream.peek(_LOOKED_AT)[:_LOOKED_AT], latin=fallback is not None)
+        _refuse_binary(path, stream.peek(_HEAD)[:_HEAD], latin=fallback is not None)
         before = 0
         number = 0
         while line := stream.readline(LONGEST_LINE + 1):
