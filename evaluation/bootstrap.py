@@ -1,25 +1,22 @@
 """Seeded percentile-bootstrap intervals of means and of paired differences.
 
-Sessions are the unit of resampling (Efron & Tibshirani 1993, chapter 13; Sakai 2006 for ranking
-metrics). A resample of n sessions is the same thing as multinomial(n, 1/n) counts, so the means
-of all resamples of all metrics of all systems are one matrix product.
+Sessions are resampled (Efron & Tibshirani 1993, chapter 13; Sakai 2006 for ranking metrics).
+A resample of n sessions is the same as multinomial(n, 1/n) counts, so the means of all resamples of
+all metrics of all systems are one matrix product.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from ..errors import InputError
-
-if TYPE_CHECKING:
-    from .metrics import FloatArray
+from .metrics import FloatArray
 
 _BLOCK = 1 << 22
-"""Resampling counts held at once (32 MiB), so that many sessions do not exhaust the memory."""
+"""Resampling counts held at once (32 MiB), so that memory suffices for many sessions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +32,11 @@ class Interval:
     mean: float
     low: float
     high: float
+
+    @property
+    def ends(self) -> list[float]:
+        """Both ends, rounded for a report."""
+        return [round(self.low, 4), round(self.high, 4)]
 
 
 class Bootstrap:

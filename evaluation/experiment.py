@@ -22,8 +22,8 @@ class Ranked:
     Attributes:
         ranking: Item ids, best first.
         llm_calls: Calls made to the ranking model.
-        flags: What went wrong on the way.
-        hint: Number of the hint that was given, or `None`.
+        flags: What went wrong.
+        hint: Id of the hint that was given, or `None`.
         faults: Candidates that the model repeated, invented and left out, before any repair.
     """
 
@@ -38,7 +38,7 @@ class Ranked:
 _NOT_RANKED = Ranked((), 0, ())
 
 Ranker = Callable[[Session, str], Awaitable[Ranked]]
-"""Ranks a session's candidates under a hint policy, without sight of the target."""
+"""Ranks a session's candidates under a hint policy; the session has no target."""
 
 OnProgress = Callable[[], None]
 """Called after each session."""
@@ -53,11 +53,11 @@ class Row:
         kind: `policy` or `baseline`.
         ranks: Of the targets, shape `[sessions]`, 1 is best, 0 is missing.
         llm_calls: Calls made to the ranking model.
-        flags: In how many sessions each fault occurred.
+        flags: In how many sessions each flag occurred.
         faults: How many candidates were repeated, invented and left out, and how many answers had
             a wrong format, before any repair.
-        rankings: Item ids, best first, one sequence a session; may be left out.
-        hints: Of a policy: the hint that each session was given, or `None`.
+        rankings: Item ids, best first, one sequence per session; may be left out.
+        hints: For a policy: the hint that each session was given, or `None`.
     """
 
     name: str
@@ -83,16 +83,16 @@ async def run_policies(
     Args:
         sessions: With targets and candidates.
         policies: Names that the ranker understands.
-        rank: Ranks one session; it is handed no target.
+        rank: Ranks one session.
         concurrency: Sessions in flight at the same time.
-        on_progress: Told each policy before its first session; returns what to call after each.
+        on_progress: Called with each policy's name; returns what to call after each session.
 
     Returns:
         A row for each policy, in order.
 
     Raises:
-        BudgetSpentError: No further call may be paid; those under way have ended.
-        ModelDownError: The model gives no answer any more; likewise.
+        BudgetSpentError: No further call may be paid; the calls under way have ended.
+        ModelDownError: The model no longer answers; likewise.
     """
     return [
         await _run_policy(sessions, name, rank, concurrency, on_progress(name)) for name in policies
@@ -112,7 +112,7 @@ async def _run_policy(
                     return _NOT_RANKED
                 ranked = await rank(Session(session.history, None, session.candidates), name)
             except (BudgetSpentError, ModelDownError) as error:
-                # The others may be waiting for answers that are paid already.
+                # The other sessions may wait for answers that are already paid.
                 spent.append(error)
                 return _NOT_RANKED
         on_progress()
@@ -150,9 +150,9 @@ def run_baseline(
     """Train a baseline and rank every session with it. Blocks.
 
     Args:
-        sessions: With targets and candidates; the baseline is handed no target.
+        sessions: With targets and candidates; the baseline does not see the targets.
         name: In the registry of baselines.
-        train: What it may learn from.
+        train: Training sessions.
         seed: Of training and of the order among ties.
         on_progress: Called after each session.
 
@@ -168,14 +168,7 @@ def run_baseline(
 
 
 def target_ranks(sessions: Sequence[Session], rankings: Sequence[Sequence[str]]) -> IntArray:
-    """Return where each session's target stands.
-
-    Args:
-        sessions: With targets.
-        rankings: Item ids, best first, one sequence a session.
-
-    Returns:
-        Shape `[sessions]`, 1 is best, 0 is missing.
+    """Return each target's rank in its session's ranking, `[sessions]`: 1 is best, 0 is missing.
 
     Raises:
         InputError: A session has no target.
@@ -190,14 +183,7 @@ def target_ranks(sessions: Sequence[Session], rankings: Sequence[Sequence[str]])
 
 
 def target_of(session: Session) -> str:
-    """Return a session's target.
-
-    Args:
-        session: Of an evaluation.
-
-    Raises:
-        InputError: It has none.
-    """
+    """Return a session's target, or raise `InputError` if it has none."""
     if session.target is None:
         raise InputError("sessions", "One has no target.", "Give the item that came next.")
     return session.target

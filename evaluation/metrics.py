@@ -2,21 +2,19 @@
 
 With a single relevant item, the ideal discounted gain is 1, so NDCG@k is
 `1 / log2(rank + 1)` for a rank of at most k (Järvelin & Kekäläinen 2002). A session whose target
-was not ranked scores 0 and stays in the mean: dropping it would reward a ranker that omits.
+was not ranked scores 0 and stays in the mean: dropping it would reward leaving items out.
 """
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, TypeAlias
+from collections.abc import Mapping, Sequence
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from ..errors import InputError
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
 
 IntArray: TypeAlias = npt.NDArray[np.int64]
 FloatArray: TypeAlias = npt.NDArray[np.float64]
@@ -25,21 +23,13 @@ DEFAULT_METRICS: tuple[str, ...] = ("hr@5", "ndcg@5", "hr@10", "ndcg@10", "mrr")
 """The columns of every report unless others are asked for."""
 
 MISSING = 0
-"""The rank of a target that the ranking does not hold."""
+"""The rank of a target that was not ranked."""
 
 _NAME = re.compile(r"(hr|ndcg|mrr)(?:@([1-9]\d*))?")
 
 
 def target_rank(ranking: Sequence[str], target: str) -> int:
-    """Return where the target stands.
-
-    Args:
-        ranking: Item ids, best first. Of a repeated id, the first occurrence counts.
-        target: The relevant item's id.
-
-    Returns:
-        The 1-based rank, or `MISSING` (0) where the ranking does not hold the target.
-    """
+    """Return the target's 1-based rank (of a repeated id the first), or `MISSING` (0)."""
     return ranking.index(target) + 1 if target in ranking else MISSING
 
 

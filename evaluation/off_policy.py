@@ -1,8 +1,8 @@
-"""What a release would have earned, from the recommendations that got feedback.
+"""Estimates what a release would have earned, from the recommendations that got feedback.
 
-The reward of a decision is NDCG@10 of the picked item in the ranking that was shown; none of these
-counts 0. Only decisions by chance say anything about other choices: a hint that was chosen for
-certain is left out, and so is what another model or prompt ranked.
+The reward of a decision is NDCG@10 of the picked item in the ranking that was shown; "none of
+these" counts 0. Only random decisions say anything about other choices: hints chosen with
+probability 1 are left out, and so are rankings of another model or prompt.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from ..runtime.options import RunOptions
 
 _FOLDS = 5
 _SHRINKAGE = 10
-"""Decisions without a hint's own character that its mean reward is mixed with."""
+"""Decisions with the overall mean reward that each hint's mean is mixed with."""
 _FEW = 30
 """Below so many effective decisions an interval is little more than a guess."""
 
@@ -46,11 +46,11 @@ class OffPolicyReport:
         release: Its number.
         sampled: Whether it would draw its hints or take the likeliest.
         feedback: Decisions with feedback, before any was left out.
-        used: Decisions that the estimates rest on.
-        certain: Left out, because the hint was chosen for certain.
+        used: Decisions that the estimates use.
+        certain: Left out, because the hint was chosen with probability 1.
         other_model: Left out, because another model or prompt ranked.
-        trained_on: Of those used, how many are training sessions too.
-        logged: Mean reward of those used, as it was earned.
+        trained_on: How many of those used are training sessions too.
+        logged: Mean reward that those used earned.
         estimates: `ips`, `snips` and `dr`.
         weight: Mean importance weight; far from 1 where the log never tried what the release does.
     """
@@ -68,7 +68,7 @@ class OffPolicyReport:
 
     @property
     def warnings(self) -> list[str]:
-        """What a reader must know before believing the estimates."""
+        """What weakens the estimates."""
         found: list[str] = []
         effective = self.estimates["snips"].effective_n
         if effective < _FEW:
@@ -117,9 +117,9 @@ async def evaluate_release(
     Args:
         domain: The catalogue.
         number: Of the release; it need not be active.
-        options: The run's options; their model is the one that the release is for.
+        options: Name the model that the release is for.
         sampled: Whether the release would draw its hints or take the likeliest.
-        on_progress: Told how many decisions are done, and of how many.
+        on_progress: Called with the number of finished decisions and their total.
 
     Raises:
         InputError: There is no such release, or the log says nothing about it.
@@ -143,7 +143,7 @@ async def evaluate_release(
         for decision in used:
             known = await _own_session(connection, found, decision)
             trained_on += known is not None
-            # Its own evidence would tell what was picked.
+            # The evidence of its own session would reveal what was picked.
             asked = {
                 "history": list(decision.history),
                 "candidates": list(decision.candidates),
@@ -236,13 +236,9 @@ def _report(
 def reward_model(used: Sequence[Decision], shares: Sequence[Shares]) -> tuple[Floats, Floats]:
     """Predict rewards by each hint's mean, shrunk, from decisions in other folds.
 
-    Args:
-        used: The decisions, `N`.
-        shares: The new policy's probabilities in each.
-
     Returns:
-        The predicted reward of each logged choice and, averaged over the new policy, of each
-        session; both `[N]`.
+        The predicted reward of each logged choice and, averaged over the new policy's probabilities
+        `shares`, of each session; both `[N]`.
     """
     folds: list[int] = (np.random.default_rng(0).permutation(len(used)) % _FOLDS).tolist()
     means = [

@@ -1,4 +1,4 @@
-"""What the order of the candidates in the prompt does to a ranker."""
+"""How much the order of the candidates in the prompt changes a ranker's answers."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ def order_spread(
         NDCG@10 of each order with mean, standard deviation and range; the mean Kendall tau and the
         overlap of the first ten between two orders of a session; the share of sessions whose first
         item never changes; the mean standard deviation of a target's rank over the orders; and
-        NDCG@10 by the third of the list in which the target stood, where a ranker without position
-        bias has the same figure thrice.
+        NDCG@10 by the third of the list that held the target: three equal numbers if the ranker has
+        no position bias.
     """
     scores = np.stack([score_ranks(row.ranks, [_METRIC])[_METRIC] for row in rows])
     means = scores.mean(axis=1)
@@ -67,12 +67,7 @@ def order_spread(
 
 
 def fused_row(rows: Sequence[Row], sessions: Sequence[Session]) -> Row:
-    """Fuse the rankings of several orders; it takes their calls, and no further ones.
-
-    Args:
-        rows: One for each order, with rankings, over the same sessions.
-        sessions: With targets.
-    """
+    """Fuse the rankings of several orders, one row each, without further calls."""
     rankings = [fuse(orders) for orders in zip(*(row.rankings for row in rows), strict=True)]
     return Row(
         f"{rows[0].name} x{len(rows)}",

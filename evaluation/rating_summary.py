@@ -1,6 +1,6 @@
 """MAE, RMSE and the share of invalid answers, with intervals.
 
-An invalid answer counts as the worst rating on the scale for its truth; leaving it out, or scoring
+An invalid answer counts as the rating that is furthest from the truth. Leaving it out, or scoring
 it as right as the papers' public code does, would reward a model for not answering.
 """
 
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import permutations
 from typing import Any
 
 import numpy as np
@@ -19,13 +20,9 @@ from .metrics import FloatArray
 
 @dataclass(frozen=True, slots=True)
 class RatingRow:
-    """One system's predictions.
+    """One system's predictions: one rating per case, `None` for an invalid answer.
 
-    Attributes:
-        name: Of the model or baseline.
-        kind: `model` or `baseline`.
-        ratings: One a case; `None` for an invalid answer.
-        llm_calls: Calls made to a model.
+    `kind` is `model` or `baseline`.
     """
 
     name: str
@@ -37,13 +34,7 @@ class RatingRow:
 def absolute_errors(
     ratings: Sequence[float | None], truths: Sequence[float], scale: RatingScale
 ) -> FloatArray:
-    """Return errors of shape `(cases,)`; an invalid answer has the largest one for its truth.
-
-    Args:
-        ratings: Predictions; `None` for an invalid answer.
-        truths: What the users gave.
-        scale: The ratings that can be given.
-    """
+    """Return errors of shape `(cases,)`; an invalid answer gets the largest possible error."""
     return np.array(
         [
             max(truth - scale.low, scale.high - truth) if rating is None else abs(rating - truth)
@@ -55,11 +46,11 @@ def absolute_errors(
 def summarise_ratings(
     rows: Sequence[RatingRow], truths: Sequence[float], scale: RatingScale, *, seed: int = 0
 ) -> dict[str, Any]:
-    """Compute the figures with 95 % intervals, and paired differences in MAE to the best row.
+    """Compute MAE, RMSE and invalid answers with 95 % intervals, and paired differences in MAE.
 
     Args:
         rows: All over the same cases.
-        truths: What the users gave, one a case.
+        truths: The users' ratings, one per case.
         scale: The ratings that can be given.
         seed: Of the bootstrap.
     """
@@ -77,9 +68,9 @@ def summarise_ratings(
                 "rmse": round(mse.mean**0.5, 4),
                 "invalid": round(wrong.mean, 4),
                 "ci95": {
-                    "mae": [round(mae.low, 4), round(mae.high, 4)],
+                    "mae": mae.ends,
                     "rmse": [round(mse.low**0.5, 4), round(mse.high**0.5, 4)],
-                    "invalid": [round(wrong.low, 4), round(wrong.high, 4)],
+                    "invalid": wrong.ends,
                 },
                 "llm_calls": row.llm_calls,
             }
@@ -95,20 +86,12 @@ def summarise_ratings(
 def _paired(
     rows: Sequence[RatingRow], errors: Sequence[FloatArray], bootstrap: Bootstrap
 ) -> list[dict[str, Any]]:
-    models = [(row, error) for row, error in zip(rows, errors, strict=True) if row.kind == "model"]
+    """Compare each model with every other row."""
     pairs: list[dict[str, Any]] = []
-    for model, error in models:
-        for row, other in zip(rows, errors, strict=True):
-            if row is model:
-                continue
+    for (model, error), (row, other) in permutations(zip(rows, errors, strict=True), 2):
+        if model.kind == "model":
             gap = bootstrap.difference(error, other)
-            pairs.append(
-                {
-                    "a": model.name,
-                    "b": row.name,
-                    "metric": "mae",
-                    "diff": round(gap.mean, 4),
-                    "ci95": [round(gap.low, 4), round(gap.high, 4)],
-                }
-            )
+            diff = round(gap.mean, 4)
+            names = {"a": model.name, "b": row.name}
+            pairs.append({**names, "metric": "mae", "diff": diff, "ci95": gap.ends})
     return pairs

@@ -1,7 +1,7 @@
-"""Scores answers that a model gave elsewhere: a file instead of calls.
+"""Scores recorded answers from a file instead of calling a model.
 
-Two parsers: `strict` does what the Re2LLM authors' code does, defects included, so that recorded
-figures can be reproduced; `repaired` is the one in production.
+Two parsers: `strict` does what the Re2LLM authors' code does, defects included, to reproduce their
+numbers; `repaired` is the one in production.
 """
 
 from __future__ import annotations
@@ -29,12 +29,7 @@ _BLOCK = re.compile(r"(?ms)^Label:(.*?)\nOutput:(.*?)(?=^Label:.*?\nOutput:|\Z)"
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """One recorded answer.
-
-    Attributes:
-        text: As the model wrote it.
-        label: Title of the right answer, where the file tells it.
-    """
+    """One recorded answer; `label` is the title of the right answer, if the file has it."""
 
     text: str
     label: str | None = None
@@ -44,7 +39,7 @@ def read_answers(file: Path) -> list[Recorded]:
     """Read recorded answers, in the order of their sessions.
 
     Args:
-        file: JSON Lines, each a text or an object with `answer`; or blocks of `Label:TITLE` and
+        file: JSON Lines, each a string or an object with `answer`; or blocks of `Label:TITLE` and
             `Output: ANSWER`, as the authors of Re2LLM recorded them.
 
     Raises:
@@ -141,13 +136,9 @@ def score_answers(
 
 
 def strict_rank(text: str, title: str) -> int:
-    """Return a title's rank as the authors' code finds it; 0 where it does not.
+    """Return a title's rank as the authors' code finds it, or 0.
 
-    Each line is cut after its last ". ", and must then be the title to the letter.
-
-    Args:
-        text: The answer.
-        title: Of the target.
+    What follows the last ". " of a line must be the exact title.
     """
     entries = [line.split(". ")[-1] for line in text.split("\n")]
     return entries.index(title) + 1 if title in entries else MISSING

@@ -1,4 +1,4 @@
-"""Turns an experiment's rows into the figures that people and programs read."""
+"""Turns an experiment's rows into the metrics that people and programs read."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ import numpy as np
 
 from .bootstrap import Bootstrap
 from .experiment import Row
-from .metrics import DEFAULT_METRICS, FloatArray, score_ranks
+from .metrics import DEFAULT_METRICS, MISSING, FloatArray, score_ranks
 
 CUTOFFS = (5, 10)
 _COMPARED = "ndcg@10"
+_LAST = np.iinfo(np.int64).max
 
 
 def summarise(rows: Sequence[Row], *, seed: int = 0) -> dict[str, Any]:
@@ -32,19 +33,14 @@ def summarise(rows: Sequence[Row], *, seed: int = 0) -> dict[str, Any]:
     values = [score_ranks(row.ranks, DEFAULT_METRICS) for row in rows]
     described: list[dict[str, Any]] = []
     for row, scores in zip(rows, values, strict=True):
-        intervals = bootstrap.means(np.stack([scores[name] for name in DEFAULT_METRICS]))
+        means = bootstrap.means(np.stack([scores[name] for name in DEFAULT_METRICS]))
+        intervals = dict(zip(DEFAULT_METRICS, means, strict=True))
         described.append(
             {
                 "name": row.name,
                 "kind": row.kind,
-                **{
-                    name: round(interval.mean, 4)
-                    for name, interval in zip(DEFAULT_METRICS, intervals, strict=True)
-                },
-                "ci95": {
-                    name: [round(interval.low, 4), round(interval.high, 4)]
-                    for name, interval in zip(DEFAULT_METRICS, intervals, strict=True)
-                },
+                **{name: round(interval.mean, 4) for name, interval in intervals.items()},
+                "ci95": {name: interval.ends for name, interval in intervals.items()},
                 "llm_calls": row.llm_calls,
                 "flags": dict(row.flags),
                 "faults": dict(row.faults),
@@ -61,9 +57,8 @@ def summarise(rows: Sequence[Row], *, seed: int = 0) -> dict[str, Any]:
 def _paired(
     rows: Sequence[Row], values: Sequence[Mapping[str, FloatArray]], bootstrap: Bootstrap
 ) -> list[dict[str, Any]]:
-    labels = _labels(rows)
     gains = sorted(
-        zip(labels, (scores[_COMPARED] for scores in values), strict=True),
+        zip(_labels(rows), (scores[_COMPARED] for scores in values), strict=True),
         key=lambda labelled: -float(labelled[1].mean()),
     )
     pairs = list(combinations(gains, 2))
@@ -78,13 +73,61 @@ def _paired(
             "b": b,
             "metric": _COMPARED,
             "diff": round(interval.mean, 4),
-            "ci95": [round(interval.low, 4), round(interval.high, 4)],
+            "ci95": interval.ends,
         }
         for ((a, _), (b, _)), interval in zip(pairs, intervals, strict=True)
     ]
 
 
 def _labels(rows: Sequence[Row]) -> list[str]:
-    """Name each row; a policy and a baseline of the same name are told apart by their kind."""
+    """Name each row; a policy and a baseline of the same name are distinguished by their kind."""
     times = Counter(row.name for row in rows)
     return [row.name if times[row.name] == 1 else f"{row.kind}:{row.name}" for row in rows]
+
+
+def oracle_row(rows: Sequence[Row]) -> Row:
+    """Return the ranks of always making the best choice for each session, known only afterwards.
+
+    It is the ceiling of choosing among these hints; no policy can reach it by knowledge.
+
+    Args:
+        rows: The row without a hint and a row for each hint, over the same sessions.
+    """
+    ranks = np.stack([np.where(row.ranks == MISSING, _LAST, row.ranks) for row in rows])
+    best = ranks.min(axis=0)
+    return Row("oracle", "oracle", np.where(best == _LAST, MISSING, best))
+
+
+def hint_table(
+    without: Row, rows: Mapping[int, Row], texts: Mapping[int, str], *, seed: int = 0
+) -> list[dict[str, Any]]:
+    """Compare giving one hint to every session with giving none.
+
+    Args:
+        without: The row without a hint.
+        rows: By hint id, over the same sessions.
+        texts: By hint id.
+        seed: Of the bootstrap.
+
+    Returns:
+        Best first: id, text, NDCG@10, the paired gain with its 95 % interval, and how many
+        sessions it helped and harmed.
+    """
+    if not rows:
+        return []
+    plain = score_ranks(without.ranks, [_COMPARED])[_COMPARED]
+    scores = {key: score_ranks(row.ranks, [_COMPARED])[_COMPARED] for key, row in rows.items()}
+    intervals = Bootstrap(seed=seed).means(np.stack([score - plain for score in scores.values()]))
+    table = [
+        {
+            "id": key,
+            "text": texts[key],
+            _COMPARED: round(float(score.mean()), 4),
+            "gain": round(interval.mean, 4),
+            "ci95": interval.ends,
+            "helped": int((score > plain).sum()),
+            "harmed": int((score < plain).sum()),
+        }
+        for (key, score), interval in zip(scores.items(), intervals, strict=True)
+    ]
+    return sorted(table, key=lambda entry: -entry["gain"])

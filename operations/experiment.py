@@ -13,9 +13,9 @@ from ..commands.console import progress
 from ..commands.recommend import ask, hint_choice
 from ..errors import BudgetSpentError, Failure, ModelDownError, Re2llmError, failure_among
 from ..evaluation.experiment import Ranked, Row, run_baseline, run_policies
-from ..evaluation.oracle import hint_table, oracle_row
 from ..evaluation.permutations import fused_row, order_spread
 from ..evaluation.recorded import Recorded, score_answers
+from ..evaluation.summary import hint_table, oracle_row
 from ..knowledge.catalogue import fetch_items
 from ..knowledge.domains import find_domain
 from ..knowledge.hints import list_hints

@@ -1,27 +1,27 @@
-"""Baselines without an LLM, by name.
-
-To add one: write a module with a class that is a `Baseline`, and add a line to `BASELINES`.
-"""
+"""Baselines without an LLM; to add one, write a `Baseline` class and add a line to `BASELINES`."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from types import MappingProxyType
-from typing import TYPE_CHECKING
 
 from ...errors import InputError
-from .base import Baseline, BaselineFactory, candidates_of, items_of
-from .popularity import Popularity
-from .random_order import RandomOrder
-from .ranking import rank_candidates, rank_session, rank_targets, uniform_keys
+from ...records import Session
+from .base import (
+    Baseline,
+    BaselineFactory,
+    candidates_of,
+    items_of,
+    rank_candidates,
+    rank_session,
+    rank_targets,
+    uniform_keys,
+)
 from .sasrec import Sasrec
+from .simple import Popularity, RandomOrder
 from .vsknn import Vsknn
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from ...records import Session
 
 __all__ = [
     "BASELINES",
@@ -41,13 +41,7 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class BaselineEntry:
-    """A line of the registry.
-
-    Attributes:
-        factory: Fits the baseline on training sessions.
-        extra: The optional extra of this package that it needs, or `None`.
-        module: The module that the extra brings, or `None`.
-    """
+    """How to fit a baseline, and the optional extra that it needs, with the extra's module."""
 
     factory: BaselineFactory
     extra: str | None = None
@@ -66,10 +60,7 @@ BASELINES: Mapping[str, BaselineEntry] = MappingProxyType(
 
 
 def check_baselines(names: Sequence[str]) -> None:
-    """Refuse what cannot run, before anything slow or paid begins.
-
-    Args:
-        names: Names of baselines.
+    """Check names of baselines before anything slow or paid begins.
 
     Raises:
         InputError: A name is unknown, or its optional extra is not installed.

@@ -1,22 +1,25 @@
-"""What a baseline is: something fitted on training sessions that scores candidates."""
+"""What a baseline is, and how its scores become a ranking.
+
+Ties are broken so that no candidate's place in the file can leak the target.
+"""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from dataclasses import replace
+from hashlib import blake2b
+from typing import Protocol, TypeAlias
+
+import numpy as np
 
 from ...errors import InputError
 from ...records import Session
-
-if TYPE_CHECKING:
-    from ..metrics import FloatArray
+from ..metrics import FloatArray, IntArray, target_rank
 
 
 class Baseline(Protocol):
-    """A recommender without an LLM, already fitted on training sessions.
-
-    Sessions to score never pass their target on: `rank_session` takes it away first.
-    """
+    """A recommender without an LLM, already fitted on training sessions."""
 
     @property
     def name(self) -> str:
@@ -27,7 +30,7 @@ class Baseline(Protocol):
         """Score a session's candidates from its history.
 
         Args:
-            session: A session with candidates.
+            session: A session with candidates; `rank_session` has removed its target.
 
         Returns:
             Float64 array of shape `(len(session.candidates),)`, higher is better, in the
@@ -44,11 +47,7 @@ BaselineFactory: TypeAlias = Callable[[Sequence[Session], int], Baseline]
 
 
 def candidates_of(session: Session) -> tuple[str, ...]:
-    """Return the session's candidates.
-
-    Raises:
-        InputError: There are none.
-    """
+    """Return the session's candidates, or raise `InputError` if it has none."""
     if not session.candidates:
         raise InputError(
             "candidates",
@@ -59,5 +58,88 @@ def candidates_of(session: Session) -> tuple[str, ...]:
 
 
 def items_of(session: Session) -> tuple[str, ...]:
-    """Return everything a *training* session chose, oldest first: history, then target."""
+    """Return all items of a *training* session, oldest first: history, then target."""
     return session.history if session.target is None else (*session.history, session.target)
+
+
+def uniform_keys(session: Session, items: Sequence[str], seed: int) -> FloatArray:
+    """Draw a number in [0, 1) for each item, fixed by seed, history and item id only.
+
+    Neither the target nor an item's place in the list has any influence.
+    """
+    stem = blake2b(json.dumps([seed, *session.history]).encode(), digest_size=8)
+    digests = bytearray()
+    for item in items:
+        leaf = stem.copy()
+        leaf.update(item.encode(errors="surrogatepass"))
+        digests += leaf.digest()
+    words = np.frombuffer(bytes(digests), dtype="<u8")
+    return (words >> np.uint64(11)).astype(np.float64) / float(1 << 53)
+
+
+def rank_candidates(session: Session, scores: FloatArray, *, seed: int = 0) -> tuple[str, ...]:
+    """Order a session's candidates by score.
+
+    Ties are put in a seeded random order, a different one in each session. The candidates' order is
+    never used, so a file that always lists the target first, or last, gives the same metrics.
+
+    Args:
+        session: A session with candidates. Of a repeated candidate, the first occurrence counts.
+        scores: Shape `(len(session.candidates),)`, higher is better; no NaN.
+        seed: Of the order among ties.
+
+    Returns:
+        Each distinct candidate once, best first.
+
+    Raises:
+        InputError: There are no candidates, or the scores do not fit them.
+    """
+    candidates = candidates_of(session)
+    if scores.shape != (len(candidates),) or bool(np.isnan(scores).any()):
+        raise InputError(
+            "scores",
+            f"have shape {scores.shape} for {len(candidates)} candidates, or hold NaN.",
+            "A baseline returns one number for each candidate, in the candidates' order.",
+        )
+    first = {item: place for place, item in reversed(list(enumerate(candidates)))}
+    items = sorted(first)
+    own = scores[[first[item] for item in items]]
+    order: IntArray = np.lexsort((uniform_keys(session, items, seed), -own))
+    return tuple(items[int(place)] for place in order)
+
+
+def rank_session(baseline: Baseline, session: Session, *, seed: int = 0) -> tuple[str, ...]:
+    """Let a baseline rank a session's candidates; see `rank_candidates`. It never sees the target.
+
+    Raises:
+        InputError: There are no candidates.
+    """
+    blind = replace(session, target=None)
+    return rank_candidates(blind, baseline.score(blind), seed=seed)
+
+
+def rank_targets(baseline: Baseline, sessions: Sequence[Session], *, seed: int = 0) -> IntArray:
+    """Return where a baseline puts each session's target.
+
+    Args:
+        baseline: A fitted baseline.
+        sessions: Sessions with candidates and target.
+        seed: Of the order among ties.
+
+    Returns:
+        Int64 array of shape `(len(sessions),)`: 1-based ranks, 0 if the target is not among the
+        candidates.
+
+    Raises:
+        InputError: A session has no candidates or no target; the message names it.
+    """
+    ranks = np.zeros(len(sessions), dtype=np.int64)
+    for number, session in enumerate(sessions):
+        if session.target is None or not session.candidates:
+            raise InputError(
+                f"sessions[{number}]",
+                "has no target or no candidates, so it cannot be judged.",
+                "Evaluate on sessions that hold both.",
+            )
+        ranks[number] = target_rank(rank_session(baseline, session, seed=seed), session.target)
+    return ranks

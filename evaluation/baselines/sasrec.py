@@ -6,19 +6,16 @@ Kang & McAuley 2018 (arXiv 1808.09781), as implemented by Cornac, an optional ex
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from ...errors import InputError
+from ...records import Session
+from ..metrics import FloatArray
 from .base import candidates_of, items_of
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from ...records import Session
-    from ..metrics import FloatArray
 
 HYPER_PARAMETERS: dict[str, Any] = {
     "embedding_dim": 128,
@@ -53,9 +50,6 @@ class Sasrec:
     An item that no fitted session holds scores below every other; without a known item in the
     history, all known items are equal. Training runs on one thread, so that a seed gives the same
     model on any number of cores.
-
-    Attributes:
-        name: Its name in reports.
     """
 
     name = "sasrec"
@@ -66,7 +60,7 @@ class Sasrec:
         Args:
             train: Training sessions.
             seed: Fixes the held-out part, the initial weights, the batches and the negatives.
-            steps: Gradient steps at least; a whole number of passes, three or more, is made.
+            steps: Least number of gradient steps, rounded up to whole passes, at least three.
 
         Raises:
             InputError: No training session holds two items.
@@ -80,7 +74,7 @@ class Sasrec:
         data = import_module("cornac.data").SequentialDataset
         train_set = data.build(_rows(fitted), fmt="SIT", seed=seed)
         self._index: dict[str, int] = dict(train_set.iid_map)
-        known = [items for items in held_out if self._learnt(items)]
+        known = [items for items in held_out if self._learned(items)]
         val_set = (
             data.build(
                 _rows(known),
@@ -93,7 +87,7 @@ class Sasrec:
             else None
         )
         examples = sum(len(items) - 1 for items in fitted)
-        # Small data in one batch would be many dear steps with few distinct gradients.
+        # Few examples in large batches would be expensive steps with few distinct gradients.
         batch_size = int(np.clip(examples // _BATCHES, *_BATCH_SIZES))
         epochs = max(3, math.ceil(steps / math.ceil(examples / batch_size)))
         self._model: Any = import_module("cornac.models").SASRec(
@@ -122,7 +116,7 @@ class Sasrec:
             [scores[self._index[item]] if item in self._index else unknown for item in candidates]
         )
 
-    def _learnt(self, items: Sequence[str]) -> bool:
+    def _learned(self, items: Sequence[str]) -> bool:
         """Tell whether the last item and something before it were seen in training."""
         return items[-1] in self._index and any(item in self._index for item in items[:-1])
 

@@ -1,4 +1,4 @@
-"""V-SKNN: weighted session nearest neighbours, a baseline that neural models often fail to beat.
+"""V-SKNN: weighted session nearest neighbours, which neural models often fail to beat.
 
 Ludewig & Jannach 2018, "Evaluation of Session-based Recommendation Algorithms"
 (arXiv 1803.09587, section 3.3), with the idf weighting of its successor (arXiv 1910.12781).
@@ -7,18 +7,15 @@ Ludewig & Jannach 2018, "Evaluation of Session-based Recommendation Algorithms"
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from scipy.sparse import csr_array
 
+from ...records import Session
+from ..metrics import FloatArray, IntArray
 from .base import candidates_of, items_of
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from ...records import Session
-    from ..metrics import FloatArray, IntArray
 
 
 class Vsknn:
@@ -27,17 +24,14 @@ class Vsknn:
     The current session is a vector over items. The item at position p of n, the last being n,
     weighs p / n (linear decay; a repeated item counts at its last position). A training session is
     the binary vector of all its items, target included. Their similarity is the cosine: with the
-    plain dot product the longest sessions would be everybody's neighbours. An item i scores
+    plain dot product the longest sessions would be neighbours of every session. An item i scores
 
         (1 + idf(i)) * sum of similarity(s) over the nearest sessions s that hold i
 
     where idf(i) = ln(training sessions / training sessions that hold i). Sessions that share no
     item are no neighbours, and of equally similar ones the earlier in the training data wins.
-    Every training session is a possible neighbour: no sampling by recency, for want of times.
-
-    Attributes:
-        name: Its name in reports.
-        neighbours: How many of the most similar sessions count.
+    Every training session is a possible neighbour; there is no sampling by recency, as sessions
+    carry no times. `neighbours` is how many of the most similar sessions count.
     """
 
     name = "vsknn"

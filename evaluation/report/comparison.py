@@ -24,9 +24,9 @@ class HintUse:
     Attributes:
         name: The hint's number, or "no hint".
         text: Of the hint; empty for none.
-        share: Of the sessions in which it was chosen.
+        share: Of the sessions, in which it was chosen.
         sessions: How many those are.
-        gain: Mean gain in NDCG@10 over no hint, there.
+        gain: Mean gain in NDCG@10 over no hint in those sessions.
         low: Lower end of its 95 % interval.
         high: Upper end.
     """
@@ -46,8 +46,8 @@ class Example:
 
     Attributes:
         kind: Why it is shown.
-        history: Titles, oldest first; the last few.
-        earlier: How many more there were before those.
+        history: Titles of the last few items, oldest first.
+        earlier: How many items came before those.
         target: Title of what came next.
         hint: Its text.
         without: Titles of the first places without the hint.
@@ -70,26 +70,14 @@ class Example:
 
 
 def gains_over(row: Row, without: Row) -> FloatArray:
-    """Return what each session gained in NDCG@10, `[S]`.
-
-    Args:
-        row: Of a policy.
-        without: Of the same sessions without a hint.
-    """
+    """Return what each session gained in NDCG@10 by a policy, over no hint, `[S]`."""
     return (
         score_ranks(row.ranks, [_METRIC])[_METRIC] - score_ranks(without.ranks, [_METRIC])[_METRIC]
     )
 
 
 def hint_uses(row: Row, without: Row, texts: Mapping[int, str], *, seed: int) -> list[HintUse]:
-    """Say how often each hint was chosen, and what it brought where it was; most chosen first.
-
-    Args:
-        row: Of a policy.
-        without: Of the same sessions without a hint.
-        texts: Of the hints, by id.
-        seed: Of the bootstrap.
-    """
+    """Return how often a policy chose each hint, and what it gained there; most chosen first."""
     gains = gains_over(row, without)
     chosen = np.array([-1 if hint is None else hint for hint in row.hints], dtype=np.int64)
     uses: list[HintUse] = []
@@ -98,8 +86,8 @@ def hint_uses(row: Row, without: Row, texts: Mapping[int, str], *, seed: int) ->
         interval = Bootstrap(seed=seed).mean(there)
         name = "no hint" if hint < 0 else f"hint {hint}"
         share = len(there) / len(gains)
-        figures = (interval.mean, interval.low, interval.high)
-        uses.append(HintUse(name, texts.get(hint, ""), share, len(there), *figures))
+        gain = (interval.mean, interval.low, interval.high)
+        uses.append(HintUse(name, texts.get(hint, ""), share, len(there), *gain))
     return sorted(uses, key=lambda use: (-use.sessions, use.name))
 
 

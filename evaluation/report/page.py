@@ -1,4 +1,4 @@
-"""Writes the report as one page of HTML: pictures inline, no script, nothing to be fetched."""
+"""Writes the report as one HTML page: pictures inline, no scripts, no external files."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from .comparison import Example, HintUse
 
 _CHOSEN_BY = 12
-"""Hints in the table beside the picture."""
+"""Hints in the table next to the picture."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +52,7 @@ class Report:
 
 
 def write_page(report: Report) -> str:
-    """Return the page.
-
-    Args:
-        report: What it shows.
-    """
+    """Return the page as HTML."""
     from jinja2 import Environment, StrictUndefined  # noqa: PLC0415  # of an optional extra
     from markupsafe import Markup  # noqa: PLC0415
 
@@ -73,6 +69,6 @@ def write_page(report: Report) -> str:
         own=[pair for pair in paired if report.policy in (pair["a"], pair["b"])],
         others=[pair for pair in paired if report.policy not in (pair["a"], pair["b"])],
         uses=report.uses[:_CHOSEN_BY],
-        # Drawn by us, from numbers and names of our own.
+        # Drawn by our own code, from numbers and our own names.
         drawn=[Markup(picture.svg) for picture in report.pictures],  # noqa: S704
     )

@@ -1,4 +1,4 @@
-"""The report's pictures as SVG that follows the page's colours and needs no other file."""
+"""The report's pictures as self-contained SVG that follows the page's colours."""
 
 # matplotlib leaves many types open.
 # pyright: reportUnknownMemberType=false
@@ -26,11 +26,7 @@ _MOST_BARS = 20
 
 
 def check_pictures() -> None:
-    """Refuse before anything slow or paid begins.
-
-    Raises:
-        InputError: matplotlib is not installed.
-    """
+    """Raise `InputError` if matplotlib is missing, before anything slow or paid begins."""
     if find_spec("matplotlib") is None:
         raise InputError(
             "--report",
@@ -40,11 +36,7 @@ def check_pictures() -> None:
 
 
 def learning_curve(metrics: Mapping[str, Any]) -> str:
-    """Draw how a release's rewards grew in training.
-
-    Args:
-        metrics: Of the release, with its `curve`.
-    """
+    """Draw how a release's rewards grew in training, from its metrics with their `curve`."""
     curve: Sequence[Mapping[str, Any]] = metrics["curve"]
 
     def draw(axes: Any) -> None:
@@ -67,7 +59,7 @@ def gain_by_size(name: str, label: str, points: Sequence[SizePoint]) -> str:
     """Draw what is gained by size, with 95 % bands.
 
     Args:
-        name: Distinguishes the picture within the page.
+        name: Unique within the page.
         label: Of the size.
         points: Smallest first.
     """
@@ -93,11 +85,7 @@ def gain_by_size(name: str, label: str, points: Sequence[SizePoint]) -> str:
 
 
 def hint_bars(uses: Sequence[HintUse]) -> str:
-    """Draw how often each hint was chosen, beside what it brought there.
-
-    Args:
-        uses: Most chosen first.
-    """
+    """Draw how often each hint was chosen, and its gain there; most chosen first."""
     shown = list(uses[:_MOST_BARS])
 
     def draw(figure: Any) -> None:

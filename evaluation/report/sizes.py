@@ -1,7 +1,7 @@
 """What a policy gains with fewer hints, and with fewer training sessions, without a model call.
 
-The questions of figures 3 and 4 of arXiv 2403.16427. Every point is a training of its own, from
-rewards that were paid before, judged on sessions that it has not seen.
+As in figures 3 and 4 of arXiv 2403.16427. Every point is a separate training from stored rewards,
+evaluated on unseen sessions.
 
 Shapes: `S` sessions, `H` hints, `D` state dimensions, `E` embedding dimensions.
 """
@@ -22,7 +22,7 @@ from ...policies.training import TrainingData, train_hint_policy
 from ..bootstrap import Bootstrap
 
 FEWEST_SESSIONS = 20
-"""Fewer training sessions teach nothing that a picture should show."""
+"""With fewer training sessions there is nothing to show."""
 _MOST_POINTS = 5
 
 Floats = NDArray[np.floating[Any]]
@@ -41,12 +41,7 @@ class Cells:
     gains: Floats
 
     def some(self, sessions: Sequence[int] | slice, hints: int) -> Cells:
-        """Return some of the sessions, and the first hints.
-
-        Args:
-            sessions: Their rows.
-            hints: How many.
-        """
+        """Return these sessions, and the first `hints` hints."""
         return Cells(self.states[sessions], self.gains[sessions, :hints])
 
 
@@ -66,12 +61,7 @@ class SizePoint:
 
 
 def sizes_up_to(most: int, least: int) -> list[int]:
-    """Return a few sizes, each a multiple of the one before, with `most` as the last.
-
-    Args:
-        most: The greatest.
-        least: The smallest that makes sense.
-    """
+    """Return a few sizes in geometric progression from `least` to `most`."""
     points = np.geomspace(min(least, most), most, num=_MOST_POINTS)
     return sorted({round(point) for point in points.tolist()})
 
@@ -79,11 +69,11 @@ def sizes_up_to(most: int, least: int) -> list[int]:
 def by_hints(
     train: Cells, test: Cells, embeddings: Floats, *, seed: int, on_point: Callable[[], None]
 ) -> list[SizePoint]:
-    """Train with the first hints only, in the order in which they were learnt.
+    """Train with the oldest hints only.
 
     Args:
         train: Training sessions.
-        test: Sessions to judge on.
+        test: Sessions to evaluate on.
         embeddings: Of the hints, `[H, E]`, oldest first.
         seed: Of training and bootstrap.
         on_point: Called after each size.
@@ -100,11 +90,11 @@ def by_hints(
 def by_sessions(
     train: Cells, test: Cells, embeddings: Floats, *, seed: int, on_point: Callable[[], None]
 ) -> list[SizePoint]:
-    """Train with some of the training sessions only; hints' figures, too, come from those alone.
+    """Train with some of the training sessions; hints' statistics come from those only, too.
 
     Args:
         train: Training sessions, at least `FEWEST_SESSIONS`.
-        test: Sessions to judge on.
+        test: Sessions to evaluate on.
         embeddings: Of the hints, `[H, E]`.
         seed: Of the draw, the training and the bootstrap.
         on_point: Called after each size.
