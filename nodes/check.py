@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -36,7 +37,8 @@ async def check(state: RecommendState, options: RunOptions) -> Update:
         raise ModelDownError(options.model, failure_among(update["flags"]))
     if options.record and state.get("training_session") is None:
         try:
-            update["recommendation_id"] = await _logged(state, update, options)
+            async with asyncio.timeout(options.settings.database_timeout):
+                update["recommendation_id"] = await _logged(state, update, options)
         except (OSError, SQLAlchemyError) as error:
             # The ranking is paid, so it must reach its caller.
             _log.warning("a recommendation is not logged: %s", type(error).__name__)

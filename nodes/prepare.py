@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from ..knowledge.domains import find_domain
 from ..ranking.gather import gather
 from ..ranking.request import read_request
@@ -21,6 +23,7 @@ async def prepare(state: RecommendState, options: RunOptions) -> Update:
     Returns:
         Resolved items, evidence and the session embedding.
     """
+    deadline_at = time.time() + options.settings.deadline
     request = read_request(state, options.settings.max_candidates)
     asked: RecommendState = {
         **state,
@@ -31,4 +34,4 @@ async def prepare(state: RecommendState, options: RunOptions) -> Update:
         name = request.domain or options.domain
         domain = await find_domain(connection, name, among=options.domains)
         gathered = await gather(connection, domain, asked, options)
-    return {**gathered, "history": request.history, "shown": request.k}
+    return {**gathered, "history": request.history, "shown": request.k, "deadline_at": deadline_at}

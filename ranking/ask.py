@@ -45,12 +45,13 @@ async def request_ranking(state: RecommendState, options: RunOptions) -> Update:
 
 
 async def _one_order(state: RecommendState, options: RunOptions) -> Update:
-    reply = await ask(ranking_prompt(state, options), options, wanted=options.prompt.wanted)
+    until = state.get("deadline_at")
+    prompt = ranking_prompt(state, options)
+    reply = await ask(prompt, options, wanted=options.prompt.wanted, until=until)
     update = _answered(reply)
     if reply.failure in ABOUT_THE_PROMPT and state["hint"]["text"]:
         plain = ranking_prompt(state, options, hinted=False)
-        waited = reply.latency_ms
-        second = await ask(plain, options, wanted=options.prompt.wanted, waited_ms=waited)
+        second = await ask(plain, options, wanted=options.prompt.wanted, until=until)
         update = joined(update, second)
         update["answer"] = second.text
         update["flags"] = [Flag.HINT_DROPPED, *_faulty(second)]

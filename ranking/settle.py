@@ -82,10 +82,8 @@ async def _repaired(state: RecommendState, options: RunOptions) -> tuple[Ranking
         flags += answer.flags
     if not answer.complete and not failed:
         messages, repair = _second_prompt(state, answer, options)
-        waited = state["latency_ms"]
-        reply = await ask(
-            messages, options, "repair", wanted=options.prompt.wanted, waited_ms=waited
-        )
+        until = state.get("deadline_at")
+        reply = await ask(messages, options, "repair", wanted=options.prompt.wanted, until=until)
         second = options.prompt.read(reply.text, listed)
         answer = second if second.complete or second.missing < answer.missing else answer
         update = joined(update, reply)

@@ -89,6 +89,8 @@ class RecommendState(RecommendResult):
     k: NotRequired[Annotated[int, EphemeralValue]]
     shown: NotRequired[int]
     """How many items the answer shows."""
+    deadline_at: NotRequired[float]
+    """When the request must be answered, in seconds since 1970."""
     domain_id: int
     training_session: NotRequired[int | None]
     """Key of the training session that is being ranked: evidence leaves it out."""

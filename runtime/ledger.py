@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -55,7 +56,10 @@ async def book(options: RunOptions, made: LlmCall) -> None:
         made: What was asked and what it cost.
     """
     try:
-        async with options.services.engine.begin() as connection:
+        async with (
+            asyncio.timeout(options.settings.database_timeout),
+            options.services.engine.begin() as connection,
+        ):
             await book_call(connection, made)
-    except (OSError, SQLAlchemyError) as error:
+    except (OSError, SQLAlchemyError) as error:  # a `TimeoutError` is an `OSError`
         _log.warning("a model call is not booked: %s", type(error).__name__)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Sequence
-from contextlib import AbstractAsyncContextManager, nullcontext
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, nullcontext
 from dataclasses import dataclass
 from typing import Literal
 
 from langchain_core.messages import BaseMessage
 
+from ..errors import Failure
 from ..knowledge.llm_calls import LlmCall
 from ..llm.endpoint import Answered, Endpoint
 from ..llm.failures import ModelFailedError
@@ -51,7 +53,7 @@ async def ask(
     purpose: Purpose = "rank",
     *,
     wanted: AnswerFormat | None = None,
-    waited_ms: float = 0.0,
+    until: float | None = None,
 ) -> Reply:
     """Ask a model of the run.
 
@@ -60,7 +62,8 @@ async def ask(
         options: The run's options.
         purpose: What for.
         wanted: The answer's form, or `None` for free text.
-        waited_ms: What the request has waited for the model already.
+        until: When the request must be answered, in seconds since 1970, whatever it waits for;
+            `None` gives it the setting `deadline` from now.
 
     Raises:
         InputError: The model's name or key cannot be used at all.
@@ -69,32 +72,39 @@ async def ask(
     reflects = purpose in {"reflect", "compare"}
     model = options.reflect_model if reflects else options.model
     endpoint = await options.services.endpoint(model, reflects=reflects)
+    ends = time.time() + options.settings.deadline if until is None else until
     question = _Question(model, endpoint, messages, options, wanted)
     started = time.perf_counter()
     if endpoint.local:
-        return await question.put(started, waited_ms)
+        return await question.put(ends)
     key = prompt_key(model, endpoint.server, messages)
     may_know = (
         endpoint.cacheable and options.settings.call_cache and not options.settings.temperature
     )
-    known = await known_answer(options, key) if may_know else None
-    if known is not None:
-        return Reply(known, failed=False, latency_ms=_since(started), calls=0)
-    async with options.services.one_at_a_time(key), _alone(options, key):
-        # Others who asked the same meanwhile have paid for it.
-        known = await known_answer(options, key) if may_know else None
+    async with AsyncExitStack() as held:
+        try:
+            async with asyncio.timeout(max(0.0, ends - time.time())):
+                known = await known_answer(options, key) if may_know else None
+                if known is None:
+                    await held.enter_async_context(options.services.one_at_a_time(key))
+                    await held.enter_async_context(_alone(options, key, ends))
+                    # Others who asked the same meanwhile have paid for it.
+                    known = await known_answer(options, key) if may_know else None
+        except TimeoutError:
+            waited = _since(started)
+            return Reply("", failed=True, latency_ms=waited, calls=0, failure=Failure.BUSY.value)
         if known is not None:
             return Reply(known, failed=False, latency_ms=_since(started), calls=0)
-        reply = await question.put(time.perf_counter(), waited_ms + _since(started))
+        reply = await question.put(ends)
         await book(options, question.booking(key, purpose, reply, keep=may_know))
     return reply
 
 
-def _alone(options: RunOptions, key: bytes) -> AbstractAsyncContextManager[None]:
-    """Keep other processes from paying at the same time, where somebody counts what is paid."""
+def _alone(options: RunOptions, key: bytes, ends: float) -> AbstractAsyncContextManager[None]:
+    """Keep other processes from paying at the same time, where a budget counts what is paid."""
     if options.budget is None:
         return nullcontext()
-    return options.services.locks.prompt(key, options.settings.deadline)
+    return options.services.locks.prompt(key, ends - time.time())
 
 
 class _Question:
@@ -126,13 +136,14 @@ class _Question:
         self._estimated = False
         self._cost: float | None = 0.0
 
-    async def put(self, started: float, waited_ms: float) -> Reply:
+    async def put(self, ends: float) -> Reply:
         """Ask, and count what it cost."""
+        started = time.perf_counter()
         try:
             self._answered = await self._endpoint.answer(
                 self._messages,
                 wanted=self._wanted,
-                within=self._options.settings.deadline - waited_ms / 1000,
+                within=ends - time.time(),
                 on_attempt=self._claim,
             )
         except ModelFailedError as error:

@@ -318,3 +318,30 @@ async def test_a_request_whose_turn_comes_too_late_does_not_wait_for_it(
         assert_valid(result)
     # That the last had no time left is no failure of the model.
     assert (await recommend(IDS[30:32]))["flags"] == []
+
+
+@pytest.mark.parametrize("budget", [None, Budget()], ids=["plain", "counted"])
+async def test_waiting_for_the_same_prompt_counts_against_the_deadline(
+    server: FaultServer, served: Recommend, budget: Budget | None
+) -> None:
+    server.play(*["hang"] * 40)
+    recommend = served(deadline=2.0, request_timeout=2.0, model_retries=0)
+    started = time.monotonic()
+    results = await asyncio.gather(*(recommend(budget=budget) for _ in range(6)))
+    took = time.monotonic() - started
+    for result in results:
+        assert_valid(result)
+        assert "model_failed" in result["flags"]
+    # One after the other they would take six times as long.
+    assert took < 2 * 2.0 + SLACK / 2
+
+
+async def test_a_repair_gets_what_the_first_answer_has_left(
+    server: FaultServer, served: Recommend
+) -> None:
+    server.delay = 1.5
+    server.play("wrong ids", "hang")
+    started = time.monotonic()
+    result = await served(deadline=2.5, request_timeout=30.0, model_retries=0)()
+    assert_valid(result)
+    assert time.monotonic() - started < 2.5 + SLACK / 2
