@@ -170,11 +170,11 @@ async def test_a_slow_model_ends_at_the_deadline_and_not_after_all_its_retries(
 ) -> None:
     server.play(*["hang"] * 50)
     started = time.monotonic()
-    result = await served(request_timeout=0.7, model_retries=40, deadline=2.0)()
+    result = await served(request_timeout=1.2, model_retries=40, deadline=4.0)()
     took = time.monotonic() - started
     assert_valid(result)
     assert result["flags"] == ["model_failed", "timeout", "completed"]
-    assert 1.4 <= took < 2.0 + SLACK
+    assert 2.4 <= took < 4.0 + SLACK
     assert len(server.asked) <= 4
 
 
@@ -271,7 +271,7 @@ async def test_two_hundred_requests_through_random_faults(
     server: FaultServer, served: Recommend
 ) -> None:
     server.chance = 0.3
-    deadline = 30.0
+    deadline = 90.0  # all of them share two processors
     recommend = served(deadline=deadline, model_retries=4, request_timeout=1.0)
     budget = Budget()
 
