@@ -8,6 +8,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from .aliases import install as _install_aliases
+
 if TYPE_CHECKING:
     from .errors import Re2llmError
     from .graph.learn import build_graph as build_learn_graph
@@ -51,6 +53,8 @@ _HOMES = {
     "recommender_tool": "interfaces.tools:recommender_tool",
     "titles_tool": "interfaces.tools:titles_tool",
 }
+
+_install_aliases()
 
 
 def __getattr__(name: str) -> Any:
