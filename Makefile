@@ -4,7 +4,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo train-rater-demo test test-all bench bench-server lint format docs-graph docs-chat docs ci clean
+.PHONY: help setup demo train-rater-demo test test-all bench bench-server lint format docs-graph docs ci clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -50,9 +50,6 @@ format: $(VENV)/.lint ## Format the code and mend what ruff can
 
 docs-graph: $(VENV)/.core ## Redraw the graph in README.md
 	@$(BIN)/python -m re2llm.graph.draw README.md
-
-docs-chat: $(VENV)/.core ## Hold the conversation in docs/chat.md anew
-	@$(BIN)/python -m re2llm.commands.transcript docs/chat.md
 
 docs: $(VENV)/.docs ## Build the pages of docs/ into build/site
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet

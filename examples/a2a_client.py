@@ -22,7 +22,7 @@ async def main(url: str, key: str | None = None) -> None:
             ClientConfig(streaming=False, httpx_client=http),
         )
         context = None  # the server chooses it
-        for said in ("I loved Blade Runer", "I'll take the first one"):
+        for said in ('I loved "Blade Runer"', "1"):
             message = new_text_message(said, context_id=context, role=Role.ROLE_USER)
             print(f"> {said}")
             async for answer in agent.send_message(SendMessageRequest(message=message)):

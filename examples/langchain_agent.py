@@ -1,6 +1,7 @@
 """A LangChain agent with re2llm's tools: `python langchain_agent.py [provider:model]`.
 
-Without a model it runs on re2llm's offline assistant, which needs no key.
+Without a model it runs on re2llm's stand-in for one, which needs no key. It reads titles in
+quotation marks, and a number as a pick.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ async def main() -> None:
         ]
         agent = create_agent(model, tools, system_prompt="Help the person to find a film.")
         messages: list[object] = []
-        for said in ("I loved Blade Runer", "I'll take the first one"):
+        for said in ('I loved "Blade Runer"', "1"):
             messages = (await agent.ainvoke({"messages": [*messages, ("user", said)]}))["messages"]
             print(f"> {said}\n{messages[-1].text}\n")
 

@@ -1,6 +1,6 @@
-"""The offline models: a ranker and an assistant without an LLM, a key or a download."""
+"""The offline models: a ranker and a stand-in for a chat model, without an LLM or a key."""
 
-from .assistant import OfflineAssistant
+from .chat import OfflineAssistant
 from .model import OfflineRanker
 
 __all__ = ["OfflineAssistant", "OfflineRanker"]

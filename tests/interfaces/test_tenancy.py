@@ -111,7 +111,7 @@ async def settle(server: str, services: Services, owner: str, names: tuple[str, 
     tenant.run = run["run_id"]
     state = (await http.get(f"/threads/{tenant.thread}/state")).json()
     tenant.checkpoint = state["checkpoint"]["checkpoint_id"]
-    sent = await http.post("/a2a/" + await chat_id(http), json=a2a("I loved " + names[0]))
+    sent = await http.post("/a2a/" + await chat_id(http), json=a2a(f'I loved "{names[0]}"'))
     tenant.task = sent.raise_for_status().json()["result"]["task"]["id"]
     stored = {"namespace": [f"of-{domain}"], "key": f"key-{domain}", "value": metadata}
     (await http.put("/store/items", json=stored)).raise_for_status()
@@ -157,7 +157,7 @@ def hostile(own: Tenant, chat: str, **i: Any) -> dict[str, tuple[str, str, Any]]
     superstep = {"updates": [{"values": {"domain": domain}, "as_node": "prepare"}]}
     goto = {"update": {"domain": domain}, "goto": "select_hint"}
     here = f"/threads/{thread}"
-    say = {"messages": [{"role": "user", "content": f"I loved {item}"}]}
+    say = {"messages": [{"role": "user", "content": f'I loved "{item}"'}]}
     return {
         # Runs of graphs
         "domain in input": run("recommend", {"history": [item], "domain": domain}),
