@@ -28,6 +28,13 @@ _OPTION = re.compile(
     re.IGNORECASE,
 )
 """In the text of a 400: it may be the way of asking for JSON that the server does not know."""
+_NO_TOOLS = frozenset({_BAD_REQUEST, 404, 422, 501})
+_TOOLS = re.compile(r"\btools?\b|\btool.(?:use|choice|call)|\bfunctions?\b", re.IGNORECASE)
+_NOT_TAKEN = re.compile(
+    r"support|requires|enabled?\b|not (?:permitted|allowed|available|implemented)|unrecogni[sz]ed"
+    r"|unknown|unexpected|extra.(?:inputs|fields)",
+    re.IGNORECASE,
+)
 _TEMPERATURE = re.compile(r"\btemperature\b", re.IGNORECASE)
 _NO_QUOTA = "insufficient_quota"
 _LONGEST_CHAIN = 5
@@ -62,6 +69,7 @@ class ModelFailedError(Exception):
         asks_for_less: Whether the provider may only dislike how an answer in JSON was asked for.
         final: Whether it must not be asked again, whatever the kind of failure.
         own_temperature: Whether the model takes no temperature but its own.
+        no_tools: Whether the server takes no tools for this model.
     """
 
     def __init__(
@@ -71,6 +79,7 @@ class ModelFailedError(Exception):
         retry_after: float | None = None,
         asks_for_less: bool = False,
         own_temperature: bool = False,
+        no_tools: bool = False,
     ) -> None:
         super().__init__(failure.value)
         self.failure = failure
@@ -78,6 +87,7 @@ class ModelFailedError(Exception):
         self.asks_for_less = asks_for_less
         self.final = False
         self.own_temperature = own_temperature
+        self.no_tools = no_tools
 
 
 def read_failure(error: BaseException) -> ModelFailedError:
@@ -98,8 +108,13 @@ def read_failure(error: BaseException) -> ModelFailedError:
         failure is Failure.REJECTED and status == _BAD_REQUEST and _OPTION.search(said) is not None
     )
     own = status in {_BAD_REQUEST, *_UNKNOWN_OPTION} and _TEMPERATURE.search(said) is not None
+    no_tools = status in _NO_TOOLS and bool(_TOOLS.search(said) and _NOT_TAKEN.search(said))
     return ModelFailedError(
-        failure, retry_after=_retry_after(error), asks_for_less=option, own_temperature=own
+        failure,
+        retry_after=_retry_after(error),
+        asks_for_less=option,
+        own_temperature=own,
+        no_tools=no_tools,
     )
 
 

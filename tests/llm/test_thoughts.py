@@ -1,0 +1,144 @@
+"""What a model thinks is cut out of what it says, in any of the ways that servers leave it in."""
+
+import time
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from langchain_core.language_models import GenericFakeChatModel
+from langchain_core.messages import AIMessage, HumanMessage
+from re2llm.llm.spoken import ChatTraits, Speech, SpokenModel
+from re2llm.llm.thoughts import without_thoughts, without_thoughts_in
+
+HARMONY = "<|channel|>analysis<|message|>draft<|end|><|start|>assistant"
+THOUGHTS = {
+    "<think>draft</think>Hello": "Hello",
+    "\n<thinking>\na <b> c\n</thinking>\n1. Heat": "\n\n1. Heat",
+    "[THINK]draft[/THINK]Hello": "Hello",
+    "<think>one</think>Hel<think>two</think>lo": "Hello",
+    "<think>a <think>b</think> c</think>Hello": "Hello",
+    "<think>cut off in the middle": "",
+    "Hello\n<think>cut off in the middle": "Hello\n",
+    "draft\n</think>\nHello": "\nHello",
+    "draft</think>Hello": "Hello",
+    "draft</think>": "",
+    f"{HARMONY}<|channel|>final<|message|>Hello": "Hello",
+    f"{HARMONY}<|channel|>final<|message|>Hello<|return|>": "Hello",
+    "<|channel|>analysis draft <|channel|>final<|message|>{}": "{}",
+    "<|start|>assistant<|channel|>analysis<|message|>cut off": "",
+    "<|channel|>commentary to=functions.rate<|message|>{}<|call|>": "",
+    "<|channel|>final<|message|>Hello<|end|>": "Hello",
+    "analysisThe person waves.assistantfinalHello": "Hello",
+    "analysisThe person": "",
+}
+WORDS = [
+    "",
+    "Hello",
+    "1. Heat\n2. The </think> tag",
+    "I <think> so",
+    "analysis of Heat",
+    "a < b and [1]",
+    "</ think>",
+]
+MARKS = ["<think>", "</think>", "[THINK]", "[/THINK]", "<|channel|>", "<|message|>", "<|end|>"]
+PIECES = st.lists(
+    st.sampled_from([*MARKS, "final", "analysis", "assistantfinal", "\n", " ", "a", "<", "["])
+)
+
+
+@pytest.mark.parametrize(("text", "said"), THOUGHTS.items())
+def test_thoughts_are_cut(text: str, said: str) -> None:
+    assert without_thoughts(text) == said
+
+
+@pytest.mark.parametrize("text", WORDS)
+def test_words_stay_as_they_are(text: str) -> None:
+    assert without_thoughts(text) == text
+
+
+@given(PIECES.map("".join))
+def test_what_was_thought_first_is_never_said(pieces: str) -> None:
+    for opening, closing in (("<think>", "</think>"), ("[THINK]", "[/THINK]")):
+        inside = pieces.replace("<|channel|>", "")
+        assert "SECRET" not in without_thoughts(f"{opening}SECRET{closing}{inside}")
+        assert "SECRET" not in without_thoughts(f"{opening}SECRET")
+
+
+@pytest.mark.parametrize(
+    "piece", [*MARKS, "<think> ", "\n<think>", " </think> ", "<", "[", " \t", "<|channel|>final "]
+)
+def test_it_takes_linear_time(piece: str) -> None:
+    text = piece * (1_000_000 // len(piece))
+    started = time.perf_counter()
+    without_thoughts(text)
+    assert time.perf_counter() - started < 3.0
+
+
+def test_blocks_and_fields_of_thoughts_are_cut() -> None:
+    message = AIMessage(
+        [
+            {"type": "reasoning", "reasoning": "draft"},
+            {"type": "thinking", "thinking": "draft", "signature": "x"},
+            {"type": "text", "text": "<think>draft</think>Hello"},
+        ],
+        additional_kwargs={"reasoning_content": "draft", "refusal": None},
+    )
+    said = without_thoughts_in(message)
+    assert said.text == "Hello"
+    assert "draft" not in said.model_dump_json()
+    assert "refusal" in said.additional_kwargs
+    assert "draft" in message.model_dump_json()
+
+
+def test_a_message_that_calls_tools_keeps_what_its_provider_asks_back() -> None:
+    thought = {"type": "thinking", "thinking": "draft", "signature": "x"}
+    call: Any = {"name": "rate", "args": {}, "id": "1", "type": "tool_call"}
+    message = AIMessage([thought, {"type": "text", "text": "<think>so</think>"}], tool_calls=[call])
+    said = without_thoughts_in(message)
+    assert said.content == [thought]
+    assert said.text == ""
+
+
+async def streamed(text: str, aloud: bool | None) -> tuple[list[str], ChatTraits]:
+    traits = ChatTraits(thinks_aloud=aloud)
+    speech = Speech(traits)
+    inner = GenericFakeChatModel(messages=iter([AIMessage(text)]))
+    model = SpokenModel(inner=inner, speech=speech, cache=False)
+    parts = [part.text async for part in model.astream([HumanMessage("Hi")])]
+    assert speech.answer is not None
+    assert speech.answer.text == without_thoughts_in(AIMessage(text)).text
+    return [str(part) for part in parts if part], traits
+
+
+@pytest.mark.parametrize("aloud", [None, True, False])
+@pytest.mark.parametrize("text", [t for t in THOUGHTS if not t.startswith("draft")])
+async def test_no_word_of_a_thought_is_streamed(text: str, aloud: bool | None) -> None:
+    parts, traits = await streamed(text, aloud)
+    assert "".join(parts).strip() == THOUGHTS[text].strip()
+    assert traits.thinks_aloud is not (aloud is None and THOUGHTS[text] == text)
+
+
+@pytest.mark.parametrize("text", ["draft more</think>Hello", "draft more\n</think>\n\nHello you"])
+async def test_a_thought_whose_beginning_is_unmarked_is_not_streamed(text: str) -> None:
+    for aloud in (None, True):
+        parts, traits = await streamed(text, aloud)
+        assert "draft" not in "".join(parts)
+        assert traits.thinks_aloud
+
+
+async def test_a_model_that_keeps_its_thoughts_to_itself_is_streamed() -> None:
+    text = "How about Heat? a < b [1]"
+    parts, traits = await streamed(text, aloud=None)
+    assert parts == [text]
+    assert traits.thinks_aloud is False
+    parts, traits = await streamed(text, aloud=False)
+    assert len(parts) > 5
+    assert "".join(parts) == text
+
+
+@given(PIECES.map("".join).filter(bool))
+async def test_a_stream_ends_in_the_answer(text: str) -> None:
+    parts, _ = await streamed(text, aloud=False)
+    answer = str(without_thoughts_in(AIMessage(text)).text)
+    assert "".join(parts).rstrip().endswith(answer.rstrip())
