@@ -6,26 +6,37 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 from langchain.agents import create_agent
-from langchain.agents.middleware import AgentMiddleware, ModelRequest, ModelResponse
-from langchain_core.messages import AIMessage, BaseMessage
+from langchain.agents.middleware import (
+    AgentMiddleware,
+    ModelRequest,
+    ModelResponse,
+    ToolCallRequest,
+)
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import AIMessage, AnyMessage, ToolCall, ToolMessage
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.runtime import Runtime, get_runtime
+from langgraph.types import Command
 
 from ..errors import Re2llmError
+from ..llm.chat_history import with_calls_answered
 from ..llm.chat_prompt import CHAT_PROMPT
 from ..llm.failures import ModelFailedError
 from ..llm.offline import OfflineAssistant
 from ..runtime.chat_call import converse
 from ..runtime.options import Context, context_of, narrowed, resolve_context
 from ..settings import OFFLINE_MODEL
+from .chat_reviews import reviews_so_far
 from .host import Re2llm, default_host
 from .tools import chat_tools
 
+_NO_ANSWER = "(The language model does not answer.)"
+_NO_TOOLS = "(The language model takes no tools here, so it cannot look anything up for you.)"
 _log = logging.getLogger(__name__)
 
 ChatGraph = CompiledStateGraph[Any, Context, Any, Any]
@@ -34,8 +45,8 @@ ChatGraph = CompiledStateGraph[Any, Context, Any, Any]
 def build_graph(host: Re2llm | None = None) -> ChatGraph:
     """Build the graph, without checkpointer or store, so that any host may bring its own.
 
-    The run's model chats and ranks. With no key it is a deterministic assistant over the same
-    tools, which says what it is.
+    The run's model chats and ranks. Without one, or if it fails or takes no tools, a stand-in that
+    understands titles and numbers answers, and says so.
 
     Args:
         host: Whose database and models to use; `None` takes those of the settings.
@@ -52,7 +63,7 @@ def build_graph(host: Re2llm | None = None) -> ChatGraph:
 
 
 class _RunsOwnModel(AgentMiddleware[Any, Context]):
-    """Lets the run's own model speak, with its retries, and the offline assistant in its stead."""
+    """Lets the run's own model speak, with its retries, and the stand-in where it cannot."""
 
     def __init__(self, host: Re2llm) -> None:
         super().__init__()
@@ -66,29 +77,50 @@ class _RunsOwnModel(AgentMiddleware[Any, Context]):
         """Call the model that the context or the settings name.
 
         Args:
-            request: With the offline assistant as its model.
+            request: With the stand-in as its model.
             handler: Calls it.
         """
+        request = request.override(messages=_answered(request.messages))
+
+        async def ask(model: BaseChatModel) -> AIMessage:
+            response = await handler(request.override(model=model))
+            said = response.result[-1]
+            return said if isinstance(said, AIMessage) else AIMessage(str(said.text))
+
         try:
             options = await resolve_context(_context(self._host, request.runtime))
             if options.model == OFFLINE_MODEL:
                 return await handler(request.override(model=OfflineAssistant()))
-            return await converse(
-                options,
-                [*filter(None, [request.system_message]), *request.messages],
-                lambda model: handler(request.override(model=model)),
-                _spoken,
-            )
+            prompt = [*filter(None, [request.system_message]), *request.messages]
+            return await converse(options, prompt, ask)
         except Re2llmError as error:
             return AIMessage(str(error))
         except ModelFailedError as error:
             _log.warning("the chat model failed: %s", error.failure)
-            stand_in = OfflineAssistant(note="(The language model does not answer.)")
+            stand_in = OfflineAssistant(note=_NO_TOOLS if error.no_tools else _NO_ANSWER)
             return await handler(request.override(model=stand_in))
 
+    async def awrap_tool_call(
+        self,
+        request: ToolCallRequest,
+        handler: Callable[[ToolCallRequest], Awaitable[ToolMessage | Command[Any]]],
+    ) -> ToolMessage | Command[Any]:
+        """Call a tool; a rating is predicted from what the thread knows if the model sends nothing.
 
-def _spoken(response: ModelResponse[Any]) -> BaseMessage:
-    return response.result[-1]
+        Args:
+            request: The model's call.
+            handler: Calls the tool.
+        """
+        call = request.tool_call
+        if call["name"] == "rate" and not call["args"].get("history"):
+            history = reviews_so_far(request.state["messages"], call["args"])
+            filled: ToolCall = {**call, "args": {**call["args"], "history": history}}
+            request = request.override(tool_call=filled)
+        return await handler(request)
+
+
+def _answered(messages: Sequence[AnyMessage]) -> list[AnyMessage]:
+    return cast("list[AnyMessage]", with_calls_answered(messages))
 
 
 def _context(host: Re2llm, runtime: Runtime[Any]) -> Context:

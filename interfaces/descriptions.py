@@ -23,7 +23,8 @@ TITLES = (
 RATE = (
     "Predict how a person will rate an item, from their own past reviews and, if there are any, "
     "other people's reviews of it. Returns the rating and the reasoning: the person, the item, the "
-    "match. Use it when somebody asks whether they would like a certain item."
+    "match. Use it when somebody asks whether they would like a certain item, and pass along "
+    "everything that they have said they liked or disliked."
 )
 HINTS = (
     "List the hints of a catalogue: short lessons, learnt from misses or given by a person, that "
@@ -35,5 +36,10 @@ CANDIDATES = "Rank only these, ids or titles. Leave out to search the catalogue.
 COUNT = "How many to recommend."
 RECOMMENDATION = "The `recommendation_id` of the answer that they react to."
 PICKED = "The item that they chose, id or title; null for none of these."
+REVIEWS = (
+    "What the user liked and disliked before, oldest first: everything that they have said about "
+    "other items in the conversation. Where they gave no number, choose one on the scale: of 1 to "
+    "5, loved is 5, liked 4, disliked 2, hated 1."
+)
 TYPED = "As the person wrote them, one title each."
 DOMAIN = "The catalogue's name. Leave out for the default."

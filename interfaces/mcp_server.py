@@ -89,9 +89,7 @@ def build_server(host: Re2llm | None = None, *, hosts: str = "") -> FastMCP:
     @server.tool(description=descriptions.RATE, annotations=_READS)
     async def rate(
         item: Annotated[RatedItem, Field(description="What the person is about to rate.")],
-        history: Annotated[
-            list[PastReview], Field(description="The person's past reviews, oldest first.")
-        ],
+        history: Annotated[list[PastReview], Field(description=descriptions.REVIEWS)],
         item_reviews: Annotated[
             list[OtherReview], Field(description="Other people's reviews of the item.")
         ] = [],  # noqa: B006  # never changed; null would need a schema of its own

@@ -10,7 +10,7 @@ from langchain_core.tools import BaseTool, StructuredTool, ToolException
 from pydantic import BaseModel, Field
 
 from ..errors import Re2llmError
-from ..nodes.rating.state import RatingRequest
+from ..nodes.rating.state import PastReview, RatingRequest
 from ..operations import catalogue as operations
 from ..runtime.options import Context
 from . import descriptions
@@ -49,6 +49,14 @@ class TitlesArguments(BaseModel):
     """Titles to look up."""
 
     titles: Annotated[list[str], Field(min_length=1, description=descriptions.TYPED)]
+
+
+class RatingArguments(RatingRequest):
+    """Whose rating of what to predict."""
+
+    history: list[PastReview] = Field(
+        default_factory=list[PastReview], description=descriptions.REVIEWS
+    )
 
 
 def recommender_tool(
@@ -107,7 +115,7 @@ def rating_tool(host: Re2llm | None = None, *, name: str = "rate") -> BaseTool:
 
 
 def chat_tools(contexts: Contexts, host: Re2llm) -> list[BaseTool]:
-    """Return the tools of the chat assistant.
+    """Return the tools of the chat graph.
 
     Args:
         contexts: Returns the context of the present run.
@@ -156,7 +164,7 @@ def _rater(contexts: Contexts, host: Re2llm, name: str = "rate") -> BaseTool:
         rated = await operations.rate(contexts(), request)
         return rated.model_dump_json(), rated.model_dump()
 
-    return _tool(name, descriptions.RATE, RatingRequest, work, host)
+    return _tool(name, descriptions.RATE, RatingArguments, work, host)
 
 
 def _tool(

@@ -22,6 +22,7 @@ from .limits import Limits
 from .offline import OfflineRanker
 from .responses import answer_text, cut_short, refused
 from .retry import retrying
+from .spoken import ChatTraits
 from .structured import AnswerFormat, MethodMemory, asking, methods_for
 
 _Result = TypeVar("_Result")
@@ -67,6 +68,7 @@ class Endpoint:
     Attributes:
         breaker: Keeps a dead model from being asked.
         methods: What it understands.
+        chat: How it chats.
     """
 
     def __init__(
@@ -85,6 +87,7 @@ class Endpoint:
         self.cacheable = cacheable
         self.breaker = CircuitBreaker(settings.breaker_failures, settings.breaker_pause)
         self.methods = MethodMemory(methods_for(settings.structured))
+        self.chat = ChatTraits()
         self._limits = limits
         self._settings = settings
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, TypeVar
 
-from langchain_core.callbacks import BaseCallbackHandler, BaseCallbackManager
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage
 
@@ -15,27 +13,25 @@ from ..knowledge.llm_calls import LlmCall
 from ..llm.failures import ModelFailedError
 from ..llm.prices import estimated_tokens, prompt_key
 from ..llm.responses import refused
+from ..llm.spoken import Speech, SpokenModel
 from .ledger import book, charge
 from .options import RunOptions
-
-_Result = TypeVar("_Result")
 
 
 async def converse(
     options: RunOptions,
     messages: Sequence[BaseMessage],
-    ask: Callable[[BaseChatModel], Awaitable[_Result]],
-    message_of: Callable[[_Result], BaseMessage],
-) -> _Result:
-    """Let the run's model speak.
+    ask: Callable[[BaseChatModel], Awaitable[AIMessage]],
+) -> AIMessage:
+    """Let the run's model speak, without its thoughts.
 
-    Once somebody has heard a word of an answer, it is not asked for anew.
+    Once a word of an answer has been streamed, it is not asked for again. A model whose server has
+    refused tools before is not asked at all.
 
     Args:
         options: The run's options.
         messages: The prompt, for the ledger.
-        ask: Asks a model once, in whatever way.
-        message_of: Returns the model's message.
+        ask: Asks a model once, in whatever way, with tools.
 
     Raises:
         ModelFailedError: The model gives no answer.
@@ -43,17 +39,21 @@ async def converse(
         BudgetSpentError: No further call may be paid.
     """
     endpoint = await options.services.endpoint(options.model)
-    ear = _Ear()
+    if not endpoint.chat.takes_tools:
+        raise ModelFailedError(Failure.REJECTED, no_tools=True)
+    speech = Speech(endpoint.chat)
     started = time.perf_counter()
     sent = 0
 
-    async def once(model: BaseChatModel) -> _Result:
-        result = await ask(_heard_by(ear, model))
-        message = message_of(result)
-        if not message.text and not getattr(message, "tool_calls", None):
-            # Nobody can go on from an answer with nothing in it.
-            raise ModelFailedError(Failure.REFUSED if refused(message) else Failure.WRONG_SHAPE)
-        return result
+    async def once(model: BaseChatModel) -> AIMessage:
+        speech.answer = None
+        handed_on = await ask(SpokenModel(inner=model, speech=speech, cache=False))
+        # What was streamed has text and calls alone; the whole message counts tokens, too.
+        answer = speech.answer or handed_on
+        if not answer.text and not answer.tool_calls:
+            # An answer with nothing in it leads nowhere.
+            raise ModelFailedError(Failure.REFUSED if refused(answer) else Failure.WRONG_SHAPE)
+        return answer.model_copy(update={"id": handed_on.id})
 
     def claim() -> None:
         nonlocal sent
@@ -61,7 +61,7 @@ async def converse(
             options.budget.claim_call()
         sent += 1
 
-    def entry(message: BaseMessage | None, outcome: str) -> LlmCall:
+    def entry(message: AIMessage | None, outcome: str) -> LlmCall:
         tokens_in, tokens_out, estimated = _tokens(messages, message)
         cost = charge(options, options.model, tokens_in, tokens_out)
         return LlmCall(
@@ -81,51 +81,28 @@ async def converse(
         )
 
     try:
-        result = await endpoint.relay(
+        answer = await endpoint.relay(
             once,
             within=options.settings.deadline,
             on_attempt=claim,
-            may_repeat=lambda: not ear.heard,
+            may_repeat=lambda: not speech.heard,
         )
     except ModelFailedError as error:
+        if error.no_tools:
+            endpoint.chat.takes_tools = False
         if sent:
             await book(options, entry(None, error.failure.value))
         raise
-    await book(options, entry(message_of(result), "ok"))
-    return result
+    await book(options, entry(answer, "ok"))
+    return answer
 
 
-def _tokens(prompt: Sequence[BaseMessage], message: BaseMessage | None) -> tuple[int, int, bool]:
+def _tokens(prompt: Sequence[BaseMessage], message: AIMessage | None) -> tuple[int, int, bool]:
     """Return tokens in and out, and whether they are estimated."""
-    usage = message.usage_metadata if isinstance(message, AIMessage) else None
-    if usage is not None:
-        return usage["input_tokens"], usage["output_tokens"], False
     if message is None:
         return 0, 0, False
-    written = [message.text, *(str(c["args"]) for c in getattr(message, "tool_calls", ()))]
+    if message.usage_metadata is not None:
+        usage = message.usage_metadata
+        return usage["input_tokens"], usage["output_tokens"], False
+    written = [message.text, *(str(call["args"]) for call in message.tool_calls)]
     return estimated_tokens(*(one.text for one in prompt)), estimated_tokens(*written), True
-
-
-def _heard_by(ear: _Ear, model: BaseChatModel) -> BaseChatModel:
-    known = model.callbacks
-    if isinstance(known, BaseCallbackManager):
-        hearing = known.copy()
-        hearing.add_handler(ear)
-    else:
-        hearing = [*(known or ()), ear]
-    return model.model_copy(update={"callbacks": hearing})
-
-
-class _Ear(BaseCallbackHandler):
-    """Knows whether a word of an answer has been streamed.
-
-    Attributes:
-        heard: Whether it has.
-    """
-
-    def __init__(self) -> None:
-        self.heard = False
-
-    def on_llm_new_token(self, token: str | list[str | dict[str, Any]], **_: Any) -> None:
-        """Note a word."""
-        self.heard = self.heard or bool(token)

@@ -3,13 +3,13 @@
 import asyncio
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pytest
 from fault_server import FaultServer
 from langchain_core.callbacks import BaseCallbackHandler, BaseCallbackManager
-from langchain_core.messages import AIMessageChunk
+from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage, ToolMessage
 from pydantic import SecretStr
 from re2llm.interfaces.chat import graph
 from re2llm.runtime.budget import Budget
@@ -21,6 +21,7 @@ ANSWER = "How about Heat?"
 RETRIES, PATIENCE, DEADLINE, SLACK = 2, 1.0, 10.0, 6.0
 """Seconds: of a call, of a turn, and what a busy machine may add."""
 STAND_IN = "(The language model does not answer.)"
+WITHOUT_TOOLS = "(The language model takes no tools here"
 
 Say = Callable[..., Any]
 
@@ -46,7 +47,7 @@ def say(
     films: str,
     model: str,
 ) -> Say:
-    """Say hello through ChatOpenAI and the fault server; return what is heard, and the end."""
+    """Talk through ChatOpenAI and the fault server; return what is heard, and the end."""
     adjust(
         base_url=server.url,
         api_key=SecretStr("sk-secret-1234567890"),
@@ -57,11 +58,13 @@ def say(
     )
     monkeypatch.setattr(services, "_limits", None)
 
-    async def hello(**options: Any) -> tuple[str, str]:
+    async def hello(
+        messages: Sequence[Any] = (("user", "Hello!"),), **options: Any
+    ) -> tuple[str, str]:
         context = Context(domain=films, model=model, **options)
         heard, last = "", ""
         async for mode, part in graph.astream(
-            {"messages": [("user", "Hello!")]},
+            {"messages": list(messages)},
             context=context,
             stream_mode=["messages", "values"],
         ):
@@ -164,12 +167,93 @@ async def test_a_fault_that_stays_ends_in_the_stand_in(
 
 
 async def test_what_was_heard_is_not_said_again(server: FaultServer, say: Say) -> None:
+    await say()  # the first answer shows that the model keeps its thoughts to itself
+    server.asked.clear()
     server.play("cut stream")
     heard, last = await say()
     assert len(server.asked) == 1
     assert heard.startswith("I was about")
     assert heard.count("about") == 1
     assert last.startswith(STAND_IN)
+
+
+async def test_a_first_answer_that_breaks_off_is_asked_for_again(
+    server: FaultServer, say: Say
+) -> None:
+    server.play("cut stream")
+    assert await say() == (ANSWER, ANSWER)
+    assert len(server.asked) == 2
+
+
+@pytest.mark.parametrize(
+    "thought",
+    [
+        "<think> They wave. </think> ",
+        "They wave. </think>\n",
+        "[THINK] They wave. [/THINK] ",
+        "<|channel|>analysis<|message|>They wave.<|end|><|channel|>final<|message|>",
+    ],
+)
+async def test_no_thought_reaches_a_person(server: FaultServer, say: Say, thought: str) -> None:
+    server.speak = lambda _: f"{thought}{ANSWER}"
+    for _ in range(2):
+        assert await say() == (ANSWER, ANSWER)
+    server.speak = lambda _: ANSWER
+    assert await say() == (ANSWER, ANSWER)
+
+
+async def test_a_thought_in_the_middle_of_a_stream_is_not_heard(
+    server: FaultServer, say: Say
+) -> None:
+    await say()
+    server.speak = lambda _: "How about <think> They wave. </think>Heat?"
+    assert await say() == (ANSWER, ANSWER)
+
+
+async def test_thoughts_alone_are_no_answer(server: FaultServer, say: Say) -> None:
+    server.speak = lambda _: "<think> They wave, and"
+    heard, last = await say()
+    assert heard == last
+    assert last.startswith(STAND_IN)
+    assert len(server.asked) == 1 + RETRIES
+
+
+@pytest.mark.parametrize("fault", ["no tools", "no tools here", "no such field", "no parser"])
+async def test_a_model_without_tools_is_stood_in_for_and_not_asked_again(
+    server: FaultServer, say: Say, fault: str
+) -> None:
+    server.play(*[fault] * 10)
+    for _ in range(2):
+        heard, last = await say()
+        assert heard == last
+        assert last.startswith(WITHOUT_TOOLS)
+    assert len(server.asked) == 1
+    _, last = await say([("user", '"Alien"')])
+    assert last.startswith(WITHOUT_TOOLS)
+    assert "\n1. " in last
+    # A ranking may still be asked for as the call of one function.
+    assert all(len(asked.body.get("tools", ())) < 2 for asked in server.asked[1:])
+
+
+@pytest.mark.parametrize("fault", ["400", "too long"])
+async def test_another_refusal_says_nothing_about_tools(
+    server: FaultServer, say: Say, fault: str
+) -> None:
+    server.play(fault)
+    assert (await say())[1].startswith(STAND_IN)
+    assert await say() == (ANSWER, ANSWER)
+
+
+async def test_a_call_that_was_never_answered_does_not_end_the_thread(
+    server: FaultServer, say: Say
+) -> None:
+    call = {"name": "recommend", "args": {"history": ["Heat"]}, "id": "z"}
+    history = [HumanMessage("Hi"), AIMessage("", tool_calls=[call]), HumanMessage("Still there?")]
+    orphan = ToolMessage("{}", tool_call_id="y")
+    assert await say([orphan, *history]) == (ANSWER, ANSWER)
+    sent = server.asked[0].body["messages"][1:]
+    assert [message["role"] for message in sent] == ["user", "assistant", "tool", "user"]
+    assert sent[2]["tool_call_id"] == "z"
 
 
 async def test_a_dead_model_is_left_alone(
