@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import selectors
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import psycopg
 from sqlalchemy import event, make_url, text
+from sqlalchemy.engine.interfaces import DBAPIConnection, Dialect
 from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.util import await_only
 
 from ..errors import DatabaseError
 from ..settings import Settings
@@ -74,7 +78,27 @@ def make_engine(url: str, settings: Settings) -> AsyncEngine:
         },
     )
     event.listen(engine.sync_engine, "checkout", _replace_if_lost)
+    if settings.database_url is None:
+        event.listen(engine.sync_engine, "do_connect", _restarting(settings.home))
     return engine
+
+
+def _restarting(home: Path) -> Callable[..., DBAPIConnection]:
+    """Connect, and start the embedded server again if it was killed."""
+
+    def connect(
+        dialect: Dialect, _: object, args: Sequence[Any], options: dict[str, Any]
+    ) -> DBAPIConnection:
+        try:
+            return dialect.connect(*args, **options)
+        except psycopg.OperationalError:
+            try:
+                url = await_only(asyncio.to_thread(start_embedded, home))
+            except DatabaseError as error:
+                raise psycopg.OperationalError(str(error)) from error
+            return dialect.connect(*args, **options | make_url(url).query)
+
+    return connect
 
 
 def _replace_if_lost(connection: Any, *_: object) -> None:
