@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
-from sqlalchemy import event, make_url, text
+from sqlalchemy import URL, event, make_url, text
 from sqlalchemy.engine.interfaces import DBAPIConnection, Dialect
 from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
@@ -49,6 +49,10 @@ def _with_driver(url: str) -> str:
             "RE2LLM_DATABASE_URL",
             "It is not a PostgreSQL URL.",
             "Write it as postgresql://user:password@host:5432/database.",
+        )
+    if "@" in (parsed.host or ""):
+        raise DatabaseError(
+            "RE2LLM_DATABASE_URL", "It holds more than one @.", "In a password, write @ as %40."
         )
     return parsed.set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
 
@@ -139,7 +143,9 @@ def unreachable(engine: AsyncEngine, error: BaseException) -> DatabaseError:
     """
     reason = str(error.orig if isinstance(error, DBAPIError) else error) or type(error).__name__
     first_line = reason.strip().splitlines()[0]
-    shown = engine.url.set(drivername="postgresql").render_as_string(hide_password=True)
+    url = engine.url
+    query = {name: url.query[name] for name in ("host", "port") if name in url.query}
+    shown = URL.create("postgresql", None, None, url.host, url.port, url.database, query)
     return DatabaseError(
         "RE2LLM_DATABASE_URL",
         f"No answer from {shown} ({first_line}).",
