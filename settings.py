@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import platformdirs
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import AfterValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from .errors import InputError
@@ -31,6 +31,13 @@ def _default_home() -> Path:
     return Path(platformdirs.user_data_dir("re2llm", appauthor=False))
 
 
+def _expand(path: Path) -> Path:
+    try:
+        return path.expanduser()
+    except RuntimeError as error:  # no such user
+        raise ValueError(str(error)) from error
+
+
 class Settings(BaseSettings):
     """Everything that a user may set; a caller's own arguments beat these."""
 
@@ -38,8 +45,8 @@ class Settings(BaseSettings):
         env_prefix="RE2LLM_", env_file=".env", env_ignore_empty=True, extra="ignore"
     )
 
-    home: Annotated[Path, Field(default_factory=_default_home)]
-    """Data directory: the embedded database lives in it."""
+    home: Annotated[Path, AfterValidator(_expand), Field(default_factory=_default_home)]
+    """Data directory: the embedded database lives in it; a leading `~` is the user's own."""
     database_url: SecretStr | None = None
     """Your own PostgreSQL with pgvector ≥ 0.8.4; unset starts the embedded one under `home`."""
     database_timeout: float = Field(default=5.0, gt=0)

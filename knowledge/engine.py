@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import selectors
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import psycopg
-from sqlalchemy import event, make_url, text
+from sqlalchemy import URL, event, make_url, text
+from sqlalchemy.engine.interfaces import DBAPIConnection, Dialect
 from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.util import await_only
 
 from ..errors import DatabaseError
 from ..settings import Settings
@@ -46,6 +50,10 @@ def _with_driver(url: str) -> str:
             "It is not a PostgreSQL URL.",
             "Write it as postgresql://user:password@host:5432/database.",
         )
+    if "@" in (parsed.host or ""):
+        raise DatabaseError(
+            "RE2LLM_DATABASE_URL", "It holds more than one @.", "In a password, write @ as %40."
+        )
     return parsed.set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
 
 
@@ -74,7 +82,27 @@ def make_engine(url: str, settings: Settings) -> AsyncEngine:
         },
     )
     event.listen(engine.sync_engine, "checkout", _replace_if_lost)
+    if settings.database_url is None:
+        event.listen(engine.sync_engine, "do_connect", _restarting(settings.home))
     return engine
+
+
+def _restarting(home: Path) -> Callable[..., DBAPIConnection]:
+    """Connect, and start the embedded server again if it was killed."""
+
+    def connect(
+        dialect: Dialect, _: object, args: Sequence[Any], options: dict[str, Any]
+    ) -> DBAPIConnection:
+        try:
+            return dialect.connect(*args, **options)
+        except psycopg.OperationalError:
+            try:
+                url = await_only(asyncio.to_thread(start_embedded, home))
+            except DatabaseError as error:
+                raise psycopg.OperationalError(str(error)) from error
+            return dialect.connect(*args, **options | make_url(url).query)
+
+    return connect
 
 
 def _replace_if_lost(connection: Any, *_: object) -> None:
@@ -115,7 +143,9 @@ def unreachable(engine: AsyncEngine, error: BaseException) -> DatabaseError:
     """
     reason = str(error.orig if isinstance(error, DBAPIError) else error) or type(error).__name__
     first_line = reason.strip().splitlines()[0]
-    shown = engine.url.set(drivername="postgresql").render_as_string(hide_password=True)
+    url = engine.url
+    query = {name: url.query[name] for name in ("host", "port") if name in url.query}
+    shown = URL.create("postgresql", None, None, url.host, url.port, url.database, query)
     return DatabaseError(
         "RE2LLM_DATABASE_URL",
         f"No answer from {shown} ({first_line}).",

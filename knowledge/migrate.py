@@ -1,18 +1,46 @@
-"""Brings the schema up to date, one process at a time."""
+"""Brings the schema up to date, in one transaction and one process at a time."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
-from alembic import command
 from alembic.config import Config
+from alembic.runtime.environment import EnvironmentContext
+from alembic.script import ScriptDirectory
+from psycopg import errors
 from sqlalchemy import Connection, NullPool, create_engine, text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncEngine
 
+from ..errors import DatabaseError
 from .tables import SCHEMA, Base
 
 _LOCK = 0x7265326C6C6D  # "re2llm": any number will do that no other program takes
 _SCRIPTS = Path(__file__).parent.parent / "migrations"
+_OLDEST = 13
+"""The oldest major version of PostgreSQL that pgvector 0.8.4 supports."""
+_FIELD = "RE2LLM_DATABASE_URL"
+
+
+async def migrate(engine: AsyncEngine) -> None:
+    """Bring the schema up to date on a connection of the engine.
+
+    If it is up to date, this is one query: nothing is locked, and no right is needed but to read.
+
+    Args:
+        engine: Any over psycopg 3.
+
+    Raises:
+        DatabaseError: The server or the role does not allow it; says what an administrator can do.
+    """
+    scripts = await asyncio.to_thread(_scripts)
+    async with engine.connect() as connection:
+        await connection.run_sync(_upgrade, scripts, "head")
 
 
 def upgrade(url: str, revision: str = "head") -> None:
@@ -21,8 +49,12 @@ def upgrade(url: str, revision: str = "head") -> None:
     Args:
         url: From `database_url`.
         revision: Alembic revision to reach.
+
+    Raises:
+        DatabaseError: As from `migrate`.
     """
-    _migrate(url, lambda config: command.upgrade(config, revision))
+    with _connection(url) as connection:
+        _upgrade(connection, _scripts(), revision)
 
 
 def downgrade(url: str, revision: str = "base") -> None:
@@ -32,45 +64,140 @@ def downgrade(url: str, revision: str = "base") -> None:
         url: From `database_url`.
         revision: Alembic revision to reach; `base` leaves nothing of ours.
     """
-
-    def run(config: Config) -> None:
-        command.downgrade(config, revision)
+    scripts = _scripts()
+    with _connection(url) as connection, connection.begin():
+        _lock(connection)
+        _run(connection, scripts, lambda now, _: scripts._downgrade_revs(revision, now))  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
         if revision == "base":
-            connection: Connection = config.attributes["connection"]
             connection.execute(text(f"DROP TABLE IF EXISTS {SCHEMA}.alembic_version"))
             connection.execute(text(f"DROP SCHEMA {SCHEMA}"))
 
-    _migrate(url, run)
 
-
-def alembic_config(connection: Connection) -> Config:
-    """Return the configuration that binds our scripts to an open connection.
-
-    Args:
-        connection: Where the migrations run.
-    """
+@lru_cache(maxsize=1)
+def _scripts() -> ScriptDirectory:
+    """Load all migrations, which reads files: an event loop must not."""
     config = Config()
     config.set_main_option("script_location", str(_SCRIPTS).replace("%", "%%"))
-    # Alembic loads env.py by its path, so it can import nothing of ours: it gets it here.
-    config.attributes.update(connection=connection, metadata=Base.metadata, schema=SCHEMA)
-    return config
+    scripts = ScriptDirectory.from_config(config)
+    list(scripts.walk_revisions())
+    return scripts
 
 
-def _migrate(url: str, run: Callable[[Config], None]) -> None:
+@contextmanager
+def _connection(url: str) -> Generator[Connection]:
     engine = create_engine(url, poolclass=NullPool)
     try:
         with engine.connect() as connection:
-            # A session lock, because it must outlive each migration's own transaction.
-            connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": _LOCK})
-            connection.commit()
-            try:
-                connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}"))
-                connection.commit()
-                run(alembic_config(connection))
-                connection.commit()
-            finally:
-                connection.rollback()
-                connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": _LOCK})
-                connection.commit()
+            yield connection
     finally:
         engine.dispose()
+
+
+def _upgrade(connection: Connection, scripts: ScriptDirectory, revision: str) -> None:
+    try:
+        if _is_current(connection, scripts):
+            return
+        with connection.begin():
+            _require_recent(connection)
+            _lock(connection)
+            connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}"))
+            connection.execute(text("CREATE EXTENSION IF NOT EXISTS vector"))
+            _require_visible_vector(connection)
+            _run(connection, scripts, lambda now, _: scripts._upgrade_revs(revision, now))  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+    except DBAPIError as error:
+        raise _explained(connection, error) from error
+
+
+def _is_current(connection: Connection, scripts: ScriptDirectory) -> bool:
+    query = f"SELECT version_num, to_regtype('vector') FROM {SCHEMA}.alembic_version"  # noqa: S608
+    try:
+        found, vector = connection.execute(text(query)).one_or_none() or (None, None)
+        if found and vector is None:
+            _require_visible_vector(connection)
+    except DBAPIError as error:
+        if not isinstance(error.orig, (errors.UndefinedTable, errors.InvalidSchemaName)):
+            raise
+        return False
+    finally:
+        connection.rollback()
+    known = {script.revision for script in scripts.walk_revisions()}
+    if found is not None and found not in known:
+        raise DatabaseError(
+            _FIELD,
+            f"Its schema {SCHEMA} is at revision {found}, which this version does not know.",
+            "A newer re2llm has migrated it: install that version here too.",
+        )
+    return found == scripts.get_current_head()
+
+
+def _lock(connection: Connection) -> None:
+    # Of the transaction, since behind a pooler a session's lock may never be released.
+    connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+
+
+def _run(
+    connection: Connection, scripts: ScriptDirectory, steps: Callable[[Any, Any], Any]
+) -> None:
+    with EnvironmentContext(Config(), scripts, fn=steps) as environment:
+        environment.configure(
+            connection=connection, target_metadata=Base.metadata, version_table_schema=SCHEMA
+        )
+        environment.run_migrations()
+
+
+def _require_recent(connection: Connection) -> None:
+    version = int(connection.scalar(text("SHOW server_version_num")) or 0) // 10_000
+    if version < _OLDEST:
+        raise DatabaseError(
+            _FIELD,
+            f"The server is PostgreSQL {version}.",
+            f"Use PostgreSQL {_OLDEST} or later, with pgvector 0.8.4 or later.",
+        )
+
+
+def _require_visible_vector(connection: Connection) -> None:
+    schema, visible, database = connection.execute(
+        text(
+            "SELECT extnamespace::regnamespace::text, to_regtype('vector') IS NOT NULL, "
+            "quote_ident(current_database()) FROM pg_extension WHERE extname = 'vector'"
+        )
+    ).one()
+    if not visible:
+        raise DatabaseError(
+            _FIELD,
+            f"pgvector is in schema {schema}, which is not in the search path.",
+            f'Run: ALTER DATABASE {database} SET search_path = "$user", public, {schema};',
+        )
+
+
+def _explained(connection: Connection, error: DBAPIError) -> DatabaseError:
+    if error.connection_invalidated:
+        raise error
+    connection.rollback()
+    database, role = connection.execute(
+        text("SELECT quote_ident(current_database()), quote_ident(current_user)")
+    ).one()
+    said = str(error.orig).strip().splitlines()[0]
+    match error.orig:
+        case errors.FeatureNotSupported() | errors.UndefinedFile():
+            problem = "The server has no pgvector"
+            remedy = "Install pgvector 0.8.4 or later there, and run: CREATE EXTENSION vector;"
+        case errors.InsufficientPrivilege() if "schema" in said or "table" in said:
+            problem = f"The role {role} may not use the tables in schema {SCHEMA}"
+            remedy = (
+                f"Have their owner run: GRANT USAGE ON SCHEMA {SCHEMA} TO {role}; GRANT SELECT, "
+                f"INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {SCHEMA} TO {role}; GRANT USAGE "
+                f"ON ALL SEQUENCES IN SCHEMA {SCHEMA} TO {role};"
+            )
+        case errors.InsufficientPrivilege():
+            problem = f"The role {role} may not create the schema {SCHEMA} or pgvector"
+            remedy = (
+                "Have an administrator run: CREATE EXTENSION IF NOT EXISTS vector; "
+                f"GRANT CREATE ON DATABASE {database} TO {role};"
+            )
+        case errors.ReadOnlySqlTransaction():
+            problem = "The server is read-only, and the schema is not up to date"
+            remedy = "Use the primary server; or migrate there first, with `re2llm hints list`."
+        case _:
+            problem, remedy = "The schema cannot be brought up to date", "See the server's log."
+    return DatabaseError(_FIELD, f"{problem} ({said}).", remedy)

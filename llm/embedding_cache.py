@@ -34,7 +34,9 @@ class EmbeddingCache:
         self._lock = threading.Lock()
         self._file: sqlite3.Connection | None = None
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            path.touch(mode=0o600)
+            path.chmod(0o600)  # SQLite gives its other files the same mode
             self._file = sqlite3.connect(path, timeout=_PATIENCE, check_same_thread=False)
             self._file.execute("PRAGMA journal_mode = WAL")
             self._file.execute("PRAGMA synchronous = OFF")

@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from ..errors import InputError
 from ..knowledge.engine import database_url, make_engine, ping
 from ..knowledge.locks import AdvisoryLocks
-from ..knowledge.migrate import upgrade
+from ..knowledge.migrate import migrate
 from ..llm.embeddings import Embedder, get_embedder
 from ..llm.endpoint import Endpoint
 from ..llm.factory import make_chat_model, model_server
@@ -147,7 +147,6 @@ async def open_services(settings: Settings, *, engine: AsyncEngine | None = None
         url = await asyncio.to_thread(database_url, settings)
         engine = await asyncio.to_thread(make_engine, url, settings)
     await ping(engine, settings)
-    address = engine.url.set(drivername="postgresql+psycopg")
-    await asyncio.to_thread(upgrade, address.render_as_string(hide_password=False))
+    await migrate(engine)
     embedder = await asyncio.to_thread(get_embedder)
     return Services(settings, engine, embedder, owns_engine=given is None)

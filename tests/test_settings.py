@@ -78,3 +78,15 @@ def test_secrets_do_not_show(monkeypatch):
     assert isinstance(settings.api_key, SecretStr)
     assert "hidden" not in repr(settings)
     assert "hidden" not in settings.model_dump_json()
+
+
+def test_a_tilde_in_home_is_the_users_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RE2LLM_HOME", "~/re2llm-data")
+    assert Settings().home == Path.home() / "re2llm-data"
+    monkeypatch.setenv("RE2LLM_HOME", "/a/~b")
+    assert Settings().home == Path("/a/~b")
+    monkeypatch.setenv("RE2LLM_HOME", "~not-a-user/data")
+    get_settings.cache_clear()
+    with pytest.raises(InputError, match="RE2LLM_HOME"):
+        get_settings()
+    get_settings.cache_clear()

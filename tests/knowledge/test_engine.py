@@ -1,9 +1,18 @@
 """The pool of connections: what the server has closed is replaced before it is used."""
 
 import asyncio
+from pathlib import Path
 
+import psutil
 import psycopg
-from re2llm.knowledge.engine import make_engine
+import pytest
+from embedded_users import running
+from re2llm.errors import DatabaseError
+from re2llm.interfaces.host import Re2llm
+from re2llm.knowledge.engine import database_url, make_engine, ping
+from re2llm.operations.load import load_domain
+from re2llm.records import Item
+from re2llm.runtime.services import open_services
 from re2llm.settings import Settings
 from sqlalchemy import make_url, text
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -47,4 +56,47 @@ async def test_a_connection_that_knows_it_is_lost_is_replaced(url: str, settings
     driver.pgconn.finish()
     async with engine.connect() as connection:
         assert (await connection.execute(text("SELECT 1"))).scalar_one() == 1
+    await engine.dispose()
+
+
+async def test_a_killed_embedded_server_is_started_again_by_the_next_request(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RE2LLM_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr("re2llm.interfaces.host.get_settings", Settings)
+    settings = Settings()
+    services = await open_services(settings)
+    await load_domain(services, "few", [Item(id=str(n), title=f"Film {n}") for n in range(3)], [])
+    await services.close()
+    async with Re2llm(domain="few") as re2llm:
+        before = await re2llm.arecommend(["0"], k=2)
+        await asyncio.to_thread(kill_server, tmp_path / "home")
+        again = await re2llm.arecommend(["0"], k=2)
+        assert [item.id for item in again.items] == [item.id for item in before.items]
+    with psycopg.connect(libpq(database_url(settings))) as connection:
+        assert connection.execute("SELECT count(*) FROM re2llm.item").fetchone() == (3,)
+
+
+def libpq(url: str) -> str:
+    return make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+
+
+def kill_server(home: Path) -> None:
+    [server] = running(home)
+    workers = server.children()
+    server.kill()
+    psutil.wait_procs([server, *workers], timeout=30)
+
+
+async def test_what_keeps_the_embedded_server_from_starting_again_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(home: Path) -> str:
+        raise DatabaseError("RE2LLM_HOME", "The disk is full.", "")
+
+    monkeypatch.setattr("re2llm.knowledge.engine.start_embedded", fail)
+    settings = Settings(home=tmp_path)
+    engine = make_engine(f"postgresql+psycopg://postgres@/postgres?host={tmp_path}", settings)
+    with pytest.raises(DatabaseError, match="The disk is full"):
+        await ping(engine, settings)
     await engine.dispose()

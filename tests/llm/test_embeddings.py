@@ -36,3 +36,14 @@ def test_what_several_threads_ask_for_is_made_once(
     assert made == Counter(texts)
     for turn, answer in enumerate(answers):
         assert np.array_equal(np.roll(answer, turn, axis=0), answers[0])
+
+
+def test_only_its_owner_reads_what_is_kept(tmp_path: Path) -> None:
+    path = tmp_path / "home" / "embeddings.sqlite"
+    path.parent.mkdir()
+    path.touch(mode=0o644)
+    cache = EmbeddingCache(path, "encoder")
+    cache.put({"text": np.zeros(384, dtype=np.float32)})
+    files = list(path.parent.iterdir())
+    assert len(files) == 3
+    assert {file.stat().st_mode & 0o777 for file in files} == {0o600}

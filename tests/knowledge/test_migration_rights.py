@@ -1,0 +1,133 @@
+"""Migrations where the role, the server or the host's engine allows less than usual."""
+
+import uuid
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+from pydantic import SecretStr
+from re2llm.errors import DatabaseError
+from re2llm.knowledge.engine import database_url, make_engine, ping
+from re2llm.knowledge.migrate import downgrade, migrate, upgrade
+from re2llm.settings import Settings
+from sqlalchemy import URL, make_url, text
+from sqlalchemy.ext.asyncio import create_async_engine
+
+PASSWORDS = [
+    "postgresql://odd:p@ssw0rd@127.0.0.1:9/app",
+    "postgresql://odd:p%40ssw0rd@127.0.0.1:9/app",
+    "postgresql:///app?host=127.0.0.1&port=9&user=app&password=ssw0rd",
+]
+
+
+@pytest.fixture
+def fresh(url: str) -> Iterator[URL]:
+    """An empty database with a role of the same name that may only connect."""
+    name = f"rights_{uuid.uuid4().hex[:12]}"
+    server = make_url(url)
+    with psycopg.connect(libpq(server), autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+        connection.execute(f"CREATE ROLE {name} LOGIN")
+        yield server.set(database=name)
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+        connection.execute(f"DROP ROLE {name}")
+
+
+def libpq(url: URL) -> str:
+    return url.set(drivername="postgresql").render_as_string(hide_password=False)
+
+
+def as_role(url: URL) -> URL:
+    return url.set(username=url.database)
+
+
+def execute(url: URL, *statements: str) -> None:
+    with psycopg.connect(libpq(url), autocommit=True) as connection:
+        for statement in statements:
+            connection.execute(statement)
+
+
+async def migrated(url: URL, **options: object) -> None:
+    engine = create_async_engine(url, **options)
+    try:
+        await migrate(engine)
+        async with engine.connect() as connection:
+            await connection.execute(text("SELECT count(*) FROM re2llm.item"))
+    finally:
+        await engine.dispose()
+
+
+async def test_a_role_that_may_only_read_and_write_rows_can_serve(fresh: URL) -> None:
+    upgrade(fresh.render_as_string(hide_password=False))
+    with pytest.raises(DatabaseError, match=f"GRANT USAGE ON SCHEMA re2llm TO {fresh.database}"):
+        await migrated(as_role(fresh))
+    execute(
+        fresh,
+        f"GRANT USAGE ON SCHEMA re2llm TO {fresh.database}",
+        f"GRANT SELECT ON ALL TABLES IN SCHEMA re2llm TO {fresh.database}",
+    )
+    await migrated(as_role(fresh))
+
+
+async def test_what_an_administrator_must_grant_is_said_and_is_enough(fresh: URL) -> None:
+    with pytest.raises(DatabaseError, match=r"administrator run: CREATE EXTENSION.*GRANT CREATE"):
+        await migrated(as_role(fresh))
+    execute(fresh, f"GRANT CREATE ON DATABASE {fresh.database} TO {fresh.database}")
+    execute(fresh, "CREATE EXTENSION vector")
+    await migrated(as_role(fresh))
+    downgrade(fresh.render_as_string())
+
+
+async def test_a_migration_that_fails_leaves_nothing(fresh: URL) -> None:
+    execute(fresh, f"GRANT CREATE ON DATABASE {fresh.database} TO {fresh.database}")
+    execute(fresh, "CREATE SCHEMA hidden", "CREATE EXTENSION vector SCHEMA hidden")
+    with pytest.raises(DatabaseError, match=r"SET search_path = .*hidden") as raised:
+        await migrated(as_role(fresh))
+    with psycopg.connect(libpq(fresh)) as connection:
+        assert connection.execute("SELECT to_regnamespace('re2llm')").fetchone() == (None,)
+    execute(
+        fresh, raised.value.remedy.removeprefix("Run: "), "GRANT USAGE ON SCHEMA hidden TO public"
+    )
+    await migrated(as_role(fresh))
+
+
+async def test_a_read_only_server_serves_what_is_up_to_date(fresh: URL) -> None:
+    options = {"options": "-c default_transaction_read_only=on"}
+    with pytest.raises(DatabaseError, match="read-only"):
+        await migrated(fresh, connect_args=options)
+    await migrated(fresh)
+    await migrated(fresh, connect_args=options)
+
+
+async def test_nothing_is_locked_where_nothing_is_to_be_done(fresh: URL) -> None:
+    upgrade(fresh.render_as_string())
+    with psycopg.connect(libpq(fresh)) as other:
+        other.execute("SELECT pg_advisory_lock(125822685310061)")
+        other.execute("LOCK TABLE re2llm.item IN ROW EXCLUSIVE MODE")
+        await migrated(fresh)
+
+
+async def test_a_schema_of_a_newer_version_is_named(fresh: URL) -> None:
+    upgrade(fresh.render_as_string())
+    execute(fresh, "UPDATE re2llm.alembic_version SET version_num = '9999'")
+    with pytest.raises(DatabaseError, match="9999"):
+        await migrated(fresh)
+
+
+async def test_migrations_run_on_the_connections_of_a_hosts_engine(fresh: URL) -> None:
+    async def connect() -> psycopg.AsyncConnection:
+        return await psycopg.AsyncConnection.connect(libpq(fresh))
+
+    await migrated(make_url("postgresql+psycopg://"), async_creator=connect)
+
+
+@pytest.mark.parametrize("dsn", PASSWORDS)
+async def test_no_part_of_a_password_is_told(dsn: str, settings: Settings) -> None:
+    changed = settings.model_copy(update={"database_url": SecretStr(dsn)})
+
+    async def connect() -> None:
+        await ping(make_engine(database_url(changed), changed), changed)
+
+    with pytest.raises(DatabaseError) as raised:
+        await connect()
+    assert "ssw0rd" not in str(raised.value)
