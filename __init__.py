@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from .interfaces.host import Re2llm
     from .interfaces.subgraph import recommend_node
     from .interfaces.tools import feedback_tool, rating_tool, recommender_tool, titles_tool
-    from .nodes.rating.state import RatingRequest
+    from .rating.request import RatingRequest
     from .runtime.options import Context
 
 __all__ = [
@@ -40,7 +40,7 @@ __all__ = [
 
 _HOMES = {
     "Context": "runtime.options:Context",
-    "RatingRequest": "nodes.rating.state:RatingRequest",
+    "RatingRequest": "rating.request:RatingRequest",
     "Re2llm": "interfaces.host:Re2llm",
     "Re2llmError": "errors:Re2llmError",
     "build_chat_graph": "interfaces.chat:build_graph",

@@ -15,9 +15,9 @@ from pydantic import SecretStr
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ..errors import InputError
-from ..nodes.rating.state import RatingRequest
 from ..operations import catalogue as operations
 from ..operations.results import FeedbackStored, FoundTitles, ListedHints, Rated, Recommended
+from ..rating.request import RatingRequest
 from ..runtime.options import Context
 from ..runtime.services import Services, open_services
 from ..runtime.sharing import ServiceSet, shared_service_set

@@ -13,10 +13,10 @@ from mcp.types import ToolAnnotations
 from pydantic import Field
 
 from ..errors import Re2llmError
-from ..nodes.rating.state import OtherReview, PastReview, RatedItem, RatingRequest
 from ..operations import catalogue as operations
 from ..operations.catalogue import picked_or_none
 from ..operations.results import FeedbackStored, FoundTitles, ListedHints, Rated, Recommended
+from ..rating.request import OtherReview, PastReview, RatedItem, RatingRequest
 from ..runtime.options import Context
 from . import descriptions
 from .host import Re2llm, default_host

@@ -10,8 +10,8 @@ from langchain_core.tools import BaseTool, StructuredTool, ToolException
 from pydantic import BaseModel, Field
 
 from ..errors import Re2llmError
-from ..nodes.rating.state import PastReview, RatingRequest
 from ..operations import catalogue as operations
+from ..rating.request import PastReview, RatingRequest
 from ..runtime.options import Context
 from . import descriptions
 from .host import Re2llm, default_host

@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass
 
 from ..records import RatingScale
+from .structured import AnswerFormat
 
 TAGS: tuple[str, ...] = ("analyze user", "analyze item", "match", "rate")
 """The four steps, in their order."""
@@ -32,11 +33,11 @@ class RatingAnswer:
     """A model's answer after reading.
 
     Attributes:
-        rating: On the scale, or `None` where none was found.
-        analyze_user: What the model made of the user; empty if missing, as are the next two.
-        analyze_item: What it made of the item.
-        match: How it linked the two.
-        valid: Whether the answer keeps the format to the letter.
+        rating: On the scale, or `None` if there is none.
+        analyze_user: The model's text on the user; empty if missing, like the next two.
+        analyze_item: Its text on the item.
+        match: Its text on how well they fit.
+        valid: Whether the answer keeps the format exactly.
     """
 
     rating: float | None
@@ -47,14 +48,10 @@ class RatingAnswer:
 
 
 def strict_rating(text: str, scale: RatingScale) -> float | None:
-    """Return the rating of an answer that keeps the format to the letter, else `None`.
+    """Return the rating of an answer that keeps the format exactly, else `None`.
 
-    All eight tags stand in it exactly once and in order, no step is empty, and the last holds a
-    plain number on the scale and nothing else. This is what the reward calls valid.
-
-    Args:
-        text: The model's whole answer.
-        scale: The ratings that can be given.
+    All eight tags occur once and in order, no step is empty, and the last one holds a plain number
+    on the scale and nothing else. The reward calls such an answer valid.
     """
     at = 0
     inside = ""
@@ -73,14 +70,11 @@ def strict_rating(text: str, scale: RatingScale) -> float | None:
 
 
 def read_rating(text: str, scale: RatingScale) -> RatingAnswer:
-    """Read whatever a model answered: the steps that are there, and a rating if one is.
+    """Read any answer: the steps that it has, and a rating if there is one.
 
-    Looks inside the last rate tag, closed or not, then behind a word such as "rating", then takes
-    an answer of a single number. A number off the scale is no rating.
-
-    Args:
-        text: The model's whole answer; what lies beyond 100,000 characters is not read.
-        scale: The ratings that can be given.
+    Looks inside the last rate tag, closed or not, then after a word such as "rating", then takes
+    an answer that is a single number. A number off the scale is ignored, and so is text after the
+    first 100,000 characters.
     """
     strict = strict_rating(text, scale)
     text = text[:_MOST_CHARACTERS]
@@ -95,8 +89,18 @@ def read_rating(text: str, scale: RatingScale) -> RatingAnswer:
     )
 
 
+def strict_format(scale: RatingScale) -> AnswerFormat:
+    """Return the format of answers that `strict_rating` accepts."""
+    return AnswerFormat(None, lambda text: strict_rating(text, scale) is not None)
+
+
+def tolerant_format(scale: RatingScale) -> AnswerFormat:
+    """Return the format of answers in which `read_rating` finds a rating."""
+    return AnswerFormat(None, lambda text: read_rating(text, scale).rating is not None)
+
+
 def _inside(text: str, tag: str) -> str | None:
-    """Return what follows the last opening tag, up to any other tag of ours."""
+    """Return the text from the last opening tag to the next tag of any step."""
     ends = [found.end() for found in _LOOSE_TAGS[tag].finditer(text)]
     if not ends:
         return None

@@ -1,7 +1,7 @@
 """The rating prompt of RecZero: think in four steps, then rate. The same in training and serving.
 
-Source: RecZero, arXiv 2510.23077, section 3. The data stand in one JSON document, as JSON strings,
-so that nothing in a review can close a quotation or pass for an instruction.
+Source: RecZero, arXiv 2510.23077, section 3. The data is one JSON document, so that no text in a
+review can close a quotation or look like an instruction.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ class PromptLimits:
     Attributes:
         history: The user's most recent reviews; 10 in the paper.
         item_reviews: Other people's most recent reviews of the item; 10 in the paper.
-        review_characters: Of each review; what is longer is cut and ends in "…"; 0 shows none.
-        title_characters: Of each title and attribute, likewise.
+        review_characters: Of each review; a longer one is cut and ends in "…"; 0 shows none.
+        title_characters: Of each title and attribute, cut in the same way.
     """
 
     history: int = 10
@@ -48,15 +48,7 @@ class PromptLimits:
 
 
 def rating_messages(task: RatingTask, limits: PromptLimits | None = None) -> list[BaseMessage]:
-    """Write the prompt.
-
-    Args:
-        task: What to predict from.
-        limits: How much of it to show.
-
-    Returns:
-        A system message with the instructions and a human message with the document.
-    """
+    """Write the prompt: a system message with instructions, a human message with the document."""
     limits = limits or PromptLimits()
     document: dict[str, Any] = {
         "scale": [_number(task.scale.low), _number(task.scale.high)],
@@ -83,13 +75,7 @@ def rating_messages(task: RatingTask, limits: PromptLimits | None = None) -> lis
 def rewrite_messages(
     messages: Sequence[BaseMessage], answer: str, truth: float
 ) -> list[BaseMessage]:
-    """Show a teacher the true rating, and ask it to reason again (section 3.3 of the paper).
-
-    Args:
-        messages: The prompt that was answered.
-        answer: The teacher's answer, with another rating than the true one or none.
-        truth: The rating that the user gave.
-    """
+    """Write the follow-up that shows a teacher the true rating (section 3.3 of the paper)."""
     plea = (
         f"The user in fact rated it <rate>{_number(truth)}</rate>. Find what in the document "
         "speaks for this rating, and write all four steps again with it, as if you had known it "
@@ -101,13 +87,7 @@ def rewrite_messages(
 def repair_messages(
     messages: Sequence[BaseMessage], answer: str, scale: RatingScale
 ) -> list[BaseMessage]:
-    """Write the follow-up to an answer without a rating.
-
-    Args:
-        messages: The prompt that was answered.
-        answer: The faulty answer.
-        scale: The ratings that can be given.
-    """
+    """Write the follow-up to an answer without a rating."""
     plea = (
         "That holds no rating. Write the four steps again, each between its tags, and in "
         f"<rate></rate> one number from {_number(scale.low)} to {_number(scale.high)} only."
@@ -116,11 +96,7 @@ def repair_messages(
 
 
 def written(rating: float) -> str:
-    """Write a rating as the prompt does: `4` and `4.5`, never `4.0`.
-
-    Args:
-        rating: Any number; two decimals are kept.
-    """
+    """Write a rating as the prompt does, with up to two decimals: `4` and `4.5`, never `4.0`."""
     return str(_number(rating))
 
 
@@ -152,5 +128,5 @@ def _number(value: float) -> int | float:
 
 
 _MOST = 20
-"""Entries of a list that a prompt shows."""
+"""Most entries of a list that a prompt shows."""
 _RESERVED = frozenset({"title", "rating", "mean_rating", "review", "reviews"})

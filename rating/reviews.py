@@ -15,17 +15,17 @@ from ..data.titles import clean_title
 from ..errors import InputError
 from ..records import AttributeValue, Item, RatingScale, Review
 
+SAMPLE = "sample"
+"""The name of the corpus in the package, where a path is asked for."""
 UNNAMED = "Unnamed item"
-"""The title of an Amazon product that the data set gives none; its id would tell nothing."""
+"""The title of an Amazon product without one; its id would say nothing."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReviewHistory:
-    """One user's reviews in time order; a user may have several histories, one a category.
+    """One user's reviews, oldest first; of each item only the last one.
 
-    Attributes:
-        user: The data set's own id.
-        reviews: Oldest first, each item's last review only.
+    A user may have several histories, one for each category.
     """
 
     user: str
@@ -67,18 +67,17 @@ def read_histories(path: Path, report: ReadReport) -> list[ReviewHistory]:
                 by_user.setdefault(review.user, []).append(review)
         except RowError as error:
             report.add(path, line, str(error))
-    plain = [_in_order(user, reviews) for user, reviews in by_user.items()]
+    plain = [
+        ReviewHistory(user, _once_each(sorted(reviews, key=lambda review: review.time)))
+        for user, reviews in by_user.items()
+    ]
     return [history for history in [*whole, *plain] if history.reviews]
 
 
 def scale_of(histories: Iterable[ReviewHistory]) -> RatingScale:
-    """Return the scale that reviews use: from the lowest rating given to the highest.
+    """Return the scale of some reviews: from the lowest rating given to the highest.
 
-    Args:
-        histories: All that is known.
-
-    Raises:
-        InputError: All ratings are the same, so that there is nothing to predict.
+    Raises `InputError` where all ratings are the same.
     """
     ratings = {review.rating for history in histories for review in history.reviews}
     if len(ratings) < 2:  # noqa: PLR2004
@@ -97,7 +96,7 @@ def _amazon_history(row: dict[str, object]) -> ReviewHistory:
     rows = [*cast("list[object]", listed), *([] if held_out is None else [held_out])]
     category = row.get("category")
     reviews = [_amazon_review(user, entry, category, place) for place, entry in enumerate(rows)]
-    # The held-out review is the last by the data set's word, whatever the clock says.
+    # The data set calls the held-out review the last one, whatever its time says.
     return ReviewHistory(user, _once_each(reviews))
 
 
@@ -105,12 +104,9 @@ def _amazon_review(user: str, value: object, category: object, place: int) -> Re
     row = _object(value, "review")
     product = as_object(row.get("product")) or {}
     key = as_id(row.get("parent_asin"), "parent_asin")
-    listed = {"category": category, **product}
-    facts: dict[str, AttributeValue] = {
-        name: kept
-        for name, fact in sorted(listed.items())
-        if name not in {"title", "main_category"} and (kept := _fact(fact)) is not None
-    }
+    facts = _facts(
+        dict(sorted({"category": category, **product}.items())), but={"title", "main_category"}
+    )
     title = product.get("title")
     named = clean_title(title) if isinstance(title, str) and title.strip() else UNNAMED
     item = Item(key, named, facts)
@@ -129,12 +125,8 @@ def _plain_review(row: dict[str, object], place: float) -> Review:
     else:
         key = as_id(described.get("id"), "item id")
         title = described.get("title")
-        facts: dict[str, AttributeValue] = {
-            name: kept
-            for name, fact in described.items()
-            if name not in {"id", "title"} and (kept := _fact(fact)) is not None
-        }
-        item = Item(key, key if title is None else clean_title(as_text(title, "title")), facts)
+        named = key if title is None else clean_title(as_text(title, "title"))
+        item = Item(key, named, _facts(described, but={"id", "title"}))
     time = row.get("time")
     if time is not None and (isinstance(time, bool) or not isinstance(time, int | float)):
         raise RowError(f"time {shown(time)} is not a number of seconds")
@@ -148,6 +140,14 @@ def _object(value: object, name: str) -> dict[str, object]:
     if row is None:
         raise RowError(f"{name} {shown(value)} is not an object")
     return row
+
+
+def _facts(described: dict[str, object], *, but: set[str]) -> dict[str, AttributeValue]:
+    return {
+        name: kept
+        for name, value in described.items()
+        if name not in but and (kept := _fact(value)) is not None
+    }
 
 
 def _fact(value: object) -> AttributeValue | None:
@@ -180,10 +180,6 @@ def _joined(title: object, text: object) -> str:
     if len(parts) > 1 and parts[1].startswith(parts[0]):
         parts = parts[1:]
     return ". ".join(parts)
-
-
-def _in_order(user: str, reviews: Sequence[Review]) -> ReviewHistory:
-    return ReviewHistory(user, _once_each(sorted(reviews, key=lambda review: review.time)))
 
 
 def _once_each(reviews: Sequence[Review]) -> tuple[Review, ...]:

@@ -1,4 +1,4 @@
-"""What an answer of the rating predictor is worth: its format, and how near the rating is.
+"""Rewards for an answer of the rating predictor: for its format, and for the error of its rating.
 
 Source: RecZero, arXiv 2510.23077, section 3.2. Two parameterisations: the paper's, and that of its
 public code.
@@ -6,11 +6,15 @@ public code.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Any
 
 from ..records import RatingScale
+
+ReadRating = Callable[[str], float | None]
+"""Returns the rating of a valid answer, else `None`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,9 +22,9 @@ class RewardScheme:
     """How much format and rating count.
 
     Attributes:
-        format: Earned by a valid answer; as much is lost by an invalid one.
-        full_error: The error in points at which the rating earns nothing; `None` takes the width of
-            the scale. Beyond it, a rating costs.
+        format: Earned by a valid answer, lost by an invalid one.
+        full_error: The error in points at which the rating earns 0; `None` takes the width of the
+            scale. A larger error earns less than 0.
     """
 
     format: float = 0.5
@@ -34,27 +38,44 @@ REWARD_SCHEMES: Mapping[str, RewardScheme] = MappingProxyType(
 
 
 def format_reward(rating: float | None, scheme: RewardScheme) -> float:
-    """Return the reward for the format.
-
-    Args:
-        rating: Of a valid answer, else `None`.
-        scheme: The parameterisation.
-    """
+    """Return the reward for the format; `rating` is `None` for an invalid answer."""
     return -scheme.format if rating is None else scheme.format
 
 
 def answer_reward(
     rating: float | None, truth: float, scale: RatingScale, scheme: RewardScheme
 ) -> float:
-    """Return the reward for the rating: 1 if it is right, 0 if there is no valid answer.
-
-    Args:
-        rating: Of a valid answer, else `None`.
-        truth: The rating that the user gave.
-        scale: The ratings that can be given, of the data.
-        scheme: The parameterisation.
-    """
+    """Return the reward for the rating: 1 if it is right, 0 for an invalid answer."""
     if rating is None:
         return 0.0
     full_error = scale.width if scheme.full_error is None else scheme.full_error
     return 1.0 - abs(truth - rating) / full_error
+
+
+def reward_functions(
+    read: ReadRating, scale: RatingScale, scheme: RewardScheme
+) -> list[Callable[..., list[float]]]:
+    """Return both rewards as functions for TRL, which adds them up.
+
+    The second one also logs the share of valid answers and the mean absolute error.
+    """
+
+    def format(completions: list[Any], **_: Any) -> list[float]:  # noqa: A001
+        return [format_reward(rating, scheme) for rating in ratings_of(completions)]
+
+    def answer(
+        completions: list[Any],
+        truth: list[float],
+        log_metric: Callable[[str, float], None],
+        **_: Any,
+    ) -> list[float]:
+        pairs = list(zip(ratings_of(completions), truth, strict=True))
+        errors = [scale.width if rating is None else abs(rating - y) for rating, y in pairs]
+        log_metric("valid", sum(rating is not None for rating, _ in pairs) / len(pairs))
+        log_metric("mae", sum(errors) / len(errors))
+        return [answer_reward(rating, y, scale, scheme) for rating, y in pairs]
+
+    def ratings_of(completions: Sequence[Any]) -> list[float | None]:
+        return [read(messages[-1]["content"] or "") for messages in completions]
+
+    return [format, answer]

@@ -1,25 +1,24 @@
-"""Divides reviews into what may be learnt from and the ratings to predict.
+"""Splits reviews into known ones, which training may use, and ratings to predict.
 
-The history of a test rating comes from the *training* side, and the averages beside it know
-nothing of the test ratings; the papers' public code got both wrong.
+The history of a test rating comes from the *training* side, and its means leave out all test
+ratings; the papers' public code got both wrong.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 
 from ..errors import InputError
-from ..records import RatingScale, RatingTask, Review
+from ..records import Review
 from .reviews import ReviewHistory
 
 SplitRule = Literal["last", "users"]
-"""`last` leaves the last review of every history out; `users` holds out a share of the users and
-predicts the last review of theirs."""
+"""`last` holds out the last review of every history; `users` holds out a share of the users, and
+the ratings to predict are their last ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,20 +27,25 @@ class RatingCase:
 
     Attributes:
         history: The same user's earlier reviews, oldest first, at least one.
-        review: What the user wrote then; its rating is the truth.
+        review: The review whose rating is the truth.
     """
 
     history: tuple[Review, ...]
     review: Review
 
+    @property
+    def key(self) -> tuple[str, str]:
+        """The ids of user and item."""
+        return _key(self.review)
+
 
 @dataclass(frozen=True, slots=True)
 class ReviewSplit:
-    """What may be learnt from, and what is to be predicted.
+    """Known reviews, and ratings to train on and to predict.
 
     Attributes:
-        known: Every review that training and averages may see, each once.
-        train: Ratings to train on: every review of the training histories but their first.
+        known: Every review that training and means may use, each once.
+        train: Ratings to train on: all reviews of the training histories except the first ones.
         test: Ratings to predict, none of them known.
     """
 
@@ -52,26 +56,28 @@ class ReviewSplit:
 
 def split_reviews(
     histories: Sequence[ReviewHistory],
-    rule: SplitRule = "last",
+    rule: str = "last",
     *,
     share: float = 0.3,
     seed: int = 0,
 ) -> ReviewSplit:
-    """Divide reviews.
+    """Split reviews.
 
     Args:
-        histories: By user.
-        rule: What is held out.
-        share: Of the users that `users` holds out.
-        seed: Which users those are.
+        histories: Of all users.
+        rule: A `SplitRule`.
+        share: Share of the users that `users` holds out, between 0 and 1.
+        seed: Decides which users those are.
 
     Raises:
-        InputError: Nothing is left to train on or to predict.
+        InputError: There is no such rule, or nothing is left to train on or to predict.
     """
+    if rule not in get_args(SplitRule):
+        raise InputError("--split", f"There is no {rule!r}.", "Choose last or users.")
     held_users = _held_users(histories, share, seed) if rule == "users" else None
     tested = [h for h in histories if held_users is None or h.user in held_users]
     test = [RatingCase(h.reviews[:-1], h.reviews[-1]) for h in tested if len(h.reviews) > 1]
-    hidden = {_key(case.review) for case in test}
+    hidden = {case.key for case in test}
     known: dict[tuple[str, str], Review] = {}
     train: dict[tuple[str, str], RatingCase] = {}
     for history in histories:
@@ -94,43 +100,6 @@ def split_reviews(
     )
 
 
-class ReviewTable:
-    """Turns cases into rating tasks, with other people's reviews of the item and both means.
-
-    Attributes:
-        scale: The ratings that can be given.
-    """
-
-    def __init__(self, known: Sequence[Review], scale: RatingScale) -> None:
-        """Index the reviews.
-
-        Args:
-            known: From a `ReviewSplit`.
-            scale: Of the data.
-        """
-        self.scale = scale
-        self._by_item: defaultdict[str, list[Review]] = defaultdict(list)
-        for review in sorted(known, key=lambda review: review.time):
-            self._by_item[review.item.id].append(review)
-
-    def task(self, case: RatingCase) -> RatingTask:
-        """Return a case as the model may see it: without its rating and its text.
-
-        Args:
-            case: The rating to predict. None of its user's own reviews stands beside the item.
-        """
-        review = case.review
-        others = [r for r in self._by_item.get(review.item.id, ()) if r.user != review.user]
-        return RatingTask(
-            history=case.history,
-            item=review.item,
-            item_reviews=tuple(others),
-            user_mean=_mean(case.history),
-            item_mean=_mean(others),
-            scale=self.scale,
-        )
-
-
 def _held_users(histories: Sequence[ReviewHistory], share: float, seed: int) -> frozenset[str]:
     if not 0 < share < 1:
         raise InputError("share", f"is {share}.", "Use a share of the users between 0 and 1.")
@@ -146,7 +115,3 @@ def _without(case: RatingCase, hidden: set[tuple[str, str]]) -> RatingCase:
 
 def _key(review: Review) -> tuple[str, str]:
     return review.user, review.item.id
-
-
-def _mean(reviews: Sequence[Review]) -> float | None:
-    return sum(review.rating for review in reviews) / len(reviews) if reviews else None

@@ -1,4 +1,8 @@
-"""Writes cold-start traces to a file, and takes up where it stopped."""
+"""Cold-start traces: a teacher's answers with the true rating, worth imitating.
+
+Source: RecOne, arXiv 2510.23077, section 3.3: an answer with the right rating is kept; a teacher
+with a wrong one is shown the truth and writes again, which is kept if it is right then.
+"""
 
 from __future__ import annotations
 
@@ -7,28 +11,83 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from langchain_core.messages import BaseMessage, convert_to_openai_messages
 
-from ..commands.console import progress
-from ..commands.rating.reviews import Reviews
 from ..errors import InputError, Re2llmError
-from ..llm.rating_prompt import RATING_PROMPT_VERSION
+from ..llm.rating_answers import strict_rating
+from ..llm.rating_prompt import RATING_PROMPT_VERSION, rewrite_messages
+from ..records import RatingScale
 from ..runtime.options import RunOptions
 from ..runtime.outages import OutageGuard
+from ..runtime.progress import Progress, silent
+from .corpus import RatingCorpus
+from .model_ratings import ask_strictly
 from .splits import RatingCase
-from .trace import trace_rating
+
+TraceOutcome = Literal["aligned", "rewritten", "rejected"]
+"""The teacher was right at once, right after being shown the truth, or not even then."""
+
+
+@dataclass(frozen=True, slots=True)
+class TracedAnswer:
+    """A teacher's last answer; a `rejected` one is not imitated.
+
+    `llm_calls` counts retries too, and is 0 if all answers were paid before.
+    """
+
+    answer: str
+    outcome: TraceOutcome
+    llm_calls: int
+
+
+@dataclass(frozen=True, slots=True)
+class Traced:
+    """The result of tracing some cases.
+
+    Attributes:
+        rows: Their traces, rejected ones too, in the order of the cases.
+        left: Number of cases without a trace.
+        stopped: Why cases are left; `None` if none are.
+    """
+
+    rows: list[dict[str, Any]]
+    left: int
+    stopped: Re2llmError | None
+
+    def complete(self) -> list[dict[str, Any]]:
+        """Return the traces; raises `stopped` if some are missing."""
+        if self.stopped is not None:
+            raise self.stopped
+        return self.rows
+
+
+async def trace_rating(
+    messages: Sequence[BaseMessage], truth: float, scale: RatingScale, options: RunOptions
+) -> TracedAnswer:
+    """Have the run's model reason towards a known rating, which the prompt does not contain.
+
+    Raises:
+        ModelDownError: The teacher gave no answer. If it declines the prompt, the answer is
+            `rejected` instead.
+        BudgetSpentError: No further call may be paid.
+    """
+    first = await ask_strictly(messages, options, "trace", scale)
+    if strict_rating(first.text, scale) == truth:
+        return TracedAnswer(first.text, "aligned", first.calls)
+    again = rewrite_messages(messages, first.text, truth)
+    second = await ask_strictly(again, options, "trace", scale)
+    right = strict_rating(second.text, scale) == truth
+    outcome = "rewritten" if right else "rejected"
+    return TracedAnswer(second.text, outcome, first.calls + second.calls)
 
 
 def read_traces(path: Path) -> list[dict[str, Any]]:
-    """Return the traces of a file; a last line that was cut short is dropped.
-
-    Args:
-        path: JSONL; need not exist yet.
+    """Return the traces of a JSONL file, none if it does not exist; a cut last line is left out.
 
     Raises:
-        InputError: It holds something else.
+        InputError: A line is not a trace.
     """
     if not path.exists():
         return []
@@ -40,75 +99,46 @@ def read_traces(path: Path) -> list[dict[str, Any]]:
             rows.append({name: row[name] for name in ("user", "item", "answer", "outcome")} | row)
         except (ValueError, KeyError, TypeError) as error:
             raise InputError(
-                f"{path}:{number}", "is no trace.", "Name a file that `rater traces` wrote."
+                f"{path}:{number}", "is not a trace.", "Name a file that `rater traces` wrote."
             ) from error
     return rows
 
 
-def cases_to_trace(reviews: Reviews, count: int, seed: int) -> list[RatingCase]:
-    """Draw the training ratings to trace; a smaller draw is the start of a larger one.
-
-    Args:
-        reviews: Where they come from.
-        count: How many to draw.
-        seed: Of the draw.
-    """
-    cases = list(reviews.split.train)
+def cases_to_trace(corpus: RatingCorpus, count: int, seed: int) -> list[RatingCase]:
+    """Draw training ratings at random; a smaller draw is the start of a larger one."""
+    cases = list(corpus.split.train)
     random.Random(seed).shuffle(cases)
     return cases[:count]
 
 
-@dataclass(frozen=True, slots=True)
-class Traced:
-    """What became of the cases that were to be traced.
-
-    Attributes:
-        rows: Their traces, rejected ones too, in the order of the cases.
-        left: Cases without a trace.
-        stopped: Why it stopped before the end, or left some out; `None` if there are none left.
-    """
-
-    rows: list[dict[str, Any]]
-    left: int
-    stopped: Re2llmError | None
-
-    def whole(self) -> list[dict[str, Any]]:
-        """Return the traces.
-
-        Raises:
-            Re2llmError: Some are missing.
-        """
-        if self.stopped is not None:
-            raise self.stopped
-        return self.rows
-
-
 async def write_traces(
-    reviews: Reviews, cases: Sequence[RatingCase], path: Path, options: RunOptions
+    corpus: RatingCorpus,
+    cases: Sequence[RatingCase],
+    path: Path,
+    options: RunOptions,
+    progress: Progress = silent,
 ) -> Traced:
-    """Trace the cases that the file does not hold yet, by the same teacher and prompts.
+    """Trace the cases that the file does not hold yet with the run's model and prompt version.
 
-    Args:
-        reviews: Where the cases come from.
-        cases: To trace.
-        path: JSONL; each trace is written as soon as it is made.
-        options: The run's options; its model is the teacher.
+    Each trace is appended to the JSONL file as soon as it is made.
     """
     known = {
         (row["user"], row["item"]): row
         for row in read_traces(path)
         if (row.get("model"), row.get("prompt_version")) == (options.model, RATING_PROMPT_VERSION)
     }
-    _drop_torn_line(path)
-    open_cases = [case for case in cases if _key(case) not in known]
-    pairs = list(zip(open_cases, reviews.prompts(open_cases), strict=True))
+    _drop_cut_line(path)
+    missing = [case for case in cases if case.key not in known]
+    pairs = list(zip(missing, corpus.prompts(missing), strict=True))
     path.parent.mkdir(parents=True, exist_ok=True)
-    with progress(counts=True) as bar, path.open("a", encoding="utf-8") as file:
-        task = bar.add_task("tracing", total=len(pairs))
+    done = 0
+    progress("tracing", done, len(pairs))
+    with path.open("a", encoding="utf-8") as file:
 
         async def trace(pair: tuple[RatingCase, list[BaseMessage]]) -> None:
+            nonlocal done
             case, messages = pair
-            traced = await trace_rating(messages, case.review.rating, reviews.scale, options)
+            traced = await trace_rating(messages, case.review.rating, corpus.scale, options)
             row = {
                 "user": case.review.user,
                 "item": case.review.item.id,
@@ -119,21 +149,18 @@ async def write_traces(
                 "prompt": convert_to_openai_messages(messages),
                 "answer": traced.answer,
             }
-            known[_key(case)] = row
+            known[case.key] = row
             file.write(json.dumps(row, ensure_ascii=False) + "\n")
             file.flush()
-            bar.advance(task)
+            done += 1
+            progress("tracing", done, len(pairs))
 
         outages = OutageGuard(options, options.settings.concurrency, reflects=False)
         stopped = await outages.work_through(pairs, trace) or outages.last
-    rows = [known[_key(case)] for case in cases if _key(case) in known]
+    rows = [known[case.key] for case in cases if case.key in known]
     return Traced(rows, len(cases) - len(rows), stopped)
 
 
-def _drop_torn_line(path: Path) -> None:
+def _drop_cut_line(path: Path) -> None:
     if path.exists() and not (text := path.read_text(encoding="utf-8")).endswith("\n") and text:
         path.write_text(text[: text.rfind("\n") + 1], encoding="utf-8")
-
-
-def _key(case: RatingCase) -> tuple[str, str]:
-    return case.review.user, case.review.item.id

@@ -1,33 +1,25 @@
-"""Node `check_rating`: whatever the model answered, a rating on the scale leaves the graph."""
+"""Node `check_rating`: makes sure that every answer has a rating on the scale."""
 
 from __future__ import annotations
 
 from langchain_core.messages import convert_to_messages
-from langgraph.runtime import Runtime
 
-from ...errors import Re2llmError
-from ...llm.rating_answers import read_rating
+from ...llm.rating_answers import read_rating, tolerant_format
 from ...llm.rating_prompt import repair_messages, written
 from ...records import RatingScale
 from ...runtime.model_call import ask
-from ...runtime.node import Update
-from ...runtime.options import Context, resolve
-from .predict import any_rating
+from ...runtime.node import Update, node
+from ...runtime.options import RunOptions
 from .state import RatingState
 
 
-async def check_rating(state: RatingState, runtime: Runtime[Context]) -> Update:
+@node
+async def check_rating(state: RatingState, options: RunOptions) -> Update:
     """Read the rating, ask once more if there is none, and fall back to a mean.
 
-    Args:
-        state: With the model's raw answer.
-        runtime: The run's options.
-
-    Returns:
-        The rating and its reasoning, flagged if anything was wrong: `wrong_format` where the format
-        was not kept, `repaired` where the second answer counts, `fallback` where the rating is the
-        user's mean, the item's, or the middle of the scale; or an `error` if no further call may
-        be paid.
+    The flags say what was wrong: `wrong_format` if the format was not kept, `repaired` if the
+    second answer counts, `fallback` if the rating is the user's mean, the item's mean, or the
+    middle of the scale.
     """
     scale = RatingScale(*state["scale"])
     flags, calls, raw = list(state["flags"]), state["llm_calls"], state["answer"]
@@ -35,18 +27,12 @@ async def check_rating(state: RatingState, runtime: Runtime[Context]) -> Update:
     if not answer.valid and "model_failed" not in flags:
         flags.append("wrong_format")
     if answer.rating is None and "model_failed" not in flags:
-        try:
-            call = await resolve(runtime)
-            prompt = convert_to_messages(state["prompt"])
-            plea = repair_messages(prompt, raw, scale)
-            wanted = any_rating(scale)
-            reply = await ask(plea, call, "repair", wanted=wanted)
-        except Re2llmError as error:
-            return {"error": error.as_dict()}
+        plea = repair_messages(convert_to_messages(state["prompt"]), raw, scale)
+        reply = await ask(plea, options, "repair", wanted=tolerant_format(scale))
         calls += reply.calls
         second = read_rating(reply.text, scale)
         if second.rating is not None:
-            # `valid` stays that of the first answer: a repair must not hide what was wrong.
+            # The flags keep what was wrong with the first answer.
             answer, raw = second, reply.text
             flags.append("repaired")
         elif reply.failed:
@@ -65,5 +51,4 @@ async def check_rating(state: RatingState, runtime: Runtime[Context]) -> Update:
         "answer": raw,
         "flags": flags,
         "llm_calls": calls,
-        "error": None,
     }

@@ -1,51 +1,25 @@
-"""Node `predict_rating`: the call that thinks and rates."""
+"""Node `predict_rating`: asks the model for its reasoning and rating."""
 
 from __future__ import annotations
 
 from langchain_core.messages import convert_to_messages
-from langgraph.runtime import Runtime
 
-from ...errors import Re2llmError
-from ...llm.rating_answers import read_rating
-from ...llm.structured import AnswerFormat
+from ...llm.rating_answers import tolerant_format
 from ...records import RatingScale
 from ...runtime.model_call import ask
-from ...runtime.node import Update
-from ...runtime.options import Context, resolve
+from ...runtime.node import Update, node
+from ...runtime.options import RunOptions
 from .state import RatingState
 
 
-async def predict_rating(state: RatingState, runtime: Runtime[Context]) -> Update:
-    """Ask the model for its four steps.
-
-    A model that fails leaves an empty answer and the flags `model_failed` and why.
-
-    Args:
-        state: With the prompt.
-        runtime: The run's options.
-
-    Returns:
-        The raw answer; or an `error` if the model's name or key cannot be used at all.
-    """
-    try:
-        call = await resolve(runtime)
-        wanted = any_rating(RatingScale(*state["scale"]))
-        reply = await ask(convert_to_messages(state["prompt"]), call, "rate", wanted=wanted)
-    except Re2llmError as error:
-        return {"error": error.as_dict()}
+@node
+async def predict_rating(state: RatingState, options: RunOptions) -> Update:
+    """Return the model's raw answer; an empty one and flags with the reason if the call failed."""
+    wanted = tolerant_format(RatingScale(*state["scale"]))
+    reply = await ask(convert_to_messages(state["prompt"]), options, "rate", wanted=wanted)
     return {
-        "model": call.model,
+        "model": options.model,
         "answer": reply.text,
         "llm_calls": reply.calls,
-        "latency_ms": reply.latency_ms,
         "flags": ["model_failed", reply.failure] if reply.failed else [],
     }
-
-
-def any_rating(scale: RatingScale) -> AnswerFormat:
-    """Return the form of an answer that is worth keeping: it holds a rating.
-
-    Args:
-        scale: The ratings that can be given.
-    """
-    return AnswerFormat(None, lambda text: read_rating(text, scale).rating is not None)

@@ -5,58 +5,23 @@ from __future__ import annotations
 from typing import Annotated, Any, NotRequired
 
 from langgraph.channels import EphemeralValue
-from pydantic import BaseModel, Field
 from typing_extensions import TypedDict
 
+from ...rating.request import OtherReview, PastReview, RatedItem, RatingRequest
 
-class RatedItem(BaseModel):
-    """An item as people describe it."""
-
-    title: Annotated[str, Field(min_length=1, description="The item's name.")]
-    attributes: Annotated[
-        dict[str, str | int | float | list[str]],
-        Field(description="Facts by name, such as genre, brand or price."),
-    ] = {}
-
-
-class PastReview(RatedItem):
-    """What the user thought of an item."""
-
-    rating: Annotated[float, Field(description="On the scale.")]
-    text: Annotated[str, Field(description="The review, if there is one.")] = ""
-
-
-class OtherReview(BaseModel):
-    """What someone else thought of the item that is to be rated."""
-
-    rating: Annotated[float, Field(description="On the scale.")]
-    text: Annotated[str, Field(description="The review, if there is one.")] = ""
-
-
-class RatingRequest(BaseModel):
-    """Whose rating of what to predict."""
-
-    item: Annotated[RatedItem, Field(description="What the user is about to rate.")]
-    history: Annotated[
-        list[PastReview], Field(description="The user's past reviews, oldest first.")
-    ] = []
-    item_reviews: Annotated[
-        list[OtherReview], Field(description="Other people's reviews of the item, latest last.")
-    ] = []
-    user_mean: Annotated[
-        float | None,
-        Field(description="Mean of the user's ratings; none takes that of `history`."),
-    ] = None
-    item_mean: Annotated[
-        float | None,
-        Field(description="Mean rating of the item; none takes that of `item_reviews`."),
-    ] = None
-    lowest: Annotated[float, Field(description="The worst rating of the scale.")] = 1
-    highest: Annotated[float, Field(description="The best rating of the scale.")] = 5
+__all__ = [
+    "OtherReview",
+    "PastReview",
+    "RatedItem",
+    "RatingRequest",
+    "RatingResult",
+    "RatingState",
+    "ReasoningView",
+]
 
 
 class ReasoningView(TypedDict):
-    """The four steps of the answer, as the model wrote them; empty where it skipped one."""
+    """The four steps of the answer as the model wrote them; empty if it skipped one."""
 
     analyze_user: str
     analyze_item: str
@@ -68,26 +33,26 @@ class RatingResult(TypedDict):
     """The answer. Either `error` is set, or everything else is."""
 
     rating: float
-    """On the scale, always; `flags` says if it is not the model's."""
+    """Always on the scale; `flags` says if it is not the model's."""
     reasoning: ReasoningView
     valid: bool
-    """Whether the model's answer kept the format to the letter."""
+    """Whether the model's answer kept the format exactly."""
     model: str
     prompt_version: str
     llm_calls: int
-    """Calls made to the model, retries included; 0 for an answer that was paid before."""
+    """Calls made to the model, with retries; 0 for an answer that was paid before."""
     flags: list[str]
-    """What went wrong on the way; empty for a clean answer."""
+    """What went wrong; empty for a clean answer."""
     error: dict[str, str] | None
     """`field`, `problem` and `remedy` of a request that cannot be answered."""
 
 
 class RatingState(RatingResult):
-    """Everything that the nodes hand on."""
+    """Everything that the nodes pass on."""
 
     item: Any
     history: NotRequired[Annotated[Any, EphemeralValue]]
-    """As sent with this request, like the next ones; absence means none again."""
+    """As sent with this request, like the next ones; a thread keeps none of them."""
     item_reviews: NotRequired[Annotated[Any, EphemeralValue]]
     user_mean: NotRequired[Annotated[float | None, EphemeralValue]]
     item_mean: NotRequired[Annotated[float | None, EphemeralValue]]
@@ -101,5 +66,3 @@ class RatingState(RatingResult):
     """The rating to answer with if the model gives none."""
     answer: str
     """The model's raw text."""
-    latency_ms: float
-    """What the request has waited for the model."""

@@ -1,12 +1,12 @@
 """Simulated reviewers of made-up products.
 
-A person has a mean mood, tastes for each aspect that a product may have (its price, its story …)
-and a favourite kind of product. The rating is
+A person has a mood, a taste for each aspect that a product may have (its price, its story …) and
+a favourite kind of product. The rating is
 
     3.6 + mood + quality + tastes for the strengths - tastes for the weaknesses + favourite + noise
 
-rounded and cut to 1-5. The text praises the strength or blames the weakness that moved the person
-most, so that an attentive reader can learn the tastes from it.
+rounded and clipped to 1-5. The text praises the strength or blames the weakness that counted most,
+so that the tastes can be learned from it.
 """
 
 from __future__ import annotations
@@ -39,13 +39,8 @@ _VERDICTS = ("Awful", "Not for me", "It is all right", "Good", "Wonderful")
 class Product:
     """One made-up product.
 
-    Attributes:
-        id: A readable slug.
-        title: Its name.
-        kind: What it is: kitchen, audio, book or game.
-        quality: What most people agree on, in points of the rating.
-        strengths: Each an aspect and the words for it.
-        weaknesses: Likewise.
+    Its quality, in points of the rating, is the same for all people. Strengths and weaknesses are
+    aspects, each with the words for it.
     """
 
     id: str
@@ -57,7 +52,7 @@ class Product:
 
     @property
     def item(self) -> Item:
-        """The product as a recommender sees it: without what the simulator knows of it."""
+        """The product as a recommender sees it, without the hidden quality and aspects."""
         return Item(self.id, self.title, {"kind": self.kind})
 
 
@@ -78,22 +73,22 @@ def load_products() -> list[Product]:
 
 
 def simulate_reviews(people: int = 240, *, seed: int = 0) -> list[ReviewHistory]:
-    """Simulate what people write about the products.
+    """Simulate reviews of the products; the same seed gives the same reviews.
 
     Args:
-        people: How many.
-        seed: The same seed gives the same reviews.
+        people: How many people write reviews, at least 1.
+        seed: Of the random numbers.
 
     Returns:
         A history of 5 to 9 reviews for each person, ratings from 1 to 5.
 
     Raises:
-        InputError: There is nobody to simulate.
+        InputError: `people` is below 1.
     """
     if people < 1:
         raise InputError("people", f"is {people}.", "Ask for at least 1.")
     products = load_products()
-    # A stream of one's own for each person: asking for more people leaves the first ones as is.
+    # Each person has a separate stream, so asking for more people does not change the first ones.
     streams = np.random.SeedSequence(seed).spawn(people)
     return [
         _history(f"person-{number}", products, np.random.default_rng(stream))

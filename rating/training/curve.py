@@ -1,12 +1,15 @@
-"""The course of a training: a line of JSON an update, and a picture."""
+"""The learning curve of a training: one line of JSON for each update, and a picture."""
 
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any
+
+from ...runtime.progress import Progress
 
 _KEPT: Mapping[str, str] = {
     "loss": "loss",
@@ -20,22 +23,18 @@ _KEPT: Mapping[str, str] = {
     "clip_ratio/region_mean": "clipped",
     "learning_rate": "learning_rate",
 }
-"""TRL's names of what is kept, and ours."""
+"""The metrics that are kept: TRL's names and ours."""
 
 _PANELS = (
     ("reward", "mean reward"),
     ("valid", "share of valid answers"),
     ("mae", "mean absolute error"),
-    ("length", "tokens an answer"),
+    ("length", "tokens per answer"),
 )
 
 
 class CurveWriter:
-    """Writes `curve.jsonl`, anew at each update, so that a resumed training leaves no gaps.
-
-    Attributes:
-        path: The file.
-    """
+    """Rewrites `curve.jsonl` at each update, so that a resumed training leaves no gaps."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -44,12 +43,7 @@ class CurveWriter:
             self._stages.setdefault(point["stage"], []).append(point)
 
     def write(self, stage: str, history: Sequence[Mapping[str, Any]]) -> None:
-        """Replace a stage's points.
-
-        Args:
-            stage: `sft` or `grpo`.
-            history: The trainer's log from its first update on.
-        """
+        """Replace the points of a stage by the trainer's log, which starts at its first update."""
         self._stages[stage] = [
             {"stage": stage, "step": int(entry["step"])}
             | {ours: round(entry[name], 6) for name, ours in _KEPT.items() if name in entry}
@@ -62,31 +56,37 @@ class CurveWriter:
         part.replace(self.path)
 
 
-def read_curve(path: Path) -> list[dict[str, Any]]:
-    """Return the points of a curve, none if it has not begun.
+def watcher(stage: str, curve: CurveWriter, progress: Progress | None = None) -> Any:
+    """Return a callback of transformers that writes the curve and reports the progress."""
+    base = import_module("transformers").TrainerCallback
 
-    Args:
-        path: Of `curve.jsonl`.
-    """
+    class Watcher(base):
+        def on_log(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002
+            if state.is_world_process_zero:
+                curve.write(stage, [_finite(entry) for entry in state.log_history])
+
+        def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002
+            if progress is not None and state.is_world_process_zero:
+                progress(stage, state.global_step, state.max_steps)
+
+    return Watcher()
+
+
+def read_curve(path: Path) -> list[dict[str, Any]]:
+    """Return the points of `curve.jsonl`, none if there is no such file."""
     if not path.exists():
         return []
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
-def draw_curve(points: Sequence[Mapping[str, Any]], path: Path, title: str) -> bool:
+def draw_curve(points: Sequence[Mapping[str, Any]], path: Path, title: str) -> None:
     """Draw reward, validity, error and length of the GRPO updates, with a running mean.
 
-    Args:
-        points: From `read_curve`.
-        path: Of the picture; its suffix says the format.
-        title: Stands above.
-
-    Returns:
-        Whether there was anything to draw.
+    Without such updates nothing is drawn. The suffix of the path decides the format.
     """
     points = [point for point in points if point["stage"] == "grpo"]
     if not points:
-        return False
+        return
     matplotlib = import_module("matplotlib")
     matplotlib.use("Agg")
     figure, axes = import_module("matplotlib.pyplot").subplots(
@@ -104,7 +104,10 @@ def draw_curve(points: Sequence[Mapping[str, Any]], path: Path, title: str) -> b
     figure.suptitle(title)
     figure.savefig(path, dpi=120, metadata={"Software": None})
     import_module("matplotlib.pyplot").close(figure)
-    return True
+
+
+def _finite(entry: dict[str, Any]) -> dict[str, float]:
+    return {k: v for k, v in entry.items() if isinstance(v, int | float) and math.isfinite(v)}
 
 
 def _running(values: Sequence[float], window: int = 10) -> list[float]:

@@ -1,122 +1,123 @@
-"""Trains a rater step by step in one folder, so that it can be stopped and run again."""
+"""Trains a rater stage by stage in one folder, so that it can be stopped and run again."""
 
 from __future__ import annotations
 
 import json
 import os
-import re
-from collections import Counter
-from collections.abc import Callable, Sequence
+import warnings
+from collections.abc import Sequence
 from dataclasses import asdict
 from functools import partial
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import torch
-from accelerate import PartialState
 from langchain_core.messages import convert_to_openai_messages
 
-from ...commands.rating.reviews import Reviews
 from ...errors import InputError
-from ...llm.rating_answers import TAGS, strict_rating
+from ...llm.rating_answers import strict_rating
 from ...llm.rating_prompt import RATING_PROMPT_VERSION
-from .config import RaterConfig
-from .curve import CurveWriter, draw_curve, read_curve
-from .data import RaterPrompt, RaterTrace
-from .generation import load_checkpoint
-from .tiny_model import TinyShape, build_model, build_tokenizer
-from .trainer import grpo_trainer, run_trainer, sft_trainer, watcher
+from ...runtime.progress import Progress
+from ..corpus import RatingCorpus
+from .checkpoint import RATER_FILE, load_checkpoint, save_checkpoint
+from .config import TINY, RaterConfig, RaterRecipe
+from .curve import CurveWriter, draw_curve, read_curve, watcher
+from .tiny_model import build_tiny
+from .trainer import grpo_trainer, run_trainer, sft_trainer
 
-RATER_FILE = "rater.json"
-"""Beside a trained model: what it was trained with, and so how it wants to be asked."""
-
-TINY = "tiny"
-"""The model name that stands for a small model built from the training texts."""
-
-_KEY = re.compile(r"""[\[\]{}",\s]*"\w+":[\s"\[{]*""")
-_KEYS = 40
+CURVE_FILE = "curve.jsonl"
 
 
 def train_stages(
     folder: Path,
     source: str,
-    recipe: str,
-    reviews: Reviews,
+    recipe: RaterRecipe,
+    corpus: RatingCorpus,
     traces: Sequence[dict[str, Any]],
     config: RaterConfig,
-    progress: Callable[[str, int, int], None],
+    progress: Progress,
 ) -> Path:
-    """Train, and save the model.
+    """Train, save the model, and return its folder.
 
-    Args:
-        folder: Gets checkpoints, curve, picture and the model.
-        source: A model's folder or name, or `tiny`.
-        recipe: `reczero` or `recone`.
-        reviews: What to train on.
-        traces: What to imitate first; for `recone`.
-        config: The settings.
-        progress: Is told the stage, the update and how many there will be.
-
-    Returns:
-        The folder of the trained model.
+    `source` is a model's folder or name, or `tiny`. The stages of the progress are `sft` and
+    `grpo`, and their steps are updates.
 
     Raises:
         InputError: The folder belongs to another training, the model cannot be loaded, or its
-            weights are to be shared among devices.
+            weights would have to be sharded.
     """
     described = {
         "recipe": recipe,
         "base": source,
-        "scale": [reviews.scale.low, reviews.scale.high],
+        "scale": [corpus.scale.low, corpus.scale.high],
         "prompt_version": RATING_PROMPT_VERSION,
-        "prompt": asdict(reviews.limits),
-        "config": config.as_dict(),
-        "ratings": len(reviews.split.train),
+        "prompt": asdict(corpus.limits),
+        "config": config.model_dump(),
+        "ratings": len(corpus.split.train),
     }
+    description = json.dumps(described, indent=2) + "\n"
     state = train_processes()
     with state.main_process_first():
-        _claim(folder, described, ours=state.is_main_process)
+        _claim(folder, description, ours=state.is_main_process)
     final, imitated = folder / "model", folder / "imitated"
     if final.exists():
         return final
-    prompts = [
-        RaterPrompt(convert_to_openai_messages(messages), case.review.rating)
-        for messages, case in zip(
-            reviews.prompts(reviews.split.train), reviews.split.train, strict=True
-        )
+    _quiet_libraries()
+
+    def save(model: Any, tokenizer: Any, to: Path) -> None:
+        if state.is_main_process:
+            save_checkpoint(model, tokenizer, to, description)
+        state.wait_for_everyone()
+
+    cases = corpus.split.train
+    rows: list[dict[str, Any]] = [
+        {"prompt": convert_to_openai_messages(messages), "truth": case.review.rating}
+        for messages, case in zip(corpus.prompts(cases), cases, strict=True)
     ]
-    curve = CurveWriter(folder / "curve.jsonl")
+    curve = CurveWriter(folder / CURVE_FILE)
     if imitated.exists():
         model, tokenizer = load_checkpoint(imitated)
     elif source == TINY:
-        model, tokenizer = _tiny([prompt.messages for prompt in prompts], traces, config.seed)
+        answers = [trace["answer"] for trace in traces]
+        model, tokenizer = build_tiny([row["prompt"] for row in rows], answers, config.seed)
     else:
         model, tokenizer = load_checkpoint(source)
     if recipe == "recone" and not imitated.exists():
-        kept = [RaterTrace(t["prompt"], t["answer"]) for t in traces if t["outcome"] != "rejected"]
-        if not kept:
-            raise InputError("--traces", "hold nothing to imitate.", "Ask a better teacher.")
         watch = watcher("sft", curve, progress)
-        model = run_trainer(sft_trainer(model, tokenizer, kept, config, folder / "sft", [watch]))
-        _save(model, tokenizer, imitated, described)
+        trainer = sft_trainer(model, tokenizer, _sft_rows(traces), config, folder / "sft", [watch])
+        model = run_trainer(trainer)
+        save(model, tokenizer, imitated)
+    read = partial(strict_rating, scale=corpus.scale)
     watch = watcher("grpo", curve, progress)
-    read = partial(strict_rating, scale=reviews.scale)
-    model = run_trainer(
-        grpo_trainer(
-            model, tokenizer, prompts, read, reviews.scale, config, folder / "grpo", [watch]
-        )
+    trainer = grpo_trainer(
+        model, tokenizer, rows, (read, corpus.scale), config, folder / "grpo", [watch]
     )
-    _save(model, tokenizer, final, described)
+    model = run_trainer(trainer)
+    save(model, tokenizer, final)
     if state.is_main_process:
         draw_curve(read_curve(curve.path), folder / "curve.png", f"{recipe} on {source}")
     return final
 
 
+def require_training_extra(config: RaterConfig) -> None:
+    """Raise `InputError` where the libraries of the extra `train` are not installed."""
+    missing = [name for name in ("trl", "datasets", "accelerate", "peft") if not find_spec(name)]
+    if missing:
+        raise InputError(
+            "rater train",
+            f"needs {', '.join(missing)}, which is not installed.",
+            "Install the extra: pip install 're2llm[train]'",
+        )
+    if config.vllm and not find_spec("vllm"):
+        raise InputError("vllm", "is not installed.", "Install it: pip install 'trl[vllm]'")
+
+
 def train_processes() -> Any:
-    """Return the state of the processes that train together, each of which holds the model.
+    """Return accelerate's state of the processes that train together; each holds the whole model.
 
     Raises:
-        InputError: The model's weights are to be shared among them.
+        InputError: The configuration asks to shard the weights.
     """
     for name, way in (("FSDP", "FSDP"), ("DEEPSPEED", "DeepSpeed"), ("MEGATRON_LM", "Megatron")):
         if os.environ.get(f"ACCELERATE_USE_{name}", "").lower() in {"1", "true"}:
@@ -125,17 +126,17 @@ def train_processes() -> Any:
                 f"{way} shares weights among devices, which is not supported.",
                 "Use distributed_type MULTI_GPU, and --set lora_rank=64 for less memory.",
             )
-    # Without being told, several processes on CPUs would each believe to be alone.
-    return PartialState(cpu=not torch.accelerator.is_available())
+    # Without `cpu`, each of several processes on CPUs would act as if it were alone.
+    on_cpu = not import_module("torch").accelerator.is_available()
+    return import_module("accelerate").PartialState(cpu=on_cpu)
 
 
-def _claim(folder: Path, described: dict[str, Any], *, ours: bool) -> None:
-    """Note what is trained here, and refuse to go on with something else."""
+def _claim(folder: Path, description: str, *, ours: bool) -> None:
+    """Write down the settings of the training, and refuse a folder with other ones."""
     folder.mkdir(parents=True, exist_ok=True)
     note = folder / RATER_FILE
-    text = json.dumps(described, indent=2) + "\n"
     if note.exists():
-        if json.loads(note.read_text(encoding="utf-8")) != json.loads(text):
+        if json.loads(note.read_text(encoding="utf-8")) != json.loads(description):
             raise InputError(
                 "--out",
                 f"{folder} holds a training with other reviews or settings.",
@@ -146,35 +147,25 @@ def _claim(folder: Path, described: dict[str, Any], *, ours: bool) -> None:
         raise InputError("--out", f"{folder} is not shared by all processes.", "Name one that is.")
     if any(folder.iterdir()):
         raise InputError("--out", f"{folder} is not empty.", "Name a new folder.")
-    note.write_text(text, encoding="utf-8")
+    note.write_text(description, encoding="utf-8")
 
 
-def _tiny(
-    prompts: Sequence[list[dict[str, str]]], traces: Sequence[dict[str, Any]], seed: int
-) -> tuple[Any, Any]:
-
-    said = {"system": set[str](), "user": set[str]()}
-    for prompt in prompts:
-        for message in prompt:
-            said[message["role"]].add(message["content"])
-    texts = [*sorted(said["user"]), *(trace["answer"] for trace in traces)]
-    tags = [f"<{slash}{tag}>" for tag in TAGS for slash in ("", "/")]
-    # The instructions and the keys of the document never change: as single tokens they cost a
-    # small model next to nothing.
-    keys = Counter(key for text in said["user"] for key in _KEY.findall(text)).most_common(_KEYS)
-    pieces = [*tags, *sorted(said["system"]), *(key for key, _ in keys)]
-    tokenizer = build_tokenizer(texts, pieces, TinyShape())
-    return build_model(tokenizer, TinyShape(), seed), tokenizer
+def _sft_rows(traces: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    rows = [
+        {"prompt": t["prompt"], "completion": [{"role": "assistant", "content": t["answer"]}]}
+        for t in traces
+        if t["outcome"] != "rejected"
+    ]
+    if not rows:
+        raise InputError("--traces", "hold nothing to imitate.", "Ask a better teacher.")
+    return rows
 
 
-def _save(model: Any, tokenizer: Any, folder: Path, described: dict[str, Any]) -> None:
-
-    state: Any = PartialState()
-    if state.is_main_process:
-        # A folder of that name is whole, whenever the process is stopped.
-        part = folder.with_name(folder.name + ".part")
-        model.save_pretrained(part)
-        tokenizer.save_pretrained(part)
-        (part / RATER_FILE).write_text(json.dumps(described, indent=2) + "\n", encoding="utf-8")
-        part.rename(folder)
-    state.wait_for_everyone()
+def _quiet_libraries() -> None:
+    """Turn off the libraries' own progress bars and notes: progress goes to the callback."""
+    # About names that transformers and TRL deprecate for each other.
+    warnings.filterwarnings("ignore", category=FutureWarning, module="transformers")
+    logging = import_module("transformers.utils.logging")
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    import_module("datasets").disable_progress_bars()

@@ -1,37 +1,35 @@
-"""A Qwen2 model of a few million parameters and its tokenizer, built here: no download.
+"""A Qwen2 model of a few million parameters and its tokenizer, built without a download.
 
-For trying the training out, on a CPU too. It reads and writes the very prompts and answers that a
-large model would, and knows nothing but the texts that it is built from.
+It is for trying the training, also on a CPU. It reads and writes the same prompts and answers as a
+large model, but only knows the texts that it is built from.
 """
 
 from __future__ import annotations
 
 import json
+import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
+from ...llm.rating_answers import TAGS
+
 CHAT_TEMPLATE = (
     "{% for message in messages %}<|im_start|>{{ message.role }}\n{{ message.content }}<|im_end|>\n"
     "{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 )
-"""ChatML, as Qwen2 speaks it."""
+"""ChatML, the format of Qwen2."""
 
 _PAD, _START, _END = "<|endoftext|>", "<|im_start|>", "<|im_end|>"
+_KEY = re.compile(r"""[\[\]{}",\s]*"\w+":[\s"\[{]*""")
+_KEYS = 40
 
 
 @dataclass(frozen=True, slots=True)
 class TinyShape:
-    """The size of the model.
-
-    Attributes:
-        vocabulary: Tokens at most.
-        hidden: Width.
-        layers: Depth.
-        heads: Of attention; they divide the width.
-        positions: The longest text in tokens.
-    """
+    """The size of the model; `heads` divides `hidden`, `positions` is the context length."""
 
     vocabulary: int = 2000
     hidden: int = 192
@@ -40,19 +38,29 @@ class TinyShape:
     positions: int = 4096
 
 
+def build_tiny(
+    prompts: Sequence[Sequence[dict[str, Any]]], answers: Sequence[str], seed: int
+) -> tuple[Any, Any]:
+    """Return an untrained model and its tokenizer, made for some rating prompts and answers."""
+    said = {"system": set[str](), "user": set[str]()}
+    for prompt in prompts:
+        for message in prompt:
+            said[message["role"]].add(message["content"])
+    tags = [f"<{slash}{tag}>" for tag in TAGS for slash in ("", "/")]
+    # The instructions and the keys of the document never change: as single tokens they cost a
+    # small model almost nothing.
+    keys = Counter(key for text in said["user"] for key in _KEY.findall(text)).most_common(_KEYS)
+    pieces = [*tags, *sorted(said["system"]), *(key for key, _ in keys)]
+    tokenizer = build_tokenizer([*sorted(said["user"]), *answers], pieces, TinyShape())
+    return build_model(tokenizer, TinyShape(), seed), tokenizer
+
+
 def build_tokenizer(texts: Sequence[str], pieces: Sequence[str], shape: TinyShape) -> Any:
-    """Train a tokenizer of Qwen2's own kind; digits and the given pieces are tokens of their own.
+    """Train a tokenizer of Qwen2's kind with a chat template.
 
     transformers and servers split the text of any Qwen2 model by Qwen2's rule, whatever its
     tokenizer's file says, so this one must split by it from the start.
-
-    Args:
-        texts: What to learn the words from.
-        pieces: Texts that become one token each.
-        shape: For the size of the vocabulary.
-
-    Returns:
-        A tokenizer of transformers with a chat template.
+    Each of the pieces becomes one token, as digits do; the other tokens are learned from the texts.
     """
     tokenizers = import_module("tokenizers")
     kind = import_module("transformers").Qwen2Tokenizer
@@ -66,10 +74,10 @@ def build_tokenizer(texts: Sequence[str], pieces: Sequence[str], shape: TinyShap
         show_progress=False,
     )
     raw.train_from_iterator(texts, trainer)
-    learnt = json.loads(raw.to_str())["model"]
+    learned = json.loads(raw.to_str())["model"]
     tokenizer = kind(
-        vocab=learnt["vocab"],
-        merges=[tuple(pair) for pair in learnt["merges"]],
+        vocab=learned["vocab"],
+        merges=[tuple(pair) for pair in learned["merges"]],
         eos_token=_END,
         pad_token=_PAD,
         additional_special_tokens=[_START],
@@ -84,13 +92,7 @@ def build_tokenizer(texts: Sequence[str], pieces: Sequence[str], shape: TinyShap
 
 
 def build_model(tokenizer: Any, shape: TinyShape, seed: int) -> Any:
-    """Return an untrained Qwen2 model.
-
-    Args:
-        tokenizer: From `build_tokenizer`.
-        shape: Of the model.
-        seed: Of the weights.
-    """
+    """Return an untrained Qwen2 model for a tokenizer of `build_tokenizer`."""
     transformers = import_module("transformers")
     transformers.set_seed(seed)
     config = transformers.Qwen2Config(

@@ -1,77 +1,44 @@
-"""Trains the rating predictor with TRL: imitation of traces, then GRPO.
+"""TRL's trainers for the rating predictor: imitation of traces, then GRPO.
 
-Source: RecZero and RecOne, arXiv 2510.23077, sections 3.2 and 3.3.
+Source: RecZero and RecOne, arXiv 2510.23077, sections 3.2 and 3.3. The defaults of transformers,
+TRL and PEFT change between versions, so everything that matters to the algorithm is set here.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from ...errors import InputError
 from ...records import RatingScale
-from ..rewards import REWARD_SCHEMES, answer_reward, format_reward
-from .arguments import adapters, grpo_arguments, sft_arguments
+from ..rewards import REWARD_SCHEMES, ReadRating, reward_functions
 from .config import RaterConfig
-from .curve import CurveWriter
-from .data import ChatMessages, RaterPrompt, RaterTrace, ReadRating
 
-Progress = Callable[[str, int, int], None]
-"""Is told the stage, the update and how many updates there will be."""
-
-
-def require_training_extra(config: RaterConfig) -> None:
-    """Refuse to train where the libraries for it are missing.
-
-    Args:
-        config: May ask for vLLM.
-
-    Raises:
-        InputError: They are not installed.
-    """
-    missing = [name for name in ("trl", "datasets", "accelerate", "peft") if not find_spec(name)]
-    if missing:
-        raise InputError(
-            "rater train",
-            f"needs {', '.join(missing)}, which is not installed.",
-            "Install the extra: pip install 're2llm[train]'",
-        )
-    if config.vllm and not find_spec("vllm"):
-        raise InputError("vllm", "is not installed.", "Install it: pip install 'trl[vllm]'")
+Rows = Sequence[dict[str, Any]]
+"""A data set for TRL. Messages are roles and contents."""
 
 
 def sft_trainer(
     model: Any,
     tokenizer: Any,
-    traces: Sequence[RaterTrace],
+    rows: Rows,
     config: RaterConfig,
     folder: Path,
     callbacks: Sequence[Any] = (),
 ) -> Any:
     """Return TRL's trainer for the imitation of traces, ready to start.
 
-    Args:
-        model: A causal language model of transformers.
-        tokenizer: Its tokenizer, with a chat template.
-        traces: What to imitate; only the answers count, not the prompts.
-        config: The settings.
-        folder: For checkpoints.
-        callbacks: Of transformers.
+    A row has the `prompt` and the `completion` of a trace; only the completion counts in the loss.
+    Raises `InputError` if the devices cannot share a batch.
     """
-    rows = [
-        {"prompt": t.messages, "completion": [{"role": "assistant", "content": t.answer}]}
-        for t in traces[: config.traces]
-    ]
     return import_module("trl").SFTTrainer(
         model=model,
         args=sft_arguments(config, folder),
-        train_dataset=import_module("datasets").Dataset.from_list(rows),
+        train_dataset=import_module("datasets").Dataset.from_list(list(rows[: config.traces])),
         processing_class=tokenizer,
-        peft_config=adapters(config),
+        peft_config=_adapters(config),
         callbacks=list(callbacks),
     )
 
@@ -79,48 +46,33 @@ def sft_trainer(
 def grpo_trainer(
     model: Any,
     tokenizer: Any,
-    prompts: Sequence[RaterPrompt],
-    read: ReadRating,
-    scale: RatingScale,
+    rows: Rows,
+    rewards: tuple[ReadRating, RatingScale],
     config: RaterConfig,
     folder: Path,
     callbacks: Sequence[Any] = (),
 ) -> Any:
     """Return TRL's trainer for GRPO, ready to start.
 
-    Args:
-        model: A causal language model of transformers.
-        tokenizer: Its tokenizer, with a chat template.
-        prompts: What to train on.
-        read: The strict reader of answers.
-        scale: The ratings that can be given.
-        config: The settings.
-        folder: For checkpoints.
-        callbacks: Of transformers.
+    A row has the `prompt` and the `truth`, the user's rating. `rewards` are the strict reader of
+    answers and the ratings that can be given. Raises `InputError` if the devices cannot share a
+    batch.
     """
-    rows = [{"prompt": prompt.messages, "truth": prompt.truth} for prompt in prompts]
     return import_module("trl").GRPOTrainer(
         model=model,
-        reward_funcs=reward_functions(read, scale, config),
+        reward_funcs=reward_functions(*rewards, REWARD_SCHEMES[config.reward]),
         args=grpo_arguments(config, folder),
-        train_dataset=import_module("datasets").Dataset.from_list(rows),
+        train_dataset=import_module("datasets").Dataset.from_list(list(rows)),
         processing_class=tokenizer,
-        peft_config=adapters(config),
+        peft_config=_adapters(config),
         callbacks=list(callbacks),
     )
 
 
 def run_trainer(trainer: Any) -> Any:
-    """Train, from the last checkpoint on if there is one.
-
-    Args:
-        trainer: From `sft_trainer` or `grpo_trainer`.
-
-    Returns:
-        The trained model, adapters merged.
-    """
+    """Train, from the last checkpoint if there is one; return the model, adapters merged."""
     utilities = import_module("transformers.trainer_utils")
-    # The curve keeps the figures; a program reads what a command prints.
+    # The curve keeps the metrics, and standard output may be read by a program.
     trainer.remove_callback(import_module("transformers").PrinterCallback)
     folder = Path(trainer.args.output_dir)
     last = utilities.get_last_checkpoint(str(folder)) if folder.is_dir() else None
@@ -129,62 +81,127 @@ def run_trainer(trainer: Any) -> Any:
     return model.merge_and_unload() if hasattr(model, "merge_and_unload") else model
 
 
-def watcher(stage: str, curve: CurveWriter, progress: Progress | None = None) -> Any:
-    """Return a callback of transformers that keeps the curve and tells the progress.
-
-    Args:
-        stage: `sft` or `grpo`.
-        curve: Gets the figures of each update.
-        progress: Is told how far it is.
-    """
-    base = import_module("transformers").TrainerCallback
-
-    class Watcher(base):
-        def on_log(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002
-            if state.is_world_process_zero:
-                curve.write(stage, [_figures(entry) for entry in state.log_history])
-
-        def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002
-            if progress is not None and state.is_world_process_zero:
-                progress(stage, state.global_step, state.max_steps)
-
-    return Watcher()
+def sft_arguments(config: RaterConfig, folder: Path) -> Any:
+    """Return TRL's arguments for imitation."""
+    per_device, accumulation = _batches(
+        "sft_batch", config.sft_batch, config.completions_per_device
+    )
+    return import_module("trl").SFTConfig(
+        **_common(config, folder),
+        learning_rate=config.sft_learning_rate,
+        num_train_epochs=config.sft_epochs,
+        per_device_train_batch_size=per_device,
+        gradient_accumulation_steps=accumulation,
+        max_length=config.sft_max_tokens,
+        completion_only_loss=True,
+        assistant_only_loss=False,
+        packing=False,
+        padding_free=False,
+        loss_type="nll",
+    )
 
 
-def reward_functions(
-    read: ReadRating, scale: RatingScale, config: RaterConfig
-) -> list[Callable[..., list[float]]]:
-    """Return the two rewards as TRL calls them, whose sum counts.
+def grpo_arguments(config: RaterConfig, folder: Path) -> Any:
+    """Return TRL's arguments for GRPO."""
+    completions = config.group_size * config.prompts_per_step
+    per_device, accumulation = _batches(
+        "prompts_per_step", completions, config.completions_per_device
+    )
+    return import_module("trl").GRPOConfig(
+        **_common(config, folder),
+        learning_rate=config.learning_rate,
+        num_train_epochs=config.epochs,
+        max_steps=config.max_steps,
+        per_device_train_batch_size=per_device,
+        gradient_accumulation_steps=accumulation,
+        steps_per_generation=accumulation,
+        num_generations=config.group_size,
+        max_completion_length=config.max_completion_tokens,
+        temperature=config.temperature,
+        top_p=1.0,
+        top_k=0,
+        min_p=None,
+        repetition_penalty=1.0,
+        # The objective of GRPO as published: a mean over each answer, then over the answers.
+        loss_type="grpo",
+        scale_rewards="group",
+        importance_sampling_level="token",
+        epsilon=config.clip,
+        epsilon_high=config.clip,
+        delta=None,
+        beta=config.kl_weight,
+        entropy_coef=config.entropy_weight,
+        num_iterations=config.updates_per_batch,
+        mask_truncated_completions=False,
+        top_entropy_quantile=1.0,
+        multi_objective_aggregation="sum_then_normalize",
+        reward_weights=[1.0, 1.0],
+        disable_dropout=True,
+        shuffle_dataset=True,
+        remove_unused_columns=False,
+        log_completions=False,
+        use_vllm=config.vllm,
+        vllm_mode="colocate",
+    )
 
-    Args:
-        read: The strict reader of answers.
-        scale: The ratings that can be given.
-        config: Names the parameterisation.
-    """
-    scheme = REWARD_SCHEMES[config.reward]
 
-    def format(completions: list[ChatMessages], **_: Any) -> list[float]:  # noqa: A001
-        return [format_reward(read(text), scheme) for text in _texts(completions)]
-
-    def answer(
-        completions: list[ChatMessages],
-        truth: list[float],
-        log_metric: Callable[[str, float], None],
-        **_: Any,
-    ) -> list[float]:
-        ratings = [read(text) for text in _texts(completions)]
-        pairs = list(zip(ratings, truth, strict=True))
-        errors = [scale.width if rating is None else abs(rating - y) for rating, y in pairs]
-        log_metric("valid", sum(rating is not None for rating in ratings) / len(ratings))
-        log_metric("mae", sum(errors) / len(errors))
-        return [answer_reward(rating, y, scale, scheme) for rating, y in pairs]
-
-    return [format, answer]
+def _adapters(config: RaterConfig) -> Any:
+    if not config.lora_rank:
+        return None
+    return import_module("peft").LoraConfig(
+        r=config.lora_rank,
+        lora_alpha=config.lora_alpha,
+        lora_dropout=config.lora_dropout,
+        bias="none",
+        target_modules="all-linear",
+        task_type="CAUSAL_LM",
+    )
 
 
-def _texts(completions: Sequence[ChatMessages]) -> list[str]:
-    return [messages[-1]["content"] or "" for messages in completions]
+def _batches(name: str, wanted: int, most: int) -> tuple[int, int]:
+    """Return the rows of one pass on one device, and the passes of one update."""
+    devices = import_module("accelerate").PartialState().num_processes
+    if wanted % devices:
+        raise InputError(
+            name,
+            f"{wanted} rows for each update cannot be shared by {devices} devices.",
+            "Change the batch or the number of devices.",
+        )
+    share = wanted // devices
+    per_device = max(size for size in range(1, min(most, share) + 1) if share % size == 0)
+    return per_device, share // per_device
 
 
-def _figures(entry: dict[str, Any]) -> dict[str, float]:
-    return {k: v for k, v in entry.items() if isinstance(v, int | float) and math.isfinite(v)}
+def _common(config: RaterConfig, folder: Path) -> dict[str, Any]:
+    cuda = import_module("torch").cuda
+    gpu = cuda.is_available()
+    bf16 = (gpu and cuda.is_bf16_supported()) if config.bf16 is None else config.bf16
+    return {
+        "output_dir": str(folder),
+        "seed": config.seed,
+        "data_seed": config.seed,
+        "lr_scheduler_type": config.schedule
+        if config.warmup_steps == 0 or config.schedule != "constant"
+        else "constant_with_warmup",
+        "warmup_steps": config.warmup_steps,
+        "optim": "adamw_torch",
+        "adam_beta1": 0.9,
+        "adam_beta2": 0.999,
+        "adam_epsilon": 1e-8,
+        "weight_decay": config.weight_decay,
+        "max_grad_norm": config.max_grad_norm,
+        "gradient_checkpointing": config.gradient_checkpointing,
+        "use_cpu": not gpu,
+        "bf16": bf16,
+        "fp16": False,
+        "report_to": "none",
+        "disable_tqdm": True,
+        "logging_strategy": "steps",
+        "logging_steps": 1,
+        "logging_first_step": False,
+        "save_strategy": "steps",
+        "save_steps": config.save_every,
+        "save_total_limit": config.keep_checkpoints,
+        "dataloader_num_workers": 0,
+        "dataloader_pin_memory": gpu,
+    }

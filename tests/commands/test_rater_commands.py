@@ -44,7 +44,7 @@ def test_traces_are_paid_once_and_survive_a_torn_line(tmp_path):
     assert sorted(file.read_text().splitlines()) == sorted(whole.splitlines())
 
 
-def test_evaluate_prints_figures_for_programs():
+def test_evaluate_prints_metrics_for_programs():
     done = invoke(
         "rater", "evaluate", "--model", "offline", "--baselines", "user-mean", "--limit", 30,
         "--json", "-",
@@ -57,7 +57,7 @@ def test_evaluate_prints_figures_for_programs():
     assert document["paired"][0]["b"] == "user-mean"
 
 
-def test_figures_that_cannot_be_written_are_shown_all_the_same(tmp_path):
+def test_metrics_that_cannot_be_written_are_shown_all_the_same(tmp_path):
     file = tmp_path / "no-folder" / "figures.json"
     done = invoke("rater", "evaluate", "--baselines", "bias", "--limit", 5, "--json", file)
     assert done.exit_code == 1

@@ -6,8 +6,8 @@ import pytest
 from langgraph.checkpoint.memory import InMemorySaver
 from re2llm.graph.rate import build_graph, graph
 from re2llm.llm.rating_prompt import rating_messages
-from re2llm.nodes.rating.prepare import rating_task
-from re2llm.rating.trace import trace_rating
+from re2llm.rating.request import rating_task
+from re2llm.rating.traces import trace_rating
 from re2llm.runtime.options import Context, resolve_context
 
 REQUEST: dict[str, Any] = {

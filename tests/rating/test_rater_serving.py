@@ -14,10 +14,12 @@ from pathlib import Path
 
 import pytest
 from langchain_openai import ChatOpenAI
-from re2llm.commands.rating.reviews import divide, prompt_limits
 from re2llm.graph.rate import graph
 from re2llm.llm.rating_answers import strict_rating
+from re2llm.rating.corpus import RatingCorpus, prompt_limits
+from re2llm.rating.reviews import scale_of
 from re2llm.rating.sample import simulate_reviews
+from re2llm.rating.splits import split_reviews
 from re2llm.rating.traces import write_traces
 from re2llm.rating.training.stages import train_stages
 from re2llm.records import RatingScale
@@ -40,18 +42,23 @@ CONFIG = tiny_config().changed(
 )
 
 
+def corpus() -> RatingCorpus:
+    histories = simulate_reviews(USERS)
+    return RatingCorpus(split_reviews(histories), scale_of(histories), prompt_limits(**LIMITS))
+
+
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory) -> Path:
     patch = pytest.MonkeyPatch()
     patch.setattr(tiny_rater, "TinyShape", lambda: SHAPE)
     folder = tmp_path_factory.mktemp("rater")
-    reviews = divide(simulate_reviews(USERS), "last", 0, prompt_limits(LIMITS))
+    reviews = corpus()
     stages: list[str] = []
 
     async def traced():
         options = await resolve_context(Context(model="offline"))
         traced = await write_traces(reviews, reviews.split.train, folder / "traces.jsonl", options)
-        return traced.whole()
+        return traced.complete()
 
     async def closing():
         rows = await traced()
@@ -138,7 +145,7 @@ def test_the_same_folder_goes_on_and_refuses_another_training(checkpoint):
     from re2llm.errors import InputError
 
     folder = checkpoint.parent
-    reviews = divide(simulate_reviews(USERS), "last", 0, prompt_limits(LIMITS))
+    reviews = corpus()
     told: list[str] = []
     progress = lambda *_: told.append("trained")  # noqa: E731
     assert train_stages(folder, "tiny", "recone", reviews, [], CONFIG, progress) == checkpoint
@@ -150,9 +157,9 @@ def test_the_same_folder_goes_on_and_refuses_another_training(checkpoint):
 
 def test_checkpoint_answers_without_a_server(checkpoint):
     from langchain_core.messages import convert_to_openai_messages
-    from re2llm.rating.training.generation import generate_answers, load_checkpoint
+    from re2llm.rating.training.checkpoint import generate_answers, load_checkpoint
 
-    reviews = divide(simulate_reviews(USERS), "last", 0, prompt_limits(LIMITS))
+    reviews = corpus()
     prompts = [convert_to_openai_messages(p) for p in reviews.prompts(reviews.split.test)]
     model, tokenizer = load_checkpoint(checkpoint)
     answers = generate_answers(model, tokenizer, prompts, max_tokens=128)

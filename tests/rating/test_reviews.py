@@ -7,9 +7,11 @@ import pytest
 import re2llm
 from re2llm.data.malformed import ReadReport
 from re2llm.errors import InputError
+from re2llm.llm.rating_prompt import PromptLimits
+from re2llm.rating.corpus import RatingCorpus
 from re2llm.rating.reviews import ReviewHistory, read_histories, scale_of
 from re2llm.rating.sample import load_products, simulate_reviews
-from re2llm.rating.splits import RatingCase, ReviewTable, split_reviews
+from re2llm.rating.splits import RatingCase, ReviewSplit, split_reviews
 from re2llm.records import Item, RatingScale, Review
 
 DATA = Path(re2llm.__file__).resolve().parent.parent / "shared" / "data" / "reviews"
@@ -98,7 +100,7 @@ def test_last_review_is_left_out_and_never_known():
     assert [(c.review.user, c.review.item.id) for c in split.test] == [("a", "z")]
     assert [c.review.item.id for c in split.train] == ["y"]
     assert {(r.user, r.item.id) for r in split.known} == {("a", "x"), ("a", "y"), ("b", "z")}
-    task = ReviewTable(split.known, RatingScale(1, 5)).task(split.test[0])
+    task = RatingCorpus(split, RatingScale(1, 5), PromptLimits()).task(split.test[0])
     assert task.user_mean == 4.5
     assert task.item_mean == 3.0
     assert [r.user for r in task.item_reviews] == ["b"]
@@ -126,8 +128,9 @@ def test_held_out_users_train_nothing():
 
 
 def test_a_case_never_shows_its_own_review():
-    known = [review("a", "x", 1, 0), review("b", "x", 5, 1)]
-    task = ReviewTable(known, RatingScale(1, 5)).task(RatingCase((), known[0]))
+    known = (review("a", "x", 1, 0), review("b", "x", 5, 1))
+    corpus = RatingCorpus(ReviewSplit(known, (), ()), RatingScale(1, 5), PromptLimits())
+    task = corpus.task(RatingCase((), known[0]))
     assert [r.user for r in task.item_reviews] == ["b"]
     assert task.item_mean == 5.0
     assert task.user_mean is None

@@ -27,7 +27,7 @@ def test_an_invalid_answer_counts_as_the_worst_rating_for_its_truth():
     assert errors.tolist() == [4, 4, 2, 1]
 
 
-def test_figures():
+def test_summary():
     rows = [
         RatingRow("m", "model", [5.0, None, 3.0, 3.0], 4),
         RatingRow("b", "baseline", [4.0, 4.0, 4.0, 4.0]),

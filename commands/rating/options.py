@@ -1,0 +1,42 @@
+"""Options that the commands about ratings share."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ...rating.reviews import SAMPLE
+from ...settings import get_settings
+from ..console import err
+
+if TYPE_CHECKING:
+    from ...rating.corpus import ReviewSource
+
+__all__ = ["SAMPLE", "ReviewsOption", "SeedOption", "SkipOption", "SplitOption", "review_source"]
+
+ReviewsOption = Annotated[
+    str, typer.Option(help="Reviews as JSONL, or `sample` for the corpus in the package.")
+]
+SplitOption = Annotated[
+    str, typer.Option(help="last: leave each history's last review out; users: hold users out.")
+]
+SkipOption = Annotated[
+    bool, typer.Option("--skip-malformed", help="Leave malformed rows out and go on.")
+]
+SeedOption = Annotated[int | None, typer.Option(help="Default: RE2LLM_SEED.")]
+
+
+def review_source(
+    path: str, *, split: str = "last", skip_malformed: bool, seed: int | None = None
+) -> ReviewSource:
+    """Return the reviews that the options name; malformed rows are printed as notes."""
+    from ...rating.corpus import ReviewSource
+
+    return ReviewSource(
+        path=path,
+        split=split,
+        seed=get_settings().seed if seed is None else seed,
+        skip_malformed=skip_malformed,
+        warn=lambda note: err.print(f"note: {note}", markup=False, soft_wrap=True),
+    )

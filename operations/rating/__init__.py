@@ -1,0 +1,1 @@
+"""Operations on ratings: predict one, and trace, train and evaluate raters."""

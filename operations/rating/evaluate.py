@@ -1,0 +1,73 @@
+"""Evaluates raters and baselines on the same ratings."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ...errors import InputError
+from ...evaluation.rating_summary import RatingRow, summarise_ratings
+from ...rating.baselines import RATING_BASELINES, check_rating_baselines
+from ...rating.corpus import ReviewSource, prompt_limits
+from ...rating.model_ratings import model_ratings
+from ...rating.training.checkpoint import checkpoint_description, checkpoint_ratings
+from ...runtime.budget import Budget
+from ...runtime.options import Context, resolve_context
+from ...runtime.progress import Progress, silent
+
+
+async def evaluate_raters(
+    context: Context,
+    source: ReviewSource,
+    *,
+    model: str | None = None,
+    checkpoint: Path | None = None,
+    baselines: Sequence[str] = (),
+    limit: int | None = None,
+    progress: Progress = silent,
+) -> dict[str, Any]:
+    """Compute MAE, RMSE and the share of invalid answers on ratings that training never sees.
+
+    An invalid answer counts as the rating on the scale that is furthest from the truth.
+
+    Args:
+        context: The run's options, except for the model.
+        source: The reviews and how to split them.
+        model: A chat model, such as `openai:NAME`.
+        checkpoint: The folder of a trained rater, run here without a server. Its limits of the
+            prompt hold for all rows.
+        baselines: Names among `RATING_BASELINES`.
+        limit: Only this many ratings.
+        progress: Called as ratings come in, with a stage for each model.
+
+    Returns:
+        `n`, `scale`, `rows` and `paired` of `summarise_ratings`.
+
+    Raises:
+        InputError: There is nothing to evaluate, or something that cannot be used.
+        Re2llmError: The model is down or the budget is spent; paid answers are kept.
+    """
+    check_rating_baselines(baselines)
+    if checkpoint is None and model is None and not baselines:
+        raise InputError("--model", "There is nothing to evaluate.", "Name a model or a baseline.")
+    description = {} if checkpoint is None else checkpoint_description(checkpoint)
+    corpus = source.corpus(prompt_limits(**description.get("prompt", {})))
+    cases = corpus.split.test[:limit]
+    rows: list[RatingRow] = []
+    if checkpoint is not None:
+        rated = await asyncio.to_thread(checkpoint_ratings, corpus, cases, checkpoint, progress)
+        rows.append(RatingRow(str(checkpoint), "model", rated))
+    if model is not None:
+        budget = context.budget or Budget()
+        options = await resolve_context(replace(context, model=model, budget=budget))
+        rated = await model_ratings(corpus, cases, options, progress)
+        rows.append(RatingRow(model, "model", rated, budget.calls))
+    pairs = [case.key for case in cases]
+    for name in baselines:
+        predicted = RATING_BASELINES[name](corpus.split.known, pairs, corpus.scale, source.seed)
+        rows.append(RatingRow(name, "baseline", predicted.tolist()))
+    truths = [case.review.rating for case in cases]
+    return summarise_ratings(rows, truths, corpus.scale, seed=source.seed)

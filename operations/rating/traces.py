@@ -1,0 +1,42 @@
+"""Has a teacher write traces: answers with the true rating, for a cold start."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ...rating.corpus import ReviewSource, prompt_limits
+from ...rating.traces import Traced, cases_to_trace, write_traces
+from ...runtime.options import Context, resolve_context
+from ...runtime.progress import Progress, silent
+
+
+async def trace_ratings(
+    context: Context,
+    source: ReviewSource,
+    file: Path,
+    *,
+    limit: int = 1000,
+    progress: Progress = silent,
+) -> Traced:
+    """Have a teacher reason towards known ratings, and write its answers to a file.
+
+    The ratings are drawn at random from those to train on; a smaller draw is the start of a larger
+    one.
+
+    Args:
+        context: The run's options; its model is the teacher.
+        source: The reviews and how to split them.
+        file: JSONL; traces that it holds already are not paid again.
+        limit: How many ratings to trace.
+        progress: Called after each trace with the stage `tracing`.
+
+    Returns:
+        The traces, and why some are missing, if so.
+
+    Raises:
+        Re2llmError: The reviews or the file cannot be used.
+    """
+    corpus = source.corpus(prompt_limits())
+    options = await resolve_context(context)
+    cases = cases_to_trace(corpus, limit, source.seed)
+    return await write_traces(corpus, cases, file, options, progress)

@@ -1,0 +1,125 @@
+"""Trains a rater as RecZero or RecOne."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from statistics import fmean
+from typing import Any, cast, get_args
+
+from ...errors import InputError
+from ...rating.corpus import RatingCorpus, ReviewSource, prompt_limits
+from ...rating.traces import cases_to_trace, read_traces, write_traces
+from ...rating.training.config import TINY, RaterConfig, RaterRecipe
+from ...rating.training.curve import read_curve
+from ...rating.training.stages import (
+    CURVE_FILE,
+    require_training_extra,
+    train_processes,
+    train_stages,
+)
+from ...runtime.options import Context, resolve_context
+from ...runtime.progress import Progress, silent
+from ...settings import OFFLINE_MODEL
+
+_TINY_PROMPT = {"history": 4, "item_reviews": 3, "review_characters": 0, "title_characters": 12}
+_LAST = 10
+
+
+@dataclass(frozen=True, slots=True)
+class TrainedRater:
+    """A trained rater.
+
+    Attributes:
+        model: Its folder.
+        updates: GRPO updates.
+        last_updates: Mean `reward`, `valid`, `mae` and `length` of the last ten of them.
+    """
+
+    model: Path
+    updates: int
+    last_updates: Mapping[str, float]
+
+
+async def train_rater(
+    context: Context,
+    source: ReviewSource,
+    model: str,
+    folder: Path,
+    *,
+    config: RaterConfig,
+    recipe: str = "recone",
+    traces: Path | None = None,
+    progress: Progress = silent,
+) -> TrainedRater | None:
+    """Train a rater on reviews; run again, it goes on where it was stopped.
+
+    It trains in the caller's thread, so that Ctrl-C reaches the trainer.
+
+    Args:
+        context: The run's options, except for the model.
+        source: The reviews and how to split them.
+        model: A model's folder or its name on a hub, or `tiny` to build a small one.
+        folder: Gets checkpoints, curve, picture and the model.
+        config: All hyper-parameters.
+        recipe: `recone` imitates traces before the reinforcement; `reczero` does not.
+        traces: From `trace_ratings`; `None` has the offline model write them.
+        progress: Called with the stage: `tracing`, `sft` or `grpo`.
+
+    Returns:
+        The rater; `None` in processes that only help the main one.
+
+    Raises:
+        InputError: Something cannot be used, or the folder belongs to another training.
+    """
+    if recipe not in get_args(RaterRecipe):
+        raise InputError("--recipe", f"There is no {recipe!r}.", "Choose reczero or recone.")
+    require_training_extra(config)
+    corpus = source.corpus(prompt_limits(**(_TINY_PROMPT if model == TINY else {})))
+    rows: list[dict[str, Any]] = []
+    processes = train_processes()
+    if recipe == "recone":
+        with processes.main_process_first():
+            rows = (
+                await _offline_traces(context, corpus, folder, config, progress)
+                if traces is None
+                else _traces_of(corpus, traces)
+            )
+    kind = cast("RaterRecipe", recipe)
+    trained = train_stages(folder, model, kind, corpus, rows, config, progress)
+    if not processes.is_main_process:
+        return None
+    points = [point for point in read_curve(folder / CURVE_FILE) if point["stage"] == "grpo"]
+    last = points[-_LAST:]
+    means = {
+        name: round(fmean(point[name] for point in last), 4)
+        for name in ("reward", "valid", "mae", "length")
+        if last and all(name in point for point in last)
+    }
+    return TrainedRater(trained, len(points), means)
+
+
+def _traces_of(corpus: RatingCorpus, file: Path) -> list[dict[str, Any]]:
+    wanted = {case.key for case in corpus.split.train}
+    found = [row for row in read_traces(file) if (row["user"], row["item"]) in wanted]
+    if not found:
+        raise InputError(
+            "--traces",
+            f"{file} holds no trace of these training ratings.",
+            "Run `re2llm rater traces` with the same reviews and split.",
+        )
+    return found
+
+
+async def _offline_traces(
+    context: Context,
+    corpus: RatingCorpus,
+    folder: Path,
+    config: RaterConfig,
+    progress: Progress,
+) -> list[dict[str, Any]]:
+    options = await resolve_context(replace(context, model=OFFLINE_MODEL))
+    beside = folder.with_name(folder.name + "-traces.jsonl")
+    cases = cases_to_trace(corpus, config.traces, config.seed)
+    return (await write_traces(corpus, cases, beside, options, progress)).complete()

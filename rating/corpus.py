@@ -1,0 +1,160 @@
+"""Reviews that are split, and the prompts that they make."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from langchain_core.messages import BaseMessage
+
+from ..data.malformed import ReadReport
+from ..errors import InputError
+from ..llm.rating_prompt import PromptLimits, rating_messages
+from ..records import Item, RatingScale, RatingTask, Review
+from ..settings import get_settings
+from .request import OtherReview, PastReview, RatedItem, RatingRequest, mean_rating
+from .reviews import SAMPLE, ReviewHistory, read_histories, scale_of
+from .sample import simulate_reviews
+from .splits import RatingCase, ReviewSplit, split_reviews
+
+
+@dataclass(frozen=True)
+class RatingCorpus:
+    """Reviews that are split, with prompts on demand.
+
+    Attributes:
+        split: Known reviews, and ratings to train on and to predict.
+        scale: The ratings that can be given.
+        limits: How much the prompts show.
+    """
+
+    split: ReviewSplit
+    scale: RatingScale
+    limits: PromptLimits
+
+    def task(self, case: RatingCase) -> RatingTask:
+        """Return a case without its rating and text, and with other people's known reviews."""
+        review = case.review
+        others = [r for r in self._known_by_item.get(review.item.id, ()) if r.user != review.user]
+        return RatingTask(
+            history=case.history,
+            item=review.item,
+            item_reviews=tuple(others),
+            user_mean=mean_rating(case.history),
+            item_mean=mean_rating(others),
+            scale=self.scale,
+        )
+
+    def prompts(self, cases: Sequence[RatingCase]) -> list[list[BaseMessage]]:
+        """Return the prompt of each case."""
+        return [rating_messages(self.task(case), self.limits) for case in cases]
+
+    @cached_property
+    def _known_by_item(self) -> dict[str, list[Review]]:
+        by_item: defaultdict[str, list[Review]] = defaultdict(list)
+        for review in sorted(self.split.known, key=lambda review: review.time):
+            by_item[review.item.id].append(review)
+        return by_item
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReviewSource:
+    """Where reviews come from, and how to split them.
+
+    Attributes:
+        path: A JSONL file (see `read_histories`), or `sample` for the corpus in the package.
+        split: `last` or `users`; see `SplitRule`.
+        seed: Decides which users `users` holds out.
+        skip_malformed: Leave malformed rows out instead of refusing the file.
+        warn: Called with a note on each of the first malformed rows that are left out.
+    """
+
+    path: str = SAMPLE
+    split: str = "last"
+    seed: int = 0
+    skip_malformed: bool = False
+    warn: Callable[[str], None] = lambda _: None
+
+    def histories(self) -> list[ReviewHistory]:
+        """Read the reviews, or simulate those of the sample.
+
+        Raises:
+            InputError: The file cannot be used.
+        """
+        if self.path == SAMPLE:
+            return simulate_reviews()
+        report = ReadReport()
+        histories = read_histories(Path(self.path), report)
+        if not self.skip_malformed:
+            report.raise_if_malformed()
+        for note in report.first_malformed:
+            self.warn(str(note))
+        if not histories:
+            raise InputError(
+                "--reviews", f"{self.path} holds no usable review.", "Is it the right file?"
+            )
+        return histories
+
+    def corpus(self, limits: PromptLimits) -> RatingCorpus:
+        """Read the reviews and split them; see `prompt_limits`."""
+        histories = self.histories()
+        split = split_reviews(histories, self.split, seed=self.seed)
+        return RatingCorpus(split, scale_of(histories), limits)
+
+
+def prompt_limits(**values: Any) -> PromptLimits:
+    """Return limits by name, for instance those of a trained rater, or else the settings'."""
+    settings = get_settings()
+    defaults = {
+        "review_characters": settings.rating_review_characters,
+        "title_characters": settings.rating_title_characters,
+    }
+    return PromptLimits(**{**defaults, **values})
+
+
+def request_from_reviews(histories: Sequence[ReviewHistory], user: str, item: str) -> RatingRequest:
+    """Return the request for a user's rating of an item, from what is known of both.
+
+    Args:
+        histories: Of all users.
+        user: An id.
+        item: An id, or a title in any case.
+
+    Raises:
+        InputError: No review is of this user or of this item.
+    """
+    reviews = [review for history in histories for review in history.reviews]
+    own = [review for review in reviews if review.user == user]
+    if not own:
+        example = histories[0].user
+        raise InputError("--user", f"{user!r} wrote no review.", f"Name one, such as {example}.")
+    about = [r for r in reviews if item == r.item.id or item.lower() == r.item.title.lower()]
+    if not about:
+        raise InputError("--item", f"{item!r} has no review.", "Give an id or a whole title.")
+    target = about[0].item
+    past = sorted((r for r in own if r.item.id != target.id), key=lambda r: r.time)
+    others = sorted((r for r in about if r.user != user), key=lambda r: r.time)
+    scale = scale_of(histories)
+    return RatingRequest(
+        item=RatedItem(title=target.title, attributes=_attributes(target)),
+        history=[
+            PastReview(
+                title=r.item.title, attributes=_attributes(r.item), rating=r.rating, text=r.text
+            )
+            for r in past
+        ],
+        item_reviews=[OtherReview(rating=r.rating, text=r.text) for r in others],
+        lowest=scale.low,
+        highest=scale.high,
+    )
+
+
+def _attributes(item: Item) -> dict[str, str | int | float | list[str]]:
+    return {
+        name: value if isinstance(value, str | int | float) else list(value)
+        for name, value in item.attributes.items()
+    }

@@ -1,0 +1,63 @@
+"""Asks a chat model for ratings that count only in the exact format."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from langchain_core.messages import BaseMessage
+
+from ..errors import Failure, ModelDownError, Re2llmError
+from ..llm.rating_answers import strict_format, strict_rating
+from ..records import RatingScale
+from ..runtime.model_call import Purpose, Reply, ask
+from ..runtime.options import RunOptions
+from ..runtime.outages import OutageGuard
+from ..runtime.progress import Progress
+from .corpus import RatingCorpus
+from .splits import RatingCase
+
+
+async def ask_strictly(
+    messages: Sequence[BaseMessage], options: RunOptions, purpose: Purpose, scale: RatingScale
+) -> Reply:
+    """Ask for an answer in the exact format.
+
+    Raises:
+        ModelDownError: The model gave no answer. A model that declines this prompt is different:
+            that is an invalid answer, or the work would stop at the same prompt every time.
+        BudgetSpentError: No further call may be paid.
+    """
+    reply = await ask(messages, options, purpose, wanted=strict_format(scale))
+    if reply.failed and reply.failure != Failure.REFUSED:
+        raise ModelDownError(options.model, reply.failure)
+    return reply
+
+
+async def model_ratings(
+    corpus: RatingCorpus,
+    cases: Sequence[RatingCase],
+    options: RunOptions,
+    progress: Progress,
+) -> list[float | None]:
+    """Return the run's model's rating of each case, `None` for an invalid answer.
+
+    Raises:
+        Re2llmError: The model is down or the budget is spent. Paid answers are kept, so the next
+            run only asks for the rest.
+    """
+    stage = f"rating with {options.model}"
+    prompts = corpus.prompts(cases)
+    ratings: dict[int, float | None] = {}
+    progress(stage, 0, len(prompts))
+
+    async def rate(place: int) -> None:
+        reply = await ask_strictly(prompts[place], options, "rate", corpus.scale)
+        ratings[place] = strict_rating(reply.text, corpus.scale)
+        progress(stage, len(ratings), len(prompts))
+
+    outages = OutageGuard(options, options.settings.concurrency, reflects=False)
+    stopped = await outages.work_through(range(len(prompts)), rate) or outages.last
+    if stopped is not None:
+        left = f"{len(prompts) - len(ratings):,} ratings are left; paid answers are kept."
+        raise Re2llmError(stopped.field, f"{stopped.problem} {left}", stopped.remedy)
+    return [ratings[place] for place in range(len(prompts))]

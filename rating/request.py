@@ -1,0 +1,113 @@
+"""A request for a rating: its fields, its checks, and how to make one from reviews."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from statistics import fmean
+from typing import Annotated, Any
+
+from pydantic import BaseModel, Field, ValidationError
+
+from ..errors import InputError
+from ..records import Item, RatingScale, RatingTask, Review
+
+
+class RatedItem(BaseModel):
+    """An item to rate."""
+
+    title: Annotated[str, Field(min_length=1, description="The item's name.")]
+    attributes: Annotated[
+        dict[str, str | int | float | list[str]],
+        Field(description="Facts by name, such as genre, brand or price."),
+    ] = {}
+
+
+class PastReview(RatedItem):
+    """One of the user's past reviews."""
+
+    rating: Annotated[float, Field(description="On the scale.")]
+    text: Annotated[str, Field(description="The review, if there is one.")] = ""
+
+
+class OtherReview(BaseModel):
+    """Another person's review of the item to rate."""
+
+    rating: Annotated[float, Field(description="On the scale.")]
+    text: Annotated[str, Field(description="The review, if there is one.")] = ""
+
+
+class RatingRequest(BaseModel):
+    """A user and an item, and what is known of both."""
+
+    item: Annotated[RatedItem, Field(description="What the user is about to rate.")]
+    history: Annotated[
+        list[PastReview], Field(description="The user's past reviews, oldest first.")
+    ] = []
+    item_reviews: Annotated[
+        list[OtherReview], Field(description="Other people's reviews of the item, latest last.")
+    ] = []
+    user_mean: Annotated[
+        float | None,
+        Field(description="Mean of the user's ratings; none takes that of `history`."),
+    ] = None
+    item_mean: Annotated[
+        float | None,
+        Field(description="Mean rating of the item; none takes that of `item_reviews`."),
+    ] = None
+    lowest: Annotated[float, Field(description="The worst rating of the scale.")] = 1
+    highest: Annotated[float, Field(description="The best rating of the scale.")] = 5
+
+
+def rating_task(request: Mapping[str, Any]) -> RatingTask:
+    """Check a request, and return it as a task.
+
+    Args:
+        request: Fields of `RatingRequest`, unchecked: LangGraph passes its input on as it came.
+
+    Raises:
+        InputError: A field is missing or does not fit; the message names it.
+    """
+    try:
+        given = RatingRequest.model_validate(request)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"]))
+        raise InputError(place, f"{first['msg']}.", "See the input schema.") from error
+    if not given.lowest < given.highest:
+        raise InputError("highest", "is not above `lowest`.", "Send the ends of the scale.")
+    if given.lowest < 0:
+        raise InputError("lowest", "is below 0.", "Shift the scale, as 0 to 20 for -10 to 10.")
+    scale = RatingScale(given.lowest, given.highest)
+    history = [
+        Review("user", Item(str(n), r.title, r.attributes), r.rating, r.text, float(n))
+        for n, r in enumerate(given.history)
+    ]
+    others = [
+        Review(f"other-{n}", Item("item", given.item.title), r.rating, r.text, float(n))
+        for n, r in enumerate(given.item_reviews)
+    ]
+    for name, ratings in (
+        ("history", [review.rating for review in history]),
+        ("item_reviews", [review.rating for review in others]),
+        ("user_mean", [] if given.user_mean is None else [given.user_mean]),
+        ("item_mean", [] if given.item_mean is None else [given.item_mean]),
+    ):
+        if off := [rating for rating in ratings if not scale.holds(rating)]:
+            raise InputError(
+                name,
+                f"holds {off[0]:g}, which is not between {scale.low:g} and {scale.high:g}.",
+                "Send `lowest` and `highest` of your scale.",
+            )
+    return RatingTask(
+        history=history,
+        item=Item("item", given.item.title, given.item.attributes),
+        item_reviews=others,
+        user_mean=mean_rating(history) if given.user_mean is None else given.user_mean,
+        item_mean=mean_rating(others) if given.item_mean is None else given.item_mean,
+        scale=scale,
+    )
+
+
+def mean_rating(reviews: Sequence[Review]) -> float | None:
+    """Return the mean of the ratings, `None` without any."""
+    return fmean(review.rating for review in reviews) if reviews else None

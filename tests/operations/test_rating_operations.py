@@ -1,0 +1,171 @@
+"""The operations on ratings, called as a program would: in memory, with progress by callback."""
+
+import json
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fault_server import FaultServer
+from pydantic import SecretStr
+from re2llm.errors import BudgetSpentError, InputError, Re2llmError
+from re2llm.operations.rating.evaluate import evaluate_raters
+from re2llm.operations.rating.predict import predict_from_reviews, predict_rating
+from re2llm.operations.rating.traces import trace_ratings
+from re2llm.operations.rating.train import train_rater
+from re2llm.rating.corpus import ReviewSource, request_from_reviews
+from re2llm.rating.training.config import rater_config
+from re2llm.runtime.budget import Budget
+from re2llm.runtime.options import Context
+
+pytestmark = pytest.mark.usefixtures("services")
+GOOD = "<analyze user>u</analyze user><analyze item>i</analyze item><match>m</match><rate>3</rate>"
+
+
+class Recorded(list[tuple[str, int, int | None]]):
+    """A progress callback that remembers its calls."""
+
+    def __call__(self, *reported: Any) -> None:
+        self.append(reported)
+
+
+@pytest.fixture
+def reported() -> Recorded:
+    return Recorded()
+
+
+@pytest.fixture
+def model(adjust: Callable[..., None]) -> Iterator[str]:
+    with FaultServer(speak=lambda _: GOOD).running() as server:
+        adjust(base_url=server.url, api_key=SecretStr("sk-none"), concurrency=2)
+        yield f"openai:rater-{uuid.uuid4().hex[:8]}"
+
+
+def reviews(path: Path, *rows: dict[str, Any]) -> ReviewSource:
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return ReviewSource(path=str(path), skip_malformed=True)
+
+
+async def test_a_rating_of_a_reviews_user_and_item_by_title() -> None:
+    answer = await predict_from_reviews(Context(), ReviewSource(), "person-1", "the river keeper")
+    assert answer["valid"]
+    assert "River Keeper" in answer["reasoning"]["analyze_item"]
+    assert answer["prompt_version"] == "rate-1"
+
+
+def test_a_request_holds_neither_the_users_own_review_nor_the_held_out_rating(
+    tmp_path: Path,
+) -> None:
+    source = reviews(
+        tmp_path / "r.jsonl",
+        {"user": "a", "item": {"id": "x", "title": "Tea", "tags": ["hot"]}, "rating": 1},
+        {"user": "a", "item": {"id": "y", "title": "Cup"}, "rating": 5, "text": "Mine."},
+        {"user": "b", "item": {"id": "y", "title": "Cup"}, "rating": 3, "text": "Fine."},
+    )
+    request = request_from_reviews(source.histories(), "a", "CUP")
+    assert [(past.title, past.rating, past.attributes) for past in request.history] == [
+        ("Tea", 1, {"tags": ["hot"]})
+    ]
+    assert [(other.rating, other.text) for other in request.item_reviews] == [(3, "Fine.")]
+    assert (request.item.title, request.lowest, request.highest) == ("Cup", 1, 5)
+
+
+async def test_a_request_that_does_not_fit_is_an_error() -> None:
+    with pytest.raises(Re2llmError) as refused:
+        await predict_rating(Context(), {"item": {"title": ""}})
+    assert refused.value.field == "item.title"
+
+
+async def test_left_out_rows_are_reported(tmp_path: Path) -> None:
+    source = reviews(tmp_path / "r.jsonl", {"user": "a", "item": "x"}, {"user": "a"})
+    notes: list[str] = []
+    source = ReviewSource(path=source.path, skip_malformed=True, warn=notes.append)
+    with pytest.raises(InputError, match="holds no usable review"):
+        source.histories()
+    assert [note.partition(": ")[0][-2:] for note in notes] == [":1", ":2"]
+
+
+async def test_traces_report_progress_and_are_made_once(tmp_path: Path, reported: Recorded) -> None:
+    file = tmp_path / "deep" / "traces.jsonl"
+    budget = Budget()
+    context = Context(model="offline", budget=budget)
+    first = await trace_ratings(context, ReviewSource(), file, limit=6, progress=reported)
+    assert (len(first.rows), first.left, first.stopped) == (6, 0, None)
+    assert reported == [("tracing", done, 6) for done in range(7)]
+    paid = budget.calls
+    again = await trace_ratings(context, ReviewSource(), file, limit=4)
+    assert again.rows == first.rows[:4]
+    assert budget.calls == paid
+
+
+async def test_traces_say_why_some_are_missing(tmp_path: Path, model: str) -> None:
+    context = Context(model=model, budget=Budget(max_calls=3))
+    traced = await trace_ratings(context, ReviewSource(), tmp_path / "t.jsonl", limit=12)
+    assert isinstance(traced.stopped, BudgetSpentError)
+    assert traced.left == 12 - len(traced.rows) > 0
+    with pytest.raises(BudgetSpentError):
+        traced.complete()
+
+
+async def test_a_model_and_baselines_are_evaluated_on_the_same_ratings(reported: Recorded) -> None:
+    document = await evaluate_raters(
+        Context(), ReviewSource(), model="offline", baselines=["bias"], limit=20, progress=reported
+    )
+    assert document["n"] == 20
+    assert [(row["name"], row["llm_calls"]) for row in document["rows"]] == [
+        ("offline", 20),
+        ("bias", 0),
+    ]
+    assert reported[0] == ("rating with offline", 0, 20)
+    assert reported[-1] == ("rating with offline", 20, 20)
+
+
+async def test_evaluation_without_anything_to_evaluate_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="nothing to evaluate"):
+        await evaluate_raters(Context(), ReviewSource())
+    with pytest.raises(InputError, match="--checkpoint"):
+        await evaluate_raters(Context(), ReviewSource(), checkpoint=tmp_path / "none")
+
+
+async def test_a_spent_budget_says_how_many_ratings_are_left(model: str) -> None:
+    context = Context(budget=Budget(max_calls=4))
+    with pytest.raises(Re2llmError, match="6 ratings are left"):
+        await evaluate_raters(context, ReviewSource(), model=model, limit=10)
+
+
+async def test_training_refuses_what_it_cannot_use(tmp_path: Path) -> None:
+    pytest.importorskip("trl", reason="needs the extra: pip install 're2llm[train]'")
+    config = rater_config("tiny", {})
+    options: Any = {"config": config, "model": "tiny", "folder": tmp_path / "rater"}
+    with pytest.raises(InputError, match="recten"):
+        await train_rater(Context(), ReviewSource(), **options, recipe="recten")
+    foreign = tmp_path / "traces.jsonl"
+    foreign.write_text(json.dumps(dict.fromkeys(("user", "item", "answer", "outcome"), "?")) + "\n")
+    with pytest.raises(InputError, match="no trace of these training ratings"):
+        await train_rater(Context(), ReviewSource(), **options, traces=foreign)
+    assert not (tmp_path / "rater").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+async def test_a_rater_is_trained_and_evaluated(tmp_path: Path, reported: Recorded) -> None:
+    pytest.importorskip("trl", reason="needs the extra: pip install 're2llm[train]'")
+    values = {"max_steps": 1, "traces": 16, "sft_epochs": 1, "max_completion_tokens": 8}
+    folder = tmp_path / "rater"
+    trained = await train_rater(
+        Context(),
+        ReviewSource(),
+        "tiny",
+        folder,
+        config=rater_config("tiny", values),
+        progress=reported,
+    )
+    assert trained is not None
+    assert (trained.model, trained.updates) == (folder / "model", 1)
+    assert set(trained.last_updates) == {"reward", "valid", "mae", "length"}
+    assert {stage for stage, _, _ in reported} == {"tracing", "sft", "grpo"}
+    document = await evaluate_raters(
+        Context(), ReviewSource(), checkpoint=trained.model, baselines=["user-mean"], limit=3
+    )
+    assert [row["kind"] for row in document["rows"]] == ["model", "baseline"]
