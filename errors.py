@@ -50,6 +50,10 @@ class Re2llmError(Exception):
             "remedy": self.remedy,
         }
 
+    def adding(self, remark: str) -> Re2llmError:
+        """Return the same error with a remark after the problem."""
+        return error_from({**self.as_dict(), "problem": f"{self.problem} {remark}"})
+
 
 class InputError(Re2llmError):
     """A request, an argument or a file holds something that cannot be used."""

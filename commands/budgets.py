@@ -1,4 +1,4 @@
-"""What a command may spend: options that several commands share."""
+"""Options of a command's budget."""
 
 from __future__ import annotations
 
@@ -12,25 +12,14 @@ from ..settings import get_settings
 if TYPE_CHECKING:
     from ..runtime.budget import Budget
 
-MaxCalls = Annotated[int | None, typer.Option("--max-llm-calls", min=1, help="Stop after so many.")]
+MaxCalls = Annotated[
+    int | None, typer.Option("--max-llm-calls", min=1, help="Stop after this many model calls.")
+]
 MaxCost = Annotated[
-    float | None, typer.Option(min=0, help="Stop when so much is spent, by RE2LLM_PRICES.")
+    float | None, typer.Option(min=0, help="Stop when this much is spent, by RE2LLM_PRICES.")
 ]
 
 
-def check_budget(budget: Budget, models: Sequence[str] = ()) -> None:
-    """Make sure that a limit of cost can be kept.
-
-    Args:
-        budget: What the command may spend.
-        models: That are going to be asked; none takes those of the settings.
-
-    Raises:
-        InputError: A model that is going to be asked has no price.
-    """
-    from ..llm.prices import require_prices
-
-    settings = get_settings()
-    if budget.max_cost is not None:
-        models = models or [settings.model, settings.reflect_model or settings.model]
-        require_prices(settings.prices, models)
+def check_budget(budget: Budget, models: Sequence[str]) -> None:
+    """Make sure that a limit of cost can be kept by the settings' prices."""
+    budget.require_prices(get_settings().prices, models)

@@ -152,9 +152,10 @@ def progress_bars(*, counts: bool = True) -> Generator[ProgressCallback]:
     with progress(counts=counts) as bars:
         tasks: dict[str, TaskID] = {}
 
-        def show(stage: str, done: int, total: int | None = None) -> None:
+        def show(stage: str, done: int, total: int | None = None, note: str = "") -> None:
             if stage not in tasks:
                 tasks[stage] = bars.add_task(stage, total=total)
-            bars.update(tasks[stage], completed=done, total=total)
+            description = f"{stage}: {note}" if note else stage
+            bars.update(tasks[stage], completed=done, total=total, description=description)
 
         yield show

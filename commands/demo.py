@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from .console import out, progress, run
-from .recommend import ask
+from .console import out, progress_bars, run
+from .tables import print_evaluation
 
 if TYPE_CHECKING:
-    from ..evaluation.experiment import Row
-    from ..runtime.services import Services
+    from ..runtime.options import Context
 
 _DOMAIN = "films"
 _VIEWERS, _TRAIN_SEED = 160, 1
@@ -28,7 +27,7 @@ _SHOWN = (
 def demo() -> None:
     """Run the whole loop on the sample films: load, recommend, learn, train, evaluate.
 
-    A second run finds what the first has learnt, and goes straight on to the evaluation.
+    A second run finds what the first has learned, and goes straight on to the evaluation.
 
     Example: re2llm demo
     """
@@ -36,89 +35,73 @@ def demo() -> None:
 
 
 async def _demo() -> None:
-    from ..data.negatives import NegativeSampler
-    from ..data.sample import sample_items, simulate_sessions
-    from ..operations.experiment import Experiment
-    from ..operations.load import load_domain
-    from ..runtime.sharing import shared_services
-    from .tables import print_summary
+    from ..data.sample import simulate_sessions
+    from ..operations.evaluate import evaluate
+    from ..runtime.options import Context
 
-    with progress() as bar:
-        bar.add_task("starting PostgreSQL and the encoder", total=None)
-        services = await shared_services()
-        bar.add_task("loading the sample films", total=None)
-        train = simulate_sessions(_VIEWERS, seed=_TRAIN_SEED)
-        films = sample_items()
-        loaded = await load_domain(services, _DOMAIN, films, [lambda _: train])
-    out.print(
-        f"Domain {_DOMAIN!r}: {loaded.items} films, {loaded.sessions:,} training sessions of "
-        "simulated viewers.\n"
-    )
+    context = Context(domain=_DOMAIN, seed=0)
+    await _load()
     for description, titles in _SHOWN:
         await _show(description, titles)
-    await _learn(services)
-    sampler = NegativeSampler([film.id for film in films], seed=_TEST_SEED)
-    fresh = simulate_sessions(_TEST_VIEWERS, seed=_TEST_SEED)
-    test = [sampler.with_candidates(session) for session in fresh]
-    experiment = Experiment(services, _DOMAIN, test, seed=0)
-    rows = await experiment.policies(["none", "random", "static", "ppo"])
-    rows += await experiment.baselines(["random", "popularity", "vsknn"], train)
-    print_summary(_summary(rows), title=f"{len(test)} sessions of viewers not seen in training")
+    await _learn(context)
+    with progress_bars() as progress:
+        evaluation = await evaluate(
+            context,
+            simulate_sessions(_TEST_VIEWERS, seed=_TEST_SEED),
+            policies=["none", "random", "static", "ppo"],
+            progress=progress,
+        )
+    title = f"{len(evaluation.sessions)} sessions of viewers not seen in training"
+    print_evaluation(evaluation.document, title)
     out.print(
         '\nNext: re2llm recommend --domain films "Vertigo" "Psycho"\n'
         "      re2llm load --help    to bring your own catalogue"
     )
 
 
-async def _learn(services: Services) -> None:
-    """Learn hints and train the policy, unless an earlier run has."""
-    from ..knowledge.domains import find_domain
-    from ..knowledge.hints import best_hints
-    from ..knowledge.releases import active_release_id
-    from ..operations.learn import Learner
-    from ..operations.selection import selected_sessions
-    from ..ranking.hint_stats import update_figures
-    from ..runtime.budget import Budget
-    from ..runtime.options import Context, resolve_context
-    from .learn import unsettled_sessions
-    from .train import train_release
+async def _load() -> None:
+    from ..data.sample import sample_items, simulate_sessions
+    from ..operations.load import load_domain
+    from ..runtime.sharing import shared_services
 
-    services.settings = services.settings.model_copy(
-        update={"verify_random": _PANEL, "train_panel": _PANEL}
+    with progress_bars() as progress:
+        progress("starting PostgreSQL and the encoder", 0)
+        services = await shared_services()
+        services.settings = services.settings.model_copy(
+            update={"verify_random": _PANEL, "train_panel": _PANEL}
+        )
+        progress("loading the sample films", 0)
+        train = simulate_sessions(_VIEWERS, seed=_TRAIN_SEED)
+        loaded = await load_domain(services, _DOMAIN, sample_items(), [lambda _: train])
+    out.print(
+        f"Domain {_DOMAIN!r}: {loaded.items} films, {loaded.sessions:,} training sessions of "
+        "simulated viewers.\n"
     )
-    keys = await selected_sessions(services, _DOMAIN, [])
-    todo = await unsettled_sessions(services, _DOMAIN, keys, seed=0)
-    learner = Learner(services, _DOMAIN, Budget(max_hints=_HINTS), seed=0)
-    await learner.learn_from(todo, services.settings.concurrency)
-    options = await resolve_context(Context(domain=_DOMAIN))
-    async with services.engine.connect() as connection:
-        domain = await find_domain(connection, _DOMAIN)
-        trained = await active_release_id(connection, domain.id) is not None
-    if not trained:
-        await train_release(_DOMAIN, [], "content", 0, options, force=False)
-    async with services.engine.begin() as connection:
-        await update_figures(connection, domain.id, options)  # training has tried the hints, too
-        hints = await best_hints(connection, domain.id, count=_HINTS)
-    out.print("Hints learnt from its own misses, with their mean gain in NDCG@10:", style="bold")
-    for hint, _ in hints:
-        out.print(f"  {hint.mean_gain:+.3f}  {hint.text}", markup=False)
-    out.print()
 
 
 async def _show(description: str, titles: list[str]) -> None:
-    from ..data.sample import sample_items
+    from ..operations.catalogue import recommend
     from ..runtime.options import Context
 
-    ids = {item.title: item.id for item in sample_items()}
-    request = {"domain": _DOMAIN, "history": [ids[title] for title in titles], "k": 5}
-    result = await ask(request, Context(policy="none"))
+    result = await recommend(Context(domain=_DOMAIN, policy="none"), titles, k=5)
     out.print(f"Somebody who {description}, after {', '.join(titles)}:", style="bold")
-    for item in result["items"]:
-        out.print(f"  {item['rank']}. {item['title']}", markup=False)
+    for item in result.items:
+        out.print(f"  {item.rank}. {item.title}", markup=False)
     out.print()
 
 
-def _summary(rows: list[Row]) -> dict[str, Any]:
-    from ..evaluation.summary import summarise
+async def _learn(context: Context) -> None:
+    """Learn hints and train the policy, unless an earlier run has."""
+    from ..operations.catalogue import hints_of
+    from ..operations.learn import learn
+    from ..operations.train import has_release, train
 
-    return summarise(rows)
+    with progress_bars() as progress:
+        await learn(context, max_hints=_HINTS, progress=progress)
+        if not await has_release(context):
+            await train(context, progress=progress)
+    listed = [hint for hint in (await hints_of(context)).hints if hint.status == "active"]
+    out.print("Hints learned from its own misses, with their mean gain in NDCG@10:", style="bold")
+    for hint in sorted(listed, key=lambda hint: -hint.mean_gain):
+        out.print(f"  {hint.mean_gain:+.3f}  {hint.text}", markup=False)
+    out.print()

@@ -43,7 +43,7 @@ async def _feedback(
     as_json: bool,
 ) -> None:
     from ..operations.catalogue import give_feedback
-    from ..operations.learn_from_feedback import learn_from_misses
+    from ..operations.learn_from_feedback import learn_from_feedback
     from ..runtime.options import Context
     from ..runtime.sharing import shared_services
 
@@ -60,7 +60,7 @@ async def _feedback(
     if learn:
         services = await shared_services()
         with err.status("learning from misses"):
-            await learn_from_misses(services)
+            await learn_from_feedback(services)
         spent = services.feedback_budget.calls
         if not as_json:
             out.print(f"Learnt with {spent:,} model calls.")

@@ -1,7 +1,8 @@
-"""Draws an evaluation's figures as a table."""
+"""Prints an evaluation."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
@@ -10,13 +11,15 @@ from rich.table import Table
 from .console import out
 
 
-def print_summary(document: dict[str, Any], *, title: str) -> None:
-    """Print the rows, best first, and how each compares with the best.
+def print_evaluation(document: Mapping[str, Any], title: str) -> None:
+    """Print an evaluation's document: rows, best first, and what else it holds."""
+    _print_rows(document, title)
+    _print_orders(document.get("orders", []))
+    _print_differences(document.get("answers", []))
+    _print_hints(document["hints"])
 
-    Args:
-        document: From `evaluation.summary.summarise`.
-        title: Stands above the table.
-    """
+
+def _print_rows(document: Mapping[str, Any], title: str) -> None:
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=0)
     for heading in ("", "kind"):
         table.add_column(heading, no_wrap=True)
@@ -24,11 +27,11 @@ def print_summary(document: dict[str, Any], *, title: str) -> None:
         table.add_column(heading, justify="right", no_wrap=True)
     for row in sorted(document["rows"], key=lambda row: -row["ndcg@10"]):
         low, high = row["ci95"]["ndcg@10"]
-        figures = [f"{row[name]:.3f}" for name in ("hr@5", "ndcg@5", "hr@10", "ndcg@10")]
+        metrics = [f"{row[name]:.3f}" for name in ("hr@5", "ndcg@5", "hr@10", "ndcg@10")]
         table.add_row(
             row["name"],
             row["kind"],
-            *figures,
+            *metrics,
             f"{low:.3f}, {high:.3f}",
             f"{row['mrr']:.3f}",
             str(row["llm_calls"]),
@@ -45,12 +48,7 @@ def print_summary(document: dict[str, Any], *, title: str) -> None:
             out.print(f"faults in answers of {row['name']}, before repair: {counted}")
 
 
-def print_orders(spreads: list[dict[str, Any]]) -> None:
-    """Print how far rankings depend on the order of the candidates.
-
-    Args:
-        spreads: From `evaluation.permutations.order_spread`.
-    """
+def _print_orders(spreads: list[dict[str, Any]]) -> None:
     for spread in spreads:
         thirds = ", ".join("-" if part is None else f"{part:.3f}" for part in spread["by_third"])
         out.print(
@@ -62,12 +60,7 @@ def print_orders(spreads: list[dict[str, Any]]) -> None:
         )
 
 
-def print_differences(differences: list[dict[str, Any]]) -> None:
-    """Print the sessions in which two parsers read a recorded answer differently.
-
-    Args:
-        differences: From `evaluation.recorded.score_answers`.
-    """
+def _print_differences(differences: list[dict[str, Any]]) -> None:
     for row in differences:
         out.print(
             f"session {row['session']}: {row['target']} stands at {row['strict'] or 'no place'} "
@@ -78,12 +71,7 @@ def print_differences(differences: list[dict[str, Any]]) -> None:
         )
 
 
-def print_hints(hints: list[dict[str, Any]]) -> None:
-    """Print what each single hint would bring to every session.
-
-    Args:
-        hints: From `evaluation.oracle.hint_table`.
-    """
+def _print_hints(hints: list[dict[str, Any]]) -> None:
     for hint in hints:
         low, high = hint["ci95"]
         out.print(

@@ -1,15 +1,14 @@
-"""Runs hint policies and baselines over the same sessions and compares them."""
+"""The results of hint policies and baselines over the same sessions."""
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 
 import numpy as np
 
-from ..errors import BudgetSpentError, InputError, ModelDownError
+from ..errors import InputError
 from ..records import Session
 from .baselines import create_baseline, rank_session
 from .metrics import IntArray, target_rank
@@ -33,15 +32,6 @@ class Ranked:
     _: KW_ONLY
     hint: int | None = None
     faults: Mapping[str, int] = field(default_factory=dict[str, int])
-
-
-_NOT_RANKED = Ranked((), 0, ())
-
-Ranker = Callable[[Session, str], Awaitable[Ranked]]
-"""Ranks a session's candidates under a hint policy; the session has no target."""
-
-OnProgress = Callable[[], None]
-"""Called after each session."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,59 +60,8 @@ class Row:
     hints: Sequence[int | None] = ()
 
 
-async def run_policies(
-    sessions: Sequence[Session],
-    policies: Sequence[str],
-    rank: Ranker,
-    *,
-    concurrency: int,
-    on_progress: Callable[[str], OnProgress],
-) -> list[Row]:
-    """Rank every session under every policy.
-
-    Args:
-        sessions: With targets and candidates.
-        policies: Names that the ranker understands.
-        rank: Ranks one session.
-        concurrency: Sessions in flight at the same time.
-        on_progress: Called with each policy's name; returns what to call after each session.
-
-    Returns:
-        A row for each policy, in order.
-
-    Raises:
-        BudgetSpentError: No further call may be paid; the calls under way have ended.
-        ModelDownError: The model no longer answers; likewise.
-    """
-    return [
-        await _run_policy(sessions, name, rank, concurrency, on_progress(name)) for name in policies
-    ]
-
-
-async def _run_policy(
-    sessions: Sequence[Session], name: str, rank: Ranker, concurrency: int, on_progress: OnProgress
-) -> Row:
-    gate = asyncio.Semaphore(concurrency)
-    spent: list[BudgetSpentError | ModelDownError] = []
-
-    async def one(session: Session) -> Ranked:
-        async with gate:
-            try:
-                if spent:
-                    return _NOT_RANKED
-                ranked = await rank(Session(session.history, None, session.candidates), name)
-            except (BudgetSpentError, ModelDownError) as error:
-                # The other sessions may wait for answers that are already paid.
-                spent.append(error)
-                return _NOT_RANKED
-        on_progress()
-        return ranked
-
-    async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(one(session)) for session in sessions]
-    if spent:
-        raise spent[0]
-    answers = [task.result() for task in tasks]
+def policy_row(name: str, sessions: Sequence[Session], answers: Sequence[Ranked]) -> Row:
+    """Return the results of a hint policy, from its answer for each session."""
     rankings = [answer.ranking for answer in answers]
     faults: Counter[str] = Counter()
     for answer in answers:
@@ -145,7 +84,7 @@ def run_baseline(
     train: Sequence[Session],
     *,
     seed: int,
-    on_progress: OnProgress,
+    on_progress: Callable[[], None],
 ) -> Row:
     """Train a baseline and rank every session with it. Blocks.
 

@@ -6,10 +6,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..errors import InputError
 from ..knowledge.domains import Domain, find_domain
-from ..knowledge.reflections import settled_sessions
 from ..knowledge.training_sessions import fetch_session, observe_session, session_keys
-from ..llm.reflection_prompt import REFLECTION_PROMPT_VERSION
-from ..ranking.panels import learning_order
+from ..ranking.panels import sessions_to_learn
 from ..ranking.request import validated
 from ..records import Session
 from ..runtime.node import Update, node
@@ -55,12 +53,9 @@ def _read(observed: object) -> Session:
 
 
 async def _next(connection: AsyncConnection, domain: Domain, options: RunOptions) -> int:
-    settled = await settled_sessions(
-        connection, domain.id, options.model, options.prompt_version, REFLECTION_PROMPT_VERSION
-    )
-    for key in learning_order(await session_keys(connection, domain.id), options.seed):
-        if key not in settled:
-            return key
+    keys = await session_keys(connection, domain.id)
+    for key in await sessions_to_learn(connection, domain.id, keys, options):
+        return key
     raise InputError(
         "domain", f"{domain.name!r} has no session left to learn from.", "Load more sessions."
     )

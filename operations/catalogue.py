@@ -20,7 +20,7 @@ from ..knowledge.hints import list_hints
 from ..ranking.state import RecommendResult
 from ..runtime.options import Context, RunOptions, resolve_context
 from .graphs import RATE, RECOMMEND, run_graph
-from .learn_from_feedback import learn_from_misses
+from .learn_from_feedback import learn_from_feedback
 from .reasons import Reasons
 from .results import (
     FeedbackStored,
@@ -119,7 +119,7 @@ async def give_feedback(
     )
     if teaches and stored.new:
         options.services.background.send(
-            "learning from feedback", partial(learn_from_misses, options.services)
+            "learning from feedback", partial(learn_from_feedback, options.services)
         )
     return FeedbackStored(
         recommendation_id=stored.recommendation_id,

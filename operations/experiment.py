@@ -1,30 +1,27 @@
-"""Runs policies through the production graph, and baselines beside them, with progress bars."""
+"""Ranks the same sessions by hint policies, through the production graph, and by baselines."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
-from rich.progress import Progress
-
-from ..commands.console import progress
-from ..commands.recommend import ask, hint_choice
-from ..errors import BudgetSpentError, Failure, ModelDownError, Re2llmError, failure_among
-from ..evaluation.experiment import Ranked, Row, run_baseline, run_policies
+from ..errors import Failure, ModelDownError, failure_among
+from ..evaluation.experiment import Ranked, Row, policy_row, run_baseline
 from ..evaluation.permutations import fused_row, order_spread
 from ..evaluation.recorded import Recorded, score_answers
 from ..evaluation.summary import hint_table, oracle_row
 from ..knowledge.catalogue import fetch_items
-from ..knowledge.domains import find_domain
 from ..knowledge.hints import list_hints
+from ..ranking.choosers import hint_choice
 from ..ranking.gather import prompt_order
-from ..records import Session
-from ..runtime.budget import Budget
+from ..records import Flag, Session
 from ..runtime.options import Context, resolve_context
-from ..runtime.outages import OutageGuard
-from ..runtime.services import Services
+from ..runtime.outages import OutageGuard, side_by_side
+from ..runtime.progress import Progress, silent
+from .database import in_domain
+from .graphs import RECOMMEND, run_graph
 
 PermutedRow = tuple[dict[str, Any], Row]
 
@@ -34,42 +31,33 @@ class Experiment:
     """Sessions on which systems are compared; nothing of them is stored.
 
     Attributes:
-        services: Database, models and caches.
-        domain: The catalogue.
+        context: The run's options.
         sessions: With targets and candidates.
-        seed: Of every random choice.
-        budget: What may be spent on model calls; `None` for anything.
-        command: What the ledger books them under.
+        progress: Called after each session, with a stage for each system.
     """
 
-    services: Services
-    domain: str
-    sessions: list[Session]
-    seed: int
-    budget: Budget | None = None
-    command: str = "evaluate"
+    context: Context
+    sessions: Sequence[Session]
+    progress: Progress = silent
 
-    async def policies(self, names: list[str]) -> list[Row]:
-        """Rank every session under each hint policy.
+    async def policies(self, names: Sequence[str]) -> list[Row]:
+        """Rank every session under each hint policy."""
+        return await self._run({name: self._under(policy=hint_choice(name)) for name in names})
 
-        Args:
-            names: Of hint policies.
-        """
-        return await self._run({name: self._options(policy=hint_choice(name)) for name in names})
-
-    async def permutations(self, firsts: list[Row], orders: int) -> list[PermutedRow]:
+    async def permutations(self, firsts: Sequence[Row], orders: int) -> list[PermutedRow]:
         """Rank every session with its candidates in further orders.
 
         Args:
-            firsts: Of hint policies, in the first order.
-            orders: How many, the first one counted.
+            firsts: Rows of hint policies, in the first order.
+            orders: How many, including the first one.
 
         Returns:
             For each policy how far its answers depend on the order, and their fusion.
         """
+        seed = (await resolve_context(self.context)).seed
         prompts = [
             [
-                prompt_order(session.candidates or (), session.history, self.seed, order)
+                prompt_order(session.candidates or (), session.history, seed, order)
                 for session in self.sessions
             ]
             for order in range(orders)
@@ -78,7 +66,7 @@ class Experiment:
         for first in firsts:
             policy = hint_choice(first.name)
             contexts = {
-                f"{first.name} in order {order + 1}": self._options(policy=policy, order=order)
+                f"{first.name} in order {order + 1}": self._under(policy=policy, order=order)
                 for order in range(1, orders)
             }
             rows = [first, *await self._run(contexts)]
@@ -86,30 +74,16 @@ class Experiment:
             found.append((spread, fused_row(rows, self.sessions)))
         return found
 
-    async def recorded(self, answers: list[Recorded]) -> tuple[list[Row], list[dict[str, Any]]]:
-        """Score recorded answers.
-
-        Args:
-            answers: In the order of the sessions.
+    async def recorded(self, answers: Sequence[Recorded]) -> tuple[list[Row], list[dict[str, Any]]]:
+        """Score recorded answers, one for each session.
 
         Returns:
             A row for each parser, and the sessions in which they differ.
         """
         ids = {key for session in self.sessions for key in session.candidates or ()}
-        async with self.services.engine.connect() as connection:
-            found = await find_domain(connection, self.domain)
-            items = await fetch_items(connection, found, list(ids))
+        async with in_domain(await resolve_context(self.context), None) as (connection, domain):
+            items = await fetch_items(connection, domain, list(ids))
         return score_answers(answers, self.sessions, items)
-
-    def _options(self, **options: Any) -> Context:
-
-        shared: dict[str, Any] = {
-            "seed": self.seed,
-            "record": False,
-            "budget": self.budget,
-            "command": self.command,
-        }
-        return Context(**shared, **options)
 
     async def every_hint(
         self, without: Row | None
@@ -117,103 +91,92 @@ class Experiment:
         """Give every active hint to every session.
 
         Args:
-            without: The row without a hint, if it was run already.
+            without: The row without a hint, if there is one already.
 
         Returns:
             The row of the best choice for each session, what each hint would bring, and the row
-            of each hint by its number; 0 stands for none.
+            of each hint by its id; 0 stands for no hint.
         """
-        async with self.services.engine.connect() as connection:
-            found = await find_domain(connection, self.domain)
-            hints = await list_hints(connection, found.id, status="active")
+        options = await resolve_context(self.context)
+        async with in_domain(options, None) as (connection, domain):
+            hints = await list_hints(connection, domain.id, status="active")
         if without is None:
             (without,) = await self.policies(["none"])
-        contexts = {f"hint {hint.id}": self._options(hint_id=hint.id) for hint in hints}
+        contexts = {f"hint {hint.id}": self._under(hint_id=hint.id) for hint in hints}
         rows = dict(zip((hint.id for hint in hints), await self._run(contexts), strict=True))
         texts = {hint.id: hint.text for hint in hints}
-        table = hint_table(without, rows, texts, seed=self.seed)
+        table = hint_table(without, rows, texts, seed=options.seed)
         return oracle_row([without, *rows.values()]), table, {0: without, **rows}
 
-    async def baselines(self, names: list[str], train: list[Session]) -> list[Row]:
-        """Train baselines and rank every session with each.
+    async def baselines(self, names: Sequence[str], train: Sequence[Session]) -> list[Row]:
+        """Train baselines on training sessions, and rank every session with each."""
+        seed = (await resolve_context(self.context)).seed
+        loop = asyncio.get_running_loop()
+        rows: list[Row] = []
+        for name in names:
+            done = 0
 
-        Args:
-            names: In the registry of baselines.
-            train: What they may learn from.
-        """
-        with progress(counts=True) as bar:
-            return [
-                await asyncio.to_thread(
-                    run_baseline,
-                    self.sessions,
-                    name,
-                    train,
-                    seed=self.seed,
-                    on_progress=self._advance(bar, name),
-                )
-                for name in names
-            ]
+            def advance(name: str = name) -> None:
+                nonlocal done
+                done += 1
+                loop.call_soon_threadsafe(self.progress, name, done, len(self.sessions))
 
-    async def _run(self, contexts: dict[str, Context]) -> list[Row]:
-
-        done = 0
-        concurrency = self.services.settings.concurrency
-        outages = OutageGuard(await resolve_context(self._options()), concurrency, reflects=False)
-
-        async def rank(session: Session, name: str) -> Ranked:
-            nonlocal done
-            request = {
-                "domain": self.domain,
-                "history": list(session.history),
-                "candidates": list(session.candidates or ()),
-            }
-            result = await self._through_outages(request, contexts[name], outages)
-            done += 1
-            return Ranked(
-                result["ranking"],
-                result["llm_calls"],
-                result["flags"],
-                hint=result["hint"]["id"],
-                faults=result["faults"],
+            self.progress(name, 0, len(self.sessions))
+            row = await asyncio.to_thread(
+                run_baseline, self.sessions, name, train, seed=seed, on_progress=advance
             )
+            rows.append(row)
+        return rows
 
-        try:
-            with progress(counts=True) as bar:
-                return await run_policies(
-                    self.sessions,
-                    list(contexts),
-                    rank,
-                    concurrency=concurrency,
-                    on_progress=lambda name: self._advance(bar, name),
-                )
-        except (BudgetSpentError, ModelDownError) as stop:
-            left = len(contexts) * len(self.sessions) - done
-            raise Re2llmError(
-                stop.field,
-                f"{stop.problem} {left:,} rankings are left; paid answers are kept.",
-                stop.remedy,
-            ) from None
+    def _under(self, **options: Any) -> Context:
+        return replace(self.context, record=False, **options)
 
-    async def _through_outages(
-        self, request: dict[str, Any], context: Context, outages: OutageGuard
-    ) -> dict[str, Any]:
-        """Ask; a call that fails counts as it would in production, an outage is waited out.
+    async def _run(self, contexts: Mapping[str, Context]) -> list[Row]:
+        """Rank every session under each context; the names are those of the rows."""
+        options = await resolve_context(self.context)
+        concurrency = options.settings.concurrency
+        outages = OutageGuard(options, concurrency, reflects=False)
+        rows: list[Row] = []
+        for name, context in contexts.items():
+            answers: dict[int, Ranked] = {}
 
-        Rankings that are completed because nobody asked the model would spoil the figures.
+            async def rank(place: int) -> None:
+                answers[place] = await self._rank(self.sessions[place], context, outages)  # noqa: B023
+                self.progress(name, len(answers), len(self.sessions))  # noqa: B023
+
+            self.progress(name, 0, len(self.sessions))
+            places = range(len(self.sessions))
+            stopped = await side_by_side(places, rank, at_once=concurrency)
+            if stopped is not None:
+                left = (len(contexts) - len(rows)) * len(self.sessions) - len(answers)
+                raise stopped.adding(f"{left:,} rankings are left; paid answers are kept.")
+            rows.append(policy_row(name, self.sessions, [answers[place] for place in places]))
+        return rows
+
+    async def _rank(self, session: Session, context: Context, outages: OutageGuard) -> Ranked:
+        """Rank a session. A failed call counts, as in production; an outage is waited out.
+
+        Rankings completed during an open circuit, without a call, would spoil the metrics.
         """
+        request = {
+            "domain": context.domain,
+            "history": list(session.history),
+            "candidates": list(session.candidates or ()),
+        }
         result: dict[str, Any] = {}
 
         async def once() -> None:
-            nonlocal result
-            result = await ask(request, context)
+            result.update(await run_graph(RECOMMEND, request, context))
             failure = failure_among(result["flags"])
-            if "model_failed" in result["flags"] and failure != Failure.REFUSED:
+            if Flag.MODEL_FAILED in result["flags"] and failure != Failure.REFUSED:
                 raise ModelDownError(result["model"], failure)
 
-        while not result or "circuit_open" in result["flags"]:
+        while not result or Failure.CIRCUIT_OPEN in result["flags"]:
             await outages.survive(once)
-        return result
-
-    def _advance(self, bar: Progress, name: str) -> Callable[[], None]:
-        task = bar.add_task(name, total=len(self.sessions))
-        return lambda: bar.advance(task)
+        return Ranked(
+            result["ranking"],
+            result["llm_calls"],
+            result["flags"],
+            hint=result["hint"]["id"],
+            faults=result["faults"],
+        )

@@ -1,141 +1,140 @@
-"""Runs the `learn` graph over many sessions, side by side with other learners."""
+"""Learns hints from the misses on stored training sessions."""
 
 from __future__ import annotations
 
-from collections import Counter
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
 from typing import Any
 
-from ..commands.console import progress
 from ..errors import HintsFullError, Re2llmError
-from ..knowledge.domains import find_domain
-from ..knowledge.hint_stats import retire_harmful
-from ..knowledge.hints import count_kept
-from ..knowledge.reflections import settled_sessions
-from ..llm.reflection_prompt import REFLECTION_PROMPT_VERSION
-from ..ranking.hint_stats import update_figures
 from ..runtime.budget import Budget
-from ..runtime.options import Context, RunOptions, resolve_context
-from ..runtime.outages import OutageGuard
-from ..runtime.services import Services
-from .graphs import LEARN, run_graph
+from ..runtime.options import Context, resolve_context
+from ..runtime.progress import Progress, silent
+from .learner import Learner
+from .selection import selected_sessions
 
 
-@dataclass
-class Learner:
-    """One learner on a domain; any number of them may work at the same time.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Learned:
+    """What a run of learning did.
 
     Attributes:
-        services: Database, models and caches.
         domain: The catalogue.
-        budget: What may be spent, and how many hints there may be.
-        seed: Of every random choice.
-        counts: Sessions, misses, sessions that the model left unanswered (`failed`), and what
-            became of the proposed hints.
+        sessions_before: Sessions that were settled by earlier runs.
+        sessions_left: Sessions that are not settled.
+        sessions: Sessions that this run learned from.
+        missed: Of those, how many the model missed.
+        failed: Sessions that the model left unanswered; another run takes them up.
+        proposed: Proposed hints; the next five fields are their outcomes.
+        stored: Stored.
+        duplicate: Repeat a stored hint.
+        leak: Name an item.
+        ineffective: Without a measured gain.
+        surplus: Passed, but only better ones found room.
+        retired: Older hints retired for measured harm.
+        llm_calls: Model calls, retries included.
+        tokens: In and out.
+        cost: By `RE2LLM_PRICES`.
+        hints: Active and pending hints in the domain now.
+        stopped: Why it stopped early: the budget is spent, or the model has been down for long.
     """
 
-    services: Services
     domain: str
-    budget: Budget
-    seed: int
-    counts: Counter[str] = field(default_factory=Counter[str])
-    _run: RunOptions = field(init=False)
+    sessions_before: int
+    sessions_left: int
+    sessions: int
+    missed: int
+    failed: int
+    proposed: int
+    stored: int
+    duplicate: int
+    leak: int
+    ineffective: int
+    surplus: int
+    retired: int
+    llm_calls: int
+    tokens: int
+    cost: float
+    hints: int
+    stopped: Re2llmError | None
 
-    async def learn_from(self, todo: list[int], concurrency: int) -> Re2llmError | None:
-        """Learn until the sessions, the room for hints or the budget are used up.
-
-        A session that the model leaves unanswered is counted, and left for another run.
-
-        Args:
-            todo: Keys of training sessions, in order.
-            concurrency: Sessions at a time.
-
-        Returns:
-            Why it stopped early: the budget ran out, or the model has been down for long.
-
-        Raises:
-            Re2llmError: The database failed; what was learnt is kept.
-        """
-        self._run = await self._options()
-        outages = OutageGuard(self._run, concurrency)
-        with progress(counts=True) as bar:
-            task = bar.add_task("learning", total=len(todo))
-
-            async def learn(key: int) -> None:
-                stored = await count_hints(self.services, self.domain)
-                bar.update(task, description=self._described(stored))
-                self.budget.room_for_hints(stored)
-                try:
-                    await self._learn(key)
-                finally:
-                    bar.advance(task)
-
-            try:
-                stopped = await outages.work_through(todo, learn)
-            finally:
-                # After an interruption, too, hints can be chosen by what they have brought.
-                self.counts["failed"] = outages.skipped
-                self.counts["retired"] = await self._settle_figures()
-        return None if isinstance(stopped, HintsFullError) else stopped
-
-    async def _learn(self, key: int) -> None:
-
-        locks = self.services.locks
-        if not await locks.claim_session(key):
-            return
-        try:
-            if await self._settled(key):
-                return
-            request: Any = {"session": key, "domain": self.domain}
-            result = await run_graph(LEARN, request, self._context)
-        finally:
-            await locks.release_session(key)
-        self.counts["sessions"] += 1
-        self.counts["missed"] += bool(result["missed"])
-        for proposal in result.get("proposals", []):
-            self.counts["proposed"] += 1
-            self.counts[proposal["outcome"]] += 1
-
-    def _described(self, stored: int) -> str:
-        cost = f", cost {self.budget.cost:.2f}" if self.budget.cost else ""
-        return (
-            f"learning: {self.counts['missed']} misses, {stored} hints, "
-            f"{self.budget.calls} calls{cost}"
-        )
-
-    @property
-    def _context(self) -> Context:
-
-        return Context(domain=self.domain, budget=self.budget, seed=self.seed, command="learn")
-
-    async def _options(self) -> RunOptions:
-
-        return await resolve_context(self._context)
-
-    async def _settled(self, key: int) -> bool:
-
-        async with self.services.engine.connect() as connection:
-            found = await find_domain(connection, self.domain)
-            versions = (self._run.prompt_version, REFLECTION_PROMPT_VERSION)
-            settled = await settled_sessions(
-                connection, found.id, self._run.model, *versions, among=key
-            )
-            return bool(settled)
-
-    async def _settle_figures(self) -> int:
-        """Sum the trials up beside the hints; return how many were retired for measured harm."""
-        async with self.services.engine.begin() as connection:
-            found = await find_domain(connection, self.domain)
-            await update_figures(connection, found.id, self._run)
-            return len(await retire_harmful(connection, found.id))
+    def as_dict(self) -> dict[str, Any]:
+        """Return the outcome as JSON primitives, without `stopped`."""
+        names = [field.name for field in fields(self) if field.name != "stopped"]
+        return {name: getattr(self, name) for name in names}
 
 
-async def count_hints(services: Services, domain: str) -> int:
-    """Return how many hints are active or pending.
+_COUNTS = (
+    *("sessions", "missed", "failed", "proposed"),
+    *("stored", "duplicate", "leak", "ineffective", "surplus", "retired"),
+)
+
+
+async def learn(
+    context: Context,
+    *,
+    sessions: Sequence[Path] = (),
+    max_hints: int = 30,
+    max_llm_calls: int | None = None,
+    max_tokens: int | None = None,
+    max_cost: float | None = None,
+    concurrency: int | None = None,
+    progress: Progress = silent,
+) -> Learned:
+    """Learn hints from the misses on training sessions that were not learned from yet.
+
+    Any number of learners may work on a domain at the same time. An interrupted run loses nothing.
 
     Args:
-        services: The database.
-        domain: The catalogue.
+        context: The run's options. Its seed orders the sessions; its budget is not used.
+        sessions: Learn only from these loaded training sessions (JSONL files); from all if empty.
+        max_hints: Stop when this many hints are active or pending.
+        max_llm_calls: Stop after this many model calls.
+        max_tokens: Stop after this many tokens.
+        max_cost: Stop when this much is spent, by `RE2LLM_PRICES`.
+        concurrency: Sessions at a time; `None` takes the setting.
+        progress: Called before each session with the stage `learning`.
+
+    Raises:
+        InputError: The domain or a file cannot be used, or a model has no price.
+        DatabaseError: The database failed. What was learned is kept.
     """
-    async with services.engine.connect() as connection:
-        return await count_kept(connection, (await find_domain(connection, domain)).id)
+    budget = Budget(
+        max_calls=max_llm_calls, max_tokens=max_tokens, max_cost=max_cost, max_hints=max_hints
+    )
+    context = replace(context, budget=budget, command="learn")
+    options = await resolve_context(context)
+    budget.require_prices(options.settings.prices, [options.model, options.reflect_model])
+    keys = await selected_sessions(options, sessions)
+    learner = Learner(context, options)
+    todo = await learner.unsettled(keys)
+    before = done = len(keys) - len(todo)
+
+    async def work(key: int) -> None:
+        nonlocal done
+        hints = await learner.count_hints()
+        cost = f", cost {budget.cost:.2f}" if budget.cost else ""
+        missed = learner.counts["missed"]
+        note = f"{missed} misses, {hints} hints, {budget.calls} calls{cost}"
+        progress("learning", done, len(keys), note)
+        budget.room_for_hints(hints)
+        await learner.learn_from(key)
+        done += 1
+
+    progress("learning", done, len(keys))
+    stopped = await learner.work_through(
+        todo, work, concurrency=concurrency or options.settings.concurrency
+    )
+    return Learned(
+        domain=options.domain,
+        sessions_before=before,
+        # Trying hints also settles sessions: those without a miss.
+        sessions_left=len(await learner.unsettled(keys)),
+        **{name: learner.counts[name] for name in _COUNTS},
+        llm_calls=budget.calls,
+        tokens=budget.tokens,
+        cost=round(budget.cost, 6),
+        hints=await learner.count_hints(),
+        stopped=None if isinstance(stopped, HintsFullError) else stopped,
+    )

@@ -1,85 +1,67 @@
-"""Learns from the misses that feedback has shown, beside the answers and within a budget."""
+"""Learns from the misses that feedback has shown, within a budget."""
 
 from __future__ import annotations
 
 import logging
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import replace
 
-from ..errors import BudgetSpentError, InputError, ModelDownError
-from ..knowledge.domains import find_domain
+from ..errors import InputError, Re2llmError
 from ..knowledge.feedback import Miss, mark_learnt, misses_to_learn
-from ..knowledge.hint_stats import retire_harmful
-from ..knowledge.reflections import settled_sessions
 from ..knowledge.training_sessions import observe_session
-from ..llm.reflection_prompt import REFLECTION_PROMPT_VERSION
-from ..ranking.hint_stats import update_figures
 from ..records import Session
 from ..runtime.options import Context, resolve_context
 from ..runtime.services import Services
 from ..runtime.sharing import ServiceSet
-from .graphs import LEARN, run_graph
+from .database import connected, in_domain
+from .learner import Learner
 
 _log = logging.getLogger(__name__)
 
 
-async def learn_from_misses(services: Services) -> None:
-    """Learn from every miss of the settings' model that waits, one after the other.
+async def learn_from_feedback(services: Services) -> None:
+    """Learn from every waiting miss of the settings' model, oldest first, one at a time.
 
-    Each becomes a training session and runs through the `learn` graph once, whichever process
-    comes first. Where the budget ends or the model is down, the rest waits for the next time.
+    Each miss becomes a training session and runs through the `learn` graph once, whichever process
+    takes it first. When the budget is spent or the model is down, the rest waits for the next time.
 
     Args:
-        services: Database, models and caches; their budget for feedback is what may be spent.
+        services: Database, models and caches; their `feedback_budget` limits the calls.
+
+    Raises:
+        DatabaseError: The database failed. What was learned is kept.
     """
-    async with services.engine.connect() as connection:
-        waiting = await misses_to_learn(connection, services.settings.model)
-    for miss in waiting:
-        try:
-            done = await _learn(services, miss)
-        except (BudgetSpentError, ModelDownError) as error:
-            _log.info("Learning from feedback waits: %s", error)
-            return
-        except InputError as error:
-            _log.warning("Feedback on %s teaches nothing: %s", miss.recommendation_id, error)
-            done = True
-        if done:
-            await _settle(services, miss)
-
-
-async def _learn(services: Services, miss: Miss) -> bool:
-    """Learn from one miss; return whether that is done, here or earlier."""
-    model = services.settings.model
-    async with services.engine.begin() as connection:
-        domain = await find_domain(connection, miss.domain)
-        key = await observe_session(connection, domain, _session(miss))
-    if not await services.locks.claim_session(key):
-        return False  # another process is at it
-    try:
-        async with services.engine.connect() as connection:
-            options = await resolve_context(_options(services))
-            versions = (options.prompt_version, REFLECTION_PROMPT_VERSION)
-            if await settled_sessions(connection, domain.id, model, *versions, among=key):
-                return True
-        request: Any = {"session": key, "domain": miss.domain}
-        await run_graph(LEARN, request, _options(services))
-    finally:
-        await services.locks.release_session(key)
-    return True
-
-
-def _options(services: Services) -> Context:
-    return Context(
+    context = Context(
         budget=services.feedback_budget, services=ServiceSet.of(services), command="feedback"
     )
+    options = await resolve_context(context)
+    async with connected(options) as connection:
+        waiting = await misses_to_learn(connection, options.model)
+    for domain in dict.fromkeys(miss.domain for miss in waiting):
+        misses = [miss for miss in waiting if miss.domain == domain]
+        stopped = await _learn(replace(context, domain=domain), misses)
+        if stopped is not None:
+            _log.info("Learning from feedback waits: %s", stopped)
+            return
 
 
-async def _settle(services: Services, miss: Miss) -> None:
-    async with services.engine.begin() as connection:
-        domain = await find_domain(connection, miss.domain)
-        await mark_learnt(connection, miss.recommendation_id)
-        options = await resolve_context(_options(services))
-        await update_figures(connection, domain.id, options)
-        await retire_harmful(connection, domain.id)
+async def _learn(context: Context, misses: Sequence[Miss]) -> Re2llmError | None:
+    options = await resolve_context(context)
+    learner = Learner(context, options)
+
+    async def work(miss: Miss) -> None:
+        try:
+            async with in_domain(options, None, write=True) as (connection, found):
+                key = await observe_session(connection, found, _session(miss))
+            settled = await learner.learn_from(key)
+        except InputError as error:
+            _log.warning("Feedback on %s teaches nothing: %s", miss.recommendation_id, error)
+            settled = True
+        if settled:
+            async with in_domain(options, None, write=True) as (connection, _):
+                await mark_learnt(connection, miss.recommendation_id)
+
+    return await learner.work_through(misses, work, concurrency=1)
 
 
 def _session(miss: Miss) -> Session:

@@ -1,47 +1,45 @@
-"""Which of a domain's training sessions a command works on."""
+"""Which of a domain's training sessions an operation works on."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 
 from ..data.malformed import ReadReport
 from ..data.session_file import read_sessions
 from ..errors import InputError
-from ..knowledge.domains import find_domain
 from ..knowledge.training_sessions import session_keys, stored_keys
 from ..records import Session
-from ..runtime.services import Services
+from ..runtime.options import RunOptions
+from .database import in_domain
 
 
-async def selected_sessions(services: Services, domain: str, files: list[Path]) -> list[int]:
-    """Return the keys of the training sessions to learn from, in the order they were loaded.
+async def selected_sessions(options: RunOptions, files: Sequence[Path] = ()) -> list[int]:
+    """Return the keys of the training sessions to work on, in the order they were loaded.
 
     Args:
-        services: The database.
-        domain: The catalogue.
-        files: Only the loaded sessions that these files hold; empty for all.
+        options: The run's options.
+        files: Only the loaded sessions in these JSONL files; all if empty.
 
     Raises:
         InputError: A file cannot be used, or holds no loaded session.
     """
-    async with services.engine.connect() as connection:
-        found = await find_domain(connection, domain)
+    listed = await asyncio.to_thread(_read, files)
+    async with in_domain(options, None) as (connection, domain):
         if not files:
-            return await session_keys(connection, found.id)
-        listed = await asyncio.to_thread(_read, files)
-        wanted = await stored_keys(connection, found, listed)
-    if not wanted:
+            return await session_keys(connection, domain.id)
+        keys = await stored_keys(connection, domain, listed)
+    if not keys:
         raise InputError(
             "--sessions",
-            f"None of these sessions is loaded in domain {domain!r}.",
+            f"None of these sessions is loaded in domain {options.domain!r}.",
             "Load them first: re2llm load … --sessions FILE",
         )
-    return sorted(wanted)
+    return sorted(keys)
 
 
-def _read(files: list[Path]) -> list[Session]:
-
+def _read(files: Sequence[Path]) -> list[Session]:
     report = ReadReport()
     listed = [session for file in files for session in read_sessions(file, report)]
     report.raise_if_malformed()

@@ -108,3 +108,17 @@ CHOOSERS: Mapping[HintChoice, Chooser] = {
     "ppo": _ppo,
 }
 """Every way to choose a hint."""
+
+
+def hint_choice(name: str) -> HintChoice:
+    """Return the hint policy of this name.
+
+    Raises:
+        InputError: There is none.
+    """
+    for choice in CHOOSERS:
+        if choice == name:
+            return choice
+    raise InputError(
+        "policy", f"There is no hint policy {name!r}.", f"Choose from {', '.join(CHOOSERS)}."
+    )

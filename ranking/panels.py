@@ -7,20 +7,30 @@ import random
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from sqlalchemy.ext.asyncio import AsyncConnection
+
 from ..errors import InputError
 from ..knowledge.domains import find_domain
+from ..knowledge.reflections import settled_sessions
+from ..llm.reflection_prompt import REFLECTION_PROMPT_VERSION
 from ..runtime.domain_cache import evidence_of
 from ..runtime.options import RunOptions
 
 
-def learning_order(keys: list[int], seed: int) -> list[int]:
-    """Return the seeded order in which training sessions are learnt from.
-
-    Args:
-        keys: Of the sessions to learn from, in the order they were loaded.
-        seed: Of the shuffle.
-    """
-    return random.Random(seed).sample(keys, len(keys))
+async def sessions_to_learn(
+    connection: AsyncConnection, domain_id: int, keys: Sequence[int], options: RunOptions
+) -> list[int]:
+    """Return the training sessions among `keys` that were not learned from yet, in seeded order."""
+    settled = await settled_sessions(
+        connection,
+        domain_id,
+        options.model,
+        options.prompt_version,
+        REFLECTION_PROMPT_VERSION,
+        among=keys[0] if len(keys) == 1 else None,
+    )
+    order = random.Random(options.seed).sample(keys, len(keys))
+    return [key for key in order if key not in settled]
 
 
 def random_sessions(keys: Sequence[int], count: int, seed: int) -> list[int]:

@@ -19,13 +19,7 @@ from .trials import try_hint
 
 
 class RewardTable:
-    """Rewards of hints in training sessions; what was paid before is never paid again.
-
-    Args:
-        states: Of the sessions, from `resolve_session`.
-        hints: In the order of their actions; action 0 is no hint.
-        options: The run's options.
-    """
+    """Rewards of hints in training sessions; what was paid before is not paid again."""
 
     def __init__(
         self, states: Sequence[RecommendState], hints: Sequence[Hint], options: RunOptions
@@ -36,49 +30,57 @@ class RewardTable:
         self._known: dict[tuple[int, int], float] = {}
         self._without: dict[int, float] = {}
         self._asking = defaultdict[int, asyncio.Lock](asyncio.Lock)
-        self._outages = OutageGuard(options, options.settings.concurrency)
+        self._outages = OutageGuard(options, options.settings.concurrency, reflects=False)
+
+    @classmethod
+    async def of(
+        cls,
+        domain_id: int,
+        states: Sequence[RecommendState],
+        hints: Sequence[Hint],
+        options: RunOptions,
+    ) -> RewardTable:
+        """Return a table with the rewards that earlier runs have paid.
+
+        Args:
+            domain_id: The domain's key.
+            states: Of the sessions, from `resolve_session`.
+            hints: In the order of their actions; action 0 is no hint.
+            options: The run's options.
+        """
+        table = cls(states, hints, options)
+        rows = {state.get("training_session"): row for row, state in enumerate(states)}
+        actions = {hint_key(hint.text): action for action, hint in enumerate(hints, 1)}
+        async with options.services.engine.connect() as connection:
+            paid = await gains(
+                connection, domain_id, options.model, options.prompt_version, list(actions)
+            )
+        for gain in paid:
+            if gain.session_id in rows:
+                table._known[rows[gain.session_id], actions[gain.hint_key]] = gain.gain
+        return table
 
     @property
     def unanswered(self) -> int:
         """Trials that the model left unanswered."""
         return self._outages.skipped
 
-    async def load(self, domain_id: int) -> None:
-        """Read what earlier runs have paid.
-
-        Args:
-            domain_id: Which domain.
-        """
-        rows = {state.get("training_session"): row for row, state in enumerate(self._states)}
-        actions = {hint_key(hint.text): action for action, hint in enumerate(self._hints, 1)}
-        async with self._options.services.engine.connect() as connection:
-            paid = await gains(
-                connection,
-                domain_id,
-                self._options.model,
-                self._options.prompt_version,
-                list(actions),
-            )
-        for gain in paid:
-            if gain.session_id in rows:
-                self._known[rows[gain.session_id], actions[gain.hint_key]] = gain.gain
-
     async def rewards(
         self, sessions: NDArray[np.int64], actions: NDArray[np.int64]
     ) -> NDArray[np.float64]:
-        """Return rewards, trying what was not tried yet.
+        """Return rewards, after trying what was not tried yet.
 
         Args:
             sessions: Rows of the states, shape `[B]`.
             actions: Shape `[B]`.
 
         Returns:
-            NDCG@10 with the hint minus without it, shape `[B]`; 0 where the model gave no answer,
-            which is asked again when the cell is next visited.
+            NDCG@10 with the hint minus without it, shape `[B]`. It is 0 where the model gave no
+            answer; the next visit of that cell asks again.
 
         Raises:
-            BudgetSpentError: No further call may be paid; what was paid is kept.
-            ModelDownError: The model has given no answer for long.
+            BudgetSpentError: The budget is spent; paid trials are kept.
+            ModelDownError: The model has been down for long; paid trials are kept.
         """
         cells: list[tuple[int, int]] = list(zip(sessions.tolist(), actions.tolist(), strict=True))
         missing = sorted({cell for cell in cells if cell[1] and cell not in self._known})
@@ -86,7 +88,7 @@ class RewardTable:
         async def gain(cell: tuple[int, int]) -> None:
             session, action = cell
             state = self._states[session]
-            # Hints are tried on a session side by side; without one it is paid for once.
+            # Several hints are tried on a session side by side; the trial without a hint is shared.
             async with self._asking[session]:
                 if session not in self._without:
                     self._without[session] = (await try_hint(state, None, self._options)).ndcg
@@ -96,8 +98,7 @@ class RewardTable:
         stopped = await self._outages.work_through(missing, gain)
         if isinstance(stopped, BudgetSpentError):
             every = len(self._states) * len(self._hints)
-            left = f"{len(self._known):,} of {every:,} cells are tried."
-            raise BudgetSpentError(stopped.field, f"{stopped.problem} {left}", stopped.remedy)
+            raise stopped.adding(f"{len(self._known):,} of {every:,} cells are tried.")
         if stopped is not None:
             raise stopped
         return np.array([self._known.get(cell, 0.0) for cell in cells])

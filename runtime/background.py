@@ -1,4 +1,4 @@
-"""Work that goes on beside the answers: one errand at a time, ended with its services."""
+"""Jobs that run beside the answers: one at a time, stopped when their services close."""
 
 from __future__ import annotations
 
@@ -9,53 +9,50 @@ from contextvars import Context
 
 _log = logging.getLogger(__name__)
 
-Errand = Callable[[], Awaitable[None]]
+Job = Callable[[], Awaitable[None]]
 
 
 class Background:
-    """Runs errands one after the other on the present event loop.
-
-    Whoever sends an errand never waits for it. An errand that waits already is not sent twice.
-    """
+    """Runs jobs one after the other on the running event loop. The sender never waits."""
 
     def __init__(self) -> None:
-        self._waiting: dict[str, Errand] = {}
+        self._waiting: dict[str, Job] = {}
         self._task: asyncio.Task[None] | None = None
         self._closed = False
 
-    def send(self, name: str, errand: Errand) -> None:
-        """Have an errand run soon.
+    def send(self, name: str, job: Job) -> None:
+        """Run a job soon.
 
         Args:
-            name: Two errands of one name are the same work: while one waits, it stands for both.
-            errand: What to do. An error of it is logged and ends nothing else.
+            name: A job that still waits is replaced by the next one of the same name.
+            job: What to do. Its errors are logged.
         """
         if self._closed:
             return
-        self._waiting[name] = errand
+        self._waiting[name] = job
         if self._task is None or self._task.done():
-            # Whoever asks for it, an errand is nobody's request: it takes neither the run's user
-            # nor its callbacks along.
+            # An empty context: a job belongs to no request, so it gets neither the user nor the
+            # callbacks of the run that sent it.
             self._task = asyncio.create_task(self._run(), context=Context())
 
     async def idle(self) -> None:
-        """Wait until every errand is done."""
-        while self._task is not None and not self._task.done():
-            await asyncio.shield(self._task)
+        """Wait until every job is done."""
+        if self._task is not None:
+            await asyncio.wait([self._task])
 
     async def close(self) -> None:
-        """Stop what runs and drop what waits. Later errands are not taken."""
+        """Cancel the running job, drop those that wait, and take no more."""
         self._closed = True
         self._waiting.clear()
         if self._task is not None:
             self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+            await asyncio.wait([self._task])
 
     async def _run(self) -> None:
         while self._waiting:
             name = next(iter(self._waiting))
-            errand = self._waiting.pop(name)
+            job = self._waiting.pop(name)
             try:
-                await errand()
-            except Exception:  # noqa: BLE001  # the next errand is another matter
+                await job()
+            except Exception:  # noqa: BLE001  # one failed job must not stop the next
                 _log.exception("%s failed", name)

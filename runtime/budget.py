@@ -1,10 +1,12 @@
-"""What a command may spend on model calls, and how many hints it may leave behind."""
+"""What an operation may spend on model calls, and how many hints it may leave behind."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..errors import BudgetSpentError, HintsFullError
+from ..llm.prices import Prices, require_prices
 
 
 @dataclass(kw_only=True)
@@ -65,3 +67,16 @@ class Budget:
                 "--max-hints", f"There are {there:,} hints.", "Raise it to learn more."
             )
         return self.max_hints - there
+
+    def require_prices(self, prices: Prices, models: Sequence[str]) -> None:
+        """Make sure that a limit of cost can be kept, before anything is spent.
+
+        Args:
+            prices: By model.
+            models: The models that will be called.
+
+        Raises:
+            InputError: Cost is limited, and a model has no price.
+        """
+        if self.max_cost is not None:
+            require_prices(prices, models)

@@ -1,4 +1,4 @@
-"""Long work that goes on through a model's outage, and gives up when it does not end."""
+"""Long work that goes on through a model's outage, and gives up when the outage does not end."""
 
 from __future__ import annotations
 
@@ -15,17 +15,55 @@ _Piece = TypeVar("_Piece")
 _Result = TypeVar("_Result")
 
 
+async def side_by_side(
+    pieces: Iterable[_Piece], work: Callable[[_Piece], Awaitable[None]], *, at_once: int
+) -> BudgetSpentError | ModelDownError | None:
+    """Work on some pieces at a time until all are done, the budget is spent or the model is down.
+
+    Args:
+        pieces: Started in this order.
+        work: Does one piece.
+        at_once: How many at the same time.
+
+    Returns:
+        Why it stopped early, or `None`. Pieces that were already started are finished.
+
+    Raises:
+        Exception: The first other error of a piece; the other pieces are cancelled.
+    """
+    queue = iter(pieces)
+    stopped: list[BudgetSpentError | ModelDownError] = []
+
+    async def worker() -> None:
+        for piece in queue:
+            if stopped:
+                return
+            try:
+                await work(piece)
+            except (BudgetSpentError, ModelDownError) as error:
+                # The others may be waiting for answers that are already paid.
+                stopped.append(error)
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            for _ in range(at_once):
+                group.create_task(worker())
+    except ExceptionGroup as group:
+        raise group.exceptions[0] from group
+    return stopped[0] if stopped else None
+
+
 class OutageGuard:
-    """Runs pieces of work side by side; what the model leaves unanswered is skipped and counted.
+    """Runs pieces of work; those that the model leaves unanswered are skipped and counted.
 
     Args:
         options: The run's options.
-        at_once: Pieces at the same time, all of which one outage may hit.
-        reflects: Whether the work asks the reflecting model, too.
+        at_once: Pieces at the same time; one outage may hit all of them.
+        reflects: Whether the work also calls the reflecting model.
 
     Attributes:
-        skipped: Pieces that were left undone.
-        last: Why the last of them was, if any.
+        skipped: How many pieces were skipped.
+        last: Why the last of them was skipped, if any.
     """
 
     def __init__(self, options: RunOptions, at_once: int, *, reflects: bool = True) -> None:
@@ -41,35 +79,21 @@ class OutageGuard:
     async def work_through(
         self, pieces: Iterable[_Piece], work: Callable[[_Piece], Awaitable[None]]
     ) -> BudgetSpentError | ModelDownError | None:
-        """Do the pieces; what is under way when the budget ends or the model dies is finished.
+        """Do the pieces side by side.
 
         Args:
-            pieces: What to work on, begun in this order.
-            work: Does a piece; may raise `BudgetSpentError` or `ModelDownError`.
+            pieces: Started in this order.
+            work: Does one piece; may raise `BudgetSpentError` or `ModelDownError`.
 
         Returns:
-            Why it stopped, or `None` if it went through; pieces may have been skipped all the same.
+            Why it stopped early, or `None`; even then, pieces may have been skipped.
         """
-        queue = iter(pieces)
-        stopped: list[BudgetSpentError | ModelDownError] = []
-
-        async def worker() -> None:
-            for piece in queue:
-                if stopped:
-                    return
-                try:
-                    await self.survive(partial(work, piece))
-                except (BudgetSpentError, ModelDownError) as error:
-                    # The others may be waiting for answers that are paid already.
-                    stopped.append(error)
-
-        async with asyncio.TaskGroup() as group:
-            for _ in range(self._at_once):
-                group.create_task(worker())
-        return stopped[0] if stopped else None
+        return await side_by_side(
+            pieces, lambda piece: self.survive(partial(work, piece)), at_once=self._at_once
+        )
 
     async def survive(self, work: Callable[[], Awaitable[_Result]]) -> _Result | None:
-        """Do a piece of work. While the model is taken for dead, one piece at a time tries it.
+        """Do one piece of work. While the circuit is open, one piece at a time tries the model.
 
         Args:
             work: May raise `ModelDownError`.
@@ -78,7 +102,7 @@ class OutageGuard:
             Its result, or `None` if the model gave no answer.
 
         Raises:
-            ModelDownError: It has given none for long.
+            ModelDownError: The model has been down for long.
         """
         wait = await self._wait()
         if wait is None:
@@ -93,7 +117,7 @@ class OutageGuard:
             result = await work()
         except ModelDownError as error:
             self.skipped += 1
-            # That the model is left alone says less than why.
+            # An open circuit is a consequence; the failure before it is the cause.
             if self.last is None or error.failure != Failure.CIRCUIT_OPEN:
                 self.last = error
             self._in_a_row += 1
@@ -107,7 +131,7 @@ class OutageGuard:
             raise self.last from None
 
     async def _wait(self) -> float | None:
-        """Return the seconds to leave the models alone, or `None` if they are well."""
+        """Return how many seconds the circuits stay open, or `None` if they are closed."""
         options = self._options
         endpoints = [await options.services.endpoint(options.model)]
         if self._reflects:

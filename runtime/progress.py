@@ -1,4 +1,4 @@
-"""How long work tells how far it is."""
+"""How long work reports its progress."""
 
 from __future__ import annotations
 
@@ -6,18 +6,19 @@ from typing import Protocol
 
 
 class Progress(Protocol):
-    """Is told how far each stage of some work is."""
+    """Called as each stage of some work advances."""
 
-    def __call__(self, stage: str, done: int, total: int | None = None) -> None:
+    def __call__(self, stage: str, done: int, total: int | None = None, note: str = "") -> None:
         """Take note of a stage's progress.
 
         Args:
             stage: What is being done, such as "learning".
             done: Steps that are done; 0 when the stage begins.
-            total: Steps in all, or `None` where that is unknown.
+            total: Steps in all, or `None` if unknown.
+            note: How the stage goes, such as "3 hints, 120 calls".
         """
         ...
 
 
-def silent(stage: str, done: int, total: int | None = None) -> None:
-    """Take note of nothing."""
+def silent(stage: str, done: int, total: int | None = None, note: str = "") -> None:
+    """Report nothing."""

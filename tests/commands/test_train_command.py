@@ -9,15 +9,15 @@ from typing import Any
 import psycopg
 import pytest
 from re2llm.cli import app
-from re2llm.commands.train import train_release
 from re2llm.data.sample import sample_items, simulate_sessions
 from re2llm.errors import ModelDownError
 from re2llm.knowledge.domains import find_domain
 from re2llm.knowledge.hints import add_hint
 from re2llm.llm.offline import OfflineRanker
+from re2llm.operations import train as operation
 from re2llm.operations.load import load_domain
 from re2llm.policies import recipes
-from re2llm.runtime.options import Context, resolve_context
+from re2llm.runtime.options import Context
 from re2llm.runtime.services import Services
 from typer.testing import CliRunner
 
@@ -57,7 +57,7 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
         members = min(config.members, 2)
         return replace(config, ppo=replace(config.ppo, updates=50), members=members)
 
-    monkeypatch.setattr(recipes, "default_config", short)
+    monkeypatch.setattr(operation, "default_config", short)
 
 
 @pytest.fixture
@@ -160,9 +160,8 @@ async def test_a_dead_model_ends_training(
 
     adjust(concurrency=2, breaker_failures=2, breaker_pause=0.05, model_retries=0)
     services.register_model("dead", Dead())
-    options = await resolve_context(Context(domain=school, model="dead", command="train"))
     with pytest.raises(ModelDownError, match="dead did not answer in time"):
-        await train_release(school, [], "content", 0, options, force=False)
+        await operation.train(Context(domain=school, model="dead", seed=0))
 
 
 async def test_what_cannot_be_trained_is_told(

@@ -45,21 +45,18 @@ def by_title(messages: Sequence[BaseMessage]) -> str:
     return json.dumps({"ranking": [candidate["number"] for candidate in order]})
 
 
-async def spread(
-    services: Services, films: str, adjust: Callable[..., None], model: str
-) -> tuple[dict[str, Any], Row, list[Row]]:
-    adjust(model=model)
-    experiment = Experiment(services, films, SESSIONS, seed=0)
+async def spread(films: str, model: str) -> tuple[dict[str, Any], Row, list[Row]]:
+    experiment = Experiment(Context(domain=films, model=model, seed=0), SESSIONS)
     rows = await experiment.policies(["none"])
     ((found, fused),) = await experiment.permutations(rows, 4)
     return found, fused, rows
 
 
 async def test_a_ranker_without_position_bias_gives_the_same_in_every_order(
-    services: Services, films: str, adjust: Callable[..., None], script: Script
+    films: str, script: Script
 ) -> None:
     name, model = script(by_title)
-    found, fused, rows = await spread(services, films, adjust, name)
+    found, fused, rows = await spread(films, name)
     assert len(model.asked) == 4 * len(SESSIONS)
     assert (found["sd"], found["range"], found["rank_sd"]) == (0, 0, 0)
     assert (found["kendall_tau"], found["top10_overlap"], found["same_first"]) == (1, 1, 1)
@@ -67,11 +64,9 @@ async def test_a_ranker_without_position_bias_gives_the_same_in_every_order(
     assert fused.llm_calls == 4 * len(SESSIONS)
 
 
-async def test_position_bias_shows(
-    services: Services, films: str, adjust: Callable[..., None], script: Script
-) -> None:
+async def test_position_bias_shows(films: str, script: Script) -> None:
     name, model = script(first_come)
-    found, _, _ = await spread(services, films, adjust, name)
+    found, _, _ = await spread(films, name)
     assert found["orders"] == 4
     assert len(set(found["ndcg@10"])) > 1
     assert found["sd"] > 0

@@ -24,10 +24,9 @@ from re2llm.knowledge.domains import find_domain
 from re2llm.knowledge.embedded import start_embedded
 from re2llm.knowledge.hints import hint_key, list_hints, nearest_hints
 from re2llm.llm.offline import OfflineRanker
-from re2llm.operations.learn import Learner
+from re2llm.operations.learn import learn
 from re2llm.operations.load import load_domain
 from re2llm.ranking.repeats import CLOSE, COMPARED, embed, repeated_hint
-from re2llm.runtime.budget import Budget
 from re2llm.runtime.options import Context, resolve_context
 from re2llm.runtime.services import Services
 
@@ -57,9 +56,8 @@ def uninterrupted(services: Services, url: str) -> Callable[[str], Any]:
     It is the same domain, since random draws hang on the sessions' keys.
     """
 
-    async def learn(domain: str) -> Learnt:
-        todo = await sessions_left(services, domain)
-        await Learner(services, domain, Budget(), seed=0).learn_from(todo, 1)
+    async def learn_all(domain: str) -> Learnt:
+        await learn(Context(domain=domain, seed=0), max_hints=1000, concurrency=1)
         known = knowledge(url, domain)
         assert_whole(known)
         assert known["hints"]
@@ -67,7 +65,7 @@ def uninterrupted(services: Services, url: str) -> Callable[[str], Any]:
         assert not any(knowledge(url, domain).values())
         return known
 
-    return learn
+    return learn_all
 
 
 @pytest.fixture
@@ -166,7 +164,7 @@ async def test_a_learner_that_is_struck_at_random_points_ends_up_knowing_the_sam
     for table in expected:
         assert learnt[table] == expected[table], table
     assert done["sessions_left"] == 0
-    assert await sessions_left(services, learners.domain) == []
+    assert await sessions_left(learners.domain) == []
 
 
 @pytest.mark.slow
@@ -251,7 +249,7 @@ async def test_learners_side_by_side_lose_and_double_nothing(
     assert total["stored"] == len(learnt["hints"])
     assert_every_trial_is_there(learnt)
     await assert_distinct(services, learners.domain)
-    assert await sessions_left(services, learners.domain) == []
+    assert await sessions_left(learners.domain) == []
 
 
 @pytest.fixture

@@ -220,18 +220,18 @@ async def test_an_id_that_a_request_names_is_known_however_it_is_spelt(
     assert not was_named(ID)
 
 
-async def test_an_errand_takes_nothing_of_the_request_along() -> None:
+async def test_a_job_takes_nothing_of_the_request_along() -> None:
     from langchain_core.runnables.config import var_child_runnable_config
 
     seen: list[Any] = []
     background = Background()
 
-    async def errand() -> None:
+    async def job() -> None:
         seen.append(var_child_runnable_config.get())
 
     async def request() -> None:
         var_child_runnable_config.set({"configurable": {"langgraph_auth_user": "somebody"}})
-        background.send("errand", errand)
+        background.send("job", job)
 
     await asyncio.create_task(request())
     await background.idle()

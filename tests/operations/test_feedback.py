@@ -13,7 +13,7 @@ from re2llm.data.sample import load_films, sample_items, simulate_sessions
 from re2llm.errors import InputError, Re2llmError
 from re2llm.knowledge.trials import ndcg
 from re2llm.operations.catalogue import find_titles, give_feedback, hints_of, recommend
-from re2llm.operations.learn_from_feedback import learn_from_misses
+from re2llm.operations.learn_from_feedback import learn_from_feedback
 from re2llm.operations.load import load_domain
 from re2llm.runtime.background import Background
 from re2llm.runtime.budget import Budget
@@ -151,7 +151,7 @@ async def test_a_miss_is_learnt_from_once_in_the_background(
     assert sessions[0].id is not None
     assert services.feedback_budget.calls > 1
     spent = services.feedback_budget.calls
-    await learn_from_misses(services)
+    await learn_from_feedback(services)
     assert services.feedback_budget.calls == spent
     proposed = await query(
         services,
@@ -173,7 +173,7 @@ async def test_what_the_budget_leaves_waits_for_the_next_time(
     ((_, _, learnt_at),) = await stored(services, number)
     assert learnt_at is None
     services.feedback_budget = Budget(max_calls=500)
-    await learn_from_misses(services)
+    await learn_from_feedback(services)
     ((_, _, learnt_at),) = await stored(services, number)
     assert learnt_at is not None
 
@@ -189,7 +189,7 @@ async def test_closing_ends_the_learning_and_loses_nothing(
         await asyncio.sleep(0.1)
     ((_, _, learnt_at),) = await stored(services, number)
     assert learnt_at is None
-    await learn_from_misses(services)
+    await learn_from_feedback(services)
     ((_, _, learnt_at),) = await stored(services, number)
     assert learnt_at is not None
 
@@ -211,12 +211,12 @@ async def test_an_item_that_was_no_candidate_is_a_miss(services: Services, class
     number = made.recommendation_id or ""
     kept = await give_feedback(PLAIN, number, IDS[200], domain=classroom, learn=False)
     assert (kept.rank, kept.reward, kept.missed) == (None, 0.0, True)
-    await learn_from_misses(services)
+    await learn_from_feedback(services)
     ((_, _, learnt_at),) = await stored(services, number)
     assert learnt_at is not None
 
 
-async def test_errands_run_one_at_a_time_and_end_with_their_services(
+async def test_jobs_run_one_at_a_time_and_end_with_their_services(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     background, running, most, done = Background(), 0, 0, []

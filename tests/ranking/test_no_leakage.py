@@ -1,7 +1,7 @@
 """Nothing of a session that is being ranked reaches what is known about its candidates."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
-from re2llm.commands.evaluate import _Asked, _evaluate
 from re2llm.data.negatives import NegativeSampler
 from re2llm.data.sample import load_films, simulate_sessions
 from re2llm.graph.recommend import graph
@@ -19,8 +18,8 @@ from re2llm.knowledge.evidence import EVIDENCE, EvidenceIndex
 from re2llm.knowledge.training_sessions import training_sessions
 from re2llm.llm.embedding_cache import EmbeddingCache
 from re2llm.llm.embeddings import ENCODER_ID, Embedder
+from re2llm.operations.evaluate import evaluate
 from re2llm.records import Session
-from re2llm.runtime.budget import Budget
 from re2llm.runtime.options import Context
 from re2llm.runtime.services import Services
 from sqlalchemy import text
@@ -169,52 +168,31 @@ def test_file(tmp_path: Path) -> Path:
     return file
 
 
-def asked(domain: str, file: Path, policies: list[str], baselines: list[str], out: Path) -> _Asked:
-    return _Asked(
-        domain=domain,
-        file=file,
-        policies=policies,
-        baselines=baselines,
-        json_file=out,
-        seed=0,
-        budget=Budget(),
-    )
+async def evaluated(domain: str, file: Path) -> Mapping[str, Any]:
+    context = Context(domain=domain, seed=0)
+    policies, baselines = ["none", "similar"], ["popularity", "vsknn"]
+    return (await evaluate(context, file, policies=policies, baselines=baselines)).document
 
 
-async def evaluate(domain: str, file: Path, out: Path) -> dict[str, Any]:
-    await _evaluate(asked(domain, file, ["none", "similar"], ["popularity", "vsknn"], out))
-    return json.loads(out.read_text())
-
-
-async def test_evaluating_stores_nothing(
-    services: Services, films: str, test_file: Path, tmp_path: Path
-) -> None:
+async def test_evaluating_stores_nothing(services: Services, films: str, test_file: Path) -> None:
     before = await snapshot(services)
     assert before["item"]
     assert before["session"]
-    document = await evaluate(films, test_file, tmp_path / "out.json")
+    document = await evaluated(films, test_file)
     assert document["n"] == 12
     assert await snapshot(services) == before
 
 
-async def test_evaluating_twice_gives_the_same_figures(
-    films: str, test_file: Path, tmp_path: Path
-) -> None:
-    first = await evaluate(films, test_file, tmp_path / "first.json")
-    assert await evaluate(films, test_file, tmp_path / "second.json") == first
+async def test_evaluating_twice_gives_the_same_figures(films: str, test_file: Path) -> None:
+    first = await evaluated(films, test_file)
+    assert await evaluated(films, test_file) == first
 
 
 async def test_the_prompt_is_the_same_whatever_the_target(
-    services: Services,
-    films: str,
-    test_file: Path,
-    tmp_path: Path,
-    script: Callable[..., Any],
-    monkeypatch: pytest.MonkeyPatch,
+    films: str, test_file: Path, tmp_path: Path, script: Callable[..., Any]
 ) -> None:
     """Swap every target for another candidate: the model must see the very same messages."""
     name, model = script(services_answer)
-    monkeypatch.setattr(services, "settings", services.settings.model_copy(update={"model": name}))
     lines = [json.loads(line) for line in test_file.read_text().splitlines()][:6]
     swapped = [
         {**line, "target": next(c for c in line["candidates"] if c != line["target"])}
@@ -225,7 +203,8 @@ async def test_the_prompt_is_the_same_whatever_the_target(
         file = tmp_path / f"{version}.jsonl"
         file.write_text("\n".join(map(json.dumps, content)))
         model.asked.clear()
-        await _evaluate(asked(films, file, ["none"], [], tmp_path / "out.json"))
+        context = Context(domain=films, model=name, seed=0)
+        await evaluate(context, file, policies=["none"], baselines=[])
         seen.append(sorted(messages[-1].text for messages in model.asked))
     assert len(seen[0]) == 6
     assert seen[0] == seen[1]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import psycopg
-from re2llm.commands.learn import unsettled_sessions
+from re2llm.operations.learner import Learner
 from re2llm.operations.selection import selected_sessions
-from re2llm.runtime.services import Services
+from re2llm.runtime.options import Context, resolve_context
 
 Learnt = dict[str, list[tuple[Any, ...]]]
 
@@ -52,10 +52,11 @@ def knowledge(url: str, domain: str) -> Learnt:
         }
 
 
-async def sessions_left(services: Services, domain: str) -> list[int]:
+async def sessions_left(domain: str) -> list[int]:
     """Return the keys of all sessions that are left to learn from, in the order of seed 0."""
-    keys = await selected_sessions(services, domain, [])
-    return await unsettled_sessions(services, domain, keys, 0)
+    context = Context(domain=domain, seed=0)
+    options = await resolve_context(context)
+    return await Learner(context, options).unsettled(await selected_sessions(options))
 
 
 def forget(url: str, domain: str) -> None:

@@ -1,4 +1,4 @@
-"""`re2llm evaluate` on a model behind a server: faults are counted, outages and budgets end it."""
+"""Evaluating: faults are counted, outages and budgets end it, and training sessions are noted."""
 
 import json
 import uuid
@@ -10,10 +10,13 @@ import pytest
 from fault_server import FaultServer
 from re2llm.cli import app
 from re2llm.data.sample import load_films, sample_items
+from re2llm.errors import InputError
 from re2llm.knowledge.domains import find_domain
 from re2llm.knowledge.hints import add_hint
+from re2llm.operations.evaluate import evaluate as evaluate_sessions
 from re2llm.operations.experiment import Experiment
 from re2llm.records import Session
+from re2llm.runtime.options import Context
 from re2llm.runtime.services import Services
 from typer.testing import CliRunner
 
@@ -133,7 +136,40 @@ async def test_the_hint_of_each_session_is_kept(
             connection, found.id, "Prefer recent films.", vector, provenance={}
         )
     sessions = [Session(tuple(IDS[at : at + 2]), IDS[40], tuple(IDS[40:46])) for at in range(3)]
-    experiment = Experiment(services, domain, sessions, 0)
+    experiment = Experiment(Context(domain=domain, seed=0), sessions)
     hinted, plain = await experiment.policies(["random", "none"])
     assert (list(hinted.hints), list(plain.hints)) == ([hint] * 3, [None] * 3)
     assert hinted.faults == plain.faults == {}
+
+
+async def test_sessions_of_the_training_are_noted(
+    load: Callable[..., Any], domain: str, tmp_path: Path
+) -> None:
+    seen = [Session(tuple(IDS[at : at + 2]), IDS[40]) for at in range(3)]
+    await load(domain, sample_items(), seen)
+    file = tmp_path / "sessions.jsonl"
+    rows = [{"history": session.history, "target": session.target} for session in seen]
+    fresh = {"history": IDS[50:52], "target": IDS[40]}
+    file.write_text("".join(json.dumps(row) + "\n" for row in [*rows, fresh]))
+    context = Context(domain=domain, seed=0)
+    stages: list[str] = []
+    evaluation = await evaluate_sessions(
+        context,
+        file,
+        policies=["none"],
+        baselines=["random"],
+        progress=lambda stage, done, total=None, note="": stages.append(f"{stage} {done}/{total}"),
+    )
+    [note] = evaluation.notes
+    assert note.startswith("3 of the 4 sessions are training sessions")
+    assert [len(session.candidates or ()) for session in evaluation.sessions] == [50] * 4
+    for name in ("none", "random"):
+        assert [stage for stage in stages if stage.startswith(name)] == [
+            f"{name} {done}/4" for done in range(5)
+        ]
+    again = await evaluate_sessions(
+        context, evaluation.sessions[3:], policies=[], baselines=["random"]
+    )
+    assert again.notes == []
+    with pytest.raises(InputError, match="Session 1 has no target"):
+        await evaluate_sessions(context, [Session((IDS[0],), None)], policies=[])

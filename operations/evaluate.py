@@ -1,0 +1,172 @@
+"""Compares hint policies and baselines on sessions whose next item is known."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from ..data.malformed import ReadReport
+from ..data.negatives import NegativeSampler
+from ..data.session_file import read_sessions
+from ..errors import InputError
+from ..evaluation.baselines import check_baselines
+from ..evaluation.experiment import Row
+from ..evaluation.recorded import read_answers
+from ..evaluation.summary import summarise
+from ..knowledge.catalogue import item_ids
+from ..knowledge.training_sessions import training_sessions
+from ..ranking.choosers import hint_choice
+from ..records import Session
+from ..runtime.budget import Budget
+from ..runtime.options import Context, resolve_context
+from ..runtime.progress import Progress, silent
+from .database import in_domain
+from .experiment import Experiment
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluation:
+    """What an evaluation has found.
+
+    Attributes:
+        domain: The catalogue.
+        sessions: Those that were ranked.
+        seed: Of everything random.
+        rows: Results of all systems.
+        document: `n`, `k`, `rows` and `paired` of `summarise`; `hints`, what each single hint would
+            bring; and `orders`, `answers` and `cost` where they were asked for.
+        cells: With `oracle`: the row of each active hint by its id, 0 for no hint; else empty.
+        notes: Remarks on the sessions, for the reader.
+    """
+
+    domain: str
+    sessions: Sequence[Session]
+    seed: int
+    rows: Sequence[Row]
+    document: Mapping[str, Any]
+    cells: Mapping[int, Row] = field(default_factory=dict[int, Row])
+    notes: Sequence[str] = ()
+
+
+async def evaluate(  # noqa: PLR0913  # what can be compared
+    context: Context,
+    sessions: Path | Sequence[Session],
+    *,
+    policies: Sequence[str] = ("none", "random", "similar"),
+    baselines: Sequence[str] = ("random", "popularity", "vsknn"),
+    skip_malformed: bool = False,
+    oracle: bool = False,
+    permutations: int = 1,
+    answers: Path | None = None,
+    max_llm_calls: int | None = None,
+    max_cost: float | None = None,
+    progress: Progress = silent,
+) -> Evaluation:
+    """Rank sessions by hint policies and baselines. Nothing of the sessions is stored.
+
+    Sessions without candidates get their target and 49 sampled negatives.
+
+    Args:
+        context: The run's options. Its hint policy and its budget are not used.
+        sessions: With targets; as a JSONL file, or read already.
+        policies: Hint policies.
+        baselines: Among `random`, `popularity`, `vsknn` and `sasrec`.
+        skip_malformed: Leave malformed rows out instead of refusing the file.
+        oracle: Also give every active hint to every session.
+        permutations: In how many orders of the candidates to rank, and fuse.
+        answers: Also score the recorded answers in this file, one for each session.
+        max_llm_calls: Stop after this many model calls.
+        max_cost: Stop when this much is spent, by `RE2LLM_PRICES`.
+        progress: Called after each session, with a stage for each system.
+
+    Raises:
+        InputError: A name is unknown, or a file cannot be used.
+        BudgetSpentError: The budget is spent; paid answers are kept.
+        ModelDownError: The model has been down for long; paid answers are kept.
+    """
+    for policy in policies:
+        hint_choice(policy)
+    check_baselines(baselines)
+    if not policies and not baselines and answers is None:
+        raise InputError("policies", "There is nothing to evaluate.", "Name a policy or baseline.")
+    recorded = read_answers(answers) if answers else []
+    budget = Budget(max_calls=max_llm_calls, max_cost=max_cost)
+    options = await resolve_context(replace(context, budget=budget, command="evaluate"))
+    budget.require_prices(options.settings.prices, [options.model])
+    async with in_domain(options, None) as (connection, domain):
+        known = await item_ids(connection, domain)
+        train = [session for _, session in await training_sessions(connection, domain)]
+    notes: list[str] = []
+    if isinstance(sessions, Path):
+        sessions, notes = await asyncio.to_thread(_read, sessions, known, skip_malformed)
+    ranked = _with_candidates(sessions, known, options.seed)
+    notes += _seen_in_training(ranked, train)
+    shared = replace(
+        context, domain=options.domain, seed=options.seed, budget=budget, command="evaluate"
+    )
+    experiment = Experiment(shared, ranked, progress)
+    more: dict[str, Any] = {"hints": []}
+    rows: list[Row] = []
+    cells: dict[int, Row] = {}
+    if recorded:
+        rows, more["answers"] = await experiment.recorded(recorded)
+    ours = await experiment.policies(policies)
+    rows += ours
+    if permutations > 1:
+        permuted = await experiment.permutations(ours, permutations)
+        more["orders"] = [spread for spread, _ in permuted]
+        rows += [fused for _, fused in permuted]
+    if oracle:
+        without = next((row for row in ours if row.name == "none"), None)
+        ceiling, more["hints"], cells = await experiment.every_hint(without)
+        rows.append(ceiling)
+    rows += await experiment.baselines(baselines, train)
+    if budget.cost:
+        more["cost"] = round(budget.cost, 6)
+    return Evaluation(
+        domain=options.domain,
+        sessions=ranked,
+        seed=options.seed,
+        rows=rows,
+        document={**summarise(rows, seed=options.seed), **more},
+        cells=cells,
+        notes=notes,
+    )
+
+
+def _read(
+    file: Path, known: Sequence[str], skip_malformed: bool
+) -> tuple[Sequence[Session], list[str]]:
+    """Return a file's sessions, and notes on them."""
+    report = ReadReport()
+    read = list(read_sessions(file, report, known=frozenset(known)))
+    if not skip_malformed:
+        report.raise_if_malformed()
+    if not read:
+        raise InputError("sessions", f"{file} holds no usable session.", "Is it the right file?")
+    return read, [str(note) for note in (*report.first_malformed, *report.first_warnings)]
+
+
+def _with_candidates(
+    sessions: Sequence[Session], known: Sequence[str], seed: int
+) -> Sequence[Session]:
+    for number, session in enumerate(sessions, 1):
+        if session.target is None:
+            problem = f"Session {number} has no target."
+            raise InputError("sessions", problem, "Give the item that came next.")
+    if all(session.candidates for session in sessions):
+        return sessions
+    sampler = NegativeSampler(known, seed=seed)
+    return [sampler.with_candidates(session) for session in sessions]
+
+
+def _seen_in_training(sessions: Sequence[Session], train: Sequence[Session]) -> list[str]:
+    trained_on = {(session.history, session.target) for session in train}
+    seen = sum((session.history, session.target) in trained_on for session in sessions)
+    if not seen:
+        return []
+    are = "is a training session" if seen == 1 else "are training sessions"
+    return [f"{seen:,} of the {len(sessions):,} sessions {are}, which flatters what learned there."]

@@ -1,0 +1,84 @@
+"""Stores a trained policy as a release, and activates it unless it is worse."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from ..errors import InputError
+from ..knowledge.hints import Hint
+from ..knowledge.releases import Release, activate_release, store_release
+from ..llm.embeddings import ENCODER_ID
+from ..policies.recipes import Recipe, TrainingConfig
+from ..policies.training import Trained
+from ..policies.weights import dump_policy
+from ..ranking.hint_stats import update_figures
+from ..ranking.serving import hint_set_version
+from ..runtime.options import RunOptions
+from .database import in_domain
+
+
+def release_of(
+    trained: Trained,
+    recipe: Recipe,
+    config: TrainingConfig,
+    metrics: Mapping[str, Any],
+    hints: Sequence[Hint],
+    options: RunOptions,
+) -> Release:
+    """Return the release of a trained policy, with all that it must be served with.
+
+    Args:
+        trained: The policy.
+        recipe: Which kind it is.
+        config: How it was trained.
+        metrics: Of the training; its learning curve is added.
+        hints: In the order of the actions that it was trained on.
+        options: The run's options: prompt and model.
+    """
+    weights, shape = dump_policy(trained.policy)
+    curve = [
+        {
+            # JSON has no NaN.
+            name: None if isinstance(value, float) and math.isnan(value) else value
+            for name, value in point._asdict().items()
+        }
+        for point in trained.curve
+    ]
+    return Release(
+        recipe=recipe,
+        weights=weights,
+        encoder=ENCODER_ID,
+        prompt_version=options.prompt_version,
+        model=options.model,
+        hint_set=hint_set_version(hints),
+        hint_ids=[hint.id for hint in hints],
+        config={"policy": shape, "training": asdict(config)},
+        metrics={**metrics, "curve": curve},
+    )
+
+
+async def store_and_activate(
+    release: Release, options: RunOptions, *, force: bool
+) -> tuple[int, str]:
+    """Store a release and activate it.
+
+    Args:
+        release: From `release_of`.
+        options: The run's options.
+        force: Activate it even if it is worse than the active one.
+
+    Returns:
+        Its number, and why it is not active; empty if it is.
+    """
+    async with in_domain(options, None, write=True) as (connection, domain):
+        await update_figures(connection, domain.id, options)  # training has tried the hints, too
+        number = await store_release(connection, domain.id, release)
+    try:
+        async with in_domain(options, None, write=True) as (connection, domain):
+            await activate_release(connection, domain.id, number, force=force)
+    except InputError as error:
+        return number, str(error)
+    return number, ""

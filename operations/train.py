@@ -1,0 +1,221 @@
+"""Trains the hint policy and releases it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import InputError
+from ..knowledge.hints import best_hints
+from ..knowledge.releases import active_release_id
+from ..policies.recipes import Recipe, TrainingConfig, default_config
+from ..policies.training import Trained, TrainingData, train_hint_policy
+from ..ranking.hint_stats import update_figures
+from ..ranking.panels import random_sessions
+from ..ranking.releases import HintAndEmbedding
+from ..ranking.rewards import RewardTable
+from ..ranking.serving import hint_features, session_state
+from ..ranking.state import RecommendState
+from ..ranking.trials import resolve_session
+from ..runtime.budget import Budget
+from ..runtime.options import Context, RunOptions, resolve_context
+from ..runtime.progress import Progress, silent
+from .database import in_domain
+from .selection import selected_sessions
+from .store_release import release_of, store_and_activate
+
+_FEWEST_SESSIONS = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainedRelease:
+    """A trained policy that was stored as a release.
+
+    Attributes:
+        domain: The catalogue.
+        release: Its number.
+        recipe: Which kind of policy.
+        active: Whether it serves now.
+        why_not: Why it does not; empty if it does.
+        gain: Mean gain in NDCG@10 over no hint on validation sessions.
+        static_gain: Likewise, of the best single hint.
+        validation_sessions: How many there are.
+        update: PPO rollouts before the chosen checkpoint.
+        cells: Pairs of session and hint that training visited.
+        all_cells: Pairs that there are, with no hint counted as one.
+        llm_calls: Model calls, retries included.
+        cost: By `RE2LLM_PRICES`.
+        unanswered: Trials that the model left unanswered.
+        seconds: How long it took.
+    """
+
+    domain: str
+    release: int
+    recipe: Recipe
+    active: bool
+    why_not: str
+    gain: float
+    static_gain: float
+    validation_sessions: int
+    update: int
+    cells: int
+    all_cells: int
+    llm_calls: int
+    cost: float
+    unanswered: int
+    seconds: float
+
+
+async def train(
+    context: Context,
+    *,
+    sessions: Sequence[Path] = (),
+    recipe: Recipe = "content",
+    max_llm_calls: int | None = None,
+    max_cost: float | None = None,
+    force: bool = False,
+    progress: Progress = silent,
+) -> TrainedRelease:
+    """Train the hint policy by PPO on training sessions, and release it.
+
+    Trials that were paid before are not paid again, so an interrupted run can be repeated.
+
+    Args:
+        context: The run's options. Its seed splits the sessions and samples the actions; its
+            budget is not used.
+        sessions: Train only on these loaded training sessions (JSONL files); on all if empty.
+        recipe: `content`, or `paper` for the fixed network of arXiv 2403.16427.
+        max_llm_calls: Stop after this many model calls.
+        max_cost: Stop when this much is spent, by `RE2LLM_PRICES`.
+        force: Activate the release even if it is worse than the active one.
+        progress: Called with the stages `reading sessions`, `trying every hint` and `training`.
+
+    Raises:
+        InputError: There is no such recipe or domain, or too few sessions or active hints.
+        BudgetSpentError: The budget is spent; paid trials are kept.
+        ModelDownError: The model has been down for long; paid trials are kept.
+    """
+    if recipe not in get_args(Recipe):
+        raise InputError("recipe", f"There is no {recipe!r}.", "Choose content or paper.")
+    started = time.perf_counter()
+    budget = Budget(max_calls=max_llm_calls, max_cost=max_cost)
+    # Trials are shared between trainings of any seed: they keep the settings' order of candidates.
+    unseeded = replace(context, seed=None, budget=budget, command="train")
+    options = await resolve_context(unseeded)
+    seed = options.seed if context.seed is None else context.seed
+    budget.require_prices(options.settings.prices, [options.model])
+    keys = await selected_sessions(options, sessions)
+    keys = random_sessions(keys, options.settings.train_sessions, options.settings.seed)
+    domain_id, hints = await _measured_hints(options)
+    if not hints or len(keys) < _FEWEST_SESSIONS:
+        raise InputError(
+            "domain",
+            f"{options.domain!r} has {len(hints)} active hints and {len(keys)} training sessions.",
+            "Run `re2llm learn` first, and load more sessions.",
+        )
+    states = await _resolved(keys, options, progress)
+    await _try_on_panel(domain_id, states, hints, options, progress)
+    _, hints = await _measured_hints(options)
+    table = await RewardTable.of(domain_id, states, [hint for hint, _ in hints], options)
+    config = default_config(recipe, seed=seed)
+    trained = await _train(table, states, hints, recipe, config, progress)
+    judged = np.flatnonzero(trained.folds >= 0)
+    static = float((await table.rewards(judged, np.ones_like(judged))).mean())
+    metrics: dict[str, Any] = {
+        "gain": round(trained.validation_reward, 5),
+        "static_gain": round(static, 5),
+        "validation_sessions": len(judged),
+        "update": trained.update,
+        "cells": trained.cells,
+    }
+    release = release_of(trained, recipe, config, metrics, [hint for hint, _ in hints], options)
+    number, why_not = await store_and_activate(release, options, force=force)
+    return TrainedRelease(
+        domain=options.domain,
+        release=number,
+        recipe=recipe,
+        active=not why_not,
+        why_not=why_not,
+        **metrics,
+        all_cells=len(keys) * (len(hints) + 1),
+        llm_calls=budget.calls,
+        cost=round(budget.cost, 6),
+        unanswered=table.unanswered,
+        seconds=round(time.perf_counter() - started, 1),
+    )
+
+
+async def has_release(context: Context) -> bool:
+    """Return whether a policy release is active in the run's domain."""
+    async with in_domain(await resolve_context(context), None) as (connection, domain):
+        return await active_release_id(connection, domain.id) is not None
+
+
+async def _measured_hints(options: RunOptions) -> tuple[int, list[HintAndEmbedding]]:
+    async with in_domain(options, None, write=True) as (connection, domain):
+        await update_figures(connection, domain.id, options)
+        count = options.settings.shortlist
+        return domain.id, await best_hints(connection, domain.id, count=count)
+
+
+async def _resolved(
+    keys: Sequence[int], options: RunOptions, progress: Progress
+) -> list[RecommendState]:
+    states: list[RecommendState] = []
+    for done, key in enumerate(keys):
+        progress("reading sessions", done, len(keys))
+        states.append(await resolve_session(options.domain, key, options))
+    progress("reading sessions", len(keys), len(keys))
+    return states
+
+
+async def _try_on_panel(
+    domain_id: int,
+    states: Sequence[RecommendState],
+    hints: Sequence[HintAndEmbedding],
+    options: RunOptions,
+    progress: Progress,
+) -> None:
+    """Try every hint on the same random sessions, so that the policy starts from fair means.
+
+    Verification has tried each hint on few sessions, and kept those that were lucky there.
+    """
+    table = await RewardTable.of(domain_id, states, [hint for hint, _ in hints], options)
+    count = min(len(states), options.settings.train_panel)
+    actions = np.arange(1, len(hints) + 1)
+    for row in range(count):  # the states are in random order already
+        progress("trying every hint", row, count)
+        await table.rewards(np.full_like(actions, row), actions)
+    progress("trying every hint", count, count)
+
+
+async def _train(
+    table: RewardTable,
+    states: Sequence[RecommendState],
+    hints: Sequence[HintAndEmbedding],
+    recipe: Recipe,
+    config: TrainingConfig,
+    progress: Progress,
+) -> Trained:
+    """Train in a thread, which asks this event loop for rewards."""
+    loop = asyncio.get_running_loop()
+
+    def rewards(rows: NDArray[np.int64], actions: NDArray[np.int64]) -> NDArray[np.float64]:
+        return asyncio.run_coroutine_threadsafe(table.rewards(rows, actions), loop).result()
+
+    def report(done: int, total: int) -> None:
+        loop.call_soon_threadsafe(progress, "training", done, total)
+
+    data = TrainingData(
+        np.stack([session_state(state, recipe) for state in states]), hint_features(hints)
+    )
+    return await asyncio.to_thread(
+        train_hint_policy, data, recipe, config, rewards, progress=report
+    )

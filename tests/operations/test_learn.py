@@ -1,0 +1,221 @@
+"""Learning in one process: budgets, stops, failing models, and workers side by side."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+from langchain_core.messages import AIMessage
+from learnt import Learnt, assert_whole, knowledge, settled
+from re2llm.data.sample import sample_items, simulate_sessions
+from re2llm.errors import BudgetSpentError, ModelDownError
+from re2llm.operations.learn import Learned, learn
+from re2llm.operations.load import load_domain
+from re2llm.records import Session
+from re2llm.runtime.options import Context
+from re2llm.runtime.services import Services
+
+SESSIONS = simulate_sessions(7, seed=1)
+PANEL = {"verify_random": 6, "verify_near": 2, "verify_rule": "paper"}
+"""The paper's rule, since few sessions prove nothing; kept small, since each trial takes time."""
+
+Change = Callable[..., None]
+
+
+async def prepare(services: Services, domain: str, sessions: Sequence[Session] = SESSIONS) -> str:
+    await load_domain(services, domain, sample_items(), [lambda _: sessions])
+    return domain
+
+
+async def learned(domain: str, *, concurrency: int = 1, **limits: int) -> Learned:
+    limits = {"max_hints": 1000, **limits}
+    return await learn(Context(domain=domain, seed=0), concurrency=concurrency, **limits)
+
+
+@pytest.fixture(scope="module")
+async def reference(services: Services, url: str) -> Learnt:
+    """What an uninterrupted learner knows in the end."""
+    original = services.settings
+    services.settings = original.model_copy(update=PANEL)
+    try:
+        await learned(await prepare(services, "reference"))
+    finally:
+        services.settings = original
+    return knowledge(url, "reference")
+
+
+# One learner
+
+
+async def test_a_fresh_database_learns_the_same(
+    services: Services, adjust: Change, url: str, domain: str, reference: Learnt
+) -> None:
+    adjust(**PANEL)
+    told: list[tuple[str, int, int | None]] = []
+    outcome = await learn(
+        Context(domain=await prepare(services, domain), seed=0),
+        max_hints=1000,
+        concurrency=1,
+        progress=lambda stage, done, total=None, note="": told.append((stage, done, total)),
+    )
+    learnt = knowledge(url, domain)
+    assert learnt == reference
+    assert_whole(learnt)
+    assert outcome.stopped is None
+    assert settled(learnt) == set(range(1, len(SESSIONS) + 1))
+    assert (outcome.sessions, outcome.sessions_before) == (len(SESSIONS), 0)
+    assert outcome.missed == len(learnt["reflections"])
+    assert outcome.proposed == len(learnt["proposals"])
+    assert outcome.stored == outcome.hints == len(learnt["hints"]) >= 3
+    assert outcome.llm_calls >= len(learnt["trials"]) + 3 * len(learnt["reflections"])
+    assert told[0] == ("learning", 0, len(SESSIONS))
+    assert [done for _, done, _ in told[1:]] == list(range(len(SESSIONS)))
+
+
+@pytest.mark.parametrize("concurrency", [1, 8])
+async def test_the_calls_never_exceed_the_budget_and_a_later_run_goes_on(
+    services: Services,
+    adjust: Change,
+    url: str,
+    domain: str,
+    reference: Learnt,
+    concurrency: int,
+) -> None:
+    adjust(**PANEL)
+    await prepare(services, domain)
+    calls = 0
+    for allowed in (1, 2, 7, 30):
+        outcome = await learned(domain, max_llm_calls=allowed, concurrency=concurrency)
+        assert isinstance(outcome.stopped, BudgetSpentError)
+        assert outcome.llm_calls == allowed
+        calls += allowed
+        learnt = knowledge(url, domain)
+        assert_whole(learnt)
+        assert 0 < len(learnt["trials"]) <= calls
+    outcome = await learned(domain, concurrency=concurrency)
+    assert outcome.stopped is None
+    learnt = knowledge(url, domain)
+    assert_whole(learnt)
+    assert settled(learnt) == set(range(1, len(SESSIONS) + 1))
+    if concurrency == 1:
+        assert learnt == reference
+    # Nothing is left to do: no call is made.
+    outcome = await learned(domain)
+    assert (outcome.sessions, outcome.llm_calls) == (0, 0)
+    assert (outcome.sessions_before, outcome.sessions_left) == (len(SESSIONS), 0)
+
+
+async def test_tokens_are_a_budget_too(
+    services: Services, adjust: Change, script: Callable[..., Any], domain: str
+) -> None:
+    from re2llm.llm.offline import OfflineRanker
+
+    class Counting(OfflineRanker):
+        """The offline model, which says that each answer cost a hundred tokens."""
+
+        def _generate(self, *args: Any, **kwargs: Any) -> Any:
+            result = super()._generate(*args, **kwargs)
+            usage = {"input_tokens": 90, "output_tokens": 10, "total_tokens": 100}
+            message = AIMessage(result.generations[0].message.text, usage_metadata=usage)
+            result.generations[0].message = message
+            return result
+
+    services.register_model("counting", Counting())
+    adjust(**PANEL, model="counting")
+    await prepare(services, domain)
+    outcome = await learned(domain, max_tokens=950)
+    assert outcome.stopped
+    assert (outcome.tokens, outcome.llm_calls) == (1000, 10)
+
+
+@pytest.mark.parametrize("concurrency", [1, 4])
+async def test_it_stops_at_enough_hints(
+    services: Services, adjust: Change, url: str, domain: str, concurrency: int
+) -> None:
+    adjust(**PANEL)
+    await prepare(services, domain)
+    outcome = await learned(domain, max_hints=3, concurrency=concurrency)
+    assert outcome.stopped is None
+    learnt = knowledge(url, domain)
+    assert_whole(learnt)
+    assert len(learnt["hints"]) == 3
+    assert len(settled(learnt)) < len(SESSIONS)
+    assert (await learned(domain, max_hints=3)).sessions == 0
+
+
+async def test_workers_of_one_process_share_the_sessions(
+    services: Services, adjust: Change, url: str, domain: str
+) -> None:
+    adjust(**PANEL)
+    await prepare(services, domain)
+    outcome = await learned(domain, concurrency=8)
+    learnt = knowledge(url, domain)
+    assert_whole(learnt)
+    assert outcome.sessions == len(SESSIONS)
+    assert settled(learnt) == set(range(1, len(SESSIONS) + 1))
+
+
+async def test_learners_side_by_side_share_the_sessions(
+    services: Services, film_sessions: list[Session], adjust: Change
+) -> None:
+    adjust(**PANEL)
+    domain = await prepare(services, "side by side", film_sessions[:12])
+    both = await asyncio.gather(learned(domain), learned(domain))
+    again = await learned(domain)
+    assert sum(outcome.sessions for outcome in both) == 12
+    assert again.llm_calls == 0
+
+
+# A model that fails
+
+
+def flaky(services: Services, name: str, failing: Callable[[str], bool]) -> None:
+    """Register the offline model, which gives no answer to some prompts."""
+    from re2llm.llm.offline import OfflineRanker
+
+    class Flaky(OfflineRanker):
+        def _answer(self, messages: Sequence[Any]) -> str:
+            if failing(messages[1].text):
+                raise TimeoutError
+            return super()._answer(messages)
+
+    services.register_model(name, Flaky())
+
+
+async def test_a_session_without_an_answer_is_left_for_another_run(
+    services: Services, adjust: Change, url: str, domain: str
+) -> None:
+    adjust(**PANEL, model="flaky")
+    await prepare(services, domain)
+    first: list[str] = []
+
+    def failing(prompt: str) -> bool:
+        history = prompt.split('"candidates"', maxsplit=1)[0]
+        first.append(history)
+        return history == first[0]
+
+    flaky(services, "flaky", failing)
+    outcome = await learned(domain)
+    assert outcome.stopped is None
+    assert outcome.failed >= 1
+    assert outcome.sessions == len(SESSIONS) - outcome.failed > 0
+    assert_whole(knowledge(url, domain))
+    # It is back: what was left is learnt from.
+    flaky(services, "flaky", lambda _: False)
+    assert (await learned(domain)).sessions == outcome.failed
+    learnt = knowledge(url, domain)
+    assert_whole(learnt)
+    assert settled(learnt) == set(range(1, len(SESSIONS) + 1))
+
+
+async def test_a_dead_model_ends_the_run_and_loses_nothing(
+    services: Services, adjust: Change, url: str, domain: str
+) -> None:
+    adjust(**PANEL, model="dead")
+    flaky(services, "dead", lambda _: True)
+    await prepare(services, domain)
+    outcome = await learned(domain)
+    assert isinstance(outcome.stopped, ModelDownError)
+    assert outcome.sessions == 0
+    assert outcome.failed == 4  # one at a time, and three probes
+    assert knowledge(url, domain)["trials"] == []
