@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ..operations.graphs import ask
 from .console import out, progress, run
-from .recommend import ask
 
 if TYPE_CHECKING:
     from ..evaluation.experiment import Row

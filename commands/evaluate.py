@@ -10,11 +10,11 @@ import typer
 
 from ..errors import InputError
 from ..operations.experiment import Experiment
+from ..operations.recommend import hint_choice
 from ..operations.report import Evaluated, make_page
 from ..settings import get_settings
 from .budgets import MaxCalls, MaxCost, check_budget
 from .console import err, run, write_json, write_text
-from .recommend import hint_choice
 from .tables import print_differences, print_hints, print_orders, print_summary
 
 if TYPE_CHECKING:

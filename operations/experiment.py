@@ -10,7 +10,6 @@ from typing import Any
 from rich.progress import Progress
 
 from ..commands.console import progress
-from ..commands.recommend import ask, hint_choice
 from ..errors import BudgetSpentError, Failure, ModelDownError, Re2llmError, failure_among
 from ..evaluation.experiment import Ranked, Row, run_baseline, run_policies
 from ..evaluation.permutations import fused_row, order_spread
@@ -25,6 +24,8 @@ from ..runtime.budget import Budget
 from ..runtime.options import Context, resolve_context
 from ..runtime.outages import OutageGuard
 from ..runtime.services import Services
+from .graphs import ask
+from .recommend import hint_choice
 
 PermutedRow = tuple[dict[str, Any], Row]
 
