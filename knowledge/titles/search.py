@@ -80,13 +80,13 @@ class TitleSearch:
         dated = _DATED.match(typed)
         if dated is None or (matches and matches[0].likeness == _EXACT):
             return matches[:count]
-        titled = self._ranked(_form(dated["title"]), count) or matches
         year = dated["year"]
+        if matches and year in matches[0].item.title:  # the number is a part of the title
+            return matches[:count]
+        titled = self._ranked(_form(dated["title"]), count) or matches
         best = [match for match in titled if titled[0].likeness - match.likeness < _AHEAD]
         if then := [match for match in best if year in _years(match.item)]:
             return then[:count]
-        if matches and year in matches[0].item.title:  # the number is a part of the title
-            return matches[:count]
         if any(_years(match.item) for match in titled):  # of another year: ask
             titled = [TitleMatch(m.item, min(m.likeness, _SURE - 1)) for m in titled]
         return titled[:count]
