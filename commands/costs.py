@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import datetime as dt
-from collections.abc import Mapping, Sequence
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.box import SIMPLE_HEAD
@@ -12,7 +10,8 @@ from rich.table import Table
 
 from .console import out, print_json, run
 
-_SUMMED = ("calls", "requests", "failed", "cached", "tokens_in", "tokens_out", "cost", "unpriced")
+if TYPE_CHECKING:
+    from ..operations.results import Costs, CostSums
 
 
 def costs(
@@ -29,45 +28,37 @@ def costs(
 
 
 async def _costs(days: int | None, as_json: bool) -> None:
-    from ..knowledge.llm_calls import sum_calls
-    from ..runtime.sharing import shared_services
+    from ..operations.costs import costs
+    from ..runtime.options import Context
 
-    services = await shared_services()
-    since = None
-    if days is not None:
-        today = dt.datetime.now(dt.UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-        since = today - dt.timedelta(days=days - 1)
-    async with services.engine.connect() as connection:
-        rows = await sum_calls(connection, since)
-    total = {name: sum(row[name] for row in rows) for name in _SUMMED}
+    summed = await costs(Context(), days=days)
     if as_json:
-        print_json({"rows": rows, "total": total})
-        return
-    if not rows:
+        print_json(summed.model_dump())
+    elif not summed.rows:
         out.print("No paid model call is booked. The offline model costs nothing.")
-        return
-    _print(rows, total)
+    else:
+        _print(summed)
 
 
-def _print(rows: Sequence[Mapping[str, Any]], total: Mapping[str, Any]) -> None:
+def _print(summed: Costs) -> None:
     table = Table(box=SIMPLE_HEAD, padding=0)
     for heading in ("day", "command", "model"):
         table.add_column(heading, overflow="fold")
     for heading in ("calls", "failed", "from cache", "tokens in", "out", "cost"):
         table.add_column(heading, justify="right", no_wrap=True)
-    for row in (*rows, {"day": "total", "command": "", "model": "", **total}):
-        table.add_row(
-            row["day"],
-            row["command"],
-            row["model"],
-            *(f"{row[name]:,}" for name in ("calls", "failed", "cached")),
-            *(f"{row[name]:,}" for name in ("tokens_in", "tokens_out")),
-            "no price" if row["unpriced"] == row["calls"] else f"{row['cost']:.4f}",
-        )
+    for row in summed.rows:
+        table.add_row(row.day, row.command, row.model, *_cells(row))
+    table.add_row("total", "", "", *_cells(summed.total))
     out.print(table)
-    if total["unpriced"]:
+    if summed.total.unpriced:
         out.print(
-            f"{total['unpriced']:,} calls have no price: set RE2LLM_PRICES, see .env.example."
+            f"{summed.total.unpriced:,} calls have no price: set RE2LLM_PRICES, see .env.example."
         )
-    if any(row.get("estimated") for row in rows):
+    if any(row.estimated for row in summed.rows):
         out.print("Some tokens are estimated, since the model counts none.")
+
+
+def _cells(sums: CostSums) -> list[str]:
+    counts = (sums.calls, sums.failed, sums.cached, sums.tokens_in, sums.tokens_out)
+    cost = "no price" if sums.unpriced == sums.calls else f"{sums.cost:.4f}"
+    return [*(f"{count:,}" for count in counts), cost]

@@ -80,7 +80,7 @@ async def _load() -> None:
 
 
 async def _show(description: str, titles: list[str]) -> None:
-    from ..operations.catalogue import recommend
+    from ..operations.recommend import recommend
     from ..runtime.options import Context
 
     result = await recommend(Context(domain=_DOMAIN, policy="none"), titles, k=5)
@@ -92,7 +92,7 @@ async def _show(description: str, titles: list[str]) -> None:
 
 async def _learn(context: Context) -> None:
     """Learn hints and train the policy, unless an earlier run has."""
-    from ..operations.catalogue import hints_of
+    from ..operations.hints import list_hints
     from ..operations.learn import learn
     from ..operations.train import has_release, train
 
@@ -100,7 +100,7 @@ async def _learn(context: Context) -> None:
         await learn(context, max_hints=_HINTS, progress=progress)
         if not await has_release(context):
             await train(context, progress=progress)
-    listed = [hint for hint in (await hints_of(context)).hints if hint.status == "active"]
+    listed = [hint for hint in (await list_hints(context)).hints if hint.status == "active"]
     out.print("Hints learned from its own misses, with their mean gain in NDCG@10:", style="bold")
     for hint in sorted(listed, key=lambda hint: -hint.mean_gain):
         out.print(f"  {hint.mean_gain:+.3f}  {hint.text}", markup=False)

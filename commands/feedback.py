@@ -42,7 +42,7 @@ async def _feedback(
     learn: bool,
     as_json: bool,
 ) -> None:
-    from ..operations.catalogue import give_feedback
+    from ..operations.feedback import give_feedback
     from ..operations.learn_from_feedback import learn_from_feedback
     from ..runtime.options import Context
     from ..runtime.sharing import shared_services
@@ -51,9 +51,10 @@ async def _feedback(
         raise InputError("picked", "Say what was picked.", "Give an item, or --none.")
     stored = await give_feedback(Context(), recommendation, picked, domain=domain, learn=False)
     if not as_json:
+        item = "none of these" if stored.picked is None else f"{stored.title} [{stored.picked}]"
         where = "" if stored.rank is None else f", at rank {stored.rank}"
         out.print(
-            f"{'Stored' if stored.new else 'Stored already'}: {picked or 'none of these'}{where}; "
+            f"{'Stored' if stored.new else 'Stored already'}: {item}{where}; "
             f"reward {stored.reward:.3f}.",
             markup=False,
         )
@@ -63,6 +64,6 @@ async def _feedback(
             await learn_from_feedback(services)
         spent = services.feedback_budget.calls
         if not as_json:
-            out.print(f"Learnt with {spent:,} model calls.")
+            out.print(f"Learned with {spent:,} model calls.")
     if as_json:
         print_json(stored.model_dump())

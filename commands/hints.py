@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 
 from ..errors import InputError
-from ..settings import get_settings
 from .console import out, print_json, run
 
 if TYPE_CHECKING:
-    from ..operations.add_hint import Added
+    from ..operations.results import AddedHint
 
 hints = typer.Typer(help="List, show, add, approve and retire hints.", no_args_is_help=True)
 
@@ -36,7 +35,7 @@ def add(
 
     Example: re2llm hints add --domain films "Prefer films by directors from the history."
     """
-    run(lambda: _add([*(text or []), *_listed(file)], domain or get_settings().domain, as_json))
+    run(lambda: _add([*(text or []), *_listed(file)], domain, as_json))
 
 
 def _listed(file: Path | None) -> list[str]:
@@ -53,18 +52,15 @@ def _listed(file: Path | None) -> list[str]:
     return [text for text in cast("list[Any]", value) if isinstance(text, str) and text.strip()]
 
 
-async def _add(texts: list[str], domain: str, as_json: bool) -> None:
-    from dataclasses import asdict
-
-    from ..operations.add_hint import add_persons_hint
-    from ..runtime.options import Context, resolve_context
+async def _add(texts: list[str], domain: str | None, as_json: bool) -> None:
+    from ..operations.hints import add_hint
+    from ..runtime.options import Context
 
     if not texts:
         raise InputError("text", "There is no hint to add.", "Write one, or name a --file.")
-    options = await resolve_context(Context(domain=domain))
-    added = [await add_persons_hint(domain, text, options) for text in texts]
+    added = [await add_hint(Context(), text, domain=domain) for text in texts]
     if as_json:
-        print_json([asdict(one) for one in added])
+        print_json([one.model_dump() for one in added])
     else:
         for one in added:
             _print_added(one)
@@ -72,7 +68,7 @@ async def _add(texts: list[str], domain: str, as_json: bool) -> None:
         raise typer.Exit(1)
 
 
-def _print_added(added: Added) -> None:
+def _print_added(added: AddedHint) -> None:
     shown = f"{added.outcome:<9} {added.hint_id or '-':>5}  {added.text}"
     out.print(shown, markup=False, soft_wrap=True)
     if added.reason:
@@ -88,30 +84,26 @@ def list_(domain: _Domain = None, as_json: _AsJson = False) -> None:
 
     Example: re2llm hints list --domain films
     """
-    run(lambda: _list(domain or get_settings().domain, as_json))
+    run(lambda: _list(domain, as_json))
 
 
-async def _list(domain: str, as_json: bool) -> None:
-    from dataclasses import asdict
+async def _list(domain: str | None, as_json: bool) -> None:
+    from ..operations.hints import list_hints
+    from ..runtime.options import Context
 
-    from ..knowledge.domains import find_domain
-    from ..knowledge.hints import list_hints
-    from ..runtime.sharing import shared_services
-
-    services = await shared_services()
-    async with services.engine.connect() as connection:
-        found = await find_domain(connection, domain)
-        stored = await list_hints(connection, found.id)
+    listed = await list_hints(Context(), domain=domain)
     if as_json:
-        print_json([asdict(hint) for hint in stored])
+        print_json([hint.model_dump() for hint in listed.hints])
         return
-    for hint in stored:
+    for hint in listed.hints:
         gain = f"{hint.mean_gain:+.3f} on {hint.trials:>4}" if hint.trials else "not tried"
         out.print(
             f"{hint.id:>5}  {hint.status:<8} {gain:<15}  {hint.text}", markup=False, soft_wrap=True
         )
-    if not stored:
-        out.print(f"{domain} has no hints yet: `re2llm learn` finds some, `re2llm hints add` too.")
+    if not listed.hints:
+        out.print(
+            f"{listed.domain} has no hints yet: `re2llm learn` finds some, `re2llm hints add` too."
+        )
 
 
 @hints.command("show")
@@ -126,18 +118,14 @@ def show(
 
     Example: re2llm hints show 3 --domain films
     """
-    run(lambda: _show(hint, domain or get_settings().domain, conversation))
+    run(lambda: _show(hint, domain, conversation))
 
 
-async def _show(hint: int, domain: str, conversation: bool) -> None:
-    from ..knowledge.domains import find_domain
-    from ..knowledge.lineage import hint_lineage
-    from ..runtime.sharing import shared_services
+async def _show(hint: int, domain: str | None, conversation: bool) -> None:
+    from ..operations.hints import show_hint
+    from ..runtime.options import Context
 
-    services = await shared_services()
-    async with services.engine.connect() as connection:
-        found = await find_domain(connection, domain)
-        print_json(await hint_lineage(connection, found, hint, conversation=conversation))
+    print_json(await show_hint(Context(), hint, domain=domain, conversation=conversation))
 
 
 @hints.command("approve")
@@ -148,7 +136,15 @@ def approve(
 
     Example: re2llm hints approve 3 4 --domain films
     """
-    run(lambda: _set(hint, domain or get_settings().domain, "active", "A person approved it."))
+    run(lambda: _approve(hint, domain))
+
+
+async def _approve(numbers: list[int], domain: str | None) -> None:
+    from ..operations.hints import approve_hints
+    from ..runtime.options import Context
+
+    await approve_hints(Context(), numbers, domain=domain)
+    out.print(f"active: {', '.join(map(str, numbers))}")
 
 
 @hints.command("retire")
@@ -161,17 +157,12 @@ def retire(
 
     Example: re2llm hints retire 3 --domain films --reason "too vague"
     """
-    run(lambda: _set(hint, domain or get_settings().domain, "retired", reason))
+    run(lambda: _retire(hint, domain, reason))
 
 
-async def _set(numbers: list[int], domain: str, status: str, reason: str) -> None:
-    from ..knowledge.domains import find_domain
-    from ..knowledge.hints import set_status
-    from ..runtime.sharing import shared_services
+async def _retire(numbers: list[int], domain: str | None, reason: str) -> None:
+    from ..operations.hints import retire_hints
+    from ..runtime.options import Context
 
-    services = await shared_services()
-    async with services.engine.begin() as connection:
-        found = await find_domain(connection, domain)
-        for number in numbers:
-            await set_status(connection, found.id, number, status, reason)
-    out.print(f"{status}: {', '.join(map(str, numbers))}")
+    await retire_hints(Context(), numbers, domain=domain, reason=reason)
+    out.print(f"retired: {', '.join(map(str, numbers))}")

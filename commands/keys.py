@@ -29,16 +29,14 @@ def create(
 
 
 async def _create(owner: str, domains: list[str], as_json: bool) -> None:
-    from ..knowledge.keys import create_key
-    from ..runtime.sharing import shared_services
+    from ..operations.keys import create_key
+    from ..runtime.options import Context
 
-    services = await shared_services()
-    async with services.engine.begin() as connection:
-        key = await create_key(connection, owner, domains)
+    created = await create_key(Context(), owner, domains)
     if as_json:
-        print_json({"key": key, "owner": owner, "domains": sorted(set(domains))})
+        print_json(created.model_dump())
         return
-    typer.echo(key)
+    typer.echo(created.key)
     typer.echo("Keep it: it cannot be shown again. Send it as `Authorization: Bearer …`.", err=True)
 
 
@@ -52,27 +50,14 @@ def list_(as_json: _AsJson = False) -> None:
 
 
 async def _list(as_json: bool) -> None:
-    from ..knowledge.keys import list_keys
-    from ..runtime.sharing import shared_services
+    from ..operations.keys import list_keys
+    from ..runtime.options import Context
 
-    services = await shared_services()
-    async with services.engine.connect() as connection:
-        stored = await list_keys(connection)
+    listed = await list_keys(Context())
     if as_json:
-        print_json(
-            [
-                {
-                    "id": key.id,
-                    "owner": key.owner,
-                    "domains": key.domains,
-                    "created_at": key.created_at.isoformat(),
-                    "revoked_at": key.revoked_at.isoformat() if key.revoked_at else None,
-                }
-                for key in stored
-            ]
-        )
+        print_json([key.model_dump(mode="json") for key in listed])
         return
-    for key in stored:
+    for key in listed:
         state = "works" if key.revoked_at is None else "revoked"
         out.print(
             f"{key.id}  {state:<7}  {key.created_at:%Y-%m-%d}  {key.owner}: "
@@ -80,7 +65,7 @@ async def _list(as_json: bool) -> None:
             markup=False,
             soft_wrap=True,
         )
-    if not stored:
+    if not listed:
         out.print("There are no keys yet: `re2llm keys create` makes one.")
 
 
@@ -97,13 +82,11 @@ def revoke(
 
 
 async def _revoke(key: str, as_json: bool) -> None:
-    from ..knowledge.keys import revoke_key
-    from ..runtime.sharing import shared_services
+    from ..operations.keys import revoke_key
+    from ..runtime.options import Context
 
-    services = await shared_services()
-    async with services.engine.begin() as connection:
-        worked = await revoke_key(connection, key)
+    revoked = await revoke_key(Context(), key)
     if as_json:
-        print_json({"id": key, "revoked": worked})
+        print_json(revoked.model_dump())
     else:
-        out.print(f"{key} is revoked{'' if worked else ' already'}.", markup=False)
+        out.print(f"{key} is revoked{'' if revoked.revoked else ' already'}.", markup=False)

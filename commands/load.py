@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..records import Item
-from .console import err, out, print_json, progress, run
+from .console import err, out, print_json, progress_bars, run
+
+if TYPE_CHECKING:
+    from ..operations.results import Loaded
 
 
 def load(
@@ -33,73 +34,52 @@ def load(
 
     Example: re2llm load movielens ml-latest-small --domain movies
     """
-    run(lambda: _load(dataset, path, domain, sessions or [], any_order, skip_malformed, as_json))
 
+    async def work() -> Loaded:
+        from ..operations.load import load
+        from ..runtime.options import Context
 
-async def _load(
-    dataset: str,
-    path: Path,
-    domain: str,
-    session_files: list[Path],
-    any_order: bool,
-    skip_malformed: bool,
-    as_json: bool,
-) -> None:
-    from ..data.malformed import ReadReport
-    from ..data.readers import open_reader
-    from ..data.session_file import read_sessions
-    from ..operations.load import SessionSource, load_domain
-    from ..runtime.sharing import shared_services
+        with progress_bars(counts=False) as progress:
+            return await load(
+                Context(),
+                dataset,
+                path,
+                domain=domain,
+                sessions=sessions or (),
+                any_order=any_order,
+                skip_malformed=skip_malformed,
+                progress=progress,
+            )
 
-    report = ReadReport()
-    reader = open_reader(dataset, path)
-    sources: list[SessionSource] = [
-        lambda known, file=file: read_sessions(file, report, known=known) for file in session_files
-    ]
-    total = reader.item_bytes + sum(f.stat().st_size for f in session_files if f.is_file())
-    if not session_files and reader.session_bytes:
-        sources.append(lambda known: reader.sessions(report, known))
-        total += reader.session_bytes
-    services = await shared_services()
-    with progress() as bar:
-        task = bar.add_task(f"loading {domain}", total=total)
-
-        def watched() -> Iterator[Item]:
-            for item in reader.items(report):
-                bar.update(task, completed=report.bytes_read)
-                yield item
-
-        loaded = await load_domain(
-            services,
-            domain,
-            watched(),
-            sources,
-            any_order=any_order,
-            verify=(lambda: None) if skip_malformed else report.raise_if_malformed,
-        )
-    for note in (*report.first_malformed, *report.first_warnings):
+    loaded = run(work)
+    for note in loaded.notes:
         err.print(f"note: {note}", markup=False, soft_wrap=True)
-    counts = {
-        "domain": domain,
-        "items": loaded.items,
-        "items_changed": loaded.items_changed,
-        "training_sessions": loaded.sessions,
-        "training_sessions_new": loaded.sessions_new,
-        "training_sessions_recent": loaded.sessions_recent,
-        "malformed_rows": report.malformed,
-        "warnings": report.warnings,
-    }
     if as_json:
-        print_json(counts)
+        _print_json(loaded)
         return
     out.print(
         f"{domain}: {loaded.items:,} items ({loaded.items_changed:,} new or changed), "
         f"{loaded.sessions:,} training sessions ({loaded.sessions_new:,} new), "
-        f"{report.malformed} malformed rows left out, {report.warnings} warnings."
+        f"{loaded.malformed} malformed rows left out, {loaded.warnings} warnings."
     )
     if loaded.sessions_recent:
         out.print(
-            "The sessions are in time order: hints and policy will be learnt on the latest "
+            "The sessions are in time order: hints and policy will be learned on the latest "
             f"{loaded.sessions_recent:,}, beside evidence from those before them (--any-order, "
             "given to the first load, prevents that)."
         )
+
+
+def _print_json(loaded: Loaded) -> None:
+    print_json(
+        {
+            "domain": loaded.domain,
+            "items": loaded.items,
+            "items_changed": loaded.items_changed,
+            "training_sessions": loaded.sessions,
+            "training_sessions_new": loaded.sessions_new,
+            "training_sessions_recent": loaded.sessions_recent,
+            "malformed_rows": loaded.malformed,
+            "warnings": loaded.warnings,
+        }
+    )

@@ -6,8 +6,7 @@ from typing import Annotated
 
 import typer
 
-from ..settings import get_settings
-from .console import err, out, print_json, progress, run
+from .console import err, out, print_json, progress_bars, run
 
 policy = typer.Typer(
     help="List, show, evaluate, activate and roll back policy releases.", no_args_is_help=True
@@ -25,30 +24,26 @@ def list_(
 
     Example: re2llm policy list --domain films
     """
-    run(lambda: _list(domain or get_settings().domain, as_json))
+    run(lambda: _list(domain, as_json))
 
 
-async def _list(domain: str, as_json: bool) -> None:
-    from ..knowledge.domains import find_domain
-    from ..knowledge.releases import list_releases
-    from ..runtime.sharing import shared_services
+async def _list(domain: str | None, as_json: bool) -> None:
+    from ..operations.releases import list_releases
+    from ..runtime.options import Context
 
-    services = await shared_services()
-    async with services.engine.connect() as connection:
-        found = await find_domain(connection, domain)
-        releases = await list_releases(connection, found.id)
+    listed = await list_releases(Context(), domain=domain)
     if as_json:
-        print_json(releases)
+        print_json([release.model_dump() for release in listed.releases])
         return
-    for release in releases:
+    for release in listed.releases:
         out.print(
-            f"{release['id']:>4}  {release['status']:<8} {release['recipe']:<8} "
-            f"gain {release['metrics']['gain']:+.4f}  {len(release['hint_ids'])} hints  "
-            f"{release['model']}  {release['created_at'][:16]}",
+            f"{release.id:>4}  {release.status:<8} {release.recipe:<8} "
+            f"gain {release.metrics['gain']:+.4f}  {len(release.hint_ids)} hints  "
+            f"{release.model}  {release.created_at[:16]}",
             markup=False,
         )
-    if not releases:
-        out.print(f"{domain} has no release yet: `re2llm train` makes one.")
+    if not listed.releases:
+        out.print(f"{listed.domain} has no release yet: `re2llm train` makes one.")
 
 
 @policy.command("show")
@@ -59,20 +54,14 @@ def show(
 
     Example: re2llm policy show 1 --domain films
     """
-    run(lambda: _show(release, domain or get_settings().domain))
+    run(lambda: _show(release, domain))
 
 
-async def _show(number: int, domain: str) -> None:
-    from ..knowledge.domains import find_domain
-    from ..knowledge.releases import fetch_release, list_releases
-    from ..runtime.sharing import shared_services
+async def _show(release: int, domain: str | None) -> None:
+    from ..operations.releases import show_release
+    from ..runtime.options import Context
 
-    services = await shared_services()
-    async with services.engine.connect() as connection:
-        found = await find_domain(connection, domain)
-        await fetch_release(connection, found.id, number)
-        releases = await list_releases(connection, found.id)
-    print_json(next(release for release in releases if release["id"] == number))
+    print_json((await show_release(Context(), release, domain=domain)).model_dump())
 
 
 @policy.command("activate")
@@ -87,24 +76,15 @@ def activate(
 
     Example: re2llm policy activate 2 --domain films
     """
-    run(lambda: _activate(release, domain or get_settings().domain, force))
+    run(lambda: _activate(release, domain, force))
 
 
-async def _activate(number: int, domain: str, force: bool) -> None:
-    from ..knowledge.domains import find_domain
-    from ..knowledge.releases import activate_release, fetch_release
-    from ..ranking.serving import load_release
-    from ..runtime.options import Context, resolve_context
+async def _activate(release: int, domain: str | None, force: bool) -> None:
+    from ..operations.releases import activate_release
+    from ..runtime.options import Context
 
-    options = await resolve_context(Context())
-    services = options.services
-    async with services.engine.begin() as connection:
-        found = await find_domain(connection, domain)
-        release = await fetch_release(connection, found.id, number)
-        # Refuses what cannot be served.
-        load_release(number, release, options.model, options.prompt_version)
-        await activate_release(connection, found.id, number, force=force)
-    out.print(f"Release {number} is active.")
+    active = await activate_release(Context(), release, domain=domain, force=force)
+    out.print(f"Release {active.id} is active.")
 
 
 @policy.command("rollback")
@@ -113,19 +93,15 @@ def rollback(domain: _Domain = None) -> None:
 
     Example: re2llm policy rollback --domain films
     """
-    run(lambda: _rollback(domain or get_settings().domain))
+    run(lambda: _rollback(domain))
 
 
-async def _rollback(domain: str) -> None:
-    from ..knowledge.domains import find_domain
-    from ..knowledge.releases import rollback_release
-    from ..runtime.sharing import shared_services
+async def _rollback(domain: str | None) -> None:
+    from ..operations.releases import rollback_release
+    from ..runtime.options import Context
 
-    services = await shared_services()
-    async with services.engine.begin() as connection:
-        found = await find_domain(connection, domain)
-        number = await rollback_release(connection, found.id)
-    out.print(f"Release {number} is active again.")
+    active = await rollback_release(Context(), domain=domain)
+    out.print(f"Release {active.id} is active again.")
 
 
 @policy.command("evaluate")
@@ -148,29 +124,23 @@ def evaluate(
 
     Example: re2llm policy evaluate 2 --domain films
     """
-    run(lambda: _evaluate(release, domain or get_settings().domain, sampled, as_json))
+    run(lambda: _evaluate(release, domain, sampled, as_json))
 
 
-async def _evaluate(number: int, domain: str, sampled: bool | None, as_json: bool) -> None:
-    from ..evaluation.off_policy import evaluate_release
-    from ..runtime.options import Context, resolve_context
+async def _evaluate(release: int, domain: str | None, sampled: bool | None, as_json: bool) -> None:
+    from ..operations.releases import evaluate_release
+    from ..runtime.options import Context
 
-    options = await resolve_context(Context())
-    with progress(counts=True) as bar:
-        task = bar.add_task("decisions", total=None)
+    with progress_bars() as progress:
         report = await evaluate_release(
-            domain,
-            number,
-            options,
-            sampled=options.settings.explore if sampled is None else sampled,
-            on_progress=lambda done, total: bar.update(task, completed=done, total=total),
+            Context(), release, domain=domain, sampled=sampled, progress=progress
         )
     document = report.as_dict()
     if as_json:
         print_json(document)
         return
     out.print(
-        f"Release {number}, {document['choice']}, on {report.used:,} of {report.feedback:,} "
+        f"Release {release}, {document['choice']}, on {report.used:,} of {report.feedback:,} "
         f"decisions with feedback (left out: {report.certain:,} chosen for certain, "
         f"{report.other_model:,} of another model or prompt):"
     )

@@ -11,8 +11,9 @@ from typing import Any, cast
 from langgraph_sdk import Auth, get_client
 from langgraph_sdk.errors import NotFoundError
 
-from ..knowledge.keys import PREFIX, ApiKey, any_key_works, check_key
-from ..runtime.sharing import shared_services
+from ..knowledge.keys import PREFIX
+from ..operations.keys import any_key_works, check_key
+from ..runtime.options import Context
 from .callers import asks_for_key, key_of, was_named
 
 auth = Auth()
@@ -33,7 +34,7 @@ async def authenticate(scope: dict[str, Any]) -> User:
     """
     key = key_of(scope)
     if key is not None and key.startswith(PREFIX):
-        found = await _found(key)
+        found = await check_key(Context(), key)
         if found is not None:
             return cast("User", {"identity": found.owner, "domains": found.domains})
         raise _refused(401, "This API key is wrong or revoked.")
@@ -50,20 +51,12 @@ async def key_works(key: str) -> bool:
     Args:
         key: As it was sent.
     """
-    return key.startswith(PREFIX) and await _found(key) is not None
-
-
-async def _found(key: str) -> ApiKey | None:
-    services = await shared_services()
-    async with services.engine.connect() as connection:
-        return await check_key(connection, key)
+    return key.startswith(PREFIX) and await check_key(Context(), key) is not None
 
 
 async def some_key_works() -> bool:
     """Whether there is a key at all, without which a server for other machines is of no use."""
-    services = await shared_services()
-    async with services.engine.connect() as connection:
-        return await any_key_works(connection)
+    return await any_key_works(Context())
 
 
 @auth.on

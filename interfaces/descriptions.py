@@ -27,7 +27,7 @@ RATE = (
     "everything that they have said they liked or disliked."
 )
 HINTS = (
-    "List the hints of a catalogue: short lessons, learnt from misses or given by a person, that "
+    "List the hints of a catalogue: short lessons, learned from misses or given by a person, that "
     "the recommender puts into its ranking prompts, with the gain that each has brought."
 )
 

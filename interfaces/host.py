@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from concurrent.futures import CancelledError
-from functools import lru_cache, partial
+from functools import lru_cache
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -15,19 +15,17 @@ from pydantic import SecretStr
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ..errors import InputError
-from ..operations import catalogue as operations
-from ..operations.results import FeedbackStored, FoundTitles, ListedHints, Rated, Recommended
-from ..rating.request import RatingRequest
 from ..runtime.options import Context
 from ..runtime.services import Services, open_services
 from ..runtime.sharing import ServiceSet, shared_service_set
 from ..settings import HintChoice, Settings, get_settings
-from .loop_thread import LoopThread
+from .portal import Portal
+from .verbs import Verbs
 
 _Result = TypeVar("_Result")
 
 
-class Re2llm:
+class Re2llm(Verbs):
     """Database, models and caches, opened on first use and closed with the object.
 
     Methods that begin with `a` run on the caller's event loop, the others on a thread of the
@@ -71,129 +69,9 @@ class Re2llm:
         }
         self._changes = {key: value for key, value in changes.items() if value is not None}
         self._services = ServiceSet(self._open) if self._changes else shared_service_set()
-        self._thread: LoopThread | None = None
+        self._portal: Portal | None = None
         self._lock = threading.Lock()
         self._closed = False
-
-    async def arecommend(
-        self,
-        history: Sequence[str],
-        *,
-        candidates: Sequence[str] | None = None,
-        domain: str | None = None,
-        k: int = 10,
-    ) -> Recommended:
-        """Recommend what a person would choose next.
-
-        Args:
-            history: What they chose so far, oldest first: ids or titles.
-            candidates: What to rank, ids or titles; `None` retrieves some.
-            domain: The catalogue; `None` takes the object's.
-            k: How many to return.
-
-        Raises:
-            Re2llmError: The request cannot be answered.
-        """
-        return await operations.recommend(
-            self.context(), history, candidates=candidates, domain=domain, k=k
-        )
-
-    def recommend(self, history: Sequence[str], **options: Any) -> Recommended:
-        """Do what `arecommend` does, and wait for it.
-
-        Args:
-            history: As there.
-            **options: As there.
-
-        Raises:
-            Re2llmError: The request cannot be answered.
-        """
-        return self.run(partial(self.arecommend, history, **options))
-
-    async def afeedback(
-        self,
-        recommendation_id: str,
-        picked: str | None,
-        *,
-        domain: str | None = None,
-        learn: bool = True,
-    ) -> FeedbackStored:
-        """Store what a person did with a recommendation; a miss is learnt from in the background.
-
-        Args:
-            recommendation_id: As the answer carried it.
-            picked: The chosen item, id or title; `None` for none of these.
-            domain: The recommendation's catalogue; `None` takes the object's.
-            learn: Whether a miss may start learning.
-
-        Raises:
-            Re2llmError: There is no such recommendation or item, or other feedback is stored.
-        """
-        return await operations.give_feedback(
-            self.context(), recommendation_id, picked, domain=domain, learn=learn
-        )
-
-    def feedback(
-        self, recommendation_id: str, picked: str | None, **options: Any
-    ) -> FeedbackStored:
-        """Do what `afeedback` does, and wait for it.
-
-        Args:
-            recommendation_id: As there.
-            picked: As there.
-            **options: As there.
-
-        Raises:
-            Re2llmError: There is no such recommendation or item, or other feedback is stored.
-        """
-        return self.run(partial(self.afeedback, recommendation_id, picked, **options))
-
-    async def arate(self, request: RatingRequest) -> Rated:
-        """Predict how a person will rate an item.
-
-        Args:
-            request: The item, the person's past reviews, and other people's reviews of it.
-
-        Raises:
-            Re2llmError: A field does not fit, such as a rating that is not on the scale.
-        """
-        return await operations.rate(self.context(), request.model_dump(exclude_unset=True))
-
-    def rate(self, request: RatingRequest) -> Rated:
-        """Do what `arate` does, and wait for it.
-
-        Args:
-            request: As there.
-
-        Raises:
-            Re2llmError: A field does not fit.
-        """
-        return self.run(partial(self.arate, request))
-
-    async def afind_titles(
-        self, titles: Sequence[str], *, domain: str | None = None
-    ) -> FoundTitles:
-        """Find the items that some titles stand for, whatever the typing errors.
-
-        Args:
-            titles: As a person wrote them.
-            domain: The catalogue; `None` takes the object's.
-
-        Raises:
-            Re2llmError: There is no such catalogue.
-        """
-        return await operations.find_titles(self.context(), titles, domain=domain)
-
-    async def ahints(self, *, domain: str | None = None) -> ListedHints:
-        """List a domain's hints with what each has brought.
-
-        Args:
-            domain: The catalogue; `None` takes the object's.
-
-        Raises:
-            Re2llmError: There is no such catalogue.
-        """
-        return await operations.hints_of(self.context(), domain=domain)
 
     def context(self, **options: Any) -> Context:
         """Return a context that runs any of our graphs on this object's database and models.
@@ -215,10 +93,10 @@ class Re2llm:
         """
         with self._lock:
             self._require_open()
-            thread = self._thread = self._thread or LoopThread()
+            portal = self._portal = self._portal or Portal(self._services.close)
         try:
-            return thread.run(work)
-        except CancelledError:
+            return portal.run(work)
+        except (CancelledError, RuntimeError):
             self._require_open()
             raise
 
@@ -226,12 +104,12 @@ class Re2llm:
         """Stop all work and close what this event loop and the own thread have opened."""
         self._closed = True
         await self._services.close()
-        await asyncio.to_thread(self._close_thread)
+        await asyncio.to_thread(self._close_portal)
 
     def close(self) -> None:
         """Stop all work on the own thread, and close what it has opened."""
         self._closed = True
-        self._close_thread()
+        self._close_portal()
 
     async def __aenter__(self) -> Self:
         self.context()
@@ -263,11 +141,11 @@ class Re2llm:
         if self._closed:
             raise InputError("Re2llm", "It is closed.", "Make a new one.")
 
-    def _close_thread(self) -> None:
+    def _close_portal(self) -> None:
         with self._lock:
-            thread, self._thread = self._thread, None
-        if thread is not None:
-            thread.close(self._services.close)
+            portal, self._portal = self._portal, None
+        if portal is not None:
+            portal.close()
 
     async def _open(self) -> Services:
         settings: Settings = (await asyncio.to_thread(get_settings)).model_copy(
@@ -281,7 +159,7 @@ class Re2llm:
     def _engine_here(self) -> AsyncEngine | None:
         """Return the host's engine on the first loop that asks: its connections live on one."""
         loop = asyncio.get_running_loop()
-        if self._engine is None or (self._thread is not None and loop is self._thread.loop):
+        if self._engine is None or (self._portal is not None and loop is self._portal.loop):
             return None
         self._engine_loop = self._engine_loop or loop
         return self._engine if loop is self._engine_loop else None

@@ -13,12 +13,28 @@ from mcp.types import ToolAnnotations
 from pydantic import Field
 
 from ..errors import Re2llmError
-from ..operations import catalogue as operations
-from ..operations.catalogue import picked_or_none
+from ..operations.feedback import give_feedback
+from ..operations.hints import list_hints as list_domain_hints
+from ..operations.rate import rate as predict_rating
+from ..operations.recommend import recommend as recommend_items
 from ..operations.results import FeedbackStored, FoundTitles, ListedHints, Rated, Recommended
+from ..operations.titles import find_titles as find_items
 from ..rating.request import OtherReview, PastReview, RatedItem, RatingRequest
 from ..runtime.options import Context
 from . import descriptions
+from .arguments import (
+    DEFAULT_COUNT,
+    Candidates,
+    Count,
+    Domain,
+    Highest,
+    History,
+    Lowest,
+    NoneAsEmpty,
+    Picked,
+    RecommendationId,
+    Titles,
+)
 from .host import Re2llm, default_host
 
 HTTP_PATH = "/re2llm/mcp"
@@ -31,7 +47,6 @@ _LOGS = ToolAnnotations(readOnlyHint=False, destructiveHint=False, openWorldHint
 _STORES = ToolAnnotations(
     readOnlyHint=False, destructiveHint=False, idempotentHint=True, openWorldHint=False
 )
-_Domain = Annotated[str | None, Field(description=descriptions.DOMAIN)]
 
 
 def build_server(host: Re2llm | None = None, *, hosts: str = "") -> FastMCP:
@@ -65,38 +80,36 @@ def build_server(host: Re2llm | None = None, *, hosts: str = "") -> FastMCP:
 
     @server.tool(description=descriptions.RECOMMEND, annotations=_LOGS)
     async def recommend(
-        history: Annotated[list[str], Field(min_length=1, description=descriptions.HISTORY)],
-        candidates: Annotated[list[str] | None, Field(description=descriptions.CANDIDATES)] = None,
-        k: Annotated[int, Field(ge=1, le=100, description=descriptions.COUNT)] = 10,
-        domain: _Domain = None,
+        history: History,
+        candidates: Candidates = None,
+        k: Count = DEFAULT_COUNT,
+        domain: Domain = None,
     ) -> Recommended:
-        with _told():
-            return await operations.recommend(
+        with _our_errors():
+            return await recommend_items(
                 context(), history, candidates=candidates, k=k, domain=domain
             )
 
     @server.tool(description=descriptions.FEEDBACK, annotations=_STORES)
     async def feedback(
-        recommendation_id: Annotated[str, Field(description=descriptions.RECOMMENDATION)],
-        picked: Annotated[str | None, Field(description=descriptions.PICKED)] = None,
-        domain: _Domain = None,
+        recommendation_id: RecommendationId, picked: Picked = None, domain: Domain = None
     ) -> FeedbackStored:
-        with _told():
-            return await operations.give_feedback(
-                context(), recommendation_id, picked_or_none(picked), domain=domain
-            )
+        with _our_errors():
+            return await give_feedback(context(), recommendation_id, picked, domain=domain)
 
     @server.tool(description=descriptions.RATE, annotations=_READS)
     async def rate(
         item: Annotated[RatedItem, Field(description="What the person is about to rate.")],
         history: Annotated[list[PastReview], Field(description=descriptions.REVIEWS)],
         item_reviews: Annotated[
-            list[OtherReview], Field(description="Other people's reviews of the item.")
+            list[OtherReview],
+            NoneAsEmpty,
+            Field(description="Other people's reviews of the item."),
         ] = [],  # noqa: B006  # never changed; null would need a schema of its own
-        lowest: Annotated[float, Field(description="The worst rating of the scale.")] = 1,
-        highest: Annotated[float, Field(description="The best rating of the scale.")] = 5,
+        lowest: Lowest = 1,
+        highest: Highest = 5,
     ) -> Rated:
-        with _told():
+        with _our_errors():
             request = RatingRequest(
                 item=item,
                 history=history,
@@ -104,20 +117,17 @@ def build_server(host: Re2llm | None = None, *, hosts: str = "") -> FastMCP:
                 lowest=lowest,
                 highest=highest,
             )
-            return await operations.rate(context(), request.model_dump())
+            return await predict_rating(context(), request.model_dump())
 
     @server.tool(description=descriptions.TITLES, annotations=_READS)
-    async def find_titles(
-        titles: Annotated[list[str], Field(min_length=1, description=descriptions.TYPED)],
-        domain: _Domain = None,
-    ) -> FoundTitles:
-        with _told():
-            return await operations.find_titles(context(), titles, domain=domain)
+    async def find_titles(titles: Titles, domain: Domain = None) -> FoundTitles:
+        with _our_errors():
+            return await find_items(context(), titles, domain=domain)
 
     @server.tool(description=descriptions.HINTS, annotations=_READS)
-    async def list_hints(domain: _Domain = None) -> ListedHints:
-        with _told():
-            return await operations.hints_of(context(), domain=domain)
+    async def list_hints(domain: Domain = None) -> ListedHints:
+        with _our_errors():
+            return await list_domain_hints(context(), domain=domain)
 
     # They are registered by their decorators.
     del recommend, feedback, rate, find_titles, list_hints
@@ -125,7 +135,7 @@ def build_server(host: Re2llm | None = None, *, hosts: str = "") -> FastMCP:
 
 
 @contextmanager
-def _told() -> Generator[None]:
+def _our_errors() -> Generator[None]:
     """Turn our errors into answers that say what is wrong and what to do about it."""
     try:
         yield

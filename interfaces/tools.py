@@ -4,16 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Annotated, Any
+from typing import Any
 
 from langchain_core.tools import BaseTool, StructuredTool, ToolException
 from pydantic import BaseModel, Field
 
 from ..errors import Re2llmError
-from ..operations import catalogue as operations
+from ..operations.feedback import give_feedback
+from ..operations.rate import rate
+from ..operations.recommend import recommend
+from ..operations.titles import find_titles
 from ..rating.request import PastReview, RatingRequest
 from ..runtime.options import Context
 from . import descriptions
+from .arguments import (
+    DEFAULT_COUNT,
+    Candidates,
+    Count,
+    History,
+    Picked,
+    RecommendationId,
+    Titles,
+)
 from .host import Re2llm, default_host
 
 _Answer = tuple[str, dict[str, Any]]
@@ -24,31 +36,22 @@ Contexts = Callable[[], Context]
 class RecommendArguments(BaseModel):
     """What to recommend for."""
 
-    history: Annotated[
-        list[str],
-        Field(min_length=1, description=descriptions.HISTORY),
-    ]
-    candidates: Annotated[
-        list[str] | None,
-        Field(description=descriptions.CANDIDATES),
-    ] = None
-    k: Annotated[int, Field(ge=1, le=100, description=descriptions.COUNT)] = 10
+    history: History
+    candidates: Candidates = None
+    k: Count = DEFAULT_COUNT
 
 
 class FeedbackArguments(BaseModel):
     """What the person did with a recommendation."""
 
-    recommendation_id: Annotated[str, Field(description=descriptions.RECOMMENDATION)]
-    picked: Annotated[
-        str | None,
-        Field(description=descriptions.PICKED),
-    ] = None
+    recommendation_id: RecommendationId
+    picked: Picked = None
 
 
 class TitlesArguments(BaseModel):
     """Titles to look up."""
 
-    titles: Annotated[list[str], Field(min_length=1, description=descriptions.TYPED)]
+    titles: Titles
 
 
 class RatingArguments(RatingRequest):
@@ -129,7 +132,7 @@ def _recommender(
     contexts: Contexts, host: Re2llm, domain: str | None = None, name: str = "recommend"
 ) -> BaseTool:
     async def work(**given: Any) -> _Answer:
-        made = await operations.recommend(contexts(), domain=domain, **given)
+        made = await recommend(contexts(), domain=domain, **given)
         shown = {"recommendation_id", "history", "items", "flags"}
         return made.model_dump_json(include=shown), made.model_dump()
 
@@ -140,9 +143,7 @@ def _feedback(
     contexts: Contexts, host: Re2llm, domain: str | None = None, name: str = "feedback"
 ) -> BaseTool:
     async def work(recommendation_id: str, picked: str | None = None) -> _Answer:
-        stored = await operations.give_feedback(
-            contexts(), recommendation_id, operations.picked_or_none(picked), domain=domain
-        )
+        stored = await give_feedback(contexts(), recommendation_id, picked, domain=domain)
         return stored.model_dump_json(), stored.model_dump()
 
     return _tool(name, descriptions.FEEDBACK, FeedbackArguments, work, host)
@@ -152,7 +153,7 @@ def _titles(
     contexts: Contexts, host: Re2llm, domain: str | None = None, name: str = "find_titles"
 ) -> BaseTool:
     async def work(titles: list[str]) -> _Answer:
-        found = await operations.find_titles(contexts(), titles, domain=domain)
+        found = await find_titles(contexts(), titles, domain=domain)
         return found.model_dump_json(), found.model_dump()
 
     return _tool(name, descriptions.TITLES, TitlesArguments, work, host)
@@ -161,7 +162,7 @@ def _titles(
 def _rater(contexts: Contexts, host: Re2llm, name: str = "rate") -> BaseTool:
     async def work(**given: Any) -> _Answer:
         request = RatingRequest(**given).model_dump(exclude_unset=True)
-        rated = await operations.rate(contexts(), request)
+        rated = await rate(contexts(), request)
         return rated.model_dump_json(), rated.model_dump()
 
     return _tool(name, descriptions.RATE, RatingArguments, work, host)
@@ -178,7 +179,7 @@ def _tool(
         try:
             return await work(**given)
         except Re2llmError as error:
-            # What is wrong and what to do about it, so that the agent's model can mend its call.
+            # What is wrong and what to do about it, so that the agent's model can fix its call.
             raise ToolException(str(error)) from error
 
     def wait(**given: Any) -> _Answer:

@@ -169,30 +169,6 @@ async def nearest_items(
     return [Item(row.id, row.title, row.attributes) for row in rows]
 
 
-async def find_titles(
-    connection: AsyncConnection, domain: Domain, title: str, *, count: int = 5
-) -> list[Item]:
-    """Return the items with that title, whatever its case; else those that contain it.
-
-    Args:
-        connection: An open connection.
-        domain: Where to look.
-        title: What a person typed.
-        count: How many at most.
-    """
-    if not storable(title):
-        return []
-    lowered = func.lower(ItemRow.title)
-    wanted = title.strip().lower()
-    rows = await connection.execute(
-        select(ItemRow.id, ItemRow.title, ItemRow.attributes)
-        .where(ItemRow.domain_id == domain.id, lowered.contains(wanted, autoescape=True))
-        .order_by(lowered != wanted, func.length(ItemRow.title), ItemRow.id)
-        .limit(count)
-    )
-    return [Item(row.id, row.title, row.attributes) for row in rows]
-
-
 async def refresh_popularity(connection: AsyncConnection, domain: Domain) -> None:
     """Recount in how many training sessions each item occurs.
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import bindparam, select, text, update
+from sqlalchemy import bindparam, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..errors import InputError
-from .tables import DomainRow
+from .tables import DomainRow, HintRow, ItemRow, SessionRow
 from .texts import storable
 
 _NAMED = select(
@@ -63,6 +64,19 @@ async def find_domain(
             "Load one with `re2llm load`; `re2llm demo` loads sample films as `films`.",
         )
     return Domain(*row)
+
+
+async def list_domains(connection: AsyncConnection) -> list[dict[str, Any]]:
+    """Return every domain's name and encoder with its counts of items, sessions and hints."""
+    counts = [
+        select(func.count())
+        .where(table.domain_id == DomainRow.id)
+        .scalar_subquery()
+        .label(f"{table.__tablename__}s")
+        for table in (ItemRow, SessionRow, HintRow)
+    ]
+    statement = select(DomainRow.name, DomainRow.encoder, *counts).order_by(DomainRow.name)
+    return [dict(row) for row in (await connection.execute(statement)).mappings()]
 
 
 async def claim_domain(connection: AsyncConnection, name: str, encoder: str) -> Domain:

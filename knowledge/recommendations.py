@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from sqlalchemy import insert
+from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from .tables import RecommendationRow
@@ -73,3 +73,19 @@ async def log_recommendation(connection: AsyncConnection, made: Recommendation) 
     }
     await connection.execute(insert(RecommendationRow), row)
     return key
+
+
+async def shown_ranking(
+    connection: AsyncConnection, domain_id: int, recommendation_id: str
+) -> list[str]:
+    """Return the ranking of an answered request; empty where the domain has no such request."""
+    try:
+        key = uuid.UUID(recommendation_id)
+    except ValueError:
+        return []
+    ranking = await connection.scalar(
+        select(RecommendationRow.ranking).where(
+            RecommendationRow.id == key, RecommendationRow.domain_id == domain_id
+        )
+    )
+    return list(ranking or ())

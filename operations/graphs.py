@@ -37,3 +37,12 @@ async def run_graph(
     if answer.get("error"):
         raise error_from(answer["error"])
     return answer
+
+
+async def ask(request: Mapping[str, Any], context: Context) -> dict[str, Any]:
+    """Run the `recommend` graph and return its answer.
+
+    Raises:
+        Re2llmError: The answer carries it.
+    """
+    return await run_graph(RECOMMEND, request, context)

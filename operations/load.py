@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from itertools import islice
+from pathlib import Path
 from typing import TypeVar
 
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from ..data.malformed import ReadReport
 from ..data.negatives import NegativeSampler
+from ..data.readers import open_reader
+from ..data.session_file import read_sessions
 from ..errors import InputError
 from ..knowledge.catalogue import changed_items, item_ids, refresh_popularity, store_items
 from ..knowledge.domains import Domain, claim_domain, mark_changed
+from ..knowledge.engine import unreachable
 from ..knowledge.time_order import notice_time_order
 from ..knowledge.training_sessions import count_sessions, session_keys, store_sessions
 from ..llm.embeddings import ENCODER_ID, Embedder
 from ..records import Item, Session
+from ..runtime.options import Context, resolve_context
+from ..runtime.progress import Progress, silent
 from ..runtime.services import Services
+from .results import Loaded
 
 _BATCH = 256
 _Element = TypeVar("_Element")
@@ -27,23 +35,62 @@ SessionSource = Callable[[Collection[str]], Iterable[Session]]
 """Given the ids of all items, streams one file's training sessions."""
 
 
-@dataclass(frozen=True, slots=True)
-class Loaded:
-    """What a load did.
+async def load(
+    context: Context,
+    dataset: str,
+    path: Path,
+    *,
+    domain: str | None = None,
+    sessions: Sequence[Path] = (),
+    any_order: bool = False,
+    skip_malformed: bool = False,
+    progress: Progress = silent,
+) -> Loaded:
+    """Load a catalogue and its training sessions from files, all or nothing.
 
-    Attributes:
-        items: Items in the domain now.
-        items_changed: Of those, new or changed ones.
-        sessions: Training sessions in the domain now.
-        sessions_new: Of those, new ones.
-        sessions_recent: Of all, the recent ones; 0 if their order tells no time.
+    Loading again changes nothing.
+
+    Args:
+        context: The run's options.
+        dataset: A name in `data.readers.READERS`: `hetrec`, `movielens`, `amazon` or `jsonl`.
+        path: The data set's folder, or a JSONL file of items.
+        domain: The catalogue, made if it is new; `None` takes the context's.
+        sessions: JSONL files of training sessions; none takes the data set's own.
+        any_order: Whether the sessions' order tells no time, even if it seems to.
+        skip_malformed: Whether to leave malformed rows out and go on.
+        progress: Is told how many bytes are read.
+
+    Raises:
+        Re2llmError: Something in the files cannot be used; nothing was stored.
     """
-
-    items: int
-    items_changed: int
-    sessions: int
-    sessions_new: int
-    sessions_recent: int
+    report = ReadReport()
+    reader = open_reader(dataset, path)
+    sources: list[SessionSource] = [
+        lambda known, file=file: read_sessions(file, report, known=known) for file in sessions
+    ]
+    total = reader.item_bytes + sum(file.stat().st_size for file in sessions if file.is_file())
+    if not sessions and reader.session_bytes:
+        sources.append(lambda known: reader.sessions(report, known))
+        total += reader.session_bytes
+    options = await resolve_context(context)
+    name = domain or options.domain
+    if options.domains is not None and name not in options.domains:
+        raise InputError("domain", f"You may not load {name!r}.", "Name one of your domains.")
+    try:
+        loaded = await load_domain(
+            options.services,
+            name,
+            reader.items(report),
+            sources,
+            any_order=any_order,
+            verify=(lambda: None) if skip_malformed else report.raise_if_malformed,
+            advance=lambda: progress(f"loading {name}", report.bytes_read, total),
+        )
+    except SQLAlchemyError as error:
+        raise unreachable(options.services.engine, error) from error
+    notes = [*map(str, report.first_malformed), *map(str, report.first_warnings)]
+    counts = {"malformed": report.malformed, "warnings": report.warnings, "notes": notes}
+    return loaded.model_copy(update=counts)
 
 
 async def load_domain(
@@ -54,6 +101,7 @@ async def load_domain(
     *,
     any_order: bool = False,
     verify: Callable[[], None] = lambda: None,
+    advance: Callable[[], None] = lambda: None,
 ) -> Loaded:
     """Load items and training sessions in one transaction.
 
@@ -64,13 +112,14 @@ async def load_domain(
         session_sources: One a file.
         any_order: Whether the sessions' order tells no time, whatever it looks like.
         verify: Called before the commit; what it raises undoes everything.
+        advance: Called after each batch of items and each file of sessions.
 
     Raises:
         InputError: Something in the files cannot be used; nothing was stored.
     """
     async with services.engine.begin() as connection:
         domain = await claim_domain(connection, name, ENCODER_ID)
-        changed = await _load_items(connection, domain, items, services.embedder)
+        changed = await _load_items(connection, domain, items, services.embedder, advance)
         known = frozenset(await item_ids(connection, domain))
         count = min(services.settings.candidates, max(2, len(known) // 2))
         sampler = NegativeSampler(known, n=count, seed=services.settings.seed)
@@ -80,6 +129,7 @@ async def load_domain(
             new += await store_sessions(
                 connection, domain, sessions, complete=sampler.with_candidates
             )
+            advance()
         verify()
         if not known:
             raise InputError("path", "It holds no item that can be used.", "Is it the right one?")
@@ -90,11 +140,22 @@ async def load_domain(
             await mark_changed(connection, domain)
         total = await count_sessions(connection, domain)
         recent = len(await session_keys(connection, domain.id))
-    return Loaded(len(known), changed, total, new, recent if recent < total else 0)
+    return Loaded(
+        domain=name,
+        items=len(known),
+        items_changed=changed,
+        sessions=total,
+        sessions_new=new,
+        sessions_recent=recent if recent < total else 0,
+    )
 
 
 async def _load_items(
-    connection: AsyncConnection, domain: Domain, items: Iterable[Item], embedder: Embedder
+    connection: AsyncConnection,
+    domain: Domain,
+    items: Iterable[Item],
+    embedder: Embedder,
+    advance: Callable[[], None],
 ) -> int:
     changed = 0
     stream = iter(items)
@@ -103,6 +164,7 @@ async def _load_items(
         vectors = await asyncio.to_thread(embedder.encode, [item.text for item in fresh])
         await store_items(connection, domain, fresh, vectors)
         changed += len(fresh)
+        advance()
     return changed
 
 

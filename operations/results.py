@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal
+import datetime as dt
+from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
@@ -62,7 +63,11 @@ class Recommended(BaseModel):
     ranking: list[str] = Field(description="Ids of all candidates, best first.")
     hint: GivenHint
     model: str
+    llm_calls: int = Field(description="Calls made to the model, retries included.")
     flags: list[str] = Field(description="What went wrong on the way; empty for a clean answer.")
+    faults: dict[str, int] = Field(
+        description="Candidates that the model repeated, invented and left out, before any repair."
+    )
 
 
 class FeedbackStored(BaseModel):
@@ -70,6 +75,7 @@ class FeedbackStored(BaseModel):
 
     recommendation_id: str
     picked: str | None = Field(description="Id of the picked item; null for none of these.")
+    title: str | None = Field(description="Its title.")
     rank: int | None = Field(description="Where it stood in the ranking; null if it did not.")
     reward: float = Field(description="NDCG@10 of that rank; 0 for none of these.")
     missed: bool = Field(description="Whether an item was picked that was not among the best 10.")
@@ -78,13 +84,14 @@ class FeedbackStored(BaseModel):
 
 
 class ListedHint(BaseModel):
-    """A lesson that was learnt from misses, or given by a person."""
+    """A lesson that was learned from misses, or given by a person."""
 
     id: int
     text: str
     status: str
     trials: int = Field(description="Training sessions on which it was tried.")
     mean_gain: float = Field(description="Mean of NDCG@10 with it minus without it.")
+    gain_error: float = Field(description="Standard error of that mean.")
     helped: int
     harmed: int
 
@@ -94,6 +101,125 @@ class ListedHints(BaseModel):
 
     domain: str
     hints: list[ListedHint]
+
+
+class AddedHint(BaseModel):
+    """What became of a person's hint."""
+
+    text: str = Field(description="On one line, HTML entities resolved.")
+    outcome: Literal["stored", "duplicate", "leak"]
+    reason: str = Field(description="Why it was not stored; empty if it was.")
+    hint_id: int | None = Field(
+        default=None, description="The hint that it became or repeats; null if it was refused."
+    )
+    understood: list[str] | None = Field(
+        default=None,
+        description="What each of its clauses makes the offline model weigh; null where another "
+        "model reads the hints.",
+    )
+
+
+class ListedRelease(BaseModel):
+    """A release of the learned hint policy, without its weights."""
+
+    id: int
+    status: str = Field(description="`active` or `inactive`.")
+    recipe: str = Field(description="`content` or `paper`.")
+    model: str = Field(description="The ranking model that it was trained for.")
+    encoder: str
+    prompt_version: str
+    hint_set: str = Field(description="Digest of the hints that it was trained on.")
+    hint_ids: list[int]
+    config: dict[str, Any] = Field(description="How it was trained.")
+    metrics: dict[str, Any] = Field(description="On validation sessions.")
+    created_at: str
+
+
+class ListedReleases(BaseModel):
+    """A domain's releases."""
+
+    domain: str
+    releases: list[ListedRelease]
+
+
+class ListedDomain(BaseModel):
+    """A catalogue."""
+
+    name: str
+    encoder: str = Field(description="Id of the text encoder of its embeddings.")
+    items: int
+    sessions: int = Field(description="Training sessions.")
+    hints: int = Field(description="Pending and retired ones too.")
+
+
+class Loaded(BaseModel):
+    """What a load did."""
+
+    domain: str
+    items: int = Field(description="Items in the domain now.")
+    items_changed: int = Field(description="Of those, new or changed ones.")
+    sessions: int = Field(description="Training sessions in the domain now.")
+    sessions_new: int = Field(description="Of those, new ones.")
+    sessions_recent: int = Field(
+        description="Of all, the recent ones; 0 if their order tells no time."
+    )
+    malformed: int = Field(default=0, description="Rows that were left out.")
+    warnings: int = Field(default=0, description="Rows that were repaired or look odd.")
+    notes: list[str] = Field(default=[], description="The first of both, with file and line.")
+
+
+class CreatedKey(BaseModel):
+    """A new API key."""
+
+    key: str = Field(description="The whole key; it cannot be shown again.")
+    owner: str
+    domains: list[str] = Field(description="The catalogues that it may know of.")
+
+
+class ListedKey(BaseModel):
+    """An API key without its secret."""
+
+    id: str
+    owner: str
+    domains: list[str] = Field(description="The catalogues that it may know of.")
+    created_at: dt.datetime
+    revoked_at: dt.datetime | None
+
+
+class RevokedKey(BaseModel):
+    """A key that stopped working."""
+
+    id: str
+    revoked: bool = Field(description="False if it was revoked before.")
+
+
+class CostSums(BaseModel):
+    """Sums over paid model calls."""
+
+    calls: int
+    requests: int = Field(description="Sent to the provider, retries included.")
+    failed: int
+    cached: int = Field(description="Answers that served again.")
+    tokens_in: int
+    tokens_out: int
+    cost: float = Field(description="By the price table.")
+    unpriced: int = Field(description="Calls without a price.")
+
+
+class CostRow(CostSums):
+    """The calls of a day, a command and a model."""
+
+    day: str = Field(description="In UTC.")
+    command: str
+    model: str
+    estimated: bool = Field(description="Whether some tokens are estimated.")
+
+
+class Costs(BaseModel):
+    """What model calls have cost."""
+
+    rows: list[CostRow]
+    total: CostSums
 
 
 class RatingReasons(BaseModel):

@@ -1,81 +1,133 @@
-"""Turns what a person or a program calls an item into its id."""
+"""Turns what a person or a program calls an item into the item. Every interface uses this."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
+from contextlib import asynccontextmanager
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..errors import InputError
 from ..knowledge.catalogue import fetch_items, nearest_items
 from ..knowledge.domains import Domain
-from ..knowledge.titles.search import settled
+from ..knowledge.texts import storable
+from ..knowledge.titles.search import TitleSearch, settled
 from ..records import Item, spoken
 from ..runtime.domain_cache import title_search_of
+from ..runtime.options import Context, RunOptions, resolve_context
 from ..runtime.services import Services
-from .results import FoundItem, FoundTitle
+from .database import in_domain
+from .results import FoundItem, FoundTitle, FoundTitles
 
 _NEAR = 3
 _SHOWN = 120
+_LONGEST = 80
+_ID = "id:"
+"""Marks a word as an id, for ids that are also titles of other items."""
+
+
+async def find_titles(
+    context: Context,
+    titles: Sequence[str],
+    *,
+    domain: str | None = None,
+) -> FoundTitles:
+    """Find the items that some titles stand for, with typing errors, in any case.
+
+    Args:
+        context: The run's options.
+        titles: As a person wrote them; a year behind a title tells namesakes apart.
+        domain: The catalogue; `None` takes the context's.
+
+    Raises:
+        Re2llmError: There is no such catalogue.
+    """
+    options = await resolve_context(context)
+    async with in_catalogue(options, domain) as finder:
+        return FoundTitles(titles=[await finder.find(title) for title in titles])
+
+
+@asynccontextmanager
+async def in_catalogue(options: RunOptions, domain: str | None) -> AsyncGenerator[Finder]:
+    """Yield a finder of a domain's items.
+
+    Raises:
+        InputError: There is no such domain.
+        DatabaseError: The database failed.
+    """
+    async with in_domain(options, domain) as (connection, found):
+        yield Finder(connection, found, options.services)
 
 
 class Finder:
-    """Finds items of one domain by id, by title, and by meaning.
-
-    Args:
-        connection: An open connection.
-        domain: The catalogue.
-        services: For the titles and the text encoder.
-    """
+    """Finds items of one domain by id, by title, and by meaning."""
 
     def __init__(self, connection: AsyncConnection, domain: Domain, services: Services) -> None:
-        self._connection = connection
-        self._domain = domain
+        self.connection = connection
+        self.domain = domain
         self._services = services
 
     async def items(self, ids: Sequence[str]) -> dict[str, Item]:
-        """Return items by their ids.
+        """Return items by their ids; unknown ids are absent."""
+        return await fetch_items(self.connection, self.domain, ids)
+
+    async def resolve(
+        self, typed: Sequence[str], field: str, *, likely: Collection[str] = ()
+    ) -> list[Item]:
+        """Return the item that each word stands for.
 
         Args:
-            ids: Known ones.
-        """
-        return await fetch_items(self._connection, self._domain, ids)
-
-    async def ids(self, typed: Sequence[str], field: str) -> list[str]:
-        """Return the id of each item.
-
-        Args:
-            typed: Ids or titles.
+            typed: Ids or titles. `id:300` is the id 300, whatever the titles are.
             field: What an error is to name.
+            likely: Ids of items that are probably meant: a word that could be several items is
+                the one among these.
 
         Raises:
-            InputError: One of them is unknown or ambiguous; the message lists what it may be.
+            InputError: A word is unknown or ambiguous; the message lists what it may be.
         """
-        known = await self.items(typed)
-        return [word if word in known else await self._by_title(word, field) for word in typed]
+        ids = [*typed, *(word.removeprefix(_ID) for word in typed)]
+        known = await self.items(ids)
+        titles = await self._titles()
+        found = [
+            self._only(await self._meant(word, known, titles), field, likely) for word in typed
+        ]
+        items = await self.items(found)
+        return [items[id_] for id_ in found]
 
-    async def _by_title(self, typed: str, field: str) -> str:
-        found = await self.find(typed)
-        if found.status == "found":
-            return found.items[0].id
-        listed = "; ".join(f"{item.title} [{item.id}]" for item in found.items)
-        if found.status == "ambiguous":
-            raise InputError(field, f"{typed[:80]!r} could be: {listed}.", "Send one of those ids.")
+    async def _meant(self, word: str, known: Mapping[str, Item], titles: TitleSearch) -> FoundTitle:
+        """Return what a word may mean: an item's id, another's title, or both."""
+        id_ = word if word in known else word.removeprefix(_ID)
+        if id_ not in known:
+            return await self.find(word)
+        namesakes = [item for item in titles.exact(word) if item.id != id_] if id_ == word else []
+        items = [_shown(item) for item in (known[id_], *namesakes)]
+        return FoundTitle(typed=word, status="ambiguous" if namesakes else "found", items=items)
+
+    def _only(self, meant: FoundTitle, field: str, likely: Collection[str]) -> str:
+        """Return the id of the one item that is meant."""
+        ids = [item.id for item in meant.items]
+        if meant.status == "ambiguous":
+            ids = [id_ for id_ in ids if id_ in likely]
+        if meant.status != "unknown" and len(ids) == 1:
+            return ids[0]
+        word = meant.typed[:_LONGEST]
+        listed = "; ".join(f"{item.title} [{item.id}]" for item in meant.items)
+        if meant.status == "ambiguous":
+            remedy = "Send one of those ids."
+            if meant.typed == meant.items[0].id:
+                remedy = f"Send `{_ID}{word}` for the item of that id, or another of those ids."
+            raise InputError(field, f"{word!r} could be: {listed}.", remedy)
         raise InputError(
             field,
-            f"Domain {self._domain.name!r} has no item {typed[:80]!r}."
+            f"Domain {self.domain.name!r} has no item {word!r}."
             + (f" Near in meaning: {listed}." if listed else ""),
             "Send an id of the catalogue or a title that stands in it.",
         )
 
     async def find(self, typed: str) -> FoundTitle:
-        """Return what a title may mean.
-
-        Args:
-            typed: As a person wrote it.
-        """
-        titles = await title_search_of(self._services, self._connection, self._domain)
+        """Return what a title may mean."""
+        titles = await self._titles()
         matches = await asyncio.to_thread(titles.find, typed)
         sure = settled(matches)
         if sure is not None:
@@ -83,13 +135,16 @@ class Finder:
         if matches:
             items = [_shown(match.item) for match in matches]
             return FoundTitle(typed=typed, status="ambiguous", items=items)
-        near = await self._near(typed) if typed.strip() else []
+        near = await self._near(typed) if typed.strip() and storable(typed) else []
         return FoundTitle(typed=typed, status="unknown", items=[_shown(item) for item in near])
+
+    async def _titles(self) -> TitleSearch:
+        return await title_search_of(self._services, self.connection, self.domain)
 
     async def _near(self, text: str) -> list[Item]:
         encoded = await asyncio.to_thread(self._services.embedder.encode, [text])
         return await nearest_items(
-            self._connection, self._domain, encoded[0], count=_NEAR, exclude=[]
+            self.connection, self.domain, encoded[0], count=_NEAR, exclude=[]
         )
 
 

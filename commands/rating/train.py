@@ -70,8 +70,8 @@ def train(
         source = review_source(reviews, split=split, skip_malformed=skip_malformed, seed=chosen)
         with progress_bars(counts=False) as bars:
 
-            def report(stage: str, done: int, total: int | None = None) -> None:
-                bars(_STAGES.get(stage, stage), done, total)
+            def report(stage: str, done: int, total: int | None = None, note: str = "") -> None:
+                bars(_STAGES.get(stage, stage), done, total, note)
 
             return await train_rater(
                 context,

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from rapidfuzz import fuzz, process
 
-from ...records import Item
-from .words import clean, names, words
+from ...records import Item, spoken
+from .words import clean, names, without_article, words
 
 _EXACT = 100.0
 _PART = 99.0
@@ -22,6 +23,13 @@ _AHEAD = 6.0
 _OF_A_PART = 0.92
 _FEW_LETTERS = 5
 """Fewer are part of everything."""
+_YEAR = r"(?<!\d)(?:1[89]|20)\d\d(?!\d)"
+_DATED = re.compile(
+    rf"^(?P<title>.*[^\s,(\[])[\s,]*(?P<open>[(\[])?\s*(?P<year>{_YEAR})(?(open)[^()\[\]]*[)\]])\s*$"
+)
+"""A title with a year behind it: "Heat (1995)", "Cosmos (2006-2007)", "Heat 1995"."""
+_TELLS_YEAR = ("year", "date", "release")
+"""Attributes with one of these in their names tell when an item came out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,32 +56,52 @@ class TitleSearch:
         self._items = {item.id: item for item in items}
         self._called: defaultdict[str, dict[str, float]] = defaultdict(dict)
         for item in self._items.values():
-            full = " ".join(words(clean(item.title)))
             for name in [*names(item)][::-1]:
                 if not name.aside:
                     self._called[" ".join(name.words)][item.id] = _PART
-            for form in (full, _without_article(full)):
-                self._called[form][item.id] = _EXACT
+            for form in (" ".join(words(clean(item.title))), _form(item.title)):
+                if form:
+                    self._called[form][item.id] = _EXACT
         self._forms = list(self._called)
+
+    def exact(self, typed: str) -> list[Item]:
+        """Return the items of exactly this title, whatever its case and punctuation."""
+        called = self._called.get(_form(typed), {})
+        return [self._items[id_] for id_, likeness in called.items() if likeness == _EXACT]
 
     def find(self, typed: str, *, count: int = 5) -> list[TitleMatch]:
         """Return the items that may be meant, likeliest first.
 
         Args:
-            typed: What a person calls it.
+            typed: What a person calls it. A year behind the title tells namesakes apart.
             count: How many at most.
         """
-        wanted = _without_article(" ".join(words(clean(typed))))
-        if not wanted:
+        matches = self._ranked(_form(typed), count)
+        dated = _DATED.match(typed)
+        if dated is None or (matches and matches[0].likeness == _EXACT):
+            return matches[:count]
+        year = dated["year"]
+        if matches and year in matches[0].item.title:  # the number is a part of the title
+            return matches[:count]
+        titled = self._ranked(_form(dated["title"]), count) or matches
+        best = [match for match in titled if titled[0].likeness - match.likeness < _AHEAD]
+        if then := [match for match in best if year in _years(match.item)]:
+            return then[:count]
+        if any(_years(match.item) for match in titled):  # of another year: ask
+            titled = [TitleMatch(m.item, min(m.likeness, _SURE - 1)) for m in titled]
+        return titled[:count]
+
+    def _ranked(self, form: str, count: int) -> list[TitleMatch]:
+        if not form:
             return []
-        likeness: dict[str, float] = dict(self._called.get(wanted, {}))
-        for form, score, _ in process.extract(
-            wanted, self._forms, scorer=_likeness, score_cutoff=_LEAST, limit=8 * count
+        likeness: dict[str, float] = dict(self._called.get(form, {}))
+        for other, score, _ in process.extract(
+            form, self._forms, scorer=_likeness, score_cutoff=_LEAST, limit=8 * count
         ):
-            for item in self._called[form]:
+            for item in self._called[other]:
                 likeness[item] = max(likeness.get(item, 0.0), min(score, _PART - 1))
         ranked = sorted(likeness.items(), key=lambda found: (-found[1], found[0]))
-        return [TitleMatch(self._items[item], score) for item, score in ranked[:count]]
+        return [TitleMatch(self._items[item], score) for item, score in ranked]
 
 
 def settled(matches: list[TitleMatch]) -> Item | None:
@@ -98,6 +126,16 @@ def _likeness(typed: str, form: str, **_: object) -> float:
     return max(whole, _OF_A_PART * fuzz.token_set_ratio(typed, form))
 
 
-def _without_article(form: str) -> str:
-    first, _, rest = form.partition(" ")
-    return rest if first in {"the", "a", "an"} and rest else form
+def _form(title: str) -> str:
+    """Return a title's words as they are compared, without an article at either end."""
+    return " ".join(words(without_article(clean(title))))
+
+
+def _years(item: Item) -> set[str]:
+    """Return the years that an item's title and attributes name."""
+    dates = [
+        spoken(value)
+        for name, value in item.attributes.items()
+        if any(word in name.casefold() for word in _TELLS_YEAR)
+    ]
+    return {year for text in (item.title, *dates) for year in re.findall(_YEAR, text)}

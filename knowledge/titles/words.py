@@ -193,6 +193,11 @@ def names(item: Item) -> Iterator[Name]:
             yield from _name(part, own, aside=place > 0)
 
 
+def without_article(text: str) -> str:
+    """Return a cleaned title without its article: "The Matrix" and "Matrix, The" as "Matrix"."""
+    return _ARTICLE_FIRST.sub("", _ARTICLE_LAST.sub("", text))
+
+
 def _other_titles(item: Item) -> Iterator[str]:
     for name, value in item.attributes.items():
         if "title" in name.lower() and isinstance(value, str):
@@ -200,7 +205,7 @@ def _other_titles(item: Item) -> Iterator[str]:
 
 
 def _name(text: str, own: list[list[str]], *, aside: bool = False) -> Iterator[Name]:
-    keys = words(_ARTICLE_FIRST.sub("", _ARTICLE_LAST.sub("", text)))
+    keys = words(without_article(text))
     if not keys or (aside and len(keys) == 1):
         return
     yield Name(tuple(keys), aside)

@@ -21,9 +21,9 @@ from re2llm.knowledge.hints import Hint, add_hint, clean_hint, hint_key, list_hi
 from re2llm.knowledge.training_sessions import session_keys
 from re2llm.knowledge.trials import Trial, store_trial
 from re2llm.llm.ranking_prompt import RANKING_PROMPT_VERSION
-from re2llm.operations.add_hint import add_persons_hint
+from re2llm.operations import hints
 from re2llm.operations.load import load_domain
-from re2llm.runtime.options import Context, resolve_context
+from re2llm.runtime.options import Context
 from re2llm.runtime.services import Services
 from re2llm.settings import Settings
 from sqlalchemy import text
@@ -178,9 +178,10 @@ def test_bad_input_is_told(classroom: str) -> None:
 async def test_many_people_adding_the_same_hint_store_it_once(
     services: Services, classroom: str
 ) -> None:
-    options = await resolve_context(Context(domain=classroom))
     texts = [HINT, "Prefer what is new.", HINT.upper()] * 6
-    added = await asyncio.gather(*(add_persons_hint(classroom, one, options) for one in texts))
+    added = await asyncio.gather(
+        *(hints.add_hint(Context(), one, domain=classroom) for one in texts)
+    )
     assert [one.outcome for one in added].count("stored") == len(set(texts))
     async with services.engine.connect() as connection:
         found = await find_domain(connection, classroom)

@@ -105,6 +105,42 @@ async def test_what_cannot_be_done_is_told(
     assert "Traceback" not in result.content[0].text
 
 
+@pytest.mark.parametrize(
+    ("tool", "filled"),
+    [
+        ("recommend", {**REQUEST, "candidates": [], "k": None, "domain": None}),
+        ("recommend", {**REQUEST, "candidates": "", "domain": ""}),
+        ("recommend", {**REQUEST, "candidates": "null", "k": "", "domain": "null"}),
+        ("recommend", {**REQUEST, "candidates": None, "k": "3"}),
+        ("find_titles", {"titles": ["Alien"], "domain": ""}),
+        ("list_hints", {"domain": ""}),
+        (
+            "rate",
+            {
+                "item": {"title": "Fargo"},
+                "history": [{"title": "Heat", "rating": 4}],
+                "item_reviews": None,
+                "lowest": None,
+                "highest": "",
+            },
+        ),
+    ],
+)
+async def test_an_optional_argument_that_is_filled_with_nothing_is_absent(
+    server: str, tool: str, filled: dict[str, Any]
+) -> None:
+    async with http(server) as session:
+        result = await session.call_tool(tool, filled)
+    assert not result.isError, result.content
+
+
+async def test_numbers_are_taken_for_ids(server: str) -> None:
+    async with http(server) as session:
+        result = await session.call_tool("recommend", {"history": [300]})
+    assert result.isError
+    assert "no item '300'" in result.content[0].text
+
+
 @asynccontextmanager
 async def http(server: str) -> AsyncIterator[ClientSession]:
     from mcp.client.streamable_http import streamable_http_client

@@ -1,6 +1,7 @@
 """`import re2llm` in other programs: the object, the tools, and our graph inside foreign ones."""
 
 import asyncio
+import inspect
 import json
 import subprocess
 import sys
@@ -8,6 +9,7 @@ import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -77,6 +79,20 @@ class Agent(BaseChatModel):
 def test_importing_loads_nothing_heavy() -> None:
     code = (
         "import sys, re2llm; dir(re2llm);"
+        "print([m for m in ('torch', 'langgraph', 'langchain_core', 'sqlalchemy') "
+        "if m in sys.modules])"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]"
+
+
+COMMANDS = ("load", "recommend", "feedback", "hints", "policy", "keys", "costs", "mcp")
+
+
+def test_commands_load_nothing_heavy_before_they_run() -> None:
+    code = (
+        f"import sys, importlib;"
+        f"[importlib.import_module(f're2llm.commands.{{name}}') for name in {COMMANDS}];"
         "print([m for m in ('torch', 'langgraph', 'langchain_core', 'sqlalchemy') "
         "if m in sys.modules])"
     )
@@ -169,6 +185,44 @@ def test_synchronous_use_from_many_threads(films: str, url: str) -> None:
             host.recommend(["no-such-film"])
         kept = host.feedback(answers[0].recommendation_id or "", None)
         assert kept.new
+
+
+def test_every_verb_without_an_event_loop(
+    films: str, domain: str, url: str, tmp_path: Path
+) -> None:
+    items = tmp_path / "items.jsonl"
+    teas = ("Sencha", "Gyokuro", "Darjeeling")
+    items.write_text("\n".join(json.dumps({"id": tea[0], "title": tea}) for tea in teas))
+    told: list[str] = []
+    with re2llm.Re2llm(url.replace("+psycopg", ""), domain=domain, policy="none") as host:
+        loaded = host.load("jsonl", items, progress=lambda stage, *_: told.append(stage))
+        assert (loaded.domain, loaded.items) == (domain, 3)
+        assert told
+        assert host.find_titles(["gyokoro"]).titles[0].items[0].id == "G"
+        assert set(host.recommend(["sencha"]).ranking) == {"D", "G"}
+        assert host.hints().hints == []
+        assert host.releases().releases == []
+        assert host.hints(domain=films).domain == films
+
+
+def test_waiting_on_its_own_thread_is_refused(films: str, url: str) -> None:
+    async def waits() -> None:
+        host.recommend(IDS[:2])
+
+    with (
+        re2llm.Re2llm(url.replace("+psycopg", ""), domain=films) as host,
+        pytest.raises(RuntimeError, match="event loop thread"),
+    ):
+        host.run(waits)
+
+
+def test_synchronous_verbs_take_what_the_others_take() -> None:
+    asynchronous = [name for name in dir(re2llm.Re2llm) if hasattr(re2llm.Re2llm, f"a{name}")]
+    assert {"recommend", "feedback", "rate", "find_titles", "load", "hints"} <= set(asynchronous)
+    for name in asynchronous:
+        if name != "close":
+            one, other = getattr(re2llm.Re2llm, name), getattr(re2llm.Re2llm, f"a{name}")
+            assert inspect.signature(one) == inspect.signature(other), name
 
 
 def test_closing_ends_what_other_threads_wait_for(films: str, url: str) -> None:

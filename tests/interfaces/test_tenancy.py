@@ -18,10 +18,10 @@ from re2llm.knowledge.domains import find_domain
 from re2llm.knowledge.hints import list_hints
 from re2llm.knowledge.keys import create_key, revoke_key
 from re2llm.knowledge.training_sessions import session_keys
-from re2llm.operations.add_hint import add_persons_hint
+from re2llm.operations.hints import add_hint
 from re2llm.operations.load import load_domain
 from re2llm.records import Item, Session
-from re2llm.runtime.options import Context, resolve_context
+from re2llm.runtime.options import Context
 from re2llm.runtime.services import Services
 from server_logs import troubles
 
@@ -85,8 +85,7 @@ async def settle(server: str, services: Services, owner: str, names: tuple[str, 
     ids = tuple(item.id for item in items)
     sessions = [Session(ids[:2], ids[2]), Session(ids[1:3], ids[4])]
     await load_domain(services, domain, items, [lambda _: sessions])
-    options = await resolve_context(Context(domain=domain))
-    await add_persons_hint(domain, f"Prefer what is like the first one, {owner}.", options)
+    await add_hint(Context(), f"Prefer what is like the first one, {owner}.", domain=domain)
     async with services.engine.begin() as connection:
         key = await create_key(connection, owner, [domain])
         found = await find_domain(connection, domain)

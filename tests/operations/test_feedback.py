@@ -12,9 +12,12 @@ from re2llm.cli import app
 from re2llm.data.sample import load_films, sample_items, simulate_sessions
 from re2llm.errors import InputError, Re2llmError
 from re2llm.knowledge.trials import ndcg
-from re2llm.operations.catalogue import find_titles, give_feedback, hints_of, recommend
+from re2llm.operations.feedback import give_feedback
+from re2llm.operations.hints import list_hints
 from re2llm.operations.learn_from_feedback import learn_from_feedback
 from re2llm.operations.load import load_domain
+from re2llm.operations.recommend import recommend
+from re2llm.operations.titles import find_titles
 from re2llm.runtime.background import Background
 from re2llm.runtime.budget import Budget
 from re2llm.runtime.options import Context
@@ -94,7 +97,8 @@ async def test_the_same_feedback_is_stored_once_and_other_feedback_is_refused(
 async def test_a_title_may_be_picked(films: str) -> None:
     made = await asked(films)
     kept = await give_feedback(PLAIN, made.recommendation_id or "", made.items[2].title.lower())
-    assert (kept.picked, kept.rank) == (made.items[2].id, 3)
+    picked = made.items[2]
+    assert (kept.picked, kept.title, kept.rank) == (picked.id, picked.title, 3)
 
 
 async def test_what_does_not_exist_is_told(films: str, classroom: str) -> None:
@@ -268,7 +272,7 @@ async def test_reasons_are_facts_of_the_catalogue(films: str) -> None:
 
 
 async def test_hints_are_listed(films: str) -> None:
-    assert (await hints_of(PLAIN, domain=films)).domain == films
+    assert (await list_hints(PLAIN, domain=films)).domain == films
 
 
 def test_the_command(films: str, classroom: str) -> None:
@@ -282,8 +286,11 @@ def test_the_command(films: str, classroom: str) -> None:
     assert kept.exit_code == 0, kept.output
     document = json.loads(kept.stdout)
     assert (document["rank"], document["new"]) == (2, True)
+    assert document["title"] == items[1]["title"]
     again = command("feedback", number, items[1]["id"], "--domain", classroom)
     assert "Stored already" in again.stdout
+    # The item, not the typing.
+    assert f"{items[1]['title']} [{items[1]['id']}], at rank 2" in again.stdout
     other = command("feedback", number, "--none", "--domain", classroom)
     assert other.exit_code == 1
     assert "stored already" in other.stderr

@@ -9,14 +9,17 @@ from typing import Any
 import numpy as np
 import psycopg
 import pytest
-from re2llm.commands.load import _load
+from re2llm.cli import app
 from re2llm.data.sample import sample_items
 from re2llm.errors import InputError
 from re2llm.knowledge.domains import find_domain
+from re2llm.operations.load import load as load_files
 from re2llm.operations.load import load_domain
 from re2llm.records import Item, Session
+from re2llm.runtime.options import Context
 from re2llm.runtime.services import Services
 from sqlalchemy import text
+from typer.testing import CliRunner
 
 ITEMS = [Item(f"i{n}", f"Film {n}", {"year": 1990 + n, "genres": ["Drama"]}) for n in range(1, 8)]
 SESSIONS = [
@@ -200,7 +203,7 @@ async def test_a_malformed_item_is_named_by_file_and_line_and_nothing_is_stored(
     file = write(tmp_path / "items.jsonl", [*GOOD_ITEMS[:3], bad, *GOOD_ITEMS[3:]])
     before = rows()
     with pytest.raises(InputError) as caught:
-        await _load("jsonl", file, domain, [], any_order=False, skip_malformed=False, as_json=True)
+        await load_files(Context(), "jsonl", file, domain=domain)
     assert f"{file}:4" in str(caught.value)
     assert rows() == before
 
@@ -215,28 +218,49 @@ async def test_a_malformed_session_is_named_by_file_and_line_and_nothing_is_stor
     sessions = write(tmp_path / "train.jsonl", [["i1", "i2"], bad, ["i2", "i3"]])
     before = rows()
     with pytest.raises(InputError) as caught:
-        await _load(
-            "jsonl", items, domain, [sessions], any_order=False, skip_malformed=False, as_json=True
-        )
+        await load_files(Context(), "jsonl", items, domain=domain, sessions=[sessions])
     assert f"{sessions}:2" in str(caught.value)
     assert rows() == before
 
 
-async def test_malformed_rows_can_be_skipped_and_are_counted(
-    services: Services, tmp_path: Path, domain: str, capsys: pytest.CaptureFixture[str]
+def test_malformed_rows_can_be_skipped_and_are_counted(
+    services: Services, tmp_path: Path, domain: str
 ) -> None:
     items = write(tmp_path / "items.jsonl", [*GOOD_ITEMS, "{oops"])
     sessions = write(tmp_path / "train.jsonl", [["i1", "i2"], {"history": []}, ["i2", "i3"]])
-    await _load(
-        "jsonl", items, domain, [sessions], any_order=False, skip_malformed=True, as_json=True
-    )
-    printed = capsys.readouterr()
-    counts = json.loads(printed.out)
+    command = ["load", "jsonl", str(items), "--domain", domain, "--sessions", str(sessions)]
+    done = CliRunner().invoke(app, [*command, "--skip-malformed", "--json"])
+    counts = json.loads(done.stdout)
     assert counts["items"] == len(GOOD_ITEMS)
     assert counts["training_sessions"] == 2
     assert counts["malformed_rows"] == 2
-    assert f"{items}:8" in printed.err
-    assert f"{sessions}:2" in printed.err
+    assert f"{items}:8" in done.stderr
+    assert f"{sessions}:2" in done.stderr
+
+
+async def test_how_much_is_read_goes_to_the_callback(
+    services: Services, tmp_path: Path, domain: str
+) -> None:
+    told: list[tuple[str, int, int | None]] = []
+    items = write(tmp_path / "items.jsonl", GOOD_ITEMS)
+    sessions = write(tmp_path / "train.jsonl", [["i1", "i2"], ["i2", "i3"]])
+    await load_files(
+        Context(), "jsonl", items, domain=domain, sessions=[sessions],
+        progress=lambda *step: told.append(step),
+    )  # fmt: skip
+    total = items.stat().st_size + sessions.stat().st_size
+    assert {(stage, total) for stage, _, total in told} == {(f"loading {domain}", total)}
+    assert [done for _, done, _ in told] == [items.stat().st_size, total]
+
+
+async def test_a_run_may_load_only_domains_that_it_may_know_of(
+    services: Services, rows: Rows, tmp_path: Path, domain: str
+) -> None:
+    items = write(tmp_path / "items.jsonl", GOOD_ITEMS)
+    before = rows()
+    with pytest.raises(InputError, match="may not load"):
+        await load_files(Context(domains=["another"]), "jsonl", items, domain=domain)
+    assert rows() == before
 
 
 async def test_odd_text_is_stored_as_it_is(services: Services, load: Load, domain: str) -> None:

@@ -1,0 +1,61 @@
+"""The arguments of our tools, over LangChain and over MCP.
+
+Models and clients fill optional arguments with an empty text, an empty list or null instead of
+leaving them out. All of these mean "absent".
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field
+
+from . import descriptions
+
+DEFAULT_COUNT = 10
+_NONE_OF_THESE = "none of these"
+"""What a person says who took nothing."""
+_ABSENT = {"", "null", "none"}
+
+
+def _is_absent(value: object) -> bool:
+    if isinstance(value, str):
+        return value.strip().casefold() in _ABSENT
+    return value is None or value == []
+
+
+def _optional(value: Any) -> Any:
+    return None if _is_absent(value) else value
+
+
+def _or(default: Any) -> BeforeValidator:
+    return BeforeValidator(lambda value: default if _is_absent(value) else value)
+
+
+def _id(value: Any) -> Any:
+    """Take whole numbers for ids: many data sets have ids that look like numbers."""
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def _picked(value: Any) -> Any:
+    none = isinstance(value, str) and value.strip().casefold() == _NONE_OF_THESE
+    return None if none or _is_absent(value) else _id(value)
+
+
+_IdOrTitle = Annotated[str, BeforeValidator(_id)]
+
+History = Annotated[list[_IdOrTitle], Field(min_length=1, description=descriptions.HISTORY)]
+Candidates = Annotated[
+    list[_IdOrTitle] | None,
+    BeforeValidator(_optional),
+    Field(description=descriptions.CANDIDATES),
+]
+Count = Annotated[int, _or(DEFAULT_COUNT), Field(ge=1, le=100, description=descriptions.COUNT)]
+Domain = Annotated[str | None, BeforeValidator(_optional), Field(description=descriptions.DOMAIN)]
+RecommendationId = Annotated[str, Field(description=descriptions.RECOMMENDATION)]
+Picked = Annotated[str | None, BeforeValidator(_picked), Field(description=descriptions.PICKED)]
+Titles = Annotated[list[_IdOrTitle], Field(min_length=1, description=descriptions.TYPED)]
+NoneAsEmpty = _or([])
+"""For an optional list."""
+Lowest = Annotated[float, _or(1), Field(description="The worst rating of the scale.")]
+Highest = Annotated[float, _or(5), Field(description="The best rating of the scale.")]

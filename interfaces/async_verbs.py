@@ -1,0 +1,163 @@
+"""What a `Re2llm` object can do, on the caller's event loop."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ..nodes.rating.state import RatingRequest
+from ..operations.feedback import give_feedback
+from ..operations.hints import list_hints
+from ..operations.load import load
+from ..operations.rate import rate
+from ..operations.recommend import recommend
+from ..operations.releases import list_releases
+from ..operations.results import (
+    FeedbackStored,
+    FoundTitles,
+    ListedHints,
+    ListedReleases,
+    Loaded,
+    Rated,
+    Recommended,
+)
+from ..operations.titles import find_titles
+from ..runtime.options import Context
+from ..runtime.progress import Progress, silent
+
+
+class AsyncVerbs(ABC):
+    """Each operation, with the object's database and models."""
+
+    @abstractmethod
+    def context(self, **options: Any) -> Context:
+        """Return a context that runs on the object's database and models."""
+
+    async def arecommend(
+        self,
+        history: Sequence[str],
+        *,
+        candidates: Sequence[str] | None = None,
+        domain: str | None = None,
+        k: int = 10,
+    ) -> Recommended:
+        """Recommend what a person would choose next.
+
+        Args:
+            history: What they chose so far, oldest first: ids or titles.
+            candidates: What to rank, ids or titles; `None` retrieves some.
+            domain: The catalogue; `None` takes the object's.
+            k: How many to return.
+
+        Raises:
+            Re2llmError: The request cannot be answered.
+        """
+        return await recommend(self.context(), history, candidates=candidates, domain=domain, k=k)
+
+    async def afeedback(
+        self,
+        recommendation_id: str,
+        picked: str | None,
+        *,
+        domain: str | None = None,
+        learn: bool = True,
+    ) -> FeedbackStored:
+        """Store what a person did with a recommendation; learn from a miss in the background.
+
+        Args:
+            recommendation_id: As the answer carried it.
+            picked: The chosen item, id or title; `None` for none of these.
+            domain: The recommendation's catalogue; `None` takes the object's.
+            learn: Whether a miss may start learning.
+
+        Raises:
+            Re2llmError: There is no such recommendation or item, or other feedback is stored.
+        """
+        return await give_feedback(
+            self.context(), recommendation_id, picked, domain=domain, learn=learn
+        )
+
+    async def arate(self, request: RatingRequest) -> Rated:
+        """Predict how a person will rate an item.
+
+        Args:
+            request: The item, the person's past reviews, and other people's reviews of it.
+
+        Raises:
+            Re2llmError: A field does not fit, such as a rating that is not on the scale.
+        """
+        return await rate(self.context(), request.model_dump(exclude_unset=True))
+
+    async def afind_titles(
+        self, titles: Sequence[str], *, domain: str | None = None
+    ) -> FoundTitles:
+        """Find the items that some titles stand for, with typing errors, in any case.
+
+        Args:
+            titles: As a person wrote them; a year behind a title tells namesakes apart.
+            domain: The catalogue; `None` takes the object's.
+
+        Raises:
+            Re2llmError: There is no such catalogue.
+        """
+        return await find_titles(self.context(), titles, domain=domain)
+
+    async def aload(
+        self,
+        dataset: str,
+        path: Path,
+        *,
+        domain: str | None = None,
+        sessions: Sequence[Path] = (),
+        any_order: bool = False,
+        skip_malformed: bool = False,
+        progress: Progress = silent,
+    ) -> Loaded:
+        """Load a catalogue and its training sessions, all or nothing; again changes nothing.
+
+        Args:
+            dataset: `hetrec`, `movielens`, `amazon` or `jsonl`.
+            path: The data set's folder, or a JSONL file of items.
+            domain: The catalogue, made if it is new; `None` takes the object's.
+            sessions: JSONL files of training sessions; none takes the data set's own.
+            any_order: Whether the sessions' order tells no time, even if it seems to.
+            skip_malformed: Whether to leave malformed rows out and go on.
+            progress: Is told how many bytes are read.
+
+        Raises:
+            Re2llmError: Something in the files cannot be used; nothing was stored.
+        """
+        return await load(
+            self.context(),
+            dataset,
+            path,
+            domain=domain,
+            sessions=sessions,
+            any_order=any_order,
+            skip_malformed=skip_malformed,
+            progress=progress,
+        )
+
+    async def ahints(self, *, domain: str | None = None) -> ListedHints:
+        """List a domain's hints with their measured gains.
+
+        Args:
+            domain: The catalogue; `None` takes the object's.
+
+        Raises:
+            Re2llmError: There is no such catalogue.
+        """
+        return await list_hints(self.context(), domain=domain)
+
+    async def areleases(self, *, domain: str | None = None) -> ListedReleases:
+        """List a domain's releases of the learned hint policy.
+
+        Args:
+            domain: The catalogue; `None` takes the object's.
+
+        Raises:
+            Re2llmError: There is no such catalogue.
+        """
+        return await list_releases(self.context(), domain=domain)

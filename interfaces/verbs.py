@@ -1,0 +1,101 @@
+"""What a `Re2llm` object can do for callers without an event loop."""
+
+# Each method takes what its twin in `async_verbs` describes.
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+from ..nodes.rating.state import RatingRequest
+from ..operations.results import (
+    FeedbackStored,
+    FoundTitles,
+    ListedHints,
+    ListedReleases,
+    Loaded,
+    Rated,
+    Recommended,
+)
+from ..runtime.progress import Progress, silent
+from .async_verbs import AsyncVerbs
+
+_Result = TypeVar("_Result")
+
+
+class Verbs(AsyncVerbs):
+    """Each operation twice: for callers with an event loop, and for those without."""
+
+    @abstractmethod
+    def run(self, work: Callable[[], Awaitable[_Result]]) -> _Result:
+        """Run a coroutine on the object's own thread and return its result."""
+
+    def recommend(
+        self,
+        history: Sequence[str],
+        *,
+        candidates: Sequence[str] | None = None,
+        domain: str | None = None,
+        k: int = 10,
+    ) -> Recommended:
+        """Wait for `arecommend`."""
+        return self.run(
+            partial(self.arecommend, history, candidates=candidates, domain=domain, k=k)
+        )
+
+    def feedback(
+        self,
+        recommendation_id: str,
+        picked: str | None,
+        *,
+        domain: str | None = None,
+        learn: bool = True,
+    ) -> FeedbackStored:
+        """Wait for `afeedback`."""
+        return self.run(
+            partial(self.afeedback, recommendation_id, picked, domain=domain, learn=learn)
+        )
+
+    def rate(self, request: RatingRequest) -> Rated:
+        """Wait for `arate`."""
+        return self.run(partial(self.arate, request))
+
+    def find_titles(self, titles: Sequence[str], *, domain: str | None = None) -> FoundTitles:
+        """Wait for `afind_titles`."""
+        return self.run(partial(self.afind_titles, titles, domain=domain))
+
+    def load(
+        self,
+        dataset: str,
+        path: Path,
+        *,
+        domain: str | None = None,
+        sessions: Sequence[Path] = (),
+        any_order: bool = False,
+        skip_malformed: bool = False,
+        progress: Progress = silent,
+    ) -> Loaded:
+        """Wait for `aload`. `progress` is called on the object's own thread."""
+        return self.run(
+            partial(
+                self.aload,
+                dataset,
+                path,
+                domain=domain,
+                sessions=sessions,
+                any_order=any_order,
+                skip_malformed=skip_malformed,
+                progress=progress,
+            )
+        )
+
+    def hints(self, *, domain: str | None = None) -> ListedHints:
+        """Wait for `ahints`."""
+        return self.run(partial(self.ahints, domain=domain))
+
+    def releases(self, *, domain: str | None = None) -> ListedReleases:
+        """Wait for `areleases`."""
+        return self.run(partial(self.areleases, domain=domain))

@@ -1,0 +1,61 @@
+"""Stores what a person did with a recommendation."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from ..knowledge.feedback import store_feedback
+from ..knowledge.recommendations import shown_ranking
+from ..runtime.options import Context, resolve_context
+from .database import in_domain
+from .learn_from_feedback import learn_from_feedback
+from .results import FeedbackStored
+from .titles import in_catalogue
+
+
+async def give_feedback(
+    context: Context,
+    recommendation_id: str,
+    picked: str | None,
+    *,
+    domain: str | None = None,
+    learn: bool = True,
+) -> FeedbackStored:
+    """Store what a person did with a recommendation, and learn from a miss in the background.
+
+    Args:
+        context: The run's options.
+        recommendation_id: As the answer carried it.
+        picked: The chosen item, id or title; `None` for none of these.
+        domain: The recommendation's catalogue; `None` takes the context's.
+        learn: Whether a miss may start learning.
+
+    Raises:
+        Re2llmError: There is no such recommendation or item, or other feedback is stored already.
+    """
+    options = await resolve_context(context)
+    item = None
+    if picked is not None:
+        async with in_catalogue(options, domain) as finder:
+            ranking = await shown_ranking(finder.connection, finder.domain.id, recommendation_id)
+            (item,) = await finder.resolve([picked], "picked", likely=ranking)
+    async with in_domain(options, domain, write=True) as (connection, found):
+        stored = await store_feedback(connection, found, recommendation_id, item and item.id)
+    settings = options.settings
+    teaches = (
+        learn and stored.missed and settings.feedback_calls > 0 and stored.model == settings.model
+    )
+    if teaches and stored.new:
+        options.services.background.send(
+            "learning from feedback", partial(learn_from_feedback, options.services)
+        )
+    return FeedbackStored(
+        recommendation_id=stored.recommendation_id,
+        picked=stored.picked,
+        title=item and item.title,
+        rank=stored.rank,
+        reward=stored.reward,
+        missed=stored.missed,
+        new=stored.new,
+        learning=teaches,
+    )

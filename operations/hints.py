@@ -1,0 +1,174 @@
+"""Lists, shows, adds, approves and retires hints."""
+
+from __future__ import annotations
+
+import asyncio
+import html
+from collections.abc import Sequence
+from typing import Any
+
+from ..knowledge import hints as stored_hints
+from ..knowledge.domains import Domain, hold_hints
+from ..knowledge.lineage import hint_lineage
+from ..knowledge.reflections import Proposal, store_proposal
+from ..llm.offline.understanding import understood
+from ..ranking.prompt import ranking_prompt
+from ..ranking.repeats import embed
+from ..ranking.trials import resolve_session
+from ..runtime.domain_cache import evidence_of, leak_filter_of
+from ..runtime.options import Context, RunOptions, resolve_context
+from ..settings import OFFLINE_MODEL
+from .database import in_domain
+from .results import AddedHint, ListedHint, ListedHints
+
+
+async def list_hints(context: Context, *, domain: str | None = None) -> ListedHints:
+    """List a domain's hints with their measured gains, oldest first.
+
+    Args:
+        context: The run's options.
+        domain: The catalogue; `None` takes the context's.
+
+    Raises:
+        Re2llmError: There is no such catalogue.
+    """
+    options = await resolve_context(context)
+    async with in_domain(options, domain) as (connection, found):
+        hints = await stored_hints.list_hints(connection, found.id)
+    listed = [
+        ListedHint(
+            id=hint.id,
+            text=hint.text,
+            status=hint.status,
+            trials=hint.trials,
+            mean_gain=round(hint.mean_gain, 4),
+            gain_error=round(hint.gain_error, 4),
+            helped=hint.helped,
+            harmed=hint.harmed,
+        )
+        for hint in hints
+    ]
+    return ListedHints(domain=found.name, hints=listed)
+
+
+async def show_hint(
+    context: Context, hint: int, *, domain: str | None = None, conversation: bool = False
+) -> dict[str, Any]:
+    """Return where a hint comes from: the miss, the diagnosis, the trials, the uses.
+
+    Args:
+        context: The run's options.
+        hint: Its number.
+        domain: The catalogue; `None` takes the context's.
+        conversation: Whether to add every message of the reflections.
+
+    Returns:
+        JSON primitives, as `knowledge.lineage.hint_lineage` describes them.
+
+    Raises:
+        Re2llmError: There is no such hint.
+    """
+    options = await resolve_context(context)
+    async with in_domain(options, domain) as (connection, found):
+        return await hint_lineage(connection, found, hint, conversation=conversation)
+
+
+async def approve_hints(
+    context: Context,
+    hints: Sequence[int],
+    *,
+    domain: str | None = None,
+    reason: str = "A person approved it.",
+) -> None:
+    """Let pending or retired hints be given to the model: all of them, or none.
+
+    Args:
+        context: The run's options.
+        hints: Their numbers.
+        domain: The catalogue; `None` takes the context's.
+        reason: Kept with each hint.
+
+    Raises:
+        Re2llmError: One of them does not exist; none was changed.
+    """
+    await _set_status(context, hints, domain, "active", reason)
+
+
+async def retire_hints(
+    context: Context,
+    hints: Sequence[int],
+    *,
+    domain: str | None = None,
+    reason: str = "A person retired it.",
+) -> None:
+    """Keep hints from being given to the model: all of them, or none. Their trials stay.
+
+    Args:
+        context: The run's options.
+        hints: Their numbers.
+        domain: The catalogue; `None` takes the context's.
+        reason: Kept with each hint.
+
+    Raises:
+        Re2llmError: One of them does not exist; none was changed.
+    """
+    await _set_status(context, hints, domain, "retired", reason)
+
+
+async def _set_status(
+    context: Context, hints: Sequence[int], domain: str | None, status: str, reason: str
+) -> None:
+    options = await resolve_context(context)
+    async with in_domain(options, domain, write=True) as (connection, found):
+        for hint in hints:
+            await stored_hints.set_status(connection, found.id, hint, status, reason)
+
+
+async def add_hint(context: Context, text: str, *, domain: str | None = None) -> AddedHint:
+    """Store a person's hint. It needs no verification, but may not name an item.
+
+    Args:
+        context: The run's options.
+        text: As the person wrote it; HTML entities are resolved.
+        domain: The catalogue; `None` takes the context's.
+
+    Raises:
+        Re2llmError: The text is empty or too long, or there is no such catalogue.
+    """
+    cleaned = stored_hints.clean_hint(html.unescape(text))
+    options = await resolve_context(context)
+    async with in_domain(options, domain, write=True) as (connection, found):
+        leaks = await leak_filter_of(options.services, connection, found)
+        leak = leaks.leak(cleaned)
+        await hold_hints(connection, found.id)
+        if leak is not None:
+            added = AddedHint(text=cleaned, outcome="leak", reason=leak)
+        else:
+            hint_id, new = await stored_hints.add_hint(
+                connection,
+                found.id,
+                cleaned,
+                await embed(cleaned, options),
+                provenance={"source": "person"},
+            )
+            added = AddedHint(
+                text=cleaned,
+                outcome="stored" if new else "duplicate",
+                reason="" if new else "The same text is stored already.",
+                hint_id=hint_id,
+            )
+        proposal = Proposal(cleaned, added.outcome, added.reason, added.hint_id)
+        await store_proposal(connection, found.id, None, proposal)
+    if added.outcome != "leak" and options.model == OFFLINE_MODEL:
+        added.understood = await _understood(found, cleaned, options)
+    return added
+
+
+async def _understood(domain: Domain, text: str, options: RunOptions) -> list[str] | None:
+    """Return what the offline model weighs for a hint, on the first training session."""
+    async with in_domain(options, domain.name) as (connection, found):
+        index = await evidence_of(options.services, connection, found)
+    if index is None:
+        return None
+    state = await resolve_session(domain.name, index.keys[0], options)
+    return await asyncio.to_thread(understood, text, ranking_prompt(state, options, hinted=False))

@@ -1,0 +1,97 @@
+"""Creates, lists, checks and revokes API keys of the server."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..knowledge import keys as stored
+from ..runtime.options import Context, resolve_context
+from .database import connected
+from .results import CreatedKey, ListedKey, RevokedKey
+
+
+async def create_key(context: Context, owner: str, domains: Sequence[str]) -> CreatedKey:
+    """Make a key. It cannot be shown again.
+
+    Args:
+        context: The run's options.
+        owner: Whose threads and runs it opens.
+        domains: Names of the catalogues that it may know of.
+
+    Raises:
+        Re2llmError: A domain does not exist, none is named, or the owner is no name.
+    """
+    options = await resolve_context(context)
+    async with connected(options, write=True) as connection:
+        key = await stored.create_key(connection, owner, domains)
+    return CreatedKey(key=key, owner=owner, domains=sorted(set(domains)))
+
+
+async def list_keys(context: Context) -> list[ListedKey]:
+    """List all keys without their secrets, revoked ones too, oldest first.
+
+    Args:
+        context: The run's options.
+
+    Raises:
+        DatabaseError: The database failed.
+    """
+    options = await resolve_context(context)
+    async with connected(options) as connection:
+        keys = await stored.list_keys(connection)
+    return [_listed(key) for key in keys]
+
+
+async def revoke_key(context: Context, key: str) -> RevokedKey:
+    """Make a key stop working, at once and for good; doing it again changes nothing.
+
+    Args:
+        context: The run's options.
+        key: Its id, as `list_keys` shows it.
+
+    Raises:
+        Re2llmError: There is no such key.
+    """
+    options = await resolve_context(context)
+    async with connected(options, write=True) as connection:
+        return RevokedKey(id=key, revoked=await stored.revoke_key(connection, key))
+
+
+async def check_key(context: Context, key: str) -> ListedKey | None:
+    """Return what a key stands for, or `None` where it is wrong or revoked.
+
+    Args:
+        context: The run's options.
+        key: The whole key, as a client sent it.
+
+    Raises:
+        DatabaseError: The database failed.
+    """
+    options = await resolve_context(context)
+    async with connected(options) as connection:
+        found = await stored.check_key(connection, key)
+    return found and _listed(found)
+
+
+async def any_key_works(context: Context) -> bool:
+    """Return whether there is a key that is not revoked.
+
+    Args:
+        context: The run's options.
+
+    Raises:
+        DatabaseError: The database failed.
+    """
+    options = await resolve_context(context)
+    async with connected(options) as connection:
+        return await stored.any_key_works(connection)
+
+
+def _listed(key: stored.ApiKey) -> ListedKey:
+    return ListedKey(
+        id=key.id,
+        owner=key.owner,
+        domains=key.domains,
+        created_at=key.created_at,
+        revoked_at=key.revoked_at,
+    )

@@ -1,0 +1,24 @@
+"""Predicts how a person will rate an item."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..runtime.options import Context
+from .graphs import RATE, run_graph
+from .results import Rated
+
+
+async def rate(context: Context, request: Mapping[str, Any]) -> Rated:
+    """Predict how a person will rate an item.
+
+    Args:
+        context: The run's options.
+        request: Of the shape of `RatingRequest`.
+
+    Raises:
+        Re2llmError: A field is missing or does not fit.
+    """
+    answer = await run_graph(RATE, request, context)
+    return Rated(**{name: answer[name] for name in Rated.model_fields})

@@ -1,0 +1,69 @@
+"""Recommends what a person would choose next."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, cast
+
+from ..ranking.choosers import hint_choice
+from ..ranking.state import RecommendResult
+from ..runtime.options import Context, resolve_context
+from .graphs import ask
+from .reasons import Reasons
+from .results import GivenHint, Recommended, RecommendedItem
+from .titles import in_catalogue
+
+
+async def recommend(
+    context: Context,
+    history: Sequence[str],
+    *,
+    candidates: Sequence[str] | None = None,
+    domain: str | None = None,
+    k: int = 10,
+) -> Recommended:
+    """Recommend what a person would choose next.
+
+    Args:
+        context: The run's options.
+        history: What they chose so far, oldest first: ids or titles.
+        candidates: What to rank, ids or titles; `None` retrieves some.
+        domain: The catalogue; `None` takes the context's.
+        k: How many to return.
+
+    Raises:
+        Re2llmError: The request cannot be answered; a title that could be several items is
+            refused with those items.
+    """
+    if context.policy is not None:
+        hint_choice(context.policy)
+    options = await resolve_context(context)
+    name = domain or options.domain
+    async with in_catalogue(options, name) as finder:
+        chosen = await finder.resolve(history, "history")
+        listed = None if candidates is None else await finder.resolve(candidates, "candidates")
+    request: dict[str, Any] = {
+        "domain": name,
+        "history": [item.id for item in chosen],
+        "candidates": None if listed is None else [item.id for item in listed],
+        "k": k,
+    }
+    result = cast("RecommendResult", await ask(request, context))
+    async with in_catalogue(options, name) as finder:
+        items = await finder.items([item["id"] for item in result["items"]])
+    reasons = Reasons([items[item["id"]] for item in result["items"]], chosen)
+    return Recommended(
+        recommendation_id=result["recommendation_id"],
+        domain=result["domain"],
+        history=request["history"],
+        items=[
+            RecommendedItem(**item, because=reasons.of(items[item["id"]]))
+            for item in result["items"]
+        ],
+        ranking=result["ranking"],
+        hint=GivenHint(**result["hint"]),
+        model=result["model"],
+        llm_calls=result["llm_calls"],
+        flags=result["flags"],
+        faults=result["faults"],
+    )

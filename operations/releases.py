@@ -1,0 +1,139 @@
+"""Lists, shows, activates, rolls back and evaluates releases of the learned hint policy."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from ..knowledge import releases as stored
+from ..knowledge.domains import Domain
+from ..runtime.options import Context, resolve_context
+from ..runtime.progress import Progress, silent
+from .database import in_domain
+from .results import ListedRelease, ListedReleases
+
+if TYPE_CHECKING:
+    from ..evaluation.off_policy import OffPolicyReport
+
+
+async def list_releases(context: Context, *, domain: str | None = None) -> ListedReleases:
+    """List a domain's releases without their weights, oldest first.
+
+    Args:
+        context: The run's options.
+        domain: The catalogue; `None` takes the context's.
+
+    Raises:
+        Re2llmError: There is no such catalogue.
+    """
+    options = await resolve_context(context)
+    async with in_domain(options, domain) as (connection, found):
+        releases = await stored.list_releases(connection, found.id)
+    listed = [ListedRelease.model_validate(release) for release in releases]
+    return ListedReleases(domain=found.name, releases=listed)
+
+
+async def show_release(
+    context: Context, release: int, *, domain: str | None = None
+) -> ListedRelease:
+    """Return a release without its weights.
+
+    Args:
+        context: The run's options.
+        release: Its number.
+        domain: The catalogue; `None` takes the context's.
+
+    Raises:
+        Re2llmError: There is no such release.
+    """
+    options = await resolve_context(context)
+    async with in_domain(options, domain) as (connection, found):
+        return await _listed(connection, found, release)
+
+
+async def activate_release(
+    context: Context, release: int, *, domain: str | None = None, force: bool = False
+) -> ListedRelease:
+    """Serve a release from now on.
+
+    Args:
+        context: The run's options; the release must fit their model and prompt.
+        release: Its number.
+        domain: The catalogue; `None` takes the context's.
+        force: Whether to do so even if it is worse than the active one.
+
+    Raises:
+        Re2llmError: There is no such release, it cannot be served with this model, prompt and
+            encoder, or it is worse than the active one.
+    """
+    from ..ranking.serving import load_release  # noqa: PLC0415  # torch takes seconds
+
+    options = await resolve_context(context)
+    async with in_domain(options, domain, write=True) as (connection, found):
+        fetched = await stored.fetch_release(connection, found.id, release)
+        # Refuses what cannot be served.
+        await asyncio.to_thread(
+            load_release, release, fetched, options.model, options.prompt_version
+        )
+        await stored.activate_release(connection, found.id, release, force=force)
+        return await _listed(connection, found, release)
+
+
+async def rollback_release(context: Context, *, domain: str | None = None) -> ListedRelease:
+    """Serve the release again that was active before the present one.
+
+    Args:
+        context: The run's options.
+        domain: The catalogue; `None` takes the context's.
+
+    Raises:
+        Re2llmError: No other release was ever active.
+    """
+    options = await resolve_context(context)
+    async with in_domain(options, domain, write=True) as (connection, found):
+        number = await stored.rollback_release(connection, found.id)
+        return await _listed(connection, found, number)
+
+
+async def evaluate_release(
+    context: Context,
+    release: int,
+    *,
+    domain: str | None = None,
+    sampled: bool | None = None,
+    progress: Progress = silent,
+) -> OffPolicyReport:
+    """Estimate what a release would have earned on recommendations that got feedback.
+
+    Args:
+        context: The run's options; their model is the one that the release is for.
+        release: Its number; it need not be active.
+        domain: The catalogue; `None` takes the context's.
+        sampled: Whether it would draw its hints or take the likeliest; `None` takes the setting
+            `explore`.
+        progress: Is told how many decisions are done.
+
+    Raises:
+        Re2llmError: There is no such release, or the log says nothing about it.
+    """
+    from ..evaluation import off_policy  # noqa: PLC0415  # torch takes seconds
+
+    options = await resolve_context(context)
+    async with in_domain(options, domain) as (_, found):
+        return await off_policy.evaluate_release(
+            found.name,
+            release,
+            options,
+            sampled=options.settings.explore if sampled is None else sampled,
+            on_progress=lambda done, total: progress("decisions", done, total),
+        )
+
+
+async def _listed(connection: AsyncConnection, domain: Domain, number: int) -> ListedRelease:
+    await stored.fetch_release(connection, domain.id, number)
+    releases = await stored.list_releases(connection, domain.id)
+    return ListedRelease.model_validate(
+        next(release for release in releases if release["id"] == number)
+    )

@@ -1,0 +1,96 @@
+"""One way from what people type to items, for the command line, Python, tools and MCP."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from re2llm.cli import app
+from re2llm.errors import InputError
+from re2llm.operations.domains import list_domains
+from re2llm.operations.feedback import give_feedback
+from re2llm.operations.recommend import recommend
+from re2llm.records import Item
+from re2llm.runtime.options import Context
+from typer.testing import CliRunner
+
+ITEMS = [
+    Item("300", "Quiz Show", {"year": 1994}),
+    Item("51662", "300", {"year": 2007}),
+    Item("2571", "The Matrix", {"year": 1999}),
+    Item("6365", "The Matrix Reloaded", {"year": 2003}),
+    Item("6934", "The Matrix Revolutions", {"year": 2003}),
+    Item("1214", "Alien", {"year": 1979}),
+    Item("6", "Heat", {"year": 1995}),
+    Item("7", "Heat", {"year": 1972}),
+]
+PLAIN = Context(policy="none")
+
+
+@pytest.fixture
+async def shop(load: Callable[..., Any], domain: str) -> str:
+    await load(domain, ITEMS)
+    return domain
+
+
+def command(*arguments: str) -> Any:
+    return CliRunner().invoke(app, [*arguments])
+
+
+@pytest.mark.parametrize(
+    ("typed", "id_"),
+    [
+        ("Matrix, The (1999)", "2571"),
+        ("The Matrix (1999)", "2571"),
+        ("Alein", "1214"),
+        ("Heat (1972)", "7"),
+        ("1214", "1214"),
+        ("id:300", "300"),
+        ("300 (2007)", "51662"),
+    ],
+)
+async def test_ids_and_titles_are_resolved(shop: str, typed: str, id_: str) -> None:
+    made = await recommend(PLAIN, [typed], domain=shop)
+    assert made.history == [id_]
+
+
+async def test_a_word_that_is_an_id_and_another_items_title_asks(shop: str) -> None:
+    with pytest.raises(InputError) as asked:
+        await recommend(PLAIN, ["Alien", "300"], domain=shop)
+    assert asked.value.field == "history"
+    assert "Quiz Show [300]; 300 [51662]" in asked.value.problem
+    assert "id:300" in asked.value.remedy
+
+
+def test_the_command_line_asks_and_finds_too(shop: str) -> None:
+    asked = command("recommend", "300", "--domain", shop)
+    assert asked.exit_code == 1
+    assert "ITEM" in asked.stderr
+    assert "Quiz Show [300]; 300 [51662]" in asked.stderr
+    found = command("recommend", "Alein", "Matrix, The (1999)", "--domain", shop)
+    assert found.exit_code == 0, found.stderr
+
+
+async def test_feedback_means_an_item_that_was_shown(shop: str) -> None:
+    candidates = ["id:300", "Alien", "Heat (1972)"]
+    made = await recommend(PLAIN, ["The Matrix"], candidates=candidates, domain=shop)
+    number = made.recommendation_id or ""
+    # A program hands back the id of what was shown.
+    kept = await give_feedback(PLAIN, number, "300", domain=shop, learn=False)
+    assert (kept.picked, kept.title) == ("300", "Quiz Show")
+    again = await recommend(PLAIN, ["The Matrix"], candidates=candidates, domain=shop)
+    kept = await give_feedback(
+        PLAIN, again.recommendation_id or "", "heat", domain=shop, learn=False
+    )
+    assert (kept.picked, kept.title) == ("7", "Heat")
+
+
+@pytest.mark.parametrize("word", ["\ud83d", "nul\0", "", "x" * 30_000])
+async def test_what_cannot_be_stored_is_an_unknown_item(shop: str, word: str) -> None:
+    with pytest.raises(InputError, match="has no item"):
+        await recommend(PLAIN, [word], domain=shop)
+
+
+async def test_domains_are_listed_to_those_who_may_know_of_them(shop: str) -> None:
+    assert shop in [domain.name for domain in await list_domains(PLAIN)]
+    (only,) = await list_domains(Context(domains=[shop, "another"]))
+    assert (only.name, only.items, only.sessions, only.hints) == (shop, len(ITEMS), 0, 0)
