@@ -71,10 +71,12 @@ def _read(name: str) -> Any:
         value = json.loads(text)
     except (OSError, ValueError) as error:
         raise InputError(
-            "--request", f"{name} cannot be read as JSON ({error}).", "See the example in README."
+            "--request",
+            f"{name} cannot be read as JSON ({error}).",
+            "See docs/rating.md.",
         ) from error
     if not isinstance(value, dict):
-        raise InputError("--request", f"{name} is no JSON object.", "See the example in README.")
+        raise InputError("--request", f"{name} is no JSON object.", "See docs/rating.md.")
     return value  # pyright: ignore[reportUnknownVariableType]  # the graph checks it
 
 
