@@ -31,20 +31,8 @@ ASSIGNED = re.compile(r"[A-Z][A-Z0-9_]*=")
 CAPTURED = re.compile(r"[A-Z]+=\$\(")
 LOCAL = "http://127.0.0.1:2024"
 NAMES = [page.name for page in PAGES]
-OTHERS = set(
-    [
-        "accelerate",
-        "cat",
-        "cd",
-        "curl",
-        "export",
-        "langgraph",
-        "mkdir",
-        "pre-commit",
-        "source",
-        "vllm",
-    ]
-)
+OTHERS = {"cat", "cd", "curl", "export", "mkdir", "source"}
+OTHERS |= {"accelerate", "langgraph", "pre-commit", "vllm"}
 """Programs that are not ours, and words of the shell."""
 
 pytestmark = pytest.mark.timeout(240)
