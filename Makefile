@@ -38,18 +38,18 @@ test-all: $(VENV)/.test $(VENV)/.sasrec $(VENV)/.dev $(VENV)/.train ## Run all t
 bench: $(VENV)/.core ## Measure the time of everything but the model call
 	@$(BIN)/python -m benchmarks.select_hint $(ARGS)
 
-lint: $(VENV)/.lint ## Check style, types and the arrows between rooms
+lint: $(VENV)/.lint ## Check style, types and imports between packages
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/pyright
 	@$(BIN)/lint-imports
 
-format: $(VENV)/.lint ## Format the code and mend what ruff can
+format: $(VENV)/.lint ## Format the code and fix what ruff can
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-docs-graph: $(VENV)/.core ## Redraw the graph in README.md
-	@$(BIN)/python -m re2llm.graph.draw README.md
+docs-graph: $(VENV)/.core ## Redraw the graphs in README.md and docs/
+	@$(BIN)/python -m re2llm.graph.draw README.md docs/how-it-works.md docs/rating.md
 
 docs: $(VENV)/.docs ## Build the pages of docs/ into build/site
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet

@@ -1,34 +1,44 @@
-"""Every example of the pages under `docs/` and that they name what exists."""
+"""Every example of the pages under `docs/` and of the README, and that they name what exists."""
 
 from __future__ import annotations
 
 import asyncio
+import importlib.util
 import json
 import re
 import shlex
 import subprocess
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import click
 import pytest
 import yaml
 from re2llm.cli import app
+from re2llm.errors import Failure, Re2llmError
+from re2llm.records import Flag
 from re2llm.settings import Settings
 from typer.main import get_command
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
 PAGES = sorted(DOCS.glob("*.md"))
+TEXTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *PAGES]
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+HERE = re.compile(r"<<'?(\w+)'?$")
+ASSIGNED = re.compile(r"[A-Z][A-Z0-9_]*=")
+CAPTURED = re.compile(r"[A-Z]+=\$\(")
 LOCAL = "http://127.0.0.1:2024"
 NAMES = [page.name for page in PAGES]
+OTHERS = {"cat", "cd", "curl", "export", "mkdir", "source"}
+OTHERS |= {"accelerate", "langgraph", "pre-commit", "vllm"}
+"""Programs that are not ours, and words of the shell."""
 
 pytestmark = pytest.mark.timeout(240)
 
 
-def blocks(page: str, language: str) -> list[str]:
+def blocks(page: str | Path, language: str) -> list[str]:
     return [text for kind, text in BLOCK.findall((DOCS / page).read_text()) if kind == language]
 
 
@@ -59,28 +69,53 @@ async def test_the_python_runs_against_a_server(
     assert capsys.readouterr().out
 
 
-@pytest.mark.parametrize("page", NAMES)
-def test_the_commands_exist(page: str) -> None:
+@pytest.mark.parametrize("page", TEXTS, ids=lambda page: page.name)
+def test_the_commands_exist(page: Path) -> None:
     for block in blocks(page, "sh"):
         subprocess.run(["bash", "-n"], input=block, text=True, check=True)
         for words in commands(block):
             exists(words)
 
 
+@pytest.mark.parametrize("words", [["recommend", "--no-such"], ["hints", "lost"], ["evaluate"]])
+def test_a_command_that_does_not_exist_is_noticed(words: list[str]) -> None:
+    with pytest.raises(Exception, match=r"(?i)no such|lost|missing"):
+        known_to(get_command(app), words)
+
+
 def commands(block: str) -> list[list[str]]:
     """Return the words of each command; a quoted text may run over several lines."""
     found: list[list[str]] = []
     waiting = ""
+    end: str | None = None
     for line in re.sub(r"\\\n", " ", block).splitlines():
+        if end is not None:  # a here-document
+            end = None if line == end else end
+            continue
+        if opened := HERE.search(line):
+            end = opened[1]
         waiting += line + "\n"
         try:
             words = shlex.split(waiting, comments=True)
         except ValueError:  # its quotation is still open
             continue
         waiting = ""
-        found += [words] if words else []
+        found += parts(words)
     assert not waiting, waiting
     return found
+
+
+def parts(words: list[str]) -> list[list[str]]:
+    """Split words at `&&`; drop variables that are set for a command, and where its output goes."""
+    found: list[list[str]] = [[]]
+    for word in words:
+        if word == "&&":
+            found.append([])
+        elif word in {">", "<"} or CAPTURED.match(word):
+            break
+        elif found[-1] or not ASSIGNED.match(word):
+            found[-1].append(word)
+    return [part for part in found if part]
 
 
 def exists(words: list[str]) -> None:
@@ -90,6 +125,8 @@ def exists(words: list[str]) -> None:
     elif program == "make":
         makefile = (ROOT / "Makefile").read_text()
         assert re.search(rf"^{rest[0]}:", makefile, re.MULTILINE), words
+    elif program == "python" and rest[0] == "-m":
+        assert importlib.util.find_spec(rest[1]), words
     elif program in {"python", "sh"}:
         assert (ROOT / rest[0]).is_file(), words
     elif program == "pip":
@@ -97,19 +134,16 @@ def exists(words: list[str]) -> None:
         for extra in re.findall(r"\.\[(\w+)\]", " ".join(rest)):
             assert extra in extras["optional-dependencies"], words
     else:
-        assert program in {"langgraph", "source", "export", "curl"}, words
+        assert program in OTHERS, words
 
 
-def known_to(command: click.Command, words: list[str]) -> None:
+def known_to(command: Any, words: list[str]) -> None:
     """Let the command line itself read the words, without running anything."""
-    context: click.Context | None = None
-    while isinstance(command, click.Group):
+    while hasattr(command, "commands"):  # Typer's groups are none of click's
         name, *words = words
-        context = click.Context(command, parent=context, info_name=name)
-        found = command.get_command(context, name)
-        assert found is not None, name
-        command = found
-    command.make_context(command.name, list(words), parent=context)
+        assert name in command.commands, name
+        command = command.commands[name]
+    command.make_context(command.name, list(words))
 
 
 @pytest.mark.parametrize("page", NAMES)
@@ -122,14 +156,67 @@ def test_every_page_is_in_the_navigation_and_every_link_leads_somewhere() -> Non
     text = (ROOT / "mkdocs.yml").read_text()
     assert set(re.findall(r"[\w-]+\.md", text)) == set(NAMES)
     yaml.safe_load(text)
-    for page in PAGES:
-        for target in re.findall(r"\]\(([\w./-]+\.md)", page.read_text()):
-            assert (DOCS / target).is_file(), (page.name, target)
+    for page in TEXTS:
+        for target, place in re.findall(r"\]\((?!https?:)([^)#]*)#?([^)]*)\)", page.read_text()):
+            file = page.parent / target if target else page
+            assert file.exists(), (page.name, target)
+            assert not place or place in anchors(file), (page.name, target, place)
+
+
+def anchors(page: Path) -> set[str]:
+    """Return what a page's headings are linked by."""
+    titles = re.findall(r"(?m)^#+ (.*)$", page.read_text())
+    return {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+def test_the_settings_are_listed_with_their_defaults() -> None:
+    example = (ROOT / ".env.example").read_text()
+    defaults = dict(re.findall(r"(?m)^# (RE2LLM_[A-Z_]+)=(.*)$", example))
+    page = (DOCS / "settings.md").read_text()
+    rows = dict(re.findall(r"(?m)^\| `(RE2LLM_[A-Z_]+)` \| (\S+) \|", page))
+    assert rows == {name: f"`{value}`" if value else "unset" for name, value in defaults.items()}
+
+
+def test_the_commands_are_listed_with_their_options() -> None:
+    page = (DOCS / "commands.md").read_text()
+    sections = dict(re.findall(r"(?ms)^## re2llm ([^\n]+)\n(.*?)(?=^## |\Z)", page))
+    found = dict(leaves(get_command(app)))
+    assert set(sections) == set(found)
+    for name, command in found.items():
+        words = {w for option in command.params for w in (*option.opts, *option.secondary_opts)}
+        options = {word for word in words - {"--help"} if word.startswith("-")}
+        assert options == set(re.findall(r"`(--?[a-z-]+)`", listed_in(sections[name]))), name
+
+
+def listed_in(section: str) -> str:
+    """Return the first column of a section's table."""
+    return "".join(re.findall(r"(?m)^\| (`.*?`) \|", section))
+
+
+def leaves(command: Any, *path: str) -> Iterator[tuple[str, Any]]:
+    for name, inner in getattr(command, "commands", {}).items():
+        if hasattr(inner, "commands"):
+            yield from leaves(inner, *path, name)
+        else:
+            yield " ".join([*path, name]), inner
+
+
+def test_every_flag_and_kind_of_error_is_explained() -> None:
+    rows = set(re.findall(r"(?m)^\| `(\w+)` \|", (DOCS / "answers.md").read_text()))
+    assert {*map(str, Flag), *map(str, Failure)} <= rows
+    kinds = [error.kind for error in (Re2llmError, *subclasses(Re2llmError))]
+    assert set(kinds) <= rows
+
+
+def subclasses(of: type[Re2llmError]) -> Iterator[type[Re2llmError]]:
+    for inner in of.__subclasses__():
+        yield inner
+        yield from subclasses(inner)
 
 
 def test_every_setting_that_is_named_exists() -> None:
     known = {f"RE2LLM_{name.upper()}" for name in Settings.model_fields}
     named: set[Any] = set()
-    for page in PAGES:
+    for page in TEXTS:
         named |= set(re.findall(r"RE2LLM_[A-Z_]*[A-Z]", page.read_text()))
     assert named <= known

@@ -1,4 +1,4 @@
-"""What README.md shows is true: the picture of the graph, and the example of one's own data."""
+"""What README.md shows is true and short, and so are the pictures of the graphs."""
 
 import re
 from pathlib import Path
@@ -7,20 +7,40 @@ from re2llm.data.jsonl import JsonlReader
 from re2llm.data.malformed import ReadReport
 from re2llm.graph.draw import GRAPHS, mermaid, redraw
 
-README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+DRAWN = {
+    "recommend": "README.md",
+    "learn": "docs/how-it-works.md",
+    "rate": "docs/rating.md",
+}
+"""The file that shows a graph."""
+PAGES = {name: (ROOT / file).read_text(encoding="utf-8") for name, file in DRAWN.items()}
+MOST_LINES = 160
+
+
+def test_the_readme_is_short():
+    assert len(README.splitlines()) <= MOST_LINES
 
 
 def test_pictures_are_up_to_date():
-    for name in GRAPHS:
-        assert mermaid(name) in README
-    assert redraw(README) == README, "run `make docs-graph`"
+    assert set(DRAWN) == set(GRAPHS)
+    for name, page in PAGES.items():
+        assert mermaid(name) in page
+        assert redraw(page) == page, "run `make docs-graph`"
+
+
+def test_the_makefile_redraws_every_picture():
+    command = re.search(r"re2llm\.graph\.draw (.*)", (ROOT / "Makefile").read_text())
+    assert command
+    assert set(command[1].split()) == set(DRAWN.values())
 
 
 def test_redraw_replaces_old_pictures():
-    for name in GRAPHS:
-        old = README.replace(mermaid(name), "graph TD;\n\told --> picture;\n")
-        assert old != README
-        assert redraw(old) == README
+    for name, page in PAGES.items():
+        old = page.replace(mermaid(name), "graph TD;\n\told --> picture;\n")
+        assert old != page
+        assert redraw(old) == page
 
 
 def test_pictures_show_every_node():
@@ -29,8 +49,17 @@ def test_pictures_show_every_node():
             assert f"\t{node}(" in mermaid(name)
 
 
-def test_example_of_own_data_can_be_read(tmp_path):
-    for name, text in re.findall(r"(?s)cat > (\S+) <<'END'\n(.*?)END\n", README):
+def test_the_python_works(films, capsys):
+    programs = re.findall(r"(?s)```python\n(.*?)```", README)
+    assert programs
+    for program in programs:
+        exec(compile(program, "README.md", "exec"), {})  # noqa: S102
+    assert len(capsys.readouterr().out.splitlines()) == 4  # three films and a reward
+
+
+def test_example_of_your_data_can_be_read(tmp_path):
+    page = (ROOT / "docs" / "your-data.md").read_text(encoding="utf-8")
+    for name, text in re.findall(r"(?s)cat > (\S+) <<'END'\n(.*?)END\n", page):
         (tmp_path / name).write_text(text, encoding="utf-8")
     reader, report = JsonlReader(tmp_path), ReadReport()
     items = {item.id: item for item in reader.items(report)}

@@ -120,5 +120,5 @@ def test_the_wheel_holds_no_tests_and_lands_under_one_name(python: Path) -> None
     }
     assert {name for name in ours if not name.endswith(".dist-info")} == {"re2llm"}
     inside = {entry.name for entry in (purelib / "re2llm").iterdir()}
-    assert {"py.typed", "migrations", "sessions"} <= inside
+    assert {"py.typed", "migrations", "data"} <= inside
     assert not {"tests", "docs", "benchmarks", "examples"} & inside

@@ -70,8 +70,10 @@ def _read(name: str) -> dict[str, Any]:
         value = json.loads(text)
     except (OSError, ValueError) as error:
         raise InputError(
-            "--request", f"{name} cannot be read as JSON ({error}).", "See the example in README."
+            "--request",
+            f"{name} cannot be read as JSON ({error}).",
+            "See docs/rating.md.",
         ) from error
     if not isinstance(value, dict):
-        raise InputError("--request", f"{name} is not a JSON object.", "See the example in README.")
+        raise InputError("--request", f"{name} is not a JSON object.", "See docs/rating.md.")
     return value  # pyright: ignore[reportUnknownVariableType]  # the graph checks it

@@ -1,0 +1,33 @@
+"""Writes sessions to evaluate on: `python -m re2llm.data.sample films-test.jsonl`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+from . import simulate_sessions
+
+VIEWERS, SEED = 100, 3
+"""The demo learns from viewers of seed 1 and evaluates on viewers of seed 2."""
+
+
+def write_sessions(path: Path) -> int:
+    """Write the sessions of simulated viewers whom `re2llm demo` never saw, as JSONL.
+
+    Args:
+        path: The file.
+
+    Returns:
+        How many sessions it holds.
+    """
+    sessions = simulate_sessions(VIEWERS, seed=SEED)
+    lines = [json.dumps(asdict(session)) for session in sessions]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return len(lines)
+
+
+if __name__ == "__main__":
+    for name in sys.argv[1:]:
+        sys.stdout.write(f"{name}: {write_sessions(Path(name))} sessions\n")
