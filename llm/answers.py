@@ -11,7 +11,7 @@ from typing import Any
 from .json_values import is_list, is_object
 
 _NUMBER = re.compile(r"(?<![\w.])\d{1,6}(?![\w.]*\d)")
-_LINE_NUMBERS = re.compile(r"(?m)^\s*(?:[-*•]\s*)?(?:\*\*)?#?(\d{1,6})\b")
+_LINE_NUMBERS = re.compile(r"(?m)^[^\S\n]{0,9}(?:[-*•][^\S\n]{0,9})?(?:\*\*)?#?(\d{1,6})\b")
 _MOST_CHARACTERS = 100_000
 _LONGEST_NUMBER = 10
 

@@ -20,6 +20,8 @@ _SURE = 80.0
 _AHEAD = 6.0
 """How much likelier the best title must be than the next to need no question."""
 _OF_A_PART = 0.92
+_LONGEST = 300
+"""Characters that are compared, of what was typed and of a title."""
 _FEW_LETTERS = 5
 """Fewer are part of everything."""
 
@@ -48,7 +50,7 @@ class TitleSearch:
         self._items = {item.id: item for item in items}
         self._called: defaultdict[str, dict[str, float]] = defaultdict(dict)
         for item in self._items.values():
-            full = " ".join(words(clean(item.title)))
+            full = " ".join(words(clean(item.title[:_LONGEST])))
             for name in [*names(item)][::-1]:
                 if not name.aside:
                     self._called[" ".join(name.words)][item.id] = _PART
@@ -63,7 +65,7 @@ class TitleSearch:
             typed: What a person calls it.
             count: How many at most.
         """
-        wanted = _without_article(" ".join(words(clean(typed))))
+        wanted = _without_article(" ".join(words(clean(typed[:_LONGEST]))))
         if not wanted:
             return []
         likeness: dict[str, float] = dict(self._called.get(wanted, {}))

@@ -33,7 +33,7 @@ RATER_FILE = "rater.json"
 TINY = "tiny"
 """The model name that stands for a small model built from the training texts."""
 
-_KEY = re.compile(r"""[\[\]{}",\s]*"\w+":[\s"\[{]*""")
+_KEY = re.compile(r"""[\[\]{}",\s]{0,40}"\w{1,40}":[\s"\[{]{0,40}""")
 _KEYS = 40
 
 
