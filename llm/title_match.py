@@ -57,6 +57,14 @@ class Titles:
         for title, numbers in self._by_title.items():
             self._turned.setdefault(_without_article(title), []).extend(numbers)
 
+    def exact(self, text: str) -> list[int]:
+        """Return the numbers of the candidates that are called exactly so.
+
+        Args:
+            text: A title and nothing around it.
+        """
+        return self._exact(plain_title(text[:_LONGEST]))
+
     def find(self, line: str) -> list[int]:
         """Return the numbers of the candidates that a line may mean; none for a doubtful one.
 
