@@ -6,7 +6,7 @@ import html
 import re
 
 _ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
-_YEAR = re.compile(r"\s*\(([12][0-9]{3})(?:\s*[-\u2013][0-9]{0,4}\s*)?\)\s*$")
+_YEAR = re.compile(r"(?<!\s)\s*+\(([12][0-9]{3})(?:\s*[-\u2013][0-9]{0,4}\s*)?\)\s*$")
 # "I" and "As" are left alone: in English titles they are seldom articles.
 _ARTICLE = re.compile(
     r"(?:^|(?<=\())(?P<name>[^()]+), "

@@ -24,7 +24,7 @@ from ..records import Item, Session
 from .experiment import Row, target_of
 from .metrics import MISSING
 
-_BLOCK = re.compile(r"(?ms)^Label:(.*?)\nOutput:(.*?)(?=^Label:.*?\nOutput:|\Z)")
+_LABEL = re.compile(r"(?m)^Label:")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +55,10 @@ def read_answers(file: Path) -> list[Recorded]:
     except UnicodeDecodeError:
         text = content.decode("latin-1")
     text = text.replace("\r\n", "\n")
-    blocks = _BLOCK.findall(text)
-    if blocks:
-        return [Recorded(answer.strip(), label.strip()) for label, answer in blocks]
+    blocks = [block.partition("\nOutput:") for block in _LABEL.split(text)[1:]]
+    labelled = [Recorded(answer.strip(), label.strip()) for label, mark, answer in blocks if mark]
+    if labelled:
+        return labelled
     return [
         _from_json(line, f"{file}:{number}")
         for number, line in enumerate(text.splitlines(), start=1)

@@ -17,7 +17,7 @@ GRAPHS: Mapping[str, Any] = {
 }
 """The graphs by the name that a marker may ask for."""
 
-_BLOCK = re.compile(r"(?s)(<!-- graph: (\w+) -->\n).*?(<!-- /graph -->)")
+_BLOCK = re.compile(r"(?s)(<!-- graph: (\w{1,40}) -->\n)(?:(?!<!--).)*+(<!-- /graph -->)")
 _DECORATION = re.compile(r"(?ms)\A---.*?^---\n|^\t(?:classDef .*)\n|</?p>|:::\w+")
 
 

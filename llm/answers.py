@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ..records import Item
+from .answer_columns import read_entries, read_mapping
+from .answer_entries import EntryReader, bare_number
 from .json_values import is_list, is_object
+from .loose_answers import read_loosely
+from .responses import LONGEST_ANSWER
 
-_NUMBER = re.compile(r"(?<![\w.])\d{1,6}(?![\w.]*\d)")
-_LINE_NUMBERS = re.compile(r"(?m)^\s*(?:[-*•]\s*)?(?:\*\*)?#?(\d{1,6})\b")
-_MOST_CHARACTERS = 100_000
-_LONGEST_NUMBER = 10
+_KEY = "ranking"
+_MOST_VALUES, _MOST_FAILURES = 1_000, 50
+"""JSON values that are read, and brackets that begin none: an answer may hold thousands."""
+_NEAR = 40
+"""Characters after a bracket within which its first key stands."""
+_DEEPEST = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,31 +62,28 @@ class RankingAnswer:
         return list(self.faults)
 
 
-def read_ranking(text: str, candidates: int) -> RankingAnswer:
-    """Read an ordered list of candidate numbers.
+def read_ranking(text: str, candidates: int, items: Sequence[Item] = ()) -> RankingAnswer:
+    """Read an ordered list of candidates.
 
-    Looks for the JSON that was asked for, then for any JSON list of numbers, then for numbers at
-    the starts of lines, then for any numbers.
+    Looks for the JSON that was asked for, then for other JSON, then for lines and sentences. What
+    can be read in two ways is not read at all, so that it is asked for again.
 
     Args:
         text: The model's whole answer; what lies beyond 100,000 characters is not read.
         candidates: How many candidates there were; they are numbered from 1.
+        items: The candidates in the order of their numbers, to read titles in place of numbers.
     """
-    text = text[:_MOST_CHARACTERS]
-    listed = _json_ranking(text)
-    found = listed if listed is not None else _loose_numbers(text, candidates)
+    found = _find(text[:LONGEST_ANSWER], candidates, EntryReader(items))
     numbers: dict[int, None] = {}
     repeated = invented = 0
-    for number in found:
+    for number in found.numbers:
         if not 1 <= number <= candidates:
             invented += 1
         elif number in numbers:
             repeated += 1
         else:
             numbers[number] = None
-    return RankingAnswer(
-        tuple(numbers), listed is not None, repeated, invented, candidates - len(numbers)
-    )
+    return RankingAnswer(tuple(numbers), found.plain, repeated, invented, candidates - len(numbers))
 
 
 def is_ranking(text: str) -> bool:
@@ -89,56 +92,120 @@ def is_ranking(text: str) -> bool:
     Args:
         text: The model's whole answer.
     """
-    return _json_ranking(text[:_MOST_CHARACTERS]) is not None
+    return _find(text[:LONGEST_ANSWER], 0, EntryReader(())).plain
 
 
-def _json_ranking(text: str) -> list[int] | None:
-    decoder = json.JSONDecoder()
-    best: list[int] | None = None
-    position = 0
-    for _ in range(50):  # an adversarial answer may hold thousands of brackets
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """Numbers as they were read, and whether they stood in a plain list, as was asked for."""
+
+    numbers: Sequence[int]
+    plain: bool = False
+
+
+def _find(text: str, candidates: int, reader: EntryReader) -> _Found:
+    values, cut = _decoded(text)
+    if cut is not None:  # the answer is cut off, and what came before it was a draft
+        rows = [value for value in values[cut.values :] if is_object(value)]
+        return _Found(_of_rows(rows, reader) or _of_cut(text[cut.start :], candidates, reader))
+    read = [(value, found) for value in values if (found := _ranking_in(value, reader))]
+    objects = [found for value, found in read if is_object(value)]
+    if objects:
+        return _Found(objects[-1].numbers, _only(objects))
+    lists = [found for _, found in read]
+    if lists:
+        longest = max(reversed(lists), key=lambda found: len(found.numbers))
+        return _Found(longest.numbers, _only(lists))
+    if any(values) or text.count("{") > 1:
+        # Numbers that stand in JSON are not taken out of it one by one.
+        return _Found(_of_rows([value for value in values if is_object(value)], reader))
+    return _Found(read_loosely(text, candidates, reader))
+
+
+def _of_rows(rows: Sequence[Any], reader: EntryReader) -> Sequence[int]:
+    return (read_entries(rows, reader) or ()) if len(rows) > 1 else ()
+
+
+def _of_cut(text: str, candidates: int, reader: EntryReader) -> Sequence[int]:
+    listed = text.partition("]")[0]
+    return () if listed.count("{") > 1 else read_loosely(listed, candidates, reader)
+
+
+def _only(rankings: Sequence[_Found]) -> bool:
+    """Whether a ranking is plain and the only one."""
+    return all(
+        found.plain and list(found.numbers) == list(rankings[0].numbers) for found in rankings
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Cut:
+    """Where a ranking begins that is no whole JSON, and how many values stand before it."""
+
+    start: int
+    values: int
+
+
+def _decoded(text: str) -> tuple[list[Any], _Cut | None]:
+    """Return the JSON objects and lists in a text, and the broken ranking after the last whole."""
+    decoder = json.JSONDecoder(parse_float=_number)
+    values: list[Any] = []
+    cut: _Cut | None = None
+    position = failed = 0
+    while failed < _MOST_FAILURES and len(values) < _MOST_VALUES:
         starts = [at for at in (text.find("{", position), text.find("[", position)) if at >= 0]
         if not starts:
             break
+        start = min(starts)
         try:
-            value, position = decoder.raw_decode(text, min(starts))
+            value, position = decoder.raw_decode(text, start)
         except (ValueError, RecursionError):
-            position = min(starts) + 1
+            if text[start] == "{" and f'"{_KEY}"' in text[start : start + _NEAR]:
+                cut = _Cut(start, len(values))
+            position, failed = start + 1, failed + 1
             continue
-        numbers = _numbers_in(value)
-        if numbers is not None and (best is None or len(numbers) > len(best)):
-            best = numbers
-    return best
+        values.append(value)
+        cut = None if is_object(value) and _KEY in value else cut
+    return values, cut
 
 
-def _numbers_in(value: Any) -> list[int] | None:
-    if is_object(value):
-        lists = [_numbers_in(inner) for inner in value.values() if is_list(inner)]
-        return max((found for found in lists if found is not None), key=len, default=None)
-    if not is_list(value):
+def _number(written: str) -> int | float:
+    """Read "8.0" as the whole number that it is; "1e2" stays a float."""
+    whole, _, fraction = written.partition(".")
+    return int(whole) if fraction and not fraction.strip("0") else float(written)
+
+
+def _ranking_in(value: Any, reader: EntryReader, depth: int = 0) -> _Found | None:
+    """Return the ranking that a decoded value holds, or `None` if it holds none or several."""
+    if is_list(value):
+        numbers = read_entries(value, reader)
+        plain = all(bare_number(entry) is not None for entry in value)
+        return None if numbers is None else _Found(numbers, plain)
+    if isinstance(value, str) and depth:
+        numbers = read_loosely(value, 10**6, reader)
+        return _Found(numbers) if numbers else None
+    if not is_object(value):
         return None
-    numbers = [_as_number(entry) for entry in value]
-    kept = [number for number in numbers if number is not None]
-    return kept if kept and len(kept) == len(numbers) else None
+    key = _key_of(value)
+    if key is not None:
+        return _ranking_in(value[key], reader, depth + 1) if depth < _DEEPEST else None
+    mapped = read_mapping(value, reader)
+    if mapped is not None:
+        return _Found(mapped)
+    inside = [inner for inner in value.values() if is_list(inner) or is_object(inner)]
+    found = [_ranking_in(inner, reader, depth + 1) for inner in inside if depth < _DEEPEST]
+    kept = [one for one in found if one is not None]
+    same = all(list(one.numbers) == list(kept[0].numbers) for one in kept)
+    return kept[0] if kept and same else None
 
 
-def _as_number(entry: Any) -> int | None:
-    if isinstance(entry, bool):
-        return None
-    if isinstance(entry, int):
-        return entry
-    if isinstance(entry, str) and entry.strip().isdecimal() and len(entry) < _LONGEST_NUMBER:
-        return int(entry.strip())
-    if is_object(entry):
-        return _as_number(entry.get("number"))
+def _key_of(value: dict[str, Any]) -> str | None:
+    """Return the key under which a ranking stands: that which was asked for, or one like it."""
+    if _KEY in value:
+        return _KEY
+    held = {key: key.lower() for key, inner in value.items() if is_list(inner) or is_object(inner)}
+    for word in ("final", "rank"):
+        like = [key for key, lower in held.items() if word in lower]
+        if len(like) == 1:
+            return like[0]
     return None
-
-
-def _loose_numbers(text: str, candidates: int) -> Sequence[int]:
-    at_line_starts = [int(found) for found in _LINE_NUMBERS.findall(text)]
-    # "1. … 2. … 3. …" counts places, it does not name candidates.
-    counting = at_line_starts == list(range(1, len(at_line_starts) + 1))
-    if len(at_line_starts) > 1 and not counting:
-        return at_line_starts
-    numbers = [int(found) for found in _NUMBER.findall(text)]
-    return numbers if any(1 <= number <= candidates for number in numbers) else []

@@ -11,6 +11,8 @@ from ..errors import InputError
 from ..settings import OFFLINE_MODEL, Settings
 from .offline import OfflineRanker
 
+_OPENAI = "openai:"
+
 
 def make_chat_model(
     settings: Settings, name: str | None = None, *, reflects: bool = False
@@ -43,6 +45,10 @@ def make_chat_model(
     if key:
         options["api_key"] = key.get_secret_value()
     try:
+        if server and name.startswith(_OPENAI):
+            from .openai_server import OpenAIServer  # noqa: PLC0415  # imported on demand
+
+            return OpenAIServer(model=name.removeprefix(_OPENAI), **options)
         return init_chat_model(name, **options)  # pyright: ignore[reportUnknownVariableType]  # open overloads
     except Exception as error:  # noqa: BLE001  # each provider's package raises types of its own
         reason = str(error).splitlines()[0]

@@ -9,7 +9,7 @@ from typing import Any, cast
 from .reflection_prompt import MOST_HINTS
 from .structured import AnswerFormat
 
-_BULLET = re.compile(r"^\s*(?:\d{1,2}[.)]|[-*•])\s*(?:\*\*)?(.+?)(?:\*\*)?\s*$")
+_BULLET = re.compile(r"\A(?:\d{1,2}[.)]|[-*•])\s{0,9}(?:\*\*)?")
 _FIRST_NUMBER = re.compile(r"\d+")
 _SHORTEST = 10
 _MOST_CHARACTERS = 20_000
@@ -27,7 +27,9 @@ def read_hints(text: str) -> list[str]:
     text = text[:_MOST_CHARACTERS]
     found = _json_hints(text)
     if found is None:
-        found = [match.group(1) for line in text.splitlines() if (match := _BULLET.match(line))]
+        lines = [line.strip() for line in text.splitlines()]
+        bullets = [(line, _BULLET.match(line)) for line in lines]
+        found = [line[mark.end() :].removesuffix("**") for line, mark in bullets if mark]
     cleaned = (" ".join(hint.split()).strip("\"'“”") for hint in found)
     return list(dict.fromkeys(hint for hint in cleaned if len(hint) >= _SHORTEST))[:MOST_HINTS]
 

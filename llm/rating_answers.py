@@ -17,13 +17,16 @@ TAGS: tuple[str, ...] = ("analyze user", "analyze item", "match", "rate")
 _PLAIN_NUMBER = re.compile(r"\d{1,6}(?:\.\d{1,6})?")
 _MOST_CHARACTERS = 100_000
 _LOOSE_TAGS = {
-    tag: re.compile(r"<\s*" + tag.replace(" ", r"[\s_-]*") + r"\s*>", re.IGNORECASE) for tag in TAGS
+    tag: re.compile(r"<\s{0,9}" + tag.replace(" ", r"[\s_-]{0,9}") + r"\s{0,9}>", re.IGNORECASE)
+    for tag in TAGS
 }
-_ANY_TAG = re.compile(r"<\s*/?\s*(?:analyze[\s_-]*(?:user|item)|match|rate)\s*>", re.IGNORECASE)
+_ANY_TAG = re.compile(
+    r"<\s{0,9}/?\s{0,9}(?:analyze[\s_-]{0,9}(?:user|item)|match|rate)\s{0,9}>", re.IGNORECASE
+)
 _NUMBER = re.compile(r"(?<![\w.,-])\d{1,6}(?:[.,]\d{1,6})?(?!\d|[.,]\d)")
 _NAMED = re.compile(
-    r"\b(?:rate|rating|stars?|score|prediction)\b[\"'*_:=\s]*(?:is|of|would be)?[\"'*_:=\s]*"
-    r"(\d{1,6}(?:[.,]\d{1,6})?)(?!\d|[.,]\d)",
+    r"\b(?:rate|rating|stars?|score|prediction)\b[\"'*_:=\s]{0,9}(?:is|of|would be)?"
+    r"[\"'*_:=\s]{0,9}(\d{1,6}(?:[.,]\d{1,6})?)(?!\d|[.,]\d)",
     re.IGNORECASE,
 )
 

@@ -67,7 +67,7 @@ RECIPES: Mapping[PromptRecipe, Recipe] = {
         _RANKING,
         ranking_messages,
         repair_messages,
-        lambda text, candidates: read_ranking(text, len(candidates)),
+        lambda text, candidates: read_ranking(text, len(candidates), candidates),
         lambda numbers, _: json.dumps({"ranking": list(numbers)}),
     ),
     "paper": Recipe(

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import json
-import re
 from typing import Any
 
 from langchain_core.messages import AIMessage, BaseMessage
 
-_LONGEST = 100_000
-_THOUGHTS = re.compile(
-    r"\A\s*<think(?:ing)?>.*?(?:</think(?:ing)?>|\Z)"
-    # Some chat templates open the tag in the prompt.
-    r"|\A.*?</think(?:ing)?>[ \t]*(?=[\n{\[<]|\Z)",
-    re.DOTALL,
-)
+from .thoughts import without_thoughts
+
+REASONING = "reasoning_content"
+"""The field in which servers send thoughts, and LangChain's packages keep them."""
+LONGEST_ANSWER = 100_000
+"""Characters of an answer that are read."""
 
 
 def answer_text(message: BaseMessage) -> str:
@@ -32,9 +30,21 @@ def answer_text(message: BaseMessage) -> str:
     elif broken and broken[0].get("args"):
         text = str(broken[0]["args"])
     else:
-        text = _THOUGHTS.sub("", message.text, count=1)
+        text = without_thoughts(str(message.text)) or _misplaced(message)
     # No database holds NUL, or halves of surrogate pairs.
-    return text[:_LONGEST].replace("\0", " ").encode(errors="replace").decode()
+    return text[:LONGEST_ANSWER].replace("\0", " ").encode(errors="replace").decode()
+
+
+def _misplaced(message: BaseMessage) -> str:
+    """Return the JSON that a server's reasoning parser took for thoughts, if it is nothing else."""
+    thoughts = message.additional_kwargs.get(REASONING)
+    if not isinstance(thoughts, str) or not thoughts.lstrip().startswith("{"):
+        return ""
+    try:
+        json.loads(thoughts[:LONGEST_ANSWER])
+    except (ValueError, RecursionError):
+        return ""
+    return thoughts
 
 
 def refused(message: BaseMessage) -> bool:

@@ -19,7 +19,7 @@ from .title_match import NUMBERING, WRAPPING, Titles
 LISTED = 10
 """How many titles the paper's prompt asks for."""
 
-_MOST_LINES = 2_000
+_MOST_LINES = 300
 _LONGEST_LINE = 500
 
 
@@ -99,7 +99,7 @@ def _entries(text: str, titles: Titles) -> list[str]:
     if listed is not None:
         return listed
     if len(lines) == 1 and not titles.find(lines[0]):
-        return [part.strip() for part in re.split(r"\s*[;\n]\s*|,\s+", lines[0]) if part.strip()]
+        return [part.strip() for part in re.split(r";|,\s", lines[0]) if part.strip()]
     return lines
 
 

@@ -8,6 +8,7 @@ import html
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
+from itertools import islice
 
 from rapidfuzz.distance import OSA
 
@@ -19,11 +20,14 @@ NUMBERING = re.compile(
     re.IGNORECASE,
 )
 WRAPPING = "*_`~\"'“”‘’«» \t"
-_YEAR = re.compile(r"\s*[\(\[](\d{4})[\)\]]$")
-_EXPLAINED = re.compile(r"\s+(?:[-–—]|\()\s?(?=[a-zà-ÿ])")
+_YEAR = re.compile(r"\s{0,9}[\(\[](\d{4})[\)\]]$")
+_EXPLAINED = re.compile(r"\s{1,9}(?:[-–—]|\()\s?(?=[a-zà-ÿ])")
 _FIRST_ARTICLE = re.compile(r"^(?:the|an?)\s+(.+)$")
 _LAST_ARTICLE = re.compile(r"^(.+?),\s*(?:the|an?)$")
 _WORD = re.compile(r"\w+")
+_LONGEST = 500
+"""Characters of a line or a title that are compared."""
+_MOST_SPELLINGS = 12
 _LEAST_LETTERS = 8
 """Shorter titles have too many neighbours to forgive them a misspelling."""
 _LEAST_WORD = 5
@@ -41,7 +45,7 @@ class Titles:
         self._by_title: dict[str, list[int]] = {}
         self._years: dict[int, str] = {}
         for number, item in enumerate(candidates, start=1):
-            title = plain_title(item.title)
+            title = plain_title(item.title[:_LONGEST])
             year = _YEAR.search(title)
             self._years[number] = str(item.attributes.get("year", ""))
             # A title that carries its year is known without it, too.
@@ -53,13 +57,21 @@ class Titles:
         for title, numbers in self._by_title.items():
             self._turned.setdefault(_without_article(title), []).extend(numbers)
 
+    def exact(self, text: str) -> list[int]:
+        """Return the numbers of the candidates that are called exactly so.
+
+        Args:
+            text: A title and nothing around it.
+        """
+        return self._exact(plain_title(text[:_LONGEST]))
+
     def find(self, line: str) -> list[int]:
         """Return the numbers of the candidates that a line may mean; none for a doubtful one.
 
         Args:
             line: Of an answer, with whatever stands around the title.
         """
-        spellings = list(_spellings(line))
+        spellings = list(islice(_spellings(line[:_LONGEST]), _MOST_SPELLINGS))
         for spelling in spellings:
             found = self._exact(spelling)
             if found:

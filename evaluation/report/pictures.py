@@ -137,7 +137,8 @@ def _svg(
         figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
     drawn = buffer.getvalue()
     drawn = drawn[drawn.index("<svg") :].replace(_INK, "currentColor")
-    drawn = re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", drawn, count=1, flags=re.DOTALL)
-    drawn = re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", drawn, count=1, flags=re.DOTALL)
-    drawn = re.sub(r"<metadata>.*?</metadata>", "", drawn, flags=re.DOTALL)
+    drawn = re.sub(r'(<svg[^<>]*?) width="[^"]*"', r"\1", drawn, count=1)
+    drawn = re.sub(r'(<svg[^<>]*?) height="[^"]*"', r"\1", drawn, count=1)
+    before, _, rest = drawn.partition("<metadata>")
+    drawn = before + rest.partition("</metadata>")[2]
     return drawn.replace("<svg", f'<svg role="img" aria-label="{escape(label)}"', 1)

@@ -15,6 +15,7 @@ from .reading import Reading
 from .title_index import MOST_WORDS, TitleIndex, windows
 from .vocabulary import FUNCTION_WORDS
 
+_LONGEST = 1_000
 _FUZZY_LETTERS = 6
 _FUZZY_RATIO = 85
 _PAIR = 2
@@ -47,6 +48,8 @@ class LeakFilter:
             target: The item that the model has been shown.
             ids: Of the candidates.
         """
+        if len(hint) > _LONGEST:
+            return f"It is longer than {_LONGEST} characters."
         reading = Reading(hint, self._index)
         shown = [*ids, target.id] if target else ids
         item = find_id(reading.text, shown)

@@ -10,10 +10,11 @@ from ..titles.words import clean
 _POINTER = re.compile(
     r"(?:(?P<sure>\b(?:candidate|item|option)\b)|\b(?:ids?|number|no|nr|index|entry|products?"
     r"|candidates|items|options|films?|movies?|games?|titles?)\b|#)"
-    r"[\s.:=#\"'(\[*_]*(?:(?:ids?|number|no|nr)\b[\s.:=#\"'(\[*_]*)?(?:is\s+)?"
-    r"(?P<listed>\d+\b(?![\w-])(?:(?:\s*(?:[,&]|\band\b|\bor\b))+\s*#?\d+\b)*|[\w-]+)",
+    r"[\s.:=#\"'(\[*_]{0,9}(?:(?:ids?|number|no|nr)\b[\s.:=#\"'(\[*_]{0,9})?(?:is\s{1,9})?"
+    r"(?P<listed>\d+\b(?![\w-])(?:(?:\s{0,9}(?:[,&]|\band\b|\bor\b)){1,9}\s{0,9}#?\d+\b)*|[\w-]+)",
     re.IGNORECASE,
 )
+_ID = re.compile(r"\bids?\b")
 _SHORTEST_CODE = 5
 _FIRST_YEAR, _LAST_YEAR = 1800, 2100
 
@@ -52,4 +53,5 @@ def _stands_alone(key: str, text: str) -> bool:
 
 
 def _is_plain(found: re.Match[str]) -> bool:
-    return re.match(r"(?:candidate |item |#|.*\bids?\b)", found[0]) is not None
+    pointer = found[0]
+    return pointer.startswith(("candidate ", "item ", "#")) or bool(_ID.search(pointer))

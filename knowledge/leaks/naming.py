@@ -24,11 +24,13 @@ _SURNAME = re.compile(
 )
 _VERB = re.compile(r"\b(?:recommend|prefer|suggest|consider|watch)\s+$", re.IGNORECASE)
 _PAUSE = re.compile(
-    r"[\"'*_)]*\s*(?:$|[.,;:!?()]|(?:and|or|but|for|when|if|to|because|since|over|as|in|with)\b)",
+    r"[\"'*_)]{0,9}\s{0,9}+(?:$|[.,;:!?()]|(?:and|or|but|for|when|if|to|because|since|over|as|in|with)\b)",
     re.IGNORECASE,
 )
 _QUOTE_BEFORE = re.compile(r"[\"'*_]\s*(?:the\s+|an?\s+)?$", re.IGNORECASE)
-_QUOTE_AFTER = re.compile(r"\s*(?:,\s*(?:the|an?))?[.,!?]*\s*[\"'*_]", re.IGNORECASE)
+_QUOTE_AFTER = re.compile(
+    r"\s{0,9}+(?:,\s{0,9}+(?:the|an?))?[.,!?]{0,9}+\s{0,9}+[\"'*_]", re.IGNORECASE
+)
 # After these an opening word is the subject of its sentence, not an imperative.
 _SUBJECTS = "and or but is was has had as are does did can may might would will"
 _SUBJECT = frozenset(_SUBJECTS.split())

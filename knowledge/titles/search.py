@@ -21,13 +21,11 @@ _SURE = 80.0
 _AHEAD = 6.0
 """How much likelier the best title must be than the next to need no question."""
 _OF_A_PART = 0.92
+_LONGEST = 300
+"""Characters that are compared, of what was typed and of a title."""
 _FEW_LETTERS = 5
 """Fewer are part of everything."""
-_YEAR = r"(?<!\d)(?:1[89]|20)\d\d(?!\d)"
-_DATED = re.compile(
-    rf"^(?P<title>.*[^\s,(\[])[\s,]*(?P<open>[(\[])?\s*(?P<year>{_YEAR})(?(open)[^()\[\]]*[)\]])\s*$"
-)
-"""A title with a year behind it: "Heat (1995)", "Cosmos (2006-2007)", "Heat 1995"."""
+_YEAR = re.compile(r"(?<!\d)(?:1[89]|20)\d\d(?!\d)")
 _TELLS_YEAR = ("year", "date", "release")
 """Attributes with one of these in their names tell when an item came out."""
 
@@ -59,7 +57,7 @@ class TitleSearch:
             for name in [*names(item)][::-1]:
                 if not name.aside:
                     self._called[" ".join(name.words)][item.id] = _PART
-            for form in (" ".join(words(clean(item.title))), _form(item.title)):
+            for form in (" ".join(words(clean(item.title[:_LONGEST]))), _form(item.title)):
                 if form:
                     self._called[form][item.id] = _EXACT
         self._forms = list(self._called)
@@ -77,13 +75,13 @@ class TitleSearch:
             count: How many at most.
         """
         matches = self._ranked(_form(typed), count)
-        dated = _DATED.match(typed)
+        dated = _dated(typed[:_LONGEST])
         if dated is None or (matches and matches[0].likeness == _EXACT):
             return matches[:count]
-        year = dated["year"]
+        title, year = dated
         if matches and year in matches[0].item.title:  # the number is a part of the title
             return matches[:count]
-        titled = self._ranked(_form(dated["title"]), count) or matches
+        titled = self._ranked(_form(title), count) or matches
         best = [match for match in titled if titled[0].likeness - match.likeness < _AHEAD]
         if then := [match for match in best if year in _years(match.item)]:
             return then[:count]
@@ -128,7 +126,18 @@ def _likeness(typed: str, form: str, **_: object) -> float:
 
 def _form(title: str) -> str:
     """Return a title's words as they are compared, without an article at either end."""
-    return " ".join(words(without_article(clean(title))))
+    return " ".join(words(without_article(clean(title[:_LONGEST]))))
+
+
+def _dated(typed: str) -> tuple[str, str] | None:
+    """Split a title from the year behind it: "Heat (1995)", "Cosmos (2006-2007)", "Heat 1995"."""
+    for found in reversed(list(_YEAR.finditer(typed))):
+        before, after = typed[: found.start()].rstrip(), typed[found.end() :].rstrip()
+        title = before.rstrip(" ,([")
+        closed = after[-1:] in {")", "]"} and not any(c in "()[]" for c in after[:-1])
+        if title and (closed if before[-1:] in {"(", "["} else not after):
+            return title, found[0]
+    return None
 
 
 def _years(item: Item) -> set[str]:

@@ -40,7 +40,12 @@ _LOOKALIKES = str.maketrans(
     }
 )
 _SPACELESS = re.compile(r"([\u3040-\u30ff\u3400-\u9fff])")
-_ENTITY = re.compile(r"&#?\w+;")
+_ENTITY = re.compile(r"&#?\w{1,32};")
+_AMPERSANDS = re.compile(r"&(?:(?:amp|#0{0,6}38|#x0{0,6}26);)++", re.IGNORECASE)
+_MOST_ROUNDS = 5
+"""Of an escape within an escape; one round takes all of `&amp;amp;lt;`."""
+_LONGEST = 1_000
+"""Characters of a title that count as its name."""
 _WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)*|&")
 _ARTICLES = r"the|an?|l[aeo]s?|l'|il|el|gli|d(?:er|as|ie|e[nt])|une?|una|eine?"
 _ARTICLE_FIRST = re.compile(r"^\s*[\"']?(?:the|an?)\s+", re.IGNORECASE)
@@ -103,11 +108,13 @@ def clean(text: str) -> str:
 
 def _unescape(text: str) -> str:
     """Resolve HTML entities however often they are escaped, and in whatever case."""
-    while True:
+    text = _AMPERSANDS.sub("&", text)
+    for _ in range(_MOST_ROUNDS):
         plain = html.unescape(_ENTITY.sub(lambda found: _entity(found[0]), text))
         if plain == text:
-            return plain
+            break
         text = plain
+    return text
 
 
 def _entity(written: str) -> str:
@@ -181,7 +188,7 @@ def names(item: Item) -> Iterator[Name]:
     """
     own = [words(clean(spoken(value))) for value in item.attributes.values()]
     for title in (item.title, *_other_titles(item)):
-        text = clean(title)
+        text = clean(title[:_LONGEST])
         yield from _name(text, own)
         outside = _BRACKETS.sub(" ", text)
         if outside != text:

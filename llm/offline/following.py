@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from .features import Encode, Feature, Scores, standardised
 
 _CLAUSES = re.compile(
-    r"[.;:!?]+\s+|[.;:!?]+$|,?\s+\bbut\b\s+|,\s*(?:and\s+)?then\s+|"
-    r",?\s+(?=rather than|instead of|not merely|not )|"
+    r"[.;:!?]{1,9}+(?:\s{1,9}+|$)|,?\s{1,9}+but\b\s{1,9}+|,\s{0,9}+(?:and\s{1,9}+)?then\s{1,9}+|"
+    r",?\s{1,9}+(?=rather than|instead of|not merely|not )|"
     # What a thing is done for or by has a direction of its own: "beyond X to include Y".
-    r"\s+(?=to (?:include|introduce|embrace|add|counteract|avoid|reduce|prevent)\b)|"
-    r"\s+(?-i:(?=by (?:[a-z]+ly )?[a-z]+ing\b))",
+    r"\s{1,9}+(?=to (?:include|introduce|embrace|add|counteract|avoid|reduce|prevent)\b)|"
+    r"\s{1,9}+(?-i:(?=by (?:[a-z]{1,20}ly )?[a-z]{1,20}ing\b))",
     re.IGNORECASE,
 )
 AGAINST = re.compile(

@@ -12,8 +12,9 @@ from langchain_core.messages import BaseMessage
 
 from ..json_values import is_list, is_object
 
-_LISTED = re.compile(r"^\s*(?:(\d{1,5})\s*[.):\-]|[-*•])\s+(.+?)\s*$")
+_LISTED = re.compile(r"\A(?:(\d{1,5})\s{0,9}[.):\-]|[-*•])\s{1,9}(\S.*)")
 _HINT = re.compile(r"^\s*(?:hint|advice|tip)\s*:\s*(.+)$", re.IGNORECASE)
+_MOST_TRIES = 100
 _CANDIDATE_KEYS = ("candidates", "options", "items")
 _HISTORY_KEYS = ("history", "session", "watched", "chosen", "liked")
 
@@ -77,7 +78,9 @@ def json_objects(text: str) -> Iterator[dict[str, Any]]:
     """
     decoder = json.JSONDecoder()
     position = text.find("{")
-    while position >= 0:
+    for _ in range(_MOST_TRIES):
+        if position < 0:
+            break
         try:
             value, end = decoder.raw_decode(text, position)
         except (ValueError, RecursionError):
@@ -144,7 +147,7 @@ def _from_lines(lines: Sequence[str]) -> RankingDocument | None:
     blocks: list[list[tuple[str | None, str]]] = []
     previous_listed = False
     for line in lines:
-        listed, advice = _LISTED.match(line), _HINT.match(line)
+        listed, advice = _LISTED.match(line.strip()), _HINT.match(line)
         if advice:
             hint = advice.group(1)
         elif listed:

@@ -23,7 +23,7 @@ CHAT_TEMPLATE = (
 """ChatML, the format of Qwen2."""
 
 _PAD, _START, _END = "<|endoftext|>", "<|im_start|>", "<|im_end|>"
-_KEY = re.compile(r"""[\[\]{}",\s]*"\w+":[\s"\[{]*""")
+_KEY = re.compile(r"""[\[\]{}",\s]{0,40}"\w{1,40}":[\s"\[{]{0,40}""")
 _KEYS = 40
 
 

@@ -155,6 +155,38 @@ def test_thoughts_are_told_from_answers(said: str, answer: str) -> None:
     assert answer_text(AIMessage(said)) == answer
 
 
+async def test_an_answer_that_a_reasoning_parser_swallowed_is_read(
+    server: FaultServer, ask: Ask
+) -> None:
+    server.play("in reasoning_content")
+    result = await ask()
+    assert (result["flags"], result["llm_calls"]) == ([], 1)
+    shown = [item["title"] for item in result["items"]]
+    document = json.loads(server.asked[0].text.splitlines()[-1])
+    assert shown == [entry["title"] for entry in document["candidates"]][::-1]
+
+
+async def test_thoughts_without_an_answer_are_none(server: FaultServer, ask: Ask) -> None:
+    server.play("thoughts alone")
+    result = await ask()
+    assert result["flags"] == ["wrong_format", "missing", "repaired"]
+
+
+async def test_titles_in_place_of_numbers_need_no_second_question(
+    server: FaultServer, ask: Ask
+) -> None:
+    def titles(body: dict[str, Any]) -> str:
+        document = json.loads(body["messages"][1]["content"])
+        return json.dumps({"ranking": [e["title"] for e in document["candidates"]][::-1]})
+
+    server.speak = titles
+    result = await ask()
+    assert (result["flags"], result["llm_calls"]) == (["wrong_format"], 1)
+    document = json.loads(server.asked[0].text.splitlines()[-1])
+    shown = [item["title"] for item in result["items"]]
+    assert shown == [entry["title"] for entry in document["candidates"]][::-1]
+
+
 async def test_the_paper_prompt_asks_for_titles_in_free_text(server: FaultServer, ask: Ask) -> None:
     server.speak = lambda body: "\n".join(
         f"{n}. {line[2:]}"

@@ -266,4 +266,6 @@ FAULTS_AND_MORE = {
     "404": sending(404, error("No such model")),
     "prose": saying(REFUSAL),
     "cut stream": cut_stream,
+    "in reasoning_content": saying(None, reasoning_content='{"ranking": [8, 7, 6, 5, 4, 3, 2, 1]}'),
+    "thoughts alone": saying(None, reasoning_content='Perhaps {"ranking": [1, 2, 3, 4]}, or else'),
 }

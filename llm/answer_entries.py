@@ -1,0 +1,154 @@
+"""Reads what names a candidate: a number, a numbered title, or a title."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
+
+from ..records import Item
+from .title_match import Titles
+
+Column = list[int]
+
+_LONGEST = 500
+_MOST = 1_000
+_NAME = r"(?:candidate|item|option|number|no|nr|id|film|movie|game|product)s?\b"
+_MARKS = r"[\s#*_`\"'(\[:.=-]"
+_BARE = re.compile(
+    rf"{_MARKS}{{0,6}}(?:{_NAME}{_MARKS}{{0,4}}){{0,2}}(\d{{1,6}})(?:\.0)?[\s*_`\"')\].:,;]{{0,6}}",
+    re.IGNORECASE,
+)
+_NUMBERED = re.compile(
+    rf"[\s*_`\"'(\[•\u2013-]{{0,6}}(?:(?:rank|place|position|{_NAME}){_MARKS}{{0,3}})?"
+    r"#?\s?(\d{1,6})(?![\w.]{0,9}\d)(?:st|nd|rd|th)?[\s*_`\"')\].:,|\u2013-]{1,6}(?=\S)",
+    re.IGNORECASE,
+)
+_CANDIDATE = re.compile(_NAME, re.IGNORECASE)
+_DIGITS = re.compile(r"\d{1,7}")
+
+
+def bare_number(entry: Any) -> int | None:
+    """Return the number that an entry is, written as a number or as text such as "#8".
+
+    Args:
+        entry: From decoded JSON.
+    """
+    if isinstance(entry, int) and not isinstance(entry, bool):
+        return entry
+    if not isinstance(entry, str):
+        return None
+    found = _BARE.fullmatch(entry[:_LONGEST])
+    return int(found[1]) if found else None
+
+
+def only_number(key: str) -> int | None:
+    """Return the one number that a key such as "rank_1" holds.
+
+    Args:
+        key: Of an object.
+    """
+    found = _DIGITS.findall(key[:_LONGEST])
+    return int(found[0]) if len(found) == 1 else None
+
+
+def counts_up(numbers: Sequence[Any]) -> bool:
+    """Whether numbers count places: 1, 2, 3, …, or from 0.
+
+    Args:
+        numbers: In their order.
+    """
+    first = numbers[0] if numbers else None
+    return first in {0, 1} and list(numbers) == list(range(first, first + len(numbers)))
+
+
+class EntryReader:
+    """Reads entries about numbered candidates.
+
+    Args:
+        items: The candidates in the order of their numbers; empty if they are not known.
+    """
+
+    def __init__(self, items: Sequence[Item]) -> None:
+        self._items = items
+
+    @cached_property
+    def _titles(self) -> Titles:
+        return Titles(self._items)
+
+    def names_candidate(self, key: str) -> bool:
+        """Whether a key such as "candidate 8" says that its number is a candidate's.
+
+        Args:
+            key: Of an object.
+        """
+        return _CANDIDATE.search(key[:_LONGEST]) is not None
+
+    def numbered(self, text: str) -> bool:
+        """Whether a line is a number, or begins with one.
+
+        Args:
+            text: One line.
+        """
+        return bare_number(text) is not None or _NUMBERED.match(text[:_LONGEST]) is not None
+
+    def read_texts(self, texts: Sequence[str]) -> Sequence[int] | None:
+        """Return the candidates' numbers in texts, 0 for one that names none.
+
+        All are read in the same way: as numbers, as numbers before titles, as titles, or as places
+        before either.
+
+        Args:
+            texts: One for each place.
+
+        Returns:
+            `None` where numbers and titles contradict each other, or nothing is named.
+        """
+        texts = [text[:_LONGEST] for text in texts[:_MOST]]
+        bare = [bare_number(text) for text in texts]
+        numbers: Column = [number for number in bare if number is not None]
+        if len(numbers) == len(texts):
+            foreign = self._items and not all(1 <= n <= len(self._items) for n in numbers)
+            found = self._find(texts) if foreign else []
+            return numbers if not found or 0 in found else found
+        whole = [bool(self._items) and bool(self._titles.exact(text)) for text in texts]
+        starts = [None if w else _NUMBERED.match(t) for w, t in zip(whole, texts, strict=True)]
+        leads: Column = [int(start[1]) for start in starts if start]
+        rests = [t[s.end() :] if s else t for t, s in zip(texts, starts, strict=True)]
+        inner = [bare_number(rest) for rest in rests]
+        if None not in inner and counts_up(leads) and not any(whole):
+            return [number for number in inner if number is not None]
+        found = self._find(rests, [int(s[1]) if s else None for s in starts])
+        if not any(found):
+            named = len(leads) == len(texts) and not counts_up(leads) and None in inner
+            return leads if named else None
+        agree = all(
+            not number or not start or number == int(start[1])
+            for number, start in zip(found, starts, strict=True)
+        )
+        if agree and len(leads) == len(texts):
+            return leads
+        return found if agree or counts_up(leads) else None
+
+    def read_titles(self, texts: Sequence[str]) -> Sequence[int] | None:
+        """Return the candidates' numbers in a list of titles, `None` if it is none.
+
+        Args:
+            texts: One for each place.
+        """
+        found = self._find(texts[:_MOST])
+        return found if sum(map(bool, found)) * 2 > len(texts) else None
+
+    def _find(self, texts: Sequence[str], leads: Sequence[int | None] = ()) -> Column:
+        """Find titles; of the same ones, the one with the number in front, or the next."""
+        used: set[int] = set()
+        numbers: Column = []
+        for place, text in enumerate(texts):
+            found = self._titles.find(text) if self._items else []
+            lead = leads[place] if leads else None
+            free = [number for number in found if number not in used] or found
+            number = lead if lead in found else next(iter(free), 0)
+            used.add(number or 0)
+            numbers.append(number or 0)
+        return numbers

@@ -1,0 +1,182 @@
+"""Whatever a model makes of the form that was asked for: it is read right, or asked for again."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from langchain_core.messages import AIMessage
+from re2llm.llm.answers import read_ranking
+from re2llm.llm.responses import answer_text
+from re2llm.records import Item
+
+TITLES = ["Orbit 9", "The 12th Key", "Harvest Moon", "404", "Night Ferry", "Room 6"]
+ITEMS = [Item(str(number), title) for number, title in enumerate(TITLES, start=1)]
+ORDER = (5, 2, 6, 1, 4, 3)
+TITLED = [TITLES[number - 1] for number in ORDER]
+PLACED = list(enumerate(ORDER, start=1))
+ANSWER = json.dumps({"ranking": list(ORDER)})
+DRAFT = json.dumps({"ranking": [1, 2, 3, 4, 5, 6]})
+
+
+def read(answer: Any) -> tuple[int, ...]:
+    text = answer if isinstance(answer, str) else json.dumps(answer)
+    return read_ranking(answer_text(AIMessage(text)), len(ITEMS), ITEMS).numbers
+
+
+NUMBERS: list[Any] = [
+    {"ranking": [float(n) for n in ORDER]},
+    f'{{"ranking": [{", ".join(f"{n}.00" for n in ORDER)}]}}',
+    {"ranking": [str(n) for n in ORDER]},
+    {"ranking": [f"{n}.0" for n in ORDER]},
+    {"ranking": [f"#{n}" for n in ORDER]},
+    {"ranking": [f"{n}." for n in ORDER]},
+    {"ranking": [f"({n})" for n in ORDER]},
+    {"ranking": [f"[{n}]" for n in ORDER]},
+    {"ranking": [f"candidate {n}" for n in ORDER]},
+    {"ranking": [f"Item #{n}" for n in ORDER]},
+    {"ranking": [5, "2", 6.0, "#1", "4", 3]},
+    {"ranking": ", ".join(map(str, ORDER))},
+    {"ranking": " > ".join(map(str, ORDER))},
+    [float(n) for n in ORDER],
+]
+OBJECTS: list[Any] = [
+    {"ranking": [{"rank": place, "id": n} for place, n in PLACED]},
+    {"ranking": [{"id": n, "rank": place} for place, n in PLACED]},
+    {"ranking": [{"rank": place, "candidate": n} for place, n in PLACED]},
+    {"ranking": [{"position": place, "item_id": str(n)} for place, n in PLACED]},
+    {"ranking": [{"Rank": place, "Number": n, "title": TITLES[n - 1]} for place, n in PLACED]},
+    {"ranking": [{"place": place, "movie": f"#{n}", "score": 1 / place} for place, n in PLACED]},
+    {"ranking": [{"rank": place, "title": TITLES[n - 1]} for place, n in PLACED]},
+    {"ranking": [{"id": place, "candidate": n} for place, n in PLACED]},
+    {"ranking": [{"rank": p, "candidate": {"number": n, "title": "?"}} for p, n in PLACED]},
+    {"ranking": [{"rank": place, "item": f"{n}. {TITLES[n - 1]}"} for place, n in PLACED]},
+    {"ranking": [{"number": n, "rank": ORDER.index(n) + 1} for n in range(1, 7)]},
+    {"ranking": [{"number": n, "score": 1 - ORDER.index(n) / 9} for n in range(1, 7)]},
+    {"ranking": [[place, n] for place, n in PLACED]},
+    [{"rank": place, "candidate_number": n, "reason": "It fits."} for place, n in PLACED],
+    "\n".join(json.dumps({"rank": place, "id": n}) for place, n in PLACED),
+    {"result": {"items": [{"rank": place, "id": n} for place, n in PLACED]}},
+]
+PLACES: list[Any] = [
+    {str(place): n for place, n in PLACED},
+    {"ranking": {str(place): n for place, n in PLACED}},
+    {"ranking": {f"rank_{place}": float(n) for place, n in PLACED}},
+    {"ranking": {str(place): f"#{n}" for place, n in PLACED}},
+    {"ranking": {str(place): TITLES[n - 1] for place, n in PLACED}},
+    {"ranking": {str(place): {"id": n} for place, n in PLACED}},
+    {"ranking": {str(n): place for place, n in PLACED}},
+    {"ranking": {f"candidate {n}": ORDER.index(n) + 1 for n in range(1, 7)}},
+    {"ranking": {str(n): 1 - place / 10 for place, n in PLACED}},
+    {"ranking": {TITLES[n - 1]: place for place, n in PLACED}},
+    {str(place): n for place, n in reversed(PLACED)},
+]
+WITH_TITLES: list[Any] = [
+    {"ranking": TITLED},
+    TITLED,
+    {"titles": TITLED},
+    {"ranking": [title.upper() for title in TITLED]},
+    {"ranking": [f"{n}. {TITLES[n - 1]}" for n in ORDER]},
+    {"ranking": [f"{n}: {TITLES[n - 1]}" for n in ORDER]},
+    {"ranking": [f"#{n} {TITLES[n - 1]}" for n in ORDER]},
+    {"ranking": [f"[{n}] {TITLES[n - 1]} (2001)" for n in ORDER]},
+    {"ranking": [f"{n} - {TITLES[n - 1]}" for n in ORDER]},
+    {"ranking": [f"Candidate {n}: {TITLES[n - 1]}" for n in ORDER]},
+    {"ranking": [f"{place}. {TITLES[n - 1]}" for place, n in PLACED]},
+    "\n".join(f"{n}. {TITLES[n - 1]}" for n in ORDER),
+    "\n".join(f"{place}. {TITLES[n - 1]}" for place, n in PLACED),
+    "Sure:\n" + "\n".join(f"{place}. **{TITLES[n - 1]}**" for place, n in PLACED) + "\nEnjoy!",
+    "\n".join(TITLED),
+]
+PROSE: list[Any] = [
+    "\n".join(f"{place}. candidate {n}" for place, n in PLACED),
+    "\n".join(f"Rank {place}: candidate {n}" for place, n in PLACED),
+    ", ".join(f"{place}: {n}" for place, n in PLACED),
+    "; ".join(f"{n} ({place})" for place, n in PLACED),
+    "First candidate 5, then candidate 2, candidate 6, candidate 1, candidate 4, candidate 3.",
+    "| Rank | Candidate |\n|---|---|\n" + "\n".join(f"| {p} | {n} |" for p, n in PLACED),
+    "| # | Title |\n| --- | --- |\n" + "\n".join(f"| {p} | {TITLES[n - 1]} |" for p, n in PLACED),
+    "rank,candidate\n" + "\n".join(f"{place},{n}" for place, n in PLACED),
+]
+THOUGHTS = [
+    f"<think>{DRAFT}</think>{ANSWER}",
+    f"<thinking>\n{DRAFT}\n</thinking>\n\n{ANSWER}",
+    f"[THINK]Perhaps {DRAFT}, or not.[/THINK]{ANSWER}",
+    f"Perhaps {DRAFT}.\n</think>\n{ANSWER}",
+    (
+        f"<|channel|>analysis<|message|>{DRAFT}<|end|><|start|>assistant<|channel|>final<|message|>"
+        f"{ANSWER}<|return|>"
+    ),
+    f"analysisPerhaps {DRAFT}assistantfinal{ANSWER}",
+    f"A first draft: {DRAFT}\nOn second thought, the final answer: {ANSWER}",
+    f"```json\n{DRAFT}\n```\nNo, that is their order. Corrected:\n```json\n{ANSWER}\n```",
+    json.dumps({"draft_ranking": [1, 2, 3, 4, 5, 6], "final_ranking": list(ORDER)}),
+    json.dumps({"reasoning": DRAFT, "ranking": list(ORDER)}),
+    json.dumps({"considered": [1, 2, 3, 4, 5, 6], "ranking": list(ORDER)}),
+]
+ALL = [*NUMBERS, *OBJECTS, *PLACES, *WITH_TITLES, *PROSE, *THOUGHTS]
+
+
+@pytest.mark.parametrize("answer", ALL, ids=lambda answer: json.dumps(answer)[:60])
+def test_a_variant_is_read_as_it_is_meant(answer: Any) -> None:
+    assert read(answer) == ORDER
+
+
+@pytest.mark.parametrize("answer", NUMBERS[:2] + NUMBERS[2:7])
+def test_numbers_in_another_dress_need_no_flag(answer: Any) -> None:
+    assert read_ranking(json.dumps(answer) if isinstance(answer, dict) else answer, 6).flags == []
+
+
+@pytest.mark.parametrize("answer", [*OBJECTS, *PLACES, *WITH_TITLES, *PROSE])
+def test_another_form_is_flagged(answer: Any) -> None:
+    text = answer if isinstance(answer, str) else json.dumps(answer)
+    assert "wrong_format" in read_ranking(text, 6, ITEMS).flags
+
+
+DOUBTFUL: list[Any] = [
+    {"ranking": [{"a": 5, "b": 2}, {"a": 2, "b": 6}, {"a": 6, "b": 5}]},
+    {"ranking": [{"rank": 1}, {"rank": 2}, {"rank": 3}]},
+    {"ranking": [{"rank": 1, "id": 5}, {"rank": 1, "id": 2}, {"rank": 2, "id": 6}]},
+    {"ranking": [{"id": 5, "title": "Orbit 9"}, {"id": 2, "title": "Room 6"}]},
+    {"ranking": ["5. Orbit 9", "2. Room 6", "4. Night Ferry"]},
+    {"ranking": {"5": 2, "2": 6, "6": 1}},
+    {"first": [5, 2, 6], "second": [1, 4, 3]},
+    "[{'rank': 1, 'id': 5}, {'rank': 2, 'id': 2}, {'rank': 3, 'id': 6}]",
+    '{"ranking": [{"rank": 1, "id": 5}, {"rank": 2, "id"',
+    "Place 1 goes to 5, place 2 to 2 and place 3 to 6.",
+    "1. Some\n2. Other\n3. Things",
+]
+
+
+@pytest.mark.parametrize("answer", DOUBTFUL, ids=lambda answer: json.dumps(answer)[:60])
+def test_what_can_be_read_in_two_ways_is_asked_for_again(answer: Any) -> None:
+    text = answer if isinstance(answer, str) else json.dumps(answer)
+    result = read_ranking(text, 6, ITEMS)
+    assert not result.complete
+    assert {"wrong_format", "missing"} <= set(result.flags)
+    right = [n for n in result.numbers if n in ORDER]
+    assert right == sorted(right, key=ORDER.index)
+
+
+def test_a_final_answer_that_is_cut_off_outweighs_a_draft() -> None:
+    result = read_ranking(f'{DRAFT}\nFinal: {{"ranking": [5, 2, 6', 6, ITEMS)
+    assert result.numbers == (5, 2, 6)
+    assert "missing" in result.flags
+
+
+def test_two_answers_that_differ_are_flagged() -> None:
+    assert read_ranking(f"{DRAFT}\n{ANSWER}", 6).flags == ["wrong_format"]
+    assert read_ranking(f"{ANSWER}\nAgain: {ANSWER}", 6).flags == []
+
+
+def test_a_number_may_be_a_title() -> None:
+    items = [Item("a", "300"), Item("b", "1408"), Item("c", "Nine")]
+    assert read_ranking('["1408", "Nine", "300"]', 3, items).numbers == (2, 3, 1)
+    assert read_ranking('["1408", "300"]', 3, items).numbers == (2, 1)
+    assert read_ranking('["2", "3", "1"]', 3, items).numbers == (2, 3, 1)
+
+
+def test_of_titles_that_are_the_same_the_number_decides() -> None:
+    items = [Item("a", "Kong"), Item("b", "Kong"), Item("c", "Ark")]
+    assert read_ranking('["2. Kong", "3. Ark", "1. Kong"]', 3, items).numbers == (2, 3, 1)
