@@ -8,9 +8,10 @@ from abc import abstractmethod
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from ..nodes.rating.state import RatingRequest
+from ..operations.learn import Learned
 from ..operations.results import (
     FeedbackStored,
     FoundTitles,
@@ -20,8 +21,14 @@ from ..operations.results import (
     Rated,
     Recommended,
 )
+from ..records import Session
 from ..runtime.progress import Progress, silent
 from .async_verbs import AsyncVerbs
+
+if TYPE_CHECKING:
+    from ..operations.evaluate import Evaluation
+    from ..operations.train import TrainedRelease
+    from ..policies.recipes import Recipe
 
 _Result = TypeVar("_Result")
 
@@ -88,6 +95,91 @@ class Verbs(AsyncVerbs):
                 sessions=sessions,
                 any_order=any_order,
                 skip_malformed=skip_malformed,
+                progress=progress,
+            )
+        )
+
+    def learn(
+        self,
+        *,
+        sessions: Sequence[Path] = (),
+        max_hints: int = 30,
+        max_llm_calls: int | None = None,
+        max_tokens: int | None = None,
+        max_cost: float | None = None,
+        concurrency: int | None = None,
+        domain: str | None = None,
+        seed: int | None = None,
+        progress: Progress = silent,
+    ) -> Learned:
+        """Wait for `alearn`. `progress` is called on the object's own thread."""
+        return self.run(
+            partial(
+                self.alearn,
+                sessions=sessions,
+                max_hints=max_hints,
+                max_llm_calls=max_llm_calls,
+                max_tokens=max_tokens,
+                max_cost=max_cost,
+                concurrency=concurrency,
+                domain=domain,
+                seed=seed,
+                progress=progress,
+            )
+        )
+
+    def train(
+        self,
+        *,
+        sessions: Sequence[Path] = (),
+        recipe: Recipe = "content",
+        max_llm_calls: int | None = None,
+        max_cost: float | None = None,
+        force: bool = False,
+        domain: str | None = None,
+        seed: int | None = None,
+        progress: Progress = silent,
+    ) -> TrainedRelease:
+        """Wait for `atrain`. `progress` is called on the object's own thread."""
+        return self.run(
+            partial(
+                self.atrain,
+                sessions=sessions,
+                recipe=recipe,
+                max_llm_calls=max_llm_calls,
+                max_cost=max_cost,
+                force=force,
+                domain=domain,
+                seed=seed,
+                progress=progress,
+            )
+        )
+
+    def evaluate(
+        self,
+        sessions: Path | Sequence[Session],
+        *,
+        policies: Sequence[str] = ("none", "random", "similar"),
+        baselines: Sequence[str] = ("random", "popularity", "vsknn"),
+        oracle: bool = False,
+        max_llm_calls: int | None = None,
+        max_cost: float | None = None,
+        domain: str | None = None,
+        seed: int | None = None,
+        progress: Progress = silent,
+    ) -> Evaluation:
+        """Wait for `aevaluate`. `progress` is called on the object's own thread."""
+        return self.run(
+            partial(
+                self.aevaluate,
+                sessions,
+                policies=policies,
+                baselines=baselines,
+                oracle=oracle,
+                max_llm_calls=max_llm_calls,
+                max_cost=max_cost,
+                domain=domain,
+                seed=seed,
                 progress=progress,
             )
         )
