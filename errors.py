@@ -68,7 +68,7 @@ class DatabaseError(Re2llmError):
 
 
 class BudgetSpentError(Re2llmError):
-    """The calls or tokens that were allowed are used up. What was paid is kept."""
+    """The allowed calls, tokens or money are used up. What was paid for is kept."""
 
     kind = "budget"
 
@@ -80,7 +80,7 @@ class HintsFullError(BudgetSpentError):
 
 
 class InternalError(Re2llmError):
-    """A fault of ours. The log has its trace."""
+    """A bug in re2llm. The log has the traceback."""
 
     kind = "internal"
 
@@ -166,12 +166,12 @@ _FAILURES: Mapping[str, tuple[str, str]] = {
         "rejects the request",
         "Check the name in RE2LLM_MODEL, and RE2LLM_BASE_URL.",
     ),
-    Failure.REFUSED: ("declined to answer", "Another model may answer."),
+    Failure.REFUSED: ("declined to answer", "Try another model."),
     Failure.BUSY: (
         "has too many requests waiting",
         "Raise RE2LLM_MODEL_CONCURRENCY or RE2LLM_DEADLINE.",
     ),
-    Failure.CIRCUIT_OPEN: ("failed too often and is left alone", "Try again later."),
+    Failure.CIRCUIT_OPEN: ("failed too often and is not called for now", "Try again later."),
     Failure.UNKNOWN: ("gave no answer", "Try again later."),
 }
 """By the kind of failure, what it says of a model and what to do."""

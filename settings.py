@@ -14,11 +14,12 @@ from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 from .errors import InputError
 
 HintChoice = Literal["none", "random", "similar", "static", "ppo"]
-"""How `select_hint` chooses: never, uniformly, the nearest by meaning, the best by its trials, or
-by the active policy release."""
+"""How `select_hint` chooses: never, at random, the closest in meaning, the best in its trials, or
+by the active policy release.
+"""
 
 AnswerMethod = Literal["json_schema", "function_calling", "json_mode", "plain"]
-"""How a model is held to answer in JSON."""
+"""How a model is made to answer in JSON."""
 
 PromptRecipe = Literal["json", "paper"]
 """How the ranking is asked for: as one JSON document with numbers, or as the paper does."""
@@ -39,14 +40,14 @@ def _expand(path: Path) -> Path:
 
 
 class Settings(BaseSettings):
-    """Everything that a user may set; a caller's own arguments beat these."""
+    """Everything that a user may set; a caller's own arguments take precedence."""
 
     model_config = SettingsConfigDict(
         env_prefix="RE2LLM_", env_file=".env", env_ignore_empty=True, extra="ignore"
     )
 
     home: Annotated[Path, AfterValidator(_expand), Field(default_factory=_default_home)]
-    """Data directory: the embedded database lives in it; a leading `~` is the user's own."""
+    """Data directory: the embedded database lives in it; a leading `~` is the user's home."""
     database_url: SecretStr | None = None
     """Your own PostgreSQL with pgvector ≥ 0.8.4; unset starts the embedded one under `home`."""
     database_timeout: float = Field(default=5.0, gt=0)
@@ -59,7 +60,7 @@ class Settings(BaseSettings):
     policy: HintChoice = "ppo"
     """How a hint is chosen if the request does not say: none, random, similar, static or ppo."""
     explore: bool = False
-    """Let `ppo` draw from its probabilities, which feeds off-policy evaluation, not take the best.
+    """Let `ppo` sample from its probabilities, for off-policy evaluation, not take the best hint.
     """
     shortlist: int = Field(default=64, ge=1)
     """Hints that `ppo` scores for a session."""
@@ -85,9 +86,9 @@ class Settings(BaseSettings):
     reflect_api_key: SecretStr | None = None
     """Key for `reflect_model`; unset takes `api_key`."""
     prompt: PromptRecipe = "json"
-    """How the ranking is asked for: json, or paper (titles in bullet lists, the ten likeliest)."""
+    """How the ranking is asked for: json, or paper (titles in bullet lists, the top ten)."""
     structured: Literal["auto", "json_schema", "function_calling", "json_mode", "plain"] = "auto"
-    """How a model is held to answer in JSON; auto finds out what it understands."""
+    """How a model is made to answer in JSON; auto finds out what it supports."""
     max_answer_tokens: int | None = Field(default=None, ge=1)
     """The longest answer to ask a model for; unset leaves it to the model."""
     orders: int = Field(default=1, ge=1)
@@ -95,54 +96,54 @@ class Settings(BaseSettings):
     request_timeout: float = Field(default=60.0, gt=0)
     """Seconds that one model call may take."""
     deadline: float = Field(default=120.0, gt=0)
-    """Seconds that one request may wait for the model altogether, retries and pauses included."""
+    """Seconds that one request may wait for the model in total, retries and pauses included."""
     model_retries: int = Field(default=3, ge=0)
-    """How often a call that failed for a passing reason is made again."""
+    """How often a call that failed for a temporary reason is repeated."""
     retry_pause: float = Field(default=0.5, gt=0)
     """Seconds of the first pause before a retry; later ones double, and all are jittered."""
     breaker_failures: int = Field(default=10, ge=1)
-    """Failed calls in a row after which a model is taken for dead and left alone."""
+    """Failed calls in a row after which a model is considered down and not called."""
     breaker_pause: float = Field(default=30.0, gt=0)
-    """Seconds for which it is left alone before one call tries it again."""
+    """Seconds for which it is not called before one call tries it again."""
     model_concurrency: int = Field(default=32, ge=1)
-    """Model calls in flight at the same time, of all requests together."""
+    """Model calls in flight at the same time, over all requests."""
     model_rate: float | None = Field(default=None, gt=0)
-    """Model calls a second, of the whole process; unset for any number."""
+    """Model calls per second, for the whole process; unset for no limit."""
     call_cache: bool = True
-    """Answer a prompt that was paid before from the database, at temperature 0."""
+    """Answer a prompt that was paid for before from the database, at temperature 0."""
     prices: dict[str, tuple[float, float]] = {}
     """By model, the price of a million tokens in and of a million tokens out, in one currency."""
     concurrency: int = Field(default=8, ge=1)
     """Sessions that `evaluate` and the like work on at the same time."""
     verify_rule: Literal["transfer", "paper"] = "transfer"
-    """`transfer` also tries a hint on other sessions; `paper` only on the one it came from."""
+    """`transfer` also tries a hint on other sessions; `paper` only on the one that it came from."""
     verify_near: int = Field(default=8, ge=0)
     """Similar training sessions on which a hint is tried."""
     verify_random: int = Field(default=96, ge=0)
     """Random training sessions on which a hint is tried, the same ones for every hint."""
     verify_doubtful: int = Field(default=3, ge=1)
-    """Times as many random ones for a hint whose gain those leave in doubt."""
+    """How many times as many random ones to take if the first ones leave the gain in doubt."""
     train_sessions: int = Field(default=2000, ge=2)
-    """Training sessions that `train` draws where there are more."""
+    """Training sessions that `train` draws if there are more."""
     train_panel: int = Field(default=300, ge=0)
     """Random training sessions on which `train` tries every hint before it starts."""
     rating_review_characters: int = Field(default=600, ge=0)
-    """Of each review in a rating prompt; longer ones are cut."""
+    """Characters of each review in a rating prompt; longer reviews are cut."""
     rating_title_characters: int = Field(default=200, ge=1)
-    """Of each title and attribute in a rating prompt; longer ones are cut."""
+    """Characters of each title and attribute in a rating prompt; longer ones are cut."""
     approve_hints: bool = False
     """Hold new hints as pending until `re2llm hints approve`."""
     feedback_calls: int = Field(default=500, ge=0)
-    """Model calls that one process may spend on learning from feedback; 0 learns nothing from it.
+    """Model calls that one process may spend on learning from feedback; 0 turns it off.
     """
     mcp_hosts: str = ""
-    """Names, separated by commas, under which the MCP server answers besides this machine's own.
+    """Host names, separated by commas, under which the MCP server answers, besides localhost.
     """
     allowed_origins: str = "https://smith.langchain.com,https://eu.smith.langchain.com"
     """Web pages, separated by commas, that may call a server on this machine without a key, such as
-    LangGraph Studio's; pages of this machine always may. Others need a key."""
+    LangGraph Studio's; pages on this machine always may. Other pages need a key."""
     require_keys: bool = False
-    """Ask for an API key on this machine too; from other machines one is always needed."""
+    """Ask for an API key on this machine too; requests from other machines always need one."""
     seed: int = 0
     """Seed of every shuffle, sample and random hint."""
 
@@ -163,4 +164,4 @@ def get_settings() -> Settings:
     except SettingsError as error:
         found = re.search(r'field "(\w+)"', str(error))
         name = "RE2LLM_" + (found[1].upper() if found else "*")
-        raise InputError(name, "It is no valid JSON.", "See .env.example.") from error
+        raise InputError(name, "It is not valid JSON.", "See .env.example.") from error

@@ -16,10 +16,11 @@ MaxCalls = Annotated[
     int | None, typer.Option("--max-llm-calls", min=1, help="Stop after this many model calls.")
 ]
 MaxCost = Annotated[
-    float | None, typer.Option(min=0, help="Stop when this much is spent, by RE2LLM_PRICES.")
+    float | None,
+    typer.Option(min=0, help="Stop when this much is spent, at the prices in RE2LLM_PRICES."),
 ]
 
 
 def check_budget(budget: Budget, models: Sequence[str]) -> None:
-    """Make sure that a limit of cost can be kept by the settings' prices."""
+    """Check that the settings have the prices that a cost limit needs."""
     budget.require_prices(get_settings().prices, models)

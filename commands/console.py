@@ -43,7 +43,7 @@ def run(work: Callable[[], Awaitable[_Result]]) -> _Result:
     except Re2llmError as error:
         fail(error)
     except KeyboardInterrupt:
-        err.print("Interrupted; nothing is half-written. Run the command again to go on.")
+        err.print("Interrupted; nothing is half-written. Run the command again to continue.")
         raise typer.Exit(_INTERRUPTED) from None
 
 
@@ -87,11 +87,11 @@ def print_json(value: Any) -> None:
 
 
 def write_json(field: str, file: Path, value: Any) -> None:
-    """Write a JSON document to a file, or to standard output where that is called `-`.
+    """Write a JSON document to a file, or to standard output if the name is `-`.
 
     Args:
         field: The option that names the file.
-        file: Where to.
+        file: Where to write.
         value: Anything that JSON can hold.
 
     Raises:
@@ -108,8 +108,8 @@ def write_text(field: str, file: Path, content: str) -> None:
 
     Args:
         field: The option that names it.
-        file: Where to.
-        content: Of the file.
+        file: Where to write.
+        content: What to write.
 
     Raises:
         InputError: It cannot be written.
@@ -117,7 +117,9 @@ def write_text(field: str, file: Path, content: str) -> None:
     try:
         file.write_text(content, encoding="utf-8")
     except OSError as error:
-        raise InputError(field, f"{file} cannot be written ({error}).", "Name another.") from error
+        raise InputError(
+            field, f"{file} cannot be written ({error}).", "Name another file."
+        ) from error
 
 
 def _as_json(value: Any) -> str:

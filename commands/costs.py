@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
 def costs(
     days: Annotated[
-        int | None, typer.Option(min=1, help="Only the last so many days, today included.")
+        int | None, typer.Option(min=1, help="Only this many days, up to and including today.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
 ) -> None:
-    """Sum paid model calls up by day (UTC), command and model, priced by RE2LLM_PRICES.
+    """Sum up paid model calls by day (UTC), command and model, at the prices in RE2LLM_PRICES.
 
     Example: re2llm costs --days 7
     """
@@ -35,7 +35,7 @@ async def _costs(days: int | None, as_json: bool) -> None:
     if as_json:
         print_json(summed.model_dump())
     elif not summed.rows:
-        out.print("No paid model call is booked. The offline model costs nothing.")
+        out.print("No paid model calls are recorded. The offline model costs nothing.")
     else:
         _print(summed)
 
@@ -55,7 +55,7 @@ def _print(summed: Costs) -> None:
             f"{summed.total.unpriced:,} calls have no price: set RE2LLM_PRICES, see .env.example."
         )
     if any(row.estimated for row in summed.rows):
-        out.print("Some tokens are estimated, since the model counts none.")
+        out.print("Some token counts are estimates, because the model does not report them.")
 
 
 def _cells(sums: CostSums) -> list[str]:

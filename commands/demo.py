@@ -27,7 +27,7 @@ _SHOWN = (
 def demo() -> None:
     """Run the whole loop on the sample films: load, recommend, learn, train, evaluate.
 
-    A second run finds what the first has learned, and goes straight on to the evaluation.
+    A second run reuses what the first one learned, and goes straight to the evaluation.
 
     Example: re2llm demo
     """
@@ -84,7 +84,7 @@ async def _show(description: str, titles: list[str]) -> None:
     from ..runtime.options import Context
 
     result = await recommend(Context(domain=_DOMAIN, policy="none"), titles, k=5)
-    out.print(f"Somebody who {description}, after {', '.join(titles)}:", style="bold")
+    out.print(f"A viewer who {description}, after {', '.join(titles)}:", style="bold")
     for item in result.items:
         out.print(f"  {item.rank}. {item.title}", markup=False)
     out.print()

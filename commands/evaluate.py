@@ -21,7 +21,7 @@ def evaluate(
     domain: Annotated[str, typer.Option(help="The catalogue.")],
     sessions: Annotated[Path, typer.Option(help="Sessions to evaluate on, as JSONL.")],
     policies: Annotated[
-        str, typer.Option(help="Hint policies, comma-separated; '' for none at all.")
+        str, typer.Option(help="Hint policies, comma-separated; '' for none.")
     ] = "none,random,similar",
     baselines: Annotated[
         str, typer.Option(help="random, popularity, vsknn, sasrec; comma-separated.")
@@ -30,27 +30,29 @@ def evaluate(
         Path | None, typer.Option("--json", help="Write the metrics to this file; - prints them.")
     ] = None,
     skip_malformed: Annotated[
-        bool, typer.Option("--skip-malformed", help="Leave malformed rows out and go on.")
+        bool, typer.Option("--skip-malformed", help="Skip malformed rows.")
     ] = False,
     seed: Annotated[int | None, typer.Option(help="Default: RE2LLM_SEED.")] = None,
     oracle: Annotated[
-        bool, typer.Option("--oracle", help="Also give every active hint to every session.")
+        bool, typer.Option("--oracle", help="Also try every active hint on every session.")
     ] = False,
     report: Annotated[
-        Path | None, typer.Option(help="Write a page of HTML with pictures to this file.")
+        Path | None, typer.Option(help="Write an HTML report with charts to this file.")
     ] = None,
     permutations: Annotated[
         int,
-        typer.Option(min=1, help="Rank in this many orders of the candidates; fuse and compare."),
+        typer.Option(
+            min=1, help="Rank the candidates in this many orders; compare and fuse the answers."
+        ),
     ] = 1,
     answers: Annotated[
         Path | None,
-        typer.Option(help="Also score recorded answers: one a session, JSONL or Label/Output."),
+        typer.Option(help="Also score recorded answers: one per session, JSONL or Label/Output."),
     ] = None,
     max_llm_calls: MaxCalls = None,
     max_cost: MaxCost = None,
 ) -> None:
-    """Compare hint policies and baselines; nothing of the file is stored.
+    """Compare hint policies and baselines; nothing from the file is stored.
 
     Sessions without candidates get their target and 49 sampled negatives.
 
@@ -102,7 +104,9 @@ def _check_report(file: Path) -> None:
 
     check_pictures()
     if file.is_dir() or not file.absolute().parent.is_dir():
-        raise InputError("--report", f"{file} cannot be written.", "Name a file in a folder.")
+        raise InputError(
+            "--report", f"{file} cannot be written.", "Name a file in an existing folder."
+        )
 
 
 async def _write_report(context: Context, evaluation: Evaluation, file: Path) -> None:

@@ -17,17 +17,19 @@ def feedback(
     picked: Annotated[
         str | None, typer.Argument(help="What was picked: an id or a title of the catalogue.")
     ] = None,
-    none: Annotated[bool, typer.Option("--none", help="None of these was picked.")] = False,
+    none: Annotated[
+        bool, typer.Option("--none", help="None of the recommended items was picked.")
+    ] = False,
     domain: Annotated[
         str | None, typer.Option(help="The catalogue. Default: RE2LLM_DOMAIN.")
     ] = None,
     learn: Annotated[
         bool,
-        typer.Option("--learn", help="Learn now from this and earlier misses that wait."),
+        typer.Option("--learn", help="Learn now from this miss and earlier ones that are waiting."),
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")] = False,
 ) -> None:
-    """Store what a person did with a recommendation; saying the same again changes nothing.
+    """Store what a person did with a recommendation; repeating it changes nothing.
 
     Example: re2llm feedback 0b5e4a8e-3f0e-4c7e-9a57-2f8f5c1b7d10 "Blade Runner" --domain films
     """

@@ -23,15 +23,15 @@ _AsJson = Annotated[bool, typer.Option("--json", help="Print as JSON.")]
 @hints.command("add")
 def add(
     text: Annotated[
-        list[str] | None, typer.Argument(help="A hint: one imperative sentence or two.")
+        list[str] | None, typer.Argument(help="A hint: one or two imperative sentences.")
     ] = None,
     file: Annotated[
-        Path | None, typer.Option(help="A JSON list of hints; empty ones are passed over.")
+        Path | None, typer.Option(help="A JSON list of hints; empty ones are skipped.")
     ] = None,
     domain: _Domain = None,
     as_json: _AsJson = False,
 ) -> None:
-    """Store hints of your own; one that names a catalogue item is refused.
+    """Store your own hints; a hint that names a catalogue item is refused.
 
     Example: re2llm hints add --domain films "Prefer films by directors from the history."
     """
@@ -45,10 +45,10 @@ def _listed(file: Path | None) -> list[str]:
         value: Any = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise InputError(
-            "--file", f"{file} cannot be read ({error}).", "Name a JSON list."
+            "--file", f"{file} cannot be read ({error}).", "Name a file with a JSON list."
         ) from error
     if not isinstance(value, list):
-        raise InputError("--file", f"{file} is no JSON list.", 'Write ["first hint", "second"].')
+        raise InputError("--file", f"{file} is not a JSON list.", 'Write ["first hint", "second"].')
     return [text for text in cast("list[Any]", value) if isinstance(text, str) and text.strip()]
 
 
@@ -74,7 +74,7 @@ def _print_added(added: AddedHint) -> None:
     if added.reason:
         out.print(f"{'':17}{added.reason}", markup=False, soft_wrap=True)
     if added.understood is not None:
-        reading = "; ".join(added.understood) or "nothing: no attribute or evidence it speaks of"
+        reading = "; ".join(added.understood) or "nothing: it mentions no attribute or evidence"
         out.print(f"{'':17}the offline model weighs {reading}", markup=False, soft_wrap=True)
 
 
@@ -102,7 +102,8 @@ async def _list(domain: str | None, as_json: bool) -> None:
         )
     if not listed.hints:
         out.print(
-            f"{listed.domain} has no hints yet: `re2llm learn` finds some, `re2llm hints add` too."
+            f"{listed.domain} has no hints yet: `re2llm learn` finds some, "
+            "and `re2llm hints add` adds yours."
         )
 
 
@@ -111,7 +112,7 @@ def show(
     hint: Annotated[int, typer.Argument(help="The hint's number.")],
     domain: _Domain = None,
     conversation: Annotated[
-        bool, typer.Option("--conversation", help="With every message of the reflections.")
+        bool, typer.Option("--conversation", help="Include every message of the reflections.")
     ] = False,
 ) -> None:
     """Print a hint's lineage as JSON: the miss, the diagnosis, the trials, the uses.
@@ -132,7 +133,7 @@ async def _show(hint: int, domain: str | None, conversation: bool) -> None:
 def approve(
     hint: Annotated[list[int], typer.Argument(help="Numbers of hints.")], domain: _Domain = None
 ) -> None:
-    """Let pending or retired hints be given to the model.
+    """Activate pending or retired hints, so that the model may be given them.
 
     Example: re2llm hints approve 3 4 --domain films
     """
@@ -151,9 +152,9 @@ async def _approve(numbers: list[int], domain: str | None) -> None:
 def retire(
     hint: Annotated[list[int], typer.Argument(help="Numbers of hints.")],
     domain: _Domain = None,
-    reason: Annotated[str, typer.Option(help="Kept with the hint.")] = "A person retired it.",
+    reason: Annotated[str, typer.Option(help="Stored with the hint.")] = "A person retired it.",
 ) -> None:
-    """Keep hints from being given to the model; their trials stay.
+    """Retire hints, so that the model is no longer given them; their trials are kept.
 
     Example: re2llm hints retire 3 --domain films --reason "too vague"
     """

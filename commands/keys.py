@@ -1,4 +1,4 @@
-"""`re2llm keys`: who may use the server, and which domains each may know of."""
+"""`re2llm keys`: who may use the server, and which domains each may use."""
 
 from __future__ import annotations
 
@@ -8,20 +8,22 @@ import typer
 
 from .console import out, print_json, run
 
-keys = typer.Typer(help="Make, list and revoke API keys of the server.", no_args_is_help=True)
+keys = typer.Typer(help="Make, list and revoke API keys for the server.", no_args_is_help=True)
 
 _AsJson = Annotated[bool, typer.Option("--json", help="Print as JSON.")]
 
 
 @keys.command("create")
 def create(
-    owner: Annotated[str, typer.Argument(help="Whose threads and runs it opens.")],
+    owner: Annotated[
+        str, typer.Argument(help="The owner of the threads and runs that the key gives access to.")
+    ],
     domain: Annotated[
-        list[str] | None, typer.Option(help="A catalogue that it may know of; repeatable.")
+        list[str] | None, typer.Option(help="A catalogue that the key may use; repeatable.")
     ] = None,
     as_json: _AsJson = False,
 ) -> None:
-    """Make a key and print it, this once. Several keys may have one owner.
+    """Make a key and print it; it is never shown again. One owner may have several keys.
 
     Example: re2llm keys create shop --domain films
     """
@@ -37,7 +39,7 @@ async def _create(owner: str, domains: list[str], as_json: bool) -> None:
         print_json(created.model_dump())
         return
     typer.echo(created.key)
-    typer.echo("Keep it: it cannot be shown again. Send it as `Authorization: Bearer …`.", err=True)
+    typer.echo("Save it: it cannot be shown again. Send it as `Authorization: Bearer …`.", err=True)
 
 
 @keys.command("list")
@@ -71,10 +73,10 @@ async def _list(as_json: bool) -> None:
 
 @keys.command("revoke")
 def revoke(
-    key: Annotated[str, typer.Argument(help="Its id, as `keys list` shows it.")],
+    key: Annotated[str, typer.Argument(help="The key's id, as `keys list` shows it.")],
     as_json: _AsJson = False,
 ) -> None:
-    """Make a key stop working, at once and for good; doing it again changes nothing.
+    """Revoke a key, immediately and permanently; repeating it changes nothing.
 
     Example: re2llm keys revoke 3f9c2a7d41b0
     """
@@ -89,4 +91,4 @@ async def _revoke(key: str, as_json: bool) -> None:
     if as_json:
         print_json(revoked.model_dump())
     else:
-        out.print(f"{key} is revoked{'' if revoked.revoked else ' already'}.", markup=False)
+        out.print(f"{key} is {'now' if revoked.revoked else 'already'} revoked.", markup=False)

@@ -25,15 +25,20 @@ def learn(
         int, typer.Option(min=1, help="Stop when this many hints are active or pending.")
     ] = 30,
     max_llm_calls: MaxCalls = None,
-    max_tokens: Annotated[int | None, typer.Option(min=1, help="Stop after this many.")] = None,
+    max_tokens: Annotated[
+        int | None, typer.Option(min=1, help="Stop after this many tokens.")
+    ] = None,
     max_cost: MaxCost = None,
     concurrency: Annotated[
-        int | None, typer.Option(min=1, help="Sessions at a time. Default: RE2LLM_CONCURRENCY.")
+        int | None,
+        typer.Option(
+            min=1, help="Sessions to work on at the same time. Default: RE2LLM_CONCURRENCY."
+        ),
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Default: RE2LLM_SEED.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")] = False,
 ) -> None:
-    """Learn hints from the misses on training sessions; stop and resume at any point.
+    """Learn hints from the misses on training sessions; stop and resume at any time.
 
     Example: re2llm learn --domain movies --max-hints 20
     """
@@ -55,7 +60,7 @@ def learn(
 
     learned = run(work)
     if learned.sessions_before:
-        _note(f"{domain}: going on; {learned.sessions_before:,} sessions were done before.")
+        _note(f"{domain}: continuing; {learned.sessions_before:,} sessions are already done.")
     if as_json:
         print_json(learned.as_dict())
     else:
@@ -74,7 +79,9 @@ def _print(learned: Learned) -> None:
         f"{learned.llm_calls:,} model calls. Hints: {learned.hints}."
     )
     if learned.failed:
-        out.print(f"The model left {learned.failed:,} sessions unanswered; run again for them.")
+        out.print(
+            f"The model left {learned.failed:,} sessions unanswered; run again to retry them."
+        )
 
 
 def _note(line: str) -> None:

@@ -23,10 +23,12 @@ def load(
     ] = None,
     any_order: Annotated[
         bool,
-        typer.Option("--any-order", help="The sessions' order tells no time, even if it seems to."),
+        typer.Option(
+            "--any-order", help="The sessions are not in time order, even if they seem to be."
+        ),
     ] = False,
     skip_malformed: Annotated[
-        bool, typer.Option("--skip-malformed", help="Leave malformed rows out and go on.")
+        bool, typer.Option("--skip-malformed", help="Skip malformed rows.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the counts as JSON.")] = False,
 ) -> None:
@@ -60,13 +62,13 @@ def load(
     out.print(
         f"{domain}: {loaded.items:,} items ({loaded.items_changed:,} new or changed), "
         f"{loaded.sessions:,} training sessions ({loaded.sessions_new:,} new), "
-        f"{loaded.malformed} malformed rows left out, {loaded.warnings} warnings."
+        f"{loaded.malformed} malformed rows skipped, {loaded.warnings} warnings."
     )
     if loaded.sessions_recent:
         out.print(
             "The sessions are in time order: hints and policy will be learned on the latest "
-            f"{loaded.sessions_recent:,}, beside evidence from those before them (--any-order, "
-            "given to the first load, prevents that)."
+            f"{loaded.sessions_recent:,}, with evidence from the earlier ones "
+            "(to prevent that, pass --any-order to the first load)."
         )
 
 

@@ -1,4 +1,4 @@
-"""`re2llm mcp`: our tools for any program that speaks MCP."""
+"""`re2llm mcp`: re2llm's tools for any program that speaks MCP."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from .console import err, run
 
 def mcp(
     domain: Annotated[
-        str | None, typer.Option(help="The catalogue of calls that name none.")
+        str | None, typer.Option(help="The catalogue for calls that name none.")
     ] = None,
 ) -> None:
-    """Serve our tools over MCP, on standard input and output: recommend, feedback, rate and more.
+    """Serve re2llm's tools (recommend, feedback, rate and more) over MCP, on stdin and stdout.
 
-    A client starts it itself: give it the command `re2llm` with the argument `mcp`. Over HTTP,
-    `langgraph dev` serves the same tools at /re2llm/mcp.
+    The client starts this command itself: give it the command `re2llm` with the argument `mcp`.
+    Over HTTP, `langgraph dev` serves the same tools at /re2llm/mcp.
 
     Example: re2llm mcp --domain films
     """
@@ -37,7 +37,10 @@ async def _serve(domain: str) -> None:
     from ..interfaces.host import Re2llm
 
     if sys.stdin.isatty():
-        err.print("Waiting for a program that speaks MCP to start this itself; Ctrl-C ends it.")
+        err.print(
+            "Waiting for an MCP client on standard input. "
+            "Clients usually start this command themselves; Ctrl-C ends it."
+        )
     host = Re2llm(domain=domain)
     try:
         await build_server(host).run_stdio_async()

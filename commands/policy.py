@@ -69,7 +69,7 @@ def activate(
     release: Annotated[int, typer.Argument(help="The release's number.")],
     domain: _Domain = None,
     force: Annotated[
-        bool, typer.Option("--force", help="Even if it is worse than the active one.")
+        bool, typer.Option("--force", help="Activate it even if it is worse than the active one.")
     ] = False,
 ) -> None:
     """Serve a release from now on.
@@ -89,7 +89,7 @@ async def _activate(release: int, domain: str | None, force: bool) -> None:
 
 @policy.command("rollback")
 def rollback(domain: _Domain = None) -> None:
-    """Serve the release again that was active before the present one.
+    """Go back to the release that was active before the current one.
 
     Example: re2llm policy rollback --domain films
     """
@@ -112,15 +112,15 @@ def evaluate(
         bool | None,
         typer.Option(
             "--sampled/--greedy",
-            help="Whether it would draw its hints or take the likeliest. Default: RE2LLM_EXPLORE.",
+            help="Sample hints or take the most likely one. Default: RE2LLM_EXPLORE.",
         ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
 ) -> None:
     """Estimate what a release would have earned on recommendations with feedback.
 
-    The reward is NDCG@10 of the picked item; none of these counts 0. It needs hints that were
-    chosen by chance: RE2LLM_EXPLORE=true, or --policy random.
+    The reward is NDCG@10 of the picked item; "none of these" counts as 0. This needs hints that
+    were chosen at random: RE2LLM_EXPLORE=true, or --policy random.
 
     Example: re2llm policy evaluate 2 --domain films
     """
@@ -141,7 +141,7 @@ async def _evaluate(release: int, domain: str | None, sampled: bool | None, as_j
         return
     out.print(
         f"Release {release}, {document['choice']}, on {report.used:,} of {report.feedback:,} "
-        f"decisions with feedback (left out: {report.certain:,} chosen for certain, "
+        f"decisions with feedback (left out: {report.certain:,} chosen with certainty, "
         f"{report.other_model:,} of another model or prompt):"
     )
     for name, key in _ESTIMATES.items():

@@ -64,7 +64,7 @@ def _print_differences(differences: list[dict[str, Any]]) -> None:
     for row in differences:
         out.print(
             f"session {row['session']}: {row['target']} stands at {row['strict'] or 'no place'} "
-            f"by the strict parser, at {row['repaired'] or 'no place'} by the repaired one. "
+            f"by the strict parser, and at {row['repaired'] or 'no place'} by the repaired one. "
             f"{row['why']}",
             markup=False,
             soft_wrap=True,

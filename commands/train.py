@@ -31,7 +31,7 @@ def train(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")] = False,
 ) -> None:
-    """Train the hint policy by PPO on training sessions; what was tried before is not paid again.
+    """Train the hint policy with PPO on training sessions; past trials are not paid for again.
 
     Example: re2llm train --domain movies --seed 0
     """
@@ -58,7 +58,7 @@ def train(
         f"Release {trained.release} ({trained.recipe}): gain {trained.gain:+.4f} NDCG@10 on "
         f"{trained.validation_sessions:,} validation sessions, the best single hint "
         f"{trained.static_gain:+.4f}. {trained.cells:,} of {trained.all_cells:,} cells visited, "
-        f"{trained.llm_calls:,} model calls (at most one a cell, and retries), "
+        f"{trained.llm_calls:,} model calls (at most one per cell, plus retries), "
         f"{trained.seconds:.0f} s. "
         f"{'Active now.' if trained.active else 'Not activated: ' + trained.why_not}"
     )

@@ -86,7 +86,7 @@ def day_sessions(
         if user in seen:
             raise InputError(
                 "ratings",
-                f"those of user {user!r} stand in two places.",
+                f"those of user {user!r} are in two places.",
                 "Group them by user with `in_user_order`.",
             )
         seen.add(user)

@@ -53,7 +53,7 @@ class NegativeSampler:
             return session
         if session.target is None:
             remedy = "Give the target, or the candidates."
-            raise InputError("target", "is missing: candidates cannot be drawn around it.", remedy)
+            raise InputError("target", "is missing, so no candidates can be drawn for it.", remedy)
         if session.target not in self._known:
             problem = f"{session.target!r} is not in the catalogue."
             raise InputError("target", problem, "Load the catalogue that the session is from.")

@@ -191,14 +191,14 @@ def _require_log(
     if not fitting:
         raise InputError(
             "log",
-            f"All {len(everything):,} decisions with feedback are of another model or prompt.",
+            f"All {len(everything):,} decisions with feedback come from another model or prompt.",
             "Evaluate a release of that model.",
         )
     if not used:
         raise InputError(
             "log",
-            f"Each of the {len(fitting):,} hints was chosen for certain, which says nothing about "
-            "other choices.",
+            f"Each of the {len(fitting):,} hints was chosen with certainty, "
+            "which says nothing about other choices.",
             "Serve with RE2LLM_EXPLORE=true or --policy random for a while.",
         )
 

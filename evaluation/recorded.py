@@ -76,7 +76,7 @@ def _from_json(line: str, place: str) -> Recorded:
         raise InputError(
             "--answers",
             f"{place} holds no answer.",
-            'Write {"answer": "1. …"}, one a line, or blocks of Label: and Output:.',
+            'Write {"answer": "1. …"}, one per line, or blocks of Label: and Output:.',
         )
     return Recorded(answer)
 
@@ -112,8 +112,8 @@ def score_answers(
         if answer.label is not None and plain_title(answer.label) != plain_title(target.title):
             raise InputError(
                 "--answers",
-                f"Answer {place + 1} is about {answer.label!r}, its session about "
-                f"{target.title!r}.",
+                f"Answer {place + 1} is about {answer.label!r}, "
+                f"but its session is about {target.title!r}.",
                 "Give the sessions that were answered, in the same order.",
             )
         listed = [items[key] for key in session.candidates or ()]

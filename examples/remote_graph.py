@@ -1,4 +1,4 @@
-"""re2llm on another machine as a node of one's own: `python remote_graph.py [URL [KEY]]`."""
+"""re2llm on another machine as a node of your own graph: `python remote_graph.py [URL [KEY]]`."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The faces to other programs: operations, tools, the assistant, and the MCP server."""
+"""The interfaces for other programs: operations, tools, the assistant, and the MCP server."""

@@ -14,7 +14,7 @@ from . import descriptions
 
 DEFAULT_COUNT = 10
 _NONE_OF_THESE = "none of these"
-"""What a person says who took nothing."""
+"""What a person says if they took nothing."""
 _ABSENT = {"", "null", "none"}
 
 

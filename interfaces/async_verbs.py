@@ -76,7 +76,7 @@ class AsyncVerbs(ABC):
         """Store what a person did with a recommendation; learn from a miss in the background.
 
         Args:
-            recommendation_id: As the answer carried it.
+            recommendation_id: As in the answer.
             picked: The chosen item, id or title; `None` for none of these.
             domain: The recommendation's catalogue; `None` takes the object's.
             learn: Whether a miss may start learning.
@@ -102,10 +102,11 @@ class AsyncVerbs(ABC):
     async def afind_titles(
         self, titles: Sequence[str], *, domain: str | None = None
     ) -> FoundTitles:
-        """Find the items that some titles stand for, with typing errors, in any case.
+        """Find the items that some titles stand for, despite typing errors and in any case.
 
         Args:
-            titles: As a person wrote them; a year behind a title tells namesakes apart.
+            titles: As a person wrote them; a year after a title tells items of the same title
+                apart.
             domain: The catalogue; `None` takes the object's.
 
         Raises:
@@ -124,16 +125,16 @@ class AsyncVerbs(ABC):
         skip_malformed: bool = False,
         progress: Progress = silent,
     ) -> Loaded:
-        """Load a catalogue and its training sessions, all or nothing; again changes nothing.
+        """Load a catalogue and its training sessions, all or nothing; reloading changes nothing.
 
         Args:
             dataset: `hetrec`, `movielens`, `amazon` or `jsonl`.
             path: The data set's folder, or a JSONL file of items.
             domain: The catalogue, made if it is new; `None` takes the object's.
             sessions: JSONL files of training sessions; none takes the data set's own.
-            any_order: Whether the sessions' order tells no time, even if it seems to.
-            skip_malformed: Whether to leave malformed rows out and go on.
-            progress: Is told how many bytes are read.
+            any_order: Treat the sessions as not in time order, even if they seem to be.
+            skip_malformed: Whether to skip malformed rows.
+            progress: Called with how many bytes have been read.
 
         Raises:
             Re2llmError: Something in the files cannot be used; nothing was stored.

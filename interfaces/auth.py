@@ -1,7 +1,7 @@
 """Who may use the LangGraph server, and what each may see; `auth` of langgraph.json.
 
-A key's user carries the domains that it may know of; the nodes read them there. What a key may not
-see is answered exactly like what does not exist, so an id tells nothing.
+A key's user carries the domains that the key may use; the nodes read them there. What a key may not
+see is answered exactly like what does not exist, so an id reveals nothing.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from .callers import asks_for_key, key_of, was_named
 auth = Auth()
 
 _OWNER = "re2llm_owner"
-"""Where the metadata of threads, runs and stored things names their owner."""
+"""The key under which the metadata of threads, runs and stored items names their owner."""
 
 User = Auth.types.MinimalUserDict
 _Filter = dict[str, Any] | None
@@ -27,7 +27,7 @@ _Filter = dict[str, Any] | None
 
 @auth.authenticate
 async def authenticate(scope: dict[str, Any]) -> User:
-    """Return who sends a request: a key's owner, or anybody on this machine.
+    """Return who sends a request: a key's owner, or anyone on this machine.
 
     Args:
         scope: The request's, as ASGI has it.
@@ -46,7 +46,7 @@ async def authenticate(scope: dict[str, Any]) -> User:
 
 
 async def key_works(key: str) -> bool:
-    """Whether a key is one of ours and not revoked.
+    """Whether a key was made here and is not revoked.
 
     Args:
         key: As it was sent.
@@ -55,7 +55,7 @@ async def key_works(key: str) -> bool:
 
 
 async def some_key_works() -> bool:
-    """Whether there is a key at all, without which a server for other machines is of no use."""
+    """Whether any key exists; without one, a server for other machines would be useless."""
     return await any_key_works(Context())
 
 
@@ -97,7 +97,7 @@ async def read_thread(ctx: Auth.types.AuthContext, value: Any) -> _Filter:
 
 @auth.on.threads.create
 async def create_thread(ctx: Auth.types.AuthContext, value: Any) -> _Filter:
-    """Let an owner make a thread, whose id is the server's to choose.
+    """Let an owner make a thread; the server chooses its id.
 
     Args:
         ctx: Who asks.
@@ -151,7 +151,7 @@ async def create_run(ctx: Auth.types.AuthContext, value: Any) -> _Filter:
 
 @auth.on.store()
 async def own_namespace(ctx: Auth.types.AuthContext, value: Any) -> None:
-    """Keep an owner's stored things in a namespace of theirs.
+    """Keep an owner's stored items in the owner's own namespace.
 
     Args:
         ctx: Who asks.
@@ -175,7 +175,7 @@ def _owned(ctx: Auth.types.AuthContext) -> _Filter:
 
 
 def _claim(value: Any, owner: str) -> _Filter:
-    """Write the owner over whatever a client has sent in its place."""
+    """Set the owner, overwriting any that the client sent."""
     metadata = value.get("metadata")
     if metadata is None:
         metadata = value["metadata"] = {}

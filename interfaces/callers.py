@@ -1,4 +1,4 @@
-"""What can be told of a request before anybody answers it: where it comes from, and its key."""
+"""What can be known about a request before it is answered: its origin and its key."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ def key_of(scope: Mapping[str, Any]) -> str | None:
 def asks_for_key(scope: Mapping[str, Any]) -> bool:
     """Whether a request needs a key.
 
-    None is needed for what a program or a page of this machine sends to a server that listens on
-    this machine alone.
+    A request needs none if a program or a page on this machine sends it to a server that listens
+    only on this machine.
 
     Args:
         scope: The request's.
@@ -58,10 +58,10 @@ def asks_for_key(scope: Mapping[str, Any]) -> bool:
 
 
 def _comes_from_elsewhere(scope: Mapping[str, Any]) -> bool:
-    """Whether a proxy, a tunnel or a website speaks through this machine.
+    """Whether a proxy, a tunnel or a website sends the request through this machine.
 
-    A browser names the page that sends a request, and a name that was rebound to this machine
-    stands in `Host`.
+    A browser names the page that sends a request, and `Host` has a name that was rebound to this
+    machine.
     """
     for name, value in _pairs(scope):
         if name in _FORWARDED or name.startswith(_FORWARDED_PREFIXES):
@@ -110,14 +110,14 @@ def is_loopback_call(scope: Mapping[str, Any]) -> bool:
 
 
 def serves_others() -> bool:
-    """Whether the server is known to listen on another address than loopback, or by a tunnel."""
+    """Whether the server is known to listen on an address other than loopback, or on a tunnel."""
     # `langgraph dev` sets it before it loads anything of ours; a tunnel's address stands in it too.
     url = os.environ.get("LANGGRAPH_API_URL")
     return bool(url) and not _is_loopback(urlsplit(url).hostname or "")
 
 
 def was_named(id_: object) -> bool:
-    """Whether the present request itself names an id, which a server-made one cannot be.
+    """Whether the current request itself names an id; if so, the server did not make that id.
 
     Args:
         id_: Of a thread; `None` is none.

@@ -36,20 +36,20 @@ from .host import Re2llm, default_host
 from .tools import chat_tools
 
 _NO_ANSWER = "(The language model does not answer.)"
-_NO_TOOLS = "(The language model takes no tools here, so it cannot look anything up for you.)"
+_NO_TOOLS = "(The language model supports no tools here, so it cannot look anything up for you.)"
 _log = logging.getLogger(__name__)
 
 ChatGraph = CompiledStateGraph[Any, Context, Any, Any]
 
 
 def build_graph(host: Re2llm | None = None) -> ChatGraph:
-    """Build the graph, without checkpointer or store, so that any host may bring its own.
+    """Build the graph without a checkpointer or a store, so that any host can bring its own.
 
-    The run's model chats and ranks. Without one, or if it fails or takes no tools, a stand-in that
-    understands titles and numbers answers, and says so.
+    The run's model chats and ranks. If there is none, or it fails or supports no tools, a stand-in
+    that understands titles and numbers answers, and says so.
 
     Args:
-        host: Whose database and models to use; `None` takes those of the settings.
+        host: Its database and models are used; `None` takes those of the settings.
     """
     owner = host or default_host()
     return create_agent(
@@ -63,7 +63,7 @@ def build_graph(host: Re2llm | None = None) -> ChatGraph:
 
 
 class _RunsOwnModel(AgentMiddleware[Any, Context]):
-    """Lets the run's own model speak, with its retries, and the stand-in where it cannot."""
+    """Calls the run's own model, with its retries, or the stand-in if that fails."""
 
     def __init__(self, host: Re2llm) -> None:
         super().__init__()

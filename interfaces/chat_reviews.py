@@ -10,13 +10,14 @@ from langchain_core.messages import AIMessage, BaseMessage, ToolMessage
 from ..llm.json_values import is_list, is_object
 
 _LIKED = 0.75
-"""Where on the scale a like without a number stands: at 4 of 1 to 5."""
+"""Where a like without a number lies on the scale: at 4 on a scale of 1 to 5."""
 
 
 def reviews_so_far(messages: Sequence[BaseMessage], request: Mapping[str, Any]) -> list[Any]:
-    """Return a history for a rating whose request brings none.
+    """Return a history for a rating whose request has none.
 
-    What was recommended from, and what was picked, counts as liked; a dislike is in no tool call.
+    What recommendations were based on, and what was picked, counts as liked; dislikes appear in no
+    tool call.
 
     Args:
         messages: Of the thread, oldest first.

@@ -1,7 +1,8 @@
 """The outermost check of every request to the LangGraph server, before any route is looked up.
 
-The server asks `auth` for some of its routes only. What this module does not know is answered as
-if it did not exist, so that a route that a later version adds is closed until it is named here.
+The server consults `auth` only for some of its routes. Routes that this module does not know are
+answered as if they did not exist, so a route that a later version adds is closed until it is named
+here.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from .auth import key_works
 from .callers import asks_for_key, is_loopback_call, key_of
 
 _OPEN = frozenset({"", "ok"})
-"""Health checks, which tell nothing."""
+"""Health checks, which reveal nothing."""
 _META = frozenset({"docs", "info", "metrics", "openapi.json"})
 """Not covered by the server's `auth`."""
 _GUARDED = frozenset(
@@ -25,7 +26,7 @@ _GUARDED = frozenset(
 
 
 class Gate:
-    """Closes what the server would answer to anybody.
+    """Closes the routes that the server would answer for anyone.
 
     Args:
         app: The application behind it.

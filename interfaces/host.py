@@ -29,7 +29,7 @@ class Re2llm(Verbs):
     """Database, models and caches, opened on first use and closed with the object.
 
     Methods that begin with `a` run on the caller's event loop, the others on a thread of the
-    object's own; each of the two keeps its own connections. What is not given is read from the
+    object's own; each of the two keeps its own connections. Anything not given is read from the
     settings (`RE2LLM_*`).
 
     Example:
@@ -43,7 +43,7 @@ class Re2llm(Verbs):
         model: The ranking model: `offline`, a provider and a name, or a LangChain chat model.
         model_name: What trials and policy releases call a chat model; by default its provider and
             name, such as `openai:gpt-4.1-mini`.
-        domain: The catalogue of requests that name none.
+        domain: The catalogue for requests that name none.
         policy: How hints are chosen.
     """
 
@@ -89,7 +89,7 @@ class Re2llm(Verbs):
             work: Makes the coroutine.
 
         Raises:
-            InputError: The object is closed, or was closed meanwhile.
+            InputError: The object is closed, or was closed in the meantime.
         """
         with self._lock:
             self._require_open()
@@ -101,13 +101,13 @@ class Re2llm(Verbs):
             raise
 
     async def aclose(self) -> None:
-        """Stop all work and close what this event loop and the own thread have opened."""
+        """Stop all work and close what this event loop and the object's own thread have opened."""
         self._closed = True
         await self._services.close()
         await asyncio.to_thread(self._close_portal)
 
     def close(self) -> None:
-        """Stop all work on the own thread, and close what it has opened."""
+        """Stop all work on the object's own thread, and close what it has opened."""
         self._closed = True
         self._close_portal()
 
@@ -157,7 +157,7 @@ class Re2llm(Verbs):
         return services
 
     def _engine_here(self) -> AsyncEngine | None:
-        """Return the host's engine on the first loop that asks: its connections live on one."""
+        """Return the host's engine to the first loop that asks; its connections belong to it."""
         loop = asyncio.get_running_loop()
         if self._engine is None or (self._portal is not None and loop is self._portal.loop):
             return None
@@ -166,7 +166,7 @@ class Re2llm(Verbs):
 
 
 def _name(model: BaseChatModel, given: str | None) -> str:
-    """Return what trials and releases call a host's model, spelt as `init_chat_model` does."""
+    """Return the name that trials and releases use for a host's model, as for `init_chat_model`."""
     if given is not None:
         return given
     # LangChain's own name for tracing; there is no public one.
@@ -177,5 +177,5 @@ def _name(model: BaseChatModel, given: str | None) -> str:
 
 @lru_cache(maxsize=1)
 def default_host() -> Re2llm:
-    """Return the process's object that the settings describe; it shares the graphs' services."""
+    """Return the process's object for the settings; it shares the graphs' services."""
     return Re2llm()

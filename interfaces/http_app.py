@@ -18,7 +18,7 @@ from .mcp_server import build_server
 
 
 def build_app() -> Starlette:
-    """Build the application: our MCP server, and the end of our services with the server's."""
+    """Build the application: our MCP server, and the shutdown of our services with the server."""
     server = build_server(hosts=get_settings().mcp_hosts)
     app = server.streamable_http_app()
     app.add_middleware(NotesNamedIds)
@@ -40,7 +40,7 @@ def build_app() -> Starlette:
         if serves_others() and not await some_key_works():
             raise InputError(
                 "--host",
-                "Other machines can reach this address, and there is no API key.",
+                "Other machines can reach this address, but there is no API key.",
                 "Make one with `re2llm keys create`, or listen on 127.0.0.1.",
             )
         async with sessions(starting):

@@ -50,11 +50,11 @@ _STORES = ToolAnnotations(
 
 
 def build_server(host: Re2llm | None = None, *, hosts: str = "") -> FastMCP:
-    """Build the server. It opens nothing before the first call.
+    """Build the server. Nothing is opened before the first call.
 
     Args:
-        host: Whose database and models to use; `None` takes those of the settings.
-        hosts: As the setting `mcp_hosts`.
+        host: Its database and models are used; `None` takes those of the settings.
+        hosts: As in the setting `mcp_hosts`.
     """
     ours = host or default_host()
     server = FastMCP(
@@ -144,7 +144,7 @@ def _our_errors() -> Generator[None]:
 
 
 def _security(hosts: str) -> TransportSecuritySettings:
-    """Refuse requests that a page in somebody's browser sends under a name of its own."""
+    """Refuse requests that a page in a browser sends under a host name of its own."""
     named = [name.strip() for name in hosts.split(",") if name.strip()]
     allowed = [form for name in (*_LOCAL, *named) for form in (name, f"{name}:*")]
     origins = [f"{scheme}://{name}" for scheme in ("http", "https") for name in allowed]

@@ -1,4 +1,4 @@
-"""An event loop in a thread of its own, for callers that have none."""
+"""An event loop in its own thread, for callers that have none."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _Result = TypeVar("_Result")
 class Portal:
     """Runs coroutines for synchronous callers; any number of threads may call at the same time.
 
-    A program that forgets to close it can still end.
+    A program that forgets to close it can still exit.
 
     Attributes:
         loop: The thread's event loop.
@@ -43,7 +43,7 @@ class Portal:
 
         Raises:
             RuntimeError: The portal is closed, or this is its own thread.
-            CancelledError: The portal was closed meanwhile.
+            CancelledError: The portal was closed in the meantime.
         """
         # An empty context: what a host's run carries in its context, such as its checkpointer,
         # belongs to the host's thread and loop.

@@ -1,4 +1,4 @@
-"""Our `recommend` graph as a node of a foreign graph, with another state and another context."""
+"""Our `recommend` graph as a node in another graph, with its own state and context."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ..runtime.options import Context
 from .host import Re2llm, default_host
 
 Request = Mapping[str, Any]
-"""Input of the `recommend` graph: `history`, and if you like `candidates`, `domain`, `k`."""
+"""Input of the `recommend` graph: `history`, and optionally `candidates`, `domain`, `k`."""
 
 
 def recommend_node(
@@ -37,10 +37,10 @@ def recommend_node(
         ))
 
     Args:
-        read: Makes the request from the foreign state.
-        write: Makes the foreign state's update from the answer.
-        host: Whose database and models to use; `None` takes those of the settings.
-        context: Makes options of our `Context` from the foreign context object.
+        read: Makes the request from the other graph's state.
+        write: Makes an update of the other graph's state from the answer.
+        host: Its database and models are used; `None` takes those of the settings.
+        context: Makes options of our `Context` from the other graph's context object.
     """
 
     async def answer(state: Any) -> Mapping[str, Any]:

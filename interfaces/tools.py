@@ -30,7 +30,7 @@ from .host import Re2llm, default_host
 
 _Answer = tuple[str, dict[str, Any]]
 Contexts = Callable[[], Context]
-"""Returns the context of the present call."""
+"""Returns the context of the current call."""
 
 
 class RecommendArguments(BaseModel):
@@ -70,9 +70,9 @@ def recommender_tool(
     Its answer for the model is short JSON; the artifact is the whole `Recommended` as a dict.
 
     Args:
-        host: Whose database and models to use; `None` takes those of the settings.
+        host: Its database and models are used; `None` takes those of the settings.
         domain: The catalogue; `None` takes the host's.
-        name: What the agent's model calls it.
+        name: The name under which the agent's model knows it.
     """
     host = host or default_host()
     return _recommender(host.context, host, domain, name)
@@ -84,9 +84,9 @@ def feedback_tool(
     """Return a tool that stores what a person picked.
 
     Args:
-        host: Whose database and models to use; `None` takes those of the settings.
+        host: Its database and models are used; `None` takes those of the settings.
         domain: The recommendations' catalogue; `None` takes the host's.
-        name: What the agent's model calls it.
+        name: The name under which the agent's model knows it.
     """
     host = host or default_host()
     return _feedback(host.context, host, domain, name)
@@ -98,9 +98,9 @@ def titles_tool(
     """Return a tool that finds the items that a person mentions.
 
     Args:
-        host: Whose database and models to use; `None` takes those of the settings.
+        host: Its database and models are used; `None` takes those of the settings.
         domain: The catalogue; `None` takes the host's.
-        name: What the agent's model calls it.
+        name: The name under which the agent's model knows it.
     """
     host = host or default_host()
     return _titles(host.context, host, domain, name)
@@ -110,8 +110,8 @@ def rating_tool(host: Re2llm | None = None, *, name: str = "rate") -> BaseTool:
     """Return a tool that predicts how a person will rate an item.
 
     Args:
-        host: Whose models to use; `None` takes those of the settings.
-        name: What the agent's model calls it.
+        host: Its models are used; `None` takes those of the settings.
+        name: The name under which the agent's model knows it.
     """
     host = host or default_host()
     return _rater(host.context, host, name)
@@ -121,8 +121,8 @@ def chat_tools(contexts: Contexts, host: Re2llm) -> list[BaseTool]:
     """Return the tools of the chat graph.
 
     Args:
-        contexts: Returns the context of the present run.
-        host: Whose thread serves synchronous callers.
+        contexts: Returns the context of the current run.
+        host: Its thread serves synchronous callers.
     """
     makers = (_titles, _recommender, _feedback, _rater)
     return [make(contexts, host) for make in makers]

@@ -88,10 +88,10 @@ async def claim_domain(connection: AsyncConnection, name: str, encoder: str) -> 
         encoder: Id of the encoder that will make the embeddings.
 
     Raises:
-        InputError: The domain's embeddings were made by another encoder, or the name is no name.
+        InputError: The domain's embeddings were made by another encoder, or the name is unusable.
     """
     if not name.strip() or not storable(name):
-        raise InputError("domain", f"{name!r} cannot be a name.", "Give it a plain one.")
+        raise InputError("domain", f"{name!r} cannot be used as a name.", "Choose a plain name.")
     await connection.execute(
         text("SELECT pg_advisory_xact_lock(hashtextextended('re2llm:' || :name, 0))"),
         {"name": name},

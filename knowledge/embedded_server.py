@@ -60,8 +60,8 @@ class EmbeddedServer:
         if version.exists():
             if (found := version.read_text().strip()) != MAJOR:
                 raise OSError(
-                    f"{self._folder} is of PostgreSQL {found}, and this is {MAJOR}: "
-                    "bring it over with pg_upgrade, or set RE2LLM_HOME to a new directory"
+                    f"{self._folder} is from PostgreSQL {found}, but this is {MAJOR}: "
+                    "upgrade it with pg_upgrade, or set RE2LLM_HOME to a new directory"
                 )
             return
         prefix = f".{self._folder.name}-new-"

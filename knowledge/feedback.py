@@ -106,8 +106,8 @@ async def _require_item(connection: AsyncConnection, domain: Domain, item: str) 
     if not there:
         raise InputError(
             "picked",
-            f"Domain {domain.name!r} does not know {item[:40]!r}.",
-            "Send the id of an item, or none for none of these.",
+            f"Domain {domain.name!r} has no item {item[:40]!r}.",
+            "Send the id of an item, or none if nothing was picked.",
         )
 
 
@@ -193,7 +193,7 @@ class Miss:
 async def misses_to_learn(
     connection: AsyncConnection, model: str, *, domain: str | None = None
 ) -> list[Miss]:
-    """Return the misses of a model that were not learnt from yet, oldest first.
+    """Return the misses of a model that were not learned from yet, oldest first.
 
     Args:
         connection: An open connection.

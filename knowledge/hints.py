@@ -81,7 +81,7 @@ def clean_hint(text: str) -> str:
     """Return a hint's text on one line.
 
     Args:
-        text: As somebody wrote it.
+        text: As a person wrote it.
 
     Raises:
         InputError: It is empty or too long.

@@ -57,12 +57,14 @@ async def create_key(connection: AsyncConnection, owner: str, domains: Sequence[
         The whole key, which cannot be had again.
 
     Raises:
-        InputError: A domain does not exist, none is named, or the owner is no name.
+        InputError: A domain does not exist, none is named, or the owner cannot be used as a name.
     """
     if not owner.strip() or not storable(owner):
-        raise InputError("owner", f"{owner!r} cannot be a name.", "Give it a plain one.")
+        raise InputError("owner", f"{owner!r} cannot be used as a name.", "Choose a plain name.")
     if not domains:
-        raise InputError("--domain", "The key would open nothing.", "Name one domain or more.")
+        raise InputError(
+            "--domain", "The key would give access to nothing.", "Name at least one domain."
+        )
     found = {(await find_domain(connection, name)).id for name in domains}
     key_id, secret = secrets.token_hex(_ID_BYTES), secrets.token_urlsafe(_SECRET_BYTES)
     row = {"id": key_id, "owner": owner, "secret_hash": _hash(secret)}
@@ -77,7 +79,7 @@ async def check_key(connection: AsyncConnection, key: str) -> ApiKey | None:
 
     Args:
         connection: An open connection.
-        key: As somebody sent it.
+        key: As a client sent it.
     """
     parts = key.split("_", _PARTS - 1)
     whole = len(parts) == _PARTS and key.startswith(PREFIX) and storable(key)

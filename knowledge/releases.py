@@ -163,8 +163,8 @@ async def activate_release(
             raise InputError(
                 "release",
                 f"Release {number} gained {release.metrics['gain']:+.4f} on validation sessions, "
-                f"the active release {active} {before:+.4f}.",
-                "Pass --force to activate it all the same.",
+                f"but the active release {active} gained {before:+.4f}.",
+                "Pass --force to activate it anyway.",
             )
     releases = update(ReleaseRow).where(ReleaseRow.domain_id == domain_id)
     await connection.execute(

@@ -190,7 +190,7 @@ class TrialRow(Base):
     ndcg: Mapped[float]
     """NDCG@10 of that rank; a hint's reward is the difference to the trial without a hint."""
     answer: Mapped[str]
-    """The model's raw text, so that the call is never paid again."""
+    """The model's raw text, so that the call is never paid for again."""
     flags: Mapped[list[str]]
     tokens: Mapped[dict[str, Any]]
     created_at: Mapped[dt.datetime] = mapped_column(server_default=func.now())

@@ -182,7 +182,7 @@ async def observe_session(connection: AsyncConnection, domain: Domain, session: 
     unknown = ids - set(await fetch_items(connection, domain, list(ids)))
     if unknown:
         raise InputError(
-            "history", f"Domain {domain.name!r} does not know {min(unknown)!r}.", "Send known ids."
+            "history", f"Domain {domain.name!r} has no item {min(unknown)!r}.", "Send known ids."
         )
     if await store_sessions(connection, domain, [session]):
         await refresh_popularity(connection, domain)

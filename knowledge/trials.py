@@ -69,7 +69,7 @@ def ndcg(rank: int) -> float:
 async def find_trial(
     connection: AsyncConnection, session_id: int, key: bytes, model: str, prompt_version: str
 ) -> Trial | None:
-    """Return the trial of a cell, if it was paid already.
+    """Return the trial of a cell, if it was paid for already.
 
     Args:
         connection: An open connection.

@@ -93,5 +93,5 @@ class EmbeddingCache:
         return hashlib.sha256(f"{self._encoder}\0{text}".encode()).digest()
 
     def _give_up(self, error: Exception) -> None:
-        _log.warning("embeddings are not kept: %s", error)
+        _log.warning("embeddings cannot be cached: %s", error)
         self._file = None

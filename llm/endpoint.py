@@ -211,7 +211,7 @@ class Endpoint:
         if getattr(asked, "temperature", None) is None:
             return False
         if self.model is asked:  # of several calls in flight, the first to fail does it
-            _log.warning("model %s takes no temperature but its own", self.name)
+            _log.warning("model %s accepts only its default temperature", self.name)
             self.model = asked.model_copy(update={"temperature": None})
         return True
 
@@ -251,7 +251,7 @@ class Endpoint:
         self.breaker.failed()
         if self.breaker.open and not was_open:
             _log.warning(
-                "model %s is down: left alone for %.0f s at a time", self.name, self.breaker.wait
+                "model %s is down: not called for %.0f s at a time", self.name, self.breaker.wait
             )
 
     async def _request(

@@ -56,7 +56,7 @@ def make_chat_model(
             reason = reason.replace(key.get_secret_value(), "**********")
         raise InputError(
             "RE2LLM_REFLECT_MODEL" if reflects else "RE2LLM_MODEL",
-            f"The model {name!r} cannot be made ({reason}).",
+            f"The model {name!r} cannot be created ({reason}).",
             "Write it as openai:NAME, set RE2LLM_API_KEY, and RE2LLM_BASE_URL for your own server; "
             "or use RE2LLM_MODEL=offline.",
         ) from None

@@ -51,7 +51,7 @@ def require_prices(prices: Prices, models: Sequence[str]) -> None:
             raise InputError(
                 "--max-cost",
                 f"RE2LLM_PRICES has no price for {model!r}.",
-                f"Set it, such as RE2LLM_PRICES='{{\"{model}\": [0.4, 1.6]}}', "
+                f"Set it, for example RE2LLM_PRICES='{{\"{model}\": [0.4, 1.6]}}', "
                 "per million tokens in and out.",
             )
 

@@ -41,7 +41,7 @@ async def check(state: RecommendState, options: RunOptions) -> Update:
                 update["recommendation_id"] = await _logged(state, update, options)
         except (OSError, SQLAlchemyError) as error:
             # The ranking is paid, so it must reach its caller.
-            _log.warning("a recommendation is not logged: %s", type(error).__name__)
+            _log.warning("a recommendation was not logged: %s", type(error).__name__)
             update["flags"] = [*update["flags"], Flag.NOT_LOGGED]
     return update
 

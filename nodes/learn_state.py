@@ -26,7 +26,7 @@ class ObservedSession(BaseModel):
 
 
 class LearnRequest(BaseModel):
-    """Which session to learn from. Empty, it takes the next one that was not learnt from yet."""
+    """Which session to learn from. Empty, it takes the next one that was not learned from yet."""
 
     session: Annotated[int | None, Field(description="Key of a stored training session.")] = None
     observed: Annotated[

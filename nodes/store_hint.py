@@ -34,7 +34,7 @@ async def store_hint(state: LearnState, options: RunOptions) -> Update:
         The proposals with their final outcome.
 
     Raises:
-        BudgetSpentError: There is no room for any of them; the session stays to be learnt from.
+        BudgetSpentError: There is no room for any of them; the session stays to be learned from.
     """
     proposals = [_copy(proposal) for proposal in state["proposals"]]
     compared: set[tuple[str, int]] = set()
@@ -132,7 +132,7 @@ async def _write(
             messages=state["reflection"]["messages"],
         ),
     )
-    if reflection is None:  # another worker has learnt from this session
+    if reflection is None:  # another worker has learned from this session
         for proposal in proposals:
             proposal["outcome"] = proposal["outcome"] or "duplicate"
         return

@@ -1,1 +1,1 @@
-"""Every verb once: no printing, no HTTP; progress goes to a callback."""
+"""Every operation once: no printing, no HTTP; progress goes to a callback."""

@@ -11,11 +11,11 @@ from .results import CostRow, Costs, CostSums
 
 
 async def costs(context: Context, *, days: int | None = None) -> Costs:
-    """Sum paid model calls up by day (UTC), command and model, the latest day first.
+    """Sum up paid model calls by day (UTC), command and model, the latest day first.
 
     Args:
         context: The run's options.
-        days: Only the last so many days, today included; `None` for all.
+        days: Only this many days, up to and including today; `None` for all.
 
     Raises:
         DatabaseError: The database failed.

@@ -9,7 +9,7 @@ from .results import ListedDomain
 
 
 async def list_domains(context: Context) -> list[ListedDomain]:
-    """List the domains that the run may know of, by name.
+    """List the domains that the run may use, by name.
 
     Args:
         context: The run's options.

@@ -34,10 +34,10 @@ class Evaluation:
     Attributes:
         domain: The catalogue.
         sessions: Those that were ranked.
-        seed: Of everything random.
+        seed: Seed of everything random.
         rows: Results of all systems.
         document: `n`, `k`, `rows` and `paired` of `summarise`; `hints`, what each single hint would
-            bring; and `orders`, `answers` and `cost` where they were asked for.
+            gain; and `orders`, `answers` and `cost` where they were asked for.
         cells: With `oracle`: the row of each active hint by its id, 0 for no hint; else empty.
         notes: Remarks on the sessions, for the reader.
     """
@@ -74,12 +74,12 @@ async def evaluate(  # noqa: PLR0913  # what can be compared
         sessions: With targets; as a JSONL file, or read already.
         policies: Hint policies.
         baselines: Among `random`, `popularity`, `vsknn` and `sasrec`.
-        skip_malformed: Leave malformed rows out instead of refusing the file.
-        oracle: Also give every active hint to every session.
-        permutations: In how many orders of the candidates to rank, and fuse.
+        skip_malformed: Skip malformed rows instead of refusing the file.
+        oracle: Also try every active hint on every session.
+        permutations: In how many orders to rank the candidates; the answers are fused.
         answers: Also score the recorded answers in this file, one for each session.
         max_llm_calls: Stop after this many model calls.
-        max_cost: Stop when this much is spent, by `RE2LLM_PRICES`.
+        max_cost: Stop when this much is spent, at the prices in `RE2LLM_PRICES`.
         progress: Called after each session, with a stage for each system.
 
     Raises:
@@ -91,7 +91,9 @@ async def evaluate(  # noqa: PLR0913  # what can be compared
         hint_choice(policy)
     check_baselines(baselines)
     if not policies and not baselines and answers is None:
-        raise InputError("policies", "There is nothing to evaluate.", "Name a policy or baseline.")
+        raise InputError(
+            "policies", "There is nothing to evaluate.", "Name a policy or a baseline."
+        )
     recorded = read_answers(answers) if answers else []
     budget = Budget(max_calls=max_llm_calls, max_cost=max_cost)
     options = await resolve_context(replace(context, budget=budget, command="evaluate"))
@@ -146,7 +148,9 @@ def _read(
     if not skip_malformed:
         report.raise_if_malformed()
     if not read:
-        raise InputError("sessions", f"{file} holds no usable session.", "Is it the right file?")
+        raise InputError(
+            "sessions", f"{file} holds no usable session.", "Check that it is the right file."
+        )
     return read, [str(note) for note in (*report.first_malformed, *report.first_warnings)]
 
 
@@ -169,4 +173,9 @@ def _seen_in_training(sessions: Sequence[Session], train: Sequence[Session]) -> 
     if not seen:
         return []
     are = "is a training session" if seen == 1 else "are training sessions"
-    return [f"{seen:,} of the {len(sessions):,} sessions {are}, which flatters what learned there."]
+    return [
+        (
+            f"{seen:,} of the {len(sessions):,} sessions {are}, "
+            "which favors systems that learned from them."
+        )
+    ]

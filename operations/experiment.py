@@ -52,7 +52,7 @@ class Experiment:
             orders: How many, including the first one.
 
         Returns:
-            For each policy how far its answers depend on the order, and their fusion.
+            For each policy, how much its answers depend on the order, and their fusion.
         """
         seed = (await resolve_context(self.context)).seed
         prompts = [
@@ -94,7 +94,7 @@ class Experiment:
             without: The row without a hint, if there is one already.
 
         Returns:
-            The row of the best choice for each session, what each hint would bring, and the row
+            The row of the best choice for each session, what each hint would gain, and the row
             of each hint by its id; 0 stands for no hint.
         """
         options = await resolve_context(self.context)
@@ -156,7 +156,7 @@ class Experiment:
     async def _rank(self, session: Session, context: Context, outages: OutageGuard) -> Ranked:
         """Rank a session. A failed call counts, as in production; an outage is waited out.
 
-        Rankings completed during an open circuit, without a call, would spoil the metrics.
+        Rankings made without a call, while the circuit is open, would distort the metrics.
         """
         request = {
             "domain": context.domain,

@@ -25,7 +25,7 @@ async def give_feedback(
 
     Args:
         context: The run's options.
-        recommendation_id: As the answer carried it.
+        recommendation_id: As in the answer.
         picked: The chosen item, id or title; `None` for none of these.
         domain: The recommendation's catalogue; `None` takes the context's.
         learn: Whether a miss may start learning.

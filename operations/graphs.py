@@ -1,4 +1,4 @@
-"""Runs the graphs for the operations, and raises the errors that their answers carry."""
+"""Runs the graphs for the operations, and raises the errors in their answers."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ async def run_graph(
         context: The run's options.
 
     Raises:
-        Re2llmError: The answer carries it.
+        Re2llmError: The error in the answer.
     """
     # LangGraph leaves a type argument of `Command` open.
     answer: Any = await graph.ainvoke(dict(request), context=context)  # pyright: ignore[reportUnknownMemberType]
@@ -43,6 +43,6 @@ async def ask(request: Mapping[str, Any], context: Context) -> dict[str, Any]:
     """Run the `recommend` graph and return its answer.
 
     Raises:
-        Re2llmError: The answer carries it.
+        Re2llmError: The error in the answer.
     """
     return await run_graph(RECOMMEND, request, context)

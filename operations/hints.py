@@ -80,13 +80,13 @@ async def approve_hints(
     domain: str | None = None,
     reason: str = "A person approved it.",
 ) -> None:
-    """Let pending or retired hints be given to the model: all of them, or none.
+    """Activate pending or retired hints: all of them, or none.
 
     Args:
         context: The run's options.
         hints: Their numbers.
         domain: The catalogue; `None` takes the context's.
-        reason: Kept with each hint.
+        reason: Stored with each hint.
 
     Raises:
         Re2llmError: One of them does not exist; none was changed.
@@ -101,13 +101,13 @@ async def retire_hints(
     domain: str | None = None,
     reason: str = "A person retired it.",
 ) -> None:
-    """Keep hints from being given to the model: all of them, or none. Their trials stay.
+    """Retire hints: all of them, or none. Their trials are kept.
 
     Args:
         context: The run's options.
         hints: Their numbers.
         domain: The catalogue; `None` takes the context's.
-        reason: Kept with each hint.
+        reason: Stored with each hint.
 
     Raises:
         Re2llmError: One of them does not exist; none was changed.
@@ -165,7 +165,7 @@ async def add_hint(context: Context, text: str, *, domain: str | None = None) ->
 
 
 async def _understood(domain: Domain, text: str, options: RunOptions) -> list[str] | None:
-    """Return what the offline model weighs for a hint, on the first training session."""
+    """Return what a hint makes the offline model weigh, on the first training session."""
     async with in_domain(options, domain.name) as (connection, found):
         index = await evidence_of(options.services, connection, found)
     if index is None:

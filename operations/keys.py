@@ -15,11 +15,11 @@ async def create_key(context: Context, owner: str, domains: Sequence[str]) -> Cr
 
     Args:
         context: The run's options.
-        owner: Whose threads and runs it opens.
-        domains: Names of the catalogues that it may know of.
+        owner: The owner of the threads and runs that the key gives access to.
+        domains: Names of the catalogues that the key may use.
 
     Raises:
-        Re2llmError: A domain does not exist, none is named, or the owner is no name.
+        Re2llmError: A domain does not exist, none is named, or the owner is not a usable name.
     """
     options = await resolve_context(context)
     async with connected(options, write=True) as connection:
@@ -43,7 +43,7 @@ async def list_keys(context: Context) -> list[ListedKey]:
 
 
 async def revoke_key(context: Context, key: str) -> RevokedKey:
-    """Make a key stop working, at once and for good; doing it again changes nothing.
+    """Revoke a key, immediately and permanently; repeating it changes nothing.
 
     Args:
         context: The run's options.
@@ -58,7 +58,7 @@ async def revoke_key(context: Context, key: str) -> RevokedKey:
 
 
 async def check_key(context: Context, key: str) -> ListedKey | None:
-    """Return what a key stands for, or `None` where it is wrong or revoked.
+    """Return what a key stands for, or `None` if it is wrong or revoked.
 
     Args:
         context: The run's options.

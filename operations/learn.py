@@ -25,13 +25,13 @@ class Learned:
         sessions_left: Sessions that are not settled.
         sessions: Sessions that this run learned from.
         missed: Of those, how many the model missed.
-        failed: Sessions that the model left unanswered; another run takes them up.
+        failed: Sessions that the model left unanswered; another run retries them.
         proposed: Proposed hints; the next five fields are their outcomes.
         stored: Stored.
         duplicate: Repeat a stored hint.
         leak: Name an item.
-        ineffective: Without a measured gain.
-        surplus: Passed, but only better ones found room.
+        ineffective: Have no measured gain.
+        surplus: Passed, but there was room only for better ones.
         retired: Older hints retired for measured harm.
         llm_calls: Model calls, retries included.
         tokens: In and out.
@@ -92,8 +92,8 @@ async def learn(
         max_hints: Stop when this many hints are active or pending.
         max_llm_calls: Stop after this many model calls.
         max_tokens: Stop after this many tokens.
-        max_cost: Stop when this much is spent, by `RE2LLM_PRICES`.
-        concurrency: Sessions at a time; `None` takes the setting.
+        max_cost: Stop when this much is spent, at the prices in `RE2LLM_PRICES`.
+        concurrency: Sessions at the same time; `None` takes the setting.
         progress: Called before each session with the stage `learning`.
 
     Raises:

@@ -20,7 +20,7 @@ _log = logging.getLogger(__name__)
 
 
 async def learn_from_feedback(services: Services) -> None:
-    """Learn from every waiting miss of the settings' model, oldest first, one at a time.
+    """Learn from every waiting miss of the model in the settings, oldest first, one at a time.
 
     Each miss becomes a training session and runs through the `learn` graph once, whichever process
     takes it first. When the budget is spent or the model is down, the rest waits for the next time.
@@ -55,7 +55,9 @@ async def _learn(context: Context, misses: Sequence[Miss]) -> Re2llmError | None
                 key = await observe_session(connection, found, _session(miss))
             settled = await learner.learn_from(key)
         except InputError as error:
-            _log.warning("Feedback on %s teaches nothing: %s", miss.recommendation_id, error)
+            _log.warning(
+                "Nothing can be learned from the feedback on %s: %s", miss.recommendation_id, error
+            )
             settled = True
         if settled:
             async with in_domain(options, None, write=True) as (connection, _):

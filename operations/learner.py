@@ -1,4 +1,4 @@
-"""Learns from training sessions, each once, side by side with other learners."""
+"""Learns from training sessions, each once, in parallel with other learners."""
 
 from __future__ import annotations
 

@@ -56,9 +56,9 @@ async def load(
         path: The data set's folder, or a JSONL file of items.
         domain: The catalogue, made if it is new; `None` takes the context's.
         sessions: JSONL files of training sessions; none takes the data set's own.
-        any_order: Whether the sessions' order tells no time, even if it seems to.
-        skip_malformed: Whether to leave malformed rows out and go on.
-        progress: Is told how many bytes are read.
+        any_order: Treat the sessions as not in time order, even if they seem to be.
+        skip_malformed: Whether to skip malformed rows.
+        progress: Called with how many bytes have been read.
 
     Raises:
         Re2llmError: Something in the files cannot be used; nothing was stored.
@@ -75,7 +75,7 @@ async def load(
     options = await resolve_context(context)
     name = domain or options.domain
     if options.domains is not None and name not in options.domains:
-        raise InputError("domain", f"You may not load {name!r}.", "Name one of your domains.")
+        raise InputError("domain", f"You may not load {name!r}.", "Name one of your own domains.")
     try:
         loaded = await load_domain(
             options.services,
@@ -109,8 +109,8 @@ async def load_domain(
         services: Database and encoder.
         name: The domain, made if it is new.
         items: Streamed in batches; blocking reads run in a thread.
-        session_sources: One a file.
-        any_order: Whether the sessions' order tells no time, whatever it looks like.
+        session_sources: One per file.
+        any_order: Treat the sessions as not in time order, even if they seem to be.
         verify: Called before the commit; what it raises undoes everything.
         advance: Called after each batch of items and each file of sessions.
 
@@ -132,7 +132,9 @@ async def load_domain(
             advance()
         verify()
         if not known:
-            raise InputError("path", "It holds no item that can be used.", "Is it the right one?")
+            raise InputError(
+                "path", "It holds no usable item.", "Check that it is the right file or folder."
+            )
         if changed or new:
             await refresh_popularity(connection, domain)
         noticed = not any_order and await notice_time_order(connection, domain)

@@ -9,11 +9,11 @@ from ..records import AttributeValue, Item
 
 _MOST = 2
 _COMMON = 0.6
-"""What more of the listed items have tells nothing, where other facts do."""
+"""Facts that more of the listed items share say little, and give way to other facts."""
 
 
 class Reasons:
-    """Facts for each item of one answer; what few of its items share tells more than what all do.
+    """Facts for each item of one answer; what few items share says more than what all share.
 
     Args:
         listed: The recommended items.

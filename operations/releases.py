@@ -82,7 +82,7 @@ async def activate_release(
 
 
 async def rollback_release(context: Context, *, domain: str | None = None) -> ListedRelease:
-    """Serve the release again that was active before the present one.
+    """Go back to the release that was active before the current one.
 
     Args:
         context: The run's options.
@@ -111,9 +111,9 @@ async def evaluate_release(
         context: The run's options; their model is the one that the release is for.
         release: Its number; it need not be active.
         domain: The catalogue; `None` takes the context's.
-        sampled: Whether it would draw its hints or take the likeliest; `None` takes the setting
-            `explore`.
-        progress: Is told how many decisions are done.
+        sampled: Whether it would sample its hints or take the most likely one; `None` takes the
+            setting `explore`.
+        progress: Called with how many decisions are done.
 
     Raises:
         Re2llmError: There is no such release, or the log says nothing about it.

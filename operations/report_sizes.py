@@ -30,8 +30,8 @@ _HEADINGS = ("Gain by the number of hints", "Gain by the number of training sess
 _STAGE = "training for the pictures"
 _SOURCE = (
     "Each point is a separate training on stored trials of {}, evaluated on the evaluated sessions "
-    "by what --oracle has paid; no further model call. The default recipe, one seed, 95 % "
-    "intervals over sessions. "
+    "from what --oracle has paid for, with no further model calls. The default recipe, one seed, "
+    "95 % intervals over sessions. "
 )
 
 

@@ -13,7 +13,9 @@ class FoundItem(BaseModel):
 
     id: str
     title: str
-    about: str = Field(description="Its attributes in words, which tell items of one title apart.")
+    about: str = Field(
+        description="Its attributes in words, which tell items with the same title apart."
+    )
 
 
 class FoundTitle(BaseModel):
@@ -48,14 +50,14 @@ class GivenHint(BaseModel):
     id: int | None
     text: str | None
     policy: str = Field(description="What chose it.")
-    probability: float = Field(description="With which it was chosen.")
+    probability: float = Field(description="The probability with which it was chosen.")
 
 
 class Recommended(BaseModel):
     """The answer to a request for recommendations."""
 
     recommendation_id: str | None = Field(
-        description="Pass it with the feedback; null where nothing was logged."
+        description="Pass it with the feedback; null if nothing was logged."
     )
     domain: str
     history: list[str] = Field(description="Ids of the items that it was made for.")
@@ -76,11 +78,11 @@ class FeedbackStored(BaseModel):
     recommendation_id: str
     picked: str | None = Field(description="Id of the picked item; null for none of these.")
     title: str | None = Field(description="Its title.")
-    rank: int | None = Field(description="Where it stood in the ranking; null if it did not.")
+    rank: int | None = Field(description="Its rank; null if it was not in the ranking.")
     reward: float = Field(description="NDCG@10 of that rank; 0 for none of these.")
     missed: bool = Field(description="Whether an item was picked that was not among the best 10.")
     new: bool = Field(description="False if the same feedback was stored before.")
-    learning: bool = Field(description="Whether hints are now being learnt from this miss.")
+    learning: bool = Field(description="Whether hints are now being learned from this miss.")
 
 
 class ListedHint(BaseModel):
@@ -114,8 +116,8 @@ class AddedHint(BaseModel):
     )
     understood: list[str] | None = Field(
         default=None,
-        description="What each of its clauses makes the offline model weigh; null where another "
-        "model reads the hints.",
+        description="What each of its clauses makes the offline model weigh; "
+        "null if another model reads the hints.",
     )
 
 
@@ -161,9 +163,9 @@ class Loaded(BaseModel):
     sessions: int = Field(description="Training sessions in the domain now.")
     sessions_new: int = Field(description="Of those, new ones.")
     sessions_recent: int = Field(
-        description="Of all, the recent ones; 0 if their order tells no time."
+        description="Of all, the recent ones; 0 if they are not in time order."
     )
-    malformed: int = Field(default=0, description="Rows that were left out.")
+    malformed: int = Field(default=0, description="Rows that were skipped.")
     warnings: int = Field(default=0, description="Rows that were repaired or look odd.")
     notes: list[str] = Field(default=[], description="The first of both, with file and line.")
 
@@ -173,7 +175,7 @@ class CreatedKey(BaseModel):
 
     key: str = Field(description="The whole key; it cannot be shown again.")
     owner: str
-    domains: list[str] = Field(description="The catalogues that it may know of.")
+    domains: list[str] = Field(description="The catalogues that it may use.")
 
 
 class ListedKey(BaseModel):
@@ -181,7 +183,7 @@ class ListedKey(BaseModel):
 
     id: str
     owner: str
-    domains: list[str] = Field(description="The catalogues that it may know of.")
+    domains: list[str] = Field(description="The catalogues that it may use.")
     created_at: dt.datetime
     revoked_at: dt.datetime | None
 
@@ -199,10 +201,10 @@ class CostSums(BaseModel):
     calls: int
     requests: int = Field(description="Sent to the provider, retries included.")
     failed: int
-    cached: int = Field(description="Answers that served again.")
+    cached: int = Field(description="Answers that were used again.")
     tokens_in: int
     tokens_out: int
-    cost: float = Field(description="By the price table.")
+    cost: float = Field(description="At the prices in the price table.")
     unpriced: int = Field(description="Calls without a price.")
 
 
@@ -223,7 +225,7 @@ class Costs(BaseModel):
 
 
 class RatingReasons(BaseModel):
-    """The four steps of the model's reasoning; empty where it skipped one."""
+    """The four steps of the model's reasoning; empty for a step that it skipped."""
 
     analyze_user: str
     analyze_item: str

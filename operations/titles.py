@@ -33,11 +33,11 @@ async def find_titles(
     *,
     domain: str | None = None,
 ) -> FoundTitles:
-    """Find the items that some titles stand for, with typing errors, in any case.
+    """Find the items that some titles stand for, despite typing errors and in any case.
 
     Args:
         context: The run's options.
-        titles: As a person wrote them; a year behind a title tells namesakes apart.
+        titles: As a person wrote them; a year after a title tells items of the same title apart.
         domain: The catalogue; `None` takes the context's.
 
     Raises:
@@ -79,9 +79,9 @@ class Finder:
 
         Args:
             typed: Ids or titles. `id:300` is the id 300, whatever the titles are.
-            field: What an error is to name.
+            field: The field that an error names.
             likely: Ids of items that are probably meant: a word that could be several items is
-                the one among these.
+                taken for the one among these.
 
         Raises:
             InputError: A word is unknown or ambiguous; the message lists what it may be.
@@ -122,7 +122,7 @@ class Finder:
             field,
             f"Domain {self.domain.name!r} has no item {word!r}."
             + (f" Near in meaning: {listed}." if listed else ""),
-            "Send an id of the catalogue or a title that stands in it.",
+            "Send an id or a title from the catalogue.",
         )
 
     async def find(self, typed: str) -> FoundTitle:

@@ -43,7 +43,7 @@ class TrainedRelease:
         release: Its number.
         recipe: Which kind of policy.
         active: Whether it serves now.
-        why_not: Why it does not; empty if it does.
+        why_not: Why it does not serve; empty if it does.
         gain: Mean gain in NDCG@10 over no hint on validation sessions.
         static_gain: Likewise, of the best single hint.
         validation_sessions: How many there are.
@@ -83,9 +83,9 @@ async def train(
     force: bool = False,
     progress: Progress = silent,
 ) -> TrainedRelease:
-    """Train the hint policy by PPO on training sessions, and release it.
+    """Train the hint policy with PPO on training sessions, and release it.
 
-    Trials that were paid before are not paid again, so an interrupted run can be repeated.
+    Trials that were paid for before are not paid for again, so an interrupted run can be repeated.
 
     Args:
         context: The run's options. Its seed splits the sessions and samples the actions; its
@@ -93,7 +93,7 @@ async def train(
         sessions: Train only on these loaded training sessions (JSONL files); on all if empty.
         recipe: `content`, or `paper` for the fixed network of arXiv 2403.16427.
         max_llm_calls: Stop after this many model calls.
-        max_cost: Stop when this much is spent, by `RE2LLM_PRICES`.
+        max_cost: Stop when this much is spent, at the prices in `RE2LLM_PRICES`.
         force: Activate the release even if it is worse than the active one.
         progress: Called with the stages `reading sessions`, `trying every hint` and `training`.
 
@@ -103,7 +103,7 @@ async def train(
         ModelDownError: The model has been down for long; paid trials are kept.
     """
     if recipe not in get_args(Recipe):
-        raise InputError("recipe", f"There is no {recipe!r}.", "Choose content or paper.")
+        raise InputError("recipe", f"There is no recipe {recipe!r}.", "Choose content or paper.")
     started = time.perf_counter()
     budget = Budget(max_calls=max_llm_calls, max_cost=max_cost)
     # Trials are shared between trainings of any seed: they keep the settings' order of candidates.
@@ -185,7 +185,7 @@ async def _try_on_panel(
 ) -> None:
     """Try every hint on the same random sessions, so that the policy starts from fair means.
 
-    Verification has tried each hint on few sessions, and kept those that were lucky there.
+    Verification tried each hint on only a few sessions, and kept those that were lucky there.
     """
     table = await RewardTable.of(domain_id, states, [hint for hint, _ in hints], options)
     count = min(len(states), options.settings.train_panel)

@@ -43,7 +43,7 @@ def load_policy(weights: bytes, config: Mapping[str, Any]) -> HintPolicy:
     except (KeyError, TypeError, RuntimeError, SafetensorError) as error:
         raise InputError(
             "policy release",
-            f"Its weights and its configuration are no policy of this version: {error}.",
+            f"Its weights and configuration do not fit this version: {error}.",
             "Train again, or activate another release.",
         ) from error
     return policy.eval()

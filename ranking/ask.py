@@ -18,7 +18,7 @@ from .state import RecommendState
 
 
 async def request_ranking(state: RecommendState, options: RunOptions) -> Update:
-    """Ask the model for a ranking, unless this cell of the reward table was paid already.
+    """Ask the model for a ranking, unless this cell of the reward table was paid for already.
 
     Args:
         state: The resolved request and its hint.
@@ -26,7 +26,7 @@ async def request_ranking(state: RecommendState, options: RunOptions) -> Update:
 
     Raises:
         InputError: The model's name or key cannot be used at all.
-        BudgetSpentError: No further call may be paid.
+        BudgetSpentError: The budget allows no further call.
     """
     paid = await _paid_trial(state, options)
     if paid is not None:

@@ -106,7 +106,7 @@ def _require_known(
     if unknown:
         raise InputError(
             field,
-            f"Domain {domain.name!r} does not know {quoted(unknown)}.",
+            f"Domain {domain.name!r} has no item {quoted(unknown)}.",
             "Send ids of loaded items; `re2llm load` loads a catalogue.",
         )
 

@@ -73,7 +73,7 @@ async def panel(
         found = await find_domain(connection, domain, among=options.domains)
         index = await evidence_of(options.services, connection, found)
     if index is None or own is None:
-        raise InputError("domain", "It has no training sessions.", "Load some.")
+        raise InputError("domain", "It has no training sessions.", "Load some first.")
     few = settings.verify_random
     drawn = random_sessions(index.keys, few * settings.verify_doubtful, settings.seed)
     near = index.neighbours(state["history"], leave_out=own, count=settings.verify_near)

@@ -19,7 +19,7 @@ from .trials import try_hint
 
 
 class RewardTable:
-    """Rewards of hints in training sessions; what was paid before is not paid again."""
+    """Rewards of hints in training sessions; what was paid for before is not paid for again."""
 
     def __init__(
         self, states: Sequence[RecommendState], hints: Sequence[Hint], options: RunOptions
@@ -40,7 +40,7 @@ class RewardTable:
         hints: Sequence[Hint],
         options: RunOptions,
     ) -> RewardTable:
-        """Return a table with the rewards that earlier runs have paid.
+        """Return a table with the rewards that earlier runs have paid for.
 
         Args:
             domain_id: The domain's key.

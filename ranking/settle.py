@@ -26,7 +26,7 @@ async def settle_ranking(state: RecommendState, options: RunOptions) -> Update:
         options: The run's options.
 
     Raises:
-        BudgetSpentError: The answer needs a repair that may not be paid.
+        BudgetSpentError: The answer needs a repair that the budget does not allow.
     """
     answer, spent = await _repaired(state, options)
     numbers = complete(answer.numbers, state)

@@ -51,7 +51,7 @@ async def resolve_session(domain: str, session_id: int, options: RunOptions) -> 
 
 
 async def try_hint(state: RecommendState, hint: str | None, options: RunOptions) -> Trial:
-    """Rank a resolved training session with a hint or without, unless that was paid already.
+    """Rank a resolved training session with a hint or without, unless that was paid for already.
 
     Args:
         state: From `resolve_session`; stays as it is.
@@ -60,7 +60,7 @@ async def try_hint(state: RecommendState, hint: str | None, options: RunOptions)
 
     Raises:
         ModelDownError: The model gave no answer.
-        BudgetSpentError: No further call may be paid.
+        BudgetSpentError: The budget allows no further call.
     """
     given = {"id": None, "text": hint, "policy": "trial", "probability": 1.0}
     tried = cast("RecommendState", {**state, "hint": given})
@@ -74,7 +74,7 @@ async def try_hint(state: RecommendState, hint: str | None, options: RunOptions)
 
 
 async def run_trial(domain: str, session_id: int, hint: str | None, options: RunOptions) -> Trial:
-    """Rank a training session with a hint or without, unless that was paid already.
+    """Rank a training session with a hint or without, unless that was paid for already.
 
     Args:
         domain: The catalogue's name.
@@ -84,7 +84,7 @@ async def run_trial(domain: str, session_id: int, hint: str | None, options: Run
 
     Raises:
         ModelDownError: The model gave no answer.
-        BudgetSpentError: No further call may be paid.
+        BudgetSpentError: The budget allows no further call.
     """
     async with options.services.engine.connect() as connection:
         key = hint_key(hint)

@@ -95,7 +95,9 @@ class ReviewSource:
             self.warn(str(note))
         if not histories:
             raise InputError(
-                "--reviews", f"{self.path} holds no usable review.", "Is it the right file?"
+                "--reviews",
+                f"{self.path} holds no usable review.",
+                "Check that it is the right file.",
             )
         return histories
 

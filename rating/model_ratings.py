@@ -25,7 +25,7 @@ async def ask_strictly(
     Raises:
         ModelDownError: The model gave no answer. A model that declines this prompt is different:
             that is an invalid answer, or the work would stop at the same prompt every time.
-        BudgetSpentError: No further call may be paid.
+        BudgetSpentError: The budget allows no further call.
     """
     reply = await ask(messages, options, purpose, wanted=strict_format(scale))
     if reply.failed and reply.failure != Failure.REFUSED:

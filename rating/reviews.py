@@ -82,7 +82,9 @@ def scale_of(histories: Iterable[ReviewHistory]) -> RatingScale:
     ratings = {review.rating for history in histories for review in history.reviews}
     if len(ratings) < 2:  # noqa: PLR2004
         raise InputError(
-            "reviews", "hold fewer than two different ratings.", "There is nothing to predict."
+            "reviews",
+            "hold fewer than two different ratings.",
+            "Give reviews with different ratings.",
         )
     return RatingScale(min(ratings), max(ratings))
 

@@ -73,7 +73,7 @@ def split_reviews(
         InputError: There is no such rule, or nothing is left to train on or to predict.
     """
     if rule not in get_args(SplitRule):
-        raise InputError("--split", f"There is no {rule!r}.", "Choose last or users.")
+        raise InputError("--split", f"There is no split {rule!r}.", "Choose last or users.")
     held_users = _held_users(histories, share, seed) if rule == "users" else None
     tested = [h for h in histories if held_users is None or h.user in held_users]
     test = [RatingCase(h.reviews[:-1], h.reviews[-1]) for h in tested if len(h.reviews) > 1]
@@ -92,7 +92,7 @@ def split_reviews(
         raise InputError(
             "reviews",
             f"leave {len(train)} ratings to train on and {len(test)} to predict.",
-            "Users need three reviews each, and `users` some to hold out.",
+            "Each user needs three reviews, and `users` needs users to hold out.",
         )
     clean = [_without(case, hidden) for case in test]
     return ReviewSplit(

@@ -34,7 +34,7 @@ TraceOutcome = Literal["aligned", "rewritten", "rejected"]
 class TracedAnswer:
     """A teacher's last answer; a `rejected` one is not imitated.
 
-    `llm_calls` counts retries too, and is 0 if all answers were paid before.
+    `llm_calls` counts retries too, and is 0 if all answers were paid for before.
     """
 
     answer: str
@@ -71,7 +71,7 @@ async def trace_rating(
     Raises:
         ModelDownError: The teacher gave no answer. If it declines the prompt, the answer is
             `rejected` instead.
-        BudgetSpentError: No further call may be paid.
+        BudgetSpentError: The budget allows no further call.
     """
     first = await ask_strictly(messages, options, "trace", scale)
     if strict_rating(first.text, scale) == truth:

@@ -39,15 +39,19 @@ class Budget:
         """
         if self.max_calls is not None and self.calls >= self.max_calls:
             raise BudgetSpentError(
-                "--max-llm-calls", f"All {self.max_calls:,} calls are made.", "Run again to go on."
+                "--max-llm-calls",
+                f"All {self.max_calls:,} calls are used.",
+                "Run again to continue.",
             )
         if self.max_tokens is not None and self.tokens >= self.max_tokens:
             raise BudgetSpentError(
-                "--max-tokens", f"All {self.max_tokens:,} tokens are used.", "Run again to go on."
+                "--max-tokens",
+                f"All {self.max_tokens:,} tokens are used.",
+                "Run again to continue.",
             )
         if self.max_cost is not None and self.cost >= self.max_cost:
             raise BudgetSpentError(
-                "--max-cost", f"{self.cost:.4f} is spent.", "Run again to go on."
+                "--max-cost", f"{self.cost:.4f} has been spent.", "Run again to continue."
             )
         self.calls += 1
 

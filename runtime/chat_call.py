@@ -36,7 +36,7 @@ async def converse(
     Raises:
         ModelFailedError: The model gives no answer.
         InputError: The model's name or key cannot be used at all.
-        BudgetSpentError: No further call may be paid.
+        BudgetSpentError: The budget allows no further call.
     """
     endpoint = await options.services.endpoint(options.model)
     if not endpoint.chat.takes_tools:

@@ -62,4 +62,4 @@ async def book(options: RunOptions, made: LlmCall) -> None:
         ):
             await book_call(connection, made)
     except (OSError, SQLAlchemyError) as error:  # a `TimeoutError` is an `OSError`
-        _log.warning("a model call is not booked: %s", type(error).__name__)
+        _log.warning("a model call was not recorded: %s", type(error).__name__)

@@ -1,4 +1,4 @@
-"""One question to a model, which never raises because of the model, and is paid only once."""
+"""One question to a model, which never raises because of the model, and is paid for only once."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Reply:
         latency_ms: Wall-clock milliseconds, retries and pauses included.
         tokens_in: Prompt tokens, 0 where the model does not count them.
         tokens_out: Answer tokens, likewise.
-        calls: Requests made, retries included; 0 for an answer that was paid before.
+        calls: Requests made, retries included; 0 for an answer that was paid for before.
         failure: The kind of failure; empty if there was none.
     """
 
@@ -67,7 +67,7 @@ async def ask(
 
     Raises:
         InputError: The model's name or key cannot be used at all.
-        BudgetSpentError: No further call may be paid.
+        BudgetSpentError: The budget allows no further call.
     """
     reflects = purpose in {"reflect", "compare"}
     model = options.reflect_model if reflects else options.model

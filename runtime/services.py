@@ -105,7 +105,7 @@ class Services:
         self._endpoints[name, False] = self._endpoints[name, True] = made
 
     def one_at_a_time(self, key: bytes) -> asyncio.Lock:
-        """Return the lock of a prompt, so that it is not paid twice at the same time.
+        """Return the lock of a prompt, so that it is not paid for twice at the same time.
 
         Args:
             key: Of the prompt.

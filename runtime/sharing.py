@@ -30,7 +30,7 @@ class ServiceSet:
         """Return a set of services that are open already, for their own event loop.
 
         Args:
-            services: Whoever opened them closes them.
+            services: They are closed by what opened them.
         """
 
         async def ready() -> Services:

@@ -24,7 +24,9 @@ def evaluate(
     baselines: Annotated[
         str, typer.Option(help="Comma-separated: global-mean, user-mean, bias, mf …; '' for none.")
     ] = "global-mean,global-median,user-mean,item-mean,bias",
-    limit: Annotated[int | None, typer.Option(min=1, help="Only this many ratings.")] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="Evaluate only this many ratings.")
+    ] = None,
     max_llm_calls: MaxCalls = None,
     max_cost: MaxCost = None,
     json_file: Annotated[
@@ -35,7 +37,7 @@ def evaluate(
 ) -> None:
     """Measure MAE, RMSE and the share of invalid answers on ratings that training never sees.
 
-    An invalid answer counts as the worst rating for its truth.
+    An invalid answer counts as the rating furthest from the true one.
 
     Example: re2llm rater evaluate --reviews reviews.jsonl --split users --checkpoint rater/model
     """

@@ -9,7 +9,7 @@ from .traces import traces
 from .train import train
 
 rater = typer.Typer(
-    help="Train and evaluate predictors of ratings that think before they rate.",
+    help="Train and evaluate models that reason before they predict a rating.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )

@@ -19,11 +19,10 @@ ReviewsOption = Annotated[
     str, typer.Option(help="Reviews as JSONL, or `sample` for the corpus in the package.")
 ]
 SplitOption = Annotated[
-    str, typer.Option(help="last: leave each history's last review out; users: hold users out.")
+    str,
+    typer.Option(help="last: hold out each history's last review; users: hold out whole users."),
 ]
-SkipOption = Annotated[
-    bool, typer.Option("--skip-malformed", help="Leave malformed rows out and go on.")
-]
+SkipOption = Annotated[bool, typer.Option("--skip-malformed", help="Skip malformed rows.")]
 SeedOption = Annotated[int | None, typer.Option(help="Default: RE2LLM_SEED.")]
 
 

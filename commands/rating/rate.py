@@ -23,7 +23,9 @@ def rate(
     item: Annotated[str | None, typer.Option(help="An item of the reviews: id or title.")] = None,
     request: Annotated[
         str | None,
-        typer.Option(help="Instead: a JSON file with the graph's whole input; - reads stdin."),
+        typer.Option(
+            help="Instead of both: a JSON file with the graph's whole input; - reads stdin."
+        ),
     ] = None,
     reviews: ReviewsOption = SAMPLE,
     model: Annotated[str | None, typer.Option(help="A chat model. Default: RE2LLM_MODEL.")] = None,
@@ -47,7 +49,7 @@ def rate(
         if user is None or item is None:
             raise InputError(
                 "--user",
-                "User and item are not both named.",
+                "A user and an item are both needed.",
                 "Give --user and --item, or --request.",
             )
         source = review_source(reviews, skip_malformed=skip_malformed)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def traces(
-    out_file: Annotated[Path, typer.Option("--out", help="JSONL; run again to go on.")],
+    out_file: Annotated[Path, typer.Option("--out", help="JSONL; run again to continue.")],
     reviews: ReviewsOption = SAMPLE,
     split: SplitOption = "last",
     model: Annotated[str | None, typer.Option(help="The teacher. Default: RE2LLM_MODEL.")] = None,
@@ -30,10 +30,11 @@ def traces(
     seed: SeedOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")] = False,
 ) -> None:
-    """Have a teacher reason towards known ratings; answers that are right are kept to imitate.
+    """Have a teacher reason towards known ratings; correct answers are kept for imitation.
 
-    A teacher with a wrong answer sees the truth and writes again. The offline teacher works by
-    template. Ratings are drawn at random; a smaller draw is the start of a larger one.
+    After a wrong answer, the teacher is shown the true rating and writes again. The offline teacher
+    fills in a template. Ratings are drawn at random; a larger draw starts with the ratings of a
+    smaller one.
 
     Example: re2llm rater traces --reviews reviews.jsonl --model openai:gpt-4.1 --out traces.jsonl
     """

@@ -24,7 +24,7 @@ def train(
     model: Annotated[
         str, typer.Option(help="A model's folder or name; `tiny` builds a small one.")
     ],
-    out_folder: Annotated[Path, typer.Option("--out", help="Folder; run again to go on.")],
+    out_folder: Annotated[Path, typer.Option("--out", help="Folder; run again to continue.")],
     recipe: Annotated[str, typer.Option(help="reczero or recone.")] = "recone",
     reviews: ReviewsOption = SAMPLE,
     split: SplitOption = "last",
@@ -111,7 +111,7 @@ def _values(file: Path | None, settings: Sequence[str]) -> dict[str, object]:
             values |= json.loads(file.read_text(encoding="utf-8"))
         except (OSError, ValueError, TypeError) as error:
             raise InputError(
-                "--config", f"{file} cannot be read as a JSON object ({error}).", "Fix it."
+                "--config", f"{file} cannot be read as a JSON object ({error}).", "Fix the file."
             ) from error
     for setting in settings:
         name, equals, value = setting.partition("=")

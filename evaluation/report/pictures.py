@@ -30,7 +30,7 @@ def check_pictures() -> None:
     if find_spec("matplotlib") is None:
         raise InputError(
             "--report",
-            "It draws with matplotlib, which is not installed.",
+            "It needs matplotlib, which is not installed.",
             "Install it with: pip install 're2llm[report]'",
         )
 

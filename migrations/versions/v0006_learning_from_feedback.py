@@ -1,4 +1,4 @@
-"""Which misses, known from feedback, were learnt from."""
+"""Which misses, known from feedback, were learned from."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ class RatingResult(TypedDict):
     model: str
     prompt_version: str
     llm_calls: int
-    """Calls made to the model, with retries; 0 for an answer that was paid before."""
+    """Calls made to the model, with retries; 0 for an answer that was paid for before."""
     flags: list[str]
     """What went wrong; empty for a clean answer."""
     error: dict[str, str] | None

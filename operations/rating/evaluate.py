@@ -37,17 +37,17 @@ async def evaluate_raters(
         context: The run's options, except for the model.
         source: The reviews and how to split them.
         model: A chat model, such as `openai:NAME`.
-        checkpoint: The folder of a trained rater, run here without a server. Its limits of the
-            prompt hold for all rows.
+        checkpoint: The folder of a trained rater, run here without a server. Its prompt limits
+            apply to all rows.
         baselines: Names among `RATING_BASELINES`.
-        limit: Only this many ratings.
+        limit: Evaluate only this many ratings.
         progress: Called as ratings come in, with a stage for each model.
 
     Returns:
         `n`, `scale`, `rows` and `paired` of `summarise_ratings`.
 
     Raises:
-        InputError: There is nothing to evaluate, or something that cannot be used.
+        InputError: There is nothing to evaluate, or something cannot be used.
         Re2llmError: The model is down or the budget is spent; paid answers are kept.
     """
     check_rating_baselines(baselines)

@@ -22,7 +22,7 @@ async def predict_rating(context: Context, request: Mapping[str, Any]) -> Rating
         The whole answer of the `rate` graph.
 
     Raises:
-        Re2llmError: A field is missing or does not fit, or no further call may be paid.
+        Re2llmError: A field is missing or does not fit, or the budget allows no further call.
     """
     return cast("RatingResult", await run_graph(RATE, request, context))
 

@@ -20,13 +20,13 @@ async def trace_ratings(
 ) -> Traced:
     """Have a teacher reason towards known ratings, and write its answers to a file.
 
-    The ratings are drawn at random from those to train on; a smaller draw is the start of a larger
-    one.
+    The ratings are drawn at random from those to train on; a larger draw starts with the ratings of
+    a smaller one.
 
     Args:
         context: The run's options; its model is the teacher.
         source: The reviews and how to split them.
-        file: JSONL; traces that it holds already are not paid again.
+        file: JSONL; traces that it already holds are not paid for again.
         limit: How many ratings to trace.
         progress: Called after each trace with the stage `tracing`.
 

@@ -53,7 +53,7 @@ async def train_rater(
     traces: Path | None = None,
     progress: Progress = silent,
 ) -> TrainedRater | None:
-    """Train a rater on reviews; run again, it goes on where it was stopped.
+    """Train a rater on reviews; if run again, it continues where it stopped.
 
     It trains in the caller's thread, so that Ctrl-C reaches the trainer.
 
@@ -61,7 +61,7 @@ async def train_rater(
         context: The run's options, except for the model.
         source: The reviews and how to split them.
         model: A model's folder or its name on a hub, or `tiny` to build a small one.
-        folder: Gets checkpoints, curve, picture and the model.
+        folder: Receives checkpoints, curve, picture and the model.
         config: All hyper-parameters.
         recipe: `recone` imitates traces before the reinforcement; `reczero` does not.
         traces: From `trace_ratings`; `None` has the offline model write them.
@@ -74,7 +74,7 @@ async def train_rater(
         InputError: Something cannot be used, or the folder belongs to another training.
     """
     if recipe not in get_args(RaterRecipe):
-        raise InputError("--recipe", f"There is no {recipe!r}.", "Choose reczero or recone.")
+        raise InputError("--recipe", f"There is no recipe {recipe!r}.", "Choose reczero or recone.")
     require_training_extra(config)
     corpus = source.corpus(prompt_limits(**(_TINY_PROMPT if model == TINY else {})))
     rows: list[dict[str, Any]] = []

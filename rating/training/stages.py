@@ -139,8 +139,8 @@ def _claim(folder: Path, description: str, *, ours: bool) -> None:
         if json.loads(note.read_text(encoding="utf-8")) != json.loads(description):
             raise InputError(
                 "--out",
-                f"{folder} holds a training with other reviews or settings.",
-                "Repeat its options to go on with it, or name another folder.",
+                f"{folder} holds a training run with other reviews or settings.",
+                "Repeat its options to continue it, or name another folder.",
             )
         return
     if not ours:
@@ -157,7 +157,7 @@ def _sft_rows(traces: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
         if t["outcome"] != "rejected"
     ]
     if not rows:
-        raise InputError("--traces", "hold nothing to imitate.", "Ask a better teacher.")
+        raise InputError("--traces", "hold nothing to imitate.", "Use a better teacher.")
     return rows
 
 

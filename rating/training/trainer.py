@@ -164,7 +164,7 @@ def _batches(name: str, wanted: int, most: int) -> tuple[int, int]:
     if wanted % devices:
         raise InputError(
             name,
-            f"{wanted} rows for each update cannot be shared by {devices} devices.",
+            f"{wanted} rows for each update cannot be divided among {devices} devices.",
             "Change the batch or the number of devices.",
         )
     share = wanted // devices

@@ -61,7 +61,7 @@ def test_items_come_in_time_order_and_ties_keep_theirs() -> None:
 
 def test_a_user_in_two_places_is_refused_and_can_be_regrouped() -> None:
     rows = rated("u", "ab", day=1) + rated("v", "abcd", day=1) + rated("u", "cd", day=1)
-    with pytest.raises(InputError, match=r"'u' stand in two places.*in_user_order"):
+    with pytest.raises(InputError, match=r"'u' are in two places.*in_user_order"):
         list(day_sessions(rows))
     assert not is_grouped(row.user for row in rows)
     assert len(list(day_sessions(in_user_order(rows)))) == 2

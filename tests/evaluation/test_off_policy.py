@@ -186,7 +186,7 @@ async def test_a_log_that_says_nothing_is_refused(log: Log) -> None:
     with pytest.raises(InputError, match="another model"):
         await log.evaluate()
     await log.decide(0, 1, 1.0)
-    with pytest.raises(InputError, match="for certain"):
+    with pytest.raises(InputError, match="with certainty"):
         await log.evaluate()
     shares = await log.shares(0, sampled=False)
     await log.decide(0, int(np.argmin(shares)), 0.5)

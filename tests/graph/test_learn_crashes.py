@@ -157,7 +157,7 @@ async def test_a_learner_that_is_struck_at_random_points_ends_up_knowing_the_sam
     learner = learners.start("--concurrency", "1")
     output, errors = learner.communicate()
     assert learner.returncode == 0, errors
-    assert "going on" in errors
+    assert "continuing" in errors
     done = json.loads(output)
     learnt = knowledge(url, learners.domain)
     assert_kept(before, learnt)

@@ -173,7 +173,7 @@ def test_evaluate_keeps_to_its_budget(server: FaultServer, model: str) -> None:
     done = evaluate(model, "--max-llm-calls", 4)
     assert done.exit_code == 1
     assert done.stderr.strip().startswith(
-        "error: --max-llm-calls: All 4 calls are made. 6 ratings are left"
+        "error: --max-llm-calls: All 4 calls are used. 6 ratings are left"
     )
     assert len(server.asked) == 4
 

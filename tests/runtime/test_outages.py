@@ -47,7 +47,7 @@ async def test_what_is_under_way_when_the_budget_ends_is_finished(services: Serv
     outages = OutageGuard(options, at_once=3)
     begun: list[int] = []
     ended: list[int] = []
-    spent = BudgetSpentError("--max-llm-calls", "All 4 calls are made.", "Run again to go on.")
+    spent = BudgetSpentError("--max-llm-calls", "All 4 calls are used.", "Run again to continue.")
 
     async def work(piece: int) -> None:
         begun.append(piece)
