@@ -10,6 +10,7 @@ from langchain_core.tools import BaseTool, StructuredTool, ToolException
 from pydantic import BaseModel, Field
 
 from ..errors import Re2llmError
+from ..llm.prompt_data import inert, inert_json
 from ..operations.feedback import give_feedback
 from ..operations.rate import rate
 from ..operations.recommend import recommend
@@ -177,10 +178,11 @@ def _tool(
 ) -> BaseTool:
     async def answer(**given: Any) -> _Answer:
         try:
-            return await work(**given)
+            content, artifact = await work(**given)
         except Re2llmError as error:
-            # What is wrong and what to do about it, so that the agent's model can fix its call.
-            raise ToolException(str(error)) from error
+            # What is wrong and what to do about it, so that the agent's model can correct its call.
+            raise ToolException(inert(str(error))) from error
+        return inert_json(content), artifact
 
     def wait(**given: Any) -> _Answer:
         return host.run(partial(answer, **given))

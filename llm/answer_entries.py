@@ -17,12 +17,13 @@ _MOST = 1_000
 _NAME = r"(?:candidate|item|option|number|no|nr|id|film|movie|game|product)s?\b"
 _MARKS = r"[\s#*_`\"'(\[:.=-]"
 _BARE = re.compile(
-    rf"{_MARKS}{{0,6}}(?:{_NAME}{_MARKS}{{0,4}}){{0,2}}(\d{{1,6}})(?:\.0)?[\s*_`\"')\].:,;]{{0,6}}",
+    rf"{_MARKS}{{0,6}}+(?:{_NAME}{_MARKS}{{0,4}}+){{0,2}}+(\d{{1,6}})(?:\.0)?"
+    r"[\s*_`\"')\].:,;]{0,6}+",
     re.IGNORECASE,
 )
 _NUMBERED = re.compile(
-    rf"[\s*_`\"'(\[•\u2013-]{{0,6}}(?:(?:rank|place|position|{_NAME}){_MARKS}{{0,3}})?"
-    r"#?\s?(\d{1,6})(?![\w.]{0,9}\d)(?:st|nd|rd|th)?[\s*_`\"')\].:,|\u2013-]{1,6}(?=\S)",
+    rf"[\s*_`\"'(\[•\u2013-]{{0,6}}+(?:(?:rank|place|position|{_NAME}){_MARKS}{{0,3}}+)?"
+    r"#?\s?(\d{1,6})(?![\w.]{0,9}\d)(?:st|nd|rd|th)?[\s*_`\"')\].:,|\u2013-]{1,6}+(?=\S)",
     re.IGNORECASE,
 )
 _CANDIDATE = re.compile(_NAME, re.IGNORECASE)

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 
 from ..records import Item
+from .prompt_data import inert
 from .ranking_prompt import RankingTask
 from .title_answers import LISTED
 
@@ -34,8 +35,6 @@ _PLEA = (
 _SPACE = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 _UNSEEN = re.compile(r"[\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
 """Characters without width, and those that turn the direction of reading."""
-_ROLE = re.compile(r"<(?=\||/?s>)")
-"""Where a token such as `<|im_end|>` or `</s>` begins, by which chat templates end a message."""
 _SHOWN = 2000
 _LONGEST = 1000
 
@@ -70,7 +69,7 @@ def paper_repair(
         candidates: How many candidates there are.
     """
     plea = HumanMessage(_PLEA.format(wanted=min(LISTED, candidates)))
-    return [*messages, AIMessage(answer[:_SHOWN]), plea]
+    return [*messages, AIMessage(inert(answer[:_SHOWN])), plea]
 
 
 def paper_answer(numbers: Sequence[int], candidates: Sequence[Item]) -> str:
@@ -89,4 +88,4 @@ def _bullets(items: Sequence[Item]) -> str:
 
 
 def _line(text: str) -> str:
-    return _ROLE.sub("< ", _SPACE.sub(" ", _UNSEEN.sub("", text)).strip()[:_LONGEST])
+    return inert(_SPACE.sub(" ", _UNSEEN.sub("", text)).strip()[:_LONGEST])

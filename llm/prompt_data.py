@@ -3,23 +3,59 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from collections.abc import Set as AbstractSet
 from typing import Any
 
 from ..records import AttributeValue, Item
 
+_BRACKETED = (
+    r"\[(?=/?(?:INST|SYSTEM_PROMPT|THINK|TOOL_CALLS|TOOL_RESULTS|TOOL_CONTENT|AVAILABLE_TOOLS|ARGS"
+    r"|CALL_ID|PREFIX|MIDDLE|SUFFIX|IMG|IMG_BREAK|IMG_END|AUDIO|BEGIN_AUDIO|[gs]?MASK|CLS|SEP|PAD"
+    r"|UNK|BOS|EOS|REF)\])"
+)
+"""Where a token of Mistral's, Llama's, GLM's or BERT's templates begins."""
+_ANGLED = (
+    r"<(?=[|\uff5c]|/?(?:s|bos|eos|pad|unk|mask|sep|cls|sys|thought|think(?:ing)?|tools?|turn|image"
+    r"|(?:tool|arg|im|start|end|begin|fim|extra|reserved|special|code|file|repo)_\w{1,40}"
+    r"|function\w{0,20}|unused\w{1,10})(?:[=:][^<>\n]{0,40})?>)"
+)
+"""Where one of ChatML, harmony, Gemma, DeepSeek or a reasoning model begins."""
+_IN_JSON = re.compile(_BRACKETED)
+_IN_TEXT = re.compile(f"{_BRACKETED}|(?i:{_ANGLED})")
+
 
 def prompt_json(document: object) -> str:
-    """Write a document for a prompt.
-
-    No text in it holds a `<`, which is escaped as JSON allows: chat templates read `<|im_end|>` in
-    a title as the end of the message, and strings as such are no defence.
+    """Write a document for a prompt, with no control token in its text.
 
     Args:
         document: Anything that JSON can hold.
     """
-    return json.dumps(document, ensure_ascii=False).replace("<", "\\u003c")
+    return inert_json(json.dumps(document, ensure_ascii=False))
+
+
+def inert_json(document: str) -> str:
+    """Escape what begins a control token, as JSON allows: it decodes to the same document.
+
+    Chat templates read `<|im_end|>` in a title as the end of the message, in strings too.
+
+    Args:
+        document: JSON.
+    """
+    return _IN_JSON.sub(r"\\u005b", document.replace("<", "\\u003c"))
+
+
+def inert(text: str) -> str:
+    """Break control tokens with a blank, which leaves them readable: `< |im_end|>`.
+
+    Args:
+        text: Of a catalogue, a person or a model; not JSON.
+
+    Returns:
+        The same text if it holds none.
+    """
+    return _IN_TEXT.sub(r"\g<0> ", text)
 
 
 def item_entry(

@@ -13,7 +13,7 @@ from typing import Any
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 
 from ..records import Item
-from .prompt_data import item_entry, prompt_json
+from .prompt_data import inert, item_entry, prompt_json
 
 RANKING_PROMPT_VERSION = "rank-2"
 
@@ -82,7 +82,7 @@ def repair_messages(
         "That is not a full ranking. Answer with JSON only, in the form "
         f'{{"ranking": [...]}}, with each number from 1 to {candidates} exactly once.'
     )
-    shown = answer[:2000]  # enough to see the fault, not enough to drown the task
+    shown = inert(answer[:2000])  # enough to see the fault, not enough to drown the task
     return [*messages, AIMessage(shown), HumanMessage(plea)]
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 
 from ..records import Item, RatingScale, RatingTask, Review
-from .prompt_data import item_entry, prompt_json
+from .prompt_data import inert, item_entry, prompt_json
 
 RATING_PROMPT_VERSION = "rate-1"
 
@@ -81,7 +81,7 @@ def rewrite_messages(
         "speaks for this rating, and write all four steps again with it, as if you had known it "
         "from the document alone: do not mention this message."
     )
-    return [*messages, AIMessage(answer[:4000] or "-"), HumanMessage(plea)]
+    return [*messages, AIMessage(inert(answer[:4000]) or "-"), HumanMessage(plea)]
 
 
 def repair_messages(
@@ -92,7 +92,7 @@ def repair_messages(
         "That holds no rating. Write the four steps again, each between its tags, and in "
         f"<rate></rate> one number from {_number(scale.low)} to {_number(scale.high)} only."
     )
-    return [*messages, AIMessage(answer[:2000] or "-"), HumanMessage(plea)]
+    return [*messages, AIMessage(inert(answer[:2000]) or "-"), HumanMessage(plea)]
 
 
 def written(rating: float) -> str:

@@ -10,6 +10,7 @@ from langgraph.config import get_stream_writer
 
 from ..errors import ModelDownError
 from ..llm.hint_answers import HINTS, read_hints
+from ..llm.prompt_data import inert
 from ..llm.reflection_prompt import advise_message, explain_message, suspect_message
 from ..ranking.prompt import ranking_prompt
 from ..records import Item
@@ -36,7 +37,10 @@ async def reflect(state: LearnState, options: RunOptions) -> Update:
     write = get_stream_writer()
     write({"event": "missed", "rank": state["rank"], "session": state.get("training_session")})
     number, target = _target(state)
-    messages: list[BaseMessage] = [*ranking_prompt(state, options), AIMessage(state["answer"])]
+    messages: list[BaseMessage] = [
+        *ranking_prompt(state, options),
+        AIMessage(inert(state["answer"])),
+    ]
     questions = (
         (suspect_message(), None),
         (explain_message(target, number), None),
@@ -48,7 +52,7 @@ async def reflect(state: LearnState, options: RunOptions) -> Update:
         reply = await ask(messages, options, "reflect", wanted=wanted)
         if reply.failed:
             raise ModelDownError(options.reflect_model, reply.failure)
-        messages.append(AIMessage(reply.text))
+        messages.append(AIMessage(inert(reply.text)))
         answers.append(reply.text)
     _, diagnosis, advice = answers
     write({"event": "diagnosis", "text": diagnosis})

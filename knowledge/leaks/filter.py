@@ -8,6 +8,7 @@ from rapidfuzz import fuzz
 
 from ...records import Item
 from ..titles.words import numbered
+from .disguise import hidden_word, respelt, undisguised
 from .english import is_unknown
 from .ids import find_id
 from .naming import is_name
@@ -55,11 +56,18 @@ class LeakFilter:
         item = find_id(reading.text, shown)
         if item is not None:
             return f"It points at item {item}."
+        reason = self._named(reading, target)
+        for text in undisguised(reading.text):
+            reason = reason or self._named(Reading(text, self._index), target)
+        word = None if reason else hidden_word(hint, reading)
+        return reason if word is None else f"It hides a word: {word!r}."
+
+    def _named(self, reading: Reading, target: Item | None) -> str | None:
         if target is not None:
             part = next(self._of_target(reading, target), None)
             if part is not None:
                 return f"It gives the chosen item away: {part!r}."
-        title = next(self._of_catalogue(reading), None)
+        title = next(self._of_catalogue(reading), None) or respelt(reading)
         return None if title is None else f"It names an item: {title!r}."
 
     def _of_catalogue(self, reading: Reading) -> Iterator[str]:

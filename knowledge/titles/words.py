@@ -39,6 +39,11 @@ _LOOKALIKES = str.maketrans(
         **dict(zip(_GREEK, "opABEHIKMNOPTYXZ", strict=True)),
     }
 )
+_VARIANT = re.compile(
+    r"LATIN (?:LETTER )?(?:CAPITAL|SMALL)(?: LETTER| CAPITAL)? ([A-Z])(?:LPHA)?(?: WITH |$)"
+)
+_FILLERS = frozenset("\u115f\u1160\u3164\uffa0")
+"""Letters of Hangul without a shape."""
 _SPACELESS = re.compile(r"([\u3040-\u30ff\u3400-\u9fff])")
 _ENTITY = re.compile(r"&#?\w{1,32};")
 _AMPERSANDS = re.compile(r"&(?:(?:amp|#0{0,6}38|#x0{0,6}26);)++", re.IGNORECASE)
@@ -98,12 +103,21 @@ def clean(text: str) -> str:
     if plain.isascii():
         return plain
     plain = "".join(
-        letter
+        letter if letter.isascii() else _latin(letter)
         for letter in unicodedata.normalize("NFKD", plain)
-        if unicodedata.category(letter) not in {"Mn", "Cf"}
+        if unicodedata.category(letter) not in {"Mn", "Me", "Cf"}
     )
     # Once more: full-width letters can spell an entity.
     return _SPACELESS.sub(r" \1 ", _unescape(plain).translate(_LOOKALIKES))
+
+
+@lru_cache(maxsize=4_096)
+def _latin(letter: str) -> str:
+    """Return the plain letter of which one is a variant: small capital, squared, with a hook."""
+    found = _VARIANT.search(unicodedata.name(letter, ""))
+    if found is None:
+        return "" if letter in _FILLERS else letter
+    return found[1] if "CAPITAL" in found[0] else found[1].lower()
 
 
 def _unescape(text: str) -> str:

@@ -1,3 +1,5 @@
+# ruff: noqa: RUF001  # letters that look like others are what this is about
+
 from __future__ import annotations
 
 import html
@@ -156,7 +158,7 @@ NAMED = [
     "Recommend Amelie.",
     "Recommend Oceans 11.",
     "Recommend Ocean&#39;s Eleven.",
-    "Recommend Ocean’s Eleven.",  # noqa: RUF001
+    "Recommend Ocean’s Eleven.",
     "Recommend Ocean&amp;#39;s Eleven.",
     "Prefer spiderman films.",
     "Prefer Spider Man films.",
@@ -164,7 +166,7 @@ NAMED = [
     "Recommend Dr No.",
     "Recommend fast and furious films.",
     "Recommend Fast &amp; Furious.",
-    "Recommend ＧＬＡＤＩＡＴＯＲ.",  # noqa: RUF001
+    "Recommend ＧＬＡＤＩＡＴＯＲ.",
     "Recommend Gladiator's successors.",
     "Recommend Gla\u200bdiator.",
     "Recommend Gl\u0430diator.",
@@ -190,6 +192,41 @@ NAMED = [
     "Candidate 12 should come first.",
     "Rank candidate #4 first.",
 ]
+
+SPELT = [
+    *("Gladi4tor", "GL4D1AT0R", "Gl@diator", "G1adiator", "glad1at0r", "Gladia+or", "G!adiator"),
+    *(
+        "P\u1d1cLP F\u026aCTION",
+        "Gladi\u0251tor",
+        "Gl\u03b1diator",
+        "Gladiat\u0585r",
+        "\u13c0ladiator",
+    ),
+    *("Glad\u0456ator", "Gla\u0111iator", "Gladiato\u0280", "\u0193ladiator", "G\u043bадиатор"),
+    *("Гладиатор", "グラディエーター", "글래디에이터", "Gla\u3164diator", "Gla\u00addiator"),
+    *("Gla-di-a-tor", "Gladiaaaator", "Gggladiator", "rotaidalG", "ROTAIDALG", "sretsubtsohG"),
+    *("Gh0stbusters", "Ghostbu5ters", "9hostbusters", "Gho$tbusters", "K0yaanisqatsi"),
+    *("Th3 M4tr1x", "The Matr!x", "Pu1p F1ction", "noitciF pluP", "Bl4de Runn3r", "8lade Runner"),
+    *("B1ade Runner", "Sch1ndler's List"),
+]
+DISGUISED = [
+    *SPELT,
+    *(sign.join("Gladiator") for sign in (*" -._*", "\u00b7", "\u0336", "\u034f")),
+    *("".join(chr(ord(c) - ord("A") + start) for c in "GLADIATOR") for start in (0x24B6, 0x1F170)),
+    *("".join(chr(ord(c) - ord("A") + start) for c in "GLADIATOR") for start in (0x1D400, 0x1F130)),
+]
+PLAIN = """Prefer 3D films, MP3 players, 4K discs and PS4 or Xbox360 games.
+Prefer films of the 1980s, the 2nd of a series, and R&B or C++ themes.
+Prefer H264 files and B2B offers!
+Weigh 5 stars more than 3; 10+ votes are enough!
+Prefer Wi-Fi controllers (2.4 GHz) & USB3 cables.
+So good!!! Prefer sci-fi; hmmm, and Brazilian films.
+Prefer f\u00fcr Kinder geeignete Filme und M\u00e4rchen.
+Pr\u00e9f\u00e9rez les com\u00e9dies fran\u00e7aises r\u00e9centes.
+Предпочитайте недавние комедии и драмы.
+Προτίμησε πρόσφατες κωμωδίες.
+最近のコメディを優先する。
+최근 코미디를 우선하세요.""".splitlines()
 
 # Refused for the target.
 TARGETS = [
@@ -240,6 +277,17 @@ def test_a_named_item_is_refused(hint):
     assert FILTER.leak(hint) is not None
 
 
+@pytest.mark.parametrize("name", DISGUISED)
+def test_a_disguised_name_is_refused(name):
+    assert FILTER.leak(f"Recommend {name} first.") is not None
+    assert FILTER.leak(f"prefer dark films such as {name}") is not None
+
+
+@pytest.mark.parametrize("hint", PLAIN)
+def test_plain_words_are_no_disguise(hint):
+    assert FILTER.leak(hint) is None
+
+
 @pytest.mark.parametrize(("hint", "title"), TARGETS)
 def test_the_target_is_refused_in_part_and_misspelt(hint, title):
     item = BY_TITLE[title]
@@ -264,7 +312,7 @@ def test_attributes_of_the_target_may_be_named():
         ("Prefer number 12.", "12"),
         ("Prefer movies 3, 12 and 40.", "12"),
         ("Prefer 6303 to others.", "6303"),
-        ("Prefer ６３０３５ to others.", "63035"),  # noqa: RUF001
+        ("Prefer ６３０３５ to others.", "63035"),
         ("Prefer b00005n7p0.", "B00005N7P0"),
         ("Prefer tt0133093, and the like.", "tt0133093"),
         ("Prefer the-matrix to others.", "the-matrix"),
