@@ -58,7 +58,7 @@ def as_ids(value: object, name: str) -> tuple[str, ...]:
 def as_text(value: object, name: str) -> str:
     """Return a text that is not blank and has no NUL or half a surrogate pair."""
     if not isinstance(value, str) or not value.strip():
-        raise RowError(f"{name} {shown(value)} is blank or not text")
+        raise RowError(f"{name} {shown(value)} is not text, or is blank")
     if "\0" in value or not _encodable(value):
         raise RowError(f"{name} {shown(value)} holds a character that cannot be stored")
     return value

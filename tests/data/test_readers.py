@@ -416,7 +416,7 @@ def test_jsonl_attributes_stand_beside_the_title_or_in_an_object(tmp_path: Path)
         ('{"title": "T"}', "has no id"),
         ('{"id": 5}', "has no title"),
         ('{"id": 5, "title": 1984}', "title 1984 is not text"),
-        ('{"id": 5, "title": ""}', "title '' is blank or not text"),
+        ('{"id": 5, "title": ""}', "title '' is not text, or is blank"),
         ('{"id": true, "title": "T"}', "id True is neither"),
         ('{"id": 1.0, "title": "T"}', "id 1.0 is neither"),
         ('{"id": "1", "title": "T"}', "given before"),
