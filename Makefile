@@ -29,7 +29,7 @@ train-rater-demo: $(VENV)/.train ## Train a tiny rating predictor from scratch, 
 	@$(BIN)/re2llm rater train --model tiny --recipe recone --reviews $(REVIEWS) --split users --out $(RATER)
 	@$(BIN)/re2llm rater evaluate --reviews $(REVIEWS) --split users --checkpoint $(RATER)/model
 
-test: $(VENV)/.test ## Run the tests, except the slow ones (ARGS="-n 0 -x tests/test_cli.py")
+test: $(VENV)/.test ## Run the tests, except the slow ones (ARGS="-n 0 -x tests/commands/test_cli.py")
 	@$(BIN)/python -m pytest -m "not slow" $(PARALLEL) $(ARGS)
 
 test-all: $(VENV)/.test $(VENV)/.sasrec $(VENV)/.dev $(VENV)/.train ## Run all tests, with all optional libraries

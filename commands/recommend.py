@@ -28,7 +28,7 @@ def recommend(
     ] = None,
     k: Annotated[int, typer.Option("-k", min=1, help="How many to show.")] = 10,
     policy: Annotated[
-        str | None, typer.Option(help="How a hint is chosen: none, random or similar.")
+        str | None, typer.Option(help="How a hint is chosen: none, random, similar, static or ppo.")
     ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the whole answer as JSON.")

@@ -10,17 +10,13 @@ from typing import Any
 from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 
-from ..nodes.check import check
 from ..nodes.learn_state import LearnRequest, LearnResult, LearnState
 from ..nodes.pick_session import pick_session
-from ..nodes.prepare import prepare
-from ..nodes.recommend import recommend
 from ..nodes.reflect import reflect
-from ..nodes.select_hint import select_hint
 from ..nodes.store_hint import store_hint
 from ..nodes.verify_hint import verify_hint
 from ..runtime.options import Context
-from .routes import or_end
+from .routes import add_chain, add_ranking, or_end
 
 LearnGraph = CompiledStateGraph[LearnState, Context, Any, Any]
 
@@ -31,21 +27,11 @@ def build_graph() -> LearnGraph:
         LearnState, context_schema=Context, input_schema=LearnRequest, output_schema=LearnResult
     )
     builder.add_node("pick_session", pick_session)
-    builder.add_node("prepare", prepare)
-    builder.add_node("select_hint", select_hint)
-    builder.add_node("recommend", recommend)
-    builder.add_node("check", check)
-    builder.add_node("reflect", reflect)
-    builder.add_node("verify_hint", verify_hint)
-    builder.add_node("store_hint", store_hint)
+    add_ranking(builder)
+    add_chain(builder, {"reflect": reflect, "verify_hint": verify_hint, "store_hint": store_hint})
     builder.add_edge(START, "pick_session")
     builder.add_conditional_edges("pick_session", or_end("prepare"), ["prepare", END])
-    builder.add_conditional_edges("prepare", or_end("select_hint"), ["select_hint", END])
-    builder.add_conditional_edges("select_hint", or_end("recommend"), ["recommend", END])
-    builder.add_conditional_edges("recommend", or_end("check"), ["check", END])
     builder.add_conditional_edges("check", _missed, ["reflect", END])
-    builder.add_conditional_edges("reflect", or_end("verify_hint"), ["verify_hint", END])
-    builder.add_conditional_edges("verify_hint", or_end("store_hint"), ["store_hint", END])
     builder.add_edge("store_hint", END)
     return builder.compile(name="learn")
 

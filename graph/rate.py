@@ -15,7 +15,7 @@ from ..nodes.rating.predict import predict_rating
 from ..nodes.rating.prepare import prepare_rating
 from ..nodes.rating.state import RatingRequest, RatingResult, RatingState
 from ..runtime.options import Context
-from .routes import or_end
+from .routes import add_chain
 
 RateGraph = CompiledStateGraph[RatingState, Context, Any, Any]
 
@@ -25,14 +25,15 @@ def build_graph() -> RateGraph:
     builder = StateGraph(
         RatingState, context_schema=Context, input_schema=RatingRequest, output_schema=RatingResult
     )
-    builder.add_node("prepare_rating", prepare_rating)
-    builder.add_node("predict_rating", predict_rating)
-    builder.add_node("check_rating", check_rating)
-    builder.add_edge(START, "prepare_rating")
-    builder.add_conditional_edges(
-        "prepare_rating", or_end("predict_rating"), ["predict_rating", END]
+    add_chain(
+        builder,
+        {
+            "prepare_rating": prepare_rating,
+            "predict_rating": predict_rating,
+            "check_rating": check_rating,
+        },
     )
-    builder.add_conditional_edges("predict_rating", or_end("check_rating"), ["check_rating", END])
+    builder.add_edge(START, "prepare_rating")
     builder.add_edge("check_rating", END)
     return builder.compile(name="rate")
 

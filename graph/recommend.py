@@ -10,13 +10,9 @@ from typing import Any
 from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 
-from ..nodes.check import check
-from ..nodes.prepare import prepare
-from ..nodes.recommend import recommend
-from ..nodes.select_hint import select_hint
 from ..ranking.state import RecommendRequest, RecommendResult, RecommendState
 from ..runtime.options import Context
-from .routes import or_end
+from .routes import add_ranking
 
 RecommendGraph = CompiledStateGraph[RecommendState, Context, Any, Any]
 
@@ -29,14 +25,8 @@ def build_graph() -> RecommendGraph:
         input_schema=RecommendRequest,
         output_schema=RecommendResult,
     )
-    builder.add_node("prepare", prepare)
-    builder.add_node("select_hint", select_hint)
-    builder.add_node("recommend", recommend)
-    builder.add_node("check", check)
+    add_ranking(builder)
     builder.add_edge(START, "prepare")
-    builder.add_conditional_edges("prepare", or_end("select_hint"), ["select_hint", END])
-    builder.add_conditional_edges("select_hint", or_end("recommend"), ["recommend", END])
-    builder.add_conditional_edges("recommend", or_end("check"), ["check", END])
     builder.add_edge("check", END)
     return builder.compile(name="recommend")
 

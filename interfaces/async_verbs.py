@@ -9,7 +9,6 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..nodes.rating.state import RatingRequest
 from ..operations.feedback import give_feedback
 from ..operations.hints import list_hints
 from ..operations.learn import Learned, learn
@@ -27,6 +26,7 @@ from ..operations.results import (
     Recommended,
 )
 from ..operations.titles import find_titles
+from ..rating.request import RatingRequest
 from ..records import Session
 from ..runtime.options import Context
 from ..runtime.progress import Progress, silent

@@ -10,7 +10,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from ..nodes.rating.state import RatingRequest
 from ..operations.learn import Learned
 from ..operations.results import (
     FeedbackStored,
@@ -21,6 +20,7 @@ from ..operations.results import (
     Rated,
     Recommended,
 )
+from ..rating.request import RatingRequest
 from ..records import Session
 from ..runtime.progress import Progress, silent
 from .async_verbs import AsyncVerbs

@@ -21,4 +21,5 @@ async def recommend(state: RecommendState, options: RunOptions) -> Update:
     Returns:
         The raw answer, with its latency and tokens.
     """
-    return await request_ranking(state, options)
+    update = await request_ranking(state, options)
+    return {**update, "flags": [*state["flags"], *update["flags"]]}

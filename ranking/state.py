@@ -45,7 +45,8 @@ class HintView(TypedDict):
     """The hint's id; `None` where none was given."""
     text: str | None
     policy: str
-    """What chose it: `none`, `random` or `similar`."""
+    """What chose it: a policy such as `static`, a release as in `ppo:3`, `given` for the caller, or
+    `trial`."""
     probability: float
     """With which the policy chose so."""
 
@@ -77,11 +78,15 @@ class RecommendResult(TypedDict):
     faults: dict[str, int]
     """Candidates that the model repeated, invented and left out, before any repair."""
     error: dict[str, str] | None
-    """`field`, `problem` and `remedy` of a request that cannot be answered."""
+    """`kind`, `field`, `problem` and `remedy` of a request that cannot be answered."""
 
 
 class RecommendState(RecommendResult):
-    """Everything that the nodes hand on. A node may read what the nodes before it have set."""
+    """Everything that the nodes hand on.
+
+    A node may read what earlier nodes have set. What it returns replaces the old value, also of a
+    list.
+    """
 
     history: list[str]
     candidates: NotRequired[Annotated[list[str] | None, EphemeralValue]]

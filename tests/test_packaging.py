@@ -20,6 +20,17 @@ def test_every_package_is_listed() -> None:
     assert found | {"re2llm"} == set(listed)
 
 
+def test_every_node_is_in_the_contract_of_nodes() -> None:
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
+    (listed,) = [one["modules"] for one in contracts["contracts"] if one["id"] == "nodes"]
+    found = {
+        ".".join(["re2llm", *file.with_suffix("").relative_to(ROOT).parts])
+        for file in (ROOT / "nodes").rglob("*.py")
+        if file.name != "__init__.py" and not file.stem.endswith("state")
+    }
+    assert found == set(listed)
+
+
 def test_every_served_graph_exists_and_brings_no_checkpointer() -> None:
     for served in json.loads((ROOT / "langgraph.json").read_text())["graphs"].values():
         module, name = served["path"].split(":")

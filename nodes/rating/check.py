@@ -6,7 +6,7 @@ from langchain_core.messages import convert_to_messages
 
 from ...llm.rating_answers import read_rating, tolerant_format
 from ...llm.rating_prompt import repair_messages, written
-from ...records import RatingScale
+from ...records import Flag, RatingScale
 from ...runtime.model_call import ask
 from ...runtime.node import Update, node
 from ...runtime.options import RunOptions
@@ -24,9 +24,9 @@ async def check_rating(state: RatingState, options: RunOptions) -> Update:
     scale = RatingScale(*state["scale"])
     flags, calls, raw = list(state["flags"]), state["llm_calls"], state["answer"]
     answer = read_rating(raw, scale)
-    if not answer.valid and "model_failed" not in flags:
-        flags.append("wrong_format")
-    if answer.rating is None and "model_failed" not in flags:
+    if not answer.valid and Flag.MODEL_FAILED not in flags:
+        flags.append(Flag.WRONG_FORMAT)
+    if answer.rating is None and Flag.MODEL_FAILED not in flags:
         plea = repair_messages(convert_to_messages(state["prompt"]), raw, scale)
         reply = await ask(plea, options, "repair", wanted=tolerant_format(scale))
         calls += reply.calls
@@ -34,11 +34,11 @@ async def check_rating(state: RatingState, options: RunOptions) -> Update:
         if second.rating is not None:
             # The flags keep what was wrong with the first answer.
             answer, raw = second, reply.text
-            flags.append("repaired")
+            flags.append(Flag.REPAIRED)
         elif reply.failed:
             flags.append(reply.failure)
     if answer.rating is None:
-        flags.append("fallback")
+        flags.append(Flag.FALLBACK)
     return {
         "rating": state["fallback"] if answer.rating is None else answer.rating,
         "reasoning": {
@@ -47,7 +47,7 @@ async def check_rating(state: RatingState, options: RunOptions) -> Update:
             "match": answer.match,
             "rate": "" if answer.rating is None else written(answer.rating),
         },
-        "valid": answer.valid and not {"repaired", "fallback"} & set(flags),
+        "valid": answer.valid and not {Flag.REPAIRED, Flag.FALLBACK} & set(flags),
         "answer": raw,
         "flags": flags,
         "llm_calls": calls,

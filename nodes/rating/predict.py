@@ -5,7 +5,7 @@ from __future__ import annotations
 from langchain_core.messages import convert_to_messages
 
 from ...llm.rating_answers import tolerant_format
-from ...records import RatingScale
+from ...records import Flag, RatingScale
 from ...runtime.model_call import ask
 from ...runtime.node import Update, node
 from ...runtime.options import RunOptions
@@ -21,5 +21,5 @@ async def predict_rating(state: RatingState, options: RunOptions) -> Update:
         "model": options.model,
         "answer": reply.text,
         "llm_calls": reply.calls,
-        "flags": ["model_failed", reply.failure] if reply.failed else [],
+        "flags": [Flag.MODEL_FAILED, reply.failure] if reply.failed else [],
     }
