@@ -1,7 +1,7 @@
 """Finds out whether training sessions stand in time order, and which of them are the recent ones.
 
-A recommender meets items that are newer than most of what it has learnt from. Where the order of
-the training sessions shows that, hints and policies are learnt on the recent sessions, beside
+A recommender meets items that are newer than most of what it has learned from. Where the order of
+the training sessions shows that, hints and policies are learned on the recent sessions, beside
 evidence from the earlier ones alone: what they meet then is what they will meet in use. Leaving out
 no more than the session itself, as in `evidence`, would show them their items' later fame.
 """

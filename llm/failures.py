@@ -1,4 +1,4 @@
-"""What went wrong with a model call, and whether asking again can mend it.
+"""What went wrong with a model call, and whether asking again can help.
 
 The predicate reads what the providers' errors have in common, their status and the names of their
 classes, so that it needs none of the providers' packages.

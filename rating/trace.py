@@ -66,9 +66,9 @@ async def trace_rating(
 
 
 async def _asked(
-    messages: Sequence[BaseMessage], options: RunOptions, wanted: AnswerFormat
+    messages: Sequence[BaseMessage], options: RunOptions, answer_format: AnswerFormat
 ) -> Reply:
-    reply = await ask(messages, options, "trace", wanted=wanted)
+    reply = await ask(messages, options, "trace", answer_format=answer_format)
     if reply.failed and reply.failure != Failure.REFUSED:
         raise ModelDownError(options.model, reply.failure)
     return reply

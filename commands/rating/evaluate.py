@@ -171,7 +171,7 @@ async def _model_row(reviews: Reviews, limit: int | None, model: str, budget: Bu
         task = bar.add_task(f"rating with {model}", total=len(prompts))
 
         async def rated(place: int) -> None:
-            reply = await ask(prompts[place], options, "rate", wanted=valid)
+            reply = await ask(prompts[place], options, "rate", answer_format=valid)
             # To decline is an invalid answer; silence is none.
             if reply.failed and reply.failure != Failure.REFUSED:
                 raise ModelDownError(model, reply.failure)

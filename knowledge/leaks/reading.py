@@ -21,7 +21,7 @@ class Reading:
         index: Of the catalogue.
 
     Args:
-        hint: As somebody wrote it.
+        hint: As it was written.
         index: Of the catalogue.
     """
 

@@ -95,7 +95,7 @@ def clean(text: str) -> str:
     """Return text in plain letters: entities, widths, accents and look-alikes resolved.
 
     Args:
-        text: As somebody wrote it.
+        text: As it was written.
     """
     if text.isascii() and "&" not in text and "`" not in text:
         return text

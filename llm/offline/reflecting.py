@@ -40,7 +40,7 @@ class Cause:
     Attributes:
         channel: Which one.
         sign: 1 to prefer high values, -1 to prefer low ones.
-        rank: Of the chosen item, were this cause and the ones before it mended.
+        rank: Of the chosen item, were this cause and the ones before it fixed.
     """
 
     feature: Feature

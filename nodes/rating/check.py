@@ -39,8 +39,8 @@ async def check_rating(state: RatingState, runtime: Runtime[Context]) -> Update:
             call = await resolve(runtime)
             prompt = convert_to_messages(state["prompt"])
             plea = repair_messages(prompt, raw, scale)
-            wanted = any_rating(scale)
-            reply = await ask(plea, call, "repair", wanted=wanted)
+            answer_format = any_rating(scale)
+            reply = await ask(plea, call, "repair", answer_format=answer_format)
         except Re2llmError as error:
             return {"error": error.as_dict()}
         calls += reply.calls

@@ -29,8 +29,8 @@ async def predict_rating(state: RatingState, runtime: Runtime[Context]) -> Updat
     """
     try:
         call = await resolve(runtime)
-        wanted = any_rating(RatingScale(*state["scale"]))
-        reply = await ask(convert_to_messages(state["prompt"]), call, "rate", wanted=wanted)
+        form = any_rating(RatingScale(*state["scale"]))
+        reply = await ask(convert_to_messages(state["prompt"]), call, "rate", answer_format=form)
     except Re2llmError as error:
         return {"error": error.as_dict()}
     return {
