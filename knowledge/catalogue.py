@@ -29,13 +29,7 @@ _MEAN = select(func.avg(ItemRow.embedding, type_=ItemRow.embedding.type)).where(
 async def changed_items(
     connection: AsyncConnection, domain: Domain, items: Sequence[Item]
 ) -> list[Item]:
-    """Return those items that are not stored exactly so already, which spares their embedding.
-
-    Args:
-        connection: An open connection.
-        domain: Where they belong.
-        items: A batch.
-    """
+    """Return those items that are not stored exactly so already, which spares their embedding."""
     rows = await connection.execute(
         select(ItemRow.id, ItemRow.title, ItemRow.attributes).where(
             ItemRow.domain_id == domain.id, ItemRow.id.in_([item.id for item in items])
@@ -76,23 +70,13 @@ async def store_items(
 
 
 async def item_ids(connection: AsyncConnection, domain: Domain) -> list[str]:
-    """Return every item id of a domain, sorted as text.
-
-    Args:
-        connection: An open connection.
-        domain: Which one.
-    """
+    """Return every item id of a domain, sorted as text."""
     statement = select(ItemRow.id).where(ItemRow.domain_id == domain.id)
     return sorted(await connection.scalars(statement))
 
 
 async def catalogue_order(connection: AsyncConnection, domain: Domain) -> list[str]:
-    """Return every item id of a domain in the order in which they were first loaded.
-
-    Args:
-        connection: An open connection.
-        domain: Which one.
-    """
+    """Return every item id of a domain in the order in which they were first loaded."""
     statement = select(ItemRow.id).where(ItemRow.domain_id == domain.id).order_by(ItemRow.place)
     return list(await connection.scalars(statement))
 
@@ -112,12 +96,7 @@ async def fetch_items(
 
 
 async def all_items(connection: AsyncConnection, domain: Domain) -> list[Item]:
-    """Return every item of a domain.
-
-    Args:
-        connection: An open connection.
-        domain: Which one.
-    """
+    """Return every item of a domain."""
     rows = await connection.execute(
         select(ItemRow.id, ItemRow.title, ItemRow.attributes).where(ItemRow.domain_id == domain.id)
     )

@@ -146,12 +146,7 @@ class Decision:
 
 
 async def logged_decisions(connection: AsyncConnection, domain_id: int) -> list[Decision]:
-    """Return every recommendation that got feedback, oldest first.
-
-    Args:
-        connection: An open connection.
-        domain_id: Which domain.
-    """
+    """Return every recommendation that got feedback, oldest first."""
     rows = await connection.execute(
         select(
             RecommendationRow.history,
@@ -193,13 +188,7 @@ class Miss:
 async def misses_to_learn(
     connection: AsyncConnection, model: str, *, domain: str | None = None
 ) -> list[Miss]:
-    """Return the misses of a model that were not learned from yet, oldest first.
-
-    Args:
-        connection: An open connection.
-        model: Name of the ranking model.
-        domain: Only of this domain.
-    """
+    """Return the misses of a model that were not learned from yet, oldest first."""
     statement = (
         select(
             FeedbackRow.recommendation_id,

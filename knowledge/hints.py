@@ -145,13 +145,7 @@ async def add_hint(
 async def list_hints(
     connection: AsyncConnection, domain_id: int, *, status: str | None = None
 ) -> list[Hint]:
-    """Return a domain's hints, oldest first.
-
-    Args:
-        connection: An open connection.
-        domain_id: Which one.
-        status: Only those of this status.
-    """
+    """Return a domain's hints, oldest first."""
     statement = select_hints(domain_id).order_by(HintRow.id)
     if status is not None:
         statement = statement.where(HintRow.status == status)
@@ -159,12 +153,7 @@ async def list_hints(
 
 
 async def count_kept(connection: AsyncConnection, domain_id: int) -> int:
-    """Return how many hints of a domain are active or pending.
-
-    Args:
-        connection: An open connection.
-        domain_id: Which one.
-    """
+    """Return how many hints of a domain are active or pending."""
     kept = select(func.count()).where(HintRow.domain_id == domain_id, HintRow.status != "retired")
     return await connection.scalar(kept) or 0
 
@@ -235,13 +224,7 @@ async def set_status(
 async def best_hints(
     connection: AsyncConnection, domain_id: int, *, count: int
 ) -> list[tuple[Hint, NDArray[np.float32]]]:
-    """Return the active hints with the most promise, with their embeddings.
-
-    Args:
-        connection: An open connection.
-        domain_id: Which one.
-        count: How many at most.
-    """
+    """Return the active hints with the most promise, with their embeddings."""
     rows = await connection.execute(
         select_hints(domain_id)
         .add_columns(HintRow.embedding)

@@ -75,12 +75,7 @@ async def create_key(connection: AsyncConnection, owner: str, domains: Sequence[
 
 
 async def check_key(connection: AsyncConnection, key: str) -> ApiKey | None:
-    """Return what a key stands for, or `None` where it is wrong or revoked.
-
-    Args:
-        connection: An open connection.
-        key: As a client sent it.
-    """
+    """Return what a key stands for, or `None` where it is wrong or revoked."""
     parts = key.split("_", _PARTS - 1)
     whole = len(parts) == _PARTS and key.startswith(PREFIX) and storable(key)
     key_id, secret = (parts[1], parts[2]) if whole else ("", "")
@@ -93,20 +88,12 @@ async def check_key(connection: AsyncConnection, key: str) -> ApiKey | None:
 
 
 async def list_keys(connection: AsyncConnection) -> list[ApiKey]:
-    """Return all keys, revoked ones too, oldest first.
-
-    Args:
-        connection: An open connection.
-    """
+    """Return all keys, revoked ones too, oldest first."""
     return await _read(connection)
 
 
 async def any_key_works(connection: AsyncConnection) -> bool:
-    """Whether there is a key that is not revoked.
-
-    Args:
-        connection: An open connection.
-    """
+    """Whether there is a key that is not revoked."""
     works = select(ApiKeyRow.id).where(ApiKeyRow.revoked_at.is_(None)).limit(1)
     return await connection.scalar(works) is not None
 

@@ -48,7 +48,7 @@ class Proposal:
         outcome: What became of it.
         reason: Why.
         hint_id: The hint that it became, or that it repeats.
-        verification: Figures of its verification, if it was tried.
+        verification: Numbers of its verification, if it was tried.
     """
 
     text: str
@@ -120,16 +120,7 @@ async def settled_sessions(
     *,
     among: int | None = None,
 ) -> set[int]:
-    """Return the training sessions that need no more learning: hits, and misses reflected upon.
-
-    Args:
-        connection: An open connection.
-        domain_id: Which domain.
-        model: Name of the model that ranks and reflects.
-        ranking_version: Version of the ranking prompt.
-        reflecting_version: Version of the reflection prompts.
-        among: Look at this session only.
-    """
+    """Return the training sessions that need no more learning: hits, and misses reflected upon."""
     hits = select(TrialRow.session_id).where(
         TrialRow.domain_id == domain_id,
         TrialRow.hint_key == NO_HINT,

@@ -71,22 +71,12 @@ async def store_release(connection: AsyncConnection, domain_id: int, release: Re
 
 
 async def active_release_id(connection: AsyncConnection, domain_id: int) -> int | None:
-    """Return the number of the active release, if there is one.
-
-    Args:
-        connection: An open connection.
-        domain_id: Which domain.
-    """
+    """Return the number of the active release, if there is one."""
     return await connection.scalar(_ACTIVE, {"domain": domain_id})
 
 
 async def fetch_release(connection: AsyncConnection, domain_id: int, number: int) -> Release:
     """Return a release with its weights.
-
-    Args:
-        connection: An open connection.
-        domain_id: Which domain.
-        number: Which release.
 
     Raises:
         InputError: There is no such release.
@@ -112,12 +102,7 @@ async def fetch_release(connection: AsyncConnection, domain_id: int, number: int
 
 
 async def list_releases(connection: AsyncConnection, domain_id: int) -> list[dict[str, Any]]:
-    """Return all releases without their weights, oldest first, ready for JSON.
-
-    Args:
-        connection: An open connection.
-        domain_id: Which domain.
-    """
+    """Return all releases without their weights, oldest first, ready for JSON."""
     rows = await connection.execute(
         select(ReleaseRow)
         .with_only_columns(

@@ -58,13 +58,7 @@ async def shortlist(
 async def active_among(
     connection: AsyncConnection, domain_id: int, ids: Sequence[int]
 ) -> list[Hint]:
-    """Return those of some hints that are active.
-
-    Args:
-        connection: An open connection.
-        domain_id: Which domain.
-        ids: Of hints.
-    """
+    """Return those of some hints that are active."""
     statement = select_hints(domain_id).where(HintRow.status == "active", HintRow.id.in_(ids))
     return [hint_of(row) for row in await connection.execute(statement.order_by(HintRow.id))]
 
@@ -72,12 +66,7 @@ async def active_among(
 async def fetch_embeddings(
     connection: AsyncConnection, ids: Sequence[int]
 ) -> dict[int, NDArray[np.float32]]:
-    """Return hints' embeddings by their ids.
-
-    Args:
-        connection: An open connection.
-        ids: Of hints.
-    """
+    """Return hints' embeddings by their ids."""
     rows = await connection.execute(
         select(HintRow.id, HintRow.embedding).where(HintRow.id.in_(ids))
     )

@@ -79,13 +79,7 @@ def _digest(session: Session) -> bytes:
 async def stored_keys(
     connection: AsyncConnection, domain: Domain, sessions: Iterable[Session]
 ) -> set[int]:
-    """Return the keys of those sessions that are stored.
-
-    Args:
-        connection: An open connection.
-        domain: Which one.
-        sessions: As they were given to `store_sessions`.
-    """
+    """Return the keys of those sessions that are stored."""
     wanted = {_digest(session) for session in sessions}
     rows = await connection.execute(
         select(SessionRow.id, SessionRow.key).where(SessionRow.domain_id == domain.id)
@@ -97,10 +91,6 @@ async def session_keys(connection: AsyncConnection, domain_id: int) -> list[int]
     """Return the keys of the training sessions to learn from, in the order they were loaded.
 
     They are all, or the recent ones where the order tells time.
-
-    Args:
-        connection: An open connection.
-        domain_id: Which domain.
     """
     statement = (
         select(SessionRow.id)
@@ -115,11 +105,6 @@ async def session_keys(connection: AsyncConnection, domain_id: int) -> list[int]
 async def fetch_session(connection: AsyncConnection, domain_id: int, key: int) -> Session:
     """Return one training session.
 
-    Args:
-        connection: An open connection.
-        domain_id: Which domain.
-        key: The session's key.
-
     Raises:
         InputError: There is no such session in the domain.
     """
@@ -130,12 +115,7 @@ async def fetch_session(connection: AsyncConnection, domain_id: int, key: int) -
 
 
 async def count_sessions(connection: AsyncConnection, domain: Domain) -> int:
-    """Return how many training sessions a domain has.
-
-    Args:
-        connection: An open connection.
-        domain: Which one.
-    """
+    """Return how many training sessions a domain has."""
     statement = select(func.count()).where(SessionRow.domain_id == domain.id)
     return await connection.scalar(statement) or 0
 
@@ -143,12 +123,7 @@ async def count_sessions(connection: AsyncConnection, domain: Domain) -> int:
 async def training_sessions(
     connection: AsyncConnection, domain: Domain
 ) -> list[tuple[int, Session]]:
-    """Return all training sessions with their keys, in the order they were loaded.
-
-    Args:
-        connection: An open connection.
-        domain: Which one.
-    """
+    """Return all training sessions with their keys, in the order they were loaded."""
     rows = await connection.execute(
         select(SessionRow.id, SessionRow.history, SessionRow.target, SessionRow.candidates)
         .where(SessionRow.domain_id == domain.id)

@@ -69,15 +69,7 @@ def ndcg(rank: int) -> float:
 async def find_trial(
     connection: AsyncConnection, session_id: int, key: bytes, model: str, prompt_version: str
 ) -> Trial | None:
-    """Return the trial of a cell, if it was paid for already.
-
-    Args:
-        connection: An open connection.
-        session_id: Key of the training session.
-        key: From `hint_key`.
-        model: Name of the ranking model.
-        prompt_version: Version of the ranking prompt.
-    """
+    """Return the trial of a cell, if it was paid already."""
     cell = {"session": session_id, "key": key, "model": model, "version": prompt_version}
     row = (await connection.execute(_CELL, cell)).one_or_none()
     return None if row is None else Trial(session_id, key, model, prompt_version, *row)
@@ -128,15 +120,7 @@ async def gains(
     prompt_version: str,
     keys: Sequence[bytes] | None = None,
 ) -> list[Gain]:
-    """Return what hints brought, wherever both trials of a session were paid.
-
-    Args:
-        connection: An open connection.
-        domain_id: Which domain.
-        model: Name of the ranking model.
-        prompt_version: Version of the ranking prompt.
-        keys: Only these hints.
-    """
+    """Return what hints brought, wherever both trials of a session were paid."""
     plain = select(TrialRow.session_id, TrialRow.ndcg).where(
         TrialRow.domain_id == domain_id,
         TrialRow.hint_key == NO_HINT,

@@ -41,7 +41,7 @@ class Answered:
 
     Attributes:
         text: At most 100,000 characters.
-        fits: Whether it has the form that was wanted.
+        fits: Whether it has the form that was asked for.
         method: How the form was asked for.
         tokens_in: Prompt tokens, or `None` if the model does not count them.
         tokens_out: Answer tokens, likewise.
@@ -100,7 +100,7 @@ class Endpoint:
         self,
         messages: Sequence[BaseMessage],
         *,
-        wanted: AnswerFormat | None,
+        answer_format: AnswerFormat | None,
         within: float,
         on_attempt: Callable[[], None],
     ) -> Answered:
@@ -108,7 +108,7 @@ class Endpoint:
 
         Args:
             messages: The prompt.
-            wanted: The answer's form, or `None` for free text.
+            answer_format: The answer's form, or `None` for free text.
             within: Seconds after which the caller waits no longer, retries and pauses included.
             on_attempt: Called before each request; may refuse it by raising.
 
@@ -117,15 +117,15 @@ class Endpoint:
         """
         if self.local:
             on_attempt()
-            return await self._request(self.model, messages, "plain", wanted)
+            return await self._request(self.model, messages, "plain", answer_format)
         ends = time.monotonic() + within
         tries = retrying(self._settings.model_retries, self._settings.retry_pause, within)
-        in_json = wanted is not None and wanted.in_json
+        in_json = answer_format is not None and answer_format.in_json
         server_errors = 0
         async for attempt in tries:
             with attempt:
                 try:
-                    return await self._any_method(messages, wanted, ends, on_attempt)
+                    return await self._any_method(messages, answer_format, ends, on_attempt)
                 except ModelFailedError as error:
                     server_errors += error.failure is Failure.SERVER_ERROR
                     suspect = in_json and not self.methods.proven
@@ -142,7 +142,7 @@ class Endpoint:
         on_attempt: Callable[[], None],
         may_repeat: Callable[[], bool],
     ) -> _Result:
-        """Make somebody else's call of this model, such as an agent's, and repeat it likewise.
+        """Make a call of this model for an agent, with the same retries.
 
         Args:
             ask: Calls the model that it is given once.
@@ -174,17 +174,17 @@ class Endpoint:
     async def _any_method(
         self,
         messages: Sequence[BaseMessage],
-        wanted: AnswerFormat | None,
+        answer_format: AnswerFormat | None,
         ends: float,
         on_attempt: Callable[[], None],
     ) -> Answered:
         """Make one attempt; a way to ask for JSON that the model does not know is none."""
-        in_json = wanted is not None and wanted.in_json
+        in_json = answer_format is not None and answer_format.in_json
         while True:
             method: AnswerMethod = self.methods.current if in_json else "plain"
             model = self.model
             try:
-                asked = asking(model, method, wanted)
+                asked = asking(model, method, answer_format)
             except Exception as error:
                 # A host's own model may raise anything where it cannot be asked in this way.
                 _log.debug("model %s: no %s (%s)", self.name, method, type(error).__name__)
@@ -192,7 +192,7 @@ class Endpoint:
                     raise
                 continue
             try:
-                request = partial(self._request, asked, messages, method, wanted)
+                request = partial(self._request, asked, messages, method, answer_format)
                 async with self._limits.place(ends - time.monotonic()):
                     answered = await self._attempt(request, ends, on_attempt)
             except ModelFailedError as error:
@@ -259,7 +259,7 @@ class Endpoint:
         asked: Runnable[Any, BaseMessage],
         messages: Sequence[BaseMessage],
         method: AnswerMethod,
-        wanted: AnswerFormat | None,
+        answer_format: AnswerFormat | None,
     ) -> Answered:
         # Tagged so that rankings do not leak into a chat's token stream.
         config: Any = {"tags": ["langsmith:nostream"]}
@@ -276,7 +276,7 @@ class Endpoint:
         usage = message.usage_metadata if isinstance(message, AIMessage) else None
         return Answered(
             text,
-            wanted is None or wanted.fits(text),
+            answer_format is None or answer_format.fits(text),
             method,
             usage["input_tokens"] if usage else None,
             usage["output_tokens"] if usage else None,

@@ -35,7 +35,7 @@ class RankingTask:
     Attributes:
         history: Items that the person chose, oldest first.
         candidates: Items to rank, in the order in which they are numbered from 1.
-        evidence: For each candidate its figures by name; empty where nothing is known.
+        evidence: For each candidate its statistics by name; empty where nothing is known.
         evidence_meaning: What each figure means.
         hint: Advice for this session, or `None`.
     """

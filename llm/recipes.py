@@ -28,7 +28,7 @@ class Recipe:
 
     Attributes:
         version: What trials and releases are marked with.
-        wanted: The form to hold the model to, or `None` for free text.
+        answer_format: The form to hold the model to, or `None` for free text.
         messages: Writes the prompt.
         repair: Writes the follow-up to an answer that ranks too few.
         read: Reads an answer, given the candidates in the order of their numbers.
@@ -36,7 +36,7 @@ class Recipe:
     """
 
     version: str
-    wanted: AnswerFormat | None
+    answer_format: AnswerFormat | None
     messages: Callable[[RankingTask], list[BaseMessage]]
     repair: Callable[[Sequence[BaseMessage], str, int], list[BaseMessage]]
     read: Callable[[str, Sequence[Item]], RankingAnswer]

@@ -106,22 +106,22 @@ def methods_for(choice: str) -> tuple[AnswerMethod, ...]:
 
 
 def asking(
-    model: BaseChatModel, method: AnswerMethod, wanted: AnswerFormat | None
+    model: BaseChatModel, method: AnswerMethod, answer_format: AnswerFormat | None
 ) -> Runnable[Any, BaseMessage]:
     """Return a model that is held to an answer's form.
 
     Args:
         model: Any chat model.
         method: How to hold it.
-        wanted: The form; `None` for free text.
+        answer_format: The form; `None` for free text.
 
     Raises:
         NotImplementedError: The model's package does not know the method.
     """
-    if wanted is None or wanted.schema is None or method == "plain":
+    if answer_format is None or answer_format.schema is None or method == "plain":
         return model
     try:
-        bound: Any = model.with_structured_output(dict(wanted.schema), method=method)
+        bound: Any = model.with_structured_output(dict(answer_format.schema), method=method)
     except (ValueError, TypeError) as error:
         raise NotImplementedError from error
     # LangChain appends a parser of its own, stricter than ours: only the model before it is used.

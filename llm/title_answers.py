@@ -1,6 +1,6 @@
 """Reads a ranking out of a list of titles, however it is numbered, quoted or set in bold.
 
-It mends what the papers' code got wrong (cutting titles after the last ". ", splitting at ";",
+It fixes what the papers' code got wrong (cutting titles after the last ". ", splitting at ";",
 HTML entities, numbering styles) and would rather leave a title unread than take it for another.
 """
 

@@ -47,9 +47,9 @@ async def reflect(state: LearnState, options: RunOptions) -> Update:
         (advise_message(), HINTS),
     )
     answers: list[str] = []
-    for question, wanted in questions:
+    for question, answer_format in questions:
         messages.append(question)
-        reply = await ask(messages, options, "reflect", wanted=wanted)
+        reply = await ask(messages, options, "reflect", answer_format=answer_format)
         if reply.failed:
             raise ModelDownError(options.reflect_model, reply.failure)
         messages.append(AIMessage(inert(reply.text)))

@@ -47,11 +47,11 @@ async def request_ranking(state: RecommendState, options: RunOptions) -> Update:
 async def _one_order(state: RecommendState, options: RunOptions) -> Update:
     until = state.get("deadline_at")
     prompt = ranking_prompt(state, options)
-    reply = await ask(prompt, options, wanted=options.prompt.wanted, until=until)
+    reply = await ask(prompt, options, answer_format=options.prompt.answer_format, until=until)
     update = _answered(reply)
     if reply.failure in ABOUT_THE_PROMPT and state["hint"]["text"]:
         plain = ranking_prompt(state, options, hinted=False)
-        second = await ask(plain, options, wanted=options.prompt.wanted, until=until)
+        second = await ask(plain, options, answer_format=options.prompt.answer_format, until=until)
         update = joined(update, second)
         update["answer"] = second.text
         update["flags"] = [Flag.HINT_DROPPED, *_faulty(second)]

@@ -83,7 +83,9 @@ async def _repaired(state: RecommendState, options: RunOptions) -> tuple[Ranking
     if not answer.complete and not failed:
         messages, repair = _second_prompt(state, answer, options)
         until = state.get("deadline_at")
-        reply = await ask(messages, options, "repair", wanted=options.prompt.wanted, until=until)
+        reply = await ask(
+            messages, options, "repair", answer_format=options.prompt.answer_format, until=until
+        )
         second = options.prompt.read(reply.text, listed)
         answer = second if second.complete or second.missing < answer.missing else answer
         update = joined(update, reply)

@@ -27,7 +27,7 @@ async def ask_strictly(
             that is an invalid answer, or the work would stop at the same prompt every time.
         BudgetSpentError: The budget allows no further call.
     """
-    reply = await ask(messages, options, purpose, wanted=strict_format(scale))
+    reply = await ask(messages, options, purpose, answer_format=strict_format(scale))
     if reply.failed and reply.failure != Failure.REFUSED:
         raise ModelDownError(options.model, reply.failure)
     return reply

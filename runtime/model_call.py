@@ -52,7 +52,7 @@ async def ask(
     options: RunOptions,
     purpose: Purpose = "rank",
     *,
-    wanted: AnswerFormat | None = None,
+    answer_format: AnswerFormat | None = None,
     until: float | None = None,
 ) -> Reply:
     """Ask a model of the run.
@@ -61,7 +61,7 @@ async def ask(
         messages: The prompt.
         options: The run's options.
         purpose: What for.
-        wanted: The answer's form, or `None` for free text.
+        answer_format: The answer's form, or `None` for free text.
         until: When the request must be answered, in seconds since 1970, whatever it waits for;
             `None` gives it the setting `deadline` from now.
 
@@ -73,7 +73,7 @@ async def ask(
     model = options.reflect_model if reflects else options.model
     endpoint = await options.services.endpoint(model, reflects=reflects)
     ends = time.time() + options.settings.deadline if until is None else until
-    question = _Question(model, endpoint, messages, options, wanted)
+    question = _Question(model, endpoint, messages, options, answer_format)
     started = time.perf_counter()
     if endpoint.local:
         return await question.put(ends)
@@ -115,7 +115,7 @@ class _Question:
         endpoint: The model.
         messages: The prompt.
         options: The run's options.
-        wanted: The answer's form.
+        answer_format: The answer's form.
     """
 
     def __init__(
@@ -124,13 +124,13 @@ class _Question:
         endpoint: Endpoint,
         messages: Sequence[BaseMessage],
         options: RunOptions,
-        wanted: AnswerFormat | None,
+        answer_format: AnswerFormat | None,
     ) -> None:
         self._model = model
         self._endpoint = endpoint
         self._messages = messages
         self._options = options
-        self._wanted = wanted
+        self._answer_format = answer_format
         self._sent = 0
         self._answered: Answered | None = None
         self._estimated = False
@@ -142,7 +142,7 @@ class _Question:
         try:
             self._answered = await self._endpoint.answer(
                 self._messages,
-                wanted=self._wanted,
+                answer_format=self._answer_format,
                 within=ends - time.time(),
                 on_attempt=self._claim,
             )

@@ -68,7 +68,7 @@ def is_name(reading: Reading, start: int, stop: int) -> bool:
 
 
 def _is_telling(reading: Reading, start: int, stop: int) -> bool:
-    """Whether so many words are in just this order that it can hardly be chance."""
+    """Whether the words and their order are too particular to be chance."""
     keys = reading.keys[start:stop]
     content = [key for key in keys if key not in FUNCTION_WORDS]
     if reading.strange(start, stop):

@@ -1,4 +1,4 @@
-"""What a candidate can be judged by: each channel is one figure a candidate, with its meaning.
+"""What a candidate can be judged by: each channel is one number a candidate, with its meaning.
 
 Nothing here knows a data set: channels come from whatever attributes and evidence the prompt holds,
 and their meanings are phrased from the attributes' own names.
@@ -80,12 +80,12 @@ def _resemblance(document: RankingDocument, encode: Encode) -> list[Feature]:
             continue
         likeness = encode(past).astype(np.float64) @ encode(present).T.astype(np.float64)
         recency = np.arange(1, len(past) + 1) / len(past)
-        figures = (recency @ likeness, likeness[-_RECENT:].mean(axis=0), likeness.max(axis=0))
-        for collected, figure in zip(alike, figures, strict=True):
-            collected.append(standardised(figure))
+        stats = (recency @ likeness, likeness[-_RECENT:].mean(axis=0), likeness.max(axis=0))
+        for collected, stat in zip(alike, stats, strict=True):
+            collected.append(standardised(stat))
     if not alike[0]:
         alike = [[np.zeros(len(document.candidates))]] * 3
-    whole, recent, single = (standardised(np.sum(figures, axis=0)) for figures in alike)
+    whole, recent, single = (standardised(np.sum(stats, axis=0)) for stats in alike)
     return [
         Feature(
             "like_history",
@@ -202,11 +202,11 @@ def _evidence(document: RankingDocument) -> list[Feature]:
     names = dict.fromkeys(name for entry in document.candidates for name in entry.evidence)
     features: list[Feature] = []
     for name in names:
-        figures = np.array([entry.evidence.get(name, 0.0) for entry in document.candidates])
+        stats = np.array([entry.evidence.get(name, 0.0) for entry in document.candidates])
         meaning = document.evidence_meaning.get(name, "")
         more = tuple(part for part in (*meaning.split("; "), _spoken(name)) if part)
         less = _OBSCURE if any("popular" in phrase for phrase in more) else ()
-        scaled = np.log1p(np.maximum(figures, 0))
+        scaled = np.log1p(np.maximum(stats, 0))
         features.append(Feature(f"evidence:{name}", more, less, standardised(scaled)))
     return features
 

@@ -1,7 +1,7 @@
-"""Predicts a rating from the figures in the prompt, and words the four steps by template.
+"""Predicts a rating from the numbers in the prompt, and words the four steps by template.
 
 It stands in for a teacher where no chat model is at hand: its traces teach the format and how to
-read the figures, not the language.
+read the numbers, not the language.
 """
 
 from __future__ import annotations
@@ -53,8 +53,8 @@ def rate(document: Mapping[str, Any], messages: Sequence[BaseMessage]) -> str:
     others = [(float(r["rating"]), str(r.get("review", ""))) for r in _reviews(item)]
     usual = _figure(user, past)
     general = _figure(item, [rating for rating, _ in others])
-    told = _TRUTH.search(messages[-1].text) if len(messages) > 1 else None
-    rating = float(told[1]) if told else _predict(usual, general, len(others), past, scale)
+    given = _TRUTH.search(messages[-1].text) if len(messages) > 1 else None
+    rating = float(given[1]) if given else _predict(usual, general, len(others), past, scale)
     return "\n".join(
         f"<{tag}>{text}</{tag}>"
         for tag, text in (

@@ -26,7 +26,7 @@ class Entry:
     Attributes:
         title: Its name.
         facts: Its attributes by name: text, numbers or lists of text.
-        evidence: Figures from other sessions by name.
+        evidence: Statistics from other sessions by name.
     """
 
     title: str
@@ -133,8 +133,8 @@ def _entry(raw: Any) -> Entry:
     evidence = raw.get("evidence")
     skipped = {"title", "name", "number", "n", "id", "evidence"}
     facts = {key: value for key, value in raw.items() if key not in skipped and _usable(value)}
-    figures = evidence if is_object(evidence) else {}
-    return Entry(title, facts, {k: float(v) for k, v in figures.items() if is_number(v)})
+    stats = evidence if is_object(evidence) else {}
+    return Entry(title, facts, {k: float(v) for k, v in stats.items() if is_number(v)})
 
 
 def _usable(value: Any) -> bool:

@@ -38,7 +38,7 @@ class Cause:
     """A channel whose weight would have lifted the chosen item.
 
     Attributes:
-        channel: Which one.
+        feature: Which one.
         sign: 1 to prefer high values, -1 to prefer low ones.
         rank: Of the chosen item, if this cause and the ones before it were fixed.
     """

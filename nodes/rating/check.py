@@ -28,7 +28,7 @@ async def check_rating(state: RatingState, options: RunOptions) -> Update:
         flags.append(Flag.WRONG_FORMAT)
     if answer.rating is None and Flag.MODEL_FAILED not in flags:
         plea = repair_messages(convert_to_messages(state["prompt"]), raw, scale)
-        reply = await ask(plea, options, "repair", wanted=tolerant_format(scale))
+        reply = await ask(plea, options, "repair", answer_format=tolerant_format(scale))
         calls += reply.calls
         second = read_rating(reply.text, scale)
         if second.rating is not None:

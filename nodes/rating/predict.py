@@ -15,8 +15,10 @@ from .state import RatingState
 @node
 async def predict_rating(state: RatingState, options: RunOptions) -> Update:
     """Return the model's raw answer; an empty one and flags with the reason if the call failed."""
-    wanted = tolerant_format(RatingScale(*state["scale"]))
-    reply = await ask(convert_to_messages(state["prompt"]), options, "rate", wanted=wanted)
+    answer_format = tolerant_format(RatingScale(*state["scale"]))
+    reply = await ask(
+        convert_to_messages(state["prompt"]), options, "rate", answer_format=answer_format
+    )
     return {
         "model": options.model,
         "answer": reply.text,

@@ -59,14 +59,14 @@ class Rates(BaseChatModel):
 
 async def talk(films: str, url: str, monkeypatch: Any, model: Rates) -> tuple[Any, list[Any]]:
     requests: list[Any] = []
-    operations = re2llm.interfaces.tools.operations
-    rate = operations.rate
+    tools = re2llm.interfaces.tools
+    rate = tools.rate
 
     async def noted(context: Any, request: Any) -> Any:
         requests.append(request)
         return await rate(context, request)
 
-    monkeypatch.setattr(operations, "rate", noted)
+    monkeypatch.setattr(tools, "rate", noted)
     thread: Any = {"configurable": {"thread_id": "1"}}
     dsn = url.replace("+psycopg", "")
     async with re2llm.Re2llm(dsn, model=model, domain=films, policy="none") as host:
