@@ -98,7 +98,6 @@ class ModelDownError(Re2llmError):
         """Say what to do about a failure.
 
         Args:
-            model: Its name.
             failure: A value of `Failure`; empty if unknown.
         """
         problem, remedy = _FAILURES.get(failure, ("gave no answer", "Try again later."))
@@ -138,11 +137,7 @@ _KINDS: Mapping[str, type[Re2llmError]] = {
 
 
 def failure_among(flags: Sequence[str]) -> str:
-    """Return which of a request's flags names the kind of failure, or an empty text.
-
-    Args:
-        flags: Of a request whose model failed.
-    """
+    """Return which of a request's flags names the kind of failure, or an empty text."""
     return next((flag for flag in flags if flag in _FAILURES), "")
 
 

@@ -125,11 +125,7 @@ class RatingScale:
         return self.high - self.low
 
     def holds(self, rating: float) -> bool:
-        """Whether a rating lies on the scale; NaN does not.
-
-        Args:
-            rating: Any number.
-        """
+        """Whether a rating lies on the scale; NaN does not."""
         return self.low <= rating <= self.high
 
 

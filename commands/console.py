@@ -33,11 +33,7 @@ _INTERRUPTED = 130
 
 
 def run(work: Callable[[], Awaitable[_Result]]) -> _Result:
-    """Run a command's coroutine; turn errors and Ctrl-C into a line and an exit code.
-
-    Args:
-        work: Makes the coroutine.
-    """
+    """Run a command's coroutine; turn errors and Ctrl-C into a line and an exit code."""
     try:
         return asyncio.run(_closing(work))
     except Re2llmError as error:
@@ -67,32 +63,19 @@ def _first(group: BaseExceptionGroup[Re2llmError]) -> Re2llmError:
 
 
 def fail(error: Re2llmError) -> NoReturn:
-    """Print an error as one line on standard error and exit with code 1.
-
-    Args:
-        error: What went wrong.
-    """
+    """Print an error as one line on standard error and exit with code 1."""
     err.print("[red]error:[/red] ", end="")
     err.print(str(error), markup=False, soft_wrap=True)
     raise typer.Exit(1)
 
 
 def print_json(value: Any) -> None:
-    """Print a JSON document on standard output, alone.
-
-    Args:
-        value: Anything that JSON can hold.
-    """
+    """Print a JSON document on standard output, alone."""
     typer.echo(_as_json(value))
 
 
 def write_json(field: str, file: Path, value: Any) -> None:
     """Write a JSON document to a file, or to standard output if the name is `-`.
-
-    Args:
-        field: The option that names the file.
-        file: Where to write.
-        value: Anything that JSON can hold.
 
     Raises:
         InputError: It cannot be written.
@@ -105,11 +88,6 @@ def write_json(field: str, file: Path, value: Any) -> None:
 
 def write_text(field: str, file: Path, content: str) -> None:
     """Write a file.
-
-    Args:
-        field: The option that names it.
-        file: Where to write.
-        content: What to write.
 
     Raises:
         InputError: It cannot be written.
@@ -127,11 +105,7 @@ def _as_json(value: Any) -> str:
 
 
 def progress(*, counts: bool = False) -> Progress:
-    """Return a progress bar on standard error, which vanishes when it is done.
-
-    Args:
-        counts: Show "done of total" besides the percentage.
-    """
+    """Return a progress bar on standard error, which vanishes when it is done."""
     return Progress(
         SpinnerColumn(),
         TextColumn("{task.description}"),

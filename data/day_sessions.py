@@ -48,7 +48,6 @@ def rated_sessions(path: Path, table: TableFormat, ratings: Iterable[Rating]) ->
 
     Args:
         path: The file, whose first column is the user.
-        table: How the file is written.
         ratings: The file's ratings in its own order.
 
     Raises:

@@ -47,7 +47,6 @@ def read_lines(
     reported and left out. A byte-order mark is dropped.
 
     Args:
-        path: The file; gzip is recognised by content.
         report: Gets the malformed lines and the bytes read.
         fallback: The encoding of lines that are not UTF-8; if `None`, those are malformed.
         by_rows: Whether to warn if the last line has no line end. In a table of fixed columns, a

@@ -43,9 +43,6 @@ class NegativeSampler:
         candidates are shuffled together. A target that is also in the history is still a candidate.
         Existing candidates are kept.
 
-        Args:
-            session: A session with a target.
-
         Raises:
             InputError: The target is missing or not in the catalogue, or that is too small.
         """

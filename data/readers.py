@@ -33,9 +33,6 @@ class CatalogueReader(Protocol):
     def items(self, report: ReadReport) -> Iterator[Item]:
         """Stream the items, each id once.
 
-        Args:
-            report: Gets the malformed rows.
-
         Raises:
             InputError: A file cannot be used at all.
         """
@@ -47,7 +44,6 @@ class CatalogueReader(Protocol):
         """Stream the sessions; none if the data set has none.
 
         Args:
-            report: Gets the malformed rows.
             known: Item ids that may occur, or `None` for any; a row with another is malformed.
 
         Raises:

@@ -23,7 +23,6 @@ def random_split(
 
     Args:
         sessions: At least two, dated or not.
-        seed: Any integer.
         train_share: The share of training sessions, between 0 and 1; each side gets at least one.
 
     Returns:

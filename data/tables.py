@@ -50,10 +50,8 @@ def read_table(
     number is a row.
 
     Args:
-        path: The file.
         report: Gets the malformed rows and the bytes read.
         header: The columns' names, in order; the first column holds numbers.
-        table: How the file is written.
 
     Raises:
         InputError: The file cannot be read, or its header is another one.

@@ -90,10 +90,7 @@ def run_baseline(
 
     Args:
         sessions: With targets and candidates; the baseline does not see the targets.
-        name: In the registry of baselines.
-        train: Training sessions.
         seed: Of training and of the order among ties.
-        on_progress: Called after each session.
 
     Raises:
         InputError: The name is unknown, an extra is missing, or there is nothing to learn from.

@@ -115,7 +115,6 @@ async def evaluate_release(
     """Estimate what a release would have earned on the logged recommendations.
 
     Args:
-        domain: The catalogue.
         number: Of the release; it need not be active.
         options: Name the model that the release is for.
         sampled: Whether the release would draw its hints or take the likeliest.

@@ -26,7 +26,6 @@ def order_spread(
 
     Args:
         rows: One for each order, with rankings, over the same sessions.
-        sessions: With targets.
         prompts: For each order and session the candidates' ids as the prompt listed them.
 
     Returns:

@@ -49,10 +49,7 @@ def summarise_ratings(
     """Compute MAE, RMSE and invalid answers with 95 % intervals, and paired differences in MAE.
 
     Args:
-        rows: All over the same cases.
         truths: The users' ratings, one per case.
-        scale: The ratings that can be given.
-        seed: Of the bootstrap.
     """
     bootstrap = Bootstrap(seed=seed)
     errors = [absolute_errors(row.ratings, truths, scale) for row in rows]

@@ -88,8 +88,6 @@ def score_answers(
 
     Args:
         answers: In the order of the sessions.
-        sessions: With targets and candidates.
-        items: The catalogue's items by id.
 
     Returns:
         A row for each parser, and every session in which they differ, with the reason.

@@ -23,7 +23,6 @@ def summarise(rows: Sequence[Row], *, seed: int = 0) -> dict[str, Any]:
 
     Args:
         rows: Of one experiment: all over the same sessions.
-        seed: Of the bootstrap.
 
     Returns:
         The document that `evaluate --json` writes: `n`, `k`, `rows` and `paired`. The difference
@@ -105,9 +104,6 @@ def hint_table(
 
     Args:
         without: The row without a hint.
-        rows: By hint id, over the same sessions.
-        texts: By hint id.
-        seed: Of the bootstrap.
 
     Returns:
         Best first: id, text, NDCG@10, the paired gain with its 95 % interval, and how many

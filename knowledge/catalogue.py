@@ -46,7 +46,6 @@ async def store_items(
 
     Args:
         connection: In a transaction.
-        domain: Where they belong.
         items: A batch without repeated ids.
         embeddings: Unit vectors, shape `[len(items), 384]`.
     """
@@ -84,13 +83,7 @@ async def catalogue_order(connection: AsyncConnection, domain: Domain) -> list[s
 async def fetch_items(
     connection: AsyncConnection, domain: Domain, ids: Sequence[str]
 ) -> dict[str, Item]:
-    """Return the items of the given ids; unknown ids are simply absent.
-
-    Args:
-        connection: An open connection.
-        domain: Where to look.
-        ids: Item ids, repeats allowed.
-    """
+    """Return the items of the given ids; unknown ids are simply absent."""
     wanted = {"domain": domain.id, "ids": list(filter(storable, ids))}
     return {row[0]: Item(*row) for row in await connection.execute(_ITEMS, wanted)}
 
@@ -109,8 +102,6 @@ async def mean_embedding(
     """Return the mean of some items' embeddings: the session embedding of arXiv 2403.16427, 4.3.
 
     Args:
-        connection: An open connection.
-        domain: Where to look.
         ids: Item ids, at least one of them known; repeats count once.
 
     Returns:
@@ -133,11 +124,8 @@ async def nearest_items(
     An exact scan: below some hundred thousand items it costs milliseconds and misses nothing.
 
     Args:
-        connection: An open connection.
-        domain: Where to look.
         embedding: What to be near to, shape `[384]`.
         count: How many at most.
-        exclude: Ids to leave out.
     """
     rows = await connection.execute(
         select(ItemRow.id, ItemRow.title, ItemRow.attributes)
@@ -153,7 +141,6 @@ async def refresh_popularity(connection: AsyncConnection, domain: Domain) -> Non
 
     Args:
         connection: In the transaction that changed the sessions.
-        domain: Which one.
     """
     await connection.execute(
         text("""

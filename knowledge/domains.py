@@ -44,7 +44,6 @@ async def find_domain(
     """Look a domain up by name.
 
     Args:
-        connection: An open connection.
         name: As given to `load`.
         among: Names of the domains that the caller may know of; `None` for all.
 
@@ -114,7 +113,6 @@ async def mark_changed(connection: AsyncConnection, domain: Domain) -> None:
 
     Args:
         connection: In the transaction that makes the change.
-        domain: The changed domain.
     """
     await connection.execute(
         update(DomainRow).where(DomainRow.id == domain.id).values(revision=DomainRow.revision + 1)
@@ -126,7 +124,6 @@ async def hold_hints(connection: AsyncConnection, domain_id: int) -> None:
 
     Args:
         connection: In a transaction; a second writer of the same domain's hints waits for its end.
-        domain_id: Which domain.
     """
     await connection.execute(
         text("SELECT pg_advisory_xact_lock(hashtextextended('re2llm:hints', :domain))"),

@@ -28,9 +28,6 @@ _Selector = getattr(selectors, "PollSelector", selectors.SelectSelector)
 def database_url(settings: Settings) -> str:
     """Return the SQLAlchemy URL to use, starting the embedded server if none is set. Blocks.
 
-    Args:
-        settings: Where to look.
-
     Raises:
         DatabaseError: The URL is not one of PostgreSQL, or the embedded server does not start.
     """
@@ -62,7 +59,6 @@ def make_engine(url: str, settings: Settings) -> AsyncEngine:
 
     Args:
         url: From `database_url`.
-        settings: Pool size and timeout.
     """
     engine = create_async_engine(
         url,
@@ -122,7 +118,6 @@ async def ping(engine: AsyncEngine, settings: Settings) -> None:
 
     Args:
         engine: From `make_engine`.
-        settings: The timeout.
 
     Raises:
         DatabaseError: It does not answer, or refuses; says so without the password.
@@ -135,12 +130,7 @@ async def ping(engine: AsyncEngine, settings: Settings) -> None:
 
 
 def unreachable(engine: AsyncEngine, error: BaseException) -> DatabaseError:
-    """Describe a failed connection, without its password.
-
-    Args:
-        engine: The engine that failed.
-        error: What the driver said.
-    """
+    """Describe a failed connection, without its password."""
     reason = str(error.orig if isinstance(error, DBAPIError) else error) or type(error).__name__
     first_line = reason.strip().splitlines()[0]
     url = engine.url

@@ -96,7 +96,6 @@ class EvidenceIndex:
 
         Args:
             history: Item ids, oldest first.
-            candidates: Item ids.
             leave_out: Key of the training session that is being ranked, if it is one.
 
         Returns:
@@ -129,7 +128,6 @@ class EvidenceIndex:
 
         Args:
             history: Item ids of the session, oldest first.
-            leave_out: Its own key.
             count: How many at most.
 
         Returns:

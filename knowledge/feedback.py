@@ -52,7 +52,6 @@ async def store_feedback(
     Args:
         connection: In a transaction.
         domain: Of the recommendation; another domain's is not found.
-        recommendation_id: As the answer carried it.
         picked: Id of the chosen item of the catalogue, or `None` for none of these.
 
     Raises:
@@ -217,7 +216,6 @@ async def mark_learnt(connection: AsyncConnection, recommendation_id: uuid.UUID)
 
     Args:
         connection: In a transaction.
-        recommendation_id: Of the ranking that missed.
     """
     await connection.execute(
         update(FeedbackRow)

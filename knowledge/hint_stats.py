@@ -29,7 +29,6 @@ async def refresh_figures(
 
     Args:
         connection: In a transaction.
-        domain_id: Which domain.
         model: Name of the ranking model whose trials count.
         prompt_version: Version of the ranking prompt whose trials count.
         sessions: Keys of the training sessions that were drawn at random.
@@ -71,7 +70,6 @@ async def retire_harmful(connection: AsyncConnection, domain_id: int) -> list[Hi
 
     Args:
         connection: In a transaction, after `refresh_figures`.
-        domain_id: Which domain.
     """
     harmful = [
         hint

@@ -80,9 +80,6 @@ def hint_key(text: str | None) -> bytes:
 def clean_hint(text: str) -> str:
     """Return a hint's text on one line.
 
-    Args:
-        text: As a person wrote it.
-
     Raises:
         InputError: It is empty or too long.
     """
@@ -113,10 +110,8 @@ async def add_hint(
 
     Args:
         connection: In a transaction.
-        domain_id: Where it belongs.
         text: From `clean_hint`.
         embedding: Of the text, shape `[384]`.
-        provenance: Where it came from.
         status: `active`, or `pending` until a person approves.
 
     Returns:
@@ -169,11 +164,8 @@ async def nearest_hints(
     """Return the hints nearest in meaning, nearest first.
 
     Args:
-        connection: An open connection.
-        domain_id: Which one.
         embedding: Of a session or of another hint, shape `[384]`.
         count: How many at most.
-        statuses: Which hints to look among.
 
     Returns:
         Each hint with its cosine similarity.
@@ -196,8 +188,6 @@ async def set_status(
 
     Args:
         connection: In a transaction.
-        domain_id: Which domain.
-        hint_id: Which hint.
         status: `active` or `retired`.
         reason: Kept with its provenance.
 

@@ -50,7 +50,6 @@ async def create_key(connection: AsyncConnection, owner: str, domains: Sequence[
 
     Args:
         connection: In a transaction.
-        owner: Whose threads and runs it opens.
         domains: Names of the catalogues that it may know of.
 
     Returns:

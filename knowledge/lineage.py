@@ -27,12 +27,6 @@ async def hint_lineage(
 ) -> dict[str, Any]:
     """Return a hint with its miss, diagnosis, proposals, trials and uses, ready for JSON.
 
-    Args:
-        connection: An open connection.
-        domain: Which one.
-        hint_id: Which hint.
-        conversation: With every message of the reflections.
-
     Raises:
         InputError: There is no such hint in the domain.
     """

@@ -56,7 +56,6 @@ async def book_call(connection: AsyncConnection, made: LlmCall) -> None:
 
     Args:
         connection: In a transaction.
-        made: What was asked and what it cost.
     """
     await connection.execute(_BOOK, asdict(made))
 
@@ -66,7 +65,6 @@ async def cached_answer(connection: AsyncConnection, key: bytes) -> str | None:
 
     Args:
         connection: In a transaction.
-        key: Digest of model, server and prompt.
     """
     latest = (
         select(LlmCallRow.id)
@@ -89,7 +87,6 @@ async def sum_calls(
     """Sum the ledger up by day (UTC), command and model, the latest day first.
 
     Args:
-        connection: An open connection.
         since: Only calls from then on.
 
     Returns:

@@ -36,11 +36,7 @@ class AdvisoryLocks:
         self._asking = set[asyncio.Task[Any]]()
 
     async def claim_session(self, key: int) -> bool:
-        """Claim a training session, unless another learner holds it, here or elsewhere.
-
-        Args:
-            key: The session's key.
-        """
+        """Claim a training session, unless another learner holds it, here or elsewhere."""
         if key in self._sessions:  # to the database, all learners of a process are one
             return False
         self._sessions.add(key)
@@ -53,11 +49,7 @@ class AdvisoryLocks:
         return claimed
 
     async def release_session(self, key: int) -> None:
-        """Give a claimed session back.
-
-        Args:
-            key: The session's key.
-        """
+        """Give a claimed session back."""
         try:
             await self._release(_SESSIONS, key)
         finally:
@@ -68,7 +60,6 @@ class AdvisoryLocks:
         """Hold a prompt alone among all processes, as far as the database lets us.
 
         Args:
-            digest: Of the prompt.
             patience: Seconds after which it is taken without a claim.
         """
         # Two prompts that share these bytes wait for each other, which does no harm.

@@ -48,7 +48,6 @@ def upgrade(url: str, revision: str = "head") -> None:
 
     Args:
         url: From `database_url`.
-        revision: Alembic revision to reach.
 
     Raises:
         DatabaseError: As from `migrate`.

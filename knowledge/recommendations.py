@@ -50,7 +50,6 @@ async def log_recommendation(connection: AsyncConnection, made: Recommendation) 
 
     Args:
         connection: In a transaction.
-        made: The request and its answer.
 
     Returns:
         The id under which feedback may refer to it.

@@ -65,8 +65,6 @@ async def store_reflection(
 
     Args:
         connection: In the transaction that also stores its proposals.
-        domain_id: Which domain.
-        reflection: What was said.
 
     Returns:
         Its key, or `None` if another worker has reflected on this miss already.
@@ -94,9 +92,7 @@ async def store_proposal(
 
     Args:
         connection: In a transaction.
-        domain_id: Which domain.
         reflection_id: Of the reflection it came from, or `None` if a person proposed it.
-        proposal: The hint and what became of it.
     """
     await connection.execute(
         insert(ProposalRow).values(

@@ -49,8 +49,6 @@ async def store_release(connection: AsyncConnection, domain_id: int, release: Re
 
     Args:
         connection: In a transaction.
-        domain_id: Which domain.
-        release: What was trained.
 
     Returns:
         Its number.
@@ -131,8 +129,6 @@ async def activate_release(
 
     Args:
         connection: In a transaction.
-        domain_id: Which domain.
-        number: Which release.
         force: Even if it is worse than the active one.
 
     Raises:
@@ -167,7 +163,6 @@ async def rollback_release(connection: AsyncConnection, domain_id: int) -> int:
 
     Args:
         connection: In a transaction.
-        domain_id: Which domain.
 
     Returns:
         Its number.

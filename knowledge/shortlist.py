@@ -34,7 +34,6 @@ async def shortlist(
 
     Args:
         connection: In a transaction.
-        domain_id: Which domain.
         embedding: Of the session, shape `[384]`.
         count: How many at most.
 

@@ -4,11 +4,7 @@ from __future__ import annotations
 
 
 def storable(text: str) -> bool:
-    """Whether a text can be stored and looked up: no NUL, and no half of a surrogate pair.
-
-    Args:
-        text: Any text.
-    """
+    """Whether a text can be stored and looked up: no NUL, and no half of a surrogate pair."""
     try:
         text.encode()
     except UnicodeEncodeError:

@@ -55,7 +55,6 @@ async def notice_time_order(connection: AsyncConnection, domain: Domain) -> bool
 
     Args:
         connection: In the transaction that changed the sessions.
-        domain: Which one.
 
     Returns:
         Whether the order was found to tell time just now.

@@ -39,7 +39,6 @@ async def store_sessions(
 
     Args:
         connection: In a transaction.
-        domain: Where they belong.
         sessions: All with a target, as one file holds them.
         complete: Gives a session the candidates that it lacks. The session is known by what it
             was before, so that a grown catalogue does not make it a new one.
@@ -144,8 +143,6 @@ async def observe_session(connection: AsyncConnection, domain: Domain, session: 
 
     Args:
         connection: In a transaction.
-        domain: The catalogue.
-        session: With its target.
 
     Returns:
         The session's key.

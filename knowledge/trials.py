@@ -80,8 +80,6 @@ async def store_trial(connection: AsyncConnection, domain_id: int, trial: Trial)
 
     Args:
         connection: In a transaction.
-        domain_id: The session's domain.
-        trial: What was tried.
     """
     row = {
         "session_id": trial.session_id,

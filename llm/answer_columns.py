@@ -25,8 +25,6 @@ def read_entries(
 
     Args:
         entries: From decoded JSON.
-        reader: Knows the candidates.
-        depth: Of lists and objects around them.
     """
     if not entries or depth > _DEEPEST:
         return None
@@ -51,8 +49,6 @@ def read_mapping(
 
     Args:
         value: From decoded JSON.
-        reader: Knows the candidates.
-        depth: Of lists and objects around it.
     """
     keys = [only_number(key) for key in value]
     entries = list(value.values())

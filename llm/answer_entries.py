@@ -45,11 +45,7 @@ def bare_number(entry: Any) -> int | None:
 
 
 def only_number(key: str) -> int | None:
-    """Return the one number that a key such as "rank_1" holds.
-
-    Args:
-        key: Of an object.
-    """
+    """Return the one number that a key such as "rank_1" holds."""
     found = _DIGITS.findall(key[:_LONGEST])
     return int(found[0]) if len(found) == 1 else None
 
@@ -79,19 +75,11 @@ class EntryReader:
         return Titles(self._items)
 
     def names_candidate(self, key: str) -> bool:
-        """Whether a key such as "candidate 8" says that its number is a candidate's.
-
-        Args:
-            key: Of an object.
-        """
+        """Whether a key such as "candidate 8" says that its number is a candidate's."""
         return _CANDIDATE.search(key[:_LONGEST]) is not None
 
     def numbered(self, text: str) -> bool:
-        """Whether a line is a number, or begins with one.
-
-        Args:
-            text: One line.
-        """
+        """Whether a line is a number, or begins with one."""
         return bare_number(text) is not None or _NUMBERED.match(text[:_LONGEST]) is not None
 
     def read_texts(self, texts: Sequence[str]) -> Sequence[int] | None:
@@ -99,9 +87,6 @@ class EntryReader:
 
         All are read in the same way: as numbers, as numbers before titles, as titles, or as places
         before either.
-
-        Args:
-            texts: One for each place.
 
         Returns:
             `None` where numbers and titles contradict each other, or nothing is named.
@@ -133,11 +118,7 @@ class EntryReader:
         return found if agree or counts_up(leads) else None
 
     def read_titles(self, texts: Sequence[str]) -> Sequence[int] | None:
-        """Return the candidates' numbers in a list of titles, `None` if it is none.
-
-        Args:
-            texts: One for each place.
-        """
+        """Return the candidates' numbers in a list of titles, `None` if it is none."""
         found = self._find(texts[:_MOST])
         return found if sum(map(bool, found)) * 2 > len(texts) else None
 

@@ -87,11 +87,7 @@ def read_ranking(text: str, candidates: int, items: Sequence[Item] = ()) -> Rank
 
 
 def is_ranking(text: str) -> bool:
-    """Whether a text is or holds the JSON that was asked for.
-
-    Args:
-        text: The model's whole answer.
-    """
+    """Whether a text is or holds the JSON that was asked for."""
     return _find(text[:LONGEST_ANSWER], 0, EntryReader(())).plain
 
 

@@ -47,11 +47,7 @@ class EmbeddingCache:
             self._give_up(error)
 
     def get(self, texts: Sequence[str]) -> dict[str, FloatArray]:
-        """Return those texts' vectors that are known.
-
-        Args:
-            texts: Any number.
-        """
+        """Return those texts' vectors that are known."""
         by_key = {self._key(text): text for text in texts}
         keys = list(by_key)
         found: dict[str, FloatArray] = {}

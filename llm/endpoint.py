@@ -107,7 +107,6 @@ class Endpoint:
         """Ask, and ask again where that can help.
 
         Args:
-            messages: The prompt.
             answer_format: The answer's form, or `None` for free text.
             within: Seconds after which the caller waits no longer, retries and pauses included.
             on_attempt: Called before each request; may refuse it by raising.

@@ -20,7 +20,6 @@ def make_chat_model(
     """Make a chat model. Blocks: providers' packages are imported on demand.
 
     Args:
-        settings: Base URL, key, temperature and timeout.
         name: `offline`, or a provider and a name such as `openai:gpt-4.1-mini`; unset takes the
             settings' model.
         reflects: Take the server and the key of the reflecting model.
@@ -63,10 +62,5 @@ def make_chat_model(
 
 
 def model_server(settings: Settings, *, reflects: bool = False) -> str | None:
-    """Return the base URL of a model's server, or `None` for the provider's own.
-
-    Args:
-        settings: Where to look.
-        reflects: Of the reflecting model.
-    """
+    """Return the base URL of a model's server, or `None` for the provider's own."""
     return (settings.reflect_base_url if reflects else None) or settings.base_url or None

@@ -18,9 +18,6 @@ _MOST_CHARACTERS = 20_000
 def read_hints(text: str) -> list[str]:
     """Read hints from a JSON object or list, or else from a bulleted or numbered list.
 
-    Args:
-        text: The model's answer.
-
     Returns:
         Each hint once, on one line, in order, at most `MOST_HINTS`.
     """
@@ -38,7 +35,6 @@ def read_repeated(text: str, known: int) -> int | None:
     """Read which known hint a new one repeats.
 
     Args:
-        text: The model's answer.
         known: How many known hints there were, numbered from 1.
 
     Returns:

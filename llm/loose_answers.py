@@ -21,11 +21,6 @@ def read_loosely(text: str, candidates: int, reader: EntryReader) -> Sequence[in
 
     Reads a table, lines that begin with numbers or are titles, one line of those, or else a
     sentence.
-
-    Args:
-        text: No JSON.
-        candidates: How many there are.
-        reader: Knows them.
     """
     lines = [line.strip()[:_LONGEST_LINE] for line in text.split("\n")[:_MOST_LINES]]
     lines = [line for line in lines if line and not line.isspace()]

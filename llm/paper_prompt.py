@@ -61,13 +61,7 @@ def paper_messages(task: RankingTask) -> list[BaseMessage]:
 def paper_repair(
     messages: Sequence[BaseMessage], answer: str, candidates: int
 ) -> list[BaseMessage]:
-    """Write the follow-up to an answer that did not list enough candidates.
-
-    Args:
-        messages: The prompt that was answered.
-        answer: The faulty answer.
-        candidates: How many candidates there are.
-    """
+    """Write the follow-up to an answer that did not list enough candidates."""
     plea = HumanMessage(_PLEA.format(wanted=min(LISTED, candidates)))
     return [*messages, AIMessage(inert(answer[:_SHOWN])), plea]
 

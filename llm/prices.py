@@ -24,7 +24,6 @@ def call_cost(prices: Prices, model: str, tokens_in: int, tokens_out: int) -> fl
 
     Args:
         prices: By model, of a million tokens in and of a million out.
-        model: Its name.
         tokens_in: Prompt tokens.
         tokens_out: Answer tokens.
     """
@@ -38,10 +37,6 @@ def call_cost(prices: Prices, model: str, tokens_in: int, tokens_out: int) -> fl
 
 def require_prices(prices: Prices, models: Sequence[str]) -> None:
     """Make sure that a limit of cost can be kept.
-
-    Args:
-        prices: By model.
-        models: That are going to be asked.
 
     Raises:
         InputError: One has no price.
@@ -57,11 +52,7 @@ def require_prices(prices: Prices, models: Sequence[str]) -> None:
 
 
 def estimated_tokens(*texts: str) -> int:
-    """Estimate tokens where a model counts none.
-
-    Args:
-        texts: Any number.
-    """
+    """Estimate tokens where a model counts none."""
     return sum(math.ceil(len(text) / _CHARACTERS) for text in texts)
 
 
@@ -69,9 +60,7 @@ def prompt_key(model: str, server: str | None, messages: Sequence[BaseMessage]) 
     """Return the digest under which an answer is kept.
 
     Args:
-        model: Its name.
         server: Its base URL, or `None` for the provider's own.
-        messages: The prompt.
     """
     content = json.dumps([model, server, [[message.type, message.text] for message in messages]])
     return hashlib.sha256(content.encode()).digest()

@@ -27,11 +27,7 @@ _IN_TEXT = re.compile(f"{_BRACKETED}|(?i:{_ANGLED})")
 
 
 def prompt_json(document: object) -> str:
-    """Write a document for a prompt, with no control token in its text.
-
-    Args:
-        document: Anything that JSON can hold.
-    """
+    """Write a document for a prompt, with no control token in its text."""
     return inert_json(json.dumps(document, ensure_ascii=False))
 
 
@@ -39,9 +35,6 @@ def inert_json(document: str) -> str:
     """Escape what begins a control token, as JSON allows: it decodes to the same document.
 
     Chat templates read `<|im_end|>` in a title as the end of the message, in strings too.
-
-    Args:
-        document: JSON.
     """
     return _IN_JSON.sub(r"\\u005b", document.replace("<", "\\u003c"))
 
@@ -64,9 +57,6 @@ def item_entry(
     """Return an item's title and attributes as an object of a prompt's document.
 
     Args:
-        item: What to show.
-        cut: Shortens a text that is too long.
-        most: Entries of a list that are shown.
         reserved: The document's own keys, for which no attribute may pass.
     """
     facts = {

@@ -50,9 +50,6 @@ class RankingTask:
 def ranking_messages(task: RankingTask) -> list[BaseMessage]:
     """Write the prompt.
 
-    Args:
-        task: What to rank.
-
     Returns:
         A system message with the instructions and a human message with the document.
     """
@@ -71,13 +68,7 @@ def ranking_messages(task: RankingTask) -> list[BaseMessage]:
 def repair_messages(
     messages: Sequence[BaseMessage], answer: str, candidates: int
 ) -> list[BaseMessage]:
-    """Write the follow-up to an answer that did not rank every candidate.
-
-    Args:
-        messages: The prompt that was answered.
-        answer: The faulty answer.
-        candidates: How many candidates there are.
-    """
+    """Write the follow-up to an answer that did not rank every candidate."""
     plea = (
         "That is not a full ranking. Answer with JSON only, in the form "
         f'{{"ranking": [...]}}, with each number from 1 to {candidates} exactly once.'

@@ -45,12 +45,7 @@ def suspect_message() -> HumanMessage:
 
 
 def explain_message(target: Item, number: int) -> HumanMessage:
-    """Reveal the target and ask why it was missed.
-
-    Args:
-        target: What the person chose.
-        number: Its number among the candidates.
-    """
+    """Reveal the target and ask why it was missed."""
     facts = {
         name[:_LONGEST]: spoken(value)[:_LONGEST]
         for name, value in target.attributes.items()
@@ -66,12 +61,7 @@ def advise_message() -> HumanMessage:
 
 
 def comparison_messages(hint: str, known: Sequence[str]) -> list[BaseMessage]:
-    """Ask whether a hint repeats a known one.
-
-    Args:
-        hint: The new one.
-        known: Those near it in meaning.
-    """
+    """Ask whether a hint repeats a known one."""
     numbered = [{"number": number, "text": text} for number, text in enumerate(known, start=1)]
     document = {"new_hint": hint, "known_hints": numbered}
     return [SystemMessage(_COMPARE), HumanMessage(prompt_json(document))]

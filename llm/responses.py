@@ -19,9 +19,6 @@ def answer_text(message: BaseMessage) -> str:
     """Return an answer as text, wherever the model has put it; at most 100,000 characters.
 
     What a reasoning model thinks before it answers is left out, where its server does not.
-
-    Args:
-        message: Of the model.
     """
     calls: list[Any] = getattr(message, "tool_calls", None) or []
     broken: list[Any] = getattr(message, "invalid_tool_calls", None) or []
@@ -48,11 +45,7 @@ def _misplaced(message: BaseMessage) -> str:
 
 
 def refused(message: BaseMessage) -> bool:
-    """Whether the provider says that the model would not answer.
-
-    Args:
-        message: Of the model.
-    """
+    """Whether the provider says that the model would not answer."""
     reason = message.response_metadata.get("finish_reason")
     return bool(message.additional_kwargs.get("refusal")) or reason in {"content_filter", "refusal"}
 

@@ -28,11 +28,7 @@ def retrying(retries: int, first_pause: float, within: float) -> AsyncRetrying:
 
 
 def may_pass(error: BaseException) -> bool:
-    """Whether asking again may help.
-
-    Args:
-        error: Of an attempt.
-    """
+    """Whether asking again may help."""
     return isinstance(error, ModelFailedError) and error.failure in RETRYABLE and not error.final
 
 

@@ -77,7 +77,6 @@ class SpokenModel(BaseChatModel):
 
         Args:
             tools: As its own `bind_tools` takes them.
-            kwargs: Likewise.
 
         Raises:
             ModelFailedError: It cannot take tools.

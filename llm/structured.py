@@ -82,7 +82,6 @@ class MethodMemory:
         """Note an answer; no error and a wrong form is a failure of the method, too.
 
         Args:
-            method: With which it was asked for.
             fits: Whether it had the right form.
         """
         if method != self.current:
@@ -111,8 +110,6 @@ def asking(
     """Return a model that is held to an answer's form.
 
     Args:
-        model: Any chat model.
-        method: How to hold it.
         answer_format: The form; `None` for free text.
 
     Raises:

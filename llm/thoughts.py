@@ -43,9 +43,6 @@ def without_thoughts(text: str) -> str:
     thought that began with the text, since some chat templates open the tag in the prompt. A tag
     within a line, as in "the <think> tag", is text unless it opens a thought that is closed.
 
-    Args:
-        text: The model's whole answer.
-
     Returns:
         The same text if it holds no thought; empty if it holds nothing else.
     """
@@ -81,9 +78,6 @@ def without_thoughts_in(message: AIMessage) -> AIMessage:
 
     A message that calls tools keeps its blocks: some providers refuse the tools' answers unless
     they see those blocks again.
-
-    Args:
-        message: Of a model.
     """
     written = str(message.text)
     said = without_thoughts(written)

@@ -40,7 +40,6 @@ def read_titles(text: str, candidates: Sequence[Item]) -> RankingAnswer:
     """Read an ordered list of titles.
 
     Args:
-        text: The model's whole answer.
         candidates: In the order of their numbers.
 
     Returns:
@@ -63,7 +62,6 @@ def title_readings(text: str, candidates: Sequence[Item]) -> list[Reading]:
     """Read an answer line by line.
 
     Args:
-        text: The model's whole answer.
         candidates: In the order of their numbers.
 
     Returns:

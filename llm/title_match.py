@@ -58,11 +58,7 @@ class Titles:
             self._turned.setdefault(_without_article(title), []).extend(numbers)
 
     def exact(self, text: str) -> list[int]:
-        """Return the numbers of the candidates that are called exactly so.
-
-        Args:
-            text: A title and nothing around it.
-        """
+        """Return the numbers of the candidates that are called exactly so."""
         return self._exact(plain_title(text[:_LONGEST]))
 
     def find(self, line: str) -> list[int]:

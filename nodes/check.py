@@ -22,10 +22,6 @@ _log = logging.getLogger(__name__)
 async def check(state: RecommendState, options: RunOptions) -> Update:
     """Read the ranking, have it repaired once if need be, and complete what is still missing.
 
-    Args:
-        state: With the model's raw answer.
-        options: The run's options.
-
     Returns:
         The final ranking, flagged if anything was wrong.
 

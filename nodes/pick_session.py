@@ -19,10 +19,6 @@ from .learn_state import LearnState, ObservedSession
 async def pick_session(state: LearnState, options: RunOptions) -> Update:
     """Take the session that the request names, store the one it holds, or take the next one.
 
-    Args:
-        state: The request.
-        options: The run's options.
-
     Returns:
         The session's key, history, target and candidates.
     """

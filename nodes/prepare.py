@@ -16,10 +16,6 @@ from ..runtime.options import RunOptions
 async def prepare(state: RecommendState, options: RunOptions) -> Update:
     """Check the request and gather what the ranking needs.
 
-    Args:
-        state: The request.
-        options: The run's options.
-
     Returns:
         Resolved items, evidence and the session embedding.
     """

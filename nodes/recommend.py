@@ -14,10 +14,6 @@ async def recommend(state: RecommendState, options: RunOptions) -> Update:
 
     A model that fails leaves an empty answer and the flag `model_failed`; `check` completes it.
 
-    Args:
-        state: The resolved request and its hint.
-        options: The run's options.
-
     Returns:
         The raw answer, with its latency and tokens.
     """

@@ -24,10 +24,6 @@ from .learn_state import LearnState, ProposalView
 async def reflect(state: LearnState, options: RunOptions) -> Update:
     """Ask for the likely mistakes, then why the target was missed, then for hints.
 
-    Args:
-        state: A miss with the model's ranking.
-        options: The run's options.
-
     Returns:
         The conversation and the proposed hints.
 

@@ -12,10 +12,6 @@ from ..runtime.options import RunOptions
 async def select_hint(state: RecommendState, options: RunOptions) -> Update:
     """Let the run's policy choose a hint.
 
-    Args:
-        state: With the session embedding.
-        options: The run's options.
-
     Returns:
         The choice with its probability.
     """

@@ -26,10 +26,6 @@ from .learn_state import LearnState, ProposalView
 async def store_hint(state: LearnState, options: RunOptions) -> Update:
     """Store the hints that passed, unless another worker has stored their like meanwhile.
 
-    Args:
-        state: With judged proposals.
-        options: The run's options.
-
     Returns:
         The proposals with their final outcome.
 

@@ -32,10 +32,6 @@ _NO_GAIN_AFTER = 40
 async def verify_hint(state: LearnState, options: RunOptions) -> Update:
     """Decide on each proposed hint; those that pass keep the outcome `None` for `store_hint`.
 
-    Args:
-        state: With the proposals.
-        options: The run's options.
-
     Returns:
         The proposals with outcome, reason and measured gain.
     """

@@ -14,7 +14,6 @@ async def costs(context: Context, *, days: int | None = None) -> Costs:
     """Sum up paid model calls by day (UTC), command and model, the latest day first.
 
     Args:
-        context: The run's options.
         days: Only this many days, up to and including today; `None` for all.
 
     Raises:

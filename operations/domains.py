@@ -11,9 +11,6 @@ from .results import ListedDomain
 async def list_domains(context: Context) -> list[ListedDomain]:
     """List the domains that the run may use, by name.
 
-    Args:
-        context: The run's options.
-
     Raises:
         DatabaseError: The database failed.
     """

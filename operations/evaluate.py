@@ -72,13 +72,11 @@ async def evaluate(  # noqa: PLR0913  # what can be compared
     Args:
         context: The run's options. Its hint policy and its budget are not used.
         sessions: With targets; as a JSONL file, or read already.
-        policies: Hint policies.
         baselines: Among `random`, `popularity`, `vsknn` and `sasrec`.
         skip_malformed: Skip malformed rows instead of refusing the file.
         oracle: Also try every active hint on every session.
         permutations: In how many orders to rank the candidates; the answers are fused.
         answers: Also score the recorded answers in this file, one for each session.
-        max_llm_calls: Stop after this many model calls.
         max_cost: Stop when this much is spent, at the prices in `RE2LLM_PRICES`.
         progress: Called after each session, with a stage for each system.
 

@@ -49,7 +49,6 @@ class Experiment:
 
         Args:
             firsts: Rows of hint policies, in the first order.
-            orders: How many, including the first one.
 
         Returns:
             For each policy, how much its answers depend on the order, and their fusion.

@@ -24,8 +24,6 @@ async def give_feedback(
     """Store what a person did with a recommendation, and learn from a miss in the background.
 
     Args:
-        context: The run's options.
-        recommendation_id: As in the answer.
         picked: The chosen item, id or title; `None` for none of these.
         domain: The recommendation's catalogue; `None` takes the context's.
         learn: Whether a miss may start learning.

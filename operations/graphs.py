@@ -24,11 +24,6 @@ async def run_graph(
 ) -> dict[str, Any]:
     """Run a graph and return its answer.
 
-    Args:
-        graph: One of the above.
-        request: Its input.
-        context: The run's options.
-
     Raises:
         Re2llmError: The error in the answer.
     """

@@ -26,7 +26,6 @@ async def list_hints(context: Context, *, domain: str | None = None) -> ListedHi
     """List a domain's hints with their measured gains, oldest first.
 
     Args:
-        context: The run's options.
         domain: The catalogue; `None` takes the context's.
 
     Raises:
@@ -57,8 +56,6 @@ async def show_hint(
     """Return where a hint comes from: the miss, the diagnosis, the trials, the uses.
 
     Args:
-        context: The run's options.
-        hint: Its number.
         domain: The catalogue; `None` takes the context's.
         conversation: Whether to add every message of the reflections.
 
@@ -83,10 +80,7 @@ async def approve_hints(
     """Activate pending or retired hints: all of them, or none.
 
     Args:
-        context: The run's options.
-        hints: Their numbers.
         domain: The catalogue; `None` takes the context's.
-        reason: Stored with each hint.
 
     Raises:
         Re2llmError: One of them does not exist; none was changed.
@@ -104,10 +98,7 @@ async def retire_hints(
     """Retire hints: all of them, or none. Their trials are kept.
 
     Args:
-        context: The run's options.
-        hints: Their numbers.
         domain: The catalogue; `None` takes the context's.
-        reason: Stored with each hint.
 
     Raises:
         Re2llmError: One of them does not exist; none was changed.
@@ -128,7 +119,6 @@ async def add_hint(context: Context, text: str, *, domain: str | None = None) ->
     """Store a person's hint. It needs no verification, but may not name an item.
 
     Args:
-        context: The run's options.
         text: As the person wrote it; HTML entities are resolved.
         domain: The catalogue; `None` takes the context's.
 

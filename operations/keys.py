@@ -14,7 +14,6 @@ async def create_key(context: Context, owner: str, domains: Sequence[str]) -> Cr
     """Make a key. It cannot be shown again.
 
     Args:
-        context: The run's options.
         owner: The owner of the threads and runs that the key gives access to.
         domains: Names of the catalogues that the key may use.
 
@@ -30,9 +29,6 @@ async def create_key(context: Context, owner: str, domains: Sequence[str]) -> Cr
 async def list_keys(context: Context) -> list[ListedKey]:
     """List all keys without their secrets, revoked ones too, oldest first.
 
-    Args:
-        context: The run's options.
-
     Raises:
         DatabaseError: The database failed.
     """
@@ -46,7 +42,6 @@ async def revoke_key(context: Context, key: str) -> RevokedKey:
     """Revoke a key, immediately and permanently; repeating it changes nothing.
 
     Args:
-        context: The run's options.
         key: Its id, as `list_keys` shows it.
 
     Raises:
@@ -61,7 +56,6 @@ async def check_key(context: Context, key: str) -> ListedKey | None:
     """Return what a key stands for, or `None` if it is wrong or revoked.
 
     Args:
-        context: The run's options.
         key: The whole key, as a client sent it.
 
     Raises:
@@ -75,9 +69,6 @@ async def check_key(context: Context, key: str) -> ListedKey | None:
 
 async def any_key_works(context: Context) -> bool:
     """Return whether there is a key that is not revoked.
-
-    Args:
-        context: The run's options.
 
     Raises:
         DatabaseError: The database failed.

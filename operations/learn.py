@@ -90,7 +90,6 @@ async def learn(
         context: The run's options. Its seed orders the sessions; its budget is not used.
         sessions: Learn only from these loaded training sessions (JSONL files); from all if empty.
         max_hints: Stop when this many hints are active or pending.
-        max_llm_calls: Stop after this many model calls.
         max_tokens: Stop after this many tokens.
         max_cost: Stop when this much is spent, at the prices in `RE2LLM_PRICES`.
         concurrency: Sessions at the same time; `None` takes the setting.

@@ -48,7 +48,6 @@ class Learner:
         Args:
             pieces: Started in this order.
             work: Learns from one piece.
-            concurrency: How many at the same time.
 
         Returns:
             Why it stopped early, or `None`; a piece that the model left unanswered is skipped.

@@ -51,7 +51,6 @@ async def load(
     Loading again changes nothing.
 
     Args:
-        context: The run's options.
         dataset: A name in `data.readers.READERS`: `hetrec`, `movielens`, `amazon` or `jsonl`.
         path: The data set's folder, or a JSONL file of items.
         domain: The catalogue, made if it is new; `None` takes the context's.
@@ -106,8 +105,6 @@ async def load_domain(
     """Load items and training sessions in one transaction.
 
     Args:
-        services: Database and encoder.
-        name: The domain, made if it is new.
         items: Streamed in batches; blocking reads run in a thread.
         session_sources: One per file.
         any_order: Treat the sessions as not in time order, even if they seem to be.

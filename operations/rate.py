@@ -14,7 +14,6 @@ async def rate(context: Context, request: Mapping[str, Any]) -> Rated:
     """Predict how a person will rate an item.
 
     Args:
-        context: The run's options.
         request: Of the shape of `RatingRequest`.
 
     Raises:

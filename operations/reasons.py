@@ -35,9 +35,6 @@ class Reasons:
 
         Numbers are left out: the same year or length is hardly a reason.
 
-        Args:
-            item: One of those listed.
-
         Returns:
             Such as "like Alien: director Ridley Scott, genres Horror, Science Fiction"; one entry
             for each chosen item, no attribute twice.

@@ -25,11 +25,9 @@ async def recommend(
     """Recommend what a person would choose next.
 
     Args:
-        context: The run's options.
         history: What they chose so far, oldest first: ids or titles.
         candidates: What to rank, ids or titles; `None` retrieves some.
         domain: The catalogue; `None` takes the context's.
-        k: How many to return.
 
     Raises:
         Re2llmError: The request cannot be answered; a title that could be several items is

@@ -22,7 +22,6 @@ async def list_releases(context: Context, *, domain: str | None = None) -> Liste
     """List a domain's releases without their weights, oldest first.
 
     Args:
-        context: The run's options.
         domain: The catalogue; `None` takes the context's.
 
     Raises:
@@ -41,8 +40,6 @@ async def show_release(
     """Return a release without its weights.
 
     Args:
-        context: The run's options.
-        release: Its number.
         domain: The catalogue; `None` takes the context's.
 
     Raises:
@@ -60,7 +57,6 @@ async def activate_release(
 
     Args:
         context: The run's options; the release must fit their model and prompt.
-        release: Its number.
         domain: The catalogue; `None` takes the context's.
         force: Whether to do so even if it is worse than the active one.
 
@@ -85,7 +81,6 @@ async def rollback_release(context: Context, *, domain: str | None = None) -> Li
     """Go back to the release that was active before the current one.
 
     Args:
-        context: The run's options.
         domain: The catalogue; `None` takes the context's.
 
     Raises:
@@ -109,11 +104,9 @@ async def evaluate_release(
 
     Args:
         context: The run's options; their model is the one that the release is for.
-        release: Its number; it need not be active.
         domain: The catalogue; `None` takes the context's.
         sampled: Whether it would sample its hints or take the most likely one; `None` takes the
             setting `explore`.
-        progress: Called with how many decisions are done.
 
     Raises:
         Re2llmError: There is no such release, or the log says nothing about it.

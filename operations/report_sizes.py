@@ -42,8 +42,6 @@ async def size_pictures(
 
     Args:
         evaluation: With its cells, from `--oracle`.
-        options: The run's options.
-        progress: Called after each point.
     """
     async with in_domain(options, None) as (connection, domain):
         listed = await active_among(connection, domain.id, list(evaluation.cells))

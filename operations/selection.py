@@ -19,7 +19,6 @@ async def selected_sessions(options: RunOptions, files: Sequence[Path] = ()) -> 
     """Return the keys of the training sessions to work on, in the order they were loaded.
 
     Args:
-        options: The run's options.
         files: Only the loaded sessions in these JSONL files; all if empty.
 
     Raises:

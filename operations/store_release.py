@@ -31,12 +31,8 @@ def release_of(
     """Return the release of a trained policy, with all that it must be served with.
 
     Args:
-        trained: The policy.
-        recipe: Which kind it is.
-        config: How it was trained.
         metrics: Of the training; its learning curve is added.
         hints: In the order of the actions that it was trained on.
-        options: The run's options: prompt and model.
     """
     weights, shape = dump_policy(trained.policy)
     curve = [
@@ -67,7 +63,6 @@ async def store_and_activate(
 
     Args:
         release: From `release_of`.
-        options: The run's options.
         force: Activate it even if it is worse than the active one.
 
     Returns:

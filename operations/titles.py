@@ -36,7 +36,6 @@ async def find_titles(
     """Find the items that some titles stand for, despite typing errors and in any case.
 
     Args:
-        context: The run's options.
         titles: As a person wrote them; a year after a title tells items of the same title apart.
         domain: The catalogue; `None` takes the context's.
 
@@ -79,7 +78,6 @@ class Finder:
 
         Args:
             typed: Ids or titles. `id:300` is the id 300, whatever the titles are.
-            field: The field that an error names.
             likely: Ids of items that are probably meant: a word that could be several items is
                 taken for the one among these.
 

@@ -92,7 +92,6 @@ async def train(
             budget is not used.
         sessions: Train only on these loaded training sessions (JSONL files); on all if empty.
         recipe: `content`, or `paper` for the fixed network of arXiv 2403.16427.
-        max_llm_calls: Stop after this many model calls.
         max_cost: Stop when this much is spent, at the prices in `RE2LLM_PRICES`.
         force: Activate the release even if it is worse than the active one.
         progress: Called with the stages `reading sessions`, `trying every hint` and `training`.

@@ -105,11 +105,7 @@ def statistics_row(trials: int, mean: float, error: float, helped: int, harmed: 
     """Return one row of `HintFeatures.statistics`.
 
     Args:
-        trials: How many there were.
-        mean: Mean reward.
         error: Its standard error, 0 if unknown.
-        helped: Trials with a gain.
-        harmed: Trials with a loss.
     """
     squares = error**2 * trials * max(trials - 1, 0)
     variance = (squares + _DOUBT) / (trials + 1)

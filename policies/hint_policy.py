@@ -60,9 +60,7 @@ def choose(
     """Choose for one session.
 
     Args:
-        policy: Any hint policy.
         state: `[D]`.
-        hints: To choose from.
         explore_seed: Draws from the policy's probabilities; `None` takes the likeliest.
 
     Returns:

@@ -136,7 +136,6 @@ class ContentPolicy(nn.Module):
 
         Args:
             states: Of the training sessions, `[S, D]`.
-            hints: Known at training time.
         """
         self.state_mean.copy_(states.mean(0))
         self.state_deviation.copy_(_deviation(states))

@@ -77,7 +77,6 @@ def doubly_robust(
         target: Probability of the same action under the new policy, `[N]`.
         predicted: The model's reward of the logged action, `[N]`.
         expected: The model's reward averaged over the new policy's actions, `[N]`.
-        level: Of the normal interval.
 
     Raises:
         ValueError: There is no decision, the shapes differ, or a number cannot be what it is for.

@@ -140,9 +140,7 @@ def ppo_losses(outputs: Outputs, rollout: Rollout, advantage: Tensor, config: PP
 
     Args:
         outputs: Of the current policy in the rollout's states.
-        rollout: Of the behaviour policy.
         advantage: `[B]`.
-        config: Clip range and weights.
     """
     taken = outputs.log_probabilities.gather(1, rollout.actions[:, None]).squeeze(1)
     ratio = (taken - rollout.log_probabilities).exp()

@@ -98,9 +98,6 @@ def train_hint_policy(
     Deterministic: the same data, rewards and configuration give the same bits.
 
     Args:
-        data: Sessions and hints.
-        recipe: Which policy.
-        config: How to train.
         rewards: Maps rows of `states` `[B]` and actions `[B]` to rewards `[B]`: NDCG with the hint
             minus NDCG without. Asked once per pair, never for action 0.
         progress: Called with the number of finished rollouts and their total.

@@ -20,10 +20,6 @@ from .state import RecommendState
 async def request_ranking(state: RecommendState, options: RunOptions) -> Update:
     """Ask the model for a ranking, unless this cell of the reward table was paid for already.
 
-    Args:
-        state: The resolved request and its hint.
-        options: The run's options.
-
     Raises:
         InputError: The model's name or key cannot be used at all.
         BudgetSpentError: The budget allows no further call.
@@ -111,7 +107,6 @@ def joined(spent: Update, reply: Reply) -> Update:
 
     Args:
         spent: Latency, tokens and calls so far.
-        reply: Of the other call.
     """
     return {
         **spent,

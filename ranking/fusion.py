@@ -19,7 +19,6 @@ def reordered(state: RecommendState, order: int) -> tuple[RecommendState, list[i
     """Return a request with its candidates in another order.
 
     Args:
-        state: The resolved request.
         order: Which of the orders; 0 leaves it as it is.
 
     Returns:

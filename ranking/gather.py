@@ -25,12 +25,6 @@ async def gather(
 ) -> Update:
     """Resolve a request whose form was checked.
 
-    Args:
-        connection: To the database.
-        domain: The catalogue.
-        state: The request.
-        options: The run's options.
-
     Returns:
         Items of history and candidates, evidence, and the session embedding, shape `[384]`.
 
@@ -82,12 +76,6 @@ def prompt_order(
     """Shuffle by the request's content, so that the caller's order cannot matter.
 
     Rankers favour some positions, and callers like to put the best candidate first.
-
-    Args:
-        candidates: Item ids.
-        history: Item ids.
-        seed: Of the run.
-        order: Another one for the same request.
 
     Returns:
         The candidates in the order in which the prompt numbers them.

@@ -15,8 +15,6 @@ async def update_figures(connection: AsyncConnection, domain_id: int, options: R
 
     Args:
         connection: In a transaction.
-        domain_id: Which domain.
-        options: The run's options: whose trials count.
     """
     settings = options.settings
     keys = await session_keys(connection, domain_id)

@@ -41,8 +41,6 @@ def random_sessions(keys: Sequence[int], count: int, seed: int) -> list[int]:
 
     Args:
         keys: Of training sessions, in the order they were loaded.
-        count: How many to draw.
-        seed: Of the draw.
     """
 
     def place(key: int) -> bytes:
@@ -58,11 +56,6 @@ async def panel(
 
     The random ones are the same for every hint of a seed, which makes hints comparable and their
     rankings without a hint paid once.
-
-    Args:
-        domain: The catalogue's name.
-        state: With the training session and its history.
-        options: The run's options.
 
     Returns:
         Random sessions and then near ones; and further random ones, for a hint in doubt.

@@ -19,8 +19,6 @@ def ranking_prompt(
     """Write the prompt of a resolved request.
 
     Args:
-        state: The resolved request and its hint.
-        options: The run's options.
         hinted: Whether to give the hint.
     """
     task = RankingTask(
@@ -34,11 +32,7 @@ def ranking_prompt(
 
 
 def candidates(state: RecommendState) -> list[Item]:
-    """Return the candidates in the order of their numbers.
-
-    Args:
-        state: The resolved request.
-    """
+    """Return the candidates in the order of their numbers."""
     return _items(state["candidate_items"])
 
 

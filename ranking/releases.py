@@ -31,9 +31,6 @@ async def served_policy(
     """Return a domain's active policy release, loaded once; `None` if it has none.
 
     Args:
-        services: Keep it.
-        connection: To the database.
-        domain_id: Which domain.
         model: The ranking model that is to be given the hints.
         prompt_version: Of the prompt that is to hold them.
 
@@ -55,13 +52,7 @@ async def served_policy(
 async def with_embeddings(
     services: Services, connection: AsyncConnection, hints: Sequence[Hint]
 ) -> list[HintAndEmbedding]:
-    """Return hints with their embeddings, each read once.
-
-    Args:
-        services: Keep them.
-        connection: To the database.
-        hints: Any.
-    """
+    """Return hints with their embeddings, each read once."""
     kept = services.hint_embeddings
     known = {hint.id: found for hint in hints if (found := kept.get(hint.id)) is not None}
     missing = [hint.id for hint in hints if hint.id not in known]

@@ -21,12 +21,7 @@ COMPARED = 5
 
 
 async def embed(text: str, options: RunOptions) -> NDArray[np.float32]:
-    """Embed a hint off the event loop, shape `[384]`.
-
-    Args:
-        text: The hint.
-        options: The run's options.
-    """
+    """Embed a hint off the event loop, shape `[384]`."""
     return (await asyncio.to_thread(options.services.embedder.encode, [text]))[0]
 
 
@@ -35,11 +30,6 @@ async def repeated_hint(text: str, known: Sequence[Hint], options: RunOptions) -
 
     The same words need no model. An answer that says neither yes nor no counts as no: verification
     has shown that the hint helps, and a doubtful repeat does less harm than a lost lesson.
-
-    Args:
-        text: The new hint.
-        known: Those near it in meaning.
-        options: The run's options.
     """
     same = next((hint for hint in known if hint.text.casefold() == text.casefold()), None)
     if same is not None or not known:

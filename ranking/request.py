@@ -20,7 +20,6 @@ def read_request(state: Mapping[str, Any], most_candidates: int) -> RecommendReq
 
     Args:
         state: The graph's input, unchecked.
-        most_candidates: The longest list of candidates.
 
     Raises:
         InputError: A field is missing or does not fit.
@@ -38,7 +37,6 @@ def validated(model: type[_Model], document: object, place: str = "") -> _Model:
     """Return a document as a model.
 
     Args:
-        model: What it should be.
         document: Unchecked.
         place: Where it stands in the request, for the error.
 

@@ -43,10 +43,8 @@ class RewardTable:
         """Return a table with the rewards that earlier runs have paid for.
 
         Args:
-            domain_id: The domain's key.
             states: Of the sessions, from `resolve_session`.
             hints: In the order of their actions; action 0 is no hint.
-            options: The run's options.
         """
         table = cls(states, hints, options)
         rows = {state.get("training_session"): row for row, state in enumerate(states)}

@@ -43,8 +43,6 @@ class ServedPolicy:
         """Choose a hint for a session, or none.
 
         Args:
-            state: The resolved session.
-            hints: Those to choose from, with their embeddings.
             explore_seed: Draws from the policy's probabilities; `None` takes the likeliest.
 
         Returns:
@@ -66,8 +64,6 @@ class ServedPolicy:
         """Return the probability of each hint, by its id; `None` stands for no hint.
 
         Args:
-            state: The resolved session.
-            hints: Those to choose from, with their embeddings.
             sampled: Whether hints are drawn, as when exploring; else the likeliest has 1.
         """
         acting, features = self._actions(hints)
@@ -95,8 +91,6 @@ def load_release(number: int, release: Release, model: str, prompt_version: str)
     """Rebuild a release's network. Blocks for milliseconds.
 
     Args:
-        number: Of the release.
-        release: As stored.
         model: The ranking model that is to be given the hints.
         prompt_version: Of the prompt that is to hold them.
 
@@ -121,7 +115,6 @@ def session_state(state: RecommendState, recipe: str) -> NDArray[np.float32]:
     """Return what a policy sees of a session.
 
     Args:
-        state: The resolved session.
         recipe: `content` sees descriptors, `paper` the session embedding.
 
     Returns:
@@ -138,11 +131,7 @@ def session_state(state: RecommendState, recipe: str) -> NDArray[np.float32]:
 
 
 def hint_features(hints: Sequence[HintAndEmbedding]) -> HintFeatures:
-    """Return what a policy sees of hints.
-
-    Args:
-        hints: With their embeddings.
-    """
+    """Return what a policy sees of hints."""
     embeddings = [embedding for _, embedding in hints]
     figures = [
         statistics_row(hint.trials, hint.mean_gain, hint.gain_error, hint.helped, hint.harmed)

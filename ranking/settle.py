@@ -21,10 +21,6 @@ from .state import RecommendState
 async def settle_ranking(state: RecommendState, options: RunOptions) -> Update:
     """Turn the model's answer into a permutation; of a training session, keep it as a trial.
 
-    Args:
-        state: With the model's raw answer.
-        options: The run's options.
-
     Raises:
         BudgetSpentError: The answer needs a repair that the budget does not allow.
     """
@@ -113,7 +109,6 @@ def complete(numbers: Sequence[int], state: RecommendState) -> list[int]:
 
     Args:
         numbers: Valid candidate numbers, best first, none twice.
-        state: With the candidates and their evidence.
 
     Returns:
         Every number from 1 to the number of candidates, once.

@@ -21,11 +21,6 @@ async def resolve_session(domain: str, session_id: int, options: RunOptions) -> 
     """Return a training session as `prepare` would hand it on, for any number of trials.
 
     It is the same for all who ask, until sessions or items change.
-
-    Args:
-        domain: The catalogue's name.
-        session_id: Key of the training session.
-        options: The run's options.
     """
     async with options.services.engine.connect() as connection:
         found = await find_domain(connection, domain, among=options.domains)
@@ -56,7 +51,6 @@ async def try_hint(state: RecommendState, hint: str | None, options: RunOptions)
     Args:
         state: From `resolve_session`; stays as it is.
         hint: The hint's text, or `None`.
-        options: The run's options.
 
     Raises:
         ModelDownError: The model gave no answer.
@@ -77,10 +71,7 @@ async def run_trial(domain: str, session_id: int, hint: str | None, options: Run
     """Rank a training session with a hint or without, unless that was paid for already.
 
     Args:
-        domain: The catalogue's name.
-        session_id: Key of the training session.
         hint: The hint's text, or `None`.
-        options: The run's options.
 
     Raises:
         ModelDownError: The model gave no answer.
@@ -95,14 +86,7 @@ async def run_trial(domain: str, session_id: int, hint: str | None, options: Run
 
 
 async def gain_of(domain: str, session_id: int, hint: str, options: RunOptions) -> float:
-    """Return a hint's gain in NDCG@10 on one training session.
-
-    Args:
-        domain: The catalogue's name.
-        session_id: Key of the training session.
-        hint: The hint's text.
-        options: The run's options.
-    """
+    """Return a hint's gain in NDCG@10 on one training session."""
     state = await resolve_session(domain, session_id, options)
     without = await try_hint(state, None, options)
     return (await try_hint(state, hint, options)).ndcg - without.ndcg

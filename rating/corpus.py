@@ -122,8 +122,6 @@ def request_from_reviews(histories: Sequence[ReviewHistory], user: str, item: st
     """Return the request for a user's rating of an item, from what is known of both.
 
     Args:
-        histories: Of all users.
-        user: An id.
         item: An id, or a title in any case.
 
     Raises:

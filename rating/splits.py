@@ -64,10 +64,8 @@ def split_reviews(
     """Split reviews.
 
     Args:
-        histories: Of all users.
         rule: A `SplitRule`.
         share: Share of the users that `users` holds out, between 0 and 1.
-        seed: Decides which users those are.
 
     Raises:
         InputError: There is no such rule, or nothing is left to train on or to predict.

@@ -25,7 +25,6 @@ class Background:
 
         Args:
             name: A job that still waits is replaced by the next one of the same name.
-            job: What to do. Its errors are logged.
         """
         if self._closed:
             return

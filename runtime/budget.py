@@ -75,10 +75,6 @@ class Budget:
     def require_prices(self, prices: Prices, models: Sequence[str]) -> None:
         """Make sure that a limit of cost can be kept, before anything is spent.
 
-        Args:
-            prices: By model.
-            models: The models that will be called.
-
         Raises:
             InputError: Cost is limited, and a model has no price.
         """

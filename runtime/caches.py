@@ -24,14 +24,7 @@ class VersionedCache:
         version: Hashable,
         build: Callable[[], Awaitable[_Value]],
     ) -> _Value:
-        """Return a value, built anew if the version has changed.
-
-        Args:
-            name: What kind of value.
-            key: Which of the kind.
-            version: Of what it is built from.
-            build: Makes it.
-        """
+        """Return a value, built anew if the version has changed."""
         place = (name, key)
         async with self._locks[place]:
             known, value = self._kept.get(place, (None, None))

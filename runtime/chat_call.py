@@ -29,8 +29,6 @@ async def converse(
     refused tools before is not asked at all.
 
     Args:
-        options: The run's options.
-        messages: The prompt, for the ledger.
         ask: Asks a model once, in whatever way, with tools.
 
     Raises:

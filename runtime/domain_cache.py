@@ -18,13 +18,7 @@ from .services import Services
 async def evidence_of(
     services: Services, connection: AsyncConnection, domain: Domain
 ) -> EvidenceIndex | None:
-    """Return the evidence of a domain's training sessions, or `None` where there are none.
-
-    Args:
-        services: Keep it.
-        connection: To the database.
-        domain: Freshly read, for its revision.
-    """
+    """Return the evidence of a domain's training sessions, or `None` where there are none."""
 
     async def build() -> EvidenceIndex | None:
         sessions = await training_sessions(connection, domain)
@@ -39,13 +33,7 @@ async def evidence_of(
 async def leak_filter_of(
     services: Services, connection: AsyncConnection, domain: Domain
 ) -> LeakFilter:
-    """Return the filter that knows all titles of a domain.
-
-    Args:
-        services: Keep it.
-        connection: To the database.
-        domain: Freshly read, for its revision.
-    """
+    """Return the filter that knows all titles of a domain."""
 
     async def build() -> LeakFilter:
         return await asyncio.to_thread(LeakFilter, await all_items(connection, domain))
@@ -56,13 +44,7 @@ async def leak_filter_of(
 async def title_search_of(
     services: Services, connection: AsyncConnection, domain: Domain
 ) -> TitleSearch:
-    """Return what finds a domain's items by what people call them.
-
-    Args:
-        services: Keep it.
-        connection: To the database.
-        domain: Freshly read, for its revision.
-    """
+    """Return what finds a domain's items by what people call them."""
 
     async def build() -> TitleSearch:
         return await asyncio.to_thread(TitleSearch, await all_items(connection, domain))

@@ -15,12 +15,7 @@ _log = logging.getLogger(__name__)
 
 
 async def known_answer(options: RunOptions, key: bytes) -> str | None:
-    """Return the answer that a prompt was given before.
-
-    Args:
-        options: The run's options.
-        key: Of the prompt.
-    """
+    """Return the answer that a prompt was given before."""
     try:
         async with options.services.engine.begin() as connection:
             return await cached_answer(connection, key)
@@ -33,8 +28,6 @@ def charge(options: RunOptions, model: str, tokens_in: int, tokens_out: int) -> 
     """Charge the run's budget for an answer.
 
     Args:
-        options: The run's options.
-        model: Who gave it.
         tokens_in: Prompt tokens.
         tokens_out: Answer tokens.
 
@@ -49,12 +42,7 @@ def charge(options: RunOptions, model: str, tokens_in: int, tokens_out: int) -> 
 
 
 async def book(options: RunOptions, made: LlmCall) -> None:
-    """Enter a paid call into the ledger. An answer that is paid must reach its caller.
-
-    Args:
-        options: The run's options.
-        made: What was asked and what it cost.
-    """
+    """Enter a paid call into the ledger. An answer that is paid must reach its caller."""
     try:
         async with (
             asyncio.timeout(options.settings.database_timeout),

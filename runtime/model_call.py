@@ -58,9 +58,6 @@ async def ask(
     """Ask a model of the run.
 
     Args:
-        messages: The prompt.
-        options: The run's options.
-        purpose: What for.
         answer_format: The answer's form, or `None` for free text.
         until: When the request must be answered, in seconds since 1970, whatever it waits for;
             `None` gives it the setting `deadline` from now.
@@ -169,9 +166,6 @@ class _Question:
         """Return the entry for the ledger.
 
         Args:
-            key: Of the prompt.
-            purpose: What for.
-            reply: What came back.
             keep: Whether an answer of the right form may serve again.
         """
         answered = self._answered

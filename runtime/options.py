@@ -104,9 +104,6 @@ async def resolve(runtime: Runtime[Any]) -> RunOptions:
     Inside a foreign graph the context is that graph's own object, and without one it is `None`;
     both simply leave more gaps to fill. A foreign context may carry ours as its `re2llm`.
 
-    Args:
-        runtime: As LangGraph hands it to a node.
-
     Raises:
         Re2llmError: The database or the model cannot be had.
     """
@@ -117,7 +114,6 @@ def narrowed(context: Context, runtime: Runtime[Any]) -> Context:
     """Return a context that knows of no catalogue that the run's API key does not allow.
 
     Args:
-        context: The run's options.
         runtime: The run's; a LangGraph server has put the authenticated user into it.
     """
     user = runtime.server_info.user if runtime.server_info is not None else None
@@ -130,9 +126,6 @@ def narrowed(context: Context, runtime: Runtime[Any]) -> Context:
 
 async def resolve_context(context: Context) -> RunOptions:
     """Fill the gaps of a context, outside a graph.
-
-    Args:
-        context: The run's options.
 
     Raises:
         Re2llmError: The database or the model cannot be had.

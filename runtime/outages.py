@@ -22,8 +22,6 @@ async def side_by_side(
 
     Args:
         pieces: Started in this order.
-        work: Does one piece.
-        at_once: How many at the same time.
 
     Returns:
         Why it stopped early, or `None`. Pieces that were already started are finished.

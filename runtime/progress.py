@@ -12,7 +12,6 @@ class Progress(Protocol):
         """Take note of a stage's progress.
 
         Args:
-            stage: What is being done, such as "learning".
             done: Steps that are done; 0 when the stage begins.
             total: Steps in all, or `None` if unknown.
             note: How the stage goes, such as "3 hints, 120 calls".

@@ -105,11 +105,7 @@ class Services:
         self._endpoints[name, False] = self._endpoints[name, True] = made
 
     def one_at_a_time(self, key: bytes) -> asyncio.Lock:
-        """Return the lock of a prompt, so that it is not paid for twice at the same time.
-
-        Args:
-            key: Of the prompt.
-        """
+        """Return the lock of a prompt, so that it is not paid for twice at the same time."""
         return self._asking.setdefault(key, asyncio.Lock())
 
     def _shared_limits(self) -> Limits:
@@ -129,7 +125,6 @@ async def open_services(settings: Settings, *, engine: AsyncEngine | None = None
     """Connect and migrate; nothing of it blocks the event loop.
 
     Args:
-        settings: What to open.
         engine: A host's own, over psycopg 3, to use instead of opening one.
 
     Raises:

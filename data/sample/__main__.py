@@ -16,9 +16,6 @@ VIEWERS, SEED = 100, 3
 def write_sessions(path: Path) -> int:
     """Write the sessions of simulated viewers whom `re2llm demo` never saw, as JSONL.
 
-    Args:
-        path: The file.
-
     Returns:
         How many sessions it holds.
     """

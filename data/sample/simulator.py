@@ -46,10 +46,7 @@ def simulate_sessions(
     """Simulate what viewers of the sample films watch.
 
     Args:
-        viewers: How many viewers.
-        seed: The same seed gives the same sessions.
         sessions_per_viewer: How many sessions each viewer has; tastes drift between them.
-        model: The viewers' parameters, the defaults if absent.
 
     Returns:
         One viewer's sessions after another's, each viewer's in time order. Each has a history of 4

@@ -85,7 +85,6 @@ def create_baseline(name: str, train: Sequence[Session], *, seed: int = 0) -> Ba
     Args:
         name: A name in `BASELINES`.
         train: Training sessions, histories with targets; never the sessions to be scored.
-        seed: Fixes whatever is random about it.
 
     Returns:
         The fitted baseline.

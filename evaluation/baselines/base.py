@@ -122,8 +122,6 @@ def rank_targets(baseline: Baseline, sessions: Sequence[Session], *, seed: int =
     """Return where a baseline puts each session's target.
 
     Args:
-        baseline: A fitted baseline.
-        sessions: Sessions with candidates and target.
         seed: Of the order among ties.
 
     Returns:

@@ -58,7 +58,6 @@ class Sasrec:
         """Fit the model.
 
         Args:
-            train: Training sessions.
             seed: Fixes the held-out part, the initial weights, the batches and the negatives.
             steps: Least number of gradient steps, rounded up to whole passes, at least three.
 

@@ -101,11 +101,7 @@ def examples(
     """Choose sessions to show: where a hint helped most, where it harmed most, and a typical one.
 
     Args:
-        row: Of a policy.
         without: Of the same sessions without a hint.
-        sessions: With their targets.
-        texts: Of the hints, by id.
-        titles: Of the items, by id.
     """
     gains = gains_over(row, without)
     hinted = [place for place, hint in enumerate(row.hints) if hint is not None]

@@ -56,13 +56,7 @@ def learning_curve(metrics: Mapping[str, Any]) -> str:
 
 
 def gain_by_size(name: str, label: str, points: Sequence[SizePoint]) -> str:
-    """Draw what is gained by size, with 95 % bands.
-
-    Args:
-        name: Unique within the page.
-        label: Of the size.
-        points: Smallest first.
-    """
+    """Draw what is gained by size, with 95 % bands."""
 
     def draw(axes: Any) -> None:
         sizes = [point.size for point in points]

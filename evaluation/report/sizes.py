@@ -72,11 +72,7 @@ def by_hints(
     """Train with the oldest hints only.
 
     Args:
-        train: Training sessions.
-        test: Sessions to evaluate on.
         embeddings: Of the hints, `[H, E]`, oldest first.
-        seed: Of training and bootstrap.
-        on_point: Called after each size.
     """
     every = slice(None)
     points: list[SizePoint] = []
@@ -94,10 +90,8 @@ def by_sessions(
 
     Args:
         train: Training sessions, at least `FEWEST_SESSIONS`.
-        test: Sessions to evaluate on.
         embeddings: Of the hints, `[H, E]`.
         seed: Of the draw, the training and the bootstrap.
-        on_point: Called after each size.
     """
     order: list[int] = np.random.default_rng(seed).permutation(len(train.states)).tolist()
     points: list[SizePoint] = []

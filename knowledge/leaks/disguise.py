@@ -43,10 +43,6 @@ def hidden_word(hint: str, reading: Reading) -> str | None:
     """Return a word that can only be there to hide another one, or `None`.
 
     A word with digits among its letters, or one with letters of another script than the hint's.
-
-    Args:
-        hint: As the model wrote it.
-        reading: Of the hint.
     """
     text = reading.text
     letters = [sign for sign in unicodedata.normalize("NFKD", hint) if sign.isalpha()]
@@ -64,11 +60,7 @@ def hidden_word(hint: str, reading: Reading) -> str | None:
 
 
 def respelt(reading: Reading) -> str | None:
-    """Return the title that unknown words spell backwards, or with like letters, or `None`.
-
-    Args:
-        reading: The hint.
-    """
+    """Return the title that unknown words spell backwards, or with like letters, or `None`."""
     for start, stop in reading.stretches(_MOST_WORDS):
         keys = reading.keys[start:stop]
         if not any(map(is_unknown, keys)):

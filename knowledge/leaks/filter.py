@@ -45,9 +45,7 @@ class LeakFilter:
         """Return why a hint must be refused, or `None`.
 
         Args:
-            hint: As the model wrote it.
             target: The item that the model has been shown.
-            ids: Of the candidates.
         """
         if len(hint) > _LONGEST:
             return f"It is longer than {_LONGEST} characters."

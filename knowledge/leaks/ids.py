@@ -24,7 +24,6 @@ def find_id(text: str, ids: Collection[str]) -> str | None:
 
     Args:
         text: From `clean`.
-        ids: The target's and the candidates'.
     """
     lowered = text.casefold()
     known = {clean(item).casefold(): item for item in ids}

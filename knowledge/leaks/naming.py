@@ -40,7 +40,6 @@ def is_name(reading: Reading, start: int, stop: int) -> bool:
     """Whether a stretch that is some item's title is meant as one.
 
     Args:
-        reading: The hint.
         start: First word.
         stop: Behind the last word.
     """

@@ -171,7 +171,6 @@ def windows(length: int, size: int) -> Iterator[tuple[int, int]]:
     """Yield the stretches of about a size, as start and stop.
 
     Args:
-        length: Of the whole.
         size: Of a stretch, one more or less.
     """
     for wide in range(max(1, size - 1), min(size + 1, length) + 1):

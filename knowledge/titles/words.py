@@ -92,11 +92,7 @@ class Token:
 
 
 def clean(text: str) -> str:
-    """Return text in plain letters: entities, widths, accents and look-alikes resolved.
-
-    Args:
-        text: As a person wrote it.
-    """
+    """Return text in plain letters: entities, widths, accents and look-alikes resolved."""
     if text.isascii() and "&" not in text and "`" not in text:
         return text
     plain = _unescape(text).translate(_LOOKALIKES)

@@ -54,11 +54,7 @@ class OfflineAssistant(BaseChatModel):
         return "re2llm-offline-assistant"
 
     def bind_tools(self, tools: Sequence[Any], **_: Any) -> Self:
-        """Return an assistant that calls no other tools.
-
-        Args:
-            tools: Of those of the chat graph.
-        """
+        """Return an assistant that calls no other tools."""
         names = (tool["name"] if is_object(tool) else str(tool.name) for tool in tools)
         return self.model_copy(update={"tools": frozenset(names)})
 

@@ -60,7 +60,6 @@ def build_features(document: RankingDocument, encode: Encode) -> list[Feature]:
     """Return every channel that the document gives ground for.
 
     Args:
-        document: The task.
         encode: Texts to unit vectors, shape `[n, d]`.
     """
     return [

@@ -46,9 +46,7 @@ def follow(hint: str, features: Sequence[Feature], encode: Encode) -> Scores:
     of channels, and a word of negation turns the mix round.
 
     Args:
-        hint: Advice in plain English.
         features: From `build_channels`, at least one.
-        encode: Texts to unit vectors.
 
     Returns:
         Shape `[candidates]`: the clauses' standardised mixes, each at its strength, summed.
@@ -60,11 +58,7 @@ def follow(hint: str, features: Sequence[Feature], encode: Encode) -> Scores:
 
 
 def clauses(hint: str) -> list[str]:
-    """Split a hint into its clauses.
-
-    Args:
-        hint: Advice in plain English.
-    """
+    """Split a hint into its clauses."""
     return [part.strip() for part in _CLAUSES.split(hint) if part and part.strip(" ,")]
 
 
@@ -107,7 +101,6 @@ def listen(clause: str, features: Sequence[Feature], encode: Encode) -> ClauseWe
     Args:
         clause: From `clauses`.
         features: From `build_channels`, at least one.
-        encode: Texts to unit vectors.
     """
     negated = AGAINST.search(clause) is not None
     plain = _GENTLY.sub("", clause)

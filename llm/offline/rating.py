@@ -27,11 +27,7 @@ _KNOWN_OF_OTHERS = 0.5
 
 
 def rating_document(messages: Sequence[BaseMessage]) -> dict[str, Any] | None:
-    """Return the document of a rating prompt, or `None` if the messages hold none.
-
-    Args:
-        messages: The conversation.
-    """
+    """Return the document of a rating prompt, or `None` if the messages hold none."""
     for message in messages:
         if message.type == "human":
             for value in json_objects(message.text):
@@ -45,7 +41,6 @@ def rate(document: Mapping[str, Any], messages: Sequence[BaseMessage]) -> str:
 
     Args:
         document: From `rating_document`.
-        messages: The conversation.
     """
     scale = _scale(document.get("scale"))
     user, item = document["user"], document["item"]

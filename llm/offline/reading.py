@@ -56,11 +56,7 @@ class RankingDocument:
 
 
 def read_ranking_task(messages: Sequence[BaseMessage]) -> RankingDocument | None:
-    """Return the last ranking task in a conversation, or `None` if there is none.
-
-    Args:
-        messages: The conversation, any roles.
-    """
+    """Return the last ranking task in a conversation, or `None` if there is none."""
     texts = [message.text for message in messages if message.type in {"human", "system"}]
     for text in reversed(texts):
         for value in json_objects(text):
@@ -71,11 +67,7 @@ def read_ranking_task(messages: Sequence[BaseMessage]) -> RankingDocument | None
 
 
 def json_objects(text: str) -> Iterator[dict[str, Any]]:
-    """Yield the JSON objects that stand in a text, outermost only.
-
-    Args:
-        text: Any text.
-    """
+    """Yield the JSON objects that stand in a text, outermost only."""
     decoder = json.JSONDecoder()
     position = text.find("{")
     for _ in range(_MOST_TRIES):

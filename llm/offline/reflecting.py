@@ -48,11 +48,7 @@ class Cause:
     rank: int
 
     def advice(self, *, gently: bool = False) -> str:
-        """Phrase the cause as an imperative, without a full stop.
-
-        Args:
-            gently: Ask for little.
-        """
+        """Phrase the cause as an imperative, without a full stop."""
         phrases = self.feature.more if self.sign > 0 else self.feature.less
         plain, gentle = (
             ("Give weight to", "Give slight weight to")
@@ -64,11 +60,7 @@ class Cause:
 
 
 def chosen_number(messages: Sequence[BaseMessage]) -> int | None:
-    """Return the number of the item that the conversation says was chosen.
-
-    Args:
-        messages: The conversation.
-    """
+    """Return the number of the item that the conversation says was chosen."""
     for message in reversed(messages):
         for value in json_objects(message.text):
             chosen = value.get("chosen")
@@ -78,12 +70,7 @@ def chosen_number(messages: Sequence[BaseMessage]) -> int | None:
 
 
 def suspect(document: RankingDocument, encode: Encode) -> str:
-    """Say what the own picks have in common, and so what they may have missed.
-
-    Args:
-        document: The task that was ranked.
-        encode: Texts to unit vectors.
-    """
+    """Say what the own picks have in common, and so what they may have missed."""
     features = build_features(document, encode)
     picks = _picks(base_score(features))
     neglected = [
@@ -98,13 +85,7 @@ def suspect(document: RankingDocument, encode: Encode) -> str:
 
 
 def explain(document: RankingDocument, number: int, encode: Encode) -> str:
-    """Say in which features the chosen item stands out from the own picks.
-
-    Args:
-        document: The task that was ranked.
-        number: Of the chosen item.
-        encode: Texts to unit vectors.
-    """
+    """Say in which features the chosen item stands out from the own picks."""
     features = build_features(document, encode)
     picks = _picks(base_score(features))
     target = list(document.numbers).index(number)
@@ -124,11 +105,6 @@ def explain(document: RankingDocument, number: int, encode: Encode) -> str:
 def advise(document: RankingDocument, number: int, encode: Encode) -> str:
     """Phrase the causes together as hints, and each alone; none asks for more than it takes.
 
-    Args:
-        document: The task that was ranked.
-        number: Of the chosen item.
-        encode: Texts to unit vectors.
-
     Returns:
         JSON as the prompt asks for.
     """
@@ -145,13 +121,7 @@ def advise(document: RankingDocument, number: int, encode: Encode) -> str:
 
 
 def causes(document: RankingDocument, number: int, encode: Encode) -> list[Cause]:
-    """Find the channels that, weighed one after the other, lift the chosen item the most.
-
-    Args:
-        document: The task that was ranked.
-        number: Of the chosen item.
-        encode: Texts to unit vectors.
-    """
+    """Find the channels that, weighed one after the other, lift the chosen item the most."""
     features = build_features(document, encode)
     target = list(document.numbers).index(number)
     total = base_score(features)
@@ -178,11 +148,6 @@ def repeated(hint: str, known: Sequence[str], encode: Encode) -> int:
     """Return which known hint gives the same advice, numbered from 1, or 0.
 
     Two hints are the same if each clause of either has its like in the other, and asks for as much.
-
-    Args:
-        hint: The new one.
-        known: Those to compare with.
-        encode: Texts to unit vectors.
     """
     for number, other in enumerate(known, start=1):
         mine, theirs = clauses(hint), clauses(other)

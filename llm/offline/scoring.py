@@ -17,10 +17,6 @@ HINT_WEIGHT = 1.5
 def score(document: RankingDocument, encode: Encode) -> Scores:
     """Score the candidates by resemblance to the history, plus what the hint says to weigh.
 
-    Args:
-        document: The task.
-        encode: Texts to unit vectors.
-
     Returns:
         Shape `[candidates]`, higher is better.
     """

@@ -19,10 +19,6 @@ _MOST_NAMED = 3
 def understood(hint: str, messages: Sequence[BaseMessage]) -> list[str]:
     """Name what each clause of a hint makes the offline ranker weigh in a task. Blocks.
 
-    Args:
-        hint: Advice in plain English.
-        messages: A ranking task to read it in.
-
     Returns:
         For each clause that counts, its channels with signed weights, such as
         `evidence:chosen_by +0.87, year:high +0.05`. Empty where nothing of the hint is understood.

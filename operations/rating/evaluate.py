@@ -34,8 +34,6 @@ async def evaluate_raters(
     An invalid answer counts as the rating on the scale that is furthest from the truth.
 
     Args:
-        context: The run's options, except for the model.
-        source: The reviews and how to split them.
         model: A chat model, such as `openai:NAME`.
         checkpoint: The folder of a trained rater, run here without a server. Its prompt limits
             apply to all rows.

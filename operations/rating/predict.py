@@ -15,7 +15,6 @@ async def predict_rating(context: Context, request: Mapping[str, Any]) -> Rating
     """Predict how a user will rate an item.
 
     Args:
-        context: The run's options.
         request: Fields of `RatingRequest`; the graph checks them.
 
     Returns:
@@ -33,9 +32,7 @@ async def predict_from_reviews(
     """Predict how a user of some reviews will rate an item of them.
 
     Args:
-        context: The run's options.
         source: The reviews, none of which is held out.
-        user: An id.
         item: An id, or a title in any case.
 
     Returns:

@@ -25,9 +25,7 @@ async def trace_ratings(
 
     Args:
         context: The run's options; its model is the teacher.
-        source: The reviews and how to split them.
         file: JSONL; traces that it already holds are not paid for again.
-        limit: How many ratings to trace.
         progress: Called after each trace with the stage `tracing`.
 
     Returns:

@@ -58,11 +58,7 @@ async def train_rater(
     It trains in the caller's thread, so that Ctrl-C reaches the trainer.
 
     Args:
-        context: The run's options, except for the model.
-        source: The reviews and how to split them.
         model: A model's folder or its name on a hub, or `tiny` to build a small one.
-        folder: Receives checkpoints, curve, picture and the model.
-        config: All hyper-parameters.
         recipe: `recone` imitates traces before the reinforcement; `reczero` does not.
         traces: From `trace_ratings`; `None` has the offline model write them.
         progress: Called with the stage: `tracing`, `sft` or `grpo`.

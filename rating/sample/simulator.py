@@ -77,7 +77,6 @@ def simulate_reviews(people: int = 240, *, seed: int = 0) -> list[ReviewHistory]
 
     Args:
         people: How many people write reviews, at least 1.
-        seed: Of the random numbers.
 
     Returns:
         A history of 5 to 9 reviews for each person, ratings from 1 to 5.

@@ -1,0 +1,198 @@
+"""Loading, learning, training and evaluating with a `Re2llm` object's database and models."""
+
+from __future__ import annotations
+
+import asyncio
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..operations.learn import Learned, learn
+from ..operations.load import load
+from ..operations.results import Loaded
+from ..records import Session
+from ..runtime.options import Context
+from ..runtime.progress import Progress, silent
+
+if TYPE_CHECKING:
+    from ..operations.evaluate import Evaluation
+    from ..operations.train import TrainedRelease
+    from ..policies.recipes import Recipe
+
+
+class AsyncLearning(ABC):
+    """The operations that take minutes or more."""
+
+    @abstractmethod
+    def context(self, **options: Any) -> Context:
+        """Return a context that runs on the object's database and models."""
+
+    async def aload(
+        self,
+        dataset: str,
+        path: Path,
+        *,
+        domain: str | None = None,
+        sessions: Sequence[Path] = (),
+        any_order: bool = False,
+        skip_malformed: bool = False,
+        progress: Progress = silent,
+    ) -> Loaded:
+        """Load a catalogue and its training sessions, all or nothing; reloading changes nothing.
+
+        Args:
+            dataset: `hetrec`, `movielens`, `amazon` or `jsonl`.
+            path: The data set's folder, or a JSONL file of items.
+            domain: The catalogue, made if it is new; `None` takes the object's.
+            sessions: JSONL files of training sessions; none takes the data set's own.
+            any_order: Treat the sessions as not in time order, even if they seem to be.
+            skip_malformed: Whether to skip malformed rows.
+            progress: Called with how many bytes have been read.
+
+        Raises:
+            Re2llmError: Something in the files cannot be used; nothing was stored.
+        """
+        return await load(
+            self.context(),
+            dataset,
+            path,
+            domain=domain,
+            sessions=sessions,
+            any_order=any_order,
+            skip_malformed=skip_malformed,
+            progress=progress,
+        )
+
+    async def alearn(
+        self,
+        *,
+        sessions: Sequence[Path] = (),
+        max_hints: int = 30,
+        max_llm_calls: int | None = None,
+        max_tokens: int | None = None,
+        max_cost: float | None = None,
+        concurrency: int | None = None,
+        domain: str | None = None,
+        seed: int | None = None,
+        progress: Progress = silent,
+    ) -> Learned:
+        """Learn hints from the misses on training sessions; another run goes on where this stops.
+
+        Args:
+            sessions: Learn only from these loaded sessions (JSONL files); from all if empty.
+            max_hints: Stop when the domain has this many active or pending hints.
+            max_llm_calls: Stop after this many model calls.
+            max_tokens: Stop after this many tokens, in and out.
+            max_cost: Stop when this much is spent, by `RE2LLM_PRICES`.
+            concurrency: Sessions at a time; `None` takes the setting.
+            domain: The catalogue; `None` takes the object's.
+            seed: Of the order of sessions; `None` takes the setting.
+            progress: Is told the stage, the sessions done and their total.
+
+        Raises:
+            Re2llmError: There is no such catalogue, or the database failed.
+        """
+        return await learn(
+            self.context(domain=domain, seed=seed),
+            sessions=sessions,
+            max_hints=max_hints,
+            max_llm_calls=max_llm_calls,
+            max_tokens=max_tokens,
+            max_cost=max_cost,
+            concurrency=concurrency,
+            progress=progress,
+        )
+
+    async def atrain(
+        self,
+        *,
+        sessions: Sequence[Path] = (),
+        recipe: Recipe = "content",
+        max_llm_calls: int | None = None,
+        max_cost: float | None = None,
+        force: bool = False,
+        domain: str | None = None,
+        seed: int | None = None,
+        progress: Progress = silent,
+    ) -> TrainedRelease:
+        """Train the hint policy by PPO on training sessions, and release it.
+
+        Args:
+            sessions: Train only on these loaded sessions (JSONL files); on all if empty.
+            recipe: `content`, or `paper` for the fixed network of arXiv 2403.16427.
+            max_llm_calls: Stop after this many model calls.
+            max_cost: Stop when this much is spent, by `RE2LLM_PRICES`.
+            force: Whether to activate the release even if it is worse than the active one.
+            domain: The catalogue; `None` takes the object's.
+            seed: Of the split and the sampling; `None` takes the setting.
+            progress: Is told the stage, the steps done and their total.
+
+        Raises:
+            Re2llmError: There are too few sessions or hints, or the budget or the model ended it.
+        """
+        await _load("train")
+        from ..operations.train import train  # noqa: PLC0415
+
+        return await train(
+            self.context(domain=domain, seed=seed),
+            sessions=sessions,
+            recipe=recipe,
+            max_llm_calls=max_llm_calls,
+            max_cost=max_cost,
+            force=force,
+            progress=progress,
+        )
+
+    async def aevaluate(
+        self,
+        sessions: Path | Sequence[Session],
+        *,
+        policies: Sequence[str] = ("none", "random", "similar"),
+        baselines: Sequence[str] = ("random", "popularity", "vsknn"),
+        oracle: bool = False,
+        max_llm_calls: int | None = None,
+        max_cost: float | None = None,
+        domain: str | None = None,
+        seed: int | None = None,
+        progress: Progress = silent,
+    ) -> Evaluation:
+        """Compare hint policies and baselines on sessions with targets; nothing of them is stored.
+
+        Args:
+            sessions: A JSONL file, or sessions. Those without candidates get their target and 49
+                sampled negatives.
+            policies: Hint policies.
+            baselines: Among `random`, `popularity`, `vsknn` and `sasrec`.
+            oracle: Whether to give every active hint to every session, too.
+            max_llm_calls: Stop after this many model calls.
+            max_cost: Stop when this much is spent, by `RE2LLM_PRICES`.
+            domain: The catalogue; `None` takes the object's.
+            seed: Of every random choice; `None` takes the setting.
+            progress: Is told the system, the sessions done and their total.
+
+        Returns:
+            HR, NDCG and MRR with 95 % intervals, and paired differences, as `document`.
+
+        Raises:
+            Re2llmError: A name is unknown, a file cannot be used, or the budget or model ended it.
+        """
+        await _load("evaluate")
+        from ..operations.evaluate import evaluate  # noqa: PLC0415
+
+        return await evaluate(
+            self.context(domain=domain, seed=seed),
+            sessions,
+            policies=policies,
+            baselines=baselines,
+            oracle=oracle,
+            max_llm_calls=max_llm_calls,
+            max_cost=max_cost,
+            progress=progress,
+        )
+
+
+async def _load(name: str) -> None:
+    """Import an operation that needs torch, which takes seconds, off the event loop."""
+    await asyncio.to_thread(import_module, f"..operations.{name}", __package__)
