@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -19,24 +19,49 @@ def create(
     domain: Annotated[
         list[str] | None, typer.Option(help="A catalogue that it may know of; repeatable.")
     ] = None,
+    model: Annotated[
+        list[str] | None,
+        typer.Option(help="A model that it may name, besides the server's own; repeatable."),
+    ] = None,
+    may: Annotated[
+        list[str] | None, typer.Option(help="What else it may do: learn, export; repeatable.")
+    ] = None,
+    calls_per_day: Annotated[
+        int | None, typer.Option(help="Paid model calls a day (UTC); unset for any number.")
+    ] = None,
+    usd_per_day: Annotated[
+        float | None,
+        typer.Option(help="Cost of a day's calls, by RE2LLM_PRICES; unset for any sum."),
+    ] = None,
+    requests_per_minute: Annotated[
+        int | None, typer.Option(help="HTTP requests a minute; unset for any number.")
+    ] = None,
     as_json: _AsJson = False,
 ) -> None:
     """Make a key and print it, this once. Several keys may have one owner.
 
-    Example: re2llm keys create shop --domain films
+    Example: re2llm keys create shop --domain films --calls-per-day 1000
     """
-    run(lambda: _create(owner, domain or [], as_json))
+    granted = {
+        "models": model or [],
+        "may": may or [],
+        "calls_per_day": calls_per_day,
+        "usd_per_day": usd_per_day,
+        "requests_per_minute": requests_per_minute,
+    }
+    run(lambda: _create(owner, domain or [], granted, as_json))
 
 
-async def _create(owner: str, domains: list[str], as_json: bool) -> None:
+async def _create(owner: str, domains: list[str], granted: dict[str, Any], as_json: bool) -> None:
+    from ..knowledge.grants import Grants
     from ..knowledge.keys import create_key
     from ..runtime.sharing import shared_services
 
     services = await shared_services()
     async with services.engine.begin() as connection:
-        key = await create_key(connection, owner, domains)
+        key = await create_key(connection, owner, domains, Grants.from_dict(granted))
     if as_json:
-        print_json({"key": key, "owner": owner, "domains": sorted(set(domains))})
+        print_json({"key": key, "owner": owner, "domains": sorted(set(domains)), **granted})
         return
     typer.echo(key)
     typer.echo("Keep it: it cannot be shown again. Send it as `Authorization: Bearer …`.", err=True)
@@ -65,6 +90,7 @@ async def _list(as_json: bool) -> None:
                     "id": key.id,
                     "owner": key.owner,
                     "domains": key.domains,
+                    **key.grants.as_dict(),
                     "created_at": key.created_at.isoformat(),
                     "revoked_at": key.revoked_at.isoformat() if key.revoked_at else None,
                 }
@@ -76,7 +102,7 @@ async def _list(as_json: bool) -> None:
         state = "works" if key.revoked_at is None else "revoked"
         out.print(
             f"{key.id}  {state:<7}  {key.created_at:%Y-%m-%d}  {key.owner}: "
-            + ", ".join(key.domains),
+            + ", ".join([*key.domains, *key.grants.listed()]),
             markup=False,
             soft_wrap=True,
         )

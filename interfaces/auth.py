@@ -11,7 +11,8 @@ from typing import Any, cast
 from langgraph_sdk import Auth, get_client
 from langgraph_sdk.errors import NotFoundError
 
-from ..knowledge.keys import PREFIX, ApiKey, any_key_works, check_key
+from ..knowledge.keys import PREFIX, any_key_works, check_key
+from ..runtime.caller import Caller
 from ..runtime.sharing import shared_services
 from .callers import asks_for_key, key_of, was_named
 
@@ -19,6 +20,9 @@ auth = Auth()
 
 _OWNER = "re2llm_owner"
 """Where the metadata of threads, runs and stored things names their owner."""
+
+CHECKED = "re2llm.caller"
+"""Where a request's scope has the caller that the gate has found: one look-up does for both."""
 
 User = Auth.types.MinimalUserDict
 _Filter = dict[str, Any] | None
@@ -33,9 +37,9 @@ async def authenticate(scope: dict[str, Any]) -> User:
     """
     key = key_of(scope)
     if key is not None and key.startswith(PREFIX):
-        found = await _found(key)
+        found = scope.get(CHECKED) or await caller_with(key)
         if found is not None:
-            return cast("User", {"identity": found.owner, "domains": found.domains})
+            return cast("User", found.as_user())
         raise _refused(401, "This API key is wrong or revoked.")
     if asks_for_key(scope):
         raise _refused(
@@ -44,19 +48,18 @@ async def authenticate(scope: dict[str, Any]) -> User:
     return cast("User", {"identity": "", "domains": None})
 
 
-async def key_works(key: str) -> bool:
-    """Whether a key is one of ours and not revoked.
+async def caller_with(key: str) -> Caller | None:
+    """Return whom a key stands for, or `None` where it is wrong or revoked.
 
     Args:
         key: As it was sent.
     """
-    return key.startswith(PREFIX) and await _found(key) is not None
-
-
-async def _found(key: str) -> ApiKey | None:
+    if not key.startswith(PREFIX):
+        return None
     services = await shared_services()
     async with services.engine.connect() as connection:
-        return await check_key(connection, key)
+        found = await check_key(connection, key)
+    return found and Caller(found.owner, found.id, tuple(found.domains), found.grants)
 
 
 async def some_key_works() -> bool:

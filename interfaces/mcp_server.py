@@ -17,7 +17,8 @@ from ..nodes.rating.state import OtherReview, PastReview, RatedItem, RatingReque
 from ..operations import catalogue as operations
 from ..operations.catalogue import picked_or_none
 from ..operations.results import FeedbackStored, FoundTitles, ListedHints, Rated, Recommended
-from ..runtime.options import Context
+from ..runtime.options import Context, granted
+from ..runtime.request_limits import MOST_ITEMS, DomainName, ItemId, Rating, Title, Titles
 from . import descriptions
 from .host import Re2llm, default_host
 
@@ -31,7 +32,7 @@ _LOGS = ToolAnnotations(readOnlyHint=False, destructiveHint=False, openWorldHint
 _STORES = ToolAnnotations(
     readOnlyHint=False, destructiveHint=False, idempotentHint=True, openWorldHint=False
 )
-_Domain = Annotated[str | None, Field(description=descriptions.DOMAIN)]
+_Domain = Annotated[DomainName | None, Field(description=descriptions.DOMAIN)]
 
 
 def build_server(host: Re2llm | None = None, *, hosts: str = "") -> FastMCP:
@@ -57,16 +58,14 @@ def build_server(host: Re2llm | None = None, *, hosts: str = "") -> FastMCP:
     )
 
     def context() -> Context:
-        # Over HTTP there is a request, and with an API key it says which domains may be known.
+        # Over HTTP there is a request, and with an API key it says what was granted.
         request = server.get_context().request_context.request
-        user = request.scope.get("user") if request is not None else None
-        known = user["domains"] if user is not None and "domains" in user else None
-        return ours.context(domains=known)
+        return granted(ours.context(), None if request is None else request.scope.get("user"))
 
     @server.tool(description=descriptions.RECOMMEND, annotations=_LOGS)
     async def recommend(
-        history: Annotated[list[str], Field(min_length=1, description=descriptions.HISTORY)],
-        candidates: Annotated[list[str] | None, Field(description=descriptions.CANDIDATES)] = None,
+        history: Annotated[Titles, Field(min_length=1, description=descriptions.HISTORY)],
+        candidates: Annotated[Titles | None, Field(description=descriptions.CANDIDATES)] = None,
         k: Annotated[int, Field(ge=1, le=100, description=descriptions.COUNT)] = 10,
         domain: _Domain = None,
     ) -> Recommended:
@@ -77,8 +76,8 @@ def build_server(host: Re2llm | None = None, *, hosts: str = "") -> FastMCP:
 
     @server.tool(description=descriptions.FEEDBACK, annotations=_STORES)
     async def feedback(
-        recommendation_id: Annotated[str, Field(description=descriptions.RECOMMENDATION)],
-        picked: Annotated[str | None, Field(description=descriptions.PICKED)] = None,
+        recommendation_id: Annotated[ItemId, Field(description=descriptions.RECOMMENDATION)],
+        picked: Annotated[Title | None, Field(description=descriptions.PICKED)] = None,
         domain: _Domain = None,
     ) -> FeedbackStored:
         with _told():
@@ -89,12 +88,15 @@ def build_server(host: Re2llm | None = None, *, hosts: str = "") -> FastMCP:
     @server.tool(description=descriptions.RATE, annotations=_READS)
     async def rate(
         item: Annotated[RatedItem, Field(description="What the person is about to rate.")],
-        history: Annotated[list[PastReview], Field(description=descriptions.REVIEWS)],
+        history: Annotated[
+            list[PastReview], Field(max_length=MOST_ITEMS, description=descriptions.REVIEWS)
+        ],
         item_reviews: Annotated[
-            list[OtherReview], Field(description="Other people's reviews of the item.")
+            list[OtherReview],
+            Field(max_length=MOST_ITEMS, description="Other people's reviews of the item."),
         ] = [],  # noqa: B006  # never changed; null would need a schema of its own
-        lowest: Annotated[float, Field(description="The worst rating of the scale.")] = 1,
-        highest: Annotated[float, Field(description="The best rating of the scale.")] = 5,
+        lowest: Annotated[Rating, Field(description="The worst rating of the scale.")] = 1,
+        highest: Annotated[Rating, Field(description="The best rating of the scale.")] = 5,
     ) -> Rated:
         with _told():
             request = RatingRequest(
@@ -108,7 +110,7 @@ def build_server(host: Re2llm | None = None, *, hosts: str = "") -> FastMCP:
 
     @server.tool(description=descriptions.TITLES, annotations=_READS)
     async def find_titles(
-        titles: Annotated[list[str], Field(min_length=1, description=descriptions.TYPED)],
+        titles: Annotated[Titles, Field(min_length=1, description=descriptions.TYPED)],
         domain: _Domain = None,
     ) -> FoundTitles:
         with _told():

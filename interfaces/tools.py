@@ -13,6 +13,7 @@ from ..errors import Re2llmError
 from ..nodes.rating.state import PastReview, RatingRequest
 from ..operations import catalogue as operations
 from ..runtime.options import Context
+from ..runtime.request_limits import MOST_ITEMS, ItemId, Title, Titles
 from . import descriptions
 from .host import Re2llm, default_host
 
@@ -25,11 +26,11 @@ class RecommendArguments(BaseModel):
     """What to recommend for."""
 
     history: Annotated[
-        list[str],
+        Titles,
         Field(min_length=1, description=descriptions.HISTORY),
     ]
     candidates: Annotated[
-        list[str] | None,
+        Titles | None,
         Field(description=descriptions.CANDIDATES),
     ] = None
     k: Annotated[int, Field(ge=1, le=100, description=descriptions.COUNT)] = 10
@@ -38,9 +39,9 @@ class RecommendArguments(BaseModel):
 class FeedbackArguments(BaseModel):
     """What the person did with a recommendation."""
 
-    recommendation_id: Annotated[str, Field(description=descriptions.RECOMMENDATION)]
+    recommendation_id: Annotated[ItemId, Field(description=descriptions.RECOMMENDATION)]
     picked: Annotated[
-        str | None,
+        Title | None,
         Field(description=descriptions.PICKED),
     ] = None
 
@@ -48,14 +49,16 @@ class FeedbackArguments(BaseModel):
 class TitlesArguments(BaseModel):
     """Titles to look up."""
 
-    titles: Annotated[list[str], Field(min_length=1, description=descriptions.TYPED)]
+    titles: Annotated[Titles, Field(min_length=1, description=descriptions.TYPED)]
 
 
 class RatingArguments(RatingRequest):
     """Whose rating of what to predict."""
 
     history: list[PastReview] = Field(
-        default_factory=list[PastReview], description=descriptions.REVIEWS
+        default_factory=list[PastReview],
+        max_length=MOST_ITEMS,
+        description=descriptions.REVIEWS,
     )
 
 

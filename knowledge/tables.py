@@ -336,6 +336,8 @@ class LlmCallRow(Base):
     latency_ms: Mapped[float]
     cost: Mapped[float | None]
     """By the price table of that day; `None` where it had no price."""
+    api_key_id: Mapped[str | None]
+    """The key that asked, if one did."""
     created_at: Mapped[dt.datetime] = mapped_column(server_default=func.now())
 
 
@@ -350,6 +352,13 @@ class ApiKeyRow(Base):
     """Whose threads and runs it opens; several keys may have one owner."""
     secret_hash: Mapped[bytes] = mapped_column(LargeBinary)
     """SHA-256 of the secret part."""
+    models: Mapped[list[str]] = mapped_column(server_default="{}")
+    """Models that it may name, besides the server's own."""
+    may: Mapped[list[str]] = mapped_column(server_default="{}")
+    """`learn`, `export`."""
+    calls_per_day: Mapped[int | None]
+    usd_per_day: Mapped[float | None]
+    requests_per_minute: Mapped[int | None]
     created_at: Mapped[dt.datetime] = mapped_column(server_default=func.now())
     revoked_at: Mapped[dt.datetime | None]
 
@@ -365,3 +374,33 @@ class ApiKeyDomainRow(Base):
     domain_id: Mapped[int] = mapped_column(
         ForeignKey("domain.id", ondelete="CASCADE"), primary_key=True
     )
+
+
+class ApiKeyDayRow(Base):
+    """What a key has used on one day (UTC)."""
+
+    __tablename__ = "api_key_day"
+
+    key_id: Mapped[str] = mapped_column(
+        ForeignKey("api_key.id", ondelete="CASCADE"), primary_key=True
+    )
+    day: Mapped[dt.date] = mapped_column(primary_key=True)
+    calls: Mapped[int]
+    """Requests to a provider, retries included."""
+    answered: Mapped[int]
+    """Questions that were answered; the mean cost is over these."""
+    spent: Mapped[float]
+    reserved: Mapped[float]
+    """What calls in flight may cost; of a process that died, it stays for the day."""
+
+
+class ApiKeyMinuteRow(Base):
+    """How many requests a key has made in its latest minute."""
+
+    __tablename__ = "api_key_minute"
+
+    key_id: Mapped[str] = mapped_column(
+        ForeignKey("api_key.id", ondelete="CASCADE"), primary_key=True
+    )
+    minute: Mapped[dt.datetime]
+    requests: Mapped[int]

@@ -14,6 +14,7 @@ from ...llm.rating_prompt import RATING_PROMPT_VERSION, PromptLimits, rating_mes
 from ...records import Item, RatingScale, RatingTask, Review
 from ...runtime.node import Update
 from ...runtime.options import Context, resolve
+from ...runtime.request_limits import input_error
 from .state import RatingRequest, RatingState
 
 _FIELDS = tuple(RatingRequest.model_fields)
@@ -61,9 +62,7 @@ def rating_task(request: dict[str, Any]) -> RatingTask:
     try:
         given = RatingRequest.model_validate(request)
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(map(str, first["loc"]))
-        raise InputError(place, f"{first['msg']}.", "See the input schema.") from error
+        raise input_error(error) from error
     if not given.lowest < given.highest:
         raise InputError("highest", "is not above `lowest`.", "Send the ends of the scale.")
     if given.lowest < 0:

@@ -8,13 +8,15 @@ from langgraph.channels import EphemeralValue
 from pydantic import BaseModel, Field
 from typing_extensions import TypedDict
 
+from ...runtime.request_limits import MOST_ITEMS, Attributes, LongText, Rating, Title
+
 
 class RatedItem(BaseModel):
     """An item as people describe it."""
 
-    title: Annotated[str, Field(min_length=1, description="The item's name.")]
+    title: Annotated[Title, Field(min_length=1, description="The item's name.")]
     attributes: Annotated[
-        dict[str, str | int | float | list[str]],
+        Attributes,
         Field(description="Facts by name, such as genre, brand or price."),
     ] = {}
 
@@ -22,15 +24,15 @@ class RatedItem(BaseModel):
 class PastReview(RatedItem):
     """What the user thought of an item."""
 
-    rating: Annotated[float, Field(description="On the scale.")]
-    text: Annotated[str, Field(description="The review, if there is one.")] = ""
+    rating: Annotated[Rating, Field(description="On the scale.")]
+    text: Annotated[LongText, Field(description="The review, if there is one.")] = ""
 
 
 class OtherReview(BaseModel):
     """What someone else thought of the item that is to be rated."""
 
-    rating: Annotated[float, Field(description="On the scale.")]
-    text: Annotated[str, Field(description="The review, if there is one.")] = ""
+    rating: Annotated[Rating, Field(description="On the scale.")]
+    text: Annotated[LongText, Field(description="The review, if there is one.")] = ""
 
 
 class RatingRequest(BaseModel):
@@ -38,21 +40,25 @@ class RatingRequest(BaseModel):
 
     item: Annotated[RatedItem, Field(description="What the user is about to rate.")]
     history: Annotated[
-        list[PastReview], Field(description="The user's past reviews, oldest first.")
+        list[PastReview],
+        Field(max_length=MOST_ITEMS, description="The user's past reviews, oldest first."),
     ] = []
     item_reviews: Annotated[
-        list[OtherReview], Field(description="Other people's reviews of the item, latest last.")
+        list[OtherReview],
+        Field(
+            max_length=MOST_ITEMS, description="Other people's reviews of the item, latest last."
+        ),
     ] = []
     user_mean: Annotated[
-        float | None,
+        Rating | None,
         Field(description="Mean of the user's ratings; none takes that of `history`."),
     ] = None
     item_mean: Annotated[
-        float | None,
+        Rating | None,
         Field(description="Mean rating of the item; none takes that of `item_reviews`."),
     ] = None
-    lowest: Annotated[float, Field(description="The worst rating of the scale.")] = 1
-    highest: Annotated[float, Field(description="The best rating of the scale.")] = 5
+    lowest: Annotated[Rating, Field(description="The worst rating of the scale.")] = 1
+    highest: Annotated[Rating, Field(description="The best rating of the scale.")] = 5
 
 
 class ReasoningView(TypedDict):
