@@ -73,6 +73,18 @@ class BudgetSpentError(Re2llmError):
     kind = "budget"
 
 
+class LimitReachedError(BudgetSpentError):
+    """An API key has used what it was given."""
+
+    kind = "limit"
+
+
+class NotGrantedError(Re2llmError):
+    """An API key may not do this."""
+
+    kind = "not_granted"
+
+
 class HintsFullError(BudgetSpentError):
     """The domain has as many hints as it may have."""
 
@@ -129,6 +141,8 @@ _KINDS: Mapping[str, type[Re2llmError]] = {
         InputError,
         DatabaseError,
         BudgetSpentError,
+        LimitReachedError,
+        NotGrantedError,
         HintsFullError,
         InternalError,
         ModelDownError,

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from .console import out, print_json, run
+
+if TYPE_CHECKING:
+    from ..operations.results import ListedKey
 
 keys = typer.Typer(help="Make, list and revoke API keys for the server.", no_args_is_help=True)
 
@@ -21,20 +24,44 @@ def create(
     domain: Annotated[
         list[str] | None, typer.Option(help="A catalogue that the key may use; repeatable.")
     ] = None,
+    model: Annotated[
+        list[str] | None,
+        typer.Option(help="A model that it may name, besides the server's own; repeatable."),
+    ] = None,
+    may: Annotated[
+        list[str] | None, typer.Option(help="What else it may do: learn, export; repeatable.")
+    ] = None,
+    calls_per_day: Annotated[
+        int | None, typer.Option(help="Paid model calls a day (UTC); unset for any number.")
+    ] = None,
+    usd_per_day: Annotated[
+        float | None,
+        typer.Option(help="Cost of a day's calls, by RE2LLM_PRICES; unset for any sum."),
+    ] = None,
+    requests_per_minute: Annotated[
+        int | None, typer.Option(help="HTTP requests a minute; unset for any number.")
+    ] = None,
     as_json: _AsJson = False,
 ) -> None:
     """Make a key and print it; it is never shown again. One owner may have several keys.
 
-    Example: re2llm keys create shop --domain films
+    Example: re2llm keys create shop --domain films --calls-per-day 1000
     """
-    run(lambda: _create(owner, domain or [], as_json))
+    granted = {
+        "models": model or [],
+        "may": may or [],
+        "calls_per_day": calls_per_day,
+        "usd_per_day": usd_per_day,
+        "requests_per_minute": requests_per_minute,
+    }
+    run(lambda: _create(owner, domain or [], granted, as_json))
 
 
-async def _create(owner: str, domains: list[str], as_json: bool) -> None:
+async def _create(owner: str, domains: list[str], granted: dict[str, Any], as_json: bool) -> None:
     from ..operations.keys import create_key
     from ..runtime.options import Context
 
-    created = await create_key(Context(), owner, domains)
+    created = await create_key(Context(), owner, domains, **granted)
     if as_json:
         print_json(created.model_dump())
         return
@@ -63,12 +90,25 @@ async def _list(as_json: bool) -> None:
         state = "works" if key.revoked_at is None else "revoked"
         out.print(
             f"{key.id}  {state:<7}  {key.created_at:%Y-%m-%d}  {key.owner}: "
-            + ", ".join(key.domains),
+            + ", ".join([*key.domains, *_granted(key)]),
             markup=False,
             soft_wrap=True,
         )
     if not listed:
         out.print("There are no keys yet: `re2llm keys create` makes one.")
+
+
+def _granted(key: ListedKey) -> list[str]:
+    limits = (
+        ("calls a day", key.calls_per_day),
+        ("USD a day", key.usd_per_day),
+        ("requests a minute", key.requests_per_minute),
+    )
+    return [
+        *key.models,
+        *(f"may {right}" for right in key.may),
+        *(f"{number:g} {unit}" for unit, number in limits if number is not None),
+    ]
 
 
 @keys.command("revoke")

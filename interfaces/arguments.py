@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
+from ..runtime.request_limits import MOST_ITEMS, DomainName, ItemId, Rating, Title
 from . import descriptions
 
 DEFAULT_COUNT = 10
@@ -42,20 +43,23 @@ def _picked(value: Any) -> Any:
     return None if none or _is_absent(value) else _id(value)
 
 
-_IdOrTitle = Annotated[str, BeforeValidator(_id)]
+_IdOrTitle = Annotated[Title, BeforeValidator(_id)]
+_Listed = Annotated[list[_IdOrTitle], Field(max_length=MOST_ITEMS)]
 
-History = Annotated[list[_IdOrTitle], Field(min_length=1, description=descriptions.HISTORY)]
+History = Annotated[_Listed, Field(min_length=1, description=descriptions.HISTORY)]
 Candidates = Annotated[
-    list[_IdOrTitle] | None,
+    _Listed | None,
     BeforeValidator(_optional),
     Field(description=descriptions.CANDIDATES),
 ]
 Count = Annotated[int, _or(DEFAULT_COUNT), Field(ge=1, le=100, description=descriptions.COUNT)]
-Domain = Annotated[str | None, BeforeValidator(_optional), Field(description=descriptions.DOMAIN)]
-RecommendationId = Annotated[str, Field(description=descriptions.RECOMMENDATION)]
-Picked = Annotated[str | None, BeforeValidator(_picked), Field(description=descriptions.PICKED)]
-Titles = Annotated[list[_IdOrTitle], Field(min_length=1, description=descriptions.TYPED)]
+Domain = Annotated[
+    DomainName | None, BeforeValidator(_optional), Field(description=descriptions.DOMAIN)
+]
+RecommendationId = Annotated[ItemId, Field(description=descriptions.RECOMMENDATION)]
+Picked = Annotated[Title | None, BeforeValidator(_picked), Field(description=descriptions.PICKED)]
+Titles = Annotated[_Listed, Field(min_length=1, description=descriptions.TYPED)]
 NoneAsEmpty = _or([])
 """For an optional list."""
-Lowest = Annotated[float, _or(1), Field(description="The worst rating of the scale.")]
-Highest = Annotated[float, _or(5), Field(description="The best rating of the scale.")]
+Lowest = Annotated[Rating, _or(1), Field(description="The worst rating of the scale.")]
+Highest = Annotated[Rating, _or(5), Field(description="The best rating of the scale.")]

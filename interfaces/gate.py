@@ -7,13 +7,21 @@ here.
 
 from __future__ import annotations
 
+import logging
 from urllib.parse import unquote
 
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from .auth import key_works
+from ..errors import Re2llmError
+from ..knowledge.allowances import claim_request, seconds_to_next_minute
+from ..runtime.caller import Caller
+from ..runtime.sharing import shared_services
+from .auth import CHECKED, caller_with
 from .callers import asks_for_key, is_loopback_call, key_of
+
+_log = logging.getLogger(__name__)
 
 _OPEN = frozenset({"", "ok"})
 """Health checks, which reveal nothing."""
@@ -53,11 +61,30 @@ async def _refusal(scope: Scope) -> Response | None:
     first = segments[0] if segments else ""
     if ".." in segments or first not in _OPEN | _META | _GUARDED:
         return PlainTextResponse("Not Found", 404)
-    if first in _META and asks_for_key(scope):
-        key = key_of(scope)
-        if key is None or not await key_works(key):
+    key = None if first in _OPEN else key_of(scope)
+    try:
+        caller = None if key is None else await caller_with(key)
+        if first in _META and asks_for_key(scope) and caller is None:
             return JSONResponse({"detail": "Send an API key that works."}, 401)
-    return None
+        scope[CHECKED] = caller
+        return None if caller is None else await _too_many(caller)
+    except (Re2llmError, OSError, SQLAlchemyError) as error:
+        _log.warning("a key cannot be checked: %s", type(error).__name__)
+        return JSONResponse({"detail": "The key cannot be checked. Try again later."}, 503)
+
+
+async def _too_many(caller: Caller) -> Response | None:
+    """Count a request of a key; refuse it where the minute's are all made."""
+    most = caller.grants.requests_per_minute
+    if most is None:
+        return None
+    services = await shared_services()
+    async with services.engine.begin() as connection:
+        if await claim_request(connection, caller.key_id, most):
+            return None
+        seconds = await seconds_to_next_minute(connection)
+    detail = f"This key may make {most:,} requests a minute. Try again in {seconds} s."
+    return JSONResponse({"detail": detail}, 429, {"retry-after": str(seconds)})
 
 
 def _segments(scope: Scope) -> list[str]:

@@ -20,7 +20,8 @@ from ..operations.recommend import recommend as recommend_items
 from ..operations.results import FeedbackStored, FoundTitles, ListedHints, Rated, Recommended
 from ..operations.titles import find_titles as find_items
 from ..rating.request import OtherReview, PastReview, RatedItem, RatingRequest
-from ..runtime.options import Context
+from ..runtime.options import Context, granted
+from ..runtime.request_limits import MOST_ITEMS
 from . import descriptions
 from .arguments import (
     DEFAULT_COUNT,
@@ -72,11 +73,9 @@ def build_server(host: Re2llm | None = None, *, hosts: str = "") -> FastMCP:
     )
 
     def context() -> Context:
-        # Over HTTP there is a request, and with an API key it says which domains may be known.
+        # Over HTTP there is a request, and with an API key it says what was granted.
         request = server.get_context().request_context.request
-        user = request.scope.get("user") if request is not None else None
-        known = user["domains"] if user is not None and "domains" in user else None
-        return ours.context(domains=known)
+        return granted(ours.context(), None if request is None else request.scope.get("user"))
 
     @server.tool(description=descriptions.RECOMMEND, annotations=_LOGS)
     async def recommend(
@@ -100,11 +99,13 @@ def build_server(host: Re2llm | None = None, *, hosts: str = "") -> FastMCP:
     @server.tool(description=descriptions.RATE, annotations=_READS)
     async def rate(
         item: Annotated[RatedItem, Field(description="What the person is about to rate.")],
-        history: Annotated[list[PastReview], Field(description=descriptions.REVIEWS)],
+        history: Annotated[
+            list[PastReview], Field(max_length=MOST_ITEMS, description=descriptions.REVIEWS)
+        ],
         item_reviews: Annotated[
             list[OtherReview],
             NoneAsEmpty,
-            Field(description="Other people's reviews of the item."),
+            Field(max_length=MOST_ITEMS, description="Other people's reviews of the item."),
         ] = [],  # noqa: B006  # never changed; null would need a schema of its own
         lowest: Lowest = 1,
         highest: Highest = 5,

@@ -17,6 +17,7 @@ from ..operations.recommend import recommend
 from ..operations.titles import find_titles
 from ..rating.request import PastReview, RatingRequest
 from ..runtime.options import Context
+from ..runtime.request_limits import MOST_ITEMS
 from . import descriptions
 from .arguments import (
     DEFAULT_COUNT,
@@ -59,7 +60,9 @@ class RatingArguments(RatingRequest):
     """Whose rating of what to predict."""
 
     history: list[PastReview] = Field(
-        default_factory=list[PastReview], description=descriptions.REVIEWS
+        default_factory=list[PastReview],
+        max_length=MOST_ITEMS,
+        description=descriptions.REVIEWS,
     )
 
 

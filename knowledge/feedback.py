@@ -12,7 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..errors import InputError
 from .domains import Domain
-from .tables import DomainRow, FeedbackRow, ItemRow, RecommendationRow
+from .log_tables import FeedbackRow, RecommendationRow
+from .tables import DomainRow, ItemRow
 from .texts import storable
 from .trials import ndcg
 

@@ -9,13 +9,16 @@ import secrets
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 from sqlalchemy import func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..errors import InputError
 from .domains import find_domain
-from .tables import ApiKeyDomainRow, ApiKeyRow, DomainRow
+from .grants import Grants, Right
+from .key_tables import ApiKeyDomainRow, ApiKeyRow
+from .tables import DomainRow
 from .texts import storable
 
 PREFIX = "re2llm_"
@@ -24,6 +27,7 @@ PREFIX = "re2llm_"
 _PARTS = 3
 _ID_BYTES = 6
 _SECRET_BYTES = 32
+_COLUMNS = [column for column in ApiKeyRow.__table__.columns if column.key != "secret_hash"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +38,7 @@ class ApiKey:
         id: The part by which it is looked up and revoked.
         owner: Whose threads and runs it opens.
         domains: Names of the catalogues that it may know of, sorted.
+        grants: What else it may do and spend.
         created_at: When it was made.
         revoked_at: When it stopped working; `None` while it works.
     """
@@ -41,23 +46,30 @@ class ApiKey:
     id: str
     owner: str
     domains: list[str]
+    grants: Grants
     created_at: dt.datetime
     revoked_at: dt.datetime | None
 
 
-async def create_key(connection: AsyncConnection, owner: str, domains: Sequence[str]) -> str:
+async def create_key(
+    connection: AsyncConnection, owner: str, domains: Sequence[str], grants: Grants | None = None
+) -> str:
     """Make a key and store its hash.
 
     Args:
         connection: In a transaction.
         domains: Names of the catalogues that it may know of.
+        grants: What else it may do and spend; `None` for the defaults.
 
     Returns:
         The whole key, which cannot be had again.
 
     Raises:
-        InputError: A domain does not exist, none is named, or the owner cannot be used as a name.
+        InputError: A domain does not exist, none is named, the owner cannot be used as a name,
+            or a grant is out of range.
     """
+    grants = grants or Grants()
+    grants.check()
     if not owner.strip() or not storable(owner):
         raise InputError("owner", f"{owner!r} cannot be used as a name.", "Choose a plain name.")
     if not domains:
@@ -66,7 +78,12 @@ async def create_key(connection: AsyncConnection, owner: str, domains: Sequence[
         )
     found = {(await find_domain(connection, name)).id for name in domains}
     key_id, secret = secrets.token_hex(_ID_BYTES), secrets.token_urlsafe(_SECRET_BYTES)
-    row = {"id": key_id, "owner": owner, "secret_hash": _hash(secret)}
+    row = {
+        "id": key_id,
+        "owner": owner,
+        "secret_hash": _hash(secret),
+        **grants.as_dict(),
+    }
     await connection.execute(insert(ApiKeyRow).values(row))
     links = [{"key_id": key_id, "domain_id": domain} for domain in sorted(found)]
     await connection.execute(insert(ApiKeyDomainRow).values(links))
@@ -127,8 +144,7 @@ def _hash(secret: str) -> bytes:
 
 
 async def _read(connection: AsyncConnection, key_id: str | None = None) -> list[ApiKey]:
-    columns = (ApiKeyRow.id, ApiKeyRow.owner, ApiKeyRow.created_at, ApiKeyRow.revoked_at)
-    keys = select(*columns).order_by(ApiKeyRow.created_at, ApiKeyRow.id)
+    keys = select(*_COLUMNS).order_by(ApiKeyRow.created_at, ApiKeyRow.id)
     names = (
         select(ApiKeyDomainRow.key_id, DomainRow.name)
         .join(DomainRow, DomainRow.id == ApiKeyDomainRow.domain_id)
@@ -143,6 +159,19 @@ async def _read(connection: AsyncConnection, key_id: str | None = None) -> list[
     for key, name in await connection.execute(names):
         domains[key].append(name)
     return [
-        ApiKey(number, owner, domains[number], made, revoked)
-        for number, owner, made, revoked in await connection.execute(keys)
+        ApiKey(
+            id=row.id,
+            owner=row.owner,
+            domains=domains[row.id],
+            grants=Grants(
+                models=tuple(row.models),
+                may=tuple(cast("list[Right]", row.may)),
+                calls_per_day=row.calls_per_day,
+                usd_per_day=row.usd_per_day,
+                requests_per_minute=row.requests_per_minute,
+            ),
+            created_at=row.created_at,
+            revoked_at=row.revoked_at,
+        )
+        for row in await connection.execute(keys)
     ]

@@ -12,14 +12,8 @@ from ..errors import InputError
 from .catalogue import fetch_items
 from .domains import Domain
 from .hints import NO_HINT
-from .tables import (
-    HintRow,
-    ProposalRow,
-    RecommendationRow,
-    ReflectionRow,
-    SessionRow,
-    TrialRow,
-)
+from .log_tables import RecommendationRow
+from .tables import HintRow, ProposalRow, ReflectionRow, SessionRow, TrialRow
 
 
 async def hint_lineage(

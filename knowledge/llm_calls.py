@@ -10,7 +10,11 @@ from typing import Any
 from sqlalchemy import Date, cast, func, insert, select, true, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from .tables import LlmCallRow
+from .log_tables import LlmCallRow
+from .texts import made_storable
+
+ANSWERED = ("ok", "misshapen")
+"""Outcomes of calls that brought an answer."""
 
 # The commit need not wait for the disk, which any later one does.
 _BOOK = insert(LlmCallRow).returning(func.set_config("synchronous_commit", "off", true()))
@@ -34,6 +38,7 @@ class LlmCall:
         estimated: Whether the tokens are estimated.
         latency_ms: Milliseconds, pauses included.
         cost: By the price table; `None` without a price.
+        api_key_id: The key that asked, if one did.
     """
 
     key: bytes
@@ -49,15 +54,20 @@ class LlmCall:
     estimated: bool
     latency_ms: float
     cost: float | None
+    api_key_id: str | None = None
 
 
 async def book_call(connection: AsyncConnection, made: LlmCall) -> None:
-    """Store a paid call.
+    """Store a paid call. Text that the database cannot hold is replaced, so that none gets lost.
 
     Args:
         connection: In a transaction.
     """
-    await connection.execute(_BOOK, asdict(made))
+    row = {
+        name: made_storable(value) if isinstance(value, str) else value
+        for name, value in asdict(made).items()
+    }
+    await connection.execute(_BOOK, row)
 
 
 async def cached_answer(connection: AsyncConnection, key: bytes) -> str | None:
@@ -94,7 +104,7 @@ async def sum_calls(
         some are estimated, cost, and the calls without a price.
     """
     day = cast(func.timezone("UTC", LlmCallRow.created_at), Date).label("day")
-    answered = LlmCallRow.outcome.in_(("ok", "misshapen"))
+    answered = LlmCallRow.outcome.in_(ANSWERED)
     statement = (
         select(
             day,

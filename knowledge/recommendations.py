@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from .tables import RecommendationRow
+from .log_tables import RecommendationRow
 
 
 @dataclass(frozen=True, slots=True)

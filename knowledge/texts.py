@@ -10,3 +10,18 @@ def storable(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return "\0" not in text
+
+
+def made_storable(text: str) -> str:
+    """Return a text with what PostgreSQL cannot hold replaced by U+FFFD.
+
+    Args:
+        text: Any text.
+    """
+    if storable(text):
+        return text
+    return "".join("\ufffd" if _unstorable(letter) else letter for letter in text)
+
+
+def _unstorable(letter: str) -> bool:
+    return letter == "\0" or "\ud800" <= letter <= "\udfff"

@@ -44,6 +44,11 @@ class CircuitBreaker:
         self._closed_until = self._clock() + self._pause
         return True
 
+    def unused(self) -> None:
+        """Note that an attempt that `allow` let through was not made, so that another may be."""
+        if self.open:
+            self._closed_until = self._clock()
+
     def succeeded(self) -> None:
         """Note an answer."""
         self._failed = 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -16,8 +15,9 @@ from langchain_core.runnables import Runnable
 
 from ..errors import Failure
 from ..settings import AnswerMethod, Settings
+from .attempts import Attempts, Claim, Turn
 from .breaker import CircuitBreaker
-from .failures import ABOUT_THE_PROMPT, ModelFailedError, read_failure
+from .failures import ModelFailedError, read_failure
 from .limits import Limits
 from .offline import OfflineRanker
 from .responses import answer_text, cut_short, refused
@@ -27,12 +27,8 @@ from .structured import AnswerFormat, MethodMemory, asking, methods_for
 
 _Result = TypeVar("_Result")
 _log = logging.getLogger(__name__)
-_ALIVE = ABOUT_THE_PROMPT | {Failure.RATE_LIMITED}
-"""Failures of a model that is there: it dislikes this request, or has too many of them."""
 _SERVER_ERRORS = 2
 """Server errors in a row, after which the way of asking for JSON comes under suspicion."""
-_LEAST_PATIENCE = 0.05
-"""Seconds below which a request is not worth making: no answer could come."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +51,7 @@ class Answered:
 
 
 class Endpoint:
-    """A chat model with its circuit breaker, its limits and what it understands.
+    """A chat model with its circuit breakers, its limits and what it understands.
 
     Args:
         name: For the log.
@@ -66,7 +62,6 @@ class Endpoint:
         cacheable: Whether name, server and prompt tell its answer; not so for a host's own model.
 
     Attributes:
-        breaker: Keeps a dead model from being asked.
         methods: What it understands.
         chat: How it chats.
     """
@@ -85,11 +80,15 @@ class Endpoint:
         self.model = model
         self.server = server
         self.cacheable = cacheable
-        self.breaker = CircuitBreaker(settings.breaker_failures, settings.breaker_pause)
         self.methods = MethodMemory(methods_for(settings.structured))
         self.chat = ChatTraits()
-        self._limits = limits
+        self._attempts = Attempts(name, limits, settings)
         self._settings = settings
+
+    @property
+    def breaker(self) -> CircuitBreaker:
+        """What keeps runs without a key from asking a dead model."""
+        return self._attempts.breaker_of("")
 
     @property
     def local(self) -> bool:
@@ -102,29 +101,31 @@ class Endpoint:
         *,
         answer_format: AnswerFormat | None,
         within: float,
-        on_attempt: Callable[[], None],
+        on_attempt: Claim,
+        owner: str = "",
     ) -> Answered:
         """Ask, and ask again where that can help.
 
         Args:
             answer_format: The answer's form, or `None` for free text.
             within: Seconds after which the caller waits no longer, retries and pauses included.
-            on_attempt: Called before each request; may refuse it by raising.
+            on_attempt: Awaited before each request; may refuse it by raising.
+            owner: For whom, so that owners share the limits fairly.
 
         Raises:
             ModelFailedError: There is no answer.
         """
         if self.local:
-            on_attempt()
+            await on_attempt()
             return await self._request(self.model, messages, "plain", answer_format)
-        ends = time.monotonic() + within
+        turn = Turn(owner, time.monotonic() + within, on_attempt)
         tries = retrying(self._settings.model_retries, self._settings.retry_pause, within)
         in_json = answer_format is not None and answer_format.in_json
         server_errors = 0
         async for attempt in tries:
             with attempt:
                 try:
-                    return await self._any_method(messages, answer_format, ends, on_attempt)
+                    return await self._any_method(messages, answer_format, turn)
                 except ModelFailedError as error:
                     server_errors += error.failure is Failure.SERVER_ERROR
                     suspect = in_json and not self.methods.proven
@@ -138,8 +139,9 @@ class Endpoint:
         ask: Callable[[BaseChatModel], Awaitable[_Result]],
         *,
         within: float,
-        on_attempt: Callable[[], None],
+        on_attempt: Claim,
         may_repeat: Callable[[], bool],
+        owner: str = "",
     ) -> _Result:
         """Make a call of this model for an agent, with the same retries.
 
@@ -148,11 +150,12 @@ class Endpoint:
             within: As in `answer`.
             on_attempt: As in `answer`.
             may_repeat: Whether a failed call leaves no trace, such as words that were heard.
+            owner: As in `answer`.
 
         Raises:
             ModelFailedError: There is no answer.
         """
-        ends = time.monotonic() + within
+        turn = Turn(owner, time.monotonic() + within, on_attempt)
         async for attempt in retrying(
             self._settings.model_retries, self._settings.retry_pause, within
         ):
@@ -161,8 +164,7 @@ class Endpoint:
                     model = self.model
                     request = partial(self._read, partial(ask, model))
                     try:
-                        async with self._limits.place(ends - time.monotonic()):
-                            return await self._attempt(request, ends, on_attempt)
+                        return await self._attempts.make(request, turn)
                     except ModelFailedError as error:
                         error.final = not may_repeat()
                         own = error.own_temperature and not error.final
@@ -174,8 +176,7 @@ class Endpoint:
         self,
         messages: Sequence[BaseMessage],
         answer_format: AnswerFormat | None,
-        ends: float,
-        on_attempt: Callable[[], None],
+        turn: Turn,
     ) -> Answered:
         """Make one attempt; a way to ask for JSON that the model does not know is none."""
         in_json = answer_format is not None and answer_format.in_json
@@ -192,8 +193,7 @@ class Endpoint:
                 continue
             try:
                 request = partial(self._request, asked, messages, method, answer_format)
-                async with self._limits.place(ends - time.monotonic()):
-                    answered = await self._attempt(request, ends, on_attempt)
+                answered = await self._attempts.make(request, turn)
             except ModelFailedError as error:
                 if error.own_temperature and self._leave_temperature(model):
                     continue
@@ -213,45 +213,6 @@ class Endpoint:
             _log.warning("model %s accepts only its default temperature", self.name)
             self.model = asked.model_copy(update={"temperature": None})
         return True
-
-    async def _attempt(
-        self,
-        request: Callable[[], Awaitable[_Result]],
-        ends: float,
-        on_attempt: Callable[[], None],
-    ) -> _Result:
-        patience = min(self._settings.request_timeout, ends - time.monotonic())
-        if patience < _LEAST_PATIENCE:
-            raise ModelFailedError(Failure.BUSY)
-        if not self.breaker.allow():
-            raise ModelFailedError(Failure.CIRCUIT_OPEN)
-        on_attempt()
-        try:
-            async with asyncio.timeout(patience):
-                answered = await request()
-        except ModelFailedError as failed:
-            if failed.failure in _ALIVE:
-                self.breaker.succeeded()
-            else:
-                self._note_failure()
-            raise
-        except TimeoutError:
-            # Cut short after a long wait for its turn, it says little about the model.
-            usual = min(self._settings.request_timeout, self._settings.deadline)
-            if patience >= usual / 2:
-                self._note_failure()
-            _log.info("model %s gave no answer in %.0f s", self.name, patience)
-            raise ModelFailedError(Failure.TIMEOUT) from None
-        self.breaker.succeeded()
-        return answered
-
-    def _note_failure(self) -> None:
-        was_open = self.breaker.open
-        self.breaker.failed()
-        if self.breaker.open and not was_open:
-            _log.warning(
-                "model %s is down: not called for %.0f s at a time", self.name, self.breaker.wait
-            )
 
     async def _request(
         self,

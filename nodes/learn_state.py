@@ -10,6 +10,7 @@ from typing_extensions import TypedDict
 
 from ..knowledge.reflections import Outcome
 from ..ranking.state import RecommendState
+from ..runtime.request_limits import DomainName, ItemId, ItemIds, RowKey
 
 
 class ObservedSession(BaseModel):
@@ -17,10 +18,10 @@ class ObservedSession(BaseModel):
 
     model_config = ConfigDict(coerce_numbers_to_str=True)
 
-    history: Annotated[list[str], Field(min_length=1, description="Item ids, oldest first.")]
-    target: Annotated[str, Field(description="Id of the item that came next.")]
+    history: Annotated[ItemIds, Field(min_length=1, description="Item ids, oldest first.")]
+    target: Annotated[ItemId, Field(description="Id of the item that came next.")]
     candidates: Annotated[
-        list[str] | None,
+        ItemIds | None,
         Field(description="Ids to rank, the target among them; none retrieves some."),
     ] = None
 
@@ -28,12 +29,12 @@ class ObservedSession(BaseModel):
 class LearnRequest(BaseModel):
     """Which session to learn from. Empty, it takes the next one that was not learned from yet."""
 
-    session: Annotated[int | None, Field(description="Key of a stored training session.")] = None
+    session: Annotated[RowKey | None, Field(description="Key of a stored training session.")] = None
     observed: Annotated[
         ObservedSession | None, Field(description="A new session, instead of a stored one.")
     ] = None
     domain: Annotated[
-        str | None, Field(description="The catalogue's name; none takes the default.")
+        DomainName | None, Field(description="The catalogue's name; none takes the default.")
     ] = None
 
 

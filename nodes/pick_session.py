@@ -12,7 +12,7 @@ from ..ranking.request import validated
 from ..records import Session
 from ..runtime.node import Update, node
 from ..runtime.options import RunOptions
-from .learn_state import LearnState, ObservedSession
+from .learn_state import LearnRequest, LearnState, ObservedSession
 
 
 @node
@@ -22,10 +22,14 @@ async def pick_session(state: LearnState, options: RunOptions) -> Update:
     Returns:
         The session's key, history, target and candidates.
     """
+    if options.caller is not None:
+        options.caller.require("learn")
+    given = {name: state.get(name) for name in LearnRequest.model_fields}
+    request = validated(LearnRequest, given)
     async with options.services.engine.begin() as connection:
-        name = state.get("domain") or options.domain
+        name = request.domain or options.domain
         domain = await find_domain(connection, name, among=options.domains)
-        key, observed = state.get("session"), state.get("observed")
+        key, observed = request.session, request.observed
         if observed is not None:
             key = await observe_session(connection, domain, _read(observed))
         elif key is None:
@@ -40,8 +44,7 @@ async def pick_session(state: LearnState, options: RunOptions) -> Update:
     }
 
 
-def _read(observed: object) -> Session:
-    given = validated(ObservedSession, observed, "observed")
+def _read(given: ObservedSession) -> Session:
     if given.candidates is not None and given.target not in given.candidates:
         raise InputError("candidates", "The target is not among them.", "Add it, or send none.")
     candidates = None if given.candidates is None else tuple(given.candidates)

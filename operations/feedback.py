@@ -40,8 +40,14 @@ async def give_feedback(
     async with in_domain(options, domain, write=True) as (connection, found):
         stored = await store_feedback(connection, found, recommendation_id, item and item.id)
     settings = options.settings
+    # Learning is paid for by the server.
+    may_learn = options.caller is None or "learn" in options.caller.grants.may
     teaches = (
-        learn and stored.missed and settings.feedback_calls > 0 and stored.model == settings.model
+        learn
+        and may_learn
+        and stored.missed
+        and settings.feedback_calls > 0
+        and stored.model == settings.model
     )
     if teaches and stored.new:
         options.services.background.send(

@@ -5,25 +5,51 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..knowledge import keys as stored
+from ..knowledge.grants import Grants
+from ..runtime.caller import Caller
 from ..runtime.options import Context, resolve_context
 from .database import connected
 from .results import CreatedKey, ListedKey, RevokedKey
 
 
-async def create_key(context: Context, owner: str, domains: Sequence[str]) -> CreatedKey:
+async def create_key(
+    context: Context,
+    owner: str,
+    domains: Sequence[str],
+    *,
+    models: Sequence[str] = (),
+    may: Sequence[str] = (),
+    calls_per_day: int | None = None,
+    usd_per_day: float | None = None,
+    requests_per_minute: int | None = None,
+) -> CreatedKey:
     """Make a key. It cannot be shown again.
 
     Args:
         owner: The owner of the threads and runs that the key gives access to.
         domains: Names of the catalogues that the key may use.
+        models: Models that requests may name, besides the server's own.
+        may: What else it may do: `learn`, `export`.
+        calls_per_day: Paid model calls a day (UTC), retries included; `None` for any number.
+        usd_per_day: Their cost by `RE2LLM_PRICES`; `None` for any.
+        requests_per_minute: HTTP requests; `None` for any number.
 
     Raises:
         Re2llmError: A domain does not exist, none is named, or the owner is not a usable name.
     """
+    grants = Grants.from_dict(
+        {
+            "models": list(models),
+            "may": list(may),
+            "calls_per_day": calls_per_day,
+            "usd_per_day": usd_per_day,
+            "requests_per_minute": requests_per_minute,
+        }
+    )
     options = await resolve_context(context)
     async with connected(options, write=True) as connection:
-        key = await stored.create_key(connection, owner, domains)
-    return CreatedKey(key=key, owner=owner, domains=sorted(set(domains)))
+        key = await stored.create_key(connection, owner, domains, grants)
+    return CreatedKey(key=key, owner=owner, domains=sorted(set(domains)), **grants.as_dict())
 
 
 async def list_keys(context: Context) -> list[ListedKey]:
@@ -52,8 +78,8 @@ async def revoke_key(context: Context, key: str) -> RevokedKey:
         return RevokedKey(id=key, revoked=await stored.revoke_key(connection, key))
 
 
-async def check_key(context: Context, key: str) -> ListedKey | None:
-    """Return what a key stands for, or `None` if it is wrong or revoked.
+async def check_key(context: Context, key: str) -> Caller | None:
+    """Return the caller that a key stands for, or `None` if it is wrong or revoked.
 
     Args:
         key: The whole key, as a client sent it.
@@ -64,7 +90,7 @@ async def check_key(context: Context, key: str) -> ListedKey | None:
     options = await resolve_context(context)
     async with connected(options) as connection:
         found = await stored.check_key(connection, key)
-    return found and _listed(found)
+    return found and Caller(found.owner, found.id, tuple(found.domains), found.grants)
 
 
 async def any_key_works(context: Context) -> bool:
@@ -84,5 +110,6 @@ def _listed(key: stored.ApiKey) -> ListedKey:
         owner=key.owner,
         domains=key.domains,
         created_at=key.created_at,
+        **key.grants.as_dict(),
         revoked_at=key.revoked_at,
     )

@@ -176,6 +176,11 @@ class CreatedKey(BaseModel):
     key: str = Field(description="The whole key; it cannot be shown again.")
     owner: str
     domains: list[str] = Field(description="The catalogues that it may use.")
+    models: list[str] = Field(description="Models that it may name, besides the server's own.")
+    may: list[str] = Field(description="What else it may do.")
+    calls_per_day: int | None
+    usd_per_day: float | None
+    requests_per_minute: int | None
 
 
 class ListedKey(BaseModel):
@@ -184,6 +189,11 @@ class ListedKey(BaseModel):
     id: str
     owner: str
     domains: list[str] = Field(description="The catalogues that it may use.")
+    models: list[str] = Field(description="Models that it may name, besides the server's own.")
+    may: list[str] = Field(description="What else it may do.")
+    calls_per_day: int | None
+    usd_per_day: float | None
+    requests_per_minute: int | None
     created_at: dt.datetime
     revoked_at: dt.datetime | None
 

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from ..errors import InputError
+from ..runtime.request_limits import input_error
 from .state import RecommendRequest
 
 _MOST_QUOTED = 5
@@ -46,9 +47,7 @@ def validated(model: type[_Model], document: object, place: str = "") -> _Model:
     try:
         return model.model_validate(document)
     except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join([*filter(None, [place]), *map(str, first["loc"])])
-        raise InputError(field, f"{first['msg']}.", "See the input schema.") from error
+        raise input_error(error, place) from error
 
 
 def _check_candidates(candidates: Sequence[str], most: int) -> None:

@@ -11,23 +11,28 @@ from langgraph.channels import EphemeralValue
 from pydantic import BaseModel, ConfigDict, Field
 from typing_extensions import TypedDict
 
+from ..runtime.request_limits import MOST_SHOWN, DomainName, ItemId, ItemIds
+
 
 class RecommendRequest(BaseModel):
     """What to recommend for: a session, and the items to choose from."""
 
     model_config = ConfigDict(coerce_numbers_to_str=True)
 
-    history: Annotated[
-        list[str], Field(description="Ids of the items chosen so far, oldest first.")
-    ]
+    history: Annotated[ItemIds, Field(description="Ids of the items chosen so far, oldest first.")]
     candidates: Annotated[
-        list[str] | None,
-        Field(description="Ids of the items to rank; none retrieves them from the catalogue."),
+        list[ItemId] | None,
+        Field(
+            max_length=100_000,
+            description="Ids of the items to rank; none retrieves them from the catalogue.",
+        ),
     ] = None
     domain: Annotated[
-        str | None, Field(description="The catalogue's name; none takes the default.")
+        DomainName | None, Field(description="The catalogue's name; none takes the default.")
     ] = None
-    k: Annotated[int, Field(ge=1, description="How many items to return in `items`.")] = 10
+    k: Annotated[
+        int, Field(ge=1, le=MOST_SHOWN, description="How many items to return in `items`.")
+    ] = 10
 
 
 class ItemView(TypedDict):

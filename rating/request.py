@@ -10,14 +10,22 @@ from pydantic import BaseModel, Field, ValidationError
 
 from ..errors import InputError
 from ..records import Item, RatingScale, RatingTask, Review
+from ..runtime.request_limits import (
+    MOST_ITEMS,
+    Attributes,
+    LongText,
+    Rating,
+    Title,
+    input_error,
+)
 
 
 class RatedItem(BaseModel):
     """An item to rate."""
 
-    title: Annotated[str, Field(min_length=1, description="The item's name.")]
+    title: Annotated[Title, Field(min_length=1, description="The item's name.")]
     attributes: Annotated[
-        dict[str, str | int | float | list[str]],
+        Attributes,
         Field(description="Facts by name, such as genre, brand or price."),
     ] = {}
 
@@ -25,15 +33,15 @@ class RatedItem(BaseModel):
 class PastReview(RatedItem):
     """One of the user's past reviews."""
 
-    rating: Annotated[float, Field(description="On the scale.")]
-    text: Annotated[str, Field(description="The review, if there is one.")] = ""
+    rating: Annotated[Rating, Field(description="On the scale.")]
+    text: Annotated[LongText, Field(description="The review, if there is one.")] = ""
 
 
 class OtherReview(BaseModel):
     """Another person's review of the item to rate."""
 
-    rating: Annotated[float, Field(description="On the scale.")]
-    text: Annotated[str, Field(description="The review, if there is one.")] = ""
+    rating: Annotated[Rating, Field(description="On the scale.")]
+    text: Annotated[LongText, Field(description="The review, if there is one.")] = ""
 
 
 class RatingRequest(BaseModel):
@@ -41,21 +49,25 @@ class RatingRequest(BaseModel):
 
     item: Annotated[RatedItem, Field(description="What the user is about to rate.")]
     history: Annotated[
-        list[PastReview], Field(description="The user's past reviews, oldest first.")
+        list[PastReview],
+        Field(max_length=MOST_ITEMS, description="The user's past reviews, oldest first."),
     ] = []
     item_reviews: Annotated[
-        list[OtherReview], Field(description="Other people's reviews of the item, latest last.")
+        list[OtherReview],
+        Field(
+            max_length=MOST_ITEMS, description="Other people's reviews of the item, latest last."
+        ),
     ] = []
     user_mean: Annotated[
-        float | None,
+        Rating | None,
         Field(description="Mean of the user's ratings; none takes that of `history`."),
     ] = None
     item_mean: Annotated[
-        float | None,
+        Rating | None,
         Field(description="Mean rating of the item; none takes that of `item_reviews`."),
     ] = None
-    lowest: Annotated[float, Field(description="The worst rating of the scale.")] = 1
-    highest: Annotated[float, Field(description="The best rating of the scale.")] = 5
+    lowest: Annotated[Rating, Field(description="The worst rating of the scale.")] = 1
+    highest: Annotated[Rating, Field(description="The best rating of the scale.")] = 5
 
 
 def rating_task(request: Mapping[str, Any]) -> RatingTask:
@@ -70,9 +82,7 @@ def rating_task(request: Mapping[str, Any]) -> RatingTask:
     try:
         given = RatingRequest.model_validate(request)
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(map(str, first["loc"]))
-        raise InputError(place, f"{first['msg']}.", "See the input schema.") from error
+        raise input_error(error) from error
     if not given.lowest < given.highest:
         raise InputError("highest", "is not above `lowest`.", "Send the ends of the scale.")
     if given.lowest < 0:

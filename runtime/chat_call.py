@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage
 
-from ..errors import Failure
+from ..errors import Failure, Re2llmError
 from ..knowledge.llm_calls import LlmCall
 from ..llm.failures import ModelFailedError
 from ..llm.prices import estimated_tokens, prompt_key
 from ..llm.responses import refused
 from ..llm.spoken import Speech, SpokenModel
+from .allowance import Claims
 from .ledger import book, charge
 from .options import RunOptions
 
@@ -41,7 +43,7 @@ async def converse(
         raise ModelFailedError(Failure.REJECTED, no_tools=True)
     speech = Speech(endpoint.chat)
     started = time.perf_counter()
-    sent = 0
+    claims = Claims(options, options.model, messages)
 
     async def once(model: BaseChatModel) -> AIMessage:
         speech.answer = None
@@ -52,12 +54,6 @@ async def converse(
             # An answer with nothing in it leads nowhere.
             raise ModelFailedError(Failure.REFUSED if refused(answer) else Failure.WRONG_SHAPE)
         return answer.model_copy(update={"id": handed_on.id})
-
-    def claim() -> None:
-        nonlocal sent
-        if options.budget is not None:
-            options.budget.claim_call()
-        sent += 1
 
     def entry(message: AIMessage | None, outcome: str) -> LlmCall:
         tokens_in, tokens_out, estimated = _tokens(messages, message)
@@ -70,28 +66,36 @@ async def converse(
             method="plain",
             outcome=outcome,
             answer=None,
-            requests=sent,
+            requests=claims.made,
             tokens_in=tokens_in,
             tokens_out=tokens_out,
             estimated=estimated,
             latency_ms=(time.perf_counter() - started) * 1000,
             cost=cost,
+            api_key_id=options.caller.key_id if options.caller else None,
         )
 
     try:
         answer = await endpoint.relay(
             once,
             within=options.settings.deadline,
-            on_attempt=claim,
+            on_attempt=claims.claim,
             may_repeat=lambda: not speech.heard,
+            owner=options.owner,
         )
     except ModelFailedError as error:
         if error.no_tools:
             endpoint.chat.takes_tools = False
-        if sent:
-            await book(options, entry(None, error.failure.value))
+        if claims.made:
+            await book(options, entry(None, error.failure.value), reserved=claims.reserved)
         raise
-    await book(options, entry(answer, "ok"))
+    except (asyncio.CancelledError, Re2llmError) as error:
+        # What was sent until then is paid, whether or not the caller still waits.
+        kind = error.kind if isinstance(error, Re2llmError) else "cancelled"
+        if claims.made:
+            await asyncio.shield(book(options, entry(None, kind), reserved=claims.reserved))
+        raise
+    await book(options, entry(answer, "ok"), reserved=claims.reserved)
     return answer
 
 

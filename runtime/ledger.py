@@ -7,7 +7,8 @@ import logging
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from ..knowledge.llm_calls import LlmCall, book_call, cached_answer
+from ..knowledge.allowances import settle_call
+from ..knowledge.llm_calls import ANSWERED, LlmCall, book_call, cached_answer
 from ..llm.prices import call_cost
 from .options import RunOptions
 
@@ -41,13 +42,28 @@ def charge(options: RunOptions, model: str, tokens_in: int, tokens_out: int) -> 
     return cost
 
 
-async def book(options: RunOptions, made: LlmCall) -> None:
-    """Enter a paid call into the ledger. An answer that is paid must reach its caller."""
+async def book(options: RunOptions, made: LlmCall, *, reserved: float = 0.0) -> None:
+    """Enter a paid call into the ledger. An answer that is paid must reach its caller.
+
+    Args:
+        options: The run's options.
+        made: What was asked and what it cost.
+        reserved: Of the key's allowance.
+    """
+    caller = options.caller
     try:
         async with (
             asyncio.timeout(options.settings.database_timeout),
             options.services.engine.begin() as connection,
         ):
             await book_call(connection, made)
+            if caller is not None:
+                await settle_call(
+                    connection,
+                    caller.key_id,
+                    reserved=reserved,
+                    cost=made.cost or 0.0,
+                    answered=made.outcome in ANSWERED,
+                )
     except (OSError, SQLAlchemyError) as error:  # a `TimeoutError` is an `OSError`
         _log.warning("a model call was not recorded: %s", type(error).__name__)

@@ -11,12 +11,13 @@ from typing import Literal
 
 from langchain_core.messages import BaseMessage
 
-from ..errors import Failure
+from ..errors import Failure, Re2llmError
 from ..knowledge.llm_calls import LlmCall
 from ..llm.endpoint import Answered, Endpoint
 from ..llm.failures import ModelFailedError
 from ..llm.prices import estimated_tokens, prompt_key
 from ..llm.structured import AnswerFormat
+from .allowance import Claims
 from .ledger import book, charge, known_answer
 from .options import RunOptions
 
@@ -83,7 +84,8 @@ async def ask(
             async with asyncio.timeout(max(0.0, ends - time.time())):
                 known = await known_answer(options, key) if may_know else None
                 if known is None:
-                    await held.enter_async_context(options.services.one_at_a_time(key))
+                    mine = options.owner.encode(errors="replace") + key
+                    await held.enter_async_context(options.services.one_at_a_time(mine))
                     await held.enter_async_context(_alone(options, key, ends))
                     # Others who asked the same meanwhile have paid for it.
                     known = await known_answer(options, key) if may_know else None
@@ -92,8 +94,16 @@ async def ask(
             return Reply("", failed=True, latency_ms=waited, calls=0, failure=Failure.BUSY.value)
         if known is not None:
             return Reply(known, failed=False, latency_ms=_since(started), calls=0)
-        reply = await question.put(ends)
-        await book(options, question.booking(key, purpose, reply, keep=may_know))
+        try:
+            reply = await question.put(ends)
+        except (asyncio.CancelledError, Re2llmError) as error:
+            # What was sent until then is paid, whether or not the caller still waits.
+            kind = error.kind if isinstance(error, Re2llmError) else "cancelled"
+            lost = Reply("", failed=True, latency_ms=_since(started), failure=kind)
+            if question.sent:
+                await asyncio.shield(question.book(key, purpose, lost, keep=False))
+            raise
+        await question.book(key, purpose, reply, keep=may_know)
     return reply
 
 
@@ -128,10 +138,15 @@ class _Question:
         self._messages = messages
         self._options = options
         self._answer_format = answer_format
-        self._sent = 0
+        self._claims = Claims(options, model, messages)
         self._answered: Answered | None = None
         self._estimated = False
         self._cost: float | None = 0.0
+
+    @property
+    def sent(self) -> int:
+        """Requests so far."""
+        return self._claims.made
 
     async def put(self, ends: float) -> Reply:
         """Ask, and count what it cost."""
@@ -141,14 +156,15 @@ class _Question:
                 self._messages,
                 answer_format=self._answer_format,
                 within=ends - time.time(),
-                on_attempt=self._claim,
+                on_attempt=self._claims.free if self._endpoint.local else self._claims.claim,
+                owner=self._options.owner,
             )
         except ModelFailedError as error:
             return Reply(
                 "",
                 failed=True,
                 latency_ms=_since(started),
-                calls=self._sent,
+                calls=self.sent,
                 failure=error.failure.value,
             )
         tokens_in, tokens_out = self._count(self._answered)
@@ -159,15 +175,20 @@ class _Question:
             latency_ms=_since(started),
             tokens_in=tokens_in,
             tokens_out=tokens_out,
-            calls=self._sent,
+            calls=self.sent,
         )
 
-    def booking(self, key: bytes, purpose: Purpose, reply: Reply, *, keep: bool) -> LlmCall:
-        """Return the entry for the ledger.
+    async def book(self, key: bytes, purpose: Purpose, reply: Reply, *, keep: bool) -> None:
+        """Enter the question into the ledger.
 
         Args:
             keep: Whether an answer of the right form may serve again.
         """
+        entry = self._entry(key, purpose, reply, keep=keep)
+        await book(self._options, entry, reserved=self._claims.reserved)
+
+    def _entry(self, key: bytes, purpose: Purpose, reply: Reply, *, keep: bool) -> LlmCall:
+        caller = self._options.caller
         answered = self._answered
         fits = answered is not None and answered.fits and bool(reply.text.strip())
         return LlmCall(
@@ -178,12 +199,13 @@ class _Question:
             method=answered.method if answered else "",
             outcome=reply.failure or ("ok" if fits else "misshapen"),
             answer=reply.text if keep and fits else None,
-            requests=self._sent,
+            requests=self.sent,
             tokens_in=reply.tokens_in,
             tokens_out=reply.tokens_out,
             estimated=self._estimated,
             latency_ms=reply.latency_ms,
             cost=self._cost,
+            api_key_id=caller.key_id if caller else None,
         )
 
     def _count(self, answered: Answered) -> tuple[int, int]:
@@ -194,11 +216,6 @@ class _Question:
         self._estimated = True
         prompt = (message.text for message in self._messages)
         return estimated_tokens(*prompt), estimated_tokens(answered.text)
-
-    def _claim(self) -> None:
-        if self._options.budget is not None:
-            self._options.budget.claim_call()
-        self._sent += 1
 
 
 def _since(started: float) -> float:

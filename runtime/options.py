@@ -3,52 +3,66 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
-from typing import Any, cast
+from typing import Annotated, Any, cast
 
 from langgraph.runtime import Runtime
-from pydantic import InstanceOf
+from pydantic import Field, InstanceOf, TypeAdapter, ValidationError
 from pydantic.json_schema import SkipJsonSchema
 
 from ..llm.recipes import RECIPES, Recipe
 from ..settings import HintChoice, PromptRecipe, Settings
 from .budget import Budget
+from .caller import Caller, caller_of
+from .request_limits import DomainName, RowKey, input_error
 from .services import Services
 from .sharing import ServiceSet, shared_services
+
+_ModelName = Annotated[str, Field(max_length=200)]
 
 
 @dataclass(kw_only=True)
 class Context:
-    """A run's options. What is unset falls back to the settings (`RE2LLM_*`)."""
+    """A run's options. What is unset falls back to the settings (`RE2LLM_*`).
 
-    domain: str | None = None
+    For a run with an API key, `granted` says which of them count.
+    """
+
+    domain: DomainName | None = None
     """The catalogue, if the request names none."""
-    domains: list[str] | None = None
+    domains: Annotated[list[DomainName], Field(max_length=1_000)] | None = None
     """The only catalogues that the run may know of; any other is answered as one that does not
     exist. On a server with API keys it can narrow what the key allows, never widen it."""
     policy: HintChoice | None = None
     """How the hint is chosen."""
-    model: str | None = None
+    model: _ModelName | None = None
     """The ranking model, such as `openai:gpt-4.1-mini`."""
-    reflect_model: str | None = None
+    reflect_model: _ModelName | None = None
     """The model that reflects on misses, if it is another one."""
     prompt: PromptRecipe | None = None
     """How the ranking is asked for: `json` or `paper`."""
-    orders: int | None = None
+    orders: Annotated[int, Field(ge=1, le=16)] | None = None
     """In how many orders of the candidates the ranking is asked for; the answers are fused."""
-    order: int = 0
+    order: Annotated[int, Field(ge=0, le=10_000)] = 0
     """Which of the candidates' orders the prompt has, to measure what the order does."""
-    seed: int | None = None
+    seed: Annotated[int, Field(ge=0, le=2**32 - 1)] | None = None
     """Seed of the candidates' order and of random hints."""
     record: bool = True
     """Whether the answer is logged."""
-    hint_id: int | None = None
+    hint_id: RowKey | None = None
     """Gives this very hint, whatever the policy: for a person's test, or an oracle's."""
     budget: Budget | None = None
     """What a run may spend on model calls; shared by all runs that are handed it."""
     services: SkipJsonSchema[InstanceOf[ServiceSet] | None] = None
     """A host's own database and models, from `Re2llm.context()`; in this process only."""
-    command: str = "graph"
+    caller: SkipJsonSchema[InstanceOf[Caller] | None] = None
+    """The API key that the run is for; a server sets it."""
+    command: Annotated[str, Field(max_length=100)] = "graph"
     """What the ledger books the run's model calls under."""
+
+
+_FORM = TypeAdapter(Context)
+_IN_PROCESS = {"services": ServiceSet, "caller": Caller}
+"""What no client can send: anything else in its place is ignored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +83,7 @@ class RunOptions:
         record: Whether the answer is logged.
         hint_id: The very hint to give, or `None` to let the policy choose.
         budget: What may be spent on model calls, or `None` for no limit.
+        caller: The API key that the run is for, or `None`.
         command: What the ledger books the calls under.
     """
 
@@ -85,7 +100,13 @@ class RunOptions:
     record: bool
     hint_id: int | None
     budget: Budget | None
+    caller: Caller | None
     command: str
+
+    @property
+    def owner(self) -> str:
+        """Who pays for the run: the key's owner, empty without a key."""
+        return "" if self.caller is None else self.caller.owner
 
     @property
     def prompt_version(self) -> str:
@@ -111,27 +132,75 @@ async def resolve(runtime: Runtime[Any]) -> RunOptions:
 
 
 def narrowed(context: Context, runtime: Runtime[Any]) -> Context:
-    """Return a context that knows of no catalogue that the run's API key does not allow.
+    """Return what a context may ask of a run.
 
     Args:
         runtime: The run's; a LangGraph server has put the authenticated user into it.
+
+    Raises:
+        InputError: An option holds a value that cannot be used.
     """
-    user = runtime.server_info.user if runtime.server_info is not None else None
-    allowed = cast("list[str] | None", user["domains"]) if user and "domains" in user else None
-    if allowed is None:
+    return granted(context, runtime.server_info.user if runtime.server_info is not None else None)
+
+
+def granted(context: Context, user: Any) -> Context:
+    """Return what an API key may ask of a run; what it was not granted is as if it was not sent.
+
+    Args:
+        context: The run's options, as a client sent them.
+        user: Whom a server has authenticated; `None` for none.
+
+    Raises:
+        InputError: An option holds a value that cannot be used.
+    """
+    caller = caller_of(user)
+    if caller is None:
         return context
-    wanted = allowed if context.domains is None else context.domains
-    return replace(context, domains=[name for name in wanted if name in allowed])
+    grants = caller.grants
+    named = context.reflect_model if "learn" in grants.may else None
+    asked = checked(
+        Context(
+            domain=context.domain,
+            domains=context.domains,
+            policy=context.policy,
+            model=context.model if context.model in grants.models else None,
+            reflect_model=named if named in grants.models else None,
+            seed=context.seed,
+            services=context.services,
+            caller=caller,
+        )
+    )
+    wanted = caller.domains if asked.domains is None else asked.domains
+    return replace(asked, domains=[name for name in wanted if name in caller.domains])
+
+
+def checked(context: Context) -> Context:
+    """Return a context whose values all have their types and keep to their limits.
+
+    Args:
+        context: Unchecked: LangGraph makes one of whatever JSON a client sends.
+
+    Raises:
+        InputError: One does not; the message names it.
+    """
+    values = {field.name: getattr(context, field.name) for field in fields(Context)}
+    for name, kind in _IN_PROCESS.items():
+        values[name] = values[name] if isinstance(values[name], kind) else None
+    try:
+        return _FORM.validate_python(values)
+    except ValidationError as error:
+        raise input_error(error, schema="context") from error
 
 
 async def resolve_context(context: Context) -> RunOptions:
     """Fill the gaps of a context, outside a graph.
 
     Raises:
-        Re2llmError: The database or the model cannot be had.
+        Re2llmError: An option cannot be used, or the database or the model cannot be had.
     """
+    context = checked(context)
     own = context.services
-    services = await (own.get() if isinstance(own, ServiceSet) else shared_services())
+    services = await (shared_services() if own is None else own.get())
     settings = services.settings
     model = context.model or settings.model
     domains = None if context.domains is None else frozenset(context.domains)
@@ -148,22 +217,10 @@ async def resolve_context(context: Context) -> RunOptions:
         seed=settings.seed if context.seed is None else context.seed,
         record=context.record,
         hint_id=context.hint_id,
-        budget=_budget(context.budget),
+        budget=context.budget,
+        caller=context.caller,
         command=context.command,
     )
-
-
-def _budget(given: object) -> Budget | None:
-    """Return the budget; over HTTP it comes as the JSON object that the schema describes."""
-    if isinstance(given, dict):
-        limits = cast("dict[str, Any]", given)
-        return Budget(
-            max_calls=limits.get("max_calls"),
-            max_tokens=limits.get("max_tokens"),
-            max_cost=limits.get("max_cost"),
-            max_hints=limits.get("max_hints"),
-        )
-    return given if isinstance(given, Budget) else None
 
 
 def _default(domain: str, domains: frozenset[str] | None) -> str:

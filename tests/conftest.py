@@ -49,8 +49,11 @@ from langchain_core.messages import AIMessage, BaseMessage  # noqa: E402
 from langchain_core.outputs import ChatGeneration, ChatResult  # noqa: E402
 from re2llm.data.sample import sample_items, simulate_sessions  # noqa: E402
 from re2llm.knowledge.engine import database_url  # noqa: E402
+from re2llm.knowledge.grants import Grants  # noqa: E402
+from re2llm.knowledge.keys import check_key, create_key  # noqa: E402
 from re2llm.operations.load import Loaded, load_domain  # noqa: E402
 from re2llm.records import Item, Session  # noqa: E402
+from re2llm.runtime.caller import Caller  # noqa: E402
 from re2llm.runtime.services import Services  # noqa: E402
 from re2llm.runtime.sharing import close_shared_services, shared_services  # noqa: E402
 from re2llm.settings import Settings, get_settings  # noqa: E402
@@ -125,6 +128,20 @@ def script(services: Services) -> Callable[[Answer], tuple[str, Scripted]]:
         name = f"scripted-{uuid.uuid4().hex[:8]}"
         services.register_model(name, model)
         return name, model
+
+    return make
+
+
+@pytest.fixture
+def keyed(services: Services, films: str) -> Callable[..., Any]:
+    """Make a key for the films and return whom a server finds with it."""
+
+    async def make(owner: str = "shop", **grants: Any) -> Caller:
+        async with services.engine.begin() as connection:
+            key = await create_key(connection, owner, [films], Grants(**grants))
+            found = await check_key(connection, key)
+        assert found is not None
+        return Caller(found.owner, found.id, tuple(found.domains), found.grants)
 
     return make
 

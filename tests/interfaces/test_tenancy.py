@@ -14,7 +14,9 @@ from typing import Any
 import httpx
 import pytest
 import pytest_asyncio
+from re2llm.data.sample import load_films
 from re2llm.knowledge.domains import find_domain
+from re2llm.knowledge.grants import Grants
 from re2llm.knowledge.hints import list_hints
 from re2llm.knowledge.keys import create_key, revoke_key
 from re2llm.knowledge.training_sessions import session_keys
@@ -87,7 +89,7 @@ async def settle(server: str, services: Services, owner: str, names: tuple[str, 
     await load_domain(services, domain, items, [lambda _: sessions])
     await add_hint(Context(), f"Prefer what is like the first one, {owner}.", domain=domain)
     async with services.engine.begin() as connection:
-        key = await create_key(connection, owner, [domain])
+        key = await create_key(connection, owner, [domain], Grants(may=("learn",)))
         found = await find_domain(connection, domain)
         hint = (await list_hints(connection, found.id))[0].id
         session = (await session_keys(connection, found.id))[0]
@@ -460,3 +462,35 @@ async def re2llm_command(*arguments: str) -> str:
         subprocess.run, command, check=True, capture_output=True, text=True
     )
     return done.stdout
+
+
+async def test_over_http_a_key_uses_what_it_was_granted_and_no_more(
+    server: str, services: Services, films: str
+) -> None:
+    async with services.engine.begin() as connection:
+        key = await create_key(connection, "plain", [films], Grants(requests_per_minute=1000))
+        few = await create_key(connection, "few", [films], Grants(requests_per_minute=1))
+    items = {"input": {"history": [load_films()[0].id], "k": 3}}
+    async with httpx.AsyncClient(base_url=server, timeout=60) as http:
+        headers = {"authorization": f"Bearer {key}", **MCP_HEADERS}
+        wishes = {
+            "model": "openai:o1-pro",
+            "orders": 1500,
+            "command": "\0",
+            "policy": "none",
+            "budget": {"max_calls": 0},
+            "caller": {"owner": "x"},
+        }
+        body = {"assistant_id": "recommend", "context": wishes, **items}
+        answer = (await http.post("/runs/wait", json=body, headers=headers)).json()
+        assert (answer["error"], answer["model"]) == (None, "offline")
+        body = {"assistant_id": "learn", "input": {"domain": films}}
+        answer = (await http.post("/runs/wait", json=body, headers=headers)).json()
+        assert answer["error"]["kind"] == "not_granted"
+        headers["authorization"] = f"Bearer {few}"
+        statuses = [
+            await http.post("/assistants/search", json={}, headers=headers) for _ in range(4)
+        ]
+        refused = [sent for sent in statuses if sent.status_code == 429]
+        assert len(refused) >= 2  # a minute may have ended in between
+        assert 1 <= int(refused[0].headers["retry-after"]) <= 60

@@ -1,0 +1,124 @@
+"""Counts what API keys use, in the database, so that all processes share one count."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Literal
+
+from sqlalchemy import Date, Float, and_, case, cast, extract, func, or_, select, update
+from sqlalchemy import literal as value
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from .grants import Grants
+from .key_tables import ApiKeyDayRow as Day
+from .key_tables import ApiKeyMinuteRow as Minute
+
+Limit = Literal["calls_per_day", "usd_per_day"]
+"""A limit of a day, by its name among the grants."""
+
+_TODAY = cast(func.timezone("UTC", func.now()), Date)
+_THIS_MINUTE = func.date_trunc("minute", func.now())
+_MINUTE = 60
+
+
+async def claim_request(connection: AsyncConnection, key_id: str, most: int) -> bool:
+    """Count a request of this minute, and return whether the key may make it.
+
+    Args:
+        connection: In a transaction.
+        key_id: Of the key.
+        most: Requests a minute.
+    """
+    first = insert(Minute).values(key_id=key_id, minute=_THIS_MINUTE, requests=1)
+    same = Minute.minute == first.excluded.minute
+    counted = first.on_conflict_do_update(
+        index_elements=[Minute.key_id],
+        set_={
+            "minute": first.excluded.minute,
+            "requests": case((same, Minute.requests + 1), else_=1),
+        },
+        where=or_(~same, Minute.requests < most),
+    ).returning(Minute.requests)
+    return await connection.scalar(counted) is not None
+
+
+async def seconds_to_next_minute(connection: AsyncConnection) -> int:
+    """Return the seconds after which `claim_request` counts anew."""
+    passed = await connection.scalar(select(extract("second", func.clock_timestamp())))
+    return max(1, _MINUTE - int(passed or 0))
+
+
+async def claim_call(
+    connection: AsyncConnection, key_id: str, grants: Grants, estimate: float
+) -> float | Limit:
+    """Count a paid call of today before it is made, and reserve what it may cost.
+
+    The first calls of a day reserve the estimate, later ones the mean of those that were answered.
+    A call that finds nothing spent and nothing reserved may always be made, so that a large
+    estimate locks nobody out.
+
+    Args:
+        connection: In a transaction.
+        key_id: Of the key.
+        grants: Its limits.
+        estimate: What the call may cost.
+
+    Returns:
+        What was reserved, for `settle_call`; or the limit that the call would exceed.
+    """
+    limited = grants.usd_per_day is not None
+    guess = value(estimate if limited else 0.0, Float)
+    mean = Day.spent / func.nullif(Day.answered, 0)
+    reserve = func.coalesce(mean, guess) if limited else guess
+    used = Day.spent + Day.reserved
+    within = and_(
+        *([Day.calls < grants.calls_per_day] if grants.calls_per_day is not None else []),
+        *([or_(used == 0, used + reserve <= grants.usd_per_day)] if limited else []),
+        value(True),  # noqa: FBT003
+    )
+    first = insert(Day).values(
+        key_id=key_id, day=_TODAY, calls=1, answered=0, spent=0.0, reserved=guess
+    )
+    counted = first.on_conflict_do_update(
+        index_elements=[Day.key_id, Day.day],
+        set_={"calls": Day.calls + 1, "reserved": Day.reserved + reserve},
+        where=within,
+    ).returning(reserve)
+    reserved = await connection.scalar(counted)
+    if reserved is not None:
+        return reserved
+    today = select(Day.calls).where(Day.key_id == key_id, Day.day == _TODAY)
+    calls = await connection.scalar(today) or 0
+    all_made = grants.calls_per_day is not None and calls >= grants.calls_per_day
+    return "calls_per_day" if all_made else "usd_per_day"
+
+
+async def settle_call(
+    connection: AsyncConnection, key_id: str, *, reserved: float, cost: float, answered: bool
+) -> None:
+    """Replace what a call has reserved by what it cost.
+
+    Args:
+        connection: In a transaction.
+        key_id: Of the key.
+        reserved: From `claim_call`, summed over the attempts at one question.
+        cost: What they cost.
+        answered: Whether there was an answer.
+    """
+    latest = select(func.max(Day.day)).where(Day.key_id == key_id).scalar_subquery()
+    await connection.execute(
+        update(Day)
+        .where(Day.key_id == key_id, Day.day == latest)
+        .values(
+            answered=Day.answered + int(answered),
+            spent=Day.spent + cost,
+            reserved=func.greatest(Day.reserved - reserved, 0.0),
+        )
+    )
+
+
+def next_day() -> dt.datetime:
+    """Return when the limits of a day begin anew."""
+    tomorrow = dt.datetime.now(dt.UTC).date() + dt.timedelta(days=1)
+    return dt.datetime.combine(tomorrow, dt.time(), dt.UTC)

@@ -1,0 +1,107 @@
+"""The tables of answered requests, of feedback on them, and of paid model calls."""
+
+from __future__ import annotations
+
+import datetime as dt
+import uuid
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    ForeignKey,
+    Identity,
+    Index,
+    LargeBinary,
+    func,
+)
+from sqlalchemy import text as sql
+from sqlalchemy.orm import Mapped, mapped_column
+
+from .tables import Base
+
+
+class RecommendationRow(Base):
+    """One answered request, with the probability of its hint for off-policy evaluation."""
+
+    __tablename__ = "recommendation"
+    __table_args__ = (Index(None, "domain_id", "created_at"),)
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    domain_id: Mapped[int] = mapped_column(ForeignKey("domain.id", ondelete="CASCADE"))
+    history: Mapped[list[str]]
+    candidates: Mapped[list[str]]
+    ranking: Mapped[list[str]]
+    policy: Mapped[str]
+    hint_id: Mapped[int | None] = mapped_column(ForeignKey("hint.id", ondelete="SET NULL"))
+    probability: Mapped[float]
+    """With which the policy chose this hint, or chose none."""
+    model: Mapped[str]
+    prompt_version: Mapped[str]
+    flags: Mapped[list[str]]
+    """What went wrong on the way, such as `completed`; empty for a clean answer."""
+    latency_ms: Mapped[float]
+    tokens: Mapped[dict[str, Any]]
+    created_at: Mapped[dt.datetime] = mapped_column(server_default=func.now())
+
+
+class FeedbackRow(Base):
+    """What a person did with a recommendation; stored once."""
+
+    __tablename__ = "feedback"
+    __table_args__ = (
+        Index(
+            "ix_feedback_to_learn",
+            "created_at",
+            postgresql_where=sql("learnt_at IS NULL AND reward = 0 AND picked IS NOT NULL"),
+        ),
+    )
+
+    recommendation_id: Mapped[uuid.UUID] = mapped_column(
+        ForeignKey("recommendation.id", ondelete="CASCADE"), primary_key=True
+    )
+    picked: Mapped[str | None]
+    """Id of the item that was chosen; `None` for none of these."""
+    reward: Mapped[float]
+    """NDCG@10 of the picked item's rank; 0 for none of these."""
+    created_at: Mapped[dt.datetime] = mapped_column(server_default=func.now())
+    learnt_at: Mapped[dt.datetime | None]
+    """When the learner was done with this miss."""
+
+
+class LlmCallRow(Base):
+    """One paid question to a model: the ledger, and the cache of answers. Holds no prompt."""
+
+    __tablename__ = "llm_call"
+    __table_args__ = (
+        Index(None, "key", postgresql_where=sql("answer IS NOT NULL")),
+        Index(None, "created_at"),
+    )
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    key: Mapped[bytes] = mapped_column(LargeBinary)
+    """Digest of model, server and prompt."""
+    command: Mapped[str]
+    """What asked, such as `learn`."""
+    purpose: Mapped[str]
+    """What for: rank, repair, reflect or compare."""
+    model: Mapped[str]
+    method: Mapped[str]
+    """How the model was held to the answer's form; empty where there was no answer."""
+    outcome: Mapped[str]
+    """`ok`, `misshapen`, or the kind of failure."""
+    answer: Mapped[str | None]
+    """The model's text, where the same prompt may be answered with it again."""
+    requests: Mapped[int]
+    """Sent to the provider, retries included."""
+    hits: Mapped[int] = mapped_column(server_default="0")
+    """How often the answer served again, unpaid."""
+    tokens_in: Mapped[int]
+    tokens_out: Mapped[int]
+    estimated: Mapped[bool]
+    """Whether the tokens are estimated, since the model counted none."""
+    latency_ms: Mapped[float]
+    cost: Mapped[float | None]
+    """By the price table of that day; `None` where it had no price."""
+    api_key_id: Mapped[str | None]
+    """The key that asked, if one did."""
+    created_at: Mapped[dt.datetime] = mapped_column(server_default=func.now())

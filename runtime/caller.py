@@ -1,0 +1,71 @@
+"""Who a run is for: the API key that a server has checked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from ..errors import NotGrantedError
+from ..knowledge.grants import Grants, Right
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """A program with an API key.
+
+    Attributes:
+        owner: The key's owner.
+        key_id: The key's id, under which its use is counted.
+        domains: Names of the catalogues that it may know of.
+        grants: What else it may do and spend.
+    """
+
+    owner: str
+    key_id: str
+    domains: tuple[str, ...]
+    grants: Grants
+
+    def require(self, right: Right) -> None:
+        """Make sure that the key has a right.
+
+        Args:
+            right: Which.
+
+        Raises:
+            NotGrantedError: It has not.
+        """
+        if right not in self.grants.may:
+            raise NotGrantedError(
+                "key", f"It may not {right}.", f"Make one with `re2llm keys create --may {right}`."
+            )
+
+    def as_user(self) -> dict[str, Any]:
+        """Return the caller as JSON primitives, as a LangGraph server keeps a user."""
+        return {
+            "identity": self.owner,
+            "domains": list(self.domains),
+            "key_id": self.key_id,
+            "grants": self.grants.as_dict(),
+        }
+
+
+def caller_of(user: Any) -> Caller | None:
+    """Return whom a request is for, or `None` where no API key restricts it.
+
+    Args:
+        user: Of a LangGraph server, from `Caller.as_user`; `None` for none. Without grants it has
+            none.
+    """
+    if not user or "domains" not in user or user["domains"] is None:
+        return None
+    # A server's user is no mapping: it knows `in` and `[]` alone.
+    owner, key_id, grants = (
+        user[name] if name in user else None  # noqa: SIM401
+        for name in ("identity", "key_id", "grants")
+    )
+    return Caller(
+        owner=str(owner or ""),
+        key_id=str(key_id or ""),
+        domains=tuple(user["domains"]),
+        grants=Grants.from_dict(grants),
+    )

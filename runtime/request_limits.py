@@ -1,0 +1,51 @@
+"""How long the texts and lists of a request may be, and how large its numbers."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field, ValidationError
+
+from ..errors import InputError
+
+MOST_ITEMS = 10_000
+"""Items or reviews in one list of a request."""
+MOST_SHOWN = 1_000
+"""Items that an answer shows."""
+_NO_ID = frozenset({"string_too_long", "string_unicode"})
+"""What pydantic calls texts that no database holds as an id."""
+_LARGEST_KEY = 2**31 - 1
+
+ItemId = Annotated[str, Field(max_length=500)]
+ItemIds = Annotated[list[ItemId], Field(max_length=MOST_ITEMS)]
+DomainName = Annotated[str, Field(max_length=500)]
+Title = Annotated[str, Field(max_length=2_000)]
+Titles = Annotated[list[Title], Field(max_length=MOST_ITEMS)]
+LongText = Annotated[str, Field(max_length=100_000)]
+RowKey = Annotated[int, Field(ge=1, le=_LARGEST_KEY)]
+Rating = Annotated[float, Field(ge=-1e6, le=1e6, allow_inf_nan=False)]
+_Whole = Annotated[int, Field(ge=-(10**15), le=10**15)]
+_Number = Annotated[float, Field(ge=-1e15, le=1e15, allow_inf_nan=False)]
+Attributes = Annotated[
+    dict[Title, Title | _Whole | _Number | Annotated[list[Title], Field(max_length=1_000)]],
+    Field(max_length=200),
+]
+
+
+def input_error(error: ValidationError, place: str = "", schema: str = "input") -> InputError:
+    """Return what is wrong with the first field that does not fit.
+
+    Args:
+        error: From pydantic.
+        place: Where the model stands in the request.
+        schema: Which schema the field is in.
+    """
+    first = error.errors(include_input=False, include_url=False)[0]
+    where = [str(part)[:40] for part in first["loc"]]
+    problem = f"{first['msg']}."
+    if first["type"] in _NO_ID and len(where) > 1 and where[-1].isdigit():
+        # As for an id that is not known, the list is named.
+        problem = f"Entry {int(where.pop()) + 1}: {problem}"
+    return InputError(
+        ".".join([*filter(None, [place]), *where]), problem, f"See the {schema} schema."
+    )

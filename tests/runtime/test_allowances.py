@@ -1,0 +1,134 @@
+"""What a key may spend, counted before each paid call and over all processes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from fault_server import FaultServer
+from keyed_runs import asking, own_model, run, sums
+from re2llm.graph.recommend import graph
+from re2llm.knowledge.texts import made_storable
+from re2llm.runtime.caller import Caller
+from re2llm.runtime.options import Context
+from re2llm.runtime.services import Services, open_services
+from re2llm.runtime.sharing import ServiceSet
+from sqlalchemy import text
+
+
+@pytest.fixture
+def server() -> Iterator[FaultServer]:
+    with FaultServer().running() as running:
+        yield running
+
+
+@pytest.fixture
+def model(server: FaultServer, adjust: Callable[..., None]) -> str:
+    return own_model(server, adjust)
+
+
+# What a key may spend
+
+
+@pytest.fixture
+def spend(services: Services, films: str, model: str) -> Callable[..., Any]:
+    """Recommend for a key on several sets of services, as several processes would."""
+
+    async def recommend(caller: Caller, count: int, sets: int = 2) -> list[dict[str, Any]]:
+        own = [await open_services(services.settings) for _ in range(sets)]
+        try:
+            return await asyncio.gather(
+                *(
+                    graph.ainvoke(
+                        {"domain": films, **asking(20 + at)},
+                        context=Context(services=ServiceSet.of(own[at % sets]), caller=caller),
+                    )
+                    for at in range(count)
+                )
+            )
+        finally:
+            for some in own:
+                await some.close()
+
+    return recommend
+
+
+async def test_calls_a_day_are_counted_over_all_processes(
+    server: FaultServer, spend: Callable[..., Any], keyed: Callable[..., Any]
+) -> None:
+    server.delay = 0.1
+    caller = await keyed(calls_per_day=5)
+    answers = await spend(caller, 24)
+    refused = [answer["error"] for answer in answers if answer.get("error")]
+    assert (len(server.asked), len(refused)) == (5, 19)
+    assert {(error["kind"], error["field"]) for error in refused} == {("limit", "calls_per_day")}
+    assert "00:00 UTC" in refused[0]["remedy"]
+
+
+async def test_retries_count_too_and_what_was_sent_is_booked(
+    server: FaultServer, services: Services, spend: Callable[..., Any], keyed: Callable[..., Any]
+) -> None:
+    server.play(*["500"] * 4)
+    caller = await keyed(calls_per_day=2)
+    (answer,) = await spend(caller, 1, 1)
+    assert answer["error"]["kind"] == "limit"
+    assert (await sums(services, caller))[0] == len(server.asked) == 2
+
+
+async def test_the_cost_of_a_day_is_never_exceeded(
+    server: FaultServer,
+    services: Services,
+    model: str,
+    adjust: Callable[..., None],
+    spend: Callable[..., Any],
+    keyed: Callable[..., Any],
+) -> None:
+    server.delay = 0.05
+    adjust(prices={model: (1000.0, 1000.0)})  # 0.12 a call
+    caller = await keyed(usd_per_day=0.5)
+    for _ in range(3):
+        answers = await spend(caller, 6)
+    kinds = {(a["error"]["kind"], a["error"]["field"]) for a in answers if a.get("error")}
+    assert kinds == {("limit", "usd_per_day")}
+    assert 0.12 <= len(server.asked) * 0.12 <= 0.5
+    async with services.engine.connect() as connection:
+        query = text("SELECT spent, reserved FROM re2llm.api_key_day WHERE key_id = :id")
+        spent, reserved = (await connection.execute(query, {"id": caller.key_id})).one()
+    assert spent == pytest.approx(len(server.asked) * 0.12)
+    assert reserved == pytest.approx(0)
+
+
+async def test_a_limit_of_cost_needs_a_price(
+    server: FaultServer, model: str, keyed: Callable[..., Any]
+) -> None:
+    answer = await run(graph, await keyed(usd_per_day=1.0), asking())
+    assert (answer["error"]["kind"], answer["error"]["field"]) == ("input", "usd_per_day")
+    assert not server.asked
+
+
+async def test_what_was_sent_is_booked_though_the_caller_left(
+    server: FaultServer, services: Services, model: str, keyed: Callable[..., Any]
+) -> None:
+    server.delay = 5.0
+    caller = await keyed()
+    running = asyncio.create_task(run(graph, caller, asking()))
+    while not server.asked:  # noqa: ASYNC110
+        await asyncio.sleep(0.02)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    assert (await sums(services, caller))[0] == 1
+
+
+async def test_no_text_keeps_a_call_from_being_booked(
+    server: FaultServer, services: Services, model: str, films: str
+) -> None:
+    context = Context(command="a\0b", policy="none")
+    request: Any = {"domain": films, **asking(3)}
+    await graph.ainvoke(request, context=context)
+    async with services.engine.connect() as connection:
+        query = text("SELECT command FROM re2llm.llm_call WHERE model = :model")
+        found = await connection.scalar(query, {"model": model})
+    assert found == "a\ufffdb"
+    assert made_storable("a\0b\ud800c\U0001f600") == "a\ufffdb\ufffdc\U0001f600"
