@@ -97,8 +97,8 @@ async def grow(services: Services, before: int, after: int) -> None:
                 vector = films[number % len(films)] + 0.05 * rng.standard_normal(films.shape[1])
                 vector = (vector / np.linalg.norm(vector)).astype(np.float32)
                 trials, mean = int(rng.integers(10, 300)), float(rng.normal(0.02, 0.05))
-                figures = (trials, mean, 0.02, trials // 2, trials // 5)
-                await copy.write_row((domain.id, hint_key(words), words, vector, *figures))
+                stats = (trials, mean, 0.02, trials // 2, trials // 5)
+                await copy.write_row((domain.id, hint_key(words), words, vector, *stats))
         await connection.execute(text("SET LOCAL maintenance_work_mem = '512MB'"))
         await connection.exec_driver_sql(str(definition))
     async with services.engine.connect() as connection:

@@ -97,7 +97,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.select_hint", description=__doc__)
     parser.add_argument("--hints", default="100,10000,100000", help="numbers, comma-separated")
     parser.add_argument("--calls", type=int, default=300, help="timed calls of each")
-    parser.add_argument("--json", type=Path, help="write the figures to this file; - prints them")
+    parser.add_argument(
+        "--json", type=Path, help="write the measurements to this file; - prints them"
+    )
     given = parser.parse_args()
     sizes = sorted({int(size) for size in given.hints.split(",")})
     file = given.json if given.json is None or str(given.json) == "-" else given.json.resolve()

@@ -53,7 +53,7 @@ def main() -> None:
     parser.add_argument("--requests", type=int, default=100, help="runs in all, of each graph")
     parser.add_argument("--warm-up", type=int, default=5, help="runs before measuring")
     parser.add_argument("--jobs", type=int, default=None, help="runs that the server works on")
-    parser.add_argument("--json", type=Path, help="write the figures here, too")
+    parser.add_argument("--json", type=Path, help="write the measurements here, too")
     parser.add_argument("--log", type=Path, help="write what the servers log here")
     options = parser.parse_args()
     columns: dict[str, dict[str, Any]] = {}
@@ -78,7 +78,7 @@ def main() -> None:
 
 
 def summary(measured: Measured, log: str) -> dict[str, Any]:
-    """Return the figures by name."""
+    """Return the measurements by name."""
     seconds = np.array(measured.seconds or [float("nan")])
     memory = measured.memory
     # Caches fill in the first fifth.
@@ -146,7 +146,7 @@ async def measure(server: Server, graph: str, options: argparse.Namespace) -> Me
         await asyncio.gather(*(worker() for _ in range(options.concurrent)))
         measured.elapsed = time.perf_counter() - started
         pulse.cancel()
-        measured.connections = (await http.get("/figures")).json()["connections"]
+        measured.connections = (await http.get("/measurements")).json()["connections"]
     return measured
 
 

@@ -29,7 +29,7 @@ class Timing:
     p95_ms: float
 
     def as_dict(self, bare: Timing) -> dict[str, Any]:
-        """Return the figures, with their ratios to a bare query in the same run."""
+        """Return the times, with their ratios to a bare query in the same run."""
         return {
             **asdict(self),
             "p50_ratio": round(self.p50_ms / bare.p50_ms, 2),

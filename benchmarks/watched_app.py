@@ -1,4 +1,4 @@
-"""What the measured server serves besides our graphs: a graph that does nothing, and figures."""
+"""What the measured server serves besides our graphs: an empty graph, and measurements."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ async def answer(state: State) -> State:
     return {"flags": []}
 
 
-async def figures(request: Request) -> JSONResponse:
+async def measurements(request: Request) -> JSONResponse:
     """Say how many connections were lent at the same time."""
     del request
     return JSONResponse({"connections": connections.most})
@@ -56,4 +56,4 @@ builder.add_node("answer", answer)
 builder.add_edge(START, "answer")
 builder.add_edge("answer", END)
 nothing = builder.compile()
-app.router.routes.append(Route("/figures", figures))
+app.router.routes.append(Route("/measurements", measurements))

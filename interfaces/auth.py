@@ -113,7 +113,7 @@ async def create_thread(ctx: Auth.types.AuthContext, value: Any) -> _Filter:
     if owner is None:
         return None
     if was_named(value.get("thread_id")):
-        # Whether it can be had would tell whether somebody has it.
+        # The answer would tell whether another owner has it.
         raise _refused(403, "Leave `thread_id` out; the server chooses it.")
     return _claim(value, owner)
 

@@ -56,7 +56,7 @@ async def claim_call(
 
     The first calls of a day reserve the estimate, later ones the mean of those that were answered.
     A call that finds nothing spent and nothing reserved may always be made, so that a large
-    estimate locks nobody out.
+    estimate locks no key out.
 
     Args:
         connection: In a transaction.

@@ -15,7 +15,7 @@ _BEYOND_DOUBT = 1.645
 """Standard errors by which the mean gain must lie below 0."""
 
 
-async def refresh_figures(
+async def refresh_stats(
     connection: AsyncConnection,
     domain_id: int,
     model: str,
@@ -69,7 +69,7 @@ async def retire_harmful(connection: AsyncConnection, domain_id: int) -> list[Hi
     """Retire the active hints whose measured loss is beyond doubt.
 
     Args:
-        connection: In a transaction, after `refresh_figures`.
+        connection: In a transaction, after `refresh_stats`.
     """
     harmful = [
         hint

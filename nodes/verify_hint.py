@@ -83,11 +83,11 @@ async def _tried(proposal: ProposalView, state: LearnState, options: RunOptions)
         return {**proposal, "reason": f"The target rose to rank {own.rank}."}
     if own.rank >= state["rank"]:
         return _refused(proposal, "ineffective", "It does not lift the target of its own session.")
-    figures = verification(await _gains(text, state, options))
-    shown: dict[str, Any] = {**figures.as_dict(), "own_rank": [state["rank"], own.rank]}
-    if figures.low <= 0:
-        return {**_refused(proposal, "ineffective", _summary(figures)), "verification": shown}
-    return {**proposal, "reason": _summary(figures), "verification": shown}
+    stats = verification(await _gains(text, state, options))
+    shown: dict[str, Any] = {**stats.as_dict(), "own_rank": [state["rank"], own.rank]}
+    if stats.low <= 0:
+        return {**_refused(proposal, "ineffective", _summary(stats)), "verification": shown}
+    return {**proposal, "reason": _summary(stats), "verification": shown}
 
 
 async def _gains(text: str, state: LearnState, options: RunOptions) -> list[float]:
@@ -113,19 +113,19 @@ def _settled(gains: list[float], few: int) -> bool:
     tried = len(gains)
     if tried not in {_CLEAR_HARM_AFTER, _NO_GAIN_AFTER, few}:
         return False
-    figures = verification(gains)
+    stats = verification(gains)
     return (
-        (tried == _CLEAR_HARM_AFTER and figures.high <= 0)
-        or (tried == _NO_GAIN_AFTER and figures.mean <= 0)
-        or (tried == few and (figures.mean <= 0 or figures.low > 0))
+        (tried == _CLEAR_HARM_AFTER and stats.high <= 0)
+        or (tried == _NO_GAIN_AFTER and stats.mean <= 0)
+        or (tried == few and (stats.mean <= 0 or stats.low > 0))
     )
 
 
-def _summary(figures: Verification) -> str:
+def _summary(stats: Verification) -> str:
     return (
-        f"Gain {figures.mean:+.3f} NDCG@10 (90 % interval {figures.low:+.3f} to "
-        f"{figures.high:+.3f}) on {figures.sessions} other sessions: helped {figures.helped}, "
-        f"harmed {figures.harmed}."
+        f"Gain {stats.mean:+.3f} NDCG@10 (90 % interval {stats.low:+.3f} to "
+        f"{stats.high:+.3f}) on {stats.sessions} other sessions: helped {stats.helped}, "
+        f"harmed {stats.harmed}."
     )
 
 

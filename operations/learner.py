@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from ..errors import BudgetSpentError, ModelDownError
 from ..knowledge.hint_stats import retire_harmful
 from ..knowledge.hints import count_kept
-from ..ranking.hint_stats import update_figures
+from ..ranking.hint_stats import update_stats
 from ..ranking.panels import sessions_to_learn
 from ..runtime.options import Context, RunOptions
 from ..runtime.outages import OutageGuard
@@ -62,7 +62,7 @@ class Learner:
             # Also after an interruption, so that hints are chosen by all that is known of them.
             self.counts["failed"] += outages.skipped
             async with in_domain(self._options, None, write=True) as (connection, domain):
-                await update_figures(connection, domain.id, self._options)
+                await update_stats(connection, domain.id, self._options)
                 self.counts["retired"] += len(await retire_harmful(connection, domain.id))
 
     async def learn_from(self, key: int) -> bool:

@@ -14,7 +14,7 @@ from ..llm.embeddings import ENCODER_ID
 from ..policies.recipes import Recipe, TrainingConfig
 from ..policies.training import Trained
 from ..policies.weights import dump_policy
-from ..ranking.hint_stats import update_figures
+from ..ranking.hint_stats import update_stats
 from ..ranking.serving import hint_set_version
 from ..runtime.options import RunOptions
 from .database import in_domain
@@ -69,7 +69,7 @@ async def store_and_activate(
         Its number, and why it is not active; empty if it is.
     """
     async with in_domain(options, None, write=True) as (connection, domain):
-        await update_figures(connection, domain.id, options)  # training has tried the hints, too
+        await update_stats(connection, domain.id, options)  # training has tried the hints, too
         number = await store_release(connection, domain.id, release)
     try:
         async with in_domain(options, None, write=True) as (connection, domain):

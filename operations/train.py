@@ -17,7 +17,7 @@ from ..knowledge.hints import best_hints
 from ..knowledge.releases import active_release_id
 from ..policies.recipes import Recipe, TrainingConfig, default_config
 from ..policies.training import Trained, TrainingData, train_hint_policy
-from ..ranking.hint_stats import update_figures
+from ..ranking.hint_stats import update_stats
 from ..ranking.panels import random_sessions
 from ..ranking.releases import HintAndEmbedding
 from ..ranking.rewards import RewardTable
@@ -159,7 +159,7 @@ async def has_release(context: Context) -> bool:
 
 async def _measured_hints(options: RunOptions) -> tuple[int, list[HintAndEmbedding]]:
     async with in_domain(options, None, write=True) as (connection, domain):
-        await update_figures(connection, domain.id, options)
+        await update_stats(connection, domain.id, options)
         count = options.settings.shortlist
         return domain.id, await best_hints(connection, domain.id, count=count)
 

@@ -1,16 +1,16 @@
-"""Keeps the figures beside the hints up to date with the trials."""
+"""Keeps the stats of hints up to date with their trials."""
 
 from __future__ import annotations
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from ..knowledge.hint_stats import refresh_figures
+from ..knowledge.hint_stats import refresh_stats
 from ..knowledge.training_sessions import session_keys
 from ..runtime.options import RunOptions
 from .panels import random_sessions
 
 
-async def update_figures(connection: AsyncConnection, domain_id: int, options: RunOptions) -> None:
+async def update_stats(connection: AsyncConnection, domain_id: int, options: RunOptions) -> None:
     """Sum up the trials on the sessions that verification and training draw at random.
 
     Args:
@@ -20,4 +20,4 @@ async def update_figures(connection: AsyncConnection, domain_id: int, options: R
     keys = await session_keys(connection, domain_id)
     most = max(settings.verify_random * settings.verify_doubtful, settings.train_panel)
     drawn = random_sessions(keys, most, settings.seed)
-    await refresh_figures(connection, domain_id, options.model, options.prompt_version, drawn)
+    await refresh_stats(connection, domain_id, options.model, options.prompt_version, drawn)

@@ -133,13 +133,13 @@ def session_state(state: RecommendState, recipe: str) -> NDArray[np.float32]:
 def hint_features(hints: Sequence[HintAndEmbedding]) -> HintFeatures:
     """Return what a policy sees of hints."""
     embeddings = [embedding for _, embedding in hints]
-    figures = [
+    stats = [
         statistics_row(hint.trials, hint.mean_gain, hint.gain_error, hint.helped, hint.harmed)
         for hint, _ in hints
     ]
     return HintFeatures.of(
         np.array(embeddings, dtype=np.float32).reshape(len(hints), -1),
-        np.array(figures, dtype=np.float64).reshape(len(hints), 5),
+        np.array(stats, dtype=np.float64).reshape(len(hints), 5),
     )
 
 

@@ -33,7 +33,7 @@ class Verification:
     harmed: int
 
     def as_dict(self) -> dict[str, float | int]:
-        """Return the figures, for state and database."""
+        """Return the numbers for state and database."""
         return {
             "sessions": self.sessions,
             "mean": round(self.mean, 4),

@@ -57,7 +57,7 @@ class ServiceSet:
         if task is None:
             return
         await asyncio.wait([task])
-        # Whoever asked for what could not be opened has been told.
+        # Those who waited for it have the error already.
         if not task.cancelled() and task.exception() is None:
             await task.result().close()
 

@@ -16,7 +16,7 @@ from re2llm.data.sample import sample_items, simulate_sessions
 from re2llm.graph.learn import graph as learn_graph
 from re2llm.graph.recommend import graph as recommend_graph
 from re2llm.knowledge.domains import Domain, find_domain
-from re2llm.knowledge.hint_stats import refresh_figures, retire_harmful
+from re2llm.knowledge.hint_stats import refresh_stats, retire_harmful
 from re2llm.knowledge.hints import Hint, add_hint, clean_hint, hint_key, list_hints
 from re2llm.knowledge.training_sessions import session_keys
 from re2llm.knowledge.trials import Trial, store_trial
@@ -316,7 +316,7 @@ async def figures(
     async with services.engine.begin() as connection:
         keys = await session_keys(connection, domain.id)
         drawn = keys if only is None else [keys[place] for place in only]
-        await refresh_figures(connection, domain.id, MODEL, RANKING_PROMPT_VERSION, drawn)
+        await refresh_stats(connection, domain.id, MODEL, RANKING_PROMPT_VERSION, drawn)
         return {hint.text: hint for hint in await list_hints(connection, domain.id)}
 
 

@@ -12,7 +12,7 @@ from re2llm.data.sample import load_films, sample_items, simulate_sessions
 from re2llm.graph.learn import graph
 from re2llm.graph.recommend import graph as recommend_graph
 from re2llm.knowledge.domains import find_domain
-from re2llm.knowledge.hint_stats import refresh_figures
+from re2llm.knowledge.hint_stats import refresh_stats
 from re2llm.knowledge.hints import Hint, add_hint, hint_key, list_hints, set_status
 from re2llm.knowledge.training_sessions import training_sessions
 from re2llm.llm.offline import OfflineRanker
@@ -516,7 +516,7 @@ async def test_a_pending_or_retired_hint_is_never_chosen(
     assert hint.status == "pending"
     async with services.engine.begin() as connection:
         found = await find_domain(connection, domain)
-        await refresh_figures(connection, found.id, name, RANKING_PROMPT_VERSION, keys)
+        await refresh_stats(connection, found.id, name, RANKING_PROMPT_VERSION, keys)
 
     async def chosen() -> int | None:
         request: Any = {"domain": domain, "history": list(SESSIONS[1].history)}
@@ -553,7 +553,7 @@ async def test_a_repeat_adds_its_evidence_to_the_hint_that_it_repeats(
     assert tried == set(keys[:3])
     async with services.engine.begin() as connection:
         found = await find_domain(connection, domain)
-        await refresh_figures(connection, found.id, name, RANKING_PROMPT_VERSION, keys)
+        await refresh_stats(connection, found.id, name, RANKING_PROMPT_VERSION, keys)
     [hint] = await hints(services, domain)
     assert (hint.id, hint.trials, hint.helped) == (known, 3, 3)
     assert hint.mean_gain == pytest.approx(1.0)

@@ -236,7 +236,8 @@ def test_ctrl_c_in_a_start_leaves_no_server(home: Path, pause: float) -> None:
     _, errors = user.communicate(timeout=PATIENCE)
     assert "KeyboardInterrupt" in errors
     assert not [p for p in running(home) if p.status() != psutil.STATUS_ZOMBIE]
-    assert visit(home) == before + 1
+    # The interrupted process may have made its own visit before.
+    assert visit(home) in {before + 1, before + 2}
 
 
 def test_a_forked_child_keeps_the_server_running(home: Path) -> None:
