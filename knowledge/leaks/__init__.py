@@ -1,1 +1,5 @@
 """Refuses hints that name an item."""
+
+from .filter import LeakFilter
+
+__all__ = ["LeakFilter"]
