@@ -52,7 +52,7 @@ Candidates = Annotated[
     BeforeValidator(_optional),
     Field(description=descriptions.CANDIDATES),
 ]
-Count = Annotated[int, _or(DEFAULT_COUNT), Field(ge=1, le=100, description=descriptions.COUNT)]
+Count = Annotated[int, Field(ge=1, le=100, description=descriptions.COUNT), _or(DEFAULT_COUNT)]
 Domain = Annotated[
     DomainName | None, BeforeValidator(_optional), Field(description=descriptions.DOMAIN)
 ]
