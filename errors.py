@@ -61,6 +61,10 @@ class InputError(Re2llmError):
     kind = "input"
 
 
+class ReleaseMisfitError(InputError):
+    """A release was trained for another model, prompt or encoder."""
+
+
 class DatabaseError(Re2llmError):
     """The database cannot be reached, started or migrated."""
 

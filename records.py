@@ -34,6 +34,8 @@ class Flag(StrEnum):
     """The ranking was completed without the model."""
     FALLBACK = "fallback"
     """The rating is a mean, not the model's."""
+    RELEASE_SKIPPED = "release_skipped"
+    """The active release was trained for another model, prompt or encoder, and did not choose."""
     NOT_LOGGED = "not_logged"
     """The answer could not be stored, so that no feedback can refer to it."""
 

@@ -14,6 +14,26 @@ _ENOUGH = 30
 _BEYOND_DOUBT = 1.645
 """Standard errors by which the mean gain must lie below 0."""
 
+_SUMMED = """
+    WITH gained AS (
+        SELECT t.hint_key, t.ndcg - plain.ndcg AS gain
+        FROM re2llm.hint_trial AS t
+        JOIN re2llm.hint_trial AS plain
+          ON plain.session_id = t.session_id AND plain.hint_key = ''
+         AND plain.model = t.model AND plain.prompt_version = t.prompt_version
+        WHERE t.domain_id = :domain AND t.hint_key <> ''
+          AND t.model = :model AND t.prompt_version = :version
+          AND (CAST(:sessions AS bigint[]) IS NULL OR t.session_id = ANY(:sessions))
+    ), summed AS (
+        SELECT hint_key, count(*) AS trials, avg(gain) AS mean,
+               coalesce(stddev_samp(gain) / sqrt(count(*)), 0) AS error,
+               count(*) FILTER (WHERE gain > 0) AS helped,
+               count(*) FILTER (WHERE gain < 0) AS harmed
+        FROM gained GROUP BY hint_key
+    )
+"""
+"""The gains of each hint for one model and prompt, over all sessions or some."""
+
 
 async def refresh_stats(
     connection: AsyncConnection,
@@ -63,6 +83,39 @@ async def refresh_stats(
             "sessions": list(sessions),
         },
     )
+
+
+async def best_verified(
+    connection: AsyncConnection, domain_id: int, model: str, prompt_version: str
+) -> Hint | None:
+    """Return the active hint with the largest mean gain that is beyond doubt for one model.
+
+    The stats beside the hints may come from another model.
+
+    Args:
+        model: Name of the ranking model whose trials count.
+        prompt_version: Version of the ranking prompt whose trials count.
+    """
+    number = await connection.scalar(
+        text(f"""
+            {_SUMMED}
+            SELECT h.id FROM re2llm.hint AS h
+            JOIN summed ON summed.hint_key = h.key
+            WHERE h.domain_id = :domain AND h.status = 'active'
+              AND summed.trials >= :enough AND summed.mean - :doubt * summed.error > 0
+            ORDER BY summed.mean DESC, h.id LIMIT 1
+        """),  # noqa: S608  # both parts are constants
+        {
+            "domain": domain_id,
+            "model": model,
+            "version": prompt_version,
+            "sessions": None,
+            "enough": _ENOUGH,
+            "doubt": _BEYOND_DOUBT,
+        },
+    )
+    active = await list_hints(connection, domain_id, status="active")
+    return next((hint for hint in active if hint.id == number), None)
 
 
 async def retire_harmful(connection: AsyncConnection, domain_id: int) -> list[Hint]:

@@ -22,10 +22,11 @@ async def select_hint(state: RecommendState, options: RunOptions) -> Update:
         chosen = await choose(connection, state, options)
     hint = chosen.hint
     return {
+        "flags": [*state["flags"], *chosen.flags],
         "hint": {
             "id": hint.id if hint else None,
             "text": hint.text if hint else None,
             "policy": chosen.policy or policy,
             "probability": chosen.probability,
-        }
+        },
     }

@@ -11,9 +11,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from ..errors import InputError
+from ..errors import InputError, ReleaseMisfitError
+from ..knowledge.hint_stats import best_verified
 from ..knowledge.hints import Hint, best_hints, list_hints, nearest_hints
 from ..knowledge.shortlist import active_among, shortlist
+from ..records import Flag
 from ..runtime.options import RunOptions
 from ..settings import HintChoice
 from .releases import served_policy, with_embeddings
@@ -28,11 +30,13 @@ class Chosen:
         hint: The hint, or `None`.
         probability: With which it was chosen.
         policy: Says more exactly what chose, such as a release; `None` where the name says it all.
+        flags: What the caller should know about the choice.
     """
 
     hint: Hint | None
     probability: float
     policy: str | None = None
+    flags: tuple[Flag, ...] = ()
 
 
 Chooser = Callable[[AsyncConnection, RecommendState, RunOptions], Awaitable[Chosen]]
@@ -76,9 +80,12 @@ async def _static(connection: AsyncConnection, state: RecommendState, _: RunOpti
 
 
 async def _ppo(connection: AsyncConnection, state: RecommendState, options: RunOptions) -> Chosen:
-    served = await served_policy(
-        options.services, connection, state["domain_id"], options.model, options.prompt_version
-    )
+    version = (options.model, options.prompt_version)
+    try:
+        served = await served_policy(options.services, connection, state["domain_id"], *version)
+    except ReleaseMisfitError:
+        best = await best_verified(connection, state["domain_id"], *version)
+        return Chosen(best, 1.0, policy="static", flags=(Flag.RELEASE_SKIPPED,))
     if served is None:
         return replace(await _static(connection, state, options), policy="static")
     if served.release.recipe == "paper":

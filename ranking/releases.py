@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from ..errors import ReleaseMisfitError
 from ..knowledge.hints import Hint
 from ..knowledge.releases import Release, active_release_id, fetch_release
 from ..knowledge.shortlist import fetch_embeddings
@@ -35,18 +36,24 @@ async def served_policy(
         prompt_version: Of the prompt that is to hold them.
 
     Raises:
-        InputError: The release was trained for another encoder, prompt or model.
+        ReleaseMisfitError: The release was trained for another encoder, prompt or model.
     """
     number = await active_release_id(connection, domain_id)
     if number is None:
         return None
 
-    async def build() -> ServedPolicy:
+    async def build() -> ServedPolicy | ReleaseMisfitError:
         release = await fetch_release(connection, domain_id, number)
-        return await asyncio.to_thread(_load, number, release, model, prompt_version)
+        try:
+            return await asyncio.to_thread(_load, number, release, model, prompt_version)
+        except ReleaseMisfitError as misfit:
+            return misfit
 
-    version = (number, model, prompt_version)
-    return await services.versions.get("policy", domain_id, version, build)
+    key = (domain_id, model, prompt_version)
+    found = await services.versions.get("policy", key, number, build)
+    if isinstance(found, ReleaseMisfitError):
+        raise ReleaseMisfitError(found.field, found.problem, found.remedy)
+    return found
 
 
 async def with_embeddings(

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import InputError
+from ..errors import ReleaseMisfitError
 from ..knowledge.hints import Hint
 from ..knowledge.releases import Release
 from ..llm.embeddings import ENCODER_ID
@@ -95,7 +95,7 @@ def load_release(number: int, release: Release, model: str, prompt_version: str)
         prompt_version: Of the prompt that is to hold them.
 
     Raises:
-        InputError: It was trained for another encoder, prompt or model.
+        ReleaseMisfitError: It was trained for another encoder, prompt or model.
     """
     for field, trained, present in (
         ("encoder", release.encoder, ENCODER_ID),
@@ -103,7 +103,7 @@ def load_release(number: int, release: Release, model: str, prompt_version: str)
         ("model", release.model, model),
     ):
         if trained != present:
-            raise InputError(
+            raise ReleaseMisfitError(
                 "release",
                 f"Release {number} was trained for the {field} {trained!r}, not {present!r}.",
                 "Train again with `re2llm train`, or activate a release that fits.",

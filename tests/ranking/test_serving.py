@@ -147,7 +147,7 @@ async def test_a_release_chooses_and_the_answer_names_it(
     ("field", "value"),
     [("encoder", "another-encoder"), ("prompt_version", "0"), ("model", "openai:other")],
 )
-async def test_a_release_that_does_not_fit_is_a_clear_error(
+async def test_a_release_that_does_not_fit_is_passed_over(
     services: Services, hinted: dict[str, int], domain: str, field: str, value: str
 ) -> None:
     made = replace(release_of(policy_of("content")), **{field: value})
@@ -160,8 +160,10 @@ async def test_a_release_that_does_not_fit_is_a_clear_error(
 
     await release(services, domain, made)
     answer = await ask(domain)
-    assert answer["error"]["field"] == "release"
-    assert value in answer["error"]["problem"]
+    assert answer["error"] is None
+    assert answer["flags"] == ["release_skipped"]
+    # No hint was verified on this model.
+    assert (answer["hint"]["policy"], answer["hint"]["id"]) == ("static", None)
 
 
 async def test_a_release_with_broken_weights_is_a_clear_error(

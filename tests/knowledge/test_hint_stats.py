@@ -1,0 +1,55 @@
+"""Which hint is given where a release was trained for another model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from re2llm.data.sample import sample_items, simulate_sessions
+from re2llm.knowledge.domains import find_domain
+from re2llm.knowledge.hint_stats import best_verified
+from re2llm.knowledge.hints import add_hint, hint_key, set_status
+from re2llm.knowledge.training_sessions import session_keys
+from re2llm.knowledge.trials import Trial, store_trial
+from re2llm.runtime.services import Services
+
+HINTS = {
+    "Prefer recent films.": 2,  # the rank that it brings; without a hint it is 8
+    "Prefer films of one director.": 1,
+    "Prefer long films.": 8,
+    "Prefer short films.": 40,
+}
+
+
+async def test_the_best_hint_is_the_one_verified_on_that_model(
+    services: Services, load: Callable[..., Any], domain: str
+) -> None:
+    await load(domain, sample_items(), simulate_sessions(60, seed=3))
+    async with services.engine.begin() as connection:
+        found = await find_domain(connection, domain)
+        sessions = (await session_keys(connection, found.id))[:40]
+        ids: dict[str, int] = {}
+        for text, vector in zip(HINTS, services.embedder.encode(list(HINTS)), strict=True):
+            ids[text], _ = await add_hint(connection, found.id, text, vector, provenance={})
+        for session in sessions:
+            for text, rank in [(None, 8), *HINTS.items()]:
+                trial = Trial(session, hint_key(text), "model-a", "1", rank, "")
+                await store_trial(connection, found.id, trial)
+        few = Trial(sessions[0], hint_key(next(iter(HINTS))), "model-b", "1", 1, "")
+        await store_trial(connection, found.id, few)
+        await store_trial(
+            connection, found.id, Trial(sessions[0], hint_key(None), "model-b", "1", 9, "")
+        )
+        director, recent = ids["Prefer films of one director."], ids["Prefer recent films."]
+        best = await best_verified(connection, found.id, "model-a", "1")
+        assert best is not None
+        assert best.id == director
+        await set_status(connection, found.id, director, "retired", "test")
+        best = await best_verified(connection, found.id, "model-a", "1")
+        assert best is not None
+        assert best.id == recent
+        assert await best_verified(connection, found.id, "model-a", "2") is None
+        assert await best_verified(connection, found.id, "model-b", "1") is None  # one session
+        assert await best_verified(connection, found.id, "offline", "1") is None
+        await set_status(connection, found.id, recent, "retired", "test")
+        assert await best_verified(connection, found.id, "model-a", "1") is None
