@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from importlib.metadata import version
+from typing import Annotated
+
 import typer
 
 from .commands.costs import costs
@@ -21,11 +24,30 @@ from .commands.train import train
 
 app = typer.Typer(
     name="re2llm",
-    help="Make any chat LLM a better recommender, without fine-tuning it.",
     no_args_is_help=True,
     pretty_exceptions_show_locals=False,
     rich_markup_mode=None,
 )
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        typer.echo(version("re2llm"))
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    _: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version and stop."
+        ),
+    ] = False,
+) -> None:
+    """Make any chat LLM a better recommender, without fine-tuning it."""
+
+
 app.command()(demo)
 app.command()(load)
 app.command()(learn)
@@ -40,6 +62,3 @@ app.add_typer(hints, name="hints")
 app.add_typer(policy, name="policy")
 app.add_typer(rater, name="rater")
 app.add_typer(keys, name="keys")
-
-if __name__ == "__main__":
-    app()

@@ -33,6 +33,7 @@ print(result["error"])
     "nodes/__init__.py": "",
     "nodes/greet.py": 'def greet():\n    return "hello from the host"\n',
     "tests/__init__.py": "",
+    **{f"{name}/__init__.py": "" for name in ("operations", "interfaces", "data", "ranking")},
     "migrations/env.py": 'raise SystemExit("the host\'s migrations must not run")\n',
 }
 TEAS = """\

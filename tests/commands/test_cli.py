@@ -97,6 +97,15 @@ def test_every_command_is_covered_here() -> None:
     assert known == set(listed), listed
 
 
+def test_the_version_is_told_either_way() -> None:
+    told = run("--version")
+    assert re.fullmatch(r"\d+\.\d+\.\d+", told.stdout.strip())
+    module = subprocess.run(
+        [sys.executable, "-m", "re2llm", "--version"], capture_output=True, text=True, check=True
+    )
+    assert module.stdout == told.stdout
+
+
 # Bad input
 
 
