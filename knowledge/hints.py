@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,6 +62,10 @@ class Hint:
     def promise(self) -> float:
         """The mean gain, shrunk as if by some trials without gain: few trials prove little."""
         return self.mean_gain * self.trials / (self.trials + SHRINKAGE)
+
+
+HintAndEmbedding: TypeAlias = tuple[Hint, NDArray[np.float32]]
+"""A hint and its embedding, shape `[384]`."""
 
 
 NO_HINT = b""
@@ -213,7 +217,7 @@ async def set_status(
 
 async def best_hints(
     connection: AsyncConnection, domain_id: int, *, count: int
-) -> list[tuple[Hint, NDArray[np.float32]]]:
+) -> list[HintAndEmbedding]:
     """Return the active hints with the most promise, with their embeddings."""
     rows = await connection.execute(
         select_hints(domain_id)

@@ -12,11 +12,11 @@ from ..evaluation.report.comparison import gains_over
 from ..evaluation.report.page import Picture
 from ..evaluation.report.pictures import gain_by_size
 from ..evaluation.report.sizes import FEWEST_SESSIONS, Cells, by_hints, by_sessions, sizes_up_to
-from ..knowledge.hints import hint_key
+from ..knowledge.hints import HintAndEmbedding, hint_key
 from ..knowledge.shortlist import active_among
 from ..knowledge.trials import gains
 from ..ranking.gather import gather
-from ..ranking.releases import HintAndEmbedding, with_embeddings
+from ..ranking.releases import with_embeddings
 from ..ranking.serving import session_state
 from ..ranking.state import RecommendState
 from ..ranking.trials import resolve_session

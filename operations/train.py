@@ -13,13 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
-from ..knowledge.hints import best_hints
+from ..knowledge.hints import HintAndEmbedding, best_hints
 from ..knowledge.releases import active_release_id
 from ..policies.recipes import Recipe, TrainingConfig, default_config
 from ..policies.training import Trained, TrainingData, train_hint_policy
 from ..ranking.hint_stats import update_stats
 from ..ranking.panels import random_sessions
-from ..ranking.releases import HintAndEmbedding
 from ..ranking.rewards import RewardTable
 from ..ranking.serving import hint_features, session_state
 from ..ranking.state import RecommendState

@@ -4,22 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..errors import ReleaseMisfitError
-from ..knowledge.hints import Hint
+from ..knowledge.hints import Hint, HintAndEmbedding
 from ..knowledge.releases import Release, active_release_id, fetch_release
 from ..knowledge.shortlist import fetch_embeddings
 from ..runtime.services import Services
 
 if TYPE_CHECKING:
     from .serving import ServedPolicy
-
-HintAndEmbedding: TypeAlias = tuple[Hint, NDArray[np.float32]]
 
 
 async def served_policy(

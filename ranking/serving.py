@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ReleaseMisfitError
-from ..knowledge.hints import Hint
+from ..knowledge.hints import Hint, HintAndEmbedding
 from ..knowledge.releases import Release
 from ..llm.embeddings import ENCODER_ID
 from ..policies.descriptors import session_descriptors
@@ -19,7 +19,6 @@ from ..policies.hint_features import HintFeatures, statistics_row
 from ..policies.hint_policy import action_probabilities, choose
 from ..policies.networks import HintPolicy
 from ..policies.weights import load_policy
-from .releases import HintAndEmbedding
 from .state import RecommendState
 
 
