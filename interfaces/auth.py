@@ -38,7 +38,7 @@ async def authenticate(scope: dict[str, Any]) -> User:
     """
     key = key_of(scope)
     if key is not None and key.startswith(PREFIX):
-        found = scope.get(CHECKED) or await caller_with(key)
+        found = scope[CHECKED] if CHECKED in scope else await caller_with(key)
         if found is not None:
             return cast("User", found.as_user())
         raise _refused(401, "This API key is wrong or revoked.")
