@@ -149,6 +149,8 @@ async def create_run(ctx: Auth.types.AuthContext, value: Any) -> _Filter:
     command: dict[str, Any] = value["kwargs"].get("command") or {}
     if command.get("update") or command.get("goto"):
         raise _refused(403, "A key cannot write a thread's state.")
+    if value["kwargs"].get("webhook"):
+        raise _refused(403, "A key cannot have the server call another address.")
     thread = value.get("thread_id")
     if value.get("if_not_exists") == "create" and was_named(thread) and not await _has(thread):
         raise _refused(404, "Thread or assistant not found.")
