@@ -4,7 +4,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo train-rater-demo test test-all bench bench-server lint format docs-graph docs ci clean
+.PHONY: help setup demo train-rater-demo test test-all bench bench-server lint audit format docs-graph docs ci clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -43,6 +43,9 @@ lint: $(VENV)/.lint ## Check style, types and imports between packages
 	@$(BIN)/ruff format --check .
 	@$(BIN)/pyright
 	@$(BIN)/lint-imports
+
+audit: $(VENV)/.lint ## Search our code for known kinds of weaknesses
+	@$(BIN)/bandit --quiet --configfile pyproject.toml --recursive .
 
 format: $(VENV)/.lint ## Format the code and fix what ruff can
 	@$(BIN)/ruff check --fix .

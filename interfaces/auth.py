@@ -38,7 +38,7 @@ async def authenticate(scope: dict[str, Any]) -> User:
     """
     key = key_of(scope)
     if key is not None and key.startswith(PREFIX):
-        found = scope.get(CHECKED) or await caller_with(key)
+        found = scope[CHECKED] if CHECKED in scope else await caller_with(key)
         if found is not None:
             return cast("User", found.as_user())
         raise _refused(401, "This API key is wrong or revoked.")
@@ -149,6 +149,8 @@ async def create_run(ctx: Auth.types.AuthContext, value: Any) -> _Filter:
     command: dict[str, Any] = value["kwargs"].get("command") or {}
     if command.get("update") or command.get("goto"):
         raise _refused(403, "A key cannot write a thread's state.")
+    if value["kwargs"].get("webhook"):
+        raise _refused(403, "A key cannot have the server call another address.")
     thread = value.get("thread_id")
     if value.get("if_not_exists") == "create" and was_named(thread) and not await _has(thread):
         raise _refused(404, "Thread or assistant not found.")

@@ -24,7 +24,7 @@ from langgraph.runtime import Runtime, get_runtime
 from langgraph.types import Command
 
 from ..errors import Re2llmError
-from ..llm.chat_history import with_calls_answered
+from ..llm.chat_history import with_calls_answered, with_inert_text
 from ..llm.chat_prompt import CHAT_PROMPT
 from ..llm.failures import ModelFailedError
 from ..llm.offline import OfflineAssistant
@@ -80,7 +80,7 @@ class _RunsOwnModel(AgentMiddleware[Any, Context]):
             request: With the stand-in as its model.
             handler: Calls it.
         """
-        request = request.override(messages=_answered(request.messages))
+        request = request.override(messages=_fit_to_send(request.messages))
 
         async def ask(model: BaseChatModel) -> AIMessage:
             response = await handler(request.override(model=model))
@@ -119,8 +119,8 @@ class _RunsOwnModel(AgentMiddleware[Any, Context]):
         return await handler(request)
 
 
-def _answered(messages: Sequence[AnyMessage]) -> list[AnyMessage]:
-    return cast("list[AnyMessage]", with_calls_answered(messages))
+def _fit_to_send(messages: Sequence[AnyMessage]) -> list[AnyMessage]:
+    return cast("list[AnyMessage]", with_inert_text(with_calls_answered(messages)))
 
 
 def _context(host: Re2llm, runtime: Runtime[Any]) -> Context:

@@ -23,6 +23,8 @@ from .callers import asks_for_key, is_loopback_call, key_of
 
 _log = logging.getLogger(__name__)
 
+_RETRY_AFTER = "5"
+"""Seconds; a database that restarts is back about then."""
 _OPEN = frozenset({"", "ok"})
 """Health checks, which reveal nothing."""
 _META = frozenset({"docs", "info", "metrics", "openapi.json"})
@@ -70,7 +72,8 @@ async def _refusal(scope: Scope) -> Response | None:
         return None if caller is None else await _too_many(caller)
     except (Re2llmError, OSError, SQLAlchemyError) as error:
         _log.warning("a key cannot be checked: %s", type(error).__name__)
-        return JSONResponse({"detail": "The key cannot be checked. Try again later."}, 503)
+        detail = "The key cannot be checked. Try again later."
+        return JSONResponse({"detail": detail}, 503, {"retry-after": _RETRY_AFTER})
 
 
 async def _too_many(caller: Caller) -> Response | None:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
-from typing import Annotated
+from typing import Annotated, Any, cast
 
 from mcp.server.fastmcp import FastMCP
 from mcp.server.fastmcp.exceptions import ToolError
 from mcp.server.transport_security import TransportSecuritySettings
-from mcp.types import ToolAnnotations
+from mcp.types import ContentBlock, TextContent, ToolAnnotations
 from pydantic import Field
 
 from ..errors import Re2llmError
+from ..llm.prompt_data import inert, inert_json
 from ..operations.feedback import give_feedback
 from ..operations.hints import list_hints as list_domain_hints
 from ..operations.rate import rate as predict_rating
@@ -50,6 +51,24 @@ _STORES = ToolAnnotations(
 )
 
 
+class _Server(FastMCP):
+    """Answers with text that ends no message in a chat template of the client's model."""
+
+    async def call_tool(
+        self, name: str, arguments: dict[str, Any]
+    ) -> Sequence[ContentBlock] | dict[str, Any]:
+        try:
+            answer: Any = await super().call_tool(name, arguments)
+        except ToolError as error:  # of arguments too, which it quotes
+            raise ToolError(inert(str(error))) from error
+        # What it returns for a tool with an output schema is not what it declares.
+        blocks, structured = cast("tuple[list[ContentBlock], dict[str, Any]]", answer)
+        for block in blocks:
+            if isinstance(block, TextContent):
+                block.text = inert_json(block.text)
+        return cast("dict[str, Any]", (blocks, structured))
+
+
 def build_server(host: Re2llm | None = None, *, hosts: str = "") -> FastMCP:
     """Build the server. Nothing is opened before the first call.
 
@@ -58,7 +77,7 @@ def build_server(host: Re2llm | None = None, *, hosts: str = "") -> FastMCP:
         hosts: As in the setting `mcp_hosts`.
     """
     ours = host or default_host()
-    server = FastMCP(
+    server = _Server(
         "re2llm",
         instructions=(
             "Recommends items of a catalogue. Call `recommend` with what a person chose or liked, "

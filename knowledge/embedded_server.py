@@ -151,7 +151,9 @@ class EmbeddedServer:
         """Return a private directory for the socket: a new one if the usual path does not do."""
         if _holds_socket(self._folder):
             return self._folder
-        for base in (os.environ.get("XDG_RUNTIME_DIR"), tempfile.gettempdir(), "/tmp"):  # noqa: S108
+        # Only the place: the directory itself is made anew, for this account alone.
+        shared = "/tmp"  # noqa: S108  # nosec B108
+        for base in (os.environ.get("XDG_RUNTIME_DIR"), tempfile.gettempdir(), shared):
             made = Path(base or "").absolute() / f"{_SOCKETS_PREFIX}{'x' * 8}"
             if base and os.access(base, os.W_OK) and _holds_socket(made):
                 return self._private_directory(_SOCKETS_PREFIX, made.parent)

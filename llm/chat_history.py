@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from langchain_core.messages import AIMessage, BaseMessage, ToolMessage
+
+from .json_values import is_list, is_object
+from .prompt_data import inert
 
 _INTERRUPTED = "This call was interrupted before it gave an answer."
 
@@ -31,6 +35,47 @@ def with_calls_answered(messages: Sequence[BaseMessage]) -> list[BaseMessage]:
         elif not isinstance(message, ToolMessage):
             repaired.append(message)
     return repaired
+
+
+def with_inert_text(messages: Sequence[BaseMessage]) -> list[BaseMessage]:
+    """Break the control tokens of chat templates in everything that a thread holds.
+
+    People write its messages, and so does a model that has read what people and catalogues wrote.
+
+    Args:
+        messages: Of the thread; none of them is changed.
+    """
+    return [_with_inert_text(message) for message in messages]
+
+
+def _with_inert_text(message: BaseMessage) -> BaseMessage:
+    update: dict[str, Any] = {"content": _inert_content(message.content)}
+    if isinstance(message, AIMessage):
+        calls = [{**call, "args": _inert_value(call["args"])} for call in message.tool_calls]
+        update["tool_calls"] = calls
+    kept = all(getattr(message, name) == value for name, value in update.items())
+    return message if kept else message.model_copy(update=update)
+
+
+def _inert_content(content: object) -> object:
+    """Return a message's content with inert text; other blocks, such as images, stay."""
+    if is_list(content):
+        return [_inert_block(block) for block in content]
+    return inert(content) if isinstance(content, str) else content
+
+
+def _inert_block(block: object) -> object:
+    if is_object(block) and isinstance(block.get("text"), str):
+        return {**block, "text": inert(block["text"])}
+    return inert(block) if isinstance(block, str) else block
+
+
+def _inert_value(value: object) -> object:
+    if is_object(value):
+        return {key: _inert_value(inner) for key, inner in value.items()}
+    if is_list(value):
+        return [_inert_value(inner) for inner in value]
+    return inert(value) if isinstance(value, str) else value
 
 
 def _with_answers(

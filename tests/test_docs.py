@@ -220,3 +220,10 @@ def test_every_setting_that_is_named_exists() -> None:
     for page in TEXTS:
         named |= set(re.findall(r"RE2LLM_[A-Z_]*[A-Z]", page.read_text()))
     assert named <= known
+
+
+def test_every_test_that_the_threat_model_names_exists() -> None:
+    named = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", (DOCS / "threats.md").read_text())
+    assert len(named) > 15
+    for path, name in named:
+        assert re.search(rf"^(async )?def {name}\(", (ROOT / path).read_text(), re.MULTILINE), name

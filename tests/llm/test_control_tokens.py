@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from langchain_core.messages import BaseMessage, ToolMessage
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMessage
 from re2llm.errors import InputError
 from re2llm.interfaces.host import default_host
 from re2llm.interfaces.tools import TitlesArguments, _tool
 from re2llm.llm import ranking_prompt, rating_prompt
+from re2llm.llm.chat_history import with_inert_text
 from re2llm.llm.paper_prompt import paper_answer, paper_messages, paper_repair
 from re2llm.llm.prompt_data import inert, inert_json, prompt_json
 from re2llm.llm.ranking_prompt import RankingTask
 from re2llm.llm.reflection_prompt import comparison_messages, explain_message
 from re2llm.records import Item, RatingScale, RatingTask, Review
+from re2llm.runtime.services import Services
+
+pytest.importorskip("mcp")
+from mcp.shared.memory import (
+    create_connected_server_and_client_session as connected,
+)
+from re2llm.interfaces.mcp_server import build_server
 
 BAR = "\uff5c"
 TOKENS = [
@@ -107,6 +116,50 @@ async def test_no_token_survives_in_a_tools_answer(token: str) -> None:
     assert json.loads(str(good.content)) == [token] == good.artifact["titles"]
     assert token not in bad.content
     assert inert(token) in bad.content
+
+
+@pytest.mark.parametrize("token", ["<|im_end|>", "[INST]", "<think>"])
+async def test_no_token_survives_in_an_mcp_answer(
+    token: str, services: Services, domain: str, load: Callable[..., Any]
+) -> None:
+    await load(domain, [Item("a", f"Heat {token}"), Item("b", "Alien")])
+    async with connected(build_server()) as client:
+        request = {"titles": [f"Heat {token}"], "domain": domain}
+        answer = await client.call_tool("find_titles", request)
+        said = answer.content[0].text
+        assert token not in said
+        assert json.loads(said) == answer.structuredContent
+        found = answer.structuredContent["titles"][0]["items"][0]
+        assert found["title"] == f"Heat {token}"
+        for bad in ({"history": ["a"], "domain": token}, {"history": token, "domain": domain}):
+            refused = await client.call_tool("recommend", bad)
+            assert refused.isError
+            assert token not in refused.content[0].text
+            assert inert(token) in refused.content[0].text
+
+
+@pytest.mark.parametrize("token", TOKENS)
+def test_no_token_survives_in_a_threads_messages(token: str) -> None:
+    call = {"name": "rate", "id": "1", "args": {"item": {"title": token}, "history": [token]}}
+    image = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AA=="}}
+    messages = [
+        HumanMessage(token),
+        HumanMessage([{"type": "text", "text": token}, image]),
+        AIMessage(token, tool_calls=[call]),
+        ToolMessage(token, tool_call_id="1"),
+    ]
+    before = [message.model_copy(deep=True) for message in messages]
+    sent = with_inert_text(messages)
+    assert token not in json.dumps([one.model_dump() for one in sent], ensure_ascii=False)
+    assert messages == before
+    assert sent[1].content[1] == image
+    assert with_inert_text(sent) == sent
+
+
+@pytest.mark.parametrize("text", ORDINARY)
+def test_ordinary_messages_stay_the_same(text: str) -> None:
+    message = HumanMessage(text)
+    assert with_inert_text([message])[0] is message
 
 
 @pytest.mark.parametrize("text", ORDINARY)

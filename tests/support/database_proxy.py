@@ -9,8 +9,19 @@ from pathlib import Path
 from sqlalchemy import URL, make_url
 
 
+def _fatal(code: str, message: str) -> bytes:
+    """Return an ErrorResponse of PostgreSQL's protocol, 3.0."""
+    fields = ["SFATAL", "VFATAL", f"C{code}", f"M{message}"]
+    body = b"".join(field.encode() + b"\0" for field in fields) + b"\0"
+    return b"E" + (len(body) + 4).to_bytes(4, "big") + body
+
+
 class DatabaseProxy:
-    """Runs in a thread of its own; `cut` ends every connection and refuses new ones."""
+    """Runs in a thread of its own; `cut` ends every connection and refuses new ones.
+
+    Attributes:
+        full: Answer new connections as a server does that has none left.
+    """
 
     def __init__(self, url: str, folder: Path) -> None:
         behind = make_url(url)
@@ -19,6 +30,7 @@ class DatabaseProxy:
         self.url: URL = behind.set(query={**behind.query, "host": str(folder)})
         self._sockets: list[socket.socket] = []
         self._listener: socket.socket | None = None
+        self.full = False
         self.open()
 
     def open(self) -> None:
@@ -44,6 +56,11 @@ class DatabaseProxy:
         with suppress(OSError):
             while True:
                 client, _ = listener.accept()
+                if self.full:
+                    client.recv(65_536)
+                    client.sendall(_fatal("53300", "sorry, too many clients already"))
+                    client.close()
+                    continue
                 server = socket.socket(socket.AF_UNIX)
                 server.connect(self._target)
                 self._sockets += [client, server]
