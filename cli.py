@@ -17,9 +17,11 @@ from .commands.learn import learn
 from .commands.load import load
 from .commands.mcp import mcp
 from .commands.policy import policy
+from .commands.purge import purge
 from .commands.rating.group import rater
 from .commands.rating.rate import rate
 from .commands.recommend import recommend
+from .commands.sessions import sessions
 from .commands.train import train
 
 app = typer.Typer(
@@ -58,6 +60,8 @@ app.command()(evaluate)
 app.command()(mcp)
 app.command()(rate)
 app.command()(costs)
+app.command()(purge)
+app.add_typer(sessions, name="sessions")
 app.add_typer(hints, name="hints")
 app.add_typer(policy, name="policy")
 app.add_typer(rater, name="rater")

@@ -136,6 +136,10 @@ class Settings(BaseSettings):
     feedback_calls: int = Field(default=500, ge=0)
     """Model calls that one process may spend on learning from feedback; 0 turns it off.
     """
+    source_share: float = Field(default=0.05, gt=0, le=1)
+    """The largest part of the sessions behind any evidence that may come with one API key."""
+    retention_days: int | None = Field(default=None, ge=1, le=365_000)
+    """Days after which `re2llm purge` deletes what people did; unset keeps it."""
     mcp_hosts: str = ""
     """Host names, separated by commas, under which the MCP server answers, besides localhost.
     """

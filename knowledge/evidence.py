@@ -14,13 +14,14 @@ later.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 
 from ..records import Session
+from .session_counts import Counts, SessionCounts, incidence, near_counts
+from .sources import beyond_share
 
 EVIDENCE: Mapping[str, str] = {
     "chosen_by": "how many past sessions chose it; popular, widely known, mainstream; "
@@ -40,11 +41,11 @@ _NEIGHBOURS = 100
 _HISTORY_FOR_NEIGHBOURS = 20
 _RECENT = 3
 _RECENT_FOR_STEPS = 5
-_STEPS = 10
+_ROUNDS = 4
 _RECENT_FOR_PLACES = (1.0, 2.0, 4.0)
 """Weights of the last items' places in the catalogue, oldest first."""
 
-Counts = NDArray[np.float64]
+_NONE_KEYED: Mapping[int, str] = {}
 
 
 class EvidenceIndex:
@@ -54,6 +55,9 @@ class EvidenceIndex:
         sessions: Key and session of each, as `training_sessions` returns them.
         catalogue: All item ids in the order in which the catalogue lists them.
         recent_from: Key of the first recent session, where their order tells time.
+        keyed: The API key's id of each session that came with one, by the session's key.
+        share: The largest part of the counted sessions, and of each number, that may come with
+            one key.
     """
 
     def __init__(
@@ -61,6 +65,9 @@ class EvidenceIndex:
         sessions: Sequence[tuple[int, Session]],
         catalogue: Sequence[str] = (),
         recent_from: int | None = None,
+        *,
+        keyed: Mapping[int, str] = _NONE_KEYED,
+        share: float = 1.0,
     ) -> None:
         self._places = {item: place for place, item in enumerate(catalogue)}
         sequences = [[*session.history, session.target or ""] for _, session in sessions]
@@ -69,18 +76,34 @@ class EvidenceIndex:
         }
         self._keys = [key for key, _ in sessions]
         self._first = 0 if recent_from is None else bisect_left(self._keys, recent_from)
-        self._earlier = EvidenceIndex(sessions[: self._first], catalogue) if self._first else None
+        self._earlier = None
+        if self._first:
+            self._earlier = EvidenceIndex(
+                sessions[: self._first], catalogue, keyed=keyed, share=share
+            )
         self._rows = {key: row for row, (key, _) in enumerate(sessions)}
         self._sequences = [np.array([self._codes[i] for i in s], dtype=np.int64) for s in sequences]
+        there = {key: keyed[key] for key in self._keys if key in keyed}
+        ignored = {self._rows[key] for key in beyond_share(there, len(sessions), share)}
+        self._counted = len(sequences) - len(ignored)
+        self._share = share
         self._copies: dict[bytes, list[int]] = {}
         for row, sequence in enumerate(self._sequences):
-            self._copies.setdefault(sequence.tobytes(), []).append(row)
+            if row not in ignored:
+                self._copies.setdefault(sequence.tobytes(), []).append(row)
+        counted = [s[:0] if row in ignored else s for row, s in enumerate(self._sequences)]
         size = (len(sequences), len(self._codes) + 1)  # the last column stands for unknown items
         self._columns = size[1]
-        self._chosen = _incidence(self._sequences, size)
-        self._chosen_by_item = self._chosen.tocsc()
-        self._popularity: Counts = np.asarray(self._chosen.sum(axis=0)).ravel()
-        self._near = _near_counts(self._sequences, self._columns)
+        self._chosen = incidence(counted, size)
+        self._all = SessionCounts(self._chosen, counted, range(len(sequences)), self._columns)
+        by_source: dict[str, list[int]] = {}
+        for key, source in there.items() if share < 1 else ():
+            if self._rows[key] not in ignored:
+                by_source.setdefault(source, []).append(self._rows[key])
+        self._keyed = [
+            SessionCounts(self._chosen, counted, by_source[source], self._columns)
+            for source in sorted(by_source)
+        ]
         lengths = np.asarray(self._chosen.sum(axis=1)).ravel()
         self._norms = np.sqrt(np.maximum(lengths, 1))
 
@@ -110,7 +133,7 @@ class EvidenceIndex:
         past = np.array([self._codes.get(item, unknown) for item in history], dtype=np.int64)
         codes = np.array([self._codes.get(item, unknown) for item in candidates], dtype=np.int64)
         own = self._own(leave_out)
-        popularity = self._popularity[codes] - self._own_choices(own, codes)
+        popularity = self._chosen_by(codes, own)
         columns = {
             "chosen_by": popularity,
             "similar_sessions": self._similar_sessions(past, codes, own),
@@ -141,10 +164,28 @@ class EvidenceIndex:
         return [self._keys[row] for row in nearest if likeness[row] > 0]
 
     def _own(self, key: int | None) -> list[int]:
-        """Return the rows to leave out: a training session and its copies."""
+        """Return the rows to leave out: those that count of a training session and its copies."""
         if key is None:
             return []
-        return self._copies[self._sequences[self._rows[key]].tobytes()]
+        return self._copies.get(self._sequences[self._rows[key]].tobytes(), [])
+
+    def _capped(
+        self, number: Callable[[SessionCounts, list[int]], Counts], own: list[int]
+    ) -> Counts:
+        """Return sums over all sessions, in which no key has more than its share."""
+        value = number(self._all, own)
+        if not self._keyed:
+            return value
+        keyed = [number(p, [row for row in own if row in p.rows]) for p in self._keyed]
+        value = trusted = np.maximum(value - sum(keyed), 0.0)
+        for _ in range(_ROUNDS):  # what a key may add grows with what the others may add
+            value = trusted + sum(np.minimum(its, self._share * value) for its in keyed)
+        return value
+
+    def _chosen_by(self, codes: NDArray[np.int64], own: list[int]) -> Counts:
+        return self._capped(
+            lambda part, own: part.popularity[codes] - self._own_choices(own, codes), own
+        )
 
     def _own_choices(self, own: list[int], codes: NDArray[np.int64]) -> Counts:
         if not own:
@@ -160,15 +201,20 @@ class EvidenceIndex:
         if not len(nearest):
             return np.zeros(len(codes))
         weights = likeness[nearest]
-        share = self._chosen[nearest][:, codes].T @ weights / weights.sum()
-        return 100 * np.asarray(share)
+        chosen = self._chosen[nearest][:, codes].T
+
+        def share(part: SessionCounts, _: list[int]) -> Counts:
+            mine = weights if part is self._all else weights * np.isin(nearest, part.listed)
+            return np.asarray(chosen @ mine / weights.sum())
+
+        return 100 * self._capped(share, own)
 
     def _likeness(self, past: NDArray[np.int64], own: list[int]) -> Counts:
         """Compare with every session as V-SKNN does: recent and rare items count more."""
         recent = past[-_HISTORY_FOR_NEIGHBOURS:]
         recency = np.arange(1, len(recent) + 1) / len(recent)
-        others = len(self._sequences) - len(own)
-        popularity = self._popularity[recent] - self._own_choices(own, recent)
+        others = self._counted - len(own)
+        popularity = self._chosen_by(recent, own)
         rarity = np.log((others + 1) / (popularity + 1))
         query = np.zeros(self._columns)
         query[recent] = recency * rarity
@@ -181,23 +227,29 @@ class EvidenceIndex:
         self, past: NDArray[np.int64], codes: NDArray[np.int64], own: list[int]
     ) -> Counts:
         recent = past[-_RECENT:]
-        together = (self._chosen_by_item[:, recent].T @ self._chosen_by_item[:, codes]).toarray()
-        own_recent, own_codes = self._own_choices(own, recent), self._own_choices(own, codes)
-        together = together - np.outer(own_recent, own_codes) / max(len(own), 1)
-        sizes = np.outer(
-            self._popularity[recent] - own_recent + 1, self._popularity[codes] - own_codes + 1
-        )
+
+        def count(part: SessionCounts, own: list[int]) -> Counts:
+            together = (part.by_item[:, recent].T @ part.by_item[:, codes]).toarray()
+            own_recent, own_codes = self._own_choices(own, recent), self._own_choices(own, codes)
+            return together - np.outer(own_recent, own_codes) / max(len(own), 1)
+
+        together = self._capped(count, own)
+        sizes = np.outer(self._chosen_by(recent, own) + 1, self._chosen_by(codes, own) + 1)
         return 100 * (together / np.sqrt(sizes)).mean(axis=0)
 
     def _near_recent(
         self, past: NDArray[np.int64], codes: NDArray[np.int64], own: list[int]
     ) -> Counts:
         recent = past[-_RECENT_FOR_STEPS:]
-        counts = self._near[recent][:, codes].toarray().sum(axis=0)
-        if not own:
-            return counts
-        mine = _near_counts([self._sequences[own[0]]], self._columns)
-        return counts - len(own) * mine[recent][:, codes].toarray().sum(axis=0)
+
+        def count(part: SessionCounts, own: list[int]) -> Counts:
+            counts = part.near[recent][:, codes].toarray().sum(axis=0)
+            if not own:
+                return counts
+            mine = near_counts([self._sequences[own[0]]], self._columns)
+            return counts - len(own) * mine[recent][:, codes].toarray().sum(axis=0)
+
+        return self._capped(count, own)
 
     def _listed_near(self, history: Sequence[str], candidates: Sequence[str]) -> Counts:
         """Return 1,000 for the same place, falling with the distance to the last items."""
@@ -209,24 +261,3 @@ class EvidenceIndex:
         places = np.array([self._places.get(item, np.inf) for item in candidates])
         apart = np.log1p(np.abs(places[:, None] - np.array(recent)))
         return 1000 * np.exp(-(apart @ weights) / weights.sum())
-
-
-def _incidence(sequences: Sequence[NDArray[np.int64]], size: tuple[int, int]) -> sparse.csr_array:
-    distinct = [np.unique(sequence) for sequence in sequences]
-    rows = np.repeat(np.arange(len(distinct)), [len(d) for d in distinct])
-    columns = np.concatenate(distinct) if distinct else np.array([], dtype=np.int64)
-    return sparse.csr_array((np.ones(len(rows)), (rows, columns)), shape=size)
-
-
-def _near_counts(sequences: Sequence[NDArray[np.int64]], items: int) -> sparse.csr_array:
-    """Count, for each pair of items, how often they were chosen within `_STEPS` of each other."""
-    codes = np.concatenate(sequences) if sequences else np.array([], dtype=np.int64)
-    owner = np.repeat(np.arange(len(sequences)), [len(s) for s in sequences])
-    earlier, later = [codes[:0]], [codes[:0]]
-    for step in range(1, min(_STEPS, len(codes) - 1) + 1):
-        same = owner[:-step] == owner[step:]
-        earlier.append(codes[:-step][same])
-        later.append(codes[step:][same])
-    first, second = np.concatenate([*earlier, *later]), np.concatenate([*later, *earlier])
-    counts = sparse.coo_array((np.ones(len(first)), (first, second)), shape=(items, items))
-    return counts.tocsr()

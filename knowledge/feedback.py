@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from ..errors import InputError
 from .domains import Domain
 from .log_tables import FeedbackRow, RecommendationRow
+from .sources import LOCAL
 from .tables import DomainRow, ItemRow
 from .texts import storable
 from .trials import ndcg
@@ -46,7 +47,12 @@ class Feedback:
 
 
 async def store_feedback(
-    connection: AsyncConnection, domain: Domain, recommendation_id: str, picked: str | None
+    connection: AsyncConnection,
+    domain: Domain,
+    recommendation_id: str,
+    picked: str | None,
+    *,
+    source: str = LOCAL,
 ) -> Feedback:
     """Store what a person did with a recommendation, once; saying the same again changes nothing.
 
@@ -54,6 +60,7 @@ async def store_feedback(
         connection: In a transaction.
         domain: Of the recommendation; another domain's is not found.
         picked: Id of the chosen item of the catalogue, or `None` for none of these.
+        source: The id of the API key that it came with, or `local`.
 
     Raises:
         InputError: The domain has no such recommendation or item, or the feedback differs from
@@ -82,7 +89,7 @@ async def store_feedback(
     reward = 0.0 if rank is None else ndcg(rank)
     new = await connection.scalar(
         insert(FeedbackRow)
-        .values(recommendation_id=key, picked=picked, reward=reward)
+        .values(recommendation_id=key, picked=picked, reward=reward, source=source)
         .on_conflict_do_nothing()
         .returning(FeedbackRow.recommendation_id)
     )
@@ -176,6 +183,7 @@ class Miss:
         history: Item ids, oldest first.
         candidates: Item ids.
         picked: Id of the picked item.
+        source: Of the feedback.
     """
 
     recommendation_id: uuid.UUID
@@ -183,6 +191,7 @@ class Miss:
     history: Sequence[str]
     candidates: Sequence[str]
     picked: str
+    source: str
 
 
 async def misses_to_learn(
@@ -196,6 +205,7 @@ async def misses_to_learn(
             RecommendationRow.history,
             RecommendationRow.candidates,
             FeedbackRow.picked,
+            FeedbackRow.source,
         )
         .join(RecommendationRow, RecommendationRow.id == FeedbackRow.recommendation_id)
         .join(DomainRow, DomainRow.id == RecommendationRow.domain_id)

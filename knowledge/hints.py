@@ -188,11 +188,11 @@ async def nearest_hints(
 async def set_status(
     connection: AsyncConnection, domain_id: int, hint_id: int, status: str, reason: str
 ) -> None:
-    """Approve or retire a hint.
+    """Approve a hint, retire it, or let it wait for approval.
 
     Args:
         connection: In a transaction.
-        status: `active` or `retired`.
+        status: `active`, `retired` or `pending`.
         reason: Kept with its provenance.
 
     Raises:

@@ -41,6 +41,8 @@ class RecommendationRow(Base):
     """What went wrong on the way, such as `completed`; empty for a clean answer."""
     latency_ms: Mapped[float]
     tokens: Mapped[dict[str, Any]]
+    source: Mapped[str] = mapped_column(server_default="local")
+    """The id of the API key that asked, or `local`."""
     created_at: Mapped[dt.datetime] = mapped_column(server_default=func.now())
 
 
@@ -63,6 +65,8 @@ class FeedbackRow(Base):
     """Id of the item that was chosen; `None` for none of these."""
     reward: Mapped[float]
     """NDCG@10 of the picked item's rank; 0 for none of these."""
+    source: Mapped[str] = mapped_column(server_default="local")
+    """The id of the API key that it came with, or `local`."""
     created_at: Mapped[dt.datetime] = mapped_column(server_default=func.now())
     learnt_at: Mapped[dt.datetime | None]
     """When the learner was done with this miss."""

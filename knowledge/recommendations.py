@@ -10,6 +10,7 @@ from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from .log_tables import RecommendationRow
+from .sources import LOCAL
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,7 @@ class Recommendation:
         flags: What went wrong on the way.
         latency_ms: Of the model call or calls, in milliseconds.
         tokens: Tokens in and out, where the model counts them.
+        source: The id of the API key that asked, or `local`.
     """
 
     domain_id: int
@@ -43,6 +45,7 @@ class Recommendation:
     flags: Sequence[str]
     latency_ms: float
     tokens: Mapping[str, int] = field(default_factory=dict[str, int])
+    source: str = LOCAL
 
 
 async def log_recommendation(connection: AsyncConnection, made: Recommendation) -> uuid.UUID:
@@ -69,6 +72,7 @@ async def log_recommendation(connection: AsyncConnection, made: Recommendation) 
         "flags": list(made.flags),
         "latency_ms": made.latency_ms,
         "tokens": dict(made.tokens),
+        "source": made.source,
     }
     await connection.execute(insert(RecommendationRow), row)
     return key

@@ -92,7 +92,12 @@ class SessionRow(Base):
     """One training session. Evaluation sessions are never stored."""
 
     __tablename__ = "session"
-    __table_args__ = (UniqueConstraint("domain_id", "key"),)
+    __table_args__ = (
+        UniqueConstraint("domain_id", "key"),
+        Index(
+            "ix_session_observed", "domain_id", "source", postgresql_where=sql("source <> 'file'")
+        ),
+    )
 
     id: Mapped[int] = mapped_column(Identity(), primary_key=True)
     domain_id: Mapped[int] = mapped_column(ForeignKey("domain.id", ondelete="CASCADE"))
@@ -101,6 +106,10 @@ class SessionRow(Base):
     history: Mapped[list[str]]
     target: Mapped[str]
     candidates: Mapped[list[str] | None] = mapped_column(ARRAY(Text))
+    source: Mapped[str] = mapped_column(server_default="file")
+    """`file`, `local` (observed without an API key), or the id of the key."""
+    created_at: Mapped[dt.datetime | None] = mapped_column(server_default=func.now())
+    """`None` for sessions that are older than this column."""
 
 
 class HintRow(Base):

@@ -16,6 +16,7 @@ from ..errors import InputError
 from ..records import Session
 from .catalogue import fetch_items, refresh_popularity
 from .domains import Domain, mark_changed
+from .sources import FILE
 from .tables import DomainRow, SessionRow
 
 _BATCH = 1000
@@ -32,6 +33,7 @@ async def store_sessions(
     sessions: Iterable[Session],
     *,
     complete: Callable[[Session], Session] = lambda session: session,
+    source: str = FILE,
 ) -> int:
     """Add the sessions that are not stored yet.
 
@@ -42,15 +44,23 @@ async def store_sessions(
         sessions: All with a target, as one file holds them.
         complete: Gives a session the candidates that it lacks. The session is known by what it
             was before, so that a grown catalogue does not make it a new one.
+        source: Where they come from: `file`, `local`, or the id of an API key.
 
     Returns:
-        How many were new.
+        How many were new, or came from another source and are now known from a file.
     """
-    before = await count_sessions(connection, domain)
+    before = await count_sessions(connection, domain, source)
     rows = _rows(domain, sessions, complete)
-    while batch := list(islice(rows, _BATCH)):
-        await connection.execute(insert(SessionRow).on_conflict_do_nothing(), batch)
-    return await count_sessions(connection, domain) - before
+    statement = insert(SessionRow).on_conflict_do_nothing()
+    if source == FILE:  # a file is trusted, and a key's sessions may be dropped
+        statement = insert(SessionRow).on_conflict_do_update(
+            index_elements=["domain_id", "key"],
+            set_={"source": FILE},
+            where=SessionRow.source != FILE,
+        )
+    while batch := [{**row, "source": source} for row in islice(rows, _BATCH)]:
+        await connection.execute(statement, batch)
+    return await count_sessions(connection, domain, source) - before
 
 
 def _rows(
@@ -113,9 +123,13 @@ async def fetch_session(connection: AsyncConnection, domain_id: int, key: int) -
     return Session(tuple(row.history), row.target, _maybe_tuple(row.candidates))
 
 
-async def count_sessions(connection: AsyncConnection, domain: Domain) -> int:
-    """Return how many training sessions a domain has."""
+async def count_sessions(
+    connection: AsyncConnection, domain: Domain, source: str | None = None
+) -> int:
+    """Return how many training sessions a domain has, of one source or of all."""
     statement = select(func.count()).where(SessionRow.domain_id == domain.id)
+    if source is not None:
+        statement = statement.where(SessionRow.source == source)
     return await connection.scalar(statement) or 0
 
 
@@ -138,11 +152,14 @@ def _maybe_tuple(ids: list[str] | None) -> tuple[str, ...] | None:
     return None if ids is None else tuple(ids)
 
 
-async def observe_session(connection: AsyncConnection, domain: Domain, session: Session) -> int:
+async def observe_session(
+    connection: AsyncConnection, domain: Domain, session: Session, *, source: str
+) -> int:
     """Make an observed session a training session, unless it is one already.
 
     Args:
         connection: In a transaction.
+        source: `local`, or the id of the API key that it came with.
 
     Returns:
         The session's key.
@@ -156,7 +173,7 @@ async def observe_session(connection: AsyncConnection, domain: Domain, session: 
         raise InputError(
             "history", f"Domain {domain.name!r} has no item {min(unknown)!r}.", "Send known ids."
         )
-    if await store_sessions(connection, domain, [session]):
+    if await store_sessions(connection, domain, [session], source=source):
         await refresh_popularity(connection, domain)
         await mark_changed(connection, domain)
     return min(await stored_keys(connection, domain, [session]))

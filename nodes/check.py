@@ -56,6 +56,7 @@ async def _logged(state: RecommendState, update: Update, options: RunOptions) ->
         flags=[str(flag) for flag in update["flags"]],
         latency_ms=update["latency_ms"],
         tokens=update["tokens"],
+        source=options.source,
     )
     async with options.services.engine.begin() as connection:
         return str(await log_recommendation(connection, made))

@@ -31,7 +31,7 @@ async def pick_session(state: LearnState, options: RunOptions) -> Update:
         domain = await find_domain(connection, name, among=options.domains)
         key, observed = request.session, request.observed
         if observed is not None:
-            key = await observe_session(connection, domain, _read(observed))
+            key = await observe_session(connection, domain, _read(observed), source=options.source)
         elif key is None:
             key = await _next(connection, domain, options)
         session = await fetch_session(connection, domain.id, key)

@@ -38,7 +38,9 @@ async def give_feedback(
             ranking = await shown_ranking(finder.connection, finder.domain.id, recommendation_id)
             (item,) = await finder.resolve([picked], "picked", likely=ranking)
     async with in_domain(options, domain, write=True) as (connection, found):
-        stored = await store_feedback(connection, found, recommendation_id, item and item.id)
+        stored = await store_feedback(
+            connection, found, recommendation_id, item and item.id, source=options.source
+        )
     settings = options.settings
     # Learning is paid for by the server.
     may_learn = options.caller is None or "learn" in options.caller.grants.may

@@ -52,7 +52,7 @@ async def _learn(context: Context, misses: Sequence[Miss]) -> Re2llmError | None
     async def work(miss: Miss) -> None:
         try:
             async with in_domain(options, None, write=True) as (connection, found):
-                key = await observe_session(connection, found, _session(miss))
+                key = await observe_session(connection, found, _session(miss), source=miss.source)
             settled = await learner.learn_from(key)
         except InputError as error:
             _log.warning(

@@ -10,6 +10,7 @@ from ..knowledge.catalogue import all_items, catalogue_order
 from ..knowledge.domains import Domain
 from ..knowledge.evidence import EvidenceIndex
 from ..knowledge.leaks.filter import LeakFilter
+from ..knowledge.sources import keyed_sessions
 from ..knowledge.titles.search import TitleSearch
 from ..knowledge.training_sessions import training_sessions
 from .services import Services
@@ -25,9 +26,13 @@ async def evidence_of(
         if not sessions:
             return None
         order = await catalogue_order(connection, domain)
-        return await asyncio.to_thread(EvidenceIndex, sessions, order, domain.recent_from)
+        keyed = await keyed_sessions(connection, domain.id)
+        return await asyncio.to_thread(
+            EvidenceIndex, sessions, order, domain.recent_from, keyed=keyed, share=share
+        )
 
-    return await services.versions.get("evidence", domain.id, domain.revision, build)
+    share = services.settings.source_share
+    return await services.versions.get("evidence", domain.id, (domain.revision, share), build)
 
 
 async def leak_filter_of(

@@ -9,6 +9,7 @@ from langgraph.runtime import Runtime
 from pydantic import Field, InstanceOf, TypeAdapter, ValidationError
 from pydantic.json_schema import SkipJsonSchema
 
+from ..knowledge.sources import LOCAL
 from ..llm.recipes import RECIPES, Recipe
 from ..settings import HintChoice, PromptRecipe, Settings
 from .budget import Budget
@@ -107,6 +108,11 @@ class RunOptions:
     def owner(self) -> str:
         """Who pays for the run: the key's owner, empty without a key."""
         return "" if self.caller is None else self.caller.owner
+
+    @property
+    def source(self) -> str:
+        """Where what the run stores comes from: the id of its API key, or `local`."""
+        return LOCAL if self.caller is None else self.caller.key_id or "unknown"
 
     @property
     def prompt_version(self) -> str:

@@ -1,0 +1,81 @@
+"""`re2llm sessions`: where training sessions came from, and how to get rid of some."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Annotated
+
+import typer
+
+from .console import out, print_json, run
+
+sessions = typer.Typer(
+    help="List where training sessions came from, and drop a source.", no_args_is_help=True
+)
+
+_Domain = Annotated[str | None, typer.Option(help="The catalogue; default: RE2LLM_DOMAIN.")]
+_AsJson = Annotated[bool, typer.Option("--json", help="Print as JSON.")]
+
+
+@sessions.command("list")
+def list_(domain: _Domain = None, as_json: _AsJson = False) -> None:
+    """List the sources of a domain's training sessions, the largest first.
+
+    Example: re2llm sessions list --domain films
+    """
+    run(lambda: _list(domain, as_json))
+
+
+async def _list(domain: str | None, as_json: bool) -> None:
+    from ..operations.sessions import list_session_sources
+    from ..runtime.options import Context
+
+    sources = await list_session_sources(Context(), domain=domain)
+    if as_json:
+        print_json([source.model_dump(mode="json") for source in sources])
+        return
+    for source in sources:
+        owner = "" if source.owner is None else f"  {source.owner}"
+        out.print(
+            f"{source.source:<12}  {source.sessions:>7,}  "
+            f"{_day(source.first)} to {_day(source.last)}{owner}",
+            markup=False,
+            soft_wrap=True,
+        )
+    if not sources:
+        out.print("There are no training sessions.")
+
+
+def _day(moment: dt.datetime | None) -> str:
+    return "unknown" if moment is None else f"{moment:%Y-%m-%d}"
+
+
+@sessions.command("drop")
+def drop(
+    domain: Annotated[str, typer.Option(help="The catalogue.")],
+    source: Annotated[str, typer.Option(help="As `sessions list` shows it.")],
+    as_json: _AsJson = False,
+) -> None:
+    """Delete the training sessions of one source, with all that was computed from them.
+
+    Hints whose gain the remaining trials no longer show wait for approval again.
+
+    Example: re2llm sessions drop --domain films --source 3f9c2a7d41b0
+    """
+    run(lambda: _drop(source, domain, as_json))
+
+
+async def _drop(source: str, domain: str, as_json: bool) -> None:
+    from ..operations.sessions import drop_sessions
+    from ..runtime.options import Context
+
+    dropped = await drop_sessions(Context(), source, domain=domain)
+    if as_json:
+        print_json(dropped.model_dump())
+        return
+    out.print(f"{dropped.sessions:,} sessions were deleted.")
+    if dropped.feedback_settled:
+        out.print(f"{dropped.feedback_settled:,} waiting misses will not be learned from.")
+    if dropped.hints_pending:
+        listed = ", ".join(map(str, dropped.hints_pending))
+        out.print(f"These hints wait for approval again: {listed}.")

@@ -1,0 +1,131 @@
+"""Deletes training sessions, and finds the hints whose trials go with them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import delete, func, select, text, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from .domains import Domain
+from .log_tables import FeedbackRow, RecommendationRow
+from .tables import HintRow, ProposalRow, ReflectionRow, SessionRow, TrialRow
+
+
+@dataclass(frozen=True, slots=True)
+class TriedHint:
+    """A hint that was tried on some sessions with a model.
+
+    Attributes:
+        id: Of the hint.
+        key: From `hint_key`.
+        status: `active`, `pending` or `retired`.
+        verified: Whether it had to be verified; a person's hint need not be.
+        model: Name of the ranking model.
+        prompt_version: Version of the ranking prompt.
+    """
+
+    id: int
+    key: bytes
+    status: str
+    verified: bool
+    model: str
+    prompt_version: str
+
+
+async def sessions_of(connection: AsyncConnection, domain: Domain, source: str) -> list[int]:
+    """Return the keys of the sessions of one source."""
+    statement = select(SessionRow.id).where(
+        SessionRow.domain_id == domain.id, SessionRow.source == source
+    )
+    return list(await connection.scalars(statement.order_by(SessionRow.id)))
+
+
+async def hints_tried_on(
+    connection: AsyncConnection, domain: Domain, sessions: Sequence[int]
+) -> list[TriedHint]:
+    """Return the hints that were tried on any of some sessions, once for each model and prompt."""
+    by_person = func.coalesce(HintRow.provenance["source"].astext, "") == "person"
+    rows = await connection.execute(
+        select(
+            HintRow.id,
+            HintRow.key,
+            HintRow.status,
+            ~by_person,
+            TrialRow.model,
+            TrialRow.prompt_version,
+        )
+        .distinct()
+        .join(
+            TrialRow, (TrialRow.domain_id == HintRow.domain_id) & (TrialRow.hint_key == HintRow.key)
+        )
+        .where(HintRow.domain_id == domain.id, TrialRow.session_id == func.any(list(sessions)))
+        .order_by(HintRow.id, TrialRow.model, TrialRow.prompt_version)
+    )
+    return [TriedHint(*row) for row in rows]
+
+
+async def proposed_on(connection: AsyncConnection, domain: Domain, hint_id: int) -> set[int]:
+    """Return the keys of the sessions on which a hint was proposed: they flatter it."""
+    rows = await connection.scalars(
+        select(ReflectionRow.session_id)
+        .join(ProposalRow, ProposalRow.reflection_id == ReflectionRow.id)
+        .where(ProposalRow.domain_id == domain.id, ProposalRow.hint_id == hint_id)
+    )
+    return set(rows)
+
+
+async def delete_sessions(
+    connection: AsyncConnection, domain: Domain, sessions: Sequence[int]
+) -> None:
+    """Delete training sessions with their trials and reflections.
+
+    Args:
+        connection: In a transaction.
+    """
+    await connection.execute(
+        delete(SessionRow).where(
+            SessionRow.domain_id == domain.id, SessionRow.id == func.any(list(sessions))
+        )
+    )
+
+
+async def clear_stats(connection: AsyncConnection, domain: Domain, hints: Sequence[int]) -> None:
+    """Set hints' stats to 0, for `refresh_stats` to fill in what is left.
+
+    Args:
+        connection: In a transaction.
+    """
+    await connection.execute(
+        text("""
+            UPDATE re2llm.hint
+            SET trials = 0, mean_gain = 0, gain_error = 0, helped = 0, harmed = 0
+            WHERE domain_id = :domain AND id = ANY(:hints)
+        """),
+        {"domain": domain.id, "hints": list(hints)},
+    )
+
+
+async def settle_feedback(connection: AsyncConnection, domain: Domain, source: str) -> int:
+    """Keep the waiting misses of a source from being learned from.
+
+    Args:
+        connection: In a transaction.
+
+    Returns:
+        How many waited.
+    """
+    settled = await connection.execute(
+        update(FeedbackRow)
+        .where(
+            FeedbackRow.source == source,
+            FeedbackRow.learnt_at.is_(None),
+            FeedbackRow.reward == 0,
+            FeedbackRow.picked.is_not(None),
+            RecommendationRow.id == FeedbackRow.recommendation_id,
+            RecommendationRow.domain_id == domain.id,
+        )
+        .values(learnt_at=func.now())
+    )
+    return settled.rowcount

@@ -1,0 +1,195 @@
+"""Purging: what people did goes, by age and by owner, all at once; the rest stays."""
+
+import asyncio
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from re2llm.cli import app
+from re2llm.data.sample import load_films, sample_items, simulate_sessions
+from re2llm.errors import InputError
+from re2llm.knowledge.domains import find_domain
+from re2llm.knowledge.llm_calls import LlmCall, book_call
+from re2llm.knowledge.training_sessions import observe_session
+from re2llm.operations.feedback import give_feedback
+from re2llm.operations.keys import check_key, create_key
+from re2llm.operations.load import load_domain
+from re2llm.operations.purge import purge
+from re2llm.operations.recommend import recommend
+from re2llm.operations.sessions import list_session_sources
+from re2llm.records import Session
+from re2llm.runtime.caller import Caller
+from re2llm.runtime.options import Context
+from re2llm.runtime.services import Services
+from sqlalchemy import text
+from typer.testing import CliRunner
+
+IDS = [film.id for film in load_films()]
+SESSIONS = simulate_sessions(12, seed=1)
+OF_DOMAIN = "SELECT id FROM re2llm.recommendation WHERE domain_id = :id"
+KINDS = ("recommendations", "feedback", "sessions", "answers")
+
+
+async def used(services: Services, domain: str, caller: Caller | None) -> None:
+    """Leave one of each kind of record."""
+    context = Context(domain=domain, policy="none", model="offline", caller=caller)
+    made = await recommend(context, IDS[:2], candidates=IDS[10:15])
+    await give_feedback(context, made.recommendation_id or "", made.ranking[0])
+    source = "local" if caller is None else caller.key_id
+    name = f"{domain}{source}".encode()
+    async with services.engine.begin() as connection:
+        found = await find_domain(connection, domain)
+        place = 20 + 3 * (await connection.scalar(text("SELECT count(*) FROM re2llm.session")) or 0)
+        session = Session((IDS[place % 300], IDS[place % 299]), IDS[place % 301])
+        await observe_session(connection, found, session, source=source)
+        await book_call(
+            connection,
+            LlmCall(
+                key=name,
+                command="test",
+                purpose="rank",
+                model=domain,
+                method="",
+                outcome="ok",
+                answer="text",
+                requests=1,
+                tokens_in=1,
+                tokens_out=1,
+                estimated=False,
+                latency_ms=1.0,
+                cost=0.5,
+                api_key_id=caller and caller.key_id,
+            ),
+        )
+
+
+async def aged(services: Services, domain: str, days: int) -> None:
+    """Make all that a domain holds older."""
+    async with services.engine.begin() as connection:
+        found = await find_domain(connection, domain)
+        for table, own in (
+            ("recommendation", "domain_id = :id"),
+            ("session", "domain_id = :id"),
+            ("feedback", f"recommendation_id IN ({OF_DOMAIN})"),
+            ("llm_call", "model = :name"),
+        ):
+            await connection.execute(
+                text(
+                    f"UPDATE re2llm.{table} SET created_at = "
+                    f"now() - make_interval(days => :days) WHERE {own}"
+                ),
+                {"days": days, "id": found.id, "name": domain},
+            )
+
+
+async def left(services: Services, domain: str) -> dict[str, int]:
+    async with services.engine.connect() as connection:
+        found = await find_domain(connection, domain)
+        query = text("""
+            SELECT (SELECT count(*) FROM re2llm.recommendation WHERE domain_id = :id),
+                   (SELECT count(*) FROM re2llm.feedback AS f JOIN re2llm.recommendation AS r
+                    ON r.id = f.recommendation_id WHERE r.domain_id = :id),
+                   (SELECT count(*) FROM re2llm.session
+                    WHERE domain_id = :id AND source <> 'file'),
+                   (SELECT count(answer) FROM re2llm.llm_call WHERE model = :name)
+        """)
+        row = (await connection.execute(query, {"id": found.id, "name": domain})).one()
+    return dict(zip(KINDS, row, strict=True))
+
+
+@pytest.fixture
+async def shop(services: Services, domain: str) -> Caller:
+    await load_domain(services, domain, sample_items(), [lambda _: SESSIONS])
+    created = await create_key(Context(), f"shop-{domain}", [domain])
+    caller = await check_key(Context(), created.key)
+    assert caller is not None
+    return caller
+
+
+def all_of(number: int) -> dict[str, int]:
+    return dict.fromkeys(KINDS, number)
+
+
+async def test_old_records_go_and_recent_ones_stay(
+    services: Services, domain: str, shop: Caller
+) -> None:
+    await used(services, domain, None)
+    await used(services, domain, shop)
+    await aged(services, domain, 400)
+    await used(services, domain, None)
+    assert await left(services, domain) == all_of(3)
+    counted = await purge(Context(), older_than=300, dry_run=True)
+    assert await left(services, domain) == all_of(3)
+    done = await purge(Context(), older_than=300)
+    assert await left(services, domain) == all_of(1)
+    assert {kind: getattr(done, kind) for kind in KINDS} == all_of(2)
+    assert counted.model_dump(exclude={"before", "dry_run"}) == done.model_dump(
+        exclude={"before", "dry_run"}
+    )
+    sources = await list_session_sources(Context(), domain=domain)
+    assert {s.source: s.sessions for s in sources} == {"file": len(SESSIONS), "local": 1}
+    async with services.engine.connect() as connection:
+        query = text("SELECT sum(cost) FROM re2llm.llm_call WHERE model = :name")
+        assert await connection.scalar(query, {"name": domain}) == 1.5
+
+
+async def test_an_owners_records_go_by_name_and_by_key(
+    services: Services, domain: str, shop: Caller
+) -> None:
+    await used(services, domain, None)
+    for owner in (shop.owner, shop.key_id):
+        await used(services, domain, shop)
+        done = await purge(Context(), owner=owner)
+        assert {kind: getattr(done, kind) for kind in KINDS} == all_of(1)
+        assert await left(services, domain) == all_of(1)
+    await used(services, domain, shop)
+    kept = await purge(Context(), owner=shop.owner, older_than=1)
+    assert {kind: getattr(kept, kind) for kind in KINDS} == all_of(0)
+
+
+async def test_the_setting_is_the_default_age(
+    services: Services, domain: str, shop: Caller, adjust: Callable[..., None]
+) -> None:
+    with pytest.raises(InputError) as raised:
+        await purge(Context())
+    assert raised.value.field == "--older-than"
+    with pytest.raises(InputError):
+        await purge(Context(), owner="nobody of that name")
+    await used(services, domain, shop)
+    await aged(services, domain, 40)
+    adjust(retention_days=50)
+    assert (await purge(Context(), dry_run=True)).sessions == 0
+    adjust(retention_days=30)
+    assert (await purge(Context())).sessions == 1
+    assert await left(services, domain) == all_of(0)
+
+
+async def test_an_error_undoes_everything(
+    services: Services, domain: str, shop: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await used(services, domain, shop)
+
+    async def fail(*_: Any) -> dict[str, int]:
+        raise InputError("purge", "It fails.", "It is a test.")
+
+    monkeypatch.setattr("re2llm.operations.purge.delete_log", fail)
+    with pytest.raises(InputError):
+        await purge(Context(), owner=shop.owner)
+    assert await left(services, domain) == all_of(1)
+
+
+def command(*arguments: str) -> Any:
+    return CliRunner().invoke(app, ["purge", *arguments])
+
+
+async def test_the_command_prints_counts(services: Services, domain: str, shop: Caller) -> None:
+    await used(services, domain, shop)
+    words = ("--user", shop.owner, "--older-than", "0d")
+    shown = await asyncio.to_thread(command, *words, "--dry-run")
+    assert "1  observed sessions" in shown.output
+    done = json.loads((await asyncio.to_thread(command, *words, "--json")).output)
+    assert {kind: done[kind] for kind in KINDS} == all_of(1)
+    for age in ("soon", "-1d", "9999999d"):
+        bad = await asyncio.to_thread(command, "--older-than", age)
+        assert bad.exit_code != 0

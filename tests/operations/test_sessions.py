@@ -1,0 +1,248 @@
+"""Sources of training sessions: capped as evidence, listed, and dropped with all that they did."""
+
+import asyncio
+import json
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from keyed_runs import run
+from re2llm.cli import app
+from re2llm.data.sample import load_films, sample_items, simulate_sessions
+from re2llm.errors import InputError
+from re2llm.graph.learn import graph as learn_graph
+from re2llm.knowledge.domains import find_domain
+from re2llm.knowledge.evidence import EvidenceIndex
+from re2llm.knowledge.grants import Grants
+from re2llm.knowledge.hints import add_hint, hint_key, list_hints
+from re2llm.knowledge.keys import check_key, create_key
+from re2llm.knowledge.sources import beyond_share
+from re2llm.knowledge.training_sessions import observe_session, session_keys
+from re2llm.knowledge.trials import Trial, store_trial
+from re2llm.operations import hints as hint_operations
+from re2llm.operations.load import load_domain
+from re2llm.operations.recommend import recommend
+from re2llm.operations.sessions import drop_sessions, list_session_sources
+from re2llm.records import Session
+from re2llm.runtime.caller import Caller
+from re2llm.runtime.options import Context, resolve_context
+from re2llm.runtime.services import Services
+from sqlalchemy import text
+from typer.testing import CliRunner
+
+IDS = [film.id for film in load_films()]
+SESSIONS = simulate_sessions(60, seed=1)
+CHOSEN = Counter(i for s in SESSIONS for i in {*s.history, s.target or ""})
+FAMOUS = [item for item, _ in CHOSEN.most_common(25)]
+LIFTED = min(item for item, count in CHOSEN.items() if count == 1)
+INJECTED = 40
+
+
+@pytest.fixture
+async def shop(services: Services, domain: str) -> Caller:
+    """A client with a key, in a domain of sample films."""
+    await load_domain(services, domain, sample_items(), [lambda _: SESSIONS])
+    async with services.engine.begin() as connection:
+        key = await create_key(connection, "shop", [domain], Grants(may=("learn",)))
+        found = await check_key(connection, key)
+    assert found is not None
+    return Caller(found.owner, found.id, tuple(found.domains), found.grants)
+
+
+async def ranks(domain: str, hint: int | None) -> list[int]:
+    """Where the film stands for six people."""
+    found: list[int] = []
+    for session in SESSIONS[:60:10]:
+        others = [i for i in IDS if i not in session.history and i != LIFTED]
+        answer = await recommend(
+            Context(domain=domain, hint_id=hint, model="offline", record=False),
+            list(session.history),
+            candidates=[*others[::7][:49], LIFTED],
+        )
+        found.append(answer.ranking.index(LIFTED) + 1)
+    return found
+
+
+async def popularity(services: Services, domain: str) -> dict[str, int]:
+    async with services.engine.connect() as connection:
+        query = text(
+            "SELECT i.id, popularity FROM re2llm.item AS i "
+            "JOIN re2llm.domain AS d ON d.id = domain_id WHERE d.name = :name"
+        )
+        return {row[0]: row[1] for row in await connection.execute(query, {"name": domain})}
+
+
+async def inject(domain: str, caller: Caller, target: str = LIFTED) -> None:
+    """Run `learn` on sessions in which people chose a film after what everybody chose."""
+    for number in range(INJECTED):
+        history = [FAMOUS[(number * 3 + step) % len(FAMOUS)] for step in range(5)]
+        history.append(IDS[number])  # no two are the same
+        observed = {
+            "history": [item for item in dict.fromkeys(history) if item != target],
+            "target": target,
+            "candidates": [target, *(i for i in IDS[-2:] if i != target)],
+        }
+        result = await run(learn_graph, caller, {"observed": observed, "domain": domain})
+        assert not result.get("error")
+
+
+async def test_injected_sessions_lift_no_film_and_can_be_dropped(
+    services: Services, domain: str, shop: Caller, adjust: Callable[..., None]
+) -> None:
+    added = await hint_operations.add_hint(
+        Context(domain=domain, model="offline"), "Prefer what people with a similar session chose."
+    )
+    before, counted = await ranks(domain, added.hint_id), await popularity(services, domain)
+    await inject(domain, shop)
+    capped = await ranks(domain, added.hint_id)
+    adjust(source_share=1)
+    uncapped = await ranks(domain, added.hint_id)
+    assert np.median(uncapped) < np.median(before) - 25
+    assert np.abs(np.subtract(capped, before)).max() <= 1
+
+    sources = await list_session_sources(Context(), domain=domain)
+    listed = {source.source: source for source in sources}
+    assert {name: source.sessions for name, source in listed.items()} == {
+        "file": len(SESSIONS),
+        shop.key_id: INJECTED,
+    }
+    assert listed[shop.key_id].owner == "shop"
+    assert listed[shop.key_id].first is not None
+    dropped = await drop_sessions(Context(), shop.key_id, domain=domain)
+    assert dropped.sessions == INJECTED
+    assert await ranks(domain, added.hint_id) == before
+    assert await popularity(services, domain) == counted
+    adjust(source_share=0.05)
+    assert await ranks(domain, added.hint_id) == before
+
+
+@pytest.mark.parametrize("sources", [1, 2, 5])
+def test_no_key_has_more_than_its_share_of_the_sessions_or_of_a_number(sources: int) -> None:
+    stored = list(enumerate(SESSIONS))
+    more = [Session((*FAMOUS[n % 5 : n % 5 + 4], IDS[n]), LIFTED) for n in range(INJECTED)]
+    injected = list(enumerate([s for s in more for _ in range(sources)], start=len(stored)))
+    keyed = {key: f"key-{key % sources}" for key, _ in injected}
+    share = 0.05
+    left_out = beyond_share(keyed, len(stored) + len(injected), share)
+    counts = Counter(source for key, source in keyed.items() if key not in left_out)
+    total = len(stored) + sum(counts.values())
+    assert counts
+    assert all(count <= share * total < count + 1 + share * sources for count in counts.values())
+
+    alone = EvidenceIndex(stored).of(FAMOUS[:4], [LIFTED])[0]
+    capped = EvidenceIndex([*stored, *injected], keyed=keyed, share=share).of(FAMOUS[:4], [LIFTED])
+    for name in ("chosen_by", "similar_sessions", "with_recent", "near_recent"):
+        assert capped[0][name] <= alone[name] / (1 - share * sources) + 0.01, name
+
+
+def test_the_session_itself_is_left_out_of_capped_evidence_too() -> None:
+    stored = list(enumerate(SESSIONS))
+    own = Session(tuple(FAMOUS[:4]), LIFTED)
+    for count in (1, 5, 30):
+        keyed = dict.fromkeys(range(len(stored), len(stored) + count), "key")
+        index = EvidenceIndex([*stored, *((key, own) for key in keyed)], keyed=keyed, share=0.05)
+        for key in keyed:
+            found = index.of(own.history, [LIFTED, *IDS[:20]], leave_out=key)
+            assert found == EvidenceIndex(stored).of(own.history, [LIFTED, *IDS[:20]])
+
+
+def test_a_share_of_1_trusts_every_key() -> None:
+    stored = list(enumerate(SESSIONS))
+    keyed = dict.fromkeys(range(30, 60), "key")
+    trusting = EvidenceIndex(stored, keyed=keyed, share=1)
+    assert trusting.of(FAMOUS[:4], IDS[:40]) == EvidenceIndex(stored).of(FAMOUS[:4], IDS[:40])
+
+
+async def test_a_file_takes_over_what_a_key_sent_first(
+    services: Services, domain: str, shop: Caller
+) -> None:
+    session = Session((IDS[0], IDS[1]), IDS[2])
+    async with services.engine.begin() as connection:
+        found = await find_domain(connection, domain)
+        await observe_session(connection, found, session, source=shop.key_id)
+        await observe_session(connection, found, SESSIONS[0], source=shop.key_id)
+    sources = await list_session_sources(Context(), domain=domain)
+    assert {s.source: s.sessions for s in sources} == {"file": len(SESSIONS), shop.key_id: 1}
+    await load_domain(services, domain, sample_items(), [lambda _: [session]])
+    sources = await list_session_sources(Context(), domain=domain)
+    assert {s.source: s.sessions for s in sources} == {"file": len(SESSIONS) + 1}
+
+
+async def test_a_hint_that_was_verified_on_dropped_sessions_waits_for_approval(
+    services: Services, domain: str, shop: Caller
+) -> None:
+    options = await resolve_context(Context(domain=domain, model="offline"))
+    texts = (
+        "Prefer films that last.",
+        "Prefer films from elsewhere.",
+        "Prefer comedies.",
+    )
+    async with services.engine.begin() as connection:
+        found = await find_domain(connection, domain)
+        keys = (await session_keys(connection, found.id))[:6]
+        sent = [
+            await observe_session(
+                connection, found, Session((IDS[n], IDS[n + 1]), IDS[n + 2]), source=shop.key_id
+            )
+            for n in range(6)
+        ]
+        embedding = np.eye(384, dtype=np.float32)
+        added = [
+            await add_hint(
+                connection,
+                found.id,
+                hint,
+                embedding[place],
+                provenance={"source": "person" if place == 2 else "reflection"},
+            )
+            for place, hint in enumerate(texts)
+        ]
+        for key in (*keys, *sent):
+            helped = (True, key in sent, key in sent)  # the first helps everywhere
+            for hint, rank in (
+                (None, 5),
+                *zip(texts, [1 if h else 6 for h in helped], strict=True),
+            ):
+                trial = Trial(key, hint_key(hint), options.model, options.prompt_version, rank, "")
+                await store_trial(connection, found.id, trial)
+    dropped = await drop_sessions(Context(model="offline"), shop.key_id, domain=domain)
+    kept, doubted, own = (hint for hint, _ in added)
+    assert dropped.hints_pending == [doubted]
+    async with services.engine.connect() as connection:
+        hints = {hint.id: hint for hint in await list_hints(connection, found.id)}
+    assert {hint: hints[hint].status for hint in (kept, doubted, own)} == {
+        kept: "active",
+        doubted: "pending",
+        own: "active",
+    }
+    assert hints[kept].trials == len(keys)
+    assert hints[doubted].mean_gain < 0
+    shown = await hint_operations.show_hint(Context(), doubted, domain=domain)
+    assert "were deleted" in shown["provenance"]["pending_because"]
+
+
+async def test_dropping_what_is_not_there_is_an_error(domain: str, shop: Caller) -> None:
+    with pytest.raises(InputError) as raised:
+        await drop_sessions(Context(), shop.key_id, domain=domain)
+    assert raised.value.field == "source"
+
+
+def command(*arguments: str) -> Any:
+    return CliRunner().invoke(app, list(arguments))
+
+
+async def test_the_commands(services: Services, domain: str, shop: Caller) -> None:
+    async with services.engine.begin() as connection:
+        found = await find_domain(connection, domain)
+        await observe_session(
+            connection, found, Session((IDS[0], IDS[1]), IDS[2]), source=shop.key_id
+        )
+    listed = await asyncio.to_thread(command, "sessions", "list", "--domain", domain)
+    assert shop.key_id in listed.output
+    words = ("sessions", "drop", "--domain", domain, "--source", shop.key_id)
+    dropped = await asyncio.to_thread(command, *words, "--json")
+    assert json.loads(dropped.output)["sessions"] == 1
+    again = await asyncio.to_thread(command, *words)
+    assert again.exit_code == 1
