@@ -11,6 +11,8 @@ from contextvars import ContextVar
 from typing import Any, cast
 from urllib.parse import urlsplit
 
+import orjson
+from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ..settings import get_settings
@@ -22,6 +24,9 @@ _FORWARDED_PREFIXES = (
     *(b"true-client", b"cf-", b"fastly-", b"fly-", b"ngrok-", b"incap-", b"akamai-"),
 )
 """Headers that proxies, tunnels and content networks add."""
+
+_PASSED_ON = ("/mcp", "/a2a")
+"""Where the server sends itself a part of the body, in a request of its own."""
 
 _named: ContextVar[frozenset[uuid.UUID]] = ContextVar("_named", default=frozenset())
 
@@ -165,13 +170,29 @@ class NotesNamedIds:
             while not parts or (parts[-1]["type"] == "http.request" and parts[-1].get("more_body")):
                 parts.append(await receive())
         texts = [*cast("str", scope["path"]).split("/")]
-        texts += _texts(b"".join(part.get("body", b"") for part in parts))
+        body = b"".join(part.get("body", b"") for part in parts)
+        if scope["path"].startswith(_PASSED_ON) and not _can_be_passed_on(body):
+            detail = "The body holds a number, a text or a depth that JSON cannot pass on."
+            await JSONResponse({"detail": detail}, 400)(scope, receive, send)
+            return
+        texts += _texts(body)
         _named.set(frozenset(_ids(texts)))
 
         async def replay() -> Message:
             return parts.pop(0) if parts else await receive()
 
         await self._app(scope, replay, send)
+
+
+def _can_be_passed_on(body: bytes) -> bool:
+    """Whether LangGraph can write again what it reads; where it cannot, it would answer 500."""
+    try:
+        orjson.dumps(json.loads(body))
+    except orjson.JSONEncodeError:
+        return False
+    except (ValueError, RecursionError):
+        return True  # no JSON, as the server says itself
+    return True
 
 
 def _texts(body: bytes) -> Iterator[str]:

@@ -296,14 +296,37 @@ async def test_a_hundred_hostile_requests(
     await attack_with(attack, services, 100 // AT_ONCE, adjust)
 
 
+DEEP = b"[" * 400 + b"]" * 400
+
+
+@pytest.mark.parametrize("value", [b"1" + b"0" * 30, b'"a\\ud800b"', DEEP, b"NaN", b"1e999"])
+async def test_what_cannot_be_written_again_is_refused(attack: Attack, value: bytes) -> None:
+    message = b'{"messageId": "m", "role": "ROLE_USER", "parts": [{"data": %s}]}' % value
+    bodies = {
+        "/mcp": b'{"name": "recommend", "arguments": {"history": ["own-0"], "k": %s}}' % value,
+        "/re2llm/mcp": b'{"name": "rate", "arguments": {"history": [], "item": %s}}' % value,
+        f"/a2a/{attack.ids.chat}": b'{"message": %s}' % message,
+    }
+    async with http(attack, attack.keys[1]) as own:
+        own.headers["accept"] = "application/json, text/event-stream"
+        for path, params in bodies.items():
+            method = b"SendMessage" if "a2a" in path else b"tools/call"
+            body = b'{"jsonrpc": "2.0", "id": 1, "method": "%s", "params": %s}' % (method, params)
+            answer = await own.post(path, content=body)
+            assert answer.status_code < 500, (path, answer.text)
+        run_ = b'{"assistant_id": "recommend", "input": {"history": ["own-0"], "k": %s}}' % value
+        answer = await own.post("/runs/wait", content=run_)
+        assert answer.status_code < 500, answer.text
+
+
 async def test_a_key_cannot_name_a_webhook(attack: Attack) -> None:
     body = {"assistant_id": "recommend", "input": {"history": [attack.ids.own_item]}}
     async with http(attack, attack.keys[1]) as own:
-        for webhook in ("https://example.com/", "http://169.254.169.254/", "/threads"):
+        for webhook in ("http://93.184.216.34/", "http://169.254.169.254/", "/threads"):
             for path in ("/runs", "/runs/wait", f"/threads/{attack.ids.own_thread}/runs"):
                 answer = await own.post(path, json={**body, "webhook": webhook})
                 assert answer.status_code in {403, 422}, answer.text
-        plain = await own.post("/runs/wait", json={**body, "webhook": "https://example.com/"})
+        plain = await own.post("/runs/wait", json={**body, "webhook": "http://93.184.216.34/"})
         assert plain.status_code == 403
         assert "another address" in plain.text
 
