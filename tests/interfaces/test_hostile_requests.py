@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -20,9 +21,11 @@ from fault_server import FaultServer, backwards
 from hostile_requests import Ids, Sent, requests
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from keyed_runs import own_model, run, sums
+from keyed_runs import User, own_model, run, sums
+from langgraph_sdk import Auth
 from re2llm.graph import learn, rate, recommend
 from re2llm.interfaces import chat
+from re2llm.interfaces.auth import create_run
 from re2llm.knowledge.domains import find_domain
 from re2llm.knowledge.grants import Grants
 from re2llm.knowledge.hints import list_hints
@@ -319,16 +322,15 @@ async def test_what_cannot_be_written_again_is_refused(attack: Attack, value: by
         assert answer.status_code < 500, answer.text
 
 
-async def test_a_key_cannot_name_a_webhook(attack: Attack) -> None:
-    body = {"assistant_id": "recommend", "input": {"history": [attack.ids.own_item]}}
-    async with http(attack, attack.keys[1]) as own:
-        for webhook in ("http://93.184.216.34/", "http://169.254.169.254/", "/threads"):
-            for path in ("/runs", "/runs/wait", f"/threads/{attack.ids.own_thread}/runs"):
-                answer = await own.post(path, json={**body, "webhook": webhook})
-                assert answer.status_code in {403, 422}, answer.text
-        plain = await own.post("/runs/wait", json={**body, "webhook": "http://93.184.216.34/"})
-        assert plain.status_code == 403
-        assert "another address" in plain.text
+@pytest.mark.parametrize("webhook", ["https://example.com/", "http://10.0.0.1/", "/threads"])
+async def test_a_key_cannot_name_a_webhook(webhook: str) -> None:
+    # Asked directly, since the server itself would first look the address up.
+    caller = Caller("attacker", "0" * 12, ("films",), Grants())
+    asked = SimpleNamespace(user=User(caller.as_user()))
+    with pytest.raises(Auth.exceptions.HTTPException) as refused:
+        await create_run(asked, {"kwargs": {"webhook": webhook}})
+    assert refused.value.status_code == 403
+    assert await create_run(asked, {"kwargs": {"webhook": None}})
 
 
 @pytest.mark.slow
