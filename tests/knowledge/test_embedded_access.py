@@ -224,7 +224,11 @@ def test_a_full_disk_leaves_no_half_of_a_database(place: Path) -> None:
 @pytest.mark.parametrize("pause", [0.0, 0.02, 0.05])
 def test_ctrl_c_in_a_start_leaves_no_server(home: Path, pause: float) -> None:
     before = visit(home)
-    user = start(home, stay=PATIENCE)
+
+    def heed() -> None:  # a shell's background jobs ignore it, and so would their children
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+    user = start(home, stay=PATIENCE, preexec_fn=heed)
     log = home / "postgres" / "log"
     told = log.stat().st_size
     end = time.monotonic() + PATIENCE
