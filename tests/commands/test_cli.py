@@ -26,6 +26,10 @@ COMMANDS = [
     ["recommend"],
     ["evaluate"],
     ["costs"],
+    ["purge"],
+    ["sessions"],
+    ["sessions", "list"],
+    ["sessions", "drop"],
     ["hints"],
     ["hints", "add"],
     ["hints", "list"],
@@ -41,7 +45,7 @@ COMMANDS = [
     ["rater"],
     ["rater", "train"],
 ]
-GROUPS = ([], ["hints"], ["keys"], ["policy"], ["rater"])
+GROUPS = ([], ["sessions"], ["hints"], ["keys"], ["policy"], ["rater"])
 
 Done = subprocess.CompletedProcess[str]
 
