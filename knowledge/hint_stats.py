@@ -34,6 +34,14 @@ _SUMMED = """
 """
 """The gains of each hint for one model and prompt, over all sessions or some."""
 
+_BEST = """
+    SELECT h.id FROM re2llm.hint AS h
+    JOIN summed ON summed.hint_key = h.key
+    WHERE h.domain_id = :domain AND h.status = 'active'
+      AND summed.trials >= :enough AND summed.mean - :doubt * summed.error > 0
+    ORDER BY summed.mean DESC, h.id LIMIT 1
+"""
+
 
 async def refresh_stats(
     connection: AsyncConnection,
@@ -97,14 +105,7 @@ async def best_verified(
         prompt_version: Version of the ranking prompt whose trials count.
     """
     number = await connection.scalar(
-        text(f"""
-            {_SUMMED}
-            SELECT h.id FROM re2llm.hint AS h
-            JOIN summed ON summed.hint_key = h.key
-            WHERE h.domain_id = :domain AND h.status = 'active'
-              AND summed.trials >= :enough AND summed.mean - :doubt * summed.error > 0
-            ORDER BY summed.mean DESC, h.id LIMIT 1
-        """),  # noqa: S608  # both parts are constants
+        text(f"{_SUMMED}{_BEST}"),
         {
             "domain": domain_id,
             "model": model,
