@@ -34,6 +34,13 @@ _SUMMED = """
 """
 """The gains of each hint for one model and prompt, over all sessions or some."""
 
+_REFRESHED = """
+    UPDATE re2llm.hint AS h
+    SET trials = summed.trials, mean_gain = summed.mean, gain_error = summed.error,
+        helped = summed.helped, harmed = summed.harmed
+    FROM summed WHERE h.domain_id = :domain AND h.key = summed.hint_key
+"""
+
 _BEST = """
     SELECT h.id FROM re2llm.hint AS h
     JOIN summed ON summed.hint_key = h.key
@@ -62,28 +69,7 @@ async def refresh_stats(
         sessions: Keys of the training sessions that were drawn at random.
     """
     await connection.execute(
-        text("""
-            WITH gained AS (
-                SELECT t.hint_key, t.ndcg - plain.ndcg AS gain
-                FROM re2llm.hint_trial AS t
-                JOIN re2llm.hint_trial AS plain
-                  ON plain.session_id = t.session_id AND plain.hint_key = ''
-                 AND plain.model = t.model AND plain.prompt_version = t.prompt_version
-                WHERE t.domain_id = :domain AND t.hint_key <> ''
-                  AND t.model = :model AND t.prompt_version = :version
-                  AND t.session_id = ANY(:sessions)
-            ), summed AS (
-                SELECT hint_key, count(*) AS trials, avg(gain) AS mean,
-                       coalesce(stddev_samp(gain) / sqrt(count(*)), 0) AS error,
-                       count(*) FILTER (WHERE gain > 0) AS helped,
-                       count(*) FILTER (WHERE gain < 0) AS harmed
-                FROM gained GROUP BY hint_key
-            )
-            UPDATE re2llm.hint AS h
-            SET trials = summed.trials, mean_gain = summed.mean, gain_error = summed.error,
-                helped = summed.helped, harmed = summed.harmed
-            FROM summed WHERE h.domain_id = :domain AND h.key = summed.hint_key
-        """),
+        text(f"{_SUMMED}{_REFRESHED}"),
         {
             "domain": domain_id,
             "model": model,
