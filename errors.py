@@ -18,6 +18,7 @@ class Failure(StrEnum):
     DENIED = "denied"
     REJECTED = "rejected"
     REFUSED = "refused"
+    TOO_LONG = "too_long"
     BUSY = "busy"
     CIRCUIT_OPEN = "circuit_open"
     UNKNOWN = "unknown"
@@ -110,14 +111,16 @@ class ModelDownError(Re2llmError):
 
     kind = "model"
 
-    def __init__(self, model: str, failure: str = "") -> None:
+    def __init__(self, model: str, failure: str = "", said: str = "") -> None:
         """Say what to do about a failure.
 
         Args:
             failure: A value of `Failure`; empty if unknown.
+            said: The provider's own words, if known.
         """
         problem, remedy = _FAILURES.get(failure, ("gave no answer", "Try again later."))
-        super().__init__("model", f"{model} {problem}.", remedy)
+        words = f" It said: {said.rstrip('.')}." if said else ""
+        super().__init__("model", f"{model} {problem}.{words}", remedy)
         self.failure = failure
 
     def as_dict(self) -> dict[str, str]:
@@ -180,6 +183,10 @@ _FAILURES: Mapping[str, tuple[str, str]] = {
         "Check the name in RE2LLM_MODEL, and RE2LLM_BASE_URL.",
     ),
     Failure.REFUSED: ("declined to answer", "Try another model."),
+    Failure.TOO_LONG: (
+        "says that the prompt is too long",
+        "Lower RE2LLM_PROMPT_HISTORY and RE2LLM_CANDIDATES, or send fewer candidates.",
+    ),
     Failure.BUSY: (
         "has too many requests waiting",
         "Raise RE2LLM_MODEL_CONCURRENCY or RE2LLM_DEADLINE.",

@@ -20,6 +20,8 @@ class Flag(StrEnum):
     """The model gave no answer; the fallback did."""
     HINT_DROPPED = "hint_dropped"
     """The model would not answer with the hint, so it was asked without."""
+    PROMPT_SHORTENED = "prompt_shortened"
+    """The prompt was too long for the model, so it was asked with less of the history and facts."""
     WRONG_FORMAT = "wrong_format"
     """The answer did not have the form that was asked for."""
     MISSING = "missing"

@@ -72,5 +72,5 @@ def print_flags(result: Mapping[str, Any]) -> None:
     if flags:
         out.print(f"flags: {', '.join(flags)}", markup=False)
     if Flag.MODEL_FAILED in flags:
-        why = ModelDownError(result["model"], failure_among(flags))
+        why = ModelDownError(result["model"], failure_among(flags), result["model_error"])
         err.print(f"note: {why}", markup=False, soft_wrap=True)

@@ -22,7 +22,7 @@ Claim = Callable[[], Awaitable[None]]
 
 _Result = TypeVar("_Result")
 _log = logging.getLogger(__name__)
-_ALIVE = ABOUT_THE_PROMPT | {Failure.RATE_LIMITED}
+_ALIVE = ABOUT_THE_PROMPT | {Failure.TOO_LONG, Failure.RATE_LIMITED}
 """Failures of a model that is there: it dislikes this request, or has too many of them."""
 _MOST_OWNERS = 10_000
 """Whose circuit breakers are kept."""

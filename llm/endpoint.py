@@ -15,12 +15,14 @@ from langchain_core.runnables import Runnable
 
 from ..errors import Failure
 from ..settings import AnswerMethod, Settings
+from .adapting import adapted, without_system
 from .attempts import Attempts, Claim, Turn
 from .breaker import CircuitBreaker
 from .failures import ModelFailedError, read_failure
 from .limits import Limits
 from .offline import OfflineRanker
-from .responses import answer_text, cut_short, refused
+from .refusals import Part
+from .responses import answer_text, cut_short, failed_generation, refused
 from .retry import retrying
 from .spoken import ChatTraits
 from .structured import AnswerFormat, MethodMemory, asking, methods_for
@@ -64,6 +66,8 @@ class Endpoint:
     Attributes:
         methods: What it understands.
         chat: How it chats.
+        refused: Parts of requests that its server has refused.
+        too_long: Characters of the shortest prompt that was too long for it, or `None`.
     """
 
     def __init__(
@@ -82,6 +86,8 @@ class Endpoint:
         self.cacheable = cacheable
         self.methods = MethodMemory(methods_for(settings.structured))
         self.chat = ChatTraits()
+        self.refused: set[Part] = set()
+        self.too_long: int | None = None
         self._attempts = Attempts(name, limits, settings)
         self._settings = settings
 
@@ -161,14 +167,13 @@ class Endpoint:
         ):
             with attempt:
                 while True:
-                    model = self.model
+                    model, whole = self.model, self.chat.takes_system
                     request = partial(self._read, partial(ask, model))
                     try:
                         return await self._attempts.make(request, turn)
                     except ModelFailedError as error:
                         error.final = not may_repeat()
-                        own = error.own_temperature and not error.final
-                        if not own or not self._leave_temperature(model):
+                        if error.final or not self._adapt(error, model, folds=whole):
                             raise
         raise AssertionError  # the last attempt has raised
 
@@ -182,7 +187,8 @@ class Endpoint:
         in_json = answer_format is not None and answer_format.in_json
         while True:
             method: AnswerMethod = self.methods.current if in_json else "plain"
-            model = self.model
+            model, whole = self.model, self.chat.takes_system
+            sent = messages if whole else without_system(messages)
             try:
                 asked = asking(model, method, answer_format)
             except Exception as error:
@@ -192,26 +198,43 @@ class Endpoint:
                     raise
                 continue
             try:
-                request = partial(self._request, asked, messages, method, answer_format)
+                request = partial(self._request, asked, sent, method, answer_format)
                 answered = await self._attempts.make(request, turn)
             except ModelFailedError as error:
-                if error.own_temperature and self._leave_temperature(model):
+                if self._adapt(error, model, folds=whole):
                     continue
-                doubtful = error.asks_for_less and in_json and not self.methods.proven
-                if not doubtful or not self.methods.unsupported(method):
+                doubtful = error.asks_for_less and in_json
+                if doubtful and error.failure is Failure.WRONG_SHAPE:
+                    self.methods.judged(method, fits=False)
+                    raise
+                untried = doubtful and not self.methods.proven
+                if not untried or not self.methods.unsupported(method):
                     raise
             else:
                 if in_json:
                     self.methods.judged(method, fits=answered.fits)
                 return answered
 
-    def _leave_temperature(self, asked: BaseChatModel) -> bool:
-        """Set no temperature any more; return whether the model that was asked had one."""
-        if getattr(asked, "temperature", None) is None:
+    def _adapt(self, error: ModelFailedError, asked: BaseChatModel, *, folds: bool) -> bool:
+        """Send no more what the server has refused; return whether asking again may now help.
+
+        Args:
+            folds: Whether the request had a system message.
+        """
+        model = adapted(asked, error.refuses)
+        folds = folds and Part.SYSTEM_ROLE in error.refuses
+        if model is None and not folds:
             return False
-        if self.model is asked:  # of several calls in flight, the first to fail does it
-            _log.warning("model %s accepts only its default temperature", self.name)
-            self.model = asked.model_copy(update={"temperature": None})
+        # Of several calls in flight, the first to fail changes it.
+        if model is not None and self.model is asked:
+            self.model = model
+        elif folds and self.chat.takes_system:
+            self.chat.takes_system = False
+        else:
+            return True
+        self.refused |= error.refuses
+        refused = ", ".join(sorted(error.refuses))
+        _log.warning("model %s refuses %s: from now on asked without", self.name, refused)
         return True
 
     async def _request(
@@ -226,10 +249,9 @@ class Endpoint:
         try:
             message = await asked.ainvoke(list(messages), config)
         except Exception as error:  # noqa: BLE001  # any provider's package raises types of its own
-            cut = cut_short(error)
-            if cut is None:
+            message = cut_short(error) or failed_generation(error, answer_format)
+            if message is None:
                 raise self._failed(error) from None
-            message = cut
         if refused(message):
             raise ModelFailedError(Failure.REFUSED)
         text = answer_text(message)
@@ -251,5 +273,5 @@ class Endpoint:
     def _failed(self, error: Exception) -> ModelFailedError:
         failed = read_failure(error)
         kind = type(error).__name__
-        _log.info("model %s failed: %s (%s)", self.name, failed.failure, kind)
+        _log.info("model %s failed: %s (%s) %s", self.name, failed.failure, kind, failed.said)
         return failed

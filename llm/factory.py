@@ -9,6 +9,7 @@ from langchain_core.language_models import BaseChatModel
 
 from ..errors import InputError
 from ..settings import OFFLINE_MODEL, Settings
+from .api_keys import api_key_of
 from .offline import OfflineRanker
 
 _OPENAI = "openai:"
@@ -25,7 +26,7 @@ def make_chat_model(
         reflects: Take the server and the key of the reflecting model.
 
     Raises:
-        InputError: The provider is unknown, its package is missing, or it has no key.
+        InputError: The provider is unknown, its package is missing, or it has no usable key.
     """
     name = name or settings.model
     if name == OFFLINE_MODEL:
@@ -40,18 +41,18 @@ def make_chat_model(
     server = model_server(settings, reflects=reflects)
     if server:
         options["base_url"] = server
-    key = (settings.reflect_api_key if reflects else None) or settings.api_key
+    key = api_key_of(settings, name, reflects=reflects)
     if key:
         options["api_key"] = key.get_secret_value()
     try:
         if server and name.startswith(_OPENAI):
-            from .openai_server import OpenAIServer  # noqa: PLC0415  # imported on demand
+            from .openai_server import openai_server  # noqa: PLC0415  # imported on demand
 
-            return OpenAIServer(model=name.removeprefix(_OPENAI), **options)
+            return openai_server(name.removeprefix(_OPENAI), options)
         return init_chat_model(name, **options)  # pyright: ignore[reportUnknownVariableType]  # open overloads
     except Exception as error:  # noqa: BLE001  # each provider's package raises types of its own
         reason = str(error).splitlines()[0]
-        if key and key.get_secret_value():
+        if key:
             reason = reason.replace(key.get_secret_value(), "**********")
         raise InputError(
             "RE2LLM_REFLECT_MODEL" if reflects else "RE2LLM_MODEL",

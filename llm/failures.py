@@ -6,39 +6,30 @@ classes, so that it needs none of the providers' packages.
 
 from __future__ import annotations
 
-import email.utils
 import re
-import time
-from collections.abc import Mapping
-from typing import Any, cast
+from collections.abc import Collection
 
 from ..errors import Failure
+from .error_words import error_body, error_words, shown
+from .http_errors import chain, http_status, retry_after
+from .refusals import (
+    Part,
+    refused_parts,
+    says_bad_generation,
+    says_elsewhere,
+    says_quota,
+    says_too_long,
+)
 
-_HTTP_LEAST, _HTTP_CLIENT, _HTTP_SERVER = 100, 400, 500
+_HTTP_CLIENT, _HTTP_SERVER = 400, 500
 _TOO_MANY = 429
 _TIMED_OUT = frozenset({408, 504})
 _PASSING = frozenset({409, 425})
-_DENIED = frozenset({401, 403, 407})
-_BAD_REQUEST = 400
-_UNKNOWN_OPTION = frozenset({422, 501})
+_DENIED = frozenset({401, 402, 403, 407})
+_TOO_LARGE = 413
+_UNKNOWN_OPTION = 501
 _FILTERED = re.compile(r"content.?filter|content.management.policy|safety|refusal", re.IGNORECASE)
-_OPTION = re.compile(
-    r"response.?format|json.?(?:schema|object|mode)|structured|schema|tool|function|guided|grammar"
-    r"|unsupported|not support|unrecogni[sz]ed|unknown (?:field|param|arg)|extra.(?:inputs|fields)",
-    re.IGNORECASE,
-)
-"""In the text of a 400: it may be the way of asking for JSON that the server does not know."""
-_NO_TOOLS = frozenset({_BAD_REQUEST, 404, 422, 501})
-_TOOLS = re.compile(r"\btools?\b|\btool.(?:use|choice|call)|\bfunctions?\b", re.IGNORECASE)
-_NOT_TAKEN = re.compile(
-    r"support|requires|enabled?\b|not (?:permitted|allowed|available|implemented)|unrecogni[sz]ed"
-    r"|unknown|unexpected|extra.(?:inputs|fields)",
-    re.IGNORECASE,
-)
-_TEMPERATURE = re.compile(r"\btemperature\b", re.IGNORECASE)
-_NO_QUOTA = "insufficient_quota"
-_LONGEST_CHAIN = 5
-
+_FORM = frozenset({Part.TOOLS, Part.RESPONSE_FORMAT})
 
 RETRYABLE = frozenset(
     {
@@ -51,8 +42,8 @@ RETRYABLE = frozenset(
 )
 """What may pass: 429, 5xx, timeouts, lost connections, and responses without an answer in them.
 
-Never asked again: 400, 401, 403 and other refusals of the request itself, an exhausted quota, and
-errors of unknown kind.
+Never asked again: 400, 401, 402, 403 and other refusals of the request itself, an exhausted quota,
+and errors of unknown kind.
 """
 
 
@@ -67,9 +58,9 @@ class ModelFailedError(Exception):
         failure: Of which kind.
         retry_after: Seconds for which the provider asks to be left alone, or `None`.
         asks_for_less: Whether the provider may only dislike how an answer in JSON was asked for.
+        refuses: Parts of the request that the provider says it does not take.
+        said: The provider's own words, on one short line without secrets; empty if unknown.
         final: Whether it must not be asked again, whatever the kind of failure.
-        own_temperature: Whether the model takes no temperature but its own.
-        no_tools: Whether the server takes no tools for this model.
     """
 
     def __init__(
@@ -78,65 +69,108 @@ class ModelFailedError(Exception):
         *,
         retry_after: float | None = None,
         asks_for_less: bool = False,
-        own_temperature: bool = False,
-        no_tools: bool = False,
+        refuses: Collection[Part] = frozenset(),
+        said: str = "",
     ) -> None:
         super().__init__(failure.value)
         self.failure = failure
         self.retry_after = retry_after
         self.asks_for_less = asks_for_less
+        self.refuses = frozenset(refuses)
+        self.said = said
         self.final = False
-        self.own_temperature = own_temperature
-        self.no_tools = no_tools
+
+    @property
+    def no_tools(self) -> bool:
+        """Whether the server takes no tools for this model."""
+        return Part.TOOLS in self.refuses
 
 
 def read_failure(error: BaseException) -> ModelFailedError:
     """Tell what a provider's error means.
 
-    The error's own text is left behind, since it may quote keys and prompts.
+    Of its text only a short part is kept, since the whole may quote keys and prompts.
 
     Args:
         error: As the model raised it.
     """
     if isinstance(error, ModelFailedError):
         return error
-    status = _status(error)
-    parts = (type(error).__name__, error, getattr(error, "code", ""), getattr(error, "body", ""))
+    status, body = http_status(error), error_body(error)
+    parts = (type(error).__name__, error, getattr(error, "code", ""), body or "")
     said = " ".join(map(str, parts))
     failure = _without_status(error, said) if status is None else _of_status(status, said)
-    option = status in _UNKNOWN_OPTION or (
-        failure is Failure.REJECTED and status == _BAD_REQUEST and _OPTION.search(said) is not None
-    )
-    own = status in {_BAD_REQUEST, *_UNKNOWN_OPTION} and _TEMPERATURE.search(said) is not None
-    no_tools = status in _NO_TOOLS and bool(_TOOLS.search(said) and _NOT_TAKEN.search(said))
+    refuses = refused_parts(status, said)
+    if failure is Failure.TOO_LONG:
+        refuses &= {Part.MAX_TOKENS}  # a smaller answer may leave room for the prompt
     return ModelFailedError(
         failure,
-        retry_after=_retry_after(error),
-        asks_for_less=option,
-        own_temperature=own,
-        no_tools=no_tools,
+        retry_after=retry_after(error),
+        asks_for_less=_may_be_the_form(failure, status, refuses, said),
+        refuses=refuses,
+        said=_words_of(error, failure, status, body),
     )
+
+
+def _words_of(error: BaseException, failure: Failure, status: int | None, body: object) -> str:
+    words = error_words(body)
+    if not words and failure is Failure.CONNECTION:
+        # What the operating system said lies at the bottom: "connection refused", "unknown host".
+        words = shown(str(chain(error)[-1]) or str(error))
+    elif not words and (status is not None or failure in {Failure.UNKNOWN, Failure.REFUSED}):
+        words = shown(str(error))
+    return words
+
+
+def _may_be_the_form(
+    failure: Failure, status: int | None, refuses: frozenset[Part], said: str
+) -> bool:
+    """Whether another way of asking for JSON may do better: servers name no reason, or a wrong one.
+
+    Not so where the error speaks of the model's name or the address.
+    """
+    if failure is Failure.REJECTED:
+        return not says_elsewhere(said)
+    if failure is Failure.WRONG_SHAPE:
+        return says_bad_generation(said)
+    return failure is Failure.SERVER_ERROR and (status == _UNKNOWN_OPTION or bool(refuses & _FORM))
 
 
 def _of_status(status: int, said: str) -> Failure:
     if status == _TOO_MANY:
-        # An exhausted quota comes with the same status and does not pass.
-        failure = Failure.DENIED if _NO_QUOTA in said else Failure.RATE_LIMITED
+        failure = _of_too_many(said)
     elif status in _TIMED_OUT:
         failure = Failure.TIMEOUT
-    elif status >= _HTTP_SERVER or status in _PASSING:
-        failure = Failure.SERVER_ERROR
     elif status in _DENIED:
         failure = Failure.DENIED
+    elif status == _TOO_LARGE or (_HTTP_CLIENT <= status <= _HTTP_SERVER and says_too_long(said)):
+        failure = Failure.TOO_LONG
+    elif status >= _HTTP_SERVER or status in _PASSING:
+        failure = Failure.SERVER_ERROR
     elif status >= _HTTP_CLIENT:
-        failure = Failure.REFUSED if _FILTERED.search(said) else Failure.REJECTED
+        failure = _of_bad_request(said)
     else:
         failure = Failure.WRONG_SHAPE  # a success whose body cannot be read
     return failure
 
 
+def _of_too_many(said: str) -> Failure:
+    # Both of these come with the same status and do not pass.
+    if says_quota(said):
+        return Failure.DENIED
+    return Failure.TOO_LONG if "too large" in said else Failure.RATE_LIMITED
+
+
+def _of_bad_request(said: str) -> Failure:
+    if says_quota(said):
+        return Failure.DENIED
+    if says_bad_generation(said):
+        return Failure.WRONG_SHAPE
+    return Failure.REFUSED if _FILTERED.search(said) else Failure.REJECTED
+
+
 def _without_status(error: BaseException, said: str) -> Failure:
-    names = [cls.__name__ for link in _chain(error) for cls in type(link).__mro__]
+    names = [cls.__name__ for link in chain(error) for cls in type(link).__mro__]
     if any("Timeout" in name for name in names):
         return Failure.TIMEOUT
     if any(_is_connection(name) for name in names):
@@ -154,48 +188,3 @@ def _is_connection(name: str) -> bool:
     return name in {"OSError", "NetworkError", "ProtocolError", "TransportError"} or (
         "Connect" in name and name.endswith("Error")
     )
-
-
-def _chain(error: BaseException) -> list[BaseException]:
-    """Return an error and what it says it came from: packages wrap those of their HTTP client."""
-    links = [error]
-    while links[-1].__cause__ is not None and len(links) < _LONGEST_CHAIN:
-        links.append(links[-1].__cause__)
-    return links
-
-
-def _status(error: BaseException) -> int | None:
-    response = getattr(error, "response", None)
-    for holder, name in (
-        (error, "status_code"),
-        (response, "status_code"),
-        (error, "status"),
-        (error, "code"),
-        (error, "http_status"),
-    ):
-        value = getattr(holder, name, None)
-        if isinstance(value, int) and not isinstance(value, bool) and value >= _HTTP_LEAST:
-            return value
-    return None
-
-
-def _retry_after(error: BaseException) -> float | None:
-    """Read `Retry-After` as RFC 9110 has it, in seconds or as a date, or in milliseconds."""
-    headers: Any = getattr(getattr(error, "response", None), "headers", None)
-    if not isinstance(headers, Mapping):
-        return None
-    for name, unit in (("retry-after-ms", 1000.0), ("retry-after", 1.0)):
-        value = cast("Mapping[str, str]", headers).get(name)
-        if value is None:
-            continue
-        try:
-            return max(0.0, float(value) / unit)
-        except ValueError:
-            parsed = email.utils.parsedate_to_datetime(value) if _is_date(value) else None
-            if parsed is not None:
-                return max(0.0, parsed.timestamp() - time.time())
-    return None
-
-
-def _is_date(value: str) -> bool:
-    return email.utils.parsedate_tz(value) is not None

@@ -2,13 +2,31 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
 from typing import Any
 
 from langchain_core.outputs import ChatResult
 from langchain_openai import ChatOpenAI
+from openai import DefaultAsyncHttpxClient
 
+from .hidden_errors import reveal
 from .json_values import is_object
 from .responses import REASONING
+
+
+def openai_server(model: str, options: Mapping[str, Any]) -> OpenAIServer:
+    """Make a model on a server that may hide its errors behind the status 200.
+
+    Args:
+        model: Its name.
+        options: Others of `ChatOpenAI`.
+    """
+    # LangChain refuses a proxy beside a client, so the client takes it.
+    client = DefaultAsyncHttpxClient(
+        proxy=os.environ.get("OPENAI_PROXY") or None, event_hooks={"response": [reveal]}
+    )
+    return OpenAIServer(model=model, http_async_client=client, openai_proxy="", **options)
 
 
 class OpenAIServer(ChatOpenAI):

@@ -6,6 +6,7 @@ review can close a quotation or look like an instruction.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -72,6 +73,22 @@ def rating_messages(task: RatingTask, limits: PromptLimits | None = None) -> lis
     return [SystemMessage(_SYSTEM), HumanMessage(prompt_json(document))]
 
 
+def shortened_messages(messages: Sequence[BaseMessage]) -> list[BaseMessage]:
+    """Write the same prompt with the last few reviews alone, for a model that reads little.
+
+    Args:
+        messages: From `rating_messages`.
+    """
+    rules, data = messages
+    document: dict[str, Any] = json.loads(data.text)
+    for part in (document["user"], document["item"]):
+        part["reviews"] = [
+            {key: _cut(v, _SHORT_TEXT) if isinstance(v, str) else v for key, v in review.items()}
+            for review in part["reviews"][-_SHORT_LIST:]
+        ]
+    return [rules, HumanMessage(prompt_json(document))]
+
+
 def rewrite_messages(
     messages: Sequence[BaseMessage], answer: str, truth: float
 ) -> list[BaseMessage]:
@@ -129,4 +146,6 @@ def _number(value: float) -> int | float:
 
 _MOST = 20
 """Most entries of a list that a prompt shows."""
+_SHORT_LIST, _SHORT_TEXT = 3, 200
+"""Reviews, and characters of each text in them, that a shortened prompt shows."""
 _RESERVED = frozenset({"title", "rating", "mean_rating", "review", "reviews"})

@@ -7,6 +7,9 @@ from typing import Any
 
 from langchain_core.messages import AIMessage, BaseMessage
 
+from .error_words import error_body
+from .json_values import is_object
+from .structured import AnswerFormat
 from .thoughts import without_thoughts
 
 REASONING = "reasoning_content"
@@ -69,3 +72,17 @@ def cut_short(error: Exception) -> AIMessage | None:
         "total_tokens": usage.total_tokens,
     }
     return AIMessage(content, usage_metadata=counted or None)
+
+
+def failed_generation(error: Exception, answer_format: AnswerFormat | None) -> AIMessage | None:
+    """Return a good answer that its server took for no JSON, as Groq sends it back.
+
+    Args:
+        error: As the model raised it.
+    """
+    body = error_body(error)
+    held: Any = body.get("error", body) if is_object(body) else None
+    written: Any = held.get("failed_generation") if is_object(held) else None
+    if answer_format is None or not isinstance(written, str) or not answer_format.fits(written):
+        return None
+    return AIMessage(written)

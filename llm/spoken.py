@@ -19,7 +19,9 @@ from langchain_core.messages import (
 from langchain_core.messages.tool import ToolCallChunk, tool_call_chunk
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 
+from .adapting import without_system
 from .failures import Failure, ModelFailedError
+from .refusals import Part
 from .thoughts import safe_length, without_thoughts_in
 
 _UNHEARD: Any = {"tags": ["nostream", "langsmith:nostream"]}
@@ -31,10 +33,12 @@ class ChatTraits:
 
     Attributes:
         takes_tools: Whether its server accepts tools.
+        takes_system: Whether its server accepts system messages, and several of one role in a row.
         thinks_aloud: Whether there were thoughts in the text of an answer; `None` before the first.
     """
 
     takes_tools: bool = True
+    takes_system: bool = True
     thinks_aloud: bool | None = None
 
 
@@ -84,7 +88,7 @@ class SpokenModel(BaseChatModel):
         try:
             bound = self.inner.bind_tools(tools, **kwargs)
         except NotImplementedError as error:
-            raise ModelFailedError(Failure.REJECTED, no_tools=True) from error
+            raise ModelFailedError(Failure.REJECTED, refuses={Part.TOOLS}) from error
         return self.model_copy(update={"inner": bound})
 
     def _generate(
@@ -94,7 +98,7 @@ class SpokenModel(BaseChatModel):
         run_manager: CallbackManagerForLLMRun | None = None,  # noqa: ARG002  # the inner one's own
         **kwargs: Any,
     ) -> ChatResult:
-        return self._said(self.inner.invoke(messages, _UNHEARD, stop=stop, **kwargs))
+        return self._said(self.inner.invoke(self._sent(messages), _UNHEARD, stop=stop, **kwargs))
 
     async def _agenerate(
         self,
@@ -103,7 +107,8 @@ class SpokenModel(BaseChatModel):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,  # noqa: ARG002
         **kwargs: Any,
     ) -> ChatResult:
-        return self._said(await self.inner.ainvoke(messages, _UNHEARD, stop=stop, **kwargs))
+        sent = self._sent(messages)
+        return self._said(await self.inner.ainvoke(sent, _UNHEARD, stop=stop, **kwargs))
 
     async def _astream(
         self,
@@ -114,7 +119,8 @@ class SpokenModel(BaseChatModel):
     ) -> AsyncIterator[ChatGenerationChunk]:
         parts: list[AIMessage] = []
         shown, waiting = "", ""
-        async with aclosing(self.inner.astream(messages, _UNHEARD, stop=stop, **kwargs)) as stream:
+        sent = self._sent(messages)
+        async with aclosing(self.inner.astream(sent, _UNHEARD, stop=stop, **kwargs)) as stream:
             async for part in stream:
                 parts.append(part)
                 waiting += part.text
@@ -128,6 +134,9 @@ class SpokenModel(BaseChatModel):
                     yield self._chunk(ready, calls)
         answer = self._note(_whole(parts))
         yield self._chunk(_rest(answer.text, shown), [])
+
+    def _sent(self, messages: list[BaseMessage]) -> list[BaseMessage]:
+        return messages if self.speech.traits.takes_system else without_system(messages)
 
     def _chunk(self, text: str, calls: list[ToolCallChunk]) -> ChatGenerationChunk:
         self.speech.heard = self.speech.heard or bool(text)

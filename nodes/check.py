@@ -30,7 +30,7 @@ async def check(state: RecommendState, options: RunOptions) -> Update:
     """
     update = await settle_ranking(state, options)
     if "missed" in update and Flag.MODEL_FAILED in update["flags"]:
-        raise ModelDownError(options.model, failure_among(update["flags"]))
+        raise ModelDownError(options.model, failure_among(update["flags"]), update["model_error"])
     if options.record and state.get("training_session") is None:
         try:
             async with asyncio.timeout(options.settings.database_timeout):

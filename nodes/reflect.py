@@ -47,7 +47,7 @@ async def reflect(state: LearnState, options: RunOptions) -> Update:
         messages.append(question)
         reply = await ask(messages, options, "reflect", answer_format=answer_format)
         if reply.failed:
-            raise ModelDownError(options.reflect_model, reply.failure)
+            raise ModelDownError(options.reflect_model, reply.failure, reply.said)
         messages.append(AIMessage(inert(reply.text)))
         answers.append(reply.text)
     _, diagnosis, advice = answers

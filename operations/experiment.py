@@ -168,7 +168,7 @@ class Experiment:
             result.update(await run_graph(RECOMMEND, request, context))
             failure = failure_among(result["flags"])
             if Flag.MODEL_FAILED in result["flags"] and failure != Failure.REFUSED:
-                raise ModelDownError(result["model"], failure)
+                raise ModelDownError(result["model"], failure, result["model_error"])
 
         while not result or Failure.CIRCUIT_OPEN in result["flags"]:
             await outages.survive(once)

@@ -64,4 +64,5 @@ async def recommend(
         llm_calls=result["llm_calls"],
         flags=result["flags"],
         faults=result["faults"],
+        model_error=result["model_error"],
     )

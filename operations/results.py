@@ -70,6 +70,9 @@ class Recommended(BaseModel):
     faults: dict[str, int] = Field(
         description="Candidates that the model repeated, invented and left out, before any repair."
     )
+    model_error: str = Field(
+        description="What the model's server said if it gave no answer; else empty."
+    )
 
 
 class FeedbackStored(BaseModel):
@@ -283,3 +286,6 @@ class Rated(BaseModel):
     valid: bool = Field(description="Whether the model kept the answer's format to the letter.")
     model: str
     flags: list[str] = Field(description="What went wrong on the way; empty for a clean answer.")
+    model_error: str = Field(
+        description="What the model's server said if it gave no answer; else empty."
+    )

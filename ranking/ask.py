@@ -33,6 +33,7 @@ async def request_ranking(state: RecommendState, options: RunOptions) -> Update:
             "tokens": dict(paid.tokens),
             "llm_calls": 0,
             "faults": {},
+            "model_error": "",
             "replayed": True,
         }
     if options.orders == 1:
@@ -42,14 +43,24 @@ async def request_ranking(state: RecommendState, options: RunOptions) -> Update:
 
 async def _one_order(state: RecommendState, options: RunOptions) -> Update:
     until = state.get("deadline_at")
-    prompt = ranking_prompt(state, options)
-    reply = await ask(prompt, options, answer_format=options.prompt.answer_format, until=until)
+    answer_format = options.prompt.answer_format
+
+    async def once(*, hinted: bool) -> Reply:
+        return await ask(
+            ranking_prompt(state, options, hinted=hinted),
+            options,
+            answer_format=answer_format,
+            until=until,
+            shorter=lambda: ranking_prompt(state, options, hinted=hinted, short=True),
+        )
+
+    reply = await once(hinted=True)
     update = _answered(reply)
     if reply.failure in ABOUT_THE_PROMPT and state["hint"]["text"]:
-        plain = ranking_prompt(state, options, hinted=False)
-        second = await ask(plain, options, answer_format=options.prompt.answer_format, until=until)
+        second = await once(hinted=False)
         update = joined(update, second)
         update["answer"] = second.text
+        update["model_error"] = second.said
         update["flags"] = [Flag.HINT_DROPPED, *_faulty(second)]
     return update
 
@@ -70,13 +81,14 @@ async def _fused(state: RecommendState, options: RunOptions) -> Update:
     flags = dict.fromkeys(
         flag
         for update, read in zip(updates, reads, strict=True)
-        for flag in update["flags"] or read.flags
+        for flag in (update["flags"] if _failed(update) else [*update["flags"], *read.flags])
     )
     if rankings:  # the others have answered for those that failed
         flags.pop(Flag.MODEL_FAILED, None)
     faults: Counter[str] = Counter()
     for update, read in zip(updates, reads, strict=True):
-        faults.update({} if update["flags"] else read.faults)
+        if not _failed(update):
+            faults.update(read.faults)
     fused = fuse(rankings)
     tokens = [update["tokens"] for update in updates]
     return {
@@ -86,6 +98,7 @@ async def _fused(state: RecommendState, options: RunOptions) -> Update:
         "tokens": {way: sum(counted[way] for counted in tokens) for way in ("in", "out")},
         "llm_calls": sum(update["llm_calls"] for update in updates),
         "faults": dict(faults),
+        "model_error": next((u["model_error"] for u in updates if u["model_error"]), ""),
         "replayed": False,
     }
 
@@ -98,8 +111,13 @@ def _answered(reply: Reply) -> Update:
         "tokens": {"in": reply.tokens_in, "out": reply.tokens_out},
         "llm_calls": reply.calls,
         "faults": {},
+        "model_error": reply.said,
         "replayed": False,
     }
+
+
+def _failed(update: Update) -> bool:
+    return Flag.MODEL_FAILED in update["flags"]
 
 
 def joined(spent: Update, reply: Reply) -> Update:
@@ -120,7 +138,8 @@ def joined(spent: Update, reply: Reply) -> Update:
 
 
 def _faulty(reply: Reply) -> list[str]:
-    return [Flag.MODEL_FAILED, reply.failure] if reply.failed else []
+    shortened = [Flag.PROMPT_SHORTENED] if reply.shortened else []
+    return [*shortened, *([Flag.MODEL_FAILED, reply.failure] if reply.failed else [])]
 
 
 async def _paid_trial(state: RecommendState, options: RunOptions) -> Trial | None:

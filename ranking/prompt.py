@@ -8,22 +8,32 @@ from langchain_core.messages import BaseMessage
 
 from ..knowledge.evidence import EVIDENCE
 from ..llm.ranking_prompt import RankingTask
-from ..records import Item
+from ..records import AttributeValue, Item
 from ..runtime.options import RunOptions
 from .state import ItemView, RecommendState
 
+_SHORT_HISTORY = 5
+"""Items of the history that a shortened prompt shows."""
+_SHORT_TITLE, _SHORT_TEXT, _SHORT_LIST = 100, 40, 3
+"""Characters of a title and of a fact, and entries of a list, in a shortened prompt."""
+
 
 def ranking_prompt(
-    state: RecommendState, options: RunOptions, *, hinted: bool = True
+    state: RecommendState, options: RunOptions, *, hinted: bool = True, short: bool = False
 ) -> list[BaseMessage]:
     """Write the prompt of a resolved request.
 
     Args:
         hinted: Whether to give the hint.
+        short: Whether to show less of the history and of each item, for a model that reads little.
     """
+    history, listed = _items(state["history_items"]), candidates(state)
+    if short:
+        history = history[-_SHORT_HISTORY:]
+        history, listed = ([_shortened(item) for item in items] for items in (history, listed))
     task = RankingTask(
-        history=_items(state["history_items"]),
-        candidates=candidates(state),
+        history=history,
+        candidates=listed,
         evidence=state["evidence"],
         evidence_meaning=EVIDENCE,
         hint=state["hint"]["text"] if hinted else None,
@@ -34,6 +44,18 @@ def ranking_prompt(
 def candidates(state: RecommendState) -> list[Item]:
     """Return the candidates in the order of their numbers."""
     return _items(state["candidate_items"])
+
+
+def _shortened(item: Item) -> Item:
+    """Return an item with its short attributes alone, and the first few of their entries."""
+    facts: dict[str, AttributeValue] = {}
+    for name, value in item.attributes.items():
+        if isinstance(value, str | int | float):
+            fits = len(str(value)) <= _SHORT_TEXT
+            facts |= {name: value} if fits else {}
+        else:
+            facts[name] = [part[:_SHORT_TEXT] for part in value[:_SHORT_LIST]]
+    return Item(item.id, item.title[:_SHORT_TITLE], facts)
 
 
 def _items(views: Sequence[ItemView]) -> list[Item]:

@@ -71,7 +71,9 @@ async def _repaired(state: RecommendState, options: RunOptions) -> tuple[Ranking
     flags = list(state["flags"])
     answer = options.prompt.read(state["answer"], listed)
     failed = Flag.MODEL_FAILED in flags
-    update: Update = {name: state[name] for name in ("llm_calls", "latency_ms", "tokens")}
+    update: Update = {
+        name: state[name] for name in ("llm_calls", "latency_ms", "tokens", "model_error")
+    }
     # Those of several orders were counted before they were fused.
     update["faults"] = state["faults"] or ({} if failed else answer.faults)
     if answer.complete or not failed:
@@ -84,7 +86,7 @@ async def _repaired(state: RecommendState, options: RunOptions) -> tuple[Ranking
         )
         second = options.prompt.read(reply.text, listed)
         answer = second if second.complete or second.missing < answer.missing else answer
-        update = joined(update, reply)
+        update = {**joined(update, reply), "model_error": reply.said}
         flags += [repair, *([reply.failure] if reply.failed else [])]
     if not answer.complete:
         flags.append(Flag.COMPLETED)
@@ -95,11 +97,12 @@ def _second_prompt(
     state: RecommendState, answer: RankingAnswer, options: RunOptions
 ) -> tuple[list[BaseMessage], str]:
     """Write what is asked after an incomplete answer, and name it for the flags."""
+    short = Flag.PROMPT_SHORTENED in state["flags"]
     if not answer.numbers and state["hint"]["text"] and Flag.HINT_DROPPED not in state["flags"]:
         # An answer without any candidate refuses the task, and the hint may be why.
-        return ranking_prompt(state, options, hinted=False), Flag.HINT_DROPPED
+        return ranking_prompt(state, options, hinted=False, short=short), Flag.HINT_DROPPED
     hinted = Flag.HINT_DROPPED not in state["flags"]
-    messages = ranking_prompt(state, options, hinted=hinted)
+    messages = ranking_prompt(state, options, hinted=hinted, short=short)
     count = len(state["candidate_items"])
     return options.prompt.repair(messages, state["answer"], count), Flag.REPAIRED
 

@@ -82,6 +82,8 @@ class RecommendResult(TypedDict):
     """What went wrong on the way; empty for a clean answer."""
     faults: dict[str, int]
     """Candidates that the model repeated, invented and left out, before any repair."""
+    model_error: str
+    """What the model's server said if it gave no answer, at most 200 characters; else empty."""
     error: dict[str, str] | None
     """`kind`, `field`, `problem` and `remedy` of a request that cannot be answered."""
 

@@ -61,7 +61,7 @@ async def try_hint(state: RecommendState, hint: str | None, options: RunOptions)
     tried = cast("RecommendState", {**tried, **await request_ranking(tried, options)})
     settled = await settle_ranking(tried, options)
     if Flag.MODEL_FAILED in settled["flags"]:
-        raise ModelDownError(options.model, failure_among(settled["flags"]))
+        raise ModelDownError(options.model, failure_among(settled["flags"]), settled["model_error"])
     session_id = state.get("training_session") or 0
     rank, answer = settled["rank"], settled["answer"]
     return Trial(session_id, hint_key(hint), options.model, options.prompt_version, rank, answer)

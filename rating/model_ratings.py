@@ -29,7 +29,7 @@ async def ask_strictly(
     """
     reply = await ask(messages, options, purpose, answer_format=strict_format(scale))
     if reply.failed and reply.failure != Failure.REFUSED:
-        raise ModelDownError(options.model, reply.failure)
+        raise ModelDownError(options.model, reply.failure, reply.said)
     return reply
 
 

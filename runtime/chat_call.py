@@ -13,6 +13,7 @@ from ..errors import Failure, Re2llmError
 from ..knowledge.llm_calls import LlmCall
 from ..llm.failures import ModelFailedError
 from ..llm.prices import estimated_tokens, prompt_key
+from ..llm.refusals import Part
 from ..llm.responses import refused
 from ..llm.spoken import Speech, SpokenModel
 from .allowance import Claims
@@ -40,7 +41,7 @@ async def converse(
     """
     endpoint = await options.services.endpoint(options.model)
     if not endpoint.chat.takes_tools:
-        raise ModelFailedError(Failure.REJECTED, no_tools=True)
+        raise ModelFailedError(Failure.REJECTED, refuses={Part.TOOLS})
     speech = Speech(endpoint.chat)
     started = time.perf_counter()
     claims = Claims(options, options.model, messages)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from langchain_core.messages import BaseMessage
@@ -37,6 +37,8 @@ class Reply:
         tokens_out: Answer tokens, likewise.
         calls: Requests made, retries included; 0 for an answer that was paid for before.
         failure: The kind of failure; empty if there was none.
+        said: The provider's own words about it, for whoever runs the model; else empty.
+        shortened: Whether a shorter prompt was asked than the first.
     """
 
     text: str
@@ -46,6 +48,8 @@ class Reply:
     tokens_out: int = 0
     calls: int = 1
     failure: str = ""
+    said: str = ""
+    shortened: bool = False
 
 
 async def ask(
@@ -55,6 +59,7 @@ async def ask(
     *,
     answer_format: AnswerFormat | None = None,
     until: float | None = None,
+    shorter: Callable[[], Sequence[BaseMessage]] | None = None,
 ) -> Reply:
     """Ask a model of the run.
 
@@ -62,6 +67,8 @@ async def ask(
         answer_format: The answer's form, or `None` for free text.
         until: When the request must be answered, in seconds since 1970, whatever it waits for;
             `None` gives it the setting `deadline` from now.
+        shorter: Writes the same prompt with less in it; asked once if the first is too long for
+            the model, and at once if a prompt of that length has been before.
 
     Raises:
         InputError: The model's name or key cannot be used at all.
@@ -70,6 +77,31 @@ async def ask(
     reflects = purpose in {"reflect", "compare"}
     model = options.reflect_model if reflects else options.model
     endpoint = await options.services.endpoint(model, reflects=reflects)
+    length = sum(len(message.text) for message in messages)
+    latency, calls = 0.0, 0
+    if shorter is None or endpoint.too_long is None or length < endpoint.too_long:
+        first = await _ask(messages, options, purpose, endpoint, answer_format, until)
+        if first.failure != Failure.TOO_LONG:
+            return first
+        endpoint.too_long = min(length, endpoint.too_long or length)
+        if shorter is None:
+            return first
+        latency, calls = first.latency_ms, first.calls
+    second = await _ask(shorter(), options, purpose, endpoint, answer_format, until)
+    return replace(
+        second, latency_ms=latency + second.latency_ms, calls=calls + second.calls, shortened=True
+    )
+
+
+async def _ask(
+    messages: Sequence[BaseMessage],
+    options: RunOptions,
+    purpose: Purpose,
+    endpoint: Endpoint,
+    answer_format: AnswerFormat | None,
+    until: float | None,
+) -> Reply:
+    model = endpoint.name
     ends = time.time() + options.settings.deadline if until is None else until
     question = _Question(model, endpoint, messages, options, answer_format)
     started = time.perf_counter()
@@ -166,6 +198,8 @@ class _Question:
                 latency_ms=_since(started),
                 calls=self.sent,
                 failure=error.failure.value,
+                # A program with an API key is not who runs the model: the log has the words.
+                said=error.said if self._options.caller is None else "",
             )
         tokens_in, tokens_out = self._count(self._answered)
         self._cost = charge(self._options, self._model, tokens_in, tokens_out)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from langchain_core.messages import convert_to_messages
 
 from ...llm.rating_answers import read_rating, tolerant_format
-from ...llm.rating_prompt import repair_messages, written
+from ...llm.rating_prompt import repair_messages, shortened_messages, written
 from ...records import Flag, RatingScale
 from ...runtime.model_call import ask
 from ...runtime.node import Update, node
@@ -23,13 +23,17 @@ async def check_rating(state: RatingState, options: RunOptions) -> Update:
     """
     scale = RatingScale(*state["scale"])
     flags, calls, raw = list(state["flags"]), state["llm_calls"], state["answer"]
+    said = state["model_error"]
     answer = read_rating(raw, scale)
     if not answer.valid and Flag.MODEL_FAILED not in flags:
         flags.append(Flag.WRONG_FORMAT)
     if answer.rating is None and Flag.MODEL_FAILED not in flags:
-        plea = repair_messages(convert_to_messages(state["prompt"]), raw, scale)
+        prompt = convert_to_messages(state["prompt"])
+        if Flag.PROMPT_SHORTENED in flags:
+            prompt = shortened_messages(prompt)
+        plea = repair_messages(prompt, raw, scale)
         reply = await ask(plea, options, "repair", answer_format=tolerant_format(scale))
-        calls += reply.calls
+        calls, said = calls + reply.calls, reply.said
         second = read_rating(reply.text, scale)
         if second.rating is not None:
             # The flags keep what was wrong with the first answer.
@@ -50,5 +54,6 @@ async def check_rating(state: RatingState, options: RunOptions) -> Update:
         "valid": answer.valid and not {Flag.REPAIRED, Flag.FALLBACK} & set(flags),
         "answer": raw,
         "flags": flags,
+        "model_error": said,
         "llm_calls": calls,
     }

@@ -43,6 +43,8 @@ class RatingResult(TypedDict):
     """Calls made to the model, with retries; 0 for an answer that was paid for before."""
     flags: list[str]
     """What went wrong; empty for a clean answer."""
+    model_error: str
+    """What the model's server said if it gave no answer, at most 200 characters; else empty."""
     error: dict[str, str] | None
     """`field`, `problem` and `remedy` of a request that cannot be answered."""
 

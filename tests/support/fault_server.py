@@ -40,7 +40,8 @@ class Asked:
 
 def candidates(body: Body) -> int:
     """Count the candidates of a ranking prompt."""
-    numbers = re.findall(r'"number": (\d+)', body["messages"][1]["content"])
+    text = "\n".join(str(message["content"]) for message in body["messages"])
+    numbers = re.findall(r'"number": (\d+)', text)
     return max(map(int, numbers), default=0)
 
 
@@ -56,6 +57,8 @@ class FaultServer:
     asked: list[Asked] = field(default_factory=list)
     unsupported: set[str] = field(default_factory=set)
     """Ways of asking for JSON that it answers with 400; `temperature`: any but its own."""
+    refuse: Callable[[Body], tuple[int, Any] | None] = lambda _: None
+    """Returns a status and a body for what the server does not take, and `None` for the rest."""
     delay: float = 0.0
     """Seconds that a good answer takes, or a refusal of a temperature."""
     most_at_once: int = 0
@@ -129,6 +132,9 @@ class FaultServer:
         if not fault and "temperature" in self.unsupported & asked.body.keys():
             fault = "no temperature"
             await asyncio.sleep(self.delay)
+        if not fault and (refusal := self.refuse(asked.body)):
+            await send(writer, *refusal)
+            return
         if fault and not fault.startswith("says "):
             await FAULTS_AND_MORE[fault](writer)
             return
@@ -162,7 +168,7 @@ def error(message: str, code: str | None = None) -> Body:
 
 
 async def send(
-    writer: asyncio.StreamWriter, status: int, body: Body | bytes, **headers: str
+    writer: asyncio.StreamWriter, status: int, body: Body | list[Body] | bytes, **headers: str
 ) -> None:
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
     lines = [f"HTTP/1.1 {status} Answer", "content-type: application/json", "connection: close"]

@@ -1,0 +1,83 @@
+"""Errors that servers send with the status 200: each becomes the HTTP error that it is."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import httpx
+import orjson
+
+from .http_errors import as_status
+from .json_values import is_list, is_object
+
+_OK = 200
+_CLIENT_ERROR = 400
+_UNKNOWN = 500
+_LARGEST = 5_000_000
+"""Bytes of an answer that are searched."""
+_KINDS: tuple[tuple[int, re.Pattern[str]], ...] = tuple(
+    (status, re.compile(words, re.IGNORECASE))
+    for status, words in (
+        (402, r"insufficient.?(?:quota|credit|balance|funds)|credits?\b|billing|payment|quota"),
+        (429, r"rate.?limit|too.many.requests|throttl"),
+        (401, r"api.?key|unauthori[sz]ed|authenticat|invalid.?token"),
+        (403, r"permission|forbidden|not.allowed.to"),
+        (404, r"not.?found|no.such.model|does.not.exist|unexpected.endpoint"),
+        (504, r"time.?out|timed.out"),
+        (503, r"overload|unavailable|capacity|try.again|busy"),
+        (400, r"invalid|bad.request|unsupported|not.support|context.length|too.long"),
+    )
+)
+"""What an error without a number says that it is; the first that fits counts."""
+_EXPLAINS = ("error", "errors", "detail", "message", "msg", "base_resp")
+
+
+async def reveal(response: httpx.Response) -> None:
+    """Give a response that hides an error the status that it should have had.
+
+    Args:
+        response: Not read yet; a stream of events is left alone.
+    """
+    if response.status_code != _OK or "json" not in response.headers.get("content-type", "json"):
+        return
+    content = await response.aread()
+    if len(content) > _LARGEST:
+        return
+    try:
+        body = orjson.loads(content)
+    except ValueError:
+        return
+    response.status_code = hidden_status(body) or _OK
+
+
+def hidden_status(body: Any) -> int | None:
+    """Return the status of the error that a body holds, or `None` if it holds none."""
+    if not is_object(body):
+        return None
+    choices: Any = body.get("choices")
+    if body.get("error"):
+        return _status_of(body["error"])
+    if is_list(choices) and choices and is_object(choices[0]):
+        choice: dict[str, Any] = choices[0]
+        if choice.get("error"):
+            return _status_of(choice["error"])
+        return _UNKNOWN if choice.get("finish_reason") == "error" else None
+    if "choices" in body:
+        return None  # an answer without an answer, which is told apart from an error
+    return next((_status_of(body) for name in _EXPLAINS if body.get(name)), None)
+
+
+def _status_of(error: Any) -> int:
+    if is_object(error):
+        for name in ("code", "status", "status_code", "http_status"):
+            status = as_status(error.get(name))
+            if status is not None and status >= _CLIENT_ERROR:
+                return status
+        kind = " ".join(str(error.get(name) or "") for name in ("code", "type", "status"))
+        return _by_words(kind) or _by_words(str(error)[:2_000]) or _UNKNOWN
+    return _by_words(str(error)[:2_000]) or _UNKNOWN
+
+
+def _by_words(said: str) -> int | None:
+    return next((status for status, words in _KINDS if words.search(said)), None)

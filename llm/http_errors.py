@@ -1,0 +1,66 @@
+"""What the errors of all HTTP clients have in common: a status, and when to ask again."""
+
+from __future__ import annotations
+
+import email.utils
+import time
+from collections.abc import Mapping
+from typing import Any, cast
+
+_LEAST_STATUS, _MOST_STATUS = 100, 599
+_LONGEST_CHAIN = 5
+
+
+def http_status(error: BaseException) -> int | None:
+    """Return the HTTP status that an error carries, or `None` if it carries none."""
+    response = getattr(error, "response", None)
+    for holder, name in (
+        (error, "status_code"),
+        (response, "status_code"),
+        (error, "status"),
+        (error, "code"),
+        (error, "http_status"),
+    ):
+        value = as_status(getattr(holder, name, None))
+        if value is not None:
+            return value
+    return None
+
+
+def as_status(value: object) -> int | None:
+    """Return a value as an HTTP status, or `None` if it is none."""
+    if isinstance(value, str) and len(value) <= len(str(_MOST_STATUS)) and value.isdecimal():
+        value = int(value)
+    if not isinstance(value, int) or isinstance(value, bool):
+        return None
+    return value if _LEAST_STATUS <= value <= _MOST_STATUS else None
+
+
+def retry_after(error: BaseException) -> float | None:
+    """Read `Retry-After` as RFC 9110 has it, in seconds or as a date, or in milliseconds."""
+    headers: Any = getattr(getattr(error, "response", None), "headers", None)
+    if not isinstance(headers, Mapping):
+        return None
+    for name, unit in (("retry-after-ms", 1000.0), ("retry-after", 1.0)):
+        value = cast("Mapping[str, str]", headers).get(name)
+        if value is None:
+            continue
+        try:
+            return max(0.0, float(value) / unit)
+        except ValueError:
+            parsed = email.utils.parsedate_to_datetime(value) if _is_date(value) else None
+            if parsed is not None:
+                return max(0.0, parsed.timestamp() - time.time())
+    return None
+
+
+def chain(error: BaseException) -> list[BaseException]:
+    """Return an error and what it says it came from: packages wrap those of their HTTP client."""
+    links = [error]
+    while links[-1].__cause__ is not None and len(links) < _LONGEST_CHAIN:
+        links.append(links[-1].__cause__)
+    return links
+
+
+def _is_date(value: str) -> bool:
+    return email.utils.parsedate_tz(value) is not None

@@ -1,0 +1,157 @@
+"""A provider's own words reach the person who can act on them, and no secret does."""
+
+from typing import Any
+
+import httpx
+import pytest
+from re2llm.errors import Failure
+from re2llm.llm.error_words import LONGEST, error_words, shown
+from re2llm.llm.failures import read_failure
+from re2llm.llm.hidden_errors import hidden_status, reveal
+
+BODIES: list[tuple[Any, str]] = [
+    ({"error": {"message": "Slow down.", "code": 429}}, "Slow down."),
+    ({"message": "Slow down."}, "Slow down."),
+    ({"error": "Slow down."}, "Slow down."),
+    ({"detail": "Slow down."}, "Slow down."),
+    ([{"error": {"message": "Slow down.", "status": "INVALID_ARGUMENT"}}], "Slow down."),
+    ('{"error": {"message": "Slow down."}}', "Slow down."),
+    ({"base_resp": {"status_msg": "x"}, "msg": "Slow down."}, "Slow down."),
+    (
+        {"detail": [{"loc": ["body", "seed"], "msg": "Extra inputs"}]},
+        "body.seed: Extra inputs",
+    ),
+    (
+        {"message": {"detail": [{"loc": ["body", "max"], "msg": "Not permitted", "input": 5}]}},
+        "body.max: Not permitted",
+    ),
+    (
+        {"message": "Provider returned error", "metadata": {"raw": '{"error": "It is full"}'}},
+        "Provider returned error It is full",
+    ),
+    ("<html><h1>Bad gateway</h1></html>", "Bad gateway"),
+    ({"error": {"message": ""}}, ""),
+    ({}, ""),
+    (None, ""),
+]
+SECRETS = [
+    "Incorrect API key provided: sk-secret-1234567890.",
+    "Incorrect API key provided: sk-proj-ab*****************cd. See the page.",
+    "Bad header Authorization: Bearer abcdef123456",
+    "Bad header 'authorization'='abcdef123456'",
+    "No route to postgresql://user:hunter22@db.example/x",
+    "Cannot reach https://me:abcdef123456@proxy.example:3128/",
+    "api_key=abcdef123456 is not known",
+    "Invalid token eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3.abcdef123456",
+    "Key AIzaSyabcdef123456abcdef123456 is restricted",
+    "Unknown key gsk_abcdef123456abcdef123456",
+    "Rate limit reached in organization org-abcdef123456 on tokens",
+    "password: hunter22",
+]
+PARTS = ["1234567890", "abcdef123456", "hunter22", "ab****"]
+
+
+@pytest.mark.parametrize(("body", "words"), BODIES)
+def test_words_are_found_in_any_body(body: Any, words: str) -> None:
+    assert error_words(body) == words
+
+
+@pytest.mark.parametrize("said", SECRETS)
+def test_no_secret_is_shown(said: str) -> None:
+    text = shown(said)
+    assert "…" in text
+    assert not [part for part in PARTS if part in text]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "The model meta-llama/Llama-3.3-70B-Instruct-Turbo does not exist.",
+        "This model's maximum context length is 4096 tokens. However, you requested 9120.",
+        "token limit reached: 8192",
+        "'max_completion_tokens' is not supported; use 'max_tokens'.",
+        "Rate limit reached: try again in 20.5 s",
+    ],
+)
+def test_ordinary_words_stay(said: str) -> None:
+    assert shown(said) == said
+
+
+def test_words_are_one_short_line() -> None:
+    text = shown("Line\x1b[31m one\r\n\tline\x00two \u202e " + "and more " * 5_000)
+    assert len(text) == LONGEST
+    assert text.startswith("Line [31m one line two and more")
+    assert text.isprintable()
+    assert text.endswith("…")
+
+
+def test_of_a_lost_connection_the_systems_words_are_kept() -> None:
+    top, middle = ConnectionError("Connection error."), httpx.ConnectError("All attempts failed")
+    top.__cause__, middle.__cause__ = middle, OSError(111, "Connection refused")
+    failed = read_failure(top)
+    assert failed.failure is Failure.CONNECTION
+    assert failed.said == "[Errno 111] Connection refused"
+
+
+# Errors behind the status 200
+
+JSON, EVENTS = {"content-type": "application/json"}, {"content-type": "text/event-stream"}
+GOOD = {"choices": [{"message": {"content": "Hi"}, "finish_reason": "stop"}]}
+HIDDEN: list[tuple[Any, int | None]] = [
+    ({"error": {"message": "Insufficient credits", "code": 402}}, 402),
+    ({"error": {"message": "Insufficient credits"}}, 402),
+    ({"error": {"message": "x", "type": "insufficient_quota"}}, 402),
+    ({"error": {"message": "x", "code": "rate_limit_exceeded"}}, 429),
+    ({"error": {"message": "x", "code": "429"}}, 429),
+    ({"error": {"message": "Rate limit exceeded: free-models-per-day"}}, 429),
+    ({"error": {"message": "x", "type": "invalid_api_key"}}, 401),
+    ({"error": {"message": "x", "type": "authentication_error"}}, 401),
+    ({"error": {"message": "Provider returned error", "code": 502}}, 502),
+    ({"error": {"message": "x", "type": "overloaded_error"}}, 503),
+    ({"error": {"message": "No endpoints found", "code": 404}}, 404),
+    ({"error": "Unexpected endpoint or method. (POST /chat/completions)"}, 404),
+    ({"error": "the request timed out"}, 504),
+    ({"error": {"message": "x", "type": "invalid_request_error"}}, 400),
+    ({"error": {"message": "whatever"}}, 500),
+    ({"error": {"message": "x", "code": 402}, "choices": []}, 402),
+    ({"error": {"message": "x", "code": 429}, "choices": None}, 429),
+    ({"choices": [{"message": {"content": ""}, "finish_reason": "error"}]}, 500),
+    ({"choices": [{"message": {"content": None}, "error": {"code": 502}}]}, 502),
+    ({"detail": "Unauthorized"}, 401),
+    ({"message": "no such model", "object": "error"}, 404),
+    ({"base_resp": {"status_code": 1008, "status_msg": "insufficient balance"}}, 402),
+    (GOOD, None),
+    ({**GOOD, "error": None}, None),
+    ({"choices": []}, None),
+    ({"choices": None}, None),
+    ({"id": "x"}, None),
+    ([1], None),
+    ("text", None),
+]
+
+
+@pytest.mark.parametrize(("body", "status"), HIDDEN)
+async def test_a_hidden_error_gets_the_status_that_it_should_have_had(
+    body: Any, status: int | None
+) -> None:
+    assert hidden_status(body) == status
+    response = httpx.Response(200, json=body)
+    await reveal(response)
+    assert response.status_code == (status or 200)
+    assert response.json() == body
+
+
+@pytest.mark.parametrize(
+    "response",
+    [
+        httpx.Response(429, json={"error": {"code": 402}}),
+        httpx.Response(200, content=b'data: {"error": {"code": 402}}', headers=EVENTS),
+        httpx.Response(200, content=b'{"error": {"code": 402', headers=JSON),
+        httpx.Response(200, content=b"", headers=JSON),
+        httpx.Response(200, html="<html>error</html>"),
+    ],
+)
+async def test_other_responses_stay_as_they_are(response: httpx.Response) -> None:
+    status = response.status_code
+    await reveal(response)
+    assert response.status_code == status

@@ -1,0 +1,273 @@
+"""What servers say they do not take, in their own words."""
+
+import pytest
+from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
+from langchain_openai import ChatOpenAI
+from pydantic import SecretStr
+from re2llm.errors import Failure
+from re2llm.llm.adapting import adapted, without_system
+from re2llm.llm.failures import read_failure
+from re2llm.llm.refusals import Part, refused_parts
+
+WORDS: dict[Part, list[str]] = {
+    Part.TEMPERATURE: [
+        "Unsupported value: 'temperature' does not support 0 with this model.",
+        "Unsupported parameter: 'temperature' is not supported with this model.",
+        "temperature: Input should be greater than 0",
+        "`temperature` has to be a strictly positive float, but is 0.0",
+        "invalid temperature: only 1 is allowed for this model",
+        "temperature and top_p cannot both be specified for this model.",
+        "`temperature` is deprecated for this model.",
+    ],
+    Part.MAX_TOKENS: [
+        "body.max_completion_tokens: Extra inputs are not permitted",
+        "Unrecognized request argument supplied: max_completion_tokens",
+        "'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead.",
+        "property 'max_completion_tokens' is unsupported",
+        "[{'type': 'extra_forbidden', 'loc': ('body', 'max_completion_tokens')}]",
+        "max_tokens must be less than or equal to 8192",
+        "Invalid value for 'max_output_tokens': unknown field",
+        "'max_tokens' is too large: 5000. It must not exceed 4096.",
+    ],
+    Part.TOP_P: [
+        "Unsupported parameter: 'top_p' is not supported with this model.",
+        "top_p must be in (0, 1), got 1.0",
+        "`top_p` cannot be used with this model",
+        'Unknown name "topP": Cannot find field.',
+        "invalid top_p: only 0.95 is allowed for this model",
+        "temperature and top_p cannot both be specified",
+    ],
+    Part.SEED: [
+        "Unrecognized request argument supplied: seed",
+        "seed: Extra inputs are not permitted",
+        "property 'seed' is unsupported",
+        'Invalid JSON payload received. Unknown name "seed": Cannot find field.',
+        "The parameter `seed` is not supported by this model",
+    ],
+    Part.LOGPROBS: [
+        "This model does not support logprobs",
+        "Unsupported parameter: 'top_logprobs' is not supported with this model.",
+        "logprobs: Extra inputs are not permitted",
+        "`logprobs` is not allowed for reasoning models",
+        "Logprobs is not enabled for models/gemini-x",
+        "You are not allowed to request logprobs from this model",
+        "top_logprobs must be at most 5",
+    ],
+    Part.STREAM_OPTIONS: [
+        "Unrecognized request argument supplied: stream_options",
+        "body.stream_options: Extra inputs are not permitted",
+        "stream_options is not supported",
+        "The 'stream_options' parameter is only allowed when 'stream' is enabled",
+        'unknown field "include_usage"',
+    ],
+    Part.SYSTEM_ROLE: [
+        "System role not supported",
+        "Conversation roles must alternate user/assistant/user/assistant/...",
+        "Developer instruction is not enabled for models/gemma-3-27b-it",
+        "Only user and assistant roles are supported!",
+        "Unsupported value: 'messages[0].role' does not support 'system' with this model.",
+        "This model does not support system messages.",
+        'Unexpected role "system". Input messages must have role user or assistant',
+        "After the optional system message, conversation roles must alternate user/assistant",
+        "messages.0.role: Input should be 'user' or 'assistant'",
+        "Unknown role: developer",
+        "system prompt is not supported for this model",
+    ],
+    Part.TOOLS: [
+        "No endpoints found that support tool use.",
+        "registry/model:latest does not support tools",
+        "body.tools: Extra inputs are not permitted",
+        '"auto" tool choice requires --enable-auto-tool-choice',
+        "Function calling is not enabled for this model",
+        "tools param requires --jinja flag",
+        "`tool_choice` is not supported for this model",
+    ],
+    Part.RESPONSE_FORMAT: [
+        "This model does not support response format `json_schema`.",
+        "'response_format.type' must be 'json_schema' or 'text'",
+        "Invalid parameter: 'response_format' of type 'json_schema' is not supported",
+        "JSON mode is not enabled for this model",
+        "guided_json is not supported with this backend",
+        "The model does not support structured outputs",
+        "Unsupported grammar: xgrammar failed to compile",
+    ],
+}  # fmt: skip
+TOO_LONG = [
+    "This model's maximum context length is 4096 tokens. However, your messages resulted in 9120.",
+    "prompt is too long: 208310 tokens > 200000 maximum",
+    "Your input exceeds the context window of this model.",
+    "The input token count (1189574) exceeds the maximum number of tokens allowed (1048576).",
+    "Prompt contains 33000 tokens, too large for model with 32768 maximum context length",
+    "Please reduce the length of the messages or completion.",
+    "the request exceeds the available context size. try increasing it",
+    "`inputs` tokens + `max_new_tokens` must be <= 4097. Given: 5000 `inputs` tokens",
+    "too many tokens: total number of tokens in the prompt cannot exceed 4081",
+    "Input is too long for requested model.",
+    "The decoder prompt (length 9000) is longer than the maximum model length of 4096.",
+    "This model's maximum prompt length is 131072 but the request contains 537812 tokens.",
+    "prompt token count of 100000 exceeds the limit of 64000",
+    "Requested token count exceeds the model's maximum context length of 4096 tokens",
+    "Your request exceeded model token limit: 8192",
+    "`inputs` must have less than 1024 tokens. Given: 2048",
+]
+INNOCENT = [
+    "That request makes no sense",
+    "An assistant message with 'tool_calls' must be followed by tool messages.",
+    "Missing `reasoning_content` field in the assistant message at message index 2.",
+    "The model `gpt-5-mega` does not exist or you do not have access to it.",
+    "Request contains an invalid argument.",
+    "Incorrect API key provided",
+]
+
+
+class ServerSaidError(Exception):
+    def __init__(self, status: int, message: str, **more: object) -> None:
+        super().__init__(message)
+        self.status_code = status
+        self.body = {"message": message, **more}
+
+
+@pytest.mark.parametrize(
+    ("part", "said"), [(p, said) for p, all_ in WORDS.items() for said in all_]
+)
+def test_what_is_refused_is_named(part: Part, said: str) -> None:
+    assert part in refused_parts(400, said)
+    for status in (401, 402, 403, 429, 503, None):
+        assert not refused_parts(status, said)
+
+
+@pytest.mark.parametrize("said", INNOCENT)
+def test_another_error_refuses_no_part(said: str) -> None:
+    assert not refused_parts(400, said)
+
+
+@pytest.mark.parametrize("status", [400, 413, 422, 500])
+@pytest.mark.parametrize("said", TOO_LONG)
+def test_a_prompt_that_is_too_long_is_told_from_a_bad_one(said: str, status: int) -> None:
+    failed = read_failure(ServerSaidError(status, said))
+    assert failed.failure is Failure.TOO_LONG
+    assert not failed.asks_for_less
+    assert failed.refuses <= {Part.MAX_TOKENS}
+
+
+@pytest.mark.parametrize("said", [*INNOCENT, *(words[0] for words in WORDS.values())])
+def test_other_errors_are_not_taken_for_a_long_prompt(said: str) -> None:
+    assert read_failure(ServerSaidError(400, said)).failure is not Failure.TOO_LONG
+
+
+@pytest.mark.parametrize(
+    ("status", "said", "failure"),
+    [
+        (402, "Insufficient credits. Add more and retry.", Failure.DENIED),
+        (429, "You have insufficient balance", Failure.DENIED),
+        (400, "Your credit balance is too low to access the API.", Failure.DENIED),
+        (429, "Rate limit reached for requests per minute", Failure.RATE_LIMITED),
+        (429, "You exceeded your current quota; retry in 20 s", Failure.RATE_LIMITED),
+        (429, "Request too large for gpt-x on tokens per min: Limit 30000", Failure.TOO_LONG),
+        (400, "Failed to generate JSON. Please adjust your prompt.", Failure.WRONG_SHAPE),
+        (400, "Failed to call a function. See 'failed_generation'.", Failure.WRONG_SHAPE),
+        (503, "The model is overloaded", Failure.SERVER_ERROR),
+    ],
+)
+def test_the_kind_is_told_by_status_and_words(status: int, said: str, failure: Failure) -> None:
+    assert read_failure(ServerSaidError(status, said)).failure is failure
+
+
+@pytest.mark.parametrize(
+    ("status", "said", "another_way"),
+    [
+        (404, "No endpoints found that can handle the requested parameters.", True),
+        (404, "No endpoints found that support tool use.", True),
+        (400, "Request contains an invalid argument.", True),
+        (422, "Unprocessable entity", True),
+        (405, "Parameter not allowed", True),
+        (501, "Not implemented", True),
+        (500, "response_format: json_schema is not supported by this backend", True),
+        (500, "'NoneType' object has no attribute 'tools'; unsupported", True),
+        (500, "oops", False),
+        (404, "model 'llama9' not found, try pulling it first", False),
+        (404, "The model `gpt-9` does not exist or you do not have access to it.", False),
+        (404, "404 page not found", False),
+        (404, "No such model", False),
+        (401, "response_format is not supported with this key", False),
+        (429, "response_format is not supported", False),
+    ],
+)
+def test_a_refusal_may_mean_the_way_of_asking(status: int, said: str, another_way: bool) -> None:
+    assert read_failure(ServerSaidError(status, said)).asks_for_less is another_way
+
+
+# What is then sent
+
+
+def chat_model(**options: object) -> ChatOpenAI:
+    return ChatOpenAI(**{"model": "m", "api_key": SecretStr("x"), "temperature": 0, **options})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("part", "options", "left"),
+    [
+        (Part.TEMPERATURE, {}, "temperature"),
+        (Part.TOP_P, {"top_p": 0.5}, "top_p"),
+        (Part.SEED, {"seed": 7}, "seed"),
+        (Part.SEED, {"extra_body": {"seed": 7}}, "seed"),
+        (Part.LOGPROBS, {"logprobs": True, "top_logprobs": 5}, "logprobs"),
+    ],
+)
+def test_a_refused_option_is_left_out(part: Part, options: dict[str, object], left: str) -> None:
+    model = chat_model(**options)
+    changed = adapted(model, {part})
+    assert isinstance(changed, ChatOpenAI)
+    before, after = (str(m._get_request_payload([HumanMessage("Hi")])) for m in (model, changed))
+    assert left in before
+    assert left not in after
+    assert adapted(changed, {part}) is None
+
+
+def test_the_longest_answer_is_spelled_in_the_other_way_and_then_left_out() -> None:
+    model = chat_model(max_tokens=50)
+    swapped = adapted(model, {Part.MAX_TOKENS})
+    assert isinstance(swapped, ChatOpenAI)
+    payload = swapped._get_request_payload([HumanMessage("Hi")])
+    assert "max_completion_tokens" not in payload
+    assert payload["extra_body"] == {"max_tokens": 50}
+    dropped = adapted(swapped, {Part.MAX_TOKENS})
+    assert isinstance(dropped, ChatOpenAI)
+    assert "max" not in str(dropped._get_request_payload([HumanMessage("Hi")]))
+    assert adapted(dropped, {Part.MAX_TOKENS}) is None
+
+
+def test_the_usage_of_a_stream_is_not_asked_for_any_more() -> None:
+    model = chat_model(stream_usage=True)
+    changed = adapted(model, {Part.STREAM_OPTIONS})
+    assert isinstance(changed, ChatOpenAI)
+    assert changed.stream_usage is False
+    assert adapted(changed, {Part.STREAM_OPTIONS}) is None
+
+
+def test_rules_move_into_what_the_person_says_first() -> None:
+    call = {"name": "rate", "args": {}, "id": "1"}
+    cases = [
+        ([SystemMessage("S"), HumanMessage("A")], [("human", "S\n\nA")]),
+        ([HumanMessage("A"), HumanMessage("B")], [("human", "A\n\nB")]),
+        ([SystemMessage("S"), SystemMessage("T"), HumanMessage("A")], [("human", "S\n\nT\n\nA")]),
+        ([SystemMessage("S")], [("human", "S")]),
+        (
+            [SystemMessage("S"), AIMessage("", tool_calls=[call]), HumanMessage("A")],
+            [("human", "S"), ("ai", ""), ("human", "A")],
+        ),
+        (
+            [SystemMessage("S"), HumanMessage("A"), AIMessage("B"), HumanMessage("C")],
+            [("human", "S\n\nA"), ("ai", "B"), ("human", "C")],
+        ),
+    ]
+    for messages, folded in cases:
+        before = [message.text for message in messages]
+        assert [(m.type, m.text) for m in without_system(messages)] == folded
+        assert [message.text for message in messages] == before
+
+
+def test_an_image_stays_when_rules_move_to_it() -> None:
+    image = {"type": "image_url", "image_url": {"url": "data:,"}}
+    (message,) = without_system([SystemMessage("S"), HumanMessage([image])])
+    assert message.content == [{"type": "text", "text": "S"}, image]
