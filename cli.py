@@ -9,6 +9,7 @@ import typer
 
 from .commands.costs import costs
 from .commands.demo import demo
+from .commands.doctor import doctor
 from .commands.evaluate import evaluate
 from .commands.feedback import feedback
 from .commands.hints import hints
@@ -51,6 +52,7 @@ def options(
 
 
 app.command()(demo)
+app.command()(doctor)
 app.command()(load)
 app.command()(learn)
 app.command()(train)

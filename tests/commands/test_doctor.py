@@ -1,0 +1,259 @@
+"""`re2llm doctor` against good servers and bad ones: what it finds, and what it says to do."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fault_server import Body, FaultServer, completion, error
+from langchain_core.messages import AIMessage
+from re2llm.cli import app
+from re2llm.llm.probes import cached_tokens
+from re2llm.operations import doctor, model_checks
+from re2llm.operations.diagnosis import Diagnosis
+from re2llm.operations.doctor import diagnose
+from re2llm.runtime.options import Context
+from typer.testing import CliRunner
+
+KEY = "sk-secret-1234567890"
+PROBED = ["model", "key", "json", "tools", "logprobs", "prompt cache"]
+LOCAL = ["settings", "database", "catalogue", "release", "encoder"]
+
+Examine = Callable[..., Any]
+
+
+@pytest.fixture
+def server() -> Iterator[FaultServer]:
+    with FaultServer().running() as running:
+        yield running
+
+
+@pytest.fixture
+def examine(
+    server: FaultServer,
+    films: str,
+    adjust: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> Examine:
+    async def examined(key: str = KEY, **settings: Any) -> Diagnosis:
+        monkeypatch.setenv("RE2LLM_API_KEY", key)
+        adjust(**{"base_url": server.url, "model": "openai:some-model", **settings})
+        return await diagnose(Context(domain=films))
+
+    return examined
+
+
+def by_name(found: Diagnosis) -> dict[str, Any]:
+    return {check.name: check for check in found.checks}
+
+
+def able(body: Body) -> tuple[int, Body] | None:
+    """Play a server that can do everything."""
+    if "candidates" in str(body["messages"]):
+        return None
+    message: Body = {"role": "assistant", "content": "7"}
+    if "tools" in body:
+        call = {"name": body["tools"][0]["function"]["name"], "arguments": '{"titles": []}'}
+        message["tool_calls"] = [{"id": "1", "type": "function", "function": call}]
+    answer = completion(message)
+    top = [{"token": str(n), "logprob": -1.0, "bytes": None} for n in range(20)]
+    if body.get("logprobs"):
+        token = {"token": "7", "logprob": -0.1, "bytes": None, "top_logprobs": top}
+        answer["choices"][0]["logprobs"] = {"content": [token]}
+    answer["usage"]["prompt_tokens_details"] = {"cached_tokens": 1920}
+    return 200, answer
+
+
+async def test_a_server_that_can_do_everything(server: FaultServer, examine: Examine) -> None:
+    server.refuse = able
+    found = await examine()
+    assert found.ok
+    assert [check.name for check in found.checks] == [*LOCAL, *PROBED]
+    assert {check.status for check in found.checks if check.name in PROBED} == {"ok"}
+    assert found.llm_calls == len(server.asked) == 6
+    checks = by_name(found)
+    assert "json_schema" in checks["json"].found
+    assert "20" in checks["logprobs"].found
+    assert "1,920" in checks["prompt cache"].found
+    assert KEY not in found.model_dump_json()
+
+
+async def test_a_server_that_can_do_little(server: FaultServer, examine: Examine) -> None:
+    def little(body: Body) -> tuple[int, Body] | None:
+        for name in ("tools", "response_format", "logprobs", "temperature"):
+            if name in body:
+                return 400, error(f"{name} is not supported here")
+        system = body["messages"][0]["role"] == "system"
+        return (400, error("System role not supported")) if system else None
+
+    server.refuse = little
+    found = await examine()
+    checks = by_name(found)
+    assert found.ok
+    assert checks["json"].status == "ok"
+    assert "plain" in checks["json"].found
+    for name in ("tools", "logprobs"):
+        assert checks[name].status == "note"
+        assert "is not supported here" in checks[name].found
+    assert checks["tools"].remedy
+    assert checks["options"].found.startswith("the server refuses ")
+    assert "system role, temperature" in checks["options"].found
+    assert found.llm_calls == len(server.asked)
+
+
+@pytest.mark.parametrize(
+    ("answer", "name", "words"),
+    [
+        ((401, error(f"Incorrect API key provided: {KEY}")), "key", "RE2LLM_API_KEY"),
+        ((403, error("Your plan has ended")), "key", "Your plan has ended"),
+        ((200, {"error": {"message": "No credits", "code": 402}}), "key", "No credits"),
+        ((404, error("model 'x' not found")), "model", "RE2LLM_MODEL"),
+        ((404, b"<html>404 page not found</html>"), "model", "page not found"),
+        ((500, error("It broke")), "model", "It broke"),
+        ((429, error("Slow down")), "model", "Slow down"),
+        ((200, b"<html>Welcome</html>"), "model", "RE2LLM_BASE_URL"),
+    ],
+)
+async def test_what_is_wrong_is_named_with_what_to_do(
+    server: FaultServer, examine: Examine, answer: tuple[int, Any], name: str, words: str
+) -> None:
+    server.refuse = lambda _: answer
+    found = await examine()
+    check = by_name(found)[name]
+    assert not found.ok
+    assert check.status == "failed"
+    assert words in f"{check.found} {check.remedy}"
+    assert check.remedy
+    assert KEY not in found.model_dump_json()
+    assert {by_name(found)[one].status for one in PROBED[2:]} == {"skipped"}
+    assert len(server.asked) == 1
+
+
+async def test_a_server_that_is_not_there(examine: Examine) -> None:
+    found = await examine(base_url="http://127.0.0.1:9/v1")
+    checks = by_name(found)
+    assert not found.ok
+    assert checks["model"].status == "failed"
+    assert "RE2LLM_BASE_URL" in checks["model"].remedy
+    assert checks["key"].status == "skipped"
+
+
+@pytest.mark.parametrize("fault", ["hang", "drip"])
+async def test_a_server_that_never_answers_is_not_waited_for(
+    server: FaultServer, examine: Examine, monkeypatch: pytest.MonkeyPatch, fault: str
+) -> None:
+    monkeypatch.setattr(model_checks, "_PATIENCE", 0.5)
+    server.play(*[fault] * 20)
+    started = time.monotonic()
+    found = await examine()
+    assert time.monotonic() - started < 15
+    assert not found.ok
+    assert "in time" in by_name(found)["model"].found
+
+
+async def test_a_key_that_cannot_be_sent(server: FaultServer, examine: Examine) -> None:
+    found = await examine(key="sk-sec ret")
+    assert not found.ok
+    assert "RE2LLM_API_KEY" in by_name(found)["model"].found
+    assert not server.asked
+
+
+async def test_another_reflecting_model_is_asked_too(server: FaultServer, examine: Examine) -> None:
+    server.refuse = able
+    found = await examine(reflect_model="openai:another")
+    assert by_name(found)["reflecting model"].status == "ok"
+    assert found.llm_calls == len(server.asked) == 7
+
+
+async def test_the_offline_model_needs_no_server(examine: Examine, server: FaultServer) -> None:
+    found = await examine(model="offline")
+    assert found.ok
+    assert [check.name for check in found.checks] == [*LOCAL, "model"]
+    assert (found.llm_calls, len(server.asked)) == (0, 0)
+
+
+async def test_the_settings_say_where_they_come_from(
+    examine: Examine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".env").write_text("RE2LLM_SEED=3\nRE2LLM_MODEL=openai:x\nRE2LLM_BASEURL=y\n")
+    found = await examine(model="offline")
+    rows = {one.name: (one.value, one.source) for one in found.settings}
+    assert rows["RE2LLM_SEED"] == ("3", ".env")
+    assert rows["RE2LLM_MODEL"] == ("offline", "environment")
+    assert rows["RE2LLM_API_KEY"] == ("set (…90)", "environment")
+    assert rows["RE2LLM_DATABASE_URL"] == ("unset", "default")
+    check = by_name(found)["settings"]
+    assert (check.status, "RE2LLM_BASEURL" in check.found) == ("note", True)
+
+
+async def test_settings_that_cannot_be_read_are_the_finding(examine: Examine) -> None:
+    found = await examine(candidates="many")
+    assert not found.ok
+    assert [check.name for check in found.checks] == ["settings"]
+    assert "RE2LLM_CANDIDATES" in found.checks[0].found
+
+
+async def test_a_catalogue_that_is_not_loaded_is_a_note(
+    examine: Examine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await examine(model="offline")
+    found = await diagnose(Context(domain="no-such"), ask_model=False)
+    check = by_name(found)["catalogue"]
+    assert (found.ok, check.status) == (True, "note")
+    assert "re2llm load" in check.remedy
+
+
+def test_the_command_prints_one_screen_and_ends_with_the_code(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def found(ok: bool) -> Diagnosis:
+        checks = [
+            {"name": "model", "status": "ok" if ok else "failed", "found": "it", "remedy": "Do."}
+        ]
+        value = {"name": "RE2LLM_SEED", "value": "3", "source": ".env"}
+        return Diagnosis.model_validate(
+            {"ok": ok, "settings": [value], "checks": checks, "llm_calls": 6}
+        )
+
+    for ok in (True, False):
+
+        async def examined(*_: Any, ok: bool = ok, **__: Any) -> Diagnosis:
+            return found(ok)
+
+        monkeypatch.setattr(doctor, "diagnose", examined)
+        monkeypatch.setenv("RE2LLM_MODEL", "openai:x")
+        doctor.get_settings.cache_clear()
+        done = CliRunner().invoke(app, ["doctor"])
+        assert done.exit_code == (0 if ok else 1)
+        assert "about 6 times" in done.stderr
+        assert "RE2LLM_SEED  3  (.env)" in done.stdout
+        assert "-> Do." in done.stdout
+        assert "Model calls made: 6" in done.stdout
+        as_json = CliRunner().invoke(app, ["doctor", "--json", "--no-calls"])
+        assert as_json.exit_code == done.exit_code
+        assert json.loads(as_json.stdout)["ok"] is ok
+        assert "about 6 times" not in as_json.stderr
+    doctor.get_settings.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("usage", "cached"),
+    [
+        ({"prompt_tokens_details": {"cached_tokens": 5}}, 5),
+        ({"prompt_tokens_details": {"cached_tokens": 0}}, 0),
+        ({"prompt_cache_hit_tokens": 7, "prompt_cache_miss_tokens": 1}, 7),
+        ({"cache_read_input_tokens": 9}, 9),
+        ({"prompt_tokens_details": None}, None),
+        ({"prompt_tokens": 3}, None),
+    ],
+)
+def test_cached_tokens_are_read_as_each_provider_writes_them(
+    usage: dict[str, Any], cached: int | None
+) -> None:
+    message = AIMessage("x", response_metadata={"token_usage": usage})
+    assert cached_tokens(message) == cached
