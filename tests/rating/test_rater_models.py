@@ -183,7 +183,8 @@ def test_a_person_is_told_why_the_model_failed(server: FaultServer, model: str) 
     done = invoke("rate", "--user", "person-1", "--item", "the river keeper", "--model", model)
     assert done.exit_code == 0
     assert "flags: model_failed, rejected, fallback" in done.stdout
-    assert "rejects the request. Check the name in RE2LLM_MODEL" in " ".join(done.stderr.split())
+    told = " ".join(done.stderr.split())
+    assert "rejects the request. It said: No such model. Check the name in RE2LLM_MODEL" in told
 
 
 def test_costs_name_the_command(server: FaultServer, model: str, tmp_path: Path) -> None:
