@@ -63,9 +63,8 @@ def _print(found: Diagnosis) -> None:
             _line(f"{'':<6}  {'':<{width}}  -> {check.remedy}")
     out.print()
     failed = sum(check.status == "failed" for check in found.checks)
-    asked = (
-        f"{found.llm_calls} model calls were made." if found.llm_calls else "No model was called."
-    )
+    calls = found.llm_calls
+    asked = f"Model calls made: {calls}." if calls else "No model was called."
     verdict = "Everything that is needed works." if found.ok else f"{failed} of the checks failed."
     _line(f"{verdict} {asked}")
 

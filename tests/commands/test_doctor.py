@@ -209,8 +209,10 @@ async def test_a_catalogue_that_is_not_loaded_is_a_note(
 
 
 def test_the_command_prints_one_screen_and_ends_with_the_code(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, adjust: Callable[..., None]
 ) -> None:
+    adjust(model="openai:x")
+
     def found(ok: bool) -> Diagnosis:
         checks = [
             {"name": "model", "status": "ok" if ok else "failed", "found": "it", "remedy": "Do."}
@@ -226,8 +228,6 @@ def test_the_command_prints_one_screen_and_ends_with_the_code(
             return found(ok)
 
         monkeypatch.setattr(doctor, "diagnose", examined)
-        monkeypatch.setenv("RE2LLM_MODEL", "openai:x")
-        doctor.get_settings.cache_clear()
         done = CliRunner().invoke(app, ["doctor"])
         assert done.exit_code == (0 if ok else 1)
         assert "about 6 times" in done.stderr
@@ -238,7 +238,6 @@ def test_the_command_prints_one_screen_and_ends_with_the_code(
         assert as_json.exit_code == done.exit_code
         assert json.loads(as_json.stdout)["ok"] is ok
         assert "about 6 times" not in as_json.stderr
-    doctor.get_settings.cache_clear()
 
 
 @pytest.mark.parametrize(
