@@ -35,9 +35,11 @@ class LlmCall:
         requests: Sent to the provider, retries included.
         tokens_in: Prompt tokens.
         tokens_out: Answer tokens.
+        tokens_cached: Prompt tokens that the provider had in its cache.
         estimated: Whether the tokens are estimated.
         latency_ms: Milliseconds, pauses included.
         cost: By the price table; `None` without a price.
+        saved: How much more it would have cost, asked alone and with nothing in a cache.
         api_key_id: The key that asked, if one did.
     """
 
@@ -54,6 +56,8 @@ class LlmCall:
     estimated: bool
     latency_ms: float
     cost: float | None
+    tokens_cached: int = 0
+    saved: float = 0.0
     api_key_id: str | None = None
 
 
@@ -100,8 +104,8 @@ async def sum_calls(
         since: Only calls from then on.
 
     Returns:
-        For each: day, command, model, calls, requests, failed, cached, tokens in and out, whether
-        some are estimated, cost, and the calls without a price.
+        For each: day, command, model, calls, requests, failed, cached, tokens in, out and cached,
+        whether some are estimated, cost, what was saved, and the calls without a price.
     """
     day = cast(func.timezone("UTC", LlmCallRow.created_at), Date).label("day")
     answered = LlmCallRow.outcome.in_(ANSWERED)
@@ -116,8 +120,10 @@ async def sum_calls(
             func.sum(LlmCallRow.hits).label("cached"),
             func.sum(LlmCallRow.tokens_in).label("tokens_in"),
             func.sum(LlmCallRow.tokens_out).label("tokens_out"),
+            func.sum(LlmCallRow.tokens_cached).label("tokens_cached"),
             func.bool_or(LlmCallRow.estimated).label("estimated"),
             func.coalesce(func.sum(LlmCallRow.cost), 0.0).label("cost"),
+            func.sum(LlmCallRow.saved).label("saved"),
             func.count().filter(LlmCallRow.cost.is_(None)).label("unpriced"),
         )
         .group_by(day, LlmCallRow.command, LlmCallRow.model)
