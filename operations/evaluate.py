@@ -78,7 +78,7 @@ async def evaluate(  # noqa: PLR0913  # what can be compared
         permutations: In how many orders to rank the candidates; the answers are fused.
         answers: Also score the recorded answers in this file, one for each session.
         max_cost: Stop when this much is spent, at the prices in `RE2LLM_PRICES`.
-        progress: Called after each session, with a stage for each system.
+        progress: Called after each ranking, with a stage for each baseline and for all policies.
 
     Raises:
         InputError: A name is unknown, or a file cannot be used.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from ..errors import Failure, ModelDownError, failure_among
@@ -33,7 +34,8 @@ class Experiment:
     Attributes:
         context: The run's options.
         sessions: With targets and candidates.
-        progress: Called after each session, with a stage for each system.
+        progress: Called after each ranking, with a stage for each baseline, and one for all
+            systems that rank each session together.
     """
 
     context: Context
@@ -42,7 +44,8 @@ class Experiment:
 
     async def policies(self, names: Sequence[str]) -> list[Row]:
         """Rank every session under each hint policy."""
-        return await self._run({name: self._under(policy=hint_choice(name)) for name in names})
+        contexts = {name: self._under(policy=hint_choice(name)) for name in names}
+        return await self._run(", ".join(names), contexts)
 
     async def permutations(self, firsts: Sequence[Row], orders: int) -> list[PermutedRow]:
         """Rank every session with its candidates in further orders.
@@ -68,7 +71,7 @@ class Experiment:
                 f"{first.name} in order {order + 1}": self._under(policy=policy, order=order)
                 for order in range(1, orders)
             }
-            rows = [first, *await self._run(contexts)]
+            rows = [first, *await self._run(f"{first.name} in other orders", contexts)]
             spread = order_spread(rows, self.sessions, prompts)
             found.append((spread, fused_row(rows, self.sessions)))
         return found
@@ -99,10 +102,12 @@ class Experiment:
         options = await resolve_context(self.context)
         async with in_domain(options, None) as (connection, domain):
             hints = await list_hints(connection, domain.id, status="active")
+        contexts = {"none": self._under(policy="none")} if without is None else {}
+        contexts |= {f"hint {hint.id}": self._under(hint_id=hint.id) for hint in hints}
+        ranked = await self._run("every hint", contexts)
         if without is None:
-            (without,) = await self.policies(["none"])
-        contexts = {f"hint {hint.id}": self._under(hint_id=hint.id) for hint in hints}
-        rows = dict(zip((hint.id for hint in hints), await self._run(contexts), strict=True))
+            without, *ranked = ranked
+        rows = dict(zip((hint.id for hint in hints), ranked, strict=True))
         texts = {hint.id: hint.text for hint in hints}
         table = hint_table(without, rows, texts, seed=options.seed)
         return oracle_row([without, *rows.values()]), table, {0: without, **rows}
@@ -130,27 +135,44 @@ class Experiment:
     def _under(self, **options: Any) -> Context:
         return replace(self.context, record=False, **options)
 
-    async def _run(self, contexts: Mapping[str, Context]) -> list[Row]:
-        """Rank every session under each context; the names are those of the rows."""
+    async def _run(self, stage: str, contexts: Mapping[str, Context]) -> list[Row]:
+        """Rank every session under each context; the names are those of the rows.
+
+        The rankings of one session are asked for together, the one without a hint first, so that
+        the provider still has the start of their prompts in its cache.
+        """
+        if not contexts:
+            return []
         options = await resolve_context(self.context)
-        concurrency = options.settings.concurrency
-        outages = OutageGuard(options, concurrency, reflects=False)
-        rows: list[Row] = []
-        for name, context in contexts.items():
-            answers: dict[int, Ranked] = {}
+        at_once = options.settings.concurrency
+        outages = OutageGuard(options, at_once, reflects=False)
+        slots = asyncio.Semaphore(at_once)
+        answers: dict[tuple[str, int], Ranked] = {}
+        every = len(contexts) * len(self.sessions)
+        first, *others = sorted(contexts, key=lambda name: contexts[name].policy != "none")
 
-            async def rank(place: int) -> None:
-                answers[place] = await self._rank(self.sessions[place], context, outages)  # noqa: B023
-                self.progress(name, len(answers), len(self.sessions))  # noqa: B023
+        async def rank(place: int, name: str) -> None:
+            async with slots:
+                ranked = await self._rank(self.sessions[place], contexts[name], outages)
+            answers[name, place] = ranked
+            self.progress(stage, len(answers), every)
 
-            self.progress(name, 0, len(self.sessions))
-            places = range(len(self.sessions))
-            stopped = await side_by_side(places, rank, at_once=concurrency)
+        async def rank_all(place: int) -> None:
+            await rank(place, first)
+            stopped = await side_by_side(others, partial(rank, place), at_once=at_once)
             if stopped is not None:
-                left = (len(contexts) - len(rows)) * len(self.sessions) - len(answers)
-                raise stopped.adding(f"{left:,} rankings are left; paid answers are kept.")
-            rows.append(policy_row(name, self.sessions, [answers[place] for place in places]))
-        return rows
+                raise stopped
+
+        self.progress(stage, 0, every)
+        places = range(len(self.sessions))
+        stopped = await side_by_side(places, rank_all, at_once=at_once)
+        if stopped is not None:
+            left = every - len(answers)
+            raise stopped.adding(f"{left:,} rankings are left; paid answers are kept.")
+        return [
+            policy_row(name, self.sessions, [answers[name, place] for place in places])
+            for name in contexts
+        ]
 
     async def _rank(self, session: Session, context: Context, outages: OutageGuard) -> Ranked:
         """Rank a session. A failed call counts, as in production; an outage is waited out.
