@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -15,6 +15,10 @@ from .texts import made_storable
 
 ANSWERED = ("ok", "misshapen")
 """Outcomes of calls that brought an answer."""
+
+_BOOK_MANY = insert(LlmCallRow)
+_SLICE = 1000
+"""Keys in one query."""
 
 # The commit need not wait for the disk, which any later one does.
 _BOOK = insert(LlmCallRow).returning(func.set_config("synchronous_commit", "off", true()))
@@ -67,11 +71,36 @@ async def book_call(connection: AsyncConnection, made: LlmCall) -> None:
     Args:
         connection: In a transaction.
     """
-    row = {
+    await connection.execute(_BOOK, _row(made))
+
+
+async def book_calls(connection: AsyncConnection, made: Sequence[LlmCall]) -> None:
+    """Store many paid calls.
+
+    Args:
+        connection: In a transaction.
+    """
+    if made:
+        await connection.execute(_BOOK_MANY, [_row(one) for one in made])
+
+
+def _row(made: LlmCall) -> dict[str, Any]:
+    return {
         name: made_storable(value) if isinstance(value, str) else value
         for name, value in asdict(made).items()
     }
-    await connection.execute(_BOOK, row)
+
+
+async def answered_keys(connection: AsyncConnection, keys: Sequence[bytes]) -> set[bytes]:
+    """Return which of these prompts have an answer."""
+    found = set[bytes]()
+    for start in range(0, len(keys), _SLICE):
+        some = keys[start : start + _SLICE]
+        query = select(LlmCallRow.key).where(
+            LlmCallRow.key.in_(some), LlmCallRow.answer.is_not(None)
+        )
+        found.update(await connection.scalars(query))
+    return found
 
 
 async def cached_answer(connection: AsyncConnection, key: bytes) -> str | None:
