@@ -14,13 +14,15 @@ from ..evaluation.permutations import fused_row, order_spread
 from ..evaluation.recorded import Recorded, score_answers
 from ..evaluation.summary import hint_table, oracle_row
 from ..knowledge.catalogue import fetch_items
-from ..knowledge.hints import list_hints
+from ..knowledge.hints import Hint, list_hints
 from ..ranking.choosers import hint_choice
 from ..ranking.gather import prompt_order
 from ..records import Flag, Session
+from ..runtime.batch_calls import ask_ahead
 from ..runtime.options import Context, resolve_context
 from ..runtime.outages import OutageGuard, side_by_side
 from ..runtime.progress import Progress, silent
+from ..runtime.questions import Questions
 from .database import in_domain
 from .graphs import RECOMMEND, run_graph
 
@@ -41,6 +43,30 @@ class Experiment:
     context: Context
     sessions: Sequence[Session]
     progress: Progress = silent
+
+    async def ask_ahead(
+        self, policies: Sequence[str], *, permutations: int = 1, oracle: bool = False
+    ) -> None:
+        """Ask in provider batches what the other methods will ask, and wait for the answers."""
+        contexts = [self._under(policy=hint_choice(name)) for name in policies]
+        contexts += [
+            replace(context, order=order)
+            for context in contexts
+            for order in range(1, permutations)
+        ]
+        if oracle:
+            contexts += [
+                self._under(policy="none"),
+                *(given for _, given in await self._with_each_hint()),
+            ]
+
+        async def collect(session: Session, questions: Questions) -> None:
+            for context in contexts:
+                collecting = replace(context, questions=questions)
+                await run_graph(RECOMMEND, self._request(session), collecting)
+
+        pieces = [partial(collect, session) for session in self.sessions]
+        await ask_ahead(pieces, await resolve_context(self.context), self.progress)
 
     async def policies(self, names: Sequence[str]) -> list[Row]:
         """Rank every session under each hint policy."""
@@ -100,15 +126,14 @@ class Experiment:
             of each hint by its id; 0 stands for no hint.
         """
         options = await resolve_context(self.context)
-        async with in_domain(options, None) as (connection, domain):
-            hints = await list_hints(connection, domain.id, status="active")
+        given = await self._with_each_hint()
         contexts = {"none": self._under(policy="none")} if without is None else {}
-        contexts |= {f"hint {hint.id}": self._under(hint_id=hint.id) for hint in hints}
+        contexts |= {f"hint {hint.id}": context for hint, context in given}
         ranked = await self._run("every hint", contexts)
         if without is None:
             without, *ranked = ranked
-        rows = dict(zip((hint.id for hint in hints), ranked, strict=True))
-        texts = {hint.id: hint.text for hint in hints}
+        rows = dict(zip((hint.id for hint, _ in given), ranked, strict=True))
+        texts = {hint.id: hint.text for hint, _ in given}
         table = hint_table(without, rows, texts, seed=options.seed)
         return oracle_row([without, *rows.values()]), table, {0: without, **rows}
 
@@ -134,6 +159,19 @@ class Experiment:
 
     def _under(self, **options: Any) -> Context:
         return replace(self.context, record=False, **options)
+
+    async def _with_each_hint(self) -> list[tuple[Hint, Context]]:
+        """Return a context for each active hint."""
+        async with in_domain(await resolve_context(self.context), None) as (connection, domain):
+            hints = await list_hints(connection, domain.id, status="active")
+        return [(hint, self._under(hint_id=hint.id)) for hint in hints]
+
+    def _request(self, session: Session) -> dict[str, Any]:
+        return {
+            "domain": self.context.domain,
+            "history": list(session.history),
+            "candidates": list(session.candidates or ()),
+        }
 
     async def _run(self, stage: str, contexts: Mapping[str, Context]) -> list[Row]:
         """Rank every session under each context; the names are those of the rows.
@@ -179,15 +217,10 @@ class Experiment:
 
         Rankings made without a call, while the circuit is open, would distort the metrics.
         """
-        request = {
-            "domain": context.domain,
-            "history": list(session.history),
-            "candidates": list(session.candidates or ()),
-        }
         result: dict[str, Any] = {}
 
         async def once() -> None:
-            result.update(await run_graph(RECOMMEND, request, context))
+            result.update(await run_graph(RECOMMEND, self._request(session), context))
             failure = failure_among(result["flags"])
             if Flag.MODEL_FAILED in result["flags"] and failure != Failure.REFUSED:
                 raise ModelDownError(result["model"], failure)

@@ -21,6 +21,7 @@ from ..llm.usage import NOTHING, Usage
 from .allowance import Claims
 from .ledger import book, charge, known_answer
 from .options import RunOptions
+from .questions import Question
 
 Purpose = Literal["rank", "rate", "trace", "repair", "reflect", "compare"]
 """What a question is for. The last two go to the reflecting model."""
@@ -79,9 +80,10 @@ async def ask(
     if endpoint.local:
         return await question.put(ends)
     key = prompt_key(model, endpoint.server, messages)
-    may_know = (
-        endpoint.cacheable and options.settings.call_cache and not options.settings.temperature
-    )
+    if options.questions is not None:
+        options.questions.add(Question(key, messages, answer_format))
+        return Reply("", failed=True, latency_ms=0.0, calls=0, failure=Failure.BUSY.value)
+    may_know = keeps_answers(endpoint, options)
     async with AsyncExitStack() as held:
         try:
             async with asyncio.timeout(max(0.0, ends - time.time())):
@@ -108,6 +110,12 @@ async def ask(
             raise
         await question.book(key, purpose, reply, keep=may_know)
     return reply
+
+
+def keeps_answers(endpoint: Endpoint, options: RunOptions) -> bool:
+    """Whether the same prompt may be answered from the database."""
+    settings = options.settings
+    return endpoint.cacheable and settings.call_cache and not settings.temperature
 
 
 def _alone(options: RunOptions, key: bytes, ends: float) -> AbstractAsyncContextManager[None]:

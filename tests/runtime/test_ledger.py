@@ -283,8 +283,8 @@ async def test_costs_sums_the_ledger_up(server: FaultServer, ask: Ask, model: st
     assert (row["tokens_in"], row["tokens_out"], row["tokens_cached"]) == (300, 60, 150)
     assert row["cost"] == pytest.approx(0.225)
     assert row["saved"] == pytest.approx(0.075)
-    assert document["total"]["cost"] >= 0.225
-    assert document["total"]["saved"] >= 0.075
+    assert document["total"]["cost"] > 0.22
+    assert document["total"]["saved"] > 0.07
 
 
 async def test_a_limit_of_cost_needs_a_price(films: str, tmp_path: Path) -> None:
