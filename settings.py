@@ -30,6 +30,9 @@ AnswerMethod = Literal["json_schema", "function_calling", "json_mode", "plain"]
 PromptRecipe = Literal["json", "paper"]
 """How the ranking is asked for: as one JSON document with numbers, or as the paper does."""
 
+Price = Annotated[tuple[float, ...], Field(min_length=2, max_length=3)]
+"""Of a million tokens in, of a million out, and of a million in from the provider's cache."""
+
 OFFLINE_MODEL = "offline"
 """The model name that stands for the offline ranker, which needs no key."""
 
@@ -117,8 +120,13 @@ class Settings(BaseSettings):
     """Model calls per second, for the whole process; unset for no limit."""
     call_cache: bool = True
     """Answer a prompt that was paid for before from the database, at temperature 0."""
-    prices: dict[str, tuple[float, float]] = {}
-    """By model, the price of a million tokens in and of a million tokens out, in one currency."""
+    prices: dict[str, Price] = {}
+    """By model, the price of a million tokens in, of a million tokens out and, if there is a third
+    number, of a million tokens in that the provider has in its cache; all in one currency."""
+    batch_discount: float = Field(default=0.5, ge=0, le=1)
+    """Part of the price that the provider waives for batches (`--batch`)."""
+    batch_poll: float = Field(default=30.0, gt=0)
+    """Seconds between two looks at a batch that is not done."""
     concurrency: int = Field(default=8, ge=1)
     """Sessions that `evaluate` and the like work on at the same time."""
     verify_rule: Literal["transfer", "paper"] = "transfer"

@@ -19,6 +19,10 @@ MaxCost = Annotated[
     float | None,
     typer.Option(min=0, help="Stop when this much is spent, at the prices in RE2LLM_PRICES."),
 ]
+InBatches = Annotated[
+    bool,
+    typer.Option("--batch", help="Ask in provider batches: at a lower price, within a day."),
+]
 
 
 def check_budget(budget: Budget, models: Sequence[str]) -> None:

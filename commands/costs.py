@@ -44,12 +44,14 @@ def _print(summed: Costs) -> None:
     table = Table(box=SIMPLE_HEAD, padding=0)
     for heading in ("day", "command", "model"):
         table.add_column(heading, overflow="fold")
-    for heading in ("calls", "failed", "from cache", "tokens in", "out", "cost"):
+    for heading in ("calls", "failed", "from\ncache", "tokens\nin", "of it\ncached", "out", "cost"):
         table.add_column(heading, justify="right", no_wrap=True)
     for row in summed.rows:
         table.add_row(row.day, row.command, row.model, *_cells(row))
     table.add_row("total", "", "", *_cells(summed.total))
     out.print(table)
+    if summed.total.saved:
+        out.print(f"The provider's cache and batches saved {summed.total.saved:.4f}.")
     if summed.total.unpriced:
         out.print(
             f"{summed.total.unpriced:,} calls have no price: set RE2LLM_PRICES, see .env.example."
@@ -59,6 +61,7 @@ def _print(summed: Costs) -> None:
 
 
 def _cells(sums: CostSums) -> list[str]:
-    counts = (sums.calls, sums.failed, sums.cached, sums.tokens_in, sums.tokens_out)
+    counts = (sums.calls, sums.failed, sums.cached, sums.tokens_in)
+    cached = f"{sums.tokens_cached / max(sums.tokens_in, 1):.0%}"
     cost = "no price" if sums.unpriced == sums.calls else f"{sums.cost:.4f}"
-    return [*(f"{count:,}" for count in counts), cost]
+    return [*(f"{count:,}" for count in counts), cached, f"{sums.tokens_out:,}", cost]

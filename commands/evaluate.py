@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..errors import InputError
-from .budgets import MaxCalls, MaxCost
+from .budgets import InBatches, MaxCalls, MaxCost
 from .console import err, progress_bars, run, write_json, write_text
 from .tables import print_evaluation
 
@@ -51,6 +51,7 @@ def evaluate(
     ] = None,
     max_llm_calls: MaxCalls = None,
     max_cost: MaxCost = None,
+    batch: InBatches = False,
 ) -> None:
     """Compare hint policies and baselines; nothing from the file is stored.
 
@@ -78,6 +79,7 @@ def evaluate(
                 answers=answers,
                 max_llm_calls=max_llm_calls,
                 max_cost=max_cost,
+                batch=batch,
                 progress=progress,
             )
         for note in evaluation.notes:

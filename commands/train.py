@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
-from .budgets import MaxCalls, MaxCost
+from .budgets import InBatches, MaxCalls, MaxCost
 from .console import out, print_json, progress_bars, run
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ def train(
     seed: Annotated[int | None, typer.Option(help="Default: RE2LLM_SEED.")] = None,
     max_llm_calls: MaxCalls = None,
     max_cost: MaxCost = None,
+    batch: InBatches = False,
     force: Annotated[
         bool, typer.Option("--force", help="Activate it even if it is worse than the active one.")
     ] = False,
@@ -46,6 +47,7 @@ def train(
                 recipe=cast("Recipe", recipe),  # the operation checks it
                 max_llm_calls=max_llm_calls,
                 max_cost=max_cost,
+                batch=batch,
                 force=force,
                 progress=progress,
             )

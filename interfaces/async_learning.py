@@ -112,6 +112,7 @@ class AsyncLearning(ABC):
         recipe: Recipe = "content",
         max_llm_calls: int | None = None,
         max_cost: float | None = None,
+        batch: bool = False,
         force: bool = False,
         domain: str | None = None,
         seed: int | None = None,
@@ -124,6 +125,7 @@ class AsyncLearning(ABC):
             recipe: `content`, or `paper` for the fixed network of arXiv 2403.16427.
             max_llm_calls: Stop after this many model calls.
             max_cost: Stop when this much is spent, by `RE2LLM_PRICES`.
+            batch: Ask in provider batches: at a lower price, within a day.
             force: Whether to activate the release even if it is worse than the active one.
             domain: The catalogue; `None` takes the object's.
             seed: Of the split and the sampling; `None` takes the setting.
@@ -141,6 +143,7 @@ class AsyncLearning(ABC):
             recipe=recipe,
             max_llm_calls=max_llm_calls,
             max_cost=max_cost,
+            batch=batch,
             force=force,
             progress=progress,
         )
@@ -154,6 +157,7 @@ class AsyncLearning(ABC):
         oracle: bool = False,
         max_llm_calls: int | None = None,
         max_cost: float | None = None,
+        batch: bool = False,
         domain: str | None = None,
         seed: int | None = None,
         progress: Progress = silent,
@@ -168,6 +172,7 @@ class AsyncLearning(ABC):
             oracle: Whether to give every active hint to every session, too.
             max_llm_calls: Stop after this many model calls.
             max_cost: Stop when this much is spent, by `RE2LLM_PRICES`.
+            batch: Ask in provider batches: at a lower price, within a day.
             domain: The catalogue; `None` takes the object's.
             seed: Of every random choice; `None` takes the setting.
             progress: Is told the system, the sessions done and their total.
@@ -189,6 +194,7 @@ class AsyncLearning(ABC):
             oracle=oracle,
             max_llm_calls=max_llm_calls,
             max_cost=max_cost,
+            batch=batch,
             progress=progress,
         )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -15,6 +15,10 @@ from .texts import made_storable
 
 ANSWERED = ("ok", "misshapen")
 """Outcomes of calls that brought an answer."""
+
+_BOOK_MANY = insert(LlmCallRow)
+_SLICE = 1000
+"""Keys in one query."""
 
 # The commit need not wait for the disk, which any later one does.
 _BOOK = insert(LlmCallRow).returning(func.set_config("synchronous_commit", "off", true()))
@@ -35,9 +39,11 @@ class LlmCall:
         requests: Sent to the provider, retries included.
         tokens_in: Prompt tokens.
         tokens_out: Answer tokens.
+        tokens_cached: Prompt tokens that the provider had in its cache.
         estimated: Whether the tokens are estimated.
         latency_ms: Milliseconds, pauses included.
         cost: By the price table; `None` without a price.
+        saved: How much more it would have cost, asked alone and with nothing in a cache.
         api_key_id: The key that asked, if one did.
     """
 
@@ -54,6 +60,8 @@ class LlmCall:
     estimated: bool
     latency_ms: float
     cost: float | None
+    tokens_cached: int = 0
+    saved: float = 0.0
     api_key_id: str | None = None
 
 
@@ -63,11 +71,36 @@ async def book_call(connection: AsyncConnection, made: LlmCall) -> None:
     Args:
         connection: In a transaction.
     """
-    row = {
+    await connection.execute(_BOOK, _row(made))
+
+
+async def book_calls(connection: AsyncConnection, made: Sequence[LlmCall]) -> None:
+    """Store many paid calls.
+
+    Args:
+        connection: In a transaction.
+    """
+    if made:
+        await connection.execute(_BOOK_MANY, [_row(one) for one in made])
+
+
+def _row(made: LlmCall) -> dict[str, Any]:
+    return {
         name: made_storable(value) if isinstance(value, str) else value
         for name, value in asdict(made).items()
     }
-    await connection.execute(_BOOK, row)
+
+
+async def answered_keys(connection: AsyncConnection, keys: Sequence[bytes]) -> set[bytes]:
+    """Return which of these prompts have an answer."""
+    found = set[bytes]()
+    for start in range(0, len(keys), _SLICE):
+        some = keys[start : start + _SLICE]
+        query = select(LlmCallRow.key).where(
+            LlmCallRow.key.in_(some), LlmCallRow.answer.is_not(None)
+        )
+        found.update(await connection.scalars(query))
+    return found
 
 
 async def cached_answer(connection: AsyncConnection, key: bytes) -> str | None:
@@ -100,8 +133,8 @@ async def sum_calls(
         since: Only calls from then on.
 
     Returns:
-        For each: day, command, model, calls, requests, failed, cached, tokens in and out, whether
-        some are estimated, cost, and the calls without a price.
+        For each: day, command, model, calls, requests, failed, cached, tokens in, out and cached,
+        whether some are estimated, cost, what was saved, and the calls without a price.
     """
     day = cast(func.timezone("UTC", LlmCallRow.created_at), Date).label("day")
     answered = LlmCallRow.outcome.in_(ANSWERED)
@@ -116,8 +149,10 @@ async def sum_calls(
             func.sum(LlmCallRow.hits).label("cached"),
             func.sum(LlmCallRow.tokens_in).label("tokens_in"),
             func.sum(LlmCallRow.tokens_out).label("tokens_out"),
+            func.sum(LlmCallRow.tokens_cached).label("tokens_cached"),
             func.bool_or(LlmCallRow.estimated).label("estimated"),
             func.coalesce(func.sum(LlmCallRow.cost), 0.0).label("cost"),
+            func.sum(LlmCallRow.saved).label("saved"),
             func.count().filter(LlmCallRow.cost.is_(None)).label("unpriced"),
         )
         .group_by(day, LlmCallRow.command, LlmCallRow.model)

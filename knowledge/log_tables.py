@@ -7,6 +7,7 @@ import uuid
 from typing import Any
 
 from sqlalchemy import (
+    ARRAY,
     BigInteger,
     ForeignKey,
     Identity,
@@ -101,11 +102,51 @@ class LlmCallRow(Base):
     """How often the answer served again, unpaid."""
     tokens_in: Mapped[int]
     tokens_out: Mapped[int]
+    tokens_cached: Mapped[int] = mapped_column(server_default="0")
+    """Prompt tokens that the provider had in its cache."""
     estimated: Mapped[bool]
     """Whether the tokens are estimated, since the model counted none."""
     latency_ms: Mapped[float]
     cost: Mapped[float | None]
     """By the price table of that day; `None` where it had no price."""
+    saved: Mapped[float] = mapped_column(server_default="0")
+    """How much more it would have cost, asked alone and with nothing in a cache."""
     api_key_id: Mapped[str | None]
     """The key that asked, if one did."""
+    created_at: Mapped[dt.datetime] = mapped_column(server_default=func.now())
+
+
+class LlmBatchRow(Base):
+    """Questions that were sent to a provider together. Holds no prompt."""
+
+    __tablename__ = "llm_batch"
+    __table_args__ = (
+        Index(
+            "ix_llm_batch_open",
+            "model",
+            "server",
+            "prompt_version",
+            postgresql_where=sql("ended_at IS NULL"),
+        ),
+    )
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    model: Mapped[str]
+    server: Mapped[str]
+    """Its base URL; empty for the provider's own."""
+    prompt_version: Mapped[str]
+    command: Mapped[str]
+    """What asked, such as `train`."""
+    method: Mapped[str]
+    """How the model is held to the answer's form."""
+    keys: Mapped[list[bytes]] = mapped_column(ARRAY(LargeBinary))
+    """Of the questions, as in `llm_call`."""
+    file_id: Mapped[str]
+    """The provider's name for the file of questions."""
+    remote_id: Mapped[str | None]
+    """The provider's name for the batch; `None` until it has confirmed it."""
+    status: Mapped[str] = mapped_column(server_default="new")
+    """As the provider last gave it."""
+    ended_at: Mapped[dt.datetime | None]
+    """When its answers were booked."""
     created_at: Mapped[dt.datetime] = mapped_column(server_default=func.now())

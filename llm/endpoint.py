@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.messages import BaseMessage
 from langchain_core.runnables import Runnable
 
 from ..errors import Failure
@@ -26,6 +26,7 @@ from .responses import answer_text, cut_short, failed_generation, refused
 from .retry import retrying
 from .spoken import ChatTraits
 from .structured import AnswerFormat, MethodMemory, asking, methods_for
+from .usage import Usage, read_usage
 
 _Result = TypeVar("_Result")
 _log = logging.getLogger(__name__)
@@ -41,15 +42,13 @@ class Answered:
         text: At most 100,000 characters.
         fits: Whether it has the form that was asked for.
         method: How the form was asked for.
-        tokens_in: Prompt tokens, or `None` if the model does not count them.
-        tokens_out: Answer tokens, likewise.
+        usage: Its tokens, or `None` if the model does not count them.
     """
 
     text: str
     fits: bool
     method: AnswerMethod
-    tokens_in: int | None
-    tokens_out: int | None
+    usage: Usage | None
 
 
 class Endpoint:
@@ -252,17 +251,7 @@ class Endpoint:
             message = cut_short(error) or failed_generation(error, answer_format)
             if message is None:
                 raise self._failed(error) from None
-        if refused(message):
-            raise ModelFailedError(Failure.REFUSED)
-        text = answer_text(message)
-        usage = message.usage_metadata if isinstance(message, AIMessage) else None
-        return Answered(
-            text,
-            answer_format is None or answer_format.fits(text),
-            method,
-            usage["input_tokens"] if usage else None,
-            usage["output_tokens"] if usage else None,
-        )
+        return read_answer(message, method, answer_format)
 
     async def _read(self, ask: Callable[[], Awaitable[_Result]]) -> _Result:
         try:
@@ -275,3 +264,18 @@ class Endpoint:
         kind = type(error).__name__
         _log.info("model %s failed: %s (%s) %s", self.name, failed.failure, kind, failed.said)
         return failed
+
+
+def read_answer(
+    message: BaseMessage, method: AnswerMethod, answer_format: AnswerFormat | None
+) -> Answered:
+    """Read a model's message.
+
+    Raises:
+        ModelFailedError: It refuses to answer.
+    """
+    if refused(message):
+        raise ModelFailedError(Failure.REFUSED)
+    text = answer_text(message)
+    fits = answer_format is None or answer_format.fits(text)
+    return Answered(text, fits, method, read_usage(message))

@@ -13,6 +13,7 @@ from openai import DefaultAsyncHttpxClient
 from .hidden_errors import reveal
 from .json_values import is_object
 from .responses import REASONING
+from .usage import TIMINGS
 
 
 def openai_server(model: str, options: Mapping[str, Any]) -> OpenAIServer:
@@ -30,9 +31,10 @@ def openai_server(model: str, options: Mapping[str, Any]) -> OpenAIServer:
 
 
 class OpenAIServer(ChatOpenAI):
-    """Keeps `reasoning_content`, which `ChatOpenAI` drops.
+    """Keeps `reasoning_content` and `timings`, which `ChatOpenAI` drops.
 
-    vLLM's reasoning parsers put a whole answer in JSON there and leave the content empty.
+    vLLM's reasoning parsers put a whole answer in JSON into the first and leave the content empty;
+    llama.cpp counts cached tokens in the second.
     """
 
     def _create_chat_result(
@@ -47,4 +49,6 @@ class OpenAIServer(ChatOpenAI):
             thoughts = message.get(REASONING) or message.get("reasoning")
             if thoughts:
                 generation.message.additional_kwargs[REASONING] = thoughts
+            if raw.get(TIMINGS):
+                generation.message.response_metadata[TIMINGS] = raw[TIMINGS]
         return result

@@ -6,33 +6,70 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from langchain_core.messages import BaseMessage
 
 from ..errors import InputError
 from ..settings import OFFLINE_MODEL
+from .usage import Usage
 
 _MILLION = 1_000_000
 _CHARACTERS = 4
 """Of English text in a token, about."""
 
-Prices = Mapping[str, tuple[float, float]]
+Prices = Mapping[str, Sequence[float]]
+"""By model, of a million tokens in, of a million out, and of a million cached ones in, if less."""
 
 
-def call_cost(prices: Prices, model: str, tokens_in: int, tokens_out: int) -> float | None:
+@dataclass(frozen=True, slots=True)
+class Bill:
+    """What a call cost.
+
+    Attributes:
+        cost: By the price table; `None` without a price.
+        saved: How much more it would have cost, asked alone and with nothing in a cache.
+    """
+
+    cost: float | None = 0.0
+    saved: float = 0.0
+
+
+def bill_for(prices: Prices, model: str, usage: Usage, *, discount: float = 0.0) -> Bill:
+    """Return what a call cost.
+
+    Args:
+        discount: Part of the price that the provider waives, as for batches.
+    """
+    counted = usage.tokens_in, usage.tokens_out
+    full = call_cost(prices, model, *counted)
+    cost = call_cost(prices, model, *counted, usage.tokens_cached)
+    if full is None or cost is None:
+        return Bill(None)
+    paid = cost * (1 - discount)
+    return Bill(paid, full - paid)
+
+
+def call_cost(
+    prices: Prices, model: str, tokens_in: int, tokens_out: int, tokens_cached: int = 0
+) -> float | None:
     """Return what a call cost, or `None` if the table has no price.
 
     Args:
-        prices: By model, of a million tokens in and of a million out.
         tokens_in: Prompt tokens.
         tokens_out: Answer tokens.
+        tokens_cached: Prompt tokens from the provider's cache; the model's third price counts
+            for them, or the first if there are only two.
     """
     if model == OFFLINE_MODEL:
         return 0.0
     price = prices.get(model)
     if price is None:
         return None
-    return (tokens_in * price[0] + tokens_out * price[1]) / _MILLION
+    fresh, written, *cached = price
+    tokens_fresh = tokens_in - tokens_cached
+    read = cached[0] if cached else fresh
+    return (tokens_fresh * fresh + tokens_cached * read + tokens_out * written) / _MILLION
 
 
 def require_prices(prices: Prices, models: Sequence[str]) -> None:

@@ -62,6 +62,7 @@ def cut_short(error: Exception) -> AIMessage | None:
     completion: Any = getattr(error, "completion", None)
     try:
         content, usage = completion.choices[0].message.content, completion.usage
+        raw = {"token_usage": usage.model_dump()} if usage else {}
     except (AttributeError, LookupError):
         return None
     if not content or "ContentFilter" in type(error).__name__:
@@ -71,7 +72,7 @@ def cut_short(error: Exception) -> AIMessage | None:
         "output_tokens": usage.completion_tokens,
         "total_tokens": usage.total_tokens,
     }
-    return AIMessage(content, usage_metadata=counted or None)
+    return AIMessage(content, usage_metadata=counted or None, response_metadata=raw)
 
 
 def failed_generation(error: Exception, answer_format: AnswerFormat | None) -> AIMessage | None:

@@ -63,6 +63,7 @@ async def evaluate(  # noqa: PLR0913  # what can be compared
     answers: Path | None = None,
     max_llm_calls: int | None = None,
     max_cost: float | None = None,
+    batch: bool = False,
     progress: Progress = silent,
 ) -> Evaluation:
     """Rank sessions by hint policies and baselines. Nothing of the sessions is stored.
@@ -78,7 +79,8 @@ async def evaluate(  # noqa: PLR0913  # what can be compared
         permutations: In how many orders to rank the candidates; the answers are fused.
         answers: Also score the recorded answers in this file, one for each session.
         max_cost: Stop when this much is spent, at the prices in `RE2LLM_PRICES`.
-        progress: Called after each session, with a stage for each system.
+        batch: First ask all questions in provider batches, at a lower price, and wait.
+        progress: Called after each ranking, with a stage for each baseline and for all policies.
 
     Raises:
         InputError: A name is unknown, or a file cannot be used.
@@ -113,6 +115,8 @@ async def evaluate(  # noqa: PLR0913  # what can be compared
     cells: dict[int, Row] = {}
     if recorded:
         rows, more["answers"] = await experiment.recorded(recorded)
+    if batch:
+        await experiment.ask_ahead(policies, permutations=permutations, oracle=oracle)
     ours = await experiment.policies(policies)
     rows += ours
     if permutations > 1:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from ..errors import Failure, ModelDownError, failure_among
@@ -13,13 +14,15 @@ from ..evaluation.permutations import fused_row, order_spread
 from ..evaluation.recorded import Recorded, score_answers
 from ..evaluation.summary import hint_table, oracle_row
 from ..knowledge.catalogue import fetch_items
-from ..knowledge.hints import list_hints
+from ..knowledge.hints import Hint, list_hints
 from ..ranking.choosers import hint_choice
 from ..ranking.gather import prompt_order
 from ..records import Flag, Session
+from ..runtime.batch_calls import ask_ahead
 from ..runtime.options import Context, resolve_context
 from ..runtime.outages import OutageGuard, side_by_side
 from ..runtime.progress import Progress, silent
+from ..runtime.questions import Questions
 from .database import in_domain
 from .graphs import RECOMMEND, run_graph
 
@@ -33,16 +36,42 @@ class Experiment:
     Attributes:
         context: The run's options.
         sessions: With targets and candidates.
-        progress: Called after each session, with a stage for each system.
+        progress: Called after each ranking, with a stage for each baseline, and one for all
+            systems that rank each session together.
     """
 
     context: Context
     sessions: Sequence[Session]
     progress: Progress = silent
 
+    async def ask_ahead(
+        self, policies: Sequence[str], *, permutations: int = 1, oracle: bool = False
+    ) -> None:
+        """Ask in provider batches what the other methods will ask, and wait for the answers."""
+        contexts = [self._under(policy=hint_choice(name)) for name in policies]
+        contexts += [
+            replace(context, order=order)
+            for context in contexts
+            for order in range(1, permutations)
+        ]
+        if oracle:
+            contexts += [
+                self._under(policy="none"),
+                *(given for _, given in await self._with_each_hint()),
+            ]
+
+        async def collect(session: Session, questions: Questions) -> None:
+            for context in contexts:
+                collecting = replace(context, questions=questions)
+                await run_graph(RECOMMEND, self._request(session), collecting)
+
+        pieces = [partial(collect, session) for session in self.sessions]
+        await ask_ahead(pieces, await resolve_context(self.context), self.progress)
+
     async def policies(self, names: Sequence[str]) -> list[Row]:
         """Rank every session under each hint policy."""
-        return await self._run({name: self._under(policy=hint_choice(name)) for name in names})
+        contexts = {name: self._under(policy=hint_choice(name)) for name in names}
+        return await self._run(", ".join(names), contexts)
 
     async def permutations(self, firsts: Sequence[Row], orders: int) -> list[PermutedRow]:
         """Rank every session with its candidates in further orders.
@@ -68,7 +97,7 @@ class Experiment:
                 f"{first.name} in order {order + 1}": self._under(policy=policy, order=order)
                 for order in range(1, orders)
             }
-            rows = [first, *await self._run(contexts)]
+            rows = [first, *await self._run(f"{first.name} in other orders", contexts)]
             spread = order_spread(rows, self.sessions, prompts)
             found.append((spread, fused_row(rows, self.sessions)))
         return found
@@ -97,13 +126,14 @@ class Experiment:
             of each hint by its id; 0 stands for no hint.
         """
         options = await resolve_context(self.context)
-        async with in_domain(options, None) as (connection, domain):
-            hints = await list_hints(connection, domain.id, status="active")
+        given = await self._with_each_hint()
+        contexts = {"none": self._under(policy="none")} if without is None else {}
+        contexts |= {f"hint {hint.id}": context for hint, context in given}
+        ranked = await self._run("every hint", contexts)
         if without is None:
-            (without,) = await self.policies(["none"])
-        contexts = {f"hint {hint.id}": self._under(hint_id=hint.id) for hint in hints}
-        rows = dict(zip((hint.id for hint in hints), await self._run(contexts), strict=True))
-        texts = {hint.id: hint.text for hint in hints}
+            without, *ranked = ranked
+        rows = dict(zip((hint.id for hint, _ in given), ranked, strict=True))
+        texts = {hint.id: hint.text for hint, _ in given}
         table = hint_table(without, rows, texts, seed=options.seed)
         return oracle_row([without, *rows.values()]), table, {0: without, **rows}
 
@@ -130,42 +160,67 @@ class Experiment:
     def _under(self, **options: Any) -> Context:
         return replace(self.context, record=False, **options)
 
-    async def _run(self, contexts: Mapping[str, Context]) -> list[Row]:
-        """Rank every session under each context; the names are those of the rows."""
+    async def _with_each_hint(self) -> list[tuple[Hint, Context]]:
+        """Return a context for each active hint."""
+        async with in_domain(await resolve_context(self.context), None) as (connection, domain):
+            hints = await list_hints(connection, domain.id, status="active")
+        return [(hint, self._under(hint_id=hint.id)) for hint in hints]
+
+    def _request(self, session: Session) -> dict[str, Any]:
+        return {
+            "domain": self.context.domain,
+            "history": list(session.history),
+            "candidates": list(session.candidates or ()),
+        }
+
+    async def _run(self, stage: str, contexts: Mapping[str, Context]) -> list[Row]:
+        """Rank every session under each context; the names are those of the rows.
+
+        The rankings of one session are asked for together, the one without a hint first, so that
+        the provider still has the start of their prompts in its cache.
+        """
+        if not contexts:
+            return []
         options = await resolve_context(self.context)
-        concurrency = options.settings.concurrency
-        outages = OutageGuard(options, concurrency, reflects=False)
-        rows: list[Row] = []
-        for name, context in contexts.items():
-            answers: dict[int, Ranked] = {}
+        at_once = options.settings.concurrency
+        outages = OutageGuard(options, at_once, reflects=False)
+        slots = asyncio.Semaphore(at_once)
+        answers: dict[tuple[str, int], Ranked] = {}
+        every = len(contexts) * len(self.sessions)
+        first, *others = sorted(contexts, key=lambda name: contexts[name].policy != "none")
 
-            async def rank(place: int) -> None:
-                answers[place] = await self._rank(self.sessions[place], context, outages)  # noqa: B023
-                self.progress(name, len(answers), len(self.sessions))  # noqa: B023
+        async def rank(place: int, name: str) -> None:
+            async with slots:
+                ranked = await self._rank(self.sessions[place], contexts[name], outages)
+            answers[name, place] = ranked
+            self.progress(stage, len(answers), every)
 
-            self.progress(name, 0, len(self.sessions))
-            places = range(len(self.sessions))
-            stopped = await side_by_side(places, rank, at_once=concurrency)
+        async def rank_all(place: int) -> None:
+            await rank(place, first)
+            stopped = await side_by_side(others, partial(rank, place), at_once=at_once)
             if stopped is not None:
-                left = (len(contexts) - len(rows)) * len(self.sessions) - len(answers)
-                raise stopped.adding(f"{left:,} rankings are left; paid answers are kept.")
-            rows.append(policy_row(name, self.sessions, [answers[place] for place in places]))
-        return rows
+                raise stopped
+
+        self.progress(stage, 0, every)
+        places = range(len(self.sessions))
+        stopped = await side_by_side(places, rank_all, at_once=at_once)
+        if stopped is not None:
+            left = every - len(answers)
+            raise stopped.adding(f"{left:,} rankings are left; paid answers are kept.")
+        return [
+            policy_row(name, self.sessions, [answers[name, place] for place in places])
+            for name in contexts
+        ]
 
     async def _rank(self, session: Session, context: Context, outages: OutageGuard) -> Ranked:
         """Rank a session. A failed call counts, as in production; an outage is waited out.
 
         Rankings made without a call, while the circuit is open, would distort the metrics.
         """
-        request = {
-            "domain": context.domain,
-            "history": list(session.history),
-            "candidates": list(session.candidates or ()),
-        }
         result: dict[str, Any] = {}
 
         async def once() -> None:
-            result.update(await run_graph(RECOMMEND, request, context))
+            result.update(await run_graph(RECOMMEND, self._request(session), context))
             failure = failure_among(result["flags"])
             if Flag.MODEL_FAILED in result["flags"] and failure != Failure.REFUSED:
                 raise ModelDownError(result["model"], failure, result["model_error"])

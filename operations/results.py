@@ -249,7 +249,9 @@ class CostSums(BaseModel):
     cached: int = Field(description="Answers that were used again.")
     tokens_in: int
     tokens_out: int
+    tokens_cached: int = Field(description="Prompt tokens that the provider had in its cache.")
     cost: float = Field(description="At the prices in the price table.")
+    saved: float = Field(description="By the provider's cache and by batches.")
     unpriced: int = Field(description="Calls without a price.")
 
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import InputError
+from ..errors import InputError, ModelDownError
 from ..knowledge.hints import HintAndEmbedding, best_hints
 from ..knowledge.releases import active_release_id
 from ..policies.recipes import Recipe, TrainingConfig, default_config
@@ -22,10 +24,12 @@ from ..ranking.panels import random_sessions
 from ..ranking.rewards import RewardTable
 from ..ranking.serving import hint_features, session_state
 from ..ranking.state import RecommendState
-from ..ranking.trials import resolve_session
+from ..ranking.trials import resolve_session, try_hint
+from ..runtime.batch_calls import ask_ahead
 from ..runtime.budget import Budget
 from ..runtime.options import Context, RunOptions, resolve_context
 from ..runtime.progress import Progress, silent
+from ..runtime.questions import Questions
 from .database import in_domain
 from .selection import selected_sessions
 from .store_release import release_of, store_and_activate
@@ -79,6 +83,7 @@ async def train(
     recipe: Recipe = "content",
     max_llm_calls: int | None = None,
     max_cost: float | None = None,
+    batch: bool = False,
     force: bool = False,
     progress: Progress = silent,
 ) -> TrainedRelease:
@@ -92,8 +97,10 @@ async def train(
         sessions: Train only on these loaded training sessions (JSONL files); on all if empty.
         recipe: `content`, or `paper` for the fixed network of arXiv 2403.16427.
         max_cost: Stop when this much is spent, at the prices in `RE2LLM_PRICES`.
+        batch: First ask what is sure to be asked in provider batches, at a lower price, and wait.
         force: Activate the release even if it is worse than the active one.
-        progress: Called with the stages `reading sessions`, `trying every hint` and `training`.
+        progress: Called with the stages `reading sessions`, `trying every hint` and `training`, and
+            with those of `ask_ahead`.
 
     Raises:
         InputError: There is no such recipe or domain, or too few sessions or active hints.
@@ -119,6 +126,11 @@ async def train(
             "Run `re2llm learn` first, and load more sessions.",
         )
     states = await _resolved(keys, options, progress)
+    if batch:
+        panel = states[: options.settings.train_panel]
+        await ask_ahead(
+            [partial(_ask_every_hint, state, hints, options) for state in panel], options, progress
+        )
     await _try_on_panel(domain_id, states, hints, options, progress)
     _, hints = await _measured_hints(options)
     table = await RewardTable.of(domain_id, states, [hint for hint, _ in hints], options)
@@ -172,6 +184,19 @@ async def _resolved(
         states.append(await resolve_session(options.domain, key, options))
     progress("reading sessions", len(keys), len(keys))
     return states
+
+
+async def _ask_every_hint(
+    state: RecommendState,
+    hints: Sequence[HintAndEmbedding],
+    options: RunOptions,
+    questions: Questions,
+) -> None:
+    """Collect the questions that `_try_on_panel` will ask about a session."""
+    collecting = replace(options, questions=questions)
+    for hint in (None, *(hint.text for hint, _ in hints)):
+        with suppress(ModelDownError):
+            await try_hint(state, hint, collecting)
 
 
 async def _try_on_panel(

@@ -95,7 +95,7 @@ async def _fused(state: RecommendState, options: RunOptions) -> Update:
         "answer": options.prompt.write(fused, candidates(state)) if fused else updates[0]["answer"],
         "flags": list(flags),
         "latency_ms": max(update["latency_ms"] for update in updates),
-        "tokens": {way: sum(counted[way] for counted in tokens) for way in ("in", "out")},
+        "tokens": {way: sum(counted[way] for counted in tokens) for way in tokens[0]},
         "llm_calls": sum(update["llm_calls"] for update in updates),
         "faults": dict(faults),
         "model_error": next((u["model_error"] for u in updates if u["model_error"]), ""),
@@ -108,7 +108,7 @@ def _answered(reply: Reply) -> Update:
         "answer": reply.text,
         "flags": _faulty(reply),
         "latency_ms": reply.latency_ms,
-        "tokens": {"in": reply.tokens_in, "out": reply.tokens_out},
+        "tokens": _tokens(reply),
         "llm_calls": reply.calls,
         "faults": {},
         "model_error": reply.said,
@@ -129,12 +129,14 @@ def joined(spent: Update, reply: Reply) -> Update:
     return {
         **spent,
         "latency_ms": spent["latency_ms"] + reply.latency_ms,
-        "tokens": {
-            "in": spent["tokens"]["in"] + reply.tokens_in,
-            "out": spent["tokens"]["out"] + reply.tokens_out,
-        },
+        # Trials of earlier versions did not count cached tokens.
+        "tokens": {way: spent["tokens"].get(way, 0) + n for way, n in _tokens(reply).items()},
         "llm_calls": spent["llm_calls"] + reply.calls,
     }
+
+
+def _tokens(reply: Reply) -> dict[str, int]:
+    return {"in": reply.tokens_in, "out": reply.tokens_out, "cached": reply.tokens_cached}
 
 
 def _faulty(reply: Reply) -> list[str]:

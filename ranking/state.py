@@ -122,3 +122,4 @@ class RecommendState(RecommendResult):
     """Whether the answer comes from the reward table."""
     latency_ms: float
     tokens: dict[str, int]
+    """`in`, `out`, and `cached`: those of `in` that the provider had in its cache."""

@@ -15,7 +15,7 @@ from ..llm.prices import call_cost, estimated_tokens
 from .caller import Caller
 from .options import RunOptions
 
-_ANSWER_TOKENS = 500
+ANSWER_TOKENS = 500
 """Of an answer, where no setting limits it."""
 
 
@@ -80,7 +80,7 @@ class Claims:
             return 0.0
         settings = self._options.settings
         tokens_in = estimated_tokens(*(message.text for message in self._messages))
-        tokens_out = settings.max_answer_tokens or _ANSWER_TOKENS
+        tokens_out = settings.max_answer_tokens or ANSWER_TOKENS
         cost = call_cost(settings.prices, self._model, tokens_in, tokens_out)
         if cost is None:
             raise InputError(

@@ -21,6 +21,7 @@ class Budget:
         calls: Calls made so far, retries included.
         tokens: Tokens in and out so far, as the model counts them.
         cost: So far, by the price table.
+        reserved: What calls of batches that are under way may cost.
     """
 
     max_calls: int | None = None
@@ -30,9 +31,13 @@ class Budget:
     calls: int = 0
     tokens: int = 0
     cost: float = 0.0
+    reserved: float = 0.0
 
-    def claim_call(self) -> None:
+    def claim_call(self, estimate: float = 0.0) -> None:
         """Count one call, before it is made.
+
+        Args:
+            estimate: What it may cost, to set aside until it is known.
 
         Raises:
             BudgetSpentError: It would exceed a limit.
@@ -49,11 +54,12 @@ class Budget:
                 f"All {self.max_tokens:,} tokens are used.",
                 "Run again to continue.",
             )
-        if self.max_cost is not None and self.cost >= self.max_cost:
+        if self.max_cost is not None and self.cost + self.reserved >= self.max_cost:
             raise BudgetSpentError(
                 "--max-cost", f"{self.cost:.4f} has been spent.", "Run again to continue."
             )
         self.calls += 1
+        self.reserved += estimate
 
     def room_for_hints(self, there: int) -> int | None:
         """Return how many more hints may be stored, `None` for any number.

@@ -16,6 +16,7 @@ from ..llm.prices import estimated_tokens, prompt_key
 from ..llm.refusals import Part
 from ..llm.responses import refused
 from ..llm.spoken import Speech, SpokenModel
+from ..llm.usage import NOTHING, Usage, read_usage
 from .allowance import Claims
 from .ledger import book, charge
 from .options import RunOptions
@@ -57,8 +58,8 @@ async def converse(
         return answer.model_copy(update={"id": handed_on.id})
 
     def entry(message: AIMessage | None, outcome: str) -> LlmCall:
-        tokens_in, tokens_out, estimated = _tokens(messages, message)
-        cost = charge(options, options.model, tokens_in, tokens_out)
+        usage = _usage(messages, message)
+        bill = charge(options, options.model, usage)
         return LlmCall(
             key=prompt_key(options.model, endpoint.server, messages),
             command=options.command,
@@ -68,11 +69,13 @@ async def converse(
             outcome=outcome,
             answer=None,
             requests=claims.made,
-            tokens_in=tokens_in,
-            tokens_out=tokens_out,
-            estimated=estimated,
+            tokens_in=usage.tokens_in,
+            tokens_out=usage.tokens_out,
+            tokens_cached=usage.tokens_cached,
+            estimated=usage.estimated,
             latency_ms=(time.perf_counter() - started) * 1000,
-            cost=cost,
+            cost=bill.cost,
+            saved=bill.saved,
             api_key_id=options.caller.key_id if options.caller else None,
         )
 
@@ -100,12 +103,13 @@ async def converse(
     return answer
 
 
-def _tokens(prompt: Sequence[BaseMessage], message: AIMessage | None) -> tuple[int, int, bool]:
-    """Return tokens in and out, and whether they are estimated."""
+def _usage(prompt: Sequence[BaseMessage], message: AIMessage | None) -> Usage:
+    """Return what an answer says of its tokens, or an estimate."""
     if message is None:
-        return 0, 0, False
-    if message.usage_metadata is not None:
-        usage = message.usage_metadata
-        return usage["input_tokens"], usage["output_tokens"], False
+        return NOTHING
+    usage = read_usage(message)
+    if usage is not None:
+        return usage
     written = [message.text, *(str(call["args"]) for call in message.tool_calls)]
-    return estimated_tokens(*(one.text for one in prompt)), estimated_tokens(*written), True
+    tokens_in = estimated_tokens(*(one.text for one in prompt))
+    return Usage(tokens_in, estimated_tokens(*written), estimated=True)

@@ -9,7 +9,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from ..knowledge.allowances import settle_call
 from ..knowledge.llm_calls import ANSWERED, LlmCall, book_call, cached_answer
-from ..llm.prices import call_cost
+from ..llm.prices import Bill, bill_for
+from ..llm.usage import Usage
 from .options import RunOptions
 
 _log = logging.getLogger(__name__)
@@ -25,21 +26,20 @@ async def known_answer(options: RunOptions, key: bytes) -> str | None:
         return None
 
 
-def charge(options: RunOptions, model: str, tokens_in: int, tokens_out: int) -> float | None:
+def charge(options: RunOptions, model: str, usage: Usage, *, discount: float = 0.0) -> Bill:
     """Charge the run's budget for an answer.
 
     Args:
-        tokens_in: Prompt tokens.
-        tokens_out: Answer tokens.
+        discount: Part of the price that the provider waives.
 
     Returns:
-        What it cost, or `None` if the model has no price.
+        What it cost.
     """
-    cost = call_cost(options.settings.prices, model, tokens_in, tokens_out)
+    bill = bill_for(options.settings.prices, model, usage, discount=discount)
     if options.budget is not None:
-        options.budget.tokens += tokens_in + tokens_out
-        options.budget.cost += cost or 0.0
-    return cost
+        options.budget.tokens += usage.tokens_in + usage.tokens_out
+        options.budget.cost += bill.cost or 0.0
+    return bill
 
 
 async def book(options: RunOptions, made: LlmCall, *, reserved: float = 0.0) -> None:

@@ -15,11 +15,13 @@ from ..errors import Failure, Re2llmError
 from ..knowledge.llm_calls import LlmCall
 from ..llm.endpoint import Answered, Endpoint
 from ..llm.failures import ModelFailedError
-from ..llm.prices import estimated_tokens, prompt_key
+from ..llm.prices import Bill, estimated_tokens, prompt_key
 from ..llm.structured import AnswerFormat
+from ..llm.usage import NOTHING, Usage
 from .allowance import Claims
 from .ledger import book, charge, known_answer
 from .options import RunOptions
+from .questions import Question
 
 Purpose = Literal["rank", "rate", "trace", "repair", "reflect", "compare"]
 """What a question is for. The last two go to the reflecting model."""
@@ -35,6 +37,7 @@ class Reply:
         latency_ms: Wall-clock milliseconds, retries and pauses included.
         tokens_in: Prompt tokens, 0 where the model does not count them.
         tokens_out: Answer tokens, likewise.
+        tokens_cached: Prompt tokens that the provider had in its cache.
         calls: Requests made, retries included; 0 for an answer that was paid for before.
         failure: The kind of failure; empty if there was none.
         said: The provider's own words about it, for whoever runs the model; else empty.
@@ -46,6 +49,7 @@ class Reply:
     latency_ms: float
     tokens_in: int = 0
     tokens_out: int = 0
+    tokens_cached: int = 0
     calls: int = 1
     failure: str = ""
     said: str = ""
@@ -108,9 +112,10 @@ async def _ask(
     if endpoint.local:
         return await question.put(ends)
     key = prompt_key(model, endpoint.server, messages)
-    may_know = (
-        endpoint.cacheable and options.settings.call_cache and not options.settings.temperature
-    )
+    if options.questions is not None:
+        options.questions.add(Question(key, messages, answer_format))
+        return Reply("", failed=True, latency_ms=0.0, calls=0, failure=Failure.BUSY.value)
+    may_know = keeps_answers(endpoint, options)
     async with AsyncExitStack() as held:
         try:
             async with asyncio.timeout(max(0.0, ends - time.time())):
@@ -137,6 +142,12 @@ async def _ask(
             raise
         await question.book(key, purpose, reply, keep=may_know)
     return reply
+
+
+def keeps_answers(endpoint: Endpoint, options: RunOptions) -> bool:
+    """Whether the same prompt may be answered from the database."""
+    settings = options.settings
+    return endpoint.cacheable and settings.call_cache and not settings.temperature
 
 
 def _alone(options: RunOptions, key: bytes, ends: float) -> AbstractAsyncContextManager[None]:
@@ -172,8 +183,8 @@ class _Question:
         self._answer_format = answer_format
         self._claims = Claims(options, model, messages)
         self._answered: Answered | None = None
-        self._estimated = False
-        self._cost: float | None = 0.0
+        self._usage = NOTHING
+        self._bill = Bill()
 
     @property
     def sent(self) -> int:
@@ -201,14 +212,15 @@ class _Question:
                 # A program with an API key is not who runs the model: the log has the words.
                 said=error.said if self._options.caller is None else "",
             )
-        tokens_in, tokens_out = self._count(self._answered)
-        self._cost = charge(self._options, self._model, tokens_in, tokens_out)
+        usage = self._usage = self._counted(self._answered)
+        self._bill = charge(self._options, self._model, usage)
         return Reply(
             self._answered.text,
             failed=False,
             latency_ms=_since(started),
-            tokens_in=tokens_in,
-            tokens_out=tokens_out,
+            tokens_in=usage.tokens_in,
+            tokens_out=usage.tokens_out,
+            tokens_cached=usage.tokens_cached,
             calls=self.sent,
         )
 
@@ -234,22 +246,23 @@ class _Question:
             outcome=reply.failure or ("ok" if fits else "misshapen"),
             answer=reply.text if keep and fits else None,
             requests=self.sent,
-            tokens_in=reply.tokens_in,
-            tokens_out=reply.tokens_out,
-            estimated=self._estimated,
+            tokens_in=self._usage.tokens_in,
+            tokens_out=self._usage.tokens_out,
+            tokens_cached=self._usage.tokens_cached,
+            estimated=self._usage.estimated,
             latency_ms=reply.latency_ms,
-            cost=self._cost,
+            cost=self._bill.cost,
+            saved=self._bill.saved,
             api_key_id=caller.key_id if caller else None,
         )
 
-    def _count(self, answered: Answered) -> tuple[int, int]:
-        if answered.tokens_in is not None and answered.tokens_out is not None:
-            return answered.tokens_in, answered.tokens_out
+    def _counted(self, answered: Answered) -> Usage:
+        if answered.usage is not None:
+            return answered.usage
         if self._endpoint.local:
-            return 0, 0
-        self._estimated = True
+            return NOTHING
         prompt = (message.text for message in self._messages)
-        return estimated_tokens(*prompt), estimated_tokens(answered.text)
+        return Usage(estimated_tokens(*prompt), estimated_tokens(answered.text), estimated=True)
 
 
 def _since(started: float) -> float:

@@ -14,6 +14,7 @@ from ..llm.recipes import RECIPES, Recipe
 from ..settings import HintChoice, PromptRecipe, Settings
 from .budget import Budget
 from .caller import Caller, caller_of
+from .questions import Questions
 from .request_limits import DomainName, RowKey, input_error
 from .services import Services
 from .sharing import ServiceSet, shared_services
@@ -57,12 +58,14 @@ class Context:
     """A host's own database and models, from `Re2llm.context()`; in this process only."""
     caller: SkipJsonSchema[InstanceOf[Caller] | None] = None
     """The API key that the run is for; a server sets it."""
+    questions: SkipJsonSchema[InstanceOf[Questions] | None] = None
+    """Collects the run's questions instead of asking the model; in this process only."""
     command: Annotated[str, Field(max_length=100)] = "graph"
     """What the ledger books the run's model calls under."""
 
 
 _FORM = TypeAdapter(Context)
-_IN_PROCESS = {"services": ServiceSet, "caller": Caller}
+_IN_PROCESS = {"services": ServiceSet, "caller": Caller, "questions": Questions}
 """What no client can send: anything else in its place is ignored."""
 
 
@@ -86,6 +89,7 @@ class RunOptions:
         budget: What may be spent on model calls, or `None` for no limit.
         caller: The API key that the run is for, or `None`.
         command: What the ledger books the calls under.
+        questions: Collects the questions instead of asking them, or `None`.
     """
 
     services: Services
@@ -103,6 +107,7 @@ class RunOptions:
     budget: Budget | None
     caller: Caller | None
     command: str
+    questions: Questions | None = None
 
     @property
     def owner(self) -> str:
@@ -226,6 +231,7 @@ async def resolve_context(context: Context) -> RunOptions:
         budget=context.budget,
         caller=context.caller,
         command=context.command,
+        questions=context.questions,
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from batch_server import BatchServer
 from re2llm.cli import app
 from re2llm.data.sample import sample_items, simulate_sessions
 from re2llm.errors import ModelDownError
@@ -149,6 +150,29 @@ def test_a_spent_budget_stops_training_and_the_next_run_goes_on(school: str, url
     assert as_json("policy", "list", "--domain", school, "--json") == []
     done = as_json("train", "--domain", school, "--json")
     assert done["llm_calls"] == paid() - before
+
+
+@pytest.mark.usefixtures("_quick")
+def test_what_is_sure_to_be_asked_goes_into_a_batch(
+    school: str, url: str, adjust: Callable[..., None]
+) -> None:
+    with BatchServer().running() as server:
+        model = "openai:trained-in-batches"
+        settings = {"structured": "plain", "batch_poll": 0.02}
+        adjust(base_url=server.url, api_key="sk-none", model=model, **settings)
+        trained = as_json("train", "--domain", school, "--seed", 3, "--batch", "--json")
+        sure = PANEL * (len(HINTS) + 1)
+        assert len(server.batches) == 1
+        assert len(server.questions()) == sure - 1
+        assert trained["llm_calls"] == sure - 1 + len(server.single)
+        with psycopg.connect(url.replace("+psycopg", "")) as connection:
+            (trials,) = connection.execute(
+                "SELECT count(*) FROM re2llm.hint_trial WHERE model = %s", [model]
+            ).fetchone()
+        # The first question was asked alone; the other single calls are cells beyond the panel.
+        assert trials == trained["llm_calls"]
+        again = as_json("train", "--domain", school, "--seed", 3, "--batch", "--json")
+        assert (again["llm_calls"], len(server.batches)) == (0, 1)
 
 
 async def test_a_dead_model_ends_training(

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from fault_server import FaultServer
+from pydantic import SecretStr
 from re2llm.cli import app
 from re2llm.data.sample import load_films, sample_items
 from re2llm.errors import InputError
@@ -140,6 +141,55 @@ async def test_the_hint_of_each_session_is_kept(
     hinted, plain = await experiment.policies(["random", "none"])
     assert (list(hinted.hints), list(plain.hints)) == ([hint] * 3, [None] * 3)
     assert hinted.faults == plain.faults == {}
+
+
+async def test_the_rankings_of_a_session_are_asked_for_together(
+    server: FaultServer,
+    services: Services,
+    adjust: Callable[..., None],
+    load: Callable[..., Any],
+    domain: str,
+) -> None:
+    key = SecretStr("sk-none")
+    adjust(base_url=server.url, api_key=key, structured="plain", concurrency=1)
+    await load(domain, sample_items())
+    texts = ["Prefer recent films.", "Prefer films with the same actors."]
+    async with services.engine.begin() as connection:
+        found = await find_domain(connection, domain)
+        for text, vector in zip(texts, services.embedder.encode(texts), strict=True):
+            await add_hint(connection, found.id, text, vector, provenance={})
+    sessions = [Session(tuple(IDS[at : at + 2]), IDS[40], tuple(IDS[40:46])) for at in range(4)]
+    stages: list[tuple[str, int, int | None]] = []
+    model = f"openai:evaluated-{uuid.uuid4().hex[:8]}"
+    await evaluate_sessions(
+        Context(domain=domain, model=model, seed=0),
+        sessions,
+        policies=["random", "none"],
+        baselines=[],
+        oracle=True,
+        progress=lambda stage, done, total=None, note="": stages.append((stage, done, total)),
+    )
+
+    def given(body: Any) -> int:
+        return next((n for n, text in enumerate(texts, 1) if text in str(body["messages"])), 0)
+
+    titles = {film.id: film.title for film in load_films()}
+
+    def session_of(body: Any) -> int:
+        shown = str(body["messages"])
+        histories = [[titles[item] for item in session.history] for session in sessions]
+        return next(n for n, two in enumerate(histories) if all(title in shown for title in two))
+
+    asked = [(session_of(one.body), given(one.body)) for one in server.asked]
+    chosen, rest = asked[:8], asked[8:]
+    assert [session for session, _ in chosen] == [0, 0, 1, 1, 2, 2, 3, 3]
+    assert [hint for _, hint in chosen[::2]] == [0] * 4
+    # Of the two hints, one was given to each session before.
+    assert [session for session, _ in rest] == [0, 1, 2, 3]
+    assert [(stage, total) for stage, done, total in stages if not done] == [
+        ("random, none", 8),
+        ("every hint", 8),
+    ]
 
 
 async def test_sessions_of_the_training_are_noted(

@@ -78,6 +78,45 @@ async def test_a_call_is_booked_with_tokens_and_cost(
     assert row.latency_ms > 0
 
 
+USED = {"prompt_tokens": 100, "completion_tokens": 20, "total_tokens": 120}
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        {"usage": {**USED, "prompt_tokens_details": {"cached_tokens": 60}}},
+        {"usage": {**USED, "prompt_tokens_details": None, "prompt_cache_hit_tokens": 60}},
+        {"usage": {**USED, "cache_read_input_tokens": 60, "cache_creation_input_tokens": 0}},
+        {"usage": {**USED, "cached_tokens": 60}},
+        {"timings": {"cache_n": 60, "prompt_n": 40}},
+    ],
+    ids=["openai", "deepseek", "anthropic", "moonshot", "llama.cpp"],
+)
+async def test_cached_prompt_tokens_have_a_price_of_their_own(
+    server: FaultServer, services: Services, ask: Ask, model: str, sent: dict[str, Any]
+) -> None:
+    server.more = sent
+    budget = Budget()
+    answer = await ask(prices={model: (1.0, 5.0, 0.1)})(budget=budget)
+    (row,) = await booked(services, model)
+    assert (row.tokens_in, row.tokens_cached, row.tokens_out) == (100, 60, 20)
+    assert row.cost == pytest.approx((40 * 1.0 + 60 * 0.1 + 20 * 5.0) / 1e6)
+    assert row.saved == pytest.approx(60 * 0.9 / 1e6)
+    assert (budget.cost, budget.tokens) == (pytest.approx(row.cost), 120)
+    assert answer["flags"] == []
+
+
+@pytest.mark.parametrize("count", [None, "60", -3, 10**6, {"n": 1}])
+async def test_a_strange_count_of_cached_tokens_does_no_harm(
+    server: FaultServer, services: Services, ask: Ask, model: str, count: Any
+) -> None:
+    server.more = {"usage": {**USED, "prompt_cache_hit_tokens": count}}
+    assert (await ask(prices={model: (1.0, 5.0)})())["flags"] == []
+    (row,) = await booked(services, model)
+    assert row.tokens_cached == (100 if count == 10**6 else 0)
+    assert row.saved == 0
+
+
 async def test_the_same_prompt_is_not_paid_twice(
     services: Services, server: FaultServer, ask: Ask, model: str
 ) -> None:
@@ -197,6 +236,9 @@ async def test_retries_count_against_the_budget_of_calls(server: FaultServer, as
 def test_prices() -> None:
     prices = {"openai:x": (0.4, 1.6)}
     assert call_cost(prices, "openai:x", 1_000_000, 500_000) == pytest.approx(1.2)
+    assert call_cost(prices, "openai:x", 1_000_000, 500_000, 800_000) == pytest.approx(1.2)
+    less = {"openai:x": (0.4, 1.6, 0.1)}
+    assert call_cost(less, "openai:x", 1_000_000, 500_000, 800_000) == pytest.approx(0.96)
     assert call_cost(prices, "offline", 1_000_000, 500_000) == 0
     assert call_cost(prices, "openai:y", 1, 1) is None
     require_prices(prices, ["offline", "openai:x"])
@@ -227,8 +269,9 @@ def run(*arguments: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
 
 
-async def test_costs_sums_the_ledger_up(ask: Ask, model: str) -> None:
-    recommend = ask(prices={model: (1000.0, 0.0)})
+async def test_costs_sums_the_ledger_up(server: FaultServer, ask: Ask, model: str) -> None:
+    server.more = {"usage": {**USED, "prompt_tokens_details": {"cached_tokens": 50}}}
+    recommend = ask(prices={model: (1000.0, 0.0, 500.0)})
     for at in range(3):
         await recommend(at, command="evaluate")
     await recommend(0, command="evaluate")
@@ -237,9 +280,11 @@ async def test_costs_sums_the_ledger_up(ask: Ask, model: str) -> None:
     document = json.loads(done.stdout)
     (row,) = [row for row in document["rows"] if row["model"] == model]
     assert (row["command"], row["calls"], row["cached"], row["failed"]) == ("evaluate", 3, 1, 0)
-    assert (row["tokens_in"], row["tokens_out"]) == (300, 60)
-    assert row["cost"] == pytest.approx(0.3)
-    assert document["total"]["cost"] >= 0.3
+    assert (row["tokens_in"], row["tokens_out"], row["tokens_cached"]) == (300, 60, 150)
+    assert row["cost"] == pytest.approx(0.225)
+    assert row["saved"] == pytest.approx(0.075)
+    assert document["total"]["cost"] > 0.22
+    assert document["total"]["saved"] > 0.07
 
 
 async def test_a_limit_of_cost_needs_a_price(films: str, tmp_path: Path) -> None:

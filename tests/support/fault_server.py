@@ -66,6 +66,8 @@ class FaultServer:
     chance: float = 0.0
     """With which a request meets a random fault."""
     url: str = ""
+    more: Body = field(default_factory=dict)
+    """What its good answers hold besides, or instead."""
     _at_once: int = 0
     _script: deque[str] = field(default_factory=deque)
     _random: random.Random = field(default_factory=lambda: random.Random(5))
@@ -149,7 +151,7 @@ class FaultServer:
             call = {"name": name, "arguments": content}
             message = {"role": "assistant", "content": None, "tool_calls": [
                 {"id": "1", "type": "function", "function": call}]}  # fmt: skip
-        await send(writer, 200, completion(message))
+        await send(writer, 200, {**completion(message), **self.more})
 
 
 def completion(message: Body, finish: str = "stop") -> Body:

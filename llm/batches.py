@@ -1,0 +1,240 @@
+"""OpenAI's Batch API: many questions in one file, answered within a day at a lower price."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from langchain_core.messages import BaseMessage
+
+from ..errors import Failure, InputError
+from ..settings import AnswerMethod
+from .endpoint import Answered, Endpoint, read_answer
+from .failures import read_failure
+from .json_values import is_list, is_object
+from .structured import AnswerFormat, asking
+
+_log = logging.getLogger(__name__)
+_URL = "/v1/chat/completions"
+_ENDED = frozenset({"completed", "failed", "expired", "cancelled"})
+_NOT_ASKED = frozenset({"batch_expired", "batch_cancelled"})
+"""Codes of lines that the provider did not get to, and does not charge for."""
+_CODE = re.compile(r"[\w.-]{1,60}")
+_MOST_LISTED = 500
+"""Batches among which one is looked for whose confirmation was lost."""
+_RETRIES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class BatchStatus:
+    """How a batch stands.
+
+    Attributes:
+        remote_id: The provider's name for it.
+        status: In the provider's word, such as `in_progress`.
+        done: Questions that are answered or have failed.
+        code: Why the provider refused it; empty if it did not.
+        files: Ids of the files with answers and with errors, as far as there are any.
+    """
+
+    remote_id: str
+    status: str
+    done: int = 0
+    code: str = ""
+    files: Sequence[str] = ()
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more will come."""
+        return self.status in _ENDED
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What became of one question of a batch.
+
+    Attributes:
+        key: Of the question.
+        answered: The answer, or `None`.
+        failure: Why there is none; `None` also if the provider did not get to it.
+    """
+
+    key: bytes
+    answered: Answered | None
+    failure: Failure | None = None
+
+
+class BatchClient:
+    """Sends batches to a chat model's server. Its methods raise `ModelFailedError`.
+
+    Args:
+        endpoint: The model.
+
+    Raises:
+        InputError: Its package does not speak the Batch API.
+    """
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        # `ChatOpenAI`'s own client, so that key, server and headers are those of single calls.
+        client: Any = getattr(endpoint.model, "root_async_client", None)
+        if client is None:
+            raise InputError(
+                "--batch",
+                f"{endpoint.name!r} has no Batch API that re2llm speaks.",
+                "Use a model of `openai:`, or leave --batch out.",
+            )
+        self._endpoint = endpoint
+        self._client = client
+
+    def question(
+        self, key: bytes, messages: Sequence[BaseMessage], answer_format: AnswerFormat | None
+    ) -> str:
+        """Return a question as a line of the file; its body is that of a single call."""
+        model: Any = self._endpoint.model
+        bound: Any = asking(model, self._endpoint.methods.current, answer_format)
+        more: dict[str, Any] = {} if bound is model else bound.kwargs
+        payload = model._get_request_payload(list(messages), stop=None, **more)  # noqa: SLF001  # what a call sends
+        body = {k: v for k, v in payload.items() if k != "stream" and not k.startswith("ls_")}
+        if "messages" not in body:
+            raise InputError(
+                "--batch",
+                f"{self._endpoint.name!r} is asked through OpenAI's Responses API.",
+                "Leave --batch out.",
+            )
+        line = {"custom_id": key.hex(), "method": "POST", "url": _URL, "body": body}
+        return json.dumps(line) + "\n"
+
+    async def upload(self, file: Path) -> str:
+        """Upload a file of questions, and return the provider's name for it."""
+        try:
+            client = self._client.with_options(max_retries=_RETRIES)
+            return str((await client.files.create(file=file, purpose="batch")).id)
+        except Exception as error:  # noqa: BLE001  # any kind, as in `Endpoint`
+            raise read_failure(error) from None
+
+    async def start(self, file_id: str) -> BatchStatus:
+        """Start a batch, unless one with this file was started already."""
+        return await self._find(file_id) or await self.create(file_id)
+
+    async def create(self, file_id: str) -> BatchStatus:
+        """Start a batch."""
+        try:
+            return _status(
+                await self._client.batches.create(
+                    input_file_id=file_id, endpoint=_URL, completion_window="24h"
+                )
+            )
+        except Exception as error:  # noqa: BLE001  # as above
+            raise read_failure(error) from None
+
+    async def _find(self, file_id: str) -> BatchStatus | None:
+        seen = 0
+        try:
+            client = self._client.with_options(max_retries=_RETRIES)
+            async for batch in client.batches.list(limit=100):
+                if batch.input_file_id == file_id:
+                    return _status(batch)
+                seen += 1
+                if seen >= _MOST_LISTED:
+                    return None
+        except Exception as error:  # noqa: BLE001  # as above
+            failed = read_failure(error)
+            if failed.failure is not Failure.REJECTED:  # some servers do not list them
+                raise failed from None
+        return None
+
+    async def look(self, remote_id: str) -> BatchStatus:
+        """Return how a batch stands."""
+        try:
+            client = self._client.with_options(max_retries=_RETRIES)
+            return _status(await client.batches.retrieve(remote_id))
+        except Exception as error:  # noqa: BLE001  # as above
+            raise read_failure(error) from None
+
+    async def lines(
+        self, status: BatchStatus, method: AnswerMethod, answer_format: AnswerFormat | None
+    ) -> list[Line]:
+        """Download what a batch has brought; no question stands in it twice."""
+        found: dict[bytes, Line] = {}
+        for file in status.files:
+            async for text in self._text_lines(file):
+                line = self._read(text, method, answer_format)
+                if line is not None:
+                    found.setdefault(line.key, line)
+        return list(found.values())
+
+    async def _text_lines(self, file: str) -> AsyncIterator[str]:
+        try:
+            client = self._client.with_options(max_retries=_RETRIES)
+            async with client.files.with_streaming_response.content(file) as response:
+                async for line in response.iter_lines():
+                    if line.strip():
+                        yield line
+        except Exception as error:  # noqa: BLE001  # as above
+            raise read_failure(error) from None
+
+    async def delete(self, files: Sequence[str]) -> None:
+        """Delete files that are not needed any more, as far as the provider lets us."""
+        for file in files:
+            try:
+                await self._client.files.delete(file)
+            except Exception as error:  # noqa: BLE001  # as above
+                _log.info("a batch's file was not deleted: %s", type(error).__name__)
+
+    def _read(
+        self, text: str, method: AnswerMethod, answer_format: AnswerFormat | None
+    ) -> Line | None:
+        try:
+            entry: Any = json.loads(text)
+            key = bytes.fromhex(entry["custom_id"])
+        except (ValueError, LookupError, TypeError, RecursionError):
+            return None
+        response: Any = entry.get("response")
+        error: Any = entry.get("error")
+        if is_object(error) and error.get("code") in _NOT_ASKED:
+            return Line(key, None)
+        status = response.get("status_code") if is_object(response) else None
+        body = response.get("body") if is_object(response) else None
+        if not is_object(body) or not is_list(body.get("choices")):
+            return Line(key, None, read_failure(_LineError(status, body or error)).failure)
+        try:
+            return Line(key, read_answer(self._message(body), method, answer_format))
+        except Exception as failed:  # noqa: BLE001  # whatever a malformed body leads to
+            return Line(key, None, read_failure(failed).failure)
+
+    def _message(self, body: dict[str, Any]) -> BaseMessage:
+        from openai.types.chat import ChatCompletion  # noqa: PLC0415  # as providers' packages are
+
+        # As `ChatOpenAI` reads the response to a single call.
+        completion = ChatCompletion.construct(**body)
+        model: Any = self._endpoint.model
+        result = model._create_chat_result(completion)  # noqa: SLF001
+        return cast("BaseMessage", result.generations[0].message)
+
+
+class _LineError(Exception):
+    """What a line says instead of an answer, in the form that `read_failure` reads."""
+
+    def __init__(self, status: object, body: object) -> None:
+        super().__init__(str(body))
+        self.status_code = status if isinstance(status, int) else None
+        self.body = body
+
+
+def _status(batch: Any) -> BatchStatus:
+    counts = batch.request_counts
+    errors: list[Any] = (batch.errors and batch.errors.data) or []
+    code = str(errors[0].code or "unknown") if errors else ""
+    files = [file for file in (batch.output_file_id, batch.error_file_id) if file]
+    return BatchStatus(
+        batch.id,
+        str(batch.status),
+        (counts.completed or 0) + (counts.failed or 0) if counts else 0,
+        code if _CODE.fullmatch(code) else "",
+        files,
+    )
