@@ -1,4 +1,4 @@
-"""Options of a command's budget."""
+"""Options that several commands share."""
 
 from __future__ import annotations
 
@@ -18,6 +18,13 @@ MaxCalls = Annotated[
 MaxCost = Annotated[
     float | None,
     typer.Option(min=0, help="Stop when this much is spent, at the prices in RE2LLM_PRICES."),
+]
+
+Fuse = Annotated[
+    str | None,
+    typer.Option(
+        help="What decides the order: learned, llm, first_stage or sum. Default: RE2LLM_FUSE."
+    ),
 ]
 
 
