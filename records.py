@@ -38,6 +38,8 @@ class Flag(StrEnum):
     """The rating is a mean, not the model's."""
     RELEASE_SKIPPED = "release_skipped"
     """The active release was trained for another model, prompt or encoder, and did not choose."""
+    NO_SESSIONS = "no_sessions"
+    """Nothing is known from past sessions: the first stage goes by meaning alone."""
     NOT_LOGGED = "not_logged"
     """The answer could not be stored, so that no feedback can refer to it."""
 

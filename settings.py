@@ -33,6 +33,14 @@ PromptRecipe = Literal["json", "paper"]
 Price = Annotated[tuple[float, ...], Field(min_length=2, max_length=3)]
 """Of a million tokens in, of a million out, and of a million in from the provider's cache."""
 
+Fusion = Literal["learned", "llm", "first_stage", "sum"]
+"""What decides the order: the first stage with the model's opinion at a learned weight, the model
+alone, the first stage alone, or the plain sum of the evidence.
+"""
+
+PromptOrder = Literal["first_stage", "shuffled"]
+"""In which order the prompt lists the candidates."""
+
 OFFLINE_MODEL = "offline"
 """The model name that stands for the offline ranker, which needs no key."""
 
@@ -77,6 +85,13 @@ class Settings(BaseSettings):
     """How many candidates are retrieved if the request names none."""
     max_candidates: int = Field(default=1000, ge=2)
     """The longest candidate list that one request may hold."""
+    fuse: Fusion = "learned"
+    """What decides the order: learned (the first stage, with the model's opinion at a learned
+    weight), llm (the model alone ranks all candidates), first_stage or sum (no model is asked)."""
+    rerank: int = Field(default=20, ge=2)
+    """How many of the first stage's best candidates the model is asked about."""
+    prompt_order: PromptOrder = "first_stage"
+    """How the prompt lists them: first_stage (best first), or shuffled."""
     prompt_history: int = Field(default=50, ge=1)
     """The most recent history items that the prompt shows."""
 

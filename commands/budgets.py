@@ -1,4 +1,4 @@
-"""Options of a command's budget."""
+"""Options that several commands share."""
 
 from __future__ import annotations
 
@@ -22,6 +22,13 @@ MaxCost = Annotated[
 InBatches = Annotated[
     bool,
     typer.Option("--batch", help="Ask in provider batches: at a lower price, within a day."),
+]
+
+Fuse = Annotated[
+    str | None,
+    typer.Option(
+        help="What decides the order: learned, llm, first_stage or sum. Default: RE2LLM_FUSE."
+    ),
 ]
 
 

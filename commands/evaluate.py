@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
 from ..errors import InputError
-from .budgets import InBatches, MaxCalls, MaxCost
+from .budgets import Fuse, InBatches, MaxCalls, MaxCost
 from .console import err, progress_bars, run, write_json, write_text
 from .tables import print_evaluation
 
 if TYPE_CHECKING:
     from ..operations.evaluate import Evaluation
     from ..runtime.options import Context
+    from ..settings import Fusion
 
 
 def evaluate(
@@ -24,8 +25,9 @@ def evaluate(
         str, typer.Option(help="Hint policies, comma-separated; '' for none.")
     ] = "none,random,similar",
     baselines: Annotated[
-        str, typer.Option(help="random, popularity, vsknn, sasrec; comma-separated.")
-    ] = "random,popularity,vsknn",
+        str,
+        typer.Option(help="first-stage, sum, random, popularity, vsknn, sasrec; with commas."),
+    ] = "random,popularity,vsknn,sum,first-stage",
     json_file: Annotated[
         Path | None, typer.Option("--json", help="Write the metrics to this file; - prints them.")
     ] = None,
@@ -49,6 +51,7 @@ def evaluate(
         Path | None,
         typer.Option(help="Also score recorded answers: one per session, JSONL or Label/Output."),
     ] = None,
+    fuse: Fuse = None,
     max_llm_calls: MaxCalls = None,
     max_cost: MaxCost = None,
     batch: InBatches = False,
@@ -62,7 +65,7 @@ def evaluate(
     from ..operations import evaluate as operation
     from ..runtime.options import Context
 
-    context = Context(domain=domain, seed=seed)
+    context = Context(domain=domain, seed=seed, fuse=cast("Fusion | None", fuse))
 
     async def work() -> None:
         if report is not None:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
 from ..errors import ModelDownError
-from .budgets import MaxCalls, MaxCost
+from .budgets import Fuse, MaxCalls, MaxCost
 from .console import err, out, print_json, progress_bars, run
 
 if TYPE_CHECKING:
     from ..operations.learn import Learned
+    from ..settings import Fusion
 
 
 def learn(
@@ -35,6 +36,7 @@ def learn(
             min=1, help="Sessions to work on at the same time. Default: RE2LLM_CONCURRENCY."
         ),
     ] = None,
+    fuse: Fuse = None,
     seed: Annotated[int | None, typer.Option(help="Default: RE2LLM_SEED.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")] = False,
 ) -> None:
@@ -48,7 +50,7 @@ def learn(
     async def work() -> Learned:
         with progress_bars() as progress:
             return await operation.learn(
-                Context(domain=domain, seed=seed),
+                Context(domain=domain, seed=seed, fuse=cast("Fusion | None", fuse)),
                 sessions=sessions or [],
                 max_hints=max_hints,
                 max_llm_calls=max_llm_calls,

@@ -8,12 +8,19 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
-from .budgets import InBatches, MaxCalls, MaxCost
+from .budgets import Fuse, InBatches, MaxCalls, MaxCost
 from .console import out, print_json, progress_bars, run
 
 if TYPE_CHECKING:
     from ..operations.train import TrainedRelease
     from ..policies.recipes import Recipe
+    from ..settings import Fusion
+
+_CHOICES = {
+    "none": "Without a hint",
+    "static": "With the best hint",
+    "ppo": "With the hint that the policy chooses",
+}
 
 
 def train(
@@ -23,6 +30,7 @@ def train(
         typer.Option(help="Train on these loaded training sessions only; JSONL, repeatable."),
     ] = None,
     recipe: Annotated[str, typer.Option(help="content or paper.")] = "content",
+    fuse: Fuse = None,
     seed: Annotated[int | None, typer.Option(help="Default: RE2LLM_SEED.")] = None,
     max_llm_calls: MaxCalls = None,
     max_cost: MaxCost = None,
@@ -37,12 +45,13 @@ def train(
     Example: re2llm train --domain movies --seed 0
     """
     from ..operations import train as operation
+    from ..operations.fusion import what_it_adds
     from ..runtime.options import Context
 
     async def work() -> TrainedRelease:
         with progress_bars() as progress:
             return await operation.train(
-                Context(domain=domain, seed=seed),
+                Context(domain=domain, seed=seed, fuse=cast("Fusion | None", fuse)),
                 sessions=sessions or [],
                 recipe=cast("Recipe", recipe),  # the operation checks it
                 max_llm_calls=max_llm_calls,
@@ -64,3 +73,5 @@ def train(
         f"{trained.seconds:.0f} s. "
         f"{'Active now.' if trained.active else 'Not activated: ' + trained.why_not}"
     )
+    for policy, fusion in trained.fusion.items():
+        out.print(f"{_CHOICES[policy]}: {what_it_adds(fusion)}", markup=False, soft_wrap=True)

@@ -23,6 +23,7 @@ _AMONG = (
     ItemRow.id == any_(bindparam("ids", type_=ARRAY(Text))),
 )
 _ITEMS = select(ItemRow.id, ItemRow.title, ItemRow.attributes).where(*_AMONG)
+_EMBEDDINGS = select(ItemRow.id, ItemRow.embedding).where(*_AMONG)
 _MEAN = select(func.avg(ItemRow.embedding, type_=ItemRow.embedding.type)).where(*_AMONG)
 
 
@@ -134,6 +135,32 @@ async def nearest_items(
         .limit(count)
     )
     return [Item(row.id, row.title, row.attributes) for row in rows]
+
+
+async def most_chosen_items(
+    connection: AsyncConnection, domain: Domain, *, count: int, exclude: Sequence[str]
+) -> list[Item]:
+    """Return the items that most training sessions hold, most chosen first.
+
+    Args:
+        count: How many at most; items that no session holds are left out.
+    """
+    rows = await connection.execute(
+        select(ItemRow.id, ItemRow.title, ItemRow.attributes)
+        .where(ItemRow.domain_id == domain.id, ItemRow.popularity > 0)
+        .where(ItemRow.id.not_in(set(exclude)))
+        .order_by(ItemRow.popularity.desc(), ItemRow.id)
+        .limit(count)
+    )
+    return [Item(row.id, row.title, row.attributes) for row in rows]
+
+
+async def fetch_embeddings(
+    connection: AsyncConnection, domain: Domain, ids: Sequence[str]
+) -> dict[str, FloatArray]:
+    """Return the embeddings of the given items, shape `[384]` each; unknown ids are absent."""
+    wanted = {"domain": domain.id, "ids": list(filter(storable, ids))}
+    return {row[0]: row[1] for row in await connection.execute(_EMBEDDINGS, wanted)}
 
 
 async def refresh_popularity(connection: AsyncConnection, domain: Domain) -> None:

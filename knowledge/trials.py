@@ -140,3 +140,26 @@ async def gains(
     if keys is not None:
         statement = statement.where(TrialRow.hint_key.in_(keys))
     return [Gain(*row) for row in await connection.execute(statement)]
+
+
+async def answers(
+    connection: AsyncConnection,
+    domain_id: int,
+    model: str,
+    prompt_version: str,
+    keys: Sequence[bytes],
+) -> dict[tuple[int, bytes], str]:
+    """Return the model's answers by session and hint key.
+
+    Args:
+        keys: From `hint_key`; those that were never tried bring nothing.
+    """
+    rows = await connection.execute(
+        select(TrialRow.session_id, TrialRow.hint_key, TrialRow.answer).where(
+            TrialRow.domain_id == domain_id,
+            TrialRow.model == model,
+            TrialRow.prompt_version == prompt_version,
+            TrialRow.hint_key.in_(keys),
+        )
+    )
+    return {(row[0], row[1]): row[2] for row in rows}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..ranking.choosers import CHOOSERS, chosen_by_caller
+from ..ranking.opinion import learned_fusion
 from ..ranking.state import RecommendState
 from ..runtime.node import Update, node
 from ..runtime.options import RunOptions
@@ -20,8 +21,10 @@ async def select_hint(state: RecommendState, options: RunOptions) -> Update:
     choose = CHOOSERS[policy] if options.hint_id is None else chosen_by_caller
     async with options.services.engine.connect() as connection:
         chosen = await choose(connection, state, options)
+        fusion = await learned_fusion(connection, state["domain_id"], policy, options)
     hint = chosen.hint
     return {
+        **fusion,
         "flags": [*state["flags"], *chosen.flags],
         "hint": {
             "id": hint.id if hint else None,

@@ -25,6 +25,8 @@ from ..runtime.options import Context, resolve_context
 from ..runtime.progress import Progress, silent
 from .database import in_domain
 from .experiment import Experiment
+from .fusion import what_it_adds
+from .recorded import score_recorded
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +58,7 @@ async def evaluate(  # noqa: PLR0913  # what can be compared
     sessions: Path | Sequence[Session],
     *,
     policies: Sequence[str] = ("none", "random", "similar"),
-    baselines: Sequence[str] = ("random", "popularity", "vsknn"),
+    baselines: Sequence[str] = ("random", "popularity", "vsknn", "sum", "first-stage"),
     skip_malformed: bool = False,
     oracle: bool = False,
     permutations: int = 1,
@@ -73,7 +75,7 @@ async def evaluate(  # noqa: PLR0913  # what can be compared
     Args:
         context: The run's options. Its hint policy and its budget are not used.
         sessions: With targets; as a JSONL file, or read already.
-        baselines: Among `random`, `popularity`, `vsknn` and `sasrec`.
+        baselines: Among `random`, `popularity`, `vsknn`, `sasrec`, `sum` and `first-stage`.
         skip_malformed: Skip malformed rows instead of refusing the file.
         oracle: Also try every active hint on every session.
         permutations: In how many orders to rank the candidates; the answers are fused.
@@ -114,7 +116,10 @@ async def evaluate(  # noqa: PLR0913  # what can be compared
     rows: list[Row] = []
     cells: dict[int, Row] = {}
     if recorded:
-        rows, more["answers"] = await experiment.recorded(recorded)
+        rows, more["answers"], fusion = await score_recorded(shared, ranked, recorded)
+        if fusion is not None:
+            more["fusion"] = {"answers": fusion.as_dict()}
+            notes.append(f"answers: {what_it_adds(fusion.as_dict())}")
     if batch:
         await experiment.ask_ahead(policies, permutations=permutations, oracle=oracle)
     ours = await experiment.policies(policies)

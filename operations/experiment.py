@@ -9,14 +9,13 @@ from functools import partial
 from typing import Any
 
 from ..errors import Failure, ModelDownError, failure_among
+from ..evaluation.baselines import FROM_EVIDENCE
 from ..evaluation.experiment import Ranked, Row, policy_row, run_baseline
 from ..evaluation.permutations import fused_row, order_spread
-from ..evaluation.recorded import Recorded, score_answers
 from ..evaluation.summary import hint_table, oracle_row
-from ..knowledge.catalogue import fetch_items
 from ..knowledge.hints import Hint, list_hints
 from ..ranking.choosers import hint_choice
-from ..ranking.gather import prompt_order
+from ..ranking.listing import prompt_order
 from ..records import Flag, Session
 from ..runtime.batch_calls import ask_ahead
 from ..runtime.options import Context, resolve_context
@@ -102,17 +101,6 @@ class Experiment:
             found.append((spread, fused_row(rows, self.sessions)))
         return found
 
-    async def recorded(self, answers: Sequence[Recorded]) -> tuple[list[Row], list[dict[str, Any]]]:
-        """Score recorded answers, one for each session.
-
-        Returns:
-            A row for each parser, and the sessions in which they differ.
-        """
-        ids = {key for session in self.sessions for key in session.candidates or ()}
-        async with in_domain(await resolve_context(self.context), None) as (connection, domain):
-            items = await fetch_items(connection, domain, list(ids))
-        return score_answers(answers, self.sessions, items)
-
     async def every_hint(
         self, without: Row | None
     ) -> tuple[Row, list[dict[str, Any]], dict[int, Row]]:
@@ -143,6 +131,12 @@ class Experiment:
         loop = asyncio.get_running_loop()
         rows: list[Row] = []
         for name in names:
+            if name in FROM_EVIDENCE:
+                context = self._under(policy="none", fuse=FROM_EVIDENCE[name])
+                rows += [
+                    replace(row, kind="baseline") for row in await self._run(name, {name: context})
+                ]
+                continue
             done = 0
 
             def advance(name: str = name) -> None:

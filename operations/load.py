@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import TypeVar
@@ -26,6 +27,7 @@ from ..records import Item, Session
 from ..runtime.options import Context, resolve_context
 from ..runtime.progress import Progress, silent
 from ..runtime.services import Services
+from .first_stage import fit_first_stage
 from .results import Loaded
 
 _BATCH = 256
@@ -87,6 +89,8 @@ async def load(
         )
     except SQLAlchemyError as error:
         raise unreachable(options.services.engine, error) from error
+    if loaded.sessions and (loaded.sessions_new or loaded.items_changed):
+        await fit_first_stage(replace(options, domain=name), progress=progress)
     notes = [*map(str, report.first_malformed), *map(str, report.first_warnings)]
     counts = {"malformed": report.malformed, "warnings": report.warnings, "notes": notes}
     return loaded.model_copy(update=counts)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -31,6 +31,8 @@ from ..runtime.options import Context, RunOptions, resolve_context
 from ..runtime.progress import Progress, silent
 from ..runtime.questions import Questions
 from .database import in_domain
+from .first_stage import fit_first_stage
+from .fusion import learn_fusions
 from .selection import selected_sessions
 from .store_release import release_of, store_and_activate
 
@@ -56,6 +58,8 @@ class TrainedRelease:
         llm_calls: Model calls, retries included.
         cost: By `RE2LLM_PRICES`.
         unanswered: Trials that the model left unanswered.
+        fusion: For each way to choose hints, how much the model's opinion counts beside the first
+            stage and what it adds; empty where the model alone ranks.
         seconds: How long it took.
     """
 
@@ -73,6 +77,7 @@ class TrainedRelease:
     llm_calls: int
     cost: float
     unanswered: int
+    fusion: Mapping[str, Any]
     seconds: float
 
 
@@ -116,6 +121,7 @@ async def train(
     options = await resolve_context(unseeded)
     seed = options.seed if context.seed is None else context.seed
     budget.require_prices(options.settings.prices, [options.model])
+    await fit_first_stage(options, progress=progress)
     keys = await selected_sessions(options, sessions)
     keys = random_sessions(keys, options.settings.train_sessions, options.settings.seed)
     domain_id, hints = await _measured_hints(options)
@@ -145,6 +151,17 @@ async def train(
         "update": trained.update,
         "cells": trained.cells,
     }
+    fusions: dict[str, Any] = {}
+    if options.fuse == "learned":
+        actions = {
+            "none": np.zeros(len(states), dtype=np.int64),
+            "static": np.where(trained.folds >= 0, 1, -1),
+            "ppo": trained.choices,
+        }
+        await table.rewards(np.arange(len(states)), actions["none"])
+        learned = await learn_fusions(states, [hint for hint, _ in hints], actions, options)
+        fusions = {name: one.as_dict() for name, one in learned.items()}
+        metrics["fusion"] = fusions
     release = release_of(trained, recipe, config, metrics, [hint for hint, _ in hints], options)
     number, why_not = await store_and_activate(release, options, force=force)
     return TrainedRelease(
@@ -153,7 +170,8 @@ async def train(
         recipe=recipe,
         active=not why_not,
         why_not=why_not,
-        **metrics,
+        **{name: value for name, value in metrics.items() if name != "fusion"},
+        fusion=fusions,
         all_cells=len(keys) * (len(hints) + 1),
         llm_calls=budget.calls,
         cost=round(budget.cost, 6),

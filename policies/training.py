@@ -66,6 +66,8 @@ class Trained:
         curve: Learning curve, from update 0.
         cells: Distinct pairs of session and hint whose reward was looked up.
         folds: Which member each session was held out from.
+        choices: The likeliest action in each session, by the member that did not learn from it; -1
+            where none was held out.
     """
 
     policy: HintPolicy
@@ -74,6 +76,7 @@ class Trained:
     curve: tuple[CurvePoint, ...]
     cells: int
     folds: Folds
+    choices: NDArray[np.int64]
 
 
 class _Checkpoint(NamedTuple):
@@ -143,6 +146,7 @@ def train_hint_policy(
         tuple(curve),
         len(lookup),
         folds,
+        _held_out_choices(policies, data, folds),
     )
 
 
@@ -264,6 +268,15 @@ def _held_out_rewards(
         for member, policy in enumerate(policies)
     ]
     return rewards(sessions, np.concatenate(actions))
+
+
+def _held_out_choices(
+    policies: Sequence[HintPolicy], data: TrainingData, folds: Folds
+) -> NDArray[np.int64]:
+    choices = np.full(len(data.states), -1, dtype=np.int64)
+    for member, policy in enumerate(policies):
+        choices[folds == member] = greedy_actions(policy, data.states[folds == member], data.hints)
+    return choices
 
 
 def _choose(checkpoints: Sequence[_Checkpoint]) -> _Checkpoint:

@@ -13,8 +13,30 @@ from ..runtime.model_call import Reply, ask
 from ..runtime.node import Update
 from ..runtime.options import RunOptions
 from .fusion import fuse, reordered
+from .opinion import fusion_of
 from .prompt import candidates, ranking_prompt
 from .state import RecommendState
+
+_ANSWERLESS: Update = {
+    "answer": "",
+    "flags": [],
+    "latency_ms": 0.0,
+    "tokens": {"in": 0, "out": 0, "cached": 0},
+    "llm_calls": 0,
+    "faults": {},
+    "model_error": "",
+    "replayed": False,
+}
+
+
+def needs_model(state: RecommendState, options: RunOptions) -> bool:
+    """Return whether the model's answer can change the ranking.
+
+    It cannot where the first stage decides alone, or where the model was measured to add nothing.
+    """
+    if options.fuse == "llm" or state.get("target") is not None:
+        return options.asks_model
+    return options.asks_model and fusion_of(state).counts
 
 
 async def request_ranking(state: RecommendState, options: RunOptions) -> Update:
@@ -24,6 +46,8 @@ async def request_ranking(state: RecommendState, options: RunOptions) -> Update:
         InputError: The model's name or key cannot be used at all.
         BudgetSpentError: The budget allows no further call.
     """
+    if not needs_model(state, options):
+        return _ANSWERLESS
     paid = await _paid_trial(state, options)
     if paid is not None:
         return {

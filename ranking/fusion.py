@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TypeVar, cast
 
+from .prompt import asked
 from .state import RecommendState
 
 _DAMPING = 60
@@ -22,10 +23,10 @@ def reordered(state: RecommendState, order: int) -> tuple[RecommendState, list[i
         order: Which of the orders; 0 leaves it as it is.
 
     Returns:
-        The request, and for each of its places the candidate's number in the original.
+        The request with the candidates that the prompt lists, and for each of its places the
+        candidate's number in the original.
     """
-    count = len(state["candidate_items"])
-    places = list(range(count))
+    places = list(range(asked(state)))
     if order:
         random.Random(order).shuffle(places)
     evidence = state["evidence"]

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-import random
 from collections.abc import Mapping, Sequence
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..errors import InputError
-from ..knowledge.catalogue import fetch_items, mean_embedding, nearest_items
+from ..knowledge.catalogue import fetch_embeddings, fetch_items, mean_embedding
 from ..knowledge.domains import Domain
-from ..records import Item
+from ..records import Flag, Item
 from ..runtime.domain_cache import evidence_of
 from ..runtime.node import Update
 from ..runtime.options import RunOptions
+from .first_stage import first_stage_scores, first_stage_task
+from .listing import best, listing
 from .request import quoted
+from .retrieval import retrieved
 from .state import ItemView, RecommendState
 
 
@@ -40,51 +40,47 @@ async def gather(
     if target is not None:
         _require_known("target", [target], items, domain)
     embedding = await mean_embedding(connection, domain, history)
+    index = await evidence_of(options.services, connection, domain)
     if listed is None:
-        count = options.settings.candidates
-        candidates = await nearest_items(
-            connection, domain, embedding, count=count, exclude=history
+        pool = await retrieved(
+            connection, domain, history, embedding, options.settings.candidates, warm=bool(index)
         )
-        if target is not None and target not in {item.id for item in candidates}:
-            candidates = [*candidates[:-1], items[target]]
+        if target is not None and target not in {item.id for item in pool}:
+            pool.append(items[target])
     else:
         _require_known("candidates", listed, items, domain)
-        candidates = [items[item] for item in listed]
-    if len(candidates) < 2:  # noqa: PLR2004
+        pool = [items[item] for item in dict.fromkeys(listed)]
+    if len(pool) < 2:  # noqa: PLR2004
         raise InputError(
             "history", "It leaves fewer than two items to recommend.", "Send a shorter one."
         )
-    by_id = {item.id: item for item in candidates}
-    ids = prompt_order(list(by_id), history, options.seed, options.order)
-    index = await evidence_of(options.services, connection, domain)
-    leave_out = state.get("training_session")
+    history_items = [_view(items[i]) for i in history[-options.settings.prompt_history :]]
+    session = state.get("training_session")
+    ids = [item.id for item in pool]
+    evidence = index.of(history, ids, leave_out=session) if index else []
+    views = [_view(item) for item in pool]
+    shown = [item["id"] for item in history_items]
+    vectors = await fetch_embeddings(connection, domain, [*shown, *ids])
+    task = first_stage_task(history, history_items, views, evidence, vectors)
+    scores = await first_stage_scores(connection, domain, task, options, session=session)
+    rows = {item: row for row, item in enumerate(ids)}
+    if listed is None:
+        ids = best(ids, scores, options.settings.candidates, keep=target)
+    order = [
+        rows[item] for item in listing(ids, {i: scores[rows[i]] for i in ids}, history, options)
+    ]
     return {
         "domain": domain.name,
         "domain_id": domain.id,
         "model": options.model,
         "session_embedding": embedding.tolist(),
-        "history_items": [_view(items[i]) for i in history[-options.settings.prompt_history :]],
-        "candidate_items": [_view(by_id[key]) for key in ids],
-        "evidence": index.of(history, ids, leave_out=leave_out) if index else [],
-        "flags": [],
+        "history_items": history_items,
+        "candidate_items": [views[row] for row in order],
+        "evidence": [evidence[row] for row in order] if evidence else [],
+        "first_stage": [round(float(scores[row]), 5) for row in order],
+        "asked": len(order) if options.fuse == "llm" else min(len(order), options.settings.rerank),
+        "flags": [] if index or options.fuse == "llm" else [Flag.NO_SESSIONS],
     }
-
-
-def prompt_order(
-    candidates: Sequence[str], history: Sequence[str], seed: int, order: int = 0
-) -> list[str]:
-    """Shuffle by the request's content, so that the caller's order cannot matter.
-
-    Rankers favour some positions, and callers like to put the best candidate first.
-
-    Returns:
-        The candidates in the order in which the prompt numbers them.
-    """
-    ordered = sorted(candidates)
-    content = json.dumps([[seed, order] if order else seed, list(history), ordered])
-    digest = hashlib.sha256(content.encode()).digest()
-    random.Random(digest).shuffle(ordered)
-    return ordered
 
 
 def _require_known(

@@ -34,7 +34,7 @@ def ranking_prompt(
     task = RankingTask(
         history=history,
         candidates=listed,
-        evidence=state["evidence"],
+        evidence=state["evidence"][: asked(state)],
         evidence_meaning=EVIDENCE,
         hint=state["hint"]["text"] if hinted else None,
     )
@@ -42,8 +42,13 @@ def ranking_prompt(
 
 
 def candidates(state: RecommendState) -> list[Item]:
-    """Return the candidates in the order of their numbers."""
-    return _items(state["candidate_items"])
+    """Return the candidates that the prompt lists, in the order of their numbers."""
+    return _items(state["candidate_items"][: asked(state)])
+
+
+def asked(state: RecommendState) -> int:
+    """Return how many candidates the prompt lists."""
+    return state.get("asked", len(state["candidate_items"]))
 
 
 def _shortened(item: Item) -> Item:

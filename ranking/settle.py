@@ -13,9 +13,15 @@ from ..records import Flag
 from ..runtime.model_call import ask
 from ..runtime.node import Update
 from ..runtime.options import RunOptions
-from .ask import joined
+from .ask import joined, needs_model
+from .opinion import fused_numbers
 from .prompt import candidates, ranking_prompt
 from .state import RecommendState
+
+_NOT_ASKED = RankingAnswer((), well_formed=True, repeated=0, invented=0, missing=0)
+
+
+_SPENT = ("llm_calls", "latency_ms", "tokens", "model_error")
 
 
 async def settle_ranking(state: RecommendState, options: RunOptions) -> Update:
@@ -25,7 +31,9 @@ async def settle_ranking(state: RecommendState, options: RunOptions) -> Update:
         BudgetSpentError: The answer needs a repair that the budget does not allow.
     """
     answer, spent = await _repaired(state, options)
-    numbers = complete(answer.numbers, state)
+    count = len(candidates(state))
+    fuses = options.fuse == "learned" and answer.numbers
+    numbers = fused_numbers(answer, state, count) if fuses else complete(answer.numbers, state)
     ids = [item["id"] for item in state["candidate_items"]]
     titles = {item["id"]: item["title"] for item in state["candidate_items"]}
     ranking = [ids[number - 1] for number in numbers]
@@ -42,7 +50,7 @@ async def settle_ranking(state: RecommendState, options: RunOptions) -> Update:
     if target is not None:
         update["rank"] = ranking.index(target) + 1
         update["missed"] = update["rank"] > CUTOFF
-        update["answer"] = options.prompt.write(numbers, candidates(state))
+        update["answer"] = options.prompt.write(answer.numbers or numbers, candidates(state))
         await _keep_trial(state, update, options)
     return update
 
@@ -69,11 +77,11 @@ async def _keep_trial(state: RecommendState, update: Update, options: RunOptions
 async def _repaired(state: RecommendState, options: RunOptions) -> tuple[RankingAnswer, Update]:
     listed = candidates(state)
     flags = list(state["flags"])
+    update: Update = {name: state[name] for name in _SPENT}
+    if not needs_model(state, options):
+        return _NOT_ASKED, {**update, "faults": {}, "flags": flags}
     answer = options.prompt.read(state["answer"], listed)
     failed = Flag.MODEL_FAILED in flags
-    update: Update = {
-        name: state[name] for name in ("llm_calls", "latency_ms", "tokens", "model_error")
-    }
     # Those of several orders were counted before they were fused.
     update["faults"] = state["faults"] or ({} if failed else answer.faults)
     if answer.complete or not failed:
@@ -108,7 +116,7 @@ def _second_prompt(
 
 
 def complete(numbers: Sequence[int], state: RecommendState) -> list[int]:
-    """Append the candidates that the model left out: the most chosen first.
+    """Append the candidates that the model left out, in the first stage's order.
 
     Args:
         numbers: Valid candidate numbers, best first, none twice.
@@ -118,7 +126,7 @@ def complete(numbers: Sequence[int], state: RecommendState) -> list[int]:
     """
     ranked = set(numbers)
     missing = [n for n in range(1, len(state["candidate_items"]) + 1) if n not in ranked]
-    evidence = state["evidence"]
-    if evidence:
-        missing.sort(key=lambda number: -evidence[number - 1]["chosen_by"])
+    scores = state.get("first_stage", [])
+    if scores:
+        missing.sort(key=lambda number: -scores[number - 1])
     return [*numbers, *missing]

@@ -113,9 +113,15 @@ class RecommendState(RecommendResult):
     history_items: list[ItemView]
     """The most recent items, as the prompt shows them."""
     candidate_items: list[ItemView]
-    """In the seeded order in which the prompt numbers them."""
+    """In the order in which the prompt numbers them; those that it leaves out come last."""
     evidence: list[dict[str, float]]
     """Figures beside each candidate; empty without training sessions."""
+    first_stage: NotRequired[list[float]]
+    """Score of each candidate by the first stage, higher is better; shape `[candidates]`."""
+    asked: NotRequired[int]
+    """How many of the candidates, from the first, the model is asked about."""
+    fusion: NotRequired[dict[str, Any]]
+    """How much the model's opinion counts; see `Fusion`."""
     answer: str
     """The model's raw text."""
     replayed: NotRequired[bool]

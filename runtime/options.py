@@ -11,7 +11,7 @@ from pydantic.json_schema import SkipJsonSchema
 
 from ..knowledge.sources import LOCAL
 from ..llm.recipes import RECIPES, Recipe
-from ..settings import HintChoice, PromptRecipe, Settings
+from ..settings import Fusion, HintChoice, PromptOrder, PromptRecipe, Settings
 from .budget import Budget
 from .caller import Caller, caller_of
 from .questions import Questions
@@ -42,6 +42,10 @@ class Context:
     """The model that reflects on misses, if it is another one."""
     prompt: PromptRecipe | None = None
     """How the ranking is asked for: `json` or `paper`."""
+    fuse: Fusion | None = None
+    """What decides the order: `learned`, `llm`, `first_stage` or `sum`."""
+    prompt_order: PromptOrder | None = None
+    """How the prompt lists the candidates: `first_stage` or `shuffled`."""
     orders: Annotated[int, Field(ge=1, le=16)] | None = None
     """In how many orders of the candidates the ranking is asked for; the answers are fused."""
     order: Annotated[int, Field(ge=0, le=10_000)] = 0
@@ -81,6 +85,8 @@ class RunOptions:
         model: The ranking model.
         reflect_model: The model that reflects on misses and compares hints.
         prompt: How the ranking is asked for.
+        fuse: What decides the order.
+        prompt_order: How the prompt lists the candidates, unless the model alone ranks them.
         orders: In how many orders of the candidates it is asked for.
         order: Which of the orders comes first.
         seed: Seed of the candidates' order and of random hints.
@@ -99,6 +105,8 @@ class RunOptions:
     model: str
     reflect_model: str
     prompt: Recipe
+    fuse: Fusion
+    prompt_order: PromptOrder
     orders: int
     order: int
     seed: int
@@ -120,9 +128,18 @@ class RunOptions:
         return LOCAL if self.caller is None else self.caller.key_id or "unknown"
 
     @property
+    def asks_model(self) -> bool:
+        """Whether the ranking needs the model at all."""
+        return self.fuse in {"learned", "llm"}
+
+    @property
     def prompt_version(self) -> str:
-        """What trials and releases are marked with: the prompt, and the orders if several."""
-        return self.prompt.version if self.orders == 1 else f"{self.prompt.version}x{self.orders}"
+        """What trials and releases are marked with: all that changes what the model is asked."""
+        version = self.prompt.version
+        if self.fuse != "llm":
+            shuffled = "-shuffled" if self.prompt_order == "shuffled" else ""
+            version = f"{version}/best-{self.settings.rerank}{shuffled}"
+        return version if self.orders == 1 else f"{version}x{self.orders}"
 
     @property
     def settings(self) -> Settings:
@@ -174,6 +191,8 @@ def granted(context: Context, user: Any) -> Context:
             domain=context.domain,
             domains=context.domains,
             policy=context.policy,
+            fuse=context.fuse,
+            prompt_order=context.prompt_order,
             model=context.model if context.model in grants.models else None,
             reflect_model=named if named in grants.models else None,
             seed=context.seed,
@@ -223,6 +242,8 @@ async def resolve_context(context: Context) -> RunOptions:
         model=model,
         reflect_model=context.reflect_model or settings.reflect_model or model,
         prompt=RECIPES[context.prompt or settings.prompt],
+        fuse=context.fuse or settings.fuse,
+        prompt_order=context.prompt_order or settings.prompt_order,
         orders=context.orders or settings.orders,
         order=context.order,
         seed=settings.seed if context.seed is None else context.seed,

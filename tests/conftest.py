@@ -29,6 +29,8 @@ NO_NETWORK = Path(__file__).parent / "support" / "no_network"
 os.environ |= {
     "RE2LLM_HOME": str(HOME),
     "RE2LLM_RETRY_PAUSE": "0.01",
+    # Most tests are about what the model says; those of the first stage and the fusion say so.
+    "RE2LLM_FUSE": "llm",
     # No request leaves this machine, nor from the processes that tests start.
     "PYTHONPATH": os.pathsep.join([str(NO_NETWORK), *filter(None, [os.environ.get("PYTHONPATH")])]),
     "HF_HUB_OFFLINE": "1",

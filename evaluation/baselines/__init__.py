@@ -9,6 +9,7 @@ from types import MappingProxyType
 
 from ...errors import InputError
 from ...records import Session
+from ...settings import Fusion
 from .base import (
     Baseline,
     BaselineFactory,
@@ -25,6 +26,7 @@ from .vsknn import Vsknn
 
 __all__ = [
     "BASELINES",
+    "FROM_EVIDENCE",
     "Baseline",
     "BaselineEntry",
     "BaselineFactory",
@@ -59,6 +61,10 @@ BASELINES: Mapping[str, BaselineEntry] = MappingProxyType(
 """Every baseline by its name on the command line."""
 
 
+FROM_EVIDENCE: Mapping[str, Fusion] = MappingProxyType({"first-stage": "first_stage", "sum": "sum"})
+"""Baselines that rank as the product does without a model, with the setting `fuse` of each."""
+
+
 def check_baselines(names: Sequence[str]) -> None:
     """Check names of baselines before anything slow or paid begins.
 
@@ -67,10 +73,11 @@ def check_baselines(names: Sequence[str]) -> None:
     """
     for name in names:
         entry = BASELINES.get(name)
+        if name in FROM_EVIDENCE:
+            continue
         if entry is None:
-            raise InputError(
-                "baselines", f"{name!r} is unknown.", f"Choose from {', '.join(BASELINES)}."
-            )
+            known = ", ".join([*BASELINES, *FROM_EVIDENCE])
+            raise InputError("baselines", f"{name!r} is unknown.", f"Choose from {known}.")
         if entry.module is not None and find_spec(entry.module) is None:
             raise InputError(
                 "baselines",

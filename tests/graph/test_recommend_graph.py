@@ -261,8 +261,11 @@ async def test_retrieval_leaves_the_history_out(films: str, settings: Settings) 
     assert set(result["ranking"]) <= set(IDS)
 
 
-async def test_retrieval_is_by_meaning(services: Services, films: str, settings: Settings) -> None:
-    result = await recommend(films, candidates=None)
+async def test_without_sessions_retrieval_is_by_meaning(
+    services: Services, domain: str, load: Callable[..., Any], settings: Settings
+) -> None:
+    await load(domain, sample_items())
+    result = await recommend(domain, candidates=None)
     items = {item.id: item for item in sample_items()}
     others = [item for item in IDS if item not in HISTORY]
     vectors = services.embedder.encode([items[item].text for item in others])

@@ -1,0 +1,82 @@
+"""Fitted first stages: stored as one blob each, the newest of a domain serves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import bindparam, delete, func, insert, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from .domains import Domain
+from .tables import FirstStageRow
+
+_NEWEST = select(func.max(FirstStageRow.id)).where(FirstStageRow.domain_id == bindparam("domain"))
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFirstStage:
+    """What is known of a stored first stage, without its parameters.
+
+    Attributes:
+        id: Its number.
+        revision: Of the domain when it was fitted.
+        metrics: On training sessions, each ranked by a model that has not seen it.
+    """
+
+    id: int
+    revision: int
+    metrics: Mapping[str, Any]
+
+
+async def store_first_stage(
+    connection: AsyncConnection, domain: Domain, model: bytes, metrics: Mapping[str, Any]
+) -> int:
+    """Store a first stage, which serves from now on, and drop the older ones.
+
+    Args:
+        connection: In a transaction.
+        model: From `FirstStage.dump`.
+
+    Returns:
+        Its number.
+    """
+    number = (
+        await connection.execute(
+            insert(FirstStageRow)
+            .values(
+                domain_id=domain.id, revision=domain.revision, model=model, metrics=dict(metrics)
+            )
+            .returning(FirstStageRow.id)
+        )
+    ).scalar_one()
+    await connection.execute(
+        delete(FirstStageRow).where(FirstStageRow.domain_id == domain.id, FirstStageRow.id < number)
+    )
+    return number
+
+
+async def newest_first_stage(connection: AsyncConnection, domain_id: int) -> int | None:
+    """Return the number of the first stage that serves, if there is one."""
+    return await connection.scalar(_NEWEST, {"domain": domain_id})
+
+
+async def describe_first_stage(
+    connection: AsyncConnection, domain_id: int
+) -> StoredFirstStage | None:
+    """Return what is known of the first stage that serves, if there is one."""
+    row = (
+        await connection.execute(
+            select(FirstStageRow.id, FirstStageRow.revision, FirstStageRow.metrics)
+            .where(FirstStageRow.domain_id == domain_id)
+            .order_by(FirstStageRow.id.desc())
+            .limit(1)
+        )
+    ).one_or_none()
+    return None if row is None else StoredFirstStage(*row)
+
+
+async def fetch_first_stage(connection: AsyncConnection, number: int) -> bytes | None:
+    """Return the parameters of a first stage; `None` if a newer one has replaced it meanwhile."""
+    return await connection.scalar(select(FirstStageRow.model).where(FirstStageRow.id == number))

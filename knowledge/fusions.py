@@ -1,0 +1,56 @@
+"""How much each model's opinion counts beside the first stage of a domain."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import bindparam, func, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from .tables import FusionRow
+
+# Written once: every request asks it.
+_LEARNED = select(FusionRow.policy, FusionRow.learned).where(
+    FusionRow.domain_id == bindparam("domain"),
+    FusionRow.model == bindparam("model"),
+    FusionRow.prompt_version == bindparam("version"),
+)
+
+
+async def store_fusions(
+    connection: AsyncConnection,
+    domain_id: int,
+    model: str,
+    prompt_version: str,
+    fusions: Mapping[str, Mapping[str, Any]],
+) -> None:
+    """Store what was learned, in place of what was known before.
+
+    Args:
+        connection: In a transaction.
+        fusions: By the policy that chose the hints.
+    """
+    statement = insert(FusionRow)
+    replaced = {"learned": statement.excluded.learned, "created_at": func.now()}
+    keys = ["domain_id", "model", "prompt_version", "policy"]
+    for policy, learned in fusions.items():
+        row = {
+            "domain_id": domain_id,
+            "model": model,
+            "prompt_version": prompt_version,
+            "policy": policy,
+            "learned": dict(learned),
+        }
+        await connection.execute(
+            statement.on_conflict_do_update(index_elements=keys, set_=replaced), row
+        )
+
+
+async def fetch_fusions(
+    connection: AsyncConnection, domain_id: int, model: str, prompt_version: str
+) -> dict[str, dict[str, Any]]:
+    """Return what was learned for a model and prompt, by the policy that chose the hints."""
+    wanted = {"domain": domain_id, "model": model, "version": prompt_version}
+    return {row[0]: row[1] for row in await connection.execute(_LEARNED, wanted)}

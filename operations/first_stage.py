@@ -1,0 +1,100 @@
+"""Fits a domain's first stage from its training sessions."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..knowledge.catalogue import fetch_embeddings, fetch_items
+from ..knowledge.evidence import EvidenceIndex
+from ..knowledge.first_stages import describe_first_stage, store_first_stage
+from ..knowledge.training_sessions import training_sessions
+from ..ranking.first_stage import first_stage_task
+from ..ranking.panels import random_sessions
+from ..records import Item, Session
+from ..runtime.domain_cache import evidence_of
+from ..runtime.options import RunOptions
+from ..runtime.progress import Progress, silent
+from .database import in_domain
+
+_MOST = 4000
+"""Sessions to learn the scorer from: more make it hardly better."""
+_STAGE = "fitting the first stage"
+
+
+async def fit_first_stage(
+    options: RunOptions, *, again: bool = True, progress: Progress = silent
+) -> Mapping[str, Any] | None:
+    """Fit the first stage, unless it is that of the present items and sessions already.
+
+    Args:
+        again: Whether to fit it again where the sessions have changed since.
+        progress: Called with the stage `fitting the first stage`.
+
+    Returns:
+        How it does on sessions that it has not seen (`sessions`, `learned`, `sum`, `kept`); `None`
+        where there are no training sessions.
+    """
+    async with in_domain(options, None) as (connection, domain):
+        known = await describe_first_stage(connection, domain.id)
+        if known is not None and (not again or known.revision == domain.revision):
+            return known.metrics
+        index = await evidence_of(options.services, connection, domain)
+        if index is None:
+            return None
+        sessions = await training_sessions(connection, domain)
+        drawn = set(random_sessions(index.keys, _MOST, options.settings.seed))
+        chosen = [(key, s) for key, s in sessions if key in drawn and s.candidates]
+        wanted = {i for _, s in chosen for i in (*s.history, *(s.candidates or ()))}
+        items = await fetch_items(connection, domain, sorted(wanted))
+        embeddings = await fetch_embeddings(connection, domain, sorted(wanted))
+    loop = asyncio.get_running_loop()
+
+    def report(done: int, total: int) -> None:
+        loop.call_soon_threadsafe(progress, _STAGE, done, total)
+
+    model, metrics = await asyncio.to_thread(
+        _fitted, sessions, chosen, items, embeddings, index, options.settings.prompt_history, report
+    )
+    async with in_domain(options, None, write=True) as (connection, domain):
+        await store_first_stage(connection, domain, model, metrics)
+    return metrics
+
+
+def _fitted(
+    sessions: Sequence[tuple[int, Session]],
+    chosen: Sequence[tuple[int, Session]],
+    items: Mapping[str, Item],
+    embeddings: Mapping[str, NDArray[np.float32]],
+    index: EvidenceIndex,
+    longest: int,
+    report: Callable[[int, int], None],
+) -> tuple[bytes, dict[str, Any]]:
+    from ..policies.first_stage.learning import (  # noqa: PLC0415  # torch takes seconds to load
+        LearningSession,
+        fit_first_stage,
+    )
+
+    def views(ids: Sequence[str]) -> list[dict[str, Any]]:
+        return [
+            {"id": i, "title": items[i].title, "attributes": items[i].attributes}
+            for i in ids
+            if i in items
+        ]
+
+    learning: list[LearningSession] = []
+    for key, session in chosen:
+        candidates = [i for i in session.candidates or () if i in items]
+        if session.target not in candidates or len(candidates) != len(session.candidates or ()):
+            continue  # an item has left the catalogue
+        evidence = index.of(session.history, candidates, leave_out=key)
+        past = views(session.history[-longest:])
+        task = first_stage_task(session.history, past, views(candidates), evidence, embeddings)
+        learning.append(LearningSession(key, task, candidates.index(session.target)))
+    recent = len(sessions) - len(index.keys)
+    model, found = fit_first_stage(sessions, learning, recent, progress=report)
+    return model.dump(), found.as_dict()

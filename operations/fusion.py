@@ -1,0 +1,94 @@
+"""Learns how much the model's opinion should count beside the first stage."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..knowledge.fusions import store_fusions
+from ..knowledge.hints import NO_HINT, Hint, hint_key
+from ..knowledge.trials import answers
+from ..policies.fusion import Floats, Fusion, Opinions, learn_fusion, mean_places
+from ..ranking.opinion import opinion
+from ..ranking.prompt import asked, candidates
+from ..ranking.state import RecommendState
+from ..runtime.options import RunOptions
+from .database import in_domain
+
+
+async def learn_fusions(
+    states: Sequence[RecommendState],
+    hints: Sequence[Hint],
+    actions: Mapping[str, NDArray[np.int64]],
+    options: RunOptions,
+) -> dict[str, Fusion]:
+    """Learn the weight of the model's opinion for each way to choose hints, and store it.
+
+    Args:
+        states: Training sessions whose trials are paid; a missing one is left out.
+        hints: In the order of their actions; action 0 is no hint.
+        actions: By the way to choose: the action in each session, -1 for none that may count.
+
+    Returns:
+        What was learned, by the way to choose.
+    """
+    keys = [NO_HINT, *(hint_key(hint.text) for hint in hints)]
+    async with in_domain(options, None) as (connection, domain):
+        said = await answers(connection, domain.id, options.model, options.prompt_version, keys)
+    plain = [_opinion(state, said, NO_HINT, options) for state in states]
+    places = mean_places([values for values in plain if values is not None])
+    learned: dict[str, Fusion] = {}
+    for name, chosen in actions.items():
+        rows: list[tuple[Floats, Floats, int]] = []
+        for state, action in zip(states, chosen, strict=True):
+            values = None if action < 0 else _opinion(state, said, keys[int(action)], options)
+            if values is not None:
+                rows.append((np.array(state.get("first_stage", [])), values, _chosen(state)))
+        if rows:
+            first, opinions, targets = zip(*rows, strict=True)
+            learned[name] = learn_fusion(Opinions(first, opinions, targets), places)
+    stored: dict[str, dict[str, Any]] = {name: one.as_dict() for name, one in learned.items()}
+    async with in_domain(options, None, write=True) as (connection, domain):
+        await store_fusions(connection, domain.id, options.model, options.prompt_version, stored)
+    return learned
+
+
+def _opinion(
+    state: RecommendState,
+    said: Mapping[tuple[int, bytes], str],
+    key: bytes,
+    options: RunOptions,
+) -> Floats | None:
+    answer = said.get((state.get("training_session") or 0, key))
+    if answer is None:
+        return None
+    return opinion(options.prompt.read(answer, candidates(state)).numbers, asked(state))
+
+
+def _chosen(state: RecommendState) -> int:
+    target = state.get("target")
+    return next(row for row, item in enumerate(state["candidate_items"]) if item["id"] == target)
+
+
+def what_it_adds(fusion: Mapping[str, Any]) -> str:
+    """Say in a sentence what a model adds to the first stage.
+
+    Args:
+        fusion: From `Fusion.as_dict`.
+    """
+    if not fusion["sessions"]:
+        return "What the model adds was not measured: too few sessions have its answers."
+    interval = f"{fusion['low']:+.4f} to {fusion['high']:+.4f}"
+    found = (
+        f"{fusion['gain']:+.4f} NDCG@10 (95 % interval {interval}, {fusion['sessions']:,} sessions)"
+    )
+    if not fusion["weight"]:
+        return (
+            f"The model adds nothing measurable to the first stage: {found}. "
+            "Serve without it: RE2LLM_FUSE=first_stage."
+        )
+    doubt = "" if fusion["low"] > 0 else " That may be chance."
+    return f"The model adds to the first stage: {found}, at weight {fusion['weight']}.{doubt}"

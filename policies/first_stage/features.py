@@ -1,0 +1,182 @@
+"""What the first stage knows about each candidate, for any domain.
+
+Attributes may be numbers, text or lists of text, under any name.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...knowledge.evidence import EVIDENCE
+from ..session_stats import (
+    Attributes,
+    evidence_columns,
+    main_number,
+    numeric_values,
+    profile_scores,
+    standardised,
+)
+from .item_factors import FACTOR_NAMES
+
+Floats = NDArray[np.float64]
+
+_RECENT = 5
+_MOST = 50
+"""Items of the history whose attributes count."""
+
+NEARNESS_NAMES = ("near_history", "near_recent", "near_one", "near_last")
+"""Columns of `nearness`."""
+
+FEATURE_NAMES: tuple[str, ...] = (
+    *(f"log_{kind}" for kind in EVIDENCE),
+    *FACTOR_NAMES,
+    *NEARNESS_NAMES,
+    "profile_history",
+    "profile_recent",
+    "numbers_close",
+    "numbers_high",
+    "main_number_close_to_last",
+    "main_number_close_to_history",
+    "main_number",
+    "series",
+    "in_history",
+    "history_log_length",
+)
+"""What each feature is, in order."""
+
+
+@dataclass(frozen=True, slots=True)
+class FirstStageTask:
+    """What is to be ranked.
+
+    Attributes:
+        history: Ids of the chosen items, oldest first.
+        history_items: The last of them, each with `title` and `attributes`.
+        candidates: Ids.
+        candidate_items: The same, each with `title` and `attributes`.
+        evidence: For each candidate its numbers by kind; empty where nothing is known.
+        factors: Shape `[candidates, 4]`, from `ItemFactors.scores`.
+        nearness: Shape `[candidates, 4]`, from `nearness`.
+    """
+
+    history: Sequence[str]
+    history_items: Sequence[Mapping[str, Any]]
+    candidates: Sequence[str]
+    candidate_items: Sequence[Mapping[str, Any]]
+    evidence: Sequence[Mapping[str, float]]
+    factors: Floats
+    nearness: Floats
+
+
+def candidate_features(task: FirstStageTask) -> Floats:
+    """Describe each candidate beside the session.
+
+    Returns:
+        Shape `[candidates, features]`, columns as in `FEATURE_NAMES`.
+    """
+    count = len(task.candidates)
+    past = [item["attributes"] for item in task.history_items[-_MOST:]]
+    offered = [item["attributes"] for item in task.candidate_items]
+    known = set(task.history)
+    columns = [
+        *(np.log1p(np.maximum(c, 0)) for c in evidence_columns(task.evidence, KINDS, count)),
+        *task.factors.T,
+        *task.nearness.T,
+        profile_scores(past, offered),
+        profile_scores(past[-_RECENT:], offered),
+        *_numbers(past, offered),
+        _series(task),
+        np.array([float(item in known) for item in task.candidates]),
+        np.full(count, math.log1p(len(task.history))),
+    ]
+    return np.nan_to_num(np.stack(columns, axis=1))
+
+
+def nearness(history: NDArray[np.float32], candidates: NDArray[np.float32]) -> Floats:
+    """Compare candidates with a history by meaning.
+
+    Args:
+        history: Unit vectors, oldest first, shape `[items, 384]`, at least one.
+        candidates: Likewise, shape `[candidates, 384]`.
+
+    Returns:
+        Cosines, shape `[candidates, 4]`: the mean with recent items counting more, the mean of the
+        last five, the largest, and that of the last item.
+    """
+    cosines = (history[-_MOST:] @ candidates.T).astype(np.float64)
+    recency = np.arange(1, len(cosines) + 1)
+    return np.stack(
+        [
+            recency @ cosines / recency.sum(),
+            cosines[-_RECENT:].mean(axis=0),
+            cosines.max(axis=0),
+            cosines[-1],
+        ],
+        axis=1,
+    )
+
+
+def evidence_sum(evidence: Sequence[Mapping[str, float]], candidates: int) -> Floats:
+    """Add all kinds of evidence with equal weights: an order that nothing had to learn.
+
+    Returns:
+        Shape `[candidates]`, mean 0 and deviation 1.
+    """
+    columns = evidence_columns(evidence, KINDS, candidates)
+    return standardised(np.sum([standardised(np.log1p(np.maximum(c, 0))) for c in columns], axis=0))
+
+
+KINDS: tuple[str, ...] = tuple(EVIDENCE)
+
+
+def _numbers(past: Attributes, offered: Attributes) -> list[Floats]:
+    """Compare numeric attributes with the history's: of all on average, and of the main one."""
+    close, high = np.zeros(len(offered)), np.zeros(len(offered))
+    main = [np.zeros(len(offered))] * 3
+    names = sorted({n for item in offered for n, v in item.items() if isinstance(v, int | float)})
+    chief = main_number([*past, *offered])
+    counted = 0
+    for name in names:
+        before, values = _filled(past, name), _filled(offered, name)
+        if not len(before) or not len(values):
+            continue
+        unit = float(np.concatenate([before, values]).std()) or 1.0
+        close -= np.abs(values - before[-_RECENT:].mean()) / unit
+        high += standardised(values)
+        counted += 1
+        if name == chief:
+            main = [
+                -np.abs(values - before[-1]) / unit,
+                -np.abs(values - before.mean()) / unit,
+                (values - np.median(values)) / unit,
+            ]
+    return [close / max(counted, 1), high / max(counted, 1), *main]
+
+
+def _filled(items: Attributes, name: str) -> Floats:
+    """Return an attribute of each item, the median where it is missing; empty if all lack it."""
+    values = numeric_values(items, name)
+    missing = np.isnan(values)
+    return values[:0] if missing.all() else np.where(missing, np.median(values[~missing]), values)
+
+
+def _series(task: FirstStageTask) -> Floats:
+    """Return how many words a candidate's title shares with the closest title of the history."""
+    past = [_words(item["title"]) for item in task.history_items[-_MOST:]]
+    return np.array(
+        [
+            max((len(mine & its) / len(mine | its) for its in past if mine & its), default=0.0)
+            for mine in (_words(item["title"]) for item in task.candidate_items)
+        ]
+    )
+
+
+def _words(title: str) -> frozenset[str]:
+    words = "".join(c if c.isalnum() else " " for c in title.lower()).split()
+    return frozenset(word for word in words if len(word) > 3)  # noqa: PLR2004  # "the", "and", "of"

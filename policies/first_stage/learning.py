@@ -1,0 +1,164 @@
+"""Fits the first stage so that no session's own choice reaches its features or its model."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...knowledge.trials import ndcg
+from ...records import Session
+from .features import FirstStageTask, candidate_features, evidence_sum
+from .fitting import EPOCHS, MEMBERS, Lists, fit
+from .item_factors import ItemFactors
+from .model import FirstStage
+from .scorer import Floats
+
+FOLDS = 5
+FEWEST = 50
+"""Sessions below which the plain sum of the evidence is as good as anything that is learned."""
+
+
+@dataclass(frozen=True, slots=True)
+class LearningSession:
+    """A session to learn from.
+
+    Attributes:
+        key: Of the training session.
+        task: Its candidates in their stored order, and evidence that leaves the session out.
+        chosen: The row of the chosen candidate.
+    """
+
+    key: int
+    task: FirstStageTask
+    chosen: int
+
+
+@dataclass(frozen=True, slots=True)
+class FirstStageReport:
+    """How a first stage does on sessions that it has not seen.
+
+    Attributes:
+        sessions: How many it learned from.
+        learned: NDCG@10 of the learned scorer, each session by a model without it.
+        plain: NDCG@10 of the plain sum of the evidence.
+        kept: Which of the two serves: `learned` or `sum`.
+    """
+
+    sessions: int
+    learned: float
+    plain: float
+    kept: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the numbers for the database."""
+        return {
+            "sessions": self.sessions,
+            "learned": round(self.learned, 5),
+            "sum": round(self.plain, 5),
+            "kept": self.kept,
+        }
+
+
+def fold_of(session: Session) -> int:
+    """Return the fold of a session; copies of it share the fold."""
+    content = json.dumps([session.history, session.target])
+    return hashlib.sha256(content.encode()).digest()[0] % FOLDS
+
+
+def fit_first_stage(
+    sessions: Sequence[tuple[int, Session]],
+    learning: Sequence[LearningSession],
+    first_recent: int,
+    *,
+    seed: int = 0,
+    progress: Callable[[int, int], None] = lambda _done, _total: None,
+) -> tuple[FirstStage, FirstStageReport]:
+    """Fit item factors and scorer. Blocks for seconds to minutes; deterministic.
+
+    Args:
+        sessions: Key and session of all training sessions, in the order they were loaded.
+        learning: Those to learn the scorer from.
+        first_recent: Place of the first recent session where their order tells time, else 0. Then
+            the sessions to learn from are recent ones, and see the factors of the earlier ones.
+        seed: Of the training.
+        progress: Called with finished and all steps.
+    """
+    done, total = 0, (FOLDS + 1) * (1 + MEMBERS * EPOCHS)
+
+    def advance() -> None:
+        nonlocal done
+        done += 1
+        progress(done, total)
+
+    sequences = [[*session.history, session.target or ""] for _, session in sessions]
+    folds = {key: fold_of(session) for key, session in sessions}
+    whole = ItemFactors.of(sequences)
+    advance()
+    newest = max((key for key, _ in sessions), default=0)
+    lists, groups = _lists(sessions, sequences, folds, learning, first_recent, advance)
+    sums = [evidence_sum(each.task.evidence, len(each.task.candidates)) for each in learning]
+    plain = _mean_ndcg(sums, lists.chosen)
+    if len(learning) < FEWEST:
+        report = FirstStageReport(len(learning), 0.0, plain, "sum")
+        return FirstStage(whole, None, _by_key(learning, sums), newest), report
+    scores = list(sums)
+    for fold in range(FOLDS):
+        rest, held = np.flatnonzero(groups != fold), np.flatnonzero(groups == fold)
+        if not len(rest):
+            continue
+        scorer = fit(lists.part(rest), seed=seed, on_epoch=advance)
+        for row in held.tolist():
+            scores[row] = scorer.score(lists.features[row])
+    learned = _mean_ndcg(scores, lists.chosen)
+    if learned <= plain:
+        report = FirstStageReport(len(learning), learned, plain, "sum")
+        return FirstStage(whole, None, _by_key(learning, sums), newest), report
+    scorer = fit(lists, seed=seed, on_epoch=advance)
+    report = FirstStageReport(len(learning), learned, plain, "learned")
+    return FirstStage(whole, scorer, _by_key(learning, scores), newest), report
+
+
+def _lists(
+    sessions: Sequence[tuple[int, Session]],
+    sequences: Sequence[Sequence[str]],
+    folds: Mapping[int, int],
+    learning: Sequence[LearningSession],
+    first_recent: int,
+    advance: Callable[[], None],
+) -> tuple[Lists, NDArray[np.int64]]:
+    """Return the features of each session, from factors that have not seen it, and its fold."""
+    groups = np.array([folds[each.key] for each in learning], dtype=np.int64)
+    features: list[Floats] = [np.zeros((0, 0))] * len(learning)
+    earlier = ItemFactors.of(sequences[:first_recent]) if first_recent else None
+    for fold in range(FOLDS):
+        factors = earlier
+        if factors is None:
+            pairs = zip(sessions, sequences, strict=True)
+            factors = ItemFactors.of([items for (key, _), items in pairs if folds[key] != fold])
+        advance()
+        for row in np.flatnonzero(groups == fold).tolist():
+            task = learning[row].task
+            task = replace(task, factors=factors.scores(task.history, task.candidates))
+            features[row] = candidate_features(task)
+    return Lists(features, [each.chosen for each in learning]), groups
+
+
+def _by_key(
+    learning: Sequence[LearningSession], scores: Sequence[Floats]
+) -> dict[int, NDArray[np.float32]]:
+    return {each.key: row.astype(np.float32) for each, row in zip(learning, scores, strict=True)}
+
+
+def _mean_ndcg(scores: Sequence[Floats], chosen: Sequence[int]) -> float:
+    """Return the mean NDCG@10; equal scores share their mean rank."""
+    gains = [
+        ndcg(round(1 + (row > row[place]).sum() + ((row == row[place]).sum() - 1) / 2))
+        for row, place in zip(scores, chosen, strict=True)
+    ]
+    return float(np.mean(gains)) if gains else 0.0

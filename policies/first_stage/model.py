@@ -1,0 +1,118 @@
+"""A fitted first stage: item factors, scorer, and scores of the sessions it learned from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load, save
+
+from ...errors import InputError
+from .features import FirstStageTask, candidate_features, evidence_sum
+from .item_factors import ItemFactors
+from .scorer import Scorer
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class FirstStage:
+    """Ranks candidates from past sessions alone.
+
+    Attributes:
+        factors: Of all training sessions.
+        scorer: `None` where nothing that was learned beats the plain sum of the evidence.
+        held_out: For each session that it learned from, the scores of its candidates in their
+            stored order, by models that have not seen it.
+        newest: The largest key of a training session at the time of the fit.
+    """
+
+    factors: ItemFactors
+    scorer: Scorer | None
+    held_out: Mapping[int, NDArray[np.float32]]
+    newest: int
+
+    def scores(self, task: FirstStageTask, session: int | None = None) -> Floats:
+        """Score candidates; no training session meets a model that has seen its choice.
+
+        Args:
+            task: Its `factors` are filled in here. The candidates of a training session stand in
+                their stored order.
+            session: Key of the training session that is being ranked, if it is one.
+
+        Returns:
+            Shape `[candidates]`, mean 0 and deviation 1; higher is better.
+        """
+        if session is not None and session <= self.newest:
+            known = self.held_out.get(session)
+            if known is not None and len(known) == len(task.candidates):
+                return known.astype(np.float64)
+            return evidence_sum(task.evidence, len(task.candidates))
+        if self.scorer is None:
+            return evidence_sum(task.evidence, len(task.candidates))
+        factors = self.factors.scores(task.history, task.candidates)
+        return self.scorer.score(candidate_features(replace(task, factors=factors)))
+
+    def dump(self) -> bytes:
+        """Return it as safetensors."""
+        tensors: dict[str, NDArray[np.generic]] = {
+            "newest": np.array([self.newest], dtype=np.int64),
+            "items": _packed(sorted(self.factors.places, key=self.factors.places.__getitem__)),
+            "held_out.keys": np.array(list(self.held_out), dtype=np.int64),
+            "held_out.counts": np.array([len(s) for s in self.held_out.values()], dtype=np.int64),
+            "held_out.scores": np.concatenate(
+                [np.zeros(0, dtype=np.float32), *self.held_out.values()]
+            ),
+        }
+        for place, factors in enumerate(self.factors.factors):
+            tensors[f"factors.{place}"] = factors
+        if self.scorer is not None:
+            for name, tensor in self.scorer.tensors().items():
+                tensors[f"scorer.{name}"] = tensor
+        return save(tensors)
+
+    @classmethod
+    def load(cls, data: bytes) -> FirstStage:
+        """Rebuild what `dump` returned.
+
+        Raises:
+            InputError: It is of another version, or damaged.
+        """
+        try:
+            tensors = load(data)
+            items = _unpacked(tensors["items"])
+            factors = [
+                tensors[f"factors.{p}"] for p in range(len(tensors)) if f"factors.{p}" in tensors
+            ]
+            counts = tensors["held_out.counts"]
+            parts = np.split(tensors["held_out.scores"], np.cumsum(counts)[:-1])
+            held_out = dict(zip(tensors["held_out.keys"].tolist(), parts, strict=False))
+            scorer = {
+                name.removeprefix("scorer."): tensor
+                for name, tensor in tensors.items()
+                if name.startswith("scorer.")
+            }
+            return cls(
+                ItemFactors({item: row for row, item in enumerate(items)}, factors),
+                Scorer.of(scorer) if scorer else None,
+                held_out,
+                int(tensors["newest"][0]),
+            )
+        except (KeyError, ValueError, SafetensorError) as error:
+            raise InputError(
+                "first stage",
+                f"It does not fit this version: {error}.",
+                "Fit it again with `re2llm train`.",
+            ) from error
+
+
+def _packed(items: Sequence[str]) -> NDArray[np.uint8]:
+    return np.frombuffer("\0".join(items).encode(errors="surrogatepass"), dtype=np.uint8).copy()
+
+
+def _unpacked(data: NDArray[np.uint8]) -> list[str]:
+    text = data.tobytes().decode(errors="surrogatepass")
+    return text.split("\0") if text else []

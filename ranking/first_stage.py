@@ -1,0 +1,86 @@
+"""The first stage of a ranking: an order of all candidates that costs no model call."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from ..knowledge.domains import Domain
+from ..knowledge.first_stages import fetch_first_stage, newest_first_stage
+from ..policies.first_stage.features import FirstStageTask, evidence_sum, nearness
+from ..policies.first_stage.item_factors import FACTOR_NAMES
+from ..policies.first_stage.model import FirstStage
+from ..policies.session_stats import standardised
+from ..runtime.options import RunOptions
+
+Floats = NDArray[np.float64]
+
+
+def first_stage_task(
+    history: Sequence[str],
+    history_items: Sequence[Mapping[str, Any]],
+    candidate_items: Sequence[Mapping[str, Any]],
+    evidence: Sequence[Mapping[str, float]],
+    embeddings: Mapping[str, NDArray[np.float32]],
+) -> FirstStageTask:
+    """Return what the first stage is to rank; its factors are filled in later.
+
+    Args:
+        embeddings: Of the items, shape `[384]` each.
+    """
+    return FirstStageTask(
+        history=history,
+        history_items=history_items,
+        candidates=[item["id"] for item in candidate_items],
+        candidate_items=candidate_items,
+        evidence=evidence,
+        factors=np.zeros((len(candidate_items), len(FACTOR_NAMES))),
+        nearness=nearness(
+            np.stack([embeddings[item["id"]] for item in history_items]),
+            np.stack([embeddings[item["id"]] for item in candidate_items]),
+        ),
+    )
+
+
+async def first_stage_scores(
+    connection: AsyncConnection,
+    domain: Domain,
+    task: FirstStageTask,
+    options: RunOptions,
+    *,
+    session: int | None = None,
+) -> Floats:
+    """Score candidates without a model call.
+
+    Args:
+        task: What to rank; of a training session, its candidates in their stored order.
+        session: Key of the training session that is being ranked, if it is one.
+
+    Returns:
+        Shape `[candidates]`, mean 0 and deviation 1; higher is better.
+    """
+    if not task.evidence:
+        return standardised(task.nearness[:, 0])  # meaning is all that there is
+    fitted = None if options.fuse == "sum" else await _first_stage_of(connection, domain, options)
+    if fitted is None:
+        return evidence_sum(task.evidence, len(task.candidates))
+    return await asyncio.to_thread(fitted.scores, task, session)
+
+
+async def _first_stage_of(
+    connection: AsyncConnection, domain: Domain, options: RunOptions
+) -> FirstStage | None:
+    """Return the first stage that serves a domain, or `None` where none was fitted."""
+    number = await newest_first_stage(connection, domain.id)
+
+    async def build() -> FirstStage | None:
+        data = None if number is None else await fetch_first_stage(connection, number)
+        return None if data is None else await asyncio.to_thread(FirstStage.load, data)
+
+    versions = options.services.versions
+    return await versions.get("first stage", domain.id, number, build)

@@ -1,0 +1,69 @@
+"""What the model thinks of each candidate, and how much that counts beside the first stage."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from ..knowledge.fusions import fetch_fusions
+from ..llm.answers import RankingAnswer
+from ..policies.fusion import REFERENCE, Floats, Fusion, fused_order
+from ..runtime.node import Update
+from ..runtime.options import RunOptions
+from .state import RecommendState
+
+
+def fusion_of(state: RecommendState) -> Fusion:
+    """Return how much the model's opinion counts; unmeasured, as in the trials of hints."""
+    known = state.get("fusion")
+    return REFERENCE if known is None else Fusion.of(known)
+
+
+async def learned_fusion(
+    connection: AsyncConnection, domain_id: int, policy: str, options: RunOptions
+) -> Update:
+    """Return what was learned about the model's opinion, as an update of the state.
+
+    Args:
+        policy: How the hint was chosen; a policy that was not measured counts like `ppo`.
+
+    Returns:
+        Empty where nothing was learned.
+    """
+    if options.fuse != "learned":
+        return {}
+    known = await fetch_fusions(connection, domain_id, options.model, options.prompt_version)
+    learned = known.get(policy) or known.get("ppo") or known.get("none")
+    return {} if learned is None else {"fusion": learned}
+
+
+def opinion(numbers: Sequence[int], count: int) -> Floats:
+    """Return what a ranking says of the candidates that the model was asked about.
+
+    Args:
+        numbers: Those that it names, best first, from 1.
+        count: How many it was asked about.
+
+    Returns:
+        The gain of each one's place, shape `[count]`; 0 for those that it does not name.
+    """
+    values = np.zeros(count)
+    for rank, number in enumerate(numbers, start=1):
+        values[number - 1] = 1 / np.log2(rank + 1)
+    return values
+
+
+def fused_numbers(answer: RankingAnswer, state: RecommendState, count: int) -> list[int]:
+    """Rank all candidates by the first stage and the model's opinion.
+
+    Args:
+        answer: The model's; it may name few candidates or none.
+        count: How many it was asked about.
+
+    Returns:
+        Candidate numbers, best first; those that it was not asked about come last.
+    """
+    first = np.array(state["first_stage"], dtype=np.float64)  # pyright: ignore[reportTypedDictNotRequiredAccess]  # `prepare` has set it
+    return fused_order(first, opinion(answer.numbers, count), fusion_of(state))

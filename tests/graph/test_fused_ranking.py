@@ -1,0 +1,186 @@
+"""The first stage and the model's opinion in one ranking, through the real graph."""
+
+import json
+import re
+import uuid
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from langchain_core.messages import BaseMessage
+from re2llm.data.sample import load_films, sample_items
+from re2llm.graph.recommend import graph
+from re2llm.knowledge.domains import find_domain
+from re2llm.knowledge.first_stages import describe_first_stage
+from re2llm.knowledge.fusions import store_fusions
+from re2llm.operations.first_stage import fit_first_stage
+from re2llm.operations.load import load_domain
+from re2llm.policies.fusion import Fusion
+from re2llm.ranking.trials import resolve_session, try_hint
+from re2llm.records import Session
+from re2llm.runtime.options import Context, resolve_context
+from re2llm.runtime.services import Services
+from sqlalchemy import text
+
+IDS = [film.id for film in load_films()]
+HISTORY = ["alien-1979", "blade-runner-1982"]
+RERANK = 6
+_FIRST_SESSION = text("SELECT min(id) FROM re2llm.session WHERE domain_id = :domain")
+Result = dict[str, Any]
+Script = Callable[..., tuple[str, Any]]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def warm(services: Services, film_sessions: list[Session]) -> AsyncIterator[str]:
+    """The films with a fitted first stage."""
+    name = f"warm-{uuid.uuid4().hex[:8]}"
+    await load_domain(services, name, sample_items(), [lambda _: film_sessions])
+    assert await fit_first_stage(await resolve_context(Context(domain=name))) is not None
+    yield name
+
+
+async def recommend(domain: str, candidates: Sequence[str] | None = None, **options: Any) -> Result:
+    request: Result = {"domain": domain, "history": HISTORY, "k": 10}
+    if candidates is not None:
+        request["candidates"] = list(candidates)
+    result = await graph.ainvoke(request, context=Context(policy="none", record=False, **options))
+    assert result["error"] is None
+    return result
+
+
+def numbers_asked(messages: Sequence[BaseMessage]) -> int:
+    """Return how many candidates a prompt lists."""
+    lines = re.findall(r"(?m)^\s*(\d+) ?\|", messages[-1].text)
+    if lines:
+        return len(lines)
+    return len(json.loads(messages[-1].text)["candidates"])
+
+
+async def test_the_model_is_asked_about_the_best_alone_and_the_rest_follows(
+    warm: str, script: Script, adjust: Callable[..., None]
+) -> None:
+    adjust(rerank=RERANK)
+    first = await recommend(warm, IDS[:40], fuse="first_stage")
+    name, model = script(lambda _: '{"ranking": [6]}')
+    fused = await recommend(warm, IDS[:40], fuse="learned", model=name)
+    (prompt,) = model.asked
+    assert numbers_asked(prompt) == RERANK
+    assert fused["ranking"][RERANK:] == first["ranking"][RERANK:]
+    assert set(fused["ranking"][:RERANK]) == set(first["ranking"][:RERANK])
+    assert fused["llm_calls"] == 1
+    assert first["llm_calls"] == 0
+    liked = first["ranking"][RERANK - 1]
+    assert fused["ranking"].index(liked) < RERANK - 1
+
+
+@pytest.mark.parametrize("answer", ["", "I would rather not.", '{"ranking": []}'])
+async def test_a_model_that_says_nothing_leaves_the_first_stage(
+    warm: str, script: Script, answer: str
+) -> None:
+    first = await recommend(warm, IDS[:40], fuse="first_stage")
+    name, _ = script(lambda _: answer)
+    fused = await recommend(warm, IDS[:40], fuse="learned", model=name)
+    assert fused["ranking"] == first["ranking"]
+    assert fused["flags"]
+
+
+async def test_the_order_of_the_request_decides_nothing(warm: str) -> None:
+    for fuse in ("first_stage", "sum"):
+        forwards = await recommend(warm, IDS[:30], fuse=fuse)
+        backwards = await recommend(warm, IDS[29::-1], fuse=fuse)
+        assert forwards["ranking"] == backwards["ranking"]
+
+
+async def test_a_model_without_measured_use_is_not_asked(
+    warm: str, services: Services, script: Script
+) -> None:
+    name, model = script(lambda _: '{"ranking": [3, 2, 1]}')
+    options = await resolve_context(Context(domain=warm, model=name, fuse="learned"))
+    async with services.engine.begin() as connection:
+        domain = await find_domain(connection, warm)
+        useless = Fusion(0.0, (), 500, -0.001, -0.004, 0.002).as_dict()
+        await store_fusions(connection, domain.id, name, options.prompt_version, {"none": useless})
+    first = await recommend(warm, IDS[:40], fuse="first_stage")
+    fused = await recommend(warm, IDS[:40], fuse="learned", model=name)
+    assert fused["ranking"] == first["ranking"]
+    assert model.asked == []
+    assert fused["llm_calls"] == 0
+    # The model alone is asked all the same.
+    await recommend(warm, IDS[:40], fuse="llm", model=name)
+    assert len(model.asked) >= 1
+
+
+async def test_a_learned_weight_decides_how_much_the_answer_moves(
+    warm: str, services: Services, script: Script
+) -> None:
+    name, _ = script(lambda _: '{"ranking": [20, 19, 18]}')
+    options = await resolve_context(Context(domain=warm, model=name, fuse="learned"))
+    first = (await recommend(warm, IDS[:40], fuse="first_stage"))["ranking"]
+    places: list[int] = []
+    for weight in (0.05, 0.5, 3.0):
+        async with services.engine.begin() as connection:
+            domain = await find_domain(connection, warm)
+            learned = {"none": Fusion(weight, (), 500, 0.01).as_dict()}
+            await store_fusions(connection, domain.id, name, options.prompt_version, learned)
+        fused = await recommend(warm, IDS[:40], fuse="learned", model=name)
+        places.append(fused["ranking"].index(first[19]))
+    assert places == sorted(places, reverse=True)
+    assert places[-1] < places[0]
+
+
+async def test_without_sessions_meaning_decides_and_that_is_said(
+    services: Services, domain: str, load: Callable[..., Any]
+) -> None:
+    await load(domain, sample_items())
+    found = await recommend(domain, fuse="first_stage")
+    assert found["flags"] == ["no_sessions"]
+    assert len(found["ranking"]) == min(services.settings.candidates, len(IDS) - len(HISTORY))
+
+
+async def test_candidates_are_retrieved_by_meaning_and_by_choice(
+    warm: str, services: Services, adjust: Callable[..., None]
+) -> None:
+    adjust(candidates=5)
+    found = await recommend(warm, fuse="first_stage")
+    everything = await recommend(
+        warm, [item for item in IDS if item not in HISTORY], fuse="first_stage"
+    )
+    assert found["ranking"] == everything["ranking"][:5]
+
+
+async def test_a_fit_is_repeated_only_when_the_sessions_change(
+    warm: str, services: Services
+) -> None:
+    options = await resolve_context(Context(domain=warm))
+    async with services.engine.connect() as connection:
+        domain = await find_domain(connection, warm)
+        before = await describe_first_stage(connection, domain.id)
+    await fit_first_stage(options)
+    async with services.engine.connect() as connection:
+        after = await describe_first_stage(connection, domain.id)
+    assert before == after
+
+
+async def test_trials_of_a_training_session_never_use_a_learned_weight(
+    warm: str, services: Services, script: Script
+) -> None:
+    """Or a hint's trials would depend on when they were made."""
+    name, _ = script(lambda _: '{"ranking": [2, 1]}')
+    options = await resolve_context(Context(domain=warm, model=name, fuse="learned"))
+    async with services.engine.begin() as connection:
+        domain = await find_domain(connection, warm)
+        learned = {"none": Fusion(0.0, (), 500).as_dict()}
+        await store_fusions(connection, domain.id, name, options.prompt_version, learned)
+        session = await connection.scalar(_FIRST_SESSION, {"domain": domain.id})
+    state = await resolve_session(warm, session, options)
+    trial = await try_hint(state, None, options)
+    assert json.loads(trial.answer)["ranking"][:2] == [2, 1]
+
+
+async def test_the_modes_do_not_share_trials(warm: str) -> None:
+    versions = {
+        (await resolve_context(Context(domain=warm, fuse=fuse, prompt_order=order))).prompt_version
+        for fuse, order in (("llm", None), ("learned", None), ("learned", "shuffled"))
+    }
+    assert len(versions) == 3
