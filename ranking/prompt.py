@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from langchain_core.messages import BaseMessage
 
 from ..knowledge.evidence import EVIDENCE
+from ..llm.answers import WANTED
 from ..llm.ranking_prompt import RankingTask
 from ..records import Item
 from ..runtime.options import RunOptions
@@ -27,6 +28,7 @@ def ranking_prompt(
         evidence=state["evidence"],
         evidence_meaning=EVIDENCE,
         hint=state["hint"]["text"] if hinted else None,
+        wanted=max(WANTED, state.get("shown", WANTED)),
     )
     return options.prompt.messages(task)
 

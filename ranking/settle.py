@@ -8,7 +8,7 @@ from langchain_core.messages import BaseMessage
 
 from ..knowledge.hints import hint_key
 from ..knowledge.trials import CUTOFF, Trial, store_trial
-from ..llm.answers import RankingAnswer
+from ..llm.answers import WANTED, RankingAnswer
 from ..records import Flag
 from ..runtime.model_call import ask
 from ..runtime.node import Update
@@ -42,7 +42,8 @@ async def settle_ranking(state: RecommendState, options: RunOptions) -> Update:
     if target is not None:
         update["rank"] = ranking.index(target) + 1
         update["missed"] = update["rank"] > CUTOFF
-        update["answer"] = options.prompt.write(numbers, candidates(state))
+        said = numbers[: max(WANTED, len(answer.numbers))]
+        update["answer"] = options.prompt.write(said, candidates(state))
         await _keep_trial(state, update, options)
     return update
 
