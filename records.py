@@ -25,7 +25,7 @@ class Flag(StrEnum):
     WRONG_FORMAT = "wrong_format"
     """The answer did not have the form that was asked for."""
     MISSING = "missing"
-    """The answer left candidates out."""
+    """The answer named fewer candidates than it was asked for."""
     REPEATED = "repeated"
     """The answer named candidates more than once."""
     INVENTED = "invented"

@@ -14,6 +14,9 @@ from .json_values import is_list, is_object
 from .loose_answers import read_loosely
 from .responses import LONGEST_ANSWER
 
+WANTED = 10
+"""How many candidates an answer names, unless more are asked for."""
+
 _KEY = "ranking"
 _MOST_VALUES, _MOST_FAILURES = 1_000, 50
 """JSON values that are read, and brackets that begin none: an answer may hold thousands."""
@@ -31,7 +34,8 @@ class RankingAnswer:
         well_formed: Whether the text was the JSON that was asked for.
         repeated: Numbers that came more than once, counted beyond the first.
         invented: Numbers that belong to no candidate.
-        missing: Candidates that were not ranked.
+        missing: How many fewer candidates were ranked than were asked for.
+        short_is_fine: Whether a list that is only too short needs no repair.
     """
 
     numbers: tuple[int, ...]
@@ -39,11 +43,13 @@ class RankingAnswer:
     repeated: int
     invented: int
     missing: int
+    short_is_fine: bool = False
 
     @property
     def complete(self) -> bool:
-        """Whether every candidate was ranked."""
-        return self.missing == 0
+        """Whether the answer can be used as it is."""
+        short = bool(self.numbers) and self.well_formed and not self.invented
+        return self.missing == 0 or (self.short_is_fine and short)
 
     @property
     def faults(self) -> dict[str, int]:
@@ -62,7 +68,9 @@ class RankingAnswer:
         return list(self.faults)
 
 
-def read_ranking(text: str, candidates: int, items: Sequence[Item] = ()) -> RankingAnswer:
+def read_ranking(
+    text: str, candidates: int, items: Sequence[Item] = (), *, wanted: int = WANTED
+) -> RankingAnswer:
     """Read an ordered list of candidates.
 
     Looks for the JSON that was asked for, then for other JSON, then for lines and sentences. What
@@ -72,6 +80,7 @@ def read_ranking(text: str, candidates: int, items: Sequence[Item] = ()) -> Rank
         text: The model's whole answer; what lies beyond 100,000 characters is not read.
         candidates: How many candidates there were; they are numbered from 1.
         items: The candidates in the order of their numbers, to read titles in place of numbers.
+        wanted: How many of the best candidates were asked for, at most all.
     """
     found = _find(text[:LONGEST_ANSWER], candidates, EntryReader(items))
     numbers: dict[int, None] = {}
@@ -83,7 +92,10 @@ def read_ranking(text: str, candidates: int, items: Sequence[Item] = ()) -> Rank
             repeated += 1
         else:
             numbers[number] = None
-    return RankingAnswer(tuple(numbers), found.plain, repeated, invented, candidates - len(numbers))
+    missing = max(0, min(wanted, candidates) - len(numbers))
+    return RankingAnswer(
+        tuple(numbers), found.plain, repeated, invented, missing, short_is_fine=True
+    )
 
 
 def is_ranking(text: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import unicodedata
 from collections.abc import Callable
 from collections.abc import Set as AbstractSet
 from typing import Any
@@ -24,6 +25,10 @@ _ANGLED = (
 """Where one of ChatML, harmony, Gemma, DeepSeek or a reasoning model begins."""
 _IN_JSON = re.compile(_BRACKETED)
 _IN_TEXT = re.compile(f"{_BRACKETED}|(?i:{_ANGLED})")
+
+
+_BARS = str.maketrans(dict.fromkeys("|\uff5c\u2502\u00a6\u2223", "/"))
+"""Characters that are, or look like, the bar between cells."""
 
 
 def prompt_json(document: object) -> str:
@@ -49,6 +54,30 @@ def inert(text: str) -> str:
         The same text if it holds none.
     """
     return _IN_TEXT.sub(r"\g<0> ", text)
+
+
+def one_line(text: str, longest: int) -> str:
+    """Hold text to one line and one cell of a table.
+
+    Line breaks and control characters become blanks, characters without a shape go, bars become
+    slashes, and control tokens are broken.
+
+    Args:
+        text: Of a catalogue, a person or a model.
+        longest: Characters to keep.
+    """
+    text = text[: 4 * longest]
+    if not text.isprintable():
+        text = "".join(map(_shape, text))
+    text = " ".join(text.translate(_BARS).split())
+    return inert(text[:longest].rstrip())
+
+
+def _shape(character: str) -> str:
+    kind = unicodedata.category(character)
+    if kind in {"Cc", "Zl", "Zp", "Zs"}:
+        return " "
+    return "" if kind.startswith("C") else character
 
 
 def item_entry(

@@ -30,7 +30,7 @@ class Recipe:
         version: What trials and releases are marked with.
         answer_format: The form to hold the model to, or `None` for free text.
         messages: Writes the prompt.
-        repair: Writes the follow-up to an answer that ranks too few.
+        repair: Writes the follow-up to an answer that is not complete.
         read: Reads an answer, given the candidates in the order of their numbers.
         write: Writes a ranking as the prompt asks for it.
     """
@@ -46,13 +46,13 @@ class Recipe:
 _RANKING = AnswerFormat(
     {
         "title": "ranking",
-        "description": "All candidates, ranked.",
+        "description": "The best candidates, ranked.",
         "type": "object",
         "properties": {
             "ranking": {
                 "type": "array",
                 "items": {"type": "integer"},
-                "description": "Each candidate's number exactly once, the likeliest first.",
+                "description": "Numbers of the best candidates, each once, the likeliest first.",
             }
         },
         "required": ["ranking"],

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from langchain_core.messages import BaseMessage
 
 from ..knowledge.evidence import EVIDENCE
+from ..llm.answers import WANTED
 from ..llm.ranking_prompt import RankingTask
 from ..records import AttributeValue, Item
 from ..runtime.options import RunOptions
@@ -37,6 +38,7 @@ def ranking_prompt(
         evidence=state["evidence"][: asked(state)],
         evidence_meaning=EVIDENCE,
         hint=state["hint"]["text"] if hinted else None,
+        wanted=max(WANTED, state.get("shown", WANTED)),
     )
     return options.prompt.messages(task)
 

@@ -50,7 +50,9 @@ async def settle_ranking(state: RecommendState, options: RunOptions) -> Update:
     if target is not None:
         update["rank"] = ranking.index(target) + 1
         update["missed"] = update["rank"] > CUTOFF
-        update["answer"] = options.prompt.write(answer.numbers or numbers, candidates(state))
+        update["answer"] = options.prompt.write(
+            answer.numbers or numbers[:WANTED], candidates(state)
+        )
         await _keep_trial(state, update, options)
     return update
 

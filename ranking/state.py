@@ -81,7 +81,7 @@ class RecommendResult(TypedDict):
     flags: list[str]
     """What went wrong on the way; empty for a clean answer."""
     faults: dict[str, int]
-    """Candidates that the model repeated, invented and left out, before any repair."""
+    """Candidates that the model repeated, invented and failed to name, before any repair."""
     model_error: str
     """What the model's server said if it gave no answer, at most 200 characters; else empty."""
     error: dict[str, str] | None

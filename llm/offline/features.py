@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..json_values import is_list
-from .reading import Entry, RankingDocument
+from .document import Entry, RankingDocument
 
 Encode = Callable[[Sequence[str]], NDArray[np.float32]]
 Scores = NDArray[np.float64]
@@ -205,7 +205,7 @@ def _evidence(document: RankingDocument) -> list[Feature]:
         meaning = document.evidence_meaning.get(name, "")
         more = tuple(part for part in (*meaning.split("; "), _spoken(name)) if part)
         less = _OBSCURE if any("popular" in phrase for phrase in more) else ()
-        scaled = np.log1p(np.maximum(stats, 0))
+        scaled = stats if document.scaled else np.log1p(np.maximum(stats, 0))
         features.append(Feature(f"evidence:{name}", more, less, standardised(scaled)))
     return features
 

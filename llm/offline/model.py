@@ -15,9 +15,10 @@ from langchain_core.outputs import ChatGeneration, ChatResult
 
 from ..embeddings import get_embedder
 from ..json_values import is_list, is_object
+from .document import RankingDocument
 from .features import Encode
 from .rating import rate, rating_document
-from .reading import RankingDocument, json_objects, read_ranking_task
+from .reading import json_objects, read_ranking_task
 from .reflecting import advise, chosen_number, explain, repeated, suspect
 from .scoring import score
 
@@ -82,7 +83,9 @@ def _is_follow_up(messages: Sequence[BaseMessage]) -> bool:
 
 
 def _ranking(document: RankingDocument, encode: Encode) -> str:
-    order: list[int] = np.argsort(-score(document, encode), kind="stable").tolist()
+    order: list[int] = np.argsort(-score(document, encode), kind="stable").tolist()[
+        : document.wanted
+    ]
     if document.as_json:
         return json.dumps({"ranking": [document.numbers[place] for place in order]})
     titles = [document.candidates[place].title for place in order]

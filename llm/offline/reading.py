@@ -1,16 +1,17 @@
-"""Finds the task in the messages: a JSON document, or plain text with a list of candidates."""
+"""Finds the task in the messages: a table, a JSON document, or plain text with a list."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
 from typing import Any, TypeGuard
 
 from langchain_core.messages import BaseMessage
 
 from ..json_values import is_list, is_object
+from .document import Entry, RankingDocument
+from .table import read_table
 
 _LISTED = re.compile(r"\A(?:(\d{1,5})\s{0,9}[.):\-]|[-*•])\s{1,9}(\S.*)")
 _HINT = re.compile(r"^\s*(?:hint|advice|tip)\s*:\s*(.+)$", re.IGNORECASE)
@@ -19,46 +20,14 @@ _CANDIDATE_KEYS = ("candidates", "options", "items")
 _HISTORY_KEYS = ("history", "session", "watched", "chosen", "liked")
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One item as the prompt shows it.
-
-    Attributes:
-        title: Its name.
-        facts: Its attributes by name: text, numbers or lists of text.
-        evidence: Statistics from other sessions by name.
-    """
-
-    title: str
-    facts: Mapping[str, Any] = field(default_factory=dict[str, Any])
-    evidence: Mapping[str, float] = field(default_factory=dict[str, float])
-
-
-@dataclass(frozen=True, slots=True)
-class RankingDocument:
-    """A ranking task as read from the messages.
-
-    Attributes:
-        history: What was chosen, oldest first; may be empty.
-        candidates: What to rank.
-        numbers: The candidates' numbers.
-        hint: Advice on how to rank, or an empty text.
-        evidence_meaning: What each kind of evidence means.
-        as_json: Whether the task came as JSON, and so the answer goes back.
-    """
-
-    history: Sequence[Entry]
-    candidates: Sequence[Entry]
-    numbers: Sequence[int]
-    hint: str
-    evidence_meaning: Mapping[str, str]
-    as_json: bool
-
-
 def read_ranking_task(messages: Sequence[BaseMessage]) -> RankingDocument | None:
     """Return the last ranking task in a conversation, or `None` if there is none."""
     texts = [message.text for message in messages if message.type in {"human", "system"}]
+    instructions = "\n".join(message.text for message in messages if message.type == "system")
     for text in reversed(texts):
+        table = read_table(text, instructions)
+        if table is not None:
+            return table
         for value in json_objects(text):
             task = _from_json(value)
             if task is not None:

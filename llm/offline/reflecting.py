@@ -12,9 +12,10 @@ from langchain_core.messages import BaseMessage
 from numpy.typing import NDArray
 
 from ..json_values import is_object
+from .document import RankingDocument
 from .features import Encode, Feature, Scores, build_features
 from .following import AGAINST, GENTLE, asks_gently, clauses
-from .reading import RankingDocument, json_objects
+from .reading import json_objects
 from .scoring import HINT_WEIGHT, base_score
 
 _WORD = re.compile(r"\w+")

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from .document import RankingDocument
 from .features import Encode, Feature, Scores, build_features, standardised
 from .following import follow
-from .reading import RankingDocument
 
 HINT_WEIGHT = 1.5
 """How much a clause of a hint counts, in deviations of the score without it."""

@@ -11,6 +11,7 @@ import numpy as np
 import psycopg
 import pytest
 import re2llm
+from prompts import document_of
 from re2llm.cli import app
 from re2llm.data.sample import sample_items, simulate_sessions
 from re2llm.graph.learn import graph as learn_graph
@@ -239,9 +240,9 @@ async def test_show_tells_the_miss_the_diagnosis_the_trials_and_the_uses(
 
     def teach(messages: Sequence[Any]) -> str:
         if len(messages) == 2:
-            document = json.loads(messages[-1].text)
-            if "new_hint" in document:
+            if "new_hint" in messages[-1].text:
                 return "1"
+            document = document_of(messages)
             target = by_titles[tuple(entry["title"] for entry in document["history"])]
             order = sorted(
                 document["candidates"],

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from langchain_core.messages import BaseMessage
+from prompts import document_of
 from re2llm.data.sample import load_films
 from re2llm.evaluation.experiment import Row
 from re2llm.evaluation.permutations import fused_row, order_spread
@@ -29,18 +30,14 @@ SESSIONS = [
 Script = Callable[..., tuple[str, Any]]
 
 
-def document(messages: Sequence[BaseMessage]) -> dict[str, Any]:
-    return json.loads(messages[1].text)
-
-
 def first_come(messages: Sequence[BaseMessage]) -> str:
     """A model with nothing but position bias."""
-    return json.dumps({"ranking": list(range(1, len(document(messages)["candidates"]) + 1))})
+    return json.dumps({"ranking": list(range(1, len(document_of(messages)["candidates"]) + 1))})
 
 
 def by_title(messages: Sequence[BaseMessage]) -> str:
     """A model without any."""
-    listed = document(messages)["candidates"]
+    listed = document_of(messages)["candidates"]
     order = sorted(listed, key=lambda candidate: candidate["title"])
     return json.dumps({"ranking": [candidate["number"] for candidate in order]})
 
@@ -82,7 +79,7 @@ async def test_position_bias_shows(films: str, script: Script) -> None:
         for order in range(4)
     }
     titles = {film.id: film.title for film in load_films()}
-    shown = {tuple(entry["title"] for entry in document(m)["candidates"]) for m in model.asked}
+    shown = {tuple(entry["title"] for entry in document_of(m)["candidates"]) for m in model.asked}
     assert shown == {tuple(titles[item] for item in order) for order in orders}
     assert len(orders) == 4 * len(SESSIONS)
 
@@ -108,7 +105,7 @@ async def test_production_fuses_orders_too(services: Services, films: str, scrip
     fused = await graph.ainvoke(request, context=Context(**options, orders=3))
     assert fused["ranking"] == plain["ranking"]
     assert (fused["llm_calls"], fused["flags"]) == (3, [])
-    orders = {tuple(e["title"] for e in document(m)["candidates"]) for m in model.asked}
+    orders = {tuple(e["title"] for e in document_of(m)["candidates"]) for m in model.asked}
     assert len(model.asked) == 4
     assert len(orders) == 3
 

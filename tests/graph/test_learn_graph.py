@@ -3,11 +3,13 @@
 import json
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
 import pytest
 from langchain_core.messages import BaseMessage
+from prompts import document_of
 from re2llm.data.sample import load_films, sample_items, simulate_sessions
 from re2llm.graph.learn import graph
 from re2llm.graph.recommend import graph as recommend_graph
@@ -43,8 +45,9 @@ def ranking_task(messages: Sequence[BaseMessage]) -> dict[str, Any] | None:
     """Return the document that a message list asks to rank, if it does."""
     if any(message.type == "ai" for message in messages) or len(messages) != 2:
         return None
-    document = json.loads(messages[-1].text)
-    return document if "candidates" in document else None
+    with suppress(ValueError):
+        return document_of(messages)
+    return None
 
 
 def ranking_calls(asked: Sequence[Sequence[BaseMessage]]) -> int:
@@ -237,7 +240,7 @@ async def test_nothing_gives_the_target_away_before_the_reveal(
     assert after[0][-1] != after[1][-1]
     said = [words for messages in before[0] for words in messages]
     assert not any(item in words for item in candidates[:2] for words in said)
-    apart = [words for words in said if '"candidates"' not in words]
+    apart = [words for words in said if "\nCandidates, " not in words]
     assert not any(name in words for name in both for words in apart)
 
 
@@ -250,14 +253,14 @@ async def test_the_offline_model_is_told_no_more_than_any_other(
     name, model = script(offline)
     await learn(domain, missed, model=name)
     target = dict(zip(keys, SESSIONS, strict=True))[missed].target
-    conversation = [messages for messages in model.asked if "JSON document" in messages[0].text]
+    conversation = [messages for messages in model.asked if "next item" in messages[0].text]
     revealed = next(
         place for place, messages in enumerate(conversation) if '"chosen"' in messages[-1].text
     )
     for messages in conversation[:revealed]:
         assert all(target not in message.text for message in messages)
         for message in messages:
-            if '"candidates"' not in message.text:
+            if "\nCandidates, " not in message.text:
                 assert title(target) not in message.text
 
 

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from langchain_core.messages import BaseMessage
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import END, START, StateGraph
+from prompts import document_of
 from re2llm.data.sample import load_films, sample_items
 from re2llm.graph.recommend import build_graph, graph
 from re2llm.knowledge.domains import find_domain
@@ -158,7 +159,7 @@ async def test_a_clean_answer_is_followed_to_the_letter(films: str, script: Scri
     shown: list[str] = []
 
     def answer(messages: Sequence[BaseMessage]) -> str:
-        document = json.loads(messages[-1].text)
+        document = document_of(messages)
         shown.extend(candidate["title"] for candidate in document["candidates"])
         return ranking(order)
 
@@ -171,7 +172,7 @@ async def test_a_clean_answer_is_followed_to_the_letter(films: str, script: Scri
 
 async def test_an_incomplete_answer_is_repaired_once(films: str, script: Script) -> None:
     complete = list(range(len(CANDIDATES), 0, -1))
-    replies = iter([ranking(complete[:3]), ranking(complete)])
+    replies = iter([ranking([*complete[:3], 99]), ranking(complete)])
     name, model = script(lambda _: next(replies))
     result = await recommend(films, model=name)
     assert_valid(result)
@@ -179,7 +180,24 @@ async def test_an_incomplete_answer_is_repaired_once(films: str, script: Script)
     assert "repaired" in result["flags"]
     assert "missing" in result["flags"]
     assert "completed" not in result["flags"]
-    assert ranking(complete[:3]) in model.asked[1][-2].text
+    assert ranking([*complete[:3], 99]) in model.asked[1][-2].text
+
+
+async def test_a_short_answer_is_followed_and_completed(films: str, script: Script) -> None:
+    name, model = script(lambda _: ranking([5, 2]))
+    result = await recommend(films, model=name)
+    assert_valid(result)
+    titles = [c["title"] for c in document_of(model.asked[0])["candidates"]]
+    assert [item["title"] for item in result["items"][:2]] == [titles[4], titles[1]]
+    assert (result["flags"], result["llm_calls"]) == (["missing"], 1)
+
+
+async def test_the_prompt_asks_for_ten_or_for_what_is_shown(films: str, script: Script) -> None:
+    name, model = script(lambda _: ranking(range(1, 21)))
+    for k, candidates in ((3, IDS[20:50]), (20, IDS[20:50]), (10, CANDIDATES)):
+        await recommend(films, candidates=candidates, k=k, model=name)
+    wanted = [document_of(messages)["wanted"] for messages in model.asked]
+    assert wanted == [10, 20, len(CANDIDATES)]
 
 
 async def test_a_stubborn_model_is_asked_no_third_time(films: str, script: Script) -> None:
@@ -194,7 +212,7 @@ async def test_what_a_partial_answer_ranked_stays_in_front(films: str, script: S
     name, model = script(lambda _: ranking([5, 99, 2, 5]))
     result = await recommend(films, model=name)
     assert_valid(result)
-    titles = [c["title"] for c in json.loads(model.asked[0][-1].text)["candidates"]]
+    titles = [c["title"] for c in document_of(model.asked[0])["candidates"]]
     assert [item["title"] for item in result["items"][:2]] == [titles[4], titles[1]]
     assert {"repeated", "invented", "missing", "completed"} <= set(result["flags"])
 
@@ -248,7 +266,7 @@ async def test_the_prompts_order_follows_seed_and_history(films: str, script: Sc
     await recommend(films, model=name)
     await recommend(films, model=name, seed=1)
     await recommend(films, model=name, history=HISTORY[:1])
-    orders = [[c["title"] for c in json.loads(m[-1].text)["candidates"]] for m in model.asked]
+    orders = [[c["title"] for c in document_of(m)["candidates"]] for m in model.asked]
     assert orders[0] == orders[1]
     assert orders[0] != orders[2]
     assert orders[0] != orders[3]
@@ -391,7 +409,7 @@ async def test_similar_chooses_the_nearest_hint_by_meaning(services: Services, h
 async def test_the_chosen_hint_stands_in_the_prompt(hinted: str, script: Script) -> None:
     name, model = script(lambda _: ranking(range(1, len(CANDIDATES) + 1)))
     result = await recommend(hinted, policy="similar", model=name)
-    assert json.loads(model.asked[0][-1].text)["hint"] == result["hint"]["text"]
+    assert document_of(model.asked[0])["hint"] == result["hint"]["text"]
 
 
 async def test_retired_and_foreign_hints_are_never_chosen(

@@ -11,6 +11,7 @@ import re2llm
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, ToolMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
+from prompts import document_of, read_document
 from pydantic import SecretStr
 from re2llm.interfaces.chat import graph
 from re2llm.runtime.options import Context
@@ -51,7 +52,7 @@ class Chatty(BaseChatModel):
         self, messages: list[BaseMessage], stop: Any = None, run_manager: Any = None, **kwargs: Any
     ) -> ChatResult:
         if "names" not in kwargs:
-            count = len(json.loads(messages[-1].text)["candidates"])
+            count = len(document_of(messages)["candidates"])
             message = AIMessage(json.dumps({"ranking": list(range(1, count + 1))}))
         elif self.fails:
             raise ConnectionError("down")
@@ -109,7 +110,7 @@ class Peer(BaseHTTPRequestHandler):
         request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         self.asked.append(request)
         if "tools" not in request:
-            document = json.loads(request["messages"][-1]["content"])
+            document = read_document(request["messages"][-1]["content"])
             numbers = [candidate["number"] for candidate in document["candidates"]]
             message = {"role": "assistant", "content": json.dumps({"ranking": numbers})}
             choice = {"index": 0, "message": message, "finish_reason": "stop"}

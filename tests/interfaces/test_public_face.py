@@ -20,6 +20,7 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMe
 from langchain_core.outputs import ChatGeneration, ChatResult
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import END, START, StateGraph
+from prompts import document_of
 from re2llm.data.sample import load_films
 from re2llm.runtime.services import Services
 from sqlalchemy import text
@@ -42,7 +43,7 @@ class Reversing(BaseChatModel):
     def _generate(
         self, messages: list[BaseMessage], stop: Any = None, run_manager: Any = None, **_: Any
     ) -> ChatResult:
-        numbers = [c["number"] for c in json.loads(messages[-1].text)["candidates"]]
+        numbers = [c["number"] for c in document_of(messages)["candidates"]]
         self.calls.append(messages[-1].text)
         answer = json.dumps({"ranking": numbers[::-1]})
         return ChatResult(generations=[ChatGeneration(message=AIMessage(answer))])

@@ -54,6 +54,33 @@ def test_faults_are_counted() -> None:
     assert answer.flags == ["repeated", "invented", "missing"]
 
 
+@pytest.mark.parametrize(
+    ("text", "complete"),
+    [
+        ('{"ranking": [7]}', True),
+        ('{"ranking": [7, 3, 7]}', True),
+        ("[7, 3]", True),
+        ('{"ranking": [7, 99]}', False),
+        ('{"ranking": []}', False),
+        ('{"ranking": [7, 3', False),  # cut off, perhaps within a number
+        ("I would say 7.", False),
+        ("1, 2, 3, 4, 5, 6, 7, 8, 9, 10", True),
+        (json.dumps({"ranking": [*range(1, 10), 99]}), False),
+        (json.dumps({"ranking": [*range(1, 11), 99]}), True),
+    ],
+)
+def test_a_short_list_is_complete_unless_something_else_is_wrong(text: str, complete: bool) -> None:
+    answer = read_ranking(text, 50)
+    assert answer.complete is complete
+    assert answer.missing == 10 - min(10, len(answer.numbers))
+
+
+def test_more_than_ten_may_be_asked_for() -> None:
+    answer = read_ranking(json.dumps({"ranking": [*range(1, 16)]}), 50, wanted=20)
+    assert answer.missing == 5
+    assert len(answer.numbers) == 15
+
+
 def test_a_clean_answer_has_no_flags() -> None:
     assert read_ranking('{"ranking": [2, 1]}', 2).flags == []
 
@@ -98,7 +125,7 @@ def test_years_and_scores_are_not_candidates() -> None:
 @pytest.mark.timeout(20)
 def test_huge_answers_are_read_in_no_time(text: str) -> None:
     answer = read_ranking(text, 50)
-    assert len(answer.numbers) + answer.missing == 50
+    assert answer.missing == max(0, 10 - len(answer.numbers))
 
 
 json_like = st.recursive(
@@ -120,7 +147,7 @@ def test_reading_never_fails_and_never_invents(text: str, candidates: int) -> No
     answer = read_ranking(text, candidates)
     assert len(set(answer.numbers)) == len(answer.numbers)
     assert all(type(number) is int and 1 <= number <= candidates for number in answer.numbers)
-    assert answer.missing == candidates - len(answer.numbers)
+    assert answer.missing == max(0, min(10, candidates) - len(answer.numbers))
     assert answer.repeated >= 0
     assert answer.invented >= 0
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from fault_server import FaultServer, backwards
 from langchain_core.messages import AIMessage
+from prompts import read_document
 from pydantic import SecretStr
 from re2llm.data.sample import load_films
 from re2llm.graph.recommend import graph
@@ -135,7 +136,7 @@ async def test_what_a_reasoning_model_thinks_is_no_answer(server: FaultServer, a
         server.speak = lambda body, o=opening: f"{o}{thoughts}\n</think>\n\n{backwards(body)}"
         result = await ask(at)
         shown = [item["title"] for item in result["items"]]
-        document = json.loads(server.asked[at].text.splitlines()[-1])
+        document = read_document(server.asked[at].user)
         assert shown == [entry["title"] for entry in document["candidates"]][::-1]
         assert result["flags"] == []
 
@@ -162,7 +163,7 @@ async def test_an_answer_that_a_reasoning_parser_swallowed_is_read(
     result = await ask()
     assert (result["flags"], result["llm_calls"]) == ([], 1)
     shown = [item["title"] for item in result["items"]]
-    document = json.loads(server.asked[0].text.splitlines()[-1])
+    document = read_document(server.asked[0].user)
     assert shown == [entry["title"] for entry in document["candidates"]][::-1]
 
 
@@ -176,13 +177,13 @@ async def test_titles_in_place_of_numbers_need_no_second_question(
     server: FaultServer, ask: Ask
 ) -> None:
     def titles(body: dict[str, Any]) -> str:
-        document = json.loads(body["messages"][1]["content"])
+        document = read_document(body["messages"][1]["content"])
         return json.dumps({"ranking": [e["title"] for e in document["candidates"]][::-1]})
 
     server.speak = titles
     result = await ask()
     assert (result["flags"], result["llm_calls"]) == (["wrong_format"], 1)
-    document = json.loads(server.asked[0].text.splitlines()[-1])
+    document = read_document(server.asked[0].user)
     shown = [item["title"] for item in result["items"]]
     assert shown == [entry["title"] for entry in document["candidates"]][::-1]
 

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
+from prompts import document_of
 from re2llm.data.negatives import NegativeSampler
 from re2llm.data.sample import load_films, simulate_sessions
 from re2llm.graph.recommend import graph
@@ -211,7 +212,7 @@ async def test_the_prompt_is_the_same_whatever_the_target(
 
 
 def services_answer(messages: Sequence[Any]) -> str:
-    count = len(json.loads(messages[-1].text)["candidates"])
+    count = len(document_of(messages)["candidates"])
     return json.dumps({"ranking": list(range(1, count + 1))})
 
 
@@ -221,14 +222,19 @@ async def test_evidence_in_the_prompt_comes_from_the_stored_training_sessions(
     name, model = script(services_answer)
     request: Any = {"domain": films, "history": IDS[:3], "candidates": IDS[10:40]}
     await graph.ainvoke(request, context=Context(model=name, record=False))
-    shown = json.loads(model.asked[0][-1].text)["candidates"]
+    shown = document_of(model.asked[0])["candidates"]
     async with services.engine.connect() as connection:
         domain = await find_domain(connection, films)
         stored = await training_sessions(connection, domain)
         order = await catalogue_order(connection, domain)
     titles = {film.id: film.title for film in load_films()}
     rows = EvidenceIndex(stored, order).of(IDS[:3], IDS[10:40])
-    expected = {titles[item]: row for item, row in zip(IDS[10:40], rows, strict=True)}
+    highest = {name: max(row[name] for row in rows) or 1 for name in EVIDENCE}
+    expected = {
+        titles[item]: {name: round(9 * row[name] / highest[name]) for name in EVIDENCE}
+        for item, row in zip(IDS[10:40], rows, strict=True)
+    }
+    assert any(sum(row.values()) > 9 for row in expected.values())
     assert {entry["title"]: entry["evidence"] for entry in shown} == expected
 
 

@@ -1,7 +1,6 @@
 """Whatever a model's server does: a valid, flagged ranking in time, and no call too many."""
 
 import asyncio
-import json
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -9,6 +8,7 @@ from typing import Any
 
 import pytest
 from fault_server import FaultServer
+from prompts import read_document
 from pydantic import SecretStr
 from re2llm.data.sample import load_films
 from re2llm.graph.recommend import graph
@@ -121,7 +121,7 @@ async def test_a_single_fault(
     if fault in SILENT:
         assert server.asked[1].at - server.asked[0].at > SILENT[fault] / 2  # heard late, if busy
     if "completed" not in flags:  # the good answer was followed
-        document = json.loads(server.asked[0].text.splitlines()[-1])
+        document = read_document(server.asked[0].user)
         shown = [entry["title"] for entry in document["candidates"]]
         assert [item["title"] for item in result["items"]] == shown[::-1]
 

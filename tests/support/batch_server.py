@@ -20,7 +20,7 @@ WORDS = ("validating", "in_progress", "finalizing")
 def forwards(body: Body) -> str:
     """Rank the candidates as they are numbered."""
     shown = str(body["messages"][1]["content"])
-    count = len(re.findall(r'"number": \d+', shown))
+    count = len(re.findall(r"(?m)^\d+\|", shown))
     return json.dumps({"ranking": list(range(1, count + 1))})
 
 

@@ -34,14 +34,18 @@ class Asked:
         return {"json_schema": "json_schema", "json_object": "json_mode"}.get(kind, "plain")
 
     @property
+    def user(self) -> str:
+        """The first user message."""
+        return str(self.body["messages"][1]["content"])
+
+    @property
     def text(self) -> str:
         return "\n".join(str(message["content"]) for message in self.body["messages"])
 
 
 def candidates(body: Body) -> int:
     """Count the candidates of a ranking prompt."""
-    text = "\n".join(str(message["content"]) for message in body["messages"])
-    numbers = re.findall(r'"number": (\d+)', text)
+    numbers = re.findall(r"(?m)^(\d+)\|", body["messages"][1]["content"])
     return max(map(int, numbers), default=0)
 
 

@@ -1,0 +1,47 @@
+"""A ranking task as the offline ranker has read it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One item as the prompt shows it.
+
+    Attributes:
+        title: Its name.
+        facts: Its attributes by name: text, numbers or lists of text.
+        evidence: Statistics from other sessions by name.
+    """
+
+    title: str
+    facts: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    evidence: Mapping[str, float] = field(default_factory=dict[str, float])
+
+
+@dataclass(frozen=True, slots=True)
+class RankingDocument:
+    """A ranking task as read from the messages.
+
+    Attributes:
+        history: What was chosen, oldest first; may be empty.
+        candidates: What to rank.
+        numbers: The candidates' numbers.
+        hint: Advice on how to rank, or an empty text.
+        evidence_meaning: What each kind of evidence means.
+        scaled: Whether stats are shares of the highest candidate's, not counts.
+        as_json: Whether the answer goes back as JSON, not as titles.
+        wanted: How many candidates the answer names; `None` for all.
+    """
+
+    history: Sequence[Entry]
+    candidates: Sequence[Entry]
+    numbers: Sequence[int]
+    hint: str
+    evidence_meaning: Mapping[str, str]
+    as_json: bool
+    wanted: int | None = None
+    scaled: bool = False

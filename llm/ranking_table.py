@@ -1,0 +1,156 @@
+"""The compact table of a ranking prompt: one line an item, its cells between bars.
+
+A line shows what can tell the candidates apart: the attributes that vary among them, and of each
+list the values that recur. It holds no more than one line and its own cells, whatever its text.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from ..records import AttributeValue, Item
+from .prompt_data import one_line
+
+BAR = "|"
+TOP_STAT = 9
+"""What the highest candidate's number is scaled to."""
+
+_LONGEST_TITLE, _LONGEST_TEXT, _LONGEST_NAME = 200, 80, 30
+_MOST_COLUMNS = 12
+_RECENT = 20
+"""Items of the history that are shown with their attributes."""
+_ROOM = 30
+"""Characters of attributes that a line may take on average before its lists are shortened."""
+_LARGEST = 1e9
+_TRAILING = re.compile(r"(?: 0){1,99}\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class _Detail:
+    """How much of a list is shown: its number of values, and whether those of one item alone."""
+
+    values: int
+    lone: bool
+
+
+_DETAILS = (_Detail(3, lone=True), _Detail(3, lone=False), _Detail(2, lone=False))
+
+
+@dataclass(frozen=True, slots=True)
+class ItemTable:
+    """History and candidates as lines.
+
+    Attributes:
+        names: Of the attributes that are shown, in the order of their cells.
+        history: One line an item, oldest first, without a number; older ones are titles alone.
+        candidates: One line an item, without number and stats.
+    """
+
+    names: Sequence[str]
+    history: Sequence[str]
+    candidates: Sequence[str]
+
+
+def item_table(
+    history: Sequence[Item], candidates: Sequence[Item], reserved: Sequence[str]
+) -> ItemTable:
+    """Write items in as much detail as there is room for.
+
+    Args:
+        reserved: Names of other columns, for which no attribute may pass.
+    """
+    taken = {"title", "#", *reserved}
+    keys = _varying(candidates, taken)
+    counts = {key: _counts(key, [*history, *candidates]) for key in keys}
+    past = {key: _counts(key, history) for key in keys}
+
+    def cells(item: Item, detail: _Detail) -> list[str]:
+        values = ((key, item.attributes.get(key)) for key in keys)
+        return [_cell(value, detail, counts[key], past[key]) for key, value in values]
+
+    room = _ROOM * len(candidates)
+    detail = next(
+        (
+            detail
+            for detail in _DETAILS
+            if sum(len(cell) for item in candidates for cell in cells(item, detail)) <= room
+        ),
+        _DETAILS[-1],
+    )
+
+    def line(item: Item, *, title_only: bool = False) -> str:
+        title = one_line(item.title, _LONGEST_TITLE)
+        return title if title_only else BAR.join([title, *cells(item, detail)])
+
+    older = len(history) - _RECENT
+    return ItemTable(
+        [_name(key) for key in keys],
+        [line(item, title_only=place < older) for place, item in enumerate(history)],
+        [line(item) for item in candidates],
+    )
+
+
+def stat_cells(stats: Sequence[Mapping[str, float]], names: Sequence[str]) -> list[str]:
+    """Write each candidate's stats as whole numbers, scaled so that the highest is `TOP_STAT`.
+
+    Zeros at the end are left out, except a single one.
+    """
+    highest = {name: max(row.get(name, 0.0) for row in stats) for name in names}
+
+    def scaled(name: str, value: float) -> str:
+        return str(round(TOP_STAT * max(value, 0.0) / highest[name])) if highest[name] > 0 else "0"
+
+    cells = (" ".join(scaled(name, row.get(name, 0.0)) for name in names) for row in stats)
+    return [_TRAILING.sub("", cell) for cell in cells]
+
+
+def _varying(candidates: Sequence[Item], taken: set[str]) -> list[str]:
+    keys = sorted({key for item in candidates for key in item.attributes})
+    names: dict[str, str] = {}
+    for key in keys:
+        name = _name(key)
+        varies = len({str(item.attributes.get(key)) for item in candidates}) > 1
+        if varies and name and name not in taken and name not in names:
+            names[name] = key
+    return list(names.values())[:_MOST_COLUMNS]
+
+
+def _name(key: str) -> str:
+    # No blank and no colon: the names of stats are set apart by blanks, labels by colons.
+    return one_line(key.replace(":", " "), _LONGEST_NAME).replace(" ", "_")
+
+
+def _counts(key: str, items: Sequence[Item]) -> Counter[str]:
+    cells = (item.attributes.get(key) for item in items)
+    return Counter(value for cell in cells for value in _values(cell))
+
+
+def _values(cell: AttributeValue | None) -> list[str]:
+    if cell is None or isinstance(cell, str | int | float):
+        return []
+    return list(dict.fromkeys(map(str, cell)))
+
+
+def _cell(
+    value: AttributeValue | None, detail: _Detail, counts: Counter[str], past: Counter[str]
+) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return one_line(value, _LONGEST_TEXT)
+    if isinstance(value, int | float):
+        return _number(value)
+    values = _values(value)
+    shown = [v for v in values if detail.lone or counts[v] > 1] if len(counts) > 1 else values
+    # What the history holds comes first, then the list's own order.
+    best = sorted(shown, key=lambda v: -past[v])[: detail.values]
+    cut = (one_line(v, _LONGEST_NAME).replace(",", ";") for v in shown if v in best)
+    return ", ".join(filter(None, cut))
+
+
+def _number(value: float) -> str:
+    whole = isinstance(value, int) or value.is_integer()
+    return str(int(value)) if whole and abs(value) < _LARGEST else f"{value:.4g}"
