@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from langchain_core.messages import BaseMessage
 
 from ..knowledge.hints import hint_key
-from ..knowledge.trials import CUTOFF, Trial, store_trial
+from ..knowledge.trials import Trial, hit_ranks, store_trial
 from ..llm.answers import RankingAnswer
 from ..records import Flag
 from ..runtime.model_call import ask
@@ -41,7 +41,7 @@ async def settle_ranking(state: RecommendState, options: RunOptions) -> Update:
     target = state.get("target")
     if target is not None:
         update["rank"] = ranking.index(target) + 1
-        update["missed"] = update["rank"] > CUTOFF
+        update["missed"] = update["rank"] > hit_ranks(len(ranking))
         update["answer"] = options.prompt.write(numbers, candidates(state))
         await _keep_trial(state, update, options)
     return update
