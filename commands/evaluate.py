@@ -49,12 +49,16 @@ def evaluate(
         Path | None,
         typer.Option(help="Also score recorded answers: one per session, JSONL or Label/Output."),
     ] = None,
+    negatives: Annotated[
+        int,
+        typer.Option(min=1, help="Items to draw beside the target; a small catalogue gives fewer."),
+    ] = 49,
     max_llm_calls: MaxCalls = None,
     max_cost: MaxCost = None,
 ) -> None:
     """Compare hint policies and baselines; nothing from the file is stored.
 
-    Sessions without candidates get their target and 49 sampled negatives.
+    Sessions without candidates get their target and sampled negatives.
 
     Example: re2llm evaluate --domain movies --sessions test.jsonl --baselines popularity,vsknn
     """
@@ -76,6 +80,7 @@ def evaluate(
                 oracle=oracle,
                 permutations=permutations,
                 answers=answers,
+                negatives=negatives,
                 max_llm_calls=max_llm_calls,
                 max_cost=max_cost,
                 progress=progress,

@@ -64,12 +64,20 @@ def load(
         f"{loaded.sessions:,} training sessions ({loaded.sessions_new:,} new), "
         f"{loaded.malformed} malformed rows skipped, {loaded.warnings} warnings."
     )
+    if loaded.sessions_unusable:
+        out.print(
+            f"{loaded.sessions_unusable:,} sessions were left out: they hold every item of the "
+            "catalogue, so there is nothing to rank. Load more items, or give them candidates.",
+            soft_wrap=True,
+        )
     if loaded.sessions_recent:
         out.print(
             "The sessions are in time order: hints and policy will be learned on the latest "
             f"{loaded.sessions_recent:,}, with evidence from the earlier ones "
             "(to prevent that, pass --any-order to the first load)."
         )
+    if loaded.advice:
+        out.print(loaded.advice, soft_wrap=True)
 
 
 def _print_json(loaded: Loaded) -> None:

@@ -26,6 +26,7 @@ from ..records import Item, Session
 from ..runtime.options import Context, resolve_context
 from ..runtime.progress import Progress, silent
 from ..runtime.services import Services
+from .enough import session_advice
 from .results import Loaded
 
 _BATCH = 256
@@ -118,13 +119,15 @@ async def load_domain(
         domain = await claim_domain(connection, name, ENCODER_ID)
         changed = await _load_items(connection, domain, items, services.embedder, advance)
         known = frozenset(await item_ids(connection, domain))
-        count = min(services.settings.candidates, max(2, len(known) // 2))
-        sampler = NegativeSampler(known, n=count, seed=services.settings.seed)
-        new = 0
+        settings = services.settings
+        sampler = NegativeSampler(known, n=settings.candidates, seed=settings.seed)
+        new = unusable = 0
         for source in session_sources:
             sessions = await asyncio.to_thread(lambda: [_with_target(s) for s in source(known)])  # noqa: B023
+            usable = [session for session in sessions if sampler.can_complete(session)]
+            unusable += len(sessions) - len(usable)
             new += await store_sessions(
-                connection, domain, sessions, complete=sampler.with_candidates
+                connection, domain, usable, complete=sampler.with_candidates
             )
             advance()
         verify()
@@ -146,6 +149,8 @@ async def load_domain(
         sessions=total,
         sessions_new=new,
         sessions_recent=recent if recent < total else 0,
+        sessions_unusable=unusable,
+        advice=session_advice(total),
     )
 
 
