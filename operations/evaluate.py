@@ -161,7 +161,7 @@ def _read(
         raise InputError(
             "sessions", f"{file} holds no usable session.", "Check that it is the right file."
         )
-    return read, [str(note) for note in (*report.first_malformed, *report.first_warnings)]
+    return read, report.notes
 
 
 def _with_candidates(
