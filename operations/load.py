@@ -11,6 +11,7 @@ from typing import TypeVar
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from ..data.interactions import TableOptions
 from ..data.malformed import ReadReport
 from ..data.negatives import NegativeSampler
 from ..data.readers import open_reader
@@ -30,6 +31,7 @@ from .enough import session_advice
 from .results import Loaded
 
 _BATCH = 256
+_TICK = 0.2
 _Element = TypeVar("_Element")
 
 SessionSource = Callable[[Collection[str]], Iterable[Session]]
@@ -43,6 +45,7 @@ async def load(
     *,
     domain: str | None = None,
     sessions: Sequence[Path] = (),
+    table: TableOptions | None = None,
     any_order: bool = False,
     skip_malformed: bool = False,
     progress: Progress = silent,
@@ -52,10 +55,12 @@ async def load(
     Loading again changes nothing.
 
     Args:
-        dataset: A name in `data.readers.READERS`: `hetrec`, `movielens`, `amazon` or `jsonl`.
-        path: The data set's folder, or a JSONL file of items.
+        dataset: A name in `data.readers.READERS`: `hetrec`, `movielens`, `amazon`, `jsonl` or
+            `table`.
+        path: The data set's folder, a JSONL file of items, or a table of interactions.
         domain: The catalogue, made if it is new; `None` takes the context's.
         sessions: JSONL files of training sessions; none takes the data set's own.
+        table: Where the items of a `table` are, and which columns hold what.
         any_order: Treat the sessions as not in time order, even if they seem to be.
         skip_malformed: Whether to skip malformed rows.
         progress: Called with how many bytes have been read.
@@ -64,7 +69,7 @@ async def load(
         Re2llmError: Something in the files cannot be used; nothing was stored.
     """
     report = ReadReport()
-    reader = open_reader(dataset, path)
+    reader = open_reader(dataset, path, table)
     sources: list[SessionSource] = [
         lambda known, file=file: read_sessions(file, report, known=known) for file in sessions
     ]
@@ -76,6 +81,9 @@ async def load(
     name = domain or options.domain
     if options.domains is not None and name not in options.domains:
         raise InputError("domain", f"You may not load {name!r}.", "Name one of your own domains.")
+    ticking = asyncio.create_task(
+        _tick(lambda: progress(f"loading {name}", report.bytes_read, total))
+    )
     try:
         loaded = await load_domain(
             options.services,
@@ -84,12 +92,17 @@ async def load(
             sources,
             any_order=any_order,
             verify=(lambda: None) if skip_malformed else report.raise_if_malformed,
-            advance=lambda: progress(f"loading {name}", report.bytes_read, total),
         )
     except SQLAlchemyError as error:
         raise unreachable(options.services.engine, error) from error
-    notes = [*map(str, report.first_malformed), *map(str, report.first_warnings)]
-    counts = {"malformed": report.malformed, "warnings": report.warnings, "notes": notes}
+    finally:
+        ticking.cancel()
+    progress(f"loading {name}", total, total)
+    counts = {
+        "malformed": report.malformed,
+        "warnings": report.warnings,
+        "notes": report.notes,
+    }
     return loaded.model_copy(update=counts)
 
 
@@ -101,7 +114,6 @@ async def load_domain(
     *,
     any_order: bool = False,
     verify: Callable[[], None] = lambda: None,
-    advance: Callable[[], None] = lambda: None,
 ) -> Loaded:
     """Load items and training sessions in one transaction.
 
@@ -110,26 +122,30 @@ async def load_domain(
         session_sources: One per file.
         any_order: Treat the sessions as not in time order, even if they seem to be.
         verify: Called before the commit; what it raises undoes everything.
-        advance: Called after each batch of items and each file of sessions.
 
     Raises:
         InputError: Something in the files cannot be used; nothing was stored.
     """
     async with services.engine.begin() as connection:
         domain = await claim_domain(connection, name, ENCODER_ID)
-        changed = await _load_items(connection, domain, items, services.embedder, advance)
+        changed = await _load_items(connection, domain, items, services.embedder)
         known = frozenset(await item_ids(connection, domain))
         settings = services.settings
         sampler = NegativeSampler(known, n=settings.candidates, seed=settings.seed)
         new = unusable = 0
+
+        def usable(sessions: Iterable[Session]) -> Iterator[Session]:
+            nonlocal unusable
+            for session in sessions:
+                if sampler.can_complete(_with_target(session)):
+                    yield session
+                else:
+                    unusable += 1
+
         for source in session_sources:
-            sessions = await asyncio.to_thread(lambda: [_with_target(s) for s in source(known)])  # noqa: B023
-            usable = [session for session in sessions if sampler.can_complete(session)]
-            unusable += len(sessions) - len(usable)
             new += await store_sessions(
-                connection, domain, usable, complete=sampler.with_candidates
+                connection, domain, usable(source(known)), complete=sampler.with_candidates
             )
-            advance()
         verify()
         if not known:
             raise InputError(
@@ -159,7 +175,6 @@ async def _load_items(
     domain: Domain,
     items: Iterable[Item],
     embedder: Embedder,
-    advance: Callable[[], None],
 ) -> int:
     changed = 0
     stream = iter(items)
@@ -168,8 +183,14 @@ async def _load_items(
         vectors = await asyncio.to_thread(embedder.encode, [item.text for item in fresh])
         await store_items(connection, domain, fresh, vectors)
         changed += len(fresh)
-        advance()
     return changed
+
+
+async def _tick(advance: Callable[[], None]) -> None:
+    """Show progress also while a long file is read before its first batch."""
+    while True:
+        advance()
+        await asyncio.sleep(_TICK)
 
 
 def _take(stream: Iterator[_Element]) -> list[_Element]:
