@@ -81,9 +81,11 @@ async def load(
     name = domain or options.domain
     if options.domains is not None and name not in options.domains:
         raise InputError("domain", f"You may not load {name!r}.", "Name one of your own domains.")
-    ticking = asyncio.create_task(
-        _tick(lambda: progress(f"loading {name}", report.bytes_read, total))
-    )
+
+    def advance() -> None:
+        progress(f"loading {name}", report.bytes_read, total)
+
+    ticking = asyncio.create_task(_tick(advance))
     try:
         loaded = await load_domain(
             options.services,
@@ -92,12 +94,12 @@ async def load(
             sources,
             any_order=any_order,
             verify=(lambda: None) if skip_malformed else report.raise_if_malformed,
+            advance=advance,
         )
     except SQLAlchemyError as error:
         raise unreachable(options.services.engine, error) from error
     finally:
         ticking.cancel()
-    progress(f"loading {name}", total, total)
     counts = {
         "malformed": report.malformed,
         "warnings": report.warnings,
@@ -114,6 +116,7 @@ async def load_domain(
     *,
     any_order: bool = False,
     verify: Callable[[], None] = lambda: None,
+    advance: Callable[[], None] = lambda: None,
 ) -> Loaded:
     """Load items and training sessions in one transaction.
 
@@ -122,13 +125,14 @@ async def load_domain(
         session_sources: One per file.
         any_order: Treat the sessions as not in time order, even if they seem to be.
         verify: Called before the commit; what it raises undoes everything.
+        advance: Called after each batch of items and each file of sessions.
 
     Raises:
         InputError: Something in the files cannot be used; nothing was stored.
     """
     async with services.engine.begin() as connection:
         domain = await claim_domain(connection, name, ENCODER_ID)
-        changed = await _load_items(connection, domain, items, services.embedder)
+        changed = await _load_items(connection, domain, items, services.embedder, advance)
         known = frozenset(await item_ids(connection, domain))
         settings = services.settings
         sampler = NegativeSampler(known, n=settings.candidates, seed=settings.seed)
@@ -146,6 +150,7 @@ async def load_domain(
             new += await store_sessions(
                 connection, domain, usable(source(known)), complete=sampler.with_candidates
             )
+            advance()
         verify()
         if not known:
             raise InputError(
@@ -175,6 +180,7 @@ async def _load_items(
     domain: Domain,
     items: Iterable[Item],
     embedder: Embedder,
+    advance: Callable[[], None],
 ) -> int:
     changed = 0
     stream = iter(items)
@@ -183,14 +189,15 @@ async def _load_items(
         vectors = await asyncio.to_thread(embedder.encode, [item.text for item in fresh])
         await store_items(connection, domain, fresh, vectors)
         changed += len(fresh)
+        advance()
     return changed
 
 
 async def _tick(advance: Callable[[], None]) -> None:
     """Show progress also while a long file is read before its first batch."""
     while True:
-        advance()
         await asyncio.sleep(_TICK)
+        advance()
 
 
 def _take(stream: Iterator[_Element]) -> list[_Element]:

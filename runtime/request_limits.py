@@ -33,14 +33,14 @@ def _flat(value: Any) -> Any:
 
 
 _MOST_ATTRIBUTES = 200
-_Text = Annotated[str, BeforeValidator(_repaired)]
+_REPAIR = BeforeValidator(_repaired)
 
-ItemId = Annotated[_Text, Field(max_length=500)]
+ItemId = Annotated[str, Field(max_length=500), _REPAIR]
 ItemIds = Annotated[list[ItemId], Field(max_length=MOST_ITEMS)]
-DomainName = Annotated[_Text, Field(max_length=500)]
-Title = Annotated[_Text, Field(max_length=2_000)]
+DomainName = Annotated[str, Field(max_length=500), _REPAIR]
+Title = Annotated[str, Field(max_length=2_000), _REPAIR]
 Titles = Annotated[list[Title], Field(max_length=MOST_ITEMS)]
-LongText = Annotated[_Text, Field(max_length=100_000)]
+LongText = Annotated[str, Field(max_length=100_000), _REPAIR]
 OptionalText = Annotated[LongText, BeforeValidator(lambda value: "" if value is None else value)]
 RowKey = Annotated[int, Field(ge=1, le=_LARGEST_KEY)]
 Rating = Annotated[float, Field(ge=-1e6, le=1e6, allow_inf_nan=False)]
