@@ -5,12 +5,16 @@ Item ids are always the data set's own, as text. They are unique within a domain
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import cast
 
 AttributeValue = str | int | float | Sequence[str]
 """What an item's attribute may hold; a sequence of text for genres, directors and the like."""
+
+_DEEPEST = 4
+"""Objects within objects that are flattened to attributes."""
 
 
 class Flag(StrEnum):
@@ -42,6 +46,18 @@ class Flag(StrEnum):
     """Nothing is known from past sessions: the first stage goes by meaning alone."""
     NOT_LOGGED = "not_logged"
     """The answer could not be stored, so that no feedback can refer to it."""
+
+
+def without_surrogates(text: str) -> str:
+    """Replace halves of surrogate pairs, which no file, database or request can hold, by U+FFFD.
+
+    JSON can hold them as escapes: many programs cut a text in the middle of an emoji.
+    """
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +93,60 @@ def spoken(value: AttributeValue) -> str:
         if isinstance(value, str)
         else (str(value) if isinstance(value, int | float) else ", ".join(value))
     )
+
+
+def flat_attributes(given: Mapping[str, object]) -> tuple[dict[str, AttributeValue], list[str]]:
+    """Return attributes as an item holds them: `{"details": {"brand": …}}` as `details.brand`.
+
+    Null, blank text and empty lists and objects say nothing and are left out.
+
+    Returns:
+        The attributes, and the names of those that cannot be kept: lists of objects or lists, and
+        objects that are nested too deeply.
+    """
+    kept: dict[str, AttributeValue] = {}
+    dropped: list[str] = []
+    for name, value in _leaves(given, "", _DEEPEST):
+        entry = _entry(value)
+        if entry is not None:
+            kept.setdefault(name, entry)
+        elif _says_something(value):
+            dropped.append(name)
+    return kept, dropped
+
+
+def _leaves(given: Mapping[str, object], prefix: str, depth: int) -> Iterator[tuple[str, object]]:
+    for key, value in given.items():
+        name = f"{prefix}{key}"
+        if isinstance(value, dict) and depth > 1:
+            yield from _leaves(cast("dict[str, object]", value), f"{name}.", depth - 1)
+        else:
+            yield name, value
+
+
+def _entry(value: object) -> AttributeValue | None:
+    if isinstance(value, str):
+        return value if value.strip() else None
+    if isinstance(value, int | float):
+        return value
+    if not isinstance(value, list):
+        return None
+    texts: list[str] = []
+    for entry in cast("list[object]", value):
+        if isinstance(entry, str):
+            texts += [entry] if entry.strip() else []
+        elif isinstance(entry, int | float) and not isinstance(entry, bool):
+            texts.append(str(entry))
+        elif entry is not None:
+            return None
+    return texts or None
+
+
+def _says_something(value: object) -> bool:
+    if isinstance(value, list):
+        listed = cast("list[object]", value)
+        return any(_says_something(entry) or isinstance(entry, bool) for entry in listed)
+    return value is not None and value != {} and not (isinstance(value, str) and not value.strip())
 
 
 @dataclass(frozen=True, slots=True)

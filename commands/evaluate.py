@@ -52,13 +52,17 @@ def evaluate(
         typer.Option(help="Also score recorded answers: one per session, JSONL or Label/Output."),
     ] = None,
     fuse: Fuse = None,
+    negatives: Annotated[
+        int,
+        typer.Option(min=1, help="Items to draw beside the target; a small catalogue gives fewer."),
+    ] = 49,
     max_llm_calls: MaxCalls = None,
     max_cost: MaxCost = None,
     batch: InBatches = False,
 ) -> None:
     """Compare hint policies and baselines; nothing from the file is stored.
 
-    Sessions without candidates get their target and 49 sampled negatives.
+    Sessions without candidates get their target and sampled negatives.
 
     Example: re2llm evaluate --domain movies --sessions test.jsonl --baselines popularity,vsknn
     """
@@ -80,6 +84,7 @@ def evaluate(
                 oracle=oracle,
                 permutations=permutations,
                 answers=answers,
+                negatives=negatives,
                 max_llm_calls=max_llm_calls,
                 max_cost=max_cost,
                 batch=batch,

@@ -80,6 +80,8 @@ def _print(learned: Learned) -> None:
         f"{learned.leak} leaks, {learned.ineffective} without measured gain. "
         f"{learned.llm_calls:,} model calls. Hints: {learned.hints}."
     )
+    if learned.advice:
+        out.print(learned.advice, soft_wrap=True)
     if learned.failed:
         out.print(
             f"The model left {learned.failed:,} sessions unanswered; run again to retry them."

@@ -14,13 +14,34 @@ if TYPE_CHECKING:
 
 
 def load(
-    dataset: Annotated[str, typer.Argument(help="hetrec, movielens, amazon or jsonl.")],
-    path: Annotated[Path, typer.Argument(help="The data set's folder, or a JSONL file of items.")],
+    dataset: Annotated[str, typer.Argument(help="hetrec, movielens, amazon, jsonl or table.")],
+    path: Annotated[
+        Path,
+        typer.Argument(
+            help="The data set's folder, a JSONL file of items, or a table of interactions."
+        ),
+    ],
     domain: Annotated[str, typer.Option(help="Name of the catalogue in the database.")],
     sessions: Annotated[
         list[Path] | None,
         typer.Option(help="Training sessions as JSONL; repeatable. Default: the folder's own."),
     ] = None,
+    items: Annotated[
+        Path | None, typer.Option(help="table: the items, as CSV, Parquet or JSONL.")
+    ] = None,
+    user: Annotated[str | None, typer.Option(help="table: the column of the user.")] = None,
+    item: Annotated[str | None, typer.Option(help="table: the column of the item.")] = None,
+    time: Annotated[str | None, typer.Option(help="table: the column of the time.")] = None,
+    item_id: Annotated[
+        str | None, typer.Option("--id", help="table: the column of the id in --items.")
+    ] = None,
+    title: Annotated[
+        str | None, typer.Option(help="table: the column of the title in --items.")
+    ] = None,
+    by_user: Annotated[
+        bool,
+        typer.Option("--by-user", help="table: a session is all of a user, not one day of it."),
+    ] = False,
     any_order: Annotated[
         bool,
         typer.Option(
@@ -35,12 +56,23 @@ def load(
     """Load a catalogue and its training sessions; loading again changes nothing.
 
     Example: re2llm load movielens ml-latest-small --domain movies
+    Example: re2llm load table interactions.parquet --items items.csv --domain shop
     """
 
     async def work() -> Loaded:
+        from ..data.interactions import TableOptions
         from ..operations.load import load
         from ..runtime.options import Context
 
+        table = TableOptions(
+            items=items,
+            user=user,
+            item=item,
+            time=time,
+            id=item_id,
+            title=title,
+            by_user=by_user,
+        )
         with progress_bars(counts=False) as progress:
             return await load(
                 Context(),
@@ -48,6 +80,7 @@ def load(
                 path,
                 domain=domain,
                 sessions=sessions or (),
+                table=table,
                 any_order=any_order,
                 skip_malformed=skip_malformed,
                 progress=progress,
@@ -64,12 +97,20 @@ def load(
         f"{loaded.sessions:,} training sessions ({loaded.sessions_new:,} new), "
         f"{loaded.malformed} malformed rows skipped, {loaded.warnings} warnings."
     )
+    if loaded.sessions_unusable:
+        out.print(
+            f"{loaded.sessions_unusable:,} sessions were left out: they hold every item of the "
+            "catalogue, so there is nothing to rank. Load more items, or give them candidates.",
+            soft_wrap=True,
+        )
     if loaded.sessions_recent:
         out.print(
             "The sessions are in time order: hints and policy will be learned on the latest "
             f"{loaded.sessions_recent:,}, with evidence from the earlier ones "
             "(to prevent that, pass --any-order to the first load)."
         )
+    if loaded.advice:
+        out.print(loaded.advice, soft_wrap=True)
 
 
 def _print_json(loaded: Loaded) -> None:

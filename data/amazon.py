@@ -35,10 +35,11 @@ class AmazonReader:
     come in separate files, see `read_sessions`.
     """
 
+    TITLES = "id2title.json"
     session_bytes: int = 0
 
     def __init__(self, path: Path) -> None:
-        self._titles = require_files(path, "Amazon games", ("id2title.json",)) / "id2title.json"
+        self._titles = require_files(path, "Amazon", (self.TITLES,)) / self.TITLES
         self._metadata = path / "item_metadata.csv"
         self.item_bytes = total_bytes([self._titles, self._metadata])
 

@@ -12,12 +12,10 @@ from contextlib import closing
 from dataclasses import dataclass
 from itertools import groupby
 from operator import attrgetter
-from pathlib import Path
 from typing import NamedTuple
 
 from ..errors import InputError
 from ..records import Session
-from .tables import TableFormat, first_columns
 
 SECONDS_A_DAY = 86_400
 LONGER_THAN = 3
@@ -40,22 +38,33 @@ class DatedSession:
     session: Session
 
 
-def rated_sessions(path: Path, table: TableFormat, ratings: Iterable[Rating]) -> Iterator[Session]:
-    """Stream the day sessions of a file of ratings, in whatever order the file has them.
-
-    A first pass over the users tells whether the file is grouped by user, as the official ones are,
-    and can be streamed, or must be grouped on disk first.
+def rated_sessions(
+    ratings: Iterable[Rating], users: Iterable[str] | None = None
+) -> Iterator[Session]:
+    """Stream the day sessions of ratings in any order.
 
     Args:
-        path: The file, whose first column is the user.
-        ratings: The file's ratings in its own order.
+        users: Their users, from a first pass: if they are grouped, as in official files, the
+            ratings can be streamed. Else, and with `None`, they are grouped on disk first.
 
     Raises:
-        InputError: The file cannot be read.
+        InputError: A file cannot be read.
     """
-    grouped = is_grouped(first_columns(path, table))
+    grouped = users is not None and is_grouped(users)
     for dated in day_sessions(ratings if grouped else in_user_order(ratings)):
         yield dated.session
+
+
+def user_sessions(ratings: Iterable[Rating]) -> Iterator[Session]:
+    """Stream one session of each user with two items or more: all of them, in time order.
+
+    Args:
+        ratings: Grouped by user.
+    """
+    for _, rows in groupby(ratings, key=attrgetter("user")):
+        *history, target = [row.item for row in sorted(rows, key=attrgetter("timestamp"))]
+        if history:
+            yield Session(tuple(history), target)
 
 
 def day_sessions(

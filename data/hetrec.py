@@ -13,7 +13,7 @@ from ..records import AttributeValue, Item, Session
 from .day_sessions import Rating, rated_sessions
 from .files import require_files, total_bytes
 from .malformed import ReadReport, RowError, check_known, parse_items, parse_rows
-from .tables import TableFormat, check_rating, read_table, whole_number
+from .tables import TableFormat, check_rating, first_columns, read_table, whole_number
 from .titles import clean_title
 
 FIRST_BILLED = 3
@@ -59,7 +59,9 @@ class HetRecReader:
         facts = _read_facts(self._folder, report)
         path = self._folder / "movies.dat"
         rows = read_table(path, report, _MOVIES, _FORMAT)
-        yield from parse_items(path, report, rows, lambda row: _movie(row, facts.get(row[0], {})))
+        yield from parse_items(
+            path, report, rows, lambda row: (_movie(row, facts.get(row[0], {})), ())
+        )
 
     def ratings(self, report: ReadReport, known: Container[str] | None = None) -> Iterator[Rating]:
         """Stream the ratings; their dates are read as UTC; `known` as in `sessions`."""
@@ -72,7 +74,8 @@ class HetRecReader:
     ) -> Iterator[Session]:
         """Stream the day sessions; none if the folder has no ratings."""
         if self._ratings.is_file():
-            yield from rated_sessions(self._ratings, _FORMAT, self.ratings(report, known))
+            users = first_columns(self._ratings, _FORMAT)
+            yield from rated_sessions(self.ratings(report, known), users)
 
 
 def _movie(columns: list[str], facts: dict[str, AttributeValue]) -> Item:

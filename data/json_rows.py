@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import cast
 
+from ..records import without_surrogates
 from .files import read_lines
 from .malformed import ReadReport, RowError, parse_rows, shown
+
+_HALVES = re.compile(r"\\u[dD][89a-fA-F]")
+"""How JSON escapes a half of a surrogate pair."""
 
 
 def read_json_lines(path: Path, report: ReadReport) -> Iterator[tuple[int, object]]:
@@ -26,7 +31,10 @@ def read_json_lines(path: Path, report: ReadReport) -> Iterator[tuple[int, objec
 
 
 def parse_json(text: str) -> object:
-    """Return a JSON value; `RowError` if it is no JSON, repeats a key, or holds NaN or infinity."""
+    """Return a JSON value; `RowError` if it is no JSON, repeats a key, or holds NaN or infinity.
+
+    Halves of surrogate pairs are replaced.
+    """
     try:
         value: object = json.loads(
             text, object_pairs_hook=_unique, parse_constant=_refuse, parse_float=_finite
@@ -36,6 +44,17 @@ def parse_json(text: str) -> object:
     except (ValueError, RecursionError) as error:
         reason = error.msg if isinstance(error, json.JSONDecodeError) else "too large or too deep"
         raise RowError(f"is not JSON ({reason}): {shown(text)}") from error
+    return _whole(value) if _HALVES.search(text) else value
+
+
+def _whole(value: object) -> object:
+    if isinstance(value, str):
+        return without_surrogates(value)
+    if isinstance(value, list):
+        return [_whole(entry) for entry in cast("list[object]", value)]
+    if isinstance(value, dict):
+        entries = cast("dict[str, object]", value).items()
+        return {without_surrogates(key): _whole(entry) for key, entry in entries}
     return value
 
 
@@ -56,25 +75,17 @@ def as_ids(value: object, name: str) -> tuple[str, ...]:
 
 
 def as_text(value: object, name: str) -> str:
-    """Return a text that is not blank and has no NUL or half a surrogate pair."""
+    """Return a text that is not blank and has no NUL; halves of surrogate pairs are replaced."""
     if not isinstance(value, str) or not value.strip():
         raise RowError(f"{name} {shown(value)} is not text, or is blank")
-    if "\0" in value or not _encodable(value):
+    if "\0" in value:
         raise RowError(f"{name} {shown(value)} holds a character that cannot be stored")
-    return value
+    return without_surrogates(value)
 
 
 def as_object(value: object) -> dict[str, object] | None:
     """Return a JSON object, or `None` for any other value."""
     return cast("dict[str, object]", value) if isinstance(value, dict) else None
-
-
-def _encodable(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
@@ -17,19 +17,25 @@ LISTED = 10
 """How many malformed rows and warnings are kept word for word; the rest are only counted."""
 
 _SHOWN_CHARACTERS = 60
+_MOST_REASONS = 1000
+"""Names that are counted; a file in which every row has its own would fill the memory."""
 
 
 class RowError(ValueError):
     """One row cannot be used; the message says why, without file and line."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class RowNote:
-    """A remark about one row; `line` counts from 1, and is `None` in a file without lines."""
+    """A remark about a row; `line` counts from 1, and is `None` in a file without lines.
+
+    `rows` counts the rows that it holds for; `line` is the first of them.
+    """
 
     path: Path
     line: int | None
     reason: str
+    rows: int = 1
 
     @property
     def place(self) -> str:
@@ -37,7 +43,8 @@ class RowNote:
         return str(self.path) if self.line is None else f"{self.path}:{self.line}"
 
     def __str__(self) -> str:
-        return f"{self.place}: {self.reason}"
+        rows = f" (and in {self.rows - 1:,} more rows)" if self.rows > 1 else ""
+        return f"{self.place}: {self.reason}{rows}"
 
 
 @dataclass(slots=True)
@@ -53,6 +60,7 @@ class ReadReport:
         bytes_read: Bytes read so far, for a progress bar (compressed bytes in a `.gz` file).
         first_malformed: The first `LISTED` rows that were left out.
         first_warnings: The first `LISTED` warnings.
+        remarks: What else the user should know, such as which columns were taken.
     """
 
     malformed: int = 0
@@ -60,6 +68,13 @@ class ReadReport:
     bytes_read: int = 0
     first_malformed: list[RowNote] = field(default_factory=list[RowNote])
     first_warnings: list[RowNote] = field(default_factory=list[RowNote])
+    remarks: list[str] = field(default_factory=list[str])
+    _once: dict[tuple[Path, str], RowNote] = field(default_factory=dict[tuple[Path, str], RowNote])
+
+    @property
+    def notes(self) -> list[str]:
+        """All remarks, and the first malformed rows and warnings."""
+        return [*self.remarks, *map(str, self.first_malformed), *map(str, self.first_warnings)]
 
     def add(self, path: Path, line: int | None, reason: str) -> None:
         """Count a malformed row, which the reader leaves out."""
@@ -67,11 +82,26 @@ class ReadReport:
         if len(self.first_malformed) < LISTED:
             self.first_malformed.append(RowNote(path, line, reason))
 
-    def warn(self, path: Path, line: int | None, reason: str) -> None:
+    def warn(self, path: Path, line: int | None, reason: str) -> RowNote:
         """Count a row that is used although it was repaired or looks odd."""
+        note = RowNote(path, line, reason)
         self.warnings += 1
         if len(self.first_warnings) < LISTED:
-            self.first_warnings.append(RowNote(path, line, reason))
+            self.first_warnings.append(note)
+        return note
+
+    def ignore(self, path: Path, line: int, names: Iterable[str]) -> None:
+        """Count keys or attributes that are left out of a row; each name is one warning a file."""
+        for name in names:
+            self.warn_once(path, line, f"ignored {shown(name)}")
+
+    def warn_once(self, path: Path, line: int | None, reason: str) -> None:
+        """Count a row like any other of the same reason, which together are one warning a file."""
+        known = self._once.get((path, reason))
+        if known is not None:
+            known.rows += 1
+        elif len(self._once) < _MOST_REASONS:
+            self._once[path, reason] = self.warn(path, line, reason)
 
     def raise_if_malformed(self) -> None:
         """Refuse the file if any row was malformed.
@@ -110,19 +140,27 @@ def parse_rows(
 
 
 def parse_items(
-    path: Path, report: ReadReport, rows: Iterable[tuple[int, Row]], parse: Callable[[Row], Item]
+    path: Path,
+    report: ReadReport,
+    rows: Iterable[tuple[int, Row]],
+    parse: Callable[[Row], tuple[Item, Sequence[str]]],
 ) -> Iterator[Item]:
-    """Parse numbered rows into items; a row that repeats an id is malformed."""
+    """Parse numbered rows into items; a row that repeats an id is malformed.
+
+    Args:
+        parse: Returns the item, and the names of attributes that were left out.
+    """
     seen: set[str] = set()
 
-    def parse_new(row: Row) -> Item:
-        item = parse(row)
+    def parse_new(row: Row) -> tuple[Item, Sequence[str]]:
+        item, dropped = parse(row)
         if item.id in seen:
             raise RowError(f"id {shown(item.id)} was given before")
         seen.add(item.id)
-        return item
+        return item, dropped
 
-    for _, item in parse_rows(path, report, rows, parse_new):
+    for line, (item, dropped) in parse_rows(path, report, rows, parse_new):
+        report.ignore(path, line, dropped)
         yield item
 
 

@@ -1,39 +1,101 @@
-"""A MovieLens folder with `movies.csv` and `ratings.csv` (ml-latest-small, ml-25m, ml-32m)."""
+"""A MovieLens folder of any age: its files say which layout it has."""
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator
+from collections.abc import Callable, Container, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
+from ..errors import InputError
 from ..records import AttributeValue, Item, Session
 from .day_sessions import Rating, rated_sessions
-from .files import require_files, total_bytes
+from .files import total_bytes
 from .malformed import ReadReport, RowError, check_known, parse_items, parse_rows
-from .tables import LATEST_TIMESTAMP, TableFormat, check_rating, read_table, whole_number
+from .tables import TableFormat, check_rating, first_columns, read_table
+from .times import timestamp
 from .titles import article_first, clean_title, split_year
 
-_FORMAT = TableFormat(",", quoted=True)
+_GENRES = (
+    *("unknown", "Action", "Adventure", "Animation", "Children's", "Comedy", "Crime"),
+    *("Documentary", "Drama", "Fantasy", "Film-Noir", "Horror", "Musical", "Mystery", "Romance"),
+    *("Sci-Fi", "Thriller", "War", "Western"),
+)
+"""The flags at the end of each row of `u.item`, in order."""
+_NO_GENRE = frozenset({"", "(no genres listed)", "unknown"})
 _MOVIES = ("movieId", "title", "genres")
 _RATINGS = ("userId", "movieId", "rating", "timestamp")
+_LATIN = "iso-8859-1"
+
+
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """How a data set of MovieLens names and writes its files.
+
+    Attributes:
+        known_as: Data sets that have it.
+        movies: File of movies.
+        ratings: File of ratings.
+        movie_table: How `movies` is written.
+        rating_table: How `ratings` is written.
+        columns: Those of `movies`.
+        parts: Takes id, title and genres from a row of `movies`.
+    """
+
+    known_as: str
+    movies: str
+    ratings: str
+    movie_table: TableFormat
+    rating_table: TableFormat
+    columns: Sequence[str]
+    parts: Callable[[list[str]], tuple[str, str, list[str]]]
+
+
+def _listed(row: list[str]) -> tuple[str, str, list[str]]:
+    key, title, genres = row
+    return key, title, genres.split("|")
+
+
+def _flagged(row: list[str]) -> tuple[str, str, list[str]]:
+    flags = zip(_GENRES, row[-len(_GENRES) :], strict=True)
+    return row[0], row[1], [genre for genre, flag in flags if flag == "1"]
+
+
+_CSV = TableFormat(",", quoted=True)
+_COLONS = TableFormat("::", quoted=False, fallback=_LATIN)
+_LAYOUTS = (
+    _Layout("ml-latest, ml-25m, ml-32m", "movies.csv", "ratings.csv", _CSV, _CSV, _MOVIES, _listed),
+    _Layout("ml-1m, ml-10m", "movies.dat", "ratings.dat", _COLONS, _COLONS, _MOVIES, _listed),
+    _Layout(
+        "ml-100k",
+        "u.item",
+        "u.data",
+        TableFormat("|", quoted=False, fallback=_LATIN),
+        TableFormat("\t", quoted=False),
+        ("movieId", "title", "release date", "video release date", "IMDb URL", *_GENRES),
+        _flagged,
+    ),
+)
 
 
 class MovieLensReader:
-    """Reads movies, and day sessions if `ratings.csv` is there; see `CatalogueReader`.
+    """Reads movies, and day sessions if there are ratings; see `CatalogueReader`.
 
     "Matrix, The (1999)" becomes the title "The Matrix" with the attribute `year` 1999; `genres` is
     a list of text. What is unknown is left out.
     """
 
     def __init__(self, path: Path) -> None:
-        self._movies = require_files(path, "MovieLens", ("movies.csv",)) / "movies.csv"
-        self._ratings = path / "ratings.csv"
+        self._layout = _layout(path)
+        self._movies = path / self._layout.movies
+        self._ratings = path / self._layout.ratings
         self.item_bytes = total_bytes([self._movies])
         self.session_bytes = total_bytes([self._ratings])
 
     def items(self, report: ReadReport) -> Iterator[Item]:
         """Stream the movies in the order of the file."""
-        rows = read_table(self._movies, report, _MOVIES, _FORMAT)
-        return parse_items(self._movies, report, rows, _movie)
+        layout = self._layout
+        rows = read_table(self._movies, report, layout.columns, layout.movie_table)
+        return parse_items(self._movies, report, rows, lambda row: (_movie(*layout.parts(row)), ()))
 
     def ratings(self, report: ReadReport, known: Container[str] | None = None) -> Iterator[Rating]:
         """Stream the ratings in the order of the file; `known` as in `sessions`."""
@@ -42,9 +104,9 @@ class MovieLensReader:
             user, item, rating, time = row
             check_rating(rating)
             check_known(item, known)
-            return Rating(user, item, whole_number(time, "timestamp", 0, LATEST_TIMESTAMP))
+            return Rating(user, item, timestamp(time, "timestamp"))
 
-        rows = read_table(self._ratings, report, _RATINGS, _FORMAT)
+        rows = read_table(self._ratings, report, _RATINGS, self._layout.rating_table)
         for _, rating in parse_rows(self._ratings, report, rows, parse):
             yield rating
 
@@ -53,11 +115,44 @@ class MovieLensReader:
     ) -> Iterator[Session]:
         """Stream the day sessions; none if the folder has no ratings."""
         if self._ratings.is_file():
-            yield from rated_sessions(self._ratings, _FORMAT, self.ratings(report, known))
+            users = first_columns(self._ratings, self._layout.rating_table)
+            yield from rated_sessions(self.ratings(report, known), users)
 
 
-def _movie(row: list[str]) -> Item:
-    key, text, genres = row
+def _layout(folder: Path) -> _Layout:
+    looked_for = ", or ".join(f"{one.movies} ({one.known_as})" for one in _LAYOUTS)
+    remedy = f"Give the unpacked folder of MovieLens; it must hold {looked_for}."
+    if not folder.exists():
+        raise InputError(str(folder), "does not exist.", remedy)
+    if not folder.is_dir():
+        raise InputError(str(folder), "is not a folder.", remedy)
+    found = _found(folder)
+    if found is not None:
+        return found
+    inner = [one for one in sorted(folder.iterdir()) if one.is_dir() and _found(one)]
+    if inner:
+        raise InputError(str(folder), "is the folder above the data set.", f"Give {inner[0]}.")
+    raise InputError(
+        str(folder),
+        f"holds no files of MovieLens: {', '.join(one.movies for one in _LAYOUTS)} are missing.",
+        remedy,
+    )
+
+
+def _found(folder: Path) -> _Layout | None:
+    return next((one for one in _LAYOUTS if _has(folder / one.movies, one)), None)
+
+
+def _has(movies: Path, layout: _Layout) -> bool:
+    if not movies.is_file():
+        return False
+    with movies.open("rb") as file:
+        start = file.readline(1000)
+    # HetRec2011 has a movies.dat too, with tabs.
+    return not start or layout.movie_table.delimiter.encode() in start
+
+
+def _movie(key: str, text: str, genres: list[str]) -> Item:
     name, year = split_year(clean_title(text))
     title = article_first(name)
     if not title:
@@ -65,6 +160,6 @@ def _movie(row: list[str]) -> Item:
     attributes: dict[str, AttributeValue] = {}
     if year is not None:
         attributes["year"] = year
-    if genres and genres != "(no genres listed)":
-        attributes["genres"] = [genre.strip() for genre in genres.split("|") if genre.strip()]
+    if listed := [genre.strip() for genre in genres if genre.strip() not in _NO_GENRE]:
+        attributes["genres"] = listed
     return Item(key, title, attributes)

@@ -16,7 +16,7 @@ from ..errors import InputError
 from ..records import Session
 
 CANDIDATES = 50
-"""How many candidates a session gets, the target included."""
+"""How many candidates a session gets, the target included, if the catalogue has as many."""
 
 _FEWEST = 2
 
@@ -37,14 +37,14 @@ class NegativeSampler:
         self._ids = sorted(self._known)
 
     def with_candidates(self, session: Session) -> Session:
-        """Return the session with candidates: its target and n - 1 different other items.
+        """Return the session with candidates: its target and up to n - 1 different other items.
 
         The others are uniform over the catalogue without the history and the target, and all
-        candidates are shuffled together. A target that is also in the history is still a candidate.
-        Existing candidates are kept.
+        candidates are shuffled together. A small catalogue gives as many as it has. A target that
+        is also in the history is still a candidate. Existing candidates are kept.
 
         Raises:
-            InputError: The target is missing or not in the catalogue, or that is too small.
+            InputError: The target is missing or not in the catalogue, or there is no other item.
         """
         if session.candidates is not None:
             return session
@@ -54,14 +54,14 @@ class NegativeSampler:
         if session.target not in self._known:
             problem = f"{session.target!r} is not in the catalogue."
             raise InputError("target", problem, "Load the catalogue that the session is from.")
-        excluded = self._known & {*session.history, session.target}
-        wanted = self._n - 1
-        if len(self._ids) - len(excluded) < wanted:
+        excluded = self._excluded(session)
+        wanted = min(self._n - 1, len(self._ids) - len(excluded))
+        if not wanted:
             raise InputError(
-                "n",
-                f"asks for {wanted} items besides the target, but of {len(self._ids)} in the "
-                f"catalogue only {len(self._ids) - len(excluded)} are neither target nor history.",
-                "Ask for fewer candidates, or load more items.",
+                "sessions",
+                f"One with the target {session.target!r} holds all {len(self._ids)} items of the "
+                "catalogue, so there is none to rank its target against.",
+                "Load more items, or give the session candidates.",
             )
         draw = random.Random(_session_seed(self._seed, session))
         # A uniform sample without the excluded ids is a uniform sample of the others.
@@ -70,6 +70,13 @@ class NegativeSampler:
         candidates = [session.target, *negatives[:wanted]]
         draw.shuffle(candidates)
         return replace(session, candidates=tuple(candidates))
+
+    def can_complete(self, session: Session) -> bool:
+        """Return whether a session has candidates, or the catalogue has negatives for it."""
+        return session.candidates is not None or len(self._excluded(session)) < len(self._ids)
+
+    def _excluded(self, session: Session) -> frozenset[str | None]:
+        return self._known & {*session.history, session.target}
 
 
 def with_candidates(

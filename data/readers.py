@@ -10,7 +10,9 @@ from typing import Protocol
 from ..errors import InputError
 from ..records import Item, Session
 from .amazon import AmazonReader
+from .amazon_reviews import AmazonReviewsReader
 from .hetrec import HetRecReader
+from .interactions import TableOptions, TableReader
 from .jsonl import JsonlReader
 from .malformed import ReadReport
 from .movielens import MovieLensReader
@@ -52,23 +54,32 @@ class CatalogueReader(Protocol):
         ...
 
 
+def _amazon(path: Path) -> CatalogueReader:
+    """Return the reader for Amazon Reviews 2023 as published, or for a folder of games."""
+    if not path.exists() or (path / AmazonReader.TITLES).is_file():
+        return AmazonReader(path)
+    return AmazonReviewsReader(path)
+
+
 READERS: Mapping[str, Callable[[Path], CatalogueReader]] = MappingProxyType(
     {
         "hetrec": HetRecReader,
         "movielens": MovieLensReader,
-        "amazon": AmazonReader,
+        "amazon": _amazon,
         "jsonl": JsonlReader,
+        "table": TableReader,
     }
 )
 """The readers by their name in `re2llm load`."""
 
 
-def open_reader(dataset: str, path: Path) -> CatalogueReader:
+def open_reader(dataset: str, path: Path, table: TableOptions | None = None) -> CatalogueReader:
     """Return the reader for a data set.
 
     Args:
         dataset: A name in `READERS`.
-        path: The data set's folder, or the file for `jsonl`.
+        path: The data set's folder, or the file for `jsonl` and `table`.
+        table: What is known of the columns; for `table` alone.
 
     Raises:
         InputError: There is no such data set, or files are missing.
@@ -76,4 +87,9 @@ def open_reader(dataset: str, path: Path) -> CatalogueReader:
     if dataset not in READERS:
         problem = f"{dataset!r} is not known."
         raise InputError("dataset", problem, f"Choose one of {', '.join(READERS)}.")
+    if dataset == "table":
+        return TableReader(path, table)
+    if table is not None and table != TableOptions():
+        remedy = "Leave out --items, --by-user and the columns, or load `table`."
+        raise InputError("dataset", f"{dataset!r} has columns of its own.", remedy)
     return READERS[dataset](path)

@@ -41,23 +41,25 @@ def read_sessions(
         InputError: The file is missing, unreadable, empty or binary.
     """
 
-    def parse(value: object) -> tuple[Session, str]:
-        session, remark = _session(value)
+    def parse(value: object) -> tuple[Session, bool, list[str]]:
+        session, repeats, unknown = _session(value)
         target = () if session.target is None else (session.target,)
         for item in (*session.history, *target, *(session.candidates or ())):
             check_known(item, known)
-        return session, remark
+        return session, repeats, unknown
 
-    for line, (session, remark) in parse_rows(path, report, read_json_lines(path, report), parse):
-        if remark:
-            report.warn(path, line, remark)
+    rows = parse_rows(path, report, read_json_lines(path, report), parse)
+    for line, (session, repeats, unknown) in rows:
+        if repeats:
+            report.warn(path, line, "dropped candidates that repeat an earlier one")
+        report.ignore(path, line, unknown)
         yield session
 
 
-def _session(value: object) -> tuple[Session, str]:
-    """Return the session of a row, and a remark if something was dropped."""
+def _session(value: object) -> tuple[Session, bool, list[str]]:
+    """Return the session of a row, whether candidates were repeated, and unknown keys."""
     if isinstance(value, list):
-        return _bare_session(as_ids(cast("object", value), "session")), ""
+        return _bare_session(as_ids(cast("object", value), "session")), False, []
     row = as_object(value)
     if row is None:
         raise RowError(f"{shown(value)} is neither an object nor a list of ids")
@@ -67,20 +69,16 @@ def _session(value: object) -> tuple[Session, str]:
     if not history:
         raise RowError("history is empty")
     target = None if row.get("target") is None else as_id(row["target"], "target")
-    remarks: list[str] = []
-    if unknown := sorted(row.keys() - _KEYS):
-        remarks.append(f"ignored {', '.join(map(shown, unknown))}")
-    candidates = None
+    candidates, repeats = None, False
     if row.get("candidates") is not None:
         given = as_ids(row["candidates"], "candidates")
         candidates = tuple(dict.fromkeys(given))
-        if len(candidates) < len(given):
-            remarks.append("dropped candidates that repeat an earlier one")
+        repeats = len(candidates) < len(given)
         if len(candidates) < _FEWEST_CANDIDATES:
             raise RowError("has fewer than two different candidates")
         if target is not None and target not in candidates:
             raise RowError(f"target {shown(target)} is not among the candidates")
-    return Session(history, target, candidates), "; ".join(remarks)
+    return Session(history, target, candidates), repeats, sorted(row.keys() - _KEYS)
 
 
 def _bare_session(ids: tuple[str, ...]) -> Session:

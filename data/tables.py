@@ -13,9 +13,6 @@ from ..errors import InputError
 from .files import read_lines
 from .malformed import ReadReport, RowError, shown
 
-LATEST_TIMESTAMP = 32_503_680_000
-"""The year 3000 in seconds: anything later is a count of milliseconds, or garbage."""
-
 
 @dataclass(frozen=True, slots=True)
 class TableFormat:
@@ -99,7 +96,7 @@ def check_rating(text: str) -> None:
 
 def _check_header(path: Path, line: str, header: Sequence[str], table: TableFormat) -> None:
     # The official movie_directors.dat separates two of its names by a space instead of a tab.
-    names = [name.strip('" ') for name in re.split(rf"{table.delimiter}| ", line)]
+    names = [name.strip('" ') for name in re.split(rf"{re.escape(table.delimiter)}| ", line)]
     if names != list(header):
         raise InputError(
             f"{path}:1",

@@ -20,7 +20,7 @@ import numpy as np
 from ..errors import InputError
 from ..llm.title_answers import read_titles, title_readings
 from ..llm.title_match import plain_title
-from ..records import Item, Session
+from ..records import Item, Session, without_surrogates
 from .experiment import Row, target_of
 from .metrics import MISSING
 
@@ -78,7 +78,7 @@ def _from_json(line: str, place: str) -> Recorded:
             f"{place} holds no answer.",
             'Write {"answer": "1. …"}, one per line, or blocks of Label: and Output:.',
         )
-    return Recorded(answer)
+    return Recorded(without_surrogates(answer))
 
 
 def score_answers(

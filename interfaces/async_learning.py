@@ -9,6 +9,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..data.interactions import TableOptions
 from ..operations.learn import Learned, learn
 from ..operations.load import load
 from ..operations.results import Loaded
@@ -36,6 +37,7 @@ class AsyncLearning(ABC):
         *,
         domain: str | None = None,
         sessions: Sequence[Path] = (),
+        table: TableOptions | None = None,
         any_order: bool = False,
         skip_malformed: bool = False,
         progress: Progress = silent,
@@ -43,10 +45,11 @@ class AsyncLearning(ABC):
         """Load a catalogue and its training sessions, all or nothing; reloading changes nothing.
 
         Args:
-            dataset: `hetrec`, `movielens`, `amazon` or `jsonl`.
-            path: The data set's folder, or a JSONL file of items.
+            dataset: `hetrec`, `movielens`, `amazon`, `jsonl` or `table`.
+            path: The data set's folder, a JSONL file of items, or a table of interactions.
             domain: The catalogue, made if it is new; `None` takes the object's.
             sessions: JSONL files of training sessions; none takes the data set's own.
+            table: Where the items of a `table` are, and which columns hold what.
             any_order: Treat the sessions as not in time order, even if they seem to be.
             skip_malformed: Whether to skip malformed rows.
             progress: Called with how many bytes have been read.
@@ -60,6 +63,7 @@ class AsyncLearning(ABC):
             path,
             domain=domain,
             sessions=sessions,
+            table=table,
             any_order=any_order,
             skip_malformed=skip_malformed,
             progress=progress,

@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from ..data.interactions import TableOptions
 from ..operations.learn import Learned
 from ..operations.results import (
     FeedbackStored,
@@ -81,6 +82,7 @@ class Verbs(AsyncVerbs):
         *,
         domain: str | None = None,
         sessions: Sequence[Path] = (),
+        table: TableOptions | None = None,
         any_order: bool = False,
         skip_malformed: bool = False,
         progress: Progress = silent,
@@ -93,6 +95,7 @@ class Verbs(AsyncVerbs):
                 path,
                 domain=domain,
                 sessions=sessions,
+                table=table,
                 any_order=any_order,
                 skip_malformed=skip_malformed,
                 progress=progress,

@@ -16,7 +16,7 @@ from .log_tables import FeedbackRow, RecommendationRow
 from .sources import LOCAL
 from .tables import DomainRow, ItemRow
 from .texts import storable
-from .trials import ndcg
+from .trials import hit_ranks, ndcg
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +29,7 @@ class Feedback:
         rank: Where the item stood in the whole ranking; `None` if it was not in it.
         reward: NDCG@10 of that rank. None of these, and an item that was not among the
             candidates, count 0, as a target that is missed does everywhere else.
+        missed: Whether an item was picked that did not rank among the first `hit_ranks`.
         model: Name of the model that ranked.
         new: Whether it was stored just now.
     """
@@ -37,13 +38,9 @@ class Feedback:
     picked: str | None
     rank: int | None
     reward: float
+    missed: bool
     model: str
     new: bool
-
-    @property
-    def missed(self) -> bool:
-        """Whether the item is known and did not stand among the best 10."""
-        return self.picked is not None and self.reward == 0
 
 
 async def store_feedback(
@@ -87,9 +84,10 @@ async def store_feedback(
     if picked is not None and rank is None:
         await _require_item(connection, domain, picked)
     reward = 0.0 if rank is None else ndcg(rank)
+    missed = picked is not None and (rank is None or rank > hit_ranks(len(made.ranking)))
     new = await connection.scalar(
         insert(FeedbackRow)
-        .values(recommendation_id=key, picked=picked, reward=reward, source=source)
+        .values(recommendation_id=key, picked=picked, reward=reward, missed=missed, source=source)
         .on_conflict_do_nothing()
         .returning(FeedbackRow.recommendation_id)
     )
@@ -103,7 +101,7 @@ async def store_feedback(
                 f"Feedback on this recommendation is stored already: {stored or 'none of these'}.",
                 "Ask for a new recommendation.",
             )
-    return Feedback(str(key), picked, rank, reward, made.model, new is not None)
+    return Feedback(str(key), picked, rank, reward, missed, made.model, new is not None)
 
 
 async def _require_item(connection: AsyncConnection, domain: Domain, item: str) -> None:
@@ -175,7 +173,7 @@ async def logged_decisions(connection: AsyncConnection, domain_id: int) -> list[
 
 @dataclass(frozen=True, slots=True)
 class Miss:
-    """A picked item that the ranking did not hold among its best 10.
+    """A picked item that the ranking did not hold among its first `hit_ranks`.
 
     Attributes:
         recommendation_id: Of the ranking.
@@ -211,8 +209,7 @@ async def misses_to_learn(
         .join(DomainRow, DomainRow.id == RecommendationRow.domain_id)
         .where(
             FeedbackRow.learnt_at.is_(None),
-            FeedbackRow.reward == 0,
-            FeedbackRow.picked.is_not(None),
+            FeedbackRow.missed,
             RecommendationRow.model == model,
         )
         .order_by(FeedbackRow.created_at, FeedbackRow.recommendation_id)

@@ -121,8 +121,7 @@ async def settle_feedback(connection: AsyncConnection, domain: Domain, source: s
         .where(
             FeedbackRow.source == source,
             FeedbackRow.learnt_at.is_(None),
-            FeedbackRow.reward == 0,
-            FeedbackRow.picked.is_not(None),
+            FeedbackRow.missed,
             RecommendationRow.id == FeedbackRow.recommendation_id,
             RecommendationRow.domain_id == domain.id,
         )

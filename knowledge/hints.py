@@ -14,6 +14,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..errors import InputError
+from ..records import without_surrogates
 from .tables import SHRINKAGE, HintRow
 from .texts import storable
 
@@ -87,7 +88,7 @@ def clean_hint(text: str) -> str:
     Raises:
         InputError: It is empty or too long.
     """
-    cleaned = " ".join(text.split())
+    cleaned = without_surrogates(" ".join(text.split()))
     if not cleaned:
         raise InputError("hint", "The text is empty.", "Write one imperative sentence.")
     if not storable(cleaned):

@@ -13,6 +13,7 @@ from sqlalchemy import (
     Identity,
     Index,
     LargeBinary,
+    false,
     func,
 )
 from sqlalchemy import text as sql
@@ -55,7 +56,7 @@ class FeedbackRow(Base):
         Index(
             "ix_feedback_to_learn",
             "created_at",
-            postgresql_where=sql("learnt_at IS NULL AND reward = 0 AND picked IS NOT NULL"),
+            postgresql_where=sql("learnt_at IS NULL AND missed"),
         ),
     )
 
@@ -66,6 +67,8 @@ class FeedbackRow(Base):
     """Id of the item that was chosen; `None` for none of these."""
     reward: Mapped[float]
     """NDCG@10 of the picked item's rank; 0 for none of these."""
+    missed: Mapped[bool] = mapped_column(server_default=false())
+    """Whether an item was picked that did not rank among the best fifth, at most the best 10."""
     source: Mapped[str] = mapped_column(server_default="local")
     """The id of the API key that it came with, or `local`."""
     created_at: Mapped[dt.datetime] = mapped_column(server_default=func.now())

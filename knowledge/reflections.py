@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from sqlalchemy import insert, select
+from sqlalchemy import ColumnElement, func, insert, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from .hints import NO_HINT
-from .tables import ProposalRow, ReflectionRow, TrialRow
-from .trials import CUTOFF
+from .tables import ItemRow, ProposalRow, ReflectionRow, SessionRow, TrialRow
+from .trials import hit_ranks_of
 
 Outcome = Literal["stored", "duplicate", "leak", "ineffective", "surplus"]
 """What became of a proposed hint; `surplus`: it passed, but there was room for better ones only."""
@@ -114,15 +114,21 @@ async def settled_sessions(
     ranking_version: str,
     reflecting_version: str,
     *,
+    retrieved: int,
     among: int | None = None,
 ) -> set[int]:
-    """Return the training sessions that need no more learning: hits, and misses reflected upon."""
-    hits = select(TrialRow.session_id).where(
+    """Return the training sessions that need no more learning: hits, and misses reflected upon.
+
+    Args:
+        retrieved: How many candidates a session without its own is given.
+    """
+    hits = select(TrialRow.session_id).join(SessionRow, SessionRow.id == TrialRow.session_id)
+    hits = hits.where(
         TrialRow.domain_id == domain_id,
         TrialRow.hint_key == NO_HINT,
         TrialRow.model == model,
         TrialRow.prompt_version == ranking_version,
-        TrialRow.rank <= CUTOFF,
+        TrialRow.rank <= hit_ranks_of(_candidates(domain_id, retrieved)),
     )
     reflected = select(ReflectionRow.session_id).where(
         ReflectionRow.domain_id == domain_id,
@@ -133,3 +139,13 @@ async def settled_sessions(
         hits = hits.where(TrialRow.session_id == among)
         reflected = reflected.where(ReflectionRow.session_id == among)
     return {*await connection.scalars(hits), *await connection.scalars(reflected)}
+
+
+def _candidates(domain_id: int, retrieved: int) -> ColumnElement[int]:
+    """Return how many candidates a session has: its own, or else those that can be retrieved."""
+    items = select(func.count()).where(ItemRow.domain_id == domain_id).scalar_subquery()
+    chosen = func.unnest(SessionRow.history).column_valued()
+    excluded = select(func.count(chosen.distinct())).scalar_subquery()
+    return func.coalesce(
+        func.cardinality(SessionRow.candidates), func.least(retrieved, items - excluded)
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 from collections import Counter
@@ -41,7 +42,7 @@ async def store_sessions(
 
     Args:
         connection: In a transaction.
-        sessions: All with a target, as one file holds them.
+        sessions: All with a target, as one file holds them; read in a thread, a batch at a time.
         complete: Gives a session the candidates that it lacks. The session is known by what it
             was before, so that a grown catalogue does not make it a new one.
         source: Where they come from: `file`, `local`, or the id of an API key.
@@ -58,8 +59,8 @@ async def store_sessions(
             set_={"source": FILE},
             where=SessionRow.source != FILE,
         )
-    while batch := [{**row, "source": source} for row in islice(rows, _BATCH)]:
-        await connection.execute(statement, batch)
+    while batch := await asyncio.to_thread(lambda: list(islice(rows, _BATCH))):
+        await connection.execute(statement, [{**row, "source": source} for row in batch])
     return await count_sessions(connection, domain, source) - before
 
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import ColumnElement, bindparam, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -14,7 +14,9 @@ from .hints import NO_HINT
 from .tables import TrialRow
 
 CUTOFF = 10
-"""A target below this rank is a miss, and counts nothing."""
+"""A target below this rank counts nothing, and is a miss however many candidates there are."""
+_HIT_SHARE = 5
+"""A hit is among the best fifth of the candidates."""
 
 
 # Written once: they are asked so often that to put them together takes longer than the answer.
@@ -64,6 +66,19 @@ def ndcg(rank: int) -> float:
         rank: 1 is best.
     """
     return 1 / math.log2(rank + 1) if rank <= CUTOFF else 0.0
+
+
+def hit_ranks(candidates: int) -> int:
+    """Return how many ranks count as a hit: the best fifth, at least 1 and at most `CUTOFF`.
+
+    Of 20 candidates, rank 10 is what chance would give, so there is something to learn from it.
+    """
+    return min(CUTOFF, max(1, math.ceil(candidates / _HIT_SHARE)))
+
+
+def hit_ranks_of(candidates: ColumnElement[int]) -> ColumnElement[int]:
+    """Return `hit_ranks` as SQL."""
+    return func.least(CUTOFF, func.greatest(1, (candidates + (_HIT_SHARE - 1)) // _HIT_SHARE))
 
 
 async def find_trial(

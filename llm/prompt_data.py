@@ -9,7 +9,7 @@ from collections.abc import Callable
 from collections.abc import Set as AbstractSet
 from typing import Any
 
-from ..records import AttributeValue, Item
+from ..records import AttributeValue, Item, without_surrogates
 
 _BRACKETED = (
     r"\[(?=/?(?:INST|SYSTEM_PROMPT|THINK|TOOL_CALLS|TOOL_RESULTS|TOOL_CONTENT|AVAILABLE_TOOLS|ARGS"
@@ -41,6 +41,7 @@ def inert_json(document: str) -> str:
 
     Chat templates read `<|im_end|>` in a title as the end of the message, in strings too.
     """
+    document = without_surrogates(document)
     return _IN_JSON.sub(r"\\u005b", document.replace("<", "\\u003c"))
 
 
@@ -53,7 +54,7 @@ def inert(text: str) -> str:
     Returns:
         The same text if it holds none.
     """
-    return _IN_TEXT.sub(r"\g<0> ", text)
+    return _IN_TEXT.sub(r"\g<0> ", without_surrogates(text))
 
 
 def one_line(text: str, longest: int) -> str:

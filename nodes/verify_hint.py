@@ -10,8 +10,8 @@ from ..errors import InputError
 from ..knowledge.domains import find_domain
 from ..knowledge.hints import Hint, clean_hint, hint_key, nearest_hints
 from ..knowledge.reflections import Outcome
-from ..knowledge.trials import CUTOFF
 from ..knowledge.trials import gains as paid_gains
+from ..knowledge.trials import hit_ranks
 from ..ranking.panels import panel
 from ..ranking.repeats import CLOSE, COMPARED, embed, repeated_hint
 from ..ranking.trials import gain_of, run_trial
@@ -78,7 +78,7 @@ async def _tried(proposal: ProposalView, state: LearnState, options: RunOptions)
     domain, session, text = state["domain"], _session(state), proposal["text"]
     own = await run_trial(domain, session, text, options)
     if options.settings.verify_rule == "paper":
-        if own.rank > CUTOFF:
+        if own.rank > hit_ranks(len(state["candidate_items"])):
             return _refused(proposal, "ineffective", f"The target stays at rank {own.rank}.")
         return {**proposal, "reason": f"The target rose to rank {own.rank}."}
     if own.rank >= state["rank"]:

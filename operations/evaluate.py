@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..data.malformed import ReadReport
-from ..data.negatives import NegativeSampler
+from ..data.negatives import CANDIDATES, NegativeSampler
 from ..data.session_file import read_sessions
 from ..errors import InputError
 from ..evaluation.baselines import check_baselines
@@ -27,6 +27,10 @@ from .database import in_domain
 from .experiment import Experiment
 from .fusion import what_it_adds
 from .recorded import score_recorded
+
+NEGATIVES = CANDIDATES - 1
+_FEW_CANDIDATES = 20
+"""With no more than these, half of all targets rank among the best 10 by chance."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +67,7 @@ async def evaluate(  # noqa: PLR0913  # what can be compared
     oracle: bool = False,
     permutations: int = 1,
     answers: Path | None = None,
+    negatives: int = NEGATIVES,
     max_llm_calls: int | None = None,
     max_cost: float | None = None,
     batch: bool = False,
@@ -70,7 +75,7 @@ async def evaluate(  # noqa: PLR0913  # what can be compared
 ) -> Evaluation:
     """Rank sessions by hint policies and baselines. Nothing of the sessions is stored.
 
-    Sessions without candidates get their target and 49 sampled negatives.
+    Sessions without candidates get their target and sampled negatives.
 
     Args:
         context: The run's options. Its hint policy and its budget are not used.
@@ -80,6 +85,7 @@ async def evaluate(  # noqa: PLR0913  # what can be compared
         oracle: Also try every active hint on every session.
         permutations: In how many orders to rank the candidates; the answers are fused.
         answers: Also score the recorded answers in this file, one for each session.
+        negatives: How many to sample; a small catalogue gives as many as it has.
         max_cost: Stop when this much is spent, at the prices in `RE2LLM_PRICES`.
         batch: First ask all questions in provider batches, at a lower price, and wait.
         progress: Called after each ranking, with a stage for each baseline and for all policies.
@@ -103,11 +109,17 @@ async def evaluate(  # noqa: PLR0913  # what can be compared
     async with in_domain(options, None) as (connection, domain):
         known = await item_ids(connection, domain)
         train = [session for _, session in await training_sessions(connection, domain)]
+    if baselines and not train:
+        raise InputError(
+            "baselines",
+            f"They learn from training sessions, and {domain.name!r} has none.",
+            "Load some: re2llm load … --sessions FILE. Or ask for no baselines: --baselines ''.",
+        )
     notes: list[str] = []
     if isinstance(sessions, Path):
         sessions, notes = await asyncio.to_thread(_read, sessions, known, skip_malformed)
-    ranked = _with_candidates(sessions, known, options.seed)
-    notes += _seen_in_training(ranked, train)
+    ranked = _with_candidates(sessions, known, negatives, options.seed)
+    notes += _few_candidates(sessions, ranked) + _seen_in_training(ranked, train)
     shared = replace(
         context, domain=options.domain, seed=options.seed, budget=budget, command="evaluate"
     )
@@ -158,11 +170,11 @@ def _read(
         raise InputError(
             "sessions", f"{file} holds no usable session.", "Check that it is the right file."
         )
-    return read, [str(note) for note in (*report.first_malformed, *report.first_warnings)]
+    return read, report.notes
 
 
 def _with_candidates(
-    sessions: Sequence[Session], known: Sequence[str], seed: int
+    sessions: Sequence[Session], known: Sequence[str], negatives: int, seed: int
 ) -> Sequence[Session]:
     for number, session in enumerate(sessions, 1):
         if session.target is None:
@@ -170,8 +182,24 @@ def _with_candidates(
             raise InputError("sessions", problem, "Give the item that came next.")
     if all(session.candidates for session in sessions):
         return sessions
-    sampler = NegativeSampler(known, seed=seed)
+    sampler = NegativeSampler(known, n=negatives + 1, seed=seed)
     return [sampler.with_candidates(session) for session in sessions]
+
+
+def _few_candidates(given: Sequence[Session], ranked: Sequence[Session]) -> list[str]:
+    drawn = [
+        len(after.candidates or ())
+        for before, after in zip(given, ranked, strict=True)
+        if not before.candidates
+    ]
+    fewest = min(drawn, default=_FEW_CANDIDATES + 1)
+    if fewest > _FEW_CANDIDATES:
+        return []
+    note = (
+        f"Some sessions have only {fewest} candidates, so HR@10 and NDCG@10 are high by chance. "
+        "Compare the rows with `random`, and with runs on the same sessions only."
+    )
+    return [note]
 
 
 def _seen_in_training(sessions: Sequence[Session], train: Sequence[Session]) -> list[str]:

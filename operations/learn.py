@@ -7,10 +7,11 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from ..errors import HintsFullError, Re2llmError
+from ..errors import HintsFullError, InputError, Re2llmError
 from ..runtime.budget import Budget
 from ..runtime.options import Context, resolve_context
 from ..runtime.progress import Progress, silent
+from .enough import ENOUGH_SESSIONS, NOTHING_MISSED, session_advice
 from .learner import Learner
 from .selection import selected_sessions
 
@@ -37,6 +38,7 @@ class Learned:
         tokens: In and out.
         cost: By `RE2LLM_PRICES`.
         hints: Active and pending hints in the domain now.
+        advice: What to do if there is too little to learn from; else empty.
         stopped: Why it stopped early: the budget is spent, or the model has been down for long.
     """
 
@@ -57,6 +59,7 @@ class Learned:
     tokens: int
     cost: float
     hints: int
+    advice: str
     stopped: Re2llmError | None
 
     def as_dict(self) -> dict[str, Any]:
@@ -96,7 +99,8 @@ async def learn(
         progress: Called before each session with the stage `learning`.
 
     Raises:
-        InputError: The domain or a file cannot be used, or a model has no price.
+        InputError: The domain or a file cannot be used, there are no sessions, or a model has no
+            price.
         DatabaseError: The database failed. What was learned is kept.
     """
     budget = Budget(
@@ -106,6 +110,12 @@ async def learn(
     options = await resolve_context(context)
     budget.require_prices(options.settings.prices, [options.model, options.reflect_model])
     keys = await selected_sessions(options, sessions)
+    if not keys:
+        raise InputError(
+            "domain",
+            f"{options.domain!r} has no training sessions to learn from.",
+            f"Load some: re2llm load … --sessions FILE. About {ENOUGH_SESSIONS} are enough.",
+        )
     learner = Learner(context, options)
     todo = await learner.unsettled(keys)
     before = done = len(keys) - len(todo)
@@ -125,6 +135,7 @@ async def learn(
     stopped = await learner.work_through(
         todo, work, concurrency=concurrency or options.settings.concurrency
     )
+    hints = await learner.count_hints()
     return Learned(
         domain=options.domain,
         sessions_before=before,
@@ -134,6 +145,14 @@ async def learn(
         llm_calls=budget.calls,
         tokens=budget.tokens,
         cost=round(budget.cost, 6),
-        hints=await learner.count_hints(),
+        hints=hints,
+        advice="" if hints else _advice(learner, len(keys), before),
         stopped=None if isinstance(stopped, HintsFullError) else stopped,
     )
+
+
+def _advice(learner: Learner, sessions: int, before: int) -> str:
+    """Say why there is no hint."""
+    if learner.counts["sessions"] + before == sessions and not before + learner.counts["missed"]:
+        return NOTHING_MISSED
+    return session_advice(sessions)

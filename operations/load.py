@@ -12,6 +12,7 @@ from typing import TypeVar
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from ..data.interactions import TableOptions
 from ..data.malformed import ReadReport
 from ..data.negatives import NegativeSampler
 from ..data.readers import open_reader
@@ -27,10 +28,12 @@ from ..records import Item, Session
 from ..runtime.options import Context, resolve_context
 from ..runtime.progress import Progress, silent
 from ..runtime.services import Services
+from .enough import session_advice
 from .first_stage import fit_first_stage
 from .results import Loaded
 
 _BATCH = 256
+_TICK = 0.2
 _Element = TypeVar("_Element")
 
 SessionSource = Callable[[Collection[str]], Iterable[Session]]
@@ -44,6 +47,7 @@ async def load(
     *,
     domain: str | None = None,
     sessions: Sequence[Path] = (),
+    table: TableOptions | None = None,
     any_order: bool = False,
     skip_malformed: bool = False,
     progress: Progress = silent,
@@ -53,10 +57,12 @@ async def load(
     Loading again changes nothing.
 
     Args:
-        dataset: A name in `data.readers.READERS`: `hetrec`, `movielens`, `amazon` or `jsonl`.
-        path: The data set's folder, or a JSONL file of items.
+        dataset: A name in `data.readers.READERS`: `hetrec`, `movielens`, `amazon`, `jsonl` or
+            `table`.
+        path: The data set's folder, a JSONL file of items, or a table of interactions.
         domain: The catalogue, made if it is new; `None` takes the context's.
         sessions: JSONL files of training sessions; none takes the data set's own.
+        table: Where the items of a `table` are, and which columns hold what.
         any_order: Treat the sessions as not in time order, even if they seem to be.
         skip_malformed: Whether to skip malformed rows.
         progress: Called with how many bytes have been read.
@@ -65,7 +71,7 @@ async def load(
         Re2llmError: Something in the files cannot be used; nothing was stored.
     """
     report = ReadReport()
-    reader = open_reader(dataset, path)
+    reader = open_reader(dataset, path, table)
     sources: list[SessionSource] = [
         lambda known, file=file: read_sessions(file, report, known=known) for file in sessions
     ]
@@ -77,6 +83,11 @@ async def load(
     name = domain or options.domain
     if options.domains is not None and name not in options.domains:
         raise InputError("domain", f"You may not load {name!r}.", "Name one of your own domains.")
+
+    def advance() -> None:
+        progress(f"loading {name}", report.bytes_read, total)
+
+    ticking = asyncio.create_task(_tick(advance))
     try:
         loaded = await load_domain(
             options.services,
@@ -85,14 +96,19 @@ async def load(
             sources,
             any_order=any_order,
             verify=(lambda: None) if skip_malformed else report.raise_if_malformed,
-            advance=lambda: progress(f"loading {name}", report.bytes_read, total),
+            advance=advance,
         )
     except SQLAlchemyError as error:
         raise unreachable(options.services.engine, error) from error
+    finally:
+        ticking.cancel()
     if loaded.sessions and (loaded.sessions_new or loaded.items_changed):
         await fit_first_stage(replace(options, domain=name), progress=progress)
-    notes = [*map(str, report.first_malformed), *map(str, report.first_warnings)]
-    counts = {"malformed": report.malformed, "warnings": report.warnings, "notes": notes}
+    counts = {
+        "malformed": report.malformed,
+        "warnings": report.warnings,
+        "notes": report.notes,
+    }
     return loaded.model_copy(update=counts)
 
 
@@ -122,13 +138,21 @@ async def load_domain(
         domain = await claim_domain(connection, name, ENCODER_ID)
         changed = await _load_items(connection, domain, items, services.embedder, advance)
         known = frozenset(await item_ids(connection, domain))
-        count = min(services.settings.candidates, max(2, len(known) // 2))
-        sampler = NegativeSampler(known, n=count, seed=services.settings.seed)
-        new = 0
+        settings = services.settings
+        sampler = NegativeSampler(known, n=settings.candidates, seed=settings.seed)
+        new = unusable = 0
+
+        def usable(sessions: Iterable[Session]) -> Iterator[Session]:
+            nonlocal unusable
+            for session in sessions:
+                if sampler.can_complete(_with_target(session)):
+                    yield session
+                else:
+                    unusable += 1
+
         for source in session_sources:
-            sessions = await asyncio.to_thread(lambda: [_with_target(s) for s in source(known)])  # noqa: B023
             new += await store_sessions(
-                connection, domain, sessions, complete=sampler.with_candidates
+                connection, domain, usable(source(known)), complete=sampler.with_candidates
             )
             advance()
         verify()
@@ -150,6 +174,8 @@ async def load_domain(
         sessions=total,
         sessions_new=new,
         sessions_recent=recent if recent < total else 0,
+        sessions_unusable=unusable,
+        advice=session_advice(total),
     )
 
 
@@ -169,6 +195,13 @@ async def _load_items(
         changed += len(fresh)
         advance()
     return changed
+
+
+async def _tick(advance: Callable[[], None]) -> None:
+    """Show progress also while a long file is read before its first batch."""
+    while True:
+        await asyncio.sleep(_TICK)
+        advance()
 
 
 def _take(stream: Iterator[_Element]) -> list[_Element]:

@@ -83,7 +83,10 @@ class FeedbackStored(BaseModel):
     title: str | None = Field(description="Its title.")
     rank: int | None = Field(description="Its rank; null if it was not in the ranking.")
     reward: float = Field(description="NDCG@10 of that rank; 0 for none of these.")
-    missed: bool = Field(description="Whether an item was picked that was not among the best 10.")
+    missed: bool = Field(
+        description="Whether an item was picked that was not among the best fifth of the "
+        "candidates, or not among the best 10."
+    )
     new: bool = Field(description="False if the same feedback was stored before.")
     learning: bool = Field(description="Whether hints are now being learned from this miss.")
 
@@ -168,9 +171,15 @@ class Loaded(BaseModel):
     sessions_recent: int = Field(
         description="Of all, the recent ones; 0 if they are not in time order."
     )
+    sessions_unusable: int = Field(
+        default=0, description="Left out: they hold the whole catalogue, so nothing is to rank."
+    )
     malformed: int = Field(default=0, description="Rows that were skipped.")
     warnings: int = Field(default=0, description="Rows that were repaired or look odd.")
     notes: list[str] = Field(default=[], description="The first of both, with file and line.")
+    advice: str = Field(
+        default="", description="What to do if there is too little to learn from; else empty."
+    )
 
 
 class _KeyGrants(BaseModel):

@@ -31,12 +31,11 @@ from ..runtime.options import Context, RunOptions, resolve_context
 from ..runtime.progress import Progress, silent
 from ..runtime.questions import Questions
 from .database import in_domain
+from .enough import ENOUGH_SESSIONS, FEWEST_TO_TRAIN
 from .first_stage import fit_first_stage
 from .fusion import learn_fusions
 from .selection import selected_sessions
 from .store_release import release_of, store_and_activate
-
-_FEWEST_SESSIONS = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,12 +124,8 @@ async def train(
     keys = await selected_sessions(options, sessions)
     keys = random_sessions(keys, options.settings.train_sessions, options.settings.seed)
     domain_id, hints = await _measured_hints(options)
-    if not hints or len(keys) < _FEWEST_SESSIONS:
-        raise InputError(
-            "domain",
-            f"{options.domain!r} has {len(hints)} active hints and {len(keys)} training sessions.",
-            "Run `re2llm learn` first, and load more sessions.",
-        )
+    if not hints or len(keys) < FEWEST_TO_TRAIN:
+        raise _too_little(options.domain, len(hints), len(keys))
     states = await _resolved(keys, options, progress)
     if batch:
         panel = states[: options.settings.train_panel]
@@ -177,6 +172,21 @@ async def train(
         cost=round(budget.cost, 6),
         unanswered=table.unanswered,
         seconds=round(time.perf_counter() - started, 1),
+    )
+
+
+def _too_little(domain: str, hints: int, sessions: int) -> InputError:
+    remedy = (
+        f"Run `re2llm learn --domain {domain}`, or add hints by hand: `re2llm hints add`."
+        if sessions >= ENOUGH_SESSIONS
+        else f"At least {FEWEST_TO_TRAIN} sessions are needed, and about {ENOUGH_SESSIONS} are "
+        "enough. Load more (`re2llm load … --sessions FILE`), then run `re2llm learn`. "
+        "Until then, answers come without a hint."
+    )
+    return InputError(
+        "domain",
+        f"{domain!r} has {hints} active hints and {sessions} training sessions.",
+        remedy,
     )
 
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from langchain_core.messages import BaseMessage
 
 from ..knowledge.hints import hint_key
-from ..knowledge.trials import CUTOFF, Trial, store_trial
-from ..llm.answers import RankingAnswer
+from ..knowledge.trials import Trial, hit_ranks, store_trial
+from ..llm.answers import WANTED, RankingAnswer
 from ..records import Flag
 from ..runtime.model_call import ask
 from ..runtime.node import Update
@@ -49,7 +49,7 @@ async def settle_ranking(state: RecommendState, options: RunOptions) -> Update:
     target = state.get("target")
     if target is not None:
         update["rank"] = ranking.index(target) + 1
-        update["missed"] = update["rank"] > CUTOFF
+        update["missed"] = update["rank"] > hit_ranks(len(ranking))
         update["answer"] = options.prompt.write(
             answer.numbers or numbers[:WANTED], candidates(state)
         )

@@ -70,7 +70,7 @@ class ReviewSource:
         split: `last` or `users`; see `SplitRule`.
         seed: Decides which users `users` holds out.
         skip_malformed: Leave malformed rows out instead of refusing the file.
-        warn: Called with a note on each of the first malformed rows that are left out.
+        warn: Called with a note on each of the first rows that are left out or look odd.
     """
 
     path: str = SAMPLE
@@ -91,8 +91,8 @@ class ReviewSource:
         histories = read_histories(Path(self.path), report)
         if not self.skip_malformed:
             report.raise_if_malformed()
-        for note in report.first_malformed:
-            self.warn(str(note))
+        for note in report.notes:
+            self.warn(note)
         if not histories:
             raise InputError(
                 "--reviews",

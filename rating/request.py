@@ -13,7 +13,7 @@ from ..records import Item, RatingScale, RatingTask, Review
 from ..runtime.request_limits import (
     MOST_ITEMS,
     Attributes,
-    LongText,
+    OptionalText,
     Rating,
     Title,
     input_error,
@@ -34,14 +34,14 @@ class PastReview(RatedItem):
     """One of the user's past reviews."""
 
     rating: Annotated[Rating, Field(description="On the scale.")]
-    text: Annotated[LongText, Field(description="The review, if there is one.")] = ""
+    text: Annotated[OptionalText, Field(description="The review, if there is one.")] = ""
 
 
 class OtherReview(BaseModel):
     """Another person's review of the item to rate."""
 
     rating: Annotated[Rating, Field(description="On the scale.")]
-    text: Annotated[LongText, Field(description="The review, if there is one.")] = ""
+    text: Annotated[OptionalText, Field(description="The review, if there is one.")] = ""
 
 
 class RatingRequest(BaseModel):

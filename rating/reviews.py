@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 from math import isfinite
 from pathlib import Path
 from typing import cast
 
+from ..data.amazon_reviews import meta_of, products
+from ..data.attributes import read_attributes
 from ..data.json_rows import as_id, as_object, as_text, read_json_lines
 from ..data.malformed import ReadReport, RowError, shown
+from ..data.times import seconds
 from ..data.titles import clean_title
 from ..errors import InputError
 from ..records import AttributeValue, Item, RatingScale, Review
@@ -19,6 +22,19 @@ SAMPLE = "sample"
 """The name of the corpus in the package, where a path is asked for."""
 UNNAMED = "Unnamed item"
 """The title of an Amazon product without one; its id would say nothing."""
+
+
+_KEYS = {
+    "user": ("user", "user_id"),
+    "item": ("item", "item_id", "parent_asin"),
+    "rating": ("rating",),
+    "text": ("text",),
+    "title": ("title",),
+    "time": ("time", "timestamp"),
+}
+"""Our key, and what data sets call it."""
+_UNUSED = frozenset({"asin", "images", "helpful_vote", "verified_purchase"})
+"""Keys of Amazon's published reviews that are left out without a word."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +54,9 @@ def read_histories(path: Path, report: ReadReport) -> list[ReviewHistory]:
     *A plain review*: `{"user": "u1", "item": {"id": "b7", "title": "Emma", "genre": "novel"},
     "rating": 4, "text": "Witty.", "title": "A joy", "time": 1627679830}`. `item` may be an id
     alone; `text`, `title` and `time` may be missing, and without a time the file's order counts.
-    The rows of a user make one history.
+    `timestamp`, `user_id`, `item_id` and `parent_asin` are read as well, and so are the published
+    reviews of Amazon Reviews 2023, whose products come from `meta_CATEGORY.jsonl.gz` beside the
+    file. The rows of a user make one history.
 
     *A history* of Amazon Reviews 2023: `{"user_id": …, "category": …, "history": [{"parent_asin",
     "rating", "timestamp_ms", "review_title", "review_full", "product": {"title", …}}, …],
@@ -62,16 +80,30 @@ def read_histories(path: Path, report: ReadReport) -> list[ReviewHistory]:
             row = _object(value, "row")
             if "history" in row:
                 whole.append(_amazon_history(row))
-            else:
-                review = _plain_review(row, float(next(places)))
-                by_user.setdefault(review.user, []).append(review)
+                continue
+            review, unknown = _plain_review(row, float(next(places)))
         except RowError as error:
             report.add(path, line, str(error))
+        else:
+            by_user.setdefault(review.user, []).append(review)
+            report.ignore(path, line, unknown)
+    _describe(by_user, path, report)
     plain = [
         ReviewHistory(user, _once_each(sorted(reviews, key=lambda review: review.time)))
         for user, reviews in by_user.items()
     ]
     return [history for history in [*whole, *plain] if history.reviews]
+
+
+def _describe(by_user: dict[str, list[Review]], path: Path, report: ReadReport) -> None:
+    """Give the reviews of Amazon's published files the products in the metadata beside them."""
+    meta = meta_of(path)
+    if meta is None:
+        return
+    needed = {review.item.id for reviews in by_user.values() for review in reviews}
+    found = {item.id: item for item in products(meta, report) if item.id in needed}
+    for reviews in by_user.values():
+        reviews[:] = [replace(r, item=found.get(r.item.id, r.item)) for r in reviews]
 
 
 def scale_of(histories: Iterable[ReviewHistory]) -> RatingScale:
@@ -106,7 +138,7 @@ def _amazon_review(user: str, value: object, category: object, place: int) -> Re
     row = _object(value, "review")
     product = as_object(row.get("product")) or {}
     key = as_id(row.get("parent_asin"), "parent_asin")
-    facts = _facts(
+    facts, _ = _facts(
         dict(sorted({"category": category, **product}.items())), but={"title", "main_category"}
     )
     title = product.get("title")
@@ -114,11 +146,13 @@ def _amazon_review(user: str, value: object, category: object, place: int) -> Re
     item = Item(key, named, facts)
     text = _joined(row.get("review_title"), row.get("review_full") or row.get("review_excerpt"))
     time = row.get("timestamp_ms")
-    seconds = time / 1000 if isinstance(time, int | float) else float(place)
-    return Review(user, item, _rating(row.get("rating")), text, seconds)
+    moment = time / 1000 if isinstance(time, int | float) else float(place)
+    return Review(user, item, _rating(row.get("rating")), text, moment)
 
 
-def _plain_review(row: dict[str, object], place: float) -> Review:
+def _plain_review(row: dict[str, object], place: float) -> tuple[Review, list[str]]:
+    """Return the review of a row, and the keys that mean nothing."""
+    row, unknown = _by_usual_names(row)
     user = as_id(row.get("user"), "user")
     described = as_object(row.get("item"))
     if described is None:
@@ -128,13 +162,25 @@ def _plain_review(row: dict[str, object], place: float) -> Review:
         key = as_id(described.get("id"), "item id")
         title = described.get("title")
         named = key if title is None else clean_title(as_text(title, "title"))
-        item = Item(key, named, _facts(described, but={"id", "title"}))
+        facts, dropped = _facts(described, but={"id", "title"})
+        unknown += [f"item.{name}" for name in dropped]
+        item = Item(key, named, facts)
     time = row.get("time")
-    if time is not None and (isinstance(time, bool) or not isinstance(time, int | float)):
-        raise RowError(f"time {shown(time)} is not a number of seconds")
-    seconds = place if time is None else float(time)
+    moment = place if time is None else seconds(time, "time")
     text = _joined(row.get("title"), row.get("text"))
-    return Review(user, item, _rating(row.get("rating")), text, seconds)
+    return Review(user, item, _rating(row.get("rating")), text, moment), unknown
+
+
+def _by_usual_names(row: dict[str, object]) -> tuple[dict[str, object], list[str]]:
+    """Return a row with our keys for those that data sets use, and the keys that mean nothing."""
+    found: dict[str, object] = {}
+    used = _UNUSED if "parent_asin" in row else frozenset[str]()
+    for name, usual in _KEYS.items():
+        key = next((key for key in usual if row.get(key) is not None), None)
+        if key is not None:
+            found[name] = row[key]
+            used |= {key}
+    return found, sorted(key for key in row if key not in used and row[key] is not None)
 
 
 def _object(value: object, name: str) -> dict[str, object]:
@@ -144,23 +190,10 @@ def _object(value: object, name: str) -> dict[str, object]:
     return row
 
 
-def _facts(described: dict[str, object], *, but: set[str]) -> dict[str, AttributeValue]:
-    return {
-        name: kept
-        for name, value in described.items()
-        if name not in but and (kept := _fact(value)) is not None
-    }
-
-
-def _fact(value: object) -> AttributeValue | None:
-    if isinstance(value, str):
-        return value if value.strip() else None
-    if isinstance(value, int | float):
-        return value
-    if isinstance(value, list):
-        texts = [entry for entry in cast("list[object]", value) if isinstance(entry, str)]
-        return texts or None
-    return None
+def _facts(
+    described: dict[str, object], *, but: set[str]
+) -> tuple[dict[str, AttributeValue], list[str]]:
+    return read_attributes({name: fact for name, fact in described.items() if name not in but})
 
 
 def _rating(value: object) -> float:

@@ -1,12 +1,13 @@
-"""How long the texts and lists of a request may be, and how large its numbers."""
+"""How long the texts and lists of a request may be, how large its numbers, and what is repaired."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any, cast
 
-from pydantic import Field, ValidationError
+from pydantic import BeforeValidator, Field, ValidationError
 
 from ..errors import InputError
+from ..records import flat_attributes, without_surrogates
 
 MOST_ITEMS = 10_000
 """Items or reviews in one list of a request."""
@@ -16,19 +17,39 @@ _NO_ID = frozenset({"string_too_long", "string_unicode"})
 """What pydantic calls texts that no database holds as an id."""
 _LARGEST_KEY = 2**31 - 1
 
-ItemId = Annotated[str, Field(max_length=500)]
+
+def _repaired(value: Any) -> Any:
+    return without_surrogates(value) if isinstance(value, str) else value
+
+
+def _flat(value: Any) -> Any:
+    """Take attributes as a file of items may hold them: nested, or null where one is unknown."""
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        return value
+    given = cast("dict[str, object]", value)
+    return given if len(given) > _MOST_ATTRIBUTES else flat_attributes(given)[0]
+
+
+_MOST_ATTRIBUTES = 200
+_REPAIR = BeforeValidator(_repaired)
+
+ItemId = Annotated[str, Field(max_length=500), _REPAIR]
 ItemIds = Annotated[list[ItemId], Field(max_length=MOST_ITEMS)]
-DomainName = Annotated[str, Field(max_length=500)]
-Title = Annotated[str, Field(max_length=2_000)]
+DomainName = Annotated[str, Field(max_length=500), _REPAIR]
+Title = Annotated[str, Field(max_length=2_000), _REPAIR]
 Titles = Annotated[list[Title], Field(max_length=MOST_ITEMS)]
-LongText = Annotated[str, Field(max_length=100_000)]
+LongText = Annotated[str, Field(max_length=100_000), _REPAIR]
+OptionalText = Annotated[LongText, BeforeValidator(lambda value: "" if value is None else value)]
 RowKey = Annotated[int, Field(ge=1, le=_LARGEST_KEY)]
 Rating = Annotated[float, Field(ge=-1e6, le=1e6, allow_inf_nan=False)]
 _Whole = Annotated[int, Field(ge=-(10**15), le=10**15)]
 _Number = Annotated[float, Field(ge=-1e15, le=1e15, allow_inf_nan=False)]
 Attributes = Annotated[
     dict[Title, Title | _Whole | _Number | Annotated[list[Title], Field(max_length=1_000)]],
-    Field(max_length=200),
+    Field(max_length=_MOST_ATTRIBUTES),
+    BeforeValidator(_flat),
 ]
 
 

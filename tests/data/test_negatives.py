@@ -74,8 +74,14 @@ def test_the_whole_catalogue_can_be_drawn() -> None:
 
 
 def test_a_catalogue_that_is_too_small_is_refused() -> None:
-    with pytest.raises(InputError, match=r"asks for 3 items .* of 4 in the catalogue only 2"):
-        with_candidates(Session(("a", "a"), "b"), "abcd", n=4, seed=0)
+    with pytest.raises(InputError, match=r"holds all 3 items of the catalogue"):
+        with_candidates(Session(("a", "c", "a"), "b"), "abc", n=4, seed=0)
+
+
+@pytest.mark.parametrize("n", [3, 4, 50])
+def test_a_small_catalogue_gives_as_many_as_it_has(n: int) -> None:
+    drawn = with_candidates(Session(("a", "a"), "b"), "abcd", n=n, seed=0)
+    assert sorted(drawn.candidates or ()) == ["b", "c", "d"]
 
 
 def test_candidates_that_are_there_are_kept() -> None:

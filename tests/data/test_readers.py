@@ -283,8 +283,8 @@ def test_movielens_items_and_sessions(movielens: Path) -> None:
         ("movies.csv", b"1,Again,Drama\n", "given before"),
         ("movies.csv", b"5,  ,Drama\n", "no title"),
         ("ratings.csv", b"1,2,3.0,yesterday\n", "timestamp 'yesterday'"),
-        ("ratings.csv", b"1,2,3.0,964982703000\n", "timestamp 964982703000 is not between"),
-        ("ratings.csv", b"1,2,3.0,-1\n", "timestamp -1 is not between"),
+        ("ratings.csv", b"1,2,3.0,96498270300000000000000\n", "timestamp '9649"),
+        ("ratings.csv", b"1,2,3.0,-1\n", "timestamp '-1' is not between"),
         ("ratings.csv", b"1,2,3.0\n", "3 columns instead of 4"),
         ("ratings.csv", b"1,2,good,964982703\n", "rating 'good'"),
         ("ratings.csv", b"u,2,3.0,964982703\n", "userId 'u' is not a number"),
@@ -408,6 +408,48 @@ def test_jsonl_attributes_stand_beside_the_title_or_in_an_object(tmp_path: Path)
     assert report.malformed == 0
 
 
+NESTED = [
+    ({"details": {"brand": "Tin"}}, {"details.brand": "Tin"}, []),
+    ({"details": {"size": {"box": 3}, "n": None}}, {"details.size.box": 3}, []),
+    ({"attributes": {"details": {"brand": "Tin"}}}, {"details.brand": "Tin"}, []),
+    ({"images": [{"thumb": "t"}], "year": 1999}, {"year": 1999}, ["images"]),
+    ({"rows": [[1]], "details": {}, "videos": [], "none": [None]}, {}, ["rows"]),
+    ({"a": {"b": {"c": {"d": {"e": 1}}}}}, {}, ["a.b.c.d"]),
+    ({"genres": ["Drama", None, " ", 3]}, {"genres": ["Drama", "3"]}, []),
+    ({"mixed": ["Drama", {"x": 1}], "flag": True}, {"flag": True}, ["mixed"]),
+]
+
+
+@pytest.mark.parametrize(("given", "kept", "dropped"), NESTED)
+def test_nested_attributes_are_flattened_or_left_out(
+    tmp_path: Path, given, kept, dropped: list[str]
+) -> None:
+    rows = [{"id": number, "title": "T", **given} for number in range(3)]
+    found, report = jsonl(tmp_path / "x.jsonl", *rows)
+    assert [item.attributes for item in found] == [kept] * 3
+    assert (report.malformed, report.warnings) == (0, len(dropped))
+    for name, note in zip(dropped, report.notes, strict=True):
+        assert note.endswith(f"x.jsonl:1: ignored '{name}' (and in 2 more rows)")
+
+
+@pytest.mark.parametrize(
+    ("cut", "text"),
+    [
+        (r"Tin \ud83d", "Tin \ufffd"),
+        (r"\ude00 Tin", "\ufffd Tin"),
+        (r"T\uD83Di\ud83dn", "T\ufffdi\ufffdn"),
+        (r"\ude00\ud83d", "\ufffd\ufffd"),
+        (r"Tin \ud83d\ude00", "Tin \U0001f600"),
+        (r"Tin \\ud83d", r"Tin \ud83d"),
+    ],
+)
+def test_half_an_emoji_is_replaced_everywhere(tmp_path: Path, cut: str, text: str) -> None:
+    row = f'{{"id": "{cut}", "title": "{cut}", "{cut}": ["{cut}"], "a": {{"b": "{cut}"}}}}'
+    found, report = jsonl(tmp_path / "x.jsonl", row)
+    assert found == [Item(text, text, {text: [text], "a.b": text})]
+    assert report.malformed == 0
+
+
 @pytest.mark.parametrize(
     ("line", "reason"),
     [
@@ -421,13 +463,11 @@ def test_jsonl_attributes_stand_beside_the_title_or_in_an_object(tmp_path: Path)
         ('{"id": 1.0, "title": "T"}', "id 1.0 is neither"),
         ('{"id": "1", "title": "T"}', "given before"),
         ('{"id": 5, "id": 6, "title": "T"}', "key twice"),
-        ('{"id": 5, "title": "T", "a": {"b": 1}}', "attribute 'a' must be"),
-        ('{"id": 5, "title": "T", "a": [[1]]}', "attribute 'a': entry"),
         ('{"id": 5, "title": "T", "a": 1e999}', "too large"),
         ('{"id": 5, "title": "T", "a": Infinity}', "Infinity"),
         ('{"id": 5, "title": "T", "": 1}', "attribute name"),
         (r'{"id": 5, "title": "T\u0000"}', "cannot be stored"),
-        (r'{"id": 5, "title": "T", "a": "\udc00"}', "cannot be stored"),
+        (r'{"id": 5, "title": "T", "a": ["b\u0000"]}', "cannot be stored"),
         ('{"id": 5, "title": "T", "attributes": [1]}', "not an object"),
         ('{"id": 5, "title": "T", "a": 1, "attributes": {"a": 1}}', "attribute 'a' twice"),
     ],
@@ -501,8 +541,8 @@ def test_a_file_that_is_no_text_gives_one_clear_error(
     ("dataset", "missing"),
     [
         ("hetrec", r"movies\.dat, movie_genres\.dat, .* are missing\. .* must hold movies\.dat"),
-        ("movielens", r"movies\.csv is missing"),
-        ("amazon", r"id2title\.json is missing"),
+        ("movielens", r"movies\.csv, movies\.dat, u\.item are missing"),
+        ("amazon", r"meta_CATEGORY\.jsonl\.gz is missing.*id2title\.json"),
         ("jsonl", r"items\.jsonl is missing"),
     ],
 )
@@ -517,7 +557,7 @@ def test_a_file_is_no_folder_and_a_typo_no_data_set(tmp_path: Path) -> None:
     (tmp_path / "movies.csv").write_text("x")
     with pytest.raises(InputError, match="is not a folder"):
         open_reader("movielens", tmp_path / "movies.csv")
-    with pytest.raises(InputError, match="Choose one of hetrec, movielens, amazon, jsonl"):
+    with pytest.raises(InputError, match="Choose one of hetrec, movielens, amazon, jsonl, table"):
         open_reader("movielense", tmp_path)
 
 

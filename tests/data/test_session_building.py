@@ -207,6 +207,23 @@ def test_a_key_that_means_nothing_earns_a_warning(tmp_path: Path) -> None:
     assert "canditates" in report.first_warnings[0].reason
 
 
+def test_an_unknown_key_is_one_warning_with_a_count(tmp_path: Path) -> None:
+    rows = [{"history": [1], "time": n, **({"device": 1} if n % 2 else {})} for n in range(5)]
+    found, report = sessions_of(tmp_path / "s.jsonl", *rows)
+    assert (len(found), report.warnings) == (5, 2)
+    assert [note.partition(": ")[2] for note in report.notes] == [
+        "ignored 'time' (and in 4 more rows)",
+        "ignored 'device' (and in 1 more rows)",
+    ]
+
+
+@pytest.mark.parametrize("key", [r'"a\ud83d"', r'"\ude00"'])
+def test_half_an_emoji_in_an_id_is_replaced(tmp_path: Path, key: str) -> None:
+    (found,), report = sessions_of(tmp_path / "s.jsonl", f"[{key}, 1]")
+    assert found.history[0].endswith("\ufffd")
+    assert report.malformed == 0
+
+
 MALFORMED = {
     '{"history": [1], "target"': "not JSON",
     "hello": "not JSON",
@@ -219,7 +236,6 @@ MALFORMED = {
     "[1, [2]]": "neither text nor a whole number",
     '[1, " "]': "blank",
     r'["a\u0000b", 1]': "cannot be stored",
-    r'["\ud800", 1]': "cannot be stored",
     "[1, NaN]": "NaN",
     "[" * 100_000: "too deep",
     "[" + "1" * 5000 + ", 2]": "too large",

@@ -58,11 +58,11 @@ async def asked(domain: str, **options: Any) -> Any:
 
 
 async def test_the_reward_is_ndcg_of_the_picked_rank(services: Services, films: str) -> None:
-    for rank in (1, 3, 10, 11):
+    for rank in (1, 3, 6, 7, 10, 11):  # a hit is among the best fifth of 30 candidates
         made = await asked(films)
         picked = made.ranking[rank - 1]
         kept = await give_feedback(PLAIN, made.recommendation_id or "", picked, learn=False)
-        assert (kept.rank, kept.new, kept.missed) == (rank, True, rank > 10)
+        assert (kept.rank, kept.new, kept.missed) == (rank, True, rank > 6)
         assert kept.reward == pytest.approx(ndcg(rank))
         ((item, reward, _),) = await stored(services, kept.recommendation_id)
         assert (item, reward) == (picked, pytest.approx(ndcg(rank)))

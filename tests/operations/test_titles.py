@@ -22,6 +22,10 @@ ITEMS = [
     Item("1214", "Alien", {"year": 1979}),
     Item("6", "Heat", {"year": 1995}),
     Item("7", "Heat", {"year": 1972}),
+    Item("1408", "The Last of the Mohicans", {"year": 1992}),
+    Item("55363", "1408", {"year": 2007}),
+    Item("9", "Sudden Death", {"year": 1995}),
+    Item("71057", "9", {"year": 2009}),
 ]
 PLAIN = Context(policy="none")
 
@@ -46,6 +50,11 @@ def command(*arguments: str) -> Any:
         ("1214", "1214"),
         ("id:300", "300"),
         ("300 (2007)", "51662"),
+        ("Matrix, The", "2571"),
+        ("Matrix Reloaded, The (2003)", "6365"),
+        ("heat (1995)", "6"),
+        ("1408 (2007)", "55363"),
+        ("id:1408", "1408"),
     ],
 )
 async def test_ids_and_titles_are_resolved(shop: str, typed: str, id_: str) -> None:
@@ -53,12 +62,22 @@ async def test_ids_and_titles_are_resolved(shop: str, typed: str, id_: str) -> N
     assert made.history == [id_]
 
 
-async def test_a_word_that_is_an_id_and_another_items_title_asks(shop: str) -> None:
+@pytest.mark.parametrize(
+    ("typed", "listed"),
+    [
+        ("300", "Quiz Show [300]; 300 [51662]"),
+        ("1408", "The Last of the Mohicans [1408]; 1408 [55363]"),
+        ("9", "Sudden Death [9]; 9 [71057]"),
+    ],
+)
+async def test_a_word_that_is_an_id_and_another_items_title_asks(
+    shop: str, typed: str, listed: str
+) -> None:
     with pytest.raises(InputError) as asked:
-        await recommend(PLAIN, ["Alien", "300"], domain=shop)
+        await recommend(PLAIN, ["Alien", typed], domain=shop)
     assert asked.value.field == "history"
-    assert "Quiz Show [300]; 300 [51662]" in asked.value.problem
-    assert "id:300" in asked.value.remedy
+    assert listed in asked.value.problem
+    assert f"id:{typed}" in asked.value.remedy
 
 
 def test_the_command_line_asks_and_finds_too(shop: str) -> None:

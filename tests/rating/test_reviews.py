@@ -9,6 +9,7 @@ from re2llm.data.malformed import ReadReport
 from re2llm.errors import InputError
 from re2llm.llm.rating_prompt import PromptLimits
 from re2llm.rating.corpus import RatingCorpus
+from re2llm.rating.request import rating_task
 from re2llm.rating.reviews import ReviewHistory, read_histories, scale_of
 from re2llm.rating.sample import load_products, simulate_reviews
 from re2llm.rating.splits import RatingCase, ReviewSplit, split_reviews
@@ -184,3 +185,73 @@ def test_amazon_reviews_are_read_whole():
     split = split_reviews(histories)
     known = {(r.user, r.item.id) for r in split.known}
     assert not known & {(c.review.user, c.review.item.id) for c in split.test}
+
+
+@pytest.mark.parametrize(
+    ("key", "unit"),
+    [("time", 1), ("timestamp", 1), ("timestamp", 1000), ("time", 1000), ("time", 10**6)],
+)
+def test_newest_first_under_any_key_and_unit_holds_out_the_newest(tmp_path, key, unit):
+    rows = [
+        {"user": "u", "item": f"b{n}", "rating": n, key: (1_600_000_000 + n) * unit}
+        for n in reversed(range(5))
+    ]
+    report = ReadReport()
+    (read,) = read_histories(write(tmp_path / "r.jsonl", rows), report)
+    assert [r.item.id for r in read.reviews] == ["b0", "b1", "b2", "b3", "b4"]
+    assert read.reviews[0].time == 1_600_000_000
+    assert (report.malformed, report.warnings) == (0, 0)
+
+
+@pytest.mark.parametrize("moment", ["2020-09-13", "2020-09-13T00:00:00Z", "1599955200"])
+def test_dates_of_reviews_are_read(tmp_path, moment):
+    row = {"user_id": "u", "item_id": "b", "rating": 3, "timestamp": moment}
+    (read,) = read_histories(write(tmp_path / "r.jsonl", [row]), ReadReport())
+    assert read.reviews[0].time == 1_599_955_200
+
+
+def test_keys_that_mean_nothing_are_counted(tmp_path):
+    rows = [
+        {"user": "u", "item": {"id": n, "images": [{}]}, "rating": n, "date": "today", "x": None}
+        for n in range(4)
+    ]
+    report = ReadReport()
+    read_histories(write(tmp_path / "r.jsonl", rows), report)
+    assert [note.partition(": ")[2] for note in report.notes] == [
+        "ignored 'date' (and in 3 more rows)",
+    ]
+
+
+@pytest.mark.parametrize("field", ["text", "title", "user", "item"])
+def test_half_an_emoji_in_a_review_is_replaced(tmp_path, field):
+    row = {"user": "u", "item": "b", "rating": 3, "text": "t", "title": "h", field: "cut \ud83d"}
+    (read,) = read_histories(write(tmp_path / "r.jsonl", [row]), ReadReport())
+    (only,) = read.reviews
+    said = {"text": only.text, "title": only.text, "user": only.user, "item": only.item.id}
+    assert "cut \ufffd" in said[field]
+
+
+def test_half_an_emoji_in_a_nested_fact_of_a_reviewed_item_is_replaced(tmp_path):
+    item = {"id": "b", "details": {"brand": "\ud83d"}}
+    row = {"user": "u", "item": item, "rating": 3}
+    (read,) = read_histories(write(tmp_path / "r.jsonl", [row]), ReadReport())
+    assert read.reviews[0].item.attributes == {"details.brand": "\ufffd"}
+
+
+@pytest.mark.parametrize(
+    ("attributes", "kept"),
+    [
+        ({"price": None, "year": 1815, "genres": ["novel"], "ok": True}, {"year", "genres", "ok"}),
+        ({"details": {"brand": "Tin", "size": {"box": 2}}}, {"details.brand", "details.size.box"}),
+        ({"images": [{"thumb": "t"}], "year": 1815}, {"year"}),
+        ({"genres": [], "note": " ", "details": {}}, set()),
+        (None, set()),
+        ({"tags": ["a", None, 3]}, {"tags"}),
+    ],
+)
+def test_a_request_may_hold_null_and_nested_attributes(attributes, kept):
+    review = {"title": "A \ud83d", "rating": "4", "text": None, "attributes": attributes}
+    task = rating_task({"item": {"title": "Emma", "attributes": attributes}, "history": [review]})
+    assert set(task.item.attributes) == kept
+    assert set(task.history[0].item.attributes) == kept
+    assert (task.history[0].text, task.history[0].item.title) == ("", "A \ufffd")

@@ -1,0 +1,174 @@
+"""A user's own tables: who chose what and when, and a table of items beside it if there is one."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Container, Iterator
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+
+from ..errors import InputError
+from ..records import Item, Session
+from .attributes import read_attributes
+from .columns import choose_columns
+from .day_sessions import LONGER_THAN, Rating, day_sessions, in_user_order, user_sessions
+from .files import total_bytes
+from .json_rows import as_id, as_text
+from .malformed import ReadReport, RowError, check_known, parse_items, parse_rows
+from .table_rows import Row, column_names, read_rows
+from .times import timestamp
+from .titles import clean_title
+
+_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,14})(?:\.[0-9]{1,15})?")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableOptions:
+    """What a user says about the tables; columns that are `None` are guessed by usual names.
+
+    Attributes:
+        items: The table of items; `None` takes the items of the interactions, called by their ids.
+        user: Column of the user.
+        item: Column of the item's id in the interactions.
+        time: Column of the time.
+        id: Column of the id in the table of items.
+        title: Column of the title there.
+        by_user: Make one session of all that a user chose, not one of each day.
+    """
+
+    items: Path | None = None
+    user: str | None = None
+    item: str | None = None
+    time: str | None = None
+    id: str | None = None
+    title: str | None = None
+    by_user: bool = False
+
+
+class TableReader:
+    """Reads interactions and items; see `CatalogueReader`.
+
+    Without a time, the order of the file counts, and all that a user chose is one session.
+    """
+
+    def __init__(self, path: Path, options: TableOptions | None = None) -> None:
+        self._options = options or TableOptions()
+        for file in filter(None, (path, self._options.items)):
+            if not file.is_file():
+                problem = "is not a file." if file.exists() else "does not exist."
+                remedy = "Give a CSV or Parquet file of interactions, and --items for the items."
+                raise InputError(str(file), problem, remedy)
+        self._interactions, self._items = path, self._options.items
+        given = {name: getattr(self._options, name) for name in ("user", "item", "time")}
+        self._columns = choose_columns(path, column_names(path), given, optional=("time",))
+        self._item_columns: dict[str, str] = {}
+        if self._items is not None:
+            self._item_columns = choose_columns(
+                self._items,
+                column_names(self._items),
+                {"id": self._options.id, "title": self._options.title},
+            )
+        self.item_bytes = total_bytes([self._items or path])
+        self.session_bytes = total_bytes([path])
+
+    def items(self, report: ReadReport) -> Iterator[Item]:
+        """Stream the items in the order of their table, or of their first interaction."""
+        report.remarks.append(self._taken())
+        if self._items is None:
+            yield from self._named_by_id(report)
+            return
+        rows = read_rows(self._items, report)
+        yield from parse_items(self._items, report, rows, self._item)
+
+    def sessions(
+        self, report: ReadReport, known: Container[str] | None = None
+    ) -> Iterator[Session]:
+        """Stream the sessions."""
+        ratings = in_user_order(self._ratings(report, known))
+        dated = "time" in self._columns
+        sessions = 0
+        if self._options.by_user or not dated:
+            for session in user_sessions(ratings):
+                sessions += 1
+                yield session
+            needed = "2 or more interactions"
+        else:
+            for found in day_sessions(ratings):
+                sessions += 1
+                yield found.session
+            needed = f"{LONGER_THAN + 1} or more interactions on one day"
+        if not sessions:
+            more = "" if self._options.by_user or not dated else " Or pass --by-user."
+            report.remarks.append(f"No user has {needed}, so there is no session.{more}")
+
+    def _taken(self) -> str:
+        taken = [f"{role} = {name}" for role, name in self._columns.items()]
+        told = f"{self._interactions}: {', '.join(taken)}"
+        if "time" not in self._columns:
+            told += "; no column of times, so the order of the rows counts"
+        if self._items is None:
+            return f"{told}; no --items, so items are called by their ids"
+        listed = ", ".join(f"{role} = {name}" for role, name in self._item_columns.items())
+        return f"{told}; {self._items}: {listed}, and all other columns are attributes"
+
+    def _named_by_id(self, report: ReadReport) -> Iterator[Item]:
+        column = self._columns["item"]
+        seen: set[str] = set()
+        scanned = ReadReport()  # `sessions` reads the same rows and reports them
+        for _, row in read_rows(self._interactions, scanned, [column]):
+            try:
+                key = _id(row.get(column), "item")
+            except RowError:
+                continue
+            finally:
+                report.bytes_read = scanned.bytes_read
+            if key not in seen:
+                seen.add(key)
+                yield Item(key, key)
+
+    def _item(self, row: Row) -> tuple[Item, list[str]]:
+        id_, title = self._item_columns["id"], self._item_columns["title"]
+        facts = {name: _fact(value) for name, value in row.items() if name not in {id_, title}}
+        attributes, dropped = read_attributes(facts)
+        named = row.get(title)
+        text = str(named) if isinstance(named, int | float) else named
+        return Item(
+            _id(row.get(id_), "id"), clean_title(as_text(text, "title")), attributes
+        ), dropped
+
+    def _ratings(self, report: ReadReport, known: Container[str] | None) -> Iterator[Rating]:
+        user, item, time = (self._columns.get(name) for name in ("user", "item", "time"))
+
+        def parse(row: Row) -> Rating:
+            key = _id(row.get(item or ""), "item")
+            check_known(key, known)
+            moment = 0 if time is None else timestamp(row.get(time), "time")
+            return Rating(_id(row.get(user or ""), "user"), key, moment)
+
+        rows = read_rows(self._interactions, report, list(self._columns.values()))
+        for _, rating in parse_rows(self._interactions, report, rows, parse):
+            yield rating
+
+
+def _id(value: object, name: str) -> str:
+    """Return an id; a column with gaps holds whole numbers as 7.0."""
+    if isinstance(value, float | Decimal) and math.isfinite(value) and value == int(value):
+        value = int(value)
+    return as_id(value, name).strip()
+
+
+def _fact(value: object) -> object:
+    """Return a cell as JSON would hold it: numbers as such, and `a|b` as a list."""
+    if isinstance(value, str):
+        text = value.strip()
+        if _NUMBER.fullmatch(text):
+            return float(text) if "." in text else int(text)
+        return [part.strip() for part in text.split("|")] if "|" in text else text
+    if isinstance(value, Decimal):
+        value = float(value)
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value.isoformat() if isinstance(value, date) else value

@@ -1,0 +1,154 @@
+"""Rows of a user's own table as columns by name: CSV with any delimiter, Parquet, or JSON Lines."""
+
+from __future__ import annotations
+
+import csv
+import importlib
+from collections.abc import Collection, Iterator, Mapping
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from ..errors import InputError
+from .files import read_lines
+from .json_rows import as_object, read_json_lines
+from .malformed import ReadReport, shown
+
+Row = Mapping[str, object]
+
+_DELIMITERS = ",;\t|"
+_PARQUET_MAGIC = b"PAR1"
+_BATCH = 10_000
+
+
+def read_rows(
+    path: Path, report: ReadReport, columns: Collection[str] | None = None
+) -> Iterator[tuple[int, Row]]:
+    """Stream a table's rows with their line numbers; in a Parquet file, rows count from 1.
+
+    A row with a wrong number of columns is reported and left out. What a Parquet file or JSON does
+    not know is `None`; in CSV it is an empty text.
+
+    Args:
+        path: A Parquet file, `.jsonl`, or CSV with a header; the latter two may be compressed.
+        columns: Those that are needed, or `None` for all; other formats than Parquet give all.
+
+    Raises:
+        InputError: The file cannot be read.
+    """
+    if is_parquet(path):
+        return _parquet_rows(path, report, columns)
+    if path.name.removesuffix(".gz").endswith(".jsonl"):
+        return _json_rows(path, report)
+    return _csv_rows(path, report)
+
+
+def column_names(path: Path) -> list[str]:
+    """Return the names of a table's columns; of JSON Lines, the keys of the first row.
+
+    Raises:
+        InputError: The file cannot be read, or has no header.
+    """
+    if is_parquet(path):
+        return [str(name) for name in _open_parquet(path).schema_arrow.names]
+    if path.name.removesuffix(".gz").endswith(".jsonl"):
+        return [key for _, row in islice(_json_rows(path, ReadReport()), 1) for key in row]
+    for _, line in read_lines(path, ReadReport()):
+        return _header(path, line)[0]
+    return []
+
+
+def is_parquet(path: Path) -> bool:
+    """Return whether a file is a Parquet file, whatever its name."""
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return file.read(len(_PARQUET_MAGIC)) == _PARQUET_MAGIC
+
+
+def _csv_rows(path: Path, report: ReadReport) -> Iterator[tuple[int, Row]]:
+    lines = read_lines(path, report)
+    _, first = next(lines, (1, ""))
+    names, delimiter = _header(path, first)
+    number = 1
+
+    def texts() -> Iterator[str]:
+        nonlocal number
+        for at, line in lines:
+            number = at
+            yield f"{line}\n"
+
+    rows = csv.reader(texts(), delimiter=delimiter, strict=True)
+    while True:
+        before = number
+        try:
+            row = next(rows, None)
+        except csv.Error as error:
+            lost = f" (from line {before + 1})" if number > before + 1 else ""
+            report.add(path, number, f"is not a row of separated values{lost}: {error}")
+            continue
+        if row is None:
+            return
+        if len(row) != len(names):
+            report.add(path, number, f"has {len(row)} columns instead of {len(names)}")
+        else:
+            yield number, dict(zip(names, row, strict=True))
+
+
+def _header(path: Path, line: str) -> tuple[list[str], str]:
+    delimiter = max(_DELIMITERS, key=line.count)
+    names = [name.strip() for name in next(csv.reader([line], delimiter=delimiter))]
+    if not all(names) or len(set(names)) < len(names):
+        raise InputError(
+            f"{path}:1",
+            f"is no header: {shown(line)}.",
+            "The first line must name each column, and no two alike.",
+        )
+    return names, delimiter
+
+
+def _json_rows(path: Path, report: ReadReport) -> Iterator[tuple[int, Row]]:
+    for line, value in read_json_lines(path, report):
+        row = as_object(value)
+        if row is None:
+            report.add(path, line, f"{shown(value)} is not an object")
+        else:
+            yield line, row
+
+
+def _parquet_rows(
+    path: Path, report: ReadReport, columns: Collection[str] | None
+) -> Iterator[tuple[int, Row]]:
+    table = _open_parquet(path)
+    before, size = report.bytes_read, path.stat().st_size
+    total = max(1, int(table.metadata.num_rows))
+    wanted = None if columns is None else list(columns)
+    number = 0
+    try:
+        for batch in table.iter_batches(batch_size=_BATCH, columns=wanted):
+            for row in batch.to_pylist():
+                number += 1
+                yield number, row
+            report.bytes_read = before + size * number // total
+    except OSError as error:
+        raise _damaged(path, error) from error
+
+
+def _open_parquet(path: Path) -> Any:
+    try:
+        parquet = importlib.import_module("pyarrow.parquet")
+    except ImportError as error:
+        raise InputError(
+            str(path),
+            "is a Parquet file, and pyarrow, which reads it, is not installed.",
+            "Install it with: pip install 're2llm[parquet]'. Or give a CSV file.",
+        ) from error
+    try:
+        return parquet.ParquetFile(path)
+    except (OSError, ValueError) as error:  # pyarrow's own errors are among these
+        raise _damaged(path, error) from error
+
+
+def _damaged(path: Path, error: Exception) -> InputError:
+    problem = f"is a damaged Parquet file ({shown(str(error))})."
+    return InputError(str(path), problem, "Write or download it again.")

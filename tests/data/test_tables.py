@@ -1,0 +1,233 @@
+"""A user's own tables: CSV of any delimiter, Parquet and JSON Lines, with their own columns."""
+
+import gzip
+import importlib
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from re2llm.data.interactions import TableOptions, TableReader
+from re2llm.data.malformed import ReadReport
+from re2llm.data.readers import open_reader
+from re2llm.data.table_rows import read_rows
+from re2llm.errors import InputError
+from re2llm.records import Item, Session
+
+START = 1_600_000_000
+CHOSEN = [("ann", "t1"), ("ann", "t2"), ("bob", "t4"), ("ann", "t3"), ("ann", "t4")]
+ITEMS = [
+    {"item_id": "t1", "title": "Sencha", "kind": "green|loose", "year": 1990},
+    {"item_id": "t2", "title": 'Assam "Gold", extra', "kind": "", "year": ""},
+    {"item_id": "t3", "title": "Line\nbreak", "kind": "black", "year": 2001.5},
+    {"item_id": "t4", "title": "Mate", "kind": "herbal", "year": "007"},
+]
+EXPECTED = [
+    Item("t1", "Sencha", {"kind": ["green", "loose"], "year": 1990}),
+    Item("t2", 'Assam "Gold", extra'),
+    Item("t3", "Line break", {"kind": "black", "year": 2001.5}),
+    Item("t4", "Mate", {"kind": "herbal", "year": "007"}),
+]
+SESSION = Session(("t1", "t2", "t3"), "t4")
+
+
+def rows(names: tuple[str, str, str] = ("user_id", "item_id", "timestamp")) -> list[dict[str, Any]]:
+    return [
+        dict(zip(names, (user, item, START + place), strict=True))
+        for place, (user, item) in enumerate(CHOSEN)
+    ]
+
+
+def cell(value: object, delimiter: str) -> str:
+    text = str(value)
+    quoted = any(mark in text for mark in (delimiter, '"', "\n"))
+    return '"' + text.replace('"', '""') + '"' if quoted else text
+
+
+def csv(path: Path, table: list[dict[str, Any]], delimiter: str = ",", end: str = "\n") -> Path:
+    lines = [list(table[0]), *(row.values() for row in table)]
+    text = "".join(delimiter.join(cell(v, delimiter) for v in line) + end for line in lines)
+    content = text.encode("utf-8-sig")
+    path.write_bytes(gzip.compress(content) if path.suffix == ".gz" else content)
+    return path
+
+
+def parquet(path: Path, table: list[dict[str, Any]]) -> Path:
+    arrow = pytest.importorskip("pyarrow")
+    writer = importlib.import_module("pyarrow.parquet")
+    writer.write_table(arrow.Table.from_pylist(table), path, row_group_size=2)
+    return path
+
+
+def jsonl(path: Path, table: list[dict[str, Any]]) -> Path:
+    path.write_text("".join(json.dumps(row) + "\n" for row in table))
+    return path
+
+
+def comma(folder: Path) -> tuple[Path, Path]:
+    return csv(folder / "log.csv", rows()), csv(folder / "items.csv", ITEMS)
+
+
+def packed(folder: Path) -> tuple[Path, Path]:
+    return csv(folder / "log.csv.gz", rows()), csv(folder / "items.csv.gz", ITEMS)
+
+
+def semicolon(folder: Path) -> tuple[Path, Path]:
+    written = rows(("UserID", "Product ID", "Event time"))
+    return csv(folder / "log.csv", written, ";", "\r\n"), csv(folder / "items.csv", ITEMS, ";")
+
+
+def tab(folder: Path) -> tuple[Path, Path]:
+    written = rows(("customer", "sku", "date"))
+    return csv(folder / "log.tsv", written, "\t"), csv(folder / "items.tsv", ITEMS, "\t")
+
+
+def arrow(folder: Path) -> tuple[Path, Path]:
+    typed = [{**row, "year": None, "kind": row["kind"] or None} for row in ITEMS]
+    for row, year in zip(typed, (1990, None, 2001.5, None), strict=True):
+        row["year"] = year
+    return parquet(folder / "log.parquet", rows()), parquet(folder / "items.parquet", typed)
+
+
+def lines(folder: Path) -> tuple[Path, Path]:
+    return jsonl(folder / "log.jsonl", rows()), jsonl(folder / "items.jsonl", ITEMS)
+
+
+@pytest.mark.parametrize("write", [comma, packed, semicolon, tab, arrow, lines])
+def test_tables_of_any_kind_give_items_and_sessions(tmp_path: Path, write) -> None:
+    log, items = write(tmp_path)
+    reader, report = TableReader(log, TableOptions(items=items)), ReadReport()
+    found = list(reader.items(report))
+    assert [(item.id, item.title) for item in found] == [(i.id, i.title) for i in EXPECTED]
+    if write is not arrow:  # its types leave no text in a column of numbers
+        assert found == EXPECTED
+    assert list(reader.sessions(report, {item.id for item in found})) == [SESSION]
+    assert (report.malformed, report.warnings) == (0, 0)
+    assert report.bytes_read == reader.item_bytes + reader.session_bytes
+    (told,) = report.remarks
+    assert "user = " in told
+    assert "title = title, and all other columns are attributes" in told
+
+
+def test_parquet_types_become_attributes(tmp_path: Path) -> None:
+    log = parquet(tmp_path / "log.parquet", rows())
+    row = {"item_id": 7, "name": "T", "tags": ["a", "b"], "box": {"size": 2.5}, "gone": None}
+    items = parquet(tmp_path / "items.parquet", [row])
+    (found,) = TableReader(log, TableOptions(items=items)).items(ReadReport())
+    assert found == Item("7", "T", {"tags": ["a", "b"], "box.size": 2.5})
+
+
+def test_columns_that_the_user_names_win(tmp_path: Path) -> None:
+    table = [
+        {"user_id": "x", "who": u, "what": i, "when": START + n, "id": 1}
+        for n, (u, i) in enumerate(CHOSEN)
+    ]
+    log = csv(tmp_path / "log.csv", table)
+    items = csv(tmp_path / "items.csv", [{"key": i["item_id"], "label": "T"} for i in ITEMS])
+    options = TableOptions(
+        items=items, user="who", item="what", time="when", id="key", title="label"
+    )
+    reader, report = TableReader(log, options), ReadReport()
+    assert [item.title for item in reader.items(report)] == ["T"] * 4
+    assert list(reader.sessions(report)) == [SESSION]
+
+
+@pytest.mark.parametrize(
+    ("names", "options", "problem"),
+    [
+        (("a", "item_id", "time"), {}, r"--user: No column .* Its columns are a, item_id, time"),
+        (("user", "b", "time"), {}, r"--item: No column .* Name one: --item COLUMN"),
+        (("user", "item", "c"), {"time": "when"}, r"--time: .* has no column 'when'"),
+        (("user", "item", "c"), {"user": "User"}, r"--user: .* has no column 'User'"),
+        (("user", "user", "c"), {}, r"no two alike|--item"),
+    ],
+)
+def test_columns_that_are_not_there_are_named(tmp_path: Path, names, options, problem) -> None:
+    path = tmp_path / "log.csv"
+    path.write_text(",".join(names) + "\n1,2,3\n")
+    with pytest.raises(InputError, match=problem):
+        TableReader(path, TableOptions(**options))
+
+
+def test_without_items_they_are_called_by_their_ids(tmp_path: Path) -> None:
+    reader, report = TableReader(csv(tmp_path / "log.csv", rows())), ReadReport()
+    assert list(reader.items(report)) == [Item(key, key) for key in ("t1", "t2", "t4", "t3")]
+    assert list(reader.sessions(report)) == [SESSION]
+    assert report.bytes_read == reader.item_bytes + reader.session_bytes
+    assert "items are called by their ids" in report.remarks[0]
+
+
+def test_without_a_time_a_user_is_a_session_in_the_order_of_the_file(tmp_path: Path) -> None:
+    table = [{"user": u, "item": i} for u, i in CHOSEN]
+    reader, report = TableReader(csv(tmp_path / "log.csv", table)), ReadReport()
+    list(reader.items(report))
+    assert list(reader.sessions(report)) == [SESSION]
+    assert "the order of the rows counts" in report.remarks[0]
+
+
+def test_days_that_are_too_short_say_what_to_do(tmp_path: Path) -> None:
+    table = [
+        {**row, "timestamp": row["timestamp"] + place * 86_400} for place, row in enumerate(rows())
+    ]
+    log = csv(tmp_path / "log.csv", table)
+    reader, report = TableReader(log), ReadReport()
+    assert not list(reader.sessions(report))
+    assert "4 or more interactions on one day" in report.remarks[0]
+    assert "--by-user" in report.remarks[0]
+    assert list(TableReader(log, TableOptions(by_user=True)).sessions(report)) == [SESSION]
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("ann,t1", "has 2 columns instead of 3"),
+        ("ann,t1,soon", "time 'soon' is neither"),
+        ("ann,t9,1600000000", "item 't9' is not in the catalogue"),
+        (",t1,1600000000", "user '' is not text"),
+        ('ann,"t1"x,1600000000', "is not a row of separated values"),
+    ],
+)
+def test_malformed_rows_are_reported(tmp_path: Path, line: str, reason: str) -> None:
+    log = csv(tmp_path / "log.csv", rows())
+    log.write_text(f"{log.read_text()}{line}\n")
+    report = ReadReport()
+    known = {str(item["item_id"]) for item in ITEMS}
+    assert list(TableReader(log).sessions(report, known)) == [SESSION]
+    assert (report.malformed, report.first_malformed[0].line) == (1, 7)
+    assert reason in report.first_malformed[0].reason
+
+
+def test_an_open_quote_does_not_swallow_the_file_in_silence(tmp_path: Path) -> None:
+    log = tmp_path / "log.csv"
+    log.write_text('user,item\n1,"a\n' + "2,b\n" * 50_000)
+    report = ReadReport()
+    list(read_rows(log, report))
+    assert report.malformed
+    assert "(from line 2)" in report.first_malformed[0].reason
+
+
+def test_parquet_without_pyarrow_says_what_to_install(tmp_path: Path, monkeypatch) -> None:
+    log = tmp_path / "log.parquet"
+    log.write_bytes(b"PAR1")
+
+    def missing(name: str) -> None:
+        raise ImportError(name)
+
+    monkeypatch.setattr(importlib, "import_module", missing)
+    with pytest.raises(InputError, match=r"pip install 're2llm\[parquet\]'"):
+        TableReader(log)
+
+
+@pytest.mark.parametrize("content", [b"PAR1", b"PAR1" + b"\0" * 100, b"", b"\0\1\2\3" * 100])
+def test_a_file_that_is_no_table_is_refused(tmp_path: Path, content: bytes) -> None:
+    log = tmp_path / "log.parquet"
+    log.write_bytes(content)
+    with pytest.raises(InputError, match=r"damaged|empty|binary"):
+        TableReader(log)
+
+
+def test_columns_are_for_tables_alone(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="or load `table`"):
+        open_reader("jsonl", tmp_path, TableOptions(user="u"))
+    with pytest.raises(InputError, match="does not exist"):
+        open_reader("table", tmp_path / "log.csv")
