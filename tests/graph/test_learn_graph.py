@@ -520,7 +520,7 @@ async def test_a_pending_or_retired_hint_is_never_chosen(
 
     async def chosen() -> int | None:
         request: Any = {"domain": domain, "history": list(SESSIONS[1].history)}
-        context = Context(policy=policy, record=False)  # type: ignore[arg-type]
+        context = Context(policy=policy, record=False, model=name)  # type: ignore[arg-type]
         return (await recommend_graph.ainvoke(request, context=context))["hint"]["id"]
 
     async def become(status: str) -> None:
