@@ -9,9 +9,9 @@ from sqlalchemy import ColumnElement, and_, func, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from .hints import Hint, list_hints, set_status
-from .tables import SHRINKAGE, HintRow, HintStatsRow, TrialRow
+from .tables import SHRINKAGE, HintRow, HintStatsRow
 
-_ENOUGH = 30
+ENOUGH = 30
 """Trials below which harm may still be bad luck."""
 _BEYOND_DOUBT = 1.645
 """Standard errors by which the mean gain must lie below 0."""
@@ -111,7 +111,7 @@ async def best_measured(
         beyond_doubt: Ask for enough trials, and for a gain that cannot be luck.
     """
     doubt = HintStatsRow.mean_gain - _BEYOND_DOUBT * HintStatsRow.gain_error
-    sure = (HintStatsRow.trials >= _ENOUGH, doubt > 0) if beyond_doubt else ()
+    sure = (HintStatsRow.trials >= ENOUGH, doubt > 0) if beyond_doubt else ()
     statement = (
         select(*_MEASURED)
         .join(HintStatsRow, _of(model, prompt_version))
@@ -123,24 +123,6 @@ async def best_measured(
     return None if row is None else Hint(*row)
 
 
-async def untried_hints(
-    connection: AsyncConnection, domain_id: int, model: str, prompt_version: str
-) -> list[Hint]:
-    """Return the active and pending hints without a trial on one model and prompt."""
-    tried = select(TrialRow.session_id).where(
-        TrialRow.domain_id == domain_id,
-        TrialRow.hint_key == HintRow.key,
-        TrialRow.model == model,
-        TrialRow.prompt_version == prompt_version,
-    )
-    found = await connection.scalars(
-        select(HintRow.id).where(HintRow.domain_id == domain_id, ~tried.exists())
-    )
-    untried = set(found)
-    hints = await list_hints(connection, domain_id)
-    return [hint for hint in hints if hint.status != "retired" and hint.id in untried]
-
-
 async def retire_harmful(connection: AsyncConnection, domain_id: int) -> list[Hint]:
     """Retire the active hints whose measured loss is beyond doubt.
 
@@ -150,12 +132,16 @@ async def retire_harmful(connection: AsyncConnection, domain_id: int) -> list[Hi
     harmful = [
         hint
         for hint in await list_hints(connection, domain_id, status="active")
-        if hint.trials >= _ENOUGH and hint.mean_gain + _BEYOND_DOUBT * hint.gain_error < 0
+        if hint.trials >= ENOUGH and hint.mean_gain + _BEYOND_DOUBT * hint.gain_error < 0
     ]
     for hint in harmful:
-        reason = f"Mean gain {hint.mean_gain:+.3f} on {hint.trials} sessions."
-        await set_status(connection, domain_id, hint.id, "retired", reason)
+        await set_status(connection, domain_id, hint.id, "retired", harm_of(hint))
     return harmful
+
+
+def harm_of(hint: Hint) -> str:
+    """Return why a hint was retired for harm."""
+    return f"Mean gain {hint.mean_gain:+.3f} on {hint.trials} sessions."
 
 
 def _of(model: str, prompt_version: str) -> ColumnElement[Any]:

@@ -101,10 +101,11 @@ async def sum_calls(
 
     Returns:
         For each: day, command, model, calls, requests, failed, cached, tokens in and out, whether
-        some are estimated, cost, and the calls without a price.
+        some are estimated, cost, and the calls without a price with their tokens.
     """
     day = cast(func.timezone("UTC", LlmCallRow.created_at), Date).label("day")
     answered = LlmCallRow.outcome.in_(ANSWERED)
+    unpriced = LlmCallRow.cost.is_(None)
     statement = (
         select(
             day,
@@ -118,7 +119,11 @@ async def sum_calls(
             func.sum(LlmCallRow.tokens_out).label("tokens_out"),
             func.bool_or(LlmCallRow.estimated).label("estimated"),
             func.coalesce(func.sum(LlmCallRow.cost), 0.0).label("cost"),
-            func.count().filter(LlmCallRow.cost.is_(None)).label("unpriced"),
+            func.count().filter(unpriced).label("unpriced"),
+            func.coalesce(func.sum(LlmCallRow.tokens_in).filter(unpriced), 0).label("unpriced_in"),
+            func.coalesce(func.sum(LlmCallRow.tokens_out).filter(unpriced), 0).label(
+                "unpriced_out"
+            ),
         )
         .group_by(day, LlmCallRow.command, LlmCallRow.model)
         .order_by(day.desc(), LlmCallRow.command, LlmCallRow.model)

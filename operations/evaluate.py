@@ -8,20 +8,24 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy.ext.asyncio import AsyncConnection
+
 from ..data.malformed import ReadReport
 from ..data.negatives import NegativeSampler
 from ..data.session_file import read_sessions
-from ..errors import InputError
+from ..errors import InputError, ReleaseMisfitError
 from ..evaluation.baselines import check_baselines
 from ..evaluation.experiment import Row
 from ..evaluation.recorded import read_answers
 from ..evaluation.summary import summarise
 from ..knowledge.catalogue import item_ids
+from ..knowledge.domains import Domain
 from ..knowledge.training_sessions import training_sessions
 from ..ranking.choosers import hint_choice
+from ..ranking.releases import served_policy
 from ..records import Session
 from ..runtime.budget import Budget
-from ..runtime.options import Context, resolve_context
+from ..runtime.options import Context, RunOptions, resolve_context
 from ..runtime.progress import Progress, silent
 from .database import in_domain
 from .experiment import Experiment
@@ -55,7 +59,7 @@ async def evaluate(  # noqa: PLR0913  # what can be compared
     context: Context,
     sessions: Path | Sequence[Session],
     *,
-    policies: Sequence[str] = ("none", "random", "similar"),
+    policies: Sequence[str] | None = None,
     baselines: Sequence[str] = ("random", "popularity", "vsknn"),
     skip_malformed: bool = False,
     oracle: bool = False,
@@ -72,6 +76,8 @@ async def evaluate(  # noqa: PLR0913  # what can be compared
     Args:
         context: The run's options. Its hint policy and its budget are not used.
         sessions: With targets; as a JSONL file, or read already.
+        policies: Hint policies; `None` takes `none`, `static` and the active release, or without
+            one `none`, `random`, `similar` and `static`.
         baselines: Among `random`, `popularity`, `vsknn` and `sasrec`.
         skip_malformed: Skip malformed rows instead of refusing the file.
         oracle: Also try every active hint on every session.
@@ -85,10 +91,10 @@ async def evaluate(  # noqa: PLR0913  # what can be compared
         BudgetSpentError: The budget is spent; paid answers are kept.
         ModelDownError: The model has been down for long; paid answers are kept.
     """
-    for policy in policies:
+    for policy in policies or ():
         hint_choice(policy)
     check_baselines(baselines)
-    if not policies and not baselines and answers is None:
+    if policies is not None and not policies and not baselines and answers is None:
         raise InputError(
             "policies", "There is nothing to evaluate.", "Name a policy or a baseline."
         )
@@ -99,11 +105,15 @@ async def evaluate(  # noqa: PLR0913  # what can be compared
     async with in_domain(options, None) as (connection, domain):
         known = await item_ids(connection, domain)
         train = [session for _, session in await training_sessions(connection, domain)]
+        serves = policies is None and await _serves(connection, domain, options)
     notes: list[str] = []
     if isinstance(sessions, Path):
         sessions, notes = await asyncio.to_thread(_read, sessions, known, skip_malformed)
     ranked = _with_candidates(sessions, known, options.seed)
     notes += _seen_in_training(ranked, train)
+    if policies is None:
+        policies = ("none", "static", "ppo") if serves else ("none", "random", "similar", "static")
+        notes += [] if serves else [_NO_RELEASE.format(domain=domain.name, model=options.model)]
     shared = replace(
         context, domain=options.domain, seed=options.seed, budget=budget, command="evaluate"
     )
@@ -135,6 +145,21 @@ async def evaluate(  # noqa: PLR0913  # what can be compared
         cells=cells,
         notes=notes,
     )
+
+
+_NO_RELEASE = (
+    "{domain} has no active release for {model}, so the learned policy is not compared; "
+    "`re2llm train` makes one."
+)
+
+
+async def _serves(connection: AsyncConnection, domain: Domain, options: RunOptions) -> bool:
+    """Return whether the domain has an active release that fits the run."""
+    version = (options.model, options.prompt_version)
+    try:
+        return await served_policy(options.services, connection, domain.id, *version) is not None
+    except ReleaseMisfitError:
+        return False
 
 
 def _read(

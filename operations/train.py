@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
+from ..knowledge.hint_stats import retire_harmful
 from ..knowledge.hints import HintAndEmbedding, best_hints
 from ..knowledge.releases import active_release_id
 from ..policies.recipes import Recipe, TrainingConfig, default_config
@@ -27,6 +28,7 @@ from ..runtime.budget import Budget
 from ..runtime.options import Context, RunOptions, resolve_context
 from ..runtime.progress import Progress, silent
 from .database import in_domain
+from .hint_results import RetiredHint
 from .selection import selected_sessions
 from .store_release import release_of, store_and_activate
 
@@ -53,6 +55,7 @@ class TrainedRelease:
         cost: By `RE2LLM_PRICES`.
         unanswered: Trials that the model left unanswered.
         seconds: How long it took.
+        retired_hints: Hints that were retired for harm that its trials have shown.
     """
 
     domain: str
@@ -70,6 +73,14 @@ class TrainedRelease:
     cost: float
     unanswered: int
     seconds: float
+    retired_hints: list[RetiredHint]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the outcome as JSON primitives."""
+        return {
+            **{field.name: getattr(self, field.name) for field in fields(self)},
+            "retired_hints": [hint.model_dump() for hint in self.retired_hints],
+        }
 
 
 async def train(
@@ -147,7 +158,14 @@ async def train(
         cost=round(budget.cost, 6),
         unanswered=table.unanswered,
         seconds=round(time.perf_counter() - started, 1),
+        retired_hints=await _retire(options),
     )
+
+
+async def _retire(options: RunOptions) -> list[RetiredHint]:
+    async with in_domain(options, None, write=True) as (connection, domain):
+        await update_stats(connection, domain.id, options)
+        return [RetiredHint.of(hint) for hint in await retire_harmful(connection, domain.id)]
 
 
 async def has_release(context: Context) -> bool:

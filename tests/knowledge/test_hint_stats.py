@@ -7,7 +7,7 @@ from typing import Any
 
 from re2llm.data.sample import sample_items, simulate_sessions
 from re2llm.knowledge.domains import find_domain
-from re2llm.knowledge.hint_stats import best_measured, measured_hints, refresh_stats, untried_hints
+from re2llm.knowledge.hint_stats import best_measured, measured_hints, refresh_stats
 from re2llm.knowledge.hints import add_hint, hint_key, set_status
 from re2llm.knowledge.training_sessions import session_keys
 from re2llm.knowledge.trials import Trial, store_trial
@@ -62,8 +62,5 @@ async def test_the_best_hint_is_the_one_verified_on_that_model(
         assert (promising.id, promising.trials) == (recent, 1)
         measured = await measured_hints(connection, found.id, "model-b", "1")
         assert [hint.trials for hint in measured] == [1, 0, 0, 0]
-        untried = await untried_hints(connection, found.id, "model-b", "1")
-        assert [hint.text for hint in untried] == list(HINTS)[2:]  # of the others, one is retired
-        assert await untried_hints(connection, found.id, "model-a", "1") == []
         await set_status(connection, found.id, recent, "retired", "test")
         assert await best_verified(connection, found.id, "model-a", "1") is None
