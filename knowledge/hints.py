@@ -68,6 +68,9 @@ HintAndEmbedding: TypeAlias = tuple[Hint, NDArray[np.float32]]
 """A hint and its embedding, shape `[384]`."""
 
 
+UNSTORED = 0
+"""Stands for the id of a hint that is not stored."""
+
 NO_HINT = b""
 """The key that stands for "no hint" in the reward table."""
 

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..errors import InputError, ReleaseMisfitError
 from ..knowledge.hint_stats import best_measured
-from ..knowledge.hints import Hint, list_hints, nearest_hints
+from ..knowledge.hints import UNSTORED, Hint, list_hints, nearest_hints
 from ..knowledge.shortlist import active_among, shortlist
 from ..records import Flag
 from ..runtime.options import RunOptions
@@ -45,7 +45,9 @@ Chooser = Callable[[AsyncConnection, RecommendState, RunOptions], Awaitable[Chos
 async def chosen_by_caller(
     connection: AsyncConnection, state: RecommendState, options: RunOptions
 ) -> Chosen:
-    """Return the hint that the run's options name, whatever its status."""
+    """Return the hint that the run's options name, whatever its status, or hold as a text."""
+    if options.hint is not None:
+        return Chosen(Hint(UNSTORED, options.hint, "pending"), 1.0, policy="given")
     for hint in await list_hints(connection, state["domain_id"]):
         if hint.id == options.hint_id:
             return Chosen(hint, 1.0, policy="given")

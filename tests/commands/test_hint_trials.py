@@ -157,7 +157,10 @@ async def test_clear_harm_retires_a_hint(
     assert await status_of(services, domain) == {number: "retired"}
 
 
-async def test_a_budget_ends_it_and_another_run_goes_on(services: Services, classroom: str) -> None:
+async def test_a_budget_ends_it_and_another_run_goes_on(
+    services: Services, adjust: Change, classroom: str
+) -> None:
+    adjust(verify_random=8, verify_doubtful=1, train_panel=0, concurrency=1)
     await stored(services, classroom, GOOD, BAD)
     calls = 0
     for _ in range(10):
