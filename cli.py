@@ -10,9 +10,11 @@ import typer
 from .commands.costs import costs
 from .commands.demo import demo
 from .commands.doctor import doctor
+from .commands.domains import domains
 from .commands.evaluate import evaluate
 from .commands.feedback import feedback
-from .commands.hints import hints
+from .commands.hints.group import hints
+from .commands.items import items
 from .commands.keys import keys
 from .commands.learn import learn
 from .commands.load import load
@@ -63,6 +65,8 @@ app.command()(mcp)
 app.command()(rate)
 app.command()(costs)
 app.command()(purge)
+app.add_typer(domains, name="domains")
+app.add_typer(items, name="items")
 app.add_typer(sessions, name="sessions")
 app.add_typer(hints, name="hints")
 app.add_typer(policy, name="policy")

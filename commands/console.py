@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,8 +26,11 @@ from rich.progress import (
 from ..errors import InputError, Re2llmError
 from ..runtime.progress import Progress as ProgressCallback
 
-out = Console(highlight=False)
-err = Console(stderr=True, highlight=False)
+_WIDE = 10_000
+"""Columns where no person looks: a program that reads our lines wants them whole."""
+
+out = Console(highlight=False, width=None if sys.stdout.isatty() else _WIDE)
+err = Console(stderr=True, highlight=False, width=None if sys.stderr.isatty() else _WIDE)
 
 _Result = TypeVar("_Result")
 _INTERRUPTED = 130
@@ -67,6 +71,11 @@ def fail(error: Re2llmError) -> NoReturn:
     err.print("[red]error:[/red] ", end="")
     err.print(str(error), markup=False, soft_wrap=True)
     raise typer.Exit(1)
+
+
+def note(line: str) -> None:
+    """Print a remark as one line on standard error."""
+    err.print(line, markup=False, soft_wrap=True)
 
 
 def print_json(value: Any) -> None:

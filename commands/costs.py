@@ -18,20 +18,26 @@ def costs(
     days: Annotated[
         int | None, typer.Option(min=1, help="Only this many days, up to and including today.")
     ] = None,
+    reprice: Annotated[
+        bool,
+        typer.Option("--reprice", help="Price every past call by today's RE2LLM_PRICES."),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
 ) -> None:
     """Sum up paid model calls by day (UTC), command and model, at the prices in RE2LLM_PRICES.
 
+    A call costs what it cost when it was made, or today's price if there was none then.
+
     Example: re2llm costs --days 7
     """
-    run(lambda: _costs(days, as_json))
+    run(lambda: _costs(days, reprice, as_json))
 
 
-async def _costs(days: int | None, as_json: bool) -> None:
+async def _costs(days: int | None, reprice: bool, as_json: bool) -> None:
     from ..operations.costs import costs
     from ..runtime.options import Context
 
-    summed = await costs(Context(), days=days)
+    summed = await costs(Context(), days=days, reprice=reprice)
     if as_json:
         print_json(summed.model_dump())
     elif not summed.rows:

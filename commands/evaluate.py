@@ -9,7 +9,8 @@ import typer
 
 from ..errors import InputError
 from .budgets import Fuse, InBatches, MaxCalls, MaxCost
-from .console import err, progress_bars, run, write_json, write_text
+from .completion import RequiredDomain
+from .console import note, progress_bars, run, write_json, write_text
 from .tables import print_evaluation
 
 if TYPE_CHECKING:
@@ -19,11 +20,15 @@ if TYPE_CHECKING:
 
 
 def evaluate(
-    domain: Annotated[str, typer.Option(help="The catalogue.")],
+    domain: RequiredDomain,
     sessions: Annotated[Path, typer.Option(help="Sessions to evaluate on, as JSONL.")],
     policies: Annotated[
-        str, typer.Option(help="Hint policies, comma-separated; '' for none.")
-    ] = "none,random,similar",
+        str | None,
+        typer.Option(
+            help="Hint policies, comma-separated; '' for none. Default: none, static and the "
+            "active release; without one none, random, similar and static."
+        ),
+    ] = None,
     baselines: Annotated[
         str,
         typer.Option(help="first-stage, sum, random, popularity, vsknn, sasrec; with commas."),
@@ -78,7 +83,7 @@ def evaluate(
             evaluation = await operation.evaluate(
                 context,
                 sessions,
-                policies=_names(policies),
+                policies=None if policies is None else _names(policies),
                 baselines=_names(baselines),
                 skip_malformed=skip_malformed,
                 oracle=oracle,
@@ -90,8 +95,8 @@ def evaluate(
                 batch=batch,
                 progress=progress,
             )
-        for note in evaluation.notes:
-            err.print(f"note: {note}", markup=False, soft_wrap=True)
+        for remark in evaluation.notes:
+            note(f"note: {remark}")
         if json_file is None or str(json_file) != "-":
             print_evaluation(
                 evaluation.document, f"{domain}: {len(evaluation.sessions):,} sessions"
@@ -126,4 +131,4 @@ async def _write_report(context: Context, evaluation: Evaluation, file: Path) ->
     with progress_bars() as progress:
         report = await make_report(context, evaluation, progress=progress)
     write_text("--report", file, write_page(report))
-    err.print(f"The report is in {file}.", markup=False, soft_wrap=True)
+    note(f"The report is in {file}.")

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from ..errors import InputError
+from .completion import DomainOption
 from .console import err, out, print_json, run
 
 
@@ -20,9 +21,7 @@ def feedback(
     none: Annotated[
         bool, typer.Option("--none", help="None of the recommended items was picked.")
     ] = False,
-    domain: Annotated[
-        str | None, typer.Option(help="The catalogue. Default: RE2LLM_DOMAIN.")
-    ] = None,
+    domain: DomainOption = None,
     learn: Annotated[
         bool,
         typer.Option("--learn", help="Learn now from this miss and earlier ones that are waiting."),

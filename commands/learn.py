@@ -9,7 +9,9 @@ import typer
 
 from ..errors import ModelDownError
 from .budgets import Fuse, MaxCalls, MaxCost
-from .console import err, out, print_json, progress_bars, run
+from .completion import RequiredDomain
+from .console import note, out, print_json, progress_bars, run
+from .tables import print_retired
 
 if TYPE_CHECKING:
     from ..operations.learn import Learned
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def learn(
-    domain: Annotated[str, typer.Option(help="The catalogue.")],
+    domain: RequiredDomain,
     sessions: Annotated[
         list[Path] | None,
         typer.Option(help="Learn from these loaded training sessions only; JSONL, repeatable."),
@@ -61,14 +63,25 @@ def learn(
             )
 
     learned = run(work)
-    if learned.sessions_before:
-        _note(f"{domain}: continuing; {learned.sessions_before:,} sessions are already done.")
+    if learned.sessions_before and learned.sessions:
+        note(f"{domain}: continuing; {learned.sessions_before:,} sessions are already done.")
     if as_json:
         print_json(learned.as_dict())
     else:
         _print(learned)
     if learned.stopped is not None:
-        _note(f"stopped: {learned.stopped} {learned.sessions_left:,} sessions are left.")
+        note(f"stopped: {learned.stopped} {learned.sessions_left:,} sessions are left.")
+    elif learned.sessions_left and learned.hints >= max_hints:
+        note(
+            f"stopped: there are {learned.hints:,} hints; --max-hints allows more. "
+            f"{learned.sessions_left:,} sessions are left."
+        )
+    elif not learned.sessions and not learned.sessions_left:
+        note(
+            f"{domain}: nothing is left to learn from: all {learned.sessions_before:,} training "
+            "sessions are done with this model. More sessions (`re2llm load`), feedback or another "
+            f"model would help; `re2llm train --domain {domain}` uses the hints there are."
+        )
     if isinstance(learned.stopped, ModelDownError):
         raise typer.Exit(1)
 
@@ -86,7 +99,4 @@ def _print(learned: Learned) -> None:
         out.print(
             f"The model left {learned.failed:,} sessions unanswered; run again to retry them."
         )
-
-
-def _note(line: str) -> None:
-    err.print(line, markup=False, soft_wrap=True)
+    print_retired(learned.retired_hints)

@@ -9,12 +9,16 @@ import typer
 
 from ..errors import InputError
 from ..settings import get_settings
+from .completion import complete_domain
 from .console import err, run
 
 
 def mcp(
     domain: Annotated[
-        str | None, typer.Option(help="The catalogue for calls that name none.")
+        str | None,
+        typer.Option(
+            help="The catalogue for calls that name none.", autocompletion=complete_domain
+        ),
     ] = None,
 ) -> None:
     """Serve re2llm's tools (recommend, feedback, rate and more) over MCP, on stdin and stdout.
@@ -24,10 +28,10 @@ def mcp(
 
     Example: re2llm mcp --domain films
     """
-    run(lambda: _serve(domain or get_settings().domain))
+    run(lambda: _serve(domain))
 
 
-async def _serve(domain: str) -> None:
+async def _serve(domain: str | None) -> None:
     try:
         from ..interfaces.mcp_server import build_server
     except ModuleNotFoundError as error:
@@ -35,13 +39,17 @@ async def _serve(domain: str) -> None:
             "mcp", f"The package {error.name} is missing.", "pip install 're2llm[mcp]'"
         ) from error
     from ..interfaces.host import Re2llm
+    from ..operations.domains import show_domain
+    from ..runtime.options import Context
 
+    if domain is not None:  # a client would show its person nothing but a tool that fails
+        await show_domain(Context(), domain)
     if sys.stdin.isatty():
         err.print(
             "Waiting for an MCP client on standard input. "
             "Clients usually start this command themselves; Ctrl-C ends it."
         )
-    host = Re2llm(domain=domain)
+    host = Re2llm(domain=domain or get_settings().domain)
     try:
         await build_server(host).run_stdio_async()
     finally:

@@ -6,18 +6,17 @@ from typing import Annotated
 
 import typer
 
+from .completion import DomainOption, ReleaseArgument, complete_release
 from .console import err, out, print_json, progress_bars, run
 
 policy = typer.Typer(
     help="List, show, evaluate, activate and roll back policy releases.", no_args_is_help=True
 )
 
-_Domain = Annotated[str | None, typer.Option(help="Default: RE2LLM_DOMAIN.")]
-
 
 @policy.command("list")
 def list_(
-    domain: _Domain = None,
+    domain: DomainOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
 ) -> None:
     """List a domain's releases.
@@ -47,9 +46,7 @@ async def _list(domain: str | None, as_json: bool) -> None:
 
 
 @policy.command("show")
-def show(
-    release: Annotated[int, typer.Argument(help="The release's number.")], domain: _Domain = None
-) -> None:
+def show(release: ReleaseArgument, domain: DomainOption = None) -> None:
     """Print a release as JSON, without its weights.
 
     Example: re2llm policy show 1 --domain films
@@ -66,8 +63,8 @@ async def _show(release: int, domain: str | None) -> None:
 
 @policy.command("activate")
 def activate(
-    release: Annotated[int, typer.Argument(help="The release's number.")],
-    domain: _Domain = None,
+    release: ReleaseArgument,
+    domain: DomainOption = None,
     force: Annotated[
         bool, typer.Option("--force", help="Activate it even if it is worse than the active one.")
     ] = False,
@@ -88,7 +85,7 @@ async def _activate(release: int, domain: str | None, force: bool) -> None:
 
 
 @policy.command("rollback")
-def rollback(domain: _Domain = None) -> None:
+def rollback(domain: DomainOption = None) -> None:
     """Go back to the release that was active before the current one.
 
     Example: re2llm policy rollback --domain films
@@ -106,8 +103,13 @@ async def _rollback(domain: str | None) -> None:
 
 @policy.command("evaluate")
 def evaluate(
-    release: Annotated[int, typer.Argument(help="The release's number; it need not be active.")],
-    domain: _Domain = None,
+    release: Annotated[
+        int,
+        typer.Argument(
+            help="The release's number; it need not be active.", autocompletion=complete_release
+        ),
+    ],
+    domain: DomainOption = None,
     sampled: Annotated[
         bool | None,
         typer.Option(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -9,19 +10,18 @@ import typer
 
 from ..errors import InputError, ModelDownError, failure_among
 from ..records import Flag
-from .console import err, out, print_json, run
+from .completion import DomainOption
+from .console import note, out, print_json, run
 
 if TYPE_CHECKING:
-    from ..operations.results import Recommended
+    from ..operations.results import Recommended, RecommendedItem
 
 
 def recommend(
     items: Annotated[
         list[str], typer.Argument(help="What was chosen, oldest first: ids or titles.")
     ],
-    domain: Annotated[
-        str | None, typer.Option(help="The catalogue. Default: RE2LLM_DOMAIN.")
-    ] = None,
+    domain: DomainOption = None,
     candidate: Annotated[
         list[str] | None,
         typer.Option(help="An item to rank, id or title; repeatable. Default: retrieved."),
@@ -60,10 +60,23 @@ def recommend(
         print_json(answer)
         return
     for item in made.items:
-        out.print(f"{item.rank:>3}. {item.title}  [{item.id}]", markup=False)
+        because = f"  ({'; '.join(item.because)})" if item.because else ""
+        out.print(f"{item.rank:>3}. {_titled(item)}  [{item.id}]{because}", markup=False)
     if made.hint.text:
         out.print(f"hint: {made.hint.text}", markup=False)
     print_flags(answer)
+    if made.recommendation_id is not None:
+        out.print(
+            f"What was picked? re2llm feedback {made.recommendation_id} ITEM "
+            f"--domain {shlex.quote(made.domain)}  (or --none)",
+            markup=False,
+            soft_wrap=True,
+        )
+
+
+def _titled(item: RecommendedItem) -> str:
+    year = item.year
+    return item.title if year is None or str(year) in item.title else f"{item.title} ({year})"
 
 
 def print_flags(result: Mapping[str, Any]) -> None:
@@ -73,4 +86,11 @@ def print_flags(result: Mapping[str, Any]) -> None:
         out.print(f"flags: {', '.join(flags)}", markup=False)
     if Flag.MODEL_FAILED in flags:
         why = ModelDownError(result["model"], failure_among(flags), result["model_error"])
-        err.print(f"note: {why}", markup=False, soft_wrap=True)
+        note(f"note: {why}")
+    if Flag.RELEASE_SKIPPED in flags:
+        domain = shlex.quote(result["domain"])
+        note(
+            "note: the active release was trained for another model or prompt. For "
+            f"{result['model']}, run `re2llm hints verify --domain {domain}` and then "
+            f"`re2llm train --domain {domain}`."
+        )

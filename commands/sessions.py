@@ -7,18 +7,18 @@ from typing import Annotated
 
 import typer
 
+from .completion import DomainOption, RequiredDomain
 from .console import out, print_json, run
 
 sessions = typer.Typer(
     help="List where training sessions came from, and drop a source.", no_args_is_help=True
 )
 
-_Domain = Annotated[str | None, typer.Option(help="The catalogue; default: RE2LLM_DOMAIN.")]
 _AsJson = Annotated[bool, typer.Option("--json", help="Print as JSON.")]
 
 
 @sessions.command("list")
-def list_(domain: _Domain = None, as_json: _AsJson = False) -> None:
+def list_(domain: DomainOption = None, as_json: _AsJson = False) -> None:
     """List the sources of a domain's training sessions, the largest first.
 
     Example: re2llm sessions list --domain films
@@ -52,7 +52,7 @@ def _day(moment: dt.datetime | None) -> str:
 
 @sessions.command("drop")
 def drop(
-    domain: Annotated[str, typer.Option(help="The catalogue.")],
+    domain: RequiredDomain,
     source: Annotated[str, typer.Option(help="As `sessions list` shows it.")],
     as_json: _AsJson = False,
 ) -> None:

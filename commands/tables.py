@@ -1,14 +1,24 @@
-"""Prints an evaluation."""
+"""Prints what several commands show."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from .console import out
+
+if TYPE_CHECKING:
+    from ..operations.hint_results import RetiredHint
+
+
+def print_retired(hints: Sequence[RetiredHint]) -> None:
+    """Say which hints were retired for measured harm."""
+    for hint in hints:
+        line = f"hint {hint.id} retired: {hint.reason} {hint.text}"
+        out.print(line, markup=False, soft_wrap=True)
 
 
 def print_evaluation(document: Mapping[str, Any], title: str) -> None:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
 from .budgets import Fuse, InBatches, MaxCalls, MaxCost
+from .completion import RequiredDomain
 from .console import out, print_json, progress_bars, run
+from .tables import print_retired
 
 if TYPE_CHECKING:
     from ..operations.train import TrainedRelease
@@ -24,7 +25,7 @@ _CHOICES = {
 
 
 def train(
-    domain: Annotated[str, typer.Option(help="The catalogue.")],
+    domain: RequiredDomain,
     sessions: Annotated[
         list[Path] | None,
         typer.Option(help="Train on these loaded training sessions only; JSONL, repeatable."),
@@ -63,7 +64,7 @@ def train(
 
     trained = run(work)
     if as_json:
-        print_json(asdict(trained))
+        print_json(trained.as_dict())
         return
     out.print(
         f"Release {trained.release} ({trained.recipe}): gain {trained.gain:+.4f} NDCG@10 on "
@@ -75,3 +76,4 @@ def train(
     )
     for policy, fusion in trained.fusion.items():
         out.print(f"{_CHOICES[policy]}: {what_it_adds(fusion)}", markup=False, soft_wrap=True)
+    print_retired(trained.retired_hints)

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..data.interactions import TableOptions
 from ..operations.learn import Learned, learn
 from ..operations.load import load
 from ..operations.results import Loaded
 from ..records import Session
-from ..runtime.options import Context
 from ..runtime.progress import Progress, silent
+from .async_curation import AsyncCuration
 
 if TYPE_CHECKING:
     from ..operations.evaluate import Evaluation
@@ -23,12 +22,8 @@ if TYPE_CHECKING:
     from ..policies.recipes import Recipe
 
 
-class AsyncLearning(ABC):
+class AsyncLearning(AsyncCuration):
     """The operations that take minutes or more."""
-
-    @abstractmethod
-    def context(self, **options: Any) -> Context:
-        """Return a context that runs on the object's database and models."""
 
     async def aload(
         self,
@@ -156,7 +151,7 @@ class AsyncLearning(ABC):
         self,
         sessions: Path | Sequence[Session],
         *,
-        policies: Sequence[str] = ("none", "random", "similar"),
+        policies: Sequence[str] | None = None,
         baselines: Sequence[str] = ("random", "popularity", "vsknn"),
         oracle: bool = False,
         max_llm_calls: int | None = None,
@@ -171,7 +166,8 @@ class AsyncLearning(ABC):
         Args:
             sessions: A JSONL file, or sessions. Those without candidates get their target and 49
                 sampled negatives.
-            policies: Hint policies.
+            policies: Hint policies; `None` takes `none`, `static` and the active release, or
+                without one `none`, `random`, `similar` and `static`.
             baselines: Among `random`, `popularity`, `vsknn` and `sasrec`.
             oracle: Whether to give every active hint to every session, too.
             max_llm_calls: Stop after this many model calls.

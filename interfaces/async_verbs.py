@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..operations.feedback import give_feedback
-from ..operations.hints import list_hints
 from ..operations.rate import rate
 from ..operations.recommend import recommend
 from ..operations.releases import list_releases
 from ..operations.results import (
     FeedbackStored,
     FoundTitles,
-    ListedHints,
     ListedReleases,
     Rated,
     Recommended,
@@ -94,17 +92,6 @@ class AsyncVerbs(AsyncLearning):
             Re2llmError: There is no such catalogue.
         """
         return await find_titles(self.context(), titles, domain=domain)
-
-    async def ahints(self, *, domain: str | None = None) -> ListedHints:
-        """List a domain's hints with their measured gains.
-
-        Args:
-            domain: The catalogue; `None` takes the object's.
-
-        Raises:
-            Re2llmError: There is no such catalogue.
-        """
-        return await list_hints(self.context(), domain=domain)
 
     async def areleases(self, *, domain: str | None = None) -> ListedReleases:
         """List a domain's releases of the learned hint policy.

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
+import signal
 from collections.abc import AsyncGenerator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from multiprocessing import parent_process
 
 from starlette.applications import Starlette
 from starlette.middleware.cors import CORSMiddleware
 
-from ..errors import InputError
+from ..errors import InputError, Re2llmError
 from ..runtime.sharing import close_shared_services
 from ..settings import get_settings
 from .auth import some_key_works
@@ -37,12 +42,6 @@ def build_app() -> Starlette:
 
     @asynccontextmanager
     async def lifespan(starting: Starlette) -> AsyncGenerator[None]:
-        if serves_others() and not await some_key_works():
-            raise InputError(
-                "--host",
-                "Other machines can reach this address, but there is no API key.",
-                "Make one with `re2llm keys create`, or listen on 127.0.0.1.",
-            )
         async with sessions(starting):
             yield
         await close_shared_services()
@@ -51,4 +50,38 @@ def build_app() -> Starlette:
     return app
 
 
+def end_without_a_key() -> None:
+    """End the process with one line if other machines can reach it and there is no API key.
+
+    Raises:
+        SystemExit: It is so, or the database cannot say.
+    """
+    if not serves_others():
+        return
+    # The server's event loop may run already, and it waits for this module.
+    with ThreadPoolExecutor(1) as thread:
+        refusal = thread.submit(asyncio.run, _refusal()).result()
+    if refusal is None:
+        return
+    if watcher := parent_process():  # it would wait for a change of the code
+        os.kill(watcher.pid or 0, signal.SIGTERM)
+    raise SystemExit(f"error: {refusal}")
+
+
+async def _refusal() -> Re2llmError | None:
+    try:
+        if await some_key_works():
+            return None
+    except Re2llmError as error:
+        return error
+    finally:
+        await close_shared_services()
+    return InputError(
+        "--host",
+        "Other machines can reach this address, but there is no API key.",
+        "Make one with `re2llm keys create`, or listen on 127.0.0.1.",
+    )
+
+
+end_without_a_key()
 app = build_app()

@@ -4,18 +4,16 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from ..data.interactions import TableOptions
 from ..operations.learn import Learned
 from ..operations.results import (
     FeedbackStored,
     FoundTitles,
-    ListedHints,
     ListedReleases,
     Loaded,
     Rated,
@@ -25,21 +23,16 @@ from ..rating.request import RatingRequest
 from ..records import Session
 from ..runtime.progress import Progress, silent
 from .async_verbs import AsyncVerbs
+from .curation import Curation
 
 if TYPE_CHECKING:
     from ..operations.evaluate import Evaluation
     from ..operations.train import TrainedRelease
     from ..policies.recipes import Recipe
 
-_Result = TypeVar("_Result")
 
-
-class Verbs(AsyncVerbs):
+class Verbs(Curation, AsyncVerbs):
     """Each operation twice: for callers with an event loop, and for those without."""
-
-    @abstractmethod
-    def run(self, work: Callable[[], Awaitable[_Result]]) -> _Result:
-        """Run a coroutine on the object's own thread and return its result."""
 
     def recommend(
         self,
@@ -164,7 +157,7 @@ class Verbs(AsyncVerbs):
         self,
         sessions: Path | Sequence[Session],
         *,
-        policies: Sequence[str] = ("none", "random", "similar"),
+        policies: Sequence[str] | None = None,
         baselines: Sequence[str] = ("random", "popularity", "vsknn"),
         oracle: bool = False,
         max_llm_calls: int | None = None,
@@ -190,10 +183,6 @@ class Verbs(AsyncVerbs):
                 progress=progress,
             )
         )
-
-    def hints(self, *, domain: str | None = None) -> ListedHints:
-        """Wait for `ahints`."""
-        return self.run(partial(self.ahints, domain=domain))
 
     def releases(self, *, domain: str | None = None) -> ListedReleases:
         """Wait for `areleases`."""

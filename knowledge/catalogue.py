@@ -112,6 +112,17 @@ async def mean_embedding(
     return np.asarray(mean, dtype=np.float32)
 
 
+async def item_place(
+    connection: AsyncConnection, domain: Domain, id_: str
+) -> tuple[int, FloatArray]:
+    """Return an item's popularity and its embedding, shape `[384]`."""
+    statement = select(ItemRow.popularity, ItemRow.embedding).where(
+        ItemRow.domain_id == domain.id, ItemRow.id == id_
+    )
+    popularity, embedding = (await connection.execute(statement)).one()
+    return popularity, np.asarray(embedding, dtype=np.float32)
+
+
 async def nearest_items(
     connection: AsyncConnection,
     domain: Domain,

@@ -1,4 +1,4 @@
-"""Domains: look one up, make one, mark one as changed."""
+"""Domains: look one up, make one, mark one as changed, delete one."""
 
 from __future__ import annotations
 
@@ -6,17 +6,22 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import bindparam, func, select, text, update
+from rapidfuzz import fuzz, process
+from sqlalchemy import bindparam, delete, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..errors import InputError
-from .tables import DomainRow, HintRow, ItemRow, SessionRow
+from .log_tables import RecommendationRow
+from .tables import DomainRow, HintRow, ItemRow, ReleaseRow, SessionRow
 from .texts import storable
 
 _NAMED = select(
     DomainRow.id, DomainRow.name, DomainRow.encoder, DomainRow.revision, DomainRow.recent_from
 ).where(DomainRow.name == bindparam("name"))
+
+_LIKE = 60.0
+"""Likeness, of 100, above which a name is taken for another one with a typing error."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +62,8 @@ async def find_domain(
         names = (await connection.scalars(select(DomainRow.name).order_by(DomainRow.name))).all()
         known = [name for name in names if among is None or name in among]
         there = f"There are: {', '.join(known)}." if known else "Nothing is loaded yet."
+        if near := process.extractOne(name, known, scorer=fuzz.ratio, score_cutoff=_LIKE):
+            there = f"Did you mean {near[0]!r}? {there}"
         raise InputError(
             "domain",
             f"There is no domain {name!r}. {there}",
@@ -65,14 +72,20 @@ async def find_domain(
     return Domain(*row)
 
 
+_COUNTED = {
+    "items": ItemRow,
+    "sessions": SessionRow,
+    "hints": HintRow,
+    "releases": ReleaseRow,
+    "recommendations": RecommendationRow,
+}
+
+
 async def list_domains(connection: AsyncConnection) -> list[dict[str, Any]]:
-    """Return every domain's name and encoder with its counts of items, sessions and hints."""
+    """Return every domain's name and encoder with counts of what it holds."""
     counts = [
-        select(func.count())
-        .where(table.domain_id == DomainRow.id)
-        .scalar_subquery()
-        .label(f"{table.__tablename__}s")
-        for table in (ItemRow, SessionRow, HintRow)
+        select(func.count()).where(table.domain_id == DomainRow.id).scalar_subquery().label(name)
+        for name, table in _COUNTED.items()
     ]
     statement = select(DomainRow.name, DomainRow.encoder, *counts).order_by(DomainRow.name)
     return [dict(row) for row in (await connection.execute(statement)).mappings()]
@@ -91,10 +104,7 @@ async def claim_domain(connection: AsyncConnection, name: str, encoder: str) -> 
     """
     if not name.strip() or not storable(name):
         raise InputError("domain", f"{name!r} cannot be used as a name.", "Choose a plain name.")
-    await connection.execute(
-        text("SELECT pg_advisory_xact_lock(hashtextextended('re2llm:' || :name, 0))"),
-        {"name": name},
-    )
+    await _hold(connection, name)
     await connection.execute(
         insert(DomainRow).values(name=name, encoder=encoder).on_conflict_do_nothing()
     )
@@ -106,6 +116,24 @@ async def claim_domain(connection: AsyncConnection, name: str, encoder: str) -> 
             "Load it under another name.",
         )
     return domain
+
+
+async def delete_domain(connection: AsyncConnection, domain: Domain) -> None:
+    """Delete a domain with everything that hangs on it.
+
+    Args:
+        connection: In a transaction; it waits for the end of a load of the same domain.
+    """
+    await _hold(connection, domain.name)
+    await hold_hints(connection, domain.id)
+    await connection.execute(delete(DomainRow).where(DomainRow.id == domain.id))
+
+
+async def _hold(connection: AsyncConnection, name: str) -> None:
+    await connection.execute(
+        text("SELECT pg_advisory_xact_lock(hashtextextended('re2llm:' || :name, 0))"),
+        {"name": name},
+    )
 
 
 async def mark_changed(connection: AsyncConnection, domain: Domain) -> None:

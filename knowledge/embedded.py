@@ -61,6 +61,15 @@ def start_embedded(home: Path) -> str:
         raise _failure(home, str(error), hint) from error
 
 
+def running_embedded(home: Path) -> str | None:
+    """Return the URL of the server of a data directory if it runs; start nothing."""
+    if sys.platform == "win32":
+        return None
+    from .embedded_server import EmbeddedServer  # noqa: PLC0415  # Unix only
+
+    return EmbeddedServer((home / "postgres").resolve()).running_url()
+
+
 def _failure(home: Path, why: str, hint: str = "Set") -> DatabaseError:
     return DatabaseError(
         "RE2LLM_HOME",

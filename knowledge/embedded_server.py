@@ -86,8 +86,12 @@ class EmbeddedServer:
         running = self._postmaster()
         if running and running.ready and not self._is_private(running.sockets):
             self.stop()  # started by an earlier version of this package
-        running = self._wait_until_ready()
-        return f"postgresql://postgres@/postgres?host={quote(str(running.sockets))}&port={_PORT}"
+        return _url(self._wait_until_ready())
+
+    def running_url(self) -> str | None:
+        """Return the URL of the server if it runs."""
+        running = self._postmaster()
+        return _url(running) if running and running.ready else None
 
     def stop(self) -> None:
         """Stop the server if it runs; what is under way is rolled back."""
@@ -182,6 +186,10 @@ class EmbeddedServer:
 
     def _is_private(self, sockets: Path) -> bool:
         return sockets == self._folder or _is_ours(sockets)
+
+
+def _url(running: Postmaster) -> str:
+    return f"postgresql://postgres@/postgres?host={quote(str(running.sockets))}&port={_PORT}"
 
 
 def _raise_unless_passing(said: str) -> None:

@@ -1,19 +1,26 @@
-"""Sums trials up beside each hint, and retires what does measured harm."""
+"""The stats of hints for each model and prompt; finds the best and retires what does harm."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
-from sqlalchemy import text
+from sqlalchemy import ColumnElement, and_, func, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from .hints import Hint, list_hints, set_status
+from .tables import SHRINKAGE, HintRow, HintStatsRow
 
-_ENOUGH = 30
+ENOUGH = 30
 """Trials below which harm may still be bad luck."""
 _BEYOND_DOUBT = 1.645
 """Standard errors by which the mean gain must lie below 0."""
 
+_CLEARED = """
+    DELETE FROM re2llm.hint_stats AS s USING re2llm.hint AS h
+    WHERE h.id = s.hint_id AND h.domain_id = :domain
+      AND s.model = :model AND s.prompt_version = :version
+"""
 _SUMMED = """
     WITH gained AS (
         SELECT t.hint_key, t.ndcg - plain.ndcg AS gain
@@ -23,31 +30,35 @@ _SUMMED = """
          AND plain.model = t.model AND plain.prompt_version = t.prompt_version
         WHERE t.domain_id = :domain AND t.hint_key <> ''
           AND t.model = :model AND t.prompt_version = :version
-          AND (CAST(:sessions AS bigint[]) IS NULL OR t.session_id = ANY(:sessions))
-    ), summed AS (
-        SELECT hint_key, count(*) AS trials, avg(gain) AS mean,
-               coalesce(stddev_samp(gain) / sqrt(count(*)), 0) AS error,
-               count(*) FILTER (WHERE gain > 0) AS helped,
-               count(*) FILTER (WHERE gain < 0) AS harmed
-        FROM gained GROUP BY hint_key
+          AND t.session_id = ANY(:sessions)
+    ), stored AS (
+        INSERT INTO re2llm.hint_stats
+            (hint_id, model, prompt_version, trials, mean_gain, gain_error, helped, harmed)
+        SELECT h.id, :model, :version, count(*), avg(gain),
+               coalesce(stddev_samp(gain) / sqrt(count(*)), 0),
+               count(*) FILTER (WHERE gain > 0), count(*) FILTER (WHERE gain < 0)
+        FROM gained JOIN re2llm.hint AS h ON h.domain_id = :domain AND h.key = gained.hint_key
+        GROUP BY h.id
+        RETURNING *
     )
-"""
-"""The gains of each hint for one model and prompt, over all sessions or some."""
-
-_REFRESHED = """
     UPDATE re2llm.hint AS h
-    SET trials = summed.trials, mean_gain = summed.mean, gain_error = summed.error,
-        helped = summed.helped, harmed = summed.harmed
-    FROM summed WHERE h.domain_id = :domain AND h.key = summed.hint_key
+    SET trials = stored.trials, mean_gain = stored.mean_gain, gain_error = stored.gain_error,
+        helped = stored.helped, harmed = stored.harmed
+    FROM stored WHERE h.id = stored.hint_id
 """
 
-_BEST = """
-    SELECT h.id FROM re2llm.hint AS h
-    JOIN summed ON summed.hint_key = h.key
-    WHERE h.domain_id = :domain AND h.status = 'active'
-      AND summed.trials >= :enough AND summed.mean - :doubt * summed.error > 0
-    ORDER BY summed.mean DESC, h.id LIMIT 1
-"""
+_MEASURED = (
+    HintRow.id,
+    HintRow.text,
+    HintRow.status,
+    func.coalesce(HintStatsRow.trials, 0),
+    func.coalesce(HintStatsRow.mean_gain, 0.0),
+    func.coalesce(HintStatsRow.gain_error, 0.0),
+    func.coalesce(HintStatsRow.helped, 0),
+    func.coalesce(HintStatsRow.harmed, 0),
+)
+"""In the order of the fields of `Hint`, for one model."""
+_PROMISE = HintStatsRow.mean_gain * HintStatsRow.trials / (HintStatsRow.trials + SHRINKAGE)
 
 
 async def refresh_stats(
@@ -68,41 +79,48 @@ async def refresh_stats(
         prompt_version: Version of the ranking prompt whose trials count.
         sessions: Keys of the training sessions that were drawn at random.
     """
-    await connection.execute(
-        text(f"{_SUMMED}{_REFRESHED}"),
-        {
-            "domain": domain_id,
-            "model": model,
-            "version": prompt_version,
-            "sessions": list(sessions),
-        },
-    )
+    given = {"domain": domain_id, "model": model, "version": prompt_version}
+    await connection.execute(text(_CLEARED), given)
+    await connection.execute(text(_SUMMED), {**given, "sessions": list(sessions)})
 
 
-async def best_verified(
+async def measured_hints(
     connection: AsyncConnection, domain_id: int, model: str, prompt_version: str
-) -> Hint | None:
-    """Return the active hint with the largest mean gain that is beyond doubt for one model.
+) -> list[Hint]:
+    """Return a domain's hints with their stats for one model and prompt, oldest first."""
+    statement = (
+        select(*_MEASURED)
+        .outerjoin(HintStatsRow, _of(model, prompt_version))
+        .where(HintRow.domain_id == domain_id)
+        .order_by(HintRow.id)
+    )
+    return [Hint(*row) for row in await connection.execute(statement)]
 
-    The stats beside the hints may come from another model.
+
+async def best_measured(
+    connection: AsyncConnection,
+    domain_id: int,
+    model: str,
+    prompt_version: str,
+    *,
+    beyond_doubt: bool = False,
+) -> Hint | None:
+    """Return the active hint that promises most for one model and prompt, if any gains at all.
 
     Args:
-        model: Name of the ranking model whose trials count.
-        prompt_version: Version of the ranking prompt whose trials count.
+        beyond_doubt: Ask for enough trials, and for a gain that cannot be luck.
     """
-    number = await connection.scalar(
-        text(f"{_SUMMED}{_BEST}"),
-        {
-            "domain": domain_id,
-            "model": model,
-            "version": prompt_version,
-            "sessions": None,
-            "enough": _ENOUGH,
-            "doubt": _BEYOND_DOUBT,
-        },
+    doubt = HintStatsRow.mean_gain - _BEYOND_DOUBT * HintStatsRow.gain_error
+    sure = (HintStatsRow.trials >= ENOUGH, doubt > 0) if beyond_doubt else ()
+    statement = (
+        select(*_MEASURED)
+        .join(HintStatsRow, _of(model, prompt_version))
+        .where(HintRow.domain_id == domain_id, HintRow.status == "active", _PROMISE > 0, *sure)
+        .order_by(_PROMISE.desc(), HintRow.id)
+        .limit(1)
     )
-    active = await list_hints(connection, domain_id, status="active")
-    return next((hint for hint in active if hint.id == number), None)
+    row = (await connection.execute(statement)).one_or_none()
+    return None if row is None else Hint(*row)
 
 
 async def retire_harmful(connection: AsyncConnection, domain_id: int) -> list[Hint]:
@@ -114,9 +132,21 @@ async def retire_harmful(connection: AsyncConnection, domain_id: int) -> list[Hi
     harmful = [
         hint
         for hint in await list_hints(connection, domain_id, status="active")
-        if hint.trials >= _ENOUGH and hint.mean_gain + _BEYOND_DOUBT * hint.gain_error < 0
+        if hint.trials >= ENOUGH and hint.mean_gain + _BEYOND_DOUBT * hint.gain_error < 0
     ]
     for hint in harmful:
-        reason = f"Mean gain {hint.mean_gain:+.3f} on {hint.trials} sessions."
-        await set_status(connection, domain_id, hint.id, "retired", reason)
+        await set_status(connection, domain_id, hint.id, "retired", harm_of(hint))
     return harmful
+
+
+def harm_of(hint: Hint) -> str:
+    """Return why a hint was retired for harm."""
+    return f"Mean gain {hint.mean_gain:+.3f} on {hint.trials} sessions."
+
+
+def _of(model: str, prompt_version: str) -> ColumnElement[Any]:
+    return and_(
+        HintStatsRow.hint_id == HintRow.id,
+        HintStatsRow.model == model,
+        HintStatsRow.prompt_version == prompt_version,
+    )

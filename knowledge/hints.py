@@ -69,6 +69,9 @@ HintAndEmbedding: TypeAlias = tuple[Hint, NDArray[np.float32]]
 """A hint and its embedding, shape `[384]`."""
 
 
+UNSTORED = 0
+"""Stands for the id of a hint that is not stored."""
+
 NO_HINT = b""
 """The key that stands for "no hint" in the reward table."""
 
@@ -152,6 +155,22 @@ async def list_hints(
     return [hint_of(row) for row in await connection.execute(statement)]
 
 
+async def find_hints(
+    connection: AsyncConnection, domain_id: int, numbers: Sequence[int]
+) -> list[Hint]:
+    """Return hints by their ids, oldest first.
+
+    Raises:
+        InputError: One of them does not exist.
+    """
+    statement = select_hints(domain_id).where(HintRow.id.in_(numbers)).order_by(HintRow.id)
+    found = [hint_of(row) for row in await connection.execute(statement)]
+    missing = set(numbers) - {hint.id for hint in found}
+    if missing:
+        raise unknown_hint(min(missing))
+    return found
+
+
 async def count_kept(connection: AsyncConnection, domain_id: int) -> int:
     """Return how many hints of a domain are active or pending."""
     kept = select(func.count()).where(HintRow.domain_id == domain_id, HintRow.status != "retired")
@@ -211,9 +230,7 @@ async def set_status(
         .returning(HintRow.id)
     )
     if changed is None:
-        raise InputError(
-            "hint", f"There is no hint {hint_id} in this domain.", "`re2llm hints list` shows all."
-        )
+        raise unknown_hint(hint_id)
 
 
 async def best_hints(
@@ -228,6 +245,13 @@ async def best_hints(
         .limit(count)
     )
     return [(hint_of(row), row[-1]) for row in rows]
+
+
+def unknown_hint(number: int) -> InputError:
+    """Return the error about a hint that does not exist."""
+    return InputError(
+        "hint", f"There is no hint {number} in this domain.", "`re2llm hints list` shows all."
+    )
 
 
 def select_hints(domain_id: int | BindParameter[Any]) -> Any:

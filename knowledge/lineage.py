@@ -8,10 +8,9 @@ from sqlalchemy import and_, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import aliased
 
-from ..errors import InputError
 from .catalogue import fetch_items
 from .domains import Domain
-from .hints import NO_HINT
+from .hints import NO_HINT, unknown_hint
 from .log_tables import RecommendationRow
 from .tables import HintRow, ProposalRow, ReflectionRow, SessionRow, TrialRow
 
@@ -37,9 +36,7 @@ async def hint_lineage(
         )
     ).one_or_none()
     if hint is None:
-        raise InputError(
-            "hint", f"There is no hint {hint_id} in this domain.", "`re2llm hints list` shows all."
-        )
+        raise unknown_hint(hint_id)
     uses = await connection.scalar(select(func.count()).where(RecommendationRow.hint_id == hint_id))
     return {
         "id": hint.id,

@@ -134,10 +134,12 @@ async def sum_calls(
 
     Returns:
         For each: day, command, model, calls, requests, failed, cached, tokens in, out and cached,
-        whether some are estimated, cost, what was saved, and the calls without a price.
+        whether some are estimated, cost, what was saved, and the calls without a price with their
+        tokens.
     """
     day = cast(func.timezone("UTC", LlmCallRow.created_at), Date).label("day")
     answered = LlmCallRow.outcome.in_(ANSWERED)
+    unpriced = LlmCallRow.cost.is_(None)
     statement = (
         select(
             day,
@@ -153,7 +155,11 @@ async def sum_calls(
             func.bool_or(LlmCallRow.estimated).label("estimated"),
             func.coalesce(func.sum(LlmCallRow.cost), 0.0).label("cost"),
             func.sum(LlmCallRow.saved).label("saved"),
-            func.count().filter(LlmCallRow.cost.is_(None)).label("unpriced"),
+            func.count().filter(unpriced).label("unpriced"),
+            func.coalesce(func.sum(LlmCallRow.tokens_in).filter(unpriced), 0).label("unpriced_in"),
+            func.coalesce(func.sum(LlmCallRow.tokens_out).filter(unpriced), 0).label(
+                "unpriced_out"
+            ),
         )
         .group_by(day, LlmCallRow.command, LlmCallRow.model)
         .order_by(day.desc(), LlmCallRow.command, LlmCallRow.model)

@@ -149,7 +149,8 @@ class HintRow(Base):
     provenance: Mapped[dict[str, Any]] = mapped_column(server_default=sql("'{}'::jsonb"))
     """Where it came from: a person, or a miss with its conversation."""
     trials: Mapped[int] = mapped_column(server_default="0")
-    """Training sessions on which it was tried; this and the next four are summed up from trials."""
+    """Training sessions on which it was tried; this and the next four are the stats of the model
+    that was used last, copied from `hint_stats` for the index on `promise`."""
     mean_gain: Mapped[float] = mapped_column(server_default="0")
     """Mean of NDCG@10 with the hint minus without it."""
     gain_error: Mapped[float] = mapped_column(server_default="0")
@@ -161,6 +162,23 @@ class HintRow(Base):
     )
     """The mean gain, shrunk: what hints are sorted by."""
     created_at: Mapped[dt.datetime] = mapped_column(server_default=func.now())
+
+
+class HintStatsRow(Base):
+    """What a hint's trials say of it for one model and prompt; refreshed after each run."""
+
+    __tablename__ = "hint_stats"
+
+    hint_id: Mapped[int] = mapped_column(
+        ForeignKey("hint.id", ondelete="CASCADE"), primary_key=True
+    )
+    model: Mapped[str] = mapped_column(primary_key=True)
+    prompt_version: Mapped[str] = mapped_column(primary_key=True)
+    trials: Mapped[int]
+    mean_gain: Mapped[float]
+    gain_error: Mapped[float]
+    helped: Mapped[int]
+    harmed: Mapped[int]
 
 
 class TrialRow(Base):

@@ -18,7 +18,8 @@ async def select_hint(state: RecommendState, options: RunOptions) -> Update:
     """
     # Learning asks what the model misses on its own.
     policy = options.policy if state.get("training_session") is None else "none"
-    choose = CHOOSERS[policy] if options.hint_id is None else chosen_by_caller
+    given = options.hint_id is not None or options.hint is not None
+    choose = chosen_by_caller if given else CHOOSERS[policy]
     async with options.services.engine.connect() as connection:
         chosen = await choose(connection, state, options)
         fusion = await learned_fusion(connection, state["domain_id"], policy, options)
@@ -27,7 +28,7 @@ async def select_hint(state: RecommendState, options: RunOptions) -> Update:
         **fusion,
         "flags": [*state["flags"], *chosen.flags],
         "hint": {
-            "id": hint.id if hint else None,
+            "id": hint.id or None if hint else None,
             "text": hint.text if hint else None,
             "policy": chosen.policy or policy,
             "probability": chosen.probability,

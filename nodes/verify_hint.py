@@ -8,24 +8,19 @@ from langgraph.config import get_stream_writer
 
 from ..errors import InputError
 from ..knowledge.domains import find_domain
-from ..knowledge.hints import Hint, clean_hint, hint_key, nearest_hints
+from ..knowledge.hints import Hint, clean_hint, nearest_hints
 from ..knowledge.reflections import Outcome
-from ..knowledge.trials import gains as paid_gains
 from ..knowledge.trials import hit_ranks
+from ..ranking.measure import measure
 from ..ranking.panels import panel
 from ..ranking.repeats import CLOSE, COMPARED, embed, repeated_hint
-from ..ranking.trials import gain_of, run_trial
-from ..ranking.verification import Verification, verification
+from ..ranking.trials import run_trial
+from ..ranking.verification import verification
 from ..records import Item
 from ..runtime.domain_cache import leak_filter_of
 from ..runtime.node import Update, node
 from ..runtime.options import RunOptions
 from .learn_state import LearnState, ProposalView
-
-_CLEAR_HARM_AFTER = 12
-"""Sessions after which a hint is given up whose interval lies below 0."""
-_NO_GAIN_AFTER = 40
-"""Sessions after which a hint is given up that has brought nothing."""
 
 
 @node
@@ -83,50 +78,12 @@ async def _tried(proposal: ProposalView, state: LearnState, options: RunOptions)
         return {**proposal, "reason": f"The target rose to rank {own.rank}."}
     if own.rank >= state["rank"]:
         return _refused(proposal, "ineffective", "It does not lift the target of its own session.")
-    stats = verification(await _gains(text, state, options))
+    sessions = await panel(domain, state, options)
+    stats = verification(await measure(text, domain, sessions, options))
     shown: dict[str, Any] = {**stats.as_dict(), "own_rank": [state["rank"], own.rank]}
     if stats.low <= 0:
-        return {**_refused(proposal, "ineffective", _summary(stats)), "verification": shown}
-    return {**proposal, "reason": _summary(stats), "verification": shown}
-
-
-async def _gains(text: str, state: LearnState, options: RunOptions) -> list[float]:
-    """Try a hint on other sessions until they show whether it helps."""
-    few, more = await panel(state["domain"], state, options)
-    async with options.services.engine.connect() as connection:
-        paid = await paid_gains(
-            connection, state["domain_id"], options.model, options.prompt_version, [hint_key(text)]
-        )
-    known = {gain.session_id: gain.gain for gain in paid}
-    gains: list[float] = []
-    for other in [*few, *more]:
-        if other not in known:
-            known[other] = await gain_of(state["domain"], other, text, options)
-        gains.append(known[other])
-        if _settled(gains, len(few)):
-            break
-    return gains
-
-
-def _settled(gains: list[float], few: int) -> bool:
-    """Whether no further session need be tried; asked at set counts of sessions only."""
-    tried = len(gains)
-    if tried not in {_CLEAR_HARM_AFTER, _NO_GAIN_AFTER, few}:
-        return False
-    stats = verification(gains)
-    return (
-        (tried == _CLEAR_HARM_AFTER and stats.high <= 0)
-        or (tried == _NO_GAIN_AFTER and stats.mean <= 0)
-        or (tried == few and (stats.mean <= 0 or stats.low > 0))
-    )
-
-
-def _summary(stats: Verification) -> str:
-    return (
-        f"Gain {stats.mean:+.3f} NDCG@10 (90 % interval {stats.low:+.3f} to "
-        f"{stats.high:+.3f}) on {stats.sessions} other sessions: helped {stats.helped}, "
-        f"harmed {stats.harmed}."
-    )
+        return {**_refused(proposal, "ineffective", str(stats)), "verification": shown}
+    return {**proposal, "reason": str(stats), "verification": shown}
 
 
 def _refused(proposal: ProposalView, outcome: Outcome, reason: str) -> ProposalView:

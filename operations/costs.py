@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
+from typing import Any
 
 from ..knowledge.llm_calls import sum_calls
+from ..llm.prices import Prices, call_cost
 from ..runtime.options import Context, resolve_context
 from .database import connected
 from .results import CostRow, Costs, CostSums
 
 
-async def costs(context: Context, *, days: int | None = None) -> Costs:
+async def costs(context: Context, *, days: int | None = None, reprice: bool = False) -> Costs:
     """Sum up paid model calls by day (UTC), command and model, the latest day first.
+
+    A call that had no price when it was made costs what the price table says today.
 
     Args:
         days: Only this many days, up to and including today; `None` for all.
+        reprice: Whether every call costs what the price table says today. The ledger stays.
 
     Raises:
         DatabaseError: The database failed.
@@ -26,6 +32,15 @@ async def costs(context: Context, *, days: int | None = None) -> Costs:
     options = await resolve_context(context)
     async with connected(options) as connection:
         summed = await sum_calls(connection, since)
-    rows = [CostRow.model_validate(row) for row in summed]
+    prices = options.settings.prices
+    rows = [CostRow.model_validate(_priced(row, prices, reprice=reprice)) for row in summed]
     total = {name: sum(getattr(row, name) for row in rows) for name in CostSums.model_fields}
     return Costs(rows=rows, total=CostSums.model_validate(total))
+
+
+def _priced(row: Mapping[str, Any], prices: Prices, *, reprice: bool) -> Mapping[str, Any]:
+    kind = "tokens" if reprice else "unpriced"
+    cost = call_cost(prices, row["model"], row[f"{kind}_in"], row[f"{kind}_out"])
+    if cost is None:
+        return row
+    return {**row, "cost": cost if reprice else row["cost"] + cost, "unpriced": 0}

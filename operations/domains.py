@@ -1,10 +1,11 @@
-"""Lists the catalogues."""
+"""Lists and deletes catalogues."""
 
 from __future__ import annotations
 
+from ..errors import InputError
 from ..knowledge import domains as stored
 from ..runtime.options import Context, resolve_context
-from .database import connected
+from .database import connected, in_domain
 from .results import ListedDomain
 
 
@@ -19,3 +20,38 @@ async def list_domains(context: Context) -> list[ListedDomain]:
         rows = await stored.list_domains(connection)
     known = options.domains
     return [ListedDomain(**row) for row in rows if known is None or row["name"] in known]
+
+
+async def show_domain(context: Context, name: str) -> ListedDomain:
+    """Return one domain with counts of what it holds.
+
+    Raises:
+        InputError: There is no such domain that the run may use.
+    """
+    options = await resolve_context(context)
+    async with in_domain(options, name) as (connection, found):
+        rows = await stored.list_domains(connection)
+    return next(ListedDomain(**row) for row in rows if row["name"] == found.name)
+
+
+async def delete_domain(context: Context, name: str) -> ListedDomain:
+    """Delete a domain: items, sessions, trials, hints, releases, recommendations and feedback.
+
+    API keys lose their access to it. The ledger of paid calls stays.
+
+    Args:
+        name: The catalogue; there is no default.
+
+    Returns:
+        What was deleted.
+
+    Raises:
+        InputError: There is no such domain that the run may use.
+    """
+    if not name:
+        raise InputError("domain", "It is not named.", "Name the domain to delete.")
+    deleted = await show_domain(context, name)
+    options = await resolve_context(context)
+    async with in_domain(options, name, write=True) as (connection, found):
+        await stored.delete_domain(connection, found)
+    return deleted

@@ -8,20 +8,24 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy.ext.asyncio import AsyncConnection
+
 from ..data.malformed import ReadReport
 from ..data.negatives import CANDIDATES, NegativeSampler
 from ..data.session_file import read_sessions
-from ..errors import InputError
+from ..errors import InputError, ReleaseMisfitError
 from ..evaluation.baselines import check_baselines
 from ..evaluation.experiment import Row
-from ..evaluation.recorded import read_answers
+from ..evaluation.recorded import Recorded, read_answers
 from ..evaluation.summary import summarise
 from ..knowledge.catalogue import item_ids
+from ..knowledge.domains import Domain
 from ..knowledge.training_sessions import training_sessions
 from ..ranking.choosers import hint_choice
+from ..ranking.releases import served_policy
 from ..records import Session
 from ..runtime.budget import Budget
-from ..runtime.options import Context, resolve_context
+from ..runtime.options import Context, RunOptions, resolve_context
 from ..runtime.progress import Progress, silent
 from .database import in_domain
 from .experiment import Experiment
@@ -61,7 +65,7 @@ async def evaluate(  # noqa: PLR0913  # what can be compared
     context: Context,
     sessions: Path | Sequence[Session],
     *,
-    policies: Sequence[str] = ("none", "random", "similar"),
+    policies: Sequence[str] | None = None,
     baselines: Sequence[str] = ("random", "popularity", "vsknn", "sum", "first-stage"),
     skip_malformed: bool = False,
     oracle: bool = False,
@@ -80,10 +84,13 @@ async def evaluate(  # noqa: PLR0913  # what can be compared
     Args:
         context: The run's options. Its hint policy and its budget are not used.
         sessions: With targets; as a JSONL file, or read already.
+        policies: Hint policies; `None` takes `none`, `static` and the active release, or without
+            one `none`, `random`, `similar` and `static`.
         baselines: Among `random`, `popularity`, `vsknn`, `sasrec`, `sum` and `first-stage`.
         skip_malformed: Skip malformed rows instead of refusing the file.
         oracle: Also try every active hint on every session.
-        permutations: In how many orders to rank the candidates; the answers are fused.
+        permutations: In how many orders to rank the candidates; the answers are fused. With
+            several, the model alone ranks (`fuse="llm"`).
         answers: Also score the recorded answers in this file, one for each session.
         negatives: How many to sample; a small catalogue gives as many as it has.
         max_cost: Stop when this much is spent, at the prices in `RE2LLM_PRICES`.
@@ -95,13 +102,9 @@ async def evaluate(  # noqa: PLR0913  # what can be compared
         BudgetSpentError: The budget is spent; paid answers are kept.
         ModelDownError: The model has been down for long; paid answers are kept.
     """
-    for policy in policies:
-        hint_choice(policy)
-    check_baselines(baselines)
-    if not policies and not baselines and answers is None:
-        raise InputError(
-            "policies", "There is nothing to evaluate.", "Name a policy or a baseline."
-        )
+    _check_names(policies, baselines, nothing_else=answers is None)
+    if permutations > 1:
+        context = replace(context, fuse="llm")  # it is the model whose dependence is measured
     recorded = read_answers(answers) if answers else []
     budget = Budget(max_calls=max_llm_calls, max_cost=max_cost)
     options = await resolve_context(replace(context, budget=budget, command="evaluate"))
@@ -109,29 +112,24 @@ async def evaluate(  # noqa: PLR0913  # what can be compared
     async with in_domain(options, None) as (connection, domain):
         known = await item_ids(connection, domain)
         train = [session for _, session in await training_sessions(connection, domain)]
+        serves = policies is None and await _serves(connection, domain, options)
     if baselines and not train:
-        raise InputError(
-            "baselines",
-            f"They learn from training sessions, and {domain.name!r} has none.",
-            "Load some: re2llm load … --sessions FILE. Or ask for no baselines: --baselines ''.",
-        )
+        raise _nothing_to_learn_from(domain.name)
     notes: list[str] = []
     if isinstance(sessions, Path):
         sessions, notes = await asyncio.to_thread(_read, sessions, known, skip_malformed)
     ranked = _with_candidates(sessions, known, negatives, options.seed)
     notes += _few_candidates(sessions, ranked) + _seen_in_training(ranked, train)
+    if policies is None:
+        policies = ("none", "static", "ppo") if serves else ("none", "random", "similar", "static")
+        notes += [] if serves else [_NO_RELEASE.format(domain=domain.name, model=options.model)]
     shared = replace(
         context, domain=options.domain, seed=options.seed, budget=budget, command="evaluate"
     )
     experiment = Experiment(shared, ranked, progress)
     more: dict[str, Any] = {"hints": []}
-    rows: list[Row] = []
     cells: dict[int, Row] = {}
-    if recorded:
-        rows, more["answers"], fusion = await score_recorded(shared, ranked, recorded)
-        if fusion is not None:
-            more["fusion"] = {"answers": fusion.as_dict()}
-            notes.append(f"answers: {what_it_adds(fusion.as_dict())}")
+    rows = await _score_recorded(recorded, shared, ranked, more, notes) if recorded else []
     if batch:
         await experiment.ask_ahead(policies, permutations=permutations, oracle=oracle)
     ours = await experiment.policies(policies)
@@ -156,6 +154,56 @@ async def evaluate(  # noqa: PLR0913  # what can be compared
         cells=cells,
         notes=notes,
     )
+
+
+def _check_names(
+    policies: Sequence[str] | None, baselines: Sequence[str], *, nothing_else: bool
+) -> None:
+    for policy in policies or ():
+        hint_choice(policy)
+    check_baselines(baselines)
+    if policies is not None and not policies and not baselines and nothing_else:
+        raise InputError(
+            "policies", "There is nothing to evaluate.", "Name a policy or a baseline."
+        )
+
+
+def _nothing_to_learn_from(domain: str) -> InputError:
+    return InputError(
+        "baselines",
+        f"They learn from training sessions, and {domain!r} has none.",
+        "Load some: re2llm load … --sessions FILE. Or ask for no baselines: --baselines ''.",
+    )
+
+
+async def _score_recorded(
+    recorded: Sequence[Recorded],
+    context: Context,
+    sessions: Sequence[Session],
+    document: dict[str, Any],
+    notes: list[str],
+) -> list[Row]:
+    """Return the rows of recorded answers, and add what else they show to document and notes."""
+    rows, document["answers"], fusion = await score_recorded(context, sessions, recorded)
+    if fusion is not None:
+        document["fusion"] = {"answers": fusion.as_dict()}
+        notes.append(f"answers: {what_it_adds(fusion.as_dict())}")
+    return rows
+
+
+_NO_RELEASE = (
+    "{domain} has no active release for {model}, so the learned policy is not compared; "
+    "`re2llm train` makes one."
+)
+
+
+async def _serves(connection: AsyncConnection, domain: Domain, options: RunOptions) -> bool:
+    """Return whether the domain has an active release that fits the run."""
+    version = (options.model, options.prompt_version)
+    try:
+        return await served_policy(options.services, connection, domain.id, *version) is not None
+    except ReleaseMisfitError:
+        return False
 
 
 def _read(

@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-import asyncio
 import html
 from collections.abc import Sequence
 from typing import Any
 
 from ..knowledge import hints as stored_hints
-from ..knowledge.domains import Domain, hold_hints
+from ..knowledge.domains import hold_hints
+from ..knowledge.hint_stats import measured_hints
 from ..knowledge.lineage import hint_lineage
 from ..knowledge.reflections import Proposal, store_proposal
-from ..llm.offline.understanding import understood
-from ..ranking.prompt import ranking_prompt
 from ..ranking.repeats import embed
-from ..ranking.trials import resolve_session
-from ..runtime.domain_cache import evidence_of, leak_filter_of
-from ..runtime.options import Context, RunOptions, resolve_context
-from ..settings import OFFLINE_MODEL
+from ..runtime.domain_cache import leak_filter_of
+from ..runtime.options import Context, resolve_context
 from .database import in_domain
 from .results import AddedHint, ListedHint, ListedHints
+from .understanding import understanding_of
 
 
 async def list_hints(context: Context, *, domain: str | None = None) -> ListedHints:
-    """List a domain's hints with their measured gains, oldest first.
+    """List a domain's hints with their gains measured on the run's model, oldest first.
 
     Args:
         domain: The catalogue; `None` takes the context's.
@@ -33,7 +30,8 @@ async def list_hints(context: Context, *, domain: str | None = None) -> ListedHi
     """
     options = await resolve_context(context)
     async with in_domain(options, domain) as (connection, found):
-        hints = await stored_hints.list_hints(connection, found.id)
+        version = (options.model, options.prompt_version)
+        hints = await measured_hints(connection, found.id, *version)
     listed = [
         ListedHint(
             id=hint.id,
@@ -47,7 +45,7 @@ async def list_hints(context: Context, *, domain: str | None = None) -> ListedHi
         )
         for hint in hints
     ]
-    return ListedHints(domain=found.name, hints=listed)
+    return ListedHints(domain=found.name, model=options.model, hints=listed)
 
 
 async def show_hint(
@@ -149,16 +147,6 @@ async def add_hint(context: Context, text: str, *, domain: str | None = None) ->
             )
         proposal = Proposal(cleaned, added.outcome, added.reason, added.hint_id)
         await store_proposal(connection, found.id, None, proposal)
-    if added.outcome != "leak" and options.model == OFFLINE_MODEL:
-        added.understood = await _understood(found, cleaned, options)
+    if added.outcome != "leak":
+        added.understood = await understanding_of(found.name, cleaned, options)
     return added
-
-
-async def _understood(domain: Domain, text: str, options: RunOptions) -> list[str] | None:
-    """Return what a hint makes the offline model weigh, on the first training session."""
-    async with in_domain(options, domain.name) as (connection, found):
-        index = await evidence_of(options.services, connection, found)
-    if index is None:
-        return None
-    state = await resolve_session(domain.name, index.keys[0], options)
-    return await asyncio.to_thread(understood, text, ranking_prompt(state, options, hinted=False))

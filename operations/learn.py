@@ -12,6 +12,7 @@ from ..runtime.budget import Budget
 from ..runtime.options import Context, resolve_context
 from ..runtime.progress import Progress, silent
 from .enough import ENOUGH_SESSIONS, NOTHING_MISSED, session_advice
+from .hint_results import RetiredHint
 from .learner import Learner
 from .selection import selected_sessions
 
@@ -33,7 +34,8 @@ class Learned:
         leak: Name an item.
         ineffective: Have no measured gain.
         surplus: Passed, but there was room only for better ones.
-        retired: Older hints retired for measured harm.
+        retired: Older hints retired for measured harm, counted.
+        retired_hints: Which these are, and why.
         llm_calls: Model calls, retries included.
         tokens: In and out.
         cost: By `RE2LLM_PRICES`.
@@ -55,6 +57,7 @@ class Learned:
     ineffective: int
     surplus: int
     retired: int
+    retired_hints: list[RetiredHint]
     llm_calls: int
     tokens: int
     cost: float
@@ -65,12 +68,13 @@ class Learned:
     def as_dict(self) -> dict[str, Any]:
         """Return the outcome as JSON primitives, without `stopped`."""
         names = [field.name for field in fields(self) if field.name != "stopped"]
-        return {name: getattr(self, name) for name in names}
+        document = {name: getattr(self, name) for name in names}
+        return {**document, "retired_hints": [hint.model_dump() for hint in self.retired_hints]}
 
 
 _COUNTS = (
     *("sessions", "missed", "failed", "proposed"),
-    *("stored", "duplicate", "leak", "ineffective", "surplus", "retired"),
+    *("stored", "duplicate", "leak", "ineffective", "surplus"),
 )
 
 
@@ -142,6 +146,8 @@ async def learn(
         # Trying hints also settles sessions: those without a miss.
         sessions_left=len(await learner.unsettled(keys)),
         **{name: learner.counts[name] for name in _COUNTS},
+        retired=len(learner.retired),
+        retired_hints=[RetiredHint.of(hint) for hint in learner.retired],
         llm_calls=budget.calls,
         tokens=budget.tokens,
         cost=round(budget.cost, 6),

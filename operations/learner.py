@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from ..errors import BudgetSpentError, ModelDownError
 from ..knowledge.hint_stats import retire_harmful
-from ..knowledge.hints import count_kept
+from ..knowledge.hints import Hint, count_kept
 from ..ranking.hint_stats import update_stats
 from ..ranking.panels import sessions_to_learn
 from ..runtime.options import Context, RunOptions
@@ -28,11 +28,13 @@ class Learner:
 
     Attributes:
         counts: Sessions, misses, sessions that the model left unanswered (`failed`), proposed
-            hints, each of their outcomes, and hints `retired` for harm.
+            hints, and each of their outcomes.
+        retired: Hints that were retired for harm.
     """
 
     def __init__(self, context: Context, options: RunOptions) -> None:
         self.counts: Counter[str] = Counter()
+        self.retired: list[Hint] = []
         self._context = context
         self._options = options
 
@@ -63,7 +65,7 @@ class Learner:
             self.counts["failed"] += outages.skipped
             async with in_domain(self._options, None, write=True) as (connection, domain):
                 await update_stats(connection, domain.id, self._options)
-                self.counts["retired"] += len(await retire_harmful(connection, domain.id))
+                self.retired += await retire_harmful(connection, domain.id)
 
     async def learn_from(self, key: int) -> bool:
         """Learn from a training session, unless it is settled.

@@ -7,11 +7,14 @@ from typing import Any, cast
 
 from ..ranking.choosers import hint_choice
 from ..ranking.state import RecommendResult
+from ..records import Item
 from ..runtime.options import Context, resolve_context
 from .graphs import ask
 from .reasons import Reasons
 from .results import GivenHint, Recommended, RecommendedItem
 from .titles import in_catalogue
+
+_NO_YEAR = 10_000
 
 
 async def recommend(
@@ -55,7 +58,9 @@ async def recommend(
         domain=result["domain"],
         history=request["history"],
         items=[
-            RecommendedItem(**item, because=reasons.of(items[item["id"]]))
+            RecommendedItem(
+                **item, year=_year(items[item["id"]]), because=reasons.of(items[item["id"]])
+            )
             for item in result["items"]
         ],
         ranking=result["ranking"],
@@ -66,3 +71,10 @@ async def recommend(
         faults=result["faults"],
         model_error=result["model_error"],
     )
+
+
+def _year(item: Item) -> int | None:
+    given = item.attributes.get("year")
+    if isinstance(given, str) and len(given) == len("2000") and given.isdecimal():
+        return int(given)
+    return int(given) if isinstance(given, int | float) and 0 < given < _NO_YEAR else None

@@ -41,6 +41,7 @@ class RecommendedItem(BaseModel):
     rank: int = Field(description="1 is best.")
     id: str
     title: str
+    year: int | None = Field(default=None, description="If the catalogue knows it.")
     because: list[str] = Field(description="Facts that it shares with what was chosen before.")
 
 
@@ -108,6 +109,7 @@ class ListedHints(BaseModel):
     """A domain's hints."""
 
     domain: str
+    model: str = Field(description="The model on which the gains were measured.")
     hints: list[ListedHint]
 
 
@@ -158,6 +160,8 @@ class ListedDomain(BaseModel):
     items: int
     sessions: int = Field(description="Training sessions.")
     hints: int = Field(description="Pending and retired ones too.")
+    releases: int
+    recommendations: int = Field(description="Logged ones.")
 
 
 class Loaded(BaseModel):

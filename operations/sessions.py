@@ -100,10 +100,9 @@ async def forget_sessions(
     await forgetting.delete_sessions(connection, domain, sessions)
     await refresh_popularity(connection, domain)
     await mark_changed(connection, domain)
-    current = (options.model, options.prompt_version)
-    counted = [hint.id for hint in tried if (hint.model, hint.prompt_version) == current]
-    await forgetting.clear_stats(connection, domain, counted)
-    await update_stats(connection, domain.id, options)
+    await forgetting.clear_stats(connection, domain, [hint.id for hint in tried])
+    versions = dict.fromkeys((hint.model, hint.prompt_version) for hint in tried)
+    await update_stats(connection, domain.id, options, also=versions)
     pending: list[int] = []
     for hint in tried:
         if hint.status != "active" or not hint.verified or hint.id in pending:

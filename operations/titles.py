@@ -136,13 +136,26 @@ class Finder:
         near = await self._near(typed) if typed.strip() and storable(typed) else []
         return FoundTitle(typed=typed, status="unknown", items=[_shown(item) for item in near])
 
+    async def search(self, typed: str, count: int) -> tuple[list[FoundItem], bool]:
+        """Return items whose titles are like a text, or else near it in meaning.
+
+        Returns:
+            The items, the likeliest first, and whether they were found by meaning.
+        """
+        titles = await self._titles()
+        matches = await asyncio.to_thread(titles.find, typed, count=count)
+        items = [match.item for match in matches]
+        if items or not typed.strip() or not storable(typed):
+            return [_shown(item) for item in items], False
+        return [_shown(item) for item in await self._near(typed, count)], True
+
     async def _titles(self) -> TitleSearch:
         return await title_search_of(self._services, self.connection, self.domain)
 
-    async def _near(self, text: str) -> list[Item]:
+    async def _near(self, text: str, count: int = _NEAR) -> list[Item]:
         encoded = await asyncio.to_thread(self._services.embedder.encode, [text])
         return await nearest_items(
-            self.connection, self.domain, encoded[0], count=_NEAR, exclude=[]
+            self.connection, self.domain, encoded[0], count=count, exclude=[]
         )
 
 

@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, get_args
@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError, ModelDownError
+from ..knowledge.hint_stats import retire_harmful
 from ..knowledge.hints import HintAndEmbedding, best_hints
 from ..knowledge.releases import active_release_id
 from ..policies.recipes import Recipe, TrainingConfig, default_config
@@ -34,6 +35,7 @@ from .database import in_domain
 from .enough import ENOUGH_SESSIONS, FEWEST_TO_TRAIN
 from .first_stage import fit_first_stage
 from .fusion import learn_fusions
+from .hint_results import RetiredHint
 from .selection import selected_sessions
 from .store_release import release_of, store_and_activate
 
@@ -60,6 +62,7 @@ class TrainedRelease:
         fusion: For each way to choose hints, how much the model's opinion counts beside the first
             stage and what it adds; empty where the model alone ranks.
         seconds: How long it took.
+        retired_hints: Hints that were retired for harm that its trials have shown.
     """
 
     domain: str
@@ -78,6 +81,14 @@ class TrainedRelease:
     unanswered: int
     fusion: Mapping[str, Any]
     seconds: float
+    retired_hints: list[RetiredHint]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the outcome as JSON primitives."""
+        return {
+            **{field.name: getattr(self, field.name) for field in fields(self)},
+            "retired_hints": [hint.model_dump() for hint in self.retired_hints],
+        }
 
 
 async def train(
@@ -172,6 +183,7 @@ async def train(
         cost=round(budget.cost, 6),
         unanswered=table.unanswered,
         seconds=round(time.perf_counter() - started, 1),
+        retired_hints=await _retire(options),
     )
 
 
@@ -188,6 +200,12 @@ def _too_little(domain: str, hints: int, sessions: int) -> InputError:
         f"{domain!r} has {hints} active hints and {sessions} training sessions.",
         remedy,
     )
+
+
+async def _retire(options: RunOptions) -> list[RetiredHint]:
+    async with in_domain(options, None, write=True) as (connection, domain):
+        await update_stats(connection, domain.id, options)
+        return [RetiredHint.of(hint) for hint in await retire_harmful(connection, domain.id)]
 
 
 async def has_release(context: Context) -> bool:

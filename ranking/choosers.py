@@ -12,8 +12,8 @@ import numpy as np
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..errors import InputError, ReleaseMisfitError
-from ..knowledge.hint_stats import best_verified
-from ..knowledge.hints import Hint, best_hints, list_hints, nearest_hints
+from ..knowledge.hint_stats import best_measured
+from ..knowledge.hints import UNSTORED, Hint, list_hints, nearest_hints
 from ..knowledge.shortlist import active_among, shortlist
 from ..records import Flag
 from ..runtime.options import RunOptions
@@ -45,7 +45,9 @@ Chooser = Callable[[AsyncConnection, RecommendState, RunOptions], Awaitable[Chos
 async def chosen_by_caller(
     connection: AsyncConnection, state: RecommendState, options: RunOptions
 ) -> Chosen:
-    """Return the hint that the run's options name, whatever its status."""
+    """Return the hint that the run's options name, whatever its status, or hold as a text."""
+    if options.hint is not None:
+        return Chosen(Hint(UNSTORED, options.hint, "pending"), 1.0, policy="given")
     for hint in await list_hints(connection, state["domain_id"]):
         if hint.id == options.hint_id:
             return Chosen(hint, 1.0, policy="given")
@@ -73,18 +75,19 @@ async def _similar(connection: AsyncConnection, state: RecommendState, _: RunOpt
     return Chosen(nearest[0][0] if nearest else None, 1.0)
 
 
-async def _static(connection: AsyncConnection, state: RecommendState, _: RunOptions) -> Chosen:
-    best = await best_hints(connection, state["domain_id"], count=1)
-    helps = best and best[0][0].promise > 0
-    return Chosen(best[0][0] if helps else None, 1.0)
+async def _static(
+    connection: AsyncConnection, state: RecommendState, options: RunOptions
+) -> Chosen:
+    version = (options.model, options.prompt_version)
+    return Chosen(await best_measured(connection, state["domain_id"], *version), 1.0)
 
 
 async def _ppo(connection: AsyncConnection, state: RecommendState, options: RunOptions) -> Chosen:
-    version = (options.model, options.prompt_version)
+    domain, version = state["domain_id"], (options.model, options.prompt_version)
     try:
-        served = await served_policy(options.services, connection, state["domain_id"], *version)
+        served = await served_policy(options.services, connection, domain, *version)
     except ReleaseMisfitError:
-        best = await best_verified(connection, state["domain_id"], *version)
+        best = await best_measured(connection, domain, *version, beyond_doubt=True)
         return Chosen(best, 1.0, policy="static", flags=(Flag.RELEASE_SKIPPED,))
     if served is None:
         return replace(await _static(connection, state, options), policy="static")

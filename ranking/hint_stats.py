@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..knowledge.hint_stats import refresh_stats
@@ -10,14 +12,23 @@ from ..runtime.options import RunOptions
 from .panels import random_sessions
 
 
-async def update_stats(connection: AsyncConnection, domain_id: int, options: RunOptions) -> None:
+async def update_stats(
+    connection: AsyncConnection,
+    domain_id: int,
+    options: RunOptions,
+    *,
+    also: Iterable[tuple[str, str]] = (),
+) -> None:
     """Sum up the trials on the sessions that verification and training draw at random.
 
     Args:
         connection: In a transaction.
+        also: Other models and prompt versions than the run's own.
     """
     settings = options.settings
     keys = await session_keys(connection, domain_id)
     most = max(settings.verify_random * settings.verify_doubtful, settings.train_panel)
     drawn = random_sessions(keys, most, settings.seed)
-    await refresh_stats(connection, domain_id, options.model, options.prompt_version, drawn)
+    own = (options.model, options.prompt_version)
+    for model, version in [*(each for each in also if each != own), own]:
+        await refresh_stats(connection, domain_id, model, version, drawn)

@@ -5,12 +5,15 @@ from __future__ import annotations
 import hashlib
 import random
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..errors import InputError
 from ..knowledge.domains import find_domain
+from ..knowledge.evidence import EvidenceIndex
 from ..knowledge.reflections import settled_sessions
 from ..llm.reflection_prompt import REFLECTION_PROMPT_VERSION
 from ..runtime.domain_cache import evidence_of
@@ -50,26 +53,68 @@ def random_sessions(keys: Sequence[int], count: int, seed: int) -> list[int]:
     return sorted(keys, key=place)[:count]
 
 
-async def panel(
-    domain: str, state: Mapping[str, Any], options: RunOptions
-) -> tuple[list[int], list[int]]:
-    """Return the *other* training sessions on which a hint is tried.
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """Training sessions on which a hint is tried.
 
-    The random ones are the same for every hint of a seed, which makes hints comparable and their
-    rankings without a hint paid once.
-
-    Returns:
-        Random sessions and then near ones; and further random ones, for a hint in doubt.
+    Attributes:
+        first: Random ones, the same for every hint of a seed, which makes hints comparable and
+            their rankings without a hint paid once; then perhaps near ones.
+        more: Further random ones, for a hint in doubt.
     """
+
+    first: Sequence[int]
+    more: Sequence[int]
+
+
+async def panel(domain: str, state: Mapping[str, Any], options: RunOptions) -> Panel:
+    """Return the *other* training sessions on which a session's hint is tried."""
     own = state["training_session"]
+    if own is None:
+        raise InputError("domain", "It has no training sessions.", "Load some first.")
+    index = await _evidence(domain, options)
+    near = index.neighbours(state["history"], leave_out=own, count=options.settings.verify_near)
+    drawn = _drawn(index.keys, options, {own})
+    first = dict.fromkeys([*drawn.first, *(key for key in near if key != own)])
+    return Panel(list(first), [key for key in drawn.more if key not in first])
+
+
+async def random_panel(
+    domain: str, options: RunOptions, *, leave_out: AbstractSet[int] = frozenset()
+) -> Panel:
+    """Return the random training sessions on which any hint of a domain is tried.
+
+    Args:
+        leave_out: Keys of the sessions on which the hint was proposed: they flatter it.
+
+    Raises:
+        InputError: The domain has no training sessions.
+    """
+    return _drawn((await _evidence(domain, options)).keys, options, leave_out)
+
+
+async def drawn_sessions(domain: str, count: int, options: RunOptions) -> list[int]:
+    """Return random training sessions, those of the panel first.
+
+    Raises:
+        InputError: The domain has no training sessions.
+    """
+    keys = (await _evidence(domain, options)).keys
+    return random_sessions(keys, count, options.settings.seed)
+
+
+def _drawn(keys: Sequence[int], options: RunOptions, leave_out: AbstractSet[int]) -> Panel:
     settings = options.settings
+    few = settings.verify_random
+    drawn = random_sessions(keys, few * settings.verify_doubtful, settings.seed)
+    first = [key for key in drawn[:few] if key not in leave_out]
+    return Panel(first, [key for key in drawn[few:] if key not in leave_out])
+
+
+async def _evidence(domain: str, options: RunOptions) -> EvidenceIndex:
     async with options.services.engine.connect() as connection:
         found = await find_domain(connection, domain, among=options.domains)
         index = await evidence_of(options.services, connection, found)
-    if index is None or own is None:
+    if index is None:
         raise InputError("domain", "It has no training sessions.", "Load some first.")
-    few = settings.verify_random
-    drawn = random_sessions(index.keys, few * settings.verify_doubtful, settings.seed)
-    near = index.neighbours(state["history"], leave_out=own, count=settings.verify_near)
-    first = dict.fromkeys(key for key in [*drawn[:few], *near] if key != own)
-    return list(first), [key for key in drawn[few:] if key != own and key not in first]
+    return index

@@ -10,6 +10,10 @@ import numpy as np
 
 _CONFIDENT = 1.645
 """Normal quantile of a two-sided 90 % interval."""
+CLEAR_HARM_AFTER = 12
+"""Sessions after which a candidate is given up whose interval lies below 0."""
+_NO_GAIN_AFTER = 40
+"""Sessions after which a hint is given up that has brought nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +46,13 @@ class Verification:
             "harmed": self.harmed,
         }
 
+    def __str__(self) -> str:
+        """The numbers as a sentence."""
+        return (
+            f"Gain {self.mean:+.3f} NDCG@10 (90 % interval {self.low:+.3f} to {self.high:+.3f}) "
+            f"on {self.sessions} sessions: helped {self.helped}, harmed {self.harmed}."
+        )
+
 
 def verification(gains: Sequence[float]) -> Verification:
     """Summarise gains.
@@ -62,3 +73,27 @@ def verification(gains: Sequence[float]) -> Verification:
         int((values > 0).sum()),
         int((values < 0).sum()),
     )
+
+
+def settled(gains: Sequence[float], few: int, harm_after: int = CLEAR_HARM_AFTER) -> bool:
+    """Return whether no further session need be tried; asked at set counts of sessions only.
+
+    Args:
+        few: Sessions after which only a hint in doubt is tried further.
+        harm_after: Sessions after which clear harm is enough to know.
+    """
+    tried = len(gains)
+    if tried not in {harm_after, _NO_GAIN_AFTER, few}:
+        return False
+    stats = verification(gains)
+    return (
+        (tried == harm_after and stats.high <= 0)
+        or (tried == _NO_GAIN_AFTER and stats.mean <= 0)
+        or (tried == few and (stats.mean <= 0 or stats.low > 0))
+    )
+
+
+def finished(gains: Sequence[float], few: int, harm_after: int = CLEAR_HARM_AFTER) -> bool:
+    """Return whether a hint was tried enough, by its gains in the order of the sessions."""
+    counts = range(len(gains) + 1)
+    return len(gains) >= few or any(settled(gains[:n], few, harm_after) for n in counts)

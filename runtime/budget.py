@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Annotated
+
+from pydantic import Field
 
 from ..errors import BudgetSpentError, HintsFullError
 from ..llm.prices import Prices, require_prices
@@ -11,27 +14,31 @@ from ..llm.prices import Prices, require_prices
 
 @dataclass(kw_only=True)
 class Budget:
-    """Counts calls, tokens and cost, and refuses what would exceed a limit.
+    """Counts calls, tokens and cost, and refuses what would exceed a limit."""
 
-    Attributes:
-        max_calls: Calls that may be made, or `None` for any number.
-        max_tokens: Tokens after which no further call is made, or `None` for any number.
-        max_cost: Cost after which no further call is made, or `None` for any.
-        max_hints: Active and pending hints that a domain may have, or `None` for any number.
-        calls: Calls made so far, retries included.
-        tokens: Tokens in and out so far, as the model counts them.
-        cost: So far, by the price table.
-        reserved: What calls of batches that are under way may cost.
-    """
-
-    max_calls: int | None = None
-    max_tokens: int | None = None
-    max_cost: float | None = None
-    max_hints: int | None = None
-    calls: int = 0
-    tokens: int = 0
-    cost: float = 0.0
-    reserved: float = 0.0
+    max_calls: Annotated[
+        int | None, Field(description="Calls that may be made; null for any number.")
+    ] = None
+    max_tokens: Annotated[
+        int | None,
+        Field(description="Tokens after which no further call is made; null for any number."),
+    ] = None
+    max_cost: Annotated[
+        float | None,
+        Field(description="Cost after which no further call is made; null for any."),
+    ] = None
+    max_hints: Annotated[
+        int | None,
+        Field(description="Active and pending hints that a domain may have; null for any number."),
+    ] = None
+    calls: Annotated[int, Field(description="Calls made so far, retries included.")] = 0
+    tokens: Annotated[
+        int, Field(description="Tokens in and out so far, as the model counts them.")
+    ] = 0
+    cost: Annotated[float, Field(description="Spent so far, by the price table.")] = 0.0
+    reserved: Annotated[
+        float, Field(description="What calls of batches that are under way may cost.")
+    ] = 0.0
 
     def claim_call(self, estimate: float = 0.0) -> None:
         """Count one call, before it is made.

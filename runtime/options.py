@@ -1,72 +1,24 @@
-"""What a caller may set for a run, and one tolerant way for nodes to read it."""
+"""One tolerant way for nodes to read what a caller has set for a run."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
-from typing import Annotated, Any, cast
+from typing import Any, cast
 
 from langgraph.runtime import Runtime
-from pydantic import Field, InstanceOf, TypeAdapter, ValidationError
-from pydantic.json_schema import SkipJsonSchema
+from pydantic import TypeAdapter, ValidationError
 
+from ..knowledge.hints import clean_hint
 from ..knowledge.sources import LOCAL
 from ..llm.recipes import RECIPES, Recipe
-from ..settings import Fusion, HintChoice, PromptOrder, PromptRecipe, Settings
+from ..settings import Fusion, HintChoice, PromptOrder, Settings
 from .budget import Budget
 from .caller import Caller, caller_of
+from .context import Context
 from .questions import Questions
-from .request_limits import DomainName, RowKey, input_error
+from .request_limits import input_error
 from .services import Services
 from .sharing import ServiceSet, shared_services
-
-_ModelName = Annotated[str, Field(max_length=200)]
-
-
-@dataclass(kw_only=True)
-class Context:
-    """A run's options. What is unset falls back to the settings (`RE2LLM_*`).
-
-    For a run with an API key, `granted` says which of them count.
-    """
-
-    domain: DomainName | None = None
-    """The catalogue, if the request names none."""
-    domains: Annotated[list[DomainName], Field(max_length=1_000)] | None = None
-    """The only catalogues that the run may know of; any other is answered as one that does not
-    exist. On a server with API keys it can narrow what the key allows, never widen it."""
-    policy: HintChoice | None = None
-    """How the hint is chosen."""
-    model: _ModelName | None = None
-    """The ranking model, such as `openai:gpt-4.1-mini`."""
-    reflect_model: _ModelName | None = None
-    """The model that reflects on misses, if it is another one."""
-    prompt: PromptRecipe | None = None
-    """How the ranking is asked for: `json` or `paper`."""
-    fuse: Fusion | None = None
-    """What decides the order: `learned`, `llm`, `first_stage` or `sum`."""
-    prompt_order: PromptOrder | None = None
-    """How the prompt lists the candidates: `first_stage` or `shuffled`."""
-    orders: Annotated[int, Field(ge=1, le=16)] | None = None
-    """In how many orders of the candidates the ranking is asked for; the answers are fused."""
-    order: Annotated[int, Field(ge=0, le=10_000)] = 0
-    """Which of the candidates' orders the prompt has, to measure what the order does."""
-    seed: Annotated[int, Field(ge=0, le=2**32 - 1)] | None = None
-    """Seed of the candidates' order and of random hints."""
-    record: bool = True
-    """Whether the answer is logged."""
-    hint_id: RowKey | None = None
-    """Gives this very hint, whatever the policy: for a person's test, or an oracle's."""
-    budget: Budget | None = None
-    """What a run may spend on model calls; shared by all runs that are handed it."""
-    services: SkipJsonSchema[InstanceOf[ServiceSet] | None] = None
-    """A host's own database and models, from `Re2llm.context()`; in this process only."""
-    caller: SkipJsonSchema[InstanceOf[Caller] | None] = None
-    """The API key that the run is for; a server sets it."""
-    questions: SkipJsonSchema[InstanceOf[Questions] | None] = None
-    """Collects the run's questions instead of asking the model; in this process only."""
-    command: Annotated[str, Field(max_length=100)] = "graph"
-    """What the ledger books the run's model calls under."""
-
 
 _FORM = TypeAdapter(Context)
 _IN_PROCESS = {"services": ServiceSet, "caller": Caller, "questions": Questions}
@@ -92,6 +44,7 @@ class RunOptions:
         seed: Seed of the candidates' order and of random hints.
         record: Whether the answer is logged.
         hint_id: The very hint to give, or `None` to let the policy choose.
+        hint: The very text to give as a hint, or `None`.
         budget: What may be spent on model calls, or `None` for no limit.
         caller: The API key that the run is for, or `None`.
         command: What the ledger books the calls under.
@@ -112,6 +65,7 @@ class RunOptions:
     seed: int
     record: bool
     hint_id: int | None
+    hint: str | None
     budget: Budget | None
     caller: Caller | None
     command: str
@@ -249,6 +203,7 @@ async def resolve_context(context: Context) -> RunOptions:
         seed=settings.seed if context.seed is None else context.seed,
         record=context.record,
         hint_id=context.hint_id,
+        hint=clean_hint(context.hint) if context.hint else None,
         budget=context.budget,
         caller=context.caller,
         command=context.command,

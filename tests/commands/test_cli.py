@@ -27,12 +27,22 @@ COMMANDS = [
     ["evaluate"],
     ["costs"],
     ["purge"],
+    ["domains"],
+    ["domains", "list"],
+    ["domains", "delete"],
+    ["items"],
+    ["items", "search"],
+    ["items", "show"],
     ["sessions"],
     ["sessions", "list"],
     ["sessions", "drop"],
     ["hints"],
     ["hints", "add"],
+    ["hints", "try"],
+    ["hints", "verify"],
     ["hints", "list"],
+    ["hints", "export"],
+    ["hints", "import"],
     ["learn"],
     ["train"],
     ["feedback"],
@@ -45,7 +55,7 @@ COMMANDS = [
     ["rater"],
     ["rater", "train"],
 ]
-GROUPS = ([], ["sessions"], ["hints"], ["keys"], ["policy"], ["rater"])
+GROUPS = ([], ["domains"], ["items"], ["sessions"], ["hints"], ["keys"], ["policy"], ["rater"])
 
 Done = subprocess.CompletedProcess[str]
 

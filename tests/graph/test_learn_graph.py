@@ -19,7 +19,7 @@ from re2llm.knowledge.hints import Hint, add_hint, hint_key, list_hints, set_sta
 from re2llm.knowledge.training_sessions import training_sessions
 from re2llm.llm.offline import OfflineRanker
 from re2llm.llm.ranking_prompt import RANKING_PROMPT_VERSION
-from re2llm.nodes.verify_hint import _settled
+from re2llm.ranking import verification
 from re2llm.records import Session
 from re2llm.runtime.options import Context
 from re2llm.runtime.services import Services
@@ -502,7 +502,7 @@ async def test_the_figures_of_a_verification_are_those_of_its_trials(
 def test_trials_end_at_the_counts_at_which_a_hint_is_decided(
     gains: list[float], few: int, *, settled: bool
 ) -> None:
-    assert _settled(gains, few) is settled
+    assert verification.settled(gains, few) is settled
 
 
 # What is kept
@@ -523,7 +523,7 @@ async def test_a_pending_or_retired_hint_is_never_chosen(
 
     async def chosen() -> int | None:
         request: Any = {"domain": domain, "history": list(SESSIONS[1].history)}
-        context = Context(policy=policy, record=False)  # type: ignore[arg-type]
+        context = Context(policy=policy, record=False, model=name)  # type: ignore[arg-type]
         return (await recommend_graph.ainvoke(request, context=context))["hint"]["id"]
 
     async def become(status: str) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from re2llm.data.sample import sample_items, simulate_sessions
 from re2llm.knowledge.domains import find_domain
-from re2llm.knowledge.hint_stats import best_verified
+from re2llm.knowledge.hint_stats import best_measured, measured_hints, refresh_stats
 from re2llm.knowledge.hints import add_hint, hint_key, set_status
 from re2llm.knowledge.training_sessions import session_keys
 from re2llm.knowledge.trials import Trial, store_trial
@@ -19,6 +19,10 @@ HINTS = {
     "Prefer long films.": 8,
     "Prefer short films.": 40,
 }
+
+
+async def best_verified(connection: Any, *version: Any) -> Any:
+    return await best_measured(connection, *version, beyond_doubt=True)
 
 
 async def test_the_best_hint_is_the_one_verified_on_that_model(
@@ -40,6 +44,8 @@ async def test_the_best_hint_is_the_one_verified_on_that_model(
         await store_trial(
             connection, found.id, Trial(sessions[0], hint_key(None), "model-b", "1", 9, "")
         )
+        for model in ("model-a", "model-b"):
+            await refresh_stats(connection, found.id, model, "1", sessions)
         director, recent = ids["Prefer films of one director."], ids["Prefer recent films."]
         best = await best_verified(connection, found.id, "model-a", "1")
         assert best is not None
@@ -51,5 +57,10 @@ async def test_the_best_hint_is_the_one_verified_on_that_model(
         assert await best_verified(connection, found.id, "model-a", "2") is None
         assert await best_verified(connection, found.id, "model-b", "1") is None  # one session
         assert await best_verified(connection, found.id, "offline", "1") is None
+        promising = await best_measured(connection, found.id, "model-b", "1")
+        assert promising is not None
+        assert (promising.id, promising.trials) == (recent, 1)
+        measured = await measured_hints(connection, found.id, "model-b", "1")
+        assert [hint.trials for hint in measured] == [1, 0, 0, 0]
         await set_status(connection, found.id, recent, "retired", "test")
         assert await best_verified(connection, found.id, "model-a", "1") is None

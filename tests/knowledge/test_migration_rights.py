@@ -10,7 +10,7 @@ from re2llm.errors import DatabaseError
 from re2llm.knowledge.engine import database_url, make_engine, ping
 from re2llm.knowledge.migrate import downgrade, migrate, upgrade
 from re2llm.settings import Settings
-from sqlalchemy import URL, make_url, text
+from sqlalchemy import URL, event, make_url, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
 PASSWORDS = [
@@ -114,11 +114,41 @@ async def test_a_schema_of_a_newer_version_is_named(fresh: URL) -> None:
         await migrated(fresh)
 
 
-async def test_migrations_run_on_the_connections_of_a_hosts_engine(fresh: URL) -> None:
+async def test_no_lock_stays_on_a_pooled_connection(fresh: URL) -> None:
+    """Behind a pooler, a session's lock would be left to whoever gets the connection next."""
+    engine = create_async_engine(fresh, pool_size=1, max_overflow=0)
+    held = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()"
+    try:
+        for _ in range(2):  # with something to do, and without
+            await migrate(engine)
+            async with engine.connect() as connection:
+                assert await connection.scalar(text(held)) == 0
+    finally:
+        await engine.dispose()
+
+
+@pytest.mark.parametrize("way", ["async_creator", "connect_args", "do_connect"])
+async def test_migrations_run_on_the_connections_of_a_hosts_engine(fresh: URL, way: str) -> None:
+    """However the host says where to connect; the engine's own URL leads nowhere."""
+    nowhere = make_url("postgresql+psycopg://")
+    where = {**fresh.query, "dbname": fresh.database, "user": fresh.username}
+
     async def connect() -> psycopg.AsyncConnection:
         return await psycopg.AsyncConnection.connect(libpq(fresh))
 
-    await migrated(make_url("postgresql+psycopg://"), async_creator=connect)
+    if way == "async_creator":
+        engine = create_async_engine(nowhere, async_creator=connect)
+    elif way == "connect_args":
+        engine = create_async_engine(nowhere, connect_args=where)
+    else:
+        engine = create_async_engine(nowhere)
+        event.listen(engine.sync_engine, "do_connect", lambda *given: given[3].update(where))
+    try:
+        await migrate(engine)
+        async with engine.connect() as connection:
+            assert await connection.scalar(text("SELECT count(*) FROM re2llm.item")) == 0
+    finally:
+        await engine.dispose()
 
 
 @pytest.mark.parametrize("dsn", PASSWORDS)

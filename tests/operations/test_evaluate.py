@@ -10,12 +10,13 @@ import pytest
 from fault_server import FaultServer
 from pydantic import SecretStr
 from re2llm.cli import app
-from re2llm.data.sample import load_films, sample_items
+from re2llm.data.sample import load_films, sample_items, simulate_sessions
 from re2llm.errors import InputError
 from re2llm.knowledge.domains import find_domain
 from re2llm.knowledge.hints import add_hint
 from re2llm.operations.evaluate import evaluate as evaluate_sessions
 from re2llm.operations.experiment import Experiment
+from re2llm.operations.load import load_domain
 from re2llm.records import Session
 from re2llm.runtime.options import Context
 from re2llm.runtime.services import Services
@@ -223,3 +224,14 @@ async def test_sessions_of_the_training_are_noted(
     assert again.notes == []
     with pytest.raises(InputError, match="Session 1 has no target"):
         await evaluate_sessions(context, [Session((IDS[0],), None)], policies=[])
+
+
+async def test_without_a_release_the_default_says_what_is_missing(
+    services: Services, domain: str
+) -> None:
+    await load_domain(services, domain, sample_items(), [lambda _: simulate_sessions(4, seed=1)])
+    evaluation = await evaluate_sessions(
+        Context(domain=domain), simulate_sessions(1, seed=9), baselines=[]
+    )
+    assert [row.name for row in evaluation.rows] == ["none", "random", "similar", "static"]
+    assert any("re2llm train" in note for note in evaluation.notes)

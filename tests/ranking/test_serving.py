@@ -45,7 +45,11 @@ BEST = "Prefer films by the directors of the most recent films."
 
 
 async def measured(
-    services: Services, domain: str, gains: dict[str, float], trials: int = 200
+    services: Services,
+    domain: str,
+    gains: dict[str, float],
+    trials: int = 200,
+    model: str = "offline",
 ) -> dict[str, int]:
     """Store hints as if they had been tried."""
     vectors = services.embedder.encode(list(gains))
@@ -58,6 +62,20 @@ async def measured(
                 text("UPDATE re2llm.hint SET trials = :trials, mean_gain = :gain WHERE id = :id"),
                 {"trials": trials, "gain": gain, "id": ids[words]},
             )
+            if trials:
+                await connection.execute(
+                    text(
+                        "INSERT INTO re2llm.hint_stats "
+                        "VALUES (:id, :model, :prompt, :trials, :gain, 0.01, 0, 0)"
+                    ),
+                    {
+                        "id": ids[words],
+                        "model": model,
+                        "prompt": RANKING_PROMPT_VERSION,
+                        "trials": trials,
+                        "gain": gain,
+                    },
+                )
     return ids
 
 
@@ -133,6 +151,19 @@ async def test_without_a_release_a_hint_that_never_helped_is_not_given(
     assert (answer["hint"]["id"], answer["hint"]["policy"]) == (None, "static")
 
 
+@pytest.mark.parametrize("policy", ["static", "ppo"])
+async def test_a_hint_that_helps_another_model_is_not_given(
+    services: Services, load: Callable[..., Any], domain: str, policy: str
+) -> None:
+    await load(domain, sample_items())
+    await measured(services, domain, GAINS, model="openai:other")
+    answer = await ask(domain, policy=policy)
+    assert (answer["hint"]["id"], answer["hint"]["policy"]) == (None, "static")
+    weaker = {"Look for space, aliens and science fiction.": 0.02}
+    ids = await measured(services, domain, weaker)
+    assert (await ask(domain, policy=policy))["hint"]["id"] == next(iter(ids.values()))
+
+
 async def test_a_release_chooses_and_the_answer_names_it(
     services: Services, hinted: dict[str, int], domain: str
 ) -> None:
@@ -148,8 +179,10 @@ async def test_a_release_chooses_and_the_answer_names_it(
     [("encoder", "another-encoder"), ("prompt_version", "0"), ("model", "openai:other")],
 )
 async def test_a_release_that_does_not_fit_is_passed_over(
-    services: Services, hinted: dict[str, int], domain: str, field: str, value: str
+    services: Services, load: Callable[..., Any], domain: str, field: str, value: str
 ) -> None:
+    await load(domain, sample_items())
+    await measured(services, domain, GAINS, model="openai:other")
     made = replace(release_of(policy_of("content")), **{field: value})
     with pytest.raises(InputError, match=value) as caught:
         load_release(7, made, "offline", RANKING_PROMPT_VERSION)
@@ -162,8 +195,11 @@ async def test_a_release_that_does_not_fit_is_passed_over(
     answer = await ask(domain)
     assert answer["error"] is None
     assert answer["flags"] == ["release_skipped"]
-    # No hint was verified on this model.
     assert (answer["hint"]["policy"], answer["hint"]["id"]) == ("static", None)
+    ids = await measured(services, domain, {"Prefer long films.": 0.01})
+    assert (await ask(domain))["hint"]["id"] is None  # not beyond doubt
+    ids |= await measured(services, domain, {"Prefer silent films.": 0.03})
+    assert (await ask(domain))["hint"]["id"] == ids["Prefer silent films."]
 
 
 async def test_a_release_with_broken_weights_is_a_clear_error(

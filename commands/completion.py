@@ -1,0 +1,38 @@
+"""Shell completion of domains, hints and releases."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+
+def complete_domain(incomplete: str) -> list[tuple[str, str]]:
+    """Offer the names of domains."""
+    from ..operations.names import names_starting_with
+
+    return names_starting_with(incomplete, "domain")
+
+
+def complete_hint(ctx: typer.Context, incomplete: str) -> list[tuple[str, str]]:
+    """Offer the numbers of the domain's hints, with their texts."""
+    from ..operations.names import names_starting_with
+
+    return names_starting_with(incomplete, "hint", domain=ctx.params.get("domain"))
+
+
+def complete_release(ctx: typer.Context, incomplete: str) -> list[tuple[str, str]]:
+    """Offer the numbers of the domain's releases, with their models."""
+    from ..operations.names import names_starting_with
+
+    return names_starting_with(incomplete, "release", domain=ctx.params.get("domain"))
+
+
+DomainOption = Annotated[
+    str | None,
+    typer.Option(help="The catalogue. Default: RE2LLM_DOMAIN.", autocompletion=complete_domain),
+]
+RequiredDomain = Annotated[str, typer.Option(help="The catalogue.", autocompletion=complete_domain)]
+ReleaseArgument = Annotated[
+    int, typer.Argument(help="The release's number.", autocompletion=complete_release)
+]

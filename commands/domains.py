@@ -1,0 +1,74 @@
+"""`re2llm domains`: the catalogues in the database."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from .completion import complete_domain
+from .console import out, print_json, run
+
+domains = typer.Typer(help="List and delete domains.", no_args_is_help=True)
+
+_AsJson = Annotated[bool, typer.Option("--json", help="Print as JSON.")]
+
+
+@domains.command("list")
+def list_(as_json: _AsJson = False) -> None:
+    """List the domains with counts of what each holds.
+
+    Example: re2llm domains list
+    """
+    run(lambda: _list(as_json))
+
+
+async def _list(as_json: bool) -> None:
+    from ..operations.domains import list_domains
+    from ..runtime.options import Context
+
+    listed = await list_domains(Context())
+    if as_json:
+        print_json([domain.model_dump() for domain in listed])
+        return
+    for domain in listed:
+        out.print(
+            f"{domain.name}: {domain.items:,} items, {domain.sessions:,} training sessions, "
+            f"{domain.hints:,} hints, {domain.releases:,} releases",
+            markup=False,
+            soft_wrap=True,
+        )
+    if not listed:
+        out.print("There are no domains yet: `re2llm load` makes one, and `re2llm demo` another.")
+
+
+@domains.command("delete")
+def delete(
+    domain: Annotated[str, typer.Argument(help="The catalogue.", autocompletion=complete_domain)],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    as_json: _AsJson = False,
+) -> None:
+    """Delete a domain with all its items, sessions, hints, releases and recommendations.
+
+    Example: re2llm domains delete films
+    """
+    run(lambda: _delete(domain, yes, as_json))
+
+
+async def _delete(name: str, yes: bool, as_json: bool) -> None:
+    from ..operations.domains import delete_domain, show_domain
+    from ..runtime.options import Context
+
+    if not yes:
+        there = await show_domain(Context(), name)
+        typer.confirm(
+            f"Delete {name!r} with {there.items:,} items, {there.sessions:,} training sessions, "
+            f"{there.hints:,} hints and {there.recommendations:,} recommendations?",
+            abort=True,
+            err=True,
+        )
+    deleted = await delete_domain(Context(), name)
+    if as_json:
+        print_json(deleted.model_dump())
+    else:
+        out.print(f"{name} was deleted.", markup=False)

@@ -1,0 +1,23 @@
+"""`re2llm hints`: the lessons that may be given to the model."""
+
+from __future__ import annotations
+
+import typer
+
+from .add import add
+from .exchange import export, import_
+from .manage import approve, list_, retire, show
+from .verify import try_, verify
+
+hints = typer.Typer(
+    help="List, show, add, try, verify, approve and retire hints.", no_args_is_help=True
+)
+hints.command("add")(add)
+hints.command("try")(try_)
+hints.command("verify")(verify)
+hints.command("list")(list_)
+hints.command("show")(show)
+hints.command("approve")(approve)
+hints.command("retire")(retire)
+hints.command("export")(export)
+hints.command("import")(import_)

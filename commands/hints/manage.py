@@ -1,0 +1,101 @@
+"""`re2llm hints list`, `show`, `approve` and `retire`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from ..completion import DomainOption
+from ..console import note, out, print_json, run
+from .options import HintArgument, HintsArgument, JsonOption
+
+
+def list_(domain: DomainOption = None, as_json: JsonOption = False) -> None:
+    """List a domain's hints with their measured gain in NDCG@10.
+
+    Example: re2llm hints list --domain films
+    """
+    run(lambda: _list(domain, as_json))
+
+
+async def _list(domain: str | None, as_json: bool) -> None:
+    from ...operations.hints import list_hints
+    from ...runtime.options import Context
+
+    listed = await list_hints(Context(), domain=domain)
+    if as_json:
+        print_json([hint.model_dump() for hint in listed.hints])
+        return
+    for hint in listed.hints:
+        gain = f"{hint.mean_gain:+.3f} on {hint.trials:>4}" if hint.trials else "not tried"
+        out.print(
+            f"{hint.id:>5}  {hint.status:<8} {gain:<15}  {hint.text}", markup=False, soft_wrap=True
+        )
+    if any(hint.trials == 0 and hint.status != "retired" for hint in listed.hints):
+        note(
+            f"note: `re2llm hints verify --domain {listed.domain}` tries on {listed.model} "
+            "what was not tried."
+        )
+    if not listed.hints:
+        out.print(
+            f"{listed.domain} has no hints yet: `re2llm learn` finds some, "
+            "and `re2llm hints add` adds yours."
+        )
+
+
+def show(
+    hint: HintArgument,
+    domain: DomainOption = None,
+    conversation: Annotated[
+        bool, typer.Option("--conversation", help="Include every message of the reflections.")
+    ] = False,
+) -> None:
+    """Print a hint's lineage as JSON: the miss, the diagnosis, the trials, the uses.
+
+    Example: re2llm hints show 3 --domain films
+    """
+    run(lambda: _show(hint, domain, conversation))
+
+
+async def _show(hint: int, domain: str | None, conversation: bool) -> None:
+    from ...operations.hints import show_hint
+    from ...runtime.options import Context
+
+    print_json(await show_hint(Context(), hint, domain=domain, conversation=conversation))
+
+
+def approve(hint: HintsArgument, domain: DomainOption = None) -> None:
+    """Activate pending or retired hints, so that the model may be given them.
+
+    Example: re2llm hints approve 3 4 --domain films
+    """
+    run(lambda: _approve(hint, domain))
+
+
+async def _approve(numbers: list[int], domain: str | None) -> None:
+    from ...operations.hints import approve_hints
+    from ...runtime.options import Context
+
+    await approve_hints(Context(), numbers, domain=domain)
+    out.print(f"active: {', '.join(map(str, numbers))}")
+
+
+def retire(
+    hint: HintsArgument,
+    domain: DomainOption = None,
+    reason: Annotated[str, typer.Option(help="Stored with the hint.")] = "A person retired it.",
+) -> None:
+    """Retire hints, so that the model is no longer given them; their trials are kept.
+
+    Example: re2llm hints retire 3 --domain films --reason "too vague"
+    """
+    run(lambda: _retire(hint, domain, reason))
+
+
+async def _retire(numbers: list[int], domain: str | None, reason: str) -> None:
+    from ...operations.hints import retire_hints
+    from ...runtime.options import Context
+
+    await retire_hints(Context(), numbers, domain=domain, reason=reason)
+    out.print(f"retired: {', '.join(map(str, numbers))}")

@@ -1,0 +1,18 @@
+"""Options that the commands about hints share."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from ..completion import complete_hint
+
+ModelOption = Annotated[str | None, typer.Option(help="The ranking model. Default: RE2LLM_MODEL.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print as JSON.")]
+HintArgument = Annotated[
+    int, typer.Argument(help="The hint's number.", autocompletion=complete_hint)
+]
+HintsArgument = Annotated[
+    list[int], typer.Argument(help="Numbers of hints.", autocompletion=complete_hint)
+]

@@ -1,0 +1,133 @@
+"""`re2llm hints verify` and `try`: what hints bring, measured on training sessions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ...errors import ModelDownError, error_from
+from ..budgets import MaxCalls, MaxCost
+from ..completion import DomainOption, complete_hint
+from ..console import note, out, print_json, progress_bars, run
+from ..tables import print_retired
+from .options import JsonOption, ModelOption
+
+if TYPE_CHECKING:
+    from ...operations.hint_results import TriedHint, VerifiedHints
+    from ...runtime.options import Context
+
+
+def verify(
+    hint: Annotated[
+        list[int] | None,
+        typer.Argument(
+            help="Numbers of hints. Default: those not tried on this model.",
+            autocompletion=complete_hint,
+        ),
+    ] = None,
+    domain: DomainOption = None,
+    model: ModelOption = None,
+    max_llm_calls: MaxCalls = None,
+    max_cost: MaxCost = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Try hints on training sessions with the current model, and decide on each.
+
+    A pending hint that helps becomes active (with RE2LLM_APPROVE_HINTS it waits for a person), and
+    one that clearly harms is retired. Past trials are not paid for again.
+
+    Example: re2llm hints verify --domain films
+    """
+    from ...runtime.options import Context
+
+    context = Context(domain=domain, model=model)
+    found = run(
+        lambda: verified(context, hint or [], max_llm_calls=max_llm_calls, max_cost=max_cost)
+    )
+    if as_json:
+        print_json(found.model_dump())
+    else:
+        print_verified(found)
+    if found.stopped is not None:
+        stopped = error_from(found.stopped)
+        note(f"stopped: {stopped} {found.left:,} hints are left.")
+        if isinstance(stopped, ModelDownError):
+            raise typer.Exit(1)
+
+
+async def verified(
+    context: Context,
+    hints: Sequence[int],
+    *,
+    max_llm_calls: int | None = None,
+    max_cost: float | None = None,
+) -> VerifiedHints:
+    """Verify hints under a progress bar."""
+    from ...operations.verify_hints import verify_hints
+
+    with progress_bars() as progress:
+        return await verify_hints(
+            context, hints, max_llm_calls=max_llm_calls, max_cost=max_cost, progress=progress
+        )
+
+
+def print_verified(found: VerifiedHints) -> None:
+    """Print what each hint brought, and what became of it."""
+    for hint in found.hints:
+        out.print(f"hint {hint.id}: {hint.text}", markup=False, soft_wrap=True)
+        out.print(f"  {hint.gain} {hint.outcome.replace('_', ' ')}; {hint.decision}.", markup=False)
+    shown = {hint.id for hint in found.hints}
+    print_retired([hint for hint in found.retired if hint.id not in shown])
+    if not found.hints and not found.left:
+        out.print(
+            f"{found.domain}: every active and pending hint was tried on {found.model} already.",
+            markup=False,
+        )
+    elif found.hints:
+        out.print(f"{found.llm_calls:,} model calls on {found.model}.", markup=False)
+
+
+def try_(
+    text: Annotated[str, typer.Argument(help="A hint: one or two imperative sentences.")],
+    domain: DomainOption = None,
+    sessions: Annotated[
+        int, typer.Option(min=2, help="Training sessions to try it on, drawn at random.")
+    ] = 40,
+    model: ModelOption = None,
+    max_llm_calls: MaxCalls = None,
+    max_cost: MaxCost = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Measure what a hint would bring, without storing it.
+
+    Example: re2llm hints try "Prefer the same director as in the history." --domain films
+    """
+    from ...runtime.options import Context
+
+    context = Context(domain=domain, model=model)
+
+    async def work() -> TriedHint:
+        from ...operations.try_hint import try_hint
+
+        with progress_bars() as progress:
+            return await try_hint(
+                context,
+                text,
+                sessions=sessions,
+                max_llm_calls=max_llm_calls,
+                max_cost=max_cost,
+                progress=progress,
+            )
+
+    tried = run(work)
+    if as_json:
+        print_json(tried.model_dump())
+        return
+    if tried.understood is not None:
+        reading = "; ".join(tried.understood) or "nothing: it mentions no attribute or evidence"
+        out.print(f"The offline model weighs {reading}.", markup=False)
+    out.print(str(tried.gain), markup=False)
+    if tried.leak is not None:
+        note(f"note: it cannot be stored: {tried.leak}")

@@ -1,0 +1,88 @@
+"""`re2llm items`: what is in a catalogue."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ..records import spoken
+from .completion import DomainOption
+from .console import out, print_json, run
+
+if TYPE_CHECKING:
+    from ..operations.items import ItemShown, RelatedItem
+
+items = typer.Typer(help="Search a catalogue, and show an item.", no_args_is_help=True)
+
+_AsJson = Annotated[bool, typer.Option("--json", help="Print as JSON.")]
+
+
+@items.command("search")
+def search(
+    query: Annotated[str, typer.Argument(help="A title or a part of one, or a description.")],
+    domain: DomainOption = None,
+    count: Annotated[int, typer.Option("--count", "-n", min=1, help="How many to show.")] = 10,
+    as_json: _AsJson = False,
+) -> None:
+    """Find items by title, despite typing errors; without any such title, by meaning.
+
+    Example: re2llm items search "blade runer" --domain films
+    """
+    run(lambda: _search(query, domain, count, as_json))
+
+
+async def _search(query: str, domain: str | None, count: int, as_json: bool) -> None:
+    from ..operations.items import search_items
+    from ..runtime.options import Context
+
+    found = await search_items(Context(), query, domain=domain, count=count)
+    if as_json:
+        print_json(found.model_dump())
+        return
+    if found.by_meaning and found.items:
+        out.print("No title is like it. Near in meaning:")
+    for item in found.items:
+        out.print(f"{item.id}  {item.title}  ({item.about})", markup=False, soft_wrap=True)
+    if not found.items:
+        out.print("Nothing was found.")
+
+
+@items.command("show")
+def show(
+    item: Annotated[str, typer.Argument(help="Its id or title.")],
+    domain: DomainOption = None,
+    as_json: _AsJson = False,
+) -> None:
+    """Show an item: attributes, popularity, what sessions chose with it, and its neighbours.
+
+    Example: re2llm items show "Blade Runner" --domain films
+    """
+    run(lambda: _show(item, domain, as_json))
+
+
+async def _show(item: str, domain: str | None, as_json: bool) -> None:
+    from ..operations.items import show_item
+    from ..runtime.options import Context
+
+    shown = await show_item(Context(), item, domain=domain)
+    if as_json:
+        print_json(shown.model_dump())
+    else:
+        _print(shown)
+
+
+def _print(shown: ItemShown) -> None:
+    lines = [f"{shown.title}  [{shown.id}]"]
+    lines += [f"  {name}: {spoken(value)}" for name, value in shown.attributes.items()]
+    lines.append(f"  in {shown.popularity:,} training sessions")
+    lines += _listed("chosen with it or next to it", shown.goes_with)
+    lines += _listed("near in meaning", shown.neighbours)
+    for line in lines:
+        out.print(line, markup=False, soft_wrap=True)
+
+
+def _listed(heading: str, related: list[RelatedItem]) -> list[str]:
+    if not related:
+        return []
+    return [f"{heading}:", *(f"  {other.title}  [{other.id}]" for other in related)]

@@ -1,0 +1,218 @@
+"""Looking after catalogues and hints with a `Re2llm` object's database and models."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Any
+
+from ..operations.domains import delete_domain, list_domains
+from ..operations.exchange_hints import export_hints, import_hints
+from ..operations.hint_results import ImportedHints, TriedHint, VerifiedHints
+from ..operations.hints import add_hint, approve_hints, list_hints, retire_hints
+from ..operations.items import ItemsFound, ItemShown, search_items, show_item
+from ..operations.results import AddedHint, ListedDomain, ListedHints
+from ..operations.try_hint import try_hint
+from ..operations.verify_hints import verify_hints
+from ..runtime.options import Context
+from ..runtime.progress import Progress, silent
+
+
+class AsyncCuration(ABC):
+    """What an editor of the catalogues and hints does."""
+
+    @abstractmethod
+    def context(self, **options: Any) -> Context:
+        """Return a context that runs on the object's database and models."""
+
+    async def adomains(self) -> list[ListedDomain]:
+        """List the domains with counts of what each holds.
+
+        Raises:
+            DatabaseError: The database failed.
+        """
+        return await list_domains(self.context())
+
+    async def adelete_domain(self, domain: str) -> ListedDomain:
+        """Delete a domain with all its items, sessions, hints, releases and recommendations.
+
+        Args:
+            domain: The catalogue; there is no default.
+
+        Returns:
+            What was deleted.
+
+        Raises:
+            Re2llmError: There is no such catalogue.
+        """
+        return await delete_domain(self.context(), domain)
+
+    async def asearch_items(
+        self, query: str, *, domain: str | None = None, count: int = 10
+    ) -> ItemsFound:
+        """Find items by title, despite typing errors; without any such title, by meaning.
+
+        Args:
+            query: A title or a part of one, or a description.
+            domain: The catalogue; `None` takes the object's.
+            count: How many at most.
+
+        Raises:
+            Re2llmError: There is no such catalogue.
+        """
+        return await search_items(self.context(), query, domain=domain, count=count)
+
+    async def ashow_item(
+        self, item: str, *, domain: str | None = None, count: int = 5
+    ) -> ItemShown:
+        """Show an item with its attributes, its popularity, and the items that go with it.
+
+        Args:
+            item: Its id or title.
+            domain: The catalogue; `None` takes the object's.
+            count: How many related items of each kind.
+
+        Raises:
+            Re2llmError: There is no such catalogue or item, or several items of that title.
+        """
+        return await show_item(self.context(), item, domain=domain, count=count)
+
+    async def ahints(self, *, domain: str | None = None) -> ListedHints:
+        """List a domain's hints with their gains measured on the object's model.
+
+        Args:
+            domain: The catalogue; `None` takes the object's.
+
+        Raises:
+            Re2llmError: There is no such catalogue.
+        """
+        return await list_hints(self.context(), domain=domain)
+
+    async def aadd_hint(self, text: str, *, domain: str | None = None) -> AddedHint:
+        """Store a person's hint, unverified but active; it may not name an item.
+
+        Args:
+            text: One or two imperative sentences.
+            domain: The catalogue; `None` takes the object's.
+
+        Raises:
+            Re2llmError: The text is empty or too long, or there is no such catalogue.
+        """
+        return await add_hint(self.context(), text, domain=domain)
+
+    async def aapprove_hints(self, hints: Sequence[int], *, domain: str | None = None) -> None:
+        """Activate pending or retired hints: all of them, or none.
+
+        Args:
+            hints: Their ids.
+            domain: The catalogue; `None` takes the object's.
+
+        Raises:
+            Re2llmError: One of them does not exist; none was changed.
+        """
+        await approve_hints(self.context(), hints, domain=domain)
+
+    async def aretire_hints(
+        self, hints: Sequence[int], *, domain: str | None = None, reason: str = ""
+    ) -> None:
+        """Retire hints: all of them, or none. Their trials are kept.
+
+        Args:
+            hints: Their ids.
+            domain: The catalogue; `None` takes the object's.
+            reason: Stored with the hints.
+
+        Raises:
+            Re2llmError: One of them does not exist; none was changed.
+        """
+        because = reason or "A program retired it."
+        await retire_hints(self.context(), hints, domain=domain, reason=because)
+
+    async def atry_hint(
+        self,
+        text: str,
+        *,
+        domain: str | None = None,
+        model: str | None = None,
+        sessions: int = 40,
+        max_llm_calls: int | None = None,
+        max_cost: float | None = None,
+        progress: Progress = silent,
+    ) -> TriedHint:
+        """Measure what a hint would bring, without storing it.
+
+        Args:
+            text: One or two imperative sentences.
+            domain: The catalogue; `None` takes the object's.
+            model: The ranking model; `None` takes the object's.
+            sessions: Training sessions to try it on, drawn at random.
+            max_llm_calls: Stop after this many model calls.
+            max_cost: Stop when this much is spent, by `RE2LLM_PRICES`.
+            progress: Is told the stage, the sessions done and their total.
+
+        Raises:
+            Re2llmError: The text cannot be used, there are no training sessions, or the budget or
+                the model ended it.
+        """
+        return await try_hint(
+            self.context(domain=domain, model=model),
+            text,
+            sessions=sessions,
+            max_llm_calls=max_llm_calls,
+            max_cost=max_cost,
+            progress=progress,
+        )
+
+    async def averify_hints(
+        self,
+        hints: Sequence[int] = (),
+        *,
+        domain: str | None = None,
+        model: str | None = None,
+        max_llm_calls: int | None = None,
+        max_cost: float | None = None,
+        progress: Progress = silent,
+    ) -> VerifiedHints:
+        """Try hints on training sessions, activate those that help and retire those that harm.
+
+        Args:
+            hints: Their ids; none takes the active and pending ones not tried on this model.
+            domain: The catalogue; `None` takes the object's.
+            model: The ranking model; `None` takes the object's.
+            max_llm_calls: Stop after this many model calls.
+            max_cost: Stop when this much is spent, by `RE2LLM_PRICES`.
+            progress: Is told the stage, the hints done and their total.
+
+        Raises:
+            Re2llmError: There is no such catalogue or hint, or there are no training sessions.
+        """
+        return await verify_hints(
+            self.context(domain=domain, model=model),
+            hints,
+            max_llm_calls=max_llm_calls,
+            max_cost=max_cost,
+            progress=progress,
+        )
+
+    async def aexport_hints(self, *, domain: str | None = None) -> dict[str, Any]:
+        """Return a domain's active and pending hints as JSON.
+
+        Args:
+            domain: The catalogue; `None` takes the object's.
+
+        Raises:
+            Re2llmError: There is no such catalogue.
+        """
+        return await export_hints(self.context(domain=domain))
+
+    async def aimport_hints(self, document: Any, *, domain: str | None = None) -> ImportedHints:
+        """Store hints as pending, until `averify_hints` shows that they help here.
+
+        Args:
+            document: From `aexport_hints`, or a list of texts.
+            domain: The catalogue; `None` takes the object's.
+
+        Raises:
+            Re2llmError: The document has another form, or there is no such catalogue.
+        """
+        return await import_hints(self.context(domain=domain), document)

@@ -1,0 +1,95 @@
+"""What the operations that measure and exchange hints return."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, Field
+
+from ..knowledge.hint_stats import harm_of
+from ..knowledge.hints import Hint
+from ..ranking.verification import Verification
+
+
+class MeasuredGain(BaseModel):
+    """What a hint brought on the training sessions on which it was tried."""
+
+    sessions: int
+    mean: float = Field(description="Mean of NDCG@10 with it minus without it.")
+    ci90: tuple[float, float] = Field(description="The mean's 90 % interval.")
+    helped: int
+    harmed: int
+
+    @classmethod
+    def of(cls, stats: Verification) -> MeasuredGain:
+        """Round the numbers for an answer."""
+        return cls.model_validate(stats.as_dict())
+
+    def __str__(self) -> str:
+        """The numbers as a sentence."""
+        return str(Verification(self.sessions, self.mean, *self.ci90, self.helped, self.harmed))
+
+
+class RetiredHint(BaseModel):
+    """A hint that was retired for measured harm."""
+
+    id: int
+    text: str
+    reason: str
+
+    @classmethod
+    def of(cls, hint: Hint) -> RetiredHint:
+        """Say why a hint that did harm was retired."""
+        return cls(id=hint.id, text=hint.text, reason=harm_of(hint))
+
+
+class VerifiedHint(BaseModel):
+    """What trying a hint has shown."""
+
+    id: int
+    text: str
+    outcome: Literal["helps", "no_gain", "harms"] = Field(
+        description="Whether the whole interval lies above 0, around it, or below it."
+    )
+    gain: MeasuredGain
+    status: str = Field(description="`active`, `pending` or `retired`, after the decision.")
+    decision: str = Field(description="What became of it, in words.")
+
+
+class VerifiedHints(BaseModel):
+    """What verifying a domain's hints has shown."""
+
+    domain: str
+    model: str
+    hints: list[VerifiedHint]
+    retired: list[RetiredHint] = Field(description="Also others whose loss is beyond doubt now.")
+    left: int = Field(description="Hints that were not tried to the end.")
+    llm_calls: int = Field(description="Retries included.")
+    cost: float = Field(description="By `RE2LLM_PRICES`.")
+    stopped: dict[str, Any] | None = Field(
+        description="Why it stopped early, as an error; null if it did not."
+    )
+
+
+class TriedHint(BaseModel):
+    """What a hint would bring; nothing of it was stored but the paid answers."""
+
+    domain: str
+    text: str = Field(description="On one line, HTML entities resolved.")
+    model: str
+    leak: str | None = Field(description="Why it cannot be stored; null if it can.")
+    understood: list[str] | None = Field(
+        description="What each clause makes the offline model weigh; null for another model."
+    )
+    gain: MeasuredGain
+    llm_calls: int
+    cost: float
+
+
+class ImportedHints(BaseModel):
+    """What became of a file's hints."""
+
+    domain: str
+    stored: list[int] = Field(description="Ids; they wait for verification.")
+    duplicate: int
+    refused: list[dict[str, str]] = Field(description="The text of each and the reason.")

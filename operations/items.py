@@ -1,0 +1,127 @@
+"""Searches a catalogue, and shows what is known of an item."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel, Field
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from ..knowledge.catalogue import fetch_items, item_ids, item_place, nearest_items
+from ..knowledge.domains import Domain
+from ..knowledge.evidence import EvidenceIndex
+from ..runtime.domain_cache import evidence_of
+from ..runtime.options import Context, resolve_context
+from .results import FoundItem
+from .titles import in_catalogue
+
+_SHOWN_EVIDENCE = ("with_recent", "near_recent")
+"""Of `EVIDENCE`, what says which items go together."""
+
+
+class ItemsFound(BaseModel):
+    """The items that a search has found."""
+
+    domain: str
+    items: list[FoundItem] = Field(description="The likeliest first.")
+    by_meaning: bool = Field(description="No title is like it; the items are near in meaning.")
+
+
+class RelatedItem(BaseModel):
+    """An item beside another."""
+
+    id: str
+    title: str
+    evidence: dict[str, float] = Field(
+        default={}, description="By kind, as beside a candidate in the ranking prompt."
+    )
+
+
+class ItemShown(BaseModel):
+    """What is known of an item."""
+
+    domain: str
+    id: str
+    title: str
+    attributes: dict[str, Any]
+    popularity: int = Field(description="Training sessions that hold it.")
+    goes_with: list[RelatedItem] = Field(
+        description="What sessions chose together with it or next to it, most first."
+    )
+    neighbours: list[RelatedItem] = Field(description="Nearest in meaning, nearest first.")
+
+
+async def search_items(
+    context: Context, query: str, *, domain: str | None = None, count: int = 10
+) -> ItemsFound:
+    """Find items by title, despite typing errors; without any, by meaning.
+
+    Args:
+        query: A title or a part of one, or a description.
+        domain: The catalogue; `None` takes the context's.
+        count: How many at most.
+
+    Raises:
+        Re2llmError: There is no such catalogue.
+    """
+    options = await resolve_context(context)
+    async with in_catalogue(options, domain) as finder:
+        items, by_meaning = await finder.search(query, count)
+        return ItemsFound(domain=finder.domain.name, items=items, by_meaning=by_meaning)
+
+
+async def show_item(
+    context: Context, item: str, *, domain: str | None = None, count: int = 5
+) -> ItemShown:
+    """Show an item with its attributes, its popularity, and the items that go with it.
+
+    Args:
+        item: Its id or title.
+        domain: The catalogue; `None` takes the context's.
+        count: How many related items of each kind.
+
+    Raises:
+        Re2llmError: There is no such catalogue or item, or several items of that title.
+    """
+    options = await resolve_context(context)
+    async with in_catalogue(options, domain) as finder:
+        connection, found = finder.connection, finder.domain
+        (shown,) = await finder.resolve([item], "item")
+        popularity, embedding = await item_place(connection, found, shown.id)
+        near = await nearest_items(connection, found, embedding, count=count, exclude=[shown.id])
+        index = await evidence_of(options.services, connection, found)
+        related = [] if index is None else await _related(connection, found, index, shown.id, count)
+    return ItemShown(
+        domain=found.name,
+        id=shown.id,
+        title=shown.title,
+        attributes=dict(shown.attributes),
+        popularity=popularity,
+        goes_with=related,
+        neighbours=[RelatedItem(id=other.id, title=other.title) for other in near],
+    )
+
+
+async def _related(
+    connection: AsyncConnection, domain: Domain, index: EvidenceIndex, item: str, count: int
+) -> list[RelatedItem]:
+    others = [other for other in await item_ids(connection, domain) if other != item]
+    evidence = await asyncio.to_thread(index.of, [item], others)
+    kept = [
+        (other, {name: values[name] for name in _SHOWN_EVIDENCE})
+        for other, values in zip(others, evidence, strict=True)
+    ]
+    best = sorted(kept, key=_strength)[:count]
+    items = await fetch_items(connection, domain, [other for other, _ in best])
+    return [
+        RelatedItem(id=other, title=items[other].title, evidence=values)
+        for other, values in best
+        if any(values.values())
+    ]
+
+
+def _strength(found: tuple[str, Mapping[str, float]]) -> tuple[float, str]:
+    other, values = found
+    return -sum(values.values()), other

@@ -1,0 +1,72 @@
+"""Measures what a hint brings, on a panel of training sessions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import takewhile
+
+from ..knowledge.domains import find_domain
+from ..knowledge.hints import hint_key
+from ..knowledge.trials import gains as paid_gains
+from ..runtime.options import RunOptions
+from .panels import Panel
+from .trials import gain_of
+from .verification import CLEAR_HARM_AFTER, finished, settled
+
+
+async def measure(
+    text: str,
+    domain: str,
+    panel: Panel,
+    options: RunOptions,
+    *,
+    until_settled: bool = True,
+    harm_after: int = CLEAR_HARM_AFTER,
+    on_trial: Callable[[], None] = lambda: None,
+) -> list[float]:
+    """Try a hint on a panel's sessions until they show whether it helps.
+
+    Args:
+        text: The hint, from `clean_hint`.
+        until_settled: Whether to stop where enough is known; else all sessions are tried.
+        harm_after: Sessions after which clear harm is enough to know.
+        on_trial: Called after each session.
+
+    Returns:
+        Gains in NDCG@10, one a session, in the panel's order.
+
+    Raises:
+        ModelDownError: The model gave no answer.
+        BudgetSpentError: The budget allows no further call.
+    """
+    known = await _paid(text, domain, options)
+    gains: list[float] = []
+    for session in [*panel.first, *panel.more]:
+        if session not in known:
+            known[session] = await gain_of(domain, session, text, options)
+        gains.append(known[session])
+        on_trial()
+        if until_settled and settled(gains, len(panel.first), harm_after):
+            break
+    return gains
+
+
+async def is_finished(
+    text: str, domain: str, panel: Panel, options: RunOptions, harm_after: int
+) -> bool:
+    """Return whether a hint needs no further trial on the run's model and prompt.
+
+    A hint that was in doubt counts as tried with what there is.
+    """
+    known = await _paid(text, domain, options)
+    tried = list(takewhile(known.__contains__, panel.first))
+    return finished([known[session] for session in tried], len(panel.first), harm_after)
+
+
+async def _paid(text: str, domain: str, options: RunOptions) -> dict[int, float]:
+    async with options.services.engine.connect() as connection:
+        found = await find_domain(connection, domain, among=options.domains)
+        paid = await paid_gains(
+            connection, found.id, options.model, options.prompt_version, [hint_key(text)]
+        )
+    return {gain.session_id: gain.gain for gain in paid}

@@ -1,0 +1,141 @@
+"""What a caller may set for a run; Studio shows it as a form."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from pydantic import Field, InstanceOf
+from pydantic.json_schema import SkipJsonSchema
+
+from ..knowledge.hints import LONGEST_HINT
+from ..settings import Fusion, HintChoice, PromptOrder, PromptRecipe
+from .budget import Budget
+from .caller import Caller
+from .questions import Questions
+from .request_limits import DomainName, RowKey
+from .sharing import ServiceSet
+
+_ModelName = Annotated[str, Field(max_length=200)]
+
+
+def _at(*nodes: str) -> dict[str, Any]:
+    """Return what tells LangGraph Studio beside which nodes to show a field."""
+    return {"langgraph_nodes": list(nodes)}
+
+
+@dataclass(kw_only=True)
+class Context:
+    """A run's options. What is unset falls back to the settings (`RE2LLM_*`).
+
+    For a run with an API key, `granted` says which of them count.
+    """
+
+    domain: Annotated[
+        DomainName | None, Field(description="The catalogue, if the request names none.")
+    ] = None
+    domains: Annotated[
+        Annotated[list[DomainName], Field(max_length=1_000)] | None,
+        Field(
+            description="The only catalogues that the run may know of; any other is answered as "
+            "one that does not exist. On a server with API keys it can narrow what the key allows, "
+            "never widen it."
+        ),
+    ] = None
+    policy: Annotated[
+        HintChoice | None,
+        Field(description="How the hint is chosen.", json_schema_extra=_at("select_hint")),
+    ] = None
+    model: Annotated[
+        _ModelName | None,
+        Field(
+            description="The ranking model, such as `openai:gpt-4.1-mini`.",
+            json_schema_extra=_at("recommend", "check", "verify_hint"),
+        ),
+    ] = None
+    reflect_model: Annotated[
+        _ModelName | None,
+        Field(
+            description="The model that reflects on misses, if it is another one.",
+            json_schema_extra=_at("reflect", "verify_hint", "store_hint"),
+        ),
+    ] = None
+    prompt: Annotated[
+        PromptRecipe | None,
+        Field(
+            description="How the ranking is asked for: `json` or `paper`.",
+            json_schema_extra=_at("recommend", "check"),
+        ),
+    ] = None
+    fuse: Annotated[
+        Fusion | None,
+        Field(
+            description="What decides the order: `learned`, `llm`, `first_stage` or `sum`.",
+            json_schema_extra=_at("prepare", "recommend", "check"),
+        ),
+    ] = None
+    prompt_order: Annotated[
+        PromptOrder | None,
+        Field(
+            description="How the prompt lists the candidates: `first_stage` or `shuffled`.",
+            json_schema_extra=_at("prepare"),
+        ),
+    ] = None
+    orders: Annotated[
+        Annotated[int, Field(ge=1, le=16)] | None,
+        Field(
+            description="In how many orders of the candidates the ranking is asked for; the "
+            "answers are fused.",
+            json_schema_extra=_at("recommend"),
+        ),
+    ] = None
+    order: Annotated[
+        int,
+        Field(
+            ge=0,
+            le=10_000,
+            description="Which of the candidates' orders the prompt has, to measure what the order "
+            "does.",
+            json_schema_extra=_at("recommend"),
+        ),
+    ] = 0
+    seed: Annotated[
+        Annotated[int, Field(ge=0, le=2**32 - 1)] | None,
+        Field(description="Seed of the candidates' order and of random hints."),
+    ] = None
+    record: Annotated[
+        bool, Field(description="Whether the answer is logged.", json_schema_extra=_at("check"))
+    ] = True
+    hint_id: Annotated[
+        RowKey | None,
+        Field(
+            description="Gives this very hint, whatever the policy: for a person's test, or an "
+            "oracle's.",
+            json_schema_extra=_at("select_hint"),
+        ),
+    ] = None
+    hint: Annotated[
+        Annotated[str, Field(max_length=LONGEST_HINT)] | None,
+        Field(
+            description="Gives this text as the hint, whatever the policy, to try it before it is "
+            "stored.",
+            json_schema_extra={**_at("select_hint", "recommend"), "langgraph_type": "prompt"},
+        ),
+    ] = None
+    budget: Annotated[
+        Budget | None,
+        Field(
+            description="What a run may spend on model calls; shared by all runs that are handed "
+            "it."
+        ),
+    ] = None
+    services: SkipJsonSchema[InstanceOf[ServiceSet] | None] = None
+    """A host's own database and models, from `Re2llm.context()`; in this process only."""
+    caller: SkipJsonSchema[InstanceOf[Caller] | None] = None
+    """The API key that the run is for; a server sets it."""
+    questions: SkipJsonSchema[InstanceOf[Questions] | None] = None
+    """Collects the run's questions instead of asking the model; in this process only."""
+    command: Annotated[
+        str,
+        Field(max_length=100, description="What the ledger books the run's model calls under."),
+    ] = "graph"
