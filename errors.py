@@ -63,7 +63,15 @@ class InputError(Re2llmError):
 
 
 class ReleaseMisfitError(InputError):
-    """A release was trained for another model, prompt or encoder."""
+    """A release was trained for another model, prompt or encoder.
+
+    Args:
+        other_mode: Whether it fits all but what decides the order (the setting `fuse`).
+    """
+
+    def __init__(self, field: str, problem: str, remedy: str, *, other_mode: bool = False) -> None:
+        super().__init__(field, problem, remedy)
+        self.other_mode = other_mode
 
 
 class DatabaseError(Re2llmError):

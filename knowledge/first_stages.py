@@ -10,9 +10,17 @@ from sqlalchemy import bindparam, delete, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from .domains import Domain
-from .tables import FirstStageRow
+from .tables import FirstStageRow, FusionRow, TrialRow
+
+FUSED = "/best-"
+"""Part of the prompt version of whatever was asked about a first stage's best candidates."""
 
 _NEWEST = select(func.max(FirstStageRow.id)).where(FirstStageRow.domain_id == bindparam("domain"))
+
+
+def base_version(prompt_version: str) -> str:
+    """Return a prompt version without what decides the order."""
+    return prompt_version.partition(FUSED)[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +41,10 @@ class StoredFirstStage:
 async def store_first_stage(
     connection: AsyncConnection, domain: Domain, model: bytes, metrics: Mapping[str, Any]
 ) -> int:
-    """Store a first stage, which serves from now on, and drop the older ones.
+    """Store a first stage, which serves from now on, in place of the older ones.
+
+    What models said about the candidates of an older one is forgotten: it chose what they were
+    asked about, and in which order.
 
     Args:
         connection: In a transaction.
@@ -54,6 +65,12 @@ async def store_first_stage(
     await connection.execute(
         delete(FirstStageRow).where(FirstStageRow.domain_id == domain.id, FirstStageRow.id < number)
     )
+    await connection.execute(
+        delete(TrialRow).where(
+            TrialRow.domain_id == domain.id, TrialRow.prompt_version.contains(FUSED)
+        )
+    )
+    await connection.execute(delete(FusionRow).where(FusionRow.domain_id == domain.id))
     return number
 
 

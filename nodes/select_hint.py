@@ -17,12 +17,15 @@ async def select_hint(state: RecommendState, options: RunOptions) -> Update:
         The choice with its probability.
     """
     # Learning asks what the model misses on its own.
-    policy = options.policy if state.get("training_session") is None else "none"
+    training = state.get("training_session") is not None
+    policy = "none" if training else options.policy
     given = options.hint_id is not None or options.hint is not None
     choose = chosen_by_caller if given else CHOOSERS[policy]
     async with options.services.engine.connect() as connection:
         chosen = await choose(connection, state, options)
-        fusion = await learned_fusion(connection, state["domain_id"], policy, options)
+        fusion: Update = {}
+        if not training:  # its trials must not depend on when they are made
+            fusion = await learned_fusion(connection, state["domain_id"], policy, options)
     hint = chosen.hint
     return {
         **fusion,

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ..knowledge.catalogue import fetch_embeddings, fetch_items
 from ..knowledge.evidence import EvidenceIndex
 from ..knowledge.first_stages import describe_first_stage, store_first_stage
-from ..knowledge.training_sessions import training_sessions
+from ..knowledge.training_sessions import count_sessions, training_sessions
 from ..ranking.first_stage import first_stage_task
 from ..ranking.panels import random_sessions
 from ..records import Item, Session
@@ -23,25 +23,31 @@ from .database import in_domain
 
 _MOST = 4000
 """Sessions to learn the scorer from: more make it hardly better."""
+_CHANGED = 0.1
 _STAGE = "fitting the first stage"
 
 
 async def fit_first_stage(
-    options: RunOptions, *, again: bool = True, progress: Progress = silent
+    options: RunOptions, *, progress: Progress = silent
 ) -> Mapping[str, Any] | None:
-    """Fit the first stage, unless it is that of the present items and sessions already.
+    """Fit the first stage, unless there is one that still fits.
+
+    A new one makes what models said about the old one's candidates worthless, so it is fitted again
+    only when the number of training sessions has changed by a tenth.
 
     Args:
-        again: Whether to fit it again where the sessions have changed since.
         progress: Called with the stage `fitting the first stage`.
 
     Returns:
-        How it does on sessions that it has not seen (`sessions`, `learned`, `sum`, `kept`); `None`
-        where there are no training sessions.
+        How it does on sessions that it has not seen (`sessions`, `learned`, `sum`, `kept`), and
+        how many training sessions there were (`of`); `None` where there are none.
     """
     async with in_domain(options, None) as (connection, domain):
         known = await describe_first_stage(connection, domain.id)
-        if known is not None and (not again or known.revision == domain.revision):
+        if known is not None and known.revision == domain.revision:
+            return known.metrics
+        count = await count_sessions(connection, domain)
+        if known is not None and abs(count - known.metrics["of"]) < _CHANGED * known.metrics["of"]:
             return known.metrics
         index = await evidence_of(options.services, connection, domain)
         if index is None:
@@ -97,4 +103,4 @@ def _fitted(
         learning.append(LearningSession(key, task, candidates.index(session.target)))
     recent = len(sessions) - len(index.keys)
     model, found = fit_first_stage(sessions, learning, recent, progress=report)
-    return model.dump(), found.as_dict()
+    return model.dump(), {**found.as_dict(), "of": len(sessions)}

@@ -12,6 +12,7 @@ from ..runtime.budget import Budget
 from ..runtime.options import Context, resolve_context
 from ..runtime.progress import Progress, silent
 from .enough import ENOUGH_SESSIONS, NOTHING_MISSED, session_advice
+from .first_stage import fit_first_stage
 from .hint_results import RetiredHint
 from .learner import Learner
 from .selection import selected_sessions
@@ -120,6 +121,8 @@ async def learn(
             f"{options.domain!r} has no training sessions to learn from.",
             f"Load some: re2llm load … --sessions FILE. About {ENOUGH_SESSIONS} are enough.",
         )
+    if options.fuse == "learned":
+        await fit_first_stage(options, progress=progress)
     learner = Learner(context, options)
     todo = await learner.unsettled(keys)
     before = done = len(keys) - len(todo)

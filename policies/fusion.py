@@ -64,7 +64,11 @@ class Fusion:
 
 
 REFERENCE = Fusion(0.5)
-"""Serves where no weight was learned, and in every trial of a hint, so that trials compare."""
+"""Counts in every trial of a hint, so that trials compare."""
+UNMEASURED = Fusion(0.2)
+"""Serves until a weight is learned: little, since most models know less than past sessions do."""
+LEADING = Fusion(3.0)
+"""Serves where there are no past sessions, so that the model knows more than the first stage."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,12 +122,12 @@ def learn_fusion(data: Opinions, places: Sequence[float]) -> Fusion:
     A weight is kept only if it gains; otherwise it is 0, and the model need not be asked.
 
     Args:
-        data: At least `_FEWEST` sessions; with fewer, the reference weight stays.
+        data: At least `_FEWEST` sessions; with fewer, the weight stays unmeasured.
         places: From `mean_places` of answers without a hint.
     """
     count = len(data.chosen)
     if count < _FEWEST:
-        return Fusion(REFERENCE.weight, places)
+        return Fusion(UNMEASURED.weight, places)
     table = _ranks(data, places)
     gains = _gains(held_out_ranks(data, places)) - _gains(table[0])
     mean, error = float(gains.mean()), float(gains.std(ddof=1) / count**0.5)

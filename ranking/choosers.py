@@ -86,9 +86,10 @@ async def _ppo(connection: AsyncConnection, state: RecommendState, options: RunO
     domain, version = state["domain_id"], (options.model, options.prompt_version)
     try:
         served = await served_policy(options.services, connection, domain, *version)
-    except ReleaseMisfitError:
+    except ReleaseMisfitError as misfit:
+        flags = () if misfit.other_mode else (Flag.RELEASE_SKIPPED,)
         best = await best_measured(connection, domain, *version, beyond_doubt=True)
-        return Chosen(best, 1.0, policy="static", flags=(Flag.RELEASE_SKIPPED,))
+        return Chosen(best, 1.0, policy="static", flags=flags)
     if served is None:
         return replace(await _static(connection, state, options), policy="static")
     if served.release.recipe == "paper":

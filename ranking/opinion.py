@@ -9,16 +9,20 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..knowledge.fusions import fetch_fusions
 from ..llm.answers import RankingAnswer
-from ..policies.fusion import REFERENCE, Floats, Fusion, fused_order
+from ..policies.fusion import LEADING, REFERENCE, UNMEASURED, Floats, Fusion, fused_order
 from ..runtime.node import Update
 from ..runtime.options import RunOptions
 from .state import RecommendState
 
 
 def fusion_of(state: RecommendState) -> Fusion:
-    """Return how much the model's opinion counts; unmeasured, as in the trials of hints."""
+    """Return how much the model's opinion counts."""
     known = state.get("fusion")
-    return REFERENCE if known is None else Fusion.of(known)
+    if known is not None:
+        return Fusion.of(known)
+    if not state["evidence"]:
+        return LEADING
+    return UNMEASURED if state.get("target") is None else REFERENCE
 
 
 async def learned_fusion(

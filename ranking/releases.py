@@ -48,7 +48,9 @@ async def served_policy(
     key = (domain_id, model, prompt_version)
     found = await services.versions.get("policy", key, number, build)
     if isinstance(found, ReleaseMisfitError):
-        raise ReleaseMisfitError(found.field, found.problem, found.remedy)
+        raise ReleaseMisfitError(
+            found.field, found.problem, found.remedy, other_mode=found.other_mode
+        )
     return found
 
 

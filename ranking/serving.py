@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ReleaseMisfitError
+from ..knowledge.first_stages import base_version
 from ..knowledge.hints import Hint, HintAndEmbedding
 from ..knowledge.releases import Release
 from ..llm.embeddings import ENCODER_ID
@@ -98,14 +99,16 @@ def load_release(number: int, release: Release, model: str, prompt_version: str)
     """
     for field, trained, present in (
         ("encoder", release.encoder, ENCODER_ID),
-        ("prompt version", release.prompt_version, prompt_version),
         ("model", release.model, model),
+        ("prompt version", release.prompt_version, prompt_version),
     ):
         if trained != present:
             raise ReleaseMisfitError(
                 "release",
                 f"Release {number} was trained for the {field} {trained!r}, not {present!r}.",
                 "Train again with `re2llm train`, or activate a release that fits.",
+                other_mode=present == prompt_version
+                and base_version(trained) == base_version(present),
             )
     return ServedPolicy(number, release, load_policy(release.weights, release.config["policy"]))
 

@@ -49,7 +49,9 @@ async def settle_ranking(state: RecommendState, options: RunOptions) -> Update:
     target = state.get("target")
     if target is not None:
         update["rank"] = ranking.index(target) + 1
-        update["missed"] = update["rank"] > hit_ranks(len(ranking))
+        # Of what the model was not asked about, it cannot learn.
+        known = target in ids[:count]
+        update["missed"] = known and update["rank"] > hit_ranks(len(ranking))
         update["answer"] = options.prompt.write(
             answer.numbers or numbers[:WANTED], candidates(state)
         )

@@ -8,6 +8,7 @@ from typing import Any, cast
 from langgraph.runtime import Runtime
 from pydantic import TypeAdapter, ValidationError
 
+from ..knowledge.first_stages import FUSED
 from ..knowledge.hints import clean_hint
 from ..knowledge.sources import LOCAL
 from ..llm.recipes import RECIPES, Recipe
@@ -92,7 +93,7 @@ class RunOptions:
         version = self.prompt.version
         if self.fuse != "llm":
             shuffled = "-shuffled" if self.prompt_order == "shuffled" else ""
-            version = f"{version}/best-{self.settings.rerank}{shuffled}"
+            version = f"{version}{FUSED}{self.settings.rerank}{shuffled}"
         return version if self.orders == 1 else f"{version}x{self.orders}"
 
     @property

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from re2llm.policies.fusion import (
-    REFERENCE,
+    UNMEASURED,
     WEIGHTS,
     Floats,
     Fusion,
@@ -90,7 +90,7 @@ def test_no_answer_is_no_opinion() -> None:
 
 def test_few_sessions_teach_no_weight() -> None:
     learned = learn_fusion(_sessions(10, informed=2.0), ())
-    assert learned.weight == REFERENCE.weight
+    assert learned.weight == UNMEASURED.weight
     assert learned.sessions == 0
 
 
