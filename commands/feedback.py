@@ -9,6 +9,7 @@ import typer
 from ..errors import InputError
 from .completion import DomainOption
 from .console import err, out, print_json, run
+from .tables import print_retired
 
 
 def feedback(
@@ -62,9 +63,10 @@ async def _feedback(
     if learn:
         services = await shared_services()
         with err.status("learning from misses"):
-            await learn_from_feedback(services)
+            retired = await learn_from_feedback(services)
         spent = services.feedback_budget.calls
         if not as_json:
             out.print(f"Learned with {spent:,} model calls.")
+            print_retired(retired)
     if as_json:
         print_json(stored.model_dump())

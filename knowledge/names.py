@@ -17,8 +17,8 @@ _QUERIES: Mapping[Kind, LiteralString] = {
     "domain": "SELECT name, '' FROM re2llm.domain ORDER BY name",
     "hint": "SELECT h.id::text, h.text FROM re2llm.hint AS h JOIN re2llm.domain AS d "
     "ON d.id = h.domain_id WHERE d.name = %(domain)s ORDER BY h.id",
-    "release": "SELECT r.id::text, r.status || ', ' || r.model FROM re2llm.policy_release AS r "
-    "JOIN re2llm.domain AS d ON d.id = r.domain_id WHERE d.name = %(domain)s ORDER BY r.id",
+    "release": "SELECT r.number::text, r.status || ', ' || r.model FROM re2llm.policy_release AS r "
+    "JOIN re2llm.domain AS d ON d.id = r.domain_id WHERE d.name = %(domain)s ORDER BY r.number",
 }
 _SECONDS = 1
 _MOST = 1_000

@@ -10,9 +10,10 @@ from sqlalchemy import bindparam, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..errors import InputError
+from .domains import hold_hints
 from .tables import ReleaseRow
 
-_ACTIVE = select(ReleaseRow.id).where(
+_ACTIVE = select(ReleaseRow.number).where(
     ReleaseRow.domain_id == bindparam("domain"), ReleaseRow.status == "active"
 )
 
@@ -48,13 +49,16 @@ async def store_release(connection: AsyncConnection, domain_id: int, release: Re
     """Store a release, inactive.
 
     Args:
-        connection: In a transaction.
+        connection: In a transaction; a second writer of the same domain waits for its end.
 
     Returns:
-        Its number.
+        Its number, 1 for the domain's first.
     """
+    await hold_hints(connection, domain_id)
+    latest = select(func.max(ReleaseRow.number)).where(ReleaseRow.domain_id == domain_id)
     statement = insert(ReleaseRow).values(
         domain_id=domain_id,
+        number=(await connection.scalar(latest) or 0) + 1,
         recipe=release.recipe,
         weights=release.weights,
         encoder=release.encoder,
@@ -65,10 +69,10 @@ async def store_release(connection: AsyncConnection, domain_id: int, release: Re
         config=dict(release.config),
         metrics=dict(release.metrics),
     )
-    return (await connection.execute(statement.returning(ReleaseRow.id))).scalar_one()
+    return (await connection.execute(statement.returning(ReleaseRow.number))).scalar_one()
 
 
-async def active_release_id(connection: AsyncConnection, domain_id: int) -> int | None:
+async def active_release_number(connection: AsyncConnection, domain_id: int) -> int | None:
     """Return the number of the active release, if there is one."""
     return await connection.scalar(_ACTIVE, {"domain": domain_id})
 
@@ -91,7 +95,7 @@ async def fetch_release(connection: AsyncConnection, domain_id: int, number: int
                 ReleaseRow.hint_ids,
                 ReleaseRow.config,
                 ReleaseRow.metrics,
-            ).where(ReleaseRow.domain_id == domain_id, ReleaseRow.id == number)
+            ).where(ReleaseRow.domain_id == domain_id, ReleaseRow.number == number)
         )
     ).one_or_none()
     if row is None:
@@ -104,7 +108,7 @@ async def list_releases(connection: AsyncConnection, domain_id: int) -> list[dic
     rows = await connection.execute(
         select(ReleaseRow)
         .with_only_columns(
-            ReleaseRow.id,
+            ReleaseRow.number.label("id"),
             ReleaseRow.status,
             ReleaseRow.recipe,
             ReleaseRow.model,
@@ -117,7 +121,7 @@ async def list_releases(connection: AsyncConnection, domain_id: int) -> list[dic
             ReleaseRow.created_at,
         )
         .where(ReleaseRow.domain_id == domain_id)
-        .order_by(ReleaseRow.id)
+        .order_by(ReleaseRow.number)
     )
     return [{**row, "created_at": row["created_at"].isoformat()} for row in rows.mappings()]
 
@@ -135,7 +139,7 @@ async def activate_release(
         InputError: There is no such release, or it did worse on validation sessions.
     """
     release = await fetch_release(connection, domain_id, number)
-    active = await active_release_id(connection, domain_id)
+    active = await active_release_number(connection, domain_id)
     if active == number:
         return
     if active is not None and not force:
@@ -152,7 +156,7 @@ async def activate_release(
         releases.where(ReleaseRow.status == "active").values(status="inactive")
     )
     await connection.execute(
-        releases.where(ReleaseRow.id == number).values(
+        releases.where(ReleaseRow.number == number).values(
             status="active", activated_at=func.clock_timestamp()
         )
     )
@@ -171,7 +175,7 @@ async def rollback_release(connection: AsyncConnection, domain_id: int) -> int:
         InputError: No other release was ever active.
     """
     previous = await connection.scalar(
-        select(ReleaseRow.id)
+        select(ReleaseRow.number)
         .where(
             ReleaseRow.domain_id == domain_id,
             ReleaseRow.status == "inactive",

@@ -267,8 +267,11 @@ class ReleaseRow(Base):
         CheckConstraint("status IN ('active', 'inactive')", name="status"),
     )
 
-    id: Mapped[int] = mapped_column(Identity(), primary_key=True)
-    domain_id: Mapped[int] = mapped_column(ForeignKey("domain.id", ondelete="CASCADE"))
+    domain_id: Mapped[int] = mapped_column(
+        ForeignKey("domain.id", ondelete="CASCADE"), primary_key=True
+    )
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    """1 for the domain's first release."""
     status: Mapped[str] = mapped_column(server_default="inactive")
     recipe: Mapped[str]
     weights: Mapped[bytes] = mapped_column(LargeBinary)

@@ -14,12 +14,13 @@ from ..runtime.options import Context, resolve_context
 from ..runtime.services import Services
 from ..runtime.sharing import ServiceSet
 from .database import connected, in_domain
+from .hint_results import RetiredHint
 from .learner import Learner
 
 _log = logging.getLogger(__name__)
 
 
-async def learn_from_feedback(services: Services) -> None:
+async def learn_from_feedback(services: Services) -> list[RetiredHint]:
     """Learn from every waiting miss of the model in the settings, oldest first, one at a time.
 
     Each miss becomes a training session and runs through the `learn` graph once, whichever process
@@ -27,6 +28,9 @@ async def learn_from_feedback(services: Services) -> None:
 
     Args:
         services: Database, models and caches; their `feedback_budget` limits the calls.
+
+    Returns:
+        Hints that were retired for harm that its trials have shown.
 
     Raises:
         DatabaseError: The database failed. What was learned is kept.
@@ -37,15 +41,22 @@ async def learn_from_feedback(services: Services) -> None:
     options = await resolve_context(context)
     async with connected(options) as connection:
         waiting = await misses_to_learn(connection, options.model)
+    retired: list[RetiredHint] = []
     for domain in dict.fromkeys(miss.domain for miss in waiting):
         misses = [miss for miss in waiting if miss.domain == domain]
-        stopped = await _learn(replace(context, domain=domain), misses)
+        stopped, harmful = await _learn(replace(context, domain=domain), misses)
+        for hint in harmful:
+            _log.info("Hint %d of %s retired: %s", hint.id, domain, hint.reason)
+        retired += harmful
         if stopped is not None:
             _log.info("Learning from feedback waits: %s", stopped)
-            return
+            break
+    return retired
 
 
-async def _learn(context: Context, misses: Sequence[Miss]) -> Re2llmError | None:
+async def _learn(
+    context: Context, misses: Sequence[Miss]
+) -> tuple[Re2llmError | None, list[RetiredHint]]:
     options = await resolve_context(context)
     learner = Learner(context, options)
 
@@ -63,7 +74,8 @@ async def _learn(context: Context, misses: Sequence[Miss]) -> Re2llmError | None
             async with in_domain(options, None, write=True) as (connection, _):
                 await mark_learnt(connection, miss.recommendation_id)
 
-    return await learner.work_through(misses, work, concurrency=1)
+    stopped = await learner.work_through(misses, work, concurrency=1)
+    return stopped, [RetiredHint.of(hint) for hint in learner.retired]
 
 
 def _session(miss: Miss) -> Session:

@@ -10,7 +10,7 @@ from ..evaluation.report.page import Picture, Report
 from ..evaluation.report.pictures import hint_bars, learning_curve
 from ..knowledge.catalogue import all_items
 from ..knowledge.hints import Hint, list_hints
-from ..knowledge.releases import Release, active_release_id, fetch_release
+from ..knowledge.releases import Release, active_release_number, fetch_release
 from ..runtime.options import Context, RunOptions, resolve_context
 from ..runtime.progress import Progress, silent
 from .database import in_domain
@@ -38,7 +38,7 @@ async def make_report(
     async with in_domain(options, None) as (connection, domain):
         hints = await list_hints(connection, domain.id)
         titles = {item.id: item.title for item in await all_items(connection, domain)}
-        number = await active_release_id(connection, domain.id)
+        number = await active_release_number(connection, domain.id)
         release = await fetch_release(connection, domain.id, number) if number else None
     texts = {hint.id: hint.text for hint in hints}
     by_name = {row.name: row for row in evaluation.rows if row.kind == "policy"}

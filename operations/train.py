@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from ..errors import InputError, ModelDownError
 from ..knowledge.hint_stats import retire_harmful
 from ..knowledge.hints import HintAndEmbedding, best_hints
-from ..knowledge.releases import active_release_id
+from ..knowledge.releases import active_release_number
 from ..policies.recipes import Recipe, TrainingConfig, default_config
 from ..policies.training import Trained, TrainingData, train_hint_policy
 from ..ranking.hint_stats import update_stats
@@ -211,7 +211,7 @@ async def _retire(options: RunOptions) -> list[RetiredHint]:
 async def has_release(context: Context) -> bool:
     """Return whether a policy release is active in the run's domain."""
     async with in_domain(await resolve_context(context), None) as (connection, domain):
-        return await active_release_id(connection, domain.id) is not None
+        return await active_release_number(connection, domain.id) is not None
 
 
 async def _measured_hints(options: RunOptions) -> tuple[int, list[HintAndEmbedding]]:

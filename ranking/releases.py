@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..errors import ReleaseMisfitError
 from ..knowledge.hints import Hint, HintAndEmbedding
-from ..knowledge.releases import Release, active_release_id, fetch_release
+from ..knowledge.releases import Release, active_release_number, fetch_release
 from ..knowledge.shortlist import fetch_embeddings
 from ..runtime.services import Services
 
@@ -34,7 +34,7 @@ async def served_policy(
     Raises:
         ReleaseMisfitError: The release was trained for another encoder, prompt or model.
     """
-    number = await active_release_id(connection, domain_id)
+    number = await active_release_number(connection, domain_id)
     if number is None:
         return None
 

@@ -9,7 +9,7 @@ from contextvars import Context
 
 _log = logging.getLogger(__name__)
 
-Job = Callable[[], Awaitable[None]]
+Job = Callable[[], Awaitable[object]]
 
 
 class Background:

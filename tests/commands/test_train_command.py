@@ -99,13 +99,15 @@ def test_train_releases_and_policy_switches(school: str, url: str) -> None:
         as_json("train", "--domain", school, "--seed", 3, "--force", "--json") for _ in range(2)
     )
     assert second["llm_calls"] == third["llm_calls"] == 0
+    assert [first["release"], second["release"], third["release"]] == [1, 2, 3]
     same = ("gain", "static_gain", "cells", "update", "active")
     assert [third[name] for name in same] == [second[name] for name in same]
 
     with psycopg.connect(url.replace("+psycopg", ""), autocommit=True) as connection:
         connection.execute(
-            "UPDATE re2llm.policy_release SET metrics = metrics || '{\"gain\": 0.9}' WHERE id = %s",
-            [third["release"]],
+            "UPDATE re2llm.policy_release SET metrics = metrics || '{\"gain\": 0.9}' "
+            "WHERE number = %s AND domain_id = (SELECT id FROM re2llm.domain WHERE name = %s)",
+            [third["release"], school],
         )
     worse = as_json("train", "--domain", school, "--seed", 4, "--json")
     assert not worse["active"]

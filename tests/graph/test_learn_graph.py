@@ -129,7 +129,10 @@ async def query(services: Services, sql: str, **values: Any) -> list[Any]:
 
 
 async def trials(services: Services, model: str) -> list[Any]:
-    sql = "SELECT session_id, hint_key, rank, ndcg FROM re2llm.hint_trial WHERE model = :model"
+    sql = (
+        "SELECT session_id, hint_key, rank, ndcg FROM re2llm.hint_trial WHERE model = :model "
+        "ORDER BY session_id, hint_key"
+    )
     return await query(services, sql, model=model)
 
 

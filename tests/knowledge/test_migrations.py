@@ -185,3 +185,47 @@ def test_two_processes_that_start_at_once_on_a_fresh_directory_both_succeed(
         out, err = process.communicate(timeout=90)
         assert process.returncode == 0, err
         assert out == "ready\n"
+
+
+def test_releases_are_numbered_in_each_domain(fresh: str) -> None:
+    upgrade(fresh, "0012")
+    values = "'paper', '', '', '', '', '', '[]', '{}', '{}'"
+    execute(
+        fresh,
+        "INSERT INTO re2llm.domain (name, encoder) VALUES ('a', ''), ('b', '')",
+        *(
+            "INSERT INTO re2llm.policy_release (domain_id, recipe, weights, encoder, "
+            "prompt_version, model, hint_set, hint_ids, config, metrics) "
+            f"SELECT id, {values} FROM re2llm.domain WHERE name = '{name}'"
+            for name in "abab"
+        ),
+        *(
+            "INSERT INTO re2llm.recommendation (id, domain_id, history, candidates, ranking, "
+            "policy, probability, model, prompt_version, flags, latency_ms, tokens) "
+            f"SELECT gen_random_uuid(), id, '{{}}', '{{}}', '{{}}', 'ppo:{release}', 1, '', '', "
+            f"'{{}}', 0, '{{}}' FROM re2llm.domain WHERE name = '{name}'"
+            for name, release in (("a", 3), ("b", 2), ("b", 4))
+        ),
+    )
+    found = (
+        "SELECT name, number, (SELECT count(*) FROM re2llm.recommendation AS r WHERE r.domain_id "
+        "= p.domain_id AND policy = 'ppo:' || number) FROM re2llm.policy_release AS p "
+        "JOIN re2llm.domain AS d ON d.id = p.domain_id ORDER BY name, number"
+    )
+    upgrade(fresh)
+    assert rows(fresh, found) == [("a", 1, 0), ("a", 2, 1), ("b", 1, 1), ("b", 2, 1)]
+    downgrade(fresh, "0012")
+    numbers = rows(fresh, "SELECT id FROM re2llm.policy_release ORDER BY id")
+    assert numbers == [(1,), (2,), (3,), (4,)]
+    labels = rows(fresh, "SELECT count(DISTINCT policy) FROM re2llm.recommendation")
+    assert labels == [(3,)]
+    upgrade(fresh)
+    assert len(rows(fresh, found)) == 4
+
+
+def rows(url: str, query: str) -> list[tuple[object, ...]]:
+    engine = create_engine(url)
+    with engine.connect() as connection:
+        found = [tuple(row) for row in connection.exec_driver_sql(query)]
+    engine.dispose()
+    return found

@@ -16,7 +16,7 @@ from re2llm.knowledge.hints import Hint, add_hint, best_hints, hint_key, set_sta
 from re2llm.knowledge.releases import (
     Release,
     activate_release,
-    active_release_id,
+    active_release_number,
     fetch_release,
     list_releases,
     rollback_release,
@@ -414,7 +414,7 @@ async def test_releases_are_activated_and_rolled_back(
     policy = policy_of("content")
     async with services.engine.begin() as connection:
         found = await find_domain(connection, domain)
-        assert await active_release_id(connection, found.id) is None
+        assert await active_release_number(connection, found.id) is None
         with pytest.raises(InputError, match="No other release"):
             await rollback_release(connection, found.id)
         good, worse, equal = [
@@ -425,11 +425,11 @@ async def test_releases_are_activated_and_rolled_back(
         with pytest.raises(InputError, match=r"Release .* gained \+0.1000 .* \+0.2000") as caught:
             await activate_release(connection, found.id, worse)
         assert "--force" in caught.value.remedy
-        assert await active_release_id(connection, found.id) == good
+        assert await active_release_number(connection, found.id) == good
         await activate_release(connection, found.id, worse, force=True)
-        assert await active_release_id(connection, found.id) == worse
+        assert await active_release_number(connection, found.id) == worse
         assert await rollback_release(connection, found.id) == good
-        assert await active_release_id(connection, found.id) == good
+        assert await active_release_number(connection, found.id) == good
         await activate_release(connection, found.id, equal)
         statuses = {row["id"]: row["status"] for row in await list_releases(connection, found.id)}
         assert statuses == {good: "inactive", worse: "inactive", equal: "active"}
@@ -446,7 +446,7 @@ async def test_a_release_belongs_to_its_domain(
     number = await release(services, domain, release_of(policy_of("content")))
     async with services.engine.connect() as connection:
         other = await find_domain(connection, f"{domain}-other")
-        assert await active_release_id(connection, other.id) is None
+        assert await active_release_number(connection, other.id) is None
         assert await list_releases(connection, other.id) == []
         with pytest.raises(InputError, match=f"no release {number}"):
             await fetch_release(connection, other.id, number)
