@@ -19,6 +19,7 @@ from .commands.keys import keys
 from .commands.learn import learn
 from .commands.load import load
 from .commands.mcp import mcp
+from .commands.measure import measure
 from .commands.policy import policy
 from .commands.purge import purge
 from .commands.rating.group import rater
@@ -56,6 +57,7 @@ def options(
 app.command()(demo)
 app.command()(doctor)
 app.command()(load)
+app.command()(measure)
 app.command()(learn)
 app.command()(train)
 app.command()(recommend)

@@ -39,10 +39,12 @@ async def _demo() -> None:
     from ..operations.evaluate import evaluate
     from ..runtime.options import Context
 
-    context = Context(domain=_DOMAIN, seed=0)
     await _load()
+    says = await _measure()
     for description, titles in _SHOWN:
         await _show(description, titles)
+    # The model alone ranks here, to show what hints do for it.
+    context = Context(domain=_DOMAIN, seed=0, fuse="llm")
     await _learn(context)
     with progress_bars() as progress:
         evaluation = await evaluate(
@@ -53,6 +55,14 @@ async def _demo() -> None:
         )
     title = f"{len(evaluation.sessions)} sessions of viewers not seen in training"
     print_evaluation(evaluation.document, title)
+    out.print(
+        "\nIn the rows `policy` the offline ranker alone ranks, with and without hints. The row "
+        "`first-stage`\nneeds no model: it is what answers come from, unless a model adds to it. "
+        "This one:",
+        markup=False,
+        soft_wrap=True,
+    )
+    out.print(f"  {says}", markup=False, soft_wrap=True)
     out.print(
         '\nNext: re2llm recommend --domain films "Vertigo" "Psycho"\n'
         "      re2llm load --help    to bring your own catalogue"
@@ -77,6 +87,15 @@ async def _load() -> None:
         f"Domain {_DOMAIN!r}: {loaded.items} films, {loaded.sessions:,} training sessions of "
         "simulated viewers.\n"
     )
+
+
+async def _measure() -> str:
+    """Fit the first stage, and return what the model adds to it."""
+    from ..operations.measure import measure
+    from ..runtime.options import Context
+
+    with progress_bars() as progress:
+        return (await measure(Context(domain=_DOMAIN), progress=progress)).says
 
 
 async def _show(description: str, titles: list[str]) -> None:

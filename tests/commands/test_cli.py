@@ -43,6 +43,7 @@ COMMANDS = [
     ["hints", "list"],
     ["hints", "export"],
     ["hints", "import"],
+    ["measure"],
     ["learn"],
     ["train"],
     ["feedback"],

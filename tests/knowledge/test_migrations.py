@@ -188,7 +188,7 @@ def test_two_processes_that_start_at_once_on_a_fresh_directory_both_succeed(
 
 
 def test_releases_are_numbered_in_each_domain(fresh: str) -> None:
-    upgrade(fresh, "0012")
+    upgrade(fresh, "0015")
     values = "'paper', '', '', '', '', '', '[]', '{}', '{}'"
     execute(
         fresh,
@@ -214,7 +214,7 @@ def test_releases_are_numbered_in_each_domain(fresh: str) -> None:
     )
     upgrade(fresh)
     assert rows(fresh, found) == [("a", 1, 0), ("a", 2, 1), ("b", 1, 1), ("b", 2, 1)]
-    downgrade(fresh, "0012")
+    downgrade(fresh, "0015")
     numbers = rows(fresh, "SELECT id FROM re2llm.policy_release ORDER BY id")
     assert numbers == [(1,), (2,), (3,), (4,)]
     labels = rows(fresh, "SELECT count(DISTINCT policy) FROM re2llm.recommendation")

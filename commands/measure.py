@@ -1,0 +1,54 @@
+"""`re2llm measure`: tells what the model adds to the first stage."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from .budgets import MaxCalls, MaxCost
+from .completion import RequiredDomain
+from .console import note, out, print_json, progress_bars, run
+
+if TYPE_CHECKING:
+    from ..operations.measure import Measured
+
+
+def measure(
+    domain: RequiredDomain,
+    sessions: Annotated[
+        int, typer.Option(min=1, help="Random training sessions to ask about at most.")
+    ] = 300,
+    model: Annotated[str | None, typer.Option(help="Default: RE2LLM_MODEL.")] = None,
+    max_llm_calls: MaxCalls = None,
+    max_cost: MaxCost = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")] = False,
+) -> None:
+    """Measure what the model adds to the first stage; it counts that much from now on.
+
+    One call a session, without a hint. Run it before you pay for learning.
+
+    Example: re2llm measure --domain films --sessions 100
+    """
+    from ..operations import measure as operation
+    from ..runtime.options import Context
+
+    async def work() -> Measured:
+        with progress_bars() as progress:
+            return await operation.measure(
+                Context(domain=domain, model=model),
+                sessions=sessions,
+                max_llm_calls=max_llm_calls,
+                max_cost=max_cost,
+                progress=progress,
+            )
+
+    measured = run(work)
+    if as_json:
+        print_json(measured.as_dict())
+        return
+    out.print(f"{measured.model}, without a hint: {measured.says}", markup=False, soft_wrap=True)
+    cost = f", cost {measured.cost:.4f}" if measured.cost else ""
+    out.print(f"{measured.llm_calls:,} model calls{cost}.", markup=False)
+    if measured.stopped:
+        note(f"stopped: {measured.stopped}")
