@@ -82,17 +82,18 @@ async def measure(
             f"{options.domain!r} has no training sessions, so nothing can be measured.",
             f"Load some: re2llm load … --sessions FILE. About {ENOUGH_SESSIONS} are enough.",
         )
-    states: list[RecommendState] = []
+    asked: dict[int, RecommendState] = {}
 
     async def ask(key: int) -> None:
         state = await resolve_session(options.domain, key, options)
         await try_hint(state, None, options)
-        states.append(state)
-        progress(_STAGE, len(states), len(keys))
+        asked[key] = state
+        progress(_STAGE, len(asked), len(keys))
 
     progress(_STAGE, 0, len(keys))
     outages = OutageGuard(options, options.settings.concurrency, reflects=False)
     stopped = await outages.work_through(keys, ask)
+    states = [asked[key] for key in keys if key in asked]  # whichever was answered first
     none = np.zeros(len(states), dtype=np.int64)
     learned = (await learn_fusions(states, [], {"none": none}, options)).get("none")
     if learned is None:

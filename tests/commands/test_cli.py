@@ -22,6 +22,7 @@ RE2LLM = Path(sys.executable).with_name("re2llm")
 COMMANDS = [
     [],
     ["demo"],
+    ["doctor"],
     ["load"],
     ["recommend"],
     ["evaluate"],

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import uuid
 from collections.abc import Callable, Iterator
@@ -10,6 +9,7 @@ from typing import Any
 
 import pytest
 from fault_server import Body, FaultServer, backwards, completion, error
+from prompts import read_document
 from pydantic import SecretStr
 from re2llm.data.sample import load_films
 from re2llm.graph.rate import graph as rate_graph
@@ -458,14 +458,14 @@ async def test_a_prompt_that_is_too_long_is_shortened_and_the_answer_says_so(
     assert (second["flags"], second["llm_calls"]) == (["prompt_shortened"], 1)
     assert (await ask(2, history=2))["flags"] == []
     assert [asked.method for asked in server.asked] == ["json_schema"] * 4
-    shown = json.loads(server.asked[1].body["messages"][1]["content"])
-    whole = json.loads(server.asked[0].body["messages"][1]["content"])
+    shown = read_document(server.asked[1].body["messages"][1]["content"])
+    whole = read_document(server.asked[0].body["messages"][1]["content"])
     assert [i["title"] for i in shown["history"]] == [i["title"] for i in whole["history"][-5:]]
     assert [c["number"] for c in shown["candidates"]] == [c["number"] for c in whole["candidates"]]
 
 
 def history(body: Body) -> int:
-    return len(json.loads(body["messages"][1]["content"])["history"])
+    return len(read_document(body["messages"][1]["content"])["history"])
 
 
 async def test_a_shortened_prompt_stays_short_in_the_repair(server: FaultServer, ask: Ask) -> None:

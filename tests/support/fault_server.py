@@ -45,7 +45,8 @@ class Asked:
 
 def candidates(body: Body) -> int:
     """Count the candidates of a ranking prompt."""
-    numbers = re.findall(r"(?m)^(\d+)\|", body["messages"][1]["content"])
+    text = "\n".join(str(message["content"]) for message in body["messages"])
+    numbers = re.findall(r"(?m)^(\d+)\|", text)
     return max(map(int, numbers), default=0)
 
 
