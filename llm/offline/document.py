@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..json_values import is_list
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -32,7 +34,7 @@ class RankingDocument:
         numbers: The candidates' numbers.
         hint: Advice on how to rank, or an empty text.
         evidence_meaning: What each kind of evidence means.
-        scaled: Whether stats are shares of the highest candidate's, not counts.
+        tabular: Whether it stood in a table, with stats scaled to the highest candidate's.
         as_json: Whether the answer goes back as JSON, not as titles.
         wanted: How many candidates the answer names; `None` for all.
     """
@@ -44,4 +46,11 @@ class RankingDocument:
     evidence_meaning: Mapping[str, str]
     as_json: bool
     wanted: int | None = None
-    scaled: bool = False
+    tabular: bool = False
+
+
+def values_of(cell: Any) -> list[str]:
+    """Return an attribute's values as text; none where it is missing."""
+    if cell is None:
+        return []
+    return [str(part) for part in cell] if is_list(cell) else [str(cell)]

@@ -7,20 +7,15 @@ and their meanings are phrased from the attributes' own names.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ..json_values import is_list
-from .document import Entry, RankingDocument
+from .document import Entry, RankingDocument, values_of
+from .likeness import RECENT, Encode, Scores, likenesses, standardised
 
-Encode = Callable[[Sequence[str]], NDArray[np.float32]]
-Scores = NDArray[np.float64]
-
-_RECENT = 5
 _OBSCURE = ("what is obscure, lesser-known, niche, overlooked", "few people know it")
 
 
@@ -43,19 +38,6 @@ class Feature:
     resembles: Literal["text", "attributes"] | None = None
 
 
-def standardised(values: Scores) -> Scores:
-    """Shift and scale to mean 0 and deviation 1; constant values become 0.
-
-    Args:
-        values: Shape `[candidates]`.
-    """
-    with np.errstate(over="ignore", invalid="ignore"):
-        deviation = values.std()
-    if not np.isfinite(deviation) or deviation < 1e-9:  # noqa: PLR2004
-        return np.zeros_like(values)
-    return (values - values.mean()) / deviation
-
-
 def build_features(document: RankingDocument, encode: Encode) -> list[Feature]:
     """Return every channel that the document gives ground for.
 
@@ -71,20 +53,7 @@ def build_features(document: RankingDocument, encode: Encode) -> list[Feature]:
 
 
 def _resemblance(document: RankingDocument, encode: Encode) -> list[Feature]:
-    alike: list[list[Scores]] = [[], [], []]
-    for describe in (_full_text, _facts_text):
-        past = [describe(entry) for entry in document.history]
-        present = [describe(entry) for entry in document.candidates]
-        if not any(past) or not any(present):
-            continue
-        likeness = encode(past).astype(np.float64) @ encode(present).T.astype(np.float64)
-        recency = np.arange(1, len(past) + 1) / len(past)
-        stats = (recency @ likeness, likeness[-_RECENT:].mean(axis=0), likeness.max(axis=0))
-        for collected, stat in zip(alike, stats, strict=True):
-            collected.append(standardised(stat))
-    if not alike[0]:
-        alike = [[np.zeros(len(document.candidates))]] * 3
-    whole, recent, single = (standardised(np.sum(stats, axis=0)) for stats in alike)
+    whole, recent, single = likenesses(document, encode)
     return [
         Feature(
             "like_history",
@@ -140,18 +109,18 @@ def _numeric(name: str, cells: Sequence[Any], past: Sequence[float]) -> list[Fea
         close = (f"{word} close to that of the history",)
     features = [Feature(f"{name}:high", high, low, standardised(values))]
     if past:
-        distance = np.abs(values - np.mean(past[-_RECENT:]))
+        distance = np.abs(values - np.mean(past[-RECENT:]))
         features.append(Feature(f"{name}:close", close, (), standardised(-distance), "attributes"))
     return features
 
 
 def _categorical(name: str, cells: Sequence[Any], past: Sequence[Any]) -> list[Feature]:
     word = _spoken(name)
-    sets = [frozenset(_values(cell)) for cell in cells]
+    sets = [frozenset(values_of(cell)) for cell in cells]
     features: list[Feature] = []
     if past:
-        everything = Counter(value for cell in past for value in _values(cell))
-        lately = Counter(value for cell in past[-_RECENT:] for value in _values(cell))
+        everything = Counter(value for cell in past for value in values_of(cell))
+        lately = Counter(value for cell in past[-RECENT:] for value in values_of(cell))
         features.append(
             Feature(
                 f"{name}:shared",
@@ -205,7 +174,7 @@ def _evidence(document: RankingDocument) -> list[Feature]:
         meaning = document.evidence_meaning.get(name, "")
         more = tuple(part for part in (*meaning.split("; "), _spoken(name)) if part)
         less = _OBSCURE if any("popular" in phrase for phrase in more) else ()
-        scaled = stats if document.scaled else np.log1p(np.maximum(stats, 0))
+        scaled = stats if document.tabular else np.log1p(np.maximum(stats, 0))
         features.append(Feature(f"evidence:{name}", more, less, standardised(scaled)))
     return features
 
@@ -231,20 +200,6 @@ def _series(document: RankingDocument) -> Feature:
 def _title_words(entry: Entry) -> frozenset[str]:
     words = "".join(c if c.isalnum() else " " for c in entry.title.lower()).split()
     return frozenset(word for word in words if len(word) > 3)  # noqa: PLR2004  # "the", "and", "of"
-
-
-def _full_text(entry: Entry) -> str:
-    return ". ".join(part for part in (entry.title, _facts_text(entry)) if part)
-
-
-def _facts_text(entry: Entry) -> str:
-    return ". ".join(", ".join(map(str, _values(value))) for value in entry.facts.values())
-
-
-def _values(cell: Any) -> list[str]:
-    if cell is None:
-        return []
-    return [str(part) for part in cell] if is_list(cell) else [str(cell)]
 
 
 def _spoken(name: str) -> str:

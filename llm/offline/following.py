@@ -10,7 +10,8 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from .features import Encode, Feature, Scores, standardised
+from .features import Feature
+from .likeness import Encode, Scores, standardised
 
 _CLAUSES = re.compile(
     r"[.;:!?]{1,9}+(?:\s{1,9}+|$)|,?\s{1,9}+but\b\s{1,9}+|,\s{0,9}+(?:and\s{1,9}+)?then\s{1,9}+|"

@@ -16,7 +16,7 @@ from langchain_core.outputs import ChatGeneration, ChatResult
 from ..embeddings import get_embedder
 from ..json_values import is_list, is_object
 from .document import RankingDocument
-from .features import Encode
+from .likeness import Encode
 from .rating import rate, rating_document
 from .reading import json_objects, read_ranking_task
 from .reflecting import advise, chosen_number, explain, repeated, suspect

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from ..json_values import is_object
 from .document import RankingDocument
-from .features import Encode, Feature, Scores, build_features
+from .features import Feature, build_features
 from .following import AGAINST, GENTLE, asks_gently, clauses
+from .likeness import Encode, Scores
 from .reading import json_objects
 from .scoring import HINT_WEIGHT, base_score
 

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from .document import RankingDocument
-from .features import Encode, Feature, Scores, build_features, standardised
+from .features import Feature, build_features
 from .following import follow
+from .likeness import Encode, Scores, standardised
 
 HINT_WEIGHT = 1.5
 """How much a clause of a hint counts, in deviations of the score without it."""

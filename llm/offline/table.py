@@ -57,7 +57,7 @@ def read_table(text: str, instructions: str) -> RankingDocument | None:
         evidence_meaning=meaning if known else {},
         as_json=True,
         wanted=wanted,
-        scaled=True,
+        tabular=True,
     )
 
 
