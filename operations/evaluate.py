@@ -117,8 +117,10 @@ async def evaluate(  # noqa: PLR0913  # what can be compared
         raise _nothing_to_learn_from(domain.name)
     notes: list[str] = []
     if isinstance(sessions, Path):
-        sessions, notes = await asyncio.to_thread(_read, sessions, known, skip_malformed)
-    ranked = _with_candidates(sessions, known, negatives, options.seed)
+        sessions, notes = await asyncio.to_thread(
+            read_test_sessions, sessions, known, skip_malformed
+        )
+    ranked = with_candidates(sessions, known, negatives, options.seed)
     notes += _few_candidates(sessions, ranked) + _seen_in_training(ranked, train)
     if policies is None:
         policies = ("none", "static", "ppo") if serves else ("none", "random", "similar", "static")
@@ -206,10 +208,18 @@ async def _serves(connection: AsyncConnection, domain: Domain, options: RunOptio
         return False
 
 
-def _read(
+def read_test_sessions(
     file: Path, known: Sequence[str], skip_malformed: bool
 ) -> tuple[Sequence[Session], list[str]]:
-    """Return a file's sessions, and notes on them."""
+    """Return a file's sessions, and notes on them.
+
+    Args:
+        known: The catalogue's item ids.
+        skip_malformed: Skip malformed rows instead of refusing the file.
+
+    Raises:
+        InputError: It holds malformed rows, or no usable session.
+    """
     report = ReadReport()
     read = list(read_sessions(file, report, known=frozenset(known)))
     if not skip_malformed:
@@ -221,9 +231,17 @@ def _read(
     return read, report.notes
 
 
-def _with_candidates(
+def with_candidates(
     sessions: Sequence[Session], known: Sequence[str], negatives: int, seed: int
 ) -> Sequence[Session]:
+    """Give sessions that have no candidates their target and sampled negatives.
+
+    Args:
+        known: The catalogue's item ids.
+
+    Raises:
+        InputError: A session has no target.
+    """
     for number, session in enumerate(sessions, 1):
         if session.target is None:
             problem = f"Session {number} has no target."

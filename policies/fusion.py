@@ -17,7 +17,11 @@ Floats = NDArray[np.float64]
 WEIGHTS = (0.0, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.7, 1.0, 1.5, 2.0, 3.0)
 """What the weight is chosen from, in deviations of the first stage's scores."""
 
-_FOLDS = 10
+FOLDS = 10
+"""Session number `i` is in fold `i % FOLDS`."""
+_LITTLE = 0.03
+"""About a tenth of an answer's deviation. One that differs less from the average answer, if only by
+rounding, says little, and is not scaled up to a full opinion."""
 _CONFIDENT = 1.96
 _FEWEST = 30
 """Sessions below which no weight is learned."""
@@ -140,9 +144,9 @@ def held_out_ranks(data: Opinions, places: Sequence[float]) -> NDArray[np.int64]
     """Return each target's rank at the weight that the other folds prefer, shape `[sessions]`."""
     table = _ranks(data, places)
     count = len(data.chosen)
-    folds = np.arange(count) % _FOLDS
+    folds = np.arange(count) % FOLDS
     ranks = np.zeros(count, dtype=np.int64)
-    for fold in range(min(_FOLDS, count)):
+    for fold in range(min(FOLDS, count)):
         best = _best(_gains(table[:, folds != fold]))
         ranks[folds == fold] = table[best, folds == fold]
     return ranks
@@ -183,4 +187,5 @@ def _calibrated(opinion: Floats, places: Sequence[float]) -> Floats:
     expected = np.zeros(len(opinion))
     known = list(places)[: len(opinion)]
     expected[: len(known)] = known
-    return standardised(opinion - expected)
+    said = opinion - expected
+    return (said - said.mean()) / max(float(said.std()), _LITTLE)

@@ -30,7 +30,7 @@ async def settle_ranking(state: RecommendState, options: RunOptions) -> Update:
     Raises:
         BudgetSpentError: The answer needs a repair that the budget does not allow.
     """
-    answer, spent = await _repaired(state, options)
+    answer, spent = await repaired_answer(state, options)
     count = len(candidates(state))
     fuses = options.fuse == "learned" and answer.numbers
     numbers = fused_numbers(answer, state, count) if fuses else complete(answer.numbers, state)
@@ -78,7 +78,14 @@ async def _keep_trial(state: RecommendState, update: Update, options: RunOptions
         await store_trial(connection, state["domain_id"], trial)
 
 
-async def _repaired(state: RecommendState, options: RunOptions) -> tuple[RankingAnswer, Update]:
+async def repaired_answer(
+    state: RecommendState, options: RunOptions
+) -> tuple[RankingAnswer, Update]:
+    """Read the model's answer, and ask once more if it is not complete.
+
+    Returns:
+        The better of the two, and what both took, with the faults of the first.
+    """
     listed = candidates(state)
     flags = list(state["flags"])
     update: Update = {name: state[name] for name in _SPENT}

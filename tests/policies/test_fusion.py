@@ -55,6 +55,17 @@ def test_a_model_that_guesses_gets_no_weight() -> None:
     assert learned.gain <= 0
 
 
+def test_the_usual_answer_changes_no_order() -> None:
+    usual = np.array([*1 / np.log2(np.arange(2, 7)), *np.zeros(ASKED - 5)])
+    rare = usual[::-1]
+    first = np.linspace(0.5, 0.0, CANDIDATES)
+    places = mean_places([*[usual] * 97, rare])
+    stored = Fusion.of(Fusion(0.5, places).as_dict())  # rounded
+    for fusion in (Fusion(0.5, mean_places([usual] * 54)), stored):
+        assert fused_order(first, usual, fusion) == list(range(1, CANDIDATES + 1))
+    assert fused_order(first, rare, stored) != list(range(1, CANDIDATES + 1))
+
+
 def test_a_liking_for_early_places_is_taken_out() -> None:
     steady = _sessions(300, informed=1.0)
     biased = _sessions(300, informed=1.0, place=5.0)
