@@ -18,6 +18,7 @@ from .async_curation import AsyncCuration
 
 if TYPE_CHECKING:
     from ..operations.evaluate import Evaluation
+    from ..operations.measure import Measured
     from ..operations.train import TrainedRelease
     from ..policies.recipes import Recipe
 
@@ -144,6 +145,38 @@ class AsyncLearning(AsyncCuration):
             max_cost=max_cost,
             batch=batch,
             force=force,
+            progress=progress,
+        )
+
+    async def ameasure(
+        self,
+        *,
+        sessions: int = 300,
+        max_llm_calls: int | None = None,
+        max_cost: float | None = None,
+        domain: str | None = None,
+        progress: Progress = silent,
+    ) -> Measured:
+        """Measure what the model adds to the first stage; it counts that much from now on.
+
+        Args:
+            sessions: How many random training sessions to ask about at most, a call each.
+            max_llm_calls: Stop after this many model calls.
+            max_cost: Stop when this much is spent, by `RE2LLM_PRICES`.
+            domain: The catalogue; `None` takes the object's.
+            progress: Called with a stage, done and total.
+
+        Raises:
+            Re2llmError: There are no training sessions, or the budget or the model ended it.
+        """
+        await _load("measure")
+        from ..operations.measure import measure  # noqa: PLC0415
+
+        return await measure(
+            self.context(domain=domain),
+            sessions=sessions,
+            max_llm_calls=max_llm_calls,
+            max_cost=max_cost,
             progress=progress,
         )
 

@@ -27,6 +27,7 @@ from .curation import Curation
 
 if TYPE_CHECKING:
     from ..operations.evaluate import Evaluation
+    from ..operations.measure import Measured
     from ..operations.train import TrainedRelease
     from ..policies.recipes import Recipe
 
@@ -120,6 +121,27 @@ class Verbs(Curation, AsyncVerbs):
                 concurrency=concurrency,
                 domain=domain,
                 seed=seed,
+                progress=progress,
+            )
+        )
+
+    def measure(
+        self,
+        *,
+        sessions: int = 300,
+        max_llm_calls: int | None = None,
+        max_cost: float | None = None,
+        domain: str | None = None,
+        progress: Progress = silent,
+    ) -> Measured:
+        """Wait for `ameasure`. `progress` is called on the object's own thread."""
+        return self.run(
+            partial(
+                self.ameasure,
+                sessions=sessions,
+                max_llm_calls=max_llm_calls,
+                max_cost=max_cost,
+                domain=domain,
                 progress=progress,
             )
         )
