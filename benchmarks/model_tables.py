@@ -25,11 +25,12 @@ from re2llm.policies.fusion import (
 from re2llm.ranking.opinion import opinion
 from re2llm.ranking.prompt import asked
 from re2llm.records import Flag, Session
+from re2llm.runtime.progress import Progress, silent
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.model_arms import Answered, Arm
+from .model_arms import Answered, Arm
 
 Results = Mapping[str, Sequence[Answered]]
 """What was answered, by the name of the arm, in the order of the sessions."""
@@ -40,7 +41,9 @@ _ALONE = 1e6
 """A weight at which the first stage only decides among equals."""
 
 
-def document(arms: Sequence[Arm], results: Results, *, seed: int) -> dict[str, Any]:
+def document(
+    arms: Sequence[Arm], results: Results, *, seed: int, progress: Progress = silent
+) -> dict[str, Any]:
     """Score all arms.
 
     Args:
@@ -57,7 +60,8 @@ def document(arms: Sequence[Arm], results: Results, *, seed: int) -> dict[str, A
     scores = {FIRST_STAGE: _gains([one.rank(()) for one in some])}
     beside: dict[str, str] = {}
     adds: dict[str, dict[str, Any]] = {}
-    for arm in whole:
+    for place, arm in enumerate(whole):
+        progress("scoring", place, len(whole))
         data, plain = _opinions(results[arm.name]), _opinions(results[arm.plain]).opinions
         ranks = {"": np.array([one.rank(one.answer.numbers) for one in results[arm.name]])}
         if arm.calibrated:

@@ -23,8 +23,8 @@ from re2llm.runtime.options import Context, RunOptions, resolve_context
 from re2llm.runtime.outages import OutageGuard, side_by_side
 from re2llm.runtime.progress import Progress
 
-from benchmarks.model_arms import Answered, Answers, arms, ask_session
-from benchmarks.model_tables import document, show
+from .model_arms import Answered, Answers, arms, ask_session
+from .model_tables import document, show
 
 
 def main(  # noqa: PLR0913, PLR0917  # an argument for every option
@@ -92,16 +92,12 @@ def main(  # noqa: PLR0913, PLR0917  # an argument for every option
         if stopped is not None:
             left = len(listed) - len(answered)
             raise stopped.adding(f"{left:,} sessions are left; run again to go on.")
-        found = document(
-            ways,
-            {
-                way.name: [
-                    answered[place][way.name] for place in range(way.sessions or len(listed))
-                ]
-                for way in ways
-            },
-            seed=options.seed,
-        )
+        results = {
+            way.name: [answered[place][way.name] for place in range(way.sessions or len(listed))]
+            for way in ways
+        }
+        with progress_bars() as progress:
+            found = document(ways, results, seed=options.seed, progress=progress)
         given: dict[str, Any] = {way.name: way.hint for way in ways if way.hint}
         found |= {
             "domain": domain,
