@@ -189,7 +189,8 @@ async def train(
 
 def _too_little(domain: str, hints: int, sessions: int) -> InputError:
     remedy = (
-        f"Run `re2llm learn --domain {domain}`, or add hints by hand: `re2llm hints add`."
+        f"Run `re2llm learn --domain {domain}`, or add hints by hand: `re2llm hints add`. "
+        "`re2llm measure` tells whether the model adds anything to learn from."
         if sessions >= ENOUGH_SESSIONS
         else f"At least {FEWEST_TO_TRAIN} sessions are needed, and about {ENOUGH_SESSIONS} are "
         "enough. Load more (`re2llm load … --sessions FILE`), then run `re2llm learn`. "

@@ -146,8 +146,6 @@ def granted(context: Context, user: Any) -> Context:
             domain=context.domain,
             domains=context.domains,
             policy=context.policy,
-            fuse=context.fuse,
-            prompt_order=context.prompt_order,
             model=context.model if context.model in grants.models else None,
             reflect_model=named if named in grants.models else None,
             seed=context.seed,
