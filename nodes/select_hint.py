@@ -25,7 +25,10 @@ async def select_hint(state: RecommendState, options: RunOptions) -> Update:
         chosen = await choose(connection, state, options)
         fusion: Update = {}
         if not training:  # its trials must not depend on when they are made
-            fusion = await learned_fusion(connection, state["domain_id"], policy, options)
+            hinted = chosen.hint is not None
+            fusion = await learned_fusion(
+                connection, state["domain_id"], policy, options, hinted=hinted
+            )
     hint = chosen.hint
     return {
         **fusion,

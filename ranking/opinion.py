@@ -26,12 +26,13 @@ def fusion_of(state: RecommendState) -> Fusion:
 
 
 async def learned_fusion(
-    connection: AsyncConnection, domain_id: int, policy: str, options: RunOptions
+    connection: AsyncConnection, domain_id: int, policy: str, options: RunOptions, *, hinted: bool
 ) -> Update:
     """Return what was learned about the model's opinion, as an update of the state.
 
     Args:
-        policy: How the hint was chosen; a policy that was not measured counts like `ppo`.
+        policy: How the hint was chosen.
+        hinted: Whether there is one. What was learned without a hint says nothing about hints.
 
     Returns:
         Empty where nothing was learned.
@@ -39,7 +40,7 @@ async def learned_fusion(
     if options.fuse != "learned":
         return {}
     known = await fetch_fusions(connection, domain_id, options.model, options.prompt_version)
-    learned = known.get(policy) or known.get("ppo") or known.get("none")
+    learned = known.get(policy) or known.get("ppo" if hinted else "none")
     return {} if learned is None else {"fusion": learned}
 
 
