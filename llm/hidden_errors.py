@@ -30,6 +30,8 @@ _KINDS: tuple[tuple[int, re.Pattern[str]], ...] = tuple(
     )
 )
 """What an error without a number says that it is; the first that fits counts."""
+_ASKS = ("/completions", "/responses")
+"""Where questions go."""
 _EXPLAINS = ("error", "errors", "detail", "message", "msg", "base_resp")
 
 
@@ -39,6 +41,8 @@ async def reveal(response: httpx.Response) -> None:
     Args:
         response: Not read yet; a stream of events is left alone.
     """
+    if not response.request.url.path.endswith(_ASKS):
+        return  # a batch that has failed tells of its errors, too
     if response.status_code != _OK or "json" not in response.headers.get("content-type", "json"):
         return
     content = await response.aread()
