@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from ..evaluation.experiment import Row
+from ..evaluation.report.added import over_first_stage, policy_gains
 from ..evaluation.report.comparison import HintUse, examples, hint_uses
 from ..evaluation.report.page import Picture, Report
 from ..evaluation.report.pictures import hint_bars, learning_curve
@@ -15,9 +17,15 @@ from ..runtime.options import Context, RunOptions, resolve_context
 from ..runtime.progress import Progress, silent
 from .database import in_domain
 from .evaluate import Evaluation
+from .fusion import what_it_adds
 from .report_sizes import size_pictures
 
 _PREFERRED = ("ppo", "static", "similar", "random")
+_CHOICES = {
+    "none": "Without a hint",
+    "static": "With the best hint",
+    "ppo": "With the hint that the policy chooses",
+}
 
 
 async def make_report(
@@ -45,8 +53,10 @@ async def make_report(
     without = by_name.get("none") or evaluation.cells.get(0)
     hinted = next((by_name[name] for name in _PREFERRED if name in by_name), None)
     uses: list[HintUse] = []
-    shown = []
+    shown, gains = [], []
     if hinted and without:
+        metrics = release.metrics if release and hinted.name == "ppo" else None
+        gains = policy_gains(hinted, without, metrics, seed=evaluation.seed)
         uses = hint_uses(hinted, without, texts, seed=evaluation.seed)
         shown = examples(hinted, without, evaluation.sessions, texts, titles)
     return Report(
@@ -61,18 +71,40 @@ async def make_report(
         uses=uses,
         examples=shown,
         policy=hinted.name if hinted else "",
+        gains=gains,
+        added=_what_it_adds(release, evaluation),
+        over_first=over_first_stage(evaluation.rows, seed=evaluation.seed),
     )
+
+
+def _what_it_adds(release: Release | None, evaluation: Evaluation) -> list[str]:
+    """Say what the model adds to the first stage, or why that is not known."""
+    learned: Mapping[str, Any] = release.metrics.get("fusion", {}) if release else {}
+    recorded: Mapping[str, Any] = evaluation.document.get("fusion", {})
+    said = [f"{_CHOICES.get(name, name)}: {what_it_adds(one)}" for name, one in learned.items()]
+    said += [f"By the recorded answers: {what_it_adds(one)}" for one in recorded.values()]
+    if said:
+        return said
+    if release is None:
+        return ["Not measured in training: the domain has no release; run `re2llm train`."]
+    why = "Not measured in training: the release was trained without the first stage; "
+    return [f"{why}run `re2llm train` with RE2LLM_FUSE=learned."]
 
 
 def _learning_picture(number: int | None, release: Release | None) -> Picture:
     heading = "Learning curve"
     if release is None or not release.metrics.get("curve"):
         return Picture(heading, "Missing: the domain has no release; run `re2llm train`.")
+    about = (
+        "How the policy's gain over no hint grew while it learned. It is good if the validation "
+        "line rises, ends above the dotted line of the best single hint, and does not fall again."
+    )
     source = (
         f"From the metrics that release {number} was stored with. The validation reward is of "
-        "policies that did not learn from those sessions."
+        "policies that did not learn from those training sessions, so it need not equal the gain "
+        "on the evaluated sessions."
     )
-    return Picture(heading, source, learning_curve(release.metrics))
+    return Picture(heading, source, learning_curve(release.metrics), about)
 
 
 def _uses_picture(hinted: Row | None, uses: Sequence[HintUse]) -> Picture:
@@ -80,11 +112,16 @@ def _uses_picture(hinted: Row | None, uses: Sequence[HintUse]) -> Picture:
     if hinted is None or not uses:
         needs = "`none` and a policy that gives hints among --policies"
         return Picture(heading, f"Missing: it needs {needs}.")
-    source = (
-        f"Of the policy {hinted.name!r} on the evaluated sessions. The gain is over no hint, in "
-        "the sessions in which the hint was chosen, with its 95 % interval."
+    about = (
+        "Left, how many sessions got each hint; right, its mean gain in those. It is good if the "
+        "points and their lines lie right of 0, above all those of the hints chosen most."
     )
-    return Picture(heading, source, hint_bars(uses))
+    source = (
+        f"Of the policy {hinted.name!r} on the evaluated sessions. The gain is over no hint, with "
+        "its 95 % interval. Weighted by their sessions, these gains average to the gain over all "
+        "evaluated sessions."
+    )
+    return Picture(heading, source, hint_bars(uses), about)
 
 
 def _facts(

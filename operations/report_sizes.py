@@ -31,7 +31,8 @@ _STAGE = "training for the pictures"
 _SOURCE = (
     "Each point is a separate training on stored trials of {}, evaluated on the evaluated sessions "
     "from what --oracle has paid for, with no further model calls. The default recipe, one seed, "
-    "95 % intervals over sessions. "
+    "95 % intervals over sessions. The last point is not the active release, so its gain may "
+    "differ from the one in the tables. "
 )
 
 
@@ -79,6 +80,8 @@ async def size_pictures(
             _SOURCE.format(f"{count:,} training sessions")
             + "Hints in the order in which they were learned.",
             gain_by_size("kb", "number of hints", hinted),
+            "What more hints bring. It is good if the line of the policy rises, and lies above "
+            "that of the best single hint.",
         ),
         Picture(
             _HEADINGS[1],
@@ -86,6 +89,8 @@ async def size_pictures(
             + f"All {len(hints)} hints, with stats from those sessions alone; but they were "
             "learned and verified with more.",
             gain_by_size("few", "number of training sessions", trained),
+            "What more training sessions bring. It is good if the line of the policy rises; where "
+            "it still rises at the end, load more sessions.",
         ),
     ]
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files
 from typing import Any
 
+from .added import FIRST_STAGE, Gain
 from .comparison import Example, HintUse
 
 _CHOSEN_BY = 12
@@ -21,11 +23,13 @@ class Picture:
         heading: Its title.
         source: What it was computed from, or why it is missing.
         svg: The picture; empty if it is missing.
+        about: A sentence on what it shows and what would be good.
     """
 
     heading: str
     source: str
     svg: str = ""
+    about: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +44,10 @@ class Report:
         uses: How the policy used its hints, most chosen first.
         examples: Sessions with and without their hint.
         policy: Name of the policy that `uses` and `examples` are about.
+        gains: Of that policy over no hint, each by what it averages over.
+        added: What was learned in training about what the model adds to the first stage, or why
+            that is not known.
+        over_first: What each policy adds to the first stage on the evaluated sessions.
     """
 
     title: str
@@ -49,6 +57,9 @@ class Report:
     uses: Sequence[HintUse] = field(default_factory=list[HintUse])
     examples: Sequence[Example] = field(default_factory=list[Example])
     policy: str = ""
+    gains: Sequence[Gain] = field(default_factory=list[Gain])
+    added: Sequence[str] = ()
+    over_first: Sequence[Gain] = field(default_factory=list[Gain])
 
 
 def write_page(report: Report) -> str:
@@ -60,15 +71,33 @@ def write_page(report: Report) -> str:
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     template = environment.from_string((files(__package__ or "") / "page.html").read_text("utf-8"))
-    rows = sorted(report.document["rows"], key=lambda row: -row["ndcg@10"])
-    paired = report.document["paired"]
+    rows = _labelled(report.document["rows"])
+    names = {f"{row['kind']}:{row['name']}": row["label"] for row in rows}
+    paired = [
+        {**pair, "a": names.get(pair["a"], pair["a"]), "b": names.get(pair["b"], pair["b"])}
+        for pair in report.document["paired"]
+    ]
+    policy = names.get(f"policy:{report.policy}", report.policy)
     return template.render(
         report=report,
         rows=rows,
         paired=paired,
-        own=[pair for pair in paired if report.policy in (pair["a"], pair["b"])],
-        others=[pair for pair in paired if report.policy not in (pair["a"], pair["b"])],
+        own=[pair for pair in paired if policy in (pair["a"], pair["b"])],
+        others=[pair for pair in paired if policy not in (pair["a"], pair["b"])],
         uses=report.uses[:_CHOSEN_BY],
         # Drawn by our own code, from numbers and our own names.
         drawn=[Markup(picture.svg) for picture in report.pictures],  # noqa: S704  # nosec B704
     )
+
+
+def _labelled(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Order the rows, best first; a policy and a baseline of one name are told apart."""
+    times = Counter(row["name"] for row in rows)
+    return [
+        {
+            **row,
+            "label": row["name"] if times[row["name"]] == 1 else f"{row['name']} ({row['kind']})",
+            "to_beat": row["name"] == FIRST_STAGE,
+        }
+        for row in sorted(rows, key=lambda row: -row["ndcg@10"])
+    ]

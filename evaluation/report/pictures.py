@@ -37,6 +37,8 @@ def check_pictures() -> None:
 
 def learning_curve(metrics: Mapping[str, Any]) -> str:
     """Draw how a release's rewards grew in training, from its metrics with their `curve`."""
+    from matplotlib.ticker import MaxNLocator  # noqa: PLC0415  # an optional extra
+
     curve: Sequence[Mapping[str, Any]] = metrics["curve"]
 
     def draw(axes: Any) -> None:
@@ -48,8 +50,9 @@ def learning_curve(metrics: Mapping[str, Any]) -> str:
             axes.plot(*zip(*known, strict=True), color=colour, label=label)
         axes.axhline(metrics["static_gain"], color=_INK, lw=1, ls=":", label="best single hint")
         axes.axvline(metrics["update"], color=_INK, lw=0.8, alpha=0.5)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.set_xlabel("update (the line marks the checkpoint that was kept)")
-        axes.set_ylabel("mean gain in NDCG@10")
+        axes.set_ylabel("gain in NDCG@10\na training session")
         axes.legend(frameon=False)
 
     return _svg("learning", "Rewards by update", draw)
@@ -72,7 +75,7 @@ def gain_by_size(name: str, label: str, points: Sequence[SizePoint]) -> str:
         axes.set_xticks(sizes, [f"{size:,}" for size in sizes])
         axes.minorticks_off()
         axes.set_xlabel(label)
-        axes.set_ylabel("mean gain in NDCG@10")
+        axes.set_ylabel("gain in NDCG@10\nan evaluated session")
         axes.legend(frameon=False)
 
     return _svg(name, f"Gain by {label}", draw)
@@ -80,22 +83,26 @@ def gain_by_size(name: str, label: str, points: Sequence[SizePoint]) -> str:
 
 def hint_bars(uses: Sequence[HintUse]) -> str:
     """Draw how often each hint was chosen, and its gain there; most chosen first."""
+    from matplotlib.ticker import MaxNLocator  # noqa: PLC0415  # an optional extra
+
     shown = list(uses[:_MOST_BARS])
 
     def draw(figure: Any) -> None:
         left, right = figure.subplots(1, 2, sharey=True)
         places = range(len(shown))
-        left.barh(places, [100 * use.share for use in shown], color=_BLUE)
+        left.barh(places, [use.sessions for use in shown], color=_BLUE)
+        left.xaxis.set_major_locator(MaxNLocator(4, integer=True))
         left.set_yticks(places, [use.name for use in shown])
         left.invert_yaxis()
-        left.set_xlabel("chosen in % of sessions")
+        left.set_xlabel("sessions that got it")
         gains = [use.gain for use in shown]
         # Where all gains are equal, their mean may lie beside the interval by a rounding error.
         reaches = [[u.gain - u.low for u in shown], [u.high - u.gain for u in shown]]
         errors = np.maximum(reaches, 0)
         right.errorbar(gains, places, xerr=errors, fmt="o", ms=4, color=_ORANGE)
         right.axvline(0, color=_INK, lw=0.8, alpha=0.5)
-        right.set_xlabel("gain in NDCG@10 there")
+        right.set_xlabel("gain in NDCG@10\na session that got it")
+        right.xaxis.set_major_locator(MaxNLocator(4))
         right.tick_params(left=False)
 
     height = 1.0 + 0.25 * len(shown)

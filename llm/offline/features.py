@@ -8,15 +8,17 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
 
 from .document import Entry, RankingDocument, values_of
 from .likeness import RECENT, Encode, Scores, likenesses, standardised
+from .sentences import WELL_KNOWN, close, high, low, one_value, spoken, wanted_evidence
 
-_OBSCURE = ("what is obscure, lesser-known, niche, overlooked", "few people know it")
+_FAMOUS = ("what everyone has seen, knows or owns",)
+_OBSCURE = ("lesser-known titles", "what is obscure, lesser-known, niche, overlooked")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +27,7 @@ class Feature:
 
     Attributes:
         name: Short and unique in its document.
-        more: Phrases for preferring candidates that score high.
+        more: Phrases for preferring candidates that score high; advice uses the first.
         less: Phrases for preferring candidates that score low.
         values: Standardised scores, shape `[candidates]`.
         resembles: By what it measures resemblance to the history: `text`, `attributes` or nothing.
@@ -44,12 +46,26 @@ def build_features(document: RankingDocument, encode: Encode) -> list[Feature]:
     Args:
         encode: Texts to unit vectors, shape `[n, d]`.
     """
-    return [
+    features = [
         *_resemblance(document, encode),
         *_attributes(document),
         *_evidence(document),
         _series(document),
     ]
+    return _told_apart(features)
+
+
+def _told_apart(features: Sequence[Feature]) -> list[Feature]:
+    """Name the attribute or evidence in advice that two features would otherwise share."""
+    times = Counter(phrases[0] for f in features for phrases in (f.more, f.less) if phrases)
+
+    def apart(phrases: Sequence[str], name: str) -> Sequence[str]:
+        if not phrases or times[phrases[0]] == 1:
+            return phrases
+        kind, _, of = name.partition(":")
+        return (f"{phrases[0]} by {spoken(of if kind == 'evidence' else kind)}", *phrases)
+
+    return [replace(f, more=apart(f.more, f.name), less=apart(f.less, f.name)) for f in features]
 
 
 def _resemblance(document: RankingDocument, encode: Encode) -> list[Feature]:
@@ -59,6 +75,7 @@ def _resemblance(document: RankingDocument, encode: Encode) -> list[Feature]:
             "like_history",
             ("what is similar to what was chosen before", "the person's established taste"),
             (
+                "a change from what was chosen before",
                 "what is different from what was chosen before",
                 "variety, diversity, novelty, surprise",
             ),
@@ -99,23 +116,32 @@ def _numeric(name: str, cells: Sequence[Any], past: Sequence[float]) -> list[Fea
     known = [float(cell) for cell in cells if cell is not None]
     middle = float(np.median(known))
     values = np.array([middle if cell is None else float(cell) for cell in cells])
-    word = _spoken(name)
+    word = spoken(name)
     if any(part in name.lower() for part in ("year", "date", "released")):
-        high: tuple[str, ...] = ("what is new, recently released, contemporary, modern",)
-        low: tuple[str, ...] = ("what is old, released long ago, classic, vintage",)
-        close = (f"the same era as the history; release {word}s close to the history's",)
+        more = (
+            "recent titles",
+            "what is recent",
+            "what is new, recently released, contemporary, modern",
+        )
+        less = ("older titles", "what is old, released long ago, classic, vintage")
+        alike = (
+            "titles from the same years as the history",
+            "the same era, decade or period as the history",
+            "the decade of the most recent items",
+            f"the same era as the history; release {word}s close to the history's",
+        )
     else:
-        high, low = (f"high {word}", f"praised, acclaimed: the best {word}"), (f"low {word}",)
-        close = (f"{word} close to that of the history",)
-    features = [Feature(f"{name}:high", high, low, standardised(values))]
+        more, less = (high(word), f"praised, acclaimed: the best {word}"), (low(word),)
+        alike = (close(word),)
+    features = [Feature(f"{name}:high", more, less, standardised(values))]
     if past:
         distance = np.abs(values - np.mean(past[-RECENT:]))
-        features.append(Feature(f"{name}:close", close, (), standardised(-distance), "attributes"))
+        features.append(Feature(f"{name}:close", alike, (), standardised(-distance), "attributes"))
     return features
 
 
 def _categorical(name: str, cells: Sequence[Any], past: Sequence[Any]) -> list[Feature]:
-    word = _spoken(name)
+    word = spoken(name)
     sets = [frozenset(values_of(cell)) for cell in cells]
     features: list[Feature] = []
     if past:
@@ -155,7 +181,8 @@ def _single_values(name: str, word: str, sets: Sequence[frozenset[str]]) -> list
             spread = (share * (1 - share)) ** 0.5
             scores = np.full(len(sets), -share / spread)
             scores[held] = (1 - share) / spread
-            features.append(Feature(f"{name}={value}", (f"{value} ({word})",), (), scores))
+            phrases = (one_value(word, value), f"{value} ({word})")
+            features.append(Feature(f"{name}={value}", phrases, (), scores))
     return features
 
 
@@ -172,8 +199,10 @@ def _evidence(document: RankingDocument) -> list[Feature]:
     for name in names:
         stats = np.array([entry.evidence.get(name, 0.0) for entry in document.candidates])
         meaning = document.evidence_meaning.get(name, "")
-        more = tuple(part for part in (*meaning.split("; "), _spoken(name)) if part)
-        less = _OBSCURE if any("popular" in phrase for phrase in more) else ()
+        known = [part for part in (*meaning.split("; "), spoken(name)) if part]
+        more = (wanted_evidence(known, spoken(name)), *known)
+        popular = more[0] == WELL_KNOWN
+        more, less = (more + _FAMOUS, _OBSCURE) if popular else (more, ())
         scaled = stats if document.tabular else np.log1p(np.maximum(stats, 0))
         features.append(Feature(f"evidence:{name}", more, less, standardised(scaled)))
     return features
@@ -190,7 +219,10 @@ def _series(document: RankingDocument) -> Feature:
     ]
     return Feature(
         "series",
-        ("sequels, prequels and other parts of the same series or franchise",),
+        (
+            "sequels and other parts of the same series",
+            "sequels, prequels and other parts of the same series or franchise",
+        ),
         (),
         standardised(np.array(shared)),
         "attributes",
@@ -200,7 +232,3 @@ def _series(document: RankingDocument) -> Feature:
 def _title_words(entry: Entry) -> frozenset[str]:
     words = "".join(c if c.isalnum() else " " for c in entry.title.lower()).split()
     return frozenset(word for word in words if len(word) > 3)  # noqa: PLR2004  # "the", "and", "of"
-
-
-def _spoken(name: str) -> str:
-    return name.replace("_", " ").strip()

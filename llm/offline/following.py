@@ -10,33 +10,17 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from .clauses import AGAINST, GENTLE, GENTLY, asks_gently, clauses
 from .features import Feature
 from .likeness import Encode, Scores, standardised
+from .sentences import wanted
 
-_CLAUSES = re.compile(
-    r"[.;:!?]{1,9}+(?:\s{1,9}+|$)|,?\s{1,9}+but\b\s{1,9}+|,\s{0,9}+(?:and\s{1,9}+)?then\s{1,9}+|"
-    r",?\s{1,9}+(?=rather than|instead of|not merely|not )|"
-    # What a thing is done for or by has a direction of its own: "beyond X to include Y".
-    r"\s{1,9}+(?=to (?:include|introduce|embrace|add|counteract|avoid|reduce|prevent)\b)|"
-    r"\s{1,9}+(?-i:(?=by (?:[a-z]{1,20}ly )?[a-z]{1,20}ing\b))",
-    re.IGNORECASE,
-)
-AGAINST = re.compile(
-    r"\b(?:do not|don\W?t|doesn\W?t|avoid\w*|never|rather than|instead of|not|ignor\w+|"
-    r"different from|differ\w* from|unlike|beyond|counteract\w*|against|without|"
-    r"exclud\w+|reduc\w+|stop\w*|less weight)\b",
-    re.IGNORECASE,
-)
-_GENTLY = re.compile(
-    r"\b(?:slight(?:ly)?|a little|a bit|somewhat|gently|mildly|modest(?:ly)?|moderate(?:ly)?)\s+",
-    re.IGNORECASE,
-)
-GENTLE = 1 / 3
-"""How much a clause that asks for little counts, beside one that just asks."""
 _SHARPNESS = 0.06  # softmax temperature over cosines
 # Cosines at which a clause begins to count, and counts fully.
 _HEARD_FROM, _HEARD_FULLY = 0.15, 0.40
 _ABOUT = 0.5  # cosine from which a clause is about a value that it does not name
+_THINGS = re.compile(r"\b(?:films?|movies?|products?|books?|games?|songs?)\b", re.IGNORECASE)
+"""What a catalogue holds: said of all candidates, but close to the names of some genres."""
 _WORD = re.compile(r"\w+")
 
 
@@ -56,11 +40,6 @@ def follow(hint: str, features: Sequence[Feature], encode: Encode) -> Scores:
     for clause in clauses(hint):
         total += listen(clause, features, encode).mix
     return total
-
-
-def clauses(hint: str) -> list[str]:
-    """Split a hint into its clauses."""
-    return [part.strip() for part in _CLAUSES.split(hint) if part and part.strip(" ,")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,10 +82,15 @@ def listen(clause: str, features: Sequence[Feature], encode: Encode) -> ClauseWe
         clause: From `clauses`.
         features: From `build_channels`, at least one.
     """
+    verbatim = _in_own_words(clause, features)
+    if verbatim is not None:
+        return verbatim
     negated = AGAINST.search(clause) is not None
-    plain = _GENTLY.sub("", clause)
+    plain = _THINGS.sub("what", GENTLY.sub("", clause))
     said = encode([AGAINST.sub(" ", plain) if negated else plain])[0]
-    more = _closest([feature.more for feature in features], said, encode)
+    # A value's own words, "the genre Comedy", would be close to every word about genres.
+    phrases = [f.more[1:] if "=" in f.name else f.more for f in features]
+    more = _closest(phrases, said, encode)
     less = _closest([feature.less for feature in features], said, encode)
     places = [
         place
@@ -125,13 +109,19 @@ def listen(clause: str, features: Sequence[Feature], encode: Encode) -> ClauseWe
     return ClauseWeights(clause, [features[place] for place in places], weights, float(strength))
 
 
-def asks_gently(clause: str) -> bool:
-    """Tell whether a clause asks for little, as in "slightly prefer".
-
-    Args:
-        clause: From `clauses`.
-    """
-    return _GENTLY.search(clause) is not None
+def _in_own_words(clause: str, features: Sequence[Feature]) -> ClauseWeights | None:
+    """Read a clause that asks for something in the very words of one feature."""
+    asked = wanted(clause)
+    if asked is None:
+        return None
+    signs = np.zeros(len(features))
+    for place, feature in enumerate(features):
+        for sign, phrases in ((1.0, feature.more), (-1.0, feature.less)):
+            if asked.phrase in map(str.lower, phrases):
+                signs[place] = sign
+    if np.count_nonzero(signs) != 1:
+        return None
+    return ClauseWeights(clause, features, signs, GENTLE if asked.gently else 1.0)
 
 
 def _closest(phrases: Sequence[Sequence[str]], said: NDArray[np.float32], encode: Encode) -> Scores:

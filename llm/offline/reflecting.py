@@ -12,12 +12,13 @@ from langchain_core.messages import BaseMessage
 from numpy.typing import NDArray
 
 from ..json_values import is_object
+from .clauses import AGAINST, GENTLE, asks_gently, clauses
 from .document import RankingDocument
 from .features import Feature, build_features
-from .following import AGAINST, GENTLE, asks_gently, clauses
 from .likeness import Encode, Scores
 from .reading import json_objects
 from .scoring import HINT_WEIGHT, base_score
+from .sentences import advice
 
 _WORD = re.compile(r"\w+")
 _PICKS = 10
@@ -31,6 +32,8 @@ _OPPOSITES = (
     ("most", "least"),
     ("similar", "different"),
     ("popular", "obscure"),
+    ("well", "lesser"),
+    ("recent", "older"),
 )
 """Words that lie close together in the embedding space and ask for the contrary."""
 
@@ -52,13 +55,7 @@ class Cause:
     def advice(self, *, gently: bool = False) -> str:
         """Phrase the cause as an imperative, without a full stop."""
         phrases = self.feature.more if self.sign > 0 else self.feature.less
-        plain, gentle = (
-            ("Give weight to", "Give slight weight to")
-            if self.feature.name.startswith("evidence:")
-            else ("Prefer", "Slightly prefer")
-        )
-        # A semicolon would begin a clause that is not gentle.
-        return f"{gentle} {phrases[0].replace(';', ',')}" if gently else f"{plain} {phrases[0]}"
+        return advice(phrases[0], gently=gently)
 
 
 def chosen_number(messages: Sequence[BaseMessage]) -> int | None:

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from langchain_core.messages import BaseMessage
 
 from ..embeddings import get_embedder
+from .clauses import clauses
 from .features import build_features
-from .following import clauses, listen
+from .following import listen
 from .reading import read_ranking_task
 
 _TOO_FAINT = 0.05

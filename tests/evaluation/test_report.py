@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from re2llm.cli import app
 from re2llm.evaluation.experiment import Row
+from re2llm.evaluation.report.added import over_first_stage, policy_gains
 from re2llm.evaluation.report.comparison import HintUse, examples, hint_uses
 from re2llm.evaluation.report.page import Picture, Report, write_page
 from re2llm.evaluation.report.pictures import gain_by_size, hint_bars, learning_curve
@@ -114,6 +115,78 @@ def test_titles_and_hints_are_data() -> None:
     assert "alert(" in page
     assert "<script" not in page
     assert "49" not in re.sub(r"<svg.*?</svg>|<style.*?</style>", "", page, flags=re.DOTALL)
+
+
+FIRST = Row("first-stage", "baseline", np.array([2, 2, 2, 2]), rankings=[["x", "t", "y"]] * 4)
+CHANCE = [Row("random", kind, np.array([9, 9, 9, 9])) for kind in ("policy", "baseline")]
+
+
+def test_gains_are_named_by_what_they_average_over() -> None:
+    uses = hint_uses(HINTED, PLAIN, TEXTS, seed=0)
+    gains = policy_gains(HINTED, PLAIN, {"gain": 0.2, "validation_sessions": 7}, seed=0)
+    assert [gain.over for gain in gains] == [
+        "all 4 evaluated sessions",
+        "the 3 of them in which it chose a hint",
+        "7 validation sessions, in training",
+    ]
+    # The table of hints agrees with the mean over all sessions, weighted by sessions.
+    assert gains[0].mean == pytest.approx(sum(use.share * use.gain for use in uses))
+    assert gains[1].mean == pytest.approx(gains[0].mean * 4 / 3)
+    table = {row["name"]: row["ndcg@10"] for row in summarise([PLAIN, HINTED])["rows"]}
+    assert gains[0].mean == pytest.approx(table["ppo"] - table["none"], abs=1e-4)
+
+
+def page_with(rows: list[Row], **more: Any) -> str:
+    gains = over_first_stage(rows, seed=0)
+    return write_page(Report("t", {}, summarise(rows), [], policy="ppo", over_first=gains, **more))
+
+
+def test_the_first_stage_is_marked_as_the_row_to_beat() -> None:
+    page = page_with([PLAIN, HINTED, FIRST], added=["The model adds 1."])
+    [row] = re.findall(r'<tr class="beat">(.*?)</tr>', page, re.DOTALL)
+    assert "first-stage" in row
+    assert "to beat" in row
+    assert "What this model adds" in page
+    assert "The model adds 1." in page
+    assert "ppo over first-stage" in page
+    without = page_with([PLAIN, HINTED], added=["The model adds 1."])
+    assert 'class="beat"' not in without
+    assert "among\n--baselines" in without
+
+
+def test_no_two_rows_have_one_name() -> None:
+    page = page_with([PLAIN, HINTED, FIRST, *CHANCE])
+    table = page[page.index("<h2>Results") : page.index("<h2>What this")]
+    names = re.findall(r"<tr[^>]*><td>([^<]+?)\s*<", table)
+    assert len(names) == 5 == len(set(names))
+    assert {"random (policy)", "random (baseline)"} <= set(names)
+    assert "policy:random" not in page
+
+
+def test_every_section_explains_itself() -> None:
+    page = page_with([PLAIN, HINTED, FIRST], gains=policy_gains(HINTED, PLAIN, None, seed=0))
+    for section in page.split("<h2>")[1:]:
+        assert '<p class="about">' in section, section[:60]
+        assert "good" in section
+
+
+def test_axes_that_count_have_whole_numbers() -> None:
+    curve = [{"update": u, "training_reward": 0.1, "validation_reward": 0.1} for u in (0, 1, 2)]
+    learned = learning_curve({"curve": curve, "static_gain": 0.1, "update": 1})
+    bars = hint_bars([HintUse("hint 1", "", 1.0, 2, 0.1, 0.0, 0.2)])
+    for svg, axis in ((learned, "matplotlib.axis_1"), (bars, "matplotlib.axis_1")):
+        ticks = svg[svg.index(f'id="{axis}"') : svg.index('id="matplotlib.axis_2"')]
+        numbers = re.findall(r">([\d.]+)</text>", ticks)
+        assert numbers
+        assert all(number.isdigit() for number in numbers), numbers
+
+
+def test_tables_fit_a_narrow_screen() -> None:
+    """Each cell carries its column's name, which stands beside it where rows are stacked."""
+    page = page_with([PLAIN, HINTED, FIRST])
+    for row in re.findall(r"<tr[^>]*>(<td.*?)</tr>", page, re.DOTALL):
+        _, *cells = re.findall(r"<td[^>]*>", row)
+        assert all("data-is=" in cell or "long" in cell for cell in cells), row
 
 
 def test_pictures_follow_the_page_and_hold_no_fixed_ink() -> None:

@@ -1,0 +1,72 @@
+"""What the report says about the gains on it, and about the model beside the first stage."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..bootstrap import Bootstrap
+from ..experiment import Row
+from ..metrics import FloatArray
+from .comparison import gains_over
+
+FIRST_STAGE = "first-stage"
+"""Name of the row that ranks without a model."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gain:
+    """One mean difference in NDCG@10, with what it is averaged over.
+
+    Attributes:
+        name: What is compared with what.
+        over: The sessions that it averages over.
+        mean: The difference.
+        interval: Its 95 % interval in words; empty if it is not known.
+    """
+
+    name: str
+    over: str
+    mean: float
+    interval: str = ""
+
+
+def policy_gains(
+    row: Row, without: Row, metrics: Mapping[str, float] | None, *, seed: int
+) -> list[Gain]:
+    """Name each gain of a policy over no hint by the sessions that it averages over.
+
+    Args:
+        metrics: Of the active release, if it is the policy's.
+    """
+    gains = gains_over(row, without)
+    hinted = np.array([hint is not None for hint in row.hints], dtype=bool)
+    name = f"{row.name} over no hint"
+    found = [_gain(name, f"all {len(gains):,} evaluated sessions", gains, seed)]
+    if hinted.any() and not hinted.all():
+        over = f"the {int(hinted.sum()):,} of them in which it chose a hint"
+        found.append(_gain(name, over, gains[hinted], seed))
+    if metrics is not None and "gain" in metrics:
+        sessions = f"{metrics.get('validation_sessions', 0):,} validation sessions, in training"
+        found.append(Gain(name, sessions, float(metrics["gain"])))
+    return found
+
+
+def over_first_stage(rows: Sequence[Row], *, seed: int) -> list[Gain]:
+    """Return what each policy adds to the first stage; empty unless its row was asked for."""
+    first = next((row for row in rows if row.name == FIRST_STAGE), None)
+    if first is None:
+        return []
+    over = f"all {len(first.ranks):,} evaluated sessions"
+    return [
+        _gain(f"{row.name} over {FIRST_STAGE}", over, gains_over(row, first), seed)
+        for row in rows
+        if row.kind == "policy"
+    ]
+
+
+def _gain(name: str, over: str, gains: FloatArray, seed: int) -> Gain:
+    interval = Bootstrap(seed=seed).mean(gains)
+    return Gain(name, over, interval.mean, f"{interval.low:+.3f} to {interval.high:+.3f}")

@@ -1,0 +1,40 @@
+"""Splits a hint into clauses, and tells which way and how strongly each one asks."""
+
+from __future__ import annotations
+
+import re
+
+_CLAUSES = re.compile(
+    r"[.;:!?]{1,9}+(?:\s{1,9}+|$)|,?\s{1,9}+but\b\s{1,9}+|,\s{0,9}+(?:and\s{1,9}+)?then\s{1,9}+|"
+    r"(?<!\bdo)(?<!\bdoes),?\s{1,9}+(?=rather than|instead of|over (?!time|the )|not merely|not )|"
+    # What a thing is done for or by has a direction of its own: "beyond X to include Y".
+    r"\s{1,9}+(?=to (?:include|introduce|embrace|add|counteract|avoid|reduce|prevent)\b)|"
+    r"\s{1,9}+(?-i:(?=by (?:[a-z]{1,20}ly )?[a-z]{1,20}ing\b))",
+    re.IGNORECASE,
+)
+AGAINST = re.compile(
+    r"\b(?:do not|don\W?t|doesn\W?t|avoid\w*|never|rather than|instead of|over (?!time|the )|not|"
+    r"ignor\w+|different from|differ\w* from|unlike|beyond|counteract\w*|against|without|"
+    r"exclud\w+|reduc\w+|stop\w*|less weight)\b",
+    re.IGNORECASE,
+)
+GENTLY = re.compile(
+    r"\b(?:slight(?:ly)?|a little|a bit|somewhat|gently|mildly|modest(?:ly)?|moderate(?:ly)?)\s+",
+    re.IGNORECASE,
+)
+GENTLE = 1 / 3
+"""How much a clause that asks for little counts, beside one that just asks."""
+
+
+def clauses(hint: str) -> list[str]:
+    """Split a hint into its clauses."""
+    return [part.strip() for part in _CLAUSES.split(hint) if part and part.strip(" ,")]
+
+
+def asks_gently(clause: str) -> bool:
+    """Tell whether a clause asks for little, as in "slightly prefer".
+
+    Args:
+        clause: From `clauses`.
+    """
+    return GENTLY.search(clause) is not None
