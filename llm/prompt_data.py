@@ -7,6 +7,7 @@ import re
 import unicodedata
 from collections.abc import Callable
 from collections.abc import Set as AbstractSet
+from functools import lru_cache
 from typing import Any
 
 from ..records import AttributeValue, Item, without_surrogates
@@ -67,7 +68,11 @@ def one_line(text: str, longest: int) -> str:
         text: Of a catalogue, a person or a model.
         longest: Characters to keep.
     """
-    text = text[: 4 * longest]
+    return _one_line(text[: 4 * longest], longest)
+
+
+@lru_cache(maxsize=10_000)  # the same titles stand in prompt after prompt
+def _one_line(text: str, longest: int) -> str:
     if not text.isprintable():
         text = "".join(map(_shape, text))
     text = " ".join(text.translate(_BARS).split())

@@ -71,25 +71,18 @@ def item_table(
         values = ((key, item.attributes.get(key)) for key in keys)
         return [_cell(value, detail, counts[key], past[key]) for key, value in values]
 
-    room = _ROOM * len(candidates)
-    detail = next(
-        (
-            detail
-            for detail in _DETAILS
-            if sum(len(cell) for item in candidates for cell in cells(item, detail)) <= room
-        ),
-        _DETAILS[-1],
-    )
-
-    def line(item: Item, *, title_only: bool = False) -> str:
-        title = one_line(item.title, _LONGEST_TITLE)
-        return title if title_only else BAR.join([title, *cells(item, detail)])
-
+    rows: list[list[str]] = []
+    detail = _DETAILS[0]
+    for detail in _DETAILS:
+        rows = [cells(item, detail) for item in candidates]
+        if sum(len(cell) for row in rows for cell in row) <= _ROOM * len(candidates):
+            break
     older = len(history) - _RECENT
+    shown = [[] if place < older else cells(item, detail) for place, item in enumerate(history)]
     return ItemTable(
         [_name(key) for key in keys],
-        [line(item, title_only=place < older) for place, item in enumerate(history)],
-        [line(item) for item in candidates],
+        [_line(item, row) for item, row in zip(history, shown, strict=True)],
+        [_line(item, row) for item, row in zip(candidates, rows, strict=True)],
     )
 
 
@@ -105,6 +98,10 @@ def stat_cells(stats: Sequence[Mapping[str, float]], names: Sequence[str]) -> li
 
     cells = (" ".join(scaled(name, row.get(name, 0.0)) for name in names) for row in stats)
     return [_TRAILING.sub("", cell) for cell in cells]
+
+
+def _line(item: Item, cells: Sequence[str]) -> str:
+    return BAR.join([one_line(item.title, _LONGEST_TITLE), *cells])
 
 
 def _varying(candidates: Sequence[Item], taken: set[str]) -> list[str]:
@@ -143,12 +140,11 @@ def _cell(
         return one_line(value, _LONGEST_TEXT)
     if isinstance(value, int | float):
         return _number(value)
-    values = _values(value)
-    shown = [v for v in values if detail.lone or counts[v] > 1] if len(counts) > 1 else values
-    # What the history holds comes first, then the list's own order.
-    best = sorted(shown, key=lambda v: -past[v])[: detail.values]
-    cut = (one_line(v, _LONGEST_NAME).replace(",", ";") for v in shown if v in best)
-    return ", ".join(filter(None, cut))
+    shown = [v for v in _values(value) if detail.lone or counts[v] > 1]
+    if len(shown) > detail.values:  # what the history holds comes first, then the list's own order
+        best = sorted(shown, key=lambda v: -past[v])[: detail.values]
+        shown = [v for v in shown if v in best]
+    return ", ".join(filter(None, (one_line(v, _LONGEST_NAME).replace(",", ";") for v in shown)))
 
 
 def _number(value: float) -> str:
