@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import typer.main
 from fault_server import FaultServer
+from prompts import document_of
 from re2llm.cli import app
 from re2llm.data.sample import sample_items, simulate_sessions
 from re2llm.knowledge.domains import find_domain
@@ -117,7 +118,7 @@ async def test_a_pending_hint_that_helps_becomes_active(
     titles = {item.title for item in sample_items() if item.id in targets}
 
     def answer(messages: Any) -> str:
-        candidates = json.loads(messages[-1].text)["candidates"]
+        candidates = document_of(messages)["candidates"]
         right = [c["number"] for c in candidates if c["title"] in titles]
         wrong = [c["number"] for c in candidates if c["title"] not in titles]
         helped = rank and "Prefer silent films." in "".join(m.text for m in messages)
@@ -143,7 +144,7 @@ async def test_clear_harm_retires_a_hint(
     right = {titles[session.target or ""] for session in sessions}
 
     def answer(messages: Any) -> str:
-        candidates = json.loads(messages[-1].text)["candidates"]
+        candidates = document_of(messages)["candidates"]
         first = [c["number"] for c in candidates if c["title"] in right]
         last = [c["number"] for c in candidates if c["title"] not in right]
         harmed = "Prefer silent films." in "".join(message.text for message in messages)

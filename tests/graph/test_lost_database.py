@@ -67,7 +67,7 @@ async def test_the_database_is_lost_after_a_node(
     domain: str,
     film_sessions: list[Session],
 ) -> None:
-    await load_domain(behind, domain, sample_items(), [lambda _: film_sessions[:12]])
+    await load_domain(behind, domain, sample_items(), [lambda _: film_sessions[12:24]])
     behind.settings = behind.settings.model_copy(
         update={"verify_rule": "paper", "database_timeout": 2.0}
     )
