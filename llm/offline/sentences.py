@@ -11,19 +11,21 @@ from .clauses import AGAINST, asks_gently, clauses
 _RIGHT = r"(is|was|are|were|has been) "
 # Of what the prompt says that a number means, the noun phrase that asks for high values.
 _WANTED: Sequence[tuple[re.Pattern[str], str]] = (
-    (re.compile(r"(what .+)"), r"\1"),
-    (re.compile(rf"how often it {_RIGHT}(.+)"), r"what \1 often \2"),
+    (re.compile(r"(what .{1,80})"), r"\1"),
+    (re.compile(rf"how often it {_RIGHT}(.{{1,80}})"), r"what \1 often \2"),
     (
-        re.compile(rf"how much more often (?:than \w+(?: \w+)? )?it {_RIGHT}(.+)"),
+        re.compile(
+            rf"how much more often (?:than \w{{1,30}}(?: \w{{1,30}})? )?it {_RIGHT}(.{{1,80}})"
+        ),
         r"what \1 unusually often \2",
     ),
-    (re.compile(r"how (?:many|much) (.+) it"), r"what many \1"),
+    (re.compile(r"how (?:many|much) (.{1,80}) it"), r"what many \1"),
     (
-        re.compile(r"(?:the )?(?:share|number|part) of (.+) (?:that|who) (.+) it"),
+        re.compile(r"(?:the )?(?:share|number|part) of (.{1,80}) (?:that|who) (.{1,80}) it"),
         r"what many \1 \2",
     ),
-    (re.compile(r"how (well|long|fast|soon|much) it (\w+)( .+)?"), r"what \2\3 \1"),
-    (re.compile(r"how (\w+) it (\w+)( .+)?"), r"what \2 \1\3"),
+    (re.compile(r"how (well|long|fast|soon|much) it (\w{1,30})( .{1,80})?"), r"what \2\3 \1"),
+    (re.compile(r"how (\w{1,30}) it (\w{1,30})( .{1,80})?"), r"what \2 \1\3"),
 )
 WELL_KNOWN = "well-known titles"
 _OTHERS_DID = re.compile(r"what (?:people|others|users|customers|many|most|usually)\b")
