@@ -14,7 +14,7 @@ _DOMAIN = "films"
 _VIEWERS, _TRAIN_SEED = 160, 1
 _TEST_VIEWERS, _TEST_SEED = 100, 2
 
-_HINTS = 3
+_HINTS = 2
 _PANEL = 64
 """Sessions on which a hint is tried: simulated viewers are noisy, and trials cost nothing here."""
 _SHOWN = (

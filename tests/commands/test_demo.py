@@ -61,12 +61,13 @@ def test_the_tutorial_follows_the_demo(home: Path) -> None:
     """Every command of the tutorial, one after another, as they are written there."""
     blocks = re.findall(r"(?ms)^```sh\n(.*?)^```$", TUTORIAL.read_text(encoding="utf-8"))
     assert blocks[0] == "make demo\nsource .venv/bin/activate\n"
+    assert blocks[1] == "export RE2LLM_FUSE=llm\n"  # as in these tests
     run(home, "re2llm", "demo")  # quick if the test above has run
-    outputs = [run_block(home, block) for block in blocks[1:]]
+    outputs = [run_block(home, block) for block in blocks[2:]]
     recommended, without, fed_back, hints, evaluated, policy = outputs
     assert "hint: " in recommended
     assert "hint: " not in without
-    assert "Stored: Aliens, at rank" in fed_back
+    assert "Stored: Aliens [aliens-1986], at rank" in fed_back
     assert '"text": ' in hints
     assert "300 sessions" in evaluated
     assert '"status": "active"' in policy
