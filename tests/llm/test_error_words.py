@@ -130,12 +130,15 @@ HIDDEN: list[tuple[Any, int | None]] = [
 ]
 
 
+ASKED = httpx.Request("POST", "http://server/v1/chat/completions")
+
+
 @pytest.mark.parametrize(("body", "status"), HIDDEN)
 async def test_a_hidden_error_gets_the_status_that_it_should_have_had(
     body: Any, status: int | None
 ) -> None:
     assert hidden_status(body) == status
-    response = httpx.Response(200, json=body)
+    response = httpx.Response(200, json=body, request=ASKED)
     await reveal(response)
     assert response.status_code == (status or 200)
     assert response.json() == body
@@ -152,6 +155,15 @@ async def test_a_hidden_error_gets_the_status_that_it_should_have_had(
     ],
 )
 async def test_other_responses_stay_as_they_are(response: httpx.Response) -> None:
+    response.request = ASKED
     status = response.status_code
     await reveal(response)
     assert response.status_code == status
+
+
+async def test_a_failed_batch_is_no_error_of_its_own() -> None:
+    body = {"object": "batch", "status": "failed", "errors": {"data": [{"code": "token_limit"}]}}
+    asked = httpx.Request("GET", "http://server/v1/batches/batch-1")
+    response = httpx.Response(200, json=body, request=asked)
+    await reveal(response)
+    assert response.status_code == 200

@@ -52,7 +52,7 @@ async def test_a_model_that_answers_by_chance_is_not_asked_again(
     found = await measure(Context(domain=domain, model=name), sessions=SESSIONS)
     assert found.llm_calls == SESSIONS
     assert found.fusion["sessions"] == SESSIONS
-    assert found.fusion["low"] < found.fusion["gain"] < found.fusion["high"]
+    assert found.fusion["low"] <= found.fusion["gain"] <= found.fusion["high"]
     assert (await _stored(services, domain, name))["none"] == found.fusion
     if found.fusion["weight"] == 0:
         assert "nothing measurable" in found.says

@@ -100,7 +100,8 @@ async def test_injected_sessions_lift_no_film_and_can_be_dropped(
     adjust(source_share=1)
     uncapped = await ranks(domain, added.hint_id)
     assert np.median(uncapped) < np.median(before) - 25
-    assert np.abs(np.subtract(capped, before)).max() <= 1
+    # The prompt shows whole numbers from 0 to 9, and one may round the other way.
+    assert np.abs(np.subtract(capped, before)).max() <= 2
 
     sources = await list_session_sources(Context(), domain=domain)
     listed = {source.source: source for source in sources}
