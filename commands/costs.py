@@ -11,7 +11,7 @@ from rich.table import Table
 from .console import out, print_json, run
 
 if TYPE_CHECKING:
-    from ..operations.results import Costs, CostSums
+    from ..operations.cost_results import Costs, CostSums
 
 
 def costs(

@@ -57,8 +57,8 @@ async def _demo() -> None:
     print_evaluation(evaluation.document, title)
     out.print(
         "\nIn the rows `policy` the offline ranker alone ranks, with and without hints. The row "
-        "`first-stage`\nneeds no model: it is what answers come from, unless a model adds to it. "
-        "This one:",
+        "`first-stage`\nneeds no model. By default, answers come from it, and a model is asked "
+        "only if it adds something:",
         markup=False,
         soft_wrap=True,
     )

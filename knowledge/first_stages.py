@@ -10,7 +10,8 @@ from sqlalchemy import bindparam, delete, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from .domains import Domain
-from .tables import FirstStageRow, FusionRow, TrialRow
+from .fusion_tables import FirstStageRow, FusionRow
+from .tables import TrialRow
 
 FUSED = "/best-"
 """Part of the prompt version of whatever was asked about a first stage's best candidates."""

@@ -9,7 +9,7 @@ from sqlalchemy import bindparam, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from .tables import FusionRow
+from .fusion_tables import FusionRow
 
 # Written once: every request asks it.
 _LEARNED = select(FusionRow.policy, FusionRow.learned).where(

@@ -18,10 +18,10 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ..errors import DatabaseError
-from . import key_tables, log_tables
+from . import fusion_tables, key_tables, log_tables
 from .tables import SCHEMA, Base
 
-_MODULES = (key_tables, log_tables)
+_MODULES = (fusion_tables, key_tables, log_tables)
 """Importing them adds their tables to those of `Base`."""
 
 _LOCK = 0x7265326C6C6D  # "re2llm": any number will do that no other program takes

@@ -216,4 +216,8 @@ def _key_of(value: dict[str, Any]) -> str | None:
         like = [key for key, lower in held.items() if word in lower]
         if len(like) == 1:
             return like[0]
+    # A lone key over several numbers is a name, even if it looks like a place.
+    for key, inner in value.items() if len(value) == 1 else ():
+        if is_list(inner) and len(inner) > 1 and None not in map(bare_number, inner):
+            return key
     return None

@@ -24,6 +24,7 @@ async def pick_session(state: LearnState, options: RunOptions) -> Update:
     """
     if options.caller is not None:
         options.caller.require("learn")
+    options.require_model()
     given = {name: state.get(name) for name in LearnRequest.model_fields}
     request = validated(LearnRequest, given)
     async with options.services.engine.begin() as connection:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from ..ranking.choosers import CHOOSERS, chosen_by_caller
+from typing import cast
+
+from ..ranking.ask import needs_model
+from ..ranking.choosers import CHOOSERS, Chosen, chosen_by_caller
 from ..ranking.opinion import learned_fusion
 from ..ranking.state import RecommendState
 from ..runtime.node import Update, node
@@ -20,6 +23,8 @@ async def select_hint(state: RecommendState, options: RunOptions) -> Update:
     training = state.get("training_session") is not None
     policy = "none" if training else options.policy
     given = options.hint_id is not None or options.hint is not None
+    if not options.asks_model:
+        policy = "none"
     choose = chosen_by_caller if given else CHOOSERS[policy]
     async with options.services.engine.connect() as connection:
         chosen = await choose(connection, state, options)
@@ -29,6 +34,10 @@ async def select_hint(state: RecommendState, options: RunOptions) -> Update:
             fusion = await learned_fusion(
                 connection, state["domain_id"], policy, options, hinted=hinted
             )
+    # A hint that no model reads was not given: feedback must not be credited to it.
+    unread = not needs_model(cast("RecommendState", {**state, **fusion}), options)
+    if unread and not given:
+        chosen, policy = Chosen(None, 1.0), "none"
     hint = chosen.hint
     return {
         **fusion,

@@ -9,8 +9,8 @@ from typing import Any
 from ..knowledge.llm_calls import sum_calls
 from ..llm.prices import Prices, call_cost
 from ..runtime.options import Context, resolve_context
+from .cost_results import CostRow, Costs, CostSums
 from .database import connected
-from .results import CostRow, Costs, CostSums
 
 
 async def costs(context: Context, *, days: int | None = None, reprice: bool = False) -> Costs:

@@ -22,7 +22,7 @@ from ..runtime.progress import Progress, silent
 from .database import in_domain
 
 _MOST = 4000
-"""Sessions to learn the scorer from: more make it hardly better."""
+"""Sessions to learn the scorer from, which bounds the time of a fit."""
 _CHANGED = 0.1
 _STAGE = "fitting the first stage"
 

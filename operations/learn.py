@@ -113,6 +113,7 @@ async def learn(
     )
     context = replace(context, budget=budget, command="learn")
     options = await resolve_context(context)
+    options.require_model()
     budget.require_prices(options.settings.prices, [options.model, options.reflect_model])
     keys = await selected_sessions(options, sessions)
     if not keys:

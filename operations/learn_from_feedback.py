@@ -39,6 +39,8 @@ async def learn_from_feedback(services: Services) -> list[RetiredHint]:
         budget=services.feedback_budget, services=ServiceSet.of(services), command="feedback"
     )
     options = await resolve_context(context)
+    if not options.asks_model:
+        return []  # the misses wait for a model
     async with connected(options) as connection:
         waiting = await misses_to_learn(connection, options.model)
     retired: list[RetiredHint] = []

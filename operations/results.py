@@ -253,37 +253,6 @@ class Purged(BaseModel):
     hints_pending: int = Field(description="Hints that wait for approval again.")
 
 
-class CostSums(BaseModel):
-    """Sums over paid model calls."""
-
-    calls: int
-    requests: int = Field(description="Sent to the provider, retries included.")
-    failed: int
-    cached: int = Field(description="Answers that were used again.")
-    tokens_in: int
-    tokens_out: int
-    tokens_cached: int = Field(description="Prompt tokens that the provider had in its cache.")
-    cost: float = Field(description="At the prices in the price table.")
-    saved: float = Field(description="By the provider's cache and by batches.")
-    unpriced: int = Field(description="Calls without a price.")
-
-
-class CostRow(CostSums):
-    """The calls of a day, a command and a model."""
-
-    day: str = Field(description="In UTC.")
-    command: str
-    model: str
-    estimated: bool = Field(description="Whether some tokens are estimated.")
-
-
-class Costs(BaseModel):
-    """What model calls have cost."""
-
-    rows: list[CostRow]
-    total: CostSums
-
-
 class RatingReasons(BaseModel):
     """The four steps of the model's reasoning; empty for a step that it skipped."""
 

@@ -130,6 +130,7 @@ async def train(
     unseeded = replace(context, seed=None, budget=budget, command="train")
     options = await resolve_context(unseeded)
     seed = options.seed if context.seed is None else context.seed
+    options.require_model()
     budget.require_prices(options.settings.prices, [options.model])
     await fit_first_stage(options, progress=progress)
     keys = await selected_sessions(options, sessions)
@@ -164,7 +165,6 @@ async def train(
             "static": np.where(trained.folds >= 0, 1, -1),
             "ppo": trained.choices,
         }
-        await table.rewards(np.arange(len(states)), actions["none"])
         learned = await learn_fusions(states, [hint for hint, _ in hints], actions, options)
         fusions = {name: one.as_dict() for name, one in learned.items()}
         metrics["fusion"] = fusions

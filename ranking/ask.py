@@ -17,17 +17,6 @@ from .opinion import fusion_of
 from .prompt import candidates, ranking_prompt
 from .state import RecommendState
 
-_ANSWERLESS: Update = {
-    "answer": "",
-    "flags": [],
-    "latency_ms": 0.0,
-    "tokens": {"in": 0, "out": 0, "cached": 0},
-    "llm_calls": 0,
-    "faults": {},
-    "model_error": "",
-    "replayed": False,
-}
-
 
 def needs_model(state: RecommendState, options: RunOptions) -> bool:
     """Return whether the model's answer can change the ranking.
@@ -47,7 +36,7 @@ async def request_ranking(state: RecommendState, options: RunOptions) -> Update:
         BudgetSpentError: The budget allows no further call.
     """
     if not needs_model(state, options):
-        return _ANSWERLESS
+        return _answered(Reply("", failed=False, latency_ms=0.0, calls=0))
     paid = await _paid_trial(state, options)
     if paid is not None:
         return {

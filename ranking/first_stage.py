@@ -13,7 +13,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from ..knowledge.domains import Domain
 from ..knowledge.first_stages import fetch_first_stage, newest_first_stage
 from ..policies.first_stage.features import FirstStageTask, evidence_sum, nearness
-from ..policies.first_stage.item_factors import FACTOR_NAMES
 from ..policies.first_stage.model import FirstStage
 from ..policies.session_stats import standardised
 from ..runtime.options import RunOptions
@@ -28,7 +27,7 @@ def first_stage_task(
     evidence: Sequence[Mapping[str, float]],
     embeddings: Mapping[str, NDArray[np.float32]],
 ) -> FirstStageTask:
-    """Return what the first stage is to rank; its factors are filled in later.
+    """Return what the first stage is to rank.
 
     Args:
         embeddings: Of the items, shape `[384]` each.
@@ -36,10 +35,8 @@ def first_stage_task(
     return FirstStageTask(
         history=history,
         history_items=history_items,
-        candidates=[item["id"] for item in candidate_items],
         candidate_items=candidate_items,
         evidence=evidence,
-        factors=np.zeros((len(candidate_items), len(FACTOR_NAMES))),
         nearness=nearness(
             np.stack([embeddings[item["id"]] for item in history_items]),
             np.stack([embeddings[item["id"]] for item in candidate_items]),

@@ -15,12 +15,10 @@ from ..runtime.node import Update
 from ..runtime.options import RunOptions
 from .ask import joined, needs_model
 from .opinion import fused_numbers
-from .prompt import candidates, ranking_prompt
+from .prompt import asked, candidates, ranking_prompt
 from .state import RecommendState
 
 _NOT_ASKED = RankingAnswer((), well_formed=True, repeated=0, invented=0, missing=0)
-
-
 _SPENT = ("llm_calls", "latency_ms", "tokens", "model_error")
 
 
@@ -31,7 +29,7 @@ async def settle_ranking(state: RecommendState, options: RunOptions) -> Update:
         BudgetSpentError: The answer needs a repair that the budget does not allow.
     """
     answer, spent = await repaired_answer(state, options)
-    count = len(candidates(state))
+    count = asked(state)
     fuses = options.fuse == "learned" and answer.numbers
     numbers = fused_numbers(answer, state, count) if fuses else complete(answer.numbers, state)
     ids = [item["id"] for item in state["candidate_items"]]
@@ -122,8 +120,7 @@ def _second_prompt(
         return ranking_prompt(state, options, hinted=False, short=short), Flag.HINT_DROPPED
     hinted = Flag.HINT_DROPPED not in state["flags"]
     messages = ranking_prompt(state, options, hinted=hinted, short=short)
-    count = len(state["candidate_items"])
-    return options.prompt.repair(messages, state["answer"], count), Flag.REPAIRED
+    return options.prompt.repair(messages, state["answer"], asked(state)), Flag.REPAIRED
 
 
 def complete(numbers: Sequence[int], state: RecommendState) -> list[int]:

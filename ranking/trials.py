@@ -55,9 +55,11 @@ async def try_hint(state: RecommendState, hint: str | None, options: RunOptions)
         hint: The hint's text, or `None`.
 
     Raises:
+        InputError: The first stage decides alone.
         ModelDownError: The model gave no answer.
         BudgetSpentError: The budget allows no further call.
     """
+    options.require_model()
     given = {"id": None, "text": hint, "policy": "trial", "probability": 1.0}
     tried = cast("RecommendState", {**state, "hint": given})
     tried = cast("RecommendState", {**tried, **await request_ranking(tried, options)})

@@ -8,6 +8,7 @@ from typing import Any, cast
 from langgraph.runtime import Runtime
 from pydantic import TypeAdapter, ValidationError
 
+from ..errors import InputError
 from ..knowledge.first_stages import FUSED
 from ..knowledge.hints import clean_hint
 from ..knowledge.sources import LOCAL
@@ -86,6 +87,19 @@ class RunOptions:
     def asks_model(self) -> bool:
         """Whether the ranking needs the model at all."""
         return self.fuse in {"learned", "llm"}
+
+    def require_model(self) -> None:
+        """Check that the ranking needs the model, before something is learned from it.
+
+        Raises:
+            InputError: The first stage decides alone.
+        """
+        if not self.asks_model:
+            raise InputError(
+                "fuse",
+                f"With {self.fuse!r} no model is asked, so nothing can be learned from it.",
+                "Use --fuse learned or --fuse llm, or set RE2LLM_FUSE.",
+            )
 
     @property
     def prompt_version(self) -> str:

@@ -58,35 +58,39 @@ class FirstStageTask:
     Attributes:
         history: Ids of the chosen items, oldest first.
         history_items: The last of them, each with `title` and `attributes`.
-        candidates: Ids.
-        candidate_items: The same, each with `title` and `attributes`.
+        candidate_items: The items to rank, each with `id`, `title` and `attributes`.
         evidence: For each candidate its numbers by kind; empty where nothing is known.
-        factors: Shape `[candidates, 4]`, from `ItemFactors.scores`.
         nearness: Shape `[candidates, 4]`, from `nearness`.
     """
 
     history: Sequence[str]
     history_items: Sequence[Mapping[str, Any]]
-    candidates: Sequence[str]
     candidate_items: Sequence[Mapping[str, Any]]
     evidence: Sequence[Mapping[str, float]]
-    factors: Floats
     nearness: Floats
 
+    @property
+    def candidates(self) -> list[str]:
+        """Their ids."""
+        return [item["id"] for item in self.candidate_items]
 
-def candidate_features(task: FirstStageTask) -> Floats:
+
+def candidate_features(task: FirstStageTask, factors: Floats) -> Floats:
     """Describe each candidate beside the session.
+
+    Args:
+        factors: Shape `[candidates, 4]`, from `ItemFactors.scores`.
 
     Returns:
         Shape `[candidates, features]`, columns as in `FEATURE_NAMES`.
     """
-    count = len(task.candidates)
+    count = len(task.candidate_items)
     past = [item["attributes"] for item in task.history_items[-_MOST:]]
     offered = [item["attributes"] for item in task.candidate_items]
     known = set(task.history)
     columns = [
         *(np.log1p(np.maximum(c, 0)) for c in evidence_columns(task.evidence, KINDS, count)),
-        *task.factors.T,
+        *factors.T,
         *task.nearness.T,
         profile_scores(past, offered),
         profile_scores(past[-_RECENT:], offered),

@@ -17,7 +17,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
-from scipy.sparse.linalg import svds
 
 SIZES = (32, 128)
 """Numbers of factors: few say what is broadly alike, many what goes together."""
@@ -81,6 +80,8 @@ def _factors(matrix: Any, size: int) -> NDArray[np.float32]:
     size = min(size, smallest - 1)
     if size < 1:
         return np.zeros((matrix.shape[1], 1), dtype=np.float32)
+    from scipy.sparse.linalg import svds  # noqa: PLC0415  # only a fit needs it, and it is slow to load
+
     start = np.random.default_rng(0).standard_normal(smallest)
     found: Any = svds(matrix, k=size, v0=start)
     return np.ascontiguousarray(found[2].T, dtype=np.float32)

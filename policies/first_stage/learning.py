@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -101,13 +101,26 @@ def fit_first_stage(
     whole = ItemFactors.of(sequences)
     advance()
     newest = max((key for key, _ in sessions), default=0)
-    lists, groups = _lists(sessions, sequences, folds, learning, first_recent, advance)
     sums = [evidence_sum(each.task.evidence, len(each.task.candidates)) for each in learning]
-    plain = _mean_ndcg(sums, lists.chosen)
-    if len(learning) < FEWEST:
-        report = FirstStageReport(len(learning), 0.0, plain, "sum")
-        return FirstStage(whole, None, _by_key(learning, sums), newest), report
-    scores = list(sums)
+    chosen = [each.chosen for each in learning]
+    plain = _mean_ndcg(sums, chosen)
+    learned, scores, scorer = 0.0, sums, None
+    if len(learning) >= FEWEST:
+        lists, groups = _lists(sessions, sequences, folds, learning, first_recent, advance)
+        held_out = _held_out_scores(lists, groups, seed, advance)
+        learned = _mean_ndcg(held_out, chosen)
+        if learned > plain:
+            scores, scorer = held_out, fit(lists, seed=seed, on_epoch=advance)
+    kept = "sum" if scorer is None else "learned"
+    report = FirstStageReport(len(learning), learned, plain, kept)
+    return FirstStage(whole, scorer, _by_key(learning, scores), newest), report
+
+
+def _held_out_scores(
+    lists: Lists, groups: NDArray[np.int64], seed: int, advance: Callable[[], None]
+) -> list[Floats]:
+    """Return the scores of each session's candidates, by a scorer that was fitted without it."""
+    scores = [np.zeros(len(features)) for features in lists.features]
     for fold in range(FOLDS):
         rest, held = np.flatnonzero(groups != fold), np.flatnonzero(groups == fold)
         if not len(rest):
@@ -115,13 +128,7 @@ def fit_first_stage(
         scorer = fit(lists.part(rest), seed=seed, on_epoch=advance)
         for row in held.tolist():
             scores[row] = scorer.score(lists.features[row])
-    learned = _mean_ndcg(scores, lists.chosen)
-    if learned <= plain:
-        report = FirstStageReport(len(learning), learned, plain, "sum")
-        return FirstStage(whole, None, _by_key(learning, sums), newest), report
-    scorer = fit(lists, seed=seed, on_epoch=advance)
-    report = FirstStageReport(len(learning), learned, plain, "learned")
-    return FirstStage(whole, scorer, _by_key(learning, scores), newest), report
+    return scores
 
 
 def _lists(
@@ -144,8 +151,8 @@ def _lists(
         advance()
         for row in np.flatnonzero(groups == fold).tolist():
             task = learning[row].task
-            task = replace(task, factors=factors.scores(task.history, task.candidates))
-            features[row] = candidate_features(task)
+            seen = factors.scores(task.history, task.candidates)
+            features[row] = candidate_features(task, seen)
     return Lists(features, [each.chosen for each in learning]), groups
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,8 +39,7 @@ class FirstStage:
         """Score candidates; no training session meets a model that has seen its choice.
 
         Args:
-            task: Its `factors` are filled in here. The candidates of a training session stand in
-                their stored order.
+            task: The candidates of a training session stand in their stored order.
             session: Key of the training session that is being ranked, if it is one.
 
         Returns:
@@ -54,7 +53,7 @@ class FirstStage:
         if self.scorer is None:
             return evidence_sum(task.evidence, len(task.candidates))
         factors = self.factors.scores(task.history, task.candidates)
-        return self.scorer.score(candidate_features(replace(task, factors=factors)))
+        return self.scorer.score(candidate_features(task, factors))
 
     def dump(self) -> bytes:
         """Return it as safetensors."""

@@ -10,12 +10,17 @@ import pytest
 import pytest_asyncio
 from langchain_core.messages import BaseMessage
 from re2llm.data.sample import load_films, sample_items
+from re2llm.errors import InputError
+from re2llm.graph.learn import graph as learn_graph
 from re2llm.graph.recommend import graph
 from re2llm.knowledge.domains import find_domain
 from re2llm.knowledge.first_stages import describe_first_stage
 from re2llm.knowledge.fusions import store_fusions
+from re2llm.knowledge.hints import add_hint
 from re2llm.operations.first_stage import fit_first_stage
+from re2llm.operations.learn import learn
 from re2llm.operations.load import load_domain
+from re2llm.operations.train import train
 from re2llm.policies.fusion import Fusion
 from re2llm.ranking.trials import resolve_session, try_hint
 from re2llm.records import Session
@@ -184,3 +189,52 @@ async def test_the_modes_do_not_share_trials(warm: str) -> None:
         for fuse, order in (("llm", None), ("learned", None), ("learned", "shuffled"))
     }
     assert len(versions) == 3
+
+
+async def test_a_repair_asks_for_the_numbers_that_the_prompt_lists(
+    warm: str, script: Script, adjust: Callable[..., None]
+) -> None:
+    adjust(rerank=RERANK)
+    name, model = script(lambda _: "I would rather not.")
+    await recommend(warm, IDS[:40], fuse="learned", model=name)
+    assert f"from 1 to {RERANK}," in model.asked[-1][-1].text
+
+
+async def test_a_hint_that_no_model_reads_was_not_given(
+    warm: str, services: Services, script: Script
+) -> None:
+    name, model = script(lambda _: '{"ranking": [1, 2]}')
+    options = await resolve_context(Context(domain=warm, model=name, fuse="learned"))
+    vector = services.embedder.encode(["Prefer silent films."])[0]
+    async with services.engine.begin() as connection:
+        domain = await find_domain(connection, warm)
+        await add_hint(connection, domain.id, "Prefer silent films.", vector, provenance={})
+        useless = {"random": Fusion(0.0, (), 500).as_dict()}
+        await store_fusions(connection, domain.id, name, options.prompt_version, useless)
+    request = {"domain": warm, "history": HISTORY, "candidates": IDS[:20]}
+    for fuse in ("first_stage", "sum", "learned"):
+        context = Context(policy="random", model=name, fuse=fuse, record=False)
+        answer = await graph.ainvoke(request, context=context)
+        assert answer["hint"] == {"id": None, "text": None, "policy": "none", "probability": 1.0}
+    assert model.asked == []
+    context = Context(policy="random", model=name, fuse="llm", record=False)
+    assert (await graph.ainvoke(request, context=context))["hint"]["text"] == "Prefer silent films."
+
+
+@pytest.mark.parametrize("fuse", ["first_stage", "sum"])
+async def test_nothing_is_learned_where_no_model_is_asked(
+    warm: str, services: Services, fuse: Any
+) -> None:
+    context = Context(domain=warm, fuse=fuse)
+    for operation in (learn, train):
+        with pytest.raises(InputError, match="no model is asked"):
+            await operation(context)
+    result = await learn_graph.ainvoke({"domain": warm}, context=context)
+    assert result["error"]["field"] == "fuse"
+    async with services.engine.connect() as connection:
+        domain = await find_domain(connection, warm)
+        session = await connection.scalar(_FIRST_SESSION, {"domain": domain.id})
+    options = await resolve_context(context)
+    state = await resolve_session(warm, session, options)
+    with pytest.raises(InputError, match="no model is asked"):
+        await try_hint(state, None, options)

@@ -36,10 +36,8 @@ def _task(
     return FirstStageTask(
         history=session.history,
         history_items=[{"id": i, "title": i, "attributes": {}} for i in session.history],
-        candidates=candidates,
         candidate_items=[{"id": i, "title": i, "attributes": {}} for i in candidates],
         evidence=index.of(session.history, candidates, leave_out=key) if evidence else [],
-        factors=np.zeros((count, len(FACTOR_NAMES))),
         nearness=draw.standard_normal((count, 4)),
     )
 
@@ -220,10 +218,11 @@ def test_features_have_their_names_and_no_holes() -> None:
     sessions = _grouped(20, 7)
     index = EvidenceIndex(sessions)
     task = _task(sessions[0][1], index, sessions[0][0])
-    features = candidate_features(task)
+    factors = np.zeros((CANDIDATES, len(FACTOR_NAMES)))
+    features = candidate_features(task, factors)
     assert features.shape == (CANDIDATES, len(FEATURE_NAMES))
     assert np.isfinite(features).all()
-    bare = candidate_features(dataclasses.replace(task, evidence=[]))
+    bare = candidate_features(dataclasses.replace(task, evidence=[]), factors)
     assert not bare[:, : len(EVIDENCE)].any()
 
 
