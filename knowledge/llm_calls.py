@@ -156,9 +156,13 @@ async def sum_calls(
             func.coalesce(func.sum(LlmCallRow.cost), 0.0).label("cost"),
             func.sum(LlmCallRow.saved).label("saved"),
             func.count().filter(unpriced).label("unpriced"),
-            func.coalesce(func.sum(LlmCallRow.tokens_in).filter(unpriced), 0).label("unpriced_in"),
-            func.coalesce(func.sum(LlmCallRow.tokens_out).filter(unpriced), 0).label(
-                "unpriced_out"
+            *(
+                func.coalesce(func.sum(tokens).filter(unpriced), 0).label(f"unpriced_{way}")
+                for way, tokens in (
+                    ("in", LlmCallRow.tokens_in),
+                    ("out", LlmCallRow.tokens_out),
+                    ("cached", LlmCallRow.tokens_cached),
+                )
             ),
         )
         .group_by(day, LlmCallRow.command, LlmCallRow.model)

@@ -40,7 +40,8 @@ async def costs(context: Context, *, days: int | None = None, reprice: bool = Fa
 
 def _priced(row: Mapping[str, Any], prices: Prices, *, reprice: bool) -> Mapping[str, Any]:
     kind = "tokens" if reprice else "unpriced"
-    cost = call_cost(prices, row["model"], row[f"{kind}_in"], row[f"{kind}_out"])
+    tokens = (row[f"{kind}_{way}"] for way in ("in", "out", "cached"))
+    cost = call_cost(prices, row["model"], *tokens)
     if cost is None:
         return row
     return {**row, "cost": cost if reprice else row["cost"] + cost, "unpriced": 0}

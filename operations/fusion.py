@@ -46,7 +46,7 @@ async def learn_fusions(
         for state, action in zip(states, chosen, strict=True):
             values = None if action < 0 else _opinion(state, said, keys[int(action)], options)
             if values is not None:
-                rows.append((np.array(state.get("first_stage", [])), values, _chosen(state)))
+                rows.append((np.array(state.get("first_stage", [])), values, chosen_row(state)))
         if rows:
             first, opinions, targets = zip(*rows, strict=True)
             learned[name] = learn_fusion(Opinions(first, opinions, targets), places)
@@ -68,7 +68,8 @@ def _opinion(
     return opinion(options.prompt.read(answer, candidates(state)).numbers, asked(state))
 
 
-def _chosen(state: RecommendState) -> int:
+def chosen_row(state: RecommendState) -> int:
+    """Return where the target stands among the candidates, from 0."""
     target = state.get("target")
     return next(row for row, item in enumerate(state["candidate_items"]) if item["id"] == target)
 

@@ -20,6 +20,7 @@ from ..ranking.state import RecommendState
 from ..records import Session
 from ..runtime.options import Context, resolve_context
 from .database import in_domain
+from .fusion import chosen_row
 
 
 async def score_recorded(
@@ -58,10 +59,7 @@ async def score_recorded(
             opinion(read_titles(answer.text, shown).numbers, len(shown))
             for answer, shown in zip(answers, listed, strict=True)
         ],
-        [
-            next(row for row, item in enumerate(shown) if item.id == state.get("target"))
-            for state, shown in zip(states, listed, strict=True)
-        ],
+        [chosen_row(state) for state in states],
     )
     rows.append(Row("fused", "answers", held_out_ranks(data, ())))
     return rows, differences, learn_fusion(data, ())

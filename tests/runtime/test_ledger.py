@@ -16,6 +16,7 @@ from re2llm.data.sample import load_films
 from re2llm.errors import InputError
 from re2llm.graph.recommend import graph
 from re2llm.llm.prices import call_cost, prompt_key, require_prices
+from re2llm.operations.costs import costs
 from re2llm.runtime.budget import Budget
 from re2llm.runtime.options import Context
 from re2llm.runtime.services import Services, open_services
@@ -285,6 +286,20 @@ async def test_costs_sums_the_ledger_up(server: FaultServer, ask: Ask, model: st
     assert row["saved"] == pytest.approx(0.075)
     assert document["total"]["cost"] > 0.22
     assert document["total"]["saved"] > 0.07
+
+
+async def test_tokens_from_the_cache_keep_their_price_when_calls_are_priced_anew(
+    server: FaultServer, ask: Ask, adjust: Callable[..., None], model: str
+) -> None:
+    server.more = {"usage": {**USED, "prompt_tokens_details": {"cached_tokens": 60}}}
+    await ask(prices={})(0)
+    await ask(prices={model: (2.0, 2.0)})(1)
+    adjust(prices={model: (1.0, 5.0, 0.1)})
+    today = (40 * 1.0 + 60 * 0.1 + 20 * 5.0) / 1e6
+    for reprice, cost in ((False, today + 240 / 1e6), (True, 2 * today)):
+        summed = await costs(Context(), reprice=reprice)
+        (row,) = [row for row in summed.rows if row.model == model]
+        assert (row.cost, row.unpriced) == (pytest.approx(cost), 0)
 
 
 async def test_a_limit_of_cost_needs_a_price(films: str, tmp_path: Path) -> None:
