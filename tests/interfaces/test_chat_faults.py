@@ -18,7 +18,7 @@ from re2llm.runtime.services import Services
 from sqlalchemy import text
 
 ANSWER = "How about Heat?"
-RETRIES, PATIENCE, DEADLINE, SLACK = 2, 1.0, 10.0, 6.0
+RETRIES, PATIENCE, DEADLINE, SLACK = 2, 1.0, 10.0, 10.0
 """Seconds: of a call, of a turn, and what a busy machine may add."""
 STAND_IN = "(The language model does not answer.)"
 WITHOUT_TOOLS = "(The language model supports no tools here"

@@ -1,7 +1,5 @@
 """Finding items by title: the year behind it, the article, typing errors, and doubts."""
 
-import time
-
 import pytest
 from re2llm.knowledge.titles.search import TitleSearch, settled
 from re2llm.records import Item
@@ -74,10 +72,9 @@ def test_what_is_no_title_finds_nothing(typed: str) -> None:
 
 
 @pytest.mark.parametrize("part", ["x, ", " ", "1999 ", "(1999", ",", "(", "a(1999)"])
+@pytest.mark.timeout(60)  # quadratic time would take far longer
 def test_a_long_text_takes_no_time(part: str) -> None:
-    started = time.monotonic()
     SEARCH.find(part * 20_000)
-    assert time.monotonic() - started < 5
 
 
 def test_exact_titles() -> None:

@@ -1,6 +1,5 @@
 """What a model thinks is cut out of what it says, in any of the ways that servers leave it in."""
 
-import time
 from typing import Any
 
 import pytest
@@ -68,11 +67,10 @@ def test_what_was_thought_first_is_never_said(pieces: str) -> None:
 @pytest.mark.parametrize(
     "piece", [*MARKS, "<think> ", "\n<think>", " </think> ", "<", "[", " \t", "<|channel|>final "]
 )
+@pytest.mark.timeout(60)  # quadratic time would take an hour
 def test_it_takes_linear_time(piece: str) -> None:
     text = piece * (1_000_000 // len(piece))
-    started = time.perf_counter()
     without_thoughts(text)
-    assert time.perf_counter() - started < 3.0
 
 
 def test_blocks_and_fields_of_thoughts_are_cut() -> None:

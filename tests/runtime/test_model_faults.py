@@ -20,7 +20,7 @@ IDS = [film.id for film in load_films()]
 HISTORY, CANDIDATES = IDS[:3], IDS[10:18]
 HINT = "Prefer the most recent films."
 KEY = "sk-secret-1234567890"
-DEADLINE, PATIENCE, SLACK = 10.0, 5.0, 6.0
+DEADLINE, PATIENCE, SLACK = 10.0, 5.0, 10.0
 """Seconds: of a request, of a call, and what a busy machine may add."""
 SILENT = {"hang": 0.8, "drip": 0.8}
 """Faults that only the end of a call's patience ends, and that patience."""
