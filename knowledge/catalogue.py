@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Text, any_, bindparam, func, select, text
+from sqlalchemy import Text, any_, bindparam, select, text
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -24,7 +24,7 @@ _AMONG = (
 )
 _ITEMS = select(ItemRow.id, ItemRow.title, ItemRow.attributes).where(*_AMONG)
 _EMBEDDINGS = select(ItemRow.id, ItemRow.embedding).where(*_AMONG)
-_MEAN = select(func.avg(ItemRow.embedding, type_=ItemRow.embedding.type)).where(*_AMONG)
+_WITH_EMBEDDINGS = _ITEMS.add_columns(ItemRow.embedding)
 
 
 async def changed_items(
@@ -97,19 +97,16 @@ async def all_items(connection: AsyncConnection, domain: Domain) -> list[Item]:
     return [Item(row.id, row.title, row.attributes) for row in rows]
 
 
-async def mean_embedding(
+async def fetch_items_and_embeddings(
     connection: AsyncConnection, domain: Domain, ids: Sequence[str]
-) -> FloatArray:
-    """Return the mean of some items' embeddings: the session embedding of arXiv 2403.16427, 4.3.
+) -> tuple[dict[str, Item], dict[str, FloatArray]]:
+    """Return the items of the given ids, and their embeddings, shape `[384]` each.
 
-    Args:
-        ids: Item ids, at least one of them known; repeats count once.
-
-    Returns:
-        Shape `[384]`, not normalised.
+    Unknown ids are absent from both.
     """
-    mean = await connection.scalar(_MEAN, {"domain": domain.id, "ids": list(ids)})
-    return np.asarray(mean, dtype=np.float32)
+    wanted = {"domain": domain.id, "ids": list(filter(storable, ids))}
+    rows = (await connection.execute(_WITH_EMBEDDINGS, wanted)).all()
+    return {row[0]: Item(*row[:3]) for row in rows}, {row[0]: row[3] for row in rows}
 
 
 async def item_place(

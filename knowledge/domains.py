@@ -12,12 +12,20 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..errors import InputError
+from .fusion_tables import FirstStageRow
 from .log_tables import RecommendationRow
 from .tables import DomainRow, HintRow, ItemRow, ReleaseRow, SessionRow
 from .texts import storable
 
 _NAMED = select(
-    DomainRow.id, DomainRow.name, DomainRow.encoder, DomainRow.revision, DomainRow.recent_from
+    DomainRow.id,
+    DomainRow.name,
+    DomainRow.encoder,
+    DomainRow.revision,
+    DomainRow.recent_from,
+    select(func.max(FirstStageRow.id))
+    .where(FirstStageRow.domain_id == DomainRow.id)
+    .scalar_subquery(),
 ).where(DomainRow.name == bindparam("name"))
 
 _LIKE = 60.0
@@ -34,6 +42,7 @@ class Domain:
         encoder: Id of the text encoder of its embeddings.
         revision: Counts up with every change of items or training sessions.
         recent_from: Key of the first recent training session, where their order tells time.
+        first_stage: Number of the fitted first stage that serves, if there is one.
     """
 
     id: int
@@ -41,6 +50,7 @@ class Domain:
     encoder: str
     revision: int
     recent_from: int | None
+    first_stage: int | None = None
 
 
 async def find_domain(

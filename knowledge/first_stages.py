@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import bindparam, delete, func, insert, select
+from sqlalchemy import delete, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from .domains import Domain
@@ -15,8 +15,6 @@ from .tables import TrialRow
 
 FUSED = "/best-"
 """Part of the prompt version of whatever was asked about a first stage's best candidates."""
-
-_NEWEST = select(func.max(FirstStageRow.id)).where(FirstStageRow.domain_id == bindparam("domain"))
 
 
 def base_version(prompt_version: str) -> str:
@@ -73,11 +71,6 @@ async def store_first_stage(
     )
     await connection.execute(delete(FusionRow).where(FusionRow.domain_id == domain.id))
     return number
-
-
-async def newest_first_stage(connection: AsyncConnection, domain_id: int) -> int | None:
-    """Return the number of the first stage that serves, if there is one."""
-    return await connection.scalar(_NEWEST, {"domain": domain_id})
 
 
 async def describe_first_stage(

@@ -51,9 +51,6 @@ class Recommendation:
 async def log_recommendation(connection: AsyncConnection, made: Recommendation) -> uuid.UUID:
     """Store an answered request.
 
-    Args:
-        connection: In a transaction.
-
     Returns:
         The id under which feedback may refer to it.
     """

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 from pgvector.sqlalchemy import HALFVEC
-from sqlalchemy import bindparam, cast, select, text
+from sqlalchemy import bindparam, cast, func, literal, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from .embedding_column import EMBEDDING_DIM
@@ -17,10 +17,16 @@ from .tables import HintRow
 # Written once: what every request asks takes longer to put together than to answer.
 _ACTIVE = select_hints(bindparam("domain")).where(HintRow.status == "active")
 _PROMISING = _ACTIVE.order_by(HintRow.promise.desc(), HintRow.id).limit(bindparam("count"))
+# pgvector drops other domains' hints after its scan: let it go on until there are enough. Set for
+# this statement alone, before the scan begins: PostgreSQL computes it first, as it needs no row.
+_LOCAL = literal(value=True)
+_GOES_ON = select(func.set_config("hnsw.iterative_scan", "strict_order", _LOCAL)).scalar_subquery()
 _MEANING = cast(HintRow.embedding, HALFVEC(EMBEDDING_DIM))
-_NEAREST = _ACTIVE.order_by(
-    _MEANING.cosine_distance(bindparam("embedding", type_=HALFVEC(EMBEDDING_DIM)))
-).limit(bindparam("count"))
+_NEAREST = (
+    _ACTIVE.where(_GOES_ON.is_not(None))
+    .order_by(_MEANING.cosine_distance(bindparam("embedding", type_=HALFVEC(EMBEDDING_DIM))))
+    .limit(bindparam("count"))
+)
 
 
 async def shortlist(
@@ -33,7 +39,6 @@ async def shortlist(
     index: an exact scan takes 8 ms among 10,000 hints.
 
     Args:
-        connection: In a transaction.
         embedding: Of the session, shape `[384]`.
         count: How many at most.
 
@@ -44,8 +49,6 @@ async def shortlist(
     best = [hint_of(row) for row in by_promise]
     if len(best) <= count:
         return best
-    # pgvector drops other domains' hints after its scan: let it go on until there are enough.
-    await connection.execute(text("SET LOCAL hnsw.iterative_scan = strict_order"))
     near = {"domain": domain_id, "embedding": embedding, "count": count // 2}
     nearest = await connection.execute(_NEAREST, near)
     # What is both near and promising leaves room for more of the promising.

@@ -36,6 +36,9 @@ class _Detail:
     lone: bool
 
 
+_Content = str | list[str]
+"""A cell as it is shown, or a list's values, of which a cell shows some."""
+
 _DETAILS = (_Detail(3, lone=True), _Detail(3, lone=False), _Detail(2, lone=False))
 
 
@@ -62,23 +65,29 @@ def item_table(
     Args:
         reserved: Names of other columns, for which no attribute may pass.
     """
-    taken = {"title", "#", *reserved}
-    keys = _varying(candidates, taken)
-    counts = {key: _counts(key, [*history, *candidates]) for key in keys}
-    past = {key: _counts(key, history) for key in keys}
+    keys = _varying(candidates, {"title", "#", *reserved})
+    past = [[_content(item.attributes.get(key)) for key in keys] for item in history]
+    listed = [[_content(item.attributes.get(key)) for key in keys] for item in candidates]
+    in_past = _counts(past, len(keys))
+    counts = [
+        Counter(before) + Counter(now)
+        for before, now in zip(in_past, _counts(listed, len(keys)), strict=True)
+    ]
 
-    def cells(item: Item, detail: _Detail) -> list[str]:
-        values = ((key, item.attributes.get(key)) for key in keys)
-        return [_cell(value, detail, counts[key], past[key]) for key, value in values]
+    def cells(row: Sequence[_Content], detail: _Detail) -> list[str]:
+        return [
+            content if isinstance(content, str) else _list(content, detail, *known)
+            for content, *known in zip(row, counts, in_past, strict=True)
+        ]
 
     rows: list[list[str]] = []
     detail = _DETAILS[0]
     for detail in _DETAILS:
-        rows = [cells(item, detail) for item in candidates]
+        rows = [cells(row, detail) for row in listed]
         if sum(len(cell) for row in rows for cell in row) <= _ROOM * len(candidates):
             break
     older = len(history) - _RECENT
-    shown = [[] if place < older else cells(item, detail) for place, item in enumerate(history)]
+    shown = [[] if place < older else cells(row, detail) for place, row in enumerate(past)]
     return ItemTable(
         [_name(key) for key in keys],
         [_line(item, row) for item, row in zip(history, shown, strict=True)],
@@ -120,27 +129,28 @@ def _name(key: str) -> str:
     return one_line(key.replace(":", " "), _LONGEST_NAME).replace(" ", "_")
 
 
-def _counts(key: str, items: Sequence[Item]) -> Counter[str]:
-    cells = (item.attributes.get(key) for item in items)
-    return Counter(value for cell in cells for value in _values(cell))
-
-
-def _values(cell: AttributeValue | None) -> list[str]:
-    if cell is None or isinstance(cell, str | int | float):
-        return []
-    return list(dict.fromkeys(map(str, cell)))
-
-
-def _cell(
-    value: AttributeValue | None, detail: _Detail, counts: Counter[str], past: Counter[str]
-) -> str:
+def _content(value: AttributeValue | None) -> _Content:
     if value is None:
         return ""
     if isinstance(value, str):
         return one_line(value, _LONGEST_TEXT)
     if isinstance(value, int | float):
         return _number(value)
-    shown = [v for v in _values(value) if detail.lone or counts[v] > 1]
+    return list(dict.fromkeys(map(str, value)))
+
+
+def _counts(rows: Sequence[Sequence[_Content]], columns: int) -> list[Counter[str]]:
+    """Count in how many rows the lists of each column hold each value."""
+    counts = [Counter[str]() for _ in range(columns)]
+    for row in rows:
+        for count, content in zip(counts, row, strict=True):
+            if not isinstance(content, str):
+                count.update(content)
+    return counts
+
+
+def _list(values: Sequence[str], detail: _Detail, counts: Counter[str], past: Counter[str]) -> str:
+    shown = [v for v in values if detail.lone or counts[v] > 1]
     if len(shown) > detail.values:  # what the history holds comes first, then the list's own order
         best = sorted(shown, key=lambda v: -past[v])[: detail.values]
         shown = [v for v in shown if v in best]

@@ -58,5 +58,5 @@ async def _logged(state: RecommendState, update: Update, options: RunOptions) ->
         tokens=update["tokens"],
         source=options.source,
     )
-    async with options.services.engine.begin() as connection:
+    async with options.services.autocommit.connect() as connection:
         return str(await log_recommendation(connection, made))

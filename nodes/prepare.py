@@ -26,7 +26,7 @@ async def prepare(state: RecommendState, options: RunOptions) -> Update:
         "history": request.history,
         "candidates": request.candidates,
     }
-    async with options.services.engine.connect() as connection:
+    async with options.services.autocommit.connect() as connection:
         name = request.domain or options.domain
         domain = await find_domain(connection, name, among=options.domains)
         gathered = await gather(connection, domain, asked, options)

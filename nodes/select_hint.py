@@ -26,7 +26,7 @@ async def select_hint(state: RecommendState, options: RunOptions) -> Update:
     if not options.asks_model:
         policy = "none"
     choose = chosen_by_caller if given else CHOOSERS[policy]
-    async with options.services.engine.connect() as connection:
+    async with options.services.autocommit.connect() as connection:
         chosen = await choose(connection, state, options)
         fusion: Update = {}
         if not training:  # its trials must not depend on when they are made

@@ -162,5 +162,5 @@ async def _paid_trial(state: RecommendState, options: RunOptions) -> Trial | Non
     if session is None:
         return None
     key = hint_key(state["hint"]["text"])
-    async with options.services.engine.connect() as connection:
+    async with options.services.autocommit.connect() as connection:
         return await find_trial(connection, session, key, options.model, options.prompt_version)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..knowledge.domains import Domain
-from ..knowledge.first_stages import fetch_first_stage, newest_first_stage
+from ..knowledge.first_stages import fetch_first_stage
 from ..policies.first_stage.features import FirstStageTask, evidence_sum, nearness
 from ..policies.first_stage.model import FirstStage
 from ..policies.session_stats import standardised
@@ -73,7 +73,7 @@ async def _first_stage_of(
     connection: AsyncConnection, domain: Domain, options: RunOptions
 ) -> FirstStage | None:
     """Return the first stage that serves a domain, or `None` where none was fitted."""
-    number = await newest_first_stage(connection, domain.id)
+    number = domain.first_stage
 
     async def build() -> FirstStage | None:
         data = None if number is None else await fetch_first_stage(connection, number)

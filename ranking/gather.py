@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
+from numpy.typing import NDArray
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..errors import InputError
-from ..knowledge.catalogue import fetch_embeddings, fetch_items, mean_embedding
+from ..knowledge.catalogue import fetch_embeddings, fetch_items_and_embeddings
 from ..knowledge.domains import Domain
 from ..records import Flag, Item
 from ..runtime.domain_cache import evidence_of
@@ -35,11 +37,11 @@ async def gather(
     listed = state.get("candidates")
     target = state.get("target")
     wanted = [*history, *(listed or []), *([] if target is None else [target])]
-    items = await fetch_items(connection, domain, wanted)
+    items, vectors = await fetch_items_and_embeddings(connection, domain, wanted)
     _require_known("history", history, items, domain)
     if target is not None:
         _require_known("target", [target], items, domain)
-    embedding = await mean_embedding(connection, domain, history)
+    embedding = session_embedding(history, vectors)
     index = await evidence_of(options.services, connection, domain)
     if listed is None:
         pool = await retrieved(
@@ -47,6 +49,8 @@ async def gather(
         )
         if target is not None and target not in {item.id for item in pool}:
             pool.append(items[target])
+        lacking = [item.id for item in pool if item.id not in vectors]
+        vectors |= await fetch_embeddings(connection, domain, lacking)
     else:
         _require_known("candidates", listed, items, domain)
         pool = [items[item] for item in dict.fromkeys(listed)]
@@ -59,8 +63,6 @@ async def gather(
     ids = [item.id for item in pool]
     evidence = index.of(history, ids, leave_out=session) if index else []
     views = [_view(item) for item in pool]
-    shown = [item["id"] for item in history_items]
-    vectors = await fetch_embeddings(connection, domain, [*shown, *ids])
     task = first_stage_task(history, history_items, views, evidence, vectors)
     scores = await first_stage_scores(connection, domain, task, options, session=session)
     rows = {item: row for row, item in enumerate(ids)}
@@ -81,6 +83,22 @@ async def gather(
         "asked": len(order) if options.fuse == "llm" else min(len(order), options.settings.rerank),
         "flags": [] if index or options.fuse == "llm" else [Flag.NO_SESSIONS],
     }
+
+
+def session_embedding(
+    history: Sequence[str], embeddings: Mapping[str, NDArray[np.float32]]
+) -> NDArray[np.float32]:
+    """Return the mean of a session's item embeddings (arXiv 2403.16427, section 4.3).
+
+    Args:
+        history: Item ids, at least one; repeats count once.
+        embeddings: Of these items at least, shape `[384]` each.
+
+    Returns:
+        Shape `[384]`, not normalised.
+    """
+    chosen = [embeddings[item] for item in dict.fromkeys(history)]
+    return np.stack(chosen).mean(axis=0, dtype=np.float64).astype(np.float32)
 
 
 def _require_known(

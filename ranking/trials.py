@@ -6,7 +6,6 @@ from typing import Any, cast
 
 from ..errors import ModelDownError, failure_among
 from ..knowledge.domains import find_domain
-from ..knowledge.first_stages import newest_first_stage
 from ..knowledge.hints import hint_key
 from ..knowledge.training_sessions import fetch_session
 from ..knowledge.trials import Trial, find_trial
@@ -29,7 +28,7 @@ async def resolve_session(domain: str, session_id: int, options: RunOptions) -> 
         key = (
             *(found.id, found.revision, session_id, options.model, options.seed, options.order),
             *(settings.candidates, settings.prompt_history, settings.rerank),
-            *(options.fuse, options.prompt_order, await newest_first_stage(connection, found.id)),
+            *(options.fuse, options.prompt_order, found.first_stage),
         )
         known = options.services.resolved.get(key)
         if known is not None:

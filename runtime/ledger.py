@@ -19,7 +19,7 @@ _log = logging.getLogger(__name__)
 async def known_answer(options: RunOptions, key: bytes) -> str | None:
     """Return the answer that a prompt was given before."""
     try:
-        async with options.services.engine.begin() as connection:
+        async with options.services.autocommit.connect() as connection:
             return await cached_answer(connection, key)
     except (OSError, SQLAlchemyError) as error:
         _log.warning("the call cache cannot be read: %s", type(error).__name__)
@@ -50,12 +50,10 @@ async def book(options: RunOptions, made: LlmCall, *, reserved: float = 0.0) -> 
         made: What was asked and what it cost.
         reserved: Of the key's allowance.
     """
-    caller = options.caller
+    caller, services = options.caller, options.services
+    opened = services.autocommit.connect() if caller is None else services.engine.begin()
     try:
-        async with (
-            asyncio.timeout(options.settings.database_timeout),
-            options.services.engine.begin() as connection,
-        ):
+        async with asyncio.timeout(options.settings.database_timeout), opened as connection:
             await book_call(connection, made)
             if caller is not None:
                 await settle_call(

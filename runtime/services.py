@@ -40,6 +40,8 @@ class Services:
     Attributes:
         settings: What it was opened with.
         engine: The database, migrated.
+        autocommit: The same connections, on which each statement is its own transaction; spares
+            a request the round trips of beginning and ending one.
         embedder: The text encoder.
         owns_engine: Whether to close the engine too; a host's own is left open.
         background: What goes on beside the answers.
@@ -72,6 +74,7 @@ class Services:
         """Set the budget of learning from feedback, and what keeps processes from paying twice."""
         self.feedback_budget = Budget(max_calls=self.settings.feedback_calls)
         self.locks = AdvisoryLocks(self.engine)
+        self.autocommit = self.engine.execution_options(isolation_level="AUTOCOMMIT")
 
     async def endpoint(self, name: str, *, reflects: bool = False) -> Endpoint:
         """Return the chat model of a name, made once, with its retries and limits.
