@@ -286,6 +286,10 @@ HINTS: list[tuple[str, Measure, int]] = [
     ("Include recent films to avoid staleness.", year, UP),
     ("Reduce repetition by choosing old classics.", year, DOWN),
     ("Look beyond American films to include Japanese ones.", has("country", "Japan"), UP),
+    ("Prefer comedies to dramas.", has("genres", "Comedy"), UP),
+    ("Prefer comedies to dramas.", has("genres", "Drama"), DOWN),
+    ("Prefer comedies and dramas to thrillers.", has("genres", "Thriller"), DOWN),
+    ("Prefer newer films to older ones.", year, UP),
 ]
 TASKS = [task(seed) for seed in range(6)]
 BEST = 10
