@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from alembic.config import Config
-from alembic.runtime.environment import EnvironmentContext
-from alembic.script import ScriptDirectory
 from psycopg import errors
 from sqlalchemy import Connection, NullPool, create_engine, text
 from sqlalchemy.exc import DBAPIError
@@ -20,6 +17,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from ..errors import DatabaseError
 from . import fusion_tables, key_tables, log_tables
 from .tables import SCHEMA, Base
+
+if TYPE_CHECKING:  # loading it takes a third of a second, and nearly always there is nothing to do
+    from alembic.script import ScriptDirectory
 
 _MODULES = (fusion_tables, key_tables, log_tables)
 """Importing them adds their tables to those of `Base`."""
@@ -42,8 +42,11 @@ async def migrate(engine: AsyncEngine) -> None:
     Raises:
         DatabaseError: The server or the role does not allow it; says what an administrator can do.
     """
-    scripts = await asyncio.to_thread(_scripts)
+    revisions = await asyncio.to_thread(known_revisions)
     async with engine.connect() as connection:
+        if await connection.run_sync(_is_current, revisions):
+            return
+        scripts = await asyncio.to_thread(_scripts)
         await connection.run_sync(_upgrade, scripts, "head")
 
 
@@ -57,7 +60,8 @@ def upgrade(url: str, revision: str = "head") -> None:
         DatabaseError: As from `migrate`.
     """
     with _connection(url) as connection:
-        _upgrade(connection, _scripts(), revision)
+        if not _is_current(connection, known_revisions()):
+            _upgrade(connection, _scripts(), revision)
 
 
 def downgrade(url: str, revision: str = "base") -> None:
@@ -77,8 +81,17 @@ def downgrade(url: str, revision: str = "base") -> None:
 
 
 @lru_cache(maxsize=1)
+def known_revisions() -> Sequence[str]:
+    """Return the revisions of all migrations, oldest first: they are the files' names."""
+    return sorted(path.stem[1:].partition("_")[0] for path in _SCRIPTS.glob("versions/v*.py"))
+
+
+@lru_cache(maxsize=1)
 def _scripts() -> ScriptDirectory:
     """Load all migrations, which reads files: an event loop must not."""
+    from alembic.config import Config  # noqa: PLC0415
+    from alembic.script import ScriptDirectory  # noqa: PLC0415
+
     config = Config()
     config.set_main_option("script_location", str(_SCRIPTS).replace("%", "%%"))
     scripts = ScriptDirectory.from_config(config)
@@ -98,8 +111,6 @@ def _connection(url: str) -> Generator[Connection]:
 
 def _upgrade(connection: Connection, scripts: ScriptDirectory, revision: str) -> None:
     try:
-        if _is_current(connection, scripts):
-            return
         with connection.begin():
             _require_recent(connection)
             _lock(connection)
@@ -111,7 +122,14 @@ def _upgrade(connection: Connection, scripts: ScriptDirectory, revision: str) ->
         raise _explained(connection, error) from error
 
 
-def _is_current(connection: Connection, scripts: ScriptDirectory) -> bool:
+def _is_current(connection: Connection, revisions: Sequence[str]) -> bool:
+    try:
+        return _has_newest(connection, revisions)
+    except DBAPIError as error:
+        raise _explained(connection, error) from error
+
+
+def _has_newest(connection: Connection, revisions: Sequence[str]) -> bool:
     # The schema's name is a constant of ours.
     table = f"{SCHEMA}.alembic_version"
     query = f"SELECT version_num, to_regtype('vector') FROM {table}"  # noqa: S608  # nosec B608
@@ -125,14 +143,13 @@ def _is_current(connection: Connection, scripts: ScriptDirectory) -> bool:
         return False
     finally:
         connection.rollback()
-    known = {script.revision for script in scripts.walk_revisions()}
-    if found is not None and found not in known:
+    if found is not None and found not in revisions:
         raise DatabaseError(
             _FIELD,
             f"Its schema {SCHEMA} is at revision {found}, which this version does not know.",
             "A newer re2llm has migrated it: install that version here too.",
         )
-    return found == scripts.get_current_head()
+    return found == revisions[-1]
 
 
 def _lock(connection: Connection) -> None:
@@ -143,6 +160,9 @@ def _lock(connection: Connection) -> None:
 def _run(
     connection: Connection, scripts: ScriptDirectory, steps: Callable[[Any, Any], Any]
 ) -> None:
+    from alembic.config import Config  # noqa: PLC0415
+    from alembic.runtime.environment import EnvironmentContext  # noqa: PLC0415
+
     with EnvironmentContext(Config(), scripts, fn=steps) as environment:
         environment.configure(
             connection=connection, target_metadata=Base.metadata, version_table_schema=SCHEMA

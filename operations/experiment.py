@@ -23,7 +23,7 @@ from ..runtime.outages import OutageGuard, side_by_side
 from ..runtime.progress import Progress, silent
 from ..runtime.questions import Questions
 from .database import in_domain
-from .graphs import RECOMMEND, run_graph
+from .graphs import recommend_graph, run_graph
 
 PermutedRow = tuple[dict[str, Any], Row]
 
@@ -62,7 +62,7 @@ class Experiment:
         async def collect(session: Session, questions: Questions) -> None:
             for context in contexts:
                 collecting = replace(context, questions=questions)
-                await run_graph(RECOMMEND, self._request(session), collecting)
+                await run_graph(recommend_graph(), self._request(session), collecting)
 
         pieces = [partial(collect, session) for session in self.sessions]
         await ask_ahead(pieces, await resolve_context(self.context), self.progress)
@@ -214,7 +214,7 @@ class Experiment:
         result: dict[str, Any] = {}
 
         async def once() -> None:
-            result.update(await run_graph(RECOMMEND, self._request(session), context))
+            result.update(await run_graph(recommend_graph(), self._request(session), context))
             failure = failure_among(result["flags"])
             if Flag.MODEL_FAILED in result["flags"] and failure != Failure.REFUSED:
                 raise ModelDownError(result["model"], failure, result["model_error"])

@@ -3,25 +3,49 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 from langgraph.graph.state import CompiledStateGraph
 
 from ..errors import error_from
-from ..graph.learn import graph as _learn
-from ..graph.rate import graph as _rate
-from ..graph.recommend import graph as _recommend
 from ..runtime.options import Context
 
-# As a tool inside a foreign run, a graph must not write to that run's checkpointer.
-RECOMMEND = _recommend.copy({"checkpointer": False})
-LEARN = _learn.copy({"checkpointer": False})
-RATE = _rate.copy({"checkpointer": False})
+_Graph = CompiledStateGraph[Any, Context, Any, Any]
+
+# Each is loaded when it is first run: together they take longer than a recommendation.
 
 
-async def run_graph(
-    graph: CompiledStateGraph[Any, Context, Any, Any], request: Mapping[str, Any], context: Context
-) -> dict[str, Any]:
+@cache
+def recommend_graph() -> _Graph:
+    """Return the graph that recommends."""
+    from ..graph.recommend import graph  # noqa: PLC0415
+
+    return _apart(graph)
+
+
+@cache
+def learn_graph() -> _Graph:
+    """Return the graph that learns from one training session."""
+    from ..graph.learn import graph  # noqa: PLC0415
+
+    return _apart(graph)
+
+
+@cache
+def rate_graph() -> _Graph:
+    """Return the graph that predicts a rating."""
+    from ..graph.rate import graph  # noqa: PLC0415
+
+    return _apart(graph)
+
+
+def _apart(graph: _Graph) -> _Graph:
+    # As a tool inside a foreign run, a graph must not write to that run's checkpointer.
+    return graph.copy({"checkpointer": False})
+
+
+async def run_graph(graph: _Graph, request: Mapping[str, Any], context: Context) -> dict[str, Any]:
     """Run a graph and return its answer.
 
     Raises:
@@ -40,4 +64,4 @@ async def ask(request: Mapping[str, Any], context: Context) -> dict[str, Any]:
     Raises:
         Re2llmError: The error in the answer.
     """
-    return await run_graph(RECOMMEND, request, context)
+    return await run_graph(recommend_graph(), request, context)

@@ -14,7 +14,7 @@ from ..ranking.panels import sessions_to_learn
 from ..runtime.options import Context, RunOptions
 from ..runtime.outages import OutageGuard
 from .database import in_domain
-from .graphs import LEARN, run_graph
+from .graphs import learn_graph, run_graph
 
 _Piece = TypeVar("_Piece")
 
@@ -80,7 +80,7 @@ class Learner:
             if not await self.unsettled([key]):
                 return True
             request: Any = {"session": key, "domain": self._options.domain}
-            result = await run_graph(LEARN, request, self._context)
+            result = await run_graph(learn_graph(), request, self._context)
         finally:
             await locks.release_session(key)
         self.counts["sessions"] += 1

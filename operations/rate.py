@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..runtime.options import Context
-from .graphs import RATE, run_graph
+from .graphs import rate_graph, run_graph
 from .results import Rated
 
 
@@ -19,5 +19,5 @@ async def rate(context: Context, request: Mapping[str, Any]) -> Rated:
     Raises:
         Re2llmError: A field is missing or does not fit.
     """
-    answer = await run_graph(RATE, request, context)
+    answer = await run_graph(rate_graph(), request, context)
     return Rated(**{name: answer[name] for name in Rated.model_fields})

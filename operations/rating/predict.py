@@ -8,7 +8,7 @@ from typing import Any, cast
 from ...nodes.rating.state import RatingResult
 from ...rating.corpus import ReviewSource, request_from_reviews
 from ...runtime.options import Context
-from ..graphs import RATE, run_graph
+from ..graphs import rate_graph, run_graph
 
 
 async def predict_rating(context: Context, request: Mapping[str, Any]) -> RatingResult:
@@ -23,7 +23,7 @@ async def predict_rating(context: Context, request: Mapping[str, Any]) -> Rating
     Raises:
         Re2llmError: A field is missing or does not fit, or the budget allows no further call.
     """
-    return cast("RatingResult", await run_graph(RATE, request, context))
+    return cast("RatingResult", await run_graph(rate_graph(), request, context))
 
 
 async def predict_from_reviews(

@@ -5,11 +5,14 @@ import sys
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import psycopg
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from re2llm.knowledge import migrate
 from re2llm.knowledge.migrate import downgrade, upgrade
 from re2llm.knowledge.tables import SCHEMA, Base
 from sqlalchemy import CheckConstraint, create_engine, inspect, make_url
@@ -229,3 +232,10 @@ def rows(url: str, query: str) -> list[tuple[object, ...]]:
         found = [tuple(row) for row in connection.exec_driver_sql(query)]
     engine.dispose()
     return found
+
+
+def test_the_names_of_the_files_are_the_revisions() -> None:
+    scripts = ScriptDirectory(str(Path(migrate.__file__).parent.parent / "migrations"))
+    oldest_first = [script.revision for script in scripts.walk_revisions()][::-1]
+    assert list(migrate.known_revisions()) == oldest_first
+    assert scripts.get_current_head() == oldest_first[-1]
