@@ -88,6 +88,7 @@ def prepared(films: str, file: Path, name: str) -> Iterator[Run]:
         yield one
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on_and_pays_for_no_answer_twice(films: str, file: Path) -> None:
     each = len(ARMS) + ORDERS - 1
     with prepared(films, file, "whole") as whole:

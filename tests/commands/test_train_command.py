@@ -125,6 +125,7 @@ def test_train_releases_and_policy_switches(school: str, url: str) -> None:
     assert answer["hint"]["policy"] == f"ppo:{third['release']}"
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("_quick")
 def test_the_paper_recipe_trains_too(school: str) -> None:
     done = command("train", "--domain", school, "--recipe", "paper")
@@ -154,6 +155,7 @@ def test_a_spent_budget_stops_training_and_the_next_run_goes_on(school: str, url
     assert done["llm_calls"] == paid() - before
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("_quick")
 def test_what_is_sure_to_be_asked_goes_into_a_batch(
     school: str, url: str, adjust: Callable[..., None]

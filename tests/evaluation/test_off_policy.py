@@ -135,7 +135,7 @@ BEHAVIOUR = (0.5, 0.3, 0.2)
 SESSIONS = 8
 
 
-@pytest.mark.parametrize("sampled", [True, False])
+@pytest.mark.parametrize("sampled", [True, pytest.param(False, marks=pytest.mark.slow)])
 async def test_the_estimates_find_the_true_value(log: Log, sampled: bool) -> None:
     rng = random.Random(1)
     shares = [await log.shares(number, sampled=sampled) for number in range(SESSIONS)]

@@ -90,6 +90,7 @@ async def test_without_sessions_it_says_what_to_load(services: Services, script:
         await measure(Context(domain=empty, model=name))
 
 
+@pytest.mark.slow
 async def test_a_new_first_stage_forgets_what_was_said_of_the_old_one(
     domain: str, script: Script, services: Services
 ) -> None:
