@@ -1,21 +1,28 @@
-"""The catalogue: store items, fetch them by id, find them by meaning."""
+"""The catalogue: store items, and fetch them by id."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+import pgvector
 from numpy.typing import NDArray
+from psycopg.types.json import Jsonb
 from sqlalchemy import Text, any_, bindparam, select, text
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..records import Item
 from .domains import Domain
-from .tables import ItemRow
+from .tables import SCHEMA, ItemRow
 from .texts import storable
 
 FloatArray = NDArray[np.float32]
+
+_COPY = (
+    f"COPY {SCHEMA}.item (domain_id, id, title, attributes, embedding) FROM STDIN (FORMAT BINARY)"
+)
 
 # Written once: what every request asks takes longer to put together than to answer.
 _AMONG = (
@@ -50,23 +57,44 @@ async def store_items(
         items: A batch without repeated ids.
         embeddings: Unit vectors, shape `[len(items), 384]`.
     """
-    if not items:
+    among = select(ItemRow.id).where(*_AMONG)
+    wanted = {"domain": domain.id, "ids": [item.id for item in items]}
+    there = set(await connection.scalars(among, wanted))
+    rows = list(zip(items, embeddings, strict=True))
+    await _copy(connection, domain, [row for row in rows if row[0].id not in there])
+    replaced = [row for row in rows if row[0].id in there]
+    if replaced:
+        statement = insert(ItemRow)
+        new = {name: statement.excluded[name] for name in ("title", "attributes", "embedding")}
+        await connection.execute(
+            statement.on_conflict_do_update(index_elements=["domain_id", "id"], set_=new),
+            [
+                {
+                    "domain_id": domain.id,
+                    "id": item.id,
+                    "title": item.title,
+                    "attributes": dict(item.attributes),
+                    "embedding": embedding,
+                }
+                for item, embedding in replaced
+            ],
+        )
+
+
+async def _copy(
+    connection: AsyncConnection, domain: Domain, rows: Sequence[tuple[Item, FloatArray]]
+) -> None:
+    """Insert items that are new."""
+    if not rows:
         return
-    statement = insert(ItemRow)
-    replaced = {name: statement.excluded[name] for name in ("title", "attributes", "embedding")}
-    await connection.execute(
-        statement.on_conflict_do_update(index_elements=["domain_id", "id"], set_=replaced),
-        [
-            {
-                "domain_id": domain.id,
-                "id": item.id,
-                "title": item.title,
-                "attributes": dict(item.attributes),
-                "embedding": embedding,
-            }
-            for item, embedding in zip(items, embeddings, strict=True)
-        ],
-    )
+    raw: Any = (await connection.get_raw_connection()).driver_connection
+    async with raw.cursor() as cursor, cursor.copy(_COPY) as copy:
+        # The server reads a vector's binary form, whatever type the client calls it.
+        copy.set_types(["int4", "text", "text", "jsonb", "bytea"])
+        for item, embedding in rows:
+            vector = pgvector.Vector(embedding).to_binary()
+            row = (domain.id, item.id, item.title, Jsonb(dict(item.attributes)), vector)
+            await copy.write_row(row)
 
 
 async def item_ids(connection: AsyncConnection, domain: Domain) -> list[str]:
@@ -118,31 +146,6 @@ async def item_place(
     )
     popularity, embedding = (await connection.execute(statement)).one()
     return popularity, np.asarray(embedding, dtype=np.float32)
-
-
-async def nearest_items(
-    connection: AsyncConnection,
-    domain: Domain,
-    embedding: FloatArray,
-    *,
-    count: int,
-    exclude: Sequence[str],
-) -> list[Item]:
-    """Return the items nearest in meaning, nearest first.
-
-    An exact scan: below some hundred thousand items it costs milliseconds and misses nothing.
-
-    Args:
-        embedding: What to be near to, shape `[384]`.
-        count: How many at most.
-    """
-    rows = await connection.execute(
-        select(ItemRow.id, ItemRow.title, ItemRow.attributes)
-        .where(ItemRow.domain_id == domain.id, ItemRow.id.not_in(set(exclude)))
-        .order_by(ItemRow.embedding.cosine_distance(embedding), ItemRow.id)
-        .limit(count)
-    )
-    return [Item(row.id, row.title, row.attributes) for row in rows]
 
 
 async def most_chosen_items(

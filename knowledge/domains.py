@@ -7,16 +7,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from rapidfuzz import fuzz, process
-from sqlalchemy import bindparam, delete, func, select, text, update
+from sqlalchemy import Text, bindparam, delete, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..errors import InputError
 from .fusion_tables import FirstStageRow
 from .log_tables import RecommendationRow
-from .tables import DomainRow, HintRow, ItemRow, ReleaseRow, SessionRow
+from .tables import SCHEMA, DomainRow, HintRow, ItemRow, ReleaseRow, SessionRow
 from .texts import storable
 
+_MEANING_INDEX = "ix_item_meaning_"
 _NAMED = select(
     DomainRow.id,
     DomainRow.name,
@@ -26,6 +27,9 @@ _NAMED = select(
     select(func.max(FirstStageRow.id))
     .where(FirstStageRow.domain_id == DomainRow.id)
     .scalar_subquery(),
+    func.to_regclass(func.concat(f"{SCHEMA}.{_MEANING_INDEX}", DomainRow.id, type_=Text)).is_not(
+        None
+    ),
 ).where(DomainRow.name == bindparam("name"))
 
 _LIKE = 60.0
@@ -43,6 +47,7 @@ class Domain:
         revision: Counts up with every change of items or training sessions.
         recent_from: Key of the first recent training session, where their order tells time.
         first_stage: Number of the fitted first stage that serves, if there is one.
+        indexed: Whether its items have an index by meaning.
     """
 
     id: int
@@ -51,6 +56,12 @@ class Domain:
     revision: int
     recent_from: int | None
     first_stage: int | None = None
+    indexed: bool = False
+
+
+def meaning_index(domain_id: int) -> str:
+    """Return the name of the index by which a domain's items are searched by meaning."""
+    return f"{_MEANING_INDEX}{domain_id}"
 
 
 async def find_domain(

@@ -7,23 +7,20 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 from pgvector.sqlalchemy import HALFVEC
-from sqlalchemy import bindparam, cast, func, literal, select
+from sqlalchemy import bindparam, cast, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from .embedding_column import EMBEDDING_DIM
 from .hints import Hint, hint_of, select_hints
+from .meaning import GOES_ON
 from .tables import HintRow
 
 # Written once: what every request asks takes longer to put together than to answer.
 _ACTIVE = select_hints(bindparam("domain")).where(HintRow.status == "active")
 _PROMISING = _ACTIVE.order_by(HintRow.promise.desc(), HintRow.id).limit(bindparam("count"))
-# pgvector drops other domains' hints after its scan: let it go on until there are enough. Set for
-# this statement alone, before the scan begins: PostgreSQL computes it first, as it needs no row.
-_LOCAL = literal(value=True)
-_GOES_ON = select(func.set_config("hnsw.iterative_scan", "strict_order", _LOCAL)).scalar_subquery()
 _MEANING = cast(HintRow.embedding, HALFVEC(EMBEDDING_DIM))
 _NEAREST = (
-    _ACTIVE.where(_GOES_ON.is_not(None))
+    _ACTIVE.where(GOES_ON)
     .order_by(_MEANING.cosine_distance(bindparam("embedding", type_=HALFVEC(EMBEDDING_DIM))))
     .limit(bindparam("count"))
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..errors import InputError
 from ..knowledge import domains as stored
+from ..knowledge.meaning_index import drop_meaning_index
 from ..runtime.options import Context, resolve_context
 from .database import connected, in_domain
 from .results import ListedDomain
@@ -54,4 +55,5 @@ async def delete_domain(context: Context, name: str) -> ListedDomain:
     options = await resolve_context(context)
     async with in_domain(options, name, write=True) as (connection, found):
         await stored.delete_domain(connection, found)
+    await drop_meaning_index(options.services.autocommit, found)
     return deleted

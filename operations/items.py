@@ -9,9 +9,10 @@ from typing import Any
 from pydantic import BaseModel, Field
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from ..knowledge.catalogue import fetch_items, item_ids, item_place, nearest_items
+from ..knowledge.catalogue import fetch_items, item_ids, item_place
 from ..knowledge.domains import Domain
 from ..knowledge.evidence import EvidenceIndex
+from ..knowledge.meaning import nearest_items
 from ..runtime.domain_cache import evidence_of
 from ..runtime.options import Context, resolve_context
 from .results import FoundItem

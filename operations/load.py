@@ -19,13 +19,14 @@ from ..data.readers import open_reader
 from ..data.session_file import read_sessions
 from ..errors import InputError
 from ..knowledge.catalogue import changed_items, item_ids, refresh_popularity, store_items
-from ..knowledge.domains import Domain, claim_domain, mark_changed
+from ..knowledge.domains import Domain, claim_domain, find_domain, mark_changed
 from ..knowledge.engine import unreachable
+from ..knowledge.meaning_index import index_meaning
 from ..knowledge.time_order import notice_time_order
 from ..knowledge.training_sessions import count_sessions, session_keys, store_sessions
 from ..llm.embeddings import ENCODER_ID, Embedder
 from ..records import Item, Session
-from ..runtime.options import Context, resolve_context
+from ..runtime.options import Context, RunOptions, resolve_context
 from ..runtime.progress import Progress, silent
 from ..runtime.services import Services
 from .enough import session_advice
@@ -102,6 +103,7 @@ async def load(
         raise unreachable(options.services.engine, error) from error
     finally:
         ticking.cancel()
+    loaded.advice = " ".join(filter(None, [loaded.advice, await _index(options, loaded, progress)]))
     if loaded.sessions and (loaded.sessions_new or loaded.items_changed):
         await fit_first_stage(replace(options, domain=name), progress=progress)
     counts = {
@@ -195,6 +197,24 @@ async def _load_items(
         changed += len(fresh)
         advance()
     return changed
+
+
+async def _index(options: RunOptions, loaded: Loaded, progress: Progress) -> str:
+    """Have a large catalogue's items found by meaning quickly, or return what to do for that."""
+    services = options.services
+    async with services.engine.connect() as connection:
+        domain = await find_domain(connection, loaded.domain)
+
+    def advance(done: int, total: int) -> None:
+        progress(f"indexing {domain.name}", done, total)
+
+    statement = await index_meaning(services.autocommit, domain, loaded.items, advance)
+    if statement is None:
+        return ""
+    return (
+        "Finding items by meaning will be slow: this role may not build an index. Have the owner "
+        f"of the tables run: {statement}"
+    )
 
 
 async def _tick(advance: Callable[[], None]) -> None:

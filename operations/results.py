@@ -182,7 +182,9 @@ class Loaded(BaseModel):
     warnings: int = Field(default=0, description="Rows that were repaired or look odd.")
     notes: list[str] = Field(default=[], description="The first of both, with file and line.")
     advice: str = Field(
-        default="", description="What to do if there is too little to learn from; else empty."
+        default="",
+        description="What to do if there is too little to learn from, or if items will be "
+        "found slowly; else empty.",
     )
 
 

@@ -9,8 +9,9 @@ from contextlib import asynccontextmanager
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..errors import InputError
-from ..knowledge.catalogue import fetch_items, nearest_items
+from ..knowledge.catalogue import fetch_items
 from ..knowledge.domains import Domain
+from ..knowledge.meaning import nearest_items
 from ..knowledge.texts import storable
 from ..knowledge.titles.search import TitleSearch, settled
 from ..records import Item, spoken

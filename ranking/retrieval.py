@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from ..knowledge.catalogue import most_chosen_items, nearest_items
+from ..knowledge.catalogue import most_chosen_items
 from ..knowledge.domains import Domain
+from ..knowledge.meaning import nearest_items
 from ..records import Item
 
 _POOL = 200

@@ -1,0 +1,106 @@
+"""Builds the index by which a large catalogue is searched by meaning.
+
+One index over all catalogues would serve none of them well: its scan meets the items of the others
+first, and may end before it has met enough of a small one's. So each large catalogue has a partial
+one, built when it is loaded: filled row by row, an index takes hours.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+
+from psycopg import errors
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from .domains import Domain, meaning_index
+from .embedding_column import EMBEDDING_DIM
+from .tables import SCHEMA
+
+LARGE = 20_000
+"""Items from which a catalogue gets an index; scanning as many takes some 20 ms."""
+_BYTES_AN_ITEM = 2_500
+_LEAST_MEMORY, _MOST_MEMORY = 64 * 2**20, 4 * 2**30
+_TICK = 1.0
+_PROGRESS = text("""
+    SELECT blocks_done, blocks_total FROM pg_stat_progress_create_index
+    WHERE relid = 're2llm.item'::regclass AND datname = current_database()
+""")
+
+
+async def index_meaning(
+    engine: AsyncEngine,
+    domain: Domain,
+    items: int,
+    advance: Callable[[int, int], None],
+) -> str | None:
+    """Build the index of a catalogue, if it is large and has none. Others may read meanwhile.
+
+    Args:
+        engine: Whose connections commit each statement.
+        domain: The catalogue.
+        items: How many it has.
+        advance: Called with how many blocks of the table have been read, and how many there are.
+
+    Returns:
+        What its owner can run, if the role may not; else `None`.
+    """
+    if items < LARGE:
+        return None
+    name = meaning_index(domain.id)
+    # Numbers and names of ours; PostgreSQL takes no parameters here.
+    build = (
+        f"CREATE INDEX CONCURRENTLY {name} ON {SCHEMA}.item USING hnsw "
+        f"((embedding::halfvec({EMBEDDING_DIM})) halfvec_cosine_ops) WHERE domain_id = {domain.id}"
+    )
+    memory = min(max(items * _BYTES_AN_ITEM, _LEAST_MEMORY), _MOST_MEMORY) // 1024
+    async with engine.connect() as connection:
+        valid = await _is_valid(connection, name)
+        if valid:
+            return None
+        watching = asyncio.create_task(_watch(engine, advance))
+        try:
+            if valid is not None:  # a build was interrupted
+                await connection.execute(text(f"DROP INDEX {SCHEMA}.{name}"))
+            await connection.execute(text(f"SET maintenance_work_mem = {memory}"))
+            await connection.execute(text(build))
+        except DBAPIError as error:
+            if isinstance(error.orig, errors.InsufficientPrivilege):
+                return f"{build};"
+            raise
+        finally:
+            watching.cancel()
+            with suppress(DBAPIError):
+                await connection.execute(text("RESET maintenance_work_mem"))
+    return None
+
+
+async def drop_meaning_index(engine: AsyncEngine, domain: Domain) -> None:
+    """Drop the index of a deleted catalogue. One that stays does no harm: it is empty.
+
+    Args:
+        engine: Whose connections commit each statement.
+    """
+    if domain.indexed:
+        drop = f"DROP INDEX CONCURRENTLY IF EXISTS {SCHEMA}.{meaning_index(domain.id)}"
+        with suppress(DBAPIError):
+            async with engine.connect() as connection:
+                await connection.execute(text(drop))
+
+
+async def _is_valid(connection: AsyncConnection, name: str) -> bool | None:
+    """Return whether an index can be used, or `None` if there is none of this name."""
+    found = "SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass(:name)"
+    return await connection.scalar(text(found), {"name": f"{SCHEMA}.{name}"})
+
+
+async def _watch(engine: AsyncEngine, advance: Callable[[int, int], None]) -> None:
+    async with engine.connect() as connection:
+        while True:
+            row = (await connection.execute(_PROGRESS)).first()
+            if row is not None and row[1]:
+                advance(row[0], row[1])
+            await asyncio.sleep(_TICK)
