@@ -44,6 +44,8 @@ class Flag(StrEnum):
     """The active release was trained for another model, prompt or encoder, and did not choose."""
     NO_SESSIONS = "no_sessions"
     """Nothing is known from past sessions: the first stage goes by meaning alone."""
+    NO_LOGPROBS = "no_logprobs"
+    """The server gives no log-probabilities, so a list was asked for in place of a letter."""
     NOT_LOGGED = "not_logged"
     """The answer could not be stored, so that no feedback can refer to it."""
 

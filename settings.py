@@ -27,8 +27,13 @@ by the active policy release.
 AnswerMethod = Literal["json_schema", "function_calling", "json_mode", "plain"]
 """How a model is made to answer in JSON."""
 
-PromptRecipe = Literal["json", "paper"]
-"""How the ranking is asked for: as one JSON document with numbers, or as the paper does."""
+RecipeName = Literal["json", "paper", "letters"]
+"""A way to ask for a ranking: a list of numbers in JSON, the paper's list of titles, or one letter
+whose alternatives rank the candidates.
+"""
+
+PromptRecipe = Literal["json", "paper", "letters", "auto"]
+"""How the ranking is asked for; `auto`: by letters where `doctor` has found that this works."""
 
 Price = Annotated[tuple[float, ...], Field(min_length=2, max_length=3)]
 """Of a million tokens in, of a million out, and of a million in from the provider's cache."""
@@ -110,7 +115,8 @@ class Settings(BaseSettings):
     reflect_api_key: SecretStr | None = None
     """Key for `reflect_model`; unset takes `api_key`."""
     prompt: PromptRecipe = "json"
-    """How the ranking is asked for: json, or paper (titles in bullet lists, the top ten)."""
+    """How the ranking is asked for: json (a list of numbers), letters (one letter, ranked by its
+    alternatives), auto (letters where `doctor` has found that this works), or paper (titles)."""
     structured: Literal["auto", "json_schema", "function_calling", "json_mode", "plain"] = "auto"
     """How a model is made to answer in JSON; auto finds out what it supports."""
     max_answer_tokens: int | None = Field(default=None, ge=1)

@@ -76,6 +76,18 @@ class FeedbackRow(Base):
     """When the learner was done with this miss."""
 
 
+class LogprobsRow(Base):
+    """Whether a model's server gives log-probabilities."""
+
+    __tablename__ = "llm_logprobs"
+
+    model: Mapped[str] = mapped_column(primary_key=True)
+    server: Mapped[str] = mapped_column(primary_key=True)
+    """Its base URL; empty for the provider's own."""
+    given: Mapped[bool]
+    found_at: Mapped[dt.datetime] = mapped_column(server_default=func.now())
+
+
 class LlmCallRow(Base):
     """One paid question to a model: the ledger, and the cache of answers. Holds no prompt."""
 

@@ -36,6 +36,8 @@ class RankingAnswer:
         invented: Numbers that belong to no candidate.
         missing: How many fewer candidates were ranked than were asked for.
         short_is_fine: Whether a list that is only too short needs no repair.
+        scores: What the answer says of each candidate, if it says more than an order: its
+            log-probability, in the order of their numbers.
     """
 
     numbers: tuple[int, ...]
@@ -44,6 +46,7 @@ class RankingAnswer:
     invented: int
     missing: int
     short_is_fine: bool = False
+    scores: tuple[float, ...] = ()
 
     @property
     def complete(self) -> bool:

@@ -14,7 +14,8 @@ from langchain_core.messages import BaseMessage
 
 from ..errors import Failure, InputError
 from ..settings import AnswerMethod
-from .endpoint import Answered, Endpoint, read_answer
+from .answered import Answered, read_answer
+from .endpoint import Endpoint
 from .failures import read_failure
 from .json_values import is_list, is_object
 from .structured import AnswerFormat, asking
@@ -96,7 +97,12 @@ class BatchClient:
     ) -> str:
         """Return a question as a line of the file; its body is that of a single call."""
         model: Any = self._endpoint.model
-        bound: Any = asking(model, self._endpoint.methods.current, answer_format)
+        bound: Any = asking(
+            model,
+            self._endpoint.methods.current,
+            answer_format,
+            old_limit=self._endpoint.letters.old_limit,
+        )
         more: dict[str, Any] = {} if bound is model else bound.kwargs
         payload = model._get_request_payload(list(messages), stop=None, **more)  # noqa: SLF001  # what a call sends
         body = {k: v for k, v in payload.items() if k != "stream" and not k.startswith("ls_")}
@@ -214,7 +220,11 @@ class BatchClient:
         completion = ChatCompletion.construct(**body)
         model: Any = self._endpoint.model
         result = model._create_chat_result(completion)  # noqa: SLF001
-        return cast("BaseMessage", result.generations[0].message)
+        generation = result.generations[0]
+        message = cast("BaseMessage", generation.message)
+        # LangChain moves these here after a single call.
+        message.response_metadata |= generation.generation_info or {}
+        return message
 
 
 class _LineError(Exception):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
 
@@ -16,39 +15,22 @@ from langchain_core.runnables import Runnable
 from ..errors import Failure
 from ..settings import AnswerMethod, Settings
 from .adapting import adapted, without_system
+from .answered import Answered, read_answer
 from .attempts import Attempts, Claim, Turn
 from .breaker import CircuitBreaker
 from .failures import ModelFailedError, read_failure
 from .limits import Limits
 from .offline import OfflineRanker
 from .refusals import Part
-from .responses import answer_text, cut_short, failed_generation, refused
+from .responses import cut_short, failed_generation
 from .retry import retrying
 from .spoken import ChatTraits
-from .structured import AnswerFormat, MethodMemory, asking, methods_for
-from .usage import Usage, read_usage
+from .structured import AnswerFormat, LetterMemory, MethodMemory, asking, methods_for
 
 _Result = TypeVar("_Result")
 _log = logging.getLogger(__name__)
 _SERVER_ERRORS = 2
 """Server errors in a row, after which the way of asking for JSON comes under suspicion."""
-
-
-@dataclass(frozen=True, slots=True)
-class Answered:
-    """A model's answer.
-
-    Attributes:
-        text: At most 100,000 characters.
-        fits: Whether it has the form that was asked for.
-        method: How the form was asked for.
-        usage: Its tokens, or `None` if the model does not count them.
-    """
-
-    text: str
-    fits: bool
-    method: AnswerMethod
-    usage: Usage | None
 
 
 class Endpoint:
@@ -64,6 +46,7 @@ class Endpoint:
 
     Attributes:
         methods: What it understands.
+        letters: Whether it gives the log-probabilities of letters.
         chat: How it chats.
         refused: Parts of requests that its server has refused.
         too_long: Characters of the shortest prompt that was too long for it, or `None`.
@@ -84,6 +67,7 @@ class Endpoint:
         self.server = server
         self.cacheable = cacheable
         self.methods = MethodMemory(methods_for(settings.structured))
+        self.letters = LetterMemory()
         self.chat = ChatTraits()
         self.refused: set[Part] = set()
         self.too_long: int | None = None
@@ -122,7 +106,8 @@ class Endpoint:
         """
         if self.local:
             await on_attempt()
-            return await self._request(self.model, messages, "plain", answer_format)
+            asked = asking(self.model, "plain", answer_format)
+            return await self._request(asked, messages, "plain", answer_format)
         turn = Turn(owner, time.monotonic() + within, on_attempt)
         tries = retrying(self._settings.model_retries, self._settings.retry_pause, within)
         in_json = answer_format is not None and answer_format.in_json
@@ -188,8 +173,9 @@ class Endpoint:
             method: AnswerMethod = self.methods.current if in_json else "plain"
             model, whole = self.model, self.chat.takes_system
             sent = messages if whole else without_system(messages)
+            old_limit = self.letters.old_limit
             try:
-                asked = asking(model, method, answer_format)
+                asked = asking(model, method, answer_format, old_limit=old_limit)
             except Exception as error:
                 # A host's own model may raise anything where it cannot be asked in this way.
                 _log.debug("model %s: no %s (%s)", self.name, method, type(error).__name__)
@@ -202,6 +188,8 @@ class Endpoint:
             except ModelFailedError as error:
                 if self._adapt(error, model, folds=whole):
                     continue
+                if self._respell(error, model, answer_format, old_limit=old_limit):
+                    continue
                 doubtful = error.asks_for_less and in_json
                 if doubtful and error.failure is Failure.WRONG_SHAPE:
                     self.methods.judged(method, fits=False)
@@ -210,9 +198,28 @@ class Endpoint:
                 if not untried or not self.methods.unsupported(method):
                     raise
             else:
-                if in_json:
-                    self.methods.judged(method, fits=answered.fits)
+                self._judge(answered, answer_format)
                 return answered
+
+    def _judge(self, answered: Answered, answer_format: AnswerFormat | None) -> None:
+        if answer_format is not None and answer_format.in_json:
+            self.methods.judged(answered.method, fits=answered.fits)
+        if answer_format is not None and answer_format.letters:
+            self.letters.judged(fits=answered.fits)
+
+    def _respell(
+        self,
+        error: ModelFailedError,
+        asked: BaseChatModel,
+        answer_format: AnswerFormat | None,
+        *,
+        old_limit: bool,
+    ) -> bool:
+        """Write the length of a letter anew; return whether asking again may now help."""
+        if answer_format is None or not answer_format.letters:
+            return False
+        refused = Part.MAX_TOKENS in error.refuses
+        return refused and self.letters.respell(asked, old_limit=old_limit)
 
     def _adapt(self, error: ModelFailedError, asked: BaseChatModel, *, folds: bool) -> bool:
         """Send no more what the server has refused; return whether asking again may now help.
@@ -264,18 +271,3 @@ class Endpoint:
         kind = type(error).__name__
         _log.info("model %s failed: %s (%s) %s", self.name, failed.failure, kind, failed.said)
         return failed
-
-
-def read_answer(
-    message: BaseMessage, method: AnswerMethod, answer_format: AnswerFormat | None
-) -> Answered:
-    """Read a model's message.
-
-    Raises:
-        ModelFailedError: It refuses to answer.
-    """
-    if refused(message):
-        raise ModelFailedError(Failure.REFUSED)
-    text = answer_text(message)
-    fits = answer_format is None or answer_format.fits(text)
-    return Answered(text, fits, method, read_usage(message))

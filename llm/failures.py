@@ -50,6 +50,17 @@ and errors of unknown kind.
 ABOUT_THE_PROMPT = frozenset({Failure.REFUSED, Failure.REJECTED})
 """What another prompt may not meet: the model is there, and will not answer this one."""
 
+ABOUT_LETTERS = frozenset(
+    {
+        "",  # an answer without a letter
+        Failure.REJECTED,
+        Failure.SERVER_ERROR,
+        Failure.WRONG_SHAPE,
+        Failure.UNKNOWN,
+    }
+)
+"""How a server fails that gives no log-probabilities, or takes no limit of one token."""
+
 
 class ModelFailedError(Exception):
     """A model gave no usable answer.

@@ -9,17 +9,23 @@ from dataclasses import dataclass
 from langchain_core.messages import BaseMessage
 
 from ..records import Item
-from ..settings import PromptRecipe
+from ..settings import RecipeName
 from .answers import RankingAnswer, is_ranking, read_ranking
+from .letters import LETTERS, has_letters, read_letters, write_letters
 from .paper_prompt import PAPER_PROMPT_VERSION, paper_answer, paper_messages, paper_repair
 from .ranking_prompt import (
+    LETTERS_PROMPT_VERSION,
     RANKING_PROMPT_VERSION,
     RankingTask,
+    letters_messages,
     ranking_messages,
     repair_messages,
 )
 from .structured import AnswerFormat
 from .title_answers import read_titles
+
+Repair = Callable[[Sequence[BaseMessage], str, int], list[BaseMessage]]
+"""Of the prompt, its answer and the number of candidates."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,20 +33,23 @@ class Recipe:
     """A way to ask for a ranking.
 
     Attributes:
+        name: Of the recipe.
         version: What trials and releases are marked with.
         answer_format: The form to hold the model to, or `None` for free text.
         messages: Writes the prompt.
-        repair: Writes the follow-up to an answer that is not complete.
+        repair: Writes the follow-up to an answer that is not complete; `None` where asking again
+            brings nothing.
         read: Reads an answer, given the candidates in the order of their numbers.
-        write: Writes a ranking as the prompt asks for it.
+        write: Writes a ranking, with the scores of all candidates or none, as `read` reads it.
     """
 
+    name: RecipeName
     version: str
     answer_format: AnswerFormat | None
     messages: Callable[[RankingTask], list[BaseMessage]]
-    repair: Callable[[Sequence[BaseMessage], str, int], list[BaseMessage]]
+    repair: Repair | None
     read: Callable[[str, Sequence[Item]], RankingAnswer]
-    write: Callable[[Sequence[int], Sequence[Item]], str]
+    write: Callable[[Sequence[int], Sequence[Item], Sequence[float]], str]
 
 
 _RANKING = AnswerFormat(
@@ -61,17 +70,41 @@ _RANKING = AnswerFormat(
     is_ranking,
 )
 
-RECIPES: Mapping[PromptRecipe, Recipe] = {
+
+def _letters(scores: Sequence[float]) -> str:
+    """Write the scores of candidates; nothing where there are none."""
+    if not scores:
+        return ""
+    return write_letters(dict(zip(LETTERS, scores, strict=False)), min(scores))
+
+
+RECIPES: Mapping[RecipeName, Recipe] = {
     "json": Recipe(
+        "json",
         RANKING_PROMPT_VERSION,
         _RANKING,
         ranking_messages,
         repair_messages,
         lambda text, candidates: read_ranking(text, len(candidates), candidates),
-        lambda numbers, _: json.dumps({"ranking": list(numbers)}),
+        lambda numbers, _, __: json.dumps({"ranking": list(numbers)}),
     ),
     "paper": Recipe(
-        PAPER_PROMPT_VERSION, None, paper_messages, paper_repair, read_titles, paper_answer
+        "paper",
+        PAPER_PROMPT_VERSION,
+        None,
+        paper_messages,
+        paper_repair,
+        read_titles,
+        lambda numbers, candidates, _: paper_answer(numbers, candidates),
+    ),
+    "letters": Recipe(
+        "letters",
+        LETTERS_PROMPT_VERSION,
+        AnswerFormat(None, has_letters, letters=True),
+        letters_messages,
+        None,
+        lambda text, candidates: read_letters(text, len(candidates)),
+        lambda _, __, scores: _letters(scores),
     ),
 }
 """By the name that the setting `prompt` has."""

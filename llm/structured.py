@@ -15,6 +15,9 @@ from ..settings import AnswerMethod
 METHODS: tuple[AnswerMethod, ...] = ("json_schema", "function_calling", "json_mode", "plain")
 """From the strictest to none: a plain answer is read tolerantly."""
 
+ALTERNATIVES = 20
+"""To a token: as many as OpenAI's servers give."""
+
 _PATIENCE = 3
 """Answers of a wrong shape in a row, after which a method that has worked is given up."""
 
@@ -26,10 +29,12 @@ class AnswerFormat:
     Attributes:
         schema: JSON schema with a `title`, for models that can be held to one; `None` for text.
         fits: Whether an answer's text has that form.
+        letters: Whether one letter is asked for, with the log-probabilities of all.
     """
 
     schema: Mapping[str, Any] | None
     fits: Callable[[str], bool]
+    letters: bool = False
 
     @property
     def in_json(self) -> bool:
@@ -105,16 +110,23 @@ def methods_for(choice: str) -> tuple[AnswerMethod, ...]:
 
 
 def asking(
-    model: BaseChatModel, method: AnswerMethod, answer_format: AnswerFormat | None
+    model: BaseChatModel,
+    method: AnswerMethod,
+    answer_format: AnswerFormat | None,
+    *,
+    old_limit: bool = False,
 ) -> Runnable[Any, BaseMessage]:
     """Return a model that is held to an answer's form.
 
     Args:
         answer_format: The form; `None` for free text.
+        old_limit: Whether to write the length of one letter in OpenAI's old spelling.
 
     Raises:
         NotImplementedError: The model's package does not know the method.
     """
+    if answer_format is not None and answer_format.letters:
+        return model.bind(**_one_letter(model, old_limit=old_limit))
     if answer_format is None or answer_format.schema is None or method == "plain":
         return model
     try:
@@ -125,3 +137,48 @@ def asking(
     if not isinstance(bound, RunnableSequence):
         raise NotImplementedError
     return bound.first  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]  # open type arguments
+
+
+def _one_letter(model: BaseChatModel, *, old_limit: bool) -> dict[str, Any]:
+    options: dict[str, Any] = {"logprobs": True, "top_logprobs": ALTERNATIVES}
+    extra: Any = getattr(model, "extra_body", None) or {}
+    if not old_limit and "max_tokens" not in extra:
+        return {**options, "max_tokens": 1}
+    return {**options, "extra_body": {**extra, "max_tokens": 1}}
+
+
+class LetterMemory:
+    """Whether one model gives the log-probabilities of letters, and how to ask it.
+
+    Attributes:
+        proven: Whether it has done so in this process.
+        old_limit: Whether its server takes the length of an answer in OpenAI's old spelling only.
+    """
+
+    def __init__(self) -> None:
+        self.proven = False
+        self.old_limit = False
+        self._misfits = 0
+
+    def judged(self, *, fits: bool) -> None:
+        """Note an answer. Several without a letter in a row disprove what was proven.
+
+        Args:
+            fits: Whether there was a letter among the alternatives.
+        """
+        self._misfits = 0 if fits else self._misfits + 1
+        self.proven = fits or (self.proven and self._misfits < _PATIENCE)
+
+    def respell(self, model: BaseChatModel, *, old_limit: bool) -> bool:
+        """Use the old spelling of the limit, after one was refused.
+
+        Args:
+            old_limit: Whether it was the old one.
+
+        Returns:
+            Whether asking again may help.
+        """
+        if old_limit or not hasattr(model, "extra_body"):
+            return False
+        self.old_limit = True
+        return True

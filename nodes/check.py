@@ -9,6 +9,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from ..errors import ModelDownError, failure_among
 from ..knowledge.recommendations import Recommendation, log_recommendation
+from ..ranking.prompt import recipe_of
 from ..ranking.settle import settle_ranking
 from ..ranking.state import RecommendState
 from ..records import Flag
@@ -52,7 +53,7 @@ async def _logged(state: RecommendState, update: Update, options: RunOptions) ->
         hint_id=state["hint"]["id"],
         probability=state["hint"]["probability"],
         model=options.model,
-        prompt_version=options.prompt_version,
+        prompt_version=options.version_of(recipe_of(state, options)),
         flags=[str(flag) for flag in update["flags"]],
         latency_ms=update["latency_ms"],
         tokens=update["tokens"],

@@ -5,14 +5,14 @@ Source: Re2LLM, arXiv 2403.16427, section 4.2.
 
 from __future__ import annotations
 
-from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.messages import AIMessage
 from langgraph.config import get_stream_writer
 
 from ..errors import ModelDownError
 from ..llm.hint_answers import HINTS, read_hints
 from ..llm.prompt_data import inert
 from ..llm.reflection_prompt import advise_message, explain_message, suspect_message
-from ..ranking.prompt import ranking_prompt
+from ..ranking.prompt import conversation
 from ..records import Item
 from ..runtime.model_call import ask
 from ..runtime.node import Update, node
@@ -33,10 +33,7 @@ async def reflect(state: LearnState, options: RunOptions) -> Update:
     write = get_stream_writer()
     write({"event": "missed", "rank": state["rank"], "session": state.get("training_session")})
     number, target = _target(state)
-    messages: list[BaseMessage] = [
-        *ranking_prompt(state, options),
-        AIMessage(inert(state["answer"])),
-    ]
+    messages = conversation(state, options)
     questions = (
         (suspect_message(), None),
         (explain_message(target, number), None),

@@ -65,7 +65,7 @@ def _opinion(
     answer = said.get((state.get("training_session") or 0, key))
     if answer is None:
         return None
-    return opinion(options.prompt.read(answer, candidates(state)).numbers, asked(state))
+    return opinion(options.prompt.read(answer, candidates(state)), asked(state))
 
 
 def chosen_row(state: RecommendState) -> int:

@@ -56,7 +56,7 @@ async def score_recorded(
     data = Opinions(
         [np.array(state.get("first_stage", [])) for state in states],
         [
-            opinion(read_titles(answer.text, shown).numbers, len(shown))
+            opinion(read_titles(answer.text, shown), len(shown))
             for answer, shown in zip(answers, listed, strict=True)
         ],
         [chosen_row(state) for state in states],

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
+from typing import cast
 
+from ..errors import Failure
 from ..knowledge.hints import hint_key
 from ..knowledge.trials import Trial, find_trial
 from ..llm.failures import ABOUT_THE_PROMPT
+from ..llm.letters import has_letters
 from ..records import Flag
 from ..runtime.model_call import Reply, ask
 from ..runtime.node import Update
 from ..runtime.options import RunOptions
-from .fusion import fuse, reordered
-from .opinion import fusion_of
-from .prompt import candidates, ranking_prompt
+from .fusion import added_up, combined, reordered
+from .letters import lacks_letters
+from .opinion import fusion_of, learned_fusion
+from .prompt import ranking_prompt, recipe_of
 from .state import RecommendState
 
 
@@ -35,8 +38,11 @@ async def request_ranking(state: RecommendState, options: RunOptions) -> Update:
         InputError: The model's name or key cannot be used at all.
         BudgetSpentError: The budget allows no further call.
     """
+    recipe = options.prompt.name
+    state = cast("RecommendState", {**state, "recipe": recipe})
     if not needs_model(state, options):
-        return _answered(Reply("", failed=False, latency_ms=0.0, calls=0))
+        nothing = _answered(Reply("", failed=False, latency_ms=0.0, calls=0))
+        return {**nothing, "recipe": recipe}
     paid = await _paid_trial(state, options)
     if paid is not None:
         return {
@@ -48,29 +54,58 @@ async def request_ranking(state: RecommendState, options: RunOptions) -> Update:
             "faults": {},
             "model_error": "",
             "replayed": True,
+            "recipe": recipe,
         }
-    if options.orders == 1:
-        return await _one_order(state, options)
-    return await _fused(state, options)
+    update = await (_one_order if options.orders == 1 else _fused)(state, options)
+    if options.lacks_logprobs and Flag.NO_LOGPROBS not in update["flags"]:
+        update["flags"] = [*update["flags"], Flag.NO_LOGPROBS]
+    return update
 
 
 async def _one_order(state: RecommendState, options: RunOptions) -> Update:
-    until = state.get("deadline_at")
-    answer_format = options.prompt.answer_format
+    reply = await _once(state, options, hinted=True)
+    if recipe_of(state, options).name == "letters":
+        if has_letters(reply.text):
+            await options.services.note_logprobs(options.model, given=True)
+        elif await lacks_letters(reply, options):
+            return await _listed(state, reply, options)
+    return await _unhinted_if_refused(state, reply, options)
 
-    async def once(*, hinted: bool) -> Reply:
-        return await ask(
-            ranking_prompt(state, options, hinted=hinted),
-            options,
-            answer_format=answer_format,
-            until=until,
-            shorter=lambda: ranking_prompt(state, options, hinted=hinted, short=True),
-        )
 
-    reply = await once(hinted=True)
-    update = _answered(reply)
+async def _listed(state: RecommendState, first: Reply, options: RunOptions) -> Update:
+    """Ask for a list, since the model's server gives no log-probabilities of letters."""
+    listed = cast("RecommendState", {**state, "recipe": "json"})
+    second = await _once(listed, options, hinted=True)
+    update = {**await _unhinted_if_refused(listed, second, options)}
+    if not _failed(update):  # else the letters need not be to blame
+        keep = not first.text and first.failure in {"", Failure.REJECTED}
+        await options.services.note_logprobs(options.model, given=False, keep=keep)
+        update["flags"] = [*update["flags"], Flag.NO_LOGPROBS]
+    if state.get("fusion") is not None:  # it was learned from letters
+        async with options.services.engine.connect() as connection:
+            domain, hint = state["domain_id"], state["hint"]
+            learned = await learned_fusion(
+                connection, domain, hint["policy"], options, hinted=bool(hint["text"])
+            )
+        update["fusion"] = learned.get("fusion")
+    return joined(update, first)
+
+
+async def _once(state: RecommendState, options: RunOptions, *, hinted: bool) -> Reply:
+    return await ask(
+        ranking_prompt(state, options, hinted=hinted),
+        options,
+        answer_format=recipe_of(state, options).answer_format,
+        until=state.get("deadline_at"),
+        shorter=lambda: ranking_prompt(state, options, hinted=hinted, short=True),
+    )
+
+
+async def _unhinted_if_refused(state: RecommendState, reply: Reply, options: RunOptions) -> Update:
+    """Return what was answered; where the prompt was refused, to one without the hint."""
+    update = {**_answered(reply), "recipe": recipe_of(state, options).name}
     if reply.failure in ABOUT_THE_PROMPT and state["hint"]["text"]:
-        second = await once(hinted=False)
+        second = await _once(state, options, hinted=False)
         update = joined(update, second)
         update["answer"] = second.text
         update["model_error"] = second.said
@@ -82,38 +117,12 @@ async def _fused(state: RecommendState, options: RunOptions) -> Update:
     """Ask in several orders of the candidates, and fuse the answers into one."""
     states = [reordered(state, order) for order in range(options.orders)]
     updates = await asyncio.gather(*(_one_order(inner, options) for inner, _ in states))
-    reads = [
-        options.prompt.read(update["answer"], candidates(inner))
-        for update, (inner, _) in zip(updates, states, strict=True)
-    ]
-    rankings = [
-        [places[number - 1] for number in read.numbers]
-        for read, (_, places) in zip(reads, states, strict=True)
-        if read.numbers
-    ]
-    flags = dict.fromkeys(
-        flag
-        for update, read in zip(updates, reads, strict=True)
-        for flag in (update["flags"] if _failed(update) else [*update["flags"], *read.flags])
-    )
-    if rankings:  # the others have answered for those that failed
-        flags.pop(Flag.MODEL_FAILED, None)
-    faults: Counter[str] = Counter()
-    for update, read in zip(updates, reads, strict=True):
-        if not _failed(update):
-            faults.update(read.faults)
-    fused = fuse(rankings)
-    tokens = [update["tokens"] for update in updates]
-    return {
-        "answer": options.prompt.write(fused, candidates(state)) if fused else updates[0]["answer"],
-        "flags": list(flags),
-        "latency_ms": max(update["latency_ms"] for update in updates),
-        "tokens": {way: sum(counted[way] for counted in tokens) for way in tokens[0]},
-        "llm_calls": sum(update["llm_calls"] for update in updates),
-        "faults": dict(faults),
-        "model_error": next((u["model_error"] for u in updates if u["model_error"]), ""),
-        "replayed": False,
-    }
+    found = combined(updates, states)
+    if len({update["recipe"] for update in updates}) == 1:
+        return found
+    # Some were asked for a letter before it was known that this does not work.
+    again = await _fused(cast("RecommendState", {**state, "recipe": "json"}), options)
+    return added_up(again, found)
 
 
 def _answered(reply: Reply) -> Update:

@@ -7,16 +7,23 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TypeVar, cast
 
-from .prompt import asked
+from ..llm.recipes import RECIPES
+from ..records import Flag
+from ..runtime.node import Update
+from .letters import mean_scores
+from .prompt import asked, candidates
 from .state import RecommendState
 
 _DAMPING = 60
 """Of reciprocal rank fusion, as in Cormack, Clarke & Büttcher (SIGIR 2009)."""
 
+Asked = tuple[RecommendState, list[int]]
+"""A request in another order, and the numbers that its places have in the original."""
+
 _Key = TypeVar("_Key", int, str)
 
 
-def reordered(state: RecommendState, order: int) -> tuple[RecommendState, list[int]]:
+def reordered(state: RecommendState, order: int) -> Asked:
     """Return a request with its candidates in another order.
 
     Args:
@@ -52,3 +59,54 @@ def fuse(rankings: Sequence[Sequence[_Key]]) -> list[_Key]:
         for rank, key in enumerate(ranking, start=1):
             scores[key] += 1 / (_DAMPING + rank)  # pyright: ignore[reportArgumentType]  # typed for counts
     return [key for key, _ in scores.most_common()]
+
+
+def combined(updates: Sequence[Update], states: Sequence[Asked]) -> Update:
+    """Fuse the answers to several orders into one.
+
+    Args:
+        updates: What was answered, all by the recipe of the first; others count as no answer.
+        states: What was asked, in the same sequence; the first is the original.
+    """
+    recipe = RECIPES[updates[0]["recipe"]]
+    reads = [
+        recipe.read(update["answer"], candidates(state))
+        for update, (state, _) in zip(updates, states, strict=True)
+    ]
+    read_in = list(zip(reads, (places for _, places in states), strict=True))
+    scores = mean_scores([(read.scores, places) for read, places in read_in if read.scores])
+    rankings = [[places[n - 1] for n in read.numbers] for read, places in read_in if read.numbers]
+    answered = [Flag.MODEL_FAILED not in update["flags"] for update in updates]
+    flags = dict.fromkeys(
+        flag
+        for update, read, good in zip(updates, reads, answered, strict=True)
+        for flag in (*update["flags"], *(read.flags if good else ()))
+    )
+    if rankings:  # the others have answered for those that failed
+        flags.pop(Flag.MODEL_FAILED, None)
+    faults: Counter[str] = Counter()
+    for read, good in zip(reads, answered, strict=True):
+        faults.update(read.faults if good else {})
+    fused = fuse(rankings)
+    first, original = updates[0], candidates(states[0][0])
+    tokens = [update["tokens"] for update in updates]
+    return {
+        **first,
+        "answer": recipe.write(fused, original, scores) if fused else first["answer"],
+        "flags": list(flags),
+        "latency_ms": max(update["latency_ms"] for update in updates),
+        "tokens": {way: sum(counted[way] for counted in tokens) for way in tokens[0]},
+        "llm_calls": sum(update["llm_calls"] for update in updates),
+        "faults": dict(faults),
+        "model_error": next((u["model_error"] for u in updates if u["model_error"]), ""),
+    }
+
+
+def added_up(update: Update, before: Update) -> Update:
+    """Return an answer that took what was asked before it, too."""
+    return {
+        **update,
+        "latency_ms": update["latency_ms"] + before["latency_ms"],
+        "tokens": {way: count + before["tokens"][way] for way, count in update["tokens"].items()},
+        "llm_calls": update["llm_calls"] + before["llm_calls"],
+    }

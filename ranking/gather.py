@@ -80,7 +80,7 @@ async def gather(
         "candidate_items": [views[row] for row in order],
         "evidence": [evidence[row] for row in order] if evidence else [],
         "first_stage": [round(float(scores[row]), 5) for row in order],
-        "asked": len(order) if options.fuse == "llm" else min(len(order), options.settings.rerank),
+        "asked": len(order) if options.fuse == "llm" else min(len(order), options.rerank),
         "flags": [] if index or options.fuse == "llm" else [Flag.NO_SESSIONS],
     }
 

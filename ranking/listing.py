@@ -32,7 +32,7 @@ def listing(
         return shuffled
     # Sorted from the shuffled order, so that the caller's order cannot break a tie.
     ranked = sorted(shuffled, key=lambda item: -scores[item])
-    head, tail = ranked[: options.settings.rerank], ranked[options.settings.rerank :]
+    head, tail = ranked[: options.rerank], ranked[options.rerank :]
     if options.prompt_order == "shuffled" or options.order:
         head = prompt_order(head, history, options.seed, options.order)
     return [*head, *tail]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -13,6 +11,9 @@ from ..policies.fusion import LEADING, REFERENCE, UNMEASURED, Floats, Fusion, fu
 from ..runtime.node import Update
 from ..runtime.options import RunOptions
 from .state import RecommendState
+
+_UNIT = 0.1
+"""Of a log-probability."""
 
 
 def fusion_of(state: RecommendState) -> Fusion:
@@ -44,18 +45,21 @@ async def learned_fusion(
     return {} if learned is None else {"fusion": learned}
 
 
-def opinion(numbers: Sequence[int], count: int) -> Floats:
-    """Return what a ranking says of the candidates that the model was asked about.
+def opinion(answer: RankingAnswer, count: int) -> Floats:
+    """Return what an answer says of the candidates that the model was asked about.
 
     Args:
-        numbers: Those that it names, best first, from 1.
+        answer: It names some of them, or has a score for each.
         count: How many it was asked about.
 
     Returns:
-        The gain of each one's place, shape `[count]`; 0 for those that it does not name.
+        Shape `[count]`: tenths of log-probabilities where there are any, which spread about as
+        much as the rest: the gain of each one's place, 0 for those that it does not name.
     """
     values = np.zeros(count)
-    for rank, number in enumerate(numbers, start=1):
+    if answer.scores:
+        return _UNIT * np.array(answer.scores[:count])
+    for rank, number in enumerate(answer.numbers, start=1):
         values[number - 1] = 1 / np.log2(rank + 1)
     return values
 
@@ -71,4 +75,4 @@ def fused_numbers(answer: RankingAnswer, state: RecommendState, count: int) -> l
         Candidate numbers, best first; those that it was not asked about come last.
     """
     first = np.array(state["first_stage"], dtype=np.float64)  # pyright: ignore[reportTypedDictNotRequiredAccess]  # `prepare` has set it
-    return fused_order(first, opinion(answer.numbers, count), fusion_of(state))
+    return fused_order(first, opinion(answer, count), fusion_of(state))

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
-from langchain_core.messages import BaseMessage
+from langchain_core.messages import AIMessage, BaseMessage
 
 from ..knowledge.evidence import EVIDENCE
 from ..llm.answers import WANTED
+from ..llm.prompt_data import inert
 from ..llm.ranking_prompt import RankingTask
+from ..llm.recipes import RECIPES, Recipe
 from ..records import AttributeValue, Item
 from ..runtime.options import RunOptions
 from .state import ItemView, RecommendState
@@ -40,7 +43,25 @@ def ranking_prompt(
         hint=state["hint"]["text"] if hinted else None,
         wanted=max(WANTED, state.get("shown", WANTED)),
     )
-    return options.prompt.messages(task)
+    return recipe_of(state, options).messages(task)
+
+
+def recipe_of(state: RecommendState, options: RunOptions) -> Recipe:
+    """Return how a request was asked, or is to be asked if it was not yet."""
+    asked_by = state.get("recipe")
+    return RECIPES[asked_by] if asked_by else options.prompt
+
+
+def conversation(state: RecommendState, options: RunOptions) -> list[BaseMessage]:
+    """Return a prompt with its answer, to talk about: a letter as the list that it stands for."""
+    answer = state["answer"]
+    recipe = recipe_of(state, options)
+    if recipe.name == "letters":
+        state = cast("RecommendState", {**state, "recipe": "json"})
+        listed = candidates(state)
+        numbers = recipe.read(answer, listed).numbers or tuple(range(1, len(listed) + 1))
+        answer = RECIPES["json"].write(numbers[:WANTED], listed, ())
+    return [*ranking_prompt(state, options), AIMessage(inert(answer))]
 
 
 def candidates(state: RecommendState) -> list[Item]:

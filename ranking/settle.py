@@ -9,13 +9,14 @@ from langchain_core.messages import BaseMessage
 from ..knowledge.hints import hint_key
 from ..knowledge.trials import Trial, hit_ranks, store_trial
 from ..llm.answers import WANTED, RankingAnswer
+from ..llm.recipes import Repair
 from ..records import Flag
 from ..runtime.model_call import ask
 from ..runtime.node import Update
 from ..runtime.options import RunOptions
 from .ask import joined, needs_model
 from .opinion import fused_numbers
-from .prompt import asked, candidates, ranking_prompt
+from .prompt import asked, candidates, ranking_prompt, recipe_of
 from .state import RecommendState
 
 _NOT_ASKED = RankingAnswer((), well_formed=True, repeated=0, invented=0, missing=0)
@@ -29,6 +30,7 @@ async def settle_ranking(state: RecommendState, options: RunOptions) -> Update:
         BudgetSpentError: The answer needs a repair that the budget does not allow.
     """
     answer, spent = await repaired_answer(state, options)
+    recipe = recipe_of(state, options)
     count = asked(state)
     fuses = options.fuse == "learned" and answer.numbers
     numbers = fused_numbers(answer, state, count) if fuses else complete(answer.numbers, state)
@@ -50,9 +52,11 @@ async def settle_ranking(state: RecommendState, options: RunOptions) -> Update:
         # Of what the model was not asked about, it cannot learn.
         known = target in ids[:count]
         update["missed"] = known and update["rank"] > hit_ranks(len(ranking))
-        update["answer"] = options.prompt.write(
-            answer.numbers or numbers[:WANTED], candidates(state)
-        )
+        if recipe.name != "letters":  # whose scores say more than the order
+            named = answer.numbers or numbers[:WANTED]
+            update["answer"] = recipe.write(named, candidates(state), ())
+        else:
+            update["answer"] = state["answer"]
         await _keep_trial(state, update, options)
     return update
 
@@ -66,7 +70,7 @@ async def _keep_trial(state: RecommendState, update: Update, options: RunOptions
         session_id=session,
         hint_key=hint_key(state["hint"]["text"]),
         model=options.model,
-        prompt_version=options.prompt_version,
+        prompt_version=options.version_of(recipe_of(state, options)),
         rank=update["rank"],
         answer=update["answer"],
         flags=update["flags"],
@@ -89,19 +93,20 @@ async def repaired_answer(
     update: Update = {name: state[name] for name in _SPENT}
     if not needs_model(state, options):
         return _NOT_ASKED, {**update, "faults": {}, "flags": flags}
-    answer = options.prompt.read(state["answer"], listed)
+    recipe = recipe_of(state, options)
+    answer = recipe.read(state["answer"], listed)
     failed = Flag.MODEL_FAILED in flags
     # Those of several orders were counted before they were fused.
     update["faults"] = state["faults"] or ({} if failed else answer.faults)
     if answer.complete or not failed:
         flags += answer.flags
-    if not answer.complete and not failed:
-        messages, repair = _second_prompt(state, answer, options)
+    if not answer.complete and not failed and recipe.repair is not None:
+        messages, repair = _second_prompt(state, answer, options, recipe.repair)
         until = state.get("deadline_at")
         reply = await ask(
-            messages, options, "repair", answer_format=options.prompt.answer_format, until=until
+            messages, options, "repair", answer_format=recipe.answer_format, until=until
         )
-        second = options.prompt.read(reply.text, listed)
+        second = recipe.read(reply.text, listed)
         answer = second if second.complete or second.missing < answer.missing else answer
         update = {**joined(update, reply), "model_error": reply.said}
         flags += [repair, *([reply.failure] if reply.failed else [])]
@@ -111,7 +116,7 @@ async def repaired_answer(
 
 
 def _second_prompt(
-    state: RecommendState, answer: RankingAnswer, options: RunOptions
+    state: RecommendState, answer: RankingAnswer, options: RunOptions, repair: Repair
 ) -> tuple[list[BaseMessage], str]:
     """Write what is asked after an incomplete answer, and name it for the flags."""
     short = Flag.PROMPT_SHORTENED in state["flags"]
@@ -120,7 +125,7 @@ def _second_prompt(
         return ranking_prompt(state, options, hinted=False, short=short), Flag.HINT_DROPPED
     hinted = Flag.HINT_DROPPED not in state["flags"]
     messages = ranking_prompt(state, options, hinted=hinted, short=short)
-    return options.prompt.repair(messages, state["answer"], asked(state)), Flag.REPAIRED
+    return repair(messages, state["answer"], asked(state)), Flag.REPAIRED
 
 
 def complete(numbers: Sequence[int], state: RecommendState) -> list[int]:

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from typing_extensions import TypedDict
 
 from ..runtime.request_limits import MOST_SHOWN, DomainName, ItemId, ItemIds
+from ..settings import RecipeName
 
 
 class RecommendRequest(BaseModel):
@@ -120,10 +121,12 @@ class RecommendState(RecommendResult):
     """Score of each candidate by the first stage, higher is better; shape `[candidates]`."""
     asked: NotRequired[int]
     """How many of the candidates, from the first, the model is asked about."""
-    fusion: NotRequired[dict[str, Any]]
+    fusion: NotRequired[dict[str, Any] | None]
     """How much the model's opinion counts; see `Fusion`."""
+    recipe: NotRequired[RecipeName]
+    """How the ranking was asked for."""
     answer: str
-    """The model's raw text."""
+    """The model's raw text; of a letter, the log-probabilities as JSON."""
     replayed: NotRequired[bool]
     """Whether the answer comes from the reward table."""
     latency_ms: float

@@ -13,6 +13,7 @@ from ..records import Flag
 from ..runtime.options import RunOptions
 from .ask import request_ranking
 from .gather import gather
+from .prompt import recipe_of
 from .settle import settle_ranking
 from .state import RecommendState
 
@@ -27,7 +28,7 @@ async def resolve_session(domain: str, session_id: int, options: RunOptions) -> 
         settings = options.settings
         key = (
             *(found.id, found.revision, session_id, options.model, options.seed, options.order),
-            *(settings.candidates, settings.prompt_history, settings.rerank),
+            *(settings.candidates, settings.prompt_history, options.rerank),
             *(options.fuse, options.prompt_order, found.first_stage),
         )
         known = options.services.resolved.get(key)
@@ -67,7 +68,8 @@ async def try_hint(state: RecommendState, hint: str | None, options: RunOptions)
         raise ModelDownError(options.model, failure_among(settled["flags"]), settled["model_error"])
     session_id = state.get("training_session") or 0
     rank, answer = settled["rank"], settled["answer"]
-    return Trial(session_id, hint_key(hint), options.model, options.prompt_version, rank, answer)
+    version = options.version_of(recipe_of(tried, options))
+    return Trial(session_id, hint_key(hint), options.model, version, rank, answer)
 
 
 async def run_trial(domain: str, session_id: int, hint: str | None, options: RunOptions) -> Trial:

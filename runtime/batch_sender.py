@@ -17,7 +17,7 @@ from ..knowledge.llm_batches import Batch, end_batch, note_status, open_batches,
 from ..knowledge.llm_calls import answered_keys
 from ..llm.batches import BatchClient
 from ..llm.endpoint import Endpoint
-from ..llm.failures import ABOUT_THE_PROMPT, RETRYABLE, ModelFailedError
+from ..llm.failures import ABOUT_LETTERS, ABOUT_THE_PROMPT, RETRYABLE, ModelFailedError
 from ..llm.prices import bill_for, estimated_tokens
 from ..llm.structured import METHODS
 from ..llm.usage import Usage
@@ -53,6 +53,7 @@ class BatchSender:
         self.sent = 0
         self.cut = False
         self._tried = False
+        self._again = False
 
     async def send(self, pieces: Sequence[Collect], progress: Progress) -> list[Batch]:
         """Send the questions of all pieces, and return all batches that are under way."""
@@ -78,6 +79,9 @@ class BatchSender:
                     batches += await self._send(questions.take())
             batches += await self._send(questions.take())
         progress("collecting questions", len(pieces), len(pieces))
+        if self._again:
+            self._again = False
+            return await self.send(pieces, progress)  # they ask for lists now
         return batches
 
     async def _send(self, questions: Sequence[Question]) -> list[Batch]:
@@ -96,14 +100,21 @@ class BatchSender:
 
     def _understood(self, question: Question) -> bool:
         """Whether it is known how the model wants to be asked."""
-        in_json = question.answer_format is not None and question.answer_format.in_json
-        return self._tried or (in_json and self._endpoint.methods.proven)
+        wanted = question.answer_format
+        if wanted is not None and wanted.letters:
+            return self._endpoint.letters.proven
+        return self._tried or (
+            wanted is not None and wanted.in_json and self._endpoint.methods.proven
+        )
 
     async def _first_alone(self, questions: Sequence[Question]) -> Sequence[Question]:
         """Ask a first question at once: it shows how the model wants to be asked, or that it fails.
 
         A batch cannot step down to another way of asking for JSON.
         """
+        wanted = questions[0].answer_format
+        if wanted is not None and wanted.letters:
+            return await self._first_letter(questions)
         failure = ""
         for place, question in enumerate(questions[: len(METHODS)], 1):
             reply = await ask(
@@ -119,6 +130,18 @@ class BatchSender:
             raise ModelDownError(self._options.model, failure)
         self._tried = True
         return questions[len(METHODS) :]
+
+    async def _first_letter(self, questions: Sequence[Question]) -> Sequence[Question]:
+        """Ask for a first letter. Where that fails, none is sent: lists will be asked for."""
+        first, options = questions[0], self._options
+        reply = await ask(first.messages, options, answer_format=first.answer_format)
+        if self._endpoint.letters.proven:
+            return questions[1:]
+        if reply.failure not in ABOUT_LETTERS:
+            raise ModelDownError(options.model, reply.failure)
+        await options.services.note_logprobs(options.model, given=False, keep=False)
+        self._again = True
+        return []
 
     def _within_budget(self, questions: Sequence[Question]) -> tuple[list[Question], float]:
         """Return the questions that the budget allows, and what is set aside for them."""

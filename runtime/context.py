@@ -63,7 +63,7 @@ class Context:
     prompt: Annotated[
         PromptRecipe | None,
         Field(
-            description="How the ranking is asked for: `json` or `paper`.",
+            description="How the ranking is asked for: `json`, `letters`, `auto` or `paper`.",
             json_schema_extra=_at("recommend", "check"),
         ),
     ] = None

@@ -13,7 +13,8 @@ from langchain_core.messages import BaseMessage
 
 from ..errors import Failure, Re2llmError
 from ..knowledge.llm_calls import LlmCall
-from ..llm.endpoint import Answered, Endpoint
+from ..llm.answered import Answered
+from ..llm.endpoint import Endpoint
 from ..llm.failures import ModelFailedError
 from ..llm.prices import Bill, estimated_tokens, prompt_key
 from ..llm.structured import AnswerFormat

@@ -12,8 +12,9 @@ from ..errors import InputError
 from ..knowledge.first_stages import FUSED
 from ..knowledge.hints import clean_hint
 from ..knowledge.sources import LOCAL
+from ..llm.letters import LETTERS
 from ..llm.recipes import RECIPES, Recipe
-from ..settings import Fusion, HintChoice, PromptOrder, Settings
+from ..settings import Fusion, HintChoice, PromptOrder, PromptRecipe, RecipeName, Settings
 from .budget import Budget
 from .caller import Caller, caller_of
 from .context import Context
@@ -38,7 +39,7 @@ class RunOptions:
         policy: How the hint is chosen.
         model: The ranking model.
         reflect_model: The model that reflects on misses and compares hints.
-        prompt: How the ranking is asked for.
+        asking: How the ranking is to be asked for; see `prompt`.
         fuse: What decides the order.
         prompt_order: How the prompt lists the candidates, unless the model alone ranks them.
         orders: In how many orders of the candidates it is asked for.
@@ -59,7 +60,7 @@ class RunOptions:
     policy: HintChoice
     model: str
     reflect_model: str
-    prompt: Recipe
+    asking: PromptRecipe
     fuse: Fusion
     prompt_order: PromptOrder
     orders: int
@@ -84,6 +85,31 @@ class RunOptions:
         return LOCAL if self.caller is None else self.caller.key_id or "unknown"
 
     @property
+    def prompt(self) -> Recipe:
+        """How the ranking is asked for, by what is known of the model until now."""
+        return RECIPES[self._recipe()]
+
+    def _recipe(self) -> RecipeName:
+        if self.asking in {"json", "paper"}:
+            return cast("RecipeName", self.asking)
+        if self.fuse == "llm":
+            return "json"  # the model ranks all candidates, and there may be more than letters
+        known = self.services.gives_logprobs(self.model)
+        return "letters" if known or (known is None and self.asking == "letters") else "json"
+
+    @property
+    def lacks_logprobs(self) -> bool:
+        """Whether letters were wanted, and the model's server does not give what they need."""
+        return self.asking == "letters" and self.fuse != "llm" and self.prompt.name != "letters"
+
+    @property
+    def rerank(self) -> int:
+        """How many of the first stage's best candidates the model is asked about at most."""
+        # Also where letters turn out not to work: until then, no more are listed.
+        in_letters = self.asking in {"letters", "auto"} and self.fuse != "llm"
+        return min(self.settings.rerank, len(LETTERS)) if in_letters else self.settings.rerank
+
+    @property
     def asks_model(self) -> bool:
         """Whether the ranking needs the model at all."""
         return self.fuse in {"learned", "llm"}
@@ -104,10 +130,14 @@ class RunOptions:
     @property
     def prompt_version(self) -> str:
         """What trials and releases are marked with: all that changes what the model is asked."""
-        version = self.prompt.version
+        return self.version_of(self.prompt)
+
+    def version_of(self, recipe: Recipe) -> str:
+        """Return the prompt version of what was asked by a recipe."""
+        version = recipe.version
         if self.fuse != "llm":
             shuffled = "-shuffled" if self.prompt_order == "shuffled" else ""
-            version = f"{version}{FUSED}{self.settings.rerank}{shuffled}"
+            version = f"{version}{FUSED}{self.rerank}{shuffled}"
         return version if self.orders == 1 else f"{version}x{self.orders}"
 
     @property
@@ -201,6 +231,9 @@ async def resolve_context(context: Context) -> RunOptions:
     settings = services.settings
     model = context.model or settings.model
     domains = None if context.domains is None else frozenset(context.domains)
+    asking = context.prompt or settings.prompt
+    if asking in {"letters", "auto"}:
+        await services.recall_logprobs(model)
     return RunOptions(
         services=services,
         domain=context.domain or _default(settings.domain, domains),
@@ -208,7 +241,7 @@ async def resolve_context(context: Context) -> RunOptions:
         policy=context.policy or settings.policy,
         model=model,
         reflect_model=context.reflect_model or settings.reflect_model or model,
-        prompt=RECIPES[context.prompt or settings.prompt],
+        asking=asking,
         fuse=context.fuse or settings.fuse,
         prompt_order=context.prompt_order or settings.prompt_order,
         orders=context.orders or settings.orders,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import weakref
 from collections.abc import Hashable
 from dataclasses import dataclass, field
@@ -12,21 +13,24 @@ import numpy as np
 from cachetools import LRUCache
 from langchain_core.language_models import BaseChatModel
 from numpy.typing import NDArray
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ..errors import InputError
 from ..knowledge.engine import database_url, make_engine, ping
 from ..knowledge.locks import AdvisoryLocks
+from ..knowledge.logprobs import find_logprobs, store_logprobs
 from ..knowledge.migrate import migrate
 from ..llm.embeddings import Embedder, get_embedder
 from ..llm.endpoint import Endpoint
 from ..llm.factory import make_chat_model, model_server
 from ..llm.limits import Limits
-from ..settings import Settings
+from ..settings import OFFLINE_MODEL, Settings
 from .background import Background
 from .budget import Budget
 from .caches import VersionedCache
 
+_log = logging.getLogger(__name__)
 _CACHED_SESSIONS = 512
 """Resolved training sessions kept in memory: some 150 KB each."""
 _CACHED_HINTS = 100_000
@@ -66,6 +70,7 @@ class Services:
         default_factory=dict[tuple[str, bool], Endpoint]
     )
     _limits: Limits | None = None
+    _logprobs: dict[str, bool | None] = field(default_factory=lambda: {OFFLINE_MODEL: True})
     _asking: weakref.WeakValueDictionary[bytes, asyncio.Lock] = field(
         default_factory=weakref.WeakValueDictionary[bytes, asyncio.Lock]
     )
@@ -106,6 +111,43 @@ class Services:
         """
         made = Endpoint(name, model, self._shared_limits(), self.settings)
         self._endpoints[name, False] = self._endpoints[name, True] = made
+
+    def gives_logprobs(self, name: str) -> bool | None:
+        """Return whether a model gives log-probabilities, or `None` if that is not known."""
+        return self._logprobs.get(name)
+
+    async def recall_logprobs(self, name: str) -> None:
+        """Look up once what earlier runs have found out about a model's log-probabilities."""
+        if name in self._logprobs:
+            return
+        known = None
+        if self._is_remote(name):
+            try:
+                async with self.engine.connect() as connection:
+                    known = await find_logprobs(connection, name, model_server(self.settings))
+            except (OSError, SQLAlchemyError) as error:
+                _log.warning("what is known of %s was not read: %s", name, type(error).__name__)
+        self._logprobs.setdefault(name, known)
+
+    async def note_logprobs(self, name: str, *, given: bool, keep: bool = True) -> None:
+        """Remember whether a model gives log-probabilities.
+
+        Args:
+            keep: Whether later processes shall know, too.
+        """
+        news = self._logprobs.get(name) != given
+        self._logprobs[name] = given
+        if not news or not keep or not self._is_remote(name):
+            return
+        try:
+            async with self.engine.begin() as connection:
+                await store_logprobs(connection, name, model_server(self.settings), given=given)
+        except (OSError, SQLAlchemyError) as error:
+            _log.warning("what was found of %s was not kept: %s", name, type(error).__name__)
+
+    def _is_remote(self, name: str) -> bool:
+        made = self._endpoints.get((name, False))
+        return name != OFFLINE_MODEL and (made is None or made.cacheable)
 
     def one_at_a_time(self, key: bytes) -> asyncio.Lock:
         """Return the lock of a prompt, so that it is not paid for twice at the same time."""

@@ -35,6 +35,7 @@ class RankingDocument:
         hint: Advice on how to rank, or an empty text.
         evidence_meaning: What each kind of evidence means.
         tabular: Whether it stood in a table, with stats scaled to the highest candidate's.
+        letters: The candidates' labels where the answer is one letter; else empty.
         as_json: Whether the answer goes back as JSON, not as titles.
         wanted: How many candidates the answer names; `None` for all.
     """
@@ -47,6 +48,7 @@ class RankingDocument:
     as_json: bool
     wanted: int | None = None
     tabular: bool = False
+    letters: str = ""
 
 
 def values_of(cell: Any) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from langchain_core.outputs import ChatGeneration, ChatResult
 
 from ..embeddings import get_embedder
 from ..json_values import is_list, is_object
+from ..letters import log_sum_exp
 from .document import RankingDocument
 from .likeness import Encode
 from .rating import rate, rating_document
@@ -47,12 +48,19 @@ class OfflineRanker(BaseChatModel):
         messages: list[BaseMessage],
         stop: list[str] | None = None,  # noqa: ARG002  # the base class's signature
         run_manager: CallbackManagerForLLMRun | None = None,  # noqa: ARG002
-        **kwargs: Any,  # noqa: ARG002
+        **kwargs: Any,
     ) -> ChatResult:
-        answer = AIMessage(self._answer(messages), response_metadata={"model_name": "offline"})
+        said = self._answer(messages)
+        metadata: dict[str, Any] = {"model_name": "offline"}
+        if not isinstance(said, str):
+            if kwargs.get("logprobs"):
+                metadata["logprobs"] = _logprobs(said, kwargs.get("top_logprobs", 0))
+            said = max(said, key=said.__getitem__)
+        answer = AIMessage(said, response_metadata=metadata)
         return ChatResult(generations=[ChatGeneration(message=answer)])
 
-    def _answer(self, messages: Sequence[BaseMessage]) -> str:
+    def _answer(self, messages: Sequence[BaseMessage]) -> str | Mapping[str, float]:
+        """Return the answer as text, or the scores of letters of which one is the answer."""
         to_rate = rating_document(messages)
         if to_rate is not None:
             return rate(to_rate, messages)
@@ -82,11 +90,25 @@ def _is_follow_up(messages: Sequence[BaseMessage]) -> bool:
     return answered and _ASKS_WHY.search(messages[-1].text) is not None
 
 
-def _ranking(document: RankingDocument, encode: Encode) -> str:
-    order: list[int] = np.argsort(-score(document, encode), kind="stable").tolist()[
-        : document.wanted
-    ]
+def _ranking(document: RankingDocument, encode: Encode) -> str | Mapping[str, float]:
+    scores = score(document, encode)
+    if document.letters:
+        return dict(zip(document.letters, scores.tolist(), strict=True))
+    order: list[int] = np.argsort(-scores, kind="stable").tolist()[: document.wanted]
     if document.as_json:
         return json.dumps({"ranking": [document.numbers[place] for place in order]})
     titles = [document.candidates[place].title for place in order]
     return "\n".join(f"{rank}. {title}" for rank, title in enumerate(titles, start=1))
+
+
+def _logprobs(scores: Mapping[str, float], count: int) -> dict[str, Any]:
+    """Return what OpenAI's servers send: the likeliest alternatives to the one token."""
+    total = log_sum_exp(scores.values())
+    odds = sorted(((letter, value - total) for letter, value in scores.items()), key=_unlikely)
+    top = [{"token": letter, "logprob": value} for letter, value in odds[:count]]
+    return {"content": [{"token": odds[0][0], "logprob": odds[0][1], "top_logprobs": top}]}
+
+
+def _unlikely(pair: tuple[str, float]) -> tuple[float, str]:
+    letter, value = pair
+    return -value, letter

@@ -9,8 +9,8 @@ from typing import Any
 from .document import Entry, RankingDocument
 
 _HISTORY = re.compile(r"History: (.*)")
-_CANDIDATES = re.compile(r"Candidates, rank the best (\d{1,5}): (.*)")
-_ROW = re.compile(r"(\d{1,5})\|(.*)")
+_CANDIDATES = re.compile(r"Candidates, (?:rank the best (\d{1,5})|name the letter of one): (.*)")
+_ROW = re.compile(r"(\d{1,5}|[A-Z])\|(.*)")
 _MEANING = re.compile(r"- (\w{1,60}): (.*)")
 _NUMBER = re.compile(r"-?\d{1,15}(?:\.\d{1,10})?(?:e[+-]?\d{1,3})?")
 
@@ -22,20 +22,22 @@ def read_table(text: str, instructions: str) -> RankingDocument | None:
         instructions: The system messages, which say what each of the stats means.
     """
     past: list[list[str]] = []
-    rows: list[tuple[int, list[str]]] = []
+    rows: list[tuple[str, list[str]]] = []
     heading: list[str] = []
     wanted, hint = 0, ""
     for line in text.split("\n"):
         head, row = _CANDIDATES.fullmatch(line), _ROW.fullmatch(line)
         if head and not wanted:
-            wanted, heading = int(head[1]), head[2].split("|")
+            wanted, heading = int(head[1] or 1), head[2].split("|")
         elif wanted and row:
-            rows.append((int(row[1]), row[2].split("|")))
+            rows.append((row[1], row[2].split("|")))
         elif wanted and line.startswith("Hint: "):
             hint = line.removeprefix("Hint: ")
         elif not wanted and line.startswith("- ") and not _HISTORY.fullmatch(line):
             past.append(line.removeprefix("- ").split("|"))
-    if not wanted or not rows or heading[:2] != ["#", "title"]:
+    lettered = heading[:1] == ["letter"]
+    rows = [row for row in rows if row[0].isalpha() == lettered]
+    if not wanted or not rows or heading[:2] not in (["#", "title"], ["letter", "title"]):
         return None
     meaning = {
         found[1]: found[2] for found in map(_MEANING.fullmatch, instructions.split("\n")) if found
@@ -52,12 +54,13 @@ def read_table(text: str, instructions: str) -> RankingDocument | None:
         candidates=[
             _entry(row, names, kinds, _stats(row[-1], stats) if known else {}) for _, row in rows
         ],
-        numbers=[number for number, _ in rows],
+        numbers=[place if lettered else int(row[0]) for place, row in enumerate(rows, start=1)],
         hint=hint,
         evidence_meaning=meaning if known else {},
         as_json=True,
         wanted=wanted,
         tabular=True,
+        letters="".join(label for label, _ in rows) if lettered else "",
     )
 
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from re2llm.llm.letters import LETTERS, read_letters, write_letters
 from re2llm.policies.fusion import (
     UNMEASURED,
     WEIGHTS,
@@ -12,6 +13,7 @@ from re2llm.policies.fusion import (
     learn_fusion,
     mean_places,
 )
+from re2llm.ranking.opinion import opinion
 
 ASKED, CANDIDATES = 10, 30
 
@@ -130,3 +132,62 @@ def _ndcg(data: Opinions, weight: float) -> float:
 def test_it_survives_the_database() -> None:
     learned = learn_fusion(_sessions(100, informed=2.0), [0.1] * ASKED)
     assert Fusion.of(learned.as_dict()).as_dict() == learned.as_dict()
+
+
+def _letters(count: int, *, signal: float, place: float, seed: int = 5) -> list[str]:
+    """Answers by letters that favour early ones by `place` each, and the target by `signal`."""
+    draw = np.random.default_rng(seed)
+    texts: list[str] = []
+    for row, chosen in enumerate(_sessions(count, informed=0.0).chosen):
+        logits = -place * np.arange(ASKED) + (draw.standard_normal(ASKED) if signal else 0.0)
+        logits[chosen] += signal
+        odds = logits - np.log(np.exp(logits).sum()) - 0.01 * (row % 5)  # some odds go elsewhere
+        texts.append(write_letters(dict(zip(LETTERS, odds.tolist(), strict=False)), -30.0))
+    return texts
+
+
+def _said(texts: list[str]) -> Opinions:
+    sessions = _sessions(len(texts), informed=0.0)
+    said = [opinion(read_letters(text, ASKED), ASKED) for text in texts]
+    return Opinions(sessions.first, said, sessions.chosen)
+
+
+def test_letters_that_only_follow_the_places_say_nothing() -> None:
+    data = _said(_letters(300, signal=0.0, place=1.0))
+    places = mean_places(data.opinions)
+    learned = learn_fusion(data, places)
+    assert learned.weight == 0
+    assert learned.gain == 0
+    for first, said in zip(data.first[:20], data.opinions[:20], strict=True):
+        plain = fused_order(first, np.zeros(ASKED), Fusion(3.0))
+        assert fused_order(first, said, Fusion(3.0, places)) == plain
+        assert fused_order(first, said, Fusion(3.0)) != plain  # uncalibrated, they would count
+
+
+def test_letters_with_a_signal_under_the_places_are_recovered() -> None:
+    data = _said(_letters(400, signal=2.0, place=1.0))
+    places = mean_places(data.opinions)
+    learned = learn_fusion(data, places)
+    assert learned.weight > 0.2
+    assert learned.low > 0
+    # Calibrated, they are worth about as much as from a model that favours no place.
+    fair = _said(_letters(400, signal=2.0, place=0.0))
+    best = learn_fusion(fair, mean_places(fair.opinions))
+    assert learned.gain > 0.8 * best.gain
+    assert learned.gain > 1.2 * learn_fusion(data, ()).gain
+
+
+def test_the_calibration_is_the_mean_of_each_place() -> None:
+    """Against numbers that were worked out apart: log-probability minus the place's mean."""
+    data = _said(_letters(50, signal=1.0, place=0.7))
+    table = np.array(data.opinions)
+    places = mean_places(data.opinions)
+    assert np.allclose(places, [sum(column) / 50 for column in table.T])
+    weight = 0.7
+    for first, said in zip(data.first[:10], data.opinions[:10], strict=True):
+        scores = (first - first.mean()) / first.std()
+        surprise = said - np.array(places)
+        surprise = (surprise - surprise.mean()) / surprise.std()
+        head = scores[:ASKED] + weight * surprise
+        expected = sorted(range(ASKED), key=lambda row: -head[row])
+        assert [n - 1 for n in fused_order(first, said, Fusion(weight, places))[:ASKED]] == expected

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 from batch_server import BatchServer, forwards
+from fault_server import lettered, logprobs
 from langchain_core.messages import HumanMessage
 from langchain_openai import ChatOpenAI
 from pydantic import SecretStr
@@ -420,3 +421,35 @@ async def test_a_model_in_this_process_needs_no_batch(server: BatchServer, run: 
     found = await run()(context={"model": "offline"})
     assert not server.called
     assert found.rows[0].llm_calls == COUNT
+
+
+LETTERED = {"context": {"fuse": "learned", "prompt": "letters"}}
+
+
+async def test_letters_come_in_batches(
+    server: BatchServer, services: Services, run: Run, model: str
+) -> None:
+    server.logprobs = lambda body: logprobs(
+        {letter: -0.5 * (9 - n) for n, letter in enumerate(lettered(body))}
+    )
+    batched = await run()(**LETTERED)
+    assert (len(server.single), len(server.batches)) == (1, 1)
+    assert all(question["body"]["max_completion_tokens"] == 1 for question in server.questions())
+    rows = await booked(services, model)
+    assert [row.outcome for row in rows] == ["ok"] * COUNT
+    assert all("logprobs" in row.answer for row in rows)
+    context = {**LETTERED["context"], "model": f"{model}-single"}
+    single = await run()(context=context, batch=False)
+    assert [row.rankings for row in batched.rows] == [row.rankings for row in single.rows]
+
+
+async def test_a_batch_asks_for_lists_where_there_are_no_letters(
+    server: BatchServer, services: Services, run: Run, model: str
+) -> None:
+    found = await run()(**LETTERED)
+    assert [bool(lettered(body)) for body in server.single] == [True, False]
+    assert len(server.batches) == 1
+    assert not any(lettered(question["body"]) for question in server.questions())
+    outcomes = [row.outcome for row in await booked(services, model)]
+    assert sorted(outcomes) == ["misshapen", *["ok"] * COUNT]
+    assert found.rows[-1].flags == {"no_logprobs": COUNT}

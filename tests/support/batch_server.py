@@ -56,6 +56,8 @@ class BatchServer:
     and answers with an error."""
     unsupported: set[str] = field(default_factory=set)
     """Kinds of `response_format` that it does not know."""
+    logprobs: Callable[[Body], Any] | None = None
+    """What an answer holds as `logprobs` if a question asks for them; `None` for nothing."""
     called: list[str] = field(default_factory=list)
     """Routes of all requests."""
     single: list[Body] = field(default_factory=list)
@@ -226,11 +228,14 @@ class BatchServer:
 
     def _completion(self, body: Body) -> Body:
         message = {"role": "assistant", "content": self.answer(body)}
+        choice: Body = {"index": 0, "message": message, "finish_reason": "stop"}
+        if body.get("logprobs") and self.logprobs is not None:
+            choice["logprobs"] = self.logprobs(body)
         return {
             "id": "x",
             "object": "chat.completion",
             "created": 1,
             "model": body["model"],
-            "choices": [{"index": 0, "message": message, "finish_reason": "stop"}],
+            "choices": [choice],
             "usage": USAGE,
         }

@@ -50,6 +50,20 @@ def candidates(body: Body) -> int:
     return max(map(int, numbers), default=0)
 
 
+def lettered(body: Body) -> str:
+    """Return the letters of a prompt that asks for one."""
+    text = "\n".join(str(message["content"]) for message in body["messages"])
+    return "".join(re.findall(r"(?m)^([A-T])\|", text))
+
+
+def logprobs(odds: dict[str, float], *before: str) -> Body:
+    """Return OpenAI's form: one token with alternatives, after those of a thought."""
+    top = [{"token": token, "logprob": value, "bytes": None} for token, value in odds.items()]
+    first = max(odds, key=odds.__getitem__)
+    thought = [{"token": token, "logprob": -0.1, "top_logprobs": top} for token in before]
+    return {"content": [*thought, {**top[list(odds).index(first)], "top_logprobs": top}]}
+
+
 def backwards(body: Body) -> str:
     return json.dumps({"ranking": list(range(candidates(body), 0, -1))})
 
@@ -73,6 +87,8 @@ class FaultServer:
     url: str = ""
     more: Body = field(default_factory=dict)
     """What its good answers hold besides, or instead."""
+    logprobs: Callable[[Body], Any] | None = None
+    """What its good answers hold as `logprobs` if a request asks for them; `None` for nothing."""
     _at_once: int = 0
     _script: deque[str] = field(default_factory=deque)
     _random: random.Random = field(default_factory=lambda: random.Random(5))
@@ -156,7 +172,10 @@ class FaultServer:
             call = {"name": name, "arguments": content}
             message = {"role": "assistant", "content": None, "tool_calls": [
                 {"id": "1", "type": "function", "function": call}]}  # fmt: skip
-        await send(writer, 200, {**completion(message), **self.more})
+        answer = completion(message)
+        if asked.body.get("logprobs") and self.logprobs is not None:
+            answer["choices"][0]["logprobs"] = self.logprobs(asked.body)
+        await send(writer, 200, {**answer, **self.more})
 
 
 def completion(message: Body, finish: str = "stop") -> Body:

@@ -1,0 +1,48 @@
+"""A model's message as the answer to a question."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from langchain_core.messages import BaseMessage
+
+from ..errors import Failure
+from ..settings import AnswerMethod
+from .failures import ModelFailedError
+from .letters import letters_answer
+from .responses import answer_text, refused
+from .structured import AnswerFormat
+from .usage import Usage, read_usage
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A model's answer.
+
+    Attributes:
+        text: At most 100,000 characters.
+        fits: Whether it has the form that was asked for.
+        method: How the form was asked for.
+        usage: Its tokens, or `None` if the model does not count them.
+    """
+
+    text: str
+    fits: bool
+    method: AnswerMethod
+    usage: Usage | None
+
+
+def read_answer(
+    message: BaseMessage, method: AnswerMethod, answer_format: AnswerFormat | None
+) -> Answered:
+    """Read a model's message.
+
+    Raises:
+        ModelFailedError: It refuses to answer.
+    """
+    if refused(message):
+        raise ModelFailedError(Failure.REFUSED)
+    in_letters = answer_format is not None and answer_format.letters
+    text = letters_answer(message) if in_letters else answer_text(message)
+    fits = answer_format is None or answer_format.fits(text)
+    return Answered(text, fits, method, read_usage(message))

@@ -1,0 +1,192 @@
+"""Ranks candidates by the log-probabilities of their letters as the first word of an answer.
+
+The answer is one token long; a server that gives the likeliest alternatives to it says what the
+model thinks of up to 20 candidates at once.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeGuard
+
+from langchain_core.messages import BaseMessage
+
+from .answers import RankingAnswer
+from .json_values import is_list, is_object
+from .thoughts import without_thoughts
+
+LETTERS = "ABCDEFGHIJKLMNOPQRST"
+"""The labels of candidates: as many as servers give alternatives to a token."""
+
+_LOGPROBS, _BELOW = "logprobs", "below"
+_AROUND = " \t\r\n\u2581\u0120\u010a.,:;)(]['\"`*_|#-"
+"""What may stand around a letter in a token, the blanks of raw vocabularies among it."""
+_STEP = 1.0
+"""How much less a letter gets that is not among the alternatives than the least of them."""
+_DEEPEST = -20.0
+"""Below this, log-probabilities are equal: servers write -9999 for none."""
+_MOST_TOKENS = 2_000
+"""Tokens that are read of an answer that was to have one."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Token:
+    """A token of an answer, and the alternatives to it with their log-probabilities."""
+
+    text: str
+    alternatives: Sequence[tuple[str, float]]
+
+
+def letters_answer(message: BaseMessage) -> str:
+    """Return what an answer's log-probabilities say of the letters, as JSON.
+
+    Returns:
+        Empty if the server gave no log-probabilities. No letters if none is among the alternatives.
+    """
+    tokens = list(_tokens(message.response_metadata.get("logprobs")))
+    if not any(token.alternatives for token in tokens):
+        return ""
+    said = _after_thoughts(tokens)
+    named = (token for token in said if letter_of(token.text) and _of_letters(token))
+    some = (token for token in said if _of_letters(token))
+    token = next(named, None) or next(some, None)
+    if token is None:
+        return json.dumps({_LOGPROBS: {}})
+    return write_letters(_of_letters(token), min(value for _, value in token.alternatives))
+
+
+def alternatives(message: BaseMessage) -> int:
+    """Return how many alternatives to its first token an answer holds."""
+    first = next(_tokens(message.response_metadata.get("logprobs")), None)
+    return len(first.alternatives) if first else 0
+
+
+def write_letters(scores: Mapping[str, float], below: float) -> str:
+    """Write log-probabilities of letters as `read_letters` reads them.
+
+    Args:
+        scores: By letter.
+        below: What a letter that is not among them has at most.
+    """
+    rounded = {letter: round(scores[letter], 4) for letter in sorted(scores)}
+    return json.dumps({_LOGPROBS: rounded, _BELOW: round(below, 4)})
+
+
+def has_letters(text: str) -> bool:
+    """Return whether an answer says anything of letters."""
+    return bool(_written(text)[0])
+
+
+def read_letters(text: str, candidates: int) -> RankingAnswer:
+    """Rank candidates by what `letters_answer` or `write_letters` wrote.
+
+    Args:
+        candidates: How many there are, labelled from `A`.
+
+    Returns:
+        The candidates whose letters are known, the likeliest first, equals in the prompt's order.
+        `scores` has a value for each candidate: its log-probability among the candidates.
+    """
+    known, below = _written(text)
+    places = {LETTERS.index(letter): value for letter, value in known.items()}
+    places = {place: value for place, value in places.items() if place < candidates}
+    if not places:
+        return RankingAnswer((), well_formed=False, repeated=0, invented=0, missing=1)
+    total = log_sum_exp(places.values())
+    seen = {place: max(value - total, _DEEPEST) for place, value in places.items()}
+    least = min(*seen.values(), max(below - total, _DEEPEST)) - _STEP
+    scores = tuple(seen.get(place, least) for place in range(candidates))
+    ranked = sorted(seen, key=lambda place: (-seen[place], place))
+    numbers = tuple(place + 1 for place in ranked)
+    return RankingAnswer(
+        numbers, well_formed=True, repeated=0, invented=0, missing=0, scores=scores
+    )
+
+
+def letter_of(token: str) -> str:
+    """Return the letter that a token writes, as in ` A`, `a` or `A.`; empty for any other."""
+    letter = token.strip(_AROUND).upper()
+    return letter if len(letter) == 1 and letter in LETTERS else ""
+
+
+def log_sum_exp(values: Iterable[float]) -> float:
+    """Add probabilities.
+
+    Args:
+        values: Their logarithms, at least one.
+    """
+    listed = list(values)
+    most = max(listed)
+    return most + math.log(math.fsum(math.exp(value - most) for value in listed))
+
+
+def _of_letters(token: _Token) -> dict[str, float]:
+    variants: dict[str, list[float]] = {}
+    for text, value in token.alternatives:
+        if letter := letter_of(text):
+            variants.setdefault(letter, []).append(value)
+    return {letter: min(log_sum_exp(values), 0.0) for letter, values in variants.items()}
+
+
+def _after_thoughts(tokens: Sequence[_Token]) -> list[_Token]:
+    """Return the tokens of what a reasoning model says after it has thought."""
+    written = "".join(token.text for token in tokens)
+    said = without_thoughts(written)
+    start = written.rfind(said) if said else len(written)
+    kept: list[_Token] = []
+    at = 0
+    for token in tokens:
+        at += len(token.text)
+        if at > start:
+            kept.append(token)
+    return kept
+
+
+def _tokens(held: Any) -> Iterator[_Token]:
+    """Read OpenAI's form, and the older one of parallel lists, which some servers still send."""
+    if not is_object(held):
+        return
+    content = held.get("content")
+    if is_list(content):
+        for entry in content[:_MOST_TOKENS]:
+            if is_object(entry):
+                yield _token(entry.get("token"), entry.get("logprob"), entry.get("top_logprobs"))
+        return
+    texts, values, tops = (held.get(key) for key in ("tokens", "token_logprobs", "top_logprobs"))
+    if is_list(texts) and is_list(tops):
+        own = values if is_list(values) else [None] * len(texts)
+        for text, value, top in list(zip(texts, own, tops, strict=False))[:_MOST_TOKENS]:
+            yield _token(text, value, top)
+
+
+def _token(text: Any, value: Any, top: Any) -> _Token:
+    pairs: list[tuple[Any, Any]] = []
+    if is_object(top):
+        pairs = list(top.items())
+    elif is_list(top):
+        pairs = [(one.get("token"), one.get("logprob")) for one in top if is_object(one)]
+    if pairs and text not in [other for other, _ in pairs]:
+        pairs.append((text, value))  # what was sampled need not be among the likeliest
+    alternatives = [(str(other), min(float(odds), 0.0)) for other, odds in pairs if _is_odds(odds)]
+    return _Token(text if isinstance(text, str) else "", alternatives)
+
+
+def _is_odds(value: Any) -> TypeGuard[float]:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _written(text: str) -> tuple[dict[str, float], float]:
+    """Return the letters of a written answer, and what the others have at most."""
+    try:
+        found: Any = json.loads(text)
+    except (ValueError, RecursionError):
+        return {}, 0.0
+    listed = found.get(_LOGPROBS) if is_object(found) else None
+    if not is_object(listed):
+        return {}, 0.0
+    known = {k: float(v) for k, v in listed.items() if letter_of(k) == k and _is_odds(v)}
+    below = found.get(_BELOW)
+    return known, float(below) if _is_odds(below) else 0.0
