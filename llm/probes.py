@@ -12,18 +12,20 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 from ..errors import Failure, ModelDownError
 from ..records import Item
 from .endpoint import Endpoint
-from .failures import ModelFailedError
-from .json_values import is_list, is_object
+from .failures import ABOUT_LETTERS, ModelFailedError
+from .json_values import is_object
+from .letters import alternatives
 from .ranking_prompt import RankingTask
 from .recipes import RECIPES
-from .structured import METHODS
+from .refusals import Part
+from .structured import METHODS, asking
 
 Status = Literal["ok", "note", "failed", "skipped"]
 """`note`: re2llm works without it, but should be told."""
 
 USUAL_CALLS = 6
 """Calls that all probes of one model make if its server refuses nothing."""
-_ALTERNATIVES = 20
+_DIGIT = "Answer with one digit: 7"
 _QUIET: Any = {"tags": ["langsmith:nostream"]}
 _TOOL = {
     "type": "function",
@@ -71,10 +73,12 @@ class Probes:
 
     Attributes:
         calls: Requests sent so far.
+        gives_logprobs: Whether the model gives log-probabilities; `None` if that is not known.
     """
 
     def __init__(self, endpoint: Endpoint, limit: float) -> None:
         self.calls = 0
+        self.gives_logprobs: bool | None = None
         self._endpoint = endpoint
         self._limit = limit
 
@@ -147,20 +151,28 @@ class Probes:
 
     async def logprobs(self) -> Finding:
         """Tell whether the model gives the probabilities of 20 alternatives to its first token."""
-        try:
-            said = await self._say(
-                "Answer with one digit: 7",
-                lambda model: model.bind(logprobs=True, top_logprobs=_ALTERNATIVES),
+        letters = RECIPES["letters"].answer_format
+
+        def say(*, old_limit: bool) -> Awaitable[BaseMessage]:
+            return self._say(
+                _DIGIT, lambda model: asking(model, "plain", letters, old_limit=old_limit)
             )
+
+        try:
+            try:
+                said = await say(old_limit=False)
+            except ModelFailedError as error:
+                if Part.MAX_TOKENS not in error.refuses:
+                    raise
+                said = await say(old_limit=True)
         except ModelFailedError as error:
+            self.gives_logprobs = False if error.failure in ABOUT_LETTERS else None
             return _without("logprobs", error, "")
-        held: Any = said.response_metadata.get("logprobs")
-        content: Any = held.get("content") if is_object(held) else None
-        first: Any = content[0] if is_list(content) and content else None
-        top: Any = first.get("top_logprobs") if is_object(first) else None
-        if not is_list(top) or not top:
+        count = alternatives(said)
+        self.gives_logprobs = bool(count)
+        if not count:
             return Finding("logprobs", "note", "accepted, but none came back")
-        return Finding("logprobs", "ok", f"supported, {len(top)} alternatives to a token")
+        return Finding("logprobs", "ok", f"supported, {count} alternatives to a token")
 
     async def cache(self) -> Finding:
         """Tell whether a prompt that was sent before is cheaper the second time."""

@@ -41,7 +41,8 @@ async def diagnose(
     checks += await database_checks(context)
     checks.append(_encoder_check())
     progress("checking", 1, 2, "model")
-    asked, calls = await model_checks(settings, context, ask_model=ask_model)
+    database = all(check.status != "failed" for check in checks if check.name == "database")
+    asked, calls = await model_checks(settings, context, ask_model=ask_model, database=database)
     checks += asked
     return Diagnosis(
         ok=all(check.status != "failed" for check in checks),

@@ -10,13 +10,20 @@ from ..llm.endpoint import Endpoint
 from ..llm.factory import make_chat_model, model_server
 from ..llm.limits import Limits
 from ..llm.probes import USUAL_CALLS, Finding, Probes
-from ..runtime.options import Context
+from ..runtime.options import Context, resolve_context
 from ..settings import OFFLINE_MODEL, Settings
 from .diagnosis import Check
 
 _PATIENCE = 20.0
 """Seconds that one question to a model may take."""
 _CHECKS = ("model", "key", "json", "tools", "logprobs", "prompt cache")
+
+
+_WAYS = {
+    "json": "rankings are asked for as lists",
+    "paper": "rankings are asked for as the paper does",
+    "letters": "rankings are asked for as one letter",
+}
 
 
 def announced_calls(settings: Settings, context: Context) -> str:
@@ -31,12 +38,13 @@ def announced_calls(settings: Settings, context: Context) -> str:
 
 
 async def model_checks(
-    settings: Settings, context: Context, *, ask_model: bool
+    settings: Settings, context: Context, *, ask_model: bool, database: bool
 ) -> tuple[list[Check], int]:
     """Return the findings about the ranking and the reflecting model, and how many calls it took.
 
     Args:
         ask_model: Whether models may be called.
+        database: Whether it can be reached, to keep there what was found.
     """
     names = _asked(settings, context)
     model = context.model or settings.model
@@ -59,7 +67,21 @@ async def model_checks(
         found = await _reflecting(probes) if reflects else await _ranking(probes)
         checks += [Check.model_validate(asdict(finding)) for finding in found]
         calls += probes.calls
+        if not reflects and probes.gives_logprobs is not None and database:
+            options = await resolve_context(context)
+            await options.services.note_logprobs(name, given=probes.gives_logprobs)
+    if database and ask_model:
+        checks = [await _with_recipe(check, context) for check in checks]
     return checks, calls
+
+
+async def _with_recipe(check: Check, context: Context) -> Check:
+    """Add to what was found of log-probabilities how rankings are asked for."""
+    if check.name != "logprobs" or check.status == "skipped":
+        return check
+    recipe = (await resolve_context(context)).prompt
+    way = _WAYS[recipe.name]
+    return check.model_copy(update={"found": f"{check.found}; {way} ({recipe.version})"})
 
 
 async def _ranking(probes: Probes) -> list[Finding]:

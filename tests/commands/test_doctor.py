@@ -12,11 +12,13 @@ import pytest
 from fault_server import Body, FaultServer, completion, error
 from langchain_core.messages import AIMessage
 from re2llm.cli import app
+from re2llm.knowledge.logprobs import find_logprobs
 from re2llm.llm.probes import cached_tokens
 from re2llm.operations import doctor, model_checks
 from re2llm.operations.diagnosis import Diagnosis
 from re2llm.operations.doctor import diagnose
 from re2llm.runtime.options import Context
+from re2llm.runtime.services import Services
 from typer.testing import CliRunner
 
 KEY = "sk-secret-1234567890"
@@ -103,6 +105,34 @@ async def test_a_server_that_can_do_little(server: FaultServer, examine: Examine
     assert checks["options"].found.startswith("the server refuses ")
     assert "system role, temperature" in checks["options"].found
     assert found.llm_calls == len(server.asked)
+
+
+@pytest.mark.parametrize("prompt", ["json", "letters", "auto"])
+async def test_it_says_how_rankings_are_asked_for_and_remembers_what_works(
+    server: FaultServer, examine: Examine, services: Services, prompt: str
+) -> None:
+    server.refuse = able
+    settings = {"fuse": "learned", "prompt": prompt, "model": f"openai:{prompt}-model"}
+    found = by_name(await examine(**settings))["logprobs"].found
+    in_letters = "asked for as one letter (letters-1)" in found
+    assert in_letters == (prompt != "json")
+    assert server.asked[-3].body["max_completion_tokens"] == 1
+    async with services.engine.connect() as connection:
+        assert await find_logprobs(connection, str(settings["model"]), server.url) is True
+    server.refuse = lambda body: (400, error("no logprobs")) if "logprobs" in body else able(body)
+    check = by_name(await examine(**settings))["logprobs"]
+    assert (check.status, "asked for as lists (rank-3)" in check.found) == ("note", True)
+    async with services.engine.connect() as connection:
+        assert await find_logprobs(connection, str(settings["model"]), server.url) is False
+
+
+async def test_an_outage_during_the_probe_proves_nothing(
+    server: FaultServer, examine: Examine, services: Services
+) -> None:
+    server.refuse = lambda body: (429, error("slow")) if "logprobs" in body else able(body)
+    await examine(model="openai:slow-model")
+    async with services.engine.connect() as connection:
+        assert await find_logprobs(connection, "openai:slow-model", server.url) is None
 
 
 @pytest.mark.parametrize(
