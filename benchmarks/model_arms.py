@@ -7,13 +7,13 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from re2llm.errors import Failure, InputError, ModelDownError, ReleaseMisfitError, failure_among
 from re2llm.evaluation.experiment import target_of
 from re2llm.knowledge.hints import clean_hint, list_hints
+from re2llm.llm.answers import RankingAnswer
 from re2llm.llm.prices import prompt_key
-from re2llm.llm.recipes import RECIPES, Recipe
 from re2llm.operations.database import in_domain
 from re2llm.ranking.ask import request_ranking
 from re2llm.ranking.choosers import CHOOSERS
@@ -26,7 +26,7 @@ from re2llm.records import Flag, Session
 from re2llm.runtime.options import RunOptions
 from re2llm.runtime.outages import OutageGuard
 
-LETTERS = "letters"
+LETTERS: Final = "letters"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +60,7 @@ class Answer:
 
     Attributes:
         numbers: Candidates that it names, best first.
+        scores: Of all candidates in the prompt, where a letter was asked for; else empty.
         faults: Of the first answer, before a repair.
         flags: What went wrong.
         tokens: `in`, `cached` and `out`.
@@ -73,6 +74,19 @@ class Answer:
     tokens: dict[str, int]
     latency_ms: float
     calls: int
+    scores: list[float] = field(default_factory=list[float])
+
+    @property
+    def read(self) -> RankingAnswer:
+        """The answer as the ranking takes it."""
+        return RankingAnswer(
+            tuple(self.numbers),
+            well_formed=True,
+            repeated=0,
+            invented=0,
+            missing=0,
+            scores=tuple(self.scores),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +156,13 @@ class Answers:
 
 
 async def arms(
-    options: RunOptions, *, best: int, hints: Sequence[str], orders: int, permuted: int
+    options: RunOptions,
+    *,
+    best: int,
+    hints: Sequence[str],
+    orders: int,
+    permuted: int,
+    letters: bool,
 ) -> list[Arm]:
     """Return the ways to ask, in the order in which each session is asked.
 
@@ -155,6 +175,7 @@ async def arms(
         hints: Further hints to try.
         orders: In how many orders to ask, to measure what the order does.
         permuted: On how many sessions.
+        letters: Whether to ask for one letter, too.
     """
     async with in_domain(options, None) as (connection, domain):
         active = await list_hints(connection, domain.id, status="active")
@@ -188,9 +209,8 @@ async def arms(
         )
         for order in range(1, orders)
     ]
-    recipes: Mapping[str, Recipe] = {**RECIPES}
-    if LETTERS in recipes:
-        asking = replace(base.options, prompt=recipes[LETTERS])
+    if letters:
+        asking = replace(base.options, asking=LETTERS)
         found.append(Arm(name=LETTERS, options=asking, plain=LETTERS, calibrated=True))
     return found
 
@@ -259,6 +279,7 @@ async def _asked(state: RecommendState, options: RunOptions, outages: OutageGuar
                 spent["tokens"],
                 spent["latency_ms"],
                 spent["llm_calls"],
+                list(read.scores),
             )
         ]
         failure = failure_among(spent["flags"])

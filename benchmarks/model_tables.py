@@ -107,7 +107,7 @@ def _gains(ranks: Sequence[int] | IntArray) -> FloatArray:
 def _opinions(answered: Sequence[Answered]) -> Opinions:
     return Opinions(
         [np.array(one.state.get("first_stage", [])) for one in answered],
-        [opinion(one.answer.numbers, asked(one.state)) for one in answered],
+        [opinion(one.answer.read, asked(one.state)) for one in answered],
         [one.target for one in answered],
     )
 

@@ -7,6 +7,7 @@ RE2LLM_MODEL=openai:NAME RE2LLM_BASE_URL=http://… RE2LLM_API_KEY=… \
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -17,13 +18,13 @@ from re2llm.errors import InputError
 from re2llm.knowledge.catalogue import item_ids
 from re2llm.operations.database import in_domain
 from re2llm.operations.evaluate import NEGATIVES, read_test_sessions, with_candidates
-from re2llm.records import Session
+from re2llm.records import Flag, Session
 from re2llm.runtime.budget import Budget
 from re2llm.runtime.options import Context, RunOptions, resolve_context
 from re2llm.runtime.outages import OutageGuard, side_by_side
 from re2llm.runtime.progress import Progress
 
-from .model_arms import Answered, Answers, arms, ask_session
+from .model_arms import LETTERS, Answered, Answers, Arm, arms, ask_session
 from .model_tables import document, show
 
 
@@ -42,6 +43,9 @@ def main(  # noqa: PLR0913, PLR0917  # an argument for every option
     at_once: Annotated[
         int, typer.Option(min=1, help="Sessions at a time; several make each answer slower.")
     ] = 1,
+    letters: Annotated[
+        bool | None, typer.Option(help="Ask for one letter, too; default: where `doctor` found it.")
+    ] = None,
     max_llm_calls: Annotated[int | None, typer.Option(min=1, help="Stop after N calls.")] = None,
     resume: Annotated[
         Path | None, typer.Option(help="Keep finished sessions here, and go on from there.")
@@ -71,6 +75,7 @@ def main(  # noqa: PLR0913, PLR0917  # an argument for every option
             hints=hint or (),
             orders=permutations,
             permuted=min(permuted_sessions, len(listed)),
+            letters=await _letters(options, letters),
         )
         answers = Answers(resume)
         outages = OutageGuard(options, at_once, reflects=False)
@@ -92,6 +97,7 @@ def main(  # noqa: PLR0913, PLR0917  # an argument for every option
         if stopped is not None:
             left = len(listed) - len(answered)
             raise stopped.adding(f"{left:,} sessions are left; run again to go on.")
+        ways = [way for way in ways if _answered_so(way, answered)]
         results = {
             way.name: [answered[place][way.name] for place in range(way.sessions or len(listed))]
             for way in ways
@@ -112,6 +118,23 @@ def main(  # noqa: PLR0913, PLR0917  # an argument for every option
             write_json("--json", json_file, found)
 
     run(work)
+
+
+async def _letters(options: RunOptions, wanted: bool | None) -> bool:
+    if wanted is not None:
+        return wanted
+    await options.services.recall_logprobs(options.model)
+    return bool(options.services.gives_logprobs(options.model))
+
+
+def _answered_so(way: Arm, answered: Mapping[int, Mapping[str, Answered]]) -> bool:
+    """Whether a way to ask was kept to: without log-probabilities, letters become lists."""
+    if way.name != LETTERS:
+        return True
+    lists = sum(Flag.NO_LOGPROBS in one[LETTERS].answer.flags for one in answered.values())
+    if lists:
+        note("note: the model's server gives no log-probabilities: no row for letters")
+    return not lists
 
 
 async def _sessions(options: RunOptions, file: Path, limit: int | None) -> list[Session]:

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, cast
 
 import pytest
@@ -76,3 +77,27 @@ def test_what_an_answer_takes(measured: Any) -> None:
     assert costs["tokens"] == {"in": 100, "cached": 40, "out": 20}
     assert costs["valid"] == costs["measured"] == SESSIONS
     assert (costs["p50_ms"], costs["p95_ms"]) == (29.5, 56.0)
+
+
+def test_scores_of_letters_are_calibrated() -> None:
+    """A model that says where an item stands adds nothing; one that also knows it does."""
+
+    def scored(place: int, signal: float) -> Answered:
+        one = answered(place, lambda _: [])
+        scores = [-0.5 * row + signal * (row == one.target) for row in range(ASKED)]
+        numbers = sorted(range(1, ASKED + 1), key=lambda number: -scores[number - 1])
+        return replace(one, answer=replace(one.answer, numbers=numbers, scores=scores))
+
+    options: Any = None
+    arm = Arm(name="letters", options=options, plain="letters", calibrated=True)
+    full = replace(arm, name="full")
+    for signal in (0.0, 3.0):
+        results = [scored(place, signal) for place in range(SESSIONS)]
+        found = document([arm, full], {"letters": results, "full": results}, seed=0)
+        rows = {row["name"]: row["ndcg@10"] for row in found["ranking"]}
+        if signal:
+            assert rows["letters, calibrated"] == 1 > rows["letters"]
+            assert found["adds"]["letters"]["weight"] > 0
+        else:
+            assert rows["letters, calibrated"] == rows["letters, fused"] == rows["first-stage"]
+            assert found["adds"]["letters"]["weight"] == 0

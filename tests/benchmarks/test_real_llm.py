@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fault_server import Body, FaultServer, backwards
+from fault_server import Body, FaultServer, backwards, lettered, logprobs
 from re2llm.benchmarks.model_arms import Answers
 from re2llm.data.sample import simulate_sessions
 from re2llm.errors import InputError
@@ -150,6 +150,39 @@ def test_what_it_shows(films: str, file: Path) -> None:
     assert "rank the best 20" in full
     assert "too few sessions" in out
     assert "Naming all candidates" in out
+
+
+def test_letters_have_rows_where_they_work(films: str, file: Path) -> None:
+    with prepared(films, file, "letters") as one:
+        one.server.logprobs = lambda body: logprobs(
+            {letter: -0.1 * (n + 1) for n, letter in enumerate(lettered(body))}
+        )
+        code, _, err = one("--letters")
+        assert code == 0, err
+        found = one.found()
+        rows = {row["name"]: row for row in found["ranking"]}
+        assert [name for name in rows if name.startswith("letters")] == [
+            *("letters", "letters, calibrated", "letters, fused")
+        ]
+        # Its letters follow the places alone: raw, that is the first stage's order, and no more.
+        first = rows["first-stage"]["ndcg@10"]
+        assert {rows[name]["ndcg@10"] for name in rows if name.startswith("letters")} == {first}
+        costs = {row["name"]: row for row in found["answers"]}
+        assert (costs["letters"]["valid"], costs["letters"]["calls"]) == (SESSIONS, 1)
+        assert len(one.server.asked) == (len(ARMS) + ORDERS) * SESSIONS
+        # Known to work from then on, they are asked for by themselves, and the answers are kept.
+        asked = len(one.server.asked)
+        assert one()[0] == 0
+        assert len(one.server.asked) == asked
+        assert one.document.read_text().count('"letters, calibrated"') == 1
+
+
+def test_letters_have_no_rows_where_they_do_not_work(films: str, file: Path) -> None:
+    with prepared(films, file, "lists") as one:
+        code, _, err = one("--letters")
+        assert code == 0, err
+        assert [row["name"] for row in one.found()["answers"]] == ARMS
+        assert "no row for letters" in err
 
 
 @pytest.mark.parametrize("content", ['{"n": 3}\n', "[1]\n", "words\n"])
