@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import time
 from collections.abc import AsyncGenerator, Coroutine
 from contextlib import asynccontextmanager, suppress
@@ -14,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 _SESSIONS = 0x726532  # "re2": the first half of a two-part advisory lock
 _PROMPTS = 0x726533
+_SLOTS = 0x726534
 _KEY_BYTES = 4
 _LOOK_AGAIN = 0.1
 _CLAIM, _GIVE_BACK = "pg_try_advisory_lock", "pg_advisory_unlock"
@@ -33,6 +35,7 @@ class AdvisoryLocks:
         self._connection: AsyncConnection | None = None
         self._lock = asyncio.Lock()
         self._sessions = set[int]()
+        self._slots = set[int]()
         self._asking = set[asyncio.Task[Any]]()
 
     async def claim_session(self, key: int) -> bool:
@@ -70,6 +73,47 @@ class AdvisoryLocks:
         finally:
             if held:
                 await self._release(_PROMPTS, key)
+
+    @asynccontextmanager
+    async def slot(self, name: str, count: int) -> AsyncGenerator[None]:
+        """Hold one of some slots among all processes, such as those of a model's calls.
+
+        A database that fails lets everyone pass: the limit is to spare a model, not to stop work.
+
+        Args:
+            name: What the slots are for.
+            count: How many there are; 0 for no limit.
+        """
+        key = await self._slot(name, count) if count else None
+        try:
+            yield
+        finally:
+            if key is not None:
+                await self._release(_SLOTS, key)
+                self._slots.discard(key)
+
+    async def _slot(self, name: str, count: int) -> int | None:
+        digest = hashlib.sha256(name.encode()).digest()[:_KEY_BYTES]
+        first = int.from_bytes(digest, "big", signed=True)
+        keys = [(first + n + 2**31) % 2**32 - 2**31 for n in range(count)]
+        try:
+            while True:
+                for key in keys:
+                    # To the database, all calls of a process are one.
+                    if key in self._slots:
+                        continue
+                    self._slots.add(key)
+                    claimed = False
+                    try:
+                        claimed = await self._claim(_SLOTS, key)
+                    finally:
+                        if not claimed:
+                            self._slots.discard(key)
+                    if claimed:
+                        return key
+                await asyncio.sleep(_LOOK_AGAIN)
+        except (OSError, SQLAlchemyError):
+            return None
 
     async def _held(self, key: int, patience: float) -> bool:
         end = time.monotonic() + patience

@@ -72,6 +72,14 @@ async def store_release(connection: AsyncConnection, domain_id: int, release: Re
     return (await connection.execute(statement.returning(ReleaseRow.number))).scalar_one()
 
 
+async def release_of_job(connection: AsyncConnection, domain_id: int, job: str) -> int | None:
+    """Return the number of the release that a job has stored, if it has."""
+    stored = select(ReleaseRow.number).where(
+        ReleaseRow.domain_id == domain_id, ReleaseRow.config["job"].astext == job
+    )
+    return await connection.scalar(stored)
+
+
 async def active_release_number(connection: AsyncConnection, domain_id: int) -> int | None:
     """Return the number of the active release, if there is one."""
     return await connection.scalar(_ACTIVE, {"domain": domain_id})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -10,9 +9,6 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from ..data.malformed import ReadReport
-from ..data.negatives import CANDIDATES, NegativeSampler
-from ..data.session_file import read_sessions
 from ..errors import InputError, ReleaseMisfitError
 from ..evaluation.baselines import check_baselines
 from ..evaluation.experiment import Row
@@ -24,17 +20,14 @@ from ..knowledge.training_sessions import training_sessions
 from ..ranking.choosers import hint_choice
 from ..ranking.releases import served_policy
 from ..records import Session
-from ..runtime.budget import Budget
+from ..runtime.budget import limited
 from ..runtime.options import Context, RunOptions, resolve_context
 from ..runtime.progress import Progress, silent
 from .database import in_domain
 from .experiment import Experiment
 from .fusion import what_it_adds
+from .held_out import NEGATIVES, held_out_sessions
 from .recorded import score_recorded
-
-NEGATIVES = CANDIDATES - 1
-_FEW_CANDIDATES = 20
-"""With no more than these, half of all targets rank among the best 10 by chance."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +75,7 @@ async def evaluate(  # noqa: PLR0913  # what can be compared
     Sessions without candidates get their target and sampled negatives.
 
     Args:
-        context: The run's options. Its hint policy and its budget are not used.
+        context: The run's options. Its hint policy and its budget's limits are not used.
         sessions: With targets; as a JSONL file, or read already.
         policies: Hint policies; `None` takes `none`, `static` and the active release, or without
             one `none`, `random`, `similar` and `static`.
@@ -102,11 +95,11 @@ async def evaluate(  # noqa: PLR0913  # what can be compared
         BudgetSpentError: The budget is spent; paid answers are kept.
         ModelDownError: The model has been down for long; paid answers are kept.
     """
-    _check_names(policies, baselines, nothing_else=answers is None)
+    check_names(policies, baselines, nothing_else=answers is None)
     if permutations > 1:
         context = replace(context, fuse="llm")  # it is the model whose dependence is measured
     recorded = read_answers(answers) if answers else []
-    budget = Budget(max_calls=max_llm_calls, max_cost=max_cost)
+    budget = limited(context.budget, max_calls=max_llm_calls, max_cost=max_cost)
     options = await resolve_context(replace(context, budget=budget, command="evaluate"))
     budget.require_prices(options.settings.prices, [options.model])
     async with in_domain(options, None) as (connection, domain):
@@ -115,15 +108,16 @@ async def evaluate(  # noqa: PLR0913  # what can be compared
         serves = policies is None and await _serves(connection, domain, options)
     if baselines and not train:
         raise _nothing_to_learn_from(domain.name)
-    notes: list[str] = []
-    if isinstance(sessions, Path):
-        sessions, notes = await asyncio.to_thread(
-            read_test_sessions, sessions, known, skip_malformed
-        )
-    ranked = with_candidates(sessions, known, negatives, options.seed)
-    notes += _few_candidates(sessions, ranked) + _seen_in_training(ranked, train)
+    ranked, notes = await held_out_sessions(
+        sessions,
+        known,
+        negatives=negatives,
+        seed=options.seed,
+        skip_malformed=skip_malformed,
+    )
+    notes += _seen_in_training(ranked, train)
     if policies is None:
-        policies = ("none", "static", "ppo") if serves else ("none", "random", "similar", "static")
+        policies = _POLICIES[serves]
         notes += [] if serves else [_NO_RELEASE.format(domain=domain.name, model=options.model)]
     shared = replace(
         context, domain=options.domain, seed=options.seed, budget=budget, command="evaluate"
@@ -158,9 +152,30 @@ async def evaluate(  # noqa: PLR0913  # what can be compared
     )
 
 
-def _check_names(
+async def default_policies(options: RunOptions) -> Sequence[str]:
+    """Return which hint policies are compared if none are named."""
+    async with in_domain(options, None) as (connection, domain):
+        return _POLICIES[await _serves(connection, domain, options)]
+
+
+_POLICIES = {
+    True: ("none", "static", "ppo"),
+    False: ("none", "random", "similar", "static"),
+}
+"""By whether there is an active release that fits the run."""
+
+
+def check_names(
     policies: Sequence[str] | None, baselines: Sequence[str], *, nothing_else: bool
 ) -> None:
+    """Check what is to be compared.
+
+    Args:
+        nothing_else: Whether nothing but these is compared.
+
+    Raises:
+        InputError: A name is unknown, or there is nothing to compare.
+    """
     for policy in policies or ():
         hint_choice(policy)
     check_baselines(baselines)
@@ -206,66 +221,6 @@ async def _serves(connection: AsyncConnection, domain: Domain, options: RunOptio
         return await served_policy(options.services, connection, domain.id, *version) is not None
     except ReleaseMisfitError:
         return False
-
-
-def read_test_sessions(
-    file: Path, known: Sequence[str], skip_malformed: bool
-) -> tuple[Sequence[Session], list[str]]:
-    """Return a file's sessions, and notes on them.
-
-    Args:
-        known: The catalogue's item ids.
-        skip_malformed: Skip malformed rows instead of refusing the file.
-
-    Raises:
-        InputError: It holds malformed rows, or no usable session.
-    """
-    report = ReadReport()
-    read = list(read_sessions(file, report, known=frozenset(known)))
-    if not skip_malformed:
-        report.raise_if_malformed()
-    if not read:
-        raise InputError(
-            "sessions", f"{file} holds no usable session.", "Check that it is the right file."
-        )
-    return read, report.notes
-
-
-def with_candidates(
-    sessions: Sequence[Session], known: Sequence[str], negatives: int, seed: int
-) -> Sequence[Session]:
-    """Give sessions that have no candidates their target and sampled negatives.
-
-    Args:
-        known: The catalogue's item ids.
-
-    Raises:
-        InputError: A session has no target.
-    """
-    for number, session in enumerate(sessions, 1):
-        if session.target is None:
-            problem = f"Session {number} has no target."
-            raise InputError("sessions", problem, "Give the item that came next.")
-    if all(session.candidates for session in sessions):
-        return sessions
-    sampler = NegativeSampler(known, n=negatives + 1, seed=seed)
-    return [sampler.with_candidates(session) for session in sessions]
-
-
-def _few_candidates(given: Sequence[Session], ranked: Sequence[Session]) -> list[str]:
-    drawn = [
-        len(after.candidates or ())
-        for before, after in zip(given, ranked, strict=True)
-        if not before.candidates
-    ]
-    fewest = min(drawn, default=_FEW_CANDIDATES + 1)
-    if fewest > _FEW_CANDIDATES:
-        return []
-    note = (
-        f"Some sessions have only {fewest} candidates, so HR@10 and NDCG@10 are high by chance. "
-        "Compare the rows with `random`, and with runs on the same sessions only."
-    )
-    return [note]
 
 
 def _seen_in_training(sessions: Sequence[Session], train: Sequence[Session]) -> list[str]:

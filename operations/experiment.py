@@ -47,7 +47,37 @@ class Experiment:
         self, policies: Sequence[str], *, permutations: int = 1, oracle: bool = False
     ) -> None:
         """Ask in provider batches what the other methods will ask, and wait for the answers."""
+        contexts = await self._contexts(policies, permutations, oracle=oracle)
+
+        async def collect(session: Session, questions: Questions) -> None:
+            for context in contexts:
+                collecting = replace(context, questions=questions)
+                await run_graph(recommend_graph(), self._request(session), collecting)
+
+        pieces = [partial(collect, session) for session in self.sessions]
+        await ask_ahead(pieces, await resolve_context(self.context), self.progress)
+
+    async def ask_now(
+        self, policies: Sequence[str], *, permutations: int = 1, oracle: bool = False
+    ) -> None:
+        """Ask what the other methods will ask, one question after the other.
+
+        Raises:
+            BudgetSpentError: The budget is spent; paid answers are kept.
+            ModelDownError: The model has been down for long; paid answers are kept.
+        """
+        options = await resolve_context(self.context)
+        outages = OutageGuard(options, 1, reflects=False)
+        for session in self.sessions:
+            for context in await self._contexts(policies, permutations, oracle=oracle):
+                await self._rank(session, context, outages)
+
+    async def _contexts(
+        self, policies: Sequence[str], permutations: int, *, oracle: bool
+    ) -> list[Context]:
+        """Return every context under which a session is ranked, the one without a hint first."""
         contexts = [self._under(policy=hint_choice(name)) for name in policies]
+        contexts.sort(key=lambda context: context.policy != "none")
         contexts += [
             replace(context, order=order)
             for context in contexts
@@ -58,14 +88,7 @@ class Experiment:
                 self._under(policy="none"),
                 *(given for _, given in await self._with_each_hint()),
             ]
-
-        async def collect(session: Session, questions: Questions) -> None:
-            for context in contexts:
-                collecting = replace(context, questions=questions)
-                await run_graph(recommend_graph(), self._request(session), collecting)
-
-        pieces = [partial(collect, session) for session in self.sessions]
-        await ask_ahead(pieces, await resolve_context(self.context), self.progress)
+        return contexts
 
     async def policies(self, names: Sequence[str]) -> list[Row]:
         """Rank every session under each hint policy."""

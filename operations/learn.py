@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
 from ..errors import HintsFullError, InputError, Re2llmError
-from ..runtime.budget import Budget
-from ..runtime.options import Context, resolve_context
+from ..runtime.budget import limited
+from ..runtime.options import Context, RunOptions, resolve_context
 from ..runtime.progress import Progress, silent
 from .enough import ENOUGH_SESSIONS, NOTHING_MISSED, session_advice
 from .first_stage import fit_first_stage
@@ -73,6 +74,8 @@ class Learned:
         return {**document, "retired_hints": [hint.model_dump() for hint in self.retired_hints]}
 
 
+_LOOK_AGAIN = 0.5
+"""Seconds between two looks at a session that another process is working on."""
 _COUNTS = (
     *("sessions", "missed", "failed", "proposed"),
     *("stored", "duplicate", "leak", "ineffective", "surplus"),
@@ -83,6 +86,7 @@ async def learn(
     context: Context,
     *,
     sessions: Sequence[Path] = (),
+    keys: Sequence[int] | None = None,
     max_hints: int = 30,
     max_llm_calls: int | None = None,
     max_tokens: int | None = None,
@@ -95,8 +99,9 @@ async def learn(
     Any number of learners may work on a domain at the same time. An interrupted run loses nothing.
 
     Args:
-        context: The run's options. Its seed orders the sessions; its budget is not used.
+        context: The run's options. Its seed orders the sessions; its budget's limits are not used.
         sessions: Learn only from these loaded training sessions (JSONL files); from all if empty.
+        keys: Likewise, by their keys.
         max_hints: Stop when this many hints are active or pending.
         max_tokens: Stop after this many tokens.
         max_cost: Stop when this much is spent, at the prices in `RE2LLM_PRICES`.
@@ -108,22 +113,17 @@ async def learn(
             price.
         DatabaseError: The database failed. What was learned is kept.
     """
-    budget = Budget(
-        max_calls=max_llm_calls, max_tokens=max_tokens, max_cost=max_cost, max_hints=max_hints
+    budget = limited(
+        context.budget,
+        max_calls=max_llm_calls,
+        max_tokens=max_tokens,
+        max_cost=max_cost,
+        max_hints=max_hints,
     )
     context = replace(context, budget=budget, command="learn")
     options = await resolve_context(context)
-    options.require_model()
     budget.require_prices(options.settings.prices, [options.model, options.reflect_model])
-    keys = await selected_sessions(options, sessions)
-    if not keys:
-        raise InputError(
-            "domain",
-            f"{options.domain!r} has no training sessions to learn from.",
-            f"Load some: re2llm load … --sessions FILE. About {ENOUGH_SESSIONS} are enough.",
-        )
-    if options.fuse == "learned":
-        await fit_first_stage(options, progress=progress)
+    keys = await sessions_to_learn_from(options, sessions, keys, progress=progress)
     learner = Learner(context, options)
     todo = await learner.unsettled(keys)
     before = done = len(keys) - len(todo)
@@ -159,6 +159,57 @@ async def learn(
         advice="" if hints else _advice(learner, len(keys), before),
         stopped=None if isinstance(stopped, HintsFullError) else stopped,
     )
+
+
+async def sessions_to_learn_from(
+    options: RunOptions,
+    files: Sequence[Path] = (),
+    keys: Sequence[int] | None = None,
+    *,
+    progress: Progress = silent,
+) -> list[int]:
+    """Return the keys of the sessions to learn from, and fit the first stage that is asked with.
+
+    Args:
+        files: As for `learn`; likewise the keys.
+
+    Raises:
+        InputError: There are none, or the first stage decides alone.
+    """
+    options.require_model()
+    found = await selected_sessions(options, files, keys)
+    if not found:
+        raise InputError(
+            "domain",
+            f"{options.domain!r} has no training sessions to learn from.",
+            f"Load some: re2llm load … --sessions FILE. About {ENOUGH_SESSIONS} are enough.",
+        )
+    if options.fuse == "learned":
+        await fit_first_stage(options, progress=progress)
+    return found
+
+
+async def learn_session(context: Context, key: int) -> dict[str, int]:
+    """Learn from one training session; wait while another process is working on it.
+
+    Args:
+        context: The run's options, with a budget.
+
+    Returns:
+        What came of it: counts as in `Learned`.
+
+    Raises:
+        HintsFullError: The domain has as many hints as the budget allows.
+        BudgetSpentError: The budget is spent.
+        ModelDownError: The model gave no answer.
+    """
+    options = await resolve_context(context)
+    learner = Learner(context, options)
+    if options.budget is not None:
+        options.budget.room_for_hints(await learner.count_hints())
+    while not await learner.learn_from(key):  # noqa: ASYNC110  # another process has it
+        await asyncio.sleep(_LOOK_AGAIN)
+    return dict(learner.counts)
 
 
 def _advice(learner: Learner, sessions: int, before: int) -> str:

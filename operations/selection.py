@@ -15,11 +15,14 @@ from ..runtime.options import RunOptions
 from .database import in_domain
 
 
-async def selected_sessions(options: RunOptions, files: Sequence[Path] = ()) -> list[int]:
+async def selected_sessions(
+    options: RunOptions, files: Sequence[Path] = (), keys: Sequence[int] | None = None
+) -> list[int]:
     """Return the keys of the training sessions to work on, in the order they were loaded.
 
     Args:
         files: Only the loaded sessions in these JSONL files; all if empty.
+        keys: Only these keys, of those that are still there.
 
     Raises:
         InputError: A file cannot be used, or holds no loaded session.
@@ -27,15 +30,17 @@ async def selected_sessions(options: RunOptions, files: Sequence[Path] = ()) -> 
     listed = await asyncio.to_thread(_read, files)
     async with in_domain(options, None) as (connection, domain):
         if not files:
-            return await session_keys(connection, domain.id)
-        keys = await stored_keys(connection, domain, listed)
-    if not keys:
+            every = await session_keys(connection, domain.id)
+            among = set(every if keys is None else keys)
+            return [key for key in every if key in among]
+        found = await stored_keys(connection, domain, listed)
+    if not found:
         raise InputError(
             "--sessions",
             f"None of these sessions is loaded in domain {options.domain!r}.",
             "Load them first: re2llm load … --sessions FILE",
         )
-    return sorted(keys)
+    return sorted(found)
 
 
 def _read(files: Sequence[Path]) -> list[Session]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from ..errors import InputError
 from ..knowledge.hints import Hint
-from ..knowledge.releases import Release, activate_release, store_release
+from ..knowledge.releases import Release, activate_release, release_of_job, store_release
 from ..llm.embeddings import ENCODER_ID
 from ..policies.recipes import Recipe, TrainingConfig
 from ..policies.training import Trained
@@ -51,15 +51,20 @@ def release_of(
         model=options.model,
         hint_set=hint_set_version(hints),
         hint_ids=[hint.id for hint in hints],
-        config={"policy": shape, "training": asdict(config)},
+        config={"policy": shape, "training": asdict(config), **_made_by(options)},
         metrics={**metrics, "curve": curve},
     )
+
+
+def _made_by(options: RunOptions) -> dict[str, str]:
+    job = None if options.budget is None else options.budget.job
+    return {} if job is None else {"job": job}
 
 
 async def store_and_activate(
     release: Release, options: RunOptions, *, force: bool
 ) -> tuple[int, str]:
-    """Store a release and activate it.
+    """Store a release and activate it; a job that was killed here finds what it had stored.
 
     Args:
         release: From `release_of`.
@@ -70,7 +75,9 @@ async def store_and_activate(
     """
     async with in_domain(options, None, write=True) as (connection, domain):
         await update_stats(connection, domain.id, options)  # training has tried the hints, too
-        number = await store_release(connection, domain.id, release)
+        job = None if options.budget is None else options.budget.job
+        known = None if job is None else await release_of_job(connection, domain.id, job)
+        number = known or await store_release(connection, domain.id, release)
     try:
         async with in_domain(options, None, write=True) as (connection, domain):
             await activate_release(connection, domain.id, number, force=force)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, fields, replace
 from functools import partial
 from pathlib import Path
@@ -14,30 +13,27 @@ from typing import Any, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import InputError, ModelDownError
+from ..errors import InputError
 from ..knowledge.hint_stats import retire_harmful
-from ..knowledge.hints import HintAndEmbedding, best_hints
+from ..knowledge.hints import HintAndEmbedding
 from ..knowledge.releases import active_release_number
 from ..policies.recipes import Recipe, TrainingConfig, default_config
 from ..policies.training import Trained, TrainingData, train_hint_policy
 from ..ranking.hint_stats import update_stats
-from ..ranking.panels import random_sessions
 from ..ranking.rewards import RewardTable
 from ..ranking.serving import hint_features, session_state
 from ..ranking.state import RecommendState
-from ..ranking.trials import resolve_session, try_hint
+from ..ranking.trials import resolve_session
 from ..runtime.batch_calls import ask_ahead
-from ..runtime.budget import Budget
+from ..runtime.budget import limited
 from ..runtime.options import Context, RunOptions, resolve_context
 from ..runtime.progress import Progress, silent
-from ..runtime.questions import Questions
 from .database import in_domain
-from .enough import ENOUGH_SESSIONS, FEWEST_TO_TRAIN
-from .first_stage import fit_first_stage
 from .fusion import learn_fusions
 from .hint_results import RetiredHint
 from .selection import selected_sessions
 from .store_release import release_of, store_and_activate
+from .train_panel import ask_every_hint, draw_panel, measured_hints, try_on_panel
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +91,8 @@ async def train(
     context: Context,
     *,
     sessions: Sequence[Path] = (),
+    keys: Sequence[int] | None = None,
+    panel_hints: Sequence[int] | None = None,
     recipe: Recipe = "content",
     max_llm_calls: int | None = None,
     max_cost: float | None = None,
@@ -108,8 +106,10 @@ async def train(
 
     Args:
         context: The run's options. Its seed splits the sessions and samples the actions; its
-            budget is not used.
+            budget's limits are not used.
         sessions: Train only on these loaded training sessions (JSONL files); on all if empty.
+        keys: Likewise, by their keys.
+        panel_hints: Ids of the hints that are tried on the panel; `None` takes the best ones.
         recipe: `content`, or `paper` for the fixed network of arXiv 2403.16427.
         max_cost: Stop when this much is spent, at the prices in `RE2LLM_PRICES`.
         batch: First ask what is sure to be asked in provider batches, at a lower price, and wait.
@@ -125,28 +125,24 @@ async def train(
     if recipe not in get_args(Recipe):
         raise InputError("recipe", f"There is no recipe {recipe!r}.", "Choose content or paper.")
     started = time.perf_counter()
-    budget = Budget(max_calls=max_llm_calls, max_cost=max_cost)
+    budget = limited(context.budget, max_calls=max_llm_calls, max_cost=max_cost)
     # Trials are shared between trainings of any seed: they keep the settings' order of candidates.
     unseeded = replace(context, seed=None, budget=budget, command="train")
     options = await resolve_context(unseeded)
     seed = options.seed if context.seed is None else context.seed
     options.require_model()
     budget.require_prices(options.settings.prices, [options.model])
-    await fit_first_stage(options, progress=progress)
-    keys = await selected_sessions(options, sessions)
-    keys = random_sessions(keys, options.settings.train_sessions, options.settings.seed)
-    domain_id, hints = await _measured_hints(options)
-    if not hints or len(keys) < FEWEST_TO_TRAIN:
-        raise _too_little(options.domain, len(hints), len(keys))
-    states = await _resolved(keys, options, progress)
+    selected = await selected_sessions(options, sessions, keys)
+    drawn = await draw_panel(options, selected, progress, panel_hints)
+    states = await _resolved(drawn.sessions, options, progress)
+    panel = states[: options.settings.train_panel]
     if batch:
-        panel = states[: options.settings.train_panel]
-        await ask_ahead(
-            [partial(_ask_every_hint, state, hints, options) for state in panel], options, progress
-        )
-    await _try_on_panel(domain_id, states, hints, options, progress)
-    _, hints = await _measured_hints(options)
-    table = await RewardTable.of(domain_id, states, [hint for hint, _ in hints], options)
+        pieces = [partial(ask_every_hint, state, drawn.hints, options) for state in panel]
+        await ask_ahead(pieces, options, progress)
+    table = await RewardTable.of(drawn.domain_id, states, drawn.hints, options)
+    await try_on_panel(table, len(panel), len(drawn.hints), progress)
+    _, hints = await measured_hints(options)
+    table = await RewardTable.of(drawn.domain_id, states, [hint for hint, _ in hints], options)
     config = default_config(recipe, seed=seed)
     trained = await _train(table, states, hints, recipe, config, progress)
     judged = np.flatnonzero(trained.folds >= 0)
@@ -178,28 +174,12 @@ async def train(
         why_not=why_not,
         **{name: value for name, value in metrics.items() if name != "fusion"},
         fusion=fusions,
-        all_cells=len(keys) * (len(hints) + 1),
+        all_cells=len(states) * (len(hints) + 1),
         llm_calls=budget.calls,
         cost=round(budget.cost, 6),
         unanswered=table.unanswered,
         seconds=round(time.perf_counter() - started, 1),
         retired_hints=await _retire(options),
-    )
-
-
-def _too_little(domain: str, hints: int, sessions: int) -> InputError:
-    remedy = (
-        f"Run `re2llm learn --domain {domain}`, or add hints by hand: `re2llm hints add`. "
-        "`re2llm measure` tells whether the model adds anything to learn from."
-        if sessions >= ENOUGH_SESSIONS
-        else f"At least {FEWEST_TO_TRAIN} sessions are needed, and about {ENOUGH_SESSIONS} are "
-        "enough. Load more (`re2llm load … --sessions FILE`), then run `re2llm learn`. "
-        "Until then, answers come without a hint."
-    )
-    return InputError(
-        "domain",
-        f"{domain!r} has {hints} active hints and {sessions} training sessions.",
-        remedy,
     )
 
 
@@ -215,13 +195,6 @@ async def has_release(context: Context) -> bool:
         return await active_release_number(connection, domain.id) is not None
 
 
-async def _measured_hints(options: RunOptions) -> tuple[int, list[HintAndEmbedding]]:
-    async with in_domain(options, None, write=True) as (connection, domain):
-        await update_stats(connection, domain.id, options)
-        count = options.settings.shortlist
-        return domain.id, await best_hints(connection, domain.id, count=count)
-
-
 async def _resolved(
     keys: Sequence[int], options: RunOptions, progress: Progress
 ) -> list[RecommendState]:
@@ -231,39 +204,6 @@ async def _resolved(
         states.append(await resolve_session(options.domain, key, options))
     progress("reading sessions", len(keys), len(keys))
     return states
-
-
-async def _ask_every_hint(
-    state: RecommendState,
-    hints: Sequence[HintAndEmbedding],
-    options: RunOptions,
-    questions: Questions,
-) -> None:
-    """Collect the questions that `_try_on_panel` will ask about a session."""
-    collecting = replace(options, questions=questions)
-    for hint in (None, *(hint.text for hint, _ in hints)):
-        with suppress(ModelDownError):
-            await try_hint(state, hint, collecting)
-
-
-async def _try_on_panel(
-    domain_id: int,
-    states: Sequence[RecommendState],
-    hints: Sequence[HintAndEmbedding],
-    options: RunOptions,
-    progress: Progress,
-) -> None:
-    """Try every hint on the same random sessions, so that the policy starts from fair means.
-
-    Verification tried each hint on only a few sessions, and kept those that were lucky there.
-    """
-    table = await RewardTable.of(domain_id, states, [hint for hint, _ in hints], options)
-    count = min(len(states), options.settings.train_panel)
-    actions = np.arange(1, len(hints) + 1)
-    for row in range(count):  # the states are in random order already
-        progress("trying every hint", row, count)
-        await table.rewards(np.full_like(actions, row), actions)
-    progress("trying every hint", count, count)
 
 
 async def _train(

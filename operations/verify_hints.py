@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
 
@@ -13,7 +13,7 @@ from ..ranking.hint_stats import update_stats
 from ..ranking.measure import is_finished, measure
 from ..ranking.panels import Panel, random_panel
 from ..ranking.verification import CLEAR_HARM_AFTER, Verification, verification
-from ..runtime.budget import Budget
+from ..runtime.budget import limited
 from ..runtime.options import Context, RunOptions, resolve_context
 from ..runtime.outages import OutageGuard
 from ..runtime.progress import Progress, silent
@@ -36,7 +36,7 @@ async def verify_hints(
     were paid before are not paid again, so an interrupted run can be repeated.
 
     Args:
-        context: The run's options; its budget is not used.
+        context: The run's options; its budget's limits are not used.
         hints: Ids; none takes the active and pending hints that were not tried on this model.
         max_cost: Stop when this much is spent, at the prices in `RE2LLM_PRICES`.
         progress: Called after each trial with the stage `verifying` and the hints done.
@@ -45,10 +45,10 @@ async def verify_hints(
         InputError: There is no such domain or hint, or the domain has no training sessions.
         DatabaseError: The database failed. What was paid is kept.
     """
-    budget = Budget(max_calls=max_llm_calls, max_cost=max_cost)
+    budget = limited(context.budget, max_calls=max_llm_calls, max_cost=max_cost)
     options = await resolve_context(replace(context, budget=budget, command="verify"))
     budget.require_prices(options.settings.prices, [options.model])
-    todo = await _hints_to_verify(options, hints)
+    todo = await hints_to_verify(options, hints)
     stats: dict[int, Verification] = {}
     trials = 0
 
@@ -64,15 +64,7 @@ async def verify_hints(
 
     async def work(piece: tuple[Hint, Panel]) -> None:
         hint, panel = piece
-        gains = await measure(
-            hint.text,
-            options.domain,
-            panel,
-            options,
-            harm_after=_harm_after(hint),
-            on_trial=on_trial,
-        )
-        stats[hint.id] = verification(gains)
+        stats[hint.id] = verification(await _measured(hint, panel, options, on_trial))
 
     report()
     guard = OutageGuard(options, options.settings.concurrency, reflects=False)
@@ -101,7 +93,39 @@ async def verify_hints(
     )
 
 
-async def _hints_to_verify(options: RunOptions, numbers: Sequence[int]) -> list[tuple[Hint, Panel]]:
+async def try_on_panel(context: Context, number: int) -> int:
+    """Try one hint on its panel, until that shows whether it helps.
+
+    Returns:
+        On how many sessions it was tried, now or before.
+
+    Raises:
+        BudgetSpentError: The budget is spent; paid trials are kept.
+        ModelDownError: The model gave no answer.
+    """
+    options = await resolve_context(context)
+    [(hint, panel)] = await hints_to_verify(options, [number])
+    return len(await _measured(hint, panel, options))
+
+
+async def _measured(
+    hint: Hint, panel: Panel, options: RunOptions, on_trial: Callable[[], None] = lambda: None
+) -> list[float]:
+    after = _harm_after(hint)
+    return await measure(
+        hint.text, options.domain, panel, options, harm_after=after, on_trial=on_trial
+    )
+
+
+async def hints_to_verify(options: RunOptions, numbers: Sequence[int]) -> list[tuple[Hint, Panel]]:
+    """Return hints with the sessions on which to try them.
+
+    Args:
+        numbers: Ids; none takes the active and pending hints that need trials on this model.
+
+    Raises:
+        InputError: There is no such domain or hint, or the domain has no training sessions.
+    """
     async with in_domain(options, None) as (connection, domain):
         if numbers:
             listed = await find_hints(connection, domain.id, numbers)

@@ -19,10 +19,22 @@ from .trials import try_hint
 
 
 class RewardTable:
-    """Rewards of hints in training sessions; what was paid for before is not paid for again."""
+    """Rewards of hints in training sessions; what was paid for before is not paid for again.
+
+    Args:
+        states: Of the sessions, from `resolve_session`.
+        hints: In the order of their actions; action 0 is no hint.
+        options: The run's options.
+        at_once: Trials at the same time; `None` takes the setting `concurrency`.
+    """
 
     def __init__(
-        self, states: Sequence[RecommendState], hints: Sequence[Hint], options: RunOptions
+        self,
+        states: Sequence[RecommendState],
+        hints: Sequence[Hint],
+        options: RunOptions,
+        *,
+        at_once: int | None = None,
     ) -> None:
         self._states = states
         self._hints = hints
@@ -30,7 +42,9 @@ class RewardTable:
         self._known: dict[tuple[int, int], float] = {}
         self._without: dict[int, float] = {}
         self._asking = defaultdict[int, asyncio.Lock](asyncio.Lock)
-        self._outages = OutageGuard(options, options.settings.concurrency, reflects=False)
+        self._outages = OutageGuard(
+            options, at_once or options.settings.concurrency, reflects=False
+        )
 
     @classmethod
     async def of(

@@ -1,16 +1,19 @@
-"""What the run's API key may spend: claimed before each paid call, settled with its booking."""
+"""What the run's API key or job may spend: claimed before each call, settled with its booking."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
 
 from langchain_core.messages import BaseMessage
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-from ..errors import InputError, LimitReachedError
+from ..errors import BudgetSpentError, InputError, LimitReachedError
 from ..knowledge.allowances import Limit, claim_call, next_day
 from ..knowledge.engine import unreachable
+from ..knowledge.job_budgets import JobLimit, claim_job_call, next_start
 from ..llm.prices import call_cost, estimated_tokens
 from .caller import Caller
 from .options import RunOptions
@@ -29,7 +32,7 @@ class Claims:
 
     Attributes:
         made: Requests so far.
-        reserved: What they may cost, set aside from the key's allowance.
+        reserved: What they may cost, set aside from the key's allowance or the job's budget.
     """
 
     def __init__(self, options: RunOptions, model: str, messages: Sequence[BaseMessage]) -> None:
@@ -43,45 +46,76 @@ class Claims:
         """Claim one request before it is sent.
 
         Raises:
-            BudgetSpentError: It would exceed the budget, or what the key was given.
+            BudgetSpentError: It would exceed the budget, or what the key or the job was given.
             InputError: The key has a limit of cost, and the model has no price.
-            DatabaseError: The key's use cannot be counted.
+            DatabaseError: The use cannot be counted.
         """
         if self._options.caller is not None:
             await self._claim_from(self._options.caller)
-        if self._options.budget is not None:
-            self._options.budget.claim_call()
+        budget = self._options.budget
+        if budget is not None:
+            if budget.job is not None:
+                await self._claim_from_job(budget.job, self._cost() or 0.0)
+                await self._wait_for_turn()
+            budget.claim_call()
         self.made += 1
 
     async def free(self) -> None:
         """Count a request that costs nothing."""
-        if self._options.budget is not None:
-            self._options.budget.claim_call()
+        budget = self._options.budget
+        if budget is not None:
+            if budget.job is not None:
+                await self._claim_from_job(budget.job, 0.0)
+            budget.claim_call()
         self.made += 1
 
     async def _claim_from(self, caller: Caller) -> None:
+        estimate = self._estimate(caller)
+        async with self._counting() as connection:
+            reserved = await claim_call(connection, caller.key_id, caller.grants, estimate)
+        if isinstance(reserved, str):
+            raise _spent(caller, reserved)
+        self.reserved += reserved
+
+    async def _claim_from_job(self, job: str, estimate: float) -> None:
+        async with self._counting() as connection:
+            reserved = await claim_job_call(connection, job, estimate)
+        if isinstance(reserved, str):
+            raise _job_over(job, reserved)
+        self.reserved += reserved
+
+    async def _wait_for_turn(self) -> None:
+        """Keep the model's pace over all workers; `Limits` keeps that of this process."""
+        rate = self._options.settings.model_rate
+        if rate is None:
+            return
+        async with self._counting() as connection:
+            wait = await next_start(connection, self._model, rate)
+        await asyncio.sleep(wait)
+
+    @asynccontextmanager
+    async def _counting(self) -> AsyncGenerator[AsyncConnection]:
         engine = self._options.services.engine
         try:
             async with (
                 asyncio.timeout(self._options.settings.database_timeout),
                 engine.begin() as connection,
             ):
-                reserved = await claim_call(
-                    connection, caller.key_id, caller.grants, self._estimate(caller)
-                )
+                yield connection
         except (OSError, SQLAlchemyError) as error:  # a `TimeoutError` is an `OSError`
             raise unreachable(engine, error) from error
-        if isinstance(reserved, str):
-            raise _spent(caller, reserved)
-        self.reserved += reserved
+
+    def _cost(self) -> float | None:
+        """Return what one request may cost, or `None` if the model has no price."""
+        settings = self._options.settings
+        tokens_in = estimated_tokens(*(message.text for message in self._messages))
+        tokens_out = settings.max_answer_tokens or ANSWER_TOKENS
+        return call_cost(settings.prices, self._model, tokens_in, tokens_out)
 
     def _estimate(self, caller: Caller) -> float:
         if caller.grants.usd_per_day is None:
             return 0.0
-        settings = self._options.settings
-        tokens_in = estimated_tokens(*(message.text for message in self._messages))
-        tokens_out = settings.max_answer_tokens or ANSWER_TOKENS
-        cost = call_cost(settings.prices, self._model, tokens_in, tokens_out)
+        cost = self._cost()
         if cost is None:
             raise InputError(
                 "usd_per_day",
@@ -98,4 +132,15 @@ def _spent(caller: Caller, limit: Limit) -> LimitReachedError:
         limit,
         f"This key has used its {allowed:,} {unit}, of today.",
         f"It can go on at {next_day():%Y-%m-%d %H:%M} UTC.",
+    )
+
+
+def _job_over(job: str, limit: JobLimit) -> BudgetSpentError:
+    if limit == "state":
+        return BudgetSpentError(
+            "job", f"{job} was paused or cancelled.", f"`re2llm jobs resume {job}` goes on."
+        )
+    option = {"max_calls": "--max-llm-calls", "max_tokens": "--max-tokens"}.get(limit, "--max-cost")
+    return BudgetSpentError(
+        option, "The job's budget is spent.", f"Raise it with `re2llm jobs retry {job} {option} …`."
     )

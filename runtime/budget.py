@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field
 
@@ -39,6 +39,13 @@ class Budget:
     reserved: Annotated[
         float, Field(description="What calls of batches that are under way may cost.")
     ] = 0.0
+    job: Annotated[
+        str | None,
+        Field(
+            description="The job whose limits count instead, over all workers; null for no job.",
+            max_length=100,
+        ),
+    ] = None
 
     def claim_call(self, estimate: float = 0.0) -> None:
         """Count one call, before it is made.
@@ -93,3 +100,8 @@ class Budget:
         """
         if self.max_cost is not None:
             require_prices(prices, models)
+
+
+def limited(given: Budget | None, **limits: Any) -> Budget:
+    """Return a budget with some limits, for the job of another budget, if that has one."""
+    return Budget(job=None if given is None else given.job, **limits)

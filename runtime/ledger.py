@@ -8,6 +8,7 @@ import logging
 from sqlalchemy.exc import SQLAlchemyError
 
 from ..knowledge.allowances import settle_call
+from ..knowledge.job_budgets import settle_job_call
 from ..knowledge.llm_calls import ANSWERED, LlmCall, book_call, cached_answer
 from ..llm.prices import Bill, bill_for
 from ..llm.usage import Usage
@@ -48,10 +49,12 @@ async def book(options: RunOptions, made: LlmCall, *, reserved: float = 0.0) -> 
     Args:
         options: The run's options.
         made: What was asked and what it cost.
-        reserved: Of the key's allowance.
+        reserved: Of the key's allowance, or of the job's budget.
     """
     caller, services = options.caller, options.services
-    opened = services.autocommit.connect() if caller is None else services.engine.begin()
+    job = None if options.budget is None else options.budget.job
+    alone = caller is None and job is None
+    opened = services.autocommit.connect() if alone else services.engine.begin()
     try:
         async with asyncio.timeout(options.settings.database_timeout), opened as connection:
             await book_call(connection, made)
@@ -61,6 +64,15 @@ async def book(options: RunOptions, made: LlmCall, *, reserved: float = 0.0) -> 
                     caller.key_id,
                     reserved=reserved,
                     cost=made.cost or 0.0,
+                    answered=made.outcome in ANSWERED,
+                )
+            if job is not None:
+                await settle_job_call(
+                    connection,
+                    job,
+                    reserved=reserved,
+                    cost=made.cost or 0.0,
+                    tokens=made.tokens_in + made.tokens_out,
                     answered=made.outcome in ANSWERED,
                 )
     except (OSError, SQLAlchemyError) as error:  # a `TimeoutError` is an `OSError`

@@ -195,14 +195,20 @@ class _Question:
     async def put(self, ends: float) -> Reply:
         """Ask, and count what it cost."""
         started = time.perf_counter()
+        budget = self._options.budget
+        in_job = budget is not None and budget.job is not None and not self._endpoint.local
+        slots = self._options.settings.model_concurrency if in_job else 0
         try:
-            self._answered = await self._endpoint.answer(
-                self._messages,
-                answer_format=self._answer_format,
-                within=ends - time.time(),
-                on_attempt=self._claims.free if self._endpoint.local else self._claims.claim,
-                owner=self._options.owner,
-            )
+            async with self._options.services.locks.slot(self._model, slots):
+                if in_job:  # it has waited for its turn, not for the model
+                    ends = max(ends, time.time() + self._options.settings.deadline)
+                self._answered = await self._endpoint.answer(
+                    self._messages,
+                    answer_format=self._answer_format,
+                    within=ends - time.time(),
+                    on_attempt=self._claims.free if self._endpoint.local else self._claims.claim,
+                    owner=self._options.owner,
+                )
         except ModelFailedError as error:
             return Reply(
                 "",

@@ -1,0 +1,112 @@
+"""Counts what a job spends, and paces models, in the database: all workers share the counts."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from sqlalchemy import Float, and_, case, extract, func, or_, select, update
+from sqlalchemy import literal as value
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from .job_tables import JobRow as Job
+from .job_tables import ModelPaceRow as Pace
+
+JobLimit = Literal["state", "max_calls", "max_tokens", "max_cost"]
+"""Why a job may make no further call; `state`: it was paused or cancelled."""
+
+
+async def claim_job_call(
+    connection: AsyncConnection, job_id: str, estimate: float
+) -> float | JobLimit:
+    """Count a call before it is made, and reserve what it may cost.
+
+    The first calls reserve the estimate, later ones the mean of those that were answered. A call
+    that finds nothing spent and nothing reserved may always be made.
+
+    Args:
+        connection: In a transaction.
+        estimate: What the call may cost.
+
+    Returns:
+        What was reserved, for `settle_job_call`; or the limit that the call would exceed.
+    """
+    mean = Job.spent / func.nullif(Job.answered, 0)
+    reserve = case((Job.max_cost.is_(None), 0.0), else_=func.coalesce(mean, value(estimate, Float)))
+    used = Job.spent + Job.reserved
+    claimed = (
+        update(Job)
+        .where(
+            Job.id == job_id,
+            Job.state == "running",
+            or_(Job.max_calls.is_(None), Job.calls < Job.max_calls),
+            or_(Job.max_tokens.is_(None), Job.tokens < Job.max_tokens),
+            or_(
+                Job.max_cost.is_(None),
+                and_(used == 0, Job.max_cost > 0),
+                used + reserve <= Job.max_cost,
+            ),
+        )
+        .values(calls=Job.calls + 1, reserved=Job.reserved + reserve)
+        .returning(reserve)
+    )
+    reserved = await connection.scalar(claimed)
+    if reserved is not None:
+        return float(reserved)
+    row = (
+        await connection.execute(
+            select(Job.state, Job.calls, Job.max_calls, Job.tokens, Job.max_tokens).where(
+                Job.id == job_id
+            )
+        )
+    ).one_or_none()
+    if row is None or row.state != "running":
+        return "state"
+    if row.max_calls is not None and row.calls >= row.max_calls:
+        return "max_calls"
+    return (
+        "max_tokens" if row.max_tokens is not None and row.tokens >= row.max_tokens else "max_cost"
+    )
+
+
+async def settle_job_call(
+    connection: AsyncConnection,
+    job_id: str,
+    *,
+    reserved: float,
+    cost: float,
+    tokens: int,
+    answered: bool,
+) -> None:
+    """Replace what a call has reserved by what it cost.
+
+    Args:
+        connection: In a transaction.
+        reserved: From `claim_job_call`, summed over the attempts at one question.
+        answered: Whether there was an answer.
+    """
+    await connection.execute(
+        update(Job)
+        .where(Job.id == job_id)
+        .values(
+            answered=Job.answered + int(answered),
+            tokens=Job.tokens + tokens,
+            spent=Job.spent + cost,
+            reserved=func.greatest(Job.reserved - reserved, 0.0),
+        )
+    )
+
+
+async def next_start(connection: AsyncConnection, model: str, rate: float) -> float:
+    """Take a model's next turn, and return how many seconds from now it is.
+
+    Args:
+        connection: In a transaction.
+        rate: Calls a second, over all workers.
+    """
+    now, step = func.clock_timestamp(), func.make_interval(0, 0, 0, 0, 0, 0, 1 / rate)
+    first = insert(Pace).values(model=model, next_at=now + step)
+    taken = first.on_conflict_do_update(
+        index_elements=[Pace.model], set_={"next_at": func.greatest(Pace.next_at, now) + step}
+    ).returning(extract("epoch", Pace.next_at - step - now))
+    return max(0.0, float(await connection.scalar(taken) or 0.0))

@@ -1,0 +1,210 @@
+"""Jobs that workers share: what was asked for, how far they are, and what came of them."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from sqlalchemy import func, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from ..errors import InputError
+from .job_tables import JobRow
+from .tables import DomainRow
+
+JobState = Literal["running", "paused", "stopped", "failed", "done", "cancelled"]
+"""`stopped`: the budget is spent, or the model is down. All but `done` and `cancelled` can go on.
+"""
+
+_PRIVATE = "sessions"
+"""The argument that holds what people chose."""
+_SHOWN = (
+    *("id", "kind", "arguments", "version", "attempt", "state", "reason", "pieces", "result"),
+    *("schedule", "max_calls", "max_tokens", "max_cost", "calls", "tokens", "spent"),
+    *("created_at", "ended_at"),
+)
+_COLUMNS = (DomainRow.name.label("domain"), *(getattr(JobRow, name) for name in _SHOWN))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """A job.
+
+    Attributes:
+        domain: The catalogue.
+        arguments: What was asked for.
+        version: Of the code that runs it.
+        attempt: How often it was started.
+        state: How it stands.
+        reason: Why it stopped or failed; else empty.
+        pieces: How many pieces this attempt has, once they are planned.
+        result: What came of it, once it is done.
+        schedule: The schedule that submitted it.
+        max_calls: Model calls that it may make, `None` for any number; likewise the next two.
+        calls: Made so far.
+        tokens: In and out so far.
+        spent: So far, by `RE2LLM_PRICES`.
+    """
+
+    id: str
+    domain: str
+    kind: str
+    arguments: Mapping[str, Any]
+    version: str
+    attempt: int
+    state: JobState
+    reason: str
+    pieces: int | None
+    result: Mapping[str, Any] | None
+    schedule: str | None
+    max_calls: int | None
+    max_tokens: int | None
+    max_cost: float | None
+    calls: int
+    tokens: int
+    spent: float
+    created_at: dt.datetime
+    ended_at: dt.datetime | None
+
+    @property
+    def workflow(self) -> str:
+        """Id of the workflow that runs this attempt."""
+        return f"{self.id}-{self.attempt}"
+
+
+async def store_job(connection: AsyncConnection, domain_id: int, **values: Any) -> None:
+    """Store a new job.
+
+    Args:
+        connection: In the transaction that enqueues it.
+        values: Columns of `JobRow`.
+    """
+    await connection.execute(insert(JobRow).values(domain_id=domain_id, **values))
+
+
+async def find_job(connection: AsyncConnection, job_id: str) -> Job | None:
+    """Return a job, if it is there."""
+    found = select(*_COLUMNS).join(DomainRow, DomainRow.id == JobRow.domain_id)
+    row = (await connection.execute(found.where(JobRow.id == job_id))).mappings().one_or_none()
+    return None if row is None else Job(**row)
+
+
+async def fetch_job(connection: AsyncConnection, job_id: str) -> Job:
+    """Return a job.
+
+    Raises:
+        InputError: There is none of this id.
+    """
+    job = await find_job(connection, job_id)
+    if job is None:
+        raise InputError("JOB", f"There is no job {job_id!r}.", "`re2llm jobs list` shows all.")
+    return job
+
+
+async def list_jobs(
+    connection: AsyncConnection, *, domain: str | None = None, state: JobState | None = None
+) -> list[Job]:
+    """Return jobs, the newest first."""
+    found = select(*_COLUMNS).join(DomainRow, DomainRow.id == JobRow.domain_id)
+    if domain is not None:
+        found = found.where(DomainRow.name == domain)
+    if state is not None:
+        found = found.where(JobRow.state == state)
+    rows = await connection.execute(found.order_by(JobRow.created_at.desc(), JobRow.id))
+    return [Job(**row) for row in rows.mappings()]
+
+
+async def plan_pieces(connection: AsyncConnection, job: Job, pieces: int) -> None:
+    """Note how many pieces this attempt of a job has."""
+    await connection.execute(
+        update(JobRow)
+        .where(JobRow.id == job.id, JobRow.attempt == job.attempt)
+        .values(pieces=pieces)
+    )
+
+
+async def end_job(
+    connection: AsyncConnection,
+    job: Job,
+    state: JobState,
+    *,
+    reason: str = "",
+    result: Mapping[str, Any] | None = None,
+) -> bool:
+    """End a running attempt of a job, and return whether it was running.
+
+    Args:
+        connection: In a transaction.
+    """
+    ended = (
+        update(JobRow)
+        .where(JobRow.id == job.id, JobRow.attempt == job.attempt, JobRow.state == "running")
+        .values(
+            state=state,
+            reason=reason,
+            result=None if result is None else dict(result),
+            ended_at=None if state == "paused" else func.now(),
+        )
+    )
+    if state in {"done", "cancelled"}:
+        ended = ended.values(arguments=JobRow.arguments.op("-")(_PRIVATE))
+    return await connection.scalar(ended.returning(JobRow.id)) is not None
+
+
+async def cancel_stored(connection: AsyncConnection, job_id: str) -> None:
+    """Cancel a job that is not running.
+
+    Args:
+        connection: In a transaction.
+    """
+    await connection.execute(
+        update(JobRow)
+        .where(JobRow.id == job_id, JobRow.state.in_(("paused", "stopped", "failed")))
+        .values(
+            state="cancelled",
+            ended_at=func.now(),
+            arguments=JobRow.arguments.op("-")(_PRIVATE),
+        )
+    )
+
+
+async def restart_job(
+    connection: AsyncConnection,
+    job_id: str,
+    among: Sequence[JobState],
+    version: str,
+    **limits: float | None,
+) -> Job | None:
+    """Begin another attempt of a job in one of some states; `None` if it is in another.
+
+    Args:
+        connection: In the transaction that enqueues it.
+        limits: New values of `max_calls` and the like.
+    """
+    restarted = (
+        update(JobRow)
+        .where(JobRow.id == job_id, JobRow.state.in_(among))
+        .values(
+            state="running",
+            reason="",
+            result=None,
+            pieces=None,
+            ended_at=None,
+            version=version,
+            attempt=JobRow.attempt + 1,
+            reserved=0.0,  # what a killed worker had set aside
+            **limits,
+        )
+        .returning(JobRow.id)
+    )
+    if await connection.scalar(restarted) is None:
+        return None
+    return await fetch_job(connection, job_id)
+
+
+async def other_versions(connection: AsyncConnection, version: str) -> list[str]:
+    """Return which other versions of the code have running jobs."""
+    found = select(JobRow.version).where(JobRow.state == "running", JobRow.version != version)
+    return sorted(set(await connection.scalars(found)))
