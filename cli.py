@@ -15,6 +15,7 @@ from .commands.evaluate import evaluate
 from .commands.feedback import feedback
 from .commands.hints.group import hints
 from .commands.items import items
+from .commands.jobs import jobs
 from .commands.keys import keys
 from .commands.learn import learn
 from .commands.load import load
@@ -27,6 +28,7 @@ from .commands.rating.rate import rate
 from .commands.recommend import recommend
 from .commands.sessions import sessions
 from .commands.train import train
+from .commands.worker import worker
 
 app = typer.Typer(
     name="re2llm",
@@ -64,6 +66,7 @@ app.command()(recommend)
 app.command()(feedback)
 app.command()(evaluate)
 app.command()(mcp)
+app.command()(worker)
 app.command()(rate)
 app.command()(costs)
 app.command()(purge)
@@ -73,4 +76,5 @@ app.add_typer(sessions, name="sessions")
 app.add_typer(hints, name="hints")
 app.add_typer(policy, name="policy")
 app.add_typer(rater, name="rater")
+app.add_typer(jobs, name="jobs")
 app.add_typer(keys, name="keys")

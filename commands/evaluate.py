@@ -11,6 +11,7 @@ from ..errors import InputError
 from .budgets import Fuse, InBatches, MaxCalls, MaxCost
 from .completion import RequiredDomain
 from .console import note, progress_bars, run, write_json, write_text
+from .detach import Detach, refuse_with_detach, submit_job
 from .tables import print_evaluation
 
 if TYPE_CHECKING:
@@ -64,6 +65,7 @@ def evaluate(
     max_llm_calls: MaxCalls = None,
     max_cost: MaxCost = None,
     batch: InBatches = False,
+    detach: Detach = False,
 ) -> None:
     """Compare hint policies and baselines; nothing from the file is stored.
 
@@ -75,6 +77,27 @@ def evaluate(
     from ..runtime.options import Context
 
     context = Context(domain=domain, seed=seed, fuse=cast("Fusion | None", fuse))
+    if detach:
+        refuse_with_detach("--batch", given=batch)
+        refuse_with_detach("--report", given=report is not None)
+        refuse_with_detach("--answers", given=answers is not None)
+        submit_job(
+            context,
+            "evaluate",
+            {
+                "sessions": sessions,
+                "policies": None if policies is None else _names(policies),
+                "baselines": _names(baselines),
+                "skip_malformed": skip_malformed,
+                "oracle": oracle,
+                "permutations": permutations,
+                "negatives": negatives,
+            },
+            as_json=json_file is not None,
+            max_llm_calls=max_llm_calls,
+            max_cost=max_cost,
+        )
+        return
 
     async def work() -> None:
         if report is not None:

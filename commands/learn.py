@@ -11,6 +11,7 @@ from ..errors import ModelDownError
 from .budgets import Fuse, MaxCalls, MaxCost
 from .completion import RequiredDomain
 from .console import note, out, print_json, progress_bars, run
+from .detach import Detach, submit_job
 from .tables import print_retired
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ def learn(
     ] = None,
     fuse: Fuse = None,
     seed: Annotated[int | None, typer.Option(help="Default: RE2LLM_SEED.")] = None,
+    detach: Detach = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")] = False,
 ) -> None:
     """Learn hints from the misses on training sessions; stop and resume at any time.
@@ -49,10 +51,24 @@ def learn(
     from ..operations import learn as operation
     from ..runtime.options import Context
 
+    context = Context(domain=domain, seed=seed, fuse=cast("Fusion | None", fuse))
+    if detach:
+        arguments = {"files": sessions, "max_hints": max_hints, "concurrency": concurrency}
+        submit_job(
+            context,
+            "learn",
+            arguments,
+            as_json=as_json,
+            max_llm_calls=max_llm_calls,
+            max_tokens=max_tokens,
+            max_cost=max_cost,
+        )
+        return
+
     async def work() -> Learned:
         with progress_bars() as progress:
             return await operation.learn(
-                Context(domain=domain, seed=seed, fuse=cast("Fusion | None", fuse)),
+                context,
                 sessions=sessions or [],
                 max_hints=max_hints,
                 max_llm_calls=max_llm_calls,

@@ -10,6 +10,7 @@ import typer
 from .budgets import Fuse, InBatches, MaxCalls, MaxCost
 from .completion import RequiredDomain
 from .console import out, print_json, progress_bars, run
+from .detach import Detach, refuse_with_detach, submit_job
 from .tables import print_retired
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ def train(
     force: Annotated[
         bool, typer.Option("--force", help="Activate it even if it is worse than the active one.")
     ] = False,
+    detach: Detach = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")] = False,
 ) -> None:
     """Train the hint policy with PPO on training sessions; past trials are not paid for again.
@@ -49,10 +51,24 @@ def train(
     from ..operations.fusion import what_it_adds
     from ..runtime.options import Context
 
+    context = Context(domain=domain, seed=seed, fuse=cast("Fusion | None", fuse))
+    if detach:
+        refuse_with_detach("--batch", given=batch)
+        arguments = {"files": sessions, "recipe": recipe, "force": force}
+        submit_job(
+            context,
+            "train",
+            arguments,
+            as_json=as_json,
+            max_llm_calls=max_llm_calls,
+            max_cost=max_cost,
+        )
+        return
+
     async def work() -> TrainedRelease:
         with progress_bars() as progress:
             return await operation.train(
-                Context(domain=domain, seed=seed, fuse=cast("Fusion | None", fuse)),
+                context,
                 sessions=sessions or [],
                 recipe=cast("Recipe", recipe),  # the operation checks it
                 max_llm_calls=max_llm_calls,

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
-from sqlalchemy import URL, event, make_url, text
+from sqlalchemy import URL, Engine, create_engine, event, make_url, text
 from sqlalchemy.engine.interfaces import DBAPIConnection, Dialect
 from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
@@ -65,22 +65,64 @@ def make_engine(url: str, settings: Settings) -> AsyncEngine:
         pool_size=settings.pool_size,
         max_overflow=0,
         pool_timeout=_PATIENCE,
-        # prepare_threshold: PgBouncer cannot hold prepared statements.
-        # The others give a link that went silent up after about a minute, idle or in use; an idle
-        # one is then replaced when it is next checked out.
-        connect_args={
-            "connect_timeout": max(2, round(settings.database_timeout)),
-            "prepare_threshold": None,
-            "keepalives_idle": 30,
-            "keepalives_interval": 10,
-            "keepalives_count": 3,
-            "tcp_user_timeout": 60_000,
-        },
+        connect_args=_connect_args(settings),
     )
     event.listen(engine.sync_engine, "checkout", _replace_if_lost)
     if settings.database_url is None:
         event.listen(engine.sync_engine, "do_connect", _restarting(settings.home))
     return engine
+
+
+def make_sync_engine(url: str, settings: Settings, *, pool_size: int) -> Engine:
+    """Make an engine for a library that blocks. Opens no connection yet.
+
+    Args:
+        url: From `database_url`.
+        pool_size: Connections at most.
+    """
+    engine = create_engine(
+        url,
+        pool_size=pool_size,
+        max_overflow=0,
+        pool_timeout=_PATIENCE,
+        pool_pre_ping=True,
+        connect_args=_connect_args(settings),
+    )
+    if settings.database_url is None:
+        event.listen(engine, "do_connect", _restarting_blocking(settings.home))
+    return engine
+
+
+def _connect_args(settings: Settings) -> dict[str, Any]:
+    # prepare_threshold: PgBouncer cannot hold prepared statements.
+    # The others give a link that went silent up after about a minute, idle or in use; an idle one
+    # is then replaced when it is next checked out.
+    return {
+        "connect_timeout": max(2, round(settings.database_timeout)),
+        "prepare_threshold": None,
+        "keepalives_idle": 30,
+        "keepalives_interval": 10,
+        "keepalives_count": 3,
+        "tcp_user_timeout": 60_000,
+    }
+
+
+def _restarting_blocking(home: Path) -> Callable[..., DBAPIConnection]:
+    """Connect as `_restarting` does, where no event loop runs."""
+
+    def connect(
+        dialect: Dialect, _: object, args: Sequence[Any], options: dict[str, Any]
+    ) -> DBAPIConnection:
+        try:
+            return dialect.connect(*args, **options)
+        except psycopg.OperationalError:
+            try:
+                url = start_embedded(home)
+            except DatabaseError as error:
+                raise psycopg.OperationalError(str(error)) from error
+            return dialect.connect(*args, **options | make_url(url).query)
+
+    return connect
 
 
 def _restarting(home: Path) -> Callable[..., DBAPIConnection]:

@@ -11,6 +11,7 @@ from ...errors import ModelDownError, error_from
 from ..budgets import MaxCalls, MaxCost
 from ..completion import DomainOption, complete_hint
 from ..console import note, out, print_json, progress_bars, run
+from ..detach import Detach, submit_job
 from ..tables import print_retired
 from .options import JsonOption, ModelOption
 
@@ -31,6 +32,7 @@ def verify(
     model: ModelOption = None,
     max_llm_calls: MaxCalls = None,
     max_cost: MaxCost = None,
+    detach: Detach = False,
     as_json: JsonOption = False,
 ) -> None:
     """Try hints on training sessions with the current model, and decide on each.
@@ -43,6 +45,10 @@ def verify(
     from ...runtime.options import Context
 
     context = Context(domain=domain, model=model)
+    if detach:
+        limits = {"max_llm_calls": max_llm_calls, "max_cost": max_cost}
+        submit_job(context, "verify", {"hints": hint}, as_json=as_json, **limits)
+        return
     found = run(
         lambda: verified(context, hint or [], max_llm_calls=max_llm_calls, max_cost=max_cost)
     )

@@ -1,0 +1,56 @@
+"""The option `--detach` of long commands, and what it prints."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ..errors import InputError
+from .console import fail, note, out, print_json, run
+
+if TYPE_CHECKING:
+    from ..jobs.kinds import JobKind
+    from ..jobs.submit import Job
+    from ..runtime.context import Context
+
+Detach = Annotated[
+    bool,
+    typer.Option(
+        "--detach", help="Submit it as a job for `re2llm worker`, and print the job's id."
+    ),
+]
+
+
+def submit_job(
+    context: Context,
+    kind: JobKind,
+    arguments: Mapping[str, Any],
+    *,
+    as_json: bool = False,
+    **limits: Any,
+) -> None:
+    """Submit a job, and print its id.
+
+    Args:
+        limits: As for `jobs.submit.submit`.
+    """
+
+    async def work() -> Job:
+        from ..jobs.submit import submit
+
+        return await submit(context, kind, arguments, **limits)
+
+    job = run(work)
+    if as_json:
+        print_json({"job": job.id})
+        return
+    out.print(job.id, markup=False)
+    note(f"`re2llm jobs show {job.id}` tells how far it is; `re2llm worker` does the work.")
+
+
+def refuse_with_detach(option: str, *, given: bool) -> None:
+    """Refuse an option that a job does not have."""
+    if given:
+        fail(InputError(option, "A job does not have it.", "Leave it or --detach out."))

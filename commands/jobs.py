@@ -1,0 +1,151 @@
+"""`re2llm jobs`: what becomes of work that was submitted with `--detach`."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Annotated, Any, cast
+
+import typer
+
+from .budgets import MaxCalls, MaxCost
+from .console import out, print_json, run
+from .schedules import schedule, schedules, unschedule
+
+if TYPE_CHECKING:
+    from ..jobs.control import JobStatus
+    from ..knowledge.jobs import JobState
+
+jobs = typer.Typer(no_args_is_help=True, help="Jobs that workers share: list, pause, resume.")
+JobId = Annotated[str, typer.Argument(metavar="JOB", help="As `--detach` has printed it.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print it as JSON.")]
+
+
+@jobs.command("list")
+def list_(
+    domain: Annotated[str | None, typer.Option(help="Only of this catalogue.")] = None,
+    state: Annotated[
+        str | None,
+        typer.Option(help="Only running, paused, stopped, failed, done or cancelled ones."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List jobs, the newest first.
+
+    Example: re2llm jobs list --state running
+    """
+
+    async def work() -> list[JobStatus]:
+        from ..jobs.control import jobs
+        from ..runtime.options import Context
+
+        return await jobs(Context(), domain=domain, state=cast("JobState | None", state))
+
+    found = run(work)
+    if as_json:
+        print_json([one.as_dict() for one in found])
+        return
+    for one in found:
+        out.print(_line(one), markup=False, soft_wrap=True)
+    if not found:
+        out.print("There are no jobs. `re2llm learn --detach`, for example, submits one.")
+
+
+@jobs.command()
+def show(job: JobId, as_json: AsJson = False) -> None:
+    """Show a job: how far it is, what it has spent and what came of it.
+
+    Example: re2llm jobs show learn-1a2b3c4d
+    """
+
+    async def work() -> JobStatus:
+        from ..jobs.control import job as operation
+        from ..runtime.options import Context
+
+        return await operation(Context(), job)
+
+    found = run(work)
+    if as_json:
+        print_json(found.as_dict(whole=True))
+        return
+    out.print(_line(found), markup=False, soft_wrap=True)
+    whole = found.as_dict(whole=True)
+    for name in ("version", "created_at", "ended_at", "schedule"):
+        if whole[name] is not None:
+            out.print(f"{name.replace('_', ' ')}: {whole[name]}", markup=False, soft_wrap=True)
+    if whole["result"] is not None:
+        print_json(whole["result"])
+
+
+@jobs.command()
+def pause(job: JobId, as_json: AsJson = False) -> None:
+    """Pause a job: calls in flight are finished, and no other is made.
+
+    Example: re2llm jobs pause learn-1a2b3c4d
+    """
+    _change("pause", job, as_json)
+
+
+@jobs.command()
+def resume(job: JobId, as_json: AsJson = False) -> None:
+    """Go on with a paused job, under this version of the code.
+
+    Example: re2llm jobs resume learn-1a2b3c4d
+    """
+    _change("resume", job, as_json)
+
+
+@jobs.command()
+def cancel(job: JobId, as_json: AsJson = False) -> None:
+    """Cancel a job for good; what it has stored stays.
+
+    Example: re2llm jobs cancel learn-1a2b3c4d
+    """
+    _change("cancel_job", job, as_json)
+
+
+@jobs.command()
+def retry(
+    job: JobId,
+    max_llm_calls: MaxCalls = None,
+    max_tokens: Annotated[
+        int | None, typer.Option(min=1, help="Stop after this many tokens.")
+    ] = None,
+    max_cost: MaxCost = None,
+    as_json: AsJson = False,
+) -> None:
+    """Go on with a job that stopped or failed; limits count what was spent before.
+
+    Example: re2llm jobs retry learn-1a2b3c4d --max-llm-calls 2000
+    """
+    limits = {"max_llm_calls": max_llm_calls, "max_tokens": max_tokens, "max_cost": max_cost}
+    _change("retry", job, as_json, **limits)
+
+
+jobs.command()(schedule)
+jobs.command()(schedules)
+jobs.command()(unschedule)
+
+
+def _change(name: str, job: str, as_json: bool, **limits: Any) -> None:
+    async def work() -> JobStatus:
+        from ..jobs import control
+        from ..runtime.options import Context
+
+        change: Callable[..., Awaitable[JobStatus]] = getattr(control, name)
+        return await change(Context(), job, **limits)
+
+    found = run(work)
+    if as_json:
+        print_json(found.as_dict())
+    else:
+        out.print(_line(found), markup=False, soft_wrap=True)
+
+
+def _line(status: JobStatus) -> str:
+    job = status.job
+    pieces = "" if job.pieces is None else f", {job.pieces:,} pieces"
+    if status.done is not None and job.pieces is not None:
+        pieces = f", {status.done:,} of {job.pieces:,} pieces"
+    cost = f", cost {job.spent:.4f}" if job.spent else ""
+    reason = f": {job.reason}" if job.reason else ""
+    return f"{job.id}  {job.domain}  {job.state}{pieces}, {job.calls:,} calls{cost}{reason}"

@@ -1,0 +1,100 @@
+"""`re2llm jobs schedule`, `schedules` and `unschedule`: jobs at certain times."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, cast
+
+import typer
+
+from .budgets import MaxCalls, MaxCost
+from .completion import RequiredDomain
+from .console import out, print_json, run
+
+if TYPE_CHECKING:
+    from ..jobs.kinds import JobKind
+    from ..jobs.schedules import Schedule
+
+
+def schedule(
+    kind: Annotated[str, typer.Argument(metavar="KIND", help="learn, train or verify.")],
+    domain: RequiredDomain,
+    cron: Annotated[str, typer.Option(help="When, as five fields of cron.")],
+    timezone: Annotated[str, typer.Option(help="The time zone of --cron.")] = "UTC",
+    name: Annotated[str | None, typer.Option(help="Default: kind and domain.")] = None,
+    max_llm_calls: MaxCalls = None,
+    max_cost: MaxCost = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
+) -> None:
+    """Submit a job again and again; limits are those of each job.
+
+    A running worker submits it. Of times at which none ran, the last one is made up for.
+
+    Example: re2llm jobs schedule train --domain films --cron "0 3 * * *"
+    """
+    limits: dict[str, Any] = {"max_llm_calls": max_llm_calls, "max_cost": max_cost}
+
+    async def work() -> Schedule:
+        from ..jobs.schedules import add_schedule
+        from ..runtime.options import Context
+
+        given = {key: limit for key, limit in limits.items() if limit is not None}
+        return await add_schedule(
+            Context(domain=domain),
+            cast("JobKind", kind),  # the operation checks it
+            cron,
+            zone=timezone,
+            name=name,
+            limits=given,
+        )
+
+    made = run(work)
+    if as_json:
+        print_json(made.as_dict())
+    else:
+        out.print(_line(made), markup=False, soft_wrap=True)
+
+
+def schedules(
+    as_json: Annotated[bool, typer.Option("--json", help="Print them as JSON.")] = False,
+) -> None:
+    """List all schedules.
+
+    Example: re2llm jobs schedules
+    """
+
+    async def work() -> list[Schedule]:
+        from ..jobs.schedules import list_schedules
+        from ..runtime.options import Context
+
+        return await list_schedules(Context())
+
+    found = run(work)
+    if as_json:
+        print_json([one.as_dict() for one in found])
+        return
+    for one in found:
+        out.print(_line(one), markup=False, soft_wrap=True)
+    if not found:
+        out.print("There are no schedules. `re2llm jobs schedule --help` has an example.")
+
+
+def unschedule(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="As `re2llm jobs schedules` has it.")],
+) -> None:
+    """Remove a schedule; jobs that it has submitted stay.
+
+    Example: re2llm jobs unschedule train-films
+    """
+
+    async def work() -> None:
+        from ..jobs.schedules import remove_schedule
+        from ..runtime.options import Context
+
+        await remove_schedule(Context(), name)
+
+    run(work)
+    out.print(f"Removed {name}.", markup=False)
+
+
+def _line(made: Schedule) -> str:
+    return f"{made.name}  {made.kind}  {made.domain}  {made.cron} {made.zone}  next {made.next_at}"

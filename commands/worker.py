@@ -1,0 +1,37 @@
+"""`re2llm worker`: takes pieces of jobs, on any machine with the database's URL."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from typing import Annotated
+
+import typer
+
+from .console import note, run
+
+
+def worker(
+    concurrency: Annotated[
+        int | None,
+        typer.Option(min=1, help="Pieces at the same time. Default: RE2LLM_CONCURRENCY."),
+    ] = None,
+) -> None:
+    """Do the pieces of jobs that were submitted with --detach, until it is stopped.
+
+    Start any number, on any machines. Ctrl-C or SIGTERM finishes what is in flight.
+
+    Example: re2llm worker --concurrency 8
+    """
+
+    async def serve() -> None:
+        from ..jobs.worker import work
+        from ..settings import get_settings
+
+        stop = asyncio.Event()
+        for sign in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(sign, stop.set)
+        at_once = concurrency or get_settings().concurrency
+        await work(concurrency=at_once, stop=stop, say=note)
+
+    run(serve)

@@ -1,0 +1,17 @@
+"""What has to be the same in all workers of a job."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from importlib.metadata import version
+
+from ..knowledge.migrate import schema_head
+from ..llm.recipes import RECIPES
+from ..llm.reflection_prompt import REFLECTION_PROMPT_VERSION
+
+
+@lru_cache(maxsize=1)
+def code_version() -> str:
+    """Return the version of the code: package, schema and prompts. Reads files."""
+    prompts = [*(recipe.version for recipe in RECIPES.values()), REFLECTION_PROMPT_VERSION]
+    return f"{version('re2llm')}/{schema_head()}/{'+'.join(prompts)}"

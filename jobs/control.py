@@ -1,0 +1,187 @@
+"""Lists jobs, and pauses, resumes, cancels and retries them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..errors import InputError
+from ..knowledge.jobs import (
+    Job,
+    JobState,
+    cancel_stored,
+    end_job,
+    fetch_job,
+    list_jobs,
+    restart_job,
+)
+from ..runtime.context import Context
+from ..runtime.options import RunOptions, resolve_context
+from .code_version import code_version
+from .queues import cancel, enqueue, pieces_done, queue_client
+
+
+@dataclass(frozen=True, slots=True)
+class JobStatus:
+    """A job and how far it is.
+
+    Attributes:
+        done: Pieces of this attempt that are done; of another state than running, `None`.
+    """
+
+    job: Job
+    done: int | None
+
+    def as_dict(self, *, whole: bool = False) -> dict[str, Any]:
+        """Return it as JSON primitives.
+
+        Args:
+            whole: With what was asked for, but for people's sessions, and what came of it.
+        """
+        job = self.job
+        names = (
+            *("id", "kind", "domain", "state", "reason", "attempt", "version", "schedule"),
+            *("pieces", "calls", "max_calls", "tokens", "max_tokens", "spent", "max_cost"),
+        )
+        document = {name: getattr(job, name) for name in names}
+        document |= {
+            "done": self.done,
+            "created_at": job.created_at.isoformat(),
+            "ended_at": None if job.ended_at is None else job.ended_at.isoformat(),
+        }
+        if whole:
+            arguments = {key: v for key, v in job.arguments.items() if key != "sessions"}
+            document |= {"arguments": arguments, "result": job.result}
+        return document
+
+
+async def jobs(
+    context: Context, *, domain: str | None = None, state: JobState | None = None
+) -> list[JobStatus]:
+    """Return jobs, the newest first."""
+    options = await resolve_context(context)
+    async with options.services.engine.connect() as connection:
+        found = await list_jobs(connection, domain=domain, state=state)
+    return await _with_progress(options, found)
+
+
+async def job(context: Context, job_id: str) -> JobStatus:
+    """Return a job.
+
+    Raises:
+        InputError: There is none of this id.
+    """
+    options = await resolve_context(context)
+    async with options.services.engine.connect() as connection:
+        found = await fetch_job(connection, job_id)
+    [status] = await _with_progress(options, [found])
+    return status
+
+
+async def pause(context: Context, job_id: str) -> JobStatus:
+    """Pause a running job: its calls in flight end, and no other is made.
+
+    Raises:
+        InputError: It is not running.
+    """
+    return await _stop(context, job_id, "paused")
+
+
+async def cancel_job(context: Context, job_id: str) -> JobStatus:
+    """Cancel a job for good. What it has stored stays.
+
+    Raises:
+        InputError: It has ended already.
+    """
+    return await _stop(context, job_id, "cancelled")
+
+
+async def resume(context: Context, job_id: str) -> JobStatus:
+    """Go on with a paused job, under this version of the code.
+
+    Raises:
+        InputError: It is not paused.
+    """
+    return await _restart(context, job_id, ["paused"], {})
+
+
+async def retry(
+    context: Context,
+    job_id: str,
+    *,
+    max_llm_calls: int | None = None,
+    max_tokens: int | None = None,
+    max_cost: float | None = None,
+) -> JobStatus:
+    """Go on with a job that has stopped or failed, under this version of the code.
+
+    Args:
+        max_llm_calls: A new limit, earlier calls included; `None` keeps it. Likewise the others.
+
+    Raises:
+        InputError: It has neither stopped nor failed.
+    """
+    given = {"max_calls": max_llm_calls, "max_tokens": max_tokens, "max_cost": max_cost}
+    limits = {name: limit for name, limit in given.items() if limit is not None}
+    return await _restart(context, job_id, ["stopped", "failed"], limits)
+
+
+async def _stop(context: Context, job_id: str, state: JobState) -> JobStatus:
+    options = await resolve_context(context)
+    engine = options.services.engine
+    async with queue_client(options.services) as client:
+        async with engine.begin() as connection:
+            found = await fetch_job(connection, job_id)
+            stopped = await end_job(connection, found, state)
+            if not stopped and state == "cancelled":
+                await cancel_stored(connection, job_id)
+            now = await fetch_job(connection, job_id)
+        if now.state != state or found.state == state:
+            raise _unfit(now)
+        await cancel(client, now.workflow)
+    return await job(context, job_id)
+
+
+async def _restart(
+    context: Context, job_id: str, among: Sequence[JobState], limits: dict[str, float]
+) -> JobStatus:
+    options = await resolve_context(context)
+    version = await asyncio.to_thread(code_version)
+    async with (
+        queue_client(options.services) as client,
+        options.services.engine.begin() as connection,
+    ):
+        found = await fetch_job(connection, job_id)
+        started = await restart_job(connection, job_id, among, version, **limits)
+        if started is None:
+            raise _unfit(found)
+        await enqueue(connection, client, job_id, started.attempt, version)
+    return await job(context, job_id)
+
+
+async def _with_progress(options: RunOptions, found: Sequence[Job]) -> list[JobStatus]:
+    if not any(one.state == "running" for one in found):
+        return [JobStatus(one, None) for one in found]
+    async with queue_client(options.services) as client:
+        return [
+            JobStatus(one, await pieces_done(client, one.workflow))
+            if one.state == "running"
+            else JobStatus(one, None)
+            for one in found
+        ]
+
+
+_REMEDIES = {
+    "running": "`re2llm jobs pause` or `cancel` would stop it.",
+    "paused": "`re2llm jobs resume` goes on with it.",
+    "stopped": "`re2llm jobs retry` goes on with it.",
+    "failed": "`re2llm jobs retry` goes on with it.",
+    "done": "Submit a new one.",
+    "cancelled": "Submit a new one.",
+}
+
+
+def _unfit(found: Job) -> InputError:
+    return InputError("JOB", f"{found.id} is {found.state}.", _REMEDIES[found.state])

@@ -1,0 +1,111 @@
+"""What kinds of jobs there are, and how each is cut into pieces."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol, get_args
+
+from ..errors import InputError, Re2llmError
+from ..runtime.context import Context
+from ..runtime.options import RunOptions
+
+JobKind = Literal["learn", "train", "evaluate", "verify"]
+Arguments = Mapping[str, Any]
+"""Of a job, as JSON."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How an attempt of a job is cut.
+
+    Attributes:
+        pieces: Training sessions, hints, or places in the job's own sessions; in order.
+        shared: What all pieces have to agree on, as JSON.
+    """
+
+    pieces: Sequence[int]
+    shared: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What a job is, to one of its pieces.
+
+    Attributes:
+        context: The run's options; its budget is the job's.
+        arguments: The job's.
+        shared: Of the plan.
+        counts: Of all pieces, for the last step.
+    """
+
+    context: Context
+    arguments: Arguments
+    shared: Arguments = field(default_factory=dict[str, Any])
+    counts: Counter[str] = field(default_factory=Counter[str])
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """How an attempt of a job has ended.
+
+    Attributes:
+        result: As JSON.
+        stopped: Why it is not complete, or `None`.
+    """
+
+    result: Mapping[str, Any]
+    stopped: Re2llmError | None = None
+
+
+class Kind(Protocol):
+    """A kind of job.
+
+    A piece stores what it finds where the operation in one process stores it, so that a piece that
+    runs again finds what is paid. The operation itself then runs last: it finds all pieces done,
+    and does what is left.
+    """
+
+    reflects: bool
+    """Whether it also calls the reflecting model."""
+
+    async def prepare(self, options: RunOptions, arguments: Arguments) -> dict[str, Any]:
+        """Check the arguments before the job is stored, and return them as JSON."""
+        ...
+
+    async def plan(self, work: Work) -> Plan:
+        """Cut the work that is left into pieces."""
+        ...
+
+    async def do(self, work: Work, piece: int) -> Mapping[str, int]:
+        """Do one piece, and return counts."""
+        ...
+
+    async def finish(self, work: Work) -> Finished:
+        """Do what is left, and return the result."""
+        ...
+
+
+def job_kind(name: str) -> Kind:
+    """Return a kind of job by its name.
+
+    Raises:
+        InputError: There is none.
+    """
+    # The operations behind them load torch.
+    from .evaluating import Evaluate  # noqa: PLC0415
+    from .learning import Learn  # noqa: PLC0415
+    from .training import Train  # noqa: PLC0415
+    from .verifying import Verify  # noqa: PLC0415
+
+    kinds: dict[str, type[Kind]] = {
+        "learn": Learn,
+        "train": Train,
+        "evaluate": Evaluate,
+        "verify": Verify,
+    }
+    if name not in kinds:
+        known = ", ".join(get_args(JobKind))
+        raise InputError("KIND", f"There is no job {name!r}.", f"Choose among {known}.")
+    return kinds[name]()

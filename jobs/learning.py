@@ -1,0 +1,61 @@
+"""Learning as a job: a piece is a training session, from its miss to its stored hints."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from ..operations.learn import learn, learn_session, sessions_to_learn_from
+from ..operations.learner import Learner
+from ..operations.selection import selected_sessions
+from ..runtime.budget import limited
+from ..runtime.context import Context
+from ..runtime.options import RunOptions, resolve_context
+from .kinds import Arguments, Finished, Plan, Work
+
+
+class Learn:
+    """Learns hints from the misses on training sessions."""
+
+    reflects = True
+
+    async def prepare(self, options: RunOptions, arguments: Arguments) -> dict[str, Any]:
+        """Name the sessions of the files by their keys."""
+        files = arguments.get("files")
+        await sessions_to_learn_from(options, files or ())
+        keys = await selected_sessions(options, files) if files else None
+        return {
+            "keys": keys,
+            "max_hints": arguments.get("max_hints") or 30,
+            "concurrency": arguments.get("concurrency"),
+        }
+
+    async def plan(self, work: Work) -> Plan:
+        """Take the sessions that were not learned from yet."""
+        options = await resolve_context(work.context)
+        keys = await sessions_to_learn_from(options, keys=work.arguments["keys"])
+        return Plan(await Learner(work.context, options).unsettled(keys))
+
+    async def do(self, work: Work, piece: int) -> Mapping[str, int]:
+        """Learn from one session."""
+        return await learn_session(_until_full(work), piece)
+
+    async def finish(self, work: Work) -> Finished:
+        """Sum up what the hints brought; retry the sessions that the model left unanswered."""
+        learned = await learn(
+            work.context,
+            keys=work.arguments["keys"],
+            max_hints=work.arguments["max_hints"],
+            concurrency=work.arguments["concurrency"],
+        )
+        document = learned.as_dict()
+        for name, count in work.counts.items():
+            document[name] += count
+        document["sessions_before"] = max(0, learned.sessions_before - work.counts["sessions"])
+        return Finished(document, learned.stopped)
+
+
+def _until_full(work: Work) -> Context:
+    budget = limited(work.context.budget, max_hints=work.arguments["max_hints"])
+    return replace(work.context, budget=budget, command="learn")

@@ -1,0 +1,149 @@
+"""The steps of a job: planning, one piece, the end. They can run again at any time."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
+from typing import Any, TypeVar
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from ..errors import (
+    BudgetSpentError,
+    DatabaseError,
+    ModelDownError,
+    Re2llmError,
+)
+from ..knowledge.jobs import Job, end_job, find_job, plan_pieces
+from ..runtime.budget import Budget
+from ..runtime.context import Context
+from ..runtime.options import resolve_context
+from ..runtime.outages import OutageGuard
+from ..runtime.sharing import shared_services
+from .kinds import Work, job_kind
+
+_AT_ONCE = 32
+"""Pieces of one job at the same time, if it names no number."""
+_PAUSES = (0.5, 1, 2, 5, 10, 20, 30, 60, 60, 60)
+"""Seconds between tries while the database is away."""
+_log = logging.getLogger(__name__)
+_Result = TypeVar("_Result")
+
+
+async def plan(job_id: str, attempt: int) -> dict[str, Any] | None:
+    """Return the pieces of an attempt, or `None` if it is over.
+
+    Returns:
+        `pieces`; `shared`, what they agree on; `at_once`; or `error`, if nothing can be planned.
+    """
+    job = await _running(job_id, attempt)
+    if job is None:
+        return None
+    try:
+        planned = await job_kind(job.kind).plan(_work(job))
+    except (DatabaseError, SQLAlchemyError, OSError):
+        raise
+    except Re2llmError as error:
+        return {"pieces": [], "shared": {}, "at_once": 1, "error": error.as_dict()}
+    services = await shared_services()
+    async with services.engine.begin() as connection:
+        await plan_pieces(connection, job, len(planned.pieces))
+    at_once = job.arguments.get("concurrency") or _AT_ONCE
+    return {
+        "pieces": list(planned.pieces),
+        "shared": dict(planned.shared),
+        "at_once": at_once,
+        "error": None,
+    }
+
+
+async def do_piece(
+    job_id: str, attempt: int, shared: Mapping[str, Any], piece: int
+) -> dict[str, Any]:
+    """Do one piece.
+
+    Returns:
+        `counts`; or `failed`, if the model left it unanswered; or `over`, if no other piece need
+        be started.
+    """
+    job = await _running(job_id, attempt)
+    if job is None:
+        return {"over": True}
+    kind, work = job_kind(job.kind), _work(job, shared)
+    guard = OutageGuard(await resolve_context(work.context), 1, reflects=kind.reflects)
+    try:
+        counts = await guard.survive(partial(kind.do, work, piece))
+    except (DatabaseError, SQLAlchemyError, OSError):
+        raise
+    except Re2llmError:
+        return {"over": True}  # the last step meets it too, and says so
+    return {"failed": True} if counts is None else {"counts": dict(counts)}
+
+
+async def finish(
+    job_id: str, attempt: int, shared: Mapping[str, Any], counts: Mapping[str, int]
+) -> None:
+    """Do what is left of an attempt, and store what came of it."""
+    job = await _running(job_id, attempt)
+    if job is None:
+        return
+    services = await shared_services()
+    try:
+        finished = await job_kind(job.kind).finish(_work(job, shared, counts))
+    except (BudgetSpentError, ModelDownError) as error:
+        await _end(job, "stopped", str(error))
+    except (DatabaseError, SQLAlchemyError, OSError):
+        raise
+    except Re2llmError as error:
+        await _end(job, "failed", str(error))
+    else:
+        async with services.engine.begin() as connection:
+            now = await find_job(connection, job.id) or job
+            result = {**finished.result, "llm_calls": now.calls, "cost": round(now.spent, 6)}
+            state = "done" if finished.stopped is None else "stopped"
+            reason = "" if finished.stopped is None else str(finished.stopped)
+            await end_job(connection, job, state, reason=reason, result=result)
+
+
+async def fail(job_id: str, attempt: int, reason: str) -> None:
+    """Note that an attempt has failed."""
+    job = await _running(job_id, attempt)
+    if job is not None:
+        await _end(job, "failed", reason)
+
+
+async def steadily(step: Callable[[], Awaitable[_Result]]) -> _Result:
+    """Run a step, and again while the database is away."""
+    for pause in _PAUSES:
+        try:
+            return await step()
+        except (DatabaseError, SQLAlchemyError, OSError) as error:
+            _log.warning("the database is away (%s); trying again", type(error).__name__)
+            await asyncio.sleep(pause)
+    return await step()
+
+
+async def _end(job: Job, state: Any, reason: str) -> None:
+    services = await shared_services()
+    async with services.engine.begin() as connection:
+        await end_job(connection, job, state, reason=reason)
+
+
+async def _running(job_id: str, attempt: int) -> Job | None:
+    services = await shared_services()
+    async with services.engine.connect() as connection:
+        job = await find_job(connection, job_id)
+    there = job is not None and job.state == "running" and job.attempt == attempt
+    return job if there else None
+
+
+def _work(
+    job: Job,
+    shared: Mapping[str, Any] | None = None,
+    counts: Mapping[str, int] | None = None,
+) -> Work:
+    context = Context(**job.arguments["context"], budget=Budget(job=job.id), command=job.kind)
+    return Work(context, job.arguments, shared or {}, Counter(counts or {}))

@@ -1,0 +1,148 @@
+"""Schedules: jobs that are submitted at certain times, by whichever worker is up."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from croniter import croniter
+
+from ..errors import InputError
+from ..operations.database import in_domain
+from ..runtime.context import Context
+from ..runtime.options import resolve_context
+from .kinds import JobKind
+from .queues import JOBS, TICK, queue_client
+from .ticks import next_tick
+
+SCHEDULED = ("learn", "train", "verify")
+"""Kinds that need no file."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Schedule:
+    """A schedule.
+
+    Attributes:
+        name: Its own, once in a database.
+        kind: Of its jobs.
+        domain: The catalogue.
+        cron: When, as five fields of cron.
+        zone: In which time zone.
+        next_at: When next, as ISO 8601.
+    """
+
+    name: str
+    kind: str
+    domain: str
+    cron: str
+    zone: str
+    next_at: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as JSON primitives."""
+        return asdict(self)
+
+
+async def add_schedule(
+    context: Context,
+    kind: JobKind,
+    cron: str,
+    *,
+    zone: str = "UTC",
+    name: str | None = None,
+    arguments: Mapping[str, Any] | None = None,
+    limits: Mapping[str, float | None] | None = None,
+) -> Schedule:
+    """Submit a job at certain times from now on.
+
+    Args:
+        context: Names the domain.
+        kind: Of the jobs.
+        cron: When, as five fields of cron.
+        zone: In which time zone.
+        name: The schedule's; `None` takes kind and domain.
+        arguments: Of the jobs.
+        limits: Of each job, as for `submit`.
+
+    Raises:
+        InputError: The cron, the zone or the kind cannot be used, or the name is taken.
+    """
+    if kind not in SCHEDULED:
+        raise InputError("KIND", f"{kind!r} cannot be scheduled.", f"Choose among {SCHEDULED}.")
+    if len(cron.split()) != len(["*", "*", "*", "*", "*"]) or not croniter.is_valid(cron):
+        raise InputError("--cron", f"{cron!r} is not five fields of cron.", 'Such as "0 3 * * *".')
+    try:
+        ZoneInfo(zone)
+    except (LookupError, ValueError, OSError) as error:
+        raise InputError(
+            "--timezone", f"There is no time zone {zone!r}.", "Such as Europe/Berlin."
+        ) from error
+    options = await resolve_context(context)
+    async with in_domain(options, None) as (_, domain):
+        named = name or f"{kind}-{domain.name}"
+    now = dt.datetime.now(dt.UTC)
+    given = {
+        "name": named,
+        "kind": kind,
+        "domain": domain.name,
+        "cron": cron,
+        "zone": zone,
+        "arguments": dict(arguments or {}),
+        "limits": dict(limits or {}),
+    }
+    async with queue_client(options.services) as client:
+        if await asyncio.to_thread(client.get_schedule, named) is not None:
+            raise InputError(
+                "--name", f"There is a schedule {named!r}.", f"`re2llm jobs unschedule {named}`."
+            )
+
+        def create() -> None:
+            client.create_schedule(
+                schedule_name=named,
+                workflow_name=TICK,
+                schedule=cron,
+                context=given,
+                automatic_backfill=True,
+                cron_timezone=zone,
+                queue_name=JOBS,
+            )
+            # Else a tick that no worker was up for would be missed, if it is the first.
+            client._sys_db.update_last_fired_at(named, now.isoformat())  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+
+        await asyncio.to_thread(create)
+    return _schedule(given, now)
+
+
+async def list_schedules(context: Context) -> list[Schedule]:
+    """Return all schedules, by name."""
+    options = await resolve_context(context)
+    now = dt.datetime.now(dt.UTC)
+    async with queue_client(options.services) as client:
+        found = await asyncio.to_thread(client.list_schedules)
+    return sorted((_schedule(one["context"], now) for one in found), key=lambda one: one.name)
+
+
+async def remove_schedule(context: Context, name: str) -> None:
+    """Remove a schedule; jobs that it has submitted stay.
+
+    Raises:
+        InputError: There is none of this name.
+    """
+    options = await resolve_context(context)
+    async with queue_client(options.services) as client:
+        if await asyncio.to_thread(client.get_schedule, name) is None:
+            raise InputError(
+                "NAME", f"There is no schedule {name!r}.", "`re2llm jobs schedules` lists all."
+            )
+        await asyncio.to_thread(client.delete_schedule, name)
+
+
+def _schedule(given: Mapping[str, Any], now: dt.datetime) -> Schedule:
+    due = next_tick(given["cron"], given["zone"], now)
+    names = ("name", "kind", "domain", "cron", "zone")
+    return Schedule(**{name: given[name] for name in names}, next_at=due.isoformat())

@@ -1,0 +1,85 @@
+"""Submits jobs: what was asked for is checked, pinned and stored in one transaction."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Mapping
+from typing import Any
+
+from ..knowledge.jobs import Job, fetch_job, find_job, store_job
+from ..llm.prices import require_prices
+from ..operations.database import in_domain
+from ..runtime.context import Context
+from ..runtime.options import RunOptions, resolve_context
+from .code_version import code_version
+from .kinds import JobKind, job_kind
+from .queues import enqueue, queue_client
+
+
+async def submit(  # what a job is
+    context: Context,
+    kind: JobKind,
+    arguments: Mapping[str, Any],
+    *,
+    max_llm_calls: int | None = None,
+    max_tokens: int | None = None,
+    max_cost: float | None = None,
+    schedule: str | None = None,
+    job_id: str | None = None,
+) -> Job:
+    """Submit a job, which workers then do.
+
+    Args:
+        context: The run's options; model and mode are pinned, so that all workers do the same.
+        arguments: As the operation takes them.
+        max_llm_calls: Model calls that it may make, over all workers; likewise the next two.
+        schedule: The name of the schedule that submits it.
+        job_id: Its id; one that is there already is not submitted again.
+
+    Raises:
+        InputError: The arguments cannot be used.
+        DatabaseError: The database failed; the job is submitted as a whole or not at all.
+    """
+    options = await resolve_context(context)
+    job_kind_ = job_kind(kind)
+    if max_cost is not None:
+        models = [options.model, *([options.reflect_model] if job_kind_.reflects else [])]
+        require_prices(options.settings.prices, models)
+    prepared = await job_kind_.prepare(options, arguments)
+    async with in_domain(options, None) as (_, domain):
+        number = domain.id
+    version = await asyncio.to_thread(code_version)
+    made = job_id or f"{kind}-{secrets.token_hex(4)}"
+    services = options.services
+    async with queue_client(services) as client, services.engine.begin() as connection:
+        known = None if job_id is None else await find_job(connection, job_id)
+        if known is not None:
+            return known
+        await store_job(
+            connection,
+            number,
+            id=made,
+            kind=kind,
+            arguments={**prepared, "context": _pinned(context, options)},
+            version=version,
+            max_calls=max_llm_calls,
+            max_tokens=max_tokens,
+            max_cost=max_cost,
+            schedule=schedule,
+        )
+        await enqueue(connection, client, made, 1, version)
+        return await fetch_job(connection, made)
+
+
+def _pinned(context: Context, options: RunOptions) -> dict[str, Any]:
+    return {
+        "domain": options.domain,
+        "seed": context.seed,  # a training without one takes the settings'
+        "model": options.model,
+        "reflect_model": options.reflect_model,
+        "prompt": context.prompt or options.settings.prompt,
+        "fuse": options.fuse,
+        "prompt_order": options.prompt_order,
+        "orders": options.orders,
+    }

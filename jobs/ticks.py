@@ -1,0 +1,50 @@
+"""Turns the ticks of schedules into jobs."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from croniter import croniter
+
+from ..knowledge.jobs import list_jobs
+from ..runtime.context import Context
+from ..runtime.sharing import shared_services
+from .submit import submit
+
+
+async def submit_tick(planned: dt.datetime, given: Mapping[str, Any]) -> None:
+    """Submit the job of a tick.
+
+    Of ticks that were missed while no worker ran, only the last one does; and none while the
+    schedule's last job still runs.
+
+    Args:
+        planned: When the tick was due.
+        given: `name`, `cron`, `zone`, `kind`, `domain`, `arguments` and `limits` of the schedule.
+    """
+    if next_tick(given["cron"], given["zone"], planned) <= dt.datetime.now(dt.UTC):
+        return
+    services = await shared_services()
+    async with services.engine.connect() as connection:
+        running = await list_jobs(connection, domain=given["domain"], state="running")
+    if any(job.schedule == given["name"] for job in running):
+        return
+    digest = hashlib.sha256(f"{given['name']} {planned.isoformat()}".encode()).hexdigest()
+    await submit(
+        Context(domain=given["domain"]),
+        given["kind"],
+        given["arguments"],
+        **given["limits"],
+        schedule=given["name"],
+        job_id=f"{given['kind']}-{digest[:8]}",
+    )
+
+
+def next_tick(cron: str, zone: str, after: dt.datetime) -> dt.datetime:
+    """Return when a schedule is due after some time."""
+    start = after.astimezone(ZoneInfo(zone))
+    return croniter(cron, start, second_at_beginning=True).get_next(dt.datetime)

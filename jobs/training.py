@@ -1,0 +1,68 @@
+"""Training as a job: a piece tries every hint on one session, so that prompt caches help."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, get_args
+
+from ..errors import InputError
+from ..operations.selection import selected_sessions
+from ..operations.train import train
+from ..operations.train_panel import draw_panel, try_on_session
+from ..policies.recipes import Recipe
+from ..runtime.context import Context
+from ..runtime.options import RunOptions, resolve_context
+from ..runtime.progress import silent
+from .kinds import Arguments, Finished, Plan, Work
+
+
+class Train:
+    """Trains the hint policy and releases it."""
+
+    reflects = False
+
+    async def prepare(self, options: RunOptions, arguments: Arguments) -> dict[str, Any]:
+        """Name the sessions of the files by their keys."""
+        recipe = arguments.get("recipe") or "content"
+        if recipe not in get_args(Recipe):
+            raise InputError(
+                "recipe", f"There is no recipe {recipe!r}.", "Choose content or paper."
+            )
+        options.require_model()
+        files = arguments.get("files")
+        return {
+            "keys": await selected_sessions(options, files) if files else None,
+            "recipe": recipe,
+            "force": bool(arguments.get("force")),
+            "concurrency": arguments.get("concurrency"),
+        }
+
+    async def plan(self, work: Work) -> Plan:
+        """Take the panel: the random sessions on which every hint is tried."""
+        options = await resolve_context(_unseeded(work.context))
+        keys = await selected_sessions(options, keys=work.arguments["keys"])
+        panel = await draw_panel(options, keys, silent)
+        hints = [hint.id for hint in panel.hints]
+        return Plan(list(panel.sessions[: options.settings.train_panel]), {"hints": hints})
+
+    async def do(self, work: Work, piece: int) -> Mapping[str, int]:
+        """Try every hint on one session."""
+        unanswered = await try_on_session(_unseeded(work.context), piece, work.shared["hints"])
+        return {"unanswered": unanswered}
+
+    async def finish(self, work: Work) -> Finished:
+        """Train on what is known, and try what the policy wants to know beyond the panel."""
+        trained = await train(
+            work.context,
+            keys=work.arguments["keys"],
+            panel_hints=work.shared["hints"],
+            recipe=work.arguments["recipe"],
+            force=work.arguments["force"],
+        )
+        return Finished(trained.as_dict())
+
+
+def _unseeded(context: Context) -> Context:
+    """Return the context of trials: those of any seed are shared."""
+    return replace(context, seed=None, command="train")

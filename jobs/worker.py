@@ -1,0 +1,168 @@
+"""A worker: takes pieces of jobs until it is told to stop, and those of workers that are gone."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+from dbos import DBOS, DBOSConfig, Queue
+from sqlalchemy.exc import SQLAlchemyError
+
+from ..errors import InputError
+from ..knowledge.engine import database_url, make_sync_engine
+from ..knowledge.jobs import other_versions
+from ..runtime.services import Services
+from ..runtime.sharing import shared_services
+from . import workflows
+from .code_version import code_version
+from .liveness import Pulse, gone
+from .queues import APP, JOBS, PIECES, POLL, SCHEMA, queue_client
+
+_LOOK = 2.0
+"""Seconds between two looks at the other workers; one that is gone at two of them is given up."""
+_DRAIN = 60.0
+"""Seconds for which pieces in flight may go on when the worker is told to stop."""
+
+Say = Callable[[str], None]
+
+
+async def work(*, concurrency: int, stop: asyncio.Event, say: Say) -> None:
+    """Do pieces of jobs until told to stop.
+
+    Args:
+        concurrency: Pieces at the same time.
+        stop: Set to stop: pieces in flight are finished, and no other is taken.
+        say: Is told in a line what happens.
+
+    Raises:
+        InputError: Jobs of another version of the code are running.
+        DatabaseError: The database cannot be reached, or the schema cannot be made.
+    """
+    services = await shared_services()
+    version = await asyncio.to_thread(code_version)
+    await _require_same(services, version)
+    async with queue_client(services):
+        pass  # the schema is there now, or the error is a clear one
+    name = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:6]}"
+    pulse = Pulse(services.engine, name)
+    await pulse.beat()
+    limit = await _launch(services, name, version, concurrency)
+    say(f"worker {name} takes pieces, {concurrency} at a time (version {version})")
+    try:
+        await _watch(services, pulse, name, version, stop, say)
+        limit.most = 0
+        await _drain(say)
+    finally:
+        await asyncio.shield(pulse.stop())
+        await asyncio.to_thread(DBOS.destroy)
+
+
+async def _require_same(services: Services, version: str) -> None:
+    async with services.engine.connect() as connection:
+        others = await other_versions(connection, version)
+    if others:
+        raise InputError(
+            "version",
+            f"This worker is of version {version}, and running jobs are of {', '.join(others)}.",
+            "Let workers of that version end them, or move them to this one with `re2llm jobs "
+            "pause` and `re2llm jobs resume`.",
+        )
+
+
+class _Limit:
+    """How many pieces this worker takes.
+
+    DBOS keeps one number for all workers in the database, and machines differ.
+    """
+
+    def __init__(self, database: Any, most: int) -> None:
+        self.most = most
+        self._read = database.get_queue
+        database.get_queue = self
+
+    def __call__(self, name: str, **options: Any) -> Queue | None:
+        queue = self._read(name, **options)
+        if queue is not None and (name == PIECES or not self.most):
+            queue._worker_concurrency = self.most  # noqa: SLF001
+        return queue
+
+
+async def _launch(services: Services, name: str, version: str, concurrency: int) -> _Limit:
+    url = await asyncio.to_thread(database_url, services.settings)
+    engine = make_sync_engine(url, services.settings, pool_size=services.settings.pool_size)
+    config: DBOSConfig = {
+        "name": APP,
+        "system_database_url": url.replace("+psycopg", ""),
+        "system_database_engine": engine,
+        "dbos_system_schema": SCHEMA,
+        "use_listen_notify": False,  # poolers do not pass them on
+        "executor_id": name,
+        "application_version": version,
+        "log_level": "ERROR",
+        "enable_otlp": False,
+        "scheduler_polling_interval_sec": 5.0,
+    }
+    instance = DBOS(config=config)
+    DBOS.listen_queues([JOBS, PIECES])
+    # From within the loop, so that the workflows run on it, beside its services.
+    DBOS.launch()
+    await DBOS.register_queue_async(JOBS, polling_interval_sec=POLL)
+    # One, until `_Limit` says how many.
+    await DBOS.register_queue_async(PIECES, worker_concurrency=1, polling_interval_sec=POLL)
+    return _Limit(instance._sys_db, concurrency)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+
+
+async def _watch(
+    services: Services, pulse: Pulse, name: str, version: str, stop: asyncio.Event, say: Say
+) -> None:
+    """Keep the lock, and take over what workers have left behind, until told to stop."""
+    suspects: set[str] = set()
+    said: set[str] = set()
+    while not stop.is_set():
+        try:
+            await asyncio.wait_for(stop.wait(), _LOOK)
+        except TimeoutError:
+            pass
+        else:
+            return
+        if not await pulse.beat():
+            suspects.clear()  # the others may only have lost their connections too
+            continue
+        try:
+            missing = await _missing(services, name)
+            async with services.engine.connect() as connection:
+                others = set(await other_versions(connection, version))
+        except (OSError, SQLAlchemyError):
+            suspects.clear()
+            continue
+        for worker in missing & suspects:
+            recovered = await asyncio.to_thread(DBOS._recover_pending_workflows, [worker])  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+            say(f"worker {worker} is gone; {len(recovered)} of its pieces go to others")
+        suspects = missing
+        for other in others - said:
+            say(f"leaves jobs of version {other} alone; this worker is of version {version}")
+        said |= others
+
+
+async def _missing(services: Services, name: str) -> set[str]:
+    pending = await DBOS.list_workflows_async(
+        status="PENDING", load_input=False, load_output=False, app_version=DBOS.application_version
+    )
+    executors = {one.executor_id for one in pending if one.executor_id} - {name}
+    if not executors:
+        return set()
+    async with services.engine.connect() as connection:
+        return await gone(connection, executors)
+
+
+async def _drain(say: Say) -> None:
+    in_flight = workflows.in_flight
+    if in_flight:
+        say(f"finishes {len(in_flight)} pieces in flight")
+    end = asyncio.get_running_loop().time() + _DRAIN
+    while in_flight and asyncio.get_running_loop().time() < end:  # noqa: ASYNC110
+        await asyncio.sleep(POLL)
