@@ -1,0 +1,108 @@
+"""Budgets, pace and calls in flight, counted in the database over all processes."""
+
+import asyncio
+import itertools
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from re2llm.errors import BudgetSpentError
+from re2llm.jobs.code_version import code_version
+from re2llm.knowledge.domains import find_domain
+from re2llm.knowledge.job_budgets import claim_job_call, next_start, settle_job_call
+from re2llm.knowledge.jobs import end_job, fetch_job, store_job
+from re2llm.knowledge.locks import AdvisoryLocks
+from re2llm.runtime.services import Services
+
+
+@pytest.fixture
+def stored(services: Services, loaded: Callable[..., Any], domain: str) -> Callable[..., Any]:
+    async def store(**limits: Any) -> str:
+        await loaded(1)
+        job = f"learn-{domain[-8:]}"
+        async with services.engine.begin() as connection:
+            number = (await find_domain(connection, domain)).id
+            await store_job(
+                connection,
+                number,
+                id=job,
+                kind="learn",
+                arguments={"context": {}},
+                version=code_version(),
+                **limits,
+            )
+        return job
+
+    return store
+
+
+async def claim(services: Services, job: str, estimate: float = 0.0) -> Any:
+    async with services.engine.begin() as connection:
+        return await claim_job_call(connection, job, estimate)
+
+
+async def test_calls_claimed_at_once_are_never_more_than_allowed(
+    services: Services, stored: Callable[..., Any]
+) -> None:
+    job = await stored(max_calls=7)
+    claimed = await asyncio.gather(*(claim(services, job) for _ in range(20)))
+    assert sorted(map(str, claimed)) == ["0.0"] * 7 + ["max_calls"] * 13
+
+
+async def test_money_is_set_aside_before_a_call_and_settled_after_it(
+    services: Services, stored: Callable[..., Any]
+) -> None:
+    job = await stored(max_cost=1.0)
+    assert await claim(services, job, 0.4) == 0.4
+    assert await claim(services, job, 0.4) == 0.4
+    assert await claim(services, job, 0.4) == "max_cost"
+    async with services.engine.begin() as connection:
+        await settle_job_call(connection, job, reserved=0.4, cost=0.1, tokens=120, answered=True)
+    assert await claim(services, job, 0.4) == pytest.approx(0.1)  # the mean, not the estimate
+    async with services.engine.begin() as connection:
+        found = await fetch_job(connection, job)
+        assert (found.spent, found.tokens, found.calls) == (0.1, 120, 3)
+        assert await end_job(connection, found, "paused")
+    assert await claim(services, job, 0.0) == "state"
+
+
+async def test_a_model_keeps_one_pace_over_all_workers(services: Services, domain: str) -> None:
+    async def turn() -> float:
+        async with services.engine.begin() as connection:
+            return await next_start(connection, domain, rate=0.5)
+
+    waits = sorted(await asyncio.gather(*(turn() for _ in range(5))))
+    assert waits[0] == 0.0
+    # Two seconds from one to the next, less what the questions took.
+    assert all(before < after for before, after in itertools.pairwise(waits))
+    assert waits[4] > 4
+
+
+async def test_no_more_calls_are_in_flight_than_slots_over_two_processes(
+    services: Services, domain: str
+) -> None:
+    both = [AdvisoryLocks(services.engine) for _ in range(2)]
+    inside, most = 0, 0
+
+    async def hold(locks: AdvisoryLocks) -> None:
+        nonlocal inside, most
+        async with locks.slot(domain, 3):
+            inside += 1
+            most = max(most, inside)
+            await asyncio.sleep(0.05)
+            inside -= 1
+
+    try:
+        await asyncio.gather(*(hold(locks) for locks in both for _ in range(8)))
+    finally:
+        for locks in both:
+            await locks.close()
+    assert most == 3
+
+
+def test_a_spent_budget_names_the_option_that_raises_it() -> None:
+    from re2llm.runtime.allowance import _job_over
+
+    assert isinstance(_job_over("learn-1", "max_cost"), BudgetSpentError)
+    assert "jobs retry learn-1 --max-cost" in str(_job_over("learn-1", "max_cost"))
+    assert "jobs resume learn-1" in str(_job_over("learn-1", "state"))
