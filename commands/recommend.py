@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ..errors import InputError, ModelDownError, failure_among
 from ..records import Flag
+from .budgets import MaxCalls, MaxCost
 from .completion import DomainOption
-from .console import note, out, print_json, run
+from .console import fail, note, out, print_json, run
+from .recommend_batch import recommend_rows
 
 if TYPE_CHECKING:
     from ..operations.results import Recommended, RecommendedItem
@@ -19,8 +22,8 @@ if TYPE_CHECKING:
 
 def recommend(
     items: Annotated[
-        list[str], typer.Argument(help="What was chosen, oldest first: ids or titles.")
-    ],
+        list[str] | None, typer.Argument(help="What was chosen, oldest first: ids or titles.")
+    ] = None,
     domain: DomainOption = None,
     candidate: Annotated[
         list[str] | None,
@@ -30,14 +33,43 @@ def recommend(
     policy: Annotated[
         str | None, typer.Option(help="How a hint is chosen: none, random, similar, static or ppo.")
     ] = None,
+    batch: Annotated[
+        Path | None, typer.Option(help="Recommend for every row of this JSONL or Parquet file.")
+    ] = None,
+    out_file: Annotated[
+        Path | None,
+        typer.Option("--out", help="Where the answers to --batch go: JSONL or .parquet."),
+    ] = None,
+    concurrency: Annotated[
+        int | None,
+        typer.Option(min=1, help="Rows of --batch at the same time. Default: RE2LLM_CONCURRENCY."),
+    ] = None,
+    max_llm_calls: MaxCalls = None,
+    max_cost: MaxCost = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the whole answer as JSON.")
     ] = False,
 ) -> None:
-    """Recommend what to choose next.
+    """Recommend what to choose next, for one person or for every row of a file.
 
     Example: re2llm recommend --domain films "Alien" "Blade Runner" -k 5
     """
+    if batch is not None or out_file is not None:
+        recommend_rows(
+            batch,
+            out_file,
+            others=[*(items or []), *(candidate or [])],
+            domain=domain,
+            k=k,
+            policy=policy,
+            concurrency=concurrency,
+            max_llm_calls=max_llm_calls,
+            max_cost=max_cost,
+            as_json=as_json,
+        )
+        return
+    if not items:
+        fail(InputError("ITEM", "There is none.", "Name what was chosen, or a --batch file."))
 
     async def work() -> Recommended:
         from ..operations.recommend import recommend
@@ -55,16 +87,19 @@ def recommend(
             raise InputError("ITEM", error.problem, error.remedy) from error
 
     made = run(work)
-    answer = made.model_dump()
     if as_json:
-        print_json(answer)
-        return
+        print_json(made.model_dump())
+    else:
+        _print(made)
+
+
+def _print(made: Recommended) -> None:
     for item in made.items:
         because = f"  ({'; '.join(item.because)})" if item.because else ""
         out.print(f"{item.rank:>3}. {_titled(item)}  [{item.id}]{because}", markup=False)
     if made.hint.text:
         out.print(f"hint: {made.hint.text}", markup=False)
-    print_flags(answer)
+    print_flags(made.model_dump())
     if made.recommendation_id is not None:
         out.print(
             f"What was picked? re2llm feedback {made.recommendation_id} ITEM "

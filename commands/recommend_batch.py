@@ -1,0 +1,77 @@
+"""`re2llm recommend --batch`: for every row of a file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..errors import InputError
+from .console import fail, note, out, print_json, progress_bars, run
+
+if TYPE_CHECKING:
+    from ..operations.recommend_batch import Batch
+
+_NOTED = 20
+"""Bad rows that are named on standard error; each has its own answer."""
+
+
+def recommend_rows(
+    requests: Path | None,
+    answers: Path | None,
+    *,
+    others: Sequence[str],
+    domain: str | None,
+    policy: str | None,
+    as_json: bool,
+    **options: Any,
+) -> None:
+    """Recommend for every row, and tell what was done.
+
+    Args:
+        others: Items and candidates, which a batch has in its file.
+        options: As for the operation.
+    """
+    if requests is None or answers is None or others:
+        problem = "A batch has a file of rows and one of answers, and nothing else."
+        fail(InputError("--batch", problem, "Write: re2llm recommend --batch FILE --out FILE"))
+    noted = 0
+
+    def on_bad(line: str) -> None:
+        nonlocal noted
+        noted += 1
+        if noted <= _NOTED:
+            note(line)
+
+    async def work() -> Batch:
+        from ..operations.recommend_batch import recommend_batch
+        from ..ranking.choosers import hint_choice
+        from ..runtime.options import Context
+
+        chosen = None if policy is None else hint_choice(policy)
+        with progress_bars() as progress:
+            return await recommend_batch(
+                Context(domain=domain, policy=chosen),
+                requests,
+                answers,
+                on_bad=on_bad,
+                progress=progress,
+                **options,
+            )
+
+    done = run(work)
+    if noted > _NOTED:
+        note(f"… and {noted - _NOTED:,} more rows that cannot be used; their answers say why.")
+    if done.stopped:
+        note(f"stopped: {done.stopped}")
+    if as_json:
+        print_json(done.as_dict())
+        return
+    earlier = f", {done.before:,} of them before" if done.before else ""
+    cost = f", cost {done.cost:.4f}" if done.cost else ""
+    out.print(
+        f"{answers}: {done.rows:,} rows{earlier}; {done.bad:,} cannot be used, {done.failed:,} "
+        f"without the model. {done.llm_calls:,} model calls{cost}.",
+        markup=False,
+        soft_wrap=True,
+    )

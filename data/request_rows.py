@@ -1,0 +1,98 @@
+"""Requests for recommendations, one a row, from JSONL or Parquet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import cast
+
+from .files import read_lines
+from .json_rows import as_id, as_ids, as_object, parse_json
+from .malformed import ReadReport, RowError, shown
+from .table_rows import is_parquet, read_rows
+
+_SHORTEST_LIST = 2
+
+
+@dataclass(frozen=True, slots=True)
+class RequestRow:
+    """One row.
+
+    Attributes:
+        number: Its line, or its row in a Parquet file; from 1.
+        key: What the caller calls it, or `None`.
+        history: Ids or titles, oldest first.
+        candidates: Likewise, or `None`.
+        problem: Why it cannot be used; empty if it can.
+    """
+
+    number: int
+    key: str | None = None
+    history: tuple[str, ...] = ()
+    candidates: tuple[str, ...] | None = None
+    problem: str = ""
+
+
+@dataclass(slots=True)
+class _Losses(ReadReport):
+    """Hands the lines that a reader leaves out on as rows."""
+
+    lost: list[RequestRow] = field(default_factory=list[RequestRow])
+
+    def add(self, path: Path, line: int | None, reason: str) -> None:  # noqa: ARG002  # as in the base
+        self.lost.append(RequestRow(line or 0, problem=reason))
+
+
+def read_requests(path: Path) -> Iterator[RequestRow]:
+    """Stream the rows of a file; one that cannot be used comes with its problem.
+
+    A row holds `history`, and perhaps `candidates` and a `key`; other columns are ignored. A JSONL
+    row may also be a session as a bare list of ids, whose last one is the target.
+
+    Raises:
+        InputError: The file is missing, unreadable, empty or binary.
+    """
+    losses = _Losses()
+    rows = _parquet(path, losses) if is_parquet(path) else _json(path, losses)
+    for row in rows:
+        yield from losses.lost
+        losses.lost.clear()
+        yield row
+    yield from losses.lost
+
+
+def _json(path: Path, report: ReadReport) -> Iterator[RequestRow]:
+    for number, line in read_lines(path, report):
+        try:
+            value = parse_json(line)
+        except RowError as error:
+            yield RequestRow(number, problem=str(error))
+        else:
+            yield _row(number, value)
+
+
+def _parquet(path: Path, report: ReadReport) -> Iterator[RequestRow]:
+    for number, row in read_rows(path, report):
+        yield _row(number, dict(row))
+
+
+def _row(number: int, value: object) -> RequestRow:
+    key: str | None = None
+    try:
+        if isinstance(value, list):
+            ids = as_ids(cast("object", value), "session")
+            if len(ids) < _SHORTEST_LIST:
+                raise RowError("holds fewer than two ids: a history and a target are needed")  # noqa: TRY301
+            return RequestRow(number, history=ids[:-1])
+        row = as_object(value)
+        if row is None:
+            raise RowError(f"{shown(value)} is neither an object nor a list of ids")  # noqa: TRY301
+        if row.get("key") is not None:
+            key = as_id(row["key"], "key")
+        history = as_ids(row.get("history"), "history")
+        given = row.get("candidates")
+        candidates = None if given is None else as_ids(given, "candidates")
+    except RowError as error:
+        return RequestRow(number, key, problem=str(error))
+    return RequestRow(number, key, history, candidates)

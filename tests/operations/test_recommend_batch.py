@@ -1,0 +1,169 @@
+"""Batches of recommendations: in order, resumed after a kill, with bad rows, in Parquet."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from learnt import libpq
+from re2llm.data.sample import simulate_sessions
+from re2llm.errors import InputError
+from re2llm.operations.recommend_batch import recommend_batch
+from re2llm.runtime.options import Context
+
+RE2LLM = Path(sys.executable).with_name("re2llm")
+HISTORIES = [list(session.history) for session in simulate_sessions(10, seed=3)]
+
+
+def write(file: Path, rows: Sequence[Any]) -> Path:
+    lines = [row if isinstance(row, str) else json.dumps(row) for row in rows]
+    file.write_text("".join(f"{line}\n" for line in lines))
+    return file
+
+
+def answers(file: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in file.read_text().splitlines()]
+
+
+def essence(found: Sequence[dict[str, Any]]) -> list[Any]:
+    return [(one["row"], one["key"], one.get("items"), one.get("error")) for one in found]
+
+
+@pytest.fixture
+def context(films: str) -> Context:
+    return Context(domain=films, policy="none")
+
+
+async def test_every_row_is_answered_in_order_and_a_bad_one_says_why(
+    context: Context, tmp_path: Path
+) -> None:
+    rows: list[Any] = [{"key": f"u{n}", "history": one} for n, one in enumerate(HISTORIES[:8])]
+    rows[2:2] = ["{not json", {"key": "lost", "history": ["no such film at all"]}, "", []]
+    rows.append({"key": 7, "history": HISTORIES[0][:2], "candidates": HISTORIES[1][:4]})
+    told: list[str] = []
+    out = tmp_path / "out.jsonl"
+    done = await recommend_batch(
+        context, write(tmp_path / "in.jsonl", rows), out, k=3, concurrency=4, on_bad=told.append
+    )
+    found = answers(out)
+    assert [one["row"] for one in found] == [1, 2, 3, 4, 6, 7, 8, 9, 10, 11, 12, 13]
+    assert [one["key"] for one in found[:2]] == ["u0", "u1"]
+    bad = {one["row"]: one["error"] for one in found if "error" in one}
+    assert set(bad) == {3, 4, 6}
+    assert "is not JSON" in bad[3]["problem"]
+    assert bad[4]["field"].startswith("history")
+    assert (done.rows, done.bad, len(told)) == (12, 3, 3)
+    assert told[0].startswith("row 3: ")
+    assert found[-1]["key"] == "7"
+    assert {item["id"] for item in found[-1]["items"]} <= set(HISTORIES[1][:4])
+    assert all(len(one["items"]) == 3 for one in found if "items" in one)
+    assert all(one["recommendation_id"] for one in found if "items" in one)
+    again = await recommend_batch(context, tmp_path / "in.jsonl", out, k=3)
+    assert (again.rows, again.before, again.llm_calls) == (12, 12, 0)
+
+
+async def test_a_half_written_line_is_repaired_and_what_is_done_stays(
+    context: Context, tmp_path: Path
+) -> None:
+    file = write(tmp_path / "in.jsonl", [{"history": one} for one in HISTORIES[:6]])
+    whole, cut = tmp_path / "whole.jsonl", tmp_path / "cut.jsonl"
+    await recommend_batch(context, file, whole)
+    lines = whole.read_bytes().splitlines(keepends=True)
+    for end in (b"", lines[3][:1], lines[3][:20], lines[3][:-1]):
+        cut.write_bytes(b"".join(lines[:3]) + end)
+        done = await recommend_batch(context, file, cut)
+        assert (done.rows, done.before) == (6, 3)
+        assert cut.read_bytes().startswith(b"".join(lines[:3]))
+        assert essence(answers(cut)) == essence(answers(whole))
+
+
+async def test_a_file_that_holds_something_else_is_left_alone(
+    context: Context, tmp_path: Path
+) -> None:
+    file = write(tmp_path / "in.jsonl", [{"key": "a", "history": HISTORIES[0]}])
+    other = write(tmp_path / "other.jsonl", [{"key": "b", "history": HISTORIES[1]}])
+    out = tmp_path / "out.jsonl"
+    await recommend_batch(context, other, out)
+    with pytest.raises(InputError, match="answers other rows"):
+        await recommend_batch(context, file, out)
+    for content in ("dear diary", '{"name": "x"}\n{"name": "y"}\n'):
+        out.write_text(content)
+        with pytest.raises(InputError, match="something else"):
+            await recommend_batch(context, file, out)
+        assert out.read_text() == content
+    with pytest.raises(InputError, match="does not exist"):
+        await recommend_batch(context, tmp_path / "none.jsonl", tmp_path / "new.jsonl")
+
+
+async def test_parquet_in_and_out(context: Context, tmp_path: Path) -> None:
+    arrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    rows = [{"key": n, "history": one} for n, one in enumerate(HISTORIES[:5])]
+    rows[3]["history"] = []
+    parquet.write_table(arrow.Table.from_pylist(rows), tmp_path / "in.parquet")
+    out = tmp_path / "out.parquet"
+    done = await recommend_batch(context, tmp_path / "in.parquet", out, k=2)
+    table = parquet.read_table(out).to_pylist()
+    assert (done.rows, done.bad) == (5, 1)
+    assert [one["key"] for one in table] == ["0", "1", "2", "3", "4"]
+    assert [len(one["items"]) for one in table] == [2, 2, 2, 0, 2]
+    assert table[3]["error"]
+    assert [file.name for file in tmp_path.iterdir() if "out" in file.name] == ["out.parquet"]
+    with pytest.raises(InputError, match="is there already"):
+        await recommend_batch(context, tmp_path / "in.parquet", out)
+
+
+async def test_rows_are_read_only_as_far_ahead_as_needed(
+    context: Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from re2llm.operations import recommend_batch as module
+
+    read = module.read_requests
+    ahead, most = 0, 0
+
+    def counted(path: Path) -> Any:
+        nonlocal ahead, most
+        for row in read(path):
+            ahead += 1
+            most = max(most, ahead)
+            yield row
+
+    def written(*_: Any, **__: Any) -> None:
+        nonlocal ahead
+        ahead -= 1
+
+    monkeypatch.setattr(module, "read_requests", counted)
+    file = write(tmp_path / "in.jsonl", [{"history": HISTORIES[0]}] * 40)
+    done = await recommend_batch(
+        context, file, tmp_path / "out.jsonl", concurrency=2, progress=written
+    )
+    assert done.rows == 40
+    assert most <= 2 * 4 + 1
+
+
+@pytest.mark.slow
+def test_a_batch_that_is_killed_goes_on_where_it_ended(
+    films: str, url: str, tmp_path: Path
+) -> None:
+    rows = [{"key": f"u{n}", "history": HISTORIES[n % 10]} for n in range(400)]
+    file, out = write(tmp_path / "in.jsonl", rows), tmp_path / "out.jsonl"
+    command = [RE2LLM, "recommend", "--batch", file, "--out", out, "--domain", films]
+    env = {**os.environ, "RE2LLM_DATABASE_URL": libpq(url)}
+    for least in (1, 60, 150):
+        process = subprocess.Popen(
+            list(map(str, command)), env=env, stderr=subprocess.DEVNULL, start_new_session=True
+        )
+        while not out.exists() or out.read_bytes().count(b"\n") < least:
+            assert process.poll() is None
+            time.sleep(0.01)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    before = out.read_bytes()
+    subprocess.run(list(map(str, command)), env=env, check=True)
+    assert out.read_bytes().startswith(before[: before.rindex(b"\n") + 1])
+    assert [one["key"] for one in answers(out)] == [row["key"] for row in rows]
