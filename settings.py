@@ -136,9 +136,9 @@ class Settings(BaseSettings):
     breaker_pause: float = Field(default=30.0, gt=0)
     """Seconds for which it is not called before one call tries it again."""
     model_concurrency: int = Field(default=32, ge=1)
-    """Model calls in flight at the same time, over all requests."""
+    """Model calls in flight at the same time, over all requests; those of jobs over all workers."""
     model_rate: float | None = Field(default=None, gt=0)
-    """Model calls per second, for the whole process; unset for no limit."""
+    """Model calls per second, for the whole process; those of jobs over all workers."""
     call_cache: bool = True
     """Answer a prompt that was paid for before from the database, at temperature 0."""
     prices: dict[str, Price] = {}

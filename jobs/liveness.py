@@ -1,8 +1,8 @@
 """Tells which workers live: each holds an advisory lock, which the server frees when it is gone.
 
 The lock is a transaction's, in a transaction that stays open: behind a pooler, a session's lock
-would stay with the pooled connection. Such a transaction holds no snapshot, so it keeps no dead row
-alive.
+would stay with the pooled connection. Its last statement is always one without a snapshot, so that
+the transaction keeps no dead row alive.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Pulse:
         try:
             if self._connection is None:
                 return await self._hold()
-            await self._connection.execute(text("SELECT 1"))
+            await self._connection.execute(text(_SETTINGS[0]))
         except (OSError, SQLAlchemyError):
             await self.stop()
             return False
@@ -65,13 +65,13 @@ class Pulse:
 
     async def _hold(self) -> bool:
         self._connection = await self._engine.connect()
+        claim = {"space": _WORKERS, "key": _key(self._worker)}
+        if not await self._connection.scalar(_CLAIM, claim):
+            await self.stop()  # the server has not noticed yet that the last connection broke
+            return False
         for setting in _SETTINGS:
             await self._connection.execute(text(setting))
-        claim = {"space": _WORKERS, "key": _key(self._worker)}
-        if await self._connection.scalar(_CLAIM, claim):
-            return True
-        await self.stop()  # the server has not noticed yet that the last connection broke
-        return False
+        return True
 
 
 async def gone(connection: AsyncConnection, workers: Iterable[str]) -> set[str]:

@@ -160,7 +160,8 @@ async def test_four_workers_killed_at_ten_points_learn_what_one_learner_does(
         submitter.communicate()
     with psycopg.connect(libpq(url), autocommit=True) as connection:
         submitted = connection.execute(
-            "SELECT j.id, w.status FROM re2llm.job AS j JOIN re2llm.domain AS d ON d.id = domain_id "
+            "SELECT j.id, w.status FROM re2llm.job AS j "
+            "JOIN re2llm.domain AS d ON d.id = domain_id "
             "LEFT JOIN re2llm_jobs.workflow_status AS w ON w.workflow_uuid = j.id || '-1' "
             "WHERE d.name = %s",
             [domain],

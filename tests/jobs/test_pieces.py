@@ -1,0 +1,168 @@
+"""The pieces of each kind of job, done in this process: together they are the operation."""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from learnt import forget, knowledge
+from re2llm.data.sample import simulate_sessions
+from re2llm.errors import InputError
+from re2llm.jobs import pieces
+from re2llm.jobs.control import cancel_job, job, pause, resume, retry
+from re2llm.jobs.submit import submit
+from re2llm.knowledge.jobs import Job
+from re2llm.operations import train as training
+from re2llm.operations.evaluate import evaluate
+from re2llm.operations.learn import learn
+from re2llm.operations.releases import list_releases
+from re2llm.operations.verify_hints import verify_hints
+from re2llm.policies import recipes
+from re2llm.runtime.options import Context
+from re2llm.runtime.services import Services
+
+Load = Callable[..., Any]
+Change = Callable[..., None]
+SMALL = {"verify_random": 6, "verify_near": 2, "verify_rule": "transfer"}
+
+
+async def work_off(submitted: Job) -> Any:
+    """Do what workers do, one piece after the other, and each twice: the second finds it done."""
+    attempt = submitted.attempt
+    plan = await pieces.plan(submitted.id, attempt)
+    assert plan is not None
+    assert plan["error"] is None, plan
+    counts: Counter[str] = Counter()
+    for piece in plan["pieces"]:
+        outcome = await pieces.do_piece(submitted.id, attempt, plan["shared"], piece)
+        counts.update(outcome["counts"])
+        again = await pieces.do_piece(submitted.id, attempt, plan["shared"], piece)
+        assert "counts" in again
+    await pieces.finish(submitted.id, attempt, plan["shared"], counts)
+    await pieces.finish(submitted.id, attempt, plan["shared"], counts)
+    return (await job(Context(), submitted.id)).job
+
+
+async def test_learning_in_pieces(adjust: Change, loaded: Load, url: str) -> None:
+    adjust(**SMALL)
+    domain = await loaded(3)
+    alone = await learn(Context(domain=domain), concurrency=1)
+    expected = knowledge(url, domain)
+    forget(url, domain)
+    done = await work_off(await submit(Context(domain=domain), "learn", {"concurrency": 1}))
+    assert done.state == "done"
+    assert knowledge(url, domain) == expected
+    counted = ("sessions", "missed", "proposed", "stored", "hints", "sessions_left")
+    assert {name: done.result[name] for name in counted} == {
+        name: getattr(alone, name) for name in counted
+    }
+
+
+async def test_verifying_in_pieces(adjust: Change, loaded: Load, url: str) -> None:
+    adjust(**SMALL)
+    domain = await loaded(3, hints=2)
+    done = await work_off(await submit(Context(domain=domain), "verify", {}))
+    assert done.state == "done"
+    paid = knowledge(url, domain)["trials"]
+    alone = await verify_hints(Context(domain=domain), done.arguments["hints"])
+    assert alone.llm_calls == 0
+    assert knowledge(url, domain)["trials"] == paid
+    assert done.result["hints"] == alone.model_dump(mode="json")["hints"]
+
+
+async def test_training_in_pieces_makes_one_release(
+    adjust: Change, loaded: Load, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    adjust(train_panel=4)
+    usual = recipes.default_config
+
+    def short(recipe: recipes.Recipe, *, seed: int = 0) -> recipes.TrainingConfig:
+        config = usual(recipe, seed=seed)
+        return replace(config, ppo=replace(config.ppo, updates=20), members=2)
+
+    monkeypatch.setattr(training, "default_config", short)
+    domain = await loaded(3, hints=2)
+    submitted = await submit(Context(domain=domain), "train", {"force": True})
+    attempt = submitted.attempt
+    plan = await pieces.plan(submitted.id, attempt)
+    assert plan is not None
+    assert len(plan["pieces"]) == 4
+    for piece in plan["pieces"]:
+        await pieces.do_piece(submitted.id, attempt, plan["shared"], piece)
+    assert len(knowledge(url, domain)["trials"]) == 4 * 3
+    # A worker that dies after the release is stored, and before that is noted, does it again.
+    context = Context(domain=domain)
+    budget = pieces._work(submitted).context.budget
+    again = replace(context, budget=budget)
+    first = await training.train(again, panel_hints=plan["shared"]["hints"], force=True)
+    await pieces.finish(submitted.id, attempt, plan["shared"], {})
+    done = (await job(Context(), submitted.id)).job
+    assert done.state == "done"
+    assert done.result["release"] == first.release == 1
+    assert len((await list_releases(context)).releases) == 1
+
+
+async def test_evaluating_as_a_job_gives_the_same_document_and_forgets_the_sessions(
+    loaded: Load, tmp_path: Path
+) -> None:
+    domain = await loaded(4)
+    sessions = [one for one in simulate_sessions(4, seed=8) if one.target]
+    given = {"sessions": sessions, "policies": ["none"], "baselines": ["popularity"]}
+    submitted = await submit(Context(domain=domain), "evaluate", given)
+    assert len(submitted.arguments["sessions"]) == len(sessions)
+    done = await work_off(submitted)
+    alone = await evaluate(
+        Context(domain=domain), sessions, policies=["none"], baselines=["popularity"]
+    )
+    assert {name: done.result[name] for name in alone.document} == alone.document
+    assert "sessions" not in done.arguments
+
+
+async def test_a_job_of_an_ended_attempt_does_nothing_more(
+    adjust: Change, loaded: Load, services: Services
+) -> None:
+    adjust(**SMALL)
+    domain = await loaded(2)
+    context = Context(domain=domain)
+    submitted = await submit(context, "learn", {})
+    plan = await pieces.plan(submitted.id, 1)
+    assert plan is not None
+    await pause(context, submitted.id)
+    assert await pieces.plan(submitted.id, 1) is None
+    assert await pieces.do_piece(submitted.id, 1, {}, plan["pieces"][0]) == {"over": True}
+    with pytest.raises(InputError, match="is paused"):
+        await retry(context, submitted.id)
+    assert (await resume(context, submitted.id)).job.attempt == 2
+    assert await pieces.plan(submitted.id, 1) is None  # that of a worker that was too slow
+    assert await pieces.plan(submitted.id, 2) is not None
+    assert (await cancel_job(context, submitted.id)).job.state == "cancelled"
+    for change in (pause, resume, retry, cancel_job):
+        with pytest.raises(InputError, match="is cancelled"):
+            await change(context, submitted.id)
+    with pytest.raises(InputError, match="There is no job"):
+        await cancel_job(context, "learn-none")
+
+
+async def test_a_budget_stops_a_job_and_retrying_raises_it(
+    adjust: Change, loaded: Load, services: Services
+) -> None:
+    adjust(**SMALL)
+    domain = await loaded(2)
+    context = Context(domain=domain)
+    submitted = await submit(context, "learn", {"concurrency": 1}, max_llm_calls=3)
+    plan = await pieces.plan(submitted.id, 1)
+    assert plan is not None
+    outcomes = [
+        await pieces.do_piece(submitted.id, 1, plan["shared"], piece) for piece in plan["pieces"]
+    ]
+    assert outcomes[-1] == {"over": True}
+    await pieces.finish(submitted.id, 1, plan["shared"], {})
+    stopped = (await job(context, submitted.id)).job
+    assert (stopped.state, stopped.calls) == ("stopped", 3)
+    assert "jobs retry" in stopped.reason
+    again = await retry(context, submitted.id, max_llm_calls=100_000)
+    assert (again.job.attempt, again.job.max_calls, again.job.calls) == (2, 100_000, 3)
+    done = await work_off(again.job)
+    assert done.state == "done"

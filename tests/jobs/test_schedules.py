@@ -1,0 +1,100 @@
+"""Schedules: each tick once, and of missed ones only the last."""
+
+import datetime as dt
+from collections.abc import Callable
+from typing import Any
+
+import psycopg
+import pytest
+from learnt import libpq
+from re2llm.errors import InputError
+from re2llm.jobs.control import cancel_job, jobs
+from re2llm.jobs.schedules import add_schedule, list_schedules, remove_schedule
+from re2llm.jobs.ticks import submit_tick
+from re2llm.runtime.options import Context
+from workers import Workers
+
+Load = Callable[..., Any]
+
+
+async def test_what_cannot_be_scheduled_is_refused(loaded: Load) -> None:
+    context = Context(domain=await loaded(1))
+    for cron in ("", "0 3 * *", "0 3 * * * *", "61 3 * * *", "@daily"):
+        with pytest.raises(InputError, match="five fields"):
+            await add_schedule(context, "train", cron)
+    with pytest.raises(InputError, match="no time zone"):
+        await add_schedule(context, "train", "0 3 * * *", zone="Mars/Olympus")
+    with pytest.raises(InputError, match="cannot be scheduled"):
+        await add_schedule(context, "evaluate", "0 3 * * *")
+    with pytest.raises(InputError, match="no schedule"):
+        await remove_schedule(context, "none")
+
+
+async def test_schedules_are_listed_and_removed(loaded: Load) -> None:
+    domain = await loaded(1)
+    context = Context(domain=domain)
+    made = await add_schedule(context, "train", "0 3 * * *", zone="Europe/Berlin")
+    assert made.name == f"train-{domain}"
+    assert dt.datetime.fromisoformat(made.next_at).hour == 3
+    assert made in await list_schedules(context)
+    with pytest.raises(InputError, match="There is a schedule"):
+        await add_schedule(context, "train", "0 4 * * *")
+    await remove_schedule(context, made.name)
+    assert made not in await list_schedules(context)
+
+
+async def test_of_missed_ticks_the_last_submits_one_job(loaded: Load) -> None:
+    domain = await loaded(1)
+    context = Context(domain=domain)
+    given = {
+        "name": f"learn-{domain}",
+        "kind": "learn",
+        "domain": domain,
+        "cron": "0 * * * *",
+        "zone": "UTC",
+        "arguments": {},
+        "limits": {"max_llm_calls": 5},
+    }
+    due = dt.datetime.now(dt.UTC).replace(minute=0, second=0, microsecond=0)
+    for hours in (3, 2, 1, 0, 0):
+        await submit_tick(due - dt.timedelta(hours=hours), given)
+    [submitted] = await jobs(context, domain=domain)
+    assert submitted.job.schedule == f"learn-{domain}"
+    assert submitted.job.max_calls == 5
+    # While that one runs, no other is submitted.
+    await submit_tick(due + dt.timedelta(hours=1), given)
+    assert len(await jobs(context, domain=domain)) == 1
+    await cancel_job(context, submitted.job.id)
+    await submit_tick(due + dt.timedelta(hours=1), given)
+    assert len(await jobs(context, domain=domain)) == 2
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+async def test_two_workers_make_up_for_missed_ticks_with_one_job(
+    loaded: Load, workers: Workers, url: str
+) -> None:
+    domain = await loaded(1)
+    context = Context(domain=domain)
+    made = await add_schedule(context, "learn", "*/10 * * * *", limits={"max_llm_calls": 1})
+    past = dt.datetime.now(dt.UTC) - dt.timedelta(minutes=45)
+    with psycopg.connect(libpq(url), autocommit=True) as connection:
+        connection.execute(
+            "UPDATE re2llm_jobs.workflow_schedules SET last_fired_at = %s WHERE schedule_name = %s",
+            [past.isoformat(), made.name],
+        )
+    for _ in range(2):
+        workers.start()
+
+    def all_ticked(connection: psycopg.Connection[Any]) -> bool:
+        ticks = connection.execute(
+            "SELECT status FROM re2llm_jobs.workflow_status WHERE workflow_uuid LIKE %s",
+            [f"sched-{made.name}-%"],
+        ).fetchall()
+        return len(ticks) >= 4 and {status for (status,) in ticks} == {"SUCCESS"}
+
+    workers.until(all_ticked)
+    for worker in list(workers.running):
+        workers.stop(worker)
+    assert len(await jobs(context, domain=domain)) == 1
+    await remove_schedule(context, made.name)
