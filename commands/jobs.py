@@ -12,8 +12,7 @@ from .console import out, print_json, run
 from .schedules import schedule, schedules, unschedule
 
 if TYPE_CHECKING:
-    from ..jobs.control import JobStatus
-    from ..knowledge.jobs import JobState
+    from ..jobs.control import JobState, JobStatus
 
 jobs = typer.Typer(no_args_is_help=True, help="Jobs that workers share: list, pause, resume.")
 JobId = Annotated[str, typer.Argument(metavar="JOB", help="As `--detach` has printed it.")]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 from ..errors import InputError
 from ..knowledge.jobs import (
@@ -60,7 +60,14 @@ class JobStatus:
 async def jobs(
     context: Context, *, domain: str | None = None, state: JobState | None = None
 ) -> list[JobStatus]:
-    """Return jobs, the newest first."""
+    """Return jobs, the newest first.
+
+    Raises:
+        InputError: There is no such state.
+    """
+    if state is not None and state not in get_args(JobState):
+        known = ", ".join(get_args(JobState))
+        raise InputError("--state", f"There is no state {state!r}.", f"Choose among {known}.")
     options = await resolve_context(context)
     async with options.services.engine.connect() as connection:
         found = await list_jobs(connection, domain=domain, state=state)

@@ -44,6 +44,7 @@ class Budget:
         Field(
             description="The job whose limits count instead, over all workers; null for no job.",
             max_length=100,
+            pattern="^[a-z]+-[a-z0-9]+$",
         ),
     ] = None
 

@@ -2,6 +2,8 @@
 
 import asyncio
 import itertools
+import subprocess
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -106,3 +108,8 @@ def test_a_spent_budget_names_the_option_that_raises_it() -> None:
     assert isinstance(_job_over("learn-1", "max_cost"), BudgetSpentError)
     assert "jobs retry learn-1 --max-cost" in str(_job_over("learn-1", "max_cost"))
     assert "jobs resume learn-1" in str(_job_over("learn-1", "state"))
+
+
+def test_commands_without_jobs_do_not_load_dbos() -> None:
+    code = "import sys, re2llm.cli, re2llm.operations.learn; sys.exit('dbos' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)

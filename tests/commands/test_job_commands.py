@@ -1,0 +1,98 @@
+"""`re2llm jobs` and `--detach`, as a person uses them; no worker runs."""
+
+import asyncio
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from re2llm.cli import app
+from re2llm.data.sample import sample_items, simulate_sessions
+from re2llm.operations.load import load_domain
+from re2llm.runtime.services import Services
+from typer.testing import CliRunner
+
+
+def command(*arguments: object) -> Any:
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+async def good(*arguments: object) -> str:
+    done = await asyncio.to_thread(command, *arguments)
+    assert done.exit_code == 0, done.output
+    return done.stdout
+
+
+async def refused(*arguments: object) -> str:
+    done = await asyncio.to_thread(command, *arguments)
+    assert done.exit_code == 1, done.output
+    [line] = done.stderr.strip().splitlines()
+    return line
+
+
+@pytest.fixture
+async def school(services: Services, domain: str) -> str:
+    sessions = simulate_sessions(2, seed=1)
+    await load_domain(services, domain, sample_items(), [lambda _: sessions])
+    return domain
+
+
+async def test_a_detached_job_is_listed_shown_paused_and_cancelled(school: str) -> None:
+    at = ("--domain", school)
+    job = (await good("learn", *at, "--max-llm-calls", 50, "--detach")).strip()
+    [listed] = json.loads(await good("jobs", "list", *at, "--state", "running", "--json"))
+    assert (listed["id"], listed["done"], listed["max_calls"]) == (job, 0, 50)
+    assert job in await good("jobs", "list", *at)
+    shown = json.loads(await good("jobs", "show", job, "--json"))
+    assert shown["arguments"]["context"]["domain"] == school
+    assert shown["state"] == "running"
+    assert "version: " in await good("jobs", "show", job)
+    assert "paused" in await good("jobs", "pause", job)
+    assert "is paused" in await refused("jobs", "retry", job)
+    assert json.loads(await good("jobs", "resume", job, "--json"))["attempt"] == 2
+    assert "cancelled" in await good("jobs", "cancel", job)
+    assert "no state" in await refused("jobs", "list", "--state", "asleep")
+    assert "no job" in await refused("jobs", "show", "learn-none")
+
+
+async def test_what_a_job_has_not_is_refused_before_it_is_submitted(
+    school: str, tmp_path: Path, adjust: Callable[..., None]
+) -> None:
+    at = ("--domain", school)
+    file = tmp_path / "test.jsonl"
+    file.write_text("{}\n")
+    assert "--batch" in await refused("train", *at, "--batch", "--detach")
+    evaluate = ("evaluate", *at, "--sessions", file, "--detach")
+    assert "--report" in await refused(*evaluate, "--report", tmp_path / "x.html")
+    assert "no history" in await refused(*evaluate)
+    assert "recipe" in await refused("train", *at, "--recipe", "secret", "--detach")
+    adjust(model="openai:without-a-price")
+    assert "price" in await refused("learn", *at, "--max-cost", 1, "--detach")
+    assert json.loads(await good("jobs", "list", *at, "--json")) == []
+
+
+async def test_a_schedule_is_made_listed_and_removed(school: str) -> None:
+    made = ("jobs", "schedule", "train", "--domain", school, "--cron")
+    assert "five fields" in await refused(*made, "every night")
+    shown = json.loads(await good(*made, "0 3 * * *", "--json"))
+    listed = json.loads(await good("jobs", "schedules", "--json"))
+    assert shown["name"] in [one["name"] for one in listed]
+    assert shown["name"] in await good("jobs", "schedules")
+    await good("jobs", "unschedule", shown["name"])
+    assert "no schedule" in await refused("jobs", "unschedule", shown["name"])
+
+
+async def test_a_batch_tells_what_it_has_done(films: str, tmp_path: Path) -> None:
+    rows, out = tmp_path / "rows.jsonl", tmp_path / "out.jsonl"
+    ids = [item.id for item in sample_items()[:4]]
+    rows.write_text(json.dumps({"key": "a", "history": ids}) + "\nno JSON\n")
+    batch = ("recommend", "--domain", films, "--batch", rows, "--out", out)
+    done = await asyncio.to_thread(command, *batch)
+    assert done.exit_code == 0, done.output
+    assert "2 rows; 1 cannot be used" in done.stdout
+    assert done.stderr.startswith("row 2: ")
+    assert json.loads(await good(*batch, "--json"))["before"] == 2
+    assert "nothing else" in await refused("recommend", "--batch", rows)
+    assert "nothing else" in await refused(*batch, ids[0])
+    assert "There is none" in await refused("recommend", "--domain", films)
