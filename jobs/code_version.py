@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from importlib.metadata import version
 
-from ..knowledge.migrate import schema_head
+from ..knowledge.migrate import known_revisions
 from ..llm.recipes import RECIPES
 from ..llm.reflection_prompt import REFLECTION_PROMPT_VERSION
 
@@ -14,4 +14,4 @@ from ..llm.reflection_prompt import REFLECTION_PROMPT_VERSION
 def code_version() -> str:
     """Return the version of the code: package, schema and prompts. Reads files."""
     prompts = [*(recipe.version for recipe in RECIPES.values()), REFLECTION_PROMPT_VERSION]
-    return f"{version('re2llm')}/{schema_head()}/{'+'.join(prompts)}"
+    return f"{version('re2llm')}/{known_revisions()[-1]}/{'+'.join(prompts)}"

@@ -80,11 +80,6 @@ def downgrade(url: str, revision: str = "base") -> None:
             connection.execute(text(f"DROP SCHEMA {SCHEMA}"))
 
 
-def schema_head() -> str:
-    """Return the newest revision that this version knows. Reads files."""
-    return _scripts().get_current_head() or ""
-
-
 @lru_cache(maxsize=1)
 def known_revisions() -> Sequence[str]:
     """Return the revisions of all migrations, oldest first: they are the files' names."""
