@@ -15,13 +15,13 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ..errors import DatabaseError
-from . import fusion_tables, job_tables, key_tables, log_tables
+from . import fusion_tables, idempotent_answers, job_tables, key_tables, log_tables
 from .tables import SCHEMA, Base
 
 if TYPE_CHECKING:  # loading it takes a third of a second, and nearly always there is nothing to do
     from alembic.script import ScriptDirectory
 
-_MODULES = (fusion_tables, job_tables, key_tables, log_tables)
+_MODULES = (fusion_tables, idempotent_answers, job_tables, key_tables, log_tables)
 """Importing them adds their tables to those of `Base`."""
 
 _LOCK = 0x7265326C6C6D  # "re2llm": any number will do that no other program takes
@@ -48,6 +48,17 @@ async def migrate(engine: AsyncEngine) -> None:
             return
         scripts = await asyncio.to_thread(_scripts)
         await connection.run_sync(_upgrade, scripts, "head")
+
+
+async def is_current(engine: AsyncEngine) -> bool:
+    """Return whether the schema is the one of this version.
+
+    Raises:
+        DatabaseError: A newer version has migrated it.
+    """
+    scripts = await asyncio.to_thread(_scripts)
+    async with engine.connect() as connection:
+        return await connection.run_sync(_is_current, scripts)
 
 
 def upgrade(url: str, revision: str = "head") -> None:

@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, delete, or_, select, true, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..errors import InputError
+from .idempotent_answers import IdempotentAnswerRow
 from .key_tables import ApiKeyRow
 from .log_tables import FeedbackRow, LlmCallRow, RecommendationRow
 from .sources import FILE, LOCAL
@@ -83,7 +84,7 @@ async def observed_sessions(connection: AsyncConnection, scope: Scope) -> dict[s
 async def delete_log(connection: AsyncConnection, scope: Scope) -> dict[str, int]:
     """Delete recommendations and feedback, and forget models' answers; the ledger keeps its sums.
 
-    Feedback goes with its recommendation.
+    Feedback goes with its recommendation, and what was answered to it goes, too.
 
     Args:
         connection: In a transaction.
@@ -100,6 +101,7 @@ async def delete_log(connection: AsyncConnection, scope: Scope) -> dict[str, int
     recommendations = await connection.execute(
         delete(RecommendationRow).where(scope.covers(RecommendationRow))
     )
+    await connection.execute(delete(IdempotentAnswerRow).where(scope.covers(IdempotentAnswerRow)))
     answers = await connection.execute(
         update(LlmCallRow)
         .where(LlmCallRow.answer.is_not(None), scope.covers_call())
