@@ -22,13 +22,18 @@ _THIS_MINUTE = func.date_trunc("minute", func.now())
 _MINUTE = 60
 
 
-async def claim_request(connection: AsyncConnection, key_id: str, most: int) -> bool:
-    """Count a request of this minute, and return whether the key may make it.
+async def claim_request(
+    connection: AsyncConnection, key_id: str, most: int
+) -> tuple[int, int] | None:
+    """Count a request of this minute.
 
     Args:
         connection: In a transaction.
         key_id: Of the key.
         most: Requests a minute.
+
+    Returns:
+        How many are left, and for how many seconds; `None` if the key may not make this one.
     """
     first = insert(Minute).values(key_id=key_id, minute=_THIS_MINUTE, requests=1)
     same = Minute.minute == first.excluded.minute
@@ -39,8 +44,9 @@ async def claim_request(connection: AsyncConnection, key_id: str, most: int) -> 
             "requests": case((same, Minute.requests + 1), else_=1),
         },
         where=or_(~same, Minute.requests < most),
-    ).returning(Minute.requests)
-    return await connection.scalar(counted) is not None
+    ).returning(Minute.requests, extract("second", func.now()))
+    claimed = (await connection.execute(counted)).one_or_none()
+    return None if claimed is None else (most - claimed[0], _MINUTE - int(claimed[1]))
 
 
 async def seconds_to_next_minute(connection: AsyncConnection) -> int:
@@ -116,6 +122,15 @@ async def settle_call(
             reserved=func.greatest(Day.reserved - reserved, 0.0),
         )
     )
+
+
+async def used_today(connection: AsyncConnection, key_id: str) -> tuple[int, float]:
+    """Return a key's model calls of today, and what they cost or may cost."""
+    used = select(Day.calls, Day.spent + Day.reserved).where(
+        Day.key_id == key_id, Day.day == _TODAY
+    )
+    found = (await connection.execute(used)).one_or_none()
+    return (0, 0.0) if found is None else (found[0], found[1])
 
 
 def next_day() -> dt.datetime:

@@ -85,15 +85,31 @@ async def refresh_stats(
 
 
 async def measured_hints(
-    connection: AsyncConnection, domain_id: int, model: str, prompt_version: str
+    connection: AsyncConnection,
+    domain_id: int,
+    model: str,
+    prompt_version: str,
+    *,
+    status: str | None = None,
+    after: int = 0,
+    count: int | None = None,
 ) -> list[Hint]:
-    """Return a domain's hints with their stats for one model and prompt, oldest first."""
+    """Return a domain's hints with their stats for one model and prompt, oldest first.
+
+    Args:
+        status: Only those of this status.
+        after: Only those with a greater id.
+        count: How many at most.
+    """
     statement = (
         select(*_MEASURED)
         .outerjoin(HintStatsRow, _of(model, prompt_version))
-        .where(HintRow.domain_id == domain_id)
+        .where(HintRow.domain_id == domain_id, HintRow.id > after)
         .order_by(HintRow.id)
+        .limit(count)
     )
+    if status is not None:
+        statement = statement.where(HintRow.status == status)
     return [Hint(*row) for row in await connection.execute(statement)]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
@@ -45,23 +45,57 @@ def _apart(graph: _Graph) -> _Graph:
     return graph.copy({"checkpointer": False})
 
 
-async def run_graph(graph: _Graph, request: Mapping[str, Any], context: Context) -> dict[str, Any]:
+OnState = Callable[[str, Mapping[str, Any]], None]
+"""Called after each node with its name and the keys of the state that it has set."""
+
+
+async def run_graph(
+    graph: _Graph,
+    request: Mapping[str, Any],
+    context: Context,
+    on_state: OnState | None = None,
+) -> dict[str, Any]:
     """Run a graph and return its answer.
 
     Raises:
         Re2llmError: The error in the answer.
     """
     # LangGraph leaves a type argument of `Command` open.
-    answer: Any = await graph.ainvoke(dict(request), context=context)  # pyright: ignore[reportUnknownMemberType]
+    if on_state is None:
+        answer: Any = await graph.ainvoke(dict(request), context=context)  # pyright: ignore[reportUnknownMemberType]
+    else:
+        answer = await _watched(graph, request, context, on_state)
     if answer.get("error"):
         raise error_from(answer["error"])
     return answer
 
 
-async def ask(request: Mapping[str, Any], context: Context) -> dict[str, Any]:
+async def _watched(
+    graph: _Graph,
+    request: Mapping[str, Any],
+    context: Context,
+    on_state: OnState,
+) -> dict[str, Any]:
+    answer: dict[str, Any] = {}
+    # "values" comes last, as from `ainvoke`.
+    stream: Any = graph.astream(  # pyright: ignore[reportUnknownMemberType]
+        dict(request), context=context, stream_mode=["updates", "values"]
+    )
+    async for mode, part in stream:
+        if mode == "values":
+            answer = part
+            continue
+        for name, update in part.items():
+            on_state(name, update or {})
+    return answer
+
+
+async def ask(
+    request: Mapping[str, Any], context: Context, on_state: OnState | None = None
+) -> dict[str, Any]:
     """Run the `recommend` graph and return its answer.
 
     Raises:
         Re2llmError: The error in the answer.
     """
-    return await run_graph(recommend_graph(), request, context)
+    return await run_graph(recommend_graph(), request, context, on_state)

@@ -19,11 +19,21 @@ from .results import AddedHint, ListedHint, ListedHints
 from .understanding import understanding_of
 
 
-async def list_hints(context: Context, *, domain: str | None = None) -> ListedHints:
+async def list_hints(
+    context: Context,
+    *,
+    domain: str | None = None,
+    status: str | None = None,
+    after: int = 0,
+    count: int | None = None,
+) -> ListedHints:
     """List a domain's hints with their gains measured on the run's model, oldest first.
 
     Args:
         domain: The catalogue; `None` takes the context's.
+        status: Only those that are `active`, `pending` or `retired`.
+        after: Only those with a greater id.
+        count: How many at most.
 
     Raises:
         Re2llmError: There is no such catalogue.
@@ -31,7 +41,9 @@ async def list_hints(context: Context, *, domain: str | None = None) -> ListedHi
     options = await resolve_context(context)
     async with in_domain(options, domain) as (connection, found):
         version = (options.model, options.prompt_version)
-        hints = await measured_hints(connection, found.id, *version)
+        hints = await measured_hints(
+            connection, found.id, *version, status=status, after=after, count=count
+        )
     listed = [
         ListedHint(
             id=hint.id,

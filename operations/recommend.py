@@ -9,7 +9,7 @@ from ..ranking.choosers import hint_choice
 from ..ranking.state import RecommendResult
 from ..records import Item
 from ..runtime.options import Context, resolve_context
-from .graphs import ask
+from .graphs import OnState, ask
 from .reasons import Reasons
 from .results import GivenHint, Recommended, RecommendedItem
 from .titles import in_catalogue
@@ -24,6 +24,7 @@ async def recommend(
     candidates: Sequence[str] | None = None,
     domain: str | None = None,
     k: int = 10,
+    on_state: OnState | None = None,
 ) -> Recommended:
     """Recommend what a person would choose next.
 
@@ -31,6 +32,7 @@ async def recommend(
         history: What they chose so far, oldest first: ids or titles.
         candidates: What to rank, ids or titles; `None` retrieves some.
         domain: The catalogue; `None` takes the context's.
+        on_state: Called after each node of the graph.
 
     Raises:
         Re2llmError: The request cannot be answered; a title that could be several items is
@@ -49,7 +51,7 @@ async def recommend(
         "candidates": None if listed is None else [item.id for item in listed],
         "k": k,
     }
-    result = cast("RecommendResult", await ask(request, context))
+    result = cast("RecommendResult", await ask(request, context, on_state))
     async with in_catalogue(options, name) as finder:
         items = await finder.items([item["id"] for item in result["items"]])
     reasons = Reasons([items[item["id"]] for item in result["items"]], chosen)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -15,6 +16,12 @@ from ..llm.usage import Usage
 from .options import RunOptions
 
 _log = logging.getLogger(__name__)
+_observers: set[Callable[[LlmCall], None]] = set()
+
+
+def observe_calls(observer: Callable[[LlmCall], None]) -> None:
+    """Have a function called with each paid call of this process, such as one that counts them."""
+    _observers.add(observer)
 
 
 async def known_answer(options: RunOptions, key: bytes) -> str | None:
@@ -55,6 +62,8 @@ async def book(options: RunOptions, made: LlmCall, *, reserved: float = 0.0) -> 
     job = None if options.budget is None else options.budget.job
     alone = caller is None and job is None
     opened = services.autocommit.connect() if alone else services.engine.begin()
+    for observe in _observers:
+        observe(made)
     try:
         async with asyncio.timeout(options.settings.database_timeout), opened as connection:
             await book_call(connection, made)

@@ -15,7 +15,7 @@ MOST_SHOWN = 1_000
 """Items that an answer shows."""
 _NO_ID = frozenset({"string_too_long", "string_unicode"})
 """What pydantic calls texts that no database holds as an id."""
-_LARGEST_KEY = 2**31 - 1
+LARGEST_KEY = 2**31 - 1
 
 
 def _repaired(value: Any) -> Any:
@@ -42,7 +42,7 @@ Title = Annotated[str, Field(max_length=2_000), _REPAIR]
 Titles = Annotated[list[Title], Field(max_length=MOST_ITEMS)]
 LongText = Annotated[str, Field(max_length=100_000), _REPAIR]
 OptionalText = Annotated[LongText, BeforeValidator(lambda value: "" if value is None else value)]
-RowKey = Annotated[int, Field(ge=1, le=_LARGEST_KEY)]
+RowKey = Annotated[int, Field(ge=1, le=LARGEST_KEY)]
 Rating = Annotated[float, Field(ge=-1e6, le=1e6, allow_inf_nan=False)]
 _Whole = Annotated[int, Field(ge=-(10**15), le=10**15)]
 _Number = Annotated[float, Field(ge=-1e15, le=1e15, allow_inf_nan=False)]
