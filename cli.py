@@ -26,6 +26,7 @@ from .commands.purge import purge
 from .commands.rating.group import rater
 from .commands.rating.rate import rate
 from .commands.recommend import recommend
+from .commands.serve import serve
 from .commands.sessions import sessions
 from .commands.train import train
 from .commands.worker import worker
@@ -65,6 +66,7 @@ app.command()(train)
 app.command()(recommend)
 app.command()(feedback)
 app.command()(evaluate)
+app.command()(serve)
 app.command()(mcp)
 app.command()(worker)
 app.command()(rate)

@@ -11,10 +11,12 @@ from typing import Any, cast
 from langgraph_sdk import Auth, get_client
 from langgraph_sdk.errors import NotFoundError
 
+from ..errors import InputError, Re2llmError
 from ..knowledge.keys import PREFIX
 from ..operations.keys import any_key_works, check_key
 from ..runtime.caller import Caller
 from ..runtime.options import Context
+from ..runtime.sharing import close_shared_services
 from .callers import asks_for_key, key_of, was_named
 
 auth = Auth()
@@ -60,9 +62,23 @@ async def caller_with(key: str) -> Caller | None:
     return await check_key(Context(), key)
 
 
-async def some_key_works() -> bool:
-    """Whether any key exists; without one, a server for other machines would be useless."""
-    return await any_key_works(Context())
+async def refusal_without_key() -> Re2llmError | None:
+    """Return why a server that other machines can reach must not start, or `None` if it may.
+
+    Closes the services of the running event loop.
+    """
+    try:
+        if await any_key_works(Context()):
+            return None
+    except Re2llmError as error:
+        return error
+    finally:
+        await close_shared_services()
+    return InputError(
+        "--host",
+        "Other machines can reach this address, but there is no API key.",
+        "Make one with `re2llm keys create`, or listen on 127.0.0.1.",
+    )
 
 
 @auth.on

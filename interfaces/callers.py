@@ -59,7 +59,7 @@ def asks_for_key(scope: Mapping[str, Any]) -> bool:
     if _comes_from_elsewhere(scope):
         return True
     ends = (scope.get("server"), scope.get("client"))
-    return not all(end and _is_loopback(str(end[0])) for end in ends)
+    return not all(end and is_loopback(str(end[0])) for end in ends)
 
 
 def _comes_from_elsewhere(scope: Mapping[str, Any]) -> bool:
@@ -72,7 +72,7 @@ def _comes_from_elsewhere(scope: Mapping[str, Any]) -> bool:
         if name in _FORWARDED or name.startswith(_FORWARDED_PREFIXES):
             return True
         text = value.decode("latin-1").strip().lower()
-        if name == b"host" and not _is_loopback(_host_of(f"//{text}")):
+        if name == b"host" and not is_loopback(_host_of(f"//{text}")):
             return True
         if name == b"origin" and not _is_allowed_origin(text):
             return True
@@ -88,7 +88,7 @@ def _names_origin(scope: Mapping[str, Any]) -> bool:
 
 def _is_allowed_origin(origin: str) -> bool:
     return origin in allowed_origins() or (
-        origin.startswith(("http://", "https://")) and _is_loopback(_host_of(origin))
+        origin.startswith(("http://", "https://")) and is_loopback(_host_of(origin))
     )
 
 
@@ -118,7 +118,7 @@ def serves_others() -> bool:
     """Whether the server is known to listen on an address other than loopback, or on a tunnel."""
     # `langgraph dev` sets it before it loads anything of ours; a tunnel's address stands in it too.
     url = os.environ.get("LANGGRAPH_API_URL")
-    return bool(url) and not _is_loopback(urlsplit(url).hostname or "")
+    return bool(url) and not is_loopback(urlsplit(url).hostname or "")
 
 
 def was_named(id_: object) -> bool:
@@ -139,7 +139,12 @@ def _headers(scope: Mapping[str, Any]) -> dict[bytes, bytes]:
     return dict(_pairs(scope))
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine alone.
+
+    Args:
+        host: A name or an address.
+    """
     if host == "localhost":
         return True
     try:

@@ -1,8 +1,8 @@
-"""The outermost check of every request to the LangGraph server, before any route is looked up.
+"""The outermost check of every request to a server, before any route is looked up.
 
-The server consults `auth` only for some of its routes. Routes that this module does not know are
-answered as if they did not exist, so a route that a later version adds is closed until it is named
-here.
+The LangGraph server consults `auth` only for some of its routes. Routes that this module does not
+know are answered as if they did not exist, so a route that a later version adds is closed until it
+is named here.
 """
 
 from __future__ import annotations
@@ -11,24 +11,22 @@ import logging
 from urllib.parse import unquote
 
 from sqlalchemy.exc import SQLAlchemyError
-from starlette.responses import JSONResponse, PlainTextResponse, Response
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ..errors import Re2llmError
-from ..knowledge.allowances import claim_request, seconds_to_next_minute
-from ..runtime.caller import Caller
-from ..runtime.sharing import shared_services
+from ..knowledge.keys import PREFIX
+from .api.limits import claim
+from .api.problems import RETRY_AFTER, ProblemError, problem_of, problem_response
 from .auth import CHECKED, caller_with
 from .callers import asks_for_key, is_loopback_call, key_of
 
 _log = logging.getLogger(__name__)
 
-_RETRY_AFTER = "5"
-"""Seconds; a database that restarts is back about then."""
-_OPEN = frozenset({"", "ok"})
+_OPEN = frozenset({"", "ok", "healthz", "readyz"})
 """Health checks, which reveal nothing."""
-_META = frozenset({"docs", "info", "metrics", "openapi.json"})
-"""Not covered by the server's `auth`."""
+_CHECKED = frozenset({"docs", "info", "metrics", "openapi.json", "v1"})
+"""Not covered by the server's `auth`, or the same on a server without it."""
 _GUARDED = frozenset(
     {".well-known", "a2a", "assistants", "mcp", "re2llm", "runs", "store", "threads"}
 )
@@ -36,58 +34,88 @@ _GUARDED = frozenset(
 
 
 class Gate:
-    """Closes the routes that the server would answer for anyone.
+    """Closes the routes that a server would answer for anyone.
 
     Args:
         app: The application behind it.
+        alone: Whether there is no LangGraph server behind it, so that no other check follows.
+        public: Whether the server listens on an address that other machines can reach.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, *, alone: bool = False, public: bool = False) -> None:
         self._app = app
+        self._alone = alone
+        self._public = public
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Refuse a request, or pass it on."""
-        refusal = None
-        if scope["type"] in {"http", "websocket"} and not is_loopback_call(scope):
-            refusal = await _refusal(scope)
-        if refusal is None:
-            await self._app(scope, receive, send)
-        elif scope["type"] == "websocket":
-            await send({"type": "websocket.close", "code": 1008})
-        else:
-            await refusal(scope, receive, send)
+        if scope["type"] in {"http", "websocket"} and (self._alone or not is_loopback_call(scope)):
+            try:
+                headers = await self._check(scope)
+            except ProblemError as refusal:
+                await _refuse(refusal, scope, receive, send)
+                return
+            except (Re2llmError, OSError, SQLAlchemyError) as error:
+                _log.warning("a key cannot be checked: %s", type(error).__name__)
+                unknown = ProblemError(
+                    503,
+                    "The key cannot be checked. Try again later.",
+                    {"retry-after": str(RETRY_AFTER)},
+                )
+                await _refuse(unknown, scope, receive, send)
+                return
+            if headers:
+                send = _with_headers(send, headers)
+        await self._app(scope, receive, send)
 
+    async def _check(self, scope: Scope) -> dict[str, str]:
+        """Note the caller in the scope, and return the headers for the response.
 
-async def _refusal(scope: Scope) -> Response | None:
-    segments = _segments(scope)
-    first = segments[0] if segments else ""
-    if ".." in segments or first not in _OPEN | _META | _GUARDED:
-        return PlainTextResponse("Not Found", 404)
-    key = None if first in _OPEN else key_of(scope)
-    try:
+        Raises:
+            ProblemError: The request is refused.
+        """
+        segments = _segments(scope)
+        first = segments[0] if segments else ""
+        if ".." in segments or first not in _OPEN | _CHECKED | _GUARDED:
+            raise ProblemError(404, "There is no such route.")
+        if first in _OPEN:
+            scope[CHECKED] = None
+            return {}
+        key = key_of(scope)
         caller = None if key is None else await caller_with(key)
-        if first in _META and asks_for_key(scope) and caller is None:
-            return JSONResponse({"detail": "Send an API key that works."}, 401)
+        if caller is None and (self._alone or first in _CHECKED):
+            self._require_none(scope, key)
         scope[CHECKED] = caller
-        return None if caller is None else await _too_many(caller)
-    except (Re2llmError, OSError, SQLAlchemyError) as error:
-        _log.warning("a key cannot be checked: %s", type(error).__name__)
-        detail = "The key cannot be checked. Try again later."
-        return JSONResponse({"detail": detail}, 503, {"retry-after": _RETRY_AFTER})
+        if self._alone:
+            nobody = {"identity": "", "domains": None}
+            scope["user"] = nobody if caller is None else caller.as_user()
+        return {} if caller is None else await claim(caller)
+
+    def _require_none(self, scope: Scope, key: str | None) -> None:
+        """Make sure that a request may come without a key that works."""
+        if self._public or asks_for_key(scope) or (key or "").startswith(PREFIX):
+            raise ProblemError(
+                401,
+                "Send an API key that works.",
+                {"www-authenticate": "Bearer"},
+                remedy="Send it as `Authorization: Bearer …`; `re2llm keys create` makes one.",
+            )
 
 
-async def _too_many(caller: Caller) -> Response | None:
-    """Count a request of a key; refuse it where the minute's are all made."""
-    most = caller.grants.requests_per_minute
-    if most is None:
-        return None
-    services = await shared_services()
-    async with services.engine.begin() as connection:
-        if await claim_request(connection, caller.key_id, most):
-            return None
-        seconds = await seconds_to_next_minute(connection)
-    detail = f"This key may make {most:,} requests a minute. Try again in {seconds} s."
-    return JSONResponse({"detail": detail}, 429, {"retry-after": str(seconds)})
+async def _refuse(refusal: ProblemError, scope: Scope, receive: Receive, send: Send) -> None:
+    if scope["type"] == "websocket":
+        await send({"type": "websocket.close", "code": 1008})
+    else:
+        await problem_response(*problem_of(refusal, scope))(scope, receive, send)
+
+
+def _with_headers(send: Send, headers: dict[str, str]) -> Send:
+    async def answer(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            MutableHeaders(scope=message).update(headers)
+        await send(message)
+
+    return answer
 
 
 def _segments(scope: Scope) -> list[str]:

@@ -69,12 +69,13 @@ class _Server(FastMCP):
         return cast("dict[str, Any]", (blocks, structured))
 
 
-def build_server(host: Re2llm | None = None, *, hosts: str = "") -> FastMCP:
+def build_server(host: Re2llm | None = None, *, hosts: str = "", path: str = HTTP_PATH) -> FastMCP:
     """Build the server. Nothing is opened before the first call.
 
     Args:
         host: Its database and models are used; `None` takes those of the settings.
         hosts: As in the setting `mcp_hosts`.
+        path: Where it is mounted over HTTP.
     """
     ours = host or default_host()
     server = _Server(
@@ -84,7 +85,7 @@ def build_server(host: Re2llm | None = None, *, hosts: str = "") -> FastMCP:
             "and `feedback` with what they picked of the answer."
         ),
         log_level="WARNING",
-        streamable_http_path=HTTP_PATH,
+        streamable_http_path=path,
         json_response=True,
         # Any replica can answer any call.
         stateless_http=True,

@@ -1,0 +1,75 @@
+"""`re2llm serve`: the HTTP API for production."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from ..errors import InputError, Re2llmError
+from .console import err, fail, run
+
+_PORT = 8000
+
+
+def serve(
+    host: Annotated[
+        str, typer.Option(help="The address to listen on; any but localhost needs an API key.")
+    ] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option(min=0, max=65_535, help="The port; 0 takes a free one.")
+    ] = _PORT,
+    workers: Annotated[int, typer.Option(min=1, max=256, help="Processes that answer.")] = 1,
+    root_path: Annotated[
+        str, typer.Option(help="The path under which a proxy serves it, such as /recommender.")
+    ] = "",
+    drain_seconds: Annotated[
+        float, typer.Option(min=0, help="Seconds that requests get to finish after SIGTERM.")
+    ] = 30.0,
+    drain_delay: Annotated[
+        float,
+        typer.Option(
+            min=0,
+            help="Seconds after SIGTERM in which it goes on taking requests, not ready, so that a "
+            "load balancer can notice.",
+        ),
+    ] = 0.0,
+) -> None:
+    """Serve recommendations over HTTP, with MCP at /mcp, metrics and health checks.
+
+    Example: re2llm serve --port 8000 --workers 2
+    """
+    refusal = run(lambda: _refusal(host, root_path))
+    if refusal is not None:
+        fail(refusal)
+    from ..interfaces.api.application import ServeOptions
+    from ..interfaces.api.server import run_server
+    from ..interfaces.callers import is_loopback
+
+    err.print(f"Serving at http://{_shown(host)}:{port}{root_path}; Ctrl-C ends it.", markup=False)
+    run_server(
+        ServeOptions(public=not is_loopback(host), drain_delay=drain_delay),
+        host=host,
+        port=port,
+        workers=workers,
+        root_path=root_path,
+        drain_seconds=drain_seconds,
+    )
+
+
+async def _refusal(host: str, root_path: str) -> Re2llmError | None:
+    """Return why the server must not start. Opens and migrates the database."""
+    from ..interfaces.auth import refusal_without_key
+    from ..interfaces.callers import is_loopback
+    from ..runtime.sharing import shared_services
+
+    if root_path and not (root_path.startswith("/") and root_path.strip("/")):
+        return InputError("--root-path", f"{root_path!r} is no path.", "Write it as /recommender.")
+    if not is_loopback(host):
+        return await refusal_without_key()
+    await shared_services()
+    return None
+
+
+def _shown(host: str) -> str:
+    return f"[{host}]" if ":" in host else host

@@ -1,0 +1,69 @@
+"""`/v1/items` and `/v1/domains`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import Path, Query, Request
+from pydantic import BaseModel
+from starlette.responses import Response
+
+from ...operations.domains import list_domains
+from ...operations.items import ItemsFound, ItemShown, search_items, show_item
+from ...operations.results import ListedDomain
+from .callers import context_of
+from .documents import problems
+from .requests import DomainQuery, SearchBody
+from .strict_routes import json_response, strict_router
+
+router = strict_router()
+
+
+class ListedDomains(BaseModel):
+    """The catalogues that the caller may use."""
+
+    domains: list[ListedDomain]
+
+
+@router.post(
+    "/v1/items:search",
+    operation_id="search_items",
+    summary="Search a catalogue",
+    response_model=ItemsFound,
+    responses=problems(),
+)
+async def search_route(request: Request, body: SearchBody) -> Response:
+    """Find items by title, despite typing errors; without any such title, by meaning."""
+    found = await search_items(
+        context_of(request), body.query, domain=body.domain, count=body.count
+    )
+    return json_response(found)
+
+
+@router.get(
+    "/v1/items/{item:path}",
+    operation_id="show_item",
+    summary="Show an item",
+    response_model=ItemShown,
+    responses=problems(body=False),
+)
+async def item_route(
+    request: Request,
+    item: Annotated[str, Path(max_length=2_000, description="Its id or title.")],
+    domain: DomainQuery = None,
+    count: Annotated[int, Query(ge=1, le=100, description="Related items of each kind.")] = 5,
+) -> Response:
+    """Show an item with its attributes and the items that go with it."""
+    return json_response(await show_item(context_of(request), item, domain=domain, count=count))
+
+
+@router.get(
+    "/v1/domains",
+    operation_id="list_domains",
+    summary="List the catalogues",
+    response_model=ListedDomains,
+    responses=problems(body=False),
+)
+async def domains_route(request: Request) -> Response:
+    """List the catalogues that the caller may use, with counts of what each holds."""
+    return json_response(ListedDomains(domains=await list_domains(context_of(request))))

@@ -1,0 +1,146 @@
+"""What the routes take. Unknown keys are refused, and every field has its limits."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from fastapi import Query
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
+
+from ...knowledge.hints import LONGEST_HINT
+from ...rating.request import OtherReview, PastReview, RatedItem
+from ...runtime.request_limits import (
+    MOST_ITEMS,
+    MOST_SHOWN,
+    DomainName,
+    ItemId,
+    Rating,
+    RowKey,
+    Title,
+)
+from ...settings import HintChoice
+from .. import descriptions
+
+MOST_ROWS = 100
+"""Requests in one batch."""
+MOST_HINTS = 1_000
+"""Hints in one request or on one page."""
+
+HintStatus = Literal["active", "pending", "retired"]
+Listed = Annotated[list[Title], Field(max_length=MOST_ITEMS)]
+DomainField = Annotated[DomainName | None, Field(description=descriptions.DOMAIN)]
+DomainQuery = Annotated[DomainName | None, Query(description=descriptions.DOMAIN)]
+
+
+class StrictBody(BaseModel):
+    """A body without unknown keys."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+
+class RecommendBody(StrictBody):
+    """What to recommend for."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"domain": "films", "history": ["Alien"], "k": 3}]}
+    )
+
+    history: Annotated[Listed, Field(min_length=1, description=descriptions.HISTORY)]
+    candidates: Annotated[Listed | None, Field(description=descriptions.CANDIDATES)] = None
+    k: Annotated[int, Field(ge=1, le=MOST_SHOWN, description=descriptions.COUNT)] = 10
+    domain: DomainField = None
+    policy: Annotated[HintChoice | None, Field(description="How the hint is chosen.")] = None
+    model: Annotated[
+        Annotated[str, Field(max_length=200)] | None,
+        Field(description="The ranking model; with a key, one that was granted."),
+    ] = None
+    seed: Annotated[
+        Annotated[int, Field(ge=0, le=2**32 - 1)] | None,
+        Field(description="Seed of the candidates' order and of random hints."),
+    ] = None
+
+
+class BatchBody(StrictBody):
+    """Requests for recommendations, each answered on its own."""
+
+    requests: Annotated[
+        list[Annotated[Any, WithJsonSchema({"$ref": "#/components/schemas/RecommendBody"})]],
+        Field(min_length=1, max_length=MOST_ROWS, description="Each as for `/v1/recommend`."),
+    ]
+
+
+class FeedbackBody(StrictBody):
+    """What a person did with a recommendation."""
+
+    recommendation_id: Annotated[ItemId, Field(description=descriptions.RECOMMENDATION)]
+    picked: Annotated[Title | None, Field(description=descriptions.PICKED)] = None
+    domain: DomainField = None
+    learn: Annotated[bool, Field(description="Whether a miss may start learning.")] = True
+
+
+class _Item(RatedItem):
+    model_config = ConfigDict(extra="forbid")
+
+
+class _Past(PastReview):
+    model_config = ConfigDict(extra="forbid")
+
+
+class _Other(OtherReview):
+    model_config = ConfigDict(extra="forbid")
+
+
+class RateBody(StrictBody):
+    """Whose rating of what to predict; as `RatingRequest`, without unknown keys."""
+
+    item: Annotated[_Item, Field(description="What the user is about to rate.")]
+    history: Annotated[
+        list[_Past], Field(max_length=MOST_ITEMS, description="Past reviews, oldest first.")
+    ] = []
+    item_reviews: Annotated[
+        list[_Other], Field(max_length=MOST_ITEMS, description="Other people's reviews.")
+    ] = []
+    user_mean: Annotated[Rating | None, Field(description="Mean of the user's ratings.")] = None
+    item_mean: Annotated[Rating | None, Field(description="Mean rating of the item.")] = None
+    lowest: Annotated[Rating, Field(description="The worst rating of the scale.")] = 1
+    highest: Annotated[Rating, Field(description="The best rating of the scale.")] = 5
+
+
+class SearchBody(StrictBody):
+    """What to search the catalogue for."""
+
+    query: Annotated[Title, Field(min_length=1, description="A title, or what it is about.")]
+    count: Annotated[int, Field(ge=1, le=100, description="How many items at most.")] = 10
+    domain: DomainField = None
+
+
+class HintBody(StrictBody):
+    """A person's hint."""
+
+    text: Annotated[str, Field(min_length=1, max_length=LONGEST_HINT * 2)]
+    domain: DomainField = None
+
+
+class HintsBody(StrictBody):
+    """Hints to approve or retire: all of them, or none."""
+
+    hints: Annotated[list[RowKey], Field(min_length=1, max_length=MOST_HINTS)]
+    reason: Annotated[
+        Annotated[str, Field(min_length=1, max_length=2_000, pattern=r"^[^\x00]*$")] | None,
+        Field(description="Stored with the hints."),
+    ] = None
+    domain: DomainField = None
+
+
+class ActivateBody(StrictBody):
+    """Which release to serve from now on."""
+
+    release: Annotated[RowKey, Field(description="Its number.")]
+    domain: DomainField = None
+    force: Annotated[bool, Field(description="Even if it is worse than the active one.")] = False
+
+
+class RollbackBody(StrictBody):
+    """Where to roll back."""
+
+    domain: DomainField = None

@@ -1,0 +1,72 @@
+"""Runs the application under uvicorn, in one process or several."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import tempfile
+from functools import partial
+from types import FrameType
+
+from uvicorn import Config, Server
+from uvicorn.supervisors import Multiprocess
+
+from .application import ServeOptions, create_app
+from .logs import log_config
+from .metrics import MULTIPROCESS
+
+_BACKLOG = 2048
+
+
+def run_server(
+    options: ServeOptions,
+    *,
+    host: str,
+    port: int,
+    workers: int,
+    root_path: str,
+    drain_seconds: float,
+) -> None:
+    """Serve until a signal ends it.
+
+    Args:
+        options: Of the application.
+        host: The address to listen on.
+        port: The port; 0 takes a free one.
+        workers: Processes.
+        root_path: Under which a proxy serves it.
+        drain_seconds: That requests get to finish.
+    """
+    config = Config(
+        partial(create_app, options),
+        factory=True,
+        host=host,
+        port=port,
+        workers=workers,
+        root_path=root_path.rstrip("/"),
+        backlog=_BACKLOG,
+        timeout_graceful_shutdown=round(drain_seconds) or 1,
+        lifespan="on",
+        log_config=log_config("INFO"),
+        access_log=False,  # ours has more, and no query strings
+        # Who sends a request is decided by the gate, which believes no header.
+        proxy_headers=False,
+        server_header=False,
+    )
+    # uvicorn raises the signal again when it is done; the process is to end as after any command.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _ignore)
+    if workers == 1:
+        Server(config).run()
+        return
+    folder = tempfile.mkdtemp(prefix="re2llm-metrics-")
+    os.environ[MULTIPROCESS] = folder  # read by the processes when they start
+    try:
+        Multiprocess(config, sockets=[config.bind_socket()]).run()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _ignore(number: int, frame: FrameType | None) -> None:
+    del number, frame

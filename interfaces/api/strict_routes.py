@@ -1,0 +1,130 @@
+"""Routes that take strict JSON of a limited size, and answer every error as a problem."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from typing import Any, cast
+
+import orjson
+from fastapi import APIRouter, Request
+from fastapi.routing import APIRoute
+from pydantic import BaseModel
+from starlette.responses import Response
+
+from .limits import explained
+from .problems import ProblemError, problem_response
+
+LARGEST_BODY = 4 * 2**20
+"""Bytes."""
+DEEPEST = 16
+"""Lists and objects inside each other."""
+
+_Handler = Callable[[Request], Coroutine[Any, Any, Response]]
+
+
+class StrictRequest(Request):
+    """A request whose body is read no further than its limit, and only as strict JSON."""
+
+    async def body(self) -> bytes:
+        """Return the body.
+
+        Raises:
+            ProblemError: It is too large.
+        """
+        if not hasattr(self, "_body"):
+            declared = self.headers.get("content-length", "")
+            if declared.isdecimal() and int(declared) > LARGEST_BODY:
+                raise _too_large()
+            body = bytearray()
+            async for part in self.stream():
+                body += part
+                if len(body) > LARGEST_BODY:
+                    raise _too_large()
+            self._body = bytes(body)
+        if self._body and not self._is_json():
+            raise ProblemError(
+                415,
+                "The body's media type is not JSON.",
+                remedy="Send `Content-Type: application/json`.",
+            )
+        return self._body
+
+    async def json(self) -> Any:
+        """Return the JSON document: no NaN, no infinity, not too deep.
+
+        Raises:
+            JSONDecodeError: The body is none.
+            ProblemError: It is too deep.
+        """
+        document = orjson.loads(await self.body())
+        if _is_deep(document):
+            detail = f"More than {DEEPEST} lists and objects stand inside each other."
+            raise ProblemError(422, detail, field="body", type="urn:re2llm:input")
+        return document
+
+    def _is_json(self) -> bool:
+        media = self.headers.get("content-type", "").partition(";")[0].strip().lower()
+        return media == "application/json" or (
+            media.startswith("application/") and media.endswith("+json")
+        )
+
+
+class StrictRoute(APIRoute):
+    """A route that reads its requests strictly and raises no error."""
+
+    def get_route_handler(self) -> _Handler:
+        """Return what answers a request."""
+        answer = super().get_route_handler()
+
+        async def handle(request: Request) -> Response:
+            try:
+                return await answer(StrictRequest(request.scope, request.receive))
+            except Exception as error:  # noqa: BLE001  # each becomes a problem
+                return problem_response(*await explained(error, request.scope))
+
+        return handle
+
+
+def strict_router() -> APIRouter:
+    """Return a router of such routes. Its answers are written by `json_response`."""
+    return APIRouter(route_class=StrictRoute)
+
+
+def json_response(answer: BaseModel, *, exclude_unset: bool = False) -> Response:
+    """Return an answer as JSON, without validating again what an operation has returned.
+
+    Args:
+        answer: To send.
+        exclude_unset: Whether to leave out what was not set.
+    """
+    content = answer.__pydantic_serializer__.to_json(answer, exclude_unset=exclude_unset)
+    return Response(content, media_type="application/json")
+
+
+def _too_large() -> ProblemError:
+    return ProblemError(
+        413,
+        f"The body is larger than {LARGEST_BODY:,} bytes.",
+        {"connection": "close"},
+        remedy="Send less at a time.",
+    )
+
+
+def _is_deep(document: object) -> bool:
+    level = [document]
+    for _ in range(DEEPEST + 1):
+        level = [inner for outer in level for inner in _within(outer)]
+        if not level:
+            return False
+    return True
+
+
+def _within(document: object) -> list[object]:
+    """Return the lists and objects directly inside a list or an object."""
+    if isinstance(document, dict):
+        inner = list(cast("dict[str, object]", document).values())
+    elif isinstance(document, list):
+        inner = cast("list[object]", document)
+    else:
+        return []
+    return [value for value in inner if isinstance(value, dict | list)]
