@@ -16,6 +16,8 @@ from .problems import ProblemError, problem_response
 
 LARGEST_BODY = 4 * 2**20
 """Bytes."""
+_DISCARDED = 4 * LARGEST_BODY
+"""Bytes to read and drop of a larger body: a client that is still sending reads no answer."""
 DEEPEST = 16
 """Lists and objects inside each other."""
 
@@ -32,15 +34,7 @@ class StrictRequest(Request):
             ProblemError: It is too large.
         """
         if not hasattr(self, "_body"):
-            declared = self.headers.get("content-length", "")
-            if declared.isdecimal() and int(declared) > LARGEST_BODY:
-                raise _too_large()
-            body = bytearray()
-            async for part in self.stream():
-                body += part
-                if len(body) > LARGEST_BODY:
-                    raise _too_large()
-            self._body = bytes(body)
+            self._body = await self._read()
         if self._body and not self._is_json():
             raise ProblemError(
                 415,
@@ -61,6 +55,22 @@ class StrictRequest(Request):
             detail = f"More than {DEEPEST} lists and objects stand inside each other."
             raise ProblemError(422, detail, field="body", type="urn:re2llm:input")
         return document
+
+    async def _read(self) -> bytes:
+        declared = self.headers.get("content-length", "")
+        if declared.isdecimal() and int(declared) > _DISCARDED:
+            raise _too_large()
+        body = bytearray()
+        size = 0
+        async for part in self.stream():
+            size += len(part)
+            if size > _DISCARDED:
+                break
+            if size <= LARGEST_BODY:
+                body += part
+        if size > LARGEST_BODY:
+            raise _too_large()
+        return bytes(body)
 
     def _is_json(self) -> bool:
         media = self.headers.get("content-type", "").partition(";")[0].strip().lower()
@@ -105,7 +115,6 @@ def _too_large() -> ProblemError:
     return ProblemError(
         413,
         f"The body is larger than {LARGEST_BODY:,} bytes.",
-        {"connection": "close"},
         remedy="Send less at a time.",
     )
 

@@ -1,0 +1,260 @@
+"""Every route of the API over real HTTP, with good requests and bad ones."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from typing import Any
+
+import httpx
+import orjson
+import pytest
+from api_server import problem
+from re2llm.data.sample import load_films
+from re2llm.interfaces.api.requests import (
+    ActivateBody,
+    BatchBody,
+    FeedbackBody,
+    HintBody,
+    HintsBody,
+    RateBody,
+    RecommendBody,
+    RollbackBody,
+    SearchBody,
+)
+from re2llm.interfaces.api.strict_routes import DEEPEST, LARGEST_BODY
+
+FILM = load_films()[0]
+BODIES = [
+    *(ActivateBody, BatchBody, FeedbackBody, HintBody, HintsBody, RateBody),
+    *(RecommendBody, RollbackBody, SearchBody),
+]
+POSTS = {
+    "/v1/recommend": {"history": [FILM.id]},
+    "/v1/recommend:batch": {"requests": [{"history": [FILM.id]}]},
+    "/v1/feedback": {"recommendation_id": "x"},
+    "/v1/rate": {"item": {"title": "Mug"}},
+    "/v1/items:search": {"query": "Alien"},
+    "/v1/hints": {"text": "Prefer what is new."},
+    "/v1/hints:approve": {"hints": [1]},
+    "/v1/hints:retire": {"hints": [1]},
+    "/v1/releases:activate": {"release": 1},
+    "/v1/releases:rollback": {},
+}
+
+
+async def recommended(http: httpx.AsyncClient, **more: Any) -> dict[str, Any]:
+    answer = await http.post("/v1/recommend", json={"history": [FILM.id], "k": 3, **more})
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+async def test_a_recommendation_and_its_feedback(http: httpx.AsyncClient, films: str) -> None:
+    made = await recommended(http, domain=films)
+    assert [item["rank"] for item in made["items"]] == [1, 2, 3]
+    picked = {"recommendation_id": made["recommendation_id"], "picked": made["items"][1]["title"]}
+    stored = (await http.post("/v1/feedback", json=picked)).raise_for_status().json()
+    assert (stored["rank"], stored["new"]) == (2, True)
+    again = await http.post("/v1/feedback", json={**picked, "picked": made["items"][0]["id"]})
+    assert problem(again, 422)["field"] == "picked"
+
+
+async def test_what_does_not_exist_is_named(http: httpx.AsyncClient) -> None:
+    for body, field in (
+        ({"history": ["no such film at all"]}, "history"),
+        ({"history": [FILM.id], "domain": "nowhere"}, "domain"),
+        ({"history": [FILM.id], "candidates": ["no such film at all"]}, "candidates"),
+    ):
+        assert problem(await http.post("/v1/recommend", json=body), 422)["field"] == field
+
+
+async def test_a_bad_row_of_a_batch_does_not_end_the_others(http: httpx.AsyncClient) -> None:
+    rows = [
+        {"history": [FILM.id], "k": 1},
+        {"history": "x"},
+        7,
+        {"history": [FILM.id], "unknown": 1},
+        {"history": [FILM.id], "domain": "nowhere"},
+        {"history": [FILM.id], "k": 2},
+    ]
+    answer = await http.post("/v1/recommend:batch", json={"requests": rows})
+    found = answer.raise_for_status().json()["rows"]
+    assert [row["index"] for row in found] == list(range(6))
+    assert [row.get("problem", {}).get("field") for row in found] == [
+        *(None, "history", "body", "unknown", "domain", None)
+    ]
+    assert [len(row["answer"]["items"]) for row in found if "answer" in row] == [1, 2]
+    many = {"requests": [{"history": [FILM.id]}] * 101}
+    assert problem(await http.post("/v1/recommend:batch", json=many), 422)["field"] == "requests"
+
+
+async def test_a_rating(http: httpx.AsyncClient) -> None:
+    history = [{"title": "Cup", "rating": 4}, {"title": "Bowl", "rating": 2}]
+    body = {"item": {"title": "Mug"}, "history": history}
+    rated = (await http.post("/v1/rate", json=body)).raise_for_status().json()
+    assert 1 <= rated["rating"] <= 5
+    history[0]["rating"] = 9
+    problem(await http.post("/v1/rate", json=body), 422)
+    wrong = {"item": {"title": "Mug", "titel": "x"}}
+    assert problem(await http.post("/v1/rate", json=wrong), 422)["field"] == "item.titel"
+
+
+async def test_items_and_domains(http: httpx.AsyncClient, films: str) -> None:
+    found = await http.post("/v1/items:search", json={"query": FILM.title})
+    assert found.raise_for_status().json()["items"][0]["title"] == FILM.title
+    shown = (await http.get(f"/v1/items/{FILM.id}", params={"count": 2})).json()
+    assert (shown["id"], len(shown["neighbours"])) == (FILM.id, 2)
+    assert problem(await http.get("/v1/items/no%20such%20film"), 404)["field"] == "item"
+    gone = await http.get(f"/v1/items/{FILM.id}", params={"domain": "nowhere"})
+    assert problem(gone, 422)["field"] == "domain"
+    listed = (await http.get("/v1/domains")).raise_for_status().json()["domains"]
+    assert films in {domain["name"] for domain in listed}
+
+
+async def test_hints_are_added_paged_approved_and_retired(
+    http: httpx.AsyncClient, load: Any, domain: str
+) -> None:
+    from re2llm.records import Item
+
+    await load(domain, [Item(f"i{n}", f"Thing {n}", {}) for n in range(4)])
+    texts = ["Prefer what is new.", "Prefer what is short.", "Prefer what is loud."]
+    for text in texts:
+        added = await http.post("/v1/hints", json={"text": text, "domain": domain})
+        assert added.raise_for_status().json()["outcome"] == "stored"
+    where = {"domain": domain}
+    page = (await http.get("/v1/hints", params={**where, "count": 2})).json()
+    assert [hint["text"] for hint in page["hints"]] == texts[:2]
+    rest = (await http.get("/v1/hints", params={**where, "after": page["next"]})).json()
+    assert [hint["text"] for hint in rest["hints"]] == texts[2:]
+    assert rest["next"] is None
+    ids = [hint["id"] for hint in page["hints"]]
+    retired = await http.post("/v1/hints:retire", json={"hints": ids, "reason": "Old.", **where})
+    assert retired.json() == {"hints": ids, "status": "retired"}
+    active = (await http.get("/v1/hints", params={**where, "status": "active"})).json()
+    assert [hint["text"] for hint in active["hints"]] == texts[2:]
+    await http.post("/v1/hints:approve", json={"hints": ids[:1], **where})
+    story = (await http.get(f"/v1/hints/{ids[0]}", params=where)).raise_for_status().json()
+    assert (story["status"], story["provenance"]["source"]) == ("active", "person")
+    assert problem(await http.get("/v1/hints/2000000000", params=where), 404)["field"] == "hint"
+    unknown = {"hints": [ids[0], 2_000_000_000], **where}
+    assert problem(await http.post("/v1/hints:retire", json=unknown), 422)["field"] == "hint"
+    problem(await http.post("/v1/hints", json={"text": " ", **where}), 422)
+    problem(await http.post("/v1/hints:retire", json={"hints": ids, "reason": "\0"}), 422)
+
+
+async def test_releases(http: httpx.AsyncClient) -> None:
+    assert (await http.get("/v1/releases")).raise_for_status().json()["releases"] == []
+    assert problem(await http.get("/v1/releases/1"), 404)["field"] == "release"
+    activate = await http.post("/v1/releases:activate", json={"release": 1})
+    assert problem(activate, 422)["field"] == "release"
+    assert problem(await http.post("/v1/releases:rollback", json={}), 422)["field"] == "release"
+
+
+async def test_health_needs_nothing_and_readiness_the_database(http: httpx.AsyncClient) -> None:
+    assert (await http.get("/healthz")).json() == {"status": "ok"}
+    assert (await http.get("/readyz")).json() == {"status": "ready"}
+
+
+@pytest.mark.parametrize("path", POSTS)
+async def test_every_body_is_strict_json_of_a_limited_size(
+    http: httpx.AsyncClient, path: str
+) -> None:
+    good = orjson.dumps(POSTS[path])
+    json = {"content-type": "application/json"}
+
+    async def send(content: bytes, headers: dict[str, str] = json) -> httpx.Response:
+        return await http.post(path, content=content, headers=headers)
+
+    for broken in (b"{", b"[NaN]", b'{"k":Infinity}', b"\xff", b'"\\ud800"', b"[" * 5_000):
+        problem(await send(broken), 400)
+    for other in (b"[]", b"7", b'"x"', b"null"):
+        problem(await send(other), 422)
+    unknown = orjson.dumps({**POSTS[path], "unknown": 1})
+    assert problem(await send(unknown), 422)["field"] == "unknown"
+    deep = b'{"history":' + b"[" * (DEEPEST + 1) + b"]" * (DEEPEST + 1) + b"}"
+    assert problem(await send(deep), 422)["field"] == "body"
+    for media in ("text/plain", "application/x-www-form-urlencoded", "multipart/form-data"):
+        problem(await send(good, {"content-type": media}), 415)
+    problem(await send(good, {}), 415)
+    problem(await send(b" " * (LARGEST_BODY + 1)), 413)
+    problem(await http.get(path) if path != "/v1/hints" else await http.put(path), 405)
+
+
+async def test_a_body_without_a_declared_size_is_limited_too(address: str) -> None:
+    host, port = address.removeprefix("http://").split(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    writer.write(
+        f"POST /v1/recommend HTTP/1.1\r\nhost: {host}:{port}\r\n"
+        "content-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n".encode()
+    )
+    part = b"10000\r\n" + b" " * 0x10000 + b"\r\n"
+    for _ in range(LARGEST_BODY // 0x10000 + 1):
+        writer.write(part)
+    writer.write(b"0\r\n\r\n")
+    await writer.drain()
+    assert int((await reader.readline()).split()[1]) == 413
+    writer.close()
+
+
+async def test_every_field_has_limits(http: httpx.AsyncClient) -> None:
+    too_much = [
+        ("/v1/recommend", {"history": ["x" * 2_001]}, "history.0"),
+        ("/v1/recommend", {"history": ["x"] * 10_001}, "history"),
+        ("/v1/recommend", {"history": []}, "history"),
+        ("/v1/recommend", {"history": [FILM.id], "k": 0}, "k"),
+        ("/v1/recommend", {"history": [FILM.id], "k": 10**40}, "k"),
+        ("/v1/recommend", {"history": [FILM.id], "seed": -1}, "seed"),
+        ("/v1/recommend", {"history": [FILM.id], "policy": "evil"}, "policy"),
+        ("/v1/recommend", {"history": [FILM.id], "domain": "x" * 501}, "domain"),
+        ("/v1/items:search", {"query": ""}, "query"),
+        ("/v1/hints:approve", {"hints": [2**31]}, "hints.0"),
+    ]
+    for path, body, field in too_much:
+        found = problem(await http.post(path, json=body), 422)
+        assert found["field"] == field
+        assert found["errors"][0]["field"] == field
+    for path in ("/v1/hints?count=0", "/v1/hints/0", "/v1/hints/x", "/v1/releases/9999999999"):
+        problem(await http.get(path), 422)
+
+
+@pytest.mark.parametrize("path", ["/", "/v1", "/v2", "/v1/recommend/", "/docs", "/v1/x", "/.env"])
+async def test_an_unknown_route_is_a_problem(http: httpx.AsyncClient, path: str) -> None:
+    problem(await http.get(path), 404)
+
+
+async def test_mcp_is_served_beside_it(http: httpx.AsyncClient) -> None:
+    pytest.importorskip("mcp", reason="needs the extra `mcp`")
+    call = {"jsonrpc": "2.0", "id": 1, "method": "tools/call"}
+    call["params"] = {"name": "recommend", "arguments": {"history": [FILM.id], "k": 1}}
+    headers = {"accept": "application/json, text/event-stream"}
+    answer = (await http.post("/mcp", json=call, headers=headers)).raise_for_status().json()
+    assert len(answer["result"]["structuredContent"]["items"]) == 1
+
+
+async def test_the_document_describes_every_problem(http: httpx.AsyncClient) -> None:
+    document = (await http.get("/openapi.json")).raise_for_status().json()
+    routes = [
+        route
+        for path, methods in document["paths"].items()
+        if path.startswith("/v1")
+        for route in methods.values()
+    ]
+    assert len(routes) >= 15
+    for route in routes:
+        for status in ("401", "404", "405", "422", "429", "500", "503"):
+            content = route["responses"][status]["content"]["application/problem+json"]
+            assert content["schema"] == {"$ref": "#/components/schemas/Problem"}
+            assert content["example"]["status"] == int(status)
+    assert "Problem" in document["components"]["schemas"]
+    referred = set(orjson.dumps(document).decode().split('"#/components/schemas/')[1:])
+    for name in {part.split('"')[0] for part in referred}:
+        assert name in document["components"]["schemas"], name
+
+
+async def test_a_request_id_is_echoed_if_it_is_plain(http: httpx.AsyncClient) -> None:
+    for sent, kept in (("order-7.b_2", True), (str(uuid.uuid4()), True), ("a b", False)):
+        for path in ("/healthz", "/v1/items/no%20such%20film", "/nowhere"):
+            answer = await http.get(path, headers={"x-request-id": sent})
+            assert (answer.headers["x-request-id"] == sent) is kept
+    made = {(await http.get("/healthz")).headers["x-request-id"] for _ in range(3)}
+    assert len(made) == 3

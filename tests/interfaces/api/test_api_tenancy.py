@@ -1,0 +1,193 @@
+"""Who may use the API, over every route of its own document."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import httpx
+import pytest
+import pytest_asyncio
+from api_server import problem, serving_api
+from re2llm.data.sample import load_films
+from re2llm.interfaces.api.application import ServeOptions
+from re2llm.knowledge.domains import find_domain
+from re2llm.knowledge.hints import list_hints
+from re2llm.operations.hints import add_hint
+from re2llm.records import Item, Session
+from re2llm.runtime.options import Context
+from re2llm.runtime.services import Services
+
+FILM = load_films()[0].id
+OPEN = {"/healthz", "/readyz"}
+WRITES = {
+    *("/v1/hints", "/v1/hints:approve", "/v1/hints:retire"),
+    *("/v1/releases:activate", "/v1/releases:rollback"),
+}
+"""What changes the domain for everyone; of `/v1/hints`, its POST."""
+TITLE = "Quinquereme"
+PROXY = {"x-forwarded-for": "192.0.2.1"}
+"""What comes through a proxy needs a key."""
+
+
+@pytest_asyncio.fixture
+async def routes(http: httpx.AsyncClient) -> list[tuple[str, str]]:
+    """Every method and path of the document."""
+    document = (await http.get("/openapi.json")).json()
+    found = [
+        (method.upper(), path) for path, methods in document["paths"].items() for method in methods
+    ]
+    assert len(found) >= 18
+    return [*found, ("GET", "/openapi.json"), ("POST", "/mcp")]
+
+
+@pytest_asyncio.fixture
+async def victim(load: Any, domain: str, services: Services) -> dict[str, Any]:
+    """Another owner's domain, with a recommendation and a hint."""
+    items = [Item(f"secret-{n}", f"{TITLE} {n}", {}) for n in range(8)]
+    ids = tuple(item.id for item in items)
+    await load(domain, items, [Session(ids[:2], ids[2])])
+    await add_hint(Context(), "Prefer what is zymurgical.", domain=domain)
+    async with services.engine.connect() as connection:
+        found = await find_domain(connection, domain)
+        (hint,) = await list_hints(connection, found.id)
+    return {"domain": domain, "hint": hint.id, "item": ids[0]}
+
+
+def asked(victim: dict[str, Any], recommendation: str) -> dict[str, Any]:
+    """A body for each POST that asks for what is the victim's."""
+    where = {"domain": victim["domain"]}
+    return {
+        "/v1/recommend": {"history": [victim["item"]], **where},
+        "/v1/recommend:batch": {"requests": [{"history": [victim["item"]], **where}]},
+        "/v1/feedback": {"recommendation_id": recommendation, **where},
+        "/v1/rate": {"item": {"title": "Mug"}},
+        "/v1/items:search": {"query": TITLE, **where},
+        "/v1/hints": {"text": "Prefer what is new.", **where},
+        "/v1/hints:approve": {"hints": [victim["hint"]], **where},
+        "/v1/hints:retire": {"hints": [victim["hint"]], **where},
+        "/v1/releases:activate": {"release": 1, **where},
+        "/v1/releases:rollback": where,
+        "/mcp": {},
+    }
+
+
+def filled(path: str, victim: dict[str, Any]) -> str:
+    values = {"hint": str(victim["hint"]), "item": victim["item"], "release": "1"}
+    return re.sub(r"\{(\w+)[^}]*\}", lambda found: values[found[1]], path)
+
+
+async def test_no_route_answers_without_a_key_that_works(
+    http: httpx.AsyncClient, routes: list[tuple[str, str]], victim: dict[str, Any]
+) -> None:
+    wrong = {"authorization": "Bearer re2llm_0000_wrong"}
+    for method, path in routes:
+        for headers in (PROXY, {**PROXY, **wrong}, wrong, {"origin": "https://evil.example"}):
+            answer = await http.request(method, filled(path, victim), headers=headers, json={})
+            if path in OPEN:
+                assert answer.status_code == 200, path
+            else:
+                problem(answer, 401)
+
+
+async def test_a_public_server_asks_this_machine_too(
+    films: str, make_key: Any, routes: list[tuple[str, str]], victim: dict[str, Any]
+) -> None:
+    with serving_api(ServeOptions(public=True)) as address:
+        async with httpx.AsyncClient(base_url=address, timeout=60) as http:
+            for method, path in routes:
+                if path not in OPEN:
+                    problem(await http.request(method, filled(path, victim), json={}), 401)
+            headers = await make_key()
+            assert (await http.get("/v1/hints", headers=headers)).status_code == 200
+            assert (await http.get("/metrics", headers=headers)).status_code == 200
+
+
+async def test_what_is_anothers_is_answered_like_what_does_not_exist(
+    http: httpx.AsyncClient,
+    routes: list[tuple[str, str]],
+    victim: dict[str, Any],
+    make_key: Any,
+    services: Services,
+) -> None:
+    body = {"history": [victim["item"]], "domain": victim["domain"]}
+    made = (await http.post("/v1/recommend", json=body)).raise_for_status().json()
+    headers = {**PROXY, **await make_key(may=("learn",))}
+    bodies = asked(victim, made["recommendation_id"])
+    nowhere = asked({**victim, "domain": "nowhere"}, made["recommendation_id"])
+    seen = 0
+    for method, path in routes:
+        if not path.startswith("/v1") or path in {"/v1/rate", "/v1/domains"}:
+            continue
+        answers = []
+        for domain, its in ((victim["domain"], bodies), ("nowhere", nowhere)):
+            answers.append(
+                await http.request(
+                    method,
+                    filled(path, victim),
+                    headers=headers,
+                    json=its[path] if method == "POST" else None,
+                    params={"domain": domain} if method == "GET" else None,
+                )
+            )
+        hers, none = answers
+        assert hers.status_code == none.status_code, path
+        changing = r"'(nowhere|test-\w+)'|[0-9a-f]{32}"
+        assert re.sub(changing, "", hers.text) == re.sub(changing, "", none.text), path
+        assert TITLE not in hers.text
+        assert made["recommendation_id"] not in hers.text or path == "/v1/feedback"
+        seen += 1
+    assert seen >= 14
+    listed = (await http.get("/v1/domains", headers=headers)).json()["domains"]
+    assert victim["domain"] not in {found["name"] for found in listed}
+    async with services.engine.connect() as connection:
+        found = await find_domain(connection, victim["domain"])
+        (hint,) = await list_hints(connection, found.id)
+    assert hint.status == "active"
+
+
+async def test_a_key_changes_hints_and_releases_only_with_the_right(
+    http: httpx.AsyncClient,
+    routes: list[tuple[str, str]],
+    victim: dict[str, Any],
+    make_key: Any,
+) -> None:
+    bodies = asked(victim, "x")
+    without = {**PROXY, **await make_key(victim["domain"])}
+    may = {**PROXY, **await make_key(victim["domain"], may=("learn",))}
+    tried = 0
+    for method, path in routes:
+        if method != "POST" or path not in WRITES:
+            continue
+        found = problem(await http.post(path, json=bodies[path], headers=without), 403)
+        assert "--may learn" in found["remedy"]
+        assert (await http.post(path, json=bodies[path], headers=may)).status_code in {200, 422}
+        tried += 1
+    assert tried == len(WRITES)
+    assert (await http.get("/v1/hints", headers=without)).status_code == 200
+
+
+async def test_a_model_that_was_not_granted_is_as_if_it_was_not_sent(
+    http: httpx.AsyncClient, make_key: Any
+) -> None:
+    headers = {**PROXY, **await make_key()}
+    body = {"history": [FILM], "model": "openai:o1-pro"}
+    made = (await http.post("/v1/recommend", json=body, headers=headers)).raise_for_status()
+    assert made.json()["model"] == "offline"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *(
+            "/internal/truncate",
+            "//v1/../internal",
+            "/v1/%2e%2e/internal",
+            "/threads",
+            "/runs/wait",
+        ),
+        *("/runs/wait", "/store/items", "/noauth/v1/hints", "/ok", "/info"),
+    ],
+)
+async def test_no_other_route_is_there(http: httpx.AsyncClient, make_key: Any, path: str) -> None:
+    problem(await http.get(path, headers={**PROXY, **await make_key()}), 404)
