@@ -24,7 +24,7 @@ def mcp(
     """Serve re2llm's tools (recommend, feedback, rate and more) over MCP, on stdin and stdout.
 
     The client starts this command itself: give it the command `re2llm` with the argument `mcp`.
-    Over HTTP, `langgraph dev` serves the same tools at /re2llm/mcp.
+    Over HTTP, `re2llm serve` serves the same tools at /mcp, `langgraph dev` at /re2llm/mcp.
 
     Example: re2llm mcp --domain films
     """

@@ -42,7 +42,7 @@ def serve(
     refusal = run(lambda: _refusal(host, root_path))
     if refusal is not None:
         fail(refusal)
-    from ..interfaces.api.application import ServeOptions
+    from ..interfaces.api.options import ServeOptions
     from ..interfaces.api.server import run_server
     from ..interfaces.callers import is_loopback
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
 from importlib.metadata import version
 
 from fastapi import FastAPI, Request
@@ -22,6 +21,7 @@ from ..gate import Gate
 from . import feedback, health, hints, items, observed, ratings, recommend, releases
 from .draining import draining
 from .metrics import count_call
+from .options import ServeOptions
 from .problems import Problem, problem_of, problem_response
 from .request_ids import RequestIds
 from .tracing import telemetry
@@ -34,19 +34,6 @@ Errors are problem documents (RFC 9457). From another machine, send an API key a
 `Authorization: Bearer …`."""
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class ServeOptions:
-    """How a server runs.
-
-    Attributes:
-        public: Whether other machines can reach it.
-        drain_delay: Seconds from SIGTERM until it takes no more requests.
-    """
-
-    public: bool = False
-    drain_delay: float = 0.0
 
 
 def build_api(*, alone: bool) -> FastAPI:

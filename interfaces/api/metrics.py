@@ -22,9 +22,6 @@ from prometheus_client import (
 
 from ...knowledge.llm_calls import ANSWERED, LlmCall
 
-MULTIPROCESS = "PROMETHEUS_MULTIPROC_DIR"
-"""The variable by which prometheus-client shares numbers between processes."""
-
 _BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0)
 disable_created_metrics()
 _own = CollectorRegistry()
@@ -90,7 +87,7 @@ def count_call(call: LlmCall) -> None:
 
 def exposition() -> bytes:
     """Return all numbers as Prometheus reads them. Reads files if there are several processes."""
-    folder = os.environ.get(MULTIPROCESS)
+    folder = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
     if folder is None:
         return generate_latest(_own)
     _forget_dead(Path(folder))

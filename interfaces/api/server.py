@@ -9,14 +9,16 @@ import tempfile
 from functools import partial
 from types import FrameType
 
+from starlette.types import ASGIApp
 from uvicorn import Config, Server
 from uvicorn.supervisors import Multiprocess
 
-from .application import ServeOptions, create_app
 from .logs import log_config
-from .metrics import MULTIPROCESS
+from .options import ServeOptions
 
 _BACKLOG = 2048
+_HUNG = 30
+"""Seconds without a sign of life after which a worker is replaced; its imports take some."""
 
 
 def run_server(
@@ -39,13 +41,14 @@ def run_server(
         drain_seconds: That requests get to finish.
     """
     config = Config(
-        partial(create_app, options),
+        partial(_load, options),
         factory=True,
         host=host,
         port=port,
         workers=workers,
         root_path=root_path.rstrip("/"),
         backlog=_BACKLOG,
+        timeout_worker_healthcheck=_HUNG,
         timeout_graceful_shutdown=round(drain_seconds) or 1,
         lifespan="on",
         log_config=log_config("INFO"),
@@ -61,11 +64,19 @@ def run_server(
         Server(config).run()
         return
     folder = tempfile.mkdtemp(prefix="re2llm-metrics-")
-    os.environ[MULTIPROCESS] = folder  # read by the processes when they start
+    # prometheus-client reads it in each process, and shares its numbers there.
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
     try:
         Multiprocess(config, sockets=[config.bind_socket()]).run()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _load(options: ServeOptions) -> ASGIApp:
+    """Load the application only once the worker can answer its parent: it takes seconds."""
+    from .application import create_app  # noqa: PLC0415
+
+    return create_app(options)
 
 
 def _ignore(number: int, frame: FrameType | None) -> None:

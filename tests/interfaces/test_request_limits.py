@@ -13,6 +13,16 @@ from pydantic import BaseModel, TypeAdapter
 from re2llm.graph.learn import graph as learn
 from re2llm.graph.rate import graph as rate
 from re2llm.graph.recommend import graph
+from re2llm.interfaces.api.requests import (
+    ActivateBody,
+    FeedbackBody,
+    HintBody,
+    HintsBody,
+    RateBody,
+    RecommendBody,
+    RollbackBody,
+    SearchBody,
+)
 from re2llm.interfaces.tools import (
     FeedbackArguments,
     RatingArguments,
@@ -85,6 +95,8 @@ def test_what_has_no_limit_is_found() -> None:
         FeedbackArguments,
         RatingArguments,
         TitlesArguments,
+        *(ActivateBody, FeedbackBody, HintBody, HintsBody),
+        *(RateBody, RecommendBody, RollbackBody, SearchBody),
     ],
 )
 def test_every_field_of_a_request_has_limits(request_model: type[BaseModel]) -> None:

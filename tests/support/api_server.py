@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from re2llm.interfaces.api.application import ServeOptions, create_app
+from re2llm.interfaces.api.application import create_app
+from re2llm.interfaces.api.options import ServeOptions
 from uvicorn import Config, Server
 
 START_UP = 120

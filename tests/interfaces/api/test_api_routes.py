@@ -11,24 +11,9 @@ import orjson
 import pytest
 from api_server import problem
 from re2llm.data.sample import load_films
-from re2llm.interfaces.api.requests import (
-    ActivateBody,
-    BatchBody,
-    FeedbackBody,
-    HintBody,
-    HintsBody,
-    RateBody,
-    RecommendBody,
-    RollbackBody,
-    SearchBody,
-)
 from re2llm.interfaces.api.strict_routes import DEEPEST, LARGEST_BODY
 
 FILM = load_films()[0]
-BODIES = [
-    *(ActivateBody, BatchBody, FeedbackBody, HintBody, HintsBody, RateBody),
-    *(RecommendBody, RollbackBody, SearchBody),
-]
 POSTS = {
     "/v1/recommend": {"history": [FILM.id]},
     "/v1/recommend:batch": {"requests": [{"history": [FILM.id]}]},

@@ -76,7 +76,8 @@ async def test_a_client_that_leaves_cancels_the_work(
         async with httpx.AsyncClient(base_url=address, timeout=60) as http:
             body = {"history": HISTORY, "candidates": [film.id for film in load_films()[3:9]]}
             async with http.stream("POST", "/v1/recommend", json=body, headers=EVENTS) as answer:
-                async for name, data in events(answer):
+                coming = events(answer)  # which leaves when nothing refers to it any more
+                async for name, data in coming:
                     if (name, data) == ("state", {"state": "select_hint"}):
                         break
                 await until(lambda: asked(slow))

@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 from api_server import problem, serving_api
 from re2llm.data.sample import load_films
-from re2llm.interfaces.api.application import ServeOptions
+from re2llm.interfaces.api.options import ServeOptions
 from re2llm.knowledge.domains import find_domain
 from re2llm.knowledge.hints import list_hints
 from re2llm.operations.hints import add_hint

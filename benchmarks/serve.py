@@ -1,0 +1,175 @@
+"""`re2llm serve` under load: `python -m benchmarks.serve --concurrent 100 --requests 2000`.
+
+Starts the server with the offline model on a database of its own, loads the sample films, sends
+recommendations, a fixed number at a time, and prints requests a second, response times, errors and
+the server's memory. The client takes a part of the same processors. Leaves with 1 on any error.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import random
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+from re2llm.data.sample import sample_items
+
+from benchmarks.langgraph_server import START_UP, Server, load_films
+
+SEED = 0
+
+
+@dataclass
+class Measured:
+    """What came of the requests."""
+
+    seconds: list[float] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+    elapsed: float = 0.0
+    memory: tuple[float, float] = (0.0, 0.0)
+    """Resident MiB of the server after the warm-up, and at the end."""
+
+
+def main() -> None:
+    """Measure, print, and leave with 1 where something went wrong."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--concurrent", type=int, default=100, help="requests at the same time")
+    parser.add_argument("--requests", type=int, default=2000, help="requests in all")
+    parser.add_argument("--warm-up", type=int, default=50, help="requests before measuring")
+    parser.add_argument("--workers", type=int, default=1, help="processes of the server")
+    parser.add_argument("--json", type=Path, help="write the measurements here, too")
+    options = parser.parse_args()
+    with serving(options.workers) as server:
+        measured = asyncio.run(measure(server, options))
+        log = server.log.read_text(errors="replace")
+    result = summary(measured)
+    for name, value in result.items():
+        print(f"{name:<24}{value!s:>12}")
+    if options.json:
+        options.json.write_text(json.dumps(result, indent=2) + "\n")
+    for error in measured.errors[:5]:
+        print(error, file=sys.stderr)
+    if measured.errors:
+        sys.exit(log[-3000:])
+
+
+def summary(measured: Measured) -> dict[str, Any]:
+    """Return the measurements by name."""
+    seconds = np.array(measured.seconds or [float("nan")])
+    before, after = measured.memory
+    return {
+        "errors": len(measured.errors),
+        "requests a second": round(len(measured.seconds) / measured.elapsed, 1),
+        "p50 s": round(float(np.percentile(seconds, 50)), 3),
+        "p95 s": round(float(np.percentile(seconds, 95)), 3),
+        "longest s": round(float(seconds.max()), 3),
+        "MiB before": round(before),
+        "MiB after": round(after),
+        "memory ratio": round(after / before, 3),
+        "cores": os.cpu_count(),
+        "load": round(os.getloadavg()[0], 1),
+    }
+
+
+async def measure(server: Server, options: argparse.Namespace) -> Measured:
+    """Send the requests, so many at a time."""
+    ids = [item.id for item in sample_items()]
+    draw = random.Random(SEED)
+    histories = [draw.sample(ids, draw.randint(1, 5)) for _ in range(options.requests)]
+    measured = Measured()
+    waiting = iter(histories)
+
+    async def one(history: list[str]) -> None:
+        started = time.perf_counter()
+        try:
+            answer = await http.post("/v1/recommend", json={"history": history})
+            problem = answer.text if answer.is_error else answer.json()["flags"]
+        except (httpx.HTTPError, ValueError, KeyError) as error:
+            problem = repr(error)
+        if problem:
+            measured.errors.append(str(problem))
+        else:
+            measured.seconds.append(time.perf_counter() - started)
+
+    async def worker() -> None:
+        for history in waiting:
+            await one(history)
+
+    limits = httpx.Limits(max_connections=options.concurrent)
+    async with httpx.AsyncClient(base_url=server.url, timeout=300, limits=limits) as http:
+        await asyncio.gather(*(one(history) for history in histories[: options.warm_up]))
+        measured.seconds.clear()
+        before = server.resident()
+        started = time.perf_counter()
+        await asyncio.gather(*(worker() for _ in range(options.concurrent)))
+        measured.elapsed = time.perf_counter() - started
+        measured.memory = (before, server.resident())
+    return measured
+
+
+@contextmanager
+def serving(workers: int) -> Iterator[Server]:
+    """Load the films, run the server until it is done with, and remove both."""
+    folder = Path(tempfile.mkdtemp(prefix="re2llm-bench-"))
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("RE2LLM_")}
+    env = kept | {"RE2LLM_HOME": str(folder / "home")}
+    try:
+        load_films(folder, env)
+        with running(folder, env, workers) as server:
+            yield server
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def running(folder: Path, env: dict[str, str], workers: int) -> Iterator[Server]:
+    """Start the server, wait until it is ready, and end it."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "re2llm", "serve"]
+    command += ["--port", str(port), "--workers", str(workers)]
+    with (folder / "server.log").open("w") as log:
+        process = subprocess.Popen(  # noqa: S603
+            command, cwd=folder, env=env, stdout=log, stderr=log, start_new_session=True
+        )
+    server = Server(f"http://127.0.0.1:{port}", process, folder / "server.log")
+    try:
+        wait_for(server)
+        yield server
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGTERM)
+        process.wait()
+
+
+def wait_for(server: Server) -> None:
+    """Wait until the server is ready."""
+    end = time.monotonic() + START_UP
+    while time.monotonic() < end and server.process.poll() is None:
+        try:
+            if httpx.get(f"{server.url}/readyz", timeout=5).is_success:
+                return
+        except httpx.HTTPError:
+            pass
+        time.sleep(0.2)
+    sys.exit(f"The server does not start:\n{server.log.read_text()[-3000:]}")
+
+
+if __name__ == "__main__":
+    main()
