@@ -56,9 +56,9 @@ async def is_current(engine: AsyncEngine) -> bool:
     Raises:
         DatabaseError: A newer version has migrated it.
     """
-    scripts = await asyncio.to_thread(_scripts)
+    revisions = await asyncio.to_thread(known_revisions)
     async with engine.connect() as connection:
-        return await connection.run_sync(_is_current, scripts)
+        return await connection.run_sync(_is_current, revisions)
 
 
 def upgrade(url: str, revision: str = "head") -> None:

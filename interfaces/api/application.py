@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -13,6 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
 from ...errors import Re2llmError
+from ...operations.graphs import rate_graph, recommend_graph
 from ...runtime.ledger import observe_calls
 from ...runtime.sharing import close_shared_services, shared_services
 from ...settings import get_settings
@@ -103,7 +105,8 @@ def create_app(options: ServeOptions | None = None) -> FastAPI:
 
 
 async def _open() -> None:
-    """Open what requests need. A server without its database is up, but not ready."""
+    """Load and open what requests need. A server without its database is up, but not ready."""
+    await asyncio.to_thread(lambda: (recommend_graph(), rate_graph()))
     try:
         await shared_services()
     except Re2llmError as error:

@@ -138,7 +138,10 @@ async def test_two_workers_share_requests_and_metrics(films: str, tmp_path: Path
                 text = (await http.get("/metrics", headers={"connection": "close"})).text
                 assert "re2llm_recommendations_total 24.0" in text
                 assert "re2llm_http_requests_in_flight 1.0" in text
-            assert (await http.get("/shop/v1/hints")).status_code == 200
+            # The proxy has taken the path off.
+            assert (await http.get("/v1/hints")).status_code == 200
+            document = (await http.get("/openapi.json")).json()
+            assert document["servers"] == [{"url": "/shop"}]
         running.terminate()
         await asyncio.to_thread(running.process.wait, 60)
     assert running.process.returncode == 0

@@ -27,7 +27,7 @@ pytestmark = pytest.mark.timeout(300)
 HERE: dict[str, Any] = {"headers": [], "server": ("127.0.0.1", 1), "client": ("127.0.0.1", 2)}
 SCRIPT = Path(__file__).parents[1] / "support" / "served_routes.py"
 ID = str(uuid.uuid4())
-OPEN = {"/", "/ok"}
+OPEN = {"/", "/ok", "/healthz", "/readyz"}
 HIDDEN = ("/internal", "/deploy", "/profile")
 SPELLINGS = (
     "/internal/truncate",
@@ -114,6 +114,28 @@ async def test_no_key_opens_what_the_development_server_keeps_for_itself(
     for method, path in hidden:
         answer = await http.request(method, path, headers={"x-api-key": key}, json={})
         assert answer.status_code == 404, (method, path)
+
+
+async def test_the_api_is_served_there_too(http: httpx.AsyncClient, key: str) -> None:
+    headers = {"x-api-key": key, "x-request-id": "order-7"}
+    body = {"history": ["alien-1979"], "k": 2}
+    made = await http.post("/v1/recommend", headers=headers, json=body)
+    assert made.status_code == 200, made.text
+    assert len(made.json()["items"]) == 2
+    stream = {**headers, "accept": "text/event-stream"}
+    events = (await http.post("/v1/recommend", headers=stream, json=body)).text
+    assert "event: result" in events
+    for method, path, status in (
+        ("GET", "/v1/nothing", 404),
+        ("GET", "/v1/recommend", 404),  # as any route that the LangGraph server lacks
+        ("POST", "/v1/rate", 422),
+    ):
+        found = await http.request(method, path, headers=headers, json={})
+        assert found.status_code == status
+        assert found.headers["content-type"] == "application/problem+json"
+        assert found.json()["request_id"] == found.headers["x-request-id"] == "order-7"
+    assert (await http.get("/readyz")).json() == {"status": "ready"}
+    assert (await http.get("/healthz")).json() == {"status": "ok"}
 
 
 @pytest.mark.parametrize("path", SPELLINGS)
