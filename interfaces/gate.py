@@ -18,7 +18,7 @@ from ..errors import Re2llmError
 from ..knowledge.keys import PREFIX
 from .api.limits import claim
 from .api.problems import RETRY_AFTER, ProblemError, problem_of, problem_response
-from .auth import CHECKED, caller_with
+from .auth import CHECKED, OPEN, caller_with
 from .callers import asks_for_key, is_loopback_call, key_of
 
 _log = logging.getLogger(__name__)
@@ -79,7 +79,7 @@ class Gate:
         if ".." in segments or first not in _OPEN | _CHECKED | _GUARDED:
             raise ProblemError(404, "There is no such route.")
         if first in _OPEN:
-            scope[CHECKED] = None
+            scope[CHECKED], scope[OPEN] = None, True
             return {}
         key = key_of(scope)
         caller = None if key is None else await caller_with(key)
