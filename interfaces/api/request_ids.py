@@ -15,7 +15,7 @@ current_request_id: ContextVar[str] = ContextVar("current_request_id", default="
 """For log records; empty outside a request."""
 
 _KEY = "re2llm.request_id"
-_PLAIN = re.compile(rb"[A-Za-z0-9._-]{1,128}")
+_PLAIN = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
 
 def request_id_of(scope: Scope) -> str:
@@ -25,8 +25,8 @@ def request_id_of(scope: Scope) -> str:
         scope: The request's.
     """
     if _KEY not in scope:
-        sent = dict(scope.get("headers") or []).get(HEADER.lower().encode(), b"")
-        scope[_KEY] = sent.decode() if _PLAIN.fullmatch(sent) else uuid.uuid4().hex
+        sent = dict(scope.get("headers") or []).get(HEADER.lower().encode(), b"").decode("latin-1")
+        scope[_KEY] = sent if _PLAIN.fullmatch(sent) else uuid.uuid4().hex
     return scope[_KEY]
 
 
