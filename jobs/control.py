@@ -70,7 +70,7 @@ async def jobs(
         raise InputError("--state", f"There is no state {state!r}.", f"Choose among {known}.")
     options = await resolve_context(context)
     async with options.services.engine.connect() as connection:
-        found = await list_jobs(connection, domain=domain, state=state)
+        found = await list_jobs(connection, domain=domain, state=state, among=options.domains)
     return await _with_progress(options, found)
 
 
@@ -82,7 +82,7 @@ async def job(context: Context, job_id: str) -> JobStatus:
     """
     options = await resolve_context(context)
     async with options.services.engine.connect() as connection:
-        found = await fetch_job(connection, job_id)
+        found = await fetch_job(connection, job_id, among=options.domains)
     [status] = await _with_progress(options, [found])
     return status
 
@@ -140,7 +140,7 @@ async def _stop(context: Context, job_id: str, state: JobState) -> JobStatus:
     engine = options.services.engine
     async with queue_client(options.services) as client:
         async with engine.begin() as connection:
-            found = await fetch_job(connection, job_id)
+            found = await fetch_job(connection, job_id, among=options.domains)
             stopped = await end_job(connection, found, state)
             if not stopped and state == "cancelled":
                 await cancel_stored(connection, job_id)
@@ -160,7 +160,7 @@ async def _restart(
         queue_client(options.services) as client,
         options.services.engine.begin() as connection,
     ):
-        found = await fetch_job(connection, job_id)
+        found = await fetch_job(connection, job_id, among=options.domains)
         started = await restart_job(connection, job_id, among, version, **limits)
         if started is None:
             raise _unfit(found)
@@ -191,4 +191,4 @@ _REMEDIES = {
 
 
 def _unfit(found: Job) -> InputError:
-    return InputError("JOB", f"{found.id} is {found.state}.", _REMEDIES[found.state])
+    return InputError("job", f"{found.id} is {found.state}.", _REMEDIES[found.state])

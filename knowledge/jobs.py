@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -13,11 +14,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from ..errors import InputError
 from .job_tables import JobRow
 from .tables import DomainRow
+from .texts import storable
 
 JobState = Literal["running", "paused", "stopped", "failed", "done", "cancelled"]
 """`stopped`: the budget is spent, or the model is down. All but `done` and `cancelled` can go on.
 """
 
+_MOST = 10_000
 _PRIVATE = "sessions"
 """The argument that holds what people chose."""
 _SHOWN = (
@@ -86,33 +89,52 @@ async def store_job(connection: AsyncConnection, domain_id: int, **values: Any) 
 
 async def find_job(connection: AsyncConnection, job_id: str) -> Job | None:
     """Return a job, if it is there."""
+    if not storable(job_id):
+        return None
     found = select(*_COLUMNS).join(DomainRow, DomainRow.id == JobRow.domain_id)
     row = (await connection.execute(found.where(JobRow.id == job_id))).mappings().one_or_none()
     return None if row is None else Job(**row)
 
 
-async def fetch_job(connection: AsyncConnection, job_id: str) -> Job:
+async def fetch_job(
+    connection: AsyncConnection, job_id: str, *, among: AbstractSet[str] | None = None
+) -> Job:
     """Return a job.
 
+    Args:
+        among: Names of the domains that the caller may know of; `None` for all.
+
     Raises:
-        InputError: There is none of this id.
+        InputError: There is none of this id that the caller may know of.
     """
     job = await find_job(connection, job_id)
-    if job is None:
-        raise InputError("JOB", f"There is no job {job_id!r}.", "`re2llm jobs list` shows all.")
+    if job is None or (among is not None and job.domain not in among):
+        raise InputError("job", f"There is no job {job_id!r}.", "`re2llm jobs list` shows all.")
     return job
 
 
 async def list_jobs(
-    connection: AsyncConnection, *, domain: str | None = None, state: JobState | None = None
+    connection: AsyncConnection,
+    *,
+    domain: str | None = None,
+    state: JobState | None = None,
+    among: AbstractSet[str] | None = None,
 ) -> list[Job]:
-    """Return jobs, the newest first."""
+    """Return the newest 10,000 jobs, the newest first.
+
+    Args:
+        among: Names of the domains that the caller may know of; `None` for all.
+    """
     found = select(*_COLUMNS).join(DomainRow, DomainRow.id == JobRow.domain_id)
+    if among is not None:
+        found = found.where(DomainRow.name.in_(among))
     if domain is not None:
         found = found.where(DomainRow.name == domain)
     if state is not None:
         found = found.where(JobRow.state == state)
-    rows = await connection.execute(found.order_by(JobRow.created_at.desc(), JobRow.id))
+    rows = await connection.execute(
+        found.order_by(JobRow.created_at.desc(), JobRow.id).limit(_MOST)
+    )
     return [Job(**row) for row in rows.mappings()]
 
 

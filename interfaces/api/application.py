@@ -20,7 +20,7 @@ from ...runtime.sharing import close_shared_services, shared_services
 from ...settings import get_settings
 from ..cors import add_cors
 from ..gate import Gate
-from . import feedback, health, hints, items, observed, ratings, recommend, releases
+from . import feedback, health, hints, items, jobs, observed, ratings, recommend, releases
 from .draining import draining
 from .metrics import count_call
 from .options import ServeOptions
@@ -29,7 +29,7 @@ from .request_ids import RequestIds
 from .tracing import telemetry
 
 PREFIX = "/v1"
-_ROUTERS = (recommend, feedback, ratings, items, hints, releases, health)
+_ROUTERS = (recommend, feedback, ratings, items, hints, releases, jobs, health)
 _DESCRIPTION = """Recommends items of a catalogue with any chat model.
 
 Errors are problem documents (RFC 9457). From another machine, send an API key as

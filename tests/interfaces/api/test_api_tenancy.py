@@ -11,6 +11,7 @@ import pytest_asyncio
 from api_server import problem, serving_api
 from re2llm.data.sample import load_films
 from re2llm.interfaces.api.options import ServeOptions
+from re2llm.jobs.submit import submit
 from re2llm.knowledge.domains import find_domain
 from re2llm.knowledge.hints import list_hints
 from re2llm.operations.hints import add_hint
@@ -23,8 +24,10 @@ OPEN = {"/healthz", "/readyz"}
 WRITES = {
     *("/v1/hints", "/v1/hints:approve", "/v1/hints:retire"),
     *("/v1/releases:activate", "/v1/releases:rollback"),
+    *("/v1/jobs", "/v1/jobs:pause", "/v1/jobs:cancel", "/v1/jobs:resume", "/v1/jobs:retry"),
 }
-"""What changes the domain for everyone; of `/v1/hints`, its POST."""
+"""What changes the domain for everyone; of `/v1/hints` and `/v1/jobs`, their POST."""
+_CHANGES = ("pause", "cancel", "resume", "retry")
 TITLE = "Quinquereme"
 PROXY = {"x-forwarded-for": "192.0.2.1"}
 """What comes through a proxy needs a key."""
@@ -51,7 +54,8 @@ async def victim(load: Any, domain: str, services: Services) -> dict[str, Any]:
     async with services.engine.connect() as connection:
         found = await find_domain(connection, domain)
         (hint,) = await list_hints(connection, found.id)
-    return {"domain": domain, "hint": hint.id, "item": ids[0]}
+    job = await submit(Context(domain=domain), "verify", {})
+    return {"domain": domain, "hint": hint.id, "item": ids[0], "job": job.id}
 
 
 def asked(victim: dict[str, Any], recommendation: str) -> dict[str, Any]:
@@ -68,12 +72,15 @@ def asked(victim: dict[str, Any], recommendation: str) -> dict[str, Any]:
         "/v1/hints:retire": {"hints": [victim["hint"]], **where},
         "/v1/releases:activate": {"release": 1, **where},
         "/v1/releases:rollback": where,
+        "/v1/jobs": {"kind": "verify", **where},
+        **{f"/v1/jobs:{do}": {"job": victim["job"]} for do in _CHANGES},
         "/mcp": {},
     }
 
 
 def filled(path: str, victim: dict[str, Any]) -> str:
     values = {"hint": str(victim["hint"]), "item": victim["item"], "release": "1"}
+    values["job"] = victim["job"]
     return re.sub(r"\{(\w+)[^}]*\}", lambda found: values[found[1]], path)
 
 

@@ -1,0 +1,227 @@
+"""`/v1/jobs`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Annotated, Any, Literal
+
+from fastapi import Path, Query, Request
+from pydantic import BaseModel, Field
+from starlette.responses import Response
+
+from ...errors import NotGrantedError
+from .callers import caller_of, context_of, require_right
+from .documents import problems
+from .requests import DomainField, DomainQuery, StrictBody
+from .strict_routes import json_response, strict_router
+
+router = strict_router()
+
+JobState = Literal["running", "paused", "stopped", "failed", "done", "cancelled"]
+JobId = Annotated[str, Field(min_length=1, max_length=200, description="Of a submitted job.")]
+_Count = Annotated[int | None, Field(ge=1, le=10**9)]
+_Money = Annotated[float | None, Field(gt=0, le=10**9)]
+
+
+class JobBody(StrictBody):
+    """A job to submit, which workers then do."""
+
+    kind: Literal["learn", "train", "verify"]
+    domain: DomainField = None
+    max_hints: Annotated[
+        Annotated[int, Field(ge=1, le=1_000)] | None,
+        Field(description="Of `learn`: stop at so many hints."),
+    ] = None
+    max_llm_calls: Annotated[_Count, Field(description="Model calls that it may make.")] = None
+    max_tokens: Annotated[_Count, Field(description="Tokens that it may use.")] = None
+    max_cost: Annotated[_Money, Field(description="What it may cost.")] = None
+
+
+class JobName(StrictBody):
+    """Which job to change."""
+
+    job: JobId
+
+
+class RetryBody(JobName):
+    """Which job to go on with, and its new limits; calls that were made count."""
+
+    max_llm_calls: Annotated[_Count, Field(description="Model calls that it may make.")] = None
+    max_tokens: Annotated[_Count, Field(description="Tokens that it may use.")] = None
+    max_cost: Annotated[_Money, Field(description="What it may cost.")] = None
+
+
+class JobDocument(BaseModel):
+    """A job, and how far it is."""
+
+    id: str
+    kind: str
+    domain: str
+    state: JobState
+    reason: str = Field(description="Why it stopped or failed; else empty.")
+    attempt: int
+    version: str = Field(description="Of the code that does it.")
+    schedule: str | None
+    pieces: int | None = Field(description="How many it was cut into, once that is known.")
+    done: int | None = Field(description="Pieces that are done; null unless it is running.")
+    calls: int
+    max_calls: int | None
+    tokens: int
+    max_tokens: int | None
+    spent: float
+    max_cost: float | None
+    created_at: str
+    ended_at: str | None
+    arguments: dict[str, Any] | None = Field(default=None, description="What was asked for.")
+    result: dict[str, Any] | None = Field(default=None, description="What came of it.")
+
+
+class JobList(BaseModel):
+    """Jobs, the newest first."""
+
+    jobs: Sequence[JobDocument]
+
+
+@router.get(
+    "/v1/jobs",
+    operation_id="list_jobs",
+    summary="List jobs",
+    response_model=JobList,
+    responses=problems(body=False),
+)
+async def jobs_route(
+    request: Request,
+    domain: DomainQuery = None,
+    state: Annotated[JobState | None, Query(description="Only those.")] = None,
+) -> Response:
+    """List the newest jobs of the catalogues that the caller may use, at most 1,000."""
+    control = await _module("control")
+    found = await control.jobs(context_of(request), domain=domain, state=state)
+    return json_response(JobList(jobs=[_document(one) for one in found[:1_000]]))
+
+
+@router.get(
+    "/v1/jobs/{job}",
+    operation_id="show_job",
+    summary="Show a job",
+    response_model=JobDocument,
+    responses=problems(body=False),
+)
+async def job_route(
+    request: Request, job: Annotated[str, Path(min_length=1, max_length=200)]
+) -> Response:
+    """Show how far a job is, what it has spent and what came of it."""
+    control = await _module("control")
+    found = await control.job(context_of(request), job)
+    return json_response(_document(found, whole=True))
+
+
+@router.post(
+    "/v1/jobs",
+    operation_id="submit_job",
+    summary="Submit a job",
+    response_model=JobDocument,
+    responses=problems(403),
+)
+async def submit_route(request: Request, body: JobBody) -> Response:
+    """Submit a job for `re2llm worker`. A key needs the right to `learn`, and no daily limits."""
+    _require_start(request)
+    submit, control = await _module("submit"), await _module("control")
+    context = context_of(request, domain=body.domain)
+    arguments = {} if body.max_hints is None else {"max_hints": body.max_hints}
+    made = await submit.submit(
+        context,
+        body.kind,
+        arguments,
+        max_llm_calls=body.max_llm_calls,
+        max_tokens=body.max_tokens,
+        max_cost=body.max_cost,
+    )
+    return json_response(_document(await control.job(context, made.id)))
+
+
+@router.post(
+    "/v1/jobs:pause",
+    operation_id="pause_job",
+    summary="Pause a job",
+    response_model=JobDocument,
+    responses=problems(403),
+)
+async def pause_route(request: Request, body: JobName) -> Response:
+    """Let calls in flight end, and make no other. A key needs the right to `learn`."""
+    require_right(request, "learn")
+    control = await _module("control")
+    return json_response(_document(await control.pause(context_of(request), body.job)))
+
+
+@router.post(
+    "/v1/jobs:cancel",
+    operation_id="cancel_job",
+    summary="Cancel a job",
+    response_model=JobDocument,
+    responses=problems(403),
+)
+async def cancel_route(request: Request, body: JobName) -> Response:
+    """End a job for good; what it has stored stays. A key needs the right to `learn`."""
+    require_right(request, "learn")
+    control = await _module("control")
+    return json_response(_document(await control.cancel_job(context_of(request), body.job)))
+
+
+@router.post(
+    "/v1/jobs:resume",
+    operation_id="resume_job",
+    summary="Resume a job",
+    response_model=JobDocument,
+    responses=problems(403),
+)
+async def resume_route(request: Request, body: JobName) -> Response:
+    """Go on with a paused job. A key needs the right to `learn`, and no daily limits."""
+    _require_start(request)
+    control = await _module("control")
+    return json_response(_document(await control.resume(context_of(request), body.job)))
+
+
+@router.post(
+    "/v1/jobs:retry",
+    operation_id="retry_job",
+    summary="Retry a job",
+    response_model=JobDocument,
+    responses=problems(403),
+)
+async def retry_route(request: Request, body: RetryBody) -> Response:
+    """Go on with a job that stopped or failed. A key needs `learn`, and no daily limits."""
+    _require_start(request)
+    control = await _module("control")
+    found = await control.retry(
+        context_of(request),
+        body.job,
+        max_llm_calls=body.max_llm_calls,
+        max_tokens=body.max_tokens,
+        max_cost=body.max_cost,
+    )
+    return json_response(_document(found))
+
+
+def _require_start(request: Request) -> None:
+    """Make sure that a request may have workers spend something."""
+    require_right(request, "learn")
+    caller = caller_of(request)
+    limits = None if caller is None else caller.grants
+    if limits and (limits.calls_per_day is not None or limits.usd_per_day is not None):
+        raise NotGrantedError(
+            "key",
+            "A key with daily limits may not start jobs: workers would not count its calls.",
+            "Use a key without them, or `re2llm jobs` on the server.",
+        )
+
+
+async def _module(name: str) -> Any:
+    """Load a module of jobs when it is first needed: DBOS takes half a second."""
+    return await asyncio.to_thread(import_module, f"...jobs.{name}", __package__)
+
+
+def _document(status: Any, *, whole: bool = False) -> JobDocument:
+    return JobDocument.model_validate(status.as_dict(whole=whole))

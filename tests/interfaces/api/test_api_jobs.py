@@ -1,0 +1,73 @@
+"""Jobs over HTTP: submitted, looked at, stopped and started again, by those who may."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+import pytest
+from api_server import problem
+
+
+async def test_a_job_is_submitted_shown_paused_resumed_and_cancelled(
+    http: httpx.AsyncClient, films: str
+) -> None:
+    asked = {"kind": "verify", "domain": films, "max_llm_calls": 7, "max_cost": None}
+    made = (await http.post("/v1/jobs", json=asked)).raise_for_status().json()
+    assert (made["kind"], made["domain"], made["state"]) == ("verify", films, "running")
+    assert (made["calls"], made["max_calls"], made["attempt"]) == (0, 7, 1)
+    job = {"job": made["id"]}
+    listed = (await http.get("/v1/jobs", params={"domain": films, "state": "running"})).json()
+    assert made["id"] in [one["id"] for one in listed["jobs"]]
+    shown = (await http.get(f"/v1/jobs/{made['id']}")).json()
+    assert shown["arguments"]["hints"] == []
+    for change, state in (("pause", "paused"), ("resume", "running"), ("cancel", "cancelled")):
+        changed = (await http.post(f"/v1/jobs:{change}", json=job)).raise_for_status().json()
+        assert (changed["id"], changed["state"]) == (made["id"], state)
+    refused = problem(await http.post("/v1/jobs:retry", json=job), 422)
+    assert (refused["field"], refused["remedy"]) == ("job", "Submit a new one.")
+
+
+@pytest.mark.parametrize("job", ["none-such", "x" * 200, "%00"])
+async def test_a_job_that_is_not_there_is_not_found(http: httpx.AsyncClient, job: str) -> None:
+    assert problem(await http.get(f"/v1/jobs/{job}"), 404)["field"] == "job"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"kind": "evaluate"},
+        {"kind": "learn", "max_hints": 0},
+        {"kind": "learn", "max_cost": -1},
+        {"kind": "learn", "domain": "nowhere"},
+        {"kind": "learn", "command": "rm"},
+        {},
+    ],
+)
+async def test_a_job_that_cannot_be_is_refused(
+    http: httpx.AsyncClient, body: dict[str, Any]
+) -> None:
+    problem(await http.post("/v1/jobs", json=body), 422)
+
+
+async def test_a_key_starts_jobs_only_where_its_spending_is_counted(
+    http: httpx.AsyncClient, films: str, make_key: Any
+) -> None:
+    asked = {"kind": "verify", "domain": films}
+    without = await make_key()
+    limited = [
+        await make_key(may=("learn",), calls_per_day=100),
+        await make_key(may=("learn",), usd_per_day=1.0),
+    ]
+    for headers in (without, *limited):
+        answer = await http.post("/v1/jobs", json=asked, headers=headers)
+        assert problem(answer, 403)["field"] == "key"
+    allowed = await make_key(may=("learn",))
+    made = (await http.post("/v1/jobs", json=asked, headers=allowed)).raise_for_status().json()
+    job = {"job": made["id"]}
+    assert (await http.get(f"/v1/jobs/{made['id']}", headers=without)).status_code == 200
+    problem(await http.post("/v1/jobs:pause", json=job, headers=without), 403)
+    (await http.post("/v1/jobs:pause", json=job, headers=limited[0])).raise_for_status()
+    for change in ("resume", "retry"):
+        problem(await http.post(f"/v1/jobs:{change}", json=job, headers=limited[0]), 403)
+    (await http.post("/v1/jobs:cancel", json=job, headers=allowed)).raise_for_status()
