@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
-from re2llm.data.sample import sample_items
+from re2llm.data.sample import sample_items, simulate_sessions
 
 HERE = Path(__file__).parent
 BIN = Path(sys.executable).parent
@@ -76,13 +76,18 @@ def serving(jobs: int) -> Iterator[Server]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def load_films(folder: Path, env: dict[str, str]) -> None:
-    """Load the sample films as the domain `films`."""
+def load_films(folder: Path, env: dict[str, str], *, viewers: int = 0) -> None:
+    """Load the sample films as the domain `films`, with the sessions of simulated viewers."""
     given = folder / "films"
     given.mkdir()
     rows = [{"id": i.id, "title": i.title, **i.attributes} for i in sample_items()]
     (given / "items.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     load = [BIN / "re2llm", "load", "jsonl", given, "--domain", "films"]
+    if viewers:
+        sessions = simulate_sessions(viewers, seed=1)
+        lines = [json.dumps({"history": s.history, "target": s.target}) for s in sessions]
+        (folder / "sessions.jsonl").write_text("\n".join(lines) + "\n")
+        load += ["--sessions", folder / "sessions.jsonl"]
     subprocess.run([*map(str, load)], check=True, env=env, stdout=subprocess.DEVNULL)  # noqa: S603
 
 

@@ -32,6 +32,7 @@ from re2llm.data.sample import sample_items
 from benchmarks.langgraph_server import START_UP, Server, load_films
 
 SEED = 0
+VIEWERS = 60
 
 
 @dataclass
@@ -65,7 +66,7 @@ def main() -> None:
     for error in measured.errors[:5]:
         print(error, file=sys.stderr)
     if measured.errors:
-        sys.exit(log[-3000:])
+        sys.exit(log[-1000:])
 
 
 def summary(measured: Measured) -> dict[str, Any]:
@@ -129,7 +130,7 @@ def serving(workers: int) -> Iterator[Server]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("RE2LLM_")}
     env = kept | {"RE2LLM_HOME": str(folder / "home")}
     try:
-        load_films(folder, env)
+        load_films(folder, env, viewers=VIEWERS)
         with running(folder, env, workers) as server:
             yield server
     finally:
