@@ -34,8 +34,7 @@ async def check(state: RecommendState, options: RunOptions) -> Update:
         raise ModelDownError(options.model, failure_among(update["flags"]), update["model_error"])
     if options.record and state.get("training_session") is None:
         try:
-            async with asyncio.timeout(options.settings.database_timeout):
-                update["recommendation_id"] = await _logged(state, update, options)
+            update["recommendation_id"] = await _logged(state, update, options)
         except (OSError, SQLAlchemyError) as error:
             # The ranking is paid, so it must reach its caller.
             _log.warning("a recommendation was not logged: %s", type(error).__name__)
@@ -59,5 +58,9 @@ async def _logged(state: RecommendState, update: Update, options: RunOptions) ->
         tokens=update["tokens"],
         source=options.source,
     )
-    async with options.services.autocommit.connect() as connection:
+    # Waiting for a connection is not counted: where many requests share a few, it may take long.
+    async with (
+        options.services.autocommit.connect() as connection,
+        asyncio.timeout(options.settings.database_timeout),
+    ):
         return str(await log_recommendation(connection, made))

@@ -65,7 +65,7 @@ async def book(options: RunOptions, made: LlmCall, *, reserved: float = 0.0) -> 
     for observe in _observers:
         observe(made)
     try:
-        async with asyncio.timeout(options.settings.database_timeout), opened as connection:
+        async with opened as connection, asyncio.timeout(options.settings.database_timeout):
             await book_call(connection, made)
             if caller is not None:
                 await settle_call(
