@@ -18,7 +18,14 @@ from langchain.agents.middleware import (
     ToolCallRequest,
 )
 from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import AIMessage, AnyMessage, ToolCall, ToolMessage
+from langchain_core.messages import (
+    AIMessage,
+    AnyMessage,
+    BaseMessage,
+    SystemMessage,
+    ToolCall,
+    ToolMessage,
+)
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.runtime import Runtime, get_runtime
 from langgraph.types import Command
@@ -82,8 +89,8 @@ class _RunsOwnModel(AgentMiddleware[Any, Context]):
         """
         request = request.override(messages=_fit_to_send(request.messages))
 
-        async def ask(model: BaseChatModel) -> AIMessage:
-            response = await handler(request.override(model=model))
+        async def ask(model: BaseChatModel, prompt: Sequence[BaseMessage]) -> AIMessage:
+            response = await handler(_with_prompt(request, prompt).override(model=model))
             said = response.result[-1]
             return said if isinstance(said, AIMessage) else AIMessage(str(said.text))
 
@@ -121,6 +128,14 @@ class _RunsOwnModel(AgentMiddleware[Any, Context]):
 
 def _fit_to_send(messages: Sequence[AnyMessage]) -> list[AnyMessage]:
     return cast("list[AnyMessage]", with_inert_text(with_calls_answered(messages)))
+
+
+def _with_prompt(
+    request: ModelRequest[Context], prompt: Sequence[BaseMessage]
+) -> ModelRequest[Context]:
+    rules = prompt[0] if isinstance(prompt[0], SystemMessage) else None
+    messages = cast("list[AnyMessage]", list(prompt[1:] if rules else prompt))
+    return request.override(system_message=rules, messages=messages)
 
 
 def _context(host: Re2llm, runtime: Runtime[Any]) -> Context:

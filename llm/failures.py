@@ -11,6 +11,7 @@ from collections.abc import Collection
 
 from ..errors import Failure
 from .error_words import error_body, error_words, shown
+from .hidden_errors import hidden_status
 from .http_errors import chain, http_status, retry_after
 from .refusals import (
     Part,
@@ -107,7 +108,7 @@ def read_failure(error: BaseException) -> ModelFailedError:
     """
     if isinstance(error, ModelFailedError):
         return error
-    status, body = http_status(error), error_body(error)
+    status, body = http_status(error) or _status_in_stream(error), error_body(error)
     parts = (type(error).__name__, error, getattr(error, "code", ""), body or "")
     said = " ".join(map(str, parts))
     failure = _without_status(error, said) if status is None else _of_status(status, said)
@@ -121,6 +122,12 @@ def read_failure(error: BaseException) -> ModelFailedError:
         refuses=refuses,
         said=_words_of(error, failure, status, body),
     )
+
+
+def _status_in_stream(error: BaseException) -> int | None:
+    """Return the status of an error that came as an event of a stream, which has none itself."""
+    body = getattr(error, "body", None)
+    return hidden_status({"error": body}) if body else None
 
 
 def _words_of(error: BaseException, failure: Failure, status: int | None, body: object) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
 
@@ -11,29 +12,32 @@ from langchain_core.messages import AIMessage, BaseMessage
 
 from ..errors import Failure, Re2llmError
 from ..knowledge.llm_calls import LlmCall
+from ..llm.chat_length import chat_length, shortened_chat
+from ..llm.endpoint import Endpoint
 from ..llm.failures import ModelFailedError
 from ..llm.prices import estimated_tokens, prompt_key
 from ..llm.refusals import Part
 from ..llm.responses import refused
 from ..llm.spoken import Speech, SpokenModel
 from ..llm.usage import NOTHING, Usage, read_usage
+from ..records import Flag
 from .allowance import Claims
 from .ledger import book, charge
 from .options import RunOptions
 
+_log = logging.getLogger(__name__)
 
-async def converse(
-    options: RunOptions,
-    messages: Sequence[BaseMessage],
-    ask: Callable[[BaseChatModel], Awaitable[AIMessage]],
-) -> AIMessage:
+Ask = Callable[[BaseChatModel, Sequence[BaseMessage]], Awaitable[AIMessage]]
+"""Asks a model a prompt once, in whatever way, with tools."""
+
+
+async def converse(options: RunOptions, messages: Sequence[BaseMessage], ask: Ask) -> AIMessage:
     """Let the run's model speak, without its thoughts.
 
     Once a word of an answer has been streamed, it is not asked for again. A model whose server has
-    refused tools before is not asked at all.
-
-    Args:
-        ask: Asks a model once, in whatever way, with tools.
+    refused tools before is not asked at all. A chat that is too long for the model is shortened
+    once, and at once if a chat of that length has been before; the answer's `response_metadata`
+    then holds the flag.
 
     Raises:
         ModelFailedError: The model gives no answer.
@@ -41,15 +45,46 @@ async def converse(
         BudgetSpentError: The budget allows no further call.
     """
     endpoint = await options.services.endpoint(options.model)
-    if not endpoint.chat.takes_tools:
+    traits = endpoint.chat
+    if not traits.takes_tools:
         raise ModelFailedError(Failure.REJECTED, refuses={Part.TOOLS})
+    ends = time.monotonic() + options.settings.deadline
+    length = chat_length(messages)
+    shorter = None
+    if traits.too_long is not None and length >= traits.too_long:
+        shorter = shortened_chat(messages, traits.too_long)
+    try:
+        answer = await _ask(options, endpoint, shorter or messages, ask, ends)
+    except ModelFailedError as error:
+        if error.failure is not Failure.TOO_LONG or error.final:
+            raise
+        failed = chat_length(shorter or messages)
+        traits.too_long = min(failed, traits.too_long or failed)
+        shorter = None if shorter else shortened_chat(messages, length)
+        if shorter is None:
+            raise
+        _log.warning("model %s: a chat was too long; asked with its last turns", endpoint.name)
+        answer = await _ask(options, endpoint, shorter, ask, ends)
+    if shorter is None:
+        return answer
+    flagged = {**answer.response_metadata, "flags": [Flag.PROMPT_SHORTENED.value]}
+    return answer.model_copy(update={"response_metadata": flagged})
+
+
+async def _ask(
+    options: RunOptions,
+    endpoint: Endpoint,
+    messages: Sequence[BaseMessage],
+    ask: Ask,
+    ends: float,
+) -> AIMessage:
     speech = Speech(endpoint.chat)
     started = time.perf_counter()
     claims = Claims(options, options.model, messages)
 
     async def once(model: BaseChatModel) -> AIMessage:
         speech.answer = None
-        handed_on = await ask(SpokenModel(inner=model, speech=speech, cache=False))
+        handed_on = await ask(SpokenModel(inner=model, speech=speech, cache=False), messages)
         # What was streamed has text and calls alone; the whole message counts tokens, too.
         answer = speech.answer or handed_on
         if not answer.text and not answer.tool_calls:
@@ -82,7 +117,7 @@ async def converse(
     try:
         answer = await endpoint.relay(
             once,
-            within=options.settings.deadline,
+            within=ends - time.monotonic(),
             on_attempt=claims.claim,
             may_repeat=lambda: not speech.heard,
             owner=options.owner,

@@ -396,6 +396,38 @@ async def test_a_chat_reads_an_error_behind_200(
     assert "denied" in caplog.text
 
 
+EVENTS: dict[str, tuple[bytes, str, int]] = {
+    # event: kind of failure, calls with one retry
+    "no credits": (b'{"error": {"message": "Add more", "code": 402}}', "denied", 1),
+    "no credits, by words": (b'{"error": {"message": "Insufficient credits"}}', "denied", 1),
+    "rate": (b'{"error": {"message": "Slow down", "type": "rate_limit_error"}}', "rate_limited", 2),
+    "overloaded": (b'{"error": {"type": "overloaded_error", "message": "x"}}', "server_error", 2),
+    "words alone": (b'{"error": "The key is no valid API key"}', "denied", 1),
+    "unknown": (b'{"error": {"message": "It broke"}}', "server_error", 2),
+}
+
+
+@pytest.mark.parametrize(("event", "kind", "calls"), EVENTS.values(), ids=EVENTS)
+async def test_an_error_in_a_stream_counts_as_what_it_is(
+    server: FaultServer,
+    settle: Callable[..., Ask],
+    films: str,
+    caplog: pytest.LogCaptureFixture,
+    event: bytes,
+    kind: str,
+    calls: int,
+) -> None:
+    settle(model_retries=1)
+    server.refuse = lambda _: (200, b"data: " + event + b"\n\n")
+    context = Context(domain=films, model=f"openai:streaming-{uuid.uuid4().hex[:8]}")
+    asked: Any = {"messages": [("user", "Hi")]}
+    parts = [p async for p in chat_graph.astream(asked, context=context, stream_mode="messages")]
+    assert parts
+    assert all(one.body["stream"] for one in server.asked)
+    assert len(server.asked) == calls
+    assert f"failed: {kind}" in caplog.text
+
+
 # What the provider says
 
 
