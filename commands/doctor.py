@@ -43,7 +43,7 @@ async def _examine(model: str | None, domain: str | None, *, calls: bool) -> Dia
     from ..operations.doctor import announced, diagnose
     from ..runtime.options import Context
 
-    context = Context(model=model, domain=domain, command="doctor")
+    context = Context(model=model, domain=domain)
     warning = announced(context) if calls else ""
     if warning:
         err.print(warning, markup=False, soft_wrap=True)

@@ -103,7 +103,7 @@ class LlmCallRow(Base):
     command: Mapped[str]
     """What asked, such as `learn`."""
     purpose: Mapped[str]
-    """What for: rank, repair, reflect or compare."""
+    """What for: rank, rate, trace, repair, reflect, compare, chat or probe."""
     model: Mapped[str]
     method: Mapped[str]
     """How the model was held to the answer's form; empty where there was no answer."""

@@ -8,11 +8,11 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from langchain_core.messages import BaseMessage
+from langchain_core.messages import AIMessage, BaseMessage
 
 from ..errors import InputError
 from ..settings import OFFLINE_MODEL
-from .usage import Usage
+from .usage import Usage, read_usage
 
 _MILLION = 1_000_000
 _CHARACTERS = 4
@@ -91,6 +91,17 @@ def require_prices(prices: Prices, models: Sequence[str]) -> None:
 def estimated_tokens(*texts: str) -> int:
     """Estimate tokens where a model counts none."""
     return sum(math.ceil(len(text) / _CHARACTERS) for text in texts)
+
+
+def usage_or_estimate(prompt: Sequence[BaseMessage], answer: BaseMessage) -> Usage:
+    """Return what an answer says of its tokens, or an estimate."""
+    usage = read_usage(answer)
+    if usage is not None:
+        return usage
+    calls = answer.tool_calls if isinstance(answer, AIMessage) else []
+    tokens_in = estimated_tokens(*(message.text for message in prompt))
+    tokens_out = estimated_tokens(answer.text, *(str(call["args"]) for call in calls))
+    return Usage(tokens_in, tokens_out, estimated=True)
 
 
 def prompt_key(model: str, server: str | None, messages: Sequence[BaseMessage]) -> bytes:

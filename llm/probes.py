@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
+from langchain_core.messages import AIMessage, BaseMessage
 
 from ..errors import Failure, ModelDownError
 from ..records import Item
-from .endpoint import Endpoint
 from .failures import ABOUT_LETTERS, ModelFailedError
 from .json_values import is_object
 from .letters import alternatives
+from .probe_questions import Asking
 from .ranking_prompt import RankingTask
 from .recipes import RECIPES
 from .refusals import Part
@@ -26,7 +25,6 @@ Status = Literal["ok", "note", "failed", "skipped"]
 USUAL_CALLS = 6
 """Calls that all probes of one model make if its server refuses nothing."""
 _DIGIT = "Answer with one digit: 7"
-_QUIET: Any = {"tags": ["langsmith:nostream"]}
 _TOOL = {
     "type": "function",
     "function": {
@@ -68,24 +66,21 @@ class Probes:
     """Probes of one model.
 
     Args:
-        endpoint: The model; without retries.
-        limit: Seconds that one probe may take.
+        asking: Asks the model and counts.
 
     Attributes:
-        calls: Requests sent so far.
         gives_logprobs: Whether the model gives log-probabilities; `None` if that is not known.
     """
 
-    def __init__(self, endpoint: Endpoint, limit: float) -> None:
-        self.calls = 0
+    def __init__(self, asking: Asking) -> None:
         self.gives_logprobs: bool | None = None
-        self._endpoint = endpoint
-        self._limit = limit
+        self._asking = asking
+        self._endpoint = asking.endpoint
 
     async def answers(self) -> list[Finding]:
         """Tell whether the server is there, takes the key and knows the model."""
         try:
-            await self._say("Answer with the word yes.")
+            await self._asking.say("Answer with the word yes.")
         except ModelFailedError as error:
             return self._unanswered(error)
         return [
@@ -110,12 +105,7 @@ class Probes:
         messages = recipe.messages(RankingTask(history=[Item("0", "Aliens")], candidates=films))
         for _ in METHODS:
             try:
-                answered = await self._endpoint.answer(
-                    messages,
-                    answer_format=recipe.answer_format,
-                    within=self._limit,
-                    on_attempt=self._count,
-                )
+                answered = await self._asking.answer(messages, recipe.answer_format)
             except ModelFailedError as error:
                 if error.failure is Failure.WRONG_SHAPE:
                     continue  # the server rejected what the model wrote
@@ -134,7 +124,7 @@ class Probes:
     async def tools(self) -> Finding:
         """Tell whether the model can call tools, which the chat needs."""
         try:
-            said = await self._say(
+            said = await self._asking.say(
                 "Look up the title Alien with the tool.",
                 lambda model: model.bind_tools([_TOOL]),
             )
@@ -154,7 +144,7 @@ class Probes:
         letters = RECIPES["letters"].answer_format
 
         def say(*, old_limit: bool) -> Awaitable[BaseMessage]:
-            return self._say(
+            return self._asking.say(
                 _DIGIT, lambda model: asking(model, "plain", letters, old_limit=old_limit)
             )
 
@@ -177,8 +167,8 @@ class Probes:
     async def cache(self) -> Finding:
         """Tell whether a prompt that was sent before is cheaper the second time."""
         try:
-            await self._say(_LONG_PROMPT)
-            said = await self._say(_LONG_PROMPT)
+            await self._asking.say(_LONG_PROMPT)
+            said = await self._asking.say(_LONG_PROMPT)
         except ModelFailedError as error:
             return _without("prompt cache", error, "")
         cached = cached_tokens(said)
@@ -194,19 +184,6 @@ class Probes:
         if not refused:
             return None
         return Finding("options", "note", f"the server refuses {refused}; re2llm asks without")
-
-    async def _say(
-        self, text: str, prepare: Callable[[BaseChatModel], Any] = lambda model: model
-    ) -> BaseMessage:
-        def ask(model: BaseChatModel) -> Awaitable[BaseMessage]:
-            return prepare(model).ainvoke([HumanMessage(text)], _QUIET)
-
-        return await self._endpoint.relay(
-            ask, within=self._limit, on_attempt=self._count, may_repeat=lambda: True
-        )
-
-    async def _count(self) -> None:
-        self.calls += 1
 
 
 def cached_tokens(message: BaseMessage) -> int | None:

@@ -16,15 +16,19 @@ _OPENING = 120.0
 """Seconds that the database may take to start, to answer and to be migrated."""
 
 
-async def database_checks(context: Context) -> list[Check]:
-    """Open the database as any command does, and tell what is there."""
+async def database_checks(context: Context) -> tuple[list[Check], RunOptions | None]:
+    """Open the database as any command does, and tell what is there.
+
+    Returns:
+        What was found, and the run's options; `None` if the database cannot be used.
+    """
     try:
         async with asyncio.timeout(_OPENING):
             options = await resolve_context(context)
             checks = [await _versions(options)]
-            return checks + await _catalogue_checks(options)
+            return checks + await _catalogue_checks(options), options
     except Re2llmError as error:
-        return [Check.of("database", error)]
+        return [Check.of("database", error)], None
     except TimeoutError:
         return [
             Check(
@@ -33,7 +37,7 @@ async def database_checks(context: Context) -> list[Check]:
                 found=f"no answer within {_OPENING:.0f} seconds",
                 remedy="Is another process migrating it, or is RE2LLM_DATABASE_URL wrong?",
             )
-        ]
+        ], None
 
 
 async def _versions(options: RunOptions) -> Check:

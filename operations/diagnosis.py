@@ -39,4 +39,4 @@ class Diagnosis(BaseModel):
     ok: bool
     settings: list[SetValue]
     checks: list[Check]
-    llm_calls: int = Field(description="Calls made to models; their answers are not recorded.")
+    llm_calls: int = Field(description="Calls made to models, as in the ledger.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
 
 from pydantic import SecretStr
 
@@ -27,10 +28,13 @@ async def diagnose(
 ) -> Diagnosis:
     """Check settings, database, catalogue, release, encoder and model. Never raises, never hangs.
 
+    The ledger has the calls, unless the database cannot be used.
+
     Args:
         context: The run's options.
         ask_model: Whether models may be called.
     """
+    context = replace(context, command="doctor")
     try:
         settings = await asyncio.to_thread(get_settings)
     except InputError as error:
@@ -38,11 +42,11 @@ async def diagnose(
     sources = await asyncio.to_thread(setting_sources)
     checks = [_settings_check(sources)]
     progress("checking", 0, 2, "database")
-    checks += await database_checks(context)
+    found, options = await database_checks(context)
+    checks += found
     checks.append(_encoder_check())
     progress("checking", 1, 2, "model")
-    database = all(check.status != "failed" for check in checks if check.name == "database")
-    asked, calls = await model_checks(settings, context, ask_model=ask_model, database=database)
+    asked, calls = await model_checks(settings, context, options, ask_model=ask_model)
     checks += asked
     return Diagnosis(
         ok=all(check.status != "failed" for check in checks),

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import asdict
+from functools import partial
 
-from ..errors import InputError
+from langchain_core.messages import BaseMessage
+
+from ..errors import InputError, Re2llmError
 from ..llm.endpoint import Endpoint
 from ..llm.factory import make_chat_model, model_server
 from ..llm.limits import Limits
+from ..llm.probe_questions import Asking, Question
 from ..llm.probes import USUAL_CALLS, Finding, Probes
-from ..runtime.options import Context, resolve_context
+from ..runtime.options import Context, RunOptions, resolve_context
+from ..runtime.probe_calls import BookedQuestion, UnbookedQuestion
 from ..settings import OFFLINE_MODEL, Settings
 from .diagnosis import Check
 
@@ -33,18 +39,20 @@ def announced_calls(settings: Settings, context: Context) -> str:
         return ""
     return (
         f"Asks {' and '.join(names)} about {USUAL_CALLS + len(names) - 1} times, with some 5,000 "
-        "tokens in all. A paid model charges for that; --no-calls leaves it out."
+        "tokens in all. A paid model charges for that, and `re2llm costs` counts it; --no-calls "
+        "leaves it out."
     )
 
 
 async def model_checks(
-    settings: Settings, context: Context, *, ask_model: bool, database: bool
+    settings: Settings, context: Context, options: RunOptions | None, *, ask_model: bool
 ) -> tuple[list[Check], int]:
     """Return the findings about the ranking and the reflecting model, and how many calls it took.
 
     Args:
+        options: With the ledger for the calls, and where to keep what was found; `None` without a
+            database.
         ask_model: Whether models may be called.
-        database: Whether it can be reached, to keep there what was found.
     """
     names = _asked(settings, context)
     model = context.model or settings.model
@@ -63,14 +71,18 @@ async def model_checks(
         except InputError as error:
             checks.append(Check.of("reflecting model" if reflects else "model", error))
             continue
-        probes = Probes(endpoint, min(settings.request_timeout, _PATIENCE))
-        found = await _reflecting(probes) if reflects else await _ranking(probes)
-        checks += [Check.model_validate(asdict(finding)) for finding in found]
-        calls += probes.calls
-        if not reflects and probes.gives_logprobs is not None and database:
-            options = await resolve_context(context)
+        opened = partial(_opened, options, endpoint)
+        asking = Asking(endpoint, min(settings.request_timeout, _PATIENCE), opened)
+        probes = Probes(asking)
+        try:
+            found = await _reflecting(probes) if reflects else await _ranking(probes)
+            checks += [Check.model_validate(asdict(finding)) for finding in found]
+        except Re2llmError as error:  # such as a budget that is spent
+            checks.append(Check.of("reflecting model" if reflects else "model", error))
+        calls += asking.calls
+        if not reflects and probes.gives_logprobs is not None and options:
             await options.services.note_logprobs(name, given=probes.gives_logprobs)
-    if database and ask_model:
+    if options and ask_model:
         checks = [await _with_recipe(check, context) for check in checks]
     return checks, calls
 
@@ -100,6 +112,12 @@ async def _reflecting(probes: Probes) -> list[Finding]:
         Finding(f"reflecting {finding.name}", finding.status, finding.found, finding.remedy)
         for finding in await probes.answers()
     ]
+
+
+def _opened(
+    options: RunOptions | None, endpoint: Endpoint, messages: Sequence[BaseMessage]
+) -> Question:
+    return BookedQuestion(options, endpoint, messages) if options else UnbookedQuestion()
 
 
 def _endpoint(settings: Settings, name: str, *, reflects: bool) -> Endpoint:

@@ -15,11 +15,11 @@ from ..knowledge.llm_calls import LlmCall
 from ..llm.chat_length import chat_length, shortened_chat
 from ..llm.endpoint import Endpoint
 from ..llm.failures import ModelFailedError
-from ..llm.prices import estimated_tokens, prompt_key
+from ..llm.prices import prompt_key, usage_or_estimate
 from ..llm.refusals import Part
 from ..llm.responses import refused
 from ..llm.spoken import Speech, SpokenModel
-from ..llm.usage import NOTHING, Usage, read_usage
+from ..llm.usage import NOTHING
 from ..records import Flag
 from .allowance import Claims
 from .ledger import book, charge
@@ -93,7 +93,7 @@ async def _ask(
         return answer.model_copy(update={"id": handed_on.id})
 
     def entry(message: AIMessage | None, outcome: str) -> LlmCall:
-        usage = _usage(messages, message)
+        usage = usage_or_estimate(messages, message) if message else NOTHING
         bill = charge(options, options.model, usage)
         return LlmCall(
             key=prompt_key(options.model, endpoint.server, messages),
@@ -136,15 +136,3 @@ async def _ask(
         raise
     await book(options, entry(answer, "ok"), reserved=claims.reserved)
     return answer
-
-
-def _usage(prompt: Sequence[BaseMessage], message: AIMessage | None) -> Usage:
-    """Return what an answer says of its tokens, or an estimate."""
-    if message is None:
-        return NOTHING
-    usage = read_usage(message)
-    if usage is not None:
-        return usage
-    written = [message.text, *(str(call["args"]) for call in message.tool_calls)]
-    tokens_in = estimated_tokens(*(one.text for one in prompt))
-    return Usage(tokens_in, estimated_tokens(*written), estimated=True)

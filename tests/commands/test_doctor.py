@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import subprocess
+import sys
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,10 +19,12 @@ from re2llm.cli import app
 from re2llm.knowledge.logprobs import find_logprobs
 from re2llm.llm.probes import cached_tokens
 from re2llm.operations import doctor, model_checks
+from re2llm.operations.costs import costs
 from re2llm.operations.diagnosis import Diagnosis
 from re2llm.operations.doctor import diagnose
 from re2llm.runtime.options import Context
 from re2llm.runtime.services import Services
+from sqlalchemy import text
 from typer.testing import CliRunner
 
 KEY = "sk-secret-1234567890"
@@ -197,6 +203,82 @@ async def test_another_reflecting_model_is_asked_too(server: FaultServer, examin
     found = await examine(reflect_model="openai:another")
     assert by_name(found)["reflecting model"].status == "ok"
     assert found.llm_calls == len(server.asked) == 7
+
+
+async def booked(services: Services, model: str) -> list[Any]:
+    async with services.engine.connect() as connection:
+        sql = text(
+            "SELECT command, outcome, requests, tokens_in, cost FROM re2llm.llm_call "
+            "WHERE model = :model ORDER BY id"
+        )
+        return [tuple(row) for row in await connection.execute(sql, {"model": model})]
+
+
+async def test_the_ledger_has_every_call(
+    server: FaultServer, examine: Examine, services: Services
+) -> None:
+    model = f"openai:probed-{uuid.uuid4().hex[:8]}"
+    server.refuse = able
+    found = await examine(model=model, prices={model: [10.0, 50.0]})
+    calls = await booked(services, model)
+    assert calls == [("doctor", "ok", 1, 100, pytest.approx(0.002))] * 6
+    assert found.llm_calls == 6
+    summed = await costs(Context(), days=1)
+    (row,) = [row for row in summed.rows if row.model == model]
+    assert (row.command, row.requests, row.tokens_in) == ("doctor", 6, 600)
+
+
+async def test_calls_that_fail_are_booked_with_all_their_requests(
+    server: FaultServer, examine: Examine, services: Services
+) -> None:
+    model = f"openai:probed-{uuid.uuid4().hex[:8]}"
+    server.refuse = lambda b: (400, error("temperature and tools are not supported"))
+    await examine(model=model)
+    calls = await booked(services, model)
+    assert [(row[0], row[1]) for row in calls] == [("doctor", "rejected")]
+    assert sum(row[2] for row in calls) == len(server.asked) > 1
+
+
+async def test_the_day_of_a_key_counts_the_calls_and_ends_them(
+    server: FaultServer, films: str, examine: Examine, keyed: Callable[..., Any]
+) -> None:
+    server.refuse = able
+    await examine(model="offline")
+    caller = await keyed(calls_per_day=3, models=["openai:some-model"])
+    found = await diagnose(Context(domain=films, model="openai:some-model", caller=caller))
+    assert not found.ok
+    assert found.llm_calls == len(server.asked) == 3
+    assert "calls_per_day" in by_name(found)["model"].found
+
+
+async def test_without_a_database_the_model_is_checked_all_the_same(
+    server: FaultServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.refuse = able
+    monkeypatch.setenv("RE2LLM_DATABASE_URL", "postgresql://me@127.0.0.1:9/nowhere")
+    monkeypatch.setenv("RE2LLM_API_KEY", KEY)
+    monkeypatch.setenv("RE2LLM_BASE_URL", server.url)
+    command = [sys.executable, "-m", "re2llm", "doctor", "--model", "openai:some-model", "--json"]
+    done = await asyncio.to_thread(subprocess.run, command, capture_output=True, check=False)
+    found = Diagnosis.model_validate_json(done.stdout)
+    checks = by_name(found)
+    assert (done.returncode, found.ok, checks["database"].status) == (1, False, "failed")
+    assert {checks[name].status for name in PROBED} == {"ok"}
+    assert found.llm_calls == len(server.asked) == 6
+
+
+async def test_a_database_that_is_lost_on_the_way_stops_no_probe(
+    server: FaultServer, examine: Examine, services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.refuse = able
+
+    def lost(*_: Any, **__: Any) -> Any:
+        raise OSError("gone")
+
+    monkeypatch.setattr("re2llm.runtime.ledger.book_call", lost)
+    found = await examine(model=f"openai:probed-{uuid.uuid4().hex[:8]}")
+    assert found.ok
+    assert found.llm_calls == len(server.asked) == 6
 
 
 async def test_the_offline_model_needs_no_server(examine: Examine, server: FaultServer) -> None:

@@ -1,0 +1,75 @@
+"""The questions of `doctor`, limited and booked like any others where there is a database."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from langchain_core.messages import BaseMessage
+
+from ..knowledge.llm_calls import LlmCall
+from ..llm.endpoint import Endpoint
+from ..llm.prices import prompt_key
+from ..llm.usage import Usage
+from .allowance import Claims
+from .ledger import book, charge
+from .options import RunOptions
+
+
+class BookedQuestion:
+    """One question on its way, from the budget to the ledger.
+
+    Args:
+        options: The run's options.
+        endpoint: The model.
+        messages: The prompt.
+    """
+
+    def __init__(
+        self, options: RunOptions, endpoint: Endpoint, messages: Sequence[BaseMessage]
+    ) -> None:
+        self._options = options
+        self._endpoint = endpoint
+        self._messages = messages
+        self._claims = Claims(options, endpoint.name, messages)
+        self._started = time.perf_counter()
+
+    async def claim(self) -> None:
+        """Claim one request before it is sent, as `Claims` does."""
+        await self._claims.claim()
+
+    async def close(self, outcome: str, method: str, usage: Usage) -> None:
+        """Enter the question into the ledger if anything was sent."""
+        if not self._claims.made:
+            return
+        options, name = self._options, self._endpoint.name
+        bill = charge(options, name, usage)
+        entry = LlmCall(
+            key=prompt_key(name, self._endpoint.server, self._messages),
+            command=options.command,
+            purpose="probe",
+            model=name,
+            method=method,
+            outcome=outcome,
+            answer=None,
+            requests=self._claims.made,
+            tokens_in=usage.tokens_in,
+            tokens_out=usage.tokens_out,
+            tokens_cached=usage.tokens_cached,
+            estimated=usage.estimated,
+            latency_ms=(time.perf_counter() - self._started) * 1000,
+            cost=bill.cost,
+            saved=bill.saved,
+            api_key_id=options.caller.key_id if options.caller else None,
+        )
+        await book(options, entry, reserved=self._claims.reserved)
+
+
+class UnbookedQuestion:
+    """One question where there is no ledger."""
+
+    async def claim(self) -> None:
+        """Allow the request."""
+
+    async def close(self, outcome: str, method: str, usage: Usage) -> None:
+        """Forget the question."""
