@@ -25,12 +25,15 @@ def answer_text(message: BaseMessage) -> str:
     """
     calls: list[Any] = getattr(message, "tool_calls", None) or []
     broken: list[Any] = getattr(message, "invalid_tool_calls", None) or []
-    if calls:
+    former: Any = message.additional_kwargs.get("function_call")  # OpenAI's, before tools
+    if calls and calls[0]["args"]:
         text = json.dumps(calls[0]["args"], ensure_ascii=False)
     elif broken and broken[0].get("args"):
         text = str(broken[0]["args"])
     else:
         text = without_thoughts(str(message.text)) or _misplaced(message)
+    if not text.strip() and is_object(former):
+        text = str(former.get("arguments") or "")
     # No database holds NUL, or halves of surrogate pairs.
     return text[:LONGEST_ANSWER].replace("\0", " ").encode(errors="replace").decode()
 

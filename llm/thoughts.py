@@ -1,7 +1,7 @@
 """Cuts what a reasoning model thinks out of what it says.
 
 Servers should return thoughts in a field of their own. Many leave them in the text, in tags
-(`<think>`, `[THINK]`) or in the channels of OpenAI's harmony format, or add blocks of content.
+(`<think>`, `[THINK]` …) or in the channels of OpenAI's harmony format, or add blocks of content.
 """
 
 from __future__ import annotations
@@ -14,8 +14,16 @@ from langchain_core.messages import AIMessage
 
 from .json_values import is_object
 
-_OPENING = ("<think>", "<thinking>", "<thought>", "[THINK]")
-_CLOSING = ("</think>", "</thinking>", "</thought>", "[/THINK]")
+_NAMES = ("think", "thinking", "thought", "thoughts", "reasoning", "reflection", "seed:think")
+_OPENING = (
+    *(f"<{name}>" for name in _NAMES),
+    *("[think]", "◁think▷", "<|begin_of_thought|>"),
+)
+_CLOSING = (
+    *(f"</{name}>" for name in _NAMES),
+    *("[/think]", "◁/think▷", "<|end_of_thought|>"),
+)
+"""In lower case; models write them in any."""
 _CHANNEL, _MESSAGE, _FINAL = "<|channel|>", "<|message|>", "final"
 _ENDS = ("<|end|>", "<|return|>", "<|call|>", "<|start|>")
 # What is left of the channels where a server drops the special tokens.
@@ -23,9 +31,9 @@ _BARE_ANALYSIS, _BARE_FINAL = "analysis", "assistantfinal"
 _MARKS = (*_OPENING, *_CLOSING, _CHANNEL, "<|start|>")
 _LONGEST_MARK = max(map(len, _MARKS))
 # Fixed words only, so that a scan takes linear time.
-_TAG = re.compile("|".join(map(re.escape, (*_OPENING, *_CLOSING))))
+_TAG = re.compile("|".join(map(re.escape, (*_OPENING, *_CLOSING))), re.IGNORECASE)
 _END = re.compile("|".join(map(re.escape, _ENDS)))
-_FIRST = re.compile(r"[<\[]")
+_FIRST = re.compile(r"[<\[◁]")
 _BLANKS = " \t"
 
 _THOUGHT_BLOCKS = frozenset(
@@ -67,7 +75,7 @@ def safe_length(text: str, *, begins: bool) -> int:
     if begins and (text.startswith(_BARE_ANALYSIS) or _BARE_ANALYSIS.startswith(text)):
         return 0
     for found in _FIRST.finditer(text):
-        ahead = text[found.start() : found.start() + _LONGEST_MARK]
+        ahead = text[found.start() : found.start() + _LONGEST_MARK].lower()
         if any(ahead.startswith(mark) or mark.startswith(ahead) for mark in _MARKS):
             return found.start()
     return len(text)
@@ -126,7 +134,7 @@ def _without_tags(text: str) -> str:
     opened: int | None = None
     sure = False
     for tag in _TAG.finditer(text):
-        if tag[0] in _OPENING:
+        if tag[0].lower() in _OPENING:
             begins = _begins_line(text, tag.start(), start)
             if opened is None or (begins and not sure):
                 opened, sure = tag.start(), begins

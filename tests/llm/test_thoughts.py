@@ -15,6 +15,12 @@ THOUGHTS = {
     "<think>draft</think>Hello": "Hello",
     "\n<thinking>\na <b> c\n</thinking>\n1. Heat": "\n\n1. Heat",
     "[THINK]draft[/THINK]Hello": "Hello",
+    "<THINK>draft</Think>Hello": "Hello",
+    "<seed:think>draft</seed:think>Hello": "Hello",
+    "<reasoning>\ndraft\n</reasoning>\nHello": "\nHello",
+    "<thinking>draft<reflection>more</reflection></thinking>Hello": "Hello",
+    "<|begin_of_thought|>draft<|end_of_thought|>Hello": "Hello",
+    "◁think▷draft◁/think▷Hello": "Hello",
     "<think>one</think>Hel<think>two</think>lo": "Hello",
     "<think>a <think>b</think> c</think>Hello": "Hello",
     "<think>cut off in the middle": "",
@@ -41,6 +47,18 @@ WORDS = [
     "</ think>",
 ]
 MARKS = ["<think>", "</think>", "[THINK]", "[/THINK]", "<|channel|>", "<|message|>", "<|end|>"]
+MARKS += ["<THINK>", "</reasoning>", "◁think▷"]
+    "<THINK>",
+    "◁think▷",
+    "</reasoning>",
+    "<think>",
+    "</think>",
+    "[THINK]",
+    "[/THINK]",
+    "<|channel|>",
+    "<|message|>",
+    "<|end|>",
+]
 PIECES = st.lists(
     st.sampled_from([*MARKS, "final", "analysis", "assistantfinal", "\n", " ", "a", "<", "["])
 )
