@@ -38,7 +38,8 @@ def database_url(settings: Settings) -> str:
 
 def _with_driver(url: str) -> str:
     try:
-        parsed = make_url(url)
+        # Around it, a line end of a secret's file or the quotes of a shell.
+        parsed = make_url(url.strip().strip("'\"").strip())
     except (ArgumentError, ValueError):  # the latter for a port that is no number
         parsed = None
     if parsed is None or parsed.get_backend_name() not in {"postgresql", "postgres"}:

@@ -1,5 +1,10 @@
 """Migrations where the role, the server or the host's engine allows less than usual."""
 
+import json
+import logging
+import os
+import subprocess
+import sys
 import uuid
 from collections.abc import Iterator
 
@@ -7,8 +12,12 @@ import psycopg
 import pytest
 from pydantic import SecretStr
 from re2llm.errors import DatabaseError
+from re2llm.interfaces.host import Re2llm
 from re2llm.knowledge.engine import database_url, make_engine, ping
 from re2llm.knowledge.migrate import downgrade, migrate, upgrade
+from re2llm.operations.load import load_domain
+from re2llm.records import Item
+from re2llm.runtime.services import open_services
 from re2llm.settings import Settings
 from sqlalchemy import URL, event, make_url, text
 from sqlalchemy.ext.asyncio import create_async_engine
@@ -17,6 +26,19 @@ PASSWORDS = [
     "postgresql://odd:p@ssw0rd@127.0.0.1:9/app",
     "postgresql://odd:p%40ssw0rd@127.0.0.1:9/app",
     "postgresql:///app?host=127.0.0.1&port=9&user=app&password=ssw0rd",
+    "postgresql:///app?host=127.0.0.1&port=9&user=app&PASSWORD=ssw0rd",
+    "postgresql://127.0.0.1:9/app?user=app&sslpassword=ssw0rd",
+    "postgresql://odd:ssw0rd#1@127.0.0.1:9/app",
+    "postgresql://odd:a/ssw0rd@127.0.0.1:9/app",
+    "postgresql://odd:a?ssw0rd@127.0.0.1:9/app",
+    "postgresql://odd:a:ssw0rd@127.0.0.1:9/app",
+    "postgresql://odd:%ssw0rd@127.0.0.1:9/app",
+    "postgresql://odd:ssw0rd@127.0.0.1:port/app",
+    "postgresql://odd:ssw0rd@127.0.0.1:9,127.0.0.1:8/app",
+    "postgresql+asyncpg://odd:ssw0rd@127.0.0.1:9/app",
+    "mysql://odd:ssw0rd@127.0.0.1:9/app",
+    "odd:ssw0rd@127.0.0.1:9/app",
+    "host=127.0.0.1 port=9 user=app password=ssw0rd dbname=app",
 ]
 
 
@@ -152,7 +174,10 @@ async def test_migrations_run_on_the_connections_of_a_hosts_engine(fresh: URL, w
 
 
 @pytest.mark.parametrize("dsn", PASSWORDS)
-async def test_no_part_of_a_password_is_told(dsn: str, settings: Settings) -> None:
+async def test_no_part_of_a_password_is_told(
+    dsn: str, settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
     changed = settings.model_copy(update={"database_url": SecretStr(dsn)})
 
     async def connect() -> None:
@@ -160,4 +185,94 @@ async def test_no_part_of_a_password_is_told(dsn: str, settings: Settings) -> No
 
     with pytest.raises(DatabaseError) as raised:
         await connect()
-    assert "ssw0rd" not in str(raised.value)
+    assert "ssw0rd" not in f"{raised.value} {raised.value!r} {raised.value.remedy} {caplog.text}"
+
+
+@pytest.mark.parametrize("around", ["{}\n", " {}\r\n", '"{}"', "'{}'\n"])
+async def test_what_surrounds_a_url_is_left_out(url: str, settings: Settings, around: str) -> None:
+    changed = settings.model_copy(update={"database_url": SecretStr(around.format(url))})
+    engine = make_engine(database_url(changed), changed)
+    try:
+        await ping(engine, changed)
+    finally:
+        await engine.dispose()
+
+
+# What commands and graphs say of it
+
+
+def graph_error(url: URL) -> dict[str, object]:
+    """Run the graph as a program of its own would."""
+    code = (
+        "import asyncio, json; from re2llm.graph.recommend import graph; "
+        "print(json.dumps(asyncio.run(graph.ainvoke({'history': ['a']}))['error']))"
+    )
+    done = run([sys.executable, "-c", code], url)
+    return json.loads(done.stdout)
+
+
+def run(command: list[str], url: URL) -> subprocess.CompletedProcess[str]:
+    dsn = url.render_as_string(hide_password=False)
+    environment = {**os.environ, "RE2LLM_DATABASE_URL": dsn}
+    return subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+
+
+LACKS: dict[str, tuple[str, str]] = {
+    # What the database is told first: what the error says to do
+    "no right": ("SELECT 1", "GRANT CREATE ON DATABASE"),
+    "no pgvector": (
+        "ALTER ROLE {name} SUPERUSER; ALTER DATABASE {name} SET extension_control_path = '/none'",
+        "Install pgvector",
+    ),
+    "read-only": (
+        "ALTER ROLE {name} SUPERUSER; ALTER DATABASE {name} SET default_transaction_read_only = on",
+        "primary server",
+    ),
+    "tables without rights": (
+        "CREATE SCHEMA re2llm; CREATE TABLE re2llm.alembic_version (version_num text)",
+        "GRANT USAGE ON SCHEMA re2llm",
+    ),
+    "no connection": ("ALTER ROLE {name} NOLOGIN", "Is the server up"),
+    "no connections left": ("ALTER ROLE {name} CONNECTION LIMIT 0", "Is the server up"),
+}
+
+
+@pytest.mark.parametrize(("before", "remedy"), LACKS.values(), ids=LACKS)
+def test_a_graph_and_a_command_say_what_an_administrator_must_do(
+    fresh: URL, before: str, remedy: str
+) -> None:
+    execute(fresh, before.format(name=fresh.database))
+    error = graph_error(as_role(fresh))
+    assert error["kind"] == "database"
+    assert remedy in f"{error['problem']} {error['remedy']}"
+    done = run([sys.executable, "-m", "re2llm", "recommend", "a"], as_role(fresh))
+    (line,) = done.stderr.strip().splitlines()
+    assert done.returncode == 1
+    assert line.startswith("error: RE2LLM_DATABASE_URL: ")
+    assert remedy in line
+    with psycopg.connect(libpq(fresh)) as connection:
+        left = connection.execute("SELECT to_regclass('re2llm.item')").fetchone()
+    assert left == (None,)
+
+
+async def test_a_role_with_rights_on_our_schema_alone_recommends_and_logs(fresh: URL) -> None:
+    upgrade(fresh.render_as_string())
+    owner = create_async_engine(fresh)
+    services = await open_services(Settings(), engine=owner)
+    films = [Item(id=str(n), title=f"Film {n}") for n in range(4)]
+    await load_domain(services, "few", films, [])
+    await services.close()
+    await owner.dispose()
+    name = fresh.database
+    execute(
+        fresh,
+        f"GRANT USAGE ON SCHEMA re2llm TO {name}",
+        f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA re2llm TO {name}",
+        f"GRANT USAGE ON ALL SEQUENCES IN SCHEMA re2llm TO {name}",
+        f"REVOKE ALL ON DATABASE {name} FROM public; GRANT CONNECT ON DATABASE {name} TO {name}",
+    )
+    async with Re2llm(as_role(fresh).render_as_string(), domain="few") as host:
+        made = await host.arecommend(["0"], k=2)
+        assert len(made.items) == 2
+        assert made.recommendation_id
+        await host.afeedback(made.recommendation_id, made.items[0].id)

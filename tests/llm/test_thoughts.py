@@ -48,17 +48,6 @@ WORDS = [
 ]
 MARKS = ["<think>", "</think>", "[THINK]", "[/THINK]", "<|channel|>", "<|message|>", "<|end|>"]
 MARKS += ["<THINK>", "</reasoning>", "◁think▷"]
-    "<THINK>",
-    "◁think▷",
-    "</reasoning>",
-    "<think>",
-    "</think>",
-    "[THINK]",
-    "[/THINK]",
-    "<|channel|>",
-    "<|message|>",
-    "<|end|>",
-]
 PIECES = st.lists(
     st.sampled_from([*MARKS, "final", "analysis", "assistantfinal", "\n", " ", "a", "<", "["])
 )
