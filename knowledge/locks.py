@@ -13,12 +13,16 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from ..errors import DatabaseError
+
 _SESSIONS = 0x726532  # "re2": the first half of a two-part advisory lock
 _PROMPTS = 0x726533
 _SLOTS = 0x726534
 _KEY_BYTES = 4
 _LOOK_AGAIN = 0.1
 _CLAIM, _GIVE_BACK = "pg_try_advisory_lock", "pg_advisory_unlock"
+
+_FAULTS = (OSError, SQLAlchemyError, DatabaseError)
 
 _Result = TypeVar("_Result")
 
@@ -33,13 +37,18 @@ class AdvisoryLocks:
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
         self._connection: AsyncConnection | None = None
+        self._process = 0
         self._lock = asyncio.Lock()
         self._sessions = set[int]()
         self._slots = set[int]()
         self._asking = set[asyncio.Task[Any]]()
 
     async def claim_session(self, key: int) -> bool:
-        """Claim a training session, unless another learner holds it, here or elsewhere."""
+        """Claim a training session, unless another learner holds it, here or elsewhere.
+
+        Raises:
+            DatabaseError: A pooler that lends connections by transaction cannot keep a claim.
+        """
         if key in self._sessions:  # to the database, all learners of a process are one
             return False
         self._sessions.add(key)
@@ -122,7 +131,7 @@ class AdvisoryLocks:
                 if time.monotonic() > end:
                     return False
                 await asyncio.sleep(_LOOK_AGAIN)
-        except (OSError, SQLAlchemyError):
+        except _FAULTS:
             return False
         return True
 
@@ -135,12 +144,12 @@ class AdvisoryLocks:
             raise
 
     async def _undo(self, claiming: asyncio.Task[bool], space: int, key: int) -> None:
-        with suppress(OSError, SQLAlchemyError):
+        with suppress(*_FAULTS):
             if await claiming:
                 await self._release(space, key)
 
     async def _release(self, space: int, key: int) -> None:
-        with suppress(OSError, SQLAlchemyError):
+        with suppress(*_FAULTS):
             await asyncio.shield(self._start(self._ask(_GIVE_BACK, space, key)))
 
     def _start(self, asking: Coroutine[Any, Any, _Result]) -> asyncio.Task[_Result]:
@@ -151,15 +160,20 @@ class AdvisoryLocks:
         return task
 
     async def _ask(self, function: str, space: int, key: int) -> bool:
-        statement = text(f"SELECT {function}(:space, :key)")
+        # Nothing is claimed on a connection that a pooler has put in the place of ours.
+        statement = text(
+            f"SELECT CASE pg_backend_pid() WHEN :process THEN {function}(:space, :key) END"
+        )
         async with self._lock:
             if self._connection is None:
                 if function == _GIVE_BACK:
                     return True  # a connection that broke has taken its claims along
-                self._connection = await self._engine.connect()
+                self._connection, self._process = await self._open()
+            values = {"space": space, "key": key, "process": self._process}
             try:
-                answer = await self._connection.scalar(statement, {"space": space, "key": key})
+                answer = await self._connection.scalar(statement, values)
                 await self._connection.commit()
+                _require_own(answer is not None)
             except BaseException:
                 # Whatever broke off in the middle leaves a connection in an unknown state.
                 broken, self._connection = self._connection, None
@@ -167,6 +181,27 @@ class AdvisoryLocks:
                 await broken.close()
                 raise
         return bool(answer)
+
+    async def _open(self) -> tuple[AsyncConnection, int]:
+        """Return a connection and its server process, if that is its own.
+
+        Raises:
+            DatabaseError: A pooler lends it to others between transactions.
+        """
+        connection = await self._engine.connect()
+        try:
+            process = await _process_of(connection)
+            await connection.commit()
+            async with self._engine.connect() as other:  # which stays in a transaction
+                others = await _process_of(other)
+                again = await _process_of(connection)
+                await connection.commit()
+            _require_own(others != process and again == process)
+        except BaseException:
+            await connection.invalidate()
+            await connection.close()
+            raise
+        return connection, process
 
     async def close(self) -> None:
         """Give everything back."""
@@ -176,3 +211,16 @@ class AdvisoryLocks:
                 await self._connection.invalidate()
                 await self._connection.close()
                 self._connection = None
+
+
+async def _process_of(connection: AsyncConnection) -> int:
+    return (await connection.execute(text("SELECT pg_backend_pid()"))).scalar_one()
+
+
+def _require_own(own: bool) -> None:
+    if not own:
+        raise DatabaseError(
+            "RE2LLM_DATABASE_URL",
+            "A pooler lends its connections by transaction, so the locks of learning get lost.",
+            "Learn through a direct connection, or set the pooler to pool by session.",
+        )
