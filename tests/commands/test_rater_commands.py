@@ -1,9 +1,12 @@
 """`re2llm rate` and `re2llm rater`: what programs read, what is refused, what is paid once."""
 
 import json
+import uuid
 
 import pytest
+from fault_server import FaultServer
 from re2llm.cli import app
+from re2llm.settings import get_settings
 from typer.testing import CliRunner
 
 
@@ -55,6 +58,32 @@ def test_evaluate_prints_metrics_for_programs():
     assert (model["name"], model["invalid"], model["llm_calls"]) == ("offline", 0, 30)
     assert baseline["kind"] == "baseline"
     assert document["paired"][0]["b"] == "user-mean"
+
+
+@pytest.mark.parametrize("half", [r"\ud83d", r"\ude00", r"\ude00\ud83d", r"\ud83d \ud83d"])
+def test_reviews_with_half_an_emoji_are_sent_and_rated(tmp_path, monkeypatch, half):
+    rows = [
+        f'{{"user": "u{user}{half}", "item": {{"id": "b{n}", "title": "Tin {half}"}}, '
+        f'"rating": {n + 1}, "time": {n}, "text": "{user} times great {half}", "title": "{half}!"}}'
+        for user in range(4)
+        for n in range(5)
+    ]
+    (tmp_path / "reviews.jsonl").write_text("\n".join(rows))
+    answer = "<analyze user>a</analyze user><analyze item>b</analyze item><match>c</match>"
+    with FaultServer(speak=lambda _: f"{answer}<rate>3</rate>").running() as server:
+        monkeypatch.setenv("RE2LLM_BASE_URL", server.url)
+        monkeypatch.setenv("RE2LLM_API_KEY", "sk-none")
+        get_settings.cache_clear()
+        done = invoke(
+            "rater", "evaluate", "--reviews", tmp_path / "reviews.jsonl", "--json", "-",
+            "--model", f"openai:rater-{uuid.uuid4().hex[:8]}",
+        )  # fmt: skip
+    get_settings.cache_clear()
+    assert done.exit_code == 0, done.stderr
+    document = json.loads(done.stdout)
+    assert (document["n"], document["rows"][0]["invalid"]) == (4, 0)
+    assert len(server.asked) == 4
+    assert all("times great \ufffd" in asked.text for asked in server.asked)
 
 
 def test_metrics_that_cannot_be_written_are_shown_all_the_same(tmp_path):

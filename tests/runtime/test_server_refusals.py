@@ -275,6 +275,15 @@ async def test_the_old_spelling_of_the_longest_answer_is_tried_before_it_is_left
     assert server.asked[-1].body["max_tokens"] == 500
 
 
+@pytest.mark.parametrize("around", ["{}\n", "{}\r\n", " {} ", "'{}'\n", "\ufeff{}"])
+async def test_a_key_with_something_around_it_is_sent_clean(
+    server: FaultServer, settle: Callable[..., Ask], around: str
+) -> None:
+    ask = settle(api_key=SecretStr(around.format("sk-kept-in-a-secret")))
+    assert (await ask())["flags"] == []
+    assert server.asked[0].headers["authorization"] == "Bearer sk-kept-in-a-secret"
+
+
 # The system role
 
 NO_SYSTEM = [
