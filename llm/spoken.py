@@ -178,7 +178,9 @@ def _calls(message: AIMessage) -> list[ToolCallChunk]:
 def _rest(answer: str, shown: str) -> str:
     """Return what is still to be shown; after words that were no part of it, all of it."""
     # An answer that had thoughts is stripped of the blanks around it.
-    for start in (shown, shown.lstrip(), shown.strip()):
+    if answer == shown.strip():
+        return ""
+    for start in (shown, shown.lstrip()):
         if answer.startswith(start):
             return answer[len(start) :]
     return f"\n\n{answer}"

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from langchain_core.language_models import GenericFakeChatModel
 from langchain_core.messages import AIMessage, HumanMessage
@@ -142,6 +142,13 @@ async def test_a_model_that_keeps_its_thoughts_to_itself_is_streamed() -> None:
     assert "".join(parts) == text
 
 
+@pytest.mark.parametrize("text", ["a\n</think>analysis", "I\n</think>It is", "Yes\n[/THINK]Yes!"])
+async def test_an_answer_that_begins_like_its_thought_loses_no_letter(text: str) -> None:
+    parts, _ = await streamed(text, aloud=False)
+    assert "".join(parts).endswith(str(without_thoughts_in(AIMessage(text)).text))
+
+
+@settings(deadline=None)  # a busy machine may pause at any point
 @given(PIECES.map("".join).filter(bool))
 async def test_a_stream_ends_in_the_answer(text: str) -> None:
     parts, _ = await streamed(text, aloud=False)
