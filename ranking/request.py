@@ -26,6 +26,8 @@ def read_request(state: Mapping[str, Any], most_candidates: int) -> RecommendReq
         InputError: A field is missing or does not fit.
     """
     given = {name: state.get(name) for name in RecommendRequest.model_fields}
+    if given["candidates"] == []:  # as forms and models fill in what is optional
+        given["candidates"] = None
     request = validated(RecommendRequest, {k: v for k, v in given.items() if v is not None})
     if not request.history:
         raise InputError("history", "It is empty.", "Send at least one item id.")
