@@ -148,22 +148,15 @@ async def item_place(
     return popularity, np.asarray(embedding, dtype=np.float32)
 
 
-async def most_chosen_items(
-    connection: AsyncConnection, domain: Domain, *, count: int, exclude: Sequence[str]
-) -> list[Item]:
-    """Return the items that most training sessions hold, most chosen first.
+async def most_chosen_ids(connection: AsyncConnection, domain: Domain, *, count: int) -> list[str]:
+    """Return the ids of the items that most training sessions hold, most chosen first.
 
     Args:
         count: How many at most; items that no session holds are left out.
     """
-    rows = await connection.execute(
-        select(ItemRow.id, ItemRow.title, ItemRow.attributes)
-        .where(ItemRow.domain_id == domain.id, ItemRow.popularity > 0)
-        .where(ItemRow.id.not_in(set(exclude)))
-        .order_by(ItemRow.popularity.desc(), ItemRow.id)
-        .limit(count)
-    )
-    return [Item(row.id, row.title, row.attributes) for row in rows]
+    chosen = select(ItemRow.id).where(ItemRow.domain_id == domain.id, ItemRow.popularity > 0)
+    ordered = chosen.order_by(ItemRow.popularity.desc(), ItemRow.id).limit(count)
+    return list(await connection.scalars(ordered))
 
 
 async def fetch_embeddings(

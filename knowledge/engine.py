@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import orjson
 import psycopg
 from sqlalchemy import URL, Engine, create_engine, event, make_url, text
 from sqlalchemy.engine.interfaces import DBAPIConnection, Dialect
@@ -66,6 +67,7 @@ def make_engine(url: str, settings: Settings) -> AsyncEngine:
         pool_size=settings.pool_size,
         max_overflow=0,
         pool_timeout=_PATIENCE,
+        json_deserializer=orjson.loads,
         connect_args=_connect_args(settings),
     )
     event.listen(engine.sync_engine, "checkout", _replace_if_lost)

@@ -7,13 +7,16 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 from pgvector.sqlalchemy import HALFVEC
-from sqlalchemy import cast, func, literal, select
+from sqlalchemy import Text, all_, bindparam, cast, func, literal, select
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..records import Item
+from .catalogue import fetch_items
 from .domains import Domain
 from .embedding_column import EMBEDDING_DIM
 from .tables import ItemRow
+from .texts import storable
 
 _LOCAL = literal(value=True)
 GOES_ON = (
@@ -28,6 +31,51 @@ the statement alone, before the scan begins: PostgreSQL computes it first, as it
 """
 
 
+_OTHERS = (
+    ItemRow.domain_id == bindparam("domain"),
+    ItemRow.id != all_(bindparam("exclude", type_=ARRAY(Text))),
+)
+_TO = bindparam("embedding", type_=ItemRow.embedding.type)
+_DISTANCE = ItemRow.embedding.cosine_distance(_TO)
+# Written once: what every request asks takes longer to put together than to answer.
+_EXACT = (
+    select(ItemRow.id).where(*_OTHERS).order_by(_DISTANCE, ItemRow.id).limit(bindparam("count"))
+)
+_FOUND = (
+    select(ItemRow.id, _DISTANCE.label("distance"))
+    .where(*_OTHERS, GOES_ON)
+    .order_by(cast(ItemRow.embedding, HALFVEC(EMBEDDING_DIM)).cosine_distance(_TO))
+    .limit(bindparam("count"))
+    .subquery()
+)
+_INDEXED = select(_FOUND.c.id).order_by(_FOUND.c.distance, _FOUND.c.id)
+
+
+async def nearest_ids(
+    connection: AsyncConnection,
+    domain: Domain,
+    embedding: NDArray[np.float32],
+    *,
+    count: int,
+    exclude: Sequence[str],
+) -> list[str]:
+    """Return the ids of the items nearest in meaning, nearest first.
+
+    Exact, unless the catalogue is so large that it has an index.
+
+    Args:
+        embedding: What to be near to, shape `[384]`.
+        count: How many at most.
+    """
+    wanted = {
+        "domain": domain.id,
+        "embedding": embedding,
+        "count": count,
+        "exclude": list(filter(storable, exclude)),
+    }
+    return list(await connection.scalars(_INDEXED if domain.indexed else _EXACT, wanted))
+
+
 async def nearest_items(
     connection: AsyncConnection,
     domain: Domain,
@@ -36,29 +84,7 @@ async def nearest_items(
     count: int,
     exclude: Sequence[str],
 ) -> list[Item]:
-    """Return the items nearest in meaning, nearest first.
-
-    Exact, unless the catalogue is so large that it has an index.
-
-    Args:
-        embedding: What to be near to, shape `[384]`.
-        count: How many at most.
-    """
-    distance = ItemRow.embedding.cosine_distance(embedding)
-    nearest = select(ItemRow.id, ItemRow.title, ItemRow.attributes).where(
-        ItemRow.domain_id == domain.id, ItemRow.id.not_in(set(exclude))
-    )
-    if domain.indexed:
-        rounded = cast(ItemRow.embedding, HALFVEC(EMBEDDING_DIM)).cosine_distance(embedding)
-        found = (
-            nearest.add_columns(distance.label("distance"))
-            .where(GOES_ON)
-            .order_by(rounded)
-            .limit(count)
-            .subquery()
-        )
-        nearest = select(found.c.id, found.c.title, found.c.attributes)
-        nearest = nearest.order_by(found.c.distance, found.c.id)
-    else:
-        nearest = nearest.order_by(distance, ItemRow.id).limit(count)
-    return [Item(*row) for row in await connection.execute(nearest)]
+    """Return the items nearest in meaning, nearest first; see `nearest_ids`."""
+    ids = await nearest_ids(connection, domain, embedding, count=count, exclude=exclude)
+    items = await fetch_items(connection, domain, ids)
+    return [items[id_] for id_ in ids]

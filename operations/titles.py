@@ -9,13 +9,12 @@ from contextlib import asynccontextmanager
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..errors import InputError
-from ..knowledge.catalogue import fetch_items
 from ..knowledge.domains import Domain
 from ..knowledge.meaning import nearest_items
 from ..knowledge.texts import storable
 from ..knowledge.titles.search import TitleSearch, settled
 from ..records import Item, spoken
-from ..runtime.domain_cache import title_search_of
+from ..runtime.domain_cache import items_of, title_search_of
 from ..runtime.options import Context, RunOptions, resolve_context
 from ..runtime.services import Services
 from .database import in_domain
@@ -70,7 +69,8 @@ class Finder:
 
     async def items(self, ids: Sequence[str]) -> dict[str, Item]:
         """Return items by their ids; unknown ids are absent."""
-        return await fetch_items(self.connection, self.domain, ids)
+        items, _ = await items_of(self._services, self.connection, self.domain, ids)
+        return items
 
     async def resolve(
         self, typed: Sequence[str], field: str, *, likely: Collection[str] = ()

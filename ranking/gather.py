@@ -9,10 +9,9 @@ from numpy.typing import NDArray
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..errors import InputError
-from ..knowledge.catalogue import fetch_embeddings, fetch_items_and_embeddings
 from ..knowledge.domains import Domain
 from ..records import Flag, Item
-from ..runtime.domain_cache import evidence_of
+from ..runtime.domain_cache import evidence_of, items_of
 from ..runtime.node import Update
 from ..runtime.options import RunOptions
 from .first_stage import first_stage_scores, first_stage_task
@@ -37,32 +36,32 @@ async def gather(
     listed = state.get("candidates")
     target = state.get("target")
     wanted = [*history, *(listed or []), *([] if target is None else [target])]
-    items, vectors = await fetch_items_and_embeddings(connection, domain, wanted)
+    items, vectors = await items_of(options.services, connection, domain, wanted)
     _require_known("history", history, items, domain)
     if target is not None:
         _require_known("target", [target], items, domain)
     embedding = session_embedding(history, vectors)
     index = await evidence_of(options.services, connection, domain)
     if listed is None:
-        pool = await retrieved(
-            connection, domain, history, embedding, options.settings.candidates, warm=bool(index)
+        ids = await retrieved(
+            *(options.services, connection, domain, history, embedding),
+            options.settings.candidates,
+            warm=bool(index),
         )
-        if target is not None and target not in {item.id for item in pool}:
-            pool.append(items[target])
-        lacking = [item.id for item in pool if item.id not in vectors]
-        vectors |= await fetch_embeddings(connection, domain, lacking)
+        if target is not None and target not in ids:
+            ids.append(target)
+        items, vectors = await items_of(options.services, connection, domain, [*ids, *history])
     else:
         _require_known("candidates", listed, items, domain)
-        pool = [items[item] for item in dict.fromkeys(listed)]
-    if len(pool) < 2:  # noqa: PLR2004
+        ids = list(dict.fromkeys(listed))
+    if len(ids) < 2:  # noqa: PLR2004
         raise InputError(
             "history", "It leaves fewer than two items to recommend.", "Send a shorter one."
         )
     history_items = [_view(items[i]) for i in history[-options.settings.prompt_history :]]
     session = state.get("training_session")
-    ids = [item.id for item in pool]
     evidence = index.of(history, ids, leave_out=session) if index else []
-    views = [_view(item) for item in pool]
+    views = [_view(items[item]) for item in ids]
     task = first_stage_task(history, history_items, views, evidence, vectors)
     scores = await first_stage_scores(connection, domain, task, options, session=session)
     rows = {item: row for row, item in enumerate(ids)}

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from ..knowledge.catalogue import most_chosen_items
 from ..knowledge.domains import Domain
-from ..knowledge.meaning import nearest_items
-from ..records import Item
+from ..knowledge.meaning import nearest_ids
+from ..runtime.domain_cache import most_chosen_of
+from ..runtime.services import Services
 
 _POOL = 200
 """Items of each kind that the first stage chooses from."""
 
 
 async def retrieved(
+    services: Services,
     connection: AsyncConnection,
     domain: Domain,
     history: Sequence[str],
@@ -25,7 +27,7 @@ async def retrieved(
     count: int,
     *,
     warm: bool,
-) -> list[Item]:
+) -> list[str]:
     """Return the items nearest in meaning and the most chosen ones, without the history.
 
     Args:
@@ -34,11 +36,13 @@ async def retrieved(
         warm: Whether there are training sessions; without them only meaning counts.
 
     Returns:
-        At least `count` items, if the catalogue has as many; the first stage keeps the best.
+        Ids of at least `count` items, if the catalogue has as many; the first stage keeps the best.
     """
     most = max(_POOL, count) if warm else count
-    near = await nearest_items(connection, domain, embedding, count=most, exclude=history)
+    near = await nearest_ids(connection, domain, embedding, count=most, exclude=history)
     if not warm:
         return near
-    chosen = await most_chosen_items(connection, domain, count=_POOL, exclude=history)
-    return list({item.id: item for item in [*near, *chosen]}.values())
+    known = frozenset(history)
+    chosen = await most_chosen_of(services, connection, domain)
+    others = islice((item for item in chosen if item not in known), _POOL)
+    return list(dict.fromkeys([*near, *others]))

@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from ..knowledge.catalogue import all_items, catalogue_order
+from ..knowledge.catalogue import (
+    FloatArray,
+    all_items,
+    catalogue_order,
+    fetch_items_and_embeddings,
+    most_chosen_ids,
+)
 from ..knowledge.domains import Domain
 from ..knowledge.evidence import EvidenceIndex
 from ..knowledge.leaks.filter import LeakFilter
 from ..knowledge.sources import keyed_sessions
 from ..knowledge.titles.search import TitleSearch
 from ..knowledge.training_sessions import training_sessions
+from ..records import Item
 from .services import Services
+
+_MOST_CHOSEN = 1_000
 
 
 async def evidence_of(
@@ -33,6 +43,38 @@ async def evidence_of(
 
     share = services.settings.source_share
     return await services.versions.get("evidence", domain.id, (domain.revision, share), build)
+
+
+async def items_of(
+    services: Services, connection: AsyncConnection, domain: Domain, ids: Sequence[str]
+) -> tuple[dict[str, Item], dict[str, FloatArray]]:
+    """Return the items of the given ids, and their embeddings, shape `[384]` each.
+
+    Unknown ids are absent from both.
+    """
+    kept, place = services.items, (domain.id, domain.revision)
+    wanted = dict.fromkeys(ids)
+    known = {id_: found for id_ in wanted if (found := kept.get((*place, id_))) is not None}
+    missing = [id_ for id_ in wanted if id_ not in known]
+    if missing:
+        items, embeddings = await fetch_items_and_embeddings(connection, domain, missing)
+        for id_, item in items.items():
+            known[id_] = kept[*place, id_] = (item, embeddings[id_])
+    return (
+        {id_: item for id_, (item, _) in known.items()},
+        {id_: embedding for id_, (_, embedding) in known.items()},
+    )
+
+
+async def most_chosen_of(
+    services: Services, connection: AsyncConnection, domain: Domain
+) -> Sequence[str]:
+    """Return the ids of a domain's most chosen items, most chosen first, 1,000 at most."""
+
+    async def build() -> Sequence[str]:
+        return await most_chosen_ids(connection, domain, count=_MOST_CHOSEN)
+
+    return await services.versions.get("most chosen", domain.id, domain.revision, build)
 
 
 async def leak_filter_of(

@@ -25,6 +25,7 @@ from ..llm.embeddings import Embedder, get_embedder
 from ..llm.endpoint import Endpoint
 from ..llm.factory import make_chat_model, model_server
 from ..llm.limits import Limits
+from ..records import Item
 from ..settings import OFFLINE_MODEL, Settings
 from .background import Background
 from .budget import Budget
@@ -33,6 +34,8 @@ from .caches import VersionedCache
 _log = logging.getLogger(__name__)
 _CACHED_SESSIONS = 512
 """Resolved training sessions kept in memory: some 150 KB each."""
+_CACHED_ITEMS = 20_000
+"""With their embeddings, some 60 MB at most."""
 _CACHED_HINTS = 100_000
 """Embeddings kept in memory: 150 MB at most."""
 
@@ -51,6 +54,7 @@ class Services:
         background: What goes on beside the answers.
         versions: What is kept in memory until its source changes; see `domain_cache`.
         resolved: Training sessions as `prepare` hands them on.
+        items: Items with their embeddings, by domain, its revision, and id.
         hint_embeddings: By hint, shape `[384]` each; a hint's text never changes.
     """
 
@@ -62,6 +66,11 @@ class Services:
     versions: VersionedCache = field(default_factory=VersionedCache)
     resolved: LRUCache[Hashable, Any] = field(
         default_factory=lambda: LRUCache[Hashable, Any](_CACHED_SESSIONS)
+    )
+    items: LRUCache[tuple[int, int, str], tuple[Item, NDArray[np.float32]]] = field(
+        default_factory=lambda: LRUCache[tuple[int, int, str], tuple[Item, NDArray[np.float32]]](
+            _CACHED_ITEMS
+        )
     )
     hint_embeddings: LRUCache[int, NDArray[np.float32]] = field(
         default_factory=lambda: LRUCache[int, NDArray[np.float32]](_CACHED_HINTS)
