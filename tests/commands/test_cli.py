@@ -56,8 +56,23 @@ COMMANDS = [
     ["policy", "list"],
     ["rater"],
     ["rater", "train"],
+    ["serve"],
+    ["worker"],
+    ["jobs"],
+    ["jobs", "list"],
+    ["jobs", "show"],
+    ["jobs", "pause"],
+    ["jobs", "resume"],
+    ["jobs", "cancel"],
+    ["jobs", "retry"],
+    ["jobs", "schedule"],
+    ["jobs", "schedules"],
+    ["jobs", "unschedule"],
 ]
-GROUPS = ([], ["domains"], ["items"], ["sessions"], ["hints"], ["keys"], ["policy"], ["rater"])
+GROUPS = (
+    *([], ["domains"], ["items"], ["sessions"], ["hints"], ["keys"], ["policy"], ["rater"]),
+    ["jobs"],
+)
 
 Done = subprocess.CompletedProcess[str]
 
