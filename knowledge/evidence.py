@@ -141,9 +141,11 @@ class EvidenceIndex:
             "near_recent": self._near_recent(past, codes, own) / np.sqrt(popularity + 1),
             "listed_near": self._listed_near(history, candidates),
         }
+        # Read at once: an array's elements are slow to get one by one.
+        rows = np.stack(list(columns.values()), axis=1, dtype=np.float64).tolist()
         return [
-            {name: round(float(column[row]), 2) for name, column in columns.items()}
-            for row in range(len(codes))
+            {name: round(value, 2) for name, value in zip(columns, row, strict=True)}
+            for row in rows
         ]
 
     def neighbours(self, history: Sequence[str], *, leave_out: int, count: int) -> list[int]:

@@ -78,7 +78,7 @@ async def gather(
         "history_items": history_items,
         "candidate_items": [views[row] for row in order],
         "evidence": [evidence[row] for row in order] if evidence else [],
-        "first_stage": [round(float(scores[row]), 5) for row in order],
+        "first_stage": [round(score, 5) for score in scores[order].tolist()],
         "asked": len(order) if options.fuse == "llm" else min(len(order), options.rerank),
         "flags": [] if index or options.fuse == "llm" else [Flag.NO_SESSIONS],
     }
