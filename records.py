@@ -5,10 +5,11 @@ Item ids are always the data set's own, as text. They are unique within a domain
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import cast
+from typing import TypeGuard, cast
 
 AttributeValue = str | int | float | Sequence[str]
 """What an item's attribute may hold; a sequence of text for genres, directors and the like."""
@@ -48,6 +49,17 @@ class Flag(StrEnum):
     """The server gives no log-probabilities, so a list was asked for in place of a letter."""
     NOT_LOGGED = "not_logged"
     """The answer could not be stored, so that no feedback can refer to it."""
+
+
+def is_number(value: object) -> TypeGuard[int | float]:
+    """Return whether a value is a finite number that a float can hold, and no truth value.
+
+    Args:
+        value: Anything, such as what JSON holds: its whole numbers may have any length.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return abs(value) <= sys.float_info.max
 
 
 def without_surrogates(text: str) -> str:

@@ -6,6 +6,7 @@ import math
 import re
 from datetime import UTC, date, datetime, time
 
+from ..records import is_number
 from .malformed import RowError, shown
 
 LATEST = 32_503_680_000
@@ -34,7 +35,7 @@ def seconds(value: object, name: str) -> float:
         return (value if value.tzinfo else value.replace(tzinfo=UTC)).timestamp()
     if isinstance(value, date):
         return datetime.combine(value, time(), UTC).timestamp()
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if not is_number(value):
         raise RowError(f"{name} {shown(given)} is neither a number of seconds nor a date")
     if _FIRST_DATE <= value <= _LAST_DATE and (written := _date(f"{value:.0f}")) is not None:
         return written.timestamp()

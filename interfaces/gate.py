@@ -27,6 +27,8 @@ _OPEN = frozenset({"", "ok", "healthz", "readyz"})
 """Health checks, which reveal nothing."""
 _CHECKED = frozenset({"docs", "info", "metrics", "openapi.json", "v1"})
 """Not covered by the server's `auth`, or the same on a server without it."""
+_MOST_LAYERS = 4
+"""Of escapes within escapes in a path: reading any number would take quadratic time."""
 _GUARDED = frozenset(
     {".well-known", "a2a", "assistants", "mcp", "re2llm", "runs", "store", "threads"}
 )
@@ -119,9 +121,17 @@ def _with_headers(send: Send, headers: dict[str, str]) -> Send:
 
 
 def _segments(scope: Scope) -> list[str]:
-    """Return the parts of a path, whatever slashes and escapes it is written with."""
+    """Return the parts of a path, whatever slashes and escapes it is written with.
+
+    Raises:
+        ProblemError: Its escapes are escaped too often.
+    """
     path: str = scope["path"]
     path = path.removeprefix(scope.get("root_path", ""))
-    while (plain := unquote(path)) != path:
+    for _ in range(_MOST_LAYERS):
+        if (plain := unquote(path)) == path:
+            break
         path = plain
+    else:
+        raise ProblemError(404, "There is no such route.")
     return [part for part in path.replace("\\", "/").split("/") if part not in {"", "."}]

@@ -6,6 +6,7 @@ DBOS stores which steps are done, and counts. Everything else is in our own tabl
 from __future__ import annotations
 
 import datetime as dt
+import logging
 from collections import Counter
 from collections.abc import Mapping
 from typing import Any
@@ -17,6 +18,7 @@ from .pieces import steadily
 from .queues import PIECE, PIECES, POLL, RUN, TICK
 from .ticks import submit_tick
 
+_log = logging.getLogger(__name__)
 _PROBES = 3
 """Pieces beyond those in flight that the model may leave unanswered before none is started."""
 in_flight = set[str]()
@@ -78,7 +80,10 @@ async def run_job(job_id: str, attempt: int) -> None:
         counts = await _hand_out(job_id, attempt, plan)
         await _finish(job_id, attempt, plan["shared"], counts)
     except Exception as error:  # a bug, or a piece that was cancelled; the job is told
-        await _fail(job_id, attempt, f"{type(error).__name__}: {error}")
+        # Its words may quote statements and prompts, and API keys can read the reason.
+        reason = f"An unexpected {type(error).__name__}; the worker's log has its trace."
+        _log.exception("%s failed", job_id)
+        await _fail(job_id, attempt, reason)
         raise
 
 

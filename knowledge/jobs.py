@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from ..errors import InputError
 from .job_tables import JobRow
 from .tables import DomainRow
-from .texts import storable
+from .texts import made_storable, storable
 
 JobState = Literal["running", "paused", "stopped", "failed", "done", "cancelled"]
 """`stopped`: the budget is spent, or the model is down. All but `done` and `cancelled` can go on.
@@ -132,6 +132,8 @@ async def list_jobs(
         found = found.where(DomainRow.name == domain)
     if state is not None:
         found = found.where(JobRow.state == state)
+    if domain is not None and not storable(domain):
+        return []
     rows = await connection.execute(
         found.order_by(JobRow.created_at.desc(), JobRow.id).limit(_MOST)
     )
@@ -165,7 +167,7 @@ async def end_job(
         .where(JobRow.id == job.id, JobRow.attempt == job.attempt, JobRow.state == "running")
         .values(
             state=state,
-            reason=reason,
+            reason=made_storable(reason),
             result=None if result is None else dict(result),
             ended_at=None if state == "paused" else func.now(),
         )

@@ -10,10 +10,12 @@ import json
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeGuard
+from itertools import islice
+from typing import Any
 
 from langchain_core.messages import BaseMessage
 
+from ..records import is_number
 from .answers import RankingAnswer
 from .json_values import is_list, is_object
 from .thoughts import without_thoughts
@@ -30,6 +32,8 @@ _DEEPEST = -20.0
 """Below this, log-probabilities are equal: servers write -9999 for none."""
 _MOST_TOKENS = 2_000
 """Tokens that are read of an answer that was to have one."""
+_MOST_ALTERNATIVES = 1_000
+"""Alternatives that are read of a token; servers give 20 at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,17 +169,17 @@ def _tokens(held: Any) -> Iterator[_Token]:
 def _token(text: Any, value: Any, top: Any) -> _Token:
     pairs: list[tuple[Any, Any]] = []
     if is_object(top):
-        pairs = list(top.items())
+        pairs = list(islice(top.items(), _MOST_ALTERNATIVES))
     elif is_list(top):
-        pairs = [(one.get("token"), one.get("logprob")) for one in top if is_object(one)]
+        pairs = [
+            (one.get("token"), one.get("logprob"))
+            for one in top[:_MOST_ALTERNATIVES]
+            if is_object(one)
+        ]
     if pairs and text not in [other for other, _ in pairs]:
         pairs.append((text, value))  # what was sampled need not be among the likeliest
-    alternatives = [(str(other), min(float(odds), 0.0)) for other, odds in pairs if _is_odds(odds)]
+    alternatives = [(str(other), min(float(odds), 0.0)) for other, odds in pairs if is_number(odds)]
     return _Token(text if isinstance(text, str) else "", alternatives)
-
-
-def _is_odds(value: Any) -> TypeGuard[float]:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _written(text: str) -> tuple[dict[str, float], float]:
@@ -187,6 +191,6 @@ def _written(text: str) -> tuple[dict[str, float], float]:
     listed = found.get(_LOGPROBS) if is_object(found) else None
     if not is_object(listed):
         return {}, 0.0
-    known = {k: float(v) for k, v in listed.items() if letter_of(k) == k and _is_odds(v)}
+    known = {k: float(v) for k, v in listed.items() if k and letter_of(k) == k and is_number(v)}
     below = found.get(_BELOW)
-    return known, float(below) if _is_odds(below) else 0.0
+    return known, float(below) if is_number(below) else 0.0

@@ -35,6 +35,7 @@ class Usage:
     estimated: bool = False
 
 
+_MOST = 10**9
 NOTHING = Usage(0, 0)
 """Of a call that brought no answer."""
 
@@ -44,8 +45,14 @@ def read_usage(message: BaseMessage) -> Usage | None:
     usage = message.usage_metadata if isinstance(message, AIMessage) else None
     if usage is None:
         return None
-    cached = min(max(_cached(message, usage), default=0), usage["input_tokens"])
-    return Usage(usage["input_tokens"], usage["output_tokens"], cached)
+    read, written = _counted(usage["input_tokens"]), _counted(usage["output_tokens"])
+    cached = _counted(min(max(_cached(message, usage), default=0), read))
+    return Usage(read, written, cached)
+
+
+def _counted(tokens: int) -> int:
+    """Return a server's count within bounds: less than nothing would give budgets money back."""
+    return min(max(tokens, 0), _MOST)
 
 
 def _cached(message: BaseMessage, usage: Mapping[str, Any]) -> Iterator[int]:

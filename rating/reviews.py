@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import count
-from math import isfinite
 from pathlib import Path
 from typing import cast
 
@@ -16,7 +15,7 @@ from ..data.malformed import ReadReport, RowError, shown
 from ..data.times import seconds
 from ..data.titles import clean_title
 from ..errors import InputError
-from ..records import AttributeValue, Item, RatingScale, Review
+from ..records import AttributeValue, Item, RatingScale, Review, is_number
 
 SAMPLE = "sample"
 """The name of the corpus in the package, where a path is asked for."""
@@ -199,7 +198,7 @@ def _facts(
 def _rating(value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise RowError(f"rating {shown(value)} is not a number")
-    if not isfinite(value) or value < 0:
+    if not is_number(value) or value < 0:
         # In an answer, a minus could as well be a dash.
         raise RowError(f"rating {shown(value)} is not 0 or more: shift the scale")
     return float(value)

@@ -15,11 +15,18 @@ from ..knowledge.allowances import Limit, claim_call, next_day
 from ..knowledge.engine import unreachable
 from ..knowledge.job_budgets import JobLimit, claim_job_call, next_start
 from ..llm.prices import call_cost, estimated_tokens
+from ..llm.usage import Usage
 from .caller import Caller
 from .options import RunOptions
 
 ANSWER_TOKENS = 500
 """Of an answer, where no setting limits it."""
+
+
+def presumed_usage(options: RunOptions, messages: Sequence[BaseMessage]) -> Usage:
+    """Return what a request may use; so much is charged if its answer was not waited for."""
+    tokens_in = estimated_tokens(*(message.text for message in messages))
+    return Usage(tokens_in, options.settings.max_answer_tokens or ANSWER_TOKENS, estimated=True)
 
 
 class Claims:
@@ -107,10 +114,8 @@ class Claims:
 
     def _cost(self) -> float | None:
         """Return what one request may cost, or `None` if the model has no price."""
-        settings = self._options.settings
-        tokens_in = estimated_tokens(*(message.text for message in self._messages))
-        tokens_out = settings.max_answer_tokens or ANSWER_TOKENS
-        return call_cost(settings.prices, self._model, tokens_in, tokens_out)
+        settings, usage = self._options.settings, presumed_usage(self._options, self._messages)
+        return call_cost(settings.prices, self._model, usage.tokens_in, usage.tokens_out)
 
     def _estimate(self, caller: Caller) -> float:
         if caller.grants.usd_per_day is None:

@@ -21,7 +21,7 @@ from ..llm.responses import refused
 from ..llm.spoken import Speech, SpokenModel
 from ..llm.usage import NOTHING
 from ..records import Flag
-from .allowance import Claims
+from .allowance import Claims, presumed_usage
 from .ledger import book, charge
 from .options import RunOptions
 
@@ -94,6 +94,8 @@ async def _ask(
 
     def entry(message: AIMessage | None, outcome: str) -> LlmCall:
         usage = usage_or_estimate(messages, message) if message else NOTHING
+        if outcome == "cancelled":  # the provider goes on, and bills it
+            usage = presumed_usage(options, messages)
         bill = charge(options, options.model, usage)
         return LlmCall(
             key=prompt_key(options.model, endpoint.server, messages),

@@ -16,7 +16,7 @@ from .questions import Questions
 from .request_limits import DomainName, RowKey
 from .sharing import ServiceSet
 
-_ModelName = Annotated[str, Field(max_length=200)]
+_ModelName = Annotated[str, Field(max_length=200, pattern=r"^[^\x00]*$")]
 
 
 def _at(*nodes: str) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from ..llm.failures import ModelFailedError
 from ..llm.prices import Bill, estimated_tokens, prompt_key
 from ..llm.structured import AnswerFormat
 from ..llm.usage import NOTHING, Usage
-from .allowance import Claims
+from .allowance import Claims, presumed_usage
 from .ledger import book, charge, known_answer
 from .options import RunOptions
 from .questions import Question
@@ -139,6 +139,8 @@ async def _ask(
             kind = error.kind if isinstance(error, Re2llmError) else "cancelled"
             lost = Reply("", failed=True, latency_ms=_since(started), failure=kind)
             if question.sent:
+                if kind == "cancelled":  # the provider goes on, and bills it
+                    question.presume()
                 await asyncio.shield(question.book(key, purpose, lost, keep=False))
             raise
         await question.book(key, purpose, reply, keep=may_know)
@@ -230,6 +232,11 @@ class _Question:
             tokens_cached=usage.tokens_cached,
             calls=self.sent,
         )
+
+    def presume(self) -> None:
+        """Charge what the question may cost: its answer was not waited for."""
+        self._usage = presumed_usage(self._options, self._messages)
+        self._bill = charge(self._options, self._model, self._usage)
 
     async def book(self, key: bytes, purpose: Purpose, reply: Reply, *, keep: bool) -> None:
         """Enter the question into the ledger.

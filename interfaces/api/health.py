@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
+from weakref import WeakKeyDictionary
 
 from fastapi import Request
 from sqlalchemy.exc import SQLAlchemyError
@@ -21,6 +23,8 @@ from .strict_routes import strict_router
 _log = logging.getLogger(__name__)
 _FRESH = 1.0
 """Seconds for which a finding counts, so that strangers cannot keep the database busy."""
+
+_looking: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = WeakKeyDictionary()
 
 router = strict_router()
 
@@ -53,11 +57,12 @@ async def readiness_route(request: Request) -> Response:
 
 
 async def _problem() -> str:
-    now = time.monotonic()
-    if now >= _Finding.until:
-        _Finding.problem = await _look()
-        _Finding.until = now + _FRESH
-    return _Finding.problem
+    looking = _looking.setdefault(asyncio.get_running_loop(), asyncio.Lock())
+    async with looking:  # those that come meanwhile take what one look finds
+        if time.monotonic() >= _Finding.until:
+            _Finding.problem = await _look()
+            _Finding.until = time.monotonic() + _FRESH
+        return _Finding.problem
 
 
 async def _look() -> str:

@@ -51,7 +51,7 @@ class RecommendBody(StrictBody):
     domain: DomainField = None
     policy: Annotated[HintChoice | None, Field(description="How the hint is chosen.")] = None
     model: Annotated[
-        Annotated[str, Field(max_length=200)] | None,
+        Annotated[str, Field(max_length=200, pattern=r"^[^\x00]*$")] | None,
         Field(description="The ranking model; with a key, one that was granted."),
     ] = None
     seed: Annotated[

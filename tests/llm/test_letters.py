@@ -169,6 +169,10 @@ def test_nothing_that_a_server_sends_breaks_it(held: Any) -> None:
     assert all(map(math.isfinite, read.scores))
 
 
+def test_a_blank_letter_is_none() -> None:
+    assert read_letters('{"logprobs": {"": -1.0}}', 3).numbers == ()
+
+
 @given(st.text(max_size=40))
 def test_nothing_that_is_stored_breaks_it(text: str) -> None:
     assert read_letters(text, 20).numbers == ()
@@ -178,7 +182,9 @@ def test_strange_values_are_left_out() -> None:
     held = logprobs({"A": -1.0})
     top = held["content"][0]["top_logprobs"]
     for value, letter in zip(
-        [math.inf, -math.inf, math.nan, None, "x", True], "BCDEFG", strict=True
+        [math.inf, -math.inf, math.nan, None, "x", True, -(10**400), [-0.1]],
+        "BCDEFGIJ",
+        strict=True,
     ):
         top.append({"token": letter, "logprob": value})
     top.append({"token": "H", "logprob": -9999.0})

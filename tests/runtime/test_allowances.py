@@ -121,6 +121,30 @@ async def test_what_was_sent_is_booked_though_the_caller_left(
     assert (await sums(services, caller))[0] == 1
 
 
+async def test_leaving_early_does_not_make_a_call_free(
+    server: FaultServer,
+    services: Services,
+    model: str,
+    adjust: Callable[..., None],
+    keyed: Callable[..., Any],
+) -> None:
+    server.delay = 30.0
+    adjust(prices={model: (1000.0, 1000.0)})  # 0.5 and more a call that is not waited for
+    caller = await keyed(usd_per_day=0.8)
+    for at in range(4):
+        running = asyncio.create_task(run(graph, caller, asking(20 + at)))
+        while len(server.asked) <= at and not running.done():  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+    assert len(server.asked) == 1
+    async with services.engine.connect() as connection:
+        query = text("SELECT spent, reserved FROM re2llm.api_key_day WHERE key_id = :id")
+        spent, reserved = (await connection.execute(query, {"id": caller.key_id})).one()
+    assert spent > 0.5
+    assert reserved == pytest.approx(0)
+
+
 async def test_no_text_keeps_a_call_from_being_booked(
     server: FaultServer, services: Services, model: str, films: str
 ) -> None:

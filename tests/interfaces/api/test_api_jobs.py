@@ -33,6 +33,12 @@ async def test_a_job_that_is_not_there_is_not_found(http: httpx.AsyncClient, job
     assert problem(await http.get(f"/v1/jobs/{job}"), 404)["field"] == "job"
 
 
+async def test_no_domain_that_can_be_asked_for_breaks_the_list(http: httpx.AsyncClient) -> None:
+    for domain in ("nowhere", "\0", "fi\0lms"):
+        answer = await http.get("/v1/jobs", params={"domain": domain})
+        assert answer.json() == {"jobs": []}
+
+
 @pytest.mark.parametrize(
     "body",
     [

@@ -5,12 +5,16 @@ from __future__ import annotations
 import asyncio
 import uuid
 from typing import Any
+from urllib.parse import unquote
 
 import httpx
 import orjson
 import pytest
 from api_server import problem
 from re2llm.data.sample import load_films
+from re2llm.interfaces import gate
+from re2llm.interfaces.api import health
+from re2llm.interfaces.api.problems import ProblemError
 from re2llm.interfaces.api.strict_routes import DEEPEST, LARGEST_BODY
 
 FILM = load_films()[0]
@@ -243,3 +247,43 @@ async def test_a_request_id_is_echoed_if_it_is_plain(http: httpx.AsyncClient) ->
             assert (answer.headers["x-request-id"] == sent) is kept
     made = {(await http.get("/healthz")).headers["x-request-id"] for _ in range(3)}
     assert len(made) == 3
+
+
+def test_no_path_keeps_the_server_busy(monkeypatch: pytest.MonkeyPatch) -> None:
+    layers: list[str] = []
+
+    def counted(path: str) -> str:
+        layers.append(path)
+        return unquote(path)
+
+    monkeypatch.setattr(gate, "unquote", counted)
+    with pytest.raises(ProblemError):
+        gate._segments({"path": f"/v1/%{'25' * 30_000}41"})
+    assert len(layers) < 10
+    assert gate._segments({"path": "/v1/items/100%2525"}) == ["v1", "items", "100%"]
+
+
+@pytest.mark.parametrize("model", ["\0", "openai:a\0b"])
+async def test_a_model_that_no_database_holds_is_refused(
+    http: httpx.AsyncClient, model: str
+) -> None:
+    answer = await http.post("/v1/recommend", json={"history": ["Alien"], "model": model})
+    assert problem(answer, 422)["field"] == "model"
+
+
+async def test_readiness_takes_one_look_at_a_time(
+    http: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[int] = []
+
+    async def look() -> str:
+        looks.append(1)
+        await asyncio.sleep(0.05)
+        return ""
+
+    monkeypatch.setattr(health, "_look", look)
+    monkeypatch.setattr(health, "_FRESH", 60.0)
+    monkeypatch.setattr(health._Finding, "until", 0.0)
+    answers = await asyncio.gather(*(http.get("/readyz") for _ in range(20)))
+    assert {answer.status_code for answer in answers} == {200}
+    assert len(looks) == 1
