@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import cast
@@ -37,7 +38,11 @@ def parse_json(text: str) -> object:
     """
     try:
         value: object = json.loads(
-            text, object_pairs_hook=_unique, parse_constant=_refuse, parse_float=_finite
+            text,
+            object_pairs_hook=_unique,
+            parse_constant=_refuse,
+            parse_float=_finite,
+            parse_int=_whole_number,
         )
     except RowError:
         raise
@@ -97,6 +102,13 @@ def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 def _refuse(constant: str) -> object:
     raise RowError(f"holds {constant}, which is not JSON")
+
+
+def _whole_number(text: str) -> int:
+    value = int(text)
+    if abs(value) > sys.float_info.max:  # comparing items turns their numbers into floats
+        raise RowError(f"holds the number {shown(text)}, which is too large")
+    return value
 
 
 def _finite(text: str) -> float:

@@ -44,7 +44,8 @@ async def find_titles(
     """
     options = await resolve_context(context)
     async with in_catalogue(options, domain) as finder:
-        return FoundTitles(titles=[await finder.find(title) for title in titles])
+        found = {title: await finder.find(title) for title in dict.fromkeys(titles)}
+        return FoundTitles(titles=[found[title] for title in titles])
 
 
 @asynccontextmanager
@@ -88,11 +89,12 @@ class Finder:
         ids = [*typed, *(word.removeprefix(_ID) for word in typed)]
         known = await self.items(ids)
         titles = await self._titles()
-        found = [
-            self._only(await self._meant(word, known, titles), field, likely) for word in typed
-        ]
-        items = await self.items(found)
-        return [items[id_] for id_ in found]
+        meant = {
+            word: self._only(await self._meant(word, known, titles), field, likely)
+            for word in dict.fromkeys(typed)
+        }
+        items = await self.items([*meant.values()])
+        return [items[meant[word]] for word in typed]
 
     async def _meant(self, word: str, known: Mapping[str, Item], titles: TitleSearch) -> FoundTitle:
         """Return what a word may mean: an item's id, another's title, or both."""
@@ -127,6 +129,9 @@ class Finder:
     async def find(self, typed: str) -> FoundTitle:
         """Return what a title may mean."""
         titles = await self._titles()
+        exact = titles.exact(typed)
+        if len(exact) == 1:  # spares the comparison with every title
+            return FoundTitle(typed=typed, status="found", items=[_shown(exact[0])])
         matches = await asyncio.to_thread(titles.find, typed)
         sure = settled(matches)
         if sure is not None:

@@ -464,6 +464,7 @@ def test_half_an_emoji_is_replaced_everywhere(tmp_path: Path, cut: str, text: st
         ('{"id": "1", "title": "T"}', "given before"),
         ('{"id": 5, "id": 6, "title": "T"}', "key twice"),
         ('{"id": 5, "title": "T", "a": 1e999}', "too large"),
+        (f'{{"id": 5, "title": "T", "a": 1{"0" * 400}}}', "too large"),
         ('{"id": 5, "title": "T", "a": Infinity}', "Infinity"),
         ('{"id": 5, "title": "T", "": 1}', "attribute name"),
         (r'{"id": 5, "title": "T\u0000"}', "cannot be stored"),

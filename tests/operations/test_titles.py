@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from re2llm.cli import app
 from re2llm.errors import InputError
+from re2llm.knowledge.titles.search import TitleMatch, TitleSearch
 from re2llm.operations.domains import list_domains
 from re2llm.operations.feedback import give_feedback
 from re2llm.operations.recommend import recommend
@@ -113,3 +114,19 @@ async def test_domains_are_listed_to_those_who_may_know_of_them(shop: str) -> No
     assert shop in [domain.name for domain in await list_domains(PLAIN)]
     (only,) = await list_domains(Context(domains=[shop, "another"]))
     assert (only.name, only.items, only.sessions, only.hints) == (shop, len(ITEMS), 0, 0)
+
+
+async def test_a_title_is_looked_for_once_and_not_at_all_if_it_is_exact(
+    shop: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    find = TitleSearch.find
+
+    def counted(self: TitleSearch, typed: str, *, count: int = 5) -> list[TitleMatch]:
+        asked.append(typed)
+        return find(self, typed, count=count)
+
+    monkeypatch.setattr(TitleSearch, "find", counted)
+    made = await recommend(PLAIN, ["Alien", "Alein", "alien", *["Alein"] * 50], domain=shop)
+    assert made.history == ["1214"] * 53
+    assert asked == ["Alein"]

@@ -288,3 +288,24 @@ async def test_the_call_cache_answers_letters(
         query = text("SELECT outcome, tokens_out FROM re2llm.llm_call WHERE model = :model")
         rows = list(await connection.execute(query, {"model": first["model"]}))
     assert rows == [("ok", 1)]
+
+
+@pytest.mark.parametrize(
+    ("value", "usage"),
+    [(-(10**400), 100), (-1e308, 10**30), (None, -(10**6)), ([-1.0], 0)],
+    ids=["long", "large", "none", "list"],
+)
+async def test_strange_numbers_of_a_server_harm_nothing(
+    server: FaultServer, recommend: Recommend, services: Services, value: Any, usage: int
+) -> None:
+    def strange(body: Body) -> Any:
+        held = last_first(body)
+        top = held["content"][0]["top_logprobs"]
+        top += [{"token": "A", "logprob": value}] + [{"token": "?", "logprob": -9.0}] * 50_000
+        return held
+
+    server.logprobs = strange
+    server.more = {"usage": {"prompt_tokens": usage, "completion_tokens": 1, "total_tokens": 1}}
+    result = await recommend()
+    tokens_in, _ = await spent(services, result["model"])
+    assert 0 <= tokens_in <= 10**9
