@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
-from zoneinfo import ZoneInfo
 
-from croniter import croniter
+from croniter import CroniterBadDateError, croniter
 
 from ..errors import InputError
+from ..knowledge.texts import storable
 from ..operations.database import in_domain
 from ..runtime.context import Context
 from ..runtime.options import resolve_context
@@ -21,6 +22,9 @@ from .ticks import next_tick
 
 SCHEDULED = ("learn", "train", "verify")
 """Kinds that need no file."""
+_LONGEST = 200
+_DRAWN = re.compile(r"(?i)(?<![a-z])[hr](?![a-z])")
+"""What croniter would draw anew at each look."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,14 +78,9 @@ async def add_schedule(
     """
     if kind not in SCHEDULED:
         raise InputError("KIND", f"{kind!r} cannot be scheduled.", f"Choose among {SCHEDULED}.")
-    if len(cron.split()) != len(["*", "*", "*", "*", "*"]) or not croniter.is_valid(cron):
-        raise InputError("--cron", f"{cron!r} is not five fields of cron.", 'Such as "0 3 * * *".')
-    try:
-        ZoneInfo(zone)
-    except (LookupError, ValueError, OSError) as error:
-        raise InputError(
-            "--timezone", f"There is no time zone {zone!r}.", "Such as Europe/Berlin."
-        ) from error
+    _check(cron, zone)
+    if name is not None and not (storable(name) and 0 < len(name) <= _LONGEST):
+        raise InputError("--name", f"It has 1 to {_LONGEST} characters.", "Such as train-films.")
     options = await resolve_context(context)
     async with in_domain(options, None) as (_, domain):
         named = name or f"{kind}-{domain.name}"
@@ -135,11 +134,28 @@ async def remove_schedule(context: Context, name: str) -> None:
     """
     options = await resolve_context(context)
     async with queue_client(options.services) as client:
-        if await asyncio.to_thread(client.get_schedule, name) is None:
+        if not storable(name) or await asyncio.to_thread(client.get_schedule, name) is None:
             raise InputError(
                 "NAME", f"There is no schedule {name!r}.", "`re2llm jobs schedules` lists all."
             )
         await asyncio.to_thread(client.delete_schedule, name)
+
+
+def _check(cron: str, zone: str) -> None:
+    fields = cron.split()
+    known = len(fields) == len(["*", "*", "*", "*", "*"]) and croniter.is_valid(cron)
+    if not known or any(_DRAWN.search(field) for field in fields):
+        raise InputError("--cron", f"{cron!r} is not five fields of cron.", 'Such as "0 3 * * *".')
+    try:
+        next_tick(cron, zone, dt.datetime.now(dt.UTC))
+    except CroniterBadDateError as error:
+        raise InputError(
+            "--cron", f"{cron!r} is never due.", 'Such as "0 3 * * *", each night.'
+        ) from error
+    except (LookupError, ValueError, OSError) as error:
+        raise InputError(
+            "--timezone", f"There is no time zone {zone!r}.", "Such as Europe/Berlin."
+        ) from error
 
 
 def _schedule(given: Mapping[str, Any], now: dt.datetime) -> Schedule:

@@ -19,15 +19,23 @@ Load = Callable[..., Any]
 
 async def test_what_cannot_be_scheduled_is_refused(loaded: Load) -> None:
     context = Context(domain=await loaded(1))
-    for cron in ("", "0 3 * *", "0 3 * * * *", "61 3 * * *", "@daily"):
+    for cron in ("", "0 3 * *", "0 3 * * * *", "61 3 * * *", "@daily", "R R * * *"):
         with pytest.raises(InputError, match="five fields"):
             await add_schedule(context, "train", cron)
+    with pytest.raises(InputError, match="never due"):
+        await add_schedule(context, "train", "0 3 31 2 *")
+    for name in ("", "a\0b", "\ud800", "x" * 1_000):
+        with pytest.raises(InputError, match="characters"):
+            await add_schedule(context, "train", "0 3 * * *", name=name)
+    await list_schedules(context)
     with pytest.raises(InputError, match="no time zone"):
         await add_schedule(context, "train", "0 3 * * *", zone="Mars/Olympus")
     with pytest.raises(InputError, match="cannot be scheduled"):
         await add_schedule(context, "evaluate", "0 3 * * *")
     with pytest.raises(InputError, match="no schedule"):
         await remove_schedule(context, "none")
+    with pytest.raises(InputError, match="no schedule"):
+        await remove_schedule(context, "\0")
 
 
 async def test_schedules_are_listed_and_removed(loaded: Load) -> None:
