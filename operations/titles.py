@@ -23,6 +23,8 @@ from .results import FoundItem, FoundTitle, FoundTitles
 _NEAR = 3
 _SHOWN = 120
 _LONGEST = 80
+_MOST_COMPARED = 200
+"""Words that one request may have compared with every title of a catalogue."""
 _ID = "id:"
 """Marks a word as an id, for ids that are also titles of other items."""
 
@@ -67,6 +69,7 @@ class Finder:
         self.connection = connection
         self.domain = domain
         self._services = services
+        self._compared = 0
 
     async def items(self, ids: Sequence[str]) -> dict[str, Item]:
         """Return items by their ids; unknown ids are absent."""
@@ -132,6 +135,13 @@ class Finder:
         exact = titles.exact(typed)
         if len(exact) == 1:  # spares the comparison with every title
             return FoundTitle(typed=typed, status="found", items=[_shown(exact[0])])
+        self._compared += 1
+        if self._compared > _MOST_COMPARED:
+            raise InputError(
+                "titles",
+                f"More than {_MOST_COMPARED} of them are not in the catalogue as they are typed.",
+                "Send ids, or fewer titles at a time.",
+            )
         matches = await asyncio.to_thread(titles.find, typed)
         sure = settled(matches)
         if sure is not None:

@@ -10,6 +10,7 @@ from re2llm.knowledge.titles.search import TitleMatch, TitleSearch
 from re2llm.operations.domains import list_domains
 from re2llm.operations.feedback import give_feedback
 from re2llm.operations.recommend import recommend
+from re2llm.operations.titles import find_titles
 from re2llm.records import Item
 from re2llm.runtime.options import Context
 from typer.testing import CliRunner
@@ -130,3 +131,13 @@ async def test_a_title_is_looked_for_once_and_not_at_all_if_it_is_exact(
     made = await recommend(PLAIN, ["Alien", "Alein", "alien", *["Alein"] * 50], domain=shop)
     assert made.history == ["1214"] * 53
     assert asked == ["Alein"]
+
+
+async def test_a_request_has_only_so_many_words_compared_with_all_titles(shop: str) -> None:
+    exact = ["alien", "THE MATRIX"] * 500
+    typos = [f"Alien{'n' * n}" for n in range(1, 202)]
+    found = await find_titles(PLAIN, [*exact, *typos[:200]], domain=shop)
+    assert len(found.titles) == 1_200
+    with pytest.raises(InputError, match="More than 200") as raised:
+        await find_titles(PLAIN, typos, domain=shop)
+    assert raised.value.field == "titles"
