@@ -24,9 +24,10 @@ def costs(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
 ) -> None:
-    """Sum up paid model calls by day (UTC), command and model, at the prices in RE2LLM_PRICES.
+    """Sum up paid model calls by day (UTC), command and model.
 
-    A call costs what it cost when it was made, or today's price if there was none then.
+    Prices come from RE2LLM_PRICES. A call costs what it cost when it was made, or today's price if
+    there was none then.
 
     Example: re2llm costs --days 7
     """

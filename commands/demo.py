@@ -25,7 +25,10 @@ _SHOWN = (
 
 
 def demo() -> None:
-    """Run the whole loop on the sample films: load, recommend, learn, train, evaluate.
+    """Run everything once on sample films.
+
+    It loads them, recommends, learns hints, trains the policy and evaluates it, in about five
+    minutes.
 
     A second run reuses what the first one learned, and goes straight to the evaluation.
 

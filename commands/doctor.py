@@ -26,7 +26,9 @@ def doctor(
     ] = True,
     as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
 ) -> None:
-    """Check settings, database, catalogue, release, encoder and model, and say what to do.
+    """Check the setup, from the settings to the model.
+
+    Each problem comes with what to do. The exit code is 1 if something that is needed fails.
 
     Example: re2llm doctor --no-calls
     """

@@ -48,7 +48,9 @@ def delete(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     as_json: _AsJson = False,
 ) -> None:
-    """Delete a domain with all its items, sessions, hints, releases and recommendations.
+    """Delete a domain with everything in it.
+
+    That is its items, sessions, hints, releases and recommendations.
 
     Example: re2llm domains delete films
     """

@@ -32,7 +32,7 @@ def evaluate(
     ] = None,
     baselines: Annotated[
         str,
-        typer.Option(help="first-stage, sum, random, popularity, vsknn, sasrec; with commas."),
+        typer.Option(help="first-stage, sum, random, popularity, vsknn, sasrec; comma-separated."),
     ] = "random,popularity,vsknn,sum,first-stage",
     json_file: Annotated[
         Path | None, typer.Option("--json", help="Write the metrics to this file; - prints them.")
@@ -67,7 +67,7 @@ def evaluate(
     batch: InBatches = False,
     detach: Detach = False,
 ) -> None:
-    """Compare hint policies and baselines; nothing from the file is stored.
+    """Compare hint policies and baselines. Nothing from the file is stored.
 
     Sessions without candidates get their target and sampled negatives.
 

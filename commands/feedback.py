@@ -29,7 +29,7 @@ def feedback(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")] = False,
 ) -> None:
-    """Store what a person did with a recommendation; repeating it changes nothing.
+    """Store what a person picked. Repeating it changes nothing.
 
     Example: re2llm feedback 0b5e4a8e-3f0e-4c7e-9a57-2f8f5c1b7d10 "Blade Runner" --domain films
     """

@@ -25,7 +25,9 @@ def search(
     count: Annotated[int, typer.Option("--count", "-n", min=1, help="How many to show.")] = 10,
     as_json: _AsJson = False,
 ) -> None:
-    """Find items by title, despite typing errors; without any such title, by meaning.
+    """Find items by title, despite typos.
+
+    If no title is similar, items are found by meaning.
 
     Example: re2llm items search "blade runer" --domain films
     """
@@ -54,7 +56,9 @@ def show(
     domain: DomainOption = None,
     as_json: _AsJson = False,
 ) -> None:
-    """Show an item: attributes, popularity, what sessions chose with it, and its neighbours.
+    """Show an item.
+
+    Its attributes, its popularity, what sessions chose with it, and its neighbours.
 
     Example: re2llm items show "Blade Runner" --domain films
     """

@@ -14,9 +14,11 @@ from .schedules import schedule, schedules, unschedule
 if TYPE_CHECKING:
     from ..jobs.control import JobState, JobStatus
 
-jobs = typer.Typer(no_args_is_help=True, help="Jobs that workers share: list, pause, resume.")
-JobId = Annotated[str, typer.Argument(metavar="JOB", help="As `--detach` has printed it.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print it as JSON.")]
+jobs = typer.Typer(
+    no_args_is_help=True, help="List, control and schedule the jobs that `re2llm worker` runs."
+)
+JobId = Annotated[str, typer.Argument(help="The job's id, as `--detach` printed it.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print as JSON.")]
 
 
 @jobs.command("list")
@@ -51,7 +53,7 @@ def list_(
 
 @jobs.command()
 def show(job: JobId, as_json: AsJson = False) -> None:
-    """Show a job: how far it is, what it has spent and what came of it.
+    """Show a job's progress, cost and result.
 
     Example: re2llm jobs show learn-1a2b3c4d
     """
@@ -77,7 +79,7 @@ def show(job: JobId, as_json: AsJson = False) -> None:
 
 @jobs.command()
 def pause(job: JobId, as_json: AsJson = False) -> None:
-    """Pause a job: calls in flight are finished, and no other is made.
+    """Pause a job. Calls in flight are finished, and no other is made.
 
     Example: re2llm jobs pause learn-1a2b3c4d
     """
@@ -86,7 +88,7 @@ def pause(job: JobId, as_json: AsJson = False) -> None:
 
 @jobs.command()
 def resume(job: JobId, as_json: AsJson = False) -> None:
-    """Go on with a paused job, under this version of the code.
+    """Continue a paused job, with the installed version of re2llm.
 
     Example: re2llm jobs resume learn-1a2b3c4d
     """
@@ -95,7 +97,7 @@ def resume(job: JobId, as_json: AsJson = False) -> None:
 
 @jobs.command()
 def cancel(job: JobId, as_json: AsJson = False) -> None:
-    """Cancel a job for good; what it has stored stays.
+    """Cancel a job for good. What it has stored stays.
 
     Example: re2llm jobs cancel learn-1a2b3c4d
     """
@@ -112,7 +114,9 @@ def retry(
     max_cost: MaxCost = None,
     as_json: AsJson = False,
 ) -> None:
-    """Go on with a job that stopped or failed; limits count what was spent before.
+    """Continue a stopped or failed job.
+
+    The limits count what was spent before.
 
     Example: re2llm jobs retry learn-1a2b3c4d --max-llm-calls 2000
     """

@@ -19,7 +19,7 @@ _AsJson = Annotated[bool, typer.Option("--json", help="Print as JSON.")]
 @keys.command("create")
 def create(
     owner: Annotated[
-        str, typer.Argument(help="The owner of the threads and runs that the key gives access to.")
+        str, typer.Argument(help="Who the key is for. Keys of one owner share threads and runs.")
     ],
     domain: Annotated[
         list[str] | None, typer.Option(help="A catalogue that the key may use; repeatable.")
@@ -32,18 +32,18 @@ def create(
         list[str] | None, typer.Option(help="What else it may do: learn, export; repeatable.")
     ] = None,
     calls_per_day: Annotated[
-        int | None, typer.Option(help="Paid model calls a day (UTC); unset for any number.")
+        int | None, typer.Option(help="Paid model calls a day (UTC). Default: any number.")
     ] = None,
     usd_per_day: Annotated[
         float | None,
-        typer.Option(help="Cost of a day's calls, by RE2LLM_PRICES; unset for any sum."),
+        typer.Option(help="Cost of a day's calls, by RE2LLM_PRICES. Default: any."),
     ] = None,
     requests_per_minute: Annotated[
-        int | None, typer.Option(help="HTTP requests a minute; unset for any number.")
+        int | None, typer.Option(help="HTTP requests a minute. Default: any number.")
     ] = None,
     as_json: _AsJson = False,
 ) -> None:
-    """Make a key and print it; it is never shown again. One owner may have several keys.
+    """Make a key and print it. It is never shown again. One owner may have several keys.
 
     Example: re2llm keys create shop --domain films --calls-per-day 1000
     """
@@ -116,7 +116,7 @@ def revoke(
     key: Annotated[str, typer.Argument(help="The key's id, as `keys list` shows it.")],
     as_json: _AsJson = False,
 ) -> None:
-    """Revoke a key, immediately and permanently; repeating it changes nothing.
+    """Revoke a key at once and for good. Repeating it changes nothing.
 
     Example: re2llm keys revoke 3f9c2a7d41b0
     """

@@ -44,7 +44,9 @@ def learn(
     detach: Detach = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")] = False,
 ) -> None:
-    """Learn hints from the misses on training sessions; stop and resume at any time.
+    """Learn hints from the misses on training sessions.
+
+    Stop it at any time, and run it again to continue.
 
     Example: re2llm learn --domain movies --max-hints 20
     """

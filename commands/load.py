@@ -53,9 +53,10 @@ def load(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the counts as JSON.")] = False,
 ) -> None:
-    """Load a catalogue and its training sessions; loading again changes nothing.
+    """Load items and training sessions. Loading again changes nothing.
 
     Example: re2llm load movielens ml-latest-small --domain movies
+
     Example: re2llm load table interactions.parquet --items items.csv --domain shop
     """
 

@@ -21,7 +21,9 @@ def mcp(
         ),
     ] = None,
 ) -> None:
-    """Serve re2llm's tools (recommend, feedback, rate and more) over MCP, on stdin and stdout.
+    """Serve re2llm's tools over MCP, on stdin and stdout.
+
+    The tools are recommend, feedback, rate and more.
 
     The client starts this command itself: give it the command `re2llm` with the argument `mcp`.
     Over HTTP, `re2llm serve` serves the same tools at /mcp, `langgraph dev` at /re2llm/mcp.

@@ -17,16 +17,23 @@ if TYPE_CHECKING:
 def measure(
     domain: RequiredDomain,
     sessions: Annotated[
-        int, typer.Option(min=1, help="Random training sessions to ask about at most.")
+        int,
+        typer.Option(
+            min=1,
+            help="At most this many training sessions, drawn at random. It takes 30 or more.",
+        ),
     ] = 300,
-    model: Annotated[str | None, typer.Option(help="Default: RE2LLM_MODEL.")] = None,
+    model: Annotated[
+        str | None, typer.Option(help="The ranking model. Default: RE2LLM_MODEL.")
+    ] = None,
     max_llm_calls: MaxCalls = None,
     max_cost: MaxCost = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")] = False,
 ) -> None:
-    """Measure what the model adds to the first stage; it counts that much from now on.
+    """Measure what the model adds to the first stage.
 
-    One call a session, without a hint. Run it before you pay for learning.
+    From then on, the model counts as much as it was found to add. One call a session, without
+    a hint. Run it before you pay for learning.
 
     Example: re2llm measure --domain films --sessions 100
     """

@@ -119,10 +119,11 @@ def evaluate(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
 ) -> None:
-    """Estimate what a release would have earned on recommendations with feedback.
+    """Estimate a release's reward from past feedback.
 
-    The reward is NDCG@10 of the picked item; "none of these" counts as 0. This needs hints that
-    were chosen at random: RE2LLM_EXPLORE=true, or --policy random.
+    The estimate is for recommendations that got feedback. Their reward is NDCG@10 of the picked
+    item; "none of these" counts as 0. It needs hints that were chosen at random:
+    RE2LLM_EXPLORE=true, or --policy random.
 
     Example: re2llm policy evaluate 2 --domain films
     """

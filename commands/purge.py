@@ -28,7 +28,9 @@ def purge(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the counts as JSON.")] = False,
 ) -> None:
-    """Delete logged recommendations, feedback, observed sessions and models' answers.
+    """Delete old recommendations, feedback and models' answers.
+
+    Sessions observed from feedback go too.
 
     Loaded files stay, and so do the sums of what models cost.
 

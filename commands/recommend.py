@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 def recommend(
     items: Annotated[
-        list[str] | None, typer.Argument(help="What was chosen, oldest first: ids or titles.")
+        list[str] | None,
+        typer.Argument(metavar="ITEM", help="What was chosen, oldest first: ids or titles."),
     ] = None,
     domain: DomainOption = None,
     candidate: Annotated[
@@ -50,7 +51,9 @@ def recommend(
         bool, typer.Option("--json", help="Print the whole answer as JSON.")
     ] = False,
 ) -> None:
-    """Recommend what to choose next, for one person or for every row of a file.
+    """Recommend what to choose next.
+
+    It does so for one person, or with --batch for every row of a file.
 
     Example: re2llm recommend --domain films "Alien" "Blade Runner" -k 5
     """
@@ -69,7 +72,7 @@ def recommend(
         )
         return
     if not items:
-        fail(InputError("ITEM", "There is none.", "Name what was chosen, or a --batch file."))
+        fail(InputError("ITEM", "There is none.", "Name what was chosen, or give --batch FILE."))
 
     async def work() -> Recommended:
         from ..operations.recommend import recommend

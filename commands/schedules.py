@@ -16,18 +16,23 @@ if TYPE_CHECKING:
 
 
 def schedule(
-    kind: Annotated[str, typer.Argument(metavar="KIND", help="learn, train or verify.")],
+    kind: Annotated[str, typer.Argument(help="learn, train or verify.")],
     domain: RequiredDomain,
-    cron: Annotated[str, typer.Option(help="When, as five fields of cron.")],
+    cron: Annotated[
+        str, typer.Option(help="When, as five cron fields: minute hour day month weekday.")
+    ],
     timezone: Annotated[str, typer.Option(help="The time zone of --cron.")] = "UTC",
-    name: Annotated[str | None, typer.Option(help="Default: kind and domain.")] = None,
+    name: Annotated[
+        str | None, typer.Option(help="The schedule's name. Default: KIND-DOMAIN.")
+    ] = None,
     max_llm_calls: MaxCalls = None,
     max_cost: MaxCost = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
 ) -> None:
-    """Submit a job again and again; limits are those of each job.
+    """Submit a job at regular times. The limits apply to each job.
 
-    A running worker submits it. Of times at which none ran, the last one is made up for.
+    A running worker submits it. If none ran when it was due, the next worker to start
+    submits it once.
 
     Example: re2llm jobs schedule train --domain films --cron "0 3 * * *"
     """
@@ -55,7 +60,7 @@ def schedule(
 
 
 def schedules(
-    as_json: Annotated[bool, typer.Option("--json", help="Print them as JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
 ) -> None:
     """List all schedules.
 
@@ -79,9 +84,9 @@ def schedules(
 
 
 def unschedule(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="As `re2llm jobs schedules` has it.")],
+    name: Annotated[str, typer.Argument(help="As `re2llm jobs schedules` shows it.")],
 ) -> None:
-    """Remove a schedule; jobs that it has submitted stay.
+    """Remove a schedule. The jobs that it has submitted stay.
 
     Example: re2llm jobs unschedule train-films
     """

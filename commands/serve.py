@@ -35,7 +35,9 @@ def serve(
         ),
     ] = 0.0,
 ) -> None:
-    """Serve recommendations over HTTP, with MCP at /mcp, metrics and health checks.
+    """Serve recommendations over HTTP.
+
+    MCP is at /mcp, metrics at /metrics, health checks at /healthz and /readyz.
 
     Example: re2llm serve --port 8000 --workers 2
     """

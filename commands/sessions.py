@@ -19,7 +19,9 @@ _AsJson = Annotated[bool, typer.Option("--json", help="Print as JSON.")]
 
 @sessions.command("list")
 def list_(domain: DomainOption = None, as_json: _AsJson = False) -> None:
-    """List the sources of a domain's training sessions, the largest first.
+    """List where a domain's training sessions came from.
+
+    The largest source comes first.
 
     Example: re2llm sessions list --domain films
     """
@@ -56,7 +58,9 @@ def drop(
     source: Annotated[str, typer.Option(help="As `sessions list` shows it.")],
     as_json: _AsJson = False,
 ) -> None:
-    """Delete the training sessions of one source, with all that was computed from them.
+    """Delete the training sessions of one source.
+
+    All that was computed from them is deleted too.
 
     Hints whose gain the remaining trials no longer show wait for approval again.
 

@@ -43,7 +43,9 @@ def train(
     detach: Detach = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")] = False,
 ) -> None:
-    """Train the hint policy with PPO on training sessions; past trials are not paid for again.
+    """Train the hint policy with PPO on training sessions.
+
+    Past trials are not paid for again.
 
     Example: re2llm train --domain movies --seed 0
     """

@@ -17,9 +17,10 @@ def worker(
         typer.Option(min=1, help="Pieces at the same time. Default: RE2LLM_CONCURRENCY."),
     ] = None,
 ) -> None:
-    """Do the pieces of jobs that were submitted with --detach, until it is stopped.
+    """Run jobs that were submitted with --detach, until stopped.
 
-    Start any number, on any machines. Ctrl-C or SIGTERM finishes what is in flight.
+    Start any number of workers, on any machines; they share the work. After
+    Ctrl-C or SIGTERM, it finishes what is in flight.
 
     Example: re2llm worker --concurrency 8
     """

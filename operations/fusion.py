@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ..knowledge.fusions import store_fusions
 from ..knowledge.hints import NO_HINT, Hint, hint_key
 from ..knowledge.trials import answers
-from ..policies.fusion import Floats, Fusion, Opinions, learn_fusion, mean_places
+from ..policies.fusion import FEWEST_SESSIONS, Floats, Fusion, Opinions, learn_fusion, mean_places
 from ..ranking.opinion import opinion
 from ..ranking.prompt import asked, candidates
 from ..ranking.state import RecommendState
@@ -81,7 +81,10 @@ def what_it_adds(fusion: Mapping[str, Any]) -> str:
         fusion: From `Fusion.as_dict`.
     """
     if not fusion["sessions"]:
-        return "What the model adds was not measured: too few sessions have its answers."
+        return (
+            "What the model adds was not measured: too few sessions have its answers. "
+            f"At least {FEWEST_SESSIONS} are needed."
+        )
     interval = f"{fusion['low']:+.4f} to {fusion['high']:+.4f}"
     found = (
         f"{fusion['gain']:+.4f} NDCG@10 (95 % interval {interval}, {fusion['sessions']:,} sessions)"

@@ -23,7 +23,7 @@ _LITTLE = 0.03
 """About a tenth of an answer's deviation. One that differs less from the average answer, if only by
 rounding, says little, and is not scaled up to a full opinion."""
 _CONFIDENT = 1.96
-_FEWEST = 30
+FEWEST_SESSIONS = 30
 """Sessions below which no weight is learned."""
 
 
@@ -126,11 +126,11 @@ def learn_fusion(data: Opinions, places: Sequence[float]) -> Fusion:
     A weight is kept only if it gains; otherwise it is 0, and the model need not be asked.
 
     Args:
-        data: At least `_FEWEST` sessions; with fewer, the weight stays unmeasured.
+        data: At least `FEWEST_SESSIONS` sessions; with fewer, the weight stays unmeasured.
         places: From `mean_places` of answers without a hint.
     """
     count = len(data.chosen)
-    if count < _FEWEST:
+    if count < FEWEST_SESSIONS:
         return Fusion(UNMEASURED.weight, places)
     table = _ranks(data, places)
     gains = _gains(held_out_ranks(data, places)) - _gains(table[0])

@@ -103,12 +103,17 @@ def load_release(number: int, release: Release, model: str, prompt_version: str)
         ("prompt version", release.prompt_version, prompt_version),
     ):
         if trained != present:
+            other_mode = field == "prompt version" and base_version(trained) == base_version(
+                present
+            )
+            fix = "Train again with `re2llm train`, or activate a release that fits."
+            if other_mode:
+                fix = f"Set RE2LLM_FUSE to what it was trained with. Or: {fix[0].lower()}{fix[1:]}"
             raise ReleaseMisfitError(
                 "release",
                 f"Release {number} was trained for the {field} {trained!r}, not {present!r}.",
-                "Train again with `re2llm train`, or activate a release that fits.",
-                other_mode=present == prompt_version
-                and base_version(trained) == base_version(present),
+                fix,
+                other_mode=other_mode,
             )
     return ServedPolicy(number, release, load_policy(release.weights, release.config["policy"]))
 

@@ -31,7 +31,7 @@ def add(
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Store your own hints; a hint that names a catalogue item is refused.
+    """Store your own hints. A hint that names a catalogue item is refused.
 
     Example: re2llm hints add --domain films "Prefer films by directors from the history."
     """

@@ -39,7 +39,9 @@ def import_(
     domain: DomainOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Store a file's hints as pending, until `hints verify` shows that they help here.
+    """Store a file's hints as pending.
+
+    They are used as soon as `hints verify` shows that they help in this domain.
 
     Example: re2llm hints import hints.json --domain movies
     """

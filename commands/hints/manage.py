@@ -34,8 +34,8 @@ async def _list(domain: str | None, as_json: bool) -> None:
         )
     if any(hint.trials == 0 and hint.status != "retired" for hint in listed.hints):
         note(
-            f"note: `re2llm hints verify --domain {listed.domain}` tries on {listed.model} "
-            "what was not tried."
+            f"note: `re2llm hints verify --domain {listed.domain}` tries those that were "
+            f"not tried on {listed.model} yet."
         )
     if not listed.hints:
         out.print(
@@ -51,7 +51,9 @@ def show(
         bool, typer.Option("--conversation", help="Include every message of the reflections.")
     ] = False,
 ) -> None:
-    """Print a hint's lineage as JSON: the miss, the diagnosis, the trials, the uses.
+    """Print as JSON where a hint comes from.
+
+    That is the miss, the diagnosis, the trials and the uses.
 
     Example: re2llm hints show 3 --domain films
     """
@@ -66,7 +68,9 @@ async def _show(hint: int, domain: str | None, conversation: bool) -> None:
 
 
 def approve(hint: HintsArgument, domain: DomainOption = None) -> None:
-    """Activate pending or retired hints, so that the model may be given them.
+    """Activate pending or retired hints.
+
+    The model may be given them from then on.
 
     Example: re2llm hints approve 3 4 --domain films
     """
@@ -86,7 +90,7 @@ def retire(
     domain: DomainOption = None,
     reason: Annotated[str, typer.Option(help="Stored with the hint.")] = "A person retired it.",
 ) -> None:
-    """Retire hints, so that the model is no longer given them; their trials are kept.
+    """Retire hints. The model is no longer given them; their trials are kept.
 
     Example: re2llm hints retire 3 --domain films --reason "too vague"
     """

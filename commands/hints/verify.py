@@ -35,10 +35,11 @@ def verify(
     detach: Detach = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Try hints on training sessions with the current model, and decide on each.
+    """Try hints on training sessions, and decide on each.
 
-    A pending hint that helps becomes active (with RE2LLM_APPROVE_HINTS it waits for a person), and
-    one that clearly harms is retired. Past trials are not paid for again.
+    The trials use the current model. A pending hint that helps becomes active (with
+    RE2LLM_APPROVE_HINTS it waits for a person), and one that clearly harms is retired. Past
+    trials are not paid for again.
 
     Example: re2llm hints verify --domain films
     """

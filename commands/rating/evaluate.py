@@ -35,9 +35,10 @@ def evaluate(
     skip_malformed: SkipOption = False,
     seed: SeedOption = None,
 ) -> None:
-    """Measure MAE, RMSE and the share of invalid answers on ratings that training never sees.
+    """Measure MAE, RMSE and the share of invalid answers.
 
-    An invalid answer counts as the rating furthest from the true one.
+    Training never sees these ratings. An invalid answer counts as the rating furthest from the
+    true one.
 
     Example: re2llm rater evaluate --reviews reviews.jsonl --split users --checkpoint rater/model
     """

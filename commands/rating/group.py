@@ -9,7 +9,7 @@ from .traces import traces
 from .train import train
 
 rater = typer.Typer(
-    help="Train and evaluate models that reason before they predict a rating.",
+    help="Train and evaluate models that predict ratings.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )

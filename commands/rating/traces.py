@@ -30,11 +30,11 @@ def traces(
     seed: SeedOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")] = False,
 ) -> None:
-    """Have a teacher reason towards known ratings; correct answers are kept for imitation.
+    """Have a teacher model reason towards known ratings.
 
-    After a wrong answer, the teacher is shown the true rating and writes again. The offline teacher
-    fills in a template. Ratings are drawn at random; a larger draw starts with the ratings of a
-    smaller one.
+    Correct answers are kept for imitation. After a wrong answer, the teacher is shown the true
+    rating and writes again. The offline teacher fills in a template. Ratings are drawn at random;
+    a larger draw starts with the ratings of a smaller one.
 
     Example: re2llm rater traces --reviews reviews.jsonl --model openai:gpt-4.1 --out traces.jsonl
     """

@@ -45,7 +45,9 @@ def train(
     seed: SeedOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")] = False,
 ) -> None:
-    """Train a rater on reviews: reinforcement alone (reczero), or imitation first (recone).
+    """Train a rater on reviews.
+
+    The recipe is reinforcement alone (reczero), or imitation first (recone).
 
     Example: re2llm rater train --model Qwen/Qwen2.5-7B-Instruct-1M --reviews reviews.jsonl
     --out rater --set lora_rank=64
