@@ -77,7 +77,9 @@ async def add_schedule(
         InputError: The cron, the zone or the kind cannot be used, or the name is taken.
     """
     if kind not in SCHEDULED:
-        raise InputError("KIND", f"{kind!r} cannot be scheduled.", f"Choose among {SCHEDULED}.")
+        raise InputError(
+            "KIND", f"{kind!r} cannot be scheduled.", f"Choose from {', '.join(SCHEDULED)}."
+        )
     _check(cron, zone)
     if name is not None and not (storable(name) and 0 < len(name) <= _LONGEST):
         raise InputError("--name", f"It has 1 to {_LONGEST} characters.", "Such as train-films.")

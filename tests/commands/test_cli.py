@@ -120,6 +120,11 @@ def test_help_has_an_example(command: list[str]) -> None:
         assert f"Example: re2llm {' '.join(command)}" in done.stdout
 
 
+@pytest.mark.parametrize("group", GROUPS, ids=" ".join)
+def test_lists_of_commands_cut_off_no_sentence(group: list[str]) -> None:
+    assert "..." not in run_here(*group, "--help", COLUMNS="80").stdout.split("Commands:")[1]
+
+
 def test_every_command_is_covered_here() -> None:
     listed = re.findall(
         r"^│?\s{1,2}([a-z]+)\s", run("--help").stdout.split("Commands")[-1], re.MULTILINE
