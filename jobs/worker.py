@@ -57,6 +57,7 @@ async def work(*, concurrency: int, stop: asyncio.Event, say: Say) -> None:
         limit.most = 0
         await _drain(say)
     finally:
+        workflows.leaving.set()
         await asyncio.shield(pulse.stop())
         await asyncio.to_thread(DBOS.destroy)
 

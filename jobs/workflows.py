@@ -5,6 +5,7 @@ DBOS stores which steps are done, and counts. Everything else is in our own tabl
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
 import logging
 from collections import Counter
@@ -23,6 +24,8 @@ _PROBES = 3
 """Pieces beyond those in flight that the model may leave unanswered before none is started."""
 in_flight = set[str]()
 """Pieces that this process is doing."""
+leaving = asyncio.Event()
+"""Set when this process stops; what it has not ended is left to other workers."""
 
 
 @DBOS.step(name="plan")
@@ -80,6 +83,9 @@ async def run_job(job_id: str, attempt: int) -> None:
         counts = await _hand_out(job_id, attempt, plan)
         await _finish(job_id, attempt, plan["shared"], counts)
     except Exception as error:  # a bug, or a piece that was cancelled; the job is told
+        if leaving.is_set():
+            # What DBOS raises now is no outcome of the job: end with the process, as if killed.
+            await asyncio.Event().wait()
         # Its words may quote statements and prompts, and API keys can read the reason.
         reason = f"An unexpected {type(error).__name__}; the worker's log has its trace."
         _log.exception("%s failed", job_id)

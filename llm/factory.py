@@ -54,11 +54,16 @@ def make_chat_model(
         reason = str(error).splitlines()[0]
         if key:
             reason = reason.replace(key.get_secret_value(), "**********")
+        remedy = (
+            "Install that package in the environment of re2llm."
+            if isinstance(error, ImportError)
+            else "Write it as openai:NAME, set RE2LLM_API_KEY, and RE2LLM_BASE_URL for your own "
+            "server; or use RE2LLM_MODEL=offline."
+        )
         raise InputError(
             "RE2LLM_REFLECT_MODEL" if reflects else "RE2LLM_MODEL",
             f"The model {name!r} cannot be created ({reason}).",
-            "Write it as openai:NAME, set RE2LLM_API_KEY, and RE2LLM_BASE_URL for your own server; "
-            "or use RE2LLM_MODEL=offline.",
+            remedy,
         ) from None
 
 

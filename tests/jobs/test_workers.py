@@ -48,8 +48,9 @@ def submit_learning(workers: Workers, domain: str) -> str:
 
 
 @pytest.mark.timeout(900)
-async def test_a_worker_takes_over_from_one_that_was_killed(
-    adjust: Change, loaded: Load, workers: Workers, url: str
+@pytest.mark.parametrize("way", ["killed", "stopped"])
+async def test_a_worker_takes_over_from_one_that_is_gone(
+    adjust: Change, loaded: Load, workers: Workers, url: str, way: str
 ) -> None:
     adjust(**RULES["paper"])
     domain = await loaded(5)
@@ -57,7 +58,10 @@ async def test_a_worker_takes_over_from_one_that_was_killed(
     job = submit_learning(workers, domain)
     first = workers.start()
     workers.until(lambda connection: pieces(connection, job, "SUCCESS") >= 2)
-    workers.strike(first)
+    if way == "killed":
+        workers.strike(first)
+    else:
+        assert "Traceback" not in workers.stop(first)
     second = workers.start()
     ended = workers.until_state(job, "done", "failed", "stopped")
     assert ended["state"] == "done", ended
