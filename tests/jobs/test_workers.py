@@ -48,7 +48,7 @@ def submit_learning(workers: Workers, domain: str) -> str:
 
 
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("way", ["killed", "stopped"])
+@pytest.mark.parametrize("way", ["killed", pytest.param("stopped", marks=pytest.mark.slow)])
 async def test_a_worker_takes_over_from_one_that_is_gone(
     adjust: Change, loaded: Load, workers: Workers, url: str, way: str
 ) -> None:
