@@ -99,6 +99,7 @@ async def test_a_worker_of_another_version_refuses_in_one_line(
     workers.run("jobs", "cancel", job)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(900)
 async def test_jobs_are_paused_resumed_stopped_by_their_budget_retried_and_cancelled(
     loaded: Load, workers: Workers, model: FaultServer, url: str, tmp_path: Path
