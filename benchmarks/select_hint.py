@@ -43,7 +43,7 @@ async def measure(sizes: Sequence[int], calls: int) -> list[dict[str, Any]]:
 
     services = await shared_services()
     sessions = await prepare(services)
-    context = Context(policy="ppo", model=MODEL)
+    context = Context(policy="ppo", model=MODEL, fuse="llm")  # as its release was trained
     runtime: Any = Runtime(context=context)
     requests: list[Any] = [
         {"domain": DOMAIN, "history": list(s.history), "candidates": list(s.candidates or ())}
