@@ -7,7 +7,18 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 from pgvector.sqlalchemy import HALFVEC
-from sqlalchemy import Text, all_, bindparam, cast, func, literal, select
+from sqlalchemy import (
+    ColumnElement,
+    Integer,
+    Text,
+    all_,
+    and_,
+    bindparam,
+    cast,
+    func,
+    literal,
+    select,
+)
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -19,15 +30,23 @@ from .tables import ItemRow
 from .texts import storable
 
 _LOCAL = literal(value=True)
-GOES_ON = (
-    select(func.set_config("hnsw.iterative_scan", "strict_order", _LOCAL))
-    .scalar_subquery()
-    .is_not(None)
-)
-"""A condition that has pgvector's scan go on until there are enough rows.
+_LEAST_WIDTH, _MOST_WIDTH = 200, 1_000  # the latter is pgvector's limit
+_WIDTH = func.least(_MOST_WIDTH, func.greatest(_LEAST_WIDTH, 2 * bindparam("count", type_=Integer)))
 
-It drops what other conditions exclude after its scan, which else ends after some 40 rows. Set for
-the statement alone, before the scan begins: PostgreSQL computes it first, as it needs no row.
+
+def _set(name: str, value: ColumnElement[str]) -> ColumnElement[bool]:
+    return select(func.set_config(name, value, _LOCAL)).scalar_subquery().is_not(None)
+
+
+WIDE_SCAN = and_(
+    _set("hnsw.iterative_scan", literal("relaxed_order")),
+    _set("hnsw.ef_search", cast(_WIDTH, Text)),
+)
+"""A condition that has pgvector's scan look at twice as many rows as are wanted, and then go on.
+
+By itself it looks at 40, and drops what other conditions exclude only afterwards. Set for the
+statement alone, before the scan begins: PostgreSQL computes it first, as it needs no row. The
+statement needs a parameter `count`. What it finds may come slightly out of order.
 """
 
 
@@ -43,7 +62,7 @@ _EXACT = (
 )
 _FOUND = (
     select(ItemRow.id, _DISTANCE.label("distance"))
-    .where(*_OTHERS, GOES_ON)
+    .where(*_OTHERS, WIDE_SCAN)
     .order_by(cast(ItemRow.embedding, HALFVEC(EMBEDDING_DIM)).cosine_distance(_TO))
     .limit(bindparam("count"))
     .subquery()

@@ -46,35 +46,62 @@ async def index_meaning(
         advance: Called with how many blocks of the table have been read, and how many there are.
 
     Returns:
-        What its owner can run, if the role may not; else `None`.
+        If it was not built, why, and what the owner of the tables can run; else `None`.
+
+    Raises:
+        DBAPIError: The connection was lost.
     """
     if items < LARGE:
         return None
     name = meaning_index(domain.id)
+    memory = min(max(items * _BYTES_AN_ITEM, _LEAST_MEMORY), _MOST_MEMORY) // 1024
+    watching = asyncio.create_task(_watch(engine, advance))
+    try:
+        async with engine.connect() as connection:
+            while not await _is_valid(connection, name):
+                # Two builds on one table wait for each other until PostgreSQL ends one of them.
+                if (await connection.execute(_PROGRESS)).first() is None:
+                    fault = await _build(connection, name, domain, memory)
+                    if fault is not None:
+                        return fault
+                else:
+                    await asyncio.sleep(_TICK)
+    finally:
+        watching.cancel()
+    return None
+
+
+async def _build(connection: AsyncConnection, name: str, domain: Domain, memory: int) -> str | None:
+    """Build an index; what an interrupted build has left goes first.
+
+    Args:
+        memory: For the build, in kB.
+
+    Returns:
+        Why this cannot be done, and what the owner of the tables can run. `None` if it is done, or
+        another load was quicker.
+
+    Raises:
+        DBAPIError: The connection was lost.
+    """
     # Numbers and names of ours; PostgreSQL takes no parameters here.
     build = (
         f"CREATE INDEX CONCURRENTLY {name} ON {SCHEMA}.item USING hnsw "
         f"((embedding::halfvec({EMBEDDING_DIM})) halfvec_cosine_ops) WHERE domain_id = {domain.id}"
     )
-    memory = min(max(items * _BYTES_AN_ITEM, _LEAST_MEMORY), _MOST_MEMORY) // 1024
-    async with engine.connect() as connection:
-        valid = await _is_valid(connection, name)
-        if valid:
+    try:
+        await connection.execute(text(f"DROP INDEX CONCURRENTLY IF EXISTS {SCHEMA}.{name}"))
+        await connection.execute(text(f"SET maintenance_work_mem = {memory}"))
+        await connection.execute(text(build))
+    except DBAPIError as error:
+        if isinstance(error.orig, errors.DuplicateTable | errors.DeadlockDetected):
             return None
-        watching = asyncio.create_task(_watch(engine, advance))
-        try:
-            if valid is not None:  # a build was interrupted
-                await connection.execute(text(f"DROP INDEX {SCHEMA}.{name}"))
-            await connection.execute(text(f"SET maintenance_work_mem = {memory}"))
-            await connection.execute(text(build))
-        except DBAPIError as error:
-            if isinstance(error.orig, errors.InsufficientPrivilege):
-                return f"{build};"
+        if error.connection_invalidated:
             raise
-        finally:
-            watching.cancel()
-            with suppress(DBAPIError):
-                await connection.execute(text("RESET maintenance_work_mem"))
+        return f"{error.orig} Have the owner of the tables run: {build};"
+    finally:
+        with suppress(DBAPIError):
+            await connection.execute(text("RESET maintenance_work_mem"))
     return None
 
 
@@ -91,10 +118,10 @@ async def drop_meaning_index(engine: AsyncEngine, domain: Domain) -> None:
                 await connection.execute(text(drop))
 
 
-async def _is_valid(connection: AsyncConnection, name: str) -> bool | None:
-    """Return whether an index can be used, or `None` if there is none of this name."""
+async def _is_valid(connection: AsyncConnection, name: str) -> bool:
+    """Return whether there is an index of this name that can be used."""
     found = "SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass(:name)"
-    return await connection.scalar(text(found), {"name": f"{SCHEMA}.{name}"})
+    return bool(await connection.scalar(text(found), {"name": f"{SCHEMA}.{name}"}))
 
 
 async def _watch(engine: AsyncEngine, advance: Callable[[int, int], None]) -> None:

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from .embedding_column import EMBEDDING_DIM
 from .hints import Hint, hint_of, select_hints
-from .meaning import GOES_ON
+from .meaning import WIDE_SCAN
 from .tables import HintRow
 
 # Written once: what every request asks takes longer to put together than to answer.
@@ -20,7 +20,7 @@ _ACTIVE = select_hints(bindparam("domain")).where(HintRow.status == "active")
 _PROMISING = _ACTIVE.order_by(HintRow.promise.desc(), HintRow.id).limit(bindparam("count"))
 _MEANING = cast(HintRow.embedding, HALFVEC(EMBEDDING_DIM))
 _NEAREST = (
-    _ACTIVE.where(GOES_ON)
+    _ACTIVE.where(WIDE_SCAN)
     .order_by(_MEANING.cosine_distance(bindparam("embedding", type_=HALFVEC(EMBEDDING_DIM))))
     .limit(bindparam("count"))
 )

@@ -208,12 +208,9 @@ async def _index(options: RunOptions, loaded: Loaded, progress: Progress) -> str
     def advance(done: int, total: int) -> None:
         progress(f"indexing {domain.name}", done, total)
 
-    statement = await index_meaning(services.autocommit, domain, loaded.items, advance)
-    if statement is None:
-        return ""
+    fault = await index_meaning(services.autocommit, domain, loaded.items, advance)
     return (
-        "Finding items by meaning will be slow: this role may not build an index. Have the owner "
-        f"of the tables run: {statement}"
+        "" if fault is None else f"Finding items by meaning will be slow, without an index: {fault}"
     )
 
 
