@@ -121,7 +121,7 @@ class AdvisoryLocks:
                     if claimed:
                         return key
                 await asyncio.sleep(_LOOK_AGAIN)
-        except (OSError, SQLAlchemyError):
+        except _FAULTS:
             return None
 
     async def _held(self, key: int, patience: float) -> bool:

@@ -14,6 +14,7 @@ import pytest
 from re2llm.data.sample import sample_items, simulate_sessions
 from re2llm.errors import DatabaseError
 from re2llm.interfaces.host import Re2llm
+from re2llm.jobs.liveness import Pulse, gone
 from re2llm.knowledge.engine import make_engine
 from re2llm.knowledge.locks import AdvisoryLocks
 from re2llm.knowledge.migrate import migrate
@@ -146,6 +147,28 @@ async def test_a_pooler_is_noticed_also_where_it_lends_another_connection_later(
     async with asyncio.timeout(PATIENCE):
         async with behind.prompt(b"12345678", patience=60.0):
             pass  # nothing is claimed, and nobody waits
+        async with behind.slot("model", 1), behind.slot("model", 1):
+            pass  # nor does a limit on calls stop any
         await behind.close()
     await engine.dispose()
     assert locks_left(fresh) == 0
+
+
+async def test_a_worker_is_known_to_live_beside_traffic(
+    pooler: TransactionPooler, settings: Settings
+) -> None:
+    engine = make_engine(pooler.url.render_as_string(), settings)
+    pulse = Pulse(engine, "here")
+
+    async def missing() -> set[str]:
+        async with engine.connect() as connection:
+            return await gone(connection, {"here", "another"})
+
+    async with asyncio.timeout(PATIENCE):
+        for _ in range(3):
+            assert await pulse.beat()
+            assert await asyncio.gather(missing(), missing()) == [{"another"}] * 2
+        await pulse.stop()
+        while "here" not in await missing():  # noqa: ASYNC110  # until the pooler sees the link end
+            await asyncio.sleep(0.05)
+    await engine.dispose()
