@@ -28,6 +28,7 @@ class JobStatus:
     """A job and how far it is.
 
     Attributes:
+        job: The job, as it is stored.
         done: Pieces of this attempt that are done; of another state than running, `None`.
     """
 
@@ -58,9 +59,18 @@ class JobStatus:
 
 
 async def jobs(
-    context: Context, *, domain: str | None = None, state: JobState | None = None
+    context: Context,
+    *,
+    domain: str | None = None,
+    state: JobState | None = None,
+    most: int = 10_000,
 ) -> list[JobStatus]:
-    """Return jobs, the newest first.
+    """Return the newest jobs, the newest first.
+
+    Args:
+        domain: Only those of this catalogue; `None` for all that the caller may know of.
+        state: Only those in this state; `None` for any.
+        most: How many at most.
 
     Raises:
         InputError: There is no such state.
@@ -70,7 +80,9 @@ async def jobs(
         raise InputError("--state", f"There is no state {state!r}.", f"Choose among {known}.")
     options = await resolve_context(context)
     async with options.services.engine.connect() as connection:
-        found = await list_jobs(connection, domain=domain, state=state, among=options.domains)
+        found = await list_jobs(
+            connection, domain=domain, state=state, among=options.domains, most=most
+        )
     return await _with_progress(options, found)
 
 

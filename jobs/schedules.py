@@ -23,6 +23,7 @@ from .ticks import next_tick
 SCHEDULED = ("learn", "train", "verify")
 """Kinds that need no file."""
 _LONGEST = 200
+_FIELDS = 5  # others that croniter takes hold seconds and years
 _DRAWN = re.compile(r"(?i)(?<![a-z])[hr](?![a-z])")
 """What croniter would draw anew at each look."""
 
@@ -145,7 +146,7 @@ async def remove_schedule(context: Context, name: str) -> None:
 
 def _check(cron: str, zone: str) -> None:
     fields = cron.split()
-    known = len(fields) == len(["*", "*", "*", "*", "*"]) and croniter.is_valid(cron)
+    known = len(fields) == _FIELDS and croniter.is_valid(cron)
     if not known or any(_DRAWN.search(field) for field in fields):
         raise InputError("--cron", f"{cron!r} is not five fields of cron.", 'Such as "0 3 * * *".')
     try:

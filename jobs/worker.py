@@ -50,6 +50,7 @@ async def work(*, concurrency: int, stop: asyncio.Event, say: Say) -> None:
     name = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:6]}"
     pulse = Pulse(services.engine, name)
     await pulse.beat()
+    workflows.leaving.clear()
     limit = await _launch(services, name, version, concurrency)
     say(f"worker {name} takes pieces, {concurrency} at a time (version {version})")
     try:

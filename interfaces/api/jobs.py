@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field
 from starlette.responses import Response
 
 from ...errors import NotGrantedError
+from ...knowledge.jobs import JobState
 from .callers import caller_of, context_of, require_right
 from .documents import problems
 from .requests import DomainField, DomainQuery, StrictBody
@@ -19,13 +20,23 @@ from .strict_routes import json_response, strict_router
 
 router = strict_router()
 
-JobState = Literal["running", "paused", "stopped", "failed", "done", "cancelled"]
 JobId = Annotated[str, Field(min_length=1, max_length=200, description="Of a submitted job.")]
 _Count = Annotated[int | None, Field(ge=1, le=10**9)]
 _Money = Annotated[float | None, Field(gt=0, le=10**9)]
+_LISTED = 1_000
 
 
-class JobBody(StrictBody):
+class _Limits(StrictBody):
+    max_llm_calls: Annotated[_Count, Field(description="Model calls that it may make.")] = None
+    max_tokens: Annotated[_Count, Field(description="Tokens that it may use.")] = None
+    max_cost: Annotated[_Money, Field(description="What it may cost.")] = None
+
+    @property
+    def limits(self) -> dict[str, Any]:
+        return self.model_dump(include=set(_Limits.model_fields))
+
+
+class JobBody(_Limits):
     """A job to submit, which workers then do."""
 
     kind: Literal["learn", "train", "verify"]
@@ -34,9 +45,6 @@ class JobBody(StrictBody):
         Annotated[int, Field(ge=1, le=1_000)] | None,
         Field(description="Of `learn`: stop at so many hints."),
     ] = None
-    max_llm_calls: Annotated[_Count, Field(description="Model calls that it may make.")] = None
-    max_tokens: Annotated[_Count, Field(description="Tokens that it may use.")] = None
-    max_cost: Annotated[_Money, Field(description="What it may cost.")] = None
 
 
 class JobName(StrictBody):
@@ -45,12 +53,8 @@ class JobName(StrictBody):
     job: JobId
 
 
-class RetryBody(JobName):
+class RetryBody(_Limits, JobName):
     """Which job to go on with, and its new limits; calls that were made count."""
-
-    max_llm_calls: Annotated[_Count, Field(description="Model calls that it may make.")] = None
-    max_tokens: Annotated[_Count, Field(description="Tokens that it may use.")] = None
-    max_cost: Annotated[_Money, Field(description="What it may cost.")] = None
 
 
 class JobDocument(BaseModel):
@@ -98,8 +102,8 @@ async def jobs_route(
 ) -> Response:
     """List the newest jobs of the catalogues that the caller may use, at most 1,000."""
     control = await _module("control")
-    found = await control.jobs(context_of(request), domain=domain, state=state)
-    return json_response(JobList(jobs=[_document(one) for one in found[:1_000]]))
+    found = await control.jobs(context_of(request), domain=domain, state=state, most=_LISTED)
+    return json_response(JobList(jobs=[_document(one) for one in found]))
 
 
 @router.get(
@@ -131,15 +135,8 @@ async def submit_route(request: Request, body: JobBody) -> Response:
     submit, control = await _module("submit"), await _module("control")
     context = context_of(request, domain=body.domain)
     arguments = {} if body.max_hints is None else {"max_hints": body.max_hints}
-    made = await submit.submit(
-        context,
-        body.kind,
-        arguments,
-        max_llm_calls=body.max_llm_calls,
-        max_tokens=body.max_tokens,
-        max_cost=body.max_cost,
-    )
-    return json_response(_document(await control.job(context, made.id)))
+    made = await submit.submit(context, body.kind, arguments, **body.limits)
+    return json_response(_document(control.JobStatus(made, 0)))
 
 
 @router.post(
@@ -152,8 +149,7 @@ async def submit_route(request: Request, body: JobBody) -> Response:
 async def pause_route(request: Request, body: JobName) -> Response:
     """Let calls in flight end, and make no other. A key needs the right to `learn`."""
     require_right(request, "learn")
-    control = await _module("control")
-    return json_response(_document(await control.pause(context_of(request), body.job)))
+    return await _changed(request, "pause", body)
 
 
 @router.post(
@@ -166,8 +162,7 @@ async def pause_route(request: Request, body: JobName) -> Response:
 async def cancel_route(request: Request, body: JobName) -> Response:
     """End a job for good; what it has stored stays. A key needs the right to `learn`."""
     require_right(request, "learn")
-    control = await _module("control")
-    return json_response(_document(await control.cancel_job(context_of(request), body.job)))
+    return await _changed(request, "cancel_job", body)
 
 
 @router.post(
@@ -180,8 +175,7 @@ async def cancel_route(request: Request, body: JobName) -> Response:
 async def resume_route(request: Request, body: JobName) -> Response:
     """Go on with a paused job. A key needs the right to `learn`, and no daily limits."""
     _require_start(request)
-    control = await _module("control")
-    return json_response(_document(await control.resume(context_of(request), body.job)))
+    return await _changed(request, "resume", body)
 
 
 @router.post(
@@ -194,14 +188,13 @@ async def resume_route(request: Request, body: JobName) -> Response:
 async def retry_route(request: Request, body: RetryBody) -> Response:
     """Go on with a job that stopped or failed. A key needs `learn`, and no daily limits."""
     _require_start(request)
+    return await _changed(request, "retry", body, **body.limits)
+
+
+async def _changed(request: Request, change: str, body: JobName, **limits: Any) -> Response:
+    """Change a job by one of the functions of `jobs.control`, and show it."""
     control = await _module("control")
-    found = await control.retry(
-        context_of(request),
-        body.job,
-        max_llm_calls=body.max_llm_calls,
-        max_tokens=body.max_tokens,
-        max_cost=body.max_cost,
-    )
+    found = await getattr(control, change)(context_of(request), body.job, **limits)
     return json_response(_document(found))
 
 

@@ -83,7 +83,7 @@ async def limits_left(connection: AsyncConnection, caller: Caller) -> dict[str, 
     """
     grants = caller.grants
     limited = {"calls_per_day": grants.calls_per_day, "usd_per_day": grants.usd_per_day}
-    if not any(limited.values()):
+    if all(limit is None for limit in limited.values()):
         return {}
     used = dict(zip(limited, await used_today(connection, caller.key_id), strict=True))
     return {
