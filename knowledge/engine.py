@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import selectors
 from collections.abc import Callable, Sequence
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 import orjson
@@ -72,7 +72,9 @@ def make_engine(url: str, settings: Settings) -> AsyncEngine:
     )
     event.listen(engine.sync_engine, "checkout", _replace_if_lost)
     if settings.database_url is None:
-        event.listen(engine.sync_engine, "do_connect", _restarting(settings.home))
+        home = settings.home
+        restarting = _restarting(lambda: await_only(asyncio.to_thread(start_embedded, home)))
+        event.listen(engine.sync_engine, "do_connect", restarting)
     return engine
 
 
@@ -92,7 +94,7 @@ def make_sync_engine(url: str, settings: Settings, *, pool_size: int) -> Engine:
         connect_args=_connect_args(settings),
     )
     if settings.database_url is None:
-        event.listen(engine, "do_connect", _restarting_blocking(settings.home))
+        event.listen(engine, "do_connect", _restarting(partial(start_embedded, settings.home)))
     return engine
 
 
@@ -110,8 +112,12 @@ def _connect_args(settings: Settings) -> dict[str, Any]:
     }
 
 
-def _restarting_blocking(home: Path) -> Callable[..., DBAPIConnection]:
-    """Connect as `_restarting` does, where no event loop runs."""
+def _restarting(start: Callable[[], str]) -> Callable[..., DBAPIConnection]:
+    """Connect, and start the embedded server again if it was killed.
+
+    Args:
+        start: Starts it, and returns its URL.
+    """
 
     def connect(
         dialect: Dialect, _: object, args: Sequence[Any], options: dict[str, Any]
@@ -120,25 +126,7 @@ def _restarting_blocking(home: Path) -> Callable[..., DBAPIConnection]:
             return dialect.connect(*args, **options)
         except psycopg.OperationalError:
             try:
-                url = start_embedded(home)
-            except DatabaseError as error:
-                raise psycopg.OperationalError(str(error)) from error
-            return dialect.connect(*args, **options | make_url(url).query)
-
-    return connect
-
-
-def _restarting(home: Path) -> Callable[..., DBAPIConnection]:
-    """Connect, and start the embedded server again if it was killed."""
-
-    def connect(
-        dialect: Dialect, _: object, args: Sequence[Any], options: dict[str, Any]
-    ) -> DBAPIConnection:
-        try:
-            return dialect.connect(*args, **options)
-        except psycopg.OperationalError:
-            try:
-                url = await_only(asyncio.to_thread(start_embedded, home))
+                url = start()
             except DatabaseError as error:
                 raise psycopg.OperationalError(str(error)) from error
             return dialect.connect(*args, **options | make_url(url).query)

@@ -20,7 +20,6 @@ JobState = Literal["running", "paused", "stopped", "failed", "done", "cancelled"
 """`stopped`: the budget is spent, or the model is down. All but `done` and `cancelled` can go on.
 """
 
-_MOST = 10_000
 _PRIVATE = "sessions"
 """The argument that holds what people chose."""
 _SHOWN = (
@@ -119,12 +118,16 @@ async def list_jobs(
     domain: str | None = None,
     state: JobState | None = None,
     among: AbstractSet[str] | None = None,
+    most: int = 10_000,
 ) -> list[Job]:
-    """Return the newest 10,000 jobs, the newest first.
+    """Return the newest jobs, the newest first.
 
     Args:
         among: Names of the domains that the caller may know of; `None` for all.
+        most: How many at most.
     """
+    if domain is not None and not storable(domain):
+        return []
     found = select(*_COLUMNS).join(DomainRow, DomainRow.id == JobRow.domain_id)
     if among is not None:
         found = found.where(DomainRow.name.in_(among))
@@ -132,11 +135,7 @@ async def list_jobs(
         found = found.where(DomainRow.name == domain)
     if state is not None:
         found = found.where(JobRow.state == state)
-    if domain is not None and not storable(domain):
-        return []
-    rows = await connection.execute(
-        found.order_by(JobRow.created_at.desc(), JobRow.id).limit(_MOST)
-    )
+    rows = await connection.execute(found.order_by(JobRow.created_at.desc(), JobRow.id).limit(most))
     return [Job(**row) for row in rows.mappings()]
 
 

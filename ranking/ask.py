@@ -148,13 +148,7 @@ def joined(spent: Update, reply: Reply) -> Update:
     Args:
         spent: Latency, tokens and calls so far.
     """
-    return {
-        **spent,
-        "latency_ms": spent["latency_ms"] + reply.latency_ms,
-        # Trials of earlier versions did not count cached tokens.
-        "tokens": {way: spent["tokens"].get(way, 0) + n for way, n in _tokens(reply).items()},
-        "llm_calls": spent["llm_calls"] + reply.calls,
-    }
+    return added_up(spent, _answered(reply))
 
 
 def _tokens(reply: Reply) -> dict[str, int]:

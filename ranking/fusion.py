@@ -107,6 +107,7 @@ def added_up(update: Update, before: Update) -> Update:
     return {
         **update,
         "latency_ms": update["latency_ms"] + before["latency_ms"],
-        "tokens": {way: count + before["tokens"][way] for way, count in update["tokens"].items()},
+        # Trials of earlier versions did not count cached tokens.
+        "tokens": {way: update["tokens"].get(way, 0) + n for way, n in before["tokens"].items()},
         "llm_calls": update["llm_calls"] + before["llm_calls"],
     }
