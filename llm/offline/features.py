@@ -17,7 +17,7 @@ from .document import Entry, RankingDocument, values_of
 from .likeness import RECENT, Encode, Scores, likenesses, standardised
 from .sentences import WELL_KNOWN, close, high, low, one_value, spoken, wanted_evidence
 
-_FAMOUS = ("what everyone has seen, knows or owns",)
+_FAMOUS = ("what everyone has seen, knows or owns", "what many people chose")
 _OBSCURE = ("lesser-known titles", "what is obscure, lesser-known, niche, overlooked")
 
 

@@ -171,6 +171,7 @@ EXAMPLES: list[tuple[str, str, float]] = [
     ("Prefer what everyone has seen.", "evidence:chosen_by", UP),
     ("Prefer films that many people know.", "evidence:chosen_by", UP),
     ("Prefer what many people know.", "evidence:chosen_by", UP),
+    ("Prefer what many people chose.", "evidence:chosen_by", UP),
     ("Prefer popular, widely known films.", "evidence:chosen_by", UP),
     ("Prefer high popularity.", "evidence:chosen_by", UP),
     ("Avoid popular films.", "evidence:chosen_by", DOWN),
