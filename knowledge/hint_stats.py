@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, func, select, text
+from sqlalchemy import ColumnElement, and_, bindparam, func, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from .domains import hold_hints
 from .hints import Hint, list_hints, set_status
 from .tables import SHRINKAGE, HintRow, HintStatsRow
 
@@ -59,6 +60,25 @@ _MEASURED = (
 )
 """In the order of the fields of `Hint`, for one model."""
 _PROMISE = HintStatsRow.mean_gain * HintStatsRow.trials / (HintStatsRow.trials + SHRINKAGE)
+# Written once: every request asks it.
+_BEST = (
+    select(*_MEASURED)
+    .join(
+        HintStatsRow,
+        and_(
+            HintStatsRow.hint_id == HintRow.id,
+            HintStatsRow.model == bindparam("model"),
+            HintStatsRow.prompt_version == bindparam("version"),
+        ),
+    )
+    .where(HintRow.domain_id == bindparam("domain"), HintRow.status == "active", _PROMISE > 0)
+    .order_by(_PROMISE.desc(), HintRow.id)
+    .limit(1)
+)
+_BEST_BEYOND_DOUBT = _BEST.where(
+    HintStatsRow.trials >= ENOUGH,
+    HintStatsRow.mean_gain - _BEYOND_DOUBT * HintStatsRow.gain_error > 0,
+)
 
 
 async def refresh_stats(
@@ -74,12 +94,13 @@ async def refresh_stats(
     that it helps, and a policy tries it where it expects a gain: with them every mean is too high.
 
     Args:
-        connection: In a transaction.
+        connection: In a transaction; a second one waits for its end.
         model: Name of the ranking model whose trials count.
         prompt_version: Version of the ranking prompt whose trials count.
         sessions: Keys of the training sessions that were drawn at random.
     """
     given = {"domain": domain_id, "model": model, "version": prompt_version}
+    await hold_hints(connection, domain_id)
     await connection.execute(text(_CLEARED), given)
     await connection.execute(text(_SUMMED), {**given, "sessions": list(sessions)})
 
@@ -126,16 +147,9 @@ async def best_measured(
     Args:
         beyond_doubt: Ask for enough trials, and for a gain that cannot be luck.
     """
-    doubt = HintStatsRow.mean_gain - _BEYOND_DOUBT * HintStatsRow.gain_error
-    sure = (HintStatsRow.trials >= ENOUGH, doubt > 0) if beyond_doubt else ()
-    statement = (
-        select(*_MEASURED)
-        .join(HintStatsRow, _of(model, prompt_version))
-        .where(HintRow.domain_id == domain_id, HintRow.status == "active", _PROMISE > 0, *sure)
-        .order_by(_PROMISE.desc(), HintRow.id)
-        .limit(1)
-    )
-    row = (await connection.execute(statement)).one_or_none()
+    statement = _BEST_BEYOND_DOUBT if beyond_doubt else _BEST
+    wanted = {"domain": domain_id, "model": model, "version": prompt_version}
+    row = (await connection.execute(statement, wanted)).one_or_none()
     return None if row is None else Hint(*row)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -64,3 +65,28 @@ async def test_the_best_hint_is_the_one_verified_on_that_model(
         assert [hint.trials for hint in measured] == [1, 0, 0, 0]
         await set_status(connection, found.id, recent, "retired", "test")
         assert await best_verified(connection, found.id, "model-a", "1") is None
+
+
+async def test_two_learners_may_sum_up_at_the_same_time(
+    services: Services, load: Callable[..., Any], domain: str
+) -> None:
+    await load(domain, sample_items(), simulate_sessions(30, seed=4))
+    async with services.engine.begin() as connection:
+        found = await find_domain(connection, domain)
+        sessions = await session_keys(connection, found.id)
+        for text, vector in zip(HINTS, services.embedder.encode(list(HINTS)), strict=True):
+            await add_hint(connection, found.id, text, vector, provenance={})
+        for session in sessions:
+            for text, rank in [(None, 8), *HINTS.items()]:
+                trial = Trial(session, hint_key(text), "model-a", "1", rank, "")
+                await store_trial(connection, found.id, trial)
+
+    async def sum_up() -> None:
+        async with services.engine.begin() as connection:
+            await refresh_stats(connection, found.id, "model-a", "1", sessions)
+            await asyncio.sleep(0.05)  # the others begin before this one is done
+
+    await asyncio.gather(*(sum_up() for _ in range(4)))
+    async with services.engine.connect() as connection:
+        measured = await measured_hints(connection, found.id, "model-a", "1")
+    assert [hint.trials for hint in measured] == [len(sessions)] * len(HINTS)
