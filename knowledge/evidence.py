@@ -144,7 +144,10 @@ class EvidenceIndex:
         # Read at once: an array's elements are slow to get one by one.
         rows = np.stack(list(columns.values()), axis=1, dtype=np.float64).tolist()
         return [
-            {name: round(value, 2) for name, value in zip(columns, row, strict=True)}
+            {
+                name: round(value, 2) if value else 0.0
+                for name, value in zip(columns, row, strict=True)
+            }
             for row in rows
         ]
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from .log_tables import RecommendationRow
 from .sources import LOCAL
+
+_LOGGED = insert(RecommendationRow)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +34,7 @@ class Recommendation:
         latency_ms: Of the model call or calls, in milliseconds.
         tokens: Tokens in and out, where the model counts them.
         source: The id of the API key that asked, or `local`.
+        id: Under which feedback may refer to it.
     """
 
     domain_id: int
@@ -46,17 +50,19 @@ class Recommendation:
     latency_ms: float
     tokens: Mapping[str, int] = field(default_factory=dict[str, int])
     source: str = LOCAL
+    id: uuid.UUID = field(default_factory=uuid.uuid4)
 
 
-async def log_recommendation(connection: AsyncConnection, made: Recommendation) -> uuid.UUID:
-    """Store an answered request.
+async def log_recommendations(
+    connection: AsyncConnection, answered: Sequence[Recommendation]
+) -> None:
+    """Store answered requests."""
+    await connection.execute(_LOGGED, [_row(made) for made in answered])
 
-    Returns:
-        The id under which feedback may refer to it.
-    """
-    key = uuid.uuid4()
-    row = {
-        "id": key,
+
+def _row(made: Recommendation) -> dict[str, Any]:
+    return {
+        "id": made.id,
         "domain_id": made.domain_id,
         "history": list(made.history),
         "candidates": list(made.candidates),
@@ -71,8 +77,6 @@ async def log_recommendation(connection: AsyncConnection, made: Recommendation) 
         "tokens": dict(made.tokens),
         "source": made.source,
     }
-    await connection.execute(insert(RecommendationRow), row)
-    return key
 
 
 async def shown_ranking(

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 
 from sqlalchemy.exc import SQLAlchemyError
 
 from ..errors import ModelDownError, failure_among
-from ..knowledge.recommendations import Recommendation, log_recommendation
+from ..knowledge.recommendations import Recommendation
 from ..ranking.prompt import recipe_of
 from ..ranking.settle import settle_ranking
 from ..ranking.state import RecommendState
@@ -58,9 +57,5 @@ async def _logged(state: RecommendState, update: Update, options: RunOptions) ->
         tokens=update["tokens"],
         source=options.source,
     )
-    # Waiting for a connection is not counted: where many requests share a few, it may take long.
-    async with (
-        options.services.autocommit.connect() as connection,
-        asyncio.timeout(options.settings.database_timeout),
-    ):
-        return str(await log_recommendation(connection, made))
+    await options.services.answered.add(made)
+    return str(made.id)

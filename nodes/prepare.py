@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import time
 
-from ..knowledge.domains import find_domain
 from ..ranking.gather import gather
 from ..ranking.request import read_request
 from ..ranking.state import RecommendState
+from ..runtime.domain_cache import domain_of
 from ..runtime.node import Update, node
 from ..runtime.options import RunOptions
 
@@ -26,8 +26,8 @@ async def prepare(state: RecommendState, options: RunOptions) -> Update:
         "history": request.history,
         "candidates": request.candidates,
     }
+    name = request.domain or options.domain
+    domain = await domain_of(options.services, name, among=options.domains)
     async with options.services.autocommit.connect() as connection:
-        name = request.domain or options.domain
-        domain = await find_domain(connection, name, among=options.domains)
         gathered = await gather(connection, domain, asked, options)
     return {**gathered, "history": request.history, "shown": request.k, "deadline_at": deadline_at}

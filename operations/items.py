@@ -88,7 +88,7 @@ async def show_item(
     """
     options = await resolve_context(context)
     async with in_catalogue(options, domain) as finder:
-        connection, found = finder.connection, finder.domain
+        connection, found = await finder.connection(), finder.domain
         (shown,) = await finder.resolve([item], "item")
         popularity, embedding = await item_place(connection, found, shown.id)
         near = await nearest_items(connection, found, embedding, count=count, exclude=[shown.id])

@@ -52,7 +52,7 @@ async def recommend(
         "k": k,
     }
     result = cast("RecommendResult", await ask(request, context, on_state))
-    async with in_catalogue(options, name) as finder:
+    async with in_catalogue(options, finder.domain) as finder:
         items = await finder.items([item["id"] for item in result["items"]])
     reasons = Reasons([items[item["id"]] for item in result["items"]], chosen)
     return Recommended(

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..errors import InputError
 from ..knowledge.domains import Domain
+from ..knowledge.engine import unreachable
 from ..knowledge.meaning import nearest_items
 from ..knowledge.texts import storable
 from ..knowledge.titles.search import TitleSearch, settled
 from ..records import Item, spoken
-from ..runtime.domain_cache import items_of, title_search_of
+from ..runtime.domain_cache import domain_of, items_of, known_items, title_search_of
 from ..runtime.options import Context, RunOptions, resolve_context
 from ..runtime.services import Services
-from .database import in_domain
 from .results import FoundItem, FoundTitle, FoundTitles
 
 _NEAR = 3
@@ -51,29 +52,49 @@ async def find_titles(
 
 
 @asynccontextmanager
-async def in_catalogue(options: RunOptions, domain: str | None) -> AsyncGenerator[Finder]:
+async def in_catalogue(options: RunOptions, domain: Domain | str | None) -> AsyncGenerator[Finder]:
     """Yield a finder of a domain's items.
 
     Raises:
         InputError: There is no such domain.
         DatabaseError: The database failed.
     """
-    async with in_domain(options, domain) as (connection, found):
-        yield Finder(connection, found, options.services)
+    services = options.services
+    try:
+        if not isinstance(domain, Domain):
+            domain = await domain_of(services, domain or options.domain, among=options.domains)
+        async with AsyncExitStack() as stack:
+            yield Finder(domain, services, stack)
+    except (OSError, SQLAlchemyError) as error:
+        raise unreachable(services.engine, error) from error
 
 
 class Finder:
-    """Finds items of one domain by id, by title, and by meaning."""
+    """Finds items of one domain by id, by title, and by meaning.
 
-    def __init__(self, connection: AsyncConnection, domain: Domain, services: Services) -> None:
-        self.connection = connection
+    What is in memory needs no connection.
+    """
+
+    def __init__(self, domain: Domain, services: Services, stack: AsyncExitStack) -> None:
         self.domain = domain
         self._services = services
+        self._stack = stack
+        self._connection: AsyncConnection | None = None
         self._compared = 0
+
+    async def connection(self) -> AsyncConnection:
+        """Return a connection, the same each time; each statement is its own transaction."""
+        if self._connection is None:
+            connecting = self._services.autocommit.connect()
+            self._connection = await self._stack.enter_async_context(connecting)
+        return self._connection
 
     async def items(self, ids: Sequence[str]) -> dict[str, Item]:
         """Return items by their ids; unknown ids are absent."""
-        items, _ = await items_of(self._services, self.connection, self.domain, ids)
+        known = known_items(self._services, self.domain, ids)
+        if len(known) == len(set(ids)):
+            return {id_: item for id_, (item, _) in known.items()}
+        items, _ = await items_of(self._services, await self.connection(), self.domain, ids)
         return items
 
     async def resolve(
@@ -171,7 +192,7 @@ class Finder:
     async def _near(self, text: str, count: int = _NEAR) -> list[Item]:
         encoded = await asyncio.to_thread(self._services.embedder.encode, [text])
         return await nearest_items(
-            self.connection, self.domain, encoded[0], count=count, exclude=[]
+            await self.connection(), self.domain, encoded[0], count=count, exclude=[]
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,10 +62,11 @@ async def gather(
     history_items = [_view(items[i]) for i in history[-options.settings.prompt_history :]]
     session = state.get("training_session")
     evidence = index.of(history, ids, leave_out=session) if index else []
-    views = [_view(items[item]) for item in ids]
-    task = first_stage_task(history, history_items, views, evidence, vectors)
+    pool = ids
+    glimpses = [_glimpse(items[item]) for item in pool]
+    task = first_stage_task(history, history_items, glimpses, evidence, vectors)
     scores = await first_stage_scores(connection, domain, task, options, session=session)
-    rows = {item: row for row, item in enumerate(ids)}
+    rows = {item: row for row, item in enumerate(pool)}
     if listed is None:
         ids = best(ids, scores, options.settings.candidates, keep=target)
     order = [
@@ -76,7 +78,7 @@ async def gather(
         "model": options.model,
         "session_embedding": embedding.tolist(),
         "history_items": history_items,
-        "candidate_items": [views[row] for row in order],
+        "candidate_items": [_view(items[pool[row]]) for row in order],
         "evidence": [evidence[row] for row in order] if evidence else [],
         "first_stage": [round(score, 5) for score in scores[order].tolist()],
         "asked": len(order) if options.fuse == "llm" else min(len(order), options.rerank),
@@ -114,3 +116,8 @@ def _require_known(
 
 def _view(item: Item) -> ItemView:
     return {"id": item.id, "title": item.title, "attributes": dict(item.attributes)}
+
+
+def _glimpse(item: Item) -> Mapping[str, Any]:
+    """Return a view of an item that must not leave in the state: it shares the cached item."""
+    return {"id": item.id, "title": item.title, "attributes": item.attributes}

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Set as AbstractSet
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -14,7 +15,7 @@ from ..knowledge.catalogue import (
     fetch_items_and_embeddings,
     most_chosen_ids,
 )
-from ..knowledge.domains import Domain
+from ..knowledge.domains import Domain, find_domain
 from ..knowledge.evidence import EvidenceIndex
 from ..knowledge.leaks.filter import LeakFilter
 from ..knowledge.sources import keyed_sessions
@@ -24,6 +25,23 @@ from ..records import Item
 from .services import Services
 
 _MOST_CHOSEN = 1_000
+
+
+async def domain_of(
+    services: Services, name: str, *, among: AbstractSet[str] | None = None
+) -> Domain:
+    """Look a domain up by name, once for all who ask at the same time; see `find_domain`.
+
+    Raises:
+        InputError: There is none of that name that the caller may know of.
+    """
+
+    async def read() -> Domain:
+        async with services.autocommit.connect() as connection:
+            return await find_domain(connection, name, among=among)
+
+    key = ("domain", name, None if among is None else frozenset(among))
+    return await services.reads.get(key, read)
 
 
 async def evidence_of(
@@ -45,6 +63,15 @@ async def evidence_of(
     return await services.versions.get("evidence", domain.id, (domain.revision, share), build)
 
 
+def known_items(
+    services: Services, domain: Domain, ids: Sequence[str]
+) -> dict[str, tuple[Item, FloatArray]]:
+    """Return those of some items that are in memory, with their embeddings, shape `[384]`."""
+    kept, place = services.items, (domain.id, domain.revision)
+    wanted = dict.fromkeys(ids)
+    return {id_: found for id_ in wanted if (found := kept.get((*place, id_))) is not None}
+
+
 async def items_of(
     services: Services, connection: AsyncConnection, domain: Domain, ids: Sequence[str]
 ) -> tuple[dict[str, Item], dict[str, FloatArray]]:
@@ -52,14 +79,13 @@ async def items_of(
 
     Unknown ids are absent from both.
     """
-    kept, place = services.items, (domain.id, domain.revision)
-    wanted = dict.fromkeys(ids)
-    known = {id_: found for id_ in wanted if (found := kept.get((*place, id_))) is not None}
-    missing = [id_ for id_ in wanted if id_ not in known]
+    known = known_items(services, domain, ids)
+    missing = [id_ for id_ in dict.fromkeys(ids) if id_ not in known]
     if missing:
         items, embeddings = await fetch_items_and_embeddings(connection, domain, missing)
         for id_, item in items.items():
-            known[id_] = kept[*place, id_] = (item, embeddings[id_])
+            place = (domain.id, domain.revision, id_)
+            known[id_] = services.items[place] = (item, embeddings[id_])
     return (
         {id_: item for id_, (item, _) in known.items()},
         {id_: embedding for id_, (_, embedding) in known.items()},
@@ -89,11 +115,15 @@ async def leak_filter_of(
 
 
 async def title_search_of(
-    services: Services, connection: AsyncConnection, domain: Domain
+    services: Services, connect: Callable[[], Awaitable[AsyncConnection]], domain: Domain
 ) -> TitleSearch:
-    """Return what finds a domain's items by what people call them."""
+    """Return what finds a domain's items by what people call them.
+
+    Args:
+        connect: Asked for a connection only if there is something to read.
+    """
 
     async def build() -> TitleSearch:
-        return await asyncio.to_thread(TitleSearch, await all_items(connection, domain))
+        return await asyncio.to_thread(TitleSearch, await all_items(await connect(), domain))
 
     return await services.versions.get("titles", domain.id, domain.revision, build)

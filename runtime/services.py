@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import weakref
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,7 +13,7 @@ import numpy as np
 from cachetools import LRUCache
 from langchain_core.language_models import BaseChatModel
 from numpy.typing import NDArray
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ..errors import InputError
@@ -21,6 +21,7 @@ from ..knowledge.engine import database_url, make_engine, ping
 from ..knowledge.locks import AdvisoryLocks
 from ..knowledge.logprobs import find_logprobs, store_logprobs
 from ..knowledge.migrate import migrate
+from ..knowledge.recommendations import Recommendation, log_recommendations
 from ..llm.embeddings import Embedder, get_embedder
 from ..llm.endpoint import Endpoint
 from ..llm.factory import make_chat_model, model_server
@@ -30,6 +31,7 @@ from ..settings import OFFLINE_MODEL, Settings
 from .background import Background
 from .budget import Budget
 from .caches import VersionedCache
+from .together import GroupedWrites, SharedReads
 
 _log = logging.getLogger(__name__)
 _CACHED_SESSIONS = 512
@@ -53,6 +55,8 @@ class Services:
         owns_engine: Whether to close the engine too; a host's own is left open.
         background: What goes on beside the answers.
         versions: What is kept in memory until its source changes; see `domain_cache`.
+        reads: What many tasks read at the same time.
+        answered: Logs what was recommended, under an id.
         resolved: Training sessions as `prepare` hands them on.
         items: Items with their embeddings, by domain, its revision, and id.
         hint_embeddings: By hint, shape `[384]` each; a hint's text never changes.
@@ -64,6 +68,7 @@ class Services:
     owns_engine: bool = True
     background: Background = field(default_factory=Background)
     versions: VersionedCache = field(default_factory=VersionedCache)
+    reads: SharedReads = field(default_factory=SharedReads)
     resolved: LRUCache[Hashable, Any] = field(
         default_factory=lambda: LRUCache[Hashable, Any](_CACHED_SESSIONS)
     )
@@ -89,6 +94,7 @@ class Services:
         self.feedback_budget = Budget(max_calls=self.settings.feedback_calls)
         self.locks = AdvisoryLocks(self.engine)
         self.autocommit = self.engine.execution_options(isolation_level="AUTOCOMMIT")
+        self.answered = GroupedWrites(self._log, (IntegrityError, DataError))
 
     async def endpoint(self, name: str, *, reflects: bool = False) -> Endpoint:
         """Return the chat model of a name, made once, with its retries and limits.
@@ -153,6 +159,14 @@ class Services:
                 await store_logprobs(connection, name, model_server(self.settings), given=given)
         except (OSError, SQLAlchemyError) as error:
             _log.warning("what was found of %s was not kept: %s", name, type(error).__name__)
+
+    async def _log(self, made: Sequence[Recommendation]) -> None:
+        # Waiting for a connection is not counted: where many requests share a few, it may be long.
+        async with (
+            self.engine.begin() as connection,
+            asyncio.timeout(self.settings.database_timeout),
+        ):
+            await log_recommendations(connection, made)
 
     def _is_remote(self, name: str) -> bool:
         made = self._endpoints.get((name, False))

@@ -15,7 +15,7 @@ from re2llm.evaluation.off_policy import OffPolicyReport, evaluate_release, rewa
 from re2llm.knowledge.domains import Domain, find_domain
 from re2llm.knowledge.feedback import Decision, store_feedback
 from re2llm.knowledge.hints import add_hint, best_hints, clean_hint
-from re2llm.knowledge.recommendations import Recommendation, log_recommendation
+from re2llm.knowledge.recommendations import Recommendation, log_recommendations
 from re2llm.knowledge.releases import Release, fetch_release, store_release
 from re2llm.knowledge.training_sessions import store_sessions
 from re2llm.knowledge.trials import ndcg
@@ -113,9 +113,9 @@ class Log:
         )
         rank = values.get("rank", RANKS[action])
         async with self.services.engine.begin() as connection:
-            key = await log_recommendation(connection, made)
+            await log_recommendations(connection, [made])
             picked = None if rank is None else ranking[rank - 1]
-            await store_feedback(connection, self.domain, str(key), picked)
+            await store_feedback(connection, self.domain, str(made.id), picked)
 
     async def evaluate(self, *, sampled: bool = True) -> OffPolicyReport:
         return await evaluate_release(self.domain.name, self.release, self.options, sampled=sampled)
