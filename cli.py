@@ -13,6 +13,7 @@ from .commands.doctor import doctor
 from .commands.domains import domains
 from .commands.evaluate import evaluate
 from .commands.feedback import feedback
+from .commands.groups import CommandGroup
 from .commands.hints.group import hints
 from .commands.items import items
 from .commands.jobs import jobs
@@ -31,7 +32,7 @@ from .commands.sessions import sessions
 from .commands.train import train
 from .commands.worker import worker
 
-app = typer.Typer(
+app = CommandGroup(
     name="re2llm",
     no_args_is_help=True,
     pretty_exceptions_show_locals=False,

@@ -109,6 +109,17 @@ def spoken(value: AttributeValue) -> str:
     )
 
 
+def counted(number: int, one: str, many: str | None = None) -> str:
+    """Write a number of things as a person would: `1 session`, `1,200 sessions`.
+
+    Args:
+        number: How many there are, 0 or more.
+        one: The word for a single one, with its verb if one follows: `hint is`.
+        many: The word for any other number; `one` with an s if not given.
+    """
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
 def flat_attributes(given: Mapping[str, object]) -> tuple[dict[str, AttributeValue], list[str]]:
     """Return attributes as an item holds them: `{"details": {"brand": …}}` as `details.brand`.
 

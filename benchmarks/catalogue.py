@@ -74,7 +74,7 @@ async def measure(items: int, calls: int) -> list[dict[str, Any]]:
 
     begun = time.perf_counter()
     await load_domain(services, LARGE, made_up(items), [])
-    row(f"load {items:,} items", "s", time.perf_counter() - begun)
+    row(f"load items: {items:,}", "s", time.perf_counter() - begun)
     await load_domain(services, SMALL, made_up(FEW), [])
     targets = embedder.vectors(range(5_000_000, 5_000_000 + calls))
 

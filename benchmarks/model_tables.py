@@ -24,7 +24,7 @@ from re2llm.policies.fusion import (
 )
 from re2llm.ranking.opinion import opinion
 from re2llm.ranking.prompt import asked
-from re2llm.records import Flag, Session
+from re2llm.records import Flag, Session, counted
 from re2llm.runtime.progress import Progress, silent
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -210,13 +210,14 @@ def sentences(found: Mapping[str, Any]) -> list[str]:
         out, ten = costs["full"]["tokens"]["out"], costs[other]["tokens"]["out"]
         said.append(
             f"Naming all candidates of the prompt rather than the best ten: {gain['mean']:+.4f} "
-            f"NDCG@10 (95 % interval {low:+.4f} to {high:+.4f}), {out} tokens out instead of {ten}."
+            f"NDCG@10 (95 % interval {low:+.4f} to {high:+.4f}), tokens out {out} instead of {ten}."
         )
     spread = found["orders"]
     if spread:
         thirds = ", ".join("-" if part is None else f"{part:.3f}" for part in spread["by_third"])
         said.append(
-            f"In {spread['orders']} orders of {spread['sessions']} prompts: NDCG@10 "
+            f"In {counted(spread['orders'], 'order')} of "
+            f"{counted(spread['sessions'], 'prompt')}: NDCG@10 "
             f"{spread['mean']:.3f}, range {spread['range']:.3f}, Kendall tau "
             f"{spread['kendall_tau']:.2f}, first item unchanged in {spread['same_first']:.0%}; by "
             f"the third of the prompt that held the target: {thirds}."

@@ -18,7 +18,7 @@ from re2llm.errors import InputError
 from re2llm.knowledge.catalogue import item_ids
 from re2llm.operations.database import in_domain
 from re2llm.operations.held_out import NEGATIVES, read_test_sessions, with_candidates
-from re2llm.records import Flag, Session
+from re2llm.records import Flag, Session, counted
 from re2llm.runtime.budget import Budget
 from re2llm.runtime.options import Context, RunOptions, resolve_context
 from re2llm.runtime.outages import OutageGuard, side_by_side
@@ -96,7 +96,9 @@ def main(  # noqa: PLR0913, PLR0917  # an argument for every option
             stopped = await side_by_side(range(len(listed)), one, at_once=at_once)
         if stopped is not None:
             left = len(listed) - len(answered)
-            raise stopped.adding(f"{left:,} sessions are left; run again to go on.")
+            raise stopped.adding(
+                f"{counted(left, 'session is', 'sessions are')} left; run again to go on."
+            )
         ways = [way for way in ways if _answered_so(way, answered)]
         results = {
             way.name: [answered[place][way.name] for place in range(way.sessions or len(listed))]
@@ -113,7 +115,7 @@ def main(  # noqa: PLR0913, PLR0917  # an argument for every option
             "hints": given,
         }
         if json_file is None or str(json_file) != "-":
-            show(found, f"{options.model} on {domain}: {len(listed):,} sessions")
+            show(found, f"{options.model} on {domain}: {counted(len(listed), 'session')}")
         if json_file is not None:
             write_json("--json", json_file, found)
 

@@ -85,7 +85,7 @@ async def measure(sizes: Sequence[int], calls: int) -> list[dict[str, Any]]:
 def aims(rows: Sequence[dict[str, Any]]) -> list[str]:
     """Say which aims are missed."""
     return [
-        f"{row['name']} with {row['hints']:,} hints: p95 {row['p95_ms']:.1f} ms, aim {aim:.0f} ms"
+        f"{row['name']} (hints: {row['hints']:,}): p95 {row['p95_ms']:.1f} ms, aim {aim:.0f} ms"
         for row in rows
         for name, aim in (("select_hint", SELECT_AIM_MS), ("whole graph", GRAPH_AIM_MS))
         if row["name"] == name and row["hints"] <= SELECT_AIM_HINTS and row["p95_ms"] > aim

@@ -24,6 +24,7 @@ import httpx
 import numpy as np
 from langgraph_server import Server, serving
 from re2llm.data.sample import sample_items
+from re2llm.records import counted
 
 GRAPHS = ("recommend", "nothing")
 SEED = 0
@@ -67,7 +68,9 @@ def main() -> None:
         for error in measured.errors[:5]:
             print(f"{graph}: {error}", file=sys.stderr)
     print(
-        f"{options.requests} runs, {options.concurrent} at a time, {os.cpu_count()} cores, ", end=""
+        f"{counted(options.requests, 'run')}, {options.concurrent} at a time, "
+        f"{counted(os.cpu_count() or 1, 'core')}, ",
+        end="",
     )
     print(f"load {os.getloadavg()[1]:.1f} in the last 5 minutes")
     for name in columns[GRAPHS[0]]:

@@ -13,11 +13,16 @@ if TYPE_CHECKING:
     from ..runtime.budget import Budget
 
 MaxCalls = Annotated[
-    int | None, typer.Option("--max-llm-calls", min=1, help="Stop after this many model calls.")
+    int | None,
+    typer.Option("--max-llm-calls", min=1, metavar="N", help="Stop after this many model calls."),
 ]
 MaxCost = Annotated[
     float | None,
-    typer.Option(min=0, help="Stop when this much is spent, at the prices in RE2LLM_PRICES."),
+    typer.Option(
+        min=0,
+        metavar="AMOUNT",
+        help="Stop when this much is spent, at the prices in RE2LLM_PRICES.",
+    ),
 ]
 InBatches = Annotated[
     bool,
@@ -27,7 +32,8 @@ InBatches = Annotated[
 Fuse = Annotated[
     str | None,
     typer.Option(
-        help="What decides the order: learned, llm, first_stage or sum. Default: RE2LLM_FUSE."
+        metavar="NAME",
+        help="What decides the order: learned, llm, first_stage or sum. Default: RE2LLM_FUSE.",
     ),
 ]
 

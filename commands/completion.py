@@ -31,12 +31,18 @@ def complete_release(ctx: typer.Context, incomplete: str) -> list[tuple[str, str
 DomainOption = Annotated[
     str | None,
     typer.Option(
-        help="The catalogue's name. Default: RE2LLM_DOMAIN.", autocompletion=complete_domain
+        metavar="DOMAIN",
+        help="The catalogue's name. Default: RE2LLM_DOMAIN.",
+        autocompletion=complete_domain,
     ),
 ]
 RequiredDomain = Annotated[
-    str, typer.Option(help="The catalogue's name.", autocompletion=complete_domain)
+    str,
+    typer.Option(metavar="DOMAIN", help="The catalogue's name.", autocompletion=complete_domain),
 ]
 ReleaseArgument = Annotated[
-    int, typer.Argument(help="The release's number.", autocompletion=complete_release)
+    int,
+    typer.Argument(
+        metavar="RELEASE", help="The release's number.", autocompletion=complete_release
+    ),
 ]

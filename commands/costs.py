@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.box import SIMPLE_HEAD
-from rich.table import Table
 
+from ..records import counted
 from .console import out, print_json, run
+from .tables import print_table
 
 if TYPE_CHECKING:
     from ..operations.cost_results import Costs, CostSums
@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 def costs(
     days: Annotated[
-        int | None, typer.Option(min=1, help="Only this many days, up to and including today.")
+        int | None,
+        typer.Option(min=1, metavar="N", help="Only this many days, up to and including today."),
     ] = None,
     reprice: Annotated[
         bool,
@@ -48,20 +49,16 @@ async def _costs(days: int | None, reprice: bool, as_json: bool) -> None:
 
 
 def _print(summed: Costs) -> None:
-    table = Table(box=SIMPLE_HEAD, padding=0)
-    for heading in ("day", "command", "model"):
-        table.add_column(heading, overflow="fold")
-    for heading in ("calls", "failed", "from\ncache", "tokens\nin", "of it\ncached", "out", "cost"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    for row in summed.rows:
-        table.add_row(row.day, row.command, row.model, *_cells(row))
-    table.add_row("total", "", "", *_cells(summed.total))
-    out.print(table)
+    numbers = ("calls", "failed", "from\ncache", "tokens\nin", "of it\ncached", "out", "cost")
+    rows = [[row.day, row.command, row.model, *_cells(row)] for row in summed.rows]
+    rows.append(["total", "", "", *_cells(summed.total)])
+    print_table(("day", "command", "model", *numbers), rows, right=numbers)
     if summed.total.saved:
         out.print(f"The provider's cache and batches saved {summed.total.saved:.4f}.")
     if summed.total.unpriced:
         out.print(
-            f"{summed.total.unpriced:,} calls have no price: set RE2LLM_PRICES, see .env.example."
+            f"{counted(summed.total.unpriced, 'call has', 'calls have')} no price: set "
+            "RE2LLM_PRICES, see .env.example."
         )
     if any(row.estimated for row in summed.rows):
         out.print("Some token counts are estimates, because the model does not report them.")

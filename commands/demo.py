@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..records import counted
 from .console import out, progress_bars, run
 from .tables import print_evaluation
 
@@ -56,7 +57,7 @@ async def _demo() -> None:
             policies=["none", "random", "static", "ppo"],
             progress=progress,
         )
-    title = f"{len(evaluation.sessions)} sessions of viewers not seen in training"
+    title = f"{counted(len(evaluation.sessions), 'session')} of viewers not seen in training"
     print_evaluation(evaluation.document, title)
     out.print(
         "\nIn the rows `policy` the offline ranker alone ranks, with and without hints. The row "
@@ -87,7 +88,8 @@ async def _load() -> None:
         train = simulate_sessions(_VIEWERS, seed=_TRAIN_SEED)
         loaded = await load_domain(services, _DOMAIN, sample_items(), [lambda _: train])
     out.print(
-        f"Domain {_DOMAIN!r}: {loaded.items} films, {loaded.sessions:,} training sessions of "
+        f"Domain {_DOMAIN!r}: {counted(loaded.items, 'film')}, "
+        f"{counted(loaded.sessions, 'training session')} of "
         "simulated viewers.\n"
     )
 

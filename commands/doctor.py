@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ..records import counted
 from .console import err, out, print_json, progress_bars, run
 
 if TYPE_CHECKING:
@@ -16,10 +17,11 @@ _MARKS = {"ok": "ok", "note": "note", "failed": "FAILED", "skipped": "-"}
 
 def doctor(
     model: Annotated[
-        str | None, typer.Option(help="A chat model to check. Default: RE2LLM_MODEL.")
+        str | None,
+        typer.Option(metavar="MODEL", help="A chat model to check. Default: RE2LLM_MODEL."),
     ] = None,
     domain: Annotated[
-        str | None, typer.Option(help="The catalogue. Default: RE2LLM_DOMAIN.")
+        str | None, typer.Option(metavar="DOMAIN", help="The catalogue. Default: RE2LLM_DOMAIN.")
     ] = None,
     calls: Annotated[
         bool, typer.Option("--calls/--no-calls", help="Call the model to see what it can do.")
@@ -67,7 +69,9 @@ def _print(found: Diagnosis) -> None:
     failed = sum(check.status == "failed" for check in found.checks)
     calls = found.llm_calls
     asked = f"Model calls made: {calls}." if calls else "No model was called."
-    verdict = "Everything that is needed works." if found.ok else f"{failed} of the checks failed."
+    verdict = (
+        "Everything that is needed works." if found.ok else f"{counted(failed, 'check')} failed."
+    )
     _line(f"{verdict} {asked}")
 
 

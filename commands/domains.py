@@ -6,10 +6,13 @@ from typing import Annotated
 
 import typer
 
+from ..records import counted
 from .completion import complete_domain
 from .console import out, print_json, run
+from .groups import CommandGroup
+from .tables import print_table
 
-domains = typer.Typer(help="List and delete domains.", no_args_is_help=True)
+domains = CommandGroup(help="List and delete domains.", no_args_is_help=True)
 
 _AsJson = Annotated[bool, typer.Option("--json", help="Print as JSON.")]
 
@@ -31,20 +34,19 @@ async def _list(as_json: bool) -> None:
     if as_json:
         print_json([domain.model_dump() for domain in listed])
         return
-    for domain in listed:
-        out.print(
-            f"{domain.name}: {domain.items:,} items, {domain.sessions:,} training sessions, "
-            f"{domain.hints:,} hints, {domain.releases:,} releases",
-            markup=False,
-            soft_wrap=True,
-        )
     if not listed:
         out.print("There are no domains yet: `re2llm load` makes one, and `re2llm demo` another.")
+        return
+    counts = ("items", "sessions", "hints", "releases", "recommendations")
+    rows = [[one.name, *(f"{getattr(one, name):,}" for name in counts)] for one in listed]
+    print_table(("domain", *counts), rows, right=counts)
 
 
 @domains.command("delete")
 def delete(
-    domain: Annotated[str, typer.Argument(help="The catalogue.", autocompletion=complete_domain)],
+    domain: Annotated[
+        str, typer.Argument(metavar="DOMAIN", help="The catalogue.", autocompletion=complete_domain)
+    ],
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     as_json: _AsJson = False,
 ) -> None:
@@ -64,8 +66,9 @@ async def _delete(name: str, yes: bool, as_json: bool) -> None:
     if not yes:
         there = await show_domain(Context(), name)
         typer.confirm(
-            f"Delete {name!r} with {there.items:,} items, {there.sessions:,} training sessions, "
-            f"{there.hints:,} hints and {there.recommendations:,} recommendations?",
+            f"Delete {name!r} with {counted(there.items, 'item')}, "
+            f"{counted(there.sessions, 'training session')}, {counted(there.hints, 'hint')} and "
+            f"{counted(there.recommendations, 'recommendation')}?",
             abort=True,
             err=True,
         )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 import typer
 
 from ..errors import InputError
+from ..records import counted
 from .budgets import Fuse, InBatches, MaxCalls, MaxCost
 from .completion import RequiredDomain
 from .console import note, progress_bars, run, write_json, write_text
@@ -22,45 +23,64 @@ if TYPE_CHECKING:
 
 def evaluate(
     domain: RequiredDomain,
-    sessions: Annotated[Path, typer.Option(help="Sessions to evaluate on, as JSONL.")],
+    sessions: Annotated[
+        Path, typer.Option(metavar="FILE", help="Sessions to evaluate on, as JSONL.")
+    ],
     policies: Annotated[
         str | None,
         typer.Option(
+            metavar="NAMES",
             help="Hint policies, comma-separated; '' for none. Default: none, static and the "
-            "active release; without one none, random, similar and static."
+            "active release; without one none, random, similar and static.",
         ),
     ] = None,
     baselines: Annotated[
         str,
-        typer.Option(help="first-stage, sum, random, popularity, vsknn, sasrec; comma-separated."),
+        typer.Option(
+            metavar="NAMES",
+            help="first-stage, sum, random, popularity, vsknn, sasrec; comma-separated.",
+        ),
     ] = "random,popularity,vsknn,sum,first-stage",
     json_file: Annotated[
-        Path | None, typer.Option("--json", help="Write the metrics to this file; - prints them.")
+        Path | None,
+        typer.Option(
+            "--json", metavar="FILE", help="Write the metrics to this file; - prints them."
+        ),
     ] = None,
     skip_malformed: Annotated[
         bool, typer.Option("--skip-malformed", help="Skip malformed rows.")
     ] = False,
-    seed: Annotated[int | None, typer.Option(help="Default: RE2LLM_SEED.")] = None,
+    seed: Annotated[int | None, typer.Option(metavar="N", help="Default: RE2LLM_SEED.")] = None,
     oracle: Annotated[
         bool, typer.Option("--oracle", help="Also try every active hint on every session.")
     ] = False,
     report: Annotated[
-        Path | None, typer.Option(help="Write an HTML report with charts to this file.")
+        Path | None,
+        typer.Option(metavar="FILE", help="Write an HTML report with charts to this file."),
     ] = None,
     permutations: Annotated[
         int,
         typer.Option(
-            min=1, help="Rank the candidates in this many orders; compare and fuse the answers."
+            min=1,
+            metavar="N",
+            help="Rank the candidates in this many orders; compare and fuse the answers.",
         ),
     ] = 1,
     answers: Annotated[
         Path | None,
-        typer.Option(help="Also score recorded answers: one per session, JSONL or Label/Output."),
+        typer.Option(
+            metavar="FILE",
+            help="Also score recorded answers: one per session, JSONL or Label/Output.",
+        ),
     ] = None,
     fuse: Fuse = None,
     negatives: Annotated[
         int,
-        typer.Option(min=1, help="Items to draw beside the target; a small catalogue gives fewer."),
+        typer.Option(
+            min=1,
+            metavar="N",
+            help="Items to draw beside the target; a small catalogue gives fewer.",
+        ),
     ] = 49,
     max_llm_calls: MaxCalls = None,
     max_cost: MaxCost = None,
@@ -122,7 +142,7 @@ def evaluate(
             note(f"note: {remark}")
         if json_file is None or str(json_file) != "-":
             print_evaluation(
-                evaluation.document, f"{domain}: {len(evaluation.sessions):,} sessions"
+                evaluation.document, f"{domain}: {counted(len(evaluation.sessions), 'session')}"
             )
         if json_file is not None:
             write_json("--json", json_file, evaluation.document)

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from ..errors import InputError
+from ..records import counted
 from .completion import DomainOption
 from .console import err, out, print_json, run
 from .tables import print_retired
@@ -14,10 +15,14 @@ from .tables import print_retired
 
 def feedback(
     recommendation: Annotated[
-        str, typer.Argument(help="The `recommendation_id` of an answer; see recommend --json.")
+        str,
+        typer.Argument(
+            metavar="ID", help="The `recommendation_id` of an answer; see recommend --json."
+        ),
     ],
     picked: Annotated[
-        str | None, typer.Argument(help="What was picked: an id or a title of the catalogue.")
+        str | None,
+        typer.Argument(metavar="ITEM", help="What was picked: an id or a title of the catalogue."),
     ] = None,
     none: Annotated[
         bool, typer.Option("--none", help="None of the recommended items was picked.")
@@ -66,7 +71,7 @@ async def _feedback(
             retired = await learn_from_feedback(services)
         spent = services.feedback_budget.calls
         if not as_json:
-            out.print(f"Learned with {spent:,} model calls.")
+            out.print(f"Learned with {counted(spent, 'model call')}.")
             print_retired(retired)
     if as_json:
         print_json(stored.model_dump())

@@ -6,23 +6,29 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..records import spoken
+from ..records import counted, spoken
 from .completion import DomainOption
 from .console import out, print_json, run
+from .groups import CommandGroup
+from .tables import print_table
 
 if TYPE_CHECKING:
     from ..operations.items import ItemShown, RelatedItem
 
-items = typer.Typer(help="Search a catalogue, and show an item.", no_args_is_help=True)
+items = CommandGroup(help="Search a catalogue, and show an item.", no_args_is_help=True)
 
 _AsJson = Annotated[bool, typer.Option("--json", help="Print as JSON.")]
 
 
 @items.command("search")
 def search(
-    query: Annotated[str, typer.Argument(help="A title or a part of one, or a description.")],
+    query: Annotated[
+        str, typer.Argument(metavar="TEXT", help="A title or a part of one, or a description.")
+    ],
     domain: DomainOption = None,
-    count: Annotated[int, typer.Option("--count", "-n", min=1, help="How many to show.")] = 10,
+    count: Annotated[
+        int, typer.Option("--count", "-n", min=1, metavar="N", help="How many to show.")
+    ] = 10,
     as_json: _AsJson = False,
 ) -> None:
     """Find items by title, despite typos.
@@ -44,15 +50,16 @@ async def _search(query: str, domain: str | None, count: int, as_json: bool) -> 
         return
     if found.by_meaning and found.items:
         out.print("No title is like it. Near in meaning:")
-    for item in found.items:
-        out.print(f"{item.id}  {item.title}  ({item.about})", markup=False, soft_wrap=True)
     if not found.items:
         out.print("Nothing was found.")
+        return
+    rows = [[item.id, item.title, item.about] for item in found.items]
+    print_table(("id", "title", "about"), rows)
 
 
 @items.command("show")
 def show(
-    item: Annotated[str, typer.Argument(help="Its id or title.")],
+    item: Annotated[str, typer.Argument(metavar="ITEM", help="Its id or title.")],
     domain: DomainOption = None,
     as_json: _AsJson = False,
 ) -> None:
@@ -79,7 +86,7 @@ async def _show(item: str, domain: str | None, as_json: bool) -> None:
 def _print(shown: ItemShown) -> None:
     lines = [f"{shown.title}  [{shown.id}]"]
     lines += [f"  {name}: {spoken(value)}" for name, value in shown.attributes.items()]
-    lines.append(f"  in {shown.popularity:,} training sessions")
+    lines.append(f"  in {counted(shown.popularity, 'training session')}")
     lines += _listed("chosen with it or next to it", shown.goes_with)
     lines += _listed("near in meaning", shown.neighbours)
     for line in lines:

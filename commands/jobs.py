@@ -7,26 +7,35 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
+from ..records import counted
 from .budgets import MaxCalls, MaxCost
 from .console import out, print_json, run
+from .groups import CommandGroup
 from .schedules import schedule, schedules, unschedule
+from .tables import print_table
 
 if TYPE_CHECKING:
     from ..jobs.control import JobState, JobStatus
 
-jobs = typer.Typer(
+jobs = CommandGroup(
     no_args_is_help=True, help="List, control and schedule the jobs that `re2llm worker` runs."
 )
-JobId = Annotated[str, typer.Argument(help="The job's id, as `--detach` printed it.")]
+JobId = Annotated[
+    str, typer.Argument(metavar="JOB", help="The job's id, as `--detach` printed it.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print as JSON.")]
 
 
 @jobs.command("list")
 def list_(
-    domain: Annotated[str | None, typer.Option(help="Only of this catalogue.")] = None,
+    domain: Annotated[
+        str | None, typer.Option(metavar="DOMAIN", help="Only of this catalogue.")
+    ] = None,
     state: Annotated[
         str | None,
-        typer.Option(help="Only running, paused, stopped, failed, done or cancelled ones."),
+        typer.Option(
+            metavar="STATE", help="Only running, paused, stopped, failed, done or cancelled ones."
+        ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -45,10 +54,11 @@ def list_(
     if as_json:
         print_json([one.as_dict() for one in found])
         return
-    for one in found:
-        out.print(_line(one), markup=False, soft_wrap=True)
     if not found:
         out.print("There are no jobs. `re2llm learn --detach`, for example, submits one.")
+        return
+    headings = ("job", "domain", "state", "pieces", "calls", "cost", "created", "reason")
+    print_table(headings, map(_cells, found), right=("pieces", "calls", "cost"))
 
 
 @jobs.command()
@@ -109,7 +119,7 @@ def retry(
     job: JobId,
     max_llm_calls: MaxCalls = None,
     max_tokens: Annotated[
-        int | None, typer.Option(min=1, help="Stop after this many tokens.")
+        int | None, typer.Option(min=1, metavar="N", help="Stop after this many tokens.")
     ] = None,
     max_cost: MaxCost = None,
     as_json: AsJson = False,
@@ -144,11 +154,29 @@ def _change(name: str, job: str, as_json: bool, **limits: Any) -> None:
         out.print(_line(found), markup=False, soft_wrap=True)
 
 
+def _cells(status: JobStatus) -> list[str]:
+    job = status.job
+    pieces = "" if job.pieces is None else f"{job.pieces:,}"
+    if status.done is not None and job.pieces is not None:
+        pieces = f"{status.done:,} of {job.pieces:,}"
+    spent = f"{job.spent:.4f}" if job.spent else ""
+    created = f"{job.created_at:%Y-%m-%d %H:%M}"
+    return [
+        *(job.id, job.domain, job.state, pieces),
+        f"{job.calls:,}",
+        spent,
+        created,
+        job.reason or "",
+    ]
+
+
 def _line(status: JobStatus) -> str:
     job = status.job
-    pieces = "" if job.pieces is None else f", {job.pieces:,} pieces"
+    pieces = "" if job.pieces is None else f", {counted(job.pieces, 'piece')}"
     if status.done is not None and job.pieces is not None:
-        pieces = f", {status.done:,} of {job.pieces:,} pieces"
+        pieces = f", {status.done:,} of {counted(job.pieces, 'piece')}"
     cost = f", cost {job.spent:.4f}" if job.spent else ""
     reason = f": {job.reason}" if job.reason else ""
-    return f"{job.id}  {job.domain}  {job.state}{pieces}, {job.calls:,} calls{cost}{reason}"
+    return (
+        f"{job.id}  {job.domain}  {job.state}{pieces}, {counted(job.calls, 'call')}{cost}{reason}"
+    )

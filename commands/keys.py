@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from .console import out, print_json, run
+from .groups import CommandGroup
+from .tables import print_table
 
 if TYPE_CHECKING:
     from ..operations.results import ListedKey
 
-keys = typer.Typer(help="Make, list and revoke API keys for the server.", no_args_is_help=True)
+keys = CommandGroup(help="Make, list and revoke API keys for the server.", no_args_is_help=True)
 
 _AsJson = Annotated[bool, typer.Option("--json", help="Print as JSON.")]
 
@@ -19,27 +21,35 @@ _AsJson = Annotated[bool, typer.Option("--json", help="Print as JSON.")]
 @keys.command("create")
 def create(
     owner: Annotated[
-        str, typer.Argument(help="Who the key is for. Keys of one owner share threads and runs.")
+        str,
+        typer.Argument(
+            metavar="OWNER", help="Who the key is for. Keys of one owner share threads and runs."
+        ),
     ],
     domain: Annotated[
-        list[str] | None, typer.Option(help="A catalogue that the key may use; repeatable.")
+        list[str] | None,
+        typer.Option(metavar="DOMAIN", help="A catalogue that the key may use; repeatable."),
     ] = None,
     model: Annotated[
         list[str] | None,
-        typer.Option(help="A model that it may name, besides the server's own; repeatable."),
+        typer.Option(
+            metavar="MODEL", help="A model that it may name, besides the server's own; repeatable."
+        ),
     ] = None,
     may: Annotated[
-        list[str] | None, typer.Option(help="What else it may do: learn, export; repeatable.")
+        list[str] | None,
+        typer.Option(metavar="RIGHT", help="What else it may do: learn, export; repeatable."),
     ] = None,
     calls_per_day: Annotated[
-        int | None, typer.Option(help="Paid model calls a day (UTC). Default: any number.")
+        int | None,
+        typer.Option(metavar="N", help="Paid model calls a day (UTC). Default: any number."),
     ] = None,
     usd_per_day: Annotated[
         float | None,
-        typer.Option(help="Cost of a day's calls, by RE2LLM_PRICES. Default: any."),
+        typer.Option(metavar="USD", help="Cost of a day's calls, by RE2LLM_PRICES. Default: any."),
     ] = None,
     requests_per_minute: Annotated[
-        int | None, typer.Option(help="HTTP requests a minute. Default: any number.")
+        int | None, typer.Option(metavar="N", help="HTTP requests a minute. Default: any number.")
     ] = None,
     as_json: _AsJson = False,
 ) -> None:
@@ -86,16 +96,18 @@ async def _list(as_json: bool) -> None:
     if as_json:
         print_json([key.model_dump(mode="json") for key in listed])
         return
-    for key in listed:
-        state = "works" if key.revoked_at is None else "revoked"
-        out.print(
-            f"{key.id}  {state:<7}  {key.created_at:%Y-%m-%d}  {key.owner}: "
-            + ", ".join([*key.domains, *_granted(key)]),
-            markup=False,
-            soft_wrap=True,
-        )
     if not listed:
         out.print("There are no keys yet: `re2llm keys create` makes one.")
+        return
+    rows = [
+        [
+            *(key.id, "works" if key.revoked_at is None else "revoked"),
+            *(f"{key.created_at:%Y-%m-%d}", key.owner),
+            *(", ".join(key.domains), ", ".join(_granted(key))),
+        ]
+        for key in listed
+    ]
+    print_table(("key", "state", "created", "owner", "domains", "rights and limits"), rows)
 
 
 def _granted(key: ListedKey) -> list[str]:
@@ -113,7 +125,9 @@ def _granted(key: ListedKey) -> list[str]:
 
 @keys.command("revoke")
 def revoke(
-    key: Annotated[str, typer.Argument(help="The key's id, as `keys list` shows it.")],
+    key: Annotated[
+        str, typer.Argument(metavar="KEY", help="The key's id, as `keys list` shows it.")
+    ],
     as_json: _AsJson = False,
 ) -> None:
     """Revoke a key at once and for good. Repeating it changes nothing.

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 import typer
 
 from ..errors import ModelDownError
+from ..records import counted
 from .budgets import Fuse, MaxCalls, MaxCost
 from .completion import RequiredDomain
 from .console import note, out, print_json, progress_bars, run
@@ -23,24 +24,30 @@ def learn(
     domain: RequiredDomain,
     sessions: Annotated[
         list[Path] | None,
-        typer.Option(help="Learn from these loaded training sessions only; JSONL, repeatable."),
+        typer.Option(
+            metavar="FILE",
+            help="Learn from these loaded training sessions only; JSONL, repeatable.",
+        ),
     ] = None,
     max_hints: Annotated[
-        int, typer.Option(min=1, help="Stop when this many hints are active or pending.")
+        int,
+        typer.Option(min=1, metavar="N", help="Stop when this many hints are active or pending."),
     ] = 30,
     max_llm_calls: MaxCalls = None,
     max_tokens: Annotated[
-        int | None, typer.Option(min=1, help="Stop after this many tokens.")
+        int | None, typer.Option(min=1, metavar="N", help="Stop after this many tokens.")
     ] = None,
     max_cost: MaxCost = None,
     concurrency: Annotated[
         int | None,
         typer.Option(
-            min=1, help="Sessions to work on at the same time. Default: RE2LLM_CONCURRENCY."
+            min=1,
+            metavar="N",
+            help="Sessions to work on at the same time. Default: RE2LLM_CONCURRENCY.",
         ),
     ] = None,
     fuse: Fuse = None,
-    seed: Annotated[int | None, typer.Option(help="Default: RE2LLM_SEED.")] = None,
+    seed: Annotated[int | None, typer.Option(metavar="N", help="Default: RE2LLM_SEED.")] = None,
     detach: Detach = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")] = False,
 ) -> None:
@@ -82,22 +89,28 @@ def learn(
 
     learned = run(work)
     if learned.sessions_before and learned.sessions:
-        note(f"{domain}: continuing; {learned.sessions_before:,} sessions are already done.")
+        note(
+            f"{domain}: continuing; "
+            f"{counted(learned.sessions_before, 'session is', 'sessions are')} already done."
+        )
     if as_json:
         print_json(learned.as_dict())
     else:
         _print(learned)
     if learned.stopped is not None:
-        note(f"stopped: {learned.stopped} {learned.sessions_left:,} sessions are left.")
+        note(
+            f"stopped: {learned.stopped} "
+            f"{counted(learned.sessions_left, 'session is', 'sessions are')} left."
+        )
     elif learned.sessions_left and learned.hints >= max_hints:
         note(
-            f"stopped: there are {learned.hints:,} hints; --max-hints allows more. "
-            f"{learned.sessions_left:,} sessions are left."
+            f"stopped: the domain has {counted(learned.hints, 'hint')}; --max-hints allows more. "
+            f"{counted(learned.sessions_left, 'session is', 'sessions are')} left."
         )
     elif not learned.sessions and not learned.sessions_left:
         note(
-            f"{domain}: nothing is left to learn from: all {learned.sessions_before:,} training "
-            "sessions are done with this model. More sessions (`re2llm load`), feedback or another "
+            f"{domain}: nothing is left to learn from: this model is done "
+            "with every training session. More sessions (`re2llm load`), feedback or another "
             f"model would help; `re2llm train --domain {domain}` uses the hints there are."
         )
     if isinstance(learned.stopped, ModelDownError):
@@ -106,15 +119,16 @@ def learn(
 
 def _print(learned: Learned) -> None:
     out.print(
-        f"{learned.domain}: {learned.sessions:,} sessions, {learned.missed:,} missed; proposed "
-        f"{learned.proposed:,} hints: {learned.stored} stored, {learned.duplicate} repeats, "
-        f"{learned.leak} leaks, {learned.ineffective} without measured gain. "
-        f"{learned.llm_calls:,} model calls. Hints: {learned.hints}."
+        f"{learned.domain}: {counted(learned.sessions, 'session')}, {learned.missed:,} missed; "
+        f"proposed {counted(learned.proposed, 'hint')}: {learned.stored} stored, "
+        f"{counted(learned.duplicate, 'repeat')}, "
+        f"{counted(learned.leak, 'leak')}, {learned.ineffective} without measured gain. "
+        f"{counted(learned.llm_calls, 'model call')}. Hints: {learned.hints}."
     )
     if learned.advice:
         out.print(learned.advice, soft_wrap=True)
     if learned.failed:
         out.print(
-            f"The model left {learned.failed:,} sessions unanswered; run again to retry them."
+            f"The model left {counted(learned.failed, 'session')} unanswered; run again to retry."
         )
     print_retired(learned.retired_hints)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ..records import counted
 from .console import err, out, print_json, progress_bars, run
 
 if TYPE_CHECKING:
@@ -14,29 +15,46 @@ if TYPE_CHECKING:
 
 
 def load(
-    dataset: Annotated[str, typer.Argument(help="hetrec, movielens, amazon, jsonl or table.")],
+    dataset: Annotated[
+        str, typer.Argument(metavar="DATASET", help="hetrec, movielens, amazon, jsonl or table.")
+    ],
     path: Annotated[
         Path,
         typer.Argument(
-            help="The data set's folder, a JSONL file of items, or a table of interactions."
+            metavar="PATH",
+            help="The data set's folder, a JSONL file of items, or a table of interactions.",
         ),
     ],
-    domain: Annotated[str, typer.Option(help="Name of the catalogue in the database.")],
+    domain: Annotated[
+        str, typer.Option(metavar="DOMAIN", help="Name of the catalogue in the database.")
+    ],
     sessions: Annotated[
         list[Path] | None,
-        typer.Option(help="Training sessions as JSONL; repeatable. Default: the folder's own."),
+        typer.Option(
+            metavar="FILE",
+            help="Training sessions as JSONL; repeatable. Default: the folder's own.",
+        ),
     ] = None,
     items: Annotated[
-        Path | None, typer.Option(help="table: the items, as CSV, Parquet or JSONL.")
+        Path | None,
+        typer.Option(metavar="FILE", help="table: the items, as CSV, Parquet or JSONL."),
     ] = None,
-    user: Annotated[str | None, typer.Option(help="table: the column of the user.")] = None,
-    item: Annotated[str | None, typer.Option(help="table: the column of the item.")] = None,
-    time: Annotated[str | None, typer.Option(help="table: the column of the time.")] = None,
+    user: Annotated[
+        str | None, typer.Option(metavar="COLUMN", help="table: the column of the user.")
+    ] = None,
+    item: Annotated[
+        str | None, typer.Option(metavar="COLUMN", help="table: the column of the item.")
+    ] = None,
+    time: Annotated[
+        str | None, typer.Option(metavar="COLUMN", help="table: the column of the time.")
+    ] = None,
     item_id: Annotated[
-        str | None, typer.Option("--id", help="table: the column of the id in --items.")
+        str | None,
+        typer.Option("--id", metavar="COLUMN", help="table: the column of the id in --items."),
     ] = None,
     title: Annotated[
-        str | None, typer.Option(help="table: the column of the title in --items.")
+        str | None,
+        typer.Option(metavar="COLUMN", help="table: the column of the title in --items."),
     ] = None,
     by_user: Annotated[
         bool,
@@ -94,14 +112,16 @@ def load(
         _print_json(loaded)
         return
     out.print(
-        f"{domain}: {loaded.items:,} items ({loaded.items_changed:,} new or changed), "
-        f"{loaded.sessions:,} training sessions ({loaded.sessions_new:,} new), "
-        f"{loaded.malformed} malformed rows skipped, {loaded.warnings} warnings."
+        f"{domain}: {counted(loaded.items, 'item')} ({loaded.items_changed:,} new or changed), "
+        f"{counted(loaded.sessions, 'training session')} ({loaded.sessions_new:,} new), "
+        f"{counted(loaded.malformed, 'malformed row')} skipped, "
+        f"{counted(loaded.warnings, 'warning')}."
     )
     if loaded.sessions_unusable:
         out.print(
-            f"{loaded.sessions_unusable:,} sessions were left out: they hold every item of the "
-            "catalogue, so there is nothing to rank. Load more items, or give them candidates.",
+            f"{counted(loaded.sessions_unusable, 'session was', 'sessions were')} left out: with "
+            "every item of the catalogue in it, nothing is left to rank. Load more items, or give "
+            "candidates.",
             soft_wrap=True,
         )
     if loaded.sessions_recent:

@@ -17,7 +17,9 @@ def mcp(
     domain: Annotated[
         str | None,
         typer.Option(
-            help="The catalogue for calls that name none.", autocompletion=complete_domain
+            metavar="DOMAIN",
+            help="The catalogue for calls that name none.",
+            autocompletion=complete_domain,
         ),
     ] = None,
 ) -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ..records import counted
 from .budgets import MaxCalls, MaxCost
 from .completion import RequiredDomain
 from .console import note, out, print_json, progress_bars, run
@@ -20,11 +21,12 @@ def measure(
         int,
         typer.Option(
             min=1,
+            metavar="N",
             help="At most this many training sessions, drawn at random. It takes 30 or more.",
         ),
     ] = 300,
     model: Annotated[
-        str | None, typer.Option(help="The ranking model. Default: RE2LLM_MODEL.")
+        str | None, typer.Option(metavar="MODEL", help="The ranking model. Default: RE2LLM_MODEL.")
     ] = None,
     max_llm_calls: MaxCalls = None,
     max_cost: MaxCost = None,
@@ -56,6 +58,6 @@ def measure(
         return
     out.print(f"{measured.model}, without a hint: {measured.says}", markup=False, soft_wrap=True)
     cost = f", cost {measured.cost:.4f}" if measured.cost else ""
-    out.print(f"{measured.llm_calls:,} model calls{cost}.", markup=False)
+    out.print(f"{counted(measured.llm_calls, 'model call')}{cost}.", markup=False)
     if measured.stopped:
         note(f"stopped: {measured.stopped}")

@@ -6,10 +6,13 @@ from typing import Annotated
 
 import typer
 
+from ..records import counted
 from .completion import DomainOption, ReleaseArgument, complete_release
 from .console import err, out, print_json, progress_bars, run
+from .groups import CommandGroup
+from .tables import print_table
 
-policy = typer.Typer(
+policy = CommandGroup(
     help="List, show, evaluate, activate and roll back policy releases.", no_args_is_help=True
 )
 
@@ -34,15 +37,19 @@ async def _list(domain: str | None, as_json: bool) -> None:
     if as_json:
         print_json([release.model_dump() for release in listed.releases])
         return
-    for release in listed.releases:
-        out.print(
-            f"{release.id:>4}  {release.status:<8} {release.recipe:<8} "
-            f"gain {release.metrics['gain']:+.4f}  {len(release.hint_ids)} hints  "
-            f"{release.model}  {release.created_at[:16]}",
-            markup=False,
-        )
     if not listed.releases:
         out.print(f"{listed.domain} has no release yet: `re2llm train` makes one.")
+        return
+    rows = [
+        [
+            *(f"{one.id}", one.status, one.recipe),
+            *(f"{one.metrics['gain']:+.4f}", f"{len(one.hint_ids)}"),
+            *(one.model, one.created_at[:16].replace("T", " ")),
+        ]
+        for one in listed.releases
+    ]
+    headings = ("release", "status", "recipe", "gain", "hints", "model", "created")
+    print_table(headings, rows, right=("release", "gain", "hints"))
 
 
 @policy.command("show")
@@ -106,7 +113,9 @@ def evaluate(
     release: Annotated[
         int,
         typer.Argument(
-            help="The release's number; it need not be active.", autocompletion=complete_release
+            metavar="RELEASE",
+            help="The release's number; it need not be active.",
+            autocompletion=complete_release,
         ),
     ],
     domain: DomainOption = None,
@@ -143,8 +152,9 @@ async def _evaluate(release: int, domain: str | None, sampled: bool | None, as_j
         print_json(document)
         return
     out.print(
-        f"Release {release}, {document['choice']}, on {report.used:,} of {report.feedback:,} "
-        f"decisions with feedback (left out: {report.certain:,} chosen with certainty, "
+        f"Release {release}, {document['choice']}, on {report.used:,} of "
+        f"{counted(report.feedback, 'decision')} "
+        f"with feedback (left out: {report.certain:,} chosen with certainty, "
         f"{report.other_model:,} of another model or prompt):"
     )
     for name, key in _ESTIMATES.items():

@@ -8,19 +8,23 @@ from typing import Annotated
 import typer
 
 from ..errors import InputError
+from ..records import counted
 from .console import out, print_json, run
 
 
 def purge(
     older_than: Annotated[
         str | None,
-        typer.Option(help="Only what is older, such as 90d; default: RE2LLM_RETENTION_DAYS."),
+        typer.Option(
+            metavar="AGE", help="Only what is older, such as 90d; default: RE2LLM_RETENTION_DAYS."
+        ),
     ] = None,
     owner: Annotated[
         str | None,
         typer.Option(
             "--owner",
             "--user",
+            metavar="OWNER",
             help="Only what came with this owner's keys, or with one key (its id), or without "
             "a key (local); then of any age.",
         ),
@@ -49,12 +53,14 @@ async def _purge(older_than: str | None, owner: str | None, dry_run: bool, as_js
         print_json(purged.model_dump(mode="json"))
         return
     out.print("Would be deleted:" if dry_run else "Deleted:")
-    out.print(f"{purged.recommendations:>9,}  recommendations")
-    out.print(f"{purged.feedback:>9,}  pieces of feedback")
-    out.print(f"{purged.sessions:>9,}  observed sessions")
-    out.print(f"{purged.answers:>9,}  answers of models")
+    out.print(counted(purged.recommendations, "recommendation"))
+    out.print(counted(purged.feedback, "piece of feedback", "pieces of feedback"))
+    out.print(counted(purged.sessions, "observed session"))
+    out.print(counted(purged.answers, "answer of a model", "answers of models"))
     if purged.hints_pending:
-        out.print(f"{purged.hints_pending:,} hints wait for approval again.")
+        out.print(
+            f"{counted(purged.hints_pending, 'hint waits', 'hints wait')} for approval again."
+        )
 
 
 def _days(age: str) -> int:

@@ -28,22 +28,34 @@ def recommend(
     domain: DomainOption = None,
     candidate: Annotated[
         list[str] | None,
-        typer.Option(help="An item to rank, id or title; repeatable. Default: retrieved."),
+        typer.Option(
+            metavar="ITEM", help="An item to rank, id or title; repeatable. Default: retrieved."
+        ),
     ] = None,
-    k: Annotated[int, typer.Option("-k", min=1, help="How many to show.")] = 10,
+    k: Annotated[int, typer.Option("-k", min=1, metavar="N", help="How many to show.")] = 10,
     policy: Annotated[
-        str | None, typer.Option(help="How a hint is chosen: none, random, similar, static or ppo.")
+        str | None,
+        typer.Option(
+            metavar="NAME", help="How a hint is chosen: none, random, similar, static or ppo."
+        ),
     ] = None,
     batch: Annotated[
-        Path | None, typer.Option(help="Recommend for every row of this JSONL or Parquet file.")
+        Path | None,
+        typer.Option(metavar="FILE", help="Recommend for every row of this JSONL or Parquet file."),
     ] = None,
     out_file: Annotated[
         Path | None,
-        typer.Option("--out", help="Where the answers to --batch go: JSONL or .parquet."),
+        typer.Option(
+            "--out", metavar="FILE", help="Where the answers to --batch go: JSONL or .parquet."
+        ),
     ] = None,
     concurrency: Annotated[
         int | None,
-        typer.Option(min=1, help="Rows of --batch at the same time. Default: RE2LLM_CONCURRENCY."),
+        typer.Option(
+            min=1,
+            metavar="N",
+            help="Rows of --batch at the same time. Default: RE2LLM_CONCURRENCY.",
+        ),
     ] = None,
     max_llm_calls: MaxCalls = None,
     max_cost: MaxCost = None,

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError
+from ..records import counted
 from .console import fail, note, out, print_json, progress_bars, run
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def recommend_rows(
 
     done = run(work)
     if noted > _NOTED:
-        note(f"… and {noted - _NOTED:,} more rows that cannot be used; their answers say why.")
+        note(f"… and {counted(noted - _NOTED, 'more row')} cannot be used; the answers say why.")
     if done.stopped:
         note(f"stopped: {done.stopped}")
     if as_json:
@@ -70,8 +71,8 @@ def recommend_rows(
     earlier = f", {done.before:,} of them before" if done.before else ""
     cost = f", cost {done.cost:.4f}" if done.cost else ""
     out.print(
-        f"{answers}: {done.rows:,} rows{earlier}; {done.bad:,} cannot be used, {done.failed:,} "
-        f"without the model. {done.llm_calls:,} model calls{cost}.",
+        f"{answers}: {counted(done.rows, 'row')}{earlier}; {done.bad:,} cannot be used, "
+        f"{done.failed:,} without the model. {counted(done.llm_calls, 'model call')}{cost}.",
         markup=False,
         soft_wrap=True,
     )

@@ -9,6 +9,7 @@ import typer
 from .budgets import MaxCalls, MaxCost
 from .completion import RequiredDomain
 from .console import out, print_json, run
+from .tables import print_table
 
 if TYPE_CHECKING:
     from ..jobs.kinds import JobKind
@@ -16,14 +17,17 @@ if TYPE_CHECKING:
 
 
 def schedule(
-    kind: Annotated[str, typer.Argument(help="learn, train or verify.")],
+    kind: Annotated[str, typer.Argument(metavar="learn|train|verify", help="What the job does.")],
     domain: RequiredDomain,
     cron: Annotated[
-        str, typer.Option(help="When, as five cron fields: minute hour day month weekday.")
+        str,
+        typer.Option(
+            metavar="CRON", help="When, as five cron fields: minute hour day month weekday."
+        ),
     ],
-    timezone: Annotated[str, typer.Option(help="The time zone of --cron.")] = "UTC",
+    timezone: Annotated[str, typer.Option(metavar="ZONE", help="The time zone of --cron.")] = "UTC",
     name: Annotated[
-        str | None, typer.Option(help="The schedule's name. Default: KIND-DOMAIN.")
+        str | None, typer.Option(metavar="NAME", help="The schedule's name. Default: KIND-DOMAIN.")
     ] = None,
     max_llm_calls: MaxCalls = None,
     max_cost: MaxCost = None,
@@ -77,14 +81,17 @@ def schedules(
     if as_json:
         print_json([one.as_dict() for one in found])
         return
-    for one in found:
-        out.print(_line(one), markup=False, soft_wrap=True)
     if not found:
         out.print("There are no schedules. `re2llm jobs schedule --help` has an example.")
+        return
+    rows = [[one.name, one.kind, one.domain, one.cron, one.zone, one.next_at] for one in found]
+    print_table(("schedule", "kind", "domain", "cron", "zone", "next"), rows)
 
 
 def unschedule(
-    name: Annotated[str, typer.Argument(help="As `re2llm jobs schedules` shows it.")],
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="As `re2llm jobs schedules` shows it.")
+    ],
 ) -> None:
     """Remove a schedule. The jobs that it has submitted stay.
 

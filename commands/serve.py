@@ -14,22 +14,34 @@ _PORT = 8000
 
 def serve(
     host: Annotated[
-        str, typer.Option(help="The address to listen on; any but localhost needs an API key.")
+        str,
+        typer.Option(
+            metavar="ADDRESS", help="The address to listen on; any but localhost needs an API key."
+        ),
     ] = "127.0.0.1",
     port: Annotated[
-        int, typer.Option(min=0, max=65_535, help="The port; 0 takes a free one.")
+        int, typer.Option(min=0, max=65_535, metavar="PORT", help="The port; 0 takes a free one.")
     ] = _PORT,
-    workers: Annotated[int, typer.Option(min=1, max=256, help="Processes that answer.")] = 1,
+    workers: Annotated[
+        int, typer.Option(min=1, max=256, metavar="N", help="Processes that answer.")
+    ] = 1,
     root_path: Annotated[
-        str, typer.Option(help="The path under which a proxy serves it, such as /recommender.")
+        str,
+        typer.Option(
+            metavar="PATH", help="The path under which a proxy serves it, such as /recommender."
+        ),
     ] = "",
     drain_seconds: Annotated[
-        float, typer.Option(min=0, help="Seconds that requests get to finish after SIGTERM.")
+        float,
+        typer.Option(
+            min=0, metavar="SECONDS", help="Seconds that requests get to finish after SIGTERM."
+        ),
     ] = 30.0,
     drain_delay: Annotated[
         float,
         typer.Option(
             min=0,
+            metavar="SECONDS",
             help="Seconds after SIGTERM in which it goes on taking requests, not ready, so that a "
             "load balancer can notice.",
         ),

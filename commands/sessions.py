@@ -7,10 +7,13 @@ from typing import Annotated
 
 import typer
 
+from ..records import counted
 from .completion import DomainOption, RequiredDomain
 from .console import out, print_json, run
+from .groups import CommandGroup
+from .tables import print_table
 
-sessions = typer.Typer(
+sessions = CommandGroup(
     help="List where training sessions came from, and drop a source.", no_args_is_help=True
 )
 
@@ -36,16 +39,14 @@ async def _list(domain: str | None, as_json: bool) -> None:
     if as_json:
         print_json([source.model_dump(mode="json") for source in sources])
         return
-    for source in sources:
-        owner = "" if source.owner is None else f"  {source.owner}"
-        out.print(
-            f"{source.source:<12}  {source.sessions:>7,}  "
-            f"{_day(source.first)} to {_day(source.last)}{owner}",
-            markup=False,
-            soft_wrap=True,
-        )
     if not sources:
         out.print("There are no training sessions.")
+        return
+    rows = [
+        [one.source, f"{one.sessions:,}", _day(one.first), _day(one.last), one.owner or ""]
+        for one in sources
+    ]
+    print_table(("source", "sessions", "first", "last", "owner"), rows, right=("sessions",))
 
 
 def _day(moment: dt.datetime | None) -> str:
@@ -55,7 +56,7 @@ def _day(moment: dt.datetime | None) -> str:
 @sessions.command("drop")
 def drop(
     domain: RequiredDomain,
-    source: Annotated[str, typer.Option(help="As `sessions list` shows it.")],
+    source: Annotated[str, typer.Option(metavar="SOURCE", help="As `sessions list` shows it.")],
     as_json: _AsJson = False,
 ) -> None:
     """Delete the training sessions of one source.
@@ -77,9 +78,12 @@ async def _drop(source: str, domain: str, as_json: bool) -> None:
     if as_json:
         print_json(dropped.model_dump())
         return
-    out.print(f"{dropped.sessions:,} sessions were deleted.")
+    out.print(f"{counted(dropped.sessions, 'session was', 'sessions were')} deleted.")
     if dropped.feedback_settled:
-        out.print(f"{dropped.feedback_settled:,} waiting misses will not be learned from.")
+        out.print(
+            f"{counted(dropped.feedback_settled, 'waiting miss', 'waiting misses')} will not be "
+            "learned from."
+        )
     if dropped.hints_pending:
         listed = ", ".join(map(str, dropped.hints_pending))
         out.print(f"These hints wait for approval again: {listed}.")

@@ -2,16 +2,55 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import typer
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
+from rich.text import Text
 
+from ..records import counted
 from .console import out
 
 if TYPE_CHECKING:
     from ..operations.hint_results import RetiredHint
+
+
+def print_table(
+    headings: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    *,
+    right: Collection[str] = (),
+    title: str | None = None,
+) -> None:
+    """Print rows under headings, in aligned columns.
+
+    Where a terminal is too narrow, text folds inside its column. In a pipe every row is one line.
+
+    Args:
+        headings: One a column.
+        rows: Cells, as many as there are headings.
+        right: The headings of columns that hold numbers.
+        title: A line above the table.
+    """
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, show_edge=False)
+    for heading in headings:
+        numbers = heading in right
+        table.add_column(
+            Text(heading),
+            justify="right" if numbers else "left",
+            no_wrap=numbers,
+            overflow="fold",
+        )
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))
+    if out.is_terminal:
+        out.print(table)
+        return
+    with out.capture() as printed:
+        out.print(table)
+    typer.echo("\n".join(line.rstrip() for line in printed.get().rstrip().splitlines()))
 
 
 def print_retired(hints: Sequence[RetiredHint]) -> None:
@@ -30,40 +69,34 @@ def print_evaluation(document: Mapping[str, Any], title: str) -> None:
 
 
 def _print_rows(document: Mapping[str, Any], title: str) -> None:
-    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=0)
-    for heading in ("", "kind"):
-        table.add_column(heading, no_wrap=True)
-    for heading in ("HR@5", "NDCG@5", "HR@10", "NDCG@10", "95 % interval", "MRR", "calls"):
-        table.add_column(heading, justify="right", no_wrap=True)
+    names = ("hr@5", "ndcg@5", "hr@10", "ndcg@10")
+    numbers = ("HR@5", "NDCG@5", "HR@10", "NDCG@10", "95 % interval", "MRR", "calls")
+    rows: list[list[str]] = []
     for row in sorted(document["rows"], key=lambda row: -row["ndcg@10"]):
         low, high = row["ci95"]["ndcg@10"]
-        metrics = [f"{row[name]:.3f}" for name in ("hr@5", "ndcg@5", "hr@10", "ndcg@10")]
-        table.add_row(
-            row["name"],
-            row["kind"],
-            *metrics,
-            f"{low:.3f}, {high:.3f}",
-            f"{row['mrr']:.3f}",
-            str(row["llm_calls"]),
-        )
-    out.print(table)
+        metrics = [f"{row[name]:.3f}" for name in names]
+        interval = f"{low:.3f}, {high:.3f}"
+        last = (interval, f"{row['mrr']:.3f}", f"{row['llm_calls']:,}")
+        rows.append([row["name"], row["kind"], *metrics, *last])
+    print_table(("", "kind", *numbers), rows, right=numbers, title=title)
     faulty = {row["name"]: row["flags"] for row in document["rows"] if row["flags"]}
     for name, flags in faulty.items():
-        counted = ", ".join(f"{flag} {count}" for flag, count in flags.items())
-        out.print(f"faulty answers of {name}: {counted}")
+        listed = ", ".join(f"{flag} {count}" for flag, count in flags.items())
+        out.print(f"faulty answers of {name}: {listed}")
 
     for row in document["rows"]:
         if row["faults"]:
-            counted = ", ".join(f"{fault} {count:,}" for fault, count in row["faults"].items())
-            out.print(f"faults in answers of {row['name']}, before repair: {counted}")
+            listed = ", ".join(f"{fault} {count:,}" for fault, count in row["faults"].items())
+            out.print(f"faults in answers of {row['name']}, before repair: {listed}")
 
 
 def _print_orders(spreads: list[dict[str, Any]]) -> None:
     for spread in spreads:
         thirds = ", ".join("-" if part is None else f"{part:.3f}" for part in spread["by_third"])
         out.print(
-            f"{spread['name']} in {spread['orders']} orders: NDCG@10 {spread['mean']:.3f}, "
-            f"standard deviation {spread['sd']:.4f}, range {spread['range']:.4f}; Kendall tau "
+            f"{spread['name']} in {counted(spread['orders'], 'order')}: NDCG@10 "
+            f"{spread['mean']:.3f}, standard deviation {spread['sd']:.4f}, range "
+            f"{spread['range']:.4f}; Kendall tau "
             f"{spread['kendall_tau']:.2f}, first item unchanged in {spread['same_first']:.0%}; "
             f"by the target's third of the list: {thirds}",
             soft_wrap=True,
@@ -82,14 +115,16 @@ def _print_differences(differences: list[dict[str, Any]]) -> None:
 
 
 def _print_hints(hints: list[dict[str, Any]]) -> None:
+    if not hints:
+        return
+    numbers = ("hint", "gain", "95 % interval", "helped", "harmed")
+    rows: list[list[str]] = []
     for hint in hints:
         low, high = hint["ci95"]
-        out.print(
-            f"{hint['id']:>5}  {hint['gain']:+.3f} ({low:+.3f}, {high:+.3f})  "
-            f"+{hint['helped']} -{hint['harmed']}  {hint['text']}",
-            markup=False,
-            soft_wrap=True,
+        gain = (f"{hint['gain']:+.3f}", f"{low:+.3f}, {high:+.3f}")
+        rows.append(
+            [f"{hint['id']}", *gain, f"{hint['helped']}", f"{hint['harmed']}", hint["text"]]
         )
-    if hints:
-        helping = sum(hint["gain"] > 0 for hint in hints)
-        out.print(f"{helping} of {len(hints)} hints help on average.")
+    print_table((*numbers, "text"), rows, right=numbers)
+    helping = sum(hint["gain"] > 0 for hint in hints)
+    out.print(f"Hints that help on average: {helping} of {len(hints)}.")

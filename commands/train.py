@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
+from ..records import counted
 from .budgets import Fuse, InBatches, MaxCalls, MaxCost
 from .completion import RequiredDomain
 from .console import out, print_json, progress_bars, run
@@ -29,11 +30,18 @@ def train(
     domain: RequiredDomain,
     sessions: Annotated[
         list[Path] | None,
-        typer.Option(help="Train on these loaded training sessions only; JSONL, repeatable."),
+        typer.Option(
+            metavar="FILE", help="Train on these loaded training sessions only; JSONL, repeatable."
+        ),
     ] = None,
-    recipe: Annotated[str, typer.Option(help="content or paper.")] = "content",
+    recipe: Annotated[
+        str,
+        typer.Option(
+            metavar="content|paper", help="content: by what hints say; paper: the paper's network."
+        ),
+    ] = "content",
     fuse: Fuse = None,
-    seed: Annotated[int | None, typer.Option(help="Default: RE2LLM_SEED.")] = None,
+    seed: Annotated[int | None, typer.Option(metavar="N", help="Default: RE2LLM_SEED.")] = None,
     max_llm_calls: MaxCalls = None,
     max_cost: MaxCost = None,
     batch: InBatches = False,
@@ -86,9 +94,10 @@ def train(
         return
     out.print(
         f"Release {trained.release} ({trained.recipe}): gain {trained.gain:+.4f} NDCG@10 on "
-        f"{trained.validation_sessions:,} validation sessions, the best single hint "
-        f"{trained.static_gain:+.4f}. {trained.cells:,} of {trained.all_cells:,} cells visited, "
-        f"{trained.llm_calls:,} model calls (at most one per cell, plus retries), "
+        f"{counted(trained.validation_sessions, 'validation session')}, the best single hint "
+        f"{trained.static_gain:+.4f}. {trained.cells:,} of {counted(trained.all_cells, 'cell')} "
+        "visited, "
+        f"{counted(trained.llm_calls, 'model call')} (at most one per cell, plus retries), "
         f"{trained.seconds:.0f} s. "
         f"{'Active now.' if trained.active else 'Not activated: ' + trained.why_not}"
     )

@@ -14,7 +14,9 @@ from .console import note, run
 def worker(
     concurrency: Annotated[
         int | None,
-        typer.Option(min=1, help="Pieces at the same time. Default: RE2LLM_CONCURRENCY."),
+        typer.Option(
+            min=1, metavar="N", help="Pieces at the same time. Default: RE2LLM_CONCURRENCY."
+        ),
     ] = None,
 ) -> None:
     """Run jobs that were submitted with --detach, until stopped.

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from ..errors import InputError
-from ..records import Item
+from ..records import Item, counted
 
 Row = TypeVar("Row")
 Parsed = TypeVar("Parsed")
@@ -43,7 +43,7 @@ class RowNote:
         return str(self.path) if self.line is None else f"{self.path}:{self.line}"
 
     def __str__(self) -> str:
-        rows = f" (and in {self.rows - 1:,} more rows)" if self.rows > 1 else ""
+        rows = f" (and in {counted(self.rows - 1, 'more row')})" if self.rows > 1 else ""
         return f"{self.place}: {self.reason}{rows}"
 
 
@@ -115,10 +115,9 @@ class ReadReport:
         listed = "; ".join([first.reason, *map(str, others)])
         unlisted = self.malformed - len(self.first_malformed)
         more = f"; and {unlisted} more" if unlisted else ""
-        noun = "row" if self.malformed == 1 else "rows"
         raise InputError(
             first.place,
-            f"{listed}{more}. {self.malformed} malformed {noun} in all.",
+            f"{listed}{more}. {counted(self.malformed, 'malformed row')} in all.",
             "Fix the file, or pass --skip-malformed to go on without them.",
         )
 

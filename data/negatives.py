@@ -59,7 +59,7 @@ class NegativeSampler:
         if not wanted:
             raise InputError(
                 "sessions",
-                f"One with the target {session.target!r} holds all {len(self._ids)} items of the "
+                f"One with the target {session.target!r} holds all of the "
                 "catalogue, so there is none to rank its target against.",
                 "Load more items, or give the session candidates.",
             )

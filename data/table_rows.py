@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
+from ..records import counted
 from .files import read_lines
 from .json_rows import as_object, read_json_lines
 from .malformed import ReadReport, shown
@@ -90,7 +91,7 @@ def _csv_rows(path: Path, report: ReadReport) -> Iterator[tuple[int, Row]]:
         if row is None:
             return
         if len(row) != len(names):
-            report.add(path, number, f"has {len(row)} columns instead of {len(names)}")
+            report.add(path, number, f"has {counted(len(row), 'column')} instead of {len(names)}")
         else:
             yield number, dict(zip(names, row, strict=True))
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import InputError
+from ..records import counted
 from .files import read_lines
 from .malformed import ReadReport, RowError, shown
 
@@ -60,7 +61,7 @@ def read_table(
                 _check_header(path, line, header, table)
                 continue
             if len(columns) != len(header):
-                raise RowError(f"has {len(columns)} columns instead of {len(header)}")  # noqa: TRY301
+                raise RowError(f"has {counted(len(columns), 'column')} instead of {len(header)}")  # noqa: TRY301
             if not columns[0].isdecimal():
                 raise RowError(f"{header[0]} {shown(columns[0])} is not a number")  # noqa: TRY301
             yield number, columns

@@ -25,7 +25,7 @@ from ..policies.ope import Estimate, Floats, doubly_robust, ips, snips
 from ..ranking.gather import gather
 from ..ranking.serving import load_release
 from ..ranking.state import RecommendState
-from ..records import Session
+from ..records import Session, counted
 from ..runtime.options import RunOptions
 
 _FOLDS = 5
@@ -73,7 +73,8 @@ class OffPolicyReport:
         effective = self.estimates["snips"].effective_n
         if effective < _FEW:
             found.append(
-                f"The log is worth {effective:.0f} decisions of this release: far too few."
+                f"The log is worth {counted(round(effective), 'decision')} of this release: far "
+                "too few."
             )
         if not self.weight.low <= 1 <= self.weight.high:
             found.append(
@@ -82,7 +83,7 @@ class OffPolicyReport:
             )
         if self.trained_on:
             found.append(
-                f"{self.trained_on} of the decisions are training sessions too; if the release "
+                f"Decisions that are training sessions too: {self.trained_on}. If the release "
                 "was trained on them, the estimates lean towards it."
             )
         return found
@@ -190,13 +191,14 @@ def _require_log(
     if not fitting:
         raise InputError(
             "log",
-            f"All {len(everything):,} decisions with feedback come from another model or prompt.",
+            f"All feedback ({counted(len(everything), 'decision')}) comes from another model or "
+            "prompt.",
             "Evaluate a release of that model.",
         )
     if not used:
         raise InputError(
             "log",
-            f"Each of the {len(fitting):,} hints was chosen with certainty, "
+            f"Every hint ({counted(len(fitting), 'decision')}) was chosen with certainty, "
             "which says nothing about other choices.",
             "Serve with RE2LLM_EXPLORE=true or --policy random for a while.",
         )
@@ -212,7 +214,7 @@ def _report(
     if not target.any():
         raise InputError(
             "log",
-            f"Release {number} would have made none of the {len(used):,} logged choices.",
+            f"Release {number} would have made none of the {counted(len(used), 'logged choice')}.",
             "Serve with RE2LLM_EXPLORE=true or --policy random for longer.",
         )
     predicted, expected = reward_model(used, shares)

@@ -20,7 +20,7 @@ import numpy as np
 from ..errors import InputError
 from ..llm.title_answers import read_titles, title_readings
 from ..llm.title_match import plain_title
-from ..records import Item, Session, without_surrogates
+from ..records import Item, Session, counted, without_surrogates
 from .experiment import Row, target_of
 from .metrics import MISSING
 
@@ -98,7 +98,8 @@ def score_answers(
     if len(answers) != len(sessions):
         raise InputError(
             "--answers",
-            f"There are {len(answers):,} answers to {len(sessions):,} sessions.",
+            f"The file holds {counted(len(answers), 'answer')} to "
+            f"{counted(len(sessions), 'session')}.",
             "Give the sessions that were answered, in the same order.",
         )
     strict = np.zeros(len(sessions), dtype=np.int64)
@@ -156,7 +157,7 @@ def _why(
     if strict:
         unread = [reading.line for reading in readings[:at] if reading.number is None]
         if unread:
-            return f"{len(unread)} line(s) before it name no candidate: {'; '.join(unread)}"
+            return f"Lines before it that name no candidate: {'; '.join(unread)}"
         return f"It stands at place {len(set(ranked[:at]))} among different candidates."
     if ". " in target.title:
         reason = 'The title itself holds ". ", and was cut there'

@@ -15,6 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from ..errors import InputError
 from ..knowledge.engine import database_url, make_sync_engine
 from ..knowledge.jobs import other_versions
+from ..records import counted
 from ..runtime.services import Services
 from ..runtime.sharing import shared_services
 from . import workflows
@@ -143,7 +144,10 @@ async def _watch(
             continue
         for worker in missing & suspects:
             recovered = await asyncio.to_thread(DBOS._recover_pending_workflows, [worker])  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
-            say(f"worker {worker} is gone; {len(recovered)} of its pieces go to others")
+            say(
+                f"worker {worker} is gone; {counted(len(recovered), 'piece')} of its work, for "
+                "others to take"
+            )
         suspects = missing
         for other in others - said:
             say(f"leaves jobs of version {other} alone; this worker is of version {version}")
@@ -164,7 +168,7 @@ async def _missing(services: Services, name: str) -> set[str]:
 async def _drain(say: Say) -> None:
     in_flight = workflows.in_flight
     if in_flight:
-        say(f"finishes {len(in_flight)} pieces in flight")
+        say(f"finishes {counted(len(in_flight), 'piece')} in flight")
     end = asyncio.get_running_loop().time() + _DRAIN
     while in_flight and asyncio.get_running_loop().time() < end:  # noqa: ASYNC110
         await asyncio.sleep(POLL)

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, bindparam, func, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from ..records import counted
 from .domains import hold_hints
 from .hints import Hint, list_hints, set_status
 from .tables import SHRINKAGE, HintRow, HintStatsRow
@@ -171,7 +172,7 @@ async def retire_harmful(connection: AsyncConnection, domain_id: int) -> list[Hi
 
 def harm_of(hint: Hint) -> str:
     """Return why a hint was retired for harm."""
-    return f"Mean gain {hint.mean_gain:+.3f} on {hint.trials} sessions."
+    return f"Mean gain {hint.mean_gain:+.3f} on {counted(hint.trials, 'session')}."
 
 
 def _of(model: str, prompt_version: str) -> ColumnElement[Any]:

@@ -14,7 +14,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..errors import InputError
-from ..records import without_surrogates
+from ..records import counted, without_surrogates
 from .tables import SHRINKAGE, HintRow
 from .texts import storable
 
@@ -99,7 +99,7 @@ def clean_hint(text: str) -> str:
     if len(cleaned) > LONGEST_HINT:
         raise InputError(
             "hint",
-            f"The text has {len(cleaned)} characters.",
+            f"The text has {counted(len(cleaned), 'character')}.",
             f"Say it in at most {LONGEST_HINT}.",
         )
     return cleaned

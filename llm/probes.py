@@ -9,7 +9,7 @@ from typing import Any, Literal
 from langchain_core.messages import AIMessage, BaseMessage
 
 from ..errors import Failure, ModelDownError
-from ..records import Item
+from ..records import Item, counted
 from .failures import ABOUT_LETTERS, ModelFailedError
 from .json_values import is_object
 from .letters import alternatives
@@ -162,7 +162,7 @@ class Probes:
         self.gives_logprobs = bool(count)
         if not count:
             return Finding("logprobs", "note", "accepted, but none came back")
-        return Finding("logprobs", "ok", f"supported, {count} alternatives to a token")
+        return Finding("logprobs", "ok", f"supported, alternatives to a token: {count}")
 
     async def cache(self) -> Finding:
         """Tell whether a prompt that was sent before is cheaper the second time."""
@@ -176,7 +176,8 @@ class Probes:
             return Finding("prompt cache", "note", "the usage says nothing about cached tokens")
         if not cached:
             return Finding("prompt cache", "note", "reported, but a repeated prompt hit none")
-        return Finding("prompt cache", "ok", f"{cached:,} tokens of a repeated prompt were cached")
+        found = f"{counted(cached, 'token')} of a repeated prompt came from it"
+        return Finding("prompt cache", "ok", found)
 
     def left_out(self) -> Finding | None:
         """Tell what the server has refused in the probes so far, `None` if nothing."""

@@ -8,6 +8,7 @@ from ..errors import InputError, Re2llmError, ReleaseMisfitError
 from ..knowledge.domains import find_domain, list_domains
 from ..knowledge.inspection import inspect_database
 from ..ranking.releases import served_policy
+from ..records import counted
 from ..runtime.options import Context, RunOptions, resolve_context
 from .database import connected
 from .diagnosis import Check
@@ -63,7 +64,10 @@ async def _catalogue_checks(options: RunOptions) -> list[Check]:
                 Check(name="catalogue", status="note", found=error.problem, remedy=error.remedy)
             ]
         counts = next(row for row in await list_domains(connection) if row["name"] == found.name)
-        told = ", ".join(f"{counts[f'{kind}s']:,} {kind}s" for kind in ("item", "session", "hint"))
+        told = (
+            f"{counted(counts['items'], 'item')}, {counted(counts['sessions'], 'session')}, "
+            f"{counted(counts['hints'], 'hint')}"
+        )
         catalogue = Check(name="catalogue", status="ok", found=f"{found.name}: {told}")
         try:
             served = await served_policy(

@@ -19,7 +19,7 @@ from ..knowledge.domains import Domain
 from ..knowledge.training_sessions import training_sessions
 from ..ranking.choosers import hint_choice
 from ..ranking.releases import served_policy
-from ..records import Session
+from ..records import Session, counted
 from ..runtime.budget import limited
 from ..runtime.options import Context, RunOptions, resolve_context
 from ..runtime.progress import Progress, silent
@@ -231,7 +231,7 @@ def _seen_in_training(sessions: Sequence[Session], train: Sequence[Session]) -> 
     are = "is a training session" if seen == 1 else "are training sessions"
     return [
         (
-            f"{seen:,} of the {len(sessions):,} sessions {are}, "
+            f"{seen:,} of the {counted(len(sessions), 'session')} {are}, "
             "which favors systems that learned from them."
         )
     ]

@@ -16,7 +16,7 @@ from ..evaluation.summary import hint_table, oracle_row
 from ..knowledge.hints import Hint, list_hints
 from ..ranking.choosers import hint_choice
 from ..ranking.listing import prompt_order
-from ..records import Flag, Session
+from ..records import Flag, Session, counted
 from ..runtime.batch_calls import ask_ahead
 from ..runtime.options import Context, resolve_context
 from ..runtime.outages import OutageGuard, side_by_side
@@ -223,7 +223,9 @@ class Experiment:
         stopped = await side_by_side(places, rank_all, at_once=at_once)
         if stopped is not None:
             left = every - len(answers)
-            raise stopped.adding(f"{left:,} rankings are left; paid answers are kept.")
+            raise stopped.adding(
+                f"{counted(left, 'ranking is', 'rankings are')} left; paid answers are kept."
+            )
         return [
             policy_row(name, self.sessions, [answers[name, place] for place in places])
             for name in contexts

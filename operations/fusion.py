@@ -15,6 +15,7 @@ from ..policies.fusion import FEWEST_SESSIONS, Floats, Fusion, Opinions, learn_f
 from ..ranking.opinion import opinion
 from ..ranking.prompt import asked, candidates
 from ..ranking.state import RecommendState
+from ..records import counted
 from ..runtime.options import RunOptions
 from .database import in_domain
 
@@ -87,7 +88,8 @@ def what_it_adds(fusion: Mapping[str, Any]) -> str:
         )
     interval = f"{fusion['low']:+.4f} to {fusion['high']:+.4f}"
     found = (
-        f"{fusion['gain']:+.4f} NDCG@10 (95 % interval {interval}, {fusion['sessions']:,} sessions)"
+        f"{fusion['gain']:+.4f} NDCG@10 (95 % interval {interval}, "
+        f"{counted(fusion['sessions'], 'session')})"
     )
     if not fusion["weight"]:
         return (

@@ -10,7 +10,7 @@ from ..data.malformed import ReadReport
 from ..data.negatives import CANDIDATES, NegativeSampler
 from ..data.session_file import read_sessions
 from ..errors import InputError
-from ..records import Session
+from ..records import Session, counted
 
 NEGATIVES = CANDIDATES - 1
 _FEW_CANDIDATES = 20
@@ -99,7 +99,8 @@ def _few_candidates(given: Sequence[Session], ranked: Sequence[Session]) -> list
     if fewest > _FEW_CANDIDATES:
         return []
     note = (
-        f"Some sessions have only {fewest} candidates, so HR@10 and NDCG@10 are high by chance. "
+        f"Some sessions have only {counted(fewest, 'candidate')}, so HR@10 and NDCG@10 are high "
+        "by chance. "
         "Compare the rows with `random`, and with runs on the same sessions only."
     )
     return [note]

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import HintsFullError, InputError, Re2llmError
+from ..records import counted
 from ..runtime.budget import limited
 from ..runtime.options import Context, RunOptions, resolve_context
 from ..runtime.progress import Progress, silent
@@ -133,7 +134,10 @@ async def learn(
         hints = await learner.count_hints()
         cost = f", cost {budget.cost:.2f}" if budget.cost else ""
         missed = learner.counts["missed"]
-        note = f"{missed} misses, {hints} hints, {budget.calls} calls{cost}"
+        note = (
+            f"{counted(missed, 'miss', 'misses')}, {counted(hints, 'hint')}, "
+            f"{counted(budget.calls, 'call')}{cost}"
+        )
         progress("learning", done, len(keys), note)
         budget.room_for_hints(hints)
         await learner.learn_from(key)

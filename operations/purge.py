@@ -71,5 +71,5 @@ async def purge(
 
 def _days_ago(days: int) -> dt.datetime:
     if not 0 <= days <= _MOST_DAYS:
-        raise InputError("--older-than", f"{days} days is no age.", "Name one such as 90d.")
+        raise InputError("--older-than", f"{days} is no number of days.", "Name one such as 90d.")
     return dt.datetime.now(dt.UTC) - dt.timedelta(days=days)

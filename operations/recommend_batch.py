@@ -12,6 +12,7 @@ from typing import Any
 from ..data.request_rows import RequestRow, read_requests
 from ..errors import BudgetSpentError, InputError
 from ..ranking.choosers import hint_choice
+from ..records import counted
 from ..runtime.budget import Budget
 from ..runtime.options import Context, resolve_context
 from ..runtime.progress import Progress, silent
@@ -171,7 +172,7 @@ class _Run:
             self._on_bad(f"row {answer['row']}: {error['field']}: {error['problem']}")
         self.failed += "model_failed" in answer.get("flags", ())
         self._file.add(answer)
-        self._progress("recommending", self._file.count, None, f"{self.bad:,} bad rows")
+        self._progress("recommending", self._file.count, None, f"{counted(self.bad, 'bad row')}")
 
     async def _answer(self, row: RequestRow) -> dict[str, Any]:
         place = {"row": row.number, "key": row.key}

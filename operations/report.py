@@ -13,6 +13,7 @@ from ..evaluation.report.pictures import hint_bars, learning_curve
 from ..knowledge.catalogue import all_items
 from ..knowledge.hints import Hint, list_hints
 from ..knowledge.releases import Release, active_release_number, fetch_release
+from ..records import counted
 from ..runtime.options import Context, RunOptions, resolve_context
 from ..runtime.progress import Progress, silent
 from .database import in_domain
@@ -60,7 +61,7 @@ async def make_report(
         uses = hint_uses(hinted, without, texts, seed=evaluation.seed)
         shown = examples(hinted, without, evaluation.sessions, texts, titles)
     return Report(
-        title=f"re2llm: {evaluation.domain}, {len(evaluation.sessions):,} sessions",
+        title=f"re2llm: {evaluation.domain}, {counted(len(evaluation.sessions), 'session')}",
         facts=_facts(evaluation, options, number, release, hints),
         document=evaluation.document,
         pictures=[
@@ -140,6 +141,6 @@ def _facts(
         "seed": str(evaluation.seed),
     }
     if release is not None:
-        trained = f"{release.metrics.get('validation_sessions', 0):,} sessions"
+        trained = counted(release.metrics.get("validation_sessions", 0), "session")
         facts["policy release"] = f"{number} ({release.recipe}, validated on {trained})"
     return facts

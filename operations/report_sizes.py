@@ -20,6 +20,7 @@ from ..ranking.releases import with_embeddings
 from ..ranking.serving import session_state
 from ..ranking.state import RecommendState
 from ..ranking.trials import resolve_session
+from ..records import counted
 from ..runtime.options import RunOptions
 from ..runtime.progress import Progress
 from .database import in_domain
@@ -77,7 +78,7 @@ async def size_pictures(
     return [
         Picture(
             _HEADINGS[0],
-            _SOURCE.format(f"{count:,} training sessions")
+            _SOURCE.format(f"{counted(count, 'training session')}")
             + "Hints in the order in which they were learned.",
             gain_by_size("kb", "number of hints", hinted),
             "What more hints bring. It is good if the line of the policy rises, and lies above "
@@ -86,7 +87,7 @@ async def size_pictures(
         Picture(
             _HEADINGS[1],
             _SOURCE.format("that many training sessions, drawn at random")
-            + f"All {len(hints)} hints, with stats from those sessions alone; but they were "
+            + f"{counted(len(hints), 'hint')}, with stats from those sessions alone; but they were "
             "learned and verified with more.",
             gain_by_size("few", "number of training sessions", trained),
             "What more training sessions bring. It is good if the line of the policy rises; where "

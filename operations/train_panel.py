@@ -18,6 +18,7 @@ from ..ranking.panels import random_sessions
 from ..ranking.rewards import RewardTable
 from ..ranking.state import RecommendState
 from ..ranking.trials import resolve_session, try_hint
+from ..records import counted
 from ..runtime.options import Context, RunOptions, resolve_context
 from ..runtime.progress import Progress
 from ..runtime.questions import Questions
@@ -133,6 +134,7 @@ def _too_little(domain: str, hints: int, sessions: int) -> InputError:
     )
     return InputError(
         "domain",
-        f"{domain!r} has {hints} active hints and {sessions} training sessions.",
+        f"{domain!r} has {counted(hints, 'active hint')} and "
+        f"{counted(sessions, 'training session')}.",
         remedy,
     )

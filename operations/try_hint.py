@@ -9,6 +9,7 @@ from ..knowledge.hints import clean_hint
 from ..ranking.measure import measure
 from ..ranking.panels import Panel, drawn_sessions
 from ..ranking.verification import verification
+from ..records import counted
 from ..runtime.budget import Budget
 from ..runtime.domain_cache import leak_filter_of
 from ..runtime.options import Context, resolve_context
@@ -53,7 +54,7 @@ async def try_hint(
     def on_trial() -> None:
         nonlocal done
         done += 1
-        progress("trying", done, len(tried), f"{budget.calls} calls")
+        progress("trying", done, len(tried), f"{counted(budget.calls, 'call')}")
 
     progress("trying", 0, len(tried))
     gains = await measure(

@@ -13,6 +13,7 @@ from ..ranking.hint_stats import update_stats
 from ..ranking.measure import is_finished, measure
 from ..ranking.panels import Panel, random_panel
 from ..ranking.verification import CLEAR_HARM_AFTER, Verification, verification
+from ..records import counted
 from ..runtime.budget import limited
 from ..runtime.options import Context, RunOptions, resolve_context
 from ..runtime.outages import OutageGuard
@@ -54,7 +55,7 @@ async def verify_hints(
 
     def report() -> None:
         cost = f", cost {budget.cost:.2f}" if budget.cost else ""
-        note = f"{trials} trials, {budget.calls} calls{cost}"
+        note = f"{counted(trials, 'trial')}, {counted(budget.calls, 'call')}{cost}"
         progress("verifying", len(stats), len(todo), note)
 
     def on_trial() -> None:

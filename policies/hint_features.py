@@ -59,7 +59,7 @@ class HintFeatures:
                 f"({hints}, {len(STATISTIC_NAMES)}) statistics, not {statistics.shape}."
             )
         if active is not None and active.shape != (hints,):
-            raise ValueError(f"active: {hints} hints need ({hints},), not {active.shape}.")
+            raise ValueError(f"active: the shape must be ({hints},), not {active.shape}.")
         if not (np.isfinite(embeddings).all() and np.isfinite(statistics).all()):
             raise ValueError("embeddings, statistics: every number must be finite.")
         return cls(

@@ -241,7 +241,9 @@ def _check(data: TrainingData, recipe: Recipe, config: TrainingConfig) -> None:
         raise ValueError("members: only content policies can decide together.")
     least = max(2, config.members)
     if data.states.ndim != 2 or len(data.states) < least:  # noqa: PLR2004
-        raise ValueError(f"states: at least {least} sessions are needed, not {data.states.shape}.")
+        raise ValueError(
+            f"states: the least number of rows is {least}; the shape is {data.states.shape}."
+        )
     if not np.isfinite(data.states).all():
         raise ValueError("states: every number must be finite.")
     if not bool(data.hints.active.any()):

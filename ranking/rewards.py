@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ..errors import BudgetSpentError
 from ..knowledge.hints import Hint, hint_key
 from ..knowledge.trials import gains
+from ..records import counted
 from ..runtime.options import RunOptions
 from ..runtime.outages import OutageGuard
 from .state import RecommendState
@@ -110,7 +111,7 @@ class RewardTable:
         stopped = await self._outages.work_through(missing, gain)
         if isinstance(stopped, BudgetSpentError):
             every = len(self._states) * len(self._hints)
-            raise stopped.adding(f"{len(self._known):,} of {every:,} cells are tried.")
+            raise stopped.adding(f"{len(self._known):,} of {counted(every, 'cell')} tried.")
         if stopped is not None:
             raise stopped
         return np.array([self._known.get(cell, 0.0) for cell in cells])

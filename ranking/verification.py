@@ -8,6 +8,8 @@ from typing import Any, cast
 
 import numpy as np
 
+from ..records import counted
+
 _CONFIDENT = 1.645
 """Normal quantile of a two-sided 90 % interval."""
 CLEAR_HARM_AFTER = 12
@@ -50,7 +52,7 @@ class Verification:
         """The numbers as a sentence."""
         return (
             f"Gain {self.mean:+.3f} NDCG@10 (90 % interval {self.low:+.3f} to {self.high:+.3f}) "
-            f"on {self.sessions} sessions: helped {self.helped}, harmed {self.harmed}."
+            f"on {counted(self.sessions, 'session')}: helped {self.helped}, harmed {self.harmed}."
         )
 
 

@@ -8,7 +8,7 @@ from langchain_core.messages import BaseMessage
 
 from ..errors import Failure, ModelDownError, Re2llmError
 from ..llm.rating_answers import strict_format, strict_rating
-from ..records import RatingScale
+from ..records import RatingScale, counted
 from ..runtime.model_call import Purpose, Reply, ask
 from ..runtime.options import RunOptions
 from ..runtime.outages import OutageGuard
@@ -58,6 +58,9 @@ async def model_ratings(
     outages = OutageGuard(options, options.settings.concurrency, reflects=False)
     stopped = await outages.work_through(range(len(prompts)), rate) or outages.last
     if stopped is not None:
-        left = f"{len(prompts) - len(ratings):,} ratings are left; paid answers are kept."
+        left = (
+            f"{counted(len(prompts) - len(ratings), 'rating is', 'ratings are')} left; paid "
+            "answers are kept."
+        )
         raise Re2llmError(stopped.field, f"{stopped.problem} {left}", stopped.remedy)
     return [ratings[place] for place in range(len(prompts))]

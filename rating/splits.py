@@ -13,7 +13,7 @@ from typing import Literal, get_args
 import numpy as np
 
 from ..errors import InputError
-from ..records import Review
+from ..records import Review, counted
 from .reviews import ReviewHistory
 
 SplitRule = Literal["last", "users"]
@@ -89,7 +89,7 @@ def split_reviews(
     if not train or not test:
         raise InputError(
             "reviews",
-            f"leave {len(train)} ratings to train on and {len(test)} to predict.",
+            f"leave {counted(len(train), 'rating')} to train on and {len(test)} to predict.",
             "Each user needs three reviews, and `users` needs users to hold out.",
         )
     clean = [_without(case, hidden) for case in test]

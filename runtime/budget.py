@@ -10,6 +10,7 @@ from pydantic import Field
 
 from ..errors import BudgetSpentError, HintsFullError
 from ..llm.prices import Prices, require_prices
+from ..records import counted
 
 
 @dataclass(kw_only=True)
@@ -60,13 +61,13 @@ class Budget:
         if self.max_calls is not None and self.calls >= self.max_calls:
             raise BudgetSpentError(
                 "--max-llm-calls",
-                f"All {self.max_calls:,} calls are used.",
+                f"The limit of {counted(self.max_calls, 'call')} is reached.",
                 "Run again to continue.",
             )
         if self.max_tokens is not None and self.tokens >= self.max_tokens:
             raise BudgetSpentError(
                 "--max-tokens",
-                f"All {self.max_tokens:,} tokens are used.",
+                f"The limit of {counted(self.max_tokens, 'token')} is reached.",
                 "Run again to continue.",
             )
         if self.max_cost is not None and self.cost + self.reserved >= self.max_cost:
@@ -89,7 +90,9 @@ class Budget:
             return None
         if there >= self.max_hints:
             raise HintsFullError(
-                "--max-hints", f"There are {there:,} hints.", "Raise it to learn more."
+                "--max-hints",
+                f"The domain has {counted(there, 'hint')}.",
+                "Raise it to learn more.",
             )
         return self.max_hints - there
 

@@ -20,10 +20,12 @@ if TYPE_CHECKING:
 
 def add(
     text: Annotated[
-        list[str] | None, typer.Argument(help="A hint: one or two imperative sentences.")
+        list[str] | None,
+        typer.Argument(metavar="TEXT", help="A hint: one or two imperative sentences."),
     ] = None,
     file: Annotated[
-        Path | None, typer.Option(help="A JSON list of hints; empty ones are skipped.")
+        Path | None,
+        typer.Option(metavar="FILE", help="A JSON list of hints; empty ones are skipped."),
     ] = None,
     domain: DomainOption = None,
     verify: Annotated[

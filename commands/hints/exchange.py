@@ -9,13 +9,16 @@ from typing import Annotated, Any
 import typer
 
 from ...errors import InputError
+from ...records import counted
 from ..completion import DomainOption
 from ..console import err, out, print_json, run, write_json
 from .options import JsonOption
 
 
 def export(
-    file: Annotated[Path, typer.Argument(help="A JSON file to write; - prints it.")],
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="A JSON file to write; - prints it.")
+    ],
     domain: DomainOption = None,
 ) -> None:
     """Write a domain's active and pending hints to a file.
@@ -31,11 +34,13 @@ async def _export(file: Path, domain: str | None) -> None:
 
     document = await export_hints(Context(domain=domain))
     write_json("FILE", file, document)
-    err.print(f"{len(document['hints']):,} hints were exported.")
+    err.print(f"{counted(len(document['hints']), 'hint was', 'hints were')} exported.")
 
 
 def import_(
-    file: Annotated[Path, typer.Argument(help="From `hints export`, or a JSON list of texts.")],
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="From `hints export`, or a JSON list of texts.")
+    ],
     domain: DomainOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -57,8 +62,8 @@ async def _import(file: Path, domain: str | None, as_json: bool) -> None:
         print_json(imported.model_dump())
         return
     out.print(
-        f"{imported.domain}: {len(imported.stored):,} hints stored, {imported.duplicate:,} were "
-        f"there already, {len(imported.refused):,} refused."
+        f"{imported.domain}: {counted(len(imported.stored), 'hint')} stored, "
+        f"{imported.duplicate:,} known already, {len(imported.refused):,} refused."
     )
     for refused in imported.refused:
         out.print(f"  {refused['text']}: {refused['reason']}", markup=False)

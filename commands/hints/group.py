@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import typer
-
+from ..groups import CommandGroup
 from .add import add
 from .exchange import export, import_
 from .manage import approve, list_, retire, show
 from .verify import try_, verify
 
-hints = typer.Typer(
+hints = CommandGroup(
     help="List, show, add, try, verify, approve and retire hints.", no_args_is_help=True
 )
 hints.command("add")(add)

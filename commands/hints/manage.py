@@ -8,6 +8,7 @@ import typer
 
 from ..completion import DomainOption
 from ..console import note, out, print_json, run
+from ..tables import print_table
 from .options import HintArgument, HintsArgument, JsonOption
 
 
@@ -27,20 +28,28 @@ async def _list(domain: str | None, as_json: bool) -> None:
     if as_json:
         print_json([hint.model_dump() for hint in listed.hints])
         return
-    for hint in listed.hints:
-        gain = f"{hint.mean_gain:+.3f} on {hint.trials:>4}" if hint.trials else "not tried"
-        out.print(
-            f"{hint.id:>5}  {hint.status:<8} {gain:<15}  {hint.text}", markup=False, soft_wrap=True
-        )
-    if any(hint.trials == 0 and hint.status != "retired" for hint in listed.hints):
-        note(
-            f"note: `re2llm hints verify --domain {listed.domain}` tries those that were "
-            f"not tried on {listed.model} yet."
-        )
     if not listed.hints:
         out.print(
             f"{listed.domain} has no hints yet: `re2llm learn` finds some, "
             "and `re2llm hints add` adds yours."
+        )
+        return
+    rows = [
+        [
+            f"{hint.id}",
+            hint.status,
+            f"{hint.mean_gain:+.3f}" if hint.trials else "not tried",
+            f"{hint.trials:,}",
+            hint.text,
+        ]
+        for hint in listed.hints
+    ]
+    numbers = ("hint", "gain", "sessions")
+    print_table(("hint", "status", "gain", "sessions", "text"), rows, right=numbers)
+    if any(hint.trials == 0 and hint.status != "retired" for hint in listed.hints):
+        note(
+            f"note: `re2llm hints verify --domain {listed.domain}` tries those that were "
+            f"not tried on {listed.model} yet."
         )
 
 
@@ -88,7 +97,9 @@ async def _approve(numbers: list[int], domain: str | None) -> None:
 def retire(
     hint: HintsArgument,
     domain: DomainOption = None,
-    reason: Annotated[str, typer.Option(help="Stored with the hint.")] = "A person retired it.",
+    reason: Annotated[
+        str, typer.Option(metavar="TEXT", help="Stored with the hint.")
+    ] = "A person retired it.",
 ) -> None:
     """Retire hints. The model is no longer given them; their trials are kept.
 

@@ -8,11 +8,14 @@ import typer
 
 from ..completion import complete_hint
 
-ModelOption = Annotated[str | None, typer.Option(help="The ranking model. Default: RE2LLM_MODEL.")]
+ModelOption = Annotated[
+    str | None, typer.Option(metavar="MODEL", help="The ranking model. Default: RE2LLM_MODEL.")
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print as JSON.")]
 HintArgument = Annotated[
-    int, typer.Argument(help="The hint's number.", autocompletion=complete_hint)
+    int, typer.Argument(metavar="HINT", help="The hint's number.", autocompletion=complete_hint)
 ]
 HintsArgument = Annotated[
-    list[int], typer.Argument(help="Numbers of hints.", autocompletion=complete_hint)
+    list[int],
+    typer.Argument(metavar="HINT", help="Numbers of hints.", autocompletion=complete_hint),
 ]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ...errors import ModelDownError, error_from
+from ...records import counted
 from ..budgets import MaxCalls, MaxCost
 from ..completion import DomainOption, complete_hint
 from ..console import note, out, print_json, progress_bars, run
@@ -24,6 +25,7 @@ def verify(
     hint: Annotated[
         list[int] | None,
         typer.Argument(
+            metavar="HINT",
             help="Numbers of hints. Default: those not tried on this model.",
             autocompletion=complete_hint,
         ),
@@ -59,7 +61,7 @@ def verify(
         print_verified(found)
     if found.stopped is not None:
         stopped = error_from(found.stopped)
-        note(f"stopped: {stopped} {found.left:,} hints are left.")
+        note(f"stopped: {stopped} {counted(found.left, 'hint is', 'hints are')} left.")
         if isinstance(stopped, ModelDownError):
             raise typer.Exit(1)
 
@@ -93,14 +95,17 @@ def print_verified(found: VerifiedHints) -> None:
             markup=False,
         )
     elif found.hints:
-        out.print(f"{found.llm_calls:,} model calls on {found.model}.", markup=False)
+        out.print(f"{counted(found.llm_calls, 'model call')} on {found.model}.", markup=False)
 
 
 def try_(
-    text: Annotated[str, typer.Argument(help="A hint: one or two imperative sentences.")],
+    text: Annotated[
+        str, typer.Argument(metavar="TEXT", help="A hint: one or two imperative sentences.")
+    ],
     domain: DomainOption = None,
     sessions: Annotated[
-        int, typer.Option(min=2, help="Training sessions to try it on, drawn at random.")
+        int,
+        typer.Option(min=2, metavar="N", help="Training sessions to try it on, drawn at random."),
     ] = 40,
     model: ModelOption = None,
     max_llm_calls: MaxCalls = None,

@@ -7,8 +7,10 @@ from typing import Annotated, Any
 
 import typer
 
+from ...records import counted
 from ..budgets import MaxCalls, MaxCost, check_budget
-from ..console import out, progress_bars, run, write_json
+from ..console import progress_bars, run, write_json
+from ..tables import print_table
 from .options import SAMPLE, ReviewsOption, SeedOption, SkipOption, SplitOption, review_source
 
 
@@ -16,21 +18,30 @@ def evaluate(
     reviews: ReviewsOption = SAMPLE,
     split: SplitOption = "last",
     checkpoint: Annotated[
-        Path | None, typer.Option(help="A trained rater's folder, run here without a server.")
+        Path | None,
+        typer.Option(metavar="FOLDER", help="A trained rater's folder, run here without a server."),
     ] = None,
     model: Annotated[
-        str | None, typer.Option(help="A chat model, such as offline or openai:NAME.")
+        str | None,
+        typer.Option(metavar="MODEL", help="A chat model, such as offline or openai:NAME."),
     ] = None,
     baselines: Annotated[
-        str, typer.Option(help="Comma-separated: global-mean, user-mean, bias, mf …; '' for none.")
+        str,
+        typer.Option(
+            metavar="NAMES",
+            help="Comma-separated: global-mean, user-mean, bias, mf …; '' for none.",
+        ),
     ] = "global-mean,global-median,user-mean,item-mean,bias",
     limit: Annotated[
-        int | None, typer.Option(min=1, help="Evaluate only this many ratings.")
+        int | None, typer.Option(min=1, metavar="N", help="Evaluate only this many ratings.")
     ] = None,
     max_llm_calls: MaxCalls = None,
     max_cost: MaxCost = None,
     json_file: Annotated[
-        Path | None, typer.Option("--json", help="Write the metrics to this file; - prints them.")
+        Path | None,
+        typer.Option(
+            "--json", metavar="FILE", help="Write the metrics to this file; - prints them."
+        ),
     ] = None,
     skip_malformed: SkipOption = False,
     seed: SeedOption = None,
@@ -64,7 +75,7 @@ def evaluate(
                 progress=progress,
             )
         if json_file is None or str(json_file) != "-":
-            _print(document, f"{reviews}, split by {split}: {document['n']:,} ratings")
+            _print(document, f"{reviews}, split by {split}: {counted(document['n'], 'rating')}")
         if json_file is not None:
             write_json("--json", json_file, document)
 
@@ -72,26 +83,13 @@ def evaluate(
 
 
 def _print(document: dict[str, Any], title: str) -> None:
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-
-    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=0)
-    for heading in ("", "kind"):
-        table.add_column(heading)
-    for heading in ("MAE", "95 % interval", "RMSE", "95 % interval", "invalid", "calls"):
-        table.add_column(heading, justify="right", no_wrap=True)
+    numbers = ("MAE", "95 % interval", "RMSE", "95 % interval", "invalid", "calls")
+    rows: list[list[str]] = []
     for row in sorted(document["rows"], key=lambda row: row["mae"]):
         intervals = [
             ", ".join(f"{end:.3f}" for end in row["ci95"][name]) for name in ("mae", "rmse")
         ]
-        table.add_row(
-            row["name"],
-            row["kind"],
-            f"{row['mae']:.3f}",
-            intervals[0],
-            f"{row['rmse']:.3f}",
-            intervals[1],
-            f"{row['invalid']:.1%}",
-            str(row["llm_calls"]),
-        )
-    out.print(table)
+        mae, rmse = f"{row['mae']:.3f}", f"{row['rmse']:.3f}"
+        last = (f"{row['invalid']:.1%}", f"{row['llm_calls']:,}")
+        rows.append([row["name"], row["kind"], mae, intervals[0], rmse, intervals[1], *last])
+    print_table(("", "kind", *numbers), rows, right=numbers, title=title)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import typer
-
+from ..groups import CommandGroup
 from .evaluate import evaluate
 from .traces import traces
 from .train import train
 
-rater = typer.Typer(
+rater = CommandGroup(
     help="Train and evaluate models that predict ratings.",
     no_args_is_help=True,
     rich_markup_mode=None,

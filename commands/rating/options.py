@@ -16,14 +16,20 @@ if TYPE_CHECKING:
 __all__ = ["SAMPLE", "ReviewsOption", "SeedOption", "SkipOption", "SplitOption", "review_source"]
 
 ReviewsOption = Annotated[
-    str, typer.Option(help="Reviews as JSONL, or `sample` for the corpus in the package.")
+    str,
+    typer.Option(
+        metavar="FILE", help="Reviews as JSONL, or `sample` for the corpus in the package."
+    ),
 ]
 SplitOption = Annotated[
     str,
-    typer.Option(help="last: hold out each history's last review; users: hold out whole users."),
+    typer.Option(
+        metavar="last|users",
+        help="last: hold out each history's last review; users: hold out whole users.",
+    ),
 ]
 SkipOption = Annotated[bool, typer.Option("--skip-malformed", help="Skip malformed rows.")]
-SeedOption = Annotated[int | None, typer.Option(help="Default: RE2LLM_SEED.")]
+SeedOption = Annotated[int | None, typer.Option(metavar="N", help="Default: RE2LLM_SEED.")]
 
 
 def review_source(

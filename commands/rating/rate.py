@@ -19,16 +19,21 @@ if TYPE_CHECKING:
 
 
 def rate(
-    user: Annotated[str | None, typer.Option(help="A user of the reviews.")] = None,
-    item: Annotated[str | None, typer.Option(help="An item of the reviews: id or title.")] = None,
+    user: Annotated[str | None, typer.Option(metavar="USER", help="A user of the reviews.")] = None,
+    item: Annotated[
+        str | None, typer.Option(metavar="ITEM", help="An item of the reviews: id or title.")
+    ] = None,
     request: Annotated[
         str | None,
         typer.Option(
-            help="Instead of both: a JSON file with the graph's whole input; - reads stdin."
+            metavar="FILE",
+            help="Instead of both: a JSON file with the graph's whole input; - reads stdin.",
         ),
     ] = None,
     reviews: ReviewsOption = SAMPLE,
-    model: Annotated[str | None, typer.Option(help="A chat model. Default: RE2LLM_MODEL.")] = None,
+    model: Annotated[
+        str | None, typer.Option(metavar="MODEL", help="A chat model. Default: RE2LLM_MODEL.")
+    ] = None,
     skip_malformed: SkipOption = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the whole answer as JSON.")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ...errors import ModelDownError
+from ...records import counted
 from ...settings import get_settings
 from ..budgets import MaxCalls, MaxCost, check_budget
 from ..console import err, out, print_json, progress_bars, run
@@ -19,11 +20,17 @@ if TYPE_CHECKING:
 
 
 def traces(
-    out_file: Annotated[Path, typer.Option("--out", help="JSONL; run again to continue.")],
+    out_file: Annotated[
+        Path, typer.Option("--out", metavar="FILE", help="JSONL; run again to continue.")
+    ],
     reviews: ReviewsOption = SAMPLE,
     split: SplitOption = "last",
-    model: Annotated[str | None, typer.Option(help="The teacher. Default: RE2LLM_MODEL.")] = None,
-    limit: Annotated[int, typer.Option(min=1, help="How many ratings to trace.")] = 1000,
+    model: Annotated[
+        str | None, typer.Option(metavar="MODEL", help="The teacher. Default: RE2LLM_MODEL.")
+    ] = None,
+    limit: Annotated[
+        int, typer.Option(min=1, metavar="N", help="How many ratings to trace.")
+    ] = 1000,
     max_llm_calls: MaxCalls = None,
     max_cost: MaxCost = None,
     skip_malformed: SkipOption = False,
@@ -58,10 +65,13 @@ def traces(
         counts = {"llm_calls": budget.calls, "cost": cost, "left": traced.left, **outcomes}
         print_json({"file": str(out_file), **counts})
     else:
-        counted = (f"{count:,} {outcome}" for outcome, count in sorted(outcomes.items()))
-        listed = ", ".join(counted) or "no traces"
-        out.print(f"{out_file}: {listed}; {budget.calls:,} model calls.", markup=False)
+        tallies = (f"{count:,} {outcome}" for outcome, count in sorted(outcomes.items()))
+        listed = ", ".join(tallies) or "no traces"
+        out.print(f"{out_file}: {listed}; {counted(budget.calls, 'model call')}.", markup=False)
     if traced.stopped is not None:
-        err.print(f"stopped: {traced.stopped} {traced.left:,} are left.", markup=False)
+        err.print(
+            f"stopped: {traced.stopped} {counted(traced.left, 'rating is', 'ratings are')} left.",
+            markup=False,
+        )
     if isinstance(traced.stopped, ModelDownError):
         raise typer.Exit(1)

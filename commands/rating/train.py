@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ...errors import InputError
+from ...records import counted
 from ...settings import get_settings
 from ..console import fail, out, print_json, progress_bars, run
 from .options import SAMPLE, ReviewsOption, SeedOption, SkipOption, SplitOption, review_source
@@ -22,21 +23,33 @@ _STAGES = {"sft": "imitating", "grpo": "reinforcing"}
 
 def train(
     model: Annotated[
-        str, typer.Option(help="A model's folder or name; `tiny` builds a small one.")
+        str,
+        typer.Option(metavar="MODEL", help="A model's folder or name; `tiny` builds a small one."),
     ],
-    out_folder: Annotated[Path, typer.Option("--out", help="Folder; run again to continue.")],
-    recipe: Annotated[str, typer.Option(help="reczero or recone.")] = "recone",
+    out_folder: Annotated[
+        Path, typer.Option("--out", metavar="FOLDER", help="Folder; run again to continue.")
+    ],
+    recipe: Annotated[
+        str,
+        typer.Option(
+            metavar="reczero|recone", help="recone: imitates traces first; reczero: does not."
+        ),
+    ] = "recone",
     reviews: ReviewsOption = SAMPLE,
     split: SplitOption = "last",
     traces: Annotated[
-        Path | None, typer.Option(help="From `rater traces`. Default: the offline teacher's.")
+        Path | None,
+        typer.Option(metavar="FILE", help="From `rater traces`. Default: the offline teacher's."),
     ] = None,
     settings: Annotated[
         list[str] | None,
-        typer.Option("--set", help="A hyper-parameter, NAME=VALUE; repeatable."),
+        typer.Option(
+            "--set", metavar="NAME=VALUE", help="A hyper-parameter, NAME=VALUE; repeatable."
+        ),
     ] = None,
     config_file: Annotated[
-        Path | None, typer.Option("--config", help="Hyper-parameters as a JSON object.")
+        Path | None,
+        typer.Option("--config", metavar="FILE", help="Hyper-parameters as a JSON object."),
     ] = None,
     show_config: Annotated[
         bool, typer.Option("--show-config", help="Print all hyper-parameters and stop.")
@@ -100,7 +113,8 @@ def train(
         return
     listed = ", ".join(f"{name} {value:g}" for name, value in trained.last_updates.items())
     out.print(
-        f"{trained.model}: {trained.updates} updates; over the last {min(trained.updates, 10)}: "
+        f"{trained.model}: {counted(trained.updates, 'update')}; over the last "
+        f"{min(trained.updates, 10)}: "
         f"{listed}.",
         markup=False,
     )

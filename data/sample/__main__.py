@@ -7,6 +7,7 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
+from ...records import counted
 from . import simulate_sessions
 
 VIEWERS, SEED = 100, 3
@@ -27,4 +28,4 @@ def write_sessions(path: Path) -> int:
 
 if __name__ == "__main__":
     for name in sys.argv[1:]:
-        sys.stdout.write(f"{name}: {write_sessions(Path(name))} sessions\n")
+        sys.stdout.write(f"{name}: {counted(write_sessions(Path(name)), 'session')}\n")

@@ -14,7 +14,7 @@ from typing import Protocol, TypeAlias
 import numpy as np
 
 from ...errors import InputError
-from ...records import Session
+from ...records import Session, counted
 from ..metrics import FloatArray, IntArray, target_rank
 
 
@@ -98,7 +98,7 @@ def rank_candidates(session: Session, scores: FloatArray, *, seed: int = 0) -> t
     if scores.shape != (len(candidates),) or bool(np.isnan(scores).any()):
         raise InputError(
             "scores",
-            f"have shape {scores.shape} for {len(candidates)} candidates, or hold NaN.",
+            f"have shape {scores.shape} for {counted(len(candidates), 'candidate')}, or hold NaN.",
             "A baseline returns one number for each candidate, in the candidates' order.",
         )
     first = {item: place for place, item in reversed(list(enumerate(candidates)))}

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ...records import counted
 from ..bootstrap import Bootstrap
 from ..experiment import Row
 from ..metrics import FloatArray
@@ -44,12 +45,13 @@ def policy_gains(
     gains = gains_over(row, without)
     hinted = np.array([hint is not None for hint in row.hints], dtype=bool)
     name = f"{row.name} over no hint"
-    found = [_gain(name, f"all {len(gains):,} evaluated sessions", gains, seed)]
+    found = [_gain(name, f"all {counted(len(gains), 'evaluated session')}", gains, seed)]
     if hinted.any() and not hinted.all():
         over = f"the {int(hinted.sum()):,} of them in which it chose a hint"
         found.append(_gain(name, over, gains[hinted], seed))
     if metrics is not None and "gain" in metrics:
-        sessions = f"{metrics.get('validation_sessions', 0):,} validation sessions, in training"
+        validated = counted(int(metrics.get("validation_sessions", 0)), "validation session")
+        sessions = f"{validated}, in training"
         found.append(Gain(name, sessions, float(metrics["gain"])))
     return found
 
@@ -59,7 +61,7 @@ def over_first_stage(rows: Sequence[Row], *, seed: int) -> list[Gain]:
     first = next((row for row in rows if row.name == FIRST_STAGE), None)
     if first is None:
         return []
-    over = f"all {len(first.ranks):,} evaluated sessions"
+    over = f"all {counted(len(first.ranks), 'evaluated session')}"
     return [
         _gain(f"{row.name} over {FIRST_STAGE}", over, gains_over(row, first), seed)
         for row in rows

@@ -13,6 +13,7 @@ from starlette.types import Scope
 
 from ...errors import LimitReachedError
 from ...knowledge.allowances import claim_request, seconds_to_next_minute, used_today
+from ...records import counted
 from ...runtime.caller import Caller
 from ...runtime.sharing import shared_services
 from ..auth import CHECKED
@@ -45,7 +46,7 @@ async def claim(caller: Caller) -> dict[str, str]:
         limits = await limits_left(connection, caller)
     raise ProblemError(
         429,
-        f"This key may make {most:,} requests a minute.",
+        f"This key may make {counted(most, 'request')} a minute.",
         {"retry-after": str(seconds), **_headers(most, 0, seconds)},
         type="urn:re2llm:limit",
         field="requests_per_minute",

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import InputError
-from ...records import RatingScale
+from ...records import RatingScale, counted
 from ..rewards import REWARD_SCHEMES, ReadRating, reward_functions
 from .config import RaterConfig
 
@@ -164,7 +164,8 @@ def _batches(name: str, wanted: int, most: int) -> tuple[int, int]:
     if wanted % devices:
         raise InputError(
             name,
-            f"{wanted} rows for each update cannot be divided among {devices} devices.",
+            f"{counted(wanted, 'row')} for each update cannot be divided among "
+            f"{counted(devices, 'device')}.",
             "Change the batch or the number of devices.",
         )
     share = wanted // devices

@@ -57,7 +57,17 @@ async def test_domains_are_listed_with_what_they_hold(full: str) -> None:
     mine = listed[full]
     assert (mine["items"], mine["hints"], mine["releases"]) == (360, 1, 0)
     assert mine["recommendations"] == 1
-    assert f"{full}: 360 items" in (await command("domains", "list")).stdout
+    heading, _, *rows = (await command("domains", "list")).stdout.strip().splitlines()
+    assert heading.split() == [
+        "domain",
+        "items",
+        "sessions",
+        "hints",
+        "releases",
+        "recommendations",
+    ]
+    [row] = [row.split() for row in rows if row.split()[0] == full]
+    assert row == [full, "360", str(mine["sessions"]), "1", "0", "1"]
 
 
 async def test_a_deleted_domain_leaves_nothing_and_touches_no_other(

@@ -213,7 +213,7 @@ def test_an_unknown_key_is_one_warning_with_a_count(tmp_path: Path) -> None:
     assert (len(found), report.warnings) == (5, 2)
     assert [note.partition(": ")[2] for note in report.notes] == [
         "ignored 'time' (and in 4 more rows)",
-        "ignored 'device' (and in 1 more rows)",
+        "ignored 'device' (and in 1 more row)",
     ]
 
 

@@ -121,7 +121,9 @@ def test_a_spent_budget_says_what_is_left(server: FaultServer, evaluate: Evaluat
     assert done.exit_code == 1
     assert document == {}
     line = " ".join(done.stderr.split())
-    assert line.startswith("error: --max-llm-calls: All 5 calls are used. 7 rankings are left")
+    assert line.startswith(
+        "error: --max-llm-calls: The limit of 5 calls is reached. 7 rankings are left"
+    )
     done, document = run("--max-llm-calls", 7)
     assert done.exit_code == 0, done.stderr
     assert len(server.asked) == SESSIONS

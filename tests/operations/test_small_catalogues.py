@@ -154,8 +154,8 @@ def test_sessions_that_hold_the_whole_catalogue_are_left_out(tmp_path: Path, dom
     whole = {"history": [0, 1], "target": 2}
     sessions = write(tmp_path / "sessions.jsonl", [{"history": [0], "target": 1}, whole])
     loaded = command("load", "jsonl", tmp_path, "--domain", domain)
-    assert "1 training sessions (1 new)" in loaded
-    assert "1 sessions were left out: they hold every item" in loaded
+    assert "1 training session (1 new)" in loaded
+    assert "1 session was left out: with every item" in loaded
     refused = command("evaluate", "--domain", domain, "--sessions", sessions, fails=True)
     assert "there is none to rank its target against. Load more items" in refused
 

@@ -106,7 +106,7 @@ def test_traces_stop_at_the_budget_and_go_on(
     assert 0 < first["left"] < 12
     assert 12 - first["left"] == file.read_text().count("\n")
     assert limit[0] in done.stderr
-    assert f"{first['left']} are left" in " ".join(done.stderr.split())
+    assert f"{first['left']} ratings are left" in " ".join(done.stderr.split())
     assert first["llm_calls"] == len(server.asked) <= 6
     rest = json.loads(traces(file, model).stdout)
     assert rest["left"] == 0
@@ -133,7 +133,7 @@ def test_a_wrong_key_ends_the_tracing_with_the_remedy(
     done = traces(file, model)
     assert done.exit_code == 1
     assert "RE2LLM_API_KEY" in done.stderr
-    assert "12 are left" in done.stderr
+    assert "12 ratings are left" in done.stderr
     assert file.read_text() == ""
     assert len(server.asked) <= 10
 
@@ -161,7 +161,7 @@ def test_a_declined_rating_is_an_invalid_answer_and_silence_is_none(
     server.play("500", "500", "500", "filtered")
     done = evaluate(model)
     assert done.exit_code == 1
-    assert "1 ratings are left" in done.stderr
+    assert "1 rating is left" in done.stderr
     server.play("says " + GOOD, "filtered")  # the silent one, and the declined one once more
     done = evaluate(model)
     assert done.exit_code == 0, done.stderr
@@ -173,7 +173,7 @@ def test_evaluate_keeps_to_its_budget(server: FaultServer, model: str) -> None:
     done = evaluate(model, "--max-llm-calls", 4)
     assert done.exit_code == 1
     assert done.stderr.strip().startswith(
-        "error: --max-llm-calls: All 4 calls are used. 6 ratings are left"
+        "error: --max-llm-calls: The limit of 4 calls is reached. 6 ratings are left"
     )
     assert len(server.asked) == 4
 

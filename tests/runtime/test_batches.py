@@ -312,7 +312,9 @@ async def test_a_limit_of_calls_holds_before_the_batch_is_sent(
     server: BatchServer, run: Run
 ) -> None:
     ranked = run()
-    with pytest.raises(BudgetSpentError, match=r"All 5 calls are used\. 3 rankings are left"):
+    with pytest.raises(
+        BudgetSpentError, match=r"The limit of 5 calls is reached\. 3 rankings are left"
+    ):
         await ranked(max_llm_calls=5)
     assert len(server.questions()) == 4
     assert (await ranked(max_llm_calls=3)).rows[0].flags == {}

@@ -1,0 +1,49 @@
+"""Groups of commands whose `--help` names what to write, not the types of Python."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import typer
+from typer.core import TyperCommand
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+
+class CommandGroup(typer.Typer):
+    """A group of commands."""
+
+    def command(self, name: str | None = None, **options: Any) -> Callable[[_Function], _Function]:
+        """Register a function as a command; the options are Typer's."""
+        return super().command(name, cls=_Command, **options)
+
+
+class _Command(TyperCommand):
+    """A command whose arguments are shown by their names alone: `FILE`, not `{FILE} <path>`."""
+
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        return [
+            piece.replace("{", "").replace("}", "") for piece in super().collect_usage_pieces(ctx)
+        ]
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        records: dict[str, list[tuple[str, str]]] = {"argument": [], "option": []}
+        for parameter in self.get_params(ctx):
+            record = parameter.get_help_record(ctx)
+            if record is not None:
+                records[parameter.param_type_name].append(record)
+        for heading, rows in (
+            ("Arguments", [(name.partition(" <")[0], text) for name, text in records["argument"]]),
+            ("Options", records["option"]),
+        ):
+            if rows:
+                with formatter.section(heading):
+                    formatter.write_dl([(name, _in_words(text)) for name, text in rows])
+
+
+def _in_words(text: str) -> str:
+    """Say the range of a number in words: `at least 1`, not `x>=1`."""
+    both = re.sub(r"([\d.]+)<=x<=([\d.]+)", r"\1 to \2", text)
+    return re.sub(r"\bx>=([\d.]+)", r"at least \1", both)

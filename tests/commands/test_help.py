@@ -1,0 +1,64 @@
+"""What `--help` of every command shows a person who has to write it."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import typer
+from re2llm.cli import app
+from re2llm.commands.groups import CommandGroup
+from typer.main import get_command
+from typer.testing import CliRunner
+
+TYPE = re.compile(r"[<>{}]")
+
+
+def commands(command: Any, words: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    yield words, command
+    for name, inner in getattr(command, "commands", {}).items():
+        yield from commands(inner, (*words, name))
+
+
+def records(command: Any) -> list[tuple[str, str]]:
+    """The rows of arguments and options in a command's help."""
+    rows: list[tuple[str, str]] = []
+    with command.make_context("re2llm", [], resilient_parsing=True) as context:
+        formatter = context.make_formatter()
+        formatter.write_dl = rows.extend
+        command.format_options(context, formatter)
+    return rows
+
+
+COMMANDS = dict(commands(get_command(app)))
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+def test_what_to_write_is_named_by_a_persons_word(words: tuple[str, ...]) -> None:
+    """No option or argument shows a type of Python, such as `<list[Path]>`."""
+    command = COMMANDS[words]
+    for left, right in records(command):
+        assert not TYPE.search(left), left
+        assert not re.search(r"x[<>]=|<=x", right), right
+    usage = (
+        CliRunner().invoke(app, [*words, "--help"], env={"COLUMNS": "300"}).stdout.split("\n")[0]
+    )
+    assert not re.search(r"[{}<>]", usage)
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+def test_every_value_has_a_word_in_capitals_or_choices(words: tuple[str, ...]) -> None:
+    for parameter in COMMANDS[words].params:
+        if parameter.param_type_name == "option" and parameter.is_flag:
+            continue
+        assert re.fullmatch(r"[A-Z_=]+|[a-z]+(\|[a-z]+)+", parameter.metavar or ""), parameter.name
+
+
+def test_a_type_that_was_forgotten_would_be_found() -> None:
+    forgetful = CommandGroup()
+
+    @forgetful.command()
+    def one(path: list[str] = typer.Option([])) -> None:  # noqa: B008  # pyright: ignore[reportUnusedFunction]
+        ...
+
+    assert any(TYPE.search(left) for left, _ in records(get_command(forgetful)))
