@@ -88,6 +88,7 @@ class ContentConfig:
         hidden: Width of the session tower's hidden layer; 0 makes it linear.
         shrinkage: Trials without gain by which each hint's prior mean reward is shrunk.
         inverse_temperature: Logits per unit of reward: how firmly the prior prefers the best hint.
+        most: Hints that it picks for a session at most.
     """
 
     state_size: int
@@ -96,6 +97,7 @@ class ContentConfig:
     hidden: int = 0
     shrinkage: float = 20.0
     inverse_temperature: float = 30.0
+    most: int = 1
 
 
 class ContentPolicy(nn.Module):
@@ -103,6 +105,10 @@ class ContentPolicy(nn.Module):
 
     The logit of a hint is its prior (mean trial reward, shrunk) plus `<f(session), g(embedding)>`
     plus a linear function of its statistics. No parameter belongs to a single hint.
+
+    One that picks several hints sees states with what was picked (`with_picked`). From the second
+    hint on, `f` has a further term in the session and one in the mean `g` of those picked, and
+    stopping one in how many they are. Its prior then leaves even odds of stopping.
     """
 
     state_mean: Tensor
@@ -124,7 +130,14 @@ class ContentPolicy(nn.Module):
         self.nothing_bias = nn.Parameter(torch.zeros(()))
         self.statistics = nn.Linear(len(STATISTIC_NAMES), 1, bias=False)
         nn.init.zeros_(self.statistics.weight)
-        self.critic = _mlp(size, 1, 1.0)
+        several = config.most > 1
+        self.critic = _mlp(size + (config.most + len(STATISTIC_NAMES) + rank) * several, 1, 1.0)
+        if several:
+            self.further = _linear(size, rank, 0.01)
+            self.pairs = nn.Parameter(torch.zeros(rank, rank))
+            self.enough = nn.Parameter(torch.zeros(config.most))
+            self.enough_for = nn.Linear(size, 1, bias=False)
+            nn.init.zeros_(self.enough_for.weight)
         for name, length in (("state", size), ("statistics", len(STATISTIC_NAMES))):
             self.register_buffer(f"{name}_mean", torch.zeros(length))
             self.register_buffer(f"{name}_deviation", torch.ones(length))
@@ -148,42 +161,95 @@ class ContentPolicy(nn.Module):
         self.statistics_deviation.copy_(_deviation(hints.statistics))
 
     def forward(self, states: Tensor, hints: HintFeatures) -> Outputs:
-        """Score every action in every state `[B, D]`, for any number of hints."""
-        x, prior = self._scaled(states), self.prior_logits(hints)
+        """Score every action in every state `[B, D]`, for any number of hints.
+
+        States of `with_picked`, `[B, D + H]`, need a policy that may pick several.
+        """
+        prior, mask = self.prior_logits(hints, self.picked(states)), self.mask(states, hints)
         return Outputs(
-            masked_log_softmax(prior + self._learned(x, hints), hints.mask),
-            self.critic(x).squeeze(-1),
-            masked_log_softmax(prior[None], hints.mask).squeeze(0),
+            masked_log_softmax(prior + self.learned_logits(states, hints), mask),
+            self.values(states, hints),
+            masked_log_softmax(prior.reshape(-1, prior.shape[-1]), mask).squeeze(0),
         )
 
     def log_probabilities(self, states: Tensor, hints: HintFeatures) -> Tensor:
         """Return the actor's part of `forward`, `[B, 1 + H]`."""
-        logits = self.prior_logits(hints) + self.learned_logits(states, hints)
-        return masked_log_softmax(logits, hints.mask)
+        prior = self.prior_logits(hints, self.picked(states))
+        return masked_log_softmax(
+            prior + self.learned_logits(states, hints), self.mask(states, hints)
+        )
 
     def learned_logits(self, states: Tensor, hints: HintFeatures) -> Tensor:
         """Return what training has added to the prior, `[B, 1 + H]`."""
-        return self._learned(self._scaled(states), hints)
+        x, picked = self._scaled(states), self.picked(states)
+        sessions = self.session(x)
+        contents, statistics = self._contents(hints), self._statistics(hints)
+        bias = self.statistics(statistics).squeeze(-1)
+        nothing = (sessions @ self.nothing + self.nothing_bias)[:, None]
+        if picked is not None:
+            count = picked.sum(1, keepdim=True)
+            later = (count > 0).float()
+            mean = picked @ contents / count.clamp_min(1)
+            sessions = sessions + later * (self.further(x) + mean @ self.pairs)
+            enough = self.enough[count.long().clamp_max(self.config.most - 1)]
+            nothing = nothing + later * (enough + self.enough_for(x))
+        return torch.cat([nothing, sessions @ contents.T + bias], dim=1)
 
-    def values(self, states: Tensor) -> Tensor:
+    def values(self, states: Tensor, hints: HintFeatures) -> Tensor:
         """Return the critic's expected reward in each state, `[B]`."""
-        return self.critic(self._scaled(states)).squeeze(-1)
+        x, picked = self._scaled(states), self.picked(states)
+        if self.config.most > 1:
+            if picked is None:
+                picked = torch.zeros(len(states), len(hints))
+            count = picked.sum(1, keepdim=True)
+            share = picked / count.clamp_min(1)
+            number = torch.arange(self.config.most) == count
+            seen = (number.float(), share @ self._statistics(hints), share @ self._contents(hints))
+            x = torch.cat([x, *(part.detach() for part in seen)], dim=1)
+        return self.critic(x).squeeze(-1)
 
-    def prior_logits(self, hints: HintFeatures) -> Tensor:
-        """Return the logits before training, `[1 + H]`; the session does not change them."""
-        means = hints.shrunken_means(self.config.shrinkage)
-        return torch.cat([torch.zeros(1), means * self.config.inverse_temperature])
+    def prior_logits(self, hints: HintFeatures, picked: Tensor | None = None) -> Tensor:
+        """Return the logits before training, `[1 + H]`; the session does not change them.
+
+        Args:
+            picked: What was picked in each state, `[B, H]`: it makes them `[B, 1 + H]`.
+        """
+        means = hints.shrunken_means(self.config.shrinkage) * self.config.inverse_temperature
+        if picked is None:
+            return torch.cat([torch.zeros(1), means])
+        closed = (picked > 0) | ~hints.active
+        others = means.masked_fill(closed, torch.finfo(means.dtype).min).logsumexp(1)
+        later = (picked > 0).any(1) & ~closed.all(1)
+        stop = torch.where(later, others, 0.0)[:, None]
+        return torch.cat([stop, means.expand(len(picked), -1)], dim=1)
+
+    def mask(self, states: Tensor, hints: HintFeatures) -> Tensor:
+        """Return the allowed actions, `[1 + H]`, or `[B, 1 + H]` where states say what is picked.
+
+        Stopping always is.
+        """
+        picked = self.picked(states)
+        if picked is None:
+            return hints.mask
+        stop = torch.ones(len(picked), 1, dtype=torch.bool)
+        return torch.cat([stop, hints.active & (picked == 0)], dim=1)
+
+    def picked(self, states: Tensor) -> Tensor | None:
+        """Return what was picked in each state, `[B, H]`, if they say so."""
+        size = self.config.state_size
+        return states[:, size:] if states.shape[1] > size and self.config.most > 1 else None
 
     def _scaled(self, states: Tensor) -> Tensor:
+        if self.config.most > 1:
+            states = states[:, : self.config.state_size]
         return ((states - self.state_mean) / self.state_deviation).clamp(-4, 4)
 
-    def _learned(self, x: Tensor, hints: HintFeatures) -> Tensor:
-        sessions = self.session(x)
-        contents = self.hint((hints.embeddings - self.hint_mean) / self.hint_scale)
-        statistics = (hints.statistics - self.statistics_mean) / self.statistics_deviation
-        bias = self.statistics(statistics.clamp(-3, 3)).squeeze(-1)
-        nothing = (sessions @ self.nothing + self.nothing_bias)[:, None]
-        return torch.cat([nothing, sessions @ contents.T + bias], dim=1)
+    def _contents(self, hints: HintFeatures) -> Tensor:
+        return self.hint((hints.embeddings - self.hint_mean) / self.hint_scale)
+
+    def _statistics(self, hints: HintFeatures) -> Tensor:
+        scaled = (hints.statistics - self.statistics_mean) / self.statistics_deviation
+        return scaled.clamp(-3, 3)
 
 
 class Ensemble(nn.Module):
@@ -202,15 +268,16 @@ class Ensemble(nn.Module):
         members = self._members
         return Outputs(
             self.log_probabilities(states, hints),
-            torch.stack([member.values(states) for member in members]).mean(0),
-            masked_log_softmax(members[0].prior_logits(hints)[None], hints.mask).squeeze(0),
+            torch.stack([member.values(states, hints) for member in members]).mean(0),
+            members[0](states, hints).prior,
         )
 
     def log_probabilities(self, states: Tensor, hints: HintFeatures) -> Tensor:
         """Return the actors' part of `forward`, `[B, 1 + H]`; all members share one prior."""
-        members = self._members
+        first, *_ = members = self._members
         learned = torch.stack([member.learned_logits(states, hints) for member in members])
-        return masked_log_softmax(members[0].prior_logits(hints) + learned.mean(0), hints.mask)
+        prior = first.prior_logits(hints, first.picked(states))
+        return masked_log_softmax(prior + learned.mean(0), first.mask(states, hints))
 
     @property
     def _members(self) -> list[ContentPolicy]:

@@ -1,7 +1,8 @@
-"""Proximal policy optimisation of a one-step decision, readable from top to bottom.
+"""Proximal policy optimisation of a decision, readable from top to bottom.
 
 A session is a contextual bandit: one state, one action, one reward, done (arXiv 2403.16427,
 section 3.3). So the advantage is `r - V(s)`: nothing is bootstrapped from one session to another.
+`sequences.py` reduces several decisions in a session to this, by the return of each.
 The clipped objective is equation 7 of Schulman et al., 2017 (arXiv 1707.06347).
 
 Shapes: `B` sessions, `A` actions, `D` state dimensions.
@@ -20,7 +21,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 Rewards = Callable[[NDArray[np.int64], NDArray[np.int64]], NDArray[np.float64]]
-"""Given sessions `[B]` and the action `[B]` taken in each, the reward `[B]` of each."""
+"""Given sessions `[B]` and the action `[B]` taken in each, or the actions `[B, K]` of a sequence,
+the reward `[B]` of each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,7 @@ class PPOConfig:
         prior_coefficient: Weight of KL(policy ‖ prior policy); needs a policy with a prior.
         max_gradient_norm: Longer gradients are clipped to it.
         normalise_advantages: Whether a rollout's advantages get mean 0 and deviation 1.
+        decay: λ of the advantages in a sequence of decisions; a single one has no use for it.
         seed: Of the sampling and the shuffling.
     """
 
@@ -55,6 +58,7 @@ class PPOConfig:
     prior_coefficient: float = 0.0
     max_gradient_norm: float = 0.5
     normalise_advantages: bool = True
+    decay: float = 0.95
     seed: int = 0
 
 
@@ -77,7 +81,7 @@ ActorCritic = Callable[[Tensor], Outputs]
 
 
 class Rollout(NamedTuple):
-    """Sessions, the actions taken in them, and what they earned."""
+    """Decisions, the actions taken, and what they earned."""
 
     states: Tensor
     actions: Tensor

@@ -31,6 +31,7 @@ class TrainingConfig:
         hidden: Of the content policy.
         shrinkage: Of the content policy's prior, in trials.
         inverse_temperature: Of the content policy's prior.
+        most: Hints that a content policy picks for a session at most.
     """
 
     ppo: PPOConfig
@@ -42,6 +43,7 @@ class TrainingConfig:
     hidden: int = 0
     shrinkage: float = 20.0
     inverse_temperature: float = 30.0
+    most: int = 1
 
     def __post_init__(self) -> None:
         """Raise `ValueError` for invalid settings."""
@@ -51,12 +53,19 @@ class TrainingConfig:
             raise ValueError("averaging: it must lie in [0, 1).")
         if self.members < 1:
             raise ValueError("members: there must be at least one.")
+        if self.most < 1:
+            raise ValueError("most: there must be at least one.")
         if self.validate_every < 1:
             raise ValueError("validate_every: it must be positive.")
 
 
-def default_config(recipe: Recipe, *, seed: int = 0) -> TrainingConfig:
-    """Return a recipe's settings; `seed` is of the split, the initial weights and the sampling."""
+def default_config(recipe: Recipe, *, seed: int = 0, most: int = 1) -> TrainingConfig:
+    """Return a recipe's settings.
+
+    Args:
+        seed: Of the split, the initial weights and the sampling.
+        most: Hints that a content policy picks at most; the paper's picks one.
+    """
     if recipe == "paper":
         return TrainingConfig(PPOConfig(seed=seed))
     ppo = PPOConfig(
@@ -69,7 +78,7 @@ def default_config(recipe: Recipe, *, seed: int = 0) -> TrainingConfig:
         prior_coefficient=0.1,
         seed=seed,
     )
-    return TrainingConfig(ppo, averaging=0.95, members=5)
+    return TrainingConfig(ppo, averaging=0.95, members=5, most=most)
 
 
 def new_policy(
@@ -86,6 +95,7 @@ def new_policy(
             config.hidden,
             config.shrinkage,
             config.inverse_temperature,
+            config.most,
         )
     )
     policy.standardise(states, hints)

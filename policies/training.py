@@ -1,6 +1,7 @@
 """Trains a hint policy; a reward is looked up only for the actions that were taken.
 
-Action 0 gives no hint and earns 0 by definition, so it never costs a look-up.
+Action 0 gives no hint and earns 0 by definition, so it never costs a look-up. A policy that picks
+several hints (`TrainingConfig.most`) is rewarded for each set as a whole.
 """
 
 from __future__ import annotations
@@ -15,12 +16,16 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from .hint_features import HintFeatures
 from .hint_policy import greedy_actions, one_thread
 from .networks import ContentPolicy, Ensemble, HintPolicy, PaperPolicy
-from .ppo import PPOTrainer, Rewards
+from .ppo import Outputs, PPOTrainer, Rewards
 from .recipes import Recipe, TrainingConfig, new_policy
+from .sequences import SetRules, SetTrainer
+from .set_policy import greedy_picks
+from .sets import hint_sets
 
 _SEEDS_APART = 1_000_003
 
@@ -35,10 +40,13 @@ class TrainingData:
     Attributes:
         states: Session descriptors (`content`) or embeddings (`paper`), `[S, D]`.
         hints: With the trials known at the start.
+        prices: What each hint costs that is not the first of its set, in units of the reward,
+            `[H]`; `None` for nothing.
     """
 
     states: NDArray[np.floating[Any]]
     hints: HintFeatures
+    prices: NDArray[np.floating[Any]] | None = None
 
 
 class CurvePoint(NamedTuple):
@@ -52,7 +60,7 @@ class CurvePoint(NamedTuple):
     entropy: float
     """Of the policy, in nats."""
     cells: int
-    """Distinct pairs of session and hint whose reward was looked up so far."""
+    """Distinct pairs of session and hint, or set of hints, whose reward was looked up so far."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +70,13 @@ class Trained:
     Attributes:
         policy: As it was at the chosen checkpoint.
         update: Of the chosen checkpoint; 0 is the untrained policy.
-        validation_reward: Mean reward per session, each by the member that did not learn from it.
+        validation_reward: Mean reward per session, each by the member that did not learn from it,
+            prices taken off.
         curve: Learning curve, from update 0.
-        cells: Distinct pairs of session and hint whose reward was looked up.
+        cells: Distinct pairs of session and hint, or set of hints, whose reward was looked up.
         folds: Which member each session was held out from.
-        choices: The likeliest action in each session, by the member that did not learn from it; -1
-            where none was held out.
+        choices: The likeliest action in each session `[S]`, or of several hints the picks
+            `[S, most]`, by the member that did not learn from it; -1 where none was held out.
     """
 
     policy: HintPolicy
@@ -111,13 +120,14 @@ def train_hint_policy(
     _check(data, recipe, config)
     folds = _folds(len(data.states), config)
     lookup = _RewardLookup(rewards)
+    rules = _rules(data, config)
     checkpoints: list[_Checkpoint] = []
     curve: list[CurvePoint] = []
     earned: list[float] = []
     entropy = math.nan
     with reproducible():
         learners = [
-            _Learner(data, recipe, config, np.flatnonzero(folds != member), member)
+            _Learner(data, recipe, config, np.flatnonzero(folds != member), member, rules)
             for member in range(config.members)
         ]
         updates = config.ppo.updates
@@ -128,7 +138,7 @@ def train_hint_policy(
                 entropy = float(np.mean([entropy for _, entropy in steps]))
             if update % config.validate_every == 0 or update == updates:
                 policies = [copy.deepcopy(learner.average) for learner in learners]
-                held_out = _held_out_rewards(policies, data, folds, lookup)
+                held_out = _held_out_rewards(policies, data, folds, lookup, rules)
                 checkpoints.append(_Checkpoint(update, held_out, policies))
                 mean = float(np.mean(earned)) if earned else math.nan
                 validation = float(held_out.mean())
@@ -146,7 +156,7 @@ def train_hint_policy(
         tuple(curve),
         len(lookup),
         folds,
-        _held_out_choices(policies, data, folds),
+        _held_out_choices(policies, data, folds, rules),
     )
 
 
@@ -167,6 +177,7 @@ class _Learner:
         config: TrainingConfig,
         training: NDArray[np.int64],
         member: int,
+        rules: SetRules | None,
     ) -> None:
         seed = config.ppo.seed + member * _SEEDS_APART
         self._states = torch.as_tensor(data.states, dtype=torch.float32)
@@ -174,16 +185,20 @@ class _Learner:
         torch.manual_seed(seed)  # pyright: ignore[reportUnknownMemberType]
         self._policy = new_policy(recipe, config, self._states[training], data.hints)
         self.average = copy.deepcopy(self._policy)
-        self._trainer = PPOTrainer(
-            self._policy,
-            replace(config.ppo, seed=seed),
-            lambda states: self._policy(states, data.hints),
-        )
+        ppo = replace(config.ppo, seed=seed)
+        if rules is None:
+            self._trainer = PPOTrainer(self._policy, ppo, self._act)
+        else:
+            self._trainer = SetTrainer(self._policy, ppo, self._act, rules)
+        self._hints = data.hints
         self._averaging = config.averaging
         self._order = _endless(training, size, seed)
 
+    def _act(self, states: Tensor) -> Outputs:
+        return self._policy(states, self._hints)
+
     def step(self, rewards: Rewards) -> tuple[float, float]:
-        """Make one rollout; return its mean reward and the policy's entropy after it."""
+        """Make one rollout; return its mean reward a session and the policy's entropy after it."""
         sessions = next(self._order)
         rollout = self._trainer.collect(self._states[sessions], sessions, rewards)
         # Early on, the average must not cling to the untrained weights.
@@ -193,7 +208,9 @@ class _Learner:
             pairs = zip(self.average.parameters(), self._policy.parameters(), strict=True)
             for mean, value in pairs:
                 mean.lerp_(value, 1 - decay)
-        return rollout.rewards.mean().item(), entropy
+        trainer = self._trainer
+        one_step = not isinstance(trainer, SetTrainer)
+        return rollout.rewards.mean().item() if one_step else trainer.earned, entropy
 
 
 def _endless(training: NDArray[np.int64], size: int, seed: int) -> Iterator[NDArray[np.int64]]:
@@ -208,11 +225,11 @@ def _endless(training: NDArray[np.int64], size: int, seed: int) -> Iterator[NDAr
 
 
 class _RewardLookup:
-    """Remembers rewards by session and action; unknown pairs are asked for all at once."""
+    """Remembers rewards by session and set; unknown pairs are asked for all at once."""
 
     def __init__(self, rewards: Rewards) -> None:
         self._rewards = rewards
-        self._known: dict[tuple[int, int], float] = {}
+        self._known: dict[tuple[int, tuple[int, ...]], float] = {}
 
     def __len__(self) -> int:
         return len(self._known)
@@ -220,13 +237,14 @@ class _RewardLookup:
     def __call__(
         self, sessions: NDArray[np.int64], actions: NDArray[np.int64]
     ) -> NDArray[np.float64]:
-        pairs = list(zip(sessions.tolist(), actions.tolist(), strict=True))
-        unknown = [
-            pair for pair in dict.fromkeys(pairs) if pair[1] != 0 and pair not in self._known
-        ]
-        if unknown:
-            asked = np.array(unknown, dtype=np.int64)
-            paid = np.asarray(self._rewards(asked[:, 0], asked[:, 1]), dtype=np.float64)
+        pairs = list(zip(sessions.tolist(), hint_sets(actions), strict=True))
+        places: dict[tuple[int, tuple[int, ...]], int] = {}
+        for place, pair in enumerate(pairs):
+            if pair[1] and pair not in self._known:
+                places.setdefault(pair, place)
+        if places:
+            unknown, rows = list(places), list(places.values())
+            paid = np.asarray(self._rewards(sessions[rows], actions[rows]), dtype=np.float64)
             if paid.shape != (len(unknown),) or not np.isfinite(paid).all():
                 raise ValueError(
                     f"rewards: {len(unknown)} pairs need as many finite rewards, "
@@ -239,6 +257,10 @@ class _RewardLookup:
 def _check(data: TrainingData, recipe: Recipe, config: TrainingConfig) -> None:
     if recipe == "paper" and config.members > 1:
         raise ValueError("members: only content policies can decide together.")
+    if recipe == "paper" and config.most > 1:
+        raise ValueError("most: only content policies can pick several hints.")
+    if data.prices is not None and data.prices.shape != (len(data.hints),):
+        raise ValueError(f"prices: {len(data.hints)} hints need as many, not {data.prices.shape}.")
     least = max(2, config.members)
     if data.states.ndim != 2 or len(data.states) < least:  # noqa: PLR2004
         raise ValueError(
@@ -260,24 +282,46 @@ def _folds(count: int, config: TrainingConfig) -> Folds:
     return folds
 
 
+def _rules(data: TrainingData, config: TrainingConfig) -> SetRules | None:
+    """Return what a set may hold; `None` where one decision is made."""
+    if config.most == 1:
+        return None
+    count = len(data.hints)
+    return SetRules(count, config.most, np.zeros(count) if data.prices is None else data.prices)
+
+
+def _likeliest(
+    policy: HintPolicy, data: TrainingData, rows: NDArray[np.bool_], rules: SetRules | None
+) -> NDArray[np.int64]:
+    """Return the likeliest actions `[B]`, or picks `[B, most]`, in some sessions."""
+    if rules is None:
+        return greedy_actions(policy, data.states[rows], data.hints)
+    return greedy_picks(policy, data.states[rows], data.hints, rules.most)
+
+
 def _held_out_rewards(
-    policies: Sequence[HintPolicy], data: TrainingData, folds: Folds, rewards: Rewards
+    policies: Sequence[HintPolicy],
+    data: TrainingData,
+    folds: Folds,
+    rewards: Rewards,
+    rules: SetRules | None,
 ) -> NDArray[np.float64]:
     """Return the rewards of each member's likeliest actions in the sessions held out from it."""
     sessions = np.concatenate([np.flatnonzero(folds == m) for m in range(len(policies))])
-    actions = [
-        greedy_actions(policy, data.states[folds == member], data.hints)
-        for member, policy in enumerate(policies)
-    ]
-    return rewards(sessions, np.concatenate(actions))
+    actions = np.concatenate(
+        [_likeliest(policy, data, folds == member, rules) for member, policy in enumerate(policies)]
+    )
+    earned = rewards(sessions, actions)
+    return earned if rules is None else earned - rules.price(actions)
 
 
 def _held_out_choices(
-    policies: Sequence[HintPolicy], data: TrainingData, folds: Folds
+    policies: Sequence[HintPolicy], data: TrainingData, folds: Folds, rules: SetRules | None
 ) -> NDArray[np.int64]:
-    choices = np.full(len(data.states), -1, dtype=np.int64)
+    shape = (len(data.states),) if rules is None else (len(data.states), rules.most)
+    choices = np.full(shape, -1, dtype=np.int64)
     for member, policy in enumerate(policies):
-        choices[folds == member] = greedy_actions(policy, data.states[folds == member], data.hints)
+        choices[folds == member] = _likeliest(policy, data, folds == member, rules)
     return choices
 
 

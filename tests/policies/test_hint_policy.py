@@ -425,3 +425,21 @@ def test_the_papers_defaults() -> None:
     ppo = default_config("paper", seed=4).ppo
     assert (ppo.clip, ppo.learning_rate, ppo.entropy_coefficient) == (0.05, 3e-4, 0.01)
     assert (ppo.batch_size, ppo.epochs, ppo.max_gradient_norm, ppo.seed) == (32, 10, 0.5, 4)
+
+
+@pytest.mark.parametrize(
+    ("recipe", "reward", "cells", "size"),
+    [("content", 0.2127101, 187, 684.13999), ("paper", 0.3674700, 236, 1326.94727)],
+)
+def test_training_for_one_hint_gives_the_numbers_that_it_always_gave(
+    recipe: Recipe, reward: float, cells: int, size: float
+) -> None:
+    """Recorded before policies could pick several hints."""
+    world = World(80)
+    trained = train_hint_policy(
+        world.data, recipe, config(recipe, seed=3, updates=8), world.rewards
+    )
+    assert trained.validation_reward == pytest.approx(reward, abs=1e-4)
+    assert trained.cells == pytest.approx(cells, abs=2)
+    total = sum(float(p.detach().double().abs().sum()) for p in trained.policy.parameters())
+    assert total == pytest.approx(size, abs=0.05)
