@@ -43,6 +43,8 @@ async def authenticate(scope: dict[str, Any]) -> User:
     """
     if scope.get(OPEN):
         return cast("User", {"identity": "", "domains": []})
+    if (checked := scope.get(CHECKED)) is not None:
+        return cast("User", checked.as_user())
     key = key_of(scope)
     if key is not None and key.startswith(PREFIX):
         found = scope[CHECKED] if CHECKED in scope else await caller_with(key)

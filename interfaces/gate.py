@@ -12,20 +12,24 @@ from urllib.parse import unquote
 
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.datastructures import MutableHeaders
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ..errors import Re2llmError
 from ..knowledge.keys import PREFIX
 from .api.limits import claim
-from .api.problems import RETRY_AFTER, ProblemError, problem_of, problem_response
+from .api.problems import RETRY_AFTER, Problem, ProblemError, problem_of, problem_response
 from .auth import CHECKED, OPEN, caller_with
 from .callers import asks_for_key, is_loopback_call, key_of
+from .web.addresses import is_open, is_page
+from .web.browsers import caller_of_browser
+from .web.errors import problem_page
 
 _log = logging.getLogger(__name__)
 
 _OPEN = frozenset({"", "ok", "healthz", "readyz"})
 """Health checks, which reveal nothing."""
-_CHECKED = frozenset({"docs", "info", "metrics", "openapi.json", "v1"})
+_CHECKED = frozenset({"console", "docs", "info", "metrics", "openapi.json", "v1"})
 """Not covered by the server's `auth`, or the same on a server without it."""
 _MOST_LAYERS = 4
 """Of escapes within escapes in a path: reading any number would take quadratic time."""
@@ -80,11 +84,13 @@ class Gate:
         first = segments[0] if segments else ""
         if ".." in segments or first not in _OPEN | _CHECKED | _GUARDED:
             raise ProblemError(404, "There is no such route.")
-        if first in _OPEN:
+        if first in _OPEN or is_open(scope):
             scope[CHECKED], scope[OPEN] = None, True
             return {}
         key = key_of(scope)
         caller = None if key is None else await caller_with(key)
+        if key is None and is_page(scope):
+            caller = await caller_of_browser(scope)
         if caller is None and (self._alone or first in _CHECKED):
             self._require_none(scope, key)
         scope[CHECKED] = caller
@@ -107,8 +113,14 @@ class Gate:
 async def _refuse(refusal: ProblemError, scope: Scope, receive: Receive, send: Send) -> None:
     if scope["type"] == "websocket":
         await send({"type": "websocket.close", "code": 1008})
-    else:
-        await problem_response(*problem_of(refusal, scope))(scope, receive, send)
+        return
+    answer = problem_page if is_page(scope) else _plain
+    await answer(*problem_of(refusal, scope), scope)(scope, receive, send)
+
+
+def _plain(problem: Problem, headers: dict[str, str], scope: Scope) -> Response:
+    del scope
+    return problem_response(problem, headers)
 
 
 def _with_headers(send: Send, headers: dict[str, str]) -> Send:

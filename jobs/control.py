@@ -12,11 +12,13 @@ from ..knowledge.jobs import (
     Job,
     JobState,
     cancel_stored,
+    count_jobs,
     end_job,
     fetch_job,
     list_jobs,
     restart_job,
 )
+from ..operations.database import in_domain
 from ..runtime.context import Context
 from ..runtime.options import RunOptions, resolve_context
 from .code_version import code_version
@@ -64,6 +66,7 @@ async def jobs(
     domain: str | None = None,
     state: JobState | None = None,
     most: int = 10_000,
+    skip: int = 0,
 ) -> list[JobStatus]:
     """Return the newest jobs, the newest first.
 
@@ -71,6 +74,7 @@ async def jobs(
         domain: Only those of this catalogue; `None` for all that the caller may know of.
         state: Only those in this state; `None` for any.
         most: How many at most.
+        skip: How many to leave out, from the newest.
 
     Raises:
         InputError: There is no such state.
@@ -81,9 +85,24 @@ async def jobs(
     options = await resolve_context(context)
     async with options.services.engine.connect() as connection:
         found = await list_jobs(
-            connection, domain=domain, state=state, among=options.domains, most=most
+            connection, domain=domain, state=state, among=options.domains, most=most, skip=skip
         )
     return await _with_progress(options, found)
+
+
+async def job_count(context: Context, *, state: JobState | None = None) -> int:
+    """Return how many jobs the run's catalogue has.
+
+    Args:
+        context: Names the catalogue.
+        state: Only those in this state; `None` for any.
+
+    Raises:
+        InputError: There is no such catalogue.
+    """
+    options = await resolve_context(context)
+    async with in_domain(options, None) as (connection, found):
+        return await count_jobs(connection, found.id, state)
 
 
 async def job(context: Context, job_id: str) -> JobStatus:

@@ -15,7 +15,7 @@ from ..errors import InputError
 from ..knowledge.texts import storable
 from ..operations.database import in_domain
 from ..runtime.context import Context
-from ..runtime.options import resolve_context
+from ..runtime.options import RunOptions, resolve_context
 from .kinds import JobKind
 from .queues import JOBS, TICK, queue_client
 from .ticks import next_tick
@@ -121,27 +121,33 @@ async def add_schedule(
 
 
 async def list_schedules(context: Context) -> list[Schedule]:
-    """Return all schedules, by name."""
+    """Return the schedules of the catalogues that the caller may know of, by name."""
     options = await resolve_context(context)
     now = dt.datetime.now(dt.UTC)
     async with queue_client(options.services) as client:
         found = await asyncio.to_thread(client.list_schedules)
-    return sorted((_schedule(one["context"], now) for one in found), key=lambda one: one.name)
+    known = [one["context"] for one in found if _is_known(options, one)]
+    return sorted((_schedule(one, now) for one in known), key=lambda one: one.name)
 
 
 async def remove_schedule(context: Context, name: str) -> None:
     """Remove a schedule; jobs that it has submitted stay.
 
     Raises:
-        InputError: There is none of this name.
+        InputError: There is none of this name that the caller may know of.
     """
     options = await resolve_context(context)
     async with queue_client(options.services) as client:
-        if not storable(name) or await asyncio.to_thread(client.get_schedule, name) is None:
+        found = await asyncio.to_thread(client.get_schedule, name) if storable(name) else None
+        if found is None or not _is_known(options, found):
             raise InputError(
                 "NAME", f"There is no schedule {name!r}.", "`re2llm jobs schedules` lists all."
             )
         await asyncio.to_thread(client.delete_schedule, name)
+
+
+def _is_known(options: RunOptions, schedule: Mapping[str, Any]) -> bool:
+    return options.domains is None or schedule["context"]["domain"] in options.domains
 
 
 def _check(cron: str, zone: str) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pgvector
 from numpy.typing import NDArray
 from psycopg.types.json import Jsonb
-from sqlalchemy import Text, any_, bindparam, select, text
+from sqlalchemy import Text, any_, bindparam, func, select, text
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -157,6 +157,31 @@ async def most_chosen_ids(connection: AsyncConnection, domain: Domain, *, count:
     chosen = select(ItemRow.id).where(ItemRow.domain_id == domain.id, ItemRow.popularity > 0)
     ordered = chosen.order_by(ItemRow.popularity.desc(), ItemRow.id).limit(count)
     return list(await connection.scalars(ordered))
+
+
+async def page_of_items(
+    connection: AsyncConnection, domain: Domain, *, skip: int, count: int
+) -> tuple[list[tuple[Item, int]], int]:
+    """Return some of a domain's items with their popularity, the most popular first.
+
+    Args:
+        skip: How many to leave out, from the first.
+        count: How many at most.
+
+    Returns:
+        The items, and how many the domain has.
+    """
+    of_domain = ItemRow.domain_id == domain.id
+    rows = await connection.execute(
+        select(ItemRow.id, ItemRow.title, ItemRow.attributes, ItemRow.popularity)
+        .where(of_domain)
+        .order_by(ItemRow.popularity.desc(), ItemRow.id)
+        .offset(skip)
+        .limit(count)
+    )
+    total = await connection.scalar(select(func.count()).select_from(ItemRow).where(of_domain))
+    found = [(Item(row.id, row.title, row.attributes), row.popularity) for row in rows]
+    return found, total or 0
 
 
 async def fetch_embeddings(

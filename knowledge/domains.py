@@ -80,7 +80,7 @@ async def find_domain(
     found = await connection.execute(_NAMED, {"name": name}) if storable(name) else None
     row = found.one_or_none() if found else None
     if row is None or hidden:
-        names = (await connection.scalars(select(DomainRow.name).order_by(DomainRow.name))).all()
+        names = await domain_names(connection)
         known = [name for name in names if among is None or name in among]
         there = f"There are: {', '.join(known)}." if known else "Nothing is loaded yet."
         if near := process.extractOne(name, known, scorer=fuzz.ratio, score_cutoff=_LIKE):
@@ -91,6 +91,11 @@ async def find_domain(
             "Load one with `re2llm load`; `re2llm demo` loads sample films as `films`.",
         )
     return Domain(*row)
+
+
+async def domain_names(connection: AsyncConnection) -> list[str]:
+    """Return the names of all domains, sorted."""
+    return list(await connection.scalars(select(DomainRow.name).order_by(DomainRow.name)))
 
 
 _COUNTED = {

@@ -119,12 +119,14 @@ async def list_jobs(
     state: JobState | None = None,
     among: AbstractSet[str] | None = None,
     most: int = 10_000,
+    skip: int = 0,
 ) -> list[Job]:
     """Return the newest jobs, the newest first.
 
     Args:
         among: Names of the domains that the caller may know of; `None` for all.
         most: How many at most.
+        skip: How many to leave out, from the newest.
     """
     if domain is not None and not storable(domain):
         return []
@@ -135,8 +137,20 @@ async def list_jobs(
         found = found.where(DomainRow.name == domain)
     if state is not None:
         found = found.where(JobRow.state == state)
-    rows = await connection.execute(found.order_by(JobRow.created_at.desc(), JobRow.id).limit(most))
-    return [Job(**row) for row in rows.mappings()]
+    newest = found.order_by(JobRow.created_at.desc(), JobRow.id).offset(skip).limit(most)
+    return [Job(**row) for row in (await connection.execute(newest)).mappings()]
+
+
+async def count_jobs(connection: AsyncConnection, domain_id: int, state: JobState | None) -> int:
+    """Return how many jobs a domain has.
+
+    Args:
+        state: Only those in this state; `None` for any.
+    """
+    counted = select(func.count()).select_from(JobRow).where(JobRow.domain_id == domain_id)
+    if state is not None:
+        counted = counted.where(JobRow.state == state)
+    return await connection.scalar(counted) or 0
 
 
 async def plan_pieces(connection: AsyncConnection, job: Job, pieces: int) -> None:

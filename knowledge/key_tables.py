@@ -1,4 +1,4 @@
-"""The tables of API keys and of what each has spent."""
+"""The tables of API keys, of what each has spent, and of who has signed in with one."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import datetime as dt
 
 from sqlalchemy import (
     ForeignKey,
+    Index,
     LargeBinary,
     func,
 )
@@ -77,3 +78,16 @@ class ApiKeyMinuteRow(Base):
     )
     minute: Mapped[dt.datetime]
     requests: Mapped[int]
+
+
+class ConsoleSessionRow(Base):
+    """A browser that has signed in to the console with a key."""
+
+    __tablename__ = "console_session"
+    __table_args__ = (Index(None, "key_id"),)
+
+    token_hash: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
+    """SHA-256 of the token in the browser's cookie."""
+    key_id: Mapped[str] = mapped_column(ForeignKey("api_key.id", ondelete="CASCADE"))
+    created_at: Mapped[dt.datetime] = mapped_column(server_default=func.now())
+    expires_at: Mapped[dt.datetime]

@@ -103,6 +103,12 @@ async def check_key(connection: AsyncConnection, key: str) -> ApiKey | None:
     return None if found.revoked_at is not None else found
 
 
+async def find_key(connection: AsyncConnection, key_id: str) -> ApiKey | None:
+    """Return the key of this id, revoked or not."""
+    found = await _read(connection, key_id)
+    return found[0] if found else None
+
+
 async def list_keys(connection: AsyncConnection) -> list[ApiKey]:
     """Return all keys, revoked ones too, oldest first."""
     return await _read(connection)

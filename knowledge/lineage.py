@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import datetime as dt
+from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import and_, func, select
+from sqlalchemy import ColumnElement, and_, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import aliased
 
@@ -50,6 +52,90 @@ async def hint_lineage(
     }
 
 
+@dataclass(frozen=True, slots=True)
+class HintTrial:
+    """A training session on which a hint was tried.
+
+    Attributes:
+        session: Its key.
+        history: Titles, oldest first.
+        target: The title of what came next.
+        rank: Of the target with the hint, and
+        rank_without: without it; `None` where that was not tried.
+        gain: NDCG@10 with it minus without it; likewise.
+    """
+
+    session: int
+    model: str
+    history: list[str]
+    target: str
+    rank: int
+    rank_without: int | None
+    gain: float | None
+    created_at: dt.datetime
+
+
+async def trials_of_hint(
+    connection: AsyncConnection, domain: Domain, hint_id: int, *, skip: int, count: int
+) -> tuple[list[HintTrial], int]:
+    """Return some of the sessions on which a hint was tried, the greatest harm first.
+
+    Args:
+        skip: How many to leave out, from the first.
+        count: How many at most.
+
+    Returns:
+        The trials, and how many there are in all.
+
+    Raises:
+        InputError: There is no such hint in the domain.
+    """
+    key = await connection.scalar(
+        select(HintRow.key).where(HintRow.domain_id == domain.id, HintRow.id == hint_id)
+    )
+    if key is None:
+        raise unknown_hint(hint_id)
+    of_hint = (TrialRow.domain_id == domain.id, TrialRow.hint_key == key)
+    without = aliased(TrialRow)
+    gain = TrialRow.ndcg - without.ndcg
+    statement = (
+        select(
+            TrialRow.session_id,
+            TrialRow.model,
+            SessionRow.history,
+            SessionRow.target,
+            TrialRow.rank,
+            without.rank,
+            gain,
+            TrialRow.created_at,
+        )
+        .join(SessionRow, SessionRow.id == TrialRow.session_id)
+        .outerjoin(without, _plain(without))
+        .where(*of_hint)
+        .order_by(gain.asc().nulls_last(), TrialRow.session_id)
+    )
+    rows = (await connection.execute(statement.offset(skip).limit(count))).all()
+    total = await connection.scalar(select(func.count()).select_from(TrialRow).where(*of_hint))
+    ids = {item for row in rows for item in (*row.history, row.target)}
+    items = await fetch_items(connection, domain, list(ids))
+    titles = {item: items[item].title if item in items else item for item in ids}
+    trials = [
+        HintTrial(*row[:2], [titles[item] for item in row.history], titles[row.target], *row[4:])
+        for row in rows
+    ]
+    return trials, total or 0
+
+
+def _plain(without: type[TrialRow]) -> ColumnElement[bool]:
+    """Join the same session's trial without a hint."""
+    return and_(
+        without.session_id == TrialRow.session_id,
+        without.hint_key == NO_HINT,
+        without.model == TrialRow.model,
+        without.prompt_version == TrialRow.prompt_version,
+    )
+
+
 async def _trials(connection: AsyncConnection, domain_id: int, key: bytes) -> list[dict[str, Any]]:
     without = aliased(TrialRow)
     gain = TrialRow.ndcg - without.ndcg
@@ -63,15 +149,7 @@ async def _trials(connection: AsyncConnection, domain_id: int, key: bytes) -> li
             func.count().filter(gain > 0).label("helped"),
             func.count().filter(gain < 0).label("harmed"),
         )
-        .outerjoin(
-            without,
-            and_(
-                without.session_id == TrialRow.session_id,
-                without.hint_key == NO_HINT,
-                without.model == TrialRow.model,
-                without.prompt_version == TrialRow.prompt_version,
-            ),
-        )
+        .outerjoin(without, _plain(without))
         .where(TrialRow.domain_id == domain_id, TrialRow.hint_key == key)
         .group_by(TrialRow.model, TrialRow.prompt_version)
         .order_by(TrialRow.model)

@@ -125,12 +125,13 @@ async def cached_answer(connection: AsyncConnection, key: bytes) -> str | None:
 
 
 async def sum_calls(
-    connection: AsyncConnection, since: dt.datetime | None = None
+    connection: AsyncConnection, since: dt.datetime | None = None, *, key: str | None = None
 ) -> list[Mapping[str, Any]]:
     """Sum the ledger up by day (UTC), command and model, the latest day first.
 
     Args:
         since: Only calls from then on.
+        key: Only those of the API key of this id.
 
     Returns:
         For each: day, command, model, calls, requests, failed, cached, tokens in, out and cached,
@@ -170,5 +171,7 @@ async def sum_calls(
     )
     if since is not None:
         statement = statement.where(LlmCallRow.created_at >= since)
+    if key is not None:
+        statement = statement.where(LlmCallRow.api_key_id == key)
     rows = (await connection.execute(statement)).mappings()
     return [{**row, "day": row["day"].isoformat()} for row in rows]

@@ -26,7 +26,10 @@ class RecommendationRow(Base):
     """One answered request, with the probability of its hint for off-policy evaluation."""
 
     __tablename__ = "recommendation"
-    __table_args__ = (Index(None, "domain_id", "created_at"),)
+    __table_args__ = (
+        Index(None, "domain_id", "created_at"),
+        Index("ix_recommendation_hint_id", "hint_id", postgresql_where=sql("hint_id IS NOT NULL")),
+    )
 
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
     domain_id: Mapped[int] = mapped_column(ForeignKey("domain.id", ondelete="CASCADE"))

@@ -16,7 +16,8 @@ from .database import connected
 async def costs(context: Context, *, days: int | None = None, reprice: bool = False) -> Costs:
     """Sum up paid model calls by day (UTC), command and model, the latest day first.
 
-    A call that had no price when it was made costs what the price table says today.
+    With an API key, only its own calls count. A call that had no price when it was made costs what
+    the price table says today.
 
     Args:
         days: Only this many days, up to and including today; `None` for all.
@@ -31,7 +32,8 @@ async def costs(context: Context, *, days: int | None = None, reprice: bool = Fa
         since = today - dt.timedelta(days=days - 1)
     options = await resolve_context(context)
     async with connected(options) as connection:
-        summed = await sum_calls(connection, since)
+        key = None if options.caller is None else options.caller.key_id
+        summed = await sum_calls(connection, since, key=key)
     prices = options.settings.prices
     rows = [CostRow.model_validate(_priced(row, prices, reprice=reprice)) for row in summed]
     total = {name: sum(getattr(row, name) for row in rows) for name in CostSums.model_fields}

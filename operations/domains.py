@@ -23,6 +23,19 @@ async def list_domains(context: Context) -> list[ListedDomain]:
     return [ListedDomain(**row) for row in rows if known is None or row["name"] in known]
 
 
+async def domain_names(context: Context) -> tuple[list[str], str]:
+    """Return the names of the domains that the run may use, sorted, and the one it uses by default.
+
+    Raises:
+        DatabaseError: The database failed.
+    """
+    options = await resolve_context(context)
+    async with connected(options) as connection:
+        names = await stored.domain_names(connection)
+    known = options.domains
+    return [name for name in names if known is None or name in known], options.domain
+
+
 async def show_domain(context: Context, name: str) -> ListedDomain:
     """Return one domain with counts of what it holds.
 

@@ -135,6 +135,44 @@ async def add_hint(context: Context, text: str, *, domain: str | None = None) ->
     Raises:
         Re2llmError: The text is empty or too long, or there is no such catalogue.
     """
+    return await _store(context, text, domain, {"source": "person"}, "active")
+
+
+async def edit_hint(
+    context: Context,
+    hint: int,
+    text: str,
+    *,
+    domain: str | None = None,
+    retire: bool = False,
+) -> AddedHint:
+    """Store a new version of a hint, as a hint of its own that waits for verification.
+
+    The old one's trials say nothing about the new text, so that it keeps them, and its status.
+
+    Args:
+        hint: The version that was edited.
+        text: As the person wrote it; HTML entities are resolved.
+        domain: The catalogue; `None` takes the context's.
+        retire: Whether the old version is not given any more.
+
+    Raises:
+        Re2llmError: There is no such hint, or the text cannot be used.
+    """
+    options = await resolve_context(context)
+    async with in_domain(options, domain) as (connection, found):
+        await stored_hints.find_hints(connection, found.id, [hint])
+    provenance = {"source": "person", "version_of": hint}
+    added = await _store(context, text, domain, provenance, "pending")
+    if retire and added.hint_id not in {None, hint}:
+        reason = f"Hint {added.hint_id} is a new version of it."
+        await retire_hints(context, [hint], domain=domain, reason=reason)
+    return added
+
+
+async def _store(
+    context: Context, text: str, domain: str | None, provenance: dict[str, Any], status: str
+) -> AddedHint:
     cleaned = stored_hints.clean_hint(html.unescape(text))
     options = await resolve_context(context)
     async with in_domain(options, domain, write=True) as (connection, found):
@@ -149,7 +187,8 @@ async def add_hint(context: Context, text: str, *, domain: str | None = None) ->
                 found.id,
                 cleaned,
                 await embed(cleaned, options),
-                provenance={"source": "person"},
+                provenance=provenance,
+                status=status,
             )
             added = AddedHint(
                 text=cleaned,

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel, Field
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from ..knowledge.catalogue import fetch_items, item_ids, item_place
+from ..knowledge.catalogue import fetch_items, item_ids, item_place, page_of_items
 from ..knowledge.domains import Domain
 from ..knowledge.evidence import EvidenceIndex
 from ..knowledge.meaning import nearest_items
 from ..runtime.domain_cache import evidence_of
 from ..runtime.options import Context, resolve_context
 from .results import FoundItem
-from .titles import in_catalogue
+from .titles import in_catalogue, shown
 
 _SHOWN_EVIDENCE = ("with_recent", "near_recent")
 """Of `EVIDENCE`, what says which items go together."""
@@ -28,6 +28,13 @@ class ItemsFound(BaseModel):
     domain: str
     items: list[FoundItem] = Field(description="The likeliest first.")
     by_meaning: bool = Field(description="No title is like it; the items are near in meaning.")
+
+
+class BrowsedItem(BaseModel):
+    """An item in a list of the catalogue."""
+
+    item: FoundItem
+    popularity: int = Field(description="Training sessions that hold it.")
 
 
 class RelatedItem(BaseModel):
@@ -73,6 +80,45 @@ async def search_items(
         return ItemsFound(domain=finder.domain.name, items=items, by_meaning=by_meaning)
 
 
+async def items_of_ids(
+    context: Context, ids: Sequence[str], *, domain: str | None = None
+) -> list[FoundItem]:
+    """Return items by their ids, in that order; unknown ids are left out.
+
+    Args:
+        domain: The catalogue; `None` takes the context's.
+
+    Raises:
+        Re2llmError: There is no such catalogue.
+    """
+    options = await resolve_context(context)
+    async with in_catalogue(options, domain) as finder:
+        items = await finder.items(ids)
+    return [shown(items[id_]) for id_ in ids if id_ in items]
+
+
+async def browse_items(
+    context: Context, *, domain: str | None = None, skip: int = 0, count: int = 50
+) -> tuple[list[BrowsedItem], int]:
+    """Return some of a catalogue's items, those that most sessions hold first.
+
+    Args:
+        domain: The catalogue; `None` takes the context's.
+        skip: How many to leave out, from the first.
+        count: How many at most.
+
+    Returns:
+        The items, and how many the catalogue has.
+
+    Raises:
+        Re2llmError: There is no such catalogue.
+    """
+    options = await resolve_context(context)
+    async with in_catalogue(options, domain) as finder:
+        rows, total = await page_of_items(await finder.connection(), finder.domain, skip=skip, count=count)
+    return [BrowsedItem(item=shown(item), popularity=held) for item, held in rows], total
+
+
 async def show_item(
     context: Context, item: str, *, domain: str | None = None, count: int = 5
 ) -> ItemShown:
@@ -89,16 +135,16 @@ async def show_item(
     options = await resolve_context(context)
     async with in_catalogue(options, domain) as finder:
         connection, found = await finder.connection(), finder.domain
-        (shown,) = await finder.resolve([item], "item")
-        popularity, embedding = await item_place(connection, found, shown.id)
-        near = await nearest_items(connection, found, embedding, count=count, exclude=[shown.id])
+        (one,) = await finder.resolve([item], "item")
+        popularity, embedding = await item_place(connection, found, one.id)
+        near = await nearest_items(connection, found, embedding, count=count, exclude=[one.id])
         index = await evidence_of(options.services, connection, found)
-        related = [] if index is None else await _related(connection, found, index, shown.id, count)
+        related = [] if index is None else await _related(connection, found, index, one.id, count)
     return ItemShown(
         domain=found.name,
-        id=shown.id,
-        title=shown.title,
-        attributes=dict(shown.attributes),
+        id=one.id,
+        title=one.title,
+        attributes=dict(one.attributes),
         popularity=popularity,
         goes_with=related,
         neighbours=[RelatedItem(id=other.id, title=other.title) for other in near],

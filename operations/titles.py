@@ -126,7 +126,7 @@ class Finder:
         if id_ not in known:
             return await self.find(word)
         namesakes = [item for item in titles.exact(word) if item.id != id_] if id_ == word else []
-        items = [_shown(item) for item in (known[id_], *namesakes)]
+        items = [shown(item) for item in (known[id_], *namesakes)]
         return FoundTitle(typed=word, status="ambiguous" if namesakes else "found", items=items)
 
     def _only(self, meant: FoundTitle, field: str, likely: Collection[str]) -> str:
@@ -155,7 +155,7 @@ class Finder:
         titles = await self._titles()
         exact = titles.exact(typed)
         if len(exact) == 1:  # spares the comparison with every title
-            return FoundTitle(typed=typed, status="found", items=[_shown(exact[0])])
+            return FoundTitle(typed=typed, status="found", items=[shown(exact[0])])
         self._compared += 1
         if self._compared > _MOST_COMPARED:
             raise InputError(
@@ -166,12 +166,12 @@ class Finder:
         matches = await asyncio.to_thread(titles.find, typed)
         sure = settled(matches)
         if sure is not None:
-            return FoundTitle(typed=typed, status="found", items=[_shown(sure)])
+            return FoundTitle(typed=typed, status="found", items=[shown(sure)])
         if matches:
-            items = [_shown(match.item) for match in matches]
+            items = [shown(match.item) for match in matches]
             return FoundTitle(typed=typed, status="ambiguous", items=items)
         near = await self._near(typed) if typed.strip() and storable(typed) else []
-        return FoundTitle(typed=typed, status="unknown", items=[_shown(item) for item in near])
+        return FoundTitle(typed=typed, status="unknown", items=[shown(item) for item in near])
 
     async def search(self, typed: str, count: int) -> tuple[list[FoundItem], bool]:
         """Return items whose titles are like a text, or else near it in meaning.
@@ -183,8 +183,8 @@ class Finder:
         matches = await asyncio.to_thread(titles.find, typed, count=count)
         items = [match.item for match in matches]
         if items or not typed.strip() or not storable(typed):
-            return [_shown(item) for item in items], False
-        return [_shown(item) for item in await self._near(typed, count)], True
+            return [shown(item) for item in items], False
+        return [shown(item) for item in await self._near(typed, count)], True
 
     async def _titles(self) -> TitleSearch:
         return await title_search_of(self._services, self.connection, self.domain)
@@ -196,6 +196,7 @@ class Finder:
         )
 
 
-def _shown(item: Item) -> FoundItem:
+def shown(item: Item) -> FoundItem:
+    """Return an item as answers show it."""
     facts = [spoken(value) for _, value in sorted(item.attributes.items())]
     return FoundItem(id=item.id, title=item.title, about=". ".join(facts)[:_SHOWN])

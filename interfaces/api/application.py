@@ -20,6 +20,9 @@ from ...runtime.sharing import close_shared_services, shared_services
 from ...settings import get_settings
 from ..cors import add_cors
 from ..gate import Gate
+from ..web.addresses import is_page
+from ..web.application import page_routes
+from ..web.errors import error_page
 from . import feedback, health, hints, items, jobs, observed, ratings, recommend, releases
 from .draining import draining
 from .metrics import count_call
@@ -57,8 +60,11 @@ def build_api(*, alone: bool) -> FastAPI:
     for module in _ROUTERS:
         # As they are: the LangGraph server wraps each route by itself.
         app.router.routes.extend(module.router.routes)
+    app.router.routes.extend(page_routes())
 
     async def on_error(request: Request, error: Exception) -> Response:
+        if is_page(request.scope):
+            return await error_page(error, request.scope)
         if alone or request.url.path.startswith(PREFIX):
             return problem_response(*problem_of(error, request.scope))
         detail = error.detail if isinstance(error, HTTPException) else "Internal Server Error"

@@ -101,7 +101,7 @@ async def jobs_route(
     state: Annotated[JobState | None, Query(description="Only those.")] = None,
 ) -> Response:
     """List the newest jobs of the catalogues that the caller may use, at most 1,000."""
-    control = await _module("control")
+    control = await jobs_module("control")
     found = await control.jobs(context_of(request), domain=domain, state=state, most=_LISTED)
     return json_response(JobList(jobs=[_document(one) for one in found]))
 
@@ -117,7 +117,7 @@ async def job_route(
     request: Request, job: Annotated[str, Path(min_length=1, max_length=200)]
 ) -> Response:
     """Show how far a job is, what it has spent and what came of it."""
-    control = await _module("control")
+    control = await jobs_module("control")
     found = await control.job(context_of(request), job)
     return json_response(_document(found, whole=True))
 
@@ -131,8 +131,8 @@ async def job_route(
 )
 async def submit_route(request: Request, body: JobBody) -> Response:
     """Submit a job for `re2llm worker`. A key needs the right to `learn`, and no daily limits."""
-    _require_start(request)
-    submit, control = await _module("submit"), await _module("control")
+    require_start(request)
+    submit, control = await jobs_module("submit"), await jobs_module("control")
     context = context_of(request, domain=body.domain)
     arguments = {} if body.max_hints is None else {"max_hints": body.max_hints}
     made = await submit.submit(context, body.kind, arguments, **body.limits)
@@ -174,7 +174,7 @@ async def cancel_route(request: Request, body: JobName) -> Response:
 )
 async def resume_route(request: Request, body: JobName) -> Response:
     """Go on with a paused job. A key needs the right to `learn`, and no daily limits."""
-    _require_start(request)
+    require_start(request)
     return await _changed(request, "resume", body)
 
 
@@ -187,19 +187,26 @@ async def resume_route(request: Request, body: JobName) -> Response:
 )
 async def retry_route(request: Request, body: RetryBody) -> Response:
     """Go on with a job that stopped or failed. A key needs `learn`, and no daily limits."""
-    _require_start(request)
+    require_start(request)
     return await _changed(request, "retry", body, **body.limits)
 
 
 async def _changed(request: Request, change: str, body: JobName, **limits: Any) -> Response:
     """Change a job by one of the functions of `jobs.control`, and show it."""
-    control = await _module("control")
+    control = await jobs_module("control")
     found = await getattr(control, change)(context_of(request), body.job, **limits)
     return json_response(_document(found))
 
 
-def _require_start(request: Request) -> None:
-    """Make sure that a request may have workers spend something."""
+def require_start(request: Request) -> None:
+    """Make sure that a request may have workers spend something.
+
+    Args:
+        request: The request.
+
+    Raises:
+        NotGrantedError: Its key may not.
+    """
     require_right(request, "learn")
     caller = caller_of(request)
     limits = None if caller is None else caller.grants
@@ -211,8 +218,12 @@ def _require_start(request: Request) -> None:
         )
 
 
-async def _module(name: str) -> Any:
-    """Load a module of jobs when it is first needed: DBOS takes half a second."""
+async def jobs_module(name: str) -> Any:
+    """Load a module of jobs when it is first needed: DBOS takes half a second.
+
+    Args:
+        name: Of the module.
+    """
     return await asyncio.to_thread(import_module, f"...jobs.{name}", __package__)
 
 

@@ -1,0 +1,28 @@
+"""All pages of the console."""
+
+from __future__ import annotations
+
+from starlette.routing import BaseRoute
+
+from . import (
+    catalogue,
+    costs,
+    files,
+    hint_changes,
+    hints,
+    jobs,
+    overview,
+    releases,
+    signing_in,
+    trying,
+)
+
+_ROUTERS = (
+    *(files, signing_in, overview, trying, hint_changes, hints),
+    *(releases, jobs, catalogue, costs),
+)
+
+
+def page_routes() -> list[BaseRoute]:
+    """Return the routes of all pages."""
+    return [route for module in _ROUTERS for route in module.router.routes]

@@ -1,0 +1,131 @@
+"""What a browser brings: its cookie, the token of its forms, and where a form was sent from."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+import secrets
+from urllib.parse import urlsplit
+
+from starlette.requests import HTTPConnection
+from starlette.responses import Response
+from starlette.types import Scope
+
+from ...operations.console_sessions import SESSION_SECONDS, signed_in
+from ...runtime.caller import Caller
+from ...runtime.options import Context
+
+COOKIE = "re2llm_console"
+"""Of one browser. Signing in replaces its value by the token of a session."""
+PREFIX = "/console"
+
+_VALUE = re.compile(r"[A-Za-z0-9_-]{43}")
+_NEW = "re2llm.console_cookie"
+"""Where a request's scope has the value of a cookie that its answer sets."""
+
+
+async def caller_of_browser(scope: Scope) -> Caller | None:
+    """Return who has signed in with the browser that sends a request, if anyone has.
+
+    Args:
+        scope: The request's.
+
+    Raises:
+        DatabaseError: The database failed.
+    """
+    value = _sent(scope)
+    return None if value is None else await signed_in(Context(), value)
+
+
+def cookie_of(scope: Scope) -> str:
+    """Return the value of a browser's cookie; a browser without one is given one.
+
+    Args:
+        scope: The request's.
+    """
+    value = scope.get(_NEW) or _sent(scope)
+    if value is None:
+        value = scope[_NEW] = secrets.token_urlsafe(32)
+    return value
+
+
+def form_token(scope: Scope) -> str:
+    """Return what the forms of a browser's pages must send along: no other website knows it.
+
+    Args:
+        scope: The request's.
+    """
+    return hmac.new(cookie_of(scope).encode(), b"form", hashlib.sha256).hexdigest()
+
+
+def is_form_token(scope: Scope, sent: str) -> bool:
+    """Whether a form's token is the one of the browser that sends it.
+
+    Args:
+        scope: The request's.
+        sent: As it came with the form.
+    """
+    known = _sent(scope) is not None
+    return known and hmac.compare_digest(form_token(scope).encode(), sent.encode())
+
+
+def comes_from_own_page(scope: Scope) -> bool:
+    """Whether a browser sends a form from a page of this very server.
+
+    Cookies are shared by all ports of a host, so another server on it may know the token.
+
+    Args:
+        scope: The request's.
+    """
+    headers = HTTPConnection(scope).headers
+    site = headers.get("sec-fetch-site")
+    if site is not None:
+        return site == "same-origin"
+    origin = headers.get("origin")
+    if origin is None:  # no browser of today
+        return True
+    try:
+        return urlsplit(origin).netloc == headers.get("host", "") != ""
+    except ValueError:
+        return False
+
+
+def set_cookie(scope: Scope, response: Response, value: str | None = None) -> None:
+    """Give a browser its cookie, if it has none or is to have another.
+
+    Args:
+        scope: The request's.
+        response: That sets it.
+        value: A new one; `None` keeps what the browser has.
+    """
+    value = value or scope.get(_NEW)
+    if value is None:
+        return
+    response.set_cookie(
+        COOKIE,
+        value,
+        max_age=SESSION_SECONDS,
+        path=scope.get("root_path", "") + PREFIX,
+        secure=_is_encrypted(scope),
+        httponly=True,
+        samesite="strict",
+    )
+
+
+def _sent(scope: Scope) -> str | None:
+    value = HTTPConnection(scope).cookies.get(COOKIE, "")
+    return value if _VALUE.fullmatch(value) else None
+
+
+def _is_encrypted(scope: Scope) -> bool:
+    """Whether a browser has reached this server, or the proxy before it, over HTTPS.
+
+    A wrong header makes a browser lose its own cookie, and nothing else.
+    """
+    headers = HTTPConnection(scope).headers
+    return (
+        scope.get("scheme") == "https"
+        or headers.get("origin", "").startswith("https://")
+        or "https" in headers.get("x-forwarded-proto", "")
+    )

@@ -1,0 +1,88 @@
+"""The hints of a catalogue: a table, and a page for each."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from fastapi import Path, Query, Request
+from starlette.responses import Response
+
+from ...operations.hint_pages import HintOnPage, HintSort, hint_page, hint_trials, measured_hint
+from ...operations.hints import show_hint
+from ...runtime.request_limits import RowKey
+from ..api.requests import HintStatus
+from .browsers import PREFIX
+from .paging import PAGE_SIZE, PageNumber, Paging, skipped
+from .pictures import GainPicture, gain_picture, largest
+from .routing import page_router
+from .visits import DomainChoice, visit
+
+SECTION = "/hints"
+_TRIALS = 20
+_Sort = Literal["age", "-age", "gain", "-gain", "uses", "-uses", "trials", "-trials"]
+router = page_router()
+
+
+@router.get(PREFIX + SECTION)
+async def hints_page(
+    request: Request,
+    domain: DomainChoice = None,
+    status: Annotated[HintStatus | Literal[""], Query()] = "",
+    words: Annotated[str, Query(max_length=500)] = "",
+    sort: Annotated[_Sort, Query()] = "age",
+    number: Annotated[PageNumber, Query(alias="page")] = 1,
+) -> Response:
+    """Show a page of the hints."""
+    seen = await visit(request, domain)
+    column: HintSort = sort.lstrip("-")  # pyright: ignore[reportAssignmentType]  # one of them
+    found = await hint_page(
+        seen.context,
+        status=status or None,
+        words=words.strip(),
+        sort=column,
+        descending=sort.startswith("-"),
+        skip=skipped(number),
+        count=PAGE_SIZE,
+    )
+    return seen.page(
+        "hints.html",
+        found=found,
+        status=status,
+        words=words,
+        sort=sort,
+        query={"domain": seen.domain, "status": status, "words": words, "sort": sort},
+        paging=Paging(number, found.total),
+        pictures=_pictures(found.hints),
+    )
+
+
+@router.get(PREFIX + SECTION + "/{hint}")
+async def one_hint_page(
+    request: Request,
+    hint: Annotated[RowKey, Path()],
+    domain: DomainChoice = None,
+    number: Annotated[PageNumber, Query(alias="page")] = 1,
+) -> Response:
+    """Show a hint with its lineage."""
+    seen = await visit(request, domain)
+    measured = await measured_hint(seen.context, hint)
+    story = await show_hint(seen.context, hint, conversation=True)
+    trials, total = await hint_trials(
+        seen.context, hint, skip=skipped(number, _TRIALS), count=_TRIALS
+    )
+    return seen.page(
+        "hint.html",
+        hint=measured.hint,
+        measured=measured,
+        story=story,
+        trials=trials,
+        paging=Paging(number, total, _TRIALS),
+        picture=_pictures([measured.hint])[hint],
+    )
+
+
+def _pictures(hints: list[HintOnPage]) -> dict[int, GainPicture | None]:
+    most = largest([(hint.mean_gain, hint.gain_error) for hint in hints])
+    return {
+        hint.id: gain_picture(hint.mean_gain, hint.gain_error, hint.trials, most) for hint in hints
+    }

@@ -1,0 +1,151 @@
+"""Jobs: how far they are, and what can be done with them; and their schedules."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from fastapi import Path, Query, Request
+from pydantic import BaseModel, BeforeValidator, Field
+from starlette.responses import Response
+
+from ...runtime.request_limits import DomainName
+from ..api.callers import require_right
+from ..api.jobs import JobId, jobs_module, require_start
+from .browsers import PREFIX
+from .paging import PAGE_SIZE, PageNumber, Paging, skipped
+from .rendering import see
+from .routing import form_of, page_router
+from .visits import DomainChoice, visit
+
+SECTION = "/jobs"
+_Change = Literal["pause", "resume", "cancel", "retry"]
+_State = Literal["running", "paused", "stopped", "failed", "done", "cancelled"]
+_CHANGES: dict[str, str] = {
+    "pause": "pause",
+    "resume": "resume",
+    "cancel": "cancel_job",
+    "retry": "retry",
+}
+"""Functions of `jobs.control`."""
+_Blank = BeforeValidator(lambda value: value or None)
+_Calls = Annotated[Annotated[int, Field(ge=1, le=10**9)] | None, _Blank]
+_Money = Annotated[Annotated[float, Field(gt=0, le=10**9)] | None, _Blank]
+_Kind = Literal["learn", "train", "verify"]
+router = page_router()
+
+
+class ChangeForm(BaseModel):
+    """What to do with a job."""
+
+    domain: DomainName
+    change: _Change
+    max_llm_calls: _Calls = None
+    max_cost: _Money = None
+
+
+class SubmitForm(BaseModel):
+    """A job to submit, now or at certain times."""
+
+    domain: DomainName
+    kind: _Kind
+    max_llm_calls: _Calls = None
+    max_cost: _Money = None
+    cron: Annotated[str, Field(max_length=200)] = ""
+    zone: Annotated[str, Field(max_length=100)] = "UTC"
+
+
+class UnscheduleForm(BaseModel):
+    """A schedule to remove."""
+
+    domain: DomainName
+    name: Annotated[str, Field(max_length=500)]
+
+
+@router.get(PREFIX + SECTION)
+async def jobs_page(
+    request: Request,
+    domain: DomainChoice = None,
+    state: Annotated[_State | Literal[""], Query()] = "",
+    number: Annotated[PageNumber, Query(alias="page")] = 1,
+) -> Response:
+    """List the jobs of a catalogue, and its schedules."""
+    seen = await visit(request, domain)
+    control, schedules = await jobs_module("control"), await jobs_module("schedules")
+    found = await control.jobs(
+        seen.context,
+        domain=seen.domain,
+        state=state or None,
+        most=PAGE_SIZE,
+        skip=skipped(number),
+    )
+    total = await control.job_count(seen.context, state=state or None)
+    planned = await schedules.list_schedules(seen.context)
+    return seen.page(
+        "jobs.html",
+        jobs=[one.as_dict() for one in found],
+        state=state,
+        schedules=[one for one in planned if one.domain == seen.domain],
+        query={"domain": seen.domain, "state": state},
+        paging=Paging(number, total),
+    )
+
+
+@router.get(PREFIX + SECTION + "/{job}")
+async def job_page(
+    request: Request, job: Annotated[JobId, Path()], domain: DomainChoice = None
+) -> Response:
+    """Show a job."""
+    seen = await visit(request, domain)
+    found = await _job(seen.context, job)
+    return seen.page("job.html", job=found)
+
+
+@router.post(PREFIX + SECTION + "/{job}/change")
+async def change_route(request: Request, job: Annotated[JobId, Path()]) -> Response:
+    """Pause, resume, cancel or retry a job."""
+    form = form_of(request, ChangeForm)
+    if form.change in {"resume", "retry"}:
+        require_start(request)
+    require_right(request, "learn")
+    seen = await visit(request, form.domain)
+    await _job(seen.context, job)
+    limits: dict[str, Any] = {}
+    if form.change == "retry":
+        limits = {"max_llm_calls": form.max_llm_calls, "max_cost": form.max_cost}
+    control = await jobs_module("control")
+    await getattr(control, _CHANGES[form.change])(seen.context, job, **limits)
+    return see(request, f"{SECTION}/{job}", {"domain": seen.domain}, done=form.change)
+
+
+@router.post(PREFIX + SECTION + ":submit")
+async def submit_route(request: Request) -> Response:
+    """Submit a job, now or at certain times."""
+    require_start(request)
+    form = form_of(request, SubmitForm)
+    seen = await visit(request, form.domain)
+    limits = {"max_llm_calls": form.max_llm_calls, "max_cost": form.max_cost}
+    if form.cron.strip():
+        schedules = await jobs_module("schedules")
+        await schedules.add_schedule(
+            seen.context, form.kind, form.cron.strip(), zone=form.zone or "UTC", limits=limits
+        )
+        return see(request, SECTION, {"domain": seen.domain}, done="scheduled")
+    submit = await jobs_module("submit")
+    made = await submit.submit(seen.context, form.kind, {}, **limits)
+    return see(request, f"{SECTION}/{made.id}", {"domain": seen.domain}, done="submitted")
+
+
+@router.post(PREFIX + SECTION + ":unschedule")
+async def unschedule_route(request: Request) -> Response:
+    """Remove a schedule."""
+    require_right(request, "learn")
+    form = form_of(request, UnscheduleForm)
+    seen = await visit(request, form.domain)
+    schedules = await jobs_module("schedules")
+    await schedules.remove_schedule(seen.context, form.name)
+    return see(request, SECTION, {"domain": seen.domain}, done="unscheduled")
+
+
+async def _job(context: Any, job: str) -> dict[str, Any]:
+    control = await jobs_module("control")
+    return (await control.job(context, job)).as_dict(whole=True)

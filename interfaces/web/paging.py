@@ -1,0 +1,41 @@
+"""Which page of a long list is shown."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Query
+
+PAGE_SIZE = 50
+PageNumber = Annotated[int, Query(ge=1, le=1_000_000)]
+
+
+@dataclass(frozen=True, slots=True)
+class Paging:
+    """A page of a list.
+
+    Attributes:
+        number: From 1.
+        total: Rows on all pages.
+        size: Rows on one.
+    """
+
+    number: int
+    total: int
+    size: int = PAGE_SIZE
+
+    @property
+    def count(self) -> int:
+        """How many pages there are, at least one."""
+        return max(1, -(-self.total // self.size))
+
+
+def skipped(number: int, size: int = PAGE_SIZE) -> int:
+    """Return how many rows come before a page.
+
+    Args:
+        number: Of the page, from 1.
+        size: Rows on one page.
+    """
+    return (number - 1) * size

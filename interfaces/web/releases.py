@@ -1,0 +1,97 @@
+"""The releases of the learned hint policy. A rollout's page belongs into `release.html`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import Path, Request
+from pydantic import BaseModel
+from starlette.responses import Response
+
+from ...operations.releases import (
+    activate_release,
+    evaluate_release,
+    list_releases,
+    rollback_release,
+    show_release,
+)
+from ...operations.results import ListedRelease
+from ...runtime.request_limits import DomainName, RowKey
+from ..api.callers import require_right
+from .browsers import PREFIX
+from .pictures import Curve, curve
+from .rendering import see
+from .routing import form_of, page_router
+from .visits import DomainChoice, Visit, visit
+
+SECTION = "/releases"
+router = page_router()
+
+
+class DomainForm(BaseModel):
+    """Which catalogue a form is about."""
+
+    domain: DomainName
+
+
+class ActivateForm(DomainForm):
+    """Which release to serve."""
+
+    force: bool = False
+
+
+@router.get(PREFIX + SECTION)
+async def releases_page(request: Request, domain: DomainChoice = None) -> Response:
+    """List the releases, newest first."""
+    seen = await visit(request, domain)
+    found = (await list_releases(seen.context)).releases[::-1]
+    return seen.page("releases.html", releases=found)
+
+
+@router.get(PREFIX + SECTION + "/{release}")
+async def release_page(
+    request: Request, release: Annotated[RowKey, Path()], domain: DomainChoice = None
+) -> Response:
+    """Show a release."""
+    seen = await visit(request, domain)
+    return await _shown(seen, release, None)
+
+
+@router.post(PREFIX + SECTION + "/{release}/evaluate")
+async def evaluate_route(request: Request, release: Annotated[RowKey, Path()]) -> Response:
+    """Estimate what a release would have earned."""
+    seen = await visit(request, form_of(request, DomainForm).domain)
+    report = await evaluate_release(seen.context, release)
+    return await _shown(seen, release, report.as_dict())
+
+
+@router.post(PREFIX + SECTION + "/{release}/activate")
+async def activate_route(request: Request, release: Annotated[RowKey, Path()]) -> Response:
+    """Serve a release from now on."""
+    require_right(request, "learn")
+    form = form_of(request, ActivateForm)
+    seen = await visit(request, form.domain)
+    await activate_release(seen.context, release, force=form.force)
+    return see(request, SECTION, {"domain": seen.domain}, done="activated")
+
+
+@router.post(PREFIX + SECTION + ":rollback")
+async def rollback_route(request: Request) -> Response:
+    """Go back to the release that was active before."""
+    require_right(request, "learn")
+    seen = await visit(request, form_of(request, DomainForm).domain)
+    await rollback_release(seen.context)
+    return see(request, SECTION, {"domain": seen.domain}, done="rolled-back")
+
+
+async def _shown(seen: Visit, number: int, report: dict[str, Any] | None) -> Response:
+    release = await show_release(seen.context, number)
+    return seen.page("release.html", release=release, curve=_curve(release), report=report)
+
+
+def _curve(release: ListedRelease) -> Curve | None:
+    points: list[dict[str, Any]] = release.metrics.get("curve") or []
+    lines = [
+        [point.get(name) for point in points] for name in ("validation_reward", "training_reward")
+    ]
+    return curve([point["update"] for point in points], lines)

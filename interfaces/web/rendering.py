@@ -1,0 +1,167 @@
+"""Writes pages. Everything that templates are given is text to them, never markup."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+from functools import cache, partial
+from importlib import resources
+from importlib.metadata import version
+from typing import Any, cast
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.types import Scope
+
+from ...runtime.caller import Caller
+from ..auth import CHECKED, OPEN
+from .addresses import Query, address, own_place, route_of
+from .browsers import form_token
+from .sections import SECTIONS
+
+_MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
+_DONE = {
+    "approved": "Approved.",
+    "retired": "Retired.",
+    "activated": "The release is active.",
+    "rolled-back": "The release before is active again.",
+    "pause": "The job is paused.",
+    "resume": "The job goes on.",
+    "cancel": "The job is cancelled.",
+    "retry": "The job goes on.",
+    "submitted": "The job is submitted; a running `re2llm worker` takes it.",
+    "scheduled": "The schedule is stored.",
+    "unscheduled": "The schedule is removed.",
+    "added": "The hint is stored.",
+    "known": "The same text is stored already: this is it.",
+    "edited": "The new version is stored. It waits until it is verified, or approved.",
+    "signed-out": "You have signed out.",
+}
+"""What a page says after a change, by the word in its address."""
+
+
+def page(request: Request, template: str, /, *, code: int = 200, **values: Any) -> HTMLResponse:
+    """Write a page.
+
+    Args:
+        request: That asks for it.
+        template: Its file.
+        code: The status of the response.
+        **values: What the template shows.
+    """
+    return HTMLResponse(written(request.scope, template, **values), code)
+
+
+def written(scope: Scope, template: str, /, **values: Any) -> str:
+    """Return a page's HTML.
+
+    Args:
+        scope: Of the request that asks for it.
+        template: Its file.
+        **values: What the template shows.
+    """
+    caller: Caller | None = scope.get(CHECKED)
+    done = Request(scope).query_params.get("done", "")
+    known: dict[str, Any] = {
+        "address": partial(address, scope),
+        "caller": caller,
+        "inside": CHECKED in scope and not scope.get(OPEN),
+        "may_learn": caller is None or "learn" in caller.grants.may,
+        "form_token": partial(form_token, scope),
+        "here": route_of(scope),
+        "said": _DONE.get(done, ""),
+        "domain": None,
+        "domains": (),
+    }
+    return environment().get_template(template).render(known | values)
+
+
+def see(
+    request: Request, path: str, query: Query | None = None, *, done: str | None = None
+) -> Response:
+    """Return the answer to a form: which page to show next.
+
+    Args:
+        request: With the form.
+        path: Of the page.
+        query: Its parameters.
+        done: What the page says was done, a key of the messages.
+    """
+    return RedirectResponse(address(request.scope, path, {**(query or {}), "done": done}), 303)
+
+
+def see_place(request: Request, place: str) -> Response:
+    """Return the answer to a sign-in: where the person wanted to go.
+
+    Args:
+        request: With the form.
+        place: As the form has it.
+    """
+    return RedirectResponse(request.scope.get("root_path", "") + own_place(place), 303)
+
+
+@cache
+def environment() -> Environment:
+    """Return the environment of the templates: it escapes every value, in every file."""
+    made = Environment(
+        loader=PackageLoader(__package__ or "", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters |= {"ago": ago, "signed": signed, "money": money, "moment": moment}
+    known: dict[str, Any] = {"sections": SECTIONS, "version": version("re2llm"), "digest": digest()}
+    cast("dict[str, Any]", made.globals).update(known)
+    return made
+
+
+@cache
+def digest() -> str:
+    """Return a short digest of the stylesheet and the scripts, so that browsers take new ones."""
+    folder = resources.files(__package__ or "") / "static"
+    whole = hashlib.sha256()
+    for file in sorted(folder.iterdir(), key=lambda file: file.name):
+        whole.update(file.read_bytes())
+    return whole.hexdigest()[:12]
+
+
+def ago(moment: dt.datetime | str) -> str:
+    """Return how long ago something was, such as `3 days`.
+
+    Args:
+        moment: With a time zone, or as ISO 8601.
+    """
+    then = _moment(moment)
+    seconds = max(0.0, (dt.datetime.now(dt.UTC) - then).total_seconds())
+    for size, name in ((_DAY, "day"), (_HOUR, "hour"), (_MINUTE, "minute")):
+        if seconds >= size:
+            count = int(seconds // size)
+            return f"{count:,} {name}{'' if count == 1 else 's'}"
+    return "a moment"
+
+
+def moment(moment: dt.datetime | str) -> str:
+    """Return a moment in UTC, to the minute.
+
+    Args:
+        moment: With a time zone, or as ISO 8601.
+    """
+    return f"{_moment(moment).astimezone(dt.UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def signed(number: float) -> str:
+    """Return a number with its sign and three decimals."""
+    return f"{number:+.3f}".replace("-", "\N{MINUS SIGN}")
+
+
+def money(number: float | None) -> str:
+    """Return a sum of money, small ones with more decimals; `None` has no price."""
+    if number is None:
+        return "no price"
+    return f"{number:,.2f}" if number >= 1 or number == 0 else f"{number:.4f}"
+
+
+def _moment(moment: dt.datetime | str) -> dt.datetime:
+    return dt.datetime.fromisoformat(moment) if isinstance(moment, str) else moment

@@ -1,0 +1,106 @@
+"""Routes of pages: each form is checked before it is read, and each error becomes a page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
+from urllib.parse import parse_qs
+
+from fastapi import APIRouter, Request
+from fastapi.routing import APIRoute
+from pydantic import BaseModel
+from starlette.responses import Response
+
+from ..api.problems import ProblemError
+from .browsers import comes_from_own_page, is_form_token
+from .errors import error_page
+from .guard import guarded
+
+LARGEST_FORM = 256 * 1024
+"""Bytes."""
+_MOST_FIELDS = 2_000
+TOKEN = "token"  # noqa: S105  # the name of a field
+"""The field of every form that holds the token from `form_token`."""
+_MEDIA_TYPE = "application/x-www-form-urlencoded"
+
+_Form = TypeVar("_Form", bound=BaseModel)
+_Handler = Callable[[Request], Coroutine[Any, Any, Response]]
+
+
+class PageRoute(APIRoute):
+    """A route that answers with a page."""
+
+    def get_route_handler(self) -> _Handler:
+        """Return what answers a request."""
+        answer = super().get_route_handler()
+
+        async def handle(request: Request) -> Response:
+            try:
+                if request.method not in {"GET", "HEAD"}:
+                    request.state.form = await _checked_form(request)
+                return guarded(request.scope, await answer(request))
+            except Exception as error:  # noqa: BLE001  # each becomes a page
+                return await error_page(error, request.scope)
+
+        return handle
+
+
+def page_router() -> APIRouter:
+    """Return a router of such routes; the OpenAPI document does not hold them."""
+    return APIRouter(route_class=PageRoute, include_in_schema=False)
+
+
+def form_of(request: Request, kind: type[_Form]) -> _Form:
+    """Return the form that a request holds.
+
+    Args:
+        request: Of a `PageRoute`.
+        kind: The form; a field that may come several times is a list.
+
+    Raises:
+        ValidationError: A field does not fit.
+    """
+    sent: dict[str, list[str]] = request.state.form
+    values = {
+        name: sent[name] if _is_list(field.annotation) else sent[name][-1]
+        for name, field in kind.model_fields.items()
+        if name in sent
+    }
+    return kind.model_validate(values)
+
+
+def _is_list(annotation: Any) -> bool:
+    return getattr(annotation, "__origin__", None) is list
+
+
+async def _checked_form(request: Request) -> dict[str, list[str]]:
+    """Return the fields of a form that one of our own pages has sent.
+
+    Raises:
+        ProblemError: It was sent from elsewhere, or it is not a form.
+    """
+    if not comes_from_own_page(request.scope):
+        raise ProblemError(
+            403, "Another website has sent this form.", remedy="Use the form on its own page."
+        )
+    media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media != _MEDIA_TYPE:
+        raise ProblemError(415, "The body is not a form.", remedy=f"Send `{_MEDIA_TYPE}`.")
+    body = bytearray()
+    async for part in request.stream():
+        body += part
+        if len(body) > LARGEST_FORM:
+            raise ProblemError(413, f"The form is larger than {LARGEST_FORM:,} bytes.")
+    try:
+        form = parse_qs(
+            body.decode(), keep_blank_values=True, max_num_fields=_MOST_FIELDS, errors="strict"
+        )
+    except ValueError as error:
+        raise ProblemError(422, "The form cannot be read.") from error
+    if not is_form_token(request.scope, form.get(TOKEN, [""])[-1]):
+        raise ProblemError(
+            403,
+            "The form is too old, or another website has sent it.",
+            remedy="Go back, load the page again, and send the form again.",
+        )
+    return form

@@ -1,0 +1,54 @@
+"""Signing in with an API key, and out."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import Query, Request
+from pydantic import BaseModel, Field
+from starlette.responses import Response
+
+from ...operations.console_sessions import sign_in, sign_out
+from ...runtime.options import Context
+from .addresses import SIGN_IN, own_place
+from .browsers import PREFIX, cookie_of, set_cookie
+from .rendering import page, see, see_place
+from .routing import form_of, page_router
+
+router = page_router()
+
+
+class SignInForm(BaseModel):
+    """Who signs in, and where to go then."""
+
+    key: Annotated[str, Field(max_length=500)]
+    next: Annotated[str, Field(max_length=4_000)] = PREFIX
+
+
+@router.get(SIGN_IN)
+async def sign_in_page(
+    request: Request,
+    next: Annotated[str, Query(max_length=4_000)] = PREFIX,  # noqa: A002  # its name in addresses
+) -> Response:
+    """Ask for an API key."""
+    return page(request, "sign_in.html", next=own_place(next), wrong=False)
+
+
+@router.post(SIGN_IN)
+async def sign_in_route(request: Request) -> Response:
+    """Open a session for the browser. Its cookie is new, so no one can have known it before."""
+    form = form_of(request, SignInForm)
+    token = await sign_in(Context(), form.key.strip())
+    if token is None:
+        place = own_place(form.next)
+        return page(request, "sign_in.html", code=401, next=place, wrong=True)
+    response = see_place(request, form.next)
+    set_cookie(request.scope, response, token)
+    return response
+
+
+@router.post(f"{PREFIX}/sign-out")
+async def sign_out_route(request: Request) -> Response:
+    """End the session."""
+    await sign_out(Context(), cookie_of(request.scope))
+    return see(request, "/sign-in", done="signed-out")

@@ -1,0 +1,70 @@
+"""Sessions of the console: who has signed in with which API key, and until when."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import secrets
+
+from sqlalchemy import delete, func, insert, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from .key_tables import ApiKeyRow, ConsoleSessionRow
+from .keys import ApiKey, check_key, find_key
+
+SESSION_LIFE = dt.timedelta(hours=12)
+"""From sign-in on; a browser that stays open does not prolong it."""
+_TOKEN_BYTES = 32
+
+
+async def open_session(connection: AsyncConnection, key: str) -> str | None:
+    """Sign in with a key; sessions that have expired are removed on the way.
+
+    Args:
+        connection: In a transaction.
+        key: The whole key.
+
+    Returns:
+        The session's token, which is stored as a hash alone; `None` where the key is wrong or
+        revoked.
+    """
+    found = await check_key(connection, key)
+    if found is None:
+        return None
+    await connection.execute(
+        delete(ConsoleSessionRow).where(ConsoleSessionRow.expires_at < func.now())
+    )
+    token = secrets.token_urlsafe(_TOKEN_BYTES)
+    row = {"token_hash": _hash(token), "key_id": found.id, "expires_at": func.now() + SESSION_LIFE}
+    await connection.execute(insert(ConsoleSessionRow).values(row))
+    return token
+
+
+async def session_key(connection: AsyncConnection, token: str) -> ApiKey | None:
+    """Return the key that a session was opened with, while both are valid."""
+    key_id = await connection.scalar(
+        select(ConsoleSessionRow.key_id)
+        .join(ApiKeyRow, ApiKeyRow.id == ConsoleSessionRow.key_id)
+        .where(
+            ConsoleSessionRow.token_hash == _hash(token),
+            ConsoleSessionRow.expires_at > func.now(),
+            ApiKeyRow.revoked_at.is_(None),
+        )
+    )
+    return None if key_id is None else await find_key(connection, key_id)
+
+
+async def close_session(connection: AsyncConnection, token: str) -> None:
+    """Sign out; repeating it changes nothing.
+
+    Args:
+        connection: In a transaction.
+    """
+    await connection.execute(
+        delete(ConsoleSessionRow).where(ConsoleSessionRow.token_hash == _hash(token))
+    )
+
+
+def _hash(token: str) -> bytes:
+    # 256 random bits cannot be guessed, so the hash need not be slow.
+    return hashlib.sha256(token.encode()).digest()

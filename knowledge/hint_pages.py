@@ -1,0 +1,192 @@
+"""A page of a domain's hints: filtered, sorted and cut in the database."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import Any, Literal, cast
+
+from sqlalchemy import ColumnElement, Select, and_, func, literal, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from .hints import unknown_hint
+from .log_tables import RecommendationRow
+from .tables import HintRow, HintStatsRow
+from .texts import storable
+
+HintSort = Literal["age", "gain", "uses", "trials"]
+
+_COLUMNS = (
+    HintRow.id,
+    HintRow.text,
+    HintRow.status,
+    HintRow.created_at,
+    func.coalesce(HintStatsRow.trials, 0),
+    func.coalesce(HintStatsRow.mean_gain, 0.0),
+    func.coalesce(HintStatsRow.gain_error, 0.0),
+    func.coalesce(HintStatsRow.helped, 0),
+    func.coalesce(HintStatsRow.harmed, 0),
+)
+"""In the order of the fields of `HintOnPage`."""
+
+
+@dataclass(frozen=True, slots=True)
+class HintOnPage:
+    """A hint with what people sort it by.
+
+    Attributes:
+        trials: Training sessions on which it was tried with the run's model; so are the next four.
+        mean_gain: Mean NDCG@10 with it minus without it.
+        gain_error: Standard error of that mean.
+        helped: Sessions with a gain.
+        harmed: Sessions with a loss.
+        uses: Logged recommendations that were made with it.
+    """
+
+    id: int
+    text: str
+    status: str
+    created_at: dt.datetime
+    trials: int
+    mean_gain: float
+    gain_error: float
+    helped: int
+    harmed: int
+    uses: int
+
+
+async def page_of_hints(
+    connection: AsyncConnection,
+    domain_id: int,
+    model: str,
+    prompt_version: str,
+    *,
+    status: str | None,
+    words: str,
+    sort: HintSort,
+    descending: bool,
+    skip: int,
+    count: int,
+) -> list[HintOnPage]:
+    """Return some of a domain's hints, with their stats for one model and prompt.
+
+    Args:
+        status: Only those of this status.
+        words: Only those whose text holds this; empty for all.
+        sort: By which column; hints of one value come newest first.
+        skip: How many to leave out, from the first.
+        count: How many at most.
+    """
+    # Hints are counted in one go where they are sorted by it, else for the few that are shown.
+    by_uses = sort == "uses"
+    counted = _uses_of_all() if by_uses else None
+    uses = literal(0) if counted is None else func.coalesce(counted.c.uses, 0)
+    columns: dict[str, Any] = {
+        "age": HintRow.id,
+        "gain": HintStatsRow.mean_gain,
+        "trials": func.coalesce(HintStatsRow.trials, 0),
+        "uses": uses,
+    }
+    # A hint of a greater id is younger.
+    column = columns[sort]
+    backwards = descending != (sort == "age")
+    statement = (
+        select(*_COLUMNS, uses.label("uses"))
+        .outerjoin(HintStatsRow, _stats_for(model, prompt_version))
+        .where(*_filters(domain_id, status, words))
+        .order_by((column.desc() if backwards else column.asc()).nulls_last(), HintRow.id.desc())
+        .offset(skip)
+        .limit(count)
+    )
+    if counted is not None:
+        statement = statement.outerjoin(counted, counted.c.hint_id == HintRow.id)
+    rows: list[Any] = list(await connection.execute(statement))
+    known = {} if by_uses else await _uses(connection, [row[0] for row in rows])
+    return [_hint(row, row[-1] if by_uses else known.get(row[0], 0)) for row in rows]
+
+
+async def count_by_status(
+    connection: AsyncConnection, domain_id: int, words: str
+) -> dict[str, int]:
+    """Return how many of a domain's hints have which status.
+
+    Args:
+        words: Only those whose text holds this; empty for all.
+    """
+    rows = await connection.execute(
+        select(HintRow.status, func.count())
+        .where(*_filters(domain_id, None, words))
+        .group_by(HintRow.status)
+    )
+    return {row[0]: row[1] for row in rows}
+
+
+async def hint_on_page(
+    connection: AsyncConnection, domain_id: int, model: str, prompt_version: str, number: int
+) -> HintOnPage:
+    """Return one hint with its stats for one model and prompt.
+
+    Raises:
+        InputError: There is no such hint in the domain.
+    """
+    row: Any = (
+        await connection.execute(
+            select(*_COLUMNS)
+            .outerjoin(HintStatsRow, _stats_for(model, prompt_version))
+            .where(HintRow.domain_id == domain_id, HintRow.id == number)
+        )
+    ).one_or_none()
+    if row is None:
+        raise unknown_hint(number)
+    return _hint(row, (await _uses(connection, [number])).get(number, 0))
+
+
+async def versions_of(connection: AsyncConnection, domain_id: int, number: int) -> list[int]:
+    """Return the hints that are new versions of a hint, oldest first."""
+    statement = select(HintRow.id).where(
+        HintRow.domain_id == domain_id, HintRow.provenance["version_of"].astext == str(number)
+    )
+    return list(await connection.scalars(statement.order_by(HintRow.id)))
+
+
+def _stats_for(model: str, prompt_version: str) -> ColumnElement[bool]:
+    return and_(
+        HintStatsRow.hint_id == HintRow.id,
+        HintStatsRow.model == model,
+        HintStatsRow.prompt_version == prompt_version,
+    )
+
+
+def _filters(domain_id: int, status: str | None, words: str) -> list[ColumnElement[bool]]:
+    filters = [HintRow.domain_id == domain_id]
+    if status is not None:
+        filters.append(HintRow.status == status)
+    if words:
+        found = HintRow.text.icontains(words, autoescape=True) if storable(words) else None
+        filters.append(literal(value=False) if found is None else found)
+    return filters
+
+
+def _hint(row: Any, uses: int) -> HintOnPage:
+    id_, text, status, created_at, *stats = row[: len(_COLUMNS)]
+    trials, mean_gain, gain_error, helped, harmed = stats
+    return HintOnPage(
+        id_, text, status, created_at, trials, mean_gain, gain_error, helped, harmed, uses
+    )
+
+
+def _used() -> Select[int | None, int]:
+    return (
+        select(RecommendationRow.hint_id, func.count().label("uses"))
+        .where(RecommendationRow.hint_id.is_not(None))
+        .group_by(RecommendationRow.hint_id)
+    )
+
+
+def _uses_of_all() -> Any:
+    return _used().subquery()
+
+
+async def _uses(connection: AsyncConnection, numbers: list[int]) -> dict[int, int]:
+    rows = await connection.execute(_used().where(RecommendationRow.hint_id.in_(numbers)))
+    return {cast("int", row[0]): row[1] for row in rows}

@@ -1,0 +1,156 @@
+"""The console in Debian's Chromium: one journey, axe on every page, and hostile texts."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from hostile_texts import hostile_domain
+from re2llm.operations.hints import add_hint, list_hints
+from re2llm.runtime.options import Context
+from re2llm.runtime.services import Services
+
+playwright_api = pytest.importorskip("playwright.async_api", reason="needs the extra `browser`")
+axe = pytest.importorskip("axe_playwright_python", reason="needs the extra `browser`")
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(900),
+    pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium: apt-get install chromium"),
+]
+AXE = Path(axe.__file__ or "").with_name("axe.min.js")
+PAGES = ("", "/try", "/hints", "/releases", "/jobs", "/catalogue", "/costs", "/sign-in")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def chromium() -> AsyncIterator[Any]:
+    async with playwright_api.async_playwright() as playwright:
+        browser = await playwright.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"]
+        )
+        yield browser
+        await browser.close()
+
+
+@pytest_asyncio.fixture
+async def tab(chromium: Any, address: str) -> AsyncIterator[Any]:
+    """A tab that fails the test if the page says anything on its console."""
+    context = await chromium.new_context(base_url=address, bypass_csp=False)
+    page = await context.new_page()
+    said: list[str] = []
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    yield page
+    await context.close()
+    assert not [line for line in said if "Failed to load resource" not in line], said
+
+
+async def test_a_journey(tab: Any, films: str) -> None:
+    """Build a session, see both rankings, give feedback, edit and approve a hint."""
+    context = Context(domain=films)
+    if not (await list_hints(context)).hints:
+        await add_hint(context, "Prefer films that many people chose.")
+    hint = (await list_hints(context)).hints[0]
+    await tab.goto("/console")
+    await tab.get_by_role("link", name="Try it").click()
+    await tab.get_by_label("Title, or what it is about").press_sequentially("Alien")
+    await tab.get_by_role("link", name="Add Alien to the session").click()
+    await tab.get_by_label("Hint number").fill(str(hint.id))
+    await tab.get_by_role("button", name="Rank").click()
+    await tab.get_by_role("heading", name="Without it", exact=True).wait_for()
+    address = tab.url
+    await tab.locator("#feedback button").first.click()
+    await tab.locator("#feedback").get_by_text("was picked, at rank 1").wait_for()
+    assert tab.url == address, "htmx puts the answer into the page"
+    await tab.get_by_text("The prompt,").first.click()
+    await tab.locator("pre", has_text=hint.text).first.wait_for()
+    await tab.get_by_role("link", name="Hints", exact=True).click()
+    await tab.get_by_label("Words in the text").press_sequentially(hint.text[:12])
+    await tab.wait_for_url("**words=**")
+    await tab.get_by_role("link", name=hint.text, exact=True).click()
+    await tab.locator("#text").fill("Prefer films that very many people chose lately.")
+    await tab.get_by_role("button", name="Store the new version").click()
+    await tab.get_by_text("waits until it is verified").wait_for()
+    await tab.get_by_role("button", name="Approve").click()
+    await tab.get_by_role("status").get_by_text("Approved.").wait_for()
+
+
+async def test_a_job_is_watched_without_loading_the_page_again(tab: Any, films: str) -> None:
+    context = Context(domain=films)
+    if not (await list_hints(context)).hints:
+        await add_hint(context, "Prefer films that many people chose.")
+    await tab.goto("/console/jobs?domain=films")
+    await tab.get_by_label("What").select_option("verify")
+    await tab.get_by_role("button", name="Submit").click()
+    await tab.get_by_role("button", name="Pause").wait_for()
+    await tab.evaluate("window.kept = true")
+    from re2llm.jobs.control import cancel_job
+
+    await cancel_job(context, tab.url.split("/")[-1].split("?")[0])
+    await tab.locator("h1", has_text="cancelled").wait_for()
+    assert await tab.evaluate("window.kept")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1280])
+async def test_axe_finds_nothing_serious_and_nothing_overflows(
+    tab: Any, films: str, scheme: str, width: int
+) -> None:
+    await tab.emulate_media(color_scheme=scheme)
+    await tab.set_viewport_size({"width": width, "height": 844})
+    (hint, *_) = [*(await list_hints(Context(domain=films))).hints, None]
+    more = (f"/hints/{hint.id}",) if hint else ()
+    session = "/try?domain=films&words=alien&history=1&candidates=2"
+    for path in (*PAGES, *more, "/catalogue/1", "/nothing", session):
+        await tab.goto(f"/console{path}")
+        # Outside the page's policy, which refuses scripts that are not the server's own.
+        await tab.evaluate(AXE.read_text())
+        found = await tab.evaluate("axe.run(document)")
+        bad = [
+            (one["id"], one["impact"], [node["html"] for node in one["nodes"]][:3])
+            for one in found["violations"]
+            if one["impact"] in {"serious", "critical"}
+        ]
+        assert not bad, (path, json.dumps(bad, indent=1))
+        over = await tab.evaluate("document.documentElement.scrollWidth - innerWidth")
+        assert over <= 0, (path, over)
+
+
+async def test_every_page_reads_without_javascript(chromium: Any, address: str, films: str) -> None:
+    context = await chromium.new_context(base_url=address, java_script_enabled=False)
+    page = await context.new_page()
+    for path in PAGES:
+        await page.goto(
+            f"/console{path}?domain=films" if path != "/sign-in" else "/console/sign-in"
+        )
+        assert await page.locator("h1").inner_text()
+    await context.close()
+
+
+async def test_no_hostile_text_runs(tab: Any, services: Services) -> None:
+    hostile = await hostile_domain(services, "hostile-pages")
+    for path, query in hostile["pages"]:
+        address = await tab.evaluate(
+            "([path, pairs]) => path + '?' + new URLSearchParams(pairs)",
+            [path, [["domain", "hostile-pages"], *_pairs(query)]],
+        )
+        await tab.goto(address)
+        await tab.mouse.move(200, 300)
+        assert await tab.evaluate("window.hacked") is None, path
+        over = await tab.evaluate("document.documentElement.scrollWidth - innerWidth")
+        assert over <= 0, (path, over)
+    await asyncio.sleep(0)
+
+
+def _pairs(query: dict[str, Any]) -> list[list[str]]:
+    return [
+        [name, str(one)]
+        for name, value in query.items()
+        for one in (value if isinstance(value, list) else [value])
+    ]

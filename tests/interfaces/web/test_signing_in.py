@@ -1,0 +1,171 @@
+"""Who gets in, what the cookie is like, and what each page forbids the browser."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from console import Browser, form_to, forms
+from re2llm.operations.keys import revoke_key
+from re2llm.records import Item, Session
+from re2llm.runtime.options import Context
+from re2llm.runtime.services import Services
+from sqlalchemy import text
+
+PAGE = "/console/hints"
+
+
+async def test_this_machine_needs_no_key(browser: Browser) -> None:
+    page = await browser.get(PAGE)
+    assert "Sign out" not in page.text
+
+
+async def test_another_machine_is_sent_to_the_sign_in_and_back(
+    stranger: Browser, make_key: Any
+) -> None:
+    sent = await stranger.http.get(PAGE, params={"status": "active", "domain": "films"})
+    assert sent.status_code == 303
+    page = await stranger.http.get(sent.headers["location"])
+    assert page.status_code == 200
+    key = await make_key()
+    form = forms(await stranger.get(sent.headers["location"]))[0]
+    answer = await stranger.send(form, key=key)
+    assert answer.status_code == 303
+    assert answer.headers["location"] == f"{PAGE}?status=active&domain=films"
+    back = await stranger.get(answer.headers["location"])
+    assert "shop" in back.text
+
+
+async def test_the_cookie_is_new_hidden_strict_and_holds_no_key(
+    stranger: Browser, make_key: Any, services: Services
+) -> None:
+    await stranger.get("/console/sign-in")
+    before = stranger.http.cookies["re2llm_console"]
+    key = await make_key()
+    answer = await stranger.sign_in(key)
+    cookie = answer.headers["set-cookie"]
+    assert re.search(r"; httponly", cookie, re.IGNORECASE)
+    assert re.search(r"; samesite=strict", cookie, re.IGNORECASE)
+    assert "Path=/console" in cookie
+    after = stranger.http.cookies["re2llm_console"]
+    assert after != before
+    assert after not in key
+    page = await stranger.http.get(PAGE)
+    assert key not in page.text
+    assert after not in page.text
+    async with services.engine.connect() as connection:
+        rows = (await connection.execute(text("SELECT * FROM re2llm.console_session"))).all()
+    assert rows
+    assert all(after.encode() not in bytes(row.token_hash) for row in rows)
+
+
+async def test_the_cookie_is_sent_over_https_alone_where_https_is_used(
+    stranger: Browser,
+) -> None:
+    answer = await stranger.http.get("/console/sign-in", headers={"x-forwarded-proto": "https"})
+    assert "; Secure" in answer.headers["set-cookie"]
+
+
+async def test_a_wrong_key_opens_nothing(stranger: Browser) -> None:
+    answer = await stranger.sign_in("re2llm_000000000000_wrong")
+    assert answer.status_code == 401
+    assert "wrong or revoked" in answer.text
+    assert (await stranger.http.get(PAGE)).status_code == 303
+
+
+async def test_signing_out_ends_the_session_on_the_server(stranger: Browser, make_key: Any) -> None:
+    await stranger.sign_in(await make_key())
+    stolen = stranger.http.cookies["re2llm_console"]
+    page = await stranger.get(PAGE)
+    answer = await stranger.send(form_to(page, "/console/sign-out"))
+    assert answer.status_code == 303
+    stranger.http.cookies.set("re2llm_console", stolen, path="/console")
+    assert (await stranger.http.get(PAGE)).status_code == 303
+
+
+async def test_a_revoked_key_and_an_old_session_open_nothing(
+    stranger: Browser, make_key: Any, services: Services
+) -> None:
+    key = await make_key()
+    await stranger.sign_in(key)
+    assert (await stranger.http.get(PAGE)).status_code == 200
+    await revoke_key(Context(), key.split("_")[1])
+    assert (await stranger.http.get(PAGE)).status_code == 303
+    await stranger.sign_in(await make_key())
+    assert (await stranger.http.get(PAGE)).status_code == 200
+    async with services.engine.begin() as connection:
+        await connection.execute(
+            text("UPDATE re2llm.console_session SET expires_at = now() - interval '1 second'")
+        )
+    assert (await stranger.http.get(PAGE)).status_code == 303
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        *("https://evil.example/", "//evil.example", "/\\evil.example", "javascript:alert(1)"),
+        *("/console@evil.example", "/consolex", "/v1/hints", "/console\r\nx: y", "/console\\..\\"),
+    ],
+)
+async def test_the_sign_in_leads_to_no_other_place(
+    stranger: Browser, make_key: Any, place: str
+) -> None:
+    page = await stranger.get("/console/sign-in", next=place)
+    (form,) = forms(page)
+    assert dict(form.fields)["next"] == "/console"
+    answer = await stranger.send(form, key=await make_key(), next=place)
+    assert answer.headers["location"] == "/console"
+
+
+@pytest.mark.parametrize("path", ["/console", PAGE, "/console/nothing", "/console/sign-in"])
+async def test_every_page_has_the_strict_headers(browser: Browser, path: str) -> None:
+    answer = await browser.http.get(path)
+    policy = answer.headers["content-security-policy"]
+    assert "unsafe" not in policy
+    assert policy.startswith("default-src 'none'; script-src 'self'; style-src 'self';")
+    assert "frame-ancestors 'none'" in policy
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert answer.headers["cache-control"] == "no-store"
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+
+
+async def test_an_unknown_page_and_a_wrong_method_are_pages(browser: Browser) -> None:
+    await browser.get("/console/nothing", expect=404)
+    await browser.get("/console/static/nothing", expect=404)
+    await browser.get("/console/hints/999999", expect=404)
+    await browser.get("/console/hints", expect=422, domain="nowhere")
+    await browser.get("/console/hints", expect=422, page="x")
+    answer = await browser.http.post("/console/hints")
+    assert answer.status_code == 405
+    assert answer.headers["content-type"].startswith("text/html")
+
+
+async def test_files_are_served_to_anyone_and_from_nowhere_else(stranger: Browser) -> None:
+    for name, kind in (("console.css", "text/css"), ("htmx.min.js", "text/javascript")):
+        answer = await stranger.http.get(f"/console/static/{name}")
+        assert answer.status_code == 200
+        assert answer.headers["content-type"].startswith(kind)
+        assert "immutable" in answer.headers["cache-control"]
+    for path in ("/console/static/%2e%2e/hints", "/console/static/x", "/console/static//x"):
+        assert (await stranger.http.get(path)).status_code == 404, path
+
+
+async def test_a_limit_of_requests_counts_pages_too(stranger: Browser, make_key: Any) -> None:
+    await stranger.sign_in(await make_key(requests_per_minute=2))
+    for _ in range(2):
+        assert (await stranger.http.get(PAGE)).status_code == 200
+    page = await stranger.get(PAGE, expect=429)
+    assert "2 requests a minute" in page.text
+
+
+async def test_a_catalogue_of_others_is_as_if_it_was_not_there(
+    stranger: Browser, make_key: Any, load: Any, domain: str
+) -> None:
+    items = [Item(str(n), f"Thing {n}", {}) for n in range(8)]
+    await load(domain, items, [Session(("0", "1"), "2")])
+    await stranger.sign_in(await make_key())
+    page = await stranger.get("/console", expect=422, domain=domain)
+    nowhere = await stranger.get("/console", expect=422, domain="nowhere")
+    strip = re.compile(r"'[^']*'|[0-9a-f]{32}")
+    assert strip.sub("", page.one("main").text) == strip.sub("", nowhere.one("main").text)

@@ -1,0 +1,130 @@
+"""Building a session, ranking it with and without a hint, and giving feedback."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from console import Browser, form_to, forms, parsed
+from re2llm.data.sample import sample_items
+from re2llm.knowledge.log_tables import FeedbackRow, RecommendationRow
+from re2llm.operations.hints import add_hint
+from re2llm.operations.try_session import try_session
+from re2llm.records import Item, Session
+from re2llm.runtime.options import Context
+from re2llm.runtime.services import Services
+from sqlalchemy import func, select
+
+FILMS = list(sample_items())
+
+
+async def count(services: Services, table: Any) -> int:
+    async with services.engine.connect() as connection:
+        return await connection.scalar(select(func.count()).select_from(table)) or 0
+
+
+async def test_a_session_is_built_by_following_links(browser: Browser) -> None:
+    page = await browser.get("/console/try", domain="films", words="Alien")
+    links = {link.attributes.get("aria-label"): link for link in page.all("a")}
+    page = await browser.get(links["Add Alien to the session"].attributes["href"])
+    form = form_to(page, "/console/try")
+    search = await browser.send(form, words="Blade Runner")
+    assert search.status_code == 200
+    assert "Add Blade Runner to the candidates" in search.text
+    post = next(
+        form for form in forms(page) if form.method == "post" and form.action == "/console/try"
+    )
+    assert [value for name, value in post.fields if name == "history"] == [_id("Alien")]
+    remove = {link.attributes.get("aria-label"): link for link in page.all("a")}["Remove Alien"]
+    page = await browser.get(remove.attributes["href"])
+    assert "Nothing yet" in page.text
+
+
+async def test_both_rankings_stand_side_by_side_and_one_is_logged(
+    browser: Browser, load: Any, domain: str, services: Services
+) -> None:
+    await load(domain, FILMS[:30], [Session((FILMS[0].id,), FILMS[1].id)])
+    hint = await add_hint(Context(domain=domain), "Prefer the oldest films.")
+    history = [film.id for film in FILMS[:2]]
+    page = await browser.get("/console/try", domain=domain, history=history)
+    post = next(form for form in forms(page) if form.method == "post")
+    before = await count(services, RecommendationRow)
+    answer = await browser.send(post, hint=hint.hint_id, k=5)
+    assert answer.status_code == 200, answer.text
+    assert await count(services, RecommendationRow) == before + 1
+    page = parsed(answer.text)
+    shown = page.one("main").text
+    assert "With the hint" in shown
+    assert "Without it" in shown
+    tables = [[row.all("td")[1].text for row in table.all("tr")[1:]] for table in page.all("table")]
+    assert [len(table) for table in tables] == [5, 5]
+    compared = await try_session(
+        Context(domain=domain, record=False), history, k=5, hint=hint.hint_id
+    )
+    assert compared.plain is not None
+    for table, ranking in zip(tables, (compared.hinted, compared.plain), strict=True):
+        for cell, item in zip(table, ranking.recommended.items, strict=True):
+            assert cell.startswith(item.title)
+    with_hint, without = [one.text for one in page.all("details") if "prompt" in one.text[:12]]
+    assert "Prefer the oldest films." in with_hint
+    assert "Prefer the oldest films." not in without
+    for film in FILMS[:2]:
+        assert film.title in with_hint
+    moved = [row.all("td")[2].text for row in page.all("table")[0].all("tr")[1:]]
+    places = {one: place for place, one in enumerate(compared.plain.recommended.ranking)}
+    for said, (place, item) in zip(
+        moved, enumerate(compared.hinted.recommended.items), strict=True
+    ):
+        by = places[item.id] - place
+        assert said == (f"↑ {by} up" if by > 0 else f"↓ {-by} down" if by < 0 else "same")
+    feedback = form_to(page, "/console/try/feedback")
+    stored = await count(services, FeedbackRow)
+    for _ in range(2):  # sending it again changes nothing
+        answer = await browser.send(feedback, feedback.buttons[0])
+        assert answer.status_code == 200, answer.text
+        assert "was picked, at rank 1" in answer.text
+    assert await count(services, FeedbackRow) == stored + 1
+    answer = await browser.send(feedback, feedback.buttons[1])
+    assert answer.status_code == 422
+
+
+async def test_without_a_hint_there_is_nothing_to_compare(
+    browser: Browser, load: Any, domain: str
+) -> None:
+    await load(domain, [Item(str(n), f"Thing {n}", {}) for n in range(12)])
+    page = await browser.get("/console/try", domain=domain, history=["1"], candidates=["2", "3"])
+    post = next(form for form in forms(page) if form.method == "post")
+    answer = await browser.send(post)
+    assert "There is nothing to compare" in answer.text
+    (table,) = parsed(answer.text).all("table")
+    assert sorted(row.all("td")[1].text for row in table.all("tr")[1:]) == ["Thing 2", "Thing 3"]
+    form = form_to(parsed(answer.text), "/console/try/feedback")
+    answer = await browser.send(form, form.buttons[-1])
+    assert "None of these was picked" in answer.text
+
+
+async def test_what_cannot_be_ranked_is_said(browser: Browser) -> None:
+    page = await browser.get("/console/try", domain="films", history=["no such id"])
+    post = next(form for form in forms(page) if form.method == "post")
+    assert "The session is empty" in (await browser.send(post)).text
+    answer = await browser.send(post, history=["no such id"])
+    assert answer.status_code == 422
+    for hint in ("x", "999999", "²"):
+        answer = await browser.send(post, history=[FILMS[0].id], hint=hint)
+        assert answer.status_code == 422, hint
+
+
+async def test_a_key_pays_for_both_rankings_and_names_no_hint(
+    stranger: Browser, make_key: Any
+) -> None:
+    await stranger.sign_in(await make_key())
+    page = await stranger.get("/console/try", domain="films", history=[FILMS[0].id])
+    post = next(
+        form for form in forms(page) if form.method == "post" and form.action == "/console/try"
+    )
+    assert "hint" not in dict(post.fields)
+    assert (await stranger.send(post)).status_code == 200
+    assert (await stranger.send(post, hint=1)).status_code == 403
+
+
+def _id(title: str) -> str:
+    return next(film.id for film in FILMS if film.title == title)
