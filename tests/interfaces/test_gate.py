@@ -16,6 +16,7 @@ from typing import Any
 import httpx
 import pytest
 import pytest_asyncio
+from console import Browser, form_to
 from re2llm.interfaces.callers import asks_for_key
 from re2llm.knowledge.keys import create_key
 from re2llm.runtime.services import Services
@@ -28,6 +29,7 @@ HERE: dict[str, Any] = {"headers": [], "server": ("127.0.0.1", 1), "client": ("1
 SCRIPT = Path(__file__).parents[1] / "support" / "served_routes.py"
 ID = str(uuid.uuid4())
 OPEN = {"/", "/ok", "/healthz", "/readyz"}
+PAGES = "/console"
 HIDDEN = ("/internal", "/deploy", "/profile")
 SPELLINGS = (
     "/internal/truncate",
@@ -96,14 +98,42 @@ async def test_no_route_answers_without_a_key(
     }
     assert len(routes) > 50
     assert any(path.startswith("/internal") for _, path in routes)
+    assert any(path.startswith(PAGES) for _, path in routes)
     for method, path in {*routes, *listed}:
         if path in OPEN:
             continue
         for headers in ({}, {"authorization": "Bearer re2llm_0000_wrong"}):
+            if path.startswith(PAGES):
+                await sent_to_sign_in(http, method, path, headers)
+                continue
             answer = await http.request(method, path, headers=headers, json={})
             assert answer.status_code in {401, 404}, (method, path, answer.status_code)
             if not path.startswith(HIDDEN):
                 assert answer.status_code == 401, (method, path)
+
+
+async def sent_to_sign_in(
+    http: httpx.AsyncClient, method: str, path: str, headers: dict[str, str]
+) -> None:
+    """Check that a page shows nothing but the way to the sign-in, which is open."""
+    answer = await http.request(method, path, headers=headers, follow_redirects=False)
+    if path.startswith((f"{PAGES}/sign-in", f"{PAGES}/static/")):
+        assert answer.status_code in {200, 404, 415}, (method, path)
+        return
+    assert answer.status_code == 303, (method, path)
+    assert answer.headers["location"].startswith(f"{PAGES}/sign-in")
+    assert not answer.content
+
+
+async def test_the_pages_of_the_server_open_with_a_key(keyed: str, key: str) -> None:
+    async with Browser(keyed) as browser:
+        assert (await browser.http.get(f"{PAGES}/hints")).status_code == 303
+        assert (await browser.sign_in(key)).status_code == 303
+        page = await browser.get(f"{PAGES}/hints")
+        assert "walker" in page.text
+        answer = await browser.send(form_to(page, f"{PAGES}/sign-out"))
+        assert answer.status_code == 303
+        assert (await browser.http.get(f"{PAGES}/hints")).status_code == 303
 
 
 async def test_no_key_opens_what_the_development_server_keeps_for_itself(

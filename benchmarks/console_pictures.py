@@ -1,0 +1,126 @@
+"""Takes the pictures of the console for docs/console.md, in Debian's Chromium.
+
+    python benchmarks/console_pictures.py --out docs/console
+
+Loads the sample films into a throw-away database, tries hints with the offline model, and serves
+the console. Needs `apt-get install chromium` and the extra `browser`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+HINTS = (
+    "Prefer films of the same genre as the last one chosen.",
+    "Prefer films that many people chose.",
+    "Prefer the oldest films.",
+    "Trust what people with a similar session chose.",
+    "Prefer films from the same decade.",
+    "Prefer films by a director of the session.",
+)
+SESSION = ("Alien", "Blade Runner", "The Matrix")
+WIDE, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
+VIEWERS, PANEL = 80, 40
+
+
+async def prepare() -> dict[str, Any]:
+    """Fill the database; return what the pages are about."""
+    from re2llm.data.sample import sample_items, simulate_sessions
+    from re2llm.jobs.schedules import add_schedule
+    from re2llm.jobs.submit import submit
+    from re2llm.operations.feedback import give_feedback
+    from re2llm.operations.hints import add_hint, edit_hint
+    from re2llm.operations.load import load_domain
+    from re2llm.operations.recommend import recommend
+    from re2llm.operations.train import train
+    from re2llm.operations.verify_hints import verify_hints
+    from re2llm.runtime.options import Context
+    from re2llm.runtime.sharing import close_shared_services, shared_services
+
+    services = await shared_services()
+    services.settings = services.settings.model_copy(
+        update={"verify_random": PANEL, "train_panel": PANEL}
+    )
+    sessions = simulate_sessions(VIEWERS, seed=1)
+    items = list(sample_items())
+    await load_domain(services, "films", items, [lambda _: sessions])
+    context = Context(domain="films", fuse="llm", seed=0)
+    hints = [(await add_hint(context, text)).hint_id for text in HINTS]
+    await verify_hints(context)
+    for _ in range(2):
+        await train(context, force=True)
+    await edit_hint(context, hints[2] or 1, "Prefer films from before 1970.", retire=True)
+    for film in items[:20]:
+        made = await recommend(Context(domain="films", policy="random"), [film.id])
+        if made.recommendation_id is not None:
+            await give_feedback(context, made.recommendation_id, made.items[2].id, learn=False)
+    await submit(context, "verify", {})
+    await add_schedule(context, "train", "0 3 * * 1", zone="Europe/Berlin")
+    await close_shared_services()
+    ids = {film.title: film.id for film in items}
+    return {"hint": hints[0], "session": [ids[title] for title in SESSION]}
+
+
+async def take(address: str, out: Path, about: dict[str, Any], *, every: bool) -> None:
+    """Take a picture of each page; with `every`, also in the dark, and on a phone."""
+    from playwright.async_api import async_playwright
+
+    history = "&".join(f"history={id_}" for id_ in about["session"])
+    pages = {
+        "overview": "",
+        "hints": "/hints?sort=-gain",
+        "hint": f"/hints/{about['hint']}",
+        "try": f"/try?{history}&domain=films",
+        "releases": "/releases",
+        "release": "/releases/1",
+        "jobs": "/jobs",
+        "catalogue": "/catalogue",
+        "item": f"/catalogue/{about['session'][0]}",
+        "costs": "/costs",
+        "sign-in": "/sign-in",
+    }
+    path = shutil.which("chromium") or sys.exit("error: there is no Chromium")
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        variants = [("", WIDE, "light"), ("-dark", WIDE, "dark"), ("-phone", PHONE, "light")]
+        for name, size, scheme in variants if every else variants[:1]:
+            tab = await browser.new_page(viewport=size, color_scheme=scheme, base_url=address)  # pyright: ignore[reportArgumentType]
+            for page, where in pages.items():
+                await tab.goto(f"/console{where}")
+                if page == "try":
+                    await tab.get_by_label("Hint number").fill(str(about["hint"]))
+                    await tab.get_by_role("button", name="Rank").click()
+                    await tab.locator("#feedback").wait_for()
+                full = page in {"try", "hint"} or size is PHONE
+                await tab.screenshot(path=out / f"{page}{name}.png", full_page=full)
+                print(out / f"{page}{name}.png")
+        await browser.close()
+
+
+def main() -> None:
+    """Read the arguments and take the pictures."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, required=True, help="Folder for the pictures.")
+    parser.add_argument("--every", action="store_true", help="Also in the dark, and on a phone.")
+    given = parser.parse_args()
+    out: Path = given.out
+    out.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="re2llm-pictures-") as home:
+        os.environ |= {"RE2LLM_HOME": home, "RE2LLM_FUSE": "llm", "HF_HUB_OFFLINE": "1"}
+        sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
+        from api_server import serving_api
+
+        about = asyncio.run(prepare())
+        with serving_api() as address:
+            asyncio.run(take(address, out, about, every=given.every))
+
+
+if __name__ == "__main__":
+    main()
