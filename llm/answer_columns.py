@@ -68,6 +68,30 @@ def read_mapping(
     return read_entries(_sorted_by(numbers, entries) or [], reader, depth + 1)
 
 
+def has_places(value: Mapping[str, Any]) -> bool:
+    """Whether an object holds lists side by side, one of them of places.
+
+    Args:
+        value: From decoded JSON, such as `{"rank": [1, 2], "candidate": [8, 7]}`.
+    """
+    lists = [key for key, entries in value.items() if is_list(entries) and len(entries) > 1]
+    return len(lists) > 1 and any(_plain(key) in _PLACES - {"ranking"} for key in lists)
+
+
+def read_parallel(value: Mapping[str, Any], reader: EntryReader) -> Sequence[int] | None:
+    """Return the candidates' numbers in lists side by side, or `None` if that is doubtful.
+
+    Args:
+        value: One that `has_places`.
+    """
+    lists = {key: entries for key, entries in value.items() if is_list(entries)}
+    if len({len(entries) for entries in lists.values()}) > 1:
+        return None
+    return read_entries(
+        [dict(zip(lists, row, strict=True)) for row in zip(*lists.values(), strict=True)], reader
+    )
+
+
 def _read_rows(
     rows: Sequence[Mapping[str, Any]], reader: EntryReader, depth: int
 ) -> Sequence[int] | None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ..records import Item
-from .answer_columns import read_entries, read_mapping
+from .answer_columns import has_places, read_entries, read_mapping, read_parallel
 from .answer_entries import EntryReader, bare_number
 from .json_values import is_list, is_object
 from .loose_answers import read_loosely
@@ -23,6 +24,7 @@ _MOST_VALUES, _MOST_FAILURES = 1_000, 50
 _NEAR = 40
 """Characters after a bracket within which its first key stands."""
 _DEEPEST = 4
+_CHAIN = re.compile(r"\[\d{1,6}\](?:\s{0,9}>\s{0,9}\[\d{1,6}\])+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +126,9 @@ def _find(text: str, candidates: int, reader: EntryReader) -> _Found:
     if objects:
         return _Found(objects[-1].numbers, _only(objects))
     lists = [found for _, found in read]
+    chains = _CHAIN.findall(text)
+    if chains and all(len(found.numbers) == 1 for found in lists):  # "[5] > [2] > [6]"
+        return _Found([int(number) for number in re.findall(r"\d+", chains[-1])])
     if lists:
         longest = max(reversed(lists), key=lambda found: len(found.numbers))
         return _Found(longest.numbers, _only(lists))
@@ -189,25 +194,47 @@ def _number(written: str) -> int | float:
 def _ranking_in(value: Any, reader: EntryReader, depth: int = 0) -> _Found | None:
     """Return the ranking that a decoded value holds, or `None` if it holds none or several."""
     if is_list(value):
+        if len(value) == 1 and is_object(value[0]) and depth < _DEEPEST:
+            return _ranking_in(value[0], reader, depth + 1)
         numbers = read_entries(value, reader)
         plain = all(bare_number(entry) is not None for entry in value)
         return None if numbers is None else _Found(numbers, plain)
     if isinstance(value, str) and depth:
         numbers = read_loosely(value, 10**6, reader)
         return _Found(numbers) if numbers else None
-    if not is_object(value):
-        return None
+    return _ranking_in_object(value, reader, depth) if is_object(value) else None
+
+
+def _ranking_in_object(value: dict[str, Any], reader: EntryReader, depth: int) -> _Found | None:
+    if has_places(value):
+        columns = read_parallel(value, reader)
+        return None if columns is None else _Found(columns)
     key = _key_of(value)
     if key is not None:
         return _ranking_in(value[key], reader, depth + 1) if depth < _DEEPEST else None
     mapped = read_mapping(value, reader)
     if mapped is not None:
         return _Found(mapped)
-    inside = [inner for inner in value.values() if is_list(inner) or is_object(inner)]
+    opened = map(_opened, value.values())
+    inside = [inner for inner in opened if is_list(inner) or is_object(inner)]
     found = [_ranking_in(inner, reader, depth + 1) for inner in inside if depth < _DEEPEST]
     kept = [one for one in found if one is not None]
     same = all(list(one.numbers) == list(kept[0].numbers) for one in kept)
-    return kept[0] if kept and same else None
+    if not kept or not same:
+        return None
+    # A number beside the list may be its first: {"best": 5, "rest": [2, 6]}.
+    beside = {bare_number(inner) for inner in value.values()} - {None, *kept[0].numbers}
+    return None if beside else kept[0]
+
+
+def _opened(value: Any) -> Any:
+    """Return what a text of JSON holds, such as the arguments of a tool call."""
+    if isinstance(value, str) and value.lstrip().startswith("{"):
+        try:
+            return json.loads(value, parse_float=_number)
+        except (ValueError, RecursionError):
+            return value
+    return value
 
 
 def _key_of(value: dict[str, Any]) -> str | None:

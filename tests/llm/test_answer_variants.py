@@ -115,7 +115,22 @@ THOUGHTS = [
     json.dumps({"reasoning": DRAFT, "ranking": list(ORDER)}),
     json.dumps({"considered": [1, 2, 3, 4, 5, 6], "ranking": list(ORDER)}),
 ]
-ALL = [*NUMBERS, *OBJECTS, *PLACES, *WITH_TITLES, *PROSE, *THOUGHTS]
+WRAPPED: list[Any] = [
+    [{"ranking": list(ORDER)}],
+    [{"name": "rank", "arguments": {"ranking": list(ORDER)}}],
+    {"name": "rank", "arguments": ANSWER},
+    {"tool": "rank", "call_id": "x", "input": json.dumps({"ranking": [str(n) for n in ORDER]})},
+    {"rank": [place for place, _ in PLACED], "candidate": list(ORDER)},
+    {"position": [place for place, _ in PLACED], "title": TITLED},
+    {"candidate": list(range(1, 7)), "rank": [ORDER.index(n) + 1 for n in range(1, 7)]},
+    " > ".join(f"[{n}]" for n in ORDER),
+    "Ranking: " + ">".join(f"[{n}]" for n in ORDER) + ".",
+    f"At first: {' > '.join(f'[{n}]' for n in range(1, 7))}, but rather\n"
+    + " > ".join(f"[{n}]" for n in ORDER),
+    f"[1] > [2] > [3]? No.\n{ANSWER}",
+    f"[1] > [2] > [3]? No.\n{list(ORDER)}",
+]
+ALL = [*WRAPPED, *NUMBERS, *OBJECTS, *PLACES, *WITH_TITLES, *PROSE, *THOUGHTS]
 
 
 @pytest.mark.parametrize("answer", ALL, ids=lambda answer: json.dumps(answer)[:60])
@@ -142,6 +157,10 @@ DOUBTFUL: list[Any] = [
     {"ranking": ["5. Orbit 9", "2. Room 6", "4. Night Ferry"]},
     {"ranking": {"5": 2, "2": 6, "6": 1}},
     {"first": [5, 2, 6], "second": [1, 4, 3]},
+    {"best": 5, "rest": [2, 6, 1, 4, 3]},
+    {"winner": "#5", "others": [2, 6, 1]},
+    {"rank": [1, 2, 3], "candidate": [5, 2]},
+    {"rank": [1, 2, 3], "reason": ["a", "b", "c"]},
     "[{'rank': 1, 'id': 5}, {'rank': 2, 'id': 2}, {'rank': 3, 'id': 6}]",
     '{"ranking": [{"rank": 1, "id": 5}, {"rank": 2, "id"',
     "Place 1 goes to 5, place 2 to 2 and place 3 to 6.",
