@@ -11,13 +11,14 @@ from typing import Any, Final, cast
 
 from re2llm.errors import Failure, InputError, ModelDownError, ReleaseMisfitError, failure_among
 from re2llm.evaluation.experiment import target_of
-from re2llm.knowledge.hints import clean_hint, list_hints
+from re2llm.knowledge.hints import UNSTORED, Hint, clean_hint, list_hints
 from re2llm.llm.answers import RankingAnswer
 from re2llm.llm.prices import prompt_key
 from re2llm.operations.database import in_domain
 from re2llm.ranking.ask import request_ranking
 from re2llm.ranking.choosers import CHOOSERS
 from re2llm.ranking.gather import gather
+from re2llm.ranking.given import given
 from re2llm.ranking.prompt import asked, ranking_prompt
 from re2llm.ranking.releases import served_policy
 from re2llm.ranking.settle import complete, repaired_answer
@@ -230,9 +231,9 @@ async def ask_session(
         view = arm.options.prompt_order, arm.options.order
         if view not in gathered:
             gathered[view] = await _gathered(session, arm.options)
-        hint = await _chosen(gathered[view], arm.options) if arm.chosen else arm.hint
-        given = {"id": None, "text": hint, "policy": "given", "probability": 1.0}
-        request: dict[str, Any] = {**gathered[view], "hint": given}
+        named = [Hint(UNSTORED, arm.hint, "pending")] if arm.hint else []
+        hints = await _chosen(gathered[view], arm.options) if arm.chosen else named
+        request: dict[str, Any] = {**gathered[view], **given(hints, "given", 1.0)}
         if arm.full:
             request["shown"] = asked(gathered[view])
         state = cast("RecommendState", request)
@@ -256,10 +257,10 @@ async def _gathered(session: Session, options: RunOptions) -> RecommendState:
     return cast("RecommendState", {**request, **found})
 
 
-async def _chosen(state: RecommendState, options: RunOptions) -> str | None:
+async def _chosen(state: RecommendState, options: RunOptions) -> Sequence[Hint]:
     async with in_domain(options, None) as (connection, _):
         chosen = await CHOOSERS["ppo"](connection, state, options)
-    return chosen.hint.text if chosen.hint else None
+    return chosen.hints
 
 
 async def _asked(state: RecommendState, options: RunOptions, outages: OutageGuard) -> Answer:

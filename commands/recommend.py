@@ -112,8 +112,8 @@ def _print(made: Recommended) -> None:
     for item in made.items:
         because = f"  ({'; '.join(item.because)})" if item.because else ""
         out.print(f"{item.rank:>3}. {_titled(item)}  [{item.id}]{because}", markup=False)
-    if made.hint.text:
-        out.print(f"hint: {made.hint.text}", markup=False)
+    for hint in made.hints:
+        out.print(f"hint: {hint.text}", markup=False)
     print_flags(made.model_dump())
     if made.recommendation_id is not None:
         out.print(

@@ -79,6 +79,13 @@ def _print_rows(document: Mapping[str, Any], title: str) -> None:
         last = (interval, f"{row['mrr']:.3f}", f"{row['llm_calls']:,}")
         rows.append([row["name"], row["kind"], *metrics, *last])
     print_table(("", "kind", *numbers), rows, right=numbers, title=title)
+    for row in document["rows"]:
+        sizes = row.get("hints_given", {})
+        if any(int(size) > 1 for size in sizes):
+            given = ", ".join(
+                f"{size} in {counted(count, 'session')}" for size, count in sizes.items()
+            )
+            out.print(f"hints of {row['name']}: {row['mean_hints']:.2f} a session ({given})")
     faulty = {row["name"]: row["flags"] for row in document["rows"] if row["flags"]}
     for name, flags in faulty.items():
         listed = ", ".join(f"{flag} {count}" for flag, count in flags.items())

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _CHOICES = {
     "none": "Without a hint",
     "static": "With the best hint",
-    "ppo": "With the hint that the policy chooses",
+    "ppo": "With the hints that the policy chooses",
 }
 
 
@@ -95,8 +95,8 @@ def train(
     out.print(
         f"Release {trained.release} ({trained.recipe}): gain {trained.gain:+.4f} NDCG@10 on "
         f"{counted(trained.validation_sessions, 'validation session')}, the best single hint "
-        f"{trained.static_gain:+.4f}. {trained.cells:,} of {counted(trained.all_cells, 'cell')} "
-        "visited, "
+        f"{trained.static_gain:+.4f}; {trained.mean_hints:.2f} hints a session. "
+        f"{trained.cells:,} of {counted(trained.all_cells, 'cell')} visited, "
         f"{counted(trained.llm_calls, 'model call')} (at most one per cell, plus retries), "
         f"{trained.seconds:.0f} s. "
         f"{'Active now.' if trained.active else 'Not activated: ' + trained.why_not}"

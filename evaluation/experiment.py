@@ -22,7 +22,8 @@ class Ranked:
         ranking: Item ids, best first.
         llm_calls: Calls made to the ranking model.
         flags: What went wrong.
-        hint: Id of the hint that was given, or `None`.
+        hint: Id of the hint that was given, or `None`; of several, the first.
+        hints: Ids of all hints that were given, in the order in which they were picked.
         faults: Candidates that the model repeated, invented and left out, before any repair.
     """
 
@@ -31,6 +32,7 @@ class Ranked:
     flags: Sequence[str]
     _: KW_ONLY
     hint: int | None = None
+    hints: Sequence[int] = ()
     faults: Mapping[str, int] = field(default_factory=dict[str, int])
 
 
@@ -47,7 +49,9 @@ class Row:
         faults: How many candidates were repeated, invented and left out, and how many answers had
             a wrong format, before any repair.
         rankings: Item ids, best first, one sequence per session; may be left out.
-        hints: For a policy: the hint that each session was given, or `None`.
+        hints: For a policy: the hint that each session was given, or `None`; of several, the
+            first.
+        sets: For a policy: all hints that each session was given, as they were picked.
     """
 
     name: str
@@ -58,6 +62,7 @@ class Row:
     faults: Counter[str] = field(default_factory=Counter[str])
     rankings: Sequence[Sequence[str]] = ()
     hints: Sequence[int | None] = ()
+    sets: Sequence[Sequence[int]] = ()
 
 
 def policy_row(name: str, sessions: Sequence[Session], answers: Sequence[Ranked]) -> Row:
@@ -75,6 +80,7 @@ def policy_row(name: str, sessions: Sequence[Session], answers: Sequence[Ranked]
         faults,
         rankings,
         [answer.hint for answer in answers],
+        [answer.hints for answer in answers],
     )
 
 

@@ -8,7 +8,7 @@ probability 1 are left out, and so are rankings of another model or prompt.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..errors import InputError
 from ..knowledge.domains import Domain, find_domain
-from ..knowledge.feedback import Decision, logged_decisions
+from ..knowledge.feedback import Decision, HintChosen, logged_decisions
 from ..knowledge.hints import best_hints
 from ..knowledge.releases import fetch_release
 from ..knowledge.training_sessions import stored_keys
@@ -34,8 +34,8 @@ _SHRINKAGE = 10
 _FEW = 30
 """Below so many effective decisions an interval is little more than a guess."""
 
-Shares = dict[int | None, float]
-"""Probability of each hint by its id; `None` is no hint."""
+Shares = Mapping[HintChosen, float]
+"""Probability of each choice that a release may make."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +139,7 @@ async def evaluate_release(
         _require_log(domain, everything, fitting, used)
         hints = await best_hints(connection, found.id, count=options.settings.shortlist)
         shares: list[Shares] = []
+        targets: list[float] = []
         trained_on = 0
         for decision in used:
             known = await _own_session(connection, found, decision)
@@ -150,13 +151,21 @@ async def evaluate_release(
                 "training_session": known,
             }
             state = await gather(connection, found, cast("RecommendState", asked), options)
-            shares.append(
-                served.probabilities(cast("RecommendState", state), hints, sampled=sampled)
+            resolved = cast("RecommendState", state)
+            target, share = served.shares(
+                resolved,
+                hints,
+                decision.choice,
+                most=options.settings.max_hints,
+                sampled=sampled,
             )
+            targets.append(target)
+            shares.append(share)
             on_progress(len(shares), len(used))
     return _report(
         number,
         used,
+        np.array(targets),
         shares,
         sampled=sampled,
         feedback=len(everything),
@@ -205,12 +214,16 @@ def _require_log(
 
 
 def _report(
-    number: int, used: Sequence[Decision], shares: Sequence[Shares], *, sampled: bool, **counts: int
+    number: int,
+    used: Sequence[Decision],
+    target: Floats,
+    shares: Sequence[Shares],
+    *,
+    sampled: bool,
+    **counts: int,
 ) -> OffPolicyReport:
     rewards = np.array([decision.reward for decision in used])
     logged = np.array([decision.probability for decision in used])
-    pairs = list(zip(used, shares, strict=True))
-    target = np.array([share.get(decision.hint_id, 0.0) for decision, share in pairs])
     if not target.any():
         raise InputError(
             "log",
@@ -235,7 +248,7 @@ def _report(
 
 
 def reward_model(used: Sequence[Decision], shares: Sequence[Shares]) -> tuple[Floats, Floats]:
-    """Predict rewards by each hint's mean, shrunk, from decisions in other folds.
+    """Predict rewards by each choice's mean, shrunk, from decisions in other folds.
 
     Returns:
         The predicted reward of each logged choice and, averaged over the new policy's probabilities
@@ -246,21 +259,21 @@ def reward_model(used: Sequence[Decision], shares: Sequence[Shares]) -> tuple[Fl
         _hint_means([d for d, own in zip(used, folds, strict=True) if own != fold])
         for fold in range(_FOLDS)
     ]
-    predicted = [means[fold](d.hint_id) for d, fold in zip(used, folds, strict=True)]
+    predicted = [means[fold](d.choice) for d, fold in zip(used, folds, strict=True)]
     expected = [
-        sum(share * means[fold](hint) for hint, share in chosen.items())
+        sum(share * means[fold](choice) for choice, share in chosen.items())
         for chosen, fold in zip(shares, folds, strict=True)
     ]
     return np.array(predicted), np.array(expected)
 
 
-def _hint_means(decisions: Sequence[Decision]) -> Callable[[int | None], float]:
-    """Return each hint's mean reward, mixed with the mean of all."""
+def _hint_means(decisions: Sequence[Decision]) -> Callable[[HintChosen], float]:
+    """Return the mean reward of each hint or set of hints, mixed with the mean of all."""
     overall = sum(d.reward for d in decisions) / len(decisions) if decisions else 0.0
-    counts = Counter(d.hint_id for d in decisions)
-    sums: defaultdict[int | None, float] = defaultdict(float)
+    counts = Counter(d.choice for d in decisions)
+    sums: defaultdict[HintChosen, float] = defaultdict(float)
     for decision in decisions:
-        sums[decision.hint_id] += decision.reward
+        sums[decision.choice] += decision.reward
     return lambda hint: (sums[hint] + _SHRINKAGE * overall) / (counts[hint] + _SHRINKAGE)
 
 

@@ -40,6 +40,7 @@ def summarise(rows: Sequence[Row], *, seed: int = 0) -> dict[str, Any]:
                 "kind": row.kind,
                 **{name: round(interval.mean, 4) for name, interval in intervals.items()},
                 "ci95": {name: interval.ends for name, interval in intervals.items()},
+                **_given(row),
                 "llm_calls": row.llm_calls,
                 "flags": dict(row.flags),
                 "faults": dict(row.faults),
@@ -51,6 +52,15 @@ def summarise(rows: Sequence[Row], *, seed: int = 0) -> dict[str, Any]:
         "rows": described,
         "paired": _paired(rows, values, bootstrap),
     }
+
+
+def _given(row: Row) -> dict[str, Any]:
+    """Say how many hints a policy gave: the mean number, and sessions by number."""
+    if not row.sets:
+        return {}
+    sizes = [len(given) for given in row.sets]
+    numbers = {str(size): count for size, count in sorted(Counter(sizes).items())}
+    return {"mean_hints": round(float(np.mean(sizes)), 3), "hints_given": numbers}
 
 
 def _paired(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
@@ -123,20 +124,25 @@ def _uuid(text: str) -> uuid.UUID | None:
         return None
 
 
+HintChosen: TypeAlias = int | tuple[int, ...] | None
+"""A hint's id, `None` for no hint, or the ids of several in ascending order."""
+
+
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """A logged choice of a hint with the reward that it brought.
+    """A logged choice of hints with the reward that it brought.
 
     Attributes:
         history: Item ids, oldest first.
         candidates: Item ids.
         policy: What chose the hint.
-        hint_id: The hint, or `None`.
-        probability: With which it was chosen.
+        hint_id: The hint, or `None`; of several, the first that was picked.
+        probability: With which it was chosen, or with which the several were in any order.
         model: Name of the ranking model.
         prompt_version: Version of the ranking prompt.
         picked: Id of the chosen item, or `None` for none of these.
         reward: NDCG@10 of the picked item.
+        hint_ids: Of several hints, all in the order in which they were picked; else `None`.
     """
 
     history: Sequence[str]
@@ -148,6 +154,12 @@ class Decision:
     prompt_version: str
     picked: str | None
     reward: float
+    hint_ids: Sequence[int] | None = None
+
+    @property
+    def choice(self) -> HintChosen:
+        """What was given."""
+        return tuple(sorted(self.hint_ids)) if self.hint_ids else self.hint_id
 
 
 async def logged_decisions(connection: AsyncConnection, domain_id: int) -> list[Decision]:
@@ -163,6 +175,7 @@ async def logged_decisions(connection: AsyncConnection, domain_id: int) -> list[
             RecommendationRow.prompt_version,
             FeedbackRow.picked,
             FeedbackRow.reward,
+            RecommendationRow.hint_ids,
         )
         .join(FeedbackRow, FeedbackRow.recommendation_id == RecommendationRow.id)
         .where(RecommendationRow.domain_id == domain_id)

@@ -85,6 +85,29 @@ def hint_key(text: str | None) -> bytes:
     return NO_HINT if text is None else hashlib.sha256(text.encode()).digest()
 
 
+def set_key(texts: Sequence[str]) -> bytes:
+    """Return the digest under which the trials of several hints given together are kept.
+
+    Args:
+        texts: From `clean_hint`, in the order in which the prompt holds them; see `in_order`.
+
+    Returns:
+        `NO_HINT` for none, and `hint_key` of the only one.
+    """
+    keys = [hint_key(text) for text in texts]
+    if len(keys) > 1:
+        return hashlib.sha256(b"".join(keys)).digest()
+    return keys[0] if keys else NO_HINT
+
+
+def in_order(hints: Sequence[Hint]) -> list[Hint]:
+    """Return hints in the order in which a prompt holds them: by id.
+
+    One order for each set makes its trials shared, whatever the order in which a policy picked.
+    """
+    return sorted(hints, key=lambda hint: hint.id)
+
+
 def clean_hint(text: str) -> str:
     """Return a hint's text on one line.
 

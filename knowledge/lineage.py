@@ -6,7 +6,7 @@ import datetime as dt
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, func, select
+from sqlalchemy import ColumnElement, and_, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import aliased
 
@@ -39,7 +39,8 @@ async def hint_lineage(
     ).one_or_none()
     if hint is None:
         raise unknown_hint(hint_id)
-    uses = await connection.scalar(select(func.count()).where(RecommendationRow.hint_id == hint_id))
+    given = or_(RecommendationRow.hint_id == hint_id, RecommendationRow.hint_ids.any_() == hint_id)
+    uses = await connection.scalar(select(func.count()).where(given))
     return {
         "id": hint.id,
         "text": hint.text,

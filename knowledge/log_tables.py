@@ -9,9 +9,11 @@ from typing import Any
 from sqlalchemy import (
     ARRAY,
     BigInteger,
+    Double,
     ForeignKey,
     Identity,
     Index,
+    Integer,
     LargeBinary,
     false,
     func,
@@ -38,8 +40,14 @@ class RecommendationRow(Base):
     ranking: Mapped[list[str]]
     policy: Mapped[str]
     hint_id: Mapped[int | None] = mapped_column(ForeignKey("hint.id", ondelete="SET NULL"))
+    """The first that was picked, if there are several."""
+    hint_ids: Mapped[list[int] | None] = mapped_column(ARRAY(Integer))
+    """Of several hints, all in the order in which they were picked; `None` for at most one."""
     probability: Mapped[float]
-    """With which the policy chose this hint, or chose none."""
+    """With which the policy chose this hint, these hints in any order, or none."""
+    step_probabilities: Mapped[list[float] | None] = mapped_column(ARRAY(Double))
+    """Of each step of a policy that may pick several: with which it picked the next hint or
+    stopped, given those before. `None` for a policy that gives at most one."""
     model: Mapped[str]
     prompt_version: Mapped[str]
     flags: Mapped[list[str]]

@@ -26,7 +26,7 @@ class Recommendation:
         candidates: Item ids, as numbered in the prompt.
         ranking: The candidates, best first.
         policy: What chose the hint.
-        hint_id: The hint, or `None`.
+        hint_id: The hint, or `None`; of several, the first that was picked.
         probability: With which the policy chose so.
         model: Name of the ranking model.
         prompt_version: Version of the ranking prompt.
@@ -35,6 +35,8 @@ class Recommendation:
         tokens: Tokens in and out, where the model counts them.
         source: The id of the API key that asked, or `local`.
         id: Under which feedback may refer to it.
+        hint_ids: Of several hints, all in the order in which they were picked; else empty.
+        step_probabilities: Of each step of a policy that may pick several hints; else empty.
     """
 
     domain_id: int
@@ -51,6 +53,8 @@ class Recommendation:
     tokens: Mapping[str, int] = field(default_factory=dict[str, int])
     source: str = LOCAL
     id: uuid.UUID = field(default_factory=uuid.uuid4)
+    hint_ids: Sequence[int] = ()
+    step_probabilities: Sequence[float] = ()
 
 
 async def log_recommendations(
@@ -76,6 +80,8 @@ def _row(made: Recommendation) -> dict[str, Any]:
         "latency_ms": made.latency_ms,
         "tokens": dict(made.tokens),
         "source": made.source,
+        "hint_ids": list(made.hint_ids) or None,
+        "step_probabilities": list(made.step_probabilities) or None,
     }
 
 

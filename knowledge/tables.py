@@ -191,7 +191,8 @@ class TrialRow(Base):
         ForeignKey("session.id", ondelete="CASCADE"), primary_key=True
     )
     hint_key: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
-    """Digest of the hint's text, so that refused hints have trials too; empty for no hint."""
+    """Digest of the hint's text, so that refused hints have trials too; empty for no hint, and of
+    the digests in `hint_keys` for several."""
     model: Mapped[str] = mapped_column(primary_key=True)
     prompt_version: Mapped[str] = mapped_column(primary_key=True)
     domain_id: Mapped[int] = mapped_column(ForeignKey("domain.id", ondelete="CASCADE"))
@@ -203,6 +204,8 @@ class TrialRow(Base):
     """The model's raw text, so that the call is never paid for again."""
     flags: Mapped[list[str]]
     tokens: Mapped[dict[str, Any]]
+    hint_keys: Mapped[list[bytes] | None] = mapped_column(ARRAY(LargeBinary))
+    """Of several hints given together, the digest of each in the prompt's order; else `None`."""
     created_at: Mapped[dt.datetime] = mapped_column(server_default=func.now())
 
 

@@ -35,13 +35,14 @@ class Trial:
 
     Attributes:
         session_id: Key of the training session.
-        hint_key: From `hint_key`.
+        hint_key: From `hint_key`, or from `set_key` for several hints.
         model: Name of the ranking model.
         prompt_version: Version of the ranking prompt.
         rank: Of the target among all candidates, 1 is best.
         answer: The model's raw text.
         flags: What went wrong on the way.
         tokens: Tokens in and out.
+        hint_keys: Of several hints, the key of each in the prompt's order; else empty.
     """
 
     session_id: int
@@ -52,6 +53,7 @@ class Trial:
     answer: str
     flags: Sequence[str] = ()
     tokens: Mapping[str, int] = field(default_factory=dict[str, int])
+    hint_keys: Sequence[bytes] = ()
 
     @property
     def ndcg(self) -> float:
@@ -107,6 +109,7 @@ async def store_trial(connection: AsyncConnection, domain_id: int, trial: Trial)
         "answer": trial.answer,
         "flags": list(trial.flags),
         "tokens": dict(trial.tokens),
+        "hint_keys": list(trial.hint_keys) or None,
     }
     await connection.execute(_STORE, row)
 
@@ -117,7 +120,7 @@ class Gain:
 
     Attributes:
         session_id: Key of the session.
-        hint_key: From `hint_key`.
+        hint_key: From `hint_key`, or from `set_key` for several hints.
         gain: NDCG@10 with the hint minus without it.
     """
 
@@ -133,7 +136,11 @@ async def gains(
     prompt_version: str,
     keys: Sequence[bytes] | None = None,
 ) -> list[Gain]:
-    """Return what hints brought, wherever both trials of a session were paid."""
+    """Return what hints brought, wherever both trials of a session were paid.
+
+    Args:
+        keys: Of the hints or sets of hints; `None` takes every single hint.
+    """
     plain = select(TrialRow.session_id, TrialRow.ndcg).where(
         TrialRow.domain_id == domain_id,
         TrialRow.hint_key == NO_HINT,
@@ -152,9 +159,28 @@ async def gains(
         )
         .order_by(TrialRow.hint_key, TrialRow.session_id)
     )
-    if keys is not None:
+    if keys is None:
+        statement = statement.where(TrialRow.hint_keys.is_(None))
+    else:
         statement = statement.where(TrialRow.hint_key.in_(keys))
     return [Gain(*row) for row in await connection.execute(statement)]
+
+
+async def tried_sets(
+    connection: AsyncConnection, domain_id: int, model: str, prompt_version: str
+) -> dict[bytes, tuple[bytes, ...]]:
+    """Return the sets of several hints that were tried: the key of each hint, by the set's key."""
+    rows = await connection.execute(
+        select(TrialRow.hint_key, TrialRow.hint_keys)
+        .distinct()
+        .where(
+            TrialRow.domain_id == domain_id,
+            TrialRow.model == model,
+            TrialRow.prompt_version == prompt_version,
+            TrialRow.hint_keys.is_not(None),
+        )
+    )
+    return {key: tuple(keys or ()) for key, keys in rows}
 
 
 async def answers(

@@ -51,8 +51,7 @@ def paper_messages(task: RankingTask) -> list[BaseMessage]:
         f"Candidates ({len(task.candidates)}):",
         _bullets(task.candidates),
     ]
-    if task.hint:
-        parts.append(f"Hint: {_line(task.hint)}")
+    parts += [f"Hint: {_line(hint)}" for hint in task.hints]
     count = len(task.candidates)
     parts.append(_ASK.format(count=count, wanted=min(LISTED, count)))
     return [SystemMessage(_SYSTEM), HumanMessage("\n".join(parts))]

@@ -1,8 +1,9 @@
-"""The ranking prompt: constant instructions, then history and candidates as a table, then the hint.
+"""The ranking prompt: constant instructions, history and candidates as a table, then the hints.
 
 What changes least stands first, so that a provider's cache of prompt prefixes covers as much as it
-can: prompts of one session differ in the hint alone, which is the last line. All text from the
-catalogue, from people and from hints is held to its own line and cell.
+can: prompts of one session differ in the hints alone, which are the last lines, one a line; with
+several, the instructions stay those of one for the cache's sake. All text from the catalogue, from
+people and from hints is held to its own line and cell.
 """
 
 from __future__ import annotations
@@ -55,7 +56,7 @@ class RankingTask:
         candidates: Items to rank, in the order in which they are shown and numbered from 1.
         evidence: For each candidate its statistics by name; empty where nothing is known.
         evidence_meaning: What each of the statistics means.
-        hint: Advice for this session, or `None`.
+        hint: Advice for this session, several pieces of it in the order to show, or `None`.
         wanted: How many of the best candidates the answer names, at most all.
     """
 
@@ -63,8 +64,14 @@ class RankingTask:
     candidates: Sequence[Item]
     evidence: Sequence[Mapping[str, float]] = ()
     evidence_meaning: Mapping[str, str] | None = None
-    hint: str | None = None
+    hint: str | Sequence[str] | None = None
     wanted: int = WANTED
+
+    @property
+    def hints(self) -> Sequence[str]:
+        """The pieces of advice, none of them empty."""
+        pieces = [self.hint] if isinstance(self.hint, str) else self.hint or ()
+        return [piece for piece in pieces if piece]
 
 
 def ranking_messages(task: RankingTask) -> list[BaseMessage]:
@@ -101,9 +108,8 @@ def _messages(task: RankingTask, letters: str = "") -> list[BaseMessage]:
     lines.append(f"Candidates, {request}: {heading}")
     labels = letters[: len(cells)] if letters else range(1, len(cells) + 1)
     lines += [f"{label}{BAR}{line}" for label, line in zip(labels, cells, strict=True)]
-    hint = one_line(task.hint or "", _LONGEST_HINT)
-    if hint:
-        lines.append(f"Hint: {hint}")
+    advice = (one_line(hint, _LONGEST_HINT) for hint in task.hints)
+    lines += [f"Hint: {hint}" for hint in advice if hint]
     return [SystemMessage(_instructions(meaning, letters)), HumanMessage("\n".join(lines))]
 
 

@@ -42,6 +42,7 @@ async def check(state: RecommendState, options: RunOptions) -> Update:
 
 
 async def _logged(state: RecommendState, update: Update, options: RunOptions) -> str:
+    picked = state.get("hints") or ()
     made = Recommendation(
         domain_id=state["domain_id"],
         history=state["history"],
@@ -49,7 +50,9 @@ async def _logged(state: RecommendState, update: Update, options: RunOptions) ->
         ranking=update["ranking"],
         policy=state["hint"]["policy"],
         hint_id=state["hint"]["id"],
+        hint_ids=[one["id"] for one in picked if one["id"]] if len(picked) > 1 else (),
         probability=state["hint"]["probability"],
+        step_probabilities=state.get("step_probabilities") or (),
         model=options.model,
         prompt_version=options.version_of(recipe_of(state, options)),
         flags=[str(flag) for flag in update["flags"]],

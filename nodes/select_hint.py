@@ -1,4 +1,4 @@
-"""Node `select_hint`: chooses the hint that goes into the ranking prompt, or none."""
+"""Node `select_hint`: chooses the hints that go into the ranking prompt, or none."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import cast
 
 from ..ranking.ask import needs_model
 from ..ranking.choosers import CHOOSERS, Chosen, chosen_by_caller
+from ..ranking.given import given
 from ..ranking.opinion import learned_fusion
 from ..ranking.state import RecommendState
 from ..runtime.node import Update, node
@@ -14,18 +15,18 @@ from ..runtime.options import RunOptions
 
 @node
 async def select_hint(state: RecommendState, options: RunOptions) -> Update:
-    """Let the run's policy choose a hint.
+    """Let the run's policy choose hints.
 
     Returns:
-        The choice with its probability.
+        The choice with its probabilities.
     """
     # Learning asks what the model misses on its own.
     training = state.get("training_session") is not None
     policy = "none" if training else options.policy
-    given = options.hint_id is not None or options.hint is not None
+    named = options.hint_id is not None or options.hint is not None
     if not options.asks_model:
         policy = "none"
-    choose = chosen_by_caller if given else CHOOSERS[policy]
+    choose = chosen_by_caller if named else CHOOSERS[policy]
     async with options.services.autocommit.connect() as connection:
         chosen = await choose(connection, state, options)
         fusion: Update = {}
@@ -36,16 +37,11 @@ async def select_hint(state: RecommendState, options: RunOptions) -> Update:
             )
     # A hint that no model reads was not given: feedback must not be credited to it.
     unread = not needs_model(cast("RecommendState", {**state, **fusion}), options)
-    if unread and not given:
+    if unread and not named:
         chosen, policy = Chosen(None, 1.0), "none"
-    hint = chosen.hint
+    name = chosen.policy or policy
     return {
         **fusion,
         "flags": [*state["flags"], *chosen.flags],
-        "hint": {
-            "id": hint.id or None if hint else None,
-            "text": hint.text if hint else None,
-            "policy": chosen.policy or policy,
-            "probability": chosen.probability,
-        },
+        **given(chosen.hints, name, chosen.probability, chosen.steps),
     }

@@ -108,6 +108,7 @@ class AnswerFile:
                 ("items", texts),
                 ("recommendation_id", arrow.string()),
                 ("hint", arrow.int64()),
+                ("hints", arrow.list_(arrow.int64())),
                 ("flags", texts),
                 ("error", arrow.string()),
             ]

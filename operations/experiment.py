@@ -13,7 +13,7 @@ from ..evaluation.baselines import FROM_EVIDENCE
 from ..evaluation.experiment import Ranked, Row, policy_row, run_baseline
 from ..evaluation.permutations import fused_row, order_spread
 from ..evaluation.summary import hint_table, oracle_row
-from ..knowledge.hints import Hint, list_hints
+from ..knowledge.hints import UNSTORED, Hint, list_hints
 from ..ranking.choosers import hint_choice
 from ..ranking.listing import prompt_order
 from ..records import Flag, Session, counted
@@ -251,5 +251,6 @@ class Experiment:
             result["llm_calls"],
             result["flags"],
             hint=result["hint"]["id"],
+            hints=[hint["id"] or UNSTORED for hint in result["hints"]],
             faults=result["faults"],
         )

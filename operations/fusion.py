@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..knowledge.fusions import store_fusions
-from ..knowledge.hints import NO_HINT, Hint, hint_key
+from ..knowledge.hints import NO_HINT, Hint, in_order, set_key
 from ..knowledge.trials import answers
 from ..policies.fusion import FEWEST_SESSIONS, Floats, Fusion, Opinions, learn_fusion, mean_places
+from ..policies.sets import Actions, hint_sets
 from ..ranking.opinion import opinion
 from ..ranking.prompt import asked, candidates
 from ..ranking.state import RecommendState
@@ -23,7 +23,7 @@ from .database import in_domain
 async def learn_fusions(
     states: Sequence[RecommendState],
     hints: Sequence[Hint],
-    actions: Mapping[str, NDArray[np.int64]],
+    actions: Mapping[str, Actions],
     options: RunOptions,
 ) -> dict[str, Fusion]:
     """Learn the weight of the model's opinion for each way to choose hints, and store it.
@@ -31,21 +31,24 @@ async def learn_fusions(
     Args:
         states: Training sessions whose trials are paid; a missing one is left out.
         hints: In the order of their actions; action 0 is no hint.
-        actions: By the way to choose: the action in each session, -1 for none that may count.
+        actions: By the way to choose: the action in each session, or several hints, `[S, K]`; -1
+            where none may count.
 
     Returns:
         What was learned, by the way to choose.
     """
-    keys = [NO_HINT, *(hint_key(hint.text) for hint in hints)]
+    keys = {name: _keys(chosen, hints) for name, chosen in actions.items()}
+    wanted = {NO_HINT, *(key for chosen in keys.values() for key in chosen if key is not None)}
+    version = (options.model, options.prompt_version)
     async with in_domain(options, None) as (connection, domain):
-        said = await answers(connection, domain.id, options.model, options.prompt_version, keys)
+        said = await answers(connection, domain.id, *version, sorted(wanted))
     plain = [_opinion(state, said, NO_HINT, options) for state in states]
     places = mean_places([values for values in plain if values is not None])
     learned: dict[str, Fusion] = {}
-    for name, chosen in actions.items():
+    for name, chosen in keys.items():
         rows: list[tuple[Floats, Floats, int]] = []
-        for state, action in zip(states, chosen, strict=True):
-            values = None if action < 0 else _opinion(state, said, keys[int(action)], options)
+        for state, key in zip(states, chosen, strict=True):
+            values = None if key is None else _opinion(state, said, key, options)
             if values is not None:
                 rows.append((np.array(state.get("first_stage", [])), values, chosen_row(state)))
         if rows:
@@ -53,8 +56,19 @@ async def learn_fusions(
             learned[name] = learn_fusion(Opinions(first, opinions, targets), places)
     stored: dict[str, dict[str, Any]] = {name: one.as_dict() for name, one in learned.items()}
     async with in_domain(options, None, write=True) as (connection, domain):
-        await store_fusions(connection, domain.id, options.model, options.prompt_version, stored)
+        await store_fusions(connection, domain.id, *version, stored)
     return learned
+
+
+def _keys(actions: Actions, hints: Sequence[Hint]) -> list[bytes | None]:
+    """Return the key of what each session was given; `None` where nothing may count."""
+    counts = actions.reshape(len(actions), -1).min(axis=1) >= 0
+    return [
+        set_key([hint.text for hint in in_order([hints[action - 1] for action in chosen])])
+        if counted
+        else None
+        for chosen, counted in zip(hint_sets(actions), counts, strict=True)
+    ]
 
 
 def _opinion(

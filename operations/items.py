@@ -115,7 +115,9 @@ async def browse_items(
     """
     options = await resolve_context(context)
     async with in_catalogue(options, domain) as finder:
-        rows, total = await page_of_items(await finder.connection(), finder.domain, skip=skip, count=count)
+        rows, total = await page_of_items(
+            await finder.connection(), finder.domain, skip=skip, count=count
+        )
     return [BrowsedItem(item=shown(item), popularity=held) for item, held in rows], total
 
 

@@ -11,7 +11,7 @@ from ..records import Item
 from ..runtime.options import Context, resolve_context
 from .graphs import OnState, ask
 from .reasons import Reasons
-from .results import GivenHint, Recommended, RecommendedItem
+from .results import GivenHint, PickedHint, Recommended, RecommendedItem
 from .titles import in_catalogue
 
 _NO_YEAR = 10_000
@@ -67,6 +67,7 @@ async def recommend(
         ],
         ranking=result["ranking"],
         hint=GivenHint(**result["hint"]),
+        hints=[PickedHint(**hint) for hint in result["hints"]],
         model=result["model"],
         llm_calls=result["llm_calls"],
         flags=result["flags"],

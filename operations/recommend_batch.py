@@ -188,5 +188,6 @@ class _Run:
             "items": [{"id": item.id, "title": item.title} for item in made.items],
             "recommendation_id": made.recommendation_id,
             "hint": made.hint.id,
+            "hints": [hint.id for hint in made.hints],
             "flags": made.flags,
         }

@@ -46,12 +46,25 @@ class RecommendedItem(BaseModel):
 
 
 class GivenHint(BaseModel):
-    """The lesson that went into the ranking prompt, if any."""
+    """The lesson that went into the ranking prompt, if any; of several, the first."""
 
     id: int | None
     text: str | None
     policy: str = Field(description="What chose it.")
-    probability: float = Field(description="The probability with which it was chosen.")
+    probability: float = Field(
+        description="The probability with which it was chosen; of several hints, with which all "
+        "were, in any order."
+    )
+
+
+class PickedHint(BaseModel):
+    """One of the lessons that went into the ranking prompt together."""
+
+    id: int | None
+    text: str
+    probability: float = Field(
+        description="The probability with which it was picked, given those before it."
+    )
 
 
 class Recommended(BaseModel):
@@ -65,6 +78,9 @@ class Recommended(BaseModel):
     items: list[RecommendedItem] = Field(description="The best ones, best first.")
     ranking: list[str] = Field(description="Ids of all candidates, best first.")
     hint: GivenHint
+    hints: list[PickedHint] = Field(
+        description="All lessons that went into the prompt, in the order in which they were picked."
+    )
     model: str
     llm_calls: int = Field(description="Calls made to the model, retries included.")
     flags: list[str] = Field(description="What went wrong on the way; empty for a clean answer.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
@@ -17,6 +18,7 @@ from ..errors import InputError
 from ..knowledge.hint_stats import retire_harmful
 from ..knowledge.hints import HintAndEmbedding
 from ..knowledge.releases import active_release_number
+from ..llm.prices import estimated_tokens
 from ..policies.recipes import Recipe, TrainingConfig, default_config
 from ..policies.training import Trained, TrainingData, train_hint_policy
 from ..ranking.hint_stats import update_stats
@@ -48,9 +50,10 @@ class TrainedRelease:
         why_not: Why it does not serve; empty if it does.
         gain: Mean gain in NDCG@10 over no hint on validation sessions.
         static_gain: Likewise, of the best single hint.
+        mean_hints: Mean number of hints that it gives there.
         validation_sessions: How many there are.
         update: PPO rollouts before the chosen checkpoint.
-        cells: Pairs of session and hint that training visited.
+        cells: Pairs of session and hint, or set of hints, that training visited.
         all_cells: Pairs that there are, with no hint counted as one.
         llm_calls: Model calls, retries included.
         cost: By `RE2LLM_PRICES`.
@@ -68,6 +71,7 @@ class TrainedRelease:
     why_not: str
     gain: float
     static_gain: float
+    mean_hints: float
     validation_sessions: int
     update: int
     cells: int
@@ -143,13 +147,18 @@ async def train(
     await try_on_panel(table, len(panel), len(drawn.hints), progress)
     _, hints = await measured_hints(options)
     table = await RewardTable.of(drawn.domain_id, states, [hint for hint, _ in hints], options)
-    config = default_config(recipe, seed=seed)
-    trained = await _train(table, states, hints, recipe, config, progress)
+    most = min(options.settings.max_hints, len(hints)) if recipe == "content" else 1
+    config = default_config(recipe, seed=seed, most=most)
+    price = options.settings.hint_price
+    trained = await _train(table, states, hints, recipe, config, price, progress)
     judged = np.flatnonzero(trained.folds >= 0)
     static = float((await table.rewards(judged, np.ones_like(judged))).mean())
+    chosen = trained.choices[judged]
+    gain = float((await table.rewards(judged, chosen)).mean())
     metrics: dict[str, Any] = {
-        "gain": round(trained.validation_reward, 5),
+        "gain": round(gain, 5),
         "static_gain": round(static, 5),
+        "mean_hints": round(float((chosen > 0).sum()) / len(judged), 3),
         "validation_sessions": len(judged),
         "update": trained.update,
         "cells": trained.cells,
@@ -174,7 +183,7 @@ async def train(
         why_not=why_not,
         **{name: value for name, value in metrics.items() if name != "fusion"},
         fusion=fusions,
-        all_cells=len(states) * (len(hints) + 1),
+        all_cells=len(states) * sum(math.comb(len(hints), size) for size in range(most + 1)),
         llm_calls=budget.calls,
         cost=round(budget.cost, 6),
         unanswered=table.unanswered,
@@ -212,6 +221,7 @@ async def _train(
     hints: Sequence[HintAndEmbedding],
     recipe: Recipe,
     config: TrainingConfig,
+    price: float,
     progress: Progress,
 ) -> Trained:
     """Train in a thread, which asks this event loop for rewards."""
@@ -224,7 +234,9 @@ async def _train(
         loop.call_soon_threadsafe(progress, "training", done, total)
 
     data = TrainingData(
-        np.stack([session_state(state, recipe) for state in states]), hint_features(hints)
+        np.stack([session_state(state, recipe) for state in states]),
+        hint_features(hints),
+        np.array([price * estimated_tokens(hint.text) / 1_000 for hint, _ in hints]),
     )
     return await asyncio.to_thread(
         train_hint_policy, data, recipe, config, rewards, progress=report

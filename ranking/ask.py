@@ -6,7 +6,7 @@ import asyncio
 from typing import cast
 
 from ..errors import Failure
-from ..knowledge.hints import hint_key
+from ..knowledge.hints import set_key
 from ..knowledge.trials import Trial, find_trial
 from ..llm.failures import ABOUT_THE_PROMPT
 from ..llm.letters import has_letters
@@ -15,6 +15,7 @@ from ..runtime.model_call import Reply, ask
 from ..runtime.node import Update
 from ..runtime.options import RunOptions
 from .fusion import added_up, combined, reordered
+from .given import given_texts
 from .letters import lacks_letters
 from .opinion import fusion_of, learned_fusion
 from .prompt import ranking_prompt, recipe_of
@@ -164,6 +165,6 @@ async def _paid_trial(state: RecommendState, options: RunOptions) -> Trial | Non
     session = state.get("training_session")
     if session is None:
         return None
-    key = hint_key(state["hint"]["text"])
+    key = set_key(given_texts(state))
     async with options.services.autocommit.connect() as connection:
         return await find_trial(connection, session, key, options.model, options.prompt_version)

@@ -27,16 +27,25 @@ class Chosen:
     """What a policy chose.
 
     Attributes:
-        hint: The hint, or `None`.
-        probability: With which it was chosen.
+        hint: The hint, or `None`; of several, the first that was picked.
+        probability: With which it was chosen; several hints, in any order.
         policy: Says more exactly what chose, such as a release; `None` where the name says it all.
         flags: What the caller should know about the choice.
+        further: Of several hints, the others in the order in which they were picked.
+        steps: Probability of each step of a policy that may pick several hints.
     """
 
     hint: Hint | None
     probability: float
     policy: str | None = None
     flags: tuple[Flag, ...] = ()
+    further: tuple[Hint, ...] = ()
+    steps: tuple[float, ...] = ()
+
+    @property
+    def hints(self) -> tuple[Hint, ...]:
+        """All hints that were chosen, in the order in which they were picked."""
+        return () if self.hint is None else (self.hint, *self.further)
 
 
 Chooser = Callable[[AsyncConnection, RecommendState, RunOptions], Awaitable[Chosen]]
@@ -100,8 +109,12 @@ async def _ppo(connection: AsyncConnection, state: RecommendState, options: RunO
         listed = await shortlist(connection, state["domain_id"], embedding, count=count)
     hints = await with_embeddings(options.services, connection, listed)
     seed = _session_seed(state, options) if options.settings.explore else None
-    hint, probability = served.choose(state, hints, explore_seed=seed)
-    return Chosen(hint, probability, policy=f"ppo:{served.number}")
+    most = options.settings.max_hints
+    chosen, picked = served.pick(state, hints, most=most, explore_seed=seed)
+    first, *further = chosen or [None]
+    name = f"ppo:{served.number}"
+    more = tuple(hint for hint in further if hint is not None)
+    return Chosen(first, picked.probability, policy=name, further=more, steps=picked.steps)
 
 
 def _session_seed(state: RecommendState, options: RunOptions) -> int:

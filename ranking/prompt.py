@@ -14,6 +14,7 @@ from ..llm.ranking_prompt import RankingTask
 from ..llm.recipes import RECIPES, Recipe
 from ..records import AttributeValue, Item
 from ..runtime.options import RunOptions
+from .given import given_texts
 from .state import ItemView, RecommendState
 
 _SHORT_HISTORY = 5
@@ -28,7 +29,7 @@ def ranking_prompt(
     """Write the prompt of a resolved request.
 
     Args:
-        hinted: Whether to give the hint.
+        hinted: Whether to give the hints.
         short: Whether to show less of the history and of each item, for a model that reads little.
     """
     history, listed = _items(state["history_items"]), candidates(state)
@@ -40,7 +41,7 @@ def ranking_prompt(
         candidates=listed,
         evidence=state["evidence"][: asked(state)],
         evidence_meaning=EVIDENCE,
-        hint=state["hint"]["text"] if hinted else None,
+        hint=given_texts(state) if hinted else None,
         wanted=max(WANTED, state.get("shown", WANTED)),
     )
     return recipe_of(state, options).messages(task)

@@ -11,12 +11,16 @@ from numpy.typing import NDArray
 
 from ..errors import BudgetSpentError
 from ..knowledge.hints import Hint, hint_key
-from ..knowledge.trials import gains
+from ..knowledge.trials import gains, tried_sets
+from ..policies.sets import hint_sets
 from ..records import counted
 from ..runtime.options import RunOptions
 from ..runtime.outages import OutageGuard
 from .state import RecommendState
 from .trials import try_hint
+
+_Cell = tuple[int, tuple[int, ...]]
+"""The row of a session, and the actions of the hints that it is given, ascending."""
 
 
 class RewardTable:
@@ -40,7 +44,7 @@ class RewardTable:
         self._states = states
         self._hints = hints
         self._options = options
-        self._known: dict[tuple[int, int], float] = {}
+        self._known: dict[_Cell, float] = {}
         self._without: dict[int, float] = {}
         self._asking = defaultdict[int, asyncio.Lock](asyncio.Lock)
         self._outages = OutageGuard(
@@ -64,13 +68,18 @@ class RewardTable:
         table = cls(states, hints, options)
         rows = {state.get("training_session"): row for row, state in enumerate(states)}
         actions = {hint_key(hint.text): action for action, hint in enumerate(hints, 1)}
+        version = (options.model, options.prompt_version)
         async with options.services.engine.connect() as connection:
-            paid = await gains(
-                connection, domain_id, options.model, options.prompt_version, list(actions)
-            )
+            sets = {
+                key: tuple(sorted(actions[one] for one in several))
+                for key, several in (await tried_sets(connection, domain_id, *version)).items()
+                if actions.keys() >= set(several)
+            }
+            known = {**{key: (action,) for key, action in actions.items()}, **sets}
+            paid = await gains(connection, domain_id, *version, list(known))
         for gain in paid:
             if gain.session_id in rows:
-                table._known[rows[gain.session_id], actions[gain.hint_key]] = gain.gain
+                table._known[rows[gain.session_id], known[gain.hint_key]] = gain.gain
         return table
 
     @property
@@ -85,27 +94,28 @@ class RewardTable:
 
         Args:
             sessions: Rows of the states, shape `[B]`.
-            actions: Shape `[B]`.
+            actions: One for each session, `[B]`; or several hints, `[B, K]`, with 0 for none.
 
         Returns:
-            NDCG@10 with the hint minus without it, shape `[B]`. It is 0 where the model gave no
+            NDCG@10 with the hints minus without them, shape `[B]`. It is 0 where the model gave no
             answer; the next visit of that cell asks again.
 
         Raises:
             BudgetSpentError: The budget is spent; paid trials are kept.
             ModelDownError: The model has been down for long; paid trials are kept.
         """
-        cells: list[tuple[int, int]] = list(zip(sessions.tolist(), actions.tolist(), strict=True))
+        cells = list(zip(sessions.tolist(), hint_sets(actions), strict=True))
         missing = sorted({cell for cell in cells if cell[1] and cell not in self._known})
 
-        async def gain(cell: tuple[int, int]) -> None:
-            session, action = cell
+        async def gain(cell: _Cell) -> None:
+            session, chosen = cell
             state = self._states[session]
             # Several hints are tried on a session side by side; the trial without a hint is shared.
             async with self._asking[session]:
                 if session not in self._without:
                     self._without[session] = (await try_hint(state, None, self._options)).ndcg
-            hinted = await try_hint(state, self._hints[action - 1].text, self._options)
+            hints = [self._hints[action - 1] for action in chosen]
+            hinted = await try_hint(state, hints, self._options)
             self._known[cell] = hinted.ndcg - self._without[session]
 
         stopped = await self._outages.work_through(missing, gain)

@@ -4,23 +4,37 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ReleaseMisfitError
+from ..knowledge.feedback import HintChosen
 from ..knowledge.first_stages import base_version
 from ..knowledge.hints import Hint, HintAndEmbedding
 from ..knowledge.releases import Release
 from ..llm.embeddings import ENCODER_ID
 from ..policies.descriptors import session_descriptors
 from ..policies.hint_features import HintFeatures, statistics_row
-from ..policies.hint_policy import action_probabilities, choose
+from ..policies.hint_policy import action_probabilities
 from ..policies.networks import HintPolicy
+from ..policies.set_policy import (
+    Picked,
+    drawn_picks,
+    greedy_picks,
+    most_hints,
+    pick,
+    set_probability,
+)
+from ..policies.sets import hint_sets
 from ..policies.weights import load_policy
 from .state import RecommendState
+
+_DRAWS = 256
+"""Sets that stand for all that a policy may draw."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,26 +51,71 @@ class ServedPolicy:
     release: Release
     policy: HintPolicy
 
-    def choose(
-        self, state: RecommendState, hints: Sequence[HintAndEmbedding], *, explore_seed: int | None
-    ) -> tuple[Hint | None, float]:
-        """Choose a hint for a session, or none.
+    def pick(
+        self,
+        state: RecommendState,
+        hints: Sequence[HintAndEmbedding],
+        *,
+        most: int,
+        explore_seed: int | None,
+    ) -> tuple[list[Hint], Picked]:
+        """Pick hints for a session, one after another.
 
         Args:
+            most: Hints to pick at most; a policy that was trained to pick fewer picks fewer.
             explore_seed: Draws from the policy's probabilities; `None` takes the likeliest.
 
         Returns:
-            The hint, or `None`, and the probability with which it was chosen.
+            The hints in the order in which they were picked, and with which probabilities.
         """
         acting, features = self._actions(hints)
-        chosen = choose(
+        picked = pick(
             self.policy,
             session_state(state, self.release.recipe),
             features,
+            most=most_hints(self.policy, most),
             explore_seed=explore_seed,
         )
-        hint = None if chosen.action == 0 else acting[chosen.action - 1]
-        return hint, chosen.probability
+        chosen = (acting[action - 1] for action in picked.actions)
+        return [hint for hint in chosen if hint is not None], picked
+
+    def shares(
+        self,
+        state: RecommendState,
+        hints: Sequence[HintAndEmbedding],
+        logged: HintChosen,
+        *,
+        most: int,
+        sampled: bool,
+    ) -> tuple[float, Mapping[HintChosen, float]]:
+        """Return how likely a logged choice is, and how likely each choice that may be made.
+
+        Args:
+            logged: What was given.
+            most: Hints to pick at most.
+            sampled: Whether hints are drawn, as when exploring; else the likeliest has 1.
+
+        Returns:
+            The true probability of the logged choice; and those of all choices, which for several
+            hints are shares of a few hundred draws.
+        """
+        most = most_hints(self.policy, most)
+        if most == 1:
+            single = {**self.probabilities(state, hints, sampled=sampled)}
+            return single.get(logged, 0.0) if not isinstance(logged, tuple) else 0.0, {**single}
+        ids = [hint.id for hint, _ in hints]
+        features, seen = hint_features(hints), session_state(state, self.release.recipe)
+        draws = drawn_picks(self.policy, seen, features, most, _DRAWS) if sampled else None
+        picks = greedy_picks(self.policy, seen[None], features, most) if draws is None else draws
+        found = Counter(_chosen([ids[action - 1] for action in row]) for row in hint_sets(picks))
+        shares = {choice: count / len(picks) for choice, count in found.items()}
+        if not sampled:
+            return shares.get(logged, 0.0), shares
+        wanted = logged if isinstance(logged, tuple) else [logged] if logged is not None else []
+        if not set(wanted) <= set(ids):
+            return 0.0, shares
+        actions = [ids.index(number) + 1 for number in wanted]
+        return set_probability(self.policy, seen, features, actions, most=most), shares
 
     def probabilities(
         self, state: RecommendState, hints: Sequence[HintAndEmbedding], *, sampled: bool
@@ -85,6 +144,10 @@ class ServedPolicy:
         active = np.array([number in known for number in self.release.hint_ids])
         acting = [known.get(number) for number in self.release.hint_ids]
         return acting, _paper_features(self.release, active)
+
+
+def _chosen(ids: Sequence[int]) -> HintChosen:
+    return tuple(sorted(ids)) if len(ids) > 1 else next(iter(ids), None)
 
 
 def load_release(number: int, release: Release, model: str, prompt_version: str) -> ServedPolicy:

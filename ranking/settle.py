@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from langchain_core.messages import BaseMessage
 
-from ..knowledge.hints import hint_key
+from ..knowledge.hints import hint_key, set_key
 from ..knowledge.trials import Trial, hit_ranks, store_trial
 from ..llm.answers import WANTED, RankingAnswer
 from ..llm.recipes import Repair
@@ -15,6 +15,7 @@ from ..runtime.model_call import ask
 from ..runtime.node import Update
 from ..runtime.options import RunOptions
 from .ask import joined, needs_model
+from .given import given_texts
 from .opinion import fused_numbers
 from .prompt import asked, candidates, ranking_prompt, recipe_of
 from .state import RecommendState
@@ -66,15 +67,17 @@ async def _keep_trial(state: RecommendState, update: Update, options: RunOptions
     # A model that was down says nothing about a hint.
     if session is None or Flag.MODEL_FAILED in update["flags"] or state.get("replayed"):
         return
+    texts = given_texts(state)
     trial = Trial(
         session_id=session,
-        hint_key=hint_key(state["hint"]["text"]),
+        hint_key=set_key(texts),
         model=options.model,
         prompt_version=options.version_of(recipe_of(state, options)),
         rank=update["rank"],
         answer=update["answer"],
         flags=update["flags"],
         tokens=update["tokens"],
+        hint_keys=[hint_key(text) for text in texts] if len(texts) > 1 else (),
     )
     async with options.services.engine.begin() as connection:
         await store_trial(connection, state["domain_id"], trial)

@@ -45,7 +45,7 @@ class ItemView(TypedDict):
 
 
 class HintView(TypedDict):
-    """Which hint was given, and how it was chosen."""
+    """Which hint was given, and how it was chosen; of several, the first that was picked."""
 
     id: int | None
     """The hint's id; `None` where none was given."""
@@ -54,7 +54,16 @@ class HintView(TypedDict):
     """What chose it: a policy such as `static`, a release as in `ppo:3`, `given` for the caller, or
     `trial`."""
     probability: float
-    """With which the policy chose so."""
+    """With which the policy chose so; several hints, in any order."""
+
+
+class PickedHint(TypedDict):
+    """One of the hints that were given together."""
+
+    id: int | None
+    text: str
+    probability: float
+    """With which it was picked, given those before it."""
 
 
 class RankedItem(TypedDict):
@@ -76,6 +85,8 @@ class RecommendResult(TypedDict):
     ranking: list[str]
     """Every candidate's id, best first."""
     hint: HintView
+    hints: list[PickedHint]
+    """All hints that were given, in the order in which they were picked."""
     model: str
     llm_calls: int
     """Calls made to the ranking model, retries included."""
@@ -123,6 +134,8 @@ class RecommendState(RecommendResult):
     """How many of the candidates, from the first, the model is asked about."""
     fusion: NotRequired[dict[str, Any] | None]
     """How much the model's opinion counts; see `Fusion`."""
+    step_probabilities: NotRequired[list[float]]
+    """Of each step of a policy that may pick several hints, stopping included; else empty."""
     recipe: NotRequired[RecipeName]
     """How the ranking was asked for."""
     answer: str

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, cast
 
 from ..errors import ModelDownError, failure_among
 from ..knowledge.domains import find_domain
-from ..knowledge.hints import hint_key
+from ..knowledge.hints import UNSTORED, Hint, hint_key, set_key
 from ..knowledge.training_sessions import fetch_session
 from ..knowledge.trials import Trial, find_trial
 from ..records import Flag
 from ..runtime.options import RunOptions
 from .ask import request_ranking
 from .gather import gather
+from .given import given, given_texts
 from .prompt import recipe_of
 from .settle import settle_ranking
 from .state import RecommendState
@@ -47,12 +49,14 @@ async def resolve_session(domain: str, session_id: int, options: RunOptions) -> 
     return state
 
 
-async def try_hint(state: RecommendState, hint: str | None, options: RunOptions) -> Trial:
-    """Rank a resolved training session with a hint or without, unless that was paid for already.
+async def try_hint(
+    state: RecommendState, hint: str | Sequence[Hint] | None, options: RunOptions
+) -> Trial:
+    """Rank a resolved training session with hints or without, unless that was paid for already.
 
     Args:
         state: From `resolve_session`; stays as it is.
-        hint: The hint's text, or `None`.
+        hint: The hint's text, several hints to give together, or `None`.
 
     Raises:
         InputError: The first stage decides alone.
@@ -60,16 +64,17 @@ async def try_hint(state: RecommendState, hint: str | None, options: RunOptions)
         BudgetSpentError: The budget allows no further call.
     """
     options.require_model()
-    given = {"id": None, "text": hint, "policy": "trial", "probability": 1.0}
-    tried = cast("RecommendState", {**state, "hint": given})
+    hints = [Hint(UNSTORED, hint, "pending")] if isinstance(hint, str) else hint or ()
+    tried = cast("RecommendState", {**state, **given(hints, "trial", 1.0)})
     tried = cast("RecommendState", {**tried, **await request_ranking(tried, options)})
     settled = await settle_ranking(tried, options)
     if Flag.MODEL_FAILED in settled["flags"]:
         raise ModelDownError(options.model, failure_among(settled["flags"]), settled["model_error"])
     session_id = state.get("training_session") or 0
     rank, answer = settled["rank"], settled["answer"]
+    key = set_key(given_texts(tried))
     version = options.version_of(recipe_of(tried, options))
-    return Trial(session_id, hint_key(hint), options.model, version, rank, answer)
+    return Trial(session_id, key, options.model, version, rank, answer)
 
 
 async def run_trial(domain: str, session_id: int, hint: str | None, options: RunOptions) -> Trial:

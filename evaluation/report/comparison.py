@@ -19,12 +19,12 @@ _OF_HISTORY = 6
 
 @dataclass(frozen=True, slots=True)
 class HintUse:
-    """How a policy used one hint.
+    """How a policy used one hint, or several together.
 
     Attributes:
-        name: The hint's number, or "no hint".
+        name: The hint's number, several numbers, or "no hint".
         text: Of the hint; empty for none.
-        share: Of the sessions, in which it was chosen.
+        share: Of the sessions, in which it, or these several, were chosen.
         sessions: How many those are.
         gain: Mean gain in NDCG@10 over no hint in those sessions.
         low: Lower end of its 95 % interval.
@@ -49,7 +49,7 @@ class Example:
         history: Titles of the last few items, oldest first.
         earlier: How many items came before those.
         target: Title of what came next.
-        hint: Its text.
+        hint: Its text; of several, all.
         without: Titles of the first places without the hint.
         given: Titles of the first places with it.
         rank_without: Of the target; 0 if it was not ranked.
@@ -77,18 +77,31 @@ def gains_over(row: Row, without: Row) -> FloatArray:
 
 
 def hint_uses(row: Row, without: Row, texts: Mapping[int, str], *, seed: int) -> list[HintUse]:
-    """Return how often a policy chose each hint, and what it gained there; most chosen first."""
+    """Return how often a policy chose each hint, and what it gained there; most chosen first.
+
+    Of several hints together, each set counts as one.
+    """
     gains = gains_over(row, without)
-    chosen = np.array([-1 if hint is None else hint for hint in row.hints], dtype=np.int64)
+    places: dict[tuple[int, ...], list[int]] = {}
+    for place, hints in enumerate(_given(row)):
+        places.setdefault(tuple(sorted(hints)), []).append(place)
     uses: list[HintUse] = []
-    for hint in np.unique(chosen).tolist():
-        there = gains[chosen == hint]
-        interval = Bootstrap(seed=seed).mean(there)
-        name = "no hint" if hint < 0 else f"hint {hint}"
+    for hints, there in sorted(places.items()):
+        interval = Bootstrap(seed=seed).mean(gains[there])
+        name = " + ".join(f"hint {hint}" for hint in hints) or "no hint"
         share = len(there) / len(gains)
         gain = (interval.mean, interval.low, interval.high)
-        uses.append(HintUse(name, texts.get(hint, ""), share, len(there), *gain))
+        uses.append(HintUse(name, _words(hints, texts), share, len(there), *gain))
     return sorted(uses, key=lambda use: (-use.sessions, use.name))
+
+
+def _given(row: Row) -> Sequence[Sequence[int]]:
+    """Return the hints that each session was given."""
+    return row.sets or [[] if hint is None else [hint] for hint in row.hints]
+
+
+def _words(hints: Sequence[int], texts: Mapping[int, str]) -> str:
+    return " + ".join(texts.get(hint, "") for hint in hints)
 
 
 def examples(
@@ -139,7 +152,7 @@ def _example(
         history=named(session.history[-_OF_HISTORY:]),
         earlier=max(0, len(session.history) - _OF_HISTORY),
         target=titles.get(session.target or "", session.target or ""),
-        hint=texts.get(row.hints[place] or 0, ""),
+        hint=_words(_given(row)[place], texts),
         without=named(without.rankings[place][:_SHOWN]),
         given=named(row.rankings[place][:_SHOWN]),
         rank_without=int(without.ranks[place]),

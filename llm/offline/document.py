@@ -32,7 +32,7 @@ class RankingDocument:
         history: What was chosen, oldest first; may be empty.
         candidates: What to rank.
         numbers: The candidates' numbers.
-        hint: Advice on how to rank, or an empty text.
+        hint: Advice on how to rank, of several hints all, or an empty text.
         evidence_meaning: What each kind of evidence means.
         tabular: Whether it stood in a table, with stats scaled to the highest candidate's.
         letters: The candidates' labels where the answer is one letter; else empty.
@@ -49,6 +49,13 @@ class RankingDocument:
     wanted: int | None = None
     tabular: bool = False
     letters: str = ""
+
+
+def one_advice(hints: Sequence[str]) -> str:
+    """Return several hints as one text of several sentences; the only one as it is."""
+    if len(hints) < 2:  # noqa: PLR2004
+        return "".join(hints)
+    return " ".join(hint if hint[-1:] in set(".;:!?") else f"{hint}." for hint in hints)
 
 
 def values_of(cell: Any) -> list[str]:

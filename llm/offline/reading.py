@@ -10,7 +10,7 @@ from typing import Any, TypeGuard
 from langchain_core.messages import BaseMessage
 
 from ..json_values import is_list, is_object
-from .document import Entry, RankingDocument
+from .document import Entry, RankingDocument, one_advice
 from .table import read_table
 
 _LISTED = re.compile(r"\A(?:(\d{1,5})\s{0,9}[.):\-]|[-*•])\s{1,9}(\S.*)")
@@ -104,13 +104,14 @@ def _usable(value: Any) -> bool:
 
 def _from_lines(lines: Sequence[str]) -> RankingDocument | None:
     """Take the last list for the candidates, and an earlier list or sentence for the history."""
-    hint, prose = "", ""
+    hints: list[str] = []
+    prose = ""
     blocks: list[list[tuple[str | None, str]]] = []
     previous_listed = False
     for line in lines:
         listed, advice = _LISTED.match(line.strip()), _HINT.match(line)
         if advice:
-            hint = advice.group(1)
+            hints.append(advice.group(1))
         elif listed:
             if not previous_listed:
                 blocks.append([])
@@ -126,4 +127,4 @@ def _from_lines(lines: Sequence[str]) -> RankingDocument | None:
         history = [Entry(prose.strip())]
     numbers = [int(n) if n else place for place, (n, _) in enumerate(candidates, start=1)]
     entries = [Entry(text) for _, text in candidates]
-    return RankingDocument(history, entries, numbers, hint, {}, as_json=False)
+    return RankingDocument(history, entries, numbers, one_advice(hints), {}, as_json=False)

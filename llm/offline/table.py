@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .document import Entry, RankingDocument
+from .document import Entry, RankingDocument, one_advice
 
 _HISTORY = re.compile(r"History: (.*)")
 _CANDIDATES = re.compile(r"Candidates, (?:rank the best (\d{1,5})|name the letter of one): (.*)")
@@ -24,7 +24,8 @@ def read_table(text: str, instructions: str) -> RankingDocument | None:
     past: list[list[str]] = []
     rows: list[tuple[str, list[str]]] = []
     heading: list[str] = []
-    wanted, hint = 0, ""
+    wanted = 0
+    hints: list[str] = []
     for line in text.split("\n"):
         head, row = _CANDIDATES.fullmatch(line), _ROW.fullmatch(line)
         if head and not wanted:
@@ -32,7 +33,7 @@ def read_table(text: str, instructions: str) -> RankingDocument | None:
         elif wanted and row:
             rows.append((row[1], row[2].split("|")))
         elif wanted and line.startswith("Hint: "):
-            hint = line.removeprefix("Hint: ")
+            hints.append(line.removeprefix("Hint: "))
         elif not wanted and line.startswith("- ") and not _HISTORY.fullmatch(line):
             past.append(line.removeprefix("- ").split("|"))
     lettered = heading[:1] == ["letter"]
@@ -55,7 +56,7 @@ def read_table(text: str, instructions: str) -> RankingDocument | None:
             _entry(row, names, kinds, _stats(row[-1], stats) if known else {}) for _, row in rows
         ],
         numbers=[place if lettered else int(row[0]) for place, row in enumerate(rows, start=1)],
-        hint=hint,
+        hint=one_advice(hints),
         evidence_meaning=meaning if known else {},
         as_json=True,
         wanted=wanted,

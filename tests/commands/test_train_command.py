@@ -53,8 +53,8 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Train for less time: what is learnt is not the question here."""
     usual = recipes.default_config
 
-    def short(recipe: recipes.Recipe, *, seed: int = 0) -> recipes.TrainingConfig:
-        config = usual(recipe, seed=seed)
+    def short(recipe: recipes.Recipe, *, seed: int = 0, most: int = 1) -> recipes.TrainingConfig:
+        config = usual(recipe, seed=seed, most=most)
         members = min(config.members, 2)
         return replace(config, ppo=replace(config.ppo, updates=50), members=members)
 
@@ -64,7 +64,7 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 async def school(services: Services, domain: str, adjust: Callable[..., None]) -> str:
     """The sample films with sessions and two hints, in a domain of one's own."""
-    adjust(train_panel=PANEL)
+    adjust(train_panel=PANEL, max_hints=1)
     await load_domain(services, domain, sample_items(), [lambda _: SESSIONS])
     vectors = services.embedder.encode(HINTS)
     async with services.engine.begin() as connection:

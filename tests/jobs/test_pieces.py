@@ -78,8 +78,8 @@ async def test_training_in_pieces_makes_one_release(
     adjust(train_panel=4)
     usual = recipes.default_config
 
-    def short(recipe: recipes.Recipe, *, seed: int = 0) -> recipes.TrainingConfig:
-        config = usual(recipe, seed=seed)
+    def short(recipe: recipes.Recipe, *, seed: int = 0, most: int = 1) -> recipes.TrainingConfig:
+        config = usual(recipe, seed=seed, most=most)
         return replace(config, ppo=replace(config.ppo, updates=20), members=2)
 
     monkeypatch.setattr(training, "default_config", short)

@@ -33,8 +33,13 @@ def read_document(text: str) -> dict[str, Any]:
         "wanted": int(head[1]),
         "history": [_entry(names, line.removeprefix("- ").split("|")) for line in past],
     }
-    if rows[-1].startswith("Hint: "):
-        document["hint"] = rows.pop().removeprefix("Hint: ")
+    hints: list[str] = []
+    while rows[-1].startswith("Hint: "):
+        hints.insert(0, rows.pop().removeprefix("Hint: "))
+    if hints:
+        document["hint"] = hints[0]
+    if len(hints) > 1:
+        document["hints"] = hints
     split = [row.split("|") for row in rows]
     document["candidates"] = [{"number": int(row[0]), **_entry(names, row[1:])} for row in split]
     return document
