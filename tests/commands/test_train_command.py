@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -208,3 +209,42 @@ async def test_what_cannot_be_trained_is_told(
         )
     done = await asyncio.to_thread(command, "policy", "list", "--domain", domain)
     assert "no release yet" in done.stdout
+
+
+@pytest.mark.usefixtures("_quick")
+def test_sets_of_hints_are_trained_served_and_evaluated(
+    school: str, adjust: Callable[..., None], url: str, tmp_path: Path
+) -> None:
+    adjust(train_panel=PANEL, max_hints=3, explore=False)
+    trained = as_json("train", "--domain", school, "--seed", 3, "--json")
+    assert trained["all_cells"] == len(SESSIONS) * (1 + len(HINTS) + 1)  # both hints at most
+    assert 0 <= trained["mean_hints"] <= len(HINTS)
+    assert trained["gain"] >= trained["static_gain"] - 0.05
+    with psycopg.connect(url.replace("+psycopg", ""), autocommit=True) as connection:
+        found = connection.execute(
+            "SELECT t.hint_keys IS NULL, count(*) FROM re2llm.hint_trial AS t "
+            "JOIN re2llm.domain AS d ON d.id = domain_id WHERE d.name = %s GROUP BY 1",
+            [school],
+        ).fetchall()
+    tried = dict(found)
+    assert 0 < tried[False] <= len(SESSIONS)
+    assert sum(tried.values()) == trained["llm_calls"]
+    shown = as_json("policy", "show", trained["release"], "--domain", school)
+    assert shown["config"]["policy"]["most"] == len(HINTS)
+
+    again = as_json("train", "--domain", school, "--seed", 3, "--force", "--json")
+    assert again["llm_calls"] <= trained["all_cells"] - trained["llm_calls"]
+    answer = as_json("recommend", "--domain", school, "alien-1979", "--policy", "ppo", "--json")
+    assert answer["hint"]["policy"] == f"ppo:{again['release']}"
+    assert len(answer["hints"]) <= len(HINTS)
+    assert answer["hint"]["id"] == next((hint["id"] for hint in answer["hints"]), None)
+
+    file = tmp_path / "sessions.jsonl"
+    rows = [{"history": list(s.history), "target": s.target} for s in SESSIONS[:4]]
+    file.write_text("\n".join(map(json.dumps, rows)))
+    out = tmp_path / "evaluation.json"
+    asked = ("evaluate", "--domain", school, "--sessions", file, "--baselines", "", "--json", out)
+    assert command(*asked).exit_code == 0
+    measured = {row["name"]: row for row in json.loads(out.read_text())["rows"]}
+    assert sum(measured["ppo"]["hints_given"].values()) == len(rows)
+    assert measured["static"]["mean_hints"] <= 1
