@@ -1,0 +1,1 @@
+"""Simulated viewers on which rollouts are proved: how often they end right, and what that takes."""
