@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .interfaces.host import Re2llm
     from .interfaces.subgraph import recommend_node
     from .interfaces.tools import feedback_tool, rating_tool, recommender_tool, titles_tool
+    from .ranking.exposures import observe_exposures
     from .rating.request import RatingRequest
     from .runtime.options import Context
 
@@ -32,6 +33,7 @@ __all__ = [
     "build_rate_graph",
     "build_recommend_graph",
     "feedback_tool",
+    "observe_exposures",
     "rating_tool",
     "recommend_node",
     "recommender_tool",
@@ -48,6 +50,7 @@ _HOMES = {
     "build_rate_graph": "graph.rate:build_graph",
     "build_recommend_graph": "graph.recommend:build_graph",
     "feedback_tool": "interfaces.tools:feedback_tool",
+    "observe_exposures": "ranking.exposures:observe_exposures",
     "rating_tool": "interfaces.tools:rating_tool",
     "recommend_node": "interfaces.subgraph:recommend_node",
     "recommender_tool": "interfaces.tools:recommender_tool",

@@ -67,9 +67,7 @@ def main() -> None:
     mean = sum(rewards) / len(rewards)
     deviation = (sum((reward - mean) ** 2 for reward in rewards) / len(rewards)) ** 0.5
     print(f"{len(rewards)} rewards of viewers: mean {mean:.3f}, deviation {deviation:.3f}")
-    print(
-        "Exposures of the release, and requests: what 5 %, 50 % and 95 % of runs need."
-    )
+    print("Exposures of the release, and requests: what 5 %, 50 % and 95 % of runs need.")
     print("differing  difference  promoted  taken back  of it early   held  exposures, requests")
     rows: list[dict[str, Any]] = []
     with ProcessPoolExecutor(options.workers, get_context("spawn")) as pool:

@@ -33,6 +33,10 @@ def recommend(
         ),
     ] = None,
     k: Annotated[int, typer.Option("-k", min=1, metavar="N", help="How many to show.")] = 10,
+    user: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Any stable name of the person, for rollouts."),
+    ] = None,
     policy: Annotated[
         str | None,
         typer.Option(
@@ -95,7 +99,9 @@ def recommend(
             policy=None if policy is None else hint_choice(policy), command="recommend"
         )
         try:
-            return await recommend(context, items, candidates=candidate, domain=domain, k=k)
+            return await recommend(
+                context, items, candidates=candidate, domain=domain, k=k, user=user
+            )
         except InputError as error:
             if error.field != "history":
                 raise

@@ -18,9 +18,10 @@ from ..operations.results import (
 from ..operations.titles import find_titles
 from ..rating.request import RatingRequest
 from .async_learning import AsyncLearning
+from .async_rollouts import AsyncRollouts
 
 
-class AsyncVerbs(AsyncLearning):
+class AsyncVerbs(AsyncLearning, AsyncRollouts):
     """Each operation, with the object's database and models."""
 
     async def arecommend(
@@ -30,6 +31,7 @@ class AsyncVerbs(AsyncLearning):
         candidates: Sequence[str] | None = None,
         domain: str | None = None,
         k: int = 10,
+        user: str | None = None,
     ) -> Recommended:
         """Recommend what a person would choose next.
 
@@ -38,11 +40,14 @@ class AsyncVerbs(AsyncLearning):
             candidates: What to rank, ids or titles; `None` retrieves some.
             domain: The catalogue; `None` takes the object's.
             k: How many to return.
+            user: Any stable name of the person or the session: who is in a rollout stays in it.
 
         Raises:
             Re2llmError: The request cannot be answered.
         """
-        return await recommend(self.context(), history, candidates=candidates, domain=domain, k=k)
+        return await recommend(
+            self.context(), history, candidates=candidates, domain=domain, k=k, user=user
+        )
 
     async def afeedback(
         self,

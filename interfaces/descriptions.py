@@ -34,6 +34,10 @@ HINTS = (
 HISTORY = "What the person chose or liked so far, oldest first: ids or titles."
 CANDIDATES = "Rank only these, ids or titles. Leave out to search the catalogue."
 COUNT = "How many to recommend."
+USER = (
+    "Any stable name of the person, or of the session: who is in a rollout of a release stays in "
+    "it. Only a hash of it is stored."
+)
 RECOMMENDATION = "The `recommendation_id` of the answer that they react to."
 PICKED = "The item that they chose, id or title; null for none of these."
 REVIEWS = (

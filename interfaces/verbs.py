@@ -24,6 +24,7 @@ from ..records import Session
 from ..runtime.progress import Progress, silent
 from .async_verbs import AsyncVerbs
 from .curation import Curation
+from .rollouts import Rollouts
 
 if TYPE_CHECKING:
     from ..operations.evaluate import Evaluation
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from ..policies.recipes import Recipe
 
 
-class Verbs(Curation, AsyncVerbs):
+class Verbs(Curation, Rollouts, AsyncVerbs):
     """Each operation twice: for callers with an event loop, and for those without."""
 
     def recommend(
@@ -42,10 +43,11 @@ class Verbs(Curation, AsyncVerbs):
         candidates: Sequence[str] | None = None,
         domain: str | None = None,
         k: int = 10,
+        user: str | None = None,
     ) -> Recommended:
         """Wait for `arecommend`."""
         return self.run(
-            partial(self.arecommend, history, candidates=candidates, domain=domain, k=k)
+            partial(self.arecommend, history, candidates=candidates, domain=domain, k=k, user=user)
         )
 
     def feedback(

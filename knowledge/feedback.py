@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..errors import InputError
 from .domains import Domain
+from .exposures import note_reward
 from .log_tables import FeedbackRow, RecommendationRow
 from .sources import LOCAL
 from .tables import DomainRow, ItemRow
@@ -33,6 +34,7 @@ class Feedback:
         missed: Whether an item was picked that did not rank among the first `hit_ranks`.
         model: Name of the model that ranked.
         new: Whether it was stored just now.
+        rollout: Key of the rollout that the recommendation is an exposure of, if it is one.
     """
 
     recommendation_id: str
@@ -42,6 +44,7 @@ class Feedback:
     missed: bool
     model: str
     new: bool
+    rollout: int | None = None
 
 
 async def store_feedback(
@@ -102,7 +105,9 @@ async def store_feedback(
                 f"Feedback on this recommendation is stored already: {stored or 'none of these'}.",
                 "Ask for a new recommendation.",
             )
-    return Feedback(str(key), picked, rank, reward, missed, made.model, new is not None)
+        return Feedback(str(key), picked, rank, reward, missed, made.model, new=False)
+    rollout = await note_reward(connection, new, reward, picked=picked is not None)
+    return Feedback(str(key), picked, rank, reward, missed, made.model, new=True, rollout=rollout)
 
 
 async def _require_item(connection: AsyncConnection, domain: Domain, item: str) -> None:

@@ -15,13 +15,27 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ..errors import DatabaseError
-from . import fusion_tables, idempotent_answers, job_tables, key_tables, log_tables
+from . import (
+    fusion_tables,
+    idempotent_answers,
+    job_tables,
+    key_tables,
+    log_tables,
+    rollout_tables,
+)
 from .tables import SCHEMA, Base
 
 if TYPE_CHECKING:  # loading it takes a third of a second, and nearly always there is nothing to do
     from alembic.script import ScriptDirectory
 
-_MODULES = (fusion_tables, idempotent_answers, job_tables, key_tables, log_tables)
+_MODULES = (
+    fusion_tables,
+    idempotent_answers,
+    job_tables,
+    key_tables,
+    log_tables,
+    rollout_tables,
+)
 """Importing them adds their tables to those of `Base`."""
 
 _LOCK = 0x7265326C6C6D  # "re2llm": any number will do that no other program takes

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..errors import InputError
 from .domains import hold_hints
+from .rollouts import stop_live_rollout
 from .tables import ReleaseRow
 
 _ACTIVE = select(ReleaseRow.number).where(
@@ -147,6 +148,11 @@ async def activate_release(
         InputError: There is no such release, or it did worse on validation sessions.
     """
     release = await fetch_release(connection, domain_id, number)
+    # A rollout compares with what is active, so it ends with it. First its row, then the releases':
+    # a decision on it takes them in the same order.
+    await stop_live_rollout(
+        connection, domain_id, "activated", f"Release {number} was activated meanwhile."
+    )
     active = await active_release_number(connection, domain_id)
     if active == number:
         return

@@ -8,7 +8,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from ..errors import ModelDownError, failure_among
 from ..knowledge.recommendations import Recommendation
+from ..ranking.exposures import exposure_of, tell_exposure
 from ..ranking.prompt import recipe_of
+from ..ranking.rollouts import look_soon
 from ..ranking.settle import settle_ranking
 from ..ranking.state import RecommendState
 from ..records import Flag
@@ -34,6 +36,10 @@ async def check(state: RecommendState, options: RunOptions) -> Update:
     if options.record and state.get("training_session") is None:
         try:
             update["recommendation_id"] = await _logged(state, update, options)
+            told = state.get("assignment")
+            if told is not None:
+                tell_exposure(told, state["domain"], state.get("asked_by"))
+                look_soon(options.services, told["rollout"])
         except (OSError, SQLAlchemyError) as error:
             # The ranking is paid, so it must reach its caller.
             _log.warning("a recommendation was not logged: %s", type(error).__name__)
@@ -60,5 +66,16 @@ async def _logged(state: RecommendState, update: Update, options: RunOptions) ->
         tokens=update["tokens"],
         source=options.source,
     )
-    await options.services.answered.add(made)
+    assignment = state.get("assignment")
+    exposure = None
+    if assignment is not None:
+        exposure = exposure_of(
+            assignment,
+            flags=list(made.flags),
+            latency_ms=made.latency_ms,
+            tokens=dict(made.tokens),
+            prices=options.settings.prices,
+            model=options.model,
+        )
+    await options.services.answered.add((made, exposure))
     return str(made.id)

@@ -30,4 +30,10 @@ async def prepare(state: RecommendState, options: RunOptions) -> Update:
     domain = await domain_of(options.services, name, among=options.domains)
     async with options.services.autocommit.connect() as connection:
         gathered = await gather(connection, domain, asked, options)
-    return {**gathered, "history": request.history, "shown": request.k, "deadline_at": deadline_at}
+    return {
+        **gathered,
+        "history": request.history,
+        "shown": request.k,
+        "asked_by": request.user,
+        "deadline_at": deadline_at,
+    }

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import cast
 
 from ..ranking.ask import needs_model
-from ..ranking.choosers import CHOOSERS, Chosen, chosen_by_caller
+from ..ranking.choosers import CHOOSERS, chosen_by_caller
+from ..ranking.chosen import Chosen
 from ..ranking.given import given
 from ..ranking.opinion import learned_fusion
 from ..ranking.state import RecommendState
@@ -44,4 +45,5 @@ async def select_hint(state: RecommendState, options: RunOptions) -> Update:
         **fusion,
         "flags": [*state["flags"], *chosen.flags],
         **given(chosen.hints, name, chosen.probability, chosen.steps),
+        "assignment": chosen.assignment,
     }

@@ -6,6 +6,7 @@ from functools import partial
 
 from ..knowledge.feedback import store_feedback
 from ..knowledge.recommendations import shown_ranking
+from ..ranking.rollouts import look_soon
 from ..runtime.options import Context, resolve_context
 from .database import in_domain
 from .learn_from_feedback import learn_from_feedback
@@ -42,6 +43,8 @@ async def give_feedback(
         stored = await store_feedback(
             connection, found, recommendation_id, item and item.id, source=options.source
         )
+    if stored.rollout is not None:
+        look_soon(options.services, stored.rollout)
     settings = options.settings
     # Learning is paid for by the server.
     may_learn = options.caller is None or "learn" in options.caller.grants.may

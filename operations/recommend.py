@@ -24,6 +24,7 @@ async def recommend(
     candidates: Sequence[str] | None = None,
     domain: str | None = None,
     k: int = 10,
+    user: str | None = None,
     on_state: OnState | None = None,
 ) -> Recommended:
     """Recommend what a person would choose next.
@@ -32,6 +33,7 @@ async def recommend(
         history: What they chose so far, oldest first: ids or titles.
         candidates: What to rank, ids or titles; `None` retrieves some.
         domain: The catalogue; `None` takes the context's.
+        user: Any stable name of the person or the session, for rollouts; only a hash is stored.
         on_state: Called after each node of the graph.
 
     Raises:
@@ -50,6 +52,7 @@ async def recommend(
         "history": [item.id for item in chosen],
         "candidates": None if listed is None else [item.id for item in listed],
         "k": k,
+        "user": user,
     }
     result = cast("RecommendResult", await ask(request, context, on_state))
     async with in_catalogue(options, finder.domain) as finder:

@@ -180,7 +180,9 @@ class _Run:
             error = InputError("row", f"It {row.problem}.", "See docs/files.md.")
             return {**place, "error": error.as_dict()}
         try:
-            made = await recommend(self._context, row.history, candidates=row.candidates, k=self._k)
+            made = await recommend(
+                self._context, row.history, candidates=row.candidates, k=self._k, user=row.key
+            )
         except InputError as error:
             return {**place, "error": error.as_dict()}
         return {

@@ -9,10 +9,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..knowledge import releases as stored
 from ..knowledge.domains import Domain
+from ..knowledge.rollouts import latest_rollout, rollout_events
 from ..runtime.options import Context, resolve_context
 from ..runtime.progress import Progress, silent
 from .database import in_domain
-from .results import ListedRelease, ListedReleases
+from .results import ListedRelease, ListedReleases, ReleaseRollout
 
 if TYPE_CHECKING:
     from ..evaluation.off_policy import OffPolicyReport
@@ -127,6 +128,23 @@ async def evaluate_release(
 async def _listed(connection: AsyncConnection, domain: Domain, number: int) -> ListedRelease:
     await stored.fetch_release(connection, domain.id, number)
     releases = await stored.list_releases(connection, domain.id)
+    found = next(release for release in releases if release["id"] == number)
     return ListedRelease.model_validate(
-        next(release for release in releases if release["id"] == number)
+        {**found, "rollout": await _rollout_of(connection, domain, number)}
+    )
+
+
+async def _rollout_of(
+    connection: AsyncConnection, domain: Domain, number: int
+) -> ReleaseRollout | None:
+    rollout = await latest_rollout(connection, domain.id, release=number)
+    if rollout is None:
+        return None
+    last = (await rollout_events(connection, rollout.id))[-1]
+    return ReleaseRollout(
+        number=rollout.number,
+        state=rollout.state,
+        share=last["share"],
+        reason=last["reason"],
+        words=last["words"],
     )

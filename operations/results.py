@@ -145,6 +145,16 @@ class AddedHint(BaseModel):
     )
 
 
+class ReleaseRollout(BaseModel):
+    """What became of a release on live traffic."""
+
+    number: int = Field(description="1 for the domain's first rollout.")
+    state: str = Field(description="`running`, `held`, `promoted`, `taken_back` or `stopped`.")
+    share: float = Field(description="Percent of people who get the release now.")
+    reason: str = Field(description="Of its last change, in one word.")
+    words: str = Field(description="The same in a sentence.")
+
+
 class ListedRelease(BaseModel):
     """A release of the learned hint policy, without its weights."""
 
@@ -159,6 +169,9 @@ class ListedRelease(BaseModel):
     config: dict[str, Any] = Field(description="How it was trained.")
     metrics: dict[str, Any] = Field(description="On validation sessions.")
     created_at: str
+    rollout: ReleaseRollout | None = Field(
+        default=None, description="Its latest rollout, if there was one."
+    )
 
 
 class ListedReleases(BaseModel):

@@ -6,47 +6,24 @@ import hashlib
 import json
 import random
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..errors import InputError, ReleaseMisfitError
+from ..knowledge.feedback import HintChosen
 from ..knowledge.hint_stats import best_measured
 from ..knowledge.hints import UNSTORED, Hint, list_hints, nearest_hints
+from ..knowledge.rollouts import serving_state
 from ..knowledge.shortlist import active_among, shortlist
 from ..records import Flag
 from ..runtime.options import RunOptions
 from ..settings import HintChoice
-from .releases import served_policy, with_embeddings
+from .canary import with_canary
+from .chosen import Chosen
+from .releases import loaded_release, with_embeddings
 from .state import RecommendState
-
-
-@dataclass(frozen=True, slots=True)
-class Chosen:
-    """What a policy chose.
-
-    Attributes:
-        hint: The hint, or `None`; of several, the first that was picked.
-        probability: With which it was chosen; several hints, in any order.
-        policy: Says more exactly what chose, such as a release; `None` where the name says it all.
-        flags: What the caller should know about the choice.
-        further: Of several hints, the others in the order in which they were picked.
-        steps: Probability of each step of a policy that may pick several hints.
-    """
-
-    hint: Hint | None
-    probability: float
-    policy: str | None = None
-    flags: tuple[Flag, ...] = ()
-    further: tuple[Hint, ...] = ()
-    steps: tuple[float, ...] = ()
-
-    @property
-    def hints(self) -> tuple[Hint, ...]:
-        """All hints that were chosen, in the order in which they were picked."""
-        return () if self.hint is None else (self.hint, *self.further)
-
 
 Chooser = Callable[[AsyncConnection, RecommendState, RunOptions], Awaitable[Chosen]]
 
@@ -92,29 +69,63 @@ async def _static(
 
 
 async def _ppo(connection: AsyncConnection, state: RecommendState, options: RunOptions) -> Chosen:
-    domain, version = state["domain_id"], (options.model, options.prompt_version)
+    domain = state["domain_id"]
+    active, rollout = await serving_state(connection, domain)
     try:
-        served = await served_policy(options.services, connection, domain, *version)
+        control = await _by_release(connection, state, options, active)
     except ReleaseMisfitError as misfit:
+        version = (options.model, options.prompt_version)
         flags = () if misfit.other_mode else (Flag.RELEASE_SKIPPED,)
         best = await best_measured(connection, domain, *version, beyond_doubt=True)
-        return Chosen(best, 1.0, policy="static", flags=flags)
-    if served is None:
+        control = Chosen(best, 1.0, policy="static", flags=flags)
+    if rollout is None or not options.record:  # what is not logged belongs to an evaluation
+        return control
+
+    async def canary() -> Chosen:
+        return await _by_release(connection, state, options, rollout.release, slot="canary")
+
+    return await with_canary(rollout, state, control, canary)
+
+
+async def _by_release(
+    connection: AsyncConnection,
+    state: RecommendState,
+    options: RunOptions,
+    number: int | None,
+    *,
+    slot: str = "policy",
+) -> Chosen:
+    """Let a release choose; without one, the best measured hint is given.
+
+    Raises:
+        ReleaseMisfitError: The release was trained for another encoder, prompt or model.
+    """
+    if number is None:
         return replace(await _static(connection, state, options), policy="static")
+    domain, version = state["domain_id"], (options.model, options.prompt_version)
+    served = await loaded_release(options.services, connection, domain, number, *version, slot=slot)
     if served.release.recipe == "paper":
-        listed = await active_among(connection, state["domain_id"], served.release.hint_ids)
+        listed = await active_among(connection, domain, served.release.hint_ids)
     else:
         embedding = np.array(state["session_embedding"], dtype=np.float32)
-        count = options.settings.shortlist
-        listed = await shortlist(connection, state["domain_id"], embedding, count=count)
+        listed = await shortlist(connection, domain, embedding, count=options.settings.shortlist)
     hints = await with_embeddings(options.services, connection, listed)
     seed = _session_seed(state, options) if options.settings.explore else None
     most = options.settings.max_hints
     chosen, picked = served.pick(state, hints, most=most, explore_seed=seed)
     first, *further = chosen or [None]
-    name = f"ppo:{served.number}"
-    more = tuple(hint for hint in further if hint is not None)
-    return Chosen(first, picked.probability, policy=name, further=more, steps=picked.steps)
+
+    def drawn(choice: HintChosen) -> float:
+        return served.shares(state, hints, choice, most=most, sampled=True)[0]
+
+    return Chosen(
+        first,
+        picked.probability,
+        policy=f"ppo:{number}",
+        further=tuple(hint for hint in further if hint is not None),
+        steps=picked.steps,
+        drawn=None if seed is None else drawn,
+    )
 
 
 def _session_seed(state: RecommendState, options: RunOptions) -> int:

@@ -37,6 +37,31 @@ async def served_policy(
     number = await active_release_number(connection, domain_id)
     if number is None:
         return None
+    return await loaded_release(services, connection, domain_id, number, model, prompt_version)
+
+
+async def loaded_release(
+    services: Services,
+    connection: AsyncConnection,
+    domain_id: int,
+    number: int,
+    model: str,
+    prompt_version: str,
+    *,
+    slot: str = "policy",
+) -> ServedPolicy:
+    """Return a release, loaded once.
+
+    Args:
+        number: Of the release.
+        model: The ranking model that is to be given the hints.
+        prompt_version: Of the prompt that is to hold them.
+        slot: Where it is kept; each slot of a domain keeps one release.
+
+    Raises:
+        InputError: There is no such release.
+        ReleaseMisfitError: It was trained for another encoder, prompt or model.
+    """
 
     async def build() -> ServedPolicy | ReleaseMisfitError:
         release = await fetch_release(connection, domain_id, number)
@@ -46,7 +71,7 @@ async def served_policy(
             return misfit
 
     key = (domain_id, model, prompt_version)
-    found = await services.versions.get("policy", key, number, build)
+    found = await services.versions.get(slot, key, number, build)
     if isinstance(found, ReleaseMisfitError):
         raise ReleaseMisfitError(
             found.field, found.problem, found.remedy, other_mode=found.other_mode

@@ -31,6 +31,7 @@ from ..policies.set_policy import (
 )
 from ..policies.sets import hint_sets
 from ..policies.weights import load_policy
+from .chosen import choice_of
 from .state import RecommendState
 
 _DRAWS = 256
@@ -107,7 +108,7 @@ class ServedPolicy:
         features, seen = hint_features(hints), session_state(state, self.release.recipe)
         draws = drawn_picks(self.policy, seen, features, most, _DRAWS) if sampled else None
         picks = greedy_picks(self.policy, seen[None], features, most) if draws is None else draws
-        found = Counter(_chosen([ids[action - 1] for action in row]) for row in hint_sets(picks))
+        found = Counter(choice_of([ids[action - 1] for action in row]) for row in hint_sets(picks))
         shares = {choice: count / len(picks) for choice, count in found.items()}
         if not sampled:
             return shares.get(logged, 0.0), shares
@@ -144,10 +145,6 @@ class ServedPolicy:
         active = np.array([number in known for number in self.release.hint_ids])
         acting = [known.get(number) for number in self.release.hint_ids]
         return acting, _paper_features(self.release, active)
-
-
-def _chosen(ids: Sequence[int]) -> HintChosen:
-    return tuple(sorted(ids)) if len(ids) > 1 else next(iter(ids), None)
 
 
 def load_release(number: int, release: Release, model: str, prompt_version: str) -> ServedPolicy:

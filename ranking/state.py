@@ -11,7 +11,7 @@ from langgraph.channels import EphemeralValue
 from pydantic import BaseModel, ConfigDict, Field
 from typing_extensions import TypedDict
 
-from ..runtime.request_limits import MOST_SHOWN, DomainName, ItemId, ItemIds
+from ..runtime.request_limits import MOST_SHOWN, DomainName, ItemId, ItemIds, UserName
 from ..settings import RecipeName
 
 
@@ -34,6 +34,13 @@ class RecommendRequest(BaseModel):
     k: Annotated[
         int, Field(ge=1, le=MOST_SHOWN, description="How many items to return in `items`.")
     ] = 10
+    user: Annotated[
+        UserName | None,
+        Field(
+            description="Any stable name of the person, or of the session: who is in a rollout of "
+            "a release stays in it. Only a hash of it is stored."
+        ),
+    ] = None
 
 
 class ItemView(TypedDict):
@@ -42,6 +49,30 @@ class ItemView(TypedDict):
     id: str
     title: str
     attributes: dict[str, Any]
+
+
+class Assignment(TypedDict):
+    """Which release serves a request of a rollout, as the state carries it."""
+
+    rollout: int
+    """Its key in the tables."""
+    number: int
+    """1 for the domain's first rollout."""
+    release: int
+    step: int
+    percent: float
+    canary: bool
+    """Whether the new release serves."""
+    probability: float
+    """With which the person was assigned so."""
+    person: str
+    """Salted hash of who asks, in hexadecimal digits."""
+    differs: bool
+    """Whether the two releases chose different hints."""
+    failed: bool
+    """Whether the new release failed to choose."""
+    error: NotRequired[str]
+    """The kind of its error."""
 
 
 class HintView(TypedDict):
@@ -111,6 +142,7 @@ class RecommendState(RecommendResult):
     candidates: NotRequired[Annotated[list[str] | None, EphemeralValue]]
     """As sent with this request; on a thread, the next request's absence means none again."""
     k: NotRequired[Annotated[int, EphemeralValue]]
+    user: NotRequired[Annotated[str | None, EphemeralValue]]
     shown: NotRequired[int]
     """How many items the answer shows."""
     deadline_at: NotRequired[float]
@@ -130,6 +162,10 @@ class RecommendState(RecommendResult):
     """Figures beside each candidate; empty without training sessions."""
     first_stage: NotRequired[list[float]]
     """Score of each candidate by the first stage, higher is better; shape `[candidates]`."""
+    asked_by: NotRequired[str | None]
+    """The request's `user`."""
+    assignment: NotRequired[Assignment | None]
+    """Which release of a rollout serves, if one is under way."""
     asked: NotRequired[int]
     """How many of the candidates, from the first, the model is asked about."""
     fusion: NotRequired[dict[str, Any] | None]

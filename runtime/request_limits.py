@@ -38,6 +38,7 @@ _REPAIR = BeforeValidator(_repaired)
 ItemId = Annotated[str, Field(max_length=500), _REPAIR]
 ItemIds = Annotated[list[ItemId], Field(max_length=MOST_ITEMS)]
 DomainName = Annotated[str, Field(max_length=500), _REPAIR]
+UserName = Annotated[str, Field(max_length=200), _REPAIR]
 Title = Annotated[str, Field(max_length=2_000), _REPAIR]
 Titles = Annotated[list[Title], Field(max_length=MOST_ITEMS)]
 LongText = Annotated[str, Field(max_length=100_000), _REPAIR]

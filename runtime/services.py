@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ..errors import InputError
 from ..knowledge.engine import database_url, make_engine, ping
+from ..knowledge.exposures import Exposure, log_exposures
 from ..knowledge.locks import AdvisoryLocks
 from ..knowledge.logprobs import find_logprobs, store_logprobs
 from ..knowledge.migrate import migrate
@@ -32,6 +33,9 @@ from .background import Background
 from .budget import Budget
 from .caches import VersionedCache
 from .together import GroupedWrites, SharedReads
+
+Answered = tuple[Recommendation, Exposure | None]
+"""What was recommended, and which release of a rollout served."""
 
 _log = logging.getLogger(__name__)
 _CACHED_SESSIONS = 512
@@ -54,9 +58,11 @@ class Services:
         embedder: The text encoder.
         owns_engine: Whether to close the engine too; a host's own is left open.
         background: What goes on beside the answers.
+        watching: Looks at rollouts, which must not wait for what learns.
+        looks: When each rollout may be looked at again, by `time.monotonic`.
         versions: What is kept in memory until its source changes; see `domain_cache`.
         reads: What many tasks read at the same time.
-        answered: Logs what was recommended, under an id.
+        answered: Logs what was recommended.
         resolved: Training sessions as `prepare` hands them on.
         items: Items with their embeddings, by domain, its revision, and id.
         hint_embeddings: By hint, shape `[384]` each; a hint's text never changes.
@@ -67,6 +73,8 @@ class Services:
     embedder: Embedder
     owns_engine: bool = True
     background: Background = field(default_factory=Background)
+    watching: Background = field(default_factory=Background)
+    looks: dict[int, float] = field(default_factory=dict[int, float])
     versions: VersionedCache = field(default_factory=VersionedCache)
     reads: SharedReads = field(default_factory=SharedReads)
     resolved: LRUCache[Hashable, Any] = field(
@@ -160,13 +168,16 @@ class Services:
         except (OSError, SQLAlchemyError) as error:
             _log.warning("what was found of %s was not kept: %s", name, type(error).__name__)
 
-    async def _log(self, made: Sequence[Recommendation]) -> None:
+    async def _log(self, answered: Sequence[Answered]) -> None:
         # Waiting for a connection is not counted: where many requests share a few, it may be long.
         async with (
             self.engine.begin() as connection,
             asyncio.timeout(self.settings.database_timeout),
         ):
-            await log_recommendations(connection, made)
+            await log_recommendations(connection, [made for made, _ in answered])
+            exposures = {made.id: exposure for made, exposure in answered if exposure is not None}
+            if exposures:  # of an answer and its exposure, both are stored or none
+                await log_exposures(connection, exposures)
 
     def _is_remote(self, name: str) -> bool:
         made = self._endpoints.get((name, False))
@@ -184,6 +195,7 @@ class Services:
     async def close(self) -> None:
         """Stop the background work and close the connections."""
         await self.background.close()
+        await self.watching.close()
         await self.locks.close()
         if self.owns_engine:
             await self.engine.dispose()

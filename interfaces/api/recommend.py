@@ -104,6 +104,7 @@ async def _answer(
         candidates=body.candidates,
         domain=body.domain,
         k=body.k,
+        user=body.user,
         on_state=on_state,
     )
     count_recommendation(made.llm_calls, made.flags)

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import Path, Request
+from fastapi import Path, Query, Request
 from starlette.responses import Response
 
 from ...operations.releases import activate_release, list_releases, rollback_release, show_release
 from ...operations.results import ListedRelease, ListedReleases
+from ...operations.rollout_results import RolloutShown
+from ...operations.rollouts import promote_canary, show_canary, start_canary, stop_canary
+from ...policies.rollout.plan import Plan
 from ...runtime.request_limits import RowKey
 from .callers import context_of, require_right
 from .documents import problems
-from .requests import ActivateBody, DomainQuery, RollbackBody
+from .requests import ActivateBody, CanaryBody, DomainQuery, RollbackBody
 from .strict_routes import json_response, strict_router
 
 router = strict_router()
+_CANARY = "/v1/releases:canary"
 
 
 @router.get(
@@ -71,3 +75,60 @@ async def rollback_route(request: Request, body: RollbackBody) -> Response:
     """Go back to the release that was active before. A key needs the right to `learn`."""
     require_right(request, "learn")
     return json_response(await rollback_release(context_of(request), domain=body.domain))
+
+
+@router.get(
+    _CANARY,
+    operation_id="show_canary",
+    summary="Show the rollout of a release",
+    response_model=RolloutShown,
+    responses=problems(body=False),
+)
+async def canary_route(
+    request: Request,
+    domain: DomainQuery = None,
+    release: Annotated[RowKey | None, Query(description="Its latest one; none is of all.")] = None,
+) -> Response:
+    """Show how far the live or last rollout is, why, and what it rests on."""
+    return json_response(await show_canary(context_of(request), domain=domain, release=release))
+
+
+@router.post(
+    _CANARY,
+    operation_id="start_canary",
+    summary="Roll a release out step by step",
+    response_model=RolloutShown,
+    responses=problems(403),
+)
+async def start_canary_route(request: Request, body: CanaryBody) -> Response:
+    """Serve a release to a part of all people. A key needs the right to `learn`."""
+    require_right(request, "learn")
+    plan = Plan.from_dict(body.model_dump(exclude={"release", "domain"}))
+    shown = await start_canary(context_of(request), body.release, domain=body.domain, plan=plan)
+    return json_response(shown)
+
+
+@router.post(
+    "/v1/releases:stop-canary",
+    operation_id="stop_canary",
+    summary="Stop the rollout",
+    response_model=RolloutShown,
+    responses=problems(403),
+)
+async def stop_canary_route(request: Request, body: RollbackBody) -> Response:
+    """Serve the active release to everybody again. A key needs the right to `learn`."""
+    require_right(request, "learn")
+    return json_response(await stop_canary(context_of(request), domain=body.domain))
+
+
+@router.post(
+    "/v1/releases:promote-canary",
+    operation_id="promote_canary",
+    summary="Activate the release that is being rolled out",
+    response_model=RolloutShown,
+    responses=problems(403),
+)
+async def promote_canary_route(request: Request, body: RollbackBody) -> Response:
+    """Activate it whatever its figures. A key needs the right to `learn`."""
+    require_right(request, "learn")
+    return json_response(await promote_canary(context_of(request), domain=body.domain))

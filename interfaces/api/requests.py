@@ -8,6 +8,7 @@ from fastapi import Query
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
 from ...knowledge.hints import LONGEST_HINT
+from ...policies.rollout.plan import Goal, Plan
 from ...rating.request import OtherReview, PastReview, RatedItem
 from ...runtime.request_limits import (
     MOST_ITEMS,
@@ -17,9 +18,12 @@ from ...runtime.request_limits import (
     Rating,
     RowKey,
     Title,
+    UserName,
 )
 from ...settings import HintChoice
 from .. import descriptions
+
+_PLAN = Plan()
 
 MOST_ROWS = 100
 """Requests in one batch."""
@@ -48,6 +52,7 @@ class RecommendBody(StrictBody):
     history: Annotated[Listed, Field(min_length=1, description=descriptions.HISTORY)]
     candidates: Annotated[Listed | None, Field(description=descriptions.CANDIDATES)] = None
     k: Annotated[int, Field(ge=1, le=MOST_SHOWN, description=descriptions.COUNT)] = 10
+    user: Annotated[UserName | None, Field(description=descriptions.USER)] = None
     domain: DomainField = None
     policy: Annotated[HintChoice | None, Field(description="How the hint is chosen.")] = None
     model: Annotated[
@@ -138,6 +143,30 @@ class ActivateBody(StrictBody):
     release: Annotated[RowKey, Field(description="Its number.")]
     domain: DomainField = None
     force: Annotated[bool, Field(description="Even if it is worse than the active one.")] = False
+
+
+class CanaryBody(StrictBody):
+    """Which release to roll out, and how."""
+
+    release: Annotated[RowKey, Field(description="Its number.")]
+    domain: DomainField = None
+    steps: Annotated[
+        list[Annotated[float, Field(ge=0, le=100)]],
+        Field(min_length=1, max_length=20, description="Percent of people, rising."),
+    ] = list(_PLAN.steps)
+    hold: Annotated[int, Field(ge=1, le=10**9, description="Exposures that each step lasts.")] = (
+        _PLAN.hold
+    )
+    most: Annotated[
+        int, Field(ge=1, le=10**9, description="Exposures after which a person decides.")
+    ] = _PLAN.most
+    window: Annotated[
+        int, Field(ge=1, le=30 * 86_400, description="Seconds within which feedback counts.")
+    ] = _PLAN.window
+    effect: Annotated[
+        float, Field(ge=0.0001, le=1, description="Difference of reward that is worth finding.")
+    ] = _PLAN.effect
+    goal: Annotated[Goal, Field(description="What the step to 100 needs.")] = _PLAN.goal
 
 
 class RollbackBody(StrictBody):

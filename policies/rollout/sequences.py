@@ -69,6 +69,13 @@ class Moments:
         few = self.people / max(self.people - 1, 1)
         return (max(spread, 0.0) * few + _PRIOR) / (self.n * self.n)
 
+    def variance_for(self, other: Moments) -> float:
+        """Of another mean, if its people varied as these do."""
+        if not self.n_squares or not other.n:
+            return math.inf
+        spread = self.variance * self.n * self.n / self.n_squares
+        return spread * other.n_squares / (other.n * other.n)
+
     def __add__(self, other: Moments) -> Moments:
         """Add up the sums of different people."""
         return Moments(
@@ -125,6 +132,10 @@ class Bounds:
 def difference(strata: Sequence[Stratum], *, scale: float, alpha: float) -> Bounds:
     """Bound the difference of means, canary minus control, at all times at once.
 
+    Rewards are skewed: a canary that happens to have a low mean also looks as if it varied little,
+    and would be called worse too often. So its variance is at least that of the control, which has
+    many more people.
+
     Args:
         strata: One for each step.
         scale: The size of difference for which the sequence is to be tight, in units of the values.
@@ -133,7 +144,7 @@ def difference(strata: Sequence[Stratum], *, scale: float, alpha: float) -> Boun
     counted = [(a, b) for a, b in strata if min(a.people, b.people) >= _FEWEST]
     information, weighted, control, canary = 0.0, 0.0, 0.0, 0.0
     for without, given in counted:
-        weight = 1 / (without.variance + given.variance)
+        weight = 1 / (without.variance + max(given.variance, without.variance_for(given)))
         information += weight
         weighted += weight * (given.mean - without.mean)
         control += weight * without.mean

@@ -57,6 +57,22 @@ def test_the_sequence_covers_at_all_times_and_a_fixed_n_interval_does_not() -> N
     assert ever_wrong(peeking) > 0.15  # so the check above can fail
 
 
+def test_a_small_canary_with_skewed_rewards_is_not_called_worse_by_its_own_small_variance() -> None:
+    """A canary of 1 % whose few rewards happen to be low seems to vary little as well."""
+    looks, wrong, naive = range(6_000, 60_000, 1_000), 0, 0
+    for seed in range(150):
+        rng = np.random.default_rng(seed)
+        values = rewards(rng, 60_000) * (rng.random(60_000) < 0.3)
+        canary = rng.random(60_000) < 0.01
+        arms = [(moments(values[:n][~canary[:n]]), moments(values[:n][canary[:n]])) for n in looks]
+        wrong += any(difference([arm], scale=0.05, alpha=0.04).high < 0 for arm in arms)
+        naive += any(
+            b.mean + 2.6 * b.variance**0.5 < a.mean for a, b in arms
+        )  # what the own variance alone would say, at the same level
+    assert wrong / 150 <= 0.03
+    assert naive > wrong
+
+
 def test_the_sequence_finds_a_difference_and_is_tight_where_it_should_be() -> None:
     rng = np.random.default_rng(0)
     control, canary = rewards(rng, 40_000), rewards(rng, 4_000) + 0.03

@@ -29,6 +29,9 @@ POSTS = {
     "/v1/hints:retire": {"hints": [1]},
     "/v1/releases:activate": {"release": 1},
     "/v1/releases:rollback": {},
+    "/v1/releases:canary": {"release": 1},
+    "/v1/releases:stop-canary": {},
+    "/v1/releases:promote-canary": {},
 }
 
 

@@ -1,0 +1,128 @@
+"""`re2llm policy canary`: a release on its way to everybody."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from ..errors import InputError
+from .completion import DomainOption, complete_release
+from .console import fail, out, print_json, run
+from .policy import policy
+
+if TYPE_CHECKING:
+    from ..operations.rollout_results import ArmCounts, RolloutShown
+
+
+@policy.command("canary")
+def canary(
+    release: Annotated[
+        int | None,
+        typer.Argument(help="The release's number.", autocompletion=complete_release),
+    ] = None,
+    domain: DomainOption = None,
+    steps: Annotated[
+        str, typer.Option(help="Percent of people, rising; 0 first is a shadow step.")
+    ] = "1,5,25,100",
+    shadow: Annotated[
+        bool, typer.Option("--shadow", help="Only choose and log: as --steps 0.")
+    ] = False,
+    hold: Annotated[int, typer.Option(min=1, help="Exposures that each step lasts.")] = 500,
+    most: Annotated[
+        int, typer.Option(min=1, help="Exposures after which a person decides.")
+    ] = 50_000,
+    window: Annotated[
+        int, typer.Option(min=1, help="Seconds within which feedback counts.")
+    ] = 3600,
+    effect: Annotated[
+        float, typer.Option(help="The difference of mean reward that is worth finding.")
+    ] = 0.02,
+    goal: Annotated[
+        Literal["better", "not_worse"], typer.Option(help="What the step to 100 needs.")
+    ] = "better",
+    status: Annotated[bool, typer.Option("--status", help="Show how far it is.")] = False,
+    stop: Annotated[
+        bool, typer.Option("--stop", help="Serve the active release to everybody again.")
+    ] = False,
+    promote: Annotated[
+        bool, typer.Option("--promote", help="Activate it now, whatever its figures.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
+) -> None:
+    """Roll a release out step by step, watched and taken back by itself.
+
+    Example: re2llm policy canary 2 --domain films --steps 1,5,25,100
+    """
+    if sum((status, stop, promote)) > 1:
+        fail(InputError("--status", "One of --status, --stop and --promote.", "Give one of them."))
+    if release is None and not (status or stop or promote):
+        fail(InputError("RELEASE", "There is none.", "Name a release, or give --status."))
+    if release is not None and (stop or promote):
+        fail(InputError("RELEASE", "There is one live rollout.", "Leave the release out."))
+    if shadow:
+        steps = "0"
+    plan: dict[str, Any] = {"hold": hold, "most": most, "window": window}
+    plan |= {"steps": _percentages(steps), "effect": effect, "goal": goal}
+    verb = "status" if status else "stop" if stop else "promote" if promote else "start"
+    shown = run(lambda: _do(verb, release, domain, plan))
+    if as_json:
+        print_json(shown.model_dump())
+    else:
+        _print(shown)
+
+
+async def _do(
+    verb: str, release: int | None, domain: str | None, plan: dict[str, Any]
+) -> RolloutShown:
+    from ..operations.rollouts import promote_canary, show_canary, start_canary, stop_canary
+    from ..policies.rollout.plan import Plan
+    from ..runtime.options import Context
+
+    context = Context()
+    if verb == "stop":
+        return await stop_canary(context, domain=domain)
+    if verb == "promote":
+        return await promote_canary(context, domain=domain)
+    if verb == "status" or release is None:
+        return await show_canary(context, domain=domain, release=release)
+    return await start_canary(context, release, domain=domain, plan=Plan.from_dict(plan))
+
+
+def _percentages(text: str) -> tuple[float, ...]:
+    try:
+        return tuple(float(part) for part in text.split(","))
+    except ValueError:
+        fail(InputError("--steps", f"{text!r} holds no numbers.", "Write 1,5,25,100."))
+
+
+def _print(shown: RolloutShown) -> None:
+    steps = ", ".join(f"{step:g}" for step in shown.plan["steps"])
+    out.print(
+        f"Release {shown.release} against {shown.control or 'no release'}: {shown.state}, "
+        f"{shown.share:g} % of people (steps {steps}).",
+        markup=False,
+    )
+    out.print(f"{shown.words} [{shown.reason}]", markup=False)
+    reward = shown.figures.get("reward", {})
+    if reward.get("n"):
+        out.print(
+            f"Reward {reward['control']:.4f} without it, {reward['canary']:.4f} with it where they "
+            f"differ; difference {reward['low']:+.4f} to {reward['high']:+.4f} over all.",
+            markup=False,
+        )
+    out.print("without it: " + _counts(shown.control_counts))
+    out.print("with it:    " + _counts(shown.canary_counts))
+    for event in shown.events:
+        out.print(
+            f"  {event.created_at[:16]}  {event.kind:<10} {event.share:>5g} %  {event.words}",
+            markup=False,
+        )
+
+
+def _counts(counts: ArmCounts) -> str:
+    return (
+        f"{counts.exposures:,} exposures: {counts.answered:,} answered in time "
+        f"({counts.none_picked:,} none of these), {counts.waiting:,} waiting, "
+        f"{counts.silent:,} silent ({counts.late:,} of them answered late)"
+    )

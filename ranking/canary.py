@@ -1,0 +1,73 @@
+"""Lets a rollout's release choose beside the active one, and says which of both serves."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from ..errors import DatabaseError
+from ..knowledge.rollouts import Rollout
+from ..policies.rollout.assignment import place_of, probability_of, pseudonym
+from .chosen import Chosen
+from .state import Assignment, RecommendState
+
+_log = logging.getLogger(__name__)
+
+
+Choose = Callable[[], Awaitable[Chosen]]
+
+
+async def with_canary(
+    rollout: Rollout, state: RecommendState, control: Chosen, choose: Choose
+) -> Chosen:
+    """Return the choice that serves: the active release's, or that of the rollout's release.
+
+    Both choose on every request, whichever serves. So it is known for which requests they differ,
+    and the probability of the hint over both is true; a shadow step is a share of 0.
+
+    Args:
+        rollout: The live rollout.
+        state: Of the request.
+        control: What serves without the rollout.
+        choose: Lets the rollout's release choose. A failure of it never fails the request.
+    """
+    person = person_of(state)
+    share = rollout.percent / 100
+    canary = place_of(rollout.salt, person) < share
+    assignment: Assignment = {
+        "rollout": rollout.id,
+        "number": rollout.number,
+        "release": rollout.release,
+        "step": rollout.step,
+        "percent": rollout.percent,
+        "canary": canary,
+        "probability": share if canary else 1 - share,
+        "person": pseudonym(rollout.salt, person).hex(),
+        "differs": False,
+        "failed": False,
+    }
+    try:
+        other = await choose()
+    except (OSError, SQLAlchemyError, DatabaseError):
+        raise  # the database is lost, for both alike
+    except Exception as error:  # noqa: BLE001  # whatever is wrong with the release, control serves
+        _log.warning(
+            "release %d of a rollout failed to choose: %s", rollout.release, type(error).__name__
+        )
+        failed: Assignment = {**assignment, "failed": True, "error": type(error).__name__}
+        return replace(control, assignment=failed)
+    assignment["differs"] = other.choice != control.choice
+    serving, shadow = (other, control) if canary else (control, other)
+    part = share if canary else 1 - share
+    probability = probability_of(serving.probability, shadow.likelihood(serving.choice), part)
+    return replace(serving, probability=probability, assignment=assignment)
+
+
+def person_of(state: RecommendState) -> str:
+    """Return whom a request is from: its `user`, or else its session."""
+    user = state.get("asked_by")
+    # A session that nobody names is known by what it holds: the same one gets the same release.
+    return f"user:{user}" if user else "session:" + "\x1f".join(state["history"])

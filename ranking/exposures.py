@@ -1,0 +1,125 @@
+"""What a request of a rollout leaves behind: a row for its decisions, and an event for others."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from ..knowledge.exposures import Exposure
+from ..llm.prices import Prices
+from ..records import Flag
+from .state import Assignment
+
+_log = logging.getLogger(__name__)
+_FALLBACKS = frozenset({Flag.MODEL_FAILED, Flag.COMPLETED, Flag.HINT_DROPPED})
+
+
+@dataclass(frozen=True, slots=True)
+class ExposureEvent:
+    """That somebody was served by a rollout, in the shape of OpenFeature's telemetry.
+
+    Attributes:
+        name: As OpenTelemetry's conventions for feature flags have it.
+        attributes: Under their names of the same conventions, without what is unknown.
+    """
+
+    name: str
+    attributes: dict[str, Any]
+
+
+_observers: set[Callable[[ExposureEvent], None]] = set()
+
+
+def observe_exposures(observer: Callable[[ExposureEvent], None]) -> None:
+    """Have a function called with each exposure of this process, such as one that tells analytics.
+
+    Args:
+        observer: Called on the event loop, after the exposure is stored: it must not block. What it
+            raises is logged and harms no request.
+    """
+    _observers.add(observer)
+
+
+def forget_observer(observer: Callable[[ExposureEvent], None]) -> None:
+    """Call a function no more."""
+    _observers.discard(observer)
+
+
+def exposure_of(
+    assignment: Assignment,
+    *,
+    flags: list[str],
+    latency_ms: float,
+    tokens: dict[str, int],
+    prices: Prices,
+    model: str,
+) -> Exposure:
+    """Return an exposure as it is stored.
+
+    Args:
+        flags: Of the answer.
+        latency_ms: Of the model's calls.
+        tokens: Of the answer.
+        prices: By model; without a price, a token out counts as a token in.
+        model: That ranked.
+    """
+    return Exposure(
+        rollout_id=assignment["rollout"],
+        step=assignment["step"],
+        person=bytes.fromhex(assignment["person"]),
+        canary=assignment["canary"],
+        probability=assignment["probability"],
+        differs=assignment["differs"],
+        failed=assignment["failed"],
+        fallback=not _FALLBACKS.isdisjoint(flags),
+        latency=math.log1p(max(latency_ms, 0.0)),
+        cost=math.log1p(_weighted(tokens, prices.get(model))),
+    )
+
+
+def _weighted(tokens: dict[str, int], price: Any) -> float:
+    """Return tokens in units of the price of a token in."""
+    fresh, written, cached = price if price and len(price) > 2 else (*(price or (1, 1)), None)  # noqa: PLR2004
+    known = min(tokens.get("cached", 0), tokens.get("in", 0))
+    unit = fresh or 1.0
+    read = unit if cached is None else cached
+    paid = (tokens.get("in", 0) - known) * unit + known * read + tokens.get("out", 0) * written
+    return max(paid / unit, 0.0)
+
+
+def tell_exposure(assignment: Assignment, domain: str, user: str | None) -> None:
+    """Write an exposure to the log, and hand it to who observes.
+
+    Args:
+        domain: The domain's name.
+        user: As the caller named it; observers get it, the log does not.
+    """
+    attributes: dict[str, Any] = {
+        "feature_flag.key": f"re2llm.release.{domain}",
+        "feature_flag.provider.name": "re2llm",
+        "feature_flag.set.id": domain,
+        "feature_flag.version": str(assignment["number"]),
+        "feature_flag.result.variant": "canary" if assignment["canary"] else "control",
+        "feature_flag.result.value": assignment["release"] if assignment["canary"] else None,
+        "feature_flag.result.reason": "split",
+        "feature_flag.context.id": assignment["person"],
+        "re2llm.rollout.percent": assignment["percent"],
+        "re2llm.rollout.probability": assignment["probability"],
+    }
+    if assignment["failed"]:
+        attributes["feature_flag.result.reason"] = "error"
+        attributes["error.type"] = assignment.get("error", "unknown")
+    known = {name: value for name, value in attributes.items() if value is not None}
+    _log.info("feature_flag.evaluation", extra={"event": known})
+    for observer in list(_observers):
+        event = ExposureEvent(
+            "feature_flag.evaluation",
+            {**known, "feature_flag.context.id": user or assignment["person"]},
+        )
+        try:
+            observer(event)
+        except Exception:  # noqa: BLE001  # an observer's fault is none of the request's
+            _log.exception("an observer of exposures failed")

@@ -1,0 +1,134 @@
+"""Looks at a live rollout and carries out what is decided, once over all servers.
+
+A look reads what was seen and decides in one transaction that holds the rollout's row. A server
+that stops in the middle leaves the rollout as it was, and the next look, by any server, goes on
+from there. Servers look after requests and feedback, a few seconds apart; no answer waits for it.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from ..knowledge.exposures import exposure_sums
+from ..knowledge.releases import activate_release
+from ..knowledge.rollouts import Change, Rollout, change_rollout, claim_rollout, note_look
+from ..policies.rollout.decision import Action, Verdict, decide
+from ..policies.rollout.evidence import Evidence, StepEvidence
+from ..policies.rollout.plan import Plan
+from ..policies.rollout.sequences import Moments, Stratum
+from ..runtime.services import Services
+
+_log = logging.getLogger(__name__)
+
+LOOK_EVERY = 5.0
+"""Seconds between two looks at a rollout, over all servers."""
+
+_KINDS = {
+    Action.STEP: "step",
+    Action.PROMOTE: "promoted",
+    Action.HOLD: "held",
+    Action.TAKE_BACK: "taken_back",
+}
+_SUMS = ("people", "n", "total", "n_squares", "squares", "cross")
+_PAIRS = ("people", "exposures", "waiting", "silent", "late", "none_picked")
+
+
+def look_soon(services: Services, rollout_id: int) -> None:
+    """Have a rollout looked at in the background, unless that was done just now."""
+    now = time.monotonic()
+    if now < services.looks.get(rollout_id, 0.0):
+        return
+    services.looks[rollout_id] = now + LOOK_EVERY
+    services.watching.send(f"rollout {rollout_id}", partial(look, services, rollout_id))
+
+
+async def look(services: Services, rollout_id: int, *, pause: float = LOOK_EVERY) -> Verdict | None:
+    """Decide on a rollout, and carry it out.
+
+    Args:
+        pause: Seconds that must have passed since the last look, by any server.
+
+    Returns:
+        What was decided; `None` if it is not live, another server is at it, or it is too soon.
+    """
+    async with services.engine.begin() as connection:
+        rollout = await claim_rollout(connection, rollout_id, pause=pause)
+        if rollout is None:
+            return None
+        plan = Plan.from_dict(dict(rollout.plan))
+        evidence = await evidence_of(connection, rollout)
+        verdict = decide(plan, evidence, held=rollout.state == "held")
+        await note_look(connection, rollout.id)
+        kind = _KINDS.get(verdict.action)
+        if kind is not None:
+            change = Change(kind, verdict.reason, verdict.words, verdict.figures)
+            await change_rollout(connection, rollout, change)
+        if verdict.action is Action.PROMOTE:
+            await activate_release(connection, rollout.domain_id, rollout.release, force=True)
+    if kind is not None:
+        _tell(rollout, kind, verdict)
+    return verdict
+
+
+async def evidence_of(connection: AsyncConnection, rollout: Rollout) -> Evidence:
+    """Return what a rollout has seen up to its present step."""
+    window = float(rollout.plan["window"])
+    rows = {
+        (row["step"], row["canary"]): row
+        for row in await exposure_sums(connection, rollout.id, window)
+    }
+    return Evidence(
+        [_step(rows.get((step, False)), rows.get((step, True))) for step in range(rollout.step + 1)]
+    )
+
+
+def _step(control: Mapping[str, Any] | None, canary: Mapping[str, Any] | None) -> StepEvidence:
+    arms = control, canary
+    failures = _moments(control, "failures") + _moments(canary, "failures")
+    pairs = {name: _pair(arms, name) for name in _PAIRS}
+    return StepEvidence(
+        **pairs,
+        differ=sum(_pair(arms, "differ")),
+        reward=_stratum(arms, "reward"),
+        answered=_stratum(arms, "answered"),
+        fallbacks=_stratum(arms, "fallbacks"),
+        latency=_stratum(arms, "latency"),
+        cost=_stratum(arms, "cost"),
+        failures=failures,
+    )
+
+
+def _pair(arms: Sequence[Mapping[str, Any] | None], name: str) -> tuple[int, int]:
+    control, canary = (0 if arm is None else int(arm[name]) for arm in arms)
+    return control, canary
+
+
+def _stratum(arms: Sequence[Mapping[str, Any] | None], metric: str) -> Stratum:
+    control, canary = (_moments(arm, metric) for arm in arms)
+    return control, canary
+
+
+def _moments(arm: Mapping[str, Any] | None, metric: str) -> Moments:
+    if arm is None:
+        return Moments()
+    people, *sums = (arm[f"{metric}_{name}"] for name in _SUMS)
+    return Moments(int(people), *map(float, sums))
+
+
+def _tell(rollout: Rollout, kind: str, verdict: Verdict) -> None:
+    serious = verdict.action in {Action.HOLD, Action.TAKE_BACK}
+    _log.log(
+        logging.WARNING if serious else logging.INFO,
+        "rollout %d of release %d: %s (%s). %s",
+        rollout.number,
+        rollout.release,
+        kind,
+        verdict.reason,
+        verdict.words,
+    )
