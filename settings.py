@@ -171,6 +171,12 @@ class Settings(BaseSettings):
     """Characters of each review in a rating prompt; longer reviews are cut."""
     rating_title_characters: int = Field(default=200, ge=1)
     """Characters of each title and attribute in a rating prompt; longer ones are cut."""
+    hints_max: int = Field(default=64, ge=1)
+    """Hints that a domain keeps active or pending: `learn` stops there, and `hints tidy` retires
+    those that promise least."""
+    hints_unused_days: int = Field(default=90, ge=0, le=365_000)
+    """Days after which `hints tidy` retires a hint that the learned policy has never chosen in
+    1,000 recommendations or more; 0 turns it off."""
     approve_hints: bool = False
     """Hold new hints as pending until `re2llm hints approve`."""
     feedback_calls: int = Field(default=500, ge=0)

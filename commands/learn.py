@@ -9,10 +9,12 @@ import typer
 
 from ..errors import ModelDownError
 from ..records import counted
+from ..settings import get_settings
 from .budgets import Fuse, MaxCalls, MaxCost
 from .completion import RequiredDomain
 from .console import note, out, print_json, progress_bars, run
 from .detach import Detach, submit_job
+from .hints.tidy import print_changed
 from .tables import print_retired
 
 if TYPE_CHECKING:
@@ -31,7 +33,11 @@ def learn(
     ] = None,
     max_hints: Annotated[
         int,
-        typer.Option(min=1, metavar="N", help="Stop when this many hints are active or pending."),
+        typer.Option(
+            min=1,
+            metavar="N",
+            help="Stop when this many hints are active or pending; at most RE2LLM_HINTS_MAX.",
+        ),
     ] = 30,
     max_llm_calls: MaxCalls = None,
     max_tokens: Annotated[
@@ -46,6 +52,10 @@ def learn(
             help="Sessions to work on at the same time. Default: RE2LLM_CONCURRENCY.",
         ),
     ] = None,
+    tidy: Annotated[
+        bool,
+        typer.Option(help="Tidy the hints at the end, by the trials so far: no model call."),
+    ] = True,
     fuse: Fuse = None,
     seed: Annotated[int | None, typer.Option(metavar="N", help="Default: RE2LLM_SEED.")] = None,
     detach: Detach = False,
@@ -62,7 +72,12 @@ def learn(
 
     context = Context(domain=domain, seed=seed, fuse=cast("Fusion | None", fuse))
     if detach:
-        arguments = {"files": sessions, "max_hints": max_hints, "concurrency": concurrency}
+        arguments = {
+            "files": sessions,
+            "max_hints": max_hints,
+            "concurrency": concurrency,
+            "tidy": tidy,
+        }
         submit_job(
             context,
             "learn",
@@ -84,6 +99,7 @@ def learn(
                 max_tokens=max_tokens,
                 max_cost=max_cost,
                 concurrency=concurrency,
+                tidy=tidy,
                 progress=progress,
             )
 
@@ -102,9 +118,10 @@ def learn(
             f"stopped: {learned.stopped} "
             f"{counted(learned.sessions_left, 'session is', 'sessions are')} left."
         )
-    elif learned.sessions_left and learned.hints >= max_hints:
+    elif learned.sessions_left and learned.hints >= min(max_hints, get_settings().hints_max):
+        more = "--max-hints" if learned.hints >= max_hints else "RE2LLM_HINTS_MAX"
         note(
-            f"stopped: the domain has {counted(learned.hints, 'hint')}; --max-hints allows more. "
+            f"stopped: the domain has {counted(learned.hints, 'hint')}; {more} allows more. "
             f"{counted(learned.sessions_left, 'session is', 'sessions are')} left."
         )
     elif not learned.sessions and not learned.sessions_left:
@@ -132,3 +149,4 @@ def _print(learned: Learned) -> None:
             f"The model left {counted(learned.failed, 'session')} unanswered; run again to retry."
         )
     print_retired(learned.retired_hints)
+    print_changed(learned.tidied)

@@ -12,6 +12,8 @@ from ..operations.hint_results import ImportedHints, TriedHint, VerifiedHints
 from ..operations.hints import add_hint, approve_hints, list_hints, retire_hints
 from ..operations.items import ItemsFound, ItemShown, search_items, show_item
 from ..operations.results import AddedHint, ListedDomain, ListedHints
+from ..operations.tidy_hints import tidy_hints
+from ..operations.tidy_results import TidiedHints
 from ..operations.try_hint import try_hint
 from ..operations.verify_hints import verify_hints
 from ..runtime.options import Context
@@ -189,6 +191,37 @@ class AsyncCuration(ABC):
         return await verify_hints(
             self.context(domain=domain, model=model),
             hints,
+            max_llm_calls=max_llm_calls,
+            max_cost=max_cost,
+            progress=progress,
+        )
+
+    async def atidy_hints(
+        self,
+        *,
+        domain: str | None = None,
+        model: str | None = None,
+        dry_run: bool = False,
+        max_llm_calls: int | None = None,
+        max_cost: float | None = None,
+        progress: Progress = silent,
+    ) -> TidiedHints:
+        """Merge hints that say the same, and retire those that harm or bring nothing.
+
+        Args:
+            domain: The catalogue; `None` takes the object's.
+            model: The ranking model; `None` takes the object's.
+            dry_run: Change no hint; without a limit, make no model call either.
+            max_llm_calls: Stop after this many model calls; 0 decides by past trials.
+            max_cost: Stop when this much is spent, by `RE2LLM_PRICES`.
+            progress: Is told the stage, the hints done in the round and their total.
+
+        Raises:
+            Re2llmError: There is no such catalogue.
+        """
+        return await tidy_hints(
+            self.context(domain=domain, model=model),
+            dry_run=dry_run,
             max_llm_calls=max_llm_calls,
             max_cost=max_cost,
             progress=progress,

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from ..operations.hint_results import ImportedHints, TriedHint, VerifiedHints
 from ..operations.items import ItemsFound, ItemShown
 from ..operations.results import AddedHint, ListedDomain, ListedHints
+from ..operations.tidy_results import TidiedHints
 from ..runtime.progress import Progress, silent
 from .async_curation import AsyncCuration
 
@@ -101,6 +102,29 @@ class Curation(AsyncCuration):
                 hints,
                 domain=domain,
                 model=model,
+                max_llm_calls=max_llm_calls,
+                max_cost=max_cost,
+                progress=progress,
+            )
+        )
+
+    def tidy_hints(
+        self,
+        *,
+        domain: str | None = None,
+        model: str | None = None,
+        dry_run: bool = False,
+        max_llm_calls: int | None = None,
+        max_cost: float | None = None,
+        progress: Progress = silent,
+    ) -> TidiedHints:
+        """Wait for `atidy_hints`. `progress` is called on the object's own thread."""
+        return self.run(
+            partial(
+                self.atidy_hints,
+                domain=domain,
+                model=model,
+                dry_run=dry_run,
                 max_llm_calls=max_llm_calls,
                 max_cost=max_cost,
                 progress=progress,

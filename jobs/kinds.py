@@ -11,7 +11,7 @@ from ..errors import InputError, Re2llmError
 from ..runtime.context import Context
 from ..runtime.options import RunOptions
 
-JobKind = Literal["learn", "train", "evaluate", "verify"]
+JobKind = Literal["learn", "train", "evaluate", "verify", "tidy"]
 Arguments = Mapping[str, Any]
 """Of a job, as JSON."""
 
@@ -96,6 +96,7 @@ def job_kind(name: str) -> Kind:
     # The operations behind them load torch.
     from .evaluating import Evaluate  # noqa: PLC0415
     from .learning import Learn  # noqa: PLC0415
+    from .tidying import Tidy  # noqa: PLC0415
     from .training import Train  # noqa: PLC0415
     from .verifying import Verify  # noqa: PLC0415
 
@@ -104,6 +105,7 @@ def job_kind(name: str) -> Kind:
         "train": Train,
         "evaluate": Evaluate,
         "verify": Verify,
+        "tidy": Tidy,
     }
     if name not in kinds:
         known = ", ".join(get_args(JobKind))

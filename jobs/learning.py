@@ -27,8 +27,9 @@ class Learn:
         keys = await selected_sessions(options, files) if files else None
         return {
             "keys": keys,
-            "max_hints": arguments.get("max_hints") or 30,
+            "max_hints": min(arguments.get("max_hints") or 30, options.settings.hints_max),
             "concurrency": arguments.get("concurrency"),
+            "tidy": arguments.get("tidy", True),
         }
 
     async def plan(self, work: Work) -> Plan:
@@ -48,6 +49,7 @@ class Learn:
             keys=work.arguments["keys"],
             max_hints=work.arguments["max_hints"],
             concurrency=work.arguments["concurrency"],
+            tidy=work.arguments.get("tidy", True),
         )
         document = learned.as_dict()
         for name, count in work.counts.items():

@@ -20,7 +20,7 @@ from .kinds import JobKind
 from .queues import JOBS, TICK, queue_client
 from .ticks import next_tick
 
-SCHEDULED = ("learn", "train", "verify")
+SCHEDULED = ("learn", "train", "verify", "tidy")
 """Kinds that need no file."""
 _LONGEST = 200
 _FIELDS = 5  # others that croniter takes hold seconds and years

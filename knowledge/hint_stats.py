@@ -25,22 +25,24 @@ _CLEARED = """
 """
 _SUMMED = """
     WITH gained AS (
-        SELECT t.hint_key, t.ndcg - plain.ndcg AS gain
+        SELECT DISTINCT ON (h.id, t.session_id) h.id AS hint_id, t.ndcg - plain.ndcg AS gain
         FROM re2llm.hint_trial AS t
         JOIN re2llm.hint_trial AS plain
           ON plain.session_id = t.session_id AND plain.hint_key = ''
          AND plain.model = t.model AND plain.prompt_version = t.prompt_version
+        JOIN re2llm.hint AS own ON own.domain_id = :domain AND own.key = t.hint_key
+        JOIN re2llm.hint AS h ON h.id IN (own.id, own.merged_into)
         WHERE t.domain_id = :domain AND t.hint_key <> ''
           AND t.model = :model AND t.prompt_version = :version
           AND t.session_id = ANY(:sessions)
+        ORDER BY h.id, t.session_id, h.id <> own.id, own.id
     ), stored AS (
         INSERT INTO re2llm.hint_stats
             (hint_id, model, prompt_version, trials, mean_gain, gain_error, helped, harmed)
-        SELECT h.id, :model, :version, count(*), avg(gain),
+        SELECT hint_id, :model, :version, count(*), avg(gain),
                coalesce(stddev_samp(gain) / sqrt(count(*)), 0),
                count(*) FILTER (WHERE gain > 0), count(*) FILTER (WHERE gain < 0)
-        FROM gained JOIN re2llm.hint AS h ON h.domain_id = :domain AND h.key = gained.hint_key
-        GROUP BY h.id
+        FROM gained GROUP BY hint_id
         RETURNING *
     )
     UPDATE re2llm.hint AS h
@@ -93,6 +95,7 @@ async def refresh_stats(
 
     Only sessions that were drawn at random count. Those from which a hint was proposed are ones
     that it helps, and a policy tries it where it expects a gain: with them every mean is too high.
+    Where a hint itself was not tried, the trials of those that were merged into it count.
 
     Args:
         connection: In a transaction; a second one waits for its end.

@@ -12,6 +12,7 @@ from sqlalchemy.orm import aliased
 
 from .catalogue import fetch_items
 from .domains import Domain
+from .hint_decisions import decisions_on
 from .hints import NO_HINT, unknown_hint
 from .log_tables import RecommendationRow
 from .tables import HintRow, ProposalRow, ReflectionRow, SessionRow, TrialRow
@@ -20,7 +21,7 @@ from .tables import HintRow, ProposalRow, ReflectionRow, SessionRow, TrialRow
 async def hint_lineage(
     connection: AsyncConnection, domain: Domain, hint_id: int, *, conversation: bool = False
 ) -> dict[str, Any]:
-    """Return a hint with its miss, diagnosis, proposals, trials and uses, ready for JSON.
+    """Return a hint with its miss, diagnosis, proposals, trials, uses and decisions, for JSON.
 
     Raises:
         InputError: There is no such hint in the domain.
@@ -34,6 +35,7 @@ async def hint_lineage(
                 HintRow.status,
                 HintRow.provenance,
                 HintRow.created_at,
+                HintRow.merged_into,
             ).where(HintRow.domain_id == domain.id, HintRow.id == hint_id)
         )
     ).one_or_none()
@@ -41,6 +43,9 @@ async def hint_lineage(
         raise unknown_hint(hint_id)
     given = or_(RecommendationRow.hint_id == hint_id, RecommendationRow.hint_ids.any_() == hint_id)
     uses = await connection.scalar(select(func.count()).where(given))
+    merged = await connection.scalars(
+        select(HintRow.id).where(HintRow.merged_into == hint_id).order_by(HintRow.id)
+    )
     return {
         "id": hint.id,
         "text": hint.text,
@@ -50,6 +55,9 @@ async def hint_lineage(
         "proposals": await _proposals(connection, domain, hint_id, conversation=conversation),
         "trials": await _trials(connection, domain.id, hint.key),
         "uses": uses or 0,
+        "merged_into": hint.merged_into,
+        "merged": list(merged),
+        "decisions": await decisions_on(connection, hint_id),
     }
 
 

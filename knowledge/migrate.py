@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ..errors import DatabaseError
 from . import (
+    decision_tables,
     fusion_tables,
     idempotent_answers,
     job_tables,
@@ -29,6 +30,7 @@ if TYPE_CHECKING:  # loading it takes a third of a second, and nearly always the
     from alembic.script import ScriptDirectory
 
 _MODULES = (
+    decision_tables,
     fusion_tables,
     idempotent_answers,
     job_tables,

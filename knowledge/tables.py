@@ -126,6 +126,7 @@ class HintRow(Base):
     __tablename__ = "hint"
     __table_args__ = (
         UniqueConstraint("domain_id", "key"),
+        Index(None, "merged_into"),
         CheckConstraint("status IN ('pending', 'active', 'retired')", name="status"),
         Index("ix_hint_promise", "domain_id", "status", sql("promise DESC"), "id"),
         # On half vectors, so that only a shortlist uses it: whether a hint repeats another is
@@ -148,6 +149,8 @@ class HintRow(Base):
     status: Mapped[str] = mapped_column(server_default="active")
     provenance: Mapped[dict[str, Any]] = mapped_column(server_default=sql("'{}'::jsonb"))
     """Where it came from: a person, or a miss with its conversation."""
+    merged_into: Mapped[int | None] = mapped_column(ForeignKey("hint.id", ondelete="SET NULL"))
+    """The active hint that says the same, and that its trials count for where that has none."""
     trials: Mapped[int] = mapped_column(server_default="0")
     """Training sessions on which it was tried; this and the next four are the stats of the model
     that was used last, copied from `hint_stats` for the index on `promise`."""

@@ -17,7 +17,7 @@ from ..errors import InputError
 from ..records import Session
 from .catalogue import fetch_items, refresh_popularity
 from .domains import Domain, mark_changed
-from .sources import FILE
+from .sources import FILE, LOCAL
 from .tables import DomainRow, SessionRow
 
 _BATCH = 1000
@@ -110,6 +110,31 @@ async def session_keys(connection: AsyncConnection, domain_id: int) -> list[int]
         .order_by(SessionRow.id)
     )
     return list(await connection.scalars(statement))
+
+
+async def newest_sessions(
+    connection: AsyncConnection, domain_id: int, count: int, share: float
+) -> list[int]:
+    """Return the keys of the newest training sessions, oldest first.
+
+    Args:
+        count: How many at most.
+        share: The largest part of them that may come with one API key; at least one may.
+    """
+    of_key = func.row_number().over(partition_by=SessionRow.source, order_by=SessionRow.id.desc())
+    ranked = (
+        select(SessionRow.id, SessionRow.source, of_key.label("place"))
+        .where(SessionRow.domain_id == domain_id)
+        .subquery()
+    )
+    trusted = ranked.c.source.in_([FILE, LOCAL])
+    newest = await connection.scalars(
+        select(ranked.c.id)
+        .where(trusted | (ranked.c.place <= max(1, int(share * count))))
+        .order_by(ranked.c.id.desc())
+        .limit(count)
+    )
+    return sorted(newest)
 
 
 async def fetch_session(connection: AsyncConnection, domain_id: int, key: int) -> Session:

@@ -18,6 +18,8 @@ from .first_stage import fit_first_stage
 from .hint_results import RetiredHint
 from .learner import Learner
 from .selection import selected_sessions
+from .tidy_hints import tidy_hints
+from .tidy_results import TidiedHint
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +41,7 @@ class Learned:
         surplus: Passed, but there was room only for better ones.
         retired: Older hints retired for measured harm, counted.
         retired_hints: Which these are, and why.
+        tidied: What tidying has changed afterwards, by the trials so far.
         llm_calls: Model calls, retries included.
         tokens: In and out.
         cost: By `RE2LLM_PRICES`.
@@ -61,6 +64,7 @@ class Learned:
     surplus: int
     retired: int
     retired_hints: list[RetiredHint]
+    tidied: list[TidiedHint]
     llm_calls: int
     tokens: int
     cost: float
@@ -72,7 +76,11 @@ class Learned:
         """Return the outcome as JSON primitives, without `stopped`."""
         names = [field.name for field in fields(self) if field.name != "stopped"]
         document = {name: getattr(self, name) for name in names}
-        return {**document, "retired_hints": [hint.model_dump() for hint in self.retired_hints]}
+        return {
+            **document,
+            "retired_hints": [hint.model_dump() for hint in self.retired_hints],
+            "tidied": [hint.model_dump() for hint in self.tidied],
+        }
 
 
 _LOOK_AGAIN = 0.5
@@ -93,6 +101,7 @@ async def learn(
     max_tokens: int | None = None,
     max_cost: float | None = None,
     concurrency: int | None = None,
+    tidy: bool = True,
     progress: Progress = silent,
 ) -> Learned:
     """Learn hints from the misses on training sessions that were not learned from yet.
@@ -103,10 +112,12 @@ async def learn(
         context: The run's options. Its seed orders the sessions; its budget's limits are not used.
         sessions: Learn only from these loaded training sessions (JSONL files); from all if empty.
         keys: Likewise, by their keys.
-        max_hints: Stop when this many hints are active or pending.
+        max_hints: Stop when this many hints are active or pending; the setting `hints_max` counts
+            if it is lower.
         max_tokens: Stop after this many tokens.
         max_cost: Stop when this much is spent, at the prices in `RE2LLM_PRICES`.
         concurrency: Sessions at the same time; `None` takes the setting.
+        tidy: Tidy the hints at the end, by the trials so far: without a model call.
         progress: Called before each session with the stage `learning`.
 
     Raises:
@@ -124,6 +135,7 @@ async def learn(
     context = replace(context, budget=budget, command="learn")
     options = await resolve_context(context)
     budget.require_prices(options.settings.prices, [options.model, options.reflect_model])
+    budget.max_hints = min(max_hints, options.settings.hints_max)
     keys = await sessions_to_learn_from(options, sessions, keys, progress=progress)
     learner = Learner(context, options)
     todo = await learner.unsettled(keys)
@@ -147,6 +159,7 @@ async def learn(
     stopped = await learner.work_through(
         todo, work, concurrency=concurrency or options.settings.concurrency
     )
+    tidied = (await tidy_hints(context, max_llm_calls=0)).changed if tidy else []
     hints = await learner.count_hints()
     return Learned(
         domain=options.domain,
@@ -156,6 +169,7 @@ async def learn(
         **{name: learner.counts[name] for name in _COUNTS},
         retired=len(learner.retired),
         retired_hints=[RetiredHint.of(hint) for hint in learner.retired],
+        tidied=tidied,
         llm_calls=budget.calls,
         tokens=budget.tokens,
         cost=round(budget.cost, 6),

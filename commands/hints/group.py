@@ -6,14 +6,16 @@ from ..groups import CommandGroup
 from .add import add
 from .exchange import export, import_
 from .manage import approve, list_, retire, show
+from .tidy import tidy
 from .verify import try_, verify
 
 hints = CommandGroup(
-    help="List, show, add, try, verify, approve and retire hints.", no_args_is_help=True
+    help="List, show, add, try, verify, tidy, approve and retire hints.", no_args_is_help=True
 )
 hints.command("add")(add)
 hints.command("try")(try_)
 hints.command("verify")(verify)
+hints.command("tidy")(tidy)
 hints.command("list")(list_)
 hints.command("show")(show)
 hints.command("approve")(approve)

@@ -10,10 +10,12 @@ from starlette.responses import Response
 
 from ...operations.hints import add_hint, approve_hints, list_hints, retire_hints, show_hint
 from ...operations.results import AddedHint, ListedHint
+from ...operations.tidy_hints import tidy_hints
+from ...operations.tidy_results import TidiedHints
 from ...runtime.request_limits import LARGEST_KEY, RowKey
 from .callers import context_of, require_right
 from .documents import problems
-from .requests import MOST_HINTS, DomainQuery, HintBody, HintsBody, HintStatus
+from .requests import MOST_HINTS, DomainQuery, HintBody, HintsBody, HintStatus, TidyBody
 from .strict_routes import json_response, strict_router
 
 router = strict_router()
@@ -39,6 +41,9 @@ class HintStory(BaseModel):
     proposals: list[dict[str, Any]]
     trials: list[dict[str, Any]]
     uses: int = Field(description="Logged recommendations that were made with it.")
+    merged_into: int | None = Field(description="The hint that says the same, if it was merged.")
+    merged: list[int] = Field(description="Hints that were merged into it.")
+    decisions: list[dict[str, Any]] = Field(description="Of tidying, with figures, oldest first.")
 
 
 class ChangedHints(BaseModel):
@@ -134,3 +139,21 @@ async def retire_route(request: Request, body: HintsBody) -> Response:
     reason = body.reason or "A program retired it."
     await retire_hints(context_of(request), body.hints, domain=body.domain, reason=reason)
     return json_response(ChangedHints(hints=body.hints, status="retired"))
+
+
+@router.post(
+    "/v1/hints:tidy",
+    operation_id="tidy_hints",
+    summary="Tidy hints",
+    response_model=TidiedHints,
+    responses=problems(403),
+)
+async def tidy_route(request: Request, body: TidyBody) -> Response:
+    """Merge hints that say the same, and retire what past trials show to harm or to bring nothing.
+
+    It makes no model call: submit a job of the kind `tidy` to try hints on further sessions. A key
+    needs the right to `learn`.
+    """
+    require_right(request, "learn")
+    context = context_of(request, domain=body.domain)
+    return json_response(await tidy_hints(context, dry_run=body.dry_run, max_llm_calls=0))

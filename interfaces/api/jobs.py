@@ -39,7 +39,7 @@ class _Limits(StrictBody):
 class JobBody(_Limits):
     """A job to submit, which workers then do."""
 
-    kind: Literal["learn", "train", "verify"]
+    kind: Literal["learn", "train", "verify", "tidy"]
     domain: DomainField = None
     max_hints: Annotated[
         Annotated[int, Field(ge=1, le=1_000)] | None,

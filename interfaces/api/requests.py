@@ -137,6 +137,15 @@ class HintsBody(StrictBody):
     domain: DomainField = None
 
 
+class TidyBody(StrictBody):
+    """Which catalogue's hints to tidy."""
+
+    domain: DomainField = None
+    dry_run: Annotated[bool, Field(description="Change no hint, and say what would change.")] = (
+        False
+    )
+
+
 class ActivateBody(StrictBody):
     """Which release to serve from now on."""
 

@@ -18,6 +18,7 @@ from re2llm.operations import train as training
 from re2llm.operations.evaluate import evaluate
 from re2llm.operations.learn import learn
 from re2llm.operations.releases import list_releases
+from re2llm.operations.tidy_hints import tidy_hints
 from re2llm.operations.verify_hints import verify_hints
 from re2llm.policies import recipes
 from re2llm.runtime.options import Context
@@ -70,6 +71,18 @@ async def test_verifying_in_pieces(adjust: Change, loaded: Load, url: str) -> No
     assert alone.llm_calls == 0
     assert knowledge(url, domain)["trials"] == paid
     assert done.result["hints"] == alone.model_dump(mode="json")["hints"]
+
+
+async def test_tidying_as_a_job_is_the_operation(adjust: Change, loaded: Load, url: str) -> None:
+    adjust(**SMALL)
+    domain = await loaded(3, hints=2)
+    done = await work_off(await submit(Context(domain=domain), "tidy", {}, max_llm_calls=100))
+    assert done.state == "done"
+    assert 0 < done.calls <= 100
+    assert len(knowledge(url, domain)["trials"]) == done.result["llm_calls"]
+    alone = await tidy_hints(Context(domain=domain))
+    assert alone.llm_calls == 0
+    assert done.result["kept"] == alone.model_dump(mode="json")["kept"]
 
 
 async def test_training_in_pieces_makes_one_release(

@@ -27,6 +27,7 @@ POSTS = {
     "/v1/hints": {"text": "Prefer what is new."},
     "/v1/hints:approve": {"hints": [1]},
     "/v1/hints:retire": {"hints": [1]},
+    "/v1/hints:tidy": {},
     "/v1/releases:activate": {"release": 1},
     "/v1/releases:rollback": {},
     "/v1/releases:canary": {"release": 1},
@@ -128,6 +129,10 @@ async def test_hints_are_added_paged_approved_and_retired(
     story = (await http.get(f"/v1/hints/{ids[0]}", params=where)).raise_for_status().json()
     assert (story["status"], story["provenance"]["source"]) == ("active", "person")
     assert problem(await http.get("/v1/hints/2000000000", params=where), 404)["field"] == "hint"
+    tidied = await http.post("/v1/hints:tidy", json={"dry_run": True, **where})
+    document = tidied.raise_for_status().json()
+    assert (document["dry_run"], document["changed"], document["llm_calls"]) == (True, [], 0)
+    assert {hint["standing"] for hint in document["kept"]} == {"undecided"}
     unknown = {"hints": [ids[0], 2_000_000_000], **where}
     assert problem(await http.post("/v1/hints:retire", json=unknown), 422)["field"] == "hint"
     problem(await http.post("/v1/hints", json={"text": " ", **where}), 422)

@@ -22,7 +22,7 @@ from re2llm.runtime.services import Services
 FILM = load_films()[0].id
 OPEN = {"/healthz", "/readyz"}
 WRITES = {
-    *("/v1/hints", "/v1/hints:approve", "/v1/hints:retire"),
+    *("/v1/hints", "/v1/hints:approve", "/v1/hints:retire", "/v1/hints:tidy"),
     *("/v1/releases:activate", "/v1/releases:rollback"),
     *("/v1/releases:canary", "/v1/releases:stop-canary", "/v1/releases:promote-canary"),
     *("/v1/jobs", "/v1/jobs:pause", "/v1/jobs:cancel", "/v1/jobs:resume", "/v1/jobs:retry"),
@@ -71,6 +71,7 @@ def asked(victim: dict[str, Any], recommendation: str) -> dict[str, Any]:
         "/v1/hints": {"text": "Prefer what is new.", **where},
         "/v1/hints:approve": {"hints": [victim["hint"]], **where},
         "/v1/hints:retire": {"hints": [victim["hint"]], **where},
+        "/v1/hints:tidy": where,
         "/v1/releases:activate": {"release": 1, **where},
         "/v1/releases:rollback": where,
         "/v1/releases:canary": {"release": 1, **where},

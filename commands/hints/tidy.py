@@ -1,0 +1,104 @@
+"""`re2llm hints tidy`: keeps a domain's hints few and good."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ...errors import InputError, ModelDownError, error_from
+from ..budgets import MaxCost
+from ..completion import DomainOption
+from ..console import fail, note, out, print_json, progress_bars, run
+from ..detach import Detach, submit_job
+from .options import JsonOption, ModelOption
+
+if TYPE_CHECKING:
+    from ...operations.tidy_results import TidiedHint, TidiedHints
+
+
+def tidy(
+    domain: DomainOption = None,
+    model: ModelOption = None,
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run",
+            help="Change no hint. Makes no model call, unless --max-llm-calls allows some.",
+        ),
+    ] = False,
+    max_llm_calls: Annotated[
+        int | None,
+        typer.Option(
+            min=0, metavar="N", help="Stop after this many model calls; 0 decides by past trials."
+        ),
+    ] = None,
+    max_cost: MaxCost = None,
+    detach: Detach = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Merge hints that say the same, and retire those that harm, bring nothing or are not needed.
+
+    Hints are tried on the newest training sessions and on random ones, those that look hopeless
+    only on a few. Nothing is deleted: `hints show` tells why a hint was retired, and `hints
+    approve` brings it back. Stop it at any time, and run it again to continue.
+
+    Example: re2llm hints tidy --domain films --dry-run
+    """
+    from ...operations.tidy_hints import tidy_hints
+    from ...runtime.options import Context
+
+    context = Context(domain=domain, model=model)
+    if detach:
+        if dry_run or max_llm_calls == 0:
+            fail(InputError("--detach", "Nothing is to be paid for.", "Leave it out."))
+        limits = {"max_llm_calls": max_llm_calls, "max_cost": max_cost}
+        submit_job(context, "tidy", {}, as_json=as_json, **limits)
+        return
+
+    async def work() -> TidiedHints:
+        with progress_bars() as progress:
+            return await tidy_hints(
+                context,
+                dry_run=dry_run,
+                max_llm_calls=max_llm_calls,
+                max_cost=max_cost,
+                progress=progress,
+            )
+
+    found = run(work)
+    if as_json:
+        print_json(found.model_dump())
+    else:
+        _print(found)
+    if found.stopped is not None:
+        stopped = error_from(found.stopped)
+        note(f"stopped: {stopped} {found.undecided:,} hints are undecided.")
+        if isinstance(stopped, ModelDownError):
+            raise typer.Exit(1)
+
+
+def print_changed(hints: list[TidiedHint]) -> None:
+    """Print what became of each hint, and why."""
+    for hint in hints:
+        changed = f"{hint.before} -> {hint.status}"
+        out.print(f"hint {hint.id}: {hint.text}", markup=False, soft_wrap=True)
+        out.print(f"  {changed}: {hint.reason}", markup=False, soft_wrap=True)
+
+
+def _print(found: TidiedHints) -> None:
+    print_changed(found.changed)
+    counts = Counter(hint.verdict for hint in found.changed if hint.status == "retired")
+    retired = ", ".join(f"{verdict} {count:,}" for verdict, count in sorted(counts.items()))
+    would = "would be " if found.dry_run else ""
+    out.print(
+        f"{found.domain}: {counts.total():,} hints {would}retired"
+        f"{f' ({retired})' if retired else ''}; "
+        f"{len(found.kept):,} stay, {found.undecided:,} of them undecided. "
+        f"{found.llm_calls:,} model calls on {found.model}.",
+        markup=False,
+        soft_wrap=True,
+    )
+    if found.undecided and found.stopped is None and not found.trials:
+        note("note: `re2llm hints tidy` without --dry-run tries those that are undecided.")

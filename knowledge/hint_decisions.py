@@ -1,0 +1,191 @@
+"""What tidying needs to know of a domain's hints, and what it has decided on them."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import func, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from .decision_tables import HintDecisionRow
+from .hints import Hint, hint_of, select_hints, set_status
+from .log_tables import RecommendationRow
+from .tables import HintRow, ProposalRow, ReflectionRow
+
+
+@dataclass(frozen=True, slots=True)
+class KeptHint:
+    """An active or pending hint, with what tidying goes by.
+
+    Attributes:
+        hint: The hint.
+        embedding: Of its text, shape `[384]`.
+        created_at: When it was stored.
+        merged: Texts of the hints that were merged into it.
+    """
+
+    hint: Hint
+    embedding: NDArray[np.float32]
+    created_at: dt.datetime
+    merged: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class StatusChange:
+    """A decision on a hint.
+
+    Attributes:
+        hint_id: Which.
+        verdict: In a word, such as `harms`.
+        before: Its status until then; a hint whose status is another one now stays as it is.
+        after: Its status from then on.
+        reason: In words, with the figures.
+        figures: For programs.
+        merged_into: The hint that says the same, if it is a near-duplicate.
+    """
+
+    hint_id: int
+    verdict: str
+    before: str
+    after: str
+    reason: str
+    figures: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    merged_into: int | None = None
+
+
+async def kept_hints(connection: AsyncConnection, domain_id: int) -> list[KeptHint]:
+    """Return a domain's active and pending hints, oldest first."""
+    rows = await connection.execute(
+        select_hints(domain_id)
+        .add_columns(HintRow.embedding, HintRow.created_at)
+        .where(HintRow.status != "retired")
+        .order_by(HintRow.id)
+    )
+    found = list(rows)
+    merged: dict[int, list[str]] = {}
+    statement = select(HintRow.merged_into, HintRow.text).where(
+        HintRow.domain_id == domain_id, HintRow.merged_into.is_not(None)
+    )
+    for row in await connection.execute(statement.order_by(HintRow.id)):
+        merged.setdefault(row.merged_into or 0, []).append(row.text)
+    return [
+        KeptHint(hint_of(row), row.embedding, row.created_at, merged.get(row.id, ()))
+        for row in found
+    ]
+
+
+async def own_sessions(connection: AsyncConnection, domain_id: int) -> dict[int, set[int]]:
+    """Return by hint the keys of the sessions on which it was proposed: they flatter it."""
+    rows = await connection.execute(
+        select(ProposalRow.hint_id, ReflectionRow.session_id)
+        .join(ReflectionRow, ReflectionRow.id == ProposalRow.reflection_id)
+        .where(ProposalRow.domain_id == domain_id, ProposalRow.hint_id.is_not(None))
+    )
+    found: dict[int, set[int]] = {}
+    for hint_id, session in rows:
+        found.setdefault(hint_id or 0, set()).add(session)
+    return found
+
+
+async def count_tested(connection: AsyncConnection, domain_id: int) -> int:
+    """Return how many hints of a domain were ever up for proof: stored ones, and those refused.
+
+    Among many, some seem to help by luck: so many are to be corrected for.
+    """
+    stored = select(func.count()).where(HintRow.domain_id == domain_id)
+    refused = select(func.count(ProposalRow.text.distinct())).where(
+        ProposalRow.domain_id == domain_id, ProposalRow.outcome == "ineffective"
+    )
+    return (await connection.scalar(stored) or 0) + (await connection.scalar(refused) or 0)
+
+
+async def hint_uses(
+    connection: AsyncConnection, domain_id: int, since: dt.datetime
+) -> dict[int, int]:
+    """Return how often the learned policy has chosen each hint since a time, by the log."""
+    rows = await connection.execute(
+        select(RecommendationRow.hint_id, func.count())
+        .where(
+            RecommendationRow.domain_id == domain_id,
+            RecommendationRow.created_at >= since,
+            RecommendationRow.policy.startswith("ppo:"),
+            RecommendationRow.hint_id.is_not(None),
+        )
+        .group_by(RecommendationRow.hint_id)
+    )
+    return {hint_id: count for hint_id, count in rows if hint_id is not None}
+
+
+async def apply_change(
+    connection: AsyncConnection,
+    domain_id: int,
+    change: StatusChange,
+    *,
+    model: str,
+    prompt_version: str,
+) -> bool:
+    """Change a hint's status as decided, and keep the decision; both or neither.
+
+    Args:
+        connection: In a transaction that holds the domain's hints.
+        model: Of whose trials it was decided by; likewise the version of the prompt.
+
+    Returns:
+        Whether it was changed; not, if somebody else has changed its status meanwhile.
+    """
+    if await _status(connection, change.hint_id) != change.before:
+        return False
+    if change.merged_into is not None and (
+        await _status(connection, change.merged_into) in {None, "retired"}
+    ):
+        return False
+    await set_status(connection, domain_id, change.hint_id, change.after, change.reason)
+    if change.merged_into is not None:
+        # Also what was merged into this one before: no chains.
+        await connection.execute(
+            update(HintRow)
+            .where((HintRow.id == change.hint_id) | (HintRow.merged_into == change.hint_id))
+            .values(merged_into=change.merged_into)
+        )
+    await connection.execute(
+        insert(HintDecisionRow).values(
+            domain_id=domain_id,
+            hint_id=change.hint_id,
+            verdict=change.verdict,
+            before=change.before,
+            after=change.after,
+            reason=change.reason,
+            figures=dict(change.figures),
+            model=model,
+            prompt_version=prompt_version,
+        )
+    )
+    return True
+
+
+async def decisions_on(connection: AsyncConnection, hint_id: int) -> list[dict[str, Any]]:
+    """Return what was decided on a hint, oldest first, ready for JSON."""
+    rows = await connection.execute(
+        select(
+            HintDecisionRow.verdict,
+            HintDecisionRow.before,
+            HintDecisionRow.after,
+            HintDecisionRow.reason,
+            HintDecisionRow.figures,
+            HintDecisionRow.model,
+            HintDecisionRow.prompt_version,
+            HintDecisionRow.created_at,
+        )
+        .where(HintDecisionRow.hint_id == hint_id)
+        .order_by(HintDecisionRow.id)
+    )
+    return [{**row, "created_at": row["created_at"].isoformat()} for row in rows.mappings()]
+
+
+async def _status(connection: AsyncConnection, hint_id: int) -> str | None:
+    return await connection.scalar(select(HintRow.status).where(HintRow.id == hint_id))

@@ -1,0 +1,495 @@
+"""`re2llm hints tidy`: what goes, what stays, and that nothing is lost on the way."""
+
+import asyncio
+import datetime as dt
+import hashlib
+import json
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import psycopg
+import pytest
+from learnt import libpq
+from prompts import document_of
+from re2llm.cli import app
+from re2llm.data.sample import sample_items, simulate_sessions
+from re2llm.errors import ModelDownError
+from re2llm.operations.hints import approve_hints, list_hints, show_hint
+from re2llm.operations.learn import learn
+from re2llm.operations.load import load_domain
+from re2llm.operations.tidy_hints import tidy_hints
+from re2llm.operations.tidy_results import TidiedHints
+from re2llm.records import Session
+from re2llm.runtime.options import Context
+from re2llm.runtime.services import Services
+from tried import keys_of, stored, tried
+from typer.testing import CliRunner
+
+
+def with_candidates(session: Session, count: int) -> Session:
+    others = [i.id for i in sample_items() if i.id not in {*session.history, session.target}]
+    drawn = random.Random(str(session)).sample(others, count - 1)
+    place = len(session.history) % count
+    return replace(session, candidates=(*drawn[:place], session.target or "", *drawn[place:]))
+
+
+SESSIONS = [with_candidates(session, 20) for session in simulate_sessions(44, seed=5)]
+"""132, all of which hints are tried on."""
+SMALL = {"verify_random": 200, "verify_doubtful": 1, "concurrency": 4}
+NEAR = "Give more weight to what was chosen right before or after the most recent items."
+NEAR_AGAIN = "Put more weight on what was picked right before or after the latest items."
+DIRECTOR = "Prefer films by directors from the history."
+PLATITUDE = "Think carefully before you answer."
+Change = Callable[..., None]
+Script = Callable[..., Any]
+
+
+@pytest.fixture
+async def room(services: Services, adjust: Change, domain: str) -> str:
+    await load_domain(services, domain, sample_items(), [lambda _: SESSIONS])
+    adjust(**SMALL)
+    return domain
+
+
+async def statuses(domain: str) -> dict[int, str]:
+    return {hint.id: hint.status for hint in (await list_hints(Context(domain=domain))).hints}
+
+
+def verdicts(found: TidiedHints) -> dict[int, str]:
+    return {hint.id: hint.verdict for hint in found.changed}
+
+
+def lifted(seed: int, share: float, *, plain: Sequence[int], to: int = 1) -> list[int]:
+    """Ranks of a hint that lifts the target in some sessions, and leaves it in the others."""
+    rng = random.Random(seed)
+    return [to if rng.random() < share else rank for rank in plain]
+
+
+PLAIN = [random.Random(n).choice([2, 4, 6, 9, 12]) for n in range(len(SESSIONS))]
+"""Where the target stands without a hint."""
+HELPFUL = lifted(1, 0.5, plain=PLAIN)
+NOISE = [max(1, rank + random.Random(n + 7_000).choice([-1, 0, 1])) for n, rank in enumerate(PLAIN)]
+HARMFUL = lifted(2, 0.4, plain=PLAIN, to=20)
+
+
+async def test_past_trials_decide_without_a_model_call(
+    services: Services, room: str, url: str
+) -> None:
+    await tried(services, room, None, PLAIN)
+    texts = [NEAR, NEAR_AGAIN, DIRECTOR, PLATITUDE, "Prefer older titles.", "Prefer long titles."]
+    near, again, director, platitude, older, untried = await stored(services, room, *texts)
+    ranks = [HELPFUL, [*HELPFUL[:-1], 3], lifted(3, 0.3, plain=PLAIN), PLAIN, HARMFUL]
+    for text, its in zip(texts, ranks, strict=False):
+        await tried(services, room, text, its)
+
+    dry = await tidy_hints(Context(domain=room), dry_run=True)
+    assert (dry.llm_calls, dry.trials, dry.dry_run) == (0, 0, True)
+    assert set((await statuses(room)).values()) == {"active"}
+
+    found = await tidy_hints(Context(domain=room), max_llm_calls=0)
+    assert found.changed == dry.changed
+    assert verdicts(found) == {again: "same", older: "harms", platitude: "no_effect"}
+    assert [(hint.id, hint.standing) for hint in found.kept] == [
+        (near, "helps"),
+        (director, "helps"),
+        (untried, "undecided"),
+    ]
+    assert await statuses(room) == {
+        near: "active",
+        again: "retired",
+        director: "active",
+        platitude: "retired",
+        older: "retired",
+        untried: "active",
+    }
+    # Each decision is told with its figures, and stays with the hint.
+    for hint in found.changed:
+        story = await show_hint(Context(domain=room), hint.id)
+        [decision] = story["decisions"]
+        assert decision["reason"] == hint.reason == story["provenance"]["retired_because"]
+        assert decision["figures"] == hint.figures
+        assert (decision["before"], decision["after"]) == ("active", "retired")
+    by_id = {hint.id: hint for hint in found.changed}
+    assert by_id[again].figures["hint"] == near
+    assert by_id[again].figures["likeness"] > 0.95
+    assert by_id[older].figures["ci90"][1] < 0
+    assert "132 sessions" in by_id[platitude].reason
+    # Once is enough.
+    again_found = await tidy_hints(Context(domain=room), max_llm_calls=0)
+    assert again_found.changed == []
+    assert count(url, room, "hint_trial") == 6 * len(SESSIONS)
+
+
+def count(url: str, domain: str, table: str) -> int:
+    with psycopg.connect(libpq(url)) as connection:
+        row = connection.execute(
+            f"SELECT count(*) FROM re2llm.{table} AS t JOIN re2llm.domain AS d "
+            "ON d.id = t.domain_id WHERE name = %s",
+            [domain],
+        ).fetchone()
+    assert row is not None
+    return row[0]
+
+
+async def test_two_that_do_nothing_are_no_duplicates(services: Services, room: str) -> None:
+    await tried(services, room, None, PLAIN)
+    one, other = await stored(services, room, "Do your best.", "Do your very best.")
+    for text in ("Do your best.", "Do your very best."):
+        await tried(services, room, text, PLAIN)
+    found = await tidy_hints(Context(domain=room), max_llm_calls=0)
+    assert verdicts(found) == {one: "no_effect", other: "no_effect"}
+
+
+async def test_like_texts_that_bring_something_else_both_stay(
+    services: Services, room: str
+) -> None:
+    await tried(services, room, None, PLAIN)
+    await stored(services, room, NEAR, NEAR_AGAIN)
+    await tried(services, room, NEAR, lifted(1, 0.3, plain=PLAIN))
+    await tried(services, room, NEAR_AGAIN, lifted(2, 0.3, plain=PLAIN))
+    found = await tidy_hints(Context(domain=room), max_llm_calls=0)
+    assert found.changed == []
+    assert [hint.standing for hint in found.kept] == ["helps", "helps"]
+
+
+async def test_a_merged_hints_trials_count_for_the_one_that_stays(
+    services: Services, room: str
+) -> None:
+    await tried(services, room, None, PLAIN)
+    near, again = await stored(services, room, NEAR, NEAR_AGAIN)
+    await tried(services, room, NEAR, HELPFUL[:60])
+    await tried(services, room, NEAR_AGAIN, HELPFUL[:40])
+    await tidy_hints(Context(domain=room), max_llm_calls=0)
+    # More of the other's trials come to light, such as of a worker that was late.
+    await tried(services, room, NEAR_AGAIN, HELPFUL)
+    found = await tidy_hints(Context(domain=room), max_llm_calls=0)
+    [kept] = found.kept
+    assert (kept.id, kept.gain.sessions) == (near, len(SESSIONS))
+    listed = {hint.id: hint for hint in (await list_hints(Context(domain=room))).hints}
+    assert listed[near].trials == listed[again].trials == len(SESSIONS)
+    assert (await show_hint(Context(domain=room), near))["merged"] == [again]
+    assert (await show_hint(Context(domain=room), again))["merged_into"] == near
+    # A person may want it back: then it stands for itself again.
+    await approve_hints(Context(domain=room), [again])
+    assert (await show_hint(Context(domain=room), again))["merged_into"] is None
+
+
+async def test_what_another_hint_is_better_than_everywhere_is_dominated(
+    services: Services, room: str
+) -> None:
+    await tried(services, room, None, PLAIN)
+    better, worse = await stored(services, room, NEAR, DIRECTOR)
+    await tried(services, room, NEAR, HELPFUL)
+    rng = random.Random(4)
+    weaker = [
+        3 if rank == 1 and rng.random() < 0.6 else plain
+        for rank, plain in zip(HELPFUL, PLAIN, strict=True)
+    ]
+    await tried(services, room, DIRECTOR, weaker)
+    found = await tidy_hints(Context(domain=room), max_llm_calls=0)
+    assert verdicts(found) == {worse: "dominated"}
+    assert found.changed[0].figures["hint"] == better
+
+
+async def test_the_newest_sessions_show_that_a_hint_has_come_to_harm(
+    services: Services, room: str
+) -> None:
+    await tried(services, room, None, PLAIN)
+    [near] = await stored(services, room, NEAR)
+    await tried(services, room, NEAR, [*lifted(1, 0.9, plain=PLAIN)[:-24], *([20] * 24)])
+    found = await tidy_hints(Context(domain=room), max_llm_calls=0)
+    assert verdicts(found) == {near: "harms_lately"}
+
+
+async def test_the_newest_sessions_do_not_come_with_one_key_alone(
+    services: Services, room: str, url: str
+) -> None:
+    """Whose key it is could otherwise have any hint retired."""
+    await tried(services, room, None, PLAIN)
+    await stored(services, room, NEAR)
+    await tried(services, room, NEAR, [*lifted(1, 0.9, plain=PLAIN)[:-24], *([20] * 24)])
+    keys = await keys_of(services, room)
+    with psycopg.connect(libpq(url)) as connection:
+        connection.execute(
+            "UPDATE re2llm.session SET source = 'someone' WHERE id = ANY(%s)", [keys[-24:]]
+        )
+    found = await tidy_hints(Context(domain=room), max_llm_calls=0)
+    assert found.changed == []
+
+
+async def test_a_store_is_bounded_by_the_best(
+    services: Services, adjust: Change, room: str
+) -> None:
+    adjust(**SMALL, hints_max=3)
+    await tried(services, room, None, PLAIN)
+    texts = [NEAR, DIRECTOR, "Prefer long films.", "Trust the critics.", "Prefer comedies at noon."]
+    numbers = await stored(services, room, *texts)
+    for place, text in enumerate(texts[:4]):
+        await tried(services, room, text, lifted(place, 0.2 + 0.2 * place, plain=PLAIN))
+    found = await tidy_hints(Context(domain=room), max_llm_calls=0)
+    # The one that was not tried may still be good.
+    assert verdicts(found) == {numbers[0]: "surplus", numbers[1]: "surplus"}
+
+
+async def test_an_unused_hint_goes_after_long(
+    services: Services, room: str, url: str, adjust: Change
+) -> None:
+    near, director = await stored(services, room, NEAR, DIRECTOR)
+    [young] = await stored(services, room, "Prefer long films.")
+    ago = dt.datetime.now(dt.UTC) - dt.timedelta(days=100)
+    with psycopg.connect(libpq(url)) as connection:
+        connection.execute(
+            "UPDATE re2llm.hint SET created_at = %s WHERE id = ANY(%s)", [ago, [near, director]]
+        )
+    log(url, room, near, 999)
+    assert (await tidy_hints(Context(domain=room), max_llm_calls=0)).changed == []
+    log(url, room, None, 500)
+    assert (await tidy_hints(Context(domain=room), max_llm_calls=0)).changed == []
+    log(url, room, near, 1)
+    adjust(**SMALL, hints_unused_days=0)
+    assert (await tidy_hints(Context(domain=room), max_llm_calls=0)).changed == []
+    adjust(**SMALL, hints_unused_days=90)
+    found = await tidy_hints(Context(domain=room), max_llm_calls=0)
+    assert verdicts(found) == {director: "unused"}
+    assert (await statuses(room))[young] == "active"
+
+
+def log(url: str, domain: str, hint: int | None, times: int) -> None:
+    with psycopg.connect(libpq(url)) as connection:
+        connection.execute(
+            "INSERT INTO re2llm.recommendation (id, domain_id, history, candidates, ranking, "
+            "policy, hint_id, probability, model, prompt_version, flags, latency_ms, tokens) "
+            "SELECT gen_random_uuid(), d.id, '{}', '{}', '{}', 'ppo:1', %s, 1, 'm', 'v', '{}', 1, "
+            "'{}' FROM re2llm.domain AS d, generate_series(1, %s) WHERE name = %s",
+            [hint, times, domain],
+        )
+
+
+# With a model that is asked
+
+
+def scripted(effects: dict[str, Callable[[int, int], int]]) -> Callable[[Any], str]:
+    """Answer such that a hint moves the target as its function says.
+
+    Args:
+        effects: By words in the hint, from a number of the session and the rank without a hint to
+            the rank with it.
+    """
+    titles = {item.id: item.title for item in sample_items()}
+    targets = {
+        tuple(titles[item] for item in session.history): titles[session.target or ""]
+        for session in SESSIONS
+    }
+
+    def answer(messages: Any) -> str:
+        document = document_of(messages)
+        past = tuple(entry["title"] for entry in document["history"])
+        number = int.from_bytes(hashlib.sha256("|".join(past).encode()).digest()[:4])
+        rank = 2 + number % 9
+        for words, effect in effects.items():
+            if words in document.get("hint", ""):
+                rank = effect(number, rank)
+        order = [entry["number"] for entry in document["candidates"]]
+        right = [e["number"] for e in document["candidates"] if e["title"] == targets[past]]
+        others = [one for one in order if one not in right]
+        return json.dumps({"ranking": [*others[: rank - 1], *right, *others[rank - 1 :]]})
+
+    return answer
+
+
+def helps(every: int) -> Callable[[int, int], int]:
+    return lambda number, rank: 1 if number // 9 % every == 0 else rank
+
+
+def harms(number: int, rank: int) -> int:
+    return rank + 8 if number % 2 else rank
+
+
+ALL = {
+    "right before": helps(2),
+    "directors": helps(3),
+    "older": harms,
+    "long": lambda number, rank: rank + number // 31 % 3 - 1,
+}
+TEXTS = [
+    "Prefer older titles.",
+    NEAR_AGAIN,
+    "Prefer long films.",
+    NEAR,
+    PLATITUDE,
+    DIRECTOR,
+]
+
+
+async def tidied(domain: str, name: str, **limits: Any) -> TidiedHints:
+    return await tidy_hints(Context(domain=domain, model=name), **limits)
+
+
+async def test_hints_are_tried_until_they_are_decided_on(
+    services: Services, script: Script, room: str
+) -> None:
+    name, model = script(scripted(ALL))
+    older, again, long, near, platitude, director = await stored(services, room, *TEXTS)
+    steps: list[str] = []
+    found = await tidied(
+        room, name, progress=lambda stage, done, total=None, note="": steps.append(note)
+    )
+    retired = {hint.id for hint in found.changed if hint.status == "retired"}
+    assert retired == {older, near, long, platitude}
+    assert verdicts(found)[near] == "same"  # the older one of two that are as good stays
+    assert [(hint.id, hint.standing) for hint in found.kept] == [
+        (again, "helps"),
+        (director, "helps"),
+    ]
+    assert found.undecided == 0
+    assert found.llm_calls == len(model.asked) < 0.8 * len(SESSIONS) * (len(TEXTS) + 1)
+    assert any("on 24 sessions" in note for note in steps)
+    # What harms or repeats cost the least.
+    tried_on = {
+        text: sum(document_of(asked).get("hint") == text for asked in model.asked) for text in TEXTS
+    }
+    assert tried_on[NEAR] <= 48
+    assert tried_on["Prefer older titles."] <= 48
+
+
+async def test_pending_hints_are_decided_on_too(
+    services: Services, script: Script, adjust: Change, room: str
+) -> None:
+    name, _ = script(scripted(ALL))
+    near, long = await stored(services, room, NEAR, "Prefer long films.", status="pending")
+    adjust(**SMALL, approve_hints=True)
+    found = await tidied(room, name)
+    assert await statuses(room) == {near: "pending", long: "retired"}
+    adjust(**SMALL, approve_hints=False)
+    found = await tidied(room, name)
+    assert (found.llm_calls, verdicts(found)) == (0, {near: "helps"})
+    assert (await statuses(room))[near] == "active"
+
+
+async def test_another_model_verifies_anew(services: Services, script: Script, room: str) -> None:
+    first, _ = script(scripted(ALL))
+    other, _ = script(scripted({"right before": harms, "directors": helps(2)}))
+    near, director = await stored(services, room, NEAR, DIRECTOR)
+    assert (await tidied(room, first)).changed == []
+    found = await tidied(room, other)
+    assert verdicts(found).keys() == {near}
+    assert (await statuses(room)) == {near: "retired", director: "active"}
+
+
+async def test_a_dry_run_may_pay_for_trials_but_changes_nothing(
+    services: Services, script: Script, room: str
+) -> None:
+    name, model = script(scripted(ALL))
+    await stored(services, room, *TEXTS)
+    dry = await tidied(room, name, dry_run=True, max_llm_calls=100_000)
+    assert set((await statuses(room)).values()) == {"active"}
+    assert len(model.asked) == dry.llm_calls > 0
+    found = await tidied(room, name)
+    assert found.llm_calls == 0
+    assert verdicts(found) == verdicts(dry)
+
+
+async def test_a_small_budget_stops_and_further_runs_go_on(
+    services: Services, script: Script, room: str
+) -> None:
+    name, model = script(scripted(ALL))
+    await stored(services, room, *TEXTS[:4])
+    whole = await tidied(room, name, dry_run=True, max_llm_calls=100_000)
+    other, asked = script(scripted(ALL))
+    changed: dict[int, str] = {}
+    for _ in range(100):
+        found = await tidied(room, other, max_llm_calls=90)
+        assert found.llm_calls <= 90
+        changed |= verdicts(found)
+        if found.stopped is None:
+            break
+        assert found.stopped["kind"] == "budget"
+    assert changed == verdicts(whole)
+    # What the others know already may decide on a hint a little earlier or later.
+    assert abs(len(asked.asked) - len(model.asked)) < 0.1 * len(model.asked)
+
+
+async def test_an_outage_ends_it_and_keeps_what_was_paid(
+    services: Services, script: Script, room: str, adjust: Change
+) -> None:
+    adjust(**SMALL, model_retries=0, breaker_pause=0.01)
+    answer, calls = scripted(ALL), 0
+
+    def failing(messages: Any) -> str:
+        nonlocal calls
+        calls += 1
+        if calls > 60:
+            raise ConnectionError
+        return answer(messages)
+
+    name, _ = script(failing)
+    await stored(services, room, *TEXTS[:3])
+    found = await tidied(room, name)
+    assert found.stopped is not None
+    assert found.stopped["kind"] == ModelDownError.kind
+    assert found.trials > 20
+    calls = -100_000
+    assert (await tidied(room, name)).stopped is None
+
+
+# At the end of learning, and in the command
+
+
+async def test_learning_tidies_by_what_it_knows(services: Services, room: str) -> None:
+    await tried(services, room, None, [4] * len(SESSIONS))  # nothing is missed
+    near, again, platitude = await stored(services, room, NEAR, NEAR_AGAIN, PLATITUDE)
+    for text in (NEAR, NEAR_AGAIN):
+        await tried(services, room, text, HELPFUL)
+    learned = await learn(Context(domain=room), tidy=False)
+    assert (learned.tidied, learned.hints) == ([], 3)
+    learned = await learn(Context(domain=room))
+    assert (learned.llm_calls, learned.hints) == (0, 2)
+    assert [(hint.id, hint.verdict) for hint in learned.tidied] == [(again, "same")]
+    assert learned.as_dict()["tidied"] == [hint.model_dump() for hint in learned.tidied]
+    assert await statuses(room) == {near: "active", again: "retired", platitude: "active"}
+
+
+async def test_learning_stops_where_the_store_is_full(
+    services: Services, adjust: Change, room: str
+) -> None:
+    adjust(**SMALL, hints_max=2)
+    await stored(services, room, NEAR, DIRECTOR)
+    learned = await learn(Context(domain=room), max_hints=1000)
+    assert (learned.sessions, learned.llm_calls, learned.hints) == (0, 0, 2)
+
+
+async def test_the_command_tells_each_decision(services: Services, room: str) -> None:
+    await tried(services, room, None, PLAIN)
+    near, older = await stored(services, room, NEAR, "Prefer older titles.")
+    await tried(services, room, NEAR, HELPFUL)
+    await tried(services, room, "Prefer older titles.", HARMFUL)
+
+    async def command(*words: str) -> Any:
+        given = ["hints", "tidy", "--domain", room, *words]
+        return await asyncio.to_thread(CliRunner().invoke, app, given)
+
+    dry = await command("--dry-run")
+    assert dry.exit_code == 0, dry.stderr
+    assert "1 hints would be retired (harms 1); 1 stay" in dry.stdout
+    done = await command("--max-llm-calls", "0", "--json")
+    document = json.loads(done.stdout)
+    assert [hint["id"] for hint in document["changed"]] == [older]
+    assert [hint["id"] for hint in document["kept"]] == [near]
+    again = await command("--max-llm-calls", "0")
+    assert "0 hints retired; 1 stay, 0 of them undecided. 0 model calls" in again.stdout
+    refused = await command("--dry-run", "--detach")
+    assert refused.exit_code == 1
+    assert "--detach" in refused.stderr
+
+
+async def test_a_domain_without_sessions_or_hints_is_tidy(
+    services: Services, domain: str, load: Any
+) -> None:
+    await load(domain, sample_items()[:5])
+    found = await tidy_hints(Context(domain=domain))
+    assert (found.changed, found.kept, found.llm_calls) == ([], [], 0)
+    await stored(services, domain, NEAR)
+    found = await tidy_hints(Context(domain=domain))
+    assert [hint.standing for hint in found.kept] == ["undecided"]
