@@ -167,6 +167,11 @@ class Settings(BaseSettings):
     """Training sessions that `train` draws if there are more."""
     train_panel: int = Field(default=300, ge=0)
     """Random training sessions on which `train` tries every hint before it starts."""
+    rating_prompt: Literal["document", "short"] | None = None
+    """Form of rating prompts: `document` with review texts, `short` lines without them.
+
+    If it is not given, a folder of MovieLens makes `short` ones, and everything else `document`.
+    """
     rating_review_characters: int = Field(default=600, ge=0)
     """Characters of each review in a rating prompt; longer reviews are cut."""
     rating_title_characters: int = Field(default=200, ge=1)

@@ -11,7 +11,7 @@ from ..records import AttributeValue, Item, Session
 from .day_sessions import Rating, rated_sessions
 from .files import total_bytes
 from .malformed import ReadReport, RowError, check_known, parse_items, parse_rows
-from .tables import TableFormat, check_rating, first_columns, read_table
+from .tables import TableFormat, first_columns, rating_value, read_table
 from .times import timestamp
 from .titles import article_first, clean_title, split_year
 
@@ -99,16 +99,23 @@ class MovieLensReader:
 
     def ratings(self, report: ReadReport, known: Container[str] | None = None) -> Iterator[Rating]:
         """Stream the ratings in the order of the file; `known` as in `sessions`."""
+        for rating, _ in self.scores(report, known):
+            yield rating
 
-        def parse(row: list[str]) -> Rating:
+    def scores(
+        self, report: ReadReport, known: Container[str] | None = None
+    ) -> Iterator[tuple[Rating, float]]:
+        """Stream the ratings with their values, such as 3.5; `known` as in `sessions`."""
+
+        def parse(row: list[str]) -> tuple[Rating, float]:
             user, item, rating, time = row
-            check_rating(rating)
+            value = rating_value(rating)
             check_known(item, known)
-            return Rating(user, item, timestamp(time, "timestamp"))
+            return Rating(user, item, timestamp(time, "timestamp")), value
 
         rows = read_table(self._ratings, report, _RATINGS, self._layout.rating_table)
-        for _, rating in parse_rows(self._ratings, report, rows, parse):
-            yield rating
+        for _, scored in parse_rows(self._ratings, report, rows, parse):
+            yield scored
 
     def sessions(
         self, report: ReadReport, known: Container[str] | None = None

@@ -87,12 +87,18 @@ def whole_number(text: str, name: str, low: int, high: int) -> int:
 
 def check_rating(text: str) -> None:
     """Raise `RowError` if a rating is not a number; sessions need its time, not its value."""
+    rating_value(text)
+
+
+def rating_value(text: str) -> float:
+    """Return a rating, or raise `RowError` if it is not a finite number."""
     try:
-        good = math.isfinite(float(text))
+        value = float(text)
     except ValueError:
-        good = False
-    if not good:
+        value = math.nan
+    if not math.isfinite(value):
         raise RowError(f"rating {shown(text)} is not a number")
+    return value
 
 
 def _check_header(path: Path, line: str, header: Sequence[str], table: TableFormat) -> None:

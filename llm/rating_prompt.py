@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -16,6 +15,19 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, System
 
 from ..records import Item, RatingScale, RatingTask, Review
 from .prompt_data import inert, item_entry, prompt_json
+from .rating_limits import PromptLimits
+from .rating_lines import RATING_LINES_VERSION, fewer_lines, is_lines, lines_messages
+
+__all__ = [
+    "RATING_PROMPT_VERSION",
+    "PromptLimits",
+    "rating_messages",
+    "rating_prompt_version",
+    "repair_messages",
+    "rewrite_messages",
+    "shortened_messages",
+    "written",
+]
 
 RATING_PROMPT_VERSION = "rate-1"
 
@@ -31,26 +43,16 @@ Think before you rate, in four steps. Write each step between its tags, in this 
 <rate>one number on the scale, nothing else</rate>"""
 
 
-@dataclass(frozen=True, slots=True)
-class PromptLimits:
-    """How much of the data the prompt shows.
-
-    Attributes:
-        history: The user's most recent reviews; 10 in the paper.
-        item_reviews: Other people's most recent reviews of the item; 10 in the paper.
-        review_characters: Of each review; a longer one is cut and ends in "…"; 0 shows none.
-        title_characters: Of each title and attribute, cut in the same way.
-    """
-
-    history: int = 10
-    item_reviews: int = 10
-    review_characters: int = 600
-    title_characters: int = 200
+def rating_prompt_version(limits: PromptLimits) -> str:
+    """Return the version under which prompts of a style are stored."""
+    return RATING_LINES_VERSION if limits.style == "short" else RATING_PROMPT_VERSION
 
 
 def rating_messages(task: RatingTask, limits: PromptLimits | None = None) -> list[BaseMessage]:
-    """Write the prompt: a system message with instructions, a human message with the document."""
+    """Write the prompt: a system message with instructions, a human message with the data."""
     limits = limits or PromptLimits()
+    if limits.style == "short":
+        return lines_messages(task, limits)
     document: dict[str, Any] = {
         "scale": [_number(task.scale.low), _number(task.scale.high)],
         "user": {
@@ -80,6 +82,8 @@ def shortened_messages(messages: Sequence[BaseMessage]) -> list[BaseMessage]:
         messages: From `rating_messages`.
     """
     rules, data = messages
+    if is_lines(data.text):
+        return [rules, HumanMessage(fewer_lines(data.text, _SHORT_LIST))]
     document: dict[str, Any] = json.loads(data.text)
     for part in (document["user"], document["item"]):
         part["reviews"] = [

@@ -16,6 +16,7 @@ from ..errors import InputError
 from ..llm.rating_prompt import PromptLimits, rating_messages
 from ..records import Item, RatingScale, RatingTask, Review
 from ..settings import get_settings
+from .movielens import read_rated_films
 from .request import OtherReview, PastReview, RatedItem, RatingRequest, mean_rating
 from .reviews import SAMPLE, ReviewHistory, read_histories, scale_of
 from .sample import simulate_reviews
@@ -39,7 +40,8 @@ class RatingCorpus:
     def task(self, case: RatingCase) -> RatingTask:
         """Return a case without its rating and text, and with other people's known reviews."""
         review = case.review
-        others = [r for r in self._known_by_item.get(review.item.id, ()) if r.user != review.user]
+        known = self._known_by_item.get(review.item.id, ())
+        others = [other for other in known if other.user != review.user]
         return RatingTask(
             history=case.history,
             item=review.item,
@@ -66,9 +68,10 @@ class ReviewSource:
     """Where reviews come from, and how to split them.
 
     Attributes:
-        path: A JSONL file (see `read_histories`), or `sample` for the corpus in the package.
+        path: A JSONL file (see `read_histories`), a folder of MovieLens, or `sample` for the
+            corpus in the package.
         split: `last` or `users`; see `SplitRule`.
-        seed: Decides which users `users` holds out.
+        seed: Decides which users `users` and `mixed` hold out.
         skip_malformed: Leave malformed rows out instead of refusing the file.
         warn: Called with a note on each of the first rows that are left out or look odd.
     """
@@ -88,7 +91,9 @@ class ReviewSource:
         if self.path == SAMPLE:
             return simulate_reviews()
         report = ReadReport()
-        histories = read_histories(Path(self.path), report)
+        path = Path(self.path)
+        read = read_rated_films if path.is_dir() else read_histories
+        histories = read(path, report)
         if not self.skip_malformed:
             report.raise_if_malformed()
         for note in report.notes:
@@ -101,8 +106,14 @@ class ReviewSource:
             )
         return histories
 
+    def limits(self, **values: Any) -> PromptLimits:
+        """Return `prompt_limits` that fit these reviews: a folder holds no texts."""
+        style = get_settings().rating_prompt
+        short = style is None and self.path != SAMPLE and Path(self.path).is_dir()
+        return prompt_limits(**({"style": "short"} if short else {}) | values)
+
     def corpus(self, limits: PromptLimits) -> RatingCorpus:
-        """Read the reviews and split them; see `prompt_limits`."""
+        """Read the reviews and split them; see `limits`."""
         histories = self.histories()
         split = split_reviews(histories, self.split, seed=self.seed)
         return RatingCorpus(split, scale_of(histories), limits)
@@ -111,9 +122,10 @@ class ReviewSource:
 def prompt_limits(**values: Any) -> PromptLimits:
     """Return limits by name, for instance those of a trained rater, or else the settings'."""
     settings = get_settings()
-    defaults = {
+    defaults: dict[str, Any] = {
         "review_characters": settings.rating_review_characters,
         "title_characters": settings.rating_title_characters,
+        "style": settings.rating_prompt or "document",
     }
     return PromptLimits(**{**defaults, **values})
 

@@ -88,7 +88,7 @@ def read_histories(path: Path, report: ReadReport) -> list[ReviewHistory]:
             report.ignore(path, line, unknown)
     _describe(by_user, path, report)
     plain = [
-        ReviewHistory(user, _once_each(sorted(reviews, key=lambda review: review.time)))
+        ReviewHistory(user, once_each(sorted(reviews, key=lambda review: review.time)))
         for user, reviews in by_user.items()
     ]
     return [history for history in [*whole, *plain] if history.reviews]
@@ -130,7 +130,7 @@ def _amazon_history(row: dict[str, object]) -> ReviewHistory:
     category = row.get("category")
     reviews = [_amazon_review(user, entry, category, place) for place, entry in enumerate(rows)]
     # The data set calls the held-out review the last one, whatever its time says.
-    return ReviewHistory(user, _once_each(reviews))
+    return ReviewHistory(user, once_each(reviews))
 
 
 def _amazon_review(user: str, value: object, category: object, place: int) -> Review:
@@ -216,7 +216,7 @@ def _joined(title: object, text: object) -> str:
     return ". ".join(parts)
 
 
-def _once_each(reviews: Sequence[Review]) -> tuple[Review, ...]:
+def once_each(reviews: Sequence[Review]) -> tuple[Review, ...]:
     """Keep an item's last review, so that no history holds the item that is to be rated."""
     last = {review.item.id: place for place, review in enumerate(reviews)}
     return tuple(review for place, review in enumerate(reviews) if last[review.item.id] == place)

@@ -16,9 +16,10 @@ from ..errors import InputError
 from ..records import Review, counted
 from .reviews import ReviewHistory
 
-SplitRule = Literal["last", "users"]
+SplitRule = Literal["last", "users", "mixed"]
 """`last` holds out the last review of every history; `users` holds out a share of the users, and
-the ratings to predict are their last ones."""
+the ratings to predict are their last ones; `mixed` holds out the last review of every history, and
+keeps a share of the users out of training."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,15 +66,15 @@ def split_reviews(
 
     Args:
         rule: A `SplitRule`.
-        share: Share of the users that `users` holds out, between 0 and 1.
+        share: Share of the users that `users` and `mixed` hold out, between 0 and 1.
 
     Raises:
         InputError: There is no such rule, or nothing is left to train on or to predict.
     """
     if rule not in get_args(SplitRule):
-        raise InputError("--split", f"There is no split {rule!r}.", "Choose last or users.")
-    held_users = _held_users(histories, share, seed) if rule == "users" else None
-    tested = [h for h in histories if held_users is None or h.user in held_users]
+        raise InputError("--split", f"There is no split {rule!r}.", "Choose last, users or mixed.")
+    held_users = None if rule == "last" else _held_users(histories, share, seed)
+    tested = [h for h in histories if held_users is None or rule == "mixed" or h.user in held_users]
     test = [RatingCase(h.reviews[:-1], h.reviews[-1]) for h in tested if len(h.reviews) > 1]
     hidden = {case.key for case in test}
     known: dict[tuple[str, str], Review] = {}

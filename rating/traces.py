@@ -17,7 +17,7 @@ from langchain_core.messages import BaseMessage, convert_to_openai_messages
 
 from ..errors import InputError, Re2llmError
 from ..llm.rating_answers import strict_rating
-from ..llm.rating_prompt import RATING_PROMPT_VERSION, rewrite_messages
+from ..llm.rating_prompt import rating_prompt_version, rewrite_messages
 from ..records import RatingScale
 from ..runtime.options import RunOptions
 from ..runtime.outages import OutageGuard
@@ -122,10 +122,11 @@ async def write_traces(
 
     Each trace is appended to the JSONL file as soon as it is made.
     """
+    version = rating_prompt_version(corpus.limits)
     known = {
         (row["user"], row["item"]): row
         for row in read_traces(path)
-        if (row.get("model"), row.get("prompt_version")) == (options.model, RATING_PROMPT_VERSION)
+        if (row.get("model"), row.get("prompt_version")) == (options.model, version)
     }
     _drop_cut_line(path)
     missing = [case for case in cases if case.key not in known]
@@ -143,7 +144,7 @@ async def write_traces(
                 "user": case.review.user,
                 "item": case.review.item.id,
                 "model": options.model,
-                "prompt_version": RATING_PROMPT_VERSION,
+                "prompt_version": version,
                 "outcome": traced.outcome,
                 "truth": case.review.rating,
                 "prompt": convert_to_openai_messages(messages),

@@ -18,14 +18,16 @@ __all__ = ["SAMPLE", "ReviewsOption", "SeedOption", "SkipOption", "SplitOption",
 ReviewsOption = Annotated[
     str,
     typer.Option(
-        metavar="FILE", help="Reviews as JSONL, or `sample` for the corpus in the package."
+        metavar="FILE",
+        help="Reviews as JSONL, a folder of MovieLens, or `sample` for the corpus in the package.",
     ),
 ]
 SplitOption = Annotated[
     str,
     typer.Option(
-        metavar="last|users",
-        help="last: hold out each history's last review; users: hold out whole users.",
+        metavar="last|users|mixed",
+        help="last: hold out each history's last review; users: hold out whole users; mixed: each "
+        "last review, and 30 % of the users are not trained on.",
     ),
 ]
 SkipOption = Annotated[bool, typer.Option("--skip-malformed", help="Skip malformed rows.")]

@@ -14,8 +14,10 @@ from langchain_core.messages import BaseMessage
 
 from ...records import RatingScale
 from ..json_values import is_list, is_object
+from ..rating_lines import read_lines
 from ..rating_prompt import written
 from .reading import is_number, json_objects
+from .short_rating import rate_short
 
 _TRUTH = re.compile(r"<rate>\s*(\d+(?:\.\d+)?)\s*</rate>")
 _CAUTION = 3.0
@@ -30,6 +32,8 @@ def rating_document(messages: Sequence[BaseMessage]) -> dict[str, Any] | None:
     """Return the document of a rating prompt, or `None` if the messages hold none."""
     for message in messages:
         if message.type == "human":
+            if (lines := read_lines(message.text)) is not None:
+                return lines
             for value in json_objects(message.text):
                 if is_object(value.get("user")) and is_object(value.get("item")):
                     return value
@@ -42,14 +46,18 @@ def rate(document: Mapping[str, Any], messages: Sequence[BaseMessage]) -> str:
     Args:
         document: From `rating_document`.
     """
+    given = _TRUTH.search(messages[-1].text) if len(messages) > 1 else None
+    truth = float(given[1]) if given else None
+    if document.get("style") == "short":
+        return rate_short(document, truth)
     scale = _scale(document.get("scale"))
     user, item = document["user"], document["item"]
     past = [float(review["rating"]) for review in _reviews(user)]
     others = [(float(r["rating"]), str(r.get("review", ""))) for r in _reviews(item)]
     usual = _figure(user, past)
     general = _figure(item, [rating for rating, _ in others])
-    given = _TRUTH.search(messages[-1].text) if len(messages) > 1 else None
-    rating = float(given[1]) if given else _predict(usual, general, len(others), past, scale)
+    predicted = _predict(usual, general, len(others), past, scale)
+    rating = predicted if truth is None else truth
     return "\n".join(
         f"<{tag}>{text}</{tag}>"
         for tag, text in (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from langchain_core.messages import convert_to_openai_messages
 
-from ...llm.rating_prompt import RATING_PROMPT_VERSION, PromptLimits, rating_messages
+from ...llm.rating_prompt import PromptLimits, rating_messages, rating_prompt_version
 from ...rating.request import RatingRequest, rating_task
 from ...runtime.node import Update, node
 from ...runtime.options import RunOptions
@@ -20,12 +20,13 @@ async def prepare_rating(state: RatingState, options: RunOptions) -> Update:
     limits = PromptLimits(
         review_characters=options.settings.rating_review_characters,
         title_characters=options.settings.rating_title_characters,
+        style=options.settings.rating_prompt or "document",
     )
     middle = (task.scale.low + task.scale.high) / 2
     means = [mean for mean in (task.user_mean, task.item_mean, middle) if mean is not None]
     return {
         "prompt": convert_to_openai_messages(rating_messages(task, limits)),
-        "prompt_version": RATING_PROMPT_VERSION,
+        "prompt_version": rating_prompt_version(limits),
         "scale": [task.scale.low, task.scale.high],
         "fallback": round(means[0], 2),
     }

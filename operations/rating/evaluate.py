@@ -11,7 +11,7 @@ from typing import Any
 from ...errors import InputError
 from ...evaluation.rating_summary import RatingRow, summarise_ratings
 from ...rating.baselines import RATING_BASELINES, check_rating_baselines
-from ...rating.corpus import ReviewSource, prompt_limits
+from ...rating.corpus import ReviewSource
 from ...rating.model_ratings import model_ratings
 from ...rating.training.checkpoint import checkpoint_description, checkpoint_ratings
 from ...runtime.budget import Budget
@@ -52,7 +52,7 @@ async def evaluate_raters(
     if checkpoint is None and model is None and not baselines:
         raise InputError("--model", "There is nothing to evaluate.", "Name a model or a baseline.")
     description = {} if checkpoint is None else checkpoint_description(checkpoint)
-    corpus = source.corpus(prompt_limits(**description.get("prompt", {})))
+    corpus = source.corpus(source.limits(**description.get("prompt", {})))
     cases = corpus.split.test[:limit]
     rows: list[RatingRow] = []
     if checkpoint is not None:

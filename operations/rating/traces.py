@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ...rating.corpus import ReviewSource, prompt_limits
+from ...rating.corpus import ReviewSource
 from ...rating.traces import Traced, cases_to_trace, write_traces
 from ...runtime.options import Context, resolve_context
 from ...runtime.progress import Progress, silent
@@ -34,7 +34,7 @@ async def trace_ratings(
     Raises:
         Re2llmError: The reviews or the file cannot be used.
     """
-    corpus = source.corpus(prompt_limits())
+    corpus = source.corpus(source.limits())
     options = await resolve_context(context)
     cases = cases_to_trace(corpus, limit, source.seed)
     return await write_traces(corpus, cases, file, options, progress)

@@ -9,7 +9,7 @@ from statistics import fmean
 from typing import Any, cast, get_args
 
 from ...errors import InputError
-from ...rating.corpus import RatingCorpus, ReviewSource, prompt_limits
+from ...rating.corpus import RatingCorpus, ReviewSource
 from ...rating.traces import cases_to_trace, read_traces, write_traces
 from ...rating.training.config import TINY, RaterConfig, RaterRecipe
 from ...rating.training.curve import read_curve
@@ -72,7 +72,7 @@ async def train_rater(
     if recipe not in get_args(RaterRecipe):
         raise InputError("--recipe", f"There is no recipe {recipe!r}.", "Choose reczero or recone.")
     require_training_extra(config)
-    corpus = source.corpus(prompt_limits(**(_TINY_PROMPT if model == TINY else {})))
+    corpus = source.corpus(source.limits(**(_TINY_PROMPT if model == TINY else {})))
     rows: list[dict[str, Any]] = []
     processes = train_processes()
     if recipe == "recone":

@@ -1,0 +1,29 @@
+"""How much a rating prompt shows, and in which form."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+PromptStyle = Literal["document", "short"]
+"""`document` is JSON with review texts; `short` is lines for ratings without texts."""
+
+
+@dataclass(frozen=True, slots=True)
+class PromptLimits:
+    """How much of the data the prompt shows.
+
+    Attributes:
+        history: The user's most recent reviews; 10 in the paper.
+        item_reviews: Other people's most recent reviews of the item; 10 in the paper.
+        review_characters: Of each review; a longer one is cut and ends in "…"; 0 shows none.
+        title_characters: Of each title and attribute, cut in the same way.
+        style: The form. The short one shows no reviews of others, and at most 30 characters of a
+            title or an attribute.
+    """
+
+    history: int = 10
+    item_reviews: int = 10
+    review_characters: int = 600
+    title_characters: int = 200
+    style: PromptStyle = "document"
