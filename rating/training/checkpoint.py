@@ -15,6 +15,7 @@ from ...llm.rating_answers import strict_rating
 from ...runtime.progress import Progress, silent
 from ..corpus import RatingCorpus
 from ..splits import RatingCase
+from .model_source import gguf_file, load_gguf
 
 RATER_FILE = "rater.json"
 """Beside a trained model: the settings of its training, and so of its prompts."""
@@ -24,11 +25,17 @@ ChatMessages = Sequence[dict[str, Any]]
 
 
 def load_checkpoint(source: str | Path) -> tuple[Any, Any]:
-    """Load a causal language model and its tokenizer from a folder or a model hub.
+    """Load a causal language model and its tokenizer.
+
+    Args:
+        source: A model's folder or its name on a hub, a GGUF file, a folder with one, or `smollm2`.
 
     Raises:
         InputError: It cannot be loaded.
     """
+    file = gguf_file(source)
+    if file is not None:
+        return load_gguf(file)
     transformers = import_module("transformers")
     try:
         tokenizer = transformers.AutoTokenizer.from_pretrained(str(source), padding_side="left")
@@ -37,7 +44,7 @@ def load_checkpoint(source: str | Path) -> tuple[Any, Any]:
         raise InputError(
             "--model",
             f"{str(source)!r} cannot be loaded ({str(error).splitlines()[0]}).",
-            "Give the folder of a model, or a name on a model hub that can be reached.",
+            "Give a model's folder, a GGUF file, or a name on a model hub that can be reached.",
         ) from error
     return model, tokenizer
 

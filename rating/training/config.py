@@ -12,6 +12,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from ...errors import InputError
+from .model_source import SMOLLM2
 
 TINY = "tiny"
 """The model name for a small model that is built from the training texts."""
@@ -67,8 +68,15 @@ class RaterConfig(BaseModel):
     """Traces for each update, over all devices."""
     sft_max_tokens: int = Field(default=8192, gt=0)
     """Longer traces are cut."""
+    sft_group_by_length: bool = False
+    """Put traces of similar length into a batch, for less padding."""
     traces: int = Field(default=1000, gt=0)
     """Most traces to imitate."""
+    rewritten_per_aligned: float = Field(default=-1.0, ge=-1)
+    """Most traces with a rewritten rating for each that was right at once; -1 keeps all of them, as
+    the paper does."""
+    prompts: int = Field(default=-1, ge=-1)
+    """Most prompts for GRPO, drawn at random; -1 takes all."""
     completions_per_device: int = Field(default=8, gt=0)
     """Answers in one forward and backward pass; affects memory, not learning."""
     lora_rank: int = Field(default=0, ge=0)
@@ -80,7 +88,8 @@ class RaterConfig(BaseModel):
     gradient_checkpointing: bool = True
     """Less memory for more time."""
     bf16: bool | None = None
-    """Compute in bfloat16; `None` does so on a GPU that can."""
+    """Compute in bfloat16, weights stay float32; `None` does so on a GPU that can, and on a CPU
+    with instructions for it."""
     vllm: bool = False
     """Generate with vLLM in the same process; needs that package and a GPU."""
     save_every: int = Field(default=20, gt=0)
@@ -119,13 +128,14 @@ def rater_config(model: str, values: Mapping[str, object]) -> RaterConfig:
     """Return the defaults for a model, with other values where some are given.
 
     Args:
-        model: A name or folder. `tiny` has its own defaults: it is trained from scratch on a CPU.
+        model: A name or folder. `tiny` and `smollm2` have their own defaults, for a CPU.
         values: By name; numbers and truth values may be text.
 
     Raises:
         InputError: There is no such setting, or the value does not fit.
     """
-    return (tiny_config() if model == TINY else RaterConfig()).changed(values)
+    own = {TINY: tiny_config, SMOLLM2: small_config}
+    return own.get(model, RaterConfig)().changed(values)
 
 
 def tiny_config() -> RaterConfig:
@@ -142,4 +152,30 @@ def tiny_config() -> RaterConfig:
         schedule="cosine",
         warmup_steps=10,
         gradient_checkpointing=False,
+        bf16=False,
+    )
+
+
+def small_config() -> RaterConfig:
+    """Return settings for a pretrained model of some hundred million parameters, on a CPU.
+
+    All weights are trained, at rates that suit them; see docs/rating.md for what was measured.
+    """
+    return RaterConfig(
+        prompts_per_step=4,
+        learning_rate=1e-5,
+        max_steps=20,
+        max_completion_tokens=128,
+        sft_learning_rate=3e-4,
+        sft_epochs=1,
+        sft_batch=8,
+        sft_group_by_length=True,
+        traces=900,
+        rewritten_per_aligned=1.0,
+        prompts=2000,
+        completions_per_device=4,
+        schedule="cosine",
+        warmup_steps=5,
+        gradient_checkpointing=False,
+        save_every=10,
     )

@@ -17,12 +17,13 @@ from langchain_core.messages import convert_to_openai_messages
 
 from ...errors import InputError
 from ...llm.rating_answers import strict_rating
-from ...llm.rating_prompt import RATING_PROMPT_VERSION
+from ...llm.rating_prompt import PromptLimits, rating_prompt_version
 from ...runtime.progress import Progress
 from ..corpus import RatingCorpus
 from .checkpoint import RATER_FILE, load_checkpoint, save_checkpoint
 from .config import TINY, RaterConfig, RaterRecipe
 from .curve import CurveWriter, draw_curve, read_curve, watcher
+from .selection import cases_to_reinforce, imitation_rows
 from .tiny_model import build_tiny
 from .trainer import grpo_trainer, run_trainer, sft_trainer
 
@@ -47,19 +48,10 @@ def train_stages(
         InputError: The folder belongs to another training, the model cannot be loaded, or its
             weights would have to be sharded.
     """
-    described = {
-        "recipe": recipe,
-        "base": source,
-        "scale": [corpus.scale.low, corpus.scale.high],
-        "prompt_version": RATING_PROMPT_VERSION,
-        "prompt": asdict(corpus.limits),
-        "config": config.model_dump(),
-        "ratings": len(corpus.split.train),
-    }
-    description = json.dumps(described, indent=2) + "\n"
+    description = describe_training(source, recipe, corpus, config)
     state = train_processes()
     with state.main_process_first():
-        _claim(folder, description, ours=state.is_main_process)
+        claim(folder, description, ours=state.is_main_process)
     final, imitated = folder / "model", folder / "imitated"
     if final.exists():
         return final
@@ -70,7 +62,7 @@ def train_stages(
             save_checkpoint(model, tokenizer, to, description)
         state.wait_for_everyone()
 
-    cases = corpus.split.train
+    cases = cases_to_reinforce(corpus, config)
     rows: list[dict[str, Any]] = [
         {"prompt": convert_to_openai_messages(messages), "truth": case.review.rating}
         for messages, case in zip(corpus.prompts(cases), cases, strict=True)
@@ -85,7 +77,9 @@ def train_stages(
         model, tokenizer = load_checkpoint(source)
     if recipe == "recone" and not imitated.exists():
         watch = watcher("sft", curve, progress)
-        trainer = sft_trainer(model, tokenizer, _sft_rows(traces), config, folder / "sft", [watch])
+        trainer = sft_trainer(
+            model, tokenizer, imitation_rows(traces, config), config, folder / "sft", [watch]
+        )
         model = run_trainer(trainer)
         save(model, tokenizer, imitated)
     read = partial(strict_rating, scale=corpus.scale)
@@ -98,6 +92,22 @@ def train_stages(
     if state.is_main_process:
         draw_curve(read_curve(curve.path), folder / "curve.png", f"{recipe} on {source}")
     return final
+
+
+def describe_training(
+    source: str, recipe: RaterRecipe, corpus: RatingCorpus, config: RaterConfig
+) -> str:
+    """Return the content of `rater.json`: all that decides the training and its prompts."""
+    described = {
+        "recipe": recipe,
+        "base": source,
+        "scale": [corpus.scale.low, corpus.scale.high],
+        "prompt_version": rating_prompt_version(corpus.limits),
+        "prompt": asdict(corpus.limits),
+        "config": config.model_dump(),
+        "ratings": len(corpus.split.train),
+    }
+    return json.dumps(described, indent=2) + "\n"
 
 
 def require_training_extra(config: RaterConfig) -> None:
@@ -131,12 +141,12 @@ def train_processes() -> Any:
     return import_module("accelerate").PartialState(cpu=on_cpu)
 
 
-def _claim(folder: Path, description: str, *, ours: bool) -> None:
+def claim(folder: Path, description: str, *, ours: bool) -> None:
     """Write down the settings of the training, and refuse a folder with other ones."""
     folder.mkdir(parents=True, exist_ok=True)
     note = folder / RATER_FILE
     if note.exists():
-        if json.loads(note.read_text(encoding="utf-8")) != json.loads(description):
+        if _complete(json.loads(note.read_text(encoding="utf-8"))) != json.loads(description):
             raise InputError(
                 "--out",
                 f"{folder} holds a training run with other reviews or settings.",
@@ -150,15 +160,10 @@ def _claim(folder: Path, description: str, *, ours: bool) -> None:
     note.write_text(description, encoding="utf-8")
 
 
-def _sft_rows(traces: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    rows = [
-        {"prompt": t["prompt"], "completion": [{"role": "assistant", "content": t["answer"]}]}
-        for t in traces
-        if t["outcome"] != "rejected"
-    ]
-    if not rows:
-        raise InputError("--traces", "hold nothing to imitate.", "Use a better teacher.")
-    return rows
+def _complete(described: dict[str, Any]) -> dict[str, Any]:
+    """Add the defaults of settings that did not exist yet when a training was described."""
+    config = RaterConfig().model_dump() | described["config"]
+    return described | {"config": config, "prompt": asdict(PromptLimits(**described["prompt"]))}
 
 
 def _quiet_libraries() -> None:

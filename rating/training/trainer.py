@@ -98,6 +98,7 @@ def sft_arguments(config: RaterConfig, folder: Path) -> Any:
         packing=False,
         padding_free=False,
         loss_type="nll",
+        train_sampling_strategy="group_by_length" if config.sft_group_by_length else "random",
     )
 
 
@@ -145,6 +146,12 @@ def grpo_arguments(config: RaterConfig, folder: Path) -> Any:
     )
 
 
+def fast_bfloat16() -> bool:
+    """Whether this CPU multiplies bfloat16 by instructions of its own (AMX, AVX-512 or Arm's)."""
+    operators = import_module("torch").ops.mkldnn
+    return bool(operators._is_mkldnn_bf16_supported())  # noqa: SLF001  # torch has no public name
+
+
 def _adapters(config: RaterConfig) -> Any:
     if not config.lora_rank:
         return None
@@ -176,7 +183,8 @@ def _batches(name: str, wanted: int, most: int) -> tuple[int, int]:
 def _common(config: RaterConfig, folder: Path) -> dict[str, Any]:
     cuda = import_module("torch").cuda
     gpu = cuda.is_available()
-    bf16 = (gpu and cuda.is_bf16_supported()) if config.bf16 is None else config.bf16
+    can = cuda.is_bf16_supported() if gpu else fast_bfloat16()
+    bf16 = can if config.bf16 is None else config.bf16
     return {
         "output_dir": str(folder),
         "seed": config.seed,

@@ -13,14 +13,21 @@ import pytest
 import torch
 from re2llm.errors import InputError
 from re2llm.llm.rating_answers import TAGS, strict_rating
-from re2llm.rating.training.config import RaterConfig, tiny_config
+from re2llm.llm.rating_prompt import PromptLimits
+from re2llm.rating.corpus import RatingCorpus
+from re2llm.rating.reviews import scale_of
+from re2llm.rating.sample import simulate_reviews
+from re2llm.rating.splits import split_reviews
+from re2llm.rating.training.config import RaterConfig, rater_config, small_config, tiny_config
 from re2llm.rating.training.curve import CurveWriter, draw_curve, read_curve, watcher
 from re2llm.records import RatingScale
 
 pytest.importorskip("trl", reason="needs the extra: pip install 're2llm[train]'")
 
 import accelerate
-from re2llm.rating.training.checkpoint import generate_answers, load_checkpoint
+from re2llm.rating.training.checkpoint import RATER_FILE, generate_answers, load_checkpoint
+from re2llm.rating.training.selection import cases_to_reinforce, worth_imitating
+from re2llm.rating.training.stages import claim, describe_training
 from re2llm.rating.training.tiny_model import TinyShape, build_model, build_tokenizer
 from re2llm.rating.training.trainer import (
     grpo_arguments,
@@ -112,6 +119,53 @@ def test_defaults_are_the_papers():
     assert (config.group_size, config.prompts_per_step, config.clip) == (8, 8, 0.2)
     assert (config.kl_weight, config.temperature, config.epochs) == (0.0, 1.0, 1.0)
     assert (config.learning_rate, config.reward, config.traces) == (2e-6, "paper", 1000)
+
+
+def test_the_real_small_model_has_defaults_for_a_cpu():
+    assert rater_config("smollm2", {"seed": 4}) == small_config().changed({"seed": 4})
+    assert rater_config("tiny", {}) == tiny_config()
+    assert rater_config("Qwen/Qwen2.5-7B-Instruct-1M", {}) == RaterConfig()
+
+
+def trace(outcome, answer):
+    return {"outcome": outcome, "answer": answer, "prompt": prompt(3)}
+
+
+def test_rewritten_traces_are_kept_up_to_their_share():
+    outcomes = ["rewritten", "aligned", "rejected", "rewritten", "rewritten", "aligned"]
+    traces = [trace(outcome, str(n)) for n, outcome in enumerate(outcomes)]
+    kept = lambda share: "".join(  # noqa: E731
+        t["answer"]
+        for t in worth_imitating(traces, CONFIG.changed({"rewritten_per_aligned": share}))
+    )
+    assert kept(-1) == "01345"
+    assert kept(0) == "15"
+    assert kept(0.5) == "015"
+    assert kept(1) == "0135"
+
+
+def test_some_prompts_are_drawn_for_grpo_and_always_the_same(tmp_path):
+    histories = simulate_reviews(30)
+    corpus = RatingCorpus(split_reviews(histories), scale_of(histories), PromptLimits())
+    drawn = cases_to_reinforce(corpus, CONFIG.changed({"prompts": 20}))
+    assert drawn == cases_to_reinforce(corpus, CONFIG.changed({"prompts": 20}))
+    keys = {case.key for case in drawn}
+    assert len(keys) == 20
+    assert keys < {case.key for case in corpus.split.train}
+    assert drawn != cases_to_reinforce(corpus, CONFIG.changed({"prompts": 20, "seed": 1}))
+    assert cases_to_reinforce(corpus, CONFIG) == corpus.split.train
+
+
+def test_a_training_from_before_a_new_setting_goes_on(tmp_path):
+    histories = simulate_reviews(30)
+    corpus = RatingCorpus(split_reviews(histories), scale_of(histories), PromptLimits())
+    old = json.loads(describe_training("tiny", "recone", corpus, CONFIG))
+    del old["config"]["prompts"], old["config"]["rewritten_per_aligned"], old["prompt"]["style"]
+    (tmp_path / RATER_FILE).write_text(json.dumps(old))
+    claim(tmp_path, describe_training("tiny", "recone", corpus, CONFIG), ours=True)
+    for other in (CONFIG.changed({"prompts": 20}), CONFIG.changed({"clip": 0.3})):
+        with pytest.raises(InputError, match="other reviews or settings"):
+            claim(tmp_path, describe_training("tiny", "recone", corpus, other), ours=True)
 
 
 def test_settings_are_read_from_text_and_checked():
@@ -296,7 +350,7 @@ def test_two_processes_train_one_model_with_adapters(tmp_path):
     """As `accelerate launch` starts them; traces and figures are written by one of them."""
     command = [
         *(sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"),
-        *("-m", "re2llm.cli", "rater", "train", "--model", "tiny", "--recipe", "recone"),
+        *("-m", "re2llm", "rater", "train", "--model", "tiny", "--recipe", "recone"),
         *("--set", "sft_epochs=0.1", "--set", "max_steps=2", "--set", "traces=32"),
         *("--set", "max_completion_tokens=8", "--set", "lora_rank=2", "--out", "rater", "--json"),
     ]
