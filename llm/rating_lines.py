@@ -14,7 +14,7 @@ from typing import Any
 
 from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
 
-from ..records import AttributeValue, Item, RatingTask, Review
+from ..records import AttributeValue, Item, RatingScale, RatingTask, Review
 from .prompt_data import one_line
 from .rating_limits import PromptLimits
 
@@ -28,7 +28,7 @@ ratings, item. Answer in four steps:
 <match>…</match>
 <rate>number</rate>"""
 
-_MOST_CHARACTERS = 30
+_MOST_CHARACTERS, _NAME_CHARACTERS = 30, 12
 _PAST_FACTS, _ITEM_FACTS, _LISTED = 2, 6, 3
 """Facts of a rated item and of the item to rate, and entries of a list, that are shown."""
 _BRACKETS = str.maketrans("<>", "()")
@@ -37,7 +37,15 @@ _SCALE = re.compile(rf"scale \| ({_NUMBER}) to ({_NUMBER})")
 _USER = re.compile(rf"user \| mean ({_NUMBER}) \| lately ({_NUMBER})")
 _PAST = re.compile(rf"({_NUMBER}) \| ([^|]*)")
 _ITEM = re.compile(r"item \| ([^|]*)")
-_ITEM_MEAN = re.compile(rf" \| mean ({_NUMBER})(?: of (\d{{1,9}}))?\Z")
+_ITEM_MEAN = re.compile(rf" \| mean ({_NUMBER})(?: of (\d{{1,9}}))?, ([a-z ]{{1,20}})\Z")
+_TYPICAL = 2 / 3
+"""How far up the scale ratings lie on average; 3.5 of 0.5 to 5, 3.7 of 1 to 5."""
+_CAUTION = 5.0
+"""An item's mean of n ratings counts as n / (n + caution)."""
+_STEPS_OF_SCALE = 9
+"""A word for each ninth of the scale: half a point of 0.5 to 5."""
+COMPARED = ("much worse", "worse", "usual", "better", "much better")
+"""How an item compares with a typical one, from two steps below it to two above."""
 
 
 def lines_messages(task: RatingTask, limits: PromptLimits) -> list[BaseMessage]:
@@ -63,7 +71,7 @@ def read_lines(text: str) -> dict[str, Any] | None:
 
     Returns:
         `scale`, `user` (`mean_rating`, `lately`, `ratings`) and `item` (`title`, `mean_rating`,
-        `count`); what the prompt does not say is `None`.
+        `count`, `compared`); what the prompt does not say is `None`.
     """
     scale = _SCALE.match(text)
     if scale is None:
@@ -86,6 +94,7 @@ def read_lines(text: str) -> dict[str, Any] | None:
             "title": item[1].strip(),
             "mean_rating": float(mean[1]) if mean else None,
             "count": int(mean[2]) if mean and mean[2] else None,
+            "compared": mean[3] if mean else None,
         },
     }
 
@@ -114,10 +123,29 @@ def _item_cells(task: RatingTask, most: int) -> Iterator[str]:
     yield "item"
     yield _cell(task.item.title, most)
     for name, value in islice(sorted(task.item.attributes.items()), _ITEM_FACTS):
-        yield _cell(f"{name} {_listed(value)}", most)
+        yield _cell(f"{name} {_listed(value)}", most + _NAME_CHARACTERS)
     if task.item_mean is not None:
         count = f" of {len(task.item_reviews)}" if task.item_reviews else ""
-        yield f"mean {task.item_mean:.1f}{count}"
+        yield f"mean {task.item_mean:.1f}{count}, {_compared(task, task.item_mean)}"
+
+
+def typical_rating(scale: RatingScale) -> float:
+    """Return what ratings on a scale are on average, where nothing is known."""
+    return scale.low + _TYPICAL * scale.width
+
+
+def step_of(scale: RatingScale) -> float:
+    """Return by how many points two neighbours of `COMPARED` differ."""
+    return scale.width / _STEPS_OF_SCALE
+
+
+def _compared(task: RatingTask, mean: float) -> str:
+    """Say how the item compares; a mean of few ratings says little, one without a count all."""
+    count = len(task.item_reviews)
+    trust = count / (count + _CAUTION) if count else 1.0
+    steps = round((mean - typical_rating(task.scale)) * trust / step_of(task.scale))
+    middle = len(COMPARED) // 2
+    return COMPARED[middle + max(-middle, min(middle, steps))]
 
 
 def _values(item: Item) -> Iterator[str]:

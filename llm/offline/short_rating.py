@@ -1,8 +1,7 @@
 """The offline teacher's answer to a short rating prompt: steps that a small model can copy.
 
-Each step of the answer needs only the step before it: two means make a level, the item's mean and
-its count make a word, the two make a number, and the rating is this number, or the true one where
-it is known.
+Each step needs only the lines or the step before it: two means make a level, the item's line has a
+word, the two make a number, and the rating is this number, or the true one where it is known.
 """
 
 from __future__ import annotations
@@ -11,15 +10,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...records import RatingScale
+from ..rating_lines import COMPARED, step_of, typical_rating
 from ..rating_prompt import written
 
-_TYPICAL = 2 / 3
-"""How far up the scale people's ratings lie on average; 3.5 of 0.5 to 5, 3.7 of 1 to 5."""
-_CAUTION = 5.0
-"""An item's mean of n ratings counts as n / (n + caution)."""
-_WORDS = ("much worse", "worse", "usual", "better", "much better")
-"""From two steps of an eighth and a bit of the scale below the typical rating to two above it."""
-_STEPS_OF_SCALE = 9
+_UNKNOWN = "usual"
+
 _TITLE_CHARACTERS = 25
 
 
@@ -32,11 +27,13 @@ def rate_short(document: Mapping[str, Any], truth: float | None) -> str:
     """
     scale = RatingScale(*document["scale"])
     user, item = document["user"], document["item"]
-    typical = scale.low + _TYPICAL * scale.width
     usual = user["mean_rating"]
-    level = typical if usual is None else round((usual + user["lately"]) / 2 + 1e-9, 1)
+    level = (
+        typical_rating(scale) if usual is None else round((usual + user["lately"]) / 2 + 1e-9, 1)
+    )
     whole = all(rating == int(rating) for rating in user["ratings"])
-    word, shift = _compared(item["mean_rating"], item["count"], typical, scale)
+    word = item["compared"] if item["compared"] in COMPARED else _UNKNOWN
+    shift = (COMPARED.index(word) - COMPARED.index(_UNKNOWN)) * step_of(scale)
     step = 1.0 if whole else 0.5
     about = min(max(round((level + shift) / step + 1e-9) * step, scale.low), scale.high)
     rating = about if truth is None else truth
@@ -48,18 +45,6 @@ def rate_short(document: Mapping[str, Any], truth: float | None) -> str:
         "rate": written(rating),
     }
     return "\n".join(f"<{tag}>{text}</{tag}>" for tag, text in steps.items())
-
-
-def _compared(
-    mean: float | None, count: int | None, typical: float, scale: RatingScale
-) -> tuple[str, float]:
-    """Return how the item compares with a typical one, as a word and in points."""
-    if mean is None:
-        return "usual", 0.0
-    trust = 1.0 if count is None else count / (count + _CAUTION)
-    size = scale.width / _STEPS_OF_SCALE
-    steps = max(-2, min(2, round((mean - typical) * trust / size)))
-    return _WORDS[steps + 2], steps * size
 
 
 def _mean_words(item: Mapping[str, Any]) -> str:

@@ -155,7 +155,7 @@ def test_the_short_prompt_holds_the_last_ten_and_the_means():
     assert lines[:2] == ["scale | 0.5 to 5", "user | mean 3.1 | lately 2.8"]
     assert lines[2] == "0.5 | Film 1 | Drama, War"
     assert len(lines) == 13
-    assert lines[-1] == "item | Heat | genres Action, Crime | year 1995 | mean 4.0 of 30"
+    assert lines[-1] == "item | Heat | genres Action, Crime | year 1995 | mean 4.0 of 30, better"
     assert "First" not in human.text
 
 
@@ -201,7 +201,7 @@ def test_a_title_that_plays_a_line_moves_no_rating(title):
     ("changes", "last"),
     [
         ({"item_mean": None, "item_reviews": ()}, "year 1995"),
-        ({"item_reviews": ()}, "mean 4.0"),
+        ({"item_reviews": ()}, "mean 4.0, better"),
     ],
 )
 def test_what_is_unknown_is_left_out(changes, last):
