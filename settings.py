@@ -167,6 +167,8 @@ class Settings(BaseSettings):
     """Training sessions that `train` draws if there are more."""
     train_panel: int = Field(default=300, ge=0)
     """Random training sessions on which `train` tries every hint before it starts."""
+    rate_samples: int = Field(default=1, ge=1, le=64)
+    """Sampled answers whose mean is the rating; above 1 it needs `temperature` above 0."""
     rating_prompt: Literal["document", "short"] | None = None
     """Form of rating prompts: `document` with review texts, `short` lines without them.
 

@@ -38,8 +38,13 @@ async def model_ratings(
     cases: Sequence[RatingCase],
     options: RunOptions,
     progress: Progress,
-) -> list[float | None]:
-    """Return the run's model's rating of each case, `None` for an invalid answer.
+    *,
+    samples: int = 1,
+) -> list[list[float | None]]:
+    """Return the ratings that the run's model gives each case, `None` for an invalid answer.
+
+    Args:
+        samples: How often it is asked; answers differ only at a temperature above 0.
 
     Raises:
         Re2llmError: The model is down or the budget is spent. Paid answers are kept, so the next
@@ -47,12 +52,15 @@ async def model_ratings(
     """
     stage = f"rating with {options.model}"
     prompts = corpus.prompts(cases)
-    ratings: dict[int, float | None] = {}
+    ratings: dict[int, list[float | None]] = {}
     progress(stage, 0, len(prompts))
 
     async def rate(place: int) -> None:
-        reply = await ask_strictly(prompts[place], options, "rate", corpus.scale)
-        ratings[place] = strict_rating(reply.text, corpus.scale)
+        given: list[float | None] = []
+        for _ in range(samples):
+            reply = await ask_strictly(prompts[place], options, "rate", corpus.scale)
+            given.append(strict_rating(reply.text, corpus.scale))
+        ratings[place] = given
         progress(stage, len(ratings), len(prompts))
 
     outages = OutageGuard(options, options.settings.concurrency, reflects=False)

@@ -121,12 +121,13 @@ async def _ask(
         try:
             async with asyncio.timeout(max(0.0, ends - time.time())):
                 known = await known_answer(options, key) if may_know else None
-                if known is None:
+                # Answers that are not kept are all wanted, so samples of a prompt need not wait.
+                if known is None and may_know:
                     mine = options.owner.encode(errors="replace") + key
                     await held.enter_async_context(options.services.one_at_a_time(mine))
                     await held.enter_async_context(_alone(options, key, ends))
                     # Others who asked the same meanwhile have paid for it.
-                    known = await known_answer(options, key) if may_know else None
+                    known = await known_answer(options, key)
         except TimeoutError:
             waited = _since(started)
             return Reply("", failed=True, latency_ms=waited, calls=0, failure=Failure.BUSY.value)

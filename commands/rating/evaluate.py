@@ -7,11 +7,13 @@ from typing import Annotated, Any
 
 import typer
 
+from ...errors import InputError
 from ...records import counted
 from ..budgets import MaxCalls, MaxCost, check_budget
-from ..console import progress_bars, run, write_json
+from ..console import fail, progress_bars, run, write_json
 from ..tables import print_table
 from .options import SAMPLE, ReviewsOption, SeedOption, SkipOption, SplitOption, review_source
+from .rating_tables import print_groups, print_paired
 
 
 def evaluate(
@@ -35,6 +37,21 @@ def evaluate(
     limit: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="Evaluate only this many ratings.")
     ] = None,
+    samples: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            max=64,
+            metavar="N",
+            help="Also take the mean of so many sampled answers. Default: RE2LLM_RATE_SAMPLES.",
+        ),
+    ] = None,
+    plot: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Draw the calibration into this file, a PNG or an SVG."
+        ),
+    ] = None,
     max_llm_calls: MaxCalls = None,
     max_cost: MaxCost = None,
     json_file: Annotated[
@@ -57,6 +74,13 @@ def evaluate(
     from ...runtime.budget import Budget
     from ...runtime.options import Context
 
+    if plot is not None:
+        from ...evaluation.rating_plot import check_plot
+
+        try:
+            check_plot(plot)
+        except InputError as error:
+            fail(error)
     names = [name.strip() for name in baselines.split(",") if name.strip()]
     budget = Budget(max_calls=max_llm_calls, max_cost=max_cost)
     source = review_source(reviews, split=split, skip_malformed=skip_malformed, seed=seed)
@@ -72,12 +96,17 @@ def evaluate(
                 checkpoint=checkpoint,
                 baselines=names,
                 limit=limit,
+                samples=samples,
                 progress=progress,
             )
         if json_file is None or str(json_file) != "-":
             _print(document, f"{reviews}, split by {split}: {counted(document['n'], 'rating')}")
         if json_file is not None:
             write_json("--json", json_file, document)
+        if plot is not None:
+            from ...evaluation.rating_plot import draw_calibration
+
+            draw_calibration(document, plot)
 
     run(work)
 
@@ -93,3 +122,5 @@ def _print(document: dict[str, Any], title: str) -> None:
         last = (f"{row['invalid']:.1%}", f"{row['llm_calls']:,}")
         rows.append([row["name"], row["kind"], mae, intervals[0], rmse, intervals[1], *last])
     print_table(("", "kind", *numbers), rows, right=numbers, title=title)
+    print_paired(document["paired"])
+    print_groups(document["groups"])

@@ -43,8 +43,10 @@ async def check_rating(state: RatingState, options: RunOptions) -> Update:
             flags.append(reply.failure)
     if answer.rating is None:
         flags.append(Flag.FALLBACK)
+    mean = state.get("mean")
+    rating = answer.rating if mean is None else mean
     return {
-        "rating": state["fallback"] if answer.rating is None else answer.rating,
+        "rating": state["fallback"] if rating is None else rating,
         "reasoning": {
             "analyze_user": answer.analyze_user,
             "analyze_item": answer.analyze_item,

@@ -66,5 +66,7 @@ class RatingState(RatingResult):
     """The lowest and the highest rating."""
     fallback: float
     """The rating to answer with if the model gives none."""
+    mean: NotRequired[Annotated[float | None, EphemeralValue]]
+    """Mean of the sampled ratings, if there are several samples and a valid one."""
     answer: str
     """The model's raw text."""

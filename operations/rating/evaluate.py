@@ -12,11 +12,14 @@ from ...errors import InputError
 from ...evaluation.rating_summary import RatingRow, summarise_ratings
 from ...rating.baselines import RATING_BASELINES, check_rating_baselines
 from ...rating.corpus import ReviewSource
+from ...rating.groups import case_groups
 from ...rating.model_ratings import model_ratings
+from ...rating.samples import mean_of_samples
 from ...rating.training.checkpoint import checkpoint_description, checkpoint_ratings
 from ...runtime.budget import Budget
 from ...runtime.options import Context, resolve_context
 from ...runtime.progress import Progress, silent
+from ...settings import get_settings
 
 
 async def evaluate_raters(
@@ -27,6 +30,7 @@ async def evaluate_raters(
     checkpoint: Path | None = None,
     baselines: Sequence[str] = (),
     limit: int | None = None,
+    samples: int | None = None,
     progress: Progress = silent,
 ) -> dict[str, Any]:
     """Compute MAE, RMSE and the share of invalid answers on ratings that training never sees.
@@ -39,10 +43,13 @@ async def evaluate_raters(
             apply to all rows.
         baselines: Names among `RATING_BASELINES`.
         limit: Evaluate only this many ratings.
+        samples: A checkpoint has a second row, the mean of so many samples, if there are two or
+            more. A chat model is asked as often where the setting `temperature` is above 0; else
+            all its answers are the same. `None` takes the setting `rate_samples`.
         progress: Called as ratings come in, with a stage for each model.
 
     Returns:
-        `n`, `scale`, `rows` and `paired` of `summarise_ratings`.
+        What `summarise_ratings` returns.
 
     Raises:
         InputError: There is nothing to evaluate, or something cannot be used.
@@ -54,18 +61,40 @@ async def evaluate_raters(
     description = {} if checkpoint is None else checkpoint_description(checkpoint)
     corpus = source.corpus(source.limits(**description.get("prompt", {})))
     cases = corpus.split.test[:limit]
+    asked_for = get_settings().rate_samples if samples is None else samples
+    count = asked_for if asked_for > 1 else 0
     rows: list[RatingRow] = []
     if checkpoint is not None:
-        rated = await asyncio.to_thread(checkpoint_ratings, corpus, cases, checkpoint, progress)
-        rows.append(RatingRow(str(checkpoint), "model", rated))
+        rated = await asyncio.to_thread(
+            checkpoint_ratings, corpus, cases, checkpoint, progress, samples=count
+        )
+        rows.append(RatingRow(str(checkpoint), "model", rated.greedy))
+        if count:
+            rows.append(_mean_row(str(checkpoint), rated.sampled))
     if model is not None:
         budget = context.budget or Budget()
         options = await resolve_context(replace(context, model=model, budget=budget))
-        rated = await model_ratings(corpus, cases, options, progress)
-        rows.append(RatingRow(model, "model", rated, budget.calls))
+        drawn = count if options.settings.temperature else 0
+        asked = await model_ratings(corpus, cases, options, progress, samples=drawn or 1)
+        if drawn:
+            rows.append(_mean_row(model, asked, budget.calls))
+        else:
+            rows.append(RatingRow(model, "model", [each[0] for each in asked], budget.calls))
     pairs = [case.key for case in cases]
     for name in baselines:
         predicted = RATING_BASELINES[name](corpus.split.known, pairs, corpus.scale, source.seed)
         rows.append(RatingRow(name, "baseline", predicted.tolist()))
     truths = [case.review.rating for case in cases]
-    return summarise_ratings(rows, truths, corpus.scale, seed=source.seed)
+    groups = case_groups(corpus.split, cases)
+    return summarise_ratings(rows, truths, corpus.scale, seed=source.seed, groups=groups)
+
+
+def _mean_row(name: str, sampled: Sequence[Sequence[float | None]], calls: int = 0) -> RatingRow:
+    drawn = [rating for ratings in sampled for rating in ratings]
+    return RatingRow(
+        f"{name}, mean of {len(sampled[0])}",
+        "model",
+        [mean_of_samples(ratings) for ratings in sampled],
+        calls,
+        round(drawn.count(None) / len(drawn), 4),
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -12,16 +13,15 @@ from langchain_core.messages import convert_to_openai_messages
 
 from ...errors import InputError
 from ...llm.rating_answers import strict_rating
-from ...runtime.progress import Progress, silent
+from ...runtime.progress import Progress
 from ..corpus import RatingCorpus
 from ..splits import RatingCase
+from .answering import ChatMessages, Sampling, answer_prompts
 from .model_source import gguf_file, load_gguf
+from .numbers import computes_bfloat16
 
 RATER_FILE = "rater.json"
 """Beside a trained model: the settings of its training, and so of its prompts."""
-
-ChatMessages = Sequence[dict[str, Any]]
-"""A prompt as roles and contents."""
 
 
 def load_checkpoint(source: str | Path) -> tuple[Any, Any]:
@@ -70,55 +70,54 @@ def checkpoint_description(folder: Path) -> dict[str, Any]:
     return json.loads(note.read_text(encoding="utf-8")) if note.is_file() else {}
 
 
+@dataclass(frozen=True, slots=True)
+class CheckpointRatings:
+    """A checkpoint's ratings of some cases, `None` for an invalid answer.
+
+    Attributes:
+        greedy: One rating a case.
+        sampled: The ratings of a case's samples; empty lists if none were asked for.
+    """
+
+    greedy: list[float | None]
+    sampled: list[list[float | None]]
+
+
 def checkpoint_ratings(
-    corpus: RatingCorpus, cases: Sequence[RatingCase], folder: Path, progress: Progress
-) -> list[float | None]:
-    """Return a checkpoint's rating of each case, `None` for an invalid answer.
+    corpus: RatingCorpus,
+    cases: Sequence[RatingCase],
+    folder: Path,
+    progress: Progress,
+    *,
+    samples: int = 0,
+) -> CheckpointRatings:
+    """Have a checkpoint rate cases, greedily and by samples at the temperature of its training.
 
     Raises:
         InputError: The checkpoint cannot be loaded.
     """
-    tokens = checkpoint_description(folder).get("config", {}).get("max_completion_tokens", 1024)
+    described = checkpoint_description(folder).get("config", {})
+    sampling = Sampling(samples, described.get("temperature", 1.0), described.get("seed", 0))
     model, tokenizer = load_checkpoint(folder)
     prompts = [convert_to_openai_messages(messages) for messages in corpus.prompts(cases)]
-    answers = generate_answers(model, tokenizer, prompts, max_tokens=int(tokens), progress=progress)
-    return [strict_rating(text, corpus.scale) for text in answers]
+    answers = answer_prompts(
+        model,
+        tokenizer,
+        prompts,
+        max_tokens=int(described.get("max_completion_tokens", 1024)),
+        sampling=sampling,
+        bf16=computes_bfloat16(described.get("bf16", False)),
+        progress=progress,
+    )
+    return CheckpointRatings(
+        [strict_rating(answer.greedy, corpus.scale) for answer in answers],
+        [[strict_rating(text, corpus.scale) for text in answer.sampled] for answer in answers],
+    )
 
 
 def generate_answers(
-    model: Any,
-    tokenizer: Any,
-    prompts: Sequence[ChatMessages],
-    *,
-    max_tokens: int,
-    batch: int = 32,
-    progress: Progress = silent,
+    model: Any, tokenizer: Any, prompts: Sequence[ChatMessages], *, max_tokens: int
 ) -> list[str]:
-    """Answer prompts greedily, `batch` at a time; the tokenizer must pad on the left."""
-    torch = import_module("torch")
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    model = model.to(device).eval()
-    answers: list[str] = [""] * len(prompts)
-    texts = [
-        tokenizer.apply_chat_template(prompt, tokenize=False, add_generation_prompt=True)
-        for prompt in prompts
-    ]
-    # Prompts of similar length share a batch, so that there is little padding.
-    order = sorted(range(len(texts)), key=lambda place: len(texts[place]))
-    for start in range(0, len(order), batch):
-        places = order[start : start + batch]
-        inputs = tokenizer(
-            [texts[place] for place in places],
-            return_tensors="pt",
-            padding=True,
-            add_special_tokens=False,
-        ).to(device)
-        inputs.pop("token_type_ids", None)
-        with torch.inference_mode():
-            output = model.generate(**inputs, max_new_tokens=max_tokens, do_sample=False)
-        fresh = output[:, inputs["input_ids"].shape[1] :]
-        decoded = tokenizer.batch_decode(fresh, skip_special_tokens=True)
-        for place, text in zip(places, decoded, strict=True):
-            answers[place] = text
-        progress("rating", min(start + batch, len(order)), len(order))
-    return answers
+    """Answer prompts greedily; see `answer_prompts`."""
+    answers = answer_prompts(model, tokenizer, prompts, max_tokens=max_tokens)
+    return [answer.greedy for answer in answers]

@@ -15,6 +15,7 @@ from ...errors import InputError
 from ...records import RatingScale, counted
 from ..rewards import REWARD_SCHEMES, ReadRating, reward_functions
 from .config import RaterConfig
+from .numbers import computes_bfloat16
 
 Rows = Sequence[dict[str, Any]]
 """A data set for TRL. Messages are roles and contents."""
@@ -146,12 +147,6 @@ def grpo_arguments(config: RaterConfig, folder: Path) -> Any:
     )
 
 
-def fast_bfloat16() -> bool:
-    """Whether this CPU multiplies bfloat16 by instructions of its own (AMX, AVX-512 or Arm's)."""
-    operators = import_module("torch").ops.mkldnn
-    return bool(operators._is_mkldnn_bf16_supported())  # noqa: SLF001  # torch has no public name
-
-
 def _adapters(config: RaterConfig) -> Any:
     if not config.lora_rank:
         return None
@@ -181,10 +176,7 @@ def _batches(name: str, wanted: int, most: int) -> tuple[int, int]:
 
 
 def _common(config: RaterConfig, folder: Path) -> dict[str, Any]:
-    cuda = import_module("torch").cuda
-    gpu = cuda.is_available()
-    can = cuda.is_bf16_supported() if gpu else fast_bfloat16()
-    bf16 = can if config.bf16 is None else config.bf16
+    gpu = import_module("torch").cuda.is_available()
     return {
         "output_dir": str(folder),
         "seed": config.seed,
@@ -201,7 +193,7 @@ def _common(config: RaterConfig, folder: Path) -> dict[str, Any]:
         "max_grad_norm": config.max_grad_norm,
         "gradient_checkpointing": config.gradient_checkpointing,
         "use_cpu": not gpu,
-        "bf16": bf16,
+        "bf16": computes_bfloat16(config.bf16),
         "fp16": False,
         "report_to": "none",
         "disable_tqdm": True,

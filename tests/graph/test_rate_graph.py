@@ -84,6 +84,38 @@ async def test_a_model_that_never_rates_falls_back_to_the_means(script, changes,
     assert answer["reasoning"]["rate"] == ""
 
 
+def saying(rating: float) -> str:
+    return GOOD.replace("<rate>2<", f"<rate>{rating:g}<").replace(">m<", f">why {rating:g}<")
+
+
+async def test_samples_are_averaged_and_the_nearest_gives_its_reasons(script, adjust):
+    adjust(rate_samples=4, temperature=1.0)
+    answers = iter([saying(5), "Nice weather.", saying(2), saying(3)])
+    name, model = script(lambda _: next(answers))
+    answer = await graph.ainvoke(REQUEST, context=Context(model=name))
+    assert answer["rating"] == 3.33
+    assert answer["reasoning"]["match"] == "why 3"
+    assert (answer["valid"], answer["flags"]) == (True, [])
+    assert answer["llm_calls"] == len(model.asked) == 4
+
+
+async def test_samples_without_a_rating_are_repaired_once(script, adjust):
+    adjust(rate_samples=3, temperature=1.0)
+    name, model = script(lambda messages: GOOD if len(messages) > 2 else "Nice weather.")
+    answer = await graph.ainvoke(REQUEST, context=Context(model=name))
+    assert (answer["rating"], answer["flags"]) == (2, ["wrong_format", "repaired"])
+    assert len(model.asked) == 4
+
+
+async def test_samples_need_a_temperature(script, adjust):
+    adjust(rate_samples=3)
+    name, model = script(lambda _: GOOD)
+    answer = await graph.ainvoke(REQUEST, context=Context(model=name))
+    assert answer["error"]["field"] == "RE2LLM_RATE_SAMPLES"
+    assert "RE2LLM_TEMPERATURE" in answer["error"]["remedy"]
+    assert not model.asked
+
+
 async def test_a_model_that_is_down_still_ends_in_a_rating(script):
     def down(_):
         raise ConnectionError

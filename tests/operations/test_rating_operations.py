@@ -1,5 +1,6 @@
 """The operations on ratings, called as a program would: in memory, with progress by callback."""
 
+import itertools
 import json
 import uuid
 from collections.abc import Callable, Iterator
@@ -119,6 +120,28 @@ async def test_a_model_and_baselines_are_evaluated_on_the_same_ratings(reported:
     ]
     assert reported[0] == ("rating with offline", 0, 20)
     assert reported[-1] == ("rating with offline", 20, 20)
+
+
+@pytest.fixture
+def undecided(adjust: Callable[..., None]) -> Iterator[tuple[str, FaultServer]]:
+    """A model that says 3, 4, nothing and 3 in turn."""
+    spoken = itertools.cycle([GOOD, GOOD.replace(">3<", ">4<"), "no rating", GOOD])
+    with FaultServer(speak=lambda _: next(spoken)).running() as server:
+        adjust(base_url=server.url, api_key=SecretStr("sk-none"), concurrency=1, temperature=1.0)
+        yield f"openai:rater-{uuid.uuid4().hex[:8]}", server
+
+
+async def test_samples_of_a_model_are_a_row_of_their_mean(
+    undecided: tuple[str, FaultServer],
+) -> None:
+    name, server = undecided
+    document = await evaluate_raters(Context(), ReviewSource(), model=name, limit=3, samples=4)
+    assert len(server.asked) == 12
+    (row,) = document["rows"]
+    assert (row["name"], row["llm_calls"]) == (f"{name}, mean of 4", 12)
+    assert (row["invalid"], row["invalid_samples"]) == (0, 0.25)
+    assert [step["predicted"] for step in document["calibration"][row["name"]]] == [3.3333]
+    assert document["groups"][0]["n"] == 3
 
 
 async def test_evaluation_without_anything_to_evaluate_is_refused(tmp_path: Path) -> None:

@@ -3,8 +3,12 @@
 import numpy as np
 import pytest
 from re2llm.errors import InputError
+from re2llm.evaluation.rating_plot import check_plot, draw_calibration
 from re2llm.evaluation.rating_summary import RatingRow, absolute_errors, summarise_ratings
 from re2llm.rating.baselines import RATING_BASELINES, check_rating_baselines
+from re2llm.rating.groups import case_groups
+from re2llm.rating.reviews import ReviewHistory
+from re2llm.rating.splits import split_reviews
 from re2llm.records import Item, RatingScale, Review
 
 SCALE = RatingScale(1, 5)
@@ -41,6 +45,57 @@ def test_summary():
     assert model["ci95"]["mae"][0] <= model["mae"] <= model["ci95"]["mae"][1]
     (pair,) = document["paired"]
     assert (pair["a"], pair["b"], pair["diff"]) == ("m", "b", 0.0)
+
+
+def test_groups_and_calibration_by_hand(tmp_path):
+    rows = [
+        RatingRow("m", "model", [4.2, None, 3.0, 4.1], invalid_samples=0.25),
+        RatingRow("b", "baseline", [4.0, 4.0, 4.0, 4.0]),
+    ]
+    groups = {"new": [True, False, False, True], "none": [False] * 4}
+    document = summarise_ratings(rows, [5, 5, 3, 3], SCALE, groups=groups)
+    (group,) = document["groups"]
+    assert (group["name"], group["n"]) == ("new", 2)
+    assert [row["mae"] for row in group["rows"]] == [
+        pytest.approx((0.8 + 1.1) / 2),
+        pytest.approx(1.0),
+    ]
+    assert document["rows"][0]["invalid_samples"] == 0.25
+    assert "invalid_samples" not in document["rows"][1]
+    low, high = document["calibration"]["m"]
+    assert (low["predicted"], low["actual"], low["n"]) == (3.0, 3.0, 1)
+    assert (high["predicted"], high["actual"], high["n"]) == (pytest.approx(4.15), 4.0, 2)
+    assert high["ci95"] == [3.0, 5.0]
+    assert set(document["calibration"]) == {"m"}
+
+    pytest.importorskip("matplotlib", reason="needs the extra: pip install 're2llm[report]'")
+    for name in ("c.png", "c.svg"):
+        check_plot(tmp_path / name)
+        draw_calibration(document, tmp_path / name)
+    assert (tmp_path / "c.png").read_bytes().startswith(b"\x89PNG")
+    assert "<svg" in (tmp_path / "c.svg").read_text()
+    for bad in (tmp_path / "c.gif", tmp_path / "nowhere" / "c.png"):
+        with pytest.raises(InputError, match="--plot"):
+            check_plot(bad)
+
+
+def test_groups_of_cases_are_what_training_knew():
+    histories = [
+        ReviewHistory(user, tuple(reviews(*((user, item, 3.0) for item in items))))
+        for user, items in (("a", "xyzw"), ("b", "xyv"), ("c", "xz"), ("d", "ywx"))
+    ]
+    split = split_reviews(histories, "mixed", share=0.25, seed=0)
+    trained = {case.review.user for case in split.train}
+    groups = case_groups(split, split.test)
+    users = [case.review.user for case in split.test]
+    assert 0 < len(trained) < 4
+    assert groups["users trained on"] == [user in trained for user in users]
+    assert groups["users not trained on"] == [user not in trained for user in users]
+    # Only "b" rated v, last: no rating of it is known.
+    assert groups["item of 0"] == [user == "b" for user in users]
+    for prefix in ("history", "item"):
+        masks = [mask for name, mask in groups.items() if name.startswith(prefix)]
+        assert all(sum(column) == 1 for column in zip(*masks, strict=True))
 
 
 def test_means_fall_back_to_the_global_one():

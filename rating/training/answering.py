@@ -1,0 +1,121 @@
+"""Answers of a loaded model to many prompts: greedy ones, and samples that reuse what was read."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import Any
+
+from ...runtime.progress import Progress, silent
+
+ChatMessages = Sequence[dict[str, Any]]
+"""A prompt as roles and contents."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How to sample.
+
+    Attributes:
+        count: Answers to each prompt, besides the greedy one; 0 samples none.
+        temperature: From the whole vocabulary.
+        seed: The same seed and batches give the same answers.
+    """
+
+    count: int = 0
+    temperature: float = 1.0
+    seed: int = 0
+
+
+@dataclass(slots=True)
+class Answers:
+    """What a model says to one prompt: greedily, and when sampled."""
+
+    greedy: str = ""
+    sampled: list[str] = field(default_factory=list[str])
+
+
+def answer_prompts(
+    model: Any,
+    tokenizer: Any,
+    prompts: Sequence[ChatMessages],
+    *,
+    max_tokens: int,
+    sampling: Sampling | None = None,
+    batch: int = 32,
+    bf16: bool = False,
+    progress: Progress = silent,
+) -> list[Answers]:
+    """Answer prompts, `batch` at a time; the tokenizer must pad on the left.
+
+    A batch is read once: its greedy answers and its samples continue from the same keys and values.
+
+    Args:
+        bf16: Compute in bfloat16.
+        progress: Called after each batch with the stage `rating`.
+    """
+    torch = import_module("torch")
+    sampling = sampling or Sampling()
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    model = model.to(device).eval()
+    if bf16:
+        model = model.to(torch.bfloat16)
+    torch.manual_seed(sampling.seed)
+    answers = [Answers() for _ in prompts]
+    texts = [
+        tokenizer.apply_chat_template(prompt, tokenize=False, add_generation_prompt=True)
+        for prompt in prompts
+    ]
+    # Prompts of similar length share a batch, so that there is little padding.
+    order = sorted(range(len(texts)), key=lambda place: len(texts[place]))
+    for start in range(0, len(order), batch):
+        places = order[start : start + batch]
+        inputs = tokenizer(
+            [texts[place] for place in places],
+            return_tensors="pt",
+            padding=True,
+            add_special_tokens=False,
+        ).to(device)
+        with torch.inference_mode():
+            reading = _Reading(model, tokenizer, inputs, max_tokens)
+            for place, text in zip(places, reading.go_on(), strict=True):
+                answers[place].greedy = text
+            for _ in range(sampling.count):
+                for place, text in zip(places, reading.go_on(sampling.temperature), strict=True):
+                    answers[place].sampled.append(text)
+        progress("rating", min(start + batch, len(order)), len(order))
+    return answers
+
+
+class _Reading:
+    """A batch of prompts that the model has read but for the last token."""
+
+    def __init__(self, model: Any, tokenizer: Any, inputs: Any, max_tokens: int) -> None:
+        self._model, self._tokenizer, self._most = model, tokenizer, max_tokens
+        self._ids, self._mask = inputs["input_ids"], inputs["attention_mask"]
+        before = self._mask[:, :-1]
+        places = (before.cumsum(-1) - 1).clamp(min=0)
+        self._cache = model(
+            input_ids=self._ids[:, :-1],
+            attention_mask=before,
+            position_ids=places,
+            use_cache=True,
+            logits_to_keep=1,
+        ).past_key_values
+
+    def go_on(self, temperature: float | None = None) -> list[str]:
+        """Return an answer to each prompt, greedy without a temperature."""
+        how: dict[str, Any] = {"do_sample": False}
+        if temperature is not None:
+            how = {"do_sample": True, "temperature": temperature, "top_k": 0, "top_p": 1.0}
+        output = self._model.generate(
+            input_ids=self._ids,
+            attention_mask=self._mask,
+            past_key_values=copy.deepcopy(self._cache),
+            max_new_tokens=self._most,
+            **how,
+        )
+        fresh = output[:, self._ids.shape[1] :]
+        return self._tokenizer.batch_decode(fresh, skip_special_tokens=True)
