@@ -13,6 +13,7 @@ from ...errors import InputError
 from ...records import counted
 from ...settings import get_settings
 from ..console import fail, out, print_json, progress_bars, run
+from .expected_end import ExpectedEnd
 from .options import SAMPLE, ReviewsOption, SeedOption, SkipOption, SplitOption, review_source
 
 if TYPE_CHECKING:
@@ -88,9 +89,11 @@ def train(
         context = Context(command="rater train")
         source = review_source(reviews, split=split, skip_malformed=skip_malformed, seed=chosen)
         with progress_bars(counts=False) as bars:
+            ends = ExpectedEnd()
 
             def report(stage: str, done: int, total: int | None = None, note: str = "") -> None:
-                bars(_STAGES.get(stage, stage), done, total, note)
+                told = ends.note(stage, done, total) if stage in _STAGES else note
+                bars(_STAGES.get(stage, stage), done, total, told)
 
             return await train_rater(
                 context,
@@ -112,6 +115,8 @@ def train(
                 "model": str(trained.model),
                 "updates": trained.updates,
                 "last_updates": trained.last_updates,
+                "reward_gain": trained.reward_gain,
+                "peak_memory_gib": trained.peak_memory_gib,
             }
         )
         return
@@ -122,6 +127,15 @@ def train(
         f"{listed}.",
         markup=False,
     )
+    if trained.reward_gain is not None:
+        gain = trained.reward_gain
+        low, high = gain["ci95"]
+        out.print(
+            f"reward of the last {gain['updates']} updates minus the first {gain['updates']}: "
+            f"{gain['diff']:+.3f} ({low:+.3f} to {high:+.3f}).",
+            markup=False,
+        )
+    out.print(f"memory: {trained.peak_memory_gib:g} GiB at most.", markup=False)
 
 
 def _values(file: Path | None, settings: Sequence[str]) -> dict[str, object]:

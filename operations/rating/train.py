@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import resource
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,7 +14,7 @@ from ...errors import InputError
 from ...rating.corpus import RatingCorpus, ReviewSource
 from ...rating.traces import cases_to_trace, read_traces, write_traces
 from ...rating.training.config import TINY, RaterConfig, RaterRecipe
-from ...rating.training.curve import read_curve
+from ...rating.training.curve import read_curve, reward_gain
 from ...rating.training.stages import (
     CURVE_FILE,
     require_training_extra,
@@ -35,11 +37,15 @@ class TrainedRater:
         model: Its folder.
         updates: GRPO updates.
         last_updates: Mean `reward`, `valid`, `mae` and `length` of the last ten of them.
+        reward_gain: How the last five compare with the first five; see `reward_gain`.
+        peak_memory_gib: The most memory that this process held.
     """
 
     model: Path
     updates: int
     last_updates: Mapping[str, float]
+    reward_gain: Mapping[str, Any] | None = None
+    peak_memory_gib: float = 0.0
 
 
 async def train_rater(
@@ -93,7 +99,13 @@ async def train_rater(
         for name in ("reward", "valid", "mae", "length")
         if last and all(name in point for point in last)
     }
-    return TrainedRater(trained, len(points), means)
+    return TrainedRater(trained, len(points), means, reward_gain(points), _peak_memory())
+
+
+def _peak_memory() -> float:
+    """Return the most memory that this process held, in GiB; macOS counts bytes, Linux KiB."""
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return round(most * (1 if sys.platform == "darwin" else 1024) / 2**30, 2)
 
 
 def _traces_of(corpus: RatingCorpus, file: Path) -> list[dict[str, Any]]:

@@ -7,6 +7,7 @@ import math
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
+from statistics import fmean, pvariance, stdev
 from typing import Any
 
 from ...runtime.progress import Progress
@@ -79,8 +80,37 @@ def read_curve(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
+def reward_gain(points: Sequence[Mapping[str, Any]], count: int = 5) -> dict[str, Any] | None:
+    """Return by how much the mean reward of the last updates of GRPO is above that of the first.
+
+    The interval is Welch's for two means of updates, which differ in their prompts. Returns
+    `first`, `last`, `diff` and `ci95`, or `None` with fewer than twice `count` updates.
+    """
+    rewards = [point["reward"] for point in points if point["stage"] == "grpo"]
+    if len(rewards) < 2 * count:
+        return None
+    first, last = rewards[:count], rewards[-count:]
+    low, high = _welch(last, first)
+    before, after = fmean(first), fmean(last)
+    return {
+        "updates": count,
+        "first": round(before, 4),
+        "last": round(after, 4),
+        "diff": round(after - before, 4),
+        "ci95": [round(low, 4), round(high, 4)],
+    }
+
+
+def _welch(a: Sequence[float], b: Sequence[float]) -> tuple[float, float]:
+    if pvariance(a) + pvariance(b) == 0:
+        return fmean(a) - fmean(b), fmean(a) - fmean(b)
+    test: Any = import_module("scipy.stats").ttest_ind(a, b, equal_var=False)
+    low, high = test.confidence_interval(0.95)
+    return float(low), float(high)
+
+
 def draw_curve(points: Sequence[Mapping[str, Any]], path: Path, title: str) -> None:
-    """Draw reward, validity, error and length of the GRPO updates, with a running mean.
+    """Draw reward, validity, error and length of the GRPO updates: running means, 95 % intervals.
 
     Without such updates nothing is drawn. The suffix of the path decides the format.
     """
@@ -96,7 +126,17 @@ def draw_curve(points: Sequence[Mapping[str, Any]], path: Path, title: str) -> N
         steps = [point["step"] for point in points if name in point]
         values = [point[name] for point in points if name in point]
         axis.plot(steps, values, color="tab:blue", alpha=0.3, linewidth=1)
-        axis.plot(steps, _running(values), color="tab:blue", linewidth=2)
+        running = _running(values)
+        axis.plot(steps, running, color="tab:blue", linewidth=2)
+        error = _running_error(values)
+        axis.fill_between(
+            steps,
+            [mean - 1.96 * each for mean, each in zip(running, error, strict=True)],
+            [mean + 1.96 * each for mean, each in zip(running, error, strict=True)],
+            color="tab:blue",
+            alpha=0.15,
+            linewidth=0,
+        )
         axis.set_title(label, loc="left", fontsize=10)
         axis.grid(alpha=0.3)
     for axis in axes[-1]:
@@ -108,6 +148,15 @@ def draw_curve(points: Sequence[Mapping[str, Any]], path: Path, title: str) -> N
 
 def _finite(entry: dict[str, Any]) -> dict[str, float]:
     return {k: v for k, v in entry.items() if isinstance(v, int | float) and math.isfinite(v)}
+
+
+def _running_error(values: Sequence[float], window: int = 10) -> list[float]:
+    """Return the standard error of each running mean; 0 for a single update."""
+    errors: list[float] = []
+    for end in range(1, len(values) + 1):
+        shown = values[max(0, end - window) : end]
+        errors.append(stdev(shown) / len(shown) ** 0.5 if len(shown) > 1 else 0.0)
+    return errors
 
 
 def _running(values: Sequence[float], window: int = 10) -> list[float]:

@@ -140,6 +140,13 @@ async def test_train_save_serve_and_rate(checkpoint, address, services, adjust):
     assert re.search(r"Ratings so far", answer["reasoning"]["analyze_user"])
     assert all(answer["reasoning"].values())
 
+    adjust(rating_review_characters=0, rating_title_characters=8, rate_samples=4, temperature=1.0)
+    services.register_model("sampled", model.model_copy(update={"temperature": 1.0}))
+    sampled = await graph.ainvoke(request, context=Context(model="sampled"))
+    assert sampled["error"] is None
+    assert sampled["llm_calls"] >= 4
+    assert 1 <= sampled["rating"] <= 5
+
 
 def test_the_same_folder_goes_on_and_refuses_another_training(checkpoint):
     from re2llm.errors import InputError

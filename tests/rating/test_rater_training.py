@@ -2,10 +2,12 @@
 
 import json
 import os
+import random
 import signal
 import subprocess
 import sys
 import textwrap
+from datetime import date
 from functools import partial
 from pathlib import Path
 
@@ -19,7 +21,7 @@ from re2llm.rating.reviews import scale_of
 from re2llm.rating.sample import simulate_reviews
 from re2llm.rating.splits import split_reviews
 from re2llm.rating.training.config import RaterConfig, rater_config, small_config, tiny_config
-from re2llm.rating.training.curve import CurveWriter, draw_curve, read_curve, watcher
+from re2llm.rating.training.curve import CurveWriter, draw_curve, read_curve, reward_gain, watcher
 from re2llm.records import RatingScale
 
 pytest.importorskip("trl", reason="needs the extra: pip install 're2llm[train]'")
@@ -125,6 +127,21 @@ def test_the_real_small_model_has_defaults_for_a_cpu():
     assert rater_config("smollm2", {"seed": 4}) == small_config().changed({"seed": 4})
     assert rater_config("tiny", {}) == tiny_config()
     assert rater_config("Qwen/Qwen2.5-7B-Instruct-1M", {}) == RaterConfig()
+
+
+def grpo(*rewards):
+    return [{"stage": "grpo", "step": n, "reward": r} for n, r in enumerate(rewards, start=1)]
+
+
+def test_the_gain_in_reward_has_its_interval():
+    assert reward_gain(grpo(*range(9))) is None
+    gain = reward_gain(
+        [{"stage": "sft", "loss": 1.0}, *grpo(1, 2, 3, 4, 5, 9, 9, 11, 12, 13, 14, 15)]
+    )
+    assert (gain["first"], gain["last"], gain["diff"]) == (3, 13, 10)
+    # Both have a variance of 2.5, so Welch's interval is Student's with 8 degrees of freedom.
+    assert gain["ci95"] == pytest.approx([10 - 2.306, 10 + 2.306], abs=1e-3)
+    assert reward_gain(grpo(*[2.0] * 10))["ci95"] == [0, 0]
 
 
 def trace(outcome, answer):
@@ -285,38 +302,49 @@ KILLED = """
     from pathlib import Path
     sys.path.insert(0, {tests!r})
     from test_rater_training import *
-    folder, stop = Path(sys.argv[1]), int(sys.argv[2])
-    def tell(stage, step, steps):
+    folder, stage, stop = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
+    def tell(_, step, steps):
         if step == stop:
             os.kill(os.getpid(), signal.SIGKILL)
-    model, tokenizer = load_checkpoint(sys.argv[3])
     curve = CurveWriter(folder / "curve.jsonl")
-    config = CONFIG.changed({{"max_steps": 8, "prompts_per_step": 2, "completions_per_device": 8}})
-    trainer = grpo_trainer(model, tokenizer, PROMPTS, (READ, SCALE), config, folder / "grpo",
-                           [watcher("grpo", curve, tell)])
+    config = CONFIG.changed({{"max_steps": 8, "prompts_per_step": 2, "completions_per_device": 8,
+                              "sft_epochs": 1, "sft_batch": 25, "sft_group_by_length": True,
+                              "save_every": 3}})
+    watch = [watcher(stage, curve, tell)]
+    if stage == "sft":
+        trainer = sft_trainer(*micro(), TRACES, config, folder / "sft", watch)
+    else:
+        model, tokenizer = load_checkpoint(sys.argv[4])
+        trainer = grpo_trainer(model, tokenizer, PROMPTS, (READ, SCALE), config, folder / "grpo",
+                               watch)
     run_trainer(trainer)
 """
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-def test_resuming_after_a_kill_gives_the_same_curve(imitated, tmp_path):
+@pytest.mark.parametrize("stage", ["sft", "grpo"])
+def test_resuming_after_kills_gives_the_same_curve(imitated, tmp_path, stage):
     script = tmp_path / "train.py"
     script.write_text(textwrap.dedent(KILLED).format(tests=str(Path(__file__).parent)))
 
     def train(folder: Path, stop: int) -> int:
         folder.mkdir(exist_ok=True)
-        command = [sys.executable, str(script), str(folder), str(stop), str(imitated)]
+        command = [sys.executable, str(script), str(folder), stage, str(stop), str(imitated)]
         return subprocess.run(command, check=False, capture_output=True).returncode
 
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     assert train(whole, -1) == 0
-    assert train(broken, 6) == -signal.SIGKILL
+    # One kill before the first checkpoint, one after it; the same on each day, another on the next.
+    drawn = random.Random(f"{stage} {date.today():%j}")  # noqa: DTZ011
+    for stop in (drawn.choice([1, 2]), drawn.choice([4, 5, 7])):
+        assert train(broken, stop) == -signal.SIGKILL
     assert train(broken, -1) == 0
     expected, resumed = read_curve(whole / "curve.jsonl"), read_curve(broken / "curve.jsonl")
     assert [point["step"] for point in resumed] == list(range(1, 9))
     assert json.dumps(resumed) == json.dumps(expected)
-    assert len({point["reward"] for point in expected}) > 1
+    moving = "loss" if stage == "sft" else "reward"
+    assert len({point[moving] for point in expected}) > 1
 
 
 def test_adapters_are_merged_into_the_trained_model(tmp_path):

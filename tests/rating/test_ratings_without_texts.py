@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from films import write_films
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from re2llm.errors import InputError
@@ -28,25 +29,6 @@ from re2llm.records import Item, RatingScale, RatingTask, Review
 
 SCALE = RatingScale(0.5, 5)
 SHORT = PromptLimits(style="short")
-GENRES = ("Action", "Comedy", "Drama", "Horror|War")
-
-
-def write_films(folder: Path, *, users: int = 20, films: int = 12, seed: int = 0) -> Path:
-    """Write a MovieLens folder; users rate in an order that differs from the file's."""
-    drawn = random.Random(seed)
-    folder.mkdir()
-    with (folder / "movies.csv").open("w", newline="") as file:
-        rows = csv.writer(file)
-        rows.writerow(["movieId", "title", "genres"])
-        rows.writerows([n, f"Film {n} (19{70 + n})", GENRES[n % 4]] for n in range(films))
-    with (folder / "ratings.csv").open("w", newline="") as file:
-        rows = csv.writer(file)
-        rows.writerow(["userId", "movieId", "rating", "timestamp"])
-        for user in range(users):
-            times = drawn.sample(range(1000, 9000), films)
-            for film in drawn.sample(range(films), drawn.randint(4, films)):
-                rows.writerow([user, film, drawn.randint(1, 10) / 2, times[film]])
-    return folder
 
 
 @pytest.fixture
