@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..operations.domains import delete_domain, list_domains
-from ..operations.exchange_hints import export_hints, import_hints
+from ..operations.exchange_hints import export_hints, import_from_domain, import_hints
 from ..operations.hint_results import ImportedHints, TriedHint, VerifiedHints
 from ..operations.hints import add_hint, approve_hints, list_hints, retire_hints
 from ..operations.items import ItemsFound, ItemShown, search_items, show_item
@@ -249,3 +249,15 @@ class AsyncCuration(ABC):
             Re2llmError: The document has another form, or there is no such catalogue.
         """
         return await import_hints(self.context(domain=domain), document)
+
+    async def aimport_hints_from(self, other: str, *, domain: str | None = None) -> ImportedHints:
+        """Store another domain's active hints as pending, until they are shown to help here.
+
+        Args:
+            other: The other catalogue.
+            domain: The catalogue; `None` takes the object's.
+
+        Raises:
+            Re2llmError: There is no such catalogue, or the other one has no active hints.
+        """
+        return await import_from_domain(self.context(domain=domain), other)

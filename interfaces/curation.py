@@ -138,3 +138,7 @@ class Curation(AsyncCuration):
     def import_hints(self, document: Any, *, domain: str | None = None) -> ImportedHints:
         """Wait for `aimport_hints`."""
         return self.run(partial(self.aimport_hints, document, domain=domain))
+
+    def import_hints_from(self, other: str, *, domain: str | None = None) -> ImportedHints:
+        """Wait for `aimport_hints_from`."""
+        return self.run(partial(self.aimport_hints_from, other, domain=domain))

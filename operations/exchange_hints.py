@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -10,13 +11,15 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ..errors import InputError
 from ..knowledge.domains import hold_hints
 from ..knowledge.hint_stats import measured_hints
-from ..knowledge.hints import add_hint, clean_hint
+from ..knowledge.hints import add_hint, clean_hint, list_hints
 from ..knowledge.reflections import Proposal, store_proposal
 from ..ranking.repeats import embed
 from ..runtime.domain_cache import leak_filter_of
-from ..runtime.options import Context, resolve_context
+from ..runtime.options import Context, RunOptions, resolve_context
 from .database import in_domain
 from .hint_results import ImportedHints
+
+_NOTHING: Mapping[str, Mapping[str, Any]] = {}
 
 
 class _Hint(BaseModel):
@@ -74,31 +77,72 @@ async def import_hints(context: Context, document: Any) -> ImportedHints:
     Raises:
         InputError: The document has another form, or there is no such domain; nothing was stored.
     """
-    texts = _texts(document)
+    return await _import(await resolve_context(context), _texts(document), {"source": "import"})
+
+
+async def import_from_domain(context: Context, other: str) -> ImportedHints:
+    """Store another domain's active hints as pending, for this domain's sessions to test.
+
+    As `import_hints`; where each comes from is kept with it.
+
+    Args:
+        context: The run's options.
+        other: The other domain's name; the run must be allowed to use it.
+
+    Raises:
+        InputError: There is no such domain, it is this one, or it has no active hints.
+    """
     options = await resolve_context(context)
+    async with in_domain(options, None):
+        pass  # it exists
+    async with in_domain(options, other) as (connection, found):
+        hints = await list_hints(connection, found.id, status="active")
+    if found.name == options.domain:
+        raise InputError("from_domain", f"{other!r} is the same domain.", "Name another one.")
+    if not hints:
+        raise InputError(
+            "from_domain", f"{other!r} has no active hints.", "Name a domain that has learned."
+        )
+    origin = {"source": "domain", "domain": found.name}
+    return await _import(
+        options,
+        [hint.text for hint in hints],
+        origin,
+        {hint.text: {"hint": hint.id} for hint in hints},
+        f"From domain {found.name}.",
+    )
+
+
+async def _import(
+    options: RunOptions,
+    texts: Sequence[str],
+    origin: Mapping[str, Any],
+    each: Mapping[str, Mapping[str, Any]] = _NOTHING,
+    reason: str = "Imported.",
+) -> ImportedHints:
     imported = ImportedHints(domain=options.domain, stored=[], duplicate=0, refused=[])
     vectors = [await embed(text, options) for text in texts]
     async with in_domain(options, None, write=True) as (connection, domain):
         leaks = await leak_filter_of(options.services, connection, domain)
         await hold_hints(connection, domain.id)
         for text, vector in zip(texts, vectors, strict=True):
-            reason = leaks.leak(text)
-            proposal = Proposal(text, "leak", reason or "", None)
-            if reason is not None:
-                imported.refused.append({"text": text, "reason": reason})
+            leak = leaks.leak(text)
+            proposal = Proposal(text, "leak", leak or "", None)
+            if leak is not None:
+                imported.refused.append({"text": text, "reason": leak})
             else:
                 hint, new = await add_hint(
                     connection,
                     domain.id,
                     text,
                     vector,
-                    provenance={"source": "import"},
+                    provenance={**origin, **each.get(text, {})},
                     status="pending",
                 )
                 if new:
                     imported.stored.append(hint)
                 imported.duplicate += not new
-                proposal = Proposal(text, "stored" if new else "duplicate", "Imported.", hint)
+                proposal = Proposal(text, "stored" if new else "duplicate", reason, hint)
             await store_proposal(connection, domain.id, None, proposal)
     return imported
 

@@ -16,6 +16,8 @@ SAME_GAINS = 0.97
 """Likeness of gains from which two hints are the same, whatever they say."""
 _LIKE_GAINS = 0.8
 """Likeness of gains below which two hints are not the same, whatever they say."""
+_LIKE_WEAKER = 0.6
+"""Likewise of a hint that may be but a weaker way to say what another one says."""
 _LIKE = 1.4
 """Sum of the two kinds of likeness from which two hints are the same. Paraphrases of one sentence
 have cosines from 0.25 to 0.7, and so have sentences about other things: neither kind is enough."""
@@ -37,7 +39,7 @@ class Pairs:
         telling: Those on which at least one of them changed something.
         likeness: Of their gains: the cosine of the two, less one standard error, so that a few
             sessions show little; 0 if too few are telling.
-        apart: How many standard errors their mean gains lie apart.
+        apart: By how many standard errors the first one's mean gain lies below the second one's.
     """
 
     cosine: Numbers
@@ -54,8 +56,14 @@ class Pairs:
         one is clearly better.
         """
         alike = (self.likeness >= _LIKE_GAINS) & (self.likeness + self.cosine >= _LIKE)
-        equal = (self.sessions >= FIRST_LOOK) & (self.apart < _UNEQUAL)
+        equal = (self.sessions >= FIRST_LOOK) & (np.abs(self.apart) < _UNEQUAL)
         return equal & (alike | (self.likeness >= SAME_GAINS))
+
+    @property
+    def weaker(self) -> NDArray[np.bool_]:
+        """Whether the first says what the second says, and is clearly the worse one."""
+        alike = (self.likeness >= _LIKE_WEAKER) & (self.likeness + self.cosine >= _LIKE)
+        return (self.sessions >= 2 * FIRST_LOOK) & alike & (self.apart >= _UNEQUAL)
 
 
 def pairs(gains: Numbers, embeddings: Sequence[NDArray[np.float32]]) -> Pairs:
@@ -84,9 +92,9 @@ def pairs(gains: Numbers, embeddings: Sequence[NDArray[np.float32]]) -> Pairs:
     shared = tried @ tried.T
     sums = values @ tried.T
     n = np.maximum(shared, 1)
-    difference = (sums - sums.T) / n
+    difference = (sums.T - sums) / n
     variance = np.maximum((squares + squares.T - 2 * products) / n - difference**2, 1e-12)
-    apart = np.abs(difference) / np.sqrt(variance / n)
+    apart = difference / np.sqrt(variance / n)
     return Pairs(texts @ texts.T, shared, telling, likeness, apart)
 
 

@@ -92,6 +92,7 @@ class Judge:
         self._left = list(range(len(store.hints)))
         self._tried: list[Gains] = [row[~np.isnan(row)] for row in store.gains]
         self._tallies: list[Tally] = [tally(gains) for gains in self._tried]
+        self._pairs = pairs(store.gains, [hint.embedding for hint in store.hints])
         self._merge()
         self._level = proof_level([self._tallies[row].p for row in self._left], store.tested)
         self._weigh()
@@ -113,9 +114,7 @@ class Judge:
 
     def _merge(self) -> None:
         """Retire what says the same as another hint; the better measured one of two stays."""
-        store = self._store
-        known = pairs(store.gains, [hint.embedding for hint in store.hints])
-        same = known.same
+        known, same = self._pairs, self._pairs.same
         first: list[int] = []
         for row in sorted(self._left, key=self._seniority):
             likest = max(
@@ -182,23 +181,35 @@ class Judge:
         return f"On the newest sessions: {verification(gains.tolist())}"
 
     def _drop_dominated(self) -> None:
-        """Retire what another hint is better than, or as good as, in nearly all sessions."""
+        """Retire what another hint is better than: in nearly all sessions, or with like words."""
+        weaker = self._pairs.weaker
         for row in sorted(self._left, key=self._seniority, reverse=True):
             for other in self._left:
-                if other == row or self.standing[self._id(other)] != "helps":
+                if other == row or not self._may_replace(other):
                     continue
                 found = compare(self._store.gains[row], self._store.gains[other])
-                if is_dominated(found, fewest=_FEW_TO_PROVE):
-                    self._retire(
-                        row,
-                        "dominated",
-                        f"Hint {self._id(other)} is at least as good on "
-                        f"{found.sessions - found.better} of {found.sessions} sessions, and better "
-                        f"on {found.worse}.",
-                        {"sessions": found.sessions, "better": found.better, "worse": found.worse},
-                        by=other,
-                    )
-                    break
+                if weaker[row, other]:
+                    words = float(self._pairs.cosine[row, other])
+                    shown = f"It says much the same (likeness of the texts {words:.2f}) as"
+                elif is_dominated(found, fewest=_FEW_TO_PROVE):
+                    shown = "In nearly all sessions it is no better than"
+                else:
+                    continue
+                reason = (
+                    f"{shown} hint {self._id(other)}, which gains more on {found.worse} of "
+                    f"{found.sessions} sessions and less on {found.better}."
+                )
+                figures = {
+                    "sessions": found.sessions,
+                    "better": found.better,
+                    "worse": found.worse,
+                }
+                self._retire(row, "dominated", reason, figures, by=other)
+                break
+
+    def _may_replace(self, row: int) -> bool:
+        """Return whether a hint is proven, or good enough to be on the way to it."""
+        return self._is_proven(row) or self._tallies[row].p <= self._level
 
     def _drop_unused(self) -> None:
         total = sum(self._store.uses.values())

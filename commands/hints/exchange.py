@@ -10,7 +10,7 @@ import typer
 
 from ...errors import InputError
 from ...records import counted
-from ..completion import DomainOption
+from ..completion import DomainOption, complete_domain
 from ..console import err, out, print_json, run, write_json
 from .options import JsonOption
 
@@ -39,25 +39,43 @@ async def _export(file: Path, domain: str | None) -> None:
 
 def import_(
     file: Annotated[
-        Path, typer.Argument(metavar="FILE", help="From `hints export`, or a JSON list of texts.")
-    ],
+        Path | None,
+        typer.Argument(metavar="FILE", help="From `hints export`, or a JSON list of texts."),
+    ] = None,
     domain: DomainOption = None,
+    from_domain: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DOMAIN",
+            help="Another domain, whose active hints to take.",
+            autocompletion=complete_domain,
+        ),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Store a file's hints as pending.
+    """Store the hints of a file or of another domain as pending.
 
-    They are used as soon as `hints verify` shows that they help in this domain.
+    They are used as soon as `hints verify` or `hints tidy` shows that they help in this domain.
 
     Example: re2llm hints import hints.json --domain movies
     """
-    run(lambda: _import(file, domain, as_json))
+    run(lambda: _import(file, from_domain, domain, as_json))
 
 
-async def _import(file: Path, domain: str | None, as_json: bool) -> None:
-    from ...operations.exchange_hints import import_hints
+async def _import(
+    file: Path | None, from_domain: str | None, domain: str | None, as_json: bool
+) -> None:
+    from ...operations.exchange_hints import import_from_domain, import_hints
     from ...runtime.options import Context
 
-    imported = await import_hints(Context(domain=domain), _read(file))
+    context = Context(domain=domain)
+    if (file is None) == (from_domain is None):
+        raise InputError("FILE", "Give a file or --from-domain.", "Give one of the two.")
+    imported = (
+        await import_from_domain(context, from_domain)
+        if from_domain is not None
+        else await import_hints(context, _read(file or Path()))
+    )
     if as_json:
         print_json(imported.model_dump())
         return

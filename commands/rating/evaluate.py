@@ -48,9 +48,7 @@ def evaluate(
     ] = None,
     plot: Annotated[
         Path | None,
-        typer.Option(
-            metavar="FILE", help="Draw the calibration into this file, a PNG or an SVG."
-        ),
+        typer.Option(metavar="FILE", help="Draw the calibration into this file, a PNG or an SVG."),
     ] = None,
     max_llm_calls: MaxCalls = None,
     max_cost: MaxCost = None,

@@ -12,8 +12,10 @@ from fault_server import FaultServer
 from prompts import document_of
 from re2llm.cli import app
 from re2llm.data.sample import sample_items, simulate_sessions
+from re2llm.errors import InputError
 from re2llm.knowledge.domains import find_domain
 from re2llm.knowledge.hints import add_hint, list_hints, set_status
+from re2llm.operations.exchange_hints import import_from_domain
 from re2llm.operations.hints import list_hints as listed_hints
 from re2llm.operations.load import load_domain
 from re2llm.operations.verify_hints import verify_hints
@@ -256,6 +258,59 @@ async def test_hints_make_the_round_trip(
     assert texts == [(GOOD, "pending"), (BAD, "pending")]
     verified = (await as_json("hints", "verify", "--domain", other))["hints"]
     assert [hint["id"] for hint in verified] == imported["stored"]
+
+
+async def test_a_new_domain_starts_from_anothers_hints(services: Services, classroom: str) -> None:
+    numbers = await stored(services, classroom, GOOD, BAD, "Recommend Blade Runner to everyone.")
+    async with services.engine.begin() as connection:
+        found = await find_domain(connection, classroom)
+        await set_status(connection, found.id, numbers[1], "retired", "test")
+    other = f"{classroom}-new"
+    await load_domain(services, other, sample_items(), [lambda _: SESSIONS])
+    given = ("hints", "import", "--from-domain", classroom, "--domain", other)
+    imported = await as_json(*given)
+    assert [len(imported["stored"]), len(imported["refused"])] == [1, 1]  # it names a film
+    [number] = imported["stored"]
+    assert await status_of(services, other) == {number: "pending"}
+    story = json.loads((await command("hints", "show", number, "--domain", other)).stdout)
+    origin = {"source": "domain", "domain": classroom, "hint": numbers[0]}
+    assert story["provenance"] == origin
+    assert (await as_json(*given))["duplicate"] == 1
+    tried = (await as_json("hints", "verify", "--domain", other))["hints"]
+    assert [hint["id"] for hint in tried] == [number]
+
+
+async def test_anothers_hints_are_like_none(services: Services, classroom: str) -> None:
+    own = f"mine-{classroom[::-1]}"
+    await load_domain(services, own, sample_items(), [lambda _: SESSIONS])
+    await stored(services, classroom, GOOD)
+    narrow = Context(domain=own, domains=[own])
+    said: list[str] = []
+    for other in (classroom, "nowhere"):
+        with pytest.raises(InputError) as raised:
+            await import_from_domain(narrow, other)
+        said.append(str(raised.value).replace(other, "X"))
+    assert said[0] == said[1]
+    assert await status_of(services, own) == {}
+
+
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        ((), "one of the two"),
+        (("x.json", "--from-domain", "films"), "one of the two"),
+        (("--from-domain", "nowhere"), "nowhere"),
+        (("--from-domain", "SELF"), "same domain"),
+    ],
+)
+async def test_what_cannot_be_imported_from_is_said(
+    services: Services, classroom: str, options: tuple[str, ...], problem: str
+) -> None:
+    words = [classroom if word == "SELF" else word for word in options]
+    done = await command("hints", "import", *words, "--domain", classroom)
+    assert done.exit_code == 1
+    [line] = done.stderr.splitlines()
+    assert problem in line
 
 
 @pytest.mark.parametrize(

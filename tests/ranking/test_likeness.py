@@ -35,7 +35,7 @@ def test_the_sums_are_those_of_each_pair_alone(seed: int) -> None:
         plain = a @ b / np.linalg.norm(a) / np.linalg.norm(b)
         assert found.likeness[i, j] < plain
         error = (a - b).std() / len(a) ** 0.5
-        assert found.apart[i, j] == pytest.approx(abs((a - b).mean()) / error)
+        assert found.apart[i, j] == pytest.approx((b - a).mean() / error)
 
 
 def test_a_few_sessions_show_little_likeness() -> None:
@@ -64,6 +64,10 @@ def test_a_stronger_one_is_not_the_same() -> None:
     found = pairs(np.stack([gains, 0.5 * gains]), [unit(1), unit(1)])
     assert found.likeness[0, 1] > SAME_GAINS
     assert not found.same[0, 1]
+    assert found.weaker.tolist() == [[False, False], [True, False]]
+    # What says something else may well be weaker.
+    other = pairs(np.stack([gains, 0.5 * gains]), [unit(1), unit(2)])
+    assert not other.weaker.any()
 
 
 def test_doing_nothing_is_no_likeness() -> None:
