@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ..records import counted
 from .console import out, print_json, run
 from .groups import CommandGroup
 from .tables import print_table
@@ -111,15 +112,13 @@ async def _list(as_json: bool) -> None:
 
 
 def _granted(key: ListedKey) -> list[str]:
-    limits = (
-        ("calls a day", key.calls_per_day),
-        ("USD a day", key.usd_per_day),
-        ("requests a minute", key.requests_per_minute),
-    )
+    calls, usd, requests = key.calls_per_day, key.usd_per_day, key.requests_per_minute
     return [
         *key.models,
         *(f"may {right}" for right in key.may),
-        *(f"{number:g} {unit}" for unit, number in limits if number is not None),
+        *([] if calls is None else [counted(calls, "call a day", "calls a day")]),
+        *([] if usd is None else [f"{usd:g} USD a day"]),
+        *([] if requests is None else [counted(requests, "request a minute", "requests a minute")]),
     ]
 
 

@@ -110,8 +110,11 @@ def recommend(
     made = run(work)
     if as_json:
         print_json(made.model_dump())
-    else:
-        _print(made)
+        return
+    for typed, title, id_ in zip(items, made.history_titles, made.history, strict=True):
+        if typed.casefold().removeprefix("id:") not in {title.casefold(), id_.casefold()}:
+            note(f"note: {typed!r} is taken as {title} [{id_}]")
+    _print(made)
 
 
 def _print(made: Recommended) -> None:

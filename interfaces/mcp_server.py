@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
+from importlib.metadata import version
 from typing import Annotated, Any, cast
 
 from mcp.server.fastmcp import FastMCP
@@ -91,6 +92,8 @@ def build_server(host: Re2llm | None = None, *, hosts: str = "", path: str = HTT
         stateless_http=True,
         transport_security=_security(hosts),
     )
+    # Without one, a client is told the version of the package `mcp`.
+    server._mcp_server.version = version("re2llm")  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
 
     def context() -> Context:
         # Over HTTP there is a request, and with an API key it says what was granted.

@@ -22,6 +22,7 @@ from .embedded import start_embedded
 
 _PATIENCE = 60.0
 """Seconds to wait for a free connection: a burst of runs is no fault of the database."""
+_NO_SECRETS = frozenset({"host", "port", "dbname", "user", "sslmode", "connect_timeout"})
 # Cheap to make anew for each connection that is checked, unlike an epoll.
 _Selector = getattr(selectors, "PollSelector", selectors.SelectSelector)
 
@@ -165,8 +166,8 @@ async def ping(engine: AsyncEngine, settings: Settings) -> None:
 def unreachable(engine: AsyncEngine, error: BaseException) -> DatabaseError:
     """Describe a failed connection, without its password."""
     reason = str(error.orig if isinstance(error, DBAPIError) else error) or type(error).__name__
-    first_line = reason.strip().splitlines()[0]
     url = engine.url
+    first_line = _without_secrets(reason.strip().splitlines()[0], url)
     query = {name: url.query[name] for name in ("host", "port") if name in url.query}
     shown = URL.create("postgresql", None, None, url.host, url.port, url.database, query)
     return DatabaseError(
@@ -174,3 +175,15 @@ def unreachable(engine: AsyncEngine, error: BaseException) -> DatabaseError:
         f"No answer from {shown} ({first_line}).",
         "Is the server up, and are user, password and database right?",
     )
+
+
+def _without_secrets(reason: str, url: URL) -> str:
+    """Hide what may be a part of a password: an `&` in one makes an option of its rest."""
+    hidden = [] if url.password is None else [str(url.password)]
+    if any(name.lower().endswith("password") for name in url.query):
+        for name, value in url.query.items():
+            if name not in _NO_SECRETS:
+                hidden += [name, *([value] if isinstance(value, str) else value)]
+    for secret in filter(None, hidden):
+        reason = reason.replace(f'"{secret}"', '"…"')
+    return reason

@@ -20,19 +20,23 @@ _KINDS: tuple[tuple[int, re.Pattern[str]], ...] = tuple(
     (status, re.compile(words, re.IGNORECASE))
     for status, words in (
         (402, r"insufficient.?(?:quota|credit|balance|funds)|credits?\b|billing|payment|quota"),
-        (429, r"rate.?limit|too.many.requests|throttl"),
+        (429, r"rate.?limit|too.many.requests|throttl|resource.?exhausted|request.?limit"),
         (401, r"api.?key|unauthori[sz]ed|authenticat|invalid.?token"),
         (403, r"permission|forbidden|not.allowed.to"),
         (404, r"not.?found|no.such.model|does.not.exist|unexpected.endpoint"),
-        (504, r"time.?out|timed.out"),
+        (504, r"time.?out|timed.out|deadline"),
         (503, r"overload|unavailable|capacity|try.again|busy"),
-        (400, r"invalid|bad.request|unsupported|not.support|context.length|too.long"),
+        (400, r"invalid|bad.request|unsupported|not.support|context.length|too.long|required"),
     )
 )
 """What an error without a number says that it is; the first that fits counts."""
 _ASKS = ("/completions", "/responses")
 """Where questions go."""
-_EXPLAINS = ("error", "errors", "detail", "message", "msg", "base_resp")
+_EXPLAINS = (
+    *("error", "errors", "detail", "message", "msg", "base_resp"),
+    *("error_msg", "error_message", "fault", "failure"),
+)
+_STATUSES = ("code", "status", "status_code", "statuscode", "http_status")
 
 
 async def reveal(response: httpx.Response) -> None:
@@ -57,24 +61,37 @@ async def reveal(response: httpx.Response) -> None:
 
 def hidden_status(body: Any) -> int | None:
     """Return the status of the error that a body holds, or `None` if it holds none."""
+    if is_list(body) and len(body) == 1:
+        body = body[0]  # as Gemini does
     if not is_object(body):
         return None
+    body = {key.lower(): value for key, value in body.items()}
     choices: Any = body.get("choices")
     if body.get("error"):
-        return _status_of(body["error"])
-    if is_list(choices) and choices and is_object(choices[0]):
-        choice: dict[str, Any] = choices[0]
-        if choice.get("error"):
-            return _status_of(choice["error"])
-        return _UNKNOWN if choice.get("finish_reason") == "error" else None
+        return _status_of(body if body["error"] is True else body["error"])
     if "choices" in body:
-        return None  # an answer without an answer, which is told apart from an error
-    return next((_status_of(body) for name in _EXPLAINS if body.get(name)), None)
+        # Without a choice it is an answer without an answer, which is told apart from an error.
+        return _status_of_choice(choices[0]) if is_list(choices) and choices else None
+    told = next((body[name] for name in _EXPLAINS if body.get(name)), None)
+    if told is None:
+        return None
+    inner = _status_of(told) if is_list(told) or is_object(told) else _UNKNOWN
+    return _status_of(body) if inner == _UNKNOWN else inner
+
+
+def _status_of_choice(choice: Any) -> int | None:
+    if not is_object(choice):
+        return None
+    if choice.get("error"):
+        return _status_of(choice["error"])
+    return _UNKNOWN if choice.get("finish_reason") == "error" else None
 
 
 def _status_of(error: Any) -> int:
+    if is_list(error) and error:
+        error = error[0]
     if is_object(error):
-        for name in ("code", "status", "status_code", "http_status"):
+        for name in _STATUSES:
             status = as_status(error.get(name))
             if status is not None and status >= _CLIENT_ERROR:
                 return status

@@ -14,6 +14,11 @@ NOTHING_MISSED = (
     "Load more sessions; hints are only learned from misses."
 )
 
+NOTHING_HELPED = (
+    "No hint helped measurably, so none was kept. `re2llm measure` tells whether the model adds "
+    "anything to what past sessions show; another model, or more sessions, may."
+)
+
 
 def session_advice(sessions: int) -> str:
     """Return what to do about too few training sessions; empty if there are enough."""

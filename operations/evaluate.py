@@ -209,8 +209,8 @@ async def _score_recorded(
 
 
 _NO_RELEASE = (
-    "{domain} has no active release for {model} and what decides the order (RE2LLM_FUSE), so the "
-    "learned policy is not compared; `re2llm train` makes one."
+    "{domain} has no active release that fits {model} and RE2LLM_FUSE, so the learned policy is "
+    "not compared; `re2llm train` makes one."
 )
 
 

@@ -44,6 +44,10 @@ async def list_hints(
         hints = await measured_hints(
             connection, found.id, *version, status=status, after=after, count=count
         )
+        untried = [hint.id for hint in hints if hint.trials == 0]
+        last = {
+            hint.id: hint for hint in await stored_hints.find_hints(connection, found.id, untried)
+        }
     listed = [
         ListedHint(
             id=hint.id,
@@ -54,10 +58,15 @@ async def list_hints(
             gain_error=round(hint.gain_error, 4),
             helped=hint.helped,
             harmed=hint.harmed,
+            gain_elsewhere=_gain_elsewhere(last.get(hint.id)),
         )
         for hint in hints
     ]
     return ListedHints(domain=found.name, model=options.model, hints=listed)
+
+
+def _gain_elsewhere(hint: stored_hints.Hint | None) -> float | None:
+    return None if hint is None or not hint.trials else round(hint.mean_gain, 4)
 
 
 async def show_hint(

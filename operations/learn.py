@@ -13,7 +13,7 @@ from ..records import counted
 from ..runtime.budget import limited
 from ..runtime.options import Context, RunOptions, resolve_context
 from ..runtime.progress import Progress, silent
-from .enough import ENOUGH_SESSIONS, NOTHING_MISSED, session_advice
+from .enough import ENOUGH_SESSIONS, NOTHING_HELPED, NOTHING_MISSED, session_advice
 from .first_stage import fit_first_stage
 from .hint_results import RetiredHint
 from .learner import Learner
@@ -234,4 +234,6 @@ def _advice(learner: Learner, sessions: int, before: int) -> str:
     """Say why there is no hint."""
     if learner.counts["sessions"] + before == sessions and not before + learner.counts["missed"]:
         return NOTHING_MISSED
-    return session_advice(sessions)
+    few = session_advice(sessions)
+    done = learner.counts["sessions"] + before == sessions
+    return few or (NOTHING_HELPED if done and learner.counts["proposed"] else "")

@@ -62,6 +62,7 @@ async def recommend(
         recommendation_id=result["recommendation_id"],
         domain=result["domain"],
         history=request["history"],
+        history_titles=[item.title for item in chosen],
         items=[
             RecommendedItem(
                 **item, year=_year(items[item["id"]]), because=reasons.of(items[item["id"]])

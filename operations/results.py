@@ -75,6 +75,7 @@ class Recommended(BaseModel):
     )
     domain: str
     history: list[str] = Field(description="Ids of the items that it was made for.")
+    history_titles: list[str] = Field(description="Their titles.")
     items: list[RecommendedItem] = Field(description="The best ones, best first.")
     ranking: list[str] = Field(description="Ids of all candidates, best first.")
     hint: GivenHint
@@ -119,6 +120,9 @@ class ListedHint(BaseModel):
     gain_error: float = Field(description="Standard error of that mean.")
     helped: int
     harmed: int
+    gain_elsewhere: float | None = Field(
+        description="Where it was not tried: the last gain measured with another model or prompt."
+    )
 
 
 class ListedHints(BaseModel):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -10,6 +10,9 @@ from ..completion import DomainOption
 from ..console import note, out, print_json, run
 from ..tables import print_table
 from .options import HintArgument, HintsArgument, JsonOption
+
+if TYPE_CHECKING:
+    from ...operations.results import ListedHint
 
 
 def list_(domain: DomainOption = None, as_json: JsonOption = False) -> None:
@@ -38,7 +41,7 @@ async def _list(domain: str | None, as_json: bool) -> None:
         [
             f"{hint.id}",
             hint.status,
-            f"{hint.mean_gain:+.3f}" if hint.trials else "not tried",
+            _gain(hint),
             f"{hint.trials:,}",
             hint.text,
         ]
@@ -46,11 +49,19 @@ async def _list(domain: str | None, as_json: bool) -> None:
     ]
     numbers = ("hint", "gain", "sessions")
     print_table(("hint", "status", "gain", "sessions", "text"), rows, right=numbers)
+    if any(hint.gain_elsewhere is not None for hint in listed.hints):
+        note("* measured with another model, or with another RE2LLM_FUSE or prompt.")
     if any(hint.trials == 0 and hint.status != "retired" for hint in listed.hints):
         note(
             f"note: `re2llm hints verify --domain {listed.domain}` tries those that were "
             f"not tried on {listed.model} yet."
         )
+
+
+def _gain(hint: ListedHint) -> str:
+    if hint.trials:
+        return f"{hint.mean_gain:+.3f}"
+    return "not tried" if hint.gain_elsewhere is None else f"{hint.gain_elsewhere:+.3f}*"
 
 
 def show(

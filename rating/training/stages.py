@@ -116,7 +116,7 @@ def require_training_extra(config: RaterConfig) -> None:
     if missing:
         raise InputError(
             "rater train",
-            f"needs {', '.join(missing)}, which is not installed.",
+            f"needs what is not installed: {', '.join(missing)}.",
             "Install the extra: pip install 're2llm[train]'",
         )
     if config.vllm and not find_spec("vllm"):

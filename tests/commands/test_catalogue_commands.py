@@ -106,6 +106,17 @@ async def test_a_run_deletes_only_what_it_may_know_of(full: str, films: str) -> 
 # Items
 
 
+@pytest.mark.parametrize(
+    ("typed", "told"), [("Alein", True), ("Alien", False), ("aliens", False), ("alien-1979", False)]
+)
+async def test_a_guessed_title_is_told(films: str, typed: str, told: bool) -> None:
+    done = await command("recommend", "--domain", films, typed, "-k", 1)
+    assert done.exit_code == 0, done.stderr
+    assert ("'Alein' is taken as Alien [alien-1979]" in done.stderr) is told
+    made = await as_json("recommend", "--domain", films, typed)
+    assert made["history_titles"] == [{"aliens": "Aliens"}.get(typed, "Alien")]
+
+
 @pytest.mark.parametrize("query", ["blade runer", "Blade", "Runner, Blade"])
 async def test_items_are_found_by_title(films: str, query: str) -> None:
     found = await as_json("items", "search", query, "--domain", films)

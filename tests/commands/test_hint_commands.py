@@ -433,3 +433,23 @@ def test_the_authors_hints_are_stored_or_refused_with_a_reason(
     assert [one["text"] for one in added] == wanted
     assert all(one["hint_id"] if one["outcome"] == "stored" else one["reason"] for one in added)
     assert sum(one["outcome"] == "stored" for one in added) >= 18
+
+
+def test_a_gain_from_another_prompt_is_shown_as_such(
+    classroom: str, adjust: Callable[..., None]
+) -> None:
+    """After `re2llm demo`, which lets the model rank alone, nothing looks as if never tried."""
+    adjust(verify_random=5, verify_near=0, fuse="llm")
+    number = json.loads(command("add", "--domain", classroom, HINT, "--json").stdout)[0]["hint_id"]
+    done = command("verify", number, "--domain", classroom)
+    assert done.exit_code == 0, done.stderr
+    [here] = listed(classroom)
+    assert here["trials"] > 0
+    assert here["gain_elsewhere"] is None
+    adjust(fuse="learned")
+    [there] = listed(classroom)
+    assert there["trials"] == 0
+    assert there["gain_elsewhere"] == here["mean_gain"]
+    shown = command("list", "--domain", classroom)
+    assert f"{here['mean_gain']:+.3f}*" in shown.stdout
+    assert "measured with another model" in shown.stderr

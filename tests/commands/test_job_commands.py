@@ -54,6 +54,14 @@ async def test_a_detached_job_is_listed_shown_paused_and_cancelled(school: str) 
     assert "cancelled" in await good("jobs", "cancel", job)
     assert "no state" in await refused("jobs", "list", "--state", "asleep")
     assert "no job" in await refused("jobs", "show", "learn-none")
+    heading, _, *rows = (await good("jobs", "list", *at)).splitlines()
+    assert heading.split()[:3] == ["job", "domain", "state"]
+    assert [row.split()[0] for row in rows] == [job]
+
+
+async def test_a_typing_error_in_a_domain_is_no_empty_list(school: str) -> None:
+    assert "There are no jobs" in await good("jobs", "list", "--domain", school)
+    assert "There is no domain" in await refused("jobs", "list", "--domain", f"{school}x")
 
 
 async def test_what_a_job_has_not_is_refused_before_it_is_submitted(

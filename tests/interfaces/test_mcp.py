@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,8 @@ async def stdio(*arguments: str) -> AsyncIterator[ClientSession]:
         stdio_client(started) as (reading, writing),
         ClientSession(reading, writing) as session,
     ):
-        await session.initialize()
+        began = await session.initialize()
+        assert began.serverInfo.version == version("re2llm")
         yield session
 
 

@@ -1,7 +1,9 @@
 """Learning in one process: budgets, stops, failing models, and workers side by side."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Sequence
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -9,7 +11,7 @@ from langchain_core.messages import AIMessage
 from learnt import Learnt, assert_whole, knowledge, settled
 from re2llm.data.sample import sample_items, simulate_sessions
 from re2llm.errors import BudgetSpentError, ModelDownError
-from re2llm.operations.learn import Learned, learn
+from re2llm.operations.learn import Learned, _advice, learn
 from re2llm.operations.load import load_domain
 from re2llm.records import Session
 from re2llm.runtime.options import Context
@@ -219,3 +221,19 @@ async def test_a_dead_model_ends_the_run_and_loses_nothing(
     assert outcome.sessions == 0
     assert outcome.failed == 4  # one at a time, and three probes
     assert knowledge(url, domain)["trials"] == []
+
+
+@pytest.mark.parametrize(
+    ("counts", "sessions", "said"),
+    [
+        ({"sessions": 200, "missed": 20, "proposed": 30}, 200, "No hint helped measurably"),
+        ({"sessions": 120, "missed": 20, "proposed": 30}, 200, ""),  # it was stopped
+        ({"sessions": 200}, 200, "There was nothing to learn"),
+        ({"sessions": 20, "missed": 9, "proposed": 9}, 20, "Training sessions are few: 20"),
+    ],
+)
+def test_a_run_without_a_hint_says_why(counts: dict[str, int], sessions: int, said: str) -> None:
+    learner: Any = SimpleNamespace(counts=Counter(counts))
+    advice = _advice(learner, sessions, 0)
+    assert advice.startswith(said)
+    assert bool(advice) is bool(said)
