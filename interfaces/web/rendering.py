@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.types import Scope
 
+from ...records import counted
 from ...runtime.caller import Caller
 from ..auth import CHECKED, OPEN
 from .addresses import Query, address, own_place, route_of
@@ -111,7 +112,8 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters |= {"ago": ago, "signed": signed, "money": money, "moment": moment}
+    filters = {"ago": ago, "counted": counted, "money": money, "moment": moment, "signed": signed}
+    cast("dict[str, Any]", made.filters).update(filters)
     known: dict[str, Any] = {"sections": SECTIONS, "version": version("re2llm"), "digest": digest()}
     cast("dict[str, Any]", made.globals).update(known)
     return made
