@@ -46,9 +46,13 @@ def list_(
 
     async def work() -> list[JobStatus]:
         from ..jobs.control import jobs
+        from ..operations.domains import show_domain
         from ..runtime.options import Context
 
-        return await jobs(Context(), domain=domain, state=cast("JobState | None", state))
+        listed = await jobs(Context(), domain=domain, state=cast("JobState | None", state))
+        if domain is not None and not listed:
+            await show_domain(Context(), domain)  # it may be a typing error
+        return listed
 
     found = run(work)
     if as_json:

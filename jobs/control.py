@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any, get_args
 
 from ..errors import InputError
-from ..knowledge.domains import find_domain
 from ..knowledge.jobs import (
     Job,
     JobState,
@@ -78,7 +77,7 @@ async def jobs(
         skip: How many to leave out, from the newest.
 
     Raises:
-        InputError: There is no such state, or neither jobs nor a catalogue of this name.
+        InputError: There is no such state.
     """
     if state is not None and state not in get_args(JobState):
         known = ", ".join(get_args(JobState))
@@ -88,8 +87,6 @@ async def jobs(
         found = await list_jobs(
             connection, domain=domain, state=state, among=options.domains, most=most, skip=skip
         )
-        if domain is not None and not found:
-            await find_domain(connection, domain, among=options.domains)  # it may be a typo
     return await _with_progress(options, found)
 
 

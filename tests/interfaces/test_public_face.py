@@ -447,4 +447,4 @@ async def test_a_budget_sent_as_json_is_kept(films: str) -> None:
         context={"budget": {"max_calls": 0}},  # pyright: ignore[reportArgumentType]
     )
     assert answer["error"]["kind"] == "budget"
-    assert "All 0 calls" in answer["error"]["problem"]
+    assert "The limit of 0 calls" in answer["error"]["problem"]
