@@ -11,7 +11,6 @@ import json
 import tempfile
 import time
 from collections.abc import Callable
-from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -22,6 +21,7 @@ from re2llm.rating.corpus import RatingCorpus, ReviewSource
 from re2llm.rating.training.answering import Sampling, answer_prompts
 from re2llm.rating.training.checkpoint import load_checkpoint
 from re2llm.rating.training.config import RaterConfig, small_config
+from re2llm.rating.training.stages import quiet_libraries
 from re2llm.rating.training.trainer import run_trainer, sft_trainer
 
 TRAINING: dict[str, dict[str, object]] = {
@@ -108,7 +108,7 @@ def main(
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures.")] = None,
 ) -> None:
     """Print tokens a second of training, and prompts a minute of answering."""
-    import_module("transformers").utils.logging.set_verbosity_error()
+    quiet_libraries()
     source = ReviewSource(path=reviews, split="mixed")
     data = rows_of(source.corpus(source.limits()), rows)
     figures: dict[str, dict[str, float]] = {"training, tokens a second": {}}

@@ -55,7 +55,7 @@ def train_stages(
     final, imitated = folder / "model", folder / "imitated"
     if final.exists():
         return final
-    _quiet_libraries()
+    quiet_libraries()
 
     def save(model: Any, tokenizer: Any, to: Path) -> None:
         if state.is_main_process:
@@ -166,7 +166,7 @@ def _complete(described: dict[str, Any]) -> dict[str, Any]:
     return described | {"config": config, "prompt": asdict(PromptLimits(**described["prompt"]))}
 
 
-def _quiet_libraries() -> None:
+def quiet_libraries() -> None:
     """Turn off the libraries' own progress bars and notes: progress goes to the callback."""
     # About names that transformers and TRL deprecate for each other.
     warnings.filterwarnings("ignore", category=FutureWarning, module="transformers")
