@@ -115,11 +115,11 @@ def main(
     for name, values in TRAINING.items():
         speed = train(model, data, small_config().changed(values))
         figures["training, tokens a second"][name] = round(speed, 1)
-        print(f"{name}: {speed:.0f} tokens a second", flush=True)
+        print(f"{name}, tokens a second: {speed:.0f}", flush=True)
     answered = {name: round(speed, 1) for name, speed in answering(model, data).items()}
     figures["answering, prompts a minute"] = answered
     for name, speed in answered.items():
-        print(f"{name}: {speed:.1f} prompts a minute")
+        print(f"{name}, prompts a minute: {speed:.1f}")
     if json_file is not None:
         json_file.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
 

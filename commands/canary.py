@@ -19,27 +19,38 @@ if TYPE_CHECKING:
 def canary(
     release: Annotated[
         int | None,
-        typer.Argument(help="The release's number.", autocompletion=complete_release),
+        typer.Argument(
+            metavar="RELEASE", help="The release's number.", autocompletion=complete_release
+        ),
     ] = None,
     domain: DomainOption = None,
     steps: Annotated[
-        str, typer.Option(help="Percent of people, rising; 0 first is a shadow step.")
+        str,
+        typer.Option(
+            metavar="PERCENTAGES", help="Percent of people, rising; 0 first is a shadow step."
+        ),
     ] = "1,5,25,100",
     shadow: Annotated[
         bool, typer.Option("--shadow", help="Only choose and log: as --steps 0.")
     ] = False,
-    hold: Annotated[int, typer.Option(min=1, help="Exposures that each step lasts.")] = 500,
+    hold: Annotated[
+        int, typer.Option(min=1, metavar="N", help="Exposures that each step lasts.")
+    ] = 500,
     most: Annotated[
-        int, typer.Option(min=1, help="Exposures after which a person decides.")
+        int, typer.Option(min=1, metavar="N", help="Exposures after which a person decides.")
     ] = 50_000,
     window: Annotated[
-        int, typer.Option(min=1, help="Seconds within which feedback counts.")
+        int, typer.Option(min=1, metavar="SECONDS", help="Seconds within which feedback counts.")
     ] = 3600,
     effect: Annotated[
-        float, typer.Option(help="The difference of mean reward that is worth finding.")
+        float,
+        typer.Option(
+            metavar="DIFFERENCE", help="The difference of mean reward that is worth finding."
+        ),
     ] = 0.02,
     goal: Annotated[
-        Literal["better", "not_worse"], typer.Option(help="What the step to 100 needs.")
+        Literal["better", "not_worse"],
+        typer.Option(metavar="GOAL", help="What the step to 100 needs: better or not_worse."),
     ] = "better",
     status: Annotated[bool, typer.Option("--status", help="Show how far it is.")] = False,
     stop: Annotated[

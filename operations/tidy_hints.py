@@ -27,6 +27,7 @@ from ..ranking.panels import random_sessions
 from ..ranking.proof import FIRST_LOOK
 from ..ranking.tidying import Judge, Store, looks
 from ..ranking.verification import verification
+from ..records import counted
 from ..runtime.budget import limited
 from ..runtime.options import Context, RunOptions, resolve_context
 from ..runtime.outages import OutageGuard
@@ -204,7 +205,8 @@ class Tidier:
         def report() -> None:
             calls = 0 if budget is None else budget.calls
             cost = f", cost {budget.cost:.2f}" if budget is not None and budget.cost else ""
-            note = f"on {look} sessions; {self.table.paid:,} trials, {calls:,} calls{cost}"
+            paid = f"{counted(self.table.paid, 'trial')}, {counted(calls, 'call')}{cost}"
+            note = f"on {counted(look, 'session')}; {paid}"
             self._progress("tidying", done, len(todo), note)
 
         async def work(hint: KeptHint) -> None:

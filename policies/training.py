@@ -260,7 +260,7 @@ def _check(data: TrainingData, recipe: Recipe, config: TrainingConfig) -> None:
     if recipe == "paper" and config.most > 1:
         raise ValueError("most: only content policies can pick several hints.")
     if data.prices is not None and data.prices.shape != (len(data.hints),):
-        raise ValueError(f"prices: {len(data.hints)} hints need as many, not {data.prices.shape}.")
+        raise ValueError(f"prices: the shape is {data.prices.shape}, not {(len(data.hints),)}.")
     least = max(2, config.members)
     if data.states.ndim != 2 or len(data.states) < least:  # noqa: PLR2004
         raise ValueError(

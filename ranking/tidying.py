@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..knowledge.hint_decisions import KeptHint, StatusChange
+from ..records import counted
 from .likeness import compare, is_dominated, pairs
 from .proof import (
     EARLY,
@@ -129,7 +130,7 @@ class Judge:
             telling = int(known.telling[row, likest])
             reason = (
                 f"It says the same as hint {self._id(likest)}: likeness of the texts {words:.2f}, "
-                f"of the gains on {telling} sessions {gains:.2f}."
+                f"of the gains on {counted(telling, 'session')} {gains:.2f}."
             )
             figures = {
                 "cosine": round(words, 3),
@@ -197,7 +198,7 @@ class Judge:
                     continue
                 reason = (
                     f"{shown} hint {self._id(other)}, which gains more on {found.worse} of "
-                    f"{found.sessions} sessions and less on {found.better}."
+                    f"{counted(found.sessions, 'session')} and less on {found.better}."
                 )
                 figures = {
                     "sessions": found.sessions,
@@ -215,7 +216,9 @@ class Judge:
         total = sum(self._store.uses.values())
         for row in list(self._left):
             if self._id(row) in self._store.unused:
-                reason = f"None of the last {total:,} recommendations with a hint used it."
+                reason = (
+                    f"It was not used in the last {counted(total, 'recommendation')} with a hint."
+                )
                 self._retire(row, "unused", reason, {"recommendations": total})
 
     def _drop_surplus(self) -> None:
@@ -225,8 +228,8 @@ class Judge:
         worst = sorted(tried, key=lambda row: (self._is_proven(row), self._promise(row)))
         for row in worst[: max(most, 0)]:
             reason = (
-                f"A domain keeps {self._store.most} hints (RE2LLM_HINTS_MAX), and so many promise "
-                f"more. {self._measured(row)}"
+                f"A domain keeps {counted(self._store.most, 'hint')} (RE2LLM_HINTS_MAX), and as "
+                f"many promise more. {self._measured(row)}"
             )
             self._retire(row, "surplus", reason)
 

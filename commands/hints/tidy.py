@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ...errors import InputError, ModelDownError, error_from
+from ...records import counted
 from ..budgets import MaxCost
 from ..completion import DomainOption
 from ..console import fail, note, out, print_json, progress_bars, run
@@ -74,7 +75,7 @@ def tidy(
         _print(found)
     if found.stopped is not None:
         stopped = error_from(found.stopped)
-        note(f"stopped: {stopped} {found.undecided:,} hints are undecided.")
+        note(f"stopped: {stopped} Undecided: {counted(found.undecided, 'hint')}.")
         if isinstance(stopped, ModelDownError):
             raise typer.Exit(1)
 
@@ -93,10 +94,10 @@ def _print(found: TidiedHints) -> None:
     retired = ", ".join(f"{verdict} {count:,}" for verdict, count in sorted(counts.items()))
     would = "would be " if found.dry_run else ""
     out.print(
-        f"{found.domain}: {counts.total():,} hints {would}retired"
+        f"{found.domain}: {counted(counts.total(), 'hint')} {would}retired"
         f"{f' ({retired})' if retired else ''}; "
         f"{len(found.kept):,} stay, {found.undecided:,} of them undecided. "
-        f"{found.llm_calls:,} model calls on {found.model}.",
+        f"{counted(found.llm_calls, 'model call')} on {found.model}.",
         markup=False,
         soft_wrap=True,
     )

@@ -131,7 +131,7 @@ def train(
         gain = trained.reward_gain
         low, high = gain["ci95"]
         out.print(
-            f"reward of the last {gain['updates']} updates minus the first {gain['updates']}: "
+            f"reward of the last {counted(gain['updates'], 'update')} minus that of the first: "
             f"{gain['diff']:+.3f} ({low:+.3f} to {high:+.3f}).",
             markup=False,
         )

@@ -149,12 +149,12 @@ def _guards(plan: Plan, evidence: Evidence) -> dict[str, Guard]:
         "failures": (
             mean(evidence.failures, **shares),
             plan.failures,
-            f"It fails to choose in more than {plan.failures:.1%} of requests",
+            f"It fails to choose in more of the requests than {plan.failures:.1%}",
         ),
         "fallbacks": (
             difference([step.fallbacks for step in steps], **shares),
             plan.fallbacks,
-            f"Fallbacks are more frequent by over {plan.fallbacks:.1%} of requests",
+            f"The share of fallbacks is higher by more than {plan.fallbacks:.1%}",
         ),
         "latency": (
             difference([step.latency for step in steps], **logs),
