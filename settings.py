@@ -84,7 +84,7 @@ class Settings(BaseSettings):
     explore: bool = False
     """Let `ppo` sample from its probabilities, for off-policy evaluation, not take the best hint.
     """
-    max_hints: int = Field(default=3, ge=1, le=5)
+    max_hints: int = Field(default=1, ge=1, le=5)
     """Hints that a trained policy gives one session at most; 1 trains and serves a single hint."""
     hint_price: float = Field(default=0.01, ge=0)
     """NDCG@10 that 1,000 tokens of hints after the first must bring, or training leaves them out.

@@ -18,12 +18,12 @@ from pathlib import Path
 from typing import Any
 
 HINTS = (
-    "Prefer films of the same genre as the last one chosen.",
-    "Prefer films that many people chose.",
-    "Prefer the oldest films.",
-    "Trust what people with a similar session chose.",
+    "Prefer films of the same genres as in the history.",
+    "Prefer what many people chose.",
+    "Prefer old classics.",
+    "Trust what people with similar sessions chose next.",
     "Prefer films from the same decade.",
-    "Prefer films by a director of the session.",
+    "Prefer films by directors from the history.",
 )
 SESSION = ("Alien", "Blade Runner", "The Matrix")
 WIDE, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
@@ -56,7 +56,9 @@ async def prepare() -> dict[str, Any]:
     await verify_hints(context)
     for _ in range(2):
         await train(context, force=True)
-    await edit_hint(context, hints[2] or 1, "Prefer films from before 1970.", retire=True)
+    await edit_hint(
+        context, hints[2] or 1, "Prefer films from the same years as the history.", retire=True
+    )
     for film in items[:20]:
         made = await recommend(Context(domain="films", policy="random"), [film.id])
         if made.recommendation_id is not None:

@@ -9,6 +9,10 @@ from typing import Any, TypeVar
 import typer
 from typer.core import TyperCommand
 
+# A number is short: without an end, a long row of digits would take quadratic time.
+_BETWEEN = re.compile(r"(?<![\d.])([\d.]{1,20})<=x<=([\d.]{1,20})")
+_AT_LEAST = re.compile(r"\bx>=([\d.]{1,20})")
+
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
@@ -45,5 +49,4 @@ class _Command(TyperCommand):
 
 def _in_words(text: str) -> str:
     """Say the range of a number in words: `at least 1`, not `x>=1`."""
-    both = re.sub(r"([\d.]+)<=x<=([\d.]+)", r"\1 to \2", text)
-    return re.sub(r"\bx>=([\d.]+)", r"at least \1", both)
+    return _AT_LEAST.sub(r"at least \1", _BETWEEN.sub(r"\1 to \2", text))

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from ..errors import InputError
-from ..records import Session
+from ..records import Session, counted
 
 CANDIDATES = 50
 """How many candidates a session gets, the target included, if the catalogue has as many."""
@@ -59,8 +59,8 @@ class NegativeSampler:
         if not wanted:
             raise InputError(
                 "sessions",
-                f"One with the target {session.target!r} holds all of the "
-                "catalogue, so there is none to rank its target against.",
+                f"One with the target {session.target!r} holds all "
+                f"{counted(len(self._ids), 'item')} of the catalogue, so there is none to rank its target against.",
                 "Load more items, or give the session candidates.",
             )
         draw = random.Random(_session_seed(self._seed, session))

@@ -61,7 +61,13 @@ async def test_studio_sees_forms_for_input_and_context(server: str) -> None:
     client = get_client(url=server)
     (assistant,) = await client.assistants.search(graph_id="recommend")
     schemas = await client.assistants.get_schemas(assistant["assistant_id"])
-    assert set(schemas["input_schema"]["properties"]) == {"history", "candidates", "domain", "k"}
+    assert set(schemas["input_schema"]["properties"]) == {
+        "history",
+        "candidates",
+        "domain",
+        "k",
+        "user",
+    }
     assert "policy" in schemas["context_schema"]["properties"]
     drawn = await client.assistants.get_graph(assistant["assistant_id"])
     nodes = {node["id"] for node in drawn["nodes"]}

@@ -187,7 +187,7 @@ async def test_the_command_prints_counts(services: Services, domain: str, shop: 
     await used(services, domain, shop)
     words = ("--user", shop.owner, "--older-than", "0d")
     shown = await asyncio.to_thread(command, *words, "--dry-run")
-    assert "1  observed sessions" in shown.output
+    assert "1 observed session\n" in shown.output
     done = json.loads((await asyncio.to_thread(command, *words, "--json")).output)
     assert {kind: done[kind] for kind in KINDS} == all_of(1)
     for age in ("soon", "-1d", "9999999d"):

@@ -110,7 +110,8 @@ async def test_a_request_is_logged_without_its_body_and_key(
     assert line["key"] == key.split("_")[1]
     assert line["ms"] > 0
     text = json.dumps(lines)
-    for hidden in (key, key.split("_")[2], FILM, "abracadabra"):
+    secret = key.split("_", 2)[2]  # which may hold a `_`, too
+    for hidden in (key, secret, FILM, "abracadabra"):
         assert hidden not in text
 
 
