@@ -60,7 +60,8 @@ class NegativeSampler:
             raise InputError(
                 "sessions",
                 f"One with the target {session.target!r} holds all "
-                f"{counted(len(self._ids), 'item')} of the catalogue, so there is none to rank its target against.",
+                f"{counted(len(self._ids), 'item')} of the catalogue, so there is none to rank "
+                "its target against.",
                 "Load more items, or give the session candidates.",
             )
         draw = random.Random(_session_seed(self._seed, session))
