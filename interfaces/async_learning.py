@@ -74,6 +74,7 @@ class AsyncLearning(AsyncCuration):
         max_tokens: int | None = None,
         max_cost: float | None = None,
         concurrency: int | None = None,
+        tidy: bool = True,
         domain: str | None = None,
         seed: int | None = None,
         progress: Progress = silent,
@@ -87,6 +88,7 @@ class AsyncLearning(AsyncCuration):
             max_tokens: Stop after this many tokens, in and out.
             max_cost: Stop when this much is spent, by `RE2LLM_PRICES`.
             concurrency: Sessions at a time; `None` takes the setting.
+            tidy: Tidy the hints at the end, by the trials so far: without a model call.
             domain: The catalogue; `None` takes the object's.
             seed: Of the order of sessions; `None` takes the setting.
             progress: Is told the stage, the sessions done and their total.
@@ -102,6 +104,7 @@ class AsyncLearning(AsyncCuration):
             max_tokens=max_tokens,
             max_cost=max_cost,
             concurrency=concurrency,
+            tidy=tidy,
             progress=progress,
         )
 

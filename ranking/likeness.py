@@ -14,13 +14,12 @@ Numbers = NDArray[np.float64]
 
 SAME_GAINS = 0.97
 """Likeness of gains from which two hints are the same, whatever they say."""
-_LIKE_GAINS = 0.8
-"""Likeness of gains below which two hints are not the same, whatever they say."""
-_LIKE_WEAKER = 0.6
-"""Likewise of a hint that may be but a weaker way to say what another one says."""
-_LIKE = 1.4
-"""Sum of the two kinds of likeness from which two hints are the same. Paraphrases of one sentence
-have cosines from 0.25 to 0.7, and so have sentences about other things: neither kind is enough."""
+_LIKE_GAINS, _LIKE_TEXTS = 0.9, 0.35
+"""Likeness of gains, and cosine of texts, from which two hints are the same. Paraphrases of one
+sentence have cosines from 0.25 to 0.95, and so have sentences about other things; and hints that
+help also gain alike by 0.8 where the model alone is often wrong. So neither is enough by itself."""
+_DOUBT = 3.0
+"""Standard errors by which likeness counts less: there are many pairs, some alike by chance."""
 _UNEQUAL = 2.58
 """Standard errors of the mean difference from which one of two hints is the better one."""
 _TELLING = 8
@@ -37,8 +36,8 @@ class Pairs:
         cosine: Of the texts, shape `[hints, hints]` like all others.
         sessions: On which both were tried.
         telling: Those on which at least one of them changed something.
-        likeness: Of their gains: the cosine of the two, less one standard error, so that a few
-            sessions show little; 0 if too few are telling.
+        likeness: Of their gains: the cosine of the two, less three standard errors, so that a
+            few sessions show little; 0 if too few are telling.
         apart: By how many standard errors the first one's mean gain lies below the second one's.
     """
 
@@ -55,15 +54,9 @@ class Pairs:
         Two hints that do nothing are no duplicates: they are not telling. Neither are two of which
         one is clearly better.
         """
-        alike = (self.likeness >= _LIKE_GAINS) & (self.likeness + self.cosine >= _LIKE)
+        alike = (self.likeness >= _LIKE_GAINS) & (self.cosine >= _LIKE_TEXTS)
         equal = (self.sessions >= FIRST_LOOK) & (np.abs(self.apart) < _UNEQUAL)
         return equal & (alike | (self.likeness >= SAME_GAINS))
-
-    @property
-    def weaker(self) -> NDArray[np.bool_]:
-        """Whether the first says what the second says, and is clearly the worse one."""
-        alike = (self.likeness >= _LIKE_WEAKER) & (self.likeness + self.cosine >= _LIKE)
-        return (self.sessions >= 2 * FIRST_LOOK) & alike & (self.apart >= _UNEQUAL)
 
 
 def pairs(gains: Numbers, embeddings: Sequence[NDArray[np.float32]]) -> Pairs:
@@ -86,7 +79,8 @@ def pairs(gains: Numbers, embeddings: Sequence[NDArray[np.float32]]) -> Pairs:
     products = values @ values.T
     cosine = products / np.where(lengths > 0, lengths, 1.0)
     likeness = np.tanh(
-        np.arctanh(np.clip(cosine, -0.999999, 0.999999)) - 1 / np.sqrt(np.maximum(telling - 3, 1))
+        np.arctanh(np.clip(cosine, -0.999999, 0.999999))
+        - _DOUBT / np.sqrt(np.maximum(telling - 3, 1))
     )
     likeness = np.where(telling >= _TELLING, likeness, 0.0)
     shared = tried @ tried.T

@@ -93,10 +93,10 @@ class Judge:
         self._left = list(range(len(store.hints)))
         self._tried: list[Gains] = [row[~np.isnan(row)] for row in store.gains]
         self._tallies: list[Tally] = [tally(gains) for gains in self._tried]
-        self._pairs = pairs(store.gains, [hint.embedding for hint in store.hints])
-        self._merge()
-        self._level = proof_level([self._tallies[row].p for row in self._left], store.tested)
+        self._level = proof_level([found.p for found in self._tallies], store.tested)
         self._weigh()
+        self._merge()
+        self._activate()
         self._drop_dominated()
         self._drop_unused()
         if final:
@@ -115,7 +115,8 @@ class Judge:
 
     def _merge(self) -> None:
         """Retire what says the same as another hint; the better measured one of two stays."""
-        known, same = self._pairs, self._pairs.same
+        known = pairs(self._store.gains, [hint.embedding for hint in self._store.hints])
+        same = known.same
         first: list[int] = []
         for row in sorted(self._left, key=self._seniority):
             likest = max(
@@ -140,7 +141,7 @@ class Judge:
             self._retire(row, "same", reason, figures, likest)
 
     def _weigh(self) -> None:
-        """Retire what harms, or can hardly be proven; note what helps."""
+        """Retire what harms, or can hardly be proven; tell what helps from what is undecided."""
         for row in list(self._left):
             total, planned = self._tallies[row], self._store.planned[row]
             lately = self._lately(row)
@@ -154,9 +155,6 @@ class Judge:
                 needed = self._level if total.n >= planned else EARLY * self._level
                 proven = total.n >= min(_FEW_TO_PROVE, planned) and total.p <= needed
                 self.standing[self._id(row)] = "helps" if proven else "undecided"
-                if proven and self._hint(row).hint.status == "pending" and not self._store.waits:
-                    reason = f"It helps. {self._measured(row)}"
-                    self._change(row, "helps", "active", reason, self._figures(row))
 
     def _give_up(self, row: int, planned: int) -> None:
         if planned < _FEW_TO_PROVE:
@@ -181,36 +179,34 @@ class Judge:
             return None
         return f"On the newest sessions: {verification(gains.tolist())}"
 
+    def _activate(self) -> None:
+        """Put proven hints to use, unless they wait for a person."""
+        for row in self._left:
+            pending = self._hint(row).hint.status == "pending"
+            if pending and self._is_proven(row) and not self._store.waits:
+                reason = f"It helps. {self._measured(row)}"
+                self._change(row, "helps", "active", reason, self._figures(row))
+
     def _drop_dominated(self) -> None:
-        """Retire what another hint is better than: in nearly all sessions, or with like words."""
-        weaker = self._pairs.weaker
+        """Retire what another hint is better than, or as good as, in nearly all sessions."""
         for row in sorted(self._left, key=self._seniority, reverse=True):
             for other in self._left:
-                if other == row or not self._may_replace(other):
+                if other == row or not self._is_proven(other):
                     continue
                 found = compare(self._store.gains[row], self._store.gains[other])
-                if weaker[row, other]:
-                    words = float(self._pairs.cosine[row, other])
-                    shown = f"It says much the same (likeness of the texts {words:.2f}) as"
-                elif is_dominated(found, fewest=_FEW_TO_PROVE):
-                    shown = "In nearly all sessions it is no better than"
-                else:
-                    continue
-                reason = (
-                    f"{shown} hint {self._id(other)}, which gains more on {found.worse} of "
-                    f"{counted(found.sessions, 'session')} and less on {found.better}."
-                )
-                figures = {
-                    "sessions": found.sessions,
-                    "better": found.better,
-                    "worse": found.worse,
-                }
-                self._retire(row, "dominated", reason, figures, by=other)
-                break
-
-    def _may_replace(self, row: int) -> bool:
-        """Return whether a hint is proven, or good enough to be on the way to it."""
-        return self._is_proven(row) or self._tallies[row].p <= self._level
+                if is_dominated(found, fewest=_FEW_TO_PROVE):
+                    better = found.sessions - found.better
+                    reason = (
+                        f"Hint {self._id(other)} is at least as good on {better} of "
+                        f"{counted(found.sessions, 'session')}, and better on {found.worse}."
+                    )
+                    figures = {
+                        "sessions": found.sessions,
+                        "better": found.better,
+                        "worse": found.worse,
+                    }
+                    self._retire(row, "dominated", reason, figures, by=other)
+                    break
 
     def _drop_unused(self) -> None:
         total = sum(self._store.uses.values())
@@ -236,7 +232,8 @@ class Judge:
     def _seniority(self, row: int) -> tuple[Any, ...]:
         """Order hints such that of two that are alike, the first is to stay."""
         hint = self._hint(row).hint
-        return (hint.status != "active", -self._tallies[row].n, hint.id)
+        # What was measured before this run counts first: trials of it only settle doubts.
+        return (hint.status != "active", -hint.trials, -self._tallies[row].n, hint.id)
 
     def _promise(self, row: int) -> float:
         """Return the mean gain, shrunk: few trials prove little."""
