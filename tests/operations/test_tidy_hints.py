@@ -472,7 +472,7 @@ async def test_the_command_tells_each_decision(services: Services, room: str) ->
 
     dry = await command("--dry-run")
     assert dry.exit_code == 0, dry.stderr
-    assert "1 hints would be retired (harms 1); 1 stay" in dry.stdout
+    assert "1 hint would be retired (harms 1); 1 stay" in dry.stdout
     done = await command("--max-llm-calls", "0", "--json")
     document = json.loads(done.stdout)
     assert [hint["id"] for hint in document["changed"]] == [older]

@@ -58,6 +58,12 @@ def task(hint: str | Sequence[str] | None) -> RankingTask:
 # The prompt
 
 
+@pytest.fixture(autouse=True)
+def several(adjust: Callable[..., None]) -> None:
+    """Let a release give up to three hints."""
+    adjust(max_hints=3)
+
+
 @pytest.mark.parametrize("messages", [ranking_messages, letters_messages, paper_messages])
 def test_one_hint_is_written_as_ever_and_several_stand_below_each_other(
     messages: Callable[[RankingTask], Any],
