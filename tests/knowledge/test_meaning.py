@@ -144,6 +144,7 @@ async def test_a_build_that_fails_says_why_and_the_next_load_builds(
 
 
 @pytest.mark.usefixtures("_small_index")
+@pytest.mark.slow  # two processes wait for the same build
 async def test_two_loads_at_once_build_one_index(services: Services, made: Made) -> None:
     domain = await made(LARGE)
     built = [index_meaning(services.autocommit, domain, LARGE, lambda *_: None) for _ in range(2)]
