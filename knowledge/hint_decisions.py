@@ -107,18 +107,20 @@ async def count_tested(connection: AsyncConnection, domain_id: int) -> int:
 async def hint_uses(
     connection: AsyncConnection, domain_id: int, since: dt.datetime
 ) -> dict[int, int]:
-    """Return how often the learned policy has chosen each hint since a time, by the log."""
+    """Return how often the learned policy has given each hint, alone or in a set, by the log."""
+    alone = func.array_fill(RecommendationRow.hint_id, [1])
+    given = func.unnest(func.coalesce(RecommendationRow.hint_ids, alone)).label("given")
     rows = await connection.execute(
-        select(RecommendationRow.hint_id, func.count())
+        select(given, func.count())
         .where(
             RecommendationRow.domain_id == domain_id,
             RecommendationRow.created_at >= since,
             RecommendationRow.policy.startswith("ppo:"),
             RecommendationRow.hint_id.is_not(None),
         )
-        .group_by(RecommendationRow.hint_id)
+        .group_by(given)
     )
-    return {hint_id: count for hint_id, count in rows if hint_id is not None}
+    return dict(iter(rows))
 
 
 async def apply_change(

@@ -256,14 +256,32 @@ async def test_an_unused_hint_goes_after_long(
     assert (await statuses(room))[young] == "active"
 
 
-def log(url: str, domain: str, hint: int | None, times: int) -> None:
+async def test_a_hint_that_is_picked_second_is_used(
+    services: Services, room: str, url: str, adjust: Change
+) -> None:
+    near, director = await stored(services, room, NEAR, DIRECTOR)
+    ago = dt.datetime.now(dt.UTC) - dt.timedelta(days=100)
+    with psycopg.connect(libpq(url)) as connection:
+        connection.execute(
+            "UPDATE re2llm.hint SET created_at = %s WHERE id = ANY(%s)", [ago, [near, director]]
+        )
+    log(url, room, near, 1_500)
+    log(url, room, near, 1, [near, director])
+    adjust(**SMALL, hints_unused_days=90)
+    assert (await tidy_hints(Context(domain=room), max_llm_calls=0)).changed == []
+
+
+def log(
+    url: str, domain: str, hint: int | None, times: int, together: list[int] | None = None
+) -> None:
     with psycopg.connect(libpq(url)) as connection:
         connection.execute(
             "INSERT INTO re2llm.recommendation (id, domain_id, history, candidates, ranking, "
-            "policy, hint_id, probability, model, prompt_version, flags, latency_ms, tokens) "
-            "SELECT gen_random_uuid(), d.id, '{}', '{}', '{}', 'ppo:1', %s, 1, 'm', 'v', '{}', 1, "
-            "'{}' FROM re2llm.domain AS d, generate_series(1, %s) WHERE name = %s",
-            [hint, times, domain],
+            "policy, hint_id, hint_ids, probability, model, prompt_version, flags, latency_ms, "
+            "tokens) "
+            "SELECT gen_random_uuid(), d.id, '{}', '{}', '{}', 'ppo:1', %s, %s, 1, 'm', 'v', '{}', "
+            "1, '{}' FROM re2llm.domain AS d, generate_series(1, %s) WHERE name = %s",
+            [hint, together, times, domain],
         )
 
 
