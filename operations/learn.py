@@ -117,7 +117,8 @@ async def learn(
         max_tokens: Stop after this many tokens.
         max_cost: Stop when this much is spent, at the prices in `RE2LLM_PRICES`.
         concurrency: Sessions at the same time; `None` takes the setting.
-        tidy: Tidy the hints at the end, by the trials so far: without a model call.
+        tidy: Tidy the hints at the end, by the trials so far: without a model call, and without
+            retiring hints for a missing proof.
         progress: Called before each session with the stage `learning`.
 
     Raises:
@@ -159,7 +160,9 @@ async def learn(
     stopped = await learner.work_through(
         todo, work, concurrency=concurrency or options.settings.concurrency
     )
-    tidied = (await tidy_hints(context, max_llm_calls=0)).changed if tidy else []
+    # Verification has accepted the hints by its own measure: none goes for a missing proof.
+    found = await tidy_hints(context, max_llm_calls=0, give_up=False) if tidy else None
+    tidied = [] if found is None else found.changed
     hints = await learner.count_hints()
     return Learned(
         domain=options.domain,

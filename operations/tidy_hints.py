@@ -46,6 +46,7 @@ async def tidy_hints(
     dry_run: bool = False,
     max_llm_calls: int | None = None,
     max_cost: float | None = None,
+    give_up: bool = True,
     progress: Progress = silent,
 ) -> TidiedHints:
     """Merge hints that say the same, and retire those that harm, bring nothing or are not needed.
@@ -60,6 +61,7 @@ async def tidy_hints(
         dry_run: Change no hint; without a limit of calls or cost, make no call either.
         max_llm_calls: Model calls to make at most; 0 decides by what is known.
         max_cost: Stop when this much is spent, at the prices in `RE2LLM_PRICES`.
+        give_up: Retire hints whose gain more trials can hardly prove, too.
         progress: Called after each trial with the stage `tidying` and the hints done in the round.
 
     Raises:
@@ -70,7 +72,7 @@ async def tidy_hints(
     options = await resolve_context(replace(context, budget=budget, command="tidy"))
     budget.require_prices(options.settings.prices, [options.model])
     free = max_llm_calls == 0 or (dry_run and max_llm_calls is None and max_cost is None)
-    tidier = await Tidier.of(options, dry_run=dry_run, progress=progress)
+    tidier = await Tidier.of(options, dry_run=dry_run, give_up=give_up, progress=progress)
     stopped: BudgetSpentError | ModelDownError | None = None
     try:
         await tidier.settle(final=free)
@@ -115,6 +117,7 @@ class Tidier:
         newest: int,
         *,
         dry_run: bool,
+        give_up: bool,
         progress: Progress,
     ) -> None:
         self.table = GainTable(options.domain, sessions, options)
@@ -123,13 +126,16 @@ class Tidier:
         self._sessions = sessions
         self._newest = newest
         self._dry_run = dry_run
+        self._give_up = give_up
         self._progress = progress
         self._own: dict[int, set[int]] = {}
         self._hints: list[KeptHint] = []
         self._judge: Judge | None = None
 
     @classmethod
-    async def of(cls, options: RunOptions, *, dry_run: bool, progress: Progress) -> Tidier:
+    async def of(
+        cls, options: RunOptions, *, dry_run: bool, give_up: bool, progress: Progress
+    ) -> Tidier:
         """Return a tidier that knows what was paid for before."""
         settings = options.settings
         async with in_domain(options, None) as (connection, domain):
@@ -139,7 +145,8 @@ class Tidier:
             most = settings.verify_random * settings.verify_doubtful
             drawn = random_sessions(keys, most, settings.seed)
             sessions = list(dict.fromkeys([*newest, *drawn]))
-            found = cls(options, sessions, len(newest), dry_run=dry_run, progress=progress)
+            how = {"dry_run": dry_run, "give_up": give_up}
+            found = cls(options, sessions, len(newest), progress=progress, **how)
             await found.table.read(connection, domain.id)
         return found
 
@@ -238,6 +245,7 @@ class Tidier:
             uses=uses,
             unused=unused,
             waits=settings.approve_hints,
+            gives_up=self._give_up,
         )
 
     async def _uses(

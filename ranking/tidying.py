@@ -61,6 +61,7 @@ class Store:
         uses: Logged recommendations by hint, since `uses_since`.
         unused: Hints that were there all that time.
         waits: Whether a hint that helps still waits for a person.
+        gives_up: Whether a hint goes whose gain more trials can hardly prove.
     """
 
     hints: Sequence[KeptHint]
@@ -72,6 +73,7 @@ class Store:
     uses: Mapping[int, int] = field(default_factory=dict[int, int])
     unused: frozenset[int] = frozenset()
     waits: bool = False
+    gives_up: bool = True
 
 
 class Judge:
@@ -157,7 +159,7 @@ class Judge:
                 self.standing[self._id(row)] = "helps" if proven else "undecided"
 
     def _give_up(self, row: int, planned: int) -> None:
-        if planned < _FEW_TO_PROVE:
+        if planned < _FEW_TO_PROVE or not self._store.gives_up:
             self.standing[self._id(row)] = "undecided"
         elif not self._tried[row].any():
             self._retire(row, "no_effect", f"It changes nothing. {self._measured(row)}")

@@ -469,6 +469,17 @@ async def test_learning_tidies_by_what_it_knows(services: Services, room: str) -
     assert await statuses(room) == {near: "active", again: "retired", platitude: "active"}
 
 
+async def test_learning_leaves_missing_proofs_to_tidying(services: Services, room: str) -> None:
+    """Verification accepts hints by its own measure, which is the milder one."""
+    await tried(services, room, None, [4] * len(SESSIONS))
+    [weak] = await stored(services, room, "Prefer long titles.")
+    rng = random.Random(3)
+    await tried(services, room, "Prefer long titles.", [rng.choice([3, 4, 5]) for _ in SESSIONS])
+    assert (await learn(Context(domain=room))).tidied == []
+    assert await statuses(room) == {weak: "active"}
+    assert verdicts(await tidy_hints(Context(domain=room), max_llm_calls=0)) == {weak: "no_gain"}
+
+
 async def test_learning_stops_where_the_store_is_full(
     services: Services, adjust: Change, room: str
 ) -> None:
