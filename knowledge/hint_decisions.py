@@ -13,6 +13,7 @@ from sqlalchemy import func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from .decision_tables import HintDecisionRow
+from .hint_uses import uses_by_hint
 from .hints import Hint, hint_of, select_hints, set_status
 from .log_tables import RecommendationRow
 from .tables import HintRow, ProposalRow, ReflectionRow
@@ -108,17 +109,12 @@ async def hint_uses(
     connection: AsyncConnection, domain_id: int, since: dt.datetime
 ) -> dict[int, int]:
     """Return how often the learned policy has given each hint, alone or in a set, by the log."""
-    alone = func.array_fill(RecommendationRow.hint_id, [1])
-    given = func.unnest(func.coalesce(RecommendationRow.hint_ids, alone)).label("given")
     rows = await connection.execute(
-        select(given, func.count())
-        .where(
+        uses_by_hint().where(
             RecommendationRow.domain_id == domain_id,
             RecommendationRow.created_at >= since,
             RecommendationRow.policy.startswith("ppo:"),
-            RecommendationRow.hint_id.is_not(None),
         )
-        .group_by(given)
     )
     return dict(iter(rows))
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Select, and_, func, literal, select
+from sqlalchemy import ColumnElement, func, literal, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from .hint_stats import stats_for
+from .hint_uses import count_uses, uses_by_hint
 from .hints import unknown_hint
-from .log_tables import RecommendationRow
 from .tables import HintRow, HintStatsRow
 from .texts import storable
 
@@ -79,7 +80,7 @@ async def page_of_hints(
     """
     # Hints are counted in one go where they are sorted by it, else for the few that are shown.
     by_uses = sort == "uses"
-    counted = _uses_of_all() if by_uses else None
+    counted = uses_by_hint().subquery() if by_uses else None
     uses = literal(0) if counted is None else func.coalesce(counted.c.uses, 0)
     columns: dict[str, Any] = {
         "age": HintRow.id,
@@ -92,7 +93,7 @@ async def page_of_hints(
     backwards = descending != (sort == "age")
     statement = (
         select(*_COLUMNS, uses.label("uses"))
-        .outerjoin(HintStatsRow, _stats_for(model, prompt_version))
+        .outerjoin(HintStatsRow, stats_for(model, prompt_version))
         .where(*_filters(domain_id, status, words))
         .order_by((column.desc() if backwards else column.asc()).nulls_last(), HintRow.id.desc())
         .offset(skip)
@@ -101,7 +102,7 @@ async def page_of_hints(
     if counted is not None:
         statement = statement.outerjoin(counted, counted.c.hint_id == HintRow.id)
     rows: list[Any] = list(await connection.execute(statement))
-    known = {} if by_uses else await _uses(connection, [row[0] for row in rows])
+    known = {} if by_uses else await count_uses(connection, [row[0] for row in rows])
     return [_hint(row, row[-1] if by_uses else known.get(row[0], 0)) for row in rows]
 
 
@@ -132,13 +133,13 @@ async def hint_on_page(
     row: Any = (
         await connection.execute(
             select(*_COLUMNS)
-            .outerjoin(HintStatsRow, _stats_for(model, prompt_version))
+            .outerjoin(HintStatsRow, stats_for(model, prompt_version))
             .where(HintRow.domain_id == domain_id, HintRow.id == number)
         )
     ).one_or_none()
     if row is None:
         raise unknown_hint(number)
-    return _hint(row, (await _uses(connection, [number])).get(number, 0))
+    return _hint(row, (await count_uses(connection, [number])).get(number, 0))
 
 
 async def versions_of(connection: AsyncConnection, domain_id: int, number: int) -> list[int]:
@@ -147,14 +148,6 @@ async def versions_of(connection: AsyncConnection, domain_id: int, number: int) 
         HintRow.domain_id == domain_id, HintRow.provenance["version_of"].astext == str(number)
     )
     return list(await connection.scalars(statement.order_by(HintRow.id)))
-
-
-def _stats_for(model: str, prompt_version: str) -> ColumnElement[bool]:
-    return and_(
-        HintStatsRow.hint_id == HintRow.id,
-        HintStatsRow.model == model,
-        HintStatsRow.prompt_version == prompt_version,
-    )
 
 
 def _filters(domain_id: int, status: str | None, words: str) -> list[ColumnElement[bool]]:
@@ -173,20 +166,3 @@ def _hint(row: Any, uses: int) -> HintOnPage:
     return HintOnPage(
         id_, text, status, created_at, trials, mean_gain, gain_error, helped, harmed, uses
     )
-
-
-def _used() -> Select[int | None, int]:
-    return (
-        select(RecommendationRow.hint_id, func.count().label("uses"))
-        .where(RecommendationRow.hint_id.is_not(None))
-        .group_by(RecommendationRow.hint_id)
-    )
-
-
-def _uses_of_all() -> Any:
-    return _used().subquery()
-
-
-async def _uses(connection: AsyncConnection, numbers: list[int]) -> dict[int, int]:
-    rows = await connection.execute(_used().where(RecommendationRow.hint_id.in_(numbers)))
-    return {cast("int", row[0]): row[1] for row in rows}

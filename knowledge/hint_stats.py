@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from sqlalchemy import ColumnElement, and_, bindparam, func, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -128,7 +127,7 @@ async def measured_hints(
     """
     statement = (
         select(*_MEASURED)
-        .outerjoin(HintStatsRow, _of(model, prompt_version))
+        .outerjoin(HintStatsRow, stats_for(model, prompt_version))
         .where(HintRow.domain_id == domain_id, HintRow.id > after)
         .order_by(HintRow.id)
         .limit(count)
@@ -178,7 +177,8 @@ def harm_of(hint: Hint) -> str:
     return f"Mean gain {hint.mean_gain:+.3f} on {counted(hint.trials, 'session')}."
 
 
-def _of(model: str, prompt_version: str) -> ColumnElement[Any]:
+def stats_for(model: str, prompt_version: str) -> ColumnElement[bool]:
+    """Join hints with their stats for one model and prompt."""
     return and_(
         HintStatsRow.hint_id == HintRow.id,
         HintStatsRow.model == model,

@@ -6,15 +6,15 @@ import datetime as dt
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, func, or_, select
+from sqlalchemy import ColumnElement, and_, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import aliased
 
 from .catalogue import fetch_items
 from .domains import Domain
 from .hint_decisions import decisions_on
+from .hint_uses import count_uses
 from .hints import NO_HINT, unknown_hint
-from .log_tables import RecommendationRow
 from .tables import HintRow, ProposalRow, ReflectionRow, SessionRow, TrialRow
 
 
@@ -41,8 +41,7 @@ async def hint_lineage(
     ).one_or_none()
     if hint is None:
         raise unknown_hint(hint_id)
-    given = or_(RecommendationRow.hint_id == hint_id, RecommendationRow.hint_ids.any_() == hint_id)
-    uses = await connection.scalar(select(func.count()).where(given))
+    uses = (await count_uses(connection, [hint_id])).get(hint_id, 0)
     merged = await connection.scalars(
         select(HintRow.id).where(HintRow.merged_into == hint_id).order_by(HintRow.id)
     )
@@ -54,7 +53,7 @@ async def hint_lineage(
         "provenance": hint.provenance,
         "proposals": await _proposals(connection, domain, hint_id, conversation=conversation),
         "trials": await _trials(connection, domain.id, hint.key),
-        "uses": uses or 0,
+        "uses": uses,
         "merged_into": hint.merged_into,
         "merged": list(merged),
         "decisions": await decisions_on(connection, hint_id),

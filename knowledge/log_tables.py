@@ -7,7 +7,6 @@ import uuid
 from typing import Any
 
 from sqlalchemy import (
-    ARRAY,
     BigInteger,
     Double,
     ForeignKey,
@@ -19,6 +18,7 @@ from sqlalchemy import (
     func,
 )
 from sqlalchemy import text as sql
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
 from .tables import Base
@@ -31,6 +31,12 @@ class RecommendationRow(Base):
     __table_args__ = (
         Index(None, "domain_id", "created_at"),
         Index("ix_recommendation_hint_id", "hint_id", postgresql_where=sql("hint_id IS NOT NULL")),
+        Index(
+            "ix_recommendation_hint_ids",
+            "hint_ids",
+            postgresql_using="gin",
+            postgresql_where=sql("hint_ids IS NOT NULL"),
+        ),
     )
 
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True)

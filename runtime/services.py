@@ -169,14 +169,14 @@ class Services:
             _log.warning("what was found of %s was not kept: %s", name, type(error).__name__)
 
     async def _log(self, answered: Sequence[Answered]) -> None:
+        exposures = {made.id: exposure for made, exposure in answered if exposure is not None}
+        # Of several rows, all are stored or none; one alone is spared a transaction.
+        alone = len(answered) == 1 and not exposures
+        opened = self.autocommit.connect() if alone else self.engine.begin()
         # Waiting for a connection is not counted: where many requests share a few, it may be long.
-        async with (
-            self.engine.begin() as connection,
-            asyncio.timeout(self.settings.database_timeout),
-        ):
+        async with opened as connection, asyncio.timeout(self.settings.database_timeout):
             await log_recommendations(connection, [made for made, _ in answered])
-            exposures = {made.id: exposure for made, exposure in answered if exposure is not None}
-            if exposures:  # of an answer and its exposure, both are stored or none
+            if exposures:
                 await log_exposures(connection, exposures)
 
     def _is_remote(self, name: str) -> bool:

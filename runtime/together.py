@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Hashable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Hashable, Sequence
 from typing import Any, Generic, TypeVar
 from weakref import WeakValueDictionary
 
@@ -89,7 +89,7 @@ class GroupedWrites(Generic[_Row]):
             await self._write(rows)
 
 
-def _kept(tasks: set[asyncio.Task[Any]], work: Any) -> asyncio.Task[Any]:
+def _kept(tasks: set[asyncio.Task[Any]], work: Coroutine[Any, Any, _Value]) -> asyncio.Task[_Value]:
     """Start a task that the event loop alone would not keep."""
     task = asyncio.create_task(work)
     tasks.add(task)

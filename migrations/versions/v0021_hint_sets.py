@@ -35,10 +35,19 @@ def upgrade() -> None:
         sa.Column("step_probabilities", sa.ARRAY(sa.Double()), nullable=True),
         schema="re2llm",
     )
+    op.create_index(
+        "ix_recommendation_hint_ids",
+        "recommendation",
+        ["hint_ids"],
+        schema="re2llm",
+        postgresql_using="gin",
+        postgresql_where=sa.text("hint_ids IS NOT NULL"),
+    )
 
 
 def downgrade() -> None:
     """Undo. Trials of several hints go; an answer keeps the first of its hints."""
+    op.drop_index("ix_recommendation_hint_ids", "recommendation", schema="re2llm")
     op.drop_column("recommendation", "step_probabilities", schema="re2llm")
     op.drop_column("recommendation", "hint_ids", schema="re2llm")
     op.execute("DELETE FROM re2llm.hint_trial WHERE hint_keys IS NOT NULL")
