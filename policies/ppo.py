@@ -180,6 +180,8 @@ class PPOTrainer:
         self.module = module
         self.config = config
         self.step = 0
+        self.earned = 0.0
+        """Mean reward of the sessions collected last, prices taken off."""
         self._act: ActorCritic = module if act is None else act
         self._generator = torch.Generator().manual_seed(config.seed)
         self._optimizer = torch.optim.AdamW(
@@ -205,6 +207,7 @@ class PPOTrainer:
             actions = sample(outputs.log_probabilities, self._generator)
             taken = outputs.log_probabilities.gather(1, actions[:, None]).squeeze(1)
         paid = torch.as_tensor(rewards(sessions, actions.numpy()), dtype=states.dtype)
+        self.earned = paid.mean().item()
         return Rollout(states, actions, taken, outputs.values, paid)
 
     def learn(self, rollout: Rollout) -> Losses:

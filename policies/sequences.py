@@ -156,8 +156,6 @@ class SetTrainer(PPOTrainer):
     ) -> None:
         super().__init__(module, config, act)
         self._rules = rules
-        self.earned = 0.0
-        """Mean reward of the sessions collected last, prices taken off."""
 
     def collect(self, states: Tensor, sessions: NDArray[np.int64], rewards: Rewards) -> Rollout:
         """Pick hints in each session and look up what the sets earn.

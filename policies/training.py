@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
@@ -18,19 +18,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from .held_out import Checkpoint, Folds, HeldOut, choose_checkpoint, draw_folds
 from .hint_features import HintFeatures
-from .hint_policy import greedy_actions, one_thread
-from .networks import ContentPolicy, Ensemble, HintPolicy, PaperPolicy
+from .hint_policy import one_thread
+from .networks import ContentPolicy, Ensemble, HintPolicy
 from .ppo import Outputs, PPOTrainer, Rewards
 from .recipes import Recipe, TrainingConfig, new_policy
+from .reward_lookup import RewardLookup
 from .sequences import SetRules, SetTrainer
-from .set_policy import greedy_picks
-from .sets import hint_sets
 
 _SEEDS_APART = 1_000_003
-
-Folds = NDArray[np.int64]
-"""The member that each session is held out from, `[S]`; -1 for none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,12 +85,6 @@ class Trained:
     choices: NDArray[np.int64]
 
 
-class _Checkpoint(NamedTuple):
-    update: int
-    rewards: NDArray[np.float64]
-    policies: Sequence[ContentPolicy | PaperPolicy]
-
-
 def train_hint_policy(
     data: TrainingData,
     recipe: Recipe,
@@ -110,18 +101,20 @@ def train_hint_policy(
     Deterministic: the same data, rewards and configuration give the same bits.
 
     Args:
-        rewards: Maps rows of `states` `[B]` and actions `[B]` to rewards `[B]`: NDCG with the hint
-            minus NDCG without. Asked once per pair, never for action 0.
+        rewards: Maps rows of `states` `[B]` and actions `[B]`, or several hints `[B, most]`, to
+            rewards `[B]`: NDCG with the hints minus NDCG without. Asked once for each session and
+            set, never for no hint.
         progress: Called with the number of finished rollouts and their total.
 
     Raises:
         ValueError: Fewer than two sessions, states that are no finite matrix, or no hint.
     """
     _check(data, recipe, config)
-    folds = _folds(len(data.states), config)
-    lookup = _RewardLookup(rewards)
+    folds = draw_folds(len(data.states), config)
+    lookup = RewardLookup(rewards)
     rules = _rules(data, config)
-    checkpoints: list[_Checkpoint] = []
+    held_out = HeldOut(data.states, data.hints, folds, rules)
+    checkpoints: list[Checkpoint] = []
     curve: list[CurvePoint] = []
     earned: list[float] = []
     entropy = math.nan
@@ -138,15 +131,15 @@ def train_hint_policy(
                 entropy = float(np.mean([entropy for _, entropy in steps]))
             if update % config.validate_every == 0 or update == updates:
                 policies = [copy.deepcopy(learner.average) for learner in learners]
-                held_out = _held_out_rewards(policies, data, folds, lookup, rules)
-                checkpoints.append(_Checkpoint(update, held_out, policies))
+                judged = held_out.rewards(policies, lookup)
+                checkpoints.append(Checkpoint(update, judged, policies))
                 mean = float(np.mean(earned)) if earned else math.nan
-                validation = float(held_out.mean())
+                validation = float(judged.mean())
                 curve.append(CurvePoint(update, mean, validation, entropy, len(lookup)))
                 earned = []
             if progress:
                 progress(update, updates)
-    chosen = _choose(checkpoints)
+    chosen = choose_checkpoint(checkpoints)
     policies = [policy.eval() for policy in chosen.policies]
     members = [policy for policy in policies if isinstance(policy, ContentPolicy)]
     return Trained(
@@ -156,7 +149,7 @@ def train_hint_policy(
         tuple(curve),
         len(lookup),
         folds,
-        _held_out_choices(policies, data, folds, rules),
+        held_out.choices(policies),
     )
 
 
@@ -208,9 +201,7 @@ class _Learner:
             pairs = zip(self.average.parameters(), self._policy.parameters(), strict=True)
             for mean, value in pairs:
                 mean.lerp_(value, 1 - decay)
-        trainer = self._trainer
-        one_step = not isinstance(trainer, SetTrainer)
-        return rollout.rewards.mean().item() if one_step else trainer.earned, entropy
+        return self._trainer.earned, entropy
 
 
 def _endless(training: NDArray[np.int64], size: int, seed: int) -> Iterator[NDArray[np.int64]]:
@@ -222,36 +213,6 @@ def _endless(training: NDArray[np.int64], size: int, seed: int) -> Iterator[NDAr
             queue = np.concatenate([queue, generator.permutation(training)])
         yield queue[:size]
         queue = queue[size:]
-
-
-class _RewardLookup:
-    """Remembers rewards by session and set; unknown pairs are asked for all at once."""
-
-    def __init__(self, rewards: Rewards) -> None:
-        self._rewards = rewards
-        self._known: dict[tuple[int, tuple[int, ...]], float] = {}
-
-    def __len__(self) -> int:
-        return len(self._known)
-
-    def __call__(
-        self, sessions: NDArray[np.int64], actions: NDArray[np.int64]
-    ) -> NDArray[np.float64]:
-        pairs = list(zip(sessions.tolist(), hint_sets(actions), strict=True))
-        places: dict[tuple[int, tuple[int, ...]], int] = {}
-        for place, pair in enumerate(pairs):
-            if pair[1] and pair not in self._known:
-                places.setdefault(pair, place)
-        if places:
-            unknown, rows = list(places), list(places.values())
-            paid = np.asarray(self._rewards(sessions[rows], actions[rows]), dtype=np.float64)
-            if paid.shape != (len(unknown),) or not np.isfinite(paid).all():
-                raise ValueError(
-                    f"rewards: {len(unknown)} pairs need as many finite rewards, "
-                    f"not an array of shape {paid.shape}."
-                )
-            self._known.update(zip(unknown, paid.tolist(), strict=True))
-        return np.array([self._known.get(pair, 0.0) for pair in pairs], dtype=np.float64)
 
 
 def _check(data: TrainingData, recipe: Recipe, config: TrainingConfig) -> None:
@@ -272,67 +233,9 @@ def _check(data: TrainingData, recipe: Recipe, config: TrainingConfig) -> None:
         raise ValueError("hints: there is no active hint to choose.")
 
 
-def _folds(count: int, config: TrainingConfig) -> Folds:
-    order = np.random.default_rng(config.ppo.seed).permutation(count)
-    folds = np.full(count, -1, dtype=np.int64)
-    if config.members == 1:
-        folds[order[: min(max(1, round(config.validation_share * count)), count - 1)]] = 0
-    else:
-        folds[order] = np.arange(count) % config.members
-    return folds
-
-
 def _rules(data: TrainingData, config: TrainingConfig) -> SetRules | None:
     """Return what a set may hold; `None` where one decision is made."""
     if config.most == 1:
         return None
     count = len(data.hints)
     return SetRules(count, config.most, np.zeros(count) if data.prices is None else data.prices)
-
-
-def _likeliest(
-    policy: HintPolicy, data: TrainingData, rows: NDArray[np.bool_], rules: SetRules | None
-) -> NDArray[np.int64]:
-    """Return the likeliest actions `[B]`, or picks `[B, most]`, in some sessions."""
-    if rules is None:
-        return greedy_actions(policy, data.states[rows], data.hints)
-    return greedy_picks(policy, data.states[rows], data.hints, rules.most)
-
-
-def _held_out_rewards(
-    policies: Sequence[HintPolicy],
-    data: TrainingData,
-    folds: Folds,
-    rewards: Rewards,
-    rules: SetRules | None,
-) -> NDArray[np.float64]:
-    """Return the rewards of each member's likeliest actions in the sessions held out from it."""
-    sessions = np.concatenate([np.flatnonzero(folds == m) for m in range(len(policies))])
-    actions = np.concatenate(
-        [_likeliest(policy, data, folds == member, rules) for member, policy in enumerate(policies)]
-    )
-    earned = rewards(sessions, actions)
-    return earned if rules is None else earned - rules.price(actions)
-
-
-def _held_out_choices(
-    policies: Sequence[HintPolicy], data: TrainingData, folds: Folds, rules: SetRules | None
-) -> NDArray[np.int64]:
-    shape = (len(data.states),) if rules is None else (len(data.states), rules.most)
-    choices = np.full(shape, -1, dtype=np.int64)
-    for member, policy in enumerate(policies):
-        choices[folds == member] = _likeliest(policy, data, folds == member, rules)
-    return choices
-
-
-def _choose(checkpoints: Sequence[_Checkpoint]) -> _Checkpoint:
-    """Choose the latest checkpoint within a standard error of the best.
-
-    The best of many by a small margin is mostly luck.
-    """
-    best = max(checkpoints, key=lambda checkpoint: checkpoint.rewards.mean())
-    for checkpoint in reversed(checkpoints):
-        behind = best.rewards - checkpoint.rewards
-        if behind.mean() <= behind.std() / math.sqrt(len(behind)):
-            return checkpoint
-    return best

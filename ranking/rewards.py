@@ -120,8 +120,9 @@ class RewardTable:
 
         stopped = await self._outages.work_through(missing, gain)
         if isinstance(stopped, BudgetSpentError):
-            every = len(self._states) * len(self._hints)
-            raise stopped.adding(f"{len(self._known):,} of {counted(every, 'cell')} tried.")
+            raise stopped.adding(
+                f"So far, {counted(len(self._known), 'cell is', 'cells are')} tried."
+            )
         if stopped is not None:
             raise stopped
         return np.array([self._known.get(cell, 0.0) for cell in cells])

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 from re2llm.errors import InputError
-from re2llm.policies import training as training_module
+from re2llm.policies.held_out import Checkpoint, choose_checkpoint
 from re2llm.policies.hint_features import HintFeatures, hint_statistics
 from re2llm.policies.hint_policy import choose, greedy_actions
 from re2llm.policies.networks import (
@@ -363,12 +363,12 @@ def test_the_choice_of_a_checkpoint_forgives_luck_but_not_loss() -> None:
 
     def at(update: int, gain: float, noise: float = 0.0) -> Any:
         shift = noise * (rng.permutation(100) - 49.5) / 29
-        return training_module._Checkpoint(update, base + gain + shift, [policy])
+        return Checkpoint(update, base + gain + shift, [policy])
 
     lucky = [at(0, 0.0), at(5, 0.02), at(10, 0.019, noise=0.1)]
-    assert training_module._choose(lucky).update == 10
+    assert choose_checkpoint(lucky).update == 10
     lost = [at(0, 0.0), at(5, 0.2), at(10, 0.0, noise=0.1)]
-    assert training_module._choose(lost).update == 5
+    assert choose_checkpoint(lost).update == 5
 
 
 def test_input_scales_come_from_training_sessions_alone() -> None:
