@@ -206,7 +206,8 @@ def test_our_examples_are_read_right(features: Any, sentence: str, name: str, si
 
 
 def test_every_hint_that_we_show_is_among_the_examples() -> None:
-    shown = re.compile(r"[\"“]((?:Prefer|Trust|Avoid|Give weight|Favor) [^\"”\n]{5,120}?)\.?[\"”]")
+    begins = "(?:Prefer|Trust|Avoid|Give weight|Favor)"
+    shown = re.compile(rf"[\"“]({begins} [^\"”\n{{}}]{{5,120}}?)\.?[\"”]")
     files = chain(
         ROOT.glob("docs/*.md"), [ROOT / "README.md"],
         *(ROOT.glob(f"{folder}/**/*.py") for folder in ("commands", "examples", "benchmarks")),
