@@ -118,10 +118,12 @@ def learn(
             f"stopped: {learned.stopped} "
             f"{counted(learned.sessions_left, 'session is', 'sessions are')} left."
         )
-    elif learned.sessions_left and learned.hints >= min(max_hints, get_settings().hints_max):
-        more = "--max-hints" if learned.hints >= max_hints else "RE2LLM_HINTS_MAX"
+    elif learned.full:
+        most = get_settings().hints_max
+        more = "--max-hints" if max_hints <= most else "RE2LLM_HINTS_MAX"
         note(
-            f"stopped: the domain has {counted(learned.hints, 'hint')}; {more} allows more. "
+            f"stopped: there is room for {counted(min(max_hints, most), 'hint')}; "
+            f"{more} allows more. "
             f"{counted(learned.sessions_left, 'session is', 'sessions are')} left."
         )
     elif not learned.sessions and not learned.sessions_left:

@@ -47,7 +47,9 @@ class Learned:
         cost: By `RE2LLM_PRICES`.
         hints: Active and pending hints in the domain now.
         advice: What to do if there is too little to learn from; else empty.
-        stopped: Why it stopped early: the budget is spent, or the model has been down for long.
+        full: Whether it stopped early because there were as many hints as are allowed. Tidying may
+            have retired some since.
+        stopped: Why else it stopped early: the budget is spent, or the model has long been down.
     """
 
     domain: str
@@ -70,6 +72,7 @@ class Learned:
     cost: float
     hints: int
     advice: str
+    full: bool
     stopped: Re2llmError | None
 
     def as_dict(self) -> dict[str, Any]:
@@ -160,6 +163,7 @@ async def learn(
     stopped = await learner.work_through(
         todo, work, concurrency=concurrency or options.settings.concurrency
     )
+    full = isinstance(stopped, HintsFullError)
     # Verification has accepted the hints by its own measure: none goes for a missing proof.
     found = await tidy_hints(context, max_llm_calls=0, give_up=False) if tidy else None
     tidied = [] if found is None else found.changed
@@ -178,7 +182,8 @@ async def learn(
         cost=round(budget.cost, 6),
         hints=hints,
         advice="" if hints else _advice(learner, len(keys), before),
-        stopped=None if isinstance(stopped, HintsFullError) else stopped,
+        full=full,
+        stopped=None if full else stopped,
     )
 
 

@@ -64,6 +64,7 @@ async def test_a_fresh_database_learns_the_same(
     assert learnt == reference
     assert_whole(learnt)
     assert outcome.stopped is None
+    assert not outcome.full
     assert settled(learnt) == set(range(1, len(SESSIONS) + 1))
     assert (outcome.sessions, outcome.sessions_before) == (len(SESSIONS), 0)
     assert outcome.missed == len(learnt["reflections"])
@@ -142,6 +143,7 @@ async def test_it_stops_at_enough_hints(
     assert_whole(learnt)
     assert len(learnt["hints"]) == 3
     assert len(settled(learnt)) < len(SESSIONS)
+    assert outcome.full
     assert (await learned(domain, max_hints=3)).sessions == 0
 
 

@@ -487,6 +487,22 @@ async def test_learning_stops_where_the_store_is_full(
     await stored(services, room, NEAR, DIRECTOR)
     learned = await learn(Context(domain=room), max_hints=1000)
     assert (learned.sessions, learned.llm_calls, learned.hints) == (0, 0, 2)
+    assert learned.full
+    assert learned.as_dict()["full"] is True
+
+
+async def test_a_full_store_is_told_even_if_tidying_makes_room(
+    services: Services, room: str
+) -> None:
+    await tried(services, room, None, PLAIN)
+    near, older = await stored(services, room, NEAR, "Prefer older titles.")
+    await tried(services, room, NEAR, HELPFUL)
+    await tried(services, room, "Prefer older titles.", HARMFUL)
+    words = ["learn", "--domain", room, "--max-hints", "2"]
+    done = await asyncio.to_thread(CliRunner().invoke, app, words)
+    assert done.exit_code == 0, done.stderr
+    assert await statuses(room) == {near: "active", older: "retired"}
+    assert "there is room for 2 hints; --max-hints allows more. " in " ".join(done.stderr.split())
 
 
 async def test_the_command_tells_each_decision(services: Services, room: str) -> None:
