@@ -34,7 +34,8 @@ def print_table(
         right: The headings of columns that hold numbers.
         title: A line above the table.
     """
-    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, show_edge=False)
+    named = None if title is None else Text(title, style="table.title")
+    table = Table(title=named, title_justify="left", box=SIMPLE_HEAD, show_edge=False)
     for heading in headings:
         numbers = heading in right
         table.add_column(
@@ -83,18 +84,21 @@ def _print_rows(document: Mapping[str, Any], title: str) -> None:
         sizes = row.get("hints_given", {})
         if any(int(size) > 1 for size in sizes):
             given = ", ".join(
-                f"{size} in {counted(count, 'session')}" for size, count in sizes.items()
+                f"{counted(int(size), 'hint')} in {counted(count, 'session')}"
+                for size, count in sizes.items()
             )
-            out.print(f"hints of {row['name']}: {row['mean_hints']:.2f} a session ({given})")
+            out.print(
+                f"hints of {row['name']}: {row['mean_hints']:.2f} a session ({given})",
+                markup=False,
+            )
     faulty = {row["name"]: row["flags"] for row in document["rows"] if row["flags"]}
     for name, flags in faulty.items():
         listed = ", ".join(f"{flag} {count}" for flag, count in flags.items())
-        out.print(f"faulty answers of {name}: {listed}")
-
+        out.print(f"faulty answers of {name}: {listed}", markup=False)
     for row in document["rows"]:
         if row["faults"]:
             listed = ", ".join(f"{fault} {count:,}" for fault, count in row["faults"].items())
-            out.print(f"faults in answers of {row['name']}, before repair: {listed}")
+            out.print(f"faults in answers of {row['name']}, before repair: {listed}", markup=False)
 
 
 def _print_orders(spreads: list[dict[str, Any]]) -> None:
@@ -106,6 +110,7 @@ def _print_orders(spreads: list[dict[str, Any]]) -> None:
             f"{spread['range']:.4f}; Kendall tau "
             f"{spread['kendall_tau']:.2f}, first item unchanged in {spread['same_first']:.0%}; "
             f"by the target's third of the list: {thirds}",
+            markup=False,
             soft_wrap=True,
         )
 

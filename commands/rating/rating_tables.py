@@ -5,42 +5,30 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ..console import out
+from ..tables import print_table
 
 
 def print_paired(paired: Sequence[dict[str, Any]]) -> None:
     """Print by how much each model errs less or more than each other row."""
     if not paired:
         return
-    table = _table("Difference in MAE on the same ratings; below 0 the first errs less")
-    for heading in ("model", "compared with"):
-        table.add_column(heading, overflow="fold")
-    for heading in ("difference", "95 % interval"):
-        table.add_column(heading, justify="right", no_wrap=True)
+    numbers = ("difference", "95 % interval")
+    rows: list[list[str]] = []
     for pair in paired:
         low, high = pair["ci95"]
-        table.add_row(pair["a"], pair["b"], f"{pair['diff']:+.3f}", f"{low:+.3f}, {high:+.3f}")
-    out.print(table)
+        rows.append([pair["a"], pair["b"], f"{pair['diff']:+.3f}", f"{low:+.3f}, {high:+.3f}"])
+    title = "Difference in MAE on the same ratings; below 0 the first errs less"
+    print_table(("model", "compared with", *numbers), rows, right=numbers, title=title)
 
 
 def print_groups(groups: Sequence[dict[str, Any]]) -> None:
     """Print the MAE of each row in each group of ratings."""
     if not groups:
         return
-    table = _table("MAE by group of ratings")
-    table.add_column("")
-    table.add_column("ratings", justify="right")
-    for row in groups[0]["rows"]:
-        table.add_column(row["name"], justify="right", overflow="fold")
-    for group in groups:
-        table.add_row(
-            group["name"], f"{group['n']:,}", *(f"{row['mae']:.3f}" for row in group["rows"])
-        )
-    out.print(table)
-
-
-def _table(title: str) -> Any:
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-
-    return Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=0)
+    names = [row["name"] for row in groups[0]["rows"]]
+    rows = [
+        [group["name"], f"{group['n']:,}", *(f"{row['mae']:.3f}" for row in group["rows"])]
+        for group in groups
+    ]
+    # Only the counts stand at the right: such columns do not fold, and names may be long.
+    print_table(("", "ratings", *names), rows, right=("ratings",), title="MAE by group of ratings")

@@ -4,6 +4,7 @@ import io
 
 import pytest
 from re2llm.commands import tables
+from re2llm.commands.rating.rating_tables import print_groups, print_paired
 from rich.console import Console
 
 ROWS = [
@@ -13,11 +14,17 @@ ROWS = [
 ]
 
 
-def printed(monkeypatch: pytest.MonkeyPatch, width: int, *, terminal: bool) -> str:
+def shown(monkeypatch: pytest.MonkeyPatch, width: int, *, terminal: bool) -> io.StringIO:
+    """Have tables printed into a file, and return it."""
     file = io.StringIO()
     console = Console(file=file, width=width, force_terminal=terminal, color_system=None)
     monkeypatch.setattr(tables, "out", console)
     monkeypatch.setattr(tables.typer, "echo", lambda text: print(text, file=file))
+    return file
+
+
+def printed(monkeypatch: pytest.MonkeyPatch, width: int, *, terminal: bool) -> str:
+    file = shown(monkeypatch, width, terminal=terminal)
     tables.print_table(("hint", "status", "gain", "text"), ROWS, right=("hint", "gain"))
     return file.getvalue()
 
@@ -47,3 +54,26 @@ def test_a_narrow_terminal_folds_text_and_loses_none(
     assert max(map(len, shown.splitlines())) <= width
     for number in ("204", "+0.041", "-0.120"):
         assert number in shown
+
+
+@pytest.mark.parametrize("name", ["runs/[v2]/model", "a[/]b", "[red]x"])
+@pytest.mark.parametrize("terminal", [True, False])
+def test_names_are_text(monkeypatch: pytest.MonkeyPatch, name: str, terminal: bool) -> None:
+    file = shown(monkeypatch, 200, terminal=terminal)
+    means = [{"name": name, "mae": 0.5}, {"name": "bias", "mae": 0.75}]
+    tables.print_table(("wide " * 20,), [["x"]], title=f"{name}, split by last")
+    print_paired([{"a": name, "b": "bias", "diff": -0.25, "ci95": [-0.5, 0.0]}])
+    print_groups([{"name": "history of 1", "n": 1200, "rows": means}])
+    sizes = {"hints_given": {"2": 300, "1": 1}, "mean_hints": 1.99}
+    faults = {"flags": {"repaired": 2}, "faults": {"short": 1}}
+    metrics = dict.fromkeys(("hr@5", "ndcg@5", "hr@10", "ndcg@10", "mrr"), 0.5)
+    row = {"name": name, "kind": "model", "llm_calls": 3, "ci95": {"ndcg@10": [0.4, 0.6]}}
+    spread = {"orders": 2, "by_third": [None], "kendall_tau": 1.0, "same_first": 1.0}
+    spread |= dict.fromkeys(("mean", "sd", "range"), 0.5) | {"name": name}
+    document = {"rows": [row | metrics | sizes | faults], "orders": [spread], "hints": []}
+    tables.print_evaluation(document, "films")
+    text = file.getvalue()
+    assert text.count(name) == 8
+    assert f"hints of {name}: 1.99 a session (2 hints in 300 sessions, 1 hint in 1 session)" in text
+    assert "-0.250" in text
+    assert "1,200" in text
