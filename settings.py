@@ -172,7 +172,8 @@ class Settings(BaseSettings):
     rating_prompt: Literal["document", "short"] | None = None
     """Form of rating prompts: `document` with review texts, `short` lines without them.
 
-    If it is not given, a folder of MovieLens makes `short` ones, and everything else `document`.
+    If it is not given, a folder of MovieLens makes `short` ones in `rater …` commands, and
+    everything else `document`.
     """
     rating_review_characters: int = Field(default=600, ge=0)
     """Characters of each review in a rating prompt; longer reviews are cut."""

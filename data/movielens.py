@@ -103,13 +103,22 @@ class MovieLensReader:
             yield rating
 
     def scores(
-        self, report: ReadReport, known: Container[str] | None = None
+        self,
+        report: ReadReport,
+        known: Container[str] | None = None,
+        check: Callable[[float], object] | None = None,
     ) -> Iterator[tuple[Rating, float]]:
-        """Stream the ratings with their values, such as 3.5; `known` as in `sessions`."""
+        """Stream the ratings with their values, such as 3.5; `known` as in `sessions`.
+
+        Args:
+            check: Raises `RowError` for a value that cannot be used.
+        """
 
         def parse(row: list[str]) -> tuple[Rating, float]:
             user, item, rating, time = row
             value = rating_value(rating)
+            if check is not None:
+                check(value)
             check_known(item, known)
             return Rating(user, item, timestamp(time, "timestamp")), value
 

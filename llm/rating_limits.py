@@ -1,4 +1,4 @@
-"""How much a rating prompt shows, and in which form."""
+"""How much a rating prompt shows, and in which form; and how ratings are written."""
 
 from __future__ import annotations
 
@@ -27,3 +27,14 @@ class PromptLimits:
     review_characters: int = 600
     title_characters: int = 200
     style: PromptStyle = "document"
+
+
+def shown_number(value: float) -> int | float:
+    """Return a number as prompts show it: with up to two decimals, and whole where it is whole."""
+    rounded = round(value, 2)
+    return int(rounded) if rounded == int(rounded) else rounded
+
+
+def written(rating: float) -> str:
+    """Write a rating as the prompt does, with up to two decimals: `4` and `4.5`, never `4.0`."""
+    return str(shown_number(rating))

@@ -15,7 +15,7 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, System
 
 from ..records import Item, RatingScale, RatingTask, Review
 from .prompt_data import inert, item_entry, prompt_json
-from .rating_limits import PromptLimits
+from .rating_limits import PromptLimits, shown_number, written
 from .rating_lines import RATING_LINES_VERSION, fewer_lines, is_lines, lines_messages
 
 __all__ = [
@@ -54,11 +54,11 @@ def rating_messages(task: RatingTask, limits: PromptLimits | None = None) -> lis
     if limits.style == "short":
         return lines_messages(task, limits)
     document: dict[str, Any] = {
-        "scale": [_number(task.scale.low), _number(task.scale.high)],
+        "scale": [shown_number(task.scale.low), shown_number(task.scale.high)],
         "user": {
             **_mean(task.user_mean),
             "reviews": [
-                {"rating": _number(review.rating), **_entry(review.item, limits)}
+                {"rating": shown_number(review.rating), **_entry(review.item, limits)}
                 | _text(review, limits)
                 for review in _last(task.history, limits.history)
             ],
@@ -67,7 +67,7 @@ def rating_messages(task: RatingTask, limits: PromptLimits | None = None) -> lis
             **_entry(task.item, limits),
             **_mean(task.item_mean),
             "reviews": [
-                {"rating": _number(review.rating), **_text(review, limits)}
+                {"rating": shown_number(review.rating), **_text(review, limits)}
                 for review in _last(task.item_reviews, limits.item_reviews)
             ],
         },
@@ -98,7 +98,7 @@ def rewrite_messages(
 ) -> list[BaseMessage]:
     """Write the follow-up that shows a teacher the true rating (section 3.3 of the paper)."""
     plea = (
-        f"The user in fact rated it <rate>{_number(truth)}</rate>. Find what in the document "
+        f"The user in fact rated it <rate>{shown_number(truth)}</rate>. Find what in the document "
         "speaks for this rating, and write all four steps again with it, as if you had known it "
         "from the document alone: do not mention this message."
     )
@@ -111,14 +111,9 @@ def repair_messages(
     """Write the follow-up to an answer without a rating."""
     plea = (
         "That holds no rating. Write the four steps again, each between its tags, and in "
-        f"<rate></rate> one number from {_number(scale.low)} to {_number(scale.high)} only."
+        f"<rate></rate> one number from {written(scale.low)} to {written(scale.high)} only."
     )
     return [*messages, AIMessage(inert(answer[:2000]) or "-"), HumanMessage(plea)]
-
-
-def written(rating: float) -> str:
-    """Write a rating as the prompt does, with up to two decimals: `4` and `4.5`, never `4.0`."""
-    return str(_number(rating))
 
 
 def _last(reviews: Sequence[Review], count: int) -> Sequence[Review]:
@@ -136,16 +131,11 @@ def _text(review: Review, limits: PromptLimits) -> dict[str, Any]:
 
 
 def _mean(mean: float | None) -> dict[str, Any]:
-    return {} if mean is None else {"mean_rating": _number(mean)}
+    return {} if mean is None else {"mean_rating": shown_number(mean)}
 
 
 def _cut(text: str, characters: int) -> str:
     return text if len(text) <= characters else text[: max(characters - 1, 0)].rstrip() + "…"
-
-
-def _number(value: float) -> int | float:
-    rounded = round(value, 2)
-    return int(rounded) if rounded == int(rounded) else rounded
 
 
 _MOST = 20

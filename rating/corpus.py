@@ -15,7 +15,9 @@ from ..data.malformed import ReadReport
 from ..errors import InputError
 from ..llm.rating_prompt import PromptLimits, rating_messages
 from ..records import Item, RatingScale, RatingTask, Review
+from ..runtime.request_limits import MOST_ITEMS
 from ..settings import get_settings
+from .limits import prompt_limits
 from .movielens import read_rated_films
 from .request import OtherReview, PastReview, RatedItem, RatingRequest, mean_rating
 from .reviews import SAMPLE, ReviewHistory, read_histories, scale_of
@@ -110,7 +112,9 @@ class ReviewSource:
         """Return `prompt_limits` that fit these reviews: a folder holds no texts."""
         style = get_settings().rating_prompt
         short = style is None and self.path != SAMPLE and Path(self.path).is_dir()
-        return prompt_limits(**({"style": "short"} if short else {}) | values)
+        if short:
+            values = {"style": "short", **values}
+        return prompt_limits(**values)
 
     def corpus(self, limits: PromptLimits) -> RatingCorpus:
         """Read the reviews and split them; see `limits`."""
@@ -119,19 +123,11 @@ class ReviewSource:
         return RatingCorpus(split, scale_of(histories), limits)
 
 
-def prompt_limits(**values: Any) -> PromptLimits:
-    """Return limits by name, for instance those of a trained rater, or else the settings'."""
-    settings = get_settings()
-    defaults: dict[str, Any] = {
-        "review_characters": settings.rating_review_characters,
-        "title_characters": settings.rating_title_characters,
-        "style": settings.rating_prompt or "document",
-    }
-    return PromptLimits(**{**defaults, **values})
-
-
 def request_from_reviews(histories: Sequence[ReviewHistory], user: str, item: str) -> RatingRequest:
     """Return the request for a user's rating of an item, from what is known of both.
+
+    It holds the latest reviews alone, as many as a prompt shows or a request may hold, and the
+    means of all.
 
     Args:
         item: An id, or a title in any case.
@@ -157,9 +153,12 @@ def request_from_reviews(histories: Sequence[ReviewHistory], user: str, item: st
             PastReview(
                 title=r.item.title, attributes=_attributes(r.item), rating=r.rating, text=r.text
             )
-            for r in past
+            for r in past[-PromptLimits().history :]
         ],
-        item_reviews=[OtherReview(rating=r.rating, text=r.text) for r in others],
+        # The short prompt counts them.
+        item_reviews=[OtherReview(rating=r.rating, text=r.text) for r in others[-MOST_ITEMS:]],
+        user_mean=mean_rating(past),
+        item_mean=mean_rating(others),
         lowest=scale.low,
         highest=scale.high,
     )

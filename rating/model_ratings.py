@@ -9,7 +9,7 @@ from langchain_core.messages import BaseMessage
 from ..errors import Failure, ModelDownError, Re2llmError
 from ..llm.rating_answers import strict_format, strict_rating
 from ..records import RatingScale, counted
-from ..runtime.model_call import Purpose, Reply, ask
+from ..runtime.model_call import Purpose, Reply, ask, keeps_answers
 from ..runtime.options import RunOptions
 from ..runtime.outages import OutageGuard
 from ..runtime.progress import Progress
@@ -47,8 +47,8 @@ async def model_ratings(
         samples: How often it is asked; answers differ only at a temperature above 0.
 
     Raises:
-        Re2llmError: The model is down or the budget is spent. Paid answers are kept, so the next
-            run only asks for the rest.
+        Re2llmError: The model is down or the budget is spent. The message says whether the next
+            run only asks for the rest: answers are kept at temperature 0 alone.
     """
     stage = f"rating with {options.model}"
     prompts = corpus.prompts(cases)
@@ -66,9 +66,8 @@ async def model_ratings(
     outages = OutageGuard(options, options.settings.concurrency, reflects=False)
     stopped = await outages.work_through(range(len(prompts)), rate) or outages.last
     if stopped is not None:
-        left = (
-            f"{counted(len(prompts) - len(ratings), 'rating is', 'ratings are')} left; paid "
-            "answers are kept."
-        )
+        left = f"{counted(len(prompts) - len(ratings), 'rating is', 'ratings are')} left"
+        endpoint = await options.services.endpoint(options.model, reflects=False)
+        left += "; paid answers are kept." if keeps_answers(endpoint, options) else "."
         raise Re2llmError(stopped.field, f"{stopped.problem} {left}", stopped.remedy)
     return [ratings[place] for place in range(len(prompts))]

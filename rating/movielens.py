@@ -9,7 +9,7 @@ from ..data.malformed import ReadReport
 from ..data.movielens import MovieLensReader
 from ..errors import InputError
 from ..records import Review
-from .reviews import ReviewHistory, once_each
+from .reviews import ReviewHistory, checked_rating, once_each
 
 
 def read_rated_films(folder: Path, report: ReadReport) -> list[ReviewHistory]:
@@ -17,7 +17,7 @@ def read_rated_films(folder: Path, report: ReadReport) -> list[ReviewHistory]:
 
     Args:
         folder: Unpacked, with movies and ratings in any layout that `MovieLensReader` knows.
-        report: Gets the malformed rows; a rating of an unknown movie is one.
+        report: Gets the malformed rows; a rating of an unknown movie is one, and one below 0.
 
     Returns:
         Histories in the order in which their users first appear, oldest rating first. Ratings of
@@ -33,7 +33,7 @@ def read_rated_films(folder: Path, report: ReadReport) -> list[ReviewHistory]:
         )
     films = {film.id: film for film in reader.items(report)}
     by_user: defaultdict[str, list[Review]] = defaultdict(list)
-    for rating, value in reader.scores(report, films):
+    for rating, value in reader.scores(report, films, checked_rating):
         film, time = films[rating.item], float(rating.timestamp)
         by_user[rating.user].append(Review(rating.user, film, value, time=time))
     return [

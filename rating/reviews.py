@@ -146,7 +146,7 @@ def _amazon_review(user: str, value: object, category: object, place: int) -> Re
     text = _joined(row.get("review_title"), row.get("review_full") or row.get("review_excerpt"))
     time = row.get("timestamp_ms")
     moment = time / 1000 if isinstance(time, int | float) else float(place)
-    return Review(user, item, _rating(row.get("rating")), text, moment)
+    return Review(user, item, checked_rating(row.get("rating")), text, moment)
 
 
 def _plain_review(row: dict[str, object], place: float) -> tuple[Review, list[str]]:
@@ -167,7 +167,7 @@ def _plain_review(row: dict[str, object], place: float) -> tuple[Review, list[st
     time = row.get("time")
     moment = place if time is None else seconds(time, "time")
     text = _joined(row.get("title"), row.get("text"))
-    return Review(user, item, _rating(row.get("rating")), text, moment), unknown
+    return Review(user, item, checked_rating(row.get("rating")), text, moment), unknown
 
 
 def _by_usual_names(row: dict[str, object]) -> tuple[dict[str, object], list[str]]:
@@ -195,15 +195,6 @@ def _facts(
     return read_attributes({name: fact for name, fact in described.items() if name not in but})
 
 
-def _rating(value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise RowError(f"rating {shown(value)} is not a number")
-    if not is_number(value) or value < 0:
-        # In an answer, a minus could as well be a dash.
-        raise RowError(f"rating {shown(value)} is not 0 or more: shift the scale")
-    return float(value)
-
-
 def _joined(title: object, text: object) -> str:
     parts = [
         " ".join(part.replace("<br />", " ").split())
@@ -220,3 +211,13 @@ def once_each(reviews: Sequence[Review]) -> tuple[Review, ...]:
     """Keep an item's last review, so that no history holds the item that is to be rated."""
     last = {review.item.id: place for place, review in enumerate(reviews)}
     return tuple(review for place, review in enumerate(reviews) if last[review.item.id] == place)
+
+
+def checked_rating(value: object) -> float:
+    """Return a rating, or raise `RowError` if it is no number from 0."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise RowError(f"rating {shown(value)} is not a number")
+    if not is_number(value) or value < 0:
+        # In an answer, a minus could as well be a dash.
+        raise RowError(f"rating {shown(value)} is not 0 or more: shift the scale")
+    return float(value)

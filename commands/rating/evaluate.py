@@ -117,7 +117,8 @@ def _print(document: dict[str, Any], title: str) -> None:
             ", ".join(f"{end:.3f}" for end in row["ci95"][name]) for name in ("mae", "rmse")
         ]
         mae, rmse = f"{row['mae']:.3f}", f"{row['rmse']:.3f}"
-        last = (f"{row['invalid']:.1%}", f"{row['llm_calls']:,}")
+        invalid = row.get("invalid_samples", row["invalid"])
+        last = (f"{invalid:.1%}", f"{row['llm_calls']:,}")
         rows.append([row["name"], row["kind"], mae, intervals[0], rmse, intervals[1], *last])
     print_table(("", "kind", *numbers), rows, right=numbers, title=title)
     print_paired(document["paired"])

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import math
 
 from langchain_core.messages import convert_to_messages
 
-from ...errors import InputError
 from ...llm.rating_answers import read_rating, tolerant_format
 from ...llm.rating_prompt import shortened_messages
-from ...rating.samples import mean_of_samples
+from ...rating.samples import check_samples, mean_of_samples
 from ...records import Flag, RatingScale
-from ...runtime.model_call import Reply, ask
+from ...runtime.model_call import ask
 from ...runtime.node import Update, node
 from ...runtime.options import RunOptions
 from .state import RatingState
@@ -25,36 +25,35 @@ async def predict_rating(state: RatingState, options: RunOptions) -> Update:
     answer is the one whose rating is nearest to it.
     """
     settings = options.settings
-    if settings.rate_samples > 1 and not settings.temperature:
-        raise InputError(
-            "RE2LLM_RATE_SAMPLES",
-            f"is {settings.rate_samples}, but at temperature 0 all answers are the same.",
-            "Set RE2LLM_TEMPERATURE, to 1 for a trained rater.",
-        )
+    check_samples(settings.rate_samples, settings.temperature)
     scale = RatingScale(*state["scale"])
     answer_format = tolerant_format(scale)
     prompt = convert_to_messages(state["prompt"])
-    replies = await asyncio.gather(
-        *(
-            ask(
-                prompt,
-                options,
-                "rate",
-                answer_format=answer_format,
-                shorter=lambda: shortened_messages(prompt),
+    # A group, so that no further answer is paid for once one has failed for good.
+    async with asyncio.TaskGroup() as group:
+        asked = [
+            group.create_task(
+                ask(
+                    prompt,
+                    options,
+                    "rate",
+                    answer_format=answer_format,
+                    shorter=lambda: shortened_messages(prompt),
+                )
             )
             for _ in range(settings.rate_samples)
-        )
-    )
-    rated = [(read_rating(reply.text, scale).rating, reply) for reply in replies]
-    mean = mean_of_samples([rating for rating, _ in rated])
-    told = [
-        (abs(rating - mean), reply)
-        for rating, reply in rated
-        if rating is not None and mean is not None
-    ]
+        ]
+    replies = [task.result() for task in asked]
+    ratings = [read_rating(reply.text, scale).rating for reply in replies]
+    mean = mean_of_samples(ratings)
+
+    def rank(place: int) -> tuple[bool, float]:
+        rating = ratings[place]
+        unlike = math.inf if rating is None or mean is None else abs(rating - mean)
+        return replies[place].failed, unlike
+
     # Without any rating, an answer that came is repaired rather than a call that failed.
-    reply = min(told, key=_first)[1] if told else min(replies, key=lambda reply: reply.failed)
+    reply = replies[min(range(len(replies)), key=rank)]
     shortened = [Flag.PROMPT_SHORTENED] if reply.shortened else []
     failed = [Flag.MODEL_FAILED, reply.failure] if reply.failed else []
     return {
@@ -65,7 +64,3 @@ async def predict_rating(state: RatingState, options: RunOptions) -> Update:
         "flags": [*shortened, *failed],
         "model_error": reply.said,
     }
-
-
-def _first(pair: tuple[float, Reply]) -> float:
-    return pair[0]

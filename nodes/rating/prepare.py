@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from langchain_core.messages import convert_to_openai_messages
 
-from ...llm.rating_prompt import PromptLimits, rating_messages, rating_prompt_version
+from ...llm.rating_prompt import rating_messages, rating_prompt_version
+from ...rating.limits import prompt_limits
 from ...rating.request import RatingRequest, rating_task
 from ...runtime.node import Update, node
 from ...runtime.options import RunOptions
@@ -17,11 +18,7 @@ _FIELDS = tuple(RatingRequest.model_fields)
 async def prepare_rating(state: RatingState, options: RunOptions) -> Update:
     """Return the prompt, the scale, and a rating to fall back to."""
     task = rating_task({name: state[name] for name in _FIELDS if state.get(name) is not None})
-    limits = PromptLimits(
-        review_characters=options.settings.rating_review_characters,
-        title_characters=options.settings.rating_title_characters,
-        style=options.settings.rating_prompt or "document",
-    )
+    limits = prompt_limits(options.settings)
     middle = (task.scale.low + task.scale.high) / 2
     means = [mean for mean in (task.user_mean, task.item_mean, middle) if mean is not None]
     return {

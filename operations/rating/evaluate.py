@@ -10,11 +10,12 @@ from typing import Any
 
 from ...errors import InputError
 from ...evaluation.rating_summary import RatingRow, summarise_ratings
+from ...llm.rating_prompt import PromptLimits
 from ...rating.baselines import RATING_BASELINES, check_rating_baselines
 from ...rating.corpus import ReviewSource
 from ...rating.groups import case_groups
 from ...rating.model_ratings import model_ratings
-from ...rating.samples import mean_of_samples
+from ...rating.samples import check_samples, mean_of_samples
 from ...rating.training.checkpoint import checkpoint_description, checkpoint_ratings
 from ...runtime.budget import Budget
 from ...runtime.options import Context, resolve_context
@@ -44,25 +45,31 @@ async def evaluate_raters(
         baselines: Names among `RATING_BASELINES`.
         limit: Evaluate only this many ratings.
         samples: A checkpoint has a second row, the mean of so many samples, if there are two or
-            more. A chat model is asked as often where the setting `temperature` is above 0; else
-            all its answers are the same. `None` takes the setting `rate_samples`.
+            more. A chat model is asked as often where the setting `temperature` is above 0. `None`
+            takes the setting `rate_samples`.
         progress: Called as ratings come in, with a stage for each model.
 
     Returns:
         What `summarise_ratings` returns.
 
     Raises:
-        InputError: There is nothing to evaluate, or something cannot be used.
-        Re2llmError: The model is down or the budget is spent; paid answers are kept.
+        InputError: There is nothing to evaluate, nothing to sample, or something cannot be used.
+        Re2llmError: The model is down or the budget is spent; see `model_ratings`.
     """
     check_rating_baselines(baselines)
     if checkpoint is None and model is None and not baselines:
         raise InputError("--model", "There is nothing to evaluate.", "Name a model or a baseline.")
-    description = {} if checkpoint is None else checkpoint_description(checkpoint)
-    corpus = source.corpus(source.limits(**description.get("prompt", {})))
-    cases = corpus.split.test[:limit]
-    asked_for = get_settings().rate_samples if samples is None else samples
+    settings = get_settings()
+    asked_for = settings.rate_samples if samples is None else samples
+    if model is not None and checkpoint is None:
+        field = "RE2LLM_RATE_SAMPLES" if samples is None else "--samples"
+        check_samples(asked_for, settings.temperature, field)
     count = asked_for if asked_for > 1 else 0
+    description = {} if checkpoint is None else checkpoint_description(checkpoint)
+    trained_with = description.get("prompt")
+    limits = source.limits() if trained_with is None else PromptLimits(**trained_with)
+    corpus = source.corpus(limits)
+    cases = corpus.split.test[:limit]
     rows: list[RatingRow] = []
     if checkpoint is not None:
         rated = await asyncio.to_thread(

@@ -11,6 +11,7 @@ from statistics import fmean
 from typing import Any, cast, get_args
 
 from ...errors import InputError
+from ...llm.rating_prompt import rating_prompt_version
 from ...rating.corpus import RatingCorpus, ReviewSource
 from ...rating.traces import cases_to_trace, read_traces, write_traces
 from ...rating.training.config import TINY, RaterConfig, RaterRecipe
@@ -110,12 +111,17 @@ def _peak_memory() -> float:
 
 def _traces_of(corpus: RatingCorpus, file: Path) -> list[dict[str, Any]]:
     wanted = {case.key for case in corpus.split.train}
-    found = [row for row in read_traces(file) if (row["user"], row["item"]) in wanted]
+    version = rating_prompt_version(corpus.limits)
+    found = [
+        row
+        for row in read_traces(file)
+        if (row["user"], row["item"]) in wanted and row.get("prompt_version", version) == version
+    ]
     if not found:
         raise InputError(
             "--traces",
-            f"{file} holds no trace of these training ratings.",
-            "Run `re2llm rater traces` with the same reviews and split.",
+            f"{file} holds no trace of these training ratings with a prompt {version}.",
+            "Run `re2llm rater traces` with the same reviews, split and RE2LLM_RATING_PROMPT.",
         )
     return found
 

@@ -53,7 +53,8 @@ def answer_prompts(
     A batch is read once: its greedy answers and its samples continue from the same keys and values.
 
     Args:
-        bf16: Compute in bfloat16.
+        model: It moves to the GPU if there is one, and stays there.
+        bf16: Compute in bfloat16; the model's own weights are cast, and stay so.
         progress: Called after each batch with the stage `rating`.
     """
     torch = import_module("torch")
@@ -107,9 +108,10 @@ class _Reading:
 
     def go_on(self, temperature: float | None = None) -> list[str]:
         """Return an answer to each prompt, greedy without a temperature."""
-        how: dict[str, Any] = {"do_sample": False}
+        # What is not said here, `generate` takes from the model's own settings for chats.
+        how: dict[str, Any] = {"do_sample": False, "repetition_penalty": 1.0, "min_p": None}
         if temperature is not None:
-            how = {"do_sample": True, "temperature": temperature, "top_k": 0, "top_p": 1.0}
+            how |= {"do_sample": True, "temperature": temperature, "top_k": 0, "top_p": 1.0}
         output = self._model.generate(
             input_ids=self._ids,
             attention_mask=self._mask,

@@ -4,24 +4,28 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from langchain_core.messages import convert_to_openai_messages
+from pydantic import TypeAdapter, ValidationError
 
 from ...errors import InputError
 from ...llm.rating_answers import strict_rating
+from ...llm.rating_limits import PromptLimits
 from ...runtime.progress import Progress
 from ..corpus import RatingCorpus
 from ..splits import RatingCase
-from .answering import ChatMessages, Sampling, answer_prompts
+from .answering import Sampling, answer_prompts
+from .config import RaterConfig
 from .model_source import gguf_file, load_gguf
-from .numbers import computes_bfloat16
+from .precision import computes_bfloat16
 
 RATER_FILE = "rater.json"
 """Beside a trained model: the settings of its training, and so of its prompts."""
+_LIMITS = TypeAdapter(PromptLimits)
 
 
 def load_checkpoint(source: str | Path) -> tuple[Any, Any]:
@@ -62,12 +66,47 @@ def checkpoint_description(folder: Path) -> dict[str, Any]:
     """Return the content of `rater.json`, `{}` for a model without one.
 
     Raises:
-        InputError: There is no such folder.
+        InputError: There is no such folder, or the file is broken.
     """
     if not folder.is_dir():
         raise InputError("--checkpoint", f"{folder} is not a folder.", "Name a model's folder.")
     note = folder / RATER_FILE
-    return json.loads(note.read_text(encoding="utf-8")) if note.is_file() else {}
+    return read_description(note) if note.is_file() else {}
+
+
+def read_description(note: Path) -> dict[str, Any]:
+    """Return the content of a `rater.json`, with what its training has left to the defaults.
+
+    Settings that did not exist yet when it was written get today's defaults, by which the training
+    went on.
+
+    Raises:
+        InputError: The file is broken, or from a later version of re2llm.
+    """
+    try:
+        described = json.loads(note.read_text(encoding="utf-8"))
+        given: dict[str, Any] = dict(described.get("prompt", {}))
+        config = RaterConfig().model_dump() | described.get("config", {})
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        raise InputError(
+            str(note), f"cannot be read ({error}).", "Train again into another folder."
+        ) from error
+    try:
+        prompt = _LIMITS.validate_python(asdict(PromptLimits()) | given)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise _foreign(note, str(first["loc"][0]), f"{first['msg']}.") from error
+    if unknown := sorted(given.keys() - asdict(prompt).keys()):
+        raise _foreign(note, unknown[0], "There is no such setting.")
+    return described | {"config": config, "prompt": asdict(prompt)}
+
+
+def _foreign(note: Path, name: str, problem: str) -> InputError:
+    return InputError(
+        str(note),
+        f"cannot be used: prompt.{name}: {problem}",
+        "Use the version of re2llm that trained the model, or a later one.",
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,11 +152,3 @@ def checkpoint_ratings(
         [strict_rating(answer.greedy, corpus.scale) for answer in answers],
         [[strict_rating(text, corpus.scale) for text in answer.sampled] for answer in answers],
     )
-
-
-def generate_answers(
-    model: Any, tokenizer: Any, prompts: Sequence[ChatMessages], *, max_tokens: int
-) -> list[str]:
-    """Answer prompts greedily; see `answer_prompts`."""
-    answers = answer_prompts(model, tokenizer, prompts, max_tokens=max_tokens)
-    return [answer.greedy for answer in answers]

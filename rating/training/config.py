@@ -104,6 +104,20 @@ class RaterConfig(BaseModel):
             raise ValueError("use a number above 0, or -1 for whole epochs")
         return steps
 
+    @field_validator("prompts")
+    @classmethod
+    def _any_prompts(cls, prompts: int) -> int:
+        if prompts == 0:
+            raise ValueError("use a number above 0, or -1 for all")
+        return prompts
+
+    @field_validator("rewritten_per_aligned")
+    @classmethod
+    def _all_or_a_share(cls, share: float) -> float:
+        if share < 0 and share != -1:
+            raise ValueError("use a number from 0, or -1 for all")
+        return share
+
     def changed(self, values: Mapping[str, object]) -> RaterConfig:
         """Return a copy with other settings.
 

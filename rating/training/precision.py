@@ -1,4 +1,4 @@
-"""Which numbers a device computes with fast."""
+"""The precision in which a device computes fast."""
 
 from __future__ import annotations
 
@@ -12,5 +12,8 @@ def computes_bfloat16(wanted: bool | None) -> bool:
     torch = import_module("torch")
     if torch.cuda.is_available():
         return bool(torch.cuda.is_bf16_supported())
+    # Some builds of torch have no oneDNN, and so nobody to ask.
+    if not torch.backends.mkldnn.is_available():
+        return False
     # AMX, AVX-512 or Arm's; torch has no public name for the question.
     return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())  # noqa: SLF001

@@ -17,10 +17,10 @@ from langchain_core.messages import convert_to_openai_messages
 
 from ...errors import InputError
 from ...llm.rating_answers import strict_rating
-from ...llm.rating_prompt import PromptLimits, rating_prompt_version
+from ...llm.rating_prompt import rating_prompt_version
 from ...runtime.progress import Progress
 from ..corpus import RatingCorpus
-from .checkpoint import RATER_FILE, load_checkpoint, save_checkpoint
+from .checkpoint import RATER_FILE, load_checkpoint, read_description, save_checkpoint
 from .config import TINY, RaterConfig, RaterRecipe
 from .curve import CurveWriter, draw_curve, read_curve, watcher
 from .selection import cases_to_reinforce, imitation_rows
@@ -146,7 +146,7 @@ def claim(folder: Path, description: str, *, ours: bool) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     note = folder / RATER_FILE
     if note.exists():
-        if _complete(json.loads(note.read_text(encoding="utf-8"))) != json.loads(description):
+        if read_description(note) != json.loads(description):
             raise InputError(
                 "--out",
                 f"{folder} holds a training run with other reviews or settings.",
@@ -158,12 +158,6 @@ def claim(folder: Path, description: str, *, ours: bool) -> None:
     if any(folder.iterdir()):
         raise InputError("--out", f"{folder} is not empty.", "Name a new folder.")
     note.write_text(description, encoding="utf-8")
-
-
-def _complete(described: dict[str, Any]) -> dict[str, Any]:
-    """Add the defaults of settings that did not exist yet when a training was described."""
-    config = RaterConfig().model_dump() | described["config"]
-    return described | {"config": config, "prompt": asdict(PromptLimits(**described["prompt"]))}
 
 
 def quiet_libraries() -> None:

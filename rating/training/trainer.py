@@ -15,7 +15,7 @@ from ...errors import InputError
 from ...records import RatingScale, counted
 from ..rewards import REWARD_SCHEMES, ReadRating, reward_functions
 from .config import RaterConfig
-from .numbers import computes_bfloat16
+from .precision import computes_bfloat16
 
 Rows = Sequence[dict[str, Any]]
 """A data set for TRL. Messages are roles and contents."""

@@ -1,13 +1,18 @@
 """The `rate` graph: a rating always comes out, flagged where it is not the model's."""
 
+import asyncio
+import uuid
 from typing import Any
 
 import pytest
+from langchain_core.language_models import BaseChatModel
+from langchain_core.outputs import ChatResult
 from langgraph.checkpoint.memory import InMemorySaver
 from re2llm.graph.rate import build_graph, graph
 from re2llm.llm.rating_prompt import rating_messages
 from re2llm.rating.request import rating_task
 from re2llm.rating.traces import trace_rating
+from re2llm.runtime.budget import Budget
 from re2llm.runtime.options import Context, resolve_context
 
 REQUEST: dict[str, Any] = {
@@ -114,6 +119,31 @@ async def test_samples_need_a_temperature(script, adjust):
     assert answer["error"]["field"] == "RE2LLM_RATE_SAMPLES"
     assert "RE2LLM_TEMPERATURE" in answer["error"]["remedy"]
     assert not model.asked
+
+
+async def test_no_sample_goes_on_once_the_budget_is_spent(services, adjust):
+    adjust(rate_samples=3, temperature=1.0)
+    ended: list[str] = []
+
+    class Slow(BaseChatModel):
+        _llm_type = "slow"
+
+        def _generate(self, *_: Any, **__: Any) -> ChatResult:
+            raise NotImplementedError
+
+        async def _agenerate(self, *_: Any, **__: Any) -> ChatResult:
+            try:
+                await asyncio.sleep(60)
+            except asyncio.CancelledError:
+                ended.append("cancelled")
+                raise
+            raise AssertionError
+
+    name = f"slow-{uuid.uuid4().hex[:8]}"
+    services.register_model(name, Slow())
+    answer = await graph.ainvoke(REQUEST, context=Context(model=name, budget=Budget(max_calls=1)))
+    assert answer["error"]["kind"] == "budget"
+    assert ended == ["cancelled"]
 
 
 async def test_a_model_that_is_down_still_ends_in_a_rating(script):

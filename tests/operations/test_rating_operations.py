@@ -11,11 +11,13 @@ import pytest
 from fault_server import FaultServer
 from pydantic import SecretStr
 from re2llm.errors import BudgetSpentError, InputError, Re2llmError
+from re2llm.llm.rating_prompt import PromptLimits
 from re2llm.operations.rating.evaluate import evaluate_raters
 from re2llm.operations.rating.predict import predict_from_reviews, predict_rating
 from re2llm.operations.rating.traces import trace_ratings
 from re2llm.operations.rating.train import train_rater
-from re2llm.rating.corpus import ReviewSource, request_from_reviews
+from re2llm.rating.corpus import RatingCorpus, ReviewSource, request_from_reviews
+from re2llm.rating.training.checkpoint import CheckpointRatings
 from re2llm.rating.training.config import rater_config
 from re2llm.runtime.budget import Budget
 from re2llm.runtime.options import Context
@@ -144,6 +146,38 @@ async def test_samples_of_a_model_are_a_row_of_their_mean(
     assert document["groups"][0]["n"] == 3
 
 
+@pytest.mark.parametrize(("samples", "field"), [(4, "--samples"), (None, "RE2LLM_RATE_SAMPLES")])
+async def test_samples_that_would_all_be_the_same_are_refused(
+    adjust: Callable[..., None], samples: int | None, field: str
+) -> None:
+    adjust(rate_samples=3, temperature=0.0)
+    with pytest.raises(InputError, match="RE2LLM_TEMPERATURE") as refused:
+        await evaluate_raters(Context(), ReviewSource(), model="offline", limit=2, samples=samples)
+    assert refused.value.field == field
+    document = await evaluate_raters(Context(), ReviewSource(), model="offline", limit=2, samples=1)
+    assert document["n"] == 2
+
+
+@pytest.mark.parametrize("style", [None, "short"])
+async def test_a_checkpoint_is_asked_in_the_form_of_its_training(
+    tmp_path: Path, adjust: Callable[..., None], monkeypatch: pytest.MonkeyPatch, style: str | None
+) -> None:
+    """Whatever the setting says now; a description from before there were forms means documents."""
+    adjust(rating_prompt="document" if style == "short" else "short")
+    prompt = {"history": 4, "title_characters": 12} | ({"style": style} if style else {})
+    (tmp_path / "rater.json").write_text(json.dumps({"prompt": prompt, "config": {}}))
+    asked: list[RatingCorpus] = []
+
+    def rated(corpus: RatingCorpus, cases: Any, *_: Any, **__: Any) -> CheckpointRatings:
+        asked.append(corpus)
+        return CheckpointRatings([3.0] * len(cases), [[]] * len(cases))
+
+    monkeypatch.setattr("re2llm.operations.rating.evaluate.checkpoint_ratings", rated)
+    await evaluate_raters(Context(), ReviewSource(), checkpoint=tmp_path, limit=2)
+    expected = PromptLimits(history=4, title_characters=12, style="short" if style else "document")
+    assert asked[0].limits == expected
+
+
 async def test_evaluation_without_anything_to_evaluate_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="nothing to evaluate"):
         await evaluate_raters(Context(), ReviewSource())
@@ -153,8 +187,18 @@ async def test_evaluation_without_anything_to_evaluate_is_refused(tmp_path: Path
 
 async def test_a_spent_budget_says_how_many_ratings_are_left(model: str) -> None:
     context = Context(budget=Budget(max_calls=4))
-    with pytest.raises(Re2llmError, match="6 ratings are left"):
+    with pytest.raises(Re2llmError, match="6 ratings are left; paid answers are kept"):
         await evaluate_raters(context, ReviewSource(), model=model, limit=10)
+
+
+async def test_no_kept_answer_is_promised_where_none_is_kept(
+    model: str, adjust: Callable[..., None]
+) -> None:
+    adjust(temperature=1.0)
+    context = Context(budget=Budget(max_calls=4))
+    with pytest.raises(Re2llmError, match="6 ratings are left") as refused:
+        await evaluate_raters(context, ReviewSource(), model=model, limit=10)
+    assert "kept" not in str(refused.value)
 
 
 async def test_training_refuses_what_it_cannot_use(tmp_path: Path) -> None:
@@ -166,6 +210,11 @@ async def test_training_refuses_what_it_cannot_use(tmp_path: Path) -> None:
     foreign = tmp_path / "traces.jsonl"
     foreign.write_text(json.dumps(dict.fromkeys(("user", "item", "answer", "outcome"), "?")) + "\n")
     with pytest.raises(InputError, match="no trace of these training ratings"):
+        await train_rater(Context(), ReviewSource(), **options, traces=foreign)
+    (case, *_) = ReviewSource().corpus(PromptLimits()).split.train
+    row = dict(zip(("user", "item"), case.key, strict=True), answer=GOOD, outcome="aligned")
+    foreign.write_text(json.dumps({**row, "prompt_version": "rate-short-2"}) + "\n")
+    with pytest.raises(InputError, match="with a prompt rate-1"):
         await train_rater(Context(), ReviewSource(), **options, traces=foreign)
     assert not (tmp_path / "rater").exists()
 

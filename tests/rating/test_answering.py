@@ -1,5 +1,6 @@
 """Answers in batches: those of the model alone, and samples from its own distribution."""
 
+import copy
 from collections import defaultdict
 
 import pytest
@@ -9,6 +10,7 @@ from re2llm.rating.samples import mean_of_samples
 pytest.importorskip("tokenizers")
 
 from re2llm.rating.training.answering import Sampling, answer_prompts
+from re2llm.rating.training.precision import computes_bfloat16
 from re2llm.rating.training.tiny_model import TinyShape, build_model, build_tokenizer
 
 SHAPE = TinyShape(vocabulary=400, hidden=32, layers=2, heads=2, positions=512)
@@ -96,6 +98,30 @@ def test_samples_repeat_with_their_seed(micro):
     first = sampled(1)
     assert first == sampled(1) != sampled(2)
     assert any(len(set(texts)) > 1 for texts in first)
+
+
+def test_the_models_own_settings_for_chats_do_not_count(micro):
+    """Qwen's models ship with a penalty on repetition, which is not what training samples from."""
+    sampling = Sampling(2, seed=1)
+    plain = answer_prompts(*micro, PROMPTS, max_tokens=8, sampling=sampling)
+    model, tokenizer = copy.deepcopy(micro[0]), micro[1]
+    model.generation_config.repetition_penalty = 5.0
+    model.generation_config.min_p = 0.9
+    assert answer_prompts(model, tokenizer, PROMPTS, max_tokens=8, sampling=sampling) == plain
+    # It would count if nothing were said.
+    text = tokenizer.apply_chat_template(PROMPTS[0], tokenize=False, add_generation_prompt=True)
+    inputs = tokenizer(text, return_tensors="pt", add_special_tokens=False)
+    output = model.generate(**inputs, do_sample=False, max_new_tokens=8)
+    fresh = output[0, inputs["input_ids"].shape[1] :]
+    assert tokenizer.decode(fresh, skip_special_tokens=True) != plain[0].greedy
+
+
+def test_a_torch_without_onednn_computes_in_float32(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: False)
+    monkeypatch.setattr(torch.ops, "mkldnn", None)
+    assert computes_bfloat16(None) is False
+    assert computes_bfloat16(wanted=True) is True
 
 
 def test_the_mean_of_samples_leaves_invalid_ones_out():

@@ -16,7 +16,8 @@ import pytest
 from langchain_openai import ChatOpenAI
 from re2llm.graph.rate import graph
 from re2llm.llm.rating_answers import strict_rating
-from re2llm.rating.corpus import RatingCorpus, prompt_limits
+from re2llm.rating.corpus import RatingCorpus
+from re2llm.rating.limits import prompt_limits
 from re2llm.rating.reviews import scale_of
 from re2llm.rating.sample import simulate_reviews
 from re2llm.rating.splits import split_reviews
@@ -164,11 +165,12 @@ def test_the_same_folder_goes_on_and_refuses_another_training(checkpoint):
 
 def test_checkpoint_answers_without_a_server(checkpoint):
     from langchain_core.messages import convert_to_openai_messages
-    from re2llm.rating.training.checkpoint import generate_answers, load_checkpoint
+    from re2llm.rating.training.answering import answer_prompts
+    from re2llm.rating.training.checkpoint import load_checkpoint
 
     reviews = corpus()
     prompts = [convert_to_openai_messages(p) for p in reviews.prompts(reviews.split.test)]
     model, tokenizer = load_checkpoint(checkpoint)
-    answers = generate_answers(model, tokenizer, prompts, max_tokens=128)
-    valid = [strict_rating(text, RatingScale(1, 5)) is not None for text in answers]
+    answers = answer_prompts(model, tokenizer, prompts, max_tokens=128)
+    valid = [strict_rating(each.greedy, RatingScale(1, 5)) is not None for each in answers]
     assert sum(valid) >= 0.95 * len(valid)

@@ -2,12 +2,10 @@
 
 import json
 import os
-import random
 import signal
 import subprocess
 import sys
 import textwrap
-from datetime import date
 from functools import partial
 from pathlib import Path
 
@@ -27,7 +25,8 @@ from re2llm.records import RatingScale
 pytest.importorskip("trl", reason="needs the extra: pip install 're2llm[train]'")
 
 import accelerate
-from re2llm.rating.training.checkpoint import RATER_FILE, generate_answers, load_checkpoint
+from re2llm.rating.training.answering import answer_prompts
+from re2llm.rating.training.checkpoint import RATER_FILE, checkpoint_description, load_checkpoint
 from re2llm.rating.training.selection import cases_to_reinforce, worth_imitating
 from re2llm.rating.training.stages import claim, describe_training
 from re2llm.rating.training.tiny_model import TinyShape, build_model, build_tokenizer
@@ -185,6 +184,18 @@ def test_a_training_from_before_a_new_setting_goes_on(tmp_path):
             claim(tmp_path, describe_training("tiny", "recone", corpus, other), ours=True)
 
 
+@pytest.mark.parametrize(
+    ("prompt", "said"),
+    [({"colour": "red"}, "colour"), ({"style": "long"}, "style"), ([1], "cannot be read")],
+)
+def test_a_description_that_cannot_be_read_is_named(tmp_path, prompt, said):
+    note = tmp_path / RATER_FILE
+    note.write_text(json.dumps({"prompt": prompt, "config": {}}))
+    with pytest.raises(InputError, match=said) as refused:
+        checkpoint_description(tmp_path)
+    assert refused.value.field == str(note)
+
+
 def test_settings_are_read_from_text_and_checked():
     config = RaterConfig().changed({"bf16": "false", "max_steps": "7", "learning_rate": "1e-4"})
     assert (config.bf16, config.max_steps, config.learning_rate) == (False, 7, 1e-4)
@@ -198,6 +209,8 @@ def test_settings_are_read_from_text_and_checked():
         ({"sft_learning_rate": "inf"}, "sft_learning_rate"),
         ({"traces": -5}, "traces"),
         ({"max_steps": 0}, "max_steps"),
+        ({"prompts": 0}, "prompts"),
+        ({"rewritten_per_aligned": -0.5}, "rewritten_per_aligned"),
         ({"lora_rank": -1}, "lora_rank"),
     ):
         with pytest.raises(InputError, match=field):
@@ -291,8 +304,8 @@ def test_thirty_updates_raise_the_reward_and_answers_stay_valid(imitated, tmp_pa
         [{"role": "user", "content": f"Mean rating {n / 10:g} of 5. Rate it."}]
         for n in range(10, 50)
     ]
-    answers = generate_answers(model, tokenizer, held_out, max_tokens=16)
-    assert sum(READ(text) is not None for text in answers) >= 0.95 * len(held_out)
+    answers = answer_prompts(model, tokenizer, held_out, max_tokens=16)
+    assert sum(READ(each.greedy) is not None for each in answers) >= 0.95 * len(held_out)
     draw_curve(points, tmp_path / "curve.png", "test")
     assert (tmp_path / "curve.png").stat().st_size > 10_000
 
@@ -323,8 +336,10 @@ KILLED = """
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
+@pytest.mark.parametrize("stops", [(1, 5), (2, 7)])
 @pytest.mark.parametrize("stage", ["sft", "grpo"])
-def test_resuming_after_kills_gives_the_same_curve(imitated, tmp_path, stage):
+def test_resuming_after_kills_gives_the_same_curve(imitated, tmp_path, stage, stops):
+    """One kill before the first checkpoint, one after it."""
     script = tmp_path / "train.py"
     script.write_text(textwrap.dedent(KILLED).format(tests=str(Path(__file__).parent)))
 
@@ -335,9 +350,7 @@ def test_resuming_after_kills_gives_the_same_curve(imitated, tmp_path, stage):
 
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     assert train(whole, -1) == 0
-    # One kill before the first checkpoint, one after it; the same on each day, another on the next.
-    drawn = random.Random(f"{stage} {date.today():%j}")  # noqa: DTZ011
-    for stop in (drawn.choice([1, 2]), drawn.choice([4, 5, 7])):
+    for stop in stops:
         assert train(broken, stop) == -signal.SIGKILL
     assert train(broken, -1) == 0
     expected, resumed = read_curve(whole / "curve.jsonl"), read_curve(broken / "curve.jsonl")
