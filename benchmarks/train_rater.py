@@ -16,11 +16,13 @@ from typing import Annotated, Any
 
 import typer
 from re2llm.commands.console import fail, progress_bars, run, write_json
-from re2llm.commands.rating.expected_end import ExpectedEnd
+from re2llm.commands.rating.expected_end import with_expected_end
+from re2llm.commands.rating.hyper_parameters import hyper_parameters
 from re2llm.errors import InputError
 from re2llm.operations.rating.evaluate import evaluate_raters
 from re2llm.operations.rating.train import train_rater
 from re2llm.rating.corpus import ReviewSource
+from re2llm.rating.training.checkpoint import RATER_FILE
 from re2llm.rating.training.config import RaterConfig, rater_config
 from re2llm.runtime.options import Context
 
@@ -44,8 +46,7 @@ def configuration(model: str, updates: int | None, settings: list[str]) -> Rater
     values: dict[str, object] = dict(CARD) if model == PAPER else {}
     if updates is not None:
         values |= {"max_steps": updates}
-    values |= {name: value for name, _, value in (entry.partition("=") for entry in settings)}
-    return rater_config(model, values)
+    return rater_config(model, values | hyper_parameters(None, settings))
 
 
 def device() -> dict[str, Any]:
@@ -72,7 +73,10 @@ def main(  # noqa: PLR0917  # an argument for every option
     samples: Annotated[int, typer.Option(min=1, help="Sampled answers to average.")] = 8,
     settings: Annotated[list[str] | None, typer.Option("--set", help="NAME=VALUE")] = None,
 ) -> None:
-    """Train a rater, measure it, and write `figures.json` with time and memory into the folder."""
+    """Train a rater, measure it, and write `figures.json` with time and memory into the folder.
+
+    The hours of training are those of this run; `resumed` says that an earlier one did a part.
+    """
     try:
         config = configuration(model, updates, settings or [])
     except InputError as error:
@@ -80,9 +84,9 @@ def main(  # noqa: PLR0917  # an argument for every option
     source = ReviewSource(path=reviews, split=split, seed=config.seed)
 
     async def work() -> dict[str, Any]:
+        resumed = (out / RATER_FILE).exists()
         started = time.monotonic()
         with progress_bars(counts=False) as bars:
-            ends = ExpectedEnd()
             trained = await train_rater(
                 Context(command="benchmarks.train_rater"),
                 source,
@@ -90,9 +94,7 @@ def main(  # noqa: PLR0917  # an argument for every option
                 out,
                 config=config,
                 traces=traces,
-                progress=lambda stage, done, total=None, _="": bars(
-                    stage, done, total, ends.note(stage, done, total)
-                ),
+                progress=with_expected_end(bars),
             )
             if trained is None:
                 return {}
@@ -108,7 +110,9 @@ def main(  # noqa: PLR0917  # an argument for every option
             )
         return {
             "model": model,
+            # If an earlier run was stopped, its hours are not among these.
             "hours": round(hours, 3),
+            "resumed": resumed,
             **device(),
             "trained": {**asdict(trained), "model": str(trained.model)},
             "config": config.model_dump(),
@@ -118,7 +122,7 @@ def main(  # noqa: PLR0917  # an argument for every option
     figures = run(work)
     if figures:
         write_json("--out", out / "figures.json", figures)
-        print(json.dumps({key: figures[key] for key in ("hours", "trained")}, indent=2))
+        print(json.dumps({key: figures[key] for key in ("hours", "resumed", "trained")}, indent=2))
 
 
 if __name__ == "__main__":

@@ -158,9 +158,9 @@ def _names(listed: str) -> list[str]:
 
 def _check_report(file: Path) -> None:
     """Refuse a report that cannot be written, before anything slow or paid begins."""
-    from ..evaluation.report.pictures import check_pictures
+    from ..evaluation.drawing import require_matplotlib
 
-    check_pictures()
+    require_matplotlib("--report")
     if file.is_dir() or not file.absolute().parent.is_dir():
         raise InputError(
             "--report", f"{file} cannot be written.", "Name a file in an existing folder."

@@ -160,9 +160,7 @@ def _change(name: str, job: str, as_json: bool, **limits: Any) -> None:
 
 def _cells(status: JobStatus) -> list[str]:
     job = status.job
-    pieces = "" if job.pieces is None else f"{job.pieces:,}"
-    if status.done is not None and job.pieces is not None:
-        pieces = f"{status.done:,} of {job.pieces:,}"
+    pieces = _pieces(status, "{:,}".format)
     spent = f"{job.spent:.4f}" if job.spent else ""
     created = f"{job.created_at:%Y-%m-%d %H:%M}"
     return [
@@ -176,11 +174,18 @@ def _cells(status: JobStatus) -> list[str]:
 
 def _line(status: JobStatus) -> str:
     job = status.job
-    pieces = "" if job.pieces is None else f", {counted(job.pieces, 'piece')}"
-    if status.done is not None and job.pieces is not None:
-        pieces = f", {status.done:,} of {counted(job.pieces, 'piece')}"
+    pieces = _pieces(status, lambda count: counted(count, "piece"))
     cost = f", cost {job.spent:.4f}" if job.spent else ""
     reason = f": {job.reason}" if job.reason else ""
     return (
-        f"{job.id}  {job.domain}  {job.state}{pieces}, {counted(job.calls, 'call')}{cost}{reason}"
+        f"{job.id}  {job.domain}  {job.state}{pieces and f', {pieces}'}, "
+        f"{counted(job.calls, 'call')}{cost}{reason}"
     )
+
+
+def _pieces(status: JobStatus, written: Callable[[int], str]) -> str:
+    """Say how many pieces there are and, where that is known, how many are done."""
+    if status.job.pieces is None:
+        return ""
+    total = written(status.job.pieces)
+    return total if status.done is None else f"{status.done:,} of {total}"

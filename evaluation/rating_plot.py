@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
+from .drawing import require_matplotlib
 
 _KINDS = (".png", ".svg")
 _LARGEST = 300
@@ -24,12 +24,7 @@ def check_plot(path: Path) -> None:
         raise InputError("--plot", f"{path} is no picture.", f"End it in {' or '.join(_KINDS)}.")
     if not path.parent.is_dir():
         raise InputError("--plot", f"{path.parent} is not a folder.", "Name one that exists.")
-    if not find_spec("matplotlib"):
-        raise InputError(
-            "--plot",
-            "needs matplotlib, which is not installed.",
-            "Install it with: pip install 're2llm[report]'",
-        )
+    require_matplotlib("--plot")
 
 
 def draw_calibration(document: Mapping[str, Any], path: Path) -> None:

@@ -6,6 +6,7 @@ it as right as the papers' public code does, would reward a model for not answer
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -119,7 +120,7 @@ def calibrate(
     steps: defaultdict[float, list[tuple[float, float]]] = defaultdict(list)
     for rating, truth in zip(ratings, truths, strict=True):
         if rating is not None:
-            steps[round(2 * rating) / 2].append((rating, truth))
+            steps[math.floor(2 * rating + 0.5) / 2].append((rating, truth))
     described: list[dict[str, Any]] = []
     for _, pairs in sorted(steps.items()):
         predicted, actual = Bootstrap(seed=seed).means(np.array(pairs).T)

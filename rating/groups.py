@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
 
 from .splits import RatingCase, ReviewSplit
 
@@ -33,9 +32,7 @@ def case_groups(split: ReviewSplit, cases: Sequence[RatingCase]) -> Mapping[str,
 
 def _by_size(what: str, least: Sequence[int], sizes: Sequence[int]) -> dict[str, list[bool]]:
     groups: dict[str, list[bool]] = {}
-    for low, high in pairwise([*least, None]):
-        if low is None:
-            continue
+    for low, high in zip(least, [*least[1:], None], strict=True):
         if high is None:
             name = f"{what} of {low} or more"
         else:

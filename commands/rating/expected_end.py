@@ -7,10 +7,13 @@ from collections import deque
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
+from ...runtime.progress import Progress
 from ..console import err
 
 _LAST = 10
 _A_DAY = 86_400
+_STAGES = {"sft": "imitating", "grpo": "reinforcing"}
+"""What the stages of a training are called on the screen."""
 
 
 class ExpectedEnd:
@@ -44,3 +47,14 @@ class ExpectedEnd:
         if not self._terminal and (last % _LAST == 0 or last == total):
             err.print(f"{stage}: {last} of {total}, {text}", markup=False)
         return text
+
+
+def with_expected_end(bars: Progress) -> Progress:
+    """Return a callback for a training, which tells the bars when each stage will end."""
+    ends = ExpectedEnd()
+
+    def report(stage: str, done: int, total: int | None = None, note: str = "") -> None:
+        told = ends.note(stage, done, total) if stage in _STAGES else note
+        bars(_STAGES.get(stage, stage), done, total, told)
+
+    return report

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,13 +12,12 @@ from ...errors import InputError
 from ...records import counted
 from ...settings import get_settings
 from ..console import fail, out, print_json, progress_bars, run
-from .expected_end import ExpectedEnd
+from .expected_end import with_expected_end
+from .hyper_parameters import hyper_parameters
 from .options import SAMPLE, ReviewsOption, SeedOption, SkipOption, SplitOption, review_source
 
 if TYPE_CHECKING:
     from ...operations.rating.train import TrainedRater
-
-_STAGES = {"sft": "imitating", "grpo": "reinforcing"}
 
 
 def train(
@@ -74,7 +72,7 @@ def train(
 
     chosen = get_settings().seed if seed is None else seed
     try:
-        values = {"seed": chosen, **_values(config_file, settings or [])}
+        values = {"seed": chosen, **hyper_parameters(config_file, settings or [])}
         config = rater_config(model, values)
     except InputError as error:
         fail(error)
@@ -89,12 +87,6 @@ def train(
         context = Context(command="rater train")
         source = review_source(reviews, split=split, skip_malformed=skip_malformed, seed=chosen)
         with progress_bars(counts=False) as bars:
-            ends = ExpectedEnd()
-
-            def report(stage: str, done: int, total: int | None = None, note: str = "") -> None:
-                told = ends.note(stage, done, total) if stage in _STAGES else note
-                bars(_STAGES.get(stage, stage), done, total, told)
-
             return await train_rater(
                 context,
                 source,
@@ -103,22 +95,14 @@ def train(
                 config=config,
                 recipe=recipe,
                 traces=traces,
-                progress=report,
+                progress=with_expected_end(bars),
             )
 
     trained = run(work)
     if trained is None:
         return
     if as_json:
-        print_json(
-            {
-                "model": str(trained.model),
-                "updates": trained.updates,
-                "last_updates": trained.last_updates,
-                "reward_gain": trained.reward_gain,
-                "peak_memory_gib": trained.peak_memory_gib,
-            }
-        )
+        print_json({**asdict(trained), "model": str(trained.model)})
         return
     listed = ", ".join(f"{name} {value:g}" for name, value in trained.last_updates.items())
     out.print(
@@ -136,20 +120,3 @@ def train(
             markup=False,
         )
     out.print(f"memory: {trained.peak_memory_gib:g} GiB at most.", markup=False)
-
-
-def _values(file: Path | None, settings: Sequence[str]) -> dict[str, object]:
-    values: dict[str, object] = {}
-    if file is not None:
-        try:
-            values |= json.loads(file.read_text(encoding="utf-8"))
-        except (OSError, ValueError, TypeError) as error:
-            raise InputError(
-                "--config", f"{file} cannot be read as a JSON object ({error}).", "Fix the file."
-            ) from error
-    for setting in settings:
-        name, equals, value = setting.partition("=")
-        if not equals:
-            raise InputError("--set", f"{setting!r} has no value.", "Write NAME=VALUE.")
-        values[name.strip()] = value.strip()
-    return values

@@ -9,12 +9,10 @@ import io
 import re
 from collections.abc import Callable, Mapping, Sequence
 from html import escape
-from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
 
-from ...errors import InputError
 from .comparison import HintUse
 from .sizes import SizePoint
 
@@ -23,16 +21,6 @@ _INK = "#010203"
 _BLUE, _ORANGE = "#3b82c4", "#d97a1f"
 _WIDTH = 4.8
 _MOST_BARS = 20
-
-
-def check_pictures() -> None:
-    """Raise `InputError` if matplotlib is missing, before anything slow or paid begins."""
-    if find_spec("matplotlib") is None:
-        raise InputError(
-            "--report",
-            "It needs matplotlib, which is not installed.",
-            "Install it with: pip install 're2llm[report]'",
-        )
 
 
 def learning_curve(metrics: Mapping[str, Any]) -> str:

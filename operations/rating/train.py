@@ -15,7 +15,7 @@ from ...llm.rating_prompt import rating_prompt_version
 from ...rating.corpus import RatingCorpus, ReviewSource
 from ...rating.traces import cases_to_trace, read_traces, write_traces
 from ...rating.training.config import TINY, RaterConfig, RaterRecipe
-from ...rating.training.curve import read_curve, reward_gain
+from ...rating.training.curve import grpo_points, read_curve, reward_gain
 from ...rating.training.stages import (
     CURVE_FILE,
     require_training_extra,
@@ -93,7 +93,7 @@ async def train_rater(
     trained = train_stages(folder, model, kind, corpus, rows, config, progress)
     if not processes.is_main_process:
         return None
-    points = [point for point in read_curve(folder / CURVE_FILE) if point["stage"] == "grpo"]
+    points = grpo_points(read_curve(folder / CURVE_FILE))
     last = points[-_LAST:]
     means = {
         name: round(fmean(point[name] for point in last), 4)

@@ -80,13 +80,25 @@ def read_curve(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
+def grpo_points(points: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Return the points of the reinforcement, which has rewards."""
+    return [point for point in points if point["stage"] == "grpo"]
+
+
 def reward_gain(points: Sequence[Mapping[str, Any]], count: int = 5) -> dict[str, Any] | None:
     """Return by how much the mean reward of the last updates of GRPO is above that of the first.
 
-    The interval is Welch's for two means of updates, which differ in their prompts. Returns
-    `first`, `last`, `diff` and `ci95`, or `None` with fewer than twice `count` updates.
+    The interval is Welch's for two means of updates, which differ in their prompts.
+
+    Args:
+        points: Of GRPO alone; see `grpo_points`.
+        count: Updates at each end.
+
+    Returns:
+        `updates` (the count), `first`, `last`, `diff` and `ci95`, or `None` with fewer than twice
+        `count` updates.
     """
-    rewards = [point["reward"] for point in points if point["stage"] == "grpo"]
+    rewards = [point["reward"] for point in points]
     if len(rewards) < 2 * count:
         return None
     first, last = rewards[:count], rewards[-count:]
@@ -114,7 +126,7 @@ def draw_curve(points: Sequence[Mapping[str, Any]], path: Path, title: str) -> N
 
     Without such updates nothing is drawn. The suffix of the path decides the format.
     """
-    points = [point for point in points if point["stage"] == "grpo"]
+    points = grpo_points(points)
     if not points:
         return
     matplotlib = import_module("matplotlib")

@@ -17,7 +17,7 @@ def cases_to_reinforce(corpus: RatingCorpus, config: RaterConfig) -> Sequence[Ra
     cases = corpus.split.train
     if config.prompts < 0 or len(cases) <= config.prompts:
         return cases
-    # Not the draw of the traces, whose ratings the model has seen.
+    # An independent draw: the model has seen the ratings of the traces.
     return random.Random(f"grpo {config.seed}").sample(cases, config.prompts)
 
 

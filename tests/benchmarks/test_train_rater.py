@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from films import write_films
 from re2llm.benchmarks.train_rater import PAPER, configuration
+from re2llm.errors import InputError
 from re2llm.rating.training.config import RaterConfig, small_config
 
 ROOT = Path(__file__).parents[2]
@@ -21,6 +22,8 @@ def test_the_settings_are_the_papers_but_for_the_adapters():
     assert configuration("smollm2", 2, ["traces=8"]) == small_config().changed(
         {"max_steps": 2, "traces": 8}
     )
+    with pytest.raises(InputError, match="NAME=VALUE"):
+        configuration("smollm2", None, ["traces"])
 
 
 def small(model: str) -> dict[str, str]:
@@ -47,6 +50,7 @@ def test_two_updates_and_the_measures(tmp_path, model):
     assert done.returncode == 0, done.stderr[-3000:]
     figures = json.loads((tmp_path / "out" / "figures.json").read_text())
     assert figures["trained"]["updates"] == 2
+    assert figures["resumed"] is False
     assert figures["trained"]["peak_memory_gib"] < 8
     assert [row["name"] for row in figures["measured"]["rows"][2:]] == [
         "user-mean", "item-mean", "bias"

@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from re2llm.commands.rating.expected_end import ExpectedEnd
+from re2llm.commands.rating.expected_end import ExpectedEnd, with_expected_end
 
 
 def clock(*seconds: float):
@@ -46,3 +46,20 @@ def test_a_log_gets_a_line_every_ten_updates(capsys):
     ]  # fmt: skip
     ExpectedEnd(clock(0, 1), terminal=True).note("sft", 10, 25)
     assert not capsys.readouterr().err
+
+
+def test_the_stages_of_a_training_are_named_and_others_keep_their_notes():
+    told: list[tuple[str, int, int | None, str]] = []
+
+    def bars(stage: str, done: int, total: int | None = None, note: str = "") -> None:
+        told.append((stage, done, total, note))
+
+    report = with_expected_end(bars)
+    report("tracing", 3, 9, "3 traces")
+    report("sft", 1, 20)
+    report("sft", 2, 20)
+    report("grpo", 1)
+    assert told[:2] == [("tracing", 3, 9, "3 traces"), ("imitating", 1, 20, "")]
+    assert told[2][:3] == ("imitating", 2, 20)
+    assert told[2][3].startswith("ends about ")
+    assert told[3] == ("reinforcing", 1, None, "")

@@ -291,5 +291,5 @@ def test_a_report_that_cannot_be_made_is_told_before_any_work(
     assert "--report" in refused(tmp_path / "no-folder" / "out.html")
     assert "--report" in refused(tmp_path)
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    monkeypatch.setattr("re2llm.evaluation.report.pictures.find_spec", lambda _: None)
+    monkeypatch.setattr("re2llm.evaluation.drawing.find_spec", lambda _: None)
     assert "re2llm[report]" in refused(tmp_path / "out.html")

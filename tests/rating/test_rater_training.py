@@ -19,7 +19,14 @@ from re2llm.rating.reviews import scale_of
 from re2llm.rating.sample import simulate_reviews
 from re2llm.rating.splits import split_reviews
 from re2llm.rating.training.config import RaterConfig, rater_config, small_config, tiny_config
-from re2llm.rating.training.curve import CurveWriter, draw_curve, read_curve, reward_gain, watcher
+from re2llm.rating.training.curve import (
+    CurveWriter,
+    draw_curve,
+    grpo_points,
+    read_curve,
+    reward_gain,
+    watcher,
+)
 from re2llm.records import RatingScale
 
 pytest.importorskip("trl", reason="needs the extra: pip install 're2llm[train]'")
@@ -134,9 +141,9 @@ def grpo(*rewards):
 
 def test_the_gain_in_reward_has_its_interval():
     assert reward_gain(grpo(*range(9))) is None
-    gain = reward_gain(
-        [{"stage": "sft", "loss": 1.0}, *grpo(1, 2, 3, 4, 5, 9, 9, 11, 12, 13, 14, 15)]
-    )
+    points = [{"stage": "sft", "loss": 1.0}, *grpo(1, 2, 3, 4, 5, 9, 9, 11, 12, 13, 14, 15)]
+    gain = reward_gain(grpo_points(points))
+    assert gain["updates"] == 5
     assert (gain["first"], gain["last"], gain["diff"]) == (3, 13, 10)
     # Both have a variance of 2.5, so Welch's interval is Student's with 8 degrees of freedom.
     assert gain["ci95"] == pytest.approx([10 - 2.306, 10 + 2.306], abs=1e-3)

@@ -4,7 +4,12 @@ import numpy as np
 import pytest
 from re2llm.errors import InputError
 from re2llm.evaluation.rating_plot import check_plot, draw_calibration
-from re2llm.evaluation.rating_summary import RatingRow, absolute_errors, summarise_ratings
+from re2llm.evaluation.rating_summary import (
+    RatingRow,
+    absolute_errors,
+    calibrate,
+    summarise_ratings,
+)
 from re2llm.rating.baselines import RATING_BASELINES, check_rating_baselines
 from re2llm.rating.groups import case_groups
 from re2llm.rating.reviews import ReviewHistory
@@ -77,6 +82,15 @@ def test_groups_and_calibration_by_hand(tmp_path):
     for bad in (tmp_path / "c.gif", tmp_path / "nowhere" / "c.png"):
         with pytest.raises(InputError, match="--plot"):
             check_plot(bad)
+
+
+def test_a_prediction_between_two_steps_belongs_to_the_upper_one():
+    steps = calibrate([2.75, 3.25, 3.4, 3.75], [3, 3, 3, 3])
+    assert [(step["predicted"], step["n"]) for step in steps] == [
+        (2.75, 1),
+        (pytest.approx(3.325), 2),
+        (3.75, 1),
+    ]
 
 
 def test_groups_of_cases_are_what_training_knew():

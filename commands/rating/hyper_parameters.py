@@ -1,0 +1,35 @@
+"""Hyper-parameters of a training, from a file and from `--set`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from ...errors import InputError
+
+
+def hyper_parameters(file: Path | None, settings: Sequence[str]) -> dict[str, object]:
+    """Return values by name, unchecked; those of `settings` count above those of the file.
+
+    Args:
+        file: A JSON object.
+        settings: Each as `NAME=VALUE`.
+
+    Raises:
+        InputError: The file or a setting cannot be read.
+    """
+    values: dict[str, object] = {}
+    if file is not None:
+        try:
+            values |= json.loads(file.read_text(encoding="utf-8"))
+        except (OSError, ValueError, TypeError) as error:
+            raise InputError(
+                "--config", f"{file} cannot be read as a JSON object ({error}).", "Fix the file."
+            ) from error
+    for setting in settings:
+        name, equals, value = setting.partition("=")
+        if not equals:
+            raise InputError("--set", f"{setting!r} has no value.", "Write NAME=VALUE.")
+        values[name.strip()] = value.strip()
+    return values
