@@ -95,7 +95,7 @@ def train(
     out.print(
         f"Release {trained.release} ({trained.recipe}): gain {trained.gain:+.4f} NDCG@10 on "
         f"{counted(trained.validation_sessions, 'validation session')}, the best single hint "
-        f"{trained.static_gain:+.4f}; {trained.mean_hints:.2f} of them a session. "
+        f"{trained.static_gain:+.4f}; hints a session: {trained.mean_hints:.2f}. "
         f"{trained.cells:,} of {counted(trained.all_cells, 'cell')} visited, "
         f"{counted(trained.llm_calls, 'model call')} (at most one per cell, plus retries), "
         f"{trained.seconds:.0f} s. "

@@ -69,13 +69,14 @@ async def _import(
     from ...runtime.options import Context
 
     context = Context(domain=domain)
-    if (file is None) == (from_domain is None):
-        raise InputError("FILE", "Give a file or --from-domain.", "Give one of the two.")
-    imported = (
-        await import_from_domain(context, from_domain)
-        if from_domain is not None
-        else await import_hints(context, _read(file or Path()))
-    )
+    if file is not None and from_domain is None:
+        imported = await import_hints(context, _read(file))
+    elif file is None and from_domain is not None:
+        imported = await import_from_domain(context, from_domain)
+    elif file is None:
+        raise InputError("FILE", "is missing.", "Give one of the two: it or --from-domain.")
+    else:
+        raise InputError("FILE", "cannot stand beside --from-domain.", "Give one of the two.")
     if as_json:
         print_json(imported.model_dump())
         return

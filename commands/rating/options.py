@@ -26,8 +26,8 @@ SplitOption = Annotated[
     str,
     typer.Option(
         metavar="last|users|mixed",
-        help="last: hold out each history's last review; users: hold out whole users; mixed: each "
-        "last review, and 30 % of the users are not trained on.",
+        help="last: hold out each history's last review; users: hold out whole users; mixed: hold "
+        "out each history's last review, and train on 70 % of the users.",
     ),
 ]
 SkipOption = Annotated[bool, typer.Option("--skip-malformed", help="Skip malformed rows.")]
