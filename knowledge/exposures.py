@@ -21,7 +21,7 @@ class Exposure:
         rollout_id: Which rollout.
         step: Its step when the person was assigned.
         person: Salted hash of who asked.
-        canary: Whether the new release served.
+        canary: Whether the person was assigned the new release; it served unless it failed.
         probability: With which the person was assigned so.
         differs: Whether the two releases chose different hints.
         failed: Whether the new release failed to choose.

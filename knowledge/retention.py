@@ -15,6 +15,7 @@ from ..errors import InputError
 from .idempotent_answers import IdempotentAnswerRow
 from .key_tables import ApiKeyRow
 from .log_tables import FeedbackRow, LlmCallRow, RecommendationRow
+from .rollout_tables import ExposureRow
 from .sources import FILE, LOCAL
 from .tables import DomainRow, SessionRow
 
@@ -84,7 +85,8 @@ async def observed_sessions(connection: AsyncConnection, scope: Scope) -> dict[s
 async def delete_log(connection: AsyncConnection, scope: Scope) -> dict[str, int]:
     """Delete recommendations and feedback, and forget models' answers; the ledger keeps its sums.
 
-    Feedback goes with its recommendation, and what was answered to it goes, too.
+    Feedback goes with its recommendation, and what was answered to it goes, too. A rollout then
+    knows no more of it than of exposures without feedback.
 
     Args:
         connection: In a transaction.
@@ -93,11 +95,15 @@ async def delete_log(connection: AsyncConnection, scope: Scope) -> dict[str, int
         How many `recommendations`, `feedback` and `answers`.
     """
     made = select(RecommendationRow.id).where(scope.covers(RecommendationRow))
-    feedback = await connection.execute(
-        delete(FeedbackRow).where(
-            or_(scope.covers(FeedbackRow), FeedbackRow.recommendation_id.in_(made))
+    given = or_(scope.covers(FeedbackRow), FeedbackRow.recommendation_id.in_(made))
+    await connection.execute(
+        update(ExposureRow)
+        .where(
+            ExposureRow.recommendation_id.in_(select(FeedbackRow.recommendation_id).where(given))
         )
+        .values(reward=None, picked=False, late=False)
     )
+    feedback = await connection.execute(delete(FeedbackRow).where(given))
     recommendations = await connection.execute(
         delete(RecommendationRow).where(scope.covers(RecommendationRow))
     )

@@ -97,7 +97,7 @@ class ExposureRow(Base):
     person: Mapped[bytes] = mapped_column(LargeBinary)
     """Salted hash of the caller's `user`, or of the session."""
     canary: Mapped[bool]
-    """Whether the new release served."""
+    """Whether the person was assigned the new release; it served unless it failed to choose."""
     probability: Mapped[float]
     """With which the person was assigned so."""
     differs: Mapped[bool]

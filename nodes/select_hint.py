@@ -39,7 +39,9 @@ async def select_hint(state: RecommendState, options: RunOptions) -> Update:
     # A hint that no model reads was not given: feedback must not be credited to it.
     unread = not needs_model(cast("RecommendState", {**state, **fusion}), options)
     if unread and not named:
-        chosen, policy = Chosen(None, 1.0), "none"
+        # It still counts for a rollout, which would otherwise wait for ever, or lack people.
+        assignment = chosen.assignment and {**chosen.assignment, "differs": False}
+        chosen, policy = Chosen(None, 1.0, assignment=assignment), "none"
     name = chosen.policy or policy
     return {
         **fusion,

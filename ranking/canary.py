@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from ..errors import DatabaseError
+from ..errors import DatabaseError, ReleaseMisfitError
 from ..knowledge.rollouts import Rollout
 from ..policies.rollout.assignment import place_of, probability_of, pseudonym
 from .chosen import Chosen
@@ -33,6 +33,10 @@ async def with_canary(
         state: Of the request.
         control: What serves without the rollout.
         choose: Lets the rollout's release choose. A failure of it never fails the request.
+
+    Raises:
+        ReleaseMisfitError: The request is for another model or prompt than the release, which says
+            nothing about it.
     """
     person = person_of(state)
     share = rollout.percent / 100
@@ -53,6 +57,8 @@ async def with_canary(
         other = await choose()
     except (OSError, SQLAlchemyError, DatabaseError):
         raise  # the database is lost, for both alike
+    except ReleaseMisfitError:
+        raise
     except Exception as error:  # noqa: BLE001  # whatever is wrong with the release, control serves
         _log.warning(
             "release %d of a rollout failed to choose: %s", rollout.release, type(error).__name__

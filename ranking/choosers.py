@@ -84,7 +84,10 @@ async def _ppo(connection: AsyncConnection, state: RecommendState, options: RunO
     async def canary() -> Chosen:
         return await _by_release(connection, state, options, rollout.release, slot="canary")
 
-    return await with_canary(rollout, state, control, canary)
+    try:
+        return await with_canary(rollout, state, control, canary)
+    except ReleaseMisfitError:  # what it cannot be asked belongs to no rollout
+        return control
 
 
 async def _by_release(

@@ -97,13 +97,14 @@ def tell_exposure(assignment: Assignment, domain: str, user: str | None) -> None
         domain: The domain's name.
         user: As the caller named it; observers get it, the log does not.
     """
+    served = assignment["canary"] and not assignment["failed"]
     attributes: dict[str, Any] = {
         "feature_flag.key": f"re2llm.release.{domain}",
         "feature_flag.provider.name": "re2llm",
         "feature_flag.set.id": domain,
         "feature_flag.version": str(assignment["number"]),
-        "feature_flag.result.variant": "canary" if assignment["canary"] else "control",
-        "feature_flag.result.value": assignment["release"] if assignment["canary"] else None,
+        "feature_flag.result.variant": "canary" if served else "control",
+        "feature_flag.result.value": assignment["release"] if served else None,
         "feature_flag.result.reason": "split",
         "feature_flag.context.id": assignment["person"],
         "re2llm.rollout.percent": assignment["percent"],

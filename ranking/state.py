@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, NotRequired
 
-from langgraph.channels import EphemeralValue
+from langgraph.channels import EphemeralValue, UntrackedValue
 from pydantic import BaseModel, ConfigDict, Field
 from typing_extensions import TypedDict
 
@@ -38,7 +38,7 @@ class RecommendRequest(BaseModel):
         UserName | None,
         Field(
             description="Any stable name of the person, or of the session: who is in a rollout of "
-            "a release stays in it. Only a hash of it is stored."
+            "a release stays in it. The log holds only a hash of it."
         ),
     ] = None
 
@@ -62,7 +62,7 @@ class Assignment(TypedDict):
     step: int
     percent: float
     canary: bool
-    """Whether the new release serves."""
+    """Whether the person was assigned the new release; it serves unless it fails to choose."""
     probability: float
     """With which the person was assigned so."""
     person: str
@@ -142,7 +142,8 @@ class RecommendState(RecommendResult):
     candidates: NotRequired[Annotated[list[str] | None, EphemeralValue]]
     """As sent with this request; on a thread, the next request's absence means none again."""
     k: NotRequired[Annotated[int, EphemeralValue]]
-    user: NotRequired[Annotated[str | None, EphemeralValue]]
+    user: NotRequired[Annotated[str | None, UntrackedValue]]
+    """As sent; of what a checkpointer stores, only LangGraph's record of the input holds it."""
     shown: NotRequired[int]
     """How many items the answer shows."""
     deadline_at: NotRequired[float]
@@ -162,8 +163,8 @@ class RecommendState(RecommendResult):
     """Figures beside each candidate; empty without training sessions."""
     first_stage: NotRequired[list[float]]
     """Score of each candidate by the first stage, higher is better; shape `[candidates]`."""
-    asked_by: NotRequired[str | None]
-    """The request's `user`."""
+    asked_by: NotRequired[Annotated[str | None, UntrackedValue]]
+    """The request's `user`; no checkpoint holds it."""
     assignment: NotRequired[Assignment | None]
     """Which release of a rollout serves, if one is under way."""
     asked: NotRequired[int]

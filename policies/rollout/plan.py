@@ -95,5 +95,7 @@ def _check_steps(steps: tuple[float, ...]) -> None:
         raise InputError("steps", "A step is below 0 or above 100 percent.", remedy)
     if 100 in steps[:1]:  # noqa: PLR2004
         raise InputError("steps", "Nothing is left to compare with at 100 percent.", remedy)
+    if tuple(steps[:2]) == (0, 100):
+        raise InputError("steps", "A shadow step proves no gain for 100 percent.", remedy)
     if not all(before < after for before, after in pairwise(steps)):
         raise InputError("steps", "They do not rise.", remedy)

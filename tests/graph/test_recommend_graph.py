@@ -481,6 +481,26 @@ async def test_the_state_can_be_checkpointed(films: str) -> None:
     assert_valid(second, CANDIDATES[:3])
 
 
+async def test_no_checkpoint_of_ours_holds_the_users_name(films: str) -> None:
+    saver = InMemorySaver()
+    compiled = build_graph().builder.compile(checkpointer=saver)
+    config: Any = {"configurable": {"thread_id": "1"}}
+    named: Any = {
+        "domain": films,
+        "history": HISTORY,
+        "candidates": CANDIDATES,
+        "user": "Ada Byron",
+    }
+    await compiled.ainvoke(named, config, context=Context(record=False))
+    await compiled.ainvoke({**named, "user": None}, config, context=Context(record=False))
+    kept = [found async for found in saver.alist(config)]
+    assert len(kept) >= 10
+    for found in kept:
+        # The record of the input is LangGraph's own, of what the host has sent.
+        found.checkpoint["channel_values"].pop("__start__", None)
+    assert "Ada" not in str(kept)
+
+
 async def test_a_thread_recovers_from_a_bad_request(films: str) -> None:
     compiled = build_graph().builder.compile(checkpointer=InMemorySaver())
     config: Any = {"configurable": {"thread_id": "1"}}

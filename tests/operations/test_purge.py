@@ -17,11 +17,14 @@ from re2llm.operations.keys import check_key, create_key
 from re2llm.operations.load import load_domain
 from re2llm.operations.purge import purge
 from re2llm.operations.recommend import recommend
+from re2llm.operations.rollouts import start_canary
 from re2llm.operations.sessions import list_session_sources
+from re2llm.policies.rollout.plan import Plan
 from re2llm.records import Session
 from re2llm.runtime.caller import Caller
 from re2llm.runtime.options import Context
 from re2llm.runtime.services import Services
+from rollouts import two_releases
 from sqlalchemy import text
 from typer.testing import CliRunner
 
@@ -146,6 +149,29 @@ async def test_an_owners_records_go_by_name_and_by_key(
     await used(services, domain, shop)
     kept = await purge(Context(), owner=shop.owner, older_than=1)
     assert {kind: getattr(kept, kind) for kind in KINDS} == all_of(0)
+
+
+async def test_a_rollout_forgets_the_feedback_that_goes(
+    services: Services, domain: str, shop: Caller
+) -> None:
+    """Feedback of the shop goes, on recommendations that were made without its key."""
+    await two_releases(services, domain)
+    await start_canary(Context(), 2, domain=domain, plan=Plan(steps=(50,)))
+    for person, caller in enumerate((shop, None)):
+        made = await recommend(
+            Context(domain=domain), IDS[:2], candidates=IDS[10:15], user=f"viewer-{person}"
+        )
+        given = Context(domain=domain, caller=caller)
+        await give_feedback(given, made.recommendation_id or "", made.ranking[0], learn=False)
+    await purge(Context(), owner=shop.owner)
+    async with services.engine.connect() as connection:
+        found = await find_domain(connection, domain)
+        query = text(
+            "SELECT reward, picked FROM re2llm.exposure AS e JOIN re2llm.rollout AS r "
+            "ON r.id = e.rollout_id WHERE domain_id = :id ORDER BY e.created_at"
+        )
+        rows = (await connection.execute(query, {"id": found.id})).all()
+    assert [tuple(row) for row in rows] == [(None, False), (1.0, True)]
 
 
 async def test_the_setting_is_the_default_age(

@@ -137,6 +137,7 @@ def test_nothing_is_decided_on_nothing() -> None:
         ("steps", {"steps": (5, 5)}),
         ("steps", {"steps": (5, 1)}),
         ("steps", {"steps": (100,)}),
+        ("steps", {"steps": (0, 100)}),
         ("steps", {"steps": (5, 101)}),
         ("steps", {"steps": (float("nan"),)}),
         ("hold", {"hold": 0}),

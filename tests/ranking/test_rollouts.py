@@ -17,6 +17,7 @@ from re2llm.errors import InputError
 from re2llm.knowledge.feedback import logged_decisions
 from re2llm.knowledge.releases import active_release_number
 from re2llm.knowledge.rollouts import latest_rollout, rollout_events, serving_state
+from re2llm.llm.offline.model import OfflineRanker
 from re2llm.operations.feedback import give_feedback
 from re2llm.operations.load import load_domain
 from re2llm.operations.recommend import recommend
@@ -131,7 +132,7 @@ async def test_without_a_user_the_session_decides(services: Services, there: Two
 
 
 async def test_a_shadow_step_is_logged_and_not_used(services: Services, there: TwoReleases) -> None:
-    await start_canary(Context(), 2, domain=there.domain, plan=Plan(steps=(0, 100), hold=3))
+    await start_canary(Context(), 2, domain=there.domain, plan=Plan(steps=(0, 50), hold=3))
     for n in range(3):
         made = await ask(there, f"viewer-{n}")
         assert (made.hint.policy, made.hint.probability) == ("ppo:1", 1.0)
@@ -161,15 +162,49 @@ async def test_a_release_that_fails_to_choose_harms_no_request(
             ),
             {"d": there.domain_id},
         )
+    told: list[ExposureEvent] = []
+    observe_exposures(told.append)
     with caplog.at_level(logging.WARNING):
         for n in range(60):
             made = await ask(there, f"viewer-{n}")
             assert made.hint.policy == "ppo:1"
+    forget_observer(told.append)
+    # The active release served, whatever was assigned.
+    served = [one.attributes["feature_flag.result.variant"] for one in told]
+    assert served == ["control"] * 60
+    assert not any("feature_flag.result.value" in one.attributes for one in told)
     assert all(row["failed"] for row in await rows(services, there.domain_id))
     verdict = await look(services, await live_id(services, there), pause=0)
     assert verdict is not None
     assert (verdict.action, verdict.reason) == (Action.TAKE_BACK, "failures")
     assert "failed to choose" in caplog.text
+
+
+async def test_a_request_for_another_model_says_nothing_about_the_release(
+    services: Services, there: TwoReleases
+) -> None:
+    await start_canary(Context(), 2, domain=there.domain, plan=Plan(steps=(99.9,), hold=10))
+    services.register_model("another", OfflineRanker())
+    for n in range(3):
+        made = await ask(there, f"viewer-{n}", model="another")
+        assert made.hint.policy == "static"
+        assert "release_skipped" in made.flags
+    assert await rows(services, there.domain_id) == []
+    assert (await ask(there, "viewer-0")).hint.policy == "ppo:2"
+    assert [row["failed"] for row in await rows(services, there.domain_id)] == [False]
+
+
+async def test_a_hint_that_no_model_reads_still_counts_as_a_request(
+    services: Services, there: TwoReleases, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await start_canary(Context(), 2, domain=there.domain, plan=Plan(steps=(50, 100)))
+    monkeypatch.setattr("re2llm.nodes.select_hint.needs_model", lambda *_: False)
+    for n in range(12):
+        assert (await ask(there, f"viewer-{n}")).hint.policy == "none"
+    logged = await rows(services, there.domain_id)
+    assert {row["canary"] for row in logged} == {False, True}
+    assert len(logged) == 12
+    assert not any(row["differs"] or row["failed"] for row in logged)
 
 
 async def test_feedback_in_time_late_never_and_none_of_these_are_told_apart(
