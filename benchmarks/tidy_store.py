@@ -20,7 +20,8 @@ from typing import Any
 
 SESSIONS = 240
 PANEL = {"RE2LLM_VERIFY_RANDOM": "32", "RE2LLM_VERIFY_DOUBTFUL": "3", "RE2LLM_FUSE": "llm"}
-"""Settings: 96 random sessions and the 24 newest, on which the model alone ranks."""
+"""Settings: 96 random sessions and the 24 newest, some of which are the same; the model alone
+ranks."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,19 @@ async def plant(domain: str, seed: int, junk: int) -> dict[str, str]:
     return dict(zip(hints.texts, hints.kinds, strict=True))
 
 
+async def tried_on(domain: str) -> int:
+    """Count the sessions that hints are tried on: the newest, and random ones."""
+    from re2llm.knowledge.domains import find_domain
+    from re2llm.ranking.panels import sessions_to_tidy_by
+    from re2llm.runtime.sharing import shared_services
+
+    services = await shared_services()
+    async with services.engine.connect() as connection:
+        found = await find_domain(connection, domain)
+        sessions, _ = await sessions_to_tidy_by(connection, found.id, services.settings)
+    return len(sessions)
+
+
 async def left(domain: str, kinds: dict[str, str]) -> Counter[str]:
     """Count the active hints by kind."""
     from re2llm.operations.hints import list_hints
@@ -98,7 +112,7 @@ async def measure(seed: int, junk: int, max_calls: int | None) -> Outcome:
         good=active.pop("good", 0),
         junk=dict(active),
         calls=tidied.llm_calls,
-        all_calls=(len(kinds) + 1) * 120,
+        all_calls=(len(kinds) + 1) * await tried_on(domain),
         verdicts=dict(verdicts),
     )
 
@@ -118,7 +132,8 @@ def _line(found: Outcome, junk: int) -> str:
     bad = sum(found.junk.values())
     return (
         f"seed {found.seed}: {found.good} of 20 good hints and {bad} of {junk} others are active "
-        f"{found.junk or ''}; calls: {found.calls:,} ({found.calls / found.all_calls:.0%} of all); "
+        f"{found.junk or ''}; calls: {found.calls:,} of {found.all_calls:,} "
+        f"({found.calls / found.all_calls:.0%}); "
         f"retired: {found.verdicts}"
     )
 

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 from sqlalchemy import delete, func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.orm import aliased
 
 from .domains import Domain
 from .log_tables import FeedbackRow, RecommendationRow
-from .tables import HintRow, ProposalRow, ReflectionRow, SessionRow, TrialRow
+from .tables import HintRow, SessionRow, TrialRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +20,6 @@ class TriedHint:
 
     Attributes:
         id: Of the hint.
-        key: From `hint_key`.
         status: `active`, `pending` or `retired`.
         verified: Whether it had to be verified; a person's hint need not be.
         model: Name of the ranking model.
@@ -27,7 +27,6 @@ class TriedHint:
     """
 
     id: int
-    key: bytes
     status: str
     verified: bool
     model: str
@@ -45,35 +44,27 @@ async def sessions_of(connection: AsyncConnection, domain: Domain, source: str) 
 async def hints_tried_on(
     connection: AsyncConnection, domain: Domain, sessions: Sequence[int]
 ) -> list[TriedHint]:
-    """Return the hints that were tried on any of some sessions, once for each model and prompt."""
+    """Return the hints that were tried on any of some sessions, once for each model and prompt.
+
+    Trials of a hint count for the one that it was merged into, too.
+    """
+    tried = aliased(HintRow)
     by_person = func.coalesce(HintRow.provenance["source"].astext, "") == "person"
     rows = await connection.execute(
         select(
             HintRow.id,
-            HintRow.key,
             HintRow.status,
             ~by_person,
             TrialRow.model,
             TrialRow.prompt_version,
         )
         .distinct()
-        .join(
-            TrialRow, (TrialRow.domain_id == HintRow.domain_id) & (TrialRow.hint_key == HintRow.key)
-        )
+        .join(tried, HintRow.id.in_([tried.id, tried.merged_into]))
+        .join(TrialRow, (TrialRow.domain_id == tried.domain_id) & (TrialRow.hint_key == tried.key))
         .where(HintRow.domain_id == domain.id, TrialRow.session_id == func.any(list(sessions)))
         .order_by(HintRow.id, TrialRow.model, TrialRow.prompt_version)
     )
     return [TriedHint(*row) for row in rows]
-
-
-async def proposed_on(connection: AsyncConnection, domain: Domain, hint_id: int) -> set[int]:
-    """Return the keys of the sessions on which a hint was proposed: they flatter it."""
-    rows = await connection.scalars(
-        select(ReflectionRow.session_id)
-        .join(ProposalRow, ProposalRow.reflection_id == ReflectionRow.id)
-        .where(ProposalRow.domain_id == domain.id, ProposalRow.hint_id == hint_id)
-    )
-    return set(rows)
 
 
 async def delete_sessions(

@@ -13,9 +13,10 @@ from sqlalchemy import func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from .decision_tables import HintDecisionRow
-from .hint_uses import uses_by_hint
+from .hint_uses import count_hinted, uses_by_hint
 from .hints import Hint, hint_of, select_hints, set_status
 from .log_tables import RecommendationRow
+from .merged import keys_by_hint
 from .tables import HintRow, ProposalRow, ReflectionRow
 
 
@@ -26,14 +27,14 @@ class KeptHint:
     Attributes:
         hint: The hint.
         embedding: Of its text, shape `[384]`.
-        created_at: When it was stored.
-        merged: Texts of the hints that were merged into it.
+        since: When it got its status.
+        keys: Of its trials, from `keys_by_hint`.
     """
 
     hint: Hint
     embedding: NDArray[np.float32]
-    created_at: dt.datetime
-    merged: Sequence[str] = ()
+    since: dt.datetime
+    keys: Sequence[bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,33 +64,35 @@ async def kept_hints(connection: AsyncConnection, domain_id: int) -> list[KeptHi
     """Return a domain's active and pending hints, oldest first."""
     rows = await connection.execute(
         select_hints(domain_id)
-        .add_columns(HintRow.embedding, HintRow.created_at)
+        .add_columns(HintRow.embedding, HintRow.status_since)
         .where(HintRow.status != "retired")
         .order_by(HintRow.id)
     )
     found = list(rows)
-    merged: dict[int, list[str]] = {}
-    statement = select(HintRow.merged_into, HintRow.text).where(
-        HintRow.domain_id == domain_id, HintRow.merged_into.is_not(None)
-    )
-    for row in await connection.execute(statement.order_by(HintRow.id)):
-        merged.setdefault(row.merged_into or 0, []).append(row.text)
+    keys = await keys_by_hint(connection, domain_id)
     return [
-        KeptHint(hint_of(row), row.embedding, row.created_at, merged.get(row.id, ()))
+        KeptHint(hint_of(row), row.embedding, row.status_since, keys[row.id])
         for row in found
+        if row.id in keys
     ]
 
 
 async def own_sessions(connection: AsyncConnection, domain_id: int) -> dict[int, set[int]]:
-    """Return by hint the keys of the sessions on which it was proposed: they flatter it."""
+    """Return by hint the keys of the sessions on which it was proposed: they flatter it.
+
+    Those on which a hint was proposed that was merged into it flatter it, too.
+    """
     rows = await connection.execute(
-        select(ProposalRow.hint_id, ReflectionRow.session_id)
+        select(HintRow.id, HintRow.merged_into, ReflectionRow.session_id)
+        .join(ProposalRow, ProposalRow.hint_id == HintRow.id)
         .join(ReflectionRow, ReflectionRow.id == ProposalRow.reflection_id)
-        .where(ProposalRow.domain_id == domain_id, ProposalRow.hint_id.is_not(None))
+        .where(HintRow.domain_id == domain_id)
     )
     found: dict[int, set[int]] = {}
-    for hint_id, session in rows:
-        found.setdefault(hint_id or 0, set()).add(session)
+    for hint_id, merged_into, session in rows:
+        found.setdefault(hint_id, set()).add(session)
+        if merged_into is not None:
+            found.setdefault(merged_into, set()).add(session)
     return found
 
 
@@ -107,16 +110,19 @@ async def count_tested(connection: AsyncConnection, domain_id: int) -> int:
 
 async def hint_uses(
     connection: AsyncConnection, domain_id: int, since: dt.datetime
-) -> dict[int, int]:
-    """Return how often the learned policy has given each hint, alone or in a set, by the log."""
-    rows = await connection.execute(
-        uses_by_hint().where(
-            RecommendationRow.domain_id == domain_id,
-            RecommendationRow.created_at >= since,
-            RecommendationRow.policy.startswith("ppo:"),
-        )
+) -> tuple[dict[int, int], int]:
+    """Return how often the learned policy has given hints, by the log.
+
+    Returns:
+        How often it has given each hint, alone or in a set; and how many answers had a hint.
+    """
+    learned = (
+        RecommendationRow.domain_id == domain_id,
+        RecommendationRow.created_at >= since,
+        RecommendationRow.policy.startswith("ppo:"),
     )
-    return dict(iter(rows))
+    rows = await connection.execute(uses_by_hint().where(*learned))
+    return dict(iter(rows)), await count_hinted(connection, *learned)
 
 
 async def apply_change(

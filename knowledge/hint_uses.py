@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import Select, func, or_, select
+from sqlalchemy import ColumnElement, Select, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from .log_tables import RecommendationRow
@@ -22,6 +22,16 @@ def uses_by_hint() -> Select[int, int]:
         .where(RecommendationRow.hint_id.is_not(None))
         .group_by(given)
     )
+
+
+async def count_hinted(connection: AsyncConnection, *where: ColumnElement[bool]) -> int:
+    """Return how many answers had a hint, or several.
+
+    Args:
+        where: Which answers count.
+    """
+    hinted = select(func.count()).where(RecommendationRow.hint_id.is_not(None), *where)
+    return await connection.scalar(hinted) or 0
 
 
 async def count_uses(connection: AsyncConnection, hints: Sequence[int]) -> dict[int, int]:

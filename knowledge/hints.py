@@ -246,6 +246,7 @@ async def set_status(
         .where(HintRow.domain_id == domain_id, HintRow.id == hint_id)
         .values(
             status=status,
+            status_since=func.now(),
             merged_into=None,
             provenance=HintRow.provenance.op("||")(
                 func.jsonb_build_object(f"{status}_because", reason)

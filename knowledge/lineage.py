@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, func, select
+from sqlalchemy import ColumnElement, and_, case, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import aliased
 
@@ -15,6 +16,7 @@ from .domains import Domain
 from .hint_decisions import decisions_on
 from .hint_uses import count_uses
 from .hints import NO_HINT, unknown_hint
+from .merged import keys_of
 from .tables import HintRow, ProposalRow, ReflectionRow, SessionRow, TrialRow
 
 
@@ -41,6 +43,7 @@ async def hint_lineage(
     ).one_or_none()
     if hint is None:
         raise unknown_hint(hint_id)
+    keys = await keys_of(connection, domain.id, hint.key)
     uses = (await count_uses(connection, [hint_id])).get(hint_id, 0)
     merged = await connection.scalars(
         select(HintRow.id).where(HintRow.merged_into == hint_id).order_by(HintRow.id)
@@ -52,7 +55,7 @@ async def hint_lineage(
         "created_at": hint.created_at.isoformat(),
         "provenance": hint.provenance,
         "proposals": await _proposals(connection, domain, hint_id, conversation=conversation),
-        "trials": await _trials(connection, domain.id, hint.key),
+        "trials": await _trials(connection, domain.id, keys),
         "uses": uses,
         "merged_into": hint.merged_into,
         "merged": list(merged),
@@ -62,15 +65,17 @@ async def hint_lineage(
 
 @dataclass(frozen=True, slots=True)
 class HintTrial:
-    """A training session on which a hint was tried.
+    """A training session on which a hint was tried, or one that was merged into it.
 
     Attributes:
         session: Its key.
+        model: Name of the ranking model.
         history: Titles, oldest first.
         target: The title of what came next.
-        rank: Of the target with the hint, and
-        rank_without: without it; `None` where that was not tried.
-        gain: NDCG@10 with it minus without it; likewise.
+        rank: Of the target with the hint.
+        rank_without: Of the target without it; `None` where that was not tried.
+        gain: NDCG@10 with it minus without it; `None` where that is not known.
+        created_at: When it was tried.
     """
 
     session: int
@@ -103,27 +108,26 @@ async def trials_of_hint(
     )
     if key is None:
         raise unknown_hint(hint_id)
-    of_hint = (TrialRow.domain_id == domain.id, TrialRow.hint_key == key)
+    trial = _of_hint(domain.id, await keys_of(connection, domain.id, key))
     without = aliased(TrialRow)
-    gain = TrialRow.ndcg - without.ndcg
+    gain = trial.ndcg - without.ndcg
     statement = (
         select(
-            TrialRow.session_id,
-            TrialRow.model,
+            trial.session_id,
+            trial.model,
             SessionRow.history,
             SessionRow.target,
-            TrialRow.rank,
+            trial.rank,
             without.rank,
             gain,
-            TrialRow.created_at,
+            trial.created_at,
         )
-        .join(SessionRow, SessionRow.id == TrialRow.session_id)
-        .outerjoin(without, _plain(without))
-        .where(*of_hint)
-        .order_by(gain.asc().nulls_last(), TrialRow.session_id)
+        .join(SessionRow, SessionRow.id == trial.session_id)
+        .outerjoin(without, _plain(trial, without))
+        .order_by(gain.asc().nulls_last(), trial.session_id)
     )
     rows = (await connection.execute(statement.offset(skip).limit(count))).all()
-    total = await connection.scalar(select(func.count()).select_from(TrialRow).where(*of_hint))
+    total = await connection.scalar(select(func.count()).select_from(trial))
     ids = {item for row in rows for item in (*row.history, row.target)}
     items = await fetch_items(connection, domain, list(ids))
     titles = {item: items[item].title if item in items else item for item in ids}
@@ -134,33 +138,50 @@ async def trials_of_hint(
     return trials, total or 0
 
 
-def _plain(without: type[TrialRow]) -> ColumnElement[bool]:
+def _of_hint(domain_id: int, keys: Sequence[bytes]) -> type[TrialRow]:
+    """Return a hint's trials, one for each session, model and prompt: its own before a merged one.
+
+    Args:
+        keys: From `keys_of`.
+    """
+    place = case({key: at for at, key in enumerate(keys)}, value=TrialRow.hint_key)
+    cell = (TrialRow.session_id, TrialRow.model, TrialRow.prompt_version)
+    ranked = (
+        select(TrialRow, func.row_number().over(partition_by=cell, order_by=place).label("place"))
+        .where(TrialRow.domain_id == domain_id, TrialRow.hint_key.in_(keys))
+        .subquery()
+    )
+    return aliased(TrialRow, select(ranked).where(ranked.c.place == 1).subquery())
+
+
+def _plain(trial: type[TrialRow], without: type[TrialRow]) -> ColumnElement[bool]:
     """Join the same session's trial without a hint."""
     return and_(
-        without.session_id == TrialRow.session_id,
+        without.session_id == trial.session_id,
         without.hint_key == NO_HINT,
-        without.model == TrialRow.model,
-        without.prompt_version == TrialRow.prompt_version,
+        without.model == trial.model,
+        without.prompt_version == trial.prompt_version,
     )
 
 
-async def _trials(connection: AsyncConnection, domain_id: int, key: bytes) -> list[dict[str, Any]]:
-    without = aliased(TrialRow)
-    gain = TrialRow.ndcg - without.ndcg
+async def _trials(
+    connection: AsyncConnection, domain_id: int, keys: Sequence[bytes]
+) -> list[dict[str, Any]]:
+    trial, without = _of_hint(domain_id, keys), aliased(TrialRow)
+    gain = trial.ndcg - without.ndcg
     rows = await connection.execute(
         select(
-            TrialRow.model,
-            TrialRow.prompt_version,
+            trial.model,
+            trial.prompt_version,
             func.count().label("sessions"),
-            func.avg(TrialRow.ndcg).label("mean_ndcg@10"),
+            func.avg(trial.ndcg).label("mean_ndcg@10"),
             func.avg(gain).label("mean_gain"),
             func.count().filter(gain > 0).label("helped"),
             func.count().filter(gain < 0).label("harmed"),
         )
-        .outerjoin(without, _plain(without))
-        .where(TrialRow.domain_id == domain_id, TrialRow.hint_key == key)
-        .group_by(TrialRow.model, TrialRow.prompt_version)
-        .order_by(TrialRow.model)
+        .outerjoin(without, _plain(trial, without))
+        .group_by(trial.model, trial.prompt_version)
+        .order_by(trial.model)
     )
     return [dict(row) for row in rows.mappings()]
 

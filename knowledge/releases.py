@@ -86,6 +86,20 @@ async def active_release_number(connection: AsyncConnection, domain_id: int) -> 
     return await connection.scalar(_ACTIVE, {"domain": domain_id})
 
 
+async def hints_in_reach(connection: AsyncConnection, domain_id: int) -> frozenset[int] | None:
+    """Return the hints that the active release may choose from, or `None` for all.
+
+    The paper's recipe knows only those that it was trained on.
+    """
+    active = select(ReleaseRow.hint_ids).where(
+        ReleaseRow.domain_id == domain_id,
+        ReleaseRow.status == "active",
+        ReleaseRow.recipe == "paper",
+    )
+    ids = await connection.scalar(active)
+    return None if ids is None else frozenset(ids)
+
+
 async def fetch_release(connection: AsyncConnection, domain_id: int, number: int) -> Release:
     """Return a release with its weights.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import func, select
@@ -67,6 +67,21 @@ async def list_sources(connection: AsyncConnection, domain_id: int) -> list[Sour
         .order_by(func.count().desc(), SessionRow.source)
     )
     return [Source(*row) for row in rows]
+
+
+async def within_share(
+    connection: AsyncConnection, domain_id: int, keys: Sequence[int], share: float
+) -> list[int]:
+    """Return training sessions without those that are too many of one API key, in their order.
+
+    Args:
+        keys: Of training sessions.
+        share: The largest part of those that are left that may come with one key.
+    """
+    keyed = await keyed_sessions(connection, domain_id)
+    there = {key: keyed[key] for key in keys if key in keyed}
+    beyond = beyond_share(there, len(keys), share)
+    return [key for key in keys if key not in beyond]
 
 
 def beyond_share(keyed: Mapping[int, str], total: int, share: float) -> frozenset[int]:

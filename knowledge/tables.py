@@ -150,7 +150,7 @@ class HintRow(Base):
     provenance: Mapped[dict[str, Any]] = mapped_column(server_default=sql("'{}'::jsonb"))
     """Where it came from: a person, or a miss with its conversation."""
     merged_into: Mapped[int | None] = mapped_column(ForeignKey("hint.id", ondelete="SET NULL"))
-    """The active hint that says the same, and that its trials count for where that has none."""
+    """The hint that says the same; it takes over this one's trials where it has none."""
     trials: Mapped[int] = mapped_column(server_default="0")
     """Training sessions on which it was tried; this and the next four are the stats of the model
     that was used last, copied from `hint_stats` for the index on `promise`."""
@@ -165,6 +165,8 @@ class HintRow(Base):
     )
     """The mean gain, shrunk: what hints are sorted by."""
     created_at: Mapped[dt.datetime] = mapped_column(server_default=func.now())
+    status_since: Mapped[dt.datetime] = mapped_column(server_default=func.now())
+    """When the status was last set."""
 
 
 class HintStatsRow(Base):

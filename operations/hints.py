@@ -130,6 +130,7 @@ async def _set_status(
 ) -> None:
     options = await resolve_context(context)
     async with in_domain(options, domain, write=True) as (connection, found):
+        await hold_hints(connection, found.id)
         for hint in hints:
             await stored_hints.set_status(connection, found.id, hint, status, reason)
 

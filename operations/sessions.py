@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -10,7 +11,9 @@ from ..errors import InputError
 from ..knowledge import forgetting
 from ..knowledge.catalogue import refresh_popularity
 from ..knowledge.domains import Domain, hold_hints, mark_changed
+from ..knowledge.hint_decisions import own_sessions
 from ..knowledge.hints import set_status
+from ..knowledge.merged import first_gains, keys_by_hint
 from ..knowledge.sources import list_sources
 from ..knowledge.trials import gains
 from ..ranking.hint_stats import update_stats
@@ -103,11 +106,13 @@ async def forget_sessions(
     await forgetting.clear_stats(connection, domain, [hint.id for hint in tried])
     versions = dict.fromkeys((hint.model, hint.prompt_version) for hint in tried)
     await update_stats(connection, domain.id, options, also=versions)
+    keys = await keys_by_hint(connection, domain.id)
+    own = await own_sessions(connection, domain.id)
     pending: list[int] = []
     for hint in tried:
         if hint.status != "active" or not hint.verified or hint.id in pending:
             continue
-        reason = await _doubt(connection, domain, hint)
+        reason = await _doubt(connection, domain, hint, keys[hint.id], own.get(hint.id, set()))
         if reason is not None:
             await set_status(connection, domain.id, hint.id, "pending", reason)
             pending.append(hint.id)
@@ -115,12 +120,17 @@ async def forget_sessions(
 
 
 async def _doubt(
-    connection: AsyncConnection, domain: Domain, hint: forgetting.TriedHint
+    connection: AsyncConnection,
+    domain: Domain,
+    hint: forgetting.TriedHint,
+    keys: Sequence[bytes],
+    own: AbstractSet[int],
 ) -> str | None:
     """Return why the trials that are left do not show a gain, or `None` if they do."""
-    paid = await gains(connection, domain.id, hint.model, hint.prompt_version, [hint.key])
-    own = await forgetting.proposed_on(connection, domain, hint.id)
-    left = verification([gain.gain for gain in paid if gain.session_id not in own])
+    paid = await gains(connection, domain.id, hint.model, hint.prompt_version, keys)
+    left = verification(
+        [gain for session, gain in first_gains(paid, keys).items() if session not in own]
+    )
     if left.low > 0:
         return None
     return (

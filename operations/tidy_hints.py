@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import replace
@@ -20,11 +21,10 @@ from ..knowledge.hint_decisions import (
     kept_hints,
     own_sessions,
 )
-from ..knowledge.training_sessions import newest_sessions, session_keys
+from ..knowledge.releases import hints_in_reach
 from ..ranking.gain_table import GainTable
 from ..ranking.hint_stats import update_stats
-from ..ranking.panels import random_sessions
-from ..ranking.proof import FIRST_LOOK
+from ..ranking.panels import sessions_to_tidy_by
 from ..ranking.tidying import Judge, Store, looks
 from ..ranking.verification import verification
 from ..records import counted
@@ -36,8 +36,8 @@ from .database import in_domain
 from .hint_results import MeasuredGain
 from .tidy_results import StandingHint, TidiedHint, TidiedHints
 
-_ENOUGH_USES = 1_000
-"""Recommendations with a hint below which it shows nothing that one was not used."""
+_ENOUGH_ANSWERS = 1_000
+"""Answers with a hint below which it shows nothing that one was not used."""
 
 
 async def tidy_hints(
@@ -137,16 +137,10 @@ class Tidier:
         cls, options: RunOptions, *, dry_run: bool, give_up: bool, progress: Progress
     ) -> Tidier:
         """Return a tidier that knows what was paid for before."""
-        settings = options.settings
         async with in_domain(options, None) as (connection, domain):
-            share = settings.source_share
-            newest = await newest_sessions(connection, domain.id, FIRST_LOOK, share)
-            keys = await session_keys(connection, domain.id)
-            most = settings.verify_random * settings.verify_doubtful
-            drawn = random_sessions(keys, most, settings.seed)
-            sessions = list(dict.fromkeys([*newest, *drawn]))
+            known = await sessions_to_tidy_by(connection, domain.id, options.settings)
             how = {"dry_run": dry_run, "give_up": give_up}
-            found = cls(options, sessions, len(newest), progress=progress, **how)
+            found = cls(options, *known, progress=progress, **how)
             await found.table.read(connection, domain.id)
         return found
 
@@ -158,8 +152,10 @@ class Tidier:
         """
         options = self._options
         async with in_domain(options, None) as (connection, domain):
-            store = await self._store(connection, domain.id)
-        self._judge = judge = Judge(store, final=final)
+            store = await self._read(connection, domain.id)
+        # Neither holds a connection nor the event loop: with many hints, it takes a while.
+        store, judge = await asyncio.to_thread(self._judged, store, final=final)
+        self._judge = judge
         texts = {hint.hint.id: hint.hint.text for hint in store.hints}
         shown = {(hint.id, hint.status) for hint in self.changed}
         changes = [one for one in judge.changes if (one.hint_id, one.after) not in shown]
@@ -226,41 +222,57 @@ class Tidier:
         guard = OutageGuard(self._options, self._options.settings.concurrency, reflects=False)
         return await guard.work_through(todo, work) or guard.last
 
-    async def _store(self, connection: AsyncConnection, domain_id: int) -> Store:
+    async def _read(self, connection: AsyncConnection, domain_id: int) -> Store:
+        """Return what the database knows of the hints, without their gains."""
         settings = self._options.settings
         gone = {hint.id for hint in self.changed if hint.status == "retired"}
         every = await kept_hints(connection, domain_id)
         hints = [hint for hint in every if hint.hint.id not in gone]
         self._own = await own_sessions(connection, domain_id)
-        own = [self._own.get(hint.hint.id, set()) for hint in hints]
-        rows = [self.table.of(hint, its) for hint, its in zip(hints, own, strict=True)]
-        uses, unused = await self._uses(connection, domain_id, hints)
+        answers, unused = await self._unused(connection, domain_id, hints)
         return Store(
             hints=hints,
-            gains=np.stack(rows) if rows else np.zeros((0, len(self._sessions))),
-            planned=[len(self._sessions) - len(its & set(self._sessions)) for its in own],
+            gains=np.zeros((0, len(self._sessions))),
+            planned=[],
             newest=self._newest,
             tested=await count_tested(connection, domain_id),
             most=settings.hints_max,
-            uses=uses,
+            answers=answers,
             unused=unused,
             waits=settings.approve_hints,
             gives_up=self._give_up,
         )
 
-    async def _uses(
+    def _judged(self, store: Store, *, final: bool) -> tuple[Store, Judge]:
+        """Add the gains to a store, and decide on its hints."""
+        own = [self._own.get(hint.hint.id, set()) for hint in store.hints]
+        rows = [self.table.of(hint, its) for hint, its in zip(store.hints, own, strict=True)]
+        sessions = set(self._sessions)
+        planned = [len(sessions) - len(its & sessions) for its in own]
+        gains = np.stack(rows) if rows else store.gains
+        store = replace(store, gains=gains, planned=planned)
+        return store, Judge(store, final=final)
+
+    async def _unused(
         self, connection: AsyncConnection, domain_id: int, hints: Sequence[KeptHint]
-    ) -> tuple[dict[int, int], frozenset[int]]:
+    ) -> tuple[int, frozenset[int]]:
+        """Return how many answers had a hint, and the active hints that none of them had."""
         days = self._options.settings.hints_unused_days
         if not days:
-            return {}, frozenset()
+            return 0, frozenset()
         since = dt.datetime.now(dt.UTC) - dt.timedelta(days=days)
-        uses = await hint_uses(connection, domain_id, since)
-        if sum(uses.values()) < _ENOUGH_USES:
-            return uses, frozenset()
-        there = (hint for hint in hints if hint.created_at < since)
-        idle = (hint.hint.id for hint in there if hint.hint.status == "active")
-        return uses, frozenset(number for number in idle if number not in uses)
+        uses, answers = await hint_uses(connection, domain_id, since)
+        if answers < _ENOUGH_ANSWERS:
+            return answers, frozenset()
+        reach = await hints_in_reach(connection, domain_id)
+        return answers, frozenset(
+            hint.hint.id
+            for hint in hints
+            if hint.hint.status == "active"
+            and hint.since < since
+            and hint.hint.id not in uses
+            and (reach is None or hint.hint.id in reach)
+        )
 
     def _gains(self, hint: KeptHint) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
         gains = self.table.of(hint, self._own.get(hint.hint.id, set()))

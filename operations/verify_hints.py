@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
 
-from ..knowledge.forgetting import proposed_on
+from ..knowledge.domains import hold_hints
+from ..knowledge.hint_decisions import own_sessions
 from ..knowledge.hint_stats import ENOUGH, retire_harmful
 from ..knowledge.hints import Hint, find_hints, list_hints, set_status
 from ..ranking.hint_stats import update_stats
@@ -133,10 +134,10 @@ async def hints_to_verify(options: RunOptions, numbers: Sequence[int]) -> list[t
         else:
             every = await list_hints(connection, domain.id)
             listed = [hint for hint in every if hint.status != "retired"]
-        own = {hint.id: await proposed_on(connection, domain, hint.id) for hint in listed}
+        own = await own_sessions(connection, domain.id)
     found: list[tuple[Hint, Panel]] = []
     for hint in listed:
-        panel = await random_panel(domain.name, options, leave_out=own[hint.id])
+        panel = await random_panel(domain.name, options, leave_out=own.get(hint.id, frozenset()))
         if numbers or not await is_finished(
             hint.text, domain.name, panel, options, _harm_after(hint)
         ):
@@ -160,11 +161,7 @@ async def _decide(
         if options.settings.approve_hints:
             decision = f"waits for `re2llm hints approve {hint.id}`"
         else:
-            status, decision = "active", "active now"
-            async with in_domain(options, None, write=True) as (connection, domain):
-                await set_status(
-                    connection, domain.id, hint.id, status, f"{stats} Model: {options.model}."
-                )
+            status, decision = await _activate(hint, stats, options)
     return VerifiedHint(
         id=hint.id,
         text=hint.text,
@@ -173,3 +170,15 @@ async def _decide(
         status=status,
         decision=decision,
     )
+
+
+async def _activate(hint: Hint, stats: Verification, options: RunOptions) -> tuple[str, str]:
+    """Activate a pending hint, unless its status was changed while it was tried."""
+    async with in_domain(options, None, write=True) as (connection, domain):
+        await hold_hints(connection, domain.id)
+        [now] = await find_hints(connection, domain.id, [hint.id])
+        if now.status != "pending":
+            return now.status, f"stays {now.status}"
+        because = f"{stats} Model: {options.model}."
+        await set_status(connection, domain.id, hint.id, "active", because)
+    return "active", "active now"

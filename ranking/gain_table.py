@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..knowledge.hint_decisions import KeptHint
-from ..knowledge.hints import hint_key
 from ..knowledge.trials import gains as paid_gains
 from ..runtime.options import RunOptions
 from .trials import resolve_session, try_hint
@@ -41,9 +40,10 @@ class GainTable:
 
     async def read(self, connection: AsyncConnection, domain_id: int) -> None:
         """Read what was paid for before."""
-        options = self._options
+        options, wanted = self._options, set(self._sessions)
         for gain in await paid_gains(connection, domain_id, options.model, options.prompt_version):
-            self._known[gain.hint_key, gain.session_id] = gain.gain
+            if gain.session_id in wanted:
+                self._known[gain.hint_key, gain.session_id] = gain.gain
 
     def of(self, hint: KeptHint, own: AbstractSet[int]) -> NDArray[np.float64]:
         """Return a hint's gains by session, shape `[sessions]`, NaN where they are not known.
@@ -53,10 +53,9 @@ class GainTable:
         Args:
             own: Keys of the sessions on which it was proposed, which do not count.
         """
-        keys = [hint_key(hint.hint.text), *(hint_key(text) for text in hint.merged)]
         gains = np.full(len(self._sessions), np.nan)
         for column, session in enumerate(self._sessions):
-            known = (self._known.get((key, session)) for key in keys)
+            known = (self._known.get((key, session)) for key in hint.keys)
             if session not in own:
                 gains[column] = next((gain for gain in known if gain is not None), np.nan)
         return gains

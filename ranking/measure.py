@@ -7,6 +7,7 @@ from itertools import takewhile
 
 from ..knowledge.domains import find_domain
 from ..knowledge.hints import hint_key
+from ..knowledge.merged import first_gains, keys_of
 from ..knowledge.trials import gains as paid_gains
 from ..runtime.options import RunOptions
 from .panels import Panel
@@ -66,7 +67,6 @@ async def is_finished(
 async def _paid(text: str, domain: str, options: RunOptions) -> dict[int, float]:
     async with options.services.engine.connect() as connection:
         found = await find_domain(connection, domain, among=options.domains)
-        paid = await paid_gains(
-            connection, found.id, options.model, options.prompt_version, [hint_key(text)]
-        )
-    return {gain.session_id: gain.gain for gain in paid}
+        keys = await keys_of(connection, found.id, hint_key(text))
+        paid = await paid_gains(connection, found.id, options.model, options.prompt_version, keys)
+    return first_gains(paid, keys)

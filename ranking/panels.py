@@ -15,9 +15,13 @@ from ..errors import InputError
 from ..knowledge.domains import find_domain
 from ..knowledge.evidence import EvidenceIndex
 from ..knowledge.reflections import settled_sessions
+from ..knowledge.sources import within_share
+from ..knowledge.training_sessions import newest_sessions, session_keys
 from ..llm.reflection_prompt import REFLECTION_PROMPT_VERSION
 from ..runtime.domain_cache import evidence_of
 from ..runtime.options import RunOptions
+from ..settings import Settings
+from .proof import FIRST_LOOK
 
 
 async def sessions_to_learn(
@@ -51,6 +55,23 @@ def random_sessions(keys: Sequence[int], count: int, seed: int) -> list[int]:
         return hashlib.blake2b(f"{seed}:{key}".encode(), digest_size=8).digest()
 
     return sorted(keys, key=place)[:count]
+
+
+async def sessions_to_tidy_by(
+    connection: AsyncConnection, domain_id: int, settings: Settings
+) -> tuple[list[int], int]:
+    """Return the sessions that decide on stored hints; only a part of them came with any one key.
+
+    Returns:
+        Keys of the newest sessions, then of random ones; and how many are the newest.
+    """
+    share = settings.source_share
+    newest = await newest_sessions(connection, domain_id, FIRST_LOOK, share)
+    keys = await session_keys(connection, domain_id)
+    trusted = await within_share(connection, domain_id, keys, share)
+    most = settings.verify_random * settings.verify_doubtful
+    drawn = random_sessions(trusted, most, settings.seed)
+    return list(dict.fromkeys([*newest, *drawn])), len(newest)
 
 
 @dataclass(frozen=True, slots=True)

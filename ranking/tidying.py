@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -58,8 +58,8 @@ class Store:
         newest: How many of the sessions, from the first, are the newest ones.
         tested: How many hints were ever up for proof.
         most: How many hints the domain may keep.
-        uses: Logged recommendations by hint, since `uses_since`.
-        unused: Hints that were there all that time.
+        answers: Answers with a hint of the learned policy, in the time that `unused` is about.
+        unused: Hints that it could have chosen all that time, and has not.
         waits: Whether a hint that helps still waits for a person.
         gives_up: Whether a hint goes whose gain more trials can hardly prove.
     """
@@ -70,7 +70,7 @@ class Store:
     newest: int
     tested: int
     most: int
-    uses: Mapping[int, int] = field(default_factory=dict[int, int])
+    answers: int = 0
     unused: frozenset[int] = frozenset()
     waits: bool = False
     gives_up: bool = True
@@ -98,11 +98,11 @@ class Judge:
         self._level = proof_level([found.p for found in self._tallies], store.tested)
         self._weigh()
         self._merge()
-        self._activate()
         self._drop_dominated()
         self._drop_unused()
         if final:
             self._drop_surplus()
+        self._activate()  # what stays, so that no hint changes twice
 
     def wanted(self, look: int) -> list[KeptHint]:
         """Return the hints that need trials up to a look, the most promising first.
@@ -117,20 +117,24 @@ class Judge:
 
     def _merge(self) -> None:
         """Retire what says the same as another hint; the better measured one of two stays."""
-        known = pairs(self._store.gains, [hint.embedding for hint in self._store.hints])
+        # Of every pair numbers are kept, so only those are compared that can be the same.
+        tried = [row for row in self._left if self._tallies[row].n >= FIRST_LOOK]
+        tried.sort(key=self._seniority)
+        known = pairs(self._store.gains[tried], [self._hint(row).embedding for row in tried])
         same = known.same
         first: list[int] = []
-        for row in sorted(self._left, key=self._seniority):
-            likest = max(
-                (other for other in first if same[row, other]),
-                key=lambda other, row=row: known.likeness[row, other],
+        for place, row in enumerate(tried):
+            likest_place = max(
+                (other for other in first if same[place, other]),
+                key=lambda other, place=place: known.likeness[place, other],
                 default=None,
             )
-            if likest is None:
-                first.append(row)
+            if likest_place is None:
+                first.append(place)
                 continue
-            words, gains = float(known.cosine[row, likest]), float(known.likeness[row, likest])
-            telling = int(known.telling[row, likest])
+            pair = place, likest_place
+            words, gains = float(known.cosine[pair]), float(known.likeness[pair])
+            telling, likest = int(known.telling[pair]), tried[likest_place]
             reason = (
                 f"It says the same as hint {self._id(likest)}: likeness of the texts {words:.2f}, "
                 f"of the gains on {counted(telling, 'session')} {gains:.2f}."
@@ -211,7 +215,7 @@ class Judge:
                     break
 
     def _drop_unused(self) -> None:
-        total = sum(self._store.uses.values())
+        total = self._store.answers
         for row in list(self._left):
             if self._id(row) in self._store.unused:
                 reason = (

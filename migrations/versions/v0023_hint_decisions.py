@@ -1,4 +1,4 @@
-"""What tidying decides on hints, and into which hint a near-duplicate was merged."""
+"""What tidying decides on hints, what they were merged into, and since when they are active."""
 
 # SQLAlchemy leaves the type argument of `JSONB` open.
 # pyright: reportUnknownArgumentType=false
@@ -23,6 +23,11 @@ def upgrade() -> None:
     op.add_column(
         "hint", sa.Column("merged_into", sa.Integer(), merged, nullable=True), schema="re2llm"
     )
+    # Of hints that are there already, it is not known: as if their status were new.
+    since = sa.Column(
+        "status_since", sa.DateTime(timezone=True), server_default=sa.func.now(), nullable=False
+    )
+    op.add_column("hint", since, schema="re2llm")
     op.create_index("ix_hint_merged_into", "hint", ["merged_into"], schema="re2llm")
     op.create_table(
         "hint_decision",
@@ -63,3 +68,4 @@ def downgrade() -> None:
     op.drop_index("ix_hint_merged_into", table_name="hint", schema="re2llm")
     op.drop_constraint(_MERGED, "hint", schema="re2llm", type_="foreignkey")
     op.drop_column("hint", "merged_into", schema="re2llm")
+    op.drop_column("hint", "status_since", schema="re2llm")

@@ -16,7 +16,7 @@ from re2llm.graph.learn import graph as learn_graph
 from re2llm.knowledge.domains import find_domain
 from re2llm.knowledge.evidence import EvidenceIndex
 from re2llm.knowledge.grants import Grants
-from re2llm.knowledge.hints import add_hint, hint_key, list_hints
+from re2llm.knowledge.hints import add_hint, hint_key, list_hints, set_status
 from re2llm.knowledge.keys import check_key, create_key
 from re2llm.knowledge.sources import beyond_share
 from re2llm.knowledge.training_sessions import observe_session, session_keys
@@ -222,6 +222,39 @@ async def test_a_hint_that_was_verified_on_dropped_sessions_waits_for_approval(
     assert hints[doubted].mean_gain < 0
     shown = await hint_operations.show_hint(Context(), doubted, domain=domain)
     assert "were deleted" in shown["provenance"]["pending_because"]
+
+
+async def test_a_hint_is_doubted_by_the_trials_of_what_was_merged_into_it(
+    services: Services, domain: str, shop: Caller
+) -> None:
+    """Only the merged one was tried; it helps on the sessions that are dropped alone."""
+    options = await resolve_context(Context(domain=domain, model="offline"))
+    texts = ("Prefer films that last.", "Prefer films that endure.")
+    async with services.engine.begin() as connection:
+        found = await find_domain(connection, domain)
+        keys = (await session_keys(connection, found.id))[:6]
+        sent = [
+            await observe_session(
+                connection, found, Session((IDS[n], IDS[n + 1]), IDS[n + 2]), source=shop.key_id
+            )
+            for n in range(6)
+        ]
+        embedding = np.eye(384, dtype=np.float32)
+        stays, merged = [
+            (await add_hint(connection, found.id, hint, embedding[place], provenance={}))[0]
+            for place, hint in enumerate(texts)
+        ]
+        await set_status(connection, found.id, merged, "retired", "It says the same.")
+        await connection.execute(
+            text("UPDATE re2llm.hint SET merged_into = :stays WHERE id = :merged"),
+            {"stays": stays, "merged": merged},
+        )
+        for key in (*keys, *sent):
+            for hint, rank in ((None, 5), (texts[1], 1 if key in sent else 6)):
+                trial = Trial(key, hint_key(hint), options.model, options.prompt_version, rank, "")
+                await store_trial(connection, found.id, trial)
+    dropped = await drop_sessions(Context(model="offline"), shop.key_id, domain=domain)
+    assert dropped.hints_pending == [stays]
 
 
 async def test_dropping_what_is_not_there_is_an_error(domain: str, shop: Caller) -> None:

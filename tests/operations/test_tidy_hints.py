@@ -16,11 +16,16 @@ from prompts import document_of
 from re2llm.cli import app
 from re2llm.data.sample import sample_items, simulate_sessions
 from re2llm.errors import ModelDownError
-from re2llm.operations.hints import approve_hints, list_hints, show_hint
+from re2llm.knowledge.domains import find_domain, hold_hints
+from re2llm.knowledge.hint_decisions import own_sessions
+from re2llm.operations.hint_pages import hint_trials
+from re2llm.operations.hints import approve_hints, list_hints, retire_hints, show_hint
 from re2llm.operations.learn import learn
 from re2llm.operations.load import load_domain
 from re2llm.operations.tidy_hints import tidy_hints
 from re2llm.operations.tidy_results import TidiedHints
+from re2llm.operations.verify_hints import verify_hints
+from re2llm.ranking.likeness import pairs
 from re2llm.records import Session
 from re2llm.runtime.options import Context
 from re2llm.runtime.services import Services
@@ -169,11 +174,82 @@ async def test_a_merged_hints_trials_count_for_the_one_that_stays(
     assert (kept.id, kept.gain.sessions) == (near, len(SESSIONS))
     listed = {hint.id: hint for hint in (await list_hints(Context(domain=room))).hints}
     assert listed[near].trials == listed[again].trials == len(SESSIONS)
-    assert (await show_hint(Context(domain=room), near))["merged"] == [again]
+    story = await show_hint(Context(domain=room), near)
+    assert story["merged"] == [again]
+    [of_model] = story["trials"]
+    assert of_model["sessions"] == len(SESSIONS)
+    trials, total = await hint_trials(Context(domain=room), near, count=500)
+    assert len(trials) == total == len({trial.session for trial in trials}) == len(SESSIONS)
+    verified = await verify_hints(Context(domain=room), [near])
+    assert (verified.llm_calls, verified.hints[0].gain.sessions) == (0, len(SESSIONS))
     assert (await show_hint(Context(domain=room), again))["merged_into"] == near
     # A person may want it back: then it stands for itself again.
     await approve_hints(Context(domain=room), [again])
     assert (await show_hint(Context(domain=room), again))["merged_into"] is None
+
+
+async def test_sessions_on_which_a_merged_hint_was_proposed_flatter_the_other_too(
+    services: Services, room: str, url: str
+) -> None:
+    near, again = await stored(services, room, NEAR, NEAR_AGAIN)
+    keys = await keys_of(services, room)
+    with psycopg.connect(libpq(url)) as connection:
+        connection.execute(
+            "UPDATE re2llm.hint SET merged_into = %s, status = 'retired' WHERE id = %s",
+            [near, again],
+        )
+        for hint, key in ((near, keys[0]), (again, keys[1])):
+            connection.execute(
+                "WITH d AS (SELECT id FROM re2llm.domain WHERE name = %s), missed AS ("
+                "INSERT INTO re2llm.reflection (domain_id, session_id, model, prompt_version, "
+                "rank, diagnosis, messages) SELECT id, %s, 'm', 'v', 9, '', '[]' FROM d "
+                "RETURNING id) INSERT INTO re2llm.hint_proposal (domain_id, reflection_id, text, "
+                "outcome, reason, hint_id, verification) SELECT d.id, missed.id, '', 'stored', '', "
+                "%s, '{}' FROM d, missed",
+                [room, key, hint],
+            )
+    async with services.engine.connect() as connection:
+        found = await find_domain(connection, room)
+        own = await own_sessions(connection, found.id)
+    assert own == {near: {keys[0], keys[1]}, again: {keys[1]}}
+    await tried(services, room, None, PLAIN)
+    await tried(services, room, NEAR_AGAIN, HELPFUL)
+    [kept] = (await tidy_hints(Context(domain=room), dry_run=True)).kept
+    assert kept.gain.sessions == len(SESSIONS) - 2
+
+
+async def test_a_person_waits_for_a_decision_on_the_hints(
+    services: Services, room: str, url: str
+) -> None:
+    """Else a change between its reading and its writing would be lost."""
+    [near] = await stored(services, room, NEAR)
+    async with services.engine.begin() as connection:
+        await hold_hints(connection, (await find_domain(connection, room)).id)
+        retiring = asyncio.create_task(retire_hints(Context(domain=room), [near]))
+        with psycopg.connect(libpq(url), autocommit=True) as watching:
+            waits = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+            while watching.execute(waits).fetchone() == (0,):
+                assert not retiring.done()
+                await asyncio.sleep(0.01)
+    await retiring
+    assert await statuses(room) == {near: "retired"}
+
+
+async def test_verification_leaves_a_hint_that_a_person_retired_meanwhile(
+    services: Services, script: Callable[..., Any], room: str, url: str
+) -> None:
+    [near] = await stored(services, room, NEAR, status="pending")
+    answer = scripted(ALL)
+
+    def retiring(messages: Any) -> str:
+        with psycopg.connect(libpq(url)) as connection:
+            connection.execute("UPDATE re2llm.hint SET status = 'retired' WHERE id = %s", [near])
+        return answer(messages)
+
+    name, _ = script(retiring)
+    found = await verify_hints(Context(domain=room, model=name), [near])
+    assert (found.hints[0].outcome, found.hints[0].status) == ("helps", "retired")
+    assert await statuses(room) == {near: "retired"}
 
 
 async def test_what_another_hint_is_better_than_everywhere_is_dominated(
@@ -193,6 +269,49 @@ async def test_what_another_hint_is_better_than_everywhere_is_dominated(
     assert found.changed[0].figures["hint"] == better
 
 
+async def test_a_pending_hint_changes_once(services: Services, room: str, adjust: Change) -> None:
+    """It is proven, but another one is better everywhere; or there is no room for it."""
+    await tried(services, room, None, PLAIN)
+    [better] = await stored(services, room, NEAR)
+    [worse] = await stored(services, room, DIRECTOR, status="pending")
+    await tried(services, room, NEAR, HELPFUL)
+    rng = random.Random(4)
+    halves = zip(HELPFUL, PLAIN, strict=True)
+    weaker = [3 if rank == 1 and rng.random() < 0.6 else plain for rank, plain in halves]
+    await tried(services, room, DIRECTOR, weaker)
+    found = await tidy_hints(Context(domain=room), max_llm_calls=0)
+    assert [(hint.id, hint.verdict, hint.before) for hint in found.changed] == [
+        (worse, "dominated", "pending")
+    ]
+    assert await statuses(room) == {better: "active", worse: "retired"}
+
+    [other] = await stored(services, room, "Prefer long films.", status="pending")
+    await tried(services, room, "Prefer long films.", lifted(3, 0.3, plain=PLAIN))
+    adjust(**SMALL, hints_max=1)
+    found = await tidy_hints(Context(domain=room), max_llm_calls=0)
+    assert [(hint.id, hint.verdict) for hint in found.changed] == [(other, "surplus")]
+    assert (await statuses(room))[other] == "retired"
+
+
+async def test_only_hints_that_were_tried_enough_are_compared(
+    services: Services, room: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compared: list[int] = []
+
+    def counted(gains: Any, embeddings: Any) -> Any:
+        compared.append(len(gains))
+        return pairs(gains, embeddings)
+
+    monkeypatch.setattr("re2llm.ranking.tidying.pairs", counted)
+    await tried(services, room, None, PLAIN)
+    await stored(services, room, *TEXTS, *(f"Prefer films of the year {n}." for n in range(50)))
+    for text in (NEAR, NEAR_AGAIN):
+        await tried(services, room, text, HELPFUL)
+    await tried(services, room, DIRECTOR, HELPFUL[:23])
+    await tidy_hints(Context(domain=room), max_llm_calls=0)
+    assert compared == [2]
+
+
 async def test_the_newest_sessions_show_that_a_hint_has_come_to_harm(
     services: Services, room: str
 ) -> None:
@@ -201,6 +320,24 @@ async def test_the_newest_sessions_show_that_a_hint_has_come_to_harm(
     await tried(services, room, NEAR, [*lifted(1, 0.9, plain=PLAIN)[:-24], *([20] * 24)])
     found = await tidy_hints(Context(domain=room), max_llm_calls=0)
     assert verdicts(found) == {near: "harms_lately"}
+
+
+async def test_the_random_sessions_do_not_come_with_one_key_alone(
+    services: Services, room: str, url: str
+) -> None:
+    """A key sends 64 sessions on which a good hint does harm; they are not the newest ones."""
+    await tried(services, room, None, PLAIN)
+    await stored(services, room, NEAR)
+    await tried(services, room, NEAR, [*([20] * 64), *lifted(1, 0.9, plain=PLAIN)[64:]])
+    keys = await keys_of(services, room)
+    with psycopg.connect(libpq(url)) as connection:
+        connection.execute(
+            "UPDATE re2llm.session SET source = 'someone' WHERE id = ANY(%s)", [keys[:64]]
+        )
+    found = await tidy_hints(Context(domain=room), max_llm_calls=0)
+    assert found.changed == []
+    [kept] = found.kept
+    assert kept.gain.sessions <= (len(keys) - 64) / 0.95  # the share of one key is 5 %
 
 
 async def test_the_newest_sessions_do_not_come_with_one_key_alone(
@@ -241,7 +378,7 @@ async def test_an_unused_hint_goes_after_long(
     ago = dt.datetime.now(dt.UTC) - dt.timedelta(days=100)
     with psycopg.connect(libpq(url)) as connection:
         connection.execute(
-            "UPDATE re2llm.hint SET created_at = %s WHERE id = ANY(%s)", [ago, [near, director]]
+            "UPDATE re2llm.hint SET status_since = %s WHERE id = ANY(%s)", [ago, [near, director]]
         )
     log(url, room, near, 999)
     assert (await tidy_hints(Context(domain=room), max_llm_calls=0)).changed == []
@@ -256,6 +393,53 @@ async def test_an_unused_hint_goes_after_long(
     assert (await statuses(room))[young] == "active"
 
 
+async def test_a_hint_goes_for_no_use_only_where_it_could_be_used_all_the_time(
+    services: Services, room: str, url: str, adjust: Change
+) -> None:
+    near, director, long = await stored(services, room, NEAR, DIRECTOR, "Prefer long films.")
+    ago = dt.datetime.now(dt.UTC) - dt.timedelta(days=100)
+    with psycopg.connect(libpq(url)) as connection:
+        connection.execute(
+            "UPDATE re2llm.hint SET created_at = %s, status_since = %s WHERE id = ANY(%s)",
+            [ago, ago, [near, director, long]],
+        )
+        # A release of the paper's recipe that knows two of them.
+        connection.execute(
+            "INSERT INTO re2llm.policy_release (domain_id, number, status, recipe, weights, "
+            "encoder, prompt_version, model, hint_set, hint_ids, config, metrics) SELECT id, 1, "
+            "'active', 'paper', '', '', '', '', '', %s, '{}', '{}' FROM re2llm.domain "
+            "WHERE name = %s",
+            [json.dumps([near, director]), room],
+        )
+    await retire_hints(Context(domain=room), [director])
+    await approve_hints(Context(domain=room), [director])  # it is active since just now
+    log(url, room, near, 1_500)
+    adjust(**SMALL, hints_unused_days=90)
+    assert (await tidy_hints(Context(domain=room), max_llm_calls=0)).changed == []
+    with psycopg.connect(libpq(url)) as connection:
+        connection.execute(
+            "UPDATE re2llm.hint SET status_since = %s WHERE id = %s", [ago, director]
+        )
+    found = await tidy_hints(Context(domain=room), max_llm_calls=0)
+    assert verdicts(found) == {director: "unused"}
+
+
+async def test_an_answer_with_several_hints_is_one_answer(
+    services: Services, room: str, url: str, adjust: Change
+) -> None:
+    near, director, long = await stored(services, room, NEAR, DIRECTOR, "Prefer long films.")
+    ago = dt.datetime.now(dt.UTC) - dt.timedelta(days=100)
+    with psycopg.connect(libpq(url)) as connection:
+        connection.execute("UPDATE re2llm.hint SET status_since = %s WHERE id = %s", [ago, long])
+    adjust(**SMALL, hints_unused_days=90)
+    log(url, room, near, 999, [near, director])
+    assert (await tidy_hints(Context(domain=room), max_llm_calls=0)).changed == []
+    log(url, room, near, 1, [near, director])
+    [gone] = (await tidy_hints(Context(domain=room), max_llm_calls=0)).changed
+    assert (gone.id, gone.figures) == (long, {"recommendations": 1_000})
+    assert "the last 1,000 recommendations" in gone.reason
+
+
 async def test_a_hint_that_is_picked_second_is_used(
     services: Services, room: str, url: str, adjust: Change
 ) -> None:
@@ -263,7 +447,7 @@ async def test_a_hint_that_is_picked_second_is_used(
     ago = dt.datetime.now(dt.UTC) - dt.timedelta(days=100)
     with psycopg.connect(libpq(url)) as connection:
         connection.execute(
-            "UPDATE re2llm.hint SET created_at = %s WHERE id = ANY(%s)", [ago, [near, director]]
+            "UPDATE re2llm.hint SET status_since = %s WHERE id = ANY(%s)", [ago, [near, director]]
         )
     log(url, room, near, 1_500)
     log(url, room, near, 1, [near, director])

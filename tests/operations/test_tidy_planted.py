@@ -21,7 +21,7 @@ from re2llm.runtime.services import Services
 RE2LLM = Path(sys.executable).with_name("re2llm")
 JUNK = 500
 BUDGET = 30_000
-"""Calls; to try every hint on every session takes 62,520."""
+"""Calls; to try every hint on every session takes some 58,000."""
 _DONE = (
     "SELECT (SELECT count(*) FROM re2llm.hint_trial WHERE domain_id = d.id), "
     "(SELECT count(*) FROM re2llm.hint_decision WHERE domain_id = d.id) "
