@@ -10,32 +10,28 @@ from sqlalchemy import delete, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from .key_tables import ApiKeyRow, ConsoleSessionRow
-from .keys import ApiKey, check_key, find_key
+from .keys import ApiKey, find_key
 
 SESSION_LIFE = dt.timedelta(hours=12)
 """From sign-in on; a browser that stays open does not prolong it."""
 _TOKEN_BYTES = 32
 
 
-async def open_session(connection: AsyncConnection, key: str) -> str | None:
-    """Sign in with a key; sessions that have expired are removed on the way.
+async def open_session(connection: AsyncConnection, key_id: str) -> str:
+    """Open a session; those that have expired are removed on the way.
 
     Args:
         connection: In a transaction.
-        key: The whole key.
+        key_id: Of a key that was checked. It opens nothing once the key is revoked.
 
     Returns:
-        The session's token, which is stored as a hash alone; `None` where the key is wrong or
-        revoked.
+        The session's token, which is stored as a hash alone.
     """
-    found = await check_key(connection, key)
-    if found is None:
-        return None
     await connection.execute(
         delete(ConsoleSessionRow).where(ConsoleSessionRow.expires_at < func.now())
     )
     token = secrets.token_urlsafe(_TOKEN_BYTES)
-    row = {"token_hash": _hash(token), "key_id": found.id, "expires_at": func.now() + SESSION_LIFE}
+    row = {"token_hash": _hash(token), "key_id": key_id, "expires_at": func.now() + SESSION_LIFE}
     await connection.execute(insert(ConsoleSessionRow).values(row))
     return token
 

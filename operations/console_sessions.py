@@ -10,21 +10,21 @@ from .database import connected
 SESSION_SECONDS = round(stored.SESSION_LIFE.total_seconds())
 
 
-async def sign_in(context: Context, key: str) -> str | None:
-    """Open a session with an API key.
+async def sign_in(context: Context, caller: Caller) -> str:
+    """Open a session.
 
     Args:
-        key: The whole key, as a person typed it.
+        caller: Whose key was checked.
 
     Returns:
-        The session's token, or `None` where the key is wrong or revoked.
+        The session's token.
 
     Raises:
         DatabaseError: The database failed.
     """
     options = await resolve_context(context)
     async with connected(options, write=True) as connection:
-        return await stored.open_session(connection, key)
+        return await stored.open_session(connection, caller.key_id)
 
 
 async def signed_in(context: Context, token: str) -> Caller | None:

@@ -1,4 +1,4 @@
-"""What a browser brings: its cookie, the token of its forms, and where a form was sent from."""
+"""What a browser brings: its cookies, the token of its forms, and where a form was sent from."""
 
 from __future__ import annotations
 
@@ -17,12 +17,14 @@ from ...runtime.caller import Caller
 from ...runtime.options import Context
 
 COOKIE = "re2llm_console"
-"""Of one browser. Signing in replaces its value by the token of a session."""
+"""The token of a session. Only signing in sets it."""
+FORM_COOKIE = "re2llm_console_form"
+"""Of a browser that has sent no session: its forms need something that is its own."""
 PREFIX = "/console"
 
 _VALUE = re.compile(r"[A-Za-z0-9_-]{43}")
 _NEW = "re2llm.console_cookie"
-"""Where a request's scope has the value of a cookie that its answer sets."""
+"""Where a request's scope has the value of the form cookie that its answer sets."""
 
 
 async def caller_of_browser(scope: Scope) -> Caller | None:
@@ -34,29 +36,31 @@ async def caller_of_browser(scope: Scope) -> Caller | None:
     Raises:
         DatabaseError: The database failed.
     """
-    value = _sent(scope)
+    value = session_of(scope)
     return None if value is None else await signed_in(Context(), value)
 
 
-def cookie_of(scope: Scope) -> str:
-    """Return the value of a browser's cookie; a browser without one is given one.
+def session_of(scope: Scope) -> str | None:
+    """Return the token of the session that a browser sends, whether it is valid or not.
 
     Args:
         scope: The request's.
     """
-    value = scope.get(_NEW) or _sent(scope)
-    if value is None:
-        value = scope[_NEW] = secrets.token_urlsafe(32)
-    return value
+    return _sent(scope, COOKIE)
 
 
 def form_token(scope: Scope) -> str:
     """Return what the forms of a browser's pages must send along: no other website knows it.
 
+    A browser that has sent no cookie is given one.
+
     Args:
         scope: The request's.
     """
-    return hmac.new(cookie_of(scope).encode(), b"form", hashlib.sha256).hexdigest()
+    value = scope.get(_NEW) or _secret(scope)
+    if value is None:
+        value = scope[_NEW] = secrets.token_urlsafe(32)
+    return hmac.new(value.encode(), b"form", hashlib.sha256).hexdigest()
 
 
 def is_form_token(scope: Scope, sent: str) -> bool:
@@ -66,7 +70,7 @@ def is_form_token(scope: Scope, sent: str) -> bool:
         scope: The request's.
         sent: As it came with the form.
     """
-    known = _sent(scope) is not None
+    known = _secret(scope) is not None
     return known and hmac.compare_digest(form_token(scope).encode(), sent.encode())
 
 
@@ -91,30 +95,48 @@ def comes_from_own_page(scope: Scope) -> bool:
         return False
 
 
-def set_cookie(scope: Scope, response: Response, value: str | None = None) -> None:
-    """Give a browser its cookie, if it has none or is to have another.
+def set_form_cookie(scope: Scope, response: Response) -> None:
+    """Give a browser the cookie that the forms of its page go by, if it has none.
 
     Args:
         scope: The request's.
         response: That sets it.
-        value: A new one; `None` keeps what the browser has.
     """
-    value = value or scope.get(_NEW)
-    if value is None:
-        return
+    value = scope.get(_NEW)
+    if value is not None:
+        _set_cookie(scope, response, FORM_COOKIE, value)
+
+
+def set_session(scope: Scope, response: Response, token: str) -> None:
+    """Give a browser the cookie of its session.
+
+    Args:
+        scope: The request's.
+        response: That sets it.
+        token: The session's.
+    """
+    _set_cookie(scope, response, COOKIE, token)
+
+
+def _set_cookie(scope: Scope, response: Response, name: str, value: str) -> None:
     response.set_cookie(
-        COOKIE,
+        name,
         value,
         max_age=SESSION_SECONDS,
         path=scope.get("root_path", "") + PREFIX,
         secure=_is_encrypted(scope),
         httponly=True,
-        samesite="strict",
+        # Not strict: a link from elsewhere would lead to the sign-in. Forms do not rest on it.
+        samesite="lax",
     )
 
 
-def _sent(scope: Scope) -> str | None:
-    value = HTTPConnection(scope).cookies.get(COOKIE, "")
+def _secret(scope: Scope) -> str | None:
+    return _sent(scope, COOKIE) or _sent(scope, FORM_COOKIE)
+
+
+def _sent(scope: Scope, name: str) -> str | None:
+    value = HTTPConnection(scope).cookies.get(name, "")
     return value if _VALUE.fullmatch(value) else None
 
 

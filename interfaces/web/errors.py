@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from http import HTTPStatus
 
+from fastapi.exceptions import RequestValidationError
+from pydantic import ValidationError
+from starlette.datastructures import Headers
 from starlette.responses import HTMLResponse, Response
 from starlette.types import Scope
 
@@ -27,7 +30,10 @@ async def error_page(error: Exception, scope: Scope) -> Response:
     """
     if isinstance(error, NothingLoadedError):
         return guarded(scope, HTMLResponse(written(scope, "nothing_loaded.html")))
-    return problem_page(*await explained(error, scope), scope)
+    problem, headers = await explained(error, scope)
+    if isinstance(error, RequestValidationError | ValidationError):
+        problem.remedy = "Go back and change it."
+    return problem_page(problem, headers, scope)
 
 
 def problem_page(problem: Problem, headers: dict[str, str], scope: Scope) -> Response:
@@ -40,8 +46,10 @@ def problem_page(problem: Problem, headers: dict[str, str], scope: Scope) -> Res
     """
     if problem.status == HTTPStatus.UNAUTHORIZED:
         target = address(scope, "/sign-in", {"next": place_of(scope)})
-        # htmx would put the sign-in page into a part of the one that is open.
-        return guarded(scope, Response(None, 303, {"location": target, "hx-redirect": target}))
+        # A script's request follows a 303 by itself, and then has no header for htmx.
+        by_script = "hx-request" in Headers(scope=scope)
+        status, header = (401, "hx-redirect") if by_script else (303, "location")
+        return guarded(scope, Response(None, status, {header: target}))
     headers = {name: value for name, value in headers.items() if name != "www-authenticate"}
     html = written(scope, "error.html", problem=problem)
     return guarded(scope, HTMLResponse(html, problem.status, headers))

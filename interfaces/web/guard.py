@@ -5,7 +5,7 @@ from __future__ import annotations
 from starlette.responses import Response
 from starlette.types import Scope
 
-from .browsers import set_cookie
+from .browsers import set_form_cookie
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
@@ -24,7 +24,7 @@ _HEADERS = {
 
 
 def guarded(scope: Scope, response: Response) -> Response:
-    """Return a page's response with its headers, and with the browser's cookie if it is new.
+    """Return a page's response with its headers, and with the cookie of its forms if it is new.
 
     Args:
         scope: The request's.
@@ -32,5 +32,5 @@ def guarded(scope: Scope, response: Response) -> Response:
     """
     response.headers.update(_HEADERS)
     response.headers.setdefault("cache-control", "no-store")
-    set_cookie(scope, response)
+    set_form_cookie(scope, response)
     return response

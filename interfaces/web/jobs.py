@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 from fastapi import Path, Query, Request
-from pydantic import BaseModel, BeforeValidator, Field
+from pydantic import BaseModel, Field
 from starlette.responses import Response
 
 from ...runtime.request_limits import DomainName
@@ -14,7 +14,7 @@ from ..api.jobs import JobId, jobs_module, require_start
 from .browsers import PREFIX
 from .paging import PAGE_SIZE, PageNumber, Paging, skipped
 from .rendering import see
-from .routing import form_of, page_router
+from .routing import BLANK, form_of, page_router
 from .visits import DomainChoice, visit
 
 SECTION = "/jobs"
@@ -27,9 +27,8 @@ _CHANGES: dict[str, str] = {
     "retry": "retry",
 }
 """Functions of `jobs.control`."""
-_Blank = BeforeValidator(lambda value: value or None)
-_Calls = Annotated[Annotated[int, Field(ge=1, le=10**9)] | None, _Blank]
-_Money = Annotated[Annotated[float, Field(gt=0, le=10**9)] | None, _Blank]
+_Calls = Annotated[Annotated[int, Field(ge=1, le=10**9)] | None, BLANK]
+_Money = Annotated[Annotated[float, Field(gt=0, le=10**9)] | None, BLANK]
 _Kind = Literal["learn", "train", "verify"]
 router = page_router()
 

@@ -1,4 +1,4 @@
-"""The releases of the learned hint policy. A rollout's page belongs into `release.html`."""
+"""The releases of the learned hint policy."""
 
 from __future__ import annotations
 
@@ -59,7 +59,8 @@ async def release_page(
 
 @router.post(PREFIX + SECTION + "/{release}/evaluate")
 async def evaluate_route(request: Request, release: Annotated[RowKey, Path()]) -> Response:
-    """Estimate what a release would have earned."""
+    """Estimate what a release would have earned, which reads all feedback that is stored."""
+    require_right(request, "learn")
     seen = await visit(request, form_of(request, DomainForm).domain)
     report = await evaluate_release(seen.context, release)
     return await _shown(seen, release, report.as_dict())

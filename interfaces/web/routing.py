@@ -8,7 +8,7 @@ from urllib.parse import parse_qs
 
 from fastapi import APIRouter, Request
 from fastapi.routing import APIRoute
-from pydantic import BaseModel
+from pydantic import BaseModel, BeforeValidator
 from starlette.responses import Response
 
 from ..api.problems import ProblemError
@@ -22,6 +22,14 @@ _MOST_FIELDS = 2_000
 TOKEN = "token"  # noqa: S105  # the name of a field
 """The field of every form that holds the token from `form_token`."""
 _MEDIA_TYPE = "application/x-www-form-urlencoded"
+
+
+def _none_if_blank(value: Any) -> Any:
+    return None if isinstance(value, str) and not value.strip() else value
+
+
+BLANK = BeforeValidator(_none_if_blank)
+"""Takes an empty field of a form as `None`."""
 
 _Form = TypeVar("_Form", bound=BaseModel)
 _Handler = Callable[[Request], Coroutine[Any, Any, Response]]

@@ -9,9 +9,11 @@ from pydantic import BaseModel, Field
 from starlette.responses import Response
 
 from ...operations.console_sessions import sign_in, sign_out
+from ...operations.keys import check_key
 from ...runtime.options import Context
+from ..api.limits import claim
 from .addresses import SIGN_IN, own_place
-from .browsers import PREFIX, cookie_of, set_cookie
+from .browsers import PREFIX, session_of, set_session
 from .rendering import page, see, see_place
 from .routing import form_of, page_router
 
@@ -36,19 +38,26 @@ async def sign_in_page(
 
 @router.post(SIGN_IN)
 async def sign_in_route(request: Request) -> Response:
-    """Open a session for the browser. Its cookie is new, so no one can have known it before."""
+    """Open a session for the browser; it counts as a request of the key.
+
+    Its cookie is new, so no one can have known it before.
+    """
     form = form_of(request, SignInForm)
-    token = await sign_in(Context(), form.key.strip())
-    if token is None:
+    caller = await check_key(Context(), form.key.strip())
+    if caller is None:
         place = own_place(form.next)
         return page(request, "sign_in.html", code=401, next=place, wrong=True)
+    headers = await claim(caller)
     response = see_place(request, form.next)
-    set_cookie(request.scope, response, token)
+    response.headers.update(headers)
+    set_session(request.scope, response, await sign_in(Context(), caller))
     return response
 
 
 @router.post(f"{PREFIX}/sign-out")
 async def sign_out_route(request: Request) -> Response:
     """End the session."""
-    await sign_out(Context(), cookie_of(request.scope))
+    token = session_of(request.scope)
+    if token is not None:
+        await sign_out(Context(), token)
     return see(request, "/sign-in", done="signed-out")

@@ -15,10 +15,10 @@ from ...operations.items import items_of_ids, search_items
 from ...operations.results import FoundItem
 from ...operations.try_session import Comparison, try_session
 from ...runtime.request_limits import DomainName, ItemId, RowKey
-from ..api.callers import caller_of, require_right
+from ..api.callers import require_right
 from ..api.metrics import count_recommendation
 from .browsers import PREFIX
-from .routing import form_of, page_router
+from .routing import BLANK, form_of, page_router
 from .visits import DomainChoice, Visit, visit
 
 SECTION = "/try"
@@ -33,10 +33,10 @@ class SessionForm(BaseModel):
     """A session, and how to rank it."""
 
     domain: DomainName
-    history: list[ItemId] = []
-    candidates: list[ItemId] = []
+    history: _Ids = []
+    candidates: _Ids = []
     k: Annotated[int, Field(ge=1, le=50)] = 10
-    hint: str = ""
+    hint: Annotated[RowKey | None, BLANK] = None
 
 
 class FeedbackForm(BaseModel):
@@ -45,8 +45,8 @@ class FeedbackForm(BaseModel):
     domain: DomainName
     recommendation: ItemId
     picked: ItemId = ""
-    history: list[ItemId] = []
-    candidates: list[ItemId] = []
+    history: _Ids = []
+    candidates: _Ids = []
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +95,7 @@ async def try_page(
     seen = await visit(request, domain)
     built = await _built(seen, history, candidates)
     found = await search_items(seen.context, words, count=_FOUND) if words.strip() else None
-    return seen.page("try.html", built=built, found=found, words=words, k=10, hint="", tried=None)
+    return seen.page("try.html", built=built, found=found, words=words, k=10, hint=None, tried=None)
 
 
 @router.post(PREFIX + SECTION)
@@ -105,14 +105,14 @@ async def rank_route(request: Request) -> Response:
     seen = await visit(request, form.domain)
     if not form.history:
         raise InputError("history", "The session is empty.", "Go back and add an item.")
-    if form.hint and caller_of(request) is not None:
+    if form.hint is not None:
         require_right(request, "learn")
     tried = await try_session(
         seen.context,
         form.history,
         candidates=form.candidates or None,
         k=form.k,
-        hint=_number(form.hint),
+        hint=form.hint,
     )
     _count(tried)
     built = await _built(seen, form.history, form.candidates)
@@ -149,14 +149,6 @@ async def _built(seen: Visit, history: list[str], candidates: list[str]) -> Buil
         "candidates": [item.id for item in listed],
     }
     return Built(chosen, listed, query)
-
-
-def _number(hint: str) -> RowKey | None:
-    if not hint.strip():
-        return None
-    if not hint.strip().isdecimal():
-        raise InputError("hint", "It is no number.", "Give the number of a hint, or nothing.")
-    return int(hint)
 
 
 def _count(tried: Comparison) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -37,16 +38,17 @@ async def test_another_machine_is_sent_to_the_sign_in_and_back(
     assert "shop" in back.text
 
 
-async def test_the_cookie_is_new_hidden_strict_and_holds_no_key(
+async def test_the_cookie_is_new_hidden_lax_and_holds_no_key(
     stranger: Browser, make_key: Any, services: Services
 ) -> None:
     await stranger.get("/console/sign-in")
-    before = stranger.http.cookies["re2llm_console"]
+    before = stranger.http.cookies["re2llm_console_form"]
+    assert "re2llm_console" not in stranger.http.cookies
     key = await make_key()
     answer = await stranger.sign_in(key)
     cookie = answer.headers["set-cookie"]
     assert re.search(r"; httponly", cookie, re.IGNORECASE)
-    assert re.search(r"; samesite=strict", cookie, re.IGNORECASE)
+    assert re.search(r"; samesite=lax", cookie, re.IGNORECASE)
     assert "Path=/console" in cookie
     after = stranger.http.cookies["re2llm_console"]
     assert after != before
@@ -58,6 +60,22 @@ async def test_the_cookie_is_new_hidden_strict_and_holds_no_key(
         rows = (await connection.execute(text("SELECT * FROM re2llm.console_session"))).all()
     assert rows
     assert all(after.encode() not in bytes(row.token_hash) for row in rows)
+
+
+async def test_a_request_without_the_session_does_not_replace_it(
+    address: str, stranger: Browser, make_key: Any
+) -> None:
+    """As when another website leads here: a browser may then send no cookie, but keeps new ones."""
+    await stranger.sign_in(await make_key())
+    proxied = {"x-forwarded-for": stranger.http.headers["x-forwarded-for"]}
+    for path in ("/console/sign-in", PAGE, "/console/nothing"):
+        async with Browser(address, **proxied) as other:
+            bare = await other.http.get(path)
+        assert "re2llm_console=" not in bare.headers.get("set-cookie", "")
+        stranger.http.cookies.extract_cookies(bare)
+    page = await stranger.get(PAGE)
+    answer = await stranger.send(form_to(page, "/console/sign-out"))
+    assert answer.headers["location"].startswith("/console/sign-in?done=signed-out")
 
 
 async def test_the_cookie_is_sent_over_https_alone_where_https_is_used(
@@ -151,12 +169,18 @@ async def test_files_are_served_to_anyone_and_from_nowhere_else(stranger: Browse
         assert (await stranger.http.get(path)).status_code == 404, path
 
 
-async def test_a_limit_of_requests_counts_pages_too(stranger: Browser, make_key: Any) -> None:
-    await stranger.sign_in(await make_key(requests_per_minute=2))
+async def test_a_limit_of_requests_counts_pages_and_sign_ins(
+    stranger: Browser, make_key: Any, rows: Callable[[], dict[str, int]]
+) -> None:
+    key = await make_key(requests_per_minute=3)
+    await stranger.sign_in(key)  # it counts too
     for _ in range(2):
         assert (await stranger.http.get(PAGE)).status_code == 200
     page = await stranger.get(PAGE, expect=429)
-    assert "2 requests a minute" in page.text
+    assert "3 requests a minute" in page.text
+    before = rows()["console_session"]
+    assert (await stranger.sign_in(key)).status_code == 429
+    assert rows()["console_session"] == before
 
 
 async def test_a_catalogue_of_others_is_as_if_it_was_not_there(

@@ -108,9 +108,22 @@ async def test_what_cannot_be_ranked_is_said(browser: Browser) -> None:
     assert "The session is empty" in (await browser.send(post)).text
     answer = await browser.send(post, history=["no such id"])
     assert answer.status_code == 422
-    for hint in ("x", "999999", "²"):
+    for hint in ("x", "0", "-1", "999999", "²", "99999999999", "9" * 5_000):
         answer = await browser.send(post, history=[FILMS[0].id], hint=hint)
         assert answer.status_code == 422, hint
+
+
+async def test_a_form_takes_no_longer_session_than_the_page(browser: Browser) -> None:
+    page = await browser.get("/console/try", domain="films", history=[FILMS[0].id])
+    post = next(form for form in forms(page) if form.method == "post")
+    many = [FILMS[0].id] * 101
+    for name in ("history", "candidates"):
+        answer = await browser.send(post, **{name: many})
+        assert answer.status_code == 422
+        assert f"{name}: " in answer.text
+        assert "Go back and change it." in answer.text
+        assert "OpenAPI" not in answer.text
+    await browser.get("/console/try", expect=422, domain="films", history=many)
 
 
 async def test_a_key_pays_for_both_rankings_and_names_no_hint(
