@@ -32,7 +32,7 @@ class AsyncRollouts(ABC):
             Re2llmError: The plan cannot be carried out, there is no such release, it is active or
                 does not fit, or another one is being rolled out.
         """
-        given = Plan.from_dict(plan)
+        given = Plan.asked(plan)
         return await start_canary(self.context(), release, domain=domain, plan=given)
 
     async def ashow_canary(

@@ -64,7 +64,8 @@ async def try_session(
 ) -> Comparison:
     """Rank a session as it is served, and again without a hint, if one was given.
 
-    Only the first ranking is logged, so that feedback belongs to it.
+    Only the first ranking is logged, so that feedback belongs to it. A live rollout has no part in
+    it: a person who tries something out says nothing of the people that it is decided on.
 
     Args:
         context: The run's options; names the catalogue.
@@ -76,6 +77,7 @@ async def try_session(
     Raises:
         Re2llmError: The session cannot be ranked, or there is no such hint.
     """
+    context = replace(context, in_rollout=False)
     if hint is not None:
         await measured_hint(context, hint)
         context = replace(context, hint_id=hint)
@@ -84,7 +86,8 @@ async def try_session(
     if made.hint.text is None:
         return Comparison(hinted, None)
     without = replace(context, policy="none", hint_id=None, record=False)
-    plain = await _tried(without, history, made.ranking, k)
+    # The very same candidates: first-stage scores are relative to the list they were made for.
+    plain = await _tried(without, history, candidates, k)
     places = {item: place for place, item in enumerate(plain.recommended.ranking)}
     moved = {
         item: places[item] - place for place, item in enumerate(made.ranking) if item in places

@@ -78,7 +78,8 @@ async def _ppo(connection: AsyncConnection, state: RecommendState, options: RunO
         flags = () if misfit.other_mode else (Flag.RELEASE_SKIPPED,)
         best = await best_measured(connection, domain, *version, beyond_doubt=True)
         control = Chosen(best, 1.0, policy="static", flags=flags)
-    if rollout is None or not options.record:  # what is not logged belongs to an evaluation
+    # What is not logged belongs to an evaluation.
+    if rollout is None or not options.record or not options.in_rollout:
         return control
 
     async def canary() -> Chosen:

@@ -106,6 +106,14 @@ class Context:
     record: Annotated[
         bool, Field(description="Whether the answer is logged.", json_schema_extra=_at("check"))
     ] = True
+    in_rollout: Annotated[
+        bool,
+        Field(
+            description="Whether a live rollout may serve the answer, and counts it. If not, the "
+            "active release chooses the hint.",
+            json_schema_extra=_at("select_hint"),
+        ),
+    ] = True
     hint_id: Annotated[
         RowKey | None,
         Field(

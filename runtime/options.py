@@ -46,6 +46,7 @@ class RunOptions:
         order: Which of the orders comes first.
         seed: Seed of the candidates' order and of random hints.
         record: Whether the answer is logged.
+        in_rollout: Whether a live rollout may serve the answer, and counts it.
         hint_id: The very hint to give, or `None` to let the policy choose.
         hint: The very text to give as a hint, or `None`.
         budget: What may be spent on model calls, or `None` for no limit.
@@ -67,6 +68,7 @@ class RunOptions:
     order: int
     seed: int
     record: bool
+    in_rollout: bool
     hint_id: int | None
     hint: str | None
     budget: Budget | None
@@ -248,6 +250,7 @@ async def resolve_context(context: Context) -> RunOptions:
         order=context.order,
         seed=settings.seed if context.seed is None else context.seed,
         record=context.record,
+        in_rollout=context.in_rollout,
         hint_id=context.hint_id,
         hint=clean_hint(context.hint) if context.hint else None,
         budget=context.budget,

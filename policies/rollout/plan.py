@@ -78,6 +78,19 @@ class Plan:
         return {**asdict(self), "steps": list(self.steps)}
 
     @classmethod
+    def asked(cls, given: dict[str, Any]) -> Self:
+        """Return the plan that a caller asks for; what is not named takes its default.
+
+        Raises:
+            InputError: A field is unknown, or cannot be carried out.
+        """
+        names = [field.name for field in fields(cls)]
+        for name in given:
+            if name not in names:
+                raise InputError(name, "A plan has no such field.", f"It has {', '.join(names)}.")
+        return cls.from_dict(given)
+
+    @classmethod
     def from_dict(cls, stored: dict[str, Any]) -> Self:
         """Return a stored plan; what it lacks takes its default."""
         known = {field.name for field in fields(cls)}

@@ -152,6 +152,13 @@ def test_a_plan_that_cannot_be_carried_out_is_refused(field: str, given: dict[st
     assert refused.value.field == field
 
 
+def test_a_plan_that_is_asked_for_has_no_unknown_fields() -> None:
+    assert Plan.asked({"steps": [1, 100], "hold": 9}) == Plan(steps=(1, 100), hold=9)
+    with pytest.raises(InputError, match="stpes") as refused:
+        Plan.asked({"stpes": [1, 100]})
+    assert "steps, hold" in refused.value.remedy
+
+
 def test_a_plan_survives_being_stored() -> None:
     plan = Plan(steps=(0, 2.5, 50), hold=9, goal="not_worse")
     assert Plan.from_dict(plan.as_dict()) == plan
