@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from .hint_stats import stats_for
 from .hint_uses import count_uses, uses_by_hint
 from .hints import unknown_hint
+from .log_tables import RecommendationRow
 from .tables import HintRow, HintStatsRow
 from .texts import storable
 
@@ -80,7 +81,8 @@ async def page_of_hints(
     """
     # Hints are counted in one go where they are sorted by it, else for the few that are shown.
     by_uses = sort == "uses"
-    counted = uses_by_hint().subquery() if by_uses else None
+    of_domain = uses_by_hint().where(RecommendationRow.domain_id == domain_id)
+    counted = of_domain.subquery() if by_uses else None
     uses = literal(0) if counted is None else func.coalesce(counted.c.uses, 0)
     columns: dict[str, Any] = {
         "age": HintRow.id,

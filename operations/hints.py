@@ -164,7 +164,7 @@ async def edit_hint(
         hint: The version that was edited.
         text: As the person wrote it; HTML entities are resolved.
         domain: The catalogue; `None` takes the context's.
-        retire: Whether the old version is not given any more.
+        retire: Whether the old version is not given any more, once the new one is stored.
 
     Raises:
         Re2llmError: There is no such hint, or the text cannot be used.
@@ -174,7 +174,7 @@ async def edit_hint(
         await stored_hints.find_hints(connection, found.id, [hint])
     provenance = {"source": "person", "version_of": hint}
     added = await _store(context, text, domain, provenance, "pending")
-    if retire and added.hint_id not in {None, hint}:
+    if retire and added.outcome == "stored":
         reason = f"Hint {added.hint_id} is a new version of it."
         await retire_hints(context, [hint], domain=domain, reason=reason)
     return added

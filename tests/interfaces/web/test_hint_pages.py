@@ -175,6 +175,21 @@ async def test_what_cannot_be_stored_is_said(browser: Browser, thing: str) -> No
     assert answer.status_code == 422
 
 
+async def test_a_version_that_is_known_already_does_not_retire_the_edited_one(
+    browser: Browser, thing: str
+) -> None:
+    page = await browser.get("/console/hints", domain=thing)
+    for words in ("Prefer what is new.", "Prefer what is old."):
+        await browser.send(form_to(page, "/console/hints:add"), text=words)
+    first, _ = (await list_hints(Context(domain=thing))).hints
+    page = await browser.get(f"/console/hints/{first.id}", domain=thing)
+    edit = form_to(page, f"/console/hints/{first.id}/edit")
+    answer = await browser.send(edit, text="Prefer what is old.", retire="true")
+    assert "stored already" in (await browser.get(answer.headers["location"])).text
+    statuses = [hint.status for hint in (await list_hints(Context(domain=thing))).hints]
+    assert statuses == ["active", "active"]
+
+
 async def test_the_lineage_shows_miss_diagnosis_and_each_trial(
     browser: Browser, thing: str, services: Services
 ) -> None:
