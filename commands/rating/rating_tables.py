@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from ..console import out
 from ..tables import print_table
 
 
@@ -17,6 +18,7 @@ def print_paired(paired: Sequence[dict[str, Any]]) -> None:
     for pair in paired:
         low, high = pair["ci95"]
         rows.append([pair["a"], pair["b"], f"{pair['diff']:+.3f}", f"{low:+.3f}, {high:+.3f}"])
+    out.print()
     title = "Difference in MAE on the same ratings; below 0 the first errs less"
     print_table(("model", "compared with", *numbers), rows, right=numbers, title=title)
 
@@ -30,5 +32,6 @@ def print_groups(groups: Sequence[dict[str, Any]]) -> None:
         [group["name"], f"{group['n']:,}", *(f"{row['mae']:.3f}" for row in group["rows"])]
         for group in groups
     ]
+    out.print()
     # Only the counts stand at the right: such columns do not fold, and names may be long.
     print_table(("", "ratings", *names), rows, right=("ratings",), title="MAE by group of ratings")
