@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from ..operations.rollout_results import ArmCounts, RolloutShown
 
 
+_STEPS = "1,5,25,100"
+
+
 @policy.command("canary")
 def canary(
     release: Annotated[
@@ -25,11 +28,13 @@ def canary(
     ] = None,
     domain: DomainOption = None,
     steps: Annotated[
-        str,
+        str | None,
         typer.Option(
-            metavar="PERCENTAGES", help="Percent of people, rising; 0 first is a shadow step."
+            metavar="PERCENTAGES",
+            help="Percent of people, rising; 0 first is a shadow step.",
+            show_default=_STEPS,
         ),
-    ] = "1,5,25,100",
+    ] = None,
     shadow: Annotated[
         bool, typer.Option("--shadow", help="Only choose and log: as --steps 0.")
     ] = False,
@@ -71,10 +76,11 @@ def canary(
         fail(InputError("RELEASE", "There is none.", "Name a release, or give --status."))
     if release is not None and (stop or promote):
         fail(InputError("RELEASE", "There is one live rollout.", "Leave the release out."))
-    if shadow:
-        steps = "0"
+    if shadow and steps is not None:
+        fail(InputError("--shadow", "--steps says what to do.", "Give one of them."))
     plan: dict[str, Any] = {"hold": hold, "most": most, "window": window}
-    plan |= {"steps": _percentages(steps), "effect": effect, "goal": goal}
+    wanted = "0" if shadow else _STEPS if steps is None else steps
+    plan |= {"steps": _percentages(wanted), "effect": effect, "goal": goal}
     verb = "status" if status else "stop" if stop else "promote" if promote else "start"
     shown = run(lambda: _do(verb, release, domain, plan))
     if as_json:
@@ -104,14 +110,14 @@ def _percentages(text: str) -> tuple[float, ...]:
     try:
         return tuple(float(part) for part in text.split(","))
     except ValueError:
-        fail(InputError("--steps", f"{text!r} holds no numbers.", "Write 1,5,25,100."))
+        fail(InputError("--steps", f"{text!r} is no list of numbers.", "Write 1,5,25,100."))
 
 
 def _print(shown: RolloutShown) -> None:
     steps = ", ".join(f"{step:g}" for step in shown.plan["steps"])
     out.print(
         f"Release {shown.release} against {shown.control or 'no release'}: {shown.state}, "
-        f"{shown.share:g} % of people (steps {steps}).",
+        f"{shown.percent:g} % of people (steps {steps}).",
         markup=False,
     )
     out.print(f"{shown.words} [{shown.reason}]", markup=False)
@@ -126,7 +132,7 @@ def _print(shown: RolloutShown) -> None:
     out.print("with it:    " + _counts(shown.canary_counts))
     for event in shown.events:
         out.print(
-            f"  {event.created_at[:16]}  {event.kind:<10} {event.share:>5g} %  {event.words}",
+            f"  {event.created_at[:16]}  {event.kind:<10} {event.percent:>5g} %  {event.words}",
             markup=False,
         )
 

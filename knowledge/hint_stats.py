@@ -14,8 +14,8 @@ from .tables import SHRINKAGE, HintRow, HintStatsRow
 
 ENOUGH = 30
 """Trials below which harm may still be bad luck."""
-_BEYOND_DOUBT = 1.645
-"""Standard errors by which the mean gain must lie below 0."""
+BEYOND_DOUBT = 1.645
+"""Standard errors to the end of a two-sided 90 % interval, or of a one-sided one of 95 %."""
 
 _CLEARED = """
     DELETE FROM re2llm.hint_stats AS s USING re2llm.hint AS h
@@ -79,7 +79,7 @@ _BEST = (
 )
 _BEST_BEYOND_DOUBT = _BEST.where(
     HintStatsRow.trials >= ENOUGH,
-    HintStatsRow.mean_gain - _BEYOND_DOUBT * HintStatsRow.gain_error > 0,
+    HintStatsRow.mean_gain - BEYOND_DOUBT * HintStatsRow.gain_error > 0,
 )
 
 
@@ -165,7 +165,7 @@ async def retire_harmful(connection: AsyncConnection, domain_id: int) -> list[Hi
     harmful = [
         hint
         for hint in await list_hints(connection, domain_id, status="active")
-        if hint.trials >= ENOUGH and hint.mean_gain + _BEYOND_DOUBT * hint.gain_error < 0
+        if hint.trials >= ENOUGH and hint.mean_gain + BEYOND_DOUBT * hint.gain_error < 0
     ]
     for hint in harmful:
         await set_status(connection, domain_id, hint.id, "retired", harm_of(hint))

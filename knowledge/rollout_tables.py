@@ -77,8 +77,8 @@ class RolloutEventRow(Base):
     """`started`, `step`, `held`, `promoted`, `taken_back` or `stopped`."""
     reason: Mapped[str]
     words: Mapped[str]
-    share: Mapped[float]
-    """Percent of people who get the release from then on."""
+    percent: Mapped[float]
+    """Of people, who get the release from then on."""
     figures: Mapped[dict[str, Any]] = mapped_column(server_default=sql("'{}'::jsonb"))
     created_at: Mapped[dt.datetime] = mapped_column(server_default=func.now())
 

@@ -27,8 +27,6 @@ _COLUMNS = (
     RolloutRow.plan,
     RolloutRow.step,
     RolloutRow.state,
-    RolloutRow.created_at,
-    RolloutRow.ended_at,
 )
 _LIVE = RolloutRow.state.in_(LIVE)
 _SERVING = (
@@ -58,8 +56,6 @@ class Rollout:
         plan: From `Plan.as_dict`.
         step: Place in the plan's steps, from 0.
         state: `running`, `held`, `promoted`, `taken_back` or `stopped`.
-        created_at: When it was started.
-        ended_at: When it stopped serving, if it did.
     """
 
     id: int
@@ -71,8 +67,6 @@ class Rollout:
     plan: Mapping[str, Any]
     step: int
     state: str
-    created_at: dt.datetime
-    ended_at: dt.datetime | None
 
     @property
     def percent(self) -> float:
@@ -238,7 +232,7 @@ async def change_rollout(connection: AsyncConnection, rollout: Rollout, change: 
             kind=change.kind,
             reason=change.reason,
             words=change.words,
-            share=percent,
+            percent=percent,
             figures=dict(change.figures),
         )
     )
@@ -272,7 +266,7 @@ async def rollout_events(connection: AsyncConnection, rollout_id: int) -> list[d
             RolloutEventRow.kind,
             RolloutEventRow.reason,
             RolloutEventRow.words,
-            RolloutEventRow.share,
+            RolloutEventRow.percent,
             RolloutEventRow.figures,
         )
         .where(RolloutEventRow.rollout_id == rollout_id)

@@ -144,7 +144,7 @@ async def _rollout_of(
     return ReleaseRollout(
         number=rollout.number,
         state=rollout.state,
-        share=last["share"],
+        percent=last["percent"],
         reason=last["reason"],
         words=last["words"],
     )

@@ -56,7 +56,7 @@ async def start_canary(
         active = await stored.active_release_number(connection, found.id)
         if active == release:
             raise InputError(
-                "release", f"Release {release} is active.", "Name one that everybody does not get."
+                "release", f"Release {release} is active.", "Name one that is not active."
             )
         rollout = await start_rollout(
             connection, found.id, release, active, plan.as_dict(), source=options.source
@@ -125,7 +125,7 @@ async def promote_canary(context: Context, *, domain: str | None = None) -> Roll
 
 
 def _by(options: RunOptions, what: str) -> str:
-    # Who reads this may see the domain, and so may know the key's id.
+    # Not which key: other owners of the domain read this, too.
     return f"It was {what} by {'a person' if options.caller is None else 'an API key'}."
 
 
@@ -159,7 +159,7 @@ async def _shown(connection: AsyncConnection, domain: Domain, rollout: Rollout) 
         release=rollout.release,
         control=rollout.control,
         state=rollout.state,
-        share=last.share,
+        percent=last.percent,
         reason=verdict.reason if waits else last.reason,
         words=verdict.words if waits else last.words,
         plan=dict(rollout.plan),

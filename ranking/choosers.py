@@ -71,8 +71,9 @@ async def _static(
 async def _ppo(connection: AsyncConnection, state: RecommendState, options: RunOptions) -> Chosen:
     domain = state["domain_id"]
     active, rollout = await serving_state(connection, domain)
+    listed: list[Hint] = []  # both releases of a rollout choose from the same ones
     try:
-        control = await _by_release(connection, state, options, active)
+        control = await _by_release(connection, state, options, active, listed)
     except ReleaseMisfitError as misfit:
         version = (options.model, options.prompt_version)
         flags = () if misfit.other_mode else (Flag.RELEASE_SKIPPED,)
@@ -83,7 +84,8 @@ async def _ppo(connection: AsyncConnection, state: RecommendState, options: RunO
         return control
 
     async def canary() -> Chosen:
-        return await _by_release(connection, state, options, rollout.release, slot="canary")
+        release = rollout.release
+        return await _by_release(connection, state, options, release, listed, slot="canary")
 
     try:
         return await with_canary(rollout, state, control, canary)
@@ -96,10 +98,14 @@ async def _by_release(
     state: RecommendState,
     options: RunOptions,
     number: int | None,
+    shortlisted: list[Hint],
     *,
     slot: str = "policy",
 ) -> Chosen:
     """Let a release choose; without one, the best measured hint is given.
+
+    Args:
+        shortlisted: The request's shortlist, filled in by the first release that needs it.
 
     Raises:
         ReleaseMisfitError: The release was trained for another encoder, prompt or model.
@@ -111,8 +117,11 @@ async def _by_release(
     if served.release.recipe == "paper":
         listed = await active_among(connection, domain, served.release.hint_ids)
     else:
-        embedding = np.array(state["session_embedding"], dtype=np.float32)
-        listed = await shortlist(connection, domain, embedding, count=options.settings.shortlist)
+        if not shortlisted:
+            embedding = np.array(state["session_embedding"], dtype=np.float32)
+            count = options.settings.shortlist
+            shortlisted += await shortlist(connection, domain, embedding, count=count)
+        listed = shortlisted
     hints = await with_embeddings(options.services, connection, listed)
     seed = _session_seed(state, options) if options.settings.explore else None
     most = options.settings.max_hints
@@ -120,7 +129,7 @@ async def _by_release(
     first, *further = chosen or [None]
 
     def drawn(choice: HintChosen) -> float:
-        return served.shares(state, hints, choice, most=most, sampled=True)[0]
+        return served.likelihood(state, hints, choice, most=most, sampled=True)
 
     return Chosen(
         first,

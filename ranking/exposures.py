@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ..knowledge.exposures import Exposure
-from ..llm.prices import Prices
+from ..llm.prices import Prices, call_cost
 from ..records import Flag
 from .state import Assignment
 
 _log = logging.getLogger(__name__)
+_ANY = "any"
+"""Stands for the model in a table with one price: also the offline one is priced here."""
 _FALLBACKS = frozenset({Flag.MODEL_FAILED, Flag.COMPLETED, Flag.HINT_DROPPED})
 
 
@@ -80,14 +82,14 @@ def exposure_of(
     )
 
 
-def _weighted(tokens: dict[str, int], price: Any) -> float:
+def _weighted(tokens: dict[str, int], price: Sequence[float] | None) -> float:
     """Return tokens in units of the price of a token in."""
-    fresh, written, cached = price if price and len(price) > 2 else (*(price or (1, 1)), None)  # noqa: PLR2004
+    prices = {_ANY: price or (1.0, 1.0)}
     known = min(tokens.get("cached", 0), tokens.get("in", 0))
-    unit = fresh or 1.0
-    read = unit if cached is None else cached
-    paid = (tokens.get("in", 0) - known) * unit + known * read + tokens.get("out", 0) * written
-    return max(paid / unit, 0.0)
+    cost = call_cost(prices, _ANY, tokens.get("in", 0), tokens.get("out", 0), known)
+    unit = call_cost(prices, _ANY, 1, 0)
+    # Where a token in is free, a million of the others is the unit, as prices are.
+    return max((cost or 0.0) / (unit or 1e-6), 0.0)
 
 
 def tell_exposure(assignment: Assignment, domain: str, user: str | None) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections import defaultdict
 from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
 
@@ -14,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from ..knowledge.hint_decisions import KeptHint
 from ..knowledge.trials import gains as paid_gains
 from ..runtime.options import RunOptions
+from .plain_trials import PlainTrials
 from .trials import resolve_session, try_hint
 
 
@@ -35,8 +34,7 @@ class GainTable:
         self._sessions = sessions
         self._options = options
         self._known: dict[tuple[bytes, int], float] = {}
-        self._without: dict[int, float] = {}
-        self._asking = defaultdict[int, asyncio.Lock](asyncio.Lock)
+        self._without = PlainTrials(options)
 
     async def read(self, connection: AsyncConnection, domain_id: int) -> None:
         """Read what was paid for before."""
@@ -83,11 +81,8 @@ class GainTable:
             if not unknown or session in own:
                 continue
             state = await resolve_session(self._domain, session, self._options)
-            # Several hints are tried side by side; the trial without a hint is shared.
-            async with self._asking[session]:
-                if session not in self._without:
-                    self._without[session] = (await try_hint(state, None, self._options)).ndcg
+            without = await self._without.ndcg(session, state)
             trial = await try_hint(state, hint.hint.text, self._options)
-            self._known[trial.hint_key, session] = trial.ndcg - self._without[session]
+            self._known[trial.hint_key, session] = trial.ndcg - without
             self.paid += 1
             on_trial()

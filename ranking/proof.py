@@ -36,8 +36,6 @@ _HOPELESS = 0.02
 """Chance of a proof below which a hint is given up."""
 _UNSEEN = 0.5
 """The large gain that a hint is given at the first look, because a rare one may not have come."""
-_BEYOND_DOUBT = 1.645
-"""Standard errors of the mean to the end of a one-sided 95 % interval."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +58,6 @@ class Tally:
     def error(self) -> float:
         """Standard error of the mean."""
         return self.deviation / math.sqrt(self.n) if self.n else 0.0
-
-    @property
-    def high(self) -> float:
-        """Upper end of the mean's one-sided 95 % interval."""
-        return self.mean + _BEYOND_DOUBT * self.error
 
 
 def tally(gains: Gains) -> Tally:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections import defaultdict
 from collections.abc import Sequence
 
 import numpy as np
@@ -16,6 +14,7 @@ from ..policies.sets import hint_sets
 from ..records import counted
 from ..runtime.options import RunOptions
 from ..runtime.outages import OutageGuard
+from .plain_trials import PlainTrials
 from .state import RecommendState
 from .trials import try_hint
 
@@ -45,8 +44,7 @@ class RewardTable:
         self._hints = hints
         self._options = options
         self._known: dict[_Cell, float] = {}
-        self._without: dict[int, float] = {}
-        self._asking = defaultdict[int, asyncio.Lock](asyncio.Lock)
+        self._without = PlainTrials(options)
         self._outages = OutageGuard(
             options, at_once or options.settings.concurrency, reflects=False
         )
@@ -110,13 +108,10 @@ class RewardTable:
         async def gain(cell: _Cell) -> None:
             session, chosen = cell
             state = self._states[session]
-            # Several hints are tried on a session side by side; the trial without a hint is shared.
-            async with self._asking[session]:
-                if session not in self._without:
-                    self._without[session] = (await try_hint(state, None, self._options)).ndcg
+            without = await self._without.ndcg(session, state)
             hints = [self._hints[action - 1] for action in chosen]
             hinted = await try_hint(state, hints, self._options)
-            self._known[cell] = hinted.ndcg - self._without[session]
+            self._known[cell] = hinted.ndcg - without
 
         stopped = await self._outages.work_through(missing, gain)
         if isinstance(stopped, BudgetSpentError):

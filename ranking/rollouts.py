@@ -8,9 +8,9 @@ from there. Servers look after requests and feedback, a few seconds apart; no an
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Mapping, Sequence
 from functools import partial
+from time import monotonic
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -27,7 +27,9 @@ from ..runtime.services import Services
 _log = logging.getLogger(__name__)
 
 LOOK_EVERY = 5.0
-"""Seconds between two looks at a rollout, over all servers."""
+"""Seconds between two looks at a rollout, over all servers; more where a look takes long."""
+_PART = 20
+"""How many times as long as a look itself the pause after it is, at least."""
 
 _KINDS = {
     Action.STEP: "step",
@@ -41,29 +43,35 @@ _PAIRS = ("people", "exposures", "waiting", "silent", "late", "none_picked")
 
 def look_soon(services: Services, rollout_id: int) -> None:
     """Have a rollout looked at in the background, unless that was done just now."""
-    now = time.monotonic()
+    now = monotonic()
     if now < services.looks.get(rollout_id, 0.0):
         return
-    services.looks[rollout_id] = now + LOOK_EVERY
+    services.looks[rollout_id] = now + _pause(services, rollout_id)
     services.watching.send(f"rollout {rollout_id}", partial(look, services, rollout_id))
 
 
-async def look(services: Services, rollout_id: int, *, pause: float = LOOK_EVERY) -> Verdict | None:
+async def look(
+    services: Services, rollout_id: int, *, pause: float | None = None
+) -> Verdict | None:
     """Decide on a rollout, and carry it out.
 
     Args:
-        pause: Seconds that must have passed since the last look, by any server.
+        pause: Seconds that must have passed since the last look, by any server; `None` takes as
+            many as the last look of this one makes do.
 
     Returns:
         What was decided; `None` if it is not live, another server is at it, or it is too soon.
     """
+    wait = _pause(services, rollout_id) if pause is None else pause
     async with services.engine.begin() as connection:
-        rollout = await claim_rollout(connection, rollout_id, pause=pause)
+        rollout = await claim_rollout(connection, rollout_id, pause=wait)
         if rollout is None:
             return None
+        began = monotonic()
         plan = Plan.from_dict(dict(rollout.plan))
         evidence = await evidence_of(connection, rollout)
         verdict = decide(plan, evidence, held=rollout.state == "held")
+        services.look_times[rollout_id] = monotonic() - began
         await note_look(connection, rollout.id)
         kind = _KINDS.get(verdict.action)
         if kind is not None:
@@ -74,6 +82,11 @@ async def look(services: Services, rollout_id: int, *, pause: float = LOOK_EVERY
     if kind is not None:
         _tell(rollout, kind, verdict)
     return verdict
+
+
+def _pause(services: Services, rollout_id: int) -> float:
+    """Return the seconds between two looks: each sums up all exposures, ever more of them."""
+    return max(LOOK_EVERY, _PART * services.look_times.get(rollout_id, 0.0))
 
 
 async def evidence_of(connection: AsyncConnection, rollout: Rollout) -> Evidence:

@@ -100,23 +100,50 @@ class ServedPolicy:
             The true probability of the logged choice; and those of all choices, which for several
             hints are shares of a few hundred draws.
         """
+        shares = self._choices(state, hints, most=most, sampled=sampled)
+        if sampled and most_hints(self.policy, most) > 1:
+            return self.likelihood(state, hints, logged, most=most, sampled=True), shares
+        return shares.get(logged, 0.0), shares
+
+    def likelihood(
+        self,
+        state: RecommendState,
+        hints: Sequence[HintAndEmbedding],
+        choice: HintChosen,
+        *,
+        most: int,
+        sampled: bool,
+    ) -> float:
+        """Return the true probability of a choice; the arguments are as for `shares`."""
+        several = most_hints(self.policy, most)
+        if several == 1 or not sampled:
+            return self._choices(state, hints, most=most, sampled=sampled).get(choice, 0.0)
+        ids = [hint.id for hint, _ in hints]
+        wanted = choice if isinstance(choice, tuple) else [choice] if choice is not None else []
+        if not set(wanted) <= set(ids):
+            return 0.0
+        actions = [ids.index(number) + 1 for number in wanted]
+        features, seen = hint_features(hints), session_state(state, self.release.recipe)
+        return set_probability(self.policy, seen, features, actions, most=several)
+
+    def _choices(
+        self,
+        state: RecommendState,
+        hints: Sequence[HintAndEmbedding],
+        *,
+        most: int,
+        sampled: bool,
+    ) -> dict[HintChosen, float]:
+        """Return how likely each choice is; of drawn sets, by a few hundred draws."""
         most = most_hints(self.policy, most)
         if most == 1:
-            single = {**self.probabilities(state, hints, sampled=sampled)}
-            return single.get(logged, 0.0) if not isinstance(logged, tuple) else 0.0, {**single}
+            return {**self.probabilities(state, hints, sampled=sampled)}
         ids = [hint.id for hint, _ in hints]
         features, seen = hint_features(hints), session_state(state, self.release.recipe)
         draws = drawn_picks(self.policy, seen, features, most, _DRAWS) if sampled else None
         picks = greedy_picks(self.policy, seen[None], features, most) if draws is None else draws
         found = Counter(choice_of([ids[action - 1] for action in row]) for row in hint_sets(picks))
-        shares = {choice: count / len(picks) for choice, count in found.items()}
-        if not sampled:
-            return shares.get(logged, 0.0), shares
-        wanted = logged if isinstance(logged, tuple) else [logged] if logged is not None else []
-        if not set(wanted) <= set(ids):
-            return 0.0, shares
-        actions = [ids.index(number) + 1 for number in wanted]
-        return set_probability(self.policy, seen, features, actions, most=most), shares
+        return {choice: count / len(picks) for choice, count in found.items()}
 
     def probabilities(
         self, state: RecommendState, hints: Sequence[HintAndEmbedding], *, sampled: bool

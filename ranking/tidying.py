@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..knowledge.hint_decisions import KeptHint, StatusChange
+from ..knowledge.hint_stats import ENOUGH
+from ..knowledge.tables import SHRINKAGE
 from ..records import counted
 from .likeness import compare, is_dominated, pairs
 from .proof import (
@@ -38,8 +40,6 @@ Verdict = Literal[
 ]
 """What a hint turned out to be: `same` says what another one says, `surplus` found no room."""
 Standing = Literal["helps", "undecided"]
-_ENOUGH = 30
-"""Trials below which harm may still be bad luck, as everywhere."""
 _FEW_TO_PROVE = 96
 """Sessions below which a missing proof is no reason to retire a hint."""
 _LATELY = 3.1
@@ -151,7 +151,7 @@ class Judge:
         for row in list(self._left):
             total, planned = self._tallies[row], self._store.planned[row]
             lately = self._lately(row)
-            if total.n >= _ENOUGH and total.high < 0:
+            if total.n >= ENOUGH and verification(self._tried[row].tolist()).high < 0:
                 self._retire(row, "harms", f"It harms. {self._measured(row)}")
             elif lately is not None:
                 self._retire(row, "harms_lately", f"It harms by now. {lately}")
@@ -244,7 +244,7 @@ class Judge:
     def _promise(self, row: int) -> float:
         """Return the mean gain, shrunk: few trials prove little."""
         found = self._tallies[row]
-        return found.mean * found.n / (found.n + FIRST_LOOK)
+        return found.mean * found.n / (found.n + SHRINKAGE)
 
     def _is_proven(self, row: int) -> bool:
         return self.standing[self._id(row)] == "helps"

@@ -8,10 +8,9 @@ from typing import Any, cast
 
 import numpy as np
 
+from ..knowledge.hint_stats import BEYOND_DOUBT
 from ..records import counted
 
-_CONFIDENT = 1.645
-"""Normal quantile of a two-sided 90 % interval."""
 CLEAR_HARM_AFTER = 12
 """Sessions after which a candidate is given up whose interval lies below 0."""
 _NO_GAIN_AFTER = 40
@@ -70,8 +69,8 @@ def verification(gains: Sequence[float]) -> Verification:
     return Verification(
         len(values),
         mean,
-        mean - _CONFIDENT * error,
-        mean + _CONFIDENT * error,
+        mean - BEYOND_DOUBT * error,
+        mean + BEYOND_DOUBT * error,
         int((values > 0).sum()),
         int((values < 0).sum()),
     )

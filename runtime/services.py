@@ -60,6 +60,7 @@ class Services:
         background: What goes on beside the answers.
         watching: Looks at rollouts, which must not wait for what learns.
         looks: When each rollout may be looked at again, by `time.monotonic`.
+        look_times: Seconds that the last look at each rollout took.
         versions: What is kept in memory until its source changes; see `domain_cache`.
         reads: What many tasks read at the same time.
         answered: Logs what was recommended.
@@ -75,6 +76,7 @@ class Services:
     background: Background = field(default_factory=Background)
     watching: Background = field(default_factory=Background)
     looks: dict[int, float] = field(default_factory=dict[int, float])
+    look_times: dict[int, float] = field(default_factory=dict[int, float])
     versions: VersionedCache = field(default_factory=VersionedCache)
     reads: SharedReads = field(default_factory=SharedReads)
     resolved: LRUCache[Hashable, Any] = field(

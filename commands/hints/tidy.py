@@ -102,4 +102,5 @@ def _print(found: TidiedHints) -> None:
         soft_wrap=True,
     )
     if found.undecided and found.stopped is None and not found.trials:
-        note("note: `re2llm hints tidy` without --dry-run tries those that are undecided.")
+        limit = "--dry-run" if found.dry_run else "--max-llm-calls 0"
+        note(f"note: `re2llm hints tidy` without {limit} tries those that are undecided.")

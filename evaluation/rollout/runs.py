@@ -49,14 +49,14 @@ class Played:
     Attributes:
         action: Its last decision; `WAIT` if there was none.
         reason: Of that decision.
-        share: Percent of people who had the release when it ended.
+        percent: Of people, who had the release when it ended.
         exposures: Requests that the release served.
         requests: Requests in all.
     """
 
     action: Action
     reason: str
-    share: float
+    percent: float
     exposures: int
     requests: int
 
@@ -108,8 +108,8 @@ def play(plan: Plan, world: World, *, seed: int, decided_by: Decide = decide) ->
         _serve(step, people, kinds, world, asked / world.requests, rng)
         evidence = Evidence([*past, step.evidence()])
         verdict = decided_by(plan, evidence)
-        share = plan.steps[len(past)]
-        ended = Played(verdict.action, verdict.reason, share, evidence.exposures, asked)
+        percent = plan.steps[len(past)]
+        ended = Played(verdict.action, verdict.reason, percent, evidence.exposures, asked)
         if verdict.action is Action.STEP:
             past.append(evidence.steps[-1])
             step = _Step(places < plan.share(len(past)))

@@ -25,7 +25,7 @@ def summarised(played: Sequence[Played]) -> dict[str, Any]:
     def part(*actions: Action) -> float:
         return round(sum(run.action in actions for run in played) / count, 4)
 
-    early = sum(run.action is Action.TAKE_BACK and run.share < _QUARTER for run in played)
+    early = sum(run.action is Action.TAKE_BACK and run.percent < _QUARTER for run in played)
     return {
         "runs": count,
         "promoted": part(Action.PROMOTE),

@@ -58,7 +58,7 @@ def upgrade() -> None:
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),
         sa.Column("words", sa.Text(), nullable=False),
-        sa.Column("share", sa.Double(), nullable=False),
+        sa.Column("percent", sa.Double(), nullable=False),
         sa.Column("figures", JSONB(), server_default=sa.text("'{}'::jsonb"), nullable=False),
         sa.Column(
             "created_at", sa.DateTime(timezone=True), server_default=sa.func.now(), nullable=False

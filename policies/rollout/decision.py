@@ -25,6 +25,8 @@ _RARE = 0.05
 """The size of difference for which the guards on shares are tight."""
 _RATIO = 0.2
 """The same of logs of latency and cost."""
+_IN_LOGS = ("latency", "cost")
+"""Guards whose values are logs."""
 _WHOLE = 100
 
 
@@ -102,7 +104,7 @@ def _against(reward: Bounds, guards: dict[str, Guard]) -> _Finding | None:
     """Return why the release is taken back, if it is."""
     for name, (bounds, limit, what) in guards.items():
         if bounds.low > limit:
-            return Action.TAKE_BACK, name, f"{what} ({_interval(bounds)})."
+            return Action.TAKE_BACK, name, f"{what} ({_interval(bounds, logs=name in _IN_LOGS)})."
     if reward.high < 0:
         lower = _interval(reward, sign=-1)
         return Action.TAKE_BACK, "worse", f"Its reward is lower by {lower}."
@@ -149,7 +151,7 @@ def _guards(plan: Plan, evidence: Evidence) -> dict[str, Guard]:
         "failures": (
             mean(evidence.failures, **shares),
             plan.failures,
-            f"It fails to choose in more of the requests than {plan.failures:.1%}",
+            f"The share of requests in which it fails to choose is above {plan.failures:.1%}",
         ),
         "fallbacks": (
             difference([step.fallbacks for step in steps], **shares),
@@ -159,12 +161,12 @@ def _guards(plan: Plan, evidence: Evidence) -> dict[str, Guard]:
         "latency": (
             difference([step.latency for step in steps], **logs),
             math.log1p(plan.latency),
-            f"Answers are slower by over {plan.latency:.0%}, in logarithms",
+            f"Answers are slower by more than {plan.latency:.0%}",
         ),
         "cost": (
             difference([step.cost for step in steps], **logs),
             math.log1p(plan.cost),
-            f"Answers cost over {plan.cost:.0%} more, in logarithms",
+            f"Answers cost more by over {plan.cost:.0%}",
         ),
     }
 
@@ -198,7 +200,7 @@ def _figures(
     alarms: dict[str, tuple[bool, str]],
 ) -> dict[str, Any]:
     return {
-        "share": plan.steps[len(evidence.steps) - 1],
+        "percent": plan.steps[len(evidence.steps) - 1],
         "exposures": evidence.exposures,
         "differing": round(evidence.differing, 4),
         "reward": reward.as_dict(),
@@ -210,9 +212,11 @@ def _figures(
     }
 
 
-def _interval(bounds: Bounds, *, sign: int = 1) -> str:
+def _interval(bounds: Bounds, *, sign: int = 1, logs: bool = False) -> str:
     if math.isinf(bounds.low):
         return "an unknown amount"
+    if logs:  # a difference of logs is a ratio
+        return f"{math.expm1(bounds.low):+.1%} to {math.expm1(bounds.high):+.1%}"
     ends = sorted((sign * bounds.low, sign * bounds.high))
     form = "+.4f" if sign > 0 else ".4f"
     return f"{ends[0]:{form}} to {ends[1]:{form}}"

@@ -12,11 +12,11 @@ import pytest
 import pytest_asyncio
 from api_server import serving_api
 from re2llm.data.sample import sample_items, simulate_sessions
-from re2llm.evaluation.rollout.traffic import Traffic, Viewers
 from re2llm.operations.load import load_domain
 from re2llm.ranking import rollouts as watch
 from re2llm.runtime.services import Services
 from rollouts import two_releases
+from traffic import Traffic, Viewers
 
 pytestmark = pytest.mark.timeout(900)
 PLAN = {"steps": [40, 70, 100], "hold": 30, "most": 2_000, "effect": 0.3}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -87,6 +89,19 @@ def test_a_worse_release_is_taken_back_at_any_step_even_where_it_is_held() -> No
 def test_guards(name: str, bad: Stratum, tolerated: Stratum) -> None:
     assert verdict(step(0.01, 60_000, **{name: bad})) == (Action.TAKE_BACK, name)
     assert verdict(step(0.01, 60_000, **{name: tolerated})) == (Action.STEP, "no_loss")
+
+
+def test_what_a_guard_has_seen_is_said_in_percent() -> None:
+    slow = step(0.01, 60_000, latency=pair(60_000, 0.01, 6.0, 6.5, 0.5))
+    said = decide(PLAN, Evidence([slow])).words
+    found = re.fullmatch(
+        r"Answers are slower by more than 25% \(\+(\d+\.\d)% to \+(\d+\.\d)%\)\.", said
+    )
+    assert found is not None, said
+    low, high = map(float, found.groups())
+    assert low < 100 * (math.exp(0.5) - 1) < high
+    failing = decide(PLAN, Evidence([step(0.01, 100, failures=arm(100, 1.0, 0.0))])).words
+    assert failing.startswith("The share of requests in which it fails to choose is above 1.0% (")
 
 
 def test_a_release_that_fails_is_taken_back_within_some_dozens_of_requests() -> None:

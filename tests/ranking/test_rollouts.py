@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import uuid
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
@@ -27,7 +28,7 @@ from re2llm.policies.rollout.assignment import place_of
 from re2llm.policies.rollout.decision import Action, Verdict
 from re2llm.policies.rollout.plan import Plan
 from re2llm.ranking import rollouts as watch
-from re2llm.ranking.exposures import ExposureEvent, forget_observer, observe_exposures
+from re2llm.ranking.exposures import ExposureEvent, exposure_of, forget_observer, observe_exposures
 from re2llm.ranking.rollouts import look
 from re2llm.runtime.options import Context
 from re2llm.runtime.services import Services
@@ -207,6 +208,30 @@ async def test_a_hint_that_no_model_reads_still_counts_as_a_request(
     assert not any(row["differs"] or row["failed"] for row in logged)
 
 
+@pytest.mark.parametrize(
+    ("prices", "tokens"),
+    [
+        ({}, 100 + 10),  # without a price, a token out counts as one in
+        ({"m": (2.0, 8.0)}, 100 + 4 * 10),
+        ({"m": (2.0, 8.0, 0.5)}, 60 + 40 / 4 + 4 * 10),  # 40 of those in were cached
+        ({"m": (0.0, 8.0)}, 8 * 10),
+    ],
+)
+def test_cost_is_in_tokens_in(prices: Any, tokens: float) -> None:
+    assigned: Any = {"rollout": 1, "step": 0, "person": "", "canary": True, "probability": 1.0}
+    assigned |= {"differs": True, "failed": False}
+    for model, known in (("m", prices), ("offline", {"offline": p for p in prices.values()})):
+        made = exposure_of(
+            assigned,
+            flags=[],
+            latency_ms=1.0,
+            tokens={"in": 100, "out": 10, "cached": 40},
+            prices=known,
+            model=model,
+        )
+        assert made.cost == pytest.approx(math.log1p(tokens))
+
+
 async def test_feedback_in_time_late_never_and_none_of_these_are_told_apart(
     services: Services, there: TwoReleases
 ) -> None:
@@ -301,7 +326,7 @@ async def test_a_worse_release_is_taken_back_and_serves_no_later_request(
         await look(services, rollout, pause=0)
     assert {(await ask(there, f"viewer-{n}")).hint.policy for n in range(12)} == {"ppo:1"}
     shown = await show_canary(Context(), domain=there.domain)
-    assert (shown.state, shown.reason, shown.share) == ("taken_back", "worse", 0)
+    assert (shown.state, shown.reason, shown.percent) == ("taken_back", "worse", 0)
     assert shown.events[-1].figures["reward"]["high"] < 0
     assert "taken_back (worse)" in caplog.text
     listed = await show_release(Context(), 2, domain=there.domain)
@@ -324,7 +349,7 @@ async def test_a_better_release_climbs_and_is_activated(
 ) -> None:
     rollout = await climb(services, there)
     await look(services, rollout, pause=0)
-    assert (await show_canary(Context(), domain=there.domain)).share == 50
+    assert (await show_canary(Context(), domain=there.domain)).percent == 50
     await fill(services, rollout, 1, canary=False, n=500, mean=0.3)
     await fill(services, rollout, 1, canary=True, n=500, mean=0.6)
     await look(services, rollout, pause=0)
@@ -348,6 +373,32 @@ async def test_servers_that_look_at_once_take_one_step(
     assert [found["kind"] for found in events] == ["started", "step"]
     # Nobody looks again before the pause is over.
     assert await look(services, rollout, pause=60) is None
+
+
+async def test_the_longer_a_look_takes_the_longer_is_the_pause(
+    services: Services, there: TwoReleases, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await start_canary(Context(), 2, domain=there.domain, plan=PLAN)
+    rollout = await live_id(services, there)
+    clock = iter((100.0, 103.0))  # a look of 3 seconds
+    with monkeypatch.context() as patched:
+        patched.setattr(watch, "monotonic", lambda: next(clock))
+        assert await look(services, rollout) is not None
+
+    async def last_look_was(seconds: float) -> None:
+        async with services.engine.begin() as connection:
+            await connection.execute(
+                text(
+                    "UPDATE re2llm.rollout SET looked_at = now() - make_interval(secs => :ago) "
+                    "WHERE id = :id"
+                ),
+                {"ago": seconds, "id": rollout},
+            )
+
+    await last_look_was(50)
+    assert await look(services, rollout) is None
+    await last_look_was(70)
+    assert await look(services, rollout) is not None
 
 
 class CrashError(BaseException):

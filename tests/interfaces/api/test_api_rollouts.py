@@ -30,7 +30,7 @@ async def test_a_canary_from_start_to_end(http: httpx.AsyncClient, released: str
     assert problem(await http.get(CANARY, params=where), 422)["field"] == "release"
     plan = {"release": 2, "steps": [30, 100], "hold": 7, "window": 60, **where}
     shown = (await http.post(CANARY, json=plan)).raise_for_status().json()
-    assert (shown["state"], shown["share"], shown["plan"]["hold"]) == ("running", 30, 7)
+    assert (shown["state"], shown["percent"], shown["plan"]["hold"]) == ("running", 30, 7)
     assert problem(await http.post(CANARY, json=plan), 422)["field"] == "release"
     policies: dict[int, set[str]] = {}
     for person in [*range(12), *range(12)]:
@@ -44,7 +44,7 @@ async def test_a_canary_from_start_to_end(http: httpx.AsyncClient, released: str
     assert (await http.post("/v1/releases:stop-canary", json=where)).json()["state"] == "stopped"
     (await http.post(CANARY, json=plan)).raise_for_status()
     promoted = (await http.post("/v1/releases:promote-canary", json=where)).json()
-    assert (promoted["state"], promoted["share"]) == ("promoted", 100)
+    assert (promoted["state"], promoted["percent"]) == ("promoted", 100)
     listed = (await http.get("/v1/releases/2", params=where)).json()
     assert (listed["status"], listed["rollout"]["number"]) == ("active", 2)
 
@@ -95,6 +95,7 @@ def test_the_command_says_what_is_missing() -> None:
         ["canary", "--status", "--stop"],
         ["canary", "2", "--stop"],
         ["canary", "2", "--steps", "a,b"],
+        ["canary", "2", "--steps", "0,5", "--shadow"],
     ):
         done = CliRunner().invoke(app, ["policy", *words])
         assert done.exit_code == 1, words

@@ -9,10 +9,9 @@ from typing import Any
 
 import httpx
 import numpy as np
-
-from ...data.sample import simulate_sessions
-from ...knowledge.trials import ndcg
-from .rewards import reward_model
+from re2llm.data.sample import simulate_sessions
+from re2llm.evaluation.rollout.rewards import reward_model
+from re2llm.knowledge.trials import ndcg
 
 _RANKS = 10
 
