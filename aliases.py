@@ -73,7 +73,6 @@ RENAMED: Mapping[str, str] = {
     "policies.rater_generation": "rating.training.checkpoint",
     "policies.rater_trainer": "rating.training.trainer",
     "policies.rating_rewards": "rating.rewards",
-    "policies.reward_lookup": "policies.training",
     "policies.threads": "policies.training",
     "policies.tiny_rater": "rating.training.tiny_model",
     "sessions": "data",

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 
 def schedule(
-    kind: Annotated[str, typer.Argument(metavar="learn|train|verify", help="What the job does.")],
+    kind: Annotated[
+        str, typer.Argument(metavar="learn|train|verify|tidy", help="What the job does.")
+    ],
     domain: RequiredDomain,
     cron: Annotated[
         str,

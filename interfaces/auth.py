@@ -47,7 +47,7 @@ async def authenticate(scope: dict[str, Any]) -> User:
         return cast("User", checked.as_user())
     key = key_of(scope)
     if key is not None and key.startswith(PREFIX):
-        found = scope[CHECKED] if CHECKED in scope else await caller_with(key)
+        found = None if CHECKED in scope else await caller_with(key)
         if found is not None:
             return cast("User", found.as_user())
         raise _refused(401, "This API key is wrong or revoked.")

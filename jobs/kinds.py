@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, get_args
 
 from ..errors import InputError, Re2llmError
+from ..knowledge.jobs import FilelessKind
 from ..runtime.context import Context
 from ..runtime.options import RunOptions
 
-JobKind = Literal["learn", "train", "evaluate", "verify", "tidy"]
+JobKind = Literal[FilelessKind, "evaluate"]
 Arguments = Mapping[str, Any]
 """Of a job, as JSON."""
 

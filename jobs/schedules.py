@@ -7,11 +7,12 @@ import datetime as dt
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, get_args
 
 from croniter import CroniterBadDateError, croniter
 
 from ..errors import InputError
+from ..knowledge.jobs import FilelessKind
 from ..knowledge.texts import storable
 from ..operations.database import in_domain
 from ..runtime.context import Context
@@ -20,8 +21,7 @@ from .kinds import JobKind
 from .queues import JOBS, TICK, queue_client
 from .ticks import next_tick
 
-SCHEDULED = ("learn", "train", "verify", "tidy")
-"""Kinds that need no file."""
+SCHEDULED = get_args(FilelessKind)
 _LONGEST = 200
 _FIELDS = 5  # others that croniter takes hold seconds and years
 _DRAWN = re.compile(r"(?i)(?<![a-z])[hr](?![a-z])")

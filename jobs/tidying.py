@@ -17,9 +17,9 @@ class Tidy:
     reflects = False
 
     async def prepare(self, options: RunOptions, arguments: Arguments) -> dict[str, Any]:
-        """Take no arguments but how much to do at the same time."""
-        del options
-        return {"concurrency": arguments.get("concurrency")}
+        """Take no arguments."""
+        del options, arguments
+        return {}
 
     async def plan(self, work: Work) -> Plan:
         """Leave all to the last step."""

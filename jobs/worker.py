@@ -144,10 +144,7 @@ async def _watch(
             continue
         for worker in missing & suspects:
             recovered = await asyncio.to_thread(DBOS._recover_pending_workflows, [worker])  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
-            say(
-                f"worker {worker} is gone; {counted(len(recovered), 'piece')} of its work, for "
-                "others to take"
-            )
+            say(f"worker {worker} is gone; others take over {counted(len(recovered), 'piece')}")
         suspects = missing
         for other in others - said:
             say(f"leaves jobs of version {other} alone; this worker is of version {version}")

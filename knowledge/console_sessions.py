@@ -9,7 +9,7 @@ import secrets
 from sqlalchemy import delete, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from .key_tables import ApiKeyRow, ConsoleSessionRow
+from .key_tables import ConsoleSessionRow
 from .keys import ApiKey, find_key
 
 SESSION_LIFE = dt.timedelta(hours=12)
@@ -39,15 +39,13 @@ async def open_session(connection: AsyncConnection, key_id: str) -> str:
 async def session_key(connection: AsyncConnection, token: str) -> ApiKey | None:
     """Return the key that a session was opened with, while both are valid."""
     key_id = await connection.scalar(
-        select(ConsoleSessionRow.key_id)
-        .join(ApiKeyRow, ApiKeyRow.id == ConsoleSessionRow.key_id)
-        .where(
+        select(ConsoleSessionRow.key_id).where(
             ConsoleSessionRow.token_hash == _hash(token),
             ConsoleSessionRow.expires_at > func.now(),
-            ApiKeyRow.revoked_at.is_(None),
         )
     )
-    return None if key_id is None else await find_key(connection, key_id)
+    key = None if key_id is None else await find_key(connection, key_id)
+    return None if key is None or key.revoked_at is not None else key
 
 
 async def close_session(connection: AsyncConnection, token: str) -> None:

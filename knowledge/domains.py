@@ -107,13 +107,21 @@ _COUNTED = {
 }
 
 
-async def list_domains(connection: AsyncConnection) -> list[dict[str, Any]]:
-    """Return every domain's name and encoder with counts of what it holds."""
+async def list_domains(
+    connection: AsyncConnection, *, name: str | None = None
+) -> list[dict[str, Any]]:
+    """Return every domain's name and encoder with counts of what it holds.
+
+    Args:
+        name: Only the domain of this name.
+    """
     counts = [
-        select(func.count()).where(table.domain_id == DomainRow.id).scalar_subquery().label(name)
-        for name, table in _COUNTED.items()
+        select(func.count()).where(table.domain_id == DomainRow.id).scalar_subquery().label(label)
+        for label, table in _COUNTED.items()
     ]
     statement = select(DomainRow.name, DomainRow.encoder, *counts).order_by(DomainRow.name)
+    if name is not None:
+        statement = statement.where(DomainRow.name == name)
     return [dict(row) for row in (await connection.execute(statement)).mappings()]
 
 

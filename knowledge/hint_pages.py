@@ -9,27 +9,16 @@ from typing import Any, Literal
 from sqlalchemy import ColumnElement, func, literal, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from .hint_stats import stats_for
+from .hint_stats import MEASURED, stats_for
 from .hint_uses import count_uses, uses_by_hint
-from .hints import unknown_hint
+from .hints import Hint, unknown_hint
 from .log_tables import RecommendationRow
 from .tables import HintRow, HintStatsRow
 from .texts import storable
 
 HintSort = Literal["age", "gain", "uses", "trials"]
 
-_COLUMNS = (
-    HintRow.id,
-    HintRow.text,
-    HintRow.status,
-    HintRow.created_at,
-    func.coalesce(HintStatsRow.trials, 0),
-    func.coalesce(HintStatsRow.mean_gain, 0.0),
-    func.coalesce(HintStatsRow.gain_error, 0.0),
-    func.coalesce(HintStatsRow.helped, 0),
-    func.coalesce(HintStatsRow.harmed, 0),
-)
-"""In the order of the fields of `HintOnPage`."""
+_COLUMNS = (*MEASURED, HintRow.created_at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,8 +152,17 @@ def _filters(domain_id: int, status: str | None, words: str) -> list[ColumnEleme
 
 
 def _hint(row: Any, uses: int) -> HintOnPage:
-    id_, text, status, created_at, *stats = row[: len(_COLUMNS)]
-    trials, mean_gain, gain_error, helped, harmed = stats
+    *measured, created_at = row[: len(_COLUMNS)]
+    hint = Hint(*measured)
     return HintOnPage(
-        id_, text, status, created_at, trials, mean_gain, gain_error, helped, harmed, uses
+        id=hint.id,
+        text=hint.text,
+        status=hint.status,
+        created_at=created_at,
+        trials=hint.trials,
+        mean_gain=hint.mean_gain,
+        gain_error=hint.gain_error,
+        helped=hint.helped,
+        harmed=hint.harmed,
+        uses=uses,
     )

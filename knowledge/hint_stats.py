@@ -50,7 +50,7 @@ _SUMMED = """
     FROM stored WHERE h.id = stored.hint_id
 """
 
-_MEASURED = (
+MEASURED = (
     HintRow.id,
     HintRow.text,
     HintRow.status,
@@ -64,7 +64,7 @@ _MEASURED = (
 _PROMISE = HintStatsRow.mean_gain * HintStatsRow.trials / (HintStatsRow.trials + SHRINKAGE)
 # Written once: every request asks it.
 _BEST = (
-    select(*_MEASURED)
+    select(*MEASURED)
     .join(
         HintStatsRow,
         and_(
@@ -126,7 +126,7 @@ async def measured_hints(
         count: How many at most.
     """
     statement = (
-        select(*_MEASURED)
+        select(*MEASURED)
         .outerjoin(HintStatsRow, stats_for(model, prompt_version))
         .where(HintRow.domain_id == domain_id, HintRow.id > after)
         .order_by(HintRow.id)

@@ -20,6 +20,9 @@ JobState = Literal["running", "paused", "stopped", "failed", "done", "cancelled"
 """`stopped`: the budget is spent, or the model is down. All but `done` and `cancelled` can go on.
 """
 
+FilelessKind = Literal["learn", "train", "verify", "tidy"]
+"""Kinds of jobs that need no file, so that forms can submit them and schedules repeat them."""
+
 _PRIVATE = "sessions"
 """The argument that holds what people chose."""
 _SHOWN = (

@@ -23,7 +23,28 @@ from .tables import HintRow, ProposalRow, ReflectionRow, SessionRow, TrialRow
 async def hint_lineage(
     connection: AsyncConnection, domain: Domain, hint_id: int, *, conversation: bool = False
 ) -> dict[str, Any]:
-    """Return a hint with its miss, diagnosis, proposals, trials, uses and decisions, for JSON.
+    """Return a hint's story with its uses, and its trials summed up by model, for JSON.
+
+    Raises:
+        InputError: There is no such hint in the domain.
+    """
+    story = await hint_story(connection, domain, hint_id, conversation=conversation)
+    key = await connection.scalar(select(HintRow.key).where(HintRow.id == hint_id))
+    keys = await keys_of(connection, domain.id, key or NO_HINT)
+    return {
+        **story,
+        "trials": await _trials(connection, domain.id, keys),
+        "uses": (await count_uses(connection, [hint_id])).get(hint_id, 0),
+    }
+
+
+async def hint_story(
+    connection: AsyncConnection, domain: Domain, hint_id: int, *, conversation: bool = False
+) -> dict[str, Any]:
+    """Return a hint with its miss, diagnosis, proposals, merges and decisions, for JSON.
+
+    Args:
+        conversation: Whether to add every message of the reflections.
 
     Raises:
         InputError: There is no such hint in the domain.
@@ -32,7 +53,6 @@ async def hint_lineage(
         await connection.execute(
             select(
                 HintRow.id,
-                HintRow.key,
                 HintRow.text,
                 HintRow.status,
                 HintRow.provenance,
@@ -43,8 +63,6 @@ async def hint_lineage(
     ).one_or_none()
     if hint is None:
         raise unknown_hint(hint_id)
-    keys = await keys_of(connection, domain.id, hint.key)
-    uses = (await count_uses(connection, [hint_id])).get(hint_id, 0)
     merged = await connection.scalars(
         select(HintRow.id).where(HintRow.merged_into == hint_id).order_by(HintRow.id)
     )
@@ -55,8 +73,6 @@ async def hint_lineage(
         "created_at": hint.created_at.isoformat(),
         "provenance": hint.provenance,
         "proposals": await _proposals(connection, domain, hint_id, conversation=conversation),
-        "trials": await _trials(connection, domain.id, keys),
-        "uses": uses,
         "merged_into": hint.merged_into,
         "merged": list(merged),
         "decisions": await decisions_on(connection, hint_id),
@@ -124,7 +140,7 @@ async def trials_of_hint(
         )
         .join(SessionRow, SessionRow.id == trial.session_id)
         .outerjoin(without, _plain(trial, without))
-        .order_by(gain.asc().nulls_last(), trial.session_id)
+        .order_by(gain.asc().nulls_last(), trial.session_id, trial.model, trial.prompt_version)
     )
     rows = (await connection.execute(statement.offset(skip).limit(count))).all()
     total = await connection.scalar(select(func.count()).select_from(trial))

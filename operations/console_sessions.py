@@ -36,7 +36,7 @@ async def signed_in(context: Context, token: str) -> Caller | None:
     options = await resolve_context(context)
     async with connected(options) as connection:
         found = await stored.session_key(connection, token)
-    return found and Caller(found.owner, found.id, tuple(found.domains), found.grants)
+    return found and Caller.of(found)
 
 
 async def sign_out(context: Context, token: str) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from pydantic import BaseModel, Field
 
 
@@ -18,6 +20,13 @@ class CostSums(BaseModel):
     cost: float = Field(description="At the prices in the price table.")
     saved: float = Field(description="By the provider's cache and by batches.")
     unpriced: int = Field(description="Calls without a price.")
+
+    @classmethod
+    def of(cls, rows: Sequence[CostSums]) -> CostSums:
+        """Add rows up."""
+        return CostSums.model_validate(
+            {name: sum(getattr(row, name) for row in rows) for name in CostSums.model_fields}
+        )
 
 
 class CostRow(CostSums):

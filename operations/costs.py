@@ -36,8 +36,7 @@ async def costs(context: Context, *, days: int | None = None, reprice: bool = Fa
         summed = await sum_calls(connection, since, key=key)
     prices = options.settings.prices
     rows = [CostRow.model_validate(_priced(row, prices, reprice=reprice)) for row in summed]
-    total = {name: sum(getattr(row, name) for row in rows) for name in CostSums.model_fields}
-    return Costs(rows=rows, total=CostSums.model_validate(total))
+    return Costs(rows=rows, total=CostSums.of(rows))
 
 
 def _priced(row: Mapping[str, Any], prices: Prices, *, reprice: bool) -> Mapping[str, Any]:

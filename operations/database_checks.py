@@ -63,7 +63,7 @@ async def _catalogue_checks(options: RunOptions) -> list[Check]:
             return [
                 Check(name="catalogue", status="note", found=error.problem, remedy=error.remedy)
             ]
-        counts = next(row for row in await list_domains(connection) if row["name"] == found.name)
+        (counts,) = await list_domains(connection, name=found.name)
         told = (
             f"{counted(counts['items'], 'item')}, {counted(counts['sessions'], 'session')}, "
             f"{counted(counts['hints'], 'hint')}"

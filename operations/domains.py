@@ -44,8 +44,8 @@ async def show_domain(context: Context, name: str) -> ListedDomain:
     """
     options = await resolve_context(context)
     async with in_domain(options, name) as (connection, found):
-        rows = await stored.list_domains(connection)
-    return next(ListedDomain(**row) for row in rows if row["name"] == found.name)
+        (row,) = await stored.list_domains(connection, name=found.name)
+    return ListedDomain(**row)
 
 
 async def delete_domain(context: Context, name: str) -> ListedDomain:

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from ..knowledge.domains import Domain
 from ..knowledge.hint_pages import (
     HintOnPage,
     HintSort,
@@ -12,8 +16,8 @@ from ..knowledge.hint_pages import (
     page_of_hints,
     versions_of,
 )
-from ..knowledge.lineage import HintTrial, trials_of_hint
-from ..runtime.options import Context, resolve_context
+from ..knowledge.lineage import HintTrial, hint_story, trials_of_hint
+from ..runtime.options import Context, RunOptions, resolve_context
 from .database import in_domain
 
 __all__ = [
@@ -22,9 +26,10 @@ __all__ = [
     "HintSort",
     "HintTrial",
     "MeasuredHint",
+    "WholeHint",
     "hint_page",
-    "hint_trials",
     "measured_hint",
+    "whole_hint",
 ]
 
 
@@ -58,6 +63,24 @@ class MeasuredHint:
     model: str
     hint: HintOnPage
     versions: list[int]
+
+
+@dataclass(frozen=True, slots=True)
+class WholeHint:
+    """A hint with all that is known of it.
+
+    Attributes:
+        measured: With its stats on the run's model.
+        story: Where it comes from, and what was decided on it, as `knowledge.lineage.hint_story`
+            describes it, with the conversations.
+        trials: Some of the sessions on which it was tried, the greatest harm first.
+        total: How many trials there are in all.
+    """
+
+    measured: MeasuredHint
+    story: dict[str, Any]
+    trials: list[HintTrial]
+    total: int
 
 
 async def hint_page(
@@ -114,28 +137,33 @@ async def measured_hint(context: Context, hint: int, *, domain: str | None = Non
     """
     options = await resolve_context(context)
     async with in_domain(options, domain) as (connection, found):
-        measured = await hint_on_page(
-            connection, found.id, options.model, options.prompt_version, hint
-        )
-        return MeasuredHint(options.model, measured, await versions_of(connection, found.id, hint))
+        return await _measured(connection, found, hint, options)
 
 
-async def hint_trials(
+async def whole_hint(
     context: Context, hint: int, *, domain: str | None = None, skip: int = 0, count: int = 20
-) -> tuple[list[HintTrial], int]:
-    """Return some of the sessions on which a hint was tried, the greatest harm first.
+) -> WholeHint:
+    """Return a hint with its stats, its story and some of its trials.
 
     Args:
         domain: The catalogue; `None` takes the context's.
-        skip: How many to leave out, from the first.
-        count: How many at most.
-
-    Returns:
-        The trials, and how many there are in all.
+        skip: How many trials to leave out, from the first.
+        count: How many trials at most.
 
     Raises:
         Re2llmError: There is no such hint.
     """
     options = await resolve_context(context)
     async with in_domain(options, domain) as (connection, found):
-        return await trials_of_hint(connection, found, hint, skip=skip, count=count)
+        measured = await _measured(connection, found, hint, options)
+        story = await hint_story(connection, found, hint, conversation=True)
+        trials, total = await trials_of_hint(connection, found, hint, skip=skip, count=count)
+    return WholeHint(measured, story, trials, total)
+
+
+async def _measured(
+    connection: AsyncConnection, domain: Domain, hint: int, options: RunOptions
+) -> MeasuredHint:
+    version = (options.model, options.prompt_version)
+    measured = await hint_on_page(connection, domain.id, *version, hint)
+    return MeasuredHint(options.model, measured, await versions_of(connection, domain.id, hint))

@@ -90,7 +90,7 @@ async def check_key(context: Context, key: str) -> Caller | None:
     options = await resolve_context(context)
     async with connected(options) as connection:
         found = await stored.check_key(connection, key)
-    return found and Caller(found.owner, found.id, tuple(found.domains), found.grants)
+    return found and Caller.of(found)
 
 
 async def any_key_works(context: Context) -> bool:

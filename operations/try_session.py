@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 from ..llm.prices import call_cost
+from ..ranking.ask import needs_model
 from ..ranking.prompt import ranking_prompt
 from ..ranking.state import RecommendState
 from ..records import Flag
@@ -122,8 +123,7 @@ async def _tried(
 
 def _prompt(state: RecommendState, options: RunOptions) -> list[tuple[str, str]]:
     """Return what the model was asked; empty where it was not."""
-    failed = Flag.MODEL_FAILED in state["flags"]
-    if not state["answer"] and not failed:
+    if not state["llm_calls"] and not needs_model(state, options):
         return []
     messages = ranking_prompt(
         state,

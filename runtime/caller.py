@@ -7,6 +7,7 @@ from typing import Any
 
 from ..errors import NotGrantedError
 from ..knowledge.grants import Grants, Right
+from ..knowledge.keys import ApiKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,15 @@ class Caller:
     key_id: str
     domains: tuple[str, ...]
     grants: Grants
+
+    @classmethod
+    def of(cls, key: ApiKey) -> Caller:
+        """Return the program that holds a key.
+
+        Args:
+            key: That was checked.
+        """
+        return cls(key.owner, key.id, tuple(key.domains), key.grants)
 
     def require(self, right: Right) -> None:
         """Make sure that the key has a right.

@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from importlib import import_module
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from fastapi import Path, Query, Request
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
 from ...errors import NotGrantedError
-from ...knowledge.jobs import JobState
+from ...knowledge.jobs import FilelessKind, JobState
 from .callers import caller_of, context_of, require_right
 from .documents import problems
 from .requests import DomainField, DomainQuery, StrictBody
@@ -39,7 +39,7 @@ class _Limits(StrictBody):
 class JobBody(_Limits):
     """A job to submit, which workers then do."""
 
-    kind: Literal["learn", "train", "verify", "tidy"]
+    kind: FilelessKind
     domain: DomainField = None
     max_hints: Annotated[
         Annotated[int, Field(ge=1, le=1_000)] | None,

@@ -47,9 +47,4 @@ def _summed(rows: Sequence[CostRow], of: Callable[[CostRow], str]) -> dict[str, 
     grouped = defaultdict[str, list[CostRow]](list)
     for row in rows:
         grouped[of(row)].append(row)
-    return {
-        name: CostSums.model_validate(
-            {field: sum(getattr(row, field) for row in group) for field in CostSums.model_fields}
-        )
-        for name, group in grouped.items()
-    }
+    return {name: CostSums.of(group) for name, group in grouped.items()}

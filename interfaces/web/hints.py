@@ -7,8 +7,7 @@ from typing import Annotated, Literal
 from fastapi import Path, Query, Request
 from starlette.responses import Response
 
-from ...operations.hint_pages import HintOnPage, HintSort, hint_page, hint_trials, measured_hint
-from ...operations.hints import show_hint
+from ...operations.hint_pages import HintOnPage, HintSort, hint_page, whole_hint
 from ...runtime.request_limits import RowKey
 from ..api.requests import HintStatus
 from .browsers import PREFIX
@@ -65,19 +64,16 @@ async def one_hint_page(
 ) -> Response:
     """Show a hint with its lineage."""
     seen = await visit(request, domain)
-    measured = await measured_hint(seen.context, hint)
-    story = await show_hint(seen.context, hint, conversation=True)
-    trials, total = await hint_trials(
-        seen.context, hint, skip=skipped(number, _TRIALS), count=_TRIALS
-    )
+    whole = await whole_hint(seen.context, hint, skip=skipped(number, _TRIALS), count=_TRIALS)
+    shown = whole.measured.hint
     return seen.page(
         "hint.html",
-        hint=measured.hint,
-        measured=measured,
-        story=story,
-        trials=trials,
-        paging=Paging(number, total, _TRIALS),
-        picture=_pictures([measured.hint])[hint],
+        hint=shown,
+        measured=whole.measured,
+        story=whole.story,
+        trials=whole.trials,
+        paging=Paging(number, whole.total, _TRIALS),
+        picture=_pictures([shown])[hint],
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from fastapi import Path, Query, Request
 from pydantic import BaseModel, Field
@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from ...runtime.request_limits import DomainName
 from ..api.callers import require_right
-from ..api.jobs import JobId, jobs_module, require_start
+from ..api.jobs import FilelessKind, JobId, JobState, jobs_module, require_start
 from .browsers import PREFIX
 from .paging import PAGE_SIZE, PageNumber, Paging, skipped
 from .rendering import see
@@ -19,7 +19,6 @@ from .visits import DomainChoice, visit
 
 SECTION = "/jobs"
 _Change = Literal["pause", "resume", "cancel", "retry"]
-_State = Literal["running", "paused", "stopped", "failed", "done", "cancelled"]
 _CHANGES: dict[str, str] = {
     "pause": "pause",
     "resume": "resume",
@@ -29,7 +28,13 @@ _CHANGES: dict[str, str] = {
 """Functions of `jobs.control`."""
 _Calls = Annotated[Annotated[int, Field(ge=1, le=10**9)] | None, BLANK]
 _Money = Annotated[Annotated[float, Field(gt=0, le=10**9)] | None, BLANK]
-_Kind = Literal["learn", "train", "verify"]
+_KINDS: dict[FilelessKind, str] = {
+    "learn": "learn hints",
+    "verify": "verify hints",
+    "tidy": "tidy hints",
+    "train": "train the policy",
+}
+"""In words, in the order of the form."""
 router = page_router()
 
 
@@ -46,7 +51,7 @@ class SubmitForm(BaseModel):
     """A job to submit, now or at certain times."""
 
     domain: DomainName
-    kind: _Kind
+    kind: FilelessKind
     max_llm_calls: _Calls = None
     max_cost: _Money = None
     cron: Annotated[str, Field(max_length=200)] = ""
@@ -64,7 +69,7 @@ class UnscheduleForm(BaseModel):
 async def jobs_page(
     request: Request,
     domain: DomainChoice = None,
-    state: Annotated[_State | Literal[""], Query()] = "",
+    state: Annotated[JobState | Literal[""], Query()] = "",
     number: Annotated[PageNumber, Query(alias="page")] = 1,
 ) -> Response:
     """List the jobs of a catalogue, and its schedules."""
@@ -83,6 +88,8 @@ async def jobs_page(
         "jobs.html",
         jobs=[one.as_dict() for one in found],
         state=state,
+        states=get_args(JobState),
+        kinds=_KINDS,
         schedules=[one for one in planned if one.domain == seen.domain],
         query={"domain": seen.domain, "state": state},
         paging=Paging(number, total),
@@ -95,8 +102,9 @@ async def job_page(
 ) -> Response:
     """Show a job."""
     seen = await visit(request, domain)
-    found = await _job(seen.context, job)
-    return seen.page("job.html", job=found)
+    control = await jobs_module("control")
+    found = await control.job(seen.context, job)
+    return seen.page("job.html", job=found.as_dict(whole=True))
 
 
 @router.post(PREFIX + SECTION + "/{job}/change")
@@ -105,9 +113,9 @@ async def change_route(request: Request, job: Annotated[JobId, Path()]) -> Respo
     form = form_of(request, ChangeForm)
     if form.change in {"resume", "retry"}:
         require_start(request)
-    require_right(request, "learn")
+    else:
+        require_right(request, "learn")
     seen = await visit(request, form.domain)
-    await _job(seen.context, job)
     limits: dict[str, Any] = {}
     if form.change == "retry":
         limits = {"max_llm_calls": form.max_llm_calls, "max_cost": form.max_cost}
@@ -143,8 +151,3 @@ async def unschedule_route(request: Request) -> Response:
     schedules = await jobs_module("schedules")
     await schedules.remove_schedule(seen.context, form.name)
     return see(request, SECTION, {"domain": seen.domain}, done="unscheduled")
-
-
-async def _job(context: Any, job: str) -> dict[str, Any]:
-    control = await jobs_module("control")
-    return (await control.job(context, job)).as_dict(whole=True)

@@ -11,7 +11,7 @@ _NINETY = 1.645
 """Standard errors on either side of a mean that make its 90 % interval."""
 _LEAST = 0.01
 """The largest gain of a picture whose gains are all smaller."""
-WIDTH, HEIGHT = 100, 14
+WIDTH = 100
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from fastapi import Query, Request
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
-from ...operations.console_sessions import sign_in, sign_out
+from ...operations.console_sessions import SESSION_SECONDS, sign_in, sign_out
 from ...operations.keys import check_key
 from ...runtime.options import Context
 from ..api.limits import claim
@@ -33,7 +33,7 @@ async def sign_in_page(
     next: Annotated[str, Query(max_length=4_000)] = PREFIX,  # noqa: A002  # its name in addresses
 ) -> Response:
     """Ask for an API key."""
-    return page(request, "sign_in.html", next=own_place(next), wrong=False)
+    return _asked(request, next)
 
 
 @router.post(SIGN_IN)
@@ -45,8 +45,7 @@ async def sign_in_route(request: Request) -> Response:
     form = form_of(request, SignInForm)
     caller = await check_key(Context(), form.key.strip())
     if caller is None:
-        place = own_place(form.next)
-        return page(request, "sign_in.html", code=401, next=place, wrong=True)
+        return _asked(request, form.next, wrong=True)
     headers = await claim(caller)
     response = see_place(request, form.next)
     response.headers.update(headers)
@@ -61,3 +60,15 @@ async def sign_out_route(request: Request) -> Response:
     if token is not None:
         await sign_out(Context(), token)
     return see(request, "/sign-in", done="signed-out")
+
+
+def _asked(request: Request, place: str, *, wrong: bool = False) -> Response:
+    hours = SESSION_SECONDS // 3_600
+    return page(
+        request,
+        "sign_in.html",
+        code=401 if wrong else 200,
+        next=own_place(place),
+        wrong=wrong,
+        hours=hours,
+    )

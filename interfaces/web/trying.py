@@ -23,7 +23,7 @@ from .visits import DomainChoice, Visit, visit
 
 SECTION = "/try"
 _MOST = 100
-"""Items of a session, and candidates: they stand in the page's address."""
+"""Items of a session, and candidates: they are in the page's address."""
 _FOUND = 12
 _Ids = Annotated[list[ItemId], Field(max_length=_MOST)]
 router = page_router()
@@ -141,8 +141,8 @@ async def feedback_route(request: Request) -> Response:
 
 
 async def _built(seen: Visit, history: list[str], candidates: list[str]) -> Built:
-    chosen = await items_of_ids(seen.context, history)
-    listed = await items_of_ids(seen.context, candidates)
+    known = {item.id: item for item in await items_of_ids(seen.context, [*history, *candidates])}
+    chosen, listed = ([known[id_] for id_ in ids if id_ in known] for ids in (history, candidates))
     query: dict[str, str | list[str]] = {
         "domain": seen.domain,
         "history": [item.id for item in chosen],

@@ -79,6 +79,22 @@ async def test_a_try_is_no_part_of_a_live_rollout(
     assert shown.control_counts.answered == shown.canary_counts.answered == 0
 
 
+async def test_the_prompt_is_shown_where_the_model_was_asked_whatever_it_said(
+    load: Callable[..., Any], domain: str, film_sessions: list[Session], script: Script
+) -> None:
+    await load(domain, sample_items(), film_sessions[:20])
+    name, model = script(lambda _: "")
+    context = Context(domain=domain, model=name, record=False)
+    tried = await try_session(context, FILM_IDS[:2], candidates=FILM_IDS[20:32])
+    assert tried.hinted.answer == ""
+    assert [text for _, text in tried.hinted.prompt] == [one.text for one in model.asked[0]]
+    asked = len(model.asked)
+    context = Context(domain=domain, model=name, record=False, fuse="first_stage")
+    tried = await try_session(context, FILM_IDS[:2], candidates=FILM_IDS[20:32])
+    assert tried.hinted.prompt == []
+    assert len(model.asked) == asked
+
+
 async def exposures(services: Services, domain: str) -> int:
     statement = (
         select(func.count())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import shutil
 from collections.abc import AsyncIterator
@@ -12,9 +11,11 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from hostile_texts import hostile_domain
+from re2llm.jobs.submit import submit
 from re2llm.operations.hints import add_hint, list_hints
 from re2llm.runtime.options import Context
 from re2llm.runtime.services import Services
+from sqlalchemy import text
 
 playwright_api = pytest.importorskip("playwright.async_api", reason="needs the extra `browser`")
 axe = pytest.importorskip("axe_playwright_python", reason="needs the extra `browser`")
@@ -97,6 +98,38 @@ async def test_a_job_is_watched_without_loading_the_page_again(tab: Any, films: 
     assert await tab.evaluate("window.kept")
 
 
+async def test_a_job_that_polls_leads_to_the_sign_in_once_the_session_has_ended(
+    chromium: Any, address: str, films: str, make_key: Any, services: Services
+) -> None:
+    context = Context(domain=films)
+    if not (await list_hints(context)).hints:
+        await add_hint(context, "Prefer films that many people chose.")
+    made = await submit(context, "verify", {})
+    elsewhere = await chromium.new_context(
+        base_url=address, extra_http_headers={"x-forwarded-for": "192.0.2.1"}
+    )
+    page = await elsewhere.new_page()
+    await page.goto(f"/console/jobs/{made.id}?domain={films}")
+    await page.get_by_label("API key").fill(await make_key(may=("learn",)))
+    await page.get_by_role("button", name="Sign in").click()
+    await page.locator("h1", has_text=made.id).wait_for()
+    async with services.engine.begin() as connection:
+        await connection.execute(text("DELETE FROM re2llm.console_session"))
+    await page.wait_for_url("**/console/sign-in?next=*")
+    await page.get_by_label("API key").wait_for()
+    await elsewhere.close()
+
+
+async def test_an_error_that_a_script_is_answered_with_is_shown(tab: Any, films: str) -> None:
+    await tab.goto(f"/console/try?domain={films}&history=alien-1979")
+    await tab.get_by_role("button", name="Rank").click()
+    await tab.locator("#feedback button").first.wait_for()
+    await tab.evaluate("document.querySelector('[name=recommendation]').value = 'nothing'")
+    await tab.locator("#feedback button").first.click()
+    await tab.get_by_role("alert").get_by_text("has no recommendation").wait_for()
+    assert await tab.locator("main").count() == 1
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [390, 1280])
 async def test_axe_finds_nothing_serious_and_nothing_overflows(
@@ -145,7 +178,6 @@ async def test_no_hostile_text_runs(tab: Any, services: Services) -> None:
         assert await tab.evaluate("window.hacked") is None, path
         over = await tab.evaluate("document.documentElement.scrollWidth - innerWidth")
         assert over <= 0, (path, over)
-    await asyncio.sleep(0)
 
 
 def _pairs(query: dict[str, Any]) -> list[list[str]]:

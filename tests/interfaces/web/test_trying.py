@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
-from console import Browser, form_to, forms, parsed
+from api_server import serving_api
+from console import Browser, Element, Form, form_to, forms, parsed
+from fault_server import FaultServer
+from keyed_runs import own_model
 from re2llm.data.sample import sample_items
+from re2llm.knowledge.allowances import used_today
 from re2llm.knowledge.log_tables import FeedbackRow, RecommendationRow
 from re2llm.operations.hints import add_hint
 from re2llm.operations.try_session import try_session
@@ -126,17 +131,46 @@ async def test_a_form_takes_no_longer_session_than_the_page(browser: Browser) ->
     await browser.get("/console/try", expect=422, domain="films", history=many)
 
 
-async def test_a_key_pays_for_both_rankings_and_names_no_hint(
-    stranger: Browser, make_key: Any
-) -> None:
+async def test_a_key_without_the_right_names_no_hint(stranger: Browser, make_key: Any) -> None:
     await stranger.sign_in(await make_key())
     page = await stranger.get("/console/try", domain="films", history=[FILMS[0].id])
-    post = next(
-        form for form in forms(page) if form.method == "post" and form.action == "/console/try"
-    )
+    post = _rank_form(page)
     assert "hint" not in dict(post.fields)
     assert (await stranger.send(post)).status_code == 200
     assert (await stranger.send(post, hint=1)).status_code == 403
+
+
+async def test_a_key_pays_for_both_rankings(
+    stranger: Browser,
+    make_key: Any,
+    load: Any,
+    domain: str,
+    services: Services,
+    adjust: Callable[..., None],
+) -> None:
+    await load(domain, FILMS[:30], [Session((FILMS[0].id,), FILMS[1].id)])
+    hint = await add_hint(Context(domain=domain), "Prefer the oldest films.")
+    key = await make_key(domain, may=("learn",))
+    proxied = {"x-forwarded-for": stranger.http.headers["x-forwarded-for"]}
+    with FaultServer().running() as model:
+        own_model(model, adjust)
+        with serving_api() as address:  # it reads the settings when it starts
+            async with Browser(address, **proxied) as browser:
+                await browser.sign_in(key)
+                page = await browser.get("/console/try", domain=domain, history=[FILMS[0].id])
+                answer = await browser.send(_rank_form(page), hint=hint.hint_id)
+    assert answer.status_code == 200, answer.text
+    assert "Without it" in answer.text
+    assert len(model.asked) == 2
+    async with services.engine.connect() as connection:
+        calls, _ = await used_today(connection, key.split("_")[1])
+    assert calls == 2
+
+
+def _rank_form(page: Element) -> Form:
+    return next(
+        form for form in forms(page) if form.method == "post" and form.action == "/console/try"
+    )
 
 
 def _id(title: str) -> str:
