@@ -98,6 +98,12 @@ RENAMED: Mapping[str, str] = {
 """Old module to new module, within the package."""
 
 _NAMES: Mapping[str, Mapping[str, str]] = {
+    "agents.results": {
+        "ListedHint": "operations.hint_results.ListedHint",
+        "ListedHints": "operations.hint_results.ListedHints",
+        "Rated": "operations.rating.results.Rated",
+        "RatingReasons": "operations.rating.results.RatingReasons",
+    },
     "knowledge.claims": {"Claims": "AdvisoryLocks"},
     "knowledge.hint_figures": {"refresh_figures": "refresh_stats"},
     "llm.offline.channels": {"Channel": "Feature", "build_channels": "build_features"},
@@ -105,7 +111,7 @@ _NAMES: Mapping[str, Mapping[str, str]] = {
     "nodes.figures": {"update_figures": "update_stats"},
     "nodes.outage": {"Outages": "OutageGuard"},
 }
-"""By old module, what its contents were called."""
+"""By old module, what its contents are called, with the module if they have left it."""
 
 
 class _AliasFinder(MetaPathFinder, Loader):
@@ -138,7 +144,8 @@ class _AliasFinder(MetaPathFinder, Loader):
         names = _NAMES.get(old, {})
 
         def find(name: str) -> Any:
-            return getattr(import_module(new), names.get(name, name))
+            place, _, called = names.get(name, name).rpartition(".")
+            return getattr(import_module(f"{_ROOT}.{place}" if place else new), called)
 
         module.__dict__["__getattr__"] = find
         module.__doc__ = import_module(new).__doc__

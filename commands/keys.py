@@ -12,7 +12,7 @@ from .groups import CommandGroup
 from .tables import print_table
 
 if TYPE_CHECKING:
-    from ..operations.results import ListedKey
+    from ..operations.key_results import ListedKey
 
 keys = CommandGroup(help="Make, list and revoke API keys for the server.", no_args_is_help=True)
 

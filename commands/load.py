@@ -11,7 +11,7 @@ from ..records import counted
 from .console import err, out, print_json, progress_bars, run
 
 if TYPE_CHECKING:
-    from ..operations.results import Loaded
+    from ..operations.domain_results import Loaded
 
 
 def load(

@@ -6,12 +6,18 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any
 
+from ..operations.domain_results import ListedDomain
 from ..operations.domains import delete_domain, list_domains
 from ..operations.exchange_hints import export_hints, import_from_domain, import_hints
-from ..operations.hint_results import ImportedHints, TriedHint, VerifiedHints
+from ..operations.hint_results import (
+    AddedHint,
+    ImportedHints,
+    ListedHints,
+    TriedHint,
+    VerifiedHints,
+)
 from ..operations.hints import add_hint, approve_hints, list_hints, retire_hints
 from ..operations.items import ItemsFound, ItemShown, search_items, show_item
-from ..operations.results import AddedHint, ListedDomain, ListedHints
 from ..operations.tidy_hints import tidy_hints
 from ..operations.tidy_results import TidiedHints
 from ..operations.try_hint import try_hint

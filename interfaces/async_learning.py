@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..data.interactions import TableOptions
+from ..operations.domain_results import Loaded
 from ..operations.learn import Learned, learn
 from ..operations.load import load
-from ..operations.results import Loaded
 from ..records import Session
 from ..runtime.progress import Progress, silent
 from .async_curation import AsyncCuration

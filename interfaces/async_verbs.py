@@ -6,15 +6,11 @@ from collections.abc import Sequence
 
 from ..operations.feedback import give_feedback
 from ..operations.rate import rate
+from ..operations.rating.results import Rated
 from ..operations.recommend import recommend
+from ..operations.release_results import ListedReleases
 from ..operations.releases import list_releases
-from ..operations.results import (
-    FeedbackStored,
-    FoundTitles,
-    ListedReleases,
-    Rated,
-    Recommended,
-)
+from ..operations.results import FeedbackStored, FoundTitles, Recommended
 from ..operations.titles import find_titles
 from ..rating.request import RatingRequest
 from .async_learning import AsyncLearning

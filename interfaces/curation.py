@@ -9,9 +9,15 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
-from ..operations.hint_results import ImportedHints, TriedHint, VerifiedHints
+from ..operations.domain_results import ListedDomain
+from ..operations.hint_results import (
+    AddedHint,
+    ImportedHints,
+    ListedHints,
+    TriedHint,
+    VerifiedHints,
+)
 from ..operations.items import ItemsFound, ItemShown
-from ..operations.results import AddedHint, ListedDomain, ListedHints
 from ..operations.tidy_results import TidiedHints
 from ..runtime.progress import Progress, silent
 from .async_curation import AsyncCuration

@@ -16,10 +16,12 @@ from pydantic import Field
 from ..errors import Re2llmError
 from ..llm.prompt_data import inert, inert_json
 from ..operations.feedback import give_feedback
+from ..operations.hint_results import ListedHints
 from ..operations.hints import list_hints as list_domain_hints
 from ..operations.rate import rate as predict_rating
+from ..operations.rating.results import Rated
 from ..operations.recommend import recommend as recommend_items
-from ..operations.results import FeedbackStored, FoundTitles, ListedHints, Rated, Recommended
+from ..operations.results import FeedbackStored, FoundTitles, Recommended
 from ..operations.titles import find_titles as find_items
 from ..rating.request import OtherReview, PastReview, RatedItem, RatingRequest
 from ..runtime.options import Context, granted

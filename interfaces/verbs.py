@@ -10,15 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..data.interactions import TableOptions
+from ..operations.domain_results import Loaded
 from ..operations.learn import Learned
-from ..operations.results import (
-    FeedbackStored,
-    FoundTitles,
-    ListedReleases,
-    Loaded,
-    Rated,
-    Recommended,
-)
+from ..operations.rating.results import Rated
+from ..operations.release_results import ListedReleases
+from ..operations.results import FeedbackStored, FoundTitles, Recommended
 from ..rating.request import RatingRequest
 from ..records import Session
 from ..runtime.progress import Progress, silent

@@ -7,7 +7,7 @@ from ..knowledge import domains as stored
 from ..knowledge.meaning_index import drop_meaning_index
 from ..runtime.options import Context, resolve_context
 from .database import connected, in_domain
-from .results import ListedDomain
+from .domain_results import ListedDomain
 
 
 async def list_domains(context: Context) -> list[ListedDomain]:

@@ -1,4 +1,4 @@
-"""What the operations that measure and exchange hints return."""
+"""What the operations on hints return."""
 
 from __future__ import annotations
 
@@ -9,6 +9,46 @@ from pydantic import BaseModel, Field
 from ..knowledge.hint_stats import harm_of
 from ..knowledge.hints import Hint
 from ..ranking.verification import Verification
+
+
+class ListedHint(BaseModel):
+    """A lesson that was learned from misses, or given by a person."""
+
+    id: int
+    text: str
+    status: str
+    trials: int = Field(description="Training sessions on which it was tried.")
+    mean_gain: float = Field(description="Mean of NDCG@10 with it minus without it.")
+    gain_error: float = Field(description="Standard error of that mean.")
+    helped: int
+    harmed: int
+    gain_elsewhere: float | None = Field(
+        description="Where it was not tried: the last gain measured with another model or prompt."
+    )
+
+
+class ListedHints(BaseModel):
+    """A domain's hints."""
+
+    domain: str
+    model: str = Field(description="The model on which the gains were measured.")
+    hints: list[ListedHint]
+
+
+class AddedHint(BaseModel):
+    """What became of a person's hint."""
+
+    text: str = Field(description="On one line, HTML entities resolved.")
+    outcome: Literal["stored", "duplicate", "leak"]
+    reason: str = Field(description="Why it was not stored; empty if it was.")
+    hint_id: int | None = Field(
+        default=None, description="The hint that it became or repeats; null if it was refused."
+    )
+    understood: list[str] | None = Field(
+        default=None,
+        description="What each of its clauses makes the offline model weigh; "
+        "null if another model reads the hints.",
+    )
 
 
 class MeasuredGain(BaseModel):

@@ -15,7 +15,7 @@ from ..ranking.repeats import embed
 from ..runtime.domain_cache import leak_filter_of
 from ..runtime.options import Context, resolve_context
 from .database import in_domain
-from .results import AddedHint, ListedHint, ListedHints
+from .hint_results import AddedHint, ListedHint, ListedHints
 from .understanding import understanding_of
 
 

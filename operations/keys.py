@@ -9,7 +9,7 @@ from ..knowledge.grants import Grants
 from ..runtime.caller import Caller
 from ..runtime.options import Context, resolve_context
 from .database import connected
-from .results import CreatedKey, ListedKey, RevokedKey
+from .key_results import CreatedKey, ListedKey, RevokedKey
 
 
 async def create_key(

@@ -29,9 +29,9 @@ from ..records import Item, Session
 from ..runtime.options import Context, RunOptions, resolve_context
 from ..runtime.progress import Progress, silent
 from ..runtime.services import Services
+from .domain_results import Loaded
 from .enough import session_advice
 from .first_stage import fit_first_stage
-from .results import Loaded
 
 _BATCH = 256
 _TICK = 0.2

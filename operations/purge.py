@@ -9,8 +9,8 @@ from ..knowledge.domains import find_domain
 from ..knowledge.retention import Scope, delete_log, observed_sessions, sources_of
 from ..runtime.options import Context, resolve_context
 from .database import connected
-from .results import Purged
 from .sessions import forget_sessions
+from .source_results import Purged
 
 _MOST_DAYS = 365 * 1000
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..runtime.options import Context
 from .graphs import rate_graph, run_graph
-from .results import Rated
+from .rating.results import Rated
 
 
 async def rate(context: Context, request: Mapping[str, Any]) -> Rated:

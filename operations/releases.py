@@ -13,7 +13,7 @@ from ..knowledge.rollouts import latest_rollout, rollout_events
 from ..runtime.options import Context, resolve_context
 from ..runtime.progress import Progress, silent
 from .database import in_domain
-from .results import ListedRelease, ListedReleases, ReleaseRollout
+from .release_results import ListedRelease, ListedReleases, ReleaseRollout
 
 if TYPE_CHECKING:
     from ..evaluation.off_policy import OffPolicyReport

@@ -20,7 +20,7 @@ from ..ranking.hint_stats import update_stats
 from ..ranking.verification import verification
 from ..runtime.options import Context, RunOptions, resolve_context
 from .database import in_domain
-from .results import DroppedSessions, SessionSource
+from .source_results import DroppedSessions, SessionSource
 
 
 async def list_session_sources(

@@ -28,6 +28,7 @@ def test_what_0_1_imported_still_imports() -> None:
         "from re2llm.agents.chat import graph\n"
         "from re2llm.agents.auth import auth\n"
         "from re2llm.agents.http_app import app\n"
+        "from re2llm.agents.results import FoundItem, ListedHints, Rated, RatingReasons\n"
         "from re2llm.nodes.context import Context, Call, call_with\n"
         "from re2llm.nodes.sharing import close_shared_services, shared_services\n"
         "from re2llm.nodes.rating_state import RatingRequest\n"

@@ -15,7 +15,7 @@ from .options import JsonOption
 from .verify import print_verified, verified
 
 if TYPE_CHECKING:
-    from ...operations.results import AddedHint
+    from ...operations.hint_results import AddedHint
 
 
 def add(

@@ -12,7 +12,7 @@ from ..tables import print_table
 from .options import HintArgument, HintsArgument, JsonOption
 
 if TYPE_CHECKING:
-    from ...operations.results import ListedHint
+    from ...operations.hint_results import ListedHint
 
 
 def list_(domain: DomainOption = None, as_json: JsonOption = False) -> None:

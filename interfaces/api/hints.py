@@ -8,8 +8,8 @@ from fastapi import Path, Query, Request
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
+from ...operations.hint_results import AddedHint, ListedHint
 from ...operations.hints import add_hint, approve_hints, list_hints, retire_hints, show_hint
-from ...operations.results import AddedHint, ListedHint
 from ...operations.tidy_hints import tidy_hints
 from ...operations.tidy_results import TidiedHints
 from ...runtime.request_limits import LARGEST_KEY, RowKey

@@ -6,7 +6,7 @@ from fastapi import Request
 from starlette.responses import Response
 
 from ...operations.rate import rate
-from ...operations.results import Rated
+from ...operations.rating.results import Rated
 from .callers import context_of
 from .documents import problems
 from .requests import RateBody

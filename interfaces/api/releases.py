@@ -7,8 +7,8 @@ from typing import Annotated
 from fastapi import Path, Query, Request
 from starlette.responses import Response
 
+from ...operations.release_results import ListedRelease, ListedReleases
 from ...operations.releases import activate_release, list_releases, rollback_release, show_release
-from ...operations.results import ListedRelease, ListedReleases
 from ...operations.rollout_results import RolloutShown
 from ...operations.rollouts import promote_canary, show_canary, start_canary, stop_canary
 from ...policies.rollout.plan import Plan

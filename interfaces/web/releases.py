@@ -8,6 +8,7 @@ from fastapi import Path, Request
 from pydantic import BaseModel
 from starlette.responses import Response
 
+from ...operations.release_results import ListedRelease
 from ...operations.releases import (
     activate_release,
     evaluate_release,
@@ -15,7 +16,6 @@ from ...operations.releases import (
     rollback_release,
     show_release,
 )
-from ...operations.results import ListedRelease
 from ...runtime.request_limits import DomainName, RowKey
 from ..api.callers import require_right
 from .browsers import PREFIX

@@ -1,0 +1,40 @@
+"""What the operations on sessions' sources return."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from pydantic import BaseModel, Field
+
+
+class SessionSource(BaseModel):
+    """Where training sessions came from."""
+
+    source: str = Field(description="`file`, `local`, or the id of an API key.")
+    owner: str | None = Field(description="The key's owner.")
+    sessions: int
+    first: dt.datetime | None
+    last: dt.datetime | None
+
+
+class DroppedSessions(BaseModel):
+    """What went with a source."""
+
+    domain: str
+    source: str
+    sessions: int
+    hints_pending: list[int] = Field(description="Ids of hints that wait for approval again.")
+    feedback_settled: int = Field(description="Waiting feedback that is not learned from.")
+
+
+class Purged(BaseModel):
+    """What was deleted, or with `dry_run` would be."""
+
+    dry_run: bool
+    before: dt.datetime | None
+    owner: str | None
+    recommendations: int
+    feedback: int
+    sessions: int = Field(description="Observed training sessions.")
+    answers: int = Field(description="Models' answers; the ledger's rows stay.")
+    hints_pending: int = Field(description="Hints that wait for approval again.")
