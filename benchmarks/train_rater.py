@@ -38,7 +38,7 @@ CARD: dict[str, object] = {
     "bf16": True,
 }
 """What one card adds to the paper's settings, which are the defaults of `RaterConfig`."""
-BASELINES = ("user-mean", "item-mean", "bias")
+BASELINES = ("user-mean", "item-mean", "bias", "mf")
 
 
 def configuration(model: str, updates: int | None, settings: list[str]) -> RaterConfig:

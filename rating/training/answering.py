@@ -13,6 +13,8 @@ from ...runtime.progress import Progress, silent
 ChatMessages = Sequence[dict[str, Any]]
 """A prompt as roles and contents."""
 
+_BATCHES = {"cpu": 32, "cuda": 512}
+
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
@@ -44,16 +46,18 @@ def answer_prompts(
     *,
     max_tokens: int,
     sampling: Sampling | None = None,
-    batch: int = 32,
+    batch: int | None = None,
     bf16: bool = False,
     progress: Progress = silent,
 ) -> list[Answers]:
-    """Answer prompts, `batch` at a time; the tokenizer must pad on the left.
+    """Answer prompts in batches; the tokenizer must pad on the left.
 
     A batch is read once: its greedy answers and its samples continue from the same keys and values.
 
     Args:
         model: It moves to the GPU if there is one, and stays there.
+        batch: Prompts at a time; `None` takes 32 on a CPU and 512 on a GPU. Where the GPU's memory
+            does not hold so many, it is halved until it does.
         bf16: Compute in bfloat16; the model's own weights are cast, and stay so.
         progress: Called after each batch with the stage `rating`.
     """
@@ -65,28 +69,42 @@ def answer_prompts(
         model = model.to(torch.bfloat16)
     torch.manual_seed(sampling.seed)
     answers = [Answers() for _ in prompts]
+    size = batch or _BATCHES[device]
     texts = [
         tokenizer.apply_chat_template(prompt, tokenize=False, add_generation_prompt=True)
         for prompt in prompts
     ]
     # Prompts of similar length share a batch, so that there is little padding.
     order = sorted(range(len(texts)), key=lambda place: len(texts[place]))
-    for start in range(0, len(order), batch):
-        places = order[start : start + batch]
+    done = 0
+    while done < len(order):
+        places = order[done : done + size]
         inputs = tokenizer(
             [texts[place] for place in places],
             return_tensors="pt",
             padding=True,
             add_special_tokens=False,
         ).to(device)
-        with torch.inference_mode():
-            reading = _Reading(model, tokenizer, inputs, max_tokens)
-            for place, text in zip(places, reading.go_on(), strict=True):
-                answers[place].greedy = text
-            for _ in range(sampling.count):
-                for place, text in zip(places, reading.go_on(sampling.temperature), strict=True):
-                    answers[place].sampled.append(text)
-        progress("rating", min(start + batch, len(order)), len(order))
+        try:
+            with torch.inference_mode():
+                said = _answers_to(_Reading(model, tokenizer, inputs, max_tokens), sampling)
+        except torch.OutOfMemoryError:
+            if len(places) == 1:
+                raise
+            size = len(places) // 2
+            continue
+        for place, answer in zip(places, said, strict=True):
+            answers[place] = answer
+        done += len(places)
+        progress("rating", done, len(order))
+    return answers
+
+
+def _answers_to(reading: _Reading, sampling: Sampling) -> list[Answers]:
+    answers = [Answers(text) for text in reading.go_on()]
+    for _ in range(sampling.count):
+        for answer, text in zip(answers, reading.go_on(sampling.temperature), strict=True):
+            answer.sampled.append(text)
     return answers
 
 

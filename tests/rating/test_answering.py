@@ -128,3 +128,22 @@ def test_the_mean_of_samples_leaves_invalid_ones_out():
     assert mean_of_samples([4.0, None, 3.0, 3.5]) == 3.5
     assert mean_of_samples([None, None]) is None
     assert mean_of_samples([]) is None
+
+
+@pytest.mark.parametrize("most", [4, 2, 1, 0])
+def test_a_batch_that_memory_does_not_hold_is_halved(micro, monkeypatch, most):
+    model, tokenizer = micro
+    expected = answer_prompts(model, tokenizer, PROMPTS, max_tokens=4, batch=1)
+    generate = model.generate
+
+    def limited(**inputs):
+        if len(inputs["input_ids"]) > most:
+            raise torch.OutOfMemoryError
+        return generate(**inputs)
+
+    monkeypatch.setattr(model, "generate", limited)
+    if most == 0:
+        with pytest.raises(torch.OutOfMemoryError):
+            answer_prompts(model, tokenizer, PROMPTS, max_tokens=4)
+    else:
+        assert answer_prompts(model, tokenizer, PROMPTS, max_tokens=4) == expected
