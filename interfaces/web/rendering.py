@@ -139,7 +139,8 @@ def ago(moment: dt.datetime | str) -> str:
     seconds = max(0.0, (dt.datetime.now(dt.UTC) - then).total_seconds())
     for size, name in ((_DAY, "day"), (_HOUR, "hour"), (_MINUTE, "minute")):
         if seconds >= size:
-            return counted(int(seconds // size), name)
+            count = int(seconds // size)
+            return f"{count:,} {name}{'' if count == 1 else 's'}"
     return "a moment"
 
 

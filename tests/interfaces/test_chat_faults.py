@@ -19,7 +19,7 @@ from sqlalchemy import text
 
 ANSWER = "How about Heat?"
 RETRIES, PATIENCE, DEADLINE, SLACK = 2, 1.0, 10.0, 10.0
-"""Seconds: of a call, of a turn, and what a busy machine may add."""
+"""Seconds: of a call whose server hangs, of a turn, and what a busy machine may add."""
 STAND_IN = "(The language model does not answer.)"
 WITHOUT_TOOLS = "(The language model supports no tools here"
 
@@ -51,7 +51,7 @@ def say(
     adjust(
         base_url=server.url,
         api_key=SecretStr("sk-secret-1234567890"),
-        request_timeout=PATIENCE,
+        request_timeout=DEADLINE,
         deadline=DEADLINE,
         model_retries=RETRIES,
         retry_pause=0.01,
@@ -90,8 +90,15 @@ async def booked(services: Services, model: str) -> list[Any]:
     "fault", ["429", "429 for a second", "500", "503", "hang", "reset", "no choices", "no JSON"]
 )
 async def test_a_fault_that_passes_is_not_noticed(
-    server: FaultServer, say: Say, services: Services, model: str, fault: str
+    server: FaultServer,
+    say: Say,
+    services: Services,
+    adjust: Callable[..., None],
+    model: str,
+    fault: str,
 ) -> None:
+    if fault == "hang":
+        adjust(request_timeout=PATIENCE)
     server.play(fault)
     heard, last = await say()
     assert heard == last == ANSWER
@@ -150,11 +157,14 @@ async def test_a_fault_that_stays_ends_in_the_stand_in(
     server: FaultServer,
     say: Say,
     services: Services,
+    adjust: Callable[..., None],
     model: str,
     fault: str,
     calls: int,
     outcome: str,
 ) -> None:
+    if fault == "hang":
+        adjust(request_timeout=PATIENCE)
     server.play(*[fault] * 10)
     started = time.monotonic()
     heard, last = await say()

@@ -18,7 +18,7 @@ from re2llm.data.sample import sample_items, simulate_sessions
 from re2llm.errors import ModelDownError
 from re2llm.knowledge.domains import find_domain, hold_hints
 from re2llm.knowledge.hint_decisions import own_sessions
-from re2llm.operations.hint_pages import hint_trials
+from re2llm.operations.hint_pages import whole_hint
 from re2llm.operations.hints import approve_hints, list_hints, retire_hints, show_hint
 from re2llm.operations.learn import learn
 from re2llm.operations.load import load_domain
@@ -178,7 +178,8 @@ async def test_a_merged_hints_trials_count_for_the_one_that_stays(
     assert story["merged"] == [again]
     [of_model] = story["trials"]
     assert of_model["sessions"] == len(SESSIONS)
-    trials, total = await hint_trials(Context(domain=room), near, count=500)
+    found = await whole_hint(Context(domain=room), near, count=500)
+    trials, total = found.trials, found.total
     assert len(trials) == total == len({trial.session for trial in trials}) == len(SESSIONS)
     verified = await verify_hints(Context(domain=room), [near])
     assert (verified.llm_calls, verified.hints[0].gain.sessions) == (0, len(SESSIONS))

@@ -111,8 +111,10 @@ class FaultServer:
             ready.set()
             await stop.wait()
             server.close()
-            for task in asyncio.all_tasks() - {asyncio.current_task()}:
+            others = asyncio.all_tasks() - {asyncio.current_task()}
+            for task in others:
                 task.cancel()
+            await asyncio.gather(*others, return_exceptions=True)
 
         thread = threading.Thread(target=loop.run_until_complete, args=[serve()], daemon=True)
         thread.start()
@@ -122,7 +124,6 @@ class FaultServer:
         finally:
             loop.call_soon_threadsafe(stop.set)
             thread.join(10)
-            loop.run_until_complete(asyncio.sleep(0))
             loop.close()
 
     async def _connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
