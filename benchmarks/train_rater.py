@@ -21,6 +21,7 @@ from re2llm.commands.rating.hyper_parameters import hyper_parameters
 from re2llm.errors import InputError
 from re2llm.operations.rating.evaluate import evaluate_raters
 from re2llm.operations.rating.train import train_rater
+from re2llm.rating.baselines import check_rating_baselines
 from re2llm.rating.corpus import ReviewSource
 from re2llm.rating.training.checkpoint import RATER_FILE
 from re2llm.rating.training.config import RaterConfig, rater_config
@@ -38,7 +39,6 @@ CARD: dict[str, object] = {
     "bf16": True,
 }
 """What one card adds to the paper's settings, which are the defaults of `RaterConfig`."""
-BASELINES = ("user-mean", "item-mean", "bias", "mf")
 
 
 def configuration(model: str, updates: int | None, settings: list[str]) -> RaterConfig:
@@ -71,14 +71,19 @@ def main(  # noqa: PLR0917  # an argument for every option
     updates: Annotated[int | None, typer.Option(min=1, help="Stop GRPO after N.")] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Evaluate N ratings.")] = None,
     samples: Annotated[int, typer.Option(min=1, help="Sampled answers to average.")] = 8,
+    baselines: Annotated[
+        str, typer.Option(help="Measured, too; mf needs the extra sasrec.")
+    ] = "user-mean,item-mean,bias",
     settings: Annotated[list[str] | None, typer.Option("--set", help="NAME=VALUE")] = None,
 ) -> None:
     """Train a rater, measure it, and write `figures.json` with time and memory into the folder.
 
     The hours of training are those of this run; `resumed` says that an earlier one did a part.
     """
+    names = baselines.split(",")
     try:
         config = configuration(model, updates, settings or [])
+        check_rating_baselines(names)  # not after hours of training
     except InputError as error:
         fail(error)
     source = ReviewSource(path=reviews, split=split, seed=config.seed)
@@ -103,7 +108,7 @@ def main(  # noqa: PLR0917  # an argument for every option
                 Context(command="benchmarks.train_rater"),
                 source,
                 checkpoint=trained.model,
-                baselines=BASELINES,
+                baselines=names,
                 limit=limit,
                 samples=samples,
                 progress=bars,

@@ -151,6 +151,8 @@ def draw_curve(points: Sequence[Mapping[str, Any]], path: Path, title: str) -> N
         )
         axis.set_title(label, loc="left", fontsize=10)
         axis.grid(alpha=0.3)
+        if name == "valid":
+            axis.set_ylim(top=1.002)  # the interval may reach above what a share can be
     for axis in axes[-1]:
         axis.set_xlabel("GRPO update")
     figure.suptitle(title)
