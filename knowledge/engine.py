@@ -22,7 +22,7 @@ from .embedded import start_embedded
 
 _PATIENCE = 60.0
 """Seconds to wait for a free connection: a burst of runs is no fault of the database."""
-_NO_SECRETS = frozenset({"host", "port", "dbname", "user", "sslmode", "connect_timeout"})
+_NO_SECRETS = frozenset({"host", "port", "dbname", "user", "connect_timeout"})
 # Cheap to make anew for each connection that is checked, unlike an epoll.
 _Selector = getattr(selectors, "PollSelector", selectors.SelectSelector)
 
@@ -178,12 +178,14 @@ def unreachable(engine: AsyncEngine, error: BaseException) -> DatabaseError:
 
 
 def _without_secrets(reason: str, url: URL) -> str:
-    """Hide what may be a part of a password: an `&` in one makes an option of its rest."""
+    """Hide what may be a password, in a place of its own or in that of another option."""
     hidden = [] if url.password is None else [str(url.password)]
-    if any(name.lower().endswith("password") for name in url.query):
-        for name, value in url.query.items():
-            if name not in _NO_SECRETS:
-                hidden += [name, *([value] if isinstance(value, str) else value)]
+    # An `&` in a password makes an option of its rest.
+    names_too = any(name.lower().endswith("password") for name in url.query)
+    for name, value in url.query.items():
+        if name not in _NO_SECRETS:
+            hidden += [value] if isinstance(value, str) else value
+            hidden += [name] if names_too else []
     for secret in filter(None, hidden):
         reason = reason.replace(f'"{secret}"', '"…"')
     return reason

@@ -206,7 +206,18 @@ def cached_tokens(message: BaseMessage) -> int | None:
 
 def _without(name: str, error: ModelFailedError, remedy: str) -> Finding:
     why = error.said or error.failure.replace("_", " ")
+    if error.failure in _SAYS_NOTHING:
+        return Finding(name, "note", f"not known, no answer: {why}", "Run it again.")
     return Finding(name, "note", f"not supported: {why}", remedy)
+
+
+_SAYS_NOTHING = frozenset(
+    {
+        *(Failure.CONNECTION, Failure.TIMEOUT, Failure.RATE_LIMITED),
+        *(Failure.BUSY, Failure.CIRCUIT_OPEN),
+    }
+)
+"""Failures that are not about what was asked for."""
 
 
 _WAYS = {

@@ -7,6 +7,8 @@ import re
 _CLAUSES = re.compile(
     r"[.;:!?]{1,9}+(?:\s{1,9}+|$)|,?\s{1,9}+but\b\s{1,9}+|,\s{0,9}+(?:and\s{1,9}+)?then\s{1,9}+|"
     r"(?<!\bdo)(?<!\bdoes),?\s{1,9}+(?=rather than|instead of|over (?!time|the )|not merely|not )|"
+    # A second piece of advice: "prefer X and avoid Y".
+    r",?\s{1,9}+and\s{1,9}+(?=(?:avoid|prefer|favou?r|trust|never|ignore|do not|don\W?t)\b)|"
     # What a thing is done for or by has a direction of its own: "beyond X to include Y".
     r"\s{1,9}+(?=to (?:include|introduce|embrace|add|counteract|avoid|reduce|prevent)\b)|"
     r"\s{1,9}+(?-i:(?=by (?:[a-z]{1,20}ly )?[a-z]{1,20}ing\b))",

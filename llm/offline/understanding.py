@@ -8,7 +8,7 @@ from langchain_core.messages import BaseMessage
 
 from ..embeddings import get_embedder
 from .clauses import clauses
-from .features import build_features
+from .features import Feature, build_features
 from .following import listen
 from .reading import read_ranking_task
 
@@ -21,8 +21,8 @@ def understood(hint: str, messages: Sequence[BaseMessage]) -> list[str]:
     """Name what each clause of a hint makes the offline ranker weigh in a task. Blocks.
 
     Returns:
-        For each clause that counts, its channels with signed weights, such as
-        `evidence:chosen_by +0.87, year:high +0.05`. Empty where nothing of the hint is understood.
+        For each clause that counts, what it weighs in words, with signed weights, such as
+        `what people with a similar session chose +0.87`. Empty where nothing is understood.
     """
     task = read_ranking_task(messages)
     if task is None:
@@ -33,7 +33,7 @@ def understood(hint: str, messages: Sequence[BaseMessage]) -> list[str]:
     for clause in clauses(hint):
         heard = listen(clause, features, encode)
         weighed = [
-            (feature.name, heard.strength * float(weight))
+            (_in_words(feature), heard.strength * float(weight))
             for feature, weight in zip(heard.features, heard.weights, strict=True)
         ]
         loudest = sorted(weighed, key=lambda pair: -abs(pair[1]))[:_MOST_NAMED]
@@ -41,3 +41,7 @@ def understood(hint: str, messages: Sequence[BaseMessage]) -> list[str]:
         if named:
             readings.append(", ".join(named))
     return readings
+
+
+def _in_words(feature: Feature) -> str:
+    return feature.more[0] if feature.more else feature.name

@@ -136,7 +136,9 @@ async def test_an_outage_during_the_probe_proves_nothing(
     server: FaultServer, examine: Examine, services: Services
 ) -> None:
     server.refuse = lambda body: (429, error("slow")) if "logprobs" in body else able(body)
-    await examine(model="openai:slow-model")
+    check = by_name(await examine(model="openai:slow-model"))["logprobs"]
+    assert (check.status, check.remedy) == ("note", "Run it again.")
+    assert "not supported" not in check.found
     async with services.engine.connect() as connection:
         assert await find_logprobs(connection, "openai:slow-model", server.url) is None
 

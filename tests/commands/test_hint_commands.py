@@ -117,11 +117,11 @@ def test_it_is_said_what_the_offline_model_takes_a_hint_for(classroom: str) -> N
     hints = ["Avoid popular films.", "Prefer old classics; prefer popular, widely known films."]
     done = command("add", "--domain", classroom, *hints, "--json")
     avoid, prefer = (added["understood"] for added in json.loads(done.stdout))
-    assert avoid[0].startswith("evidence:chosen_by -")
-    assert prefer[0].startswith("year:high -")
-    assert prefer[1].startswith("evidence:chosen_by +")
+    assert avoid[0].startswith("well-known titles -")
+    assert prefer[0].startswith("recent titles -")
+    assert prefer[1].startswith("well-known titles +")
     shown = command("add", "--domain", classroom, HINT).stdout
-    assert "director:recent +" in shown
+    assert "the same director as the most recent items +" in shown
 
 
 def test_the_same_text_is_known(classroom: str, proposals: Callable[[], list[Any]]) -> None:

@@ -217,6 +217,18 @@ def test_every_hint_that_we_show_is_among_the_examples() -> None:
     assert found <= {sentence.rstrip(".") for sentence, _, _ in EXAMPLES}
 
 
+@pytest.mark.parametrize(
+    ("hint", "said"),
+    [
+        ("Prefer recent films and avoid musicals.", ["Prefer recent films", "avoid musicals"]),
+        ("Trust neighbours, and never repeat.", ["Trust neighbours", "never repeat"]),
+        ("Prefer recent and popular films.", ["Prefer recent and popular films"]),
+    ],
+)
+def test_a_second_piece_of_advice_is_a_clause_of_its_own(hint: str, said: list[str]) -> None:
+    assert [clause.rstrip(".") for clause in clauses(hint)] == said
+
+
 def test_one_thing_over_another_is_two_clauses() -> None:
     wanted, unwanted = clauses("Prefer comedies over dramas.")
     assert listen(wanted, films(), ENCODE).loudest[0] == "genres=Comedy"
