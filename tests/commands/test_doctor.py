@@ -120,14 +120,14 @@ async def test_it_says_how_rankings_are_asked_for_and_remembers_what_works(
     server.refuse = able
     settings = {"fuse": "learned", "prompt": prompt, "model": f"openai:{prompt}-model"}
     found = by_name(await examine(**settings))["logprobs"].found
-    in_letters = "asked for as one letter (letters-1)" in found
+    in_letters = "asked for as one letter (letters-2)" in found
     assert in_letters == (prompt != "json")
     assert server.asked[-3].body["max_completion_tokens"] == 1
     async with services.engine.connect() as connection:
         assert await find_logprobs(connection, str(settings["model"]), server.url) is True
     server.refuse = lambda body: (400, error("no logprobs")) if "logprobs" in body else able(body)
     check = by_name(await examine(**settings))["logprobs"]
-    assert (check.status, "asked for as lists (rank-3)" in check.found) == ("note", True)
+    assert (check.status, "asked for as lists (rank-4)" in check.found) == ("note", True)
     async with services.engine.connect() as connection:
         assert await find_logprobs(connection, str(settings["model"]), server.url) is False
 

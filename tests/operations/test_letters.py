@@ -26,7 +26,7 @@ from re2llm.runtime.services import Services
 from sqlalchemy import text
 
 SESSIONS = 60
-VERSION = "letters-1/best-20"
+VERSION = "letters-2/best-20"
 HINT = "Prefer what many similar sessions chose."
 
 

@@ -122,7 +122,7 @@ async def test_without_log_probabilities_it_asks_for_lists_from_then_on(
     assert (second["flags"], second["llm_calls"]) == (["no_logprobs"], 1)
     assert second["ranking"] == first["ranking"]
     options = await resolve_context(Context(model=first["model"], fuse="learned"))
-    assert options.prompt_version == "rank-3/best-20"
+    assert options.prompt_version == "rank-4/best-20"
     async with services.engine.connect() as connection:
         kept = await find_logprobs(connection, first["model"], server.url)
     # That a model thinks first may have been chance.
