@@ -17,6 +17,8 @@ from ..operations.hint_results import (
     VerifiedHints,
 )
 from ..operations.hints import add_hint, approve_hints, list_hints, retire_hints
+from ..operations.improve_hints import improve_hints
+from ..operations.improve_results import ImprovedHints
 from ..operations.items import ItemsFound, ItemShown, search_items, show_item
 from ..operations.tidy_hints import tidy_hints
 from ..operations.tidy_results import TidiedHints
@@ -197,6 +199,37 @@ class AsyncCuration(ABC):
         return await verify_hints(
             self.context(domain=domain, model=model),
             hints,
+            max_llm_calls=max_llm_calls,
+            max_cost=max_cost,
+            progress=progress,
+        )
+
+    async def aimprove_hints(
+        self,
+        *,
+        domain: str | None = None,
+        model: str | None = None,
+        attempts: int = 10,
+        max_llm_calls: int | None = None,
+        max_cost: float | None = None,
+        progress: Progress = silent,
+    ) -> ImprovedHints:
+        """Join hints that help in different sessions, mend those that harm; keep what is better.
+
+        Args:
+            domain: The catalogue; `None` takes the object's.
+            model: The ranking model; `None` takes the object's.
+            attempts: New hints to make at most.
+            max_llm_calls: Stop after this many model calls.
+            max_cost: Stop when this much is spent, by `RE2LLM_PRICES`.
+            progress: Is told the stage, the attempts done and their total.
+
+        Raises:
+            Re2llmError: There is no such catalogue, or it has no training sessions.
+        """
+        return await improve_hints(
+            self.context(domain=domain, model=model),
+            attempts=attempts,
             max_llm_calls=max_llm_calls,
             max_cost=max_cost,
             progress=progress,

@@ -17,6 +17,7 @@ from ..operations.hint_results import (
     TriedHint,
     VerifiedHints,
 )
+from ..operations.improve_results import ImprovedHints
 from ..operations.items import ItemsFound, ItemShown
 from ..operations.tidy_results import TidiedHints
 from ..runtime.progress import Progress, silent
@@ -108,6 +109,29 @@ class Curation(AsyncCuration):
                 hints,
                 domain=domain,
                 model=model,
+                max_llm_calls=max_llm_calls,
+                max_cost=max_cost,
+                progress=progress,
+            )
+        )
+
+    def improve_hints(
+        self,
+        *,
+        domain: str | None = None,
+        model: str | None = None,
+        attempts: int = 10,
+        max_llm_calls: int | None = None,
+        max_cost: float | None = None,
+        progress: Progress = silent,
+    ) -> ImprovedHints:
+        """Wait for `aimprove_hints`. `progress` is called on the object's own thread."""
+        return self.run(
+            partial(
+                self.aimprove_hints,
+                domain=domain,
+                model=model,
+                attempts=attempts,
                 max_llm_calls=max_llm_calls,
                 max_cost=max_cost,
                 progress=progress,

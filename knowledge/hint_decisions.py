@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import BigInteger, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from .decision_tables import HintDecisionRow
@@ -88,8 +88,16 @@ async def own_sessions(connection: AsyncConnection, domain_id: int) -> dict[int,
         .join(ReflectionRow, ReflectionRow.id == ProposalRow.reflection_id)
         .where(HintRow.domain_id == domain_id)
     )
+    # A child of other hints was written by sessions that its provenance names.
+    shown = await connection.execute(
+        select(
+            HintRow.id,
+            HintRow.merged_into,
+            func.jsonb_array_elements_text(HintRow.provenance["sessions"]).cast(BigInteger),
+        ).where(HintRow.domain_id == domain_id, HintRow.provenance.has_key("sessions"))
+    )
     found: dict[int, set[int]] = {}
-    for hint_id, merged_into, session in rows:
+    for hint_id, merged_into, session in (*rows, *shown):
         found.setdefault(hint_id, set()).add(session)
         if merged_into is not None:
             found.setdefault(merged_into, set()).add(session)

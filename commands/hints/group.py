@@ -5,16 +5,19 @@ from __future__ import annotations
 from ..groups import CommandGroup
 from .add import add
 from .exchange import export, import_
+from .improve import improve
 from .manage import approve, list_, retire, show
 from .tidy import tidy
 from .verify import try_, verify
 
 hints = CommandGroup(
-    help="List, show, add, try, verify, tidy, approve and retire hints.", no_args_is_help=True
+    help="List, show, add, try, verify, improve, tidy, approve and retire hints.",
+    no_args_is_help=True,
 )
 hints.command("add")(add)
 hints.command("try")(try_)
 hints.command("verify")(verify)
+hints.command("improve")(improve)
 hints.command("tidy")(tidy)
 hints.command("list")(list_)
 hints.command("show")(show)

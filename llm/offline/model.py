@@ -17,6 +17,7 @@ from ..embeddings import get_embedder
 from ..json_values import is_list, is_object
 from ..letters import log_sum_exp
 from .document import RankingDocument
+from .improving import improved
 from .likeness import Encode
 from .rating import rate, rating_document
 from .reading import json_objects, read_ranking_task
@@ -66,12 +67,9 @@ class OfflineRanker(BaseChatModel):
             return rate(to_rate, messages)
         encode = get_embedder().encode
         last = messages[-1].text if messages else ""
-        comparison = next((v for v in json_objects(last) if "new_hint" in v), None)
-        if comparison is not None:
-            listed = comparison.get("known_hints")
-            hints = listed if is_list(listed) else []
-            known = [str(hint.get("text", "")) if is_object(hint) else str(hint) for hint in hints]
-            return str(repeated(str(comparison["new_hint"]), known, encode))
+        advised = _about_hints(last, encode)
+        if advised is not None:
+            return advised
         document = read_ranking_task(messages)
         if document is None:
             return NO_TASK
@@ -82,6 +80,22 @@ class OfflineRanker(BaseChatModel):
             answer = advise if _ASKS_FOR_HINTS.search(last) else explain
             return answer(document, number, encode)
         return _ranking(document, encode)
+
+
+def _about_hints(asked: str, encode: Encode) -> str | None:
+    """Answer a question about hints alone, or `None` if it is another one."""
+    for document in json_objects(asked):
+        if "new_hint" in document:
+            known = _texts(document.get("known_hints"))
+            return str(repeated(str(document["new_hint"]), known, encode))
+        if "parents" in document:
+            return improved(_texts(document["parents"]), encode)
+    return None
+
+
+def _texts(listed: Any) -> list[str]:
+    hints = listed if is_list(listed) else []
+    return [str(hint.get("text", "")) if is_object(hint) else str(hint) for hint in hints]
 
 
 def _is_follow_up(messages: Sequence[BaseMessage]) -> bool:

@@ -18,13 +18,15 @@ from .features import Feature, build_features
 from .likeness import Encode, Scores
 from .reading import json_objects
 from .scoring import HINT_WEIGHT, base_score
-from .sentences import advice
+from .sentences import advice, wanted
 
 _WORD = re.compile(r"\w+")
 _PICKS = 10
 _MOST_CAUSES = 3
 _SAME_CLAUSE = 0.92
 """Cosine from which two clauses say the same, unless they point in opposite directions."""
+_SAME_SUBJECT = 0.85
+"""Cosine from which two clauses speak of the same."""
 _OPPOSITES = (
     ("high", "low"),
     ("new", "old"),
@@ -153,6 +155,14 @@ def repeated(hint: str, known: Sequence[str], encode: Encode) -> int:
         if len(mine) == len(theirs) and _covered(mine, theirs, encode):
             return number
     return 0
+
+
+def same_subject(clause: str, other: str, encode: Encode) -> bool:
+    """Tell whether two clauses speak of the same, be it for or against it, more or less."""
+    first, second = wanted(clause), wanted(other)
+    if first is not None and second is not None and first.phrase == second.phrase:
+        return True
+    return (encode([clause]) @ encode([other]).T).item() > _SAME_SUBJECT
 
 
 def _covered(mine: Sequence[str], theirs: Sequence[str], encode: Encode) -> bool:

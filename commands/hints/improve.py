@@ -1,0 +1,79 @@
+"""`re2llm hints improve`: makes better hints of known ones."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ...errors import ModelDownError, error_from
+from ...records import counted
+from ..budgets import MaxCost
+from ..completion import DomainOption
+from ..console import note, out, print_json, progress_bars, run
+from .options import JsonOption, ModelOption
+
+if TYPE_CHECKING:
+    from ...operations.improve_results import ImprovedHints
+
+
+def improve(
+    domain: DomainOption = None,
+    model: ModelOption = None,
+    attempts: Annotated[
+        int, typer.Option(min=1, max=1_000, metavar="N", help="Make at most this many attempts.")
+    ] = 10,
+    max_llm_calls: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Stop after this many model calls.")
+    ] = None,
+    max_cost: MaxCost = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Join hints that help in different sessions, and mend those that often harm.
+
+    The reflecting model writes a new hint of one or two active ones. It is stored if it helps
+    more than the better of them, beyond doubt. Stop it at any time; what is paid is kept.
+
+    Example: re2llm hints improve --domain films --attempts 5 --max-llm-calls 2000
+    """
+    from ...operations.improve_hints import improve_hints
+    from ...runtime.options import Context
+
+    async def work() -> ImprovedHints:
+        with progress_bars() as progress:
+            return await improve_hints(
+                Context(domain=domain, model=model),
+                attempts=attempts,
+                max_llm_calls=max_llm_calls,
+                max_cost=max_cost,
+                progress=progress,
+            )
+
+    found = run(work)
+    if as_json:
+        print_json(found.model_dump())
+    else:
+        _print(found)
+    if found.stopped is not None:
+        stopped = error_from(found.stopped)
+        note(f"stopped: {stopped}")
+        if isinstance(stopped, ModelDownError):
+            raise typer.Exit(1)
+
+
+def _print(found: ImprovedHints) -> None:
+    for child in found.tried:
+        parents = " and ".join(str(number) for number in child.parents)
+        outcome = f"hint {child.hint_id}" if child.hint_id else child.outcome.replace("_", " ")
+        out.print(f"{child.way} {parents}: {outcome}", markup=False, soft_wrap=True)
+        if child.text:
+            out.print(f"  {child.text}", markup=False, soft_wrap=True)
+        out.print(f"  {child.reason}", markup=False, soft_wrap=True)
+    if not found.tried:
+        note("note: no two hints were tried on the same 24 sessions or more; see `hints verify`.")
+    out.print(
+        f"{found.domain}: {counted(found.stored, 'better hint')} stored. "
+        f"{counted(found.llm_calls, 'model call')} on {found.model}.",
+        markup=False,
+        soft_wrap=True,
+    )
