@@ -13,13 +13,14 @@ from . import (
     jobs,
     overview,
     releases,
+    rollouts,
     signing_in,
     trying,
 )
 
 _ROUTERS = (
     *(files, signing_in, overview, trying, hint_changes, hints),
-    *(releases, jobs, catalogue, costs),
+    *(releases, rollouts, jobs, catalogue, costs),
 )
 
 

@@ -45,8 +45,13 @@ def gain_picture(mean: float, error: float, trials: int, most: float) -> GainPic
     if trials == 0:
         return None
     low, high = mean - _NINETY * error, mean + _NINETY * error
-    tone = "good" if low > 0 else "bad" if high < 0 else "muted"
     words = f"Gain {signed(mean)}, 90 % interval {signed(low)} to {signed(high)}"
+    return interval_picture(mean, low, high, most, words)
+
+
+def interval_picture(mean: float, low: float, high: float, most: float, words: str) -> GainPicture:
+    """Return the picture of a mean with its interval, from `-most` to `most`."""
+    tone = "good" if low > 0 else "bad" if high < 0 else "muted"
     return GainPicture(_place(low, most), _place(mean, most), _place(high, most), tone, words)
 
 

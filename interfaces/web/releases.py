@@ -16,11 +16,13 @@ from ...operations.releases import (
     rollback_release,
     show_release,
 )
+from ...operations.rollout_results import RolloutShown
+from ...operations.rollouts import show_canary
 from ...runtime.request_limits import DomainName, RowKey
 from ..api.callers import require_right
 from .browsers import PREFIX
-from .pictures import Curve, curve
-from .rendering import see
+from .pictures import Curve, GainPicture, curve, interval_picture
+from .rendering import see, signed
 from .routing import form_of, page_router
 from .visits import DomainChoice, Visit, visit
 
@@ -87,7 +89,27 @@ async def rollback_route(request: Request) -> Response:
 
 async def _shown(seen: Visit, number: int, report: dict[str, Any] | None) -> Response:
     release = await show_release(seen.context, number)
-    return seen.page("release.html", release=release, curve=_curve(release), report=report)
+    rollout = await show_canary(seen.context, release=number) if release.rollout else None
+    return seen.page(
+        "release.html",
+        release=release,
+        curve=_curve(release),
+        report=report,
+        rollout=rollout,
+        reward=_reward(rollout),
+    )
+
+
+def _reward(rollout: RolloutShown | None) -> GainPicture | None:
+    """Return the picture of the difference in reward, on an axis to the effect worth finding."""
+    if rollout is None:
+        return None
+    found = rollout.figures["reward"]
+    mean, low, high = found["value"], found["low"], found["high"]
+    if mean is None or low is None or high is None:
+        return None
+    words = f"Difference in reward {signed(mean)}, between {signed(low)} and {signed(high)}"
+    return interval_picture(mean, low, high, max(2 * rollout.plan["effect"], -low, high), words)
 
 
 def _curve(release: ListedRelease) -> Curve | None:

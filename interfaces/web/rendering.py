@@ -27,6 +27,8 @@ _DONE = {
     "retired": "Retired.",
     "activated": "The release is active.",
     "rolled-back": "The release before is active again.",
+    "canary": "The rollout has begun.",
+    "canary-stopped": "The rollout is stopped: the active release serves everybody.",
     "pause": "The job is paused.",
     "resume": "The job goes on.",
     "cancel": "The job is cancelled.",

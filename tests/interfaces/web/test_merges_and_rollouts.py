@@ -90,6 +90,45 @@ async def test_a_release_in_a_rollout_shows_it_and_what_ends_it(
     assert "stopped" in page.one("rollout").text
 
 
+async def test_a_rollout_is_started_watched_stopped_and_promoted(
+    browser: Browser, school: str, services: Services
+) -> None:
+    there = await two_releases(services, school)
+
+    async def state() -> str:
+        async with services.engine.connect() as connection:
+            found = await latest_rollout(connection, there.domain_id)
+        assert found is not None
+        return found.state
+
+    page = await browser.get("/console/releases/1", domain=school)
+    assert "step by step" not in page.one("main").text  # it is active
+    page = await browser.get("/console/releases/2", domain=school)
+    start = form_to(page, "/console/releases/2/canary")
+    wrong = await browser.send(start, steps="5, many")
+    assert (wrong.status_code, "Write 1,5,25,100." in wrong.text) == (422, True)
+    answer = await browser.send(start, steps="30 %, 100", hold="7")
+    assert answer.status_code == 303, answer.text
+    page = await browser.get(answer.headers["location"])
+    assert "The rollout has begun." in page.one("main").text
+    shown = page.one("rollout")
+    for part in ("Rollout 1", "running", "30 % of people", "the active release", "started, 30 %"):
+        assert part in shown.text
+    assert "step by step" not in page.one("main").text
+    stop = form_to(page, "/console/releases:stop-canary")
+    assert (await browser.send(stop)).status_code == 303
+    assert await state() == "stopped"
+    again = form_to(await browser.get("/console/releases/2", domain=school), start.action)
+    assert (await browser.send(again)).status_code == 303
+    page = await browser.get("/console/releases/2", domain=school)
+    assert "Rollout 2" in page.one("rollout").text
+    promote = form_to(page, "/console/releases:promote-canary")
+    assert (await browser.send(promote)).status_code == 303
+    assert await state() == "promoted"
+    page = await browser.get("/console/releases/2", domain=school)
+    assert "Activate" not in page.one("main").text
+
+
 async def test_every_hint_of_a_set_is_shown(
     school: str, services: Services, adjust: Callable[..., None]
 ) -> None:
