@@ -11,7 +11,7 @@ from .tidy import tidy
 from .verify import try_, verify
 
 hints = CommandGroup(
-    help="List, show, add, try, verify, improve, tidy, approve and retire hints.",
+    help="List, add, try, verify, improve, tidy and retire hints.",
     no_args_is_help=True,
 )
 hints.command("add")(add)

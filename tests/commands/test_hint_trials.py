@@ -214,7 +214,7 @@ async def test_a_hint_is_tried_without_being_stored(
     assert after["hint"] == before["hint"]
     assert after["hint_proposal"] == before["hint_proposal"]
     shown = (await command("hints", "try", GOOD, "--domain", classroom, "--sessions", 5)).stdout
-    assert shown.startswith("The offline model weighs evidence:near_recent")
+    assert shown.startswith("The offline model weighs what usually follows next +")
     assert "90 % interval" in shown
 
 

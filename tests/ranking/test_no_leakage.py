@@ -1,6 +1,7 @@
 """Nothing of a session that is being ranked reaches what is known about its candidates."""
 
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -231,7 +232,10 @@ async def test_evidence_in_the_prompt_comes_from_the_stored_training_sessions(
     rows = EvidenceIndex(stored, order).of(IDS[:3], IDS[10:40])
     highest = {name: max(row[name] for row in rows) or 1 for name in EVIDENCE}
     expected = {
-        titles[item]: {name: round(9 * row[name] / highest[name]) for name in EVIDENCE}
+        titles[item]: {
+            name: round(9 * math.log(1 + row[name]) / math.log(1 + highest[name]))
+            for name in EVIDENCE
+        }
         for item, row in zip(IDS[10:40], rows, strict=True)
     }
     assert any(sum(row.values()) > 9 for row in expected.values())
