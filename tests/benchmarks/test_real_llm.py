@@ -152,6 +152,7 @@ def test_what_it_shows(films: str, file: Path) -> None:
     assert "Naming all candidates" in out
 
 
+@pytest.mark.slow
 def test_letters_have_rows_where_they_work(films: str, file: Path) -> None:
     with prepared(films, file, "letters") as one:
         one.server.logprobs = lambda body: logprobs(

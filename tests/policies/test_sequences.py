@@ -315,7 +315,7 @@ def quick(seed: int = 0, **settings: Any) -> TrainingConfig:
     return replace(default_config("content", most=MOST), **given)
 
 
-@pytest.mark.parametrize("seed", [0, 1, 2])
+@pytest.mark.parametrize("seed", [0, *(pytest.param(n, marks=pytest.mark.slow) for n in (1, 2))])
 def test_a_pair_is_found_whose_hints_harm_alone(seed: int) -> None:
     world, unseen = Pairs(seed=seed), Pairs(seed=seed + 10)
     trained = train_hint_policy(
@@ -341,7 +341,14 @@ def test_one_hint_at_most_cannot_help_there() -> None:
     assert not greedy_actions(trained.policy, world.states, world.hints).any()
 
 
-@pytest.mark.parametrize(("price", "size"), [(0.0, 3), (0.07, 2), (0.2, 1)])
+@pytest.mark.parametrize(
+    ("price", "size"),
+    [
+        (0.07, 2),
+        pytest.param(0.0, 3, marks=pytest.mark.slow),
+        pytest.param(0.2, 1, marks=pytest.mark.slow),
+    ],
+)
 def test_it_stops_where_a_further_hint_is_not_worth_its_price(price: float, size: int) -> None:
     world = Additive()
     means = [[0.3] * 50, [0.1] * 50, [0.04] * 50, [0.0] * 50]
