@@ -27,7 +27,7 @@ HINTS = (
 )
 SESSION = ("Alien", "Blade Runner", "The Matrix")
 WIDE, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
-VIEWERS, PANEL = 80, 40
+VIEWERS, PANEL, PEOPLE = 80, 40, 120
 
 
 async def prepare() -> dict[str, Any]:
@@ -39,8 +39,10 @@ async def prepare() -> dict[str, Any]:
     from re2llm.operations.hints import add_hint, edit_hint
     from re2llm.operations.load import load_domain
     from re2llm.operations.recommend import recommend
+    from re2llm.operations.rollouts import start_canary
     from re2llm.operations.train import train
     from re2llm.operations.verify_hints import verify_hints
+    from re2llm.policies.rollout.plan import Plan
     from re2llm.runtime.options import Context
     from re2llm.runtime.sharing import close_shared_services, shared_services
 
@@ -63,6 +65,11 @@ async def prepare() -> dict[str, Any]:
         made = await recommend(Context(domain="films", policy="random"), [film.id])
         if made.recommendation_id is not None:
             await give_feedback(context, made.recommendation_id, made.items[2].id, learn=False)
+    await start_canary(context, 1, plan=Plan(steps=(30, 100), hold=30))
+    for person, film in enumerate(items[:PEOPLE]):
+        made = await recommend(context, [film.id], user=f"person-{person}")
+        if made.recommendation_id is not None and person % 4:
+            await give_feedback(context, made.recommendation_id, made.items[1].id, learn=False)
     await submit(context, "verify", {})
     await add_schedule(context, "train", "0 3 * * 1", zone="Europe/Berlin")
     await close_shared_services()
@@ -81,7 +88,8 @@ async def take(address: str, out: Path, about: dict[str, Any], *, every: bool) -
         "hint": f"/hints/{about['hint']}",
         "try": f"/try?{history}&domain=films",
         "releases": "/releases",
-        "release": "/releases/1",
+        "release": "/releases/2",
+        "rollout": "/releases/1",
         "jobs": "/jobs",
         "catalogue": "/catalogue",
         "item": f"/catalogue/{about['session'][0]}",
@@ -100,7 +108,7 @@ async def take(address: str, out: Path, about: dict[str, Any], *, every: bool) -
                     await tab.get_by_label("Hint number").fill(str(about["hint"]))
                     await tab.get_by_role("button", name="Rank").click()
                     await tab.locator("#feedback").wait_for()
-                full = page in {"try", "hint"} or size is PHONE
+                full = page in {"try", "hint", "rollout"} or size is PHONE
                 await tab.screenshot(path=out / f"{page}{name}.png", full_page=full)
                 print(out / f"{page}{name}.png")
         await browser.close()
