@@ -258,9 +258,7 @@ async def _gathered(session: Session, options: RunOptions) -> RecommendState:
 
 
 async def _chosen(state: RecommendState, options: RunOptions) -> Sequence[Hint]:
-    async with in_domain(options, None) as (connection, _):
-        chosen = await CHOOSERS["ppo"](connection, state, options)
-    return chosen.hints
+    return (await CHOOSERS["ppo"](state, options)).hints
 
 
 async def _asked(state: RecommendState, options: RunOptions, outages: OutageGuard) -> Answer:

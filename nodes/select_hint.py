@@ -28,14 +28,11 @@ async def select_hint(state: RecommendState, options: RunOptions) -> Update:
     if not options.asks_model:
         policy = "none"
     choose = chosen_by_caller if named else CHOOSERS[policy]
-    async with options.services.autocommit.connect() as connection:
-        chosen = await choose(connection, state, options)
-        fusion: Update = {}
-        if not training:  # its trials must not depend on when they are made
-            hinted = chosen.hint is not None
-            fusion = await learned_fusion(
-                connection, state["domain_id"], policy, options, hinted=hinted
-            )
+    chosen = await choose(state, options)
+    fusion: Update = {}
+    if not training:  # its trials must not depend on when they are made
+        hinted = chosen.hint is not None
+        fusion = await learned_fusion(state["domain_id"], policy, options, hinted=hinted)
     # A hint that no model reads was not given: feedback must not be credited to it.
     unread = not needs_model(cast("RecommendState", {**state, **fusion}), options)
     if unread and not named:

@@ -83,11 +83,8 @@ async def _listed(state: RecommendState, first: Reply, options: RunOptions) -> U
         await options.services.note_logprobs(options.model, given=False, keep=keep)
         update["flags"] = [*update["flags"], Flag.NO_LOGPROBS]
     if state.get("fusion") is not None:  # it was learned from letters
-        async with options.services.engine.connect() as connection:
-            domain, hint = state["domain_id"], state["hint"]
-            learned = await learned_fusion(
-                connection, domain, hint["policy"], options, hinted=bool(hint["text"])
-            )
+        domain, hint = state["domain_id"], state["hint"]
+        learned = await learned_fusion(domain, hint["policy"], options, hinted=bool(hint["text"]))
         update["fusion"] = learned.get("fusion")
     return joined(update, first)
 

@@ -15,7 +15,7 @@ from ..errors import InputError, ReleaseMisfitError
 from ..knowledge.feedback import HintChosen
 from ..knowledge.hint_stats import best_measured
 from ..knowledge.hints import UNSTORED, Hint, list_hints, nearest_hints
-from ..knowledge.rollouts import serving_state
+from ..knowledge.rollouts import Rollout, serving_state
 from ..knowledge.shortlist import active_among, shortlist
 from ..records import Flag
 from ..runtime.options import RunOptions
@@ -25,16 +25,16 @@ from .chosen import Chosen
 from .releases import loaded_release, with_embeddings
 from .state import RecommendState
 
-Chooser = Callable[[AsyncConnection, RecommendState, RunOptions], Awaitable[Chosen]]
+Chooser = Callable[[RecommendState, RunOptions], Awaitable[Chosen]]
 
 
-async def chosen_by_caller(
-    connection: AsyncConnection, state: RecommendState, options: RunOptions
-) -> Chosen:
+async def chosen_by_caller(state: RecommendState, options: RunOptions) -> Chosen:
     """Return the hint that the run's options name, whatever its status, or hold as a text."""
     if options.hint is not None:
         return Chosen(Hint(UNSTORED, options.hint, "pending"), 1.0, policy="given")
-    for hint in await list_hints(connection, state["domain_id"]):
+    async with options.services.autocommit.connect() as connection:
+        hints = await list_hints(connection, state["domain_id"])
+    for hint in hints:
         if hint.id == options.hint_id:
             return Chosen(hint, 1.0, policy="given")
     raise InputError(
@@ -46,38 +46,49 @@ async def _none(*_: object) -> Chosen:
     return Chosen(None, 1.0)
 
 
-async def _random(
-    connection: AsyncConnection, state: RecommendState, options: RunOptions
-) -> Chosen:
-    hints = await list_hints(connection, state["domain_id"], status="active")
+async def _random(state: RecommendState, options: RunOptions) -> Chosen:
+    async with options.services.autocommit.connect() as connection:
+        hints = await list_hints(connection, state["domain_id"], status="active")
     if not hints:
         return Chosen(None, 1.0)
     return Chosen(random.Random(_session_seed(state, options)).choice(hints), 1 / len(hints))
 
 
-async def _similar(connection: AsyncConnection, state: RecommendState, _: RunOptions) -> Chosen:
+async def _similar(state: RecommendState, options: RunOptions) -> Chosen:
     embedding = np.array(state["session_embedding"], dtype=np.float32)
-    nearest = await nearest_hints(connection, state["domain_id"], embedding, count=1)
+    async with options.services.autocommit.connect() as connection:
+        nearest = await nearest_hints(connection, state["domain_id"], embedding, count=1)
     return Chosen(nearest[0][0] if nearest else None, 1.0)
 
 
-async def _static(
-    connection: AsyncConnection, state: RecommendState, options: RunOptions
-) -> Chosen:
-    version = (options.model, options.prompt_version)
-    return Chosen(await best_measured(connection, state["domain_id"], *version), 1.0)
+async def _static(state: RecommendState, options: RunOptions) -> Chosen:
+    return Chosen(await _best(state, options), 1.0)
 
 
-async def _ppo(connection: AsyncConnection, state: RecommendState, options: RunOptions) -> Chosen:
+async def _best(
+    state: RecommendState, options: RunOptions, *, beyond_doubt: bool = False
+) -> Hint | None:
+    domain, version = state["domain_id"], (options.model, options.prompt_version)
+
+    async def read(connection: AsyncConnection) -> Hint | None:
+        return await best_measured(connection, domain, *version, beyond_doubt=beyond_doubt)
+
+    return await options.services.read_once(("best hint", domain, *version, beyond_doubt), read)
+
+
+async def _ppo(state: RecommendState, options: RunOptions) -> Chosen:
     domain = state["domain_id"]
-    active, rollout = await serving_state(connection, domain)
+
+    async def read(connection: AsyncConnection) -> tuple[int | None, Rollout | None]:
+        return await serving_state(connection, domain)
+
+    active, rollout = await options.services.read_once(("serving", domain), read)
     listed: list[Hint] = []  # both releases of a rollout choose from the same ones
     try:
-        control = await _by_release(connection, state, options, active, listed)
+        control = await _by_release(state, options, active, listed)
     except ReleaseMisfitError as misfit:
-        version = (options.model, options.prompt_version)
         flags = () if misfit.other_mode else (Flag.RELEASE_SKIPPED,)
-        best = await best_measured(connection, domain, *version, beyond_doubt=True)
+        best = await _best(state, options, beyond_doubt=True)
         control = Chosen(best, 1.0, policy="static", flags=flags)
     # What is not logged belongs to an evaluation.
     if rollout is None or not options.record or not options.in_rollout:
@@ -85,7 +96,7 @@ async def _ppo(connection: AsyncConnection, state: RecommendState, options: RunO
 
     async def canary() -> Chosen:
         release = rollout.release
-        return await _by_release(connection, state, options, release, listed, slot="canary")
+        return await _by_release(state, options, release, listed, slot="canary")
 
     try:
         return await with_canary(rollout, state, control, canary)
@@ -94,7 +105,6 @@ async def _ppo(connection: AsyncConnection, state: RecommendState, options: RunO
 
 
 async def _by_release(
-    connection: AsyncConnection,
     state: RecommendState,
     options: RunOptions,
     number: int | None,
@@ -111,18 +121,20 @@ async def _by_release(
         ReleaseMisfitError: The release was trained for another encoder, prompt or model.
     """
     if number is None:
-        return replace(await _static(connection, state, options), policy="static")
+        return replace(await _static(state, options), policy="static")
     domain, version = state["domain_id"], (options.model, options.prompt_version)
-    served = await loaded_release(options.services, connection, domain, number, *version, slot=slot)
-    if served.release.recipe == "paper":
-        listed = await active_among(connection, domain, served.release.hint_ids)
-    else:
-        if not shortlisted:
-            embedding = np.array(state["session_embedding"], dtype=np.float32)
-            count = options.settings.shortlist
-            shortlisted += await shortlist(connection, domain, embedding, count=count)
-        listed = shortlisted
-    hints = await with_embeddings(options.services, connection, listed)
+    services = options.services
+    async with services.autocommit.connect() as connection:
+        served = await loaded_release(services, connection, domain, number, *version, slot=slot)
+        if served.release.recipe == "paper":
+            listed = await active_among(connection, domain, served.release.hint_ids)
+        else:
+            if not shortlisted:
+                embedding = np.array(state["session_embedding"], dtype=np.float32)
+                count = options.settings.shortlist
+                shortlisted += await shortlist(connection, domain, embedding, count=count)
+            listed = shortlisted
+        hints = await with_embeddings(services, connection, listed)
     seed = _session_seed(state, options) if options.settings.explore else None
     most = options.settings.max_hints
     chosen, picked = served.pick(state, hints, most=most, explore_seed=seed)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -27,7 +29,7 @@ def fusion_of(state: RecommendState) -> Fusion:
 
 
 async def learned_fusion(
-    connection: AsyncConnection, domain_id: int, policy: str, options: RunOptions, *, hinted: bool
+    domain_id: int, policy: str, options: RunOptions, *, hinted: bool
 ) -> Update:
     """Return what was learned about the model's opinion, as an update of the state.
 
@@ -40,7 +42,12 @@ async def learned_fusion(
     """
     if options.fuse != "learned":
         return {}
-    known = await fetch_fusions(connection, domain_id, options.model, options.prompt_version)
+    version = (options.model, options.prompt_version)
+
+    async def read(connection: AsyncConnection) -> dict[str, dict[str, Any]]:
+        return await fetch_fusions(connection, domain_id, *version)
+
+    known = await options.services.read_once(("fusions", domain_id, *version), read)
     learned = known.get(policy) or known.get("ppo" if hinted else "none")
     return {} if learned is None else {"fusion": learned}
 

@@ -36,12 +36,11 @@ async def domain_of(
         InputError: There is none of that name that the caller may know of.
     """
 
-    async def read() -> Domain:
-        async with services.autocommit.connect() as connection:
-            return await find_domain(connection, name, among=among)
+    async def read(connection: AsyncConnection) -> Domain:
+        return await find_domain(connection, name, among=among)
 
     key = ("domain", name, None if among is None else frozenset(among))
-    return await services.reads.get(key, read)
+    return await services.read_once(key, read)
 
 
 async def evidence_of(

@@ -5,16 +5,16 @@ from __future__ import annotations
 import asyncio
 import logging
 import weakref
-from collections.abc import Hashable, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from cachetools import LRUCache
 from langchain_core.language_models import BaseChatModel
 from numpy.typing import NDArray
 from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from ..errors import InputError
 from ..knowledge.engine import database_url, make_engine, ping
@@ -36,6 +36,8 @@ from .together import GroupedWrites, SharedReads
 
 Answered = tuple[Recommendation, Exposure | None]
 """What was recommended, and which release of a rollout served."""
+
+_Value = TypeVar("_Value")
 
 _log = logging.getLogger(__name__)
 _CACHED_SESSIONS = 512
@@ -126,6 +128,22 @@ class Services:
             )
             self._endpoints.setdefault((name, own), made)
         return self._endpoints[name, own]
+
+    async def read_once(
+        self, key: Hashable, read: Callable[[AsyncConnection], Awaitable[_Value]]
+    ) -> _Value:
+        """Read from the database, once for all who ask for the same at the same time.
+
+        Args:
+            key: Of what is read.
+            read: Reads it on a connection; what it returns is shared, and must not be changed.
+        """
+
+        async def connected() -> _Value:
+            async with self.autocommit.connect() as connection:
+                return await read(connection)
+
+        return await self.reads.get(key, connected)
 
     def register_model(self, name: str, model: BaseChatModel) -> None:
         """Let runs use a ready-made model, such as a host's own or one with a script.
