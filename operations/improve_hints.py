@@ -224,22 +224,25 @@ class _Improver:
         self, text: str, parents: Sequence[KeptHint], told: frozenset[int]
     ) -> Comparison:
         """Try a child and its parents on ever more sessions, until it is clear which is better."""
-        options = self._options
-        panel = await random_panel(options.domain, options, leave_out=told)
+        panel = await random_panel(self._options.domain, self._options, leave_out=told)
         sessions = [*panel.first, *panel.more]
-        looks = sorted({min(look, len(sessions)) for look in LOOKS})
-        found: Comparison | None = None
-        for look in looks:
-            some = Panel(sessions[:look], ())
-            gains = [
-                await measure(one, options.domain, some, options, until_settled=False)
-                for one in (text, *(parent.hint.text for parent in parents))
-            ]
-            found = compared(gains[0], gains[1:])
+        first, *more = sorted({min(look, len(sessions)) for look in LOOKS})
+        found = await self._beside(text, parents, sessions[:first])
+        for look in more:
             if found.is_better or found.is_hopeless:
                 break
-        assert found is not None  # noqa: S101  # `random_panel` refuses a domain without sessions
+            found = await self._beside(text, parents, sessions[:look])
         return found
+
+    async def _beside(
+        self, text: str, parents: Sequence[KeptHint], sessions: Sequence[int]
+    ) -> Comparison:
+        options, some = self._options, Panel(sessions, ())
+        child, *others = [
+            await measure(one, options.domain, some, options, until_settled=False)
+            for one in (text, *(parent.hint.text for parent in parents))
+        ]
+        return compared(child, others)
 
     async def _stored(self, text: str, provenance: Mapping[str, Any]) -> int | None:
         """Store a child; `None` if there is no room."""

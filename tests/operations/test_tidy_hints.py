@@ -610,8 +610,8 @@ async def test_a_small_budget_stops_and_further_runs_go_on(
             break
         assert found.stopped["kind"] == "budget"
     assert changed == verdicts(whole)
-    # What the others know already may decide on a hint a little earlier or later.
-    assert abs(len(asked.asked) - len(model.asked)) < 0.1 * len(model.asked)
+    # What the others know already may decide on a hint earlier, or a little later.
+    assert len(model.asked) / 2 < len(asked.asked) < 1.1 * len(model.asked)
 
 
 async def test_an_outage_ends_it_and_keeps_what_was_paid(
