@@ -70,6 +70,8 @@ def canary(
 
     Example: re2llm policy canary 2 --domain films --steps 1,5,25,100
     """
+    from ..policies.rollout.plan import percentages
+
     if sum((status, stop, promote)) > 1:
         fail(InputError("--status", "One of --status, --stop and --promote.", "Give one of them."))
     if release is None and not (status or stop or promote):
@@ -80,7 +82,10 @@ def canary(
         fail(InputError("--shadow", "--steps says what to do.", "Give one of them."))
     plan: dict[str, Any] = {"hold": hold, "most": most, "window": window}
     wanted = "0" if shadow else _STEPS if steps is None else steps
-    plan |= {"steps": _percentages(wanted), "effect": effect, "goal": goal}
+    try:
+        plan |= {"steps": percentages(wanted, "--steps"), "effect": effect, "goal": goal}
+    except InputError as error:
+        fail(error)
     verb = "status" if status else "stop" if stop else "promote" if promote else "start"
     shown = run(lambda: _do(verb, release, domain, plan))
     if as_json:
@@ -104,13 +109,6 @@ async def _do(
     if verb == "status" or release is None:
         return await show_canary(context, domain=domain, release=release)
     return await start_canary(context, release, domain=domain, plan=Plan.from_dict(plan))
-
-
-def _percentages(text: str) -> tuple[float, ...]:
-    try:
-        return tuple(float(part) for part in text.split(","))
-    except ValueError:
-        fail(InputError("--steps", f"{text!r} is no list of numbers.", "Write 1,5,25,100."))
 
 
 def _print(shown: RolloutShown) -> None:

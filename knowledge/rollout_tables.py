@@ -78,7 +78,7 @@ class RolloutEventRow(Base):
     reason: Mapped[str]
     words: Mapped[str]
     percent: Mapped[float]
-    """Of people, who get the release from then on."""
+    """Percentage of people who get the release from then on."""
     figures: Mapped[dict[str, Any]] = mapped_column(server_default=sql("'{}'::jsonb"))
     created_at: Mapped[dt.datetime] = mapped_column(server_default=func.now())
 

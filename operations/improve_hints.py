@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import BudgetSpentError, InputError, ModelDownError
+from ..errors import BudgetSpentError, HintsFullError, InputError, ModelDownError
 from ..knowledge.catalogue import fetch_items
 from ..knowledge.domains import hold_hints
 from ..knowledge.hint_decisions import KeptHint, kept_hints, own_sessions
@@ -21,11 +21,11 @@ from ..llm.hint_answers import HINTS, read_hints
 from ..llm.improvement_prompt import ShownSession, improvement_messages
 from ..ranking.gain_table import GainTable
 from ..ranking.hint_stats import update_stats
-from ..ranking.improving import LOOKS, Attempt, Comparison, compared, next_attempt
+from ..ranking.improving import LOOKS, NEEDED, Attempt, Comparison, compared, next_attempt
 from ..ranking.measure import measure
 from ..ranking.panels import Panel, random_panel, sessions_to_tidy_by
 from ..ranking.repeats import embed
-from ..records import Item
+from ..records import Item, counted
 from ..runtime.budget import limited
 from ..runtime.domain_cache import leak_filter_of
 from ..runtime.model_call import ask
@@ -64,13 +64,15 @@ async def improve_hints(
         progress: Called before each attempt with the stage `improving`.
 
     Raises:
-        InputError: There is no such domain, or the model has no price.
+        InputError: There is no such domain, it has too few training sessions to show that a hint
+            is better, or the model has no price.
         DatabaseError: The database failed. What was paid and stored is kept.
     """
     budget = limited(context.budget, max_calls=max_llm_calls, max_cost=max_cost)
     options = await resolve_context(replace(context, budget=budget, command="improve"))
     budget.require_prices(options.settings.prices, [options.model, options.reflect_model])
     options.require_model()
+    await _require_sessions(options)
     improver = _Improver(options)
     stopped: BudgetSpentError | ModelDownError | None = None
     try:
@@ -93,6 +95,17 @@ async def improve_hints(
         cost=round(budget.cost, 6),
         stopped=None if stopped is None else stopped.as_dict(),
     )
+
+
+async def _require_sessions(options: RunOptions) -> None:
+    panel = await random_panel(options.domain, options)
+    found = len(panel.first) + len(panel.more)
+    if found < NEEDED:
+        raise InputError(
+            "domain",
+            f"{counted(found, 'session')} can be used to try hints, too few to compare two.",
+            f"{NEEDED} are needed: load more sessions, or raise RE2LLM_VERIFY_RANDOM.",
+        )
 
 
 class _Improver:
@@ -118,6 +131,12 @@ class _Improver:
         options = self._options
         async with in_domain(options, None) as (connection, domain):
             known = await kept_hints(connection, domain.id)
+            if len(known) >= options.settings.hints_max:
+                raise HintsFullError(
+                    "RE2LLM_HINTS_MAX",
+                    f"The domain has {counted(len(known), 'hint')}.",
+                    "Run `re2llm hints tidy`, or raise it.",
+                )
             hints = [hint for hint in known if hint.hint.status == "active"]
             sessions, _ = await sessions_to_tidy_by(connection, domain.id, options.settings)
             own = await own_sessions(connection, domain.id)

@@ -12,7 +12,7 @@ class ReleaseRollout(BaseModel):
 
     number: int = Field(description="1 for the domain's first rollout.")
     state: str = Field(description="`running`, `held`, `promoted`, `taken_back` or `stopped`.")
-    percent: float = Field(description="Of people, who get the release now.")
+    percent: float = Field(description="Percentage of people who get the release now.")
     reason: str = Field(description="Of its last change, in one word.")
     words: str = Field(description="The same in a sentence.")
 

@@ -16,7 +16,7 @@ class RolloutEvent(BaseModel):
     )
     reason: str = Field(description="In one word.")
     words: str = Field(description="In a sentence.")
-    percent: float = Field(description="Of people, who get the release from then on.")
+    percent: float = Field(description="Percentage of people who get the release from then on.")
     figures: dict[str, Any] = Field(description="What it rests on.")
 
 
@@ -40,7 +40,7 @@ class RolloutShown(BaseModel):
     release: int
     control: int | None = Field(description="The release that was active at its start.")
     state: str = Field(description="`running`, `held`, `promoted`, `taken_back` or `stopped`.")
-    percent: float = Field(description="Of people, who get the release now.")
+    percent: float = Field(description="Percentage of people who get the release now.")
     reason: str = Field(description="Why it is there, or what the next step waits for, in a word.")
     words: str = Field(description="The same in a sentence.")
     plan: dict[str, Any]

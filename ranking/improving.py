@@ -29,6 +29,8 @@ LOOKS = (24, 96, 288)
 """Sessions after which a child is compared with its parents."""
 _LEAST = 96
 """Sessions below which a child is not accepted."""
+NEEDED = _LEAST + 2 * _SHOWN
+"""Sessions of the panel, those that the model is shown included, for a child to be accepted."""
 
 
 @dataclass(frozen=True, slots=True)

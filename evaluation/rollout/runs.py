@@ -49,7 +49,7 @@ class Played:
     Attributes:
         action: Its last decision; `WAIT` if there was none.
         reason: Of that decision.
-        percent: Of people, who had the release when it ended.
+        percent: Percentage of people who had the release when it ended.
         exposures: Requests that the release served.
         requests: Requests in all.
     """

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Annotated
 
 from fastapi import Path, Request
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
-from ...errors import InputError
+from ...operations.rollout_results import RolloutShown
 from ...operations.rollouts import promote_canary, start_canary, stop_canary
-from ...policies.rollout.plan import Plan
+from ...policies.rollout.plan import Plan, percentages
+from ...runtime.options import Context
 from ...runtime.request_limits import DomainName, RowKey
 from ..api.callers import require_right
 from .browsers import PREFIX
@@ -44,7 +46,7 @@ async def start_route(request: Request, release: Annotated[RowKey, Path()]) -> R
     require_right(request, "learn")
     form = form_of(request, StartForm)
     seen = await visit(request, form.domain)
-    plan = Plan(steps=_percentages(form.steps), hold=form.hold, effect=form.effect)
+    plan = Plan(steps=percentages(form.steps), hold=form.hold, effect=form.effect)
     await start_canary(seen.context, release, plan=plan)
     return see(request, f"{SECTION}/{release}", {"domain": seen.domain}, done="canary")
 
@@ -52,27 +54,20 @@ async def start_route(request: Request, release: Annotated[RowKey, Path()]) -> R
 @router.post(PREFIX + SECTION + ":stop-canary")
 async def stop_route(request: Request) -> Response:
     """Serve the active release to everybody again."""
-    require_right(request, "learn")
-    form = form_of(request, EndForm)
-    seen = await visit(request, form.domain)
-    await stop_canary(seen.context)
-    where = f"{SECTION}/{form.release}"
-    return see(request, where, {"domain": seen.domain}, done="canary-stopped")
+    return await _ended(request, stop_canary, "canary-stopped")
 
 
 @router.post(PREFIX + SECTION + ":promote-canary")
 async def promote_route(request: Request) -> Response:
     """Activate the release that is being rolled out."""
+    return await _ended(request, promote_canary, "activated")
+
+
+async def _ended(
+    request: Request, end: Callable[[Context], Awaitable[RolloutShown]], done: str
+) -> Response:
     require_right(request, "learn")
     form = form_of(request, EndForm)
     seen = await visit(request, form.domain)
-    await promote_canary(seen.context)
-    where = f"{SECTION}/{form.release}"
-    return see(request, where, {"domain": seen.domain}, done="activated")
-
-
-def _percentages(text: str) -> tuple[float, ...]:
-    try:
-        return tuple(float(part) for part in text.replace("%", "").split(","))
-    except ValueError:
-        raise InputError("steps", f"{text!r} is no list of numbers.", "Write 1,5,25,100.") from None
+    await end(seen.context)
+    return see(request, f"{SECTION}/{form.release}", {"domain": seen.domain}, done=done)

@@ -88,7 +88,7 @@ def _about_hints(asked: str, encode: Encode) -> str | None:
         if "new_hint" in document:
             known = _texts(document.get("known_hints"))
             return str(repeated(str(document["new_hint"]), known, encode))
-        if "parents" in document:
+        if "parents" in document and "sessions" in document:
             return improved(_texts(document["parents"]), encode)
     return None
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from re2llm.cli import app
 from re2llm.data.sample import sample_items, simulate_sessions
+from re2llm.errors import InputError
 from re2llm.knowledge.domains import find_domain
 from re2llm.knowledge.hint_decisions import own_sessions
 from re2llm.operations.hints import list_hints, show_hint
@@ -114,8 +115,17 @@ async def test_no_hint_is_stored_where_there_is_no_room(
     adjust(hints_max=2, verify_random=200, verify_doubtful=1)
     await plant(services, room, child=BOTH, gentler=HALF)
     found = await improve_hints(Context(domain=room), attempts=1)
-    assert found.tried[0].outcome == "surplus"
+    assert found.stopped is not None
+    assert (found.stopped["kind"], found.llm_calls, found.tried) == ("hints_full", 0, [])
     assert len(await active(room)) == 2
+
+
+async def test_too_few_sessions_to_compare_hints_cost_nothing(
+    services: Services, domain: str
+) -> None:
+    await load_domain(services, domain, FILMS, [lambda _: SESSIONS[:101]])
+    with pytest.raises(InputError, match="102 are needed"):
+        await improve_hints(Context(domain=domain))
 
 
 @pytest.mark.parametrize(
