@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.metadata import version
 from typing import Annotated
 
 import typer
@@ -42,6 +41,8 @@ app = CommandGroup(
 
 def _print_version(asked: bool) -> None:
     if asked:
+        from importlib.metadata import version  # noqa: PLC0415  # takes longer than most help
+
         typer.echo(version("re2llm"))
         raise typer.Exit
 

@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..settings import get_settings
-
 if TYPE_CHECKING:
     from ..runtime.budget import Budget
 
@@ -40,4 +38,6 @@ Fuse = Annotated[
 
 def check_budget(budget: Budget, models: Sequence[str]) -> None:
     """Check that the settings have the prices that a cost limit needs."""
+    from ..settings import get_settings
+
     budget.require_prices(get_settings().prices, models)

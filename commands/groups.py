@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import copy
 import re
+import sys
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 import typer
 from typer.core import TyperCommand
+from typer.main import get_command_name
+from typer.models import CommandInfo
 
 # A number is short: without an end, a long row of digits would take quadratic time.
 _BETWEEN = re.compile(r"(?<![\d.])([\d.]{1,20})<=x<=([\d.]{1,20})")
@@ -22,6 +26,20 @@ class CommandGroup(typer.Typer):
     def command(self, name: str | None = None, **options: Any) -> Callable[[_Function], _Function]:
         """Register a function as a command; the options are Typer's."""
         return super().command(name, cls=_Command, **options)
+
+    def __call__(self, *args: Any, **options: Any) -> Any:
+        """Run the command line; given no arguments, the process's own.
+
+        Of those, only the command or group that they name is built, for Typer takes as long to
+        build them all as one of them takes to start.
+        """
+        asked = "" if args or "args" in options or len(sys.argv) == 1 else sys.argv[1]
+        commands = [one for one in self.registered_commands if _name_of(one) == asked]
+        groups = [one for one in self.registered_groups if one.name == asked]
+        some = copy.copy(self)
+        if commands or groups:
+            some.registered_commands, some.registered_groups = commands, groups
+        return super(CommandGroup, some).__call__(*args, **options)
 
 
 class _Command(TyperCommand):
@@ -45,6 +63,13 @@ class _Command(TyperCommand):
             if rows:
                 with formatter.section(heading):
                     formatter.write_dl([(name, _in_words(text)) for name, text in rows])
+
+
+def _name_of(command: CommandInfo) -> str | None:
+    """Return a command's name as Typer makes it."""
+    if command.name or command.callback is None:
+        return command.name
+    return get_command_name(command.callback.__name__)
 
 
 def _in_words(text: str) -> str:

@@ -9,7 +9,6 @@ import typer
 
 from ..errors import ModelDownError
 from ..records import counted
-from ..settings import get_settings
 from .budgets import Fuse, MaxCalls, MaxCost
 from .completion import RequiredDomain
 from .console import note, out, print_json, progress_bars, run
@@ -119,6 +118,8 @@ def learn(
             f"{counted(learned.sessions_left, 'session is', 'sessions are')} left."
         )
     elif learned.full:
+        from ..settings import get_settings
+
         most = get_settings().hints_max
         more = "--max-hints" if max_hints <= most else "RE2LLM_HINTS_MAX"
         note(

@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from ..errors import InputError
-from ..settings import get_settings
 from .completion import complete_domain
 from .console import err, run
 
@@ -45,6 +44,7 @@ async def _serve(domain: str | None) -> None:
     from ..interfaces.host import Re2llm
     from ..operations.domains import show_domain
     from ..runtime.options import Context
+    from ..settings import get_settings
 
     if domain is not None:  # a client would show its person nothing but a tool that fails
         await show_domain(Context(), domain)

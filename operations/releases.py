@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
-from typing import TYPE_CHECKING
-
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from ..evaluation import off_policy
+from ..evaluation.off_policy import OffPolicyReport
 from ..knowledge import releases as stored
 from ..knowledge.domains import Domain
 from ..knowledge.rollouts import latest_rollout, rollout_events
+from ..ranking.serving import load_release
 from ..runtime.options import Context, resolve_context
 from ..runtime.progress import Progress, silent
 from .database import in_domain
 from .release_results import ListedRelease, ListedReleases, ReleaseRollout
-
-if TYPE_CHECKING:
-    from ..evaluation.off_policy import OffPolicyReport
 
 
 async def list_releases(context: Context, *, domain: str | None = None) -> ListedReleases:
@@ -65,15 +62,11 @@ async def activate_release(
         Re2llmError: There is no such release, it cannot be served with this model, prompt and
             encoder, or it is worse than the active one.
     """
-    from ..ranking.serving import load_release  # noqa: PLC0415  # torch takes seconds
-
     options = await resolve_context(context)
     async with in_domain(options, domain, write=True) as (connection, found):
         fetched = await stored.fetch_release(connection, found.id, release)
         # Refuses what cannot be served.
-        await asyncio.to_thread(
-            load_release, release, fetched, options.model, options.prompt_version
-        )
+        load_release(release, fetched, options.model, options.prompt_version)
         await stored.activate_release(connection, found.id, release, force=force)
         return await _listed(connection, found, release)
 
@@ -112,8 +105,6 @@ async def evaluate_release(
     Raises:
         Re2llmError: There is no such release, or the log says nothing about it.
     """
-    from ..evaluation import off_policy  # noqa: PLC0415  # torch takes seconds
-
     options = await resolve_context(context)
     async with in_domain(options, domain) as (_, found):
         return await off_policy.evaluate_release(

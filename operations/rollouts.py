@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..errors import InputError
@@ -23,6 +21,7 @@ from ..policies.rollout.decision import decide
 from ..policies.rollout.evidence import Evidence
 from ..policies.rollout.plan import Plan
 from ..ranking.rollouts import evidence_of
+from ..ranking.serving import load_release
 from ..runtime.options import Context, RunOptions, resolve_context
 from .database import in_domain
 from .rollout_results import ArmCounts, RolloutEvent, RolloutShown
@@ -43,16 +42,12 @@ async def start_canary(
         Re2llmError: There is no such release, it is active, it cannot be served with this model,
             prompt and encoder, or another one is being rolled out.
     """
-    from ..ranking.serving import load_release  # noqa: PLC0415  # torch takes seconds
-
     options = await resolve_context(context)
     plan = plan or Plan()
     async with in_domain(options, domain, write=True) as (connection, found):
         fetched = await stored.fetch_release(connection, found.id, release)
         # Refuses what cannot be served.
-        await asyncio.to_thread(
-            load_release, release, fetched, options.model, options.prompt_version
-        )
+        load_release(release, fetched, options.model, options.prompt_version)
         active = await stored.active_release_number(connection, found.id)
         if active == release:
             raise InputError(

@@ -17,6 +17,7 @@ from .recipes import TrainingConfig
 from .sequences import SetRules
 from .set_policy import greedy_picks
 from .sets import Actions
+from .weights import actor_of
 
 Folds = NDArray[np.int64]
 """The member that each session is held out from, `[S]`; -1 for none."""
@@ -86,9 +87,10 @@ class HeldOut:
 
     def _likeliest(self, policy: HintPolicy, member: int) -> Actions:
         states = self._states[self._folds == member]
+        actor = actor_of(policy)
         if self._rules is None:
-            return greedy_actions(policy, states, self._hints)
-        return greedy_picks(policy, states, self._hints, self._rules.most)
+            return greedy_actions(actor, states, self._hints)
+        return greedy_picks(actor, states, self._hints, self._rules.most)
 
 
 def choose_checkpoint(checkpoints: Sequence[Checkpoint]) -> Checkpoint:

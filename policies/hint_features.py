@@ -10,9 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 STATISTIC_NAMES: tuple[str, ...] = ("mean", "standard_error", "helped", "harmed", "log_trials")
 """Columns of `statistics`: mean reward, its standard error, shares of trials, log(1 + trials)."""
@@ -31,9 +29,9 @@ class HintFeatures:
         active: Which hints may be chosen, `[H]`; retired ones may not.
     """
 
-    embeddings: Tensor
-    statistics: Tensor
-    active: Tensor
+    embeddings: NDArray[np.float32]
+    statistics: NDArray[np.float32]
+    active: NDArray[np.bool_]
 
     @classmethod
     def of(
@@ -63,23 +61,24 @@ class HintFeatures:
         if not (np.isfinite(embeddings).all() and np.isfinite(statistics).all()):
             raise ValueError("embeddings, statistics: every number must be finite.")
         return cls(
-            torch.tensor(embeddings, dtype=torch.float32),
-            torch.tensor(statistics, dtype=torch.float32),
-            torch.ones(hints, dtype=torch.bool) if active is None else torch.tensor(active),
+            np.array(embeddings, dtype=np.float32),
+            np.array(statistics, dtype=np.float32),
+            np.ones(hints, dtype=np.bool_) if active is None else active.copy(),
         )
 
     def __len__(self) -> int:
         return len(self.embeddings)
 
     @property
-    def mask(self) -> Tensor:
+    def mask(self) -> NDArray[np.bool_]:
         """Which actions are allowed, `[1 + H]`: no hint always is."""
-        return torch.cat([torch.ones(1, dtype=torch.bool), self.active])
+        return np.concatenate([np.ones(1, dtype=np.bool_), self.active])
 
-    def shrunken_means(self, shrinkage: float) -> Tensor:
+    def shrunken_means(self, shrinkage: float) -> NDArray[np.float32]:
         """Return each hint's mean reward after `shrinkage` more trials without gain, `[H]`."""
-        trials = self.statistics[:, -1].expm1()
-        return self.statistics[:, 0] * trials / (trials + shrinkage).clamp_min(1e-9)
+        trials = np.expm1(self.statistics[:, -1])
+        means = self.statistics[:, 0] * trials / np.maximum(trials + shrinkage, 1e-9)
+        return means.astype(np.float32)
 
 
 def hint_statistics(

@@ -5,18 +5,13 @@ Shapes: `B` sessions, `D` state dimensions, `H` hints. Action 0 gives no hint, `
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from contextlib import contextmanager
 from typing import NamedTuple
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
+from .actors import HintActor
 from .hint_features import HintFeatures
-from .networks import HintPolicy
-from .ppo import sample
 
 
 class Choice(NamedTuple):
@@ -27,31 +22,27 @@ class Choice(NamedTuple):
 
 
 def greedy_actions(
-    policy: HintPolicy, states: NDArray[np.floating], hints: HintFeatures
+    actor: HintActor, states: NDArray[np.floating], hints: HintFeatures
 ) -> NDArray[np.int64]:
     """Return the likeliest action in each state `[B, D]`, `[B]`; ties go to the lowest."""
-    with torch.no_grad():
-        inputs = torch.as_tensor(states, dtype=torch.float32)
-        return policy.log_probabilities(inputs, hints).argmax(-1).numpy()
+    return actor.log_probabilities(states, hints).argmax(-1)
 
 
 def action_probabilities(
-    policy: HintPolicy, state: NDArray[np.floating], hints: HintFeatures, *, sampled: bool
+    actor: HintActor, state: NDArray[np.floating], hints: HintFeatures, *, sampled: bool
 ) -> NDArray[np.float64]:
     """Return the probability of each action in a state `[D]`, `[H + 1]`.
 
     If `sampled`, the policy draws from its probabilities; else the likeliest action has 1.
     """
-    with torch.no_grad():
-        log_probabilities = policy.log_probabilities(_one(state), hints)[0]
-    probabilities = log_probabilities.double().exp().numpy()
+    log_probabilities = actor.log_probabilities(np.asarray(state)[None], hints)[0]
     if sampled:
-        return probabilities
-    return np.eye(len(probabilities))[int(log_probabilities.argmax())]
+        return np.exp(log_probabilities)
+    return np.eye(len(log_probabilities))[int(log_probabilities.argmax())]
 
 
 def choose(
-    policy: HintPolicy,
+    actor: HintActor,
     state: NDArray[np.floating],
     hints: HintFeatures,
     *,
@@ -66,27 +57,16 @@ def choose(
     Returns:
         The action and its true probability, which is 1 for the likeliest.
     """
-    with one_thread(), torch.inference_mode():
-        log_probabilities = policy.log_probabilities(_one(state), hints)
-        if explore_seed is None:
-            return Choice(int(log_probabilities.argmax()), 1.0)
-        action = int(sample(log_probabilities, torch.Generator().manual_seed(explore_seed)))
-        return Choice(action, float(log_probabilities[0, action].exp()))
+    log_probabilities = actor.log_probabilities(np.asarray(state)[None], hints)
+    if explore_seed is None:
+        return Choice(int(log_probabilities.argmax()), 1.0)
+    action = int(drawn(log_probabilities, np.random.default_rng(explore_seed))[0])
+    return Choice(action, float(np.exp(log_probabilities[0, action])))
 
 
-@contextmanager
-def one_thread() -> Generator[None]:
-    """Let torch compute in the calling thread only: for a small network, waking others is slower.
-
-    Threads that already run, such as a text encoder's, keep their setting.
-    """
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
-
-
-def _one(state: NDArray[np.floating]) -> Tensor:
-    return torch.as_tensor(state, dtype=torch.float32)[None]
+def drawn(
+    log_probabilities: NDArray[np.float64], generator: np.random.Generator
+) -> NDArray[np.int64]:
+    """Draw one action per row, `[B]`, with Gumbel noise; exact for thousands of actions."""
+    noise = generator.exponential(size=log_probabilities.shape)
+    return (log_probabilities - np.log(np.maximum(noise, 1e-20))).argmax(-1)

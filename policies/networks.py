@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
+from .actors import ContentConfig, PaperConfig, refuse_other_number
 from .hint_features import STATISTIC_NAMES, HintFeatures
 from .ppo import Outputs, masked_log_softmax
 
@@ -38,14 +38,6 @@ def _mlp(inputs: int, outputs: int, head_gain: float) -> nn.Sequential:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class PaperConfig:
-    """Shape of the paper's policy: `D`, and the fixed number of hints."""
-
-    state_size: int
-    hints: int
-
-
 class PaperPolicy(nn.Module):
     """The network of arXiv 2403.16427, section 3.3: an MLP over a fixed set of hints."""
 
@@ -69,35 +61,8 @@ class PaperPolicy(nn.Module):
         Raises:
             ValueError: The number of hints is not the one it was trained with.
         """
-        if len(hints) != self.config.hints:
-            raise ValueError(
-                f"hints: the paper policy was trained for {self.config.hints}, not {len(hints)}. "
-                "Train again, or use the content policy."
-            )
-        return masked_log_softmax(self.actor(states), hints.mask)
-
-
-@dataclass(frozen=True, slots=True)
-class ContentConfig:
-    """Shape and prior of the content policy.
-
-    Attributes:
-        state_size: `D`.
-        embedding_size: `E`.
-        rank: Dimensions in which sessions and hints meet.
-        hidden: Width of the session tower's hidden layer; 0 makes it linear.
-        shrinkage: Trials without gain by which each hint's prior mean reward is shrunk.
-        inverse_temperature: Logits per unit of reward: how firmly the prior prefers the best hint.
-        most: Hints that it picks for a session at most.
-    """
-
-    state_size: int
-    embedding_size: int
-    rank: int = 16
-    hidden: int = 0
-    shrinkage: float = 20.0
-    inverse_temperature: float = 30.0
-    most: int = 1
+        refuse_other_number(self.config, hints)
+        return masked_log_softmax(self.actor(states), torch.as_tensor(hints.mask))
 
 
 class ContentPolicy(nn.Module):
@@ -154,11 +119,13 @@ class ContentPolicy(nn.Module):
         self.state_deviation.copy_(_deviation(states))
         if not len(hints):
             return
-        self.hint_mean.copy_(hints.embeddings.mean(0) if len(hints) > 1 else self.hint_mean)
-        centred = hints.embeddings - self.hint_mean
+        embeddings = torch.as_tensor(hints.embeddings)
+        self.hint_mean.copy_(embeddings.mean(0) if len(hints) > 1 else self.hint_mean)
+        centred = embeddings - self.hint_mean
         self.hint_scale.copy_(centred.square().sum(1).sqrt().mean().clamp_min(1e-6))
-        self.statistics_mean.copy_(hints.statistics.mean(0))
-        self.statistics_deviation.copy_(_deviation(hints.statistics))
+        statistics = torch.as_tensor(hints.statistics)
+        self.statistics_mean.copy_(statistics.mean(0))
+        self.statistics_deviation.copy_(_deviation(statistics))
 
     def forward(self, states: Tensor, hints: HintFeatures) -> Outputs:
         """Score every action in every state `[B, D]`, for any number of hints.
@@ -214,10 +181,11 @@ class ContentPolicy(nn.Module):
         Args:
             picked: What was picked in each state, `[B, H]`: it makes them `[B, 1 + H]`.
         """
-        means = hints.shrunken_means(self.config.shrinkage) * self.config.inverse_temperature
+        shrunken = torch.as_tensor(hints.shrunken_means(self.config.shrinkage))
+        means = shrunken * self.config.inverse_temperature
         if picked is None:
             return torch.cat([torch.zeros(1), means])
-        closed = (picked > 0) | ~hints.active
+        closed = (picked > 0) | ~torch.as_tensor(hints.active)
         others = means.masked_fill(closed, torch.finfo(means.dtype).min).logsumexp(1)
         later = (picked > 0).any(1) & ~closed.all(1)
         stop = torch.where(later, others, 0.0)[:, None]
@@ -230,9 +198,9 @@ class ContentPolicy(nn.Module):
         """
         picked = self.picked(states)
         if picked is None:
-            return hints.mask
+            return torch.as_tensor(hints.mask)
         stop = torch.ones(len(picked), 1, dtype=torch.bool)
-        return torch.cat([stop, hints.active & (picked == 0)], dim=1)
+        return torch.cat([stop, torch.as_tensor(hints.active) & (picked == 0)], dim=1)
 
     def picked(self, states: Tensor) -> Tensor | None:
         """Return what was picked in each state, `[B, H]`, if they say so."""
@@ -245,10 +213,11 @@ class ContentPolicy(nn.Module):
         return ((states - self.state_mean) / self.state_deviation).clamp(-4, 4)
 
     def _contents(self, hints: HintFeatures) -> Tensor:
-        return self.hint((hints.embeddings - self.hint_mean) / self.hint_scale)
+        return self.hint((torch.as_tensor(hints.embeddings) - self.hint_mean) / self.hint_scale)
 
     def _statistics(self, hints: HintFeatures) -> Tensor:
-        scaled = (hints.statistics - self.statistics_mean) / self.statistics_deviation
+        statistics = torch.as_tensor(hints.statistics)
+        scaled = (statistics - self.statistics_mean) / self.statistics_deviation
         return scaled.clamp(-3, 3)
 
 

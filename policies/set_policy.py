@@ -12,15 +12,11 @@ from itertools import combinations
 from typing import NamedTuple
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
+from .actors import HintActor
 from .hint_features import HintFeatures
-from .hint_policy import choose, greedy_actions, one_thread
-from .networks import HintPolicy, PaperPolicy
-from .ppo import sample
-from .sequences import with_picked
+from .hint_policy import choose, drawn, greedy_actions
 
 Picks = NDArray[np.int64]
 """Actions in the order in which they were picked, 0 for none, `[B, K]`."""
@@ -40,32 +36,32 @@ class Picked(NamedTuple):
     probability: float
 
 
-def most_hints(policy: HintPolicy, limit: int | None = None) -> int:
+def most_hints(actor: HintActor, limit: int | None = None) -> int:
     """Return how many hints a policy picks at most, and no more than `limit`."""
-    most = 1 if isinstance(policy, PaperPolicy) else policy.config.most
+    most = actor.config.most
     return most if limit is None else min(most, limit)
 
 
 def greedy_picks(
-    policy: HintPolicy, states: NDArray[np.floating], hints: HintFeatures, most: int
+    actor: HintActor, states: NDArray[np.floating], hints: HintFeatures, most: int
 ) -> Picks:
     """Return the hints that are picked in each state `[B, D]` by the likeliest step each time."""
     if most == 1:
-        return greedy_actions(policy, states, hints)[:, None]
-    return _picks(policy, states, hints, most, lambda scores: scores.argmax(-1))[0]
+        return greedy_actions(actor, states, hints)[:, None]
+    return _picks(actor, states, hints, most, lambda scores: scores.argmax(-1))[0]
 
 
 def drawn_picks(
-    policy: HintPolicy, state: NDArray[np.floating], hints: HintFeatures, most: int, count: int
+    actor: HintActor, state: NDArray[np.floating], hints: HintFeatures, most: int, count: int
 ) -> Picks:
     """Draw `count` sets in one state `[D]`, always the same ones."""
-    generator = torch.Generator().manual_seed(0)
+    generator = np.random.default_rng(0)
     states = np.repeat(np.asarray(state)[None], count, axis=0)
-    return _picks(policy, states, hints, most, lambda scores: sample(scores, generator))[0]
+    return _picks(actor, states, hints, most, lambda scores: drawn(scores, generator))[0]
 
 
 def pick(
-    policy: HintPolicy,
+    actor: HintActor,
     state: NDArray[np.floating],
     hints: HintFeatures,
     *,
@@ -83,24 +79,23 @@ def pick(
         The hints with their true probabilities, which are 1 for the likeliest.
     """
     if most == 1:
-        choice = choose(policy, state, hints, explore_seed=explore_seed)
+        choice = choose(actor, state, hints, explore_seed=explore_seed)
         actions = (choice.action,) if choice.action else ()
         return Picked(actions, (), choice.probability)
     states = np.asarray(state)[None]
-    with one_thread():
-        if explore_seed is None:
-            row = greedy_picks(policy, states, hints, most)[0]
-            actions = tuple(int(action) for action in row if action)
-            return Picked(actions, (1.0,) * min(len(actions) + 1, most), 1.0)
-        generator = torch.Generator().manual_seed(explore_seed)
-        picks, shares = _picks(policy, states, hints, most, lambda s: sample(s, generator))
-        actions = tuple(int(action) for action in picks[0] if action)
-        steps = tuple(float(share) for share in shares[0][: min(len(actions) + 1, most)])
-        return Picked(actions, steps, set_probability(policy, state, hints, actions, most=most))
+    if explore_seed is None:
+        row = greedy_picks(actor, states, hints, most)[0]
+        actions = tuple(int(action) for action in row if action)
+        return Picked(actions, (1.0,) * min(len(actions) + 1, most), 1.0)
+    generator = np.random.default_rng(explore_seed)
+    picks, shares = _picks(actor, states, hints, most, lambda s: drawn(s, generator))
+    actions = tuple(int(action) for action in picks[0] if action)
+    steps = tuple(float(share) for share in shares[0][: min(len(actions) + 1, most)])
+    return Picked(actions, steps, set_probability(actor, state, hints, actions, most=most))
 
 
 def set_probability(
-    policy: HintPolicy,
+    actor: HintActor,
     state: NDArray[np.floating],
     hints: HintFeatures,
     actions: Sequence[int],
@@ -121,8 +116,8 @@ def set_probability(
     picked = np.zeros((len(subsets), len(hints)), dtype=np.float32)
     for row, part in enumerate(subsets):
         picked[row, [action - 1 for action in part]] = 1.0
-    states = torch.as_tensor(np.asarray(state), dtype=torch.float32).expand(len(subsets), -1)
-    scores = _scores(policy, states, torch.as_tensor(picked), hints, most).double().exp().numpy()
+    states = np.broadcast_to(np.asarray(state), (len(subsets), len(state)))
+    scores = np.exp(actor.log_probabilities(states, hints, picked))
     # How likely each subset is reached on the way: by its last hint from one that lacks it.
     reached: dict[tuple[int, ...], float] = {(): 1.0}
     rows = {part: row for row, part in enumerate(subsets)}
@@ -133,34 +128,23 @@ def set_probability(
     return min(1.0, reached[tuple(chosen)] * stops)
 
 
-def _scores(
-    policy: HintPolicy, states: Tensor, picked: Tensor, hints: HintFeatures, most: int
-) -> Tensor:
-    inputs = states if most == 1 else with_picked(states, picked)
-    with torch.no_grad():
-        return policy.log_probabilities(inputs, hints)
-
-
 def _picks(
-    policy: HintPolicy,
+    actor: HintActor,
     states: NDArray[np.floating],
     hints: HintFeatures,
     most: int,
-    decide: Callable[[Tensor], Tensor],
+    decide: Callable[[NDArray[np.float64]], NDArray[np.int64]],
 ) -> tuple[Picks, NDArray[np.float64]]:
     """Return what is picked in each state, and the probability of each step, `[B, most]`."""
-    inputs = torch.as_tensor(np.asarray(states), dtype=torch.float32)
-    picked = torch.zeros(len(inputs), len(hints))
-    picks = np.zeros((len(inputs), most), dtype=np.int64)
-    shares = np.ones((len(inputs), most))
-    playing = np.arange(len(inputs))
+    picked = np.zeros((len(states), len(hints)), dtype=np.float32)
+    picks = np.zeros((len(states), most), dtype=np.int64)
+    shares = np.ones((len(states), most))
+    playing = np.arange(len(states))
     for step in range(most):
-        scores = _scores(policy, inputs[playing], picked[playing], hints, most)
-        actions = decide(scores)
-        taken = scores.gather(1, actions[:, None]).squeeze(1)
-        chosen = actions.numpy()
+        scores = actor.log_probabilities(states[playing], hints, picked[playing])
+        chosen = decide(scores)
         picks[playing, step] = chosen
-        shares[playing, step] = taken.double().exp().numpy()
+        shares[playing, step] = np.exp(scores[np.arange(len(chosen)), chosen])
         goes_on = chosen > 0
         picked[playing[goes_on], chosen[goes_on] - 1] = 1.0
         playing = playing[goes_on]

@@ -20,7 +20,6 @@ from torch import Tensor
 
 from .held_out import Checkpoint, Folds, HeldOut, choose_checkpoint, draw_folds
 from .hint_features import HintFeatures
-from .hint_policy import one_thread
 from .networks import ContentPolicy, Ensemble, HintPolicy
 from .ppo import Outputs, PPOTrainer, Rewards
 from .recipes import Recipe, TrainingConfig, new_policy
@@ -156,8 +155,15 @@ def train_hint_policy(
 @contextmanager
 def reproducible() -> Generator[None]:
     """Compute in one thread, and restore torch's random state afterwards."""
-    with torch.random.fork_rng(devices=[]), one_thread():  # pyright: ignore[reportUnknownMemberType]
-        yield
+    with torch.random.fork_rng(devices=[]):  # pyright: ignore[reportUnknownMemberType]
+        # For a small network, waking other threads is slower. Those that already run, such as a
+        # text encoder's, keep their setting.
+        threads = torch.get_num_threads()
+        torch.set_num_threads(1)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(threads)
 
 
 class _Learner:

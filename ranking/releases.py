@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..errors import ReleaseMisfitError
 from ..knowledge.hints import Hint, HintAndEmbedding
-from ..knowledge.releases import Release, active_release_number, fetch_release
+from ..knowledge.releases import active_release_number, fetch_release
 from ..knowledge.shortlist import fetch_embeddings
 from ..runtime.services import Services
-
-if TYPE_CHECKING:
-    from .serving import ServedPolicy
+from .serving import ServedPolicy, load_release
 
 
 async def served_policy(
@@ -66,7 +62,7 @@ async def loaded_release(
     async def build() -> ServedPolicy | ReleaseMisfitError:
         release = await fetch_release(connection, domain_id, number)
         try:
-            return await asyncio.to_thread(_load, number, release, model, prompt_version)
+            return load_release(number, release, model, prompt_version)
         except ReleaseMisfitError as misfit:
             return misfit
 
@@ -91,9 +87,3 @@ async def with_embeddings(
         kept.update(fetched)
         known |= fetched
     return [(hint, known[hint.id]) for hint in hints]
-
-
-def _load(number: int, release: Release, model: str, prompt_version: str) -> ServedPolicy:
-    from .serving import load_release  # noqa: PLC0415  # torch takes seconds; not all serve with it
-
-    return load_release(number, release, model, prompt_version)

@@ -17,10 +17,10 @@ from ..knowledge.first_stages import base_version
 from ..knowledge.hints import Hint, HintAndEmbedding
 from ..knowledge.releases import Release
 from ..llm.embeddings import ENCODER_ID
+from ..policies.actors import HintActor
 from ..policies.descriptors import session_descriptors
 from ..policies.hint_features import HintFeatures, statistics_row
 from ..policies.hint_policy import action_probabilities
-from ..policies.networks import HintPolicy
 from ..policies.set_policy import (
     Picked,
     drawn_picks,
@@ -45,12 +45,12 @@ class ServedPolicy:
     Attributes:
         number: Of the release.
         release: What it must be served with.
-        policy: Its network.
+        actor: What chooses.
     """
 
     number: int
     release: Release
-    policy: HintPolicy
+    actor: HintActor
 
     def pick(
         self,
@@ -71,10 +71,10 @@ class ServedPolicy:
         """
         acting, features = self._actions(hints)
         picked = pick(
-            self.policy,
+            self.actor,
             session_state(state, self.release.recipe),
             features,
-            most=most_hints(self.policy, most),
+            most=most_hints(self.actor, most),
             explore_seed=explore_seed,
         )
         chosen = (acting[action - 1] for action in picked.actions)
@@ -101,7 +101,7 @@ class ServedPolicy:
             hints are shares of a few hundred draws.
         """
         shares = self._choices(state, hints, most=most, sampled=sampled)
-        if sampled and most_hints(self.policy, most) > 1:
+        if sampled and most_hints(self.actor, most) > 1:
             return self.likelihood(state, hints, logged, most=most, sampled=True), shares
         return shares.get(logged, 0.0), shares
 
@@ -115,7 +115,7 @@ class ServedPolicy:
         sampled: bool,
     ) -> float:
         """Return the true probability of a choice; the arguments are as for `shares`."""
-        several = most_hints(self.policy, most)
+        several = most_hints(self.actor, most)
         if several == 1 or not sampled:
             return self._choices(state, hints, most=most, sampled=sampled).get(choice, 0.0)
         ids = [hint.id for hint, _ in hints]
@@ -124,7 +124,7 @@ class ServedPolicy:
             return 0.0
         actions = [ids.index(number) + 1 for number in wanted]
         features, seen = hint_features(hints), session_state(state, self.release.recipe)
-        return set_probability(self.policy, seen, features, actions, most=several)
+        return set_probability(self.actor, seen, features, actions, most=several)
 
     def _choices(
         self,
@@ -135,13 +135,13 @@ class ServedPolicy:
         sampled: bool,
     ) -> dict[HintChosen, float]:
         """Return how likely each choice is; of drawn sets, by a few hundred draws."""
-        most = most_hints(self.policy, most)
+        most = most_hints(self.actor, most)
         if most == 1:
             return {**self.probabilities(state, hints, sampled=sampled)}
         ids = [hint.id for hint, _ in hints]
         features, seen = hint_features(hints), session_state(state, self.release.recipe)
-        draws = drawn_picks(self.policy, seen, features, most, _DRAWS) if sampled else None
-        picks = greedy_picks(self.policy, seen[None], features, most) if draws is None else draws
+        draws = drawn_picks(self.actor, seen, features, most, _DRAWS) if sampled else None
+        picks = greedy_picks(self.actor, seen[None], features, most) if draws is None else draws
         found = Counter(choice_of([ids[action - 1] for action in row]) for row in hint_sets(picks))
         return {choice: count / len(picks) for choice, count in found.items()}
 
@@ -155,7 +155,7 @@ class ServedPolicy:
         """
         acting, features = self._actions(hints)
         shares = action_probabilities(
-            self.policy, session_state(state, self.release.recipe), features, sampled=sampled
+            self.actor, session_state(state, self.release.recipe), features, sampled=sampled
         )
         ids = [None, *(hint.id if hint else -1 for hint in acting)]
         return {

@@ -17,10 +17,11 @@ from ..llm.rating_prompt import PromptLimits, rating_messages
 from ..records import Item, RatingScale, RatingTask, Review
 from ..runtime.request_limits import MOST_ITEMS
 from ..settings import get_settings
+from . import SAMPLE
 from .limits import prompt_limits
 from .movielens import read_rated_films
 from .request import OtherReview, PastReview, RatedItem, RatingRequest, mean_rating
-from .reviews import SAMPLE, ReviewHistory, read_histories, scale_of
+from .reviews import ReviewHistory, read_histories, scale_of
 from .sample import simulate_reviews
 from .splits import RatingCase, ReviewSplit, split_reviews
 

@@ -17,8 +17,6 @@ from ..data.titles import clean_title
 from ..errors import InputError
 from ..records import AttributeValue, Item, RatingScale, Review, is_number
 
-SAMPLE = "sample"
-"""The name of the corpus in the package, where a path is asked for."""
 UNNAMED = "Unnamed item"
 """The title of an Amazon product without one; its id would say nothing."""
 

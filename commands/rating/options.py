@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ...rating.reviews import SAMPLE
-from ...settings import get_settings
+from ...rating import SAMPLE
 from ..console import err
 
 if TYPE_CHECKING:
     from ...rating.corpus import ReviewSource
+    from ...settings import get_settings
 
 __all__ = ["SAMPLE", "ReviewsOption", "SeedOption", "SkipOption", "SplitOption", "review_source"]
 

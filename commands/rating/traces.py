@@ -10,7 +10,6 @@ import typer
 
 from ...errors import ModelDownError
 from ...records import counted
-from ...settings import get_settings
 from ..budgets import MaxCalls, MaxCost, check_budget
 from ..console import err, out, print_json, progress_bars, run
 from .options import SAMPLE, ReviewsOption, SeedOption, SkipOption, SplitOption, review_source
@@ -48,6 +47,7 @@ def traces(
     from ...operations.rating.traces import trace_ratings
     from ...runtime.budget import Budget
     from ...runtime.options import Context
+    from ...settings import get_settings
 
     budget = Budget(max_calls=max_llm_calls, max_cost=max_cost)
     context = Context(model=model, budget=budget, command="rater traces")

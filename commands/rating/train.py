@@ -10,7 +10,6 @@ import typer
 
 from ...errors import InputError
 from ...records import counted
-from ...settings import get_settings
 from ..console import fail, out, print_json, progress_bars, run
 from .expected_end import with_expected_end
 from .hyper_parameters import hyper_parameters
@@ -69,6 +68,7 @@ def train(
     --out rater --set lora_rank=64
     """
     from ...rating.training.config import rater_config
+    from ...settings import get_settings
 
     chosen = get_settings().seed if seed is None else seed
     try:

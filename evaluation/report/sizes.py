@@ -19,6 +19,7 @@ from ...policies.hint_features import HintFeatures, hint_statistics
 from ...policies.hint_policy import greedy_actions
 from ...policies.recipes import default_config
 from ...policies.training import TrainingData, train_hint_policy
+from ...policies.weights import actor_of
 from ..bootstrap import Bootstrap
 
 FEWEST_SESSIONS = 20
@@ -110,7 +111,7 @@ def _point(size: int, train: Cells, test: Cells, embeddings: Floats, seed: int) 
         default_config("content", seed=seed),
         lambda sessions, actions: train.gains[sessions, actions - 1].astype(np.float64),
     )
-    actions = greedy_actions(trained.policy, test.states, hints)
+    actions = greedy_actions(actor_of(trained.policy), test.states, hints)
     rows = np.arange(len(actions))
     ppo = np.where(actions > 0, test.gains[rows, np.maximum(actions, 1) - 1], 0.0)
     means = train.gains.mean(axis=0)
