@@ -14,7 +14,7 @@ Column = list[int]
 
 _LONGEST = 500
 _MOST = 1_000
-_NAME = r"(?:candidate|item|option|number|no|nr|id|film|movie|game|product)s?\b"
+_NAME = r"(?:candidate|item|option|number|no|nr|id|film|movie|game|product)s?(?:\b|(?=_))"
 _MARKS = r"[\s#*_`\"'(\[:.=-]"
 _BARE = re.compile(
     rf"{_MARKS}{{0,6}}+(?:{_NAME}{_MARKS}{{0,4}}+){{0,2}}+(\d{{1,6}})(?:\.0)?"

@@ -24,6 +24,12 @@ _MOST_VALUES, _MOST_FAILURES = 1_000, 50
 _NEAR = 40
 """Characters after a bracket within which its first key stands."""
 _DEEPEST = 4
+_BACKWARDS = re.compile(
+    r"\b(?:worst|least|last|bottom)(?:[\s_-]\w{1,12}){0,2}?[\s_-]to(?:[\s_-]the)?[\s_-]"
+    r"(?:best|most|first|top)|(?:reversed?|ascending)[\s_-](?:order|rank)",
+    re.IGNORECASE,
+)
+"""What says that the best candidate stands last, or might."""
 _CHAIN = re.compile(r"\[\d{1,6}\](?:\s{0,9}>\s{0,9}\[\d{1,6}\])+")
 
 
@@ -87,7 +93,9 @@ def read_ranking(
         items: The candidates in the order of their numbers, to read titles in place of numbers.
         wanted: How many of the best candidates were asked for, at most all.
     """
-    found = _find(text[:LONGEST_ANSWER], candidates, EntryReader(items))
+    text = text[:LONGEST_ANSWER]
+    backwards = _BACKWARDS.search(text) is not None
+    found = _Found(()) if backwards else _find(text, candidates, EntryReader(items))
     numbers: dict[int, None] = {}
     repeated = invented = 0
     for number in found.numbers:

@@ -36,6 +36,7 @@ NUMBERS: list[Any] = [
     {"ranking": [f"[{n}]" for n in ORDER]},
     {"ranking": [f"candidate {n}" for n in ORDER]},
     {"ranking": [f"Item #{n}" for n in ORDER]},
+    {"ranking": [f"item_{n}" for n in ORDER]},
     {"ranking": [5, "2", 6.0, "#1", "4", 3]},
     {"ranking": ", ".join(map(str, ORDER))},
     {"ranking": " > ".join(map(str, ORDER))},
@@ -109,6 +110,9 @@ THOUGHTS = [
         f"{ANSWER}<|return|>"
     ),
     f"analysisPerhaps {DRAFT}assistantfinal{ANSWER}",
+    f"<|START_THINKING|>{DRAFT}<|END_THINKING|><|START_RESPONSE|>{ANSWER}<|END_RESPONSE|>",
+    f"Here is my thought process: {DRAFT}\nHere is my response: {ANSWER}",
+    f'<think time="3">{DRAFT}</think>\n<answer>\n{ANSWER}\n</answer>',
     f"A first draft: {DRAFT}\nOn second thought, the final answer: {ANSWER}",
     f"```json\n{DRAFT}\n```\nNo, that is their order. Corrected:\n```json\n{ANSWER}\n```",
     json.dumps({"draft_ranking": [1, 2, 3, 4, 5, 6], "final_ranking": list(ORDER)}),
@@ -150,6 +154,12 @@ def test_another_form_is_flagged(answer: Any) -> None:
 
 
 DOUBTFUL: list[Any] = [
+    {"worst_to_best": list(ORDER)},
+    {"least likely to most likely": list(ORDER)},
+    {"ranking": list(ORDER), "note": "In reverse order, so the best is last."},
+    f"From the worst to the best: {', '.join(map(str, ORDER))}",
+    f"Ranked from least likely to most likely:\n{ANSWER}",
+    f"In ascending order of likelihood: {' < '.join(map(str, ORDER))}",
     {"ranking": [{"a": 5, "b": 2}, {"a": 2, "b": 6}, {"a": 6, "b": 5}]},
     {"ranking": [{"rank": 1}, {"rank": 2}, {"rank": 3}]},
     {"ranking": [{"rank": 1, "id": 5}, {"rank": 1, "id": 2}, {"rank": 2, "id": 6}]},

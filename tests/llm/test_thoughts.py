@@ -35,6 +35,23 @@ THOUGHTS = {
     "<|channel|>commentary to=functions.rate<|message|>{}<|call|>": "",
     "<|channel|>final<|message|>Hello<|end|>": "Hello",
     "analysisThe person waves.assistantfinalHello": "Hello",
+    "<|START_THINKING|>draft<|END_THINKING|><|START_RESPONSE|>Hello<|END_RESPONSE|>": "Hello",
+    "<|thinking|>draft<|/thinking|>Hello": "Hello",
+    "<unused94>thought\ndraft<unused95>Hello": "Hello",
+    "<|channel>thought\ndraft<channel|>Hello": "Hello",
+    "<|inner_prefix|>draft<|inner_suffix|>Hello": "Hello",
+    '<think duration="3">draft</think >Hello': "Hello",
+    "&lt;think&gt;draft&lt;/think&gt;Hello": "Hello",
+    "<scratchpad>\ndraft</scratchpad>Hello": "Hello",
+    "<Thought_Process>draft</Thought_Process>Hello": "Hello",
+    "[REASONING]draft[/REASONING]Hello": "Hello",
+    "```thinking\ndraft\n```\nHello": "\nHello",
+    "```reasoning\ncut off": "",
+    '<details type="reasoning" done="true">\ndraft\n</details>\nHello': "\nHello",
+    "Here is my thought process: draft\nHere is my response: Hello": "Hello",
+    "Here's my thought process: cut off": "",
+    "<think>draft</think>\n<answer>Hello</answer>\n": "Hello",
+    "<think>draft</think>\n<response>Hello": "Hello",
     "analysisThe person": "",
 }
 WORDS = [
@@ -45,9 +62,14 @@ WORDS = [
     "analysis of Heat",
     "a < b and [1]",
     "</ think>",
+    "[Reasoning] It fits.",
+    "<answer>A</answer> or <answer>B</answer>",
+    "A `thinking` person",
+    "<details>\nMore\n</details>",
+    "Here is my response: Hello",
 ]
 MARKS = ["<think>", "</think>", "[THINK]", "[/THINK]", "<|channel|>", "<|message|>", "<|end|>"]
-MARKS += ["<THINK>", "</reasoning>", "◁think▷"]
+MARKS += ["<THINK>", "</reasoning>", "◁think▷", "<|START_THINKING|>", "[/REASONING]"]
 PIECES = st.lists(
     st.sampled_from([*MARKS, "final", "analysis", "assistantfinal", "\n", " ", "a", "<", "["])
 )
@@ -72,7 +94,20 @@ def test_what_was_thought_first_is_never_said(pieces: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "piece", [*MARKS, "<think> ", "\n<think>", " </think> ", "<", "[", " \t", "<|channel|>final "]
+    "piece",
+    [
+        *MARKS,
+        "<think> ",
+        "\n<think>",
+        " </think> ",
+        "<",
+        "[",
+        "<think ",
+        "\n```thinking",
+        "<details reasoning",
+        " \t",
+        "<|channel|>final ",
+    ],
 )
 @pytest.mark.timeout(60)  # quadratic time would take an hour
 def test_it_takes_linear_time(piece: str) -> None:
