@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from .commands.autopilot import autopilot
 from .commands.canary import policy
 from .commands.costs import costs
 from .commands.demo import demo
@@ -81,4 +82,5 @@ app.add_typer(hints, name="hints")
 app.add_typer(policy, name="policy")
 app.add_typer(rater, name="rater")
 app.add_typer(jobs, name="jobs")
+app.add_typer(autopilot, name="autopilot")
 app.add_typer(keys, name="keys")

@@ -12,7 +12,7 @@ from ..knowledge.jobs import FilelessKind
 from ..runtime.context import Context
 from ..runtime.options import RunOptions
 
-JobKind = Literal[FilelessKind, "evaluate"]
+JobKind = Literal[FilelessKind, "evaluate", "autopilot"]
 Arguments = Mapping[str, Any]
 """Of a job, as JSON."""
 
@@ -95,6 +95,7 @@ def job_kind(name: str) -> Kind:
         InputError: There is none.
     """
     # The operations behind them load torch.
+    from .autopilot import AutopilotCycle  # noqa: PLC0415
     from .evaluating import Evaluate  # noqa: PLC0415
     from .learning import Learn  # noqa: PLC0415
     from .tidying import Tidy  # noqa: PLC0415
@@ -107,6 +108,7 @@ def job_kind(name: str) -> Kind:
         "evaluate": Evaluate,
         "verify": Verify,
         "tidy": Tidy,
+        "autopilot": AutopilotCycle,
     }
     if name not in kinds:
         known = ", ".join(get_args(JobKind))

@@ -24,7 +24,7 @@ class Learn:
         """Name the sessions of the files by their keys."""
         files = arguments.get("files")
         await sessions_to_learn_from(options, files or ())
-        keys = await selected_sessions(options, files) if files else None
+        keys = await selected_sessions(options, files) if files else arguments.get("keys")
         return {
             "keys": keys,
             "max_hints": min(arguments.get("max_hints") or 30, options.settings.hints_max),

@@ -62,6 +62,7 @@ async def add_schedule(
     name: str | None = None,
     arguments: Mapping[str, Any] | None = None,
     limits: Mapping[str, float | None] | None = None,
+    cycles: bool = False,
 ) -> Schedule:
     """Submit a job at certain times from now on.
 
@@ -73,11 +74,12 @@ async def add_schedule(
         name: The schedule's; `None` takes kind and domain.
         arguments: Of the jobs.
         limits: Of each job, as for `submit`.
+        cycles: Whether it is of an autopilot, whose cycles nothing else schedules.
 
     Raises:
         InputError: The cron, the zone or the kind cannot be used, or the name is taken.
     """
-    if kind not in SCHEDULED:
+    if kind not in SCHEDULED and not cycles:
         raise InputError(
             "KIND", f"{kind!r} cannot be scheduled.", f"Choose from {', '.join(SCHEDULED)}."
         )
@@ -128,6 +130,12 @@ async def list_schedules(context: Context) -> list[Schedule]:
         found = await asyncio.to_thread(client.list_schedules)
     known = [one["context"] for one in found if _is_known(options, one)]
     return sorted((_schedule(one, now) for one in known), key=lambda one: one.name)
+
+
+async def find_schedule(context: Context, name: str) -> Schedule | None:
+    """Return the schedule of a name, if there is one that the caller may know of."""
+    found = [one for one in await list_schedules(context) if one.name == name]
+    return found[0] if found else None
 
 
 async def remove_schedule(context: Context, name: str) -> None:

@@ -27,6 +27,7 @@ async def submit(  # what a job is
     max_cost: float | None = None,
     schedule: str | None = None,
     job_id: str | None = None,
+    autopilot: bool = False,
 ) -> Job:
     """Submit a job, which workers then do.
 
@@ -36,6 +37,7 @@ async def submit(  # what a job is
         max_llm_calls: Model calls that it may make, over all workers; likewise the next two.
         schedule: The name of the schedule that submits it.
         job_id: Its id; one that is there already is not submitted again.
+        autopilot: Whether it is a step of the domain's autopilot, whose budget of the day counts.
 
     Raises:
         InputError: The arguments cannot be used.
@@ -67,6 +69,7 @@ async def submit(  # what a job is
             max_tokens=max_tokens,
             max_cost=max_cost,
             schedule=schedule,
+            autopilot=autopilot,
         )
         await enqueue(connection, client, made, 1, version)
         return await fetch_job(connection, made)

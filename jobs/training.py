@@ -32,7 +32,8 @@ class Train:
         options.require_model()
         files = arguments.get("files")
         return {
-            "keys": await selected_sessions(options, files) if files else None,
+            "keys": await selected_sessions(options, files) if files else arguments.get("keys"),
+            "activate": arguments.get("activate", True),
             "recipe": recipe,
             "force": bool(arguments.get("force")),
             "concurrency": arguments.get("concurrency"),
@@ -59,6 +60,7 @@ class Train:
             panel_hints=work.shared["hints"],
             recipe=work.arguments["recipe"],
             force=work.arguments["force"],
+            activate=work.arguments.get("activate", True),
         )
         return Finished(trained.as_dict())
 

@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from sqlalchemy import func, select, update
+from sqlalchemy import exists, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..errors import InputError
+from .autopilot_tables import AutopilotRow
 from .domains import Domain
 from .exposures import note_reward
 from .log_tables import FeedbackRow, RecommendationRow
@@ -229,6 +230,10 @@ async def misses_to_learn(
             FeedbackRow.learnt_at.is_(None),
             FeedbackRow.missed,
             RecommendationRow.model == model,
+            # Else they wait for the domain's autopilot, which has a budget.
+            ~exists().where(
+                AutopilotRow.domain_id == DomainRow.id, AutopilotRow.state.in_(("on", "held"))
+            ),
         )
         .order_by(FeedbackRow.created_at, FeedbackRow.recommendation_id)
     )

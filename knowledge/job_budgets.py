@@ -2,37 +2,68 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Literal
 
-from sqlalchemy import Float, and_, case, extract, func, or_, select, update
+from sqlalchemy import ColumnElement, Float, and_, case, extract, func, or_, select, update
 from sqlalchemy import literal as value
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from .autopilot_days import claim_day_call, settle_day_call
 from .job_tables import JobRow as Job
 from .job_tables import ModelPaceRow as Pace
 
-JobLimit = Literal["state", "max_calls", "max_tokens", "max_cost"]
-"""Why a job may make no further call; `state`: it was paused or cancelled."""
+JobLimit = Literal["state", "max_calls", "max_tokens", "max_cost", "day"]
+"""Why a job may make no further call.
+
+`state`: it was paused or cancelled; `day`: what its autopilot may spend in a day is spent, or that
+is held or off.
+"""
 
 
 async def claim_job_call(
-    connection: AsyncConnection, job_id: str, estimate: float
+    connection: AsyncConnection, job_id: str, estimate: float, *, day: dt.date | None = None
 ) -> float | JobLimit:
     """Count a call before it is made, and reserve what it may cost.
 
     The first calls reserve the estimate, later ones the mean of those that were answered. A call
-    that finds nothing spent and nothing reserved may always be made.
+    that finds nothing spent and nothing reserved may always be made. A step of an autopilot also
+    claims from its day, without that exception, and reserves what it does there.
 
     Args:
         connection: In a transaction.
         estimate: What the call may cost.
+        day: The present day, for a job of an autopilot; `None` asks the database for it.
 
     Returns:
         What was reserved, for `settle_job_call`; or the limit that the call would exceed.
     """
-    mean = Job.spent / func.nullif(Job.answered, 0)
-    reserve = case((Job.max_cost.is_(None), 0.0), else_=func.coalesce(mean, value(estimate, Float)))
+    piloted = await _piloted_domain(connection, job_id)
+    if piloted is None:
+        mean = Job.spent / func.nullif(Job.answered, 0)
+        guess = func.coalesce(mean, value(estimate, Float))
+        reserve = case((Job.max_cost.is_(None), 0.0), else_=guess)
+        return await _claim(connection, job_id, reserve)
+    async with connection.begin_nested() as both:
+        of_day = await claim_day_call(connection, piloted, estimate, day)
+        if of_day is None:
+            await both.rollback()
+            return "day"
+        claimed = await _claim(connection, job_id, value(of_day, Float))
+        if isinstance(claimed, str):
+            await both.rollback()
+        return claimed
+
+
+async def _piloted_domain(connection: AsyncConnection, job_id: str) -> int | None:
+    """Return the domain whose autopilot a job is a step of, if it is one."""
+    return await connection.scalar(select(Job.domain_id).where(Job.id == job_id, Job.autopilot))
+
+
+async def _claim(
+    connection: AsyncConnection, job_id: str, reserve: ColumnElement[float]
+) -> float | JobLimit:
     used = Job.spent + Job.reserved
     claimed = (
         update(Job)
@@ -85,6 +116,9 @@ async def settle_job_call(
         reserved: From `claim_job_call`, summed over the attempts at one question.
         answered: Whether there was an answer.
     """
+    piloted = await _piloted_domain(connection, job_id)
+    if piloted is not None:  # first the day and then the job, as a claim does: else they deadlock
+        await settle_day_call(connection, piloted, reserved=reserved, cost=cost)
     await connection.execute(
         update(Job)
         .where(Job.id == job_id)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-from sqlalchemy import BigInteger, ForeignKey, Index, func
+from sqlalchemy import BigInteger, ForeignKey, Index, false, func
 from sqlalchemy.orm import Mapped, mapped_column
 
 from .tables import Base
@@ -33,6 +33,8 @@ class JobRow(Base):
     result: Mapped[dict[str, Any] | None]
     schedule: Mapped[str | None]
     """The name of the schedule that submitted it."""
+    autopilot: Mapped[bool] = mapped_column(server_default=false())
+    """Whether it is a step of the domain's autopilot, whose budget of the day counts too."""
     max_calls: Mapped[int | None]
     max_tokens: Mapped[int | None] = mapped_column(BigInteger)
     max_cost: Mapped[float | None]

@@ -8,7 +8,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..errors import InputError
@@ -248,3 +248,30 @@ async def other_versions(connection: AsyncConnection, version: str) -> list[str]
     """Return which other versions of the code have running jobs."""
     found = select(JobRow.version).where(JobRow.state == "running", JobRow.version != version)
     return sorted(set(await connection.scalars(found)))
+
+
+async def piloted_jobs(connection: AsyncConnection, domain_id: int) -> list[Job]:
+    """Return the steps of a domain's autopilot, the newest first."""
+    found = (
+        select(*_COLUMNS)
+        .join(DomainRow, DomainRow.id == JobRow.domain_id)
+        .where(JobRow.domain_id == domain_id, JobRow.autopilot)
+        .order_by(JobRow.created_at.desc(), JobRow.id)
+    )
+    return [Job(**row) for row in (await connection.execute(found)).mappings()]
+
+
+async def forget_waits(connection: AsyncConnection, domain_id: int) -> None:
+    """Delete the ended cycles of a domain's autopilot that did nothing but wait.
+
+    Args:
+        connection: In a transaction.
+    """
+    await connection.execute(
+        delete(JobRow).where(
+            JobRow.domain_id == domain_id,
+            JobRow.kind == "autopilot",
+            JobRow.state == "done",
+            JobRow.result["action"].astext == "wait",
+        )
+    )

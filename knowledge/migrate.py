@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ..errors import DatabaseError
 from . import (
+    autopilot_tables,
     decision_tables,
     fusion_tables,
     idempotent_answers,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:  # loading it takes a third of a second, and nearly always the
     from alembic.script import ScriptDirectory
 
 _MODULES = (
+    autopilot_tables,
     decision_tables,
     fusion_tables,
     idempotent_answers,

@@ -61,11 +61,9 @@ def call_cost(
         tokens_cached: Prompt tokens from the provider's cache; the model's third price counts
             for them, or the first if there are only two.
     """
-    if model == OFFLINE_MODEL:
-        return 0.0
     price = prices.get(model)
     if price is None:
-        return None
+        return 0.0 if model == OFFLINE_MODEL else None
     fresh, written, *cached = price
     tokens_fresh = tokens_in - tokens_cached
     read = cached[0] if cached else fresh

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
+from ..knowledge.autopilots import takes_misses
 from ..knowledge.feedback import store_feedback
 from ..knowledge.recommendations import shown_ranking
 from ..ranking.rollouts import look_soon
@@ -43,6 +44,7 @@ async def give_feedback(
         stored = await store_feedback(
             connection, found, recommendation_id, item and item.id, source=options.source
         )
+        waits = stored.missed and await takes_misses(connection, found.id)
     if stored.rollout is not None:
         look_soon(options.services, stored.rollout)
     settings = options.settings
@@ -52,6 +54,7 @@ async def give_feedback(
         learn
         and may_learn
         and stored.missed
+        and not waits
         and settings.feedback_calls > 0
         and stored.model == settings.model
     )

@@ -65,7 +65,7 @@ async def _learn(
     async def work(miss: Miss) -> None:
         try:
             async with in_domain(options, None, write=True) as (connection, found):
-                key = await observe_session(connection, found, _session(miss), source=miss.source)
+                key = await observe_session(connection, found, session_of(miss), source=miss.source)
             settled = await learner.learn_from(key)
         except InputError as error:
             _log.warning(
@@ -80,7 +80,8 @@ async def _learn(
     return stopped, [RetiredHint.of(hint) for hint in learner.retired]
 
 
-def _session(miss: Miss) -> Session:
+def session_of(miss: Miss) -> Session:
+    """Return the training session that a pick shows."""
     # An item that was not among the candidates is ranked among some that are retrieved.
     listed = miss.picked in miss.candidates
     return Session(tuple(miss.history), miss.picked, tuple(miss.candidates) if listed else None)

@@ -91,7 +91,7 @@ class TrainedRelease:
         }
 
 
-async def train(
+async def train(  # noqa: PLR0913  # what a training is
     context: Context,
     *,
     sessions: Sequence[Path] = (),
@@ -102,6 +102,7 @@ async def train(
     max_cost: float | None = None,
     batch: bool = False,
     force: bool = False,
+    activate: bool = True,
     progress: Progress = silent,
 ) -> TrainedRelease:
     """Train the hint policy with PPO on training sessions, and release it.
@@ -118,6 +119,7 @@ async def train(
         max_cost: Stop when this much is spent, at the prices in `RE2LLM_PRICES`.
         batch: First ask what is sure to be asked in provider batches, at a lower price, and wait.
         force: Activate the release even if it is worse than the active one.
+        activate: Whether to activate it at all; if not, it waits for a rollout.
         progress: Called with the stages `reading sessions`, `trying every hint` and `training`, and
             with those of `ask_ahead`.
 
@@ -174,7 +176,7 @@ async def train(
         fusions = {name: one.as_dict() for name, one in learned.items()}
         metrics["fusion"] = fusions
     release = release_of(trained, recipe, config, metrics, [hint for hint, _ in hints], options)
-    number, why_not = await store_and_activate(release, options, force=force)
+    number, why_not = await store_and_activate(release, options, force=force, activate=activate)
     return TrainedRelease(
         domain=options.domain,
         release=number,

@@ -86,7 +86,8 @@ class Claims:
 
     async def _claim_from_job(self, job: str, estimate: float) -> None:
         async with self._counting() as connection:
-            reserved = await claim_job_call(connection, job, estimate)
+            today = self._options.services.today()
+            reserved = await claim_job_call(connection, job, estimate, day=today)
         if isinstance(reserved, str):
             raise _job_over(job, reserved)
         self.reserved += reserved
@@ -144,6 +145,12 @@ def _job_over(job: str, limit: JobLimit) -> BudgetSpentError:
     if limit == "state":
         return BudgetSpentError(
             "job", f"{job} was paused or cancelled.", f"`re2llm jobs resume {job}` goes on."
+        )
+    if limit == "day":
+        return BudgetSpentError(
+            "--budget-usd",
+            "The autopilot's budget of the day is spent, or it is held or off.",
+            "`re2llm autopilot show` tells which; it goes on by itself on the next day.",
         )
     option = {"max_calls": "--max-llm-calls", "max_tokens": "--max-tokens"}.get(limit, "--max-cost")
     return BudgetSpentError(

@@ -110,7 +110,7 @@ async def _ask(
     ends = time.time() + options.settings.deadline if until is None else until
     question = _Question(model, endpoint, messages, options, answer_format)
     started = time.perf_counter()
-    if endpoint.local:
+    if question.free:
         return await question.put(ends)
     key = prompt_key(model, endpoint.server, messages)
     if options.questions is not None:
@@ -186,6 +186,8 @@ class _Question:
         self._options = options
         self._answer_format = answer_format
         self._claims = Claims(options, model, messages)
+        # With a price, the offline model is paid for as any other would be: a rehearsal.
+        self.free = endpoint.local and model not in options.settings.prices
         self._answered: Answered | None = None
         self._usage = NOTHING
         self._bill = Bill()
@@ -199,7 +201,7 @@ class _Question:
         """Ask, and count what it cost."""
         started = time.perf_counter()
         budget = self._options.budget
-        in_job = budget is not None and budget.job is not None and not self._endpoint.local
+        in_job = budget is not None and budget.job is not None and not self.free
         slots = self._options.settings.model_concurrency if in_job else 0
         try:
             async with self._options.services.locks.slot(self._model, slots):
@@ -209,7 +211,7 @@ class _Question:
                     self._messages,
                     answer_format=self._answer_format,
                     within=ends - time.time(),
-                    on_attempt=self._claims.free if self._endpoint.local else self._claims.claim,
+                    on_attempt=self._claims.free if self.free else self._claims.claim,
                     owner=self._options.owner,
                 )
         except ModelFailedError as error:
@@ -274,7 +276,7 @@ class _Question:
     def _counted(self, answered: Answered) -> Usage:
         if answered.usage is not None:
             return answered.usage
-        if self._endpoint.local:
+        if self.free:
             return NOTHING
         prompt = (message.text for message in self._messages)
         return Usage(estimated_tokens(*prompt), estimated_tokens(answered.text), estimated=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 import logging
 import weakref
 from collections.abc import Awaitable, Callable, Hashable, Sequence
@@ -69,6 +70,8 @@ class Services:
         resolved: Training sessions as `prepare` hands them on.
         items: Items with their embeddings, by domain, its revision, and id.
         hint_embeddings: By hint, shape `[384]` each; a hint's text never changes.
+        today: The day (UTC) that autopilots' budgets count by; `None` for the database's own.
+            A simulation puts a faster clock here.
     """
 
     settings: Settings
@@ -92,6 +95,7 @@ class Services:
     hint_embeddings: LRUCache[int, NDArray[np.float32]] = field(
         default_factory=lambda: LRUCache[int, NDArray[np.float32]](_CACHED_HINTS)
     )
+    today: Callable[[], dt.date | None] = lambda: None
     _endpoints: dict[tuple[str, bool], Endpoint] = field(
         default_factory=dict[tuple[str, bool], Endpoint]
     )

@@ -1,0 +1,208 @@
+"""`re2llm autopilot`: learning that goes on by itself, within a budget."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from ..errors import InputError
+from ..records import counted
+from .completion import DomainOption
+from .console import fail, out, print_json, run
+from .groups import CommandGroup
+
+if TYPE_CHECKING:
+    from ..operations.autopilot_results import AutopilotDay, AutopilotShown
+
+autopilot = CommandGroup(
+    help="Learn from feedback, train and roll out by itself, within a budget. Off by default.",
+    no_args_is_help=True,
+)
+_Json = Annotated[bool, typer.Option("--json", help="Print as JSON.")]
+_STEPS = "1,5,25,100"
+
+
+@autopilot.command("on")
+def on(  # an option for each part of the plan
+    domain: DomainOption = None,
+    budget_usd: Annotated[
+        str | None,
+        typer.Option(
+            "--budget-usd", metavar="AMOUNT", help="Dollars a day, such as 5/day, by RE2LLM_PRICES."
+        ),
+    ] = None,
+    budget_calls: Annotated[
+        str | None,
+        typer.Option("--budget-calls", metavar="N", help="Model calls a day, such as 2000/day."),
+    ] = None,
+    cron: Annotated[
+        str | None,
+        typer.Option(
+            metavar="CRON", help="When it looks, in UTC.", show_default="every 15 minutes"
+        ),
+    ] = None,
+    batch: Annotated[
+        int, typer.Option(min=1, metavar="N", help="New misses to learn from together.")
+    ] = 50,
+    reference: Annotated[
+        int,
+        typer.Option(
+            min=100, metavar="N", help="Rewards after a promotion that say what to expect."
+        ),
+    ] = 500,
+    steps: Annotated[
+        str,
+        typer.Option(metavar="PERCENTAGES", help="Of a rollout: percent of people, up to 100."),
+    ] = _STEPS,
+    hold: Annotated[
+        int, typer.Option(min=1, metavar="N", help="Of a rollout: exposures that each step lasts.")
+    ] = 500,
+    most: Annotated[
+        int, typer.Option(min=1, metavar="N", help="Exposures after which a rollout is given up.")
+    ] = 50_000,
+    window: Annotated[
+        int, typer.Option(min=1, metavar="SECONDS", help="Seconds within which feedback counts.")
+    ] = 3600,
+    effect: Annotated[
+        float, typer.Option(metavar="DIFFERENCE", help="Of a rollout: what is worth finding.")
+    ] = 0.02,
+    goal: Annotated[
+        Literal["better", "not_worse"],
+        typer.Option(metavar="GOAL", help="What the step to 100 needs: better or not_worse."),
+    ] = "better",
+    as_json: _Json = False,
+) -> None:
+    """Turn it on, or change what it may spend and how it goes about it.
+
+    Example: re2llm autopilot on --domain films --budget-usd 5/day
+    """
+    from ..policies.autopilot.plan import AutopilotPlan, a_day
+    from ..policies.rollout.plan import Plan, percentages
+
+    try:
+        plan = AutopilotPlan(
+            usd_per_day=None if budget_usd is None else a_day(budget_usd, "--budget-usd"),
+            calls_per_day=None
+            if budget_calls is None
+            else int(a_day(budget_calls, "--budget-calls")),
+            batch=batch,
+            reference=reference,
+            canary=Plan(
+                steps=percentages(steps, "--steps"),
+                hold=hold,
+                most=most,
+                window=window,
+                effect=effect,
+                goal=goal,
+            ),
+        )
+    except InputError as error:
+        fail(error)
+
+    async def work() -> AutopilotShown:
+        from ..jobs.piloting import EVERY, turn_on
+        from ..runtime.options import Context
+
+        return await turn_on(Context(), plan, domain=domain, cron=cron or EVERY)
+
+    _show(run(work), as_json)
+
+
+@autopilot.command("off")
+def off(domain: DomainOption = None, as_json: _Json = False) -> None:
+    """Turn it off. Its running step makes no further call; a rollout goes on.
+
+    Example: re2llm autopilot off --domain films
+    """
+
+    async def work() -> AutopilotShown:
+        from ..jobs.piloting import turn_off
+        from ..runtime.options import Context
+
+        return await turn_off(Context(), domain=domain)
+
+    _show(run(work), as_json)
+
+
+@autopilot.command("show")
+def show(domain: DomainOption = None, as_json: _Json = False) -> None:
+    """Show whether it is on, what it has decided and why, and what it has spent.
+
+    Example: re2llm autopilot show --domain films
+    """
+
+    async def work() -> AutopilotShown:
+        from ..operations.autopilot import show_autopilot
+        from ..runtime.options import Context
+
+        return await show_autopilot(Context(), domain=domain)
+
+    _show(run(work), as_json)
+
+
+@autopilot.command("resume")
+def resume(domain: DomainOption = None, as_json: _Json = False) -> None:
+    """Let a held autopilot go on, with present reward as what is expected.
+
+    Example: re2llm autopilot resume --domain films
+    """
+
+    async def work() -> AutopilotShown:
+        from ..operations.autopilot import resume_autopilot
+        from ..runtime.options import Context
+
+        return await resume_autopilot(Context(), domain=domain)
+
+    _show(run(work), as_json)
+
+
+@autopilot.command("run-once")
+def run_once(domain: DomainOption = None, as_json: _Json = False) -> None:
+    """Look at what is new and begin the next step now. `re2llm worker` does the work.
+
+    Example: re2llm autopilot run-once --domain films
+    """
+
+    async def work() -> AutopilotShown:
+        from ..jobs.piloting import run_once as cycle
+        from ..runtime.options import Context
+
+        return await cycle(Context(), domain=domain)
+
+    _show(run(work), as_json)
+
+
+def _show(shown: AutopilotShown, as_json: bool) -> None:
+    if as_json:
+        print_json(shown.model_dump())
+        return
+    _line(f"The autopilot of {shown.domain} is {shown.state}. {shown.says}")
+    if shown.remedy:
+        _line(f"What to do: {shown.remedy}")
+    reward: dict[str, Any] = shown.reward or {}
+    if reward.get("high") is not None:
+        _line(
+            f"Reward {reward['expected']:.4f} expected, {reward['live']:.4f} live; "
+            f"difference {reward['low']:+.4f} to {reward['high']:+.4f}."
+        )
+    elif shown.plan is not None:
+        have, need = reward.get("expected_rewards", 0), shown.plan["reference"]
+        _line(f"Reward is watched after {need:,} rewards; there are {have:,}.")
+    for day in shown.days:
+        _line(f"  {day.day}  {_used(day)}")
+    for one in shown.decisions:
+        again = f" ({one.times:,} times)" if one.times > 1 else ""
+        job = f" [{one.job}]" if one.job else ""
+        _line(f"  {one.last_at[:16]}  {one.action:<12} {one.words}{job}{again}")
+
+
+def _used(day: AutopilotDay) -> str:
+    calls = counted(day.calls, "call") + (f" of {day.max_calls:,}" if day.max_calls else "")
+    money = f", {day.usd:.2f} USD of {day.max_usd:.2f}" if day.max_usd is not None else ""
+    waiting = f" ({day.reserved:.2f} in flight)" if day.reserved else ""
+    return calls + money + waiting
+
+
+def _line(text: str) -> None:
+    out.print(text, markup=False, soft_wrap=True)

@@ -1,0 +1,43 @@
+"""A cycle of an autopilot as a job, so that it is seen, and goes on where a worker was killed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..knowledge.jobs import forget_waits
+from ..operations.database import in_domain
+from ..runtime.options import RunOptions, resolve_context
+from .kinds import Arguments, Finished, Plan, Work
+from .piloting import run_once
+
+
+class AutopilotCycle:
+    """Looks at what is new, decides on the next step, and begins it."""
+
+    reflects = False
+
+    async def prepare(self, options: RunOptions, arguments: Arguments) -> dict[str, Any]:
+        """Take no arguments."""
+        del options, arguments
+        return {}
+
+    async def plan(self, work: Work) -> Plan:
+        """Leave all to the last step."""
+        del work
+        return Plan([])
+
+    async def do(self, work: Work, piece: int) -> Mapping[str, int]:
+        """Do nothing: there are no pieces."""
+        del work, piece
+        return {}
+
+    async def finish(self, work: Work) -> Finished:
+        """Run the cycle, and drop earlier ones that did nothing but wait."""
+        found = await run_once(work.context)
+        options = await resolve_context(work.context)
+        async with in_domain(options, None, write=True) as (connection, domain):
+            await forget_waits(connection, domain.id)
+        last = found.decisions[0]
+        names = ("action", "reason", "words", "job")
+        return Finished({"state": found.state, **last.model_dump(include=set(names))})

@@ -1,0 +1,209 @@
+"""Turns autopilots on and off, and runs their cycles: each looks, decides, and begins one step."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from typing import Any, cast
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from ..errors import InputError
+from ..knowledge.autopilots import (
+    Autopilot,
+    find_autopilot,
+    set_autopilot_state,
+    store_autopilot,
+    store_decision,
+)
+from ..knowledge.domains import Domain
+from ..knowledge.training_sessions import newest_sessions
+from ..llm.prices import call_cost
+from ..operations.autopilot import by, shown
+from ..operations.autopilot_results import AutopilotShown
+from ..operations.autopilot_view import seen_by
+from ..operations.database import in_domain
+from ..operations.observe_picks import observe_picks
+from ..operations.rollouts import start_canary, stop_canary
+from ..policies.autopilot.decision import Action, Decision, Seen, decide
+from ..policies.autopilot.plan import AutopilotPlan
+from ..runtime.context import Context
+from ..runtime.options import RunOptions, resolve_context
+from .kinds import JobKind
+from .schedules import add_schedule, find_schedule, remove_schedule
+from .submit import submit
+
+_log = logging.getLogger(__name__)
+EVERY = "*/15 * * * *"
+"""When cycles are due, as five fields of cron."""
+
+
+async def turn_on(
+    context: Context, plan: AutopilotPlan, *, domain: str | None = None, cron: str = EVERY
+) -> AutopilotShown:
+    """Turn a domain's autopilot on, or give it another plan.
+
+    Args:
+        context: The run's options.
+        plan: What it may spend, and how it goes about its steps.
+        domain: The catalogue; `None` takes the context's.
+        cron: When it looks, as five fields of cron, in UTC.
+
+    Raises:
+        Re2llmError: It is held, a model has no price, or the cron cannot be used.
+    """
+    options = await resolve_context(context)
+    options.require_model()
+    if plan.usd_per_day is not None:
+        _require_prices(options)
+    async with in_domain(options, domain) as (connection, found):
+        known = await find_autopilot(connection, found.id)
+    if known is not None and known.state == "held":
+        raise InputError("domain", "Its autopilot is held.", "`re2llm autopilot resume` goes on.")
+    within = replace(context, domain=found.name)
+    schedule = f"autopilot-{found.name}"
+    await _unschedule(within, schedule)
+    await add_schedule(within, "autopilot", cron, name=schedule, cycles=True)
+    async with in_domain(options, found.name, write=True) as (connection, found):
+        await store_autopilot(connection, found.id, plan.as_dict(), schedule)
+        await store_decision(connection, found.id, "on", "asked", by(options, "turned on"))
+        return await shown(connection, found, options)
+
+
+async def turn_off(context: Context, *, domain: str | None = None) -> AutopilotShown:
+    """Turn a domain's autopilot off: its running step makes no further call. A rollout goes on.
+
+    Args:
+        context: The run's options.
+        domain: The catalogue; `None` takes the context's.
+
+    Raises:
+        Re2llmError: It is off.
+    """
+    options = await resolve_context(context)
+    async with in_domain(options, domain, write=True) as (connection, found):
+        autopilot = await _required(connection, found)
+        await set_autopilot_state(connection, found.id, "off")
+        await store_decision(connection, found.id, "off", "asked", by(options, "turned off"))
+        result = await shown(connection, found, options)
+    within = replace(context, domain=found.name)
+    await _unschedule(within, autopilot.schedule)
+    return result
+
+
+async def run_once(context: Context, *, domain: str | None = None) -> AutopilotShown:
+    """Run one cycle: look at what is new, decide on the next step, begin it, and write it down.
+
+    Cycles of a domain wait for each other. One that is killed changes nothing, or has begun its
+    step; the next cycle sees which.
+
+    Args:
+        context: The run's options.
+        domain: The catalogue; `None` takes the context's.
+
+    Raises:
+        Re2llmError: The autopilot is off, or the database failed.
+    """
+    options = await resolve_context(context)
+    async with in_domain(options, domain, write=True) as (connection, found):
+        autopilot = await _required(connection, found)
+        if autopilot.state == "on":
+            within = replace(context, domain=found.name)
+            await _cycle(connection, found, autopilot, within)
+        return await shown(connection, found, options)
+
+
+async def _cycle(
+    connection: AsyncConnection, domain: Domain, autopilot: Autopilot, context: Context
+) -> None:
+    options = await resolve_context(context)
+    plan = AutopilotPlan.from_dict(autopilot.plan)
+    seen = await seen_by(connection, autopilot, options)
+    decision = decide(plan, seen)
+    job = None
+    if decision.action is Action.HOLD:
+        await set_autopilot_state(connection, domain.id, "held")
+    elif decision.action is Action.ROLL_OUT and seen.candidate is not None:
+        await start_canary(context, seen.candidate, plan=plan.canary)
+    elif decision.action is Action.STOP_ROLLOUT:
+        await stop_canary(context)
+    elif decision.action is not Action.WAIT:
+        job = await _begin(decision, seen, options, context)
+    await store_decision(
+        connection,
+        domain.id,
+        decision.action,
+        decision.reason,
+        decision.words,
+        figures=seen.figures(),
+        job=job,
+    )
+    _tell(domain.name, decision)
+
+
+async def _begin(decision: Decision, seen: Seen, options: RunOptions, context: Context) -> str:
+    """Submit the job that is the next step, and return its id."""
+    arguments: dict[str, Any] = {}
+    if decision.action is Action.LEARN:
+        keys = await observe_picks(options)
+        arguments = {"keys": keys, "max_hints": options.settings.hints_max}
+    elif decision.action is Action.TRAIN:
+        await observe_picks(options)
+        settings = options.settings
+        async with in_domain(options, None) as (connection, found):
+            keys = await newest_sessions(
+                connection, found.id, settings.train_sessions, settings.source_share
+            )
+        arguments = {"keys": keys, "activate": False}
+    made = await submit(
+        context,
+        cast("JobKind", decision.action.value),
+        arguments,
+        **decision.limits(seen),
+        autopilot=True,
+    )
+    return made.id
+
+
+async def _unschedule(context: Context, name: str) -> None:
+    known = await find_schedule(context, name)
+    if known is not None and known.kind == "autopilot":
+        await remove_schedule(context, name)
+
+
+async def _required(connection: AsyncConnection, domain: Domain) -> Autopilot:
+    found = await find_autopilot(connection, domain.id, alone=True)
+    if found is None or found.state == "off":
+        raise InputError(
+            "domain",
+            f"The autopilot of {domain.name!r} is off.",
+            f"re2llm autopilot on --domain {domain.name} --budget-usd 5/day",
+        )
+    return found
+
+
+def _require_prices(options: RunOptions) -> None:
+    for model in (options.model, options.reflect_model):
+        if call_cost(options.settings.prices, model, 0, 0) is None:
+            raise InputError(
+                "--budget-usd",
+                f"RE2LLM_PRICES has no price for {model!r}.",
+                "Set it, or limit the calls: --budget-calls 2000/day",
+            )
+
+
+def _tell(domain: str, decision: Decision) -> None:
+    held = decision.action is Action.HOLD
+    level = logging.WARNING if held else logging.INFO
+    if decision.action is Action.WAIT:
+        level = logging.DEBUG
+    more = " `re2llm autopilot show` tells what to do." if held else ""
+    _log.log(
+        level,
+        "autopilot of %s: %s (%s). %s%s",
+        domain,
+        decision.action.value,
+        decision.reason,
+        decision.words,
+        more,
+    )

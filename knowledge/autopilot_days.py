@@ -1,0 +1,119 @@
+"""Counts what an autopilot's jobs use in a day: claimed before each call, over all workers."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+
+from sqlalchemy import Date, and_, cast, func, or_, select, update
+from sqlalchemy import literal as value
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from .autopilot_tables import AutopilotDayRow as Day
+from .autopilot_tables import AutopilotRow as Autopilot
+
+_TODAY = cast(func.timezone("UTC", func.now()), Date)
+
+
+@dataclass(frozen=True, slots=True)
+class DayUse:
+    """What was used in a day.
+
+    Attributes:
+        day: In UTC.
+        calls: Model calls.
+        spent: What they cost.
+        reserved: What calls in flight may cost.
+    """
+
+    day: dt.date
+    calls: int
+    spent: float
+    reserved: float
+
+
+async def claim_day_call(
+    connection: AsyncConnection, domain_id: int, estimate: float, day: dt.date | None
+) -> float | None:
+    """Count a call of an autopilot's job before it is made, and reserve what it may cost.
+
+    That is the estimate, or what the dearest question of the day cost if that is more. There is no
+    exception for a first call: what does not fit into the day is not asked.
+
+    Args:
+        connection: In a transaction.
+        estimate: What the call may cost.
+        day: The present day; `None` asks the database for it.
+
+    Returns:
+        What was reserved, or `None` if the day has no room or the autopilot is not on.
+    """
+    today = _TODAY if day is None else value(day, Date)
+    first = insert(Day).values(domain_id=domain_id, day=today)
+    await connection.execute(first.on_conflict_do_nothing())
+    reserve = func.greatest(Day.dearest, estimate)
+    claimed = (
+        update(Day)
+        .where(
+            Day.domain_id == domain_id,
+            Day.day == today,
+            Autopilot.domain_id == Day.domain_id,
+            Autopilot.state == "on",
+            or_(Autopilot.calls_per_day.is_(None), Day.calls < Autopilot.calls_per_day),
+            or_(
+                Autopilot.usd_per_day.is_(None),
+                Day.spent + Day.reserved + reserve <= Autopilot.usd_per_day,
+            ),
+        )
+        .values(calls=Day.calls + 1, reserved=Day.reserved + reserve)
+        .returning(reserve)
+    )
+    return await connection.scalar(claimed)
+
+
+async def settle_day_call(
+    connection: AsyncConnection, domain_id: int, *, reserved: float, cost: float
+) -> None:
+    """Replace what a call has reserved by what it cost, on the latest day that was claimed from.
+
+    Args:
+        connection: In a transaction.
+        reserved: From `claim_day_call`, summed over the attempts at one question.
+        cost: What they cost.
+    """
+    latest = select(func.max(Day.day)).where(Day.domain_id == domain_id).scalar_subquery()
+    await connection.execute(
+        update(Day)
+        .where(and_(Day.domain_id == domain_id, Day.day == latest))
+        .values(
+            spent=Day.spent + cost,
+            reserved=func.greatest(Day.reserved - reserved, 0.0),
+            dearest=func.greatest(Day.dearest, cost),
+        )
+    )
+
+
+async def used_days(
+    connection: AsyncConnection, domain_id: int, day: dt.date | None, count: int
+) -> list[DayUse]:
+    """Return what was used today and on the last days on which anything was.
+
+    Args:
+        day: The present day; `None` asks the database for it.
+        count: Days before today at most.
+
+    Returns:
+        The newest first; today is always there.
+    """
+    today = day or await connection.scalar(select(_TODAY)) or dt.datetime.now(dt.UTC).date()
+    rows = await connection.execute(
+        select(Day.day, Day.calls, Day.spent, Day.reserved)
+        .where(Day.domain_id == domain_id, Day.day <= today)
+        .order_by(Day.day.desc())
+        .limit(count + 1)
+    )
+    found = [DayUse(*row) for row in rows]
+    if not found or found[0].day != today:
+        found.insert(0, DayUse(today, 0, 0.0, 0.0))
+    return found

@@ -1,0 +1,96 @@
+"""What an autopilot sees of its domain."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from ..knowledge.autopilot_days import used_days
+from ..knowledge.autopilots import Autopilot
+from ..knowledge.hints import count_kept
+from ..knowledge.jobs import Job, piloted_jobs
+from ..knowledge.live_picks import count_new, fresh_hints, reward_blocks
+from ..knowledge.releases import list_releases
+from ..knowledge.rollouts import Rollout, latest_rollout, rollout_events
+from ..policies.autopilot.decision import LastJob, LiveRollout, Seen
+from ..policies.autopilot.drift import Watched, moments, watched
+from ..policies.autopilot.plan import AutopilotPlan
+from ..policies.rollout.decision import decide
+from ..policies.rollout.plan import Plan
+from ..policies.rollout.sequences import Moments
+from ..ranking.rollouts import evidence_of
+from ..runtime.options import RunOptions
+
+
+async def seen_by(connection: AsyncConnection, autopilot: Autopilot, options: RunOptions) -> Seen:
+    """Return what an autopilot sees, for its next decision."""
+    plan, domain = AutopilotPlan.from_dict(autopilot.plan), autopilot.domain_id
+    (today, *_) = await used_days(connection, domain, options.services.today(), 0)
+    steps = await piloted_jobs(connection, domain)
+    trained = next((job for job in steps if job.kind == "train" and job.state == "done"), None)
+    since = None if trained is None else trained.created_at
+    rollout = await latest_rollout(connection, domain)
+    misses, picks = await count_new(connection, domain, options.model, since)
+    return Seen(
+        reward=await watched_reward(connection, autopilot, options),
+        rollout=await _live(connection, rollout),
+        job=_last(steps, autopilot.since),
+        candidate=await _candidate(connection, domain, trained, rollout),
+        misses=misses,
+        picks=picks,
+        fresh=await fresh_hints(connection, domain, since),
+        hints=await count_kept(connection, domain),
+        most_hints=options.settings.hints_max,
+        usd_left=_left(plan.usd_per_day, today.spent + today.reserved),
+        calls_left=None if plan.calls_per_day is None else max(0, plan.calls_per_day - today.calls),
+    )
+
+
+async def watched_reward(
+    connection: AsyncConnection, autopilot: Autopilot, options: RunOptions
+) -> Watched:
+    """Return how live reward stands against that just after the serving release was promoted."""
+    size = AutopilotPlan.from_dict(autopilot.plan).reference
+    since = autopilot.since
+    blocks = await reward_blocks(connection, autopilot.domain_id, options.model, since, size)
+    reference, *later = [moments(*block) for block in blocks] or [Moments()]
+    return watched(reference, later, size)
+
+
+def _left(limit: float | None, used: float) -> float | None:
+    return None if limit is None else round(max(0.0, limit - used), 9)
+
+
+def _last(steps: list[Job], since: dt.datetime) -> LastJob | None:
+    """Return the newest step; one that failed before a person looked counts no more."""
+    if not steps:
+        return None
+    job = steps[0]
+    if job.state == "failed" and job.created_at < since:
+        return None
+    return LastJob(job.id, job.kind, job.state, job.reason)
+
+
+async def _live(connection: AsyncConnection, rollout: Rollout | None) -> LiveRollout | None:
+    if rollout is None or not rollout.live:
+        return None
+    if rollout.state == "held":
+        last = (await rollout_events(connection, rollout.id))[-1]
+        return LiveRollout(rollout.release, rollout.percent, last["reason"], last["words"])
+    plan = Plan.from_dict(dict(rollout.plan))
+    verdict = decide(plan, await evidence_of(connection, rollout))
+    return LiveRollout(rollout.release, rollout.percent, "", verdict.words)
+
+
+async def _candidate(
+    connection: AsyncConnection, domain: int, trained: Job | None, rollout: Rollout | None
+) -> int | None:
+    """Return the newest release, if the autopilot trained it and it waits for its rollout."""
+    releases = await list_releases(connection, domain)
+    if trained is None or trained.result is None or not releases:
+        return None
+    newest = releases[-1]
+    waits = newest["status"] != "active" and (rollout is None or rollout.release < newest["id"])
+    its = trained.result.get("release") == newest["id"]
+    return newest["id"] if its and waits and newest["metrics"]["gain"] > 0 else None

@@ -1,0 +1,267 @@
+"""The autopilot: off by default, a step at a time, within its budget, and held for drift."""
+
+import asyncio
+import datetime as dt
+import logging
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from re2llm.data.sample import sample_items, simulate_sessions
+from re2llm.errors import InputError
+from re2llm.jobs.code_version import code_version
+from re2llm.jobs.control import cancel_job, jobs
+from re2llm.jobs.piloting import run_once, turn_off, turn_on
+from re2llm.jobs.schedules import list_schedules
+from re2llm.knowledge.autopilot_days import used_days
+from re2llm.knowledge.domains import find_domain
+from re2llm.knowledge.job_budgets import claim_job_call, settle_job_call
+from re2llm.knowledge.jobs import restart_job, store_job
+from re2llm.knowledge.log_tables import FeedbackRow, RecommendationRow
+from re2llm.operations.autopilot import resume_autopilot, show_autopilot
+from re2llm.operations.feedback import give_feedback
+from re2llm.operations.learn_from_feedback import learn_from_feedback
+from re2llm.operations.load import load_domain
+from re2llm.operations.recommend import recommend
+from re2llm.policies.autopilot.plan import AutopilotPlan
+from re2llm.runtime.options import Context
+from re2llm.runtime.services import Services
+from sqlalchemy import insert
+
+Load = Callable[..., Any]
+
+
+async def rewarded(services: Services, domain: str, rewards: list[float]) -> None:
+    """Store requests whose feedback brought some rewards, in this order."""
+    start = dt.datetime.now(dt.UTC)
+    async with services.engine.begin() as connection:
+        number = (await find_domain(connection, domain)).id
+        made = [
+            {
+                "id": uuid.uuid4(),
+                "domain_id": number,
+                "history": [],
+                "candidates": [],
+                "ranking": [],
+                "policy": "none",
+                "probability": 1.0,
+                "model": services.settings.model,
+                "prompt_version": "",
+                "flags": [],
+                "latency_ms": 1.0,
+                "tokens": {},
+            }
+            for _ in rewards
+        ]
+        await connection.execute(insert(RecommendationRow), made)
+        await connection.execute(
+            insert(FeedbackRow),
+            [
+                {
+                    "recommendation_id": one["id"],
+                    "reward": reward,
+                    "created_at": start + dt.timedelta(microseconds=place),
+                }
+                for place, (one, reward) in enumerate(zip(made, rewards, strict=True))
+            ],
+        )
+
+
+async def missed(domain: str, count: int) -> None:
+    """Have people pick what was not recommended, so many times."""
+    histories = (["alien-1979", "aliens-1986"], ["psycho-1960", "vertigo-1958"])
+    for number in range(count):
+        answer = await recommend(Context(domain=domain), histories[number % 2], k=5)
+        await give_feedback(
+            Context(domain=domain), answer.recommendation_id or "", answer.ranking[-1]
+        )
+
+
+async def test_it_is_off_by_default_and_one_command_turns_it_on(loaded: Load) -> None:
+    context = Context(domain=await loaded(2))
+    assert (await show_autopilot(context)).state == "off"
+    for verb in (run_once, turn_off, resume_autopilot):
+        with pytest.raises(InputError, match="off"):
+            await verb(context)
+    await missed(context.domain or "", 1)
+    assert await jobs(context, domain=context.domain) == []
+    on = await turn_on(context, AutopilotPlan(calls_per_day=50))
+    assert (on.state, on.decisions[0].action) == ("on", "on")
+    [schedule] = [one for one in await list_schedules(context) if one.domain == context.domain]
+    assert (schedule.name, schedule.kind) == (on.schedule, "autopilot")
+    again = await turn_on(context, AutopilotPlan(usd_per_day=5.0))
+    assert again.days[0].max_usd == 5.0
+    assert (await turn_off(context)).state == "off"
+    assert [one for one in await list_schedules(context) if one.domain == context.domain] == []
+
+
+async def test_a_budget_that_cannot_be_kept_is_refused(loaded: Load, adjust: Any) -> None:
+    with pytest.raises(InputError, match="no limit"):
+        AutopilotPlan()
+    context = Context(domain=await loaded(1))
+    adjust(model="openai:any", prices={})
+    with pytest.raises(InputError, match="--budget-calls 2000/day"):
+        await turn_on(context, AutopilotPlan(usd_per_day=5.0))
+
+
+async def test_misses_wait_for_it_and_are_learned_from_in_one_job(
+    services: Services, loaded: Load
+) -> None:
+    domain = await loaded(4)
+    context = Context(domain=domain)
+    await turn_on(context, AutopilotPlan(calls_per_day=1_000, batch=3))
+    await missed(domain, 2)
+    waits = await run_once(context)
+    assert (waits.decisions[0].action, waits.decisions[0].reason) == ("wait", "misses")
+    # Nothing else learns from them meanwhile, without the autopilot's budget.
+    before = services.feedback_budget.calls
+    await learn_from_feedback(services)
+    assert services.feedback_budget.calls == before
+    await missed(domain, 1)
+    begun = await run_once(context)
+    assert begun.decisions[0].action == "learn"
+    assert begun.decisions[0].figures["misses"] == 3
+    [step] = await jobs(context, domain=domain)
+    assert step.job.id == begun.decisions[0].job
+    assert step.job.max_calls == 500  # its share of the day
+    assert len(step.job.arguments["keys"]) == 3
+    # While it runs, no other step begins; waiting is one decision, counted.
+    for times in (1, 2):
+        waits = await run_once(context)
+        assert (waits.decisions[0].reason, waits.decisions[0].times) == ("job", times)
+    await cancel_job(context, step.job.id)
+    assert (await run_once(context)).decisions[0].reason == "misses"  # they are seen once
+
+
+async def test_cycles_at_the_same_time_begin_one_step(loaded: Load) -> None:
+    domain = await loaded(4)
+    context = Context(domain=domain)
+    await turn_on(context, AutopilotPlan(calls_per_day=1_000, batch=1))
+    await missed(domain, 1)
+    await asyncio.gather(*(run_once(context) for _ in range(3)))
+    shown = await show_autopilot(context)
+    assert [one.action for one in shown.decisions].count("learn") == 1
+    assert len(await jobs(context, domain=domain)) == 1
+
+
+async def piloted_job(services: Services, domain: str, name: str, **limits: Any) -> str:
+    async with services.engine.begin() as connection:
+        number = (await find_domain(connection, domain)).id
+        await store_job(
+            connection,
+            number,
+            id=f"{name}-{domain[-8:]}",
+            kind="learn",
+            arguments={"context": {}},
+            version=code_version(),
+            autopilot=True,
+            **limits,
+        )
+    return f"{name}-{domain[-8:]}"
+
+
+async def spend(services: Services, job: str, estimate: float, cost: float) -> bool:
+    """Make one call of a job as a worker does, and return whether it could be made."""
+    async with services.engine.begin() as connection:
+        reserved = await claim_job_call(connection, job, estimate)
+    if isinstance(reserved, str):
+        return False
+    await asyncio.sleep(0)
+    async with services.engine.begin() as connection:
+        await settle_job_call(
+            connection, job, reserved=reserved, cost=cost, tokens=1, answered=True
+        )
+    return True
+
+
+async def test_a_day_is_never_overspent_by_two_jobs_at_once_or_by_a_retry(
+    services: Services, loaded: Load
+) -> None:
+    domain = await loaded(1)
+    context = Context(domain=domain)
+    await turn_on(context, AutopilotPlan(usd_per_day=1.0))
+    first = await piloted_job(services, domain, "learn", max_cost=0.5)
+    second = await piloted_job(services, domain, "train", max_cost=1.0)
+    made = await asyncio.gather(
+        *(spend(services, job, 0.07, 0.06) for job in (first, second) for _ in range(20))
+    )
+    shown = await show_autopilot(context)
+    assert shown.days[0].reserved == 0
+    assert shown.days[0].usd == pytest.approx(0.06 * sum(made))
+    assert 0.8 < shown.days[0].usd <= 1.0
+    # A retry with a higher limit of its own gets nothing more of this day.
+    async with services.engine.begin() as connection:
+        await restart_job(connection, first, ["running"], code_version(), max_cost=50.0)
+    assert not any([await spend(services, first, 0.2, 0.1) for _ in range(3)])
+    # Of the next day it does; what a killed worker set aside stays with the day before.
+    tomorrow = dt.datetime.now(dt.UTC).date() + dt.timedelta(days=1)
+    async with services.engine.begin() as connection:
+        assert await claim_job_call(connection, first, 0.07, day=tomorrow) == 0.07
+        today, *_ = await used_days(connection, (await find_domain(connection, domain)).id, None, 0)
+    assert today.spent == pytest.approx(shown.days[0].usd)
+    # A held autopilot spends nothing, whatever a job of its own may do.
+    await turn_off(context)
+    assert not await spend(services, second, 0.0, 0.0)
+
+
+async def test_claims_and_settlements_at_the_same_time_never_block_each_other(
+    services: Services, loaded: Load
+) -> None:
+    domain = await loaded(1)
+    await turn_on(Context(domain=domain), AutopilotPlan(usd_per_day=100.0))
+    names = [await piloted_job(services, domain, name) for name in ("learn", "train")]
+
+    async def worker(job: str) -> int:
+        return sum([await spend(services, job, 0.01, 0.01) for _ in range(15)])
+
+    assert sum(await asyncio.gather(*(worker(job) for job in names * 4))) == 120
+    shown = await show_autopilot(Context(domain=domain))
+    assert (shown.days[0].calls, shown.days[0].usd) == (120, pytest.approx(1.2))
+
+
+async def test_a_call_dearer_than_thought_is_thought_of_from_then_on(
+    services: Services, loaded: Load
+) -> None:
+    domain = await loaded(1)
+    await turn_on(Context(domain=domain), AutopilotPlan(usd_per_day=1.0))
+    job = await piloted_job(services, domain, "learn")
+    made = [await spend(services, job, 0.01, 0.3) for _ in range(6)]
+    assert made == [True, True, True, False, False, False]
+    # Not even a first call is made that does not fit.
+    other = await another_domain(services)
+    assert not await spend(services, await piloted_job(services, other, "learn"), 5.0, 5.0)
+
+
+async def another_domain(services: Services) -> str:
+    name = f"other-{uuid.uuid4().hex[:8]}"
+    await load_domain(services, name, sample_items(), [lambda _: simulate_sessions(1, seed=1)])
+    await turn_on(Context(domain=name), AutopilotPlan(usd_per_day=1.0))
+    return name
+
+
+async def test_a_drop_of_reward_holds_it_and_says_so(
+    services: Services, loaded: Load, caplog: pytest.LogCaptureFixture
+) -> None:
+    domain = await loaded(1)
+    context = Context(domain=domain)
+    await turn_on(context, AutopilotPlan(calls_per_day=100, reference=100))
+    await rewarded(services, domain, [1.0, 0.0] * 50)
+    await rewarded(services, domain, [1.0, 0.0] * 150)
+    assert (await run_once(context)).state == "on"
+    await rewarded(services, domain, [0.0] * 150)
+    with caplog.at_level(logging.WARNING, "re2llm.jobs.piloting"):
+        held = await run_once(context)
+    assert (held.state, held.decisions[0].reason) == ("held", "drift")
+    assert held.decisions[0].figures["reward"]["high"] < 0
+    assert "Live reward fell from 0.5000" in held.says
+    assert "re2llm autopilot resume" in held.remedy
+    assert "re2llm autopilot show" in caplog.text
+    # It stays held, and cannot be turned on past it.
+    assert (await run_once(context)).state == "held"
+    with pytest.raises(InputError, match="held"):
+        await turn_on(context, AutopilotPlan(calls_per_day=100))
+    # A person looks, and goes on: present reward is what is expected from then on.
+    assert (await resume_autopilot(context)).state == "on"
+    await rewarded(services, domain, [0.0] * 100 + [0.0, 0.2] * 100)
+    assert (await run_once(context)).state == "on"
