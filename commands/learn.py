@@ -51,6 +51,16 @@ def learn(
             help="Sessions to work on at the same time. Default: RE2LLM_CONCURRENCY.",
         ),
     ] = None,
+    batch: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            max=12,
+            metavar="N",
+            help="Reflect on up to N misses with a common cause at once; 1: on each alone. "
+            "Default: RE2LLM_REFLECTION_BATCH.",
+        ),
+    ] = None,
     tidy: Annotated[
         bool,
         typer.Option(help="Tidy the hints at the end, by the trials so far: no model call."),
@@ -69,7 +79,9 @@ def learn(
     from ..operations import learn as operation
     from ..runtime.options import Context
 
-    context = Context(domain=domain, seed=seed, fuse=cast("Fusion | None", fuse))
+    context = Context(
+        domain=domain, seed=seed, fuse=cast("Fusion | None", fuse), reflection_batch=batch
+    )
     if detach:
         arguments = {
             "files": sessions,

@@ -85,4 +85,5 @@ def _pinned(context: Context, options: RunOptions) -> dict[str, Any]:
         "fuse": options.fuse,
         "prompt_order": options.prompt_order,
         "orders": options.orders,
+        "reflection_batch": options.reflection_batch,
     }

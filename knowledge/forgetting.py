@@ -11,7 +11,7 @@ from sqlalchemy.orm import aliased
 
 from .domains import Domain
 from .log_tables import FeedbackRow, RecommendationRow
-from .tables import HintRow, SessionRow, TrialRow
+from .tables import BatchedMissRow, HintRow, ReflectionRow, SessionRow, TrialRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +70,19 @@ async def hints_tried_on(
 async def delete_sessions(
     connection: AsyncConnection, domain: Domain, sessions: Sequence[int]
 ) -> None:
-    """Delete training sessions with their trials and reflections.
+    """Delete training sessions with their trials, and all reflections that tell of them.
 
     Args:
         connection: In a transaction.
     """
+    told = select(BatchedMissRow.reflection_id).where(
+        BatchedMissRow.session_id == func.any(list(sessions))
+    )
+    await connection.execute(
+        delete(ReflectionRow).where(
+            ReflectionRow.domain_id == domain.id, ReflectionRow.id.in_(told)
+        )
+    )
     await connection.execute(
         delete(SessionRow).where(
             SessionRow.domain_id == domain.id, SessionRow.id == func.any(list(sessions))

@@ -17,7 +17,7 @@ from .hint_uses import count_hinted, uses_by_hint
 from .hints import Hint, hint_of, select_hints, set_status
 from .log_tables import RecommendationRow
 from .merged import keys_by_hint
-from .tables import HintRow, ProposalRow, ReflectionRow
+from .tables import BatchedMissRow, HintRow, ProposalRow, ReflectionRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +88,12 @@ async def own_sessions(connection: AsyncConnection, domain_id: int) -> dict[int,
         .join(ReflectionRow, ReflectionRow.id == ProposalRow.reflection_id)
         .where(HintRow.domain_id == domain_id)
     )
+    batched = await connection.execute(
+        select(HintRow.id, HintRow.merged_into, BatchedMissRow.session_id)
+        .join(ProposalRow, ProposalRow.hint_id == HintRow.id)
+        .join(BatchedMissRow, BatchedMissRow.reflection_id == ProposalRow.reflection_id)
+        .where(HintRow.domain_id == domain_id)
+    )
     # A child of other hints was written by sessions that its provenance names.
     shown = await connection.execute(
         select(
@@ -97,7 +103,7 @@ async def own_sessions(connection: AsyncConnection, domain_id: int) -> dict[int,
         ).where(HintRow.domain_id == domain_id, HintRow.provenance.has_key("sessions"))
     )
     found: dict[int, set[int]] = {}
-    for hint_id, merged_into, session in (*rows, *shown):
+    for hint_id, merged_into, session in (*rows, *batched, *shown):
         found.setdefault(hint_id, set()).add(session)
         if merged_into is not None:
             found.setdefault(merged_into, set()).add(session)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +18,7 @@ from .hint_decisions import decisions_on
 from .hint_uses import count_uses
 from .hints import NO_HINT, unknown_hint
 from .merged import keys_of
-from .tables import HintRow, ProposalRow, ReflectionRow, SessionRow, TrialRow
+from .tables import BatchedMissRow, HintRow, ProposalRow, ReflectionRow, SessionRow, TrialRow
 
 
 async def hint_lineage(
@@ -211,6 +212,7 @@ async def _proposals(
             ProposalRow.outcome,
             ProposalRow.reason,
             ProposalRow.verification,
+            ProposalRow.reflection_id,
             ReflectionRow.session_id,
             ReflectionRow.rank,
             ReflectionRow.model,
@@ -225,9 +227,20 @@ async def _proposals(
         .order_by(ProposalRow.id)
     )
     rows = list(found)
-    ids = {item for row in rows if row.history is not None for item in (*row.history, row.target)}
+    others = await _batched(connection, {row.reflection_id for row in rows})
+    misses = [row for row in (*rows, *others) if row.history is not None]
+    ids = {item for row in misses for item in (*row.history, row.target)}
     items = await fetch_items(connection, domain, list(ids))
     titles = {item.id: item.title for item in items.values()}
+
+    def told(row: Any) -> dict[str, Any]:
+        return {
+            "session": row.session_id,
+            "history": [titles.get(item, item) for item in row.history],
+            "target": titles.get(row.target, row.target),
+            "rank": row.rank,
+        }
+
     return [
         {
             "text": row.text,
@@ -237,14 +250,31 @@ async def _proposals(
             "miss": None
             if row.session_id is None
             else {
-                "session": row.session_id,
-                "history": [titles.get(item, item) for item in row.history],
-                "target": titles.get(row.target, row.target),
-                "rank": row.rank,
+                **told(row),
                 "model": row.model,
                 "diagnosis": row.diagnosis,
+                "batch": [
+                    told(other) for other in others if other.reflection_id == row.reflection_id
+                ],
                 **({"messages": row.messages} if conversation else {}),
             },
         }
         for row in rows
     ]
+
+
+async def _batched(connection: AsyncConnection, reflections: AbstractSet[int | None]) -> list[Any]:
+    """Return the further misses of reflections on several."""
+    found = await connection.execute(
+        select(
+            BatchedMissRow.reflection_id,
+            BatchedMissRow.session_id,
+            BatchedMissRow.rank,
+            SessionRow.history,
+            SessionRow.target,
+        )
+        .join(SessionRow, SessionRow.id == BatchedMissRow.session_id)
+        .where(BatchedMissRow.reflection_id.in_([key for key in reflections if key is not None]))
+        .order_by(BatchedMissRow.reflection_id, BatchedMissRow.session_id)
+    )
+    return list(found)

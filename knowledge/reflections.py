@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, func, insert, select
+from sqlalchemy import ColumnElement, Select, func, insert, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from .hints import NO_HINT
-from .tables import ItemRow, ProposalRow, ReflectionRow, SessionRow, TrialRow
+from .tables import BatchedMissRow, ItemRow, ProposalRow, ReflectionRow, SessionRow, TrialRow
 from .trials import hit_ranks_of
 
 Outcome = Literal["stored", "duplicate", "leak", "ineffective", "surplus"]
@@ -29,6 +29,7 @@ class Reflection:
         rank: Where the target stood.
         diagnosis: Why it was missed, in the model's words.
         messages: Role and content of each message, in order.
+        batch: Further misses that it is about: where the target stood, by the session's key.
     """
 
     session_id: int
@@ -37,6 +38,7 @@ class Reflection:
     rank: int
     diagnosis: str
     messages: Sequence[Mapping[str, str]]
+    batch: Mapping[int, int] = field(default_factory=dict[int, int])
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +71,7 @@ async def store_reflection(
     Returns:
         Its key, or `None` if another worker has reflected on this miss already.
     """
-    return await connection.scalar(
+    stored = await connection.scalar(
         upsert(ReflectionRow)
         .values(
             domain_id=domain_id,
@@ -83,6 +85,13 @@ async def store_reflection(
         .on_conflict_do_nothing()
         .returning(ReflectionRow.id)
     )
+    if stored is not None and reflection.batch:
+        further = [
+            {"reflection_id": stored, "session_id": session, "rank": rank}
+            for session, rank in reflection.batch.items()
+        ]
+        await connection.execute(insert(BatchedMissRow), further)
+    return stored
 
 
 async def store_proposal(
@@ -122,23 +131,68 @@ async def settled_sessions(
     Args:
         retrieved: How many candidates a session without its own is given.
     """
-    hits = select(TrialRow.session_id).join(SessionRow, SessionRow.id == TrialRow.session_id)
-    hits = hits.where(
-        TrialRow.domain_id == domain_id,
-        TrialRow.hint_key == NO_HINT,
-        TrialRow.model == model,
-        TrialRow.prompt_version == ranking_version,
-        TrialRow.rank <= hit_ranks_of(_candidates(domain_id, retrieved)),
+    hits = _plain(domain_id, model, ranking_version).where(
+        TrialRow.rank <= hit_ranks_of(_candidates(domain_id, retrieved))
     )
-    reflected = select(ReflectionRow.session_id).where(
-        ReflectionRow.domain_id == domain_id,
-        ReflectionRow.model == model,
-        ReflectionRow.prompt_version == reflecting_version,
-    )
+    reflected = _reflected(domain_id, model, reflecting_version)
     if among is not None:
         hits = hits.where(TrialRow.session_id == among)
-        reflected = reflected.where(ReflectionRow.session_id == among)
-    return {*await connection.scalars(hits), *await connection.scalars(reflected)}
+        columns = (ReflectionRow.session_id, BatchedMissRow.session_id)
+        reflected = [
+            some.where(column == among) for some, column in zip(reflected, columns, strict=True)
+        ]
+    found: set[int] = set()
+    for statement in (hits, *reflected):
+        found.update(await connection.scalars(statement))
+    return found
+
+
+async def waiting_misses(
+    connection: AsyncConnection,
+    domain_id: int,
+    model: str,
+    ranking_version: str,
+    reflecting_version: str,
+    *,
+    retrieved: int,
+) -> list[int]:
+    """Return the training sessions that are known to be missed, and were not reflected upon.
+
+    Args:
+        retrieved: How many candidates a session without its own is given.
+    """
+    missed = _plain(domain_id, model, ranking_version).where(
+        TrialRow.rank > hit_ranks_of(_candidates(domain_id, retrieved))
+    )
+    for reflected in _reflected(domain_id, model, reflecting_version):
+        missed = missed.where(TrialRow.session_id.not_in(reflected))
+    return list(await connection.scalars(missed.order_by(TrialRow.session_id)))
+
+
+def _plain(domain_id: int, model: str, version: str) -> Select[int]:
+    """Select the sessions that were ranked without a hint."""
+    return (
+        select(TrialRow.session_id)
+        .join(SessionRow, SessionRow.id == TrialRow.session_id)
+        .where(
+            TrialRow.domain_id == domain_id,
+            TrialRow.hint_key == NO_HINT,
+            TrialRow.model == model,
+            TrialRow.prompt_version == version,
+        )
+    )
+
+
+def _reflected(domain_id: int, model: str, version: str) -> list[Select[int]]:
+    """Select the sessions that were reflected upon, alone or as the first, and as others."""
+    about = (
+        ReflectionRow.domain_id == domain_id,
+        ReflectionRow.model == model,
+        ReflectionRow.prompt_version == version,
+    )
+    alone = select(ReflectionRow.session_id).where(*about)
+    others = select(BatchedMissRow.session_id).join(ReflectionRow).where(*about)
+    return [alone, others]
 
 
 def _candidates(domain_id: int, retrieved: int) -> ColumnElement[int]:

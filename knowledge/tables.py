@@ -233,6 +233,22 @@ class ReflectionRow(Base):
     created_at: Mapped[dt.datetime] = mapped_column(server_default=func.now())
 
 
+class BatchedMissRow(Base):
+    """A further miss that a reflection was about, beside its own session's."""
+
+    __tablename__ = "batched_miss"
+    __table_args__ = (Index(None, "session_id"),)
+
+    reflection_id: Mapped[int] = mapped_column(
+        ForeignKey("reflection.id", ondelete="CASCADE"), primary_key=True
+    )
+    session_id: Mapped[int] = mapped_column(
+        ForeignKey("session.id", ondelete="CASCADE"), primary_key=True
+    )
+    rank: Mapped[int]
+    """Where its target stood."""
+
+
 class ProposalRow(Base):
     """A hint that was proposed, and what became of it."""
 

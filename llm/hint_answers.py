@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any, cast
+from collections.abc import Iterator
+from typing import Any
 
+from .json_values import is_list, is_object
 from .reflection_prompt import MOST_HINTS
 from .structured import AnswerFormat
 
@@ -61,15 +63,43 @@ HINTS = AnswerFormat(
 """The form of an answer with hints."""
 
 
+BATCH_HINTS = AnswerFormat(
+    {
+        "title": "hints",
+        "description": "The cause of several misses, and a short imperative hint against it.",
+        "type": "object",
+        "properties": {
+            "cause": {"type": "string"},
+            "hints": {"type": "array", "items": {"type": "string"}},
+        },
+        "required": ["cause", "hints"],
+        "additionalProperties": False,
+    },
+    HINTS.fits,
+)
+"""The form of an answer about several misses."""
+
+
+def read_cause(text: str) -> str:
+    """Read the cause of several misses; all of the text if it is not in the form asked for."""
+    for value in _json_values(text[:_MOST_CHARACTERS]):
+        if is_object(value) and isinstance(value.get("cause"), str):
+            return value["cause"]
+    return text
+
+
 def _json_hints(text: str) -> list[str] | None:
+    for value in _json_values(text):
+        hints = value.get("hints") if is_object(value) else value
+        if is_list(hints):
+            return [part for part in hints if isinstance(part, str)]
+    return None
+
+
+def _json_values(text: str) -> Iterator[Any]:
     decoder = json.JSONDecoder()
     for start in (place for place in (text.find("{"), text.find("[")) if place >= 0):
         try:
-            value: Any = decoder.raw_decode(text, start)[0]
+            yield decoder.raw_decode(text, start)[0]
         except (ValueError, RecursionError):
             continue
-        if isinstance(value, dict):
-            value = cast("dict[str, Any]", value).get("hints")
-        if isinstance(value, list):
-            return [part for part in cast("list[Any]", value) if isinstance(part, str)]
-    return None

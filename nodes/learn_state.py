@@ -59,6 +59,14 @@ class ReflectionView(TypedDict):
     messages: list[dict[str, str]]
 
 
+class BatchedMiss(TypedDict):
+    """A further miss that a reflection is about."""
+
+    session: int
+    """Key of the training session."""
+    rank: int
+
+
 class LearnResult(TypedDict):
     """What a miss taught. Either `error` is set, or everything else is."""
 
@@ -68,6 +76,8 @@ class LearnResult(TypedDict):
     """Of the target without a hint."""
     missed: bool
     reflection: ReflectionView
+    batch: list[BatchedMiss]
+    """Further misses that share its cause, on which it was reflected, too."""
     proposals: list[ProposalView]
     error: dict[str, str] | None
 
@@ -81,4 +91,5 @@ class LearnState(RecommendState):
     rank: int
     missed: bool
     reflection: ReflectionView
+    batch: list[BatchedMiss]
     proposals: list[ProposalView]

@@ -1,17 +1,28 @@
 """Node `reflect`: one running conversation about a miss, the target hidden at first.
 
-Source: Re2LLM, arXiv 2403.16427, section 4.2.
+Source: Re2LLM, arXiv 2403.16427, section 4.2. Where other misses are known that share its cause,
+all of them are shown at once instead, in a single question.
 """
 
 from __future__ import annotations
 
-from langchain_core.messages import AIMessage
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from langchain_core.messages import AIMessage, BaseMessage
 from langgraph.config import get_stream_writer
 
 from ..errors import ModelDownError
-from ..llm.hint_answers import HINTS, read_hints
+from ..llm.hint_answers import BATCH_HINTS, HINTS, read_cause, read_hints
 from ..llm.prompt_data import inert
-from ..llm.reflection_prompt import advise_message, explain_message, suspect_message
+from ..llm.reflection_prompt import (
+    advise_message,
+    batch_messages,
+    explain_message,
+    suspect_message,
+)
+from ..llm.structured import AnswerFormat
+from ..ranking.batching import Miss, batch_of
 from ..ranking.prompt import conversation
 from ..records import Item
 from ..runtime.model_call import ask
@@ -19,19 +30,52 @@ from ..runtime.node import Update, node
 from ..runtime.options import RunOptions
 from .learn_state import LearnState, ProposalView
 
+_WORDINGS = 2
+"""Of a hint against several misses, how many are tried."""
+
 
 @node
 async def reflect(state: LearnState, options: RunOptions) -> Update:
     """Ask for the likely mistakes, then why the target was missed, then for hints.
 
     Returns:
-        The conversation and the proposed hints.
+        The conversation, the further misses that it is about, and the proposed hints.
 
     Raises:
         ModelDownError: The model gave no answer.
     """
     write = get_stream_writer()
     write({"event": "missed", "rank": state["rank"], "session": state.get("training_session")})
+    misses: list[Miss] = []
+    if options.reflection_batch > 1:
+        misses = await batch_of(state, state["rank"], options.reflection_batch, options)
+    if len(misses) > 1:
+        talk = await _about_all(misses, options)
+    else:
+        talk = await _about_one(state, options)
+    write({"event": "diagnosis", "text": talk.diagnosis, "misses": max(1, len(misses))})
+    for hint in talk.hints:
+        write({"event": "hint", "text": hint})
+    return {
+        "reflection": {
+            "diagnosis": talk.diagnosis,
+            "messages": [
+                {"role": message.type, "content": message.text} for message in talk.messages
+            ],
+        },
+        "batch": [{"session": miss.session, "rank": miss.rank} for miss in misses[1:]],
+        "proposals": [_proposal(hint) for hint in talk.hints],
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class _Talk:
+    messages: Sequence[BaseMessage]
+    diagnosis: str
+    hints: Sequence[str]
+
+
+async def _about_one(state: LearnState, options: RunOptions) -> _Talk:
     number, target = _target(state)
     messages = conversation(state, options)
     questions = (
@@ -39,26 +83,28 @@ async def reflect(state: LearnState, options: RunOptions) -> Update:
         (explain_message(target, number), None),
         (advise_message(), HINTS),
     )
-    answers: list[str] = []
-    for question, answer_format in questions:
-        messages.append(question)
-        reply = await ask(messages, options, "reflect", answer_format=answer_format)
-        if reply.failed:
-            raise ModelDownError(options.reflect_model, reply.failure, reply.said)
-        messages.append(AIMessage(inert(reply.text)))
-        answers.append(reply.text)
+    answers = [await _answer(messages, question, options) for question in questions]
     _, diagnosis, advice = answers
-    write({"event": "diagnosis", "text": diagnosis})
-    hints = read_hints(advice)
-    for hint in hints:
-        write({"event": "hint", "text": hint})
-    return {
-        "reflection": {
-            "diagnosis": diagnosis,
-            "messages": [{"role": message.type, "content": message.text} for message in messages],
-        },
-        "proposals": [_proposal(hint) for hint in hints],
-    }
+    return _Talk(messages, diagnosis, read_hints(advice))
+
+
+async def _about_all(misses: Sequence[Miss], options: RunOptions) -> _Talk:
+    *messages, question = batch_messages([miss.shown for miss in misses])
+    advice = await _answer(messages, (question, BATCH_HINTS), options)
+    return _Talk(messages, read_cause(advice), read_hints(advice)[:_WORDINGS])
+
+
+async def _answer(
+    messages: list[BaseMessage], asked: tuple[BaseMessage, AnswerFormat | None], options: RunOptions
+) -> str:
+    """Ask the next question of a conversation; question and answer are added to it."""
+    question, answer_format = asked
+    messages.append(question)
+    reply = await ask(messages, options, "reflect", answer_format=answer_format)
+    if reply.failed:
+        raise ModelDownError(options.reflect_model, reply.failure, reply.said)
+    messages.append(AIMessage(inert(reply.text)))
+    return reply.text
 
 
 def _target(state: LearnState) -> tuple[int, Item]:

@@ -126,6 +126,7 @@ async def _write(
             rank=state["rank"],
             diagnosis=state["reflection"]["diagnosis"],
             messages=state["reflection"]["messages"],
+            batch={miss["session"]: miss["rank"] for miss in state.get("batch") or ()},
         ),
     )
     if reflection is None:  # another worker has learned from this session

@@ -10,7 +10,7 @@ from ..errors import InputError
 from ..knowledge.domains import find_domain
 from ..knowledge.hints import Hint, clean_hint, nearest_hints
 from ..knowledge.reflections import Outcome
-from ..knowledge.trials import hit_ranks
+from ..knowledge.trials import Trial, hit_ranks
 from ..ranking.measure import measure
 from ..ranking.panels import panel
 from ..ranking.repeats import CLOSE, COMPARED, embed, repeated_hint
@@ -70,20 +70,50 @@ async def _judge(
 
 
 async def _tried(proposal: ProposalView, state: LearnState, options: RunOptions) -> ProposalView:
-    domain, session, text = state["domain"], _session(state), proposal["text"]
-    own = await run_trial(domain, session, text, options)
-    if options.settings.verify_rule == "paper":
-        if own.rank > hit_ranks(len(state["candidate_items"])):
-            return _refused(proposal, "ineffective", f"The target stays at rank {own.rank}.")
+    domain, text = state["domain"], proposal["text"]
+    own = await run_trial(domain, _session(state), text, options)
+    paper = options.settings.verify_rule == "paper"
+    if state.get("batch"):
+        refused = await _not_for_most(own, text, state, options)
+    elif paper:
+        hit = own.rank <= hit_ranks(len(state["candidate_items"]))
+        refused = "" if hit else f"The target stays at rank {own.rank}."
+    else:
+        lifted = own.rank < state["rank"]
+        refused = "" if lifted else "It does not lift the target of its own session."
+    if refused:
+        return _refused(proposal, "ineffective", refused)
+    if paper:
         return {**proposal, "reason": f"The target rose to rank {own.rank}."}
-    if own.rank >= state["rank"]:
-        return _refused(proposal, "ineffective", "It does not lift the target of its own session.")
     sessions = await panel(domain, state, options)
     stats = verification(await measure(text, domain, sessions, options))
     shown: dict[str, Any] = {**stats.as_dict(), "own_rank": [state["rank"], own.rank]}
     if stats.low <= 0:
         return {**_refused(proposal, "ineffective", str(stats)), "verification": shown}
     return {**proposal, "reason": str(stats), "verification": shown}
+
+
+async def _not_for_most(own: Trial, text: str, state: LearnState, options: RunOptions) -> str:
+    """Try a hint on the misses that it came from, until it is clear whether it helps most of them.
+
+    Returns:
+        Why it is refused; empty if it helps most.
+    """
+    batch = state["batch"]
+    needed = (1 + len(batch)) // 2 + 1
+    hits = hit_ranks(len(state["candidate_items"]))
+    paper = options.settings.verify_rule == "paper"
+
+    def helps(rank: int, before: int) -> bool:
+        return rank <= hits if paper else rank < before
+
+    helped, left = int(helps(own.rank, state["rank"])), len(batch)
+    for miss in batch:
+        if not helped < needed <= helped + left:
+            break
+        trial = await run_trial(state["domain"], miss["session"], text, options)
+        helped, left = helped + helps(trial.rank, miss["rank"]), left - 1
+    return "" if helped >= needed else f"It does not help most of its {1 + len(batch)} misses."
 
 
 def _refused(proposal: ProposalView, outcome: Outcome, reason: str) -> ProposalView:

@@ -89,14 +89,15 @@ class Panel:
 
 
 async def panel(domain: str, state: Mapping[str, Any], options: RunOptions) -> Panel:
-    """Return the *other* training sessions on which a session's hint is tried."""
+    """Return the *other* training sessions on which a hint is tried, of one miss or of several."""
     own = state["training_session"]
     if own is None:
         raise InputError("domain", "It has no training sessions.", "Load some first.")
+    told: set[int] = {own, *(miss["session"] for miss in state.get("batch") or ())}
     index = await _evidence(domain, options)
     near = index.neighbours(state["history"], leave_out=own, count=options.settings.verify_near)
-    drawn = _drawn(index.keys, options, {own})
-    first = dict.fromkeys([*drawn.first, *(key for key in near if key != own)])
+    drawn = _drawn(index.keys, options, told)
+    first = dict.fromkeys([*drawn.first, *(key for key in near if key not in told)])
     return Panel(list(first), [key for key in drawn.more if key not in first])
 
 

@@ -89,6 +89,13 @@ class Context:
             json_schema_extra=_at("recommend"),
         ),
     ] = None
+    reflection_batch: Annotated[
+        Annotated[int, Field(ge=1, le=12)] | None,
+        Field(
+            description="Misses with a common cause that one reflection is about at most.",
+            json_schema_extra=_at("reflect"),
+        ),
+    ] = None
     order: Annotated[
         int,
         Field(

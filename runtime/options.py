@@ -44,6 +44,7 @@ class RunOptions:
         prompt_order: How the prompt lists the candidates, unless the model alone ranks them.
         orders: In how many orders of the candidates it is asked for.
         order: Which of the orders comes first.
+        reflection_batch: Misses that one reflection is about at most.
         seed: Seed of the candidates' order and of random hints.
         record: Whether the answer is logged.
         in_rollout: Whether a live rollout may serve the answer, and counts it.
@@ -66,6 +67,7 @@ class RunOptions:
     prompt_order: PromptOrder
     orders: int
     order: int
+    reflection_batch: int
     seed: int
     record: bool
     in_rollout: bool
@@ -248,6 +250,7 @@ async def resolve_context(context: Context) -> RunOptions:
         prompt_order=context.prompt_order or settings.prompt_order,
         orders=context.orders or settings.orders,
         order=context.order,
+        reflection_batch=context.reflection_batch or settings.reflection_batch,
         seed=settings.seed if context.seed is None else context.seed,
         record=context.record,
         in_rollout=context.in_rollout,

@@ -116,6 +116,16 @@ def _numeric(name: str, cells: Sequence[Any], past: Sequence[float]) -> list[Fea
     known = [float(cell) for cell in cells if cell is not None]
     middle = float(np.median(known))
     values = np.array([middle if cell is None else float(cell) for cell in cells])
+    more, less, alike = number_phrases(name)
+    features = [Feature(f"{name}:high", more, less, standardised(values))]
+    if past:
+        distance = np.abs(values - np.mean(past[-RECENT:]))
+        features.append(Feature(f"{name}:close", alike, (), standardised(-distance), "attributes"))
+    return features
+
+
+def number_phrases(name: str) -> tuple[Sequence[str], Sequence[str], Sequence[str]]:
+    """Return phrases for a large number, for a small one, and for one like the history's."""
     word = spoken(name)
     if any(part in name.lower() for part in ("year", "date", "released")):
         more = (
@@ -130,14 +140,24 @@ def _numeric(name: str, cells: Sequence[Any], past: Sequence[float]) -> list[Fea
             "the decade of the most recent items",
             f"the same era as the history; release {word}s close to the history's",
         )
-    else:
-        more, less = (high(word), f"praised, acclaimed: the best {word}"), (low(word),)
-        alike = (close(word),)
-    features = [Feature(f"{name}:high", more, less, standardised(values))]
-    if past:
-        distance = np.abs(values - np.mean(past[-RECENT:]))
-        features.append(Feature(f"{name}:close", alike, (), standardised(-distance), "attributes"))
-    return features
+        return more, less, alike
+    return (high(word), f"praised, acclaimed: the best {word}"), (low(word),), (close(word),)
+
+
+def shared_phrase(name: str) -> str:
+    """Return the phrase for values of an attribute that the history has, too."""
+    return f"the same {spoken(name)} as in the history"
+
+
+def evidence_phrases(name: str, meaning: str) -> tuple[Sequence[str], Sequence[str]]:
+    """Return phrases for much evidence of a kind, and for little.
+
+    Args:
+        meaning: What the prompt says about it; may be empty.
+    """
+    known = [part for part in (*meaning.split("; "), spoken(name)) if part]
+    more = (wanted_evidence(known, spoken(name)), *known)
+    return (more + _FAMOUS, _OBSCURE) if more[0] == WELL_KNOWN else (more, ())
 
 
 def _categorical(name: str, cells: Sequence[Any], past: Sequence[Any]) -> list[Feature]:
@@ -150,7 +170,7 @@ def _categorical(name: str, cells: Sequence[Any], past: Sequence[Any]) -> list[F
         features.append(
             Feature(
                 f"{name}:shared",
-                (f"the same {word} as in the history", f"{word} that recurs in the history"),
+                (shared_phrase(name), f"{word} that recurs in the history"),
                 (),
                 standardised(_overlap(sets, everything)),
                 "attributes",
@@ -198,11 +218,7 @@ def _evidence(document: RankingDocument) -> list[Feature]:
     features: list[Feature] = []
     for name in names:
         stats = np.array([entry.evidence.get(name, 0.0) for entry in document.candidates])
-        meaning = document.evidence_meaning.get(name, "")
-        known = [part for part in (*meaning.split("; "), spoken(name)) if part]
-        more = (wanted_evidence(known, spoken(name)), *known)
-        popular = more[0] == WELL_KNOWN
-        more, less = (more + _FAMOUS, _OBSCURE) if popular else (more, ())
+        more, less = evidence_phrases(name, document.evidence_meaning.get(name, ""))
         scaled = stats if document.tabular else np.log1p(np.maximum(stats, 0))
         features.append(Feature(f"evidence:{name}", more, less, standardised(scaled)))
     return features

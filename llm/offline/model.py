@@ -16,6 +16,7 @@ from langchain_core.outputs import ChatGeneration, ChatResult
 from ..embeddings import get_embedder
 from ..json_values import is_list, is_object
 from ..letters import log_sum_exp
+from .batches import advised_for_most
 from .document import RankingDocument
 from .improving import improved
 from .likeness import Encode
@@ -88,6 +89,8 @@ def _about_hints(asked: str, encode: Encode) -> str | None:
         if "new_hint" in document:
             known = _texts(document.get("known_hints"))
             return str(repeated(str(document["new_hint"]), known, encode))
+        if "figures" in document and "misses" in document:
+            return advised_for_most(document)
         if "parents" in document and "sessions" in document:
             return improved(_texts(document["parents"]), encode)
     return None

@@ -39,8 +39,8 @@ CALLERS = {"domain", "domains", "policy", "seed"}
 GRANTED = {"model", "reflect_model"}
 """Take effect where the key was granted the model."""
 SERVERS = {
-    *("prompt", "fuse", "prompt_order", "orders", "order", "record", "in_rollout"),
-    *("hint_id", "hint", "budget", "services", "caller", "questions", "command"),
+    *("prompt", "fuse", "prompt_order", "orders", "reflection_batch", "order", "record"),
+    *("in_rollout", "hint_id", "hint", "budget", "services", "caller", "questions", "command"),
 }
 """Never take effect for a key."""
 

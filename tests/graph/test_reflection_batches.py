@@ -1,0 +1,188 @@
+"""Reflection on several misses that share a cause: what is shown, tried, settled and kept."""
+
+import json
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Any
+
+import pytest
+from langchain_core.messages import BaseMessage
+from prompts import document_of
+from re2llm.data.sample import load_films, sample_items, simulate_sessions
+from re2llm.graph.learn import graph
+from re2llm.knowledge.domains import find_domain
+from re2llm.knowledge.forgetting import delete_sessions
+from re2llm.knowledge.hint_decisions import own_sessions
+from re2llm.knowledge.reflections import waiting_misses
+from re2llm.knowledge.training_sessions import training_sessions
+from re2llm.llm.reflection_prompt import REFLECTION_PROMPT_VERSION
+from re2llm.operations.hints import show_hint
+from re2llm.operations.learn import learn, learn_session
+from re2llm.operations.learner import Learner
+from re2llm.runtime.budget import Budget
+from re2llm.runtime.options import Context, resolve_context
+from re2llm.runtime.services import Services
+
+TITLES = {film.id: film.title for film in load_films()}
+SESSIONS = simulate_sessions(8, seed=3)
+HINT = "Prefer what everyone has seen."
+FAR = 20
+
+Result = dict[str, Any]
+
+
+class Teacher:
+    """Misses every target without a hint; a hint lifts those whose history `helps` accepts."""
+
+    def __init__(self, helps: Callable[[tuple[str, ...]], bool]) -> None:
+        self.helps = helps
+        self.batches: list[dict[str, Any]] = []
+        self.asked_about_one = 0
+        self.targets = {
+            tuple(TITLES[i] for i in session.history): TITLES[session.target or ""]
+            for session in SESSIONS
+        }
+
+    def __call__(self, messages: Sequence[BaseMessage]) -> str:
+        last = messages[-1].text
+        if len(messages) == 2 and '"misses"' in last:
+            self.batches.append(json.loads(last))
+            return json.dumps({"cause": "They are famous.", "hints": [HINT]})
+        with suppress(ValueError, IndexError):
+            if len(messages) == 2:
+                return self.ranking(document_of(messages))
+        self.asked_about_one += 1
+        return json.dumps({"hints": [HINT]}) if '{"hints"' in last else "0"
+
+    def ranking(self, document: dict[str, Any]) -> str:
+        history = tuple(entry["title"] for entry in document["history"])
+        numbers = [entry["number"] for entry in document["candidates"]]
+        target = self.targets[history]
+        chosen = next(e["number"] for e in document["candidates"] if e["title"] == target)
+        numbers.remove(chosen)
+        near = "hint" in document and self.helps(history)
+        numbers.insert(0 if near else FAR - 1, chosen)
+        return json.dumps({"ranking": numbers})
+
+
+@pytest.fixture
+async def keys(services: Services, load: Any, domain: str, adjust: Any) -> list[int]:
+    await load(domain, sample_items(), SESSIONS)
+    adjust(verify_random=20, verify_near=2, verify_doubtful=1)
+    async with services.engine.connect() as connection:
+        found = await find_domain(connection, domain)
+        return [key for key, _ in await training_sessions(connection, found)]
+
+
+async def learnt(domain: str, key: int, model: str, batch: int) -> Result:
+    request: Any = {"domain": domain, "session": key}
+    return await graph.ainvoke(request, context=Context(model=model, reflection_batch=batch))
+
+
+async def unsettled(domain: str, model: str, keys: list[int]) -> set[int]:
+    context = Context(domain=domain, model=model)
+    return set(await Learner(context, await resolve_context(context)).unsettled(keys))
+
+
+async def test_one_question_is_about_the_whole_batch_and_settles_it(
+    services: Services, script: Any, domain: str, keys: list[int]
+) -> None:
+    teacher = Teacher(lambda _: True)
+    name, _ = script(teacher)
+    result = await learnt(domain, keys[0], name, 4)
+    assert result["error"] is None
+    others = {miss["session"] for miss in result["batch"]}
+    assert len(others) == 3
+    assert keys[0] not in others
+    assert [len(document["misses"]) for document in teacher.batches] == [4]
+    assert teacher.asked_about_one == 0
+    shown = teacher.batches[0]["misses"][0]
+    assert shown["chosen"]["title"] == TITLES[SESSIONS[0].target or ""]
+    assert shown["rank"] == FAR
+    assert set(shown["standing"]) <= set(teacher.batches[0]["figures"])
+    assert result["reflection"]["diagnosis"] == "They are famous."
+    [proposal] = result["proposals"]
+    assert proposal["outcome"] == "stored"
+    # The misses flatter it, so that it is verified on others alone.
+    assert proposal["verification"]["sessions"] <= len(keys) - 4
+    assert await unsettled(domain, name, keys) == set(keys) - {keys[0]} - others
+    story = await show_hint(Context(domain=domain), proposal["hint_id"])
+    [told] = [p["miss"] for p in story["proposals"]]
+    assert {miss["session"] for miss in told["batch"]} == others
+    assert all(miss["rank"] == FAR and miss["target"] for miss in told["batch"])
+    async with services.engine.connect() as connection:
+        found = await find_domain(connection, domain)
+        flatters = await own_sessions(connection, found.id)
+    assert flatters[proposal["hint_id"]] == {keys[0], *others}
+
+
+async def test_a_hint_that_does_not_help_most_of_them_is_refused(
+    services: Services, script: Any, domain: str, keys: list[int]
+) -> None:
+    own = tuple(TITLES[i] for i in SESSIONS[0].history)
+    name, _ = script(Teacher(lambda history: history == own))
+    result = await learnt(domain, keys[0], name, 4)
+    [proposal] = result["proposals"]
+    assert proposal["outcome"] == "ineffective"
+    assert proposal["reason"] == "It does not help most of its 4 misses."
+    assert proposal["verification"] == {}
+
+
+async def test_a_batch_of_one_is_the_conversation_of_the_paper(
+    script: Any, domain: str, keys: list[int]
+) -> None:
+    teacher = Teacher(lambda _: True)
+    name, _ = script(teacher)
+    result = await learnt(domain, keys[0], name, 1)
+    assert result["batch"] == []
+    assert teacher.batches == []
+    assert teacher.asked_about_one == 3
+    assert len(result["reflection"]["messages"]) == 9
+
+
+async def test_each_miss_is_in_one_reflection(
+    services: Services, script: Any, domain: str, keys: list[int]
+) -> None:
+    """Learning of a whole run: batches hold no miss twice, and nothing is left."""
+    teacher = Teacher(lambda _: False)
+    name, _ = script(teacher)
+    context = Context(domain=domain, model=name, reflection_batch=3)
+    await learn(context, concurrency=1, tidy=False)
+    assert await unsettled(domain, name, keys) == set()
+    targets = [len(document["misses"]) for document in teacher.batches]
+    alone = teacher.asked_about_one / 3
+    assert sum(targets) + alone == len(keys)
+    assert max(targets) == 3
+
+
+async def test_a_deleted_session_takes_the_reflections_along_that_tell_of_it(
+    services: Services, script: Any, domain: str, keys: list[int]
+) -> None:
+    name, _ = script(Teacher(lambda _: True))
+    result = await learnt(domain, keys[0], name, 3)
+    gone = result["batch"][0]["session"]
+    async with services.engine.begin() as connection:
+        found = await find_domain(connection, domain)
+        await delete_sessions(connection, found, [gone])
+        left = await waiting_misses(
+            connection,
+            found.id,
+            name,
+            (await resolve_context(Context(model=name))).prompt_version,
+            REFLECTION_PROMPT_VERSION,
+            retrieved=50,
+        )
+    # What was learned with it can be learned again from the others.
+    assert {keys[0], result["batch"][1]["session"]} <= set(left)
+
+
+async def test_a_piece_of_a_job_reflects_on_a_batch(
+    script: Any, domain: str, keys: list[int]
+) -> None:
+    teacher = Teacher(lambda _: True)
+    name, _ = script(teacher)
+    budget = Budget(max_calls=200, max_hints=5)
+    context = Context(domain=domain, model=name, budget=budget, reflection_batch=3)
+    counts = await learn_session(context, keys[1])
+    assert counts["missed"] == counts["proposed"] == 1
+    assert [len(document["misses"]) for document in teacher.batches] == [3]
