@@ -14,6 +14,7 @@ import argparse
 import asyncio
 import json
 import math
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -48,10 +49,13 @@ def main() -> None:
     limits = [*(int(count) for count in given.calls.split(",")), None]
     done = json.loads(given.json.read_text()) if given.json and given.json.exists() else []
     rows: list[dict[str, Any]] = []
-    for seed in (int(seed) for seed in given.seeds.split(",")):
-        for calls in limits:
-            same = (row for row in done if (row["limit"], row["seed"]) == (calls, seed))
-            rows.append(next(same, None) or measured(tables, calls, seed))
+    seeds = [int(seed) for seed in given.seeds.split(",")]
+    for calls in limits:
+        same = {row["seed"]: row for row in done if row["limit"] == calls}
+        todo = [seed for seed in seeds if seed not in same]
+        few = None if calls is None or not todo else chosen(tables, calls)  # whatever the seed
+        for seed in seeds:
+            rows.append(same.get(seed) or measured(tables, few, seed))
             print(json.dumps(rows[-1]), flush=True)
             if given.json:
                 given.json.write_text(json.dumps(rows, indent=1))
@@ -62,40 +66,39 @@ def main() -> None:
         draw(rows, given.figure)
 
 
-def measured(tables: Tables, calls: int | None, seed: int) -> dict[str, Any]:
-    """Train on what some calls pay for, and rank the test sessions with the hints chosen.
+def measured(tables: Tables, few: Few | None, seed: int) -> dict[str, Any]:
+    """Train on what was paid for, and rank the test sessions with the hints that are given.
 
     Args:
-        calls: `None` pays for every cell that PPO visits.
+        few: `None` pays for every cell that PPO visits.
     """
     from re2llm.policies.hint_features import HintFeatures
     from re2llm.policies.hint_policy import greedy_actions
     from re2llm.policies.recipes import default_config
     from re2llm.policies.training import TrainingData, train_hint_policy
 
-    statistics = tables.statistics(every_cell=calls is None)
+    statistics = tables.statistics(every_cell=few is None)
     hints = HintFeatures.of(tables.embeddings, statistics)
     rows, rewards = np.arange(len(tables.states)), tables.gains
-    spent: dict[str, Any] = {}
-    if calls is not None:
-        rows, rewards, spent = _few(tables, calls)
+    if few is not None:
+        rows, rewards = few.rows, few.rewards
     data = TrainingData(tables.states[rows], hints)
     config = default_config("content", seed=seed)
     trained = train_hint_policy(data, "content", config, lambda at, actions: rewards[at, actions])
-    chosen = greedy_actions(trained.policy, tables.test_states, hints)
-    at = np.arange(len(chosen))
-    over = tables.test_ndcg[at, chosen] - tables.test_ndcg[:, 1]
-    if calls is None:
-        spent = {"calls": trained.cells + len(rows) - tables.known, "cells": trained.cells}
+    given = greedy_actions(trained.policy, tables.test_states, hints)
+    at = np.arange(len(given))
+    over = tables.test_ndcg[at, given] - tables.test_ndcg[:, 1]
     held = np.flatnonzero((trained.folds >= 0) & (rows >= tables.first))
-    if calls is not None:
-        spent["calls"] += _validation(spent["paid"][rows[held]], trained.choices[held])
+    if few is None:
+        spent = {"limit": None, "calls": trained.cells + len(rows) - tables.known}
+    else:
+        validation = _validation(few.paid[rows[held]], trained.choices[held])
+        spent = {**few.spent, "calls": few.spent["calls"] + validation}
     gains = tables.gains[rows[held]]
     return {
-        "limit": calls,
         "seed": seed,
-        **{name: value for name, value in spent.items() if name != "paid"},
-        "ndcg": float(tables.test_ndcg[at, chosen].mean()),
+        **spent,
+        "ndcg": float(tables.test_ndcg[at, given].mean()),
         "static": float(tables.test_ndcg[:, 1].mean()),
         "over_static": float(over.mean()),
         "error": float(over.std(ddof=1) / len(over) ** 0.5),
@@ -105,7 +108,25 @@ def measured(tables: Tables, calls: int | None, seed: int) -> dict[str, Any]:
     }
 
 
-def _few(tables: Tables, calls: int) -> tuple[NDArray[np.int64], Any, dict[str, Any]]:
+@dataclass(frozen=True, slots=True)
+class Few:
+    """What some calls have paid for.
+
+    Attributes:
+        rows: Of the sessions to train on.
+        rewards: Doubly robust ones, `[B, A]`.
+        paid: All that is paid for, `[S, A]`.
+        spent: What the table says of it.
+    """
+
+    rows: NDArray[np.int64]
+    rewards: NDArray[np.float64]
+    paid: NDArray[np.bool_]
+    spent: dict[str, Any]
+
+
+def chosen(tables: Tables, calls: int) -> Few:
+    """Choose cells as `re2llm train` does, and go on where it would stop by itself."""
     from re2llm.policies.cell_search import CellSearch
     from re2llm.policies.reward_model import Features
 
@@ -132,15 +153,15 @@ def _few(tables: Tables, calls: int) -> tuple[NDArray[np.int64], Any, dict[str, 
         if len(part) < len(asked):
             break
     found = {
+        "limit": calls,
         "calls": spent,
         "cells": search.cells,
         "visited": search.visited,
         "stops_at": stops,
         "more_gain": None if more is None else more.gain,
         "more_noise": None if more is None else more.noise,
-        "paid": known,
     }
-    return search.rows, search.doubly_robust(), found
+    return Few(search.rows, search.doubly_robust(), known, found)
 
 
 def _validation(paid: NDArray[np.bool_], choices: NDArray[np.int64]) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any, Literal
 
@@ -83,7 +84,8 @@ async def pay_for_few(
         What was chosen and learned, and why it stopped.
 
     Raises:
-        BudgetSpentError: The budget is spent before enough sessions were visited to train on.
+        BudgetSpentError: The budget is spent before enough sessions were visited to train on, or
+            the job was paused or cancelled.
         ModelDownError: The model has been down for long; paid trials are kept.
     """
     settings, total = options.settings, len(states)
@@ -102,7 +104,7 @@ async def pay_for_few(
     spent_before = budget.calls
     while True:
         progress("choosing trials", search.visited, total - first)
-        asked = search.propose()
+        asked = await asyncio.to_thread(search.propose)
         if asked is None:
             return search, "all"
         if search.enough:
@@ -110,8 +112,11 @@ async def pay_for_few(
         afforded = _afforded(asked, table, budget, spent_before)
         limited = len(afforded) < len(asked)
         try:
-            await table.rewards(*_cells(afforded))
-        except BudgetSpentError:
+            if len(afforded):
+                await table.rewards(*_cells(afforded))
+        except BudgetSpentError as error:
+            if error.field == "job":  # it was paused or cancelled
+                raise
             limited = True
         search.take(afforded, table.known(afforded.rows.tolist()))
         if limited:
@@ -161,6 +166,8 @@ async def fully_paid(
         both = np.stack([np.ones_like(chosen), chosen], axis=1)
         await table.rewards(np.repeat(at, 2), both.reshape(-1))
     except BudgetSpentError as error:
+        if error.field == "job":
+            raise
         spent = error
     known = np.isfinite(table.known(at.tolist()))
     paid = held[known[:, 1] & known[np.arange(len(at)), chosen]]

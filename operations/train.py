@@ -120,7 +120,7 @@ async def train(  # noqa: PLR0913  # what a training can be
     rows, estimates = np.arange(len(states)), None
     if not every:
         search, stopped = await pay_for_few(table, states, hints, options, progress)
-        rows, estimates = search.rows, search.doubly_robust()
+        rows, estimates = search.rows, await asyncio.to_thread(search.doubly_robust)
     learned_from = [states[row] for row in rows]
     trained = await _train(table, estimates, learned_from, hints, recipe, config, price, progress)
     judged = np.flatnonzero(trained.folds >= 0)
