@@ -169,7 +169,10 @@ class Settings(BaseSettings):
     train_sessions: int = Field(default=2000, ge=2)
     """Training sessions that `train` draws if there are more."""
     train_panel: int = Field(default=300, ge=0)
-    """Random training sessions on which `train` tries every hint before it starts."""
+    """Random training sessions on which `train` tries every hint before it starts.
+
+    Where it chooses what to pay for, at most `verify_random`.
+    """
     rate_samples: int = Field(default=1, ge=1, le=64)
     """Sampled answers whose mean is the rating; above 1 it needs `temperature` above 0."""
     rating_prompt: Literal["document", "short"] | None = None

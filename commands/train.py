@@ -15,7 +15,7 @@ from .detach import Detach, refuse_with_detach, submit_job
 from .tables import print_retired
 
 if TYPE_CHECKING:
-    from ..operations.train import TrainedRelease
+    from ..operations.train_results import TrainedRelease
     from ..policies.recipes import Recipe
     from ..settings import Fusion
 
@@ -42,6 +42,12 @@ def train(
     ] = "content",
     fuse: Fuse = None,
     seed: Annotated[int | None, typer.Option(metavar="N", help="Default: RE2LLM_SEED.")] = None,
+    all_cells: Annotated[
+        bool,
+        typer.Option(
+            "--all-cells", help="Pay for every pair of session and hint that training visits."
+        ),
+    ] = False,
     max_llm_calls: MaxCalls = None,
     max_cost: MaxCost = None,
     batch: InBatches = False,
@@ -53,18 +59,20 @@ def train(
 ) -> None:
     """Train the hint policy with PPO on training sessions.
 
-    Past trials are not paid for again.
+    Tries few hints in each session, and stops when more trials would likely bring less than their
+    noise. Past trials are not paid for again.
 
     Example: re2llm train --domain movies --seed 0
     """
     from ..operations import train as operation
     from ..operations.fusion import what_it_adds
+    from ..operations.train_results import what_more_would_bring
     from ..runtime.options import Context
 
     context = Context(domain=domain, seed=seed, fuse=cast("Fusion | None", fuse))
     if detach:
         refuse_with_detach("--batch", given=batch)
-        arguments = {"files": sessions, "recipe": recipe, "force": force}
+        arguments = {"files": sessions, "recipe": recipe, "force": force, "every_cell": all_cells}
         submit_job(
             context,
             "train",
@@ -81,6 +89,7 @@ def train(
                 context,
                 sessions=sessions or [],
                 recipe=cast("Recipe", recipe),  # the operation checks it
+                every_cell=all_cells,
                 max_llm_calls=max_llm_calls,
                 max_cost=max_cost,
                 batch=batch,
@@ -101,6 +110,8 @@ def train(
         f"{trained.seconds:.0f} s. "
         f"{'Active now.' if trained.active else 'Not activated: ' + trained.why_not}"
     )
+    if trained.stopped is not None:
+        out.print(what_more_would_bring(trained), markup=False, soft_wrap=True)
     for policy, fusion in trained.fusion.items():
         out.print(f"{_CHOICES[policy]}: {what_it_adds(fusion)}", markup=False, soft_wrap=True)
     print_retired(trained.retired_hints)

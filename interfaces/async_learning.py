@@ -19,7 +19,7 @@ from .async_curation import AsyncCuration
 if TYPE_CHECKING:
     from ..operations.evaluate import Evaluation
     from ..operations.measure import Measured
-    from ..operations.train import TrainedRelease
+    from ..operations.train_results import TrainedRelease
     from ..policies.recipes import Recipe
 
 
@@ -117,6 +117,7 @@ class AsyncLearning(AsyncCuration):
         max_cost: float | None = None,
         batch: bool = False,
         force: bool = False,
+        every_cell: bool = False,
         domain: str | None = None,
         seed: int | None = None,
         progress: Progress = silent,
@@ -130,6 +131,7 @@ class AsyncLearning(AsyncCuration):
             max_cost: Stop when this much is spent, by `RE2LLM_PRICES`.
             batch: Ask in provider batches: at a lower price, within a day.
             force: Whether to activate the release even if it is worse than the active one.
+            every_cell: Whether to pay for every pair of session and hint that training visits.
             domain: The catalogue; `None` takes the object's.
             seed: Of the split and the sampling; `None` takes the setting.
             progress: Is told the stage, the steps done and their total.
@@ -148,6 +150,7 @@ class AsyncLearning(AsyncCuration):
             max_cost=max_cost,
             batch=batch,
             force=force,
+            every_cell=every_cell,
             progress=progress,
         )
 

@@ -25,7 +25,7 @@ from .rollouts import Rollouts
 if TYPE_CHECKING:
     from ..operations.evaluate import Evaluation
     from ..operations.measure import Measured
-    from ..operations.train import TrainedRelease
+    from ..operations.train_results import TrainedRelease
     from ..policies.recipes import Recipe
 
 
@@ -155,6 +155,7 @@ class Verbs(Curation, Rollouts, AsyncVerbs):
         max_cost: float | None = None,
         batch: bool = False,
         force: bool = False,
+        every_cell: bool = False,
         domain: str | None = None,
         seed: int | None = None,
         progress: Progress = silent,
@@ -169,6 +170,7 @@ class Verbs(Curation, Rollouts, AsyncVerbs):
                 max_cost=max_cost,
                 batch=batch,
                 force=force,
+                every_cell=every_cell,
                 domain=domain,
                 seed=seed,
                 progress=progress,

@@ -7,6 +7,8 @@ from dataclasses import replace
 from typing import Any, get_args
 
 from ..errors import InputError
+from ..knowledge.jobs import find_job
+from ..operations.few_cells import panel_size, pays_for_every_cell
 from ..operations.selection import selected_sessions
 from ..operations.train import train
 from ..operations.train_panel import draw_panel, try_on_session
@@ -36,6 +38,7 @@ class Train:
             "activate": arguments.get("activate", True),
             "recipe": recipe,
             "force": bool(arguments.get("force")),
+            "every_cell": bool(arguments.get("every_cell")),
             "concurrency": arguments.get("concurrency"),
         }
 
@@ -45,7 +48,12 @@ class Train:
         keys = await selected_sessions(options, keys=work.arguments["keys"])
         panel = await draw_panel(options, keys, silent)
         hints = [hint.id for hint in panel.hints]
-        return Plan(list(panel.sessions[: options.settings.train_panel]), {"hints": hints})
+        count, recipe = len(panel.sessions), work.arguments["recipe"]
+        every = pays_for_every_cell(
+            count, options.settings, recipe, asked=work.arguments.get("every_cell", False)
+        )
+        size = panel_size(count, options.settings, every_cell=every)
+        return Plan(list(panel.sessions[:size]), {"hints": hints})
 
     async def do(self, work: Work, piece: int) -> Mapping[str, int]:
         """Try every hint on one session."""
@@ -53,12 +61,14 @@ class Train:
         return {"unanswered": unanswered}
 
     async def finish(self, work: Work) -> Finished:
-        """Train on what is known, and try what the policy wants to know beyond the panel."""
+        """Train on what is known, and try what may change the policy beyond the panel."""
         trained = await train(
             work.context,
             keys=work.arguments["keys"],
             panel_hints=work.shared["hints"],
             recipe=work.arguments["recipe"],
+            every_cell=work.arguments.get("every_cell", False),
+            max_llm_calls=await _calls_left(work.context),
             force=work.arguments["force"],
             activate=work.arguments.get("activate", True),
         )
@@ -68,3 +78,16 @@ class Train:
 def _unseeded(context: Context) -> Context:
     """Return the context of trials: those of any seed are shared."""
     return replace(context, seed=None, command="train")
+
+
+async def _calls_left(context: Context) -> int | None:
+    """Return how many calls the job may still make, so that some are left to validate with."""
+    job = None if context.budget is None else context.budget.job
+    if job is None:
+        return None
+    options = await resolve_context(context)
+    async with options.services.engine.connect() as connection:
+        found = await find_job(connection, job)
+    if found is None or found.max_calls is None:
+        return None
+    return max(0, found.max_calls - found.calls)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, get_args
@@ -31,73 +31,30 @@ from ..runtime.budget import limited
 from ..runtime.options import Context, RunOptions, resolve_context
 from ..runtime.progress import Progress, silent
 from .database import in_domain
+from .few_cells import (
+    first_to_visit,
+    fully_paid,
+    panel_size,
+    pay_for_few,
+    pays_for_every_cell,
+    spent_on,
+)
 from .fusion import learn_fusions
 from .hint_results import RetiredHint
 from .selection import selected_sessions
 from .store_release import release_of, store_and_activate
 from .train_panel import ask_every_hint, draw_panel, measured_hints, try_on_panel
+from .train_results import TrainedRelease
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TrainedRelease:
-    """A trained policy that was stored as a release.
-
-    Attributes:
-        domain: The catalogue.
-        release: Its number.
-        recipe: Which kind of policy.
-        active: Whether it serves now.
-        why_not: Why it does not serve; empty if it does.
-        gain: Mean gain in NDCG@10 over no hint on validation sessions.
-        static_gain: Likewise, of the best single hint.
-        mean_hints: Mean number of hints that it gives there.
-        validation_sessions: How many there are.
-        update: PPO rollouts before the chosen checkpoint.
-        cells: Pairs of session and hint, or set of hints, that training visited.
-        all_cells: Pairs that there are, with no hint counted as one.
-        llm_calls: Model calls, retries included.
-        cost: By `RE2LLM_PRICES`.
-        unanswered: Trials that the model left unanswered.
-        fusion: For each way to choose hints, how much the model's opinion counts beside the first
-            stage and what it adds; empty where the model alone ranks.
-        seconds: How long it took.
-        retired_hints: Hints that were retired for harm that its trials have shown.
-    """
-
-    domain: str
-    release: int
-    recipe: Recipe
-    active: bool
-    why_not: str
-    gain: float
-    static_gain: float
-    mean_hints: float
-    validation_sessions: int
-    update: int
-    cells: int
-    all_cells: int
-    llm_calls: int
-    cost: float
-    unanswered: int
-    fusion: Mapping[str, Any]
-    seconds: float
-    retired_hints: list[RetiredHint]
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the outcome as JSON primitives."""
-        return {
-            **{field.name: getattr(self, field.name) for field in fields(self)},
-            "retired_hints": [hint.model_dump() for hint in self.retired_hints],
-        }
-
-
-async def train(  # noqa: PLR0913  # what a training is
+async def train(  # noqa: PLR0913  # what a training can be
     context: Context,
     *,
     sessions: Sequence[Path] = (),
     keys: Sequence[int] | None = None,
     panel_hints: Sequence[int] | None = None,
     recipe: Recipe = "content",
+    every_cell: bool = False,
     max_llm_calls: int | None = None,
     max_cost: float | None = None,
     batch: bool = False,
@@ -106,6 +63,10 @@ async def train(  # noqa: PLR0913  # what a training is
     progress: Progress = silent,
 ) -> TrainedRelease:
     """Train the hint policy with PPO on training sessions, and release it.
+
+    It tries few hints in each session, and stops when more trials would likely bring less than
+    their noise; see `few_cells`. With few sessions, or for several hints at once, it pays for every
+    cell that PPO visits.
 
     Trials that were paid for before are not paid for again, so an interrupted run can be repeated.
 
@@ -116,12 +77,14 @@ async def train(  # noqa: PLR0913  # what a training is
         keys: Likewise, by their keys.
         panel_hints: Ids of the hints that are tried on the panel; `None` takes the best ones.
         recipe: `content`, or `paper` for the fixed network of arXiv 2403.16427.
+        every_cell: Pay for every cell that PPO visits.
+        max_llm_calls: Make at most so many model calls. What they can pay for is trained on, as far
+            as training chooses its cells.
         max_cost: Stop when this much is spent, at the prices in `RE2LLM_PRICES`.
         batch: First ask what is sure to be asked in provider batches, at a lower price, and wait.
         force: Activate the release even if it is worse than the active one.
-        activate: Whether to activate it at all; if not, it waits for a rollout.
-        progress: Called with the stages `reading sessions`, `trying every hint` and `training`, and
-            with those of `ask_ahead`.
+        progress: Called with the stages `reading sessions`, `trying every hint`, `choosing
+            trials` and `training`, and with those of `ask_ahead`.
 
     Raises:
         InputError: There is no such recipe or domain, or too few sessions or active hints.
@@ -141,7 +104,9 @@ async def train(  # noqa: PLR0913  # what a training is
     selected = await selected_sessions(options, sessions, keys)
     drawn = await draw_panel(options, selected, progress, panel_hints)
     states = await _resolved(drawn.sessions, options, progress)
-    panel = states[: options.settings.train_panel]
+    most = min(options.settings.max_hints, len(drawn.hints)) if recipe == "content" else 1
+    every = pays_for_every_cell(len(states), options.settings, recipe, asked=every_cell)
+    panel = states[: panel_size(len(states), options.settings, every_cell=every)]
     if batch:
         pieces = [partial(ask_every_hint, state, drawn.hints, options) for state in panel]
         await ask_ahead(pieces, options, progress)
@@ -149,32 +114,24 @@ async def train(  # noqa: PLR0913  # what a training is
     await try_on_panel(table, len(panel), len(drawn.hints), progress)
     _, hints = await measured_hints(options)
     table = await RewardTable.of(drawn.domain_id, states, [hint for hint, _ in hints], options)
-    most = min(options.settings.max_hints, len(hints)) if recipe == "content" else 1
+    most = min(most, len(hints))
     config = default_config(recipe, seed=seed, most=most)
     price = options.settings.hint_price
-    trained = await _train(table, states, hints, recipe, config, price, progress)
+    search, stopped = None, None
+    rows, estimates = np.arange(len(states)), None
+    if not every:
+        search, stopped = await pay_for_few(table, states, hints, options, progress)
+        rows, estimates = search.rows, await asyncio.to_thread(search.doubly_robust)
+    learned_from = [states[row] for row in rows]
+    trained = await _train(table, estimates, learned_from, hints, recipe, config, price, progress)
     judged = np.flatnonzero(trained.folds >= 0)
-    static = float((await table.rewards(judged, np.ones_like(judged))).mean())
-    chosen = trained.choices[judged]
-    gain = float((await table.rewards(judged, chosen)).mean())
-    metrics: dict[str, Any] = {
-        "gain": round(gain, 5),
-        "static_gain": round(static, 5),
-        "mean_hints": round(float((chosen > 0).sum()) / len(judged), 3),
-        "validation_sessions": len(judged),
-        "update": trained.update,
-        "cells": trained.cells,
-    }
-    fusions: dict[str, Any] = {}
-    if options.fuse == "learned":
-        actions = {
-            "none": np.zeros(len(states), dtype=np.int64),
-            "static": np.where(trained.folds >= 0, 1, -1),
-            "ppo": trained.choices,
-        }
-        learned = await learn_fusions(states, [hint for hint, _ in hints], actions, options)
-        fusions = {name: one.as_dict() for name, one in learned.items()}
-        metrics["fusion"] = fusions
+    if search is not None:
+        judged = await fully_paid(table, rows, trained.choices, first_to_visit(options.settings))
+    metrics = await _judge(table, trained, rows, judged)
+    choices = np.full((len(states), *trained.choices.shape[1:]), -1, dtype=np.int64)
+    choices[rows[judged]] = trained.choices[judged]
+    fusions = await _learn_fusions(states, hints, choices, options)
+    metrics |= spent_on(search, stopped) | ({"fusion": fusions} if fusions else {})
     release = release_of(trained, recipe, config, metrics, [hint for hint, _ in hints], options)
     number, why_not = await store_and_activate(release, options, force=force, activate=activate)
     return TrainedRelease(
@@ -192,6 +149,39 @@ async def train(  # noqa: PLR0913  # what a training is
         seconds=round(time.perf_counter() - started, 1),
         retired_hints=await _retire(options),
     )
+
+
+async def _judge(
+    table: RewardTable, trained: Trained, rows: NDArray[np.int64], judged: NDArray[np.int64]
+) -> dict[str, Any]:
+    chosen = trained.choices[judged]
+    static = await table.rewards(rows[judged], np.ones_like(judged))
+    return {
+        "gain": round(float((await table.rewards(rows[judged], chosen)).mean()), 5),
+        "static_gain": round(float(static.mean()), 5),
+        "mean_hints": round(float((chosen > 0).sum()) / len(judged), 3),
+        "validation_sessions": len(judged),
+        "update": trained.update,
+        "cells": trained.cells,
+    }
+
+
+async def _learn_fusions(
+    states: Sequence[RecommendState],
+    hints: Sequence[HintAndEmbedding],
+    choices: NDArray[np.int64],
+    options: RunOptions,
+) -> dict[str, Any]:
+    if options.fuse != "learned":
+        return {}
+    judged = choices.reshape(len(states), -1)[:, 0] >= 0
+    actions = {
+        "none": np.zeros(len(states), dtype=np.int64),
+        "static": np.where(judged, 1, -1),
+        "ppo": choices,
+    }
+    learned = await learn_fusions(states, [hint for hint, _ in hints], actions, options)
+    return {name: one.as_dict() for name, one in learned.items()}
 
 
 async def _retire(options: RunOptions) -> list[RetiredHint]:
@@ -219,6 +209,7 @@ async def _resolved(
 
 async def _train(
     table: RewardTable,
+    estimates: NDArray[np.float64] | None,
     states: Sequence[RecommendState],
     hints: Sequence[HintAndEmbedding],
     recipe: Recipe,
@@ -226,10 +217,16 @@ async def _train(
     price: float,
     progress: Progress,
 ) -> Trained:
-    """Train in a thread, which asks this event loop for rewards."""
+    """Train in a thread, which asks this event loop for the rewards that are not estimated.
+
+    Args:
+        estimates: Of the rewards of all actions in all states; `None` pays for rewards.
+    """
     loop = asyncio.get_running_loop()
 
     def rewards(rows: NDArray[np.int64], actions: NDArray[np.int64]) -> NDArray[np.float64]:
+        if estimates is not None:
+            return estimates[rows, actions]
         return asyncio.run_coroutine_threadsafe(table.rewards(rows, actions), loop).result()
 
     def report(done: int, total: int) -> None:

@@ -85,6 +85,22 @@ class RewardTable:
         """Trials that the model left unanswered."""
         return self._outages.skipped
 
+    def known(self, sessions: Sequence[int]) -> NDArray[np.float64]:
+        """Return what is known of single hints, NaN for what is not.
+
+        Args:
+            sessions: Rows of the states, `[B]`.
+
+        Returns:
+            Shape `[B, 1 + H]`. No hint has the reward 0 where any trial of the session is known.
+        """
+        found = np.full((len(sessions), 1 + len(self._hints)), np.nan)
+        for place, session in enumerate(sessions):
+            for action in range(1, found.shape[1]):
+                found[place, action] = self._known.get((session, (action,)), np.nan)
+        found[np.isfinite(found).any(axis=1), 0] = 0.0
+        return found
+
     async def rewards(
         self, sessions: NDArray[np.int64], actions: NDArray[np.int64]
     ) -> NDArray[np.float64]:

@@ -1,0 +1,159 @@
+"""Chooses cells (session x hint) to pay for, round by round, until more would change little.
+
+Every hint is tried on a panel of sessions. Then each other session is visited once, and a few hints
+are tried there that may be the best ones. Everything follows from the rewards of the cells chosen
+so far, so that a run that starts again chooses the same cells.
+
+Shapes: `S` sessions, `B` of them, `A = 1 + H` actions, action 0 gives no hint.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .acquisition import Worth, chances, lots, worth_of_more
+from .doubly_robust import cross_fitted, doubly_robust
+from .reward_model import Features, Floats, Gathered
+
+HINTS = 3
+"""Hints to try in a session, on average."""
+FEWEST = 300
+"""Sessions to visit before the search stops by itself: training also validates on them."""
+ROUND = 64
+_SAMPLE = 128
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """Cells to pay for next.
+
+    Attributes:
+        rows: Sessions, `[B]`.
+        chances: With which probability each action was drawn, `[B, A]`.
+        chosen: Which actions were drawn, `[B, A]`; no hint always is.
+    """
+
+    rows: NDArray[np.int64]
+    chances: Floats
+    chosen: NDArray[np.bool_]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def part(self, rows: NDArray[np.bool_] | slice) -> Round:
+        """Return some of its sessions."""
+        return Round(self.rows[rows], self.chances[rows], self.chosen[rows])
+
+
+class CellSearch:
+    """Proposes cells, and learns from their rewards which to propose next.
+
+    Args:
+        features: Of all sessions, in random order, and of all hints.
+        sessions: Their keys, `[S]`.
+        hints: Keys of the hints, `[H]`.
+        first: The first row to visit; those before it are the panel's.
+        seed: Of every random choice.
+
+    Attributes:
+        more: What visiting all other sessions would likely bring, as of the last `propose`; `None`
+            before it, and where none is left.
+    """
+
+    def __init__(
+        self,
+        features: Features,
+        sessions: Sequence[int],
+        hints: Sequence[bytes],
+        *,
+        first: int,
+        seed: int,
+    ) -> None:
+        self.more: Worth | None = None
+        self._features = features
+        self._sessions = sessions
+        self._hints = hints
+        self._first = self._next = first
+        self._seed = seed
+        self._gathered = Gathered(features)
+        self._rows: list[int] = []
+        self._tried: list[Floats] = []
+        self._rewards: list[Floats] = []
+
+    @property
+    def visited(self) -> int:
+        """Sessions visited after the panel."""
+        return sum(row >= self._first for row in self._rows)
+
+    @property
+    def rows(self) -> NDArray[np.int64]:
+        """All sessions with paid rewards, `[B]`: the panel's, then those visited."""
+        return np.array(self._rows, dtype=np.int64)
+
+    @property
+    def cells(self) -> int:
+        """Rewards that were taken, those without a hint, too."""
+        return sum(int(np.isfinite(rewards).sum()) for rewards in self._rewards)
+
+    def add_panel(self, rows: Sequence[int], rewards: Floats) -> None:
+        """Take rewards of every hint.
+
+        Args:
+            rewards: `[B, A]`.
+        """
+        for row, earned in zip(rows, rewards, strict=True):
+            self._add(row, np.ones(len(earned)), earned)
+
+    def propose(self) -> Round | None:
+        """Return what to pay for next, or `None` if no session is left."""
+        left = len(self._sessions) - self._next
+        if not left:
+            self.more = None
+            return None
+        model = self._gathered.fit()
+        sample = np.arange(self._first, len(self._sessions))[:_SAMPLE]
+        likely = chances(model, sample, HINTS, self._seed)
+        self.more = worth_of_more(model, sample, likely, left, self._seed)
+        rows = np.arange(self._next, self._next + min(ROUND, left))
+        open_ = chances(model, rows, HINTS, self._seed)
+        drawn = [lots(self._sessions[row], self._hints, self._seed) for row in rows.tolist()]
+        chosen = np.ones(open_.shape, dtype=np.bool_)
+        chosen[:, 1:] = np.array(drawn) < open_[:, 1:]
+        return Round(rows, open_, chosen)
+
+    @property
+    def enough(self) -> bool:
+        """Whether visiting all other sessions would bring less than its noise."""
+        return self.more is not None and self.more.little and self.visited >= FEWEST
+
+    def take(self, asked: Round, rewards: Floats) -> None:
+        """Take the rewards of a round, or of a part of it.
+
+        Args:
+            rewards: `[B, A]`, NaN where they are not known. A session counts only if all that were
+                chosen are known.
+        """
+        self._next = max(self._next, int(asked.rows.max(initial=self._next - 1)) + 1)
+        earned = np.where(asked.chosen, rewards, np.nan)
+        whole = np.isfinite(earned).sum(1) == asked.chosen.sum(1)
+        part = asked.part(whole)
+        for row, chance, values in zip(
+            part.rows.tolist(), part.chances, earned[whole], strict=True
+        ):
+            self._add(row, chance, values)
+
+    def doubly_robust(self) -> Floats:
+        """Return estimates of all rewards in `rows`, `[B, A]`."""
+        rewards = np.array(self._rewards)
+        expected = cross_fitted(self._features, self.rows, rewards)
+        return doubly_robust(expected, rewards, np.array(self._tried))
+
+    def _add(self, row: int, chance: Floats, rewards: Floats) -> None:
+        self._rows.append(row)
+        self._tried.append(chance)
+        self._rewards.append(rewards)
+        self._gathered.add(row, rewards)

@@ -1,0 +1,177 @@
+"""Training that chooses which cells to pay for, on the sample films."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import psycopg
+import pytest
+from re2llm.data.sample import sample_items, simulate_sessions
+from re2llm.errors import BudgetSpentError
+from re2llm.jobs import pieces
+from re2llm.jobs.control import job
+from re2llm.jobs.submit import submit
+from re2llm.knowledge.domains import find_domain
+from re2llm.knowledge.hints import add_hint
+from re2llm.operations import train as operation
+from re2llm.operations.load import load_domain
+from re2llm.operations.train_results import what_more_would_bring
+from re2llm.policies import cell_search, recipes
+from re2llm.runtime.options import Context
+from re2llm.runtime.services import Services
+
+HINTS = [
+    "Give more weight to how often it was chosen right before or after the most recent items.",
+    "Prefer the same director as in the history.",
+    "Prefer recent titles.",
+    "Trust what people with a similar session chose.",
+    "Prefer what is rarely chosen.",
+]
+SESSIONS = simulate_sessions(30, seed=5)
+FIRST = 4
+
+
+@pytest.fixture
+async def school(
+    services: Services, domain: str, adjust: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> str:
+    """The sample films with sessions enough for a choice, and five hints that nobody tried."""
+    usual = recipes.default_config
+
+    def short(recipe: recipes.Recipe, *, seed: int = 0, most: int = 1) -> recipes.TrainingConfig:
+        config = usual(recipe, seed=seed, most=most)
+        members = min(config.members, 2)
+        return replace(config, ppo=replace(config.ppo, updates=4), members=members)
+
+    monkeypatch.setattr(operation, "default_config", short)
+    adjust(verify_random=FIRST, verify_doubtful=1, train_panel=FIRST, max_hints=1)
+    await load_domain(services, domain, sample_items(), [lambda _: SESSIONS])
+    vectors = services.embedder.encode(HINTS)
+    async with services.engine.begin() as connection:
+        found = await find_domain(connection, domain)
+        for hint, vector in zip(HINTS, vectors, strict=True):
+            await add_hint(connection, found.id, hint, vector, provenance={})
+    return domain
+
+
+Cells = set[tuple[int, bytes]]
+
+
+def cells(url: str, domain: str) -> Cells:
+    with psycopg.connect(url.replace("+psycopg", "")) as connection:
+        return set(
+            connection.execute(
+                "SELECT session_id, hint_key FROM re2llm.hint_trial AS t JOIN re2llm.domain AS d "
+                "ON d.id = t.domain_id WHERE d.name = %s",
+                [domain],
+            ).fetchall()
+        )
+
+
+def weights(url: str, domain: str) -> list[str]:
+    with psycopg.connect(url.replace("+psycopg", "")) as connection:
+        rows = connection.execute(
+            "SELECT encode(weights, 'hex') FROM re2llm.policy_release AS r "
+            "JOIN re2llm.domain AS d ON d.id = domain_id WHERE d.name = %s ORDER BY r.number",
+            [domain],
+        ).fetchall()
+    return [row[0] for row in rows]
+
+
+def forget(url: str, domain: str) -> None:
+    with psycopg.connect(url.replace("+psycopg", ""), autocommit=True) as connection:
+        for table in ("hint_trial", "policy_release"):
+            connection.execute(
+                f"DELETE FROM re2llm.{table} WHERE domain_id = "
+                "(SELECT id FROM re2llm.domain WHERE name = %s)",
+                [domain],
+            )
+
+
+async def test_an_interrupted_search_chooses_the_same_cells(school: str, url: str) -> None:
+    """A run that a limit ended, and one that goes on, against one that nothing disturbed."""
+    context = Context(domain=school, seed=3)
+    whole = await operation.train(context, force=True)
+    count = len(SESSIONS)
+    assert whole.stopped == "all"
+    assert whole.visited_sessions == count - FIRST
+    assert whole.cells < whole.all_cells
+    assert whole.llm_calls == len(cells(url, school)) < count * (len(HINTS) + 1)
+    assert 0 < whole.validation_sessions <= count - FIRST
+    expected, [released] = cells(url, school), weights(url, school)
+
+    forget(url, school)
+    limit = 70
+    part = await operation.train(context, force=True, max_llm_calls=limit)
+    assert part.stopped == "limit"
+    assert len(cells(url, school)) == part.llm_calls <= limit
+    assert 0 < (part.visited_sessions or 0) < count - FIRST
+    assert "Stopped by the limit" in what_more_would_bring(part)
+    again = await operation.train(context, force=True)
+    assert weights(url, school)[1] == released
+    assert (again.gain, again.static_gain) == (whole.gain, whole.static_gain)
+    # The limited run has validated another policy, which may have taken other cells.
+    beyond = cells(url, school) - expected
+    assert expected <= cells(url, school)
+    assert len(beyond) <= part.validation_sessions
+    assert part.llm_calls + again.llm_calls == len(expected) + len(beyond)
+
+
+@pytest.mark.slow
+async def test_a_job_makes_the_same_release(school: str, url: str) -> None:
+    await operation.train(Context(domain=school), force=True)
+    alone, expected = weights(url, school), cells(url, school)
+    forget(url, school)
+    submitted = await submit(Context(domain=school), "train", {"force": True})
+    plan = await pieces.plan(submitted.id, submitted.attempt)
+    assert plan is not None
+    assert len(plan["pieces"]) == FIRST
+    for piece in reversed(plan["pieces"]):  # in any order, by any worker
+        await pieces.do_piece(submitted.id, submitted.attempt, plan["shared"], piece)
+    await pieces.finish(submitted.id, submitted.attempt, plan["shared"], {})
+    done = (await job(Context(), submitted.id)).job
+    assert (done.state, done.reason) == ("done", "")
+    assert weights(url, school) == alone
+    assert cells(url, school) == expected
+    assert done.result["llm_calls"] == len(expected)
+
+
+async def test_a_limited_job_ends_with_a_release(school: str, url: str) -> None:
+    limit = 70
+    submitted = await submit(Context(domain=school), "train", {"force": True}, max_llm_calls=limit)
+    plan = await pieces.plan(submitted.id, submitted.attempt)
+    assert plan is not None
+    for piece in plan["pieces"]:
+        await pieces.do_piece(submitted.id, submitted.attempt, plan["shared"], piece)
+    await pieces.finish(submitted.id, submitted.attempt, plan["shared"], {})
+    done = (await job(Context(), submitted.id)).job
+    assert (done.state, done.result["stopped"]) == ("done", "limit")
+    assert len(cells(url, school)) == done.calls <= limit
+
+
+async def test_too_small_a_limit_is_told(school: str, url: str) -> None:
+    for limit in (5, FIRST * (len(HINTS) + 1) + 3):
+        with pytest.raises(BudgetSpentError, match="limit"):
+            await operation.train(Context(domain=school), max_llm_calls=limit)
+    assert weights(url, school) == []
+
+
+async def test_training_stops_by_itself(school: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cell_search, "FEWEST", 1)
+    monkeypatch.setattr(cell_search.Worth, "little", property(lambda _: True))
+    trained = await operation.train(Context(domain=school), force=True)
+    assert trained.stopped == "noise"
+    assert trained.visited_sessions == min(cell_search.ROUND, len(SESSIONS) - FIRST)
+    assert "Stopped by itself" in what_more_would_bring(trained)
+    assert trained.more_gain is not None
+
+
+@pytest.mark.slow
+async def test_every_cell_is_paid_for_if_asked(
+    school: str, url: str, adjust: Callable[..., None]
+) -> None:
+    whole = await operation.train(Context(domain=school), force=True, every_cell=True)
+    assert (whole.stopped, whole.visited_sessions) == (None, None)
+    assert whole.validation_sessions == len(SESSIONS)
+    adjust(max_hints=2)
+    sets = await operation.train(Context(domain=school), force=True)
+    assert sets.stopped is None

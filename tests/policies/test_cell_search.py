@@ -1,0 +1,230 @@
+"""Which cells are paid for: on made-up tables whose truth is known."""
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from re2llm.policies import cell_search
+from re2llm.policies.acquisition import LEAST, chances, lots, worth_of_more
+from re2llm.policies.cell_search import CellSearch
+from re2llm.policies.doubly_robust import doubly_robust
+from re2llm.policies.reward_model import Features, Gathered
+
+SESSIONS, HINTS, PANEL = 700, 20, 16
+BEST, SPECIAL = 1, 8
+"""Actions: the first is best on the whole, the second in one group of sessions."""
+
+
+@pytest.fixture(scope="module")
+def embeddings() -> NDArray[np.float64]:
+    return np.random.default_rng(1).standard_normal((HINTS, 12))
+
+
+@pytest.fixture(scope="module")
+def states() -> NDArray[np.float64]:
+    found = np.random.default_rng(2).standard_normal((SESSIONS, 9))
+    found[:, 0] = np.arange(SESSIONS) % 7 == 0  # the group
+    return found
+
+
+def table(
+    states: NDArray[np.float64], *, special: float, best: float = 0.1, noise: float = 0.15
+) -> NDArray[np.float64]:
+    """Rewards: what is common to a session, what a hint brings, and luck."""
+    rng = np.random.default_rng(3)
+    common = 0.3 * rng.standard_normal((len(states), 1))
+    rewards = common + noise * rng.standard_normal((len(states), 1 + HINTS))
+    rewards[:, BEST] += best
+    rewards[:, SPECIAL] += np.where(states[:, 0] > 0, special, -special / 3)
+    rewards -= rewards[:, :1]
+    return rewards
+
+
+def searched(
+    states: NDArray[np.float64],
+    embeddings: NDArray[np.float64],
+    rewards: NDArray[np.float64],
+    rounds: int = 100,
+) -> CellSearch:
+    keys = [bytes([number]) for number in range(HINTS)]
+    features = Features.of(states, embeddings)
+    search = CellSearch(features, range(1000, 1000 + len(states)), keys, first=PANEL, seed=5)
+    search.add_panel(range(PANEL), rewards[:PANEL])
+    for _ in range(rounds):
+        asked = search.propose()
+        if asked is None or search.enough:
+            break
+        search.take(asked, rewards[asked.rows])
+    return search
+
+
+def fitted(search: CellSearch) -> Gathered:
+    return search._gathered
+
+
+def test_the_group_in_which_another_hint_wins_is_found_with_few_cells(
+    states: NDArray[np.float64], embeddings: NDArray[np.float64]
+) -> None:
+    rewards = table(states, special=0.3)
+    assert rewards.mean(0)[1:].argmax() == BEST - 1  # on the whole, the other one loses
+    search = searched(states, embeddings, rewards)
+    believed = fitted(search).fit().expected(np.arange(SESSIONS))[:, 1:].argmax(1) + 1
+    group = states[:, 0] > 0
+    assert (believed[group] == SPECIAL).mean() > 0.9
+    assert (believed[~group] == BEST).mean() > 0.9
+    assert search.cells < 0.3 * rewards.size
+    late = np.arange(SESSIONS - 100, SESSIONS)  # not visited
+    tries = chances(fitted(search).fit(), late, 3.0, 1)[:, SPECIAL]
+    assert tries[group[late]].min() > 3 * tries[~group[late]].mean()
+
+
+@pytest.mark.parametrize("wrong", [0.0, 5.0])
+def test_doubly_robust_rewards_are_unbiased_however_wrong_the_model(wrong: float) -> None:
+    rng = np.random.default_rng(4)
+    truth = rng.standard_normal((3, 5))
+    tried = np.array([[1, 1, 0.25, 0.5, 0.9], [1, 0.3, 1, 0.25, 0.25], [1, 1, 1, 0.6, 0.4]])
+    expected = wrong * rng.standard_normal(truth.shape)
+    draws, faulty = [], []
+    for _ in range(8_000):
+        known = rng.random(truth.shape) < tried
+        rewards = np.where(known, truth, np.nan)
+        draws.append(doubly_robust(expected, rewards, tried))
+        faulty.append(doubly_robust(expected, rewards, np.where(tried < 1, tried / 2, 1.0)))
+    found = np.array(draws)
+    error = found.std(0) / np.sqrt(len(found)) + 1e-12
+    assert (np.abs(found.mean(0) - truth) < 4.5 * error + 1e-9).all()
+    assert np.abs(np.mean(faulty, axis=0) - truth).max() > 0.2  # a wrong probability shows
+
+
+def test_one_cell_by_hand() -> None:
+    # The sure cells lie 0.5 and 0.3 above the model, so its level is 0.4.
+    expected = np.array([[0.0, 0.1, 0.2, 0.3]])
+    tried = np.array([[0.0, 1.0, 1.0, 0.25]])
+    rewards = np.array([[np.nan, 0.6, 0.5, 1.1]])
+    found = doubly_robust(expected, rewards, tried)
+    assert found[0, 3] == pytest.approx(0.7 + (1.1 - 0.7) / 0.25)
+    assert found[0, 1:3] == pytest.approx([0.6, 0.5])
+
+
+def test_no_hint_is_favoured_by_the_model_alone() -> None:
+    expected = np.array([[0.0, 0.1, 9.0]])
+    found = doubly_robust(expected, np.array([[0.0, 0.2, np.nan]]), np.array([[1.0, 1.0, 0.0]]))
+    assert found[0, 2] < 0.2
+
+
+def test_lots_follow_the_chances(
+    states: NDArray[np.float64], embeddings: NDArray[np.float64]
+) -> None:
+    """What is tried is drawn with the probability that is noted, whatever the rewards are."""
+    search = searched(states, embeddings, table(states, special=0.3), rounds=1)
+    open_ = chances(fitted(search).fit(), np.arange(100, 300), 3.0, 1)
+    assert ((open_ == 0) | (open_ >= LEAST)).all()
+    assert (open_[:, 0] == 1).all()
+    assert (open_[:, BEST] == 1).all()
+    assert open_[:, 1:].sum(1).mean() == pytest.approx(3.0, abs=0.5)
+    keys = [bytes([number]) for number in range(HINTS)]
+    drawn = np.array([lots(session, keys, 0) for session in range(3000)])
+    for chance in (0.25, 0.5, 0.9):
+        assert (drawn < chance).mean() == pytest.approx(chance, abs=0.01)
+    assert np.abs(np.corrcoef(drawn.T) - np.eye(HINTS)).max() < 0.1
+
+
+def test_more_is_worth_little_where_nothing_can_be_learned(
+    states: NDArray[np.float64], embeddings: NDArray[np.float64], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cell_search, "FEWEST", 64)
+    noise = searched(states, embeddings, table(states, special=0.0))
+    assert noise.enough
+    assert noise.visited <= 2 * cell_search.ROUND
+    signal = table(states, special=0.0, noise=0.4)
+    signal[:, 1:] += 0.06 * states @ np.random.default_rng(8).standard_normal((9, HINTS))
+    learned = searched(states, embeddings, signal)
+    assert learned.visited > 2 * noise.visited
+    assert fitted(learned).fit().variance == pytest.approx(0.4**2, rel=0.2)
+
+
+def test_more_sessions_bring_more_and_none_brings_nothing(
+    states: NDArray[np.float64], embeddings: NDArray[np.float64]
+) -> None:
+    model = fitted(searched(states, embeddings, table(states, special=0.3), rounds=1)).fit()
+    sample = np.arange(100, 200)
+    tried = chances(model, sample, 3.0, 1)
+    gains = [worth_of_more(model, sample, tried, more, 1).gain for more in (0, 50, 800, 1e7)]
+    assert gains[0] == pytest.approx(0.0, abs=1e-9)
+    assert gains == sorted(gains)
+    # With endless trials, all that is uncertain is resolved: what draws of the posterior say.
+    drawn = model.features.worth(model.draws(4000, np.random.default_rng(9)), sample)
+    best = model.expected(sample).argmax(1)
+    perfect = (drawn.max(-1) - drawn[:, np.arange(100), best]).mean()
+    assert 0.5 * perfect < gains[-1] <= perfect * 1.1
+
+
+def test_the_model_is_the_textbook_regression(
+    states: NDArray[np.float64], embeddings: NDArray[np.float64]
+) -> None:
+    """Its posterior mean against ridge regression on rows with a free level for each session."""
+    features = Features.of(states, embeddings)
+    rewards = table(states, special=0.3)[:40].copy()
+    rewards[np.random.default_rng(6).random(rewards.shape) < 0.4] = np.nan
+    rewards[:, 0] = 0.0
+    gathered = Gathered(features)
+    for session, row in enumerate(rewards):
+        gathered.add(session, row)
+    scales = np.linspace(0.1, 0.5, int(features.parts.max()) + 1)
+    model = gathered.fitted(scales)
+    rows, targets = [], []
+    for session, row in enumerate(rewards):
+        known = np.isfinite(row)
+        level = np.zeros((int(known.sum()), len(rewards)))
+        level[:, session] = 1.0
+        rows.append(np.hstack([features.rows(session)[known], level]))
+        targets.append(row[known])
+    design, seen = np.vstack(rows), np.concatenate(targets)
+    inverse = np.full(design.shape[1], 1e-9)  # levels are free
+    inverse[: features.size] = scales[features.parts] ** -2
+    reference = np.linalg.solve(design.T @ design + np.diag(inverse), design.T @ seen)
+    np.testing.assert_allclose(model.mean, reference[: features.size], atol=1e-5)
+    at = np.array([3, 7])
+    direct = np.array([features.rows(session) @ model.mean for session in at])
+    np.testing.assert_allclose(model.expected(at), direct)
+
+
+def test_what_is_left_without_some_sessions_is_what_the_others_say(
+    states: NDArray[np.float64], embeddings: NDArray[np.float64]
+) -> None:
+    features, rewards = Features.of(states, embeddings), table(states, special=0.3)
+    whole, part, rest = (Gathered(features) for _ in range(3))
+    for session in range(30):
+        whole.add(session, rewards[session])
+        (part if session % 3 else rest).add(session, rewards[session])
+    np.testing.assert_allclose(whole.without(part).fit().mean, rest.fit().mean, atol=1e-8)
+
+
+def test_the_same_rewards_choose_the_same_cells(
+    states: NDArray[np.float64], embeddings: NDArray[np.float64]
+) -> None:
+    rewards = table(states, special=0.3)
+    one, two = (searched(states, embeddings, rewards, rounds=4) for _ in range(2))
+    assert one.rows.tolist() == two.rows.tolist()
+    np.testing.assert_array_equal(np.array(one._rewards), np.array(two._rewards))
+    asked, again = one.propose(), two.propose()
+    assert asked is not None
+    assert again is not None
+    np.testing.assert_array_equal(asked.chosen, again.chosen)
+    # What nobody chose is not looked at.
+    for search in (one, two):
+        seen = np.isfinite(np.array(search._rewards))
+        assert not seen[PANEL:].all()
+
+
+def test_a_session_with_an_unanswered_trial_does_not_count(
+    states: NDArray[np.float64], embeddings: NDArray[np.float64]
+) -> None:
+    rewards = table(states, special=0.3)
+    search = searched(states, embeddings, rewards, rounds=0)
+    asked = search.propose()
+    assert asked is not None
+    known = rewards[asked.rows].copy()
+    known[4, np.flatnonzero(asked.chosen[4])[-1]] = np.nan
+    search.take(asked, known)
+    assert asked.rows[4] not in search.rows
+    assert search.visited == len(asked) - 1
