@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
@@ -11,7 +12,8 @@ from .console import out, print_json, run
 from .tables import print_table
 
 if TYPE_CHECKING:
-    from ..operations.cost_results import Costs, CostSums
+    from ..operations.cost_results import CostRow, Costs, CostSums
+    from ..operations.costs import CostPart
 
 
 def costs(
@@ -23,36 +25,46 @@ def costs(
         bool,
         typer.Option("--reprice", help="Price every past call by today's RE2LLM_PRICES."),
     ] = False,
+    by: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--by",
+            metavar="PART",
+            help="Tell rows apart by `day`, `command`, `model` or `key`; may be repeated. Default: "
+            "the first three.",
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
 ) -> None:
-    """Sum up paid model calls by day (UTC), command and model.
+    """Sum up paid model calls by day (UTC), command and model, or by API key.
 
     Prices come from RE2LLM_PRICES. A call costs what it cost when it was made, or today's price if
     there was none then.
 
     Example: re2llm costs --days 7
     """
-    run(lambda: _costs(days, reprice, as_json))
+    run(lambda: _costs(days, reprice, by, as_json))
 
 
-async def _costs(days: int | None, reprice: bool, as_json: bool) -> None:
-    from ..operations.costs import costs
+async def _costs(days: int | None, reprice: bool, by: list[str] | None, as_json: bool) -> None:
+    from ..operations.costs import DAY_BY_DAY, costs
     from ..runtime.options import Context
 
-    summed = await costs(Context(), days=days, reprice=reprice)
+    parts = cast("list[CostPart]", by) or list(DAY_BY_DAY)  # checked by the operation
+    summed = await costs(Context(), days=days, reprice=reprice, by=parts)
     if as_json:
         print_json(summed.model_dump())
     elif not summed.rows:
         out.print("No paid model calls are recorded. The offline model costs nothing.")
     else:
-        _print(summed)
+        _print(summed, parts)
 
 
-def _print(summed: Costs) -> None:
+def _print(summed: Costs, parts: Sequence[CostPart]) -> None:
     numbers = ("calls", "failed", "from\ncache", "tokens\nin", "of it\ncached", "out", "cost")
-    rows = [[row.day, row.command, row.model, *_cells(row)] for row in summed.rows]
-    rows.append(["total", "", "", *_cells(summed.total)])
-    print_table(("day", "command", "model", *numbers), rows, right=numbers)
+    rows = [[*(_part(row, part) for part in parts), *_cells(row)] for row in summed.rows]
+    rows.append(["total", *[""] * (len(parts) - 1), *_cells(summed.total)])
+    print_table((*parts, *numbers), rows, right=numbers)
     if summed.total.saved:
         out.print(f"The provider's cache and batches saved {summed.total.saved:.4f}.")
     if summed.total.unpriced:
@@ -62,6 +74,12 @@ def _print(summed: Costs) -> None:
         )
     if any(row.estimated for row in summed.rows):
         out.print("Some token counts are estimates, because the model does not report them.")
+
+
+def _part(row: CostRow, part: CostPart) -> str:
+    if part != "key":
+        return str(getattr(row, part))
+    return f"{row.owner} {row.key}".strip() or "without a key"
 
 
 def _cells(sums: CostSums) -> list[str]:

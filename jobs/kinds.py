@@ -12,7 +12,7 @@ from ..knowledge.jobs import FilelessKind
 from ..runtime.context import Context
 from ..runtime.options import RunOptions
 
-JobKind = Literal[FilelessKind, "evaluate", "autopilot"]
+JobKind = Literal[FilelessKind, "evaluate", "try", "autopilot"]
 Arguments = Mapping[str, Any]
 """Of a job, as JSON."""
 
@@ -100,6 +100,7 @@ def job_kind(name: str) -> Kind:
     from .learning import Learn  # noqa: PLC0415
     from .tidying import Tidy  # noqa: PLC0415
     from .training import Train  # noqa: PLC0415
+    from .trying import TryHint  # noqa: PLC0415
     from .verifying import Verify  # noqa: PLC0415
 
     kinds: dict[str, type[Kind]] = {
@@ -109,6 +110,7 @@ def job_kind(name: str) -> Kind:
         "verify": Verify,
         "tidy": Tidy,
         "autopilot": AutopilotCycle,
+        "try": TryHint,
     }
     if name not in kinds:
         known = ", ".join(get_args(JobKind))

@@ -133,6 +133,12 @@ async def used_today(connection: AsyncConnection, key_id: str) -> tuple[int, flo
     return (0, 0.0) if found is None else (found[0], found[1])
 
 
+async def used_by_key(connection: AsyncConnection) -> dict[str, tuple[int, float]]:
+    """Return the same of every key that has made calls today, by its id."""
+    used = select(Day.key_id, Day.calls, Day.spent + Day.reserved).where(Day.day == _TODAY)
+    return {row[0]: (row[1], row[2]) for row in await connection.execute(used)}
+
+
 def next_day() -> dt.datetime:
     """Return when the limits of a day begin anew."""
     tomorrow = dt.datetime.now(dt.UTC).date() + dt.timedelta(days=1)

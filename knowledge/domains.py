@@ -103,7 +103,6 @@ _COUNTED = {
     "sessions": SessionRow,
     "hints": HintRow,
     "releases": ReleaseRow,
-    "recommendations": RecommendationRow,
 }
 
 
@@ -119,6 +118,16 @@ async def list_domains(
         select(func.count()).where(table.domain_id == DomainRow.id).scalar_subquery().label(label)
         for label, table in _COUNTED.items()
     ]
+    latest = (
+        select(func.count())
+        .where(
+            RecommendationRow.domain_id == DomainRow.id,
+            RecommendationRow.created_at
+            >= func.coalesce(DomainRow.uses_until, text("'-infinity'::timestamptz")),
+        )
+        .scalar_subquery()
+    )
+    counts.append((DomainRow.answers + latest).label("recommendations"))
     statement = select(DomainRow.name, DomainRow.encoder, *counts).order_by(DomainRow.name)
     if name is not None:
         statement = statement.where(DomainRow.name == name)

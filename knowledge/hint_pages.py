@@ -10,9 +10,9 @@ from sqlalchemy import ColumnElement, func, literal, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from .hint_stats import MEASURED, stats_for
-from .hint_uses import count_uses, uses_by_hint
+from .hint_uses import count_uses, latest_uses
 from .hints import Hint, unknown_hint
-from .log_tables import RecommendationRow
+from .summary_tables import HintUseRow
 from .tables import HintRow, HintStatsRow
 from .texts import storable
 
@@ -70,9 +70,10 @@ async def page_of_hints(
     """
     # Hints are counted in one go where they are sorted by it, else for the few that are shown.
     by_uses = sort == "uses"
-    of_domain = uses_by_hint().where(RecommendationRow.domain_id == domain_id)
-    counted = of_domain.subquery() if by_uses else None
-    uses = literal(0) if counted is None else func.coalesce(counted.c.uses, 0)
+    latest = await latest_uses(connection, domain_id) if by_uses else None
+    uses = literal(0)
+    if latest is not None:
+        uses = func.coalesce(HintUseRow.uses, 0) + func.coalesce(latest.c.uses, 0)
     columns: dict[str, Any] = {
         "age": HintRow.id,
         "gain": HintStatsRow.mean_gain,
@@ -82,19 +83,29 @@ async def page_of_hints(
     # A hint of a greater id is younger.
     column = columns[sort]
     backwards = descending != (sort == "age")
+    if not count:
+        return []
+    # First the ids, by indexes that do not hold the embeddings.
+    chosen = select(HintRow.id, uses.label("uses")).where(*_filters(domain_id, status, words))
+    if sort in {"gain", "trials"}:
+        chosen = chosen.outerjoin(HintStatsRow, stats_for(model, prompt_version))
+    if latest is not None:
+        chosen = chosen.outerjoin(HintUseRow, HintUseRow.hint_id == HintRow.id)
+        chosen = chosen.outerjoin(latest, latest.c.hint_id == HintRow.id)
+    order = () if sort == "age" else (HintRow.id.desc(),)
+    # No id is null, and "nulls last" would keep its index from being read backwards.
+    first = column.desc() if backwards else column.asc()
+    first = first if sort == "age" else first.nulls_last()
+    ids = (await connection.execute(chosen.order_by(first, *order).offset(skip).limit(count))).all()
     statement = (
-        select(*_COLUMNS, uses.label("uses"))
+        select(*_COLUMNS)
         .outerjoin(HintStatsRow, stats_for(model, prompt_version))
-        .where(*_filters(domain_id, status, words))
-        .order_by((column.desc() if backwards else column.asc()).nulls_last(), HintRow.id.desc())
-        .offset(skip)
-        .limit(count)
+        .where(HintRow.id.in_([row.id for row in ids]))
     )
-    if counted is not None:
-        statement = statement.outerjoin(counted, counted.c.hint_id == HintRow.id)
-    rows: list[Any] = list(await connection.execute(statement))
-    known = {} if by_uses else await count_uses(connection, [row[0] for row in rows])
-    return [_hint(row, row[-1] if by_uses else known.get(row[0], 0)) for row in rows]
+    found = {row[0]: row for row in await connection.execute(statement)}
+    rows: list[Any] = [(*found[row.id], row.uses) for row in ids if row.id in found]
+    known = {} if by_uses else await count_uses(connection, domain_id, [row[0] for row in rows])
+    return [_hint(row, int(row[-1]) if by_uses else known.get(row[0], 0)) for row in rows]
 
 
 async def count_by_status(
@@ -130,7 +141,7 @@ async def hint_on_page(
     ).one_or_none()
     if row is None:
         raise unknown_hint(number)
-    return _hint(row, (await count_uses(connection, [number])).get(number, 0))
+    return _hint(row, (await count_uses(connection, domain_id, [number])).get(number, 0))
 
 
 async def versions_of(connection: AsyncConnection, domain_id: int, number: int) -> list[int]:

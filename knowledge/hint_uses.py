@@ -4,10 +4,44 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import ColumnElement, Select, func, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    Subquery,
+    func,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from .log_tables import RecommendationRow
+from .summary_tables import HintUseRow
+from .tables import DomainRow, HintRow
+
+# Answers are logged in short transactions: those of a few minutes ago are all there.
+_COUNT_UP = text("""
+    WITH before AS (
+        SELECT id, coalesce(uses_until, '-infinity') AS since, now() - interval '5 minutes' AS until
+        FROM re2llm.domain
+        WHERE id = :domain AND coalesce(uses_until, '-infinity') < now() - interval '1 hour'
+        FOR NO KEY UPDATE SKIP LOCKED
+    ), made AS MATERIALIZED (
+        SELECT r.hint_id, r.hint_ids FROM before JOIN re2llm.recommendation AS r
+          ON r.domain_id = before.id AND r.created_at >= before.since
+         AND r.created_at < before.until
+    ), given AS (
+        SELECT unnest(coalesce(hint_ids, ARRAY[hint_id])) AS hint_id
+        FROM made WHERE hint_id IS NOT NULL
+    ), counted AS (
+        INSERT INTO re2llm.hint_use AS u (hint_id, uses)
+        SELECT h.id, count(*) FROM given JOIN re2llm.hint AS h ON h.id = given.hint_id GROUP BY h.id
+        ON CONFLICT (hint_id) DO UPDATE SET uses = u.uses + excluded.uses
+    )
+    UPDATE re2llm.domain AS d
+    SET uses_until = before.until, answers = answers + (SELECT count(*) FROM made)
+    FROM before WHERE d.id = before.id
+""")
 
 
 def uses_by_hint() -> Select[int, int]:
@@ -34,8 +68,68 @@ async def count_hinted(connection: AsyncConnection, *where: ColumnElement[bool])
     return await connection.scalar(hinted) or 0
 
 
-async def count_uses(connection: AsyncConnection, hints: Sequence[int]) -> dict[int, int]:
+async def count_up(connection: AsyncConnection, domain_id: int) -> None:
+    """Count what a domain has logged since this was last done, if that is an hour ago.
+
+    Args:
+        connection: In a transaction; where another one does it just now, nothing happens.
+    """
+    await connection.execute(_COUNT_UP, {"domain": domain_id})
+
+
+async def forget_uses(connection: AsyncConnection, deleted: ColumnElement[bool]) -> None:
+    """Take answers that will be deleted off what was counted.
+
+    Args:
+        connection: In the transaction that deletes them.
+        deleted: Which answers those are.
+    """
+    # None is counted up meanwhile.
+    await connection.execute(select(DomainRow.id).with_for_update(key_share=True))
+    gone = (
+        uses_by_hint()
+        .join(DomainRow, DomainRow.id == RecommendationRow.domain_id)
+        .where(deleted, RecommendationRow.created_at < DomainRow.uses_until)
+        .subquery()
+    )
+    await connection.execute(
+        update(HintUseRow)
+        .where(HintUseRow.hint_id == gone.c.hint_id)
+        .values(uses=HintUseRow.uses - gone.c.uses)
+    )
+    answers = (
+        select(func.count())
+        .where(
+            deleted,
+            RecommendationRow.domain_id == DomainRow.id,
+            RecommendationRow.created_at < DomainRow.uses_until,
+        )
+        .scalar_subquery()
+    )
+    await connection.execute(update(DomainRow).values(answers=DomainRow.answers - answers))
+
+
+async def latest_uses(connection: AsyncConnection, domain_id: int) -> Subquery:
+    """Return the answers that `hint_use` does not count yet, by hint, as `hint_id` and `uses`."""
+    counted_until = select(DomainRow.uses_until).where(DomainRow.id == domain_id)
+    # As a value, by which PostgreSQL sees how few answers these are.
+    until = await connection.scalar(counted_until)
+    latest = uses_by_hint().where(RecommendationRow.domain_id == domain_id)
+    if until is not None:
+        latest = latest.where(RecommendationRow.created_at >= until)
+    return latest.subquery()
+
+
+async def count_uses(
+    connection: AsyncConnection, domain_id: int, hints: Sequence[int]
+) -> dict[int, int]:
     """Return how many answers were made with each of some hints; those without any are absent."""
-    gave = or_(RecommendationRow.hint_id.in_(hints), RecommendationRow.hint_ids.overlap(hints))
-    rows = await connection.execute(uses_by_hint().where(gave))
-    return {hint: uses for hint, uses in rows if hint in hints}
+    latest = await latest_uses(connection, domain_id)
+    uses = func.coalesce(HintUseRow.uses, 0) + func.coalesce(latest.c.uses, 0)
+    rows = await connection.execute(
+        select(HintRow.id, uses)
+        .outerjoin(HintUseRow, HintUseRow.hint_id == HintRow.id)
+        .outerjoin(latest, latest.c.hint_id == HintRow.id)
+        .where(HintRow.id.in_(hints), uses > 0)
+    )
+    return {row[0]: row[1] for row in rows}

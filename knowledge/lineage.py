@@ -35,7 +35,7 @@ async def hint_lineage(
     return {
         **story,
         "trials": await _trials(connection, domain.id, keys),
-        "uses": (await count_uses(connection, [hint_id])).get(hint_id, 0),
+        "uses": (await count_uses(connection, domain.id, [hint_id])).get(hint_id, 0),
     }
 
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from sqlalchemy import Date, cast, func, insert, select, true, update
+from sqlalchemy import func, insert, select, true, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from .log_tables import LlmCallRow
@@ -122,56 +121,3 @@ async def cached_answer(connection: AsyncConnection, key: bytes) -> str | None:
         .values(hits=LlmCallRow.hits + 1)
         .returning(LlmCallRow.answer)
     )
-
-
-async def sum_calls(
-    connection: AsyncConnection, since: dt.datetime | None = None, *, key: str | None = None
-) -> list[Mapping[str, Any]]:
-    """Sum the ledger up by day (UTC), command and model, the latest day first.
-
-    Args:
-        since: Only calls from then on.
-        key: Only those of the API key of this id.
-
-    Returns:
-        For each: day, command, model, calls, requests, failed, cached, tokens in, out and cached,
-        whether some are estimated, cost, what was saved, and the calls without a price with their
-        tokens.
-    """
-    day = cast(func.timezone("UTC", LlmCallRow.created_at), Date).label("day")
-    answered = LlmCallRow.outcome.in_(ANSWERED)
-    unpriced = LlmCallRow.cost.is_(None)
-    statement = (
-        select(
-            day,
-            LlmCallRow.command,
-            LlmCallRow.model,
-            func.count().label("calls"),
-            func.sum(LlmCallRow.requests).label("requests"),
-            func.count().filter(~answered).label("failed"),
-            func.sum(LlmCallRow.hits).label("cached"),
-            func.sum(LlmCallRow.tokens_in).label("tokens_in"),
-            func.sum(LlmCallRow.tokens_out).label("tokens_out"),
-            func.sum(LlmCallRow.tokens_cached).label("tokens_cached"),
-            func.bool_or(LlmCallRow.estimated).label("estimated"),
-            func.coalesce(func.sum(LlmCallRow.cost), 0.0).label("cost"),
-            func.sum(LlmCallRow.saved).label("saved"),
-            func.count().filter(unpriced).label("unpriced"),
-            *(
-                func.coalesce(func.sum(tokens).filter(unpriced), 0).label(f"unpriced_{way}")
-                for way, tokens in (
-                    ("in", LlmCallRow.tokens_in),
-                    ("out", LlmCallRow.tokens_out),
-                    ("cached", LlmCallRow.tokens_cached),
-                )
-            ),
-        )
-        .group_by(day, LlmCallRow.command, LlmCallRow.model)
-        .order_by(day.desc(), LlmCallRow.command, LlmCallRow.model)
-    )
-    if since is not None:
-        statement = statement.where(LlmCallRow.created_at >= since)
-    if key is not None:
-        statement = statement.where(LlmCallRow.api_key_id == key)
-    rows = (await connection.execute(statement)).mappings()
-    return [{**row, "day": row["day"].isoformat()} for row in rows]

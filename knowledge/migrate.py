@@ -24,6 +24,7 @@ from . import (
     key_tables,
     log_tables,
     rollout_tables,
+    summary_tables,
 )
 from .tables import SCHEMA, Base
 
@@ -39,6 +40,7 @@ _MODULES = (
     key_tables,
     log_tables,
     rollout_tables,
+    summary_tables,
 )
 """Importing them adds their tables to those of `Base`."""
 

@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, delete, or_, select, true, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..errors import InputError
+from .hint_uses import forget_uses
 from .idempotent_answers import IdempotentAnswerRow
 from .key_tables import ApiKeyRow
 from .log_tables import FeedbackRow, LlmCallRow, RecommendationRow
@@ -104,6 +105,7 @@ async def delete_log(connection: AsyncConnection, scope: Scope) -> dict[str, int
         .values(reward=None, picked=False, late=False)
     )
     feedback = await connection.execute(delete(FeedbackRow).where(given))
+    await forget_uses(connection, scope.covers(RecommendationRow))
     recommendations = await connection.execute(
         delete(RecommendationRow).where(scope.covers(RecommendationRow))
     )

@@ -68,6 +68,10 @@ class DomainRow(Base):
     """Counts up whenever items or training sessions change, so that caches know."""
     recent_from: Mapped[int | None] = mapped_column(BigInteger)
     """The first of the recent training sessions, where their order tells time."""
+    uses_until: Mapped[dt.datetime | None]
+    """Up to when `answers`, and `hint_use`, count this domain's log."""
+    answers: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    """Recommendations that were logged until then."""
 
 
 class ItemRow(Base):
@@ -128,6 +132,13 @@ class HintRow(Base):
         UniqueConstraint("domain_id", "key"),
         Index(None, "merged_into"),
         CheckConstraint("status IN ('pending', 'active', 'retired')", name="status"),
+        Index(
+            "ix_hint_versions",
+            sql("(provenance ->> 'version_of')"),
+            postgresql_where=sql("(provenance ->> 'version_of') IS NOT NULL"),
+        ),
+        # Narrow, so that searching the texts need not read the embeddings.
+        Index("ix_hint_words", "domain_id", "id", postgresql_include=["status", "text"]),
         Index("ix_hint_promise", "domain_id", "status", sql("promise DESC"), "id"),
         # On half vectors, so that only a shortlist uses it: whether a hint repeats another is
         # looked up exactly.

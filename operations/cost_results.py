@@ -30,11 +30,15 @@ class CostSums(BaseModel):
 
 
 class CostRow(CostSums):
-    """The calls of a day, a command and a model."""
+    """The calls of a day, a command, a model or a key; what rows do not tell apart is empty."""
 
-    day: str = Field(description="In UTC.")
-    command: str
-    model: str
+    day: str = Field(default="", description="In UTC.")
+    command: str = ""
+    model: str = ""
+    key: str = Field(
+        default="", description="The id of the API key that asked; also empty where none did."
+    )
+    owner: str = Field(default="", description="Of that key.")
     estimated: bool = Field(description="Whether some tokens are estimated.")
 
 

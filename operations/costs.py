@@ -3,18 +3,34 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
-from typing import Any
+from collections import defaultdict
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, get_args
 
-from ..knowledge.llm_calls import sum_calls
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from ..errors import InputError
+from ..knowledge.cost_sums import CostPart, close_days, sum_calls, sum_calls_by_each
+from ..knowledge.keys import list_keys
 from ..llm.prices import Prices, call_cost
-from ..runtime.options import Context, resolve_context
+from ..runtime.options import Context, RunOptions, resolve_context
 from .cost_results import CostRow, Costs, CostSums
 from .database import connected
 
+__all__ = ["DAY_BY_DAY", "CostPart", "costs", "costs_by_each"]
 
-async def costs(context: Context, *, days: int | None = None, reprice: bool = False) -> Costs:
-    """Sum up paid model calls by day (UTC), command and model, the latest day first.
+DAY_BY_DAY: tuple[CostPart, ...] = ("day", "command", "model")
+
+
+async def costs(
+    context: Context,
+    *,
+    days: int | None = None,
+    reprice: bool = False,
+    by: Sequence[CostPart] = DAY_BY_DAY,
+) -> Costs:
+    """Sum up paid model calls by day (UTC), command, model or API key, the latest day first.
 
     With an API key, only its own calls count. A call that had no price when it was made costs what
     the price table says today.
@@ -22,20 +38,91 @@ async def costs(context: Context, *, days: int | None = None, reprice: bool = Fa
     Args:
         days: Only this many days, up to and including today; `None` for all.
         reprice: Whether every call costs what the price table says today. The ledger stays.
+        by: What rows are told apart by, at least one.
+
+    Raises:
+        InputError: Rows cannot be told apart by this.
+        DatabaseError: The database failed.
+    """
+    told = tuple(dict.fromkeys(by))
+    if not told or not set(told) <= set(get_args(CostPart)):
+        known = ", ".join(get_args(CostPart))
+        raise InputError("by", f"Costs have no {', '.join(told)!r}.", f"Choose among {known}.")
+    options = await resolve_context(context)
+    # Prices are those of a model.
+    parts = told if "model" in told else (*told, "model")
+    async with _closed(options) as connection:
+        summed = await sum_calls(connection, _since(days), key=_own_key(options), by=parts)
+        owners = await _owners(connection) if "key" in told else {}
+    return _costs(summed, told, owners, options.settings.prices, reprice=reprice)
+
+
+async def costs_by_each(context: Context, *, days: int | None = None) -> dict[CostPart, Costs]:
+    """Sum up paid model calls by day, by command, by model and by key, each for itself.
+
+    With an API key, only its own calls count.
+
+    Args:
+        days: Only this many days, up to and including today; `None` for all.
 
     Raises:
         DatabaseError: The database failed.
     """
-    since = None
-    if days is not None:
-        today = dt.datetime.now(dt.UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-        since = today - dt.timedelta(days=days - 1)
     options = await resolve_context(context)
+    async with _closed(options) as connection:
+        summed = await sum_calls_by_each(connection, _since(days), key=_own_key(options))
+        owners = await _owners(connection)
+    return {
+        part: _costs(rows, [part], owners, options.settings.prices) for part, rows in summed.items()
+    }
+
+
+@asynccontextmanager
+async def _closed(options: RunOptions) -> AsyncGenerator[AsyncConnection]:
+    """Yield a connection once the days that have ended are summed up."""
+    async with connected(options, write=True) as connection:
+        await close_days(connection)
     async with connected(options) as connection:
-        key = None if options.caller is None else options.caller.key_id
-        summed = await sum_calls(connection, since, key=key)
-    prices = options.settings.prices
-    rows = [CostRow.model_validate(_priced(row, prices, reprice=reprice)) for row in summed]
+        yield connection
+
+
+def _since(days: int | None) -> dt.datetime | None:
+    if days is None:
+        return None
+    today = dt.datetime.now(dt.UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    return today - dt.timedelta(days=days - 1)
+
+
+def _own_key(options: RunOptions) -> str | None:
+    return None if options.caller is None else options.caller.key_id
+
+
+async def _owners(connection: AsyncConnection) -> dict[str, str]:
+    return {key.id: key.owner for key in await list_keys(connection)}
+
+
+def _costs(
+    summed: Sequence[Mapping[str, Any]],
+    told: Sequence[CostPart],
+    owners: Mapping[str, str],
+    prices: Prices,
+    *,
+    reprice: bool = False,
+) -> Costs:
+    """Price rows, and put those together that differ in their model alone."""
+    grouped = defaultdict[tuple[str, ...], list[CostRow]](list)
+    for row in summed:
+        priced = CostRow.model_validate(_priced(row, prices, reprice=reprice))
+        grouped[tuple(row[part] for part in told)].append(priced)
+    rows = [
+        CostRow(
+            **dict(zip(told, values, strict=True)),
+            owner=owners.get(values[told.index("key")], "") if "key" in told else "",
+            estimated=any(row.estimated for row in group),
+            **CostSums.of(group).model_dump(),
+        )
+        for values, group in grouped.items()
+    ]
     return Costs(rows=rows, total=CostSums.of(rows))
 
 

@@ -16,6 +16,7 @@ from ..knowledge.hint_pages import (
     page_of_hints,
     versions_of,
 )
+from ..knowledge.hint_uses import count_up
 from ..knowledge.lineage import HintTrial, hint_story, trials_of_hint
 from ..runtime.options import Context, RunOptions, resolve_context
 from .database import in_domain
@@ -108,8 +109,12 @@ async def hint_page(
         Re2llmError: There is no such catalogue.
     """
     options = await resolve_context(context)
+    await _count_up(options, domain)
     async with in_domain(options, domain) as (connection, found):
         counts = await count_by_status(connection, found.id, words)
+        total = sum(counts.values()) if status is None else counts.get(status, 0)
+        # Where no more match, a search would read all texts again.
+        count = min(count, max(0, total - skip))
         hints = await page_of_hints(
             connection,
             found.id,
@@ -122,7 +127,6 @@ async def hint_page(
             skip=skip,
             count=count,
         )
-    total = sum(counts.values()) if status is None else counts.get(status, 0)
     return HintPage(options.model, hints, counts, total)
 
 
@@ -154,6 +158,7 @@ async def whole_hint(
         Re2llmError: There is no such hint.
     """
     options = await resolve_context(context)
+    await _count_up(options, domain)
     async with in_domain(options, domain) as (connection, found):
         measured = await _measured(connection, found, hint, options)
         story = await hint_story(connection, found, hint, conversation=True)
@@ -167,3 +172,9 @@ async def _measured(
     version = (options.model, options.prompt_version)
     measured = await hint_on_page(connection, domain.id, *version, hint)
     return MeasuredHint(options.model, measured, await versions_of(connection, domain.id, hint))
+
+
+async def _count_up(options: RunOptions, domain: str | None) -> None:
+    """Have the log's older part counted, which takes long only the first time."""
+    async with in_domain(options, domain, write=True) as (connection, found):
+        await count_up(connection, found.id)

@@ -9,6 +9,7 @@ from . import (
     costs,
     files,
     hint_changes,
+    hint_tries,
     hints,
     jobs,
     overview,
@@ -19,7 +20,7 @@ from . import (
 )
 
 _ROUTERS = (
-    *(files, signing_in, overview, trying, hint_changes, hints),
+    *(files, signing_in, overview, trying, hint_changes, hint_tries, hints),
     *(releases, rollouts, jobs, catalogue, costs),
 )
 

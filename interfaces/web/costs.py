@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Sequence
 from typing import Annotated, Literal
 
 from fastapi import Query, Request
 from starlette.responses import Response
 
-from ...operations.cost_results import CostRow, CostSums
-from ...operations.costs import costs
+from ...operations.budgets import key_budgets
+from ...operations.cost_results import CostRow
+from ...operations.costs import CostPart, costs_by_each
+from ..api.jobs import JobState, jobs_module
 from .browsers import PREFIX
 from .routing import page_router
 from .visits import DomainChoice, visit
 
 SECTION = "/costs"
+_KEYS, _JOBS = 50, 20
+"""How many keys, and jobs of each state, are shown with their budgets."""
+_UNENDED: tuple[JobState, ...] = ("running", "paused", "stopped")
 router = page_router()
 
 
@@ -25,26 +28,33 @@ async def costs_page(
     domain: DomainChoice = None,
     days: Annotated[Literal["7", "30", "90", "365"], Query()] = "30",
 ) -> Response:
-    """Show what calls have cost by day, model and command."""
+    """Show what calls have cost by day, model, command and key; and budgets."""
     seen = await visit(request, domain)
-    found = await costs(seen.context, days=int(days))
-    by_day = _summed(found.rows, lambda row: row.day)
-    most = max([row.cost for row in by_day.values()] + [1e-9])
+    found = await costs_by_each(seen.context, days=int(days))
+    by_day = found["day"].rows
+    budgets = await key_budgets(seen.context)
+    control = await jobs_module("control")
+    jobs = [
+        job.as_dict()
+        for state in _UNENDED
+        for job in await control.jobs(seen.context, domain=seen.domain, state=state, most=_JOBS)
+    ]
     return seen.page(
         "costs.html",
-        total=found.total,
+        total=found["day"].total,
         days=days,
-        by_day=by_day,
-        most=most,
-        by_model=_summed(found.rows, lambda row: row.model),
-        by_command=_summed(found.rows, lambda row: row.command),
-        estimated=any(row.estimated for row in found.rows),
+        tables=[
+            (part, [(_name(part, row), row) for row in one.rows]) for part, one in found.items()
+        ],
+        most=max([row.cost for row in by_day] + [1e-9]),
+        budgets=budgets,
+        keys=budgets.keys[:_KEYS],
+        jobs=jobs,
+        estimated=any(row.estimated for row in by_day),
     )
 
 
-def _summed(rows: Sequence[CostRow], of: Callable[[CostRow], str]) -> dict[str, CostSums]:
-    """Sum rows up by one of their columns, in the order in which its values come first."""
-    grouped = defaultdict[str, list[CostRow]](list)
-    for row in rows:
-        grouped[of(row)].append(row)
-    return {name: CostSums.of(group) for name, group in grouped.items()}
+def _name(part: CostPart, row: CostRow) -> str:
+    if part != "key":
+        return str(getattr(row, part))
+    return f"{row.owner or 'a deleted key'} ({row.key})" if row.key else "without a key"

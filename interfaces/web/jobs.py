@@ -13,7 +13,8 @@ from ..api.callers import require_right
 from ..api.jobs import FilelessKind, JobId, JobState, jobs_module, require_start
 from .browsers import PREFIX
 from .paging import PAGE_SIZE, PageNumber, Paging, skipped
-from .rendering import see
+from .pictures import interval_picture
+from .rendering import see, signed
 from .routing import BLANK, form_of, page_router
 from .visits import DomainChoice, visit
 
@@ -26,8 +27,10 @@ _CHANGES: dict[str, str] = {
     "retry": "retry",
 }
 """Functions of `jobs.control`."""
-_Calls = Annotated[Annotated[int, Field(ge=1, le=10**9)] | None, BLANK]
-_Money = Annotated[Annotated[float, Field(gt=0, le=10**9)] | None, BLANK]
+Calls = Annotated[Annotated[int, Field(ge=1, le=10**9)] | None, BLANK]
+"""Most model calls; an empty field sets no limit."""
+Money = Annotated[Annotated[float, Field(gt=0, le=10**9)] | None, BLANK]
+"""Most cost; likewise."""
 _KINDS: dict[FilelessKind, str] = {
     "learn": "learn hints",
     "verify": "verify hints",
@@ -43,8 +46,8 @@ class ChangeForm(BaseModel):
 
     domain: DomainName
     change: _Change
-    max_llm_calls: _Calls = None
-    max_cost: _Money = None
+    max_llm_calls: Calls = None
+    max_cost: Money = None
 
 
 class SubmitForm(BaseModel):
@@ -52,8 +55,8 @@ class SubmitForm(BaseModel):
 
     domain: DomainName
     kind: FilelessKind
-    max_llm_calls: _Calls = None
-    max_cost: _Money = None
+    max_llm_calls: Calls = None
+    max_cost: Money = None
     cron: Annotated[str, Field(max_length=200)] = ""
     zone: Annotated[str, Field(max_length=100)] = "UTC"
 
@@ -104,7 +107,14 @@ async def job_page(
     seen = await visit(request, domain)
     control = await jobs_module("control")
     found = await control.job(seen.context, job)
-    return seen.page("job.html", job=found.as_dict(whole=True))
+    shown = found.as_dict(whole=True)
+    gain = shown["result"]["gain"] if shown["kind"] == "try" and shown["result"] else None
+    picture = None
+    if gain:
+        low, high = gain["ci90"]
+        words = f"Gain {signed(gain['mean'])}, 90 % interval {signed(low)} to {signed(high)}"
+        picture = interval_picture(gain["mean"], low, high, max(0.01, -low, high), words)
+    return seen.page("job.html", job=shown, gain_found=gain, picture=picture)
 
 
 @router.post(PREFIX + SECTION + "/{job}/change")

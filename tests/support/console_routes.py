@@ -60,6 +60,8 @@ def posted(victim: Victim, domain: str) -> dict[str, dict[str, Any]]:
         "/console/hints:change": {**where, "hints": victim.hint, "change": "retire"},
         "/console/hints:add": {**where, "text": "Prefer what is new."},
         "/console/hints/{hint}/edit": {**where, "text": "Prefer what is newer."},
+        "/console/hints:try": {**where, "text": "Prefer what is new.", "sessions": 2},
+        "/console/hints/{hint}/try": {**where, "sessions": 2},
         "/console/try": {**where, "history": victim.item},
         "/console/try/feedback": {**where, "recommendation": victim.recommendation},
         "/console/releases/{release}/evaluate": where,

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
 from console import Browser, form_to, forms
+from re2llm.cli import app
+from re2llm.errors import InputError
 from re2llm.jobs.control import job
 from re2llm.jobs.schedules import list_schedules
 from re2llm.jobs.submit import submit
+from re2llm.knowledge.allowances import claim_call
 from re2llm.knowledge.domains import find_domain
+from re2llm.knowledge.grants import Grants
 from re2llm.knowledge.releases import Release, active_release_number, store_release
+from re2llm.operations.costs import costs
 from re2llm.operations.hints import add_hint
 from re2llm.records import Item, Session
 from re2llm.runtime.options import Context, resolve_context
 from re2llm.runtime.services import Services
 from sqlalchemy import text
+from typer.testing import CliRunner
 
 LEDGER = """
     INSERT INTO re2llm.llm_call (key, command, purpose, model, method, outcome, requests,
@@ -229,6 +236,54 @@ async def test_a_key_sees_its_own_costs_alone(
     everything = await browser.get("/console/costs", days="7")
     assert "m-mine" in everything.text
     assert "m-other" in everything.text
+
+
+async def test_budgets_and_costs_by_key_are_shown_to_whom_they_belong(
+    browser: Browser, stranger: Browser, make_key: Any, services: Services, films: str
+) -> None:
+    key = await make_key(owner="first-shop", calls_per_day=10, usd_per_day=4.0)
+    other = await make_key(owner="second-shop", calls_per_day=7)
+    first, second = (one.split("_")[1] for one in (key, other))
+    async with services.engine.begin() as connection:
+        for one, many in ((first, 3), (second, 2)):
+            await connection.execute(text(LEDGER), {"key": one, "model": "m", "many": many})
+            for _ in range(many):
+                claimed = await claim_call(connection, one, Grants(usd_per_day=4.0), 0.25)
+                assert isinstance(claimed, float)
+    await submit(Context(domain=films), "verify", {}, max_llm_calls=77)
+
+    def budget_of(page: Any, id_: str) -> list[str]:
+        (row,) = [row for row in page.all("tr") if row.all("th") and id_ in row.all("th")[0].text]
+        return [" ".join(cell.text.split()) for cell in row.all("td")]
+
+    def spent_by(page: Any) -> dict[str, str]:
+        (table,) = [one for one in page.all("table") if "By key" in one.text]
+        return {row.all("td")[0].text: row.all("td")[-1].text for row in table.all("tr")[1:]}
+
+    page = await browser.get("/console/costs", domain=films)
+    assert budget_of(page, first) == ["3 of 10", "7", "0.7500 of 4.00", "3.25"]
+    assert budget_of(page, second) == ["2 of 7", "5", "0.5000, no limit", ""]
+    assert spent_by(page)[f"first-shop ({first})"] == "0.7500"
+    assert spent_by(page)[f"second-shop ({second})"] == "0.5000"
+    assert "0 of 77" in page.text
+    await stranger.sign_in(key)
+    page = await stranger.get("/console/costs", domain=films)
+    assert budget_of(page, first) == ["3 of 10", "7", "0.7500 of 4.00", "3.25"]
+    assert spent_by(page) == {f"first-shop ({first})": "0.7500"}
+    assert second not in page.text
+    assert "second-shop" not in page.text
+    found = await costs(Context(), by=["key"])
+    assert {(row.key, row.owner, row.cost) for row in found.rows} >= {
+        (first, "first-shop", 0.75),
+        (second, "second-shop", 0.5),
+    }
+    assert all(row.day == row.model == row.command == "" for row in found.rows)
+    with pytest.raises(InputError, match="Choose among day, command, model, key"):
+        await costs(Context(), by=["owner"])  # pyright: ignore[reportArgumentType]
+    words = ["costs", "--by", "key", "--by", "model"]
+    shown = await asyncio.to_thread(CliRunner().invoke, app, words)
+    assert shown.exit_code == 0, shown.output
+    assert f"first-shop {first}" in " ".join(shown.output.split())
 
 
 async def test_the_overview_counts(browser: Browser, things: str) -> None:
