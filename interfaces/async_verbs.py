@@ -13,11 +13,12 @@ from ..operations.releases import list_releases
 from ..operations.results import FeedbackStored, FoundTitles, Recommended
 from ..operations.titles import find_titles
 from ..rating.request import RatingRequest
+from .async_autopilot import AsyncAutopilot
 from .async_learning import AsyncLearning
 from .async_rollouts import AsyncRollouts
 
 
-class AsyncVerbs(AsyncLearning, AsyncRollouts):
+class AsyncVerbs(AsyncLearning, AsyncRollouts, AsyncAutopilot):
     """Each operation, with the object's database and models."""
 
     async def arecommend(

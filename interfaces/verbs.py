@@ -19,6 +19,7 @@ from ..rating.request import RatingRequest
 from ..records import Session
 from ..runtime.progress import Progress, silent
 from .async_verbs import AsyncVerbs
+from .autopilot import Autopilot
 from .curation import Curation
 from .rollouts import Rollouts
 
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from ..policies.recipes import Recipe
 
 
-class Verbs(Curation, Rollouts, AsyncVerbs):
+class Verbs(Curation, Rollouts, Autopilot, AsyncVerbs):
     """Each operation twice: for callers with an event loop, and for those without."""
 
     def recommend(

@@ -23,7 +23,18 @@ from ..gate import Gate
 from ..web.addresses import is_page
 from ..web.application import page_routes
 from ..web.errors import error_page
-from . import feedback, health, hints, items, jobs, observed, ratings, recommend, releases
+from . import (
+    autopilot,
+    feedback,
+    health,
+    hints,
+    items,
+    jobs,
+    observed,
+    ratings,
+    recommend,
+    releases,
+)
 from .draining import draining
 from .metrics import count_call
 from .options import ServeOptions
@@ -32,7 +43,7 @@ from .request_ids import RequestIds
 from .tracing import telemetry
 
 PREFIX = "/v1"
-_ROUTERS = (recommend, feedback, ratings, items, hints, releases, jobs, health)
+_ROUTERS = (recommend, feedback, ratings, items, hints, releases, autopilot, jobs, health)
 _DESCRIPTION = """Recommends items of a catalogue with any chat model.
 
 Errors are problem documents (RFC 9457). From another machine, send an API key as

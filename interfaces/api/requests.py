@@ -8,6 +8,7 @@ from fastapi import Query
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
 from ...knowledge.hints import LONGEST_HINT
+from ...policies.autopilot.plan import AutopilotPlan
 from ...policies.rollout.plan import Goal, Plan
 from ...rating.request import OtherReview, PastReview, RatedItem
 from ...runtime.request_limits import (
@@ -24,6 +25,7 @@ from ...settings import HintChoice
 from .. import descriptions
 
 _PLAN = Plan()
+_Count = Annotated[int, Field(ge=1, le=10**9)]
 
 MOST_ROWS = 100
 """Requests in one batch."""
@@ -176,6 +178,53 @@ class CanaryBody(StrictBody):
         float, Field(ge=0.0001, le=1, description="Difference of reward that is worth finding.")
     ] = _PLAN.effect
     goal: Annotated[Goal, Field(description="What the step to 100 needs.")] = _PLAN.goal
+
+
+class AutopilotBody(StrictBody):
+    """What an autopilot may spend, and how it goes about it; one of the budgets is needed."""
+
+    domain: DomainField = None
+    usd_per_day: Annotated[
+        Annotated[float, Field(ge=0.01, le=10**9)] | None,
+        Field(description="Dollars a day (UTC), by `RE2LLM_PRICES`."),
+    ] = None
+    calls_per_day: Annotated[_Count | None, Field(description="Model calls a day.")] = None
+    cron: Annotated[
+        Annotated[str, Field(min_length=1, max_length=200)] | None,
+        Field(description="When it looks, in UTC; null for every 15 minutes."),
+    ] = None
+    batch: Annotated[_Count, Field(description="New misses to learn from together.")] = 50
+    reference: Annotated[
+        int,
+        Field(ge=100, le=10**9, description="Rewards after a promotion that say what to expect."),
+    ] = 500
+    steps: Annotated[
+        list[Annotated[float, Field(ge=0, le=100)]],
+        Field(min_length=1, max_length=20, description="Of a rollout: percent of people, to 100."),
+    ] = list(_PLAN.steps)
+    hold: Annotated[_Count, Field(description="Exposures that each step lasts.")] = _PLAN.hold
+    most: Annotated[_Count, Field(description="Exposures after which a rollout is given up.")] = (
+        _PLAN.most
+    )
+    window: Annotated[
+        int, Field(ge=1, le=30 * 86_400, description="Seconds within which feedback counts.")
+    ] = _PLAN.window
+    effect: Annotated[
+        float, Field(ge=0.0001, le=1, description="Difference of reward that is worth finding.")
+    ] = _PLAN.effect
+    goal: Annotated[Goal, Field(description="What the step to 100 needs.")] = _PLAN.goal
+
+    def plan(self) -> AutopilotPlan:
+        """Return the plan that is asked for.
+
+        Raises:
+            InputError: It cannot be carried out.
+        """
+        of_rollout = {"steps", "hold", "most", "window", "effect", "goal"}
+        return AutopilotPlan(
+            canary=Plan.from_dict(self.model_dump(include=of_rollout)),
+            **self.model_dump(exclude={*of_rollout, "domain", "cron"}),
+        )
 
 
 class RollbackBody(StrictBody):

@@ -33,6 +33,10 @@ POSTS = {
     "/v1/releases:canary": {"release": 1},
     "/v1/releases:stop-canary": {},
     "/v1/releases:promote-canary": {},
+    "/v1/autopilot": {"calls_per_day": 5},
+    "/v1/autopilot:off": {},
+    "/v1/autopilot:resume": {},
+    "/v1/autopilot:run-once": {},
 }
 
 
@@ -174,7 +178,7 @@ async def test_every_body_is_strict_json_of_a_limited_size(
         problem(await send(good, {"content-type": media}), 415)
     problem(await send(good, {}), 415)
     problem(await send(b" " * (LARGEST_BODY + 1)), 413)
-    read_too = path in {"/v1/hints", "/v1/releases:canary"}
+    read_too = path in {"/v1/hints", "/v1/releases:canary", "/v1/autopilot"}
     problem(await http.put(path) if read_too else await http.get(path), 405)
 
 

@@ -25,6 +25,7 @@ WRITES = {
     *("/v1/hints", "/v1/hints:approve", "/v1/hints:retire", "/v1/hints:tidy"),
     *("/v1/releases:activate", "/v1/releases:rollback"),
     *("/v1/releases:canary", "/v1/releases:stop-canary", "/v1/releases:promote-canary"),
+    *("/v1/autopilot", "/v1/autopilot:off", "/v1/autopilot:resume", "/v1/autopilot:run-once"),
     *("/v1/jobs", "/v1/jobs:pause", "/v1/jobs:cancel", "/v1/jobs:resume", "/v1/jobs:retry"),
 }
 """What changes the domain for everyone; of `/v1/hints` and `/v1/jobs`, their POST."""
@@ -77,6 +78,8 @@ def asked(victim: dict[str, Any], recommendation: str) -> dict[str, Any]:
         "/v1/releases:canary": {"release": 1, **where},
         "/v1/releases:stop-canary": where,
         "/v1/releases:promote-canary": where,
+        "/v1/autopilot": {"calls_per_day": 5, **where},
+        **{f"/v1/autopilot:{do}": where for do in ("off", "resume", "run-once")},
         "/v1/jobs": {"kind": "verify", **where},
         **{f"/v1/jobs:{do}": {"job": victim["job"]} for do in _CHANGES},
         "/mcp": {},

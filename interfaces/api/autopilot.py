@@ -1,0 +1,88 @@
+"""`/v1/autopilot`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import Request
+from starlette.responses import Response
+
+from ...operations.autopilot import resume_autopilot, show_autopilot
+from ...operations.autopilot_results import AutopilotShown
+from .callers import context_of, require_right
+from .documents import problems
+from .jobs import jobs_module, require_start
+from .requests import AutopilotBody, DomainQuery, RollbackBody
+from .strict_routes import json_response, strict_router
+
+router = strict_router()
+_AUTOPILOT = "/v1/autopilot"
+
+
+@router.get(
+    _AUTOPILOT,
+    operation_id="show_autopilot",
+    summary="Show the autopilot",
+    response_model=AutopilotShown,
+    responses=problems(body=False),
+)
+async def autopilot_route(request: Request, domain: DomainQuery = None) -> Response:
+    """Show whether it is on, what it has decided and why, and what it has spent."""
+    return json_response(await show_autopilot(context_of(request), domain=domain))
+
+
+@router.post(
+    _AUTOPILOT,
+    operation_id="turn_autopilot_on",
+    summary="Turn the autopilot on, or change its plan",
+    response_model=AutopilotShown,
+    responses=problems(403),
+)
+async def on_route(request: Request, body: AutopilotBody) -> Response:
+    """Learn, train and roll out by itself. A key needs `learn`, and no daily limits."""
+    require_start(request)
+    piloting = await jobs_module("piloting")
+    cron: dict[str, Any] = {} if body.cron is None else {"cron": body.cron}
+    shown = await piloting.turn_on(context_of(request), body.plan(), domain=body.domain, **cron)
+    return json_response(shown)
+
+
+@router.post(
+    f"{_AUTOPILOT}:off",
+    operation_id="turn_autopilot_off",
+    summary="Turn the autopilot off",
+    response_model=AutopilotShown,
+    responses=problems(403),
+)
+async def off_route(request: Request, body: RollbackBody) -> Response:
+    """Let its running step make no further call. A key needs the right to `learn`."""
+    require_right(request, "learn")
+    piloting = await jobs_module("piloting")
+    return json_response(await piloting.turn_off(context_of(request), domain=body.domain))
+
+
+@router.post(
+    f"{_AUTOPILOT}:resume",
+    operation_id="resume_autopilot",
+    summary="Let a held autopilot go on",
+    response_model=AutopilotShown,
+    responses=problems(403),
+)
+async def resume_route(request: Request, body: RollbackBody) -> Response:
+    """Go on after a hold. A key needs the right to `learn`, and no daily limits."""
+    require_start(request)
+    return json_response(await resume_autopilot(context_of(request), domain=body.domain))
+
+
+@router.post(
+    f"{_AUTOPILOT}:run-once",
+    operation_id="run_autopilot_once",
+    summary="Begin the next step now",
+    response_model=AutopilotShown,
+    responses=problems(403),
+)
+async def run_once_route(request: Request, body: RollbackBody) -> Response:
+    """Look at what is new, and decide. A key needs the right to `learn`, and no daily limits."""
+    require_start(request)
+    piloting = await jobs_module("piloting")
+    return json_response(await piloting.run_once(context_of(request), domain=body.domain))

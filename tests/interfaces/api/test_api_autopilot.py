@@ -1,0 +1,62 @@
+"""`/v1/autopilot`, the command and the Python methods: the same autopilot."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import httpx
+import re2llm
+from api_server import problem
+from re2llm.cli import app
+from typer.testing import CliRunner
+
+PILOT = "/v1/autopilot"
+
+
+async def test_an_autopilot_from_off_to_off(http: httpx.AsyncClient, films: str) -> None:
+    where = {"domain": films}
+    assert (await http.get(PILOT, params=where)).json()["state"] == "off"
+    refused = await http.post(PILOT, json=where)
+    assert problem(refused, 422)["field"] == "--budget-usd"
+    on = await http.post(PILOT, json={**where, "calls_per_day": 20, "steps": [50, 100]})
+    shown = on.raise_for_status().json()
+    assert (shown["state"], shown["plan"]["canary"]["steps"]) == ("on", [50, 100])
+    looked = (await http.post(f"{PILOT}:run-once", json=where)).raise_for_status().json()
+    assert [one["action"] for one in looked["decisions"]] == ["wait", "on"]
+    assert looked["decisions"][0]["figures"]["calls_left"] == 20
+    assert problem(await http.post(f"{PILOT}:resume", json=where), 422)["field"] == "domain"
+    off = (await http.post(f"{PILOT}:off", json=where)).raise_for_status().json()
+    assert (off["state"], off["schedule"]) == ("off", None)
+
+
+async def test_a_key_with_daily_limits_may_not_have_workers_spend(
+    http: httpx.AsyncClient, films: str, make_key: Any
+) -> None:
+    body = {"domain": films, "calls_per_day": 20}
+    limited = await make_key(may=("learn",), calls_per_day=5)
+    problem(await http.post(PILOT, json=body, headers=limited), 403)
+    reader = await make_key()
+    problem(await http.post(PILOT, json=body, headers=reader), 403)
+    assert (await http.get(PILOT, params={"domain": films}, headers=reader)).status_code == 200
+
+
+def test_the_command_and_the_object_do_the_same(films: str) -> None:
+    def command(*words: str) -> dict[str, Any]:
+        done = CliRunner().invoke(app, ["autopilot", *words, "--domain", films, "--json"])
+        assert done.exit_code == 0, done.output
+        return json.loads(done.stdout)
+
+    assert command("on", "--budget-calls", "30/day")["days"][0]["max_calls"] == 30
+    with re2llm.Re2llm(domain=films) as host:
+        assert host.show_autopilot().state == "on"
+        assert host.run_autopilot_once().decisions[0].action == "wait"
+        assert host.autopilot_on(calls_per_day=40, hold=10).plan is not None
+        assert command("run-once")["plan"]["canary"]["hold"] == 10
+        assert command("off")["state"] == host.show_autopilot().state == "off"
+    text = CliRunner().invoke(app, ["autopilot", "show", "--domain", films])
+    assert f"The autopilot of {films} is off." in text.output
+    for words in (["on"], ["on", "--budget-usd", "five"], ["run-once"], ["resume"]):
+        refused = CliRunner().invoke(app, ["autopilot", *words, "--domain", films])
+        assert refused.exit_code != 0
+        assert "Traceback" not in refused.output
