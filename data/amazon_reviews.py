@@ -127,7 +127,8 @@ def _product(value: object) -> tuple[Item, list[str]]:
     row = as_object(value)
     if row is None or "parent_asin" not in row:
         raise RowError(f"{shown(value)} is not an object with parent_asin")
-    facts = {name: fact for name, fact in row.items() if name not in _LEFT_OUT}
+    # "None" is how the files write a price that is not known.
+    facts = {name: fact for name, fact in row.items() if name not in _LEFT_OUT and fact != "None"}
     details = as_object(facts.get("details"))
     if details is not None:
         facts["details"] = {name: fact for name, fact in details.items() if name not in _RANKS}

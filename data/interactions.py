@@ -144,6 +144,9 @@ class TableReader:
 
         def parse(row: Row) -> Rating:
             key = _id(row.get(item or ""), "item")
+            whole = key.removesuffix(".0")  # as tables with gaps write 7
+            if known is not None and key not in known and whole in known:
+                key = whole
             check_known(key, known)
             moment = 0 if time is None else timestamp(row.get(time), "time")
             return Rating(_id(row.get(user or ""), "user"), key, moment)

@@ -14,6 +14,8 @@ from ..records import without_surrogates
 from .files import read_lines
 from .malformed import ReadReport, RowError, parse_rows, shown
 
+_EXACT = 2**53
+"""Below it, a float tells all whole numbers apart."""
 _HALVES = re.compile(r"\\u[dD][89a-fA-F]")
 """How JSON escapes a half of a surrogate pair."""
 
@@ -64,9 +66,14 @@ def _whole(value: object) -> object:
 
 
 def as_id(value: object, name: str) -> str:
-    """Return an id, a string or an integer, as text; messages call it `name`."""
+    """Return an id, a string or a whole number, as text; messages call it `name`.
+
+    A column of numbers with gaps is often written as 7.0.
+    """
     if isinstance(value, str):
         return as_text(value, name)
+    if isinstance(value, float) and abs(value) < _EXACT and value.is_integer():
+        value = int(value)
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
     raise RowError(f"{name} {shown(value)} is neither text nor a whole number")

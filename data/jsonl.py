@@ -8,7 +8,7 @@ from pathlib import Path
 from ..errors import InputError
 from ..records import Item, Session
 from .attributes import read_attributes
-from .files import total_bytes
+from .files import read_lines, total_bytes
 from .json_rows import as_id, as_object, as_text, read_json_lines
 from .malformed import ReadReport, RowError, parse_items, shown
 from .session_file import read_sessions
@@ -46,6 +46,7 @@ class JsonlReader:
 
     def items(self, report: ReadReport) -> Iterator[Item]:
         """Stream the items in the order of the file."""
+        _refuse_list(self._items)
         rows = read_json_lines(self._items, report)
         return parse_items(self._items, report, rows, _item)
 
@@ -61,6 +62,13 @@ def _either(folder: Path, name: str) -> Path | None:
     return next((folder / n for n in (name, f"{name}.gz") if (folder / n).is_file()), None)
 
 
+def _refuse_list(path: Path) -> None:
+    first = next((text for _, text in read_lines(path, ReadReport()) if text.strip()), "")
+    if first.lstrip().startswith("["):
+        remedy = f"Write one object a line: jq -c '.[]' {path.name} > lines.jsonl"
+        raise InputError(str(path), "is one JSON list.", remedy)
+
+
 def _item(value: object) -> tuple[Item, list[str]]:
     """Return an item, and the names of attributes that cannot be kept."""
     row = as_object(value)
@@ -69,12 +77,13 @@ def _item(value: object) -> tuple[Item, list[str]]:
     for key in ("id", "title"):
         if key not in row:
             raise RowError(f"has no {key}{_AMAZON if 'parent_asin' in row else ''}")
-    named = {} if row.get("attributes") is None else as_object(row["attributes"])
-    if named is None:
+    given = {} if row.get("attributes") is None else as_object(row["attributes"])
+    if given is None:
         raise RowError(f"attributes {shown(row['attributes'])} are not an object")
     extra = {key: entry for key, entry in row.items() if key not in _OWN_KEYS}
-    if twice := sorted(extra.keys() & named.keys()):
+    if twice := sorted(extra.keys() & given.keys()):
         raise RowError(f"gives the attribute {shown(twice[0])} twice")
-    attributes, dropped = read_attributes(extra | named)
-    title = clean_title(as_text(row["title"], "title"))
-    return Item(as_id(row["id"], "id"), title, attributes), dropped
+    attributes, dropped = read_attributes(extra | given)
+    named = row["title"]
+    title = str(named) if isinstance(named, int) and not isinstance(named, bool) else named
+    return Item(as_id(row["id"], "id"), clean_title(as_text(title, "title")), attributes), dropped

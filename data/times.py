@@ -36,7 +36,9 @@ def seconds(value: object, name: str) -> float:
     if isinstance(value, date):
         return datetime.combine(value, time(), UTC).timestamp()
     if not is_number(value):
-        raise RowError(f"{name} {shown(given)} is neither a number of seconds nor a date")
+        raise RowError(
+            f"{name} {shown(given)} is neither a number of seconds nor a date, such as 2024-01-31"
+        )
     if _FIRST_DATE <= value <= _LAST_DATE and (written := _date(f"{value:.0f}")) is not None:
         return written.timestamp()
     for unit in _UNITS:

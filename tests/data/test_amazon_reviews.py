@@ -36,7 +36,13 @@ PRODUCTS = [
     },
     {"parent_asin": "P2", "title": None, "details": {}, "images": []},
     {"parent_asin": "P3", "title": "", "author": {"name": "Ida Fell", "about": ["x"]}},
-    {"parent_asin": "P4", "title": "Kite", "price": "from 3.50", "parts": [{"n": 1}]},
+    {
+        "parent_asin": "P4",
+        "title": "Kite",
+        "price": "from 3.50",
+        "weight": "None",
+        "parts": [{"n": 1}],
+    },
 ]
 ITEMS = [
     Item(

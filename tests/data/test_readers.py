@@ -450,17 +450,32 @@ def test_half_an_emoji_is_replaced_everywhere(tmp_path: Path, cut: str, text: st
     assert report.malformed == 0
 
 
+def test_numbers_as_tables_write_them_are_ids_and_titles(tmp_path: Path) -> None:
+    found, _ = jsonl(tmp_path / "x.jsonl", '{"id": 7.0, "title": 1984}')
+    assert found == [Item("7", "1984", {})]
+
+
+@pytest.mark.parametrize("text", ['[{"id": 1, "title": "T"}]', '\n [\n  {\n"id": 1,', "\ufeff[\n{"])
+def test_one_json_list_says_how_to_convert_it(tmp_path: Path, text: str) -> None:
+    with pytest.raises(InputError, match=r"is one JSON list.*jq -c") as error:
+        jsonl(tmp_path / "x.jsonl", text)
+    assert error.value.field.endswith("x.jsonl")
+
+
 @pytest.mark.parametrize(
     ("line", "reason"),
     [
         ("{", "not JSON"),
-        ("[1]", "not an object"),
+        ("[5]", "not an object"),
         ('{"title": "T"}', "has no id"),
         ('{"id": 5}', "has no title"),
-        ('{"id": 5, "title": 1984}', "title 1984 is not text"),
+        ('{"id": 5, "title": true}', "title True is not text"),
+        ('{"id": 5, "title": 19.84}', "title 19.84 is not text"),
         ('{"id": 5, "title": ""}', "title '' is not text, or is blank"),
         ('{"id": true, "title": "T"}', "id True is neither"),
-        ('{"id": 1.0, "title": "T"}', "id 1.0 is neither"),
+        ('{"id": 1.5, "title": "T"}', "id 1.5 is neither"),
+        ('{"id": 1e300, "title": "T"}', "is neither"),
+        ('{"id": 1.0, "title": "T"}', "given before"),
         ('{"id": "1", "title": "T"}', "given before"),
         ('{"id": 5, "id": 6, "title": "T"}', "key twice"),
         ('{"id": 5, "title": "T", "a": 1e999}', "too large"),

@@ -117,6 +117,16 @@ def test_parquet_types_become_attributes(tmp_path: Path) -> None:
     assert found == Item("7", "T", {"tags": ["a", "b"], "box.size": 2.5})
 
 
+def test_ids_with_a_point_are_those_of_the_catalogue(tmp_path: Path) -> None:
+    (tmp_path / "items.csv").write_text("id,title\n1,Tin\n2,Zinc\n3.0,Lead\n")
+    (tmp_path / "log.csv").write_text("user,item\n7,1.0\n7,2.0\n7,3.0\n")
+    reader = TableReader(tmp_path / "log.csv", TableOptions(items=tmp_path / "items.csv"))
+    report = ReadReport()
+    known = {item.id for item in reader.items(report)}
+    (session,) = reader.sessions(report, known)
+    assert [*session.history, session.target] == ["1", "2", "3.0"]
+
+
 def test_columns_that_the_user_names_win(tmp_path: Path) -> None:
     table = [
         {"user_id": "x", "who": u, "what": i, "when": START + n, "id": 1}
