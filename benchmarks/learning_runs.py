@@ -24,7 +24,7 @@ DOMAIN = "head-to-head"
 _TRAINING = ("sessions_authors_train.jsonl", "sessions_train.jsonl")
 _TEST = "sessions_test.jsonl"
 _VIEWERS, _TEST_VIEWERS = 120, 30
-_LEARNED = ("policy_release", "hint_proposal", "hint", "reflection", "hint_trial")
+_LEARNED = ("hint_proposal", "hint", "reflection", "hint_trial")
 
 
 @dataclass
@@ -101,15 +101,13 @@ async def forget() -> None:
     from sqlalchemy import text
 
     services = await shared_services()
+    own = "WHERE domain_id = (SELECT id FROM re2llm.domain WHERE name = :domain)"
+    statements = [f"DELETE FROM re2llm.{table} {own}" for table in _LEARNED]  # noqa: S608  # of ours
+    # Releases stay, so that a number means one release, as the caches expect.
+    statements.append(f"UPDATE re2llm.policy_release SET status = 'inactive' {own}")  # noqa: S608
     async with services.engine.begin() as connection:
-        for table in _LEARNED:
-            await connection.execute(
-                text(
-                    f"DELETE FROM re2llm.{table} WHERE domain_id = "  # noqa: S608  # names of ours
-                    "(SELECT id FROM re2llm.domain WHERE name = :domain)"
-                ),
-                {"domain": DOMAIN},
-            )
+        for statement in statements:
+            await connection.execute(text(statement), {"domain": DOMAIN})
 
 
 class Results:

@@ -16,7 +16,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from benchmarks.learning_runs import (
+from .learning_runs import (
     DOMAIN,
     Counter,
     Results,
