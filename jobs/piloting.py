@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import uuid
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, cast
 
@@ -23,7 +25,7 @@ from ..operations.autopilot import by, shown
 from ..operations.autopilot_results import AutopilotShown
 from ..operations.autopilot_view import seen_by
 from ..operations.database import in_domain
-from ..operations.observe_picks import observe_picks
+from ..operations.observe_picks import observe_picks, settle_picks
 from ..operations.rollouts import start_canary, stop_canary
 from ..policies.autopilot.decision import Action, Decision, Seen, decide
 from ..policies.autopilot.plan import AutopilotPlan
@@ -144,11 +146,13 @@ async def _cycle(
 async def _begin(decision: Decision, seen: Seen, options: RunOptions, context: Context) -> str:
     """Submit the job that is the next step, and return its id."""
     arguments: dict[str, Any] = {}
+    settled: Sequence[uuid.UUID] = ()
     if decision.action is Action.LEARN:
-        keys = await observe_picks(options)
-        arguments = {"keys": keys, "max_hints": options.settings.hints_max}
+        observed = await observe_picks(options)
+        arguments = {"keys": observed.misses, "max_hints": options.settings.hints_max}
+        settled = observed.seen
     elif decision.action is Action.TRAIN:
-        await observe_picks(options)
+        settled = (await observe_picks(options)).hits  # the misses wait to be learned from
         settings = options.settings
         async with in_domain(options, None) as (connection, found):
             keys = await newest_sessions(
@@ -162,6 +166,8 @@ async def _begin(decision: Decision, seen: Seen, options: RunOptions, context: C
         **decision.limits(seen),
         autopilot=True,
     )
+    # Not before: killed in between, the misses are learned from again, which costs nothing twice.
+    await settle_picks(options, settled)
     return made.id
 
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 from ..knowledge.catalogue import fetch_items, refresh_popularity
 from ..knowledge.domains import mark_changed
 from ..knowledge.feedback import Miss
@@ -18,17 +22,30 @@ _MISSES = 200
 """Misses at a time whose sessions are learned from, the newest."""
 
 
-async def observe_picks(options: RunOptions) -> list[int]:
-    """Make new picks training sessions.
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """Picks that are training sessions now.
+
+    Attributes:
+        misses: Keys of the sessions of the newest misses, to learn from.
+        seen: Ids of the recommendations whose picks need not be looked at again, once a learner
+            has the misses.
+        hits: Of those, the ones that were no misses.
+    """
+
+    misses: Sequence[int]
+    seen: Sequence[uuid.UUID]
+    hits: Sequence[uuid.UUID]
+
+
+async def observe_picks(options: RunOptions) -> Observed:
+    """Make new picks training sessions; one that is a session already stays as it is.
 
     All of them, not the misses alone: on misses alone any hint that changes the ranking looks as
     if it helped, since there the ranking without it is known to be wrong.
 
     Args:
         options: Name the catalogue and the model.
-
-    Returns:
-        Keys of the sessions of the newest misses, to learn from.
 
     Raises:
         DatabaseError: The database failed; nothing was stored then.
@@ -47,9 +64,18 @@ async def observe_picks(options: RunOptions) -> list[int]:
         if kept:
             await refresh_popularity(connection, domain)
             await mark_changed(connection, domain)
-        await mark_seen(connection, [pick.recommendation_id for pick, _ in picks])
         misses = [session_of(pick) for pick, missed in kept if missed][:_MISSES]
-        return sorted(await stored_keys(connection, domain, misses))
+        return Observed(
+            misses=sorted(await stored_keys(connection, domain, misses)),
+            seen=[pick.recommendation_id for pick, _ in picks],
+            hits=[pick.recommendation_id for pick, missed in picks if not missed],
+        )
+
+
+async def settle_picks(options: RunOptions, recommendations: Sequence[uuid.UUID]) -> None:
+    """Note that the picks of recommendations need not be looked at again."""
+    async with in_domain(options, None, write=True) as (connection, _):
+        await mark_seen(connection, recommendations)
 
 
 def _names(pick: Miss) -> set[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from starlette.routing import BaseRoute
 
 from . import (
+    autopilot,
     catalogue,
     costs,
     files,
@@ -21,7 +22,7 @@ from . import (
 
 _ROUTERS = (
     *(files, signing_in, overview, trying, hint_changes, hint_tries, hints),
-    *(releases, rollouts, jobs, catalogue, costs),
+    *(releases, rollouts, autopilot, jobs, catalogue, costs),
 )
 
 

@@ -8,6 +8,7 @@ from fastapi import Path, Request
 from pydantic import BaseModel
 from starlette.responses import Response
 
+from ...operations.autopilot import show_autopilot
 from ...operations.release_results import ListedRelease
 from ...operations.releases import (
     activate_release,
@@ -27,6 +28,8 @@ from .routing import form_of, page_router
 from .visits import DomainChoice, Visit, visit
 
 SECTION = "/releases"
+_DECISIONS = 10
+"""Of the autopilot, that the list shows."""
 router = page_router()
 
 
@@ -47,7 +50,8 @@ async def releases_page(request: Request, domain: DomainChoice = None) -> Respon
     """List the releases, newest first."""
     seen = await visit(request, domain)
     found = (await list_releases(seen.context)).releases[::-1]
-    return seen.page("releases.html", releases=found)
+    autopilot = await show_autopilot(seen.context, most=_DECISIONS)
+    return seen.page("releases.html", releases=found, autopilot=autopilot)
 
 
 @router.get(PREFIX + SECTION + "/{release}")

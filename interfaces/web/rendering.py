@@ -28,6 +28,8 @@ _DONE = {
     "activated": "The release is active.",
     "rolled-back": "The release before is active again.",
     "canary": "The rollout has begun.",
+    "autopilot-resume": "The autopilot goes on.",
+    "autopilot-off": "The autopilot is off.",
     "canary-stopped": "The rollout is stopped: the active release serves everybody.",
     "pause": "The job is paused.",
     "resume": "The job goes on.",

@@ -10,10 +10,12 @@ from typing import Any
 import pytest
 from re2llm.data.sample import sample_items, simulate_sessions
 from re2llm.errors import InputError
+from re2llm.jobs import piloting
 from re2llm.jobs.code_version import code_version
 from re2llm.jobs.control import cancel_job, jobs
 from re2llm.jobs.piloting import run_once, turn_off, turn_on
 from re2llm.jobs.schedules import list_schedules
+from re2llm.jobs.submit import submit
 from re2llm.knowledge.autopilot_days import used_days
 from re2llm.knowledge.domains import find_domain
 from re2llm.knowledge.job_budgets import claim_job_call, settle_job_call
@@ -28,6 +30,7 @@ from re2llm.policies.autopilot.plan import AutopilotPlan
 from re2llm.runtime.options import Context
 from re2llm.runtime.services import Services
 from sqlalchemy import insert
+from workers import Workers, row
 
 Load = Callable[..., Any]
 
@@ -143,6 +146,49 @@ async def test_cycles_at_the_same_time_begin_one_step(loaded: Load) -> None:
     shown = await show_autopilot(context)
     assert [one.action for one in shown.decisions].count("learn") == 1
     assert len(await jobs(context, domain=domain)) == 1
+
+
+@pytest.mark.parametrize("place", ["store_decision", "submit"])
+async def test_a_cycle_that_is_killed_goes_on(
+    loaded: Load, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    domain = await loaded(4)
+    context = Context(domain=domain)
+    await turn_on(context, AutopilotPlan(calls_per_day=1_000, batch=1))
+    await missed(domain, 2)
+
+    async def killed(*given: Any, **more: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as broken:
+        broken.setattr(piloting, place, killed)
+        with pytest.raises(KeyboardInterrupt):
+            await run_once(context)
+    begun = len(await jobs(context, domain=domain))
+    assert begun == (place == "store_decision")  # it was submitted, and nobody wrote it down
+    again = (await run_once(context)).decisions[0]
+    assert (again.action, again.reason) == (("wait", "job") if begun else ("learn", "misses"))
+    [step] = await jobs(context, domain=domain)
+    assert len(step.job.arguments["keys"]) == 2  # no miss is lost
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+async def test_a_killed_worker_leaves_the_cycle_to_another(loaded: Load, workers: Workers) -> None:
+    domain = await loaded(4)
+    context = Context(domain=domain)
+    await turn_on(context, AutopilotPlan(calls_per_day=40, batch=1))
+    await missed(domain, 2)
+    cycle = await submit(context, "autopilot", {})
+    first = workers.start()
+    workers.until(lambda connection: row(connection, cycle.id)["state"] == "done", "the cycle")
+    workers.strike(first)  # in the middle of the step that the cycle has begun
+    second = workers.start()
+    [step] = [one.job for one in await jobs(context, domain=domain) if one.job.kind == "learn"]
+    ended = workers.until_state(step.id, "done", "stopped")
+    assert ended["calls"] <= 20  # half of the day
+    workers.stop(second)
+    assert (await show_autopilot(context)).days[0].calls == ended["calls"]
 
 
 async def piloted_job(services: Services, domain: str, name: str, **limits: Any) -> str:

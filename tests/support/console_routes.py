@@ -70,6 +70,7 @@ def posted(victim: Victim, domain: str) -> dict[str, dict[str, Any]]:
         "/console/releases:stop-canary": {**where, "release": 1},
         "/console/releases:promote-canary": {**where, "release": 1},
         "/console/releases:rollback": where,
+        "/console/releases:autopilot": {**where, "change": "off"},
         "/console/jobs/{job}/change": {**where, "change": "pause"},
         "/console/jobs:submit": {**where, "kind": "verify"},
         "/console/jobs:unschedule": {**where, "name": victim.schedule},

@@ -1,0 +1,50 @@
+"""The autopilot among the releases: off, held with what to do, resumed, and turned off."""
+
+from __future__ import annotations
+
+import pytest_asyncio
+from console import Browser, form_to
+from re2llm.data.sample import sample_items, simulate_sessions
+from re2llm.jobs.piloting import run_once, turn_on
+from re2llm.knowledge.autopilots import set_autopilot_state, store_decision
+from re2llm.knowledge.domains import find_domain
+from re2llm.operations.autopilot import show_autopilot
+from re2llm.operations.load import load_domain
+from re2llm.policies.autopilot.plan import AutopilotPlan
+from re2llm.runtime.options import Context
+from re2llm.runtime.services import Services
+
+
+@pytest_asyncio.fixture
+async def school(services: Services, domain: str) -> str:
+    viewers = simulate_sessions(1, seed=1)
+    await load_domain(services, domain, sample_items(), [lambda _: viewers])
+    return domain
+
+
+async def test_a_hold_is_told_and_ended_by_a_person(
+    browser: Browser, school: str, services: Services
+) -> None:
+    context = Context(domain=school)
+    page = await browser.get("/console/releases", domain=school)
+    assert "re2llm autopilot on" in page.one("main").text
+    await turn_on(context, AutopilotPlan(calls_per_day=1_234))
+    await run_once(context)
+    text = (await browser.get("/console/releases", domain=school)).one("main").text
+    for part in ("Autopilot on", "0 calls of 1,234", "New misses: 0 of 50", "turned on"):
+        assert part in " ".join(text.split()), text
+    async with services.engine.begin() as connection:
+        found = await find_domain(connection, school)
+        await set_autopilot_state(connection, found.id, "held")
+        words = "Live reward fell <script>alert(1)</script>."
+        await store_decision(connection, found.id, "hold", "drift", words)
+    page = await browser.get("/console/releases", domain=school)
+    text = page.one("main").text
+    for part in ("Held: Live reward fell <script>alert(1)</script>.", "What to do:"):
+        assert part in text
+    answer = await browser.send(form_to(page, "/console/releases:autopilot"))
+    assert answer.status_code == 303, answer.text
+    page = await browser.get(answer.headers["location"])
+    assert "The autopilot goes on." in page.one("main").text
+    assert (await browser.send(form_to(page, "/console/releases:autopilot"))).status_code == 303
+    assert (await show_autopilot(context)).state == "off"
