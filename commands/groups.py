@@ -9,6 +9,8 @@ from typing import Any, TypeVar
 import typer
 from typer.core import TyperCommand
 
+from .console import interrupted
+
 # A number is short: without an end, a long row of digits would take quadratic time.
 _BETWEEN = re.compile(r"(?<![\d.])([\d.]{1,20})<=x<=([\d.]{1,20})")
 _AT_LEAST = re.compile(r"\bx>=([\d.]{1,20})")
@@ -26,6 +28,12 @@ class CommandGroup(typer.Typer):
 
 class _Command(TyperCommand):
     """A command whose arguments are shown by their names alone: `FILE`, not `{FILE} <path>`."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:  # before the command's work began, or outside its event loop
+            interrupted()
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
         return [

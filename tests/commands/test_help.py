@@ -62,3 +62,23 @@ def test_a_type_that_was_forgotten_would_be_found() -> None:
         ...
 
     assert any(TYPE.search(left) for left, _ in records(get_command(forgetful)))
+
+
+def test_an_interrupted_command_says_so() -> None:
+    """Also where its work has not begun, as while it is still importing."""
+    group = CommandGroup()
+
+    @group.command("long")
+    def long() -> None:
+        raise KeyboardInterrupt
+
+    @group.command("other")
+    def other() -> None:
+        """Make a group of two."""
+
+    done = CliRunner().invoke(group, ["long"])
+    assert done.exit_code == 130
+    assert done.stderr.splitlines() == [
+        "Interrupted; nothing is half-written. Run the command again to continue."
+    ]
+    assert CliRunner().invoke(group, ["other"]).exit_code == 0
