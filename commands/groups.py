@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import re
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -9,7 +10,8 @@ from typing import Any, TypeVar
 import typer
 from typer.core import TyperCommand
 
-from .console import interrupted
+from ..errors import InputError
+from .console import fail, interrupted
 
 # A number is short: without an end, a long row of digits would take quadratic time.
 _BETWEEN = re.compile(r"(?<![\d.])([\d.]{1,20})<=x<=([\d.]{1,20})")
@@ -34,6 +36,11 @@ class _Command(TyperCommand):
             return super().invoke(ctx)
         except KeyboardInterrupt:  # before the command's work began, or outside its event loop
             interrupted()
+        except OSError as error:
+            if error.errno != errno.ENOSPC:
+                raise
+            problem = f"{error.filename or 'The output'} cannot be written ({error.strerror})."
+            fail(InputError("disk", problem, "Free some space, or write elsewhere."))
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
         return [
