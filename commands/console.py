@@ -47,8 +47,7 @@ def run(work: Callable[[], Awaitable[_Result]]) -> _Result:
     except Re2llmError as error:
         fail(error)
     except KeyboardInterrupt:
-        err.print("Interrupted; nothing is half-written. Run the command again to continue.")
-        raise typer.Exit(_INTERRUPTED) from None
+        interrupted()
 
 
 async def _closing(work: Callable[[], Awaitable[_Result]]) -> _Result:
@@ -68,6 +67,12 @@ async def _closing(work: Callable[[], Awaitable[_Result]]) -> _Result:
 def _first(group: BaseExceptionGroup[Re2llmError]) -> Re2llmError:
     error = group.exceptions[0]
     return _first(error) if isinstance(error, BaseExceptionGroup) else error
+
+
+def interrupted() -> NoReturn:
+    """Say that Ctrl-C ended the command, and exit as shells expect."""
+    err.print("Interrupted; nothing is half-written. Run the command again to continue.")
+    raise typer.Exit(_INTERRUPTED) from None
 
 
 def fail(error: Re2llmError) -> NoReturn:

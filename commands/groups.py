@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import errno
 import re
 import sys
 from collections.abc import Callable
@@ -12,6 +13,9 @@ import typer
 from typer.core import TyperCommand
 from typer.main import get_command_name
 from typer.models import CommandInfo
+
+from ..errors import InputError
+from .console import fail, interrupted
 
 # A number is short: without an end, a long row of digits would take quadratic time.
 _BETWEEN = re.compile(r"(?<![\d.])([\d.]{1,20})<=x<=([\d.]{1,20})")
@@ -44,6 +48,17 @@ class CommandGroup(typer.Typer):
 
 class _Command(TyperCommand):
     """A command whose arguments are shown by their names alone: `FILE`, not `{FILE} <path>`."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:  # before the command's work began, or outside its event loop
+            interrupted()
+        except OSError as error:
+            if error.errno != errno.ENOSPC:
+                raise
+            problem = f"{error.filename or 'The output'} cannot be written ({error.strerror})."
+            fail(InputError("disk", problem, "Free some space, or write elsewhere."))
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
         return [

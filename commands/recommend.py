@@ -108,12 +108,12 @@ def recommend(
             raise InputError("ITEM", error.problem, error.remedy) from error
 
     made = run(work)
-    if as_json:
-        print_json(made.model_dump())
-        return
     for typed, title, id_ in zip(items, made.history_titles, made.history, strict=True):
         if typed.casefold().removeprefix("id:") not in {title.casefold(), id_.casefold()}:
             note(f"note: {typed!r} is taken as {title} [{id_}]")
+    if as_json:
+        print_json(made.model_dump())
+        return
     _print(made)
 
 

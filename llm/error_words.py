@@ -15,6 +15,8 @@ _DEEPEST, _MOST_ENTRIES = 5, 3
 _HIDDEN = "…"
 _KEYS = ("message", "msg", "detail", "error", "errors", "error_description", "status_msg", "reason")
 """Under which servers write what went wrong."""
+_AROUND = ("base_resp", "choices")
+"""What may hold those, where nothing else does."""
 _TAG = re.compile(r"<[^<>]{0,200}>")
 _UNPRINTABLE = re.compile(r"[\x00-\x20\x7f-\xa0\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]+")
 _SECRETS = (
@@ -85,7 +87,7 @@ def _parts(value: Any, depth: int = 0) -> list[str]:
         return [part for one in value[:_MOST_ENTRIES] for part in _parts(one, depth + 1)]
     if not is_object(value):
         return []
-    held = [key for key in _KEYS if value.get(key)]
+    held = [key for key in _KEYS if value.get(key)] or [key for key in _AROUND if value.get(key)]
     parts = [part for key in held[:2] for part in _parts(value[key], depth + 1)]
     if is_list(value.get("loc")):
         # A validation error of FastAPI: the words mean nothing without the field's name.

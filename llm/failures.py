@@ -132,7 +132,9 @@ def _status_in_stream(error: BaseException) -> int | None:
 
 def _words_of(error: BaseException, failure: Failure, status: int | None, body: object) -> str:
     words = error_words(body)
-    if not words and failure is Failure.CONNECTION:
+    if isinstance(error, ValueError) and "JSONDecode" in type(error).__name__:
+        words = f"The server's answer is no JSON. {words}".strip()
+    elif not words and failure is Failure.CONNECTION:
         # What the operating system said lies at the bottom: "connection refused", "unknown host".
         words = shown(str(chain(error)[-1]) or str(error))
     elif not words and (status is not None or failure in {Failure.UNKNOWN, Failure.REFUSED}):

@@ -23,7 +23,7 @@ _KINDS: tuple[tuple[int, re.Pattern[str]], ...] = tuple(
         (429, r"rate.?limit|too.many.requests|throttl|resource.?exhausted|request.?limit"),
         (401, r"api.?key|unauthori[sz]ed|authenticat|invalid.?token"),
         (403, r"permission|forbidden|not.allowed.to"),
-        (404, r"not.?found|no.such.model|does.not.exist|unexpected.endpoint"),
+        (404, r"not.?found|(?:no.such|unknown).model|does.not.exist|unexpected.endpoint"),
         (504, r"time.?out|timed.out|deadline"),
         (503, r"overload|unavailable|capacity|try.again|busy"),
         (400, r"invalid|bad.request|unsupported|not.support|context.length|too.long|required"),
@@ -69,9 +69,9 @@ def hidden_status(body: Any) -> int | None:
     choices: Any = body.get("choices")
     if body.get("error"):
         return _status_of(body if body["error"] is True else body["error"])
-    if "choices" in body:
-        # Without a choice it is an answer without an answer, which is told apart from an error.
-        return _status_of_choice(choices[0]) if is_list(choices) and choices else None
+    if is_list(choices) and choices:
+        return _status_of_choice(choices[0])
+    # Without a choice it is an answer without an answer, which is told apart from an error.
     told = next((body[name] for name in _EXPLAINS if body.get(name)), None)
     if told is None:
         return None

@@ -77,9 +77,11 @@ _BAD_GENERATION = _words(
 )
 _ELSEWHERE = _words(
     r"\bmodels?\b.{0,120}(?:not (?:found|exist)|doesn.t exist|is unknown|no longer)"
+    r"|\bmodels?\b.{0,120}(?:decommissioned|discontinued|retired|shut down|been deprecated)"
     r"|no such model|(?:invalid|not a valid) model\b|model_not_found|unknown model"
     r"|page not found|cannot post|no route"
-    r"|unexpected endpoint|<html|<!doctype|^\W{0,40}(?:detail\W{1,6})?not found\W{0,10}$"
+    r"|unexpected endpoint|<html|<!doctype|^\W{0,40}not found\W{0,10}$"
+    r"|\bdetail\W{1,6}not found\W{1,4}(?:\s|$)"
 )
 _QUOTA = _words(
     r"insufficient.(?:quota|credit|balance|funds)|credit balance|payment.required|not enough credit"

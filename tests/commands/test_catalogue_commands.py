@@ -113,7 +113,9 @@ async def test_a_guessed_title_is_told(films: str, typed: str, told: bool) -> No
     done = await command("recommend", "--domain", films, typed, "-k", 1)
     assert done.exit_code == 0, done.stderr
     assert ("'Alein' is taken as Alien [alien-1979]" in done.stderr) is told
-    made = await as_json("recommend", "--domain", films, typed)
+    silent = await command("recommend", "--domain", films, typed, "--json")
+    assert ("'Alein' is taken as Alien" in silent.stderr) is told
+    made = json.loads(silent.stdout)
     assert made["history_titles"] == [{"aliens": "Aliens"}.get(typed, "Alien")]
 
 

@@ -1,5 +1,6 @@
 """What `--help` of every command shows a person who has to write it."""
 
+import errno
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -62,3 +63,29 @@ def test_a_type_that_was_forgotten_would_be_found() -> None:
         ...
 
     assert any(TYPE.search(left) for left, _ in records(get_command(forgetful)))
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "line"),
+    [
+        # Also where its work has not begun, as while it is still importing.
+        (KeyboardInterrupt(), 130, "Interrupted; nothing is half-written."),
+        (OSError(errno.ENOSPC, "Disk full"), 1, "error: disk: The output cannot be written (Disk"),
+    ],
+)
+def test_a_command_ends_with_one_line(error: BaseException, code: int, line: str) -> None:
+    group = CommandGroup()
+
+    @group.command("long")
+    def long() -> None:
+        raise error
+
+    @group.command("other")
+    def other() -> None:
+        """Make a group of two."""
+
+    done = CliRunner().invoke(group, ["long"])
+    assert done.exit_code == code
+    assert done.stderr.startswith(line)
+    assert len(done.stderr.splitlines()) == 1
+    assert CliRunner().invoke(group, ["other"]).exit_code == 0

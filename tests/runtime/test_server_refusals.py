@@ -372,6 +372,11 @@ BEHIND_200: dict[str, tuple[Any, str, int]] = {
     "broken off": (completion({"role": "assistant", "content": None}, "error"), "server_error", 2),
     "wrong page": ({"error": "Unexpected endpoint or method. (POST /v2)"}, "rejected", 1),
     "filtered": ({"error": {"code": 400, "message": "content_filter"}}, "refused", 1),
+    "no balance, beside null choices": (
+        {"choices": None, "base_resp": {"status_code": 1008, "status_msg": "insufficient balance"}},
+        "denied",
+        1,
+    ),
     "no choices": ({**completion({}), "choices": []}, "wrong_shape", 2),
     "null choices": ({**completion({}), "choices": None}, "wrong_shape", 2),
 }
