@@ -120,7 +120,7 @@ async def _train(calls: int, seed: int, most: int) -> tuple[int | None, str]:
     services = await shared_services()
     hints = await _hints(seed)
     if hints == 0 or calls < 1:
-        return 0, "no hint to train on"
+        return 0, "no hint, or no call, to train with"
     kept = services.settings
     cells = (1 + hints) * (_CELLS_OF_SETS if most > 1 and hints > 1 else 1)
     sessions = min(kept.train_sessions, max(_FEWEST_SESSIONS, calls // cells))

@@ -81,15 +81,15 @@ async def _all(given: argparse.Namespace, counter: Counter) -> None:
         paid, total = (sum(row[name] for row in rows) for name in ("paid", "total_gain"))
         best = sum(row["best_gain"] for row in rows) / len(rows)
         print(
-            f"up to {batch} at once, {len(rows)} runs: {1000 * total / paid:+.4f} NDCG@10 of gain "
-            f"for 1,000 calls, best hint {best:+.4f}"
+            f"batch {batch}, all seeds: {1000 * total / paid:+.4f} NDCG@10 of gain by a thousand "
+            f"calls, best hint {best:+.4f}"
         )
 
 
 def _line(row: dict[str, Any]) -> str:
     return (
-        f"seed {row['seed']}, up to {row['batch']} at once: {row['hints']} hints of "
-        f"{row['proposed']} from {row['paid']:,} calls; on {row['unseen']} unseen sessions "
+        f"seed {row['seed']}, batch {row['batch']}: proposed {row['proposed']}, kept "
+        f"{row['hints']}, paid {row['paid']:,}; gain where unseen (n = {row['unseen']}): all "
         f"together {row['total_gain']:+.4f}, the best {row['best_gain']:+.4f}"
     )
 

@@ -16,7 +16,7 @@ from ..ranking.panels import panel
 from ..ranking.repeats import CLOSE, COMPARED, embed, repeated_hint
 from ..ranking.trials import run_trial
 from ..ranking.verification import verification
-from ..records import Item
+from ..records import Item, counted
 from ..runtime.domain_cache import leak_filter_of
 from ..runtime.node import Update, node
 from ..runtime.options import RunOptions
@@ -113,7 +113,8 @@ async def _not_for_most(own: Trial, text: str, state: LearnState, options: RunOp
             break
         trial = await run_trial(state["domain"], miss["session"], text, options)
         helped, left = helped + helps(trial.rank, miss["rank"]), left - 1
-    return "" if helped >= needed else f"It does not help most of its {1 + len(batch)} misses."
+    misses = counted(1 + len(batch), "miss", "misses")
+    return "" if helped >= needed else f"It does not help most of its {misses}."
 
 
 def _refused(proposal: ProposalView, outcome: Outcome, reason: str) -> ProposalView:
