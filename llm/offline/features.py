@@ -199,7 +199,7 @@ def _evidence(document: RankingDocument) -> list[Feature]:
     for name in names:
         stats = np.array([entry.evidence.get(name, 0.0) for entry in document.candidates])
         meaning = document.evidence_meaning.get(name, "")
-        known = [part for part in (*meaning.split("; "), spoken(name)) if part]
+        known = tuple(part for part in (*meaning.split("; "), spoken(name)) if part)
         more = (wanted_evidence(known, spoken(name)), *known)
         popular = more[0] == WELL_KNOWN
         more, less = (more + _FAMOUS, _OBSCURE) if popular else (more, ())
