@@ -11,6 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from ..records import AttributeValue, Item
 from .prompt_data import one_line
@@ -102,15 +103,13 @@ def stat_cells(stats: Sequence[Mapping[str, float]], names: Sequence[str]) -> li
     By their logarithms, since most counts are far below the highest: 3 of 400 is not 0. Zeros at
     the end are left out, except a single one.
     """
-    highest = {name: max(row.get(name, 0.0) for row in stats) for name in names}
-
-    def scaled(name: str, value: float) -> str:
-        if highest[name] <= 0:
-            return "0"
-        return str(round(TOP_STAT * math.log1p(max(value, 0.0)) / math.log1p(highest[name])))
-
-    cells = (" ".join(scaled(name, row.get(name, 0.0)) for name in names) for row in stats)
-    return [_TRAILING.sub("", cell) for cell in cells]
+    columns: list[list[str]] = []
+    for name in names:
+        values = [row.get(name, 0.0) for row in stats]
+        highest = max(values, default=0.0)
+        top = math.log1p(highest) if highest > 0 else math.inf
+        columns.append([str(round(TOP_STAT * math.log1p(max(v, 0.0)) / top)) for v in values])
+    return [_TRAILING.sub("", " ".join(cells)) for cells in zip(*columns, strict=True)]
 
 
 def _line(item: Item, cells: Sequence[str]) -> str:
@@ -154,11 +153,16 @@ def _counts(rows: Sequence[Sequence[_Content]], columns: int) -> list[Counter[st
 
 
 def _list(values: Sequence[str], detail: _Detail, counts: Counter[str], past: Counter[str]) -> str:
-    shown = [v for v in values if detail.lone or counts[v] > 1]
+    shown = values if detail.lone else [v for v in values if counts[v] > 1]
     if len(shown) > detail.values:  # what the history holds comes first, then the list's own order
         best = sorted(shown, key=lambda v: -past[v])[: detail.values]
         shown = [v for v in shown if v in best]
-    return ", ".join(filter(None, (one_line(v, _LONGEST_NAME).replace(",", ";") for v in shown)))
+    return ", ".join(filter(None, map(_value, shown)))
+
+
+@lru_cache(maxsize=10_000)  # the same values stand in prompt after prompt
+def _value(text: str) -> str:
+    return one_line(text, _LONGEST_NAME).replace(",", ";")
 
 
 def _number(value: float) -> str:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from ..records import AttributeValue, Item
+
+_Facts = Mapping[str, Sequence[str]]
+"""The words of each attribute."""
 
 _MOST = 2
 _COMMON = 0.6
@@ -21,7 +24,10 @@ class Reasons:
     """
 
     def __init__(self, listed: Sequence[Item], chosen: Sequence[Item]) -> None:
-        self._chosen = chosen
+        self._chosen = [
+            (item, {name: _values(value) for name, value in item.attributes.items()})
+            for item in reversed(chosen)
+        ]
         self._count = len(listed)
         self._shared = Counter(
             (name, word)
@@ -44,21 +50,18 @@ class Reasons:
     def _within(self, item: Item, most: int) -> list[str]:
         told: set[str] = set()
         found: list[str] = []
-        for other in reversed(self._chosen):
-            facts = [] if other.id == item.id else self._facts(item, other, told, most)
+        mine = {name: _values(value) for name, value in item.attributes.items()}
+        for other, theirs in self._chosen:
+            facts = [] if other.id == item.id else self._facts(mine, theirs, told, most)
             if facts:
                 found.append(f"like {other.title}: {', '.join(facts)}")
         return found
 
-    def _facts(self, item: Item, other: Item, told: set[str], most: int) -> list[str]:
+    def _facts(self, mine: _Facts, theirs: _Facts, told: set[str], most: int) -> list[str]:
         shared: list[tuple[int, str, str]] = []
-        for name, value in item.attributes.items():
-            theirs = _values(other.attributes.get(name, ()))
-            words = [
-                word
-                for word in _values(value)
-                if word in theirs and self._shared[name, word] <= most
-            ]
+        for name, values in mine.items():
+            others = theirs.get(name, ())
+            words = [word for word in values if word in others and self._shared[name, word] <= most]
             if words and name not in told:
                 count = min(self._shared[name, word] for word in words)
                 shared.append((count, name, f"{name} {', '.join(words)}"))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,7 +62,11 @@ async def gather(
     session = state.get("training_session")
     evidence = index.of(history, ids, leave_out=session) if index else []
     pool = ids
-    glimpses = [_glimpse(items[item]) for item in pool]
+    # They must not leave in the state: they share the cached items' attributes.
+    glimpses = [
+        {"id": item.id, "title": item.title, "attributes": item.attributes}
+        for item in map(items.__getitem__, pool)
+    ]
     task = first_stage_task(history, history_items, glimpses, evidence, vectors)
     scores = await first_stage_scores(connection, domain, task, options, session=session)
     rows = {item: row for row, item in enumerate(pool)}
@@ -116,8 +119,3 @@ def _require_known(
 
 def _view(item: Item) -> ItemView:
     return {"id": item.id, "title": item.title, "attributes": dict(item.attributes)}
-
-
-def _glimpse(item: Item) -> Mapping[str, Any]:
-    """Return a view of an item that must not leave in the state: it shares the cached item."""
-    return {"id": item.id, "title": item.title, "attributes": item.attributes}

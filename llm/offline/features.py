@@ -155,7 +155,7 @@ def evidence_phrases(name: str, meaning: str) -> tuple[Sequence[str], Sequence[s
     Args:
         meaning: What the prompt says about it; may be empty.
     """
-    known = [part for part in (*meaning.split("; "), spoken(name)) if part]
+    known = tuple(part for part in (*meaning.split("; "), spoken(name)) if part)
     more = (wanted_evidence(known, spoken(name)), *known)
     return (more + _FAMOUS, _OBSCURE) if more[0] == WELL_KNOWN else (more, ())
 

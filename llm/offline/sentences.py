@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from .clauses import AGAINST, asks_gently, clauses
 
@@ -71,7 +72,8 @@ def wanted(clause: str) -> Wanted | None:
     return Wanted(clause[found.end() :].rstrip(" .!").lower(), asks_gently(found[0]))
 
 
-def wanted_evidence(meaning: Sequence[str], word: str) -> str:
+@lru_cache(maxsize=1_000)  # the same stats stand in prompt after prompt
+def wanted_evidence(meaning: tuple[str, ...], word: str) -> str:
     """Return what somebody prefers who trusts a kind of evidence.
 
     Args:
