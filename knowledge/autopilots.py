@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import case, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -84,7 +84,12 @@ async def store_autopilot(
     await connection.execute(
         first.on_conflict_do_update(
             index_elements=[AutopilotRow.domain_id],
-            set_={**given, "state": "on", "since": func.now()},
+            set_={
+                **given,
+                "state": "on",
+                # Another plan is no reason to expect less of the release.
+                "since": case((AutopilotRow.state == "off", func.now()), else_=AutopilotRow.since),
+            },
         )
     )
 

@@ -17,6 +17,7 @@ from re2llm.jobs.piloting import run_once, turn_off, turn_on
 from re2llm.jobs.schedules import list_schedules
 from re2llm.jobs.submit import submit
 from re2llm.knowledge.autopilot_days import used_days
+from re2llm.knowledge.autopilots import find_autopilot
 from re2llm.knowledge.domains import find_domain
 from re2llm.knowledge.job_budgets import claim_job_call, settle_job_call
 from re2llm.knowledge.jobs import restart_job, store_job
@@ -81,7 +82,9 @@ async def missed(domain: str, count: int) -> None:
         )
 
 
-async def test_it_is_off_by_default_and_one_command_turns_it_on(loaded: Load) -> None:
+async def test_it_is_off_by_default_and_one_command_turns_it_on(
+    services: Services, loaded: Load
+) -> None:
     context = Context(domain=await loaded(2))
     assert (await show_autopilot(context)).state == "off"
     for verb in (run_once, turn_off, resume_autopilot):
@@ -93,7 +96,15 @@ async def test_it_is_off_by_default_and_one_command_turns_it_on(loaded: Load) ->
     assert (on.state, on.decisions[0].action) == ("on", "on")
     [schedule] = [one for one in await list_schedules(context) if one.domain == context.domain]
     assert (schedule.name, schedule.kind) == (on.schedule, "autopilot")
+    async with services.engine.connect() as connection:
+        number = (await find_domain(connection, context.domain or "")).id
+        before = await find_autopilot(connection, number)
     again = await turn_on(context, AutopilotPlan(usd_per_day=5.0))
+    async with services.engine.connect() as connection:
+        after = await find_autopilot(connection, number)
+    assert before is not None
+    assert after is not None
+    assert before.since == after.since  # what is expected of the release stays
     assert again.days[0].max_usd == 5.0
     assert (await turn_off(context)).state == "off"
     assert [one for one in await list_schedules(context) if one.domain == context.domain] == []
