@@ -67,7 +67,7 @@ class Features:
         """Which weights vary alike, `[W]`: `c`; what texts say; what is each action's own."""
         count, columns = self.actions.shape
         own = np.arange(columns, dtype=np.int64) - (columns - count) + 2
-        met = np.where(own < 2, 1, own)  # noqa: PLR2004
+        met = np.maximum(own, 1)
         return np.concatenate([np.zeros(count, np.int64), np.tile(met, self.sessions.shape[1])])
 
     def rows(self, session: int) -> Floats:

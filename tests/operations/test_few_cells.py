@@ -26,7 +26,7 @@ HINTS = [
     "Trust what people with a similar session chose.",
     "Prefer what is rarely chosen.",
 ]
-SESSIONS = simulate_sessions(30, seed=5)
+SESSIONS = simulate_sessions(16, seed=5)
 FIRST = 4
 
 
@@ -43,6 +43,7 @@ async def school(
         return replace(config, ppo=replace(config.ppo, updates=4), members=members)
 
     monkeypatch.setattr(operation, "default_config", short)
+    monkeypatch.setattr(cell_search, "ROUND", 16)
     adjust(verify_random=FIRST, verify_doubtful=1, train_panel=FIRST, max_hints=1)
     await load_domain(services, domain, sample_items(), [lambda _: SESSIONS])
     vectors = services.embedder.encode(HINTS)
@@ -100,7 +101,7 @@ async def test_an_interrupted_search_chooses_the_same_cells(school: str, url: st
     expected, [released] = cells(url, school), weights(url, school)
 
     forget(url, school)
-    limit = 70
+    limit = 80
     part = await operation.train(context, force=True, max_llm_calls=limit)
     assert part.stopped == "limit"
     assert len(cells(url, school)) == part.llm_calls <= limit
@@ -136,7 +137,7 @@ async def test_a_job_makes_the_same_release(school: str, url: str) -> None:
 
 
 async def test_a_limited_job_ends_with_a_release(school: str, url: str) -> None:
-    limit = 70
+    limit = 80
     submitted = await submit(Context(domain=school), "train", {"force": True}, max_llm_calls=limit)
     plan = await pieces.plan(submitted.id, submitted.attempt)
     assert plan is not None
