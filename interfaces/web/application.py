@@ -13,6 +13,7 @@ from . import (
     hints,
     jobs,
     overview,
+    release_diff,
     releases,
     rollouts,
     signing_in,
@@ -21,7 +22,7 @@ from . import (
 
 _ROUTERS = (
     *(files, signing_in, overview, trying, hint_changes, hint_tries, hints),
-    *(releases, rollouts, jobs, catalogue, costs),
+    *(releases, release_diff, rollouts, jobs, catalogue, costs),
 )
 
 
