@@ -7,7 +7,6 @@ from typing import Annotated
 import typer
 
 from .commands.autopilot import autopilot
-from .commands.canary import policy
 from .commands.costs import costs
 from .commands.demo import demo
 from .commands.doctor import doctor
@@ -23,6 +22,7 @@ from .commands.learn import learn
 from .commands.load import load
 from .commands.mcp import mcp
 from .commands.measure import measure
+from .commands.policy_diff import policy
 from .commands.purge import purge
 from .commands.rating.group import rater
 from .commands.rating.rate import rate

@@ -97,6 +97,7 @@ def pages(about: dict[str, Any]) -> list[str]:
         f"/hints/{about['hint']}",
         "/releases",
         "/releases/1",
+        "/releases/1/compare?other=1",
         "/jobs",
         "/catalogue",
         "/catalogue?words=blade",

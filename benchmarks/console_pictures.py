@@ -33,6 +33,7 @@ VIEWERS, PANEL, PEOPLE = 80, 40, 120
 async def prepare() -> dict[str, Any]:
     """Fill the database; return what the pages are about."""
     from re2llm.data.sample import sample_items, simulate_sessions
+    from re2llm.jobs import pieces
     from re2llm.jobs.schedules import add_schedule
     from re2llm.jobs.submit import submit
     from re2llm.operations.feedback import give_feedback
@@ -70,11 +71,41 @@ async def prepare() -> dict[str, Any]:
         made = await recommend(context, [film.id], user=f"person-{person}")
         if made.recommendation_id is not None and person % 4:
             await give_feedback(context, made.recommendation_id, made.items[1].id, learn=False)
-    await submit(context, "verify", {})
+    await submit(context, "verify", {}, max_llm_calls=500)
+    tried = await submit(context, "try", {"hint": hints[0], "count": PANEL}, max_llm_calls=100)
+    plan = await pieces.plan(tried.id, 1) or {}
+    for piece in plan["pieces"]:
+        await pieces.do_piece(tried.id, 1, plan["shared"], piece)
+    await pieces.finish(tried.id, 1, plan["shared"], {})
+    await _spend(services, "films")
     await add_schedule(context, "train", "0 3 * * 1", zone="Europe/Berlin")
     await close_shared_services()
     ids = {film.title: film.id for film in items}
-    return {"hint": hints[0], "session": [ids[title] for title in SESSION]}
+    return {"hint": hints[0], "tried": tried.id, "session": [ids[title] for title in SESSION]}
+
+
+async def _spend(services: Any, domain: str) -> None:
+    """Make up paid calls of two keys, so that the page of costs has something to show."""
+    from re2llm.knowledge.allowances import claim_call
+    from re2llm.knowledge.grants import Grants
+    from re2llm.knowledge.keys import create_key
+    from sqlalchemy import text
+
+    booked = text("""
+        INSERT INTO re2llm.llm_call (key, command, purpose, model, method, outcome, requests,
+            tokens_in, tokens_out, estimated, latency_ms, cost, api_key_id, created_at)
+        SELECT 'x'::bytea, (ARRAY['recommend', 'learn', 'verify'])[1 + n % 3], 'rank', 'small',
+            'json', 'ok', 1, 900 + n % 200, 60, false, 100, 0.0004, :key,
+            now() - make_interval(hours => n * 2)
+        FROM generate_series(1, 120) AS n WHERE n % :every = 0
+    """)
+    async with services.engine.begin() as connection:
+        for owner, every in (("shop", 1), ("newsletter", 3)):
+            grants = Grants(calls_per_day=200, usd_per_day=0.05, may=())
+            key = (await create_key(connection, owner, [domain], grants)).split("_")[1]
+            await connection.execute(booked, {"key": key, "every": every})
+            for _ in range(60 // every):
+                await claim_call(connection, key, grants, 0.0004)
 
 
 async def take(address: str, out: Path, about: dict[str, Any], *, every: bool) -> None:
@@ -90,6 +121,8 @@ async def take(address: str, out: Path, about: dict[str, Any], *, every: bool) -
         "releases": "/releases",
         "release": "/releases/2",
         "rollout": "/releases/1",
+        "compare": "/releases/2/compare?other=1",
+        "tried": f"/jobs/{about['tried']}",
         "jobs": "/jobs",
         "catalogue": "/catalogue",
         "item": f"/catalogue/{about['session'][0]}",
@@ -108,7 +141,12 @@ async def take(address: str, out: Path, about: dict[str, Any], *, every: bool) -
                     await tab.get_by_label("Hint number").fill(str(about["hint"]))
                     await tab.get_by_role("button", name="Rank").click()
                     await tab.locator("#feedback").wait_for()
-                full = page in {"try", "hint", "rollout"} or size is PHONE
+                if page == "compare":
+                    await tab.get_by_role("button", name="Let both choose").click()
+                    await tab.get_by_text("They choose differently").wait_for()
+                full = (
+                    page in {"try", "hint", "rollout", "compare", "tried", "costs"} or size is PHONE
+                )
                 await tab.screenshot(path=out / f"{page}{name}.png", full_page=full)
                 print(out / f"{page}{name}.png")
         await browser.close()

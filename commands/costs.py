@@ -36,7 +36,7 @@ def costs(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
 ) -> None:
-    """Sum up paid model calls by day (UTC), command and model, or by API key.
+    """Sum up paid model calls by day, command, model or key.
 
     Prices come from RE2LLM_PRICES. A call costs what it cost when it was made, or today's price if
     there was none then.

@@ -178,6 +178,14 @@ async def list_hints(
     return [hint_of(row) for row in await connection.execute(statement)]
 
 
+async def hints_among(
+    connection: AsyncConnection, domain_id: int, numbers: Sequence[int]
+) -> list[Hint]:
+    """Return hints by their ids, oldest first; those that do not exist are absent."""
+    statement = select_hints(domain_id).where(HintRow.id.in_(numbers)).order_by(HintRow.id)
+    return [hint_of(row) for row in await connection.execute(statement)]
+
+
 async def find_hints(
     connection: AsyncConnection, domain_id: int, numbers: Sequence[int]
 ) -> list[Hint]:
@@ -186,8 +194,7 @@ async def find_hints(
     Raises:
         InputError: One of them does not exist.
     """
-    statement = select_hints(domain_id).where(HintRow.id.in_(numbers)).order_by(HintRow.id)
-    found = [hint_of(row) for row in await connection.execute(statement)]
+    found = await hints_among(connection, domain_id, numbers)
     missing = set(numbers) - {hint.id for hint in found}
     if missing:
         raise unknown_hint(min(missing))

@@ -14,6 +14,7 @@ from . import (
     hints,
     jobs,
     overview,
+    release_diff,
     releases,
     rollouts,
     signing_in,
@@ -22,7 +23,7 @@ from . import (
 
 _ROUTERS = (
     *(files, signing_in, overview, trying, hint_changes, hint_tries, hints),
-    *(releases, rollouts, autopilot, jobs, catalogue, costs),
+    *(releases, release_diff, rollouts, autopilot, jobs, catalogue, costs),
 )
 
 

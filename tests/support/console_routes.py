@@ -65,6 +65,7 @@ def posted(victim: Victim, domain: str) -> dict[str, dict[str, Any]]:
         "/console/try": {**where, "history": victim.item},
         "/console/try/feedback": {**where, "recommendation": victim.recommendation},
         "/console/releases/{release}/evaluate": where,
+        "/console/releases/{release}/compare": {**where, "other": 1},
         "/console/releases/{release}/activate": where,
         "/console/releases/{release}/canary": where,
         "/console/releases:stop-canary": {**where, "release": 1},

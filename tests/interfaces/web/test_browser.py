@@ -11,11 +11,16 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from hostile_texts import hostile_domain
+from learnt import libpq
 from re2llm.jobs.submit import submit
+from re2llm.knowledge.domains import find_domain
+from re2llm.knowledge.releases import Release, list_releases, store_release
+from re2llm.llm.embeddings import ENCODER_ID
 from re2llm.operations.hints import add_hint, list_hints
-from re2llm.runtime.options import Context
+from re2llm.runtime.options import Context, resolve_context
 from re2llm.runtime.services import Services
 from sqlalchemy import text
+from workers import Workers
 
 playwright_api = pytest.importorskip("playwright.async_api", reason="needs the extra `browser`")
 axe = pytest.importorskip("axe_playwright_python", reason="needs the extra `browser`")
@@ -98,6 +103,24 @@ async def test_a_job_is_watched_without_loading_the_page_again(tab: Any, films: 
     assert await tab.evaluate("window.kept")
 
 
+async def test_a_hint_is_tried_with_a_live_bar(tab: Any, films: str, url: str) -> None:
+    added = await add_hint(Context(domain=films), "Prefer films of a genre from the history.")
+    workers = Workers(url, {"RE2LLM_DATABASE_URL": libpq(url)})
+    try:
+        await tab.goto(f"/console/hints/{added.hint_id}?domain={films}")
+        await tab.get_by_label("Training sessions").fill("12")
+        await tab.get_by_role("button", name="Try it").click()
+        await tab.get_by_text("Waiting for a worker").wait_for()
+        await tab.evaluate("window.kept = true")
+        workers.start()
+        await tab.get_by_role("progressbar").wait_for(timeout=120_000)
+        await tab.get_by_text("in NDCG@10").wait_for(timeout=120_000)
+        assert await tab.evaluate("window.kept"), "the page was not loaded again"
+        assert await tab.get_by_role("img", name="Gain").count() == 1
+    finally:
+        workers.close()
+
+
 async def test_a_job_that_polls_leads_to_the_sign_in_once_the_session_has_ended(
     chromium: Any, address: str, films: str, make_key: Any, services: Services
 ) -> None:
@@ -133,12 +156,14 @@ async def test_an_error_that_a_script_is_answered_with_is_shown(tab: Any, films:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [390, 1280])
 async def test_axe_finds_nothing_serious_and_nothing_overflows(
-    tab: Any, films: str, scheme: str, width: int
+    tab: Any, films: str, scheme: str, width: int, services: Services
 ) -> None:
     await tab.emulate_media(color_scheme=scheme)
     await tab.set_viewport_size({"width": width, "height": 844})
     (hint, *_) = [*(await list_hints(Context(domain=films))).hints, None]
     more = (f"/hints/{hint.id}",) if hint else ()
+    tried = await submit(Context(domain=films), "try", {"text": "Prefer old films.", "count": 2})
+    more += (f"/jobs/{tried.id}?domain={films}", await _two_releases(services, films))
     session = "/try?domain=films&words=alien&history=1&candidates=2"
     for path in (*PAGES, *more, "/catalogue/1", "/nothing", session):
         await tab.goto(f"/console{path}")
@@ -153,6 +178,27 @@ async def test_axe_finds_nothing_serious_and_nothing_overflows(
         assert not bad, (path, json.dumps(bad, indent=1))
         over = await tab.evaluate("document.documentElement.scrollWidth - innerWidth")
         assert over <= 0, (path, over)
+
+
+async def _two_releases(services: Services, films: str) -> str:
+    """Store two releases, if there are none; return the page that compares them."""
+    options = await resolve_context(Context(domain=films))
+    async with services.engine.begin() as connection:
+        found = await find_domain(connection, films)
+        for number in range(2 - len(await list_releases(connection, found.id))):
+            release = Release(
+                recipe="content",
+                weights=b"",
+                encoder=ENCODER_ID,
+                prompt_version=options.prompt_version,
+                model=options.model,
+                hint_set=str(number),
+                hint_ids=[number + 1],
+                config={"training": {"updates": number}},
+                metrics={"gain": number / 10},
+            )
+            await store_release(connection, found.id, release)
+    return f"/releases/2/compare?domain={films}&other=1"
 
 
 async def test_every_page_reads_without_javascript(chromium: Any, address: str, films: str) -> None:

@@ -1,0 +1,55 @@
+"""How two releases differ."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import Path, Query, Request
+from pydantic import BaseModel, Field
+from starlette.responses import Response
+
+from ...operations.release_diff import compare_releases
+from ...operations.releases import list_releases
+from ...runtime.request_limits import DomainName, RowKey
+from ..api.callers import require_right
+from .browsers import PREFIX
+from .releases import SECTION
+from .routing import form_of, page_router
+from .visits import DomainChoice, Visit, visit
+
+router = page_router()
+
+
+class CompareForm(BaseModel):
+    """With which release to compare, and on how many sessions both choose."""
+
+    domain: DomainName
+    other: RowKey
+    sessions: Annotated[int, Field(ge=1, le=200)] = 40
+
+
+@router.get(PREFIX + SECTION + "/{release}/compare")
+async def compare_page(
+    request: Request,
+    release: Annotated[RowKey, Path()],
+    other: Annotated[RowKey, Query()] = 1,
+    domain: DomainChoice = None,
+) -> Response:
+    """Show what is stored of two releases side by side."""
+    return await _shown(await visit(request, domain), other, release, sessions=0)
+
+
+@router.post(PREFIX + SECTION + "/{release}/compare")
+async def compare_route(request: Request, release: Annotated[RowKey, Path()]) -> Response:
+    """Let both choose for sessions, and estimate both from all feedback that is stored."""
+    require_right(request, "learn")
+    form = form_of(request, CompareForm)
+    seen = await visit(request, form.domain)
+    return await _shown(seen, form.other, release, sessions=form.sessions)
+
+
+async def _shown(seen: Visit, first: int, second: int, *, sessions: int) -> Response:
+    asked = sessions > 0
+    found = await compare_releases(seen.context, first, second, sessions=sessions, logged=asked)
+    known = (await list_releases(seen.context)).releases[::-1]
+    return seen.page("compare.html", found=found, known=known, asked=asked, sessions=sessions or 40)
