@@ -53,7 +53,13 @@ async def _list(domain: str | None, as_json: bool) -> None:
 
 
 @policy.command("show")
-def show(release: ReleaseArgument, domain: DomainOption = None) -> None:
+def show(
+    release: ReleaseArgument,
+    domain: DomainOption = None,
+    as_json: Annotated[  # noqa: ARG001
+        bool, typer.Option("--json", help="Changes nothing: it is always JSON.")
+    ] = False,
+) -> None:
     """Print a release as JSON, without its weights.
 
     Example: re2llm policy show 1 --domain films

@@ -70,6 +70,9 @@ def show(
     conversation: Annotated[
         bool, typer.Option("--conversation", help="Include every message of the reflections.")
     ] = False,
+    as_json: Annotated[  # noqa: ARG001
+        bool, typer.Option("--json", help="Changes nothing: it is always JSON.")
+    ] = False,
 ) -> None:
     """Print as JSON where a hint comes from.
 

@@ -201,7 +201,9 @@ def test_a_hint_goes_from_active_to_retired_and_back(classroom: str) -> None:
     retired = command("retire", number, "--domain", classroom, "--reason", "too vague")
     assert retired.exit_code == 0, retired.stderr
     assert listed(classroom)[0]["status"] == "retired"
-    assert json.loads(command("show", number, "--domain", classroom).stdout)["provenance"] == {
+    shown = command("show", number, "--domain", classroom).stdout
+    assert command("show", number, "--domain", classroom, "--json").stdout == shown
+    assert json.loads(shown)["provenance"] == {
         "source": "person", "retired_because": "too vague"
     }  # fmt: skip
     approved = command("approve", number, "--domain", classroom)
