@@ -62,14 +62,14 @@ def _made_by(options: RunOptions) -> dict[str, str]:
 
 
 async def store_and_activate(
-    release: Release, options: RunOptions, *, force: bool, activate: bool = True
+    release: Release, options: RunOptions, *, force: bool, refusal: str = ""
 ) -> tuple[int, str]:
     """Store a release and activate it; a job that was killed here finds what it had stored.
 
     Args:
         release: From `release_of`.
         force: Activate it even if it is worse than the active one.
-        activate: Whether to activate it at all.
+        refusal: Why not to activate it at all; empty to do so.
 
     Returns:
         Its number, and why it is not active; empty if it is.
@@ -79,8 +79,8 @@ async def store_and_activate(
         job = None if options.budget is None else options.budget.job
         known = None if job is None else await release_of_job(connection, domain.id, job)
         number = known or await store_release(connection, domain.id, release)
-    if not activate:
-        return number, "It was asked for without activating it."
+    if refusal:
+        return number, refusal
     try:
         async with in_domain(options, None, write=True) as (connection, domain):
             await activate_release(connection, domain.id, number, force=force)
