@@ -40,16 +40,19 @@ _TAG = re.compile(f"{_OPENING.pattern}|{_CLOSING.pattern}", re.IGNORECASE)
 _HEADING = re.compile(r"\[/?(?!think)", re.IGNORECASE)
 """A word in brackets that may be a heading: it opens a thought only if one ends there, too."""
 _BLOCKS = (
-    (re.compile(r"^[ \t]*```(?:think|thought|reasoning)", re.IGNORECASE | re.MULTILINE), "\n```"),
+    (
+        re.compile(r"^[ \t]{0,20}```(?:think|thought|reasoning)", re.IGNORECASE | re.MULTILINE),
+        "\n```",
+    ),
     (re.compile(r"<details\s[^<>\n]{0,40}reasoning", re.IGNORECASE), "</details>"),
 )
 """What opens a thought as a block of Markdown or HTML, and what ends it."""
-_ANSWER = re.compile(r"\s*(?:<(answer|response|final_answer)>|<\|START_(RESPONSE|TEXT)\|>)")
+_ANSWER = re.compile(r"\s{0,20}(?:<(answer|response|final_answer)>|<\|START_(RESPONSE|TEXT)\|>)")
 _CHANNEL, _MESSAGE, _FINAL = "<|channel|>", "<|message|>", "final"
 _ENDS = ("<|end|>", "<|return|>", "<|call|>", "<|start|>")
 # What is left of the channels where a server drops the special tokens.
 _BARE_ANALYSIS, _BARE_FINAL = "analysis", "assistantfinal"
-_PROCESS = re.compile(r"\s*Here(?: is|'s) my thought process:", re.IGNORECASE)
+_PROCESS = re.compile(r"\s{0,20}Here(?: is|'s) my thought process:", re.IGNORECASE)
 _RESPONSE = re.compile(r"Here(?: is|'s) my response:\s*", re.IGNORECASE)
 """How Granite writes both."""
 _BEGINNINGS = (_BARE_ANALYSIS, "Here is my thought process:", "Here's my thought process:")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -26,7 +26,6 @@ from ..ranking.rewards import RewardTable
 from ..ranking.serving import hint_features, session_state
 from ..ranking.state import RecommendState
 from ..ranking.trials import resolve_session
-from ..records import counted
 from ..runtime.batch_calls import ask_ahead
 from ..runtime.budget import limited
 from ..runtime.options import Context, RunOptions, resolve_context
@@ -39,6 +38,7 @@ from .few_cells import (
     pay_for_few,
     pays_for_every_cell,
     spent_on,
+    too_few_calls,
 )
 from .fusion import learn_fusions
 from .hint_results import RetiredHint
@@ -136,7 +136,7 @@ async def train(  # noqa: PLR0913  # what a training can be
     release = release_of(trained, recipe, config, metrics, [hint for hint, _ in hints], options)
     refusal = "" if activate else "It was asked for without activating it."
     if stopped == "limit" and not force:
-        refusal = refusal or _too_few_calls(metrics)
+        refusal = refusal or too_few_calls(metrics)
     number, why_not = await store_and_activate(release, options, force=force, refusal=refusal)
     return TrainedRelease(
         domain=options.domain,
@@ -168,17 +168,6 @@ async def _judge(
         "update": trained.update,
         "cells": trained.cells,
     }
-
-
-def _too_few_calls(metrics: Mapping[str, Any]) -> str:
-    """Say why a policy from few calls should not serve; empty if it is no worse than one hint."""
-    if metrics["gain"] >= metrics["static_gain"]:
-        return ""
-    return (
-        f"After so few calls, the best single hint gains more: {metrics['static_gain']:+.3f} against "
-        f"{metrics['gain']:+.3f} on {counted(metrics['validation_sessions'], 'session')}. Allow more "
-        "calls, or give --force."
-    )
 
 
 async def _learn_fusions(

@@ -13,6 +13,7 @@ from re2llm.jobs.submit import submit
 from re2llm.knowledge.domains import find_domain
 from re2llm.knowledge.hints import add_hint
 from re2llm.operations import train as operation
+from re2llm.operations.few_cells import too_few_calls
 from re2llm.operations.load import load_domain
 from re2llm.operations.train_results import what_more_would_bring
 from re2llm.policies import cell_search, recipes
@@ -147,6 +148,22 @@ async def test_a_limited_job_ends_with_a_release(school: str, url: str) -> None:
     done = (await job(Context(), submitted.id)).job
     assert (done.state, done.result["stopped"]) == ("done", "limit")
     assert len(cells(url, school)) == done.calls <= limit
+
+
+async def test_a_policy_from_few_calls_serves_if_it_is_no_worse_than_one_hint(
+    school: str, url: str
+) -> None:
+    trained = await operation.train(Context(domain=school), max_llm_calls=80)
+    assert trained.stopped == "limit"
+    assert trained.active == (trained.gain >= trained.static_gain)
+    assert len(weights(url, school)) == 1  # stored in any case
+
+
+@pytest.mark.parametrize(("gain", "refused"), [(0.1, True), (0.2, False), (0.3, False)])
+def test_a_worse_policy_is_refused(gain: float, *, refused: bool) -> None:
+    found = too_few_calls({"gain": gain, "static_gain": 0.2, "validation_sessions": 90})
+    assert bool(found) == refused
+    assert not refused or "+0.200 against +0.100 on 90 sessions" in found
 
 
 async def test_too_small_a_limit_is_told(school: str, url: str) -> None:
