@@ -48,7 +48,8 @@ def learn(
         typer.Option(
             min=1,
             metavar="N",
-            help="Sessions to work on at the same time. Default: RE2LLM_CONCURRENCY.",
+            help="Sessions to work on at the same time. Default: RE2LLM_CONCURRENCY, "
+            "or one for each 400 calls of a limit.",
         ),
     ] = None,
     batch: Annotated[

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
 from ..errors import HintsFullError, InputError, Re2llmError
+from ..llm.prices import call_cost
 from ..records import counted
-from ..runtime.budget import limited
+from ..runtime.budget import Budget, limited
 from ..runtime.options import Context, RunOptions, resolve_context
 from ..runtime.progress import Progress, silent
+from ..settings import Settings
 from .enough import ENOUGH_SESSIONS, NOTHING_HELPED, NOTHING_MISSED, session_advice
 from .first_stage import fit_first_stage
 from .hint_results import RetiredHint
@@ -88,6 +91,9 @@ class Learned:
 
 _LOOK_AGAIN = 0.5
 """Seconds between two looks at a session that another process is working on."""
+_CALLS_FOR_A_HINT = 400
+"""What verifying a hint that helps takes, about; one that does not help takes a tenth."""
+_TOKENS_OF_A_CALL = 1_500, 50
 _COUNTS = (
     *("sessions", "missed", "failed", "proposed"),
     *("stored", "duplicate", "leak", "ineffective", "surplus"),
@@ -119,7 +125,8 @@ async def learn(
             if it is lower.
         max_tokens: Stop after this many tokens.
         max_cost: Stop when this much is spent, at the prices in `RE2LLM_PRICES`.
-        concurrency: Sessions at the same time; `None` takes the setting.
+        concurrency: Sessions at the same time; `None` takes the setting, or fewer where the budget
+            is small: hints that are half tried when it is spent are not kept.
         tidy: Tidy the hints at the end, by the trials so far: without a model call, and without
             retiring hints for a missing proof.
         progress: Called before each session with the stage `learning`.
@@ -160,9 +167,8 @@ async def learn(
         done += 1
 
     progress("learning", done, len(keys))
-    stopped = await learner.work_through(
-        todo, work, concurrency=concurrency or options.settings.concurrency
-    )
+    at_once = concurrency or sessions_at_once(budget, options.settings, options.model)
+    stopped = await learner.work_through(todo, work, concurrency=at_once)
     full = isinstance(stopped, HintsFullError)
     # Verification has accepted the hints by its own measure: none goes for a missing proof.
     found = await tidy_hints(context, max_llm_calls=0, give_up=False) if tidy else None
@@ -185,6 +191,20 @@ async def learn(
         full=full,
         stopped=None if full else stopped,
     )
+
+
+def sessions_at_once(budget: Budget, settings: Settings, model: str) -> int:
+    """Return how many sessions to learn from at once, so that each can have its hint tried.
+
+    Args:
+        budget: What the run may spend.
+        model: The ranking model.
+    """
+    calls = math.inf if budget.max_calls is None else budget.max_calls
+    price = call_cost(settings.prices, model, *_TOKENS_OF_A_CALL)
+    if budget.max_cost is not None and price:
+        calls = min(calls, budget.max_cost / price)
+    return int(max(1, min(settings.concurrency, calls // _CALLS_FOR_A_HINT)))
 
 
 async def sessions_to_learn_from(

@@ -11,11 +11,13 @@ from langchain_core.messages import AIMessage
 from learnt import Learnt, assert_whole, knowledge, settled
 from re2llm.data.sample import sample_items, simulate_sessions
 from re2llm.errors import BudgetSpentError, ModelDownError
-from re2llm.operations.learn import Learned, _advice, learn
+from re2llm.operations.learn import Learned, _advice, learn, sessions_at_once
 from re2llm.operations.load import load_domain
 from re2llm.records import Session
+from re2llm.runtime.budget import Budget
 from re2llm.runtime.options import Context
 from re2llm.runtime.services import Services
+from re2llm.settings import Settings
 
 SESSIONS = simulate_sessions(7, seed=1)
 PANEL = {"verify_random": 6, "verify_near": 2, "verify_rule": "paper"}
@@ -239,3 +241,19 @@ def test_a_run_without_a_hint_says_why(counts: dict[str, int], sessions: int, sa
     advice = _advice(learner, sessions, 0)
     assert advice.startswith(said)
     assert bool(advice) is bool(said)
+
+
+@pytest.mark.parametrize(
+    ("limits", "expected"),
+    [
+        ({}, 8),
+        ({"max_calls": 100}, 1),
+        ({"max_calls": 1_000}, 2),
+        ({"max_calls": 1_000_000}, 8),
+        ({"max_cost": 1.5}, 2),  # a call is some 1,550 tokens at a dollar a million
+        ({"max_cost": 1.5, "max_calls": 100}, 1),
+    ],
+)
+def test_a_small_budget_narrows_what_is_done_at_once(limits: dict[str, Any], expected: int) -> None:
+    settings = Settings(concurrency=8, prices={"m": (1.0, 1.0)})
+    assert sessions_at_once(Budget(**limits), settings, "m") == expected
