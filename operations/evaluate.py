@@ -16,6 +16,7 @@ from ..evaluation.recorded import Recorded, read_answers
 from ..evaluation.summary import summarise
 from ..knowledge.catalogue import item_ids
 from ..knowledge.domains import Domain
+from ..knowledge.hints import count_kept
 from ..knowledge.training_sessions import training_sessions
 from ..ranking.choosers import hint_choice
 from ..ranking.releases import served_policy
@@ -105,7 +106,7 @@ async def evaluate(  # noqa: PLR0913  # what can be compared
     async with in_domain(options, None) as (connection, domain):
         known = await item_ids(connection, domain)
         train = [session for _, session in await training_sessions(connection, domain)]
-        serves = policies is None and await _serves(connection, domain, options)
+        chosen = await _default_policies(connection, domain, options)
     if baselines and not train:
         raise _nothing_to_learn_from(domain.name)
     ranked, notes = await held_out_sessions(
@@ -117,8 +118,8 @@ async def evaluate(  # noqa: PLR0913  # what can be compared
     )
     notes += _seen_in_training(ranked, train)
     if policies is None:
-        policies = _POLICIES[serves]
-        notes += [] if serves else [_NO_RELEASE.format(domain=domain.name, model=options.model)]
+        policies = chosen
+        notes += _why_not_ppo(chosen, domain.name, options.model)
     shared = replace(
         context, domain=options.domain, seed=options.seed, budget=budget, command="evaluate"
     )
@@ -155,14 +156,26 @@ async def evaluate(  # noqa: PLR0913  # what can be compared
 async def default_policies(options: RunOptions) -> Sequence[str]:
     """Return which hint policies are compared if none are named."""
     async with in_domain(options, None) as (connection, domain):
-        return _POLICIES[await _serves(connection, domain, options)]
+        return await _default_policies(connection, domain, options)
 
 
-_POLICIES = {
-    True: ("none", "static", "ppo"),
-    False: ("none", "random", "similar", "static"),
-}
-"""By whether there is an active release that fits the run."""
+async def _default_policies(
+    connection: AsyncConnection, domain: Domain, options: RunOptions
+) -> Sequence[str]:
+    if await _serves(connection, domain, options):
+        return ("none", "static", "ppo")
+    # Without a hint, all of them would be the same row.
+    return (
+        ("none", "random", "similar", "static")
+        if await count_kept(connection, domain.id)
+        else ("none",)
+    )
+
+
+def _why_not_ppo(policies: Sequence[str], domain: str, model: str) -> list[str]:
+    if "ppo" in policies:
+        return []
+    return [(_NO_RELEASE if len(policies) > 1 else _NO_HINT).format(domain=domain, model=model)]
 
 
 def check_names(
@@ -212,6 +225,7 @@ _NO_RELEASE = (
     "{domain} has no active release that fits {model} and RE2LLM_FUSE, so the learned policy is "
     "not compared; `re2llm train` makes one."
 )
+_NO_HINT = "{domain} has no hints, so there is nothing to choose from; `re2llm learn` finds some."
 
 
 async def _serves(connection: AsyncConnection, domain: Domain, options: RunOptions) -> bool:

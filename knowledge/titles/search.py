@@ -119,6 +119,8 @@ def settled(matches: list[TitleMatch]) -> Item | None:
 def _likeness(typed: str, form: str, **_: object) -> float:
     """Compare as wholes, and at a discount as a part, such as "fellowship of the ring"."""
     whole = fuzz.ratio(typed, form)
+    if typed[0] != form[0]:  # a typing error is rarely the first letter: "nothing" is no "thing"
+        whole = min(whole, _SURE - 1)
     if len(typed) < _FEW_LETTERS or len(typed) > len(form):
         return whole
     return max(whole, _OF_A_PART * fuzz.token_set_ratio(typed, form))

@@ -58,6 +58,7 @@ def test_a_title_is_found_with_its_year_and_its_article(typed: str, id_: str) ->
         ("Heat (1980)", "heat-1972"),
         ("Toy Story (1999)", "1"),
         ("Blade Runner 2049", "br"),
+        ("Balien", "alien"),
     ],
 )
 def test_namesakes_and_another_year_are_doubts(typed: str, first: str) -> None:
