@@ -7,6 +7,7 @@ from typing import Any
 
 from re2llm.knowledge.domains import find_domain
 from re2llm.llm.ranking_prompt import RANKING_PROMPT_VERSION
+from re2llm.records import counted
 from re2llm.runtime.services import Services
 from sqlalchemy import text
 
@@ -108,7 +109,7 @@ async def fill(
     if not there:
         say("films, release")
         await prepare(services)
-        say(f"{hints:,} hints")
+        say(counted(hints, "hint"))
         await grow(services, 0, hints)
         await _write(services, recommendations, say)
     async with services.engine.connect() as connection:

@@ -172,7 +172,9 @@ def _validation(paid: NDArray[np.bool_], choices: NDArray[np.int64]) -> int:
 
 def show(rows: list[dict[str, Any]], tables: Tables) -> None:
     """Print means over seeds."""
-    title = f"Policies by model calls; {len(tables.test_states):,} test sessions"
+    from re2llm.records import counted
+
+    title = f"Policies by model calls; {counted(len(tables.test_states), 'test session')}"
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD)
     for heading in ("calls allowed", "made", "sessions", "NDCG@10", "over static", "over all", "±"):
         table.add_column(heading, justify="right")
@@ -193,7 +195,7 @@ def show(rows: list[dict[str, Any]], tables: Tables) -> None:
     console.print(f"static: {rows[0]['static']:.4f}, without a hint: {tables.plain:.4f}")
     stops = next((row["stops_at"] for row in reversed(rows) if row.get("stops_at")), None)
     if stops:
-        console.print(f"`re2llm train` stops by itself after {stops:,} calls.")
+        console.print(f"`re2llm train` stops by itself after {counted(stops, 'call')}.")
 
 
 def _mean(rows: list[dict[str, Any]], name: str) -> float:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ..operations.autopilot_results import AutopilotDay, AutopilotShown
 
 autopilot = CommandGroup(
-    help="Learn from feedback, train and roll out by itself, within a budget. Off by default.",
+    help="Keep learning from feedback within a budget. Off by default.",
     no_args_is_help=True,
 )
 _Json = Annotated[bool, typer.Option("--json", help="Print as JSON.")]
@@ -73,7 +73,7 @@ def on(  # an option for each part of the plan
     ] = "better",
     as_json: _Json = False,
 ) -> None:
-    """Turn it on, or change what it may spend and how it goes about it.
+    """Turn it on, or give it another plan.
 
     Example: re2llm autopilot on --domain films --budget-usd 5/day
     """
@@ -127,7 +127,7 @@ def off(domain: DomainOption = None, as_json: _Json = False) -> None:
 
 @autopilot.command("show")
 def show(domain: DomainOption = None, as_json: _Json = False) -> None:
-    """Show whether it is on, what it has decided and why, and what it has spent.
+    """Show what it decided and why, and what it spent.
 
     Example: re2llm autopilot show --domain films
     """
@@ -143,7 +143,7 @@ def show(domain: DomainOption = None, as_json: _Json = False) -> None:
 
 @autopilot.command("resume")
 def resume(domain: DomainOption = None, as_json: _Json = False) -> None:
-    """Let a held autopilot go on, with present reward as what is expected.
+    """Let a held autopilot go on from present reward.
 
     Example: re2llm autopilot resume --domain films
     """

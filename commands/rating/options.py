@@ -11,7 +11,6 @@ from ..console import err
 
 if TYPE_CHECKING:
     from ...rating.corpus import ReviewSource
-    from ...settings import get_settings
 
 __all__ = ["SAMPLE", "ReviewsOption", "SeedOption", "SkipOption", "SplitOption", "review_source"]
 
@@ -39,6 +38,7 @@ def review_source(
 ) -> ReviewSource:
     """Return the reviews that the options name; malformed rows are printed as notes."""
     from ...rating.corpus import ReviewSource
+    from ...settings import get_settings
 
     return ReviewSource(
         path=path,

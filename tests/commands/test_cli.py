@@ -68,10 +68,16 @@ COMMANDS = [
     ["jobs", "schedule"],
     ["jobs", "schedules"],
     ["jobs", "unschedule"],
+    ["autopilot"],
+    ["autopilot", "on"],
+    ["autopilot", "off"],
+    ["autopilot", "show"],
+    ["autopilot", "resume"],
+    ["autopilot", "run-once"],
 ]
 GROUPS = (
     *([], ["domains"], ["items"], ["sessions"], ["hints"], ["keys"], ["policy"], ["rater"]),
-    ["jobs"],
+    *(["jobs"], ["autopilot"]),
 )
 
 Done = subprocess.CompletedProcess[str]

@@ -154,6 +154,7 @@ async def test_uses_of_hints_are_those_in_the_log_counted_or_not(
     services: Services, load: Any, domain: str
 ) -> None:
     rng = random.Random(1)
+    now = dt.datetime.now(dt.UTC)  # the module may have been read long ago
     await load(domain, [Item(str(n), f"Thing {n}", {}) for n in range(5)], [Session(("0",), "1")])
     texts = ["Prefer the oldest.", "Prefer the newest.", "Prefer what is loved."]
     hints = [(await add_hint(Context(domain=domain), one)).hint_id or 0 for one in texts]
@@ -162,7 +163,7 @@ async def test_uses_of_hints_are_those_in_the_log_counted_or_not(
 
     async def log(ages: Sequence[float]) -> list[tuple[dt.datetime, list[int]]]:
         made = [
-            (NOW - dt.timedelta(minutes=one), rng.sample(hints, rng.randint(0, 3))) for one in ages
+            (now - dt.timedelta(minutes=one), rng.sample(hints, rng.randint(0, 3))) for one in ages
         ]
         # A hint that is gone by now may still stand in a set.
         rows = [
@@ -208,7 +209,7 @@ async def test_uses_of_hints_are_those_in_the_log_counted_or_not(
             "WHERE id = :id RETURNING uses_until"
         )
         until = await connection.scalar(back, {"id": found.id})
-        again = [row for row in logged if until <= row[0] < NOW - dt.timedelta(minutes=4)]
+        again = [row for row in logged if until <= row[0] < now - dt.timedelta(minutes=4)]
         less = text("UPDATE re2llm.hint_use SET uses = uses - :n WHERE hint_id = :hint")
         for hint, n in Counter(one for _, given in again for one in given).items():
             await connection.execute(less, {"n": n, "hint": hint})
@@ -217,7 +218,7 @@ async def test_uses_of_hints_are_those_in_the_log_counted_or_not(
     await same(logged)
     await count()
     await same(logged)
-    cut = NOW - dt.timedelta(minutes=1_000)
+    cut = now - dt.timedelta(minutes=1_000)
     async with services.engine.begin() as connection:
         await delete_log(connection, Scope(before=cut, sources=["local"]))
     logged = [row for row in logged if row[0] >= cut]
