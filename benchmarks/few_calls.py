@@ -44,7 +44,7 @@ def main() -> None:
     if not given.tables.exists():
         if given.test is None:
             parser.error("--test: name the file of test sessions.")
-        asyncio.run(build_tables(given.domain, given.test, given.tables))
+        asyncio.run(_build(given.domain, given.test, given.tables))
     tables = Tables.read(given.tables)
     limits = [*(int(count) for count in given.calls.split(",")), None]
     done = json.loads(given.json.read_text()) if given.json and given.json.exists() else []
@@ -66,6 +66,15 @@ def main() -> None:
         draw(rows, given.figure)
 
 
+async def _build(domain: str, test: Path, path: Path) -> None:
+    from re2llm.runtime.sharing import close_shared_services
+
+    try:
+        await build_tables(domain, test, path)
+    finally:
+        await close_shared_services()
+
+
 def measured(tables: Tables, few: Few | None, seed: int) -> dict[str, Any]:
     """Train on what was paid for, and rank the test sessions with the hints that are given.
 
@@ -76,6 +85,7 @@ def measured(tables: Tables, few: Few | None, seed: int) -> dict[str, Any]:
     from re2llm.policies.hint_policy import greedy_actions
     from re2llm.policies.recipes import default_config
     from re2llm.policies.training import TrainingData, train_hint_policy
+    from re2llm.policies.weights import actor_of
 
     statistics = tables.statistics(every_cell=few is None)
     hints = HintFeatures.of(tables.embeddings, statistics)
@@ -85,7 +95,7 @@ def measured(tables: Tables, few: Few | None, seed: int) -> dict[str, Any]:
     data = TrainingData(tables.states[rows], hints)
     config = default_config("content", seed=seed)
     trained = train_hint_policy(data, "content", config, lambda at, actions: rewards[at, actions])
-    given = greedy_actions(trained.policy, tables.test_states, hints)
+    given = greedy_actions(actor_of(trained.policy), tables.test_states, hints)
     at = np.arange(len(given))
     over = tables.test_ndcg[at, given] - tables.test_ndcg[:, 1]
     held = np.flatnonzero((trained.folds >= 0) & (rows >= tables.first))

@@ -92,7 +92,6 @@ async def build_tables(domain: str, test: Path, path: Path) -> None:
     from re2llm.ranking.trials import resolve_session, try_hint
     from re2llm.runtime.options import Context, resolve_context
     from re2llm.runtime.progress import silent
-    from re2llm.runtime.sharing import close_shared_services
 
     options = await resolve_context(Context(domain=domain, command="train"))
     drawn = await draw_panel(options, await selected_sessions(options), silent)
@@ -126,7 +125,7 @@ async def build_tables(domain: str, test: Path, path: Path) -> None:
         paid=paid,
         states=np.stack([session_state(state, "content") for state in states]),
         sessions=np.array(drawn.sessions),
-        embeddings=hint_features(hints).embeddings.numpy(),
+        embeddings=hint_features(hints).embeddings,
         hint_keys=np.array([hint_key(text) for text in texts], dtype="V"),
         test_ndcg=np.array(ndcg),
         test_states=np.stack([session_state(state, "content") for state in unseen]),
@@ -137,4 +136,3 @@ async def build_tables(domain: str, test: Path, path: Path) -> None:
             ]
         ),
     )
-    await close_shared_services()

@@ -14,7 +14,7 @@ from ..knowledge.trials import Trial, hit_ranks
 from ..ranking.measure import measure
 from ..ranking.panels import panel
 from ..ranking.repeats import CLOSE, COMPARED, embed, repeated_hint
-from ..ranking.trials import run_trial
+from ..ranking.trials import resolve_session, run_trial
 from ..ranking.verification import verification
 from ..records import Item, counted
 from ..runtime.domain_cache import leak_filter_of
@@ -129,12 +129,21 @@ def _session(state: LearnState) -> int:
 
 
 async def _leak(text: str, state: LearnState, options: RunOptions) -> str | None:
+    """Return why a hint must be refused that any of the shown misses may give away, or `None`."""
     async with options.services.engine.connect() as connection:
         domain = await find_domain(connection, state["domain"], among=options.domains)
         leaks = await leak_filter_of(options.services, connection, domain)
-    ids = [item["id"] for item in state["candidate_items"]]
-    target = next(i for i in state["candidate_items"] if i["id"] == state.get("target"))
-    return leaks.leak(text, target=Item(target["id"], target["title"]), ids=ids)
+    further = [
+        await resolve_session(state["domain"], miss["session"], options)
+        for miss in state.get("batch") or ()
+    ]
+    for one in [state, *further]:
+        ids = [item["id"] for item in one["candidate_items"]]
+        target = next(i for i in one["candidate_items"] if i["id"] == one.get("target"))
+        reason = leaks.leak(text, target=Item(target["id"], target["title"]), ids=ids)
+        if reason is not None:
+            return reason
+    return None
 
 
 async def _known(text: str, state: LearnState, options: RunOptions) -> list[Hint]:

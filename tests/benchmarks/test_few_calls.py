@@ -1,14 +1,24 @@
-"""The benchmark of training from few cells, on a made-up table."""
+"""The benchmark of training from few cells: on a made-up table, and its table of the films."""
 
+import json
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from re2llm.benchmarks import few_calls
 from re2llm.benchmarks.few_calls_figure import draw
-from re2llm.benchmarks.few_calls_tables import Tables
+from re2llm.benchmarks.few_calls_tables import Tables, build_tables
+from re2llm.data.sample import sample_items, simulate_sessions
+from re2llm.knowledge.domains import find_domain
+from re2llm.knowledge.hints import add_hint, hint_key
+from re2llm.operations.load import load_domain
+from re2llm.policies import recipes
+from re2llm.runtime.services import Services
 
 SESSIONS, HINTS = 400, 4
+TEXTS = ["Prefer the same director as in the history.", "Prefer recent titles."]
 
 
 @pytest.fixture(scope="module")
@@ -67,3 +77,53 @@ def test_the_figure_is_drawn_and_the_table_printed(
     assert "stops by itself after 300 calls" in printed
     assert "1,000" in printed
     assert "9,000" in printed
+
+
+@pytest.fixture
+def short(monkeypatch: pytest.MonkeyPatch) -> None:
+    usual = recipes.default_config
+
+    def config(recipe: recipes.Recipe, *, seed: int = 0) -> recipes.TrainingConfig:
+        found = usual(recipe, seed=seed)
+        return replace(found, ppo=replace(found.ppo, updates=4), members=2)
+
+    monkeypatch.setattr(recipes, "default_config", config)
+
+
+@pytest.mark.usefixtures("short")
+def test_a_policy_is_trained_on_what_was_paid_for_and_measured_unseen(tables: Tables) -> None:
+    few = few_calls.chosen(tables, 300)
+    row = few_calls.measured(tables, few, 0)
+    assert (row["limit"], row["visited"]) == (300, few.spent["visited"])
+    assert few.spent["calls"] <= row["calls"] <= few.spent["calls"] + 2 * row["validation_sessions"]
+    assert row["over_static"] == pytest.approx(row["ndcg"] - row["static"])
+    assert row["static"] == pytest.approx(tables.test_ndcg[:, 1].mean())
+    everything = few_calls.measured(tables, None, 0)
+    assert everything["limit"] is None
+    assert everything["validation_sessions"] == SESSIONS - tables.first
+
+
+async def test_the_tables_hold_every_hint_on_every_session(
+    services: Services, domain: str, adjust: Callable[..., None], tmp_path: Path
+) -> None:
+    adjust(verify_random=4, verify_doubtful=1, train_panel=6)
+    known, unseen = simulate_sessions(12, seed=3), simulate_sessions(3, seed=8)
+    await load_domain(services, domain, sample_items(), [lambda _: known])
+    async with services.engine.begin() as connection:
+        found = await find_domain(connection, domain)
+        for text, vector in zip(TEXTS, services.embedder.encode(TEXTS), strict=True):
+            await add_hint(connection, found.id, text, vector, provenance={})
+    test = tmp_path / "test.jsonl"
+    lines = [{"history": one.history, "target": one.target} for one in unseen]
+    test.write_text("\n".join(json.dumps(line) for line in lines))
+    await build_tables(domain, test, tmp_path / "tables.npz")
+    tables = Tables.read(tmp_path / "tables.npz")
+    assert tables.gains.shape == (len(known), 3)
+    assert np.isfinite(tables.gains).all()
+    assert (tables.gains[:, 0] == 0).all()
+    assert tables.test_ndcg.shape == (len(unseen), 3)
+    assert ((tables.test_ndcg >= 0) & (tables.test_ndcg <= 1)).all()
+    assert (tables.panel, tables.first) == (4, 6)
+    assert [bytes(key) for key in tables.hint_keys] == [hint_key(text) for text in TEXTS]
+    assert tables.embeddings.shape[0] == len(tables.hint_keys)
+    assert tables.states.shape[1:] == tables.test_states.shape[1:]

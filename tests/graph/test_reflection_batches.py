@@ -19,6 +19,7 @@ from re2llm.llm.reflection_prompt import REFLECTION_PROMPT_VERSION
 from re2llm.operations.hints import show_hint
 from re2llm.operations.learn import learn, learn_session
 from re2llm.operations.learner import Learner
+from re2llm.ranking import batching
 from re2llm.runtime.budget import Budget
 from re2llm.runtime.options import Context, resolve_context
 from re2llm.runtime.services import Services
@@ -27,6 +28,18 @@ TITLES = {film.id: film.title for film in load_films()}
 SESSIONS = simulate_sessions(8, seed=3)
 HINT = "Prefer what everyone has seen."
 FAR = 20
+PARTS = {
+    "Saving Private Ryan": "ryan",
+    "Psycho": "psycho",
+    "The Prestige": "prestige",
+    "The Matrix": "matrix",
+    "My Neighbor Totoro": "totoro",
+    "Return of the Jedi": "jedi",
+    "Grizzly Man": "grizzly",
+    "The Avengers": "avengers",
+    "The Empire Strikes Back": "empire",
+}
+"""Titles by a part of them that an honest hint may use if none of them was shown."""
 
 Result = dict[str, Any]
 
@@ -38,6 +51,7 @@ class Teacher:
         self.helps = helps
         self.batches: list[dict[str, Any]] = []
         self.asked_about_one = 0
+        self.advise: Callable[[dict[str, Any]], list[str]] = lambda _: [HINT]
         self.targets = {
             tuple(TITLES[i] for i in session.history): TITLES[session.target or ""]
             for session in SESSIONS
@@ -47,7 +61,7 @@ class Teacher:
         last = messages[-1].text
         if len(messages) == 2 and '"misses"' in last:
             self.batches.append(json.loads(last))
-            return json.dumps({"cause": "They are famous.", "hints": [HINT]})
+            return json.dumps({"cause": "They are famous.", "hints": self.advise(self.batches[-1])})
         with suppress(ValueError, IndexError):
             if len(messages) == 2:
                 return self.ranking(document_of(messages))
@@ -69,6 +83,16 @@ class Teacher:
 async def keys(services: Services, load: Any, domain: str, adjust: Any) -> list[int]:
     await load(domain, sample_items(), SESSIONS)
     adjust(verify_random=20, verify_near=2, verify_doubtful=1)
+    return await stored(services, domain)
+
+
+@pytest.fixture
+def all_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Any misses may be in one batch; which are alike depends on their keys."""
+    monkeypatch.setattr(batching, "_ALIKE", -1.0)
+
+
+async def stored(services: Services, domain: str) -> list[int]:
     async with services.engine.connect() as connection:
         found = await find_domain(connection, domain)
         return [key for key, _ in await training_sessions(connection, found)]
@@ -128,6 +152,29 @@ async def test_a_hint_that_does_not_help_most_of_them_is_refused(
     assert proposal["verification"] == {}
 
 
+@pytest.mark.usefixtures("all_alike")
+async def test_a_hint_gives_none_of_the_shown_misses_away(
+    services: Services, script: Any, load: Any, domain: str
+) -> None:
+    named = [one for one in SESSIONS if TITLES[one.target or ""] in PARTS]
+    await load(domain, sample_items(), named)
+    teacher = Teacher(lambda _: True)
+    name, _ = script(teacher)
+
+    def advise(document: dict[str, Any]) -> list[str]:
+        parts = [PARTS[miss["chosen"]["title"]] for miss in document["misses"]]
+        return [f"Prefer films about {part} and the like." for part in parts[1:]]
+
+    teacher.advise = advise
+    [key, *_] = await stored(services, domain)
+    result = await learnt(domain, key, name, 3)
+    [document] = teacher.batches
+    further = [PARTS[miss["chosen"]["title"]] for miss in document["misses"]][1:]
+    assert [p["outcome"] for p in result["proposals"]] == ["leak", "leak"]
+    for part, proposal in zip(further, result["proposals"], strict=True):
+        assert proposal["reason"] == f"It gives the chosen item away: {part!r}."
+
+
 async def test_a_batch_of_one_is_the_conversation_of_the_paper(
     script: Any, domain: str, keys: list[int]
 ) -> None:
@@ -140,6 +187,7 @@ async def test_a_batch_of_one_is_the_conversation_of_the_paper(
     assert len(result["reflection"]["messages"]) == 9
 
 
+@pytest.mark.usefixtures("all_alike")
 async def test_each_miss_is_in_one_reflection(
     services: Services, script: Any, domain: str, keys: list[int]
 ) -> None:
