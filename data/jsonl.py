@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator
+import json
+from collections.abc import Container, Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 from ..errors import InputError
 from ..records import Item, Session
 from .attributes import read_attributes
 from .files import read_lines, total_bytes
-from .json_rows import as_id, as_object, as_text, read_json_lines
-from .malformed import ReadReport, RowError, parse_items, shown
+from .json_rows import as_id, as_object, as_text, parse_json
+from .malformed import ReadReport, RowError, parse_items, parse_rows, shown
 from .session_file import read_sessions
 from .titles import clean_title
 
@@ -46,8 +48,8 @@ class JsonlReader:
 
     def items(self, report: ReadReport) -> Iterator[Item]:
         """Stream the items in the order of the file."""
-        _refuse_list(self._items)
-        rows = read_json_lines(self._items, report)
+        lines = _refuse_list(self._items, read_lines(self._items, report))
+        rows = parse_rows(self._items, report, lines, parse_json)
         return parse_items(self._items, report, rows, _item)
 
     def sessions(
@@ -62,11 +64,24 @@ def _either(folder: Path, name: str) -> Path | None:
     return next((folder / n for n in (name, f"{name}.gz") if (folder / n).is_file()), None)
 
 
-def _refuse_list(path: Path) -> None:
-    first = next((text for _, text in read_lines(path, ReadReport()) if text.strip()), "")
-    if first.lstrip().startswith("["):
-        remedy = f"Write one object a line: jq -c '.[]' {path.name} > lines.jsonl"
-        raise InputError(str(path), "is one JSON list.", remedy)
+def _refuse_list(path: Path, lines: Iterable[tuple[int, str]]) -> Iterator[tuple[int, str]]:
+    """Hand lines on, unless the first begins a list of items: a pipe can be read only once."""
+    first = True
+    for number, text in lines:
+        if first and text.lstrip().startswith("[") and _is_list_of_items(text):
+            remedy = f"Write one object a line: jq -c '.[]' {path.name} > lines.jsonl"
+            raise InputError(str(path), "is one JSON list.", remedy)
+        first = False
+        yield number, text
+
+
+def _is_list_of_items(text: str) -> bool:
+    """Whether a line that opens a list leaves it open, or closes it over objects alone."""
+    try:
+        listed: Any = json.loads(text)
+    except (ValueError, RecursionError):
+        return True
+    return bool(listed) and all(isinstance(row, dict) for row in listed)
 
 
 def _item(value: object) -> tuple[Item, list[str]]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ..records import Item
 from .answer_columns import has_places, read_entries, read_mapping, read_parallel
 from .answer_entries import EntryReader, bare_number
+from .backwards import says_backwards, text_says_backwards, without_backward_titles
 from .json_values import is_list, is_object
 from .loose_answers import read_loosely
 from .responses import LONGEST_ANSWER
@@ -24,12 +25,6 @@ _MOST_VALUES, _MOST_FAILURES = 1_000, 50
 _NEAR = 40
 """Characters after a bracket within which its first key stands."""
 _DEEPEST = 4
-_BACKWARDS = re.compile(
-    r"\b(?:worst|least|last|bottom)(?:[\s_-]\w{1,12}){0,2}?[\s_-]to(?:[\s_-]the)?[\s_-]"
-    r"(?:best|most|first|top)|(?:reversed?|ascending)[\s_-](?:order|rank)",
-    re.IGNORECASE,
-)
-"""What says that the best candidate stands last, or might."""
 _CHAIN = re.compile(r"\[\d{1,6}\](?:\s{0,9}>\s{0,9}\[\d{1,6}\])+")
 
 
@@ -94,8 +89,9 @@ def read_ranking(
         wanted: How many of the best candidates were asked for, at most all.
     """
     text = text[:LONGEST_ANSWER]
-    backwards = _BACKWARDS.search(text) is not None
-    found = _Found(()) if backwards else _find(text, candidates, EntryReader(items))
+    found = _find(text, candidates, EntryReader(items))
+    if _doubted(found, text, items):
+        found = _Found(())
     numbers: dict[int, None] = {}
     repeated = invented = 0
     for number in found.numbers:
@@ -118,31 +114,70 @@ def is_ranking(text: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """Numbers as they were read, and whether they stood in a plain list, as was asked for."""
+    """A ranking as it was read.
+
+    Attributes:
+        numbers: Of candidates.
+        plain: Whether they stood in a plain list, as was asked for.
+        start: Where the JSON begins that holds them, or `None` where it is none.
+        holder: That JSON.
+    """
 
     numbers: Sequence[int]
     plain: bool = False
+    start: int | None = None
+    holder: Any = None
+
+
+def _doubted(found: _Found, text: str, items: Sequence[Item]) -> bool:
+    """Whether the answer says that the best candidate stands last."""
+    if found.start is None:
+        return text_says_backwards(without_backward_titles(text, items))
+    before = without_backward_titles(text[: found.start], items)
+    beside = found.holder.values() if is_object(found.holder) else ()
+    remarks = [without_backward_titles(one, items) for one in beside if isinstance(one, str)]
+    return says_backwards(before, _names(found.holder), remarks)
+
+
+def _names(value: Any, depth: int = 0) -> Iterator[str]:
+    """Yield the names under which a value holds lists; only the ranking's own if that is known."""
+    if is_list(value) and len(value) == 1:
+        yield from _names(value[0], depth)
+    if not is_object(value) or depth >= _DEEPEST:
+        return
+    key = _key_of(value)
+    for name, inner in value.items() if key is None else [(key, value[key])]:
+        inside = _opened(inner)
+        if is_list(inside) or is_object(inside):
+            yield name
+            yield from _names(inside, depth + 1)
 
 
 def _find(text: str, candidates: int, reader: EntryReader) -> _Found:
     values, cut = _decoded(text)
     if cut is not None:  # the answer is cut off, and what came before it was a draft
-        rows = [value for value in values[cut.values :] if is_object(value)]
-        return _Found(_of_rows(rows, reader) or _of_cut(text[cut.start :], candidates, reader))
-    read = [(value, found) for value in values if (found := _ranking_in(value, reader))]
-    objects = [found for value, found in read if is_object(value)]
+        rows = [value for _, value in values[cut.values :] if is_object(value)]
+        numbers = _of_rows(rows, reader) or _of_cut(text[cut.start :], candidates, reader)
+        return _Found(numbers, start=cut.start)
+    read = [
+        replace(found, start=start, holder=value)
+        for start, value in values
+        if (found := _ranking_in(value, reader))
+    ]
+    objects = [found for found in read if is_object(found.holder)]
     if objects:
-        return _Found(objects[-1].numbers, _only(objects))
-    lists = [found for _, found in read]
-    chains = _CHAIN.findall(text)
-    if chains and all(len(found.numbers) == 1 for found in lists):  # "[5] > [2] > [6]"
-        return _Found([int(number) for number in re.findall(r"\d+", chains[-1])])
-    if lists:
-        longest = max(reversed(lists), key=lambda found: len(found.numbers))
-        return _Found(longest.numbers, _only(lists))
-    if any(values) or text.count("{") > 1:
+        return replace(objects[-1], plain=_only(objects))
+    chains = list(_CHAIN.finditer(text))
+    if chains and all(len(found.numbers) == 1 for found in read):  # "[5] > [2] > [6]"
+        numbers = [int(number) for number in re.findall(r"\d+", chains[-1][0])]
+        return _Found(numbers, start=chains[-1].start())
+    if read:
+        longest = max(reversed(read), key=lambda found: len(found.numbers))
+        return replace(longest, plain=_only(read))
+    if any(value for _, value in values) or text.count("{") > 1:
         # Numbers that stand in JSON are not taken out of it one by one.
-        return _Found(_of_rows([value for value in values if is_object(value)], reader))
+        rows = [value for _, value in values if is_object(value)]
+        return _Found(_of_rows(rows, reader), start=values[0][0] if values else None)
     return _Found(read_loosely(text, candidates, reader))
 
 
@@ -170,10 +205,10 @@ class _Cut:
     values: int
 
 
-def _decoded(text: str) -> tuple[list[Any], _Cut | None]:
-    """Return the JSON objects and lists in a text, and the broken ranking after the last whole."""
+def _decoded(text: str) -> tuple[list[tuple[int, Any]], _Cut | None]:
+    """Return a text's JSON objects and lists with where they begin, and the last broken ranking."""
     decoder = json.JSONDecoder(parse_float=_number)
-    values: list[Any] = []
+    values: list[tuple[int, Any]] = []
     cut: _Cut | None = None
     position = failed = 0
     while failed < _MOST_FAILURES and len(values) < _MOST_VALUES:
@@ -188,7 +223,7 @@ def _decoded(text: str) -> tuple[list[Any], _Cut | None]:
                 cut = _Cut(start, len(values))
             position, failed = start + 1, failed + 1
             continue
-        values.append(value)
+        values.append((start, value))
         cut = None if is_object(value) and _KEY in value else cut
     return values, cut
 

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import os
 import random
 from pathlib import Path
 
@@ -460,6 +461,25 @@ def test_one_json_list_says_how_to_convert_it(tmp_path: Path, text: str) -> None
     with pytest.raises(InputError, match=r"is one JSON list.*jq -c") as error:
         jsonl(tmp_path / "x.jsonl", text)
     assert error.value.field.endswith("x.jsonl")
+
+
+def test_a_pipe_is_read_once_and_whole() -> None:
+    rows = "".join(f'{{"id": {n}, "title": "Film {n}"}}\n' for n in range(1_500))
+    read, write = os.pipe()
+    try:
+        assert os.write(write, rows.encode()) == len(rows)
+        os.close(write)
+        found = list(JsonlReader(Path(f"/dev/fd/{read}")).items(ReadReport()))
+    finally:
+        os.close(read)
+    assert [item.id for item in found] == [str(n) for n in range(1_500)]
+
+
+@pytest.mark.parametrize("row", [[7, "Heat"], [], ["{"]])
+def test_a_first_row_that_is_a_list_is_reported_like_any_other(tmp_path: Path, row: object) -> None:
+    found, report = jsonl(tmp_path / "x.jsonl", row, {"id": 1, "title": "A"})
+    assert ([item.id for item in found], report.malformed) == (["1"], 1)
+    assert "is not an object" in report.notes[0]
 
 
 @pytest.mark.parametrize(

@@ -188,6 +188,65 @@ def test_what_can_be_read_in_two_ways_is_asked_for_again(answer: Any) -> None:
     assert right == sorted(right, key=ORDER.index)
 
 
+REASONS = [
+    "I moved the last candidate to the top.",
+    "At least similar to the first one.",
+    "It went from worst to best in my view.",
+    "From Worst to First",
+]
+BEFORE = [
+    "The history is in reverse order.",
+    "They watched these in reverse order.",
+    "Ranked from best to worst, not in ascending order:",
+    "The list is not sorted from worst to best:",
+    "A fan of From Worst to First likes these:",
+    "I moved the last candidate to the top:",
+]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        *({"ranking": list(ORDER), "reason": reason} for reason in REASONS),
+        *({"reason": reason, "ranking": list(ORDER)} for reason in REASONS),
+        {"history_in_reverse_order": ["Room 6"], "ranking": list(ORDER)},
+        *(f"{said}\n{ANSWER}" for said in BEFORE),
+        *(f"{said} {list(ORDER)}" for said in BEFORE),
+        *(f"{said}\n\n```json\n{ANSWER}\n```\n{REASONS[0]}" for said in BEFORE),
+        f"From worst to best would be wrong. So I list the likeliest of them first: {ANSWER}",
+        "\n".join(f"{n}. {TITLES[n - 1]} goes from worst to best" for n in ORDER),
+        "\n".join(f"{place}. candidate {n}: {REASONS[1]}" for place, n in PLACED),
+    ],
+    ids=lambda answer: json.dumps(answer)[:60],
+)
+def test_what_is_said_of_something_else_does_not_reverse_a_ranking(answer: Any) -> None:
+    text = answer if isinstance(answer, str) else json.dumps(answer)
+    items = [*ITEMS[:3], Item("4", "From Worst to First"), *ITEMS[4:]]
+    assert read_ranking(text, 6, items).numbers == ORDER
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"result": {"ranking_worst_to_best": list(ORDER)}},
+        {"ranking": {"least_likely_to_most_likely": list(ORDER)}},
+        {"arguments": json.dumps({"last_to_first": list(ORDER)})},
+        {"ranking": list(ORDER), "note": "The list is sorted from worst to best."},
+        f"By their history, from the worst candidate to the best:\n{list(ORDER)}",
+        f"I ranked them from last to first.\nHere is the list:\n```json\n{ANSWER}\n```",
+        f"From Worst to First is good. This is in reverse order:\n{ANSWER}",
+        f"Not by year, but in ascending order:\n{ANSWER}",
+        "In reverse order:\n" + "\n".join(f"{p}. candidate {n}" for p, n in PLACED),
+        f'Worst to best: {{"ranking": {list(ORDER)[:3]}'[:-1],
+    ],
+    ids=lambda answer: json.dumps(answer)[:60],
+)
+def test_what_is_said_of_the_list_does(answer: Any) -> None:
+    text = answer if isinstance(answer, str) else json.dumps(answer)
+    items = [*ITEMS[:3], Item("4", "From Worst to First"), *ITEMS[4:]]
+    assert read_ranking(text, 6, items).numbers == ()
+
+
 def test_a_final_answer_that_is_cut_off_outweighs_a_draft() -> None:
     result = read_ranking(f'{DRAFT}\nFinal: {{"ranking": [5, 2, 6', 6, ITEMS)
     assert result.numbers == (5, 2, 6)
