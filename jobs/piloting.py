@@ -84,7 +84,7 @@ async def turn_off(context: Context, *, domain: str | None = None) -> AutopilotS
     """
     options = await resolve_context(context)
     async with in_domain(options, domain, write=True) as (connection, found):
-        autopilot = await _required(connection, found)
+        autopilot = await _required(connection, found, alone=True)
         await set_autopilot_state(connection, found.id, "off")
         await store_decision(connection, found.id, "off", "asked", by(options, "turned off"))
         result = await shown(connection, found, options)
@@ -96,8 +96,8 @@ async def turn_off(context: Context, *, domain: str | None = None) -> AutopilotS
 async def run_once(context: Context, *, domain: str | None = None) -> AutopilotShown:
     """Run one cycle: look at what is new, decide on the next step, begin it, and write it down.
 
-    Cycles of a domain wait for each other. One that is killed changes nothing, or has begun its
-    step; the next cycle sees which.
+    Of cycles of a domain at the same time, one runs; the others only show what there is. One that
+    is killed changes nothing, or has begun its step; the next cycle sees which.
 
     Args:
         context: The run's options.
@@ -107,39 +107,49 @@ async def run_once(context: Context, *, domain: str | None = None) -> AutopilotS
         Re2llmError: The autopilot is off, or the database failed.
     """
     options = await resolve_context(context)
-    async with in_domain(options, domain, write=True) as (connection, found):
-        autopilot = await _required(connection, found)
-        if autopilot.state == "on":
-            within = replace(context, domain=found.name)
-            await _cycle(connection, found, autopilot, within)
+    async with in_domain(options, domain) as (connection, found):
+        await _required(connection, found)
+    within = replace(context, domain=found.name)
+    # No transaction is held meanwhile: the step opens its own, on connections that may be few.
+    async with options.services.locks.alone(f"autopilot of {found.id}") as mine:
+        if mine:
+            await _cycle(within)
+    async with in_domain(options, found.name) as (connection, found):
         return await shown(connection, found, options)
 
 
-async def _cycle(
-    connection: AsyncConnection, domain: Domain, autopilot: Autopilot, context: Context
-) -> None:
+async def _cycle(context: Context) -> None:
     options = await resolve_context(context)
-    plan = AutopilotPlan.from_dict(autopilot.plan)
-    seen = await seen_by(connection, autopilot, options)
+    async with in_domain(options, None) as (connection, domain):
+        autopilot = await find_autopilot(connection, domain.id)
+        if autopilot is None or autopilot.state != "on":
+            return
+        plan = AutopilotPlan.from_dict(autopilot.plan)
+        seen = await seen_by(connection, autopilot, options)
     decision = decide(plan, seen)
     job = None
-    if decision.action is Action.HOLD:
-        await set_autopilot_state(connection, domain.id, "held")
-    elif decision.action is Action.ROLL_OUT and seen.candidate is not None:
+    if decision.action is Action.ROLL_OUT and seen.candidate is not None:
         await start_canary(context, seen.candidate, plan=plan.canary)
     elif decision.action is Action.STOP_ROLLOUT:
         await stop_canary(context)
-    elif decision.action is not Action.WAIT:
+    elif decision.action not in {Action.WAIT, Action.HOLD}:
         job = await _begin(decision, seen, options, context)
-    await store_decision(
-        connection,
-        domain.id,
-        decision.action,
-        decision.reason,
-        decision.words,
-        figures=seen.figures(),
-        job=job,
-    )
+    async with in_domain(options, None, write=True) as (connection, domain):
+        now = await find_autopilot(connection, domain.id, alone=True)
+        begun = decision.action not in {Action.WAIT, Action.HOLD}
+        if now is None or (now.state != "on" and not begun):
+            return  # a person was faster
+        if decision.action is Action.HOLD:
+            await set_autopilot_state(connection, domain.id, "held")
+        await store_decision(
+            connection,
+            domain.id,
+            decision.action,
+            decision.reason,
+            decision.words,
+            figures=seen.figures(),
+            job=job,
+        )
     _tell(domain.name, decision)
 
 
@@ -177,8 +187,10 @@ async def _unschedule(context: Context, name: str) -> None:
         await remove_schedule(context, name)
 
 
-async def _required(connection: AsyncConnection, domain: Domain) -> Autopilot:
-    found = await find_autopilot(connection, domain.id, alone=True)
+async def _required(
+    connection: AsyncConnection, domain: Domain, *, alone: bool = False
+) -> Autopilot:
+    found = await find_autopilot(connection, domain.id, alone=alone)
     if found is None or found.state == "off":
         raise InputError(
             "domain",

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from .autopilot_tables import AutopilotDecisionRow as Decided
 from .autopilot_tables import AutopilotRow
+from .tables import DomainRow
 from .texts import made_storable
 
 _COLUMNS = (
@@ -53,6 +54,12 @@ async def find_autopilot(
     """
     statement = select(*_COLUMNS).where(AutopilotRow.domain_id == domain_id)
     if alone:
+        # The domain first, as deleting it does: else the two deadlock.
+        await connection.execute(
+            select(DomainRow.id)
+            .where(DomainRow.id == domain_id)
+            .with_for_update(read=True, key_share=True)
+        )
         statement = statement.with_for_update()
     row = (await connection.execute(statement)).one_or_none()
     return None if row is None else Autopilot(*row)

@@ -14,10 +14,12 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from ..errors import DatabaseError
+from .engine import unreachable
 
 _SESSIONS = 0x726532  # "re2": the first half of a two-part advisory lock
 _PROMPTS = 0x726533
 _SLOTS = 0x726534
+_TASKS = 0x726535
 _KEY_BYTES = 4
 _LOOK_AGAIN = 0.1
 _CLAIM, _GIVE_BACK = "pg_try_advisory_lock", "pg_advisory_unlock"
@@ -41,6 +43,7 @@ class AdvisoryLocks:
         self._lock = asyncio.Lock()
         self._sessions = set[int]()
         self._slots = set[int]()
+        self._tasks = set[int]()
         self._asking = set[asyncio.Task[Any]]()
 
     async def claim_session(self, key: int) -> bool:
@@ -84,6 +87,36 @@ class AdvisoryLocks:
                 await self._release(_PROMPTS, key)
 
     @asynccontextmanager
+    async def alone(self, name: str) -> AsyncGenerator[bool]:
+        """Hold a task alone among all processes, and yield whether it is held.
+
+        If it is not, another holds it: nothing is waited for, and nobody holds a transaction.
+
+        Raises:
+            DatabaseError: The database failed, or a pooler lends its connections by transaction.
+        """
+        key = _key_of(name)
+        held = key not in self._tasks  # to the database, all tasks of a process are one
+        if held:
+            self._tasks.add(key)
+            try:
+                held = False
+                held = await self._claim(_TASKS, key)
+            except (OSError, SQLAlchemyError) as error:
+                raise unreachable(self._engine, error) from error
+            finally:
+                if not held:
+                    self._tasks.discard(key)
+        try:
+            yield held
+        finally:
+            if held:
+                try:
+                    await self._release(_TASKS, key)
+                finally:
+                    self._tasks.discard(key)
+
+    @asynccontextmanager
     async def slot(self, name: str, count: int) -> AsyncGenerator[None]:
         """Hold one of some slots among all processes, such as those of a model's calls.
 
@@ -102,8 +135,7 @@ class AdvisoryLocks:
                 self._slots.discard(key)
 
     async def _slot(self, name: str, count: int) -> int | None:
-        digest = hashlib.sha256(name.encode()).digest()[:_KEY_BYTES]
-        first = int.from_bytes(digest, "big", signed=True)
+        first = _key_of(name)
         keys = [(first + n + 2**31) % 2**32 - 2**31 for n in range(count)]
         try:
             while True:
@@ -211,6 +243,11 @@ class AdvisoryLocks:
                 await self._connection.invalidate()
                 await self._connection.close()
                 self._connection = None
+
+
+def _key_of(name: str) -> int:
+    digest = hashlib.sha256(name.encode()).digest()[:_KEY_BYTES]
+    return int.from_bytes(digest, "big", signed=True)
 
 
 async def _process_of(connection: AsyncConnection) -> int:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
+from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -21,6 +23,7 @@ from ..policies.rollout.plan import Plan
 from ..policies.rollout.sequences import Moments
 from ..ranking.rollouts import evidence_of
 from ..runtime.options import RunOptions
+from .enough import too_few_calls
 
 
 async def seen_by(connection: AsyncConnection, autopilot: Autopilot, options: RunOptions) -> Seen:
@@ -36,7 +39,7 @@ async def seen_by(connection: AsyncConnection, autopilot: Autopilot, options: Ru
         reward=await watched_reward(connection, autopilot, options),
         rollout=await _live(connection, rollout),
         job=_last(steps, autopilot.since),
-        candidate=await _candidate(connection, domain, trained, rollout),
+        candidate=await _candidate(connection, domain, trained, rollout, options),
         misses=misses,
         picks=picks,
         fresh=await fresh_hints(connection, domain, since),
@@ -84,13 +87,33 @@ async def _live(connection: AsyncConnection, rollout: Rollout | None) -> LiveRol
 
 
 async def _candidate(
-    connection: AsyncConnection, domain: int, trained: Job | None, rollout: Rollout | None
+    connection: AsyncConnection,
+    domain: int,
+    trained: Job | None,
+    rollout: Rollout | None,
+    options: RunOptions,
 ) -> int | None:
-    """Return the newest release, if the autopilot trained it and it waits for its rollout."""
+    """Return the newest release, if the autopilot trained it and it waits for its rollout.
+
+    People get none that training itself would not have activated.
+    """
     releases = await list_releases(connection, domain)
     if trained is None or trained.result is None or not releases:
         return None
     newest = releases[-1]
     waits = newest["status"] != "active" and (rollout is None or rollout.release < newest["id"])
     its = trained.result.get("release") == newest["id"]
-    return newest["id"] if its and waits and newest["metrics"]["gain"] > 0 else None
+    if not (its and waits and _fits(newest, options)):
+        return None
+    metrics = newest["metrics"]
+    if metrics["gain"] <= 0 or (metrics.get("stopped") == "limit" and too_few_calls(metrics)):
+        return None
+    active = next((one for one in releases if one["status"] == "active"), None)
+    if active is None or not _fits(active, options):
+        return newest["id"]
+    return newest["id"] if metrics["gain"] >= active["metrics"]["gain"] else None
+
+
+def _fits(release: Mapping[str, Any], options: RunOptions) -> bool:
+    """Return whether a release is of the present model and prompt, so that it can serve."""
+    return (release["model"], release["prompt_version"]) == (options.model, options.prompt_version)

@@ -1,6 +1,11 @@
-"""Says when a domain has too few training sessions to learn from, and how many are enough."""
+"""Says when a domain has too few sessions to learn from, or a training too few calls."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..records import counted
 
 ENOUGH_SESSIONS = 100
 """With fewer, the gain of a hint can rarely be told from chance."""
@@ -32,4 +37,19 @@ def session_advice(sessions: int) -> str:
     return (
         f"Training sessions are few: {sessions}. A hint is kept only if it measurably helps on "
         f"other sessions, and few pass below about {ENOUGH_SESSIONS} sessions. {_MORE}"
+    )
+
+
+def too_few_calls(metrics: Mapping[str, Any]) -> str:
+    """Say why a policy that a limit cut short should not serve; empty if it is no worse.
+
+    Args:
+        metrics: Of the release: `gain`, `static_gain` and `validation_sessions`.
+    """
+    gain, static = metrics["gain"], metrics["static_gain"]
+    if gain >= static:
+        return ""
+    return (
+        f"After so few calls, the best single hint gains more: {static:+.3f} against {gain:+.3f} "
+        f"on {counted(metrics['validation_sessions'], 'session')}. Allow more, or use --force."
     )

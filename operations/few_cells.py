@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -138,21 +138,6 @@ def spent_on(search: CellSearch | None, stopped: Stopped | None) -> dict[str, An
         "more_noise": None if more is None else round(more.noise, 5),
         "stopped": stopped,
     }
-
-
-def too_few_calls(metrics: Mapping[str, Any]) -> str:
-    """Say why a policy that a limit cut short should not serve; empty if it is no worse.
-
-    Args:
-        metrics: Of the release: `gain`, `static_gain` and `validation_sessions`.
-    """
-    gain, static = metrics["gain"], metrics["static_gain"]
-    if gain >= static:
-        return ""
-    return (
-        f"After so few calls, the best single hint gains more: {static:+.3f} against {gain:+.3f} "
-        f"on {counted(metrics['validation_sessions'], 'session')}. Allow more, or use --force."
-    )
 
 
 async def fully_paid(

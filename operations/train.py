@@ -31,6 +31,7 @@ from ..runtime.budget import limited
 from ..runtime.options import Context, RunOptions, resolve_context
 from ..runtime.progress import Progress, silent
 from .database import in_domain
+from .enough import too_few_calls
 from .few_cells import (
     first_to_visit,
     fully_paid,
@@ -38,7 +39,6 @@ from .few_cells import (
     pay_for_few,
     pays_for_every_cell,
     spent_on,
-    too_few_calls,
 )
 from .fusion import learn_fusions
 from .hint_results import RetiredHint

@@ -73,8 +73,8 @@ class Seen:
         reward: Live reward against what was expected.
         rollout: The live one.
         job: The newest step, since the autopilot was turned on or resumed.
-        candidate: The newest release, if it was trained by the autopilot, gained on validation
-            sessions and was neither rolled out nor activated.
+        candidate: The newest release, if it was trained by the autopilot, was neither rolled out
+            nor activated, gained on validation sessions, and that no less than the active one.
         misses: New ones.
         picks: Of people since the last training.
         fresh: Hints that became active since the last training.

@@ -19,10 +19,12 @@ from re2llm.jobs.submit import submit
 from re2llm.knowledge.autopilot_days import used_days
 from re2llm.knowledge.autopilots import find_autopilot
 from re2llm.knowledge.domains import find_domain
+from re2llm.knowledge.engine import make_engine
 from re2llm.knowledge.job_budgets import claim_job_call, settle_job_call
 from re2llm.knowledge.jobs import restart_job, store_job
 from re2llm.knowledge.log_tables import FeedbackRow, RecommendationRow
 from re2llm.operations.autopilot import resume_autopilot, show_autopilot
+from re2llm.operations.domains import delete_domain
 from re2llm.operations.feedback import give_feedback
 from re2llm.operations.learn_from_feedback import learn_from_feedback
 from re2llm.operations.load import load_domain
@@ -30,10 +32,13 @@ from re2llm.operations.recommend import recommend
 from re2llm.policies.autopilot.plan import AutopilotPlan
 from re2llm.runtime.options import Context
 from re2llm.runtime.services import Services
+from re2llm.runtime.sharing import ServiceSet
 from sqlalchemy import insert
 from workers import Workers, row
 
 Load = Callable[..., Any]
+SECONDS = 20
+"""After which something waits for ever."""
 
 
 async def rewarded(services: Services, domain: str, rewards: list[float]) -> None:
@@ -157,6 +162,61 @@ async def test_cycles_at_the_same_time_begin_one_step(loaded: Load) -> None:
     shown = await show_autopilot(context)
     assert [one.action for one in shown.decisions].count("learn") == 1
     assert len(await jobs(context, domain=domain)) == 1
+
+
+async def test_many_cycles_at_once_leave_a_small_pool_usable(
+    services: Services, loaded: Load
+) -> None:
+    domain = await loaded(4)
+    await turn_on(Context(domain=domain), AutopilotPlan(calls_per_day=1_000, batch=1))
+    await missed(domain, 1)
+    few = services.settings.model_copy(update={"pool_size": 2})
+    url = services.engine.url.render_as_string(hide_password=False)
+    small = Services(few, make_engine(url, few), services.embedder)
+    context = Context(domain=domain, services=ServiceSet.of(small))
+    try:
+        async with asyncio.timeout(SECONDS):
+            shown = await asyncio.gather(*(run_once(context) for _ in range(8)))
+    finally:
+        await small.close()
+    assert {one.state for one in shown} == {"on"}
+    assert len(await jobs(Context(), domain=domain)) == 1
+
+
+async def test_a_domain_can_be_deleted_beside_a_cycle(
+    loaded: Load, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    context = Context(domain=await loaded(4))
+    await turn_on(context, AutopilotPlan(calls_per_day=1_000, batch=1))
+    await missed(context.domain or "", 1)
+
+    async def late(*given: Any, **more: Any) -> Any:
+        await delete_domain(context, context.domain or "")
+        return await submit(*given, **more)
+
+    monkeypatch.setattr(piloting, "submit", late)
+    async with asyncio.timeout(SECONDS):
+        with pytest.raises(InputError, match="no domain"):
+            await run_once(context)
+
+
+async def test_a_cycle_does_not_overrule_a_person_who_was_faster(
+    services: Services, loaded: Load, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    context = Context(domain=await loaded(1))
+    await turn_on(context, AutopilotPlan(calls_per_day=1_000, reference=100))
+    await rewarded(services, context.domain or "", [1.0, 0.0] * 50 + [0.0] * 300)
+    look = piloting.seen_by
+
+    async def slow(*given: Any) -> Any:
+        found = await look(*given)
+        await turn_off(context)
+        return found
+
+    monkeypatch.setattr(piloting, "seen_by", slow)
+    async with asyncio.timeout(SECONDS):
+        shown = await run_once(context)
+    assert (shown.state, shown.decisions[0].action) == ("off", "off")
 
 
 @pytest.mark.parametrize("place", ["store_decision", "submit"])

@@ -58,3 +58,23 @@ async def test_a_cancelled_release_is_one(two: tuple[AdvisoryLocks, AdvisoryLock
     assert await ours.claim_session(HELD), "the process has given it back"
     await ours.release_session(HELD)
     assert await theirs.claim_session(HELD)
+
+
+async def test_a_task_is_held_by_one_until_it_ends_or_fails(
+    two: tuple[AdvisoryLocks, AdvisoryLocks],
+) -> None:
+    ours, theirs = two
+
+    async def fail(locks: AdvisoryLocks) -> None:
+        async with ours.alone("task") as held, locks.alone("task") as again:
+            assert held
+            assert not again
+            async with theirs.alone("another") as other:
+                assert other
+            raise ZeroDivisionError
+
+    for locks in (theirs, ours):
+        with pytest.raises(ZeroDivisionError):
+            await fail(locks)
+    async with theirs.alone("task") as held:
+        assert held

@@ -13,7 +13,7 @@ from re2llm.jobs.submit import submit
 from re2llm.knowledge.domains import find_domain
 from re2llm.knowledge.hints import add_hint
 from re2llm.operations import train as operation
-from re2llm.operations.few_cells import too_few_calls
+from re2llm.operations.enough import too_few_calls
 from re2llm.operations.load import load_domain
 from re2llm.operations.train_results import what_more_would_bring
 from re2llm.policies import cell_search, recipes

@@ -1,0 +1,98 @@
+"""What an autopilot sees of its domain."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from re2llm.data.sample import sample_items, simulate_sessions
+from re2llm.knowledge.autopilots import find_autopilot, store_autopilot
+from re2llm.knowledge.jobs import store_job
+from re2llm.knowledge.tables import ReleaseRow
+from re2llm.operations.autopilot_view import seen_by
+from re2llm.operations.load import load_domain
+from re2llm.policies.autopilot.decision import Seen
+from re2llm.policies.autopilot.plan import AutopilotPlan
+from re2llm.runtime.options import Context, resolve_context
+from re2llm.runtime.services import Services
+from rollouts import TwoReleases, two_releases
+from sqlalchemy import update
+
+
+@pytest_asyncio.fixture
+async def piloted(services: Services, domain: str) -> TwoReleases:
+    """A domain with an autopilot, an active release, and one that waits."""
+    await load_domain(services, domain, sample_items(), [lambda _: simulate_sessions(1, seed=1)])
+    made = await two_releases(services, domain)
+    async with services.engine.begin() as connection:
+        plan = AutopilotPlan(calls_per_day=100).as_dict()
+        await store_autopilot(connection, made.domain_id, plan, f"autopilot-{domain}")
+    return made
+
+
+async def step(services: Services, piloted: TwoReleases, kind: str, **values: Any) -> None:
+    """Store a step of the autopilot."""
+    async with services.engine.begin() as connection:
+        await store_job(
+            connection,
+            piloted.domain_id,
+            id=f"{kind}-{piloted.domain[-8:]}",
+            kind=kind,
+            arguments={},
+            version="",
+            autopilot=True,
+            **values,
+        )
+
+
+async def look(services: Services, piloted: TwoReleases) -> Seen:
+    options = await resolve_context(Context(domain=piloted.domain))
+    async with services.engine.connect() as connection:
+        autopilot = await find_autopilot(connection, piloted.domain_id)
+        assert autopilot is not None
+        return await seen_by(connection, autopilot, options)
+
+
+@pytest.mark.parametrize(
+    ("newest", "active", "waits"),
+    [
+        ({"gain": 0.2}, {"gain": 0.1}, True),
+        ({"gain": 0.1}, {"gain": 0.1}, True),
+        ({"gain": 0.09}, {"gain": 0.1}, False),
+        ({"gain": -0.1}, {"gain": -0.2}, False),
+        ({"gain": 0.2, "static_gain": 0.3, "stopped": "noise"}, {"gain": 0.1}, True),
+        ({"gain": 0.2, "static_gain": 0.3, "stopped": "limit"}, {"gain": 0.1}, False),
+        ({"gain": 0.3, "static_gain": 0.3, "stopped": "limit"}, {"gain": 0.1}, True),
+    ],
+)
+async def test_what_training_would_not_activate_is_not_rolled_out(
+    services: Services,
+    piloted: TwoReleases,
+    newest: dict[str, Any],
+    active: dict[str, Any],
+    waits: bool,
+) -> None:
+    await step(services, piloted, "train", state="done", result={"release": 2})
+    async with services.engine.begin() as connection:
+        for number, metrics in ((1, active), (2, {"validation_sessions": 90} | newest)):
+            await connection.execute(
+                update(ReleaseRow)
+                .where(ReleaseRow.domain_id == piloted.domain_id, ReleaseRow.number == number)
+                .values(metrics=metrics)
+            )
+    assert (await look(services, piloted)).candidate == (2 if waits else None)
+
+
+async def test_a_release_is_measured_against_one_that_can_serve(
+    services: Services, piloted: TwoReleases
+) -> None:
+    await step(services, piloted, "train", state="done", result={"release": 2})
+    releases = update(ReleaseRow).where(ReleaseRow.domain_id == piloted.domain_id)
+    async with services.engine.begin() as connection:
+        first = releases.where(ReleaseRow.number == 1)
+        await connection.execute(first.values(metrics={"gain": 0.9}, model="another"))
+    assert (await look(services, piloted)).candidate == 2
+    async with services.engine.begin() as connection:
+        await connection.execute(releases.values(prompt_version="another"))
+    assert (await look(services, piloted)).candidate is None
