@@ -1,13 +1,10 @@
-"""Looking after catalogues and hints with a `Re2llm` object's database and models."""
+"""Looking after hints with a `Re2llm` object's database and models."""
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any
 
-from ..operations.domain_results import ListedDomain
-from ..operations.domains import delete_domain, list_domains
 from ..operations.exchange_hints import export_hints, import_from_domain, import_hints
 from ..operations.hint_results import (
     AddedHint,
@@ -19,73 +16,16 @@ from ..operations.hint_results import (
 from ..operations.hints import add_hint, approve_hints, list_hints, retire_hints
 from ..operations.improve_hints import improve_hints
 from ..operations.improve_results import ImprovedHints
-from ..operations.items import ItemsFound, ItemShown, search_items, show_item
 from ..operations.tidy_hints import tidy_hints
 from ..operations.tidy_results import TidiedHints
 from ..operations.try_hint import try_hint
 from ..operations.verify_hints import verify_hints
-from ..runtime.options import Context
 from ..runtime.progress import Progress, silent
+from .async_catalogue import AsyncCatalogue
 
 
-class AsyncCuration(ABC):
+class AsyncCuration(AsyncCatalogue):
     """What an editor of the catalogues and hints does."""
-
-    @abstractmethod
-    def context(self, **options: Any) -> Context:
-        """Return a context that runs on the object's database and models."""
-
-    async def adomains(self) -> list[ListedDomain]:
-        """List the domains with counts of what each holds.
-
-        Raises:
-            DatabaseError: The database failed.
-        """
-        return await list_domains(self.context())
-
-    async def adelete_domain(self, domain: str) -> ListedDomain:
-        """Delete a domain with all its items, sessions, hints, releases and recommendations.
-
-        Args:
-            domain: The catalogue; there is no default.
-
-        Returns:
-            What was deleted.
-
-        Raises:
-            Re2llmError: There is no such catalogue.
-        """
-        return await delete_domain(self.context(), domain)
-
-    async def asearch_items(
-        self, query: str, *, domain: str | None = None, count: int = 10
-    ) -> ItemsFound:
-        """Find items by title, despite typing errors; without any such title, by meaning.
-
-        Args:
-            query: A title or a part of one, or a description.
-            domain: The catalogue; `None` takes the object's.
-            count: How many at most.
-
-        Raises:
-            Re2llmError: There is no such catalogue.
-        """
-        return await search_items(self.context(), query, domain=domain, count=count)
-
-    async def ashow_item(
-        self, item: str, *, domain: str | None = None, count: int = 5
-    ) -> ItemShown:
-        """Show an item with its attributes, its popularity, and the items that go with it.
-
-        Args:
-            item: Its id or title.
-            domain: The catalogue; `None` takes the object's.
-            count: How many related items of each kind.
-
-        Raises:
-            Re2llmError: There is no such catalogue or item, or several items of that title.
-        """
-        return await show_item(self.context(), item, domain=domain, count=count)
 
     async def ahints(self, *, domain: str | None = None) -> ListedHints:
         """List a domain's hints with their gains measured on the object's model.

@@ -1,0 +1,71 @@
+"""Looking after catalogues with a `Re2llm` object's database and models."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any
+
+from ..operations.domain_results import ListedDomain
+from ..operations.domains import delete_domain, list_domains
+from ..operations.items import ItemsFound, ItemShown, search_items, show_item
+from ..runtime.context import Context
+
+
+class AsyncCatalogue(ABC):
+    """What an editor of the catalogues does."""
+
+    @abstractmethod
+    def context(self, **options: Any) -> Context:
+        """Return a context that runs on the object's database and models."""
+
+    async def adomains(self) -> list[ListedDomain]:
+        """List the domains with counts of what each holds.
+
+        Raises:
+            DatabaseError: The database failed.
+        """
+        return await list_domains(self.context())
+
+    async def adelete_domain(self, domain: str) -> ListedDomain:
+        """Delete a domain with all its items, sessions, hints, releases and recommendations.
+
+        Args:
+            domain: The catalogue; there is no default.
+
+        Returns:
+            What was deleted.
+
+        Raises:
+            Re2llmError: There is no such catalogue.
+        """
+        return await delete_domain(self.context(), domain)
+
+    async def asearch_items(
+        self, query: str, *, domain: str | None = None, count: int = 10
+    ) -> ItemsFound:
+        """Find items by title, despite typing errors; without any such title, by meaning.
+
+        Args:
+            query: A title or a part of one, or a description.
+            domain: The catalogue; `None` takes the object's.
+            count: How many at most.
+
+        Raises:
+            Re2llmError: There is no such catalogue.
+        """
+        return await search_items(self.context(), query, domain=domain, count=count)
+
+    async def ashow_item(
+        self, item: str, *, domain: str | None = None, count: int = 5
+    ) -> ItemShown:
+        """Show an item with its attributes, its popularity, and the items that go with it.
+
+        Args:
+            item: Its id or title.
+            domain: The catalogue; `None` takes the object's.
+            count: How many related items of each kind.
+
+        Raises:
+            Re2llmError: There is no such catalogue or item, or several items of that title.
+        """
+        return await show_item(self.context(), item, domain=domain, count=count)
