@@ -19,6 +19,8 @@ from ..knowledge.hint_stats import retire_harmful
 from ..knowledge.hints import HintAndEmbedding
 from ..knowledge.releases import active_release_number
 from ..llm.prices import estimated_tokens
+from ..policies.held_out import draw_folds
+from ..policies.ppo import Rewards
 from ..policies.recipes import Recipe, TrainingConfig, default_config
 from ..policies.training import Trained, TrainingData, train_hint_policy
 from ..ranking.hint_stats import update_stats
@@ -122,7 +124,8 @@ async def train(  # noqa: PLR0913  # what a training can be
     rows, estimates = np.arange(len(states)), None
     if not every:
         search, stopped = await pay_for_few(table, states, hints, options, progress)
-        rows, estimates = search.rows, await asyncio.to_thread(search.doubly_robust)
+        rows, folds = search.rows, draw_folds(len(search.rows), config)
+        estimates = await asyncio.to_thread(search.doubly_robust, folds)
     learned_from = [states[row] for row in rows]
     trained = await _train(table, estimates, learned_from, hints, recipe, config, price, progress)
     judged = np.flatnonzero(trained.folds >= 0)
@@ -224,23 +227,24 @@ async def _train(
     """Train in a thread, which asks this event loop for the rewards that are not estimated.
 
     Args:
-        estimates: Of the rewards of all actions in all states; `None` pays for rewards.
+        estimates: Of the rewards of all actions in all states, for each member, `[M, S, A]`;
+            `None` pays for rewards.
     """
     loop = asyncio.get_running_loop()
 
     def rewards(rows: NDArray[np.int64], actions: NDArray[np.int64]) -> NDArray[np.float64]:
-        if estimates is not None:
-            return estimates[rows, actions]
         return asyncio.run_coroutine_threadsafe(table.rewards(rows, actions), loop).result()
 
     def report(done: int, total: int) -> None:
         loop.call_soon_threadsafe(progress, "training", done, total)
+
+    def estimated(mine: NDArray[np.float64]) -> Rewards:
+        return lambda rows, actions: mine[rows, actions]
 
     data = TrainingData(
         np.stack([session_state(state, recipe) for state in states]),
         hint_features(hints),
         np.array([price * estimated_tokens(hint.text) / 1_000 for hint, _ in hints]),
     )
-    return await asyncio.to_thread(
-        train_hint_policy, data, recipe, config, rewards, progress=report
-    )
+    earned = rewards if estimates is None else [estimated(mine) for mine in estimates]
+    return await asyncio.to_thread(train_hint_policy, data, recipe, config, earned, progress=report)

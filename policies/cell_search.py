@@ -146,11 +146,15 @@ class CellSearch:
         ):
             self._add(row, chance, values)
 
-    def doubly_robust(self) -> Floats:
-        """Return estimates of all rewards in `rows`, `[B, A]`."""
-        rewards = np.array(self._rewards)
-        expected = cross_fitted(self._features, self.rows, rewards)
-        return doubly_robust(expected, rewards, np.array(self._tried))
+    def doubly_robust(self, folds: NDArray[np.int64]) -> Floats:
+        """Return estimates of all rewards in `rows`, for each member of a policy, `[M, B, A]`.
+
+        Args:
+            folds: The member that each of `rows` is held out from, `[B]`; -1 for none.
+        """
+        rewards, tried = np.array(self._rewards), np.array(self._tried)
+        expected = cross_fitted(self._features, self.rows, rewards, folds)
+        return np.stack([doubly_robust(each, rewards, tried) for each in expected])
 
     def _add(self, row: int, chance: Floats, rewards: Floats) -> None:
         self._rows.append(row)

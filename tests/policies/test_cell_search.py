@@ -188,7 +188,7 @@ def test_the_model_is_the_textbook_regression(
     np.testing.assert_allclose(model.expected(at), direct)
 
 
-def test_what_is_left_without_some_sessions_is_what_the_others_say(
+def test_sessions_that_were_summed_apart_can_be_put_together(
     states: NDArray[np.float64], embeddings: NDArray[np.float64]
 ) -> None:
     features, rewards = Features.of(states, embeddings), table(states, special=0.3)
@@ -196,7 +196,58 @@ def test_what_is_left_without_some_sessions_is_what_the_others_say(
     for session in range(30):
         whole.add(session, rewards[session])
         (part if session % 3 else rest).add(session, rewards[session])
-    np.testing.assert_allclose(whole.without(part).fit().mean, rest.fit().mean, atol=1e-8)
+    part.include(rest)
+    np.testing.assert_allclose(whole.fit().mean, part.fit().mean, atol=1e-8)
+
+
+MEMBERS = 2
+
+
+def estimates(
+    search: CellSearch, rewards: NDArray[np.float64], folds: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """What members would learn from, had the same cells earned other rewards."""
+    before = search._rewards
+    seen = np.isfinite(np.array(before))
+    search._rewards = list(np.where(seen, rewards[search.rows], np.nan))
+    found = search.doubly_robust(folds)
+    search._rewards = before
+    return found
+
+
+@pytest.mark.parametrize("single", [True, False])
+def test_no_member_learns_from_rewards_of_sessions_held_out_from_it(
+    states: NDArray[np.float64], embeddings: NDArray[np.float64], *, single: bool
+) -> None:
+    rewards = table(states, special=0.3)
+    search = searched(states, embeddings, rewards, rounds=2)
+    number = np.arange(len(search.rows))
+    folds = np.where(number % 5 == 0, 0, -1) if single else number % MEMBERS
+    found = estimates(search, rewards, folds)
+    assert found.shape == (1 if single else MEMBERS, len(number), 1 + HINTS)
+    other = rewards.copy()
+    other[search.rows[folds == 0]] = table(states, special=-2.0)[search.rows[folds == 0]]
+    changed = estimates(search, other, folds)
+    np.testing.assert_array_equal(found[0][folds != 0], changed[0][folds != 0])
+    if not single:  # the others learn from them
+        assert (found[1][folds == 1] == changed[1][folds == 1]).mean() < 0.5
+
+
+def test_no_session_is_judged_by_a_model_that_has_seen_it(
+    states: NDArray[np.float64], embeddings: NDArray[np.float64]
+) -> None:
+    rewards = table(states, special=0.3)
+    search = searched(states, embeddings, rewards, rounds=2)
+    folds = np.arange(len(search.rows)) % MEMBERS
+    found = estimates(search, rewards, folds)
+    for at in (-1, -2):
+        other = rewards.copy()
+        other[search.rows[at], BEST] += 5.0
+        changed = estimates(search, other, folds)
+        tried = np.isfinite(search._rewards[at])
+        moved = (changed - found)[:, at, ~tried]
+        # Its level is known better; nothing else is.
+        np.testing.assert_allclose(moved, moved[:, :1] * np.ones(moved.shape[1]), atol=1e-9)
 
 
 def test_the_same_rewards_choose_the_same_cells(
