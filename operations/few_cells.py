@@ -23,6 +23,7 @@ from ..runtime.options import RunOptions
 from ..runtime.progress import Progress
 from ..settings import Settings
 from .enough import FEWEST_TO_TRAIN
+from .own_cells import fair
 
 Stopped = Literal["noise", "limit", "all"]
 """More would bring less than its noise, a limit is reached, or nothing is left to pay for."""
@@ -70,6 +71,7 @@ async def pay_for_few(
     table: RewardTable,
     states: Sequence[RecommendState],
     hints: Sequence[HintAndEmbedding],
+    own: NDArray[np.bool_],
     options: RunOptions,
     progress: Progress,
 ) -> tuple[CellSearch, Stopped]:
@@ -79,6 +81,7 @@ async def pay_for_few(
         table: With every hint tried on the panel.
         states: Of the sessions, in random order, the panel first.
         hints: In the order of their actions.
+        own: From `own_cells`.
 
     Returns:
         What was chosen and learned, and why it stopped.
@@ -96,10 +99,8 @@ async def pay_for_few(
     )
     keys = [hint_key(hint.text) for hint, _ in hints]
     sessions = [state.get("training_session") or 0 for state in states]
-    search = CellSearch(features, sessions, keys, first=first, seed=settings.seed)
-    known = table.known(range(panel))
-    whole = np.isfinite(known).all(axis=1)
-    search.add_panel(np.flatnonzero(whole).tolist(), known[whole])
+    search = CellSearch(features, sessions, keys, first=first, seed=settings.seed, left_out=own)
+    search.add_panel(range(panel), table.known(range(panel)))
     budget = options.budget or Budget()
     spent_before = budget.calls
     while True:
@@ -159,6 +160,7 @@ async def fully_paid(
     table: RewardTable,
     rows: NDArray[np.int64],
     choices: NDArray[np.int64],
+    own: NDArray[np.bool_],
     first: int,
 ) -> NDArray[np.int64]:
     """Pay for all that a validation compares: a policy's choices, and the best single hint.
@@ -166,6 +168,7 @@ async def fully_paid(
     Args:
         rows: Of the sessions that were trained on, in the table.
         choices: In each, by the member that did not learn from it; -1 where none was held out.
+        own: From `own_cells`, of all rows of the table; they do not count either.
         first: No earlier row counts: on those, the hints were accepted.
 
     Returns:
@@ -174,7 +177,7 @@ async def fully_paid(
     Raises:
         BudgetSpentError: It reaches for too few.
     """
-    held = np.flatnonzero((choices >= 0) & (rows >= first))
+    held = np.flatnonzero((choices >= 0) & (rows >= first) & fair(own[rows], choices))
     at, chosen = rows[held], choices[held]
     spent: BudgetSpentError | None = None
     try:

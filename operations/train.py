@@ -44,6 +44,7 @@ from .few_cells import (
 )
 from .fusion import learn_fusions
 from .hint_results import RetiredHint
+from .own_cells import own_cells, rows_to_judge
 from .selection import selected_sessions
 from .store_release import release_of, store_and_activate
 from .train_panel import ask_every_hint, draw_panel, measured_hints, try_on_panel
@@ -121,16 +122,18 @@ async def train(  # noqa: PLR0913  # what a training can be
     config = default_config(recipe, seed=seed, most=most)
     price = options.settings.hint_price
     search, stopped = None, None
+    own = await own_cells(states, hints, options)
     rows, estimates = np.arange(len(states)), None
     if not every:
-        search, stopped = await pay_for_few(table, states, hints, options, progress)
+        search, stopped = await pay_for_few(table, states, hints, own, options, progress)
         rows, folds = search.rows, draw_folds(len(search.rows), config)
         estimates = await asyncio.to_thread(search.doubly_robust, folds)
     learned_from = [states[row] for row in rows]
     trained = await _train(table, estimates, learned_from, hints, recipe, config, price, progress)
-    judged = np.flatnonzero(trained.folds >= 0)
+    judged = rows_to_judge(own[rows], trained.choices, trained.folds)
     if search is not None:
-        judged = await fully_paid(table, rows, trained.choices, first_to_visit(options.settings))
+        first = first_to_visit(options.settings)
+        judged = await fully_paid(table, rows, trained.choices, own, first)
     metrics = await _judge(table, trained, rows, judged)
     choices = np.full((len(states), *trained.choices.shape[1:]), -1, dtype=np.int64)
     choices[rows[judged]] = trained.choices[judged]

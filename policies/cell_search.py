@@ -58,6 +58,7 @@ class CellSearch:
         hints: Keys of the hints, `[H]`.
         first: The first row to visit; those before it are the panel's.
         seed: Of every random choice.
+        left_out: Cells that look too good, and are neither tried nor learned from, `[S, A]`.
 
     Attributes:
         more: What visiting all other sessions would likely bring, as of the last `propose`; `None`
@@ -72,6 +73,7 @@ class CellSearch:
         *,
         first: int,
         seed: int,
+        left_out: NDArray[np.bool_] | None = None,
     ) -> None:
         self.more: Worth | None = None
         self._features = features
@@ -79,6 +81,8 @@ class CellSearch:
         self._hints = hints
         self._first = self._next = first
         self._seed = seed
+        every = (len(sessions), 1 + len(hints))
+        self._left_out = np.zeros(every, dtype=np.bool_) if left_out is None else left_out
         self._gathered = Gathered(features)
         self._rows: list[int] = []
         self._tried: list[Floats] = []
@@ -100,13 +104,16 @@ class CellSearch:
         return sum(int(np.isfinite(rewards).sum()) for rewards in self._rewards)
 
     def add_panel(self, rows: Sequence[int], rewards: Floats) -> None:
-        """Take rewards of every hint.
+        """Take the rewards of every hint that are known.
 
         Args:
-            rewards: `[B, A]`.
+            rewards: `[B, A]`, NaN where they are not known.
         """
         for row, earned in zip(rows, rewards, strict=True):
-            self._add(row, np.ones(len(earned)), earned)
+            values = np.where(self._left_out[row], np.nan, earned)
+            known = np.isfinite(values)
+            if known.sum() > 1:  # there is something to compare
+                self._add(row, known.astype(np.float64), values)
 
     def propose(self) -> Round | None:
         """Return what to pay for next, or `None` if no session is left."""
@@ -119,7 +126,7 @@ class CellSearch:
         likely = chances(model, sample, HINTS, self._seed)
         self.more = worth_of_more(model, sample, likely, left, self._seed)
         rows = np.arange(self._next, self._next + min(ROUND, left))
-        open_ = chances(model, rows, HINTS, self._seed)
+        open_ = np.where(self._left_out[rows], 0.0, chances(model, rows, HINTS, self._seed))
         drawn = [lots(self._sessions[row], self._hints, self._seed) for row in rows.tolist()]
         chosen = np.ones(open_.shape, dtype=np.bool_)
         chosen[:, 1:] = np.array(drawn) < open_[:, 1:]

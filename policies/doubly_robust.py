@@ -1,9 +1,10 @@
 """Rewards of all actions from those of a few: a model's, corrected where the truth is known.
 
-`R(s, a) = m(s, a) + known(s, a) / q(s, a) * (r(s, a) - m(s, a))`. Its expectation over which cells
-are known is `r(s, a)`, however wrong the model `m` is, as long as `m` saw nothing of session `s`
-beyond what is known for certain, and `q` is the true probability (Dudik et al., 2011, arXiv
-1103.4601). A good model only makes it less noisy.
+`R(s, a) = m(s, a) + known(s, a) / q(s, a) * (r(s, a) - m(s, a))`. Where `q > 0`, its expectation
+over which cells are known is `r(s, a)`, however wrong the model `m` is, as long as `m` saw nothing
+of session `s` beyond what is known for certain, and `q` is the true probability (Dudik et al.,
+2011, arXiv 1103.4601). A good model only makes it less noisy. Where `q = 0`, it is the model's word
+alone, so it is kept from favouring a hint.
 
 Shapes: `B` sessions, `A` actions, action 0 gives no hint.
 """
@@ -26,13 +27,14 @@ def doubly_robust(expected: Floats, rewards: Floats, tried: Floats) -> Floats:
     """Return an estimate of every reward, `[B, A]`.
 
     A hint that was sure not to be tried in a session gets no more than the model expects there of
-    the worst hint that was sure to be tried: nothing is learned in favour of a hint by the model
-    alone.
+    the worst hint that was sure to be tried, or of no hint where none was: nothing is learned in
+    favour of a hint by the model alone.
 
     Args:
         expected: By a model that has not seen the session; what is common to a session may miss.
         rewards: NaN where they are not known.
-        tried: With which probability each became known; 1 for some in every session.
+        tried: With which probability each became known; 1 for some in every session, and 0 for
+            those that must not be learned from.
     """
     known, sure = np.isfinite(rewards), tried >= 1
     paid = np.where(known, rewards, 0.0)
@@ -41,6 +43,7 @@ def doubly_robust(expected: Floats, rewards: Floats, tried: Floats) -> Floats:
     weights = np.where(known, 1 / np.where(known, tried, 1.0), 0.0)
     corrected = model + weights * (paid - model)
     worst = np.where(sure[:, 1:], model[:, 1:], np.inf).min(1)
+    worst = np.where(np.isfinite(worst), worst, model[:, 0])
     result: Floats = np.where(tried > 0, corrected, np.minimum(model, worst[:, None]))
     return result
 

@@ -11,12 +11,20 @@ from re2llm.jobs import pieces
 from re2llm.jobs.control import job
 from re2llm.jobs.submit import submit
 from re2llm.knowledge.domains import find_domain
-from re2llm.knowledge.hints import add_hint
+from re2llm.knowledge.hints import add_hint, hint_key, list_hints
+from re2llm.knowledge.reflections import (
+    Proposal,
+    Reflection,
+    store_proposal,
+    store_reflection,
+)
+from re2llm.knowledge.training_sessions import session_keys
 from re2llm.operations import train as operation
 from re2llm.operations.few_cells import too_few_calls
 from re2llm.operations.load import load_domain
 from re2llm.operations.train_results import what_more_would_bring
 from re2llm.policies import cell_search, recipes
+from re2llm.ranking.panels import random_sessions
 from re2llm.runtime.options import Context
 from re2llm.runtime.services import Services
 
@@ -171,6 +179,31 @@ async def test_too_small_a_limit_is_told(school: str, url: str) -> None:
         with pytest.raises(BudgetSpentError, match="limit"):
             await operation.train(Context(domain=school), max_llm_calls=limit)
     assert weights(url, school) == []
+
+
+async def test_a_hint_is_not_tried_where_it_was_proposed(
+    school: str, services: Services, url: str
+) -> None:
+    """Beyond the panel, which every hint is tried on; the best hint counts as little there."""
+    async with services.engine.begin() as connection:
+        found = await find_domain(connection, school)
+        keys = random_sessions(await session_keys(connection, found.id), len(SESSIONS), 0)
+        hints = await list_hints(connection, found.id)
+        for row, session in enumerate(keys):
+            told = Reflection(session, "m", "1", 20, "", [])
+            reflection = await store_reflection(connection, found.id, told)
+            # Every second session is one that all but two hints were proposed on.
+            for hint in hints[: 3 * (row % 2)]:
+                proposal = Proposal(hint.text, "stored", "", hint.id)
+                await store_proposal(connection, found.id, reflection, proposal)
+    trained = await operation.train(Context(domain=school), force=True)
+    flattered = set(keys[1::2]) - set(keys[:FIRST])
+    own = {hint_key(hint.text) for hint in hints[:3]}
+    assert not {(session, key) for session, key in cells(url, school) if key in own} & {
+        (session, key) for session in flattered for key in own
+    }
+    assert trained.visited_sessions == len(SESSIONS) - FIRST
+    assert trained.validation_sessions < len(SESSIONS) - FIRST
 
 
 async def test_training_stops_by_itself(school: str, monkeypatch: pytest.MonkeyPatch) -> None:

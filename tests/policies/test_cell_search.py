@@ -111,6 +111,45 @@ def test_no_hint_is_favoured_by_the_model_alone() -> None:
     assert found[0, 2] < 0.2
 
 
+def test_without_a_sure_hint_none_is_favoured_by_the_model_alone() -> None:
+    found = doubly_robust(
+        np.array([[0.0, 0.1, 9.0]]), np.array([[0.0, np.nan, np.nan]]), np.array([[1.0, 0, 0]])
+    )
+    assert found[0].tolist() == [0.0, 0.0, 0.0]
+
+
+def test_what_looks_too_good_is_neither_tried_nor_learned_from(
+    states: NDArray[np.float64], embeddings: NDArray[np.float64]
+) -> None:
+    """Hints on the sessions that they were proposed on, in the panel and among those visited."""
+    rewards = table(states, special=0.0)
+    own = np.zeros(rewards.shape, dtype=np.bool_)
+    own[::3, BEST] = True  # the one that is always tried elsewhere
+    own[1 : PANEL + 40 : 3, SPECIAL] = True
+    keys = [bytes([number]) for number in range(HINTS)]
+    found: list[NDArray[np.float64]] = []
+    for more in (0.0, 5.0):
+        search = CellSearch(
+            Features.of(states, embeddings),
+            range(SESSIONS),
+            keys,
+            first=PANEL,
+            seed=5,
+            left_out=own,
+        )
+        paid = rewards + more * own
+        search.add_panel(range(PANEL), paid[:PANEL])
+        assert search.rows.tolist() == list(range(PANEL))
+        asked = search.propose()
+        assert asked is not None
+        assert not (asked.chosen & own[asked.rows]).any()
+        assert asked.chosen[~own[asked.rows, BEST], BEST].all()
+        search.take(asked, paid[asked.rows])
+        found.append(search.doubly_robust(np.arange(len(search.rows)) % MEMBERS))
+    np.testing.assert_array_equal(*found)
+    assert np.isfinite(found[0]).all()
+
+
 def test_lots_follow_the_chances(
     states: NDArray[np.float64], embeddings: NDArray[np.float64]
 ) -> None:
