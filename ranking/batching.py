@@ -7,6 +7,7 @@ around the one that is being learned from, those first whose sessions are alike,
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 from ..knowledge.domains import find_domain
 from ..knowledge.evidence import EVIDENCE
 from ..knowledge.reflections import waiting_misses
-from ..knowledge.trials import CUTOFF
+from ..knowledge.trials import hit_ranks
 from ..llm.reflection_prompt import REFLECTION_PROMPT_VERSION, Figure, ShownMiss
 from ..policies.descriptors import session_descriptors
 from ..policies.session_stats import (
@@ -96,7 +97,25 @@ async def batch_of(state: RecommendState, rank: int, count: int, options: RunOpt
         # Of what the model was not asked about, it cannot learn.
         if resolved.get("target") in [item.id for item in candidates(resolved)]:
             known.append(miss_of(resolved, other, trial.rank, trial.answer, options))
-    return [own, *(known[row] for row in alike(own, known)[: count - 1])]
+    likely = [known[row] for row in alike(own, known)]
+    return [own, *await _claimed(own, likely, count - 1, domain, options)]
+
+
+async def _claimed(
+    own: Miss, others: Sequence[Miss], count: int, domain: str, options: RunOptions
+) -> list[Miss]:
+    """Claim the first misses that no other learner works on; they go with the own session."""
+    claimed: list[Miss] = []
+    for miss in others:
+        if len(claimed) == count:
+            break
+        if await options.services.locks.claim_further(own.session, miss.session):
+            claimed.append(miss)
+    if not claimed:
+        return []
+    # Another learner may have settled one just before it gave it back.
+    left = set(await _waiting(domain, options))
+    return [miss for miss in claimed if miss.session in left]
 
 
 async def _waiting(domain: str, options: RunOptions) -> list[int]:
@@ -116,13 +135,18 @@ async def _waiting(domain: str, options: RunOptions) -> list[int]:
 async def _with_panel(domain: str, enough: int, options: RunOptions) -> list[int]:
     """Rank sessions of the verification panel without a hint, which verifying does anyway."""
     waiting = await _waiting(domain, options)
-    for session in (await random_panel(domain, options)).first:
-        if len(waiting) >= enough:
-            break
-        trial = await run_trial(domain, session, None, options)
-        if trial.rank > CUTOFF and session not in waiting:
-            waiting.append(session)
-    return await _waiting(domain, options)
+    left, at_once = list((await random_panel(domain, options)).first), options.settings.concurrency
+    budget = options.budget
+    if budget and budget.max_calls is not None and budget.max_calls - budget.calls < len(left):
+        return waiting  # the calls are needed to learn from what is known
+    while left and len(waiting) < enough:
+        part, left = left[:at_once], left[at_once:]
+        ranked = [run_trial(domain, session, None, options) for session in part]
+        for trial in await asyncio.gather(*ranked, return_exceptions=True):
+            if isinstance(trial, BaseException):
+                raise trial
+        waiting = await _waiting(domain, options)
+    return waiting
 
 
 def alike(own: Miss, known: Sequence[Miss]) -> list[int]:
@@ -161,8 +185,10 @@ def miss_of(
     """
     listed = candidates(state)
     numbers = recipe_of(state, options).read(answer, listed).numbers
-    picks = [number - 1 for number in numbers[:CUTOFF]] or list(range(min(CUTOFF, len(listed))))
     chosen = next(row for row, item in enumerate(listed) if item.id == state.get("target"))
+    others = [row for row in (number - 1 for number in numbers) if row != chosen]
+    others = others or [row for row in range(len(listed)) if row != chosen]
+    picks = others[: hit_ranks(len(listed))]
     figures = [
         Figure(name, meaning, float(values[chosen]), float(values[picks].mean()))
         for name, meaning, values in _figures(state)
