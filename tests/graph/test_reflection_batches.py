@@ -21,7 +21,7 @@ from re2llm.operations.hints import show_hint
 from re2llm.operations.learn import learn, learn_session
 from re2llm.operations.learner import Learner
 from re2llm.ranking import batching
-from re2llm.ranking.trials import resolve_session
+from re2llm.ranking.trials import resolve_session, run_trial
 from re2llm.runtime.budget import Budget
 from re2llm.runtime.options import Context, resolve_context
 from re2llm.runtime.services import Services
@@ -152,6 +152,21 @@ async def test_a_hint_that_does_not_help_most_of_them_is_refused(
     assert proposal["outcome"] == "ineffective"
     assert proposal["reason"] == "It does not help most of its 4 misses."
     assert proposal["verification"] == {}
+
+
+async def test_by_the_papers_rule_too_most_of_them_must_be_helped(
+    services: Services, script: Any, domain: str, keys: list[int], adjust: Any
+) -> None:
+    adjust(verify_rule="paper")
+    own = tuple(TITLES[i] for i in SESSIONS[0].history)
+    name, _ = script(Teacher(lambda history: history != own))
+    options = await resolve_context(Context(domain=domain, model=name))
+    for key in keys:
+        await run_trial(domain, key, None, options)
+    result = await learnt(domain, keys[0], name, 4)
+    [proposal] = result["proposals"]
+    assert proposal["outcome"] == "stored"
+    assert proposal["reason"] == "It helps most of its 4 misses."  # though not the first one
 
 
 async def test_a_hint_gives_none_of_the_shown_misses_away(
