@@ -8,6 +8,7 @@ around the one that is being learned from, those first whose sessions are alike,
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -45,6 +46,8 @@ _LOOKED_AT = 64
 _PER_MISS = 3
 """Misses that have to be known for each one of a batch, so that some are like it."""
 _RECENT = 5
+_SEVERAL, _MANY = 2, 0.1
+"""Items of a history, and share of the candidates, that have an attribute worth comparing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +86,7 @@ async def batch_of(state: RecommendState, rank: int, count: int, options: RunOpt
         The miss alone if nothing is known that is like it.
     """
     key, domain = state.get("training_session") or 0, state["domain"]
-    own = miss_of(state, key, rank, state["answer"], options)
+    own = await asyncio.to_thread(miss_of, state, key, rank, state["answer"], options)
     waiting = await _waiting(domain, options)
     if len(waiting) < _PER_MISS * count and options.settings.verify_rule != "paper":
         # In one process, they wait for each other: what one pays for, the others find.
@@ -96,8 +99,9 @@ async def batch_of(state: RecommendState, rank: int, count: int, options: RunOpt
         resolved = await resolve_session(domain, other, options)
         # Of what the model was not asked about, it cannot learn.
         if resolved.get("target") in [item.id for item in candidates(resolved)]:
-            known.append(miss_of(resolved, other, trial.rank, trial.answer, options))
-    likely = [known[row] for row in alike(own, known)]
+            told = (resolved, other, trial.rank, trial.answer, options)
+            known.append(await asyncio.to_thread(miss_of, *told))
+    likely = [known[row] for row in await asyncio.to_thread(alike, own, known)]
     return [own, *await _claimed(own, likely, count - 1, domain, options)]
 
 
@@ -233,20 +237,25 @@ def _figures(state: RecommendState) -> list[tuple[str, str, Floats]]:
         if len(recent):
             near = -np.abs(values - recent.mean())
             found.append((f"near:{number}", f"{number} close to the history's", standardised(near)))
-    for name in _textual(offered):
+    for name in _textual(history, offered):
         shared = profile_scores(_only(history, name), _only(offered, name))
         found.append((f"shared:{name}", f"{name} that the history has, too", standardised(shared)))
     return [part for part in found if np.isfinite(part[2]).all() and part[2].any()]
 
 
-def _textual(offered: Sequence[Mapping[str, Any]]) -> list[str]:
-    names = {
-        name
-        for attributes in offered
-        for name, value in attributes.items()
-        if not isinstance(value, int | float)
-    }
-    return sorted(names)
+def _textual(
+    history: Sequence[Mapping[str, Any]], offered: Sequence[Mapping[str, Any]]
+) -> list[str]:
+    """Return the attributes with text that several items of both have, so that they can agree."""
+    past, now = _counted(history), _counted(offered)
+    several, many = min(_SEVERAL, len(history)), _MANY * len(offered)
+    return sorted(name for name in now if past[name] >= several and now[name] >= many)
+
+
+def _counted(items: Sequence[Mapping[str, Any]]) -> Counter[str]:
+    return Counter(
+        name for item in items for name, value in item.items() if not isinstance(value, int | float)
+    )
 
 
 def _only(items: Sequence[Mapping[str, Any]], name: str) -> list[dict[str, Any]]:
