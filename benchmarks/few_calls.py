@@ -16,7 +16,7 @@ import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,9 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.few_calls_tables import Tables, build_tables
+
+if TYPE_CHECKING:
+    from re2llm.policies.cell_search import CellSearch
 
 _VALIDATION = 0.2
 _CONFIDENT = 1.96
@@ -81,6 +84,7 @@ def measured(tables: Tables, few: Few | None, seed: int) -> dict[str, Any]:
     Args:
         few: `None` pays for every cell that PPO visits.
     """
+    from re2llm.policies.held_out import draw_folds
     from re2llm.policies.hint_features import HintFeatures
     from re2llm.policies.hint_policy import greedy_actions
     from re2llm.policies.recipes import default_config
@@ -89,12 +93,15 @@ def measured(tables: Tables, few: Few | None, seed: int) -> dict[str, Any]:
 
     statistics = tables.statistics(every_cell=few is None)
     hints = HintFeatures.of(tables.embeddings, statistics)
-    rows, rewards = np.arange(len(tables.states)), tables.gains
-    if few is not None:
-        rows, rewards = few.rows, few.rewards
+    rows = np.arange(len(tables.states)) if few is None else few.search.rows
     data = TrainingData(tables.states[rows], hints)
     config = default_config("content", seed=seed)
-    trained = train_hint_policy(data, "content", config, lambda at, actions: rewards[at, actions])
+    estimates = tables.gains[None]
+    if few is not None:
+        estimates = few.search.doubly_robust(draw_folds(len(rows), config))
+    earned = [lambda at, actions, mine=mine: mine[at, actions] for mine in estimates]
+    rewards = earned[0] if few is None else earned
+    trained = train_hint_policy(data, "content", config, rewards)
     given = greedy_actions(actor_of(trained.policy), tables.test_states, hints)
     at = np.arange(len(given))
     over = tables.test_ndcg[at, given] - tables.test_ndcg[:, 1]
@@ -123,14 +130,12 @@ class Few:
     """What some calls have paid for.
 
     Attributes:
-        rows: Of the sessions to train on.
-        rewards: Doubly robust ones, `[B, A]`.
+        search: With the sessions to train on, and estimates of their rewards.
         paid: All that is paid for, `[S, A]`.
         spent: What the table says of it.
     """
 
-    rows: NDArray[np.int64]
-    rewards: NDArray[np.float64]
+    search: CellSearch
     paid: NDArray[np.bool_]
     spent: dict[str, Any]
 
@@ -171,7 +176,7 @@ def chosen(tables: Tables, calls: int) -> Few:
         "more_gain": None if more is None else more.gain,
         "more_noise": None if more is None else more.noise,
     }
-    return Few(search.rows, search.doubly_robust(), known, found)
+    return Few(search, known, found)
 
 
 def _validation(paid: NDArray[np.bool_], choices: NDArray[np.int64]) -> int:

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..records import counted
 from .domains import hold_hints
+from .hint_decisions import own_sessions
 from .hints import Hint, list_hints, set_status
 from .tables import SHRINKAGE, HintRow, HintStatsRow
 
@@ -34,6 +35,9 @@ _SUMMED = """
         WHERE t.domain_id = :domain AND t.hint_key <> ''
           AND t.model = :model AND t.prompt_version = :version
           AND t.session_id = ANY(:sessions)
+          AND (h.id, t.session_id) NOT IN (
+              SELECT * FROM unnest(CAST(:flattered AS bigint[]), CAST(:own AS bigint[]))
+          )
         ORDER BY h.id, t.session_id, h.id <> own.id, own.id
     ), stored AS (
         INSERT INTO re2llm.hint_stats
@@ -92,8 +96,9 @@ async def refresh_stats(
 ) -> None:
     """Write each hint's trials, mean gain, its standard error, helped and harmed sessions.
 
-    Only sessions that were drawn at random count. Those from which a hint was proposed are ones
-    that it helps, and a policy tries it where it expects a gain: with them every mean is too high.
+    Only sessions that were drawn at random count, and not those from which the hint was proposed.
+    The latter are ones that it helps, and a policy tries it where it expects a gain: with them
+    every mean is too high.
     Where a hint itself was not tried, the trials of those that were merged into it count.
 
     Args:
@@ -105,7 +110,13 @@ async def refresh_stats(
     given = {"domain": domain_id, "model": model, "version": prompt_version}
     await hold_hints(connection, domain_id)
     await connection.execute(text(_CLEARED), given)
-    await connection.execute(text(_SUMMED), {**given, "sessions": list(sessions)})
+    pairs = [
+        (hint, session)
+        for hint, own in (await own_sessions(connection, domain_id)).items()
+        for session in own
+    ]
+    left_out = {"flattered": [hint for hint, _ in pairs], "own": [own for _, own in pairs]}
+    await connection.execute(text(_SUMMED), {**given, "sessions": list(sessions), **left_out})
 
 
 async def measured_hints(

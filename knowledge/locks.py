@@ -42,6 +42,7 @@ class AdvisoryLocks:
         self._process = 0
         self._lock = asyncio.Lock()
         self._sessions = set[int]()
+        self._further: dict[int, list[int]] = {}
         self._slots = set[int]()
         self._tasks = set[int]()
         self._asking = set[asyncio.Task[Any]]()
@@ -63,12 +64,29 @@ class AdvisoryLocks:
                 self._sessions.discard(key)
         return claimed
 
+    async def claim_further(self, own: int, key: int) -> bool:
+        """Claim another session for a learner, until it gives its own back.
+
+        Args:
+            own: The session that it learns from; if nobody holds that, nothing is held.
+
+        Raises:
+            DatabaseError: A pooler that lends connections by transaction cannot keep a claim.
+        """
+        if own not in self._sessions:
+            return key not in self._sessions
+        if not await self.claim_session(key):
+            return False
+        self._further.setdefault(own, []).append(key)
+        return True
+
     async def release_session(self, key: int) -> None:
-        """Give a claimed session back."""
-        try:
-            await self._release(_SESSIONS, key)
-        finally:
-            self._sessions.discard(key)
+        """Give a claimed session back, and those that were claimed with it."""
+        for one in (*self._further.pop(key, ()), key):
+            try:
+                await self._release(_SESSIONS, one)
+            finally:
+                self._sessions.discard(one)
 
     @asynccontextmanager
     async def prompt(self, digest: bytes, patience: float) -> AsyncGenerator[None]:

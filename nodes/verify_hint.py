@@ -84,7 +84,12 @@ async def _tried(proposal: ProposalView, state: LearnState, options: RunOptions)
     if refused:
         return _refused(proposal, "ineffective", refused)
     if paper:
-        return {**proposal, "reason": f"The target rose to rank {own.rank}."}
+        misses = 1 + len(state.get("batch") or ())
+        helps = f"It helps most of its {misses} misses."
+        return {
+            **proposal,
+            "reason": helps if misses > 1 else f"The target rose to rank {own.rank}.",
+        }
     sessions = await panel(domain, state, options)
     stats = verification(await measure(text, domain, sessions, options))
     shown: dict[str, Any] = {**stats.as_dict(), "own_rank": [state["rank"], own.rank]}

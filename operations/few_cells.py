@@ -23,6 +23,7 @@ from ..runtime.options import RunOptions
 from ..runtime.progress import Progress
 from ..settings import Settings
 from .enough import FEWEST_TO_TRAIN
+from .own_cells import fair
 
 Stopped = Literal["noise", "limit", "all"]
 """More would bring less than its noise, a limit is reached, or nothing is left to pay for."""
@@ -70,6 +71,7 @@ async def pay_for_few(
     table: RewardTable,
     states: Sequence[RecommendState],
     hints: Sequence[HintAndEmbedding],
+    own: NDArray[np.bool_],
     options: RunOptions,
     progress: Progress,
 ) -> tuple[CellSearch, Stopped]:
@@ -79,6 +81,7 @@ async def pay_for_few(
         table: With every hint tried on the panel.
         states: Of the sessions, in random order, the panel first.
         hints: In the order of their actions.
+        own: From `own_cells`.
 
     Returns:
         What was chosen and learned, and why it stopped.
@@ -96,31 +99,30 @@ async def pay_for_few(
     )
     keys = [hint_key(hint.text) for hint, _ in hints]
     sessions = [state.get("training_session") or 0 for state in states]
-    search = CellSearch(features, sessions, keys, first=first, seed=settings.seed)
-    known = table.known(range(panel))
-    whole = np.isfinite(known).all(axis=1)
-    search.add_panel(np.flatnonzero(whole).tolist(), known[whole])
+    search = CellSearch(features, sessions, keys, first=first, seed=settings.seed, left_out=own)
+    search.add_panel(range(panel), table.known(range(panel)))
     budget = options.budget or Budget()
     spent_before = budget.calls
     while True:
         progress("choosing trials", search.visited, total - first)
         asked = await asyncio.to_thread(search.propose)
         if asked is None:
-            return search, "all"
+            return _enough_to_train(search, None), "all"
         if search.enough:
             return search, "noise"
         afforded = _afforded(asked, table, budget, spent_before)
-        limited = len(afforded) < len(asked)
+        limited, spent = len(afforded) < len(asked), None
         try:
             if len(afforded):
                 await table.rewards(*_cells(afforded))
         except BudgetSpentError as error:
             if error.field == "job":  # it was paused or cancelled
                 raise
-            limited = True
+            limited, spent = True, error
+            afforded = _whole(afforded, table)
         search.take(afforded, table.known(afforded.rows.tolist()))
         if limited:
-            return _enough_to_train(search), "limit"
+            return _enough_to_train(search, spent or _refused(budget)), "limit"
 
 
 def spent_on(search: CellSearch | None, stopped: Stopped | None) -> dict[str, Any]:
@@ -144,6 +146,7 @@ async def fully_paid(
     table: RewardTable,
     rows: NDArray[np.int64],
     choices: NDArray[np.int64],
+    own: NDArray[np.bool_],
     first: int,
 ) -> NDArray[np.int64]:
     """Pay for all that a validation compares: a policy's choices, and the best single hint.
@@ -151,6 +154,7 @@ async def fully_paid(
     Args:
         rows: Of the sessions that were trained on, in the table.
         choices: In each, by the member that did not learn from it; -1 where none was held out.
+        own: From `own_cells`, of all rows of the table; they do not count either.
         first: No earlier row counts: on those, the hints were accepted.
 
     Returns:
@@ -159,7 +163,7 @@ async def fully_paid(
     Raises:
         BudgetSpentError: It reaches for too few.
     """
-    held = np.flatnonzero((choices >= 0) & (rows >= first))
+    held = np.flatnonzero((choices >= 0) & (rows >= first) & fair(own[rows], choices))
     at, chosen = rows[held], choices[held]
     spent: BudgetSpentError | None = None
     try:
@@ -180,14 +184,34 @@ async def fully_paid(
     return paid
 
 
-def _enough_to_train(search: CellSearch) -> CellSearch:
-    if search.visited < FEWEST_TO_TRAIN:
-        raise BudgetSpentError(
-            "--max-llm-calls",
-            f"The limit allows trials in {counted(search.visited, 'session')} beyond the panel.",
-            f"At least {FEWEST_TO_TRAIN} are needed; run again to continue.",
-        )
-    return search
+def _enough_to_train(search: CellSearch, spent: BudgetSpentError | None) -> CellSearch:
+    """Return the search if it visited enough sessions.
+
+    Args:
+        spent: The limit that ended it.
+
+    Raises:
+        BudgetSpentError: It did not.
+    """
+    if search.visited >= FEWEST_TO_TRAIN:
+        return search
+    ended = spent or BudgetSpentError("sessions", "None is left.", "Run again to continue.")
+    visited = counted(search.visited, "session")
+    raise ended.adding(
+        f"There are trials in {visited} beyond the panel; at least {FEWEST_TO_TRAIN} are needed."
+    )
+
+
+def _refused(budget: Budget) -> BudgetSpentError:
+    """Return the error of a limit that left too little for the next session."""
+    option = "--max-cost" if budget.max_calls is None else "--max-llm-calls"
+    return BudgetSpentError(option, "The limit is nearly reached.", "Run again to continue.")
+
+
+def _whole(asked: Round, table: RewardTable) -> Round:
+    """Return the sessions in which every chosen trial was made: a limit refused the others'."""
+    known = np.isfinite(table.known(asked.rows.tolist()))
+    return asked.part((asked.chosen & ~known).sum(axis=1) == 0)
 
 
 def _afforded(asked: Round, table: RewardTable, budget: Budget, spent_before: int) -> Round:

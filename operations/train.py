@@ -19,6 +19,8 @@ from ..knowledge.hint_stats import retire_harmful
 from ..knowledge.hints import HintAndEmbedding
 from ..knowledge.releases import active_release_number
 from ..llm.prices import estimated_tokens
+from ..policies.held_out import draw_folds
+from ..policies.ppo import Rewards
 from ..policies.recipes import Recipe, TrainingConfig, default_config
 from ..policies.training import Trained, TrainingData, train_hint_policy
 from ..ranking.hint_stats import update_stats
@@ -42,6 +44,7 @@ from .few_cells import (
 )
 from .fusion import learn_fusions
 from .hint_results import RetiredHint
+from .own_cells import own_cells, rows_to_judge
 from .selection import selected_sessions
 from .store_release import release_of, store_and_activate
 from .train_panel import ask_every_hint, draw_panel, measured_hints, try_on_panel
@@ -119,15 +122,18 @@ async def train(  # noqa: PLR0913  # what a training can be
     config = default_config(recipe, seed=seed, most=most)
     price = options.settings.hint_price
     search, stopped = None, None
+    own = await own_cells(states, hints, options)
     rows, estimates = np.arange(len(states)), None
     if not every:
-        search, stopped = await pay_for_few(table, states, hints, options, progress)
-        rows, estimates = search.rows, await asyncio.to_thread(search.doubly_robust)
+        search, stopped = await pay_for_few(table, states, hints, own, options, progress)
+        rows, folds = search.rows, draw_folds(len(search.rows), config)
+        estimates = await asyncio.to_thread(search.doubly_robust, folds)
     learned_from = [states[row] for row in rows]
     trained = await _train(table, estimates, learned_from, hints, recipe, config, price, progress)
-    judged = np.flatnonzero(trained.folds >= 0)
+    judged = rows_to_judge(own[rows], trained.choices, trained.folds)
     if search is not None:
-        judged = await fully_paid(table, rows, trained.choices, first_to_visit(options.settings))
+        first = first_to_visit(options.settings)
+        judged = await fully_paid(table, rows, trained.choices, own, first)
     metrics = await _judge(table, trained, rows, judged)
     choices = np.full((len(states), *trained.choices.shape[1:]), -1, dtype=np.int64)
     choices[rows[judged]] = trained.choices[judged]
@@ -224,23 +230,24 @@ async def _train(
     """Train in a thread, which asks this event loop for the rewards that are not estimated.
 
     Args:
-        estimates: Of the rewards of all actions in all states; `None` pays for rewards.
+        estimates: Of the rewards of all actions in all states, for each member, `[M, S, A]`;
+            `None` pays for rewards.
     """
     loop = asyncio.get_running_loop()
 
     def rewards(rows: NDArray[np.int64], actions: NDArray[np.int64]) -> NDArray[np.float64]:
-        if estimates is not None:
-            return estimates[rows, actions]
         return asyncio.run_coroutine_threadsafe(table.rewards(rows, actions), loop).result()
 
     def report(done: int, total: int) -> None:
         loop.call_soon_threadsafe(progress, "training", done, total)
+
+    def estimated(mine: NDArray[np.float64]) -> Rewards:
+        return lambda rows, actions: mine[rows, actions]
 
     data = TrainingData(
         np.stack([session_state(state, recipe) for state in states]),
         hint_features(hints),
         np.array([price * estimated_tokens(hint.text) / 1_000 for hint, _ in hints]),
     )
-    return await asyncio.to_thread(
-        train_hint_policy, data, recipe, config, rewards, progress=report
-    )
+    earned = rewards if estimates is None else [estimated(mine) for mine in estimates]
+    return await asyncio.to_thread(train_hint_policy, data, recipe, config, earned, progress=report)

@@ -3,7 +3,8 @@
 Sessions are visited once each, in random order. In each, an action is tried with a probability that
 follows how likely it is the best one there, by a reward model of the sessions visited before. So a
 reward's probability of being known does not depend on that reward, and `doubly_robust` can correct
-the model without bias.
+the model without bias where that probability is not 0. What is not open to a trial stays with the
+model.
 
 Shapes: `B` sessions, `A` actions, action 0 gives no hint.
 """

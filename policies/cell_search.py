@@ -58,6 +58,7 @@ class CellSearch:
         hints: Keys of the hints, `[H]`.
         first: The first row to visit; those before it are the panel's.
         seed: Of every random choice.
+        left_out: Cells that look too good, and are neither tried nor learned from, `[S, A]`.
 
     Attributes:
         more: What visiting all other sessions would likely bring, as of the last `propose`; `None`
@@ -72,6 +73,7 @@ class CellSearch:
         *,
         first: int,
         seed: int,
+        left_out: NDArray[np.bool_] | None = None,
     ) -> None:
         self.more: Worth | None = None
         self._features = features
@@ -79,6 +81,8 @@ class CellSearch:
         self._hints = hints
         self._first = self._next = first
         self._seed = seed
+        every = (len(sessions), 1 + len(hints))
+        self._left_out = np.zeros(every, dtype=np.bool_) if left_out is None else left_out
         self._gathered = Gathered(features)
         self._rows: list[int] = []
         self._tried: list[Floats] = []
@@ -100,13 +104,16 @@ class CellSearch:
         return sum(int(np.isfinite(rewards).sum()) for rewards in self._rewards)
 
     def add_panel(self, rows: Sequence[int], rewards: Floats) -> None:
-        """Take rewards of every hint.
+        """Take the rewards of every hint that are known.
 
         Args:
-            rewards: `[B, A]`.
+            rewards: `[B, A]`, NaN where they are not known.
         """
         for row, earned in zip(rows, rewards, strict=True):
-            self._add(row, np.ones(len(earned)), earned)
+            values = np.where(self._left_out[row], np.nan, earned)
+            known = np.isfinite(values)
+            if known.sum() > 1:  # there is something to compare
+                self._add(row, known.astype(np.float64), values)
 
     def propose(self) -> Round | None:
         """Return what to pay for next, or `None` if no session is left."""
@@ -119,7 +126,7 @@ class CellSearch:
         likely = chances(model, sample, HINTS, self._seed)
         self.more = worth_of_more(model, sample, likely, left, self._seed)
         rows = np.arange(self._next, self._next + min(ROUND, left))
-        open_ = chances(model, rows, HINTS, self._seed)
+        open_ = np.where(self._left_out[rows], 0.0, chances(model, rows, HINTS, self._seed))
         drawn = [lots(self._sessions[row], self._hints, self._seed) for row in rows.tolist()]
         chosen = np.ones(open_.shape, dtype=np.bool_)
         chosen[:, 1:] = np.array(drawn) < open_[:, 1:]
@@ -134,23 +141,25 @@ class CellSearch:
         """Take the rewards of a round, or of a part of it.
 
         Args:
-            rewards: `[B, A]`, NaN where they are not known. A session counts only if all that were
-                chosen are known.
+            rewards: `[B, A]`, NaN where they are not known. A trial that the model left unanswered
+                earned nothing, if the session has others; which are answered may follow the hint.
         """
         self._next = max(self._next, int(asked.rows.max(initial=self._next - 1)) + 1)
-        earned = np.where(asked.chosen, rewards, np.nan)
-        whole = np.isfinite(earned).sum(1) == asked.chosen.sum(1)
-        part = asked.part(whole)
-        for row, chance, values in zip(
-            part.rows.tolist(), part.chances, earned[whole], strict=True
+        for row, chance, chosen, earned in zip(
+            asked.rows.tolist(), asked.chances, asked.chosen, rewards, strict=True
         ):
-            self._add(row, chance, values)
+            if np.isfinite(earned[chosen]).any():
+                self._add(row, chance, np.where(chosen, np.nan_to_num(earned), np.nan))
 
-    def doubly_robust(self) -> Floats:
-        """Return estimates of all rewards in `rows`, `[B, A]`."""
-        rewards = np.array(self._rewards)
-        expected = cross_fitted(self._features, self.rows, rewards)
-        return doubly_robust(expected, rewards, np.array(self._tried))
+    def doubly_robust(self, folds: NDArray[np.int64]) -> Floats:
+        """Return estimates of all rewards in `rows`, for each member of a policy, `[M, B, A]`.
+
+        Args:
+            folds: The member that each of `rows` is held out from, `[B]`; -1 for none.
+        """
+        rewards, tried = np.array(self._rewards), np.array(self._tried)
+        expected = cross_fitted(self._features, self.rows, rewards, folds)
+        return np.stack([doubly_robust(each, rewards, tried) for each in expected])
 
     def _add(self, row: int, chance: Floats, rewards: Floats) -> None:
         self._rows.append(row)

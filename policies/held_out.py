@@ -68,14 +68,20 @@ class HeldOut:
         self._folds = folds
         self._rules = rules
 
-    def rewards(self, policies: Sequence[HintPolicy], rewards: Rewards) -> NDArray[np.float64]:
-        """Return what they earn, prices taken off, by member."""
-        sessions = [np.flatnonzero(self._folds == member) for member in range(len(policies))]
-        actions = np.concatenate(
-            [self._likeliest(policy, member) for member, policy in enumerate(policies)]
-        )
-        earned = rewards(np.concatenate(sessions), actions)
-        return earned if self._rules is None else earned - self._rules.price(actions)
+    def rewards(
+        self, policies: Sequence[HintPolicy], rewards: Sequence[Rewards]
+    ) -> NDArray[np.float64]:
+        """Return what they earn, prices taken off, by member.
+
+        Args:
+            rewards: Of each member.
+        """
+        earned: list[NDArray[np.float64]] = []
+        for member, policy in enumerate(policies):
+            actions = self._likeliest(policy, member)
+            paid = rewards[member](np.flatnonzero(self._folds == member), actions)
+            earned.append(paid if self._rules is None else paid - self._rules.price(actions))
+        return np.concatenate(earned)
 
     def choices(self, policies: Sequence[HintPolicy]) -> Actions:
         """Return them by session, `[S]` or `[S, most]`; -1 where none was held out."""

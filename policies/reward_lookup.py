@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,9 +18,10 @@ class RewardLookup:
         self._rewards = rewards
         self._known: dict[tuple[int, tuple[int, ...]], float] = {}
 
-    def __len__(self) -> int:
-        """Return for how many pairs of session and set the reward is known."""
-        return len(self._known)
+    @property
+    def pairs(self) -> Iterable[tuple[int, tuple[int, ...]]]:
+        """Pairs of session and set whose reward is known."""
+        return self._known
 
     def __call__(self, sessions: NDArray[np.int64], actions: Actions) -> NDArray[np.float64]:
         """Return the reward `[B]` of each session `[B]` with its hints; no hint earns 0.

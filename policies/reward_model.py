@@ -122,14 +122,12 @@ class Gathered:
         self._targets += rows.T @ earned
         self._squares += float(earned @ earned)
 
-    def without(self, others: Gathered) -> Gathered:
-        """Return what is left when others' sessions are taken out."""
-        left = Gathered(self.features)
-        left.cells = self.cells - others.cells
-        left._products = self._products - others._products
-        left._targets = self._targets - others._targets
-        left._squares = self._squares - others._squares
-        return left
+    def include(self, others: Gathered) -> None:
+        """Add others' sessions, too."""
+        self.cells += others.cells
+        self._products += others._products
+        self._targets += others._targets
+        self._squares += others._squares
 
     def fit(self) -> RewardModel:
         """Fit the model, and choose how much each part of it may vary, by EM."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
@@ -46,7 +46,7 @@ class TrainingData:
 
 
 class CurvePoint(NamedTuple):
-    """Progress after some rollouts; rewards are means per session."""
+    """Progress after some rollouts; rewards, or estimates of them, are means per session."""
 
     update: int
     training_reward: float
@@ -67,7 +67,8 @@ class Trained:
         policy: As it was at the chosen checkpoint.
         update: Of the chosen checkpoint; 0 is the untrained policy.
         validation_reward: Mean reward per session, each by the member that did not learn from it,
-            prices taken off.
+            prices taken off; an estimate where the rewards are estimated. Of many checkpoints it
+            is that of one of the best, so it is not what to expect of new sessions.
         curve: Learning curve, from update 0.
         cells: Distinct pairs of session and hint, or set of hints, whose reward was looked up.
         folds: Which member each session was held out from.
@@ -88,7 +89,7 @@ def train_hint_policy(
     data: TrainingData,
     recipe: Recipe,
     config: TrainingConfig,
-    rewards: Rewards,
+    rewards: Rewards | Sequence[Rewards],
     *,
     progress: Callable[[int, int], None] | None = None,
 ) -> Trained:
@@ -102,7 +103,8 @@ def train_hint_policy(
     Args:
         rewards: Maps rows of `states` `[B]` and actions `[B]`, or several hints `[B, most]`, to
             rewards `[B]`: NDCG with the hints minus NDCG without. Asked once for each session and
-            set, never for no hint.
+            set, never for no hint. Where they are estimated, one for each member, so that no
+            estimate that it learns from has seen the sessions held out from it.
         progress: Called with the number of finished rollouts and their total.
 
     Raises:
@@ -110,7 +112,7 @@ def train_hint_policy(
     """
     _check(data, recipe, config)
     folds = draw_folds(len(data.states), config)
-    lookup = RewardLookup(rewards)
+    lookups = _lookups(rewards, config.members)
     rules = _rules(data, config)
     held_out = HeldOut(data.states, data.hints, folds, rules)
     checkpoints: list[Checkpoint] = []
@@ -125,16 +127,16 @@ def train_hint_policy(
         updates = config.ppo.updates
         for update in range(updates + 1):
             if update:
-                steps = [learner.step(lookup) for learner in learners]
+                steps = [one.step(mine) for one, mine in zip(learners, lookups, strict=True)]
                 earned.append(float(np.mean([reward for reward, _ in steps])))
                 entropy = float(np.mean([entropy for _, entropy in steps]))
             if update % config.validate_every == 0 or update == updates:
                 policies = [copy.deepcopy(learner.average) for learner in learners]
-                judged = held_out.rewards(policies, lookup)
+                judged = held_out.rewards(policies, lookups)
                 checkpoints.append(Checkpoint(update, judged, policies))
                 mean = float(np.mean(earned)) if earned else math.nan
                 validation = float(judged.mean())
-                curve.append(CurvePoint(update, mean, validation, entropy, len(lookup)))
+                curve.append(CurvePoint(update, mean, validation, entropy, _cells(lookups)))
                 earned = []
             if progress:
                 progress(update, updates)
@@ -146,7 +148,7 @@ def train_hint_policy(
         chosen.update,
         float(chosen.rewards.mean()),
         tuple(curve),
-        len(lookup),
+        _cells(lookups),
         folds,
         held_out.choices(policies),
     )
@@ -219,6 +221,17 @@ def _endless(training: NDArray[np.int64], size: int, seed: int) -> Iterator[NDAr
             queue = np.concatenate([queue, generator.permutation(training)])
         yield queue[:size]
         queue = queue[size:]
+
+
+def _lookups(rewards: Rewards | Sequence[Rewards], members: int) -> list[RewardLookup]:
+    """Return each member's; they share one where all earn the same."""
+    if callable(rewards):
+        return [RewardLookup(rewards)] * members
+    return [RewardLookup(each) for each in rewards]
+
+
+def _cells(lookups: Sequence[RewardLookup]) -> int:
+    return len({pair for lookup in lookups for pair in lookup.pairs})
 
 
 def _check(data: TrainingData, recipe: Recipe, config: TrainingConfig) -> None:

@@ -7,6 +7,8 @@ around the one that is being learned from, those first whose sessions are alike,
 
 from __future__ import annotations
 
+import asyncio
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +19,7 @@ from numpy.typing import NDArray
 from ..knowledge.domains import find_domain
 from ..knowledge.evidence import EVIDENCE
 from ..knowledge.reflections import waiting_misses
-from ..knowledge.trials import CUTOFF
+from ..knowledge.trials import hit_ranks
 from ..llm.reflection_prompt import REFLECTION_PROMPT_VERSION, Figure, ShownMiss
 from ..policies.descriptors import session_descriptors
 from ..policies.session_stats import (
@@ -44,6 +46,8 @@ _LOOKED_AT = 64
 _PER_MISS = 3
 """Misses that have to be known for each one of a batch, so that some are like it."""
 _RECENT = 5
+_SEVERAL, _MANY = 2, 0.1
+"""Items of a history, and share of the candidates, that have an attribute worth comparing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +86,7 @@ async def batch_of(state: RecommendState, rank: int, count: int, options: RunOpt
         The miss alone if nothing is known that is like it.
     """
     key, domain = state.get("training_session") or 0, state["domain"]
-    own = miss_of(state, key, rank, state["answer"], options)
+    own = await asyncio.to_thread(miss_of, state, key, rank, state["answer"], options)
     waiting = await _waiting(domain, options)
     if len(waiting) < _PER_MISS * count and options.settings.verify_rule != "paper":
         # In one process, they wait for each other: what one pays for, the others find.
@@ -95,8 +99,27 @@ async def batch_of(state: RecommendState, rank: int, count: int, options: RunOpt
         resolved = await resolve_session(domain, other, options)
         # Of what the model was not asked about, it cannot learn.
         if resolved.get("target") in [item.id for item in candidates(resolved)]:
-            known.append(miss_of(resolved, other, trial.rank, trial.answer, options))
-    return [own, *(known[row] for row in alike(own, known)[: count - 1])]
+            told = (resolved, other, trial.rank, trial.answer, options)
+            known.append(await asyncio.to_thread(miss_of, *told))
+    likely = [known[row] for row in await asyncio.to_thread(alike, own, known)]
+    return [own, *await _claimed(own, likely, count - 1, domain, options)]
+
+
+async def _claimed(
+    own: Miss, others: Sequence[Miss], count: int, domain: str, options: RunOptions
+) -> list[Miss]:
+    """Claim the first misses that no other learner works on; they go with the own session."""
+    claimed: list[Miss] = []
+    for miss in others:
+        if len(claimed) == count:
+            break
+        if await options.services.locks.claim_further(own.session, miss.session):
+            claimed.append(miss)
+    if not claimed:
+        return []
+    # Another learner may have settled one just before it gave it back.
+    left = set(await _waiting(domain, options))
+    return [miss for miss in claimed if miss.session in left]
 
 
 async def _waiting(domain: str, options: RunOptions) -> list[int]:
@@ -116,13 +139,18 @@ async def _waiting(domain: str, options: RunOptions) -> list[int]:
 async def _with_panel(domain: str, enough: int, options: RunOptions) -> list[int]:
     """Rank sessions of the verification panel without a hint, which verifying does anyway."""
     waiting = await _waiting(domain, options)
-    for session in (await random_panel(domain, options)).first:
-        if len(waiting) >= enough:
-            break
-        trial = await run_trial(domain, session, None, options)
-        if trial.rank > CUTOFF and session not in waiting:
-            waiting.append(session)
-    return await _waiting(domain, options)
+    left, at_once = list((await random_panel(domain, options)).first), options.settings.concurrency
+    budget = options.budget
+    if budget and budget.max_calls is not None and budget.max_calls - budget.calls < len(left):
+        return waiting  # the calls are needed to learn from what is known
+    while left and len(waiting) < enough:
+        part, left = left[:at_once], left[at_once:]
+        ranked = [run_trial(domain, session, None, options) for session in part]
+        for trial in await asyncio.gather(*ranked, return_exceptions=True):
+            if isinstance(trial, BaseException):
+                raise trial
+        waiting = await _waiting(domain, options)
+    return waiting
 
 
 def alike(own: Miss, known: Sequence[Miss]) -> list[int]:
@@ -161,8 +189,10 @@ def miss_of(
     """
     listed = candidates(state)
     numbers = recipe_of(state, options).read(answer, listed).numbers
-    picks = [number - 1 for number in numbers[:CUTOFF]] or list(range(min(CUTOFF, len(listed))))
     chosen = next(row for row, item in enumerate(listed) if item.id == state.get("target"))
+    others = [row for row in (number - 1 for number in numbers) if row != chosen]
+    others = others or [row for row in range(len(listed)) if row != chosen]
+    picks = others[: hit_ranks(len(listed))]
     figures = [
         Figure(name, meaning, float(values[chosen]), float(values[picks].mean()))
         for name, meaning, values in _figures(state)
@@ -207,20 +237,25 @@ def _figures(state: RecommendState) -> list[tuple[str, str, Floats]]:
         if len(recent):
             near = -np.abs(values - recent.mean())
             found.append((f"near:{number}", f"{number} close to the history's", standardised(near)))
-    for name in _textual(offered):
+    for name in _textual(history, offered):
         shared = profile_scores(_only(history, name), _only(offered, name))
         found.append((f"shared:{name}", f"{name} that the history has, too", standardised(shared)))
     return [part for part in found if np.isfinite(part[2]).all() and part[2].any()]
 
 
-def _textual(offered: Sequence[Mapping[str, Any]]) -> list[str]:
-    names = {
-        name
-        for attributes in offered
-        for name, value in attributes.items()
-        if not isinstance(value, int | float)
-    }
-    return sorted(names)
+def _textual(
+    history: Sequence[Mapping[str, Any]], offered: Sequence[Mapping[str, Any]]
+) -> list[str]:
+    """Return the attributes with text that several items of both have, so that they can agree."""
+    past, now = _counted(history), _counted(offered)
+    several, many = min(_SEVERAL, len(history)), _MANY * len(offered)
+    return sorted(name for name in now if past[name] >= several and now[name] >= many)
+
+
+def _counted(items: Sequence[Mapping[str, Any]]) -> Counter[str]:
+    return Counter(
+        name for item in items for name, value in item.items() if not isinstance(value, int | float)
+    )
 
 
 def _only(items: Sequence[Mapping[str, Any]], name: str) -> list[dict[str, Any]]:

@@ -44,8 +44,7 @@ def tables() -> Tables:
 def test_no_more_is_spent_than_allowed_and_what_is_paid_is_counted(tables: Tables) -> None:
     few = few_calls.chosen(tables, 300)
     assert few.spent["calls"] == (few.paid & ~tables.paid).sum() <= 240
-    assert few.spent["visited"] == (few.rows >= tables.first).sum()
-    assert few.rewards.shape == (len(few.rows), 1 + HINTS)
+    assert few.spent["visited"] == (few.search.rows >= tables.first).sum()
     everything = few_calls.chosen(tables, 100_000)
     assert everything.spent["visited"] == SESSIONS - tables.first
     assert everything.spent["calls"] < (~tables.paid).sum()

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -20,6 +21,7 @@ from re2llm.operations.hints import show_hint
 from re2llm.operations.learn import learn, learn_session
 from re2llm.operations.learner import Learner
 from re2llm.ranking import batching
+from re2llm.ranking.trials import resolve_session, run_trial
 from re2llm.runtime.budget import Budget
 from re2llm.runtime.options import Context, resolve_context
 from re2llm.runtime.services import Services
@@ -86,8 +88,8 @@ async def keys(services: Services, load: Any, domain: str, adjust: Any) -> list[
     return await stored(services, domain)
 
 
-@pytest.fixture
-def all_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(autouse=True)
+def _all_alike(monkeypatch: pytest.MonkeyPatch) -> None:
     """Any misses may be in one batch; which are alike depends on their keys."""
     monkeypatch.setattr(batching, "_ALIKE", -1.0)
 
@@ -152,7 +154,21 @@ async def test_a_hint_that_does_not_help_most_of_them_is_refused(
     assert proposal["verification"] == {}
 
 
-@pytest.mark.usefixtures("all_alike")
+async def test_by_the_papers_rule_too_most_of_them_must_be_helped(
+    services: Services, script: Any, domain: str, keys: list[int], adjust: Any
+) -> None:
+    adjust(verify_rule="paper")
+    own = tuple(TITLES[i] for i in SESSIONS[0].history)
+    name, _ = script(Teacher(lambda history: history != own))
+    options = await resolve_context(Context(domain=domain, model=name))
+    for key in keys:
+        await run_trial(domain, key, None, options)
+    result = await learnt(domain, keys[0], name, 4)
+    [proposal] = result["proposals"]
+    assert proposal["outcome"] == "stored"
+    assert proposal["reason"] == "It helps most of its 4 misses."  # though not the first one
+
+
 async def test_a_hint_gives_none_of_the_shown_misses_away(
     services: Services, script: Any, load: Any, domain: str
 ) -> None:
@@ -187,20 +203,60 @@ async def test_a_batch_of_one_is_the_conversation_of_the_paper(
     assert len(result["reflection"]["messages"]) == 9
 
 
-@pytest.mark.usefixtures("all_alike")
+@pytest.mark.parametrize("concurrency", [1, 4])
 async def test_each_miss_is_in_one_reflection(
-    services: Services, script: Any, domain: str, keys: list[int]
+    services: Services, script: Any, domain: str, keys: list[int], concurrency: int
 ) -> None:
     """Learning of a whole run: batches hold no miss twice, and nothing is left."""
     teacher = Teacher(lambda _: False)
     name, _ = script(teacher)
     context = Context(domain=domain, model=name, reflection_batch=3)
-    await learn(context, concurrency=1, tidy=False)
+    await learn(context, concurrency=concurrency, tidy=False)
     assert await unsettled(domain, name, keys) == set()
     targets = [len(document["misses"]) for document in teacher.batches]
     alone = teacher.asked_about_one / 3
     assert sum(targets) + alone == len(keys)
     assert max(targets) == 3
+    # What was claimed is free again.
+    assert all([await services.locks.claim_session(key) for key in keys])
+    for key in keys:
+        await services.locks.release_session(key)
+
+
+async def test_the_panel_is_ranked_for_misses_that_nobody_reflected_on(
+    script: Any, domain: str, keys: list[int]
+) -> None:
+    name, model = script(Teacher(lambda _: False))
+    await learnt(domain, keys[0], name, 4)
+    options = await resolve_context(Context(domain=domain, model=name))
+    before = len(await batching._waiting(domain, options))
+    enough = before + 3
+    poor = replace(options, budget=Budget(max_calls=5))
+    asked = len(model.asked)
+    assert len(await batching._with_panel(domain, enough, poor)) == before
+    assert len(model.asked) == asked
+    assert len(await batching._with_panel(domain, enough, options)) >= enough
+
+
+async def test_in_a_small_catalogue_the_chosen_item_is_none_of_those_that_stood_first(
+    services: Services, load: Any, domain: str
+) -> None:
+    [first, *_] = SESSIONS
+    ids = [film.id for film in load_films() if film.id not in {*first.history, first.target}][:11]
+    await load(domain, sample_items(), [replace(first, candidates=(*ids, first.target or ""))])
+    options = await resolve_context(Context(domain=domain))
+    [key] = await stored(services, domain)
+    state = await resolve_session(domain, key, options)
+    place = 1 + [item["id"] for item in state["candidate_items"]].index(first.target or "")
+    others = [number for number in range(1, 13) if number != place]
+
+    def picked(rank: int) -> list[float]:
+        answer = json.dumps({"ranking": [*others[: rank - 1], place, *others[rank - 1 :]]})
+        figures = batching.miss_of(state, key, rank, answer, options).figures
+        return [figure.picked for figure in figures]
+
+    assert picked(4)
+    assert picked(4) == picked(6) == picked(12)
 
 
 async def test_a_deleted_session_takes_the_reflections_along_that_tell_of_it(

@@ -10,9 +10,17 @@ from re2llm.data.sample import sample_items, simulate_sessions
 from re2llm.knowledge.domains import find_domain
 from re2llm.knowledge.hint_stats import best_measured, measured_hints, refresh_stats
 from re2llm.knowledge.hints import add_hint, hint_key, set_status
+from re2llm.knowledge.reflections import (
+    Proposal,
+    Reflection,
+    store_proposal,
+    store_reflection,
+)
+from re2llm.knowledge.tables import HintRow
 from re2llm.knowledge.training_sessions import session_keys
 from re2llm.knowledge.trials import Trial, store_trial
 from re2llm.runtime.services import Services
+from sqlalchemy import update
 
 HINTS = {
     "Prefer recent films.": 2,  # the rank that it brings; without a hint it is 8
@@ -65,6 +73,41 @@ async def test_the_best_hint_is_the_one_verified_on_that_model(
         assert [hint.trials for hint in measured] == [1, 0, 0, 0]
         await set_status(connection, found.id, recent, "retired", "test")
         assert await best_verified(connection, found.id, "model-a", "1") is None
+
+
+async def test_the_sessions_that_a_hint_comes_from_do_not_count(
+    services: Services, load: Callable[..., Any], domain: str
+) -> None:
+    """Neither the miss, nor the others that it was shown with, nor those of a merged hint."""
+    await load(domain, sample_items(), simulate_sessions(20, seed=3))
+    texts = ["Prefer recent films.", "Prefer new films."]
+    async with services.engine.begin() as connection:
+        found = await find_domain(connection, domain)
+        sessions = (await session_keys(connection, found.id))[:10]
+        ids: list[int] = []
+        for text, vector in zip(texts, services.embedder.encode(texts), strict=True):
+            hint, _ = await add_hint(connection, found.id, text, vector, provenance={})
+            ids.append(hint)
+        for session, others, hint in ((0, {1: 30}, ids[0]), (2, {}, ids[1])):
+            batch = {sessions[other]: rank for other, rank in others.items()}
+            told = Reflection(sessions[session], "m", "1", 8, "", [], batch)
+            reflection = await store_reflection(connection, found.id, told)
+            proposal = Proposal("x", "stored", "", hint)
+            await store_proposal(connection, found.id, reflection, proposal)
+        for row, session in enumerate(sessions):
+            for text in (None, texts[0]):
+                rank = 8 if text is None or row > 2 else 1  # it helps only those
+                trial = Trial(session, hint_key(text), "m", "1", rank, "")
+                await store_trial(connection, found.id, trial)
+        await refresh_stats(connection, found.id, "m", "1", sessions)
+        [first, _] = await measured_hints(connection, found.id, "m", "1")
+        assert (first.trials, first.helped) == (8, 1)
+        await connection.execute(
+            update(HintRow).where(HintRow.id == ids[1]).values(merged_into=ids[0])
+        )
+        await refresh_stats(connection, found.id, "m", "1", sessions)
+        [first, _] = await measured_hints(connection, found.id, "m", "1")
+        assert (first.trials, first.helped, first.mean_gain) == (7, 0, 0.0)
 
 
 async def test_two_learners_may_sum_up_at_the_same_time(

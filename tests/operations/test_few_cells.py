@@ -11,12 +11,21 @@ from re2llm.jobs import pieces
 from re2llm.jobs.control import job
 from re2llm.jobs.submit import submit
 from re2llm.knowledge.domains import find_domain
-from re2llm.knowledge.hints import add_hint
+from re2llm.knowledge.hints import add_hint, hint_key, list_hints
+from re2llm.knowledge.reflections import (
+    Proposal,
+    Reflection,
+    store_proposal,
+    store_reflection,
+)
+from re2llm.knowledge.training_sessions import session_keys
+from re2llm.operations import few_cells
 from re2llm.operations import train as operation
 from re2llm.operations.enough import too_few_calls
 from re2llm.operations.load import load_domain
 from re2llm.operations.train_results import what_more_would_bring
 from re2llm.policies import cell_search, recipes
+from re2llm.ranking.panels import random_sessions
 from re2llm.runtime.options import Context
 from re2llm.runtime.services import Services
 
@@ -171,6 +180,68 @@ async def test_too_small_a_limit_is_told(school: str, url: str) -> None:
         with pytest.raises(BudgetSpentError, match="limit"):
             await operation.train(Context(domain=school), max_llm_calls=limit)
     assert weights(url, school) == []
+
+
+async def test_a_hint_is_not_tried_where_it_was_proposed(
+    school: str, services: Services, url: str
+) -> None:
+    """Beyond the panel, which every hint is tried on; the best hint counts as little there."""
+    async with services.engine.begin() as connection:
+        found = await find_domain(connection, school)
+        keys = random_sessions(await session_keys(connection, found.id), len(SESSIONS), 0)
+        hints = await list_hints(connection, found.id)
+        for row, session in enumerate(keys):
+            told = Reflection(session, "m", "1", 20, "", [])
+            reflection = await store_reflection(connection, found.id, told)
+            # Every second session is one that all but two hints were proposed on.
+            for hint in hints[: 3 * (row % 2)]:
+                proposal = Proposal(hint.text, "stored", "", hint.id)
+                await store_proposal(connection, found.id, reflection, proposal)
+    trained = await operation.train(Context(domain=school), force=True)
+    flattered = set(keys[1::2]) - set(keys[:FIRST])
+    own = {hint_key(hint.text) for hint in hints[:3]}
+    assert not {(session, key) for session, key in cells(url, school) if key in own} & {
+        (session, key) for session in flattered for key in own
+    }
+    assert trained.visited_sessions == len(SESSIONS) - FIRST
+    assert trained.validation_sessions < len(SESSIONS) - FIRST
+
+
+async def test_what_ended_a_search_too_early_is_named(
+    school: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(BudgetSpentError) as refused:
+        await operation.train(Context(domain=school), max_llm_calls=FIRST * (len(HINTS) + 1) + 3)
+    assert refused.value.field == "--max-llm-calls"
+    assert "beyond the panel" in refused.value.problem
+
+    async def spent(*_: object) -> None:
+        raise BudgetSpentError("calls a day", "The day's calls are made.", "Wait.")
+
+    usual = few_cells.RewardTable.rewards
+    monkeypatch.setattr(
+        few_cells.RewardTable,
+        "rewards",
+        lambda table, rows, actions: (
+            spent() if rows.min() >= FIRST else usual(table, rows, actions)
+        ),
+    )
+    with pytest.raises(BudgetSpentError) as refused:
+        await operation.train(Context(domain=school))
+    assert refused.value.field == "calls a day"
+    assert "0 sessions beyond the panel" in refused.value.problem
+
+
+async def test_training_needs_answers_in_enough_sessions(
+    school: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        cell_search.CellSearch,
+        "take",
+        lambda search, asked, _: vars(search).update(_next=int(asked.rows.max()) + 1),
+    )
+    with pytest.raises(BudgetSpentError, match="0 sessions beyond the panel"):
+        await operation.train(Context(domain=school))
 
 
 async def test_training_stops_by_itself(school: str, monkeypatch: pytest.MonkeyPatch) -> None:

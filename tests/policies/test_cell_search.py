@@ -111,6 +111,45 @@ def test_no_hint_is_favoured_by_the_model_alone() -> None:
     assert found[0, 2] < 0.2
 
 
+def test_without_a_sure_hint_none_is_favoured_by_the_model_alone() -> None:
+    found = doubly_robust(
+        np.array([[0.0, 0.1, 9.0]]), np.array([[0.0, np.nan, np.nan]]), np.array([[1.0, 0, 0]])
+    )
+    assert found[0].tolist() == [0.0, 0.0, 0.0]
+
+
+def test_what_looks_too_good_is_neither_tried_nor_learned_from(
+    states: NDArray[np.float64], embeddings: NDArray[np.float64]
+) -> None:
+    """Hints on the sessions that they were proposed on, in the panel and among those visited."""
+    rewards = table(states, special=0.0)
+    own = np.zeros(rewards.shape, dtype=np.bool_)
+    own[::3, BEST] = True  # the one that is always tried elsewhere
+    own[1 : PANEL + 40 : 3, SPECIAL] = True
+    keys = [bytes([number]) for number in range(HINTS)]
+    found: list[NDArray[np.float64]] = []
+    for more in (0.0, 5.0):
+        search = CellSearch(
+            Features.of(states, embeddings),
+            range(SESSIONS),
+            keys,
+            first=PANEL,
+            seed=5,
+            left_out=own,
+        )
+        paid = rewards + more * own
+        search.add_panel(range(PANEL), paid[:PANEL])
+        assert search.rows.tolist() == list(range(PANEL))
+        asked = search.propose()
+        assert asked is not None
+        assert not (asked.chosen & own[asked.rows]).any()
+        assert asked.chosen[~own[asked.rows, BEST], BEST].all()
+        search.take(asked, paid[asked.rows])
+        found.append(search.doubly_robust(np.arange(len(search.rows)) % MEMBERS))
+    np.testing.assert_array_equal(*found)
+    assert np.isfinite(found[0]).all()
+
+
 def test_lots_follow_the_chances(
     states: NDArray[np.float64], embeddings: NDArray[np.float64]
 ) -> None:
@@ -188,7 +227,7 @@ def test_the_model_is_the_textbook_regression(
     np.testing.assert_allclose(model.expected(at), direct)
 
 
-def test_what_is_left_without_some_sessions_is_what_the_others_say(
+def test_sessions_that_were_summed_apart_can_be_put_together(
     states: NDArray[np.float64], embeddings: NDArray[np.float64]
 ) -> None:
     features, rewards = Features.of(states, embeddings), table(states, special=0.3)
@@ -196,7 +235,58 @@ def test_what_is_left_without_some_sessions_is_what_the_others_say(
     for session in range(30):
         whole.add(session, rewards[session])
         (part if session % 3 else rest).add(session, rewards[session])
-    np.testing.assert_allclose(whole.without(part).fit().mean, rest.fit().mean, atol=1e-8)
+    part.include(rest)
+    np.testing.assert_allclose(whole.fit().mean, part.fit().mean, atol=1e-8)
+
+
+MEMBERS = 2
+
+
+def estimates(
+    search: CellSearch, rewards: NDArray[np.float64], folds: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """What members would learn from, had the same cells earned other rewards."""
+    before = search._rewards
+    seen = np.isfinite(np.array(before))
+    search._rewards = list(np.where(seen, rewards[search.rows], np.nan))
+    found = search.doubly_robust(folds)
+    search._rewards = before
+    return found
+
+
+@pytest.mark.parametrize("single", [True, False])
+def test_no_member_learns_from_rewards_of_sessions_held_out_from_it(
+    states: NDArray[np.float64], embeddings: NDArray[np.float64], *, single: bool
+) -> None:
+    rewards = table(states, special=0.3)
+    search = searched(states, embeddings, rewards, rounds=2)
+    number = np.arange(len(search.rows))
+    folds = np.where(number % 5 == 0, 0, -1) if single else number % MEMBERS
+    found = estimates(search, rewards, folds)
+    assert found.shape == (1 if single else MEMBERS, len(number), 1 + HINTS)
+    other = rewards.copy()
+    other[search.rows[folds == 0]] = table(states, special=-2.0)[search.rows[folds == 0]]
+    changed = estimates(search, other, folds)
+    np.testing.assert_array_equal(found[0][folds != 0], changed[0][folds != 0])
+    if not single:  # the others learn from them
+        assert (found[1][folds == 1] == changed[1][folds == 1]).mean() < 0.5
+
+
+def test_no_session_is_judged_by_a_model_that_has_seen_it(
+    states: NDArray[np.float64], embeddings: NDArray[np.float64]
+) -> None:
+    rewards = table(states, special=0.3)
+    search = searched(states, embeddings, rewards, rounds=2)
+    folds = np.arange(len(search.rows)) % MEMBERS
+    found = estimates(search, rewards, folds)
+    for at in (-1, -2):
+        other = rewards.copy()
+        other[search.rows[at], BEST] += 5.0
+        changed = estimates(search, other, folds)
+        tried = np.isfinite(search._rewards[at])
+        moved = (changed - found)[:, at, ~tried]
+        # Its level is known better; nothing else is.
+        np.testing.assert_allclose(moved, moved[:, :1] * np.ones(moved.shape[1]), atol=1e-9)
 
 
 def test_the_same_rewards_choose_the_same_cells(
@@ -216,15 +306,20 @@ def test_the_same_rewards_choose_the_same_cells(
         assert not seen[PANEL:].all()
 
 
-def test_a_session_with_an_unanswered_trial_does_not_count(
+def test_an_unanswered_trial_earns_nothing_and_its_session_counts(
     states: NDArray[np.float64], embeddings: NDArray[np.float64]
 ) -> None:
+    """A hint that the model often fails on must not be known by its good sessions alone."""
     rewards = table(states, special=0.3)
     search = searched(states, embeddings, rewards, rounds=0)
     asked = search.propose()
     assert asked is not None
     known = rewards[asked.rows].copy()
-    known[4, np.flatnonzero(asked.chosen[4])[-1]] = np.nan
+    known[4, BEST] = np.nan
+    known[5] = np.nan  # nothing of it is answered
     search.take(asked, known)
-    assert asked.rows[4] not in search.rows
     assert search.visited == len(asked) - 1
+    at = search.rows.tolist().index(asked.rows[4])
+    assert search._rewards[at][BEST] == 0.0
+    assert np.isnan(search._rewards[at][~asked.chosen[4]]).all()
+    assert asked.rows[5] not in search.rows

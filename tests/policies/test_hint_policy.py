@@ -22,7 +22,7 @@ from re2llm.policies.networks import (
     PaperConfig,
     PaperPolicy,
 )
-from re2llm.policies.ppo import PPOConfig
+from re2llm.policies.ppo import PPOConfig, Rewards
 from re2llm.policies.recipes import Recipe, TrainingConfig, default_config
 from re2llm.policies.training import TrainingData, train_hint_policy
 from re2llm.policies.weights import actor_of, dump_policy, load_policy
@@ -290,6 +290,20 @@ def test_members_hold_out_a_fold_each_and_decide_together() -> None:
     again = load_policy(weights, json.loads(json.dumps(shape)))
     served = again.log_probabilities(STATES, world.hints)
     np.testing.assert_allclose(served, together, atol=1e-5)
+
+
+def test_each_member_learns_from_its_own_rewards_and_is_judged_by_them() -> None:
+    world = World(60)
+
+    def only(action: int) -> Rewards:
+        return lambda _, actions: np.where(actions == action, 1.0, -1.0)
+
+    settings = config(members=2, updates=40, averaging=0.0)
+    trained = train_hint_policy(world.data, "content", settings, [only(1), only(2)])
+    for member in (0, 1):
+        chosen = trained.choices[trained.folds == member]
+        assert (chosen == member + 1).mean() > 0.9
+    assert trained.validation_reward > 0.8
 
 
 def test_no_hint_is_learned_where_all_hints_harm() -> None:

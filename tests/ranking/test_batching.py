@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from re2llm.llm.hint_answers import BATCH_HINTS, read_cause, read_hints
 from re2llm.llm.offline.model import OfflineRanker
 from re2llm.llm.reflection_prompt import Figure, ShownMiss, batch_messages
+from re2llm.ranking import batching
 from re2llm.ranking.batching import Miss, alike
 from re2llm.records import Item
 
@@ -68,6 +69,30 @@ def test_text_of_a_catalogue_stays_data_and_is_short() -> None:
     document = json.loads(asked.text)
     assert len(document["misses"]) == 6
     assert len(asked.text) < 6 * 9 * 12 * 1000
+
+
+def test_a_catalogue_of_many_attributes_makes_no_long_prompt() -> None:
+    names = [f"shared:attribute {n}" for n in range(300)]
+    item = Item("i", "<" * 200, {f"<{n}" * 20: ["<" * 300] * 9 for n in range(300)})
+    figures = [Figure(name, "<" * 300, n / 100, 0.0) for n, name in enumerate(names)]
+    shown = ShownMiss([item] * 5, item, 20, [item] * 3, figures)
+    _, asked = batch_messages([shown] * 12)
+    assert len(asked.text) < 60_000
+    document = json.loads(asked.text)
+    assert len(document["misses"]) == 12
+    usual = ShownMiss([], Item("i", "A title", {}), 20, [], figures)
+    document = json.loads(batch_messages([usual] * 2)[1].text)
+    assert sorted(document["figures"]) == names[-12:]  # where they differ most
+    assert all(sorted(told["standing"]) == names[-12:] for told in document["misses"])
+
+
+def test_only_attributes_that_can_agree_are_compared() -> None:
+    history = [{"genre": "Drama", "rare": "x", "note": "n", "year": 1999}, {"genre": ["War"]}]
+    offered = [{"genre": "Drama", "rare": "x"} for _ in range(5)]
+    offered += [{"genre": "War", "note": "n"}] + [{"genre": "War"} for _ in range(44)]
+    assert batching._textual(history, offered) == ["genre"]
+    # Of one item, each attribute is all that can be compared.
+    assert batching._textual(history[:1], offered) == ["genre", "rare"]
 
 
 def offline(*misses: Miss) -> str:
