@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
+from re2llm.knowledge import hint_pages, hint_uses
 from re2llm.knowledge.cost_sums import (
     CostPart,
     close_days,
@@ -17,7 +18,7 @@ from re2llm.knowledge.cost_sums import (
     sum_calls_by_each,
 )
 from re2llm.knowledge.domains import find_domain, list_domains
-from re2llm.knowledge.hint_uses import count_up, count_uses
+from re2llm.knowledge.hint_uses import count_up, count_uses, latest_uses
 from re2llm.knowledge.retention import Scope, delete_log
 from re2llm.operations.hints import add_hint
 from re2llm.records import Item, Session
@@ -223,3 +224,46 @@ async def test_uses_of_hints_are_those_in_the_log_counted_or_not(
     logged = [row for row in logged if row[0] >= cut]
     assert 3 < len(logged) < 43
     await same(logged)
+
+
+async def test_answers_that_are_counted_up_meanwhile_count_once(
+    services: Services, load: Any, domain: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await load(domain, [Item(str(n), f"Thing {n}", {}) for n in range(5)], [Session(("0",), "1")])
+    hint = (await add_hint(Context(domain=domain), "Prefer the oldest.")).hint_id or 0
+    async with services.engine.begin() as connection:
+        found = await find_domain(connection, domain)
+        rows = [
+            {"id": uuid.uuid4(), "domain": found.id, "hint": hint, "hints": None, "at": at}
+            for at in (NOW - dt.timedelta(minutes=90), NOW - dt.timedelta(minutes=30))
+        ]
+        await connection.execute(text(ANSWER), rows)
+
+    async def counted_up_after(connection: Any, domain_id: int) -> Any:
+        latest = await latest_uses(connection, domain_id)
+        async with services.engine.begin() as second:
+            await count_up(second, domain_id)
+        return latest
+
+    monkeypatch.setattr(hint_uses, "latest_uses", counted_up_after)
+    monkeypatch.setattr(hint_pages, "latest_uses", counted_up_after)
+    async with services.engine.connect() as connection:
+        assert await count_uses(connection, found.id, [hint]) == {hint: 2}
+    async with services.engine.begin() as connection:
+        fresh = "UPDATE re2llm.domain SET uses_until = NULL, answers = 0 WHERE id = :id"
+        await connection.execute(text(fresh), {"id": found.id})
+        gone = text("DELETE FROM re2llm.hint_use WHERE hint_id = :hint")
+        await connection.execute(gone, {"hint": hint})
+    async with services.engine.connect() as connection:
+        page = await hint_pages.page_of_hints(
+            connection,
+            found.id,
+            *("offline", "v"),
+            status=None,
+            words="",
+            sort="uses",
+            descending=True,
+            skip=0,
+            count=5,
+        )
+    assert [one.uses for one in page] == [2]
