@@ -10,9 +10,11 @@ from console import Browser, Element, form_to
 from re2llm.data.sample import sample_items, simulate_sessions
 from re2llm.jobs import pieces
 from re2llm.jobs.control import job
+from re2llm.knowledge.trials import Gain, gains
 from re2llm.operations.hints import add_hint, list_hints
-from re2llm.operations.try_hint import try_hint
-from re2llm.runtime.options import Context
+from re2llm.operations.try_hint import sessions_to_try, try_hint, try_on_session
+from re2llm.ranking import measure
+from re2llm.runtime.options import Context, resolve_context
 
 TEXT = "Prefer films that share at least 3 themes with the history."
 
@@ -124,3 +126,22 @@ async def test_a_key_with_a_daily_limit_starts_none(stranger: Browser, make_key:
     page = await stranger.get("/console/hints", domain="films")
     answer = await stranger.send(form_to(page, "/console/hints:try"), text=TEXT, sessions=2)
     assert answer.status_code == 403
+
+
+async def test_a_session_is_tried_without_the_trials_of_all_others(
+    known: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or each piece of a job would load what all pieces before it have paid."""
+    context = Context(domain=known)
+    await try_hint(context, TEXT, sessions=3)
+    sessions = await sessions_to_try(await resolve_context(context), 3)
+    loaded: list[Gain] = []
+
+    async def counted(*arguments: Any) -> list[Gain]:
+        found = await gains(*arguments)
+        loaded.extend(found)
+        return found
+
+    monkeypatch.setattr(measure, "paid_gains", counted)
+    await try_on_session(context, TEXT, sessions[1])
+    assert [gain.session_id for gain in loaded] == [sessions[1]]
