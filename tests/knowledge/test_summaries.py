@@ -267,3 +267,17 @@ async def test_answers_that_are_counted_up_meanwhile_count_once(
             count=5,
         )
     assert [one.uses for one in page] == [2]
+
+
+async def test_an_answer_that_serves_again_changes_no_index(services: Services) -> None:
+    """Each answer from the cache counts itself: an index of that count would be rewritten."""
+    hot = text("SELECT pg_stat_get_xact_tuples_hot_updated('re2llm.llm_call'::regclass)")
+    async with services.engine.connect() as connection:
+        (call,) = calls(random.Random(2))[:1]
+        await connection.execute(text(CALL), [call])
+        again = text("UPDATE re2llm.llm_call SET hits = hits + 1 WHERE command = :command")
+        before = await connection.scalar(hot) or 0
+        for _ in range(5):  # the first may find its page full
+            await connection.execute(again, {"command": call["command"]})
+        assert (await connection.scalar(hot) or 0) - before >= 4
+        await connection.rollback()
