@@ -68,6 +68,13 @@ async def count_hinted(connection: AsyncConnection, *where: ColumnElement[bool])
     return await connection.scalar(hinted) or 0
 
 
+async def count_is_due(connection: AsyncConnection, domain_id: int) -> bool:
+    """Return whether `count_up` would count something: the last time is an hour ago."""
+    until = func.coalesce(DomainRow.uses_until, text("'-infinity'::timestamptz"))
+    due = select(until < func.now() - text("interval '1 hour'")).where(DomainRow.id == domain_id)
+    return bool(await connection.scalar(due))
+
+
 async def count_up(connection: AsyncConnection, domain_id: int) -> None:
     """Count what a domain has logged since this was last done, if that is an hour ago.
 
