@@ -35,24 +35,35 @@ err = Console(stderr=True, highlight=False, width=None if sys.stderr.isatty() el
 
 _Result = TypeVar("_Result")
 _OBJECTS_BETWEEN_COLLECTIONS = 50_000
+_LOADING = 5.0
+"""Seconds within which a command has loaded what it needs."""
 _INTERRUPTED = 130
 
 
 def run(work: Callable[[], Awaitable[_Result]]) -> _Result:
     """Run a command's coroutine; turn errors and Ctrl-C into a line and an exit code."""
+    usual = gc.get_threshold()
     # What a command loads is no garbage: to look for some in it takes a seventh of its start.
     gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS)
     try:
-        return asyncio.run(_closing(work))
+        return asyncio.run(_closing(work, usual))
     except Re2llmError as error:
         fail(error)
     except KeyboardInterrupt:
         interrupted()
+    finally:
+        gc.set_threshold(*usual)
 
 
-async def _closing(work: Callable[[], Awaitable[_Result]]) -> _Result:
+async def _closing(work: Callable[[], Awaitable[_Result]], usual: tuple[int, int, int]) -> _Result:
+    """Do the work, and close what it opened.
+
+    Args:
+        usual: When to look for garbage once all is loaded, as a server or worker goes on for days.
+    """
     from ..runtime.sharing import close_shared_services
 
+    asyncio.get_running_loop().call_later(_LOADING, gc.set_threshold, *usual)
     try:
         return await work()
     except BaseExceptionGroup as group:

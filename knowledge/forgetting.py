@@ -11,7 +11,8 @@ from sqlalchemy.orm import aliased
 
 from .domains import Domain
 from .log_tables import FeedbackRow, RecommendationRow
-from .tables import BatchedMissRow, HintRow, ReflectionRow, SessionRow, TrialRow
+from .reflection_tables import BatchedMissRow, ReflectionRow
+from .tables import HintRow, SessionRow, TrialRow
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,12 @@ class Grants:
     usd_per_day: float | None = None
     requests_per_minute: int | None = None
 
+    @property
+    def may_start(self) -> bool:
+        """Whether it may start jobs: workers do not count their calls for a key's daily limits."""
+        limited = self.calls_per_day is not None or self.usd_per_day is not None
+        return "learn" in self.may and not limited
+
     def check(self) -> None:
         """Make sure that every grant can be stored and kept.
 

@@ -17,7 +17,8 @@ from .hint_uses import count_hinted, uses_by_hint
 from .hints import Hint, hint_of, select_hints, set_status
 from .log_tables import RecommendationRow
 from .merged import keys_by_hint
-from .tables import BatchedMissRow, HintRow, ProposalRow, ReflectionRow
+from .reflection_tables import BatchedMissRow, ProposalRow, ReflectionRow
+from .tables import HintRow
 
 
 @dataclass(frozen=True, slots=True)

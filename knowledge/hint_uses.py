@@ -68,6 +68,13 @@ async def count_hinted(connection: AsyncConnection, *where: ColumnElement[bool])
     return await connection.scalar(hinted) or 0
 
 
+async def count_is_due(connection: AsyncConnection, domain_id: int) -> bool:
+    """Return whether `count_up` would count something: the last time is an hour ago."""
+    until = func.coalesce(DomainRow.uses_until, text("'-infinity'::timestamptz"))
+    due = select(until < func.now() - text("interval '1 hour'")).where(DomainRow.id == domain_id)
+    return bool(await connection.scalar(due))
+
+
 async def count_up(connection: AsyncConnection, domain_id: int) -> None:
     """Count what a domain has logged since this was last done, if that is an hour ago.
 
@@ -81,43 +88,45 @@ async def forget_uses(connection: AsyncConnection, deleted: ColumnElement[bool])
     """Take answers that will be deleted off what was counted.
 
     Args:
-        connection: In the transaction that deletes them.
+        connection: In the transaction that deletes them, and holds their domains, so that none is
+            counted up meanwhile.
         deleted: Which answers those are.
     """
-    # None is counted up meanwhile.
-    await connection.execute(select(DomainRow.id).with_for_update(key_share=True))
-    gone = (
-        uses_by_hint()
-        .join(DomainRow, DomainRow.id == RecommendationRow.domain_id)
-        .where(deleted, RecommendationRow.created_at < DomainRow.uses_until)
-        .subquery()
-    )
+    counted = (deleted, RecommendationRow.created_at < DomainRow.uses_until)
+    within = DomainRow.id == RecommendationRow.domain_id
+    gone = uses_by_hint().join(DomainRow, within).where(*counted).subquery()
     await connection.execute(
         update(HintUseRow)
         .where(HintUseRow.hint_id == gone.c.hint_id)
-        .values(uses=HintUseRow.uses - gone.c.uses)
+        .values(uses=func.greatest(HintUseRow.uses - gone.c.uses, 0))
     )
-    answers = (
-        select(func.count())
-        .where(
-            deleted,
-            RecommendationRow.domain_id == DomainRow.id,
-            RecommendationRow.created_at < DomainRow.uses_until,
-        )
-        .scalar_subquery()
+    fewer = (
+        select(RecommendationRow.domain_id, func.count().label("answers"))
+        .join(DomainRow, within)
+        .where(*counted)
+        .group_by(RecommendationRow.domain_id)
+        .subquery()
     )
-    await connection.execute(update(DomainRow).values(answers=DomainRow.answers - answers))
+    await connection.execute(
+        update(DomainRow)
+        .where(DomainRow.id == fewer.c.domain_id)
+        .values(answers=func.greatest(DomainRow.answers - fewer.c.answers, 0))
+    )
 
 
 async def latest_uses(connection: AsyncConnection, domain_id: int) -> Subquery:
-    """Return the answers that `hint_use` does not count yet, by hint, as `hint_id` and `uses`."""
+    """Return the answers that `hint_use` does not count yet, by hint, as `hint_id` and `uses`.
+
+    A statement that joins it to `hint_use` counts none twice, even if they are counted up just now.
+    """
     counted_until = select(DomainRow.uses_until).where(DomainRow.id == domain_id)
-    # As a value, by which PostgreSQL sees how few answers these are.
-    until = await connection.scalar(counted_until)
     latest = uses_by_hint().where(RecommendationRow.domain_id == domain_id)
+    # As a value, too, by which PostgreSQL sees how few answers these are. It only ever grows.
+    until = await connection.scalar(counted_until)
     if until is not None:
         latest = latest.where(RecommendationRow.created_at >= until)
-    return latest.subquery()
+    since = func.coalesce(counted_until.scalar_subquery(), text("'-infinity'::timestamptz"))
+    return latest.where(RecommendationRow.created_at >= since).subquery()
 
 
 async def count_uses(

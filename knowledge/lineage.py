@@ -18,7 +18,8 @@ from .hint_decisions import decisions_on
 from .hint_uses import count_uses
 from .hints import NO_HINT, unknown_hint
 from .merged import keys_of
-from .tables import BatchedMissRow, HintRow, ProposalRow, ReflectionRow, SessionRow, TrialRow
+from .reflection_tables import BatchedMissRow, ProposalRow, ReflectionRow
+from .tables import HintRow, SessionRow, TrialRow
 
 
 async def hint_lineage(

@@ -23,6 +23,7 @@ from . import (
     job_tables,
     key_tables,
     log_tables,
+    reflection_tables,
     rollout_tables,
     summary_tables,
 )
@@ -39,6 +40,7 @@ _MODULES = (
     job_tables,
     key_tables,
     log_tables,
+    reflection_tables,
     rollout_tables,
     summary_tables,
 )

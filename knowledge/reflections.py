@@ -11,7 +11,8 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from .hints import NO_HINT
-from .tables import BatchedMissRow, ItemRow, ProposalRow, ReflectionRow, SessionRow, TrialRow
+from .reflection_tables import BatchedMissRow, ProposalRow, ReflectionRow
+from .tables import ItemRow, SessionRow, TrialRow
 from .trials import hit_ranks_of
 
 Outcome = Literal["stored", "duplicate", "leak", "ineffective", "surplus"]

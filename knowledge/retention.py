@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -83,6 +83,24 @@ async def observed_sessions(connection: AsyncConnection, scope: Scope) -> dict[s
     return dict(found)
 
 
+async def hold_domains(
+    connection: AsyncConnection, scope: Scope, sessions: Collection[str]
+) -> None:
+    """Hold all domains that a purge changes, in the order in which any other purge takes them.
+
+    Args:
+        connection: In a transaction that has changed nothing yet.
+        sessions: The names of the domains whose observed sessions go.
+    """
+    answered = select(RecommendationRow.domain_id).where(scope.covers(RecommendationRow))
+    await connection.execute(
+        select(DomainRow.id)
+        .where(or_(DomainRow.id.in_(answered), DomainRow.name.in_(sessions)))
+        .order_by(DomainRow.id)
+        .with_for_update(key_share=True)
+    )
+
+
 async def delete_log(connection: AsyncConnection, scope: Scope) -> dict[str, int]:
     """Delete recommendations and feedback, and forget models' answers; the ledger keeps its sums.
 
@@ -90,7 +108,7 @@ async def delete_log(connection: AsyncConnection, scope: Scope) -> dict[str, int
     knows no more of it than of exposures without feedback.
 
     Args:
-        connection: In a transaction.
+        connection: In a transaction that holds the domains by `hold_domains`.
 
     Returns:
         How many `recommendations`, `feedback` and `answers`.

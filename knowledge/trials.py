@@ -135,11 +135,13 @@ async def gains(
     model: str,
     prompt_version: str,
     keys: Sequence[bytes] | None = None,
+    sessions: Sequence[int] | None = None,
 ) -> list[Gain]:
     """Return what hints brought, wherever both trials of a session were paid.
 
     Args:
         keys: Of the hints or sets of hints; `None` takes every single hint.
+        sessions: Only on these; `None` for all.
     """
     plain = select(TrialRow.session_id, TrialRow.ndcg).where(
         TrialRow.domain_id == domain_id,
@@ -163,6 +165,8 @@ async def gains(
         statement = statement.where(TrialRow.hint_keys.is_(None))
     else:
         statement = statement.where(TrialRow.hint_key.in_(keys))
+    if sessions is not None:
+        statement = statement.where(TrialRow.session_id.in_(sessions))
     return [Gain(*row) for row in await connection.execute(statement)]
 
 

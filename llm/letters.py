@@ -18,7 +18,7 @@ from langchain_core.messages import BaseMessage
 from ..records import is_number
 from .answers import RankingAnswer
 from .json_values import is_list, is_object
-from .thoughts import without_thoughts
+from .thoughts import said_from
 
 LETTERS = "ABCDEFGHIJKLMNOPQRST"
 """The labels of candidates: as many as servers give alternatives to a token."""
@@ -137,9 +137,7 @@ def _of_letters(token: _Token) -> dict[str, float]:
 
 def _after_thoughts(tokens: Sequence[_Token]) -> list[_Token]:
     """Return the tokens of what a reasoning model says after it has thought."""
-    written = "".join(token.text for token in tokens)
-    said = without_thoughts(written)
-    start = written.rfind(said) if said else len(written)
+    start = said_from("".join(token.text for token in tokens))
     kept: list[_Token] = []
     at = 0
     for token in tokens:

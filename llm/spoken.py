@@ -22,7 +22,8 @@ from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResu
 from .adapting import without_system
 from .failures import Failure, ModelFailedError
 from .refusals import Part
-from .thoughts import safe_length, without_thoughts_in
+from .thought_marks import safe_length
+from .thoughts import without_thoughts_in
 
 _UNHEARD: Any = {"tags": ["nostream", "langsmith:nostream"]}
 

@@ -7,70 +7,37 @@ OpenAI's harmony format, or add blocks of content.
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from langchain_core.messages import AIMessage
 
-from .json_values import is_object
+from .json_values import is_list, is_object
+from .thought_marks import (
+    ANSWER,
+    ANSWER_LINE,
+    BARE_ANALYSIS,
+    BARE_FINAL,
+    BLOCKS,
+    CHANNEL,
+    CLOSED,
+    END,
+    FINAL,
+    HEADING,
+    MESSAGE,
+    OPENING,
+    PROCESS,
+    RESPONSE,
+    TAG,
+)
 
-_NAMES = (
-    *("think", "thinking", "thought", "thoughts", "reasoning", "reflection", "seed:think"),
-    *("analysis", "scratchpad", "cot", "chain_of_thought", "thinking_process", "thought_process"),
-    *("inner_monologue", "internal_monologue"),
-)
-_IN_BRACKETS = ("think", "thinking", "thought", "thoughts", "reasoning", "scratchpad")
-_ANY = "|".join(sorted(_NAMES, key=len, reverse=True))
-_PLAIN_OPENING = ("◁think▷", "<unused94>", "<|channel>thought", "<|inner_prefix|>")
-_PLAIN_CLOSING = ("◁/think▷", "<unused95>", "<channel|>", "<|inner_suffix|>")
-"""Those of Kimi, MedGemma, Gemma and Apertus."""
-# Fixed words and bounded gaps only, so that a scan takes linear time.
-_OPENING = re.compile(
-    rf"(?:<|&lt;)(?:{_ANY})(?:\s[^<>\n]{{0,100}})?(?:>|&gt;)|\[(?:{'|'.join(_IN_BRACKETS)})\]"
-    rf"|<\|(?:start_|begin_of_)?(?:{_ANY})\|>|{'|'.join(map(re.escape, _PLAIN_OPENING))}",
-    re.IGNORECASE,
-)
-_CLOSING = re.compile(
-    rf"(?:<|&lt;)/(?:{_ANY})\s?(?:>|&gt;)|\[/(?:{'|'.join(_IN_BRACKETS)})\]"
-    rf"|<\|(?:end_of_|end_|/)(?:{_ANY})\|>|{'|'.join(map(re.escape, _PLAIN_CLOSING))}",
-    re.IGNORECASE,
-)
-_TAG = re.compile(f"{_OPENING.pattern}|{_CLOSING.pattern}", re.IGNORECASE)
-_HEADING = re.compile(r"\[/?(?!think)", re.IGNORECASE)
-"""A word in brackets that may be a heading: it opens a thought only if one ends there, too."""
-_BLOCKS = (
-    (
-        re.compile(r"^[ \t]{0,20}```(?:think|thought|reasoning)", re.IGNORECASE | re.MULTILINE),
-        "\n```",
-    ),
-    (re.compile(r"<details\s[^<>\n]{0,40}reasoning", re.IGNORECASE), "</details>"),
-)
-"""What opens a thought as a block of Markdown or HTML, and what ends it."""
-_ANSWER = re.compile(r"\s{0,20}(?:<(answer|response|final_answer)>|<\|START_(RESPONSE|TEXT)\|>)")
-_CHANNEL, _MESSAGE, _FINAL = "<|channel|>", "<|message|>", "final"
-_ENDS = ("<|end|>", "<|return|>", "<|call|>", "<|start|>")
-# What is left of the channels where a server drops the special tokens.
-_BARE_ANALYSIS, _BARE_FINAL = "analysis", "assistantfinal"
-_PROCESS = re.compile(r"\s{0,20}Here(?: is|'s) my thought process:", re.IGNORECASE)
-_RESPONSE = re.compile(r"Here(?: is|'s) my response:\s*", re.IGNORECASE)
-"""How Granite writes both."""
-_BEGINNINGS = (_BARE_ANALYSIS, "Here is my thought process:", "Here's my thought process:")
-_MARKS = (
-    *(f"{sign}{name}" for sign in ("<", "</", "&lt;", "&lt;/", "<|", "<|/") for name in _NAMES),
-    *(f"[{name}]" for name in _IN_BRACKETS),
-    *(f"[/{name}]" for name in _IN_BRACKETS),
-    *("<|start", "<|begin_of_", "<|end_", "<|channel", "<details", "```think", "```thought"),
-    *("```reasoning", "<answer>", "<response>", "<final_answer>"),
-    *_PLAIN_OPENING,
-    *_PLAIN_CLOSING,
-)
-"""How a mark may begin, in lower case; models write them in any."""
-_LONGEST_MARK = max(map(len, _MARKS))
-_END = re.compile("|".join(map(re.escape, _ENDS)))
-_FIRST = re.compile(r"[<\[◁&`]")
 _BLANKS = " \t"
-
+_JSON = re.compile(r"(?<![^\n])[ \t]{0,20}(?:```\w{0,10}[ \t]{0,9}\n\s{0,20})?[\[{]|(?<=[.:!?] )\{")
+"""Where JSON may begin that is no part of a sentence."""
+_ALONE = re.compile(r"[ \t]{0,20}(?:\n\s{0,20}```|```)?[ \t]{0,20}(?:\n|\Z)")
+_MOST_FAILURES = 50
 _THOUGHT_BLOCKS = frozenset(
     {"reasoning", "reasoning_content", "thinking", "redacted_thinking", "thought"}
 )
@@ -82,42 +49,41 @@ _THOUGHT_FIELDS = frozenset(
 def without_thoughts(text: str) -> str:
     """Return a model's text without its thoughts, in linear time.
 
-    A thought that is not closed runs to the end. A closing tag without an opening one ends a
-    thought that began with the text, since some chat templates open the tag in the prompt. A tag
-    within a line, as in "the <think> tag", is text unless it opens a thought that is closed. Tags
-    around the whole answer are taken off, too.
+    A thought that is not closed runs to the end, or to a line "[Answer]". A closing tag without an
+    opening one ends a thought that began with the text, since some chat templates open the tag in
+    the prompt. A tag within a line, as in "the <think> tag", is text unless it opens a thought that
+    is closed. Tags around the whole answer are taken off, too. If nothing is left, JSON that ends
+    the text, in no closed thought, is the answer: its model forgot a mark.
 
     Returns:
         The same text if it holds no thought; empty if it holds nothing else.
     """
-    if _CHANNEL in text:
+    if CHANNEL in text:
         return _final_channel(text)
-    if process := _PROCESS.match(text):
-        response = _RESPONSE.search(text, process.end())
-        return text[response.end() :] if response else ""
-    if text.startswith(_BARE_ANALYSIS):
-        _, final, said = text.rpartition(_BARE_FINAL)
-        if final or text[len(_BARE_ANALYSIS) :][:1].isupper():
-            return said if final else ""
-    return _unwrapped(_without_tags(_without_blocks(text)))
+    if process := PROCESS.match(text):
+        response = RESPONSE.search(text, process.end())
+        if response:
+            return text[response.end() :]
+        *_, (start, _) = [(len(text), 0), *_json_in(text[process.end() :], process.end())]
+        return text[start:]
+    said = _unwrapped(_without_tags(_without_blocks(_without_analysis(text))))
+    return said if said.strip() else _last_json(text) or said
 
 
-def safe_length(text: str, *, begins: bool) -> int:
-    """Return how much of an answer's beginning can be shown before the rest is known.
-
-    All before the first mark of a thought, or before what may become one.
-
-    Args:
-        text: The answer so far, or what of it is not shown yet.
-        begins: Whether the answer begins with it.
-    """
-    if begins and any(text.startswith(one) or one.startswith(text) for one in _BEGINNINGS):
-        return 0
-    for found in _FIRST.finditer(text):
-        ahead = text[found.start() : found.start() + _LONGEST_MARK].lower()
-        if any(ahead.startswith(mark) or mark.startswith(ahead) for mark in _MARKS):
-            return found.start()
-    return len(text)
+def said_from(text: str) -> int:
+    """Return where in a text begins what `without_thoughts` leaves of it; its end if nothing is."""
+    said = without_thoughts(text)
+    if not said:
+        return len(text)
+    closed = CLOSED.search(text)
+    for end in (closed.start() if closed else len(text), len(text)):
+        start = text.rfind(said, 0, end)
+        if start >= 0:
+            return start
+    # In several pieces: the first stands at the beginning, or after a thought.
+    ends = [0, *(tag.end() for tag in TAG.finditer(text) if not OPENING.fullmatch(tag[0]))]
+    first = said.lstrip()[:1]
+    return next((at for at in ends if text[at : at + 20].lstrip()[:1] == first), 0)
 
 
 def without_thoughts_in(message: AIMessage) -> AIMessage:
@@ -157,31 +123,85 @@ def _with_text(blocks: Sequence[Any], text: str) -> list[Any]:
 
 def _final_channel(text: str) -> str:
     said: list[str] = []
-    for part in text.split(_CHANNEL)[1:]:
-        header, mark, body = part.partition(_MESSAGE)
+    for part in text.split(CHANNEL)[1:]:
+        header, mark, body = part.partition(MESSAGE)
         name = header.strip()
-        if name.startswith(_FINAL):
-            body = body if mark else name.removeprefix(_FINAL)
-            end = _END.search(body)
+        if name.startswith(FINAL):
+            body = body if mark else name.removeprefix(FINAL)
+            end = END.search(body)
             said.append(body[: end.start()] if end else body)
     return "".join(said)
 
 
-def _without_blocks(text: str) -> str:
-    for opening, ending in _BLOCKS:
+def _without_analysis(text: str) -> str:
+    """Return the final answer of channels whose special tokens the server dropped."""
+    if not text.startswith(BARE_ANALYSIS):
+        return text
+    _, final, said = text.rpartition(BARE_FINAL)
+    begins = text[len(BARE_ANALYSIS) :][:1].isupper()
+    return said if final else "" if begins else text
+
+
+def _without_blocks(text: str, *, closed: bool = False) -> str:
+    """Cut blocks of thoughts.
+
+    Args:
+        closed: Whether to keep those that have no end.
+    """
+    for opening, ending in BLOCKS:
         said: list[str] = []
         start = 0
         while opened := opening.search(text, start):
+            end = ending.search(text, opened.end())
+            if end is None and closed:
+                break
             said.append(text[start : opened.start()])
-            end = text.find(ending, opened.end())
-            start = end + len(ending) if end >= 0 else len(text)
+            start = end.end() if end else len(text)
         text = "".join([*said, text[start:]])
     return text
 
 
+def _last_json(text: str) -> str:
+    """Return the JSON with which a text ends after its last mark, or before a last stray one."""
+    start, end = 0, len(text)
+    opened = False
+    for tag in TAG.finditer(text):
+        opens = OPENING.fullmatch(tag[0]) is not None
+        if opens or opened or text[tag.end() :].strip():
+            start = tag.end()
+        else:
+            end = tag.start()
+            break
+        opened = opens
+    left = _without_blocks(text[start:end], closed=True)
+    *_, (start, end) = [(0, 0), *_json_in(left)]
+    return left[start:end] if not left[end:].strip("` \t\n") else ""
+
+
+def _json_in(text: str, after: int = 0) -> Iterator[tuple[int, int]]:
+    """Yield where JSON objects and lists begin and end that stand on lines of their own.
+
+    Args:
+        after: What to add to the places.
+    """
+    position = failed = 0
+    for found in _JSON.finditer(text):
+        if found.start() < position:
+            continue
+        try:
+            value, position = json.JSONDecoder().raw_decode(text, found.end() - 1)
+        except (ValueError, RecursionError):
+            failed += 1
+            if failed == _MOST_FAILURES:
+                return
+            continue
+        if value and (is_object(value) or is_list(value)) and _ALONE.match(text, position):
+            yield found.end() - 1 + after, position + after
+
+
 def _unwrapped(text: str) -> str:
     """Take off the tags of an answer, where they stand around all of it."""
-    opened = _ANSWER.match(text)
+    opened = ANSWER.match(text)
     if opened is None:
         return text
     closing = f"</{opened[1]}>" if opened[1] else f"<|END_{opened[2]}|>"
@@ -194,9 +214,9 @@ def _without_tags(text: str) -> str:
     start = 0
     opened: int | None = None
     sure = False
-    for tag in _TAG.finditer(text):
-        heading = _HEADING.match(tag[0]) is not None
-        if _OPENING.fullmatch(tag[0]):
+    for tag in TAG.finditer(text):
+        heading = HEADING.match(tag[0]) is not None
+        if OPENING.fullmatch(tag[0]):
             begins = not heading and _begins_line(text, tag.start(), start)
             if opened is None or (begins and not sure):
                 opened, sure = tag.start(), begins
@@ -206,8 +226,10 @@ def _without_tags(text: str) -> str:
         elif not heading and not _amid_words(text, tag):
             said.clear()
             start = tag.end()
-    ends = opened if opened is not None and sure else len(text)
-    return "".join([*said, text[start:ends]])
+    if opened is None or not sure:
+        return "".join([*said, text[start:]])
+    *_, answered = [len(text), *(line.end() for line in ANSWER_LINE.finditer(text, opened))]
+    return "".join([*said, text[start:opened], text[answered:]])
 
 
 def _begins_line(text: str, at: int, start: int) -> bool:

@@ -8,7 +8,8 @@ from langgraph.config import get_stream_writer
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..knowledge.domains import hold_hints
-from ..knowledge.hints import Hint, add_hint, count_kept, nearest_hints
+from ..knowledge.hints import Hint, add_hint, count_kept
+from ..knowledge.near_hints import nearest_hints
 from ..knowledge.reflections import (
     Proposal,
     Reflection,

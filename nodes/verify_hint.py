@@ -8,7 +8,8 @@ from langgraph.config import get_stream_writer
 
 from ..errors import InputError
 from ..knowledge.domains import find_domain
-from ..knowledge.hints import Hint, clean_hint, nearest_hints
+from ..knowledge.hints import Hint, clean_hint
+from ..knowledge.near_hints import nearest_hints
 from ..knowledge.reflections import Outcome
 from ..knowledge.trials import Trial, hit_ranks
 from ..ranking.measure import measure

@@ -45,9 +45,11 @@ async def costs(
         DatabaseError: The database failed.
     """
     told = tuple(dict.fromkeys(by))
-    if not told or not set(told) <= set(get_args(CostPart)):
+    unknown = [repr(part) for part in told if part not in get_args(CostPart)]
+    if unknown or not told:
         known = ", ".join(get_args(CostPart))
-        raise InputError("by", f"Costs have no {', '.join(told)!r}.", f"Choose among {known}.")
+        problem = f"Costs have no {', '.join(unknown)}." if unknown else "It is empty."
+        raise InputError("--by", problem, f"Choose among {known}.")
     options = await resolve_context(context)
     # Prices are those of a model.
     parts = told if "model" in told else (*told, "model")

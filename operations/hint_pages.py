@@ -16,7 +16,7 @@ from ..knowledge.hint_pages import (
     page_of_hints,
     versions_of,
 )
-from ..knowledge.hint_uses import count_up
+from ..knowledge.hint_uses import count_is_due, count_up
 from ..knowledge.lineage import HintTrial, hint_story, trials_of_hint
 from ..runtime.options import Context, RunOptions, resolve_context
 from .database import in_domain
@@ -175,6 +175,9 @@ async def _measured(
 
 
 async def _count_up(options: RunOptions, domain: str | None) -> None:
-    """Have the log's older part counted, which takes long only the first time."""
-    async with in_domain(options, domain, write=True) as (connection, found):
-        await count_up(connection, found.id)
+    """Have the log's older part counted if that is due, which takes long only the first time."""
+    async with in_domain(options, domain) as (connection, found):
+        due = await count_is_due(connection, found.id)
+    if due:
+        async with in_domain(options, domain, write=True) as (connection, found):
+            await count_up(connection, found.id)

@@ -6,7 +6,7 @@ import datetime as dt
 
 from ..errors import InputError
 from ..knowledge.domains import find_domain
-from ..knowledge.retention import Scope, delete_log, observed_sessions, sources_of
+from ..knowledge.retention import Scope, delete_log, hold_domains, observed_sessions, sources_of
 from ..runtime.options import Context, resolve_context
 from .database import connected
 from .sessions import forget_sessions
@@ -52,7 +52,9 @@ async def purge(
         sources = None if owner is None else await sources_of(connection, owner)
         scope = Scope(before, sources)
         sessions, pending = 0, 0
-        for name, keys in (await observed_sessions(connection, scope)).items():
+        observed = await observed_sessions(connection, scope)
+        await hold_domains(connection, scope, observed)
+        for name, keys in observed.items():
             domain = await find_domain(connection, name)
             pending += len(await forget_sessions(connection, domain, keys, options))
             sessions += len(keys)

@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..errors import InputError, Re2llmError
 from ..knowledge import releases as stored
 from ..knowledge.catalogue import fetch_items
 from ..knowledge.hints import Hint, best_hints, hints_among
 from ..ranking.panels import drawn_sessions
+from ..ranking.serving import ServedPolicy, load_release
+from ..ranking.trials import resolve_session
 from ..runtime.options import Context, RunOptions, resolve_context
 from ..runtime.progress import Progress, silent
 from .database import in_domain
@@ -24,9 +26,6 @@ from .release_diff_results import (
 )
 from .release_results import ListedRelease
 from .releases import evaluate_release, show_release
-
-if TYPE_CHECKING:
-    from ..ranking.serving import ServedPolicy
 
 _SERVED = ("recipe", "model", "prompt_version", "encoder", "hint_set")
 
@@ -140,8 +139,6 @@ async def _choices(
     context: Context, first: int, second: int, count: int, progress: Progress
 ) -> tuple[list[DifferingSession], int, str]:
     """Return the sessions for which releases choose differently, how many chose, and why none."""
-    from ..ranking.trials import resolve_session  # noqa: PLC0415  # torch takes seconds
-
     if not count:
         return [], 0, ""
     options = await resolve_context(context)
@@ -180,8 +177,6 @@ async def _choices(
 
 
 async def _loaded(options: RunOptions, number: int) -> ServedPolicy:
-    from ..ranking.serving import load_release  # noqa: PLC0415
-
     async with in_domain(options, None) as (connection, domain):
         release = await stored.fetch_release(connection, domain.id, number)
     model, version = release.model, release.prompt_version

@@ -14,7 +14,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from ..errors import InputError, ReleaseMisfitError
 from ..knowledge.feedback import HintChosen
 from ..knowledge.hint_stats import best_measured
-from ..knowledge.hints import UNSTORED, Hint, list_hints, nearest_hints
+from ..knowledge.hints import UNSTORED, Hint, list_hints
+from ..knowledge.near_hints import nearest_hints
 from ..knowledge.rollouts import Rollout, serving_state
 from ..knowledge.shortlist import active_among, shortlist
 from ..records import Flag

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import takewhile
 
 from ..knowledge.domains import find_domain
@@ -40,9 +40,10 @@ async def measure(
         ModelDownError: The model gave no answer.
         BudgetSpentError: The budget allows no further call.
     """
-    known = await _paid(text, domain, options)
+    sessions = [*panel.first, *panel.more]
+    known = await _paid(text, domain, sessions, options)
     gains: list[float] = []
-    for session in [*panel.first, *panel.more]:
+    for session in sessions:
         if session not in known:
             known[session] = await gain_of(domain, session, text, options)
         gains.append(known[session])
@@ -59,14 +60,18 @@ async def is_finished(
 
     A hint that was in doubt counts as tried with what there is.
     """
-    known = await _paid(text, domain, options)
+    known = await _paid(text, domain, panel.first, options)
     tried = list(takewhile(known.__contains__, panel.first))
     return finished([known[session] for session in tried], len(panel.first), harm_after)
 
 
-async def _paid(text: str, domain: str, options: RunOptions) -> dict[int, float]:
+async def _paid(
+    text: str, domain: str, sessions: Sequence[int], options: RunOptions
+) -> dict[int, float]:
+    """Return a hint's gains on those of some sessions for which they are paid."""
     async with options.services.engine.connect() as connection:
         found = await find_domain(connection, domain, among=options.domains)
         keys = await keys_of(connection, found.id, hint_key(text))
-        paid = await paid_gains(connection, found.id, options.model, options.prompt_version, keys)
+        version = (options.model, options.prompt_version)
+        paid = await paid_gains(connection, found.id, *version, keys, sessions)
     return first_gains(paid, keys)

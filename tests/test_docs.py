@@ -11,12 +11,13 @@ import subprocess
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import yaml
 from re2llm.cli import app
 from re2llm.errors import Failure, Re2llmError
+from re2llm.jobs.kinds import JobKind
 from re2llm.records import Flag
 from re2llm.settings import Settings
 from typer.main import get_command
@@ -206,6 +207,11 @@ def test_every_flag_and_kind_of_error_is_explained() -> None:
     assert {*map(str, Flag), *map(str, Failure)} <= rows
     kinds = [error.kind for error in (Re2llmError, *subclasses(Re2llmError))]
     assert set(kinds) <= rows
+
+
+def test_every_kind_of_job_is_explained() -> None:
+    rows = re.findall(r"(?m)^\| `(?:hints )?(\w+)`", (DOCS / "jobs.md").read_text())
+    assert set(get_args(JobKind)) <= set(rows)
 
 
 def subclasses(of: type[Re2llmError]) -> Iterator[type[Re2llmError]]:

@@ -209,8 +209,7 @@ def require_start(request: Request) -> None:
     """
     require_right(request, "learn")
     caller = caller_of(request)
-    limits = None if caller is None else caller.grants
-    if limits and (limits.calls_per_day is not None or limits.usd_per_day is not None):
+    if caller is not None and not caller.grants.may_start:
         raise NotGrantedError(
             "key",
             "A key with daily limits may not start jobs: workers would not count its calls.",

@@ -73,6 +73,7 @@ def written(scope: Scope, template: str, /, **values: Any) -> str:
         "caller": caller,
         "inside": CHECKED in scope and not scope.get(OPEN),
         "may_learn": caller is None or "learn" in caller.grants.may,
+        "may_start": caller is None or caller.grants.may_start,
         "form_token": partial(form_token, scope),
         "here": route_of(scope),
         "said": _DONE.get(done, ""),

@@ -53,14 +53,6 @@ def upgrade() -> None:
         schema="re2llm",
     )
     op.create_index(
-        "ix_llm_call_hits",
-        "llm_call",
-        ["created_at"],
-        schema="re2llm",
-        postgresql_include=["command", "model", "api_key_id", "hits"],
-        postgresql_where=sa.text("hits > 0"),
-    )
-    op.create_index(
         "ix_hint_words",
         "hint",
         ["domain_id", "id"],
@@ -80,7 +72,6 @@ def downgrade() -> None:
     """Undo."""
     op.drop_index("ix_hint_words", "hint", schema="re2llm")
     op.drop_index("ix_hint_versions", "hint", schema="re2llm")
-    op.drop_index("ix_llm_call_hits", "llm_call", schema="re2llm")
     op.drop_table("llm_day", schema="re2llm")
     op.drop_table("hint_use", schema="re2llm")
     op.drop_column("domain", "answers", schema="re2llm")

@@ -22,7 +22,8 @@ from learnt import Learnt, assert_whole, forget, knowledge, libpq, sessions_left
 from re2llm.data.sample import sample_items, simulate_sessions
 from re2llm.knowledge.domains import find_domain
 from re2llm.knowledge.embedded import start_embedded
-from re2llm.knowledge.hints import hint_key, list_hints, nearest_hints
+from re2llm.knowledge.hints import hint_key, list_hints
+from re2llm.knowledge.near_hints import nearest_hints
 from re2llm.llm.offline import OfflineRanker
 from re2llm.operations.learn import learn
 from re2llm.operations.load import load_domain

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
+from re2llm.knowledge import hint_pages, hint_uses
 from re2llm.knowledge.cost_sums import (
     CostPart,
     close_days,
@@ -17,8 +18,9 @@ from re2llm.knowledge.cost_sums import (
     sum_calls_by_each,
 )
 from re2llm.knowledge.domains import find_domain, list_domains
-from re2llm.knowledge.hint_uses import count_up, count_uses
+from re2llm.knowledge.hint_uses import count_up, count_uses, latest_uses
 from re2llm.knowledge.retention import Scope, delete_log
+from re2llm.operations import hint_pages as operation
 from re2llm.operations.hints import add_hint
 from re2llm.records import Item, Session
 from re2llm.runtime.options import Context
@@ -224,3 +226,81 @@ async def test_uses_of_hints_are_those_in_the_log_counted_or_not(
     logged = [row for row in logged if row[0] >= cut]
     assert 3 < len(logged) < 43
     await same(logged)
+
+
+async def test_answers_that_are_counted_up_meanwhile_count_once(
+    services: Services, load: Any, domain: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await load(domain, [Item(str(n), f"Thing {n}", {}) for n in range(5)], [Session(("0",), "1")])
+    hint = (await add_hint(Context(domain=domain), "Prefer the oldest.")).hint_id or 0
+    async with services.engine.begin() as connection:
+        found = await find_domain(connection, domain)
+        rows = [
+            {"id": uuid.uuid4(), "domain": found.id, "hint": hint, "hints": None, "at": at}
+            for at in (NOW - dt.timedelta(minutes=90), NOW - dt.timedelta(minutes=30))
+        ]
+        await connection.execute(text(ANSWER), rows)
+
+    async def counted_up_after(connection: Any, domain_id: int) -> Any:
+        latest = await latest_uses(connection, domain_id)
+        async with services.engine.begin() as second:
+            await count_up(second, domain_id)
+        return latest
+
+    monkeypatch.setattr(hint_uses, "latest_uses", counted_up_after)
+    monkeypatch.setattr(hint_pages, "latest_uses", counted_up_after)
+    async with services.engine.connect() as connection:
+        assert await count_uses(connection, found.id, [hint]) == {hint: 2}
+    async with services.engine.begin() as connection:
+        fresh = "UPDATE re2llm.domain SET uses_until = NULL, answers = 0 WHERE id = :id"
+        await connection.execute(text(fresh), {"id": found.id})
+        gone = text("DELETE FROM re2llm.hint_use WHERE hint_id = :hint")
+        await connection.execute(gone, {"hint": hint})
+    async with services.engine.connect() as connection:
+        page = await hint_pages.page_of_hints(
+            connection,
+            found.id,
+            *("offline", "v"),
+            status=None,
+            words="",
+            sort="uses",
+            descending=True,
+            skip=0,
+            count=5,
+        )
+    assert [one.uses for one in page] == [2]
+
+
+async def test_an_answer_that_serves_again_changes_no_index(services: Services) -> None:
+    """Each answer from the cache counts itself: an index of that count would be rewritten."""
+    hot = text("SELECT pg_stat_get_xact_tuples_hot_updated('re2llm.llm_call'::regclass)")
+    async with services.engine.connect() as connection:
+        (call,) = calls(random.Random(2))[:1]
+        await connection.execute(text(CALL), [call])
+        again = text("UPDATE re2llm.llm_call SET hits = hits + 1 WHERE command = :command")
+        before = await connection.scalar(hot) or 0
+        for _ in range(5):  # the first may find its page full
+            await connection.execute(again, {"command": call["command"]})
+        assert (await connection.scalar(hot) or 0) - before >= 4
+        await connection.rollback()
+
+
+async def test_a_page_of_hints_writes_only_when_a_count_is_due(
+    services: Services, load: Any, domain: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await load(domain, [Item(str(n), f"Thing {n}", {}) for n in range(5)], [Session(("0",), "1")])
+    written: list[int] = []
+
+    async def counted_up(connection: Any, domain_id: int) -> None:
+        written.append(domain_id)
+        await count_up(connection, domain_id)
+
+    monkeypatch.setattr(operation, "count_up", counted_up)
+    for _ in range(3):
+        await operation.hint_page(Context(domain=domain))
+    assert len(written) == 1
+    async with services.engine.begin() as connection:
+        past = "UPDATE re2llm.domain SET uses_until = now() - interval '61 minutes' WHERE id = :id"
+        await connection.execute(text(past), {"id": written[0]})
+    await operation.hint_page(Context(domain=domain))
+    assert len(written) == 2

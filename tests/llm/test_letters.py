@@ -117,6 +117,28 @@ def test_thoughts_come_before_the_letter() -> None:
     assert json.loads(letters_answer(said(unfinished))) == {"logprobs": {}}
 
 
+@pytest.mark.parametrize("letter", ["A", "D", "E", "d", "e", "n"])
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (["<think>", "A", "</think>", "<|START_RESPONSE|>"], ["<|END_RESPONSE|>"]),
+        (["<|START_THINKING|>", "E", "<|END_THINKING|>", "<response>"], ["</response>", "\n"]),
+        (["<|channel|>", "final", "<|message|>"], ["<|end|>"]),
+        (["<think>", "E", "</think>"], [" ", "<think>", "A", "</think>", "."]),
+        ([], [" ", "<think>", "A", "</think>", "."]),
+    ],
+)
+def test_the_marks_around_a_letter_are_none(letter, before, after) -> None:
+    tokens = logprobs({letter: -0.1, "C": -3.0}, *before)
+    tokens["content"] += logprobs({"A": 0.0}, *after)["content"][:-1]
+    for place in (*range(len(before)), *range(len(before) + 1, len(tokens["content"]))):
+        tokens["content"][place]["top_logprobs"] = [{"token": "A", "logprob": -0.1}]
+    number = LETTERS.index(letter.upper()) + 1
+    assert read_letters(letters_answer(said(tokens)), 20).numbers == tuple(
+        dict.fromkeys([number, 3])
+    )
+
+
 def test_words_before_the_letter() -> None:
     tokens = logprobs({"C": -0.1}, "Answer", ":")
     for token in tokens["content"][:2]:

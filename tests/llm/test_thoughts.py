@@ -7,7 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from langchain_core.language_models import GenericFakeChatModel
 from langchain_core.messages import AIMessage, HumanMessage
+from re2llm.llm.answers import read_ranking
 from re2llm.llm.spoken import ChatTraits, Speech, SpokenModel
+from re2llm.llm.thought_marks import MARKS as ALL_MARKS
+from re2llm.llm.thought_marks import safe_length
 from re2llm.llm.thoughts import without_thoughts, without_thoughts_in
 
 HARMONY = "<|channel|>analysis<|message|>draft<|end|><|start|>assistant"
@@ -50,10 +53,42 @@ THOUGHTS = {
     '<details type="reasoning" done="true">\ndraft\n</details>\nHello': "\nHello",
     "Here is my thought process: draft\nHere is my response: Hello": "Hello",
     "Here's my thought process: cut off": "",
+    "\n here IS my Thought process: draft\nhere is my response: Hello": "Hello",
     "<think>draft</think>\n<answer>Hello</answer>\n": "Hello",
     "<think>draft</think>\n<response>Hello": "Hello",
     "analysisThe person": "",
 }
+RANKING = '{"ranking": [3, 1, 2]}'
+UNMARKED = [
+    f"Here's my thought process: they like westerns.\n\n{RANKING}",
+    f"Here is my thought process:\n1. Westerns.\n{{}}\n```json\n{RANKING}\n```",
+    f"here is my thought process: fine. {RANKING}",
+    f"[Thinking]\nThey like westerns.\n[Answer]\n{RANKING}",
+    f"[Thinking]\nThey like westerns.\n{RANKING}",
+    f"<thought process>\nThey like westerns\n\n{RANKING}",
+    f"<think>\nThey like westerns\n\n{RANKING}",
+    f"<think>\nThey like westerns\n<answer>{RANKING}</answer>",
+    f"<think>\nNot this:\n[1, 2, 3]\nThis:\n```json\n{RANKING}\n```\n",
+    f"<think>{RANKING}",
+    f"<analysis>\nThey like westerns\n\n{RANKING}",
+    f"{RANKING}\n</analysis>",
+    f"{RANKING}</think>",
+    f"<|START_THINKING|>Westerns<|START_RESPONSE|>{RANKING}<|END_RESPONSE|>",
+    f"```thinking\nThey like westerns```\n{RANKING}",
+    f"```thinking\nThey like westerns\n\n{RANKING}",
+    f'<details type="reasoning">\nThey like westerns\n</DETAILS>\n{RANKING}',
+    f"analysisThe person likes westerns.\n{RANKING}",
+]
+DRAFTS = [
+    f"<think>\n{RANKING}\n</think>",
+    f"<think>\n{RANKING}\nOr rather",
+    f"<think>\nPerhaps {RANKING}",
+    "<think>\nSee\n[1] and\n[2]>[3]",
+    f"```thinking\n{RANKING}\n```",
+    f'<details type="reasoning">\n{RANKING}\n</details>',
+    f"<|channel|>analysis<|message|>\n{RANKING}\n<|end|>",
+    "Here's my thought process: see [1]\nand {}\n",
+]
 WORDS = [
     "",
     "Hello",
@@ -67,6 +102,7 @@ WORDS = [
     "A `thinking` person",
     "<details>\nMore\n</details>",
     "Here is my response: Hello",
+    "<thought process>\nHello",
 ]
 MARKS = ["<think>", "</think>", "[THINK]", "[/THINK]", "<|channel|>", "<|message|>", "<|end|>"]
 MARKS += ["<THINK>", "</reasoning>", "◁think▷", "<|START_THINKING|>", "[/REASONING]"]
@@ -78,6 +114,16 @@ PIECES = st.lists(
 @pytest.mark.parametrize(("text", "said"), THOUGHTS.items())
 def test_thoughts_are_cut(text: str, said: str) -> None:
     assert without_thoughts(text) == said
+
+
+@pytest.mark.parametrize("text", UNMARKED)
+def test_a_ranking_is_found_whose_model_forgot_a_mark(text: str) -> None:
+    assert read_ranking(without_thoughts(text), 3).numbers == (3, 1, 2)
+
+
+@pytest.mark.parametrize("text", DRAFTS)
+def test_a_draft_in_a_thought_is_no_answer(text: str) -> None:
+    assert without_thoughts(text).strip() == ""
 
 
 @pytest.mark.parametrize("text", WORDS)
@@ -157,6 +203,24 @@ async def test_no_word_of_a_thought_is_streamed(text: str, aloud: bool | None) -
     parts, traits = await streamed(text, aloud)
     assert "".join(parts).strip() == THOUGHTS[text].strip()
     assert traits.thinks_aloud is not (aloud is None and THOUGHTS[text] == text)
+
+
+@pytest.mark.parametrize("text", [*UNMARKED, *DRAFTS])
+async def test_no_word_before_an_unmarked_answer_is_streamed(text: str) -> None:
+    parts, _ = await streamed(text, aloud=False)
+    assert "westerns" not in "".join(parts) or "<thought process>" in text
+
+
+@given(st.lists(st.sampled_from([*ALL_MARKS, *"<[&`|/ \nkT"])).map("".join), st.integers(0, 30))
+def test_a_stream_waits_at_the_first_mark_or_its_beginning(text: str, cut: int) -> None:
+    text = text[: len(text) - cut] if cut else text
+    ahead = text.lower()
+    first = (
+        at
+        for at in range(len(text))
+        if any(ahead.startswith(m, at) or m.startswith(ahead[at:]) for m in ALL_MARKS)
+    )
+    assert safe_length(text, begins=False) == next(first, len(text))
 
 
 @pytest.mark.parametrize("text", ["draft more</think>Hello", "draft more\n</think>\n\nHello you"])

@@ -151,6 +151,46 @@ async def test_an_owners_records_go_by_name_and_by_key(
     assert {kind: getattr(kept, kind) for kind in KINDS} == all_of(0)
 
 
+async def test_a_purge_waits_for_no_domain_of_others(
+    services: Services, domain: str, shop: Caller, films: str
+) -> None:
+    await used(services, domain, shop)
+    async with services.engine.begin() as connection:
+        held = text("SELECT answers, xmin FROM re2llm.domain WHERE name = :name FOR UPDATE")
+        before = (await connection.execute(held, {"name": films})).one()
+        await asyncio.wait_for(purge(Context(), owner=shop.owner), 20)
+        assert (await connection.execute(held, {"name": films})).one() == before
+    assert await left(services, domain) == all_of(0)
+
+
+async def test_two_purges_take_domains_in_the_same_order(
+    services: Services, domain: str, shop: Caller
+) -> None:
+    """The younger domain comes first by name; a purge that waits for the older holds no other."""
+    younger = f"a-{domain}"
+    await load_domain(services, younger, sample_items(), [lambda _: SESSIONS])
+    created = await create_key(Context(), f"both-{domain}", [domain, younger])
+    caller = await check_key(Context(), created.key)
+    await used(services, younger, caller)
+    await used(services, domain, caller)
+    async with services.engine.connect() as first, services.engine.connect() as second:
+        lock = text("SELECT id FROM re2llm.domain WHERE name = :name FOR UPDATE")
+        await first.execute(lock, {"name": domain})
+        purging = asyncio.create_task(purge(Context(), owner=f"both-{domain}"))
+        waiting = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+        for _ in range(400):
+            if await first.scalar(waiting):
+                break
+            await asyncio.sleep(0.05)
+        assert not purging.done()
+        free = text("SELECT id FROM re2llm.domain WHERE name = :name FOR UPDATE NOWAIT")
+        await second.execute(free, {"name": younger})
+        await second.rollback()
+        await first.rollback()
+        await purging
+    assert await left(services, younger) == all_of(0)
+
+
 async def test_a_rollout_forgets_the_feedback_that_goes(
     services: Services, domain: str, shop: Caller
 ) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest_asyncio
 from console import Browser, form_to
 from re2llm.data.sample import sample_items, simulate_sessions
@@ -23,7 +25,7 @@ async def school(services: Services, domain: str) -> str:
 
 
 async def test_a_hold_is_told_and_ended_by_a_person(
-    browser: Browser, school: str, services: Services
+    browser: Browser, stranger: Browser, school: str, services: Services, make_key: Any
 ) -> None:
     context = Context(domain=school)
     page = await browser.get("/console/releases", domain=school)
@@ -42,6 +44,10 @@ async def test_a_hold_is_told_and_ended_by_a_person(
     text = page.one("main").text
     for part in ("Held: Live reward fell <script>alert(1)</script>.", "What to do:"):
         assert part in text
+    await stranger.sign_in(await make_key(school, may=("learn",), calls_per_day=3))
+    limited = await stranger.get("/console/releases", domain=school)
+    form = form_to(limited, "/console/releases:autopilot")
+    assert ("change", "off") in form.fields  # it may not start what costs
     answer = await browser.send(form_to(page, "/console/releases:autopilot"))
     assert answer.status_code == 303, answer.text
     page = await browser.get(answer.headers["location"])

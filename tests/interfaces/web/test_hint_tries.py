@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 import pytest
-from console import Browser, Element, form_to
+from console import Browser, Element, form_to, forms
 from re2llm.data.sample import sample_items, simulate_sessions
 from re2llm.jobs import pieces
 from re2llm.jobs.control import job
+from re2llm.knowledge.trials import Gain, gains
 from re2llm.operations.hints import add_hint, list_hints
-from re2llm.operations.try_hint import try_hint
-from re2llm.runtime.options import Context
+from re2llm.operations.try_hint import sessions_to_try, try_hint, try_on_session
+from re2llm.ranking import measure
+from re2llm.runtime.options import Context, resolve_context
 
 TEXT = "Prefer films that share at least 3 themes with the history."
 
@@ -119,8 +122,48 @@ async def test_what_cannot_be_tried_is_refused(
     assert answer.status_code == 422
 
 
-async def test_a_key_with_a_daily_limit_starts_none(stranger: Browser, make_key: Any) -> None:
-    await stranger.sign_in(await make_key(may=("learn",), calls_per_day=3))
-    page = await stranger.get("/console/hints", domain="films")
-    answer = await stranger.send(form_to(page, "/console/hints:try"), text=TEXT, sessions=2)
-    assert answer.status_code == 403
+async def test_a_key_with_a_daily_limit_starts_none_and_is_not_asked_to(
+    browser: Browser, stranger: Browser, known: str, make_key: Any
+) -> None:
+    hint = (await add_hint(Context(domain=known), TEXT)).hint_id
+    page = await browser.get(f"/console/hints/{hint}", domain=known)
+    action = f"/console/hints/{hint}/try"
+    _, where = await submitted(browser, page, action, sessions=2)
+    page = await browser.get(where)
+    (change,) = (one for one in forms(page) if one.action.endswith("/change"))
+    assert (await browser.send(change, ("change", "pause"))).status_code == 303
+    starts = {action, "/console/hints:try", "/console/jobs:submit"}
+    for limit in ({"calls_per_day": 3}, {"usd_per_day": 1.0}, {}):
+        await stranger.sign_in(await make_key(known, may=("learn",), **limit))
+        shown: set[str] = set()
+        for path in (f"/console/hints/{hint}", "/console/hints", "/console/jobs"):
+            page = await stranger.get(path, domain=known)
+            shown |= {form.action for form in forms(page)}
+        assert "/console/hints:add" in shown
+        assert shown & starts == (set() if limit else starts)
+        page = await stranger.get(where)
+        values = {button.attributes.get("value") for button in page.all("button")}
+        assert values & {"resume", "cancel"} == ({"cancel"} if limit else {"resume", "cancel"})
+    await stranger.sign_in(await make_key(known, may=("learn",), calls_per_day=3))
+    page = await stranger.get("/console/hints", domain=known)
+    form = replace(form_to(page, "/console/hints:add"), action="/console/hints:try")
+    assert (await stranger.send(form, text=TEXT, sessions=2)).status_code == 403
+
+
+async def test_a_session_is_tried_without_the_trials_of_all_others(
+    known: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or each piece of a job would load what all pieces before it have paid."""
+    context = Context(domain=known)
+    await try_hint(context, TEXT, sessions=3)
+    sessions = await sessions_to_try(await resolve_context(context), 3)
+    loaded: list[Gain] = []
+
+    async def counted(*arguments: Any) -> list[Gain]:
+        found = await gains(*arguments)
+        loaded.extend(found)
+        return found
+
+    monkeypatch.setattr(measure, "paid_gains", counted)
+    await try_on_session(context, TEXT, sessions[1])
+    assert [gain.session_id for gain in loaded] == [sessions[1]]

@@ -280,6 +280,9 @@ async def test_budgets_and_costs_by_key_are_shown_to_whom_they_belong(
     assert all(row.day == row.model == row.command == "" for row in found.rows)
     with pytest.raises(InputError, match="Choose among day, command, model, key"):
         await costs(Context(), by=["owner"])  # pyright: ignore[reportArgumentType]
+    mixed: Any = ["day", "foo"]
+    with pytest.raises(InputError, match=r"^--by: Costs have no 'foo'\."):
+        await costs(Context(), by=mixed)
     words = ["costs", "--by", "key", "--by", "model"]
     shown = await asyncio.to_thread(CliRunner().invoke, app, words)
     assert shown.exit_code == 0, shown.output

@@ -1,0 +1,104 @@
+"""The marks that models and servers set around thoughts, and where a stream must wait for one."""
+
+from __future__ import annotations
+
+import re
+
+_NAMES = (
+    *("think", "thinking", "thought", "thoughts", "reasoning", "reflection", "seed:think"),
+    *("analysis", "scratchpad", "cot", "chain_of_thought", "thinking_process", "thought_process"),
+    *("inner_monologue", "internal_monologue"),
+)
+_IN_BRACKETS = ("think", "thinking", "thought", "thoughts", "reasoning", "scratchpad")
+_ANY = "|".join(sorted(_NAMES, key=len, reverse=True))
+_PLAIN_OPENING = ("◁think▷", "<unused94>", "<|channel>thought", "<|inner_prefix|>")
+_PLAIN_CLOSING = ("◁/think▷", "<unused95>", "<channel|>", "<|inner_suffix|>")
+"""Those of Kimi, MedGemma, Gemma and Apertus."""
+# Fixed words and bounded gaps only, so that a scan takes linear time.
+OPENING = re.compile(
+    rf"(?:<|&lt;)(?:{_ANY})(?:\s{{1,3}}[\w:-]{{1,30}}\s?=[^<>\n]{{0,100}}|\s{{0,3}})(?:>|&gt;)"
+    rf"|\[(?:{'|'.join(_IN_BRACKETS)})\]"
+    rf"|<\|(?:start_|begin_of_)?(?:{_ANY})\|>|{'|'.join(map(re.escape, _PLAIN_OPENING))}",
+    re.IGNORECASE,
+)
+"""An opening tag; between its name and its end stand attributes, or nothing."""
+_CLOSING = re.compile(
+    rf"(?:<|&lt;)/(?:{_ANY})\s?(?:>|&gt;)|\[/(?:{'|'.join(_IN_BRACKETS)})\]"
+    rf"|<\|(?:end_of_|end_|/)(?:{_ANY})\|>|{'|'.join(map(re.escape, _PLAIN_CLOSING))}",
+    re.IGNORECASE,
+)
+TAG = re.compile(f"{OPENING.pattern}|{_CLOSING.pattern}", re.IGNORECASE)
+HEADING = re.compile(r"\[/?(?!think)", re.IGNORECASE)
+"""A word in brackets that may be a heading: it opens a thought only if one ends there, too."""
+BLOCKS = (
+    (
+        re.compile(r"^[ \t]{0,20}```(?:think|thought|reasoning)", re.IGNORECASE | re.MULTILINE),
+        re.compile(r"\n```|```[ \t]{0,9}$", re.MULTILINE),
+    ),
+    (
+        re.compile(r"<details\s[^<>\n]{0,40}reasoning", re.IGNORECASE),
+        re.compile(r"</details\s?>", re.IGNORECASE),
+    ),
+)
+"""What opens a thought as a block of Markdown or HTML, and what ends it."""
+ANSWER = re.compile(r"\s{0,20}(?:<(answer|response|final_answer)>|<\|START_(RESPONSE|TEXT)\|>)")
+ANSWER_LINE = re.compile(
+    r"^[ \t]{0,20}(?:\[(?:final[ _])?answer\]|(?=<(?:answer|response|final_answer)>))"
+    r"|(?=<\|START_RESPONSE\|>)",
+    re.IGNORECASE | re.MULTILINE,
+)
+"""What ends a thought that is not closed."""
+CHANNEL, MESSAGE, FINAL = "<|channel|>", "<|message|>", "final"
+_ENDS = ("<|end|>", "<|return|>", "<|call|>", "<|start|>")
+END = re.compile("|".join(map(re.escape, _ENDS)))
+CLOSED = re.compile(
+    rf"(?:(?:</(?:answer|response|final_answer)>|<\|END_(?:RESPONSE|TEXT)\|>|{END.pattern})"
+    r"\s{0,20}){1,4}\Z"
+)
+"""What may stand after the last word of an answer."""
+# What is left of the channels where a server drops the special tokens.
+BARE_ANALYSIS, BARE_FINAL = "analysis", "assistantfinal"
+PROCESS = re.compile(r"\s{0,20}Here(?: is|'s) my thought process:", re.IGNORECASE)
+RESPONSE = re.compile(r"Here(?: is|'s) my response:\s*", re.IGNORECASE)
+"""How Granite writes both."""
+_BEGINNINGS = ("here is my thought process:", "here's my thought process:")
+MARKS = (
+    *(f"{sign}{name}" for name in _NAMES for sign in ("<", "</", "&lt;", "&lt;/", "<|", "<|/")),
+    *(f"[{name}]" for name in _IN_BRACKETS),
+    *(f"[/{name}]" for name in _IN_BRACKETS),
+    *("<|start", "<|begin_of_", "<|end_", "<|channel", "<details", "```think", "```thought"),
+    *("```reasoning", "<answer>", "<response>", "<final_answer>"),
+    *_PLAIN_OPENING,
+    *_PLAIN_CLOSING,
+)
+"""How a mark may begin, in lower case; models write them in any."""
+_MARK = re.compile("|".join(map(re.escape, sorted(MARKS))), re.IGNORECASE)
+_PARTS = frozenset(mark[:length] for mark in MARKS for length in range(1, len(mark)))
+_LONGEST_PART = max(map(len, _PARTS))
+
+
+def safe_length(text: str, *, begins: bool) -> int:
+    """Return how much of an answer's beginning can be shown before the rest is known.
+
+    All before the first mark of a thought, or before what may become one.
+
+    Args:
+        text: The answer so far, or what of it is not shown yet.
+        begins: Whether the answer begins with it.
+    """
+    if begins and (_may_begin(text, (BARE_ANALYSIS,)) or _may_begin(text.lstrip(), _BEGINNINGS)):
+        return 0
+    found = _MARK.search(text)
+    safe = found.start() if found else len(text)
+    for at in range(max(0, len(text) - _LONGEST_PART), safe):
+        if text[at:].lower() in _PARTS:
+            return at
+    return safe
+
+
+def _may_begin(text: str, beginnings: tuple[str, ...]) -> bool:
+    for one in beginnings:
+        ahead = text[: len(one)]
+        if one.startswith(ahead if one == BARE_ANALYSIS else ahead.lower()):
+            return True
+    return False
