@@ -117,3 +117,35 @@ async def used_days(
     if not found or found[0].day != today:
         found.insert(0, DayUse(today, 0, 0.0, 0.0))
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class DayRoom:
+    """What may still be spent in a day.
+
+    Attributes:
+        calls: Model calls; `None` for any number.
+        usd: With what calls in flight may cost taken off; `None` for any amount.
+    """
+
+    calls: int | None
+    usd: float | None
+
+
+async def room_of_day(connection: AsyncConnection, domain_id: int, day: dt.date | None) -> DayRoom:
+    """Return what an autopilot's jobs may still spend today.
+
+    Args:
+        day: The present day; `None` asks the database for it.
+    """
+    limits = select(Autopilot.calls_per_day, Autopilot.usd_per_day)
+    plan = (await connection.execute(limits.where(Autopilot.domain_id == domain_id))).one_or_none()
+    if plan is None:
+        return DayRoom(None, None)
+    (used, *_) = await used_days(connection, domain_id, day, 0)
+    calls, usd = plan.calls_per_day, plan.usd_per_day
+    return DayRoom(
+        None if calls is None else max(0, calls - used.calls),
+        # Rounded, as a sum of many costs is not exact.
+        None if usd is None else round(max(0.0, usd - used.spent - used.reserved), 9),
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import dataclass
 from typing import Literal
 
 from sqlalchemy import ColumnElement, Float, and_, case, extract, func, or_, select, update
@@ -10,7 +11,7 @@ from sqlalchemy import literal as value
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from .autopilot_days import claim_day_call, settle_day_call
+from .autopilot_days import claim_day_call, room_of_day, settle_day_call
 from .job_tables import JobRow as Job
 from .job_tables import ModelPaceRow as Pace
 
@@ -20,6 +21,11 @@ JobLimit = Literal["state", "max_calls", "max_tokens", "max_cost", "day"]
 `state`: it was paused or cancelled; `day`: what its autopilot may spend in a day is spent, or that
 is held or off.
 """
+
+_ROOM = (
+    *(Job.autopilot, Job.domain_id, Job.max_calls, Job.calls),
+    *(Job.max_cost, Job.spent, Job.reserved, Job.answered),
+)
 
 
 async def claim_job_call(
@@ -129,6 +135,40 @@ async def settle_job_call(
             reserved=func.greatest(Job.reserved - reserved, 0.0),
         )
     )
+
+
+@dataclass(frozen=True, slots=True)
+class JobRoom:
+    """What a job may still spend.
+
+    Attributes:
+        calls: Model calls; `None` for any number.
+        usd: With what calls in flight may cost taken off; `None` for any amount.
+        mean: What an answered question has cost; `None` before the first.
+    """
+
+    calls: int | None
+    usd: float | None
+    mean: float | None
+
+
+async def room_of_job(connection: AsyncConnection, job_id: str, day: dt.date | None) -> JobRoom:
+    """Return what a job may still spend, by its own limits and by the day of its autopilot.
+
+    Args:
+        day: The present day; `None` asks the database for it.
+    """
+    found = (await connection.execute(select(*_ROOM).where(Job.id == job_id))).one_or_none()
+    if found is None:
+        return JobRoom(0, 0.0, None)
+    calls = [] if found.max_calls is None else [found.max_calls - found.calls]
+    usd = [] if found.max_cost is None else [found.max_cost - found.spent - found.reserved]
+    if found.autopilot:
+        of_day = await room_of_day(connection, found.domain_id, day)
+        calls += [] if of_day.calls is None else [of_day.calls]
+        usd += [] if of_day.usd is None else [of_day.usd]
+    mean = found.spent / found.answered if found.answered else None
+    return JobRoom(min(calls, default=None), min(usd, default=None), mean)
 
 
 async def next_start(connection: AsyncConnection, model: str, rate: float) -> float:

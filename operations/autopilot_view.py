@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from ..knowledge.autopilot_days import used_days
+from ..knowledge.autopilot_days import room_of_day
 from ..knowledge.autopilots import Autopilot
 from ..knowledge.hints import count_kept
 from ..knowledge.jobs import Job, piloted_jobs
@@ -28,8 +28,8 @@ from .enough import too_few_calls
 
 async def seen_by(connection: AsyncConnection, autopilot: Autopilot, options: RunOptions) -> Seen:
     """Return what an autopilot sees, for its next decision."""
-    plan, domain = AutopilotPlan.from_dict(autopilot.plan), autopilot.domain_id
-    (today, *_) = await used_days(connection, domain, options.services.today(), 0)
+    domain = autopilot.domain_id
+    left = await room_of_day(connection, domain, options.services.today())
     steps = await piloted_jobs(connection, domain)
     trained = next((job for job in steps if job.kind == "train" and job.state == "done"), None)
     since = None if trained is None else trained.created_at
@@ -45,8 +45,8 @@ async def seen_by(connection: AsyncConnection, autopilot: Autopilot, options: Ru
         fresh=await fresh_hints(connection, domain, since),
         hints=await count_kept(connection, domain),
         most_hints=options.settings.hints_max,
-        usd_left=_left(plan.usd_per_day, today.spent + today.reserved),
-        calls_left=None if plan.calls_per_day is None else max(0, plan.calls_per_day - today.calls),
+        usd_left=left.usd,
+        calls_left=left.calls,
     )
 
 
@@ -59,10 +59,6 @@ async def watched_reward(
     blocks = await reward_blocks(connection, autopilot.domain_id, options.model, since, size)
     reference, *later = [moments(*block) for block in blocks] or [Moments()]
     return watched(reference, later, size)
-
-
-def _left(limit: float | None, used: float) -> float | None:
-    return None if limit is None else round(max(0.0, limit - used), 9)
 
 
 def _last(steps: list[Job], since: dt.datetime) -> LastJob | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Sequence
 from typing import Any, Literal
 
@@ -22,6 +23,7 @@ from ..runtime.budget import Budget
 from ..runtime.options import RunOptions
 from ..runtime.progress import Progress
 from ..settings import Settings
+from .calls_left import CallsLeft
 from .enough import FEWEST_TO_TRAIN
 
 Stopped = Literal["noise", "limit", "all"]
@@ -102,6 +104,7 @@ async def pay_for_few(
     search.add_panel(np.flatnonzero(whole).tolist(), known[whole])
     budget = options.budget or Budget()
     spent_before = budget.calls
+    left = CallsLeft(options, states[0], [hint for hint, _ in hints])
     while True:
         progress("choosing trials", search.visited, total - first)
         asked = await asyncio.to_thread(search.propose)
@@ -109,16 +112,22 @@ async def pay_for_few(
             return search, "all"
         if search.enough:
             return search, "noise"
-        afforded = _afforded(asked, table, budget, spent_before)
-        limited = len(afforded) < len(asked)
-        try:
-            if len(afforded):
-                await table.rewards(*_cells(afforded))
-        except BudgetSpentError as error:
-            if error.field == "job":  # it was paused or cancelled
-                raise
-            limited = True
-        search.take(afforded, table.known(afforded.rows.tolist()))
+        paid, limited = 0, False
+        while paid < len(asked) and not limited:
+            # Again for what is left of a round: the first calls may tell that a call costs less.
+            rest = asked.part(slice(paid, None))
+            afforded = _afforded(rest, table, await left.count(), budget.calls - spent_before)
+            limited = not len(afforded)
+            paid += len(afforded)
+            try:
+                if len(afforded):
+                    await table.rewards(*_cells(afforded))
+            except BudgetSpentError as error:
+                if error.field == "job":  # it was paused or cancelled
+                    raise
+                limited = True
+        visited = asked.part(slice(paid))
+        search.take(visited, table.known(visited.rows.tolist()))
         if limited:
             return _enough_to_train(search), "limit"
 
@@ -190,14 +199,19 @@ def _enough_to_train(search: CellSearch) -> CellSearch:
     return search
 
 
-def _afforded(asked: Round, table: RewardTable, budget: Budget, spent_before: int) -> Round:
-    """Return the sessions of a round that leave enough calls for the validation."""
-    if budget.max_calls is None:
+def _afforded(asked: Round, table: RewardTable, left: float, made: int) -> Round:
+    """Return the sessions of a round that leave enough calls for the validation.
+
+    Args:
+        left: Calls that may still be made.
+        made: Those so far.
+    """
+    if not math.isfinite(left):
         return asked
-    allowed = (budget.max_calls - spent_before) * (1 - _FOR_VALIDATION)
+    allowed = (made + left) * (1 - _FOR_VALIDATION) - made
     known = np.isfinite(table.known(asked.rows.tolist()))
     prices = np.cumsum((asked.chosen & ~known).sum(axis=1))
-    return asked.part(slice(int((prices <= allowed - (budget.calls - spent_before)).sum())))
+    return asked.part(slice(int((prices <= allowed).sum())))
 
 
 def _cells(asked: Round) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
