@@ -32,7 +32,7 @@ from ..policies.autopilot.plan import AutopilotPlan
 from ..runtime.context import Context
 from ..runtime.options import RunOptions, resolve_context
 from .kinds import JobKind
-from .schedules import add_schedule, find_schedule, remove_schedule
+from .schedules import add_schedule, check_times, find_schedule, remove_schedule
 from .submit import submit
 
 _log = logging.getLogger(__name__)
@@ -56,17 +56,17 @@ async def turn_on(
     """
     options = await resolve_context(context)
     options.require_model()
+    check_times(cron)
     if plan.usd_per_day is not None:
         _require_prices(options)
     async with in_domain(options, domain) as (connection, found):
-        known = await find_autopilot(connection, found.id)
-    if known is not None and known.state == "held":
-        raise InputError("domain", "Its autopilot is held.", "`re2llm autopilot resume` goes on.")
+        _refuse_held(await find_autopilot(connection, found.id))
     within = replace(context, domain=found.name)
     schedule = f"autopilot-{found.name}"
     await _unschedule(within, schedule)
     await add_schedule(within, "autopilot", cron, name=schedule, cycles=True)
     async with in_domain(options, found.name, write=True) as (connection, found):
+        _refuse_held(await find_autopilot(connection, found.id, alone=True))  # by now, it may be
         await store_autopilot(connection, found.id, plan.as_dict(), schedule)
         await store_decision(connection, found.id, "on", "asked", by(options, "turned on"))
         return await shown(connection, found, options)
@@ -198,6 +198,11 @@ async def _required(
             f"re2llm autopilot on --domain {domain.name} --budget-usd 5/day",
         )
     return found
+
+
+def _refuse_held(known: Autopilot | None) -> None:
+    if known is not None and known.state == "held":
+        raise InputError("domain", "Its autopilot is held.", "`re2llm autopilot resume` goes on.")
 
 
 def _require_prices(options: RunOptions) -> None:

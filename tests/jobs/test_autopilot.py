@@ -17,7 +17,7 @@ from re2llm.jobs.piloting import run_once, turn_off, turn_on
 from re2llm.jobs.schedules import list_schedules
 from re2llm.jobs.submit import submit
 from re2llm.knowledge.autopilot_days import used_days
-from re2llm.knowledge.autopilots import find_autopilot
+from re2llm.knowledge.autopilots import find_autopilot, set_autopilot_state
 from re2llm.knowledge.domains import find_domain
 from re2llm.knowledge.engine import make_engine
 from re2llm.knowledge.job_budgets import claim_job_call, settle_job_call
@@ -122,6 +122,39 @@ async def test_a_budget_that_cannot_be_kept_is_refused(loaded: Load, adjust: Any
     adjust(model="openai:any", prices={})
     with pytest.raises(InputError, match="--budget-calls 2000/day"):
         await turn_on(context, AutopilotPlan(usd_per_day=5.0))
+
+
+async def test_a_bad_cron_leaves_a_running_one_as_it_was(loaded: Load) -> None:
+    context = Context(domain=await loaded(1))
+    await turn_on(context, AutopilotPlan(calls_per_day=50))
+    before = await list_schedules(context)
+    for cron in ("every day", "0 0 30 2 *"):
+        with pytest.raises(InputError, match="--cron"):
+            await turn_on(context, AutopilotPlan(calls_per_day=60), cron=cron)
+    after = await list_schedules(context)
+    assert [one.name for one in after] == [one.name for one in before]
+    plan = (await show_autopilot(context)).plan
+    assert plan is not None
+    assert plan["calls_per_day"] == 50
+
+
+async def test_one_that_is_held_meanwhile_stays_held(
+    services: Services, loaded: Load, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    context = Context(domain=await loaded(1))
+    await turn_on(context, AutopilotPlan(calls_per_day=50))
+    add = piloting.add_schedule
+
+    async def slow(*given: Any, **more: Any) -> Any:
+        async with services.engine.begin() as connection:
+            number = (await find_domain(connection, context.domain or "")).id
+            await set_autopilot_state(connection, number, "held")
+        return await add(*given, **more)
+
+    monkeypatch.setattr(piloting, "add_schedule", slow)
+    with pytest.raises(InputError, match="held"):
+        await turn_on(context, AutopilotPlan(calls_per_day=60))
+    assert (await show_autopilot(context)).state == "held"
 
 
 async def test_misses_wait_for_it_and_are_learned_from_in_one_job(
