@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import logging
-import uuid
-from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, cast
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -19,21 +16,17 @@ from ..knowledge.autopilots import (
     store_decision,
 )
 from ..knowledge.domains import Domain
-from ..knowledge.training_sessions import newest_sessions
 from ..llm.prices import call_cost
 from ..operations.autopilot import by, shown
 from ..operations.autopilot_results import AutopilotShown
 from ..operations.autopilot_view import seen_by
 from ..operations.database import in_domain
-from ..operations.observe_picks import observe_picks, settle_picks
-from ..operations.rollouts import start_canary, stop_canary
-from ..policies.autopilot.decision import Action, Decision, Seen, decide
+from ..policies.autopilot.decision import Action, Decision, decide
 from ..policies.autopilot.plan import AutopilotPlan
 from ..runtime.context import Context
 from ..runtime.options import RunOptions, resolve_context
-from .kinds import JobKind
 from .schedules import add_schedule, check_times, find_schedule, remove_schedule
-from .submit import submit
+from .steps import begin
 
 _log = logging.getLogger(__name__)
 EVERY = "*/15 * * * *"
@@ -127,13 +120,7 @@ async def _cycle(context: Context) -> None:
         plan = AutopilotPlan.from_dict(autopilot.plan)
         seen = await seen_by(connection, autopilot, options)
     decision = decide(plan, seen)
-    job = None
-    if decision.action is Action.ROLL_OUT and seen.candidate is not None:
-        await start_canary(context, seen.candidate, plan=plan.canary)
-    elif decision.action is Action.STOP_ROLLOUT:
-        await stop_canary(context)
-    elif decision.action not in {Action.WAIT, Action.HOLD}:
-        job = await _begin(decision, seen, options, context)
+    decision, job = await begin(decision, seen, plan, context)
     async with in_domain(options, None, write=True) as (connection, domain):
         now = await find_autopilot(connection, domain.id, alone=True)
         begun = decision.action not in {Action.WAIT, Action.HOLD}
@@ -151,34 +138,6 @@ async def _cycle(context: Context) -> None:
             job=job,
         )
     _tell(domain.name, decision)
-
-
-async def _begin(decision: Decision, seen: Seen, options: RunOptions, context: Context) -> str:
-    """Submit the job that is the next step, and return its id."""
-    arguments: dict[str, Any] = {}
-    settled: Sequence[uuid.UUID] = ()
-    if decision.action is Action.LEARN:
-        observed = await observe_picks(options)
-        arguments = {"keys": observed.misses, "max_hints": options.settings.hints_max}
-        settled = observed.seen
-    elif decision.action is Action.TRAIN:
-        settled = (await observe_picks(options)).hits  # the misses wait to be learned from
-        settings = options.settings
-        async with in_domain(options, None) as (connection, found):
-            keys = await newest_sessions(
-                connection, found.id, settings.train_sessions, settings.source_share
-            )
-        arguments = {"keys": keys, "activate": False}
-    made = await submit(
-        context,
-        cast("JobKind", decision.action.value),
-        arguments,
-        **decision.limits(seen),
-        autopilot=True,
-    )
-    # Not before: killed in between, the misses are learned from again, which costs nothing twice.
-    await settle_picks(options, settled)
-    return made.id
 
 
 async def _unschedule(context: Context, name: str) -> None:
