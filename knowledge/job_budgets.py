@@ -15,8 +15,10 @@ from .autopilot_days import claim_day_call, room_of_day, settle_day_call
 from .job_tables import JobRow as Job
 from .job_tables import ModelPaceRow as Pace
 
-JobLimit = Literal["state", "max_calls", "max_tokens", "max_cost", "day"]
+JobLimit = Literal["state", "max_calls", "max_tokens", "max_cost", "day", "price"]
 """Why a job may make no further call.
+
+`price`: what it may cost is limited, and the model has no price.
 
 `state`: it was paused or cancelled; `day`: what its autopilot may spend in a day is spent, or that
 is held or off.
@@ -29,7 +31,7 @@ _ROOM = (
 
 
 async def claim_job_call(
-    connection: AsyncConnection, job_id: str, estimate: float, *, day: dt.date | None = None
+    connection: AsyncConnection, job_id: str, estimate: float | None, *, day: dt.date | None = None
 ) -> float | JobLimit:
     """Count a call before it is made, and reserve what it may cost.
 
@@ -39,12 +41,16 @@ async def claim_job_call(
 
     Args:
         connection: In a transaction.
-        estimate: What the call may cost.
+        estimate: What the call may cost; `None` if the model has no price.
         day: The present day, for a job of an autopilot; `None` asks the database for it.
 
     Returns:
         What was reserved, for `settle_job_call`; or the limit that the call would exceed.
     """
+    if estimate is None:
+        if (await room_of_job(connection, job_id, day)).usd is not None:
+            return "price"
+        estimate = 0.0
     piloted = await _piloted_domain(connection, job_id)
     if piloted is None:
         mean = Job.spent / func.nullif(Job.answered, 0)

@@ -54,7 +54,7 @@ class Claims:
 
         Raises:
             BudgetSpentError: It would exceed the budget, or what the key or the job was given.
-            InputError: The key has a limit of cost, and the model has no price.
+            InputError: The key or the job has a limit of cost, and the model has no price.
             DatabaseError: The use cannot be counted.
         """
         if self._options.caller is not None:
@@ -62,7 +62,7 @@ class Claims:
         budget = self._options.budget
         if budget is not None:
             if budget.job is not None:
-                await self._claim_from_job(budget.job, self._cost() or 0.0)
+                await self._claim_from_job(budget.job, self._cost())
                 await self._wait_for_turn()
             budget.claim_call()
         self.made += 1
@@ -84,10 +84,12 @@ class Claims:
             raise _spent(caller, reserved)
         self.reserved += reserved
 
-    async def _claim_from_job(self, job: str, estimate: float) -> None:
+    async def _claim_from_job(self, job: str, estimate: float | None) -> None:
         async with self._counting() as connection:
             today = self._options.services.today()
             reserved = await claim_job_call(connection, job, estimate, day=today)
+        if reserved == "price":
+            raise _priceless("--max-cost", self._model)
         if isinstance(reserved, str):
             raise _job_over(job, reserved)
         self.reserved += reserved
@@ -123,12 +125,16 @@ class Claims:
             return 0.0
         cost = self._cost()
         if cost is None:
-            raise InputError(
-                "usd_per_day",
-                f"The cost of {self._model!r} cannot be limited: it has no price.",
-                "Set RE2LLM_PRICES on the server.",
-            )
+            raise _priceless("usd_per_day", self._model)
         return cost
+
+
+def _priceless(field: str, model: str) -> InputError:
+    return InputError(
+        field,
+        f"The cost of {model!r} cannot be limited: it has no price.",
+        "Set RE2LLM_PRICES where its calls are made: on the server, and for each worker.",
+    )
 
 
 def _spent(caller: Caller, limit: Limit) -> LimitReachedError:

@@ -8,12 +8,17 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from re2llm.errors import BudgetSpentError
+from re2llm.errors import BudgetSpentError, InputError
 from re2llm.jobs.code_version import code_version
+from re2llm.knowledge.autopilots import store_autopilot
 from re2llm.knowledge.domains import find_domain
 from re2llm.knowledge.job_budgets import claim_job_call, next_start, settle_job_call
 from re2llm.knowledge.jobs import end_job, fetch_job, store_job
 from re2llm.knowledge.locks import AdvisoryLocks
+from re2llm.policies.autopilot.plan import AutopilotPlan
+from re2llm.runtime.allowance import Claims
+from re2llm.runtime.budget import Budget
+from re2llm.runtime.options import Context, resolve_context
 from re2llm.runtime.services import Services
 
 
@@ -66,6 +71,28 @@ async def test_money_is_set_aside_before_a_call_and_settled_after_it(
         assert (found.spent, found.tokens, found.calls) == (0.1, 120, 3)
         assert await end_job(connection, found, "paused")
     assert await claim(services, job, 0.0) == "state"
+
+
+@pytest.mark.parametrize("limit", ["max_cost", "day", None])
+async def test_without_a_price_no_call_of_limited_cost_is_made(
+    services: Services, stored: Callable[..., Any], domain: str, limit: str | None
+) -> None:
+    values: dict[str, Any] = {"max_cost": 1.0} if limit == "max_cost" else {}
+    job = await stored(autopilot=limit == "day", **values)
+    if limit == "day":
+        async with services.engine.begin() as connection:
+            number = (await find_domain(connection, domain)).id
+            plan = AutopilotPlan(usd_per_day=1.0).as_dict()
+            await store_autopilot(connection, number, plan, "")
+    options = await resolve_context(Context(domain=domain, budget=Budget(job=job)))
+    claims = Claims(options, "openai:priceless", [])
+    if limit is None:
+        await claims.claim()
+    else:
+        with pytest.raises(InputError, match="no price"):
+            await claims.claim()
+    async with services.engine.connect() as connection:
+        assert (await fetch_job(connection, job)).calls == (limit is None)
 
 
 async def test_a_model_keeps_one_pace_over_all_workers(services: Services, domain: str) -> None:
