@@ -62,10 +62,13 @@ async def watched_reward(
 
 
 def _last(steps: list[Job], since: dt.datetime) -> LastJob | None:
-    """Return the newest step; one that failed before a person looked counts no more."""
+    """Return the step that is not over, or the newest.
+
+    An older one may have been retried. One that failed before a person looked counts no more.
+    """
     if not steps:
         return None
-    job = steps[0]
+    job = next((job for job in steps if job.state in {"running", "paused"}), steps[0])
     if job.state == "failed" and job.created_at < since:
         return None
     return LastJob(job.id, job.kind, job.state, job.reason)

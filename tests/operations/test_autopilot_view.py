@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
 import pytest
@@ -96,3 +97,15 @@ async def test_a_release_is_measured_against_one_that_can_serve(
     async with services.engine.begin() as connection:
         await connection.execute(releases.values(prompt_version="another"))
     assert (await look(services, piloted)).candidate is None
+
+
+@pytest.mark.parametrize("state", ["running", "paused"])
+async def test_an_older_step_that_was_retried_is_waited_for(
+    services: Services, piloted: TwoReleases, state: str
+) -> None:
+    now = dt.datetime.now(dt.UTC)
+    await step(services, piloted, "learn", state=state, created_at=now - dt.timedelta(hours=1))
+    await step(services, piloted, "train", state="done", created_at=now)
+    job = (await look(services, piloted)).job
+    assert job is not None
+    assert (job.kind, job.state) == ("learn", state)
