@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 
@@ -40,11 +41,13 @@ class Claims:
     Attributes:
         made: Requests so far.
         reserved: What they may cost, set aside from the key's allowance or the job's budget.
+        days: Of that, what each day of an autopilot's budget has set aside.
     """
 
     def __init__(self, options: RunOptions, model: str, messages: Sequence[BaseMessage]) -> None:
         self.made = 0
         self.reserved = 0.0
+        self.days: dict[dt.date, float] = {}
         self._options = options
         self._model = model
         self._messages = messages
@@ -87,12 +90,14 @@ class Claims:
     async def _claim_from_job(self, job: str, estimate: float | None) -> None:
         async with self._counting() as connection:
             today = self._options.services.today()
-            reserved = await claim_job_call(connection, job, estimate, day=today)
-        if reserved == "price":
+            claim = await claim_job_call(connection, job, estimate, day=today)
+        if claim == "price":
             raise _priceless("--max-cost", self._model)
-        if isinstance(reserved, str):
-            raise _job_over(job, reserved)
-        self.reserved += reserved
+        if isinstance(claim, str):
+            raise _job_over(job, claim)
+        self.reserved += claim.reserved
+        if claim.day is not None:
+            self.days[claim.day] = self.days.get(claim.day, 0.0) + claim.reserved
 
     async def _wait_for_turn(self) -> None:
         """Keep the model's pace over all workers; `Limits` keeps that of this process."""

@@ -20,6 +20,7 @@ from re2llm.runtime.allowance import Claims
 from re2llm.runtime.budget import Budget
 from re2llm.runtime.options import Context, resolve_context
 from re2llm.runtime.services import Services
+from sqlalchemy import event
 
 
 @pytest.fixture
@@ -45,7 +46,8 @@ def stored(services: Services, loaded: Callable[..., Any], domain: str) -> Calla
 
 async def claim(services: Services, job: str, estimate: float = 0.0) -> Any:
     async with services.engine.begin() as connection:
-        return await claim_job_call(connection, job, estimate)
+        claimed = await claim_job_call(connection, job, estimate)
+        return claimed if isinstance(claimed, str) else claimed.reserved
 
 
 async def test_calls_claimed_at_once_are_never_more_than_allowed(
@@ -54,6 +56,24 @@ async def test_calls_claimed_at_once_are_never_more_than_allowed(
     job = await stored(max_calls=7)
     claimed = await asyncio.gather(*(claim(services, job) for _ in range(20)))
     assert sorted(map(str, claimed)) == ["0.0"] * 7 + ["max_calls"] * 13
+
+
+async def test_a_claim_of_a_usual_job_is_one_statement(
+    services: Services, stored: Callable[..., Any]
+) -> None:
+    job = await stored()
+    asked: list[str] = []
+    listened = services.engine.sync_engine, "before_cursor_execute"
+
+    def note(_: Any, __: Any, statement: str, *rest: Any) -> None:
+        asked.append(statement)
+
+    event.listen(*listened, note)
+    try:
+        await claim(services, job)
+    finally:
+        event.remove(*listened, note)
+    assert len(asked) == 1
 
 
 async def test_money_is_set_aside_before_a_call_and_settled_after_it(
