@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
-
-from sqlalchemy.ext.asyncio import AsyncConnection
+from dataclasses import dataclass, replace
 
 from ..errors import InputError
 from ..knowledge.autopilots import (
@@ -17,10 +15,11 @@ from ..knowledge.autopilots import (
 )
 from ..knowledge.domains import Domain
 from ..llm.prices import call_cost
-from ..operations.autopilot import by, shown
+from ..operations.autopilot import shown
 from ..operations.autopilot_results import AutopilotShown
 from ..operations.autopilot_view import seen_by
 from ..operations.database import in_domain
+from ..operations.said_by import by
 from ..policies.autopilot.decision import Action, Decision, decide
 from ..policies.autopilot.plan import AutopilotPlan
 from ..runtime.context import Context
@@ -29,6 +28,7 @@ from .schedules import add_schedule, check_times, find_schedule, remove_schedule
 from .steps import begin
 
 _log = logging.getLogger(__name__)
+_SCHEDULE = "autopilot-{}"
 EVERY = "*/15 * * * *"
 """When cycles are due, as five fields of cron."""
 
@@ -55,7 +55,7 @@ async def turn_on(
     async with in_domain(options, domain) as (connection, found):
         _refuse_held(await find_autopilot(connection, found.id))
     within = replace(context, domain=found.name)
-    schedule = f"autopilot-{found.name}"
+    schedule = _SCHEDULE.format(found.name)
     await _unschedule(within, schedule)
     await add_schedule(within, "autopilot", cron, name=schedule, cycles=True)
     async with in_domain(options, found.name, write=True) as (connection, found):
@@ -77,12 +77,14 @@ async def turn_off(context: Context, *, domain: str | None = None) -> AutopilotS
     """
     options = await resolve_context(context)
     async with in_domain(options, domain, write=True) as (connection, found):
-        autopilot = await _required(connection, found, alone=True)
-        await set_autopilot_state(connection, found.id, "off")
-        await store_decision(connection, found.id, "off", "asked", by(options, "turned off"))
+        before = await find_autopilot(connection, found.id, alone=True)
+        if before is not None and before.state != "off":
+            await set_autopilot_state(connection, found.id, "off")
+            await store_decision(connection, found.id, "off", "asked", by(options, "turned off"))
         result = await shown(connection, found, options)
-    within = replace(context, domain=found.name)
-    await _unschedule(within, autopilot.schedule)
+    # Also where it was off: one that was turned on beside may have left its schedule.
+    await unschedule(replace(context, domain=found.name))
+    _require_on(before, found)
     return result
 
 
@@ -101,33 +103,63 @@ async def run_once(context: Context, *, domain: str | None = None) -> AutopilotS
     """
     options = await resolve_context(context)
     async with in_domain(options, domain) as (connection, found):
-        await _required(connection, found)
-    within = replace(context, domain=found.name)
-    # No transaction is held meanwhile: the step opens its own, on connections that may be few.
-    async with options.services.locks.alone(f"autopilot of {found.id}") as mine:
-        if mine:
-            await _cycle(within)
+        _require_on(await find_autopilot(connection, found.id), found)
+    await cycle(replace(context, domain=found.name))
     async with in_domain(options, found.name) as (connection, found):
         return await shown(connection, found, options)
 
 
-async def _cycle(context: Context) -> None:
+@dataclass(frozen=True, slots=True)
+class Cycle:
+    """What a cycle has done.
+
+    Attributes:
+        state: Of the autopilot.
+        decision: What it has decided; `None` if it was not its turn.
+        job: The job that it has submitted.
+    """
+
+    state: str
+    decision: Decision | None = None
+    job: str | None = None
+
+
+async def cycle(context: Context) -> Cycle:
+    """Run one cycle of the run's domain, as `run_once` does.
+
+    Raises:
+        Re2llmError: There is no such domain, or the database failed.
+    """
+    options = await resolve_context(context)
+    async with in_domain(options, None) as (_, found):
+        pass
+    # No transaction is held meanwhile: the step opens its own, on connections that may be few.
+    async with options.services.locks.alone(f"autopilot of {found.id}") as mine:
+        return await _cycle(context, decides=mine)
+
+
+async def _cycle(context: Context, *, decides: bool) -> Cycle:
     options = await resolve_context(context)
     async with in_domain(options, None) as (connection, domain):
         autopilot = await find_autopilot(connection, domain.id)
-        if autopilot is None or autopilot.state != "on":
-            return
+        if autopilot is None or autopilot.state != "on" or not decides:
+            return Cycle("off" if autopilot is None else autopilot.state)
         plan = AutopilotPlan.from_dict(autopilot.plan)
         seen = await seen_by(connection, autopilot, options)
     decision = decide(plan, seen)
-    decision, job = await begin(decision, seen, plan, context)
+    try:
+        decision, job = await begin(decision, seen, plan, context)
+    except InputError as error:
+        words = f"It could not {decision.action.value.replace('_', ' ')}: {error}"
+        decision, job = Decision(Action.HOLD, "step_failed", words), None
     async with in_domain(options, None, write=True) as (connection, domain):
         now = await find_autopilot(connection, domain.id, alone=True)
-        begun = decision.action not in {Action.WAIT, Action.HOLD}
-        if now is None or (now.state != "on" and not begun):
-            return  # a person was faster
+        state = "off" if now is None else now.state
+        if state != "on" and decision.action in {Action.WAIT, Action.HOLD}:
+            return Cycle(state)  # a person was faster
         if decision.action is Action.HOLD:
-            await set_autopilot_state(connection, domain.id, "held")
+            state = "held"
+            await set_autopilot_state(connection, domain.id, state)
         await store_decision(
             connection,
             domain.id,
@@ -138,6 +170,13 @@ async def _cycle(context: Context) -> None:
             job=job,
         )
     _tell(domain.name, decision)
+    return Cycle(state, decision, job)
+
+
+async def unschedule(context: Context) -> None:
+    """Remove the schedule of the cycles of the run's domain, if it is there."""
+    options = await resolve_context(context)
+    await _unschedule(context, _SCHEDULE.format(options.domain))
 
 
 async def _unschedule(context: Context, name: str) -> None:
@@ -146,10 +185,7 @@ async def _unschedule(context: Context, name: str) -> None:
         await remove_schedule(context, name)
 
 
-async def _required(
-    connection: AsyncConnection, domain: Domain, *, alone: bool = False
-) -> Autopilot:
-    found = await find_autopilot(connection, domain.id, alone=alone)
+def _require_on(found: Autopilot | None, domain: Domain) -> Autopilot:
     if found is None or found.state == "off":
         raise InputError(
             "domain",

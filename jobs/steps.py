@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, cast
 
+from ..knowledge.rollouts import stop_live_rollout
 from ..knowledge.training_sessions import newest_sessions
 from ..operations.database import in_domain
 from ..operations.enough import FEWEST_TO_TRAIN
 from ..operations.observe_picks import observe_picks, settle_picks
-from ..operations.rollouts import start_canary, stop_canary
+from ..operations.rollouts import start_canary
 from ..policies.autopilot.decision import Action, Decision, Seen
 from ..policies.autopilot.plan import AutopilotPlan
 from ..runtime.context import Context
@@ -40,7 +41,8 @@ async def begin(
                 await start_canary(context, seen.candidate, plan=plan.canary)
             return decision, None
         case Action.STOP_ROLLOUT:
-            await stop_canary(context)
+            async with in_domain(options, None, write=True) as (connection, domain):
+                await stop_live_rollout(connection, domain.id, decision.reason, decision.words)
             return decision, None
         case Action.LEARN:
             arguments = await _to_learn(options)

@@ -18,6 +18,7 @@ from ..runtime.options import Context, RunOptions, resolve_context
 from .autopilot_results import AutopilotDay, AutopilotDecision, AutopilotShown
 from .autopilot_view import watched_reward
 from .database import in_domain
+from .said_by import by
 
 _DAYS = 6
 """That are shown before today."""
@@ -27,6 +28,7 @@ _REMEDIES = {
     "keeps serving. `re2llm autopilot resume` goes on, and takes present reward as the measure.",
     "rollout_held": "End it with `re2llm policy canary --promote` or `--stop`, then "
     "`re2llm autopilot resume`.",
+    "step_failed": "Change what it names, then `re2llm autopilot resume`.",
     "job_failed": "`re2llm jobs show` tells more. Then `re2llm autopilot resume`.",
 }
 
@@ -68,11 +70,6 @@ async def resume_autopilot(context: Context, *, domain: str | None = None) -> Au
         await set_autopilot_state(connection, found.id, "on", anew=True)
         await store_decision(connection, found.id, "resume", "asked", by(options, "resumed"))
         return await shown(connection, found, options)
-
-
-def by(options: RunOptions, what: str) -> str:
-    """Say by whom something was done, without naming a key: other owners of the domain read it."""
-    return f"It was {what} by {'a person' if options.caller is None else 'an API key'}."
 
 
 async def shown(

@@ -8,9 +8,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from piloted import missed
 from re2llm.errors import InputError
-from re2llm.jobs import pieces, piloting, steps
-from re2llm.jobs.control import cancel_job, job, jobs
+from re2llm.jobs import piloting, steps
+from re2llm.jobs.control import cancel_job, jobs
 from re2llm.jobs.piloting import run_once, turn_off, turn_on
 from re2llm.jobs.schedules import list_schedules
 from re2llm.jobs.submit import submit
@@ -20,15 +21,12 @@ from re2llm.knowledge.engine import make_engine
 from re2llm.knowledge.log_tables import FeedbackRow, RecommendationRow
 from re2llm.operations.autopilot import resume_autopilot, show_autopilot
 from re2llm.operations.domains import delete_domain
-from re2llm.operations.feedback import give_feedback
 from re2llm.operations.learn_from_feedback import learn_from_feedback
-from re2llm.operations.observe_picks import observe_picks
-from re2llm.operations.recommend import recommend
 from re2llm.policies.autopilot.plan import AutopilotPlan
-from re2llm.runtime.options import Context, resolve_context
+from re2llm.runtime.options import Context
 from re2llm.runtime.services import Services
 from re2llm.runtime.sharing import ServiceSet
-from sqlalchemy import insert, select, update
+from sqlalchemy import insert
 from workers import Workers, row
 
 Load = Callable[..., Any]
@@ -69,16 +67,6 @@ async def rewarded(services: Services, domain: str, rewards: list[float]) -> Non
                 }
                 for place, (one, reward) in enumerate(zip(made, rewards, strict=True))
             ],
-        )
-
-
-async def missed(domain: str, count: int) -> None:
-    """Have people pick what was not recommended, so many times."""
-    histories = (["alien-1979", "aliens-1986"], ["psycho-1960", "vertigo-1958"])
-    for number in range(count):
-        answer = await recommend(Context(domain=domain), histories[number % 2], k=5)
-        await give_feedback(
-            Context(domain=domain), answer.recommendation_id or "", answer.ranking[-1]
         )
 
 
@@ -179,75 +167,6 @@ async def test_misses_wait_for_it_and_are_learned_from_in_one_job(
         assert (waits.decisions[0].reason, waits.decisions[0].times) == ("job", times)
     await cancel_job(context, step.job.id)
     assert (await run_once(context)).decisions[0].reason == "misses"  # they are seen once
-
-
-async def ended(context: Context) -> str:
-    """Do the job that is running, and return how it has ended."""
-    [running] = [one.job for one in await jobs(context, domain=context.domain, state="running")]
-    plan = await pieces.plan(running.id, running.attempt)
-    assert plan is not None
-    for piece in plan["pieces"]:
-        await pieces.do_piece(running.id, running.attempt, plan["shared"], piece)
-    await pieces.finish(running.id, running.attempt, plan["shared"], {})
-    return (await job(context, running.id)).job.state
-
-
-async def test_what_a_job_leaves_another_one_learns(loaded: Load) -> None:
-    domain = await loaded(4)
-    context = Context(domain=domain)
-    await turn_on(context, AutopilotPlan(calls_per_day=2, batch=2))
-    await missed(domain, 2)
-    assert (await run_once(context)).decisions[0].action == "learn"
-    assert await ended(context) == "stopped"  # it may make a single call
-    await turn_on(context, AutopilotPlan(calls_per_day=1_000, batch=2))
-    again = (await run_once(context)).decisions[0]
-    assert (again.action, again.figures["misses"]) == ("learn", 2)
-    assert await ended(context) == "done"
-    await turn_on(context, AutopilotPlan(calls_per_day=1, batch=2))
-    assert (await run_once(context)).decisions[0].figures["misses"] == 0
-
-
-async def test_of_one_key_only_its_share_is_learned_from_at_once(
-    services: Services, loaded: Load, adjust: Any
-) -> None:
-    adjust(source_share=0.01)  # two of two hundred
-    context = Context(domain=await loaded(4))
-    await missed(context.domain or "", 5)
-    options = await resolve_context(context)
-    async with services.engine.begin() as connection:
-        number = (await find_domain(connection, context.domain or "")).id
-        ids = select(RecommendationRow.id).where(RecommendationRow.domain_id == number)
-        made = list(await connection.scalars(ids))
-        for source, some in (("key", made[:4]), ("local", made[4:])):
-            those = update(FeedbackRow).where(FeedbackRow.recommendation_id.in_(some))
-            await connection.execute(those.values(source=source))
-    observed = await observe_picks(options)
-    assert len(observed.misses.keys() & set(made[:4])) == 2
-    assert made[4] in observed.misses
-    assert observed.settled == []  # the others wait
-
-
-async def test_misses_of_lost_items_are_waited_past(services: Services, loaded: Load) -> None:
-    context = Context(domain=await loaded(4))
-    await turn_on(context, AutopilotPlan(calls_per_day=1_000, batch=1))
-    await missed(context.domain or "", 1)
-    async with services.engine.begin() as connection:
-        number = (await find_domain(connection, context.domain or "")).id
-        those = update(RecommendationRow).where(RecommendationRow.domain_id == number)
-        await connection.execute(those.values(history=["lost"]))
-    for misses in (1, 0):
-        shown = await run_once(context)
-        assert (shown.state, shown.decisions[0].reason) == ("on", "misses")
-        assert shown.decisions[0].figures["misses"] == misses
-    assert await jobs(context, domain=context.domain) == []
-
-
-async def test_training_waits_for_sessions(loaded: Load) -> None:
-    context = Context(domain=await loaded(1, hints=1))
-    await turn_on(context, AutopilotPlan(calls_per_day=1_000))
-    shown = await run_once(context)
-    assert (shown.state, shown.decisions[0].reason) == ("on", "sessions")
-    assert shown.says.endswith("of 5.")
 
 
 async def test_cycles_at_the_same_time_begin_one_step(loaded: Load) -> None:
