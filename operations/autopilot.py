@@ -92,7 +92,9 @@ async def shown(
             decisions=decisions,
         )
     plan = AutopilotPlan.from_dict(autopilot.plan)
-    reward = await watched_reward(connection, autopilot, options)
+    reward = None
+    if autopilot.state != "off":  # it reads the log
+        reward = (await watched_reward(connection, autopilot, options)).as_dict()
     last = decisions[0] if decisions else None
     held = autopilot.state == "held" and last is not None
     says = _OFF if autopilot.state == "off" else "" if last is None else last.words
@@ -103,7 +105,7 @@ async def shown(
         remedy=_REMEDIES.get(last.reason, "`re2llm autopilot resume`") if held and last else "",
         plan=plan.as_dict(),
         schedule=autopilot.schedule if autopilot.state != "off" else None,
-        reward=reward.as_dict(),
+        reward=reward,
         days=[
             AutopilotDay(
                 day=use.day.isoformat(),

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from ..knowledge.autopilot_days import room_of_day
 from ..knowledge.autopilots import Autopilot
 from ..knowledge.hints import count_kept
-from ..knowledge.jobs import Job, piloted_jobs
+from ..knowledge.jobs import Job, last_step, last_training
 from ..knowledge.live_picks import count_new, fresh_hints, reward_blocks
 from ..knowledge.releases import list_releases
 from ..knowledge.rollouts import Rollout, latest_rollout, rollout_events
@@ -30,15 +30,14 @@ async def seen_by(connection: AsyncConnection, autopilot: Autopilot, options: Ru
     """Return what an autopilot sees, for its next decision."""
     domain = autopilot.domain_id
     left = await room_of_day(connection, domain, options.services.today())
-    steps = await piloted_jobs(connection, domain)
-    trained = next((job for job in steps if job.kind == "train" and job.state == "done"), None)
+    trained = await last_training(connection, domain)
     since = None if trained is None else trained.created_at
     rollout = await latest_rollout(connection, domain)
     misses, picks = await count_new(connection, domain, options.model, since)
     return Seen(
         reward=await watched_reward(connection, autopilot, options),
         rollout=await _live(connection, rollout),
-        job=_last(steps, autopilot.since),
+        job=_counted(await last_step(connection, domain), autopilot.since),
         candidate=await _candidate(connection, domain, trained, rollout, options),
         misses=misses,
         picks=picks,
@@ -61,15 +60,9 @@ async def watched_reward(
     return watched(reference, later, size)
 
 
-def _last(steps: list[Job], since: dt.datetime) -> LastJob | None:
-    """Return the step that is not over, or the newest.
-
-    An older one may have been retried. One that failed before a person looked counts no more.
-    """
-    if not steps:
-        return None
-    job = next((job for job in steps if job.state in {"running", "paused"}), steps[0])
-    if job.state == "failed" and job.created_at < since:
+def _counted(job: Job | None, since: dt.datetime) -> LastJob | None:
+    """Return the last step, unless it failed before a person looked."""
+    if job is None or (job.state == "failed" and job.created_at < since):
         return None
     return LastJob(job.id, job.kind, job.state, job.reason)
 
