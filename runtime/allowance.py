@@ -159,9 +159,9 @@ def _job_over(job: str, limit: JobLimit) -> BudgetSpentError:
         )
     if limit == "day":
         return BudgetSpentError(
-            "--budget-usd",
+            "--budget-usd or --budget-calls",
             "The autopilot's budget of the day is spent, or it is held or off.",
-            "`re2llm autopilot show` tells which; it goes on by itself on the next day.",
+            "`re2llm autopilot show` tells which. While it is on, the next day has another step.",
         )
     option = {"max_calls": "--max-llm-calls", "max_tokens": "--max-tokens"}.get(limit, "--max-cost")
     return BudgetSpentError(

@@ -155,6 +155,8 @@ def test_a_spent_budget_names_the_option_that_raises_it() -> None:
     assert isinstance(_job_over("learn-1", "max_cost"), BudgetSpentError)
     assert "jobs retry learn-1 --max-cost" in str(_job_over("learn-1", "max_cost"))
     assert "jobs resume learn-1" in str(_job_over("learn-1", "state"))
+    for option in ("--budget-usd", "--budget-calls"):
+        assert option in str(_job_over("learn-1", "day"))
 
 
 def test_commands_without_jobs_do_not_load_dbos() -> None:

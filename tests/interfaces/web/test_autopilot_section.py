@@ -42,6 +42,8 @@ async def test_a_hold_is_told_and_ended_by_a_person(
     text = page.one("main").text
     for part in ("Held: Live reward fell <script>alert(1)</script>.", "What to do:"):
         assert part in text
+    assert "`" not in text
+    assert "re2llm autopilot resume" in [code.text for code in page.all("code")]
     answer = await browser.send(form_to(page, "/console/releases:autopilot"))
     assert answer.status_code == 303, answer.text
     page = await browser.get(answer.headers["location"])
