@@ -186,7 +186,7 @@ def _show(shown: AutopilotShown, as_json: bool) -> None:
             f"Reward {reward['expected']:.4f} expected, {reward['live']:.4f} live; "
             f"difference {reward['low']:+.4f} to {reward['high']:+.4f}."
         )
-    elif shown.plan is not None:
+    elif shown.plan is not None and shown.reward is not None:
         have, need = reward.get("expected_rewards", 0), shown.plan["reference"]
         _line(f"Reward is watched after {need:,} rewards; there are {have:,}.")
     for day in shown.days:

@@ -9,7 +9,7 @@ from ..knowledge.jobs import forget_waits
 from ..operations.database import in_domain
 from ..runtime.options import RunOptions, resolve_context
 from .kinds import Arguments, Finished, Plan, Work
-from .piloting import run_once
+from .piloting import cycle, unschedule
 
 
 class AutopilotCycle:
@@ -34,10 +34,21 @@ class AutopilotCycle:
 
     async def finish(self, work: Work) -> Finished:
         """Run the cycle, and drop earlier ones that did nothing but wait."""
-        found = await run_once(work.context)
+        made = await cycle(work.context)
+        if made.state == "off":  # its schedule was left behind
+            await unschedule(work.context)
         options = await resolve_context(work.context)
         async with in_domain(options, None, write=True) as (connection, domain):
             await forget_waits(connection, domain.id)
-        last = found.decisions[0]
-        names = ("action", "reason", "words", "job")
-        return Finished({"state": found.state, **last.model_dump(include=set(names))})
+        if made.decision is None:
+            return Finished({"state": made.state, "action": "wait"})
+        decided = made.decision
+        return Finished(
+            {
+                "state": made.state,
+                "action": decided.action.value,
+                "reason": decided.reason,
+                "words": decided.words,
+                "job": made.job,
+            }
+        )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+import uuid
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, get_args
 
@@ -18,6 +19,7 @@ from ..knowledge.jobs import (
     list_jobs,
     restart_job,
 )
+from ..knowledge.live_picks import mark_seen
 from ..operations.database import in_domain
 from ..runtime.context import Context
 from ..runtime.options import RunOptions, resolve_context
@@ -176,10 +178,16 @@ async def _stop(context: Context, job_id: str, state: JobState) -> JobStatus:
             if not stopped and state == "cancelled":
                 await cancel_stored(connection, job_id)
             now = await fetch_job(connection, job_id)
+            if now.state == "cancelled":  # else the autopilot would begin it again
+                await mark_seen(connection, [uuid.UUID(made) for made in _misses(now)])
         if now.state != state or found.state == state:
             raise _unfit(now)
         await cancel(client, now.workflow)
     return await job(context, job_id)
+
+
+def _misses(job: Job) -> Mapping[str, int]:
+    return job.arguments.get("misses") or {}
 
 
 async def _restart(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 from ..operations.learn import learn, learn_session, sessions_to_learn_from
 from ..operations.learner import Learner
+from ..operations.observe_picks import settle_picks
 from ..operations.selection import selected_sessions
 from ..runtime.budget import limited
 from ..runtime.context import Context
@@ -30,6 +32,7 @@ class Learn:
             "max_hints": min(arguments.get("max_hints") or 30, options.settings.hints_max),
             "concurrency": arguments.get("concurrency"),
             "tidy": arguments.get("tidy", True),
+            "misses": arguments.get("misses", {}),
         }
 
     async def plan(self, work: Work) -> Plan:
@@ -51,11 +54,25 @@ class Learn:
             concurrency=work.arguments["concurrency"],
             tidy=work.arguments.get("tidy", True),
         )
+        await _settle(work, learned.stopped is None)
         document = learned.as_dict()
         for name, count in work.counts.items():
             document[name] += count
         document["sessions_before"] = max(0, learned.sessions_before - work.counts["sessions"])
         return Finished(document, learned.stopped)
+
+
+async def _settle(work: Work, done: bool) -> None:
+    """Note which misses that people showed need not be learned from again; the others wait."""
+    misses: Mapping[str, int] = work.arguments.get("misses") or {}
+    if not misses:
+        return
+    options = await resolve_context(work.context)
+    left: set[int] = set()
+    if not done:
+        left = set(await Learner(work.context, options).unsettled(list(misses.values())))
+    learned = [uuid.UUID(made) for made, key in misses.items() if key not in left]
+    await settle_picks(options, learned)
 
 
 def _until_full(work: Work) -> Context:

@@ -3,12 +3,7 @@
 from __future__ import annotations
 
 import logging
-import uuid
-from collections.abc import Sequence
-from dataclasses import replace
-from typing import Any, cast
-
-from sqlalchemy.ext.asyncio import AsyncConnection
+from dataclasses import dataclass, replace
 
 from ..errors import InputError
 from ..knowledge.autopilots import (
@@ -19,23 +14,21 @@ from ..knowledge.autopilots import (
     store_decision,
 )
 from ..knowledge.domains import Domain
-from ..knowledge.training_sessions import newest_sessions
 from ..llm.prices import call_cost
-from ..operations.autopilot import by, shown
+from ..operations.autopilot import shown
 from ..operations.autopilot_results import AutopilotShown
 from ..operations.autopilot_view import seen_by
 from ..operations.database import in_domain
-from ..operations.observe_picks import observe_picks, settle_picks
-from ..operations.rollouts import start_canary, stop_canary
-from ..policies.autopilot.decision import Action, Decision, Seen, decide
+from ..operations.said_by import by
+from ..policies.autopilot.decision import Action, Decision, decide
 from ..policies.autopilot.plan import AutopilotPlan
 from ..runtime.context import Context
 from ..runtime.options import RunOptions, resolve_context
-from .kinds import JobKind
-from .schedules import add_schedule, find_schedule, remove_schedule
-from .submit import submit
+from .schedules import add_schedule, check_times, find_schedule, remove_schedule
+from .steps import begin
 
 _log = logging.getLogger(__name__)
+_SCHEDULE = "autopilot-{}"
 EVERY = "*/15 * * * *"
 """When cycles are due, as five fields of cron."""
 
@@ -56,17 +49,17 @@ async def turn_on(
     """
     options = await resolve_context(context)
     options.require_model()
+    check_times(cron)
     if plan.usd_per_day is not None:
         _require_prices(options)
     async with in_domain(options, domain) as (connection, found):
-        known = await find_autopilot(connection, found.id)
-    if known is not None and known.state == "held":
-        raise InputError("domain", "Its autopilot is held.", "`re2llm autopilot resume` goes on.")
+        _refuse_held(await find_autopilot(connection, found.id))
     within = replace(context, domain=found.name)
-    schedule = f"autopilot-{found.name}"
+    schedule = _SCHEDULE.format(found.name)
     await _unschedule(within, schedule)
     await add_schedule(within, "autopilot", cron, name=schedule, cycles=True)
     async with in_domain(options, found.name, write=True) as (connection, found):
+        _refuse_held(await find_autopilot(connection, found.id, alone=True))  # by now, it may be
         await store_autopilot(connection, found.id, plan.as_dict(), schedule)
         await store_decision(connection, found.id, "on", "asked", by(options, "turned on"))
         return await shown(connection, found, options)
@@ -84,12 +77,14 @@ async def turn_off(context: Context, *, domain: str | None = None) -> AutopilotS
     """
     options = await resolve_context(context)
     async with in_domain(options, domain, write=True) as (connection, found):
-        autopilot = await _required(connection, found, alone=True)
-        await set_autopilot_state(connection, found.id, "off")
-        await store_decision(connection, found.id, "off", "asked", by(options, "turned off"))
+        before = await find_autopilot(connection, found.id, alone=True)
+        if before is not None and before.state != "off":
+            await set_autopilot_state(connection, found.id, "off")
+            await store_decision(connection, found.id, "off", "asked", by(options, "turned off"))
         result = await shown(connection, found, options)
-    within = replace(context, domain=found.name)
-    await _unschedule(within, autopilot.schedule)
+    # Also where it was off: one that was turned on beside may have left its schedule.
+    await unschedule(replace(context, domain=found.name))
+    _require_on(before, found)
     return result
 
 
@@ -108,39 +103,63 @@ async def run_once(context: Context, *, domain: str | None = None) -> AutopilotS
     """
     options = await resolve_context(context)
     async with in_domain(options, domain) as (connection, found):
-        await _required(connection, found)
-    within = replace(context, domain=found.name)
-    # No transaction is held meanwhile: the step opens its own, on connections that may be few.
-    async with options.services.locks.alone(f"autopilot of {found.id}") as mine:
-        if mine:
-            await _cycle(within)
+        _require_on(await find_autopilot(connection, found.id), found)
+    await cycle(replace(context, domain=found.name))
     async with in_domain(options, found.name) as (connection, found):
         return await shown(connection, found, options)
 
 
-async def _cycle(context: Context) -> None:
+@dataclass(frozen=True, slots=True)
+class Cycle:
+    """What a cycle has done.
+
+    Attributes:
+        state: Of the autopilot.
+        decision: What it has decided; `None` if it was not its turn.
+        job: The job that it has submitted.
+    """
+
+    state: str
+    decision: Decision | None = None
+    job: str | None = None
+
+
+async def cycle(context: Context) -> Cycle:
+    """Run one cycle of the run's domain, as `run_once` does.
+
+    Raises:
+        Re2llmError: There is no such domain, or the database failed.
+    """
+    options = await resolve_context(context)
+    async with in_domain(options, None) as (_, found):
+        pass
+    # No transaction is held meanwhile: the step opens its own, on connections that may be few.
+    async with options.services.locks.alone(f"autopilot of {found.id}") as mine:
+        return await _cycle(context, decides=mine)
+
+
+async def _cycle(context: Context, *, decides: bool) -> Cycle:
     options = await resolve_context(context)
     async with in_domain(options, None) as (connection, domain):
         autopilot = await find_autopilot(connection, domain.id)
-        if autopilot is None or autopilot.state != "on":
-            return
+        if autopilot is None or autopilot.state != "on" or not decides:
+            return Cycle("off" if autopilot is None else autopilot.state)
         plan = AutopilotPlan.from_dict(autopilot.plan)
         seen = await seen_by(connection, autopilot, options)
     decision = decide(plan, seen)
-    job = None
-    if decision.action is Action.ROLL_OUT and seen.candidate is not None:
-        await start_canary(context, seen.candidate, plan=plan.canary)
-    elif decision.action is Action.STOP_ROLLOUT:
-        await stop_canary(context)
-    elif decision.action not in {Action.WAIT, Action.HOLD}:
-        job = await _begin(decision, seen, options, context)
+    try:
+        decision, job = await begin(decision, seen, plan, context)
+    except InputError as error:
+        words = f"It could not {decision.action.value.replace('_', ' ')}: {error}"
+        decision, job = Decision(Action.HOLD, "step_failed", words), None
     async with in_domain(options, None, write=True) as (connection, domain):
         now = await find_autopilot(connection, domain.id, alone=True)
-        begun = decision.action not in {Action.WAIT, Action.HOLD}
-        if now is None or (now.state != "on" and not begun):
-            return  # a person was faster
+        state = "off" if now is None else now.state
+        if state != "on" and decision.action in {Action.WAIT, Action.HOLD}:
+            return Cycle(state)  # a person was faster
         if decision.action is Action.HOLD:
-            await set_autopilot_state(connection, domain.id, "held")
+            state = "held"
+            await set_autopilot_state(connection, domain.id, state)
         await store_decision(
             connection,
             domain.id,
@@ -151,34 +170,13 @@ async def _cycle(context: Context) -> None:
             job=job,
         )
     _tell(domain.name, decision)
+    return Cycle(state, decision, job)
 
 
-async def _begin(decision: Decision, seen: Seen, options: RunOptions, context: Context) -> str:
-    """Submit the job that is the next step, and return its id."""
-    arguments: dict[str, Any] = {}
-    settled: Sequence[uuid.UUID] = ()
-    if decision.action is Action.LEARN:
-        observed = await observe_picks(options)
-        arguments = {"keys": observed.misses, "max_hints": options.settings.hints_max}
-        settled = observed.seen
-    elif decision.action is Action.TRAIN:
-        settled = (await observe_picks(options)).hits  # the misses wait to be learned from
-        settings = options.settings
-        async with in_domain(options, None) as (connection, found):
-            keys = await newest_sessions(
-                connection, found.id, settings.train_sessions, settings.source_share
-            )
-        arguments = {"keys": keys, "activate": False}
-    made = await submit(
-        context,
-        cast("JobKind", decision.action.value),
-        arguments,
-        **decision.limits(seen),
-        autopilot=True,
-    )
-    # Not before: killed in between, the misses are learned from again, which costs nothing twice.
-    await settle_picks(options, settled)
-    return made.id
+async def unschedule(context: Context) -> None:
+    """Remove the schedule of the cycles of the run's domain, if it is there."""
+    options = await resolve_context(context)
+    await _unschedule(context, _SCHEDULE.format(options.domain))
 
 
 async def _unschedule(context: Context, name: str) -> None:
@@ -187,10 +185,7 @@ async def _unschedule(context: Context, name: str) -> None:
         await remove_schedule(context, name)
 
 
-async def _required(
-    connection: AsyncConnection, domain: Domain, *, alone: bool = False
-) -> Autopilot:
-    found = await find_autopilot(connection, domain.id, alone=alone)
+def _require_on(found: Autopilot | None, domain: Domain) -> Autopilot:
     if found is None or found.state == "off":
         raise InputError(
             "domain",
@@ -198,6 +193,11 @@ async def _required(
             f"re2llm autopilot on --domain {domain.name} --budget-usd 5/day",
         )
     return found
+
+
+def _refuse_held(known: Autopilot | None) -> None:
+    if known is not None and known.state == "held":
+        raise InputError("domain", "Its autopilot is held.", "`re2llm autopilot resume` goes on.")
 
 
 def _require_prices(options: RunOptions) -> None:

@@ -83,7 +83,7 @@ async def add_schedule(
         raise InputError(
             "KIND", f"{kind!r} cannot be scheduled.", f"Choose from {', '.join(SCHEDULED)}."
         )
-    _check(cron, zone)
+    check_times(cron, zone)
     if name is not None and not (storable(name) and 0 < len(name) <= _LONGEST):
         raise InputError("--name", f"It has 1 to {_LONGEST} characters.", "Such as train-films.")
     options = await resolve_context(context)
@@ -122,6 +122,28 @@ async def add_schedule(
     return _schedule(given, now)
 
 
+def check_times(cron: str, zone: str = "UTC") -> None:
+    """Refuse times that cannot be kept.
+
+    Raises:
+        InputError: The cron or the zone cannot be used.
+    """
+    fields = cron.split()
+    known = len(fields) == _FIELDS and croniter.is_valid(cron)
+    if not known or any(_DRAWN.search(field) for field in fields):
+        raise InputError("--cron", f"{cron!r} is not five fields of cron.", 'Such as "0 3 * * *".')
+    try:
+        next_tick(cron, zone, dt.datetime.now(dt.UTC))
+    except CroniterBadDateError as error:
+        raise InputError(
+            "--cron", f"{cron!r} is never due.", 'Such as "0 3 * * *", each night.'
+        ) from error
+    except (LookupError, ValueError, OSError) as error:
+        raise InputError(
+            "--timezone", f"There is no time zone {zone!r}.", "Such as Europe/Berlin."
+        ) from error
+
+
 async def list_schedules(context: Context) -> list[Schedule]:
     """Return the schedules of the catalogues that the caller may know of, by name."""
     options = await resolve_context(context)
@@ -156,23 +178,6 @@ async def remove_schedule(context: Context, name: str) -> None:
 
 def _is_known(options: RunOptions, schedule: Mapping[str, Any]) -> bool:
     return options.domains is None or schedule["context"]["domain"] in options.domains
-
-
-def _check(cron: str, zone: str) -> None:
-    fields = cron.split()
-    known = len(fields) == _FIELDS and croniter.is_valid(cron)
-    if not known or any(_DRAWN.search(field) for field in fields):
-        raise InputError("--cron", f"{cron!r} is not five fields of cron.", 'Such as "0 3 * * *".')
-    try:
-        next_tick(cron, zone, dt.datetime.now(dt.UTC))
-    except CroniterBadDateError as error:
-        raise InputError(
-            "--cron", f"{cron!r} is never due.", 'Such as "0 3 * * *", each night.'
-        ) from error
-    except (LookupError, ValueError, OSError) as error:
-        raise InputError(
-            "--timezone", f"There is no time zone {zone!r}.", "Such as Europe/Berlin."
-        ) from error
 
 
 def _schedule(given: Mapping[str, Any], now: dt.datetime) -> Schedule:

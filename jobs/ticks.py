@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
 import hashlib
 from collections.abc import Mapping
@@ -10,9 +11,11 @@ from zoneinfo import ZoneInfo
 
 from croniter import croniter
 
+from ..knowledge.domains import domain_names
 from ..knowledge.jobs import list_jobs
 from ..runtime.context import Context
 from ..runtime.sharing import shared_services
+from .queues import queue_client
 from .submit import submit
 
 
@@ -20,7 +23,7 @@ async def submit_tick(planned: dt.datetime, given: Mapping[str, Any]) -> None:
     """Submit the job of a tick.
 
     Of ticks that were missed while no worker ran, only the last one does; and none while the
-    schedule's last job still runs.
+    schedule's last job still runs. If the domain was deleted, the schedule is, too.
 
     Args:
         planned: When the tick was due.
@@ -30,7 +33,12 @@ async def submit_tick(planned: dt.datetime, given: Mapping[str, Any]) -> None:
         return
     services = await shared_services()
     async with services.engine.connect() as connection:
+        there = given["domain"] in await domain_names(connection)
         running = await list_jobs(connection, domain=given["domain"], state="running")
+    if not there:
+        async with queue_client(services) as client:
+            await asyncio.to_thread(client.delete_schedule, given["name"])
+        return
     if any(job.schedule == given["name"] for job in running):
         return
     digest = hashlib.sha256(f"{given['name']} {planned.isoformat()}".encode()).hexdigest()

@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import Any, get_args
 
 from ..errors import InputError
-from ..knowledge.jobs import find_job
 from ..operations.few_cells import panel_size, pays_for_every_cell
 from ..operations.selection import selected_sessions
 from ..operations.train import train
@@ -68,7 +67,6 @@ class Train:
             panel_hints=work.shared["hints"],
             recipe=work.arguments["recipe"],
             every_cell=work.arguments.get("every_cell", False),
-            max_llm_calls=await _calls_left(work.context),
             force=work.arguments["force"],
             activate=work.arguments.get("activate", True),
         )
@@ -78,16 +76,3 @@ class Train:
 def _unseeded(context: Context) -> Context:
     """Return the context of trials: those of any seed are shared."""
     return replace(context, seed=None, command="train")
-
-
-async def _calls_left(context: Context) -> int | None:
-    """Return how many calls the job may still make, so that some are left to validate with."""
-    job = None if context.budget is None else context.budget.job
-    if job is None:
-        return None
-    options = await resolve_context(context)
-    async with options.services.engine.connect() as connection:
-        found = await find_job(connection, job)
-    if found is None or found.max_calls is None:
-        return None
-    return max(0, found.max_calls - found.calls)

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from .autopilot_tables import AutopilotDayRow as Day
 from .autopilot_tables import AutopilotRow as Autopilot
+from .job_tables import JobRow
 
 _TODAY = cast(func.timezone("UTC", func.now()), Date)
 
@@ -33,9 +34,17 @@ class DayUse:
     reserved: float
 
 
+@dataclass(frozen=True, slots=True)
+class DayClaim:
+    """What a call has reserved of a day."""
+
+    day: dt.date
+    reserved: float
+
+
 async def claim_day_call(
     connection: AsyncConnection, domain_id: int, estimate: float, day: dt.date | None
-) -> float | None:
+) -> DayClaim | None:
     """Count a call of an autopilot's job before it is made, and reserve what it may cost.
 
     That is the estimate, or what the dearest question of the day cost if that is more. There is no
@@ -47,7 +56,7 @@ async def claim_day_call(
         day: The present day; `None` asks the database for it.
 
     Returns:
-        What was reserved, or `None` if the day has no room or the autopilot is not on.
+        What was reserved of which day, or `None` if the day has no room or the autopilot is not on.
     """
     today = _TODAY if day is None else value(day, Date)
     first = insert(Day).values(domain_id=domain_id, day=today)
@@ -67,25 +76,27 @@ async def claim_day_call(
             ),
         )
         .values(calls=Day.calls + 1, reserved=Day.reserved + reserve)
-        .returning(reserve)
+        .returning(Day.day, reserve)
     )
-    return await connection.scalar(claimed)
+    row = (await connection.execute(claimed)).one_or_none()
+    return None if row is None else DayClaim(row[0], float(row[1]))
 
 
 async def settle_day_call(
-    connection: AsyncConnection, domain_id: int, *, reserved: float, cost: float
+    connection: AsyncConnection, job_id: str, day: dt.date, *, reserved: float, cost: float
 ) -> None:
-    """Replace what a call has reserved by what it cost, on the latest day that was claimed from.
+    """Replace what a call has reserved by what it cost, on the day on which it was claimed.
 
     Args:
         connection: In a transaction.
-        reserved: From `claim_day_call`, summed over the attempts at one question.
+        job_id: The step that made the call.
+        day: From `claim_day_call`, as `reserved` is, summed over the attempts at one question.
         cost: What they cost.
     """
-    latest = select(func.max(Day.day)).where(Day.domain_id == domain_id).scalar_subquery()
+    domain = select(JobRow.domain_id).where(JobRow.id == job_id).scalar_subquery()
     await connection.execute(
         update(Day)
-        .where(and_(Day.domain_id == domain_id, Day.day == latest))
+        .where(and_(Day.domain_id == domain, Day.day == day))
         .values(
             spent=Day.spent + cost,
             reserved=func.greatest(Day.reserved - reserved, 0.0),
@@ -117,3 +128,35 @@ async def used_days(
     if not found or found[0].day != today:
         found.insert(0, DayUse(today, 0, 0.0, 0.0))
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class DayRoom:
+    """What may still be spent in a day.
+
+    Attributes:
+        calls: Model calls; `None` for any number.
+        usd: With what calls in flight may cost taken off; `None` for any amount.
+    """
+
+    calls: int | None
+    usd: float | None
+
+
+async def room_of_day(connection: AsyncConnection, domain_id: int, day: dt.date | None) -> DayRoom:
+    """Return what an autopilot's jobs may still spend today.
+
+    Args:
+        day: The present day; `None` asks the database for it.
+    """
+    limits = select(Autopilot.calls_per_day, Autopilot.usd_per_day)
+    plan = (await connection.execute(limits.where(Autopilot.domain_id == domain_id))).one_or_none()
+    if plan is None:
+        return DayRoom(None, None)
+    (used, *_) = await used_days(connection, domain_id, day, 0)
+    calls, usd = plan.calls_per_day, plan.usd_per_day
+    return DayRoom(
+        None if calls is None else max(0, calls - used.calls),
+        # Rounded, as a sum of many costs is not exact.
+        None if usd is None else round(max(0.0, usd - used.spent - used.reserved), 9),
+    )

@@ -3,28 +3,50 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Literal
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
 
 from sqlalchemy import ColumnElement, Float, and_, case, extract, func, or_, select, update
 from sqlalchemy import literal as value
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from .autopilot_days import claim_day_call, settle_day_call
+from .autopilot_days import claim_day_call, room_of_day, settle_day_call
 from .job_tables import JobRow as Job
 from .job_tables import ModelPaceRow as Pace
 
-JobLimit = Literal["state", "max_calls", "max_tokens", "max_cost", "day"]
+JobLimit = Literal["state", "max_calls", "max_tokens", "max_cost", "day", "price"]
 """Why a job may make no further call.
+
+`price`: what it may cost is limited, and the model has no price.
 
 `state`: it was paused or cancelled; `day`: what its autopilot may spend in a day is spent, or that
 is held or off.
 """
 
+_ROOM = (
+    *(Job.autopilot, Job.domain_id, Job.max_calls, Job.calls),
+    *(Job.max_cost, Job.spent, Job.reserved, Job.answered, Job.state, Job.tokens, Job.max_tokens),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class JobClaim:
+    """A call that a job may make.
+
+    Attributes:
+        reserved: What it may cost.
+        day: Of the autopilot's budget that reserved it too; `None` for another job.
+    """
+
+    reserved: float
+    day: dt.date | None = None
+
 
 async def claim_job_call(
-    connection: AsyncConnection, job_id: str, estimate: float, *, day: dt.date | None = None
-) -> float | JobLimit:
+    connection: AsyncConnection, job_id: str, estimate: float | None, *, day: dt.date | None = None
+) -> JobClaim | JobLimit:
     """Count a call before it is made, and reserve what it may cost.
 
     The first calls reserve the estimate, later ones the mean of those that were answered. A call
@@ -33,42 +55,50 @@ async def claim_job_call(
 
     Args:
         connection: In a transaction.
-        estimate: What the call may cost.
+        estimate: What the call may cost; `None` if the model has no price.
         day: The present day, for a job of an autopilot; `None` asks the database for it.
 
     Returns:
         What was reserved, for `settle_job_call`; or the limit that the call would exceed.
     """
-    piloted = await _piloted_domain(connection, job_id)
-    if piloted is None:
-        mean = Job.spent / func.nullif(Job.answered, 0)
-        guess = func.coalesce(mean, value(estimate, Float))
-        reserve = case((Job.max_cost.is_(None), 0.0), else_=guess)
-        return await _claim(connection, job_id, reserve)
+    if estimate is None:
+        if (await room_of_job(connection, job_id, day)).usd is not None:
+            return "price"
+        estimate = 0.0
+    mean = Job.spent / func.nullif(Job.answered, 0)
+    guess = func.coalesce(mean, value(estimate, Float))
+    reserve = case((Job.max_cost.is_(None), 0.0), else_=guess)
+    reserved = await _claim(connection, job_id, reserve, ~Job.autopilot)
+    if reserved is not None:
+        return JobClaim(reserved)
+    row = await _row(connection, job_id)
+    if row is None or not row.autopilot:
+        return _why_not(row)
     async with connection.begin_nested() as both:
-        of_day = await claim_day_call(connection, piloted, estimate, day)
+        of_day = await claim_day_call(connection, row.domain_id, estimate, day)
         if of_day is None:
             await both.rollback()
             return "day"
-        claimed = await _claim(connection, job_id, value(of_day, Float))
-        if isinstance(claimed, str):
-            await both.rollback()
-        return claimed
-
-
-async def _piloted_domain(connection: AsyncConnection, job_id: str) -> int | None:
-    """Return the domain whose autopilot a job is a step of, if it is one."""
-    return await connection.scalar(select(Job.domain_id).where(Job.id == job_id, Job.autopilot))
+        kept: ColumnElement[float] = value(of_day.reserved, Float)
+        reserved = await _claim(connection, job_id, kept, Job.autopilot.is_(True))
+        if reserved is not None:
+            return JobClaim(reserved, of_day.day)
+        await both.rollback()
+    return _why_not(await _row(connection, job_id))
 
 
 async def _claim(
-    connection: AsyncConnection, job_id: str, reserve: ColumnElement[float]
-) -> float | JobLimit:
+    connection: AsyncConnection,
+    job_id: str,
+    reserve: ColumnElement[float],
+    which: ColumnElement[bool],
+) -> float | None:
     used = Job.spent + Job.reserved
     claimed = (
         update(Job)
         .where(
             Job.id == job_id,
+            which,
             Job.state == "running",
             or_(Job.max_calls.is_(None), Job.calls < Job.max_calls),
             or_(Job.max_tokens.is_(None), Job.tokens < Job.max_tokens),
@@ -82,15 +112,14 @@ async def _claim(
         .returning(reserve)
     )
     reserved = await connection.scalar(claimed)
-    if reserved is not None:
-        return float(reserved)
-    row = (
-        await connection.execute(
-            select(Job.state, Job.calls, Job.max_calls, Job.tokens, Job.max_tokens).where(
-                Job.id == job_id
-            )
-        )
-    ).one_or_none()
+    return None if reserved is None else float(reserved)
+
+
+async def _row(connection: AsyncConnection, job_id: str) -> Any:
+    return (await connection.execute(select(*_ROOM).where(Job.id == job_id))).one_or_none()
+
+
+def _why_not(row: Any) -> JobLimit:
     if row is None or row.state != "running":
         return "state"
     if row.max_calls is not None and row.calls >= row.max_calls:
@@ -108,6 +137,7 @@ async def settle_job_call(
     cost: float,
     tokens: int,
     answered: bool,
+    days: Mapping[dt.date, float] | None = None,
 ) -> None:
     """Replace what a call has reserved by what it cost.
 
@@ -115,10 +145,12 @@ async def settle_job_call(
         connection: In a transaction.
         reserved: From `claim_job_call`, summed over the attempts at one question.
         answered: Whether there was an answer.
+        days: Of that, what each day of an autopilot has reserved; the last one bears the cost.
     """
-    piloted = await _piloted_domain(connection, job_id)
-    if piloted is not None:  # first the day and then the job, as a claim does: else they deadlock
-        await settle_day_call(connection, piloted, reserved=reserved, cost=cost)
+    # First the days and then the job, as a claim does: else they deadlock.
+    for day, kept in sorted((days or {}).items()):
+        paid = cost if day == max(days or {}) else 0.0
+        await settle_day_call(connection, job_id, day, reserved=kept, cost=paid)
     await connection.execute(
         update(Job)
         .where(Job.id == job_id)
@@ -129,6 +161,40 @@ async def settle_job_call(
             reserved=func.greatest(Job.reserved - reserved, 0.0),
         )
     )
+
+
+@dataclass(frozen=True, slots=True)
+class JobRoom:
+    """What a job may still spend.
+
+    Attributes:
+        calls: Model calls; `None` for any number.
+        usd: With what calls in flight may cost taken off; `None` for any amount.
+        mean: What an answered question has cost; `None` before the first.
+    """
+
+    calls: int | None
+    usd: float | None
+    mean: float | None
+
+
+async def room_of_job(connection: AsyncConnection, job_id: str, day: dt.date | None) -> JobRoom:
+    """Return what a job may still spend, by its own limits and by the day of its autopilot.
+
+    Args:
+        day: The present day; `None` asks the database for it.
+    """
+    found = await _row(connection, job_id)
+    if found is None:
+        return JobRoom(0, 0.0, None)
+    calls = [] if found.max_calls is None else [found.max_calls - found.calls]
+    usd = [] if found.max_cost is None else [found.max_cost - found.spent - found.reserved]
+    if found.autopilot:
+        of_day = await room_of_day(connection, found.domain_id, day)
+        calls += [] if of_day.calls is None else [of_day.calls]
+        usd += [] if of_day.usd is None else [of_day.usd]
+    mean = found.spent / found.answered if found.answered else None
+    return JobRoom(min(calls, default=None), min(usd, default=None), mean)
 
 
 async def next_start(connection: AsyncConnection, model: str, rate: float) -> float:

@@ -8,7 +8,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import ColumnElement, and_, delete, func, insert, select, true, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..errors import InputError
@@ -250,15 +250,36 @@ async def other_versions(connection: AsyncConnection, version: str) -> list[str]
     return sorted(set(await connection.scalars(found)))
 
 
-async def piloted_jobs(connection: AsyncConnection, domain_id: int) -> list[Job]:
-    """Return the steps of a domain's autopilot, the newest first."""
+async def last_step(connection: AsyncConnection, domain_id: int) -> Job | None:
+    """Return the step of a domain's autopilot that is not over, or else the newest one.
+
+    An older one is not over if it was retried.
+    """
+    unfinished = JobRow.state.in_(("running", "paused"))
+    return await _piloted(connection, domain_id, true(), unfinished.desc())
+
+
+async def last_training(connection: AsyncConnection, domain_id: int) -> Job | None:
+    """Return the newest training of a domain's autopilot that is done."""
+    done = and_(JobRow.kind == "train", JobRow.state == "done")
+    return await _piloted(connection, domain_id, done)
+
+
+async def _piloted(
+    connection: AsyncConnection,
+    domain_id: int,
+    which: ColumnElement[bool],
+    *first: ColumnElement[Any],
+) -> Job | None:
     found = (
         select(*_COLUMNS)
         .join(DomainRow, DomainRow.id == JobRow.domain_id)
-        .where(JobRow.domain_id == domain_id, JobRow.autopilot)
-        .order_by(JobRow.created_at.desc(), JobRow.id)
+        .where(JobRow.domain_id == domain_id, JobRow.autopilot, which)
+        .order_by(*first, JobRow.created_at.desc(), JobRow.id)
+        .limit(1)
     )
-    return [Job(**row) for row in (await connection.execute(found)).mappings()]
+    row = (await connection.execute(found)).mappings().one_or_none()
+    return None if row is None else Job(**row)
 
 
 async def forget_waits(connection: AsyncConnection, domain_id: int) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 
 from sqlalchemy import bindparam, func, select
@@ -95,6 +95,25 @@ async def stored_keys(
         select(SessionRow.id, SessionRow.key).where(SessionRow.domain_id == domain.id)
     )
     return {row.id for row in rows if row.key[:-_REPEAT_BYTES] in wanted}
+
+
+async def keys_of_sessions(
+    connection: AsyncConnection, domain: Domain, sessions: Sequence[Session]
+) -> list[int]:
+    """Return the key of each of some sessions, which are all stored, in their order.
+
+    One that is there several times takes as many keys, as far as it is stored that often.
+    """
+    rows = await connection.execute(
+        select(SessionRow.key, SessionRow.id)
+        .where(SessionRow.domain_id == domain.id)
+        .order_by(SessionRow.id.desc())
+    )
+    known: defaultdict[bytes, list[int]] = defaultdict(list)
+    for row in rows:
+        known[row.key[:-_REPEAT_BYTES]].append(row.id)
+    stored = [known[_digest(session)] for session in sessions]
+    return [keys.pop() if len(keys) > 1 else keys[0] for keys in stored]
 
 
 async def session_keys(connection: AsyncConnection, domain_id: int) -> list[int]:

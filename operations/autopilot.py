@@ -18,6 +18,7 @@ from ..runtime.options import Context, RunOptions, resolve_context
 from .autopilot_results import AutopilotDay, AutopilotDecision, AutopilotShown
 from .autopilot_view import watched_reward
 from .database import in_domain
+from .said_by import by
 
 _DAYS = 6
 """That are shown before today."""
@@ -27,6 +28,7 @@ _REMEDIES = {
     "keeps serving. `re2llm autopilot resume` goes on, and takes present reward as the measure.",
     "rollout_held": "End it with `re2llm policy canary --promote` or `--stop`, then "
     "`re2llm autopilot resume`.",
+    "step_failed": "Change what it names, then `re2llm autopilot resume`.",
     "job_failed": "`re2llm jobs show` tells more. Then `re2llm autopilot resume`.",
 }
 
@@ -70,11 +72,6 @@ async def resume_autopilot(context: Context, *, domain: str | None = None) -> Au
         return await shown(connection, found, options)
 
 
-def by(options: RunOptions, what: str) -> str:
-    """Say by whom something was done, without naming a key: other owners of the domain read it."""
-    return f"It was {what} by {'a person' if options.caller is None else 'an API key'}."
-
-
 async def shown(
     connection: AsyncConnection, domain: Domain, options: RunOptions, *, most: int = 20
 ) -> AutopilotShown:
@@ -95,7 +92,9 @@ async def shown(
             decisions=decisions,
         )
     plan = AutopilotPlan.from_dict(autopilot.plan)
-    reward = await watched_reward(connection, autopilot, options)
+    reward = None
+    if autopilot.state != "off":  # it reads the log
+        reward = (await watched_reward(connection, autopilot, options)).as_dict()
     last = decisions[0] if decisions else None
     held = autopilot.state == "held" and last is not None
     says = _OFF if autopilot.state == "off" else "" if last is None else last.words
@@ -106,7 +105,7 @@ async def shown(
         remedy=_REMEDIES.get(last.reason, "`re2llm autopilot resume`") if held and last else "",
         plan=plan.as_dict(),
         schedule=autopilot.schedule if autopilot.state != "off" else None,
-        reward=reward.as_dict(),
+        reward=reward,
         days=[
             AutopilotDay(
                 day=use.day.isoformat(),

@@ -44,7 +44,8 @@ class AutopilotShown(BaseModel):
     plan: dict[str, Any] | None = Field(description="Null if it was never turned on.")
     schedule: str | None = Field(description="Name of the schedule of its cycles.")
     reward: dict[str, Any] | None = Field(
-        description="Live reward against that just after the release was promoted."
+        description="Live reward against that just after the release was promoted; null while it "
+        "is off."
     )
     days: list[AutopilotDay] = Field(description="Today, and the last days before.")
     decisions: list[AutopilotDecision] = Field(description="The newest first.")

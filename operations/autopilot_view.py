@@ -8,10 +8,10 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from ..knowledge.autopilot_days import used_days
+from ..knowledge.autopilot_days import room_of_day
 from ..knowledge.autopilots import Autopilot
 from ..knowledge.hints import count_kept
-from ..knowledge.jobs import Job, piloted_jobs
+from ..knowledge.jobs import Job, last_step, last_training
 from ..knowledge.live_picks import count_new, fresh_hints, reward_blocks
 from ..knowledge.releases import list_releases
 from ..knowledge.rollouts import Rollout, latest_rollout, rollout_events
@@ -28,25 +28,24 @@ from .enough import too_few_calls
 
 async def seen_by(connection: AsyncConnection, autopilot: Autopilot, options: RunOptions) -> Seen:
     """Return what an autopilot sees, for its next decision."""
-    plan, domain = AutopilotPlan.from_dict(autopilot.plan), autopilot.domain_id
-    (today, *_) = await used_days(connection, domain, options.services.today(), 0)
-    steps = await piloted_jobs(connection, domain)
-    trained = next((job for job in steps if job.kind == "train" and job.state == "done"), None)
+    domain = autopilot.domain_id
+    left = await room_of_day(connection, domain, options.services.today())
+    trained = await last_training(connection, domain)
     since = None if trained is None else trained.created_at
     rollout = await latest_rollout(connection, domain)
     misses, picks = await count_new(connection, domain, options.model, since)
     return Seen(
         reward=await watched_reward(connection, autopilot, options),
         rollout=await _live(connection, rollout),
-        job=_last(steps, autopilot.since),
+        job=_counted(await last_step(connection, domain), autopilot.since),
         candidate=await _candidate(connection, domain, trained, rollout, options),
         misses=misses,
         picks=picks,
         fresh=await fresh_hints(connection, domain, since),
         hints=await count_kept(connection, domain),
         most_hints=options.settings.hints_max,
-        usd_left=_left(plan.usd_per_day, today.spent + today.reserved),
-        calls_left=None if plan.calls_per_day is None else max(0, plan.calls_per_day - today.calls),
+        usd_left=left.usd,
+        calls_left=left.calls,
     )
 
 
@@ -61,16 +60,9 @@ async def watched_reward(
     return watched(reference, later, size)
 
 
-def _left(limit: float | None, used: float) -> float | None:
-    return None if limit is None else round(max(0.0, limit - used), 9)
-
-
-def _last(steps: list[Job], since: dt.datetime) -> LastJob | None:
-    """Return the newest step; one that failed before a person looked counts no more."""
-    if not steps:
-        return None
-    job = steps[0]
-    if job.state == "failed" and job.created_at < since:
+def _counted(job: Job | None, since: dt.datetime) -> LastJob | None:
+    """Return the last step, unless it failed before a person looked."""
+    if job is None or (job.state == "failed" and job.created_at < since):
         return None
     return LastJob(job.id, job.kind, job.state, job.reason)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Sequence
 from typing import Any, Literal
 
@@ -22,6 +23,7 @@ from ..runtime.budget import Budget
 from ..runtime.options import RunOptions
 from ..runtime.progress import Progress
 from ..settings import Settings
+from .calls_left import CallsLeft
 from .enough import FEWEST_TO_TRAIN
 from .own_cells import fair
 
@@ -103,6 +105,7 @@ async def pay_for_few(
     search.add_panel(range(panel), table.known(range(panel)))
     budget = options.budget or Budget()
     spent_before = budget.calls
+    left = CallsLeft(options, states[0], [hint for hint, _ in hints])
     while True:
         progress("choosing trials", search.visited, total - first)
         asked = await asyncio.to_thread(search.propose)
@@ -110,17 +113,24 @@ async def pay_for_few(
             return _enough_to_train(search, None), "all"
         if search.enough:
             return search, "noise"
-        afforded = _afforded(asked, table, budget, spent_before)
-        limited, spent = len(afforded) < len(asked), None
-        try:
-            if len(afforded):
-                await table.rewards(*_cells(afforded))
-        except BudgetSpentError as error:
-            if error.field == "job":  # it was paused or cancelled
-                raise
-            limited, spent = True, error
-            afforded = _whole(afforded, table)
-        search.take(afforded, table.known(afforded.rows.tolist()))
+        paid, limited = 0, False
+        spent: BudgetSpentError | None = None
+        while paid < len(asked) and not limited:
+            # Again for what is left of a round: the first calls may tell that a call costs less.
+            rest = asked.part(slice(paid, None))
+            afforded = _afforded(rest, table, await left.count(), budget.calls - spent_before)
+            limited = not len(afforded)
+            paid += len(afforded)
+            try:
+                if len(afforded):
+                    await table.rewards(*_cells(afforded))
+            except BudgetSpentError as error:
+                if error.field == "job":  # it was paused or cancelled
+                    raise
+                limited, spent = True, error
+        visited = asked.part(slice(paid))
+        visited = visited if spent is None else _whole(visited, table)
+        search.take(visited, table.known(visited.rows.tolist()))
         if limited:
             return _enough_to_train(search, spent or _refused(budget)), "limit"
 
@@ -214,14 +224,19 @@ def _whole(asked: Round, table: RewardTable) -> Round:
     return asked.part((asked.chosen & ~known).sum(axis=1) == 0)
 
 
-def _afforded(asked: Round, table: RewardTable, budget: Budget, spent_before: int) -> Round:
-    """Return the sessions of a round that leave enough calls for the validation."""
-    if budget.max_calls is None:
+def _afforded(asked: Round, table: RewardTable, left: float, made: int) -> Round:
+    """Return the sessions of a round that leave enough calls for the validation.
+
+    Args:
+        left: Calls that may still be made.
+        made: Those so far.
+    """
+    if not math.isfinite(left):
         return asked
-    allowed = (budget.max_calls - spent_before) * (1 - _FOR_VALIDATION)
+    allowed = (made + left) * (1 - _FOR_VALIDATION) - made
     known = np.isfinite(table.known(asked.rows.tolist()))
     prices = np.cumsum((asked.chosen & ~known).sum(axis=1))
-    return asked.part(slice(int((prices <= allowed - (budget.calls - spent_before)).sum())))
+    return asked.part(slice(int((prices <= allowed).sum())))
 
 
 def _cells(asked: Round) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

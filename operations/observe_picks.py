@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ..knowledge.catalogue import fetch_items, refresh_popularity
 from ..knowledge.domains import mark_changed
 from ..knowledge.feedback import Miss
 from ..knowledge.live_picks import mark_seen, new_picks
-from ..knowledge.training_sessions import store_sessions, stored_keys
+from ..knowledge.sources import FILE, LOCAL
+from ..knowledge.training_sessions import keys_of_sessions, store_sessions
 from ..records import Session
 from ..runtime.options import RunOptions
 from .database import in_domain
@@ -27,15 +29,14 @@ class Observed:
     """Picks that are training sessions now.
 
     Attributes:
-        misses: Keys of the sessions of the newest misses, to learn from.
-        seen: Ids of the recommendations whose picks need not be looked at again, once a learner
-            has the misses.
-        hits: Of those, the ones that were no misses.
+        misses: The newest that can be learned from: the key of the session, by the id of the
+            recommendation. Of one API key, there are no more than its share.
+        settled: Ids of recommendations whose picks need not be looked at again: no misses, or of
+            items that the catalogue has lost.
     """
 
-    misses: Sequence[int]
-    seen: Sequence[uuid.UUID]
-    hits: Sequence[uuid.UUID]
+    misses: Mapping[uuid.UUID, int]
+    settled: Sequence[uuid.UUID]
 
 
 async def observe_picks(options: RunOptions) -> Observed:
@@ -64,11 +65,14 @@ async def observe_picks(options: RunOptions) -> Observed:
         if kept:
             await refresh_popularity(connection, domain)
             await mark_changed(connection, domain)
-        misses = [session_of(pick) for pick, missed in kept if missed][:_MISSES]
+        chosen = _newest(kept, options.settings.source_share)
+        keys = await keys_of_sessions(connection, domain, [session_of(pick) for pick in chosen])
+        missed = {pick.recommendation_id for pick, missed in kept if missed}
         return Observed(
-            misses=sorted(await stored_keys(connection, domain, misses)),
-            seen=[pick.recommendation_id for pick, _ in picks],
-            hits=[pick.recommendation_id for pick, missed in picks if not missed],
+            misses={pick.recommendation_id: key for pick, key in zip(chosen, keys, strict=True)},
+            settled=[
+                pick.recommendation_id for pick, _ in picks if pick.recommendation_id not in missed
+            ],
         )
 
 
@@ -76,6 +80,19 @@ async def settle_picks(options: RunOptions, recommendations: Sequence[uuid.UUID]
     """Note that the picks of recommendations need not be looked at again."""
     async with in_domain(options, None, write=True) as (connection, _):
         await mark_seen(connection, recommendations)
+
+
+def _newest(picks: Sequence[tuple[Miss, bool]], share: float) -> list[Miss]:
+    """Return the newest misses, at least one of each API key and at most its share of all."""
+    chosen: list[Miss] = []
+    of_key = Counter[str]()
+    for pick, missed in picks:
+        trusted = pick.source in {FILE, LOCAL}
+        if not missed or (not trusted and of_key[pick.source] >= max(1, int(share * _MISSES))):
+            continue
+        of_key[pick.source] += 1
+        chosen.append(pick)
+    return chosen[:_MISSES]
 
 
 def _names(pick: Miss) -> set[str]:

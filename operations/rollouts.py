@@ -22,9 +22,10 @@ from ..policies.rollout.evidence import Evidence
 from ..policies.rollout.plan import Plan
 from ..ranking.rollouts import evidence_of
 from ..ranking.serving import load_release
-from ..runtime.options import Context, RunOptions, resolve_context
+from ..runtime.options import Context, resolve_context
 from .database import in_domain
 from .rollout_results import ArmCounts, RolloutEvent, RolloutShown
+from .said_by import by
 
 
 async def start_canary(
@@ -92,7 +93,7 @@ async def stop_canary(context: Context, *, domain: str | None = None) -> Rollout
     """
     options = await resolve_context(context)
     async with in_domain(options, domain, write=True) as (connection, found):
-        rollout = await stop_live_rollout(connection, found.id, "asked", _by(options, "stopped"))
+        rollout = await stop_live_rollout(connection, found.id, "asked", by(options, "stopped"))
         if rollout is None:
             raise _none(found, live=True)
         return await _latest(connection, found)
@@ -113,15 +114,10 @@ async def promote_canary(context: Context, *, domain: str | None = None) -> Roll
         rollout = latest and await claim_rollout(connection, latest.id, wait=True)
         if rollout is None:
             raise _none(found, live=True)
-        change = Change("promoted", "asked", _by(options, "promoted"), {})
+        change = Change("promoted", "asked", by(options, "promoted"), {})
         await change_rollout(connection, rollout, change)
         await stored.activate_release(connection, found.id, rollout.release, force=True)
         return await _latest(connection, found)
-
-
-def _by(options: RunOptions, what: str) -> str:
-    # Not which key: other owners of the domain read this, too.
-    return f"It was {what} by {'a person' if options.caller is None else 'an API key'}."
 
 
 def _none(domain: Domain, *, live: bool = False) -> InputError:

@@ -84,7 +84,7 @@ async def train(  # noqa: PLR0913  # what a training can be
         every_cell: Pay for every cell that PPO visits.
         max_llm_calls: Make at most so many model calls. What they can pay for is trained on, as far
             as training chooses its cells.
-        max_cost: Stop when this much is spent, at the prices in `RE2LLM_PRICES`.
+        max_cost: Likewise, what can be paid for with so much, at the prices in `RE2LLM_PRICES`.
         batch: First ask what is sure to be asked in provider batches, at a lower price, and wait.
         force: Activate the release even if it is worse than the active one.
         progress: Called with the stages `reading sessions`, `trying every hint`, `choosing

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 
@@ -40,11 +41,13 @@ class Claims:
     Attributes:
         made: Requests so far.
         reserved: What they may cost, set aside from the key's allowance or the job's budget.
+        days: Of that, what each day of an autopilot's budget has set aside.
     """
 
     def __init__(self, options: RunOptions, model: str, messages: Sequence[BaseMessage]) -> None:
         self.made = 0
         self.reserved = 0.0
+        self.days: dict[dt.date, float] = {}
         self._options = options
         self._model = model
         self._messages = messages
@@ -54,7 +57,7 @@ class Claims:
 
         Raises:
             BudgetSpentError: It would exceed the budget, or what the key or the job was given.
-            InputError: The key has a limit of cost, and the model has no price.
+            InputError: The key or the job has a limit of cost, and the model has no price.
             DatabaseError: The use cannot be counted.
         """
         if self._options.caller is not None:
@@ -62,7 +65,7 @@ class Claims:
         budget = self._options.budget
         if budget is not None:
             if budget.job is not None:
-                await self._claim_from_job(budget.job, self._cost() or 0.0)
+                await self._claim_from_job(budget.job, self._cost())
                 await self._wait_for_turn()
             budget.claim_call()
         self.made += 1
@@ -84,13 +87,17 @@ class Claims:
             raise _spent(caller, reserved)
         self.reserved += reserved
 
-    async def _claim_from_job(self, job: str, estimate: float) -> None:
+    async def _claim_from_job(self, job: str, estimate: float | None) -> None:
         async with self._counting() as connection:
             today = self._options.services.today()
-            reserved = await claim_job_call(connection, job, estimate, day=today)
-        if isinstance(reserved, str):
-            raise _job_over(job, reserved)
-        self.reserved += reserved
+            claim = await claim_job_call(connection, job, estimate, day=today)
+        if claim == "price":
+            raise _priceless("--max-cost", self._model)
+        if isinstance(claim, str):
+            raise _job_over(job, claim)
+        self.reserved += claim.reserved
+        if claim.day is not None:
+            self.days[claim.day] = self.days.get(claim.day, 0.0) + claim.reserved
 
     async def _wait_for_turn(self) -> None:
         """Keep the model's pace over all workers; `Limits` keeps that of this process."""
@@ -123,12 +130,16 @@ class Claims:
             return 0.0
         cost = self._cost()
         if cost is None:
-            raise InputError(
-                "usd_per_day",
-                f"The cost of {self._model!r} cannot be limited: it has no price.",
-                "Set RE2LLM_PRICES on the server.",
-            )
+            raise _priceless("usd_per_day", self._model)
         return cost
+
+
+def _priceless(field: str, model: str) -> InputError:
+    return InputError(
+        field,
+        f"The cost of {model!r} cannot be limited: it has no price.",
+        "Set RE2LLM_PRICES where its calls are made: on the server, and for each worker.",
+    )
 
 
 def _spent(caller: Caller, limit: Limit) -> LimitReachedError:
@@ -148,9 +159,9 @@ def _job_over(job: str, limit: JobLimit) -> BudgetSpentError:
         )
     if limit == "day":
         return BudgetSpentError(
-            "--budget-usd",
+            "--budget-usd or --budget-calls",
             "The autopilot's budget of the day is spent, or it is held or off.",
-            "`re2llm autopilot show` tells which; it goes on by itself on the next day.",
+            "`re2llm autopilot show` tells which. While it is on, the next day has another step.",
         )
     option = {"max_calls": "--max-llm-calls", "max_tokens": "--max-tokens"}.get(limit, "--max-cost")
     return BudgetSpentError(

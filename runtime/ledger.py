@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -50,13 +51,20 @@ def charge(options: RunOptions, model: str, usage: Usage, *, discount: float = 0
     return bill
 
 
-async def book(options: RunOptions, made: LlmCall, *, reserved: float = 0.0) -> None:
+async def book(
+    options: RunOptions,
+    made: LlmCall,
+    *,
+    reserved: float = 0.0,
+    days: Mapping[dt.date, float] | None = None,
+) -> None:
     """Enter a paid call into the ledger. An answer that is paid must reach its caller.
 
     Args:
         options: The run's options.
         made: What was asked and what it cost.
         reserved: Of the key's allowance, or of the job's budget.
+        days: Of that, what each day of an autopilot has set aside.
     """
     caller, services = options.caller, options.services
     job = None if options.budget is None else options.budget.job
@@ -83,6 +91,7 @@ async def book(options: RunOptions, made: LlmCall, *, reserved: float = 0.0) -> 
                     cost=made.cost or 0.0,
                     tokens=made.tokens_in + made.tokens_out,
                     answered=made.outcome in ANSWERED,
+                    days=days,
                 )
     except (OSError, SQLAlchemyError) as error:  # a `TimeoutError` is an `OSError`
         _log.warning("a model call was not recorded: %s", type(error).__name__)

@@ -248,7 +248,8 @@ class _Question:
             keep: Whether an answer of the right form may serve again.
         """
         entry = self._entry(key, purpose, reply, keep=keep)
-        await book(self._options, entry, reserved=self._claims.reserved)
+        claims = self._claims
+        await book(self._options, entry, reserved=claims.reserved, days=claims.days)
 
     def _entry(self, key: bytes, purpose: Purpose, reply: Reply, *, keep: bool) -> LlmCall:
         caller = self._options.caller

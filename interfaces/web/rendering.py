@@ -10,6 +10,7 @@ from importlib.metadata import version
 from typing import Any, cast
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.types import Scope
@@ -118,6 +119,7 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     filters = {"ago": ago, "counted": counted, "money": money, "moment": moment, "signed": signed}
+    cast("dict[str, Any]", made.filters)["coded"] = coded
     cast("dict[str, Any]", made.filters).update(filters)
     known: dict[str, Any] = {"sections": SECTIONS, "version": version("re2llm"), "digest": digest()}
     cast("dict[str, Any]", made.globals).update(known)
@@ -156,6 +158,17 @@ def moment(moment: dt.datetime | str) -> str:
         moment: With a time zone, or as ISO 8601.
     """
     return f"{_moment(moment).astimezone(dt.UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def coded(text: str) -> Markup:
+    """Return text for a page, with what stands between backticks as code."""
+    parts = text.split("`")
+    if len(parts) % 2 == 0:
+        return escape(text)
+    code = Markup("<code>{}</code>")
+    return Markup().join(
+        code.format(part) if place % 2 else escape(part) for place, part in enumerate(parts)
+    )
 
 
 def signed(number: float) -> str:

@@ -8,27 +8,20 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from re2llm.data.sample import sample_items, simulate_sessions
+from piloted import missed
 from re2llm.errors import InputError
-from re2llm.jobs import piloting
-from re2llm.jobs.code_version import code_version
+from re2llm.jobs import piloting, steps
 from re2llm.jobs.control import cancel_job, jobs
 from re2llm.jobs.piloting import run_once, turn_off, turn_on
 from re2llm.jobs.schedules import list_schedules
 from re2llm.jobs.submit import submit
-from re2llm.knowledge.autopilot_days import used_days
-from re2llm.knowledge.autopilots import find_autopilot
+from re2llm.knowledge.autopilots import find_autopilot, set_autopilot_state
 from re2llm.knowledge.domains import find_domain
 from re2llm.knowledge.engine import make_engine
-from re2llm.knowledge.job_budgets import claim_job_call, settle_job_call
-from re2llm.knowledge.jobs import restart_job, store_job
 from re2llm.knowledge.log_tables import FeedbackRow, RecommendationRow
 from re2llm.operations.autopilot import resume_autopilot, show_autopilot
 from re2llm.operations.domains import delete_domain
-from re2llm.operations.feedback import give_feedback
 from re2llm.operations.learn_from_feedback import learn_from_feedback
-from re2llm.operations.load import load_domain
-from re2llm.operations.recommend import recommend
 from re2llm.policies.autopilot.plan import AutopilotPlan
 from re2llm.runtime.options import Context
 from re2llm.runtime.services import Services
@@ -77,16 +70,6 @@ async def rewarded(services: Services, domain: str, rewards: list[float]) -> Non
         )
 
 
-async def missed(domain: str, count: int) -> None:
-    """Have people pick what was not recommended, so many times."""
-    histories = (["alien-1979", "aliens-1986"], ["psycho-1960", "vertigo-1958"])
-    for number in range(count):
-        answer = await recommend(Context(domain=domain), histories[number % 2], k=5)
-        await give_feedback(
-            Context(domain=domain), answer.recommendation_id or "", answer.ranking[-1]
-        )
-
-
 async def test_it_is_off_by_default_and_one_command_turns_it_on(
     services: Services, loaded: Load
 ) -> None:
@@ -122,6 +105,39 @@ async def test_a_budget_that_cannot_be_kept_is_refused(loaded: Load, adjust: Any
     adjust(model="openai:any", prices={})
     with pytest.raises(InputError, match="--budget-calls 2000/day"):
         await turn_on(context, AutopilotPlan(usd_per_day=5.0))
+
+
+async def test_a_bad_cron_leaves_a_running_one_as_it_was(loaded: Load) -> None:
+    context = Context(domain=await loaded(1))
+    await turn_on(context, AutopilotPlan(calls_per_day=50))
+    before = await list_schedules(context)
+    for cron in ("every day", "0 0 30 2 *"):
+        with pytest.raises(InputError, match="--cron"):
+            await turn_on(context, AutopilotPlan(calls_per_day=60), cron=cron)
+    after = await list_schedules(context)
+    assert [one.name for one in after] == [one.name for one in before]
+    plan = (await show_autopilot(context)).plan
+    assert plan is not None
+    assert plan["calls_per_day"] == 50
+
+
+async def test_one_that_is_held_meanwhile_stays_held(
+    services: Services, loaded: Load, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    context = Context(domain=await loaded(1))
+    await turn_on(context, AutopilotPlan(calls_per_day=50))
+    add = piloting.add_schedule
+
+    async def slow(*given: Any, **more: Any) -> Any:
+        async with services.engine.begin() as connection:
+            number = (await find_domain(connection, context.domain or "")).id
+            await set_autopilot_state(connection, number, "held")
+        return await add(*given, **more)
+
+    monkeypatch.setattr(piloting, "add_schedule", slow)
+    with pytest.raises(InputError, match="held"):
+        await turn_on(context, AutopilotPlan(calls_per_day=60))
+    assert (await show_autopilot(context)).state == "held"
 
 
 async def test_misses_wait_for_it_and_are_learned_from_in_one_job(
@@ -194,7 +210,7 @@ async def test_a_domain_can_be_deleted_beside_a_cycle(
         await delete_domain(context, context.domain or "")
         return await submit(*given, **more)
 
-    monkeypatch.setattr(piloting, "submit", late)
+    monkeypatch.setattr(steps, "submit", late)
     async with asyncio.timeout(SECONDS):
         with pytest.raises(InputError, match="no domain"):
             await run_once(context)
@@ -219,7 +235,7 @@ async def test_a_cycle_does_not_overrule_a_person_who_was_faster(
     assert (shown.state, shown.decisions[0].action) == ("off", "off")
 
 
-@pytest.mark.parametrize("place", ["store_decision", "submit"])
+@pytest.mark.parametrize("place", ["store_decision", "begin"])
 async def test_a_cycle_that_is_killed_goes_on(
     loaded: Load, monkeypatch: pytest.MonkeyPatch, place: str
 ) -> None:
@@ -260,101 +276,6 @@ async def test_a_killed_worker_leaves_the_cycle_to_another(loaded: Load, workers
     assert ended["calls"] <= 20  # half of the day
     workers.stop(second)
     assert (await show_autopilot(context)).days[0].calls == ended["calls"]
-
-
-async def piloted_job(services: Services, domain: str, name: str, **limits: Any) -> str:
-    async with services.engine.begin() as connection:
-        number = (await find_domain(connection, domain)).id
-        await store_job(
-            connection,
-            number,
-            id=f"{name}-{domain[-8:]}",
-            kind="learn",
-            arguments={"context": {}},
-            version=code_version(),
-            autopilot=True,
-            **limits,
-        )
-    return f"{name}-{domain[-8:]}"
-
-
-async def spend(services: Services, job: str, estimate: float, cost: float) -> bool:
-    """Make one call of a job as a worker does, and return whether it could be made."""
-    async with services.engine.begin() as connection:
-        reserved = await claim_job_call(connection, job, estimate)
-    if isinstance(reserved, str):
-        return False
-    await asyncio.sleep(0)
-    async with services.engine.begin() as connection:
-        await settle_job_call(
-            connection, job, reserved=reserved, cost=cost, tokens=1, answered=True
-        )
-    return True
-
-
-async def test_a_day_is_never_overspent_by_two_jobs_at_once_or_by_a_retry(
-    services: Services, loaded: Load
-) -> None:
-    domain = await loaded(1)
-    context = Context(domain=domain)
-    await turn_on(context, AutopilotPlan(usd_per_day=1.0))
-    first = await piloted_job(services, domain, "learn", max_cost=0.5)
-    second = await piloted_job(services, domain, "train", max_cost=1.0)
-    made = await asyncio.gather(
-        *(spend(services, job, 0.07, 0.06) for job in (first, second) for _ in range(20))
-    )
-    shown = await show_autopilot(context)
-    assert shown.days[0].reserved == 0
-    assert shown.days[0].usd == pytest.approx(0.06 * sum(made))
-    assert 0.8 < shown.days[0].usd <= 1.0
-    # A retry with a higher limit of its own gets nothing more of this day.
-    async with services.engine.begin() as connection:
-        await restart_job(connection, first, ["running"], code_version(), max_cost=50.0)
-    assert not any([await spend(services, first, 0.2, 0.1) for _ in range(3)])
-    # Of the next day it does; what a killed worker set aside stays with the day before.
-    tomorrow = dt.datetime.now(dt.UTC).date() + dt.timedelta(days=1)
-    async with services.engine.begin() as connection:
-        assert await claim_job_call(connection, first, 0.07, day=tomorrow) == 0.07
-        today, *_ = await used_days(connection, (await find_domain(connection, domain)).id, None, 0)
-    assert today.spent == pytest.approx(shown.days[0].usd)
-    # A held autopilot spends nothing, whatever a job of its own may do.
-    await turn_off(context)
-    assert not await spend(services, second, 0.0, 0.0)
-
-
-async def test_claims_and_settlements_at_the_same_time_never_block_each_other(
-    services: Services, loaded: Load
-) -> None:
-    domain = await loaded(1)
-    await turn_on(Context(domain=domain), AutopilotPlan(usd_per_day=100.0))
-    names = [await piloted_job(services, domain, name) for name in ("learn", "train")]
-
-    async def worker(job: str) -> int:
-        return sum([await spend(services, job, 0.01, 0.01) for _ in range(15)])
-
-    assert sum(await asyncio.gather(*(worker(job) for job in names * 4))) == 120
-    shown = await show_autopilot(Context(domain=domain))
-    assert (shown.days[0].calls, shown.days[0].usd) == (120, pytest.approx(1.2))
-
-
-async def test_a_call_dearer_than_thought_is_thought_of_from_then_on(
-    services: Services, loaded: Load
-) -> None:
-    domain = await loaded(1)
-    await turn_on(Context(domain=domain), AutopilotPlan(usd_per_day=1.0))
-    job = await piloted_job(services, domain, "learn")
-    made = [await spend(services, job, 0.01, 0.3) for _ in range(6)]
-    assert made == [True, True, True, False, False, False]
-    # Not even a first call is made that does not fit.
-    other = await another_domain(services)
-    assert not await spend(services, await piloted_job(services, other, "learn"), 5.0, 5.0)
-
-
-async def another_domain(services: Services) -> str:
-    name = f"other-{uuid.uuid4().hex[:8]}"
-    await load_domain(services, name, sample_items(), [lambda _: simulate_sessions(1, seed=1)])
-    await turn_on(Context(domain=name), AutopilotPlan(usd_per_day=1.0))
-    return name
 
 
 async def test_a_drop_of_reward_holds_it_and_says_so(

@@ -8,13 +8,19 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from re2llm.errors import BudgetSpentError
+from re2llm.errors import BudgetSpentError, InputError
 from re2llm.jobs.code_version import code_version
+from re2llm.knowledge.autopilots import store_autopilot
 from re2llm.knowledge.domains import find_domain
 from re2llm.knowledge.job_budgets import claim_job_call, next_start, settle_job_call
 from re2llm.knowledge.jobs import end_job, fetch_job, store_job
 from re2llm.knowledge.locks import AdvisoryLocks
+from re2llm.policies.autopilot.plan import AutopilotPlan
+from re2llm.runtime.allowance import Claims
+from re2llm.runtime.budget import Budget
+from re2llm.runtime.options import Context, resolve_context
 from re2llm.runtime.services import Services
+from sqlalchemy import event
 
 
 @pytest.fixture
@@ -40,7 +46,8 @@ def stored(services: Services, loaded: Callable[..., Any], domain: str) -> Calla
 
 async def claim(services: Services, job: str, estimate: float = 0.0) -> Any:
     async with services.engine.begin() as connection:
-        return await claim_job_call(connection, job, estimate)
+        claimed = await claim_job_call(connection, job, estimate)
+        return claimed if isinstance(claimed, str) else claimed.reserved
 
 
 async def test_calls_claimed_at_once_are_never_more_than_allowed(
@@ -49,6 +56,24 @@ async def test_calls_claimed_at_once_are_never_more_than_allowed(
     job = await stored(max_calls=7)
     claimed = await asyncio.gather(*(claim(services, job) for _ in range(20)))
     assert sorted(map(str, claimed)) == ["0.0"] * 7 + ["max_calls"] * 13
+
+
+async def test_a_claim_of_a_usual_job_is_one_statement(
+    services: Services, stored: Callable[..., Any]
+) -> None:
+    job = await stored()
+    asked: list[str] = []
+    listened = services.engine.sync_engine, "before_cursor_execute"
+
+    def note(_: Any, __: Any, statement: str, *rest: Any) -> None:
+        asked.append(statement)
+
+    event.listen(*listened, note)
+    try:
+        await claim(services, job)
+    finally:
+        event.remove(*listened, note)
+    assert len(asked) == 1
 
 
 async def test_money_is_set_aside_before_a_call_and_settled_after_it(
@@ -66,6 +91,28 @@ async def test_money_is_set_aside_before_a_call_and_settled_after_it(
         assert (found.spent, found.tokens, found.calls) == (0.1, 120, 3)
         assert await end_job(connection, found, "paused")
     assert await claim(services, job, 0.0) == "state"
+
+
+@pytest.mark.parametrize("limit", ["max_cost", "day", None])
+async def test_without_a_price_no_call_of_limited_cost_is_made(
+    services: Services, stored: Callable[..., Any], domain: str, limit: str | None
+) -> None:
+    values: dict[str, Any] = {"max_cost": 1.0} if limit == "max_cost" else {}
+    job = await stored(autopilot=limit == "day", **values)
+    if limit == "day":
+        async with services.engine.begin() as connection:
+            number = (await find_domain(connection, domain)).id
+            plan = AutopilotPlan(usd_per_day=1.0).as_dict()
+            await store_autopilot(connection, number, plan, "")
+    options = await resolve_context(Context(domain=domain, budget=Budget(job=job)))
+    claims = Claims(options, "openai:priceless", [])
+    if limit is None:
+        await claims.claim()
+    else:
+        with pytest.raises(InputError, match="no price"):
+            await claims.claim()
+    async with services.engine.connect() as connection:
+        assert (await fetch_job(connection, job)).calls == (limit is None)
 
 
 async def test_a_model_keeps_one_pace_over_all_workers(services: Services, domain: str) -> None:
@@ -108,6 +155,8 @@ def test_a_spent_budget_names_the_option_that_raises_it() -> None:
     assert isinstance(_job_over("learn-1", "max_cost"), BudgetSpentError)
     assert "jobs retry learn-1 --max-cost" in str(_job_over("learn-1", "max_cost"))
     assert "jobs resume learn-1" in str(_job_over("learn-1", "state"))
+    for option in ("--budget-usd", "--budget-calls"):
+        assert option in str(_job_over("learn-1", "day"))
 
 
 def test_commands_without_jobs_do_not_load_dbos() -> None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
 import pytest
 import pytest_asyncio
 from re2llm.data.sample import sample_items, simulate_sessions
-from re2llm.knowledge.autopilots import find_autopilot, store_autopilot
+from re2llm.knowledge.autopilots import find_autopilot, set_autopilot_state, store_autopilot
 from re2llm.knowledge.jobs import store_job
 from re2llm.knowledge.tables import ReleaseRow
+from re2llm.operations import autopilot as operation
+from re2llm.operations.autopilot import show_autopilot
 from re2llm.operations.autopilot_view import seen_by
 from re2llm.operations.load import load_domain
 from re2llm.policies.autopilot.decision import Seen
@@ -96,3 +99,26 @@ async def test_a_release_is_measured_against_one_that_can_serve(
     async with services.engine.begin() as connection:
         await connection.execute(releases.values(prompt_version="another"))
     assert (await look(services, piloted)).candidate is None
+
+
+async def test_while_it_is_off_no_reward_is_read(
+    services: Services, piloted: TwoReleases, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    context = Context(domain=piloted.domain)
+    assert (await show_autopilot(context)).reward is not None
+    async with services.engine.begin() as connection:
+        await set_autopilot_state(connection, piloted.domain_id, "off")
+    monkeypatch.delattr(operation, "watched_reward")
+    assert (await show_autopilot(context)).reward is None
+
+
+@pytest.mark.parametrize("state", ["running", "paused"])
+async def test_an_older_step_that_was_retried_is_waited_for(
+    services: Services, piloted: TwoReleases, state: str
+) -> None:
+    now = dt.datetime.now(dt.UTC)
+    await step(services, piloted, "learn", state=state, created_at=now - dt.timedelta(hours=1))
+    await step(services, piloted, "train", state="done", created_at=now)
+    job = (await look(services, piloted)).job
+    assert job is not None
+    assert (job.kind, job.state) == ("learn", state)

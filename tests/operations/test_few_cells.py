@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import psycopg
 import pytest
@@ -10,6 +11,7 @@ from re2llm.errors import BudgetSpentError
 from re2llm.jobs import pieces
 from re2llm.jobs.control import job
 from re2llm.jobs.submit import submit
+from re2llm.knowledge.autopilots import store_autopilot
 from re2llm.knowledge.domains import find_domain
 from re2llm.knowledge.hints import add_hint, hint_key, list_hints
 from re2llm.knowledge.reflections import (
@@ -21,10 +23,11 @@ from re2llm.knowledge.reflections import (
 from re2llm.knowledge.training_sessions import session_keys
 from re2llm.operations import few_cells
 from re2llm.operations import train as operation
-from re2llm.operations.enough import too_few_calls
+from re2llm.operations.enough import FEWEST_TO_TRAIN, too_few_calls
 from re2llm.operations.load import load_domain
 from re2llm.operations.train_results import what_more_would_bring
 from re2llm.policies import cell_search, recipes
+from re2llm.policies.autopilot.plan import AutopilotPlan
 from re2llm.ranking.panels import random_sessions
 from re2llm.runtime.options import Context
 from re2llm.runtime.services import Services
@@ -157,6 +160,56 @@ async def test_a_limited_job_ends_with_a_release(school: str, url: str) -> None:
     done = (await job(Context(), submitted.id)).job
     assert (done.state, done.result["stopped"]) == ("done", "limit")
     assert len(cells(url, school)) == done.calls <= limit
+
+
+MONEY = 0.15
+"""At a dollar for a million tokens, it pays for some hundred calls."""
+
+
+async def test_a_limit_of_money_leaves_enough_to_validate_with(
+    school: str, adjust: Callable[..., None]
+) -> None:
+    adjust(prices={"offline": [1.0, 1.0]}, call_cache=False)
+    trained = await operation.train(Context(domain=school), force=True, max_cost=MONEY)
+    assert trained.stopped == "limit"
+    assert trained.validation_sessions >= FEWEST_TO_TRAIN
+    assert 0.6 * MONEY < trained.cost <= MONEY
+
+
+@pytest.mark.parametrize("of", ["job", "day"])
+async def test_a_job_with_little_money_ends_with_a_release(
+    school: str,
+    services: Services,
+    adjust: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+    of: str,
+) -> None:
+    adjust(prices={"offline": [1.0, 1.0]}, call_cache=False)
+    context = Context(domain=school)
+    async with services.engine.begin() as connection:
+        found = await find_domain(connection, school)
+        plan = AutopilotPlan(usd_per_day=MONEY if of == "day" else 10 * MONEY)
+        await store_autopilot(connection, found.id, plan.as_dict(), "")
+    limits = {"max_cost": MONEY} if of == "job" else {}
+    made = await submit(context, "train", {"force": True}, autopilot=True, **limits)
+    plan = await pieces.plan(made.id, made.attempt)
+    assert plan is not None
+    for piece in plan["pieces"]:
+        await pieces.do_piece(made.id, made.attempt, plan["shared"], piece)
+    validate, before = operation.fully_paid, list[float]()
+
+    async def noting(*given: Any) -> Any:
+        before.append((await job(Context(), made.id)).job.spent)
+        return await validate(*given)
+
+    monkeypatch.setattr(operation, "fully_paid", noting)
+    await pieces.finish(made.id, made.attempt, plan["shared"], {})
+    done = (await job(Context(), made.id)).job
+    assert (done.state, done.reason) == ("done", "")
+    assert done.result["stopped"] == "limit"
+    assert 0.6 * MONEY < before[0] < 0.85 * MONEY  # a fifth is for the validation
+    assert done.result["validation_sessions"] >= FEWEST_TO_TRAIN
+    assert done.spent <= MONEY
 
 
 async def test_a_policy_from_few_calls_serves_if_it_is_no_worse_than_one_hint(

@@ -48,6 +48,8 @@ async def test_a_hold_is_told_and_ended_by_a_person(
     limited = await stranger.get("/console/releases", domain=school)
     form = form_to(limited, "/console/releases:autopilot")
     assert ("change", "off") in form.fields  # it may not start what costs
+    assert "`" not in text
+    assert "re2llm autopilot resume" in [code.text for code in page.all("code")]
     answer = await browser.send(form_to(page, "/console/releases:autopilot"))
     assert answer.status_code == 303, answer.text
     page = await browser.get(answer.headers["location"])

@@ -1,0 +1,155 @@
+"""What an autopilot spends in a day: claimed before each call, over all workers."""
+
+import asyncio
+import datetime as dt
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from re2llm.data.sample import sample_items, simulate_sessions
+from re2llm.jobs.code_version import code_version
+from re2llm.jobs.piloting import turn_off, turn_on
+from re2llm.knowledge.autopilot_days import used_days
+from re2llm.knowledge.domains import find_domain
+from re2llm.knowledge.job_budgets import JobClaim, claim_job_call, settle_job_call
+from re2llm.knowledge.jobs import restart_job, store_job
+from re2llm.operations.autopilot import show_autopilot
+from re2llm.operations.load import load_domain
+from re2llm.policies.autopilot.plan import AutopilotPlan
+from re2llm.runtime.options import Context
+from re2llm.runtime.services import Services
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+Load = Callable[..., Any]
+
+
+async def piloted_job(services: Services, domain: str, name: str, **limits: Any) -> str:
+    async with services.engine.begin() as connection:
+        number = (await find_domain(connection, domain)).id
+        await store_job(
+            connection,
+            number,
+            id=f"{name}-{domain[-8:]}",
+            kind="learn",
+            arguments={"context": {}},
+            version=code_version(),
+            autopilot=True,
+            **limits,
+        )
+    return f"{name}-{domain[-8:]}"
+
+
+async def settle(connection: AsyncConnection, job: str, claims: list[Any], cost: float) -> None:
+    """Settle a question that was attempted once or several times."""
+    await settle_job_call(
+        connection,
+        job,
+        reserved=sum(claim.reserved for claim in claims),
+        cost=cost,
+        tokens=1,
+        answered=True,
+        days={claim.day: claim.reserved for claim in claims},
+    )
+
+
+async def spend(services: Services, job: str, estimate: float, cost: float) -> bool:
+    """Make one call of a job as a worker does, and return whether it could be made."""
+    async with services.engine.begin() as connection:
+        claim = await claim_job_call(connection, job, estimate)
+    if isinstance(claim, str):
+        return False
+    await asyncio.sleep(0)
+    async with services.engine.begin() as connection:
+        await settle(connection, job, [claim], cost)
+    return True
+
+
+async def test_a_day_is_never_overspent_by_two_jobs_at_once_or_by_a_retry(
+    services: Services, loaded: Load
+) -> None:
+    domain = await loaded(1)
+    context = Context(domain=domain)
+    await turn_on(context, AutopilotPlan(usd_per_day=1.0))
+    first = await piloted_job(services, domain, "learn", max_cost=0.5)
+    second = await piloted_job(services, domain, "train", max_cost=1.0)
+    made = await asyncio.gather(
+        *(spend(services, job, 0.07, 0.06) for job in (first, second) for _ in range(20))
+    )
+    shown = await show_autopilot(context)
+    assert shown.days[0].reserved == 0
+    assert shown.days[0].usd == pytest.approx(0.06 * sum(made))
+    assert 0.8 < shown.days[0].usd <= 1.0
+    # A retry with a higher limit of its own gets nothing more of this day.
+    async with services.engine.begin() as connection:
+        await restart_job(connection, first, ["running"], code_version(), max_cost=50.0)
+    assert not any([await spend(services, first, 0.2, 0.1) for _ in range(3)])
+    # Of the next day it does; what a killed worker set aside stays with the day before.
+    tomorrow = dt.datetime.now(dt.UTC).date() + dt.timedelta(days=1)
+    async with services.engine.begin() as connection:
+        claim = await claim_job_call(connection, first, 0.07, day=tomorrow)
+        assert claim == JobClaim(0.07, tomorrow)
+        today, *_ = await used_days(connection, (await find_domain(connection, domain)).id, None, 0)
+    assert today.spent == pytest.approx(shown.days[0].usd)
+    # A held autopilot spends nothing, whatever a job of its own may do.
+    await turn_off(context)
+    assert not await spend(services, second, 0.0, 0.0)
+
+
+async def test_claims_and_settlements_at_the_same_time_never_block_each_other(
+    services: Services, loaded: Load
+) -> None:
+    domain = await loaded(1)
+    await turn_on(Context(domain=domain), AutopilotPlan(usd_per_day=100.0))
+    names = [await piloted_job(services, domain, name) for name in ("learn", "train")]
+
+    async def worker(job: str) -> int:
+        return sum([await spend(services, job, 0.01, 0.01) for _ in range(15)])
+
+    assert sum(await asyncio.gather(*(worker(job) for job in names * 4))) == 120
+    shown = await show_autopilot(Context(domain=domain))
+    assert (shown.days[0].calls, shown.days[0].usd) == (120, pytest.approx(1.2))
+
+
+async def test_a_call_dearer_than_thought_is_thought_of_from_then_on(
+    services: Services, loaded: Load
+) -> None:
+    domain = await loaded(1)
+    await turn_on(Context(domain=domain), AutopilotPlan(usd_per_day=1.0))
+    job = await piloted_job(services, domain, "learn")
+    made = [await spend(services, job, 0.01, 0.3) for _ in range(6)]
+    assert made == [True, True, True, False, False, False]
+    # Not even a first call is made that does not fit.
+    other = await another_domain(services)
+    assert not await spend(services, await piloted_job(services, other, "learn"), 5.0, 5.0)
+
+
+async def another_domain(services: Services) -> str:
+    name = f"other-{uuid.uuid4().hex[:8]}"
+    await load_domain(services, name, sample_items(), [lambda _: simulate_sessions(1, seed=1)])
+    await turn_on(Context(domain=name), AutopilotPlan(usd_per_day=1.0))
+    return name
+
+
+async def test_calls_over_midnight_are_settled_on_the_day_of_their_claim(
+    services: Services, loaded: Load
+) -> None:
+    domain = await loaded(1)
+    await turn_on(Context(domain=domain), AutopilotPlan(usd_per_day=1.0))
+    job = await piloted_job(services, domain, "learn")
+    today = dt.datetime.now(dt.UTC).date()
+    tomorrow = today + dt.timedelta(days=1)
+    async with services.engine.begin() as connection:
+        number = (await find_domain(connection, domain)).id
+        late, first, again, early = [
+            await claim_job_call(connection, job, 0.1, day=day)
+            for day in (today, today, tomorrow, tomorrow)
+        ]
+        await settle(connection, job, [late], 0.05)
+        await settle(connection, job, [first, again], 0.04)  # two attempts at one question
+        new, old = await used_days(connection, number, tomorrow, 1)
+        assert (new.reserved, new.spent) == (pytest.approx(0.1), pytest.approx(0.04))
+        assert (old.reserved, old.spent) == (pytest.approx(0.0), pytest.approx(0.05))
+        await settle(connection, job, [early], 0.1)
+        new, _ = await used_days(connection, number, tomorrow, 1)
+        assert new.reserved == pytest.approx(0.0)
