@@ -107,21 +107,22 @@ async def pay_for_few(
         progress("choosing trials", search.visited, total - first)
         asked = await asyncio.to_thread(search.propose)
         if asked is None:
-            return search, "all"
+            return _enough_to_train(search, None), "all"
         if search.enough:
             return search, "noise"
         afforded = _afforded(asked, table, budget, spent_before)
-        limited = len(afforded) < len(asked)
+        limited, spent = len(afforded) < len(asked), None
         try:
             if len(afforded):
                 await table.rewards(*_cells(afforded))
         except BudgetSpentError as error:
             if error.field == "job":  # it was paused or cancelled
                 raise
-            limited = True
+            limited, spent = True, error
+            afforded = _whole(afforded, table)
         search.take(afforded, table.known(afforded.rows.tolist()))
         if limited:
-            return _enough_to_train(search), "limit"
+            return _enough_to_train(search, spent or _refused(budget)), "limit"
 
 
 def spent_on(search: CellSearch | None, stopped: Stopped | None) -> dict[str, Any]:
@@ -198,14 +199,34 @@ async def fully_paid(
     return paid
 
 
-def _enough_to_train(search: CellSearch) -> CellSearch:
-    if search.visited < FEWEST_TO_TRAIN:
-        raise BudgetSpentError(
-            "--max-llm-calls",
-            f"The limit allows trials in {counted(search.visited, 'session')} beyond the panel.",
-            f"At least {FEWEST_TO_TRAIN} are needed; run again to continue.",
-        )
-    return search
+def _enough_to_train(search: CellSearch, spent: BudgetSpentError | None) -> CellSearch:
+    """Return the search if it visited enough sessions.
+
+    Args:
+        spent: The limit that ended it.
+
+    Raises:
+        BudgetSpentError: It did not.
+    """
+    if search.visited >= FEWEST_TO_TRAIN:
+        return search
+    ended = spent or BudgetSpentError("sessions", "None is left.", "Run again to continue.")
+    visited = counted(search.visited, "session")
+    raise ended.adding(
+        f"There are trials in {visited} beyond the panel; at least {FEWEST_TO_TRAIN} are needed."
+    )
+
+
+def _refused(budget: Budget) -> BudgetSpentError:
+    """Return the error of a limit that left too little for the next session."""
+    option = "--max-cost" if budget.max_calls is None else "--max-llm-calls"
+    return BudgetSpentError(option, "The limit is nearly reached.", "Run again to continue.")
+
+
+def _whole(asked: Round, table: RewardTable) -> Round:
+    """Return the sessions in which every chosen trial was made: a limit refused the others'."""
+    known = np.isfinite(table.known(asked.rows.tolist()))
+    return asked.part((asked.chosen & ~known).sum(axis=1) == 0)
 
 
 def _afforded(asked: Round, table: RewardTable, budget: Budget, spent_before: int) -> Round:

@@ -141,17 +141,15 @@ class CellSearch:
         """Take the rewards of a round, or of a part of it.
 
         Args:
-            rewards: `[B, A]`, NaN where they are not known. A session counts only if all that were
-                chosen are known.
+            rewards: `[B, A]`, NaN where they are not known. A trial that the model left unanswered
+                earned nothing, if the session has others; which are answered may follow the hint.
         """
         self._next = max(self._next, int(asked.rows.max(initial=self._next - 1)) + 1)
-        earned = np.where(asked.chosen, rewards, np.nan)
-        whole = np.isfinite(earned).sum(1) == asked.chosen.sum(1)
-        part = asked.part(whole)
-        for row, chance, values in zip(
-            part.rows.tolist(), part.chances, earned[whole], strict=True
+        for row, chance, chosen, earned in zip(
+            asked.rows.tolist(), asked.chances, asked.chosen, rewards, strict=True
         ):
-            self._add(row, chance, values)
+            if np.isfinite(earned[chosen]).any():
+                self._add(row, chance, np.where(chosen, np.nan_to_num(earned), np.nan))
 
     def doubly_robust(self, folds: NDArray[np.int64]) -> Floats:
         """Return estimates of all rewards in `rows`, for each member of a policy, `[M, B, A]`.

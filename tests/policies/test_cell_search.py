@@ -306,15 +306,20 @@ def test_the_same_rewards_choose_the_same_cells(
         assert not seen[PANEL:].all()
 
 
-def test_a_session_with_an_unanswered_trial_does_not_count(
+def test_an_unanswered_trial_earns_nothing_and_its_session_counts(
     states: NDArray[np.float64], embeddings: NDArray[np.float64]
 ) -> None:
+    """A hint that the model often fails on must not be known by its good sessions alone."""
     rewards = table(states, special=0.3)
     search = searched(states, embeddings, rewards, rounds=0)
     asked = search.propose()
     assert asked is not None
     known = rewards[asked.rows].copy()
-    known[4, np.flatnonzero(asked.chosen[4])[-1]] = np.nan
+    known[4, BEST] = np.nan
+    known[5] = np.nan  # nothing of it is answered
     search.take(asked, known)
-    assert asked.rows[4] not in search.rows
     assert search.visited == len(asked) - 1
+    at = search.rows.tolist().index(asked.rows[4])
+    assert search._rewards[at][BEST] == 0.0
+    assert np.isnan(search._rewards[at][~asked.chosen[4]]).all()
+    assert asked.rows[5] not in search.rows
