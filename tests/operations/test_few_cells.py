@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 
+import numpy as np
 import psycopg
 import pytest
 from re2llm.data.sample import sample_items, simulate_sessions
@@ -23,6 +24,7 @@ from re2llm.operations import few_cells
 from re2llm.operations import train as operation
 from re2llm.operations.few_cells import too_few_calls
 from re2llm.operations.load import load_domain
+from re2llm.operations.own_cells import fair, rows_to_judge
 from re2llm.operations.train_results import what_more_would_bring
 from re2llm.policies import cell_search, recipes
 from re2llm.ranking.panels import random_sessions
@@ -105,7 +107,7 @@ async def test_an_interrupted_search_chooses_the_same_cells(school: str, url: st
     count = len(SESSIONS)
     assert whole.stopped == "all"
     assert whole.visited_sessions == count - FIRST
-    assert whole.cells < whole.all_cells
+    assert whole.cells == len(cells(url, school)) < whole.all_cells
     assert whole.llm_calls == len(cells(url, school)) < count * (len(HINTS) + 1)
     assert 0 < whole.validation_sessions <= count - FIRST
     expected, [released] = cells(url, school), weights(url, school)
@@ -205,7 +207,21 @@ async def test_a_hint_is_not_tried_where_it_was_proposed(
     }
     # In some of them, no other hint is worth a trial.
     assert len(SESSIONS) / 2 < (trained.visited_sessions or 0) <= len(SESSIONS) - FIRST
-    assert trained.validation_sessions < len(SESSIONS) - FIRST
+
+
+def test_a_session_that_flatters_the_choice_or_the_best_hint_is_not_judged_by() -> None:
+    own = np.zeros((4, 3), dtype=np.bool_)
+    own[0, 1] = own[1, 2] = own[3, 2] = True  # the best hint; the choice; one that is not given
+    choices, folds = np.array([0, 2, 2, 0]), np.array([0, 0, 0, 0])
+    assert fair(own, choices).tolist() == [False, False, True, True]
+    assert fair(own, np.array([[0, 0], [1, 2], [0, 0], [1, 0]])).tolist() == [
+        False,
+        False,
+        True,
+        True,
+    ]
+    assert rows_to_judge(own, choices, folds).tolist() == [2, 3]
+    assert rows_to_judge(own, choices, np.array([0, 0, -1, -1])).tolist() == [0, 1]
 
 
 async def test_what_ended_a_search_too_early_is_named(
@@ -261,6 +277,7 @@ async def test_every_cell_is_paid_for_if_asked(
 ) -> None:
     whole = await operation.train(Context(domain=school), force=True, every_cell=True)
     assert (whole.stopped, whole.visited_sessions) == (None, None)
+    assert whole.cells == len(cells(url, school))
     assert whole.validation_sessions == len(SESSIONS)
     adjust(max_hints=2)
     sets = await operation.train(Context(domain=school), force=True)
