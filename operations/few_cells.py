@@ -144,7 +144,6 @@ def spent_on(search: CellSearch | None, stopped: Stopped | None) -> dict[str, An
     """
     more = None if search is None else search.more
     return {
-        **({} if search is None else {"cells": search.cells}),
         "visited_sessions": None if search is None else search.visited,
         "more_gain": None if more is None else round(more.gain, 5),
         "more_noise": None if more is None else round(more.noise, 5),

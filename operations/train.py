@@ -172,7 +172,7 @@ async def _judge(
         "mean_hints": round(float((chosen > 0).sum()) / len(judged), 3),
         "validation_sessions": len(judged),
         "update": trained.update,
-        "cells": trained.cells,
+        "cells": table.cells,
     }
 
 

@@ -27,7 +27,7 @@ class TrainedRelease:
         mean_hints: Mean number of hints that it gives there.
         validation_sessions: How many there are.
         update: PPO rollouts before the chosen checkpoint.
-        cells: Pairs of session and hint, or set of hints, that training visited.
+        cells: Pairs of session and hint, set of hints or no hint, whose reward is known.
         all_cells: Pairs that there are, with no hint counted as one.
         visited_sessions: Sessions beyond the panel on which hints were tried; `None` if training
             paid for every cell that it visited. Likewise the next three.

@@ -22,7 +22,7 @@ Floats = NDArray[np.floating[Any]]
 Tensors = Mapping[str, Floats]
 """A network's weights by the names that torch gives them."""
 
-_WIDTH = 64
+WIDTH = 64
 """Of the paper's hidden layers."""
 
 
@@ -41,11 +41,11 @@ class PaperConfig:
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """Return the shapes of the actor's weights."""
         return {
-            "actor.0.weight": (_WIDTH, self.state_size),
-            "actor.0.bias": (_WIDTH,),
-            "actor.2.weight": (_WIDTH, _WIDTH),
-            "actor.2.bias": (_WIDTH,),
-            "actor.4.weight": (1 + self.hints, _WIDTH),
+            "actor.0.weight": (WIDTH, self.state_size),
+            "actor.0.bias": (WIDTH,),
+            "actor.2.weight": (WIDTH, WIDTH),
+            "actor.2.bias": (WIDTH,),
+            "actor.4.weight": (1 + self.hints, WIDTH),
             "actor.4.bias": (1 + self.hints,),
         }
 

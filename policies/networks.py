@@ -12,11 +12,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from .actors import ContentConfig, PaperConfig, refuse_other_number
+from .actors import WIDTH, ContentConfig, PaperConfig, refuse_other_number
 from .hint_features import STATISTIC_NAMES, HintFeatures
 from .ppo import Outputs, masked_log_softmax
-
-_WIDTH = 64
 
 
 def _linear(inputs: int, outputs: int, gain: float) -> nn.Linear:
@@ -30,11 +28,11 @@ def _linear(inputs: int, outputs: int, gain: float) -> nn.Linear:
 def _mlp(inputs: int, outputs: int, head_gain: float) -> nn.Sequential:
     """Return the paper's network: inputs → 64 → 64 → outputs with tanh."""
     return nn.Sequential(
-        _linear(inputs, _WIDTH, math.sqrt(2)),
+        _linear(inputs, WIDTH, math.sqrt(2)),
         nn.Tanh(),
-        _linear(_WIDTH, _WIDTH, math.sqrt(2)),
+        _linear(WIDTH, WIDTH, math.sqrt(2)),
         nn.Tanh(),
-        _linear(_WIDTH, outputs, head_gain),
+        _linear(WIDTH, outputs, head_gain),
     )
 
 

@@ -85,6 +85,11 @@ class RewardTable:
         """Trials that the model left unanswered."""
         return self._outages.skipped
 
+    @property
+    def cells(self) -> int:
+        """Cells whose reward is known, those without a hint, too."""
+        return len(self._known) + len({session for session, _ in self._known})
+
     def known(self, sessions: Sequence[int]) -> NDArray[np.float64]:
         """Return what is known of single hints, NaN for what is not.
 
