@@ -11,7 +11,7 @@ from ...errors import InputError
 from ..rollout.plan import Plan
 
 _WHOLE = 100
-_A_DAY = re.compile(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*(?:/\s*day)?\s*")
+_A_DAY = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(?:\s*/\s*day)?")
 _MOST = 10**9
 
 
@@ -84,7 +84,7 @@ def a_day(text: str, option: str) -> float:
     Raises:
         InputError: It is no such amount.
     """
-    found = _A_DAY.fullmatch(text)
+    found = _A_DAY.fullmatch(text.strip())
     if found is None:
         raise InputError(option, f"{text!r} is no amount a day.", f"Write {option} 5/day.")
     return float(found[1])
