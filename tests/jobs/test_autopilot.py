@@ -1,14 +1,12 @@
 """The autopilot: off by default, a step at a time, within its budget, and held for drift."""
 
 import asyncio
-import datetime as dt
 import logging
-import uuid
 from collections.abc import Callable
 from typing import Any
 
 import pytest
-from piloted import missed
+from piloted import missed, rewarded
 from re2llm.errors import InputError
 from re2llm.jobs import piloting, steps
 from re2llm.jobs.control import cancel_job, jobs
@@ -18,7 +16,6 @@ from re2llm.jobs.submit import submit
 from re2llm.knowledge.autopilots import find_autopilot, set_autopilot_state
 from re2llm.knowledge.domains import find_domain
 from re2llm.knowledge.engine import make_engine
-from re2llm.knowledge.log_tables import FeedbackRow, RecommendationRow
 from re2llm.operations.autopilot import resume_autopilot, show_autopilot
 from re2llm.operations.domains import delete_domain
 from re2llm.operations.learn_from_feedback import learn_from_feedback
@@ -26,48 +23,11 @@ from re2llm.policies.autopilot.plan import AutopilotPlan
 from re2llm.runtime.options import Context
 from re2llm.runtime.services import Services
 from re2llm.runtime.sharing import ServiceSet
-from sqlalchemy import insert
 from workers import Workers, row
 
 Load = Callable[..., Any]
 SECONDS = 20
 """After which something waits for ever."""
-
-
-async def rewarded(services: Services, domain: str, rewards: list[float]) -> None:
-    """Store requests whose feedback brought some rewards, in this order."""
-    start = dt.datetime.now(dt.UTC)
-    async with services.engine.begin() as connection:
-        number = (await find_domain(connection, domain)).id
-        made = [
-            {
-                "id": uuid.uuid4(),
-                "domain_id": number,
-                "history": [],
-                "candidates": [],
-                "ranking": [],
-                "policy": "none",
-                "probability": 1.0,
-                "model": services.settings.model,
-                "prompt_version": "",
-                "flags": [],
-                "latency_ms": 1.0,
-                "tokens": {},
-            }
-            for _ in rewards
-        ]
-        await connection.execute(insert(RecommendationRow), made)
-        await connection.execute(
-            insert(FeedbackRow),
-            [
-                {
-                    "recommendation_id": one["id"],
-                    "reward": reward,
-                    "created_at": start + dt.timedelta(microseconds=place),
-                }
-                for place, (one, reward) in enumerate(zip(made, rewards, strict=True))
-            ],
-        )
 
 
 async def test_it_is_off_by_default_and_one_command_turns_it_on(
