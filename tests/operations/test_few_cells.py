@@ -314,43 +314,6 @@ async def test_training_needs_answers_in_enough_sessions(
         await operation.train(Context(domain=school))
 
 
-async def test_what_ended_a_search_too_early_is_named(
-    school: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with pytest.raises(BudgetSpentError) as refused:
-        await operation.train(Context(domain=school), max_llm_calls=FIRST * (len(HINTS) + 1) + 3)
-    assert refused.value.field == "--max-llm-calls"
-    assert "beyond the panel" in refused.value.problem
-
-    async def spent(*_: object) -> None:
-        raise BudgetSpentError("calls a day", "The day's calls are made.", "Wait.")
-
-    usual = few_cells.RewardTable.rewards
-    monkeypatch.setattr(
-        few_cells.RewardTable,
-        "rewards",
-        lambda table, rows, actions: (
-            spent() if rows.min() >= FIRST else usual(table, rows, actions)
-        ),
-    )
-    with pytest.raises(BudgetSpentError) as refused:
-        await operation.train(Context(domain=school))
-    assert refused.value.field == "calls a day"
-    assert "0 sessions beyond the panel" in refused.value.problem
-
-
-async def test_training_needs_answers_in_enough_sessions(
-    school: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(
-        cell_search.CellSearch,
-        "take",
-        lambda search, asked, _: vars(search).update(_next=int(asked.rows.max()) + 1),
-    )
-    with pytest.raises(BudgetSpentError, match="0 sessions beyond the panel"):
-        await operation.train(Context(domain=school))
-
-
 async def test_training_stops_by_itself(school: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cell_search, "FEWEST", 1)
     monkeypatch.setattr(cell_search.Worth, "little", property(lambda _: True))
