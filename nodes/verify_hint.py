@@ -85,11 +85,11 @@ async def _tried(proposal: ProposalView, state: LearnState, options: RunOptions)
     if refused:
         return _refused(proposal, "ineffective", refused)
     if paper:
-        misses = 1 + len(state.get("batch") or ())
-        helps = f"It helps most of its {misses} misses."
+        batch = state.get("batch") or ()
+        helps = f"It helps most of its {counted(1 + len(batch), 'miss', 'misses')}."
         return {
             **proposal,
-            "reason": helps if misses > 1 else f"The target rose to rank {own.rank}.",
+            "reason": helps if batch else f"The target rose to rank {own.rank}.",
         }
     sessions = await panel(domain, state, options)
     stats = verification(await measure(text, domain, sessions, options))
