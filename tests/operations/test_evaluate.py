@@ -16,6 +16,7 @@ from re2llm.knowledge.domains import find_domain
 from re2llm.knowledge.hints import add_hint
 from re2llm.operations.evaluate import evaluate as evaluate_sessions
 from re2llm.operations.experiment import Experiment
+from re2llm.operations.hints import add_hint as add_own_hint
 from re2llm.operations.load import load_domain
 from re2llm.records import Session
 from re2llm.runtime.options import Context
@@ -232,8 +233,11 @@ async def test_without_a_release_the_default_says_what_is_missing(
     services: Services, domain: str
 ) -> None:
     await load_domain(services, domain, sample_items(), [lambda _: simulate_sessions(4, seed=1)])
-    evaluation = await evaluate_sessions(
-        Context(domain=domain), simulate_sessions(1, seed=9), baselines=[]
-    )
+    context, test = Context(domain=domain), simulate_sessions(1, seed=9)
+    evaluation = await evaluate_sessions(context, test, baselines=[])
+    assert [row.name for row in evaluation.rows] == ["none"]  # others would be the same row
+    assert any("re2llm learn" in note for note in evaluation.notes)
+    await add_own_hint(context, "Prefer films of the same genre.")
+    evaluation = await evaluate_sessions(context, test, baselines=[])
     assert [row.name for row in evaluation.rows] == ["none", "random", "similar", "static"]
     assert any("re2llm train" in note for note in evaluation.notes)
