@@ -101,10 +101,10 @@ def on(  # an option for each part of the plan
         fail(error)
 
     async def work() -> AutopilotShown:
-        from ..jobs.piloting import EVERY, turn_on
+        from ..jobs.piloting import turn_on
         from ..runtime.options import Context
 
-        return await turn_on(Context(), plan, domain=domain, cron=cron or EVERY)
+        return await turn_on(Context(), plan, domain=domain, cron=cron)
 
     _show(run(work), as_json)
 
@@ -115,14 +115,7 @@ def off(domain: DomainOption = None, as_json: _Json = False) -> None:
 
     Example: re2llm autopilot off --domain films
     """
-
-    async def work() -> AutopilotShown:
-        from ..jobs.piloting import turn_off
-        from ..runtime.options import Context
-
-        return await turn_off(Context(), domain=domain)
-
-    _show(run(work), as_json)
+    _show(run(lambda: _do("off", domain)), as_json)
 
 
 @autopilot.command("show")
@@ -131,14 +124,7 @@ def show(domain: DomainOption = None, as_json: _Json = False) -> None:
 
     Example: re2llm autopilot show --domain films
     """
-
-    async def work() -> AutopilotShown:
-        from ..operations.autopilot import show_autopilot
-        from ..runtime.options import Context
-
-        return await show_autopilot(Context(), domain=domain)
-
-    _show(run(work), as_json)
+    _show(run(lambda: _do("show", domain)), as_json)
 
 
 @autopilot.command("resume")
@@ -147,14 +133,7 @@ def resume(domain: DomainOption = None, as_json: _Json = False) -> None:
 
     Example: re2llm autopilot resume --domain films
     """
-
-    async def work() -> AutopilotShown:
-        from ..operations.autopilot import resume_autopilot
-        from ..runtime.options import Context
-
-        return await resume_autopilot(Context(), domain=domain)
-
-    _show(run(work), as_json)
+    _show(run(lambda: _do("resume", domain)), as_json)
 
 
 @autopilot.command("run-once")
@@ -163,14 +142,23 @@ def run_once(domain: DomainOption = None, as_json: _Json = False) -> None:
 
     Example: re2llm autopilot run-once --domain films
     """
+    _show(run(lambda: _do("run-once", domain)), as_json)
 
-    async def work() -> AutopilotShown:
-        from ..jobs.piloting import run_once as cycle
-        from ..runtime.options import Context
 
-        return await cycle(Context(), domain=domain)
+async def _do(
+    verb: Literal["off", "show", "resume", "run-once"], domain: str | None
+) -> AutopilotShown:
+    from ..runtime.options import Context
 
-    _show(run(work), as_json)
+    if verb in {"show", "resume"}:
+        from ..operations.autopilot import resume_autopilot, show_autopilot
+
+        does = show_autopilot if verb == "show" else resume_autopilot
+        return await does(Context(), domain=domain)
+    from ..jobs import piloting
+
+    does = piloting.turn_off if verb == "off" else piloting.run_once
+    return await does(Context(), domain=domain)
 
 
 def _show(shown: AutopilotShown, as_json: bool) -> None:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 from abc import ABC, abstractmethod
-from importlib import import_module
 from typing import Any
 
 from ..operations.autopilot import resume_autopilot, show_autopilot
@@ -12,6 +10,9 @@ from ..operations.autopilot_results import AutopilotShown
 from ..policies.autopilot.plan import AutopilotPlan
 from ..policies.rollout.plan import Plan
 from ..runtime.options import Context
+from .loading import load_module
+
+_PILOTING = "jobs.piloting"
 
 
 class AsyncAutopilot(ABC):
@@ -54,9 +55,8 @@ class AsyncAutopilot(ABC):
             reference=reference,
             canary=Plan.asked(rollout),
         )
-        piloting = await _piloting()
-        when: dict[str, Any] = {} if cron is None else {"cron": cron}
-        return await piloting.turn_on(self.context(), plan, domain=domain, **when)
+        piloting = await load_module(_PILOTING)
+        return await piloting.turn_on(self.context(), plan, domain=domain, cron=cron)
 
     async def aautopilot_off(self, *, domain: str | None = None) -> AutopilotShown:
         """Turn it off: its running step makes no further call, and a rollout goes on.
@@ -67,7 +67,7 @@ class AsyncAutopilot(ABC):
         Raises:
             Re2llmError: It is off.
         """
-        return await (await _piloting()).turn_off(self.context(), domain=domain)
+        return await (await load_module(_PILOTING)).turn_off(self.context(), domain=domain)
 
     async def ashow_autopilot(self, *, domain: str | None = None) -> AutopilotShown:
         """Show whether it is on, what it has decided and why, and what it has spent.
@@ -100,9 +100,4 @@ class AsyncAutopilot(ABC):
         Raises:
             Re2llmError: It is off.
         """
-        return await (await _piloting()).run_once(self.context(), domain=domain)
-
-
-async def _piloting() -> Any:
-    """Load what needs DBOS when it is first needed: that takes half a second."""
-    return await asyncio.to_thread(import_module, "..jobs.piloting", __package__)
+        return await (await load_module(_PILOTING)).run_once(self.context(), domain=domain)

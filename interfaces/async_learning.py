@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +13,7 @@ from ..operations.load import load
 from ..records import Session
 from ..runtime.progress import Progress, silent
 from .async_curation import AsyncCuration
+from .loading import load_module
 
 if TYPE_CHECKING:
     from ..operations.evaluate import Evaluation
@@ -139,7 +138,7 @@ class AsyncLearning(AsyncCuration):
         Raises:
             Re2llmError: There are too few sessions or hints, or the budget or the model ended it.
         """
-        await _load("train")
+        await load_module("operations.train")
         from ..operations.train import train  # noqa: PLC0415
 
         return await train(
@@ -175,7 +174,7 @@ class AsyncLearning(AsyncCuration):
         Raises:
             Re2llmError: There are no training sessions, or the budget or the model ended it.
         """
-        await _load("measure")
+        await load_module("operations.measure")
         from ..operations.measure import measure  # noqa: PLC0415
 
         return await measure(
@@ -222,7 +221,7 @@ class AsyncLearning(AsyncCuration):
         Raises:
             Re2llmError: A name is unknown, a file cannot be used, or the budget or model ended it.
         """
-        await _load("evaluate")
+        await load_module("operations.evaluate")
         from ..operations.evaluate import evaluate  # noqa: PLC0415
 
         return await evaluate(
@@ -236,8 +235,3 @@ class AsyncLearning(AsyncCuration):
             batch=batch,
             progress=progress,
         )
-
-
-async def _load(name: str) -> None:
-    """Import an operation that needs torch, which takes seconds, off the event loop."""
-    await asyncio.to_thread(import_module, f"..operations.{name}", __package__)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, get_args
 
 from ..errors import InputError
+from ..knowledge.feedback import mark_learnt
 from ..knowledge.jobs import (
     Job,
     JobState,
@@ -19,7 +20,6 @@ from ..knowledge.jobs import (
     list_jobs,
     restart_job,
 )
-from ..knowledge.live_picks import mark_seen
 from ..operations.database import in_domain
 from ..runtime.context import Context
 from ..runtime.options import RunOptions, resolve_context
@@ -179,7 +179,7 @@ async def _stop(context: Context, job_id: str, state: JobState) -> JobStatus:
                 await cancel_stored(connection, job_id)
             now = await fetch_job(connection, job_id)
             if now.state == "cancelled":  # else the autopilot would begin it again
-                await mark_seen(connection, [uuid.UUID(made) for made in _misses(now)])
+                await mark_learnt(connection, [uuid.UUID(made) for made in _misses(now)])
         if now.state != state or found.state == state:
             raise _unfit(now)
         await cancel(client, now.workflow)

@@ -29,12 +29,12 @@ from .steps import begin
 
 _log = logging.getLogger(__name__)
 _SCHEDULE = "autopilot-{}"
-EVERY = "*/15 * * * *"
+_EVERY = "*/15 * * * *"
 """When cycles are due, as five fields of cron."""
 
 
 async def turn_on(
-    context: Context, plan: AutopilotPlan, *, domain: str | None = None, cron: str = EVERY
+    context: Context, plan: AutopilotPlan, *, domain: str | None = None, cron: str | None = None
 ) -> AutopilotShown:
     """Turn a domain's autopilot on, or give it another plan.
 
@@ -42,13 +42,14 @@ async def turn_on(
         context: The run's options.
         plan: What it may spend, and how it goes about its steps.
         domain: The catalogue; `None` takes the context's.
-        cron: When it looks, as five fields of cron, in UTC.
+        cron: When it looks, as five fields of cron, in UTC; `None` for every 15 minutes.
 
     Raises:
         Re2llmError: It is held, a model has no price, or the cron cannot be used.
     """
     options = await resolve_context(context)
     options.require_model()
+    cron = cron or _EVERY
     check_times(cron)
     if plan.usd_per_day is not None:
         _require_prices(options)
@@ -185,14 +186,13 @@ async def _unschedule(context: Context, name: str) -> None:
         await remove_schedule(context, name)
 
 
-def _require_on(found: Autopilot | None, domain: Domain) -> Autopilot:
+def _require_on(found: Autopilot | None, domain: Domain) -> None:
     if found is None or found.state == "off":
         raise InputError(
             "domain",
             f"The autopilot of {domain.name!r} is off.",
             f"re2llm autopilot on --domain {domain.name} --budget-usd 5/day",
         )
-    return found
 
 
 def _refuse_held(known: Autopilot | None) -> None:

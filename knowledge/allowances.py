@@ -17,7 +17,8 @@ from .key_tables import ApiKeyMinuteRow as Minute
 Limit = Literal["calls_per_day", "usd_per_day"]
 """A limit of a day, by its name among the grants."""
 
-_TODAY = cast(func.timezone("UTC", func.now()), Date)
+TODAY = cast(func.timezone("UTC", func.now()), Date)
+"""The present day in UTC, by the database's clock."""
 _THIS_MINUTE = func.date_trunc("minute", func.now())
 _MINUTE = 60
 
@@ -84,7 +85,7 @@ async def claim_call(
         value(True),  # noqa: FBT003
     )
     first = insert(Day).values(
-        key_id=key_id, day=_TODAY, calls=1, answered=0, spent=0.0, reserved=guess
+        key_id=key_id, day=TODAY, calls=1, answered=0, spent=0.0, reserved=guess
     )
     counted = first.on_conflict_do_update(
         index_elements=[Day.key_id, Day.day],
@@ -94,7 +95,7 @@ async def claim_call(
     reserved = await connection.scalar(counted)
     if reserved is not None:
         return reserved
-    today = select(Day.calls).where(Day.key_id == key_id, Day.day == _TODAY)
+    today = select(Day.calls).where(Day.key_id == key_id, Day.day == TODAY)
     calls = await connection.scalar(today) or 0
     all_made = grants.calls_per_day is not None and calls >= grants.calls_per_day
     return "calls_per_day" if all_made else "usd_per_day"
@@ -126,16 +127,14 @@ async def settle_call(
 
 async def used_today(connection: AsyncConnection, key_id: str) -> tuple[int, float]:
     """Return a key's model calls of today, and what they cost or may cost."""
-    used = select(Day.calls, Day.spent + Day.reserved).where(
-        Day.key_id == key_id, Day.day == _TODAY
-    )
+    used = select(Day.calls, Day.spent + Day.reserved).where(Day.key_id == key_id, Day.day == TODAY)
     found = (await connection.execute(used)).one_or_none()
     return (0, 0.0) if found is None else (found[0], found[1])
 
 
 async def used_by_key(connection: AsyncConnection) -> dict[str, tuple[int, float]]:
     """Return the same of every key that has made calls today, by its id."""
-    used = select(Day.key_id, Day.calls, Day.spent + Day.reserved).where(Day.day == _TODAY)
+    used = select(Day.key_id, Day.calls, Day.spent + Day.reserved).where(Day.day == TODAY)
     return {row[0]: (row[1], row[2]) for row in await connection.execute(used)}
 
 

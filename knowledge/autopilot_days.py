@@ -5,16 +5,15 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass
 
-from sqlalchemy import Date, and_, cast, func, or_, select, update
+from sqlalchemy import Date, and_, func, or_, select, update
 from sqlalchemy import literal as value
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from .allowances import TODAY
 from .autopilot_tables import AutopilotDayRow as Day
 from .autopilot_tables import AutopilotRow as Autopilot
 from .job_tables import JobRow
-
-_TODAY = cast(func.timezone("UTC", func.now()), Date)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +57,7 @@ async def claim_day_call(
     Returns:
         What was reserved of which day, or `None` if the day has no room or the autopilot is not on.
     """
-    today = _TODAY if day is None else value(day, Date)
+    today = TODAY if day is None else value(day, Date)
     first = insert(Day).values(domain_id=domain_id, day=today)
     await connection.execute(first.on_conflict_do_nothing())
     reserve = func.greatest(Day.dearest, estimate)
@@ -117,7 +116,7 @@ async def used_days(
     Returns:
         The newest first; today is always there.
     """
-    today = day or await connection.scalar(select(_TODAY)) or dt.datetime.now(dt.UTC).date()
+    today = day or await connection.scalar(select(TODAY)) or dt.datetime.now(dt.UTC).date()
     rows = await connection.execute(
         select(Day.day, Day.calls, Day.spent, Day.reserved)
         .where(Day.domain_id == domain_id, Day.day <= today)

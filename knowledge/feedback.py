@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from sqlalchemy import exists, func, select, update
+from sqlalchemy import Select, exists, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -211,11 +211,9 @@ class Miss:
     source: str
 
 
-async def misses_to_learn(
-    connection: AsyncConnection, model: str, *, domain: str | None = None
-) -> list[Miss]:
-    """Return the misses of a model that were not learned from yet, oldest first."""
-    statement = (
+def picks_to_learn(model: str) -> Select[uuid.UUID, str, list[str], list[str], str | None, str]:
+    """Select what people picked from a model's answers that no learner has seen, as of `Miss`."""
+    return (
         select(
             FeedbackRow.recommendation_id,
             DomainRow.name,
@@ -226,10 +224,18 @@ async def misses_to_learn(
         )
         .join(RecommendationRow, RecommendationRow.id == FeedbackRow.recommendation_id)
         .join(DomainRow, DomainRow.id == RecommendationRow.domain_id)
+        .where(FeedbackRow.learnt_at.is_(None), RecommendationRow.model == model)
+    )
+
+
+async def misses_to_learn(
+    connection: AsyncConnection, model: str, *, domain: str | None = None
+) -> list[Miss]:
+    """Return the misses of a model that were not learned from yet, oldest first."""
+    statement = (
+        picks_to_learn(model)
         .where(
-            FeedbackRow.learnt_at.is_(None),
             FeedbackRow.missed,
-            RecommendationRow.model == model,
             # Else they wait for the domain's autopilot, which has a budget.
             ~exists().where(
                 AutopilotRow.domain_id == DomainRow.id, AutopilotRow.state.in_(("on", "held"))
@@ -242,14 +248,14 @@ async def misses_to_learn(
     return [Miss(*row) for row in await connection.execute(statement)]
 
 
-async def mark_learnt(connection: AsyncConnection, recommendation_id: uuid.UUID) -> None:
-    """Note that the learner is done with a miss.
+async def mark_learnt(connection: AsyncConnection, recommendations: Sequence[uuid.UUID]) -> None:
+    """Note that a learner has seen what people did with recommendations.
 
     Args:
         connection: In a transaction.
     """
     await connection.execute(
         update(FeedbackRow)
-        .where(FeedbackRow.recommendation_id == recommendation_id)
+        .where(FeedbackRow.recommendation_id.in_(recommendations))
         .values(learnt_at=func.now())
     )

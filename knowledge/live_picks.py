@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
-import uuid
-from collections.abc import Sequence
 
-from sqlalchemy import func, select, text, true, update
+from sqlalchemy import func, select, text, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from .feedback import Miss
+from .feedback import Miss, picks_to_learn
 from .log_tables import FeedbackRow, RecommendationRow
-from .tables import DomainRow, HintRow, ReleaseRow
+from .tables import HintRow, ReleaseRow
 
 _BLOCKS = text("""
     WITH seen AS (
@@ -76,46 +74,13 @@ async def new_picks(
 ) -> list[tuple[Miss, bool]]:
     """Return what people picked that no learner has seen, newest first, and if it was a miss."""
     rows = await connection.execute(
-        select(
-            FeedbackRow.recommendation_id,
-            DomainRow.name,
-            RecommendationRow.history,
-            RecommendationRow.candidates,
-            FeedbackRow.picked,
-            FeedbackRow.source,
-            FeedbackRow.missed,
-        )
-        .join(RecommendationRow, RecommendationRow.id == FeedbackRow.recommendation_id)
-        .join(DomainRow, DomainRow.id == RecommendationRow.domain_id)
-        .where(
-            RecommendationRow.domain_id == domain_id,
-            RecommendationRow.model == model,
-            FeedbackRow.picked.is_not(None),
-            FeedbackRow.learnt_at.is_(None),
-        )
+        picks_to_learn(model)
+        .add_columns(FeedbackRow.missed)
+        .where(RecommendationRow.domain_id == domain_id, FeedbackRow.picked.is_not(None))
         .order_by(FeedbackRow.created_at.desc(), FeedbackRow.recommendation_id)
         .limit(most)
     )
-    return [
-        (
-            Miss(row[0], row[1], row.history, row.candidates, row.picked or "", row.source),
-            row.missed,
-        )
-        for row in rows
-    ]
-
-
-async def mark_seen(connection: AsyncConnection, recommendations: Sequence[uuid.UUID]) -> None:
-    """Note that a learner has seen what people did with recommendations.
-
-    Args:
-        connection: In a transaction.
-    """
-    await connection.execute(
-        update(FeedbackRow)
-        .where(FeedbackRow.recommendation_id.in_(recommendations))
-        .values(learnt_at=func.now())
-    )
+    return [(Miss(*row[:-1]), row[-1]) for row in rows]
 
 
 async def fresh_hints(

@@ -114,25 +114,22 @@ class AdvisoryLocks:
             DatabaseError: The database failed, or a pooler lends its connections by transaction.
         """
         key = _key_of(name)
-        held = key not in self._tasks  # to the database, all tasks of a process are one
-        if held:
-            self._tasks.add(key)
+        if key in self._tasks:  # to the database, all tasks of a process are one
+            yield False
+            return
+        self._tasks.add(key)
+        try:
             try:
-                held = False
                 held = await self._claim(_TASKS, key)
             except (OSError, SQLAlchemyError) as error:
                 raise unreachable(self._engine, error) from error
+            try:
+                yield held
             finally:
-                if not held:
-                    self._tasks.discard(key)
-        try:
-            yield held
-        finally:
-            if held:
-                try:
+                if held:
                     await self._release(_TASKS, key)
-                finally:
-                    self._tasks.discard(key)
+        finally:
+            self._tasks.discard(key)
 
     @asynccontextmanager
     async def slot(self, name: str, count: int) -> AsyncGenerator[None]:

@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import json
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from itertools import islice
 
 from sqlalchemy import bindparam, func, select
@@ -86,15 +86,23 @@ def _digest(session: Session) -> bytes:
     return hashlib.sha256(content.encode()).digest()
 
 
+async def _stored(
+    connection: AsyncConnection, domain: Domain, digests: Container[bytes]
+) -> list[tuple[int, bytes]]:
+    """Return the keys of the stored sessions of some digests, each with its digest."""
+    rows = await connection.execute(
+        select(SessionRow.id, SessionRow.key).where(SessionRow.domain_id == domain.id)
+    )
+    found = ((row.id, row.key[:-_REPEAT_BYTES]) for row in rows)
+    return [(key, digest) for key, digest in found if digest in digests]
+
+
 async def stored_keys(
     connection: AsyncConnection, domain: Domain, sessions: Iterable[Session]
 ) -> set[int]:
     """Return the keys of those sessions that are stored."""
     wanted = {_digest(session) for session in sessions}
-    rows = await connection.execute(
-        select(SessionRow.id, SessionRow.key).where(SessionRow.domain_id == domain.id)
-    )
-    return {row.id for row in rows if row.key[:-_REPEAT_BYTES] in wanted}
+    return {key for key, _ in await _stored(connection, domain, wanted)}
 
 
 async def keys_of_sessions(
@@ -104,15 +112,13 @@ async def keys_of_sessions(
 
     One that is there several times takes as many keys, as far as it is stored that often.
     """
-    rows = await connection.execute(
-        select(SessionRow.key, SessionRow.id)
-        .where(SessionRow.domain_id == domain.id)
-        .order_by(SessionRow.id.desc())
-    )
+    digests = [_digest(session) for session in sessions]
     known: defaultdict[bytes, list[int]] = defaultdict(list)
-    for row in rows:
-        known[row.key[:-_REPEAT_BYTES]].append(row.id)
-    stored = [known[_digest(session)] for session in sessions]
+    for key, digest in await _stored(connection, domain, set(digests)):
+        known[digest].append(key)
+    for keys in known.values():
+        keys.sort(reverse=True)
+    stored = [known[digest] for digest in digests]
     return [keys.pop() if len(keys) > 1 else keys[0] for keys in stored]
 
 

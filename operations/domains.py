@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from ..errors import InputError
 from ..knowledge import domains as stored
-from ..knowledge.hint_uses import count_up
 from ..knowledge.meaning_index import drop_meaning_index
 from ..runtime.options import Context, resolve_context
+from .counted_uses import count_uses_up
 from .database import connected, in_domain
 from .domain_results import ListedDomain
 
@@ -44,8 +44,8 @@ async def show_domain(context: Context, name: str) -> ListedDomain:
         InputError: There is no such domain that the run may use.
     """
     options = await resolve_context(context)
-    async with in_domain(options, name, write=True) as (connection, found):
-        await count_up(connection, found.id)
+    await count_uses_up(options, name)
+    async with in_domain(options, name) as (connection, found):
         (row,) = await stored.list_domains(connection, name=found.name)
     return ListedDomain(**row)
 

@@ -103,23 +103,23 @@ async def evaluate(  # noqa: PLR0913  # what can be compared
     budget = limited(context.budget, max_calls=max_llm_calls, max_cost=max_cost)
     options = await resolve_context(replace(context, budget=budget, command="evaluate"))
     budget.require_prices(options.settings.prices, [options.model])
+    notes: list[str] = []
     async with in_domain(options, None) as (connection, domain):
         known = await item_ids(connection, domain)
         train = [session for _, session in await training_sessions(connection, domain)]
-        chosen = await _default_policies(connection, domain, options)
+        if policies is None:
+            policies = await _default_policies(connection, domain, options)
+            notes = _why_not_ppo(policies, domain.name, options.model)
     if baselines and not train:
         raise _nothing_to_learn_from(domain.name)
-    ranked, notes = await held_out_sessions(
+    ranked, found = await held_out_sessions(
         sessions,
         known,
         negatives=negatives,
         seed=options.seed,
         skip_malformed=skip_malformed,
     )
-    notes += _seen_in_training(ranked, train)
-    if policies is None:
-        policies = chosen
-        notes += _why_not_ppo(chosen, domain.name, options.model)
+    notes = [*found, *_seen_in_training(ranked, train), *notes]
     shared = replace(
         context, domain=options.domain, seed=options.seed, budget=budget, command="evaluate"
     )

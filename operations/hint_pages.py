@@ -16,9 +16,9 @@ from ..knowledge.hint_pages import (
     page_of_hints,
     versions_of,
 )
-from ..knowledge.hint_uses import count_is_due, count_up
 from ..knowledge.lineage import HintTrial, hint_story, trials_of_hint
 from ..runtime.options import Context, RunOptions, resolve_context
+from .counted_uses import count_uses_up
 from .database import in_domain
 
 __all__ = [
@@ -109,7 +109,7 @@ async def hint_page(
         Re2llmError: There is no such catalogue.
     """
     options = await resolve_context(context)
-    await _count_up(options, domain)
+    await count_uses_up(options, domain)
     async with in_domain(options, domain) as (connection, found):
         counts = await count_by_status(connection, found.id, words)
         total = sum(counts.values()) if status is None else counts.get(status, 0)
@@ -158,7 +158,7 @@ async def whole_hint(
         Re2llmError: There is no such hint.
     """
     options = await resolve_context(context)
-    await _count_up(options, domain)
+    await count_uses_up(options, domain)
     async with in_domain(options, domain) as (connection, found):
         measured = await _measured(connection, found, hint, options)
         story = await hint_story(connection, found, hint, conversation=True)
@@ -172,12 +172,3 @@ async def _measured(
     version = (options.model, options.prompt_version)
     measured = await hint_on_page(connection, domain.id, *version, hint)
     return MeasuredHint(options.model, measured, await versions_of(connection, domain.id, hint))
-
-
-async def _count_up(options: RunOptions, domain: str | None) -> None:
-    """Have the log's older part counted if that is due, which takes long only the first time."""
-    async with in_domain(options, domain) as (connection, found):
-        due = await count_is_due(connection, found.id)
-    if due:
-        async with in_domain(options, domain, write=True) as (connection, found):
-            await count_up(connection, found.id)

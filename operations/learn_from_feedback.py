@@ -74,7 +74,7 @@ async def _learn(
             settled = True
         if settled:
             async with in_domain(options, None, write=True) as (connection, _):
-                await mark_learnt(connection, miss.recommendation_id)
+                await mark_learnt(connection, [miss.recommendation_id])
 
     stopped = await learner.work_through(misses, work, concurrency=1)
     return stopped, [RetiredHint.of(hint) for hint in learner.retired]

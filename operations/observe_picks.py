@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from ..knowledge.catalogue import fetch_items, refresh_popularity
 from ..knowledge.domains import mark_changed
-from ..knowledge.feedback import Miss
-from ..knowledge.live_picks import mark_seen, new_picks
+from ..knowledge.feedback import Miss, mark_learnt
+from ..knowledge.live_picks import new_picks
 from ..knowledge.sources import FILE, LOCAL
 from ..knowledge.training_sessions import keys_of_sessions, store_sessions
 from ..records import Session
@@ -79,7 +79,7 @@ async def observe_picks(options: RunOptions) -> Observed:
 async def settle_picks(options: RunOptions, recommendations: Sequence[uuid.UUID]) -> None:
     """Note that the picks of recommendations need not be looked at again."""
     async with in_domain(options, None, write=True) as (connection, _):
-        await mark_seen(connection, recommendations)
+        await mark_learnt(connection, recommendations)
 
 
 def _newest(picks: Sequence[tuple[Miss, bool]], share: float) -> list[Miss]:

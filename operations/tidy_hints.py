@@ -25,7 +25,8 @@ from ..knowledge.releases import hints_in_reach
 from ..ranking.gain_table import GainTable
 from ..ranking.hint_stats import update_stats
 from ..ranking.panels import sessions_to_tidy_by
-from ..ranking.tidying import Judge, Store, looks
+from ..ranking.proof import looks
+from ..ranking.tidying import Judge, Store
 from ..ranking.verification import verification
 from ..records import counted
 from ..runtime.budget import limited

@@ -203,7 +203,6 @@ def _learned(
 ) -> Floats:
     """Return what training has added to the prior, `[B, 1 + H]`."""
     x = ((states - weights["state_mean"]) / weights["state_deviation"]).clip(-4, 4)
-    sessions = x
     if "session.2.weight" in weights:
         sessions = np.tanh(_linear(weights, "session.0", x))
         sessions = _linear(weights, "session.2", sessions)

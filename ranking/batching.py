@@ -32,6 +32,7 @@ from ..policies.session_stats import (
 )
 from ..records import Item
 from ..runtime.options import RunOptions
+from ..runtime.outages import side_by_side
 from .panels import random_panel, random_sessions
 from .prompt import candidates, recipe_of
 from .state import ItemView, RecommendState
@@ -143,12 +144,15 @@ async def _with_panel(domain: str, enough: int, options: RunOptions) -> list[int
     budget = options.budget
     if budget and budget.max_calls is not None and budget.max_calls - budget.calls < len(left):
         return waiting  # the calls are needed to learn from what is known
+
+    async def rank(session: int) -> None:
+        await run_trial(domain, session, None, options)
+
     while left and len(waiting) < enough:
         part, left = left[:at_once], left[at_once:]
-        ranked = [run_trial(domain, session, None, options) for session in part]
-        for trial in await asyncio.gather(*ranked, return_exceptions=True):
-            if isinstance(trial, BaseException):
-                raise trial
+        stopped = await side_by_side(part, rank, at_once=at_once)
+        if stopped is not None:
+            raise stopped
         waiting = await _waiting(domain, options)
     return waiting
 

@@ -16,7 +16,7 @@ at a tenth of the level only (Haybittle, 1971; Peto, 1976).
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -111,3 +111,12 @@ def chance_of_proof(gains: Gains, planned: int, level: float) -> float:
 def is_hopeless(gains: Gains, planned: int, level: float) -> bool:
     """Return whether more trials would hardly prove a hint."""
     return chance_of_proof(gains, planned, level) < _HOPELESS
+
+
+def looks(sessions: int) -> Iterator[int]:
+    """Return after how many sessions hints are looked at: ever twice as many, at last all."""
+    look = FIRST_LOOK
+    while look < sessions:
+        yield look
+        look *= 2
+    yield sessions

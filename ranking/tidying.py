@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -297,12 +297,3 @@ class Judge:
         self.changes.append(
             StatusChange(hint.id, verdict, hint.status, after, reason, figures, merged)
         )
-
-
-def looks(sessions: int) -> Iterator[int]:
-    """Return after how many sessions hints are looked at: ever twice as many, at last all."""
-    look = FIRST_LOOK
-    while look < sessions:
-        yield look
-        look *= 2
-    yield sessions

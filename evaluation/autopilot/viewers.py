@@ -64,7 +64,7 @@ class Visit:
 
 
 class DriftingViewers:
-    """Everybody who asks.
+    """All viewers, and the requests that they send.
 
     Args:
         requests: How many in all.
@@ -95,7 +95,7 @@ class DriftingViewers:
         ends = [phase.until for phase in phases[:-1]]
         self._phases = np.searchsorted(ends, when, side="right")
         self._turns = _turns(self._people, self._phases)
-        # Nobody has the same session twice: what was learned from one would be known of the next.
+        # No viewer has the same session twice: what was learned from one would help with the next.
         self._each = int(self._turns.max(initial=0)) + 1
         self._pools = [
             simulate_sessions(

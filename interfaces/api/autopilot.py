@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from fastapi import Request
 from starlette.responses import Response
 
@@ -42,9 +40,8 @@ async def on_route(request: Request, body: AutopilotBody) -> Response:
     """Learn, train and roll out by itself. A key needs `learn`, and no daily limits."""
     require_start(request)
     piloting = await jobs_module("piloting")
-    cron: dict[str, Any] = {} if body.cron is None else {"cron": body.cron}
-    shown = await piloting.turn_on(context_of(request), body.plan(), domain=body.domain, **cron)
-    return json_response(shown)
+    asked = {"domain": body.domain, "cron": body.cron}
+    return json_response(await piloting.turn_on(context_of(request), body.plan(), **asked))
 
 
 @router.post(

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
-from importlib import import_module
 from typing import Annotated, Any
 
 from fastapi import Path, Query, Request
@@ -13,6 +11,7 @@ from starlette.responses import Response
 
 from ...errors import NotGrantedError
 from ...knowledge.jobs import FilelessKind, JobState
+from ..loading import load_module
 from .callers import caller_of, context_of, require_right
 from .documents import problems
 from .requests import DomainField, DomainQuery, StrictBody
@@ -218,12 +217,12 @@ def require_start(request: Request) -> None:
 
 
 async def jobs_module(name: str) -> Any:
-    """Load a module of jobs when it is first needed: DBOS takes half a second.
+    """Load a module of jobs when it is first needed.
 
     Args:
         name: Of the module.
     """
-    return await asyncio.to_thread(import_module, f"...jobs.{name}", __package__)
+    return await load_module(f"jobs.{name}")
 
 
 def _document(status: Any, *, whole: bool = False) -> JobDocument:

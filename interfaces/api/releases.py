@@ -11,7 +11,6 @@ from ...operations.release_results import ListedRelease, ListedReleases
 from ...operations.releases import activate_release, list_releases, rollback_release, show_release
 from ...operations.rollout_results import RolloutShown
 from ...operations.rollouts import promote_canary, show_canary, start_canary, stop_canary
-from ...policies.rollout.plan import Plan
 from ...runtime.request_limits import RowKey
 from .callers import context_of, require_right
 from .documents import problems
@@ -103,7 +102,7 @@ async def canary_route(
 async def start_canary_route(request: Request, body: CanaryBody) -> Response:
     """Serve a release to a part of all people. A key needs the right to `learn`."""
     require_right(request, "learn")
-    plan = Plan.from_dict(body.model_dump(exclude={"release", "domain"}))
+    plan = body.rollout()
     shown = await start_canary(context_of(request), body.release, domain=body.domain, plan=plan)
     return json_response(shown)
 

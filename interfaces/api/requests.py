@@ -156,21 +156,14 @@ class ActivateBody(StrictBody):
     force: Annotated[bool, Field(description="Even if it is worse than the active one.")] = False
 
 
-class CanaryBody(StrictBody):
-    """Which release to roll out, and how."""
-
-    release: Annotated[RowKey, Field(description="Its number.")]
+class _RolloutBody(StrictBody):
     domain: DomainField = None
     steps: Annotated[
         list[Annotated[float, Field(ge=0, le=100)]],
         Field(min_length=1, max_length=20, description="Percent of people, rising."),
     ] = list(_PLAN.steps)
-    hold: Annotated[int, Field(ge=1, le=10**9, description="Exposures that each step lasts.")] = (
-        _PLAN.hold
-    )
-    most: Annotated[
-        int, Field(ge=1, le=10**9, description="Exposures after which a person decides.")
-    ] = _PLAN.most
+    hold: Annotated[_Count, Field(description="Exposures that each step lasts.")] = _PLAN.hold
+    most: Annotated[_Count, Field(description="Exposures after which it is given up.")] = _PLAN.most
     window: Annotated[
         int, Field(ge=1, le=30 * 86_400, description="Seconds within which feedback counts.")
     ] = _PLAN.window
@@ -179,11 +172,27 @@ class CanaryBody(StrictBody):
     ] = _PLAN.effect
     goal: Annotated[Goal, Field(description="What the step to 100 needs.")] = _PLAN.goal
 
+    def rollout(self) -> Plan:
+        """Return how it is rolled out.
 
-class AutopilotBody(StrictBody):
+        Raises:
+            InputError: It cannot be carried out.
+        """
+        return Plan.from_dict(self.model_dump(include=set(_RolloutBody.model_fields) - {"domain"}))
+
+
+class CanaryBody(_RolloutBody):
+    """Which release to roll out, and how."""
+
+    release: Annotated[RowKey, Field(description="Its number.")]
+    most: Annotated[_Count, Field(description="Exposures after which a person decides.")] = (
+        _PLAN.most
+    )
+
+
+class AutopilotBody(_RolloutBody):
     """What an autopilot may spend, and how it goes about it; one of the budgets is needed."""
 
-    domain: DomainField = None
     usd_per_day: Annotated[
         Annotated[float, Field(ge=0.01, le=10**9)] | None,
         Field(description="Dollars a day (UTC), by `RE2LLM_PRICES`."),
@@ -198,21 +207,6 @@ class AutopilotBody(StrictBody):
         int,
         Field(ge=100, le=10**9, description="Rewards after a promotion that say what to expect."),
     ] = 500
-    steps: Annotated[
-        list[Annotated[float, Field(ge=0, le=100)]],
-        Field(min_length=1, max_length=20, description="Of a rollout: percent of people, to 100."),
-    ] = list(_PLAN.steps)
-    hold: Annotated[_Count, Field(description="Exposures that each step lasts.")] = _PLAN.hold
-    most: Annotated[_Count, Field(description="Exposures after which a rollout is given up.")] = (
-        _PLAN.most
-    )
-    window: Annotated[
-        int, Field(ge=1, le=30 * 86_400, description="Seconds within which feedback counts.")
-    ] = _PLAN.window
-    effect: Annotated[
-        float, Field(ge=0.0001, le=1, description="Difference of reward that is worth finding.")
-    ] = _PLAN.effect
-    goal: Annotated[Goal, Field(description="What the step to 100 needs.")] = _PLAN.goal
 
     def plan(self) -> AutopilotPlan:
         """Return the plan that is asked for.
@@ -220,10 +214,12 @@ class AutopilotBody(StrictBody):
         Raises:
             InputError: It cannot be carried out.
         """
-        of_rollout = {"steps", "hold", "most", "window", "effect", "goal"}
         return AutopilotPlan(
-            canary=Plan.from_dict(self.model_dump(include=of_rollout)),
-            **self.model_dump(exclude={*of_rollout, "domain", "cron"}),
+            usd_per_day=self.usd_per_day,
+            calls_per_day=self.calls_per_day,
+            batch=self.batch,
+            reference=self.reference,
+            canary=self.rollout(),
         )
 
 

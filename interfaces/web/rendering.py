@@ -118,8 +118,14 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    filters = {"ago": ago, "counted": counted, "money": money, "moment": moment, "signed": signed}
-    cast("dict[str, Any]", made.filters)["coded"] = coded
+    filters: dict[str, Any] = {
+        "ago": ago,
+        "coded": coded,
+        "counted": counted,
+        "money": money,
+        "moment": moment,
+        "signed": signed,
+    }
     cast("dict[str, Any]", made.filters).update(filters)
     known: dict[str, Any] = {"sections": SECTIONS, "version": version("re2llm"), "digest": digest()}
     cast("dict[str, Any]", made.globals).update(known)

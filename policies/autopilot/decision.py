@@ -54,7 +54,7 @@ class LiveRollout:
 
     Attributes:
         release: Its number.
-        percent: Of people who get it.
+        percent: Percentage of people who get it.
         held: Why it is held, in a word; empty if it is not.
         words: What it waits for, or why it is held.
     """
@@ -73,8 +73,8 @@ class Seen:
         reward: Live reward against what was expected.
         rollout: The live one.
         job: The newest step, since the autopilot was turned on or resumed.
-        candidate: The newest release, if it was trained by the autopilot, was neither rolled out
-            nor activated, gained on validation sessions, and that no less than the active one.
+        candidate: The newest release, if the autopilot trained it, it was neither rolled out nor
+            activated, and on validation sessions it gained, and no less than the active one.
         misses: New ones.
         picks: Of people since the last training.
         fresh: Hints that became active since the last training.

@@ -11,7 +11,7 @@ from ...errors import InputError
 from ..rollout.plan import Plan
 
 _WHOLE = 100
-_A_DAY = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(?:\s*/\s*day)?")
+_A_DAY = re.compile(r"(\d{1,12}(?:\.\d{0,12})?|\.\d{1,12})(?:\s*/\s*day)?")
 _MOST = 10**9
 
 

@@ -136,7 +136,7 @@ def test_plans_that_cannot_be_carried_out_name_the_option() -> None:
 def test_amounts_a_day_are_read_as_people_write_them() -> None:
     read = [a_day(text, "--x") for text in ("5/day", "5", " 0.5 / day ", ".5/day")]
     assert read == [5, 5, 0.5, 0.5]
-    for text in ("", "5/hour", "-5/day", "1e3", "five"):
+    for text in ("", "5/hour", "-5/day", "1e3", "five", "9" * 400):
         with pytest.raises(InputError, match="no amount a day"):
             a_day(text, "--budget-usd")
 
