@@ -163,7 +163,7 @@ class Settings(BaseSettings):
     """Random training sessions on which a hint is tried, the same ones for every hint."""
     verify_doubtful: int = Field(default=3, ge=1)
     """How many times as many random ones to take if the first ones leave the gain in doubt."""
-    reflection_batch: int = Field(default=6, ge=1, le=12)
+    reflection_batch: int = Field(default=1, ge=1, le=12)
     """Misses with a common cause that `learn` reflects on at once, at most; 1 takes each alone, as
     in the paper."""
     train_sessions: int = Field(default=2000, ge=2)

@@ -31,8 +31,6 @@ os.environ |= {
     "RE2LLM_RETRY_PAUSE": "0.01",
     # Most tests are about what the model says; those of the first stage and the fusion say so.
     "RE2LLM_FUSE": "llm",
-    # Most tests of learning are about one miss; those of batches say so.
-    "RE2LLM_REFLECTION_BATCH": "1",
     # No request leaves this machine, nor from the processes that tests start.
     "PYTHONPATH": os.pathsep.join([str(NO_NETWORK), *filter(None, [os.environ.get("PYTHONPATH")])]),
     "HF_HUB_OFFLINE": "1",
