@@ -20,7 +20,8 @@ from re2llm.knowledge.cost_sums import (
 from re2llm.knowledge.domains import find_domain, list_domains
 from re2llm.knowledge.hint_uses import count_up, count_uses, latest_uses
 from re2llm.knowledge.retention import Scope, delete_log
-from re2llm.operations import hint_pages as operation
+from re2llm.operations import counted_uses
+from re2llm.operations.hint_pages import hint_page
 from re2llm.operations.hints import add_hint
 from re2llm.records import Item, Session
 from re2llm.runtime.options import Context
@@ -295,12 +296,12 @@ async def test_a_page_of_hints_writes_only_when_a_count_is_due(
         written.append(domain_id)
         await count_up(connection, domain_id)
 
-    monkeypatch.setattr(operation, "count_up", counted_up)
+    monkeypatch.setattr(counted_uses, "count_up", counted_up)
     for _ in range(3):
-        await operation.hint_page(Context(domain=domain))
+        await hint_page(Context(domain=domain))
     assert len(written) == 1
     async with services.engine.begin() as connection:
         past = "UPDATE re2llm.domain SET uses_until = now() - interval '61 minutes' WHERE id = :id"
         await connection.execute(text(past), {"id": written[0]})
-    await operation.hint_page(Context(domain=domain))
+    await hint_page(Context(domain=domain))
     assert len(written) == 2

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -61,7 +62,8 @@ class Workers:
 
     def strike(self, worker: subprocess.Popen[str]) -> None:
         """Kill a worker at once."""
-        os.killpg(worker.pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):  # it has left by itself
+            os.killpg(worker.pid, signal.SIGKILL)
         worker.communicate(timeout=_PATIENCE)
         self.running.remove(worker)
 
@@ -89,8 +91,17 @@ class Workers:
                         time.sleep(0.02)
             except psycopg.OperationalError:
                 time.sleep(0.1)
-        lines = [worker.poll() for worker in self.running]
-        raise AssertionError(f"never: {what or holds}; workers: {lines}")
+        raise AssertionError(f"never: {what or holds}; workers: {self._fates()}")
+
+    def _fates(self) -> list[str]:
+        """Return what became of each worker: the status that it left with, and its last words."""
+        fates = []
+        for worker in self.running:
+            if worker.poll() is None:
+                fates.append("runs")
+            else:
+                fates.append(f"left with {worker.returncode}: {worker.communicate()[1][-2000:]}")
+        return fates
 
     def until_state(self, job: str, *states: str) -> dict[str, Any]:
         """Wait until a job is in one of some states, and return its row."""
