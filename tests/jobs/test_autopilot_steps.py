@@ -9,6 +9,7 @@ from piloted import missed
 from re2llm.errors import InputError
 from re2llm.jobs import pieces
 from re2llm.jobs.autopilot import AutopilotCycle
+from re2llm.jobs.code_version import code_version
 from re2llm.jobs.control import job, jobs
 from re2llm.jobs.kinds import Work
 from re2llm.jobs.piloting import run_once, turn_off, turn_on
@@ -114,7 +115,7 @@ async def test_a_step_that_cannot_begin_holds_it_and_says_why(
             id=f"train-{made.domain[-8:]}",
             kind="train",
             arguments={},
-            version="",
+            version=code_version(),
             autopilot=True,
             state="done",
             result={"release": 2},

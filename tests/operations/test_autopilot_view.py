@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from re2llm.data.sample import sample_items, simulate_sessions
+from re2llm.jobs.code_version import code_version
 from re2llm.knowledge.autopilots import find_autopilot, set_autopilot_state, store_autopilot
 from re2llm.knowledge.jobs import store_job
 from re2llm.knowledge.tables import ReleaseRow
@@ -43,7 +44,7 @@ async def step(services: Services, piloted: TwoReleases, kind: str, **values: An
             id=f"{kind}-{piloted.domain[-8:]}",
             kind=kind,
             arguments={},
-            version="",
+            version=code_version(),
             autopilot=True,
             **values,
         )
