@@ -27,8 +27,9 @@ _STATEMENTS = {
         WHERE domain_id = :domain
     """,
     "stats": """
-        INSERT INTO re2llm.hint_stats
-        SELECT id, :model, :version, trials, mean_gain, gain_error, helped, harmed
+        INSERT INTO re2llm.hint_stats (domain_id, hint_id, model, prompt_version, trials,
+            mean_gain, gain_error, helped, harmed)
+        SELECT domain_id, id, :model, :version, trials, mean_gain, gain_error, helped, harmed
         FROM re2llm.hint WHERE domain_id = :domain AND id % 4 <> 0
     """,
     "proposals": """

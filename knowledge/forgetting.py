@@ -60,7 +60,10 @@ async def hints_tried_on(
             TrialRow.prompt_version,
         )
         .distinct()
-        .join(tried, HintRow.id.in_([tried.id, tried.merged_into]))
+        .join(
+            tried,
+            (tried.domain_id == HintRow.domain_id) & HintRow.id.in_([tried.id, tried.merged_into]),
+        )
         .join(TrialRow, (TrialRow.domain_id == tried.domain_id) & (TrialRow.hint_key == tried.key))
         .where(HintRow.domain_id == domain.id, TrialRow.session_id == func.any(list(sessions)))
         .order_by(HintRow.id, TrialRow.model, TrialRow.prompt_version)

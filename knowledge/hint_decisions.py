@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import BigInteger, func, insert, select, update
+from sqlalchemy import BigInteger, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from .decision_tables import HintDecisionRow
@@ -19,6 +19,8 @@ from .log_tables import RecommendationRow
 from .merged import keys_by_hint
 from .reflection_tables import BatchedMissRow, ProposalRow, ReflectionRow
 from .tables import HintRow
+
+_PROPOSED = (ProposalRow.domain_id == HintRow.domain_id) & (ProposalRow.hint_id == HintRow.id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,13 +87,13 @@ async def own_sessions(connection: AsyncConnection, domain_id: int) -> dict[int,
     """
     rows = await connection.execute(
         select(HintRow.id, HintRow.merged_into, ReflectionRow.session_id)
-        .join(ProposalRow, ProposalRow.hint_id == HintRow.id)
+        .join(ProposalRow, _PROPOSED)
         .join(ReflectionRow, ReflectionRow.id == ProposalRow.reflection_id)
         .where(HintRow.domain_id == domain_id)
     )
     batched = await connection.execute(
         select(HintRow.id, HintRow.merged_into, BatchedMissRow.session_id)
-        .join(ProposalRow, ProposalRow.hint_id == HintRow.id)
+        .join(ProposalRow, _PROPOSED)
         .join(BatchedMissRow, BatchedMissRow.reflection_id == ProposalRow.reflection_id)
         .where(HintRow.domain_id == domain_id)
     )
@@ -137,7 +139,7 @@ async def hint_uses(
         RecommendationRow.policy.startswith("ppo:"),
     )
     rows = await connection.execute(uses_by_hint().where(*learned))
-    return dict(iter(rows)), await count_hinted(connection, *learned)
+    return {hint: uses for _, hint, uses in rows}, await count_hinted(connection, *learned)
 
 
 async def apply_change(
@@ -157,10 +159,10 @@ async def apply_change(
     Returns:
         Whether it was changed; not, if somebody else has changed its status meanwhile.
     """
-    if await _status(connection, change.hint_id) != change.before:
+    if await _status(connection, domain_id, change.hint_id) != change.before:
         return False
     if change.merged_into is not None and (
-        await _status(connection, change.merged_into) in {None, "retired"}
+        await _status(connection, domain_id, change.merged_into) in {None, "retired"}
     ):
         return False
     await set_status(connection, domain_id, change.hint_id, change.after, change.reason)
@@ -168,7 +170,10 @@ async def apply_change(
         # Also what was merged into this one before: no chains.
         await connection.execute(
             update(HintRow)
-            .where((HintRow.id == change.hint_id) | (HintRow.merged_into == change.hint_id))
+            .where(
+                HintRow.domain_id == domain_id,
+                or_(HintRow.id == change.hint_id, HintRow.merged_into == change.hint_id),
+            )
             .values(merged_into=change.merged_into)
         )
     await connection.execute(
@@ -187,7 +192,9 @@ async def apply_change(
     return True
 
 
-async def decisions_on(connection: AsyncConnection, hint_id: int) -> list[dict[str, Any]]:
+async def decisions_on(
+    connection: AsyncConnection, domain_id: int, hint_id: int
+) -> list[dict[str, Any]]:
     """Return what was decided on a hint, oldest first, ready for JSON."""
     rows = await connection.execute(
         select(
@@ -200,11 +207,13 @@ async def decisions_on(connection: AsyncConnection, hint_id: int) -> list[dict[s
             HintDecisionRow.prompt_version,
             HintDecisionRow.created_at,
         )
-        .where(HintDecisionRow.hint_id == hint_id)
+        .where(HintDecisionRow.domain_id == domain_id, HintDecisionRow.hint_id == hint_id)
         .order_by(HintDecisionRow.id)
     )
     return [{**row, "created_at": row["created_at"].isoformat()} for row in rows.mappings()]
 
 
-async def _status(connection: AsyncConnection, hint_id: int) -> str | None:
-    return await connection.scalar(select(HintRow.status).where(HintRow.id == hint_id))
+async def _status(connection: AsyncConnection, domain_id: int, hint_id: int) -> str | None:
+    return await connection.scalar(
+        select(HintRow.status).where(HintRow.domain_id == domain_id, HintRow.id == hint_id)
+    )

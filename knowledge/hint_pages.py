@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, func, literal, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from .hint_stats import MEASURED, stats_for
-from .hint_uses import count_uses, latest_uses
+from .hint_uses import count_uses, latest_uses, use_of_hint
 from .hints import Hint, unknown_hint
 from .summary_tables import HintUseRow
 from .tables import HintRow, HintStatsRow
@@ -90,7 +90,7 @@ async def page_of_hints(
     if sort in {"gain", "trials"}:
         chosen = chosen.outerjoin(HintStatsRow, stats_for(model, prompt_version))
     if latest is not None:
-        chosen = chosen.outerjoin(HintUseRow, HintUseRow.hint_id == HintRow.id)
+        chosen = chosen.outerjoin(HintUseRow, use_of_hint())
         chosen = chosen.outerjoin(latest, latest.c.hint_id == HintRow.id)
     order = () if sort == "age" else (HintRow.id.desc(),)
     # No id is null, and "nulls last" would keep its index from being read backwards.
@@ -100,7 +100,7 @@ async def page_of_hints(
     statement = (
         select(*_COLUMNS)
         .outerjoin(HintStatsRow, stats_for(model, prompt_version))
-        .where(HintRow.id.in_([row.id for row in ids]))
+        .where(HintRow.domain_id == domain_id, HintRow.id.in_([row.id for row in ids]))
     )
     found = {row[0]: row for row in await connection.execute(statement)}
     rows: list[Any] = [(*found[row.id], row.uses) for row in ids if row.id in found]

@@ -19,9 +19,8 @@ BEYOND_DOUBT = 1.645
 """Standard errors to the end of a two-sided 90 % interval, or of a one-sided one of 95 %."""
 
 _CLEARED = """
-    DELETE FROM re2llm.hint_stats AS s USING re2llm.hint AS h
-    WHERE h.id = s.hint_id AND h.domain_id = :domain
-      AND s.model = :model AND s.prompt_version = :version
+    DELETE FROM re2llm.hint_stats
+    WHERE domain_id = :domain AND model = :model AND prompt_version = :version
 """
 _SUMMED = """
     WITH gained AS (
@@ -31,7 +30,7 @@ _SUMMED = """
           ON plain.session_id = t.session_id AND plain.hint_key = ''
          AND plain.model = t.model AND plain.prompt_version = t.prompt_version
         JOIN re2llm.hint AS own ON own.domain_id = :domain AND own.key = t.hint_key
-        JOIN re2llm.hint AS h ON h.id IN (own.id, own.merged_into)
+        JOIN re2llm.hint AS h ON h.domain_id = :domain AND h.id IN (own.id, own.merged_into)
         WHERE t.domain_id = :domain AND t.hint_key <> ''
           AND t.model = :model AND t.prompt_version = :version
           AND t.session_id = ANY(:sessions)
@@ -40,9 +39,9 @@ _SUMMED = """
           )
         ORDER BY h.id, t.session_id, h.id <> own.id, own.id
     ), stored AS (
-        INSERT INTO re2llm.hint_stats
-            (hint_id, model, prompt_version, trials, mean_gain, gain_error, helped, harmed)
-        SELECT hint_id, :model, :version, count(*), avg(gain),
+        INSERT INTO re2llm.hint_stats (domain_id, hint_id, model, prompt_version,
+                                       trials, mean_gain, gain_error, helped, harmed)
+        SELECT :domain, hint_id, :model, :version, count(*), avg(gain),
                coalesce(stddev_samp(gain) / sqrt(count(*)), 0),
                count(*) FILTER (WHERE gain > 0), count(*) FILTER (WHERE gain < 0)
         FROM gained GROUP BY hint_id
@@ -51,7 +50,7 @@ _SUMMED = """
     UPDATE re2llm.hint AS h
     SET trials = stored.trials, mean_gain = stored.mean_gain, gain_error = stored.gain_error,
         helped = stored.helped, harmed = stored.harmed
-    FROM stored WHERE h.id = stored.hint_id
+    FROM stored WHERE h.domain_id = stored.domain_id AND h.id = stored.hint_id
 """
 
 MEASURED = (
@@ -72,6 +71,7 @@ _BEST = (
     .join(
         HintStatsRow,
         and_(
+            HintStatsRow.domain_id == HintRow.domain_id,
             HintStatsRow.hint_id == HintRow.id,
             HintStatsRow.model == bindparam("model"),
             HintStatsRow.prompt_version == bindparam("version"),
@@ -191,6 +191,7 @@ def harm_of(hint: Hint) -> str:
 def stats_for(model: str, prompt_version: str) -> ColumnElement[bool]:
     """Join hints with their stats for one model and prompt."""
     return and_(
+        HintStatsRow.domain_id == HintRow.domain_id,
         HintStatsRow.hint_id == HintRow.id,
         HintStatsRow.model == model,
         HintStatsRow.prompt_version == prompt_version,

@@ -8,6 +8,7 @@ from sqlalchemy import (
     ColumnElement,
     Select,
     Subquery,
+    and_,
     func,
     select,
     text,
@@ -34,9 +35,11 @@ _COUNT_UP = text("""
         SELECT unnest(coalesce(hint_ids, ARRAY[hint_id])) AS hint_id
         FROM made WHERE hint_id IS NOT NULL
     ), counted AS (
-        INSERT INTO re2llm.hint_use AS u (hint_id, uses)
-        SELECT h.id, count(*) FROM given JOIN re2llm.hint AS h ON h.id = given.hint_id GROUP BY h.id
-        ON CONFLICT (hint_id) DO UPDATE SET uses = u.uses + excluded.uses
+        INSERT INTO re2llm.hint_use AS u (domain_id, hint_id, uses)
+        SELECT h.domain_id, h.id, count(*)
+        FROM given JOIN re2llm.hint AS h ON h.domain_id = :domain AND h.id = given.hint_id
+        GROUP BY h.domain_id, h.id
+        ON CONFLICT (domain_id, hint_id) DO UPDATE SET uses = u.uses + excluded.uses
     )
     UPDATE re2llm.domain AS d
     SET uses_until = before.until, answers = answers + (SELECT count(*) FROM made)
@@ -44,18 +47,23 @@ _COUNT_UP = text("""
 """)
 
 
-def uses_by_hint() -> Select[int, int]:
-    """Return a statement that counts answers by hint, as `hint_id` and `uses`.
+def uses_by_hint() -> Select[int, int, int]:
+    """Return a statement that counts answers by hint, as `domain_id`, `hint_id` and `uses`.
 
     An answer with several hints counts for each of them.
     """
     alone = func.array_fill(RecommendationRow.hint_id, [1])
     given = func.unnest(func.coalesce(RecommendationRow.hint_ids, alone)).label("hint_id")
     return (
-        select(given, func.count().label("uses"))
+        select(RecommendationRow.domain_id, given, func.count().label("uses"))
         .where(RecommendationRow.hint_id.is_not(None))
-        .group_by(given)
+        .group_by(RecommendationRow.domain_id, given)
     )
+
+
+def use_of_hint() -> ColumnElement[bool]:
+    """Join hints with what was counted of their uses."""
+    return and_(HintUseRow.domain_id == HintRow.domain_id, HintUseRow.hint_id == HintRow.id)
 
 
 async def count_hinted(connection: AsyncConnection, *where: ColumnElement[bool]) -> int:
@@ -97,7 +105,7 @@ async def forget_uses(connection: AsyncConnection, deleted: ColumnElement[bool])
     gone = uses_by_hint().join(DomainRow, within).where(*counted).subquery()
     await connection.execute(
         update(HintUseRow)
-        .where(HintUseRow.hint_id == gone.c.hint_id)
+        .where(HintUseRow.domain_id == gone.c.domain_id, HintUseRow.hint_id == gone.c.hint_id)
         .values(uses=func.greatest(HintUseRow.uses - gone.c.uses, 0))
     )
     fewer = (
@@ -115,7 +123,7 @@ async def forget_uses(connection: AsyncConnection, deleted: ColumnElement[bool])
 
 
 async def latest_uses(connection: AsyncConnection, domain_id: int) -> Subquery:
-    """Return the answers that `hint_use` does not count yet, by hint, as `hint_id` and `uses`.
+    """Return a domain's answers that `hint_use` does not count yet, as `uses_by_hint`.
 
     A statement that joins it to `hint_use` counts none twice, even if they are counted up just now.
     """
@@ -137,8 +145,8 @@ async def count_uses(
     uses = func.coalesce(HintUseRow.uses, 0) + func.coalesce(latest.c.uses, 0)
     rows = await connection.execute(
         select(HintRow.id, uses)
-        .outerjoin(HintUseRow, HintUseRow.hint_id == HintRow.id)
+        .outerjoin(HintUseRow, use_of_hint())
         .outerjoin(latest, latest.c.hint_id == HintRow.id)
-        .where(HintRow.id.in_(hints), uses > 0)
+        .where(HintRow.domain_id == domain_id, HintRow.id.in_(hints), uses > 0)
     )
     return {row[0]: row[1] for row in rows}

@@ -31,7 +31,9 @@ async def hint_lineage(
         InputError: There is no such hint in the domain.
     """
     story = await hint_story(connection, domain, hint_id, conversation=conversation)
-    key = await connection.scalar(select(HintRow.key).where(HintRow.id == hint_id))
+    key = await connection.scalar(
+        select(HintRow.key).where(HintRow.domain_id == domain.id, HintRow.id == hint_id)
+    )
     keys = await keys_of(connection, domain.id, key or NO_HINT)
     return {
         **story,
@@ -66,7 +68,9 @@ async def hint_story(
     if hint is None:
         raise unknown_hint(hint_id)
     merged = await connection.scalars(
-        select(HintRow.id).where(HintRow.merged_into == hint_id).order_by(HintRow.id)
+        select(HintRow.id)
+        .where(HintRow.domain_id == domain.id, HintRow.merged_into == hint_id)
+        .order_by(HintRow.id)
     )
     return {
         "id": hint.id,
@@ -77,7 +81,7 @@ async def hint_story(
         "proposals": await _proposals(connection, domain, hint_id, conversation=conversation),
         "merged_into": hint.merged_into,
         "merged": list(merged),
-        "decisions": await decisions_on(connection, hint_id),
+        "decisions": await decisions_on(connection, domain.id, hint_id),
     }
 
 

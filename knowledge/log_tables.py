@@ -21,7 +21,7 @@ from sqlalchemy import text as sql
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
-from .tables import Base
+from .tables import Base, hint_reference
 
 
 class RecommendationRow(Base):
@@ -30,7 +30,8 @@ class RecommendationRow(Base):
     __tablename__ = "recommendation"
     __table_args__ = (
         Index(None, "domain_id", "created_at"),
-        Index("ix_recommendation_hint_id", "hint_id", postgresql_where=sql("hint_id IS NOT NULL")),
+        hint_reference(),
+        Index(None, "domain_id", "hint_id", postgresql_where=sql("hint_id IS NOT NULL")),
         Index(
             "ix_recommendation_hint_ids",
             "hint_ids",
@@ -45,7 +46,7 @@ class RecommendationRow(Base):
     candidates: Mapped[list[str]]
     ranking: Mapped[list[str]]
     policy: Mapped[str]
-    hint_id: Mapped[int | None] = mapped_column(ForeignKey("hint.id", ondelete="SET NULL"))
+    hint_id: Mapped[int | None]
     """The first that was picked, if there are several."""
     hint_ids: Mapped[list[int] | None] = mapped_column(ARRAY(Integer))
     """Of several hints, all in the order in which they were picked; `None` for at most one."""

@@ -9,7 +9,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, Identity, Index, UniqueConst
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from .tables import Base
+from .tables import Base, hint_reference
 
 
 class ReflectionRow(Base):
@@ -56,7 +56,8 @@ class ProposalRow(Base):
             "outcome IN ('stored', 'duplicate', 'leak', 'ineffective', 'surplus')", name="outcome"
         ),
         Index(None, "domain_id", "outcome"),
-        Index(None, "hint_id"),
+        hint_reference(),
+        Index(None, "domain_id", "hint_id"),
     )
 
     id: Mapped[int] = mapped_column(Identity(), primary_key=True)
@@ -68,7 +69,7 @@ class ProposalRow(Base):
     text: Mapped[str]
     outcome: Mapped[str]
     reason: Mapped[str]
-    hint_id: Mapped[int | None] = mapped_column(ForeignKey("hint.id", ondelete="SET NULL"))
+    hint_id: Mapped[int | None]
     """The hint that it became, or that it repeats."""
     verification: Mapped[dict[str, Any]]
     """Mean gain with interval, sessions helped and harmed; empty if it was never tried."""

@@ -63,10 +63,12 @@ async def active_among(
 
 
 async def fetch_embeddings(
-    connection: AsyncConnection, ids: Sequence[int]
+    connection: AsyncConnection, domain_id: int, ids: Sequence[int]
 ) -> dict[int, NDArray[np.float32]]:
-    """Return hints' embeddings by their ids."""
+    """Return the embeddings of a domain's hints by their ids."""
     rows = await connection.execute(
-        select(HintRow.id, HintRow.embedding).where(HintRow.id.in_(ids))
+        select(HintRow.id, HintRow.embedding).where(
+            HintRow.domain_id == domain_id, HintRow.id.in_(ids)
+        )
     )
     return {row.id: row.embedding for row in rows}

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import datetime as dt
 
-from sqlalchemy import BigInteger, ForeignKey
+from sqlalchemy import BigInteger
 from sqlalchemy.orm import Mapped, mapped_column
 
-from .tables import Base
+from .tables import Base, hint_reference
 
 
 class HintUseRow(Base):
     """How many answers were logged with a hint, up to the domain's `uses_until`."""
 
     __tablename__ = "hint_use"
+    __table_args__ = (hint_reference(ondelete="CASCADE"),)
 
-    hint_id: Mapped[int] = mapped_column(
-        ForeignKey("hint.id", ondelete="CASCADE"), primary_key=True
-    )
+    domain_id: Mapped[int] = mapped_column(primary_key=True)
+    hint_id: Mapped[int] = mapped_column(primary_key=True)
     uses: Mapped[int] = mapped_column(BigInteger)
 
 

@@ -13,7 +13,9 @@ from sqlalchemy import (
     CheckConstraint,
     Computed,
     DateTime,
+    FetchedValue,
     ForeignKey,
+    ForeignKeyConstraint,
     Identity,
     Index,
     LargeBinary,
@@ -55,6 +57,16 @@ class Base(DeclarativeBase):
     }
 
 
+def hint_reference(*, ondelete: str | None = None) -> ForeignKeyConstraint:
+    """Return the reference of a table with `domain_id` and `hint_id` to the hint.
+
+    Args:
+        ondelete: What becomes of a row whose hint is deleted; `None` keeps the hint from it.
+    """
+    hint = ["hint.domain_id", "hint.id"]
+    return ForeignKeyConstraint(["domain_id", "hint_id"], hint, ondelete=ondelete)
+
+
 class DomainRow(Base):
     """A catalogue with its sessions and hints; everything else hangs on one."""
 
@@ -72,6 +84,8 @@ class DomainRow(Base):
     """Up to when `answers`, and `hint_use`, count this domain's log."""
     answers: Mapped[int] = mapped_column(BigInteger, server_default="0")
     """Recommendations that were logged until then."""
+    deleted_hint: Mapped[int] = mapped_column(server_default="0")
+    """The largest number of a hint that was deleted: no other hint gets it."""
 
 
 class ItemRow(Base):
@@ -130,10 +144,12 @@ class HintRow(Base):
     __tablename__ = "hint"
     __table_args__ = (
         UniqueConstraint("domain_id", "key"),
-        Index(None, "merged_into"),
+        ForeignKeyConstraint(["domain_id", "merged_into"], ["hint.domain_id", "hint.id"]),
+        Index(None, "domain_id", "merged_into"),
         CheckConstraint("status IN ('pending', 'active', 'retired')", name="status"),
         Index(
             "ix_hint_versions",
+            "domain_id",
             sql("(provenance ->> 'version_of')"),
             postgresql_where=sql("(provenance ->> 'version_of') IS NOT NULL"),
         ),
@@ -151,8 +167,11 @@ class HintRow(Base):
         ),
     )
 
-    id: Mapped[int] = mapped_column(Identity(), primary_key=True)
-    domain_id: Mapped[int] = mapped_column(ForeignKey("domain.id", ondelete="CASCADE"))
+    domain_id: Mapped[int] = mapped_column(
+        ForeignKey("domain.id", ondelete="CASCADE"), primary_key=True
+    )
+    id: Mapped[int] = mapped_column(FetchedValue(), primary_key=True, autoincrement=False)
+    """1 for the domain's first hint; the trigger `number_hint` counts on."""
     key: Mapped[bytes] = mapped_column(LargeBinary)
     """Digest of the text: what trials refer to."""
     text: Mapped[str]
@@ -160,7 +179,7 @@ class HintRow(Base):
     status: Mapped[str] = mapped_column(server_default="active")
     provenance: Mapped[dict[str, Any]] = mapped_column(server_default=sql("'{}'::jsonb"))
     """Where it came from: a person, or a miss with its conversation."""
-    merged_into: Mapped[int | None] = mapped_column(ForeignKey("hint.id", ondelete="SET NULL"))
+    merged_into: Mapped[int | None]
     """The hint that says the same; it takes over this one's trials where it has none."""
     trials: Mapped[int] = mapped_column(server_default="0")
     """Training sessions on which it was tried; this and the next four are the stats of the model
@@ -184,10 +203,10 @@ class HintStatsRow(Base):
     """What a hint's trials say of it for one model and prompt; refreshed after each run."""
 
     __tablename__ = "hint_stats"
+    __table_args__ = (hint_reference(ondelete="CASCADE"),)
 
-    hint_id: Mapped[int] = mapped_column(
-        ForeignKey("hint.id", ondelete="CASCADE"), primary_key=True
-    )
+    domain_id: Mapped[int] = mapped_column(primary_key=True)
+    hint_id: Mapped[int] = mapped_column(primary_key=True)
     model: Mapped[str] = mapped_column(primary_key=True)
     prompt_version: Mapped[str] = mapped_column(primary_key=True)
     trials: Mapped[int]

@@ -47,7 +47,7 @@ async def size_pictures(
     """
     async with in_domain(options, None) as (connection, domain):
         listed = await active_among(connection, domain.id, list(evaluation.cells))
-        hints = await with_embeddings(options.services, connection, listed)
+        hints = await with_embeddings(options.services, connection, domain.id, listed)
     if len(hints) < _LEAST_HINTS:
         return _missing("it needs --oracle and at least two active hints.")
     train = await _training_cells(hints, options)

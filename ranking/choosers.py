@@ -135,7 +135,7 @@ async def _by_release(
                 count = options.settings.shortlist
                 shortlisted += await shortlist(connection, domain, embedding, count=count)
             listed = shortlisted
-        hints = await with_embeddings(services, connection, listed)
+        hints = await with_embeddings(services, connection, domain, listed)
     seed = _session_seed(state, options) if options.settings.explore else None
     most = options.settings.max_hints
     chosen, picked = served.pick(state, hints, most=most, explore_seed=seed)

@@ -76,14 +76,16 @@ async def loaded_release(
 
 
 async def with_embeddings(
-    services: Services, connection: AsyncConnection, hints: Sequence[Hint]
+    services: Services, connection: AsyncConnection, domain_id: int, hints: Sequence[Hint]
 ) -> list[HintAndEmbedding]:
-    """Return hints with their embeddings, each read once."""
+    """Return a domain's hints with their embeddings, each read once."""
     kept = services.hint_embeddings
-    known = {hint.id: found for hint in hints if (found := kept.get(hint.id)) is not None}
+    known = {
+        hint.id: found for hint in hints if (found := kept.get((domain_id, hint.id))) is not None
+    }
     missing = [hint.id for hint in hints if hint.id not in known]
     if missing:
-        fetched = await fetch_embeddings(connection, missing)
-        kept.update(fetched)
+        fetched = await fetch_embeddings(connection, domain_id, missing)
+        kept.update({(domain_id, hint): found for hint, found in fetched.items()})
         known |= fetched
     return [(hint, known[hint.id]) for hint in hints]

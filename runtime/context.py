@@ -124,8 +124,8 @@ class Context:
     hint_id: Annotated[
         RowKey | None,
         Field(
-            description="Gives this very hint, whatever the policy: for a person's test, or an "
-            "oracle's.",
+            description="Gives the domain's hint of this number, whatever the policy: for a "
+            "person's test, or an oracle's.",
             json_schema_extra=_at("select_hint"),
         ),
     ] = None

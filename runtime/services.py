@@ -69,7 +69,7 @@ class Services:
         answered: Logs what was recommended.
         resolved: Training sessions as `prepare` hands them on.
         items: Items with their embeddings, by domain, its revision, and id.
-        hint_embeddings: By hint, shape `[384]` each; a hint's text never changes.
+        hint_embeddings: By domain and hint, shape `[384]` each; a hint's text never changes.
         today: The day (UTC) that autopilots' budgets count by; `None` for the database's own.
             A simulation puts a faster clock here.
     """
@@ -92,8 +92,8 @@ class Services:
             _CACHED_ITEMS
         )
     )
-    hint_embeddings: LRUCache[int, NDArray[np.float32]] = field(
-        default_factory=lambda: LRUCache[int, NDArray[np.float32]](_CACHED_HINTS)
+    hint_embeddings: LRUCache[tuple[int, int], NDArray[np.float32]] = field(
+        default_factory=lambda: LRUCache[tuple[int, int], NDArray[np.float32]](_CACHED_HINTS)
     )
     today: Callable[[], dt.date | None] = lambda: None
     _endpoints: dict[tuple[str, bool], Endpoint] = field(

@@ -413,8 +413,11 @@ async def test_measured_harm_retires_a_hint(
     if retired:
         async with services.engine.connect() as connection:
             reason = await connection.scalar(
-                text("SELECT provenance->>'retired_because' FROM re2llm.hint WHERE id = :id"),
-                {"id": gone[0].id},
+                text(
+                    "SELECT provenance->>'retired_because' FROM re2llm.hint "
+                    "WHERE domain_id = :domain AND id = :id"
+                ),
+                {"domain": found.id, "id": gone[0].id},
             )
         assert str(trials) in reason
 

@@ -87,11 +87,13 @@ async def settle(server: str, services: Services, owner: str, names: tuple[str, 
     ids = tuple(item.id for item in items)
     sessions = [Session(ids[:2], ids[2]), Session(ids[1:3], ids[4])]
     await load_domain(services, domain, items, [lambda _: sessions])
-    await add_hint(Context(), f"Prefer what is like the first one, {owner}.", domain=domain)
+    # Of hints with the same number, each owner has one: theirs is one that mine lacks.
+    for ordinal in ("first", "second")[: 1 + (owner == "theirs")]:
+        await add_hint(Context(), f"Prefer what is like the {ordinal} one, {owner}.", domain=domain)
     async with services.engine.begin() as connection:
         key = await create_key(connection, owner, [domain], Grants(may=("learn",)))
         found = await find_domain(connection, domain)
-        hint = (await list_hints(connection, found.id))[0].id
+        hint = (await list_hints(connection, found.id))[-1].id
         session = (await session_keys(connection, found.id))[0]
     http = httpx.AsyncClient(
         base_url=server, headers={"authorization": f"Bearer {key}"}, timeout=60

@@ -103,7 +103,9 @@ async def test_the_sessions_that_a_hint_comes_from_do_not_count(
         [first, _] = await measured_hints(connection, found.id, "m", "1")
         assert (first.trials, first.helped) == (8, 1)
         await connection.execute(
-            update(HintRow).where(HintRow.id == ids[1]).values(merged_into=ids[0])
+            update(HintRow)
+            .where(HintRow.domain_id == found.id, HintRow.id == ids[1])
+            .values(merged_into=ids[0])
         )
         await refresh_stats(connection, found.id, "m", "1", sessions)
         [first, _] = await measured_hints(connection, found.id, "m", "1")

@@ -213,9 +213,11 @@ async def test_uses_of_hints_are_those_in_the_log_counted_or_not(
         )
         until = await connection.scalar(back, {"id": found.id})
         again = [row for row in logged if until <= row[0] < now - dt.timedelta(minutes=4)]
-        less = text("UPDATE re2llm.hint_use SET uses = uses - :n WHERE hint_id = :hint")
+        less = text(
+            "UPDATE re2llm.hint_use SET uses = uses - :n WHERE domain_id = :id AND hint_id = :hint"
+        )
         for hint, n in Counter(one for _, given in again for one in given).items():
-            await connection.execute(less, {"n": n, "hint": hint})
+            await connection.execute(less, {"n": n, "id": found.id, "hint": hint})
         fewer = text("UPDATE re2llm.domain SET answers = answers - :n WHERE id = :id")
         await connection.execute(fewer, {"n": len(again), "id": found.id})
     await same(logged)
@@ -255,8 +257,8 @@ async def test_answers_that_are_counted_up_meanwhile_count_once(
     async with services.engine.begin() as connection:
         fresh = "UPDATE re2llm.domain SET uses_until = NULL, answers = 0 WHERE id = :id"
         await connection.execute(text(fresh), {"id": found.id})
-        gone = text("DELETE FROM re2llm.hint_use WHERE hint_id = :hint")
-        await connection.execute(gone, {"hint": hint})
+        gone = text("DELETE FROM re2llm.hint_use WHERE domain_id = :id")
+        await connection.execute(gone, {"id": found.id})
     async with services.engine.connect() as connection:
         page = await hint_pages.page_of_hints(
             connection,

@@ -19,6 +19,7 @@ from re2llm.knowledge.grants import Grants
 from re2llm.knowledge.hints import add_hint, hint_key, list_hints, set_status
 from re2llm.knowledge.keys import check_key, create_key
 from re2llm.knowledge.sources import beyond_share
+from re2llm.knowledge.tables import HintRow
 from re2llm.knowledge.training_sessions import observe_session, session_keys
 from re2llm.knowledge.trials import Trial, store_trial
 from re2llm.operations import hints as hint_operations
@@ -29,7 +30,7 @@ from re2llm.records import Session
 from re2llm.runtime.caller import Caller
 from re2llm.runtime.options import Context, resolve_context
 from re2llm.runtime.services import Services
-from sqlalchemy import text
+from sqlalchemy import text, update
 from typer.testing import CliRunner
 
 IDS = [film.id for film in load_films()]
@@ -246,8 +247,9 @@ async def test_a_hint_is_doubted_by_the_trials_of_what_was_merged_into_it(
         ]
         await set_status(connection, found.id, merged, "retired", "It says the same.")
         await connection.execute(
-            text("UPDATE re2llm.hint SET merged_into = :stays WHERE id = :merged"),
-            {"stays": stays, "merged": merged},
+            update(HintRow)
+            .where(HintRow.domain_id == found.id, HintRow.id == merged)
+            .values(merged_into=stays)
         )
         for key in (*keys, *sent):
             for hint, rank in ((None, 5), (texts[1], 1 if key in sent else 6)):

@@ -195,10 +195,7 @@ async def test_sessions_on_which_a_merged_hint_was_proposed_flatter_the_other_to
     near, again = await stored(services, room, NEAR, NEAR_AGAIN)
     keys = await keys_of(services, room)
     with psycopg.connect(libpq(url)) as connection:
-        connection.execute(
-            "UPDATE re2llm.hint SET merged_into = %s, status = 'retired' WHERE id = %s",
-            [near, again],
-        )
+        change(connection, room, [again], merged_into=near, status="retired")
         for hint, key in ((near, keys[0]), (again, keys[1])):
             connection.execute(
                 "WITH d AS (SELECT id FROM re2llm.domain WHERE name = %s), missed AS ("
@@ -244,7 +241,7 @@ async def test_verification_leaves_a_hint_that_a_person_retired_meanwhile(
 
     def retiring(messages: Any) -> str:
         with psycopg.connect(libpq(url)) as connection:
-            connection.execute("UPDATE re2llm.hint SET status = 'retired' WHERE id = %s", [near])
+            change(connection, room, [near], status="retired")
         return answer(messages)
 
     name, _ = script(retiring)
@@ -378,9 +375,7 @@ async def test_an_unused_hint_goes_after_long(
     [young] = await stored(services, room, "Prefer long films.")
     ago = dt.datetime.now(dt.UTC) - dt.timedelta(days=100)
     with psycopg.connect(libpq(url)) as connection:
-        connection.execute(
-            "UPDATE re2llm.hint SET status_since = %s WHERE id = ANY(%s)", [ago, [near, director]]
-        )
+        change(connection, room, [near, director], status_since=ago)
     log(url, room, near, 999)
     assert (await tidy_hints(Context(domain=room), max_llm_calls=0)).changed == []
     log(url, room, None, 500)
@@ -400,10 +395,7 @@ async def test_a_hint_goes_for_no_use_only_where_it_could_be_used_all_the_time(
     near, director, long = await stored(services, room, NEAR, DIRECTOR, "Prefer long films.")
     ago = dt.datetime.now(dt.UTC) - dt.timedelta(days=100)
     with psycopg.connect(libpq(url)) as connection:
-        connection.execute(
-            "UPDATE re2llm.hint SET created_at = %s, status_since = %s WHERE id = ANY(%s)",
-            [ago, ago, [near, director, long]],
-        )
+        change(connection, room, [near, director, long], created_at=ago, status_since=ago)
         # A release of the paper's recipe that knows two of them.
         connection.execute(
             "INSERT INTO re2llm.policy_release (domain_id, number, status, recipe, weights, "
@@ -418,9 +410,7 @@ async def test_a_hint_goes_for_no_use_only_where_it_could_be_used_all_the_time(
     adjust(**SMALL, hints_unused_days=90)
     assert (await tidy_hints(Context(domain=room), max_llm_calls=0)).changed == []
     with psycopg.connect(libpq(url)) as connection:
-        connection.execute(
-            "UPDATE re2llm.hint SET status_since = %s WHERE id = %s", [ago, director]
-        )
+        change(connection, room, [director], status_since=ago)
     found = await tidy_hints(Context(domain=room), max_llm_calls=0)
     assert verdicts(found) == {director: "unused"}
 
@@ -431,7 +421,7 @@ async def test_an_answer_with_several_hints_is_one_answer(
     near, director, long = await stored(services, room, NEAR, DIRECTOR, "Prefer long films.")
     ago = dt.datetime.now(dt.UTC) - dt.timedelta(days=100)
     with psycopg.connect(libpq(url)) as connection:
-        connection.execute("UPDATE re2llm.hint SET status_since = %s WHERE id = %s", [ago, long])
+        change(connection, room, [long], status_since=ago)
     adjust(**SMALL, hints_unused_days=90)
     log(url, room, near, 999, [near, director])
     assert (await tidy_hints(Context(domain=room), max_llm_calls=0)).changed == []
@@ -447,13 +437,23 @@ async def test_a_hint_that_is_picked_second_is_used(
     near, director = await stored(services, room, NEAR, DIRECTOR)
     ago = dt.datetime.now(dt.UTC) - dt.timedelta(days=100)
     with psycopg.connect(libpq(url)) as connection:
-        connection.execute(
-            "UPDATE re2llm.hint SET status_since = %s WHERE id = ANY(%s)", [ago, [near, director]]
-        )
+        change(connection, room, [near, director], status_since=ago)
     log(url, room, near, 1_500)
     log(url, room, near, 1, [near, director])
     adjust(**SMALL, hints_unused_days=90)
     assert (await tidy_hints(Context(domain=room), max_llm_calls=0)).changed == []
+
+
+def change(
+    connection: psycopg.Connection[Any], domain: str, hints: Sequence[int], **values: Any
+) -> None:
+    """Change columns of a domain's hints."""
+    for column, value in values.items():
+        connection.execute(
+            f"UPDATE re2llm.hint SET {column} = %s WHERE id = ANY(%s) "
+            "AND domain_id = (SELECT id FROM re2llm.domain WHERE name = %s)",
+            [value, list(hints), domain],
+        )
 
 
 def log(

@@ -59,16 +59,21 @@ async def measured(
         for (words, gain), vector in zip(gains.items(), vectors, strict=True):
             ids[words], _ = await add_hint(connection, found.id, words, vector, provenance={})
             await connection.execute(
-                text("UPDATE re2llm.hint SET trials = :trials, mean_gain = :gain WHERE id = :id"),
-                {"trials": trials, "gain": gain, "id": ids[words]},
+                text(
+                    "UPDATE re2llm.hint SET trials = :trials, mean_gain = :gain "
+                    "WHERE domain_id = :domain AND id = :id"
+                ),
+                {"trials": trials, "gain": gain, "domain": found.id, "id": ids[words]},
             )
             if trials:
                 await connection.execute(
                     text(
-                        "INSERT INTO re2llm.hint_stats "
-                        "VALUES (:id, :model, :prompt, :trials, :gain, 0.01, 0, 0)"
+                        "INSERT INTO re2llm.hint_stats (domain_id, hint_id, model, "
+                        "prompt_version, trials, mean_gain, gain_error, helped, harmed) "
+                        "VALUES (:domain, :id, :model, :prompt, :trials, :gain, 0.01, 0, 0)"
                     ),
                     {
+                        "domain": found.id,
                         "id": ids[words],
                         "model": model,
                         "prompt": RANKING_PROMPT_VERSION,

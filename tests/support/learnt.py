@@ -25,7 +25,8 @@ _QUERIES = {
     "WHERE h.domain_id = (SELECT id FROM d) ORDER BY h.id",
     "proposals": "SELECT q.text, outcome, reason, verification, p.place, h.text "
     "FROM re2llm.hint_proposal AS q LEFT JOIN re2llm.reflection AS r ON r.id = reflection_id "
-    "LEFT JOIN placed AS p ON p.id = r.session_id LEFT JOIN re2llm.hint AS h ON h.id = hint_id "
+    "LEFT JOIN placed AS p ON p.id = r.session_id "
+    "LEFT JOIN re2llm.hint AS h ON h.domain_id = q.domain_id AND h.id = hint_id "
     "WHERE q.domain_id = (SELECT id FROM d) ORDER BY q.id",
     "reflections": "SELECT p.place, model, prompt_version, rank, diagnosis, messages "
     "FROM re2llm.reflection AS r "

@@ -25,8 +25,9 @@ FIRST = """
     FROM re2llm.domain d, generate_series(1, :many) n WHERE d.name = :domain
 """
 STATS = """
-    INSERT INTO re2llm.hint_stats
-    SELECT h.id, :model, :version, 40, (h.id % 997) / 1000.0 - 0.5, 0.01, 9, 3
+    INSERT INTO re2llm.hint_stats (domain_id, hint_id, model, prompt_version, trials, mean_gain,
+        gain_error, helped, harmed)
+    SELECT d.id, h.id, :model, :version, 40, (h.id % 997) / 1000.0 - 0.5, 0.01, 9, 3
     FROM re2llm.hint h JOIN re2llm.domain d ON d.id = h.domain_id
     WHERE d.name = :domain AND h.id % 2 = 0
 """
@@ -87,9 +88,10 @@ async def test_the_address_filters_and_sorts(
             await connection.execute(
                 text(
                     "SELECT h.id, h.text, h.status, s.mean_gain, (SELECT count(*) "
-                    "FROM re2llm.recommendation r WHERE r.hint_id = h.id) AS uses "
-                    "FROM re2llm.hint h JOIN re2llm.domain d ON d.id = h.domain_id "
-                    "LEFT JOIN re2llm.hint_stats s ON s.hint_id = h.id WHERE d.name = :domain"
+                    "FROM re2llm.recommendation r WHERE (r.domain_id, r.hint_id) = (d.id, h.id)) "
+                    "AS uses FROM re2llm.hint h JOIN re2llm.domain d ON d.id = h.domain_id "
+                    "LEFT JOIN re2llm.hint_stats s ON (s.domain_id, s.hint_id) = (d.id, h.id) "
+                    "WHERE d.name = :domain"
                 ),
                 {"domain": crowded},
             )
@@ -230,8 +232,8 @@ TRIAL = """
         ndcg, answer, flags, tokens)
     SELECT s.id, CASE WHEN 'KEY' = '' THEN ''::bytea ELSE h.key END, :model, 'v', s.domain_id,
         :rank, :ndcg, '', '{}', '{}'
-    FROM re2llm.session s JOIN re2llm.domain d ON d.id = s.domain_id, re2llm.hint h
-    WHERE d.name = :domain AND h.id = :hint
+    FROM re2llm.session s JOIN re2llm.domain d ON d.id = s.domain_id
+    JOIN re2llm.hint h ON h.domain_id = d.id WHERE d.name = :domain AND h.id = :hint
 """
 
 
