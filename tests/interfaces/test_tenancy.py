@@ -26,6 +26,7 @@ from re2llm.records import Item, Session
 from re2llm.runtime.options import Context
 from re2llm.runtime.services import Services
 from server_logs import troubles
+from sqlalchemy import text
 
 pytest.importorskip("langgraph_api", reason="needs the extra `studio`")
 pytest.importorskip("mcp")
@@ -87,13 +88,15 @@ async def settle(server: str, services: Services, owner: str, names: tuple[str, 
     ids = tuple(item.id for item in items)
     sessions = [Session(ids[:2], ids[2]), Session(ids[1:3], ids[4])]
     await load_domain(services, domain, items, [lambda _: sessions])
-    # Of hints with the same number, each owner has one: theirs is one that mine lacks.
-    for ordinal in ("first", "second")[: 1 + (owner == "theirs")]:
-        await add_hint(Context(), f"Prefer what is like the {ordinal} one, {owner}.", domain=domain)
+    # Of hints with the same number, each owner has one: these have numbers that the other lacks.
+    last = text("UPDATE re2llm.domain SET deleted_hint = :last WHERE name = :name")
+    async with services.engine.begin() as connection:
+        await connection.execute(last, {"name": domain, "last": 81_000_000 + len(owner)})
+    await add_hint(Context(), f"Prefer what is like the first one, {owner}.", domain=domain)
     async with services.engine.begin() as connection:
         key = await create_key(connection, owner, [domain], Grants(may=("learn",)))
         found = await find_domain(connection, domain)
-        hint = (await list_hints(connection, found.id))[-1].id
+        hint = (await list_hints(connection, found.id))[0].id
         session = (await session_keys(connection, found.id))[0]
     http = httpx.AsyncClient(
         base_url=server, headers={"authorization": f"Bearer {key}"}, timeout=60

@@ -85,7 +85,7 @@ class Shop:
         self.domain: Domain
         self.sessions: list[int] = []
         self.steps = [
-            *([self.hint] * HINTS),
+            *([self.hint] * HINTS + [self.retire] * 2),
             *([self.trial] * 30),
             self.stats,
             *([self.proposal] * 4),
