@@ -148,10 +148,6 @@ async def add_hint(
     Returns:
         The hint's id, and whether it is new.
     """
-    same = select(HintRow.id).where(HintRow.domain_id == domain_id, HintRow.key == hint_key(text))
-    known = await connection.scalar(same)  # first, so that a repeat uses up no number
-    if known is not None:
-        return known, False
     statement = (
         insert(HintRow)
         .values(
@@ -168,6 +164,7 @@ async def add_hint(
     new = await connection.scalar(statement)
     if new is not None:
         return new, True
+    same = select(HintRow.id).where(HintRow.domain_id == domain_id, HintRow.key == hint_key(text))
     return (await connection.scalars(same)).one(), False
 
 
