@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Annotated
 
 import typer
@@ -53,6 +54,8 @@ def serve(
 
     Example: re2llm serve --port 8000 --workers 2
     """
+    # Read when numpy is loaded. Its products are small here: more threads only wait for each other.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     refusal = run(lambda: _refusal(host, root_path))
     if refusal is not None:
         fail(refusal)

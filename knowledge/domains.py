@@ -18,7 +18,7 @@ from .tables import SCHEMA, DomainRow, HintRow, ItemRow, ReleaseRow, SessionRow
 from .texts import storable
 
 _MEANING_INDEX = "ix_item_meaning_"
-_NAMED = select(
+DOMAIN = (
     DomainRow.id,
     DomainRow.name,
     DomainRow.encoder,
@@ -30,7 +30,9 @@ _NAMED = select(
     func.to_regclass(func.concat(f"{SCHEMA}.{_MEANING_INDEX}", DomainRow.id, type_=Text)).is_not(
         None
     ),
-).where(DomainRow.name == bindparam("name"))
+)
+"""In the order of the fields of `Domain`."""
+_NAMED = select(*DOMAIN).where(DomainRow.name == bindparam("name"))
 
 _LIKE = 60.0
 """Likeness, of 100, above which a name is taken for another one with a typing error."""

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..records import Session
-from .session_counts import Counts, SessionCounts, incidence, near_counts
+from .session_counts import Counts, SessionCounts, incidence, near_counts, summed
 from .sources import beyond_share
 
 EVIDENCE: Mapping[str, str] = {
@@ -201,11 +201,11 @@ class EvidenceIndex:
         if not len(nearest):
             return np.zeros(len(codes))
         weights = likeness[nearest]
-        chosen = self._chosen[nearest][:, codes].T
+        chosen = self._chosen[nearest]
 
         def share(part: SessionCounts, _: list[int]) -> Counts:
             mine = weights if part is self._all else weights * np.isin(nearest, part.listed)
-            return np.asarray(chosen @ mine / weights.sum())
+            return summed(chosen, mine)[codes] / weights.sum()
 
         return 100 * self._capped(share, own)
 
@@ -243,11 +243,12 @@ class EvidenceIndex:
         recent = past[-_RECENT_FOR_STEPS:]
 
         def count(part: SessionCounts, own: list[int]) -> Counts:
-            counts = part.near[recent][:, codes].toarray().sum(axis=0)
+            once = np.ones(len(recent))
+            counts = summed(part.near[recent], once)[codes]
             if not own:
                 return counts
             mine = near_counts([self._sequences[own[0]]], self._columns)
-            return counts - len(own) * mine[recent][:, codes].toarray().sum(axis=0)
+            return counts - len(own) * summed(mine[recent], once)[codes]
 
         return self._capped(count, own)
 

@@ -5,18 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import func
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from .fusion_tables import FusionRow
-
-# Written once: every request asks it.
-_LEARNED = select(FusionRow.policy, FusionRow.learned).where(
-    FusionRow.domain_id == bindparam("domain"),
-    FusionRow.model == bindparam("model"),
-    FusionRow.prompt_version == bindparam("version"),
-)
 
 
 async def store_fusions(
@@ -46,11 +39,3 @@ async def store_fusions(
         await connection.execute(
             statement.on_conflict_do_update(index_elements=keys, set_=replaced), row
         )
-
-
-async def fetch_fusions(
-    connection: AsyncConnection, domain_id: int, model: str, prompt_version: str
-) -> dict[str, dict[str, Any]]:
-    """Return what was learned for a model and prompt, by the policy that chose the hints."""
-    wanted = {"domain": domain_id, "model": model, "version": prompt_version}
-    return {row[0]: row[1] for row in await connection.execute(_LEARNED, wanted)}

@@ -66,7 +66,7 @@ MEASURED = (
 """In the order of the fields of `Hint`, for one model."""
 _PROMISE = HintStatsRow.mean_gain * HintStatsRow.trials / (HintStatsRow.trials + SHRINKAGE)
 # Written once: every request asks it.
-_BEST = (
+MOST_PROMISING = (
     select(*MEASURED)
     .join(
         HintStatsRow,
@@ -77,10 +77,12 @@ _BEST = (
             HintStatsRow.prompt_version == bindparam("version"),
         ),
     )
-    .where(HintRow.domain_id == bindparam("domain"), HintRow.status == "active", _PROMISE > 0)
+    .where(HintRow.status == "active", _PROMISE > 0)
     .order_by(_PROMISE.desc(), HintRow.id)
     .limit(1)
 )
+"""Selects the active hint that promises most for a `model` and a prompt's `version`."""
+_BEST = MOST_PROMISING.where(HintRow.domain_id == bindparam("domain"))
 _BEST_BEYOND_DOUBT = _BEST.where(
     HintStatsRow.trials >= ENOUGH,
     HintStatsRow.mean_gain - BEYOND_DOUBT * HintStatsRow.gain_error > 0,

@@ -8,16 +8,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import bindparam, func, insert, or_, select, text, update
+from sqlalchemy import func, insert, or_, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..errors import InputError
 from .rollout_tables import LIVE, RolloutEventRow, RolloutRow
 from .sources import LOCAL
-from .tables import DomainRow, ReleaseRow
 
 _SALT_BYTES = 16
-_COLUMNS = (
+ROLLOUT = (
     RolloutRow.id,
     RolloutRow.domain_id,
     RolloutRow.number,
@@ -28,18 +27,8 @@ _COLUMNS = (
     RolloutRow.step,
     RolloutRow.state,
 )
-_LIVE = RolloutRow.state.in_(LIVE)
-_SERVING = (
-    select(
-        select(ReleaseRow.number)
-        .where(ReleaseRow.domain_id == DomainRow.id, ReleaseRow.status == "active")
-        .scalar_subquery(),
-        *_COLUMNS,
-    )
-    .select_from(DomainRow)
-    .outerjoin(RolloutRow, (RolloutRow.domain_id == DomainRow.id) & _LIVE)
-    .where(DomainRow.id == bindparam("domain"))
-)
+"""In the order of the fields of `Rollout`."""
+IS_LIVE = RolloutRow.state.in_(LIVE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,21 +85,6 @@ class Change:
     figures: Mapping[str, Any]
 
 
-async def serving_state(
-    connection: AsyncConnection, domain_id: int
-) -> tuple[int | None, Rollout | None]:
-    """Return the number of a domain's active release, and its live rollout, by one statement.
-
-    Each request asks, so that a release that was taken back serves no request that comes later.
-    """
-    row = (await connection.execute(_SERVING, {"domain": domain_id})).one_or_none()
-    if row is None:
-        return None, None
-    active, *rest = row
-    values: list[Any] = rest
-    return active, None if values[0] is None else Rollout(*values)
-
-
 async def start_rollout(
     connection: AsyncConnection,
     domain_id: int,
@@ -153,7 +127,7 @@ async def start_rollout(
         plan=dict(plan),
         source=source,
     )
-    row = (await connection.execute(statement.returning(*_COLUMNS))).one()
+    row = (await connection.execute(statement.returning(*ROLLOUT))).one()
     return Rollout(*row)
 
 
@@ -165,7 +139,7 @@ async def latest_rollout(
     Args:
         release: Only of this release.
     """
-    statement = select(*_COLUMNS).where(RolloutRow.domain_id == domain_id)
+    statement = select(*ROLLOUT).where(RolloutRow.domain_id == domain_id)
     if release is not None:
         statement = statement.where(RolloutRow.release == release)
     row = (
@@ -191,7 +165,7 @@ async def claim_rollout(
         RolloutRow.looked_at.is_(None),
         RolloutRow.looked_at <= func.clock_timestamp() - dt.timedelta(seconds=pause),
     )
-    statement = select(*_COLUMNS).where(RolloutRow.id == rollout_id, _LIVE, due)
+    statement = select(*ROLLOUT).where(RolloutRow.id == rollout_id, IS_LIVE, due)
     row = (await connection.execute(statement.with_for_update(skip_locked=not wait))).one_or_none()
     return None if row is None else Rollout(*row)
 
@@ -250,7 +224,7 @@ async def stop_live_rollout(
         The rollout as it was.
     """
     found = await connection.scalar(
-        select(RolloutRow.id).where(RolloutRow.domain_id == domain_id, _LIVE)
+        select(RolloutRow.id).where(RolloutRow.domain_id == domain_id, IS_LIVE)
     )
     rollout = None if found is None else await claim_rollout(connection, found, wait=True)
     if rollout is not None:

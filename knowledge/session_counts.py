@@ -63,3 +63,18 @@ def near_counts(sequences: Sequence[NDArray[np.int64]], items: int) -> sparse.cs
     first, second = np.concatenate([*earlier, *later]), np.concatenate([*later, *earlier])
     counts = sparse.coo_array((np.ones(len(first)), (first, second)), shape=(items, items))
     return counts.tocsr()
+
+
+def summed(rows: sparse.csr_array, weights: Counts) -> Counts:
+    """Return the weighted sum of a matrix's rows; scipy's ways to a few columns are slow.
+
+    Args:
+        rows: Shape `[R, C]`.
+        weights: Shape `[R]`.
+
+    Returns:
+        Shape `[C]`.
+    """
+    each = np.repeat(weights, np.diff(rows.indptr))
+    columns: int = rows.shape[1]  # pyright: ignore[reportOptionalSubscript]
+    return np.asarray(np.bincount(rows.indices, rows.data * each, columns), dtype=np.float64)

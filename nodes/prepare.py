@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 
 from ..ranking.gather import gather
+from ..ranking.in_force import domain_for
 from ..ranking.request import read_request
 from ..ranking.state import RecommendState
-from ..runtime.domain_cache import domain_of
 from ..runtime.node import Update, node
 from ..runtime.options import RunOptions
 
@@ -26,8 +26,7 @@ async def prepare(state: RecommendState, options: RunOptions) -> Update:
         "history": request.history,
         "candidates": request.candidates,
     }
-    name = request.domain or options.domain
-    domain = await domain_of(options.services, name, among=options.domains)
+    domain = await domain_for(options, request.domain or options.domain)
     async with options.services.autocommit.connect() as connection:
         gathered = await gather(connection, domain, asked, options)
     return {

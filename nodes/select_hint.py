@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import cast
 
 from ..ranking.ask import needs_model
 from ..ranking.choosers import CHOOSERS, chosen_by_caller
 from ..ranking.chosen import Chosen
 from ..ranking.given import given
+from ..ranking.in_force import serving_of
 from ..ranking.opinion import learned_fusion
 from ..ranking.state import RecommendState
 from ..runtime.node import Update, node
 from ..runtime.options import RunOptions
+
+_BY_STATE = frozenset({"ppo", "static"})
+"""Policies that choose by what serves the domain."""
 
 
 @node
@@ -28,11 +33,13 @@ async def select_hint(state: RecommendState, options: RunOptions) -> Update:
     if not options.asks_model:
         policy = "none"
     choose = chosen_by_caller if named else CHOOSERS[policy]
+    if not training and (policy in _BY_STATE or options.fuse == "learned"):
+        options = replace(options, known=await serving_of(options, state["domain"]))
     chosen = await choose(state, options)
     fusion: Update = {}
     if not training:  # its trials must not depend on when they are made
         hinted = chosen.hint is not None
-        fusion = await learned_fusion(state["domain_id"], policy, options, hinted=hinted)
+        fusion = await learned_fusion(state["domain"], policy, options, hinted=hinted)
     # A hint that no model reads was not given: feedback must not be credited to it.
     unread = not needs_model(cast("RecommendState", {**state, **fusion}), options)
     if unread and not named:

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, cast
 
+from sqlalchemy.exc import SQLAlchemyError
+
+from ..knowledge.engine import unreachable
 from ..ranking.choosers import hint_choice
+from ..ranking.in_force import serving_of
 from ..ranking.state import RecommendResult
 from ..records import Item
 from ..runtime.options import Context, resolve_context
@@ -44,7 +49,11 @@ async def recommend(
         hint_choice(context.policy)
     options = await resolve_context(context)
     name = domain or options.domain
-    async with in_catalogue(options, name) as finder:
+    try:
+        known = await serving_of(options, name)
+    except (OSError, SQLAlchemyError) as error:
+        raise unreachable(options.services.engine, error) from error
+    async with in_catalogue(options, known.domain) as finder:
         chosen = await finder.resolve(history, "history")
         listed = None if candidates is None else await finder.resolve(candidates, "candidates")
     request: dict[str, Any] = {
@@ -54,7 +63,7 @@ async def recommend(
         "k": k,
         "user": user,
     }
-    result = cast("RecommendResult", await ask(request, context, on_state))
+    result = cast("RecommendResult", await ask(request, replace(context, known=known), on_state))
     async with in_catalogue(options, finder.domain) as finder:
         items = await finder.items([item["id"] for item in result["items"]])
     reasons = Reasons([items[item["id"]] for item in result["items"]], chosen)

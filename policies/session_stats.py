@@ -97,13 +97,20 @@ def value_stats(history: Attributes) -> list[float]:
 
 def profile_scores(history: Attributes, offered: Attributes) -> Floats:
     """Return how common each candidate's textual values are in the history, `[C]`."""
-    shares = _shares([_texts(attributes) for attributes in history])
-    result = np.zeros(len(offered))
-    for row, attributes in enumerate(offered):
-        pairs = _texts(attributes)
-        common = sum(shares.get(name, {}).get(value, 0.0) for name, value in pairs)
-        result[row] = common / math.sqrt(len(pairs) or 1)
-    return result
+    return profiles_scores([history], offered)[0]
+
+
+def profiles_scores(histories: Sequence[Attributes], offered: Attributes) -> list[Floats]:
+    """Return how common each candidate's textual values are in each history, `[C]` each."""
+    listed = [_texts(attributes) for attributes in offered]  # of all this takes the longest
+    lengths = np.sqrt([len(pairs) or 1 for pairs in listed])
+    scores: list[Floats] = []
+    for history in histories:
+        counts = _counts([_texts(attributes) for attributes in history])
+        share = {pair: count / len(history) for pair, count in counts.items()}.get
+        common = [sum([share(pair, 0.0) for pair in pairs]) for pairs in listed]
+        scores.append(np.array(common, dtype=np.float64) / lengths)
+    return scores
 
 
 def profile_stats(scores: Floats) -> list[float]:
@@ -203,10 +210,14 @@ def _texts(attributes: Mapping[str, Any]) -> list[tuple[str, str]]:
     return pairs
 
 
+def _counts(items: Sequence[list[tuple[str, str]]]) -> Counter[tuple[str, str]]:
+    """Return how many items have each value."""
+    return Counter(pair for pairs in items for pair in set(pairs))
+
+
 def _shares(items: Sequence[list[tuple[str, str]]]) -> dict[str, dict[str, float]]:
     """Return, for each attribute, the share of items that have each value."""
-    counts = Counter(pair for pairs in items for pair in set(pairs))
     shares: dict[str, dict[str, float]] = {}
-    for (name, value), count in counts.items():
+    for (name, value), count in _counts(items).items():
         shares.setdefault(name, {})[value] = count / len(items)
     return shares

@@ -83,7 +83,7 @@ async def _listed(state: RecommendState, first: Reply, options: RunOptions) -> U
         await options.services.note_logprobs(options.model, given=False, keep=keep)
         update["flags"] = [*update["flags"], Flag.NO_LOGPROBS]
     if state.get("fusion") is not None:  # it was learned from letters
-        domain, hint = state["domain_id"], state["hint"]
+        domain, hint = state["domain"], state["hint"]
         learned = await learned_fusion(domain, hint["policy"], options, hinted=bool(hint["text"]))
         update["fusion"] = learned.get("fusion")
     return joined(update, first)

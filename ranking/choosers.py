@@ -16,13 +16,13 @@ from ..knowledge.feedback import HintChosen
 from ..knowledge.hint_stats import best_measured
 from ..knowledge.hints import UNSTORED, Hint, list_hints
 from ..knowledge.near_hints import nearest_hints
-from ..knowledge.rollouts import Rollout, serving_state
 from ..knowledge.shortlist import active_among, shortlist
 from ..records import Flag
 from ..runtime.options import RunOptions
 from ..settings import HintChoice
 from .canary import with_canary
 from .chosen import Chosen
+from .in_force import serving_of
 from .releases import loaded_release, with_embeddings
 from .state import RecommendState
 
@@ -63,33 +63,27 @@ async def _similar(state: RecommendState, options: RunOptions) -> Chosen:
 
 
 async def _static(state: RecommendState, options: RunOptions) -> Chosen:
-    return Chosen(await _best(state, options), 1.0)
+    return Chosen((await serving_of(options, state["domain"])).best, 1.0)
 
 
-async def _best(
-    state: RecommendState, options: RunOptions, *, beyond_doubt: bool = False
-) -> Hint | None:
+async def _beyond_doubt(state: RecommendState, options: RunOptions) -> Hint | None:
     domain, version = state["domain_id"], (options.model, options.prompt_version)
 
     async def read(connection: AsyncConnection) -> Hint | None:
-        return await best_measured(connection, domain, *version, beyond_doubt=beyond_doubt)
+        return await best_measured(connection, domain, *version, beyond_doubt=True)
 
-    return await options.services.read_once(("best hint", domain, *version, beyond_doubt), read)
+    return await options.services.read_once(("best hint", domain, *version), read)
 
 
 async def _ppo(state: RecommendState, options: RunOptions) -> Chosen:
-    domain = state["domain_id"]
-
-    async def read(connection: AsyncConnection) -> tuple[int | None, Rollout | None]:
-        return await serving_state(connection, domain)
-
-    active, rollout = await options.services.read_once(("serving", domain), read)
+    serving = await serving_of(options, state["domain"])
+    rollout = serving.rollout
     listed: list[Hint] = []  # both releases of a rollout choose from the same ones
     try:
-        control = await _by_release(state, options, active, listed)
+        control = await _by_release(state, options, serving.release, listed)
     except ReleaseMisfitError as misfit:
         flags = () if misfit.other_mode else (Flag.RELEASE_SKIPPED,)
-        best = await _best(state, options, beyond_doubt=True)
+        best = await _beyond_doubt(state, options)
         control = Chosen(best, 1.0, policy="static", flags=flags)
     # What is not logged belongs to an evaluation.
     if rollout is None or not options.record or not options.in_rollout:

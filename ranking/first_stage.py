@@ -38,8 +38,8 @@ def first_stage_task(
         candidate_items=candidate_items,
         evidence=evidence,
         nearness=nearness(
-            np.stack([embeddings[item["id"]] for item in history_items]),
-            np.stack([embeddings[item["id"]] for item in candidate_items]),
+            np.array([embeddings[item["id"]] for item in history_items]),
+            np.array([embeddings[item["id"]] for item in candidate_items]),
         ),
     )
 

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from sqlalchemy.ext.asyncio import AsyncConnection
 
-from ..knowledge.fusions import fetch_fusions
 from ..llm.answers import RankingAnswer
 from ..policies.fusion import LEADING, REFERENCE, UNMEASURED, Floats, Fusion, fused_order
 from ..runtime.node import Update
 from ..runtime.options import RunOptions
+from .in_force import serving_of
 from .state import RecommendState
 
 _UNIT = 0.1
@@ -28,12 +25,11 @@ def fusion_of(state: RecommendState) -> Fusion:
     return UNMEASURED if state.get("target") is None else REFERENCE
 
 
-async def learned_fusion(
-    domain_id: int, policy: str, options: RunOptions, *, hinted: bool
-) -> Update:
+async def learned_fusion(domain: str, policy: str, options: RunOptions, *, hinted: bool) -> Update:
     """Return what was learned about the model's opinion, as an update of the state.
 
     Args:
+        domain: The domain's name.
         policy: How the hint was chosen.
         hinted: Whether there is one. What was learned without a hint says nothing about hints.
 
@@ -42,14 +38,9 @@ async def learned_fusion(
     """
     if options.fuse != "learned":
         return {}
-    version = (options.model, options.prompt_version)
-
-    async def read(connection: AsyncConnection) -> dict[str, dict[str, Any]]:
-        return await fetch_fusions(connection, domain_id, *version)
-
-    known = await options.services.read_once(("fusions", domain_id, *version), read)
+    known = (await serving_of(options, domain)).fusions
     learned = known.get(policy) or known.get("ppo" if hinted else "none")
-    return {} if learned is None else {"fusion": learned}
+    return {} if learned is None else {"fusion": dict(learned)}
 
 
 def opinion(answer: RankingAnswer, count: int) -> Floats:

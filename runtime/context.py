@@ -9,6 +9,7 @@ from pydantic import Field, InstanceOf
 from pydantic.json_schema import SkipJsonSchema
 
 from ..knowledge.hints import LONGEST_HINT
+from ..knowledge.serving_state import ServingState
 from ..settings import Fusion, HintChoice, PromptOrder, PromptRecipe
 from .budget import Budget
 from .caller import Caller
@@ -150,6 +151,8 @@ class Context:
     """The API key that the run is for; a server sets it."""
     questions: SkipJsonSchema[InstanceOf[Questions] | None] = None
     """Collects the run's questions instead of asking the model; in this process only."""
+    known: SkipJsonSchema[InstanceOf[ServingState] | None] = None
+    """What serves the domain, read for this very request; in this process only."""
     command: Annotated[
         str,
         Field(max_length=100, description="What the ledger books the run's model calls under."),

@@ -11,6 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 from ..errors import InputError
 from ..knowledge.first_stages import FUSED
 from ..knowledge.hints import clean_hint
+from ..knowledge.serving_state import ServingState
 from ..knowledge.sources import LOCAL
 from ..llm.letters import LETTERS
 from ..llm.recipes import RECIPES, Recipe
@@ -24,7 +25,12 @@ from .services import Services
 from .sharing import ServiceSet, shared_services
 
 _FORM = TypeAdapter(Context)
-_IN_PROCESS = {"services": ServiceSet, "caller": Caller, "questions": Questions}
+_IN_PROCESS = {
+    "services": ServiceSet,
+    "caller": Caller,
+    "questions": Questions,
+    "known": ServingState,
+}
 """What no client can send: anything else in its place is ignored."""
 
 
@@ -54,6 +60,7 @@ class RunOptions:
         caller: The API key that the run is for, or `None`.
         command: What the ledger books the calls under.
         questions: Collects the questions instead of asking them, or `None`.
+        known: What serves the domain, if it was read for this very request, or `None`.
     """
 
     services: Services
@@ -77,6 +84,7 @@ class RunOptions:
     caller: Caller | None
     command: str
     questions: Questions | None = None
+    known: ServingState | None = None
 
     @property
     def owner(self) -> str:
@@ -260,6 +268,7 @@ async def resolve_context(context: Context) -> RunOptions:
         caller=context.caller,
         command=context.command,
         questions=context.questions,
+        known=context.known,
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from ..session_stats import (
     evidence_columns,
     main_number,
     numeric_values,
-    profile_scores,
+    profiles_scores,
     standardised,
 )
 from .item_factors import FACTOR_NAMES
@@ -29,6 +30,8 @@ Floats = NDArray[np.float64]
 _RECENT = 5
 _MOST = 50
 """Items of the history whose attributes count."""
+_TITLES = 20_000
+"""Whose words are kept in memory: 15 MB at most."""
 
 NEARNESS_NAMES = ("near_history", "near_recent", "near_one", "near_last")
 """Columns of `nearness`."""
@@ -92,8 +95,7 @@ def candidate_features(task: FirstStageTask, factors: Floats) -> Floats:
         *(np.log1p(np.maximum(c, 0)) for c in evidence_columns(task.evidence, KINDS, count)),
         *factors.T,
         *task.nearness.T,
-        profile_scores(past, offered),
-        profile_scores(past[-_RECENT:], offered),
+        *profiles_scores([past, past[-_RECENT:]], offered),
         *_numbers(past, offered),
         _series(task),
         np.array([float(item in known) for item in task.candidates]),
@@ -181,6 +183,7 @@ def _series(task: FirstStageTask) -> Floats:
     )
 
 
+@lru_cache(_TITLES)
 def _words(title: str) -> frozenset[str]:
     words = "".join(c if c.isalnum() else " " for c in title.lower()).split()
     return frozenset(word for word in words if len(word) > 3)  # noqa: PLR2004  # "the", "and", "of"

@@ -40,7 +40,8 @@ GRANTED = {"model", "reflect_model"}
 """Take effect where the key was granted the model."""
 SERVERS = {
     *("prompt", "fuse", "prompt_order", "orders", "reflection_batch", "order", "record"),
-    *("in_rollout", "hint_id", "hint", "budget", "services", "caller", "questions", "command"),
+    *("in_rollout", "hint_id", "hint", "budget", "services", "caller", "questions", "known"),
+    "command",
 }
 """Never take effect for a key."""
 

@@ -11,7 +11,7 @@ import pytest_asyncio
 from re2llm.data.sample import sample_items
 from re2llm.graph.recommend import graph
 from re2llm.knowledge.domains import find_domain
-from re2llm.knowledge.fusions import fetch_fusions
+from re2llm.knowledge.serving_state import Asked, serving_state
 from re2llm.llm.letters import read_letters
 from re2llm.operations.load import load_domain
 from re2llm.operations.measure import measure
@@ -82,9 +82,8 @@ async def test_measure_learns_from_scores_and_serves_them(domain: str, services:
     again = learn_fusion(Opinions(first, opinions, chosen), mean_places(opinions))
     assert again.as_dict() == found.fusion
     async with services.engine.connect() as connection:
-        known = await fetch_fusions(
-            connection, (await find_domain(connection, domain)).id, "offline", VERSION
-        )
+        asked = Asked(domain, "offline", VERSION, best=False)
+        known = (await serving_state(connection, asked)).fusions
     assert known["none"] == found.fusion
     assert Fusion.of(known["none"]) == Fusion.of(found.fusion)
     second = await measure(context, sessions=SESSIONS)

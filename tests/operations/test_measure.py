@@ -12,8 +12,7 @@ from langchain_core.messages import BaseMessage
 from re2llm.data.sample import sample_items, simulate_sessions
 from re2llm.errors import InputError
 from re2llm.graph.recommend import graph
-from re2llm.knowledge.domains import find_domain
-from re2llm.knowledge.fusions import fetch_fusions
+from re2llm.knowledge.serving_state import Asked, serving_state
 from re2llm.operations.first_stage import fit_first_stage
 from re2llm.operations.load import load_domain
 from re2llm.operations.measure import measure
@@ -36,8 +35,8 @@ async def domain(services: Services, film_sessions: list[Session]) -> AsyncItera
 async def _stored(services: Services, domain: str, model: str) -> dict[str, Any]:
     options = await resolve_context(Context(domain=domain, model=model, fuse="learned"))
     async with services.engine.connect() as connection:
-        found = await find_domain(connection, domain)
-        return await fetch_fusions(connection, found.id, model, options.prompt_version)
+        asked = Asked(domain, model, options.prompt_version, best=False)
+        return dict((await serving_state(connection, asked)).fusions)
 
 
 async def test_a_model_that_answers_by_chance_is_not_asked_again(

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from re2llm.policies.descriptors import DESCRIPTOR_NAMES, EVIDENCE_KINDS, session_descriptors
+from re2llm.policies.session_stats import profile_scores, profiles_scores
 
 EMBEDDING = np.random.default_rng(0).normal(size=384)
 
@@ -151,3 +152,22 @@ def test_the_order_of_candidates_does_not_matter() -> None:
     straight = named(films(9), candidates, rows)
     for name, value in straight.items():
         assert shuffled[name] == pytest.approx(value, rel=1e-4, abs=1e-5), name
+
+
+def test_profile_scores_are_the_history_s_shares_of_each_value() -> None:
+    history: list[dict[str, Any]] = [
+        {"genre": ["a", "b"], "by": "x"},
+        {"genre": ["b", "b"], "year": 1990},
+    ]
+    recent = history[-1:]
+    offered: list[dict[str, Any]] = [
+        {"genre": ["b", "c"], "by": "x"},
+        {"by": "b"},
+        {},
+        {"genre": ("a",), "year": 1},
+    ]
+    both = profiles_scores([history, recent], offered)
+    # Shares: genre a 1/2, genre b 1, by x 1/2; a value counts once for each item that has it.
+    assert both[0] == pytest.approx([1.5 / 3**0.5, 0.0, 0.0, 0.5])
+    assert both[1] == pytest.approx([1.0 / 3**0.5, 0.0, 0.0, 0.0])
+    assert profile_scores(history, offered) == pytest.approx(both[0])

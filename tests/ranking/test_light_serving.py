@@ -46,6 +46,19 @@ print([name for name in {HEAVY[:8]} if name in sys.modules])
 """
 
 
+SERVE = """
+import os, sys
+import re2llm.interfaces.api.server as server
+from re2llm.cli import app
+
+server.run_server = lambda *_, **__: None
+app(["serve"], standalone_mode=False)
+from threadpoolctl import threadpool_info
+import scipy.linalg
+print([pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"])
+"""
+
+
 async def python(code: str, argument: Any) -> list[str]:
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-c", code, json.dumps(argument)),
@@ -82,3 +95,9 @@ async def test_a_release_answers_over_http_without_torch(served: int, domain: st
     *_, line, loaded = await python(SERVER, {"domain": domain, "history": list(HISTORIES[0])})
     assert json.loads(line)["hint"]["policy"] == f"ppo:{served}"
     assert loaded == "[]"
+
+
+async def test_a_server_multiplies_in_one_thread(served: int) -> None:
+    """Several wait for each other, and for those of the other workers."""
+    *_, threads = await python(SERVE, None)
+    assert set(json.loads(threads)) == {1}

@@ -17,7 +17,7 @@ from re2llm.data.sample import sample_items, simulate_sessions
 from re2llm.errors import InputError
 from re2llm.knowledge.feedback import logged_decisions
 from re2llm.knowledge.releases import active_release_number
-from re2llm.knowledge.rollouts import latest_rollout, rollout_events, serving_state
+from re2llm.knowledge.rollouts import latest_rollout, rollout_events
 from re2llm.llm.offline.model import OfflineRanker
 from re2llm.operations.feedback import give_feedback
 from re2llm.operations.load import load_domain
@@ -98,7 +98,7 @@ async def test_people_keep_their_side_and_gain_it_as_shares_rise(
     people = [f"viewer-{n}" for n in range(40)]
     await start_canary(Context(), 2, domain=there.domain, plan=PLAN)
     async with services.engine.connect() as connection:
-        _, rollout = await serving_state(connection, there.domain_id)
+        rollout = await latest_rollout(connection, there.domain_id)
     assert rollout is not None
     served: dict[int, set[str]] = {}
     for step, share in enumerate((0.1, 0.5)):

@@ -1,0 +1,133 @@
+"""What serves a domain at a moment, by one statement: each request asks it once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Boolean, and_, bindparam, func, or_, select, true
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from .domains import DOMAIN, Domain, find_domain
+from .fusion_tables import FusionRow
+from .hint_stats import MOST_PROMISING
+from .hints import Hint
+from .rollout_tables import RolloutRow
+from .rollouts import IS_LIVE, ROLLOUT, Rollout
+from .tables import DomainRow, HintRow, ReleaseRow
+from .texts import storable
+
+_ACTIVE = and_(ReleaseRow.domain_id == DomainRow.id, ReleaseRow.status == "active")
+_BEST = (
+    MOST_PROMISING.where(
+        HintRow.domain_id == DomainRow.id,
+        # A release chooses among all hints: to sort them then would take time for nothing.
+        or_(bindparam("best", type_=Boolean), ReleaseRow.number.is_(None)),
+    )
+    .correlate(DomainRow, ReleaseRow)
+    .lateral("best")
+)
+_FUSIONS = (
+    select(func.jsonb_object_agg(FusionRow.policy, FusionRow.learned, type_=JSONB))
+    .where(
+        FusionRow.domain_id == DomainRow.id,
+        FusionRow.model == bindparam("model"),
+        FusionRow.prompt_version == bindparam("version"),
+    )
+    .scalar_subquery()
+)
+_SERVING = (
+    select(_FUSIONS, ReleaseRow.number, *DOMAIN, *ROLLOUT, *_BEST.c)
+    .select_from(DomainRow)
+    .outerjoin(ReleaseRow, _ACTIVE)
+    .outerjoin(RolloutRow, and_(RolloutRow.domain_id == DomainRow.id, IS_LIVE))
+    .outerjoin(_BEST, true())
+    .where(DomainRow.name == bindparam("name"))
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Of what the serving state is asked.
+
+    Attributes:
+        name: Of the domain.
+        model: The ranking model.
+        version: Of the ranking prompt.
+        best: Whether the best hint is wanted even where a release is active.
+    """
+
+    name: str
+    model: str
+    version: str
+    best: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ServingState:
+    """What serves a domain.
+
+    Attributes:
+        asked: Of what.
+        domain: The domain.
+        release: Number of the active release, or `None`.
+        rollout: The live rollout, or `None`.
+        best: The active hint that promises most, or `None`.
+        fusions: What was learned about the model's opinion, by the policy that chose the hints.
+    """
+
+    asked: Asked
+    domain: Domain
+    release: int | None
+    rollout: Rollout | None
+    best: Hint | None
+    fusions: Mapping[str, Mapping[str, Any]]
+
+
+async def serving_state(
+    connection: AsyncConnection, asked: Asked, *, among: AbstractSet[str] | None = None
+) -> ServingState:
+    """Return what serves a domain.
+
+    Each request asks, so that a release that was taken back serves no request that comes later.
+
+    Args:
+        among: Names of the domains that the caller may know of; `None` for all.
+
+    Raises:
+        InputError: There is no such domain that the caller may know of.
+    """
+    hidden = among is not None and asked.name not in among
+    wanted = {
+        "name": asked.name,
+        "model": asked.model,
+        "version": asked.version,
+        "best": asked.best,
+    }
+    askable = storable(asked.name) and not hidden
+    found = await connection.execute(_SERVING, wanted) if askable else None
+    row = found.one_or_none() if found else None
+    if row is None:
+        domain = await find_domain(connection, asked.name, among=among)  # says what there is
+        return ServingState(asked, domain, None, None, None, {})
+    fusions, release, *rest = row
+    domain, rollout, best = _split(rest, len(DOMAIN), len(ROLLOUT))
+    return ServingState(
+        asked,
+        Domain(*domain),
+        release,
+        None if rollout[0] is None else Rollout(*rollout),
+        None if best[0] is None else Hint(*best),
+        fusions or {},
+    )
+
+
+def _split(row: Sequence[Any], *lengths: int) -> list[Sequence[Any]]:
+    parts: list[Sequence[Any]] = []
+    for length in lengths:
+        parts.append(row[:length])
+        row = row[length:]
+    return [*parts, row]
