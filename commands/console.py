@@ -26,6 +26,7 @@ from rich.progress import (
 
 from ..errors import InputError, Re2llmError
 from ..runtime.progress import Progress as ProgressCallback
+from .interrupts import INTERRUPTED
 
 _WIDE = 10_000
 """Columns where no person looks: a program that reads our lines wants them whole."""
@@ -37,7 +38,6 @@ _Result = TypeVar("_Result")
 _OBJECTS_BETWEEN_COLLECTIONS = 50_000
 _LOADING = 5.0
 """Seconds within which a command has loaded what it needs."""
-_INTERRUPTED = 130
 
 
 def run(work: Callable[[], Awaitable[_Result]]) -> _Result:
@@ -83,7 +83,7 @@ def _first(group: BaseExceptionGroup[Re2llmError]) -> Re2llmError:
 def interrupted() -> NoReturn:
     """Say that Ctrl-C ended the command, and exit as shells expect."""
     err.print("Interrupted; nothing is half-written. Run the command again to continue.")
-    raise typer.Exit(_INTERRUPTED) from None
+    raise typer.Exit(INTERRUPTED) from None
 
 
 def fail(error: Re2llmError) -> NoReturn:

@@ -16,6 +16,7 @@ from typer.models import CommandInfo
 
 from ..errors import InputError
 from .console import fail, interrupted
+from .interrupts import interruptible_work
 
 # A number is short: without an end, a long row of digits would take quadratic time.
 _BETWEEN = re.compile(r"(?<![\d.])([\d.]{1,20})<=x<=([\d.]{1,20})")
@@ -51,7 +52,8 @@ class _Command(TyperCommand):
 
     def invoke(self, ctx: Any) -> Any:
         try:
-            return super().invoke(ctx)
+            with interruptible_work():
+                return super().invoke(ctx)
         except KeyboardInterrupt:  # before the command's work began, or outside its event loop
             interrupted()
         except OSError as error:
