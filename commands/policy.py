@@ -17,10 +17,13 @@ policy = CommandGroup(
 )
 
 
+_AsJson = Annotated[bool, typer.Option("--json", help="Print as JSON.")]
+
+
 @policy.command("list")
 def list_(
     domain: DomainOption = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
+    as_json: _AsJson = False,
 ) -> None:
     """List a domain's releases.
 
@@ -81,37 +84,44 @@ def activate(
     force: Annotated[
         bool, typer.Option("--force", help="Activate it even if it is worse than the active one.")
     ] = False,
+    as_json: _AsJson = False,
 ) -> None:
     """Serve a release from now on.
 
     Example: re2llm policy activate 2 --domain films
     """
-    run(lambda: _activate(release, domain, force))
+    run(lambda: _activate(release, domain, force, as_json))
 
 
-async def _activate(release: int, domain: str | None, force: bool) -> None:
+async def _activate(release: int, domain: str | None, force: bool, as_json: bool) -> None:
     from ..operations.releases import activate_release
     from ..runtime.options import Context
 
     active = await activate_release(Context(), release, domain=domain, force=force)
-    out.print(f"Release {active.id} is active.")
+    if as_json:
+        print_json(active.model_dump())
+    else:
+        out.print(f"Release {active.id} is active.")
 
 
 @policy.command("rollback")
-def rollback(domain: DomainOption = None) -> None:
+def rollback(domain: DomainOption = None, as_json: _AsJson = False) -> None:
     """Go back to the release that was active before the current one.
 
     Example: re2llm policy rollback --domain films
     """
-    run(lambda: _rollback(domain))
+    run(lambda: _rollback(domain, as_json))
 
 
-async def _rollback(domain: str | None) -> None:
+async def _rollback(domain: str | None, as_json: bool) -> None:
     from ..operations.releases import rollback_release
     from ..runtime.options import Context
 
     active = await rollback_release(Context(), domain=domain)
-    out.print(f"Release {active.id} is active again.")
+    if as_json:
+        print_json(active.model_dump())
+    else:
+        out.print(f"Release {active.id} is active again.")
 
 
 @policy.command("evaluate")
@@ -132,7 +142,7 @@ def evaluate(
             help="Sample hints or take the most likely one. Default: RE2LLM_EXPLORE.",
         ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
+    as_json: _AsJson = False,
 ) -> None:
     """Estimate a release's reward from past feedback.
 

@@ -94,6 +94,7 @@ def unschedule(
     name: Annotated[
         str, typer.Argument(metavar="NAME", help="As `re2llm jobs schedules` shows it.")
     ],
+    as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
 ) -> None:
     """Remove a schedule. The jobs that it has submitted stay.
 
@@ -107,7 +108,10 @@ def unschedule(
         await remove_schedule(Context(), name)
 
     run(work)
-    out.print(f"Removed {name}.", markup=False)
+    if as_json:
+        print_json({"removed": name})
+    else:
+        out.print(f"Removed {name}.", markup=False)
 
 
 def _line(made: Schedule) -> str:

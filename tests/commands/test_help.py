@@ -55,6 +55,18 @@ def test_every_value_has_a_word_in_capitals_or_choices(words: tuple[str, ...]) -
         assert re.fullmatch(r"[A-Z_=]+|[a-z]+(\|[a-z]+)+", parameter.metavar or ""), parameter.name
 
 
+def test_every_command_that_ends_with_a_result_prints_it_as_json() -> None:
+    without = {
+        " ".join(words)
+        for words, command in COMMANDS.items()
+        if not hasattr(command, "commands")
+        and not any("--json" in parameter.opts for parameter in command.params)
+    }
+    # The first is a show for people, the next three run until they are stopped, and the last one's
+    # file is JSON.
+    assert without == {"demo", "serve", "mcp", "worker", "hints export"}
+
+
 def test_a_type_that_was_forgotten_would_be_found() -> None:
     forgetful = CommandGroup()
 

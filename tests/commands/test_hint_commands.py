@@ -209,6 +209,9 @@ def test_a_hint_goes_from_active_to_retired_and_back(classroom: str) -> None:
     approved = command("approve", number, "--domain", classroom)
     assert approved.exit_code == 0
     assert listed(classroom)[0]["status"] == "active"
+    for action, status in (("retire", "retired"), ("approve", "active")):
+        done = command(action, number, "--domain", classroom, "--json")
+        assert json.loads(done.stdout) == [{"id": number, "status": status}]
 
 
 def test_one_unknown_number_changes_nothing(classroom: str) -> None:

@@ -87,7 +87,8 @@ async def test_a_schedule_is_made_listed_and_removed(school: str) -> None:
     listed = json.loads(await good("jobs", "schedules", "--json"))
     assert shown["name"] in [one["name"] for one in listed]
     assert shown["name"] in await good("jobs", "schedules")
-    await good("jobs", "unschedule", shown["name"])
+    removed = json.loads(await good("jobs", "unschedule", shown["name"], "--json"))
+    assert removed == {"removed": shown["name"]}
     assert "no schedule" in await refused("jobs", "unschedule", shown["name"])
 
 
