@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -10,7 +10,10 @@ from ..records import counted
 from .completion import DomainOption, ReleaseArgument, complete_release
 from .console import err, out, print_json, progress_bars, run
 from .groups import CommandGroup
-from .tables import print_table
+from .tables import minute, print_table
+
+if TYPE_CHECKING:
+    from ..operations.release_results import ListedRelease
 
 policy = CommandGroup(
     help="List, show, evaluate, activate and roll back policy releases.", no_args_is_help=True
@@ -59,22 +62,49 @@ async def _list(domain: str | None, as_json: bool) -> None:
 def show(
     release: ReleaseArgument,
     domain: DomainOption = None,
-    as_json: Annotated[  # noqa: ARG001
-        bool, typer.Option("--json", help="Changes nothing: it is always JSON.")
-    ] = False,
+    as_json: _AsJson = False,
 ) -> None:
-    """Print a release as JSON, without its weights.
+    """Show a release: what it brings, what it was made for, and its hints.
 
     Example: re2llm policy show 1 --domain films
     """
-    run(lambda: _show(release, domain))
+    run(lambda: _show(release, domain, as_json))
 
 
-async def _show(release: int, domain: str | None) -> None:
+async def _show(release: int, domain: str | None, as_json: bool) -> None:
     from ..operations.releases import show_release
     from ..runtime.options import Context
 
-    print_json((await show_release(Context(), release, domain=domain)).model_dump())
+    shown = await show_release(Context(), release, domain=domain)
+    if as_json:
+        print_json(shown.model_dump())
+        return
+    for line in _page(shown):
+        out.print(line, markup=False, soft_wrap=True)
+
+
+def _page(shown: ListedRelease) -> list[str]:
+    metrics = shown.metrics
+    lines = [
+        f"Release {shown.id}, {shown.status}, of the recipe {shown.recipe}",
+        f"Made {minute(shown.created_at)}",
+        "",
+        f"Gain of its choices: {metrics['gain']:+.4f} NDCG@10 over no hint",
+    ]
+    if "static_gain" in metrics:
+        lines.append(f"Gain of always the best single hint: {metrics['static_gain']:+.4f}")
+    if "validation_sessions" in metrics:
+        sessions = counted(metrics["validation_sessions"], "training session")
+        lines.append(f"Both on {sessions}, each judged by networks that did not learn from it.")
+    lines += [
+        "",
+        f"For the model {shown.model}, where {shown.order}",
+        f"Hints: {', '.join(map(str, shown.hint_ids)) or 'none'} (`re2llm hints show N` has each)",
+    ]
+    if shown.rollout is not None:
+        said = shown.rollout.state.replace("_", " ")
+        lines.append(f"Rollout {shown.rollout.number}, {said}: {shown.rollout.words}")
+    return [*lines, "", "`--json` also has the settings and the curve of its training."]
 
 
 @policy.command("activate")

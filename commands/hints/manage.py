@@ -1,4 +1,4 @@
-"""`re2llm hints list`, `show`, `approve` and `retire`."""
+"""`re2llm hints list`, `approve` and `retire`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import typer
 from ..completion import DomainOption
 from ..console import note, out, print_json, run
 from ..tables import print_table
-from .options import HintArgument, HintsArgument, JsonOption
+from .options import HintsArgument, JsonOption
 
 if TYPE_CHECKING:
     from ...operations.hint_results import ListedHint
@@ -42,7 +42,7 @@ async def _list(domain: str | None, as_json: bool) -> None:
             f"{hint.id}",
             hint.status,
             _gain(hint),
-            f"{hint.trials:,}",
+            f"{hint.trials:,}" if hint.trials else f"{hint.trials_elsewhere:,}",
             hint.text,
         ]
         for hint in listed.hints
@@ -62,32 +62,6 @@ def _gain(hint: ListedHint) -> str:
     if hint.trials:
         return f"{hint.mean_gain:+.3f}"
     return "not tried" if hint.gain_elsewhere is None else f"{hint.gain_elsewhere:+.3f}*"
-
-
-def show(
-    hint: HintArgument,
-    domain: DomainOption = None,
-    conversation: Annotated[
-        bool, typer.Option("--conversation", help="Include every message of the reflections.")
-    ] = False,
-    as_json: Annotated[  # noqa: ARG001
-        bool, typer.Option("--json", help="Changes nothing: it is always JSON.")
-    ] = False,
-) -> None:
-    """Print as JSON where a hint comes from.
-
-    That is the miss, the diagnosis, the trials and the uses.
-
-    Example: re2llm hints show 3 --domain films
-    """
-    run(lambda: _show(hint, domain, conversation))
-
-
-async def _show(hint: int, domain: str | None, conversation: bool) -> None:
-    from ...operations.hints import show_hint
-    from ...runtime.options import Context
-
-    print_json(await show_hint(Context(), hint, domain=domain, conversation=conversation))
 
 
 def approve(hint: HintsArgument, domain: DomainOption = None, as_json: JsonOption = False) -> None:
