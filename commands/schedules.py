@@ -8,7 +8,7 @@ import typer
 
 from .budgets import MaxCalls, MaxCost
 from .completion import RequiredDomain
-from .console import out, print_json, run
+from .console import note, out, print_json, run
 from .tables import print_table
 
 if TYPE_CHECKING:
@@ -63,6 +63,7 @@ def schedule(
         print_json(made.as_dict())
     else:
         out.print(_line(made), markup=False, soft_wrap=True)
+        note("A running `re2llm worker` submits it.")
 
 
 def schedules(

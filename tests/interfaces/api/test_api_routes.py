@@ -55,9 +55,8 @@ async def test_an_address_alone_leads_somewhere(address: str) -> None:
         assert {listed[name] for name in ("recommend", "health", "ready")} <= set(known)
         assert "text/html" in (await program.get(listed["console"])).headers["content-type"]
         assert (await program.post(listed["mcp"])).status_code != 404
-        unknown = problem(await program.get("/v2/recommend"), 404)
-        assert unknown["remedy"] == "`GET /` lists where to begin."
-        problem(await program.get("/v1/recommendations"), 404)
+        other = problem(await program.get("/v1/recommend"), 405)
+        assert other["remedy"] == "This route takes: POST."
         browser = {"accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
         led = await program.get("/", headers=browser)
         assert (led.status_code, led.headers["location"]) == (303, "/console")
@@ -245,9 +244,11 @@ async def test_every_field_has_limits(http: httpx.AsyncClient) -> None:
         problem(await http.get(path), 422)
 
 
-@pytest.mark.parametrize("path", ["/", "/v1", "/v2", "/v1/recommend/", "/docs", "/v1/x", "/.env"])
+@pytest.mark.parametrize("path", ["/v1", "/v2", "/v1/recommend/", "/docs", "/v1/x", "/.env"])
 async def test_an_unknown_route_is_a_problem(http: httpx.AsyncClient, path: str) -> None:
-    problem(await http.get(path), 404)
+    unknown = problem(await http.get(path), 404)
+    assert unknown["detail"] == "There is no such route."
+    assert unknown["remedy"] == "`docs/serve.md` lists all."
 
 
 async def test_mcp_is_served_beside_it(http: httpx.AsyncClient) -> None:
