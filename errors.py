@@ -203,3 +203,8 @@ _FAILURES: Mapping[str, tuple[str, str]] = {
     Failure.UNKNOWN: ("gave no answer", "Try again later."),
 }
 """By the kind of failure, what it says of a model and what to do."""
+
+
+def reason_of(error: Exception) -> str:
+    """Return why a file cannot be read or written, without the numbers of the system."""
+    return (isinstance(error, OSError) and error.strerror) or str(error)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import gc
 import json
+import os
 import sys
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
@@ -24,8 +26,9 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from ..errors import InputError, Re2llmError
+from ..errors import InputError, Re2llmError, reason_of
 from ..runtime.progress import Progress as ProgressCallback
+from .interrupts import INTERRUPTED
 
 _WIDE = 10_000
 """Columns where no person looks: a program that reads our lines wants them whole."""
@@ -37,7 +40,6 @@ _Result = TypeVar("_Result")
 _OBJECTS_BETWEEN_COLLECTIONS = 50_000
 _LOADING = 5.0
 """Seconds within which a command has loaded what it needs."""
-_INTERRUPTED = 130
 
 
 def run(work: Callable[[], Awaitable[_Result]]) -> _Result:
@@ -83,7 +85,7 @@ def _first(group: BaseExceptionGroup[Re2llmError]) -> Re2llmError:
 def interrupted() -> NoReturn:
     """Say that Ctrl-C ended the command, and exit as shells expect."""
     err.print("Interrupted; nothing is half-written. Run the command again to continue.")
-    raise typer.Exit(_INTERRUPTED) from None
+    raise typer.Exit(INTERRUPTED) from None
 
 
 def fail(error: Re2llmError) -> NoReturn:
@@ -103,6 +105,16 @@ def print_json(value: Any) -> None:
     typer.echo(_as_json(value))
 
 
+def read_text(file: Path) -> str:
+    """Read a file, or standard input if the name is `-`.
+
+    Raises:
+        OSError: It cannot be read.
+        ValueError: It is not UTF-8.
+    """
+    return sys.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8")
+
+
 def write_json(field: str, file: Path, value: Any) -> None:
     """Write a JSON document to a file, or to standard output if the name is `-`.
 
@@ -115,6 +127,24 @@ def write_json(field: str, file: Path, value: Any) -> None:
         write_text(field, file, _as_json(value) + "\n")
 
 
+def check_writable(field: str, file: Path | None) -> None:
+    """Refuse a file that cannot be written, before anything slow or paid begins.
+
+    Raises:
+        InputError: It is a folder, or its folder does not exist or is read-only.
+    """
+    if file is None or str(file) == "-":
+        return
+    folder = file.absolute().parent
+    if file.is_dir() or not folder.is_dir():
+        why = "it is a folder" if file.is_dir() else "its folder does not exist"
+    elif os.access(file if file.exists() else folder, os.W_OK):
+        return
+    else:
+        why = os.strerror(errno.EACCES)
+    raise InputError(field, f"{file} cannot be written ({why}).", "Name another file.")
+
+
 def write_text(field: str, file: Path, content: str) -> None:
     """Write a file.
 
@@ -125,7 +155,7 @@ def write_text(field: str, file: Path, content: str) -> None:
         file.write_text(content, encoding="utf-8")
     except OSError as error:
         raise InputError(
-            field, f"{file} cannot be written ({error}).", "Name another file."
+            field, f"{file} cannot be written ({reason_of(error)}).", "Name another file."
         ) from error
 
 

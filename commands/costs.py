@@ -12,7 +12,7 @@ from .console import out, print_json, run
 from .tables import print_table
 
 if TYPE_CHECKING:
-    from ..operations.cost_results import CostRow, Costs, CostSums
+    from ..operations.cost_results import Costs, CostSums
     from ..operations.costs import CostPart
 
 
@@ -62,7 +62,7 @@ async def _costs(days: int | None, reprice: bool, by: list[str] | None, as_json:
 
 def _print(summed: Costs, parts: Sequence[CostPart]) -> None:
     numbers = ("calls", "failed", "from\ncache", "tokens\nin", "of it\ncached", "out", "cost")
-    rows = [[*(_part(row, part) for part in parts), *_cells(row)] for row in summed.rows]
+    rows = [[*(row.named(part) for part in parts), *_cells(row)] for row in summed.rows]
     rows.append(["total", *[""] * (len(parts) - 1), *_cells(summed.total)])
     print_table((*parts, *numbers), rows, right=numbers)
     if summed.total.saved:
@@ -74,12 +74,6 @@ def _print(summed: Costs, parts: Sequence[CostPart]) -> None:
         )
     if any(row.estimated for row in summed.rows):
         out.print("Some token counts are estimates, because the model does not report them.")
-
-
-def _part(row: CostRow, part: CostPart) -> str:
-    if part != "key":
-        return str(getattr(row, part))
-    return f"{row.owner} {row.key}".strip() or "without a key"
 
 
 def _cells(sums: CostSums) -> list[str]:

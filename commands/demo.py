@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from ..records import counted
 from .console import out, progress_bars, run
+from .demo_words import what_it_shows
 from .tables import print_evaluation
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ async def _demo() -> None:
         await _show(description, titles)
     # The model alone ranks here, to show what hints do for it.
     context = Context(domain=_DOMAIN, seed=0, fuse="llm")
-    await _learn(context)
+    hints = await _learn(context)
     with progress_bars() as progress:
         evaluation = await evaluate(
             context,
@@ -59,10 +60,12 @@ async def _demo() -> None:
         )
     title = f"{counted(len(evaluation.sessions), 'session')} of viewers not seen in training"
     print_evaluation(evaluation.document, title)
+    for line in ("", *what_it_shows(evaluation.document, hints)):
+        out.print(line, markup=False, soft_wrap=True)
     out.print(
-        "\nIn the rows `policy` the offline ranker alone ranks, with and without hints. The row "
-        "`first-stage`\nneeds no model. By default, answers come from it, and a model is asked "
-        "only if it adds something:",
+        "\nIn the rows `policy` the offline model alone orders all candidates, to show what hints "
+        "do for it.\nThe row `first-stage` needs no model: it has learned from all past sessions. "
+        "By default, answers\ncome from it, and a model is asked only if it adds something:",
         markup=False,
         soft_wrap=True,
     )
@@ -114,8 +117,8 @@ async def _show(description: str, titles: list[str]) -> None:
     out.print()
 
 
-async def _learn(context: Context) -> None:
-    """Learn hints and train the policy, unless an earlier run has."""
+async def _learn(context: Context) -> int:
+    """Learn hints and train the policy, unless an earlier run has; return how many are active."""
     from ..operations.hints import list_hints
     from ..operations.learn import learn
     from ..operations.train import has_release, train
@@ -129,3 +132,4 @@ async def _learn(context: Context) -> None:
     for hint in sorted(listed, key=lambda hint: -hint.mean_gain):
         out.print(f"  {hint.mean_gain:+.3f}  {hint.text}", markup=False)
     out.print()
+    return len(listed)

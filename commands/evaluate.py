@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
-from ..errors import InputError
 from ..records import counted
 from .budgets import Fuse, InBatches, MaxCalls, MaxCost
 from .completion import RequiredDomain
-from .console import note, progress_bars, run, write_json, write_text
+from .console import check_writable, note, progress_bars, run, write_json, write_text
 from .detach import Detach, refuse_with_detach, submit_job
 from .tables import print_evaluation
 
@@ -121,7 +120,11 @@ def evaluate(
 
     async def work() -> None:
         if report is not None:
-            _check_report(report)
+            from ..evaluation.drawing import require_matplotlib
+
+            require_matplotlib("--report")
+        for field, file in (("--json", json_file), ("--report", report)):
+            check_writable(field, file)
         with progress_bars() as progress:
             evaluation = await operation.evaluate(
                 context,
@@ -154,17 +157,6 @@ def evaluate(
 
 def _names(listed: str) -> list[str]:
     return list(dict.fromkeys(name.strip() for name in listed.split(",") if name.strip()))
-
-
-def _check_report(file: Path) -> None:
-    """Refuse a report that cannot be written, before anything slow or paid begins."""
-    from ..evaluation.drawing import require_matplotlib
-
-    require_matplotlib("--report")
-    if file.is_dir() or not file.absolute().parent.is_dir():
-        raise InputError(
-            "--report", f"{file} cannot be written.", "Name a file in an existing folder."
-        )
 
 
 async def _write_report(context: Context, evaluation: Evaluation, file: Path) -> None:

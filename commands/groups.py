@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import errno
+import os
 import re
 import sys
 from collections.abc import Callable
@@ -16,10 +17,18 @@ from typer.models import CommandInfo
 
 from ..errors import InputError
 from .console import fail, interrupted
+from .interrupts import interruptible_work
 
 # A number is short: without an end, a long row of digits would take quadratic time.
 _BETWEEN = re.compile(r"(?<![\d.])([\d.]{1,20})<=x<=([\d.]{1,20})")
 _AT_LEAST = re.compile(r"\bx>=([\d.]{1,20})")
+
+_FULL = {errno.ENOSPC, errno.EDQUOT}
+_FILE_TROUBLE = {
+    *(*_FULL, errno.EACCES, errno.EPERM, errno.EROFS, errno.EISDIR, errno.ENOTDIR),
+    *(errno.ENAMETOOLONG, errno.ELOOP),
+}
+"""What a person can put right; any other error is ours."""
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -51,14 +60,14 @@ class _Command(TyperCommand):
 
     def invoke(self, ctx: Any) -> Any:
         try:
-            return super().invoke(ctx)
+            with interruptible_work():
+                return super().invoke(ctx)
         except KeyboardInterrupt:  # before the command's work began, or outside its event loop
             interrupted()
         except OSError as error:
-            if error.errno != errno.ENOSPC:
+            if error.errno not in _FILE_TROUBLE:
                 raise
-            problem = f"{error.filename or 'The output'} cannot be written ({error.strerror})."
-            fail(InputError("disk", problem, "Free some space, or write elsewhere."))
+            fail(_in_one_line(error))
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
         return [
@@ -78,6 +87,15 @@ class _Command(TyperCommand):
             if rows:
                 with formatter.section(heading):
                     formatter.write_dl([(name, _in_words(text)) for name, text in rows])
+
+
+def _in_one_line(error: OSError) -> InputError:
+    if error.errno in _FULL:
+        problem = f"{error.filename or 'The output'} cannot be written ({error.strerror})."
+        return InputError("disk", problem, "Free some space, or write elsewhere.")
+    name = os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else "A file"
+    problem = f"{name} cannot be used ({error.strerror})."
+    return InputError("file", problem, "Change its rights, or name another.")
 
 
 def _name_of(command: CommandInfo) -> str | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -10,17 +10,23 @@ from ..records import counted
 from .completion import DomainOption, ReleaseArgument, complete_release
 from .console import err, out, print_json, progress_bars, run
 from .groups import CommandGroup
-from .tables import print_table
+from .tables import minute, print_table
+
+if TYPE_CHECKING:
+    from ..operations.release_results import ListedRelease
 
 policy = CommandGroup(
     help="List, show, evaluate, activate and roll back policy releases.", no_args_is_help=True
 )
 
 
+_AsJson = Annotated[bool, typer.Option("--json", help="Print as JSON.")]
+
+
 @policy.command("list")
 def list_(
     domain: DomainOption = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
+    as_json: _AsJson = False,
 ) -> None:
     """List a domain's releases.
 
@@ -56,22 +62,49 @@ async def _list(domain: str | None, as_json: bool) -> None:
 def show(
     release: ReleaseArgument,
     domain: DomainOption = None,
-    as_json: Annotated[  # noqa: ARG001
-        bool, typer.Option("--json", help="Changes nothing: it is always JSON.")
-    ] = False,
+    as_json: _AsJson = False,
 ) -> None:
-    """Print a release as JSON, without its weights.
+    """Show a release: what it brings, what it was made for, and its hints.
 
     Example: re2llm policy show 1 --domain films
     """
-    run(lambda: _show(release, domain))
+    run(lambda: _show(release, domain, as_json))
 
 
-async def _show(release: int, domain: str | None) -> None:
+async def _show(release: int, domain: str | None, as_json: bool) -> None:
     from ..operations.releases import show_release
     from ..runtime.options import Context
 
-    print_json((await show_release(Context(), release, domain=domain)).model_dump())
+    shown = await show_release(Context(), release, domain=domain)
+    if as_json:
+        print_json(shown.model_dump())
+        return
+    for line in _page(shown):
+        out.print(line, markup=False, soft_wrap=True)
+
+
+def _page(shown: ListedRelease) -> list[str]:
+    metrics = shown.metrics
+    lines = [
+        f"Release {shown.id}, {shown.status}, of the recipe {shown.recipe}",
+        f"Made {minute(shown.created_at)}",
+        "",
+        f"Gain of its choices: {metrics['gain']:+.4f} NDCG@10 over no hint",
+    ]
+    if "static_gain" in metrics:
+        lines.append(f"Gain of always the best single hint: {metrics['static_gain']:+.4f}")
+    if "validation_sessions" in metrics:
+        sessions = counted(metrics["validation_sessions"], "training session")
+        lines.append(f"Both on {sessions}, each judged by networks that did not learn from it.")
+    lines += [
+        "",
+        f"For the model {shown.model}, where {shown.order}",
+        f"Hints: {', '.join(map(str, shown.hint_ids)) or 'none'} (`re2llm hints show N` has each)",
+    ]
+    if shown.rollout is not None:
+        said = shown.rollout.state.replace("_", " ")
+        lines.append(f"Rollout {shown.rollout.number}, {said}: {shown.rollout.words}")
+    return [*lines, "", "`--json` also has the settings and the curve of its training."]
 
 
 @policy.command("activate")
@@ -81,37 +114,44 @@ def activate(
     force: Annotated[
         bool, typer.Option("--force", help="Activate it even if it is worse than the active one.")
     ] = False,
+    as_json: _AsJson = False,
 ) -> None:
     """Serve a release from now on.
 
     Example: re2llm policy activate 2 --domain films
     """
-    run(lambda: _activate(release, domain, force))
+    run(lambda: _activate(release, domain, force, as_json))
 
 
-async def _activate(release: int, domain: str | None, force: bool) -> None:
+async def _activate(release: int, domain: str | None, force: bool, as_json: bool) -> None:
     from ..operations.releases import activate_release
     from ..runtime.options import Context
 
     active = await activate_release(Context(), release, domain=domain, force=force)
-    out.print(f"Release {active.id} is active.")
+    if as_json:
+        print_json(active.model_dump())
+    else:
+        out.print(f"Release {active.id} is active.")
 
 
 @policy.command("rollback")
-def rollback(domain: DomainOption = None) -> None:
+def rollback(domain: DomainOption = None, as_json: _AsJson = False) -> None:
     """Go back to the release that was active before the current one.
 
     Example: re2llm policy rollback --domain films
     """
-    run(lambda: _rollback(domain))
+    run(lambda: _rollback(domain, as_json))
 
 
-async def _rollback(domain: str | None) -> None:
+async def _rollback(domain: str | None, as_json: bool) -> None:
     from ..operations.releases import rollback_release
     from ..runtime.options import Context
 
     active = await rollback_release(Context(), domain=domain)
-    out.print(f"Release {active.id} is active again.")
+    if as_json:
+        print_json(active.model_dump())
+    else:
+        out.print(f"Release {active.id} is active again.")
 
 
 @policy.command("evaluate")
@@ -132,7 +172,7 @@ def evaluate(
             help="Sample hints or take the most likely one. Default: RE2LLM_EXPLORE.",
         ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
+    as_json: _AsJson = False,
 ) -> None:
     """Estimate a release's reward from past feedback.
 

@@ -8,7 +8,7 @@ import typer
 
 from .budgets import MaxCalls, MaxCost
 from .completion import RequiredDomain
-from .console import out, print_json, run
+from .console import note, out, print_json, run
 from .tables import print_table
 
 if TYPE_CHECKING:
@@ -63,6 +63,7 @@ def schedule(
         print_json(made.as_dict())
     else:
         out.print(_line(made), markup=False, soft_wrap=True)
+        note("A running `re2llm worker` submits it.")
 
 
 def schedules(
@@ -94,6 +95,7 @@ def unschedule(
     name: Annotated[
         str, typer.Argument(metavar="NAME", help="As `re2llm jobs schedules` shows it.")
     ],
+    as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
 ) -> None:
     """Remove a schedule. The jobs that it has submitted stay.
 
@@ -107,7 +109,10 @@ def unschedule(
         await remove_schedule(Context(), name)
 
     run(work)
-    out.print(f"Removed {name}.", markup=False)
+    if as_json:
+        print_json({"removed": name})
+    else:
+        out.print(f"Removed {name}.", markup=False)
 
 
 def _line(made: Schedule) -> str:

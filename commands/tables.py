@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -52,6 +53,11 @@ def print_table(
     with out.capture() as printed:
         out.print(table)
     typer.echo("\n".join(line.rstrip() for line in printed.get().rstrip().splitlines()))
+
+
+def minute(moment: str) -> str:
+    """Return a moment, given as ISO 8601, as people write it: in UTC, to the minute."""
+    return f"{dt.datetime.fromisoformat(moment).astimezone(dt.UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def print_retired(hints: Sequence[RetiredHint]) -> None:

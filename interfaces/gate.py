@@ -83,7 +83,7 @@ class Gate:
         segments = _segments(scope)
         first = segments[0] if segments else ""
         if ".." in segments or first not in _OPEN | _CHECKED | _GUARDED:
-            raise ProblemError(404, "There is no such route.")
+            raise ProblemError(404, "There is no such route.", remedy="`docs/serve.md` lists all.")
         if first in _OPEN or is_open(scope):
             scope[CHECKED], scope[OPEN] = None, True
             return {}

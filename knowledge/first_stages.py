@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +21,14 @@ FUSED = "/best-"
 def base_version(prompt_version: str) -> str:
     """Return a prompt version without what decides the order."""
     return prompt_version.partition(FUSED)[0]
+
+
+def order_in_words(prompt_version: str) -> tuple[str, str]:
+    """Return what the model was asked to order under a prompt version, and the `fuse` that does."""
+    best = re.match(r"\d+", prompt_version.partition(FUSED)[2])
+    if best is None:
+        return "the model alone orders all candidates", "llm"
+    return f"the model re-orders the first stage's best {best[0]}", "learned"
 
 
 @dataclass(frozen=True, slots=True)

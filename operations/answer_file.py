@@ -11,7 +11,7 @@ from typing import Any, cast
 
 from fasteners import InterProcessLock
 
-from ..errors import InputError
+from ..errors import InputError, reason_of
 
 _BATCH = 1000
 _LONGEST = 2**20
@@ -57,7 +57,9 @@ class AnswerFile:
                 self._file = self._growing.open("ab")
         except OSError as error:
             raise InputError(
-                "--out", f"{self._growing} cannot be written ({error}).", "Name another file."
+                "--out",
+                f"{self._growing} cannot be written ({reason_of(error)}).",
+                "Name another file.",
             ) from error
         if not alone:
             raise InputError("--out", f"Another process writes {self.path}.", "Name another file.")

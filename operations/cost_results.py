@@ -41,6 +41,12 @@ class CostRow(CostSums):
     owner: str = Field(default="", description="Of that key.")
     estimated: bool = Field(description="Whether some tokens are estimated.")
 
+    def named(self, part: str) -> str:
+        """Return what a row is about as people read it: its day, command, model or key."""
+        if part != "key":
+            return str(getattr(self, part))
+        return f"{self.owner or 'a deleted key'} ({self.key})" if self.key else "without a key"
+
 
 class Costs(BaseModel):
     """What model calls have cost."""

@@ -74,7 +74,9 @@ async def _catalogue_checks(options: RunOptions) -> list[Check]:
                 options.services, connection, found.id, options.model, options.prompt_version
             )
         except ReleaseMisfitError as error:
-            release = Check(name="release", status="note", found=error.problem, remedy=error.remedy)
+            # Nothing is broken, which a newcomer cannot know.
+            said = f"{error.problem} It is not used: the best verified hint is given, or none."
+            release = Check(name="release", status="note", found=said, remedy=error.remedy)
         else:
             fits = f"release {served.number} fits the model" if served else "none is active"
             release = Check(name="release", status="ok", found=fits)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, Field
 
-from ..knowledge.hint_stats import harm_of
+from ..knowledge.hint_pages import HintOnPage
+from ..knowledge.hint_stats import BEYOND_DOUBT, harm_of
 from ..knowledge.hints import Hint
 from ..ranking.verification import Verification
 
@@ -25,6 +26,7 @@ class ListedHint(BaseModel):
     gain_elsewhere: float | None = Field(
         description="Where it was not tried: the last gain measured with another model or prompt."
     )
+    trials_elsewhere: int = Field(default=0, description="Sessions on which that was measured.")
 
 
 class ListedHints(BaseModel):
@@ -65,9 +67,28 @@ class MeasuredGain(BaseModel):
         """Round the numbers for an answer."""
         return cls.model_validate(stats.as_dict())
 
+    @classmethod
+    def on(cls, hint: Hint | HintOnPage, **more: str) -> Self:
+        """Read a hint's stats.
+
+        Args:
+            more: The other fields of a subclass.
+        """
+        width = BEYOND_DOUBT * hint.gain_error
+        ends = (hint.mean_gain - width, hint.mean_gain + width)
+        stats = Verification(hint.trials, hint.mean_gain, *ends, hint.helped, hint.harmed)
+        return cls.model_validate({**stats.as_dict(), **more})
+
     def __str__(self) -> str:
         """The numbers as a sentence."""
         return str(Verification(self.sessions, self.mean, *self.ci90, self.helped, self.harmed))
+
+
+class HintGain(MeasuredGain):
+    """What a hint brought with the run's model and prompt, as `hints list` shows it."""
+
+    model: str
+    prompt_version: str
 
 
 class RetiredHint(BaseModel):

@@ -8,6 +8,7 @@ from typing import Any
 
 from ..knowledge import hints as stored_hints
 from ..knowledge.domains import hold_hints
+from ..knowledge.hint_pages import hint_on_page
 from ..knowledge.hint_stats import measured_hints
 from ..knowledge.lineage import hint_lineage
 from ..knowledge.reflections import Proposal, store_proposal
@@ -15,7 +16,7 @@ from ..ranking.repeats import embed
 from ..runtime.domain_cache import leak_filter_of
 from ..runtime.options import Context, resolve_context
 from .database import in_domain
-from .hint_results import AddedHint, ListedHint, ListedHints
+from .hint_results import AddedHint, HintGain, ListedHint, ListedHints, MeasuredGain
 from .understanding import understanding_of
 
 
@@ -58,35 +59,50 @@ async def list_hints(
             gain_error=round(hint.gain_error, 4),
             helped=hint.helped,
             harmed=hint.harmed,
-            gain_elsewhere=_gain_elsewhere(last.get(hint.id)),
+            **_elsewhere(last.get(hint.id)),
         )
         for hint in hints
     ]
     return ListedHints(domain=found.name, model=options.model, hints=listed)
 
 
-def _gain_elsewhere(hint: stored_hints.Hint | None) -> float | None:
-    return None if hint is None or not hint.trials else round(hint.mean_gain, 4)
+def _elsewhere(hint: stored_hints.Hint | None) -> dict[str, Any]:
+    if hint is None or not hint.trials:
+        return {"gain_elsewhere": None}
+    return {"gain_elsewhere": round(hint.mean_gain, 4), "trials_elsewhere": hint.trials}
 
 
 async def show_hint(
     context: Context, hint: int, *, domain: str | None = None, conversation: bool = False
 ) -> dict[str, Any]:
-    """Return where a hint comes from: the miss, the diagnosis, the trials, the uses.
+    """Return where a hint comes from: the miss, the diagnosis, the gains, the uses.
 
     Args:
         domain: The catalogue; `None` takes the context's.
         conversation: Whether to add every message of the reflections.
 
     Returns:
-        JSON primitives, as `knowledge.lineage.hint_lineage` describes them.
+        JSON primitives: what `knowledge.lineage.hint_lineage` returns, and `domain`. `measured` is
+        a `HintGain` that counts random training sessions only; where there are none,
+        `measured_elsewhere` is the last one of another model or prompt. `trials` also count
+        sessions that the hint was chosen to help.
 
     Raises:
         Re2llmError: There is no such hint.
     """
     options = await resolve_context(context)
     async with in_domain(options, domain) as (connection, found):
-        return await hint_lineage(connection, found, hint, conversation=conversation)
+        story = await hint_lineage(connection, found, hint, conversation=conversation)
+        model, prompt = options.model, options.prompt_version
+        stats = await hint_on_page(connection, found.id, model, prompt, hint)
+        (last,) = await stored_hints.find_hints(connection, found.id, [hint])
+    elsewhere = MeasuredGain.on(last) if last.trials and not stats.trials else None
+    return {
+        **story,
+        "domain": found.name,
+        "measured": HintGain.on(stats, model=model, prompt_version=prompt).model_dump(mode="json"),
+        "measured_elsewhere": elsewhere and elsewhere.model_dump(mode="json"),
+    }
 
 
 async def approve_hints(

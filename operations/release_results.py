@@ -6,6 +6,8 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
+from ..knowledge.first_stages import order_in_words
+
 
 class ReleaseRollout(BaseModel):
     """What became of a release on live traffic."""
@@ -34,6 +36,12 @@ class ListedRelease(BaseModel):
     rollout: ReleaseRollout | None = Field(
         default=None, description="Its latest rollout, if there was one."
     )
+
+    @property
+    def order(self) -> str:
+        """What the model was asked to order, in words, with the setting that does so."""
+        words, fuse = order_in_words(self.prompt_version)
+        return f"{words} (RE2LLM_FUSE={fuse})"
 
 
 class ListedReleases(BaseModel):

@@ -22,7 +22,7 @@ from ..runtime.services import Services
 from .results import FoundItem, FoundTitle, FoundTitles
 
 _NEAR = 3
-_SHOWN = 120
+_SHOWN = 160
 _LONGEST = 80
 _MOST_COMPARED = 200
 """Words that one request may have compared with every title of a catalogue."""
@@ -198,5 +198,7 @@ class Finder:
 
 def shown(item: Item) -> FoundItem:
     """Return an item as answers show it."""
-    facts = [spoken(value) for _, value in sorted(item.attributes.items())]
-    return FoundItem(id=item.id, title=item.title, about=". ".join(facts)[:_SHOWN])
+    facts = [f"{name}: {spoken(value)}" for name, value in sorted(item.attributes.items())]
+    about = "; ".join(facts)
+    cut = about if len(about) <= _SHOWN else f"{about[: _SHOWN - 1]}…"
+    return FoundItem(id=item.id, title=item.title, about=cut)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ..errors import ReleaseMisfitError
 from ..knowledge.feedback import HintChosen
-from ..knowledge.first_stages import base_version
+from ..knowledge.first_stages import base_version, order_in_words
 from ..knowledge.hints import Hint, HintAndEmbedding
 from ..knowledge.releases import Release
 from ..llm.embeddings import ENCODER_ID
@@ -184,25 +184,34 @@ def load_release(number: int, release: Release, model: str, prompt_version: str)
     Raises:
         ReleaseMisfitError: It was trained for another encoder, prompt or model.
     """
+    again = "Train again with `re2llm train`, or activate a release that fits."
     for field, trained, present in (
         ("encoder", release.encoder, ENCODER_ID),
         ("model", release.model, model),
-        ("prompt version", release.prompt_version, prompt_version),
     ):
         if trained != present:
-            other_mode = field == "prompt version" and base_version(trained) == base_version(
-                present
-            )
-            fix = "Train again with `re2llm train`, or activate a release that fits."
-            if other_mode:
-                fix = f"Set RE2LLM_FUSE to what it was trained with. Or: {fix[0].lower()}{fix[1:]}"
-            raise ReleaseMisfitError(
-                "release",
-                f"Release {number} was trained for the {field} {trained!r}, not {present!r}.",
-                fix,
-                other_mode=other_mode,
-            )
+            problem = f"Release {number} was trained for the {field} {trained!r}, not {present!r}."
+            raise ReleaseMisfitError("release", problem, again)
+    if release.prompt_version != prompt_version:
+        raise _other_prompt(number, release.prompt_version, prompt_version, again)
     return ServedPolicy(number, release, load_policy(release.weights, release.config["policy"]))
+
+
+def _other_prompt(number: int, trained: str, present: str, again: str) -> ReleaseMisfitError:
+    if base_version(trained) != base_version(present):
+        problem = (
+            f"Release {number} was trained with another wording of the prompt ({trained}; "
+            f"it is {present} now)."
+        )
+        return ReleaseMisfitError("release", problem, again)
+    (then, fuse), (now, _) = order_in_words(trained), order_in_words(present)
+    wanted = f"RE2LLM_FUSE={fuse}"
+    if then == now:
+        then, now = f"the prompt is {trained}", f"it is {present}"
+        wanted = "RE2LLM_PROMPT_ORDER and RE2LLM_ORDERS as they were then"
+    problem = f"Release {number} was trained where {then}; now {now}."
+    fix = f"To use it, set {wanted}. Or: {again[0].lower()}{again[1:]}"
+    return ReleaseMisfitError("release", problem, fix, other_mode=True)
 
 
 def session_state(state: RecommendState, recipe: str) -> NDArray[np.float32]:

@@ -45,9 +45,8 @@ class Caller:
             NotGrantedError: It has not.
         """
         if right not in self.grants.may:
-            raise NotGrantedError(
-                "key", f"It may not {right}.", f"Make one with `re2llm keys create --may {right}`."
-            )
+            makes = f"re2llm keys create OWNER --domain DOMAIN --may {right}"
+            raise NotGrantedError("key", f"This key may not {right}.", f"`{makes}` makes one.")
 
     def as_user(self) -> dict[str, Any]:
         """Return the caller as JSON primitives, as a LangGraph server keeps a user."""

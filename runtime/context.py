@@ -51,7 +51,7 @@ class Context:
         _ModelName | None,
         Field(
             description="The ranking model, such as `openai:gpt-4.1-mini`.",
-            json_schema_extra=_at("recommend", "check", "verify_hint"),
+            json_schema_extra=_at("recommend", "check", "verify_hint", "predict_rating", "model"),
         ),
     ] = None
     reflect_model: Annotated[

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from ...errors import InputError
+from ...errors import InputError, reason_of
 from ..completion import DomainOption
 from ..console import out, print_json, run
 from .options import JsonOption
@@ -47,7 +47,9 @@ def _listed(file: Path | None) -> list[str]:
         value: Any = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise InputError(
-            "--file", f"{file} cannot be read ({error}).", "Name a file with a JSON list."
+            "--file",
+            f"{file} cannot be read ({reason_of(error)}).",
+            "Name a file with a JSON list.",
         ) from error
     if not isinstance(value, list):
         raise InputError("--file", f"{file} is not a JSON list.", 'Write ["first hint", "second"].')
@@ -72,7 +74,7 @@ async def _add(texts: list[str], domain: str | None, verify: bool, as_json: bool
         if tried is not None:
             print_verified(tried)
         elif stored:
-            listed = " ".join(map(str, stored))
+            listed = " ".join(map(str, stored)) + (f" --domain {domain}" if domain else "")
             out.print(
                 f"Unverified: `re2llm hints verify {listed}` measures what they bring.",
                 markup=False,

@@ -8,10 +8,10 @@ from typing import Annotated, Any
 
 import typer
 
-from ...errors import InputError
+from ...errors import InputError, reason_of
 from ...records import counted
 from ..completion import DomainOption, complete_domain
-from ..console import err, out, print_json, run, write_json
+from ..console import err, out, print_json, read_text, run, write_json
 from .options import JsonOption
 
 
@@ -40,7 +40,9 @@ async def _export(file: Path, domain: str | None) -> None:
 def import_(
     file: Annotated[
         Path | None,
-        typer.Argument(metavar="FILE", help="From `hints export`, or a JSON list of texts."),
+        typer.Argument(
+            metavar="FILE", help="From `hints export`, or a JSON list of texts; - reads it."
+        ),
     ] = None,
     domain: DomainOption = None,
     from_domain: Annotated[
@@ -74,9 +76,9 @@ async def _import(
     elif file is None and from_domain is not None:
         imported = await import_from_domain(context, from_domain)
     elif file is None:
-        raise InputError("FILE", "is missing.", "Give one of the two: it or --from-domain.")
+        raise InputError("FILE", "No file is named.", "Name one, or a domain with --from-domain.")
     else:
-        raise InputError("FILE", "cannot stand beside --from-domain.", "Give one of the two.")
+        raise InputError("FILE", "There is a file and --from-domain.", "Give one of the two.")
     if as_json:
         print_json(imported.model_dump())
         return
@@ -92,8 +94,7 @@ async def _import(
 
 def _read(file: Path) -> Any:
     try:
-        return json.loads(file.read_text(encoding="utf-8"))
+        return json.loads(read_text(file))
     except (OSError, ValueError) as error:
-        raise InputError(
-            "FILE", f"{file} cannot be read ({error}).", "Name a file from `re2llm hints export`."
-        ) from error
+        problem = f"{file} cannot be read ({reason_of(error)})."
+        raise InputError("FILE", problem, "Name a file from `re2llm hints export`.") from error

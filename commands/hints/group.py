@@ -6,7 +6,8 @@ from ..groups import CommandGroup
 from .add import add
 from .exchange import export, import_
 from .improve import improve
-from .manage import approve, list_, retire, show
+from .manage import approve, list_, retire
+from .show import show
 from .tidy import tidy
 from .verify import try_, verify
 

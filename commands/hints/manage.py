@@ -1,4 +1,4 @@
-"""`re2llm hints list`, `show`, `approve` and `retire`."""
+"""`re2llm hints list`, `approve` and `retire`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import typer
 from ..completion import DomainOption
 from ..console import note, out, print_json, run
 from ..tables import print_table
-from .options import HintArgument, HintsArgument, JsonOption
+from .options import HintsArgument, JsonOption
 
 if TYPE_CHECKING:
     from ...operations.hint_results import ListedHint
@@ -42,7 +42,7 @@ async def _list(domain: str | None, as_json: bool) -> None:
             f"{hint.id}",
             hint.status,
             _gain(hint),
-            f"{hint.trials:,}",
+            f"{hint.trials:,}" if hint.trials else f"{hint.trials_elsewhere:,}",
             hint.text,
         ]
         for hint in listed.hints
@@ -64,48 +64,22 @@ def _gain(hint: ListedHint) -> str:
     return "not tried" if hint.gain_elsewhere is None else f"{hint.gain_elsewhere:+.3f}*"
 
 
-def show(
-    hint: HintArgument,
-    domain: DomainOption = None,
-    conversation: Annotated[
-        bool, typer.Option("--conversation", help="Include every message of the reflections.")
-    ] = False,
-    as_json: Annotated[  # noqa: ARG001
-        bool, typer.Option("--json", help="Changes nothing: it is always JSON.")
-    ] = False,
-) -> None:
-    """Print as JSON where a hint comes from.
-
-    That is the miss, the diagnosis, the trials and the uses.
-
-    Example: re2llm hints show 3 --domain films
-    """
-    run(lambda: _show(hint, domain, conversation))
-
-
-async def _show(hint: int, domain: str | None, conversation: bool) -> None:
-    from ...operations.hints import show_hint
-    from ...runtime.options import Context
-
-    print_json(await show_hint(Context(), hint, domain=domain, conversation=conversation))
-
-
-def approve(hint: HintsArgument, domain: DomainOption = None) -> None:
+def approve(hint: HintsArgument, domain: DomainOption = None, as_json: JsonOption = False) -> None:
     """Activate pending or retired hints.
 
     The model may be given them from then on.
 
     Example: re2llm hints approve 3 4 --domain films
     """
-    run(lambda: _approve(hint, domain))
+    run(lambda: _approve(hint, domain, as_json))
 
 
-async def _approve(numbers: list[int], domain: str | None) -> None:
+async def _approve(numbers: list[int], domain: str | None, as_json: bool) -> None:
     from ...operations.hints import approve_hints
     from ...runtime.options import Context
 
     await approve_hints(Context(), numbers, domain=domain)
-    out.print(f"active: {', '.join(map(str, numbers))}")
+    _print_status(numbers, "active", as_json)
 
 
 def retire(
@@ -114,17 +88,25 @@ def retire(
     reason: Annotated[
         str, typer.Option(metavar="TEXT", help="Stored with the hint.")
     ] = "A person retired it.",
+    as_json: JsonOption = False,
 ) -> None:
     """Retire hints. The model is no longer given them; their trials are kept.
 
     Example: re2llm hints retire 3 --domain films --reason "too vague"
     """
-    run(lambda: _retire(hint, domain, reason))
+    run(lambda: _retire(hint, domain, reason, as_json))
 
 
-async def _retire(numbers: list[int], domain: str | None, reason: str) -> None:
+async def _retire(numbers: list[int], domain: str | None, reason: str, as_json: bool) -> None:
     from ...operations.hints import retire_hints
     from ...runtime.options import Context
 
     await retire_hints(Context(), numbers, domain=domain, reason=reason)
-    out.print(f"retired: {', '.join(map(str, numbers))}")
+    _print_status(numbers, "retired", as_json)
+
+
+def _print_status(numbers: list[int], status: str, as_json: bool) -> None:
+    if as_json:
+        print_json([{"id": number, "status": status} for number in numbers])
+    else:
+        out.print(f"{status}: {', '.join(map(str, numbers))}")

@@ -10,7 +10,7 @@ import typer
 from ...errors import InputError
 from ...records import counted
 from ..budgets import MaxCalls, MaxCost, check_budget
-from ..console import fail, progress_bars, run, write_json
+from ..console import check_writable, fail, progress_bars, run, write_json
 from ..tables import print_table
 from .options import SAMPLE, ReviewsOption, SeedOption, SkipOption, SplitOption, review_source
 from .rating_tables import print_groups, print_paired
@@ -84,6 +84,8 @@ def evaluate(
     source = review_source(reviews, split=split, skip_malformed=skip_malformed, seed=seed)
 
     async def work() -> None:
+        for field, file in (("--json", json_file), ("--plot", plot)):
+            check_writable(field, file)
         if model is not None:
             check_budget(budget, [model])
         with progress_bars() as progress:

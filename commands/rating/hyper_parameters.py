@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from ...errors import InputError
+from ...errors import InputError, reason_of
 
 
 def hyper_parameters(file: Path | None, settings: Sequence[str]) -> dict[str, object]:
@@ -25,7 +25,9 @@ def hyper_parameters(file: Path | None, settings: Sequence[str]) -> dict[str, ob
             values |= json.loads(file.read_text(encoding="utf-8"))
         except (OSError, ValueError, TypeError) as error:
             raise InputError(
-                "--config", f"{file} cannot be read as a JSON object ({error}).", "Fix the file."
+                "--config",
+                f"{file} cannot be read as a JSON object ({reason_of(error)}).",
+                "Fix the file.",
             ) from error
     for setting in settings:
         name, equals, value = setting.partition("=")

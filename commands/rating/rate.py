@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ...errors import InputError
-from ..console import out, print_json, run
+from ...errors import InputError, reason_of
+from ..console import out, print_json, read_text, run
 from ..recommend import print_flags
 from .options import SAMPLE, ReviewsOption, SkipOption, review_source
 
@@ -73,12 +72,11 @@ def rate(
 
 def _read(name: str) -> dict[str, Any]:
     try:
-        text = sys.stdin.read() if name == "-" else Path(name).read_text(encoding="utf-8")
-        value = json.loads(text)
+        value = json.loads(read_text(Path(name)))
     except (OSError, ValueError) as error:
         raise InputError(
             "--request",
-            f"{name} cannot be read as JSON ({error}).",
+            f"{name} cannot be read as JSON ({reason_of(error)}).",
             "See docs/rating.md.",
         ) from error
     if not isinstance(value, dict):

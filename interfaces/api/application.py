@@ -25,6 +25,7 @@ from ..web.application import page_routes
 from ..web.errors import error_page
 from . import (
     autopilot,
+    entrance,
     feedback,
     health,
     hints,
@@ -99,7 +100,7 @@ def create_app(options: ServeOptions | None = None) -> FastAPI:
     options = options or ServeOptions()
     observe_calls(count_call)
     app = build_api(alone=True)
-    app.router.routes.extend(observed.router.routes)
+    app.router.routes.extend([*entrance.router.routes, *observed.router.routes])
     mcp = _mount_mcp(app)
 
     @asynccontextmanager

@@ -8,7 +8,7 @@ from fastapi import Path, Query, Request
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
-from ...operations.hint_results import AddedHint, ListedHint
+from ...operations.hint_results import AddedHint, HintGain, ListedHint, MeasuredGain
 from ...operations.hints import add_hint, approve_hints, list_hints, retire_hints, show_hint
 from ...operations.tidy_hints import tidy_hints
 from ...operations.tidy_results import TidiedHints
@@ -39,7 +39,13 @@ class HintStory(BaseModel):
     created_at: str
     provenance: dict[str, Any]
     proposals: list[dict[str, Any]]
-    trials: list[dict[str, Any]]
+    measured: HintGain = Field(description="With the run's model, on random training sessions.")
+    measured_elsewhere: MeasuredGain | None = Field(
+        description="Where that has no session: the last gain with another model or prompt."
+    )
+    trials: list[dict[str, Any]] = Field(
+        description="All trials by model and prompt, also on sessions that it was chosen to help."
+    )
     uses: int = Field(description="Logged recommendations that were made with it.")
     merged_into: int | None = Field(description="The hint that says the same, if it was merged.")
     merged: list[int] = Field(description="Hints that were merged into it.")

@@ -124,7 +124,11 @@ def problem_of(error: Exception, scope: Scope) -> tuple[Problem, dict[str, str]]
         case HTTPException():
             headers.update(error.headers or {})
             detail = str(error.detail or HTTPStatus(error.status_code).description)
-            problem = _problem(scope, error.status_code, detail, type="about:blank")
+            allowed = headers.get("Allow")
+            remedy = f"This route takes: {allowed}." if allowed else None
+            if error.status_code == HTTPStatus.NOT_FOUND and detail == HTTPStatus(404).phrase:
+                detail, remedy = "There is no such route.", "`docs/serve.md` lists all."
+            problem = _problem(scope, error.status_code, detail, type="about:blank", remedy=remedy)
         case _:
             _log.error("a request failed", exc_info=error)
             detail = "An unexpected error ended the request. The server's log has its trace."

@@ -8,8 +8,7 @@ from fastapi import Query, Request
 from starlette.responses import Response
 
 from ...operations.budgets import key_budgets
-from ...operations.cost_results import CostRow
-from ...operations.costs import CostPart, costs_by_each
+from ...operations.costs import costs_by_each
 from ..api.jobs import JobState, jobs_module
 from .browsers import PREFIX
 from .routing import page_router
@@ -44,7 +43,7 @@ async def costs_page(
         total=found["day"].total,
         days=days,
         tables=[
-            (part, [(_name(part, row), row) for row in one.rows]) for part, one in found.items()
+            (part, [(row.named(part), row) for row in one.rows]) for part, one in found.items()
         ],
         most=max([row.cost for row in by_day] + [1e-9]),
         budgets=budgets,
@@ -52,9 +51,3 @@ async def costs_page(
         jobs=jobs,
         estimated=any(row.estimated for row in by_day),
     )
-
-
-def _name(part: CostPart, row: CostRow) -> str:
-    if part != "key":
-        return str(getattr(row, part))
-    return f"{row.owner or 'a deleted key'} ({row.key})" if row.key else "without a key"

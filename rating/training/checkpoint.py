@@ -12,7 +12,7 @@ from typing import Any
 from langchain_core.messages import convert_to_openai_messages
 from pydantic import TypeAdapter, ValidationError
 
-from ...errors import InputError
+from ...errors import InputError, reason_of
 from ...llm.rating_answers import strict_rating
 from ...llm.rating_limits import PromptLimits
 from ...runtime.progress import Progress
@@ -89,7 +89,7 @@ def read_description(note: Path) -> dict[str, Any]:
         config = RaterConfig().model_dump() | described.get("config", {})
     except (OSError, ValueError, TypeError, AttributeError) as error:
         raise InputError(
-            str(note), f"cannot be read ({error}).", "Train again into another folder."
+            str(note), f"cannot be read ({reason_of(error)}).", "Train again into another folder."
         ) from error
     try:
         prompt = _LIMITS.validate_python(asdict(PromptLimits()) | given)

@@ -124,6 +124,10 @@ async def test_items_are_found_by_title(films: str, query: str) -> None:
     found = await as_json("items", "search", query, "--domain", films)
     assert found["by_meaning"] is False
     assert "blade-runner-1982" in {item["id"] for item in found["items"]}
+    shown = await command("items", "search", query, "--domain", films)
+    [row] = [line for line in shown.stdout.splitlines() if "blade-runner-1982" in line]
+    assert "director: Ridley Scott; " in row
+    assert "year: 1982" in row
 
 
 async def test_without_a_title_items_are_found_by_meaning(films: str) -> None:

@@ -55,6 +55,18 @@ def test_every_value_has_a_word_in_capitals_or_choices(words: tuple[str, ...]) -
         assert re.fullmatch(r"[A-Z_=]+|[a-z]+(\|[a-z]+)+", parameter.metavar or ""), parameter.name
 
 
+def test_every_command_that_ends_with_a_result_prints_it_as_json() -> None:
+    without = {
+        " ".join(words)
+        for words, command in COMMANDS.items()
+        if not hasattr(command, "commands")
+        and not any("--json" in parameter.opts for parameter in command.params)
+    }
+    # The first is a show for people, the next three run until they are stopped, and the last one's
+    # file is JSON.
+    assert without == {"demo", "serve", "mcp", "worker", "hints export"}
+
+
 def test_a_type_that_was_forgotten_would_be_found() -> None:
     forgetful = CommandGroup()
 
@@ -71,6 +83,14 @@ def test_a_type_that_was_forgotten_would_be_found() -> None:
         # Also where its work has not begun, as while it is still importing.
         (KeyboardInterrupt(), 130, "Interrupted; nothing is half-written."),
         (OSError(errno.ENOSPC, "Disk full"), 1, "error: disk: The output cannot be written (Disk"),
+        (
+            PermissionError(errno.EACCES, "Permission denied", b"shop.jsonl"),
+            *(1, "error: file: shop.jsonl cannot be used (Permission denied). Change its rights"),
+        ),
+        (
+            OSError(errno.EROFS, "Read-only file system", "out/answers.jsonl"),
+            *(1, "error: file: out/answers.jsonl cannot be used (Read-only file system)."),
+        ),
     ],
 )
 def test_a_command_ends_with_one_line(error: BaseException, code: int, line: str) -> None:
@@ -89,3 +109,18 @@ def test_a_command_ends_with_one_line(error: BaseException, code: int, line: str
     assert done.stderr.startswith(line)
     assert len(done.stderr.splitlines()) == 1
     assert CliRunner().invoke(group, ["other"]).exit_code == 0
+
+
+def test_an_error_that_no_person_can_put_right_keeps_its_trace() -> None:
+    group = CommandGroup()
+
+    @group.command("one")
+    def one() -> None:  # pyright: ignore[reportUnusedFunction]
+        raise ConnectionResetError(errno.ECONNRESET, "Connection reset by peer")
+
+    @group.command("other")
+    def other() -> None:  # pyright: ignore[reportUnusedFunction]
+        ...
+
+    done = CliRunner().invoke(group, ["one"])
+    assert isinstance(done.exception, ConnectionResetError)

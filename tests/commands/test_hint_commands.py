@@ -201,14 +201,20 @@ def test_a_hint_goes_from_active_to_retired_and_back(classroom: str) -> None:
     retired = command("retire", number, "--domain", classroom, "--reason", "too vague")
     assert retired.exit_code == 0, retired.stderr
     assert listed(classroom)[0]["status"] == "retired"
-    shown = command("show", number, "--domain", classroom).stdout
-    assert command("show", number, "--domain", classroom, "--json").stdout == shown
+    page = command("show", number, "--domain", classroom).stdout
+    assert page.startswith(f"Hint {number}, retired: {HINT}\n")
+    assert f"`re2llm hints verify {number} --domain {classroom}`" in page
+    assert "too vague" in page
+    shown = command("show", number, "--domain", classroom, "--json").stdout
     assert json.loads(shown)["provenance"] == {
         "source": "person", "retired_because": "too vague"
     }  # fmt: skip
     approved = command("approve", number, "--domain", classroom)
     assert approved.exit_code == 0
     assert listed(classroom)[0]["status"] == "active"
+    for action, status in (("retire", "retired"), ("approve", "active")):
+        done = command(action, number, "--domain", classroom, "--json")
+        assert json.loads(done.stdout) == [{"id": number, "status": status}]
 
 
 def test_one_unknown_number_changes_nothing(classroom: str) -> None:
@@ -291,6 +297,24 @@ async def test_show_tells_the_miss_the_diagnosis_the_trials_and_the_uses(
     assert trials["mean_gain"] == pytest.approx(1.0)
     assert (trials["helped"], trials["harmed"]) == (trials["sessions"], 0)
     assert story["uses"] == 2
+
+    at = (hint.id, "--domain", classroom, "--conversation")
+    assert_story(story, await asyncio.to_thread(command, "show", *at))
+
+
+def assert_story(story: dict[str, Any], done: Any) -> None:
+    """The page has what the JSON has."""
+    page = [line.strip() for line in done.stdout.splitlines()]
+    assert f"Given in {story['uses']} recommendations." in page
+    for proposal in story["proposals"]:
+        miss = proposal["miss"]
+        [session] = [line for line in page if line.startswith(f"session {miss['session']}: ")]
+        assert f"then {miss['target']}, ranked {miss['rank']}" in session
+    assert page.count("diagnosis: It was new.") == 2
+    assert "[system]" in page
+    [row] = [line.split() for line in page if line.startswith(story["trials"][0]["model"])]
+    assert row[3] == "+1.000"
+    assert "Why the gains differ" not in done.stdout  # all are 1
 
 
 # Figures and harm
@@ -456,5 +480,32 @@ def test_a_gain_from_another_prompt_is_shown_as_such(
     assert there["trials"] == 0
     assert there["gain_elsewhere"] == here["mean_gain"]
     shown = command("list", "--domain", classroom)
-    assert f"{here['mean_gain']:+.3f}*" in shown.stdout
+    [row] = [line.split() for line in shown.stdout.splitlines() if HINT in line]
+    assert row[2:4] == [f"{here['mean_gain']:+.3f}*", f"{here['trials']}"]
     assert "measured with another model" in shown.stderr
+    told = command("show", number, "--domain", classroom)
+    assert f"RE2LLM_FUSE or prompt: Gain {here['mean_gain']:+.3f} NDCG@10" in told.stdout
+    document = json.loads(command("show", number, "--domain", classroom, "--json").stdout)
+    assert document["measured"]["sessions"] == 0
+    assert document["measured_elsewhere"]["mean"] == here["mean_gain"]
+
+
+async def test_gains_that_differ_say_why(
+    services: Services, classroom: str, adjust: Callable[..., None]
+) -> None:
+    """The list counts random sessions only, and the sum of all trials does not."""
+    adjust(model=MODEL)
+    await add(services, classroom, [HINT])
+    cells: _Cells = {(place, None): 12 for place in range(6)}
+    cells |= {(place, HINT): 1 if place < 3 else 12 for place in range(6)}
+    found, _ = await plant(services, classroom, cells)
+    await figures(services, found, only=[2, 3, 4, 5])
+    [row] = await asyncio.to_thread(listed, classroom)
+    at = ("show", row["id"], "--domain", classroom)
+    page = (await asyncio.to_thread(command, *at)).stdout
+    document = json.loads((await asyncio.to_thread(command, *at, "--json")).stdout)
+    assert (row["trials"], row["mean_gain"]) == (4, 0.25)
+    assert document["measured"]["mean"] == row["mean_gain"]
+    assert document["trials"][0]["mean_gain"] == pytest.approx(0.5)
+    assert "Gain +0.250 NDCG@10" in page
+    assert "Why the gains differ: the first one, as in `hints list`, counts random" in page

@@ -346,6 +346,15 @@ async def test_an_imported_hint_that_names_an_item_is_refused(
     assert "Blade Runner" in refused["reason"]
 
 
+async def test_hints_are_piped_from_one_domain_to_another(classroom: str, films: str) -> None:
+    await command("hints", "add", "--domain", classroom, GOOD)
+    exported = await command("hints", "export", "-", "--domain", classroom)
+    words = ["hints", "import", "-", "--domain", films, "--json"]
+    imported = await asyncio.to_thread(CliRunner().invoke, app, words, input=exported.stdout)
+    assert imported.exit_code == 0, imported.output
+    assert len(json.loads(imported.stdout)["stored"]) == 1
+
+
 # Another model than the release's
 
 

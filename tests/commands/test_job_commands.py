@@ -84,10 +84,15 @@ async def test_a_schedule_is_made_listed_and_removed(school: str) -> None:
     made = ("jobs", "schedule", "train", "--domain", school, "--cron")
     assert "five fields" in await refused(*made, "every night")
     shown = json.loads(await good(*made, "0 3 * * *", "--json"))
+    other = ("0 4 * * *", "--name", f"{school}-4")
+    told = await asyncio.to_thread(command, *made, *other)
+    assert told.stderr == "A running `re2llm worker` submits it.\n"
+    await good("jobs", "unschedule", other[-1])
     listed = json.loads(await good("jobs", "schedules", "--json"))
     assert shown["name"] in [one["name"] for one in listed]
     assert shown["name"] in await good("jobs", "schedules")
-    await good("jobs", "unschedule", shown["name"])
+    removed = json.loads(await good("jobs", "unschedule", shown["name"], "--json"))
+    assert removed == {"removed": shown["name"]}
     assert "no schedule" in await refused("jobs", "unschedule", shown["name"])
 
 

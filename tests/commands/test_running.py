@@ -2,9 +2,14 @@
 
 import asyncio
 import gc
+import os
+from pathlib import Path
 
 import pytest
+from re2llm.cli import app
 from re2llm.commands import console
+from re2llm.errors import InputError
+from typer.testing import CliRunner
 
 
 def test_garbage_is_looked_for_as_usual_once_a_command_has_loaded(
@@ -33,3 +38,37 @@ def test_it_is_after_a_command_that_failed() -> None:
     with pytest.raises(ValueError, match=r"^$"):
         console.run(work)
     assert gc.get_threshold() == usual
+
+
+@pytest.mark.parametrize(
+    ("name", "why"), [("", "it is a folder"), ("none/out.json", "its folder does not exist")]
+)
+def test_a_file_that_cannot_be_written_is_refused_before_the_work(
+    tmp_path: Path, name: str, why: str
+) -> None:
+    with pytest.raises(InputError, match=rf"^--json: .* cannot be written \({why}\)\."):
+        console.check_writable("--json", tmp_path / name)
+    console.check_writable("--json", tmp_path / "new.json")
+    console.check_writable("--json", Path("-"))
+    console.check_writable("--json", None)
+    assert list(tmp_path.iterdir()) == []  # to ask leaves nothing
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_neither_a_read_only_file_nor_one_in_a_read_only_folder_is_written(tmp_path: Path) -> None:
+    (file := tmp_path / "old.json").touch(0o444)
+    (folder := tmp_path / "folder").mkdir(0o555)
+    for path in (file, folder / "new.json"):
+        with pytest.raises(InputError, match=r"\(Permission denied\)"):
+            console.check_writable("--json", path)
+
+
+def test_an_evaluation_begins_only_if_its_results_can_be_written(
+    films: str, tmp_path: Path
+) -> None:
+    sessions = tmp_path / "sessions.jsonl"
+    sessions.write_text("no JSON")  # which would be refused next
+    words = ["evaluate", "--domain", films, "--sessions", str(sessions)]
+    done = CliRunner().invoke(app, [*words, "--json", str(tmp_path / "none" / "out.json")])
+    assert done.exit_code == 1
+    assert done.stderr.startswith("error: --json: ")

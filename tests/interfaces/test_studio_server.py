@@ -74,6 +74,22 @@ async def test_studio_sees_forms_for_input_and_context(server: str) -> None:
     assert {"prepare", "select_hint", "recommend", "check"} <= nodes
 
 
+@pytest.mark.parametrize("graph", ["recommend", "learn", "rate", "chat"])
+async def test_studio_can_edit_what_goes_into_a_prompt(server: str, graph: str) -> None:
+    """As the server hands the schema out, which is where descriptions and marks may be lost."""
+    from langgraph_sdk import get_client
+
+    client = get_client(url=server)
+    (assistant,) = await client.assistants.search(graph_id=graph)
+    schemas = await client.assistants.get_schemas(assistant["assistant_id"])
+    fields = (schemas["context_schema"] or {})["properties"]
+    assert [name for name, field in fields.items() if not field.get("description")] == []
+    assert fields["hint"]["langgraph_type"] == "prompt"
+    assert fields["hint"]["langgraph_nodes"] == ["select_hint", "recommend"]
+    drawn = await client.assistants.get_graph(assistant["assistant_id"])
+    assert {node["id"] for node in drawn["nodes"]} & set(fields["model"]["langgraph_nodes"])
+
+
 async def test_as_a_remote_graph(server: str) -> None:
     from langgraph.pregel.remote import RemoteGraph
 

@@ -26,12 +26,14 @@ def test_every_option_is_described(graph: Any) -> None:
 
 def test_studio_shows_options_beside_the_nodes_that_read_them() -> None:
     fields = recommend_graph.get_context_jsonschema()["properties"]
-    nodes = {*recommend_graph.nodes, *learn_graph.nodes}
+    nodes = {node for graph in GRAPHS for node in graph.nodes}
     for name, field in fields.items():
         assert set(field.get("langgraph_nodes", [])) <= nodes, name
     assert fields["hint"]["langgraph_type"] == "prompt"
     assert {"select_hint", "recommend"} == set(fields["hint"]["langgraph_nodes"])
     assert fields["policy"]["langgraph_nodes"] == ["select_hint"]
+    for graph in GRAPHS:  # each asks a model in some node
+        assert set(fields["model"]["langgraph_nodes"]) & set(graph.nodes)
 
 
 async def ask(domain: str, **options: Any) -> dict[str, Any]:

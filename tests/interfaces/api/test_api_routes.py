@@ -14,6 +14,7 @@ from api_server import problem
 from re2llm.data.sample import load_films
 from re2llm.interfaces import gate
 from re2llm.interfaces.api import health
+from re2llm.interfaces.api.application import create_app
 from re2llm.interfaces.api.problems import ProblemError
 from re2llm.interfaces.api.strict_routes import DEEPEST, LARGEST_BODY
 
@@ -44,6 +45,30 @@ async def recommended(http: httpx.AsyncClient, **more: Any) -> dict[str, Any]:
     answer = await http.post("/v1/recommend", json={"history": [FILM.id], "k": 3, **more})
     assert answer.status_code == 200, answer.text
     return answer.json()
+
+
+async def test_an_address_alone_leads_somewhere(address: str) -> None:
+    async with httpx.AsyncClient(base_url=address, timeout=60) as program:
+        listed = (await program.get("/")).raise_for_status().json()
+        assert listed.pop("name") == "re2llm"
+        known = (await program.get(listed["openapi"])).raise_for_status().json()["paths"]
+        assert {listed[name] for name in ("recommend", "health", "ready")} <= set(known)
+        assert "text/html" in (await program.get(listed["console"])).headers["content-type"]
+        assert (await program.post(listed["mcp"])).status_code != 404
+        other = problem(await program.get("/v1/recommend"), 405)
+        assert other["remedy"] == "This route takes: POST."
+        browser = {"accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+        led = await program.get("/", headers=browser)
+        assert (led.status_code, led.headers["location"]) == (303, "/console")
+
+
+async def test_an_entrance_behind_a_proxy_keeps_its_path() -> None:
+    proxied = httpx.ASGITransport(create_app(), root_path="/recommender")
+    async with httpx.AsyncClient(transport=proxied, base_url="http://127.0.0.1") as client:
+        listed = (await client.get("/recommender/")).raise_for_status().json()
+        assert listed["recommend"] == "/recommender/v1/recommend"
+        led = await client.get("/recommender/", headers={"accept": "text/html"})
+        assert led.headers["location"] == "/recommender/console"
 
 
 async def test_a_recommendation_and_its_feedback(http: httpx.AsyncClient, films: str) -> None:
@@ -219,9 +244,11 @@ async def test_every_field_has_limits(http: httpx.AsyncClient) -> None:
         problem(await http.get(path), 422)
 
 
-@pytest.mark.parametrize("path", ["/", "/v1", "/v2", "/v1/recommend/", "/docs", "/v1/x", "/.env"])
+@pytest.mark.parametrize("path", ["/v1", "/v2", "/v1/recommend/", "/docs", "/v1/x", "/.env"])
 async def test_an_unknown_route_is_a_problem(http: httpx.AsyncClient, path: str) -> None:
-    problem(await http.get(path), 404)
+    unknown = problem(await http.get(path), 404)
+    assert unknown["detail"] == "There is no such route."
+    assert unknown["remedy"] == "`docs/serve.md` lists all."
 
 
 async def test_mcp_is_served_beside_it(http: httpx.AsyncClient) -> None:

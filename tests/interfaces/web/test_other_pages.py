@@ -286,7 +286,7 @@ async def test_budgets_and_costs_by_key_are_shown_to_whom_they_belong(
     words = ["costs", "--by", "key", "--by", "model"]
     shown = await asyncio.to_thread(CliRunner().invoke, app, words)
     assert shown.exit_code == 0, shown.output
-    assert f"first-shop {first}" in " ".join(shown.output.split())
+    assert f"first-shop ({first})" in " ".join(shown.output.split())
 
 
 async def test_the_overview_counts(browser: Browser, things: str) -> None:

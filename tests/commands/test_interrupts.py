@@ -1,0 +1,64 @@
+"""Ctrl-C at any moment of a command: exit code 130, and one line at most."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from re2llm import __main__
+
+ROOT = Path(__main__.__file__).parent
+_IMPORT = "import time:"
+
+
+@pytest.fixture
+def silent_url() -> Iterator[str]:
+    """A database that accepts and never says a word: the command is at work when we interrupt."""
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        server.listen(16)
+        yield f"postgresql://someone@127.0.0.1:{server.getsockname()[1]}/db"
+
+
+@pytest.mark.parametrize(
+    ("loaded", "presses"),
+    [
+        ("typer.colors", 1),  # nearly nothing else is imported
+        ("rich.console", 2),
+        ("re2llm.operations.hints", 3),  # in the command's work
+    ],
+)
+def test_it_ends_with_130_and_one_line_at_most(silent_url: str, loaded: str, presses: int) -> None:
+    """As soon as a module is loaded, Ctrl-C is pressed."""
+    process = subprocess.Popen(
+        [sys.executable, "-X", "importtime", "-m", "re2llm", "hints", "list"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "RE2LLM_DATABASE_URL": silent_url},
+    )
+    assert process.stderr is not None
+    for line in process.stderr:
+        if line.rpartition("|")[2].strip() == loaded:
+            break
+    else:
+        pytest.fail(f"{loaded} was never loaded")
+    for _ in range(presses):
+        process.send_signal(signal.SIGINT)
+    shown, errors = process.communicate(timeout=60)
+    said = [line for line in errors.splitlines() if not line.startswith(_IMPORT)]
+    assert process.returncode == 130, errors
+    assert shown == ""
+    assert len(said) <= 1, said
+    assert all(line.startswith("Interrupted;") for line in said)
+
+
+def test_the_command_starts_as_the_module_does() -> None:
+    scripts = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]
+    assert scripts == {"re2llm": "re2llm.__main__:main"}
+    assert callable(__main__.main)
