@@ -102,14 +102,10 @@ async def count_rewards(
     rows = await connection.execute(
         _NEW, values | {"settled": settled, "counted": known.count, "model": model, "size": size}
     )
-    blocks: list[Block] = list(known.blocks)
-    for place, *found in rows:
-        new = (int(found[0]), float(found[1]), float(found[2]))
-        if place < len(blocks):
-            before = blocks[place]
-            blocks[place] = (before[0] + new[0], before[1] + new[1], before[2] + new[2])
-        else:
-            blocks.append(new)
+    blocks = list(known.blocks)
+    for place, count, total, squares in rows:
+        before = blocks.pop() if place < len(blocks) else (0, 0.0, 0.0)  # it goes on with the last
+        blocks.append((before[0] + int(count), before[1] + total, before[2] + squares))
     return CountedRewards(start, settled or known.until, model, size, tuple(blocks))
 
 
