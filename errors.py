@@ -42,6 +42,10 @@ class Re2llmError(Exception):
         self.problem = problem
         self.remedy = remedy
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """Let it pass from one process to another."""
+        return error_from, (self.as_dict(),)
+
     def as_dict(self) -> dict[str, str]:
         """Return the error as JSON primitives, for an answer that must not raise."""
         return {

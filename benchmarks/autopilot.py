@@ -70,7 +70,9 @@ def main() -> None:
         Run(piloted, options.requests, options.days, options.usd, options.seed)
         for piloted in (False, True)
     ]
-    with ProcessPoolExecutor(min(options.at_once, 2), multiprocessing.get_context("spawn")) as pool:
+    # A process each: settings and the database's server belong to a process for good.
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(min(options.at_once, 2), spawn, max_tasks_per_child=1) as pool:
         without, given = pool.map(in_process, runs)
     document = {
         **asdict(runs[1]),

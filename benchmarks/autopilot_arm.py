@@ -21,6 +21,8 @@ _ANSWERED = 0.8
 _CYCLES = 20
 """A simulated day."""
 _AT_ONCE = 8
+_WINDOW = 5
+"""Seconds: viewers say at once what they picked, and hours of theirs pass in seconds."""
 _START = dt.date(2030, 1, 1)
 
 
@@ -157,6 +159,7 @@ class _Pilot:
             most=max(run.requests // 5, 500),
             effect=0.05,
             goal="not_worse",
+            window=_WINDOW,
         )
         plan = AutopilotPlan(
             usd_per_day=run.usd,

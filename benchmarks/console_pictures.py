@@ -25,8 +25,16 @@ HINTS = (
     "Prefer films from the same decade.",
     "Prefer films by directors from the history.",
 )
+NEW = b"""{"id": "arrival-2016", "title": "Arrival", "year": 2016, "genres": ["Drama", "Sci-Fi"]}
+{"id": "alien-1979", "title": "Alien", "year": 1979, "genres": ["Horror"]}
+{"id": "dune-2021", "name": "Dune"}
+{"id": "her-2013", "title": "Her", "year": 2013, "cast": [{"name": "Joaquin Phoenix"}]}
+"""
+"""A file for import, with a row that has no title."""
 SESSION = ("Alien", "Blade Runner", "The Matrix")
 WIDE, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
+FULL = {"try", "hint", "releases", "rollout", "compare", "tried", "costs"}
+"""Pages that are shown to their end."""
 VIEWERS, PANEL, PEOPLE = 80, 40, 120
 
 
@@ -38,6 +46,7 @@ async def prepare() -> dict[str, Any]:
     from re2llm.jobs.submit import submit
     from re2llm.operations.feedback import give_feedback
     from re2llm.operations.hints import add_hint, edit_hint
+    from re2llm.operations.imports import keep_upload
     from re2llm.operations.load import load_domain
     from re2llm.operations.recommend import recommend
     from re2llm.operations.rollouts import start_canary
@@ -79,9 +88,15 @@ async def prepare() -> dict[str, Any]:
     await pieces.finish(tried.id, 1, plan["shared"], {})
     await _spend(services, "films")
     await add_schedule(context, "train", "0 3 * * 1", zone="Europe/Berlin")
+    upload = await keep_upload(context, "new-films.jsonl", "items", NEW)
     await close_shared_services()
     ids = {film.title: film.id for film in items}
-    return {"hint": hints[0], "tried": tried.id, "session": [ids[title] for title in SESSION]}
+    return {
+        "hint": hints[0],
+        "tried": tried.id,
+        "session": [ids[title] for title in SESSION],
+        "upload": upload,
+    }
 
 
 async def _spend(services: Any, domain: str) -> None:
@@ -126,6 +141,7 @@ async def take(address: str, out: Path, about: dict[str, Any], *, every: bool) -
         "jobs": "/jobs",
         "catalogue": "/catalogue",
         "item": f"/catalogue/{about['session'][0]}",
+        "import": f"/catalogue:import?upload={about['upload']}",
         "costs": "/costs",
         "sign-in": "/sign-in",
     }
@@ -144,9 +160,7 @@ async def take(address: str, out: Path, about: dict[str, Any], *, every: bool) -
                 if page == "compare":
                     await tab.get_by_role("button", name="Let both choose").click()
                     await tab.get_by_text("They choose differently").wait_for()
-                full = (
-                    page in {"try", "hint", "rollout", "compare", "tried", "costs"} or size is PHONE
-                )
+                full = page in FULL or size is PHONE
                 await tab.screenshot(path=out / f"{page}{name}.png", full_page=full)
                 print(out / f"{page}{name}.png")
         await browser.close()

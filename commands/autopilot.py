@@ -129,7 +129,7 @@ def show(domain: DomainOption = None, as_json: _Json = False) -> None:
 
 @autopilot.command("resume")
 def resume(domain: DomainOption = None, as_json: _Json = False) -> None:
-    """Let a held autopilot go on from present reward.
+    """Let a held autopilot go on; after a drop, from present reward.
 
     Example: re2llm autopilot resume --domain films
     """

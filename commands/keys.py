@@ -39,7 +39,7 @@ def create(
     ] = None,
     may: Annotated[
         list[str] | None,
-        typer.Option(metavar="RIGHT", help="What else it may do: learn, export; repeatable."),
+        typer.Option(metavar="RIGHT", help="What else it may do: learn, export, load; repeatable."),
     ] = None,
     calls_per_day: Annotated[
         int | None,

@@ -12,7 +12,7 @@ from ..knowledge.jobs import FilelessKind
 from ..runtime.context import Context
 from ..runtime.options import RunOptions
 
-JobKind = Literal[FilelessKind, "evaluate", "try", "autopilot"]
+JobKind = Literal[FilelessKind, "evaluate", "try", "autopilot", "import"]
 Arguments = Mapping[str, Any]
 """Of a job, as JSON."""
 
@@ -97,6 +97,7 @@ def job_kind(name: str) -> Kind:
     # The operations behind them load torch.
     from .autopilot import AutopilotCycle  # noqa: PLC0415
     from .evaluating import Evaluate  # noqa: PLC0415
+    from .importing import Import  # noqa: PLC0415
     from .learning import Learn  # noqa: PLC0415
     from .tidying import Tidy  # noqa: PLC0415
     from .training import Train  # noqa: PLC0415
@@ -111,6 +112,7 @@ def job_kind(name: str) -> Kind:
         "tidy": Tidy,
         "autopilot": AutopilotCycle,
         "try": TryHint,
+        "import": Import,
     }
     if name not in kinds:
         known = ", ".join(get_args(JobKind))

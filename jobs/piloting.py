@@ -13,6 +13,7 @@ from ..knowledge.autopilots import (
     store_autopilot,
     store_decision,
 )
+from ..knowledge.counted_rewards import keep_counted_rewards
 from ..knowledge.domains import Domain
 from ..llm.prices import call_cost
 from ..operations.autopilot import shown
@@ -141,6 +142,9 @@ async def cycle(context: Context) -> Cycle:
 
 async def _cycle(context: Context, *, decides: bool) -> Cycle:
     options = await resolve_context(context)
+    if decides:
+        async with in_domain(options, None, write=True) as (connection, domain):
+            await keep_counted_rewards(connection, domain.id, options.model)
     async with in_domain(options, None) as (connection, domain):
         autopilot = await find_autopilot(connection, domain.id)
         if autopilot is None or autopilot.state != "on" or not decides:

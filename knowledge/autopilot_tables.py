@@ -29,7 +29,11 @@ class AutopilotRow(Base):
     """As in the plan; here for the statement that claims a call."""
     calls_per_day: Mapped[int | None]
     since: Mapped[dt.datetime] = mapped_column(server_default=func.now())
-    """When it was turned on, or resumed after a hold: what was before, it leaves alone."""
+    """When it was turned on, or resumed: a job that failed before then is no reason to hold."""
+    reward_since: Mapped[dt.datetime] = mapped_column(server_default=func.now())
+    """When it was turned on, or resumed after a drop: rewards of requests before do not count."""
+    rewards: Mapped[dict[str, Any] | None]
+    """From `CountedRewards.as_dict`, of the last cycle."""
 
 
 class AutopilotDecisionRow(Base):

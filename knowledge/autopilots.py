@@ -22,6 +22,8 @@ _COLUMNS = (
     AutopilotRow.plan,
     AutopilotRow.schedule,
     AutopilotRow.since,
+    AutopilotRow.reward_since,
+    AutopilotRow.rewards,
 )
 
 
@@ -35,6 +37,8 @@ class Autopilot:
         plan: From `AutopilotPlan.as_dict`.
         schedule: Name of the schedule of its cycles.
         since: When it was turned on, or resumed.
+        reward_since: When it was turned on, or resumed after a drop of reward.
+        rewards: From `CountedRewards.as_dict`; `None` before the first cycle.
     """
 
     domain_id: int
@@ -42,6 +46,8 @@ class Autopilot:
     plan: Mapping[str, Any]
     schedule: str
     since: dt.datetime
+    reward_since: dt.datetime
+    rewards: Mapping[str, Any] | None
 
 
 async def find_autopilot(
@@ -87,32 +93,45 @@ async def store_autopilot(
         "usd_per_day": plan["usd_per_day"],
         "calls_per_day": plan["calls_per_day"],
     }
+    # Another plan is no reason to expect less of the release.
+    since = {
+        name: case((AutopilotRow.state == "off", func.now()), else_=column)
+        for name, column in (
+            ("since", AutopilotRow.since),
+            ("reward_since", AutopilotRow.reward_since),
+        )
+    }
     first = insert(AutopilotRow).values(domain_id=domain_id, state="on", **given)
     await connection.execute(
         first.on_conflict_do_update(
             index_elements=[AutopilotRow.domain_id],
-            set_={
-                **given,
-                "state": "on",
-                # Another plan is no reason to expect less of the release.
-                "since": case((AutopilotRow.state == "off", func.now()), else_=AutopilotRow.since),
-            },
+            set_={**given, **since, "state": "on"},
         )
     )
 
 
-async def set_autopilot_state(
-    connection: AsyncConnection, domain_id: int, state: str, *, anew: bool = False
-) -> None:
-    """Hold an autopilot, let it go on, or turn it off.
+async def set_autopilot_state(connection: AsyncConnection, domain_id: int, state: str) -> None:
+    """Hold an autopilot, or turn it off.
 
     Args:
         connection: In a transaction.
         state: The new one.
-        anew: Whether to leave alone, from now on, what was before.
     """
-    changed = update(AutopilotRow).where(AutopilotRow.domain_id == domain_id).values(state=state)
-    await connection.execute(changed.values(since=func.now()) if anew else changed)
+    changed = update(AutopilotRow).where(AutopilotRow.domain_id == domain_id)
+    await connection.execute(changed.values(state=state))
+
+
+async def let_go_on(connection: AsyncConnection, domain_id: int, *, after_drop: bool) -> None:
+    """Let a held autopilot go on; jobs that failed before now no longer hold it.
+
+    Args:
+        connection: In a transaction.
+        after_drop: Whether it was held for a drop of reward: then present reward is what to
+            expect. After any other hold, what was expected stays.
+    """
+    now = {"since": func.now()} | ({"reward_since": func.now()} if after_drop else {})
+    changed = update(AutopilotRow).where(AutopilotRow.domain_id == domain_id)
+    await connection.execute(changed.values(state="on", **now))
 
 
 async def store_decision(

@@ -9,8 +9,8 @@ from typing import Any, Literal, cast, get_args
 from ..errors import InputError
 from .texts import storable
 
-Right = Literal["learn", "export"]
-"""What only some keys may do: run the `learn` graph, or take data out."""
+Right = Literal["learn", "export", "load"]
+"""What only some keys may do: run the `learn` graph, take data out, or load a file."""
 
 _MOST = 2**31 - 1
 

@@ -1,54 +1,15 @@
-"""What people did lately: rewards to watch, misses to learn from, and picks to learn by."""
+"""What people did lately: misses to learn from, and picks to learn by."""
 
 from __future__ import annotations
 
 import datetime as dt
 
-from sqlalchemy import func, select, text, true
+from sqlalchemy import func, select, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from .feedback import Miss, picks_to_learn
 from .log_tables import FeedbackRow, RecommendationRow
-from .tables import HintRow, ReleaseRow
-
-_BLOCKS = text("""
-    WITH seen AS (
-        SELECT f.reward, row_number() OVER (ORDER BY f.created_at, f.recommendation_id) - 1 AS place
-        FROM re2llm.recommendation AS r
-        JOIN re2llm.feedback AS f ON f.recommendation_id = r.id
-        LEFT JOIN re2llm.exposure AS e ON e.recommendation_id = r.id
-        WHERE r.domain_id = :domain AND r.created_at >= :since AND r.model = :model
-            AND NOT coalesce(e.canary, false)
-    )
-    SELECT place / :size AS block, count(*), sum(reward), sum(reward * reward)
-    FROM seen GROUP BY 1 ORDER BY 1
-""")
-
-
-async def reward_blocks(
-    connection: AsyncConnection, domain_id: int, model: str, since: dt.datetime, size: int
-) -> list[tuple[int, float, float]]:
-    """Return the rewards of the release that serves, in blocks, oldest first.
-
-    What a release earns that is being rolled out is left out.
-
-    Args:
-        model: The ranking model.
-        since: Of requests from then on, or from the last activation if that was later.
-        size: Rewards in a block; the last may be shorter.
-
-    Returns:
-        Of each block the count, the sum and the sum of squares.
-    """
-    activated = await connection.scalar(
-        select(func.max(ReleaseRow.activated_at)).where(
-            ReleaseRow.domain_id == domain_id, ReleaseRow.status == "active"
-        )
-    )
-    start = since if activated is None else max(since, activated)
-    values = {"domain": domain_id, "since": start, "model": model, "size": size}
-    rows = await connection.execute(_BLOCKS, values)
-    return [(int(count), float(total), float(squares)) for _, count, total, squares in rows]
+from .tables import HintRow
 
 
 async def count_new(

@@ -26,6 +26,7 @@ from . import (
     reflection_tables,
     rollout_tables,
     summary_tables,
+    upload_tables,
 )
 from .tables import SCHEMA, Base
 
@@ -43,6 +44,7 @@ _MODULES = (
     reflection_tables,
     rollout_tables,
     summary_tables,
+    upload_tables,
 )
 """Importing them adds their tables to those of `Base`."""
 

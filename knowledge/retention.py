@@ -19,6 +19,7 @@ from .log_tables import FeedbackRow, LlmCallRow, RecommendationRow
 from .rollout_tables import ExposureRow
 from .sources import FILE, LOCAL
 from .tables import DomainRow, SessionRow
+from .upload_tables import UploadRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +105,8 @@ async def hold_domains(
 async def delete_log(connection: AsyncConnection, scope: Scope) -> dict[str, int]:
     """Delete recommendations and feedback, and forget models' answers; the ledger keeps its sums.
 
-    Feedback goes with its recommendation, and what was answered to it goes, too. A rollout then
+    Feedback goes with its recommendation, and what was answered to it goes, too,
+    as do files that wait to be loaded. A rollout then
     knows no more of it than of exposures without feedback.
 
     Args:
@@ -127,7 +129,8 @@ async def delete_log(connection: AsyncConnection, scope: Scope) -> dict[str, int
     recommendations = await connection.execute(
         delete(RecommendationRow).where(scope.covers(RecommendationRow))
     )
-    await connection.execute(delete(IdempotentAnswerRow).where(scope.covers(IdempotentAnswerRow)))
+    for table in (IdempotentAnswerRow, UploadRow):
+        await connection.execute(delete(table).where(scope.covers(table)))
     answers = await connection.execute(
         update(LlmCallRow)
         .where(LlmCallRow.answer.is_not(None), scope.covers_call())

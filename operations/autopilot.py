@@ -8,8 +8,8 @@ from ..errors import InputError
 from ..knowledge.autopilot_days import used_days
 from ..knowledge.autopilots import (
     find_autopilot,
+    let_go_on,
     list_decisions,
-    set_autopilot_state,
     store_decision,
 )
 from ..knowledge.domains import Domain
@@ -52,7 +52,9 @@ async def show_autopilot(
 
 
 async def resume_autopilot(context: Context, *, domain: str | None = None) -> AutopilotShown:
-    """Let a held autopilot go on; what to expect of the release is measured anew.
+    """Let a held autopilot go on.
+
+    After a drop of reward, what to expect of the release is measured anew.
 
     Args:
         context: The run's options.
@@ -67,7 +69,8 @@ async def resume_autopilot(context: Context, *, domain: str | None = None) -> Au
         state = "off" if autopilot is None else autopilot.state
         if state != "held":
             raise InputError("domain", f"Its autopilot is {state}.", "Only a held one is resumed.")
-        await set_autopilot_state(connection, found.id, "on", anew=True)
+        [last] = await list_decisions(connection, found.id, 1)
+        await let_go_on(connection, found.id, after_drop=last["reason"] == "drift")
         await store_decision(connection, found.id, "resume", "asked", by(options, "resumed"))
         return await shown(connection, found, options)
 

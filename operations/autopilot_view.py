@@ -10,14 +10,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..knowledge.autopilot_days import room_of_day
 from ..knowledge.autopilots import Autopilot
+from ..knowledge.counted_rewards import count_rewards
 from ..knowledge.hints import count_kept
 from ..knowledge.jobs import Job, last_step, last_training
-from ..knowledge.live_picks import count_new, fresh_hints, reward_blocks
+from ..knowledge.live_picks import count_new, fresh_hints
 from ..knowledge.releases import list_releases
 from ..knowledge.rollouts import Rollout, latest_rollout, rollout_events
 from ..policies.autopilot.decision import LastJob, LiveRollout, Seen
 from ..policies.autopilot.drift import Watched, moments, watched
-from ..policies.autopilot.plan import AutopilotPlan
 from ..policies.rollout.decision import decide
 from ..policies.rollout.plan import Plan
 from ..policies.rollout.sequences import Moments
@@ -53,11 +53,9 @@ async def watched_reward(
     connection: AsyncConnection, autopilot: Autopilot, options: RunOptions
 ) -> Watched:
     """Return how live reward stands against that just after the serving release was promoted."""
-    size = AutopilotPlan.from_dict(autopilot.plan).reference
-    since = autopilot.since
-    blocks = await reward_blocks(connection, autopilot.domain_id, options.model, since, size)
-    reference, *later = [moments(*block) for block in blocks] or [Moments()]
-    return watched(reference, later, size)
+    counted = await count_rewards(connection, autopilot, options.model)
+    reference, *later = [moments(*block) for block in counted.blocks] or [Moments()]
+    return watched(reference, later, counted.size)
 
 
 def _counted(job: Job | None, since: dt.datetime) -> LastJob | None:

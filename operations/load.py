@@ -44,7 +44,7 @@ SessionSource = Callable[[Collection[str]], Iterable[Session]]
 async def load(
     context: Context,
     dataset: str,
-    path: Path,
+    path: Path | None,
     *,
     domain: str | None = None,
     sessions: Sequence[Path] = (),
@@ -60,7 +60,8 @@ async def load(
     Args:
         dataset: A name in `data.readers.READERS`: `hetrec`, `movielens`, `amazon`, `jsonl` or
             `table`.
-        path: The data set's folder, a JSONL file of items, or a table of interactions.
+        path: The data set's folder, a JSONL file of items, or a table of interactions; `None` for
+            sessions of items that the catalogue has.
         domain: The catalogue, made if it is new; `None` takes the context's.
         sessions: JSONL files of training sessions; none takes the data set's own.
         table: Where the items of a `table` are, and which columns hold what.
@@ -72,12 +73,13 @@ async def load(
         Re2llmError: Something in the files cannot be used; nothing was stored.
     """
     report = ReadReport()
-    reader = open_reader(dataset, path, table)
+    reader = None if path is None else open_reader(dataset, path, table)
     sources: list[SessionSource] = [
         lambda known, file=file: read_sessions(file, report, known=known) for file in sessions
     ]
-    total = reader.item_bytes + sum(file.stat().st_size for file in sessions if file.is_file())
-    if not sessions and reader.session_bytes:
+    total = sum(file.stat().st_size for file in sessions if file.is_file())
+    total += 0 if reader is None else reader.item_bytes
+    if reader is not None and not sessions and reader.session_bytes:
         sources.append(lambda known: reader.sessions(report, known))
         total += reader.session_bytes
     options = await resolve_context(context)
@@ -93,7 +95,7 @@ async def load(
         loaded = await load_domain(
             options.services,
             name,
-            reader.items(report),
+            () if reader is None else reader.items(report),
             sources,
             any_order=any_order,
             verify=(lambda: None) if skip_malformed else report.raise_if_malformed,

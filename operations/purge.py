@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 
 from ..errors import InputError
+from ..knowledge.counted_rewards import keep_before_purge
 from ..knowledge.domains import find_domain
 from ..knowledge.retention import Scope, delete_log, hold_domains, observed_sessions, sources_of
 from ..runtime.options import Context, resolve_context
@@ -58,6 +59,7 @@ async def purge(
             domain = await find_domain(connection, name)
             pending += len(await forget_sessions(connection, domain, keys, options))
             sessions += len(keys)
+        await keep_before_purge(connection, options.model)
         counts = await delete_log(connection, scope)
         if not dry_run:
             await connection.commit()

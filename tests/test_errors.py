@@ -1,5 +1,7 @@
 """What is said of a model that fails."""
 
+import pickle
+
 import pytest
 from re2llm.errors import (
     _FAILURES,
@@ -25,6 +27,8 @@ def test_an_answer_carries_the_kind_of_failure_as_data(kind: Failure) -> None:
     again = error_from(error.as_dict())
     assert isinstance(again, ModelDownError)
     assert (again.failure, again.as_dict()) == (kind, error.as_dict())
+    passed = pickle.loads(pickle.dumps(error))  # noqa: S301  # as from one process to another
+    assert (type(passed), passed.as_dict()) == (ModelDownError, error.as_dict())
     assert failure_among(["model_failed", kind, "completed"]) == kind
 
 

@@ -12,6 +12,7 @@ from . import (
     hint_changes,
     hint_tries,
     hints,
+    imports,
     jobs,
     overview,
     release_diff,
@@ -23,7 +24,7 @@ from . import (
 
 _ROUTERS = (
     *(files, signing_in, overview, trying, hint_changes, hint_tries, hints),
-    *(releases, release_diff, rollouts, autopilot, jobs, catalogue, costs),
+    *(releases, release_diff, rollouts, autopilot, jobs, imports, catalogue, costs),
 )
 
 

@@ -1,4 +1,4 @@
-"""The autopilot's section of the page of releases: how it stands, and what ends a hold."""
+"""The autopilot's section of the page of releases: on, off, and on again after a hold."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ from fastapi import Request
 from pydantic import BaseModel
 from starlette.responses import Response
 
-from ...operations.autopilot import resume_autopilot
+from ...errors import InputError
+from ...operations.autopilot import resume_autopilot, show_autopilot
 from ...runtime.request_limits import DomainName
 from ..api.callers import require_right
 from ..api.jobs import jobs_module, require_start
 from .browsers import PREFIX
-from .releases import SECTION
+from .pilot_form import OnForm, PilotForm, note, read_plan
+from .releases import SECTION, releases_shown
 from .rendering import see
 from .routing import form_of, page_router
 from .visits import visit
@@ -42,3 +44,22 @@ async def autopilot_route(request: Request) -> Response:
     else:
         await (await jobs_module("piloting")).turn_off(seen.context)
     return see(request, SECTION, {"domain": seen.domain}, done=f"autopilot-{form.change}")
+
+
+@router.post(PREFIX + SECTION + ":autopilot-on")
+async def on_route(request: Request) -> Response:
+    """Turn an autopilot on, or give it another plan; what is wrong is said beside each field."""
+    require_start(request)
+    form = form_of(request, OnForm)
+    seen = await visit(request, form.domain)
+    stored = (await show_autopilot(seen.context, most=1)).plan
+    plan, wrong = read_plan(form, stored)
+    if plan is not None:
+        piloting = await jobs_module("piloting")
+        try:
+            await piloting.turn_on(seen.context, plan, cron=form.cron.strip() or None)
+        except InputError as error:
+            note(wrong, error)
+        else:
+            return see(request, SECTION, {"domain": seen.domain}, done="autopilot-on")
+    return await releases_shown(seen, PilotForm.refused(form, wrong))

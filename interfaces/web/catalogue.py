@@ -7,8 +7,10 @@ from typing import Annotated
 from fastapi import Path, Query, Request
 from starlette.responses import Response
 
+from ...operations.imports import LARGEST_UPLOAD
 from ...operations.items import browse_items, search_items, show_item
 from .browsers import PREFIX
+from .imports import UPLOAD_KINDS
 from .paging import PAGE_SIZE, PageNumber, Paging, skipped
 from .routing import page_router
 from .visits import DomainChoice, visit
@@ -36,6 +38,8 @@ async def catalogue_page(
         rows=rows,
         found=found,
         words=words,
+        largest=LARGEST_UPLOAD,
+        upload_kinds=UPLOAD_KINDS,
         query={"domain": seen.domain},
         paging=Paging(number, total),
     )

@@ -23,6 +23,7 @@ from ...runtime.request_limits import DomainName, RowKey
 from ..api.callers import require_right
 from .browsers import PREFIX
 from .pictures import Curve, GainPicture, curve, interval_picture
+from .pilot_form import PilotForm
 from .rendering import see, signed
 from .routing import form_of, page_router
 from .visits import DomainChoice, Visit, visit
@@ -48,10 +49,25 @@ class ActivateForm(DomainForm):
 @router.get(PREFIX + SECTION)
 async def releases_page(request: Request, domain: DomainChoice = None) -> Response:
     """List the releases, newest first."""
-    seen = await visit(request, domain)
+    return await releases_shown(await visit(request, domain))
+
+
+async def releases_shown(seen: Visit, pilot: PilotForm | None = None) -> Response:
+    """Show the releases and the autopilot.
+
+    Args:
+        seen: Whose page it is.
+        pilot: The form of the autopilot, if it was refused.
+    """
     found = (await list_releases(seen.context)).releases[::-1]
     autopilot = await show_autopilot(seen.context, most=_DECISIONS)
-    return seen.page("releases.html", releases=found, autopilot=autopilot)
+    return seen.page(
+        "releases.html",
+        code=200 if pilot is None else 422,
+        releases=found,
+        autopilot=autopilot,
+        pilot=pilot or PilotForm.of_plan(autopilot.plan),
+    )
 
 
 @router.get(PREFIX + SECTION + "/{release}")

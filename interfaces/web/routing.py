@@ -38,6 +38,30 @@ _Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 class PageRoute(APIRoute):
     """A route that answers with a page."""
 
+    async def read_form(self, request: Request) -> dict[str, list[Any]]:
+        """Return the fields of a form that one of our own pages has sent.
+
+        Args:
+            request: With the form.
+
+        Raises:
+            ProblemError: It was sent from elsewhere, or it is not a form.
+        """
+        check_sender(request, _MEDIA_TYPE)
+        body = bytearray()
+        async for part in request.stream():
+            body += part
+            if len(body) > LARGEST_FORM:
+                raise ProblemError(413, f"The form is larger than {LARGEST_FORM:,} bytes.")
+        try:
+            form = parse_qs(
+                body.decode(), keep_blank_values=True, max_num_fields=_MOST_FIELDS, errors="strict"
+            )
+        except ValueError as error:
+            raise ProblemError(422, "The form cannot be read.") from error
+        check_token(request, form.get(TOKEN, [""])[-1])
+        return form
+
     def get_route_handler(self) -> _Handler:
         """Return what answers a request."""
         answer = super().get_route_handler()
@@ -45,7 +69,7 @@ class PageRoute(APIRoute):
         async def handle(request: Request) -> Response:
             try:
                 if request.method not in {"GET", "HEAD"}:
-                    request.state.form = await _checked_form(request)
+                    request.state.form = await self.read_form(request)
                 return guarded(request.scope, await answer(request))
             except Exception as error:  # noqa: BLE001  # each becomes a page
                 return await error_page(error, request.scope)
@@ -68,7 +92,7 @@ def form_of(request: Request, kind: type[_Form]) -> _Form:
     Raises:
         ValidationError: A field does not fit.
     """
-    sent: dict[str, list[str]] = request.state.form
+    sent: dict[str, list[Any]] = request.state.form
     values = {
         name: sent[name] if _is_list(field.annotation) else sent[name][-1]
         for name, field in kind.model_fields.items()
@@ -81,34 +105,38 @@ def _is_list(annotation: Any) -> bool:
     return getattr(annotation, "__origin__", None) is list
 
 
-async def _checked_form(request: Request) -> dict[str, list[str]]:
-    """Return the fields of a form that one of our own pages has sent.
+def check_sender(request: Request, media_type: str) -> None:
+    """Make sure that a form comes from one of our own pages, and is of the right type.
+
+    Args:
+        request: With the form.
+        media_type: That it must have.
 
     Raises:
-        ProblemError: It was sent from elsewhere, or it is not a form.
+        ProblemError: It comes from elsewhere, or has another type.
     """
     if not comes_from_own_page(request.scope):
         raise ProblemError(
             403, "Another website has sent this form.", remedy="Use the form on its own page."
         )
     media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media != _MEDIA_TYPE:
-        raise ProblemError(415, "The body is not a form.", remedy=f"Send `{_MEDIA_TYPE}`.")
-    body = bytearray()
-    async for part in request.stream():
-        body += part
-        if len(body) > LARGEST_FORM:
-            raise ProblemError(413, f"The form is larger than {LARGEST_FORM:,} bytes.")
-    try:
-        form = parse_qs(
-            body.decode(), keep_blank_values=True, max_num_fields=_MOST_FIELDS, errors="strict"
-        )
-    except ValueError as error:
-        raise ProblemError(422, "The form cannot be read.") from error
-    if not is_form_token(request.scope, form.get(TOKEN, [""])[-1]):
+    if media != media_type:
+        raise ProblemError(415, "The body is not a form.", remedy=f"Send `{media_type}`.")
+
+
+def check_token(request: Request, token: str) -> None:
+    """Make sure that a form holds the token of the browser that sends it.
+
+    Args:
+        request: With the form.
+        token: As it came.
+
+    Raises:
+        ProblemError: It is another one.
+    """
+    if not is_form_token(request.scope, token):
         raise ProblemError(
             403,
             "The form is too old, or another website has sent it.",
             remedy="Go back, load the page again, and send the form again.",
         )
-    return form

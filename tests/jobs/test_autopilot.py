@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from piloted import missed, rewarded
+from piloted import a_window_ago, missed, rewarded
 from re2llm.errors import InputError
 from re2llm.jobs import piloting, steps
 from re2llm.jobs.control import cancel_job, jobs
@@ -181,6 +181,7 @@ async def test_a_cycle_does_not_overrule_a_person_who_was_faster(
 ) -> None:
     context = Context(domain=await loaded(1))
     await turn_on(context, AutopilotPlan(calls_per_day=1_000, reference=100))
+    await a_window_ago(services, context.domain or "")
     await rewarded(services, context.domain or "", [1.0, 0.0] * 50 + [0.0] * 300)
     look = piloting.seen_by
 
@@ -244,6 +245,7 @@ async def test_a_drop_of_reward_holds_it_and_says_so(
     domain = await loaded(1)
     context = Context(domain=domain)
     await turn_on(context, AutopilotPlan(calls_per_day=100, reference=100))
+    await a_window_ago(services, domain)
     await rewarded(services, domain, [1.0, 0.0] * 50)
     await rewarded(services, domain, [1.0, 0.0] * 150)
     assert (await run_once(context)).state == "on"
@@ -261,5 +263,6 @@ async def test_a_drop_of_reward_holds_it_and_says_so(
         await turn_on(context, AutopilotPlan(calls_per_day=100))
     # A person looks, and goes on: present reward is what is expected from then on.
     assert (await resume_autopilot(context)).state == "on"
+    await a_window_ago(services, domain)
     await rewarded(services, domain, [0.0] * 100 + [0.0, 0.2] * 100)
     assert (await run_once(context)).state == "on"

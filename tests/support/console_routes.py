@@ -9,6 +9,8 @@ from typing import Any
 from fastapi.routing import APIRoute
 from re2llm.interfaces.web.application import page_routes
 
+FILES = {"/console/catalogue:upload": {"file": ("items.jsonl", b'{"id": 1, "title": "One"}')}}
+"""Which forms hold a file, and what it is."""
 OPEN = {"/console/sign-in", "/console/static/{name}"}
 ANYWHERE = {"/console/sign-out"}
 """What is about no catalogue."""
@@ -72,6 +74,9 @@ def posted(victim: Victim, domain: str) -> dict[str, dict[str, Any]]:
         "/console/releases:promote-canary": {**where, "release": 1},
         "/console/releases:rollback": where,
         "/console/releases:autopilot": {**where, "change": "off"},
+        "/console/releases:autopilot-on": {**where, "calls": "100"},
+        "/console/catalogue:upload": {**where, "kind": "items"},
+        "/console/catalogue:import": {**where, "upload": "0" * 32, "change": "load"},
         "/console/jobs/{job}/change": {**where, "change": "pause"},
         "/console/jobs:submit": {**where, "kind": "verify"},
         "/console/jobs:unschedule": {**where, "name": victim.schedule},

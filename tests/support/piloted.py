@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import datetime as dt
 import uuid
+from collections.abc import Sequence
 
+from re2llm.knowledge.autopilot_tables import AutopilotRow
 from re2llm.knowledge.domains import find_domain
 from re2llm.knowledge.log_tables import FeedbackRow, RecommendationRow
 from re2llm.operations.feedback import give_feedback
 from re2llm.operations.recommend import recommend
 from re2llm.runtime.options import Context
 from re2llm.runtime.services import Services
-from sqlalchemy import insert
+from sqlalchemy import insert, update
+
+WINDOW = dt.timedelta(hours=1)
+"""Within which feedback counts."""
 
 
 async def missed(domain: str, count: int) -> None:
@@ -24,9 +29,28 @@ async def missed(domain: str, count: int) -> None:
         )
 
 
+async def a_window_ago(services: Services, domain: str) -> None:
+    """Let an autopilot have begun to watch rewards as long ago as `rewarded` has them come."""
+    async with services.engine.begin() as connection:
+        number = (await find_domain(connection, domain)).id
+        begun = update(AutopilotRow).where(AutopilotRow.domain_id == number)
+        await connection.execute(begun.values(reward_since=AutopilotRow.reward_since - WINDOW))
+
+
 async def rewarded(services: Services, domain: str, rewards: list[float]) -> None:
-    """Store requests whose feedback brought some rewards, in this order."""
-    start = dt.datetime.now(dt.UTC)
+    """Store requests, in this order, whose window for feedback is just over, and their rewards."""
+    start = dt.datetime.now(dt.UTC) - WINDOW
+    await served(
+        services,
+        domain,
+        [(start + dt.timedelta(microseconds=i), 1.0, reward) for i, reward in enumerate(rewards)],
+    )
+
+
+async def served(
+    services: Services, domain: str, visits: Sequence[tuple[dt.datetime, float, float]]
+) -> None:
+    """Store requests: when each came, after how many seconds its feedback, and its reward."""
     async with services.engine.begin() as connection:
         number = (await find_domain(connection, domain)).id
         made = [
@@ -43,8 +67,9 @@ async def rewarded(services: Services, domain: str, rewards: list[float]) -> Non
                 "flags": [],
                 "latency_ms": 1.0,
                 "tokens": {},
+                "created_at": moment,
             }
-            for _ in rewards
+            for moment, _, _ in visits
         ]
         await connection.execute(insert(RecommendationRow), made)
         await connection.execute(
@@ -53,8 +78,8 @@ async def rewarded(services: Services, domain: str, rewards: list[float]) -> Non
                 {
                     "recommendation_id": one["id"],
                     "reward": reward,
-                    "created_at": start + dt.timedelta(microseconds=place),
+                    "created_at": moment + dt.timedelta(seconds=after),
                 }
-                for place, (one, reward) in enumerate(zip(made, rewards, strict=True))
+                for one, (moment, after, reward) in zip(made, visits, strict=True)
             ],
         )

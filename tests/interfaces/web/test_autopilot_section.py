@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 import pytest_asyncio
-from console import Browser, form_to
+from console import Browser, form_to, parsed
 from re2llm.data.sample import sample_items, simulate_sessions
+from re2llm.jobs import piloting
 from re2llm.jobs.piloting import run_once, turn_on
 from re2llm.knowledge.autopilots import set_autopilot_state, store_decision
 from re2llm.knowledge.domains import find_domain
@@ -15,6 +17,8 @@ from re2llm.operations.load import load_domain
 from re2llm.policies.autopilot.plan import AutopilotPlan
 from re2llm.runtime.options import Context
 from re2llm.runtime.services import Services
+
+ON = "/console/releases:autopilot-on"
 
 
 @pytest_asyncio.fixture
@@ -56,3 +60,55 @@ async def test_a_hold_is_told_and_ended_by_a_person(
     assert "The autopilot goes on." in page.one("main").text
     assert (await browser.send(form_to(page, "/console/releases:autopilot"))).status_code == 303
     assert (await show_autopilot(context)).state == "off"
+
+
+async def test_it_is_turned_on_by_a_form_that_says_what_is_wrong_beside_each_field(
+    browser: Browser, school: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(piloting, "call_cost", lambda *_: None)  # as of a model without a price
+    page = await browser.get("/console/releases", domain=school)
+    for typed, wrong in (
+        ({}, {"usd": "no limit"}),
+        (
+            {"usd": "-1", "calls": "2.5", "batch": "", "hold": "x"},
+            {"usd": "no amount", "calls": "whole", "batch": "no amount", "hold": "no amount"},
+        ),
+        ({"calls": "9" * 12}, {"calls": "out of range"}),
+        ({"calls": "10", "batch": "0"}, {"batch": "out of range"}),
+        ({"calls": "10", "hold": "0"}, {"hold": "out of range"}),
+        ({"calls": "10", "steps": "5,50"}, {"steps": "do not end at 100"}),
+        ({"calls": "10", "steps": "<b>"}, {"steps": "no list of numbers"}),
+        ({"calls": "10", "cron": "at noon"}, {"cron": "at noon"}),
+        ({"usd": "5/day"}, {"usd": "has no price"}),
+    ):
+        answer = await browser.send(form_to(page, ON), **typed)
+        assert answer.status_code == 422, typed
+        refused = parsed(answer.text)
+        said = {
+            one.attributes["id"].split("-")[1]: one.text
+            for one in refused.all("span")
+            if one.attributes.get("id", "").endswith("-wrong")
+        }
+        assert said.keys() == wrong.keys(), said
+        for name, part in wrong.items():
+            assert part in said[name], said
+            assert "--" not in said[name]  # a form has no options
+            field = refused.one(f"pilot-{name}")
+            assert field.attributes["aria-describedby"] == f"pilot-{name}-wrong"
+        assert dict(form_to(refused, ON).fields).items() >= typed.items()  # nothing is typed again
+        assert (await show_autopilot(Context(domain=school))).state == "off"
+    typed = {"calls": " 200/day ", "steps": "10, 100", "hold": "50"}
+    answer = await browser.send(form_to(page, ON), **typed)
+    assert answer.status_code == 303, answer.text
+    page = await browser.get(answer.headers["location"])
+    assert "The autopilot is on" in page.one("main").text
+    plan = (await show_autopilot(Context(domain=school))).plan or {}
+    assert (plan["calls_per_day"], plan["usd_per_day"], plan["batch"]) == (200, None, 50)
+    assert (plan["canary"]["steps"], plan["canary"]["hold"]) == ([10, 100], 50)
+    # The form holds the present plan, and leaves alone what it does not show.
+    await turn_on(Context(domain=school), AutopilotPlan(calls_per_day=200, reference=700))
+    form = form_to(await browser.get("/console/releases", domain=school), ON)
+    assert dict(form.fields)["calls"] == "200"
+    assert (await browser.send(form, calls="300")).status_code == 303
+    plan = (await show_autopilot(Context(domain=school))).plan or {}
+    assert (plan["calls_per_day"], plan["reference"]) == (300, 700)

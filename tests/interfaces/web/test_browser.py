@@ -17,6 +17,7 @@ from re2llm.knowledge.domains import find_domain
 from re2llm.knowledge.releases import Release, list_releases, store_release
 from re2llm.llm.embeddings import ENCODER_ID
 from re2llm.operations.hints import add_hint, list_hints
+from re2llm.operations.imports import keep_upload
 from re2llm.runtime.options import Context, resolve_context
 from re2llm.runtime.services import Services
 from sqlalchemy import text
@@ -85,6 +86,33 @@ async def test_a_journey(tab: Any, films: str) -> None:
     await tab.get_by_text("waits until it is verified").wait_for()
     await tab.get_by_role("button", name="Approve").click()
     await tab.get_by_role("status").get_by_text("Approved.").wait_for()
+
+
+async def test_a_file_is_shown_and_its_loading_is_a_job(tab: Any, films: str) -> None:
+    await tab.goto(f"/console/catalogue?domain={films}")
+    row = b'{"id": "new-1", "title": "A new one"}\n{"id": "new-2"}\n'
+    file = {"name": "new.jsonl", "mimeType": "text/plain", "buffer": row}
+    await tab.get_by_label("File", exact=True).set_input_files(file)
+    await tab.get_by_role("button", name="Show what it holds").click()
+    await tab.get_by_text("1 item, 1 new or changed").wait_for()
+    await tab.get_by_text("items.jsonl:2: has no title").wait_for()
+    await tab.get_by_role("button", name="Load it without the 1 malformed row").click()
+    await tab.locator("h1", has_text="import-").wait_for()
+
+
+async def test_the_autopilot_is_turned_on_after_what_was_wrong_is_put_right(
+    tab: Any, films: str
+) -> None:
+    await tab.goto(f"/console/releases?domain={films}")
+    await tab.get_by_label("Model calls a day").fill("many")
+    await tab.get_by_role("button", name="Turn the autopilot on").click()
+    wrong = tab.locator("#pilot-calls-wrong")
+    await wrong.get_by_text("'many' is no amount a day.").wait_for()
+    await tab.get_by_label("Model calls a day").fill("100")
+    await tab.get_by_role("button", name="Turn the autopilot on").click()
+    await tab.get_by_role("status").get_by_text("The autopilot is on").wait_for()
+    await tab.get_by_role("button", name="Turn the autopilot off").click()
+    await tab.get_by_role("status").get_by_text("The autopilot is off").wait_for()
 
 
 async def test_a_job_is_watched_without_loading_the_page_again(tab: Any, films: str) -> None:
@@ -164,6 +192,8 @@ async def test_axe_finds_nothing_serious_and_nothing_overflows(
     more = (f"/hints/{hint.id}",) if hint else ()
     tried = await submit(Context(domain=films), "try", {"text": "Prefer old films.", "count": 2})
     more += (f"/jobs/{tried.id}?domain={films}", await _two_releases(services, films))
+    file = await keep_upload(Context(domain=films), "mine.jsonl", "items", b'{"id": 1}\n[]\n')
+    more += (f"/catalogue:import?domain={films}&upload={file}",)
     session = "/try?domain=films&words=alien&history=1&candidates=2"
     for path in (*PAGES, *more, "/catalogue/1", "/nothing", session):
         await tab.goto(f"/console{path}")

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from console import Browser
-from console_routes import ANYWHERE, OPEN, Victim, every_route, filled, posted
+from console_routes import ANYWHERE, FILES, OPEN, Victim, every_route, filled, posted
 from re2llm.interfaces.web.browsers import form_token
 from re2llm.jobs.control import job
 from re2llm.jobs.schedules import add_schedule, list_schedules
@@ -81,7 +81,7 @@ async def test_a_form_without_the_right_token_is_refused(
         foreign = token_of(other)
     before = rows()
     for token in ({}, {"token": ""}, {"token": "0" * 64}, {"token": foreign}):
-        answer = await browser.http.post(where, data={**sent, **token})
+        answer = await browser.http.post(where, data={**sent, **token}, files=FILES.get(path))
         assert answer.status_code == 403, token
         assert "another website" in answer.text
     for headers in (
@@ -92,7 +92,9 @@ async def test_a_form_without_the_right_token_is_refused(
         {"sec-fetch-site": "none"},
         {"sec-fetch-site": "cross-site", "origin": address},
     ):
-        answer = await browser.http.post(where, data={**sent, "token": good}, headers=headers)
+        answer = await browser.http.post(
+            where, data={**sent, "token": good}, headers=headers, files=FILES.get(path)
+        )
         assert answer.status_code in {401, 403, 303}, headers
         if answer.status_code == 303:  # a foreign origin makes even this machine a stranger
             assert answer.headers["location"].startswith("/console/sign-in")
@@ -100,11 +102,12 @@ async def test_a_form_without_the_right_token_is_refused(
         answer = await browser.http.post(
             where, content=f"token={good}", headers={"content-type": media}
         )
-        assert answer.status_code == 415
+        refused = 422 if path in FILES and media.startswith("multipart") else 415
+        assert answer.status_code == refused
     answer = await browser.http.post(where, data={"token": good, "x": "x" * 300_000})
-    assert answer.status_code == 413
+    assert answer.status_code == (415 if path in FILES else 413)
     browser.http.cookies.clear()
-    answer = await browser.http.post(where, data={**sent, "token": good})
+    answer = await browser.http.post(where, data={**sent, "token": good}, files=FILES.get(path))
     assert answer.status_code == 403
     assert rows() == before
     await unchanged(victim)
@@ -113,7 +116,7 @@ async def test_a_form_without_the_right_token_is_refused(
 async def test_what_is_anothers_is_answered_like_what_does_not_exist(
     stranger: Browser, victim: Victim, make_key: Any, rows: Callable[[], dict[str, int]]
 ) -> None:
-    await stranger.sign_in(await make_key(may=("learn",)))
+    await stranger.sign_in(await make_key(may=("learn", "load")))
     await stranger.get("/console/hints")
     token = token_of(stranger)
     before = rows()
@@ -127,7 +130,11 @@ async def test_what_is_anothers_is_answered_like_what_does_not_exist(
             data = {**posted(victim, domain)[path], "token": token} if method == "POST" else None
             answers.append(
                 await stranger.http.request(
-                    method, filled(path, victim), params={"domain": domain}, data=data
+                    method,
+                    filled(path, victim),
+                    params={"domain": domain},
+                    data=data,
+                    files=FILES.get(path) if data else None,
                 )
             )
         hers, none = answers
@@ -167,9 +174,10 @@ async def test_a_key_changes_what_all_share_only_with_the_right(
         if path in OPEN | ANYWHERE | ALLOWED:
             continue
         sent = {**posted(victim, victim.domain)[path], "token": token}
-        answer = await stranger.http.post(filled(path, victim), data=sent)
+        answer = await stranger.http.post(filled(path, victim), data=sent, files=FILES.get(path))
         assert answer.status_code == 403, path
-        assert "--may learn" in answer.text
+        right = "load" if path.startswith("/console/catalogue") else "learn"
+        assert f"--may {right}" in answer.text
     assert rows() == before
     await unchanged(victim)
 

@@ -1,0 +1,200 @@
+"""Importing a file: shown first, loaded by a job, and not kept; hostile files change nothing."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psycopg
+import pytest
+from console import Browser, form_to
+from learnt import libpq
+from re2llm.jobs import pieces
+from re2llm.jobs.control import job
+from re2llm.operations import imports
+from re2llm.operations.items import show_item
+from re2llm.operations.purge import purge
+from re2llm.records import Item, Session
+from re2llm.runtime.options import Context
+
+UPLOADS = "SELECT count(*) FROM re2llm.upload"
+ITEMS = b"""{"id": 1, "title": "Thing One", "maker": "Acme"}
+{"id": 2, "title": "Thing two, renamed"}
+{"id": 3}
+{"id": "<b>4</b>", "title": "=HYPERLINK(\\"http://x\\")<script>alert(1)</script>"}
+"""
+
+
+@pytest.fixture
+async def shop(load: Any, domain: str) -> str:
+    items = [Item(str(n), f"Thing {n}", {}) for n in range(1, 9)]
+    await load(domain, items, [Session(("1", "2"), "3")])
+    return domain
+
+
+async def upload(
+    browser: Browser, domain: str, kind: str, content: bytes, name: str = "mine.jsonl"
+) -> httpx.Response:
+    """Send a file as the page's form does."""
+    form = form_to(
+        await browser.get("/console/catalogue", domain=domain), "/console/catalogue:upload"
+    )
+    data = {**dict(form.fields), "kind": kind}
+    del data["file"]
+    return await browser.http.post(form.action, data=data, files={"file": (name, content)})
+
+
+async def preview(browser: Browser, *given: Any, **more: Any) -> Any:
+    """Send a file, and return the page that shows it."""
+    answer = await upload(browser, *given, **more)
+    assert answer.status_code == 303, answer.text
+    return await browser.get(answer.headers["location"])
+
+
+def text_of(page: Any) -> str:
+    return " ".join(page.one("main").text.split())
+
+
+async def done(browser: Browser, page: Any) -> Any:
+    """Load what a page shows, do the job as a worker does, and return the job."""
+    form = form_to(page, "/console/catalogue:import")
+    answer = await browser.send(form, button=("change", "load"))
+    assert answer.status_code == 303, answer.text
+    name = answer.headers["location"].partition("?")[0].rpartition("/")[2]
+    planned = await pieces.plan(name, 1)
+    assert planned is not None
+    assert planned["error"] is None
+    await pieces.finish(name, 1, {}, {})
+    return (await job(Context(), name)).job
+
+
+async def test_items_are_shown_first_and_then_loaded(
+    browser: Browser, shop: str, url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    page = await preview(browser, shop, "items", ITEMS, name="../../etc/<i>passwd</i>.jsonl")
+    text = text_of(page)
+    for part in (
+        "Import i>.jsonl",
+        "3 items, 3 new or changed",
+        "1 malformed row left out",
+        "items.jsonl:3: has no title",
+        "Thing One",
+        '=HYPERLINK("http://x")<script>alert(1)</script>',
+        "Load it without the 1 malformed row",
+    ):
+        assert part in text, text
+    assert str(tmp_path) not in text
+    assert (await show_item(Context(domain=shop), "id:1")).title == "Thing 1"  # not yet
+    ended = await done(browser, page)
+    assert (ended.state, ended.result["items_changed"], ended.result["malformed"]) == ("done", 3, 1)
+    assert ended.result["notes"] == ["items.jsonl:3: has no title"]
+    assert (await show_item(Context(domain=shop), "id:1")).title == "Thing One"
+    assert (await show_item(Context(domain=shop), "id:<b>4</b>")).title.startswith("=HYPER")
+    assert uploads(url) == 0
+    assert not list(tmp_path.iterdir())  # neither the form nor the readers left anything
+
+
+async def test_sessions_and_interactions_are_loaded(browser: Browser, shop: str, url: str) -> None:
+    lines = [["1", "2", "4"], {"history": ["5"], "target": "6"}, ["1", "nothing"], "no"]
+    content = gzip.compress("\n".join(map(json.dumps, lines)).encode())
+    page = await preview(browser, shop, "sessions", content, name="s.jsonl.gz")
+    text = text_of(page)
+    assert "2 sessions" in text
+    assert "item 'nothing' is not in the catalogue" in text
+    assert "1 → 2 → 4" in text
+    ended = await done(browser, page)
+    assert (ended.result["sessions_new"], ended.result["items"]) == (2, 8)
+    table = "user,item,time\n" + "".join(f"u,{n},2024-01-0{n}\n" for n in (1, 2, 9))
+    page = await preview(browser, shop, "table", b"a,b\n1,2\n")
+    assert "Name the columns user, item and time" in text_of(page)
+    page = await preview(browser, shop, "table", table.encode(), name="t.csv")
+    assert "3 items, 3 new or changed" in text_of(page)  # called by their ids
+    assert (await done(browser, page)).state == "done"
+    assert uploads(url) == 0
+
+
+async def test_a_file_is_deleted_when_it_is_not_wanted(
+    browser: Browser, shop: str, url: str
+) -> None:
+    for _ in range(2):  # another one takes the place of the last
+        page = await preview(browser, shop, "items", ITEMS)
+        assert uploads(url) == 1
+    form = form_to(page, "/console/catalogue:import")
+    answer = await browser.send(form, button=("change", "discard"))
+    assert "nothing was loaded" in text_of(await browser.get(answer.headers["location"]))
+    assert uploads(url) == 0
+    again = await browser.send(form, button=("change", "load"))
+    assert "no longer there" in again.text
+    page = await preview(browser, shop, "items", ITEMS)
+    await purge(Context(), older_than=0)
+    assert uploads(url) == 0
+    await preview(browser, shop, "items", ITEMS)
+    with psycopg.connect(libpq(url), autocommit=True) as connection:
+        connection.execute("UPDATE re2llm.upload SET created_at = now() - interval '2 hours'")
+    await preview(browser, shop, "sessions", b'["1", "2"]\n')
+    assert uploads(url) == 1
+
+
+HOSTILE = {
+    "a bomb": (gzip.compress(b"\0" * (70 * 2**20)), "Unpacked, it is larger than"),
+    "cut off": (gzip.compress(ITEMS * 50)[:-20], "cut-off gzip file"),
+    "deep": (b"[" * 100_000, "is one JSON list"),
+    "deep rows": (b'{"id": 1, "title": "One", "a": ' + b"[" * 100_000, "1 malformed row left out"),
+    "a huge line": (b'{"id": 1, "title": "' + b"x" * 3_000_000, "1 malformed row left out"),
+    "UTF-16": ('{"id": 1, "title": "One"}\n'.encode("utf-16"), "binary"),
+    "Latin": ('{"id": 1, "title": "A caf\u00e9 in town"}\n'.encode("latin-1"), "is not UTF-8 text"),
+    "a list": (b'[{"id": 1, "title": "One"}]', "is one JSON list"),
+    "Parquet": (b"PAR1" + b"\0" * 100, "Parquet"),
+    "an archive": (b"PK\x03\x04" + b"\0" * 2_000, "binary"),
+}
+
+
+async def test_hostile_files_are_refused_and_change_nothing(
+    browser: Browser, shop: str, rows: Any
+) -> None:
+    await preview(browser, shop, "items", ITEMS)
+    before = rows()
+    for name, (content, said) in HOSTILE.items():
+        for kind in ("items", "table") if "binary" in said or "file" in said else ("items",):
+            page = await preview(browser, shop, kind, content)
+            assert said in text_of(page), (name, kind, text_of(page)[:500])
+            buttons = form_to(page, "/console/catalogue:import").buttons
+            assert buttons == [("change", "discard")], name
+    for content in (b"", b"x" * (imports.LARGEST_UPLOAD + 1), b"x" * (imports.LARGEST_UPLOAD * 2)):
+        answer = await upload(browser, shop, "items", content)
+        assert answer.status_code in {413, 422}, answer.status_code
+        assert "chosen" in answer.text or "larger than 8,388,608 bytes" in answer.text
+    assert (await upload(browser, shop, "anything", ITEMS)).status_code == 422
+    assert rows() == before
+
+
+async def test_a_file_belongs_to_its_catalogue_and_needs_the_right(
+    browser: Browser, stranger: Browser, shop: str, films: str, make_key: Any, rows: Any
+) -> None:
+    hers = await upload(browser, shop, "items", ITEMS)
+    key = httpx.URL(hers.headers["location"]).params["upload"]
+    await stranger.sign_in(await make_key(may=("learn",)))
+    page = await stranger.get("/console/catalogue", domain=films)
+    assert "Import a file" not in text_of(page)
+    await stranger.get("/console/catalogue:import", 403, domain=films, upload=key)
+    await stranger.sign_in(await make_key(may=("load",)))
+    before = rows()
+    page = await stranger.get("/console/catalogue:import", 422, domain=films, upload=key)
+    assert "no longer there" in text_of(page)
+    mine = await preview(stranger, films, "items", ITEMS)
+    form = form_to(mine, "/console/catalogue:import")
+    for change in ("load", "discard"):
+        await stranger.send(form, button=("change", change), upload=key)
+    after = rows()
+    assert after == {**before, "upload": before["upload"] + 1}  # her own file
+
+
+def uploads(url: str) -> int:
+    with psycopg.connect(libpq(url)) as connection:
+        found = connection.execute(UPLOADS).fetchone()
+    return found[0] if found else -1
