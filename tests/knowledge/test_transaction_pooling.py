@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import psycopg
 import pytest
-from re2llm.data.sample import sample_items, simulate_sessions
+from re2llm.data.sample import sample_items
 from re2llm.errors import DatabaseError
 from re2llm.interfaces.host import Re2llm
 from re2llm.jobs.liveness import Pulse, gone
@@ -19,13 +19,16 @@ from re2llm.knowledge.engine import make_engine
 from re2llm.knowledge.locks import AdvisoryLocks
 from re2llm.knowledge.migrate import migrate
 from re2llm.operations.load import load_domain
+from re2llm.records import Session
 from re2llm.runtime.services import open_services
 from re2llm.settings import Settings
 from sqlalchemy import URL, make_url
 from transaction_pooler import TransactionPooler, pooled
 
 PATIENCE = 120.0
-HISTORY = [film.id for film in sample_items()[:2]]
+FILMS = sample_items()[:40]
+IDS = [film.id for film in FILMS]
+HISTORY = IDS[:2]
 
 
 @pytest.fixture
@@ -62,7 +65,8 @@ def locks_left(url: URL) -> int:
 async def load_films(url: URL, settings: Settings) -> None:
     engine = make_engine(url.render_as_string(), settings)
     services = await open_services(settings, engine=engine)
-    await load_domain(services, "films", sample_items(), [lambda _: simulate_sessions(20, seed=1)])
+    sessions = [Session(tuple(IDS[at : at + 3]), IDS[at + 3]) for at in range(30)]
+    await load_domain(services, "films", FILMS, [lambda _: sessions])
     await services.close()
     await engine.dispose()
 
@@ -104,7 +108,7 @@ async def test_commands_end_one_after_the_other(
     await load_films(fresh, settings)
     environment = {**os.environ, "RE2LLM_DATABASE_URL": pooler.url.render_as_string()}
     command = [sys.executable, "-m", "re2llm", "recommend", HISTORY[0], "--domain", "films"]
-    for _ in range(3):
+    for _ in range(2):
         done = await asyncio.to_thread(
             subprocess.run,
             command,
