@@ -28,6 +28,8 @@ for name in [name for name in os.environ if name.startswith(PROVIDERS)]:
     del os.environ[name]
 HOME = Path(tempfile.mkdtemp(prefix="re2llm-tests-"))
 NO_NETWORK = Path(__file__).parent / "support" / "no_network"
+# Programs that tests start take up the compiled modules of those before them.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 os.environ |= {
     "RE2LLM_HOME": str(HOME),
     "RE2LLM_RETRY_PAUSE": "0.01",

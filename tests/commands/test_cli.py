@@ -304,7 +304,6 @@ def test_a_setting_that_does_not_fit_is_named(name: str, value: str) -> None:
 # Good input
 
 
-@pytest.mark.timeout(400)
 def test_the_whole_round(
     films: str, url: str, rows: Callable[[], dict[str, int]], tmp_path: Path
 ) -> None:
@@ -338,7 +337,7 @@ def test_the_whole_round(
     assert [row["text"] for row in json.loads(listed.stdout)] == [hint]
 
     before = rows()["recommendation"]
-    done = run(
+    done = run_here(
         "recommend", "--domain", domain, films[0].title.lower(), ids[1],
         "--policy", "similar", "-k", "3", "--json",
     )  # fmt: skip

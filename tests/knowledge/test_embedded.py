@@ -7,6 +7,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -35,7 +36,8 @@ def home() -> Iterator[Path]:
     path = Path(tempfile.mkdtemp(prefix="re2llm-"))
     yield path
     for server in running(path):
-        server.kill()
+        with suppress(psutil.NoSuchProcess):
+            server.kill()
         server.wait()
     shutil.rmtree(path)
 

@@ -6,6 +6,7 @@ import asyncio
 import os
 import subprocess
 import sys
+import threading
 import uuid
 from collections.abc import Iterator
 
@@ -39,7 +40,7 @@ def fresh(url: str) -> Iterator[URL]:
     with psycopg.connect(libpq(server), autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name}")
         yield server.set(database=name)
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+        connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
 
 
 @pytest.fixture
@@ -50,6 +51,11 @@ def pooler(fresh: URL, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tra
 
 def libpq(url: URL) -> str:
     return url.set(drivername="postgresql").render_as_string(hide_password=False)
+
+
+def drop(url: URL) -> None:
+    with psycopg.connect(libpq(url.set(database="postgres")), autocommit=True) as connection:
+        connection.execute(f"DROP DATABASE {url.database} WITH (FORCE)")
 
 
 def locks_left(url: URL) -> int:
@@ -81,6 +87,21 @@ async def test_starts_at_once_all_migrate_and_leave_no_lock(
             for engine in engines:
                 await engine.dispose()
     assert locks_left(fresh) == 0
+
+
+@pytest.mark.filterwarnings("error::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_database_that_is_dropped_in_a_transaction_ends_the_poolers_threads(
+    pooler: TransactionPooler, fresh: URL
+) -> None:
+    before = set(threading.enumerate())
+    with psycopg.connect(libpq(pooler.url)) as connection:
+        connection.execute("SELECT 1")  # begins a transaction
+        serving = set(threading.enumerate()) - before
+        drop(fresh)
+        connection.close()
+    for thread in serving:
+        thread.join(PATIENCE)
+        assert not thread.is_alive()
 
 
 async def test_two_processes_serve_beside_traffic(
