@@ -110,6 +110,7 @@ def settings() -> Settings:
 @pytest.fixture(scope="session")
 def url(settings: Settings) -> str:
     """The test server's database, as SQLAlchemy writes it."""
+    assert settings.database_url is None, "tests write into a server of their own"
     started = database_url(settings)
     with psycopg.connect(plain(started), autocommit=True) as connection:
         # What is written outlives the server's processes also so, but not the machine.
