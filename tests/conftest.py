@@ -3,6 +3,7 @@ encoder, the real graph and the real offline model. Only a model's answers may b
 """
 
 import atexit
+import gc
 import json
 import os
 import runpy
@@ -17,6 +18,7 @@ import urllib.request
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +28,8 @@ for name in [name for name in os.environ if name.startswith(PROVIDERS)]:
     del os.environ[name]
 HOME = Path(tempfile.mkdtemp(prefix="re2llm-tests-"))
 NO_NETWORK = Path(__file__).parent / "support" / "no_network"
+# Programs that tests start take up the compiled modules of those before them.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 os.environ |= {
     "RE2LLM_HOME": str(HOME),
     "RE2LLM_RETRY_PAUSE": "0.01",
@@ -60,11 +64,24 @@ from re2llm.runtime.services import Services  # noqa: E402
 from re2llm.runtime.sharing import close_shared_services, shared_services  # noqa: E402
 from re2llm.settings import Settings, get_settings  # noqa: E402
 
+gc.set_threshold(20_000, 50, 50)  # as Python comes, a tenth of the tests' time goes into it
+
 ROOT = Path(__file__).parent.parent
 VIEWERS = 60
 START_UP = 150
 
+LONG = 120
+"""Seconds that a test is given by a mark of its own where it may take long."""
+
 Answer = Callable[[Sequence[BaseMessage]], str]
+
+
+@pytest.hookimpl(trylast=True)  # after those were left out that are not to run
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that take long, so that no worker waits for another at the end."""
+    marks = ((item, item.get_closest_marker("timeout")) for item in items)
+    long = {item.path for item, mark in marks if mark and mark.args[0] >= LONG}
+    items.sort(key=lambda item: item.path not in long)
 
 
 class Scripted(BaseChatModel):
@@ -93,11 +110,17 @@ def settings() -> Settings:
 @pytest.fixture(scope="session")
 def url(settings: Settings) -> str:
     """The test server's database, as SQLAlchemy writes it."""
-    return database_url(settings)
+    assert settings.database_url is None, "tests write into a server of their own"
+    started = database_url(settings)
+    with psycopg.connect(plain(started), autocommit=True) as connection:
+        # What is written outlives the server's processes also so, but not the machine.
+        connection.execute("ALTER SYSTEM SET fsync = off")
+        connection.execute("SELECT pg_reload_conf()")
+    return started
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def services() -> AsyncIterator[Services]:
+async def services(url: str) -> AsyncIterator[Services]:
     yield await shared_services()
     await close_shared_services()
 
@@ -174,6 +197,21 @@ def adjust(services: Services, monkeypatch: pytest.MonkeyPatch) -> Iterator[Call
     yield change
     monkeypatch.undo()
     get_settings.cache_clear()
+
+
+@pytest.fixture
+def quick_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Train for less time, where what is learnt is not the question."""
+    from re2llm.operations import train  # torch, which many tests do without
+
+    usual = train.default_config
+
+    def short(*given: Any, **named: Any) -> Any:
+        config = usual(*given, **named)
+        members = min(config.members, 2)
+        return replace(config, ppo=replace(config.ppo, updates=50), members=members)
+
+    monkeypatch.setattr(train, "default_config", short)
 
 
 @pytest.fixture

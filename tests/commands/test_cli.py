@@ -205,7 +205,7 @@ def bad_inputs(folder: Path) -> dict[str, tuple[list[object], list[str]]]:
 
 
 NAMES = list(bad_inputs(Path()))
-ALONE = {"unknown item", "undecodable item", "10,000 candidates", "binary file"}
+ALONE = {"undecodable item", "10,000 candidates"}
 """Those that run in a process of their own, which costs seconds."""
 
 
@@ -265,8 +265,9 @@ def test_an_unreachable_database_is_told_soon(request: pytest.FixtureRequest, ki
     port = request.getfixturevalue(kind)
     url = f"postgresql://someone:s3cret@127.0.0.1:{port}/db"
     started = time.monotonic()
-    done = run("recommend", "--domain", "films", "x", RE2LLM_DATABASE_URL=url)
-    assert time.monotonic() - started < 20  # of which 5 are for the database
+    env = {"RE2LLM_DATABASE_URL": url, "RE2LLM_DATABASE_TIMEOUT": "2"}
+    done = run_here("recommend", "--domain", "films", "x", **env)
+    assert time.monotonic() - started < 20
     assert_one_clear_line(done, "RE2LLM_DATABASE_URL", str(port))
     assert "s3cret" not in done.stderr
 
@@ -303,7 +304,6 @@ def test_a_setting_that_does_not_fit_is_named(name: str, value: str) -> None:
 # Good input
 
 
-@pytest.mark.timeout(400)
 def test_the_whole_round(
     films: str, url: str, rows: Callable[[], dict[str, int]], tmp_path: Path
 ) -> None:
@@ -324,7 +324,7 @@ def test_the_whole_round(
     train.write_text("\n".join(json.dumps(ids[at : at + 4]) for at in range(40)))
     domain = f"round-{tmp_path.name}"
 
-    loaded = run("load", "jsonl", items, "--domain", domain, "--sessions", train, "--json")
+    loaded = run_here("load", "jsonl", items, "--domain", domain, "--sessions", train, "--json")
     assert loaded.returncode == 0, loaded.stderr
     counts = json.loads(loaded.stdout)
     assert (counts["items"], counts["training_sessions"]) == (80, 40)
@@ -337,7 +337,7 @@ def test_the_whole_round(
     assert [row["text"] for row in json.loads(listed.stdout)] == [hint]
 
     before = rows()["recommendation"]
-    done = run(
+    done = run_here(
         "recommend", "--domain", domain, films[0].title.lower(), ids[1],
         "--policy", "similar", "-k", "3", "--json",
     )  # fmt: skip
@@ -350,7 +350,7 @@ def test_the_whole_round(
     test = tmp_path / "test.jsonl"
     test.write_text("\n".join(json.dumps(ids[at : at + 5]) for at in range(50, 60)))
     out = tmp_path / "out.json"
-    evaluated = run(
+    evaluated = run_here(
         "evaluate", "--domain", domain, "--sessions", test, "--policies", "none",
         "--baselines", "popularity", "--json", out,
     )  # fmt: skip

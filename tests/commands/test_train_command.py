@@ -3,7 +3,6 @@
 import asyncio
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,6 @@ from re2llm.knowledge.hints import add_hint
 from re2llm.llm.offline import OfflineRanker
 from re2llm.operations import train as operation
 from re2llm.operations.load import load_domain
-from re2llm.policies import recipes
 from re2llm.runtime.options import Context
 from re2llm.runtime.services import Services
 from typer.testing import CliRunner
@@ -50,19 +48,6 @@ def refused(*arguments: object) -> str:
 
 
 @pytest.fixture
-def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Train for less time: what is learnt is not the question here."""
-    usual = recipes.default_config
-
-    def short(recipe: recipes.Recipe, *, seed: int = 0, most: int = 1) -> recipes.TrainingConfig:
-        config = usual(recipe, seed=seed, most=most)
-        members = min(config.members, 2)
-        return replace(config, ppo=replace(config.ppo, updates=50), members=members)
-
-    monkeypatch.setattr(operation, "default_config", short)
-
-
-@pytest.fixture
 async def school(services: Services, domain: str, adjust: Callable[..., None]) -> str:
     """The sample films with sessions and two hints, in a domain of one's own."""
     adjust(train_panel=PANEL, max_hints=1)
@@ -75,6 +60,7 @@ async def school(services: Services, domain: str, adjust: Callable[..., None]) -
     return domain
 
 
+@pytest.mark.usefixtures("quick_training")
 def test_train_releases_and_policy_switches(school: str, url: str) -> None:
     """One training pays for the cells that it visits, the next pays nothing."""
     first = as_json("train", "--domain", school, "--seed", 3, "--json")
@@ -127,7 +113,7 @@ def test_train_releases_and_policy_switches(school: str, url: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("_quick")
+@pytest.mark.usefixtures("quick_training")
 def test_the_paper_recipe_trains_too(school: str) -> None:
     done = command("train", "--domain", school, "--recipe", "paper")
     assert done.exit_code == 0, done.stderr
@@ -136,7 +122,7 @@ def test_the_paper_recipe_trains_too(school: str) -> None:
     assert listed["recipe"] == "paper"
 
 
-@pytest.mark.usefixtures("_quick")
+@pytest.mark.usefixtures("quick_training")
 def test_a_spent_budget_stops_training_and_the_next_run_goes_on(school: str, url: str) -> None:
     def paid() -> int:
         with psycopg.connect(url.replace("+psycopg", "")) as connection:
@@ -157,7 +143,7 @@ def test_a_spent_budget_stops_training_and_the_next_run_goes_on(school: str, url
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("_quick")
+@pytest.mark.usefixtures("quick_training")
 def test_what_is_sure_to_be_asked_goes_into_a_batch(
     school: str, url: str, adjust: Callable[..., None]
 ) -> None:
@@ -211,7 +197,7 @@ async def test_what_cannot_be_trained_is_told(
     assert "no release yet" in done.stdout
 
 
-@pytest.mark.usefixtures("_quick")
+@pytest.mark.usefixtures("quick_training")
 def test_sets_of_hints_are_trained_served_and_evaluated(
     school: str, adjust: Callable[..., None], url: str, tmp_path: Path
 ) -> None:

@@ -296,7 +296,7 @@ async def attack_with(
 async def test_some_hostile_requests(
     attack: Attack, services: Services, adjust: Callable[..., None]
 ) -> None:
-    await attack_with(attack, services, 40 // AT_ONCE, adjust)
+    await attack_with(attack, services, 20 // AT_ONCE, adjust)
 
 
 DEEP = b"[" * 400 + b"]" * 400

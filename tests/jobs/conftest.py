@@ -1,12 +1,14 @@
 """What the tests of jobs share."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 import pytest
+import pytest_asyncio
 from fault_server import FaultServer
 from learnt import libpq
 from re2llm.data.sample import sample_items, simulate_sessions
+from re2llm.jobs.control import cancel_job, jobs
 from re2llm.operations.hints import add_hint
 from re2llm.operations.load import load_domain
 from re2llm.runtime.options import Context
@@ -14,9 +16,12 @@ from re2llm.runtime.services import Services
 from workers import Workers
 
 
-@pytest.fixture
-def workers(services: Services, url: str) -> Iterator[Workers]:
+@pytest_asyncio.fixture
+async def workers(services: Services, url: str) -> AsyncIterator[Workers]:
     """Workers on the tests' own database; none is left behind."""
+    # Jobs that other tests left would be done by these workers too, or keep them from starting.
+    for left in await jobs(Context(), state="running"):
+        await cancel_job(Context(), left.job.id)
     made = Workers(url, {"RE2LLM_DATABASE_URL": libpq(url)})
     yield made
     made.close()

@@ -19,7 +19,8 @@ from fault_server import FaultServer
 from learnt import assert_whole, forget, knowledge, libpq
 from pydantic import SecretStr
 from re2llm.data.sample import sample_items, simulate_sessions
-from re2llm.jobs.control import pause
+from re2llm.jobs.control import cancel_job, pause, resume
+from re2llm.jobs.submit import submit
 from re2llm.operations.learn import learn
 from re2llm.operations.train import train
 from re2llm.runtime.options import Context
@@ -42,9 +43,9 @@ async def undisturbed(url: str, domain: str) -> dict[str, list[tuple[Any, ...]]]
     return known
 
 
-def submit_learning(workers: Workers, domain: str) -> str:
-    options = ("--max-hints", "1000", "--concurrency", "1")
-    return workers.submit("learn", "--domain", domain, *options)
+async def submit_learning(domain: str) -> str:
+    made = await submit(Context(domain=domain), "learn", {"max_hints": 1000, "concurrency": 1})
+    return made.id
 
 
 @pytest.mark.timeout(900)
@@ -53,9 +54,9 @@ async def test_a_worker_takes_over_from_one_that_is_gone(
     adjust: Change, loaded: Load, workers: Workers, url: str, way: str
 ) -> None:
     adjust(**RULES["paper"])
-    domain = await loaded(5)
+    domain = await loaded(3)
     expected = await undisturbed(url, domain)
-    job = submit_learning(workers, domain)
+    job = await submit_learning(domain)
     first = workers.start()
     workers.until(lambda connection: pieces(connection, job, "SUCCESS") >= 2)
     if way == "killed":
@@ -81,22 +82,24 @@ async def test_a_worker_of_another_version_refuses_in_one_line(
     loaded: Load, workers: Workers, url: str
 ) -> None:
     domain = await loaded(2)
-    job = submit_learning(workers, domain)
-    with psycopg.connect(libpq(url), autocommit=True) as connection:
-        mine = row(connection, job)["version"]
-        connection.execute("UPDATE re2llm.job SET version = '9.9/0099/x' WHERE id = %s", [job])
-        worker = workers.popen("worker")
-        output, errors = worker.communicate(timeout=200)
-        assert (worker.returncode, output) == (1, "")
-        [line] = errors.strip().splitlines()
-        assert line.startswith("error: version: ")
-        assert mine in line
-        assert "9.9/0099/x" in line
-    workers.run("jobs", "pause", job)
-    workers.run("jobs", "resume", job)  # moves it to this version
-    with psycopg.connect(libpq(url)) as connection:
-        assert row(connection, job)["version"] == mine
-    workers.run("jobs", "cancel", job)
+    job = await submit_learning(domain)
+    try:
+        with psycopg.connect(libpq(url), autocommit=True) as connection:
+            mine = row(connection, job)["version"]
+            connection.execute("UPDATE re2llm.job SET version = '9.9/0099/x' WHERE id = %s", [job])
+            worker = workers.popen("worker")
+            output, errors = worker.communicate(timeout=200)
+            assert (worker.returncode, output) == (1, "")
+            [line] = errors.strip().splitlines()
+            assert line.startswith("error: version: ")
+            assert mine in line
+            assert "9.9/0099/x" in line
+        await pause(Context(), job)
+        await resume(Context(), job)  # moves it to this version
+        with psycopg.connect(libpq(url)) as connection:
+            assert row(connection, job)["version"] == mine
+    finally:
+        await cancel_job(Context(), job)
 
 
 @pytest.mark.slow
@@ -155,7 +158,7 @@ async def test_four_workers_killed_at_ten_points_learn_what_one_learner_does(
     domain = await loaded(12)
     expected = await undisturbed(url, domain)
     rng = random.Random(rule)
-    job = submit_learning(workers, domain)
+    job = await submit_learning(domain)
     # The first kills strike processes that submit: a job is there as a whole, or not at all.
     for _ in range(4):
         submitter = workers.popen("learn", "--domain", domain, "--detach", "--json")
@@ -275,7 +278,8 @@ async def test_a_database_that_restarts_in_the_middle_loses_nothing(
     write_films(films, viewers=5)
     try:
         workers.run("load", "jsonl", str(films), "--domain", domain)
-        job = submit_learning(workers, domain)
+        options = ("--max-hints", "1000", "--concurrency", "1")
+        job = workers.submit("learn", "--domain", domain, *options)
         workers.start()
         for done in (2, 5):
             workers.until(lambda connection, done=done: pieces(connection, job, "SUCCESS") >= done)

@@ -7,6 +7,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -35,7 +36,8 @@ def home() -> Iterator[Path]:
     path = Path(tempfile.mkdtemp(prefix="re2llm-"))
     yield path
     for server in running(path):
-        server.kill()
+        with suppress(psutil.NoSuchProcess):
+            server.kill()
         server.wait()
     shutil.rmtree(path)
 
@@ -115,7 +117,7 @@ def test_a_start_waits_for_what_a_killed_server_has_left_running(home: Path) -> 
     assert int(output) == before + 2
 
 
-@pytest.mark.parametrize("wait", ["0.1", "11"])
+@pytest.mark.parametrize("wait", ["0.1", pytest.param("11", marks=pytest.mark.slow)])
 def test_a_start_that_takes_long_is_waited_for(home: Path, wait: str) -> None:
     before = visit(home)
     slow = [sys.executable, "-c", SLOW + USER, str(home), "0", wait]

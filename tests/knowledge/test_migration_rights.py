@@ -1,17 +1,20 @@
 """Migrations where the role, the server or the host's engine allows less than usual."""
 
+import asyncio
 import json
 import logging
-import os
 import subprocess
 import sys
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
 import pytest
 from pydantic import SecretStr
+from re2llm.cli import app
 from re2llm.errors import DatabaseError
+from re2llm.graph.recommend import graph
 from re2llm.interfaces.host import Re2llm
 from re2llm.knowledge.engine import database_url, make_engine, ping
 from re2llm.knowledge.migrate import downgrade, migrate, upgrade
@@ -21,6 +24,7 @@ from re2llm.runtime.services import open_services
 from re2llm.settings import Settings
 from sqlalchemy import URL, event, make_url, text
 from sqlalchemy.ext.asyncio import create_async_engine
+from typer.testing import CliRunner
 
 PASSWORDS = [
     "postgresql://odd:p@ssw0rd@127.0.0.1:9/app",
@@ -215,20 +219,23 @@ async def test_what_surrounds_a_url_is_left_out(url: str, settings: Settings, ar
 # What commands and graphs say of it
 
 
-def graph_error(url: URL) -> dict[str, object]:
-    """Run the graph as a program of its own would."""
-    code = (
-        "import asyncio, json; from re2llm.graph.recommend import graph; "
-        "print(json.dumps(asyncio.run(graph.ainvoke({'history': ['a']}))['error']))"
-    )
-    done = run([sys.executable, "-c", code], url)
-    return json.loads(done.stdout)
+ASKS = (
+    "import asyncio, json; from re2llm.graph.recommend import graph; "
+    "print(json.dumps(asyncio.run(graph.ainvoke({'history': ['a']}))['error']))"
+)
 
 
-def run(command: list[str], url: URL) -> subprocess.CompletedProcess[str]:
-    dsn = url.render_as_string(hide_password=False)
-    environment = {**os.environ, "RE2LLM_DATABASE_URL": dsn}
-    return subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+def alone(*words: str) -> tuple[int, str, str]:
+    """Run Python in a process of its own."""
+    done = subprocess.run([sys.executable, *words], capture_output=True, text=True, check=False)
+    return done.returncode, done.stdout, done.stderr
+
+
+def graph_error() -> dict[str, object]:
+    """Run the graph in an event loop of its own, whose services are new."""
+    with ThreadPoolExecutor(1) as thread:
+        asked = thread.submit(lambda: asyncio.run(graph.ainvoke({"history": ["a"]})))
+        return dict(asked.result()["error"])
 
 
 LACKS: dict[str, tuple[str, str]] = {
@@ -253,15 +260,21 @@ LACKS: dict[str, tuple[str, str]] = {
 
 @pytest.mark.parametrize(("before", "remedy"), LACKS.values(), ids=LACKS)
 def test_a_graph_and_a_command_say_what_an_administrator_must_do(
-    fresh: URL, before: str, remedy: str
+    fresh: URL, before: str, remedy: str, adjust: Callable[..., None]
 ) -> None:
     execute(fresh, before.format(name=fresh.database))
-    error = graph_error(as_role(fresh))
+    adjust(database_url=as_role(fresh).render_as_string(hide_password=False))
+    if before == LACKS["no right"][0]:  # as programs do; each costs seconds
+        error = json.loads(alone("-c", ASKS)[1])
+        code, _, said = alone("-m", "re2llm", "recommend", "a")
+    else:
+        error = graph_error()
+        done = CliRunner().invoke(app, ["recommend", "a"])
+        code, said = done.exit_code, done.stderr
     assert error["kind"] == "database"
     assert remedy in f"{error['problem']} {error['remedy']}"
-    done = run([sys.executable, "-m", "re2llm", "recommend", "a"], as_role(fresh))
-    (line,) = done.stderr.strip().splitlines()
-    assert done.returncode == 1
+    (line,) = said.strip().splitlines()
+    assert code == 1
     assert line.startswith("error: RE2LLM_DATABASE_URL: ")
     assert remedy in line
     with psycopg.connect(libpq(fresh)) as connection:

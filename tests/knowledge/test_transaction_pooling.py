@@ -6,12 +6,13 @@ import asyncio
 import os
 import subprocess
 import sys
+import threading
 import uuid
 from collections.abc import Iterator
 
 import psycopg
 import pytest
-from re2llm.data.sample import sample_items, simulate_sessions
+from re2llm.data.sample import sample_items
 from re2llm.errors import DatabaseError
 from re2llm.interfaces.host import Re2llm
 from re2llm.jobs.liveness import Pulse, gone
@@ -19,13 +20,16 @@ from re2llm.knowledge.engine import make_engine
 from re2llm.knowledge.locks import AdvisoryLocks
 from re2llm.knowledge.migrate import migrate
 from re2llm.operations.load import load_domain
+from re2llm.records import Session
 from re2llm.runtime.services import open_services
 from re2llm.settings import Settings
 from sqlalchemy import URL, make_url
 from transaction_pooler import TransactionPooler, pooled
 
 PATIENCE = 120.0
-HISTORY = [film.id for film in sample_items()[:2]]
+FILMS = sample_items()[:40]
+IDS = [film.id for film in FILMS]
+HISTORY = IDS[:2]
 
 
 @pytest.fixture
@@ -36,7 +40,7 @@ def fresh(url: str) -> Iterator[URL]:
     with psycopg.connect(libpq(server), autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name}")
         yield server.set(database=name)
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+        connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
 
 
 @pytest.fixture
@@ -47,6 +51,11 @@ def pooler(fresh: URL, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tra
 
 def libpq(url: URL) -> str:
     return url.set(drivername="postgresql").render_as_string(hide_password=False)
+
+
+def drop(url: URL) -> None:
+    with psycopg.connect(libpq(url.set(database="postgres")), autocommit=True) as connection:
+        connection.execute(f"DROP DATABASE {url.database} WITH (FORCE)")
 
 
 def locks_left(url: URL) -> int:
@@ -62,7 +71,8 @@ def locks_left(url: URL) -> int:
 async def load_films(url: URL, settings: Settings) -> None:
     engine = make_engine(url.render_as_string(), settings)
     services = await open_services(settings, engine=engine)
-    await load_domain(services, "films", sample_items(), [lambda _: simulate_sessions(20, seed=1)])
+    sessions = [Session(tuple(IDS[at : at + 3]), IDS[at + 3]) for at in range(30)]
+    await load_domain(services, "films", FILMS, [lambda _: sessions])
     await services.close()
     await engine.dispose()
 
@@ -77,6 +87,21 @@ async def test_starts_at_once_all_migrate_and_leave_no_lock(
             for engine in engines:
                 await engine.dispose()
     assert locks_left(fresh) == 0
+
+
+@pytest.mark.filterwarnings("error::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_database_that_is_dropped_in_a_transaction_ends_the_poolers_threads(
+    pooler: TransactionPooler, fresh: URL
+) -> None:
+    before = set(threading.enumerate())
+    with psycopg.connect(libpq(pooler.url)) as connection:
+        connection.execute("SELECT 1")  # begins a transaction
+        serving = set(threading.enumerate()) - before
+        drop(fresh)
+        connection.close()
+    for thread in serving:
+        thread.join(PATIENCE)
+        assert not thread.is_alive()
 
 
 async def test_two_processes_serve_beside_traffic(
@@ -104,7 +129,7 @@ async def test_commands_end_one_after_the_other(
     await load_films(fresh, settings)
     environment = {**os.environ, "RE2LLM_DATABASE_URL": pooler.url.render_as_string()}
     command = [sys.executable, "-m", "re2llm", "recommend", HISTORY[0], "--domain", "films"]
-    for _ in range(3):
+    for _ in range(2):
         done = await asyncio.to_thread(
             subprocess.run,
             command,

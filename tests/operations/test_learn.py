@@ -77,7 +77,7 @@ async def test_a_fresh_database_learns_the_same(
     assert [done for _, done, _ in told[1:]] == list(range(len(SESSIONS)))
 
 
-@pytest.mark.parametrize("concurrency", [1, 8])
+@pytest.mark.parametrize("concurrency", [pytest.param(1, marks=pytest.mark.slow), 8])
 async def test_the_calls_never_exceed_the_budget_and_a_later_run_goes_on(
     services: Services,
     adjust: Change,
@@ -133,7 +133,7 @@ async def test_tokens_are_a_budget_too(
     assert (outcome.tokens, outcome.llm_calls) == (1000, 10)
 
 
-@pytest.mark.parametrize("concurrency", [1, 4])
+@pytest.mark.parametrize("concurrency", [pytest.param(1, marks=pytest.mark.slow), 4])
 async def test_it_stops_at_enough_hints(
     services: Services, adjust: Change, url: str, domain: str, concurrency: int
 ) -> None:

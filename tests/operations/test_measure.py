@@ -3,7 +3,7 @@
 import json
 import random
 import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -25,11 +25,12 @@ SESSIONS = 60
 Script = Callable[..., tuple[str, Any]]
 
 
-@pytest_asyncio.fixture
-async def domain(services: Services, film_sessions: list[Session]) -> AsyncIterator[str]:
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def domain(services: Services, film_sessions: list[Session]) -> str:
+    """Sample films whose first stage is fitted once; each test measures a model of its own."""
     name = f"measured-{uuid.uuid4().hex[:8]}"
     await load_domain(services, name, sample_items(), [lambda _: film_sessions])
-    yield name
+    return name
 
 
 async def _stored(services: Services, domain: str, model: str) -> dict[str, Any]:
@@ -91,9 +92,11 @@ async def test_without_sessions_it_says_what_to_load(services: Services, script:
 
 @pytest.mark.slow
 async def test_a_new_first_stage_forgets_what_was_said_of_the_old_one(
-    domain: str, script: Script, services: Services
+    script: Script, services: Services, film_sessions: list[Session]
 ) -> None:
     """Its candidates were others, under other numbers."""
+    domain = f"measured-{uuid.uuid4().hex[:8]}"
+    await load_domain(services, domain, sample_items(), [lambda _: film_sessions])
     name, _ = script(lambda _: '{"ranking": [2, 1]}')
     await measure(Context(domain=domain, model=name), sessions=SESSIONS)
 

@@ -249,7 +249,7 @@ async def test_a_lost_confirmation_starts_no_second_batch(
 async def test_a_provider_that_is_away_for_a_while_is_waited_for(
     server: BatchServer, run: Run
 ) -> None:
-    server.fails["GET /batches/ID"] = deque([503] * 8)
+    server.fails["GET /batches/ID"] = deque([503] * 4)
     server.fails["GET /files/ID/content"] = deque([503] * 4)
     assert (await run()()).rows[0].flags == {}
     assert len(server.batches) == 1

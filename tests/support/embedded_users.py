@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -56,4 +57,6 @@ def kill(user: subprocess.Popen[str]) -> None:
 def running(home: Path) -> list[psutil.Process]:
     """Return the server's main process, if it runs."""
     mark = home / "postgres" / "postmaster.pid"
-    return [psutil.Process(int(mark.read_text().split()[0]))] if mark.exists() else []
+    with suppress(FileNotFoundError, psutil.NoSuchProcess):  # it may be ending
+        return [psutil.Process(int(mark.read_text().split()[0]))]
+    return []

@@ -18,7 +18,7 @@ CALLS = {
 }
 POOL = " \n\ta1_-.,\"'<>&;/|([{*#:=\u00e9\0"
 """Characters of which texts are made, beside those of the pattern."""
-SIZES = (20, 40, 256, 4_096)
+SIZES = (20, 40, 256, 2_048)
 SUSPECT = 0.003
 """Seconds that a linear pattern does not take for any of the sizes."""
 GROWTH = 3.2

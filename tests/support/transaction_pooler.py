@@ -9,7 +9,7 @@ import socket
 import struct
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from sqlalchemy import URL, make_url
@@ -64,14 +64,17 @@ class TransactionPooler:
             self._free.get().close()
 
     def _connect(self) -> socket.socket:
-        server = socket.socket(socket.AF_UNIX)
-        server.connect(self._target)
-        server.sendall(self._startup)
-        greeting, kind = b"", b""
-        while kind != _READY:
-            kind, message = _message(server)
-            assert kind != b"E", message
-            greeting += message
+        with ExitStack() as unless_ready:
+            server = unless_ready.enter_context(socket.socket(socket.AF_UNIX))
+            server.connect(self._target)
+            server.sendall(self._startup)
+            greeting, kind = b"", b""
+            while kind != _READY:
+                kind, message = _message(server)
+                if kind == b"E":
+                    raise ConnectionRefusedError(message)
+                greeting += message
+            unless_ready.pop_all()
         self._greeting = greeting
         return server
 
@@ -106,7 +109,8 @@ class TransactionPooler:
             client.close()
             if lent is not None:  # with a transaction open
                 lent.close()
-                self._free.put(self._connect())
+                with suppress(OSError):  # the pooler is closed, and its database dropped
+                    self._free.put(self._connect())
 
     def _answer(self, server: socket.socket, client: socket.socket) -> bool:
         """Pass on what the server says until it waits; return whether its transaction is over."""

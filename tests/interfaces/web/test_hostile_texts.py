@@ -52,8 +52,10 @@ async def test_hostile_words_in_addresses_and_forms_stay_text(
     browser: Browser, hostile: dict[str, Any]
 ) -> None:
     tags = _tags_of_templates()
-    for words in (body[:500] for body in HOSTILE):
-        for path in ("/console/hints", "/console/catalogue", "/console/try"):
+    pages = ("/console/hints", "/console/catalogue", "/console/try")
+    for number, words in enumerate(body[:500] for body in HOSTILE):
+        # A page in turn, of which they share the form; the first words go to all.
+        for path in pages if number < 10 else [pages[number % len(pages)]]:
             page = await browser.get(path, domain="hostile", words=words)
             inert(page, tags)
             assert page.one("words").attributes["value"] == words
