@@ -9,7 +9,7 @@ import typer
 
 from ...errors import InputError
 from ...records import counted
-from ..budgets import MaxCalls, MaxCost, check_budget
+from ..budgets import MaxCalls, MaxCost
 from ..console import fail, progress_bars, run, write_json
 from ..tables import print_table
 from .options import SAMPLE, ReviewsOption, SeedOption, SkipOption, SplitOption, review_source
@@ -84,8 +84,6 @@ def evaluate(
     source = review_source(reviews, split=split, skip_malformed=skip_malformed, seed=seed)
 
     async def work() -> None:
-        if model is not None:
-            check_budget(budget, [model])
         with progress_bars() as progress:
             document = await evaluate_raters(
                 Context(budget=budget, command="rater evaluate"),
