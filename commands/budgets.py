@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
-
-if TYPE_CHECKING:
-    from ..runtime.budget import Budget
 
 MaxCalls = Annotated[
     int | None,
@@ -34,10 +30,3 @@ Fuse = Annotated[
         help="What decides the order: learned, llm, first_stage or sum. Default: RE2LLM_FUSE.",
     ),
 ]
-
-
-def check_budget(budget: Budget, models: Sequence[str]) -> None:
-    """Check that the settings have the prices that a cost limit needs."""
-    from ..settings import get_settings
-
-    budget.require_prices(get_settings().prices, models)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
+from ..evaluation.defaults import DEFAULT_BASELINES, NEGATIVES
 from ..records import counted
 from .budgets import Fuse, InBatches, MaxCalls, MaxCost
 from .completion import RequiredDomain
@@ -39,7 +40,7 @@ def evaluate(
             metavar="NAMES",
             help="first-stage, sum, random, popularity, vsknn, sasrec; comma-separated.",
         ),
-    ] = "random,popularity,vsknn,sum,first-stage",
+    ] = ",".join(DEFAULT_BASELINES),
     json_file: Annotated[
         Path | None,
         typer.Option(
@@ -80,7 +81,7 @@ def evaluate(
             metavar="N",
             help="Items to draw beside the target; a small catalogue gives fewer.",
         ),
-    ] = 49,
+    ] = NEGATIVES,
     max_llm_calls: MaxCalls = None,
     max_cost: MaxCost = None,
     batch: InBatches = False,
@@ -97,6 +98,8 @@ def evaluate(
 
     context = Context(domain=domain, seed=seed, fuse=cast("Fusion | None", fuse))
     if detach:
+        written = json_file is not None and str(json_file) != "-"
+        refuse_with_detach("--json FILE", given=written)
         refuse_with_detach("--batch", given=batch)
         refuse_with_detach("--report", given=report is not None)
         refuse_with_detach("--answers", given=answers is not None)

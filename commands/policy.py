@@ -186,7 +186,7 @@ def evaluate(
 
 
 async def _evaluate(release: int, domain: str | None, sampled: bool | None, as_json: bool) -> None:
-    from ..operations.releases import evaluate_release
+    from ..operations.off_policy import evaluate_release
     from ..runtime.options import Context
 
     with progress_bars() as progress:

@@ -80,6 +80,7 @@ def recommend(
             others=[*(items or []), *(candidate or [])],
             domain=domain,
             k=k,
+            user=user,
             policy=policy,
             concurrency=concurrency,
             max_llm_calls=max_llm_calls,
@@ -87,6 +88,9 @@ def recommend(
             as_json=as_json,
         )
         return
+    _refuse_those_of_a_batch(
+        {"--concurrency": concurrency, "--max-llm-calls": max_llm_calls, "--max-cost": max_cost}
+    )
     if not items:
         fail(InputError("ITEM", "There is none.", "Name what was chosen, or give --batch FILE."))
 
@@ -115,6 +119,13 @@ def recommend(
         print_json(made.model_dump())
         return
     _print(made)
+
+
+def _refuse_those_of_a_batch(options: Mapping[str, float | None]) -> None:
+    for option, value in options.items():
+        if value is not None:
+            problem = "Without --batch there is one question to the model."
+            fail(InputError(option, problem, "Leave it out, or give --batch FILE."))
 
 
 def _print(made: Recommended) -> None:

@@ -23,6 +23,7 @@ def recommend_rows(
     *,
     others: Sequence[str],
     domain: str | None,
+    user: str | None,
     policy: str | None,
     as_json: bool,
     **options: Any,
@@ -36,6 +37,9 @@ def recommend_rows(
     if requests is None or answers is None or others:
         problem = "A batch has a file of rows and one of answers, and nothing else."
         fail(InputError("--batch", problem, "Write: re2llm recommend --batch FILE --out FILE"))
+    if user is not None:
+        problem = "It is one person, and a batch is about many."
+        fail(InputError("--user", problem, "Leave it out."))
     noted = 0
 
     def on_bad(line: str) -> None:

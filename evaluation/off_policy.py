@@ -10,23 +10,14 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..errors import InputError
-from ..knowledge.domains import Domain, find_domain
-from ..knowledge.feedback import Decision, HintChosen, logged_decisions
-from ..knowledge.hints import best_hints
-from ..knowledge.releases import fetch_release
-from ..knowledge.training_sessions import stored_keys
+from ..knowledge.feedback import Decision, HintChosen
 from ..policies.ope import Estimate, Floats, doubly_robust, ips, snips
-from ..ranking.gather import gather
-from ..ranking.serving import load_release
-from ..ranking.state import RecommendState
-from ..records import Session, counted
-from ..runtime.options import RunOptions
+from ..records import counted
 
 _FOLDS = 5
 _SHRINKAGE = 10
@@ -105,92 +96,22 @@ class OffPolicyReport:
         }
 
 
-async def evaluate_release(
-    domain: str,
-    number: int,
-    options: RunOptions,
-    *,
-    sampled: bool,
-    on_progress: Callable[[int, int], None] = lambda _done, _all: None,
-) -> OffPolicyReport:
-    """Estimate what a release would have earned on the logged recommendations.
-
-    Args:
-        number: Of the release; it need not be active.
-        options: Name the model that the release is for.
-        sampled: Whether the release would draw its hints or take the likeliest.
-        on_progress: Called with the number of finished decisions and their total.
-
-    Raises:
-        InputError: There is no such release, or the log says nothing about it.
-    """
-    async with options.services.engine.connect() as connection:
-        found = await find_domain(connection, domain)
-        release = await fetch_release(connection, found.id, number)
-        served = load_release(number, release, options.model, options.prompt_version)
-        everything = await logged_decisions(connection, found.id)
-        fitting = [
-            decision
-            for decision in everything
-            if (decision.model, decision.prompt_version)
-            == (served.release.model, served.release.prompt_version)
-        ]
-        used = [decision for decision in fitting if 0 < decision.probability < 1]
-        _require_log(domain, everything, fitting, used)
-        hints = await best_hints(connection, found.id, count=options.settings.shortlist)
-        shares: list[Shares] = []
-        targets: list[float] = []
-        trained_on = 0
-        for decision in used:
-            known = await _own_session(connection, found, decision)
-            trained_on += known is not None
-            # The evidence of its own session would reveal what was picked.
-            asked = {
-                "history": list(decision.history),
-                "candidates": list(decision.candidates),
-                "training_session": known,
-            }
-            state = await gather(connection, found, cast("RecommendState", asked), options)
-            resolved = cast("RecommendState", state)
-            target, share = served.shares(
-                resolved,
-                hints,
-                decision.choice,
-                most=options.settings.max_hints,
-                sampled=sampled,
-            )
-            targets.append(target)
-            shares.append(share)
-            on_progress(len(shares), len(used))
-    return _report(
-        number,
-        used,
-        np.array(targets),
-        shares,
-        sampled=sampled,
-        feedback=len(everything),
-        certain=len(fitting) - len(used),
-        other_model=len(everything) - len(fitting),
-        trained_on=trained_on,
-    )
-
-
-async def _own_session(
-    connection: AsyncConnection, domain: Domain, decision: Decision
-) -> int | None:
-    """Return the training session that feedback on this decision became, if it did."""
-    if decision.picked is None:
-        return None
-    session = Session(tuple(decision.history), decision.picked, tuple(decision.candidates))
-    return min(await stored_keys(connection, domain, [session]), default=None)
-
-
-def _require_log(
+def require_log(
     domain: str,
     everything: Sequence[Decision],
     fitting: Sequence[Decision],
     used: Sequence[Decision],
 ) -> None:
+    """Refuse a log that says nothing about a release.
+
+    Args:
+        everything: Decisions with feedback.
+        fitting: Those by the release's model and prompt.
+        used: Those whose hint was drawn.
+
+    Raises:
+        InputError: There is none of one kind.
+    """
     if not everything:
         raise InputError(
             "log",
@@ -213,7 +134,7 @@ def _require_log(
         )
 
 
-def _report(
+def report(
     number: int,
     used: Sequence[Decision],
     target: Floats,
@@ -222,6 +143,19 @@ def _report(
     sampled: bool,
     **counts: int,
 ) -> OffPolicyReport:
+    """Estimate what a release would have earned by its own choices.
+
+    Args:
+        number: Of the release.
+        used: N logged decisions.
+        target: The probability with which the release makes the logged choice, `[N]`.
+        shares: The probability of each choice that it may make, for each decision.
+        sampled: Whether it would draw its hints or take the likeliest.
+        counts: `feedback`, `certain`, `other_model` and `trained_on` of the report.
+
+    Raises:
+        InputError: The release would have made none of the logged choices.
+    """
     rewards = np.array([decision.reward for decision in used])
     logged = np.array([decision.probability for decision in used])
     if not target.any():

@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..data.interactions import TableOptions
+from ..evaluation.defaults import DEFAULT_BASELINES, NEGATIVES
 from ..operations.domain_results import Loaded
 from ..operations.learn import Learned, learn
 from ..operations.load import load
 from ..records import Session
 from ..runtime.progress import Progress, silent
-from .async_curation import AsyncCuration
+from .async_hints import AsyncHints
 from .loading import load_module
 
 if TYPE_CHECKING:
@@ -20,9 +21,10 @@ if TYPE_CHECKING:
     from ..operations.measure import Measured
     from ..operations.train_results import TrainedRelease
     from ..policies.recipes import Recipe
+    from ..settings import Fusion
 
 
-class AsyncLearning(AsyncCuration):
+class AsyncLearning(AsyncHints):
     """The operations that take minutes or more."""
 
     async def aload(
@@ -64,7 +66,7 @@ class AsyncLearning(AsyncCuration):
             progress=progress,
         )
 
-    async def alearn(
+    async def alearn(  # noqa: PLR0913  # what a learner may be told
         self,
         *,
         sessions: Sequence[Path] = (),
@@ -73,7 +75,9 @@ class AsyncLearning(AsyncCuration):
         max_tokens: int | None = None,
         max_cost: float | None = None,
         concurrency: int | None = None,
+        reflection_batch: int | None = None,
         tidy: bool = True,
+        fuse: Fusion | None = None,
         domain: str | None = None,
         seed: int | None = None,
         progress: Progress = silent,
@@ -87,7 +91,11 @@ class AsyncLearning(AsyncCuration):
             max_tokens: Stop after this many tokens, in and out.
             max_cost: Stop when this much is spent, by `RE2LLM_PRICES`.
             concurrency: Sessions at a time; `None` takes the setting.
+            reflection_batch: How many misses with a common cause one reflection is about, at most;
+                `None` takes the setting.
             tidy: Tidy the hints at the end, by the trials so far: without a model call.
+            fuse: What decides the order: `learned`, `llm`, `first_stage` or `sum`; `None` takes the
+                setting.
             domain: The catalogue; `None` takes the object's.
             seed: Of the order of sessions; `None` takes the setting.
             progress: Is told the stage, the sessions done and their total.
@@ -96,7 +104,7 @@ class AsyncLearning(AsyncCuration):
             Re2llmError: There is no such catalogue, or the database failed.
         """
         return await learn(
-            self.context(domain=domain, seed=seed),
+            self.context(domain=domain, seed=seed, fuse=fuse, reflection_batch=reflection_batch),
             sessions=sessions,
             max_hints=max_hints,
             max_llm_calls=max_llm_calls,
@@ -107,7 +115,7 @@ class AsyncLearning(AsyncCuration):
             progress=progress,
         )
 
-    async def atrain(
+    async def atrain(  # noqa: PLR0913  # what a training can be
         self,
         *,
         sessions: Sequence[Path] = (),
@@ -117,6 +125,7 @@ class AsyncLearning(AsyncCuration):
         batch: bool = False,
         force: bool = False,
         every_cell: bool = False,
+        fuse: Fusion | None = None,
         domain: str | None = None,
         seed: int | None = None,
         progress: Progress = silent,
@@ -131,6 +140,7 @@ class AsyncLearning(AsyncCuration):
             batch: Ask in provider batches: at a lower price, within a day.
             force: Whether to activate the release even if it is worse than the active one.
             every_cell: Whether to pay for every pair of session and hint that training visits.
+            fuse: What decides the order, as for `alearn`.
             domain: The catalogue; `None` takes the object's.
             seed: Of the split and the sampling; `None` takes the setting.
             progress: Is told the stage, the steps done and their total.
@@ -142,7 +152,7 @@ class AsyncLearning(AsyncCuration):
         from ..operations.train import train  # noqa: PLC0415
 
         return await train(
-            self.context(domain=domain, seed=seed),
+            self.context(domain=domain, seed=seed, fuse=fuse),
             sessions=sessions,
             recipe=recipe,
             max_llm_calls=max_llm_calls,
@@ -185,16 +195,21 @@ class AsyncLearning(AsyncCuration):
             progress=progress,
         )
 
-    async def aevaluate(
+    async def aevaluate(  # noqa: PLR0913  # what can be compared
         self,
         sessions: Path | Sequence[Session],
         *,
         policies: Sequence[str] | None = None,
-        baselines: Sequence[str] = ("random", "popularity", "vsknn"),
+        baselines: Sequence[str] = DEFAULT_BASELINES,
+        skip_malformed: bool = False,
         oracle: bool = False,
+        permutations: int = 1,
+        answers: Path | None = None,
+        negatives: int = NEGATIVES,
         max_llm_calls: int | None = None,
         max_cost: float | None = None,
         batch: bool = False,
+        fuse: Fusion | None = None,
         domain: str | None = None,
         seed: int | None = None,
         progress: Progress = silent,
@@ -202,15 +217,20 @@ class AsyncLearning(AsyncCuration):
         """Compare hint policies and baselines on sessions with targets; nothing of them is stored.
 
         Args:
-            sessions: A JSONL file, or sessions. Those without candidates get their target and 49
+            sessions: A JSONL file, or sessions. Those without candidates get their target and
                 sampled negatives.
             policies: Hint policies; `None` takes `none`, `static` and the active release, or
                 without one `none`, `random`, `similar` and `static`.
-            baselines: Among `random`, `popularity`, `vsknn` and `sasrec`.
+            baselines: Among `random`, `popularity`, `vsknn`, `sasrec`, `sum` and `first-stage`.
+            skip_malformed: Whether to skip malformed rows.
             oracle: Whether to give every active hint to every session, too.
+            permutations: Rank the candidates in this many orders; compare and fuse the answers.
+            answers: A file of recorded answers to score, too: one per session.
+            negatives: Items to draw beside the target; a small catalogue gives fewer.
             max_llm_calls: Stop after this many model calls.
             max_cost: Stop when this much is spent, by `RE2LLM_PRICES`.
             batch: Ask in provider batches: at a lower price, within a day.
+            fuse: What decides the order, as for `alearn`.
             domain: The catalogue; `None` takes the object's.
             seed: Of every random choice; `None` takes the setting.
             progress: Is told the system, the sessions done and their total.
@@ -225,11 +245,15 @@ class AsyncLearning(AsyncCuration):
         from ..operations.evaluate import evaluate  # noqa: PLC0415
 
         return await evaluate(
-            self.context(domain=domain, seed=seed),
+            self.context(domain=domain, seed=seed, fuse=fuse),
             sessions,
             policies=policies,
             baselines=baselines,
+            skip_malformed=skip_malformed,
             oracle=oracle,
+            permutations=permutations,
+            answers=answers,
+            negatives=negatives,
             max_llm_calls=max_llm_calls,
             max_cost=max_cost,
             batch=batch,

@@ -19,13 +19,13 @@ from ..runtime.options import Context
 from ..runtime.services import Services, open_services
 from ..runtime.sharing import ServiceSet, shared_service_set
 from ..settings import HintChoice, Settings, get_settings
+from .client import Client
 from .portal import Portal
-from .verbs import Verbs
 
 _Result = TypeVar("_Result")
 
 
-class Re2llm(Verbs):
+class Re2llm(Client):
     """Database, models and caches, opened on first use and closed with the object.
 
     Methods that begin with `a` run on the caller's event loop, the others on a thread of the

@@ -7,11 +7,12 @@ from dataclasses import replace
 from typing import Any
 
 from ..errors import InputError
+from ..evaluation.defaults import NEGATIVES
 from ..knowledge.catalogue import item_ids
 from ..operations.database import in_domain
 from ..operations.evaluate import check_names, default_policies, evaluate
 from ..operations.experiment import Experiment
-from ..operations.held_out import NEGATIVES, held_out_sessions
+from ..operations.held_out import held_out_sessions
 from ..records import Session
 from ..runtime.context import Context
 from ..runtime.model_call import keeps_answers

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..errors import InputError, ReleaseMisfitError
 from ..evaluation.baselines import check_baselines
+from ..evaluation.defaults import DEFAULT_BASELINES, NEGATIVES
 from ..evaluation.experiment import Row
 from ..evaluation.recorded import Recorded, read_answers
 from ..evaluation.summary import summarise
@@ -27,7 +28,7 @@ from ..runtime.progress import Progress, silent
 from .database import in_domain
 from .experiment import Experiment
 from .fusion import what_it_adds
-from .held_out import NEGATIVES, held_out_sessions
+from .held_out import held_out_sessions
 from .recorded import score_recorded
 
 
@@ -60,7 +61,7 @@ async def evaluate(  # noqa: PLR0913  # what can be compared
     sessions: Path | Sequence[Session],
     *,
     policies: Sequence[str] | None = None,
-    baselines: Sequence[str] = ("random", "popularity", "vsknn", "sum", "first-stage"),
+    baselines: Sequence[str] = DEFAULT_BASELINES,
     skip_malformed: bool = False,
     oracle: bool = False,
     permutations: int = 1,

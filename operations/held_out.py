@@ -7,12 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..data.malformed import ReadReport
-from ..data.negatives import CANDIDATES, NegativeSampler
+from ..data.negatives import NegativeSampler
 from ..data.session_file import read_sessions
 from ..errors import InputError
 from ..records import Session, counted
 
-NEGATIVES = CANDIDATES - 1
 _FEW_CANDIDATES = 20
 """With no more than these, half of all targets rank among the best 10 by chance."""
 

@@ -17,7 +17,7 @@ async def rate(context: Context, request: Mapping[str, Any]) -> Rated:
         request: Of the shape of `RatingRequest`.
 
     Raises:
-        Re2llmError: A field is missing or does not fit.
+        Re2llmError: A field is missing or does not fit, or the budget allows no further call.
     """
     answer = await run_graph(rate_graph(), request, context)
     return Rated(**{name: answer[name] for name in Rated.model_fields})

@@ -17,6 +17,7 @@ from ..ranking.trials import resolve_session
 from ..runtime.options import Context, RunOptions, resolve_context
 from ..runtime.progress import Progress, silent
 from .database import in_domain
+from .off_policy import evaluate_release
 from .release_diff_results import (
     Difference,
     DifferingHint,
@@ -25,7 +26,7 @@ from .release_diff_results import (
     ReleaseDiff,
 )
 from .release_results import ListedRelease
-from .releases import evaluate_release, show_release
+from .releases import show_release
 
 _SERVED = ("recipe", "model", "prompt_version", "encoder", "hint_set")
 

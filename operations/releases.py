@@ -1,17 +1,14 @@
-"""Lists, shows, activates, rolls back and evaluates releases of the learned hint policy."""
+"""Lists, shows, activates and rolls back releases of the learned hint policy."""
 
 from __future__ import annotations
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from ..evaluation import off_policy
-from ..evaluation.off_policy import OffPolicyReport
 from ..knowledge import releases as stored
 from ..knowledge.domains import Domain
 from ..knowledge.rollouts import latest_rollout, rollout_events
 from ..ranking.serving import load_release
 from ..runtime.options import Context, resolve_context
-from ..runtime.progress import Progress, silent
 from .database import in_domain
 from .release_results import ListedRelease, ListedReleases, ReleaseRollout
 
@@ -84,36 +81,6 @@ async def rollback_release(context: Context, *, domain: str | None = None) -> Li
     async with in_domain(options, domain, write=True) as (connection, found):
         number = await stored.rollback_release(connection, found.id)
         return await _listed(connection, found, number)
-
-
-async def evaluate_release(
-    context: Context,
-    release: int,
-    *,
-    domain: str | None = None,
-    sampled: bool | None = None,
-    progress: Progress = silent,
-) -> OffPolicyReport:
-    """Estimate what a release would have earned on recommendations that got feedback.
-
-    Args:
-        context: The run's options; their model is the one that the release is for.
-        domain: The catalogue; `None` takes the context's.
-        sampled: Whether it would sample its hints or take the most likely one; `None` takes the
-            setting `explore`.
-
-    Raises:
-        Re2llmError: There is no such release, or the log says nothing about it.
-    """
-    options = await resolve_context(context)
-    async with in_domain(options, domain) as (_, found):
-        return await off_policy.evaluate_release(
-            found.name,
-            release,
-            options,
-            sampled=options.settings.explore if sampled is None else sampled,
-            on_progress=lambda done, total: progress("decisions", done, total),
-        )
 
 
 async def _listed(connection: AsyncConnection, domain: Domain, number: int) -> ListedRelease:

@@ -9,7 +9,7 @@ import typer
 
 from ...errors import InputError
 from ...records import counted
-from ..budgets import MaxCalls, MaxCost, check_budget
+from ..budgets import MaxCalls, MaxCost
 from ..console import check_writable, fail, progress_bars, run, write_json
 from ..tables import print_table
 from .options import SAMPLE, ReviewsOption, SeedOption, SkipOption, SplitOption, review_source
@@ -86,8 +86,6 @@ def evaluate(
     async def work() -> None:
         for field, file in (("--json", json_file), ("--plot", plot)):
             check_writable(field, file)
-        if model is not None:
-            check_budget(budget, [model])
         with progress_bars() as progress:
             document = await evaluate_raters(
                 Context(budget=budget, command="rater evaluate"),

@@ -14,7 +14,7 @@ from ..recommend import print_flags
 from .options import SAMPLE, ReviewsOption, SkipOption, review_source
 
 if TYPE_CHECKING:
-    from ...nodes.rating.state import RatingResult
+    from ...operations.rating.results import Rated
 
 
 def rate(
@@ -43,13 +43,14 @@ def rate(
     Example: re2llm rate --user person-1 --item "The River Keeper"
     """
 
-    async def work() -> RatingResult:
-        from ...operations.rating.predict import predict_from_reviews, predict_rating
+    async def work() -> Rated:
+        from ...operations.rate import rate
+        from ...operations.rating.predict import predict_from_reviews
         from ...runtime.options import Context
 
         context = Context(model=model, command="rate")
         if request is not None:
-            return await predict_rating(context, _read(request))
+            return await rate(context, _read(request))
         if user is None or item is None:
             raise InputError(
                 "--user",
@@ -61,13 +62,13 @@ def rate(
 
     result = run(work)
     if as_json:
-        print_json(result)
+        print_json(result.model_dump())
         return
-    out.print(f"rating: {result['rating']:g}   ({result['model']})", markup=False)
+    out.print(f"rating: {result.rating:g}   ({result.model})", markup=False)
     for name, heading in (("analyze_user", "user"), ("analyze_item", "item"), ("match", "match")):
-        if result["reasoning"][name]:
-            out.print(f"{heading + ':':<8}{result['reasoning'][name]}", markup=False)
-    print_flags(result)
+        if thought := getattr(result.reasoning, name):
+            out.print(f"{heading + ':':<8}{thought}", markup=False)
+    print_flags(result.model_dump())
 
 
 def _read(name: str) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import typer
 
 from ...errors import ModelDownError
 from ...records import counted
-from ..budgets import MaxCalls, MaxCost, check_budget
+from ..budgets import MaxCalls, MaxCost
 from ..console import err, out, print_json, progress_bars, run
 from .options import SAMPLE, ReviewsOption, SeedOption, SkipOption, SplitOption, review_source
 
@@ -47,14 +47,12 @@ def traces(
     from ...operations.rating.traces import trace_ratings
     from ...runtime.budget import Budget
     from ...runtime.options import Context
-    from ...settings import get_settings
 
     budget = Budget(max_calls=max_llm_calls, max_cost=max_cost)
     context = Context(model=model, budget=budget, command="rater traces")
     source = review_source(reviews, split=split, skip_malformed=skip_malformed, seed=seed)
 
     async def work() -> Traced:
-        check_budget(budget, [model or get_settings().model])
         with progress_bars() as progress:
             return await trace_ratings(context, source, out_file, limit=limit, progress=progress)
 

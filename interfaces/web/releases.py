@@ -9,10 +9,10 @@ from pydantic import BaseModel
 from starlette.responses import Response
 
 from ...operations.autopilot import show_autopilot
+from ...operations.off_policy import evaluate_release
 from ...operations.release_results import ListedRelease
 from ...operations.releases import (
     activate_release,
-    evaluate_release,
     list_releases,
     rollback_release,
     show_release,

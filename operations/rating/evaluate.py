@@ -81,6 +81,7 @@ async def evaluate_raters(
     if model is not None:
         budget = context.budget or Budget()
         options = await resolve_context(replace(context, model=model, budget=budget))
+        budget.require_prices(options.settings.prices, [options.model])
         drawn = count if options.settings.temperature else 0
         asked = await model_ratings(corpus, cases, options, progress, samples=drawn or 1)
         if drawn:

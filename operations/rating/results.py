@@ -21,6 +21,10 @@ class Rated(BaseModel):
     reasoning: RatingReasons
     valid: bool = Field(description="Whether the model kept the answer's format to the letter.")
     model: str
+    prompt_version: str
+    llm_calls: int = Field(
+        description="Calls made to the model, with retries; 0 for an answer paid for before."
+    )
     flags: list[str] = Field(description="What went wrong on the way; empty for a clean answer.")
     model_error: str = Field(
         description="What the model's server said if it gave no answer; else empty."

@@ -32,9 +32,12 @@ async def trace_ratings(
         The traces, and why some are missing, if so.
 
     Raises:
-        Re2llmError: The reviews or the file cannot be used.
+        Re2llmError: The reviews or the file cannot be used, or cost is limited and the model has no
+            price.
     """
     corpus = source.corpus(source.limits())
     options = await resolve_context(context)
+    if options.budget is not None:
+        options.budget.require_prices(options.settings.prices, [options.model])
     cases = cases_to_trace(corpus, limit, source.seed)
     return await write_traces(corpus, cases, file, options, progress)

@@ -11,7 +11,7 @@ import torch
 from re2llm.cli import app
 from re2llm.data.sample import load_films, sample_items, simulate_sessions
 from re2llm.errors import InputError
-from re2llm.evaluation.off_policy import OffPolicyReport, evaluate_release, reward_model
+from re2llm.evaluation.off_policy import OffPolicyReport, reward_model
 from re2llm.knowledge.domains import Domain, find_domain
 from re2llm.knowledge.feedback import Decision, store_feedback
 from re2llm.knowledge.hints import add_hint, best_hints, clean_hint
@@ -22,6 +22,7 @@ from re2llm.knowledge.trials import ndcg
 from re2llm.llm.embeddings import ENCODER_ID
 from re2llm.llm.ranking_prompt import RANKING_PROMPT_VERSION
 from re2llm.operations.load import load_domain
+from re2llm.operations.off_policy import evaluate_release
 from re2llm.policies.networks import ContentConfig, ContentPolicy
 from re2llm.policies.weights import dump_policy
 from re2llm.ranking.gather import gather
@@ -118,7 +119,9 @@ class Log:
             await store_feedback(connection, self.domain, str(made.id), picked)
 
     async def evaluate(self, *, sampled: bool = True) -> OffPolicyReport:
-        return await evaluate_release(self.domain.name, self.release, self.options, sampled=sampled)
+        return await evaluate_release(
+            Context(domain=self.domain.name), self.release, sampled=sampled
+        )
 
 
 @pytest.fixture
@@ -193,7 +196,7 @@ async def test_a_log_that_says_nothing_is_refused(log: Log) -> None:
     with pytest.raises(InputError, match="none of the 1 logged"):
         await log.evaluate(sampled=False)
     with pytest.raises(InputError, match="no release"):
-        await evaluate_release(log.domain.name, 10**6, log.options, sampled=True)
+        await evaluate_release(Context(domain=log.domain.name), 10**6, sampled=True)
 
 
 async def test_a_decision_that_became_a_training_session_does_not_see_itself(log: Log) -> None:

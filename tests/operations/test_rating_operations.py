@@ -12,8 +12,9 @@ from fault_server import FaultServer
 from pydantic import SecretStr
 from re2llm.errors import BudgetSpentError, InputError, Re2llmError
 from re2llm.llm.rating_prompt import PromptLimits
+from re2llm.operations.rate import rate
 from re2llm.operations.rating.evaluate import evaluate_raters
-from re2llm.operations.rating.predict import predict_from_reviews, predict_rating
+from re2llm.operations.rating.predict import predict_from_reviews
 from re2llm.operations.rating.traces import trace_ratings
 from re2llm.operations.rating.train import train_rater
 from re2llm.rating.corpus import RatingCorpus, ReviewSource, request_from_reviews
@@ -52,9 +53,9 @@ def reviews(path: Path, *rows: dict[str, Any]) -> ReviewSource:
 
 async def test_a_rating_of_a_reviews_user_and_item_by_title() -> None:
     answer = await predict_from_reviews(Context(), ReviewSource(), "person-1", "the river keeper")
-    assert answer["valid"]
-    assert "River Keeper" in answer["reasoning"]["analyze_item"]
-    assert answer["prompt_version"] == "rate-1"
+    assert answer.valid
+    assert "River Keeper" in answer.reasoning.analyze_item
+    assert answer.prompt_version == "rate-1"
 
 
 def test_a_request_holds_neither_the_users_own_review_nor_the_held_out_rating(
@@ -76,7 +77,7 @@ def test_a_request_holds_neither_the_users_own_review_nor_the_held_out_rating(
 
 async def test_a_request_that_does_not_fit_is_an_error() -> None:
     with pytest.raises(Re2llmError) as refused:
-        await predict_rating(Context(), {"item": {"title": ""}})
+        await rate(Context(), {"item": {"title": ""}})
     assert refused.value.field == "item.title"
 
 

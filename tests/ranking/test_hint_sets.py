@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 import pytest
 from re2llm.data.sample import load_films, sample_items, simulate_sessions
-from re2llm.evaluation.off_policy import evaluate_release
 from re2llm.graph.recommend import graph
 from re2llm.knowledge.domains import Domain, find_domain
 from re2llm.knowledge.feedback import logged_decisions, store_feedback
@@ -25,6 +24,7 @@ from re2llm.llm.ranking_prompt import (
     ranking_messages,
 )
 from re2llm.operations.evaluate import evaluate
+from re2llm.operations.off_policy import evaluate_release
 from re2llm.operations.recommend import recommend
 from re2llm.policies.descriptors import DESCRIPTOR_NAMES
 from re2llm.policies.networks import ContentConfig, ContentPolicy
@@ -284,14 +284,13 @@ async def test_explored_sets_are_logged_with_true_probabilities_that_estimate_a_
     async with services.engine.connect() as connection:
         decisions = await logged_decisions(connection, school.id)
     assert {len(d.choice) for d in decisions if isinstance(d.choice, tuple)} <= {2, 3}
-    options = await resolve_context(context)
-    report = await evaluate_release(school.name, number, options, sampled=True)
+    report = await evaluate_release(context, number, sampled=True)
     mean = float(np.mean([decision.reward for decision in decisions]))
     assert report.weight.value == pytest.approx(1, abs=1e-4)
     assert report.estimates["ips"].value == pytest.approx(mean, abs=1e-4)
     assert report.estimates["snips"].value == pytest.approx(mean, abs=1e-4)
     assert report.estimates["dr"].value == pytest.approx(mean, abs=0.1)
-    greedy = await evaluate_release(school.name, number, options, sampled=False)
+    greedy = await evaluate_release(context, number, sampled=False)
     assert greedy.weight.value != pytest.approx(1, abs=1e-3)
 
 

@@ -13,7 +13,7 @@ from ..operations.hint_results import (
     TriedHint,
     VerifiedHints,
 )
-from ..operations.hints import add_hint, approve_hints, list_hints, retire_hints
+from ..operations.hints import add_hint, approve_hints, list_hints, retire_hints, show_hint
 from ..operations.improve_hints import improve_hints
 from ..operations.improve_results import ImprovedHints
 from ..operations.tidy_hints import tidy_hints
@@ -24,8 +24,8 @@ from ..runtime.progress import Progress, silent
 from .async_catalogue import AsyncCatalogue
 
 
-class AsyncCuration(AsyncCatalogue):
-    """What an editor of the catalogues and hints does."""
+class AsyncHints(AsyncCatalogue):
+    """What an editor of the hints does."""
 
     async def ahints(self, *, domain: str | None = None) -> ListedHints:
         """List a domain's hints with their gains measured on the object's model.
@@ -37,6 +37,18 @@ class AsyncCuration(AsyncCatalogue):
             Re2llmError: There is no such catalogue.
         """
         return await list_hints(self.context(), domain=domain)
+
+    async def ashow_hint(self, hint: int, *, domain: str | None = None) -> dict[str, Any]:
+        """Show a hint with the miss it came from, its trials, uses and decisions.
+
+        Args:
+            hint: Its id.
+            domain: The catalogue; `None` takes the object's.
+
+        Raises:
+            Re2llmError: There is no such hint.
+        """
+        return await show_hint(self.context(), hint, domain=domain)
 
     async def aadd_hint(self, text: str, *, domain: str | None = None) -> AddedHint:
         """Store a person's hint, unverified but active; it may not name an item.

@@ -8,17 +8,15 @@ from ..operations.feedback import give_feedback
 from ..operations.rate import rate
 from ..operations.rating.results import Rated
 from ..operations.recommend import recommend
-from ..operations.release_results import ListedReleases
-from ..operations.releases import list_releases
 from ..operations.results import FeedbackStored, FoundTitles, Recommended
 from ..operations.titles import find_titles
 from ..rating.request import RatingRequest
 from .async_autopilot import AsyncAutopilot
 from .async_learning import AsyncLearning
-from .async_rollouts import AsyncRollouts
+from .async_releases import AsyncReleases
 
 
-class AsyncVerbs(AsyncLearning, AsyncRollouts, AsyncAutopilot):
+class AsyncClient(AsyncLearning, AsyncReleases, AsyncAutopilot):
     """Each operation, with the object's database and models."""
 
     async def arecommend(
@@ -94,14 +92,3 @@ class AsyncVerbs(AsyncLearning, AsyncRollouts, AsyncAutopilot):
             Re2llmError: There is no such catalogue.
         """
         return await find_titles(self.context(), titles, domain=domain)
-
-    async def areleases(self, *, domain: str | None = None) -> ListedReleases:
-        """List a domain's releases of the learned hint policy.
-
-        Args:
-            domain: The catalogue; `None` takes the object's.
-
-        Raises:
-            Re2llmError: There is no such catalogue.
-        """
-        return await list_releases(self.context(), domain=domain)

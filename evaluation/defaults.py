@@ -1,0 +1,9 @@
+"""What an evaluation compares unless it is asked for something else."""
+
+from __future__ import annotations
+
+DEFAULT_BASELINES = ("random", "popularity", "vsknn", "sum", "first-stage")
+"""Those that need no extra."""
+
+NEGATIVES = 49
+"""Items that are drawn beside the target, for sessions without candidates."""
