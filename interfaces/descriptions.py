@@ -27,8 +27,8 @@ RATE = (
     "everything that they have said they liked or disliked."
 )
 HINTS = (
-    "List the hints of a catalogue: short lessons, learned from misses or given by a person, that "
-    "the recommender puts into its ranking prompts, with the gain that each has brought."
+    "List the hints of a catalogue: short pieces of advice, learned from misses or given by a "
+    "person, that the recommender puts into its ranking prompts, with the gain that each brought."
 )
 
 HISTORY = "What the person chose or liked so far, oldest first: ids or titles."

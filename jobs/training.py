@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, get_args
+from typing import Any
 
-from ..errors import InputError
 from ..operations.few_cells import panel_size, pays_for_every_cell
 from ..operations.selection import selected_sessions
 from ..operations.train import train
 from ..operations.train_panel import draw_panel, try_on_session
-from ..policies.recipes import Recipe
+from ..policies.recipes import check_recipe
 from ..runtime.context import Context
 from ..runtime.options import RunOptions, resolve_context
 from ..runtime.progress import silent
@@ -26,10 +25,7 @@ class Train:
     async def prepare(self, options: RunOptions, arguments: Arguments) -> dict[str, Any]:
         """Name the sessions of the files by their keys."""
         recipe = arguments.get("recipe") or "content"
-        if recipe not in get_args(Recipe):
-            raise InputError(
-                "recipe", f"There is no recipe {recipe!r}.", "Choose content or paper."
-            )
+        check_recipe(recipe)
         options.require_model()
         files = arguments.get("files")
         return {

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ..records import Item
+from ..records import Flag, Item
 from .answer_columns import has_places, read_entries, read_mapping, read_parallel
 from .answer_entries import EntryReader, bare_number
 from .backwards import says_backwards, text_says_backwards, without_backward_titles
@@ -61,12 +61,12 @@ class RankingAnswer:
     def faults(self) -> dict[str, int]:
         """How often each fault occurred; only those that did."""
         counts = {
-            "wrong_format": int(not self.well_formed),
-            "repeated": self.repeated,
-            "invented": self.invented,
-            "missing": self.missing,
+            Flag.WRONG_FORMAT: int(not self.well_formed),
+            Flag.REPEATED: self.repeated,
+            Flag.INVENTED: self.invented,
+            Flag.MISSING: self.missing,
         }
-        return {name: count for name, count in counts.items() if count}
+        return {flag.value: count for flag, count in counts.items() if count}
 
     @property
     def flags(self) -> list[str]:

@@ -9,7 +9,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..knowledge.domains import hold_hints
 from ..knowledge.hints import Hint, add_hint, count_kept
-from ..knowledge.near_hints import nearest_hints
 from ..knowledge.reflections import (
     Proposal,
     Reflection,
@@ -17,7 +16,7 @@ from ..knowledge.reflections import (
     store_reflection,
 )
 from ..llm.reflection_prompt import REFLECTION_PROMPT_VERSION
-from ..ranking.repeats import CLOSE, COMPARED, embed, repeated_hint
+from ..ranking.repeats import close_hints, embed, repeated_hint
 from ..runtime.node import Update, node
 from ..runtime.options import RunOptions
 from .learn_state import LearnState, ProposalView
@@ -75,18 +74,9 @@ async def _unseen(
     for proposal in proposals:
         if proposal["outcome"] is not None:
             continue
-        near = await nearest_hints(
-            connection,
-            state["domain_id"],
-            await embed(proposal["text"], options),
-            count=COMPARED,
-            statuses=("active", "pending", "retired"),
-        )
-        hints = [
-            hint
-            for hint, cosine in near
-            if cosine >= CLOSE and (proposal["text"], hint.id) not in compared
-        ]
+        text = proposal["text"]
+        near = await close_hints(connection, state["domain_id"], await embed(text, options))
+        hints = [hint for hint in near if (text, hint.id) not in compared]
         if hints:
             found.append((proposal, hints))
     return found

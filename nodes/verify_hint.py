@@ -9,12 +9,11 @@ from langgraph.config import get_stream_writer
 from ..errors import InputError
 from ..knowledge.domains import find_domain
 from ..knowledge.hints import Hint, clean_hint
-from ..knowledge.near_hints import nearest_hints
 from ..knowledge.reflections import Outcome
 from ..knowledge.trials import Trial, hit_ranks
 from ..ranking.measure import measure
 from ..ranking.panels import panel
-from ..ranking.repeats import CLOSE, COMPARED, embed, repeated_hint
+from ..ranking.repeats import close_hints, embed, repeated_hint
 from ..ranking.trials import resolve_session, run_trial
 from ..ranking.verification import verification
 from ..records import Item, counted
@@ -155,11 +154,4 @@ async def _leak(text: str, state: LearnState, options: RunOptions) -> str | None
 async def _known(text: str, state: LearnState, options: RunOptions) -> list[Hint]:
     embedding = await embed(text, options)
     async with options.services.engine.connect() as connection:
-        near = await nearest_hints(
-            connection,
-            state["domain_id"],
-            embedding,
-            count=COMPARED,
-            statuses=("active", "pending", "retired"),
-        )
-    return [hint for hint, cosine in near if cosine >= CLOSE]
+        return await close_hints(connection, state["domain_id"], embedding)

@@ -45,7 +45,7 @@ class RecommendedItem(BaseModel):
 
 
 class GivenHint(BaseModel):
-    """The lesson that went into the ranking prompt, if any; of several, the first."""
+    """The hint that went into the ranking prompt, if any; of several, the first."""
 
     id: int | None
     text: str | None
@@ -57,7 +57,7 @@ class GivenHint(BaseModel):
 
 
 class PickedHint(BaseModel):
-    """One of the lessons that went into the ranking prompt together."""
+    """One of the hints that went into the ranking prompt together."""
 
     id: int | None
     text: str
@@ -79,7 +79,7 @@ class Recommended(BaseModel):
     ranking: list[str] = Field(description="Ids of all candidates, best first.")
     hint: GivenHint
     hints: list[PickedHint] = Field(
-        description="All lessons that went into the prompt, in the order in which they were picked."
+        description="All hints that went into the prompt, in the order in which they were picked."
     )
     model: str
     llm_calls: int = Field(description="Calls made to the model, retries included.")

@@ -9,19 +9,18 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import InputError
 from ..knowledge.hint_stats import retire_harmful
 from ..knowledge.hints import HintAndEmbedding
 from ..knowledge.releases import active_release_number
 from ..llm.prices import estimated_tokens
 from ..policies.held_out import draw_folds
 from ..policies.ppo import Rewards
-from ..policies.recipes import Recipe, TrainingConfig, default_config
+from ..policies.recipes import Recipe, TrainingConfig, check_recipe, default_config
 from ..policies.training import Trained, TrainingData, train_hint_policy
 from ..ranking.hint_stats import update_stats
 from ..ranking.rewards import RewardTable
@@ -95,8 +94,7 @@ async def train(  # noqa: PLR0913  # what a training can be
         BudgetSpentError: The budget is spent; paid trials are kept.
         ModelDownError: The model has been down for long; paid trials are kept.
     """
-    if recipe not in get_args(Recipe):
-        raise InputError("recipe", f"There is no recipe {recipe!r}.", "Choose content or paper.")
+    check_recipe(recipe)
     started = time.perf_counter()
     budget = limited(context.budget, max_calls=max_llm_calls, max_cost=max_cost)
     # Trials are shared between trainings of any seed: they keep the settings' order of candidates.

@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from torch import Tensor
 
+from ..errors import InputError
 from .hint_features import HintFeatures
 from .networks import ContentConfig, ContentPolicy, PaperConfig, PaperPolicy
 from .ppo import PPOConfig
 
 Recipe = Literal["content", "paper"]
 """`content`, ours, scores what hints say; `paper` is the fixed network of arXiv 2403.16427."""
+
+
+def check_recipe(name: str) -> None:
+    """Refuse a name that is no recipe.
+
+    Raises:
+        InputError: There is no such recipe.
+    """
+    if name not in get_args(Recipe):
+        raise InputError("recipe", f"There is no recipe {name!r}.", "Choose content or paper.")
 
 
 @dataclass(frozen=True, slots=True)

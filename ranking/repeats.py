@@ -7,8 +7,10 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..knowledge.hints import Hint
+from ..knowledge.near_hints import nearest_hints
 from ..llm.hint_answers import read_repeated
 from ..llm.reflection_prompt import comparison_messages
 from ..runtime.model_call import ask
@@ -23,6 +25,24 @@ COMPARED = 5
 async def embed(text: str, options: RunOptions) -> NDArray[np.float32]:
     """Embed a hint off the event loop, shape `[384]`."""
     return (await asyncio.to_thread(options.services.embedder.encode, [text]))[0]
+
+
+async def close_hints(
+    connection: AsyncConnection, domain_id: int, embedding: NDArray[np.float32]
+) -> list[Hint]:
+    """Return the hints of any status that might say the same, nearest first.
+
+    Args:
+        embedding: Of a text, `[384]`.
+    """
+    near = await nearest_hints(
+        connection,
+        domain_id,
+        embedding,
+        count=COMPARED,
+        statuses=("active", "pending", "retired"),
+    )
+    return [hint for hint, cosine in near if cosine >= CLOSE]
 
 
 async def repeated_hint(text: str, known: Sequence[Hint], options: RunOptions) -> Hint | None:

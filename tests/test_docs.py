@@ -127,7 +127,13 @@ def exists(words: list[str]) -> None:
         makefile = (ROOT / "Makefile").read_text()
         assert re.search(rf"^{rest[0]}:", makefile, re.MULTILINE), words
     elif program == "python" and rest[0] == "-m":
-        assert importlib.util.find_spec(rest[1]), words
+        found = importlib.util.find_spec(rest[1])
+        assert found, words
+        assert found.origin
+        source = Path(found.origin).read_text(encoding="utf-8")
+        for option in (word.partition("=")[0] for word in rest[2:] if word.startswith("--")):
+            # Typer makes the option of the argument's name.
+            assert option in source or option[2:].replace("-", "_") in source, words
     elif program in {"python", "sh"}:
         assert (ROOT / rest[0]).is_file(), words
     elif program == "pip":

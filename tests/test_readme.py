@@ -16,7 +16,7 @@ DRAWN = {
 }
 """The file that shows a graph."""
 PAGES = {name: (ROOT / file).read_text(encoding="utf-8") for name, file in DRAWN.items()}
-MOST_LINES = 160
+MOST_LINES = 175
 
 
 def test_the_readme_is_short():

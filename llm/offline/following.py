@@ -31,7 +31,7 @@ def follow(hint: str, features: Sequence[Feature], encode: Encode) -> Scores:
     of channels, and a word of negation turns the mix round.
 
     Args:
-        features: From `build_channels`, at least one.
+        features: From `build_features`, at least one.
 
     Returns:
         Shape `[candidates]`: the clauses' standardised mixes, each at its strength, summed.
@@ -80,7 +80,7 @@ def listen(clause: str, features: Sequence[Feature], encode: Encode) -> ClauseWe
 
     Args:
         clause: From `clauses`.
-        features: From `build_channels`, at least one.
+        features: From `build_features`, at least one.
     """
     verbatim = _in_own_words(clause, features)
     if verbatim is not None:

@@ -34,7 +34,7 @@ def base_score(features: Sequence[Feature]) -> Scores:
     Evidence counts only where a hint speaks of it.
 
     Args:
-        features: From `build_channels`.
+        features: From `build_features`.
 
     Returns:
         Standardised, shape `[candidates]`.
