@@ -73,7 +73,10 @@ class Settings(BaseSettings):
     database_url: SecretStr | None = None
     """Your own PostgreSQL with pgvector ≥ 0.8.4; unset starts the embedded one under `home`."""
     database_timeout: float = Field(default=5.0, gt=0)
-    """Seconds to wait for a connection before giving up."""
+    """Seconds for the database to answer a new connection.
+
+    Where all of the pool are in use, requests queue for one, 60 s at most.
+    """
     pool_size: int = Field(default=10, ge=2)
     """Database connections that one process keeps; one of them holds its claims."""
 

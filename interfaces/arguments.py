@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
-from ..runtime.request_limits import MOST_ITEMS, DomainName, ItemId, Rating, Title
+from ..runtime.request_limits import MOST_ITEMS, MOST_TITLES, DomainName, ItemId, Rating, Title
 from . import descriptions
 
 DEFAULT_COUNT = 10
@@ -58,7 +58,10 @@ Domain = Annotated[
 ]
 RecommendationId = Annotated[ItemId, Field(description=descriptions.RECOMMENDATION)]
 Picked = Annotated[Title | None, BeforeValidator(_picked), Field(description=descriptions.PICKED)]
-Titles = Annotated[_Listed, Field(min_length=1, description=descriptions.TYPED)]
+Titles = Annotated[
+    list[_IdOrTitle],
+    Field(min_length=1, max_length=MOST_TITLES, description=descriptions.TYPED),
+]
 NoneAsEmpty = _or([])
 """For an optional list."""
 Lowest = Annotated[Rating, _or(1), Field(description="The worst rating of the scale.")]

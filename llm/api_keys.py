@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 
+from langchain_core.language_models import BaseChatModel
 from pydantic import SecretStr
 
 from ..errors import InputError
 from ..settings import Settings
 
 _QUOTES = "\"'`\u2018\u2019\u201c\u201d"
+_SHORTEST = 6
+"""A shorter one is a word, such as the "none" of a server without keys."""
 _PROVIDERS_OWN = {"openai:": "OPENAI_API_KEY"}
 
 
@@ -64,3 +67,14 @@ def cleaned(setting: str, key: SecretStr) -> SecretStr:
             "Copy the key again; what a web page shows may be shortened.",
         )
     return SecretStr(text)
+
+
+def secrets_of(model: BaseChatModel) -> list[str]:
+    """Return what a chat model keeps secret, such as its key, the longest first.
+
+    Args:
+        model: Of any provider's package.
+    """
+    held = [value for value in vars(model).values() if isinstance(value, SecretStr)]
+    texts = {value.get_secret_value() for value in held}
+    return sorted((text for text in texts if len(text) >= _SHORTEST), key=len, reverse=True)

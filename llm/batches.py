@@ -16,7 +16,6 @@ from ..errors import Failure, InputError
 from ..settings import AnswerMethod
 from .answered import Answered, read_answer
 from .endpoint import Endpoint
-from .failures import read_failure
 from .json_values import is_list, is_object
 from .structured import AnswerFormat, asking
 
@@ -121,7 +120,7 @@ class BatchClient:
             client = self._client.with_options(max_retries=_RETRIES)
             return str((await client.files.create(file=file, purpose="batch")).id)
         except Exception as error:  # noqa: BLE001  # any kind, as in `Endpoint`
-            raise read_failure(error) from None
+            raise self._endpoint.failed(error) from None
 
     async def start(self, file_id: str) -> BatchStatus:
         """Start a batch, unless one with this file was started already."""
@@ -130,13 +129,13 @@ class BatchClient:
     async def create(self, file_id: str) -> BatchStatus:
         """Start a batch."""
         try:
-            return _status(
+            return self._status(
                 await self._client.batches.create(
                     input_file_id=file_id, endpoint=_URL, completion_window="24h"
                 )
             )
         except Exception as error:  # noqa: BLE001  # as above
-            raise read_failure(error) from None
+            raise self._endpoint.failed(error) from None
 
     async def _find(self, file_id: str) -> BatchStatus | None:
         seen = 0
@@ -144,12 +143,12 @@ class BatchClient:
             client = self._client.with_options(max_retries=_RETRIES)
             async for batch in client.batches.list(limit=100):
                 if batch.input_file_id == file_id:
-                    return _status(batch)
+                    return self._status(batch)
                 seen += 1
                 if seen >= _MOST_LISTED:
                     return None
         except Exception as error:  # noqa: BLE001  # as above
-            failed = read_failure(error)
+            failed = self._endpoint.failed(error)
             if failed.failure is not Failure.REJECTED:  # some servers do not list them
                 raise failed from None
         return None
@@ -158,9 +157,9 @@ class BatchClient:
         """Return how a batch stands."""
         try:
             client = self._client.with_options(max_retries=_RETRIES)
-            return _status(await client.batches.retrieve(remote_id))
+            return self._status(await client.batches.retrieve(remote_id))
         except Exception as error:  # noqa: BLE001  # as above
-            raise read_failure(error) from None
+            raise self._endpoint.failed(error) from None
 
     async def lines(
         self, status: BatchStatus, method: AnswerMethod, answer_format: AnswerFormat | None
@@ -182,7 +181,7 @@ class BatchClient:
                     if line.strip():
                         yield line
         except Exception as error:  # noqa: BLE001  # as above
-            raise read_failure(error) from None
+            raise self._endpoint.failed(error) from None
 
     async def delete(self, files: Sequence[str]) -> None:
         """Delete files that are not needed any more, as far as the provider lets us."""
@@ -207,11 +206,24 @@ class BatchClient:
         status = response.get("status_code") if is_object(response) else None
         body = response.get("body") if is_object(response) else None
         if not is_object(body) or not is_list(body.get("choices")):
-            return Line(key, None, read_failure(_LineError(status, body or error)).failure)
+            return Line(key, None, self._endpoint.failed(_LineError(status, body or error)).failure)
         try:
             return Line(key, read_answer(self._message(body), method, answer_format))
         except Exception as failed:  # noqa: BLE001  # whatever a malformed body leads to
-            return Line(key, None, read_failure(failed).failure)
+            return Line(key, None, self._endpoint.failed(failed).failure)
+
+    def _status(self, batch: Any) -> BatchStatus:
+        counts = batch.request_counts
+        errors: list[Any] = (batch.errors and batch.errors.data) or []
+        code = self._endpoint.words(str(errors[0].code or "unknown")) if errors else ""
+        files = [file for file in (batch.output_file_id, batch.error_file_id) if file]
+        return BatchStatus(
+            batch.id,
+            str(batch.status),
+            (counts.completed or 0) + (counts.failed or 0) if counts else 0,
+            code if _CODE.fullmatch(code) else "",
+            files,
+        )
 
     def _message(self, body: dict[str, Any]) -> BaseMessage:
         from openai.types.chat import ChatCompletion  # noqa: PLC0415  # as providers' packages are
@@ -234,17 +246,3 @@ class _LineError(Exception):
         super().__init__(str(body))
         self.status_code = status if isinstance(status, int) else None
         self.body = body
-
-
-def _status(batch: Any) -> BatchStatus:
-    counts = batch.request_counts
-    errors: list[Any] = (batch.errors and batch.errors.data) or []
-    code = str(errors[0].code or "unknown") if errors else ""
-    files = [file for file in (batch.output_file_id, batch.error_file_id) if file]
-    return BatchStatus(
-        batch.id,
-        str(batch.status),
-        (counts.completed or 0) + (counts.failed or 0) if counts else 0,
-        code if _CODE.fullmatch(code) else "",
-        files,
-    )

@@ -16,8 +16,10 @@ from ..errors import Failure
 from ..settings import AnswerMethod, Settings
 from .adapting import adapted, without_system
 from .answered import Answered, read_answer
+from .api_keys import secrets_of
 from .attempts import Attempts, Claim, Turn
 from .breaker import CircuitBreaker
+from .error_words import shown
 from .failures import ModelFailedError, read_failure
 from .limits import Limits
 from .offline import OfflineRanker
@@ -71,6 +73,7 @@ class Endpoint:
         self.chat = ChatTraits()
         self.refused: set[Part] = set()
         self.too_long: int | None = None
+        self._secrets = secrets_of(model)
         self._attempts = Attempts(name, limits, settings)
         self._settings = settings
 
@@ -257,17 +260,22 @@ class Endpoint:
         except Exception as error:  # noqa: BLE001  # any provider's package raises types of its own
             message = cut_short(error) or failed_generation(error, answer_format)
             if message is None:
-                raise self._failed(error) from None
+                raise self.failed(error) from None
         return read_answer(message, method, answer_format)
 
     async def _read(self, ask: Callable[[], Awaitable[_Result]]) -> _Result:
         try:
             return await ask()
         except Exception as error:  # noqa: BLE001  # as above
-            raise self._failed(error) from None
+            raise self.failed(error) from None
 
-    def _failed(self, error: Exception) -> ModelFailedError:
-        failed = read_failure(error)
+    def words(self, text: str) -> str:
+        """Return what its server says, without its key; see `shown`."""
+        return shown(text, self._secrets)
+
+    def failed(self, error: Exception) -> ModelFailedError:
+        """Tell what an error of its server means, without its key in the words."""
+        failed = read_failure(error, self._secrets)
         kind = type(error).__name__
         _log.info("model %s failed: %s (%s) %s", self.name, failed.failure, kind, failed.said)
         return failed

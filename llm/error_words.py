@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from .json_values import is_list, is_object
@@ -53,17 +54,26 @@ def error_body(error: BaseException) -> Any:
     return _decoded(body) if isinstance(body, str) else body
 
 
-def error_words(body: Any) -> str:
+def error_words(body: Any, secrets: Sequence[str] = ()) -> str:
     """Return the words in an error's body, whatever its form; empty if there are none.
 
     Args:
         body: From `error_body`.
+        secrets: As for `shown`.
     """
-    return shown(" ".join(dict.fromkeys(part for part in _parts(body) if part.strip())))
+    parts = dict.fromkeys(part for part in _parts(body) if part.strip())
+    return shown(" ".join(parts), secrets)
 
 
-def shown(text: str) -> str:
-    """Return a provider's text as one line of at most 200 characters, without secrets."""
+def shown(text: str, secrets: Sequence[str] = ()) -> str:
+    """Return a provider's text as one line of at most 200 characters, without secrets.
+
+    Args:
+        text: What it said.
+        secrets: That it was sent; others are known by their form.
+    """
+    for secret in secrets:
+        text = text.replace(secret, _HIDDEN)
     text = _UNPRINTABLE.sub(" ", _TAG.sub(" ", text[:_MOST_READ])).strip()
     for secret in _SECRETS:
         text = secret.sub(_HIDDEN, text)

@@ -45,7 +45,7 @@ def make_chat_model(
     if key:
         options["api_key"] = key.get_secret_value()
     try:
-        if server and name.startswith(_OPENAI):
+        if name.startswith(_OPENAI):
             from .openai_server import openai_server  # noqa: PLC0415  # imported on demand
 
             return openai_server(name.removeprefix(_OPENAI), options)

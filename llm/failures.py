@@ -7,7 +7,7 @@ classes, so that it needs none of the providers' packages.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from ..errors import Failure
 from .error_words import error_body, error_words, shown
@@ -98,13 +98,14 @@ class ModelFailedError(Exception):
         return Part.TOOLS in self.refuses
 
 
-def read_failure(error: BaseException) -> ModelFailedError:
+def read_failure(error: BaseException, secrets: Sequence[str] = ()) -> ModelFailedError:
     """Tell what a provider's error means.
 
     Of its text only a short part is kept, since the whole may quote keys and prompts.
 
     Args:
         error: As the model raised it.
+        secrets: What no words may hold, such as the key that was sent.
     """
     if isinstance(error, ModelFailedError):
         return error
@@ -120,7 +121,7 @@ def read_failure(error: BaseException) -> ModelFailedError:
         retry_after=retry_after(error),
         asks_for_less=_may_be_the_form(failure, status, refuses, said),
         refuses=refuses,
-        said=_words_of(error, failure, status, body),
+        said=_words_of(error, failure, status, body, secrets),
     )
 
 
@@ -130,15 +131,21 @@ def _status_in_stream(error: BaseException) -> int | None:
     return hidden_status({"error": body}) if body else None
 
 
-def _words_of(error: BaseException, failure: Failure, status: int | None, body: object) -> str:
-    words = error_words(body)
+def _words_of(
+    error: BaseException,
+    failure: Failure,
+    status: int | None,
+    body: object,
+    secrets: Sequence[str],
+) -> str:
+    words = error_words(body, secrets)
     if isinstance(error, ValueError) and "JSONDecode" in type(error).__name__:
         words = f"The server's answer is no JSON. {words}".strip()
     elif not words and failure is Failure.CONNECTION:
         # What the operating system said lies at the bottom: "connection refused", "unknown host".
-        words = shown(str(chain(error)[-1]) or str(error))
+        words = shown(str(chain(error)[-1]) or str(error), secrets)
     elif not words and (status is not None or failure in {Failure.UNKNOWN, Failure.REFUSED}):
-        words = shown(str(error))
+        words = shown(str(error), secrets)
     return words
 
 

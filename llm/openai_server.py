@@ -8,25 +8,22 @@ from typing import Any
 
 from langchain_core.outputs import ChatResult
 from langchain_openai import ChatOpenAI
-from openai import DefaultAsyncHttpxClient
 
-from .hidden_errors import reveal
 from .json_values import is_object
+from .limited_answers import AnswerClient
 from .responses import REASONING
 from .usage import TIMINGS
 
 
 def openai_server(model: str, options: Mapping[str, Any]) -> OpenAIServer:
-    """Make a model on a server that may hide its errors behind the status 200.
+    """Make a model on a server that may hide its errors behind the status 200, or never end.
 
     Args:
         model: Its name.
         options: Others of `ChatOpenAI`.
     """
     # LangChain refuses a proxy beside a client, so the client takes it.
-    client = DefaultAsyncHttpxClient(
-        proxy=os.environ.get("OPENAI_PROXY") or None, event_hooks={"response": [reveal]}
-    )
+    client = AnswerClient(proxy=os.environ.get("OPENAI_PROXY") or None)
     return OpenAIServer(model=model, http_async_client=client, openai_proxy="", **options)
 
 

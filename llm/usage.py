@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -46,12 +47,20 @@ def read_usage(message: BaseMessage) -> Usage | None:
     if usage is None:
         return None
     read, written = _counted(usage["input_tokens"]), _counted(usage["output_tokens"])
-    cached = _counted(min(max(_cached(message, usage), default=0), read))
-    return Usage(read, written, cached)
+    if read is None or written is None:
+        return None
+    return Usage(read, written, min(max(_cached(message, usage), default=0), read))
 
 
-def _counted(tokens: int) -> int:
-    """Return a server's count within bounds: less than nothing would give budgets money back."""
+def _counted(tokens: object) -> int | None:
+    """Return a server's count within bounds: less than nothing would give budgets money back.
+
+    `None` for what is no number: budgets could not be compared with it.
+    """
+    if isinstance(tokens, float) and math.isfinite(tokens):
+        tokens = round(tokens)
+    if isinstance(tokens, bool) or not isinstance(tokens, int):
+        return None
     return min(max(tokens, 0), _MOST)
 
 

@@ -37,8 +37,8 @@ async def give_feedback(
     item = None
     if picked is not None:
         async with in_catalogue(options, domain) as finder:
-            shown = await finder.connection()
-            ranking = await shown_ranking(shown, finder.domain.id, recommendation_id)
+            async with finder.connect() as connection:
+                ranking = await shown_ranking(connection, finder.domain.id, recommendation_id)
             (item,) = await finder.resolve([picked], "picked", likely=ranking)
     async with in_domain(options, domain, write=True) as (connection, found):
         stored = await store_feedback(

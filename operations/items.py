@@ -7,16 +7,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel, Field
-from sqlalchemy.ext.asyncio import AsyncConnection
 
-from ..knowledge.catalogue import fetch_items, item_ids, item_place, page_of_items
-from ..knowledge.domains import Domain
+from ..knowledge.catalogue import item_ids, item_place, page_of_items
 from ..knowledge.evidence import EvidenceIndex
 from ..knowledge.meaning import nearest_items
 from ..runtime.domain_cache import evidence_of
 from ..runtime.options import Context, resolve_context
+from .finder import Finder, shown
 from .results import FoundItem
-from .titles import in_catalogue, shown
+from .titles import in_catalogue
 
 _SHOWN_EVIDENCE = ("with_recent", "near_recent")
 """Of `EVIDENCE`, what says which items go together."""
@@ -114,10 +113,8 @@ async def browse_items(
         Re2llmError: There is no such catalogue.
     """
     options = await resolve_context(context)
-    async with in_catalogue(options, domain) as finder:
-        rows, total = await page_of_items(
-            await finder.connection(), finder.domain, skip=skip, count=count
-        )
+    async with in_catalogue(options, domain) as finder, finder.connect() as connection:
+        rows, total = await page_of_items(connection, finder.domain, skip=skip, count=count)
     return [BrowsedItem(item=shown(item), popularity=held) for item, held in rows], total
 
 
@@ -136,12 +133,13 @@ async def show_item(
     """
     options = await resolve_context(context)
     async with in_catalogue(options, domain) as finder:
-        connection, found = await finder.connection(), finder.domain
+        found = finder.domain
         (one,) = await finder.resolve([item], "item")
-        popularity, embedding = await item_place(connection, found, one.id)
-        near = await nearest_items(connection, found, embedding, count=count, exclude=[one.id])
-        index = await evidence_of(options.services, connection, found)
-        related = [] if index is None else await _related(connection, found, index, one.id, count)
+        async with finder.connect() as connection:
+            popularity, embedding = await item_place(connection, found, one.id)
+            near = await nearest_items(connection, found, embedding, count=count, exclude=[one.id])
+            index = await evidence_of(options.services, connection, found)
+        related = [] if index is None else await _related(finder, index, one.id, count)
     return ItemShown(
         domain=found.name,
         id=one.id,
@@ -154,16 +152,18 @@ async def show_item(
 
 
 async def _related(
-    connection: AsyncConnection, domain: Domain, index: EvidenceIndex, item: str, count: int
+    finder: Finder, index: EvidenceIndex, item: str, count: int
 ) -> list[RelatedItem]:
-    others = [other for other in await item_ids(connection, domain) if other != item]
+    async with finder.connect() as connection:
+        ids = await item_ids(connection, finder.domain)
+    others = [other for other in ids if other != item]
     evidence = await asyncio.to_thread(index.of, [item], others)
     kept = [
         (other, {name: values[name] for name in _SHOWN_EVIDENCE})
         for other, values in zip(others, evidence, strict=True)
     ]
     best = sorted(kept, key=_strength)[:count]
-    items = await fetch_items(connection, domain, [other for other, _ in best])
+    items = await finder.items([other for other, _ in best])
     return [
         RelatedItem(id=other, title=items[other].title, evidence=values)
         for other, values in best

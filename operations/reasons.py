@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from ..records import AttributeValue, Item
 
-_Facts = Mapping[str, Sequence[str]]
-"""The words of each attribute."""
-
 _MOST = 2
+_RECENT = 100
+"""Chosen items that may be named: an older one is hardly a reason."""
 _COMMON = 0.6
 """Facts that more of the listed items share say little, and give way to other facts."""
+
+
+def reasons_for(listed: Sequence[Item], chosen: Sequence[Item]) -> list[list[str]]:
+    """Return the reasons for each item of an answer; see `Reasons`. May take long: use a thread."""
+    reasons = Reasons(listed, chosen)
+    return [reasons.of(item) for item in listed]
 
 
 class Reasons:
@@ -24,9 +29,10 @@ class Reasons:
     """
 
     def __init__(self, listed: Sequence[Item], chosen: Sequence[Item]) -> None:
+        recent = {item.id: item for item in reversed(chosen)}
         self._chosen = [
-            (item, {name: _values(value) for name, value in item.attributes.items()})
-            for item in reversed(chosen)
+            (item, {name: frozenset(_values(value)) for name, value in item.attributes.items()})
+            for item in [*recent.values()][:_RECENT]
         ]
         self._count = len(listed)
         self._shared = Counter(
@@ -48,27 +54,38 @@ class Reasons:
         return self._within(item, int(_COMMON * self._count)) or self._within(item, self._count)
 
     def _within(self, item: Item, most: int) -> list[str]:
-        told: set[str] = set()
+        rest = {
+            name: words
+            for name, value in item.attributes.items()
+            if (words := [word for word in _values(value) if self._shared[name, word] <= most])
+        }
+        left = _MOST
         found: list[str] = []
-        mine = {name: _values(value) for name, value in item.attributes.items()}
         for other, theirs in self._chosen:
-            facts = [] if other.id == item.id else self._facts(mine, theirs, told, most)
-            if facts:
+            if not left or not rest:
+                break
+            named = [] if other.id == item.id else self._facts(rest, theirs)[:left]
+            if named:
+                facts = (f"{name} {', '.join(words)}" for name, words in named)
                 found.append(f"like {other.title}: {', '.join(facts)}")
+            left -= len(named)
+            for name, _ in named:
+                del rest[name]
         return found
 
-    def _facts(self, mine: _Facts, theirs: _Facts, told: set[str], most: int) -> list[str]:
-        shared: list[tuple[int, str, str]] = []
-        for name, values in mine.items():
-            others = theirs.get(name, ())
-            words = [word for word in values if word in others and self._shared[name, word] <= most]
-            if words and name not in told:
-                count = min(self._shared[name, word] for word in words)
-                shared.append((count, name, f"{name} {', '.join(words)}"))
-        shared.sort()
-        kept = shared[: _MOST - len(told)]
-        told.update(name for _, name, _ in kept)
-        return [fact for _, _, fact in kept]
+    def _facts(
+        self, mine: Mapping[str, Sequence[str]], theirs: Mapping[str, Collection[str]]
+    ) -> list[tuple[str, list[str]]]:
+        """Return the words that two items share by attribute, the rarest first."""
+        shared = {
+            name: both
+            for name, words in mine.items()
+            if name in theirs and (both := [word for word in words if word in theirs[name]])
+        }
+        if not shared:
+            return []
+        rarest = {name: min(self._shared[name, word] for word in shared[name]) for name in shared}
+        return sorted(shared.items(), key=lambda fact: (rarest[fact[0]], fact[0]))
 
 
 def _values(value: AttributeValue) -> list[str]:

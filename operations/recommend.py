@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, cast
@@ -15,7 +16,7 @@ from ..ranking.state import RecommendResult
 from ..records import Item
 from ..runtime.options import Context, resolve_context
 from .graphs import OnState, ask
-from .reasons import Reasons
+from .reasons import reasons_for
 from .results import GivenHint, PickedHint, Recommended, RecommendedItem
 from .titles import in_catalogue
 
@@ -66,17 +67,16 @@ async def recommend(
     result = cast("RecommendResult", await ask(request, replace(context, known=known), on_state))
     async with in_catalogue(options, finder.domain) as finder:
         items = await finder.items([item["id"] for item in result["items"]])
-    reasons = Reasons([items[item["id"]] for item in result["items"]], chosen)
+    listed = [items[item["id"]] for item in result["items"]]
+    because = await asyncio.to_thread(reasons_for, listed, chosen)
     return Recommended(
         recommendation_id=result["recommendation_id"],
         domain=result["domain"],
         history=request["history"],
         history_titles=[item.title for item in chosen],
         items=[
-            RecommendedItem(
-                **item, year=_year(items[item["id"]]), because=reasons.of(items[item["id"]])
-            )
-            for item in result["items"]
+            RecommendedItem(**item, year=_year(its), because=why)
+            for item, its, why in zip(result["items"], listed, because, strict=True)
         ],
         ranking=result["ranking"],
         hint=GivenHint(**result["hint"]),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -113,16 +113,12 @@ async def leak_filter_of(
     return await services.versions.get("leaks", domain.id, domain.revision, build)
 
 
-async def title_search_of(
-    services: Services, connect: Callable[[], Awaitable[AsyncConnection]], domain: Domain
-) -> TitleSearch:
-    """Return what finds a domain's items by what people call them.
-
-    Args:
-        connect: Asked for a connection only if there is something to read.
-    """
+async def title_search_of(services: Services, domain: Domain) -> TitleSearch:
+    """Return what finds a domain's items by what people call them."""
 
     async def build() -> TitleSearch:
-        return await asyncio.to_thread(TitleSearch, await all_items(await connect(), domain))
+        async with services.autocommit.connect() as connection:
+            items = await all_items(connection, domain)
+        return await asyncio.to_thread(TitleSearch, items)
 
     return await services.versions.get("titles", domain.id, domain.revision, build)

@@ -7,7 +7,8 @@ import datetime as dt
 import logging
 from collections.abc import Callable, Mapping
 
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..knowledge.allowances import settle_call
 from ..knowledge.job_budgets import settle_job_call
@@ -72,26 +73,35 @@ async def book(
     opened = services.autocommit.connect() if alone else services.engine.begin()
     for observe in _observers:
         observe(made)
+    within = options.settings.database_timeout
+
+    async def settle(connection: AsyncConnection) -> None:
+        cost, answered = made.cost or 0.0, made.outcome in ANSWERED
+        if caller is not None:
+            await settle_call(
+                connection, caller.key_id, reserved=reserved, cost=cost, answered=answered
+            )
+        if job is not None:
+            await settle_job_call(
+                connection,
+                job,
+                reserved=reserved,
+                cost=cost,
+                tokens=made.tokens_in + made.tokens_out,
+                answered=answered,
+                days=days,
+            )
+
     try:
-        async with opened as connection, asyncio.timeout(options.settings.database_timeout):
+        async with opened as connection, asyncio.timeout(within):
             await book_call(connection, made)
-            if caller is not None:
-                await settle_call(
-                    connection,
-                    caller.key_id,
-                    reserved=reserved,
-                    cost=made.cost or 0.0,
-                    answered=made.outcome in ANSWERED,
-                )
-            if job is not None:
-                await settle_job_call(
-                    connection,
-                    job,
-                    reserved=reserved,
-                    cost=made.cost or 0.0,
-                    tokens=made.tokens_in + made.tokens_out,
-                    answered=made.outcome in ANSWERED,
-                    days=days,
-                )
+            await settle(connection)
     except (OSError, SQLAlchemyError) as error:  # a `TimeoutError` is an `OSError`
         _log.warning("a model call was not recorded: %s", type(error).__name__)
+        if alone or not isinstance(error, (DataError, IntegrityError)):
+            return
+        try:  # what the table refuses must be paid for all the same
+            async with services.engine.begin() as connection, asyncio.timeout(within):
+                await settle(connection)
+        except (OSError, SQLAlchemyError) as failed:
+            _log.warning("a model call was not settled: %s", type(failed).__name__)

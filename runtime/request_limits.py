@@ -11,6 +11,8 @@ from ..records import flat_attributes, without_surrogates
 
 MOST_ITEMS = 10_000
 """Items or reviews in one list of a request."""
+MOST_TITLES = 200
+"""Titles that one request may look up."""
 MOST_SHOWN = 1_000
 """Items that an answer shows."""
 _NO_ID = frozenset({"string_too_long", "string_unicode"})

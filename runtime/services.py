@@ -47,6 +47,8 @@ _CACHED_ITEMS = 20_000
 """With their embeddings, some 60 MB at most."""
 _CACHED_HINTS = 100_000
 """Embeddings kept in memory: 150 MB at most."""
+_COMPARING = 4
+"""Requests that compare titles at the same time, of one owner half of them."""
 
 
 @dataclass
@@ -70,6 +72,8 @@ class Services:
         resolved: Training sessions as `prepare` hands them on.
         items: Items with their embeddings, by domain, its revision, and id.
         hint_embeddings: By domain and hint, shape `[384]` each; a hint's text never changes.
+        comparing: Places for comparing words with every title of a catalogue, and encoding them:
+            one owner's words leave room for others'.
         today: The day (UTC) that autopilots' budgets count by; `None` for the database's own.
             A simulation puts a faster clock here.
     """
@@ -95,6 +99,7 @@ class Services:
     hint_embeddings: LRUCache[tuple[int, int], NDArray[np.float32]] = field(
         default_factory=lambda: LRUCache[tuple[int, int], NDArray[np.float32]](_CACHED_HINTS)
     )
+    comparing: Limits = field(default_factory=lambda: Limits(_COMPARING, None))
     today: Callable[[], dt.date | None] = lambda: None
     _endpoints: dict[tuple[str, bool], Endpoint] = field(
         default_factory=dict[tuple[str, bool], Endpoint]

@@ -62,6 +62,10 @@ class TitleSearch:
                     self._called[form][item.id] = _EXACT
         self._forms = list(self._called)
 
+    def ids_among(self, typed: Iterable[str]) -> list[str]:
+        """Return the words that are ids of items."""
+        return [word for word in typed if word in self._items]
+
     def exact(self, typed: str) -> list[Item]:
         """Return the items of exactly this title, whatever its case and punctuation."""
         called = self._called.get(_form(typed), {})

@@ -9,12 +9,35 @@ import pytest
 from learnt import libpq
 from re2llm.errors import InputError
 from re2llm.jobs.control import cancel_job, jobs
-from re2llm.jobs.schedules import add_schedule, list_schedules, remove_schedule
-from re2llm.jobs.ticks import submit_tick
+from re2llm.jobs.schedules import add_schedule, check_times, list_schedules, remove_schedule
+from re2llm.jobs.ticks import next_tick, submit_tick
 from re2llm.runtime.options import Context
 from workers import Workers
 
 Load = Callable[..., Any]
+
+
+@pytest.mark.parametrize(
+    "zone",
+    [
+        *("Factory", "posixrules", "localtime", "Mars/Olympus", "", "\0", "\ud800", "."),
+        *("../zoneinfo/UTC", "/etc/localtime", "europe/berlin", "posix/UTC", "x" * 10_000),
+    ],
+)
+def test_a_zone_that_is_not_the_same_everywhere_is_refused(zone: str) -> None:
+    with pytest.raises(InputError, match="no time zone"):
+        check_times("0 3 * * *", zone)
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin", "Asia/Kathmandu", "Etc/GMT+5"])
+def test_a_zone_is_taken(zone: str) -> None:
+    check_times("0 3 * * *", zone)
+
+
+def test_the_last_day_of_a_month_can_be_meant() -> None:
+    check_times("0 3 L * *")
+    after = dt.datetime(2028, 2, 10, tzinfo=dt.UTC)
+    assert next_tick("0 3 L * *", "UTC", after) == dt.datetime(2028, 2, 29, 3, tzinfo=dt.UTC)
 
 
 async def test_what_cannot_be_scheduled_is_refused(loaded: Load) -> None:

@@ -4,7 +4,10 @@ from typing import Any
 
 import httpx
 import pytest
+from langchain_openai import ChatOpenAI
+from pydantic import SecretStr
 from re2llm.errors import Failure
+from re2llm.llm.api_keys import secrets_of
 from re2llm.llm.error_words import LONGEST, error_words, shown
 from re2llm.llm.failures import read_failure
 from re2llm.llm.hidden_errors import hidden_status, reveal
@@ -195,3 +198,21 @@ async def test_a_failed_batch_is_no_error_of_its_own() -> None:
     response = httpx.Response(200, json=body, request=asked)
     await reveal(response)
     assert response.status_code == 200
+
+
+def test_a_models_key_is_hidden_whatever_its_form() -> None:
+    model = ChatOpenAI(model="x", api_key=SecretStr("Plain/Words.Of-a-Key"))
+    secrets = secrets_of(model)
+    assert secrets == ["Plain/Words.Of-a-Key"]
+    body = {"error": {"message": f"No {secrets[0]} here. " + "long " * 37 + secrets[0]}}
+    failed = read_failure(ServerSaidError(body), secrets)
+    assert failed.said.startswith("No … here.")
+    assert "Plain" not in failed.said
+    assert secrets_of(ChatOpenAI(model="x", api_key=SecretStr("none"))) == []
+
+
+class ServerSaidError(Exception):
+    def __init__(self, body: Any) -> None:
+        super().__init__(str(body))
+        self.status_code = 400
+        self.body = body

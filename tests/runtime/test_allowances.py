@@ -11,11 +11,13 @@ from fault_server import FaultServer
 from keyed_runs import asking, own_model, run, sums
 from re2llm.graph.recommend import graph
 from re2llm.knowledge.texts import made_storable
+from re2llm.runtime import ledger
 from re2llm.runtime.caller import Caller
 from re2llm.runtime.options import Context
 from re2llm.runtime.services import Services, open_services
 from re2llm.runtime.sharing import ServiceSet
 from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 
 @pytest.fixture
@@ -98,6 +100,28 @@ async def test_the_cost_of_a_day_is_never_exceeded(
         spent, reserved = (await connection.execute(query, {"id": caller.key_id})).one()
     assert spent == pytest.approx(len(server.asked) * 0.12)
     assert reserved == pytest.approx(0)
+
+
+async def test_a_call_that_cannot_be_booked_is_settled_all_the_same(
+    server: FaultServer,
+    services: Services,
+    model: str,
+    adjust: Callable[..., None],
+    keyed: Callable[..., Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def refuse(connection: AsyncConnection, made: object) -> None:
+        del made
+        await connection.execute(text("SELECT 'NaN'::float8::int"))
+
+    monkeypatch.setattr(ledger, "book_call", refuse)
+    adjust(prices={model: (1000.0, 1000.0)})
+    caller = await keyed(usd_per_day=5)
+    assert not (await run(graph, caller, asking(7))).get("error")
+    async with services.engine.connect() as connection:
+        query = text("SELECT spent, reserved FROM re2llm.api_key_day WHERE key_id = :id")
+        spent, reserved = (await connection.execute(query, {"id": caller.key_id})).one()
+    assert (spent, reserved) == (pytest.approx(0.12 * len(server.asked)), pytest.approx(0))
 
 
 async def test_a_limit_of_cost_needs_a_price(

@@ -10,7 +10,9 @@ import time
 import uuid
 from collections import deque
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -455,3 +457,28 @@ async def test_a_batch_asks_for_lists_where_there_are_no_letters(
     outcomes = [row.outcome for row in await booked(services, model)]
     assert sorted(outcomes) == ["misshapen", *["ok"] * COUNT]
     assert found.rows[-1].flags == {"no_logprobs": COUNT}
+
+
+async def test_a_batchs_code_does_not_repeat_the_key() -> None:
+    key = "plain-words-of-a-key"
+    model = ChatOpenAI(model="x", api_key=SecretStr(key))
+    client = BatchClient(Endpoint("x", model, Limits(1, None), Settings()))
+    for code, read in ((key, ""), ("token_limit_exceeded", "token_limit_exceeded")):
+        batch: Any = SimpleNamespace(
+            id="b",
+            status="failed",
+            request_counts=None,
+            errors=SimpleNamespace(data=[SimpleNamespace(code=code)]),
+            output_file_id=None,
+            error_file_id=None,
+        )
+        client._client = SimpleNamespace(
+            with_options=lambda batch=batch, **_: SimpleNamespace(
+                batches=SimpleNamespace(retrieve=partial(soon, batch))
+            )
+        )
+        assert (await client.look("b")).code == read
+
+
+async def soon(value: Any, *_: Any) -> Any:
+    return value

@@ -11,11 +11,13 @@ from typing import Any
 
 import pytest
 from fault_server import FaultServer
+from langchain_core.messages import AIMessage
 from pydantic import SecretStr
 from re2llm.data.sample import load_films
-from re2llm.errors import InputError
+from re2llm.errors import BudgetSpentError, InputError
 from re2llm.graph.recommend import graph
 from re2llm.llm.prices import call_cost, prompt_key, require_prices
+from re2llm.llm.usage import Usage, read_usage
 from re2llm.operations.costs import costs
 from re2llm.runtime.budget import Budget
 from re2llm.runtime.options import Context
@@ -225,6 +227,36 @@ async def test_a_budget_of_cost_stops_the_next_call(
     assert len(server.asked) == 3
     await recommend(0, budget=budget)  # what was paid is still answered
     assert len(server.asked) == 3
+
+
+@pytest.mark.parametrize("count", [float("nan"), float("inf"), float("-inf")])
+@pytest.mark.parametrize("name", ["prompt_tokens", "completion_tokens"])
+async def test_a_count_that_is_no_number_is_estimated_and_ends_no_budget(
+    server: FaultServer, services: Services, ask: Ask, model: str, name: str, count: float
+) -> None:
+    server.more = {"usage": {**USED, name: count}}
+    recommend = ask(prices={model: (1000.0, 1000.0)})
+    budget = Budget(max_cost=0.3)
+    errors = [(await recommend(at, budget=budget))["error"] for at in range(4)]
+    assert errors[-1]["field"] == "--max-cost"
+    assert 0.3 <= budget.cost < 10
+    rows = await booked(services, model)
+    assert len(rows) == len(server.asked) < 4
+    assert all(row.estimated and row.tokens_in > 0 for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("sent", "read"), [(100.4, 100), (10**400, 10**9), (1e300, 10**9), (-5, 0)]
+)
+def test_counts_are_whole_and_bounded(sent: Any, read: int) -> None:
+    message = AIMessage("x")
+    message.usage_metadata = {"input_tokens": sent, "output_tokens": 1, "total_tokens": 1}
+    assert read_usage(message) == Usage(read, 1)
+
+
+def test_a_cost_that_is_no_number_is_a_spent_budget() -> None:
+    with pytest.raises(BudgetSpentError):
+        Budget(max_cost=1.0, cost=float("nan")).claim_call()
 
 
 async def test_retries_count_against_the_budget_of_calls(server: FaultServer, ask: Ask) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import uuid
 from collections.abc import Callable, Iterator
@@ -151,6 +152,22 @@ async def test_a_refused_key_or_rate_says_nothing_about_the_way(
     server.refuse = lambda _: (status, error("Sorry, tools and response_format not allowed"))
     await ask()
     assert [asked.method for asked in server.asked] == ["json_schema"]
+
+
+@pytest.mark.parametrize("status", [400, 401, 500])
+async def test_the_key_that_was_sent_is_in_no_words_of_the_server(
+    server: FaultServer, settle: Callable[..., Ask], caplog: pytest.LogCaptureFixture, status: int
+) -> None:
+    key = "Plain/Words.Of-a-Key"
+    ask = settle(model_retries=0, api_key=SecretStr(key))
+    padding = "so it is " * 20  # the cut at 200 characters falls into the key
+    server.refuse = lambda _: (status, error(f"We do not know {key}, {padding}{key}"))
+    with caplog.at_level(logging.DEBUG, logger="re2llm"):
+        result = await ask()
+    assert "We do not know …, so it is" in result["model_error"]
+    assert "Plain" not in json.dumps(result)
+    assert "do not know" in caplog.text
+    assert "Plain" not in caplog.text
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,131 @@
+"""An answer has a largest size, however it comes and however small it is packed."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import json
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from langchain_core.language_models import BaseChatModel
+from openai import APIConnectionError
+from pydantic import SecretStr
+from re2llm.llm import limited_answers
+from re2llm.llm.factory import make_chat_model
+from re2llm.llm.failures import read_failure
+from re2llm.settings import Settings
+
+LIMIT = 100_000
+SAID = "x" * 300
+ENDLESS = 10_000
+Send = Callable[[asyncio.StreamWriter], Any]
+
+
+def answer(content: str) -> bytes:
+    message = {"role": "assistant", "content": content}
+    choice = {"index": 0, "finish_reason": "stop", "message": message}
+    usage = {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}
+    whole = {"id": "a", "object": "chat.completion", "created": 1, "model": "m"}
+    return json.dumps({**whole, "choices": [choice], "usage": usage}).encode()
+
+
+def head(kind: str, *more: str) -> bytes:
+    return "\r\n".join(["HTTP/1.1 200 OK", f"content-type: {kind}", *more, "", ""]).encode()
+
+
+@contextmanager
+def serving(part: bytes, times: int, first: bytes) -> Iterator[tuple[str, list[int]]]:
+    """Send a head and a part so often, as long as the client reads; tell how often it was."""
+    loop, ready, stop = asyncio.new_event_loop(), threading.Event(), asyncio.Event()
+    sent = [0]
+    urls: list[str] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        try:
+            writer.write(first)
+            for _ in range(times):
+                writer.write(part)
+                await writer.drain()
+                sent[0] += 1
+        except ConnectionError:
+            pass
+        writer.close()
+
+    async def run() -> None:
+        server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        urls.append(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1")
+        ready.set()
+        await stop.wait()
+        server.close()
+
+    thread = threading.Thread(target=loop.run_until_complete, args=[run()], daemon=True)
+    thread.start()
+    assert ready.wait(10)
+    yield urls[0], sent
+    loop.call_soon_threadsafe(stop.set)
+    thread.join(10)
+    loop.close()
+
+
+@pytest.fixture(autouse=True)
+def _small(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limited_answers, "LARGEST_ANSWER", LIMIT)
+
+
+def model(url: str) -> BaseChatModel:
+    settings = Settings(base_url=url, api_key=SecretStr("sk-none"), request_timeout=20)
+    return make_chat_model(settings, "openai:m")
+
+
+@pytest.mark.parametrize("kind", ["application/json", "text/html", "text/plain"])
+async def test_an_endless_answer_is_ended(kind: str) -> None:
+    with serving(b" " * 5_000, ENDLESS, head(kind)) as (url, sent):
+        with pytest.raises(APIConnectionError) as failed:
+            await model(url).ainvoke("Hello")
+        assert sent[0] < ENDLESS
+    assert "larger than" in read_failure(failed.value).said
+
+
+async def test_an_endless_stream_is_ended() -> None:
+    event = b'data: {"id":"a","object":"chat.completion.chunk","created":1,"model":"m",'
+    event += b'"choices":[{"index":0,"delta":{"content":"%s"}}]}\n\n' % (b"x" * 4_000)
+    with serving(event, ENDLESS, head("text/event-stream")) as (url, sent):
+        heard: list[str] = []
+
+        async def listen() -> None:
+            async for chunk in model(url).astream("Hello"):
+                heard.append(chunk.text)  # noqa: PERF401  # it is cut short by the error
+
+        with pytest.raises(APIConnectionError) as failed:
+            await listen()
+        assert 0 < len("".join(heard)) < LIMIT
+        assert "larger than" in read_failure(failed.value).said
+        assert sent[0] < ENDLESS
+
+
+async def test_a_packed_answer_counts_unpacked() -> None:
+    packed = gzip.compress(answer("x" * 50 * LIMIT))
+    assert len(packed) < LIMIT
+    first = head("application/json", "content-encoding: gzip", f"content-length: {len(packed)}")
+    with serving(packed, 1, first) as (url, _), pytest.raises(APIConnectionError):
+        await model(url).ainvoke("Hello")
+
+
+@pytest.mark.parametrize("packs", [False, True])
+async def test_an_answer_within_the_limit_is_read(packs: bool) -> None:
+    body = answer(SAID)
+    body = gzip.compress(body) if packs else body
+    more = ["content-encoding: gzip"] if packs else []
+    first = head("application/json", f"content-length: {len(body)}", *more)
+    with serving(body, 1, first) as (url, _):
+        assert (await model(url).ainvoke("Hello")).text == SAID
+
+
+def test_a_model_of_the_provider_itself_has_the_limit_too() -> None:
+    made: Any = make_chat_model(Settings(api_key=SecretStr("sk-none")), "openai:m")
+    assert isinstance(made.http_async_client, limited_answers.AnswerClient)
