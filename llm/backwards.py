@@ -23,20 +23,20 @@ _BACKWARDS = re.compile(
     r"|(?P<order>(?:reversed?|ascending|increasing)[\s_-](?:order|rank)))",
     re.IGNORECASE,
 )
-_FILLERS = (
-    r"\W{0,5}(?:(?:note|this|the|it|they|these|all|list|ranking|candidates|items|is|are|ranked"
+_FILLERS = re.compile(
+    r"\W{0,5}+(?:(?:note|this|the|it|they|these|all|list|ranking|candidates|items|is|are|ranked"
     r"|listed|ordered|sorted|given|in|an?|from|i|ve|we|have|oops|wait|sorry|actually|but|please"
-    r"|that|above|order|read|put|s|ones|films|of)\W{1,3}){0,10}"
-)
-_STATED = re.compile(
-    rf"{_FILLERS}(?:{_BACKWARDS.pattern}|to (?:avoid|skip)\b|not (?:recommended|suitable)\b"
-    r"|backwards\b|reversed\W*$)",
+    r"|that|above|order|read|put|s|ones|films|of)\W{1,3}+){0,10}+",
     re.IGNORECASE,
 )
-"""A remark that begins by saying how the list is ordered; within others, it is a reason."""
+"""How a remark about a list begins; within others, what follows is a reason."""
+_CLAIM = re.compile(
+    r"to (?:avoid|skip)\b|not (?:recommended|suitable)\b|backwards\b|reversed\W{0,5}$",
+    re.IGNORECASE,
+)
 _ORDER_KEY = re.compile(r"order|sort|direction", re.IGNORECASE)
 _ORDER = re.compile(
-    r"\W*(?:(?:in|from|by)\s)?(?:asc\b|ascending|revers|backward|increasing|worst|least|lowest)",
+    r"\W{0,5}+(?:(?:in|from|by)\s)?(?:asc\b|ascending|revers|backward|increasing|worst|least|lowest)",
     re.IGNORECASE,
 )
 _SWITCH = re.compile(r"ascending|revers|backward|(?:worst|least)\w*first", re.IGNORECASE)
@@ -51,7 +51,7 @@ _FOR = (
     r"|then\b|last|lower|down|but\b|instead|so\b|here|now\b|therefore|thus|likeliest)"
 )
 _NUMBER = r"(?:(?:candidate|item|option|number)s?\s?)?#?\d"
-_INTRODUCED = re.compile(rf"{_AGAINST}(?!.*{_FOR})", re.IGNORECASE | re.DOTALL)
+_AGAINST_IT, _FOR_IT = re.compile(_AGAINST, re.IGNORECASE), re.compile(_FOR, re.IGNORECASE)
 _DECLINED = re.compile(
     rf"{_AGAINST}(?:(?!{_FOR})[^\d]){{0,80}}?\d|\bnot\s{_NUMBER}"
     r"|\d\W{0,3}(?:all\s)?(?:(?:is|are)(?:\sthe)?\s(?:not\b|worst|least|unlikely|bad|poor|excluded"
@@ -62,7 +62,7 @@ _DECLINED = re.compile(
 """Candidates, in a sentence, that the answer is against."""
 _TURNED_DOWN = re.compile(
     r"\b(?:avoid|skip|not\s(?:recommend|suggest|pick|choose))\s(?:all\s|any\s)?(?:of\s)?"
-    r"(?:these|those|them|this)\b(?=\W*$|[,;])",
+    r"(?:these|those|them|this)\b(?=\W{0,5}$|[,;])",
     re.IGNORECASE,
 )
 _DENIED = re.compile(
@@ -101,7 +101,13 @@ def _introduced(before: str) -> bool:
     """Whether a list is called the opposite, as in "I would avoid these: [4, 5]"."""
     text = _FENCE.sub("", before[-_NEAR:]).rstrip(" *")
     last = _SENTENCE.split(text.rstrip())[-1]
-    return (_opens(last) or not text.endswith("\n")) and bool(_INTRODUCED.search(last))
+    return (_opens(last) or not text.endswith("\n")) and _is_against(last)
+
+
+def _is_against(sentence: str) -> bool:
+    """Whether the last that a sentence says of what follows is against it."""
+    said = [found.end() for found in _AGAINST_IT.finditer(sentence)]
+    return bool(said) and not _FOR_IT.search(sentence, said[-1])
 
 
 def _remarked(name: str, said: str | bool) -> bool:
@@ -114,17 +120,23 @@ def _remarked(name: str, said: str | bool) -> bool:
 def _stated(text: str) -> bool:
     """Whether a sentence says of the list, and not of the history, how it is ordered."""
     return any(
-        (_STATED.match(sentence) and (_RANKED.search(sentence) or not _HISTORY.search(sentence)))
+        (_claims(sentence) and (_RANKED.search(sentence) or not _HISTORY.search(sentence)))
         or _TURNED_DOWN.search(sentence)
         for sentence in _REMARK.split(text)
     )
+
+
+def _claims(sentence: str) -> bool:
+    begun = _FILLERS.match(sentence)
+    at = begun.end() if begun else 0
+    return bool(_BACKWARDS.match(sentence, at) or _CLAIM.match(sentence, at))
 
 
 def text_says_backwards(text: str) -> bool:
     """Return whether a text that holds no JSON says so outside of its numbered lines."""
     lines = text.split("\n")
     said = [line for line in lines if len(lines) == 1 or not _NUMBERED.match(line)]
-    return any(_opens(line) and _INTRODUCED.search(line[-_NEAR:]) for line in said) or any(
+    return any(_opens(line) and _is_against(line[-_NEAR:]) for line in said) or any(
         _of_list(sentence) or _DECLINED.search(sentence)
         for line in said
         for sentence in _SENTENCE.split(line)

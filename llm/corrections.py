@@ -9,11 +9,11 @@ from .answer_entries import EntryReader
 from .loose_answers import read_loosely
 
 _TAKEN_BACK = re.compile(
-    r"\W*(?:(?:wait|no|oops|hmm|actually|sorry|hold on|but|correction|i think)\W+){0,3}"
-    r"(?:(?:(?:that|this|it|the|my|above|ranking|list|order|answer|one|previous)\W+){1,4}"
-    r"(?:is|was|s|were)\W+(?:actually\W+|all\W+)?(?:wrong|incorrect|not (?:right|correct)|a mistake"
-    r"|an? (?:error|draft)|inverted|upside down)"
-    r"|(?:please\W+)?(?:ignore|disregard|scratch|forget) (?:the|that|this|my|all)\b"
+    r"\W{0,5}+(?:(?:wait|no|oops|hmm|actually|sorry|hold on|but|correction|i think)\W{1,3}){0,3}"
+    r"(?:(?:(?:that|this|it|the|my|above|ranking|list|order|answer|one|previous)\W{1,3}){1,4}"
+    r"(?:is|was|s|were)\W{1,3}(?:actually\W{1,3}|all\W{1,3})?(?:wrong|incorrect"
+    r"|not (?:right|correct)|a mistake|an? (?:error|draft)|inverted|upside down)"
+    r"|(?:please\W{1,3})?(?:ignore|disregard|scratch|forget) (?:the|that|this|my|all)\b"
     r"|i (?:made|have made) (?:a mistake|an error))",
     re.IGNORECASE,
 )
