@@ -6,15 +6,16 @@ import asyncio
 import errno
 import gc
 import json
+import logging
 import os
 import sys
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Awaitable, Callable, Generator, Iterable
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
+from typing import IO, Any, NoReturn, TypeVar
 
 import typer
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -25,16 +26,56 @@ from rich.progress import (
     TextColumn,
     TimeRemainingColumn,
 )
+from rich.segment import Segment
 
 from ..errors import InputError, Re2llmError, reason_of
+from ..records import printable, printable_json
 from ..runtime.progress import Progress as ProgressCallback
 from .interrupts import INTERRUPTED
 
 _WIDE = 10_000
 """Columns where no person looks: a program that reads our lines wants them whole."""
 
-out = Console(highlight=False, width=None if sys.stdout.isatty() else _WIDE)
-err = Console(stderr=True, highlight=False, width=None if sys.stderr.isatty() else _WIDE)
+
+class SafeConsole(Console):
+    """A console that prints what anyone wrote as it is: no escape sequence, markup or emoji in it.
+
+    Args:
+        stderr: Whether to write to standard error.
+        file: Where else to write.
+        width: Columns; those of the terminal, or all that a pipe needs, if not given.
+    """
+
+    def __init__(
+        self, *, stderr: bool = False, file: IO[str] | None = None, width: int | None = None
+    ) -> None:
+        seen = (file or (sys.stderr if stderr else sys.stdout)).isatty()
+        super().__init__(
+            stderr=stderr,
+            file=file,
+            width=width or (None if seen else _WIDE),
+            highlight=False,
+            markup=False,
+            emoji=False,
+        )
+
+    def render(
+        self, renderable: RenderableType, options: ConsoleOptions | None = None
+    ) -> Iterable[Segment]:
+        """Render an object; what is no order of rich's own becomes `printable`."""
+        for part in super().render(renderable, options):
+            yield part if part.control else Segment(printable(part.text), part.style)
+
+
+class _Lines(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        return printable(super().format(record))
+
+
+out = SafeConsole()
+err = SafeConsole(stderr=True)
+if logging.lastResort:  # writes warnings to standard error where no server sets up a log
+    logging.lastResort.setFormatter(_Lines())
 
 _Result = TypeVar("_Result")
 _OBJECTS_BETWEEN_COLLECTIONS = 50_000
@@ -90,7 +131,7 @@ def interrupted() -> NoReturn:
 
 def fail(error: Re2llmError) -> NoReturn:
     """Print an error as one line on standard error and exit with code 1."""
-    err.print("[red]error:[/red] ", end="")
+    err.print("error: ", style="red", end="")
     err.print(str(error), markup=False, soft_wrap=True)
     raise typer.Exit(1)
 
@@ -160,14 +201,14 @@ def write_text(field: str, file: Path, content: str) -> None:
 
 
 def _as_json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, indent=2)
+    return printable_json(json.dumps(value, ensure_ascii=False, indent=2))
 
 
 def progress(*, counts: bool = False) -> Progress:
     """Return a progress bar on standard error, which vanishes when it is done."""
     return Progress(
         SpinnerColumn(),
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn() if counts else TaskProgressColumn(),
         TimeRemainingColumn(),

@@ -11,7 +11,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
-from ..records import counted
+from ..records import counted, printable
 from .console import out
 
 if TYPE_CHECKING:
@@ -35,18 +35,18 @@ def print_table(
         right: The headings of columns that hold numbers.
         title: A line above the table.
     """
-    named = None if title is None else Text(title, style="table.title")
+    named = None if title is None else Text(printable(title), style="table.title")
     table = Table(title=named, title_justify="left", box=SIMPLE_HEAD, show_edge=False)
     for heading in headings:
         numbers = heading in right
         table.add_column(
-            Text(heading),
+            Text(printable(heading)),
             justify="right" if numbers else "left",
             no_wrap=numbers,
             overflow="fold",
         )
     for row in rows:
-        table.add_row(*(Text(cell) for cell in row))
+        table.add_row(*(Text(printable(cell)) for cell in row))
     if out.is_terminal:
         out.print(table)
         return

@@ -12,6 +12,8 @@ from mcp.server.fastmcp.exceptions import ToolError
 from mcp.server.transport_security import TransportSecuritySettings
 from mcp.types import ContentBlock, TextContent, ToolAnnotations
 from pydantic import Field
+from starlette.applications import Starlette
+from starlette.routing import Route
 
 from ..errors import Re2llmError
 from ..llm.prompt_data import inert, inert_json
@@ -41,6 +43,7 @@ from .arguments import (
     Titles,
 )
 from .host import Re2llm, default_host
+from .mcp_requests import StrictMessages, reduce_log
 
 HTTP_PATH = "/re2llm/mcp"
 """Where the server is mounted; LangGraph's own, of whole graphs, is at `/mcp`."""
@@ -71,6 +74,15 @@ class _Server(FastMCP):
                 block.text = inert_json(block.text)
         return cast("dict[str, Any]", (blocks, structured))
 
+    def streamable_http_app(self) -> Starlette:
+        app = super().streamable_http_app()
+        app.router.routes[:] = [
+            Route(route.path, StrictMessages(route.endpoint))
+            for route in app.router.routes
+            if isinstance(route, Route)
+        ]
+        return app
+
 
 def build_server(host: Re2llm | None = None, *, hosts: str = "", path: str = HTTP_PATH) -> FastMCP:
     """Build the server. Nothing is opened before the first call.
@@ -80,6 +92,7 @@ def build_server(host: Re2llm | None = None, *, hosts: str = "", path: str = HTT
         hosts: As in the setting `mcp_hosts`.
         path: Where it is mounted over HTTP.
     """
+    reduce_log()
     ours = host or default_host()
     server = _Server(
         "re2llm",

@@ -7,6 +7,7 @@ from itertools import pairwise
 from typing import Any
 
 from .answer_entries import Column, EntryReader, bare_number, counts_up, only_number
+from .answer_names import names_no_ranking
 from .json_values import is_list, is_object
 
 _PLACES = frozenset({"rank", "place", "position", "pos", "order", "ranking"})
@@ -100,7 +101,7 @@ def _read_rows(
     numbers: dict[str, Column] = {}
     for key, column in columns.items():
         read = [bare_number(entry) for entry in column]
-        if None not in read:
+        if None not in read and not names_no_ranking(key):
             numbers[_plain(key)] = [number for number in read if number is not None]
     place = next((numbers[key] for key in numbers if key in _PLACES), None)
     score = next((columns[key] for key in columns if _plain(key) in _SCORES), None)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -11,7 +10,10 @@ from typing import Any
 from ..records import Flag, Item
 from .answer_columns import has_places, read_entries, read_mapping, read_parallel
 from .answer_entries import EntryReader, bare_number
+from .answer_json import decoded_values, opened_value
+from .answer_names import names_no_ranking
 from .backwards import says_backwards, text_says_backwards, without_backward_titles
+from .corrections import is_taken_back
 from .json_values import is_list, is_object
 from .loose_answers import read_loosely
 from .responses import LONGEST_ANSWER
@@ -20,10 +22,6 @@ WANTED = 10
 """How many candidates an answer names, unless more are asked for."""
 
 _KEY = "ranking"
-_MOST_VALUES, _MOST_FAILURES = 1_000, 50
-"""JSON values that are read, and brackets that begin none: an answer may hold thousands."""
-_NEAR = 40
-"""Characters after a bracket within which its first key stands."""
 _DEEPEST = 4
 _CHAIN = re.compile(r"\[\d{1,6}\](?:\s{0,9}>\s{0,9}\[\d{1,6}\])+")
 
@@ -89,8 +87,11 @@ def read_ranking(
         wanted: How many of the best candidates were asked for, at most all.
     """
     text = text[:LONGEST_ANSWER]
-    found = _find(text, candidates, EntryReader(items))
-    if _doubted(found, text, items):
+    reader = EntryReader(items)
+    found = _find(text, candidates, reader)
+    if _doubted(found, text, items) or is_taken_back(
+        text[found.end :], found.numbers, candidates, reader
+    ):
         found = _Found(())
     numbers: dict[int, None] = {}
     repeated = invented = 0
@@ -120,48 +121,52 @@ class _Found:
         numbers: Of candidates.
         plain: Whether they stood in a plain list, as was asked for.
         start: Where the JSON begins that holds them, or `None` where it is none.
+        end: Where it ends, or the text.
         holder: That JSON.
     """
 
     numbers: Sequence[int]
     plain: bool = False
     start: int | None = None
+    end: int | None = LONGEST_ANSWER
     holder: Any = None
 
 
 def _doubted(found: _Found, text: str, items: Sequence[Item]) -> bool:
-    """Whether the answer says that the best candidate stands last."""
+    """Whether the answer says that the best candidate stands last, or that none is good."""
     if found.start is None:
         return text_says_backwards(without_backward_titles(text, items))
     before = without_backward_titles(text[: found.start], items)
-    beside = found.holder.values() if is_object(found.holder) else ()
-    remarks = [without_backward_titles(one, items) for one in beside if isinstance(one, str)]
-    return says_backwards(before, _names(found.holder), remarks)
+    after = without_backward_titles(text[found.end :], items)
+    beside = [
+        (name, without_backward_titles(said, items) if isinstance(said, str) else said)
+        for name, said in _beside(found.holder)
+    ]
+    return says_backwards(before, beside, after)
 
 
-def _names(value: Any, depth: int = 0) -> Iterator[str]:
-    """Yield the names under which a value holds lists; only the ranking's own if that is known."""
+def _beside(value: Any, depth: int = 0) -> Iterator[tuple[str, str | bool]]:
+    """Yield the names and values of what an object holds besides numbers and lists."""
     if is_list(value) and len(value) == 1:
-        yield from _names(value[0], depth)
+        yield from _beside(value[0], depth)
     if not is_object(value) or depth >= _DEEPEST:
         return
-    key = _key_of(value)
-    for name, inner in value.items() if key is None else [(key, value[key])]:
-        inside = _opened(inner)
-        if is_list(inside) or is_object(inside):
-            yield name
-            yield from _names(inside, depth + 1)
+    for name, inner in value.items():
+        inside = opened_value(inner)
+        if isinstance(inside, str | bool):
+            yield name, inside
+        yield from _beside(inside, depth + 1)
 
 
 def _find(text: str, candidates: int, reader: EntryReader) -> _Found:
-    values, cut = _decoded(text)
+    values, cut = decoded_values(text, _KEY)
     if cut is not None:  # the answer is cut off, and what came before it was a draft
-        rows = [value for _, value in values[cut.values :] if is_object(value)]
+        rows = [value for *_, value in values[cut.values :] if is_object(value)]
         numbers = _of_rows(rows, reader) or _of_cut(text[cut.start :], candidates, reader)
         return _Found(numbers, start=cut.start)
     read = [
-        replace(found, start=start, holder=value)
-        for start, value in values
+        replace(found, start=start, end=end, holder=value)
+        for start, end, value in values
         if (found := _ranking_in(value, reader))
     ]
     objects = [found for found in read if is_object(found.holder)]
@@ -170,13 +175,13 @@ def _find(text: str, candidates: int, reader: EntryReader) -> _Found:
     chains = list(_CHAIN.finditer(text))
     if chains and all(len(found.numbers) == 1 for found in read):  # "[5] > [2] > [6]"
         numbers = [int(number) for number in re.findall(r"\d+", chains[-1][0])]
-        return _Found(numbers, start=chains[-1].start())
+        return _Found(numbers, start=chains[-1].start(), end=chains[-1].end())
     if read:
         longest = max(reversed(read), key=lambda found: len(found.numbers))
         return replace(longest, plain=_only(read))
-    if any(value for _, value in values) or text.count("{") > 1:
+    if any(value for *_, value in values) or text.count("{") > 1:
         # Numbers that stand in JSON are not taken out of it one by one.
-        rows = [value for _, value in values if is_object(value)]
+        rows = [value for *_, value in values if is_object(value)]
         return _Found(_of_rows(rows, reader), start=values[0][0] if values else None)
     return _Found(read_loosely(text, candidates, reader))
 
@@ -195,43 +200,6 @@ def _only(rankings: Sequence[_Found]) -> bool:
     return all(
         found.plain and list(found.numbers) == list(rankings[0].numbers) for found in rankings
     )
-
-
-@dataclass(frozen=True, slots=True)
-class _Cut:
-    """Where a ranking begins that is no whole JSON, and how many values stand before it."""
-
-    start: int
-    values: int
-
-
-def _decoded(text: str) -> tuple[list[tuple[int, Any]], _Cut | None]:
-    """Return a text's JSON objects and lists with where they begin, and the last broken ranking."""
-    decoder = json.JSONDecoder(parse_float=_number)
-    values: list[tuple[int, Any]] = []
-    cut: _Cut | None = None
-    position = failed = 0
-    while failed < _MOST_FAILURES and len(values) < _MOST_VALUES:
-        starts = [at for at in (text.find("{", position), text.find("[", position)) if at >= 0]
-        if not starts:
-            break
-        start = min(starts)
-        try:
-            value, position = decoder.raw_decode(text, start)
-        except (ValueError, RecursionError):
-            if text[start] == "{" and f'"{_KEY}"' in text[start : start + _NEAR]:
-                cut = _Cut(start, len(values))
-            position, failed = start + 1, failed + 1
-            continue
-        values.append((start, value))
-        cut = None if is_object(value) and _KEY in value else cut
-    return values, cut
-
-
-def _number(written: str) -> int | float:
-    """Read "8.0" as the whole number that it is; "1e2" stays a float."""
-    whole, _, fraction = written.partition(".")
-    return int(whole) if fraction and not fraction.strip("0") else float(written)
 
 
 def _ranking_in(value: Any, reader: EntryReader, depth: int = 0) -> _Found | None:
@@ -258,8 +226,12 @@ def _ranking_in_object(value: dict[str, Any], reader: EntryReader, depth: int) -
     mapped = read_mapping(value, reader)
     if mapped is not None:
         return _Found(mapped)
-    opened = map(_opened, value.values())
-    inside = [inner for inner in opened if is_list(inner) or is_object(inner)]
+    opened = ((name, opened_value(inner)) for name, inner in value.items())
+    inside = [
+        inner
+        for name, inner in opened
+        if (is_list(inner) or is_object(inner)) and not _is_no_ranking(name, inner)
+    ]
     found = [_ranking_in(inner, reader, depth + 1) for inner in inside if depth < _DEEPEST]
     kept = [one for one in found if one is not None]
     same = all(list(one.numbers) == list(kept[0].numbers) for one in kept)
@@ -270,27 +242,25 @@ def _ranking_in_object(value: dict[str, Any], reader: EntryReader, depth: int) -
     return None if beside else kept[0]
 
 
-def _opened(value: Any) -> Any:
-    """Return what a text of JSON holds, such as the arguments of a tool call."""
-    if isinstance(value, str) and value.lstrip().startswith("{"):
-        try:
-            return json.loads(value, parse_float=_number)
-        except (ValueError, RecursionError):
-            return value
-    return value
+def _is_no_ranking(name: str, inner: Any) -> bool:
+    return names_no_ranking(name) and not (is_object(inner) and _KEY in inner)
 
 
 def _key_of(value: dict[str, Any]) -> str | None:
     """Return the key under which a ranking stands: that which was asked for, or one like it."""
     if _KEY in value:
         return _KEY
-    held = {key: key.lower() for key, inner in value.items() if is_list(inner) or is_object(inner)}
+    held = {
+        key: key.lower()
+        for key, inner in value.items()
+        if (is_list(inner) or is_object(inner)) and not names_no_ranking(key)
+    }
     for word in ("final", "rank"):
         like = [key for key, lower in held.items() if word in lower]
         if len(like) == 1:
             return like[0]
     # A lone key over several numbers is a name, even if it looks like a place.
-    for key, inner in value.items() if len(value) == 1 else ():
+    for key, inner in value.items() if len(value) == len(held) == 1 else ():
         if is_list(inner) and len(inner) > 1 and None not in map(bare_number, inner):
             return key
     return None

@@ -1,4 +1,4 @@
-"""Whether an answer says of its list that the best candidate stands last, or might."""
+"""Whether an answer says of its list that the best candidate stands last, or none is good."""
 
 from __future__ import annotations
 
@@ -10,19 +10,61 @@ from ..records import Item
 
 _WORDS = r"(?:[\s_-]\w{1,12}){0,2}?"
 _TO = r"[\s_-]to(?:[\s_-]the)?[\s_-]"
+_ONES = (
+    r"(?:[\s_-](?:is|are|comes?|goes|ones?|candidates?|match(?:es)?|options?|items?|choices?|picks?"
+    r"|stands?|fits?|likely|relevant|suitable|listed|placed|ranked|put)){0,2}[\s_-]"
+)
 _BACKWARDS = re.compile(
     rf"(?<![a-z])(?:worst{_WORDS}{_TO}(?:best|first|top)"
     rf"|(?<!at )least{_WORDS}{_TO}(?:most|best|top)"
     rf"|(?:last|bottom){_TO}(?:first|best|top)"
-    r"|(?P<order>(?:reversed?|ascending)[\s_-](?:order|rank)))",
+    rf"|(?:worst|(?<!at )least|lowest|weakest){_ONES}first\b"
+    rf"|(?:best|most|strongest|highest){_ONES}(?:last\b|at[\s_-]the[\s_-](?:end|bottom))"
+    r"|(?P<order>(?:reversed?|ascending|increasing)[\s_-](?:order|rank)))",
     re.IGNORECASE,
 )
-_STATED = re.compile(
-    r"\W{0,5}(?:(?:note|this|the|it|they|these|all|list|ranking|candidates|items|is|are|ranked"
-    r"|listed|ordered|sorted|given|in|an?|from)\W{1,3}){0,8}" + _BACKWARDS.pattern,
+_FILLERS = re.compile(
+    r"\W{0,5}+(?:(?:note|this|the|it|they|these|all|list|ranking|candidates|items|is|are|ranked"
+    r"|listed|ordered|sorted|given|in|an?|from|i|ve|we|have|oops|wait|sorry|actually|but|please"
+    r"|that|above|order|read|put|s|ones|films|of)\W{1,3}+){0,10}+",
     re.IGNORECASE,
 )
-"""A remark that begins by saying how the list is ordered; within others, it is a reason."""
+"""How a remark about a list begins; within others, what follows is a reason."""
+_CLAIM = re.compile(
+    r"to (?:avoid|skip)\b|not (?:recommended|suitable)\b|backwards\b|reversed\W{0,5}$",
+    re.IGNORECASE,
+)
+_ORDER_KEY = re.compile(r"order|sort|direction", re.IGNORECASE)
+_ORDER = re.compile(
+    r"\W{0,5}+(?:(?:in|from|by)\s)?(?:asc\b|ascending|revers|backward|increasing|worst|least|lowest)",
+    re.IGNORECASE,
+)
+_SWITCH = re.compile(r"ascending|revers|backward|(?:worst|least)\w*first", re.IGNORECASE)
+_AGAINST = (
+    r"(?:(?:\b(?:avoid(?!ing)|worth avoiding|exclude|reject|skip|discard|disqualif|omit|ruled? out"
+    r"|left out|leave out)"
+    r"|(?<!to )(?<!to the )\b(?:worst|unlikely|unsuitable|irrelevant))\w{0,4}"
+    r"|(?:\bnot|n't)\s(?:be\s)?(?:recommend|suggest|fit|suit|match|pick|choose|select|rank)\w*)"
+)
+_FOR = (
+    r"\b(?:re)?(?:rank|recommend|order|answer|list|pick|best|top|prefer|choose|suggest|say|first"
+    r"|then\b|last|lower|down|but\b|instead|so\b|here|now\b|therefore|thus|likeliest)"
+)
+_NUMBER = r"(?:(?:candidate|item|option|number)s?\s?)?#?\d"
+_AGAINST_IT, _FOR_IT = re.compile(_AGAINST, re.IGNORECASE), re.compile(_FOR, re.IGNORECASE)
+_DECLINED = re.compile(
+    rf"{_AGAINST}(?:(?!{_FOR})[^\d]){{0,80}}?\d|\bnot\s{_NUMBER}"
+    r"|\d\W{0,3}(?:all\s)?(?:(?:is|are)(?:\sthe)?\s(?:not\b|worst|least|unlikely|bad|poor|excluded"
+    r"|unsuitable|to\sbe\s(?:avoided|skipped))"
+    r"|(?:should|must|would|will|can|do|does)(?:\snot\b|n't|(?:\sbe)?\s(?:avoid|exclud|skip|reject)))",
+    re.IGNORECASE,
+)
+"""Candidates, in a sentence, that the answer is against."""
+_TURNED_DOWN = re.compile(
+    r"\b(?:avoid|skip|not\s(?:recommend|suggest|pick|choose))\s(?:all\s|any\s)?(?:of\s)?"
+    r"(?:these|those|them|this)\b(?=\W{0,5}$|[,;])",
+    re.IGNORECASE,
+)
 _DENIED = re.compile(
     r"(?:\b(?:not|never|instead of|rather than)|n't)\s(?:(?!but)\w{1,12}\s){0,3}$", re.IGNORECASE
 )
@@ -32,38 +74,80 @@ _HISTORY = re.compile(
 )
 _RANKED = re.compile(r"\b(?:rank|candidate|likel|recommend)", re.IGNORECASE)
 _SENTENCE = re.compile(r"[.!?](?=\s)|\n")
+_REMARK = re.compile(r"[.!?](?=\s)|[\n(;]")
 _FENCE = re.compile(r"```\w{0,10}\s{0,10}$")
 _NUMBERED = re.compile(r"[\s*#(\[|-]{0,9}\d")
+_DOUBTS = re.compile(rf"{_BACKWARDS.pattern}|{_AGAINST}|\bnot\b|backwards|reversed", re.IGNORECASE)
 _NEAR, _DENIAL, _INTRODUCTION = 500, 40, 6
 
 
-def says_backwards(before: str, keys: Iterable[str], remarks: Iterable[str]) -> bool:
-    """Return whether a list's own words doubt its order.
+def says_backwards(before: str, beside: Iterable[tuple[str, str | bool]], after: str) -> bool:
+    """Return whether a list's own words doubt its order, or are against all that it names.
 
     Args:
         before: The text up to the list, without titles.
-        keys: The names under which the list stands.
-        remarks: What stands beside it in the same object.
+        beside: The names and values of what stands beside it in the same object.
+        after: The text behind the list, without titles.
     """
     return (
-        any(_BACKWARDS.search(key) for key in keys)
-        or any(map(_STATED.match, remarks))
+        _introduced(before)
         or any(map(_of_list, _last_sentences(before)))
+        or any(_remarked(name, said) for name, said in beside)
+        or _stated(after)
     )
+
+
+def _introduced(before: str) -> bool:
+    """Whether a list is called the opposite, as in "I would avoid these: [4, 5]"."""
+    text = _FENCE.sub("", before[-_NEAR:]).rstrip(" *")
+    last = _SENTENCE.split(text.rstrip())[-1]
+    return (_opens(last) or not text.endswith("\n")) and _is_against(last)
+
+
+def _is_against(sentence: str) -> bool:
+    """Whether the last that a sentence says of what follows is against it."""
+    said = [found.end() for found in _AGAINST_IT.finditer(sentence)]
+    return bool(said) and not _FOR_IT.search(sentence, said[-1])
+
+
+def _remarked(name: str, said: str | bool) -> bool:
+    if isinstance(said, bool):
+        return said and bool(_SWITCH.search(name)) and not _HISTORY.search(name)
+    ordered = _ORDER_KEY.search(name) and not _HISTORY.search(name) and _ORDER.match(said)
+    return bool(ordered) or _stated(said)
+
+
+def _stated(text: str) -> bool:
+    """Whether a sentence says of the list, and not of the history, how it is ordered."""
+    return any(
+        (_claims(sentence) and (_RANKED.search(sentence) or not _HISTORY.search(sentence)))
+        or _TURNED_DOWN.search(sentence)
+        for sentence in _REMARK.split(text)
+    )
+
+
+def _claims(sentence: str) -> bool:
+    begun = _FILLERS.match(sentence)
+    at = begun.end() if begun else 0
+    return bool(_BACKWARDS.match(sentence, at) or _CLAIM.match(sentence, at))
 
 
 def text_says_backwards(text: str) -> bool:
     """Return whether a text that holds no JSON says so outside of its numbered lines."""
     lines = text.split("\n")
     said = [line for line in lines if len(lines) == 1 or not _NUMBERED.match(line)]
-    return any(_of_list(sentence) for line in said for sentence in _SENTENCE.split(line))
+    return any(_opens(line) and _is_against(line[-_NEAR:]) for line in said) or any(
+        _of_list(sentence) or _DECLINED.search(sentence)
+        for line in said
+        for sentence in _SENTENCE.split(line)
+    )
 
 
 def without_backward_titles(text: str, items: Sequence[Item]) -> str:
     """Return a text without those titles that would be taken for a doubt."""
-    if not _BACKWARDS.search(text):
+    if not _DOUBTS.search(text):
         return text
-    for named in (item.title for item in items if _BACKWARDS.search(item.title)):
+    for named in (item.title for item in items if _DOUBTS.search(item.title)):
         text = re.sub(re.escape(named), " ", text, flags=re.IGNORECASE)
     return text
 

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..records import Item
+from .answer_names import names_no_ranking
 from .answers import RankingAnswer
 from .json_values import is_list, is_object
 from .title_match import NUMBERING, WRAPPING, Titles
@@ -110,7 +111,8 @@ def _json_titles(text: str) -> list[str] | None:
     except (ValueError, RecursionError):
         return None
     if is_object(value):
-        value = next((inner for inner in value.values() if is_list(inner)), None)
+        lists = (inner for name, inner in value.items() if not names_no_ranking(name))
+        value = next(filter(is_list, lists), None)
     if not is_list(value) or not value or not all(isinstance(entry, str) for entry in value):
         return None
     return [str(entry)[:_LONGEST_LINE] for entry in value[:_MOST_LINES]]

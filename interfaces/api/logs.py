@@ -8,11 +8,15 @@ from typing import Any
 
 import orjson
 
+from ...records import printable
 from .request_ids import current_request_id
+
+_LONGEST_TEXT, _LONGEST_TRACE, _LONGEST_LINE = 2_000, 8_000, 500
+"""Characters: what a client sends may be quoted in a message, or in an error's."""
 
 
 class JsonFormatter(logging.Formatter):
-    """Writes a record as one line of JSON."""
+    """Writes a record as one line of JSON, of limited size."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line.
@@ -29,9 +33,18 @@ class JsonFormatter(logging.Formatter):
         if request_id := current_request_id.get():
             line["request_id"] = request_id
         line.update(getattr(record, "facts", {}))
-        if record.exc_info:
-            line["trace"] = self.formatException(record.exc_info)
+        line = {name: _short(said) for name, said in line.items()}
+        trace = self.formatException(record.exc_info) if record.exc_info else record.exc_text
+        if trace:
+            lines = (printable(one[:_LONGEST_LINE]) for one in trace.split("\n"))
+            line["trace"] = "\n".join(lines)[-_LONGEST_TRACE:]  # the error itself stands last
         return orjson.dumps(line, default=str).decode()
+
+
+def _short(said: Any) -> Any:
+    if not isinstance(said, str):
+        return said
+    return printable(said[:_LONGEST_TEXT]) + ("…" if len(said) > _LONGEST_TEXT else "")
 
 
 def log_config(level: str) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from ..corpus import RatingCorpus
 from ..splits import RatingCase
 from .answering import Sampling, answer_prompts
 from .config import RaterConfig
-from .model_source import gguf_file, load_gguf
+from .model_source import DATA_ALONE, gguf_file, load_gguf
 from .precision import computes_bfloat16
 
 RATER_FILE = "rater.json"
@@ -42,8 +42,12 @@ def load_checkpoint(source: str | Path) -> tuple[Any, Any]:
         return load_gguf(file)
     transformers = import_module("transformers")
     try:
-        tokenizer = transformers.AutoTokenizer.from_pretrained(str(source), padding_side="left")
-        model = transformers.AutoModelForCausalLM.from_pretrained(str(source), dtype="auto")
+        tokenizer = transformers.AutoTokenizer.from_pretrained(
+            str(source), padding_side="left", **DATA_ALONE
+        )
+        model = transformers.AutoModelForCausalLM.from_pretrained(
+            str(source), dtype="auto", use_safetensors=True, **DATA_ALONE
+        )
     except (OSError, ValueError) as error:
         raise InputError(
             "--model",

