@@ -63,11 +63,11 @@ async def gather(
     evidence = index.of(history, ids, leave_out=session) if index else []
     pool = ids
     # They must not leave in the state: they share the cached items' attributes.
-    glimpses = [
+    shown = [
         {"id": item.id, "title": item.title, "attributes": item.attributes}
         for item in map(items.__getitem__, pool)
     ]
-    task = first_stage_task(history, history_items, glimpses, evidence, vectors)
+    task = first_stage_task(history, history_items, shown, evidence, vectors)
     scores = await first_stage_scores(connection, domain, task, options, session=session)
     rows = {item: row for row, item in enumerate(pool)}
     if listed is None:

@@ -11,7 +11,6 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage
 
 from ..errors import Failure, Re2llmError
-from ..knowledge.llm_calls import LlmCall
 from ..llm.chat_length import chat_length, shortened_chat
 from ..llm.endpoint import Endpoint
 from ..llm.failures import ModelFailedError
@@ -22,7 +21,7 @@ from ..llm.spoken import Speech, SpokenModel
 from ..llm.usage import NOTHING
 from ..records import Flag
 from .allowance import Claims, presumed_usage
-from .ledger import book, charge
+from .ledger import book, charge, ledger_entry
 from .options import RunOptions
 
 _log = logging.getLogger(__name__)
@@ -92,29 +91,23 @@ async def _ask(
             raise ModelFailedError(Failure.REFUSED if refused(answer) else Failure.WRONG_SHAPE)
         return answer.model_copy(update={"id": handed_on.id})
 
-    def entry(message: AIMessage | None, outcome: str) -> LlmCall:
+    async def enter(message: AIMessage | None, outcome: str) -> None:
         usage = usage_or_estimate(messages, message) if message else NOTHING
         if outcome == "cancelled":  # the provider goes on, and bills it
             usage = presumed_usage(options, messages)
-        bill = charge(options, options.model, usage)
-        return LlmCall(
+        entry = ledger_entry(
+            options,
             key=prompt_key(options.model, endpoint.server, messages),
-            command=options.command,
             purpose="chat",
             model=options.model,
             method="plain",
             outcome=outcome,
-            answer=None,
+            usage=usage,
+            bill=charge(options, options.model, usage),
             requests=claims.made,
-            tokens_in=usage.tokens_in,
-            tokens_out=usage.tokens_out,
-            tokens_cached=usage.tokens_cached,
-            estimated=usage.estimated,
             latency_ms=(time.perf_counter() - started) * 1000,
-            cost=bill.cost,
-            saved=bill.saved,
-            api_key_id=options.caller.key_id if options.caller else None,
         )
+        await book(options, entry, reserved=claims.reserved, days=claims.days)
 
     try:
         answer = await endpoint.relay(
@@ -128,13 +121,13 @@ async def _ask(
         if error.no_tools:
             endpoint.chat.takes_tools = False
         if claims.made:
-            await book(options, entry(None, error.failure.value), reserved=claims.reserved)
+            await enter(None, error.failure.value)
         raise
     except (asyncio.CancelledError, Re2llmError) as error:
         # What was sent until then is paid, whether or not the caller still waits.
         kind = error.kind if isinstance(error, Re2llmError) else "cancelled"
         if claims.made:
-            await asyncio.shield(book(options, entry(None, kind), reserved=claims.reserved))
+            await asyncio.shield(enter(None, kind))
         raise
-    await book(options, entry(answer, "ok"), reserved=claims.reserved)
+    await enter(answer, "ok")
     return answer

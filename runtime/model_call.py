@@ -20,7 +20,7 @@ from ..llm.prices import Bill, estimated_tokens, prompt_key
 from ..llm.structured import AnswerFormat
 from ..llm.usage import NOTHING, Usage
 from .allowance import Claims, presumed_usage
-from .ledger import book, charge, known_answer
+from .ledger import book, charge, known_answer, ledger_entry
 from .options import RunOptions
 from .questions import Question
 
@@ -252,26 +252,20 @@ class _Question:
         await book(self._options, entry, reserved=claims.reserved, days=claims.days)
 
     def _entry(self, key: bytes, purpose: Purpose, reply: Reply, *, keep: bool) -> LlmCall:
-        caller = self._options.caller
         answered = self._answered
         fits = answered is not None and answered.fits and bool(reply.text.strip())
-        return LlmCall(
+        return ledger_entry(
+            self._options,
             key=key,
-            command=self._options.command,
             purpose=purpose,
             model=self._model,
             method=answered.method if answered else "",
             outcome=reply.failure or ("ok" if fits else "misshapen"),
-            answer=reply.text if keep and fits else None,
+            usage=self._usage,
+            bill=self._bill,
             requests=self.sent,
-            tokens_in=self._usage.tokens_in,
-            tokens_out=self._usage.tokens_out,
-            tokens_cached=self._usage.tokens_cached,
-            estimated=self._usage.estimated,
             latency_ms=reply.latency_ms,
-            cost=self._bill.cost,
-            saved=self._bill.saved,
-            api_key_id=caller.key_id if caller else None,
+            answer=reply.text if keep and fits else None,
         )
 
     def _counted(self, answered: Answered) -> Usage:

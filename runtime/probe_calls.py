@@ -7,12 +7,11 @@ from collections.abc import Sequence
 
 from langchain_core.messages import BaseMessage
 
-from ..knowledge.llm_calls import LlmCall
 from ..llm.endpoint import Endpoint
 from ..llm.prices import prompt_key
 from ..llm.usage import Usage
 from .allowance import Claims
-from .ledger import book, charge
+from .ledger import book, charge, ledger_entry
 from .options import RunOptions
 
 
@@ -43,26 +42,19 @@ class BookedQuestion:
         if not self._claims.made:
             return
         options, name = self._options, self._endpoint.name
-        bill = charge(options, name, usage)
-        entry = LlmCall(
+        entry = ledger_entry(
+            options,
             key=prompt_key(name, self._endpoint.server, self._messages),
-            command=options.command,
             purpose="probe",
             model=name,
             method=method,
             outcome=outcome,
-            answer=None,
+            usage=usage,
+            bill=charge(options, name, usage),
             requests=self._claims.made,
-            tokens_in=usage.tokens_in,
-            tokens_out=usage.tokens_out,
-            tokens_cached=usage.tokens_cached,
-            estimated=usage.estimated,
             latency_ms=(time.perf_counter() - self._started) * 1000,
-            cost=bill.cost,
-            saved=bill.saved,
-            api_key_id=options.caller.key_id if options.caller else None,
         )
-        await book(options, entry, reserved=self._claims.reserved)
+        await book(options, entry, reserved=self._claims.reserved, days=self._claims.days)
 
 
 class UnbookedQuestion:

@@ -52,10 +52,10 @@ def build_features(document: RankingDocument, encode: Encode) -> list[Feature]:
         *_evidence(document),
         _series(document),
     ]
-    return _told_apart(features)
+    return _distinct(features)
 
 
-def _told_apart(features: Sequence[Feature]) -> list[Feature]:
+def _distinct(features: Sequence[Feature]) -> list[Feature]:
     """Name the attribute or evidence in advice that two features would otherwise share."""
     times = Counter(phrases[0] for f in features for phrases in (f.more, f.less) if phrases)
 
