@@ -33,7 +33,7 @@ CAPTURED = re.compile(r"[A-Z]+=\$\(")
 LOCAL = "http://127.0.0.1:2024"
 NAMES = [page.name for page in PAGES]
 OTHERS = {"cat", "cd", "curl", "export", "mkdir", "source"}
-OTHERS |= {"accelerate", "langgraph", "pre-commit", "vllm"}
+OTHERS |= {"accelerate", "docker", "langgraph", "pre-commit", "vllm"}
 """Programs that are not ours, and words of the shell."""
 
 pytestmark = pytest.mark.timeout(240)
