@@ -64,7 +64,7 @@ def show(
     domain: DomainOption = None,
     as_json: _AsJson = False,
 ) -> None:
-    """Show a release: what it brings, what it was made for, and its hints.
+    """Show what a release brings, what it was made for, and its hints.
 
     Example: re2llm policy show 1 --domain films
     """

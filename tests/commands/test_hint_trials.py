@@ -272,7 +272,7 @@ async def test_a_new_domain_starts_from_anothers_hints(services: Services, class
     assert [len(imported["stored"]), len(imported["refused"])] == [1, 1]  # it names a film
     [number] = imported["stored"]
     assert await status_of(services, other) == {number: "pending"}
-    story = json.loads((await command("hints", "show", number, "--domain", other)).stdout)
+    story = await as_json("hints", "show", number, "--domain", other, "--json")
     origin = {"source": "domain", "domain": classroom, "hint": numbers[0]}
     assert story["provenance"] == origin
     assert (await as_json(*given))["duplicate"] == 1
@@ -297,7 +297,7 @@ async def test_anothers_hints_are_like_none(services: Services, classroom: str) 
 @pytest.mark.parametrize(
     ("options", "problem"),
     [
-        ((), "one of the two"),
+        ((), "No file is named"),
         (("x.json", "--from-domain", "films"), "one of the two"),
         (("--from-domain", "nowhere"), "nowhere"),
         (("--from-domain", "SELF"), "same domain"),

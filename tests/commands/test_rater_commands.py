@@ -86,11 +86,11 @@ def test_reviews_with_half_an_emoji_are_sent_and_rated(tmp_path, monkeypatch, ha
     assert all("times great \ufffd" in asked.text for asked in server.asked)
 
 
-def test_metrics_that_cannot_be_written_are_shown_all_the_same(tmp_path):
+def test_a_file_that_cannot_be_written_is_refused_before_anything_is_measured(tmp_path):
     file = tmp_path / "no-folder" / "figures.json"
     done = invoke("rater", "evaluate", "--baselines", "bias", "--limit", 5, "--json", file)
     assert done.exit_code == 1
-    assert "bias" in done.stdout
+    assert done.stdout == ""
     assert "error: --json: " in done.stderr
 
 

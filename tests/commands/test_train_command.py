@@ -62,7 +62,7 @@ async def school(services: Services, domain: str, adjust: Callable[..., None]) -
 
 @pytest.mark.usefixtures("quick_training")
 def test_train_releases_and_policy_switches(school: str, url: str) -> None:
-    """One training pays for the cells that it visits, the next pays nothing."""
+    """One training pays for the cells that it visits; the same once more pays nothing."""
     first = as_json("train", "--domain", school, "--seed", 3, "--json")
     cells = len(SESSIONS) * (len(HINTS) + 1)
     assert first["active"]
@@ -72,7 +72,7 @@ def test_train_releases_and_policy_switches(school: str, url: str) -> None:
     assert first["validation_sessions"] == len(SESSIONS)
 
     [listed] = as_json("policy", "list", "--domain", school, "--json")
-    shown = as_json("policy", "show", first["release"], "--domain", school)
+    shown = as_json("policy", "show", first["release"], "--domain", school, "--json")
     assert listed == shown
     assert (shown["status"], shown["recipe"], shown["model"]) == ("active", "content", "offline")
     assert len(shown["hint_ids"]) == len(HINTS)
@@ -85,7 +85,8 @@ def test_train_releases_and_policy_switches(school: str, url: str) -> None:
     second, third = (
         as_json("train", "--domain", school, "--seed", 3, "--force", "--json") for _ in range(2)
     )
-    assert second["llm_calls"] == third["llm_calls"] == 0
+    assert second["llm_calls"] <= cells - first["llm_calls"]
+    assert third["llm_calls"] == 0
     assert [first["release"], second["release"], third["release"]] == [1, 2, 3]
     same = ("gain", "static_gain", "cells", "update", "active")
     assert [third[name] for name in same] == [second[name] for name in same]
@@ -215,7 +216,7 @@ def test_sets_of_hints_are_trained_served_and_evaluated(
     tried = dict(found)
     assert 0 < tried[False] <= len(SESSIONS)
     assert sum(tried.values()) == trained["llm_calls"]
-    shown = as_json("policy", "show", trained["release"], "--domain", school)
+    shown = as_json("policy", "show", trained["release"], "--domain", school, "--json")
     assert shown["config"]["policy"]["most"] == len(HINTS)
 
     again = as_json("train", "--domain", school, "--seed", 3, "--force", "--json")

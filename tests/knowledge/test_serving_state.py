@@ -36,7 +36,7 @@ async def there(services: Services, domain: str) -> AsyncIterator[TwoReleases]:
     await load_domain(services, domain, sample_items(), [lambda _: sessions])
     made = await two_releases(services, domain)
     stats = {"trials": 40, "gain_error": 0.01, "helped": 9, "harmed": 1}
-    stats |= {"model": MODEL, "prompt_version": VERSION}
+    stats |= {"domain_id": made.domain_id, "model": MODEL, "prompt_version": VERSION}
     rows = [
         {"hint_id": hint, "mean_gain": gain, **stats}
         for hint, gain in zip(made.hints, (0.1, 0.2), strict=True)

@@ -20,7 +20,7 @@ from re2llm.runtime.options import Context
 from re2llm.runtime.services import Services
 
 FILM = load_films()[0].id
-OPEN = {"/healthz", "/readyz"}
+OPEN = {"/", "/healthz", "/readyz"}
 WRITES = {
     *("/v1/hints", "/v1/hints:approve", "/v1/hints:retire", "/v1/hints:tidy"),
     *("/v1/releases:activate", "/v1/releases:rollback"),

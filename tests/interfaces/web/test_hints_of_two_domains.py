@@ -61,8 +61,8 @@ async def by_graph(domain: str, number: int) -> str:
 
 
 async def by_object(domain: str, number: int) -> str:
-    async with Re2llm() as shop:
-        (found,) = [one for one in (await shop.ahints(domain=domain)).hints if one.id == number]
+    async with Re2llm(domain=domain) as shop:
+        (found,) = [one for one in (await shop.ahints()).hints if one.id == number]
     return found.text
 
 
