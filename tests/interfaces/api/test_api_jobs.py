@@ -7,17 +7,20 @@ from typing import Any
 import httpx
 import pytest
 from api_server import problem
+from re2llm.records import Item, Session
 
 
 async def test_a_job_is_submitted_shown_paused_resumed_and_cancelled(
-    http: httpx.AsyncClient, films: str
+    http: httpx.AsyncClient, load: Any, domain: str
 ) -> None:
-    asked = {"kind": "verify", "domain": films, "max_llm_calls": 7, "max_cost": None}
+    items = [Item(str(number), f"Thing {number}", {}) for number in range(5)]
+    await load(domain, items, [Session(("0",), "1")])
+    asked = {"kind": "verify", "domain": domain, "max_llm_calls": 7, "max_cost": None}
     made = (await http.post("/v1/jobs", json=asked)).raise_for_status().json()
-    assert (made["kind"], made["domain"], made["state"]) == ("verify", films, "running")
+    assert (made["kind"], made["domain"], made["state"]) == ("verify", domain, "running")
     assert (made["calls"], made["max_calls"], made["attempt"]) == (0, 7, 1)
     job = {"job": made["id"]}
-    listed = (await http.get("/v1/jobs", params={"domain": films, "state": "running"})).json()
+    listed = (await http.get("/v1/jobs", params={"domain": domain, "state": "running"})).json()
     assert made["id"] in [one["id"] for one in listed["jobs"]]
     shown = (await http.get(f"/v1/jobs/{made['id']}")).json()
     assert shown["arguments"]["hints"] == []
