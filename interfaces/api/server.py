@@ -26,6 +26,9 @@ from .options import ServeOptions
 _BACKLOG = 2048
 _HUNG = 30
 """Seconds without a sign of life after which a worker is replaced; its imports take some."""
+_IDLE = 75
+"""Seconds until an idle connection is closed: load balancers keep theirs for 60, and a request that
+comes while its connection is being closed fails."""
 
 
 def run_server(
@@ -57,6 +60,7 @@ def run_server(
         root_path=root_path.rstrip("/"),
         backlog=_BACKLOG,
         timeout_worker_healthcheck=_HUNG,
+        timeout_keep_alive=_IDLE,
         timeout_graceful_shutdown=round(drain_seconds) or 1,
         lifespan="on",
         log_config=log_config("INFO"),
