@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, cast
 
@@ -144,7 +145,8 @@ def learn(
         note(
             f"{domain}: nothing is left to learn from: this model is done "
             "with every training session. More sessions (`re2llm load`), feedback or another "
-            f"model would help; `re2llm train --domain {domain}` uses the hints there are."
+            f"model would help; `re2llm train --domain {shlex.quote(domain)}` uses the hints there "
+            "are."
         )
     if isinstance(learned.stopped, ModelDownError):
         raise typer.Exit(1)

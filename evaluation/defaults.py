@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from ..data.negatives import CANDIDATES
+
 DEFAULT_BASELINES = ("random", "popularity", "vsknn", "sum", "first-stage")
 """Those that need no extra."""
 
-NEGATIVES = 49
+NEGATIVES = CANDIDATES - 1
 """Items that are drawn beside the target, for sessions without candidates."""

@@ -2,34 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from ..knowledge.jobs import forget_waits
 from ..operations.database import in_domain
 from ..runtime.options import RunOptions, resolve_context
-from .kinds import Arguments, Finished, Plan, Work
+from .kinds import Arguments, Finished, Undivided, Work
 from .piloting import cycle, unschedule
 
 
-class AutopilotCycle:
+class AutopilotCycle(Undivided):
     """Looks at what is new, decides on the next step, and begins it."""
-
-    reflects = False
 
     async def prepare(self, options: RunOptions, arguments: Arguments) -> dict[str, Any]:
         """Take no arguments."""
         del options, arguments
-        return {}
-
-    async def plan(self, work: Work) -> Plan:
-        """Leave all to the last step."""
-        del work
-        return Plan([])
-
-    async def do(self, work: Work, piece: int) -> Mapping[str, int]:
-        """Do nothing: there are no pieces."""
-        del work, piece
         return {}
 
     async def finish(self, work: Work) -> Finished:

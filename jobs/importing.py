@@ -2,34 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from ..operations.imports import load_upload, submit_upload
 from ..runtime.options import RunOptions
-from .kinds import Arguments, Finished, Plan, Work
+from .kinds import Arguments, Finished, Undivided, Work
 
 
-class Import:
+class Import(Undivided):
     """Loads what can be used of a file."""
-
-    reflects = False
 
     async def prepare(self, options: RunOptions, arguments: Arguments) -> dict[str, Any]:
         """Take the key of a file of the catalogue, and keep the file for the job."""
         upload = str(arguments.get("upload") or "")
         await submit_upload(options, upload)
         return {"upload": upload}
-
-    async def plan(self, work: Work) -> Plan:
-        """Leave all to the last step: it is done as a whole or not at all."""
-        del work
-        return Plan([])
-
-    async def do(self, work: Work, piece: int) -> Mapping[str, int]:
-        """Do nothing: there are no pieces."""
-        del work, piece
-        return {}
 
     async def finish(self, work: Work) -> Finished:
         """Load it."""

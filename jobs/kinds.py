@@ -88,6 +88,22 @@ class Kind(Protocol):
         ...
 
 
+class Undivided:
+    """A kind of job without pieces: its last step does everything."""
+
+    reflects = False
+
+    async def plan(self, work: Work) -> Plan:
+        """Leave all to the last step."""
+        del work
+        return Plan([])
+
+    async def do(self, work: Work, piece: int) -> Mapping[str, int]:
+        """Do nothing."""
+        del work, piece
+        return {}
+
+
 def job_kind(name: str) -> Kind:
     """Return a kind of job by its name.
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import shlex
 from dataclasses import dataclass, replace
 
 from ..errors import InputError
@@ -51,7 +53,7 @@ async def turn_on(
     options = await resolve_context(context)
     options.require_model()
     cron = cron or _EVERY
-    check_times(cron)
+    await asyncio.to_thread(check_times, cron)
     if plan.usd_per_day is not None:
         _require_prices(options)
     async with in_domain(options, domain) as (connection, found):
@@ -195,7 +197,7 @@ def _require_on(found: Autopilot | None, domain: Domain) -> None:
         raise InputError(
             "domain",
             f"The autopilot of {domain.name!r} is off.",
-            f"re2llm autopilot on --domain {domain.name} --budget-usd 5/day",
+            f"re2llm autopilot on --domain {shlex.quote(domain.name)} --budget-usd 5/day",
         )
 
 

@@ -44,6 +44,8 @@ _NAMES: dict[UploadKind, str] = {
     "table": "interactions.csv",
 }
 """What a file is called while it is read, whatever its sender calls it."""
+_NAMED = "Name the columns user, item and time, or use `re2llm load` on the server."
+_BY_COMMAND = "`re2llm load` on the server takes files of any size."
 
 
 async def keep_upload(context: Context, name: str, kind: UploadKind, content: bytes) -> str:
@@ -82,21 +84,20 @@ async def preview_upload(context: Context, upload: str) -> ImportPreview:
     options = await resolve_context(context)
     async with in_domain(options, None) as (connection, domain):
         found = await find_upload(connection, domain.id, upload)
-        shown = ImportPreview(
-            upload=upload, name=found.name, kind=found.kind, size=len(found.content)
-        )
-        report = ReadReport()
-        try:
-            async with _on_disk(found) as path:
-                items, sessions = await asyncio.to_thread(
-                    _read, found.kind, path, report, await item_ids(connection, domain)
-                )
-                shown.notes = [_without(path, note) for note in report.notes]
-        except InputError as error:
-            shown.refused, shown.remedy = f"{error.field} {error.problem}".strip(), error.remedy
-            if "--" in error.remedy:  # an option of the command
-                shown.remedy = _NAMED
-            return shown
+        known = await item_ids(connection, domain)
+    shown = ImportPreview(upload=upload, name=found.name, kind=found.kind, size=len(found.content))
+    report = ReadReport()
+    # Without a connection: there are few, and a large file takes a while.
+    try:
+        async with _on_disk(found) as path:
+            items, sessions = await asyncio.to_thread(_read, found.kind, path, report, known)
+            shown.notes = [_without(path, note) for note in report.notes]
+    except InputError as error:
+        shown.refused, shown.remedy = f"{error.field} {error.problem}".strip(), error.remedy
+        if "--" in error.remedy:  # an option of the command
+            shown.remedy = _NAMED
+        return shown
+    async with in_domain(options, None) as (connection, domain):
         for start in range(0, len(items), _BATCH):
             batch = items[start : start + _BATCH]
             shown.items_changed += len(await changed_items(connection, domain, batch))
@@ -167,10 +168,6 @@ async def load_upload(context: Context, upload: str) -> Loaded:
         raise
     await discard_upload(context, upload)  # a lost database keeps it: the job goes on
     return loaded
-
-
-_NAMED = "Name the columns user, item and time, or use `re2llm load` on the server."
-_BY_COMMAND = "`re2llm load` on the server takes files of any size."
 
 
 @asynccontextmanager

@@ -5,6 +5,7 @@ Verification tried each hint on only a few sessions, and kept those that were lu
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -125,8 +126,8 @@ async def ask_every_hint(
 
 def _too_little(domain: str, hints: int, sessions: int) -> InputError:
     remedy = (
-        f"Run `re2llm learn --domain {domain}`, or add hints by hand: `re2llm hints add`. "
-        "`re2llm measure` tells whether the model adds anything to learn from."
+        f"Run `re2llm learn --domain {shlex.quote(domain)}`, or add hints by hand: "
+        "`re2llm hints add`. `re2llm measure` tells whether the model adds anything to learn from."
         if sessions >= ENOUGH_SESSIONS
         else f"At least {FEWEST_TO_TRAIN} sessions are needed, and about {ENOUGH_SESSIONS} are "
         "enough. Load more (`re2llm load … --sessions FILE`), then run `re2llm learn`. "

@@ -70,7 +70,7 @@ class Budget:
                 f"The limit of {counted(self.max_tokens, 'token')} is reached.",
                 "Run again to continue.",
             )
-        # Written so that no number, which NaN is not, would end the calls, too.
+        # `not … <` instead of `>=`, so that a cost of NaN ends the calls, too.
         if self.max_cost is not None and not self.cost + self.reserved < self.max_cost:
             raise BudgetSpentError(
                 "--max-cost", f"{self.cost:.4f} has been spent.", "Run again to continue."

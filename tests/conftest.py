@@ -113,7 +113,7 @@ def url(settings: Settings) -> str:
     assert settings.database_url is None, "tests write into a server of their own"
     started = database_url(settings)
     with psycopg.connect(plain(started), autocommit=True) as connection:
-        # What is written outlives the server's processes also so, but not the machine.
+        # Without it, data survives the end of the server's processes, if not of the machine.
         connection.execute("ALTER SYSTEM SET fsync = off")
         connection.execute("SELECT pg_reload_conf()")
     return started

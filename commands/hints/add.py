@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
@@ -74,7 +75,8 @@ async def _add(texts: list[str], domain: str | None, verify: bool, as_json: bool
         if tried is not None:
             print_verified(tried)
         elif stored:
-            listed = " ".join(map(str, stored)) + (f" --domain {domain}" if domain else "")
+            named = ("--domain", domain) if domain else ()
+            listed = shlex.join([*map(str, stored), *named])
             out.print(
                 f"Unverified: `re2llm hints verify {listed}` measures what they bring.",
                 markup=False,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -89,7 +90,9 @@ async def _import(
     for refused in imported.refused:
         out.print(f"  {refused['text']}: {refused['reason']}", markup=False)
     if imported.stored:
-        out.print(f"Next: re2llm hints verify --domain {imported.domain}", markup=False)
+        out.print(
+            f"Next: re2llm hints verify --domain {shlex.quote(imported.domain)}", markup=False
+        )
 
 
 def _read(file: Path) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -53,8 +54,8 @@ async def _list(domain: str | None, as_json: bool) -> None:
         note("* measured with another model, or with another RE2LLM_FUSE or prompt.")
     if any(hint.trials == 0 and hint.status != "retired" for hint in listed.hints):
         note(
-            f"note: `re2llm hints verify --domain {listed.domain}` tries those that were "
-            f"not tried on {listed.model} yet."
+            f"note: `re2llm hints verify --domain {shlex.quote(listed.domain)}` tries those that "
+            f"were not tried on {listed.model} yet."
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import textwrap
 from typing import Annotated, Any
 
@@ -60,7 +61,8 @@ def _measured(shown: dict[str, Any]) -> list[str]:
     if gain.sessions:
         lines += [f"{gain}", f"Measured with {gain.model} on random training sessions."]
     else:
-        tries = f"`re2llm hints verify {shown['id']} --domain {shown['domain']}` tries it"
+        domain = shlex.quote(shown["domain"])
+        tries = f"`re2llm hints verify {shown['id']} --domain {domain}` tries it"
         lines.append(f"Not tried with {gain.model} and these settings yet: {tries}.")
     if shown["measured_elsewhere"] is not None:
         last = MeasuredGain.model_validate(shown["measured_elsewhere"])

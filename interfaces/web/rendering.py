@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import shlex
 from functools import cache, partial
 from importlib import resources
 from importlib.metadata import version
@@ -125,6 +126,7 @@ def environment() -> Environment:
         "ago": ago,
         "coded": coded,
         "counted": counted,
+        "in_shell": shlex.quote,
         "money": money,
         "moment": moment,
         "signed": signed,

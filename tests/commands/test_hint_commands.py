@@ -224,10 +224,14 @@ def test_one_unknown_number_changes_nothing(classroom: str) -> None:
     assert listed(classroom)[0]["status"] == "active"
 
 
-def test_a_hint_of_another_domain_is_out_of_reach(classroom: str, films: str) -> None:
-    number = json.loads(command("add", "--domain", classroom, HINT, "--json").stdout)[0]["hint_id"]
+async def test_a_hint_of_another_domain_is_out_of_reach(services: Services, classroom: str) -> None:
+    other = f"{classroom}-without-hints"
+    await load_domain(services, other, sample_items(), [lambda _: SESSIONS])
+    added = await asyncio.to_thread(command, "add", "--domain", classroom, HINT, "--json")
+    number = json.loads(added.stdout)[0]["hint_id"]
     for action in ("show", "retire", "approve"):
-        assert command(action, number, "--domain", films).exit_code == 1
+        done = await asyncio.to_thread(command, action, number, "--domain", other)
+        assert done.exit_code == 1
 
 
 # Lineage

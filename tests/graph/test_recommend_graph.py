@@ -370,8 +370,11 @@ async def test_no_policy_gives_no_hint(hinted: str) -> None:
 
 
 @pytest.mark.parametrize("policy", ["random", "similar"])
-async def test_without_hints_none_is_given(films: str, policy: str) -> None:
-    result = await recommend(films, policy=policy)
+async def test_without_hints_none_is_given(
+    load: Callable[..., Any], domain: str, policy: str
+) -> None:
+    await load(domain, sample_items())
+    result = await recommend(domain, policy=policy)
     assert (result["hint"]["text"], result["hint"]["probability"]) == (None, 1.0)
 
 

@@ -20,6 +20,7 @@ from re2llm.operations.items import show_item
 from re2llm.operations.purge import purge
 from re2llm.records import Item, Session
 from re2llm.runtime.options import Context
+from re2llm.runtime.services import Services
 
 UPLOADS = "SELECT count(*) FROM re2llm.upload"
 ITEMS = b"""{"id": 1, "title": "Thing One", "maker": "Acme"}
@@ -70,6 +71,24 @@ async def done(browser: Browser, page: Any) -> Any:
     assert planned["error"] is None
     await pieces.finish(name, 1, {}, {})
     return (await job(Context(), name)).job
+
+
+async def test_no_connection_is_held_while_a_file_is_read(
+    shop: str, services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    context = Context(domain=shop)
+    key = await imports.keep_upload(context, "mine.jsonl", "items", ITEMS)
+    pool: Any = services.engine.pool
+    held: list[int] = []
+    read = imports._read
+
+    def watched(*given: Any) -> Any:
+        held.append(pool.checkedout())
+        return read(*given)
+
+    monkeypatch.setattr(imports, "_read", watched)
+    assert (await imports.preview_upload(context, key)).items == 3
+    assert held == [pool.checkedout()]
 
 
 async def test_items_are_shown_first_and_then_loaded(
