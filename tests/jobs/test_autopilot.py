@@ -103,6 +103,7 @@ async def test_one_that_is_held_meanwhile_stays_held(
 async def test_misses_wait_for_it_and_are_learned_from_in_one_job(
     services: Services, loaded: Load
 ) -> None:
+    await learn_from_feedback(services)  # from what other tests have left
     domain = await loaded(4)
     context = Context(domain=domain)
     await turn_on(context, AutopilotPlan(calls_per_day=1_000, batch=3))
