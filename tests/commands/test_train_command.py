@@ -81,13 +81,13 @@ def test_train_releases_and_policy_switches(school: str, url: str) -> None:
     assert curve[0]["update"] == 0
     assert shown["metrics"]["update"] in [point["update"] for point in curve]
 
-    # All that was tried counts in the hints' figures from now on, so the policy differs once more.
-    second, third = (
-        as_json("train", "--domain", school, "--seed", 3, "--force", "--json") for _ in range(2)
-    )
-    assert second["llm_calls"] <= cells - first["llm_calls"]
-    assert third["llm_calls"] == 0
-    assert [first["release"], second["release"], third["release"]] == [1, 2, 3]
+    # What a training has tried counts in the hints' figures, so the next one may visit other cells.
+    made = [first]
+    while made[-1]["llm_calls"] or made[-2]["llm_calls"]:
+        made.append(as_json("train", "--domain", school, "--seed", 3, "--force", "--json"))
+        assert sum(one["llm_calls"] for one in made) <= cells
+    second, third = made[-2:]
+    assert [one["release"] for one in made] == list(range(1, len(made) + 1))
     same = ("gain", "static_gain", "cells", "update", "active")
     assert [third[name] for name in same] == [second[name] for name in same]
 

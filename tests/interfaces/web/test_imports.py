@@ -89,6 +89,7 @@ async def test_no_connection_is_held_while_a_file_is_read(
     monkeypatch.setattr(imports, "_read", watched)
     assert (await imports.preview_upload(context, key)).items == 3
     assert held == [pool.checkedout()]
+    await imports.discard_upload(context, key)
 
 
 async def test_items_are_shown_first_and_then_loaded(
