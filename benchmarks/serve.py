@@ -3,6 +3,9 @@
 Starts the server with the offline model on a database of its own, loads the sample films, sends
 recommendations, a fixed number at a time, and prints requests a second, response times, errors and
 the server's memory. The client takes a part of the same processors. Leaves with 1 on any error.
+
+With `--delay` or `--faults`, a model server on loopback takes so long or fails so often. Then it is
+an error if a ranking is not whole or comes after the deadline, and flags are counted instead.
 """
 
 from __future__ import annotations
@@ -33,6 +36,8 @@ from benchmarks.langgraph_server import START_UP, Server, load_films
 
 SEED = 0
 VIEWERS = 60
+LEEWAY = 1.0
+"""Seconds beyond a request's deadline for the way there and back on a full machine."""
 
 
 @dataclass
@@ -42,6 +47,8 @@ class Measured:
     seconds: list[float] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
     elapsed: float = 0.0
+    flagged: int = 0
+    """Rankings that the model's faults left a mark on."""
     memory: tuple[float, float] = (0.0, 0.0)
     """Resident MiB of the server after the warm-up, and at the end."""
 
@@ -53,9 +60,12 @@ def main() -> None:
     parser.add_argument("--requests", type=int, default=2000, help="requests in all")
     parser.add_argument("--warm-up", type=int, default=50, help="requests before measuring")
     parser.add_argument("--workers", type=int, default=1, help="processes of the server")
+    parser.add_argument("--delay", type=float, default=0.0, help="seconds a model's answer takes")
+    parser.add_argument("--faults", type=float, default=0.0, help="share of its answers that fail")
+    parser.add_argument("--deadline", type=float, default=30.0, help="seconds for a request, then")
     parser.add_argument("--json", type=Path, help="write the measurements here, too")
     options = parser.parse_args()
-    with serving(options.workers) as server:
+    with model_server(options) as settings, serving(options.workers, settings) as server:
         measured = asyncio.run(measure(server, options))
         log = server.log.read_text(errors="replace")
     result = summary(measured)
@@ -75,6 +85,7 @@ def summary(measured: Measured) -> dict[str, Any]:
     before, after = measured.memory
     return {
         "errors": len(measured.errors),
+        "flagged": measured.flagged,
         "requests a second": round(len(measured.seconds) / measured.elapsed, 1),
         "p50 s": round(float(np.percentile(seconds, 50)), 3),
         "p95 s": round(float(np.percentile(seconds, 95)), 3),
@@ -93,19 +104,25 @@ async def measure(server: Server, options: argparse.Namespace) -> Measured:
     draw = random.Random(SEED)
     histories = [draw.sample(ids, draw.randint(1, 5)) for _ in range(options.requests)]
     measured = Measured()
+    stub = bool(options.delay or options.faults)
     waiting = iter(histories)
 
     async def one(history: list[str]) -> None:
         started = time.perf_counter()
         try:
             answer = await http.post("/v1/recommend", json={"history": history})
-            problem = answer.text if answer.is_error else answer.json()["flags"]
+            problem = answer.text if answer.is_error else fault_of(answer.json(), stub)
+            flagged = not answer.is_error and bool(answer.json()["flags"])
         except (httpx.HTTPError, ValueError, KeyError) as error:
-            problem = repr(error)
+            problem, flagged = repr(error), False
+        seconds = time.perf_counter() - started
+        if stub and seconds > options.deadline + LEEWAY:
+            problem = f"took {seconds:.1f} s"
         if problem:
             measured.errors.append(str(problem))
         else:
-            measured.seconds.append(time.perf_counter() - started)
+            measured.seconds.append(seconds)
+            measured.flagged += flagged
 
     async def worker() -> None:
         for history in waiting:
@@ -115,6 +132,7 @@ async def measure(server: Server, options: argparse.Namespace) -> Measured:
     async with httpx.AsyncClient(base_url=server.url, timeout=300, limits=limits) as http:
         await asyncio.gather(*(one(history) for history in histories[: options.warm_up]))
         measured.seconds.clear()
+        measured.flagged = 0
         before = server.resident()
         started = time.perf_counter()
         await asyncio.gather(*(worker() for _ in range(options.concurrent)))
@@ -123,15 +141,47 @@ async def measure(server: Server, options: argparse.Namespace) -> Measured:
     return measured
 
 
+def fault_of(answer: dict[str, Any], stub: bool) -> str:
+    """Return what is wrong with an answer, if anything."""
+    if not stub:
+        return ", ".join(answer["flags"])
+    ids = answer["ranking"]
+    return "" if len(ids) == len(set(ids)) > 0 else f"no whole ranking: {ids}"
+
+
 @contextmanager
-def serving(workers: int) -> Iterator[Server]:
+def model_server(options: argparse.Namespace) -> Iterator[dict[str, str]]:
+    """Run the stub, if one is wanted, and yield the settings with which it is asked."""
+    if not options.delay and not options.faults:
+        yield {}
+        return
+    port = free_port()
+    command = [sys.executable, "-m", "benchmarks.stub_model", "--port", str(port)]
+    command += ["--delay", str(options.delay), "--faults", str(options.faults)]
+    process = subprocess.Popen(command, cwd=Path(__file__).parents[1])  # noqa: S603
+    try:
+        yield {
+            "RE2LLM_MODEL": "openai:stub",
+            "RE2LLM_BASE_URL": f"http://127.0.0.1:{port}/v1",
+            "RE2LLM_API_KEY": "none",
+            "RE2LLM_DEADLINE": str(options.deadline),
+            "RE2LLM_MODEL_CONCURRENCY": str(options.concurrent),
+            "RE2LLM_CALL_CACHE": "false",
+        }
+    finally:
+        process.terminate()
+        process.wait()
+
+
+@contextmanager
+def serving(workers: int, settings: dict[str, str]) -> Iterator[Server]:
     """Load the films, run the server until it is done with, and remove both."""
     folder = Path(tempfile.mkdtemp(prefix="re2llm-bench-"))
     kept = {name: value for name, value in os.environ.items() if not name.startswith("RE2LLM_")}
     env = kept | {"RE2LLM_HOME": str(folder / "home")}
     try:
         load_films(folder, env, viewers=VIEWERS)
-        with running(folder, env, workers) as server:
+        with running(folder, env | settings, workers) as server:
             yield server
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -140,9 +190,7 @@ def serving(workers: int) -> Iterator[Server]:
 @contextmanager
 def running(folder: Path, env: dict[str, str], workers: int) -> Iterator[Server]:
     """Start the server, wait until it is ready, and end it."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     command = [sys.executable, "-m", "re2llm", "serve"]
     command += ["--port", str(port), "--workers", str(workers)]
     with (folder / "server.log").open("w") as log:
@@ -157,6 +205,13 @@ def running(folder: Path, env: dict[str, str], workers: int) -> Iterator[Server]
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGTERM)
         process.wait()
+
+
+def free_port() -> int:
+    """Return a port of loopback that nothing listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
 
 
 def wait_for(server: Server) -> None:
