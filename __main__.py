@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
+import os
+import sys
+
 from .commands.interrupts import leave_at_once
 
 
 def main() -> None:
     """Run the command line."""
+    _open_closed_streams()
     leave_at_once()  # before the imports, which take a good part of a second
     from .cli import app  # noqa: PLC0415
 
     app(prog_name="re2llm")
+
+
+def _open_closed_streams() -> None:
+    """Open the standard streams that the caller has closed, such as by `<&-`, on nothing.
+
+    Else the next file or connection would get their numbers, and be written to as a stream.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            stream = open(os.devnull, mode, encoding="utf-8")  # noqa: PTH123, SIM115  # for good
+            setattr(sys, name, stream)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,9 @@ from typing import TypeGuard, cast
 AttributeValue = str | int | float | Sequence[str]
 """What an item's attribute may hold; a sequence of text for genres, directors and the like."""
 
+ONLY_DOMAIN_LOG = "re2llm.only_domain"
+"""The log that is told, at the level of debugging, of a domain that was taken without a name."""
+
 _DEEPEST = 4
 """Objects within objects that are flattened to attributes."""
 

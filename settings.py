@@ -80,8 +80,8 @@ class Settings(BaseSettings):
     pool_size: int = Field(default=10, ge=2)
     """Database connections that one process keeps; one of them holds its claims."""
 
-    domain: str = "films"
-    """The catalogue that a request uses if it names none."""
+    domain: str | None = None
+    """The catalogue that a request uses if it names none. Unset: the only one there is."""
     policy: HintChoice = "ppo"
     """How a hint is chosen if the request does not say: none, random, similar, static or ppo."""
     explore: bool = False

@@ -32,13 +32,9 @@ DomainOption = Annotated[
     str | None,
     typer.Option(
         metavar="DOMAIN",
-        help="The catalogue's name. Default: RE2LLM_DOMAIN.",
+        help="The catalogue's name. Default: RE2LLM_DOMAIN, or the only one there is.",
         autocompletion=complete_domain,
     ),
-]
-RequiredDomain = Annotated[
-    str,
-    typer.Option(metavar="DOMAIN", help="The catalogue's name.", autocompletion=complete_domain),
 ]
 ReleaseArgument = Annotated[
     int,

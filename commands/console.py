@@ -29,7 +29,7 @@ from rich.progress import (
 from rich.segment import Segment
 
 from ..errors import InputError, Re2llmError, reason_of
-from ..records import printable, printable_json
+from ..records import ONLY_DOMAIN_LOG, printable, printable_json
 from ..runtime.progress import Progress as ProgressCallback
 from .interrupts import INTERRUPTED
 
@@ -139,6 +139,22 @@ def fail(error: Re2llmError) -> NoReturn:
 def note(line: str) -> None:
     """Print a remark as one line on standard error."""
     err.print(line, markup=False, soft_wrap=True)
+
+
+class _Once(logging.Handler):
+    """Prints a record as a remark, the first time."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        logging.getLogger(record.name).removeHandler(self)
+        note(f"note: {record.getMessage()}")
+
+
+def say_only_domain() -> None:
+    """Say once which domain is used, if the database holds one and none was named."""
+    told = logging.getLogger(ONLY_DOMAIN_LOG)
+    told.setLevel(logging.DEBUG)
+    told.propagate = False
+    told.handlers = [_Once()]
 
 
 def print_json(value: Any) -> None:

@@ -10,7 +10,7 @@ import typer
 from ..evaluation.defaults import DEFAULT_BASELINES, NEGATIVES
 from ..records import counted
 from .budgets import Fuse, InBatches, MaxCalls, MaxCost
-from .completion import RequiredDomain
+from .completion import DomainOption
 from .console import check_writable, note, progress_bars, run, write_json, write_text
 from .detach import Detach, refuse_with_detach, submit_job
 from .tables import print_evaluation
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
 
 def evaluate(
-    domain: RequiredDomain,
     sessions: Annotated[
         Path, typer.Option(metavar="FILE", help="Sessions to evaluate on, as JSONL.")
     ],
+    domain: DomainOption = None,
     policies: Annotated[
         str | None,
         typer.Option(
@@ -147,9 +147,8 @@ def evaluate(
         for remark in evaluation.notes:
             note(f"note: {remark}")
         if json_file is None or str(json_file) != "-":
-            print_evaluation(
-                evaluation.document, f"{domain}: {counted(len(evaluation.sessions), 'session')}"
-            )
+            ranked = counted(len(evaluation.sessions), "session")
+            print_evaluation(evaluation.document, f"{evaluation.domain}: {ranked}")
         if json_file is not None:
             write_json("--json", json_file, evaluation.document)
         if report is not None:

@@ -16,7 +16,7 @@ from typer.main import get_command_name
 from typer.models import CommandInfo
 
 from ..errors import InputError
-from .console import fail, interrupted
+from .console import fail, interrupted, say_only_domain
 from .interrupts import interruptible_work
 
 # A number is short: without an end, a long row of digits would take quadratic time.
@@ -59,6 +59,8 @@ class _Command(TyperCommand):
     """A command whose arguments are shown by their names alone: `FILE`, not `{FILE} <path>`."""
 
     def invoke(self, ctx: Any) -> Any:
+        if ctx.params.get("domain", "") is None:
+            say_only_domain()
         try:
             with interruptible_work():
                 return super().invoke(ctx)

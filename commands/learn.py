@@ -11,7 +11,7 @@ import typer
 from ..errors import ModelDownError
 from ..records import counted
 from .budgets import Fuse, MaxCalls, MaxCost
-from .completion import RequiredDomain
+from .completion import DomainOption
 from .console import note, out, print_json, progress_bars, run
 from .detach import Detach, submit_job
 from .hints.tidy import print_changed
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def learn(
-    domain: RequiredDomain,
+    domain: DomainOption = None,
     sessions: Annotated[
         list[Path] | None,
         typer.Option(
@@ -119,7 +119,7 @@ def learn(
     learned = run(work)
     if learned.sessions_before and learned.sessions:
         note(
-            f"{domain}: continuing; "
+            f"{learned.domain}: continuing; "
             f"{counted(learned.sessions_before, 'session is', 'sessions are')} already done."
         )
     if as_json:
@@ -143,10 +143,10 @@ def learn(
         )
     elif not learned.sessions and not learned.sessions_left:
         note(
-            f"{domain}: nothing is left to learn from: this model is done "
+            f"{learned.domain}: nothing is left to learn from: this model is done "
             "with every training session. More sessions (`re2llm load`), feedback or another "
-            f"model would help; `re2llm train --domain {shlex.quote(domain)}` uses the hints there "
-            "are."
+            f"model would help; `re2llm train --domain {shlex.quote(learned.domain)}` uses the "
+            "hints there are."
         )
     if isinstance(learned.stopped, ModelDownError):
         raise typer.Exit(1)

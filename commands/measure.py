@@ -8,7 +8,7 @@ import typer
 
 from ..records import counted
 from .budgets import MaxCalls, MaxCost
-from .completion import RequiredDomain
+from .completion import DomainOption
 from .console import note, out, print_json, progress_bars, run
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def measure(
-    domain: RequiredDomain,
+    domain: DomainOption = None,
     sessions: Annotated[
         int,
         typer.Option(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 
 from .budgets import MaxCalls, MaxCost
-from .completion import RequiredDomain
+from .completion import DomainOption
 from .console import note, out, print_json, run
 from .tables import print_table
 
@@ -20,13 +20,13 @@ def schedule(
     kind: Annotated[
         str, typer.Argument(metavar="learn|train|verify|tidy", help="What the job does.")
     ],
-    domain: RequiredDomain,
     cron: Annotated[
         str,
         typer.Option(
             metavar="CRON", help="When, as five cron fields: minute hour day month weekday."
         ),
     ],
+    domain: DomainOption = None,
     timezone: Annotated[str, typer.Option(metavar="ZONE", help="The time zone of --cron.")] = "UTC",
     name: Annotated[
         str | None, typer.Option(metavar="NAME", help="The schedule's name. Default: KIND-DOMAIN.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from typing import Annotated
 
 import typer
@@ -56,14 +57,17 @@ def serve(
     """
     # Read when numpy is loaded. Its products are small here: more threads only wait for each other.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    refusal = run(lambda: _refusal(host, root_path))
+    refusal = run(lambda: _refusal(host, root_path)) or _unusable(host, port)
     if refusal is not None:
         fail(refusal)
     from ..interfaces.api.options import ServeOptions
     from ..interfaces.api.server import run_server
     from ..interfaces.callers import is_loopback
 
-    err.print(f"Serving at http://{_shown(host)}:{port}{root_path}; Ctrl-C ends it.", markup=False)
+    if port:  # else the log tells which one it is
+        err.print(
+            f"Serving at http://{_shown(host)}:{port}{root_path}; Ctrl-C ends it.", markup=False
+        )
     run_server(
         ServeOptions(public=not is_loopback(host), drain_delay=drain_delay),
         host=host,
@@ -85,6 +89,20 @@ async def _refusal(host: str, root_path: str) -> Re2llmError | None:
     if not is_loopback(host):
         return await refusal_without_key()
     await shared_services()
+    return None
+
+
+def _unusable(host: str, port: int) -> InputError | None:
+    """Return why the server cannot listen there."""
+    try:
+        family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family) as tried:
+            tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            tried.bind(address)
+    except OSError as error:
+        field = "--host" if isinstance(error, socket.gaierror) else "--port"
+        problem = f"{_shown(host)}:{port} cannot be listened on ({error.strerror})."
+        return InputError(field, problem, "Name another; --port 0 takes a free one.")
     return None
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from ..records import counted
-from .completion import DomainOption, RequiredDomain
+from .completion import DomainOption
 from .console import out, print_json, run
 from .groups import CommandGroup
 from .tables import print_table
@@ -55,8 +55,8 @@ def _day(moment: dt.datetime | None) -> str:
 
 @sessions.command("drop")
 def drop(
-    domain: RequiredDomain,
     source: Annotated[str, typer.Option(metavar="SOURCE", help="As `sessions list` shows it.")],
+    domain: DomainOption = None,
     as_json: _AsJson = False,
 ) -> None:
     """Delete the training sessions of one source.
@@ -70,7 +70,7 @@ def drop(
     run(lambda: _drop(source, domain, as_json))
 
 
-async def _drop(source: str, domain: str, as_json: bool) -> None:
+async def _drop(source: str, domain: str | None, as_json: bool) -> None:
     from ..operations.sessions import drop_sessions
     from ..runtime.options import Context
 

@@ -17,6 +17,11 @@ from .console import out
 if TYPE_CHECKING:
     from ..operations.hint_results import RetiredHint
 
+_NARROWEST = 8
+"""Columns that a column of text keeps at least, if its cells have as many."""
+_BESIDE = 3
+"""A space on either side of a column, and one between two columns."""
+
 
 def print_table(
     headings: Sequence[str],
@@ -27,7 +32,8 @@ def print_table(
 ) -> None:
     """Print rows under headings, in aligned columns.
 
-    Where a terminal is too narrow, text folds inside its column. In a pipe every row is one line.
+    Where a terminal is too narrow, text folds inside its column, and lines go on below if that is
+    not enough. In a pipe every row is one line.
 
     Args:
         headings: One a column.
@@ -37,18 +43,27 @@ def print_table(
     """
     named = None if title is None else Text(printable(title), style="table.title")
     table = Table(title=named, title_justify="left", box=SIMPLE_HEAD, show_edge=False)
-    for heading in headings:
+    cells = [[Text(printable(cell)) for cell in row] for row in rows]
+    narrowest: list[int] = []
+    for at, heading in enumerate(headings):
         numbers = heading in right
+        longest = max((row[at].cell_len for row in cells), default=0)
+        widest = max(longest, len(heading))
+        narrowest.append(widest if numbers else min(widest, _NARROWEST))
         table.add_column(
             Text(printable(heading)),
             justify="right" if numbers else "left",
             no_wrap=numbers,
+            min_width=narrowest[at],
             overflow="fold",
         )
-    for row in rows:
-        table.add_row(*(Text(printable(cell)) for cell in row))
+    for row in cells:
+        table.add_row(*row)
     if out.is_terminal:
-        out.print(table)
+        least = sum(narrowest) + _BESIDE * len(headings) - 1
+        # Made narrower than this, columns would lose their cells.
+        table.width = least if least > out.width else None
+        out.print(table, crop=False)
         return
     with out.capture() as printed:
         out.print(table)

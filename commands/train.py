@@ -9,7 +9,7 @@ import typer
 
 from ..records import counted
 from .budgets import Fuse, InBatches, MaxCalls, MaxCost
-from .completion import RequiredDomain
+from .completion import DomainOption
 from .console import out, print_json, progress_bars, run
 from .detach import Detach, refuse_with_detach, submit_job
 from .tables import print_retired
@@ -27,7 +27,7 @@ _CHOICES = {
 
 
 def train(
-    domain: RequiredDomain,
+    domain: DomainOption = None,
     sessions: Annotated[
         list[Path] | None,
         typer.Option(

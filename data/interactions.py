@@ -22,6 +22,7 @@ from .table_rows import Row, column_names, read_rows
 from .times import timestamp
 from .titles import clean_title
 
+_LISTED = 10
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,14})(?:\.[0-9]{1,15})?")
 
 
@@ -63,7 +64,8 @@ class TableReader:
                 raise InputError(str(file), problem, remedy)
         self._interactions, self._items = path, self._options.items
         given = {name: getattr(self._options, name) for name in ("user", "item", "time")}
-        self._columns = choose_columns(path, column_names(path), given, optional=("time",))
+        self._all = column_names(path)
+        self._columns = choose_columns(path, self._all, given, optional=("time",))
         self._item_columns: dict[str, str] = {}
         if self._items is not None:
             self._item_columns = choose_columns(
@@ -109,6 +111,9 @@ class TableReader:
         told = f"{self._interactions}: {', '.join(taken)}"
         if "time" not in self._columns:
             told += "; no column of times, so the order of the rows counts"
+            unread = [name for name in self._all if name not in self._columns.values()]
+            if unread:
+                told += f" (if one of {', '.join(unread[:_LISTED])} is the time: --time COLUMN)"
         if self._items is None:
             return f"{told}; no --items, so items are called by their ids"
         listed = ", ".join(f"{role} = {name}" for role, name in self._item_columns.items())

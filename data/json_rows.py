@@ -10,10 +10,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import cast
 
+from ..errors import InputError
 from ..records import without_surrogates
 from .files import read_lines
 from .malformed import ReadReport, RowError, parse_rows, shown
 
+_LONGEST_HEADING = 1_000
 _EXACT = 2**53
 """Below it, a float tells all whole numbers apart."""
 _HALVES = re.compile(r"\\u[dD][89a-fA-F]")
@@ -30,7 +32,34 @@ def read_json_lines(path: Path, report: ReadReport) -> Iterator[tuple[int, objec
     Raises:
         InputError: The file cannot be read as text.
     """
-    return parse_rows(path, report, read_lines(path, report), parse_json)
+    return parse_rows(path, report, json_lines(path, report), parse_json)
+
+
+def json_lines(path: Path, report: ReadReport) -> Iterator[tuple[int, str]]:
+    """Stream the numbered lines of a file that holds one JSON value per line.
+
+    Args:
+        path: The file, plain or gzip-compressed.
+        report: Gets the bytes read.
+
+    Raises:
+        InputError: The file cannot be read as text, or is a table such as CSV.
+    """
+    first = True
+    for number, text in read_lines(path, report):
+        if first and _is_heading(text):
+            remedy = "Give one JSON object a line; `re2llm load table` reads CSV and Parquet."
+            raise InputError(str(path), f"is a table, not JSONL. It begins {shown(text)}.", remedy)
+        first = False
+        yield number, text
+
+
+def _is_heading(text: str) -> bool:
+    """Whether a line names the columns of a table."""
+    cells = re.split(r"[,;\t|]", text.strip()[:_LONGEST_HEADING])
+    return len(cells) > 1 and all(
+        cell.strip(' "').replace(" ", "_").isidentifier() for cell in cells
+    )
 
 
 def parse_json(text: str) -> object:

@@ -10,8 +10,8 @@ from typing import Any
 from ..errors import InputError
 from ..records import Item, Session
 from .attributes import read_attributes
-from .files import read_lines, total_bytes
-from .json_rows import as_id, as_object, as_text, parse_json
+from .files import total_bytes
+from .json_rows import as_id, as_object, as_text, json_lines, parse_json
 from .malformed import ReadReport, RowError, parse_items, parse_rows, shown
 from .session_file import read_sessions
 from .titles import clean_title
@@ -48,7 +48,7 @@ class JsonlReader:
 
     def items(self, report: ReadReport) -> Iterator[Item]:
         """Stream the items in the order of the file."""
-        lines = _refuse_list(self._items, read_lines(self._items, report))
+        lines = _refuse_list(self._items, json_lines(self._items, report))
         rows = parse_rows(self._items, report, lines, parse_json)
         return parse_items(self._items, report, rows, _item)
 

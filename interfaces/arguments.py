@@ -43,8 +43,13 @@ def _picked(value: Any) -> Any:
     return None if none or _is_absent(value) else _id(value)
 
 
+def _listed(value: Any) -> Any:
+    """Take a text for a list of one: models forget the brackets."""
+    return value if _is_absent(value) or not isinstance(value, str) else [value]
+
+
 _IdOrTitle = Annotated[Title, BeforeValidator(_id)]
-_Listed = Annotated[list[_IdOrTitle], Field(max_length=MOST_ITEMS)]
+_Listed = Annotated[list[_IdOrTitle], Field(max_length=MOST_ITEMS), BeforeValidator(_listed)]
 
 History = Annotated[_Listed, Field(min_length=1, description=descriptions.HISTORY)]
 Candidates = Annotated[
@@ -61,6 +66,7 @@ Picked = Annotated[Title | None, BeforeValidator(_picked), Field(description=des
 Titles = Annotated[
     list[_IdOrTitle],
     Field(min_length=1, max_length=MOST_TITLES, description=descriptions.TYPED),
+    BeforeValidator(_listed),
 ]
 NoneAsEmpty = _or([])
 """For an optional list."""

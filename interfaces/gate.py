@@ -18,7 +18,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from ..errors import Re2llmError
 from ..knowledge.keys import PREFIX
 from .api.limits import claim
-from .api.problems import RETRY_AFTER, Problem, ProblemError, problem_of, problem_response
+from .api.problems import (
+    RETRY_AFTER,
+    Problem,
+    ProblemError,
+    no_such_route,
+    problem_of,
+    problem_response,
+)
 from .auth import CHECKED, OPEN, caller_with
 from .callers import asks_for_key, is_loopback_call, key_of
 from .web.addresses import is_open, is_page
@@ -83,7 +90,7 @@ class Gate:
         segments = _segments(scope)
         first = segments[0] if segments else ""
         if ".." in segments or first not in _OPEN | _CHECKED | _GUARDED:
-            raise ProblemError(404, "There is no such route.", remedy="`docs/serve.md` lists all.")
+            raise no_such_route(scope)
         if first in _OPEN or is_open(scope):
             scope[CHECKED], scope[OPEN] = None, True
             return {}

@@ -11,7 +11,7 @@ from mcp.server.fastmcp import FastMCP
 from mcp.server.fastmcp.exceptions import ToolError
 from mcp.server.transport_security import TransportSecuritySettings
 from mcp.types import ContentBlock, TextContent, ToolAnnotations
-from pydantic import Field
+from pydantic import Field, ValidationError
 from starlette.applications import Starlette
 from starlette.routing import Route
 
@@ -27,7 +27,7 @@ from ..operations.results import FeedbackStored, FoundTitles, Recommended
 from ..operations.titles import find_titles as find_items
 from ..rating.request import OtherReview, PastReview, RatedItem, RatingRequest
 from ..runtime.options import Context, granted
-from ..runtime.request_limits import MOST_ITEMS
+from ..runtime.request_limits import MOST_ITEMS, input_error
 from . import descriptions
 from .arguments import (
     DEFAULT_COUNT,
@@ -66,7 +66,9 @@ class _Server(FastMCP):
         try:
             answer: Any = await super().call_tool(name, arguments)
         except ToolError as error:  # of arguments too, which it quotes
-            raise ToolError(inert(str(error))) from error
+            cause = error.__cause__
+            said = str(input_error(cause)) if isinstance(cause, ValidationError) else str(error)
+            raise ToolError(inert(said)) from error
         # What it returns for a tool with an output schema is not what it declares.
         blocks, structured = cast("tuple[list[ContentBlock], dict[str, Any]]", answer)
         for block in blocks:

@@ -9,7 +9,7 @@ from typing import Any
 
 from ..knowledge.jobs import Job, fetch_job, find_job, store_job
 from ..llm.prices import require_prices
-from ..operations.database import in_domain
+from ..operations.database import in_domain, with_domain
 from ..runtime.context import Context
 from ..runtime.options import RunOptions, resolve_context
 from .code_version import code_version
@@ -43,6 +43,7 @@ async def submit(  # what a job is
         InputError: The arguments cannot be used.
         DatabaseError: The database failed; the job is submitted as a whole or not at all.
     """
+    context = await with_domain(context)
     options = await resolve_context(context)
     job_kind_ = job_kind(kind)
     if max_cost is not None:

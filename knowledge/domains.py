@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..errors import InputError
+from ..records import ONLY_DOMAIN_LOG
 from .fusion_tables import FirstStageRow
 from .log_tables import RecommendationRow
 from .tables import SCHEMA, DomainRow, HintRow, ItemRow, ReleaseRow, SessionRow
@@ -36,6 +38,8 @@ _NAMED = select(*DOMAIN).where(DomainRow.name == bindparam("name"))
 
 _LIKE = 60.0
 """Likeness, of 100, above which a name is taken for another one with a typing error."""
+_LOAD_ONE = "Load one with `re2llm load`; `re2llm demo` loads sample films as `films`."
+_only_domain_log = logging.getLogger(ONLY_DOMAIN_LOG)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,32 +76,52 @@ async def find_domain(
     """Look a domain up by name.
 
     Args:
-        name: As given to `load`.
+        name: As given to `load`; empty takes the only domain there is.
         among: Names of the domains that the caller may know of; `None` for all.
 
     Raises:
-        InputError: There is none of that name that the caller may know of; lists those there are.
+        InputError: There is none of that name that the caller may know of, or several and no name;
+            lists those there are.
     """
+    name = name or await _only_name(connection, among)
     hidden = among is not None and name not in among
     found = await connection.execute(_NAMED, {"name": name}) if storable(name) else None
     row = found.one_or_none() if found else None
     if row is None or hidden:
-        names = await domain_names(connection)
-        known = [name for name in names if among is None or name in among]
+        known = await domain_names(connection, among=among)
         there = f"There are: {', '.join(known)}." if known else "Nothing is loaded yet."
         if near := process.extractOne(name, known, scorer=fuzz.ratio, score_cutoff=_LIKE):
             there = f"Did you mean {near[0]!r}? {there}"
         raise InputError(
             "domain",
             f"There is no domain {name!r}. {there}",
-            "Load one with `re2llm load`; `re2llm demo` loads sample films as `films`.",
+            _LOAD_ONE,
         )
     return Domain(*row)
 
 
-async def domain_names(connection: AsyncConnection) -> list[str]:
-    """Return the names of all domains, sorted."""
-    return list(await connection.scalars(select(DomainRow.name).order_by(DomainRow.name)))
+async def _only_name(connection: AsyncConnection, among: AbstractSet[str] | None) -> str:
+    known = await domain_names(connection, among=among)
+    if not known:
+        raise InputError("domain", "Nothing is loaded yet.", _LOAD_ONE)
+    if len(known) > 1:
+        there = f"There are: {', '.join(known)}."
+        remedy = "Name one as `domain` (--domain), or set RE2LLM_DOMAIN."
+        raise InputError("domain", f"It is not named. {there}", remedy)
+    _only_domain_log.debug("domain %r, the only one there is", known[0])
+    return known[0]
+
+
+async def domain_names(
+    connection: AsyncConnection, *, among: AbstractSet[str] | None = None
+) -> list[str]:
+    """Return the names of the domains, sorted.
+
+    Args:
+        among: Names of the domains that the caller may know of; `None` for all.
+    """
+    names = await connection.scalars(select(DomainRow.name).order_by(DomainRow.name))
+    return [name for name in names if among is None or name in among]
 
 
 _COUNTED = {

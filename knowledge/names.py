@@ -20,6 +20,7 @@ _QUERIES: Mapping[Kind, LiteralString] = {
     "release": "SELECT r.number::text, r.status || ', ' || r.model FROM re2llm.policy_release AS r "
     "JOIN re2llm.domain AS d ON d.id = r.domain_id WHERE d.name = %(domain)s ORDER BY r.number",
 }
+_ONLY = "SELECT min(name) FROM re2llm.domain HAVING count(*) = 1"
 _SECONDS = 1
 _MOST = 1_000
 
@@ -28,7 +29,7 @@ def stored_names(kind: Kind, domain: str, settings: Settings) -> list[tuple[str,
     """Return names or numbers with a remark on each; nothing if the database is not running.
 
     Args:
-        domain: Whose hints or releases.
+        domain: Whose hints or releases; empty for the only one there is.
 
     Raises:
         psycopg.Error: The database does not answer within a moment.
@@ -40,4 +41,6 @@ def stored_names(kind: Kind, domain: str, settings: Settings) -> list[tuple[str,
     plain = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
     options = f"-c statement_timeout={_SECONDS}s -c default_transaction_read_only=on"
     with psycopg.connect(plain, connect_timeout=_SECONDS, options=options) as connection:
+        if not domain and kind != "domain":
+            (domain,) = connection.execute(_ONLY).fetchone() or ("",)
         return connection.execute(_QUERIES[kind], {"domain": domain}).fetchmany(_MOST)

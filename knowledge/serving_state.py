@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import Boolean, and_, bindparam, func, or_, select, true
@@ -54,7 +54,7 @@ class Asked:
     """Of what the serving state is asked.
 
     Attributes:
-        name: Of the domain.
+        name: Of the domain; empty for the only one there is.
         model: The ranking model.
         version: Of the ranking prompt.
         best: Whether the best hint is wanted even where a release is active.
@@ -100,6 +100,9 @@ async def serving_state(
     Raises:
         InputError: There is no such domain that the caller may know of.
     """
+    if not asked.name:
+        domain = await find_domain(connection, "", among=among)
+        asked = replace(asked, name=domain.name)
     hidden = among is not None and asked.name not in among
     wanted = {
         "name": asked.name,

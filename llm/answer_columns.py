@@ -6,7 +6,14 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
-from .answer_entries import Column, EntryReader, bare_number, counts_up, only_number
+from .answer_entries import (
+    Column,
+    EntryReader,
+    bare_number,
+    counts_up,
+    only_number,
+    pointed_numbers,
+)
 from .answer_names import names_no_ranking
 from .json_values import is_list, is_object
 
@@ -31,7 +38,7 @@ def read_entries(
         return None
     numbers = [bare_number(entry) for entry in entries]
     if all(isinstance(entry, str) for entry in entries):
-        return reader.read_texts(entries)
+        return reader.read_texts(entries) or pointed_numbers(entries) or None
     if None not in numbers:
         return [number for number in numbers if number is not None]
     if all(is_object(entry) for entry in entries):

@@ -26,6 +26,7 @@ _NUMBERED = re.compile(
     r"#?\s?(\d{1,6})(?![\w.]{0,9}\d)(?:st|nd|rd|th)?[\s*_`\"')\].:,|\u2013-]{1,6}+(?=\S)",
     re.IGNORECASE,
 )
+POINTED = re.compile(r"(?:\b(?:candidate|item|option|number)\s?#?|#)(\d{1,6})\b", re.IGNORECASE)
 _CANDIDATE = re.compile(_NAME, re.IGNORECASE)
 _DIGITS = re.compile(r"\d{1,7}")
 
@@ -42,6 +43,12 @@ def bare_number(entry: Any) -> int | None:
         return None
     found = _BARE.fullmatch(entry[:_LONGEST])
     return int(found[1]) if found else None
+
+
+def pointed_numbers(texts: Sequence[str]) -> Sequence[int]:
+    """Return what texts say about "candidate 8" or "#8"; empty unless each speaks of one."""
+    found = [POINTED.findall(text[:_LONGEST]) for text in texts]
+    return [int(numbers[0]) for numbers in found] if all(len(n) == 1 for n in found) else ()
 
 
 def only_number(key: str) -> int | None:
@@ -107,8 +114,9 @@ class EntryReader:
             return [number for number in inner if number is not None]
         found = self._find(rests, [int(s[1]) if s else None for s in starts])
         if not any(found):
-            named = len(leads) == len(texts) and not counts_up(leads) and None in inner
-            return leads if named else None
+            if len(leads) < len(texts) or None not in inner:
+                return None
+            return self._behind(leads, rests) if counts_up(leads) else leads
         agree = all(
             not number or not start or number == int(start[1])
             for number, start in zip(found, starts, strict=True)
@@ -116,6 +124,10 @@ class EntryReader:
         if agree and len(leads) == len(texts):
             return leads
         return found if agree or counts_up(leads) else None
+
+    def _behind(self, places: Sequence[int], rests: Sequence[str]) -> Sequence[int] | None:
+        """Return the candidates of "1. [8] Alien": numbered titles behind their places."""
+        return self.read_texts(rests) if places and all(map(self.numbered, rests)) else None
 
     def read_titles(self, texts: Sequence[str]) -> Sequence[int] | None:
         """Return the candidates' numbers in a list of titles, `None` if it is none."""

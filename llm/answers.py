@@ -177,6 +177,10 @@ def _find(text: str, candidates: int, reader: EntryReader) -> _Found:
         numbers = [int(number) for number in re.findall(r"\d+", chains[-1][0])]
         return _Found(numbers, start=chains[-1].start(), end=chains[-1].end())
     if read:
+        if len(read) > 1 and all(len(found.numbers) == 1 for found in read):
+            listed = read_loosely(text, candidates, reader)  # "1. [5] Alien", line by line
+            if [*listed] == [found.numbers[0] for found in read]:
+                read.append(_Found(listed))
         longest = max(reversed(read), key=lambda found: len(found.numbers))
         return replace(longest, plain=_only(read))
     if any(value for *_, value in values) or text.count("{") > 1:

@@ -112,7 +112,10 @@ def read_failure(error: BaseException, secrets: Sequence[str] = ()) -> ModelFail
     status, body = http_status(error) or _status_in_stream(error), error_body(error)
     parts = (type(error).__name__, error, getattr(error, "code", ""), body or "")
     said = " ".join(map(str, parts))
-    failure = _without_status(error, said) if status is None else _of_status(status, said)
+    if _declined(error):  # OpenAI's package raises so over an answer with the status 200
+        failure = Failure.REFUSED
+    else:
+        failure = _without_status(error, said) if status is None else _of_status(status, said)
     refuses = refused_parts(status, said)
     if failure is Failure.TOO_LONG:
         refuses &= {Part.MAX_TOKENS}  # a smaller answer may leave room for the prompt
@@ -196,14 +199,20 @@ def _of_bad_request(said: str) -> Failure:
     return Failure.REFUSED if _FILTERED.search(said) else Failure.REJECTED
 
 
+def _declined(error: BaseException) -> bool:
+    return any("ContentFilter" in name or "Refusal" in name for name in _class_names(error))
+
+
+def _class_names(error: BaseException) -> list[str]:
+    return [cls.__name__ for link in chain(error) for cls in type(link).__mro__]
+
+
 def _without_status(error: BaseException, said: str) -> Failure:
-    names = [cls.__name__ for link in chain(error) for cls in type(link).__mro__]
+    names = _class_names(error)
     if any("Timeout" in name for name in names):
         return Failure.TIMEOUT
     if any(_is_connection(name) for name in names):
         return Failure.CONNECTION
-    if any("ContentFilter" in name or "Refusal" in name for name in names):
-        return Failure.REFUSED
     # What providers' packages raise over a body without choices, message or valid JSON.
     if isinstance(error, ValueError | LookupError | TypeError | AttributeError):
         return Failure.REFUSED if _FILTERED.search(said) else Failure.WRONG_SHAPE

@@ -6,12 +6,11 @@ import re
 from collections.abc import Sequence
 
 from .answer_columns import read_entries
-from .answer_entries import EntryReader, bare_number, counts_up
+from .answer_entries import POINTED, EntryReader, bare_number, counts_up, pointed_numbers
 
 _MOST_LINES = 1_000
 _LONGEST_LINE = 500
 _NUMBER = re.compile(r"(?<![\w.])\d{1,6}(?![\w.]{0,9}\d)")
-_POINTED = re.compile(r"(?:\b(?:candidate|item|option|number)\s?#?|#)(\d{1,6})\b", re.IGNORECASE)
 _RULE = frozenset("|-: ")
 _TWO = 2
 
@@ -29,7 +28,7 @@ def read_loosely(text: str, candidates: int, reader: EntryReader) -> Sequence[in
         return _read_table(rows, reader) or ()
     listed = [line for line in lines if reader.numbered(line)]
     if len(listed) >= _TWO:
-        return reader.read_texts(listed) or _pointed(listed)
+        return reader.read_texts(listed) or pointed_numbers(listed)
     found = reader.read_titles(lines) if len(lines) >= _TWO else None
     if len(lines) == 1:
         parts = [part for part in re.split(r"[,;>]", lines[0]) if part.strip()]
@@ -47,14 +46,8 @@ def _read_table(lines: Sequence[str], reader: EntryReader) -> Sequence[int] | No
     return read_entries(rows, reader)
 
 
-def _pointed(lines: Sequence[str]) -> Sequence[int]:
-    """Return what lines say about "candidate 8", where each speaks of one."""
-    found = [_POINTED.findall(line) for line in lines]
-    return [int(numbers[0]) for numbers in found] if all(len(n) == 1 for n in found) else ()
-
-
 def _read_sentence(text: str, candidates: int) -> Sequence[int]:
-    pointed = [int(found) for found in _POINTED.findall(text)]
+    pointed = [int(found) for found in POINTED.findall(text)]
     numbers = pointed or [int(found) for found in _NUMBER.findall(text)]
     if len(numbers) > _TWO and len(numbers) % 2 == 0:
         # "1: 8, 2: 7" and "8 (1), 7 (2)": half of the numbers are places.

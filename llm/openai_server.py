@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping
 from typing import Any
@@ -39,8 +40,11 @@ class OpenAIServer(ChatOpenAI):
         response: Any,
         generation_info: dict[str, Any] | None = None,
     ) -> ChatResult:
+        _write_out(response)
         result = super()._create_chat_result(response, generation_info)  # pyright: ignore[reportUnknownMemberType]  # a bare dict
-        raw: dict[str, Any] = response if is_object(response) else response.model_dump()
+        raw: dict[str, Any] = (
+            response if is_object(response) else response.model_dump(warnings=False)
+        )
         for generation, choice in zip(result.generations, raw.get("choices") or (), strict=False):
             message: dict[str, Any] = choice.get("message") or {}
             thoughts = message.get(REASONING) or message.get("reasoning")
@@ -49,3 +53,21 @@ class OpenAIServer(ChatOpenAI):
             if raw.get(TIMINGS):
                 generation.message.response_metadata[TIMINGS] = raw[TIMINGS]
         return result
+
+
+def _write_out(response: Any) -> None:
+    """Write what a server sends as an object as the text that it should be.
+
+    TGI sends the arguments of tools so, and some servers the whole answer in JSON.
+    """
+    for choice in getattr(response, "choices", None) or ():
+        message: Any = getattr(choice, "message", None)
+        _as_text(message, "content")
+        for call in getattr(message, "tool_calls", None) or ():
+            _as_text(getattr(call, "function", None), "arguments")
+
+
+def _as_text(holder: Any, name: str) -> None:
+    value: Any = getattr(holder, name, None)
+    if is_object(value):
+        setattr(holder, name, json.dumps(value))

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..knowledge.domains import Domain, find_domain
 from ..knowledge.engine import unreachable
-from ..runtime.options import RunOptions
+from ..runtime.options import Context, RunOptions, resolve_context
 
 
 @asynccontextmanager
@@ -34,6 +35,8 @@ async def in_domain(
 ) -> AsyncGenerator[tuple[AsyncConnection, Domain]]:
     """Yield a connection and a domain that the run may use; `None` names the run's own.
 
+    That is the context's, the settings', or the only one there is.
+
     Raises:
         InputError: There is no such domain.
         DatabaseError: The database failed, at any point.
@@ -41,3 +44,16 @@ async def in_domain(
     async with connected(options, write=write) as connection:
         found = await find_domain(connection, name or options.domain, among=options.domains)
         yield connection, found
+
+
+async def with_domain(context: Context) -> Context:
+    """Return a context that names its domain, for an operation of many steps.
+
+    Raises:
+        InputError: It names none, and neither do the settings, and there is not just one.
+        DatabaseError: The database failed.
+    """
+    if context.domain:
+        return context
+    async with in_domain(await resolve_context(context), None) as (_, found):
+        return replace(context, domain=found.name)

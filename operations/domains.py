@@ -32,9 +32,7 @@ async def domain_names(context: Context) -> tuple[list[str], str]:
     """
     options = await resolve_context(context)
     async with connected(options) as connection:
-        names = await stored.domain_names(connection)
-    known = options.domains
-    return [name for name in names if known is None or name in known], options.domain
+        return await stored.domain_names(connection, among=options.domains), options.domain
 
 
 async def show_domain(context: Context, name: str) -> ListedDomain:

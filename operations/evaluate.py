@@ -25,7 +25,7 @@ from ..records import Session, counted
 from ..runtime.budget import limited
 from ..runtime.options import Context, RunOptions, resolve_context
 from ..runtime.progress import Progress, silent
-from .database import in_domain
+from .database import in_domain, with_domain
 from .experiment import Experiment
 from .fusion import what_it_adds
 from .held_out import held_out_sessions
@@ -102,6 +102,7 @@ async def evaluate(  # noqa: PLR0913  # what can be compared
         context = replace(context, fuse="llm")  # it is the model whose dependence is measured
     recorded = read_answers(answers) if answers else []
     budget = limited(context.budget, max_calls=max_llm_calls, max_cost=max_cost)
+    context = await with_domain(context)
     options = await resolve_context(replace(context, budget=budget, command="evaluate"))
     budget.require_prices(options.settings.prices, [options.model])
     notes: list[str] = []

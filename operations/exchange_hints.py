@@ -16,7 +16,7 @@ from ..knowledge.reflections import Proposal, store_proposal
 from ..ranking.repeats import embed
 from ..runtime.domain_cache import leak_filter_of
 from ..runtime.options import Context, RunOptions, resolve_context
-from .database import in_domain
+from .database import in_domain, with_domain
 from .hint_results import ImportedHints
 
 _NOTHING: Mapping[str, Mapping[str, Any]] = {}
@@ -77,7 +77,8 @@ async def import_hints(context: Context, document: Any) -> ImportedHints:
     Raises:
         InputError: The document has another form, or there is no such domain; nothing was stored.
     """
-    return await _import(await resolve_context(context), _texts(document), {"source": "import"})
+    options = await resolve_context(await with_domain(context))
+    return await _import(options, _texts(document), {"source": "import"})
 
 
 async def import_from_domain(context: Context, other: str) -> ImportedHints:
@@ -92,7 +93,7 @@ async def import_from_domain(context: Context, other: str) -> ImportedHints:
     Raises:
         InputError: There is no such domain, it is this one, or it has no active hints.
     """
-    options = await resolve_context(context)
+    options = await resolve_context(await with_domain(context))
     async with in_domain(options, None):
         pass  # it exists
     async with in_domain(options, other) as (connection, found):

@@ -31,7 +31,7 @@ from ..runtime.domain_cache import leak_filter_of
 from ..runtime.model_call import ask
 from ..runtime.options import Context, RunOptions, resolve_context
 from ..runtime.progress import Progress, silent
-from .database import in_domain
+from .database import in_domain, with_domain
 from .hint_results import MeasuredGain
 from .improve_results import ImprovedHints, Outcome, TriedChild
 
@@ -69,6 +69,7 @@ async def improve_hints(
         DatabaseError: The database failed. What was paid and stored is kept.
     """
     budget = limited(context.budget, max_calls=max_llm_calls, max_cost=max_cost)
+    context = await with_domain(context)
     options = await resolve_context(replace(context, budget=budget, command="improve"))
     budget.require_prices(options.settings.prices, [options.model, options.reflect_model])
     options.require_model()

@@ -16,6 +16,7 @@ from ..runtime.budget import Budget, limited
 from ..runtime.options import Context, RunOptions, resolve_context
 from ..runtime.progress import Progress, silent
 from ..settings import Settings
+from .database import with_domain
 from .enough import ENOUGH_SESSIONS, NOTHING_HELPED, NOTHING_MISSED, session_advice
 from .first_stage import fit_first_stage
 from .hint_results import RetiredHint
@@ -143,7 +144,7 @@ async def learn(
         max_cost=max_cost,
         max_hints=max_hints,
     )
-    context = replace(context, budget=budget, command="learn")
+    context = replace(await with_domain(context), budget=budget, command="learn")
     options = await resolve_context(context)
     budget.require_prices(options.settings.prices, [options.model, options.reflect_model])
     budget.max_hints = min(max_hints, options.settings.hints_max)

@@ -84,6 +84,8 @@ async def load(
         total += reader.session_bytes
     options = await resolve_context(context)
     name = domain or options.domain
+    if not name:
+        raise InputError("domain", "It is not named.", "Name the domain that the data is for.")
     if options.domains is not None and name not in options.domains:
         raise InputError("domain", f"You may not load {name!r}.", "Name one of your own domains.")
 

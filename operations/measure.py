@@ -15,6 +15,7 @@ from ..runtime.budget import Budget
 from ..runtime.options import Context, resolve_context
 from ..runtime.outages import OutageGuard
 from ..runtime.progress import Progress, silent
+from .database import with_domain
 from .enough import ENOUGH_SESSIONS
 from .first_stage import fit_first_stage
 from .fusion import learn_fusions, what_it_adds
@@ -70,6 +71,7 @@ async def measure(
         InputError: There is no such domain, or it has no training sessions.
     """
     budget = Budget(max_calls=max_llm_calls, max_cost=max_cost)
+    context = await with_domain(context)
     options = await resolve_context(
         replace(context, fuse="learned", budget=budget, command="measure")
     )

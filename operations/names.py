@@ -14,11 +14,11 @@ def names_starting_with(
     Nothing is started, and whatever fails leaves nothing to offer.
 
     Args:
-        domain: Whose hints or releases; `None` takes the settings'.
+        domain: Whose hints or releases; `None` takes the settings', or the only one.
     """
     try:
         settings = get_settings()
-        found = stored_names(kind, domain or settings.domain, settings)
+        found = stored_names(kind, domain or settings.domain or "", settings)
     except Exception:  # noqa: BLE001  # a person who presses Tab wants no error
         return []
     return [(name, remark) for name, remark in found if name.startswith(start)]

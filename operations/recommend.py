@@ -49,16 +49,15 @@ async def recommend(
     if context.policy is not None:
         hint_choice(context.policy)
     options = await resolve_context(context)
-    name = domain or options.domain
     try:
-        known = await serving_of(options, name)
+        known = await serving_of(options, domain or options.domain)
     except (OSError, SQLAlchemyError) as error:
         raise unreachable(options.services.engine, error) from error
     async with in_catalogue(options, known.domain) as finder:
         chosen = await finder.resolve(history, "history")
         listed = None if candidates is None else await finder.resolve(candidates, "candidates")
     request: dict[str, Any] = {
-        "domain": name,
+        "domain": known.domain.name,
         "history": [item.id for item in chosen],
         "candidates": None if listed is None else [item.id for item in listed],
         "k": k,

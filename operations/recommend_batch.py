@@ -17,7 +17,7 @@ from ..runtime.budget import Budget
 from ..runtime.options import Context, resolve_context
 from ..runtime.progress import Progress, silent
 from .answer_file import AnswerFile
-from .database import in_domain
+from .database import in_domain, with_domain
 from .recommend import recommend
 
 _AHEAD = 4
@@ -83,7 +83,7 @@ async def recommend_batch(
     if context.policy is not None:
         hint_choice(context.policy)
     budget = Budget(max_calls=max_llm_calls, max_cost=max_cost)
-    context = replace(context, budget=budget, command="recommend")
+    context = replace(await with_domain(context), budget=budget, command="recommend")
     options = await resolve_context(context)
     budget.require_prices(options.settings.prices, [options.model])
     async with in_domain(options, None):

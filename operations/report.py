@@ -16,7 +16,7 @@ from ..knowledge.releases import Release, active_release_number, fetch_release
 from ..records import counted
 from ..runtime.options import Context, RunOptions, resolve_context
 from ..runtime.progress import Progress, silent
-from .database import in_domain
+from .database import in_domain, with_domain
 from .evaluate import Evaluation
 from .fusion import what_it_adds
 from .report_sizes import size_pictures
@@ -43,6 +43,7 @@ async def make_report(
         InputError: The domain is gone.
         DatabaseError: The database cannot be reached.
     """
+    context = await with_domain(context)
     options = await resolve_context(context)
     async with in_domain(options, None) as (connection, domain):
         hints = await list_hints(connection, domain.id)

@@ -33,7 +33,7 @@ from ..runtime.budget import limited
 from ..runtime.options import Context, RunOptions, resolve_context
 from ..runtime.outages import OutageGuard
 from ..runtime.progress import Progress, silent
-from .database import in_domain
+from .database import in_domain, with_domain
 from .hint_results import MeasuredGain
 from .tidy_results import StandingHint, TidiedHint, TidiedHints
 
@@ -70,6 +70,7 @@ async def tidy_hints(
         DatabaseError: The database failed. What was paid and decided is kept.
     """
     budget = limited(context.budget, max_calls=max_llm_calls, max_cost=max_cost)
+    context = await with_domain(context)
     options = await resolve_context(replace(context, budget=budget, command="tidy"))
     budget.require_prices(options.settings.prices, [options.model])
     free = max_llm_calls == 0 or (dry_run and max_llm_calls is None and max_cost is None)

@@ -31,7 +31,7 @@ from ..runtime.batch_calls import ask_ahead
 from ..runtime.budget import limited
 from ..runtime.options import Context, RunOptions, resolve_context
 from ..runtime.progress import Progress, silent
-from .database import in_domain
+from .database import in_domain, with_domain
 from .enough import too_few_calls
 from .few_cells import (
     first_to_visit,
@@ -98,6 +98,7 @@ async def train(  # noqa: PLR0913  # what a training can be
     started = time.perf_counter()
     budget = limited(context.budget, max_calls=max_llm_calls, max_cost=max_cost)
     # Trials are shared between trainings of any seed: they keep the settings' order of candidates.
+    context = await with_domain(context)
     unseeded = replace(context, seed=None, budget=budget, command="train")
     options = await resolve_context(unseeded)
     seed = options.seed if context.seed is None else context.seed

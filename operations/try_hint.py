@@ -14,7 +14,7 @@ from ..runtime.budget import limited
 from ..runtime.domain_cache import leak_filter_of
 from ..runtime.options import Context, RunOptions, resolve_context
 from ..runtime.progress import Progress, silent
-from .database import in_domain
+from .database import in_domain, with_domain
 from .hint_results import MeasuredGain, TriedHint
 from .understanding import understanding_of
 
@@ -44,6 +44,7 @@ async def try_hint(
     """
     cleaned = clean_hint(html.unescape(text))
     budget = limited(context.budget, max_calls=max_llm_calls, max_cost=max_cost)
+    context = await with_domain(context)
     options = await resolve_context(replace(context, budget=budget, command="verify"))
     budget.require_prices(options.settings.prices, [options.model])
     async with in_domain(options, None) as (connection, domain):
@@ -108,5 +109,6 @@ async def try_on_session(context: Context, text: str, session: int) -> None:
         BudgetSpentError: The budget is spent; paid trials are kept.
         ModelDownError: The model gave no answer.
     """
+    context = await with_domain(context)
     options = await resolve_context(replace(context, command="verify"))
     await measure(text, options.domain, Panel([session], ()), options, until_settled=False)

@@ -19,7 +19,7 @@ from ..runtime.budget import limited
 from ..runtime.options import Context, RunOptions, resolve_context
 from ..runtime.outages import OutageGuard
 from ..runtime.progress import Progress, silent
-from .database import in_domain
+from .database import in_domain, with_domain
 from .hint_results import MeasuredGain, RetiredHint, VerifiedHint, VerifiedHints
 
 
@@ -48,6 +48,7 @@ async def verify_hints(
         DatabaseError: The database failed. What was paid is kept.
     """
     budget = limited(context.budget, max_calls=max_llm_calls, max_cost=max_cost)
+    context = await with_domain(context)
     options = await resolve_context(replace(context, budget=budget, command="verify"))
     budget.require_prices(options.settings.prices, [options.model])
     todo = await hints_to_verify(options, hints)

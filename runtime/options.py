@@ -40,7 +40,7 @@ class RunOptions:
 
     Attributes:
         services: The process's database, models and caches.
-        domain: The catalogue, if the request names none.
+        domain: The catalogue, if the request names none; empty for the only one there is.
         domains: Names of the catalogues that the run may know of; `None` for all.
         policy: How the hint is chosen.
         model: The ranking model.
@@ -272,9 +272,13 @@ async def resolve_context(context: Context) -> RunOptions:
     )
 
 
-def _default(domain: str, domains: frozenset[str] | None) -> str:
-    """Return what a request means that names no catalogue: the only one, if there is but one."""
-    return domain if domains is None or len(domains) != 1 else next(iter(domains))
+def _default(domain: str | None, domains: frozenset[str] | None) -> str:
+    """Return what a request means that names no catalogue; empty for the only one there is."""
+    if domains is None:
+        return domain or ""
+    if len(domains) == 1:
+        return next(iter(domains))
+    return domain if domain is not None and domain in domains else ""
 
 
 def context_of(given: object) -> Context:

@@ -65,7 +65,7 @@ def build(host: re2llm.Re2llm) -> Any:
 
 async def main() -> None:
     """Serve two visitors."""
-    async with re2llm.Re2llm() as host:
+    async with re2llm.Re2llm(domain="films") as host:
         graph = build(host)
         for question in ("When do you close?", "What should I see next?"):
             state = await graph.ainvoke(

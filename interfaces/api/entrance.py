@@ -25,4 +25,6 @@ async def entrance_route(request: Request) -> Response:
     if "text/html" in request.headers.get("accept", ""):
         return RedirectResponse(address(request.scope, ""), 303)
     under = request.scope.get("root_path", "")
-    return JSONResponse({"name": "re2llm", **{name: under + at for name, at in _PLACES.items()}})
+    served = {getattr(route, "path", "") for route in request.app.routes}  # MCP is an extra
+    places = {name: under + at for name, at in _PLACES.items() if at in served}
+    return JSONResponse({"name": "re2llm", **places})

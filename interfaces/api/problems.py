@@ -89,6 +89,12 @@ class ProblemError(HTTPException):
         self.more = more
 
 
+def no_such_route(scope: Scope) -> ProblemError:
+    """Return what ends a request to a path that is not served."""
+    listed = f"{scope.get('root_path', '')}/openapi.json"
+    return ProblemError(404, "There is no such route.", remedy=f"`GET {listed}` lists all.")
+
+
 def problem_of(error: Exception, scope: Scope) -> tuple[Problem, dict[str, str]]:
     """Return an error as a problem, with the headers that belong to it.
 
@@ -127,7 +133,7 @@ def problem_of(error: Exception, scope: Scope) -> tuple[Problem, dict[str, str]]
             allowed = headers.get("Allow")
             remedy = f"This route takes: {allowed}." if allowed else None
             if error.status_code == HTTPStatus.NOT_FOUND and detail == HTTPStatus(404).phrase:
-                detail, remedy = "There is no such route.", "`docs/serve.md` lists all."
+                return problem_of(no_such_route(scope), scope)
             problem = _problem(scope, error.status_code, detail, type="about:blank", remedy=remedy)
         case _:
             _log.error("a request failed", exc_info=error)

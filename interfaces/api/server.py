@@ -18,10 +18,10 @@ from typing import Literal
 from starlette.applications import Starlette
 from starlette.types import ASGIApp
 from uvicorn import Config, Server
-from uvicorn.supervisors import Multiprocess
 
 from .logs import log_config
 from .options import ServeOptions
+from .workers import Workers
 
 _BACKLOG = 2048
 _HUNG = 30
@@ -79,7 +79,7 @@ def run_server(
     # prometheus-client reads it in each process, and shares its numbers there.
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
     try:
-        Multiprocess(config, sockets=[config.bind_socket()]).run()
+        Workers(config, sockets=[config.bind_socket()]).run()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

@@ -361,3 +361,20 @@ def test_the_whole_round(
     for row in document["rows"]:
         for metric in ("hr@5", "ndcg@5", "hr@10", "ndcg@10", "mrr"):
             assert 0 <= row[metric] <= 1
+
+
+def test_a_command_whose_streams_are_closed_ends_like_any_other() -> None:
+    program = f'exec "{RE2LLM}" "$@" '
+    for closed, words, code in (
+        ("<&- >&- 2>&-", ["--version"], 0),
+        ("<&-", ["rate", "--request", "-"], 1),
+    ):
+        done = subprocess.run(
+            ["/bin/sh", "-c", program + closed, "sh", *words],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == code
+        assert "Traceback" not in done.stderr
+        assert done.stderr.count("\n") == code  # one line, if there is an error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable, Iterator
@@ -35,6 +36,13 @@ def test_other_machines_need_a_key(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("RE2LLM_HOME", str(tmp_path))  # of a database without keys
     for host in ("0.0.0.0", "192.0.2.1"):  # noqa: S104
         assert "re2llm keys create" in refused("--host", host)
+
+
+def test_an_address_that_cannot_be_listened_on_is_named(films: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        told = refused("--port", str(taken.getsockname()[1]))
+    assert told.startswith("error: --port: 127.0.0.1:")
+    assert "Address already in use" in told
 
 
 @pytest.fixture

@@ -29,6 +29,14 @@ def printed(monkeypatch: pytest.MonkeyPatch, width: int, *, terminal: bool) -> s
     return file.getvalue()
 
 
+def test_a_terminal_too_narrow_for_the_columns_loses_no_cell(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    text = printed(monkeypatch, 30, terminal=True)
+    for cell in ("hint", "status", "gain", "204", "retired", "not tried", "-0.120"):
+        assert cell in text
+
+
 def test_in_a_pipe_each_row_is_one_line_under_its_heading(monkeypatch: pytest.MonkeyPatch) -> None:
     heading, rule, *rows = printed(monkeypatch, 10_000, terminal=False).splitlines()
     assert heading.split() == ["hint", "status", "gain", "text"]

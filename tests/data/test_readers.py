@@ -463,6 +463,14 @@ def test_one_json_list_says_how_to_convert_it(tmp_path: Path, text: str) -> None
     assert error.value.field.endswith("x.jsonl")
 
 
+@pytest.mark.parametrize("heading", ["id,title", "id;title;year", "id\ttitle", '"id","the title"'])
+def test_a_table_is_told_from_jsonl_by_its_heading(tmp_path: Path, heading: str) -> None:
+    with pytest.raises(InputError, match=r"is a table, not JSONL\. .*`re2llm load table`"):
+        jsonl(tmp_path / "x.jsonl", f"{heading}\n1,Heat\n")
+    found, report = jsonl(tmp_path / "y.jsonl", "1, 2", {"id": 1, "title": "A"})
+    assert ([item.id for item in found], report.malformed) == (["1"], 1)
+
+
 def test_a_pipe_is_read_once_and_whole() -> None:
     rows = "".join(f'{{"id": {n}, "title": "Film {n}"}}\n' for n in range(1_500))
     read, write = os.pipe()

@@ -175,6 +175,14 @@ def test_without_a_time_a_user_is_a_session_in_the_order_of_the_file(tmp_path: P
     assert "the order of the rows counts" in report.remarks[0]
 
 
+def test_columns_that_may_be_the_time_are_named(tmp_path: Path) -> None:
+    file = tmp_path / "log.csv"
+    file.write_text("user,item,bought_at,price\n1,a,2026-03-01,2\n")
+    report = ReadReport()
+    list(open_reader("table", file).items(report))
+    assert "(if one of bought_at, price is the time: --time COLUMN)" in report.remarks[0]
+
+
 def test_days_that_are_too_short_say_what_to_do(tmp_path: Path) -> None:
     table = [
         {**row, "timestamp": row["timestamp"] + place * 86_400} for place, row in enumerate(rows())

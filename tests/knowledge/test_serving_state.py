@@ -94,7 +94,7 @@ async def test_a_domain_that_the_caller_may_not_know_of_does_not_exist(
             with pytest.raises(InputError, match="There is no domain"):
                 await serving_state(connection, asked, among=names)
         assert (await serving_state(connection, asked, among={there.domain})).release == 1
-        for name in ("", "a\0b", "\ud800"):
+        for name in (" ", "a\0b", "\ud800"):
             with pytest.raises(InputError, match="There is no domain"):
                 await serving_state(connection, Asked(name, MODEL, VERSION, best=False))
 

@@ -89,6 +89,9 @@ WITH_TITLES: list[Any] = [
     "\n".join(f"{place}. {TITLES[n - 1]}" for place, n in PLACED),
     "Sure:\n" + "\n".join(f"{place}. **{TITLES[n - 1]}**" for place, n in PLACED) + "\nEnjoy!",
     "\n".join(TITLED),
+    {"ranking": [f"{TITLES[n - 1]} (#{n})" for n in ORDER]},
+    "\n".join(f"{place}. [{n}] {TITLES[n - 1]}" for place, n in PLACED),
+    "Sure!\n\n" + "\n".join(f"{place}) **[{n}]** {TITLES[n - 1]}" for place, n in PLACED),
 ]
 PROSE: list[Any] = [
     "\n".join(f"{place}. candidate {n}" for place, n in PLACED),

@@ -1,8 +1,12 @@
 """What servers say they do not take, in their own words."""
 
+from typing import Any
+
+import httpx
 import pytest
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
 from langchain_openai import ChatOpenAI
+from openai import ContentFilterFinishReasonError
 from pydantic import SecretStr
 from re2llm.errors import Failure
 from re2llm.llm.adapting import adapted, without_system
@@ -275,3 +279,9 @@ def test_an_image_stays_when_rules_move_to_it() -> None:
     image = {"type": "image_url", "image_url": {"url": "data:,"}}
     (message,) = without_system([SystemMessage("S"), HumanMessage([image])])
     assert message.content == [{"type": "text", "text": "S"}, image]
+
+
+def test_a_filtered_answer_is_a_refusal_though_its_status_is_200() -> None:
+    error: Any = ContentFilterFinishReasonError()
+    error.response = httpx.Response(200, request=httpx.Request("POST", "http://localhost/v1"))
+    assert read_failure(error).failure is Failure.REFUSED

@@ -199,6 +199,17 @@ MESSAGES: dict[str, Body] = {
             {"id": "1", "type": "function", "function": {"name": "r", "arguments": ranking}}
         ],
     },
+    "a call whose arguments are an object, as of TGI": {
+        "content": None,
+        "tool_calls": [
+            {
+                "id": "1",
+                "type": "function",
+                "function": {"name": "r", "arguments": json.loads(ranking)},
+            }
+        ],
+    },
+    "an answer that is an object": {"content": json.loads(ranking)},
     "an empty call beside the answer": {
         "content": ranking,
         "tool_calls": [

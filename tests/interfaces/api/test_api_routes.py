@@ -13,7 +13,7 @@ import pytest
 from api_server import problem
 from re2llm.data.sample import load_films
 from re2llm.interfaces import gate
-from re2llm.interfaces.api import health
+from re2llm.interfaces.api import application, health
 from re2llm.interfaces.api.application import create_app
 from re2llm.interfaces.api.problems import ProblemError
 from re2llm.interfaces.api.strict_routes import DEEPEST, LARGEST_BODY
@@ -69,6 +69,16 @@ async def test_an_entrance_behind_a_proxy_keeps_its_path() -> None:
         assert listed["recommend"] == "/recommender/v1/recommend"
         led = await client.get("/recommender/", headers={"accept": "text/html"})
         assert led.headers["location"] == "/recommender/console"
+        lost = problem(await client.get("/recommender/nowhere"), 404)
+        assert lost["remedy"] == "`GET /recommender/openapi.json` lists all."
+
+
+async def test_an_entrance_lists_only_what_is_served(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(application, "_mount_mcp", lambda _: None)  # as without the extra
+    bare = httpx.ASGITransport(create_app())
+    async with httpx.AsyncClient(transport=bare, base_url="http://127.0.0.1") as client:
+        assert "mcp" not in (listed := (await client.get("/")).json())
+        assert listed["recommend"] == "/v1/recommend"
 
 
 async def test_a_recommendation_and_its_feedback(http: httpx.AsyncClient, films: str) -> None:
@@ -248,7 +258,7 @@ async def test_every_field_has_limits(http: httpx.AsyncClient) -> None:
 async def test_an_unknown_route_is_a_problem(http: httpx.AsyncClient, path: str) -> None:
     unknown = problem(await http.get(path), 404)
     assert unknown["detail"] == "There is no such route."
-    assert unknown["remedy"] == "`docs/serve.md` lists all."
+    assert unknown["remedy"] == "`GET /openapi.json` lists all."
 
 
 async def test_mcp_is_served_beside_it(http: httpx.AsyncClient) -> None:
