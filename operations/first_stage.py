@@ -20,6 +20,7 @@ from ..runtime.domain_cache import evidence_of
 from ..runtime.options import RunOptions
 from ..runtime.progress import Progress, silent
 from .database import in_domain
+from .titles import in_catalogue
 
 _MOST = 4000
 """Sessions to learn the scorer from, which bounds the time of a fit."""
@@ -49,9 +50,11 @@ async def fit_first_stage(
         count = await count_sessions(connection, domain)
         if known is not None and abs(count - known.metrics["of"]) < _CHANGED * known.metrics["of"]:
             return known.metrics
-        index = await evidence_of(options.services, connection, domain)
-        if index is None:
-            return None
+    async with in_catalogue(options, domain):
+        index = await evidence_of(options.services, domain)
+    if index is None:
+        return None
+    async with in_domain(options, domain.name) as (connection, domain):
         sessions = await training_sessions(connection, domain)
         drawn = set(random_sessions(index.keys, _MOST, options.settings.seed))
         chosen = [(key, s) for key, s in sessions if key in drawn and s.candidates]

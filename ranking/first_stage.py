@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..knowledge.domains import Domain
 from ..knowledge.first_stages import fetch_first_stage
@@ -45,7 +44,6 @@ def first_stage_task(
 
 
 async def first_stage_scores(
-    connection: AsyncConnection,
     domain: Domain,
     task: FirstStageTask,
     options: RunOptions,
@@ -63,20 +61,21 @@ async def first_stage_scores(
     """
     if not task.evidence:
         return standardised(task.nearness[:, 0])  # meaning is all that there is
-    fitted = None if options.fuse == "sum" else await _first_stage_of(connection, domain, options)
+    fitted = None if options.fuse == "sum" else await _first_stage_of(domain, options)
     if fitted is None:
         return evidence_sum(task.evidence, len(task.candidates))
     return await asyncio.to_thread(fitted.scores, task, session)
 
 
-async def _first_stage_of(
-    connection: AsyncConnection, domain: Domain, options: RunOptions
-) -> FirstStage | None:
+async def _first_stage_of(domain: Domain, options: RunOptions) -> FirstStage | None:
     """Return the first stage that serves a domain, or `None` where none was fitted."""
     number = domain.first_stage
 
     async def build() -> FirstStage | None:
-        data = None if number is None else await fetch_first_stage(connection, number)
+        if number is None:
+            return None
+        async with options.services.autocommit.connect() as connection:
+            data = await fetch_first_stage(connection, number)
         return None if data is None else await asyncio.to_thread(FirstStage.load, data)
 
     versions = options.services.versions

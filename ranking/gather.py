@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..errors import InputError
 from ..knowledge.domains import Domain
@@ -21,9 +20,7 @@ from .retrieval import retrieved
 from .state import ItemView, RecommendState
 
 
-async def gather(
-    connection: AsyncConnection, domain: Domain, state: RecommendState, options: RunOptions
-) -> Update:
+async def gather(domain: Domain, state: RecommendState, options: RunOptions) -> Update:
     """Resolve a request whose form was checked.
 
     Returns:
@@ -36,21 +33,21 @@ async def gather(
     listed = state.get("candidates")
     target = state.get("target")
     wanted = [*history, *(listed or []), *([] if target is None else [target])]
-    items, vectors = await items_of(options.services, connection, domain, wanted)
+    items, vectors = await items_of(options.services, domain, wanted)
     _require_known("history", history, items, domain)
     if target is not None:
         _require_known("target", [target], items, domain)
     embedding = session_embedding(history, vectors)
-    index = await evidence_of(options.services, connection, domain)
+    index = await evidence_of(options.services, domain)
     if listed is None:
         ids = await retrieved(
-            *(options.services, connection, domain, history, embedding),
+            *(options.services, domain, history, embedding),
             options.settings.candidates,
             warm=bool(index),
         )
         if target is not None and target not in ids:
             ids.append(target)
-        items, vectors = await items_of(options.services, connection, domain, [*ids, *history])
+        items, vectors = await items_of(options.services, domain, [*ids, *history])
     else:
         _require_known("candidates", listed, items, domain)
         ids = list(dict.fromkeys(listed))
@@ -68,7 +65,7 @@ async def gather(
         for item in map(items.__getitem__, pool)
     ]
     task = first_stage_task(history, history_items, shown, evidence, vectors)
-    scores = await first_stage_scores(connection, domain, task, options, session=session)
+    scores = await first_stage_scores(domain, task, options, session=session)
     rows = {item: row for row, item in enumerate(pool)}
     if listed is None:
         ids = best(ids, scores, options.settings.candidates, keep=target)
