@@ -88,21 +88,15 @@ def _fitted(
         fit_first_stage,
     )
 
-    def views(ids: Sequence[str]) -> list[dict[str, Any]]:
-        return [
-            {"id": i, "title": items[i].title, "attributes": items[i].attributes}
-            for i in ids
-            if i in items
-        ]
-
     learning: list[LearningSession] = []
     for key, session in chosen:
         candidates = [i for i in session.candidates or () if i in items]
         if session.target not in candidates or len(candidates) != len(session.candidates or ()):
             continue  # an item has left the catalogue
-        evidence = index.of(session.history, candidates, leave_out=key)
-        past = views(session.history[-longest:])
-        task = first_stage_task(session.history, past, views(candidates), evidence, embeddings)
+        evidence = index.table(session.history, candidates, leave_out=key)
+        past = [items[i] for i in session.history[-longest:] if i in items]
+        listed = [items[i] for i in candidates]
+        task = first_stage_task(session.history, past, listed, evidence, embeddings)
         learning.append(LearningSession(key, task, candidates.index(session.target)))
     recent = len(sessions) - len(index.keys)
     model, found = fit_first_stage(sessions, learning, recent, progress=report)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +13,7 @@ from ..knowledge.first_stages import fetch_first_stage
 from ..policies.first_stage.features import FirstStageTask, evidence_sum, nearness
 from ..policies.first_stage.model import FirstStage
 from ..policies.session_stats import standardised
+from ..records import Item
 from ..runtime.options import RunOptions
 
 Floats = NDArray[np.float64]
@@ -21,9 +21,9 @@ Floats = NDArray[np.float64]
 
 def first_stage_task(
     history: Sequence[str],
-    history_items: Sequence[Mapping[str, Any]],
-    candidate_items: Sequence[Mapping[str, Any]],
-    evidence: Sequence[Mapping[str, float]],
+    history_items: Sequence[Item],
+    candidate_items: Sequence[Item],
+    evidence: Floats | None,
     embeddings: Mapping[str, NDArray[np.float32]],
 ) -> FirstStageTask:
     """Return what the first stage is to rank.
@@ -37,8 +37,8 @@ def first_stage_task(
         candidate_items=candidate_items,
         evidence=evidence,
         nearness=nearness(
-            np.array([embeddings[item["id"]] for item in history_items]),
-            np.array([embeddings[item["id"]] for item in candidate_items]),
+            np.array([embeddings[item.id] for item in history_items]),
+            np.array([embeddings[item.id] for item in candidate_items]),
         ),
     )
 
@@ -59,11 +59,11 @@ async def first_stage_scores(
     Returns:
         Shape `[candidates]`, mean 0 and deviation 1; higher is better.
     """
-    if not task.evidence:
+    if task.evidence is None:
         return standardised(task.nearness[:, 0])  # meaning is all that there is
     fitted = None if options.fuse == "sum" else await _first_stage_of(domain, options)
     if fitted is None:
-        return evidence_sum(task.evidence, len(task.candidates))
+        return evidence_sum(task)
     return await asyncio.to_thread(fitted.scores, task, session)
 
 
