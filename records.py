@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cached_property
 from typing import TypeGuard, cast
 
 AttributeValue = str | int | float | Sequence[str]
@@ -79,7 +80,7 @@ def without_surrogates(text: str) -> str:
     return text
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Item:
     """One thing that can be recommended.
 
@@ -99,6 +100,24 @@ class Item:
         # Sorted, because a database keeps an object's keys in an order of its own.
         facts = [spoken(value) for _, value in sorted(self.attributes.items())]
         return ". ".join([self.title, *facts])
+
+    # Every request that may show an item compares these with a history's.
+
+    @cached_property
+    def numbers(self) -> Mapping[str, float]:
+        """The attributes that are numbers."""
+        return {n: v for n, v in self.attributes.items() if isinstance(v, int | float)}
+
+    @cached_property
+    def texts(self) -> Sequence[str]:
+        """The values of the other attributes, each with its attribute's name."""
+        # Text, whose hash Python keeps. It has no zero characters: the database refuses them.
+        return [
+            f"{name}\0{value}"
+            for name, held in self.attributes.items()
+            if not isinstance(held, int | float)
+            for value in ([held] if isinstance(held, str) else held)
+        ]
 
 
 def spoken(value: AttributeValue) -> str:

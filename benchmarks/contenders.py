@@ -187,14 +187,14 @@ async def states_of(sessions: Sequence[Session], options: RunOptions) -> list[Re
     states: list[RecommendState] = []
     async with options.services.engine.connect() as connection:
         domain = await find_domain(connection, DOMAIN)
-        for session in sessions:
-            request: Any = {
-                "history": list(session.history),
-                "target": session.target,
-                "candidates": list(session.candidates or ()) or None,
-            }
-            gathered = await gather(connection, domain, request, options)
-            states.append(cast("RecommendState", {**request, **gathered}))
+    for session in sessions:
+        request: Any = {
+            "history": list(session.history),
+            "target": session.target,
+            "candidates": list(session.candidates or ()) or None,
+        }
+        gathered = await gather(domain, request, options)
+        states.append(cast("RecommendState", {**request, **gathered}))
     return states
 
 

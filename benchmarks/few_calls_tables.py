@@ -82,9 +82,9 @@ async def build_tables(domain: str, test: Path, path: Path) -> None:
     from re2llm.data.malformed import ReadReport
     from re2llm.data.session_file import read_sessions
     from re2llm.knowledge.hints import hint_key
-    from re2llm.operations.database import in_domain
     from re2llm.operations.few_cells import first_to_visit, panel_size
     from re2llm.operations.selection import selected_sessions
+    from re2llm.operations.titles import in_catalogue
     from re2llm.operations.train_panel import draw_panel, measured_hints
     from re2llm.ranking.gather import gather
     from re2llm.ranking.rewards import RewardTable
@@ -106,14 +106,14 @@ async def build_tables(domain: str, test: Path, path: Path) -> None:
         print(f"training session {row + 1:,} of {len(states):,}", end="\r", flush=True)
         await table.rewards(np.full_like(actions, row), actions)
     unseen: list[Any] = []
-    async with in_domain(options, None) as (connection, found):
+    async with in_catalogue(options, None) as finder:
         for session in read_sessions(test, ReadReport()):
             asked: Any = {
                 "history": list(session.history),
                 "target": session.target,
                 "candidates": list(session.candidates or ()) or None,
             }
-            unseen.append({**asked, **await gather(connection, found, asked, options)})
+            unseen.append({**asked, **await gather(finder.domain, asked, options)})
     ndcg: list[list[float]] = []
     for row, state in enumerate(unseen, 1):
         print(f"test session {row:,} of {len(unseen):,}", end="\r", flush=True)

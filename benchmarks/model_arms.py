@@ -15,6 +15,7 @@ from re2llm.knowledge.hints import UNSTORED, Hint, clean_hint, list_hints
 from re2llm.llm.answers import RankingAnswer
 from re2llm.llm.prices import prompt_key
 from re2llm.operations.database import in_domain
+from re2llm.operations.titles import in_catalogue
 from re2llm.ranking.ask import request_ranking
 from re2llm.ranking.choosers import CHOOSERS
 from re2llm.ranking.gather import gather
@@ -252,8 +253,8 @@ async def _gathered(session: Session, options: RunOptions) -> RecommendState:
         "candidates": list(session.candidates or ()),
         "target": target_of(session),
     }
-    async with in_domain(options, None) as (connection, domain):
-        found = await gather(connection, domain, cast("RecommendState", request), options)
+    async with in_catalogue(options, None) as finder:
+        found = await gather(finder.domain, cast("RecommendState", request), options)
     return cast("RecommendState", {**request, **found})
 
 

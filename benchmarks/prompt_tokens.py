@@ -92,23 +92,23 @@ async def prompts(domain: str, sessions: int, history: int | None) -> dict[int, 
         found = await find_domain(connection, domain)
         stored = (await training_sessions(connection, found))[-sessions:]
         catalogue = list(await catalogue_order(connection, found))
-        sampler = NegativeSampler(catalogue, n=CANDIDATES, seed=0)
-        for key, session in stored:
-            past = session.history if history is None else session.history[-history:]
-            candidates = sampler.with_candidates(session).candidates or ()
-            request: Any = {
-                "history": list(past),
-                "candidates": list(candidates)[:CANDIDATES],
-                "training_session": key,
-            }
-            state = await gather(connection, found, request, options)
-            views = [state["history_items"], state["candidate_items"]]
-            past_items, items = ([Item(*view.values()) for view in some] for some in views)
-            for shown in SHOWN:
-                evidence = state["evidence"][:shown]
-                task = RankingTask(past_items, items[:shown], evidence, EVIDENCE, HINT)
-                text = "\n".join(message.text for message in ranking_messages(task))
-                written[shown].append(text)
+    sampler = NegativeSampler(catalogue, n=CANDIDATES, seed=0)
+    for key, session in stored:
+        past = session.history if history is None else session.history[-history:]
+        candidates = sampler.with_candidates(session).candidates or ()
+        request: Any = {
+            "history": list(past),
+            "candidates": list(candidates)[:CANDIDATES],
+            "training_session": key,
+        }
+        state = await gather(found, request, options)
+        views = [state["history_items"], state["candidate_items"]]
+        past_items, items = ([Item(*view.values()) for view in some] for some in views)
+        for shown in SHOWN:
+            evidence = state["evidence"][:shown]
+            task = RankingTask(past_items, items[:shown], evidence, EVIDENCE, HINT)
+            text = "\n".join(message.text for message in ranking_messages(task))
+            written[shown].append(text)
     return written
 
 

@@ -95,8 +95,10 @@ class EvidenceIndex:
         counted = [s[:0] if row in ignored else s for row, s in enumerate(self._sequences)]
         size = (len(sequences), len(self._codes) + 1)  # the last column stands for unknown items
         self._columns = size[1]
-        self._chosen = incidence(counted, size)
-        self._all = SessionCounts(self._chosen, counted, range(len(sequences)), self._columns)
+        self._all = SessionCounts(
+            incidence(counted, size), counted, range(len(sequences)), self._columns
+        )
+        self._chosen = self._all.chosen
         by_source: dict[str, list[int]] = {}
         for key, source in there.items() if share < 1 else ():
             if self._rows[key] not in ignored:
@@ -116,6 +118,12 @@ class EvidenceIndex:
     def of(
         self, history: Sequence[str], candidates: Sequence[str], *, leave_out: int | None = None
     ) -> list[dict[str, float]]:
+        """Return the evidence beside each candidate: `table`, with a number under each name."""
+        return named(self.table(history, candidates, leave_out=leave_out))
+
+    def table(
+        self, history: Sequence[str], candidates: Sequence[str], *, leave_out: int | None = None
+    ) -> Counts:
         """Return the evidence beside each candidate.
 
         Args:
@@ -123,28 +131,26 @@ class EvidenceIndex:
             leave_out: Key of the training session that is being ranked, if it is one.
 
         Returns:
-            For each candidate, a number under each name of `EVIDENCE`.
+            Shape `[candidates, kinds]`, the kinds as in `EVIDENCE`.
 
         Raises:
             KeyError: `leave_out` is no training session of this index.
         """
         if self._earlier and leave_out is not None and self._rows[leave_out] >= self._first:
-            return self._earlier.of(history, candidates)
+            return self._earlier.table(history, candidates)
         unknown = len(self._codes)
         past = np.array([self._codes.get(item, unknown) for item in history], dtype=np.int64)
         codes = np.array([self._codes.get(item, unknown) for item in candidates], dtype=np.int64)
         own = self._own(leave_out)
         popularity = self._chosen_by(codes, own)
-        columns = {
-            "chosen_by": popularity,
-            "similar_sessions": self._similar_sessions(past, codes, own),
-            "with_recent": self._with_recent(past, codes, own),
-            "near_recent": self._near_recent(past, codes, own) / np.sqrt(popularity + 1),
-            "listed_near": self._listed_near(history, candidates),
-        }
-        rows = rounded(np.stack(list(columns.values()), axis=1, dtype=np.float64))
-        # Read at once: an array's elements are slow to get one by one.
-        return [dict(zip(columns, row, strict=True)) for row in rows.tolist()]
+        columns = [
+            popularity,
+            self._similar_sessions(past, codes, own),
+            self._with_recent(past, codes, own),
+            self._near_recent(past, codes, own) / np.sqrt(popularity + 1),
+            self._listed_near(history, candidates),
+        ]
+        return rounded(np.stack(columns, axis=1, dtype=np.float64))
 
     def neighbours(self, history: Sequence[str], *, leave_out: int, count: int) -> list[int]:
         """Return the keys of the sessions to learn from that are most similar to one.
@@ -201,11 +207,10 @@ class EvidenceIndex:
         if not len(nearest):
             return np.zeros(len(codes))
         weights = likeness[nearest]
-        chosen = self._chosen[nearest]
 
         def share(part: SessionCounts, _: list[int]) -> Counts:
             mine = weights if part is self._all else weights * np.isin(nearest, part.listed)
-            return summed(chosen, mine)[codes] / weights.sum()
+            return summed(self._chosen, nearest, mine)[codes] / weights.sum()
 
         return 100 * self._capped(share, own)
 
@@ -229,7 +234,8 @@ class EvidenceIndex:
         recent = past[-_RECENT:]
 
         def count(part: SessionCounts, own: list[int]) -> Counts:
-            together = (part.by_item[:, recent].T @ part.by_item[:, codes]).toarray()
+            together = np.array([part.with_item(item)[codes] for item in recent])
+            together = together.reshape(len(recent), len(codes))
             own_recent, own_codes = self._own_choices(own, recent), self._own_choices(own, codes)
             return together - np.outer(own_recent, own_codes) / max(len(own), 1)
 
@@ -244,11 +250,11 @@ class EvidenceIndex:
 
         def count(part: SessionCounts, own: list[int]) -> Counts:
             once = np.ones(len(recent))
-            counts = summed(part.near[recent], once)[codes]
+            counts = summed(part.near, recent, once)[codes]
             if not own:
                 return counts
             mine = near_counts([self._sequences[own[0]]], self._columns)
-            return counts - len(own) * summed(mine[recent], once)[codes]
+            return counts - len(own) * summed(mine, recent, once)[codes]
 
         return self._capped(count, own)
 
@@ -262,6 +268,16 @@ class EvidenceIndex:
         places = np.array([self._places.get(item, np.inf) for item in candidates])
         apart = np.log1p(np.abs(places[:, None] - np.array(recent)))
         return 1000 * np.exp(-(apart @ weights) / weights.sum())
+
+
+def named(table: Counts) -> list[dict[str, float]]:
+    """Return each row of a table of evidence with its numbers by kind.
+
+    Args:
+        table: Shape `[candidates, kinds]`.
+    """
+    # Read at once: an array's elements are slow to get one by one.
+    return [dict(zip(EVIDENCE, row, strict=True)) for row in table.tolist()]
 
 
 def rounded(values: Counts) -> Counts:

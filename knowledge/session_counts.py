@@ -37,10 +37,16 @@ class SessionCounts:
     ) -> None:
         self.listed = np.array(rows, dtype=np.int64)
         self.rows = frozenset(rows)
-        mine = chosen[self.listed]
-        self.by_item = mine.tocsc()
-        self.popularity: Counts = np.asarray(mine.sum(axis=0)).ravel()
+        self.chosen = chosen[self.listed]
+        self._by_item = self.chosen.tocsc()
+        self.popularity: Counts = np.asarray(self.chosen.sum(axis=0)).ravel()
         self.near = near_counts([sequences[row] for row in rows], columns)
+
+    def with_item(self, item: int) -> Counts:
+        """Return how many sessions hold each item together with this one, shape `[columns]`."""
+        held = self._by_item
+        sessions = held.indices[held.indptr[item] : held.indptr[item + 1]]
+        return summed(self.chosen, sessions, np.ones(len(sessions)))
 
 
 def incidence(sequences: Sequence[NDArray[np.int64]], size: tuple[int, int]) -> sparse.csr_array:
@@ -65,16 +71,20 @@ def near_counts(sequences: Sequence[NDArray[np.int64]], items: int) -> sparse.cs
     return counts.tocsr()
 
 
-def summed(rows: sparse.csr_array, weights: Counts) -> Counts:
-    """Return the weighted sum of a matrix's rows; scipy's ways to a few columns are slow.
+def summed(matrix: sparse.csr_array, rows: NDArray[np.integer], weights: Counts) -> Counts:
+    """Return the weighted sum of some of a matrix's rows; scipy's ways to few rows are slow.
 
     Args:
-        rows: Shape `[R, C]`.
+        matrix: Shape `[S, C]`.
+        rows: Which, shape `[R]`.
         weights: Shape `[R]`.
 
     Returns:
         Shape `[C]`.
     """
-    each = np.repeat(weights, np.diff(rows.indptr))
-    columns: int = rows.shape[1]  # pyright: ignore[reportOptionalSubscript]
-    return np.asarray(np.bincount(rows.indices, rows.data * each, columns), dtype=np.float64)
+    starts, ends = matrix.indptr[rows], matrix.indptr[rows + 1]
+    lengths = ends - starts
+    places = np.arange(lengths.sum()) + np.repeat(ends - lengths.cumsum(), lengths)
+    values = matrix.data[places] * np.repeat(weights, lengths)
+    columns: int = matrix.shape[1]  # pyright: ignore[reportOptionalSubscript]
+    return np.asarray(np.bincount(matrix.indices[places], values, columns), dtype=np.float64)

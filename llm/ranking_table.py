@@ -70,11 +70,7 @@ def item_table(
     keys = _varying(candidates, {"title", "#", *reserved})
     past = [[_content(item.attributes.get(key)) for key in keys] for item in history]
     listed = [[_content(item.attributes.get(key)) for key in keys] for item in candidates]
-    in_past = _counts(past, len(keys))
-    counts = [
-        Counter(before) + Counter(now)
-        for before, now in zip(in_past, _counts(listed, len(keys)), strict=True)
-    ]
+    in_past, counts = (_counts(rows, len(keys)) for rows in (past, [*past, *listed]))
 
     def cells(row: Sequence[_Content], detail: _Detail) -> list[str]:
         return [
@@ -155,7 +151,7 @@ def _counts(rows: Sequence[Sequence[_Content]], columns: int) -> list[Counter[st
 def _list(values: Sequence[str], detail: _Detail, counts: Counter[str], past: Counter[str]) -> str:
     shown = values if detail.lone else [v for v in values if counts[v] > 1]
     if len(shown) > detail.values:  # what the history holds comes first, then the list's own order
-        best = sorted(shown, key=lambda v: -past[v])[: detail.values]
+        best = sorted(shown, key=lambda v: -past.get(v, 0))[: detail.values]
         shown = [v for v in shown if v in best]
     return ", ".join(filter(None, map(_value, shown)))
 

@@ -27,8 +27,7 @@ async def prepare(state: RecommendState, options: RunOptions) -> Update:
         "candidates": request.candidates,
     }
     domain = await domain_for(options, request.domain or options.domain)
-    async with options.services.autocommit.connect() as connection:
-        gathered = await gather(connection, domain, asked, options)
+    gathered = await gather(domain, asked, options)
     return {
         **gathered,
         "history": request.history,

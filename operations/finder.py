@@ -53,8 +53,7 @@ class Finder:
         known = known_items(self._services, self.domain, ids)
         if len(known) == len(set(ids)):
             return {id_: item for id_, (item, _) in known.items()}
-        async with self.connect() as connection:
-            items, _ = await items_of(self._services, connection, self.domain, ids)
+        items, _ = await items_of(self._services, self.domain, ids)
         return items
 
     async def resolve(

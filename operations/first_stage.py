@@ -20,6 +20,7 @@ from ..runtime.domain_cache import evidence_of
 from ..runtime.options import RunOptions
 from ..runtime.progress import Progress, silent
 from .database import in_domain
+from .titles import in_catalogue
 
 _MOST = 4000
 """Sessions to learn the scorer from, which bounds the time of a fit."""
@@ -49,9 +50,11 @@ async def fit_first_stage(
         count = await count_sessions(connection, domain)
         if known is not None and abs(count - known.metrics["of"]) < _CHANGED * known.metrics["of"]:
             return known.metrics
-        index = await evidence_of(options.services, connection, domain)
-        if index is None:
-            return None
+    async with in_catalogue(options, domain):
+        index = await evidence_of(options.services, domain)
+    if index is None:
+        return None
+    async with in_domain(options, domain.name) as (connection, domain):
         sessions = await training_sessions(connection, domain)
         drawn = set(random_sessions(index.keys, _MOST, options.settings.seed))
         chosen = [(key, s) for key, s in sessions if key in drawn and s.candidates]
@@ -85,21 +88,15 @@ def _fitted(
         fit_first_stage,
     )
 
-    def views(ids: Sequence[str]) -> list[dict[str, Any]]:
-        return [
-            {"id": i, "title": items[i].title, "attributes": items[i].attributes}
-            for i in ids
-            if i in items
-        ]
-
     learning: list[LearningSession] = []
     for key, session in chosen:
         candidates = [i for i in session.candidates or () if i in items]
         if session.target not in candidates or len(candidates) != len(session.candidates or ()):
             continue  # an item has left the catalogue
-        evidence = index.of(session.history, candidates, leave_out=key)
-        past = views(session.history[-longest:])
-        task = first_stage_task(session.history, past, views(candidates), evidence, embeddings)
+        evidence = index.table(session.history, candidates, leave_out=key)
+        past = [items[i] for i in session.history[-longest:] if i in items]
+        listed = [items[i] for i in candidates]
+        task = first_stage_task(session.history, past, listed, evidence, embeddings)
         learning.append(LearningSession(key, task, candidates.index(session.target)))
     recent = len(sessions) - len(index.keys)
     model, found = fit_first_stage(sessions, learning, recent, progress=report)

@@ -138,7 +138,7 @@ async def show_item(
         async with finder.connect() as connection:
             popularity, embedding = await item_place(connection, found, one.id)
             near = await nearest_items(connection, found, embedding, count=count, exclude=[one.id])
-            index = await evidence_of(options.services, connection, found)
+        index = await evidence_of(options.services, found)
         related = [] if index is None else await _related(finder, index, one.id, count)
     return ItemShown(
         domain=found.name,

@@ -20,6 +20,7 @@ from ..records import Session
 from ..runtime.options import Context, resolve_context
 from ..runtime.progress import Progress, silent
 from .database import in_domain
+from .titles import in_catalogue
 
 
 async def evaluate_release(
@@ -54,19 +55,18 @@ async def evaluate_release(
         used = [one for one in fitting if 0 < one.probability < 1]
         require_log(found.name, everything, fitting, used)
         hints = await best_hints(connection, found.id, count=options.settings.shortlist)
-        shares: list[Shares] = []
-        targets: list[float] = []
-        trained_on = 0
-        for decision in used:
-            known = await _own_session(connection, found, decision)
-            trained_on += known is not None
+        own = [await _own_session(connection, found, decision) for decision in used]
+    shares: list[Shares] = []
+    targets: list[float] = []
+    async with in_catalogue(options, found):
+        for decision, known in zip(used, own, strict=True):
             # The evidence of its own session would reveal what was picked.
             asked = {
                 "history": list(decision.history),
                 "candidates": list(decision.candidates),
                 "training_session": known,
             }
-            state = await gather(connection, found, cast("RecommendState", asked), options)
+            state = await gather(found, cast("RecommendState", asked), options)
             target, share = served.shares(
                 cast("RecommendState", state),
                 hints,
@@ -86,7 +86,7 @@ async def evaluate_release(
         feedback=len(everything),
         certain=len(fitting) - len(used),
         other_model=len(everything) - len(fitting),
-        trained_on=trained_on,
+        trained_on=sum(known is not None for known in own),
     )
 
 

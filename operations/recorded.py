@@ -21,6 +21,7 @@ from ..records import Session
 from ..runtime.options import Context, resolve_context
 from .database import in_domain
 from .fusion import chosen_row
+from .titles import in_catalogue
 
 
 async def score_recorded(
@@ -40,15 +41,16 @@ async def score_recorded(
     ids = {key for session in sessions for key in session.candidates or ()}
     async with in_domain(options, None) as (connection, domain):
         items = await fetch_items(connection, domain, list(ids))
-        rows, differences = score_answers(answers, sessions, items)
-        states: list[RecommendState] = []
+    rows, differences = score_answers(answers, sessions, items)
+    states: list[RecommendState] = []
+    async with in_catalogue(options, domain):
         for session in sessions:
             request: dict[str, Any] = {
                 "history": list(session.history),
                 "candidates": list(session.candidates or ()),
                 "target": target_of(session),
             }
-            found = await gather(connection, domain, cast("RecommendState", request), options)
+            found = await gather(domain, cast("RecommendState", request), options)
             states.append(cast("RecommendState", {**request, **found}))
     if not all(state["evidence"] for state in states):
         return rows, differences, None

@@ -25,6 +25,7 @@ from ..runtime.options import RunOptions
 from ..runtime.progress import Progress
 from .database import in_domain
 from .evaluate import Evaluation
+from .titles import in_catalogue
 
 _LEAST_HINTS = 2
 _HEADINGS = ("Gain by the number of hints", "Gain by the number of training sessions")
@@ -125,13 +126,13 @@ async def _test_cells(
     evaluation: Evaluation, hints: Sequence[HintAndEmbedding], options: RunOptions
 ) -> Cells:
     states: list[Any] = []
-    async with in_domain(options, None) as (connection, domain):
+    async with in_catalogue(options, None) as finder:
         for session in evaluation.sessions:
             asked: dict[str, Any] = {
                 "history": list(session.history),
                 "candidates": list(session.candidates or ()),
             }
-            resolved = await gather(connection, domain, cast("RecommendState", asked), options)
+            resolved = await gather(finder.domain, cast("RecommendState", asked), options)
             states.append(session_state(cast("RecommendState", resolved), "content"))
     table = [gains_over(evaluation.cells[hint.id], evaluation.cells[0]) for hint, _ in hints]
     return Cells(np.stack(states), np.stack(table, axis=1))

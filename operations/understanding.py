@@ -10,7 +10,7 @@ from ..ranking.trials import resolve_session
 from ..runtime.domain_cache import evidence_of
 from ..runtime.options import RunOptions
 from ..settings import OFFLINE_MODEL
-from .database import in_domain
+from .titles import in_catalogue
 
 
 async def understanding_of(domain: str, text: str, options: RunOptions) -> list[str] | None:
@@ -21,8 +21,8 @@ async def understanding_of(domain: str, text: str, options: RunOptions) -> list[
     """
     if options.model != OFFLINE_MODEL:
         return None
-    async with in_domain(options, domain) as (connection, found):
-        index = await evidence_of(options.services, connection, found)
+    async with in_catalogue(options, domain) as finder:
+        index = await evidence_of(options.services, finder.domain)
     if index is None:
         return None
     state = await resolve_session(domain, index.keys[0], options)

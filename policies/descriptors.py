@@ -34,6 +34,7 @@ from .session_stats import (
     profile_stats,
     ranks,
     standardised,
+    texts_of,
     together_stats,
     value_stats,
 )
@@ -87,7 +88,7 @@ def session_descriptors(
     history = [item["attributes"] for item in history_items]
     offered = [item["attributes"] for item in candidate_items]
     columns = evidence_columns(evidence, EVIDENCE_KINDS, len(offered))
-    profile = profile_scores(history, offered)
+    profile = profile_scores(texts_of(history), texts_of(offered))
     number = main_number([*history, *offered])
     standard = [standardised(np.log1p(np.maximum(column, 0))) for column in columns]
     ranked = np.stack([ranks(column) for column in [*columns, profile]])

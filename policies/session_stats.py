@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 Attributes = Sequence[Mapping[str, Any]]
 """The attributes of each item."""
+_Value = TypeVar("_Value", bound=Hashable)
 
 NUMBER_NAMES = ("mean", "spread", "drift", "offset", "recent_spread", "max")
 VALUE_NAMES = ("top_share", "entropy", "recent_top_share", "drift", "most_concentrated")
@@ -75,7 +76,7 @@ def number_stats(history: Floats, offered: Floats) -> list[float]:
 
 def value_stats(history: Attributes) -> list[float]:
     """Describe how textual values repeat, averaged over the attributes; see `VALUE_NAMES`."""
-    texts = [_texts(attributes) for attributes in history]
+    texts = texts_of(history)
     whole, recent = _shares(texts), _shares(texts[-_RECENT:])
     if not whole:
         return [0.0] * len(VALUE_NAMES)
@@ -95,22 +96,18 @@ def value_stats(history: Attributes) -> list[float]:
     ]
 
 
-def profile_scores(history: Attributes, offered: Attributes) -> Floats:
-    """Return how common each candidate's textual values are in the history, `[C]`."""
-    return profiles_scores([history], offered)[0]
+def profile_scores(
+    history: Sequence[Sequence[Hashable]], offered: Sequence[Sequence[Hashable]]
+) -> Floats:
+    """Return how common each candidate's textual values are in the history, `[C]`.
 
-
-def profiles_scores(histories: Sequence[Attributes], offered: Attributes) -> list[Floats]:
-    """Return how common each candidate's textual values are in each history, `[C]` each."""
-    listed = [_texts(attributes) for attributes in offered]  # of all this takes the longest
-    lengths = np.sqrt([len(pairs) or 1 for pairs in listed])
-    scores: list[Floats] = []
-    for history in histories:
-        counts = _counts([_texts(attributes) for attributes in history])
-        share = {pair: count / len(history) for pair, count in counts.items()}.get
-        common = [sum([share(pair, 0.0) for pair in pairs]) for pairs in listed]
-        scores.append(np.array(common, dtype=np.float64) / lengths)
-    return scores
+    Args:
+        history: The values of each item.
+        offered: Likewise.
+    """
+    share = {value: count / len(history) for value, count in _counts(history).items()}
+    common = [sum([share[value] for value in values if value in share]) for values in offered]
+    return np.array(common, dtype=np.float64) / np.sqrt([len(values) or 1 for values in offered])
 
 
 def profile_stats(scores: Floats) -> list[float]:
@@ -199,6 +196,11 @@ def _share_entropy(weights: Floats) -> float:
     return float(-(shares * np.log(shares)).sum() / math.log(len(weights)))
 
 
+def texts_of(items: Attributes) -> list[list[tuple[str, str]]]:
+    """List each item's textual values as (attribute, value)."""
+    return [_texts(attributes) for attributes in items]
+
+
 def _texts(attributes: Mapping[str, Any]) -> list[tuple[str, str]]:
     """List an item's textual values as (attribute, value)."""
     pairs: list[tuple[str, str]] = []
@@ -210,9 +212,9 @@ def _texts(attributes: Mapping[str, Any]) -> list[tuple[str, str]]:
     return pairs
 
 
-def _counts(items: Sequence[list[tuple[str, str]]]) -> Counter[tuple[str, str]]:
+def _counts(items: Sequence[Sequence[_Value]]) -> Counter[_Value]:
     """Return how many items have each value."""
-    return Counter(pair for pairs in items for pair in set(pairs))
+    return Counter(value for values in items for value in set(values))
 
 
 def _shares(items: Sequence[list[tuple[str, str]]]) -> dict[str, dict[str, float]]:

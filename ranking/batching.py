@@ -29,6 +29,7 @@ from ..policies.session_stats import (
     numeric_values,
     profile_scores,
     standardised,
+    texts_of,
 )
 from ..records import Item
 from ..runtime.options import RunOptions
@@ -242,7 +243,7 @@ def _figures(state: RecommendState) -> list[tuple[str, str, Floats]]:
             near = -np.abs(values - recent.mean())
             found.append((f"near:{number}", f"{number} close to the history's", standardised(near)))
     for name in _textual(history, offered):
-        shared = profile_scores(_only(history, name), _only(offered, name))
+        shared = profile_scores(texts_of(_only(history, name)), texts_of(_only(offered, name)))
         found.append((f"shared:{name}", f"{name} that the history has, too", standardised(shared)))
     return [part for part in found if np.isfinite(part[2]).all() and part[2].any()]
 

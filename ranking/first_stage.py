@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..knowledge.domains import Domain
 from ..knowledge.first_stages import fetch_first_stage
 from ..policies.first_stage.features import FirstStageTask, evidence_sum, nearness
 from ..policies.first_stage.model import FirstStage
 from ..policies.session_stats import standardised
+from ..records import Item
 from ..runtime.options import RunOptions
 
 Floats = NDArray[np.float64]
@@ -22,9 +21,9 @@ Floats = NDArray[np.float64]
 
 def first_stage_task(
     history: Sequence[str],
-    history_items: Sequence[Mapping[str, Any]],
-    candidate_items: Sequence[Mapping[str, Any]],
-    evidence: Sequence[Mapping[str, float]],
+    history_items: Sequence[Item],
+    candidate_items: Sequence[Item],
+    evidence: Floats | None,
     embeddings: Mapping[str, NDArray[np.float32]],
 ) -> FirstStageTask:
     """Return what the first stage is to rank.
@@ -38,14 +37,13 @@ def first_stage_task(
         candidate_items=candidate_items,
         evidence=evidence,
         nearness=nearness(
-            np.array([embeddings[item["id"]] for item in history_items]),
-            np.array([embeddings[item["id"]] for item in candidate_items]),
+            np.array([embeddings[item.id] for item in history_items]),
+            np.array([embeddings[item.id] for item in candidate_items]),
         ),
     )
 
 
 async def first_stage_scores(
-    connection: AsyncConnection,
     domain: Domain,
     task: FirstStageTask,
     options: RunOptions,
@@ -61,22 +59,23 @@ async def first_stage_scores(
     Returns:
         Shape `[candidates]`, mean 0 and deviation 1; higher is better.
     """
-    if not task.evidence:
+    if task.evidence is None:
         return standardised(task.nearness[:, 0])  # meaning is all that there is
-    fitted = None if options.fuse == "sum" else await _first_stage_of(connection, domain, options)
+    fitted = None if options.fuse == "sum" else await _first_stage_of(domain, options)
     if fitted is None:
-        return evidence_sum(task.evidence, len(task.candidates))
+        return evidence_sum(task)
     return await asyncio.to_thread(fitted.scores, task, session)
 
 
-async def _first_stage_of(
-    connection: AsyncConnection, domain: Domain, options: RunOptions
-) -> FirstStage | None:
+async def _first_stage_of(domain: Domain, options: RunOptions) -> FirstStage | None:
     """Return the first stage that serves a domain, or `None` where none was fitted."""
     number = domain.first_stage
 
     async def build() -> FirstStage | None:
-        data = None if number is None else await fetch_first_stage(connection, number)
+        if number is None:
+            return None
+        async with options.services.autocommit.connect() as connection:
+            data = await fetch_first_stage(connection, number)
         return None if data is None else await asyncio.to_thread(FirstStage.load, data)
 
     versions = options.services.versions

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..errors import InputError
 from ..knowledge.domains import Domain
+from ..knowledge.evidence import named
 from ..records import Flag, Item
 from ..runtime.domain_cache import evidence_of, items_of
 from ..runtime.node import Update
@@ -21,9 +21,7 @@ from .retrieval import retrieved
 from .state import ItemView, RecommendState
 
 
-async def gather(
-    connection: AsyncConnection, domain: Domain, state: RecommendState, options: RunOptions
-) -> Update:
+async def gather(domain: Domain, state: RecommendState, options: RunOptions) -> Update:
     """Resolve a request whose form was checked.
 
     Returns:
@@ -36,21 +34,21 @@ async def gather(
     listed = state.get("candidates")
     target = state.get("target")
     wanted = [*history, *(listed or []), *([] if target is None else [target])]
-    items, vectors = await items_of(options.services, connection, domain, wanted)
+    items, vectors = await items_of(options.services, domain, wanted)
     _require_known("history", history, items, domain)
     if target is not None:
         _require_known("target", [target], items, domain)
     embedding = session_embedding(history, vectors)
-    index = await evidence_of(options.services, connection, domain)
+    index = await evidence_of(options.services, domain)
     if listed is None:
         ids = await retrieved(
-            *(options.services, connection, domain, history, embedding),
+            *(options.services, domain, history, embedding),
             options.settings.candidates,
             warm=bool(index),
         )
         if target is not None and target not in ids:
             ids.append(target)
-        items, vectors = await items_of(options.services, connection, domain, [*ids, *history])
+        items, vectors = await items_of(options.services, domain, [*ids, *history])
     else:
         _require_known("candidates", listed, items, domain)
         ids = list(dict.fromkeys(listed))
@@ -58,31 +56,25 @@ async def gather(
         raise InputError(
             "history", "It leaves fewer than two items to recommend.", "Send a shorter one."
         )
-    history_items = [_view(items[i]) for i in history[-options.settings.prompt_history :]]
+    past = [items[i] for i in history[-options.settings.prompt_history :]]
     session = state.get("training_session")
-    evidence = index.of(history, ids, leave_out=session) if index else []
+    evidence = index.table(history, ids, leave_out=session) if index else None
     pool = ids
-    # They must not leave in the state: they share the cached items' attributes.
-    shown = [
-        {"id": item.id, "title": item.title, "attributes": item.attributes}
-        for item in map(items.__getitem__, pool)
-    ]
-    task = first_stage_task(history, history_items, shown, evidence, vectors)
-    scores = await first_stage_scores(connection, domain, task, options, session=session)
-    rows = {item: row for row, item in enumerate(pool)}
+    task = first_stage_task(history, past, [items[i] for i in pool], evidence, vectors)
+    scores = await first_stage_scores(domain, task, options, session=session)
+    scored = dict(zip(pool, scores.tolist(), strict=True))
     if listed is None:
-        ids = best(ids, scores, options.settings.candidates, keep=target)
-    order = [
-        rows[item] for item in listing(ids, {i: scores[rows[i]] for i in ids}, history, options)
-    ]
+        ids = best(scored, options.settings.candidates, keep=target)
+    rows = {item: row for row, item in enumerate(pool)}
+    order = [rows[item] for item in listing(ids, scored, history, options)]
     return {
         "domain": domain.name,
         "domain_id": domain.id,
         "model": options.model,
         "session_embedding": embedding.tolist(),
-        "history_items": history_items,
+        "history_items": [_view(item) for item in past],
         "candidate_items": [_view(items[pool[row]]) for row in order],
-        "evidence": [evidence[row] for row in order] if evidence else [],
+        "evidence": [] if evidence is None else named(evidence[order]),
         "first_stage": [round(score, 5) for score in scores[order].tolist()],
         "asked": len(order) if options.fuse == "llm" else min(len(order), options.rerank),
         "flags": [] if index or options.fuse == "llm" else [Flag.NO_SESSIONS],

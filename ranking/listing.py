@@ -7,9 +7,6 @@ import json
 import random
 from collections.abc import Mapping, Sequence
 
-import numpy as np
-from numpy.typing import NDArray
-
 from ..runtime.options import RunOptions
 
 
@@ -55,17 +52,14 @@ def prompt_order(
     return ordered
 
 
-def best(
-    ids: Sequence[str], scores: NDArray[np.float64], count: int, *, keep: str | None
-) -> list[str]:
+def best(scores: Mapping[str, float], count: int, *, keep: str | None) -> list[str]:
     """Return the best candidates of a pool.
 
     Args:
-        scores: Shape `[ids]`.
+        scores: Of each of them.
         keep: One that stays, whatever its score.
     """
-    ranked = sorted(zip(ids, scores, strict=True), key=lambda pair: (-pair[1], pair[0]))
-    kept = [item for item, _ in ranked[:count]]
+    kept = sorted(scores, key=lambda item: (-scores[item], item))[:count]
     if keep is not None and keep not in kept:
         kept[-1] = keep
     return kept

@@ -12,13 +12,12 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..errors import InputError
-from ..knowledge.domains import find_domain
 from ..knowledge.evidence import EvidenceIndex
 from ..knowledge.reflections import settled_sessions
 from ..knowledge.sources import within_share
 from ..knowledge.training_sessions import newest_sessions, session_keys
 from ..llm.reflection_prompt import REFLECTION_PROMPT_VERSION
-from ..runtime.domain_cache import evidence_of
+from ..runtime.domain_cache import domain_of, evidence_of
 from ..runtime.options import RunOptions
 from ..settings import Settings
 from .proof import FIRST_LOOK
@@ -134,9 +133,8 @@ def _drawn(keys: Sequence[int], options: RunOptions, leave_out: AbstractSet[int]
 
 
 async def _evidence(domain: str, options: RunOptions) -> EvidenceIndex:
-    async with options.services.engine.connect() as connection:
-        found = await find_domain(connection, domain, among=options.domains)
-        index = await evidence_of(options.services, connection, found)
+    found = await domain_of(options.services, domain, among=options.domains)
+    index = await evidence_of(options.services, found)
     if index is None:
         raise InputError("domain", "It has no training sessions.", "Load some first.")
     return index

@@ -7,11 +7,10 @@ from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..knowledge.domains import Domain
 from ..knowledge.meaning import nearest_ids
-from ..runtime.domain_cache import most_chosen_of
+from ..runtime.domain_cache import most_chosen_of, vectors_of
 from ..runtime.services import Services
 
 _POOL = 200
@@ -20,7 +19,6 @@ _POOL = 200
 
 async def retrieved(
     services: Services,
-    connection: AsyncConnection,
     domain: Domain,
     history: Sequence[str],
     embedding: NDArray[np.float32],
@@ -39,10 +37,15 @@ async def retrieved(
         Ids of at least `count` items, if the catalogue has as many; the first stage keeps the best.
     """
     most = max(_POOL, count) if warm else count
-    near = await nearest_ids(connection, domain, embedding, count=most, exclude=history)
+    vectors = await vectors_of(services, domain)
+    if vectors is not None:
+        near = vectors.nearest(embedding, count=most, exclude=history)
+    else:
+        async with services.autocommit.connect() as connection:
+            near = await nearest_ids(connection, domain, embedding, count=most, exclude=history)
     if not warm:
         return near
     known = frozenset(history)
-    chosen = await most_chosen_of(services, connection, domain)
+    chosen = await most_chosen_of(services, domain)
     others = islice((item for item in chosen if item not in known), _POOL)
     return list(dict.fromkeys([*near, *others]))

@@ -43,7 +43,7 @@ async def resolve_session(domain: str, session_id: int, options: RunOptions) -> 
             "candidates": list(session.candidates) if session.candidates else None,
             "training_session": session_id,
         }
-        request.update(await gather(connection, found, cast("RecommendState", request), options))
+    request.update(await gather(found, cast("RecommendState", request), options))
     state = cast("RecommendState", request)
     options.services.resolved[key] = state
     return state

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Hashable
+from collections.abc import Awaitable, Callable, Hashable, MutableMapping
 from typing import Any, TypeVar
 
 _Value = TypeVar("_Value")
+Kept = MutableMapping[tuple[str, Hashable], tuple[Hashable, Any]]
+"""Each value with its version, by its name and key."""
 
 
 class VersionedCache:
-    """Keeps one version of each value. Tasks that ask for it at the same time build it once."""
+    """Keeps one version of each value. Tasks that ask for it at the same time build it once.
 
-    def __init__(self) -> None:
-        self._kept: dict[tuple[str, Hashable], tuple[Hashable, Any]] = {}
+    Args:
+        kept: Where to keep them, such as a cache of limited size; `None` keeps all.
+    """
+
+    def __init__(self, kept: Kept | None = None) -> None:
+        self._kept: Kept = {} if kept is None else kept
         self._locks = defaultdict[tuple[str, Hashable], asyncio.Lock](asyncio.Lock)
 
     async def get(

@@ -1,4 +1,8 @@
-"""What is kept in memory of each domain until its sessions or items change."""
+"""What is kept in memory of each domain until its sessions or items change.
+
+What is there already needs no connection. Call none of it with one in hand: tasks that all hold one
+and wait for the same value would leave none to read it with.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +21,9 @@ from ..knowledge.catalogue import (
 )
 from ..knowledge.domains import Domain, find_domain
 from ..knowledge.evidence import EvidenceIndex
+from ..knowledge.item_vectors import ItemVectors, item_vectors
 from ..knowledge.leaks.filter import LeakFilter
+from ..knowledge.meaning_index import LARGE
 from ..knowledge.sources import keyed_sessions
 from ..knowledge.titles.search import TitleSearch
 from ..knowledge.training_sessions import training_sessions
@@ -43,17 +49,16 @@ async def domain_of(
     return await services.read_once(key, read)
 
 
-async def evidence_of(
-    services: Services, connection: AsyncConnection, domain: Domain
-) -> EvidenceIndex | None:
+async def evidence_of(services: Services, domain: Domain) -> EvidenceIndex | None:
     """Return the evidence of a domain's training sessions, or `None` where there are none."""
 
     async def build() -> EvidenceIndex | None:
-        sessions = await training_sessions(connection, domain)
-        if not sessions:
-            return None
-        order = await catalogue_order(connection, domain)
-        keyed = await keyed_sessions(connection, domain.id)
+        async with services.autocommit.connect() as connection:
+            sessions = await training_sessions(connection, domain)
+            if not sessions:
+                return None
+            order = await catalogue_order(connection, domain)
+            keyed = await keyed_sessions(connection, domain.id)
         return await asyncio.to_thread(
             EvidenceIndex, sessions, order, domain.recent_from, keyed=keyed, share=share
         )
@@ -72,7 +77,7 @@ def known_items(
 
 
 async def items_of(
-    services: Services, connection: AsyncConnection, domain: Domain, ids: Sequence[str]
+    services: Services, domain: Domain, ids: Sequence[str]
 ) -> tuple[dict[str, Item], dict[str, FloatArray]]:
     """Return the items of the given ids, and their embeddings, shape `[384]` each.
 
@@ -81,7 +86,8 @@ async def items_of(
     known = known_items(services, domain, ids)
     missing = [id_ for id_ in dict.fromkeys(ids) if id_ not in known]
     if missing:
-        items, embeddings = await fetch_items_and_embeddings(connection, domain, missing)
+        async with services.autocommit.connect() as connection:
+            items, embeddings = await fetch_items_and_embeddings(connection, domain, missing)
         for id_, item in items.items():
             place = (domain.id, domain.revision, id_)
             known[id_] = services.items[place] = (item, embeddings[id_])
@@ -91,15 +97,26 @@ async def items_of(
     )
 
 
-async def most_chosen_of(
-    services: Services, connection: AsyncConnection, domain: Domain
-) -> Sequence[str]:
+async def most_chosen_of(services: Services, domain: Domain) -> Sequence[str]:
     """Return the ids of a domain's most chosen items, most chosen first, 1,000 at most."""
 
     async def build() -> Sequence[str]:
-        return await most_chosen_ids(connection, domain, count=_MOST_CHOSEN)
+        async with services.autocommit.connect() as connection:
+            return await most_chosen_ids(connection, domain, count=_MOST_CHOSEN)
 
     return await services.versions.get("most chosen", domain.id, domain.revision, build)
+
+
+async def vectors_of(services: Services, domain: Domain) -> ItemVectors | None:
+    """Return the embeddings of a domain's items, or `None` where its catalogue is large."""
+
+    async def build() -> ItemVectors | None:
+        async with services.autocommit.connect() as connection:
+            return await item_vectors(connection, domain, fewer_than=LARGE)
+
+    if domain.indexed:
+        return None
+    return await services.vectors.get("vectors", domain.id, domain.revision, build)
 
 
 async def leak_filter_of(

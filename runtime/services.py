@@ -32,7 +32,7 @@ from ..records import Item
 from ..settings import OFFLINE_MODEL, Settings
 from .background import Background
 from .budget import Budget
-from .caches import VersionedCache
+from .caches import Kept, VersionedCache
 from .together import GroupedWrites, SharedReads
 
 Answered = tuple[Recommendation, Exposure | None]
@@ -45,6 +45,8 @@ _CACHED_SESSIONS = 512
 """Resolved training sessions kept in memory: some 150 KB each."""
 _CACHED_ITEMS = 20_000
 """With their embeddings, some 60 MB at most."""
+_CACHED_VECTORS = 2**29
+"""Bytes of whole catalogues' embeddings: of some 17 of 20,000 items, or more smaller ones."""
 _CACHED_HINTS = 100_000
 """Embeddings kept in memory: 150 MB at most."""
 _COMPARING = 4
@@ -70,6 +72,7 @@ class Services:
         reads: What many tasks read at the same time.
         answered: Logs what was recommended.
         resolved: Training sessions as `prepare` hands them on.
+        vectors: The embeddings of whole catalogues, likewise, as far as there is room.
         items: Items with their embeddings, by domain, its revision, and id.
         hint_embeddings: By domain and hint, shape `[384]` each; a hint's text never changes.
         comparing: Places for comparing words with every title of a catalogue, and encoding them:
@@ -87,6 +90,7 @@ class Services:
     looks: dict[int, float] = field(default_factory=dict[int, float])
     look_times: dict[int, float] = field(default_factory=dict[int, float])
     versions: VersionedCache = field(default_factory=VersionedCache)
+    vectors: VersionedCache = field(default_factory=lambda: VersionedCache(_room_for_vectors()))
     reads: SharedReads = field(default_factory=SharedReads)
     resolved: LRUCache[Hashable, Any] = field(
         default_factory=lambda: LRUCache[Hashable, Any](_CACHED_SESSIONS)
@@ -228,6 +232,10 @@ class Services:
         await self.locks.close()
         if self.owns_engine:
             await self.engine.dispose()
+
+
+def _room_for_vectors() -> Kept:
+    return LRUCache(_CACHED_VECTORS, lambda kept: 1 if kept[1] is None else kept[1].nbytes)
 
 
 async def open_services(settings: Settings, *, engine: AsyncEngine | None = None) -> Services:

@@ -6,21 +6,20 @@ Attributes may be numbers, text or lists of text, under any name.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...knowledge.evidence import EVIDENCE
+from ...records import Item
 from ..session_stats import (
     Attributes,
-    evidence_columns,
     main_number,
     numeric_values,
-    profiles_scores,
+    profile_scores,
     standardised,
 )
 from .item_factors import FACTOR_NAMES
@@ -60,22 +59,28 @@ class FirstStageTask:
 
     Attributes:
         history: Ids of the chosen items, oldest first.
-        history_items: The last of them, each with `title` and `attributes`.
-        candidate_items: The items to rank, each with `id`, `title` and `attributes`.
-        evidence: For each candidate its numbers by kind; empty where nothing is known.
+        history_items: The last of them.
+        candidate_items: The items to rank.
+        evidence: Shape `[candidates, kinds]`; `None` where nothing is known.
         nearness: Shape `[candidates, 4]`, from `nearness`.
     """
 
     history: Sequence[str]
-    history_items: Sequence[Mapping[str, Any]]
-    candidate_items: Sequence[Mapping[str, Any]]
-    evidence: Sequence[Mapping[str, float]]
+    history_items: Sequence[Item]
+    candidate_items: Sequence[Item]
+    evidence: Floats | None
     nearness: Floats
 
     @property
     def candidates(self) -> list[str]:
         """Their ids."""
-        return [item["id"] for item in self.candidate_items]
+        return [item.id for item in self.candidate_items]
+
+    @property
+    def numbers(self) -> Floats:
+        """The evidence, 0 where nothing is known."""
+        unknown = np.zeros((len(self.candidate_items), len(EVIDENCE)))
+        return unknown if self.evidence is None else self.evidence
 
 
 def candidate_features(task: FirstStageTask, factors: Floats) -> Floats:
@@ -88,16 +93,19 @@ def candidate_features(task: FirstStageTask, factors: Floats) -> Floats:
         Shape `[candidates, features]`, columns as in `FEATURE_NAMES`.
     """
     count = len(task.candidate_items)
-    past = [item["attributes"] for item in task.history_items[-_MOST:]]
-    offered = [item["attributes"] for item in task.candidate_items]
+    past, offered = task.history_items[-_MOST:], task.candidate_items
+    said, offers = [item.texts for item in past], [item.texts for item in offered]
+    profile = profile_scores(said, offers)
+    short = len(said) <= _RECENT
     known = set(task.history)
     columns = [
-        *(np.log1p(np.maximum(c, 0)) for c in evidence_columns(task.evidence, KINDS, count)),
+        *np.log1p(np.maximum(task.numbers, 0)).T,
         *factors.T,
         *task.nearness.T,
-        *profiles_scores([past, past[-_RECENT:]], offered),
-        *_numbers(past, offered),
-        _series(task),
+        profile,
+        profile if short else profile_scores(said[-_RECENT:], offers),
+        *_numbers([item.numbers for item in past], [item.numbers for item in offered]),
+        _series(past, offered),
         np.array([float(item in known) for item in task.candidates]),
         np.full(count, math.log1p(len(task.history))),
     ]
@@ -128,24 +136,21 @@ def nearness(history: NDArray[np.float32], candidates: NDArray[np.float32]) -> F
     )
 
 
-def evidence_sum(evidence: Sequence[Mapping[str, float]], candidates: int) -> Floats:
+def evidence_sum(task: FirstStageTask) -> Floats:
     """Add all kinds of evidence with equal weights: an order that nothing had to learn.
 
     Returns:
         Shape `[candidates]`, mean 0 and deviation 1.
     """
-    columns = evidence_columns(evidence, KINDS, candidates)
-    return standardised(np.sum([standardised(np.log1p(np.maximum(c, 0))) for c in columns], axis=0))
-
-
-KINDS: tuple[str, ...] = tuple(EVIDENCE)
+    columns = np.log1p(np.maximum(task.numbers, 0)).T
+    return standardised(np.sum([standardised(column) for column in columns], axis=0))
 
 
 def _numbers(past: Attributes, offered: Attributes) -> list[Floats]:
     """Compare numeric attributes with the history's: of all on average, and of the main one."""
     close, high = np.zeros(len(offered)), np.zeros(len(offered))
     main = [np.zeros(len(offered))] * 3
-    names = sorted({n for item in offered for n, v in item.items() if isinstance(v, int | float)})
+    names = sorted({name for item in offered for name in item})
     chief = main_number([*past, *offered])
     counted = 0
     for name in names:
@@ -172,15 +177,17 @@ def _filled(items: Attributes, name: str) -> Floats:
     return values[:0] if missing.all() else np.where(missing, np.median(values[~missing]), values)
 
 
-def _series(task: FirstStageTask) -> Floats:
+def _series(past: Sequence[Item], offered: Sequence[Item]) -> Floats:
     """Return how many words a candidate's title shares with the closest title of the history."""
-    past = [_words(item["title"]) for item in task.history_items[-_MOST:]]
-    return np.array(
-        [
-            max((len(mine & its) / len(mine | its) for its in past if mine & its), default=0.0)
-            for mine in (_words(item["title"]) for item in task.candidate_items)
-        ]
-    )
+    titles = [_words(item.title) for item in past]
+    said = frozenset[str]().union(*titles)
+
+    def shared(words: frozenset[str]) -> float:
+        if said.isdisjoint(words):  # as most do
+            return 0.0
+        return max(len(words & its) / len(words | its) for its in titles)
+
+    return np.array([shared(_words(item.title)) for item in offered])
 
 
 @lru_cache(_TITLES)

@@ -101,7 +101,7 @@ def fit_first_stage(
     whole = ItemFactors.of(sequences)
     advance()
     newest = max((key for key, _ in sessions), default=0)
-    sums = [evidence_sum(each.task.evidence, len(each.task.candidates)) for each in learning]
+    sums = [evidence_sum(each.task) for each in learning]
     chosen = [each.chosen for each in learning]
     plain = _mean_ndcg(sums, chosen)
     learned, scores, scorer = 0.0, sums, None

@@ -49,9 +49,9 @@ class FirstStage:
             known = self.held_out.get(session)
             if known is not None and len(known) == len(task.candidates):
                 return known.astype(np.float64)
-            return evidence_sum(task.evidence, len(task.candidates))
+            return evidence_sum(task)
         if self.scorer is None:
-            return evidence_sum(task.evidence, len(task.candidates))
+            return evidence_sum(task)
         factors = self.factors.scores(task.history, task.candidates)
         return self.scorer.score(candidate_features(task, factors))
 

@@ -83,8 +83,7 @@ class Log:
 
     async def state(self, number: int) -> Any:
         asked: Any = {"history": history(number), "candidates": candidates(number)}
-        async with self.services.engine.connect() as connection:
-            return await gather(connection, self.domain, asked, self.options)
+        return await gather(self.domain, asked, self.options)
 
     async def shares(self, number: int, *, sampled: bool) -> list[float]:
         async with self.services.engine.connect() as connection:

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 from re2llm.policies.descriptors import DESCRIPTOR_NAMES, EVIDENCE_KINDS, session_descriptors
-from re2llm.policies.session_stats import profile_scores, profiles_scores
+from re2llm.policies.session_stats import profile_scores, texts_of
+from re2llm.records import Item
 
 EMBEDDING = np.random.default_rng(0).normal(size=384)
 
@@ -166,8 +167,9 @@ def test_profile_scores_are_the_history_s_shares_of_each_value() -> None:
         {},
         {"genre": ("a",), "year": 1},
     ]
-    both = profiles_scores([history, recent], offered)
     # Shares: genre a 1/2, genre b 1, by x 1/2; a value counts once for each item that has it.
-    assert both[0] == pytest.approx([1.5 / 3**0.5, 0.0, 0.0, 0.5])
-    assert both[1] == pytest.approx([1.0 / 3**0.5, 0.0, 0.0, 0.0])
-    assert profile_scores(history, offered) == pytest.approx(both[0])
+    whole, last = [1.5 / 3**0.5, 0.0, 0.0, 0.5], [1.0 / 3**0.5, 0.0, 0.0, 0.0]
+    for past, expected in ((history, whole), (recent, last)):
+        assert profile_scores(texts_of(past), texts_of(offered)) == pytest.approx(expected)
+        kept = [[Item("i", "I", facts).texts for facts in part] for part in (past, offered)]
+        assert profile_scores(*kept) == pytest.approx(expected)

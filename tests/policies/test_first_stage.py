@@ -21,7 +21,7 @@ from re2llm.policies.first_stage.item_factors import FACTOR_NAMES, ItemFactors
 from re2llm.policies.first_stage.learning import LearningSession, fit_first_stage
 from re2llm.policies.first_stage.model import FirstStage
 from re2llm.policies.first_stage.scorer import Scorer, network_inputs
-from re2llm.records import Session
+from re2llm.records import Item, Session
 
 GROUPS, ITEMS, CANDIDATES = 6, 20, 10
 CHANCE = sum(1 / np.log2(rank + 1) for rank in range(1, CANDIDATES + 1)) / CANDIDATES
@@ -35,9 +35,9 @@ def _task(
     count = len(candidates)
     return FirstStageTask(
         history=session.history,
-        history_items=[{"id": i, "title": i, "attributes": {}} for i in session.history],
-        candidate_items=[{"id": i, "title": i, "attributes": {}} for i in candidates],
-        evidence=index.of(session.history, candidates, leave_out=key) if evidence else [],
+        history_items=[Item(i, i) for i in session.history],
+        candidate_items=[Item(i, i) for i in candidates],
+        evidence=index.table(session.history, candidates, leave_out=key) if evidence else None,
         nearness=draw.standard_normal((count, 4)),
     )
 
@@ -197,9 +197,7 @@ def test_a_training_session_beyond_those_learned_from_gets_the_sum() -> None:
     learning = _learning(sessions)
     model, _ = fit_first_stage(sessions, learning[:120], 0)
     late = learning[150]
-    assert model.scores(late.task, late.key) == pytest.approx(
-        evidence_sum(late.task.evidence, CANDIDATES)
-    )
+    assert model.scores(late.task, late.key) == pytest.approx(evidence_sum(late.task))
 
 
 def test_it_survives_the_database() -> None:
@@ -222,7 +220,7 @@ def test_features_have_their_names_and_no_holes() -> None:
     features = candidate_features(task, factors)
     assert features.shape == (CANDIDATES, len(FEATURE_NAMES))
     assert np.isfinite(features).all()
-    bare = candidate_features(dataclasses.replace(task, evidence=[]), factors)
+    bare = candidate_features(dataclasses.replace(task, evidence=None), factors)
     assert not bare[:, : len(EVIDENCE)].any()
 
 

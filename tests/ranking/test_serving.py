@@ -320,9 +320,9 @@ async def test_the_state_of_the_paper_is_that_of_the_whole_history(
     states = []
     async with services.engine.connect() as connection:
         found = await find_domain(connection, domain)
-        for history in (["alien-1979"], ["alien-1979", "toy-story-1995"]):
-            request: Any = {"history": history}
-            states.append(session_state(await gather(connection, found, request, options), "paper"))
+    for history in (["alien-1979"], ["alien-1979", "toy-story-1995"]):
+        request: Any = {"history": history}
+        states.append(session_state(await gather(found, request, options), "paper"))
     embeddings = services.embedder.encode(["a"])
     assert states[0].shape == (embeddings.shape[1],)
     assert not np.allclose(states[0], states[1], atol=1e-2)
