@@ -271,8 +271,9 @@ async def test_two_hundred_requests_through_random_faults(
     server: FaultServer, served: Recommend
 ) -> None:
     server.chance = 0.3
-    deadline = 90.0  # all of them share two processors
-    recommend = served(deadline=deadline, model_retries=4, request_timeout=1.0)
+    # All of them share two processors, and are prepared before the first is sent.
+    deadline = 90.0
+    recommend = served(deadline=deadline, model_retries=4, request_timeout=4.0)
     budget = Budget()
 
     async def timed(at: int) -> tuple[Result, float]:
