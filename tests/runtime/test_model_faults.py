@@ -271,15 +271,16 @@ async def test_two_hundred_requests_through_random_faults(
     server: FaultServer, served: Recommend
 ) -> None:
     server.chance = 0.3
-    # All of them share two processors, and are prepared before the first is sent.
-    deadline = 90.0
+    deadline = 90.0  # all of them share two processors
+    at_once = asyncio.Semaphore(50)  # all that begin are prepared before the first call is made
     recommend = served(deadline=deadline, model_retries=4, request_timeout=4.0)
     budget = Budget()
 
     async def timed(at: int) -> tuple[Result, float]:
-        started = time.monotonic()
-        result = await recommend(IDS[20 + at : 22 + at], budget=budget)
-        return result, time.monotonic() - started
+        async with at_once:
+            started = time.monotonic()
+            result = await recommend(IDS[20 + at : 22 + at], budget=budget)
+            return result, time.monotonic() - started
 
     results = await asyncio.gather(*(timed(at) for at in range(200)))
     for result, took in results:
