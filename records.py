@@ -1,27 +1,22 @@
-"""The vocabulary that every room shares: items, sessions and reviews.
+"""The vocabulary that all packages share: items, sessions and reviews.
 
 Item ids are always the data set's own, as text. They are unique within a domain only.
 """
 
 from __future__ import annotations
 
-import json
-import re
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
-from typing import TypeGuard, cast
+from typing import TypeGuard
 
 AttributeValue = str | int | float | Sequence[str]
 """What an item's attribute may hold; a sequence of text for genres, directors and the like."""
 
 ONLY_DOMAIN_LOG = "re2llm.only_domain"
 """The log that is told, at the level of debugging, of a domain that was taken without a name."""
-
-_DEEPEST = 4
-"""Objects within objects that are flattened to attributes."""
 
 
 class Flag(StrEnum):
@@ -133,33 +128,6 @@ def spoken(value: AttributeValue) -> str:
     )
 
 
-_HIDDEN = re.compile(
-    "[\0-\x08\x0b-\x1f\x7f-\x9f\xad\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u180e\u200b"
-    "\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000110bd\U000110cd"
-    "\U00013430-\U0001343f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0001"
-    "\U000e0020-\U000e007f\ud800-\udfff]"
-)
-"""Control and format characters (Cc, Cf, Cs), but for line ends, tabs, and joiners of scripts."""
-
-
-def printable(text: str) -> str:
-    """Return a text that gives a terminal no orders, and that reads in the order it is written.
-
-    Args:
-        text: Of anyone, such as a title with an escape sequence.
-    """
-    return _HIDDEN.sub("\ufffd", text)
-
-
-def printable_json(document: str) -> str:
-    """Return the same JSON with the characters escaped that `printable` would replace.
-
-    Args:
-        document: Written by a JSON encoder.
-    """
-    return _HIDDEN.sub(lambda sign: json.dumps(sign[0])[1:-1], document)
-
-
 def counted(number: int, one: str, many: str | None = None) -> str:
     """Write a number of things as a person would: `1 session`, `1,200 sessions`.
 
@@ -169,60 +137,6 @@ def counted(number: int, one: str, many: str | None = None) -> str:
         many: The word for any other number; `one` with an s if not given.
     """
     return f"{number:,} {one if number == 1 else many or one + 's'}"
-
-
-def flat_attributes(given: Mapping[str, object]) -> tuple[dict[str, AttributeValue], list[str]]:
-    """Return attributes as an item holds them: `{"details": {"brand": …}}` as `details.brand`.
-
-    Null, blank text and empty lists and objects say nothing and are left out.
-
-    Returns:
-        The attributes, and the names of those that cannot be kept: lists of objects or lists, and
-        objects that are nested too deeply.
-    """
-    kept: dict[str, AttributeValue] = {}
-    dropped: list[str] = []
-    for name, value in _leaves(given, "", _DEEPEST):
-        entry = _entry(value)
-        if entry is not None:
-            kept.setdefault(name, entry)
-        elif _says_something(value):
-            dropped.append(name)
-    return kept, dropped
-
-
-def _leaves(given: Mapping[str, object], prefix: str, depth: int) -> Iterator[tuple[str, object]]:
-    for key, value in given.items():
-        name = f"{prefix}{key}"
-        if isinstance(value, dict) and depth > 1:
-            yield from _leaves(cast("dict[str, object]", value), f"{name}.", depth - 1)
-        else:
-            yield name, value
-
-
-def _entry(value: object) -> AttributeValue | None:
-    if isinstance(value, str):
-        return value if value.strip() else None
-    if isinstance(value, int | float):
-        return value
-    if not isinstance(value, list):
-        return None
-    texts: list[str] = []
-    for entry in cast("list[object]", value):
-        if isinstance(entry, str):
-            texts += [entry] if entry.strip() else []
-        elif isinstance(entry, int | float) and not isinstance(entry, bool):
-            texts.append(str(entry))
-        elif entry is not None:
-            return None
-    return texts or None
-
-
-def _says_something(value: object) -> bool:
-    if isinstance(value, list):
-        listed = cast("list[object]", value)
-        return any(_says_something(entry) or isinstance(entry, bool) for entry in listed)
-    return value is not None and value != {} and not (isinstance(value, str) and not value.strip())
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,8 +29,9 @@ from rich.progress import (
 from rich.segment import Segment
 
 from ..errors import InputError, Re2llmError, reason_of
-from ..records import ONLY_DOMAIN_LOG, printable, printable_json
+from ..records import ONLY_DOMAIN_LOG
 from ..runtime.progress import Progress as ProgressCallback
+from ..terminal_text import printable, printable_json
 from .interrupts import INTERRUPTED
 
 _WIDE = 10_000

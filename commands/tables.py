@@ -11,7 +11,8 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
-from ..records import counted, printable
+from ..records import counted
+from ..terminal_text import printable
 from .console import out
 
 if TYPE_CHECKING:

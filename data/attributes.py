@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ..records import AttributeValue, flat_attributes
+from ..flattening import flat_attributes
+from ..records import AttributeValue
 from .json_rows import as_text
 from .malformed import shown
 

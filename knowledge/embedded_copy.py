@@ -51,7 +51,7 @@ def open_copy(
     """
     copy = copies / name
     try:
-        if not copies.exists():
+        with suppress(FileExistsError):
             copies.mkdir()
             copies.chmod(_OPEN)
         if not copy.exists():

@@ -7,7 +7,8 @@ from typing import Annotated, Any, cast
 from pydantic import BeforeValidator, Field, ValidationError
 
 from ..errors import InputError
-from ..records import flat_attributes, without_surrogates
+from ..flattening import flat_attributes
+from ..records import without_surrogates
 
 MOST_ITEMS = 10_000
 """Items or reviews in one list of a request."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from ...records import printable
+from ...terminal_text import printable
 from .request_ids import current_request_id
 
 _LONGEST_TEXT, _LONGEST_TRACE, _LONGEST_LINE = 2_000, 8_000, 500

@@ -11,7 +11,7 @@ import unicodedata
 
 import pytest
 from re2llm.commands import console, tables
-from re2llm.records import printable, printable_json
+from re2llm.terminal_text import printable, printable_json
 from rich.text import Text
 
 HOSTILE = "a\x1b[2Jb\x1b]52;c;cm0gLXJm\x07c\x9b31md\u202ee\u2066f\x7fg\x00h[link=http://x]i[/link]:cat:[/]"

@@ -137,6 +137,10 @@ async def test_no_token_survives_in_an_mcp_answer(
             assert refused.isError
             assert token not in refused.content[0].text
             assert inert(token) in refused.content[0].text
+        for bad in ({"history": {token: 1}}, {"history": ["a"], "candidates": token, "k": token}):
+            refused = await client.call_tool("recommend", {"domain": domain, **bad})
+            assert refused.isError
+            assert token not in refused.content[0].text
 
 
 @pytest.mark.parametrize("token", TOKENS)

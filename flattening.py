@@ -1,0 +1,65 @@
+"""Attributes as people and shops write them, nested and with gaps, as an item holds them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import cast
+
+from .records import AttributeValue
+
+_DEEPEST = 4
+"""Objects within objects that are flattened to attributes."""
+
+
+def flat_attributes(given: Mapping[str, object]) -> tuple[dict[str, AttributeValue], list[str]]:
+    """Return attributes as an item holds them: `{"details": {"brand": …}}` as `details.brand`.
+
+    Null, blank text and empty lists and objects say nothing and are left out.
+
+    Returns:
+        The attributes, and the names of those that cannot be kept: lists of objects or lists, and
+        objects that are nested too deeply.
+    """
+    kept: dict[str, AttributeValue] = {}
+    dropped: list[str] = []
+    for name, value in _leaves(given, "", _DEEPEST):
+        entry = _entry(value)
+        if entry is not None:
+            kept.setdefault(name, entry)
+        elif _says_something(value):
+            dropped.append(name)
+    return kept, dropped
+
+
+def _leaves(given: Mapping[str, object], prefix: str, depth: int) -> Iterator[tuple[str, object]]:
+    for key, value in given.items():
+        name = f"{prefix}{key}"
+        if isinstance(value, dict) and depth > 1:
+            yield from _leaves(cast("dict[str, object]", value), f"{name}.", depth - 1)
+        else:
+            yield name, value
+
+
+def _entry(value: object) -> AttributeValue | None:
+    if isinstance(value, str):
+        return value if value.strip() else None
+    if isinstance(value, int | float):
+        return value
+    if not isinstance(value, list):
+        return None
+    texts: list[str] = []
+    for entry in cast("list[object]", value):
+        if isinstance(entry, str):
+            texts += [entry] if entry.strip() else []
+        elif isinstance(entry, int | float) and not isinstance(entry, bool):
+            texts.append(str(entry))
+        elif entry is not None:
+            return None
+    return texts or None
+
+
+def _says_something(value: object) -> bool:
+    if isinstance(value, list):
+        listed = cast("list[object]", value)
+        return any(_says_something(entry) or isinstance(entry, bool) for entry in listed)
+    return value is not None and value != {} and not (isinstance(value, str) and not value.strip())
