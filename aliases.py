@@ -24,13 +24,13 @@ RENAMED: Mapping[str, str] = {
     "agents.descriptions": "interfaces.descriptions",
     "agents.host": "interfaces.host",
     "agents.http_app": "interfaces.http_app",
-    "agents.learning": "operations.learn_from_feedback",
+    "agents.learning": "operations.learning.from_feedback",
     "agents.mcp_server": "interfaces.mcp_server",
-    "agents.operations": "operations.recommend",
-    "agents.reasons": "operations.reasons",
+    "agents.operations": "operations.recommending.recommend",
+    "agents.reasons": "operations.recommending.reasons",
     "agents.results": "operations.results",
     "agents.subgraph": "interfaces.subgraph",
-    "agents.titles": "operations.titles",
+    "agents.titles": "operations.catalogue.titles",
     "agents.tools": "interfaces.tools",
     "evaluation.baselines.popularity": "evaluation.baselines.simple",
     "evaluation.baselines.random_order": "evaluation.baselines.simple",
@@ -99,8 +99,8 @@ RENAMED: Mapping[str, str] = {
 
 _NAMES: Mapping[str, Mapping[str, str]] = {
     "agents.results": {
-        "ListedHint": "operations.hint_results.ListedHint",
-        "ListedHints": "operations.hint_results.ListedHints",
+        "ListedHint": "operations.hints.results.ListedHint",
+        "ListedHints": "operations.hints.results.ListedHints",
         "Rated": "operations.rating.results.Rated",
         "RatingReasons": "operations.rating.results.RatingReasons",
     },

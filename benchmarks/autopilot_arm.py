@@ -65,7 +65,7 @@ async def run_arm(run: Run, folder: Path) -> dict[str, Any]:
     """
     from re2llm.data.sample import TasteModel, sample_items, simulate_sessions
     from re2llm.evaluation.autopilot.viewers import PHASES, DriftingViewers
-    from re2llm.operations.load import load_domain
+    from re2llm.operations.loading.load import load_domain
     from re2llm.runtime.sharing import close_shared_services, shared_services
 
     services = await shared_services()
@@ -178,7 +178,7 @@ class _Pilot:
     async def cycle(self, request: int, day: int) -> None:
         """Run a cycle, and wait for the job that it begins."""
         from re2llm.jobs.piloting import run_once
-        from re2llm.operations.autopilot import resume_autopilot
+        from re2llm.operations.autopilot.manage import resume_autopilot
 
         if day != self._day:
             await self.end(day)
@@ -205,7 +205,7 @@ class _Pilot:
 
     async def end(self, day: int) -> None:
         """Write down what the day has cost, and begin another."""
-        from re2llm.operations.autopilot import show_autopilot
+        from re2llm.operations.autopilot.manage import show_autopilot
 
         use = (await show_autopilot(self._context)).days[0]
         self._played.days.append({"number": self._day, **use.model_dump()})
@@ -219,7 +219,7 @@ class _Pilot:
 
     async def _note_rollout(self, request: int) -> None:
         from re2llm.errors import InputError
-        from re2llm.operations.rollouts import show_canary
+        from re2llm.operations.releases.rollouts import show_canary
 
         try:
             rollout = await show_canary(self._context)

@@ -44,14 +44,14 @@ async def prepare() -> dict[str, Any]:
     from re2llm.jobs import pieces
     from re2llm.jobs.schedules import add_schedule
     from re2llm.jobs.submit import submit
-    from re2llm.operations.feedback import give_feedback
-    from re2llm.operations.hints import add_hint, edit_hint
-    from re2llm.operations.imports import keep_upload
-    from re2llm.operations.load import load_domain
-    from re2llm.operations.recommend import recommend
-    from re2llm.operations.rollouts import start_canary
-    from re2llm.operations.train import train
-    from re2llm.operations.verify_hints import verify_hints
+    from re2llm.operations.hints.manage import add_hint, edit_hint
+    from re2llm.operations.hints.verify import verify_hints
+    from re2llm.operations.loading.imports import keep_upload
+    from re2llm.operations.loading.load import load_domain
+    from re2llm.operations.recommending.feedback import give_feedback
+    from re2llm.operations.recommending.recommend import recommend
+    from re2llm.operations.releases.rollouts import start_canary
+    from re2llm.operations.training.train import train
     from re2llm.policies.rollout.plan import Plan
     from re2llm.runtime.options import Context
     from re2llm.runtime.sharing import close_shared_services, shared_services

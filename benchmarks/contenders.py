@@ -90,7 +90,7 @@ async def _gepa(calls: int, seed: int) -> Prepared:
 
 async def _learn(calls: int, seed: int) -> int:
     """Learn hints, and return the calls that it has made."""
-    from re2llm.operations.learn import learn
+    from re2llm.operations.learning.learn import learn
 
     if calls < 1:
         return 0
@@ -102,7 +102,7 @@ async def _learn(calls: int, seed: int) -> int:
 
 
 async def _hints(seed: int) -> int:
-    from re2llm.operations.hints import list_hints
+    from re2llm.operations.hints.manage import list_hints
 
     return len((await list_hints(context_of(seed), status="active")).hints)
 
@@ -114,7 +114,7 @@ async def _train(calls: int, seed: int, most: int) -> tuple[int | None, str]:
         The calls that it reports, and why there is no policy, if so.
     """
     from re2llm.errors import BudgetSpentError, InputError
-    from re2llm.operations.train import train
+    from re2llm.operations.training.train import train
     from re2llm.runtime.sharing import shared_services
 
     services = await shared_services()
@@ -164,7 +164,7 @@ def _playbook(seed: int) -> Choose:
     async def choose(_: RecommendState) -> Sequence[Hint]:
         nonlocal found
         if found is None:
-            from re2llm.operations.hints import list_hints
+            from re2llm.operations.hints.manage import list_hints
 
             listed = (await list_hints(context_of(seed), status="active")).hints
             found = [_hint(one.id, one.text) for one in listed]

@@ -82,10 +82,10 @@ async def build_tables(domain: str, test: Path, path: Path) -> None:
     from re2llm.data.malformed import ReadReport
     from re2llm.data.session_file import read_sessions
     from re2llm.knowledge.hints import hint_key
-    from re2llm.operations.few_cells import first_to_visit, panel_size
-    from re2llm.operations.selection import selected_sessions
-    from re2llm.operations.titles import in_catalogue
-    from re2llm.operations.train_panel import draw_panel, measured_hints
+    from re2llm.operations.catalogue.titles import in_catalogue
+    from re2llm.operations.sessions.selection import selected_sessions
+    from re2llm.operations.training.few_cells import first_to_visit, panel_size
+    from re2llm.operations.training.panel import draw_panel, measured_hints
     from re2llm.ranking.gather import gather
     from re2llm.ranking.rewards import RewardTable
     from re2llm.ranking.serving import hint_features, session_state

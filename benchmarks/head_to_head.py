@@ -40,7 +40,7 @@ _COLOURS = {
 
 async def compare(given: argparse.Namespace, counter: Counter) -> None:
     """Make the runs that are not in the file yet, and print the table of all."""
-    from re2llm.operations.held_out import held_out_sessions
+    from re2llm.operations.evaluation.held_out import held_out_sessions
     from re2llm.runtime.options import resolve_context
 
     test = await load(given.data)

@@ -17,7 +17,7 @@ from re2llm.knowledge.hints import hint_key
 from re2llm.knowledge.releases import Release, activate_release, store_release
 from re2llm.llm.embeddings import ENCODER_ID
 from re2llm.llm.ranking_prompt import RANKING_PROMPT_VERSION
-from re2llm.operations.load import load_domain
+from re2llm.operations.loading.load import load_domain
 from re2llm.policies.descriptors import DESCRIPTOR_NAMES
 from re2llm.policies.hint_features import HintFeatures
 from re2llm.policies.networks import ContentPolicy, Ensemble

@@ -14,8 +14,8 @@ from re2llm.evaluation.experiment import target_of
 from re2llm.knowledge.hints import UNSTORED, Hint, clean_hint, list_hints
 from re2llm.llm.answers import RankingAnswer
 from re2llm.llm.prices import prompt_key
+from re2llm.operations.catalogue.titles import in_catalogue
 from re2llm.operations.database import in_domain
-from re2llm.operations.titles import in_catalogue
 from re2llm.ranking.ask import request_ranking
 from re2llm.ranking.choosers import CHOOSERS
 from re2llm.ranking.gather import gather

@@ -12,7 +12,7 @@ from re2llm.evaluation.bootstrap import Bootstrap
 from re2llm.evaluation.experiment import Row, target_ranks
 from re2llm.evaluation.metrics import FloatArray, IntArray, score_ranks
 from re2llm.evaluation.permutations import order_spread
-from re2llm.operations.fusion import what_it_adds
+from re2llm.operations.first_stage.fusion import what_it_adds
 from re2llm.policies.fusion import (
     FOLDS,
     Fusion,

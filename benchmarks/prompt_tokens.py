@@ -76,7 +76,7 @@ async def prompts(domain: str, sessions: int, history: int | None) -> dict[int, 
     from re2llm.knowledge.evidence import EVIDENCE
     from re2llm.knowledge.training_sessions import training_sessions
     from re2llm.llm.ranking_prompt import RankingTask, ranking_messages
-    from re2llm.operations.load import load_domain
+    from re2llm.operations.loading.load import load_domain
     from re2llm.ranking.gather import gather
     from re2llm.records import Item
     from re2llm.runtime.options import Context, resolve_context

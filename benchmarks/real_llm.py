@@ -18,7 +18,7 @@ from re2llm.errors import InputError
 from re2llm.evaluation.defaults import NEGATIVES
 from re2llm.knowledge.catalogue import item_ids
 from re2llm.operations.database import in_domain
-from re2llm.operations.held_out import read_test_sessions, with_candidates
+from re2llm.operations.evaluation.held_out import read_test_sessions, with_candidates
 from re2llm.records import Flag, Session, counted
 from re2llm.runtime.budget import Budget
 from re2llm.runtime.options import Context, RunOptions, resolve_context

@@ -32,8 +32,8 @@ async def measured(
     batch: int, calls: int, seed: int, unseen: int, counter: Counter
 ) -> dict[str, Any]:
     """Learn with batches of a size, and measure what the hints gain elsewhere."""
-    from re2llm.operations.hints import list_hints
-    from re2llm.operations.learn import learn
+    from re2llm.operations.hints.manage import list_hints
+    from re2llm.operations.learning.learn import learn
     from re2llm.ranking.measure import measure
     from re2llm.ranking.panels import Panel
     from re2llm.runtime.options import Context, resolve_context

@@ -53,8 +53,8 @@ async def plant(domain: str, seed: int, junk: int) -> dict[str, str]:
     """
     from re2llm.knowledge.domains import find_domain
     from re2llm.knowledge.hints import add_hint
-    from re2llm.operations.load import load_domain
-    from re2llm.operations.verify_hints import verify_hints
+    from re2llm.operations.hints.verify import verify_hints
+    from re2llm.operations.loading.load import load_domain
     from re2llm.runtime.options import Context
     from re2llm.runtime.sharing import shared_services
 
@@ -90,7 +90,7 @@ async def tried_on(domain: str) -> int:
 
 async def left(domain: str, kinds: dict[str, str]) -> Counter[str]:
     """Count the active hints by kind."""
-    from re2llm.operations.hints import list_hints
+    from re2llm.operations.hints.manage import list_hints
     from re2llm.runtime.options import Context
 
     listed = await list_hints(Context(domain=domain), status="active")
@@ -99,7 +99,7 @@ async def left(domain: str, kinds: dict[str, str]) -> Counter[str]:
 
 async def measure(seed: int, junk: int, max_calls: int | None) -> Outcome:
     """Plant a store, tidy it, and count what is left."""
-    from re2llm.operations.tidy_hints import tidy_hints
+    from re2llm.operations.hints.tidy import tidy_hints
     from re2llm.runtime.options import Context
 
     domain = f"planted-{seed}"

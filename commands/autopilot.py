@@ -13,7 +13,7 @@ from .console import fail, out, print_json, run
 from .groups import CommandGroup
 
 if TYPE_CHECKING:
-    from ..operations.autopilot_results import AutopilotDay, AutopilotShown
+    from ..operations.autopilot.results import AutopilotDay, AutopilotShown
 
 autopilot = CommandGroup(
     help="Keep learning from feedback within a budget. Off by default.",
@@ -151,7 +151,7 @@ async def _do(
     from ..runtime.options import Context
 
     if verb in {"show", "resume"}:
-        from ..operations.autopilot import resume_autopilot, show_autopilot
+        from ..operations.autopilot.manage import resume_autopilot, show_autopilot
 
         does = show_autopilot if verb == "show" else resume_autopilot
         return await does(Context(), domain=domain)

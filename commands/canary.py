@@ -12,7 +12,7 @@ from .console import fail, out, print_json, run
 from .policy import policy
 
 if TYPE_CHECKING:
-    from ..operations.rollout_results import ArmCounts, RolloutShown
+    from ..operations.releases.rollout_results import ArmCounts, RolloutShown
 
 
 _STEPS = "1,5,25,100"
@@ -97,7 +97,12 @@ def canary(
 async def _do(
     verb: str, release: int | None, domain: str | None, plan: dict[str, Any]
 ) -> RolloutShown:
-    from ..operations.rollouts import promote_canary, show_canary, start_canary, stop_canary
+    from ..operations.releases.rollouts import (
+        promote_canary,
+        show_canary,
+        start_canary,
+        stop_canary,
+    )
     from ..policies.rollout.plan import Plan
     from ..runtime.options import Context
 

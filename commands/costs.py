@@ -12,8 +12,8 @@ from .console import out, print_json, run
 from .tables import print_table
 
 if TYPE_CHECKING:
-    from ..operations.cost_results import Costs, CostSums
-    from ..operations.costs import CostPart
+    from ..operations.accounts.cost_results import Costs, CostSums
+    from ..operations.accounts.costs import CostPart
 
 
 def costs(
@@ -47,7 +47,7 @@ def costs(
 
 
 async def _costs(days: int | None, reprice: bool, by: list[str] | None, as_json: bool) -> None:
-    from ..operations.costs import DAY_BY_DAY, costs
+    from ..operations.accounts.costs import DAY_BY_DAY, costs
     from ..runtime.options import Context
 
     parts = cast("list[CostPart]", by) or list(DAY_BY_DAY)  # checked by the operation

@@ -41,7 +41,7 @@ def demo() -> None:
 
 async def _demo() -> None:
     from ..data.sample import simulate_sessions
-    from ..operations.evaluate import evaluate
+    from ..operations.evaluation.evaluate import evaluate
     from ..runtime.options import Context
 
     await _load()
@@ -78,7 +78,7 @@ async def _demo() -> None:
 
 async def _load() -> None:
     from ..data.sample import sample_items, simulate_sessions
-    from ..operations.load import load_domain
+    from ..operations.loading.load import load_domain
     from ..runtime.sharing import shared_services
 
     with progress_bars() as progress:
@@ -99,7 +99,7 @@ async def _load() -> None:
 
 async def _measure() -> str:
     """Fit the first stage, and return what the model adds to it."""
-    from ..operations.measure import measure
+    from ..operations.first_stage.measure import measure
     from ..runtime.options import Context
 
     with progress_bars() as progress:
@@ -107,7 +107,7 @@ async def _measure() -> str:
 
 
 async def _show(description: str, titles: list[str]) -> None:
-    from ..operations.recommend import recommend
+    from ..operations.recommending.recommend import recommend
     from ..runtime.options import Context
 
     result = await recommend(Context(domain=_DOMAIN, policy="none"), titles, k=5)
@@ -119,9 +119,9 @@ async def _show(description: str, titles: list[str]) -> None:
 
 async def _learn(context: Context) -> int:
     """Learn hints and train the policy, unless an earlier run has; return how many are active."""
-    from ..operations.hints import list_hints
-    from ..operations.learn import learn
-    from ..operations.train import has_release, train
+    from ..operations.hints.manage import list_hints
+    from ..operations.learning.learn import learn
+    from ..operations.training.train import has_release, train
 
     with progress_bars() as progress:
         await learn(context, max_hints=_HINTS, progress=progress)

@@ -10,7 +10,7 @@ from ..records import counted
 from .console import err, out, print_json, progress_bars, run
 
 if TYPE_CHECKING:
-    from ..operations.diagnosis import Diagnosis
+    from ..operations.doctor.diagnosis import Diagnosis
 
 _MARKS = {"ok": "ok", "note": "note", "failed": "FAILED", "skipped": "-"}
 
@@ -44,7 +44,7 @@ def doctor(
 
 
 async def _examine(model: str | None, domain: str | None, *, calls: bool) -> Diagnosis:
-    from ..operations.doctor import announced, diagnose
+    from ..operations.doctor.doctor import announced, diagnose
     from ..runtime.options import Context
 
     context = Context(model=model, domain=domain)

@@ -27,7 +27,7 @@ def list_(as_json: _AsJson = False) -> None:
 
 
 async def _list(as_json: bool) -> None:
-    from ..operations.domains import list_domains
+    from ..operations.catalogue.domains import list_domains
     from ..runtime.options import Context
 
     listed = await list_domains(Context())
@@ -60,7 +60,7 @@ def delete(
 
 
 async def _delete(name: str, yes: bool, as_json: bool) -> None:
-    from ..operations.domains import delete_domain, show_domain
+    from ..operations.catalogue.domains import delete_domain, show_domain
     from ..runtime.options import Context
 
     if not yes:

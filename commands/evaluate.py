@@ -16,7 +16,7 @@ from .detach import Detach, refuse_with_detach, submit_job
 from .tables import print_evaluation
 
 if TYPE_CHECKING:
-    from ..operations.evaluate import Evaluation
+    from ..operations.evaluation.evaluate import Evaluation
     from ..runtime.options import Context
     from ..settings import Fusion
 
@@ -93,7 +93,7 @@ def evaluate(
 
     Example: re2llm evaluate --domain movies --sessions test.jsonl --baselines popularity,vsknn
     """
-    from ..operations import evaluate as operation
+    from ..operations.evaluation import evaluate as operation
     from ..runtime.options import Context
 
     context = Context(domain=domain, seed=seed, fuse=cast("Fusion | None", fuse))
@@ -163,7 +163,7 @@ def _names(listed: str) -> list[str]:
 
 async def _write_report(context: Context, evaluation: Evaluation, file: Path) -> None:
     from ..evaluation.report.page import write_page
-    from ..operations.report import make_report
+    from ..operations.evaluation.report import make_report
 
     with progress_bars() as progress:
         report = await make_report(context, evaluation, progress=progress)

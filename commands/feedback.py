@@ -49,8 +49,8 @@ async def _feedback(
     learn: bool,
     as_json: bool,
 ) -> None:
-    from ..operations.feedback import give_feedback
-    from ..operations.learn_from_feedback import learn_from_feedback
+    from ..operations.learning.from_feedback import learn_from_feedback
+    from ..operations.recommending.feedback import give_feedback
     from ..runtime.options import Context
     from ..runtime.sharing import shared_services
 

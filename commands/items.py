@@ -13,7 +13,7 @@ from .groups import CommandGroup
 from .tables import print_table
 
 if TYPE_CHECKING:
-    from ..operations.items import ItemShown, RelatedItem
+    from ..operations.catalogue.items import ItemShown, RelatedItem
 
 items = CommandGroup(help="Search a catalogue, and show an item.", no_args_is_help=True)
 
@@ -41,7 +41,7 @@ def search(
 
 
 async def _search(query: str, domain: str | None, count: int, as_json: bool) -> None:
-    from ..operations.items import search_items
+    from ..operations.catalogue.items import search_items
     from ..runtime.options import Context
 
     found = await search_items(Context(), query, domain=domain, count=count)
@@ -73,7 +73,7 @@ def show(
 
 
 async def _show(item: str, domain: str | None, as_json: bool) -> None:
-    from ..operations.items import show_item
+    from ..operations.catalogue.items import show_item
     from ..runtime.options import Context
 
     shown = await show_item(Context(), item, domain=domain)

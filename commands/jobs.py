@@ -46,7 +46,7 @@ def list_(
 
     async def work() -> list[JobStatus]:
         from ..jobs.control import jobs
-        from ..operations.domains import show_domain
+        from ..operations.catalogue.domains import show_domain
         from ..runtime.options import Context
 
         listed = await jobs(Context(), domain=domain, state=cast("JobState | None", state))

@@ -12,7 +12,7 @@ from .groups import CommandGroup
 from .tables import print_table
 
 if TYPE_CHECKING:
-    from ..operations.key_results import ListedKey
+    from ..operations.accounts.key_results import ListedKey
 
 keys = CommandGroup(help="Make, list and revoke API keys for the server.", no_args_is_help=True)
 
@@ -69,7 +69,7 @@ def create(
 
 
 async def _create(owner: str, domains: list[str], granted: dict[str, Any], as_json: bool) -> None:
-    from ..operations.keys import create_key
+    from ..operations.accounts.keys import create_key
     from ..runtime.options import Context
 
     created = await create_key(Context(), owner, domains, **granted)
@@ -90,7 +90,7 @@ def list_(as_json: _AsJson = False) -> None:
 
 
 async def _list(as_json: bool) -> None:
-    from ..operations.keys import list_keys
+    from ..operations.accounts.keys import list_keys
     from ..runtime.options import Context
 
     listed = await list_keys(Context())
@@ -137,7 +137,7 @@ def revoke(
 
 
 async def _revoke(key: str, as_json: bool) -> None:
-    from ..operations.keys import revoke_key
+    from ..operations.accounts.keys import revoke_key
     from ..runtime.options import Context
 
     revoked = await revoke_key(Context(), key)

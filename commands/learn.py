@@ -18,7 +18,7 @@ from .hints.tidy import print_changed
 from .tables import print_retired
 
 if TYPE_CHECKING:
-    from ..operations.learn import Learned
+    from ..operations.learning.learn import Learned
     from ..settings import Fusion
 
 
@@ -78,7 +78,7 @@ def learn(
 
     Example: re2llm learn --domain movies --max-hints 20
     """
-    from ..operations import learn as operation
+    from ..operations.learning import learn as operation
     from ..runtime.options import Context
 
     context = Context(

@@ -11,7 +11,7 @@ from ..records import counted
 from .console import err, out, print_json, progress_bars, run
 
 if TYPE_CHECKING:
-    from ..operations.domain_results import Loaded
+    from ..operations.catalogue.results import Loaded
 
 
 def load(
@@ -80,7 +80,7 @@ def load(
 
     async def work() -> Loaded:
         from ..data.interactions import TableOptions
-        from ..operations.load import load
+        from ..operations.loading.load import load
         from ..runtime.options import Context
 
         table = TableOptions(

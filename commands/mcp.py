@@ -42,7 +42,7 @@ async def _serve(domain: str | None) -> None:
             "mcp", f"The package {error.name} is missing.", "pip install 're2llm[mcp]'"
         ) from error
     from ..interfaces.host import Re2llm
-    from ..operations.domains import show_domain
+    from ..operations.catalogue.domains import show_domain
     from ..runtime.options import Context
     from ..settings import get_settings
 

@@ -12,7 +12,7 @@ from .completion import DomainOption
 from .console import note, out, print_json, progress_bars, run
 
 if TYPE_CHECKING:
-    from ..operations.measure import Measured
+    from ..operations.first_stage.measure import Measured
 
 
 def measure(
@@ -39,7 +39,7 @@ def measure(
 
     Example: re2llm measure --domain films --sessions 100
     """
-    from ..operations import measure as operation
+    from ..operations.first_stage import measure as operation
     from ..runtime.options import Context
 
     async def work() -> Measured:

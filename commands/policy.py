@@ -13,7 +13,7 @@ from .groups import CommandGroup
 from .tables import minute, print_table
 
 if TYPE_CHECKING:
-    from ..operations.release_results import ListedRelease
+    from ..operations.releases.results import ListedRelease
 
 policy = CommandGroup(
     help="List, show, evaluate, activate and roll back policy releases.", no_args_is_help=True
@@ -36,7 +36,7 @@ def list_(
 
 
 async def _list(domain: str | None, as_json: bool) -> None:
-    from ..operations.releases import list_releases
+    from ..operations.releases.manage import list_releases
     from ..runtime.options import Context
 
     listed = await list_releases(Context(), domain=domain)
@@ -72,7 +72,7 @@ def show(
 
 
 async def _show(release: int, domain: str | None, as_json: bool) -> None:
-    from ..operations.releases import show_release
+    from ..operations.releases.manage import show_release
     from ..runtime.options import Context
 
     shown = await show_release(Context(), release, domain=domain)
@@ -124,7 +124,7 @@ def activate(
 
 
 async def _activate(release: int, domain: str | None, force: bool, as_json: bool) -> None:
-    from ..operations.releases import activate_release
+    from ..operations.releases.manage import activate_release
     from ..runtime.options import Context
 
     active = await activate_release(Context(), release, domain=domain, force=force)
@@ -144,7 +144,7 @@ def rollback(domain: DomainOption = None, as_json: _AsJson = False) -> None:
 
 
 async def _rollback(domain: str | None, as_json: bool) -> None:
-    from ..operations.releases import rollback_release
+    from ..operations.releases.manage import rollback_release
     from ..runtime.options import Context
 
     active = await rollback_release(Context(), domain=domain)
@@ -186,7 +186,7 @@ def evaluate(
 
 
 async def _evaluate(release: int, domain: str | None, sampled: bool | None, as_json: bool) -> None:
-    from ..operations.off_policy import evaluate_release
+    from ..operations.releases.off_policy import evaluate_release
     from ..runtime.options import Context
 
     with progress_bars() as progress:

@@ -13,7 +13,7 @@ from .console import out, print_json, progress_bars, run
 from .tables import print_table
 
 if TYPE_CHECKING:
-    from ..operations.release_diff_results import Difference, DifferingHint, ReleaseDiff
+    from ..operations.releases.diff_results import Difference, DifferingHint, ReleaseDiff
 
 
 @policy.command("diff")
@@ -46,7 +46,7 @@ def diff(
 
 
 async def _diff(first: int, second: int, domain: str | None, sessions: int, as_json: bool) -> None:
-    from ..operations.release_diff import compare_releases
+    from ..operations.releases.diff import compare_releases
     from ..runtime.options import Context
 
     with progress_bars() as progress:
@@ -90,7 +90,7 @@ def _hint(hint: DifferingHint) -> str:
 
 
 def _estimates(found: ReleaseDiff) -> list[Difference]:
-    from ..operations.release_diff_results import Difference
+    from ..operations.releases.diff_results import Difference
 
     if found.logged is None:
         return []

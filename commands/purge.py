@@ -44,7 +44,7 @@ def purge(
 
 
 async def _purge(older_than: str | None, owner: str | None, dry_run: bool, as_json: bool) -> None:
-    from ..operations.purge import purge as delete
+    from ..operations.sessions.purge import purge as delete
     from ..runtime.options import Context
 
     days = None if older_than is None else _days(older_than)

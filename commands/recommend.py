@@ -95,7 +95,7 @@ def recommend(
         fail(InputError("ITEM", "There is none.", "Name what was chosen, or give --batch FILE."))
 
     async def work() -> Recommended:
-        from ..operations.recommend import recommend
+        from ..operations.recommending.recommend import recommend
         from ..ranking.choosers import hint_choice
         from ..runtime.options import Context
 

@@ -11,7 +11,7 @@ from ..records import counted
 from .console import fail, note, out, print_json, progress_bars, run
 
 if TYPE_CHECKING:
-    from ..operations.recommend_batch import Batch
+    from ..operations.recommending.batch import Batch
 
 _NOTED = 20
 """Bad rows that are named on standard error; each has its own answer."""
@@ -49,7 +49,7 @@ def recommend_rows(
             note(line)
 
     async def work() -> Batch:
-        from ..operations.recommend_batch import recommend_batch
+        from ..operations.recommending.batch import recommend_batch
         from ..ranking.choosers import hint_choice
         from ..runtime.options import Context
 

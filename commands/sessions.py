@@ -32,7 +32,7 @@ def list_(domain: DomainOption = None, as_json: _AsJson = False) -> None:
 
 
 async def _list(domain: str | None, as_json: bool) -> None:
-    from ..operations.sessions import list_session_sources
+    from ..operations.sessions.sources import list_session_sources
     from ..runtime.options import Context
 
     sources = await list_session_sources(Context(), domain=domain)
@@ -71,7 +71,7 @@ def drop(
 
 
 async def _drop(source: str, domain: str | None, as_json: bool) -> None:
-    from ..operations.sessions import drop_sessions
+    from ..operations.sessions.sources import drop_sessions
     from ..runtime.options import Context
 
     dropped = await drop_sessions(Context(), source, domain=domain)

@@ -16,7 +16,7 @@ from ..terminal_text import printable
 from .console import out
 
 if TYPE_CHECKING:
-    from ..operations.hint_results import RetiredHint
+    from ..operations.hints.results import RetiredHint
 
 _NARROWEST = 8
 """Columns that a column of text keeps at least, if its cells have as many."""

@@ -15,7 +15,7 @@ from .detach import Detach, refuse_with_detach, submit_job
 from .tables import print_retired
 
 if TYPE_CHECKING:
-    from ..operations.train_results import TrainedRelease
+    from ..operations.training.results import TrainedRelease
     from ..policies.recipes import Recipe
     from ..settings import Fusion
 
@@ -64,9 +64,9 @@ def train(
 
     Example: re2llm train --domain movies --seed 0
     """
-    from ..operations import train as operation
-    from ..operations.fusion import what_it_adds
-    from ..operations.train_results import what_more_would_bring
+    from ..operations.first_stage.fusion import what_it_adds
+    from ..operations.training import train as operation
+    from ..operations.training.results import what_more_would_bring
     from ..runtime.options import Context
 
     context = Context(domain=domain, seed=seed, fuse=cast("Fusion | None", fuse))

@@ -5,8 +5,8 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import Any
 
-from ..operations.autopilot import resume_autopilot, show_autopilot
-from ..operations.autopilot_results import AutopilotShown
+from ..operations.autopilot.manage import resume_autopilot, show_autopilot
+from ..operations.autopilot.results import AutopilotShown
 from ..policies.autopilot.plan import AutopilotPlan
 from ..policies.rollout.plan import Plan
 from ..runtime.options import Context

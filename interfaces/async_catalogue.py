@@ -5,9 +5,9 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import Any
 
-from ..operations.domain_results import ListedDomain
-from ..operations.domains import delete_domain, list_domains
-from ..operations.items import ItemsFound, ItemShown, search_items, show_item
+from ..operations.catalogue.domains import delete_domain, list_domains
+from ..operations.catalogue.items import ItemsFound, ItemShown, search_items, show_item
+from ..operations.catalogue.results import ListedDomain
 from ..runtime.context import Context
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..operations.feedback import give_feedback
-from ..operations.rate import rate
+from ..operations.catalogue.titles import find_titles
+from ..operations.rating.rate import rate
 from ..operations.rating.results import Rated
-from ..operations.recommend import recommend
+from ..operations.recommending.feedback import give_feedback
+from ..operations.recommending.recommend import recommend
 from ..operations.results import FeedbackStored, FoundTitles, Recommended
-from ..operations.titles import find_titles
 from ..rating.request import RatingRequest
 from .async_autopilot import AsyncAutopilot
 from .async_learning import AsyncLearning

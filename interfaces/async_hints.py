@@ -5,21 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ..operations.exchange_hints import export_hints, import_from_domain, import_hints
-from ..operations.hint_results import (
+from ..operations.hints.exchange import export_hints, import_from_domain, import_hints
+from ..operations.hints.improve import improve_hints
+from ..operations.hints.improve_results import ImprovedHints
+from ..operations.hints.manage import add_hint, approve_hints, list_hints, retire_hints, show_hint
+from ..operations.hints.results import (
     AddedHint,
     ImportedHints,
     ListedHints,
     TriedHint,
     VerifiedHints,
 )
-from ..operations.hints import add_hint, approve_hints, list_hints, retire_hints, show_hint
-from ..operations.improve_hints import improve_hints
-from ..operations.improve_results import ImprovedHints
-from ..operations.tidy_hints import tidy_hints
-from ..operations.tidy_results import TidiedHints
-from ..operations.try_hint import try_hint
-from ..operations.verify_hints import verify_hints
+from ..operations.hints.tidy import tidy_hints
+from ..operations.hints.tidy_results import TidiedHints
+from ..operations.hints.try_hint import try_hint
+from ..operations.hints.verify import verify_hints
 from ..runtime.progress import Progress, silent
 from .async_catalogue import AsyncCatalogue
 

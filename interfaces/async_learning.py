@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING
 
 from ..data.interactions import TableOptions
 from ..evaluation.defaults import DEFAULT_BASELINES, NEGATIVES
-from ..operations.domain_results import Loaded
-from ..operations.learn import Learned, learn
-from ..operations.load import load
+from ..operations.catalogue.results import Loaded
+from ..operations.learning.learn import Learned, learn
+from ..operations.loading.load import load
 from ..records import Session
 from ..runtime.progress import Progress, silent
 from .async_hints import AsyncHints
 from .loading import load_module
 
 if TYPE_CHECKING:
-    from ..operations.evaluate import Evaluation
-    from ..operations.measure import Measured
-    from ..operations.train_results import TrainedRelease
+    from ..operations.evaluation.evaluate import Evaluation
+    from ..operations.first_stage.measure import Measured
+    from ..operations.training.results import TrainedRelease
     from ..policies.recipes import Recipe
     from ..settings import Fusion
 
@@ -148,8 +148,8 @@ class AsyncLearning(AsyncHints):
         Raises:
             Re2llmError: There are too few sessions or hints, or the budget or the model ended it.
         """
-        await load_module("operations.train")
-        from ..operations.train import train  # noqa: PLC0415
+        await load_module("operations.training.train")
+        from ..operations.training.train import train  # noqa: PLC0415
 
         return await train(
             self.context(domain=domain, seed=seed, fuse=fuse),
@@ -184,8 +184,8 @@ class AsyncLearning(AsyncHints):
         Raises:
             Re2llmError: There are no training sessions, or the budget or the model ended it.
         """
-        await load_module("operations.measure")
-        from ..operations.measure import measure  # noqa: PLC0415
+        await load_module("operations.first_stage.measure")
+        from ..operations.first_stage.measure import measure  # noqa: PLC0415
 
         return await measure(
             self.context(domain=domain),
@@ -241,8 +241,8 @@ class AsyncLearning(AsyncHints):
         Raises:
             Re2llmError: A name is unknown, a file cannot be used, or the budget or model ended it.
         """
-        await load_module("operations.evaluate")
-        from ..operations.evaluate import evaluate  # noqa: PLC0415
+        await load_module("operations.evaluation.evaluate")
+        from ..operations.evaluation.evaluate import evaluate  # noqa: PLC0415
 
         return await evaluate(
             self.context(domain=domain, seed=seed, fuse=fuse),

@@ -6,16 +6,16 @@ from abc import ABC, abstractmethod
 from typing import Any
 
 from ..evaluation.off_policy import OffPolicyReport
-from ..operations.off_policy import evaluate_release
-from ..operations.release_results import ListedRelease, ListedReleases
-from ..operations.releases import (
+from ..operations.releases.manage import (
     activate_release,
     list_releases,
     rollback_release,
     show_release,
 )
-from ..operations.rollout_results import RolloutShown
-from ..operations.rollouts import promote_canary, show_canary, start_canary, stop_canary
+from ..operations.releases.off_policy import evaluate_release
+from ..operations.releases.results import ListedRelease, ListedReleases
+from ..operations.releases.rollout_results import RolloutShown
+from ..operations.releases.rollouts import promote_canary, show_canary, start_canary, stop_canary
 from ..policies.rollout.plan import Plan
 from ..runtime.options import Context
 from ..runtime.progress import Progress, silent

@@ -13,7 +13,7 @@ from langgraph_sdk.errors import NotFoundError
 
 from ..errors import InputError, Re2llmError
 from ..knowledge.keys import PREFIX
-from ..operations.keys import any_key_works, check_key
+from ..operations.accounts.keys import any_key_works, check_key
 from ..runtime.caller import Caller
 from ..runtime.options import Context
 from ..runtime.sharing import close_shared_services

@@ -17,14 +17,14 @@ from starlette.routing import Route
 
 from ..errors import Re2llmError
 from ..llm.prompt_data import inert, inert_json
-from ..operations.feedback import give_feedback
-from ..operations.hint_results import ListedHints
-from ..operations.hints import list_hints as list_domain_hints
-from ..operations.rate import rate as predict_rating
+from ..operations.catalogue.titles import find_titles as find_items
+from ..operations.hints.manage import list_hints as list_domain_hints
+from ..operations.hints.results import ListedHints
+from ..operations.rating.rate import rate as predict_rating
 from ..operations.rating.results import Rated
-from ..operations.recommend import recommend as recommend_items
+from ..operations.recommending.feedback import give_feedback
+from ..operations.recommending.recommend import recommend as recommend_items
 from ..operations.results import FeedbackStored, FoundTitles, Recommended
-from ..operations.titles import find_titles as find_items
 from ..rating.request import OtherReview, PastReview, RatedItem, RatingRequest
 from ..runtime.options import Context, granted
 from ..runtime.request_limits import MOST_ITEMS, input_error

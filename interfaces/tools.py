@@ -11,10 +11,10 @@ from pydantic import BaseModel, Field
 
 from ..errors import Re2llmError
 from ..llm.prompt_data import inert, inert_json
-from ..operations.feedback import give_feedback
-from ..operations.rate import rate
-from ..operations.recommend import recommend
-from ..operations.titles import find_titles
+from ..operations.catalogue.titles import find_titles
+from ..operations.rating.rate import rate
+from ..operations.recommending.feedback import give_feedback
+from ..operations.recommending.recommend import recommend
 from ..rating.request import PastReview, RatingRequest
 from ..runtime.options import Context
 from ..runtime.request_limits import MOST_ITEMS

@@ -10,9 +10,9 @@ from ..errors import InputError
 from ..evaluation.defaults import NEGATIVES
 from ..knowledge.catalogue import item_ids
 from ..operations.database import in_domain
-from ..operations.evaluate import check_names, default_policies, evaluate
-from ..operations.experiment import Experiment
-from ..operations.held_out import held_out_sessions
+from ..operations.evaluation.evaluate import check_names, default_policies, evaluate
+from ..operations.evaluation.experiment import Experiment
+from ..operations.evaluation.held_out import held_out_sessions
 from ..records import Session
 from ..runtime.context import Context
 from ..runtime.model_call import keeps_answers

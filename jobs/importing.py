@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..operations.imports import load_upload, submit_upload
+from ..operations.loading.imports import load_upload, submit_upload
 from ..runtime.options import RunOptions
 from .kinds import Arguments, Finished, Undivided, Work
 

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from ..operations.learn import learn, learn_session, sessions_to_learn_from
-from ..operations.learner import Learner
-from ..operations.observe_picks import settle_picks
-from ..operations.selection import selected_sessions
+from ..operations.learning.learn import learn, learn_session, sessions_to_learn_from
+from ..operations.learning.learner import Learner
+from ..operations.learning.observe_picks import settle_picks
+from ..operations.sessions.selection import selected_sessions
 from ..runtime.budget import limited
 from ..runtime.context import Context
 from ..runtime.options import RunOptions, resolve_context

@@ -18,9 +18,9 @@ from ..knowledge.autopilots import (
 from ..knowledge.counted_rewards import keep_counted_rewards
 from ..knowledge.domains import Domain
 from ..llm.prices import call_cost
-from ..operations.autopilot import shown
-from ..operations.autopilot_results import AutopilotShown
-from ..operations.autopilot_view import seen_by
+from ..operations.autopilot.manage import shown
+from ..operations.autopilot.results import AutopilotShown
+from ..operations.autopilot.view import seen_by
 from ..operations.database import in_domain
 from ..operations.said_by import by
 from ..policies.autopilot.decision import Action, Decision, decide

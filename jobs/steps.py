@@ -8,9 +8,9 @@ from typing import Any, cast
 from ..knowledge.rollouts import stop_live_rollout
 from ..knowledge.training_sessions import newest_sessions
 from ..operations.database import in_domain
-from ..operations.enough import FEWEST_TO_TRAIN
-from ..operations.observe_picks import observe_picks, settle_picks
-from ..operations.rollouts import start_canary
+from ..operations.learning.observe_picks import observe_picks, settle_picks
+from ..operations.releases.rollouts import start_canary
+from ..operations.sessions.enough import FEWEST_TO_TRAIN
 from ..policies.autopilot.decision import Action, Decision, Seen
 from ..policies.autopilot.plan import AutopilotPlan
 from ..runtime.context import Context

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..errors import error_from
-from ..operations.tidy_hints import tidy_hints
+from ..operations.hints.tidy import tidy_hints
 from ..runtime.options import RunOptions
 from .kinds import Arguments, Finished, Undivided, Work
 

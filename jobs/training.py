@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from ..operations.few_cells import panel_size, pays_for_every_cell
-from ..operations.selection import selected_sessions
-from ..operations.train import train
-from ..operations.train_panel import draw_panel, try_on_session
+from ..operations.sessions.selection import selected_sessions
+from ..operations.training.few_cells import panel_size, pays_for_every_cell
+from ..operations.training.panel import draw_panel, try_on_session
+from ..operations.training.train import train
 from ..policies.recipes import check_recipe
 from ..runtime.context import Context
 from ..runtime.options import RunOptions, resolve_context

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from ..errors import error_from
-from ..operations.verify_hints import hints_to_verify, try_on_panel, verify_hints
+from ..operations.hints.verify import hints_to_verify, try_on_panel, verify_hints
 from ..runtime.options import RunOptions
 from .kinds import Arguments, Finished, Plan, Work
 

@@ -59,7 +59,7 @@ from re2llm.data.sample import sample_items, simulate_sessions  # noqa: E402
 from re2llm.knowledge.engine import database_url  # noqa: E402
 from re2llm.knowledge.grants import Grants  # noqa: E402
 from re2llm.knowledge.keys import check_key, create_key  # noqa: E402
-from re2llm.operations.load import Loaded, load_domain  # noqa: E402
+from re2llm.operations.loading.load import Loaded, load_domain  # noqa: E402
 from re2llm.records import Item, Session  # noqa: E402
 from re2llm.runtime.caller import Caller  # noqa: E402
 from re2llm.runtime.services import Services  # noqa: E402
@@ -204,7 +204,7 @@ def adjust(services: Services, monkeypatch: pytest.MonkeyPatch) -> Iterator[Call
 @pytest.fixture
 def quick_training(monkeypatch: pytest.MonkeyPatch) -> None:
     """Train for less time, where what is learnt is not the question."""
-    from re2llm.operations import train  # torch, which many tests do without
+    from re2llm.operations.training import train  # torch, which many tests do without
 
     usual = train.default_config
 

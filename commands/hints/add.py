@@ -16,7 +16,7 @@ from .options import JsonOption
 from .verify import print_verified, verified
 
 if TYPE_CHECKING:
-    from ...operations.hint_results import AddedHint
+    from ...operations.hints.results import AddedHint
 
 
 def add(
@@ -58,7 +58,7 @@ def _listed(file: Path | None) -> list[str]:
 
 
 async def _add(texts: list[str], domain: str | None, verify: bool, as_json: bool) -> None:
-    from ...operations.hints import add_hint
+    from ...operations.hints.manage import add_hint
     from ...runtime.options import Context
 
     if not texts:

@@ -30,7 +30,7 @@ def export(
 
 
 async def _export(file: Path, domain: str | None) -> None:
-    from ...operations.exchange_hints import export_hints
+    from ...operations.hints.exchange import export_hints
     from ...runtime.options import Context
 
     document = await export_hints(Context(domain=domain))
@@ -68,7 +68,7 @@ def import_(
 async def _import(
     file: Path | None, from_domain: str | None, domain: str | None, as_json: bool
 ) -> None:
-    from ...operations.exchange_hints import import_from_domain, import_hints
+    from ...operations.hints.exchange import import_from_domain, import_hints
     from ...runtime.options import Context
 
     context = Context(domain=domain)

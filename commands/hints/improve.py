@@ -14,7 +14,7 @@ from ..console import note, out, print_json, progress_bars, run
 from .options import JsonOption, ModelOption
 
 if TYPE_CHECKING:
-    from ...operations.improve_results import ImprovedHints
+    from ...operations.hints.improve_results import ImprovedHints
 
 
 def improve(
@@ -36,7 +36,7 @@ def improve(
 
     Example: re2llm hints improve --domain films --attempts 5 --max-llm-calls 2000
     """
-    from ...operations.improve_hints import improve_hints
+    from ...operations.hints.improve import improve_hints
     from ...runtime.options import Context
 
     async def work() -> ImprovedHints:

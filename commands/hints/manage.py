@@ -13,7 +13,7 @@ from ..tables import print_table
 from .options import HintsArgument, JsonOption
 
 if TYPE_CHECKING:
-    from ...operations.hint_results import ListedHint
+    from ...operations.hints.results import ListedHint
 
 
 def list_(domain: DomainOption = None, as_json: JsonOption = False) -> None:
@@ -25,7 +25,7 @@ def list_(domain: DomainOption = None, as_json: JsonOption = False) -> None:
 
 
 async def _list(domain: str | None, as_json: bool) -> None:
-    from ...operations.hints import list_hints
+    from ...operations.hints.manage import list_hints
     from ...runtime.options import Context
 
     listed = await list_hints(Context(), domain=domain)
@@ -76,7 +76,7 @@ def approve(hint: HintsArgument, domain: DomainOption = None, as_json: JsonOptio
 
 
 async def _approve(numbers: list[int], domain: str | None, as_json: bool) -> None:
-    from ...operations.hints import approve_hints
+    from ...operations.hints.manage import approve_hints
     from ...runtime.options import Context
 
     await approve_hints(Context(), numbers, domain=domain)
@@ -99,7 +99,7 @@ def retire(
 
 
 async def _retire(numbers: list[int], domain: str | None, reason: str, as_json: bool) -> None:
-    from ...operations.hints import retire_hints
+    from ...operations.hints.manage import retire_hints
     from ...runtime.options import Context
 
     await retire_hints(Context(), numbers, domain=domain, reason=reason)

@@ -41,7 +41,7 @@ def show(
 
 
 async def _show(hint: int, domain: str | None, conversation: bool, as_json: bool) -> None:
-    from ...operations.hints import show_hint
+    from ...operations.hints.manage import show_hint
     from ...runtime.options import Context
 
     shown = await show_hint(Context(), hint, domain=domain, conversation=conversation)
@@ -54,7 +54,7 @@ async def _show(hint: int, domain: str | None, conversation: bool, as_json: bool
 
 
 def _measured(shown: dict[str, Any]) -> list[str]:
-    from ...operations.hint_results import HintGain, MeasuredGain
+    from ...operations.hints.results import HintGain, MeasuredGain
 
     gain = HintGain.model_validate(shown["measured"])
     lines = [f"Hint {shown['id']}, {shown['status']}: {shown['text']}", ""]

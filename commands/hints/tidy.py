@@ -16,7 +16,7 @@ from ..detach import Detach, submit_job
 from .options import JsonOption, ModelOption
 
 if TYPE_CHECKING:
-    from ...operations.tidy_results import TidiedHint, TidiedHints
+    from ...operations.hints.tidy_results import TidiedHint, TidiedHints
 
 
 def tidy(
@@ -47,7 +47,7 @@ def tidy(
 
     Example: re2llm hints tidy --domain films --dry-run
     """
-    from ...operations.tidy_hints import tidy_hints
+    from ...operations.hints.tidy import tidy_hints
     from ...runtime.options import Context
 
     context = Context(domain=domain, model=model)

@@ -17,7 +17,7 @@ from ..tables import print_retired
 from .options import JsonOption, ModelOption
 
 if TYPE_CHECKING:
-    from ...operations.hint_results import TriedHint, VerifiedHints
+    from ...operations.hints.results import TriedHint, VerifiedHints
     from ...runtime.options import Context
 
 
@@ -74,7 +74,7 @@ async def verified(
     max_cost: float | None = None,
 ) -> VerifiedHints:
     """Verify hints under a progress bar."""
-    from ...operations.verify_hints import verify_hints
+    from ...operations.hints.verify import verify_hints
 
     with progress_bars() as progress:
         return await verify_hints(
@@ -121,7 +121,7 @@ def try_(
     context = Context(domain=domain, model=model)
 
     async def work() -> TriedHint:
-        from ...operations.try_hint import try_hint
+        from ...operations.hints.try_hint import try_hint
 
         with progress_bars() as progress:
             return await try_hint(

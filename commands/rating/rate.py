@@ -44,8 +44,8 @@ def rate(
     """
 
     async def work() -> Rated:
-        from ...operations.rate import rate
         from ...operations.rating.predict import predict_from_reviews
+        from ...operations.rating.rate import rate
         from ...runtime.options import Context
 
         context = Context(model=model, command="rate")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from fastapi import Request
 from starlette.responses import Response
 
-from ...operations.autopilot import resume_autopilot, show_autopilot
-from ...operations.autopilot_results import AutopilotShown
+from ...operations.autopilot.manage import resume_autopilot, show_autopilot
+from ...operations.autopilot.results import AutopilotShown
 from .callers import context_of, require_right
 from .documents import problems
 from .jobs import jobs_module, require_start

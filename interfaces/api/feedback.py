@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import Request
 from starlette.responses import Response
 
-from ...operations.feedback import give_feedback
+from ...operations.recommending.feedback import give_feedback
 from ...operations.results import FeedbackStored
 from .callers import context_of
 from .documents import problems

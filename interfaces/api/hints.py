@@ -8,10 +8,10 @@ from fastapi import Path, Query, Request
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
-from ...operations.hint_results import AddedHint, HintGain, ListedHint, MeasuredGain
-from ...operations.hints import add_hint, approve_hints, list_hints, retire_hints, show_hint
-from ...operations.tidy_hints import tidy_hints
-from ...operations.tidy_results import TidiedHints
+from ...operations.hints.manage import add_hint, approve_hints, list_hints, retire_hints, show_hint
+from ...operations.hints.results import AddedHint, HintGain, ListedHint, MeasuredGain
+from ...operations.hints.tidy import tidy_hints
+from ...operations.hints.tidy_results import TidiedHints
 from ...runtime.request_limits import LARGEST_KEY, RowKey
 from .callers import context_of, require_right
 from .documents import problems

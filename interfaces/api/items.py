@@ -8,9 +8,9 @@ from fastapi import Path, Query, Request
 from pydantic import BaseModel
 from starlette.responses import Response
 
-from ...operations.domain_results import ListedDomain
-from ...operations.domains import list_domains
-from ...operations.items import ItemsFound, ItemShown, search_items, show_item
+from ...operations.catalogue.domains import list_domains
+from ...operations.catalogue.items import ItemsFound, ItemShown, search_items, show_item
+from ...operations.catalogue.results import ListedDomain
 from .callers import context_of
 from .documents import problems
 from .requests import DomainQuery, SearchBody

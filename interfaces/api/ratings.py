@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import Request
 from starlette.responses import Response
 
-from ...operations.rate import rate
+from ...operations.rating.rate import rate
 from ...operations.rating.results import Rated
 from .callers import context_of
 from .documents import problems

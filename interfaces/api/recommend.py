@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field, TypeAdapter
 from starlette.responses import Response
 
 from ...operations.graphs import OnState
-from ...operations.recommend import recommend
+from ...operations.recommending.recommend import recommend
 from ...operations.results import Recommended
 from .callers import caller_of, context_of
 from .documents import problems

@@ -7,10 +7,15 @@ from typing import Annotated
 from fastapi import Path, Query, Request
 from starlette.responses import Response
 
-from ...operations.release_results import ListedRelease, ListedReleases
-from ...operations.releases import activate_release, list_releases, rollback_release, show_release
-from ...operations.rollout_results import RolloutShown
-from ...operations.rollouts import promote_canary, show_canary, start_canary, stop_canary
+from ...operations.releases.manage import (
+    activate_release,
+    list_releases,
+    rollback_release,
+    show_release,
+)
+from ...operations.releases.results import ListedRelease, ListedReleases
+from ...operations.releases.rollout_results import RolloutShown
+from ...operations.releases.rollouts import promote_canary, show_canary, start_canary, stop_canary
 from ...runtime.request_limits import RowKey
 from .callers import context_of, require_right
 from .documents import problems

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from starlette.responses import Response
 
 from ...errors import InputError
-from ...operations.autopilot import resume_autopilot, show_autopilot
+from ...operations.autopilot.manage import resume_autopilot, show_autopilot
 from ...runtime.request_limits import DomainName
 from ..api.callers import require_right
 from ..api.jobs import jobs_module, require_start

@@ -12,7 +12,7 @@ from starlette.requests import HTTPConnection
 from starlette.responses import Response
 from starlette.types import Scope
 
-from ...operations.console_sessions import SESSION_SECONDS, signed_in
+from ...operations.accounts.console_sessions import SESSION_SECONDS, signed_in
 from ...runtime.caller import Caller
 from ...runtime.options import Context
 

@@ -7,8 +7,8 @@ from typing import Annotated
 from fastapi import Path, Query, Request
 from starlette.responses import Response
 
-from ...operations.imports import LARGEST_UPLOAD
-from ...operations.items import browse_items, search_items, show_item
+from ...operations.catalogue.items import browse_items, search_items, show_item
+from ...operations.loading.imports import LARGEST_UPLOAD
 from .browsers import PREFIX
 from .imports import UPLOAD_KINDS
 from .paging import PAGE_SIZE, PageNumber, Paging, skipped

@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 from fastapi import Query, Request
 from starlette.responses import Response
 
-from ...operations.budgets import key_budgets
-from ...operations.costs import costs_by_each
+from ...operations.accounts.budgets import key_budgets
+from ...operations.accounts.costs import costs_by_each
 from ..api.jobs import JobState, jobs_module
 from .browsers import PREFIX
 from .routing import page_router

@@ -9,8 +9,8 @@ from pydantic import BaseModel, Field
 from starlette.responses import Response
 
 from ...errors import InputError
-from ...operations.hint_results import AddedHint
-from ...operations.hints import add_hint, approve_hints, edit_hint, retire_hints
+from ...operations.hints.manage import add_hint, approve_hints, edit_hint, retire_hints
+from ...operations.hints.results import AddedHint
 from ...runtime.request_limits import DomainName, RowKey
 from ..api.callers import require_right
 from .browsers import PREFIX

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from fastapi import Path, Query, Request
 from starlette.responses import Response
 
-from ...operations.hint_pages import HintOnPage, HintSort, hint_page, whole_hint
+from ...operations.hints.pages import HintOnPage, HintSort, hint_page, whole_hint
 from ...runtime.request_limits import RowKey
 from ..api.requests import HintStatus
 from .browsers import PREFIX

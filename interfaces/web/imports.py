@@ -9,8 +9,8 @@ from pydantic import BaseModel, Field
 from starlette.responses import Response
 
 from ...errors import InputError
-from ...operations.import_results import UploadKind
-from ...operations.imports import discard_upload, keep_upload, preview_upload
+from ...operations.loading.import_results import UploadKind
+from ...operations.loading.imports import discard_upload, keep_upload, preview_upload
 from ...runtime.request_limits import DomainName
 from ..api.callers import require_right
 from ..api.jobs import jobs_module

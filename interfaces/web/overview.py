@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import Request
 from starlette.responses import Response
 
-from ...operations.domains import show_domain
+from ...operations.catalogue.domains import show_domain
 from .browsers import PREFIX
 from .routing import page_router
 from .visits import DomainChoice, visit

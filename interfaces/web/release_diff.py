@@ -8,8 +8,8 @@ from fastapi import Path, Query, Request
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
-from ...operations.release_diff import compare_releases
-from ...operations.releases import list_releases
+from ...operations.releases.diff import compare_releases
+from ...operations.releases.manage import list_releases
 from ...runtime.request_limits import DomainName, RowKey
 from ..api.callers import require_right
 from .browsers import PREFIX

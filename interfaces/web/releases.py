@@ -8,17 +8,17 @@ from fastapi import Path, Request
 from pydantic import BaseModel
 from starlette.responses import Response
 
-from ...operations.autopilot import show_autopilot
-from ...operations.off_policy import evaluate_release
-from ...operations.release_results import ListedRelease
-from ...operations.releases import (
+from ...operations.autopilot.manage import show_autopilot
+from ...operations.releases.manage import (
     activate_release,
     list_releases,
     rollback_release,
     show_release,
 )
-from ...operations.rollout_results import RolloutShown
-from ...operations.rollouts import show_canary
+from ...operations.releases.off_policy import evaluate_release
+from ...operations.releases.results import ListedRelease
+from ...operations.releases.rollout_results import RolloutShown
+from ...operations.releases.rollouts import show_canary
 from ...runtime.request_limits import DomainName, RowKey
 from ..api.callers import require_right
 from .browsers import PREFIX

@@ -9,8 +9,8 @@ from fastapi import Path, Request
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
-from ...operations.rollout_results import RolloutShown
-from ...operations.rollouts import promote_canary, start_canary, stop_canary
+from ...operations.releases.rollout_results import RolloutShown
+from ...operations.releases.rollouts import promote_canary, start_canary, stop_canary
 from ...policies.rollout.plan import Plan, percentages
 from ...runtime.options import Context
 from ...runtime.request_limits import DomainName, RowKey

@@ -8,8 +8,8 @@ from fastapi import Query, Request
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
-from ...operations.console_sessions import SESSION_SECONDS, sign_in, sign_out
-from ...operations.keys import check_key
+from ...operations.accounts.console_sessions import SESSION_SECONDS, sign_in, sign_out
+from ...operations.accounts.keys import check_key
 from ...runtime.options import Context
 from ..api.limits import claim
 from .addresses import SIGN_IN, own_place

@@ -10,10 +10,10 @@ from pydantic import BaseModel, Field
 from starlette.responses import Response
 
 from ...errors import InputError
-from ...operations.feedback import give_feedback
-from ...operations.items import items_of_ids, search_items
+from ...operations.catalogue.items import items_of_ids, search_items
+from ...operations.recommending.feedback import give_feedback
+from ...operations.recommending.try_session import Comparison, try_session
 from ...operations.results import FoundItem
-from ...operations.try_session import Comparison, try_session
 from ...runtime.request_limits import DomainName, ItemId, RowKey
 from ..api.callers import require_right
 from ..api.metrics import count_recommendation

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
-from ...operations.imports import LARGEST_UPLOAD
+from ...operations.loading.imports import LARGEST_UPLOAD
 from ..api.problems import ProblemError
 from .routing import TOKEN, PageRoute, check_sender, check_token
 

@@ -9,7 +9,7 @@ from fastapi import Query, Request
 from starlette.responses import HTMLResponse
 
 from ...errors import InputError
-from ...operations.domains import domain_names
+from ...operations.catalogue.domains import domain_names
 from ...runtime.options import Context
 from ...runtime.request_limits import DomainName
 from ..api.callers import context_of

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ...rating.corpus import ReviewSource, request_from_reviews
 from ...runtime.options import Context
-from ..rate import rate
+from .rate import rate
 from .results import Rated
 
 

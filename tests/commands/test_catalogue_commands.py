@@ -14,11 +14,11 @@ import re2llm
 from re2llm.cli import app
 from re2llm.data.sample import sample_items, simulate_sessions
 from re2llm.errors import InputError
-from re2llm.operations import domains
-from re2llm.operations.hints import add_hint
-from re2llm.operations.load import load_domain
-from re2llm.operations.names import names_starting_with
-from re2llm.operations.recommend import recommend
+from re2llm.operations.catalogue import domains
+from re2llm.operations.catalogue.names import names_starting_with
+from re2llm.operations.hints.manage import add_hint
+from re2llm.operations.loading.load import load_domain
+from re2llm.operations.recommending.recommend import recommend
 from re2llm.runtime.options import Context
 from re2llm.runtime.services import Services
 from re2llm.settings import get_settings

@@ -18,10 +18,10 @@ from langchain_core.messages import AIMessage
 from re2llm.cli import app
 from re2llm.knowledge.logprobs import find_logprobs
 from re2llm.llm.probes import cached_tokens
-from re2llm.operations import doctor, model_checks
-from re2llm.operations.costs import costs
-from re2llm.operations.diagnosis import Diagnosis
-from re2llm.operations.doctor import diagnose
+from re2llm.operations.accounts.costs import costs
+from re2llm.operations.doctor import doctor, model_checks
+from re2llm.operations.doctor.diagnosis import Diagnosis
+from re2llm.operations.doctor.doctor import diagnose
 from re2llm.runtime.options import Context
 from re2llm.runtime.services import Services
 from sqlalchemy import text

@@ -22,8 +22,8 @@ from re2llm.knowledge.hints import Hint, add_hint, clean_hint, hint_key, list_hi
 from re2llm.knowledge.training_sessions import session_keys
 from re2llm.knowledge.trials import Trial, store_trial
 from re2llm.llm.ranking_prompt import RANKING_PROMPT_VERSION
-from re2llm.operations import hints
-from re2llm.operations.load import load_domain
+from re2llm.operations.hints import manage as hints
+from re2llm.operations.loading.load import load_domain
 from re2llm.runtime.options import Context
 from re2llm.runtime.services import Services
 from re2llm.settings import Settings

@@ -15,10 +15,10 @@ from re2llm.data.sample import sample_items, simulate_sessions
 from re2llm.errors import InputError
 from re2llm.knowledge.domains import find_domain
 from re2llm.knowledge.hints import add_hint, list_hints, set_status
-from re2llm.operations.exchange_hints import import_from_domain
-from re2llm.operations.hints import list_hints as listed_hints
-from re2llm.operations.load import load_domain
-from re2llm.operations.verify_hints import verify_hints
+from re2llm.operations.hints.exchange import import_from_domain
+from re2llm.operations.hints.manage import list_hints as listed_hints
+from re2llm.operations.hints.verify import verify_hints
+from re2llm.operations.loading.load import load_domain
 from re2llm.runtime.options import Context
 from re2llm.runtime.services import Services
 from typer.testing import CliRunner

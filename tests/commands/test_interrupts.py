@@ -30,7 +30,7 @@ def silent_url() -> Iterator[str]:
     [
         ("typer.colors", 1),  # nearly nothing else is imported
         ("rich.console", 2),
-        ("re2llm.operations.hints", 3),  # in the command's work
+        ("re2llm.operations.hints.manage", 3),  # in the command's work
     ],
 )
 def test_it_ends_with_130_and_one_line_at_most(silent_url: str, loaded: str, presses: int) -> None:

@@ -15,8 +15,8 @@ from re2llm.errors import ModelDownError
 from re2llm.knowledge.domains import find_domain
 from re2llm.knowledge.hints import add_hint
 from re2llm.llm.offline import OfflineRanker
-from re2llm.operations import train as operation
-from re2llm.operations.load import load_domain
+from re2llm.operations.loading.load import load_domain
+from re2llm.operations.training import train as operation
 from re2llm.runtime.options import Context
 from re2llm.runtime.services import Services
 from typer.testing import CliRunner

@@ -21,8 +21,8 @@ from re2llm.knowledge.training_sessions import store_sessions
 from re2llm.knowledge.trials import ndcg
 from re2llm.llm.embeddings import ENCODER_ID
 from re2llm.llm.ranking_prompt import RANKING_PROMPT_VERSION
-from re2llm.operations.load import load_domain
-from re2llm.operations.off_policy import evaluate_release
+from re2llm.operations.loading.load import load_domain
+from re2llm.operations.releases.off_policy import evaluate_release
 from re2llm.policies.networks import ContentConfig, ContentPolicy
 from re2llm.policies.weights import dump_policy
 from re2llm.ranking.gather import gather

@@ -15,7 +15,7 @@ from re2llm.data.sample import load_films
 from re2llm.evaluation.experiment import Row
 from re2llm.evaluation.permutations import fused_row, order_spread
 from re2llm.graph.recommend import graph
-from re2llm.operations.experiment import Experiment
+from re2llm.operations.evaluation.experiment import Experiment
 from re2llm.ranking.fusion import fuse
 from re2llm.ranking.listing import prompt_order
 from re2llm.records import Session

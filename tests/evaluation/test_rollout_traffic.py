@@ -12,7 +12,7 @@ import pytest
 import pytest_asyncio
 from api_server import serving_api
 from re2llm.data.sample import sample_items, simulate_sessions
-from re2llm.operations.load import load_domain
+from re2llm.operations.loading.load import load_domain
 from re2llm.ranking import rollouts as watch
 from re2llm.runtime.services import Services
 from rollouts import two_releases

@@ -25,8 +25,8 @@ from re2llm.knowledge.embedded import start_embedded
 from re2llm.knowledge.hints import hint_key, list_hints
 from re2llm.knowledge.near_hints import nearest_hints
 from re2llm.llm.offline import OfflineRanker
-from re2llm.operations.learn import learn
-from re2llm.operations.load import load_domain
+from re2llm.operations.learning.learn import learn
+from re2llm.operations.loading.load import load_domain
 from re2llm.ranking.repeats import CLOSE, COMPARED, embed, repeated_hint
 from re2llm.runtime.options import Context, resolve_context
 from re2llm.runtime.services import Services

@@ -652,7 +652,7 @@ def with_leak(kind: str) -> Session:
 @pytest.fixture(scope="module")
 async def leaky(services: Services) -> str:
     """A domain whose only hints would be leaks, and so holds none."""
-    from re2llm.operations.load import load_domain
+    from re2llm.operations.loading.load import load_domain
 
     await load_domain(services, "leaky", sample_items(), [lambda _: SESSIONS])
     return "leaky"

@@ -11,7 +11,7 @@ from database_proxy import DatabaseProxy, proxied
 from langgraph.checkpoint.memory import InMemorySaver
 from re2llm.data.sample import sample_items
 from re2llm.graph import learn, rate, recommend
-from re2llm.operations.load import load_domain
+from re2llm.operations.loading.load import load_domain
 from re2llm.records import Session
 from re2llm.runtime.options import Context
 from re2llm.runtime.services import Services, open_services

@@ -17,9 +17,9 @@ from re2llm.knowledge.hint_decisions import own_sessions
 from re2llm.knowledge.reflections import waiting_misses
 from re2llm.knowledge.training_sessions import training_sessions
 from re2llm.llm.reflection_prompt import REFLECTION_PROMPT_VERSION
-from re2llm.operations.hints import show_hint
-from re2llm.operations.learn import learn, learn_session
-from re2llm.operations.learner import Learner
+from re2llm.operations.hints.manage import show_hint
+from re2llm.operations.learning.learn import learn, learn_session
+from re2llm.operations.learning.learner import Learner
 from re2llm.ranking import batching
 from re2llm.ranking.trials import resolve_session, run_trial
 from re2llm.runtime.budget import Budget

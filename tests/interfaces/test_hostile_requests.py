@@ -30,8 +30,8 @@ from re2llm.knowledge.domains import find_domain
 from re2llm.knowledge.grants import Grants
 from re2llm.knowledge.hints import list_hints
 from re2llm.knowledge.keys import check_key, create_key
-from re2llm.operations.hints import add_hint
-from re2llm.operations.load import load_domain
+from re2llm.operations.hints.manage import add_hint
+from re2llm.operations.loading.load import load_domain
 from re2llm.records import Item, Session
 from re2llm.runtime.caller import Caller
 from re2llm.runtime.options import Context

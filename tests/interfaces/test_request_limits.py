@@ -31,7 +31,7 @@ from re2llm.interfaces.tools import (
 )
 from re2llm.nodes.learn_state import LearnRequest
 from re2llm.nodes.rating.state import RatingRequest
-from re2llm.operations.feedback import give_feedback
+from re2llm.operations.recommending.feedback import give_feedback
 from re2llm.ranking.state import RecommendRequest
 from re2llm.runtime.options import Context, granted
 from re2llm.runtime.services import Services

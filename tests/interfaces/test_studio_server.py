@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from re2llm.data.sample import load_films, sample_items
-from re2llm.operations.load import load_domain
+from re2llm.operations.loading.load import load_domain
 from re2llm.records import Session
 from re2llm.runtime.services import Services
 from server_logs import troubles

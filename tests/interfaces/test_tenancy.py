@@ -20,8 +20,8 @@ from re2llm.knowledge.grants import Grants
 from re2llm.knowledge.hints import list_hints
 from re2llm.knowledge.keys import create_key, revoke_key
 from re2llm.knowledge.training_sessions import session_keys
-from re2llm.operations.hints import add_hint
-from re2llm.operations.load import load_domain
+from re2llm.operations.hints.manage import add_hint
+from re2llm.operations.loading.load import load_domain
 from re2llm.records import Item, Session
 from re2llm.runtime.options import Context
 from re2llm.runtime.services import Services

@@ -16,9 +16,9 @@ from re2llm.jobs.submit import submit
 from re2llm.knowledge.autopilots import find_autopilot, set_autopilot_state
 from re2llm.knowledge.domains import find_domain
 from re2llm.knowledge.engine import make_engine
-from re2llm.operations.autopilot import resume_autopilot, show_autopilot
-from re2llm.operations.domains import delete_domain
-from re2llm.operations.learn_from_feedback import learn_from_feedback
+from re2llm.operations.autopilot.manage import resume_autopilot, show_autopilot
+from re2llm.operations.catalogue.domains import delete_domain
+from re2llm.operations.learning.from_feedback import learn_from_feedback
 from re2llm.policies.autopilot.plan import AutopilotPlan
 from re2llm.runtime.options import Context
 from re2llm.runtime.services import Services

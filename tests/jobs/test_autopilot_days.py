@@ -14,8 +14,8 @@ from re2llm.knowledge.autopilot_days import used_days
 from re2llm.knowledge.domains import find_domain
 from re2llm.knowledge.job_budgets import JobClaim, claim_job_call, settle_job_call
 from re2llm.knowledge.jobs import restart_job, store_job
-from re2llm.operations.autopilot import show_autopilot
-from re2llm.operations.load import load_domain
+from re2llm.operations.autopilot.manage import show_autopilot
+from re2llm.operations.loading.load import load_domain
 from re2llm.policies.autopilot.plan import AutopilotPlan
 from re2llm.runtime.options import Context
 from re2llm.runtime.services import Services

@@ -21,9 +21,9 @@ from re2llm.knowledge.jobs import store_job
 from re2llm.knowledge.log_tables import FeedbackRow, RecommendationRow
 from re2llm.knowledge.rollouts import Change, change_rollout, latest_rollout
 from re2llm.knowledge.tables import ReleaseRow
-from re2llm.operations.domains import delete_domain
-from re2llm.operations.observe_picks import observe_picks
-from re2llm.operations.rollouts import show_canary, start_canary
+from re2llm.operations.catalogue.domains import delete_domain
+from re2llm.operations.learning.observe_picks import observe_picks
+from re2llm.operations.releases.rollouts import show_canary, start_canary
 from re2llm.policies.autopilot.plan import AutopilotPlan
 from re2llm.runtime.options import Context, resolve_context
 from re2llm.runtime.services import Services

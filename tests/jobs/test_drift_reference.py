@@ -15,8 +15,8 @@ from re2llm.knowledge.autopilots import find_autopilot, set_autopilot_state, sto
 from re2llm.knowledge.counted_rewards import count_rewards
 from re2llm.knowledge.domains import find_domain
 from re2llm.knowledge.log_tables import RecommendationRow
-from re2llm.operations.autopilot import resume_autopilot, show_autopilot
-from re2llm.operations.purge import purge
+from re2llm.operations.autopilot.manage import resume_autopilot, show_autopilot
+from re2llm.operations.sessions.purge import purge
 from re2llm.policies.autopilot.drift import Watched, moments, watched
 from re2llm.policies.autopilot.plan import AutopilotPlan
 from re2llm.policies.rollout.sequences import Moments

@@ -160,5 +160,7 @@ def test_a_spent_budget_names_the_option_that_raises_it() -> None:
 
 
 def test_commands_without_jobs_do_not_load_dbos() -> None:
-    code = "import sys, re2llm.cli, re2llm.operations.learn; sys.exit('dbos' in sys.modules)"
+    code = (
+        "import sys, re2llm.cli, re2llm.operations.learning.learn; sys.exit('dbos' in sys.modules)"
+    )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -14,12 +14,12 @@ from re2llm.jobs import pieces
 from re2llm.jobs.control import cancel_job, job, pause, resume, retry
 from re2llm.jobs.submit import submit
 from re2llm.knowledge.jobs import Job
-from re2llm.operations import train as training
-from re2llm.operations.evaluate import evaluate
-from re2llm.operations.learn import learn
-from re2llm.operations.releases import list_releases
-from re2llm.operations.tidy_hints import tidy_hints
-from re2llm.operations.verify_hints import verify_hints
+from re2llm.operations.evaluation.evaluate import evaluate
+from re2llm.operations.hints.tidy import tidy_hints
+from re2llm.operations.hints.verify import verify_hints
+from re2llm.operations.learning.learn import learn
+from re2llm.operations.releases.manage import list_releases
+from re2llm.operations.training import train as training
 from re2llm.policies import recipes
 from re2llm.runtime.options import Context
 from re2llm.runtime.services import Services

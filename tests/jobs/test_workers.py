@@ -21,8 +21,8 @@ from pydantic import SecretStr
 from re2llm.data.sample import sample_items, simulate_sessions
 from re2llm.jobs.control import cancel_job, pause, resume
 from re2llm.jobs.submit import submit
-from re2llm.operations.learn import learn
-from re2llm.operations.train import train
+from re2llm.operations.learning.learn import learn
+from re2llm.operations.training.train import train
 from re2llm.runtime.options import Context
 from workers import Workers, model_env, pieces, row
 

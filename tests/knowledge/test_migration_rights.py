@@ -18,7 +18,7 @@ from re2llm.graph.recommend import graph
 from re2llm.interfaces.host import Re2llm
 from re2llm.knowledge.engine import database_url, make_engine, ping
 from re2llm.knowledge.migrate import downgrade, migrate, upgrade
-from re2llm.operations.load import load_domain
+from re2llm.operations.loading.load import load_domain
 from re2llm.records import Item
 from re2llm.runtime.services import open_services
 from re2llm.settings import Settings

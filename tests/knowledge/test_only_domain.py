@@ -14,12 +14,12 @@ from pydantic import SecretStr
 from re2llm.errors import InputError
 from re2llm.knowledge.names import stored_names
 from re2llm.knowledge.tables import DomainRow
+from re2llm.operations.catalogue.titles import find_titles
 from re2llm.operations.database import with_domain
-from re2llm.operations.feedback import give_feedback
-from re2llm.operations.learn import learn
-from re2llm.operations.load import load_domain
-from re2llm.operations.recommend import recommend
-from re2llm.operations.titles import find_titles
+from re2llm.operations.learning.learn import learn
+from re2llm.operations.loading.load import load_domain
+from re2llm.operations.recommending.feedback import give_feedback
+from re2llm.operations.recommending.recommend import recommend
 from re2llm.records import Item, Session
 from re2llm.runtime.options import Context
 from re2llm.runtime.services import Services, open_services

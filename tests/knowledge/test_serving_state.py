@@ -16,9 +16,9 @@ from re2llm.knowledge.releases import active_release_number
 from re2llm.knowledge.rollouts import latest_rollout
 from re2llm.knowledge.serving_state import Asked, ServingState, serving_state
 from re2llm.knowledge.tables import HintStatsRow, ReleaseRow
-from re2llm.operations.load import load_domain
-from re2llm.operations.recommend import recommend
-from re2llm.operations.rollouts import start_canary
+from re2llm.operations.loading.load import load_domain
+from re2llm.operations.recommending.recommend import recommend
+from re2llm.operations.releases.rollouts import start_canary
 from re2llm.policies.rollout.plan import Plan
 from re2llm.runtime.options import Context
 from re2llm.runtime.services import Services

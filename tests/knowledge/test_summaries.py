@@ -21,8 +21,8 @@ from re2llm.knowledge.domains import find_domain, list_domains
 from re2llm.knowledge.hint_uses import count_up, count_uses, latest_uses
 from re2llm.knowledge.retention import Scope, delete_log
 from re2llm.operations import counted_uses
-from re2llm.operations.hint_pages import hint_page
-from re2llm.operations.hints import add_hint
+from re2llm.operations.hints.manage import add_hint
+from re2llm.operations.hints.pages import hint_page
 from re2llm.records import Item, Session
 from re2llm.runtime.options import Context
 from re2llm.runtime.services import Services

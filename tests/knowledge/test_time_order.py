@@ -11,7 +11,7 @@ from re2llm.knowledge.evidence import EVIDENCE, EvidenceIndex
 from re2llm.knowledge.tables import TrialRow
 from re2llm.knowledge.time_order import RECENT_SHARE, first_recent
 from re2llm.knowledge.training_sessions import session_keys
-from re2llm.operations.load import load_domain
+from re2llm.operations.loading.load import load_domain
 from re2llm.ranking.panels import panel
 from re2llm.ranking.trials import resolve_session, run_trial
 from re2llm.records import Item, Session

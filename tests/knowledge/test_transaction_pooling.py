@@ -19,7 +19,7 @@ from re2llm.jobs.liveness import Pulse, gone
 from re2llm.knowledge.engine import make_engine
 from re2llm.knowledge.locks import AdvisoryLocks
 from re2llm.knowledge.migrate import migrate
-from re2llm.operations.load import load_domain
+from re2llm.operations.loading.load import load_domain
 from re2llm.records import Session
 from re2llm.runtime.services import open_services
 from re2llm.settings import Settings

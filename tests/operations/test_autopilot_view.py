@@ -12,10 +12,10 @@ from re2llm.jobs.code_version import code_version
 from re2llm.knowledge.autopilots import find_autopilot, set_autopilot_state, store_autopilot
 from re2llm.knowledge.jobs import store_job
 from re2llm.knowledge.tables import ReleaseRow
-from re2llm.operations import autopilot as operation
-from re2llm.operations.autopilot import show_autopilot
-from re2llm.operations.autopilot_view import seen_by
-from re2llm.operations.load import load_domain
+from re2llm.operations.autopilot import manage as operation
+from re2llm.operations.autopilot.manage import show_autopilot
+from re2llm.operations.autopilot.view import seen_by
+from re2llm.operations.loading.load import load_domain
 from re2llm.policies.autopilot.decision import Seen
 from re2llm.policies.autopilot.plan import AutopilotPlan
 from re2llm.runtime.options import Context, resolve_context

@@ -14,10 +14,10 @@ from re2llm.data.sample import load_films, sample_items, simulate_sessions
 from re2llm.errors import InputError
 from re2llm.knowledge.domains import find_domain
 from re2llm.knowledge.hints import add_hint
-from re2llm.operations.evaluate import evaluate as evaluate_sessions
-from re2llm.operations.experiment import Experiment
-from re2llm.operations.hints import add_hint as add_own_hint
-from re2llm.operations.load import load_domain
+from re2llm.operations.evaluation.evaluate import evaluate as evaluate_sessions
+from re2llm.operations.evaluation.experiment import Experiment
+from re2llm.operations.hints.manage import add_hint as add_own_hint
+from re2llm.operations.loading.load import load_domain
 from re2llm.records import Session
 from re2llm.runtime.options import Context
 from re2llm.runtime.services import Services

@@ -22,12 +22,12 @@ from re2llm.knowledge.reflections import (
     store_reflection,
 )
 from re2llm.knowledge.training_sessions import session_keys
-from re2llm.operations import few_cells
-from re2llm.operations import train as operation
-from re2llm.operations.enough import FEWEST_TO_TRAIN, too_few_calls
-from re2llm.operations.load import load_domain
-from re2llm.operations.own_cells import fair, rows_to_judge
-from re2llm.operations.train_results import what_more_would_bring
+from re2llm.operations.loading.load import load_domain
+from re2llm.operations.sessions.enough import FEWEST_TO_TRAIN, too_few_calls
+from re2llm.operations.training import few_cells
+from re2llm.operations.training import train as operation
+from re2llm.operations.training.own_cells import fair, rows_to_judge
+from re2llm.operations.training.results import what_more_would_bring
 from re2llm.policies import cell_search, recipes
 from re2llm.policies.autopilot.plan import AutopilotPlan
 from re2llm.ranking.panels import random_sessions

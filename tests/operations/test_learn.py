@@ -11,8 +11,8 @@ from langchain_core.messages import AIMessage
 from learnt import Learnt, assert_whole, knowledge, settled
 from re2llm.data.sample import sample_items, simulate_sessions
 from re2llm.errors import BudgetSpentError, ModelDownError
-from re2llm.operations.learn import Learned, _advice, learn, sessions_at_once
-from re2llm.operations.load import load_domain
+from re2llm.operations.learning.learn import Learned, _advice, learn, sessions_at_once
+from re2llm.operations.loading.load import load_domain
 from re2llm.records import Session
 from re2llm.runtime.budget import Budget
 from re2llm.runtime.options import Context

@@ -13,8 +13,8 @@ from re2llm.graph.recommend import graph
 from re2llm.knowledge.domains import find_domain
 from re2llm.knowledge.serving_state import Asked, serving_state
 from re2llm.llm.letters import read_letters
-from re2llm.operations.load import load_domain
-from re2llm.operations.measure import measure
+from re2llm.operations.first_stage.measure import measure
+from re2llm.operations.loading.load import load_domain
 from re2llm.policies.fusion import Fusion, Opinions, learn_fusion, mean_places
 from re2llm.ranking.opinion import opinion
 from re2llm.ranking.panels import random_sessions

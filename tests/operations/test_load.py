@@ -13,8 +13,8 @@ from re2llm.cli import app
 from re2llm.data.sample import sample_items
 from re2llm.errors import InputError
 from re2llm.knowledge.domains import find_domain
-from re2llm.operations.load import load as load_files
-from re2llm.operations.load import load_domain
+from re2llm.operations.loading.load import load as load_files
+from re2llm.operations.loading.load import load_domain
 from re2llm.records import Item, Session
 from re2llm.runtime.options import Context
 from re2llm.runtime.services import Services

@@ -13,9 +13,9 @@ from re2llm.data.sample import sample_items, simulate_sessions
 from re2llm.errors import InputError
 from re2llm.graph.recommend import graph
 from re2llm.knowledge.serving_state import Asked, serving_state
-from re2llm.operations.first_stage import fit_first_stage
-from re2llm.operations.load import load_domain
-from re2llm.operations.measure import measure
+from re2llm.operations.first_stage.fit import fit_first_stage
+from re2llm.operations.first_stage.measure import measure
+from re2llm.operations.loading.load import load_domain
 from re2llm.records import Session
 from re2llm.runtime.options import Context, resolve_context
 from re2llm.runtime.services import Services

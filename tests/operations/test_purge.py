@@ -12,13 +12,13 @@ from re2llm.errors import InputError
 from re2llm.knowledge.domains import find_domain
 from re2llm.knowledge.llm_calls import LlmCall, book_call
 from re2llm.knowledge.training_sessions import observe_session
-from re2llm.operations.feedback import give_feedback
-from re2llm.operations.keys import check_key, create_key
-from re2llm.operations.load import load_domain
-from re2llm.operations.purge import purge
-from re2llm.operations.recommend import recommend
-from re2llm.operations.rollouts import start_canary
-from re2llm.operations.sessions import list_session_sources
+from re2llm.operations.accounts.keys import check_key, create_key
+from re2llm.operations.loading.load import load_domain
+from re2llm.operations.recommending.feedback import give_feedback
+from re2llm.operations.recommending.recommend import recommend
+from re2llm.operations.releases.rollouts import start_canary
+from re2llm.operations.sessions.purge import purge
+from re2llm.operations.sessions.sources import list_session_sources
 from re2llm.policies.rollout.plan import Plan
 from re2llm.records import Session
 from re2llm.runtime.caller import Caller
@@ -239,7 +239,7 @@ async def test_an_error_undoes_everything(
     async def fail(*_: Any) -> dict[str, int]:
         raise InputError("purge", "It fails.", "It is a test.")
 
-    monkeypatch.setattr("re2llm.operations.purge.delete_log", fail)
+    monkeypatch.setattr("re2llm.operations.sessions.purge.delete_log", fail)
     with pytest.raises(InputError):
         await purge(Context(), owner=shop.owner)
     assert await left(services, domain) == all_of(1)

@@ -12,9 +12,9 @@ from fault_server import FaultServer
 from pydantic import SecretStr
 from re2llm.errors import BudgetSpentError, InputError, Re2llmError
 from re2llm.llm.rating_prompt import PromptLimits
-from re2llm.operations.rate import rate
 from re2llm.operations.rating.evaluate import evaluate_raters
 from re2llm.operations.rating.predict import predict_from_reviews
+from re2llm.operations.rating.rate import rate
 from re2llm.operations.rating.traces import trace_ratings
 from re2llm.operations.rating.train import train_rater
 from re2llm.rating.corpus import RatingCorpus, ReviewSource, request_from_reviews

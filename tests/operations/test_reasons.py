@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from re2llm.operations.reasons import Reasons, reasons_for
+from re2llm.operations.recommending.reasons import Reasons, reasons_for
 from re2llm.records import Item
 
 NAMES = ("genres", "director", "country")

@@ -14,7 +14,7 @@ import pytest
 from learnt import libpq
 from re2llm.data.sample import simulate_sessions
 from re2llm.errors import InputError
-from re2llm.operations.recommend_batch import recommend_batch
+from re2llm.operations.recommending.batch import recommend_batch
 from re2llm.runtime.options import Context
 
 RE2LLM = Path(sys.executable).with_name("re2llm")
@@ -121,7 +121,7 @@ async def test_parquet_in_and_out(context: Context, tmp_path: Path) -> None:
 async def test_rows_are_read_only_as_far_ahead_as_needed(
     context: Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from re2llm.operations import recommend_batch as module
+    from re2llm.operations.recommending import batch as module
 
     read = module.read_requests
     ahead, most = 0, 0

@@ -22,10 +22,10 @@ from re2llm.knowledge.sources import beyond_share
 from re2llm.knowledge.tables import HintRow
 from re2llm.knowledge.training_sessions import observe_session, session_keys
 from re2llm.knowledge.trials import Trial, store_trial
-from re2llm.operations import hints as hint_operations
-from re2llm.operations.load import load_domain
-from re2llm.operations.recommend import recommend
-from re2llm.operations.sessions import drop_sessions, list_session_sources
+from re2llm.operations.hints import manage as hint_operations
+from re2llm.operations.loading.load import load_domain
+from re2llm.operations.recommending.recommend import recommend
+from re2llm.operations.sessions.sources import drop_sessions, list_session_sources
 from re2llm.records import Session
 from re2llm.runtime.caller import Caller
 from re2llm.runtime.options import Context, resolve_context

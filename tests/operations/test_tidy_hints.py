@@ -18,13 +18,13 @@ from re2llm.data.sample import sample_items, simulate_sessions
 from re2llm.errors import ModelDownError
 from re2llm.knowledge.domains import find_domain, hold_hints
 from re2llm.knowledge.hint_decisions import own_sessions
-from re2llm.operations.hint_pages import whole_hint
-from re2llm.operations.hints import approve_hints, list_hints, retire_hints, show_hint
-from re2llm.operations.learn import learn
-from re2llm.operations.load import load_domain
-from re2llm.operations.tidy_hints import tidy_hints
-from re2llm.operations.tidy_results import TidiedHints
-from re2llm.operations.verify_hints import verify_hints
+from re2llm.operations.hints.manage import approve_hints, list_hints, retire_hints, show_hint
+from re2llm.operations.hints.pages import whole_hint
+from re2llm.operations.hints.tidy import tidy_hints
+from re2llm.operations.hints.tidy_results import TidiedHints
+from re2llm.operations.hints.verify import verify_hints
+from re2llm.operations.learning.learn import learn
+from re2llm.operations.loading.load import load_domain
 from re2llm.ranking.likeness import pairs
 from re2llm.records import Session
 from re2llm.runtime.options import Context

@@ -12,10 +12,10 @@ from keyed_runs import User
 from re2llm.errors import InputError
 from re2llm.knowledge.titles.search import TitleSearch
 from re2llm.llm.embeddings import Embedder
-from re2llm.operations.feedback import give_feedback
-from re2llm.operations.items import search_items, show_item
-from re2llm.operations.recommend import recommend
-from re2llm.operations.titles import find_titles
+from re2llm.operations.catalogue.items import search_items, show_item
+from re2llm.operations.catalogue.titles import find_titles
+from re2llm.operations.recommending.feedback import give_feedback
+from re2llm.operations.recommending.recommend import recommend
 from re2llm.records import Item
 from re2llm.runtime import domain_cache
 from re2llm.runtime.options import Context, granted

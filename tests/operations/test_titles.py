@@ -7,10 +7,10 @@ import pytest
 from re2llm.cli import app
 from re2llm.errors import InputError
 from re2llm.knowledge.titles.search import TitleMatch, TitleSearch
-from re2llm.operations.domains import list_domains
-from re2llm.operations.feedback import give_feedback
-from re2llm.operations.recommend import recommend
-from re2llm.operations.titles import find_titles
+from re2llm.operations.catalogue.domains import list_domains
+from re2llm.operations.catalogue.titles import find_titles
+from re2llm.operations.recommending.feedback import give_feedback
+from re2llm.operations.recommending.recommend import recommend
 from re2llm.records import Item
 from re2llm.runtime.options import Context
 from typer.testing import CliRunner

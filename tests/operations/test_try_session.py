@@ -10,12 +10,12 @@ from langchain_core.messages import BaseMessage
 from re2llm.data.sample import sample_items
 from re2llm.knowledge.rollout_tables import ExposureRow, RolloutRow
 from re2llm.knowledge.tables import DomainRow
-from re2llm.operations.feedback import give_feedback
-from re2llm.operations.hints import add_hint
-from re2llm.operations.load import load_domain
-from re2llm.operations.recommend import recommend
-from re2llm.operations.rollouts import show_canary, start_canary
-from re2llm.operations.try_session import try_session
+from re2llm.operations.hints.manage import add_hint
+from re2llm.operations.loading.load import load_domain
+from re2llm.operations.recommending.feedback import give_feedback
+from re2llm.operations.recommending.recommend import recommend
+from re2llm.operations.recommending.try_session import try_session
+from re2llm.operations.releases.rollouts import show_canary, start_canary
 from re2llm.policies.rollout.plan import Plan
 from re2llm.records import Session
 from re2llm.runtime.options import Context

@@ -23,9 +23,9 @@ from re2llm.llm.ranking_prompt import (
     letters_messages,
     ranking_messages,
 )
-from re2llm.operations.evaluate import evaluate
-from re2llm.operations.off_policy import evaluate_release
-from re2llm.operations.recommend import recommend
+from re2llm.operations.evaluation.evaluate import evaluate
+from re2llm.operations.recommending.recommend import recommend
+from re2llm.operations.releases.off_policy import evaluate_release
 from re2llm.policies.descriptors import DESCRIPTOR_NAMES
 from re2llm.policies.networks import ContentConfig, ContentPolicy
 from re2llm.policies.weights import dump_policy

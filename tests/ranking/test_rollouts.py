@@ -19,11 +19,16 @@ from re2llm.knowledge.feedback import logged_decisions
 from re2llm.knowledge.releases import active_release_number
 from re2llm.knowledge.rollouts import latest_rollout, rollout_events
 from re2llm.llm.offline.model import OfflineRanker
-from re2llm.operations.feedback import give_feedback
-from re2llm.operations.load import load_domain
-from re2llm.operations.recommend import recommend
-from re2llm.operations.releases import activate_release, rollback_release, show_release
-from re2llm.operations.rollouts import promote_canary, show_canary, start_canary, stop_canary
+from re2llm.operations.loading.load import load_domain
+from re2llm.operations.recommending.feedback import give_feedback
+from re2llm.operations.recommending.recommend import recommend
+from re2llm.operations.releases.manage import activate_release, rollback_release, show_release
+from re2llm.operations.releases.rollouts import (
+    promote_canary,
+    show_canary,
+    start_canary,
+    stop_canary,
+)
 from re2llm.policies.rollout.assignment import place_of
 from re2llm.policies.rollout.decision import Action, Verdict
 from re2llm.policies.rollout.plan import Plan

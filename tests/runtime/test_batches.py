@@ -26,7 +26,7 @@ from re2llm.errors import BudgetSpentError, InputError, ModelDownError
 from re2llm.llm.batches import BatchClient
 from re2llm.llm.endpoint import Endpoint
 from re2llm.llm.limits import Limits
-from re2llm.operations.evaluate import Evaluation, evaluate
+from re2llm.operations.evaluation.evaluate import Evaluation, evaluate
 from re2llm.records import Session
 from re2llm.runtime.options import Context
 from re2llm.runtime.services import Services, open_services

@@ -11,8 +11,8 @@ import pytest
 from re2llm.data.sample import sample_items
 from re2llm.knowledge.domains import Domain, find_domain
 from re2llm.knowledge.meaning import nearest_ids
-from re2llm.operations.load import load_domain
-from re2llm.operations.recommend import recommend
+from re2llm.operations.loading.load import load_domain
+from re2llm.operations.recommending.recommend import recommend
 from re2llm.records import Item
 from re2llm.runtime import domain_cache
 from re2llm.runtime.caches import VersionedCache

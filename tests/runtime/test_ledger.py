@@ -18,7 +18,7 @@ from re2llm.errors import BudgetSpentError, InputError
 from re2llm.graph.recommend import graph
 from re2llm.llm.prices import call_cost, prompt_key, require_prices
 from re2llm.llm.usage import Usage, read_usage
-from re2llm.operations.costs import costs
+from re2llm.operations.accounts.costs import costs
 from re2llm.runtime.budget import Budget
 from re2llm.runtime.options import Context
 from re2llm.runtime.services import Services, open_services

@@ -6,7 +6,7 @@ from typing import Any
 
 from re2llm.knowledge.domains import find_domain
 from re2llm.knowledge.hints import list_hints
-from re2llm.operations.load import load_domain
+from re2llm.operations.loading.load import load_domain
 from re2llm.records import Item, Session
 from re2llm.runtime.services import Services
 from sqlalchemy import text

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import psycopg
-from re2llm.operations.learner import Learner
-from re2llm.operations.selection import selected_sessions
+from re2llm.operations.learning.learner import Learner
+from re2llm.operations.sessions.selection import selected_sessions
 from re2llm.runtime.options import Context, resolve_context
 
 Learnt = dict[str, list[tuple[Any, ...]]]

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from re2llm.knowledge.autopilot_tables import AutopilotRow
 from re2llm.knowledge.domains import find_domain
 from re2llm.knowledge.log_tables import FeedbackRow, RecommendationRow
-from re2llm.operations.feedback import give_feedback
-from re2llm.operations.recommend import recommend
+from re2llm.operations.recommending.feedback import give_feedback
+from re2llm.operations.recommending.recommend import recommend
 from re2llm.runtime.options import Context
 from re2llm.runtime.services import Services
 from sqlalchemy import insert, update

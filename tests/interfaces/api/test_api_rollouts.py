@@ -10,7 +10,7 @@ import pytest
 from api_server import problem
 from re2llm.cli import app
 from re2llm.data.sample import sample_items, simulate_sessions
-from re2llm.operations.load import load_domain
+from re2llm.operations.loading.load import load_domain
 from re2llm.runtime.services import Services
 from rollouts import body, two_releases
 from typer.testing import CliRunner

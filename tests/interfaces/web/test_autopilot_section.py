@@ -12,8 +12,8 @@ from re2llm.jobs import piloting
 from re2llm.jobs.piloting import run_once, turn_on
 from re2llm.knowledge.autopilots import set_autopilot_state, store_decision
 from re2llm.knowledge.domains import find_domain
-from re2llm.operations.autopilot import show_autopilot
-from re2llm.operations.load import load_domain
+from re2llm.operations.autopilot.manage import show_autopilot
+from re2llm.operations.loading.load import load_domain
 from re2llm.policies.autopilot.plan import AutopilotPlan
 from re2llm.runtime.options import Context
 from re2llm.runtime.services import Services

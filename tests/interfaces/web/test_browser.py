@@ -16,8 +16,8 @@ from re2llm.jobs.submit import submit
 from re2llm.knowledge.domains import find_domain
 from re2llm.knowledge.releases import Release, list_releases, store_release
 from re2llm.llm.embeddings import ENCODER_ID
-from re2llm.operations.hints import add_hint, list_hints
-from re2llm.operations.imports import keep_upload
+from re2llm.operations.hints.manage import add_hint, list_hints
+from re2llm.operations.loading.imports import keep_upload
 from re2llm.runtime.options import Context, resolve_context
 from re2llm.runtime.services import Services
 from sqlalchemy import text

@@ -14,8 +14,8 @@ from re2llm.interfaces.web.browsers import form_token
 from re2llm.jobs.control import job
 from re2llm.jobs.schedules import add_schedule, list_schedules
 from re2llm.jobs.submit import submit
-from re2llm.operations.hints import add_hint, list_hints
-from re2llm.operations.recommend import recommend
+from re2llm.operations.hints.manage import add_hint, list_hints
+from re2llm.operations.recommending.recommend import recommend
 from re2llm.records import Item, Session
 from re2llm.runtime.options import Context
 

@@ -9,7 +9,7 @@ import pytest
 import pytest_asyncio
 from console import Browser, Element, form_to
 from re2llm.interfaces.web.pictures import gain_picture
-from re2llm.operations.hints import list_hints, show_hint
+from re2llm.operations.hints.manage import list_hints, show_hint
 from re2llm.records import Item, Session
 from re2llm.runtime.options import Context, resolve_context
 from re2llm.runtime.services import Services
@@ -43,7 +43,7 @@ USES = """
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def crowded(services: Services) -> str:
     """A domain with thousands of hints."""
-    from re2llm.operations.load import load_domain
+    from re2llm.operations.loading.load import load_domain
 
     name = "crowded"
     items = [Item(str(n), f"Thing {n}", {}) for n in range(8)]

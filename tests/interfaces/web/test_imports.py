@@ -15,9 +15,9 @@ from console import Browser, form_to
 from learnt import libpq
 from re2llm.jobs import pieces
 from re2llm.jobs.control import job
-from re2llm.operations import imports
-from re2llm.operations.items import show_item
-from re2llm.operations.purge import purge
+from re2llm.operations.catalogue.items import show_item
+from re2llm.operations.loading import imports
+from re2llm.operations.sessions.purge import purge
 from re2llm.records import Item, Session
 from re2llm.runtime.options import Context
 from re2llm.runtime.services import Services

@@ -15,8 +15,8 @@ from re2llm.knowledge.releases import Release, activate_release, store_release
 from re2llm.knowledge.rollouts import latest_rollout
 from re2llm.llm.embeddings import ENCODER_ID
 from re2llm.llm.ranking_prompt import RANKING_PROMPT_VERSION
-from re2llm.operations.hints import show_hint
-from re2llm.operations.rollouts import start_canary
+from re2llm.operations.hints.manage import show_hint
+from re2llm.operations.releases.rollouts import start_canary
 from re2llm.policies.descriptors import DESCRIPTOR_NAMES
 from re2llm.policies.networks import ContentConfig, ContentPolicy
 from re2llm.policies.rollout.plan import Plan

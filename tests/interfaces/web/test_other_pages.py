@@ -16,8 +16,8 @@ from re2llm.knowledge.allowances import claim_call
 from re2llm.knowledge.domains import find_domain
 from re2llm.knowledge.grants import Grants
 from re2llm.knowledge.releases import Release, active_release_number, store_release
-from re2llm.operations.costs import costs
-from re2llm.operations.hints import add_hint
+from re2llm.operations.accounts.costs import costs
+from re2llm.operations.hints.manage import add_hint
 from re2llm.records import Item, Session
 from re2llm.runtime.options import Context, resolve_context
 from re2llm.runtime.services import Services

@@ -14,11 +14,11 @@ from re2llm.errors import InputError
 from re2llm.knowledge.domains import find_domain
 from re2llm.knowledge.releases import Release, store_release
 from re2llm.llm.embeddings import ENCODER_ID
-from re2llm.operations.feedback import give_feedback
-from re2llm.operations.hints import add_hint, retire_hints
-from re2llm.operations.recommend import recommend
-from re2llm.operations.release_diff import compare_releases
-from re2llm.operations.release_diff_results import ReleaseDiff
+from re2llm.operations.hints.manage import add_hint, retire_hints
+from re2llm.operations.recommending.feedback import give_feedback
+from re2llm.operations.recommending.recommend import recommend
+from re2llm.operations.releases.diff import compare_releases
+from re2llm.operations.releases.diff_results import ReleaseDiff
 from re2llm.policies.descriptors import DESCRIPTOR_NAMES
 from re2llm.policies.networks import ContentConfig, ContentPolicy
 from re2llm.policies.weights import dump_policy

@@ -12,8 +12,8 @@ from keyed_runs import own_model
 from re2llm.data.sample import sample_items
 from re2llm.knowledge.allowances import used_today
 from re2llm.knowledge.log_tables import FeedbackRow, RecommendationRow
-from re2llm.operations.hints import add_hint
-from re2llm.operations.try_session import try_session
+from re2llm.operations.hints.manage import add_hint
+from re2llm.operations.recommending.try_session import try_session
 from re2llm.records import Item, Session
 from re2llm.runtime.options import Context
 from re2llm.runtime.services import Services

@@ -1,0 +1,1 @@
+"""API keys, the people signed in with them, and what they have cost."""

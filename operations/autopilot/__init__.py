@@ -1,0 +1,1 @@
+"""Autopilots: what they see of their domain, and how they are held."""

@@ -1,0 +1,124 @@
+"""Shows an autopilot, and lets it go on after a hold."""
+
+from __future__ import annotations
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from ...errors import InputError
+from ...knowledge.autopilot_days import used_days
+from ...knowledge.autopilots import (
+    find_autopilot,
+    let_go_on,
+    list_decisions,
+    store_decision,
+)
+from ...knowledge.domains import Domain
+from ...policies.autopilot.plan import AutopilotPlan
+from ...runtime.options import Context, RunOptions, resolve_context
+from ..database import in_domain
+from ..said_by import by
+from .results import AutopilotDay, AutopilotDecision, AutopilotShown
+from .view import watched_reward
+
+_DAYS = 6
+"""That are shown before today."""
+_OFF = "It is off. `re2llm autopilot on` turns it on."
+_REMEDIES = {
+    "drift": "Look at what people do now (`re2llm feedback`, new items, the model); the release "
+    "keeps serving. `re2llm autopilot resume` goes on, and takes present reward as the measure.",
+    "rollout_held": "End it with `re2llm policy canary --promote` or `--stop`, then "
+    "`re2llm autopilot resume`.",
+    "step_failed": "Change what it names, then `re2llm autopilot resume`.",
+    "job_failed": "`re2llm jobs show` tells more. Then `re2llm autopilot resume`.",
+}
+
+
+async def show_autopilot(
+    context: Context, *, domain: str | None = None, most: int = 20
+) -> AutopilotShown:
+    """Show whether an autopilot is on, what it has decided and what it has spent.
+
+    Args:
+        context: The run's options.
+        domain: The catalogue; `None` takes the context's.
+        most: Decisions at most, the newest first.
+
+    Raises:
+        Re2llmError: There is no such catalogue.
+    """
+    options = await resolve_context(context)
+    async with in_domain(options, domain) as (connection, found):
+        return await shown(connection, found, options, most=most)
+
+
+async def resume_autopilot(context: Context, *, domain: str | None = None) -> AutopilotShown:
+    """Let a held autopilot go on.
+
+    After a drop of reward, what to expect of the release is measured anew.
+
+    Args:
+        context: The run's options.
+        domain: The catalogue; `None` takes the context's.
+
+    Raises:
+        Re2llmError: It is not held.
+    """
+    options = await resolve_context(context)
+    async with in_domain(options, domain, write=True) as (connection, found):
+        autopilot = await find_autopilot(connection, found.id, alone=True)
+        state = "off" if autopilot is None else autopilot.state
+        if state != "held":
+            raise InputError("domain", f"Its autopilot is {state}.", "Only a held one is resumed.")
+        [last] = await list_decisions(connection, found.id, 1)
+        await let_go_on(connection, found.id, after_drop=last["reason"] == "drift")
+        await store_decision(connection, found.id, "resume", "asked", by(options, "resumed"))
+        return await shown(connection, found, options)
+
+
+async def shown(
+    connection: AsyncConnection, domain: Domain, options: RunOptions, *, most: int = 20
+) -> AutopilotShown:
+    """Return an autopilot as people and programs see it."""
+    autopilot = await find_autopilot(connection, domain.id)
+    listed = await list_decisions(connection, domain.id, most)
+    decisions = [AutopilotDecision.model_validate(one) for one in listed]
+    if autopilot is None:
+        return AutopilotShown(
+            domain=domain.name,
+            state="off",
+            says=_OFF,
+            remedy="",
+            plan=None,
+            schedule=None,
+            reward=None,
+            days=[],
+            decisions=decisions,
+        )
+    plan = AutopilotPlan.from_dict(autopilot.plan)
+    reward = None
+    if autopilot.state != "off":  # it reads the log
+        reward = (await watched_reward(connection, autopilot, options)).as_dict()
+    last = decisions[0] if decisions else None
+    held = autopilot.state == "held" and last is not None
+    says = _OFF if autopilot.state == "off" else "" if last is None else last.words
+    return AutopilotShown(
+        domain=domain.name,
+        state=autopilot.state,
+        says=f"Held: {says}" if held else says,
+        remedy=_REMEDIES.get(last.reason, "`re2llm autopilot resume`") if held and last else "",
+        plan=plan.as_dict(),
+        schedule=autopilot.schedule if autopilot.state != "off" else None,
+        reward=reward,
+        days=[
+            AutopilotDay(
+                day=use.day.isoformat(),
+                calls=use.calls,
+                max_calls=plan.calls_per_day,
+                usd=round(use.spent, 6),
+                reserved=round(use.reserved, 6),
+                max_usd=plan.usd_per_day,
+            )
+            for use in await used_days(connection, domain.id, options.services.today(), _DAYS)
+        ],
+        decisions=decisions,
+    )

@@ -1,0 +1,109 @@
+"""What an autopilot sees of its domain."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from ...knowledge.autopilot_days import room_of_day
+from ...knowledge.autopilots import Autopilot
+from ...knowledge.counted_rewards import count_rewards
+from ...knowledge.hints import count_kept
+from ...knowledge.jobs import Job, last_step, last_training
+from ...knowledge.live_picks import count_new, fresh_hints
+from ...knowledge.releases import list_releases
+from ...knowledge.rollouts import Rollout, latest_rollout, rollout_events
+from ...policies.autopilot.decision import LastJob, LiveRollout, Seen
+from ...policies.autopilot.drift import Watched, moments, watched
+from ...policies.rollout.decision import decide
+from ...policies.rollout.plan import Plan
+from ...policies.rollout.sequences import Moments
+from ...ranking.rollouts import evidence_of
+from ...runtime.options import RunOptions
+from ..sessions.enough import too_few_calls
+
+
+async def seen_by(connection: AsyncConnection, autopilot: Autopilot, options: RunOptions) -> Seen:
+    """Return what an autopilot sees, for its next decision."""
+    domain = autopilot.domain_id
+    left = await room_of_day(connection, domain, options.services.today())
+    trained = await last_training(connection, domain)
+    since = None if trained is None else trained.created_at
+    rollout = await latest_rollout(connection, domain)
+    misses, picks = await count_new(connection, domain, options.model, since)
+    return Seen(
+        reward=await watched_reward(connection, autopilot, options),
+        rollout=await _live(connection, rollout),
+        job=_counted(await last_step(connection, domain), autopilot.since),
+        candidate=await _candidate(connection, domain, trained, rollout, options),
+        misses=misses,
+        picks=picks,
+        fresh=await fresh_hints(connection, domain, since),
+        hints=await count_kept(connection, domain),
+        most_hints=options.settings.hints_max,
+        usd_left=left.usd,
+        calls_left=left.calls,
+    )
+
+
+async def watched_reward(
+    connection: AsyncConnection, autopilot: Autopilot, options: RunOptions
+) -> Watched:
+    """Return how live reward stands against that just after the serving release was promoted."""
+    counted = await count_rewards(connection, autopilot, options.model)
+    reference, *later = [moments(*block) for block in counted.blocks] or [Moments()]
+    return watched(reference, later, counted.size)
+
+
+def _counted(job: Job | None, since: dt.datetime) -> LastJob | None:
+    """Return the last step, unless it failed before a person looked."""
+    if job is None or (job.state == "failed" and job.created_at < since):
+        return None
+    return LastJob(job.id, job.kind, job.state, job.reason)
+
+
+async def _live(connection: AsyncConnection, rollout: Rollout | None) -> LiveRollout | None:
+    if rollout is None or not rollout.live:
+        return None
+    if rollout.state == "held":
+        last = (await rollout_events(connection, rollout.id))[-1]
+        return LiveRollout(rollout.release, rollout.percent, last["reason"], last["words"])
+    plan = Plan.from_dict(dict(rollout.plan))
+    verdict = decide(plan, await evidence_of(connection, rollout))
+    return LiveRollout(rollout.release, rollout.percent, "", verdict.words)
+
+
+async def _candidate(
+    connection: AsyncConnection,
+    domain: int,
+    trained: Job | None,
+    rollout: Rollout | None,
+    options: RunOptions,
+) -> int | None:
+    """Return the newest release, if the autopilot trained it and it waits for its rollout.
+
+    People get none that training itself would not have activated.
+    """
+    releases = await list_releases(connection, domain)
+    if trained is None or trained.result is None or not releases:
+        return None
+    newest = releases[-1]
+    waits = newest["status"] != "active" and (rollout is None or rollout.release < newest["id"])
+    its = trained.result.get("release") == newest["id"]
+    if not (its and waits and _fits(newest, options)):
+        return None
+    metrics = newest["metrics"]
+    if metrics["gain"] <= 0 or (metrics.get("stopped") == "limit" and too_few_calls(metrics)):
+        return None
+    active = next((one for one in releases if one["status"] == "active"), None)
+    if active is None or not _fits(active, options):
+        return newest["id"]
+    return newest["id"] if metrics["gain"] >= active["metrics"]["gain"] else None
+
+
+def _fits(release: Mapping[str, Any], options: RunOptions) -> bool:
+    """Return whether a release is of the present model and prompt, so that it can serve."""
+    return (release["model"], release["prompt_version"]) == (options.model, options.prompt_version)

@@ -1,0 +1,1 @@
+"""Catalogues: domains, and how their items are found and shown."""

@@ -1,0 +1,232 @@
+"""Finds the items that words stand for: as ids, as titles, despite typing errors, by meaning."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
+from contextlib import asynccontextmanager
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from ...errors import InputError, LimitReachedError
+from ...knowledge.domains import Domain
+from ...knowledge.meaning import nearest_items
+from ...knowledge.texts import storable
+from ...knowledge.titles.search import TitleSearch, settled
+from ...llm.failures import ModelFailedError
+from ...records import Item, spoken
+from ...runtime.domain_cache import items_of, known_items, title_search_of
+from ...runtime.options import RunOptions
+from ...runtime.request_limits import MOST_TITLES
+from ..results import FoundItem, FoundTitle
+
+_NEAR = 3
+_SHOWN = 160
+_LONGEST = 80
+_ENCODED = 32
+"""Texts encoded in one go: other requests' texts come between."""
+_ID = "id:"
+"""Marks a word as an id, for ids that are also titles of other items."""
+_Exact = Mapping[str, Sequence[Item]]
+"""The items of exactly the title that each word is."""
+
+
+class Finder:
+    """Finds items of one domain by id, by title, and by meaning.
+
+    What is in memory needs no connection, and none is held while titles are compared or encoded:
+    there are few, and all requests need them.
+    """
+
+    def __init__(self, domain: Domain, options: RunOptions) -> None:
+        self.domain = domain
+        self._options = options
+        self._services = options.services
+        self._compared = 0
+
+    def connect(self) -> AsyncConnection:
+        """Return a connection to open for some statements, each its own transaction."""
+        return self._services.autocommit.connect()
+
+    async def items(self, ids: Sequence[str]) -> dict[str, Item]:
+        """Return items by their ids; unknown ids are absent."""
+        known = known_items(self._services, self.domain, ids)
+        if len(known) == len(set(ids)):
+            return {id_: item for id_, (item, _) in known.items()}
+        items, _ = await items_of(self._services, self.domain, ids)
+        return items
+
+    async def resolve(
+        self, typed: Sequence[str], field: str, *, likely: Collection[str] = ()
+    ) -> list[Item]:
+        """Return the item that each word stands for.
+
+        Args:
+            typed: Ids or titles. `id:300` is the id 300, whatever the titles are.
+            likely: Ids of items that are probably meant: a word that could be several items is
+                taken for the one among these.
+
+        Raises:
+            InputError: A word is unknown or ambiguous; the message lists what it may be.
+        """
+        words = [*dict.fromkeys(typed)]
+        ids = (await self._titles()).ids_among(
+            {*words, *(word.removeprefix(_ID) for word in words)}
+        )
+        known = await self.items(ids)  # what is no id need not be sent to the database
+        exact = await self._exact(words)
+        meant = {word: self._meant(word, known, exact) for word in words}
+        loose = [word for word in words if meant[word] is None]
+        async with self._turn(loose, field):
+            for word in loose:
+                found = await self._compare(word)
+                if found.status == "unknown":  # which ends the request
+                    found = (await self._with_near([found]))[0]
+                self._only(found, field, likely)
+                meant[word] = found
+        only = {word: self._only(one, field, likely) for word, one in meant.items() if one}
+        items = await self.items([*only.values()])
+        return [items[only[word]] for word in typed]
+
+    def _meant(self, word: str, known: Mapping[str, Item], exact: _Exact) -> FoundTitle | None:
+        """Return what a word means as an id, as another's title, or both; `None` for neither."""
+        id_ = word if word in known else word.removeprefix(_ID)
+        if id_ not in known:
+            return _as_typed(word, exact)
+        namesakes = [item for item in exact[word] if item.id != id_] if id_ == word else []
+        items = [shown(item) for item in (known[id_], *namesakes)]
+        return FoundTitle(typed=word, status="ambiguous" if namesakes else "found", items=items)
+
+    def _only(self, meant: FoundTitle, field: str, likely: Collection[str]) -> str:
+        """Return the id of the one item that is meant."""
+        ids = [item.id for item in meant.items]
+        if meant.status == "ambiguous":
+            ids = [id_ for id_ in ids if id_ in likely]
+        if meant.status != "unknown" and len(ids) == 1:
+            return ids[0]
+        word = meant.typed[:_LONGEST]
+        listed = "; ".join(f"{item.title} [{item.id}]" for item in meant.items)
+        if meant.status == "ambiguous":
+            remedy = "Send one of those ids."
+            if meant.typed == meant.items[0].id:
+                remedy = f"Send `{_ID}{word}` for the item of that id, or another of those ids."
+            raise InputError(field, f"{word!r} could be: {listed}.", remedy)
+        raise InputError(
+            field,
+            f"Domain {self.domain.name!r} has no item {word!r}."
+            + (f" Near in meaning: {listed}." if listed else ""),
+            "Send an id or a title from the catalogue.",
+        )
+
+    async def find(self, typed: Sequence[str]) -> dict[str, FoundTitle]:
+        """Return what each title may mean.
+
+        Raises:
+            InputError: Too many of them are none of the catalogue's titles.
+        """
+        words = [*dict.fromkeys(typed)]
+        exact = await self._exact(words)
+        found = {word: one for word in words if (one := _as_typed(word, exact)) is not None}
+        loose = [word for word in words if word not in found]
+        async with self._turn(loose, "titles"):
+            compared = [await self._compare(word) for word in loose]
+            found |= {one.typed: one for one in await self._with_near(compared)}
+        return found
+
+    async def search(self, typed: str, count: int) -> tuple[list[FoundItem], bool]:
+        """Return items whose titles are like a text, or else near it in meaning.
+
+        Returns:
+            The items, the likeliest first, and whether they were found by meaning.
+        """
+        titles = await self._titles()
+        async with self._turn([typed], "query"):
+            matches = await asyncio.to_thread(titles.find, typed, count=count)
+            items = [match.item for match in matches]
+            if items or not typed.strip() or not storable(typed):
+                return [shown(item) for item in items], False
+            (near,) = await self._near([typed], count)
+        return [shown(item) for item in near], True
+
+    async def _titles(self) -> TitleSearch:
+        return await title_search_of(self._services, self.domain)
+
+    async def _exact(self, words: Sequence[str]) -> _Exact:
+        titles = await self._titles()
+        return await asyncio.to_thread(lambda: {word: titles.exact(word) for word in words})
+
+    @asynccontextmanager
+    async def _turn(self, words: Sequence[str], field: str) -> AsyncGenerator[None]:
+        """Hold one of the places for comparing words with every title, if there are words.
+
+        Raises:
+            InputError: There are too many words; nothing has been compared.
+            LimitReachedError: Others hold the places for too long.
+        """
+        self._compared += len(words)
+        if self._compared > MOST_TITLES:
+            raise InputError(
+                field,
+                f"More than {MOST_TITLES} of them are not in the catalogue as they are typed.",
+                "Send ids, or fewer titles at a time.",
+            )
+        if not words:
+            yield
+            return
+        within, owner = self._options.settings.deadline, self._options.owner
+        try:
+            async with self._services.comparing.place(within, owner):
+                yield
+        except ModelFailedError as error:
+            raise LimitReachedError(
+                field, "Too many titles are being looked up.", "Try again in a minute."
+            ) from error
+
+    async def _compare(self, typed: str) -> FoundTitle:
+        """Return what a title may mean by its letters alone."""
+        matches = await asyncio.to_thread((await self._titles()).find, typed)
+        sure = settled(matches)
+        if sure is not None:
+            return FoundTitle(typed=typed, status="found", items=[shown(sure)])
+        items = [shown(match.item) for match in matches]
+        return FoundTitle(typed=typed, status="ambiguous" if items else "unknown", items=items)
+
+    async def _with_near(self, found: Sequence[FoundTitle]) -> list[FoundTitle]:
+        """Give titles that are unknown the items that are near in meaning."""
+        texts = [one.typed for one in found if one.status == "unknown"]
+        texts = [text for text in texts if text.strip() and storable(text)]
+        near = dict(zip(texts, await self._near(texts), strict=True))
+        return [
+            one.model_copy(update={"items": [shown(item) for item in near[one.typed]]})
+            if one.typed in near
+            else one
+            for one in found
+        ]
+
+    async def _near(self, texts: Sequence[str], count: int = _NEAR) -> list[list[Item]]:
+        found: list[list[Item]] = []
+        for start in range(0, len(texts), _ENCODED):
+            some = texts[start : start + _ENCODED]
+            for embedding in await asyncio.to_thread(self._services.embedder.encode, some):
+                async with self.connect() as connection:
+                    near = await nearest_items(
+                        connection, self.domain, embedding, count=count, exclude=[]
+                    )
+                found.append(near)
+        return found
+
+
+def _as_typed(word: str, exact: _Exact) -> FoundTitle | None:
+    """Return the one item of exactly this title: it spares the comparison with every title."""
+    items = exact[word]
+    if len(items) != 1:
+        return None
+    return FoundTitle(typed=word, status="found", items=[shown(items[0])])
+
+
+def shown(item: Item) -> FoundItem:
+    """Return an item as answers show it."""
+    facts = [f"{name}: {spoken(value)}" for name, value in sorted(item.attributes.items())]
+    about = "; ".join(facts)
+    cut = about if len(about) <= _SHOWN else f"{about[: _SHOWN - 1]}…"
+    return FoundItem(id=item.id, title=item.title, about=cut)

@@ -1,0 +1,176 @@
+"""Searches a catalogue, and shows what is known of an item."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pydantic import BaseModel, Field
+
+from ...knowledge.catalogue import item_ids, item_place, page_of_items
+from ...knowledge.evidence import EvidenceIndex
+from ...knowledge.meaning import nearest_items
+from ...runtime.domain_cache import evidence_of
+from ...runtime.options import Context, resolve_context
+from ..results import FoundItem
+from .finder import Finder, shown
+from .titles import in_catalogue
+
+_SHOWN_EVIDENCE = ("with_recent", "near_recent")
+"""Of `EVIDENCE`, what says which items go together."""
+
+
+class ItemsFound(BaseModel):
+    """The items that a search has found."""
+
+    domain: str
+    items: list[FoundItem] = Field(description="The likeliest first.")
+    by_meaning: bool = Field(description="No title is like it; the items are near in meaning.")
+
+
+class BrowsedItem(BaseModel):
+    """An item in a list of the catalogue."""
+
+    item: FoundItem
+    popularity: int = Field(description="Training sessions that hold it.")
+
+
+class RelatedItem(BaseModel):
+    """An item beside another."""
+
+    id: str
+    title: str
+    evidence: dict[str, float] = Field(
+        default={}, description="By kind, as beside a candidate in the ranking prompt."
+    )
+
+
+class ItemShown(BaseModel):
+    """What is known of an item."""
+
+    domain: str
+    id: str
+    title: str
+    attributes: dict[str, Any]
+    popularity: int = Field(description="Training sessions that hold it.")
+    goes_with: list[RelatedItem] = Field(
+        description="What sessions chose together with it or next to it, most first."
+    )
+    neighbours: list[RelatedItem] = Field(description="Nearest in meaning, nearest first.")
+
+
+async def search_items(
+    context: Context, query: str, *, domain: str | None = None, count: int = 10
+) -> ItemsFound:
+    """Find items by title, despite typing errors; without any, by meaning.
+
+    Args:
+        query: A title or a part of one, or a description.
+        domain: The catalogue; `None` takes the context's.
+        count: How many at most.
+
+    Raises:
+        Re2llmError: There is no such catalogue.
+    """
+    options = await resolve_context(context)
+    async with in_catalogue(options, domain) as finder:
+        items, by_meaning = await finder.search(query, count)
+        return ItemsFound(domain=finder.domain.name, items=items, by_meaning=by_meaning)
+
+
+async def items_of_ids(
+    context: Context, ids: Sequence[str], *, domain: str | None = None
+) -> list[FoundItem]:
+    """Return items by their ids, in that order; unknown ids are left out.
+
+    Args:
+        domain: The catalogue; `None` takes the context's.
+
+    Raises:
+        Re2llmError: There is no such catalogue.
+    """
+    options = await resolve_context(context)
+    async with in_catalogue(options, domain) as finder:
+        items = await finder.items(ids)
+    return [shown(items[id_]) for id_ in ids if id_ in items]
+
+
+async def browse_items(
+    context: Context, *, domain: str | None = None, skip: int = 0, count: int = 50
+) -> tuple[list[BrowsedItem], int]:
+    """Return some of a catalogue's items, those that most sessions hold first.
+
+    Args:
+        domain: The catalogue; `None` takes the context's.
+        skip: How many to leave out, from the first.
+        count: How many at most.
+
+    Returns:
+        The items, and how many the catalogue has.
+
+    Raises:
+        Re2llmError: There is no such catalogue.
+    """
+    options = await resolve_context(context)
+    async with in_catalogue(options, domain) as finder, finder.connect() as connection:
+        rows, total = await page_of_items(connection, finder.domain, skip=skip, count=count)
+    return [BrowsedItem(item=shown(item), popularity=held) for item, held in rows], total
+
+
+async def show_item(
+    context: Context, item: str, *, domain: str | None = None, count: int = 5
+) -> ItemShown:
+    """Show an item with its attributes, its popularity, and the items that go with it.
+
+    Args:
+        item: Its id or title.
+        domain: The catalogue; `None` takes the context's.
+        count: How many related items of each kind.
+
+    Raises:
+        Re2llmError: There is no such catalogue or item, or several items of that title.
+    """
+    options = await resolve_context(context)
+    async with in_catalogue(options, domain) as finder:
+        found = finder.domain
+        (one,) = await finder.resolve([item], "item")
+        async with finder.connect() as connection:
+            popularity, embedding = await item_place(connection, found, one.id)
+            near = await nearest_items(connection, found, embedding, count=count, exclude=[one.id])
+        index = await evidence_of(options.services, found)
+        related = [] if index is None else await _related(finder, index, one.id, count)
+    return ItemShown(
+        domain=found.name,
+        id=one.id,
+        title=one.title,
+        attributes=dict(one.attributes),
+        popularity=popularity,
+        goes_with=related,
+        neighbours=[RelatedItem(id=other.id, title=other.title) for other in near],
+    )
+
+
+async def _related(
+    finder: Finder, index: EvidenceIndex, item: str, count: int
+) -> list[RelatedItem]:
+    async with finder.connect() as connection:
+        ids = await item_ids(connection, finder.domain)
+    others = [other for other in ids if other != item]
+    evidence = await asyncio.to_thread(index.of, [item], others)
+    kept = [
+        (other, {name: values[name] for name in _SHOWN_EVIDENCE})
+        for other, values in zip(others, evidence, strict=True)
+    ]
+    best = sorted(kept, key=_strength)[:count]
+    items = await finder.items([other for other, _ in best])
+    return [
+        RelatedItem(id=other, title=items[other].title, evidence=values)
+        for other, values in best
+        if any(values.values())
+    ]
+
+
+def _strength(found: tuple[str, Mapping[str, float]]) -> tuple[float, str]:
+    other, values = found
+    return -sum(values.values()), other

@@ -1,0 +1,1 @@
+"""What re2llm needs, checked one thing after the other."""

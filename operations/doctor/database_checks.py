@@ -1,0 +1,83 @@
+"""Checks the database and what is in it: the catalogue and the active release."""
+
+from __future__ import annotations
+
+import asyncio
+
+from ...errors import InputError, Re2llmError, ReleaseMisfitError
+from ...knowledge.domains import find_domain, list_domains
+from ...knowledge.inspection import inspect_database
+from ...ranking.releases import served_policy
+from ...records import counted
+from ...runtime.options import Context, RunOptions, resolve_context
+from ..database import connected
+from .diagnosis import Check
+
+_OPENING = 120.0
+"""Seconds that the database may take to start, to answer and to be migrated."""
+
+
+async def database_checks(context: Context) -> tuple[list[Check], RunOptions | None]:
+    """Open the database as any command does, and tell what is there.
+
+    Returns:
+        What was found, and the run's options; `None` if the database cannot be used.
+    """
+    try:
+        async with asyncio.timeout(_OPENING):
+            options = await resolve_context(context)
+            checks = [await _versions(options)]
+            return checks + await _catalogue_checks(options), options
+    except Re2llmError as error:
+        return [Check.of("database", error)], None
+    except TimeoutError:
+        return [
+            Check(
+                name="database",
+                status="failed",
+                found=f"no answer within {_OPENING:.0f} seconds",
+                remedy="Is another process migrating it, or is RE2LLM_DATABASE_URL wrong?",
+            )
+        ], None
+
+
+async def _versions(options: RunOptions) -> Check:
+    async with connected(options) as connection:
+        state = await inspect_database(connection)
+    where = "your own" if options.settings.database_url else "embedded"
+    found = (
+        f"{where} PostgreSQL {state.server}, pgvector {state.vector}, "
+        f"schema up to date ({state.revision})"
+    )
+    if state.vector_is_old:
+        remedy = "Update pgvector to 0.8.4 or later: earlier versions can corrupt an index."
+        return Check(name="database", status="note", found=found, remedy=remedy)
+    return Check(name="database", status="ok", found=found)
+
+
+async def _catalogue_checks(options: RunOptions) -> list[Check]:
+    async with connected(options) as connection:
+        try:
+            found = await find_domain(connection, options.domain, among=options.domains)
+        except InputError as error:
+            return [
+                Check(name="catalogue", status="note", found=error.problem, remedy=error.remedy)
+            ]
+        (counts,) = await list_domains(connection, name=found.name)
+        told = (
+            f"{counted(counts['items'], 'item')}, {counted(counts['sessions'], 'session')}, "
+            f"{counted(counts['hints'], 'hint')}"
+        )
+        catalogue = Check(name="catalogue", status="ok", found=f"{found.name}: {told}")
+        try:
+            served = await served_policy(
+                options.services, connection, found.id, options.model, options.prompt_version
+            )
+        except ReleaseMisfitError as error:
+            # Nothing is broken, which a newcomer cannot know.
+            said = f"{error.problem} It is not used: the best verified hint is given, or none."
+            release = Check(name="release", status="note", found=said, remedy=error.remedy)
+        else:
+            fits = f"release {served.number} fits the model" if served else "none is active"
+            release = Check(name="release", status="ok", found=fits)
+    return [catalogue, release]

@@ -1,0 +1,136 @@
+"""Checks what the models can do, by calling them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import asdict
+from functools import partial
+
+from langchain_core.messages import BaseMessage
+
+from ...errors import InputError, Re2llmError
+from ...llm.endpoint import Endpoint
+from ...llm.factory import make_chat_model, model_server
+from ...llm.limits import Limits
+from ...llm.probe_questions import Asking, Question
+from ...llm.probes import USUAL_CALLS, Finding, Probes
+from ...runtime.options import Context, RunOptions, resolve_context
+from ...runtime.probe_calls import BookedQuestion, UnbookedQuestion
+from ...settings import OFFLINE_MODEL, Settings
+from .diagnosis import Check
+
+_PATIENCE = 20.0
+"""Seconds that one question to a model may take."""
+_CHECKS = ("model", "key", "json", "tools", "logprobs", "prompt cache")
+
+
+_WAYS = {
+    "json": "rankings are asked for as lists",
+    "paper": "rankings are asked for as the paper does",
+    "letters": "rankings are asked for as one letter",
+}
+
+
+def announced_calls(settings: Settings, context: Context) -> str:
+    """Say how often `model_checks` calls models that may cost something; empty if never."""
+    names = _asked(settings, context)
+    if not names:
+        return ""
+    return (
+        f"Asks {' and '.join(names)} about {USUAL_CALLS + len(names) - 1} times, with some 5,000 "
+        "tokens in all. A paid model charges for that, and `re2llm costs` counts it; --no-calls "
+        "leaves it out."
+    )
+
+
+async def model_checks(
+    settings: Settings, context: Context, options: RunOptions | None, *, ask_model: bool
+) -> tuple[list[Check], int]:
+    """Return the findings about the ranking and the reflecting model, and how many calls it took.
+
+    Args:
+        options: With the ledger for the calls, and where to keep what was found; `None` without a
+            database.
+        ask_model: Whether models may be called.
+    """
+    names = _asked(settings, context)
+    model = context.model or settings.model
+    checks: list[Check] = []
+    calls = 0
+    if model == OFFLINE_MODEL:
+        found = "the offline model ranks in this process: no server, no key, no cost"
+        checks.append(Check(name="model", status="ok", found=found))
+    for name in names:
+        reflects = name != model
+        if not ask_model:
+            checks.append(Check(name="model", status="skipped", found=f"{name} was not asked"))
+            continue
+        try:
+            endpoint = await asyncio.to_thread(_endpoint, settings, name, reflects=reflects)
+        except InputError as error:
+            checks.append(Check.of("reflecting model" if reflects else "model", error))
+            continue
+        opened = partial(_opened, options, endpoint)
+        asking = Asking(endpoint, min(settings.request_timeout, _PATIENCE), opened)
+        probes = Probes(asking)
+        try:
+            found = await _reflecting(probes) if reflects else await _ranking(probes)
+            checks += [Check.model_validate(asdict(finding)) for finding in found]
+        except Re2llmError as error:  # such as a budget that is spent
+            checks.append(Check.of("reflecting model" if reflects else "model", error))
+        calls += asking.calls
+        if not reflects and probes.gives_logprobs is not None and options:
+            await options.services.note_logprobs(name, given=probes.gives_logprobs)
+    if options and ask_model:
+        checks = [await _with_recipe(check, context) for check in checks]
+    return checks, calls
+
+
+async def _with_recipe(check: Check, context: Context) -> Check:
+    """Add to what was found of log-probabilities how rankings are asked for."""
+    if check.name != "logprobs" or check.status == "skipped":
+        return check
+    recipe = (await resolve_context(context)).prompt
+    way = _WAYS[recipe.name]
+    return check.model_copy(update={"found": f"{check.found}; {way} ({recipe.version})"})
+
+
+async def _ranking(probes: Probes) -> list[Finding]:
+    found = await probes.answers()
+    if any(finding.status == "failed" for finding in found):
+        rest = _CHECKS[len(found) :]
+        return [*found, *(Finding(name, "skipped", "the model gives no answer") for name in rest)]
+    for probe in (probes.json, probes.tools, probes.logprobs, probes.cache):
+        found.append(await probe())
+    left_out = probes.left_out()
+    return [*found, left_out] if left_out else found
+
+
+async def _reflecting(probes: Probes) -> list[Finding]:
+    return [
+        Finding(f"reflecting {finding.name}", finding.status, finding.found, finding.remedy)
+        for finding in await probes.answers()
+    ]
+
+
+def _opened(
+    options: RunOptions | None, endpoint: Endpoint, messages: Sequence[BaseMessage]
+) -> Question:
+    return BookedQuestion(options, endpoint, messages) if options else UnbookedQuestion()
+
+
+def _endpoint(settings: Settings, name: str, *, reflects: bool) -> Endpoint:
+    own = settings.model_copy(
+        update={"model_retries": 0, "request_timeout": min(settings.request_timeout, _PATIENCE)}
+    )
+    server = model_server(own, reflects=reflects)
+    return Endpoint(
+        name, make_chat_model(own, name, reflects=reflects), Limits(1, None), own, server=server
+    )
+
+
+def _asked(settings: Settings, context: Context) -> list[str]:
+    model = context.model or settings.model
+    reflecting = context.reflect_model or settings.reflect_model or model
+    return [name for name in dict.fromkeys([model, reflecting]) if name != OFFLINE_MODEL]

@@ -1,0 +1,1 @@
+"""Comparisons of hint policies and baselines, and their report."""

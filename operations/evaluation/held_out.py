@@ -1,0 +1,105 @@
+"""The sessions that an evaluation ranks, read and completed with candidates."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+
+from ...data.malformed import ReadReport
+from ...data.negatives import NegativeSampler
+from ...data.session_file import read_sessions
+from ...errors import InputError
+from ...records import Session, counted
+
+_FEW_CANDIDATES = 20
+"""With no more than these, half of all targets rank among the best 10 by chance."""
+
+
+async def held_out_sessions(
+    sessions: Path | Sequence[Session],
+    known: Sequence[str],
+    *,
+    negatives: int,
+    seed: int,
+    skip_malformed: bool,
+) -> tuple[Sequence[Session], list[str]]:
+    """Return sessions with candidates, and notes on them.
+
+    Args:
+        sessions: As a JSONL file, or read already.
+        known: The catalogue's item ids.
+        negatives: Items to draw beside the target where a session has no candidates.
+        skip_malformed: Skip malformed rows instead of refusing the file.
+
+    Raises:
+        InputError: The file cannot be used, or a session has no target.
+    """
+    notes: list[str] = []
+    if isinstance(sessions, Path):
+        sessions, notes = await asyncio.to_thread(
+            read_test_sessions, sessions, known, skip_malformed
+        )
+    ranked = with_candidates(sessions, known, negatives, seed)
+    return ranked, notes + _few_candidates(sessions, ranked)
+
+
+def read_test_sessions(
+    file: Path, known: Sequence[str], skip_malformed: bool
+) -> tuple[Sequence[Session], list[str]]:
+    """Return a file's sessions, and notes on them.
+
+    Args:
+        known: The catalogue's item ids.
+        skip_malformed: Skip malformed rows instead of refusing the file.
+
+    Raises:
+        InputError: It holds malformed rows, or no usable session.
+    """
+    report = ReadReport()
+    read = list(read_sessions(file, report, known=frozenset(known)))
+    if not skip_malformed:
+        report.raise_if_malformed()
+    if not read:
+        raise InputError(
+            "sessions", f"{file} holds no usable session.", "Check that it is the right file."
+        )
+    return read, report.notes
+
+
+def with_candidates(
+    sessions: Sequence[Session], known: Sequence[str], negatives: int, seed: int
+) -> Sequence[Session]:
+    """Give sessions that have no candidates their target and sampled negatives.
+
+    Args:
+        known: The catalogue's item ids.
+
+    Raises:
+        InputError: A session has no target.
+    """
+    for number, session in enumerate(sessions, 1):
+        if session.target is None:
+            problem = f"Session {number} has no target."
+            raise InputError("sessions", problem, "Give the item that came next.")
+    if all(session.candidates for session in sessions):
+        return sessions
+    sampler = NegativeSampler(known, n=negatives + 1, seed=seed)
+    return [sampler.with_candidates(session) for session in sessions]
+
+
+def _few_candidates(given: Sequence[Session], ranked: Sequence[Session]) -> list[str]:
+    drawn = [
+        len(after.candidates or ())
+        for before, after in zip(given, ranked, strict=True)
+        if not before.candidates
+    ]
+    fewest = min(drawn, default=_FEW_CANDIDATES + 1)
+    if fewest > _FEW_CANDIDATES:
+        return []
+    note = (
+        f"Some sessions have only {counted(fewest, 'candidate')}, so HR@10 and NDCG@10 are high "
+        "by chance. "
+        "Compare the rows with `random`, and with runs on the same sessions only."
+    )
+    return [note]

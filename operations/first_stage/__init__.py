@@ -1,0 +1,1 @@
+"""The ranker learned from past sessions, and what the model adds to it."""

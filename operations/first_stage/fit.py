@@ -1,0 +1,103 @@
+"""Fits a domain's first stage from its training sessions."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...knowledge.catalogue import fetch_embeddings, fetch_items
+from ...knowledge.evidence import EvidenceIndex
+from ...knowledge.first_stages import describe_first_stage, store_first_stage
+from ...knowledge.training_sessions import count_sessions, training_sessions
+from ...ranking.first_stage import first_stage_task
+from ...ranking.panels import random_sessions
+from ...records import Item, Session
+from ...runtime.domain_cache import evidence_of
+from ...runtime.options import RunOptions
+from ...runtime.progress import Progress, silent
+from ..catalogue.titles import in_catalogue
+from ..database import in_domain
+
+_MOST = 4000
+"""Sessions to learn the scorer from, which bounds the time of a fit."""
+_CHANGED = 0.1
+_STAGE = "fitting the first stage"
+
+
+async def fit_first_stage(
+    options: RunOptions, *, progress: Progress = silent
+) -> Mapping[str, Any] | None:
+    """Fit the first stage, unless there is one that still fits.
+
+    A new one makes what models said about the old one's candidates worthless, so it is fitted again
+    only when the number of training sessions has changed by a tenth.
+
+    Args:
+        progress: Called with the stage `fitting the first stage`.
+
+    Returns:
+        How it does on sessions that it has not seen (`sessions`, `learned`, `sum`, `kept`), and
+        how many training sessions there were (`of`); `None` where there are none.
+    """
+    async with in_domain(options, None) as (connection, domain):
+        known = await describe_first_stage(connection, domain.id)
+        if known is not None and known.revision == domain.revision:
+            return known.metrics
+        count = await count_sessions(connection, domain)
+        if known is not None and abs(count - known.metrics["of"]) < _CHANGED * known.metrics["of"]:
+            return known.metrics
+    async with in_catalogue(options, domain):
+        index = await evidence_of(options.services, domain)
+    if index is None:
+        return None
+    async with in_domain(options, domain.name) as (connection, domain):
+        sessions = await training_sessions(connection, domain)
+        drawn = set(random_sessions(index.keys, _MOST, options.settings.seed))
+        chosen = [(key, s) for key, s in sessions if key in drawn and s.candidates]
+        wanted = {i for _, s in chosen for i in (*s.history, *(s.candidates or ()))}
+        items = await fetch_items(connection, domain, sorted(wanted))
+        embeddings = await fetch_embeddings(connection, domain, sorted(wanted))
+    loop = asyncio.get_running_loop()
+
+    def report(done: int, total: int) -> None:
+        loop.call_soon_threadsafe(progress, _STAGE, done, total)
+
+    model, metrics = await asyncio.to_thread(
+        _fitted, sessions, chosen, items, embeddings, index, options.settings.prompt_history, report
+    )
+    async with in_domain(options, None, write=True) as (connection, domain):
+        await store_first_stage(connection, domain, model, metrics)
+    return metrics
+
+
+def _fitted(
+    sessions: Sequence[tuple[int, Session]],
+    chosen: Sequence[tuple[int, Session]],
+    items: Mapping[str, Item],
+    embeddings: Mapping[str, NDArray[np.float32]],
+    index: EvidenceIndex,
+    longest: int,
+    report: Callable[[int, int], None],
+) -> tuple[bytes, dict[str, Any]]:
+    from ...policies.first_stage.learning import (  # noqa: PLC0415  # torch takes seconds to load
+        LearningSession,
+        fit_first_stage,
+    )
+
+    learning: list[LearningSession] = []
+    for key, session in chosen:
+        candidates = [i for i in session.candidates or () if i in items]
+        if session.target not in candidates or len(candidates) != len(session.candidates or ()):
+            continue  # an item has left the catalogue
+        evidence = index.table(session.history, candidates, leave_out=key)
+        past = [items[i] for i in session.history[-longest:] if i in items]
+        listed = [items[i] for i in candidates]
+        task = first_stage_task(session.history, past, listed, evidence, embeddings)
+        learning.append(LearningSession(key, task, candidates.index(session.target)))
+    recent = len(sessions) - len(index.keys)
+    model, found = fit_first_stage(sessions, learning, recent, progress=report)
+    return model.dump(), {**found.as_dict(), "of": len(sessions)}

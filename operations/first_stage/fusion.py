@@ -1,0 +1,114 @@
+"""Learns how much the model's opinion should count beside the first stage."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ...knowledge.fusions import store_fusions
+from ...knowledge.hints import NO_HINT, Hint, in_order, set_key
+from ...knowledge.trials import answers
+from ...policies.fusion import FEWEST_SESSIONS, Floats, Fusion, Opinions, learn_fusion, mean_places
+from ...policies.sets import Actions, hint_sets
+from ...ranking.opinion import opinion
+from ...ranking.prompt import asked, candidates
+from ...ranking.state import RecommendState
+from ...records import counted
+from ...runtime.options import RunOptions
+from ..database import in_domain
+
+
+async def learn_fusions(
+    states: Sequence[RecommendState],
+    hints: Sequence[Hint],
+    actions: Mapping[str, Actions],
+    options: RunOptions,
+) -> dict[str, Fusion]:
+    """Learn the weight of the model's opinion for each way to choose hints, and store it.
+
+    Args:
+        states: Training sessions whose trials are paid; a missing one is left out.
+        hints: In the order of their actions; action 0 is no hint.
+        actions: By the way to choose: the action in each session, or several hints, `[S, K]`; -1
+            where none may count.
+
+    Returns:
+        What was learned, by the way to choose.
+    """
+    keys = {name: _keys(chosen, hints) for name, chosen in actions.items()}
+    wanted = {NO_HINT, *(key for chosen in keys.values() for key in chosen if key is not None)}
+    version = (options.model, options.prompt_version)
+    async with in_domain(options, None) as (connection, domain):
+        said = await answers(connection, domain.id, *version, sorted(wanted))
+    plain = [_opinion(state, said, NO_HINT, options) for state in states]
+    places = mean_places([values for values in plain if values is not None])
+    learned: dict[str, Fusion] = {}
+    for name, chosen in keys.items():
+        rows: list[tuple[Floats, Floats, int]] = []
+        for state, key in zip(states, chosen, strict=True):
+            values = None if key is None else _opinion(state, said, key, options)
+            if values is not None:
+                rows.append((np.array(state.get("first_stage", [])), values, chosen_row(state)))
+        if rows:
+            first, opinions, targets = zip(*rows, strict=True)
+            learned[name] = learn_fusion(Opinions(first, opinions, targets), places)
+    stored: dict[str, dict[str, Any]] = {name: one.as_dict() for name, one in learned.items()}
+    async with in_domain(options, None, write=True) as (connection, domain):
+        await store_fusions(connection, domain.id, *version, stored)
+    return learned
+
+
+def _keys(actions: Actions, hints: Sequence[Hint]) -> list[bytes | None]:
+    """Return the key of what each session was given; `None` where nothing may count."""
+    counts = actions.reshape(len(actions), -1).min(axis=1) >= 0
+    return [
+        set_key([hint.text for hint in in_order([hints[action - 1] for action in chosen])])
+        if counted
+        else None
+        for chosen, counted in zip(hint_sets(actions), counts, strict=True)
+    ]
+
+
+def _opinion(
+    state: RecommendState,
+    said: Mapping[tuple[int, bytes], str],
+    key: bytes,
+    options: RunOptions,
+) -> Floats | None:
+    answer = said.get((state.get("training_session") or 0, key))
+    if answer is None:
+        return None
+    return opinion(options.prompt.read(answer, candidates(state)), asked(state))
+
+
+def chosen_row(state: RecommendState) -> int:
+    """Return where the target stands among the candidates, from 0."""
+    target = state.get("target")
+    return next(row for row, item in enumerate(state["candidate_items"]) if item["id"] == target)
+
+
+def what_it_adds(fusion: Mapping[str, Any]) -> str:
+    """Say in a sentence what a model adds to the first stage.
+
+    Args:
+        fusion: From `Fusion.as_dict`.
+    """
+    if not fusion["sessions"]:
+        return (
+            "What the model adds was not measured: too few sessions have its answers. "
+            f"At least {FEWEST_SESSIONS} are needed."
+        )
+    interval = f"{fusion['low']:+.4f} to {fusion['high']:+.4f}"
+    found = (
+        f"{fusion['gain']:+.4f} NDCG@10 (95 % interval {interval}, "
+        f"{counted(fusion['sessions'], 'session')})"
+    )
+    if not fusion["weight"]:
+        return (
+            f"The model adds nothing measurable to the first stage: {found}. "
+            "Serve without it: RE2LLM_FUSE=first_stage."
+        )
+    doubt = "" if fusion["low"] > 0 else " That may be chance."
+    return f"The model adds to the first stage: {found}, at weight {fusion['weight']}.{doubt}"

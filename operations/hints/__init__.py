@@ -1,0 +1,1 @@
+"""A domain's hints: stored, tried, verified, improved, tidied and exchanged."""

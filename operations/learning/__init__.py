@@ -1,0 +1,1 @@
+"""Learning hints from misses: on training sessions and from feedback."""

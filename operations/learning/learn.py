@@ -1,0 +1,268 @@
+"""Learns hints from the misses on stored training sessions."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+from ...errors import HintsFullError, InputError, Re2llmError
+from ...llm.prices import call_cost
+from ...records import counted
+from ...runtime.budget import Budget, limited
+from ...runtime.options import Context, RunOptions, resolve_context
+from ...runtime.progress import Progress, silent
+from ...settings import Settings
+from ..database import with_domain
+from ..first_stage.fit import fit_first_stage
+from ..hints.results import RetiredHint
+from ..hints.tidy import tidy_hints
+from ..hints.tidy_results import TidiedHint
+from ..sessions.enough import ENOUGH_SESSIONS, NOTHING_HELPED, NOTHING_MISSED, session_advice
+from ..sessions.selection import selected_sessions
+from .learner import Learner
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Learned:
+    """What a run of learning did.
+
+    Attributes:
+        domain: The catalogue.
+        sessions_before: Sessions that were settled by earlier runs.
+        sessions_left: Sessions that are not settled.
+        sessions: Sessions that this run learned from.
+        missed: Of those, how many the model missed.
+        failed: Sessions that the model left unanswered; another run retries them.
+        proposed: Proposed hints; the next five fields are their outcomes.
+        stored: Stored.
+        duplicate: Repeat a stored hint.
+        leak: Name an item.
+        ineffective: Have no measured gain.
+        surplus: Passed, but there was room only for better ones.
+        retired: Older hints retired for measured harm, counted.
+        retired_hints: Which these are, and why.
+        tidied: What tidying has changed afterwards, by the trials so far.
+        llm_calls: Model calls, retries included.
+        tokens: In and out.
+        cost: By `RE2LLM_PRICES`.
+        hints: Active and pending hints in the domain now.
+        advice: What to do if there is too little to learn from; else empty.
+        full: Whether it stopped early because there were as many hints as are allowed. Tidying may
+            have retired some since.
+        stopped: Why else it stopped early: the budget is spent, or the model has long been down.
+    """
+
+    domain: str
+    sessions_before: int
+    sessions_left: int
+    sessions: int
+    missed: int
+    failed: int
+    proposed: int
+    stored: int
+    duplicate: int
+    leak: int
+    ineffective: int
+    surplus: int
+    retired: int
+    retired_hints: list[RetiredHint]
+    tidied: list[TidiedHint]
+    llm_calls: int
+    tokens: int
+    cost: float
+    hints: int
+    advice: str
+    full: bool
+    stopped: Re2llmError | None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the outcome as JSON primitives, without `stopped`."""
+        names = [field.name for field in fields(self) if field.name != "stopped"]
+        document = {name: getattr(self, name) for name in names}
+        return {
+            **document,
+            "retired_hints": [hint.model_dump() for hint in self.retired_hints],
+            "tidied": [hint.model_dump() for hint in self.tidied],
+        }
+
+
+_LOOK_AGAIN = 0.5
+"""Seconds between two looks at a session that another process is working on."""
+_CALLS_FOR_A_HINT = 400
+"""What verifying a hint that helps takes, about; one that does not help takes a tenth."""
+_TOKENS_OF_A_CALL = 1_500, 50
+_COUNTS = (
+    *("sessions", "missed", "failed", "proposed"),
+    *("stored", "duplicate", "leak", "ineffective", "surplus"),
+)
+
+
+async def learn(
+    context: Context,
+    *,
+    sessions: Sequence[Path] = (),
+    keys: Sequence[int] | None = None,
+    max_hints: int = 30,
+    max_llm_calls: int | None = None,
+    max_tokens: int | None = None,
+    max_cost: float | None = None,
+    concurrency: int | None = None,
+    tidy: bool = True,
+    progress: Progress = silent,
+) -> Learned:
+    """Learn hints from the misses on training sessions that were not learned from yet.
+
+    Any number of learners may work on a domain at the same time. An interrupted run loses nothing.
+
+    Args:
+        context: The run's options. Its seed orders the sessions; its budget's limits are not used.
+        sessions: Learn only from these loaded training sessions (JSONL files); from all if empty.
+        keys: Likewise, by their keys.
+        max_hints: Stop when this many hints are active or pending; the setting `hints_max` counts
+            if it is lower.
+        max_tokens: Stop after this many tokens.
+        max_cost: Stop when this much is spent, at the prices in `RE2LLM_PRICES`.
+        concurrency: Sessions at the same time; `None` takes the setting, or fewer where the budget
+            is small: hints that are half tried when it is spent are not kept.
+        tidy: Tidy the hints at the end, by the trials so far: without a model call, and without
+            retiring hints for a missing proof.
+        progress: Called before each session with the stage `learning`.
+
+    Raises:
+        InputError: The domain or a file cannot be used, there are no sessions, or a model has no
+            price.
+        DatabaseError: The database failed. What was learned is kept.
+    """
+    budget = limited(
+        context.budget,
+        max_calls=max_llm_calls,
+        max_tokens=max_tokens,
+        max_cost=max_cost,
+        max_hints=max_hints,
+    )
+    context = replace(await with_domain(context), budget=budget, command="learn")
+    options = await resolve_context(context)
+    budget.require_prices(options.settings.prices, [options.model, options.reflect_model])
+    budget.max_hints = min(max_hints, options.settings.hints_max)
+    keys = await sessions_to_learn_from(options, sessions, keys, progress=progress)
+    learner = Learner(context, options)
+    todo = await learner.unsettled(keys)
+    before = done = len(keys) - len(todo)
+
+    async def work(key: int) -> None:
+        nonlocal done
+        hints = await learner.count_hints()
+        cost = f", cost {budget.cost:.2f}" if budget.cost else ""
+        missed = learner.counts["missed"]
+        note = (
+            f"{counted(missed, 'miss', 'misses')}, {counted(hints, 'hint')}, "
+            f"{counted(budget.calls, 'call')}{cost}"
+        )
+        progress("learning", done, len(keys), note)
+        budget.room_for_hints(hints)
+        await learner.learn_from(key)
+        done += 1
+
+    progress("learning", done, len(keys))
+    at_once = concurrency or sessions_at_once(budget, options.settings, options.model)
+    stopped = await learner.work_through(todo, work, concurrency=at_once)
+    full = isinstance(stopped, HintsFullError)
+    # Verification has accepted the hints by its own measure: none goes for a missing proof.
+    found = await tidy_hints(context, max_llm_calls=0, give_up=False) if tidy else None
+    tidied = [] if found is None else found.changed
+    hints = await learner.count_hints()
+    return Learned(
+        domain=options.domain,
+        sessions_before=before,
+        # Trying hints also settles sessions: those without a miss.
+        sessions_left=len(await learner.unsettled(keys)),
+        **{name: learner.counts[name] for name in _COUNTS},
+        retired=len(learner.retired),
+        retired_hints=[RetiredHint.of(hint) for hint in learner.retired],
+        tidied=tidied,
+        llm_calls=budget.calls,
+        tokens=budget.tokens,
+        cost=round(budget.cost, 6),
+        hints=hints,
+        advice="" if hints else _advice(learner, len(keys), before),
+        full=full,
+        stopped=None if full else stopped,
+    )
+
+
+def sessions_at_once(budget: Budget, settings: Settings, model: str) -> int:
+    """Return how many sessions to learn from at once, so that each can have its hint tried.
+
+    Args:
+        budget: What the run may spend.
+        model: The ranking model.
+    """
+    calls = math.inf if budget.max_calls is None else budget.max_calls
+    price = call_cost(settings.prices, model, *_TOKENS_OF_A_CALL)
+    if budget.max_cost is not None and price:
+        calls = min(calls, budget.max_cost / price)
+    return int(max(1, min(settings.concurrency, calls // _CALLS_FOR_A_HINT)))
+
+
+async def sessions_to_learn_from(
+    options: RunOptions,
+    files: Sequence[Path] = (),
+    keys: Sequence[int] | None = None,
+    *,
+    progress: Progress = silent,
+) -> list[int]:
+    """Return the keys of the sessions to learn from, and fit the first stage that is asked with.
+
+    Args:
+        files: As for `learn`; likewise the keys.
+
+    Raises:
+        InputError: There are none, or the first stage decides alone.
+    """
+    options.require_model()
+    found = await selected_sessions(options, files, keys)
+    if not found:
+        raise InputError(
+            "domain",
+            f"{options.domain!r} has no training sessions to learn from.",
+            f"Load some: re2llm load … --sessions FILE. About {ENOUGH_SESSIONS} are enough.",
+        )
+    if options.fuse == "learned":
+        await fit_first_stage(options, progress=progress)
+    return found
+
+
+async def learn_session(context: Context, key: int) -> dict[str, int]:
+    """Learn from one training session; wait while another process is working on it.
+
+    Args:
+        context: The run's options, with a budget.
+
+    Returns:
+        What came of it: counts as in `Learned`.
+
+    Raises:
+        HintsFullError: The domain has as many hints as the budget allows.
+        BudgetSpentError: The budget is spent.
+        ModelDownError: The model gave no answer.
+    """
+    options = await resolve_context(context)
+    learner = Learner(context, options)
+    if options.budget is not None:
+        options.budget.room_for_hints(await learner.count_hints())
+    while not await learner.learn_from(key):  # noqa: ASYNC110  # another process has it
+        await asyncio.sleep(_LOOK_AGAIN)
+    return dict(learner.counts)
+
+
+def _advice(learner: Learner, sessions: int, before: int) -> str:
+    """Say why there is no hint."""
+    if learner.counts["sessions"] + before == sessions and not before + learner.counts["missed"]:
+        return NOTHING_MISSED
+    few = session_advice(sessions)
+    done = learner.counts["sessions"] + before == sessions
+    return few or (NOTHING_HELPED if done and learner.counts["proposed"] else "")

@@ -1,0 +1,1 @@
+"""Data sets and uploaded files, written into a domain."""

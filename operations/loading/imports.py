@@ -1,0 +1,231 @@
+"""Files that are sent to a server: shown first, and loaded by a job."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+import zlib
+from collections.abc import AsyncGenerator, Collection, Iterator
+from contextlib import asynccontextmanager
+from itertools import islice
+from pathlib import Path
+
+from ...data.interactions import TableReader
+from ...data.jsonl import JsonlReader
+from ...data.malformed import ReadReport
+from ...data.session_file import read_sessions
+from ...data.table_rows import is_parquet
+from ...errors import InputError
+from ...knowledge.catalogue import changed_items, item_ids
+from ...knowledge.uploads import (
+    Upload,
+    UploadKind,
+    find_upload,
+    forget_upload,
+    mark_submitted,
+    store_upload,
+)
+from ...records import Item, Session
+from ...runtime.options import Context, RunOptions, resolve_context
+from ..catalogue.results import Loaded
+from ..database import in_domain
+from .import_results import ImportPreview
+from .load import load
+
+LARGEST_UPLOAD = 8 * 2**20
+"""Bytes, as sent."""
+_LARGEST_UNPACKED = 64 * 2**20
+_GZIP, _GZIP_BITS = b"\x1f\x8b", 31
+_FIRST, _SHOWN_IDS = 10, 8
+_BATCH = 1_000
+_NAMES: dict[UploadKind, str] = {
+    "items": "items.jsonl",
+    "sessions": "sessions.jsonl",
+    "table": "interactions.csv",
+}
+"""What a file is called while it is read, whatever its sender calls it."""
+_NAMED = "Name the columns user, item and time, or use `re2llm load` on the server."
+_BY_COMMAND = "`re2llm load` on the server takes files of any size."
+
+
+async def keep_upload(context: Context, name: str, kind: UploadKind, content: bytes) -> str:
+    """Keep a file for a preview, at most an hour.
+
+    Args:
+        context: The run's options.
+        name: As the sender calls it.
+        kind: What it holds.
+        content: Its bytes; they may be compressed with gzip.
+
+    Returns:
+        The file's key.
+
+    Raises:
+        Re2llmError: It is too large, or there is no such catalogue.
+    """
+    if len(content) > LARGEST_UPLOAD:
+        raise InputError("file", f"It is larger than {LARGEST_UPLOAD:,} bytes.", _BY_COMMAND)
+    options = await resolve_context(context)
+    async with in_domain(options, None, write=True) as (connection, domain):
+        key = await store_upload(connection, domain.id, name, kind, content, source=options.source)
+    return str(key)
+
+
+async def preview_upload(context: Context, upload: str) -> ImportPreview:
+    """Read a file to its end, and return what would be loaded; nothing changes.
+
+    Args:
+        context: The run's options.
+        upload: The file's key.
+
+    Raises:
+        Re2llmError: The catalogue has no such file.
+    """
+    options = await resolve_context(context)
+    async with in_domain(options, None) as (connection, domain):
+        found = await find_upload(connection, domain.id, upload)
+        known = await item_ids(connection, domain)
+    shown = ImportPreview(upload=upload, name=found.name, kind=found.kind, size=len(found.content))
+    report = ReadReport()
+    # Without a connection: there are few, and a large file takes a while.
+    try:
+        async with _on_disk(found) as path:
+            items, sessions = await asyncio.to_thread(_read, found.kind, path, report, known)
+            shown.notes = [_without(path, note) for note in report.notes]
+    except InputError as error:
+        shown.refused, shown.remedy = f"{error.field} {error.problem}".strip(), error.remedy
+        if "--" in error.remedy:  # an option of the command
+            shown.remedy = _NAMED
+        return shown
+    async with in_domain(options, None) as (connection, domain):
+        for start in range(0, len(items), _BATCH):
+            batch = items[start : start + _BATCH]
+            shown.items_changed += len(await changed_items(connection, domain, batch))
+    shown.items, shown.sessions = len(items), sessions[0]
+    shown.malformed, shown.warnings = report.malformed, report.warnings
+    shown.first_items = [item.title for item in items[:_FIRST]]
+    shown.first_sessions = [
+        [*one.history, *([one.target] if one.target else [])][-_SHOWN_IDS:] for one in sessions[1]
+    ]
+    return shown
+
+
+async def submit_upload(options: RunOptions, upload: str) -> None:
+    """Keep a file, at most a day, for the job that is to load it.
+
+    Args:
+        options: Of the run.
+        upload: The file's key.
+
+    Raises:
+        Re2llmError: The catalogue has no such file.
+    """
+    async with in_domain(options, None, write=True) as (connection, domain):
+        await mark_submitted(connection, (await find_upload(connection, domain.id, upload)).id)
+
+
+async def discard_upload(context: Context, upload: str) -> None:
+    """Delete a file, if it is there.
+
+    Args:
+        context: The run's options.
+        upload: The file's key.
+
+    Raises:
+        Re2llmError: There is no such catalogue.
+    """
+    options = await resolve_context(context)
+    async with in_domain(options, None, write=True) as (connection, domain):
+        await forget_upload(connection, domain.id, upload)
+
+
+async def load_upload(context: Context, upload: str) -> Loaded:
+    """Load what can be used of a file, and delete the file.
+
+    Args:
+        context: The run's options.
+        upload: The file's key.
+
+    Raises:
+        Re2llmError: It cannot be used; nothing was loaded.
+    """
+    options = await resolve_context(context)
+    async with in_domain(options, None) as (connection, domain):
+        found = await find_upload(connection, domain.id, upload)
+    try:
+        async with _on_disk(found) as path:
+            alone = found.kind == "sessions"
+            loaded = await load(
+                context,
+                "table" if found.kind == "table" else "jsonl",
+                None if alone else path,
+                sessions=[path] if alone else (),
+                skip_malformed=True,
+            )
+            loaded.notes = [_without(path, note) for note in loaded.notes]
+    except InputError:
+        await discard_upload(context, upload)
+        raise
+    await discard_upload(context, upload)  # a lost database keeps it: the job goes on
+    return loaded
+
+
+@asynccontextmanager
+async def _on_disk(upload: Upload) -> AsyncGenerator[Path]:
+    """Yield a file's path while it is read; errors name it without its folder."""
+    content = await asyncio.to_thread(_unpacked, upload.content)
+    with tempfile.TemporaryDirectory(prefix="re2llm-") as folder:
+        path = Path(folder) / _NAMES[upload.kind]
+        await asyncio.to_thread(path.write_bytes, content)
+        if is_parquet(path):
+            raise InputError("file", "It is a Parquet file.", _BY_COMMAND)
+        try:
+            yield path
+        except InputError as error:
+            texts = (error.field, error.problem, error.remedy)
+            raise InputError(*(_without(path, text) for text in texts)) from error
+
+
+def _without(path: Path, text: str) -> str:
+    return text.replace(f"{path.parent}/", "").replace(", or pass --skip-malformed", "")
+
+
+def _unpacked(content: bytes) -> bytes:
+    """Return what a compressed file holds, however small a bomb it is."""
+    if not content.startswith(_GZIP):
+        return content
+    parts = bytearray()
+    damaged = InputError("file", "It is a damaged or cut-off gzip file.", "Compress it again.")
+    while content:
+        stream = zlib.decompressobj(_GZIP_BITS)
+        try:
+            parts += stream.decompress(content, _LARGEST_UNPACKED + 1 - len(parts))
+        except zlib.error as error:
+            raise damaged from error
+        if len(parts) > _LARGEST_UNPACKED:
+            problem = f"Unpacked, it is larger than {_LARGEST_UNPACKED:,} bytes."
+            raise InputError("file", problem, _BY_COMMAND)
+        if not stream.eof:
+            raise damaged
+        content = stream.unused_data.lstrip(b"\0")
+    return bytes(parts)
+
+
+def _read(
+    kind: UploadKind, path: Path, report: ReadReport, known: Collection[str]
+) -> tuple[list[Item], tuple[int, list[Session]]]:
+    """Return the items, and how many sessions there are with the first of them."""
+    there = frozenset(known)
+    if kind == "sessions":
+        return [], _counted(read_sessions(path, report, known=there))
+    if kind == "items":
+        return list(JsonlReader(path).items(report)), (0, [])
+    reader = TableReader(path)
+    items = list(reader.items(report))
+    both = there | {item.id for item in items}
+    return items, _counted(reader.sessions(report, both))
+
+
+def _counted(sessions: Iterator[Session]) -> tuple[int, list[Session]]:
+    first = list(islice(sessions, _FIRST))
+    return len(first) + sum(1 for _ in sessions), first

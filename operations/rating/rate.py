@@ -1,0 +1,23 @@
+"""Predicts how a person will rate an item."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ...runtime.options import Context
+from ..graphs import rate_graph, run_graph
+from .results import Rated
+
+
+async def rate(context: Context, request: Mapping[str, Any]) -> Rated:
+    """Predict how a person will rate an item.
+
+    Args:
+        request: Of the shape of `RatingRequest`.
+
+    Raises:
+        Re2llmError: A field is missing or does not fit, or the budget allows no further call.
+    """
+    answer = await run_graph(rate_graph(), request, context)
+    return Rated(**{name: answer[name] for name in Rated.model_fields})

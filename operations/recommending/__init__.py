@@ -1,0 +1,1 @@
+"""Recommendations, one or a file of them, and what people did with them."""

@@ -1,0 +1,195 @@
+"""Recommends for every row of a file, in a stream that can be resumed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from ...data.request_rows import RequestRow, read_requests
+from ...errors import BudgetSpentError, InputError
+from ...ranking.choosers import hint_choice
+from ...records import counted
+from ...runtime.budget import Budget
+from ...runtime.options import Context, resolve_context
+from ...runtime.progress import Progress, silent
+from ..database import in_domain, with_domain
+from .answer_file import AnswerFile
+from .recommend import recommend
+
+_AHEAD = 4
+"""Rows that are read ahead, for each that is answered at the same time."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """What a batch has done.
+
+    Attributes:
+        rows: Rows that are answered now.
+        before: Of those, how many earlier runs had answered.
+        bad: Rows of this run that cannot be used; their answer says why.
+        failed: Rows of this run that the model left unanswered: the first stage has ranked them.
+        llm_calls: Model calls, retries included.
+        cost: By `RE2LLM_PRICES`.
+        stopped: Why it stopped before the end; empty if it did not.
+    """
+
+    rows: int
+    before: int
+    bad: int
+    failed: int
+    llm_calls: int
+    cost: float
+    stopped: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the outcome as JSON primitives."""
+        return asdict(self)
+
+
+async def recommend_batch(
+    context: Context,
+    requests: Path,
+    out: Path,
+    *,
+    k: int = 10,
+    concurrency: int | None = None,
+    max_llm_calls: int | None = None,
+    max_cost: float | None = None,
+    on_bad: Callable[[str], None] = lambda _: None,
+    progress: Progress = silent,
+) -> Batch:
+    """Recommend for every row of a file, in order; an interrupted run goes on where it ended.
+
+    Memory does not grow with the file.
+
+    Args:
+        context: The run's options; its budget is not used.
+        requests: JSONL or Parquet with `history`, and perhaps `candidates` and `key`.
+        out: JSONL, or Parquet by its name. Every row has an answer in it, or an error.
+        concurrency: Rows at the same time; `None` takes the setting.
+        max_cost: Stop when this much is spent, at the prices in `RE2LLM_PRICES`.
+        on_bad: Is told in a line of each row that cannot be used.
+        progress: Called after each answer with the stage `recommending`.
+
+    Raises:
+        InputError: A file or an option cannot be used.
+        DatabaseError: The database failed; answers that were written are kept.
+    """
+    if context.policy is not None:
+        hint_choice(context.policy)
+    budget = Budget(max_calls=max_llm_calls, max_cost=max_cost)
+    context = replace(await with_domain(context), budget=budget, command="recommend")
+    options = await resolve_context(context)
+    budget.require_prices(options.settings.prices, [options.model])
+    async with in_domain(options, None):
+        pass  # an unknown domain is no fault of each row
+    rows = read_requests(requests)
+    file = AnswerFile(out)
+    await asyncio.to_thread(file.open)
+    run = _Run(context, file, k, on_bad, progress)
+    before, complete, stopped = file.count, False, ""
+    try:
+        await asyncio.to_thread(_skip_answered, rows, file)
+        await run.answer_all(rows, concurrency or options.settings.concurrency)
+        complete = True
+    except BudgetSpentError as error:
+        stopped = str(error)
+    finally:
+        await asyncio.to_thread(lambda: file.close(complete=complete))
+    return Batch(
+        rows=file.count,
+        before=before,
+        bad=run.bad,
+        failed=run.failed,
+        llm_calls=budget.calls,
+        cost=round(budget.cost, 6),
+        stopped=stopped,
+    )
+
+
+def _skip_answered(rows: Iterator[RequestRow], file: AnswerFile) -> None:
+    row: RequestRow | None = None
+    for _ in range(file.count):
+        row = next(rows, None)
+    if file.last is not None and (
+        row is None or (row.number, row.key) != (file.last["row"], file.last["key"])
+    ):
+        raise InputError("--out", f"{file.path} answers other rows.", "Name another file.")
+
+
+class _Run:
+    """One run over the rows that have no answer yet."""
+
+    def __init__(
+        self,
+        context: Context,
+        file: AnswerFile,
+        k: int,
+        on_bad: Callable[[str], None],
+        progress: Progress,
+    ) -> None:
+        self.bad = 0
+        self.failed = 0
+        self._context = context
+        self._file = file
+        self._k = k
+        self._on_bad = on_bad
+        self._progress = progress
+
+    async def answer_all(self, rows: Iterator[RequestRow], at_once: int) -> None:
+        """Answer some rows at a time, and write the answers in the order of the rows."""
+        slots = asyncio.Semaphore(at_once)
+        waiting: deque[asyncio.Task[dict[str, Any]]] = deque()
+
+        async def answer(row: RequestRow) -> dict[str, Any]:
+            async with slots:
+                return await self._answer(row)
+
+        try:
+            while True:
+                row = await asyncio.to_thread(next, rows, None)
+                if row is not None:
+                    waiting.append(asyncio.create_task(answer(row)))
+                while waiting and (row is None or len(waiting) >= at_once * _AHEAD):
+                    self._write(await waiting[0])
+                    waiting.popleft()
+                if row is None:
+                    return
+        finally:
+            for task in waiting:
+                task.cancel()
+            await asyncio.gather(*waiting, return_exceptions=True)
+
+    def _write(self, answer: dict[str, Any]) -> None:
+        error = answer.get("error")
+        if error is not None:
+            self.bad += 1
+            self._on_bad(f"row {answer['row']}: {error['field']}: {error['problem']}")
+        self.failed += "model_failed" in answer.get("flags", ())
+        self._file.add(answer)
+        self._progress("recommending", self._file.count, None, f"{counted(self.bad, 'bad row')}")
+
+    async def _answer(self, row: RequestRow) -> dict[str, Any]:
+        place = {"row": row.number, "key": row.key}
+        if row.problem:
+            error = InputError("row", f"It {row.problem}.", "See docs/files.md.")
+            return {**place, "error": error.as_dict()}
+        try:
+            made = await recommend(
+                self._context, row.history, candidates=row.candidates, k=self._k, user=row.key
+            )
+        except InputError as error:
+            return {**place, "error": error.as_dict()}
+        return {
+            **place,
+            "items": [{"id": item.id, "title": item.title} for item in made.items],
+            "recommendation_id": made.recommendation_id,
+            "hint": made.hint.id,
+            "hints": [hint.id for hint in made.hints],
+            "flags": made.flags,
+        }

@@ -1,0 +1,1 @@
+"""Releases of the hint policy: stored, compared, activated, rolled out."""

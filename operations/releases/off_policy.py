@@ -1,0 +1,100 @@
+"""Replays the log of recommendations with the choices of a release."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import numpy as np
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from ...evaluation.off_policy import OffPolicyReport, Shares, report, require_log
+from ...knowledge.domains import Domain
+from ...knowledge.feedback import Decision, logged_decisions
+from ...knowledge.hints import best_hints
+from ...knowledge.releases import fetch_release
+from ...knowledge.training_sessions import stored_keys
+from ...ranking.gather import gather
+from ...ranking.serving import load_release
+from ...ranking.state import RecommendState
+from ...records import Session
+from ...runtime.options import Context, resolve_context
+from ...runtime.progress import Progress, silent
+from ..catalogue.titles import in_catalogue
+from ..database import in_domain
+
+
+async def evaluate_release(
+    context: Context,
+    release: int,
+    *,
+    domain: str | None = None,
+    sampled: bool | None = None,
+    progress: Progress = silent,
+) -> OffPolicyReport:
+    """Estimate what a release would have earned on recommendations that got feedback.
+
+    Args:
+        context: The run's options; their model is the one that the release is for.
+        release: Its number; it need not be active.
+        domain: The catalogue; `None` takes the context's.
+        sampled: Whether it would sample its hints or take the most likely one; `None` takes the
+            setting `explore`.
+        progress: Called after each decision with the stage `decisions`.
+
+    Raises:
+        Re2llmError: There is no such release, or the log says nothing about it.
+    """
+    options = await resolve_context(context)
+    drawn = options.settings.explore if sampled is None else sampled
+    async with in_domain(options, domain) as (connection, found):
+        fetched = await fetch_release(connection, found.id, release)
+        served = load_release(release, fetched, options.model, options.prompt_version)
+        everything = await logged_decisions(connection, found.id)
+        by = (served.release.model, served.release.prompt_version)
+        fitting = [one for one in everything if (one.model, one.prompt_version) == by]
+        used = [one for one in fitting if 0 < one.probability < 1]
+        require_log(found.name, everything, fitting, used)
+        hints = await best_hints(connection, found.id, count=options.settings.shortlist)
+        own = [await _own_session(connection, found, decision) for decision in used]
+    shares: list[Shares] = []
+    targets: list[float] = []
+    async with in_catalogue(options, found):
+        for decision, known in zip(used, own, strict=True):
+            # The evidence of its own session would reveal what was picked.
+            asked = {
+                "history": list(decision.history),
+                "candidates": list(decision.candidates),
+                "training_session": known,
+            }
+            state = await gather(found, cast("RecommendState", asked), options)
+            target, share = served.shares(
+                cast("RecommendState", state),
+                hints,
+                decision.choice,
+                most=options.settings.max_hints,
+                sampled=drawn,
+            )
+            targets.append(target)
+            shares.append(share)
+            progress("decisions", len(shares), len(used))
+    return report(
+        release,
+        used,
+        np.array(targets),
+        shares,
+        sampled=drawn,
+        feedback=len(everything),
+        certain=len(fitting) - len(used),
+        other_model=len(everything) - len(fitting),
+        trained_on=sum(known is not None for known in own),
+    )
+
+
+async def _own_session(
+    connection: AsyncConnection, domain: Domain, decision: Decision
+) -> int | None:
+    """Return the training session that feedback on this decision became, if it did."""
+    if decision.picked is None:
+        return None
+    session = Session(tuple(decision.history), decision.picked, tuple(decision.candidates))
+    return min(await stored_keys(connection, domain, [session]), default=None)

@@ -1,0 +1,177 @@
+"""Rolls a release out step by step: starts, shows, promotes and stops a canary."""
+
+from __future__ import annotations
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from ...errors import InputError
+from ...knowledge import releases as stored
+from ...knowledge.domains import Domain
+from ...knowledge.rollouts import (
+    Change,
+    Rollout,
+    change_rollout,
+    claim_rollout,
+    latest_rollout,
+    rollout_events,
+    start_rollout,
+    stop_live_rollout,
+)
+from ...policies.rollout.decision import decide
+from ...policies.rollout.evidence import Evidence
+from ...policies.rollout.plan import Plan
+from ...ranking.rollouts import evidence_of
+from ...ranking.serving import load_release
+from ...runtime.options import Context, resolve_context
+from ..database import in_domain
+from ..said_by import by
+from .rollout_results import ArmCounts, RolloutEvent, RolloutShown
+
+
+async def start_canary(
+    context: Context, release: int, *, domain: str | None = None, plan: Plan | None = None
+) -> RolloutShown:
+    """Serve a release to a part of all people, and let it go on by itself if it proves itself.
+
+    Args:
+        context: The run's options; the release must fit their model and prompt.
+        release: Its number; it may not be the active one.
+        domain: The catalogue; `None` takes the context's.
+        plan: The steps, and what they need; `None` takes the defaults.
+
+    Raises:
+        Re2llmError: There is no such release, it is active, it cannot be served with this model,
+            prompt and encoder, or another one is being rolled out.
+    """
+    options = await resolve_context(context)
+    plan = plan or Plan()
+    async with in_domain(options, domain, write=True) as (connection, found):
+        fetched = await stored.fetch_release(connection, found.id, release)
+        # Refuses what cannot be served.
+        load_release(release, fetched, options.model, options.prompt_version)
+        active = await stored.active_release_number(connection, found.id)
+        if active == release:
+            raise InputError(
+                "release", f"Release {release} is active.", "Name one that is not active."
+            )
+        rollout = await start_rollout(
+            connection, found.id, release, active, plan.as_dict(), source=options.source
+        )
+        words = f"{plan.steps[0]:g} % of people get release {release}."
+        await change_rollout(connection, rollout, Change("started", "asked", words, {}))
+        return await _shown(connection, found, rollout)
+
+
+async def show_canary(
+    context: Context, *, domain: str | None = None, release: int | None = None
+) -> RolloutShown:
+    """Show how far a rollout is, and what it rests on.
+
+    Args:
+        domain: The catalogue; `None` takes the context's.
+        release: The latest rollout of this release; `None` shows the latest of all.
+
+    Raises:
+        Re2llmError: There was none.
+    """
+    options = await resolve_context(context)
+    async with in_domain(options, domain) as (connection, found):
+        rollout = await latest_rollout(connection, found.id, release=release)
+        if rollout is None:
+            raise _none(found)
+        return await _shown(connection, found, rollout)
+
+
+async def stop_canary(context: Context, *, domain: str | None = None) -> RolloutShown:
+    """Stop the live rollout: the next request is served by the active release.
+
+    Args:
+        domain: The catalogue; `None` takes the context's.
+
+    Raises:
+        Re2llmError: None is live.
+    """
+    options = await resolve_context(context)
+    async with in_domain(options, domain, write=True) as (connection, found):
+        rollout = await stop_live_rollout(connection, found.id, "asked", by(options, "stopped"))
+        if rollout is None:
+            raise _none(found, live=True)
+        return await _latest(connection, found)
+
+
+async def promote_canary(context: Context, *, domain: str | None = None) -> RolloutShown:
+    """Activate the release of the live rollout, whatever its figures: a person has decided.
+
+    Args:
+        domain: The catalogue; `None` takes the context's.
+
+    Raises:
+        Re2llmError: None is live.
+    """
+    options = await resolve_context(context)
+    async with in_domain(options, domain, write=True) as (connection, found):
+        latest = await latest_rollout(connection, found.id)
+        rollout = latest and await claim_rollout(connection, latest.id, wait=True)
+        if rollout is None:
+            raise _none(found, live=True)
+        change = Change("promoted", "asked", by(options, "promoted"), {})
+        await change_rollout(connection, rollout, change)
+        await stored.activate_release(connection, found.id, rollout.release, force=True)
+        return await _latest(connection, found)
+
+
+def _none(domain: Domain, *, live: bool = False) -> InputError:
+    there = "No release is being" if live else "No release was"
+    return InputError(
+        "release",
+        f"{there} rolled out in domain {domain.name!r}.",
+        "Start with: re2llm policy canary RELEASE",
+    )
+
+
+async def _latest(connection: AsyncConnection, domain: Domain) -> RolloutShown:
+    rollout = await latest_rollout(connection, domain.id)
+    if rollout is None:
+        raise _none(domain)
+    return await _shown(connection, domain, rollout)
+
+
+async def _shown(connection: AsyncConnection, domain: Domain, rollout: Rollout) -> RolloutShown:
+    events = [
+        RolloutEvent.model_validate(event) for event in await rollout_events(connection, rollout.id)
+    ]
+    evidence = await evidence_of(connection, rollout)
+    verdict = decide(Plan.from_dict(dict(rollout.plan)), evidence, held=rollout.state == "held")
+    last = events[-1]
+    waits = rollout.state == "running"
+    return RolloutShown(
+        domain=domain.name,
+        number=rollout.number,
+        release=rollout.release,
+        control=rollout.control,
+        state=rollout.state,
+        percent=last.percent,
+        reason=verdict.reason if waits else last.reason,
+        words=verdict.words if waits else last.words,
+        plan=dict(rollout.plan),
+        figures=verdict.figures if rollout.live or not last.figures else last.figures,
+        control_counts=_counts(evidence, 0),
+        canary_counts=_counts(evidence, 1),
+        events=events,
+    )
+
+
+def _counts(evidence: Evidence, arm: int) -> ArmCounts:
+    steps = evidence.steps
+    exposures = sum(step.exposures[arm] for step in steps)
+    waiting = sum(step.waiting[arm] for step in steps)
+    silent = sum(step.silent[arm] for step in steps)
+    return ArmCounts(
+        people=steps[-1].people[arm],
+        exposures=exposures,
+        answered=exposures - waiting - silent,
+        none_picked=sum(step.none_picked[arm] for step in steps),
+        waiting=waiting,
+        silent=silent,
+        late=sum(step.late[arm] for step in steps),
+    )

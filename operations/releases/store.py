@@ -1,0 +1,89 @@
+"""Stores a trained policy as a release, and activates it unless it is worse."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from ...errors import InputError
+from ...knowledge.hints import Hint
+from ...knowledge.releases import Release, activate_release, release_of_job, store_release
+from ...llm.embeddings import ENCODER_ID
+from ...policies.recipes import Recipe, TrainingConfig
+from ...policies.training import Trained
+from ...policies.weights import dump_policy
+from ...ranking.hint_stats import update_stats
+from ...ranking.serving import hint_set_version
+from ...runtime.options import RunOptions
+from ..database import in_domain
+
+
+def release_of(
+    trained: Trained,
+    recipe: Recipe,
+    config: TrainingConfig,
+    metrics: Mapping[str, Any],
+    hints: Sequence[Hint],
+    options: RunOptions,
+) -> Release:
+    """Return the release of a trained policy, with all that it must be served with.
+
+    Args:
+        metrics: Of the training; its learning curve is added.
+        hints: In the order of the actions that it was trained on.
+    """
+    weights, shape = dump_policy(trained.policy)
+    curve = [
+        {
+            # JSON has no NaN.
+            name: None if isinstance(value, float) and math.isnan(value) else value
+            for name, value in point._asdict().items()
+        }
+        for point in trained.curve
+    ]
+    return Release(
+        recipe=recipe,
+        weights=weights,
+        encoder=ENCODER_ID,
+        prompt_version=options.prompt_version,
+        model=options.model,
+        hint_set=hint_set_version(hints),
+        hint_ids=[hint.id for hint in hints],
+        config={"policy": shape, "training": asdict(config), **_made_by(options)},
+        metrics={**metrics, "curve": curve},
+    )
+
+
+def _made_by(options: RunOptions) -> dict[str, str]:
+    job = None if options.budget is None else options.budget.job
+    return {} if job is None else {"job": job}
+
+
+async def store_and_activate(
+    release: Release, options: RunOptions, *, force: bool, refusal: str = ""
+) -> tuple[int, str]:
+    """Store a release and activate it; a job that was killed here finds what it had stored.
+
+    Args:
+        release: From `release_of`.
+        force: Activate it even if it is worse than the active one.
+        refusal: Why not to activate it at all; empty to do so.
+
+    Returns:
+        Its number, and why it is not active; empty if it is.
+    """
+    async with in_domain(options, None, write=True) as (connection, domain):
+        await update_stats(connection, domain.id, options)  # training has tried the hints, too
+        job = None if options.budget is None else options.budget.job
+        known = None if job is None else await release_of_job(connection, domain.id, job)
+        number = known or await store_release(connection, domain.id, release)
+    if refusal:
+        return number, refusal
+    try:
+        async with in_domain(options, None, write=True) as (connection, domain):
+            await activate_release(connection, domain.id, number, force=force)
+    except InputError as error:
+        return number, str(error)
+    return number, ""

@@ -1,0 +1,1 @@
+"""Stored sessions: chosen for an operation, listed by source, deleted."""

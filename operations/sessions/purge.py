@@ -1,0 +1,79 @@
+"""Deletes what is stored about people."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from ...errors import InputError
+from ...knowledge.counted_rewards import keep_before_purge
+from ...knowledge.domains import find_domain
+from ...knowledge.retention import Scope, delete_log, hold_domains, observed_sessions, sources_of
+from ...runtime.options import Context, resolve_context
+from ..database import connected
+from .results import Purged
+from .sources import forget_sessions
+
+_MOST_DAYS = 365 * 1000
+
+
+async def purge(
+    context: Context,
+    *,
+    older_than: int | None = None,
+    owner: str | None = None,
+    dry_run: bool = False,
+) -> Purged:
+    """Delete logged recommendations, feedback, observed sessions and models' answers.
+
+    All of it or nothing, in one transaction. What was loaded from files and the sums of the ledger
+    stay.
+
+    Args:
+        older_than: Only what was stored more than this many days ago; `None` takes the setting
+            `retention_days`, or any age if an owner is named.
+        owner: Only what came with this owner's keys, with the key of this id, or without a key
+            (`local`); `None` for everything.
+        dry_run: Only count.
+
+    Raises:
+        Re2llmError: Neither an age nor an owner is named, or there is no such owner.
+    """
+    options = await resolve_context(context)
+    days = older_than
+    if days is None and owner is None:
+        days = options.settings.retention_days
+    if days is None and owner is None:
+        raise InputError(
+            "--older-than",
+            "Nothing says what to delete.",
+            "Name an age such as 90d, an owner, or set RE2LLM_RETENTION_DAYS.",
+        )
+    before = None if days is None else _days_ago(days)
+    async with connected(options) as connection:
+        sources = None if owner is None else await sources_of(connection, owner)
+        scope = Scope(before, sources)
+        sessions, pending = 0, 0
+        observed = await observed_sessions(connection, scope)
+        await hold_domains(connection, scope, observed)
+        for name, keys in observed.items():
+            domain = await find_domain(connection, name)
+            pending += len(await forget_sessions(connection, domain, keys, options))
+            sessions += len(keys)
+        await keep_before_purge(connection, options.model)
+        counts = await delete_log(connection, scope)
+        if not dry_run:
+            await connection.commit()
+    return Purged(
+        dry_run=dry_run,
+        before=before,
+        owner=owner,
+        sessions=sessions,
+        hints_pending=pending,
+        **counts,
+    )
+
+
+def _days_ago(days: int) -> dt.datetime:
+    if not 0 <= days <= _MOST_DAYS:
+        raise InputError("--older-than", f"{days} is no number of days.", "Name one such as 90d.")
+    return dt.datetime.now(dt.UTC) - dt.timedelta(days=days)

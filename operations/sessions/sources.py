@@ -1,0 +1,140 @@
+"""Lists where training sessions came from, and drops those of one source."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from ...errors import InputError
+from ...knowledge import forgetting
+from ...knowledge.catalogue import refresh_popularity
+from ...knowledge.domains import Domain, hold_hints, mark_changed
+from ...knowledge.hint_decisions import own_sessions
+from ...knowledge.hints import set_status
+from ...knowledge.merged import first_gains, keys_by_hint
+from ...knowledge.sources import list_sources
+from ...knowledge.trials import gains
+from ...ranking.hint_stats import update_stats
+from ...ranking.verification import verification
+from ...runtime.options import Context, RunOptions, resolve_context
+from ..database import in_domain
+from .results import DroppedSessions, SessionSource
+
+
+async def list_session_sources(
+    context: Context, *, domain: str | None = None
+) -> list[SessionSource]:
+    """List where a domain's training sessions came from, the largest source first.
+
+    Args:
+        domain: The catalogue; `None` takes the context's.
+
+    Raises:
+        Re2llmError: There is no such catalogue.
+    """
+    options = await resolve_context(context)
+    async with in_domain(options, domain) as (connection, found):
+        sources = await list_sources(connection, found.id)
+    return [
+        SessionSource(
+            source=source.source,
+            owner=source.owner,
+            sessions=source.sessions,
+            first=source.first,
+            last=source.last,
+        )
+        for source in sources
+    ]
+
+
+async def drop_sessions(
+    context: Context, source: str, *, domain: str | None = None
+) -> DroppedSessions:
+    """Delete the training sessions of one source, with their trials and reflections.
+
+    Evidence, popularity and the stats of hints are as if the sessions had never been there. An
+    active hint that was verified on them waits for approval if what is left no longer shows a gain.
+    Feedback of that source that waits to be learned from is not learned from.
+
+    Args:
+        source: As `list_session_sources` shows it.
+        domain: The catalogue; `None` takes the context's.
+
+    Raises:
+        Re2llmError: There is no such catalogue, or no session of that source in it.
+    """
+    options = await resolve_context(context)
+    async with in_domain(options, domain, write=True) as (connection, found):
+        sessions = await forgetting.sessions_of(connection, found, source)
+        waiting = await forgetting.settle_feedback(connection, found, source)
+        if not sessions and not waiting:
+            raise InputError(
+                "source",
+                f"Domain {found.name!r} has no session from {source!r}.",
+                "`re2llm sessions list` shows all sources.",
+            )
+        pending = await forget_sessions(connection, found, sessions, options)
+    return DroppedSessions(
+        domain=found.name,
+        source=source,
+        sessions=len(sessions),
+        hints_pending=pending,
+        feedback_settled=waiting,
+    )
+
+
+async def forget_sessions(
+    connection: AsyncConnection, domain: Domain, sessions: Sequence[int], options: RunOptions
+) -> list[int]:
+    """Delete training sessions and correct everything that was computed from them.
+
+    Args:
+        connection: In a transaction.
+
+    Returns:
+        Ids of the hints that now wait for approval.
+    """
+    if not sessions:
+        return []
+    await hold_hints(connection, domain.id)
+    tried = await forgetting.hints_tried_on(connection, domain, sessions)
+    await forgetting.delete_sessions(connection, domain, sessions)
+    await refresh_popularity(connection, domain)
+    await mark_changed(connection, domain)
+    await forgetting.clear_stats(connection, domain, [hint.id for hint in tried])
+    versions = dict.fromkeys((hint.model, hint.prompt_version) for hint in tried)
+    await update_stats(connection, domain.id, options, also=versions)
+    keys = await keys_by_hint(connection, domain.id)
+    own = await own_sessions(connection, domain.id)
+    pending: list[int] = []
+    for hint in tried:
+        if hint.status != "active" or not hint.verified or hint.id in pending:
+            continue
+        reason = await _doubt(connection, domain, hint, keys[hint.id], own.get(hint.id, set()))
+        if reason is not None:
+            await set_status(connection, domain.id, hint.id, "pending", reason)
+            pending.append(hint.id)
+    return pending
+
+
+async def _doubt(
+    connection: AsyncConnection,
+    domain: Domain,
+    hint: forgetting.TriedHint,
+    keys: Sequence[bytes],
+    own: AbstractSet[int],
+) -> str | None:
+    """Return why the trials that are left do not show a gain, or `None` if they do."""
+    paid = await gains(connection, domain.id, hint.model, hint.prompt_version, keys)
+    left = verification(
+        [gain for session, gain in first_gains(paid, keys).items() if session not in own]
+    )
+    if left.low > 0:
+        return None
+    return (
+        "Sessions on which it was verified were deleted. Gain on the other "
+        f"{left.sessions}: {left.mean:+.3f} NDCG@10 (90 % interval {left.low:+.3f} to "
+        f"{left.high:+.3f})."
+    )

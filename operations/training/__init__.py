@@ -1,0 +1,1 @@
+"""Training of the hint policy, and the cells it pays for."""

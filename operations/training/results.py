@@ -1,0 +1,89 @@
+"""What training returns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+from ...policies.recipes import Recipe
+from ...records import counted
+from ..hints.results import RetiredHint
+from .few_cells import Stopped
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainedRelease:
+    """A trained policy that was stored as a release.
+
+    Attributes:
+        domain: The catalogue.
+        release: Its number.
+        recipe: Which kind of policy.
+        active: Whether it serves now.
+        why_not: Why it does not serve; empty if it does.
+        gain: Mean gain in NDCG@10 over no hint on validation sessions.
+        static_gain: Likewise, of the best single hint.
+        mean_hints: Mean number of hints that it gives there.
+        validation_sessions: How many there are.
+        update: PPO rollouts before the chosen checkpoint.
+        cells: Pairs of session and hint, set of hints or no hint, whose reward is known.
+        all_cells: Pairs that there are, with no hint counted as one.
+        visited_sessions: Sessions beyond the panel on which hints were tried; `None` if training
+            paid for every cell that it visited. Likewise the next three.
+        more_gain: What trials on all other sessions would likely add to the gain; `None` if none
+            are left.
+        more_noise: The standard error with which that could be measured.
+        stopped: Why no more was paid for.
+        llm_calls: Model calls, retries included.
+        cost: By `RE2LLM_PRICES`.
+        unanswered: Trials that the model left unanswered.
+        fusion: For each way to choose hints, how much the model's opinion counts beside the first
+            stage and what it adds; empty where the model alone ranks.
+        seconds: How long it took.
+        retired_hints: Hints that were retired for harm that its trials have shown.
+    """
+
+    domain: str
+    release: int
+    recipe: Recipe
+    active: bool
+    why_not: str
+    gain: float
+    static_gain: float
+    mean_hints: float
+    validation_sessions: int
+    update: int
+    cells: int
+    all_cells: int
+    visited_sessions: int | None
+    more_gain: float | None
+    more_noise: float | None
+    stopped: Stopped | None
+    llm_calls: int
+    cost: float
+    unanswered: int
+    fusion: Mapping[str, Any]
+    seconds: float
+    retired_hints: list[RetiredHint]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the outcome as JSON primitives."""
+        return {
+            **{field.name: getattr(self, field.name) for field in fields(self)},
+            "retired_hints": [hint.model_dump() for hint in self.retired_hints],
+        }
+
+
+def what_more_would_bring(trained: TrainedRelease) -> str:
+    """Say why training tried no more hints, and what more trials would likely bring."""
+    sessions = counted(trained.visited_sessions or 0, "session")
+    if trained.more_gain is None or trained.more_noise is None:
+        return f"A few hints were tried in each of all {sessions} beyond the panel."
+    why = "Stopped by itself, since" if trained.stopped == "noise" else "Stopped by the limit;"
+    is_less = "is less than" if trained.stopped == "noise" else "compares with"
+    return (
+        f"Hints were tried in {sessions} beyond the panel. Trials in all others would likely add "
+        f"{trained.more_gain:+.4f} NDCG@10. {why} that {is_less} its noise, "
+        f"{trained.more_noise:.4f}."
+    )
