@@ -206,6 +206,9 @@ def cached_tokens(message: BaseMessage) -> int | None:
 
 def _without(name: str, error: ModelFailedError, remedy: str) -> Finding:
     why = error.said or error.failure.replace("_", " ")
+    if error.failure is Failure.TIMEOUT:
+        again = "Raise RE2LLM_REQUEST_TIMEOUT, and run it again."
+        return Finding(name, "note", "not known: no answer in time", again)
     if error.failure in _SAYS_NOTHING:
         return Finding(name, "note", f"not known, no answer: {why}", "Run it again.")
     return Finding(name, "note", f"not supported: {why}", remedy)
@@ -213,7 +216,7 @@ def _without(name: str, error: ModelFailedError, remedy: str) -> Finding:
 
 _SAYS_NOTHING = frozenset(
     {
-        *(Failure.CONNECTION, Failure.TIMEOUT, Failure.RATE_LIMITED),
+        *(Failure.CONNECTION, Failure.RATE_LIMITED),
         *(Failure.BUSY, Failure.CIRCUIT_OPEN),
     }
 )

@@ -21,7 +21,7 @@ from ...settings import OFFLINE_MODEL, Settings
 from .diagnosis import Check
 
 _PATIENCE = 20.0
-"""Seconds that one question to a model may take."""
+"""Seconds that one question to a model may take, unless RE2LLM_REQUEST_TIMEOUT is set."""
 _CHECKS = ("model", "key", "json", "tools", "logprobs", "prompt cache")
 
 
@@ -72,7 +72,7 @@ async def model_checks(
             checks.append(Check.of("reflecting model" if reflects else "model", error))
             continue
         opened = partial(_opened, options, endpoint)
-        asking = Asking(endpoint, min(settings.request_timeout, _PATIENCE), opened)
+        asking = Asking(endpoint, _patience(settings), opened)
         probes = Probes(asking)
         try:
             found = await _reflecting(probes) if reflects else await _ranking(probes)
@@ -121,13 +121,16 @@ def _opened(
 
 
 def _endpoint(settings: Settings, name: str, *, reflects: bool) -> Endpoint:
-    own = settings.model_copy(
-        update={"model_retries": 0, "request_timeout": min(settings.request_timeout, _PATIENCE)}
-    )
+    own = settings.model_copy(update={"model_retries": 0, "request_timeout": _patience(settings)})
     server = model_server(own, reflects=reflects)
     return Endpoint(
         name, make_chat_model(own, name, reflects=reflects), Limits(1, None), own, server=server
     )
+
+
+def _patience(settings: Settings) -> float:
+    chosen = "request_timeout" in settings.model_fields_set
+    return settings.request_timeout if chosen else min(settings.request_timeout, _PATIENCE)
 
 
 def _asked(settings: Settings, context: Context) -> list[str]:

@@ -193,6 +193,26 @@ async def test_a_server_that_never_answers_is_not_waited_for(
     assert "in time" in by_name(found)["model"].found
 
 
+@pytest.mark.parametrize("seconds", [None, 30])
+async def test_a_slow_server_is_waited_for_as_long_as_the_settings_say(
+    server: FaultServer,
+    examine: Examine,
+    monkeypatch: pytest.MonkeyPatch,
+    seconds: float | None,
+) -> None:
+    def slow(body: Body) -> tuple[int, Body] | None:
+        if len(str(body["messages"])) > 4_000:  # the prompt of the cache's probe
+            time.sleep(2)
+        return able(body)
+
+    monkeypatch.setattr(model_checks, "_PATIENCE", 1)
+    server.refuse = slow
+    found = await examine(**({"request_timeout": seconds} if seconds else {}))
+    check = by_name(found)["prompt cache"]
+    assert check.status == ("ok" if seconds else "note")
+    assert ("RE2LLM_REQUEST_TIMEOUT" in check.remedy) == (seconds is None)
+
+
 async def test_a_key_that_cannot_be_sent(server: FaultServer, examine: Examine) -> None:
     found = await examine(key="sk-sec ret")
     assert not found.ok
