@@ -31,8 +31,7 @@ def canary(
         str | None,
         typer.Option(
             metavar="PERCENTAGES",
-            help="Percent of people, rising; 0 first is a shadow step.",
-            show_default=_STEPS,
+            help=f"Percent of people, rising; 0 first is a shadow step.  [default: {_STEPS}]",
         ),
     ] = None,
     shadow: Annotated[

@@ -79,5 +79,5 @@ def _print(summed: Costs, parts: Sequence[CostPart]) -> None:
 def _cells(sums: CostSums) -> list[str]:
     counts = (sums.calls, sums.failed, sums.cached, sums.tokens_in)
     cached = f"{sums.tokens_cached / max(sums.tokens_in, 1):.0%}"
-    cost = "no price" if sums.unpriced == sums.calls else f"{sums.cost:.4f}"
+    cost = f"{sums.cost:.4f}" if sums.has_price else "no price"
     return [*(f"{count:,}" for count in counts), cached, f"{sums.tokens_out:,}", cost]

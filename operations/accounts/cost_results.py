@@ -21,6 +21,11 @@ class CostSums(BaseModel):
     saved: float = Field(description="By the provider's cache and by batches.")
     unpriced: int = Field(description="Calls without a price.")
 
+    @property
+    def has_price(self) -> bool:
+        """Whether `cost` says something: failed calls cost nothing, with a price or without."""
+        return not self.unpriced or self.cost > 0
+
     @classmethod
     def of(cls, rows: Sequence[CostSums]) -> CostSums:
         """Add rows up."""

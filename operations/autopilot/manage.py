@@ -22,7 +22,7 @@ from .view import watched_reward
 
 _DAYS = 6
 """That are shown before today."""
-_OFF = "It is off. `re2llm autopilot on` turns it on."
+_OFF = "`re2llm autopilot on` turns it on."
 _REMEDIES = {
     "drift": "Look at what people do now (`re2llm feedback`, new items, the model); the release "
     "keeps serving. `re2llm autopilot resume` goes on, and takes present reward as the measure.",

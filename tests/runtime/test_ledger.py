@@ -18,6 +18,7 @@ from re2llm.errors import BudgetSpentError, InputError
 from re2llm.graph.recommend import graph
 from re2llm.llm.prices import call_cost, prompt_key, require_prices
 from re2llm.llm.usage import Usage, read_usage
+from re2llm.operations.accounts.cost_results import CostSums
 from re2llm.operations.accounts.costs import costs
 from re2llm.runtime.budget import Budget
 from re2llm.runtime.options import Context
@@ -318,6 +319,15 @@ async def test_costs_sums_the_ledger_up(server: FaultServer, ask: Ask, model: st
     assert row["saved"] == pytest.approx(0.075)
     assert document["total"]["cost"] > 0.22
     assert document["total"]["saved"] > 0.07
+
+
+@pytest.mark.parametrize(
+    ("cost", "unpriced", "said"), [(0.0, 2, False), (0.0, 0, True), (0.5, 1, True)]
+)
+def test_calls_without_a_price_do_not_look_free(cost: float, unpriced: int, said: bool) -> None:
+    counts = dict.fromkeys(CostSums.model_fields, 0)
+    sums = CostSums.model_validate(counts | {"calls": 3, "cost": cost, "unpriced": unpriced})
+    assert CostSums.of([sums]).has_price is said
 
 
 async def test_tokens_from_the_cache_keep_their_price_when_calls_are_priced_anew(

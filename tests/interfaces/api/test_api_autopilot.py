@@ -55,7 +55,7 @@ def test_the_command_and_the_object_do_the_same(films: str) -> None:
         assert command("run-once")["plan"]["canary"]["hold"] == 10
         assert command("off")["state"] == host.show_autopilot().state == "off"
     text = CliRunner().invoke(app, ["autopilot", "show", "--domain", films])
-    assert f"The autopilot of {films} is off." in text.output
+    assert f"The autopilot of {films} is off. `re2llm autopilot on` turns it on." in text.output
     for words in (["on"], ["on", "--budget-usd", "five"], ["run-once"], ["resume"]):
         refused = CliRunner().invoke(app, ["autopilot", *words, "--domain", films])
         assert refused.exit_code != 0
