@@ -10,7 +10,7 @@ import logging
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
-from dbos import DBOSClient, EnqueueOptions
+from dbos import DBOSClient, DBOSPortableJSONSerializer, EnqueueOptions
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -27,6 +27,8 @@ RUN, PIECE, TICK = "run", "piece", "tick"
 """Workflows."""
 POLL = 0.2
 """Seconds between two looks at a queue, or at a piece."""
+JSON = DBOSPortableJSONSerializer()
+"""How rows of the queues are written: by default DBOS pickles them."""
 
 logging.getLogger("dbos").setLevel(logging.ERROR)
 
@@ -46,6 +48,7 @@ async def queue_client(services: Services) -> AsyncGenerator[DBOSClient]:
             lambda: DBOSClient(
                 system_database_engine=engine,
                 dbos_system_schema=SCHEMA,
+                serializer=JSON,
                 application_name=APP,
                 retry_connection_errors=False,
             )

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from dbos import DBOS, DBOSConfig, Queue
+from dbos._serialization import DefaultSerializer
 from sqlalchemy.exc import SQLAlchemyError
 
 from ..errors import InputError
@@ -21,7 +22,7 @@ from ..runtime.sharing import shared_services
 from . import workflows
 from .code_version import code_version
 from .liveness import Pulse, gone
-from .queues import APP, JOBS, PIECES, POLL, SCHEMA, queue_client
+from .queues import APP, JOBS, JSON, PIECES, POLL, SCHEMA, queue_client
 
 _LOOK = 2.0
 """Seconds between two looks at the other workers; one that is gone at two of them is given up."""
@@ -102,6 +103,7 @@ async def _launch(services: Services, name: str, version: str, concurrency: int)
         "system_database_url": url.replace("+psycopg", ""),
         "system_database_engine": engine,
         "dbos_system_schema": SCHEMA,
+        "serializer": JSON,
         "use_listen_notify": False,  # poolers do not pass them on
         "executor_id": name,
         "application_version": version,
@@ -109,6 +111,7 @@ async def _launch(services: Services, name: str, version: str, concurrency: int)
         "enable_otlp": False,
         "scheduler_polling_interval_sec": 5.0,
     }
+    DefaultSerializer.deserialize = _refuse_pickle
     instance = DBOS(config=config)
     DBOS.listen_queues([JOBS, PIECES])
     # From within the loop, so that the workflows run on it, beside its services.
@@ -117,6 +120,15 @@ async def _launch(services: Services, name: str, version: str, concurrency: int)
     # One, until `_Limit` says how many.
     await DBOS.register_queue_async(PIECES, worker_concurrency=1, polling_interval_sec=POLL)
     return _Limit(instance._sys_db, concurrency)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+
+
+def _refuse_pickle(_: DefaultSerializer, serialized_data: str) -> Any:
+    """Stand in for DBOS's reader of pickles, which any row may ask for.
+
+    Who can write to the queues could otherwise run code on every worker.
+    """
+    del serialized_data
+    raise TypeError("A row of the queues is pickled, which this worker does not read.")
 
 
 async def _watch(
