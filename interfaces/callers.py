@@ -27,6 +27,8 @@ _FORWARDED_PREFIXES = (
 
 _PASSED_ON = ("/mcp", "/a2a")
 """Where the server sends itself a part of the body, in a request of its own."""
+_LARGEST_BODY = 16 * 2**20
+"""Bytes of a request with a key, all of which is in memory at once."""
 
 _named: ContextVar[frozenset[uuid.UUID]] = ContextVar("_named", default=frozenset())
 
@@ -171,17 +173,23 @@ class NotesNamedIds:
             await self._app(scope, receive, send)
             return
         parts: list[Message] = []
+        size = 0
         if scope["type"] == "http":
             while not parts or (parts[-1]["type"] == "http.request" and parts[-1].get("more_body")):
                 parts.append(await receive())
-        texts = [*cast("str", scope["path"]).split("/")]
+                size += len(parts[-1].get("body", b""))
+                if size > _LARGEST_BODY:
+                    detail = f"The body is larger than {_LARGEST_BODY:,} bytes."
+                    await JSONResponse({"detail": detail}, 413)(scope, receive, send)
+                    return
         body = b"".join(part.get("body", b"") for part in parts)
-        if scope["path"].startswith(_PASSED_ON) and not _can_be_passed_on(body):
+        texts = _texts(body)
+        passed_on = scope["path"].startswith(_PASSED_ON)
+        if texts is None or (passed_on and not _can_be_passed_on(body)):
             detail = "The body holds a number, a text or a depth that JSON cannot pass on."
             await JSONResponse({"detail": detail}, 400)(scope, receive, send)
             return
-        texts += _texts(body)
-        _named.set(frozenset(_ids(texts)))
+        _named.set(frozenset(_ids([*cast("str", scope["path"]).split("/"), *texts])))
 
         async def replay() -> Message:
             return parts.pop(0) if parts else await receive()
@@ -200,19 +208,32 @@ def _can_be_passed_on(body: bytes) -> bool:
     return True
 
 
-def _texts(body: bytes) -> Iterator[str]:
-    """Yield every text of a JSON document, also of keys that stand in it twice."""
+def _texts(body: bytes) -> list[str] | None:
+    """Return every text of a JSON document, also of keys that stand in it twice.
+
+    `None` where the server could read a document that we cannot, such as a very deep one.
+    """
     try:
         document: Any = json.loads(body, object_pairs_hook=list)
     except (ValueError, RecursionError):
-        return
-    waiting = [document]
+        return None if _is_json(body) else []
+    waiting, texts = [document], list[str]()
     while waiting:
         found = waiting.pop()
         if isinstance(found, str):
-            yield found
+            texts.append(found)
         elif isinstance(found, list | tuple):
             waiting.extend(cast("list[Any]", found))
+    return texts
+
+
+def _is_json(body: bytes) -> bool:
+    """Whether the server's own parser takes it."""
+    try:
+        orjson.loads(body)
+    except ValueError:
+        return False
+    return True
 
 
 def _ids(texts: Iterable[str]) -> Iterator[uuid.UUID]:

@@ -44,6 +44,7 @@ _GUARDED = frozenset(
     {".well-known", "a2a", "assistants", "mcp", "re2llm", "runs", "store", "threads"}
 )
 """Covered by `auth`."""
+_BATCH = ["runs", "batch"]
 
 
 class Gate:
@@ -100,6 +101,9 @@ class Gate:
             caller = await caller_of_browser(scope)
         if caller is None and (self._alone or first in _CHECKED):
             self._require_none(scope, key)
+        if caller is not None and segments[:2] == _BATCH:
+            # It would count as one request, and one run that is refused leaves the others hanging.
+            raise ProblemError(403, "A key cannot send runs in a batch.", remedy="Send them alone.")
         scope[CHECKED] = caller
         if self._alone:
             nobody = {"identity": "", "domains": None}

@@ -9,11 +9,13 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
 from dbos import DBOSClient, DBOSPortableJSONSerializer, EnqueueOptions
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from ..errors import DatabaseError
 from ..knowledge.engine import database_url, make_sync_engine, unreachable
@@ -30,7 +32,26 @@ POLL = 0.2
 JSON = DBOSPortableJSONSerializer()
 """How rows of the queues are written: by default DBOS pickles them."""
 
+_CONNECTIONS = 2
+"""Of a client."""
+
 logging.getLogger("dbos").setLevel(logging.ERROR)
+
+
+@dataclass
+class _Shared:
+    """A client of all who need one at the same time: each has connections beside the pool's.
+
+    Attributes:
+        opened: Ends once it is open.
+        users: How many need it.
+    """
+
+    opened: asyncio.Task[tuple[Engine, DBOSClient]]
+    users: int = 0
+
+
+_shared: WeakKeyDictionary[AsyncEngine, _Shared] = WeakKeyDictionary()
 
 
 @asynccontextmanager
@@ -40,27 +61,61 @@ async def queue_client(services: Services) -> AsyncGenerator[DBOSClient]:
     Raises:
         DatabaseError: The database cannot be reached, or the schema cannot be made.
     """
-    url = await asyncio.to_thread(database_url, services.settings)
-    engine = make_sync_engine(url, services.settings, pool_size=2)
-    client: DBOSClient | None = None
+    shared = _shared.get(services.engine)
+    if shared is None or (shared.opened.done() and _failed(shared.opened)):
+        shared = _shared[services.engine] = _Shared(asyncio.create_task(_open(services)))
+    shared.users += 1
     try:
-        client = await asyncio.to_thread(
-            lambda: DBOSClient(
-                system_database_engine=engine,
-                dbos_system_schema=SCHEMA,
-                serializer=JSON,
-                application_name=APP,
-                retry_connection_errors=False,
-            )
-        )
-        await asyncio.to_thread(_migrate, client)
+        # One request's cancellation must not cancel the opening that others wait for.
+        _, client = await asyncio.shield(shared.opened)
         yield client
     except SQLAlchemyError as error:
         raise unreachable(services.engine, error) from error
     finally:
-        if client is not None:
-            await asyncio.to_thread(client.destroy)
+        shared.users -= 1
+        if not shared.users:
+            if _shared.get(services.engine) is shared:
+                del _shared[services.engine]
+            await asyncio.shield(_close(shared.opened))
+
+
+def _failed(opened: asyncio.Task[tuple[Engine, DBOSClient]]) -> bool:
+    return opened.cancelled() or opened.exception() is not None
+
+
+async def _open(services: Services) -> tuple[Engine, DBOSClient]:
+    url = await asyncio.to_thread(database_url, services.settings)
+    engine = make_sync_engine(url, services.settings, pool_size=_CONNECTIONS)
+
+    def open_client() -> DBOSClient:
+        client = DBOSClient(
+            system_database_engine=engine,
+            dbos_system_schema=SCHEMA,
+            serializer=JSON,
+            application_name=APP,
+            retry_connection_errors=False,
+        )
+        try:
+            _migrate(client)
+        except BaseException:
+            client.destroy()
+            raise
+        return client
+
+    try:
+        return engine, await asyncio.to_thread(open_client)
+    except BaseException:
         await asyncio.to_thread(engine.dispose)
+        raise
+
+
+async def _close(opened: asyncio.Task[tuple[Engine, DBOSClient]]) -> None:
+    await asyncio.wait([opened])
+    if _failed(opened):
+        return
+    engine, client = opened.result()
+    await asyncio.to_thread(client.destroy)
+    await asyncio.to_thread(engine.dispose)
 
 
 def _migrate(client: DBOSClient) -> None:

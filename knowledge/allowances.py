@@ -13,9 +13,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from .grants import Grants
 from .key_tables import ApiKeyDayRow as Day
 from .key_tables import ApiKeyMinuteRow as Minute
+from .key_tables import ApiKeyRow as Key
 
-Limit = Literal["calls_per_day", "usd_per_day"]
-"""A limit of a day, by its name among the grants."""
+Limit = Literal["calls_per_day", "usd_per_day", "revoked"]
+"""A limit of a day, by its name among the grants; a key that was revoked has none left."""
 
 TODAY = cast(func.timezone("UTC", func.now()), Date)
 """The present day in UTC, by the database's clock."""
@@ -57,27 +58,33 @@ async def seconds_to_next_minute(connection: AsyncConnection) -> int:
 
 
 async def claim_call(
-    connection: AsyncConnection, key_id: str, grants: Grants, estimate: float
+    connection: AsyncConnection, key_id: str, grants: Grants, estimate: float, least: float = 0.0
 ) -> float | Limit:
     """Count a paid call of today before it is made, and reserve what it may cost.
 
-    The first calls of a day reserve the estimate, later ones the mean of those that were answered.
-    A call that finds nothing spent and nothing reserved may always be made, so that a large
-    estimate locks no key out.
+    The first calls of a day reserve the estimate, later ones the mean of those that were answered,
+    or `least` if that is more: many small calls must not make a large one look cheap. A call that
+    finds nothing spent and nothing reserved may always be made, so that a large estimate locks no
+    key out.
 
     Args:
         connection: In a transaction.
         key_id: Of the key.
         grants: Its limits.
         estimate: What the call may cost.
+        least: What it will cost at least, with an answer of usual length.
 
     Returns:
         What was reserved, for `settle_call`; or the limit that the call would exceed.
     """
+    works = select(Key.id).where(Key.id == key_id, Key.revoked_at.is_(None))
+    if await connection.scalar(works) is None:  # a run may have waited since it was
+        return "revoked"
     limited = grants.usd_per_day is not None
     guess = value(estimate if limited else 0.0, Float)
     mean = Day.spent / func.nullif(Day.answered, 0)
-    reserve = func.coalesce(mean, guess) if limited else guess
+    floor = value(least, Float)
+    reserve = func.greatest(func.coalesce(mean, guess), floor) if limited else guess
     used = Day.spent + Day.reserved
     within = and_(
         *([Day.calls < grants.calls_per_day] if grants.calls_per_day is not None else []),

@@ -9,6 +9,7 @@ from typing import Literal, cast
 from sqlalchemy import and_, delete, func, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.orm import aliased
 
 from ..errors import InputError
 from .texts import made_storable
@@ -18,6 +19,8 @@ UploadKind = Literal["items", "sessions", "table"]
 """Items as JSONL, sessions as JSONL, or interactions as CSV."""
 _LONGEST_NAME = 100
 _WAITS, _WAITS_FOR_JOB = "1 hour", "1 day"
+_MOST_SUBMITTED = 20
+"""Files of one sender and catalogue that wait for their jobs at the same time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +102,22 @@ async def mark_submitted(connection: AsyncConnection, upload: uuid.UUID) -> None
 
     Args:
         connection: In a transaction.
+
+    Raises:
+        InputError: Too many files of its sender wait already.
     """
+    await forget_old_uploads(connection)
+    mine = aliased(UploadRow)
+    others = select(func.count()).where(
+        mine.id == upload,
+        UploadRow.domain_id == mine.domain_id,
+        UploadRow.source == mine.source,
+        UploadRow.submitted,
+    )
+    if (await connection.scalar(others) or 0) >= _MOST_SUBMITTED:
+        raise InputError(
+            "upload", f"{_MOST_SUBMITTED} files wait for their jobs.", "Is `re2llm worker` running?"
+        )
     changed = update(UploadRow).where(UploadRow.id == upload)
     await connection.execute(changed.values(submitted=True, created_at=func.now()))
 

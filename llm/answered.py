@@ -41,7 +41,7 @@ def read_answer(
         ModelFailedError: It refuses to answer.
     """
     if refused(message):
-        raise ModelFailedError(Failure.REFUSED)
+        raise ModelFailedError(Failure.REFUSED, usage=read_usage(message))
     in_letters = answer_format is not None and answer_format.letters
     text = letters_answer(message) if in_letters else answer_text(message)
     fits = answer_format is None or answer_format.fits(text)

@@ -16,9 +16,12 @@ from ..settings import Settings
 from .breaker import CircuitBreaker
 from .failures import ABOUT_THE_PROMPT, ModelFailedError
 from .limits import Limits
+from .usage import Usage
 
 Claim = Callable[[], Awaitable[None]]
 """Claims one request before it is made."""
+Lost = Callable[[Usage | None], None]
+"""Is told of a request that may be billed without an answer: its tokens, or `None` if unknown."""
 
 _Result = TypeVar("_Result")
 _log = logging.getLogger(__name__)
@@ -38,11 +41,13 @@ class Turn:
         owner: Whose places and circuit breaker it uses; empty where there is no key.
         ends: On the monotonic clock.
         claim: Awaited before each request; may refuse it by raising.
+        lost: Is told of requests that may be billed without an answer.
     """
 
     owner: str
     ends: float
     claim: Claim
+    lost: Lost = lambda _: None
 
     @property
     def left(self) -> float:
@@ -109,12 +114,15 @@ class Attempts:
             async with asyncio.timeout(patience):
                 answered = await request()
         except ModelFailedError as failed:
+            if failed.usage is not None or failed.unheard:
+                turn.lost(failed.usage)
             if failed.failure in _ALIVE:
                 breaker.succeeded()
             else:
                 self._note_failure(breaker)
             raise
         except TimeoutError:
+            turn.lost(None)
             # Cut short after a long wait for its turn, it says little about the model.
             usual = min(self._settings.request_timeout, self._settings.deadline)
             if patience >= usual / 2:

@@ -17,7 +17,7 @@ from ..settings import AnswerMethod, Settings
 from .adapting import adapted, without_system
 from .answered import Answered, read_answer
 from .api_keys import secrets_of
-from .attempts import Attempts, Claim, Turn
+from .attempts import Attempts, Claim, Lost, Turn
 from .breaker import CircuitBreaker
 from .error_words import shown
 from .failures import ModelFailedError, read_failure
@@ -94,6 +94,7 @@ class Endpoint:
         answer_format: AnswerFormat | None,
         within: float,
         on_attempt: Claim,
+        on_lost: Lost = lambda _: None,
         owner: str = "",
     ) -> Answered:
         """Ask, and ask again where that can help.
@@ -102,6 +103,7 @@ class Endpoint:
             answer_format: The answer's form, or `None` for free text.
             within: Seconds after which the caller waits no longer, retries and pauses included.
             on_attempt: Awaited before each request; may refuse it by raising.
+            on_lost: Is told of requests that may be billed without an answer.
             owner: For whom, so that owners share the limits fairly.
 
         Raises:
@@ -111,7 +113,7 @@ class Endpoint:
             await on_attempt()
             asked = asking(self.model, "plain", answer_format)
             return await self._request(asked, messages, "plain", answer_format)
-        turn = Turn(owner, time.monotonic() + within, on_attempt)
+        turn = Turn(owner, time.monotonic() + within, on_attempt, on_lost)
         tries = retrying(self._settings.model_retries, self._settings.retry_pause, within)
         in_json = answer_format is not None and answer_format.in_json
         server_errors = 0
@@ -134,6 +136,7 @@ class Endpoint:
         within: float,
         on_attempt: Claim,
         may_repeat: Callable[[], bool],
+        on_lost: Lost = lambda _: None,
         owner: str = "",
     ) -> _Result:
         """Make a call of this model for an agent, with the same retries.
@@ -143,12 +146,13 @@ class Endpoint:
             within: As in `answer`.
             on_attempt: As in `answer`.
             may_repeat: Whether a failed call leaves no trace, such as words that were heard.
+            on_lost: As in `answer`.
             owner: As in `answer`.
 
         Raises:
             ModelFailedError: There is no answer.
         """
-        turn = Turn(owner, time.monotonic() + within, on_attempt)
+        turn = Turn(owner, time.monotonic() + within, on_attempt, on_lost)
         async for attempt in retrying(
             self._settings.model_retries, self._settings.retry_pause, within
         ):

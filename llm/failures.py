@@ -21,6 +21,7 @@ from .refusals import (
     says_quota,
     says_too_long,
 )
+from .usage import Usage
 
 _HTTP_CLIENT, _HTTP_SERVER = 400, 500
 _TOO_MANY = 429
@@ -72,6 +73,8 @@ class ModelFailedError(Exception):
         asks_for_less: Whether the provider may only dislike how an answer in JSON was asked for.
         refuses: Parts of the request that the provider says it does not take.
         said: The provider's own words, on one short line without secrets; empty if unknown.
+        usage: Tokens of an answer that came and cannot be used; `None` if none came.
+        unheard: Whether the answer was not waited for: the provider may go on, and bill it.
         final: Whether it must not be asked again, whatever the kind of failure.
     """
 
@@ -83,6 +86,8 @@ class ModelFailedError(Exception):
         asks_for_less: bool = False,
         refuses: Collection[Part] = frozenset(),
         said: str = "",
+        usage: Usage | None = None,
+        unheard: bool = False,
     ) -> None:
         super().__init__(failure.value)
         self.failure = failure
@@ -90,6 +95,8 @@ class ModelFailedError(Exception):
         self.asks_for_less = asks_for_less
         self.refuses = frozenset(refuses)
         self.said = said
+        self.usage = usage
+        self.unheard = unheard
         self.final = False
 
     @property
@@ -125,6 +132,7 @@ def read_failure(error: BaseException, secrets: Sequence[str] = ()) -> ModelFail
         asks_for_less=_may_be_the_form(failure, status, refuses, said),
         refuses=refuses,
         said=_words_of(error, failure, status, body, secrets),
+        unheard=failure is Failure.TIMEOUT and not _is_unsent(error),
     )
 
 
@@ -217,6 +225,11 @@ def _without_status(error: BaseException, said: str) -> Failure:
     if isinstance(error, ValueError | LookupError | TypeError | AttributeError):
         return Failure.REFUSED if _FILTERED.search(said) else Failure.WRONG_SHAPE
     return Failure.WRONG_SHAPE if "FinishReason" in type(error).__name__ else Failure.UNKNOWN
+
+
+def _is_unsent(error: BaseException) -> bool:
+    """Whether a timeout came before there was a connection to send the request over."""
+    return any("ConnectTimeout" in name or "PoolTimeout" in name for name in _class_names(error))
 
 
 def _is_connection(name: str) -> bool:

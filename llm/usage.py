@@ -35,6 +35,14 @@ class Usage:
     tokens_cached: int = 0
     estimated: bool = False
 
+    def __add__(self, other: Usage) -> Usage:
+        return Usage(
+            self.tokens_in + other.tokens_in,
+            self.tokens_out + other.tokens_out,
+            self.tokens_cached + other.tokens_cached,
+            self.estimated or other.estimated,
+        )
+
 
 _MOST = 10**9
 NOTHING = Usage(0, 0)

@@ -16,12 +16,12 @@ from ..knowledge.allowances import Limit, claim_call, next_day
 from ..knowledge.engine import unreachable
 from ..knowledge.job_budgets import JobLimit, claim_job_call, next_start
 from ..llm.prices import call_cost, estimated_tokens
-from ..llm.usage import Usage
+from ..llm.usage import NOTHING, Usage
 from .caller import Caller
 from .options import RunOptions
 
 ANSWER_TOKENS = 500
-"""Of an answer, where no setting limits it."""
+"""Of a usual answer, and of any where no setting limits it."""
 
 
 def presumed_usage(options: RunOptions, messages: Sequence[BaseMessage]) -> Usage:
@@ -42,12 +42,14 @@ class Claims:
         made: Requests so far.
         reserved: What they may cost, set aside from the key's allowance or the job's budget.
         days: Of that, what each day of an autopilot's budget has set aside.
+        lost: Tokens of those that may be billed without an answer.
     """
 
     def __init__(self, options: RunOptions, model: str, messages: Sequence[BaseMessage]) -> None:
         self.made = 0
         self.reserved = 0.0
         self.days: dict[dt.date, float] = {}
+        self.lost = NOTHING
         self._options = options
         self._model = model
         self._messages = messages
@@ -70,6 +72,14 @@ class Claims:
             budget.claim_call()
         self.made += 1
 
+    def lose(self, usage: Usage | None = None) -> None:
+        """Note a request that may be billed although it brought no answer.
+
+        Args:
+            usage: Its tokens; `None` presumes some.
+        """
+        self.lost += usage or presumed_usage(self._options, self._messages)
+
     async def free(self) -> None:
         """Count a request that costs nothing."""
         budget = self._options.budget
@@ -80,9 +90,9 @@ class Claims:
         self.made += 1
 
     async def _claim_from(self, caller: Caller) -> None:
-        estimate = self._estimate(caller)
+        estimate, least = self._estimates(caller)
         async with self._counting() as connection:
-            reserved = await claim_call(connection, caller.key_id, caller.grants, estimate)
+            reserved = await claim_call(connection, caller.key_id, caller.grants, estimate, least)
         if isinstance(reserved, str):
             raise _spent(caller, reserved)
         self.reserved += reserved
@@ -120,18 +130,24 @@ class Claims:
         except (OSError, SQLAlchemyError) as error:  # a `TimeoutError` is an `OSError`
             raise unreachable(engine, error) from error
 
-    def _cost(self) -> float | None:
-        """Return what one request may cost, or `None` if the model has no price."""
-        settings, usage = self._options.settings, presumed_usage(self._options, self._messages)
-        return call_cost(settings.prices, self._model, usage.tokens_in, usage.tokens_out)
+    def _cost(self, most_out: int | None = None) -> float | None:
+        """Return what one request may cost, or `None` if the model has no price.
 
-    def _estimate(self, caller: Caller) -> float:
+        Args:
+            most_out: Tokens of an answer, at most; `None` for what is presumed.
+        """
+        prices, usage = self._options.settings.prices, presumed_usage(self._options, self._messages)
+        out = usage.tokens_out if most_out is None else min(usage.tokens_out, most_out)
+        return call_cost(prices, self._model, usage.tokens_in, out)
+
+    def _estimates(self, caller: Caller) -> tuple[float, float]:
+        """Return what one request may cost, and what it will with an answer of usual length."""
         if caller.grants.usd_per_day is None:
-            return 0.0
-        cost = self._cost()
-        if cost is None:
+            return 0.0, 0.0
+        cost, least = self._cost(), self._cost(ANSWER_TOKENS)
+        if cost is None or least is None:
             raise _priceless("usd_per_day", self._model)
-        return cost
+        return cost, least
 
 
 def _priceless(field: str, model: str) -> InputError:
@@ -143,6 +159,8 @@ def _priceless(field: str, model: str) -> InputError:
 
 
 def _spent(caller: Caller, limit: Limit) -> LimitReachedError:
+    if limit == "revoked":
+        return LimitReachedError("key", "This key was revoked.", "Use another one.")
     allowed = getattr(caller.grants, limit)
     unit = "model calls" if limit == "calls_per_day" else "USD, with what calls in flight may cost"
     return LimitReachedError(

@@ -20,7 +20,7 @@ from ..llm.responses import refused
 from ..llm.spoken import Speech, SpokenModel
 from ..llm.usage import NOTHING
 from ..records import Flag
-from .allowance import Claims, presumed_usage
+from .allowance import Claims
 from .ledger import book, charge, ledger_entry
 from .options import RunOptions
 
@@ -88,13 +88,15 @@ async def _ask(
         answer = speech.answer or handed_on
         if not answer.text and not answer.tool_calls:
             # An answer with nothing in it leads nowhere.
-            raise ModelFailedError(Failure.REFUSED if refused(answer) else Failure.WRONG_SHAPE)
+            kind = Failure.REFUSED if refused(answer) else Failure.WRONG_SHAPE
+            raise ModelFailedError(kind, usage=usage_or_estimate(messages, answer))
         return answer.model_copy(update={"id": handed_on.id})
 
     async def enter(message: AIMessage | None, outcome: str) -> None:
         usage = usage_or_estimate(messages, message) if message else NOTHING
         if outcome == "cancelled":  # the provider goes on, and bills it
-            usage = presumed_usage(options, messages)
+            claims.lose()
+        usage += claims.lost
         entry = ledger_entry(
             options,
             key=prompt_key(options.model, endpoint.server, messages),
@@ -115,6 +117,7 @@ async def _ask(
             within=ends - time.monotonic(),
             on_attempt=claims.claim,
             may_repeat=lambda: not speech.heard,
+            on_lost=claims.lose,
             owner=options.owner,
         )
     except ModelFailedError as error:

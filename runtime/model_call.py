@@ -19,7 +19,7 @@ from ..llm.failures import ModelFailedError
 from ..llm.prices import Bill, estimated_tokens, prompt_key
 from ..llm.structured import AnswerFormat
 from ..llm.usage import NOTHING, Usage
-from .allowance import Claims, presumed_usage
+from .allowance import Claims
 from .ledger import book, charge, known_answer, ledger_entry
 from .options import RunOptions
 from .questions import Question
@@ -140,8 +140,7 @@ async def _ask(
             kind = error.kind if isinstance(error, Re2llmError) else "cancelled"
             lost = Reply("", failed=True, latency_ms=_since(started), failure=kind)
             if question.sent:
-                if kind == "cancelled":  # the provider goes on, and bills it
-                    question.presume()
+                question.charge_lost(in_flight=kind == "cancelled")
                 await asyncio.shield(question.book(key, purpose, lost, keep=False))
             raise
         await question.book(key, purpose, reply, keep=may_know)
@@ -212,9 +211,11 @@ class _Question:
                     answer_format=self._answer_format,
                     within=ends - time.time(),
                     on_attempt=self._claims.free if self.free else self._claims.claim,
+                    on_lost=self._claims.lose,
                     owner=self._options.owner,
                 )
         except ModelFailedError as error:
+            self.charge_lost()
             return Reply(
                 "",
                 failed=True,
@@ -224,8 +225,9 @@ class _Question:
                 # A program with an API key is not who runs the model: the log has the words.
                 said=error.said if self._options.caller is None else "",
             )
-        usage = self._usage = self._counted(self._answered)
-        self._bill = charge(self._options, self._model, usage)
+        usage = self._counted(self._answered)
+        self._usage = usage + self._claims.lost
+        self._bill = charge(self._options, self._model, self._usage)
         return Reply(
             self._answered.text,
             failed=False,
@@ -236,9 +238,15 @@ class _Question:
             calls=self.sent,
         )
 
-    def presume(self) -> None:
-        """Charge what the question may cost: its answer was not waited for."""
-        self._usage = presumed_usage(self._options, self._messages)
+    def charge_lost(self, *, in_flight: bool = False) -> None:
+        """Charge what requests may cost that brought no answer.
+
+        Args:
+            in_flight: Whether there is another one, whose answer is not waited for.
+        """
+        if in_flight:  # the provider goes on, and bills it
+            self._claims.lose()
+        self._usage = self._claims.lost
         self._bill = charge(self._options, self._model, self._usage)
 
     async def book(self, key: bytes, purpose: Purpose, reply: Reply, *, keep: bool) -> None:

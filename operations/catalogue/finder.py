@@ -157,7 +157,7 @@ class Finder:
 
     @asynccontextmanager
     async def _turn(self, words: Sequence[str], field: str) -> AsyncGenerator[None]:
-        """Hold one of the places for comparing words with every title, if there are words.
+        """Hold a place for comparing words with every title, if there are words.
 
         Raises:
             InputError: There are too many words; nothing has been compared.
@@ -173,6 +173,19 @@ class Finder:
         if not words:
             yield
             return
+        async with self.place(field):
+            yield
+
+    @asynccontextmanager
+    async def place(self, field: str) -> AsyncGenerator[None]:
+        """Hold one of the places for what goes through the whole catalogue.
+
+        Args:
+            field: Of the request, for the error.
+
+        Raises:
+            LimitReachedError: Others hold the places for too long.
+        """
         within, owner = self._options.settings.deadline, self._options.owner
         try:
             async with self._services.comparing.place(within, owner):

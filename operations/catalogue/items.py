@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import heapq
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -139,7 +140,9 @@ async def show_item(
             popularity, embedding = await item_place(connection, found, one.id)
             near = await nearest_items(connection, found, embedding, count=count, exclude=[one.id])
         index = await evidence_of(options.services, found)
-        related = [] if index is None else await _related(finder, index, one.id, count)
+        # It is compared with the whole catalogue: one owner holds no more places than for titles.
+        async with finder.place("item"):
+            related = [] if index is None else await _related(finder, index, one.id, count)
     return ItemShown(
         domain=found.name,
         id=one.id,
@@ -156,19 +159,25 @@ async def _related(
 ) -> list[RelatedItem]:
     async with finder.connect() as connection:
         ids = await item_ids(connection, finder.domain)
-    others = [other for other in ids if other != item]
-    evidence = await asyncio.to_thread(index.of, [item], others)
-    kept = [
-        (other, {name: values[name] for name in _SHOWN_EVIDENCE})
-        for other, values in zip(others, evidence, strict=True)
-    ]
-    best = sorted(kept, key=_strength)[:count]
+    best = await asyncio.to_thread(_strongest, index, item, ids, count)
     items = await finder.items([other for other, _ in best])
     return [
         RelatedItem(id=other, title=items[other].title, evidence=values)
         for other, values in best
         if any(values.values())
     ]
+
+
+def _strongest(
+    index: EvidenceIndex, item: str, ids: Sequence[str], count: int
+) -> list[tuple[str, Mapping[str, float]]]:
+    """Return the items with the most evidence beside one; may take long: use a thread."""
+    others = [other for other in ids if other != item]
+    kept = (
+        (other, {name: values[name] for name in _SHOWN_EVIDENCE})
+        for other, values in zip(others, index.of([item], others), strict=True)
+    )
+    return heapq.nsmallest(count, kept, key=_strength)
 
 
 def _strength(found: tuple[str, Mapping[str, float]]) -> tuple[float, str]:

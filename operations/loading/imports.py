@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
+import io
 import tempfile
 import zlib
 from collections.abc import AsyncGenerator, Collection, Iterator
@@ -35,7 +37,7 @@ from .load import load
 LARGEST_UPLOAD = 8 * 2**20
 """Bytes, as sent."""
 _LARGEST_UNPACKED = 64 * 2**20
-_GZIP, _GZIP_BITS = b"\x1f\x8b", 31
+_GZIP = b"\x1f\x8b"
 _FIRST, _SHOWN_IDS = 10, 8
 _BATCH = 1_000
 _NAMES: dict[UploadKind, str] = {
@@ -87,9 +89,11 @@ async def preview_upload(context: Context, upload: str) -> ImportPreview:
         known = await item_ids(connection, domain)
     shown = ImportPreview(upload=upload, name=found.name, kind=found.kind, size=len(found.content))
     report = ReadReport()
-    # Without a connection: there are few, and a large file takes a while.
+    # Without a connection: there are few, and a large file takes a while. One file of a sender at
+    # a time, since all requests share the threads.
+    turn = options.services.one_at_a_time(f"preview for {options.source}".encode())
     try:
-        async with _on_disk(found) as path:
+        async with turn, _on_disk(found) as path:
             items, sessions = await asyncio.to_thread(_read, found.kind, path, report, known)
             shown.notes = [_without(path, note) for note in report.notes]
     except InputError as error:
@@ -194,21 +198,18 @@ def _unpacked(content: bytes) -> bytes:
     """Return what a compressed file holds, however small a bomb it is."""
     if not content.startswith(_GZIP):
         return content
-    parts = bytearray()
-    damaged = InputError("file", "It is a damaged or cut-off gzip file.", "Compress it again.")
-    while content:
-        stream = zlib.decompressobj(_GZIP_BITS)
-        try:
-            parts += stream.decompress(content, _LARGEST_UNPACKED + 1 - len(parts))
-        except zlib.error as error:
-            raise damaged from error
-        if len(parts) > _LARGEST_UNPACKED:
-            problem = f"Unpacked, it is larger than {_LARGEST_UNPACKED:,} bytes."
-            raise InputError("file", problem, _BY_COMMAND)
-        if not stream.eof:
-            raise damaged
-        content = stream.unused_data.lstrip(b"\0")
-    return bytes(parts)
+    try:
+        with gzip.GzipFile(fileobj=io.BytesIO(content)) as file:
+            unpacked = file.read(_LARGEST_UNPACKED + 1)
+    except (EOFError, OSError, zlib.error) as error:
+        problem = "It is a damaged or cut-off gzip file."
+        raise InputError("file", problem, "Compress it again.") from error
+    if len(unpacked) > _LARGEST_UNPACKED:
+        problem = f"Unpacked, it is larger than {_LARGEST_UNPACKED:,} bytes."
+        raise InputError("file", problem, _BY_COMMAND)
+    if unpacked.startswith(_GZIP):  # the readers would unpack it again, to any size
+        raise InputError("file", "It is compressed twice.", "Compress it once.")
+    return unpacked
 
 
 def _read(

@@ -12,6 +12,7 @@ from langchain_core.callbacks import BaseCallbackHandler, BaseCallbackManager
 from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage, ToolMessage
 from pydantic import SecretStr
 from re2llm.interfaces.chat import graph
+from re2llm.runtime.allowance import ANSWER_TOKENS
 from re2llm.runtime.budget import Budget
 from re2llm.runtime.options import Context
 from re2llm.runtime.services import Services
@@ -173,7 +174,22 @@ async def test_a_fault_that_stays_ends_in_the_stand_in(
     assert last.startswith(STAND_IN)
     assert "sk-secret" not in last
     assert len(server.asked) == calls
-    assert await booked(services, model) == [("chat", outcome, calls, 0)]
+    # Of an answer that was not waited for, some tokens are presumed.
+    written = calls * ANSWER_TOKENS if fault == "hang" else 0
+    assert await booked(services, model) == [("chat", outcome, calls, written)]
+
+
+async def test_answers_without_a_word_are_paid_for(
+    server: FaultServer, say: Say, services: Services, model: str
+) -> None:
+    server.play(*["wordless stream"] * 10)
+    _, last = await say()
+    assert last.startswith(STAND_IN)
+    async with services.engine.connect() as connection:
+        query = text("SELECT requests, tokens_in FROM re2llm.llm_call WHERE model = :model")
+        (made,) = await connection.execute(query, {"model": model})
+    assert made.requests == len(server.asked) == 1 + RETRIES
+    assert made.tokens_in > 100 * made.requests
 
 
 async def test_what_was_heard_is_not_said_again(server: FaultServer, say: Say) -> None:

@@ -14,6 +14,7 @@ from re2llm.cli import app
 from re2llm.data.sample import load_films
 from re2llm.graph.recommend import graph
 from re2llm.interfaces.callers import NotesNamedIds, asks_for_key, key_of, serves_others, was_named
+from re2llm.interfaces.gate import Gate
 from re2llm.knowledge.keys import check_key, create_key, revoke_key
 from re2llm.runtime.background import Background
 from re2llm.runtime.options import Context, narrowed
@@ -218,6 +219,58 @@ async def test_an_id_that_a_request_names_is_known_however_it_is_spelt(
     assert told == [named]
     assert b"".join(read) == body
     assert not was_named(ID)
+
+
+@pytest.mark.parametrize("path", ["/runs/batch", "//runs/./batch/", "/runs%2Fbatch"])
+async def test_a_key_sends_no_runs_in_a_batch(services: Services, films: str, path: str) -> None:
+    async def inner(scope: Any, receive: Any, send: Any) -> None:
+        raise AssertionError
+
+    async with services.engine.begin() as connection:
+        key = await create_key(connection, "shop", [films])
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        return {"type": "http.request", "body": b"[]", "more_body": False}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    scope = {"type": "http", "path": path, "headers": [(b"x-api-key", key.encode())]}
+    await Gate(inner)(scope, receive, send)
+    assert sent[0]["status"] == 403
+    assert b"in a batch" in sent[1]["body"]
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        # Deeper than `json` reads, and not too deep for the server's own parser.
+        (f'{{"thread_id": "{ID}", "metadata": {{"a": {"[" * 1_005 + "]" * 1_005}}}}}', 400),
+        (f'{{"thread_id": "{ID}", "metadata": "{"x" * 17 * 2**20}"}}', 413),
+    ],
+)
+async def test_what_hides_its_ids_is_refused(body: str, status: int) -> None:
+    async def inner(scope: Any, receive: Any, send: Any) -> None:
+        raise AssertionError
+
+    whole = body.encode()
+    parts = [
+        {"type": "http.request", "body": whole[at : at + 2**20], "more_body": True}
+        for at in range(0, len(whole), 2**20)
+    ]
+    parts.append({"type": "http.request", "body": b"", "more_body": False})
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        return parts.pop(0)
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    scope = {"type": "http", "path": "/threads", "headers": [(b"x-api-key", b"re2llm_a_b")]}
+    await asyncio.create_task(NotesNamedIds(inner)(scope, receive, send))
+    assert sent[0]["status"] == status
 
 
 async def test_a_job_takes_nothing_of_the_request_along() -> None:

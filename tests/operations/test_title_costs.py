@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from keyed_runs import User
 from re2llm.errors import InputError
+from re2llm.knowledge.evidence import EvidenceIndex
 from re2llm.knowledge.titles.search import TitleSearch
 from re2llm.llm.embeddings import Embedder
 from re2llm.operations.catalogue.items import search_items, show_item
@@ -164,3 +165,36 @@ async def test_one_keys_titles_leave_room_for_anothers(
     assert not any(task.done() for task in many)
     gate.set()
     assert len(await asyncio.gather(*many)) == 20
+
+
+async def test_items_shown_to_one_key_leave_room_for_anothers(
+    films: str, keyed: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened, lock, threads = threading.Event(), threading.Lock(), set[int]()
+    at_once = most = 0
+    of = EvidenceIndex.of
+
+    def compare(self: EvidenceIndex, history: Any, candidates: Any, **options: Any) -> Any:
+        nonlocal at_once, most
+        with lock:
+            at_once += 1
+            most = max(most, at_once)
+            threads.add(threading.get_ident())
+        opened.wait(30)
+        with lock:
+            at_once -= 1
+        return of(self, history, candidates, **options)
+
+    greedy = granted(Context(domain=films), User((await keyed("greedy")).as_user()))
+    modest = granted(Context(domain=films), User((await keyed("modest")).as_user()))
+    monkeypatch.setattr(EvidenceIndex, "of", compare)
+    many = [asyncio.create_task(show_item(greedy, "Alien")) for _ in range(20)]
+    await asyncio.sleep(0.2)
+    async with asyncio.timeout(20):
+        assert (await find_titles(modest, ["Alein"])).titles[0].status != "unknown"
+    opened.set()
+    shown = await asyncio.gather(*many)
+    assert most <= 2
+    assert threading.get_ident() not in threads
+    strengths = [sum(one.evidence.values()) for one in shown[0].goes_with]
+    assert strengths == sorted(strengths, reverse=True) != []

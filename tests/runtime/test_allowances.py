@@ -10,6 +10,8 @@ import pytest
 from fault_server import FaultServer
 from keyed_runs import asking, own_model, run, sums
 from re2llm.graph.recommend import graph
+from re2llm.knowledge.allowances import claim_call, settle_call
+from re2llm.knowledge.keys import revoke_key
 from re2llm.knowledge.texts import made_storable
 from re2llm.runtime import ledger
 from re2llm.runtime.caller import Caller
@@ -167,6 +169,84 @@ async def test_leaving_early_does_not_make_a_call_free(
         spent, reserved = (await connection.execute(query, {"id": caller.key_id})).one()
     assert spent > 0.5
     assert reserved == pytest.approx(0)
+
+
+@pytest.mark.parametrize(
+    "patience", [{"request_timeout": 0.5, "deadline": 20.0}, {"deadline": 0.5}], ids=["call", "run"]
+)
+async def test_an_answer_that_comes_too_late_is_not_free(
+    server: FaultServer,
+    services: Services,
+    model: str,
+    adjust: Callable[..., None],
+    keyed: Callable[..., Any],
+    patience: dict[str, Any],
+) -> None:
+    server.play(*["hang"] * 20)
+    adjust(
+        prices={model: (1000.0, 1000.0)}, model_retries=2, retry_pause=0.0, fuse="llm", **patience
+    )
+    caller = await keyed(usd_per_day=0.8)  # 0.5 and more a call that is not waited for
+    for at in range(3):
+        await run(graph, caller, asking(20 + at))
+    assert len(server.asked) == 1
+    async with services.engine.connect() as connection:
+        query = text("SELECT spent, reserved FROM re2llm.api_key_day WHERE key_id = :id")
+        spent, reserved = (await connection.execute(query, {"id": caller.key_id})).one()
+    assert spent > 0.5
+    assert reserved == pytest.approx(0)
+
+
+async def test_a_retry_after_a_late_answer_costs_twice(
+    server: FaultServer,
+    services: Services,
+    model: str,
+    adjust: Callable[..., None],
+    keyed: Callable[..., Any],
+) -> None:
+    server.play("hang")
+    adjust(prices={model: (1000.0, 1000.0)}, request_timeout=0.8, retry_pause=0.0)
+    caller = await keyed(usd_per_day=50)
+    answer = await run(graph, caller, asking(20))
+    assert not answer["flags"]
+    assert len(server.asked) == 2
+    async with services.engine.connect() as connection:
+        query = text("SELECT cost, estimated FROM re2llm.llm_call WHERE api_key_id = :id")
+        cost, estimated = (await connection.execute(query, {"id": caller.key_id})).one()
+    assert cost > 0.5 + 0.12
+    assert estimated
+
+
+async def test_many_small_calls_make_no_large_one_look_cheap(
+    services: Services, keyed: Callable[..., Any]
+) -> None:
+    caller = await keyed(usd_per_day=1.0)
+
+    async def claim(cost: float) -> float | str:
+        async with services.engine.begin() as connection:
+            return await claim_call(connection, caller.key_id, caller.grants, cost, cost)
+
+    for _ in range(20):
+        reserved = await claim(0.001)
+        assert isinstance(reserved, float)
+        async with services.engine.begin() as connection:
+            await settle_call(
+                connection, caller.key_id, reserved=reserved, cost=0.001, answered=True
+            )
+    large = [await claim(0.3) for _ in range(5)]
+    assert large == [pytest.approx(0.3)] * 3 + ["usd_per_day"] * 2
+
+
+async def test_a_run_that_outlives_its_key_makes_no_further_call(
+    server: FaultServer, services: Services, model: str, keyed: Callable[..., Any]
+) -> None:
+    caller = await keyed()
+    assert not (await run(graph, caller, asking(20))).get("error")
+    async with services.engine.begin() as connection:
+        await revoke_key(connection, caller.key_id)
+    answer = await run(graph, caller, asking(22))
+    assert (answer["error"]["kind"], answer["error"]["field"]) == ("limit", "key")
+    assert len(server.asked) == 1
 
 
 async def test_no_text_keeps_a_call_from_being_booked(

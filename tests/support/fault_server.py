@@ -233,6 +233,10 @@ async def cut_stream(writer: asyncio.StreamWriter) -> None:
     await stream(writer, ["I", "was", "about"], ends=False)
 
 
+async def wordless_stream(writer: asyncio.StreamWriter) -> None:
+    await stream(writer, [], ends=True)
+
+
 def sending(
     status: int, body: Body | bytes, **headers: str
 ) -> Callable[[asyncio.StreamWriter], Awaitable[None]]:
@@ -299,6 +303,7 @@ FAULTS_AND_MORE = {
     "404": sending(404, error("No such model")),
     "prose": saying(REFUSAL),
     "cut stream": cut_stream,
+    "wordless stream": wordless_stream,
     "in reasoning_content": saying(None, reasoning_content='{"ranking": [8, 7, 6, 5, 4, 3, 2, 1]}'),
     "thoughts alone": saying(None, reasoning_content='Perhaps {"ranking": [1, 2, 3, 4]}, or else'),
 }

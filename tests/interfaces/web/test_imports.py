@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import json
 import tempfile
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +16,14 @@ import psycopg
 import pytest
 from console import Browser, form_to
 from learnt import libpq
+from re2llm.errors import InputError
 from re2llm.jobs import pieces
 from re2llm.jobs.control import job
 from re2llm.operations.catalogue.items import show_item
 from re2llm.operations.loading import imports
 from re2llm.operations.sessions.purge import purge
 from re2llm.records import Item, Session
-from re2llm.runtime.options import Context
+from re2llm.runtime.options import Context, resolve_context
 from re2llm.runtime.services import Services
 
 UPLOADS = "SELECT count(*) FROM re2llm.upload"
@@ -162,6 +166,7 @@ async def test_a_file_is_deleted_when_it_is_not_wanted(
 
 HOSTILE = {
     "a bomb": (gzip.compress(b"\0" * (70 * 2**20)), "Unpacked, it is larger than"),
+    "a bomb in a bomb": (gzip.compress(gzip.compress(b"\n" * 2**20)), "compressed twice"),
     "cut off": (gzip.compress(ITEMS * 50)[:-20], "cut-off gzip file"),
     "deep": (b"[" * 100_000, "is one JSON list"),
     "deep rows": (b'{"id": 1, "title": "One", "a": ' + b"[" * 100_000, "1 malformed row left out"),
@@ -191,6 +196,64 @@ async def test_hostile_files_are_refused_and_change_nothing(
         assert "chosen" in answer.text or "larger than 8,388,608 bytes" in answer.text
     assert (await upload(browser, shop, "anything", ITEMS)).status_code == 422
     assert rows() == before
+
+
+def test_a_file_of_many_parts_takes_linear_time() -> None:
+    part = gzip.compress(b"")
+
+    def seconds(parts: int) -> float:
+        content = part * parts
+        started = time.perf_counter()
+        assert imports._unpacked(content) == b""
+        return time.perf_counter() - started
+
+    assert min(seconds(100_000) for _ in range(2)) < 9 * min(seconds(25_000) for _ in range(3))
+
+
+async def test_one_sender_reads_one_file_at_a_time(
+    shop: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    context = Context(domain=shop)
+    key = await imports.keep_upload(context, "mine.jsonl", "items", ITEMS)
+    lock, reading, most = threading.Lock(), 0, 0
+    read = imports._read
+
+    def watched(*given: Any) -> Any:
+        nonlocal reading, most
+        with lock:
+            reading += 1
+            most = max(most, reading)
+        time.sleep(0.05)
+        try:
+            return read(*given)
+        finally:
+            with lock:
+                reading -= 1
+
+    monkeypatch.setattr(imports, "_read", watched)
+    shown = await asyncio.gather(*(imports.preview_upload(context, key) for _ in range(4)))
+    assert [one.items for one in shown] == [3] * 4
+    assert most == 1
+    await imports.discard_upload(context, key)
+
+
+async def test_no_sender_fills_the_database_with_files(shop: str, url: str) -> None:
+    options, before = await resolve_context(Context(domain=shop)), uploads(url)
+
+    async def send() -> None:
+        key = await imports.keep_upload(Context(domain=shop), "mine.jsonl", "items", ITEMS)
+        await imports.submit_upload(options, key)
+
+    for _ in range(20):
+        await send()
+    with pytest.raises(InputError, match="20 files wait"):
+        await send()
+    assert uploads(url) == before + 21
+    with psycopg.connect(libpq(url), autocommit=True) as connection:
+        connection.execute("UPDATE re2llm.upload SET created_at = now() - interval '2 days'")
+        await send()
+        assert uploads(url) == 1
+        connection.execute("DELETE FROM re2llm.upload")
 
 
 async def test_a_file_belongs_to_its_catalogue_and_needs_the_right(
