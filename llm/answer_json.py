@@ -10,6 +10,7 @@ from .json_values import is_object
 
 _MOST_VALUES, _MOST_FAILURES = 1_000, 50
 """JSON values that are read, and brackets that begin none: an answer may hold thousands."""
+_MOST_WHOLE = 1_000_000
 _NEAR = 40
 """Characters after a bracket within which its first key stands."""
 
@@ -29,7 +30,7 @@ def decoded_values(text: str, key: str) -> tuple[list[tuple[int, int, Any]], Cut
         text: That holds JSON.
         key: The first in an object that counts as broken.
     """
-    decoder = json.JSONDecoder(parse_float=_number)
+    decoder = json.JSONDecoder(parse_float=_number, strict=False)
     values: list[tuple[int, int, Any]] = []
     cut: Cut | None = None
     position = failed = 0
@@ -51,9 +52,9 @@ def decoded_values(text: str, key: str) -> tuple[list[tuple[int, int, Any]], Cut
 
 
 def _number(written: str) -> int | float:
-    """Read "8.0" as the whole number that it is; "1e2" stays a float."""
-    whole, _, fraction = written.partition(".")
-    return int(whole) if fraction and not fraction.strip("0") else float(written)
+    """Read "8.0" and "8e0" as the whole number that they are."""
+    number = float(written)
+    return int(number) if number.is_integer() and abs(number) <= _MOST_WHOLE else number
 
 
 def opened_value(value: Any) -> Any:

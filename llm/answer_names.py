@@ -18,7 +18,8 @@ _OPPOSITE = re.compile(
 )
 _OTHER = re.compile(
     r"\b(?:histor|watched|viewed|seen|bought|purchas|session|previous|past|input|prompt|usage"
-    r"|error|retry|token|trace|debug|logs?\b|meta|status|codes?\b|schema|example|considered)"
+    r"|error|retry|token|trace|debug|logs?\b|meta|status|codes?\b|schema|example|considered"
+    r"|scores?\b|ratings?\b|relevances?\b|probabilit|likelihoods?\b|confidences?\b)"
 )
 _RANKED = re.compile(r"\b(?:re)?(?:rank|recommend|best|top|pick|predict|next|likel|final|answer)")
 

@@ -30,7 +30,9 @@ _SECRETS = (
     re.compile(
         r"\b(?:sk|pk|rk|gsk|xai|pplx|hf|nvapi|ghp|org|proj|user|key|AIza)[-_][\w*.-]{4,500}"
     ),
-    re.compile(r"\bAIza[\w-]{10,500}"),
+    re.compile(r"\bAIza[\w-]{10,500}|\b(?:AKIA|ASIA)[A-Z0-9]{12,100}|\bya29\.[\w.-]{6,2000}"),
+    re.compile(r"(?<=[?&])(?i:(?:\w{1,20}[_-])?(?:key|token|sig|signature|code))=[^\s&\"']{1,500}"),
+    re.compile(r"\b(?:tgp_v1|r8|fw|csk|dapi|together|glpat|tvly|jina|voyage)[-_][\w*.-]{6,500}"),
     re.compile(r"\beyJ[\w.-]{20,2000}"),
 )
 _OPAQUE = re.compile(r"\b[A-Za-z0-9_+/*]{24,500}\b")

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import email.utils
+import math
+import re
 import time
 from collections.abc import Mapping
 from typing import Any, cast
 
 _LEAST_STATUS, _MOST_STATUS = 100, 599
 _LONGEST_CHAIN = 5
+_LONGEST = 100
+_DURATION = re.compile(
+    r"(?:(\d{1,5})m(?!s))?\s?(?:(\d{1,9}(?:\.\d{1,9})?)s)?\s?(?:(\d{1,9}(?:\.\d{1,9})?)ms)?"
+)
+"""As some providers write it, against the standard: `5s`, `1m30s`, `250ms`."""
 
 
 def http_status(error: BaseException) -> int | None:
@@ -45,13 +52,27 @@ def retry_after(error: BaseException) -> float | None:
         value = cast("Mapping[str, str]", headers).get(name)
         if value is None:
             continue
-        try:
-            return max(0.0, float(value) / unit)
-        except ValueError:
-            parsed = email.utils.parsedate_to_datetime(value) if _is_date(value) else None
-            if parsed is not None:
-                return max(0.0, parsed.timestamp() - time.time())
+        seconds = _seconds(value, unit)
+        if seconds is not None:
+            return seconds
     return None
+
+
+def _seconds(value: str, unit: float) -> float | None:
+    """Return the seconds to wait, `None` for what is neither a number nor a date."""
+    duration = _DURATION.fullmatch(value[:_LONGEST].strip())
+    if duration is not None and any(duration.groups()):
+        minutes, seconds, thousandths = (float(part or 0) for part in duration.groups())
+        return minutes * 60 + seconds + thousandths / 1000
+    try:
+        number = float(value) / unit
+        return max(0.0, number) if math.isfinite(number) else None
+    except ValueError:
+        pass
+    try:
+        return max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - time.time())
+    except (ValueError, OverflowError):
+        return None
 
 
 def chain(error: BaseException) -> list[BaseException]:
@@ -60,7 +81,3 @@ def chain(error: BaseException) -> list[BaseException]:
     while links[-1].__cause__ is not None and len(links) < _LONGEST_CHAIN:
         links.append(links[-1].__cause__)
     return links
-
-
-def _is_date(value: str) -> bool:
-    return email.utils.parsedate_tz(value) is not None

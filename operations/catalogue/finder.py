@@ -62,7 +62,8 @@ class Finder:
         """Return the item that each word stands for.
 
         Args:
-            typed: Ids or titles. `id:300` is the id 300, whatever the titles are.
+            typed: Ids or titles. `id:300`, or `[300]` as results show it, is the id 300, whatever
+                the other titles are.
             likely: Ids of items that are probably meant: a word that could be several items is
                 taken for the one among these.
 
@@ -70,9 +71,7 @@ class Finder:
             InputError: A word is unknown or ambiguous; the message lists what it may be.
         """
         words = [*dict.fromkeys(typed)]
-        ids = (await self._titles()).ids_among(
-            {*words, *(word.removeprefix(_ID) for word in words)}
-        )
+        ids = (await self._titles()).ids_among({*words, *map(_marked_id, words)})
         known = await self.items(ids)  # what is no id need not be sent to the database
         exact = await self._exact(words)
         meant = {word: self._meant(word, known, exact) for word in words}
@@ -90,8 +89,9 @@ class Finder:
 
     def _meant(self, word: str, known: Mapping[str, Item], exact: _Exact) -> FoundTitle | None:
         """Return what a word means as an id, as another's title, or both; `None` for neither."""
-        id_ = word if word in known else word.removeprefix(_ID)
-        if id_ not in known:
+        id_ = word if word in known else _marked_id(word)
+        titled = any(item.title.strip() == word for item in exact[word])
+        if id_ not in known or (titled and word.startswith("[")):
             return _as_typed(word, exact)
         namesakes = [item for item in exact[word] if item.id != id_] if id_ == word else []
         items = [shown(item) for item in (known[id_], *namesakes)]
@@ -227,6 +227,13 @@ class Finder:
                     )
                 found.append(near)
         return found
+
+
+def _marked_id(word: str) -> str:
+    """Return the id that a word marks as one; the word itself if it marks none."""
+    if word.startswith("[") and word.endswith("]"):
+        return word[1:-1].strip(" \"'")
+    return word.removeprefix(_ID)
 
 
 def _as_typed(word: str, exact: _Exact) -> FoundTitle | None:

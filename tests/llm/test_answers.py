@@ -90,7 +90,7 @@ def test_text_that_is_no_json_is_flagged() -> None:
     assert read_ranking("2, 1", 2).flags == ["wrong_format"]
 
 
-@pytest.mark.parametrize("entry", ["true", "1.5", "null", '"one"', "[1]", "NaN", "1e2"])
+@pytest.mark.parametrize("entry", ["true", "1.5", "null", '"one"', "[1]", "NaN", "1.5e0", "1e-1"])
 def test_a_list_with_anything_but_whole_numbers_is_no_ranking(entry: str) -> None:
     assert not read_ranking(f'{{"ranking": [{entry}, 2, 1]}}', 3).well_formed
 

@@ -55,6 +55,9 @@ SECRETS = [
     "Unknown key gsk_abcdef123456abcdef123456",
     "Rate limit reached in organization org-abcdef123456 on tokens",
     "password: hunter22",
+    "No answer from https://host/v1?alt=json&key=abcdef123456",
+    "No answer from https://host/v1?api-version=1&access_token=abcdef123456",
+    *(f"Unknown one: {form}abcdef123456" for form in ("csk-", "fw_", "r8_", "tgp_v1_")),
 ]
 PARTS = ["1234567890", "abcdef123456", "hunter22", "ab****"]
 
@@ -216,3 +219,19 @@ class ServerSaidError(Exception):
         super().__init__(str(body))
         self.status_code = 400
         self.body = body
+
+
+@pytest.mark.parametrize(
+    ("written", "seconds"),
+    [
+        *(("5", 5.0), ("1.5", 1.5), ("0", 0.0), ("-1", 0.0), ("5s", 5.0), ("1m30s", 90.0)),
+        *(("250ms", 0.25), ("2m", 120.0), ("Wed, 21 Oct 2015 07:28:00 GMT", 0.0)),
+        *(("Wed, 99 Oct 2015 07:28:00 GMT", None), ("Fri, 31 Dec 99999 23:59:59 GMT", None)),
+        *(("nan", None), ("inf", None), ("", None), ("soon", None)),
+    ],
+)
+def test_a_pause_is_read_in_any_form(written: str, seconds: float | None) -> None:
+    request = httpx.Request("POST", "http://localhost/")
+    response = httpx.Response(429, headers={"retry-after": written}, request=request)
+    error = httpx.HTTPStatusError("x", request=request, response=response)
+    assert read_failure(error).retry_after == seconds
