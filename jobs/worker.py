@@ -122,12 +122,12 @@ async def _launch(services: Services, name: str, version: str, concurrency: int)
     return _Limit(instance._sys_db, concurrency)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
 
 
-def _refuse_pickle(_: DefaultSerializer, serialized_data: str) -> Any:
+def _refuse_pickle(cls: DefaultSerializer, serialized_data: str) -> Any:
     """Stand in for DBOS's reader of pickles, which any row may ask for.
 
     Who can write to the queues could otherwise run code on every worker.
     """
-    del serialized_data
+    del cls, serialized_data
     raise TypeError("A row of the queues is pickled, which this worker does not read.")
 
 

@@ -162,7 +162,7 @@ async def _related(
     best = await asyncio.to_thread(_strongest, index, item, ids, count)
     items = await finder.items([other for other, _ in best])
     return [
-        RelatedItem(id=other, title=items[other].title, evidence=values)
+        RelatedItem(id=other, title=items[other].title, evidence=dict(values))
         for other, values in best
         if any(values.values())
     ]
