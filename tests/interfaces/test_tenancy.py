@@ -321,6 +321,7 @@ ATTACKS = list(
 # Ids that the server makes anew for each answer, times, and what an event stream counts.
 CHANGING = re.compile(
     r"\b\d{13}\b|[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}|\d{4}-\d\d-\d\dT[\d:.]+(?:Z|\+00:00)?"
+    r"|(?<=\"request_id\":\")[0-9a-f]{32}"
 )
 
 
