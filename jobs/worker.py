@@ -125,7 +125,7 @@ async def _launch(services: Services, name: str, version: str, concurrency: int)
 def _refuse_pickle(cls: DefaultSerializer, serialized_data: str) -> Any:
     """Stand in for DBOS's reader of pickles, which any row may ask for.
 
-    Who can write to the queues could otherwise run code on every worker.
+    Otherwise anyone who can write to the queues could run code on every worker.
     """
     del cls, serialized_data
     raise TypeError("A row of the queues is pickled, which this worker does not read.")

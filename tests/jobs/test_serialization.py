@@ -37,34 +37,38 @@ async def test_the_queues_hold_json_and_no_pickle_is_read(
     file = tmp_path / "ran"
     pickled = pickle.dumps({"args": (Planted(file),), "kwargs": {}})
     with psycopg.connect(libpq(url), autocommit=True) as connection:
-        changed = connection.execute(
-            "UPDATE re2llm_jobs.workflow_status SET serialization = 'py_pickle', inputs = %s "
-            "WHERE workflow_uuid LIKE %s",
-            [base64.b64encode(pickled).decode(), f"{planted.id}-%"],
-        )
-        assert changed.rowcount == 1
+        for table, column, value in (
+            ("workflow_input", "inputs", base64.b64encode(pickled).decode()),
+            ("workflow_status", "serialization", "py_pickle"),
+        ):
+            changed = connection.execute(
+                f"UPDATE re2llm_jobs.{table} SET {column} = %s WHERE workflow_uuid = %s",
+                [value, f"{planted.id}-1"],
+            )
+            assert changed.rowcount == 1, table
     worker = workers.start()
     assert workers.until_state(good.id, "done", "failed", "stopped")["state"] == "done"
     workers.until(
         lambda connection: connection.execute(
             "SELECT 1 FROM re2llm_jobs.workflow_status "
-            "WHERE workflow_uuid LIKE %s AND status NOT IN ('ENQUEUED', 'PENDING')",
-            [f"{planted.id}-%"],
+            "WHERE workflow_uuid = %s AND status NOT IN ('ENQUEUED', 'PENDING')",
+            [f"{planted.id}-1"],
         ).fetchone()
     )
     workers.stop(worker)
     await cancel_job(Context(), planted.id)
     assert not file.exists()
     with psycopg.connect(libpq(url)) as connection:
-        rows = connection.execute(
-            "SELECT inputs, output FROM re2llm_jobs.workflow_status WHERE workflow_uuid LIKE %s",
-            [f"{good.id}-%"],
-        ).fetchall()
-        steps = connection.execute(
-            "SELECT output FROM re2llm_jobs.operation_outputs WHERE workflow_uuid LIKE %s",
-            [f"{good.id}-%"],
-        ).fetchall()
-    stored = [value for row in [*rows, *steps] for value in row if value is not None]
-    assert len(stored) > len(rows) > 2
-    for value in stored:
-        json.loads(value)
+        for table, column in (
+            ("workflow_input", "inputs"),
+            ("workflow_output", "output"),
+            ("operation_outputs", "output"),
+        ):
+            stored = connection.execute(
+                f"SELECT {column} FROM re2llm_jobs.{table} "
+                f"WHERE workflow_uuid LIKE %s AND {column} IS NOT NULL",
+                [f"{good.id}-%"],
+            ).fetchall()
+            assert stored, table
+            for (value,) in stored:
+                json.loads(value)
