@@ -21,7 +21,10 @@ _OTHER = re.compile(
     r"|error|retry|token|trace|debug|logs?\b|meta|status|codes?\b|schema|example|considered"
     r"|scores?\b|ratings?\b|relevances?\b|probabilit|likelihoods?\b|confidences?\b)"
 )
-_RANKED = re.compile(r"\b(?:re)?(?:rank|recommend|best|top|pick|predict|next|likel|final|answer)")
+_RANKED = re.compile(
+    r"\b(?:re)?(?:rank|recommend|best|top|pick|predict|next|likel(?!ihood)|final"
+    r"|answer)"
+)
 
 
 def names_no_ranking(name: str) -> bool:
