@@ -162,7 +162,7 @@ async def _related(
     best = await asyncio.to_thread(_strongest, index, item, ids, count)
     items = await finder.items([other for other, _ in best])
     return [
-        RelatedItem(id=other, title=items[other].title, evidence=dict(values))
+        RelatedItem(id=other, title=items[other].title, evidence=values)
         for other, values in best
         if any(values.values())
     ]
@@ -170,7 +170,7 @@ async def _related(
 
 def _strongest(
     index: EvidenceIndex, item: str, ids: Sequence[str], count: int
-) -> list[tuple[str, Mapping[str, float]]]:
+) -> list[tuple[str, dict[str, float]]]:
     """Return the items with the most evidence beside one; may take long: use a thread."""
     others = [other for other in ids if other != item]
     kept = (

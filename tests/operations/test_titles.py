@@ -28,6 +28,8 @@ ITEMS = [
     Item("55363", "1408", {"year": 2007}),
     Item("9", "Sudden Death", {"year": 1995}),
     Item("71057", "9", {"year": 2009}),
+    Item("REC", "Recess", {"year": 2001}),
+    Item("8329", "[REC]", {"year": 2007}),
 ]
 PLAIN = Context(policy="none")
 
@@ -52,6 +54,7 @@ def command(*arguments: str) -> Any:
         ("1214", "1214"),
         ("id:300", "300"),
         ("[300]", "300"),
+        ("[REC]", "8329"),
         ("300 (2007)", "51662"),
         ("Matrix, The", "2571"),
         ("Matrix Reloaded, The (2003)", "6365"),

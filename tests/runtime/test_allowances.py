@@ -59,6 +59,14 @@ def spend(services: Services, films: str, model: str) -> Callable[..., Any]:
     return recommend
 
 
+async def used_today(services: Services, caller: Caller) -> tuple[float, float]:
+    """Return what a key has spent today, and what is reserved for calls in flight."""
+    async with services.engine.connect() as connection:
+        query = text("SELECT spent, reserved FROM re2llm.api_key_day WHERE key_id = :id")
+        spent, reserved = (await connection.execute(query, {"id": caller.key_id})).one()
+    return spent, reserved
+
+
 async def test_calls_a_day_are_counted_over_all_processes(
     server: FaultServer, spend: Callable[..., Any], keyed: Callable[..., Any]
 ) -> None:
@@ -97,9 +105,7 @@ async def test_the_cost_of_a_day_is_never_exceeded(
     kinds = {(a["error"]["kind"], a["error"]["field"]) for a in answers if a.get("error")}
     assert kinds == {("limit", "usd_per_day")}
     assert 0.12 <= len(server.asked) * 0.12 <= 0.5
-    async with services.engine.connect() as connection:
-        query = text("SELECT spent, reserved FROM re2llm.api_key_day WHERE key_id = :id")
-        spent, reserved = (await connection.execute(query, {"id": caller.key_id})).one()
+    spent, reserved = await used_today(services, caller)
     assert spent == pytest.approx(len(server.asked) * 0.12)
     assert reserved == pytest.approx(0)
 
@@ -120,9 +126,7 @@ async def test_a_call_that_cannot_be_booked_is_settled_all_the_same(
     adjust(prices={model: (1000.0, 1000.0)})
     caller = await keyed(usd_per_day=5)
     assert not (await run(graph, caller, asking(7))).get("error")
-    async with services.engine.connect() as connection:
-        query = text("SELECT spent, reserved FROM re2llm.api_key_day WHERE key_id = :id")
-        spent, reserved = (await connection.execute(query, {"id": caller.key_id})).one()
+    spent, reserved = await used_today(services, caller)
     assert (spent, reserved) == (pytest.approx(0.12 * len(server.asked)), pytest.approx(0))
 
 
@@ -164,9 +168,7 @@ async def test_leaving_early_does_not_make_a_call_free(
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
     assert len(server.asked) == 1
-    async with services.engine.connect() as connection:
-        query = text("SELECT spent, reserved FROM re2llm.api_key_day WHERE key_id = :id")
-        spent, reserved = (await connection.execute(query, {"id": caller.key_id})).one()
+    spent, reserved = await used_today(services, caller)
     assert spent > 0.5
     assert reserved == pytest.approx(0)
 
@@ -190,9 +192,7 @@ async def test_an_answer_that_comes_too_late_is_not_free(
     for at in range(3):
         await run(graph, caller, asking(20 + at))
     assert len(server.asked) == 1
-    async with services.engine.connect() as connection:
-        query = text("SELECT spent, reserved FROM re2llm.api_key_day WHERE key_id = :id")
-        spent, reserved = (await connection.execute(query, {"id": caller.key_id})).one()
+    spent, reserved = await used_today(services, caller)
     assert spent > 0.5
     assert reserved == pytest.approx(0)
 
