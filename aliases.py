@@ -47,7 +47,7 @@ RENAMED: Mapping[str, str] = {
     "nodes.check_rating": "nodes.rating.check",
     "nodes.context": "runtime.options",
     "nodes.figures": "ranking.hint_stats",
-    "nodes.fusion": "ranking.fusion",
+    "nodes.fusion": "ranking.orders",
     "nodes.ledger": "runtime.ledger",
     "nodes.model_call": "runtime.model_call",
     "nodes.outage": "runtime.outages",

@@ -24,7 +24,7 @@ from .networks import ContentPolicy, Ensemble, HintPolicy
 from .ppo import Outputs, PPOTrainer, Rewards
 from .recipes import Recipe, TrainingConfig, new_policy
 from .reward_lookup import RewardLookup
-from .sequences import SetRules, SetTrainer
+from .set_ppo import SetRules, SetTrainer
 
 _SEEDS_APART = 1_000_003
 

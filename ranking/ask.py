@@ -14,10 +14,10 @@ from ..records import Flag
 from ..runtime.model_call import Reply, ask
 from ..runtime.node import Update
 from ..runtime.options import RunOptions
-from .fusion import added_up, combined, reordered
 from .given import given_texts
 from .letters import lacks_letters
 from .opinion import fusion_of, learned_fusion
+from .orders import added_up, combined, reordered
 from .prompt import ranking_prompt, recipe_of
 from .state import RecommendState
 

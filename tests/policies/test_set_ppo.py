@@ -24,7 +24,8 @@ from re2llm.policies.ppo import (
     ppo_losses,
 )
 from re2llm.policies.recipes import TrainingConfig, default_config
-from re2llm.policies.sequences import (
+from re2llm.policies.set_policy import drawn_picks, greedy_picks, pick, set_probability
+from re2llm.policies.set_ppo import (
     LAST,
     Episodes,
     SetRules,
@@ -33,7 +34,6 @@ from re2llm.policies.sequences import (
     play,
     with_picked,
 )
-from re2llm.policies.set_policy import drawn_picks, greedy_picks, pick, set_probability
 from re2llm.policies.sets import hint_sets
 from re2llm.policies.training import TrainingData, train_hint_policy
 from re2llm.policies.weights import actor_of, dump_policy, load_policy
