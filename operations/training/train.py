@@ -46,8 +46,9 @@ from .few_cells import (
     spent_on,
 )
 from .own_cells import own_cells, rows_to_judge
-from .panel import ask_every_hint, draw_panel, measured_hints, try_on_panel
+from .panel import ask_every_hint, try_on_panel
 from .results import TrainedRelease
+from .training_set import draw_training_set, promising_hints
 
 
 async def train(  # noqa: PLR0913  # what a training can be
@@ -105,7 +106,7 @@ async def train(  # noqa: PLR0913  # what a training can be
     options.require_model()
     budget.require_prices(options.settings.prices, [options.model])
     selected = await selected_sessions(options, sessions, keys)
-    drawn = await draw_panel(options, selected, progress, panel_hints)
+    drawn = await draw_training_set(options, selected, progress, panel_hints)
     states = await _resolved(drawn.sessions, options, progress)
     most = min(options.settings.max_hints, len(drawn.hints)) if recipe == "content" else 1
     every = pays_for_every_cell(len(states), options.settings, recipe, asked=every_cell)
@@ -115,7 +116,7 @@ async def train(  # noqa: PLR0913  # what a training can be
         await ask_ahead(pieces, options, progress)
     table = await RewardTable.of(drawn.domain_id, states, drawn.hints, options)
     await try_on_panel(table, len(panel), len(drawn.hints), progress)
-    _, hints = await measured_hints(options)
+    _, hints = await promising_hints(options)
     table = await RewardTable.of(drawn.domain_id, states, [hint for hint, _ in hints], options)
     most = min(most, len(hints))
     config = default_config(recipe, seed=seed, most=most)
