@@ -15,7 +15,7 @@ from ..knowledge.serving_state import ServingState
 from ..knowledge.sources import LOCAL
 from ..llm.letters import LETTERS
 from ..llm.recipes import RECIPES, Recipe
-from ..settings import Fusion, HintChoice, PromptOrder, PromptRecipe, RecipeName, Settings
+from ..settings import FuseMode, HintChoice, PromptOrder, PromptRecipe, RecipeName, Settings
 from .budget import Budget
 from .caller import Caller, caller_of
 from .context import Context
@@ -70,7 +70,7 @@ class RunOptions:
     model: str
     reflect_model: str
     asking: PromptRecipe
-    fuse: Fusion
+    fuse: FuseMode
     prompt_order: PromptOrder
     orders: int
     order: int

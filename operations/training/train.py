@@ -17,7 +17,7 @@ from ...knowledge.hint_stats import retire_harmful
 from ...llm.prices import estimated_tokens
 from ...policies.held_out import draw_folds
 from ...policies.ppo import Rewards
-from ...policies.recipes import Recipe, TrainingConfig, check_recipe, default_config
+from ...policies.recipes import PolicyRecipe, TrainingConfig, check_recipe, default_config
 from ...policies.training import Trained, TrainingData, train_hint_policy
 from ...ranking.hint_stats import update_stats
 from ...ranking.serving import hint_features, session_state
@@ -43,7 +43,7 @@ async def train(  # noqa: PLR0913  # what a training can be
     sessions: Sequence[Path] = (),
     keys: Sequence[int] | None = None,
     panel_hints: Sequence[int] | None = None,
-    recipe: Recipe = "content",
+    recipe: PolicyRecipe = "content",
     every_cell: bool = False,
     max_llm_calls: int | None = None,
     max_cost: float | None = None,
@@ -129,7 +129,7 @@ async def train(  # noqa: PLR0913  # what a training can be
 
 async def _train(
     tried: Tried,
-    recipe: Recipe,
+    recipe: PolicyRecipe,
     config: TrainingConfig,
     options: RunOptions,
     progress: Progress,

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ...knowledge.hints import HintAndEmbedding
 from ...policies.cell_search import CellSearch
-from ...policies.recipes import Recipe
+from ...policies.recipes import PolicyRecipe
 from ...ranking.rewards import RewardTable
 from ...ranking.state import RecommendState
 from ...ranking.trials import resolve_session
@@ -55,7 +55,7 @@ class Tried:
 
 async def try_hints(
     drawn: TrainingSet,
-    recipe: Recipe,
+    recipe: PolicyRecipe,
     options: RunOptions,
     *,
     every_cell: bool,
