@@ -106,7 +106,7 @@ class RunOptions:
             return cast("RecipeName", self.asking)
         if self.fuse == "llm":
             return "json"  # the model ranks all candidates, and there may be more than letters
-        known = self.services.gives_logprobs(self.model)
+        known = self.services.models.gives_logprobs(self.model)
         return "letters" if known or (known is None and self.asking == "letters") else "json"
 
     @property
@@ -245,7 +245,7 @@ async def resolve_context(context: Context) -> RunOptions:
     domains = None if context.domains is None else frozenset(context.domains)
     asking = context.prompt or settings.prompt
     if asking in {"letters", "auto"}:
-        await services.recall_logprobs(model)
+        await services.models.recall_logprobs(model)
     return RunOptions(
         services=services,
         domain=context.domain or _default(settings.domain, domains),

@@ -153,7 +153,7 @@ def script(services: Services) -> Callable[[Answer], tuple[str, Scripted]]:
     def make(answer: Answer) -> tuple[str, Scripted]:
         model = Scripted(answer=answer, asked=[])
         name = f"scripted-{uuid.uuid4().hex[:8]}"
-        services.register_model(name, model)
+        services.models.register(name, model)
         return name, model
 
     return make

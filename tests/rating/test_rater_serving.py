@@ -124,7 +124,7 @@ async def test_train_save_serve_and_rate(checkpoint, address, services, adjust):
         max_tokens=160,
         timeout=120,
     )
-    services.register_model("rater", model)
+    services.models.register("rater", model)
     request = {
         "item": {"title": "The River Keeper", "attributes": {"kind": "book"}},
         "history": [
@@ -142,7 +142,7 @@ async def test_train_save_serve_and_rate(checkpoint, address, services, adjust):
     assert all(answer["reasoning"].values())
 
     adjust(rating_review_characters=0, rating_title_characters=8, rate_samples=4, temperature=1.0)
-    services.register_model("sampled", model.model_copy(update={"temperature": 1.0}))
+    services.models.register("sampled", model.model_copy(update={"temperature": 1.0}))
     sampled = await graph.ainvoke(request, context=Context(model="sampled"))
     assert sampled["error"] is None
     assert sampled["llm_calls"] >= 4
