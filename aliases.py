@@ -91,7 +91,6 @@ RENAMED: Mapping[str, str] = {
     "sessions.sample": "data.sample",
     "sessions.sample_reviews": "rating.sample",
     "sessions.session_file": "data.session_file",
-    "sessions.splits": "data.splits",
     "sessions.tables": "data.tables",
     "sessions.titles": "data.titles",
 }
