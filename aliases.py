@@ -47,7 +47,7 @@ RENAMED: Mapping[str, str] = {
     "nodes.check_rating": "nodes.rating.check",
     "nodes.context": "runtime.options",
     "nodes.figures": "ranking.hint_stats",
-    "nodes.fusion": "ranking.fusion",
+    "nodes.fusion": "ranking.orders",
     "nodes.ledger": "runtime.ledger",
     "nodes.model_call": "runtime.model_call",
     "nodes.outage": "runtime.outages",
@@ -91,7 +91,6 @@ RENAMED: Mapping[str, str] = {
     "sessions.sample": "data.sample",
     "sessions.sample_reviews": "rating.sample",
     "sessions.session_file": "data.session_file",
-    "sessions.splits": "data.splits",
     "sessions.tables": "data.tables",
     "sessions.titles": "data.titles",
 }

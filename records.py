@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
-from typing import TypeGuard
+from typing import Any, TypeGuard
 
 AttributeValue = str | int | float | Sequence[str]
 """What an item's attribute may hold; a sequence of text for genres, directors and the like."""
@@ -105,14 +105,24 @@ class Item:
 
     @cached_property
     def texts(self) -> Sequence[str]:
-        """The values of the other attributes, each with its attribute's name."""
+        """The attributes that are text, as `textual_values` lists them."""
         # Text, whose hash Python keeps. It has no zero characters: the database refuses them.
-        return [
-            f"{name}\0{value}"
-            for name, held in self.attributes.items()
-            if not isinstance(held, int | float)
-            for value in ([held] if isinstance(held, str) else held)
-        ]
+        return [f"{name}\0{value}" for name, value in textual_values(self.attributes)]
+
+
+def textual_values(attributes: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """List the values that are text, each with its attribute's name.
+
+    Args:
+        attributes: Of an item; of several values, each counts.
+    """
+    pairs: list[tuple[str, str]] = []
+    for name, value in attributes.items():
+        if isinstance(value, str):
+            pairs.append((name, value))
+        elif isinstance(value, list | tuple):  # a check for `Sequence` takes ten times as long
+            pairs.extend([(name, str(part)) for part in value])  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+    return pairs
 
 
 def spoken(value: AttributeValue) -> str:

@@ -38,7 +38,7 @@ PromptRecipe = Literal["json", "paper", "letters", "auto"]
 Price = Annotated[tuple[float, ...], Field(min_length=2, max_length=3)]
 """Of a million tokens in, of a million out, and of a million in from the provider's cache."""
 
-Fusion = Literal["learned", "llm", "first_stage", "sum"]
+FuseMode = Literal["learned", "llm", "first_stage", "sum"]
 """What decides the order: the first stage with the model's opinion at a learned weight, the model
 alone, the first stage alone, or the plain sum of the evidence.
 """
@@ -98,7 +98,7 @@ class Settings(BaseSettings):
     """How many candidates are retrieved if the request names none."""
     max_candidates: int = Field(default=1000, ge=2)
     """The longest candidate list that one request may hold."""
-    fuse: Fusion = "learned"
+    fuse: FuseMode = "learned"
     """What decides the order: learned (the first stage, with the model's opinion at a learned
     weight), llm (the model alone ranks all candidates), first_stage or sum (no model is asked)."""
     rerank: int = Field(default=20, ge=2)

@@ -88,7 +88,7 @@ _STATEMENTS = {
 
 def registered(services: Services) -> None:
     """Let the server use the model that all rows are about."""
-    services.register_model(MODEL, AtOnce(answer=f'{{"ranking": {list(range(1, 51))}}}'))
+    services.models.register(MODEL, AtOnce(answer=f'{{"ranking": {list(range(1, 51))}}}'))
 
 
 async def fill(

@@ -85,7 +85,7 @@ async def build_tables(domain: str, test: Path, path: Path) -> None:
     from re2llm.operations.catalogue.titles import in_catalogue
     from re2llm.operations.sessions.selection import selected_sessions
     from re2llm.operations.training.few_cells import first_to_visit, panel_size
-    from re2llm.operations.training.panel import draw_panel, measured_hints
+    from re2llm.operations.training.training_set import draw_training_set, promising_hints
     from re2llm.ranking.gather import gather
     from re2llm.ranking.rewards import RewardTable
     from re2llm.ranking.serving import hint_features, session_state
@@ -94,9 +94,9 @@ async def build_tables(domain: str, test: Path, path: Path) -> None:
     from re2llm.runtime.progress import silent
 
     options = await resolve_context(Context(domain=domain, command="train"))
-    drawn = await draw_panel(options, await selected_sessions(options), silent)
+    drawn = await draw_training_set(options, await selected_sessions(options), silent)
     states = [await resolve_session(domain, key, options) for key in drawn.sessions]
-    _, hints = await measured_hints(options)
+    _, hints = await promising_hints(options)
     texts = [hint.text for hint, _ in hints]
     table = await RewardTable.of(drawn.domain_id, states, [hint for hint, _ in hints], options)
     every = range(len(states))

@@ -62,7 +62,7 @@ async def prepare(services: Services) -> list[Session]:
     films = sample_items()
     training = simulate_sessions(_VIEWERS, seed=_SEED)
     await load_domain(services, DOMAIN, films, [lambda _: training])
-    services.register_model(MODEL, AtOnce(answer=f'{{"ranking": {list(range(1, 51))}}}'))
+    services.models.register(MODEL, AtOnce(answer=f'{{"ranking": {list(range(1, 51))}}}'))
     await _release(services)
     sampler = NegativeSampler([film.id for film in films], seed=_SEED)
     fresh = simulate_sessions(_VIEWERS, seed=_SEED + 1)

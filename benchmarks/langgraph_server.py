@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -102,18 +102,37 @@ def write_graphs(folder: Path) -> None:
 @contextmanager
 def running(folder: Path, env: dict[str, str], jobs: int) -> Iterator[Server]:
     """Start the server, wait until it answers, and end it."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     command = [str(BIN / "langgraph"), "dev", "--no-browser", "--no-reload"]
     command += ["--host", "127.0.0.1", "--port", str(port), "--n-jobs-per-worker", str(jobs)]
+    with started(command, port, folder, env, ready="/ok") as server:
+        yield server
+
+
+def free_port() -> int:
+    """Return a port of loopback that nothing listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@contextmanager
+def started(
+    command: Sequence[str], port: int, folder: Path, env: dict[str, str], *, ready: str
+) -> Iterator[Server]:
+    """Start a server on a port, wait until it is ready, and end it with its process group.
+
+    Args:
+        folder: Where it runs, and its log is.
+        ready: The path that answers once it is.
+    """
     with (folder / "server.log").open("w") as log:
         process = subprocess.Popen(  # noqa: S603
             command, cwd=folder, env=env, stdout=log, stderr=log, start_new_session=True
         )
     server = Server(f"http://127.0.0.1:{port}", process, folder / "server.log")
     try:
-        wait_for(server)
+        _wait_for(server, ready)
         yield server
     finally:
         if process.poll() is None:
@@ -121,13 +140,13 @@ def running(folder: Path, env: dict[str, str], jobs: int) -> Iterator[Server]:
         process.wait()
 
 
-def wait_for(server: Server) -> None:
-    """Wait until the server answers."""
+def _wait_for(server: Server, path: str) -> None:
     end = time.monotonic() + START_UP
     while time.monotonic() < end and server.process.poll() is None:
         try:
-            if httpx.get(f"{server.url}/ok", timeout=2).is_success:
+            if httpx.get(f"{server.url}{path}", timeout=5).is_success:
                 return
         except httpx.HTTPError:
-            time.sleep(0.5)
+            pass
+        time.sleep(0.2)
     sys.exit(f"The server does not start:\n{server.log.read_text()[-3000:]}")

@@ -238,7 +238,7 @@ async def ask_session(
         if arm.full:
             request["shown"] = asked(gathered[view])
         state = cast("RecommendState", request)
-        endpoint = await arm.options.services.endpoint(arm.options.model)
+        endpoint = await arm.options.services.models.endpoint(arm.options.model)
         messages = ranking_prompt(state, arm.options)
         key = prompt_key(endpoint.name, endpoint.server, messages).hex()
         if key not in answers:

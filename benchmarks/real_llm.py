@@ -126,8 +126,8 @@ def main(  # noqa: PLR0913, PLR0917  # an argument for every option
 async def _letters(options: RunOptions, wanted: bool | None) -> bool:
     if wanted is not None:
         return wanted
-    await options.services.recall_logprobs(options.model)
-    return bool(options.services.gives_logprobs(options.model))
+    await options.services.models.recall_logprobs(options.model)
+    return bool(options.services.models.gives_logprobs(options.model))
 
 
 def _answered_so(way: Arm, answered: Mapping[int, Mapping[str, Answered]]) -> bool:

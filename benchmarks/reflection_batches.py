@@ -34,7 +34,7 @@ async def measured(
     """Learn with batches of a size, and measure what the hints gain elsewhere."""
     from re2llm.operations.hints.manage import list_hints
     from re2llm.operations.learning.learn import learn
-    from re2llm.ranking.measure import measure
+    from re2llm.ranking.panel_gains import panel_gains
     from re2llm.ranking.panels import Panel
     from re2llm.runtime.options import Context, resolve_context
 
@@ -48,7 +48,7 @@ async def measured(
     panel = Panel(await unseen_sessions(unseen, seed), ())
     gains: list[float] = []
     for hint in (await list_hints(context, status="active")).hints:
-        found = await measure(hint.text, DOMAIN, panel, options, until_settled=False)
+        found = await panel_gains(hint.text, DOMAIN, panel, options, until_settled=False)
         gains.append(sum(found) / len(found))
     return {
         "batch": batch,

@@ -16,8 +16,6 @@ import json
 import os
 import random
 import shutil
-import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -32,7 +30,7 @@ import httpx
 import numpy as np
 from re2llm.data.sample import sample_items
 
-from benchmarks.langgraph_server import START_UP, Server, load_films
+from benchmarks.langgraph_server import Server, free_port, load_films, started
 
 SEED = 0
 VIEWERS = 60
@@ -193,38 +191,8 @@ def running(folder: Path, env: dict[str, str], workers: int) -> Iterator[Server]
     port = free_port()
     command = [sys.executable, "-m", "re2llm", "serve"]
     command += ["--port", str(port), "--workers", str(workers)]
-    with (folder / "server.log").open("w") as log:
-        process = subprocess.Popen(  # noqa: S603
-            command, cwd=folder, env=env, stdout=log, stderr=log, start_new_session=True
-        )
-    server = Server(f"http://127.0.0.1:{port}", process, folder / "server.log")
-    try:
-        wait_for(server)
+    with started(command, port, folder, env, ready="/readyz") as server:
         yield server
-    finally:
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGTERM)
-        process.wait()
-
-
-def free_port() -> int:
-    """Return a port of loopback that nothing listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def wait_for(server: Server) -> None:
-    """Wait until the server is ready."""
-    end = time.monotonic() + START_UP
-    while time.monotonic() < end and server.process.poll() is None:
-        try:
-            if httpx.get(f"{server.url}/readyz", timeout=5).is_success:
-                return
-        except httpx.HTTPError:
-            pass
-        time.sleep(0.2)
-    sys.exit(f"The server does not start:\n{server.log.read_text()[-3000:]}")
 
 
 if __name__ == "__main__":

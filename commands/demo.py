@@ -121,7 +121,8 @@ async def _learn(context: Context) -> int:
     """Learn hints and train the policy, unless an earlier run has; return how many are active."""
     from ..operations.hints.manage import list_hints
     from ..operations.learning.learn import learn
-    from ..operations.training.train import has_release, train
+    from ..operations.releases.manage import has_release
+    from ..operations.training.train import train
 
     with progress_bars() as progress:
         await learn(context, max_hints=_HINTS, progress=progress)

@@ -18,7 +18,7 @@ from .tables import print_evaluation
 if TYPE_CHECKING:
     from ..operations.evaluation.evaluate import Evaluation
     from ..runtime.options import Context
-    from ..settings import Fusion
+    from ..settings import FuseMode
 
 
 def evaluate(
@@ -96,7 +96,7 @@ def evaluate(
     from ..operations.evaluation import evaluate as operation
     from ..runtime.options import Context
 
-    context = Context(domain=domain, seed=seed, fuse=cast("Fusion | None", fuse))
+    context = Context(domain=domain, seed=seed, fuse=cast("FuseMode | None", fuse))
     if detach:
         written = json_file is not None and str(json_file) != "-"
         refuse_with_detach("--json FILE", given=written)

@@ -19,7 +19,7 @@ from .tables import print_retired
 
 if TYPE_CHECKING:
     from ..operations.learning.learn import Learned
-    from ..settings import Fusion
+    from ..settings import FuseMode
 
 
 def learn(
@@ -82,7 +82,7 @@ def learn(
     from ..runtime.options import Context
 
     context = Context(
-        domain=domain, seed=seed, fuse=cast("Fusion | None", fuse), reflection_batch=batch
+        domain=domain, seed=seed, fuse=cast("FuseMode | None", fuse), reflection_batch=batch
     )
     if detach:
         arguments = {

@@ -16,8 +16,8 @@ from .tables import print_retired
 
 if TYPE_CHECKING:
     from ..operations.training.results import TrainedRelease
-    from ..policies.recipes import Recipe
-    from ..settings import Fusion
+    from ..policies.recipes import PolicyRecipe
+    from ..settings import FuseMode
 
 _CHOICES = {
     "none": "Without a hint",
@@ -69,7 +69,7 @@ def train(
     from ..operations.training.results import what_more_would_bring
     from ..runtime.options import Context
 
-    context = Context(domain=domain, seed=seed, fuse=cast("Fusion | None", fuse))
+    context = Context(domain=domain, seed=seed, fuse=cast("FuseMode | None", fuse))
     if detach:
         refuse_with_detach("--batch", given=batch)
         arguments = {"files": sessions, "recipe": recipe, "force": force, "every_cell": all_cells}
@@ -88,7 +88,7 @@ def train(
             return await operation.train(
                 context,
                 sessions=sessions or [],
-                recipe=cast("Recipe", recipe),  # the operation checks it
+                recipe=cast("PolicyRecipe", recipe),  # the operation checks it
                 every_cell=all_cells,
                 max_llm_calls=max_llm_calls,
                 max_cost=max_cost,

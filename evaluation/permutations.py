@@ -9,7 +9,7 @@ from typing import Any, cast
 import numpy as np
 from scipy import stats
 
-from ..ranking.fusion import fuse
+from ..ranking.orders import fuse
 from ..records import Session
 from .experiment import Row, target_ranks
 from .metrics import MISSING, score_ranks

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from ..operations.evaluation.evaluate import Evaluation
     from ..operations.first_stage.measure import Measured
     from ..operations.training.results import TrainedRelease
-    from ..policies.recipes import Recipe
-    from ..settings import Fusion
+    from ..policies.recipes import PolicyRecipe
+    from ..settings import FuseMode
 
 
 class AsyncLearning(AsyncHints):
@@ -77,7 +77,7 @@ class AsyncLearning(AsyncHints):
         concurrency: int | None = None,
         reflection_batch: int | None = None,
         tidy: bool = True,
-        fuse: Fusion | None = None,
+        fuse: FuseMode | None = None,
         domain: str | None = None,
         seed: int | None = None,
         progress: Progress = silent,
@@ -119,13 +119,13 @@ class AsyncLearning(AsyncHints):
         self,
         *,
         sessions: Sequence[Path] = (),
-        recipe: Recipe = "content",
+        recipe: PolicyRecipe = "content",
         max_llm_calls: int | None = None,
         max_cost: float | None = None,
         batch: bool = False,
         force: bool = False,
         every_cell: bool = False,
-        fuse: Fusion | None = None,
+        fuse: FuseMode | None = None,
         domain: str | None = None,
         seed: int | None = None,
         progress: Progress = silent,
@@ -209,7 +209,7 @@ class AsyncLearning(AsyncHints):
         max_llm_calls: int | None = None,
         max_cost: float | None = None,
         batch: bool = False,
-        fuse: Fusion | None = None,
+        fuse: FuseMode | None = None,
         domain: str | None = None,
         seed: int | None = None,
         progress: Progress = silent,

@@ -153,7 +153,7 @@ class Re2llm(Client):
         )
         services = await open_services(settings, engine=self._engine_here())
         if self._model is not None:
-            services.register_model(settings.model, self._model)
+            services.models.register(settings.model, self._model)
         return services
 
     def _engine_here(self) -> AsyncEngine | None:

@@ -29,7 +29,7 @@ class Evaluate:
         """Read the sessions: a worker on another machine has not the file."""
         policies, baselines = arguments.get("policies"), arguments["baselines"]
         check_names(policies, baselines, nothing_else=True)
-        endpoint = await options.services.endpoint(options.model)
+        endpoint = await options.services.models.endpoint(options.model)
         if not endpoint.local and not keeps_answers(endpoint, options):
             raise InputError(
                 "--detach",
@@ -65,7 +65,7 @@ class Evaluate:
     async def plan(self, work: Work) -> Plan:
         """Take every session, unless the model runs in the process: then asking ahead is no use."""
         options = await resolve_context(work.context)
-        local = (await options.services.endpoint(options.model)).local
+        local = (await options.services.models.endpoint(options.model)).local
         return Plan([] if local else list(range(len(work.arguments["sessions"]))))
 
     async def do(self, work: Work, piece: int) -> Mapping[str, int]:

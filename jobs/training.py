@@ -8,8 +8,9 @@ from typing import Any
 
 from ..operations.sessions.selection import selected_sessions
 from ..operations.training.few_cells import panel_size, pays_for_every_cell
-from ..operations.training.panel import draw_panel, try_on_session
+from ..operations.training.panel import try_on_session
 from ..operations.training.train import train
+from ..operations.training.training_set import draw_training_set
 from ..policies.recipes import check_recipe
 from ..runtime.context import Context
 from ..runtime.options import RunOptions, resolve_context
@@ -41,14 +42,14 @@ class Train:
         """Take the panel: the random sessions on which every hint is tried."""
         options = await resolve_context(_unseeded(work.context))
         keys = await selected_sessions(options, keys=work.arguments["keys"])
-        panel = await draw_panel(options, keys, silent)
-        hints = [hint.id for hint in panel.hints]
-        count, recipe = len(panel.sessions), work.arguments["recipe"]
+        drawn = await draw_training_set(options, keys, silent)
+        hints = [hint.id for hint in drawn.hints]
+        count, recipe = len(drawn.sessions), work.arguments["recipe"]
         every = pays_for_every_cell(
             count, options.settings, recipe, asked=work.arguments.get("every_cell", False)
         )
         size = panel_size(count, options.settings, every_cell=every)
-        return Plan(list(panel.sessions[:size]), {"hints": hints})
+        return Plan(list(drawn.sessions[:size]), {"hints": hints})
 
     async def do(self, work: Work, piece: int) -> Mapping[str, int]:
         """Try every hint on one session."""

@@ -11,7 +11,7 @@ from ..knowledge.domains import find_domain
 from ..knowledge.hints import Hint, clean_hint
 from ..knowledge.reflections import Outcome
 from ..knowledge.trials import Trial, hit_ranks
-from ..ranking.measure import measure
+from ..ranking.panel_gains import panel_gains
 from ..ranking.panels import panel
 from ..ranking.repeats import close_hints, embed, repeated_hint
 from ..ranking.trials import resolve_session, run_trial
@@ -91,7 +91,7 @@ async def _tried(proposal: ProposalView, state: LearnState, options: RunOptions)
             "reason": helps if batch else f"The target rose to rank {own.rank}.",
         }
     sessions = await panel(domain, state, options)
-    stats = verification(await measure(text, domain, sessions, options))
+    stats = verification(await panel_gains(text, domain, sessions, options))
     shown: dict[str, Any] = {**stats.as_dict(), "own_rank": [state["rank"], own.rank]}
     if stats.low <= 0:
         return {**_refused(proposal, "ineffective", str(stats)), "verification": shown}

@@ -14,8 +14,8 @@ from .hint_policy import greedy_actions
 from .networks import ContentPolicy, HintPolicy, PaperPolicy
 from .ppo import Rewards
 from .recipes import TrainingConfig
-from .sequences import SetRules
 from .set_policy import greedy_picks
+from .set_ppo import SetRules
 from .sets import Actions
 from .weights import actor_of
 

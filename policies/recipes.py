@@ -12,7 +12,7 @@ from .hint_features import HintFeatures
 from .networks import ContentConfig, ContentPolicy, PaperConfig, PaperPolicy
 from .ppo import PPOConfig
 
-Recipe = Literal["content", "paper"]
+PolicyRecipe = Literal["content", "paper"]
 """`content`, ours, scores what hints say; `paper` is the fixed network of arXiv 2403.16427."""
 
 
@@ -22,7 +22,7 @@ def check_recipe(name: str) -> None:
     Raises:
         InputError: There is no such recipe.
     """
-    if name not in get_args(Recipe):
+    if name not in get_args(PolicyRecipe):
         raise InputError("recipe", f"There is no recipe {name!r}.", "Choose content or paper.")
 
 
@@ -70,7 +70,7 @@ class TrainingConfig:
             raise ValueError("validate_every: it must be positive.")
 
 
-def default_config(recipe: Recipe, *, seed: int = 0, most: int = 1) -> TrainingConfig:
+def default_config(recipe: PolicyRecipe, *, seed: int = 0, most: int = 1) -> TrainingConfig:
     """Return a recipe's settings.
 
     Args:
@@ -93,7 +93,7 @@ def default_config(recipe: Recipe, *, seed: int = 0, most: int = 1) -> TrainingC
 
 
 def new_policy(
-    recipe: Recipe, config: TrainingConfig, states: Tensor, hints: HintFeatures
+    recipe: PolicyRecipe, config: TrainingConfig, states: Tensor, hints: HintFeatures
 ) -> ContentPolicy | PaperPolicy:
     """Build an untrained policy that fits the training sessions' states `[S, D]` and the hints."""
     if recipe == "paper":

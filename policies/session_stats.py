@@ -15,6 +15,8 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from ..records import textual_values
+
 Floats = NDArray[np.float64]
 Attributes = Sequence[Mapping[str, Any]]
 """The attributes of each item."""
@@ -198,18 +200,7 @@ def _share_entropy(weights: Floats) -> float:
 
 def texts_of(items: Attributes) -> list[list[tuple[str, str]]]:
     """List each item's textual values as (attribute, value)."""
-    return [_texts(attributes) for attributes in items]
-
-
-def _texts(attributes: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """List an item's textual values as (attribute, value)."""
-    pairs: list[tuple[str, str]] = []
-    for name, value in attributes.items():
-        if isinstance(value, str):
-            pairs.append((name, value))
-        elif isinstance(value, list | tuple):  # a check for `Sequence` takes ten times as long
-            pairs.extend([(name, str(part)) for part in value])  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
-    return pairs
+    return [textual_values(attributes) for attributes in items]
 
 
 def _counts(items: Sequence[Sequence[_Value]]) -> Counter[_Value]:

@@ -22,9 +22,9 @@ from .held_out import Checkpoint, Folds, HeldOut, choose_checkpoint, draw_folds
 from .hint_features import HintFeatures
 from .networks import ContentPolicy, Ensemble, HintPolicy
 from .ppo import Outputs, PPOTrainer, Rewards
-from .recipes import Recipe, TrainingConfig, new_policy
+from .recipes import PolicyRecipe, TrainingConfig, new_policy
 from .reward_lookup import RewardLookup
-from .sequences import SetRules, SetTrainer
+from .set_ppo import SetRules, SetTrainer
 
 _SEEDS_APART = 1_000_003
 
@@ -87,7 +87,7 @@ class Trained:
 
 def train_hint_policy(
     data: TrainingData,
-    recipe: Recipe,
+    recipe: PolicyRecipe,
     config: TrainingConfig,
     rewards: Rewards | Sequence[Rewards],
     *,
@@ -174,7 +174,7 @@ class _Learner:
     def __init__(
         self,
         data: TrainingData,
-        recipe: Recipe,
+        recipe: PolicyRecipe,
         config: TrainingConfig,
         training: NDArray[np.int64],
         member: int,
@@ -234,7 +234,7 @@ def _cells(lookups: Sequence[RewardLookup]) -> int:
     return len({pair for lookup in lookups for pair in lookup.pairs})
 
 
-def _check(data: TrainingData, recipe: Recipe, config: TrainingConfig) -> None:
+def _check(data: TrainingData, recipe: PolicyRecipe, config: TrainingConfig) -> None:
     if recipe == "paper" and config.members > 1:
         raise ValueError("members: only content policies can decide together.")
     if recipe == "paper" and config.most > 1:

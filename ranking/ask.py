@@ -14,10 +14,10 @@ from ..records import Flag
 from ..runtime.model_call import Reply, ask
 from ..runtime.node import Update
 from ..runtime.options import RunOptions
-from .fusion import added_up, combined, reordered
 from .given import given_texts
 from .letters import lacks_letters
 from .opinion import fusion_of, learned_fusion
+from .orders import added_up, combined, reordered
 from .prompt import ranking_prompt, recipe_of
 from .state import RecommendState
 
@@ -67,7 +67,7 @@ async def _one_order(state: RecommendState, options: RunOptions) -> Update:
     reply = await _once(state, options, hinted=True)
     if recipe_of(state, options).name == "letters":
         if has_letters(reply.text):
-            await options.services.note_logprobs(options.model, given=True)
+            await options.services.models.note_logprobs(options.model, given=True)
         elif await lacks_letters(reply, options):
             return await _listed(state, reply, options)
     return await _unhinted_if_refused(state, reply, options)
@@ -80,7 +80,7 @@ async def _listed(state: RecommendState, first: Reply, options: RunOptions) -> U
     update = {**await _unhinted_if_refused(listed, second, options)}
     if not _failed(update):  # else the letters need not be to blame
         keep = not first.text and first.failure in {"", Failure.REJECTED}
-        await options.services.note_logprobs(options.model, given=False, keep=keep)
+        await options.services.models.note_logprobs(options.model, given=False, keep=keep)
         update["flags"] = [*update["flags"], Flag.NO_LOGPROBS]
     if state.get("fusion") is not None:  # it was learned from letters
         domain, hint = state["domain"], state["hint"]

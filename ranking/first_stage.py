@@ -78,5 +78,5 @@ async def _first_stage_of(domain: Domain, options: RunOptions) -> FirstStage | N
             data = await fetch_first_stage(connection, number)
         return None if data is None else await asyncio.to_thread(FirstStage.load, data)
 
-    versions = options.services.versions
+    versions = options.services.caches.versions
     return await versions.get("first stage", domain.id, number, build)

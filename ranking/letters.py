@@ -13,7 +13,7 @@ from ..runtime.options import RunOptions
 
 async def lacks_letters(reply: Reply, options: RunOptions) -> bool:
     """Return whether a reply without a letter may mean that the model never gives one."""
-    endpoint = await options.services.endpoint(options.model)
+    endpoint = await options.services.models.endpoint(options.model)
     return not endpoint.letters.proven and reply.failure in ABOUT_LETTERS
 
 

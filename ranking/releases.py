@@ -67,7 +67,7 @@ async def loaded_release(
             return misfit
 
     key = (domain_id, model, prompt_version)
-    found = await services.versions.get(slot, key, number, build)
+    found = await services.caches.versions.get(slot, key, number, build)
     if isinstance(found, ReleaseMisfitError):
         raise ReleaseMisfitError(
             found.field, found.problem, found.remedy, other_mode=found.other_mode
@@ -79,7 +79,7 @@ async def with_embeddings(
     services: Services, connection: AsyncConnection, domain_id: int, hints: Sequence[Hint]
 ) -> list[HintAndEmbedding]:
     """Return a domain's hints with their embeddings, each read once."""
-    kept = services.hint_embeddings
+    kept = services.caches.hints
     known = {
         hint.id: found for hint in hints if (found := kept.get((domain_id, hint.id))) is not None
     }

@@ -18,10 +18,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from ..knowledge.exposures import exposure_sums
 from ..knowledge.releases import activate_release
 from ..knowledge.rollouts import Change, Rollout, change_rollout, claim_rollout, note_look
+from ..policies.rollout.confidence import Moments, Stratum
 from ..policies.rollout.decision import Action, Verdict, decide
 from ..policies.rollout.evidence import Evidence, StepEvidence
 from ..policies.rollout.plan import Plan
-from ..policies.rollout.sequences import Moments, Stratum
 from ..runtime.services import Services
 
 _log = logging.getLogger(__name__)

@@ -33,7 +33,7 @@ async def resolve_session(domain: str, session_id: int, options: RunOptions) -> 
             *(settings.candidates, settings.prompt_history, options.rerank),
             *(options.fuse, options.prompt_order, found.first_stage),
         )
-        known = options.services.resolved.get(key)
+        known = options.services.caches.sessions.get(key)
         if known is not None:
             return cast("RecommendState", known)
         session = await fetch_session(connection, found.id, session_id)
@@ -45,7 +45,7 @@ async def resolve_session(domain: str, session_id: int, options: RunOptions) -> 
         }
     request.update(await gather(found, cast("RecommendState", request), options))
     state = cast("RecommendState", request)
-    options.services.resolved[key] = state
+    options.services.caches.sessions[key] = state
     return state
 
 

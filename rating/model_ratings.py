@@ -67,7 +67,7 @@ async def model_ratings(
     stopped = await outages.work_through(range(len(prompts)), rate) or outages.last
     if stopped is not None:
         left = f"{counted(len(prompts) - len(ratings), 'rating is', 'ratings are')} left"
-        endpoint = await options.services.endpoint(options.model, reflects=False)
+        endpoint = await options.services.models.endpoint(options.model, reflects=False)
         left += "; paid answers are kept." if keeps_answers(endpoint, options) else "."
         raise Re2llmError(stopped.field, f"{stopped.problem} {left}", stopped.remedy)
     return [ratings[place] for place in range(len(prompts))]

@@ -31,7 +31,7 @@ async def ask_ahead(pieces: Sequence[Collect], options: RunOptions, progress: Pr
         BudgetSpentError: The budget does not allow the first question, which is asked alone.
         ModelDownError: The provider cannot be reached; batches that were sent are kept.
     """
-    endpoint = await options.services.endpoint(options.model)
+    endpoint = await options.services.models.endpoint(options.model)
     if endpoint.local:
         return
     if not keeps_answers(endpoint, options):

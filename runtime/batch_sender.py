@@ -139,7 +139,7 @@ class BatchSender:
             return questions[1:]
         if reply.failure not in ABOUT_LETTERS:
             raise ModelDownError(options.model, reply.failure)
-        await options.services.note_logprobs(options.model, given=False, keep=False)
+        await options.services.models.note_logprobs(options.model, given=False, keep=False)
         self._again = True
         return []
 

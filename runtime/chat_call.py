@@ -43,7 +43,7 @@ async def converse(options: RunOptions, messages: Sequence[BaseMessage], ask: As
         InputError: The model's name or key cannot be used at all.
         BudgetSpentError: The budget allows no further call.
     """
-    endpoint = await options.services.endpoint(options.model)
+    endpoint = await options.services.models.endpoint(options.model)
     traits = endpoint.chat
     if not traits.takes_tools:
         raise ModelFailedError(Failure.REJECTED, refuses={Part.TOOLS})

@@ -10,7 +10,7 @@ from pydantic.json_schema import SkipJsonSchema
 
 from ..knowledge.hints import LONGEST_HINT
 from ..knowledge.serving_state import ServingState
-from ..settings import Fusion, HintChoice, PromptOrder, PromptRecipe
+from ..settings import FuseMode, HintChoice, PromptOrder, PromptRecipe
 from .budget import Budget
 from .caller import Caller
 from .questions import Questions
@@ -69,7 +69,7 @@ class Context:
         ),
     ] = None
     fuse: Annotated[
-        Fusion | None,
+        FuseMode | None,
         Field(
             description="What decides the order: `learned`, `llm`, `first_stage` or `sum`.",
             json_schema_extra=_at("prepare", "recommend", "check"),

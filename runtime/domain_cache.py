@@ -64,14 +64,16 @@ async def evidence_of(services: Services, domain: Domain) -> EvidenceIndex | Non
         )
 
     share = services.settings.source_share
-    return await services.versions.get("evidence", domain.id, (domain.revision, share), build)
+    return await services.caches.versions.get(
+        "evidence", domain.id, (domain.revision, share), build
+    )
 
 
 def known_items(
     services: Services, domain: Domain, ids: Sequence[str]
 ) -> dict[str, tuple[Item, FloatArray]]:
     """Return those of some items that are in memory, with their embeddings, shape `[384]`."""
-    kept, place = services.items, (domain.id, domain.revision)
+    kept, place = services.caches.items, (domain.id, domain.revision)
     wanted = dict.fromkeys(ids)
     return {id_: found for id_ in wanted if (found := kept.get((*place, id_))) is not None}
 
@@ -90,7 +92,7 @@ async def items_of(
             items, embeddings = await fetch_items_and_embeddings(connection, domain, missing)
         for id_, item in items.items():
             place = (domain.id, domain.revision, id_)
-            known[id_] = services.items[place] = (item, embeddings[id_])
+            known[id_] = services.caches.items[place] = (item, embeddings[id_])
     return (
         {id_: item for id_, (item, _) in known.items()},
         {id_: embedding for id_, (_, embedding) in known.items()},
@@ -104,7 +106,7 @@ async def most_chosen_of(services: Services, domain: Domain) -> Sequence[str]:
         async with services.autocommit.connect() as connection:
             return await most_chosen_ids(connection, domain, count=_MOST_CHOSEN)
 
-    return await services.versions.get("most chosen", domain.id, domain.revision, build)
+    return await services.caches.versions.get("most chosen", domain.id, domain.revision, build)
 
 
 async def vectors_of(services: Services, domain: Domain) -> ItemVectors | None:
@@ -116,7 +118,7 @@ async def vectors_of(services: Services, domain: Domain) -> ItemVectors | None:
 
     if domain.indexed:
         return None
-    return await services.vectors.get("vectors", domain.id, domain.revision, build)
+    return await services.caches.vectors.get("vectors", domain.id, domain.revision, build)
 
 
 async def leak_filter_of(
@@ -127,7 +129,7 @@ async def leak_filter_of(
     async def build() -> LeakFilter:
         return await asyncio.to_thread(LeakFilter, await all_items(connection, domain))
 
-    return await services.versions.get("leaks", domain.id, domain.revision, build)
+    return await services.caches.versions.get("leaks", domain.id, domain.revision, build)
 
 
 async def title_search_of(services: Services, domain: Domain) -> TitleSearch:
@@ -138,4 +140,4 @@ async def title_search_of(services: Services, domain: Domain) -> TitleSearch:
             items = await all_items(connection, domain)
         return await asyncio.to_thread(TitleSearch, items)
 
-    return await services.versions.get("titles", domain.id, domain.revision, build)
+    return await services.caches.versions.get("titles", domain.id, domain.revision, build)

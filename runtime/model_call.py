@@ -81,7 +81,7 @@ async def ask(
     """
     reflects = purpose in {"reflect", "compare"}
     model = options.reflect_model if reflects else options.model
-    endpoint = await options.services.endpoint(model, reflects=reflects)
+    endpoint = await options.services.models.endpoint(model, reflects=reflects)
     length = sum(len(message.text) for message in messages)
     latency, calls = 0.0, 0
     if shorter is None or endpoint.too_long is None or length < endpoint.too_long:

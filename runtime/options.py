@@ -15,7 +15,7 @@ from ..knowledge.serving_state import ServingState
 from ..knowledge.sources import LOCAL
 from ..llm.letters import LETTERS
 from ..llm.recipes import RECIPES, Recipe
-from ..settings import Fusion, HintChoice, PromptOrder, PromptRecipe, RecipeName, Settings
+from ..settings import FuseMode, HintChoice, PromptOrder, PromptRecipe, RecipeName, Settings
 from .budget import Budget
 from .caller import Caller, caller_of
 from .context import Context
@@ -70,7 +70,7 @@ class RunOptions:
     model: str
     reflect_model: str
     asking: PromptRecipe
-    fuse: Fusion
+    fuse: FuseMode
     prompt_order: PromptOrder
     orders: int
     order: int
@@ -106,7 +106,7 @@ class RunOptions:
             return cast("RecipeName", self.asking)
         if self.fuse == "llm":
             return "json"  # the model ranks all candidates, and there may be more than letters
-        known = self.services.gives_logprobs(self.model)
+        known = self.services.models.gives_logprobs(self.model)
         return "letters" if known or (known is None and self.asking == "letters") else "json"
 
     @property
@@ -245,7 +245,7 @@ async def resolve_context(context: Context) -> RunOptions:
     domains = None if context.domains is None else frozenset(context.domains)
     asking = context.prompt or settings.prompt
     if asking in {"letters", "auto"}:
-        await services.recall_logprobs(model)
+        await services.models.recall_logprobs(model)
     return RunOptions(
         services=services,
         domain=context.domain or _default(settings.domain, domains),

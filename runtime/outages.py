@@ -131,8 +131,10 @@ class OutageGuard:
     async def _wait(self) -> float | None:
         """Return how many seconds the circuits stay open, or `None` if they are closed."""
         options = self._options
-        endpoints = [await options.services.endpoint(options.model)]
+        endpoints = [await options.services.models.endpoint(options.model)]
         if self._reflects:
-            endpoints.append(await options.services.endpoint(options.reflect_model, reflects=True))
+            endpoints.append(
+                await options.services.models.endpoint(options.reflect_model, reflects=True)
+            )
         waits = [endpoint.breaker.wait for endpoint in endpoints if endpoint.breaker.open]
         return max(waits, default=None)

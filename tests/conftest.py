@@ -9,7 +9,6 @@ import os
 import runpy
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -55,6 +54,7 @@ import pytest_asyncio  # noqa: E402
 from langchain_core.language_models import BaseChatModel  # noqa: E402
 from langchain_core.messages import AIMessage, BaseMessage  # noqa: E402
 from langchain_core.outputs import ChatGeneration, ChatResult  # noqa: E402
+from ports import free_port  # noqa: E402
 from re2llm.data.sample import sample_items, simulate_sessions  # noqa: E402
 from re2llm.knowledge.engine import database_url  # noqa: E402
 from re2llm.knowledge.grants import Grants  # noqa: E402
@@ -153,7 +153,7 @@ def script(services: Services) -> Callable[[Answer], tuple[str, Scripted]]:
     def make(answer: Answer) -> tuple[str, Scripted]:
         model = Scripted(answer=answer, asked=[])
         name = f"scripted-{uuid.uuid4().hex[:8]}"
-        services.register_model(name, model)
+        services.models.register(name, model)
         return name, model
 
     return make
@@ -263,9 +263,7 @@ def serving(log: Path, host: str = "127.0.0.1") -> Iterator[str]:
     folder = log.parent / "app"
     folder.mkdir(parents=True)
     shutil.copy(ROOT / "langgraph.json", folder)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     command = [Path(sys.executable).with_name("langgraph"), "dev", "--no-browser", "--no-reload"]
     with log.open("w") as output:
         process = subprocess.Popen(

@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 from ...errors import InputError
 from ...records import Session
-from ...settings import Fusion
+from ...settings import FuseMode
 from .base import (
     Baseline,
     BaselineFactory,
@@ -61,7 +61,9 @@ BASELINES: Mapping[str, BaselineEntry] = MappingProxyType(
 """Every baseline by its name on the command line."""
 
 
-FROM_EVIDENCE: Mapping[str, Fusion] = MappingProxyType({"first-stage": "first_stage", "sum": "sum"})
+FROM_EVIDENCE: Mapping[str, FuseMode] = MappingProxyType(
+    {"first-stage": "first_stage", "sum": "sum"}
+)
 """Baselines that rank as the product does without a model, with the setting `fuse` of each."""
 
 

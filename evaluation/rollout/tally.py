@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...policies.rollout.sequences import Moments, Stratum
+from ...policies.rollout.confidence import Moments, Stratum
 
 Floats = NDArray[np.floating[Any]]
 

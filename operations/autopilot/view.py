@@ -18,9 +18,9 @@ from ...knowledge.releases import list_releases
 from ...knowledge.rollouts import Rollout, latest_rollout, rollout_events
 from ...policies.autopilot.decision import LastJob, LiveRollout, Seen
 from ...policies.autopilot.drift import Watched, moments, watched
+from ...policies.rollout.confidence import Moments
 from ...policies.rollout.decision import decide
 from ...policies.rollout.plan import Plan
-from ...policies.rollout.sequences import Moments
 from ...ranking.rollouts import evidence_of
 from ...runtime.options import RunOptions
 from ..sessions.enough import too_few_calls

@@ -81,7 +81,7 @@ async def model_checks(
             checks.append(Check.of("reflecting model" if reflects else "model", error))
         calls += asking.calls
         if not reflects and probes.gives_logprobs is not None and options:
-            await options.services.note_logprobs(name, given=probes.gives_logprobs)
+            await options.services.models.note_logprobs(name, given=probes.gives_logprobs)
     if options and ask_model:
         checks = [await _with_recipe(check, context) for check in checks]
     return checks, calls

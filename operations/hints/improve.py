@@ -22,7 +22,7 @@ from ...llm.improvement_prompt import ShownSession, improvement_messages
 from ...ranking.gain_table import GainTable
 from ...ranking.hint_stats import update_stats
 from ...ranking.improving import LOOKS, NEEDED, Attempt, Comparison, compared, next_attempt
-from ...ranking.measure import measure
+from ...ranking.panel_gains import panel_gains
 from ...ranking.panels import Panel, random_panel, sessions_to_tidy_by
 from ...ranking.repeats import embed
 from ...records import Item, counted
@@ -259,7 +259,7 @@ class _Improver:
     ) -> Comparison:
         options, some = self._options, Panel(sessions, ())
         child, *others = [
-            await measure(one, options.domain, some, options, until_settled=False)
+            await panel_gains(one, options.domain, some, options, until_settled=False)
             for one in (text, *(parent.hint.text for parent in parents))
         ]
         return compared(child, others)

@@ -6,7 +6,7 @@ import html
 from dataclasses import replace
 
 from ...knowledge.hints import clean_hint, find_hints
-from ...ranking.measure import measure
+from ...ranking.panel_gains import panel_gains
 from ...ranking.panels import Panel, drawn_sessions
 from ...ranking.verification import verification
 from ...records import counted
@@ -58,7 +58,7 @@ async def try_hint(
         progress("trying", done, len(tried), f"{counted(budget.calls, 'call')}")
 
     progress("trying", 0, len(tried))
-    gains = await measure(
+    gains = await panel_gains(
         cleaned, domain.name, Panel(tried, ()), options, until_settled=False, on_trial=on_trial
     )
     return TriedHint(
@@ -111,4 +111,4 @@ async def try_on_session(context: Context, text: str, session: int) -> None:
     """
     context = await with_domain(context)
     options = await resolve_context(replace(context, command="verify"))
-    await measure(text, options.domain, Panel([session], ()), options, until_settled=False)
+    await panel_gains(text, options.domain, Panel([session], ()), options, until_settled=False)

@@ -11,7 +11,7 @@ from ...knowledge.hint_decisions import own_sessions
 from ...knowledge.hint_stats import ENOUGH, retire_harmful
 from ...knowledge.hints import Hint, find_hints, list_hints, set_status
 from ...ranking.hint_stats import update_stats
-from ...ranking.measure import is_finished, measure
+from ...ranking.panel_gains import is_finished, panel_gains
 from ...ranking.panels import Panel, random_panel
 from ...ranking.verification import CLEAR_HARM_AFTER, Verification, verification
 from ...records import counted
@@ -115,7 +115,7 @@ async def _measured(
     hint: Hint, panel: Panel, options: RunOptions, on_trial: Callable[[], None] = lambda: None
 ) -> list[float]:
     after = _harm_after(hint)
-    return await measure(
+    return await panel_gains(
         hint.text, options.domain, panel, options, harm_after=after, on_trial=on_trial
     )
 

@@ -29,6 +29,12 @@ async def list_releases(context: Context, *, domain: str | None = None) -> Liste
     return ListedReleases(domain=found.name, releases=listed)
 
 
+async def has_release(context: Context) -> bool:
+    """Return whether a policy release is active in the run's domain."""
+    async with in_domain(await resolve_context(context), None) as (connection, domain):
+        return await stored.active_release_number(connection, domain.id) is not None
+
+
 async def show_release(
     context: Context, release: int, *, domain: str | None = None
 ) -> ListedRelease:

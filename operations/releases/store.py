@@ -11,7 +11,7 @@ from ...errors import InputError
 from ...knowledge.hints import Hint
 from ...knowledge.releases import Release, activate_release, release_of_job, store_release
 from ...llm.embeddings import ENCODER_ID
-from ...policies.recipes import Recipe, TrainingConfig
+from ...policies.recipes import PolicyRecipe, TrainingConfig
 from ...policies.training import Trained
 from ...policies.weights import dump_policy
 from ...ranking.hint_stats import update_stats
@@ -22,7 +22,7 @@ from ..database import in_domain
 
 def release_of(
     trained: Trained,
-    recipe: Recipe,
+    recipe: PolicyRecipe,
     config: TrainingConfig,
     metrics: Mapping[str, Any],
     hints: Sequence[Hint],

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ...errors import BudgetSpentError
 from ...knowledge.hints import HintAndEmbedding, hint_key
 from ...policies.cell_search import CellSearch, Round
-from ...policies.recipes import Recipe
+from ...policies.recipes import PolicyRecipe
 from ...policies.reward_model import Features
 from ...ranking.rewards import RewardTable
 from ...ranking.serving import session_state
@@ -46,7 +46,7 @@ def panel_size(sessions: int, settings: Settings, *, every_cell: bool) -> int:
 
 
 def pays_for_every_cell(
-    sessions: int, settings: Settings, recipe: Recipe, *, asked: bool = False
+    sessions: int, settings: Settings, recipe: PolicyRecipe, *, asked: bool = False
 ) -> bool:
     """Return whether training pays for every cell that PPO visits, rather than choose.
 

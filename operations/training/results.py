@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
-from ...policies.recipes import Recipe
+from ...policies.recipes import PolicyRecipe
 from ...records import counted
 from ..hints.results import RetiredHint
 from .few_cells import Stopped
@@ -46,7 +46,7 @@ class TrainedRelease:
 
     domain: str
     release: int
-    recipe: Recipe
+    recipe: PolicyRecipe
     active: bool
     why_not: str
     gain: float

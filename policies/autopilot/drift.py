@@ -11,7 +11,7 @@ change in distribution"; see also Shin, Ramdas and Rinaldo, 2022, "E-detectors",
 
 With a reference of fixed size, the variance of a difference is that of the reference plus that of
 the later mean, and two differences at different times covary by the variance of the later one. So
-increments in information are independent, as `rollout.sequences` needs them.
+increments in information are independent, as `rollout.confidence` needs them.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..rollout.sequences import Bounds, Moments, difference
+from ..rollout.confidence import Bounds, Moments, difference
 
 DRIFT_ALPHA = 0.05
 """The chance of ever holding for a drop that is none, for each reference."""

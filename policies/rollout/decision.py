@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from .confidence import Bounds, difference, mean
 from .evidence import Evidence
 from .plan import Plan
 from .sample_ratio import mismatch
-from .sequences import Bounds, difference, mean
 
 REWARD_ALPHA = 0.04
 GUARD_ALPHA = 0.0025

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from .sequences import Moments, Stratum
+from .confidence import Moments, Stratum
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,7 +82,7 @@ def test_the_figure_is_drawn_and_the_table_printed(
 def short(monkeypatch: pytest.MonkeyPatch) -> None:
     usual = recipes.default_config
 
-    def config(recipe: recipes.Recipe, *, seed: int = 0) -> recipes.TrainingConfig:
+    def config(recipe: recipes.PolicyRecipe, *, seed: int = 0) -> recipes.TrainingConfig:
         found = usual(recipe, seed=seed)
         return replace(found, ppo=replace(found.ppo, updates=4), members=2)
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ports import free_port
 from re2llm.cli import app
 from re2llm.data.sample import load_films
 from re2llm.settings import get_settings
@@ -246,9 +247,7 @@ def test_bad_input_stores_nothing(outcomes: dict[str, Any]) -> None:
 
 @pytest.fixture
 def closed_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    return free_port()
 
 
 @pytest.fixture

@@ -14,13 +14,14 @@ from re2llm.cli import app
 from re2llm.data.sample import sample_items, simulate_sessions
 from re2llm.errors import InputError
 from re2llm.knowledge.domains import find_domain
-from re2llm.knowledge.hints import add_hint, list_hints, set_status
+from re2llm.knowledge.hints import list_hints, set_status
 from re2llm.operations.hints.exchange import import_from_domain
 from re2llm.operations.hints.manage import list_hints as listed_hints
 from re2llm.operations.hints.verify import verify_hints
 from re2llm.operations.loading.load import load_domain
 from re2llm.runtime.options import Context
 from re2llm.runtime.services import Services
+from tried import stored
 from typer.testing import CliRunner
 
 SESSIONS = simulate_sessions(14, seed=5)
@@ -47,16 +48,6 @@ async def classroom(services: Services, adjust: Change, domain: str) -> str:
     await load_domain(services, domain, sample_items(), [lambda _: SESSIONS])
     adjust(verify_random=8, verify_doubtful=1, train_panel=0, concurrency=2)
     return domain
-
-
-async def stored(services: Services, domain: str, *texts: str, status: str = "active") -> list[int]:
-    vectors = services.embedder.encode(list(texts))
-    async with services.engine.begin() as connection:
-        found = await find_domain(connection, domain)
-        return [
-            (await add_hint(connection, found.id, text, vector, provenance={}, status=status))[0]
-            for text, vector in zip(texts, vectors, strict=True)
-        ]
 
 
 async def status_of(services: Services, domain: str) -> dict[int, str]:

@@ -175,7 +175,7 @@ async def test_a_dead_model_ends_training(
             raise TimeoutError
 
     adjust(concurrency=2, breaker_failures=2, breaker_pause=0.05, model_retries=0)
-    services.register_model("dead", Dead())
+    services.models.register("dead", Dead())
     with pytest.raises(ModelDownError, match="dead did not answer in time"):
         await operation.train(Context(domain=school, model="dead", seed=0))
 

@@ -1,8 +1,7 @@
-"""Day sessions, user order, splits and session files."""
+"""Day sessions, user order and session files."""
 
 import gzip
 import json
-import random
 from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,7 +19,6 @@ from re2llm.data.day_sessions import (
 )
 from re2llm.data.malformed import ReadReport
 from re2llm.data.session_file import read_sessions
-from re2llm.data.splits import random_split, temporal_split
 from re2llm.errors import InputError
 from re2llm.records import Session
 
@@ -109,58 +107,6 @@ def test_every_long_day_becomes_one_session_and_no_other(rows: list[Rating]) -> 
 def test_regrouping_is_a_stable_sort_by_first_appearance(rows: list[Rating]) -> None:
     first = list(dict.fromkeys(row.user for row in rows))
     assert list(in_user_order(rows)) == sorted(rows, key=lambda row: first.index(row.user))
-
-
-# --- splits ---
-
-
-@given(st.lists(st.integers(), min_size=2, max_size=50), st.integers(), st.floats(0.01, 0.99))
-def test_a_random_split_loses_and_invents_nothing(
-    sessions: list[int], seed: int, share: float
-) -> None:
-    train, test = random_split(sessions, seed=seed, train_share=share)
-    assert Counter(train + test) == Counter(sessions)
-    assert train
-    assert test
-    assert (train, test) == random_split(iter(sessions), seed=seed, train_share=share)
-
-
-def test_a_random_split_is_80_to_20_and_depends_on_the_seed() -> None:
-    train, test = random_split(range(1000), seed=1)
-    assert (len(train), len(test)) == (800, 200)
-    assert train == sorted(train)
-    assert train != random_split(range(1000), seed=2)[0]
-
-
-@given(st.lists(st.integers(0, 20), min_size=2, max_size=40))
-def test_training_ends_before_any_test_session_ends(times: list[int]) -> None:
-    dated = [DatedSession(time, Session((str(place),), "t")) for place, time in enumerate(times)]
-    if len(set(times)) == 1:
-        with pytest.raises(InputError, match="same second"):
-            temporal_split(dated)
-        return
-    train, test = temporal_split(dated)
-    assert max(one.timestamp for one in train) < min(one.timestamp for one in test)
-    assert Counter(train + test) == Counter(dated)
-
-
-def test_a_temporal_split_without_ties_is_exactly_80_to_20() -> None:
-    dated = [DatedSession(time, Session(("a",), "b")) for time in range(10)]
-    random.Random(0).shuffle(dated)
-    train, test = temporal_split(dated)
-    assert [one.timestamp for one in train] == list(range(8))
-    assert [one.timestamp for one in test] == [8, 9]
-
-
-@pytest.mark.parametrize("share", [0, 1, -0.5, float("nan")])
-def test_a_share_outside_0_to_1_is_refused(share: float) -> None:
-    with pytest.raises(InputError, match="train_share"):
-        random_split("ab", seed=0, train_share=share)
-
-
-def test_one_session_cannot_be_split() -> None:
-    with pytest.raises(InputError, match="1 in number"):
-        random_split("a", seed=0)
 
 
 # --- session files ---

@@ -16,8 +16,8 @@ from re2llm.evaluation.experiment import Row
 from re2llm.evaluation.permutations import fused_row, order_spread
 from re2llm.graph.recommend import graph
 from re2llm.operations.evaluation.experiment import Experiment
-from re2llm.ranking.fusion import fuse
 from re2llm.ranking.listing import prompt_order
+from re2llm.ranking.orders import fuse
 from re2llm.records import Session
 from re2llm.runtime.options import Context
 from re2llm.runtime.services import Services

@@ -12,10 +12,10 @@ from re2llm.evaluation.rollout.rewards import reward_model
 from re2llm.evaluation.rollout.runs import World, play
 from re2llm.evaluation.rollout.summary import summarised
 from re2llm.evaluation.rollout.tally import Tally
+from re2llm.policies.rollout.confidence import Moments
 from re2llm.policies.rollout.decision import Action, Verdict, decide
 from re2llm.policies.rollout.evidence import Evidence
 from re2llm.policies.rollout.plan import Plan
-from re2llm.policies.rollout.sequences import Moments
 
 RANKS = np.random.default_rng(0).geometric(0.12, 3_000)
 REWARDS = np.where(RANKS <= 10, 1 / np.log2(RANKS + 1), 0.0).tolist()

@@ -146,7 +146,7 @@ async def test_whatever_a_model_answers_a_permutation_leaves_the_graph(
         def _answer(self, messages: Sequence[BaseMessage]) -> str:
             return next(given_answers)
 
-    services.register_model("babbling", Babbling())
+    services.models.register("babbling", Babbling())
     result = await recommend(films, model="babbling")
     assert_valid(result)
     assert result["llm_calls"] in {1, 2}

@@ -57,7 +57,7 @@ def say(
         model_retries=RETRIES,
         retry_pause=0.01,
     )
-    monkeypatch.setattr(services, "_limits", None)
+    monkeypatch.setattr(services.models, "_limits", None)
 
     async def hello(
         messages: Sequence[Any] = (("user", "Hello!"),), **options: Any
@@ -135,7 +135,7 @@ async def test_a_hosts_own_callbacks_hear_the_chat(
             self.words += str(token)
 
     listens = Listens()
-    endpoint = await services.endpoint(model)
+    endpoint = await services.models.endpoint(model)
     endpoint.model.callbacks = BaseCallbackManager([listens]) if managed else [listens]
     await say()
     assert listens.words.strip() == ANSWER

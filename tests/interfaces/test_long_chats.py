@@ -63,7 +63,7 @@ def say(
     model: str,
 ) -> Say:
     adjust(base_url=server.url, api_key=SecretStr("sk-none"), retry_pause=0.01)
-    monkeypatch.setattr(services, "_limits", None)
+    monkeypatch.setattr(services.models, "_limits", None)
 
     async def answered(messages: list[AnyMessage]) -> AIMessage:
         context = Context(domain=films, model=model)
@@ -165,4 +165,4 @@ async def test_a_ranking_is_not_shortened_for_what_a_chat_has_met(
     """The tools of a chat take room as well, so its length says little about a ranking's."""
     server.refuse = lambda body: TOO_LONG["code"] if too_many(body) else None
     await say(thread(6))
-    assert (await services.endpoint(model)).too_long is None
+    assert (await services.models.endpoint(model)).too_long is None

@@ -91,7 +91,9 @@ async def test_training_in_pieces_makes_one_release(
     adjust(train_panel=4)
     usual = recipes.default_config
 
-    def short(recipe: recipes.Recipe, *, seed: int = 0, most: int = 1) -> recipes.TrainingConfig:
+    def short(
+        recipe: recipes.PolicyRecipe, *, seed: int = 0, most: int = 1
+    ) -> recipes.TrainingConfig:
         config = usual(recipe, seed=seed, most=most)
         return replace(config, ppo=replace(config.ppo, updates=20), members=2)
 

@@ -1,6 +1,5 @@
 """A real OpenAI-compatible server, `transformers serve`, on a tiny random model that babbles."""
 
-import socket
 import subprocess
 import sys
 import time
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ports import free_port
 from pydantic import SecretStr
 from re2llm.data.sample import load_films
 from re2llm.graph.recommend import graph
@@ -65,9 +65,7 @@ def peer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
     """URL of the server, and the name of its model."""
     folder = tmp_path_factory.mktemp("babbler")
     make_model(folder)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     log = (folder / "log").open("w")
     server = subprocess.Popen(
         [

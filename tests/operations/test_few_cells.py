@@ -52,7 +52,9 @@ async def school(
     """The sample films with sessions enough for a choice, and five hints that nobody tried."""
     usual = recipes.default_config
 
-    def short(recipe: recipes.Recipe, *, seed: int = 0, most: int = 1) -> recipes.TrainingConfig:
+    def short(
+        recipe: recipes.PolicyRecipe, *, seed: int = 0, most: int = 1
+    ) -> recipes.TrainingConfig:
         config = usual(recipe, seed=seed, most=most)
         members = min(config.members, 2)
         return replace(config, ppo=replace(config.ppo, updates=4), members=members)

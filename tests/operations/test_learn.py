@@ -125,7 +125,7 @@ async def test_tokens_are_a_budget_too(
             result.generations[0].message = message
             return result
 
-    services.register_model("counting", Counting())
+    services.models.register("counting", Counting())
     adjust(**PANEL, model="counting")
     await prepare(services, domain)
     outcome = await learned(domain, max_tokens=950)
@@ -185,7 +185,7 @@ def flaky(services: Services, name: str, failing: Callable[[str], bool]) -> None
                 raise TimeoutError
             return super()._answer(messages)
 
-    services.register_model(name, Flaky())
+    services.models.register(name, Flaky())
 
 
 async def test_a_session_without_an_answer_is_left_for_another_run(

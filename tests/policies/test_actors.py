@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from re2llm.policies.actors import ContentActor, ContentConfig, PaperActor, PaperConfig
 from re2llm.policies.hint_features import HintFeatures, hint_statistics
 from re2llm.policies.networks import ContentPolicy, Ensemble, HintPolicy, PaperPolicy
-from re2llm.policies.sequences import with_picked
+from re2llm.policies.set_ppo import with_picked
 from re2llm.policies.weights import actor_of, dump_policy, load_policy
 
 D, E, B = 7, 12, 9

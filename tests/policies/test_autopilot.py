@@ -9,8 +9,8 @@ from re2llm.errors import InputError
 from re2llm.policies.autopilot.decision import Action, LastJob, LiveRollout, Seen, decide
 from re2llm.policies.autopilot.drift import DRIFT_ALPHA, Watched, moments, watched
 from re2llm.policies.autopilot.plan import AutopilotPlan, a_day
+from re2llm.policies.rollout.confidence import Bounds, Moments
 from re2llm.policies.rollout.plan import Plan
-from re2llm.policies.rollout.sequences import Bounds, Moments
 
 SIZE = 300
 REWARDS = np.array([0.0, 0.30, 0.39, 0.5, 0.63, 1.0])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -23,21 +22,13 @@ from re2llm.policies.networks import (
     PaperPolicy,
 )
 from re2llm.policies.ppo import PPOConfig, Rewards
-from re2llm.policies.recipes import Recipe, TrainingConfig, default_config
+from re2llm.policies.recipes import PolicyRecipe, TrainingConfig, default_config
 from re2llm.policies.training import TrainingData, train_hint_policy
 from re2llm.policies.weights import actor_of, dump_policy, load_policy
 from safetensors.torch import load
 
 D, E = 6, 12
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    """Matrices this small only lose by threads."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def hints(count: int, *, means: np.ndarray | None = None, trials: int = 50) -> HintFeatures:
@@ -129,7 +120,7 @@ def test_a_new_hint_is_usable_at_once_by_its_own_figures() -> None:
 
 
 @pytest.mark.parametrize("recipe", ["content", "paper"])
-def test_retired_hints_are_never_chosen(recipe: Recipe) -> None:
+def test_retired_hints_are_never_chosen(recipe: PolicyRecipe) -> None:
     policy: HintPolicy = content()[0] if recipe == "content" else PaperPolicy(PaperConfig(D, 5))
     excite(policy)
     known = hints(5, means=np.array([0.9, 0.1, 0.9, 0.1, 0.9]))
@@ -179,7 +170,7 @@ def test_the_paper_network_is_the_papers() -> None:
 
 
 @pytest.mark.parametrize("recipe", ["content", "paper"])
-def test_a_policy_survives_being_stored(recipe: Recipe) -> None:
+def test_a_policy_survives_being_stored(recipe: PolicyRecipe) -> None:
     policy: HintPolicy
     policy, known = content(hidden=8)
     if recipe == "paper":
@@ -249,7 +240,7 @@ class World:
 
 
 def config(
-    recipe: Recipe = "content", *, updates: int = 56, seed: int = 0, **settings: Any
+    recipe: PolicyRecipe = "content", *, updates: int = 56, seed: int = 0, **settings: Any
 ) -> TrainingConfig:
     ppo = replace(QUICK, updates=updates, seed=seed)
     quick = {"ppo": ppo, "averaging": 0.5, "members": 1}
@@ -257,7 +248,7 @@ def config(
 
 
 @pytest.mark.parametrize("recipe", ["content", "paper"])
-def test_training_beats_the_best_single_hint(recipe: Recipe) -> None:
+def test_training_beats_the_best_single_hint(recipe: PolicyRecipe) -> None:
     world, unseen = World(), World(seed=1)
     trained = train_hint_policy(world.data, recipe, config(recipe), world.rewards)
     actions = greedy_actions(actor_of(trained.policy), unseen.states, world.hints)
@@ -452,7 +443,7 @@ def test_the_papers_defaults() -> None:
     [("content", 0.2127101, 187, 684.13999), ("paper", 0.3674700, 236, 1326.94727)],
 )
 def test_training_for_one_hint_gives_the_numbers_that_it_always_gave(
-    recipe: Recipe, reward: float, cells: int, size: float
+    recipe: PolicyRecipe, reward: float, cells: int, size: float
 ) -> None:
     """Recorded before policies could pick several hints."""
     world = World(80)

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 from re2llm.errors import InputError
+from re2llm.policies.rollout.confidence import Moments, Stratum
 from re2llm.policies.rollout.decision import Action, decide
 from re2llm.policies.rollout.evidence import Evidence, StepEvidence
 from re2llm.policies.rollout.plan import Plan
-from re2llm.policies.rollout.sequences import Moments, Stratum
 
 PLAN = Plan()
 

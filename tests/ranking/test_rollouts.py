@@ -190,7 +190,7 @@ async def test_a_request_for_another_model_says_nothing_about_the_release(
     services: Services, there: TwoReleases
 ) -> None:
     await start_canary(Context(), 2, domain=there.domain, plan=Plan(steps=(99.9,), hold=10))
-    services.register_model("another", OfflineRanker())
+    services.models.register("another", OfflineRanker())
     for n in range(3):
         made = await ask(there, f"viewer-{n}", model="another")
         assert made.hint.policy == "static"

@@ -4,7 +4,6 @@ import asyncio
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -14,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from langchain_openai import ChatOpenAI
+from ports import free_port
 from re2llm.graph.rate import graph
 from re2llm.llm.rating_answers import strict_rating
 from re2llm.rating.corpus import RatingCorpus
@@ -87,9 +87,7 @@ def checkpoint(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def address(checkpoint: Path, tmp_path_factory) -> Iterator[str]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     log = tmp_path_factory.mktemp("serve") / "log"
     command = [str(Path(sys.executable).with_name("transformers")), "serve", str(checkpoint)]
     with log.open("w") as output:
@@ -124,7 +122,7 @@ async def test_train_save_serve_and_rate(checkpoint, address, services, adjust):
         max_tokens=160,
         timeout=120,
     )
-    services.register_model("rater", model)
+    services.models.register("rater", model)
     request = {
         "item": {"title": "The River Keeper", "attributes": {"kind": "book"}},
         "history": [
@@ -142,7 +140,7 @@ async def test_train_save_serve_and_rate(checkpoint, address, services, adjust):
     assert all(answer["reasoning"].values())
 
     adjust(rating_review_characters=0, rating_title_characters=8, rate_samples=4, temperature=1.0)
-    services.register_model("sampled", model.model_copy(update={"temperature": 1.0}))
+    services.models.register("sampled", model.model_copy(update={"temperature": 1.0}))
     sampled = await graph.ainvoke(request, context=Context(model="sampled"))
     assert sampled["error"] is None
     assert sampled["llm_calls"] >= 4

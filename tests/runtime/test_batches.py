@@ -20,6 +20,7 @@ from batch_server import BatchServer, forwards
 from fault_server import lettered, logprobs
 from langchain_core.messages import HumanMessage
 from langchain_openai import ChatOpenAI
+from ledger import booked
 from pydantic import SecretStr
 from re2llm.data.sample import load_films
 from re2llm.errors import BudgetSpentError, InputError, ModelDownError
@@ -78,12 +79,6 @@ def run(server: BatchServer, adjust: Callable[..., None], films: str, model: str
         return ranked
 
     return settle
-
-
-async def booked(services: Services, model: str) -> list[Any]:
-    async with services.engine.connect() as connection:
-        query = text("SELECT * FROM re2llm.llm_call WHERE model = :model ORDER BY id")
-        return list(await connection.execute(query, {"model": model}))
 
 
 async def stored(services: Services, model: str) -> list[Any]:

@@ -68,7 +68,7 @@ async def test_what_another_process_loads_is_found_at_once(
 async def test_a_large_catalogue_is_not_kept_in_memory(
     services: Services, films: Domain, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(services, "vectors", VersionedCache())
+    monkeypatch.setattr(services.caches, "vectors", VersionedCache())
     monkeypatch.setattr(domain_cache, "LARGE", len(FILMS) + 3)
     assert await vectors_of(services, films) is None
 
@@ -97,7 +97,7 @@ async def test_many_who_need_a_changed_domain_do_not_wait_for_each_others_connec
 ) -> None:
     async with services.engine.connect() as connection:
         found = await find_domain(connection, films.name)
-    services.versions = VersionedCache()
+    services.caches.versions = VersionedCache()
     asked = [evidence_of(services, found) for _ in range(3 * services.settings.pool_size)]
     async with asyncio.timeout(30):
         await asyncio.gather(*asked)

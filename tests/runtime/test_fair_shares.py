@@ -97,7 +97,7 @@ def servers() -> Iterator[tuple[FaultServer, ...]]:
 def register(services: Services, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
     def make(server: FaultServer) -> str:
         name = f"shared-{uuid.uuid4().hex[:8]}"
-        services.register_model(
+        services.models.register(
             name,
             ChatOpenAI(
                 model=name, base_url=server.url, api_key=SecretStr("sk-none"), max_retries=0
@@ -106,7 +106,7 @@ def register(services: Services, monkeypatch: pytest.MonkeyPatch) -> Callable[..
         return name
 
     # A fresh one: this test's owners are the first with keys.
-    monkeypatch.setattr(services, "_limits", Limits(8, None))
+    monkeypatch.setattr(services.models, "_limits", Limits(8, None))
     return make
 
 
@@ -134,7 +134,7 @@ async def test_a_hundred_hanging_calls_of_one_keep_no_place_from_another(
 
     hanging = [asyncio.create_task(ask(films, staller, one, at)) for at in range(100)]
     try:
-        waiting = services._limits._waiting  # type: ignore[union-attr]
+        waiting = services.models.limits._waiting
         while len(waiting.get("staller", ())) < 96 or len(dead.asked) < 4:  # noqa: ASYNC110
             await asyncio.sleep(0.05)
         assert len(dead.asked) == 4  # half of the places

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from fault_server import FaultServer
 from langchain_core.messages import AIMessage
+from ledger import booked
 from pydantic import SecretStr
 from re2llm.data.sample import load_films
 from re2llm.errors import BudgetSpentError, InputError
@@ -24,7 +25,6 @@ from re2llm.runtime.budget import Budget
 from re2llm.runtime.options import Context
 from re2llm.runtime.services import Services, open_services
 from re2llm.runtime.sharing import ServiceSet
-from sqlalchemy import text
 
 RE2LLM = Path(sys.executable).with_name("re2llm")
 IDS = [film.id for film in load_films()]
@@ -57,12 +57,6 @@ def ask(server: FaultServer, adjust: Callable[..., None], films: str, model: str
         return recommend
 
     return settle
-
-
-async def booked(services: Services, model: str) -> list[Any]:
-    async with services.engine.connect() as connection:
-        query = text("SELECT * FROM re2llm.llm_call WHERE model = :model ORDER BY id")
-        return list(await connection.execute(query, {"model": model}))
 
 
 async def test_a_call_is_booked_with_tokens_and_cost(

@@ -241,7 +241,7 @@ async def test_auto_waits_for_the_doctor(
     first = await recommend(prompt="auto")
     assert in_letters(server) == [False]
     assert first["flags"] == []
-    await services.note_logprobs(first["model"], given=True)
+    await services.models.note_logprobs(first["model"], given=True)
     await recommend(prompt="auto")
     assert in_letters(server) == [False, True]
 

@@ -56,7 +56,7 @@ def served(
 
     def settle(**changes: Any) -> Recommend:
         adjust(**{**settings, **changes})
-        monkeypatch.setattr(services, "_limits", None)
+        monkeypatch.setattr(services.models, "_limits", None)
         model = f"openai:fault-{uuid.uuid4().hex[:8]}"
 
         async def recommend(

@@ -17,9 +17,9 @@ Change = Callable[..., None]
 async def test_work_goes_on_through_an_outage(services: Services, adjust: Change) -> None:
     """While the breaker is open, one piece of work at a time tries the model."""
     adjust(breaker_failures=2, breaker_pause=0.2)
-    services.register_model("outage", OfflineRanker())
+    services.models.register("outage", OfflineRanker())
     options = await resolve_context(Context(model="outage"))
-    endpoint = await services.endpoint("outage")
+    endpoint = await services.models.endpoint("outage")
     outages = OutageGuard(options, at_once=4)
     back = time.monotonic() + 0.5
     tried: list[float] = []
@@ -42,8 +42,9 @@ async def test_work_goes_on_through_an_outage(services: Services, adjust: Change
 
 async def test_what_is_under_way_when_the_budget_ends_is_finished(services: Services) -> None:
     options = await resolve_context(Context())
-    await services.endpoint(options.model)  # making it takes a thread, and so mixes up the order
-    await services.endpoint(options.reflect_model, reflects=True)
+    # Making a model takes a thread, and so mixes up the order.
+    await services.models.endpoint(options.model)
+    await services.models.endpoint(options.reflect_model, reflects=True)
     outages = OutageGuard(options, at_once=3)
     begun: list[int] = []
     ended: list[int] = []
@@ -71,9 +72,9 @@ async def test_what_is_under_way_when_the_budget_ends_is_finished(services: Serv
 async def test_nobody_waits_for_a_dead_model(services: Services, adjust: Change) -> None:
     """Of those that wait for a model that is given up, none tries it again."""
     adjust(breaker_failures=2, breaker_pause=0.05)
-    services.register_model("gone", OfflineRanker())
+    services.models.register("gone", OfflineRanker())
     options = await resolve_context(Context(model="gone"))
-    endpoint = await services.endpoint("gone")
+    endpoint = await services.models.endpoint("gone")
     outages = OutageGuard(options, at_once=4)
     tried = 0
 

@@ -44,7 +44,7 @@ def settle(
     def with_settings(**settings: Any) -> Ask:
         defaults = {"base_url": server.url, "api_key": SecretStr("sk-none"), "retry_pause": 0.01}
         adjust(**{**defaults, "structured": "auto", **settings})
-        monkeypatch.setattr(services, "_limits", None)
+        monkeypatch.setattr(services.models, "_limits", None)
         model = f"openai:refusing-{uuid.uuid4().hex[:8]}"
 
         async def recommend(at: int = 0, history: int = 2, **options: Any) -> dict[str, Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from ports import free_port
 from re2llm.interfaces.api.application import create_app
 from re2llm.interfaces.api.options import ServeOptions
 from re2llm.interfaces.api.server import http_protocol
@@ -69,9 +69,7 @@ class Command:
 @contextmanager
 def serve_command(log: Path, *options: str, **env: str) -> Iterator[Command]:
     """Run the command until it is ready; end it if it has not ended."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     words = [sys.executable, "-m", "re2llm", "serve", "--port", str(port), *options]
     with log.open("wb") as output:
         process = subprocess.Popen(

@@ -14,7 +14,7 @@ from re2llm.jobs.control import job
 from re2llm.knowledge.trials import Gain, gains
 from re2llm.operations.hints.manage import add_hint, list_hints
 from re2llm.operations.hints.try_hint import sessions_to_try, try_hint, try_on_session
-from re2llm.ranking import measure
+from re2llm.ranking import panel_gains
 from re2llm.runtime.options import Context, resolve_context
 
 TEXT = "Prefer films that share at least 3 themes with the history."
@@ -164,6 +164,6 @@ async def test_a_session_is_tried_without_the_trials_of_all_others(
         loaded.extend(found)
         return found
 
-    monkeypatch.setattr(measure, "paid_gains", counted)
+    monkeypatch.setattr(panel_gains, "paid_gains", counted)
     await try_on_session(context, TEXT, sessions[1])
     assert [gain.session_id for gain in loaded] == [sessions[1]]

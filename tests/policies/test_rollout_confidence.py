@@ -6,8 +6,8 @@ from collections import Counter
 import numpy as np
 import pytest
 from re2llm.policies.rollout.assignment import place_of, probability_of, pseudonym
+from re2llm.policies.rollout.confidence import Moments, difference, mean
 from re2llm.policies.rollout.sample_ratio import mismatch
-from re2llm.policies.rollout.sequences import Moments, difference, mean
 
 RUNS = 400
 LOOKS = np.unique(np.geomspace(60, 20_000, 60).astype(int))

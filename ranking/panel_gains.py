@@ -1,4 +1,4 @@
-"""Measures what a hint brings, on a panel of training sessions."""
+"""What a hint brings on the sessions of a panel."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .trials import gain_of
 from .verification import CLEAR_HARM_AFTER, finished, settled
 
 
-async def measure(
+async def panel_gains(
     text: str,
     domain: str,
     panel: Panel,

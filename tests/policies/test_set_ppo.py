@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import combinations
 from typing import Any
@@ -24,7 +24,8 @@ from re2llm.policies.ppo import (
     ppo_losses,
 )
 from re2llm.policies.recipes import TrainingConfig, default_config
-from re2llm.policies.sequences import (
+from re2llm.policies.set_policy import drawn_picks, greedy_picks, pick, set_probability
+from re2llm.policies.set_ppo import (
     LAST,
     Episodes,
     SetRules,
@@ -33,22 +34,13 @@ from re2llm.policies.sequences import (
     play,
     with_picked,
 )
-from re2llm.policies.set_policy import drawn_picks, greedy_picks, pick, set_probability
 from re2llm.policies.sets import hint_sets
 from re2llm.policies.training import TrainingData, train_hint_policy
 from re2llm.policies.weights import actor_of, dump_policy, load_policy
 from torch import nn
 
 D, E, H, MOST = 4, 8, 5, 3
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    """Matrices this small only lose by threads."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 class Tiny(nn.Module):

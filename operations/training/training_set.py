@@ -1,0 +1,86 @@
+"""Draws the sessions that training works on, and takes the hints that are tried on them."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ...errors import InputError
+from ...knowledge.hints import Hint, HintAndEmbedding, best_hints, find_hints
+from ...ranking.hint_stats import update_stats
+from ...ranking.panels import random_sessions
+from ...records import counted
+from ...runtime.options import RunOptions
+from ...runtime.progress import Progress
+from ..database import in_domain
+from ..first_stage.fit import fit_first_stage
+from ..sessions.enough import ENOUGH_SESSIONS, FEWEST_TO_TRAIN
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingSet:
+    """What training works on.
+
+    Attributes:
+        domain_id: Key of the domain.
+        sessions: Keys of the training sessions, in random order; the first ones are the panel.
+        hints: That are tried on the panel.
+    """
+
+    domain_id: int
+    sessions: Sequence[int]
+    hints: Sequence[Hint]
+
+
+async def draw_training_set(
+    options: RunOptions,
+    sessions: Sequence[int],
+    progress: Progress,
+    hints: Sequence[int] | None = None,
+) -> TrainingSet:
+    """Return what to train on, and fit the first stage that its prompts depend on.
+
+    Args:
+        sessions: Keys to draw from.
+        hints: Ids of the hints to try; `None` takes those with the most promise.
+
+    Raises:
+        InputError: There are too few sessions or active hints.
+    """
+    await fit_first_stage(options, progress=progress)
+    keys = random_sessions(sessions, options.settings.train_sessions, options.settings.seed)
+    if hints is None:
+        domain_id, measured = await promising_hints(options)
+        chosen = [hint for hint, _ in measured]
+    else:
+        async with in_domain(options, None) as (connection, domain):
+            domain_id, chosen = domain.id, await find_hints(connection, domain.id, hints)
+    if not chosen or len(keys) < FEWEST_TO_TRAIN:
+        raise _too_little(options.domain, len(chosen), len(keys))
+    return TrainingSet(domain_id, keys, chosen)
+
+
+async def promising_hints(options: RunOptions) -> tuple[int, list[HintAndEmbedding]]:
+    """Return a domain's key and its hints with the most promise, by all trials so far."""
+    async with in_domain(options, None, write=True) as (connection, domain):
+        await update_stats(connection, domain.id, options)
+        count = options.settings.shortlist
+        return domain.id, await best_hints(connection, domain.id, count=count)
+
+
+def _too_little(domain: str, hints: int, sessions: int) -> InputError:
+    remedy = (
+        f"Run `re2llm learn --domain {shlex.quote(domain)}`, or add hints by hand: "
+        "`re2llm hints add`. `re2llm measure` tells whether the model adds anything to learn from."
+        if sessions >= ENOUGH_SESSIONS
+        else f"At least {FEWEST_TO_TRAIN} sessions are needed, and about {ENOUGH_SESSIONS} are "
+        "enough. Load more (`re2llm load … --sessions FILE`), then run `re2llm learn`. "
+        "Until then, answers come without a hint."
+    )
+    return InputError(
+        "domain",
+        f"{domain!r} has {counted(hints, 'active hint')} and "
+        f"{counted(sessions, 'training session')}.",
+        remedy,
+    )
