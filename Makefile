@@ -4,7 +4,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo train-rater-demo train-rater-real test test-all bench bench-server lint audit format docs-graph docs ci clean
+.PHONY: help setup demo train-rater-demo train-rater-real test test-long test-all bench bench-server lint audit format docs-graph docs ci clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -38,7 +38,10 @@ train-rater-real: $(VENV)/.train-demo ## Train SmolLM2-135M to rate films, and m
 	@$(BIN)/re2llm rater evaluate --reviews $(FILMS) --split mixed --checkpoint $(RATER_REAL)/model \
 		--samples $(SAMPLES) --baselines user-mean,item-mean,bias,mf --plot $(RATER_REAL)/calibration.png
 
-test: $(VENV)/.test ## Run the tests, except the slow ones (ARGS="-n 0 -x tests/commands/test_cli.py")
+test: $(VENV)/.test ## Run the quick tests (ARGS="-n 0 -x tests/commands/test_cli.py")
+	@$(BIN)/python -m pytest -m "not long and not slow" $(PARALLEL) $(ARGS)
+
+test-long: $(VENV)/.test ## Run the tests that CI runs: the quick ones, and those that take seconds
 	@$(BIN)/python -m pytest -m "not slow" $(PARALLEL) $(ARGS)
 
 test-all: $(VENV)/.test $(VENV)/.sasrec $(VENV)/.dev $(VENV)/.train ## Run all tests, with all optional libraries

@@ -21,6 +21,7 @@ def test_an_old_module_is_the_new_one(old: str) -> None:
         _ = found.nothing_of_this_name
 
 
+@pytest.mark.long
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_what_0_1_imported_still_imports() -> None:
     code = (

@@ -70,6 +70,7 @@ async def test_the_python_runs_against_a_server(
     assert capsys.readouterr().out
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("page", TEXTS, ids=lambda page: page.name)
 def test_the_commands_exist(page: Path) -> None:
     for block in blocks(page, "sh"):

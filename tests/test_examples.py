@@ -41,6 +41,7 @@ def takes_the_first(printed: str) -> bool:
     return listed is not None and f"Noted: {listed[1].split(' (')[0]}." in printed
 
 
+@pytest.mark.long
 def test_a_supervisor_with_packages_called_as_ours(films: str, tmp_path: Path) -> None:
     folder = shutil.copytree(EXAMPLES / "supervisor", tmp_path / "host")
     answers = run(folder, sys.executable, "graph.py").splitlines()
@@ -71,6 +72,7 @@ def test_over_http(server: str, tmp_path: Path, name: str) -> None:
     assert RANKED.search(run(tmp_path, sys.executable, str(EXAMPLES / name), server))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", ["mcp_http.py", "a2a_client.py"])
 async def test_over_http_with_a_key(
     server: str, films: str, services: Services, tmp_path: Path, name: str

@@ -24,6 +24,7 @@ from re2llm.records import Item, RatingScale
 ROOT = Path(re2llm.__file__).parent
 
 
+@pytest.mark.long
 @pytest.mark.timeout(120)
 def test_every_pattern_takes_linear_time() -> None:
     patterns = patterns_of(ROOT)

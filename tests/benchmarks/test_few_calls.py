@@ -102,6 +102,7 @@ def test_a_policy_is_trained_on_what_was_paid_for_and_measured_unseen(tables: Ta
     assert everything["validation_sessions"] == SESSIONS - tables.first
 
 
+@pytest.mark.long
 async def test_the_tables_hold_every_hint_on_every_session(
     services: Services, domain: str, adjust: Callable[..., None], tmp_path: Path
 ) -> None:

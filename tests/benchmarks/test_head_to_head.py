@@ -16,6 +16,7 @@ pytest.importorskip("matplotlib")
 CALLS, SESSIONS = 60, 4
 
 
+@pytest.mark.long
 async def test_no_contender_spends_more_than_its_calls_and_a_second_run_asks_nothing(
     services: Services, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -43,6 +43,7 @@ def measured() -> Callable[[Speak], dict[str, Any]]:
     return measure
 
 
+@pytest.mark.long
 def test_a_model_that_copies_the_prompt_adds_nothing(measured: Any) -> None:
     found = measured(lambda _: list(range(1, 11)))
     first = found["rows"]["first-stage"]["ndcg@10"]
@@ -79,6 +80,7 @@ def test_what_an_answer_takes(measured: Any) -> None:
     assert (costs["p50_ms"], costs["p95_ms"]) == (29.5, 56.0)
 
 
+@pytest.mark.long
 def test_scores_of_letters_are_calibrated() -> None:
     """A model that says where an item stands adds nothing; one that also knows it does."""
 

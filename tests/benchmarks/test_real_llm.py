@@ -117,6 +117,7 @@ def test_a_killed_run_goes_on_and_pays_for_no_answer_twice(films: str, file: Pat
     assert without_known == expected
 
 
+@pytest.mark.long
 def test_what_it_shows(films: str, file: Path) -> None:
     with prepared(films, file, "shown") as one:
         one.server.play('says {"ranking": [99, 2, 2]}')
@@ -178,6 +179,7 @@ def test_letters_have_rows_where_they_work(films: str, file: Path) -> None:
         assert one.document.read_text().count('"letters, calibrated"') == 1
 
 
+@pytest.mark.long
 def test_letters_have_no_rows_where_they_do_not_work(films: str, file: Path) -> None:
     with prepared(films, file, "lists") as one:
         code, _, err = one("--letters")

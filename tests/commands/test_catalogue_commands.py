@@ -228,6 +228,7 @@ async def test_a_misspelled_domain_is_answered_with_the_right_one(films: str) ->
     assert "Did you mean 'films'?" in served.stderr
 
 
+@pytest.mark.long
 async def test_lines_in_pipes_are_not_wrapped(films: str) -> None:
     text = " ".join(["Prefer films that are long, slow and set in one place;"] * 4)
     done = await asyncio.to_thread(

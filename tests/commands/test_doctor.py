@@ -193,6 +193,7 @@ async def test_a_server_that_never_answers_is_not_waited_for(
     assert "in time" in by_name(found)["model"].found
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("seconds", [None, 30])
 async def test_a_slow_server_is_waited_for_as_long_as_the_settings_say(
     server: FaultServer,
@@ -273,6 +274,7 @@ async def test_the_day_of_a_key_counts_the_calls_and_ends_them(
     assert "calls_per_day" in by_name(found)["model"].found
 
 
+@pytest.mark.long
 async def test_without_a_database_the_model_is_checked_all_the_same(
     server: FaultServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -453,6 +453,7 @@ async def test_measured_harm_retires_a_hint(
 # The hints of the paper's authors
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not HETREC.is_dir(), reason="the authors' data is not here")
 def test_the_authors_hints_are_stored_or_refused_with_a_reason(
     classroom: str, settings: Settings
@@ -468,6 +469,7 @@ def test_the_authors_hints_are_stored_or_refused_with_a_reason(
     assert sum(one["outcome"] == "stored" for one in added) >= 18
 
 
+@pytest.mark.long
 def test_a_gain_from_another_prompt_is_shown_as_such(
     classroom: str, adjust: Callable[..., None]
 ) -> None:

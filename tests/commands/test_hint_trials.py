@@ -355,6 +355,7 @@ def server() -> Iterator[FaultServer]:
         yield running
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("quick_training")
 async def test_a_release_of_another_model_leaves_a_ranking_and_a_note(
     services: Services, adjust: Change, classroom: str, server: FaultServer

@@ -25,6 +25,7 @@ def silent_url() -> Iterator[str]:
         yield f"postgresql://someone@127.0.0.1:{server.getsockname()[1]}/db"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("loaded", "presses"),
     [

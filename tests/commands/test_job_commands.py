@@ -38,6 +38,7 @@ async def school(services: Services, domain: str) -> str:
     return domain
 
 
+@pytest.mark.long
 async def test_a_detached_job_is_listed_shown_paused_and_cancelled(school: str) -> None:
     at = ("--domain", school)
     job = (await good("learn", *at, "--max-llm-calls", 50, "--detach")).strip()
@@ -64,6 +65,7 @@ async def test_a_typing_error_in_a_domain_is_no_empty_list(school: str) -> None:
     assert "There is no domain" in await refused("jobs", "list", "--domain", f"{school}x")
 
 
+@pytest.mark.long
 async def test_what_a_job_has_not_is_refused_before_it_is_submitted(
     school: str, tmp_path: Path, adjust: Callable[..., None]
 ) -> None:
@@ -80,6 +82,7 @@ async def test_what_a_job_has_not_is_refused_before_it_is_submitted(
     assert json.loads(await good("jobs", "list", *at, "--json")) == []
 
 
+@pytest.mark.long
 async def test_a_schedule_is_made_listed_and_removed(school: str) -> None:
     made = ("jobs", "schedule", "train", "--domain", school, "--cron")
     assert "five fields" in await refused(*made, "every night")

@@ -28,6 +28,7 @@ def refused(*options: str) -> str:
     return done.stderr
 
 
+@pytest.mark.long
 def test_a_root_path_is_a_path(films: str) -> None:
     assert "--root-path" in refused("--root-path", "recommender")
 
@@ -38,6 +39,7 @@ def test_other_machines_need_a_key(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         assert "re2llm keys create" in refused("--host", host)
 
 
+@pytest.mark.long
 def test_an_address_that_cannot_be_listened_on_is_named(films: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         told = refused("--port", str(taken.getsockname()[1]))

@@ -123,6 +123,7 @@ def test_the_paper_recipe_trains_too(school: str) -> None:
     assert listed["recipe"] == "paper"
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("quick_training")
 def test_a_spent_budget_stops_training_and_the_next_run_goes_on(school: str, url: str) -> None:
     def paid() -> int:
@@ -198,6 +199,7 @@ async def test_what_cannot_be_trained_is_told(
     assert "no release yet" in done.stdout
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("quick_training")
 def test_sets_of_hints_are_trained_served_and_evaluated(
     school: str, adjust: Callable[..., None], url: str, tmp_path: Path

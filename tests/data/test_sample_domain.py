@@ -112,6 +112,7 @@ def lasting(drift: float) -> tuple[float, float]:
     return float(np.mean(near)), float(np.mean(far))
 
 
+@pytest.mark.long
 def test_tastes_drift_over_a_viewers_life() -> None:
     near, far = lasting(TasteModel().drift)
     near_if_fixed, far_if_fixed = lasting(0.0)

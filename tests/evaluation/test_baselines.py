@@ -89,6 +89,7 @@ def test_figures_on_hetrec(movies, name):
         assert figures[metric] == pytest.approx(expected, abs=0.01), metric
 
 
+@pytest.mark.long
 @REAL_DATA
 def test_random_is_what_chance_gives(movies):
     """One relevant item in 50: HR@k is k/50, NDCG@k the mean discount, at three standard errors."""

@@ -79,6 +79,7 @@ def test_the_tally_is_what_a_plain_sum_over_people_gives() -> None:
             assert getattr(found, name) == pytest.approx(getattr(expected, name))
 
 
+@pytest.mark.long
 def test_rollouts_end_right() -> None:
     ends = {
         delta: summarised([play(QUICK, world(delta), seed=seed) for seed in range(12)])

@@ -50,6 +50,7 @@ def test_scores_do_not_depend_on_the_target(fitted):
         assert np.array_equal(fitted.score(replace(session, target=target)), expected)
 
 
+@pytest.mark.long
 def test_same_seed_same_model_and_another_seed_another(train):
     session = Session(walk(0, 3), None, tuple(f"i{n}" for n in range(RING)))
     one, two, other = (Sasrec(train, seed, steps=6).score(session) for seed in (1, 1, 2))

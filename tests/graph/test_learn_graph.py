@@ -197,6 +197,7 @@ async def test_a_miss_runs_the_whole_machine_and_a_hit_ends_after_check(
     assert "proposals" not in result
 
 
+@pytest.mark.long
 async def test_an_empty_request_takes_the_next_session_until_none_is_left(
     script: Script, domain: str, keys: list[int]
 ) -> None:
@@ -294,6 +295,7 @@ async def test_each_step_is_streamed_in_order(
 # What is paid
 
 
+@pytest.mark.long
 async def test_no_trial_is_paid_twice(
     services: Services, adjust: Change, script: Script, domain: str, keys: list[int]
 ) -> None:
@@ -354,6 +356,7 @@ def _failing(when: str, hint: str) -> Callable[[Sequence[BaseMessage]], str]:
     return answer
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("when", ["ranking", "reflecting", "trying"])
 async def test_a_model_that_fails_teaches_nothing(
     services: Services, script: Script, domain: str, keys: list[int], when: str

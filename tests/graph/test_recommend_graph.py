@@ -133,6 +133,7 @@ answers = st.one_of(
 )
 
 
+@pytest.mark.long
 @given(first=answers, second=answers)
 @examples(max_examples=60, deadline=None)
 async def test_whatever_a_model_answers_a_permutation_leaves_the_graph(
@@ -378,6 +379,7 @@ async def test_without_hints_none_is_given(
     assert (result["hint"]["text"], result["hint"]["probability"]) == (None, 1.0)
 
 
+@pytest.mark.long
 async def test_random_chooses_every_hint_equally_often(hinted: str) -> None:
     calls = 160
 

@@ -203,6 +203,7 @@ async def test_a_batch_of_one_is_the_conversation_of_the_paper(
     assert len(result["reflection"]["messages"]) == 9
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("concurrency", [1, 4])
 async def test_each_miss_is_in_one_reflection(
     services: Services, script: Any, domain: str, keys: list[int], concurrency: int

@@ -182,6 +182,7 @@ def client(server: str) -> Any:
     return get_client(url=server)
 
 
+@pytest.mark.long
 async def test_through_the_server_on_a_thread(client: Any, films: str, server_log: Any) -> None:
     thread = await client.threads.create()
     context = {"domain": films, "policy": "none"}

@@ -146,6 +146,7 @@ async def test_no_key_opens_what_the_development_server_keeps_for_itself(
         assert answer.status_code == 404, (method, path)
 
 
+@pytest.mark.long
 async def test_the_api_is_served_there_too(http: httpx.AsyncClient, key: str) -> None:
     headers = {"x-api-key": key, "x-request-id": "order-7"}
     body = {"history": ["alien-1979"], "k": 2}

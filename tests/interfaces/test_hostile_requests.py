@@ -293,6 +293,7 @@ async def attack_with(
     await hold(attack, services, waits)
 
 
+@pytest.mark.long
 async def test_some_hostile_requests(
     attack: Attack, services: Services, adjust: Callable[..., None]
 ) -> None:

@@ -73,6 +73,7 @@ async def http(behind: Behind, services: Services, films: str) -> AsyncIterator[
         yield client
 
 
+@pytest.mark.long
 async def test_without_a_database_a_request_is_refused_for_now(
     behind: Behind, http: httpx.AsyncClient
 ) -> None:

@@ -82,6 +82,7 @@ async def test_over_standard_input_and_output(films: str) -> None:
         assert hints["domain"] == films
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("tool", "bad", "told"),
     [

@@ -244,6 +244,7 @@ def test_closing_ends_what_other_threads_wait_for(films: str, url: str) -> None:
         host.recommend(["Alien"])
 
 
+@pytest.mark.long
 def test_a_forgotten_object_does_not_keep_its_program_alive(films: str) -> None:
     code = (
         "import re2llm; tool = re2llm.recommender_tool();"

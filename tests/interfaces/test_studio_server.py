@@ -31,6 +31,7 @@ def assert_valid(result: dict[str, Any]) -> None:
     assert result["flags"] == []
 
 
+@pytest.mark.long
 async def test_through_the_sdk(server: str) -> None:
     from langgraph_sdk import get_client
 
@@ -118,6 +119,7 @@ async def test_bad_input_comes_back_as_an_error(
     assert result["error"]["remedy"]
 
 
+@pytest.mark.long
 async def test_as_an_mcp_tool(server: str) -> None:
     client = adapters.MultiServerMCPClient(
         {"re2llm": {"transport": "streamable_http", "url": f"{server}/mcp"}}

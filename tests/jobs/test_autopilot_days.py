@@ -96,6 +96,7 @@ async def test_a_day_is_never_overspent_by_two_jobs_at_once_or_by_a_retry(
     assert not await spend(services, second, 0.0, 0.0)
 
 
+@pytest.mark.long
 async def test_claims_and_settlements_at_the_same_time_never_block_each_other(
     services: Services, loaded: Load
 ) -> None:

@@ -44,6 +44,7 @@ async def ended(context: Context) -> str:
     return (await job(context, running.id)).job.state
 
 
+@pytest.mark.long
 async def test_what_a_job_leaves_another_one_learns(loaded: Load) -> None:
     domain = await loaded(4)
     context = Context(domain=domain)

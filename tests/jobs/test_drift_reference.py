@@ -93,6 +93,7 @@ def as_it_comes(visits: list[Visit]) -> bool:
     return False
 
 
+@pytest.mark.long
 async def test_late_feedback_without_drift_is_never_a_drop(
     services: Services, piloted: Context, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -159,6 +159,7 @@ def test_a_spent_budget_names_the_option_that_raises_it() -> None:
         assert option in str(_job_over("learn-1", "day"))
 
 
+@pytest.mark.long
 def test_commands_without_jobs_do_not_load_dbos() -> None:
     code = (
         "import sys, re2llm.cli, re2llm.operations.learning.learn; sys.exit('dbos' in sys.modules)"

@@ -46,6 +46,7 @@ async def work_off(submitted: Job) -> Any:
     return (await job(Context(), submitted.id)).job
 
 
+@pytest.mark.long
 async def test_learning_in_pieces(adjust: Change, loaded: Load, url: str) -> None:
     adjust(**SMALL)
     domain = await loaded(3)
@@ -85,6 +86,7 @@ async def test_tidying_as_a_job_is_the_operation(adjust: Change, loaded: Load, u
     assert done.result["kept"] == alone.model_dump(mode="json")["kept"]
 
 
+@pytest.mark.long
 async def test_training_in_pieces_makes_one_release(
     adjust: Change, loaded: Load, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -26,6 +26,7 @@ class Planted:
         return Path.touch, (self.file,)
 
 
+@pytest.mark.long
 @pytest.mark.timeout(600)
 async def test_the_queues_hold_json_and_no_pickle_is_read(
     loaded: Callable[..., Any], workers: Workers, url: str, tmp_path: Path

@@ -42,6 +42,7 @@ def home() -> Iterator[Path]:
     shutil.rmtree(path)
 
 
+@pytest.mark.long
 def test_a_kill_in_the_first_start_leaves_no_half_of_a_database(home: Path) -> None:
     user = start(home)
     end = time.monotonic() + PATIENCE
@@ -56,6 +57,7 @@ def test_a_kill_in_the_first_start_leaves_no_half_of_a_database(home: Path) -> N
     assert not running(home)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("with_server", [False, True])
 def test_what_a_killed_user_wrote_is_kept_and_the_last_to_leave_stops_the_server(
     home: Path, *, with_server: bool
@@ -75,6 +77,7 @@ def test_what_a_killed_user_wrote_is_kept_and_the_last_to_leave_stops_the_server
     assert not running(home)
 
 
+@pytest.mark.long
 def test_killed_users_keep_no_server_running_and_living_ones_do(home: Path) -> None:
     users = [start(home, stay=PATIENCE) for _ in range(2)]
     for user in users:
@@ -90,6 +93,7 @@ def test_killed_users_keep_no_server_running_and_living_ones_do(home: Path) -> N
     (home / ".postgres-old-copy").rmdir()
 
 
+@pytest.mark.long
 def test_a_start_waits_for_what_a_killed_server_has_left_running(home: Path) -> None:
     before = visit(home)
     user = start(home, stay=PATIENCE)
@@ -126,6 +130,7 @@ def test_a_start_that_takes_long_is_waited_for(home: Path, wait: str) -> None:
     assert int(done.stdout) == before + 1
 
 
+@pytest.mark.long
 def test_a_start_that_cannot_even_begin_a_log_says_what_failed(home: Path) -> None:
     before = visit(home)
     folder = home / "postgres"
@@ -143,6 +148,7 @@ def test_a_start_that_cannot_even_begin_a_log_says_what_failed(home: Path) -> No
     assert visit(home) == before + 1
 
 
+@pytest.mark.long
 def test_a_mark_of_a_server_that_died_keeps_none_from_starting(home: Path) -> None:
     before = visit(home)
     mark = home / "postgres" / "postmaster.pid"

@@ -69,6 +69,7 @@ def left_in(folder: Path) -> list[Path]:
     return list(folder.glob("re2llm-socket-*"))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", NAMES)
 def test_any_path_will_do(place: Path, home: Path, name: str) -> None:
     odd = place / name / name
@@ -144,6 +145,7 @@ def test_only_its_own_account_can_enter(place: Path, home: Path, *, deep: bool) 
         used.rename(home)
 
 
+@pytest.mark.long
 def test_a_cluster_of_an_earlier_version_is_closed_to_others(place: Path, home: Path) -> None:
     """It let in without asking, from a directory that everyone could enter."""
     before = visit(home)
@@ -164,6 +166,7 @@ def test_a_cluster_of_an_earlier_version_is_closed_to_others(place: Path, home: 
     assert not running(home)
 
 
+@pytest.mark.long
 @AS_ROOT
 def test_another_user_has_a_server_of_their_own(place: Path, home: Path) -> None:
     if not may_enter(pwd.getpwnam("nobody"), Path(sys.prefix)):
@@ -184,6 +187,7 @@ def test_another_user_has_a_server_of_their_own(place: Path, home: Path) -> None
         shutil.rmtree(theirs)
 
 
+@pytest.mark.long
 def test_a_new_home_is_closed_to_others(place: Path) -> None:
     new = place / "parent" / "new"
     try:
@@ -224,6 +228,7 @@ def test_a_full_disk_leaves_no_half_of_a_database(place: Path) -> None:
     shutil.rmtree(new)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("pause", [0.0, 0.02, 0.05])
 def test_ctrl_c_in_a_start_leaves_no_server(home: Path, pause: float) -> None:
     before = visit(home)
@@ -247,6 +252,7 @@ def test_ctrl_c_in_a_start_leaves_no_server(home: Path, pause: float) -> None:
     assert visit(home) in {before + 1, before + 2}
 
 
+@pytest.mark.long
 def test_a_forked_child_keeps_the_server_running(home: Path) -> None:
     fork = """
 import os

@@ -59,6 +59,7 @@ async def test_a_connection_that_knows_it_is_lost_is_replaced(url: str, settings
     await engine.dispose()
 
 
+@pytest.mark.long
 async def test_a_killed_embedded_server_is_started_again_by_the_next_request(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -253,6 +253,7 @@ def plain(value: Any, sessions: dict[int, int], name: str = "") -> Any:
     return sessions[value] if name == "session" and value is not None else value
 
 
+@pytest.mark.long
 async def test_a_domain_among_others_is_as_if_it_was_alone(another: Open) -> None:
     both, names = another(), ("amber", "cobalt")
     together = [Shop(both, name) for name in names]

@@ -79,6 +79,7 @@ def by_hand(count: int, to: np.ndarray, wanted: int) -> list[str]:
     return [f"i{n}" for n in order if n != 3][:wanted]
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("_small_index")
 async def test_each_large_catalogue_has_an_index_and_a_small_one_beside_it_stays_exact(
     services: Services, made: Made, url: str
@@ -112,6 +113,7 @@ def _small_index(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(meaning_index, "LARGE", LARGE)
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("_small_index")
 async def test_an_interrupted_build_is_done_again(services: Services, made: Made) -> None:
     domain = await made(LARGE)
@@ -127,6 +129,7 @@ async def test_an_interrupted_build_is_done_again(services: Services, made: Made
         assert await connection.scalar(text(valid), {"name": name})
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("_small_index")
 async def test_a_build_that_fails_says_why_and_the_next_load_builds(
     services: Services, made: Made, url: str

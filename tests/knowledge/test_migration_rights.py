@@ -258,6 +258,7 @@ LACKS: dict[str, tuple[str, str]] = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("before", "remedy"), LACKS.values(), ids=LACKS)
 def test_a_graph_and_a_command_say_what_an_administrator_must_do(
     fresh: URL, before: str, remedy: str, adjust: Callable[..., None]

@@ -49,6 +49,7 @@ def expected() -> set[str]:
     return {table.name for table in Base.metadata.tables.values()} | {"alembic_version"}
 
 
+@pytest.mark.long
 def test_upgrade_makes_every_table_and_downgrade_leaves_nothing_of_ours(fresh: str) -> None:
     upgrade(fresh)
     assert tables(fresh, SCHEMA) == expected()
@@ -58,6 +59,7 @@ def test_upgrade_makes_every_table_and_downgrade_leaves_nothing_of_ours(fresh: s
     assert tables(fresh, SCHEMA) == expected()
 
 
+@pytest.mark.long
 def test_every_single_step_goes_down_and_up_again(fresh: str) -> None:
     upgrade(fresh)
     steps = 0
@@ -118,6 +120,7 @@ def test_the_models_and_the_migrated_schema_are_the_same(fresh: str) -> None:
     assert differences(fresh) == []
 
 
+@pytest.mark.long
 def test_the_comparison_sees_a_difference(fresh: str) -> None:
     upgrade(fresh)
     execute(fresh, f"ALTER TABLE {SCHEMA}.hint DROP COLUMN provenance")
@@ -150,6 +153,7 @@ def test_concurrent_upgrades_of_one_database_all_succeed(fresh: str) -> None:
     assert tables(fresh, SCHEMA) == expected()
 
 
+@pytest.mark.long
 def test_two_processes_that_start_at_once_on_a_fresh_directory_both_succeed(
     tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -169,6 +173,7 @@ def test_two_processes_that_start_at_once_on_a_fresh_directory_both_succeed(
         assert out == "ready\n"
 
 
+@pytest.mark.long
 def test_releases_are_numbered_in_each_domain(fresh: str) -> None:
     upgrade(fresh, "0015")
     values = "'paper', '', '', '', '', '', '[]', '{}', '{}'"

@@ -88,6 +88,7 @@ async def test_what_one_may_not_know_of_does_not_count(own: Services) -> None:
     assert (await with_domain(Context(services=ServiceSet.of(own)))).domain == "herbs"
 
 
+@pytest.mark.long
 async def test_a_command_says_once_which_it_took(own: Services, template: str) -> None:
     await load(own, "teas")
     done = await asyncio.to_thread(

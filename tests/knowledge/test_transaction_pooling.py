@@ -77,6 +77,7 @@ async def load_films(url: URL, settings: Settings) -> None:
     await engine.dispose()
 
 
+@pytest.mark.long
 async def test_starts_at_once_all_migrate_and_leave_no_lock(
     pooler: TransactionPooler, fresh: URL, settings: Settings
 ) -> None:
@@ -123,6 +124,7 @@ async def test_two_processes_serve_beside_traffic(
     assert locks_left(fresh) == 0
 
 
+@pytest.mark.long
 async def test_commands_end_one_after_the_other(
     pooler: TransactionPooler, fresh: URL, settings: Settings
 ) -> None:
@@ -142,6 +144,7 @@ async def test_commands_end_one_after_the_other(
         assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.long
 async def test_learning_says_at_once_what_it_needs(
     pooler: TransactionPooler, fresh: URL, settings: Settings
 ) -> None:

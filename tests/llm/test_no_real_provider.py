@@ -75,6 +75,7 @@ def server() -> Iterator[FaultServer]:
         yield running
 
 
+@pytest.mark.long
 async def test_a_key_shows_nowhere(
     server: FaultServer,
     adjust: Callable[..., None],
@@ -132,6 +133,7 @@ def test_a_key_shows_in_no_model() -> None:
     assert "topsecret" not in repr(model)
 
 
+@pytest.mark.long
 async def test_a_key_shows_in_no_command(tmp_path: Path, server: FaultServer, films: str) -> None:
     server.play(*["401"] * 9)
     report = tmp_path / "figures.json"

@@ -311,6 +311,7 @@ def mean_of_best(hint: str, measure: Measure) -> float:
     return total / weights
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("hint", "measure", "direction"), HINTS, ids=[h for h, _, _ in HINTS])
 def test_a_hint_steers_in_its_direction(hint: str, measure: Measure, direction: int) -> None:
     with_hint, without = mean_of_best(hint, measure), mean_of_best("", measure)

@@ -139,6 +139,7 @@ def test_what_was_thought_first_is_never_said(pieces: str) -> None:
         assert "SECRET" not in without_thoughts(f"{opening}SECRET")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "piece",
     [

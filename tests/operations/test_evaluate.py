@@ -64,6 +64,7 @@ def evaluate(
     return settle
 
 
+@pytest.mark.long
 def test_faults_are_counted_before_any_repair(server: FaultServer, evaluate: Evaluate) -> None:
     server.play("wrong ids", "says {}", "prose")
     server.speak = lambda body: json.dumps({"ranking": [1, 2, 3, 4, 5, 6]})
@@ -80,6 +81,7 @@ def test_faults_are_counted_before_any_repair(server: FaultServer, evaluate: Eva
         assert told in printed
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("orders", [1, 2])
 def test_faults_are_counted_in_every_order(
     server: FaultServer, evaluate: Evaluate, orders: int

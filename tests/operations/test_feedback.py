@@ -130,6 +130,7 @@ async def test_another_domains_recommendation_is_not_told_from_none(
     assert messages[0] == messages[1]
 
 
+@pytest.mark.long
 async def test_a_miss_is_learnt_from_once_in_the_background(
     services: Services, classroom: str
 ) -> None:
@@ -296,6 +297,7 @@ def test_the_command(films: str, classroom: str) -> None:
     assert "stored already" in other.stderr
 
 
+@pytest.mark.long
 def test_the_command_learns_from_a_miss(classroom: str) -> None:
     arguments = ["recommend", "--domain", classroom, "Alien", "--policy", "none", "--json"]
     made = json.loads(command(*arguments).stdout)

@@ -105,6 +105,7 @@ def forget(url: str, domain: str) -> None:
             )
 
 
+@pytest.mark.long
 async def test_an_interrupted_search_chooses_the_same_cells(school: str, url: str) -> None:
     """A run that a limit ended, and one that goes on, against one that nothing disturbed."""
     context = Context(domain=school, seed=3)
@@ -180,6 +181,7 @@ async def test_a_limit_of_money_leaves_enough_to_validate_with(
     assert 0.6 * MONEY < trained.cost <= MONEY
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("of", ["job", "day"])
 async def test_a_job_with_little_money_ends_with_a_release(
     school: str,
@@ -239,6 +241,7 @@ async def test_too_small_a_limit_is_told(school: str, url: str) -> None:
     assert weights(url, school) == []
 
 
+@pytest.mark.long
 async def test_a_hint_is_not_tried_where_it_was_proposed(
     school: str, services: Services, url: str
 ) -> None:
@@ -304,6 +307,7 @@ async def test_what_ended_a_search_too_early_is_named(
     assert "0 sessions beyond the panel" in refused.value.problem
 
 
+@pytest.mark.long
 async def test_training_needs_answers_in_enough_sessions(
     school: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -89,6 +89,7 @@ async def test_a_child_that_helps_where_either_parent_does_is_stored(
     assert listed[CHILD].trials > 96
 
 
+@pytest.mark.long
 async def test_a_child_that_is_no_better_is_not_stored(services: Services, room: str) -> None:
     await plant(services, room, child=HALF, gentler=OTHER_HALF)
     found = await improve_hints(Context(domain=room), attempts=1)

@@ -10,8 +10,9 @@ import pytest
 from langchain_core.messages import AIMessage
 from learnt import Learnt, assert_whole, knowledge, settled
 from re2llm.data.sample import sample_items, simulate_sessions
-from re2llm.errors import BudgetSpentError, ModelDownError
-from re2llm.operations.learning.learn import Learned, _advice, learn, sessions_at_once
+from re2llm.errors import BudgetSpentError, InputError, ModelDownError
+from re2llm.operations.learning.learn import Learned, _advice, learn
+from re2llm.operations.learning.sessions import sessions_at_once
 from re2llm.operations.loading.load import load_domain
 from re2llm.records import Session
 from re2llm.runtime.budget import Budget
@@ -51,6 +52,7 @@ async def reference(services: Services, url: str) -> Learnt:
 # One learner
 
 
+@pytest.mark.long
 async def test_a_fresh_database_learns_the_same(
     services: Services, adjust: Change, url: str, domain: str, reference: Learnt
 ) -> None:
@@ -188,6 +190,7 @@ def flaky(services: Services, name: str, failing: Callable[[str], bool]) -> None
     services.models.register(name, Flaky())
 
 
+@pytest.mark.long
 async def test_a_session_without_an_answer_is_left_for_another_run(
     services: Services, adjust: Change, url: str, domain: str
 ) -> None:
@@ -257,3 +260,23 @@ def test_a_run_without_a_hint_says_why(counts: dict[str, int], sessions: int, sa
 def test_a_small_budget_narrows_what_is_done_at_once(limits: dict[str, Any], expected: int) -> None:
     settings = Settings(concurrency=8, prices={"m": (1.0, 1.0)})
     assert sessions_at_once(Budget(**limits), settings, "m") == expected
+
+
+@pytest.mark.parametrize(("rerank", "candidates"), [(10, None), (4, 20), (2, 6)])
+async def test_what_the_model_is_shown_must_reach_below_the_hits(
+    services: Services, adjust: Change, domain: str, rerank: int, candidates: int | None
+) -> None:
+    """Otherwise every session would be paid for, and none could be missed."""
+    items = [item.id for item in sample_items()]
+    sessions = [
+        Session(tuple(items[n : n + 2]), items[n + 2], candidates and tuple(items[2:][:candidates]))
+        for n in range(3)
+    ]
+    await prepare(services, domain, sessions)
+    adjust(rerank=rerank, model="offline")
+    context = Context(domain=domain, fuse="learned")
+    with pytest.raises(InputError) as refused:
+        await learn(context)
+    assert refused.value.field == "rerank"
+    adjust(rerank=rerank + 1)
+    assert (await learn(context, max_llm_calls=1)).stopped

@@ -58,6 +58,7 @@ async def keys(services: Services, domain: str) -> list[int]:
         return list(await connection.scalars(query, {"id": found.id}))
 
 
+@pytest.mark.long
 async def test_measure_learns_from_scores_and_serves_them(domain: str, services: Services) -> None:
     context = Context(domain=domain)
     found = await measure(context, sessions=SESSIONS)

@@ -277,6 +277,7 @@ async def test_odd_text_is_stored_as_it_is(services: Services, load: Load, domai
     assert (row.id, row.title, row.attributes) == (odd.id, odd.title, odd.attributes)
 
 
+@pytest.mark.long
 async def test_deleting_a_domain_takes_everything_of_it_along(
     url: str, load: Load, rows: Rows, domain: str
 ) -> None:

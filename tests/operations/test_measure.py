@@ -40,6 +40,7 @@ async def _stored(services: Services, domain: str, model: str) -> dict[str, Any]
         return dict((await serving_state(connection, asked)).fusions)
 
 
+@pytest.mark.long
 async def test_a_model_that_answers_by_chance_is_not_asked_again(
     domain: str, script: Script, services: Services
 ) -> None:

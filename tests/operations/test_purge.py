@@ -114,6 +114,7 @@ def all_of(number: int) -> dict[str, int]:
     return dict.fromkeys(KINDS, number)
 
 
+@pytest.mark.long
 async def test_old_records_go_and_recent_ones_stay(
     services: Services, domain: str, shop: Caller
 ) -> None:
@@ -137,6 +138,7 @@ async def test_old_records_go_and_recent_ones_stay(
         assert await connection.scalar(query, {"name": domain}) == 1.5
 
 
+@pytest.mark.long
 async def test_an_owners_records_go_by_name_and_by_key(
     services: Services, domain: str, shop: Caller
 ) -> None:

@@ -89,6 +89,7 @@ async def inject(domain: str, caller: Caller, target: str = LIFTED) -> None:
         assert not result.get("error")
 
 
+@pytest.mark.long
 async def test_injected_sessions_lift_no_film_and_can_be_dropped(
     services: Services, domain: str, shop: Caller, adjust: Callable[..., None]
 ) -> None:

@@ -79,6 +79,7 @@ NOISE = [max(1, rank + random.Random(n + 7_000).choice([-1, 0, 1])) for n, rank 
 HARMFUL = lifted(2, 0.4, plain=PLAIN, to=20)
 
 
+@pytest.mark.long
 async def test_past_trials_decide_without_a_model_call(
     services: Services, room: str, url: str
 ) -> None:
@@ -147,6 +148,7 @@ async def test_two_that_do_nothing_are_no_duplicates(services: Services, room: s
     assert verdicts(found) == {one: "no_effect", other: "no_effect"}
 
 
+@pytest.mark.long
 async def test_like_texts_that_bring_something_else_both_stay(
     services: Services, room: str
 ) -> None:
@@ -159,6 +161,7 @@ async def test_like_texts_that_bring_something_else_both_stay(
     assert [hint.standing for hint in found.kept] == ["helps", "helps"]
 
 
+@pytest.mark.long
 async def test_a_merged_hints_trials_count_for_the_one_that_stays(
     services: Services, room: str
 ) -> None:
@@ -233,6 +236,7 @@ async def test_a_person_waits_for_a_decision_on_the_hints(
     assert await statuses(room) == {near: "retired"}
 
 
+@pytest.mark.long
 async def test_verification_leaves_a_hint_that_a_person_retired_meanwhile(
     services: Services, script: Callable[..., Any], room: str, url: str
 ) -> None:
@@ -250,6 +254,7 @@ async def test_verification_leaves_a_hint_that_a_person_retired_meanwhile(
     assert await statuses(room) == {near: "retired"}
 
 
+@pytest.mark.long
 async def test_what_another_hint_is_better_than_everywhere_is_dominated(
     services: Services, room: str
 ) -> None:
@@ -267,6 +272,7 @@ async def test_what_another_hint_is_better_than_everywhere_is_dominated(
     assert found.changed[0].figures["hint"] == better
 
 
+@pytest.mark.long
 async def test_a_pending_hint_changes_once(services: Services, room: str, adjust: Change) -> None:
     """It is proven, but another one is better everywhere; or there is no room for it."""
     await tried(services, room, None, PLAIN)
@@ -291,6 +297,7 @@ async def test_a_pending_hint_changes_once(services: Services, room: str, adjust
     assert (await statuses(room))[other] == "retired"
 
 
+@pytest.mark.long
 async def test_only_hints_that_were_tried_enough_are_compared(
     services: Services, room: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -354,6 +361,7 @@ async def test_the_newest_sessions_do_not_come_with_one_key_alone(
     assert found.changed == []
 
 
+@pytest.mark.long
 async def test_a_store_is_bounded_by_the_best(
     services: Services, adjust: Change, room: str
 ) -> None:
@@ -368,6 +376,7 @@ async def test_a_store_is_bounded_by_the_best(
     assert verdicts(found) == {numbers[0]: "surplus", numbers[1]: "surplus"}
 
 
+@pytest.mark.long
 async def test_an_unused_hint_goes_after_long(
     services: Services, room: str, url: str, adjust: Change
 ) -> None:
@@ -530,6 +539,7 @@ async def tidied(domain: str, name: str, **limits: Any) -> TidiedHints:
     return await tidy_hints(Context(domain=domain, model=name), **limits)
 
 
+@pytest.mark.long
 async def test_hints_are_tried_until_they_are_decided_on(
     services: Services, script: Script, room: str
 ) -> None:
@@ -557,6 +567,7 @@ async def test_hints_are_tried_until_they_are_decided_on(
     assert tried_on["Prefer older titles."] <= 48
 
 
+@pytest.mark.long
 async def test_pending_hints_are_decided_on_too(
     services: Services, script: Script, adjust: Change, room: str
 ) -> None:
@@ -571,6 +582,7 @@ async def test_pending_hints_are_decided_on_too(
     assert (await statuses(room))[near] == "active"
 
 
+@pytest.mark.long
 async def test_another_model_verifies_anew(services: Services, script: Script, room: str) -> None:
     first, _ = script(scripted(ALL))
     other, _ = script(scripted({"right before": harms, "directors": helps(2)}))
@@ -581,6 +593,7 @@ async def test_another_model_verifies_anew(services: Services, script: Script, r
     assert (await statuses(room)) == {near: "retired", director: "active"}
 
 
+@pytest.mark.long
 async def test_a_dry_run_may_pay_for_trials_but_changes_nothing(
     services: Services, script: Script, room: str
 ) -> None:
@@ -594,6 +607,7 @@ async def test_a_dry_run_may_pay_for_trials_but_changes_nothing(
     assert verdicts(found) == verdicts(dry)
 
 
+@pytest.mark.long
 async def test_a_small_budget_stops_and_further_runs_go_on(
     services: Services, script: Script, room: str
 ) -> None:
@@ -614,6 +628,7 @@ async def test_a_small_budget_stops_and_further_runs_go_on(
     assert len(model.asked) / 2 < len(asked.asked) < 1.1 * len(model.asked)
 
 
+@pytest.mark.long
 async def test_an_outage_ends_it_and_keeps_what_was_paid(
     services: Services, script: Script, room: str, adjust: Change
 ) -> None:
@@ -676,6 +691,7 @@ async def test_learning_stops_where_the_store_is_full(
     assert learned.as_dict()["full"] is True
 
 
+@pytest.mark.long
 async def test_a_full_store_is_told_even_if_tidying_makes_room(
     services: Services, room: str
 ) -> None:
@@ -690,6 +706,7 @@ async def test_a_full_store_is_told_even_if_tidying_makes_room(
     assert "there is room for 2 hints; --max-hints allows more. " in " ".join(done.stderr.split())
 
 
+@pytest.mark.long
 async def test_the_command_tells_each_decision(services: Services, room: str) -> None:
     await tried(services, room, None, PLAIN)
     near, older = await stored(services, room, NEAR, "Prefer older titles.")

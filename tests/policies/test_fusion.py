@@ -107,6 +107,7 @@ def test_few_sessions_teach_no_weight() -> None:
     assert learned.sessions == 0
 
 
+@pytest.mark.long
 def test_the_gain_comes_from_sessions_that_did_not_choose_the_weight() -> None:
     """With pure noise, the best of many weights looks good on the sessions that chose it."""
     apparent, honest = [], []

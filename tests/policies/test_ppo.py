@@ -293,6 +293,7 @@ def test_identity_bandit_is_solved_in_2560_steps(seed: int) -> None:
     assert right == 1.0
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_seventy_actions_with_55_masked(seed: int) -> None:
     allowed = np.random.default_rng(seed).permutation(70)[:15]

@@ -41,6 +41,7 @@ def ever_wrong(bounded: object, truth: float = 0.0) -> float:
     return wrong / RUNS
 
 
+@pytest.mark.long
 def test_the_sequence_covers_at_all_times_and_a_fixed_n_interval_does_not() -> None:
     def always(control: Moments, canary: Moments) -> tuple[float, float]:
         found = difference([(control, canary)], scale=0.02, alpha=0.05)

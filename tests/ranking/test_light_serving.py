@@ -83,6 +83,7 @@ async def served(services: Services, load: Callable[..., Any], domain: str) -> i
     return number
 
 
+@pytest.mark.long
 async def test_a_release_answers_from_the_shell_without_torch(served: int, domain: str) -> None:
     asked = ["recommend", "--domain", domain, "--policy", "ppo", "--json", *HISTORIES[0]]
     *lines, loaded = await python(SHELL, asked)
@@ -91,12 +92,14 @@ async def test_a_release_answers_from_the_shell_without_torch(served: int, domai
     assert loaded == "[]"
 
 
+@pytest.mark.long
 async def test_a_release_answers_over_http_without_torch(served: int, domain: str) -> None:
     *_, line, loaded = await python(SERVER, {"domain": domain, "history": list(HISTORIES[0])})
     assert json.loads(line)["hint"]["policy"] == f"ppo:{served}"
     assert loaded == "[]"
 
 
+@pytest.mark.long
 async def test_a_server_multiplies_in_one_thread(served: int) -> None:
     """Several wait for each other, and for those of the other workers."""
     *_, threads = await python(SERVE, None)

@@ -46,6 +46,7 @@ def without(sessions: Sequence[tuple[int, Session]], key: int) -> EvidenceIndex:
     return EvidenceIndex([(other, session) for other, session in sessions if session != own])
 
 
+@pytest.mark.long
 @given(sessions=any_sessions, data=st.data())
 @examples(max_examples=300, deadline=None)
 def test_leaving_a_session_out_equals_never_having_stored_it(
@@ -176,6 +177,7 @@ async def evaluated(domain: str, file: Path) -> Mapping[str, Any]:
     return (await evaluate(context, file, policies=policies, baselines=baselines)).document
 
 
+@pytest.mark.long
 async def test_evaluating_stores_nothing(services: Services, films: str, test_file: Path) -> None:
     before = await snapshot(services)
     assert before["item"]

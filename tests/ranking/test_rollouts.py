@@ -97,6 +97,7 @@ async def fill(services: Services, rollout: int, step: int, *, canary: bool, **a
         await connection.execute(statement, values)
 
 
+@pytest.mark.long
 async def test_people_keep_their_side_and_gain_it_as_shares_rise(
     services: Services, there: TwoReleases
 ) -> None:

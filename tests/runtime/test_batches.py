@@ -243,6 +243,7 @@ async def test_a_lost_confirmation_starts_no_second_batch(
     assert (batch.status, batch.remote_id) == ("completed", "batch-0")
 
 
+@pytest.mark.long
 async def test_a_provider_that_is_away_for_a_while_is_waited_for(
     server: BatchServer, run: Run
 ) -> None:
@@ -319,6 +320,7 @@ async def test_a_limit_of_calls_holds_before_the_batch_is_sent(
     assert len(server.single) == 1
 
 
+@pytest.mark.long
 async def test_a_limit_of_cost_holds_before_the_batch_is_sent(
     server: BatchServer, services: Services, run: Run, model: str
 ) -> None:
@@ -347,6 +349,7 @@ async def test_two_processes_share_one_batch(
     assert list(found[0].rows[0].ranks) == list(found[1].rows[0].ranks)
 
 
+@pytest.mark.long
 async def test_a_killed_run_waits_for_its_batch_when_it_is_run_again(
     server: BatchServer, services: Services, run: Run, films: str, model: str, tmp_path: Path
 ) -> None:

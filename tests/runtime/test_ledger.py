@@ -297,6 +297,7 @@ def run(*arguments: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
 
 
+@pytest.mark.long
 async def test_costs_sums_the_ledger_up(server: FaultServer, ask: Ask, model: str) -> None:
     server.more = {"usage": {**USED, "prompt_tokens_details": {"cached_tokens": 50}}}
     recommend = ask(prices={model: (1000.0, 0.0, 500.0)})
@@ -338,6 +339,7 @@ async def test_tokens_from_the_cache_keep_their_price_when_calls_are_priced_anew
         assert (row.cost, row.unpriced) == (pytest.approx(cost), 0)
 
 
+@pytest.mark.long
 async def test_a_limit_of_cost_needs_a_price(films: str, tmp_path: Path) -> None:
     command = "RE2LLM_MODEL=openai:unpriced RE2LLM_API_KEY=k "
     done = await asyncio.to_thread(

@@ -290,6 +290,7 @@ async def test_the_call_cache_answers_letters(
     assert rows == [("ok", 1)]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("value", "usage"),
     [(-(10**400), 100), (-1e308, 10**30), (None, -(10**6)), ([-1.0], 0)],

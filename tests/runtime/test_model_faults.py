@@ -165,6 +165,7 @@ async def test_an_answer_that_stays_unusable_is_repaired_once_and_completed(
         assert result["faults"] == {"repeated": 1, "invented": 2, "missing": 6}
 
 
+@pytest.mark.long
 async def test_a_slow_model_ends_at_the_deadline_and_not_after_all_its_retries(
     server: FaultServer, served: Recommend
 ) -> None:
@@ -230,6 +231,7 @@ async def test_a_model_that_refuses_without_the_hint_too_is_not_asked_a_third_ti
 # Through many at once
 
 
+@pytest.mark.long
 async def test_a_dead_endpoint_is_soon_left_alone(server: FaultServer, served: Recommend) -> None:
     server.play(*["hang"] * 1000)
     recommend = served(
@@ -267,6 +269,7 @@ async def test_a_model_that_comes_back_is_asked_again(
     assert len(server.asked) == 4
 
 
+@pytest.mark.long
 async def test_two_hundred_requests_through_random_faults(
     server: FaultServer, served: Recommend
 ) -> None:

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import httpx
+import pytest
 import re2llm
 from api_server import problem
 from re2llm.cli import app
@@ -41,6 +42,7 @@ async def test_a_key_with_daily_limits_may_not_have_workers_spend(
     assert (await http.get(PILOT, params={"domain": films}, headers=reader)).status_code == 200
 
 
+@pytest.mark.long
 def test_the_command_and_the_object_do_the_same(films: str) -> None:
     def command(*words: str) -> dict[str, Any]:
         done = CliRunner().invoke(app, ["autopilot", *words, "--domain", films, "--json"])

@@ -10,6 +10,7 @@ from api_server import problem
 from re2llm.records import Item, Session
 
 
+@pytest.mark.long
 async def test_a_job_is_submitted_shown_paused_resumed_and_cancelled(
     http: httpx.AsyncClient, load: Any, domain: str
 ) -> None:

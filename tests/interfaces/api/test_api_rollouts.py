@@ -25,6 +25,7 @@ async def released(services: Services, domain: str) -> str:
     return domain
 
 
+@pytest.mark.long
 async def test_a_canary_from_start_to_end(http: httpx.AsyncClient, released: str) -> None:
     where = {"domain": released}
     assert problem(await http.get(CANARY, params=where), 422)["field"] == "release"

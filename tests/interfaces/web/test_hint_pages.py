@@ -68,6 +68,7 @@ def texts(page: Element) -> list[str]:
     return [cell.text for cell in page.all("td") if cell.attributes.get("class") == "text"]
 
 
+@pytest.mark.long
 async def test_pages_hold_every_hint_once(browser: Browser, crowded: str) -> None:
     seen: list[str] = []
     for number in range(1, MANY // 50 + 1):
@@ -80,6 +81,7 @@ async def test_pages_hold_every_hint_once(browser: Browser, crowded: str) -> Non
     assert texts(await browser.get("/console/hints", domain=crowded, page=999)) == []
 
 
+@pytest.mark.long
 async def test_the_address_filters_and_sorts(
     browser: Browser, crowded: str, services: Services
 ) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import pytest
 import pytest_asyncio
 from console import Browser, Element, parsed
 from hostile_texts import HOSTILE, hostile_domain
@@ -48,6 +49,7 @@ async def test_hostile_texts_stay_text_in_every_page(
         assert " ".join(title.split()) in " ".join(seen.split()), title
 
 
+@pytest.mark.long
 async def test_hostile_words_in_addresses_and_forms_stay_text(
     browser: Browser, hostile: dict[str, Any]
 ) -> None:
