@@ -122,6 +122,12 @@ async def keys_of_sessions(
     return [keys.pop() if len(keys) > 1 else keys[0] for keys in stored]
 
 
+async def fewest_candidates(connection: AsyncConnection, domain_id: int) -> int | None:
+    """Return the length of the shortest list of candidates that came with a session, if any did."""
+    fewest = func.min(func.cardinality(SessionRow.candidates))
+    return await connection.scalar(select(fewest).where(SessionRow.domain_id == domain_id))
+
+
 async def session_keys(connection: AsyncConnection, domain_id: int) -> list[int]:
     """Return the keys of the training sessions to learn from, in the order they were loaded.
 

@@ -3,27 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from ...errors import HintsFullError, InputError, Re2llmError
-from ...llm.prices import call_cost
+from ...errors import HintsFullError, Re2llmError
 from ...records import counted
-from ...runtime.budget import Budget, limited
-from ...runtime.options import Context, RunOptions, resolve_context
+from ...runtime.budget import limited
+from ...runtime.options import Context, resolve_context
 from ...runtime.progress import Progress, silent
-from ...settings import Settings
 from ..database import with_domain
-from ..first_stage.fit import fit_first_stage
 from ..hints.results import RetiredHint
 from ..hints.tidy import tidy_hints
 from ..hints.tidy_results import TidiedHint
-from ..sessions.enough import ENOUGH_SESSIONS, NOTHING_HELPED, NOTHING_MISSED, session_advice
-from ..sessions.selection import selected_sessions
+from ..sessions.enough import NOTHING_HELPED, NOTHING_MISSED, session_advice
 from .learner import Learner
+from .sessions import sessions_at_once, sessions_to_learn_from
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,9 +88,6 @@ class Learned:
 
 _LOOK_AGAIN = 0.5
 """Seconds between two looks at a session that another process is working on."""
-_CALLS_FOR_A_HINT = 400
-"""What verifying a hint that helps takes, about; one that does not help takes a tenth."""
-_TOKENS_OF_A_CALL = 1_500, 50
 _COUNTS = (
     *("sessions", "missed", "failed", "proposed"),
     *("stored", "duplicate", "leak", "ineffective", "surplus"),
@@ -192,48 +185,6 @@ async def learn(
         full=full,
         stopped=None if full else stopped,
     )
-
-
-def sessions_at_once(budget: Budget, settings: Settings, model: str) -> int:
-    """Return how many sessions to learn from at once, so that each can have its hint tried.
-
-    Args:
-        budget: What the run may spend.
-        model: The ranking model.
-    """
-    calls = math.inf if budget.max_calls is None else budget.max_calls
-    price = call_cost(settings.prices, model, *_TOKENS_OF_A_CALL)
-    if budget.max_cost is not None and price:
-        calls = min(calls, budget.max_cost / price)
-    return int(max(1, min(settings.concurrency, calls // _CALLS_FOR_A_HINT)))
-
-
-async def sessions_to_learn_from(
-    options: RunOptions,
-    files: Sequence[Path] = (),
-    keys: Sequence[int] | None = None,
-    *,
-    progress: Progress = silent,
-) -> list[int]:
-    """Return the keys of the sessions to learn from, and fit the first stage that is asked with.
-
-    Args:
-        files: As for `learn`; likewise the keys.
-
-    Raises:
-        InputError: There are none, or the first stage decides alone.
-    """
-    options.require_model()
-    found = await selected_sessions(options, files, keys)
-    if not found:
-        raise InputError(
-            "domain",
-            f"{options.domain!r} has no training sessions to learn from.",
-            f"Load some: re2llm load … --sessions FILE. About {ENOUGH_SESSIONS} are enough.",
-        )
-    if options.fuse == "learned":
-        await fit_first_stage(options, progress=progress)
-    return found
 
 
 async def learn_session(context: Context, key: int) -> dict[str, int]:
