@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from langgraph.config import get_stream_writer
@@ -21,6 +22,13 @@ from ..runtime.domain_cache import leak_filter_of
 from ..runtime.node import Update, node
 from ..runtime.options import RunOptions
 from .learn_state import LearnState, ProposalView
+
+_UNKNOWN = re.compile(
+    r"\b(?:the|this|that) (?:chosen|target|missed|hidden|correct) "
+    r"(?:items?|candidates?|movies?|films?|games?|books?|products?)\b",
+    re.IGNORECASE,
+)
+"""What nobody knows when a hint is read; small models speak of it although they may not."""
 
 
 @node
@@ -55,6 +63,8 @@ async def _judge(
         text = clean_hint(proposal["text"])
     except InputError as error:
         return _refused(proposal, "ineffective", error.problem)
+    if _UNKNOWN.search(text):
+        return _refused(proposal, "ineffective", "It speaks of the chosen item, which is unknown.")
     leak = await _leak(text, state, options)
     if leak is not None:
         return _refused(proposal, "leak", leak)

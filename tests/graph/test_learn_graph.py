@@ -453,6 +453,20 @@ async def test_a_lesson_that_does_not_mend_its_own_session_is_refused(
     assert len(await trials(services, name)) == 2
 
 
+async def test_a_lesson_about_the_chosen_item_is_refused_before_it_is_tried(
+    services: Services, script: Script, domain: str, keys: list[int]
+) -> None:
+    """When a hint is read, nobody knows which item will be chosen."""
+    vain = "Prefer candidates that are more like the chosen item."
+    lesson = "Prefer films that other people have chosen."
+    name, _ = script(Teacher([vain, lesson], lambda hint, history: FAR))
+    refused, tried = (await learn(domain, keys[0], model=name))["proposals"]
+    assert refused["outcome"] == tried["outcome"] == "ineffective"
+    assert "chosen item" in refused["reason"]
+    used = {row.hint_key for row in await trials(services, name)}
+    assert used == {hint_key(None), hint_key(lesson)}
+
+
 async def test_the_figures_of_a_verification_are_those_of_its_trials(
     services: Services, adjust: Change, script: Script, domain: str, keys: list[int]
 ) -> None:
