@@ -33,6 +33,7 @@ from ..records import ONLY_DOMAIN_LOG
 from ..runtime.progress import Progress as ProgressCallback
 from ..terminal_text import printable, printable_json
 from .interrupts import INTERRUPTED
+from .option_names import in_options, stated
 
 _WIDE = 10_000
 """Columns where no person looks: a program that reads our lines wants them whole."""
@@ -133,13 +134,13 @@ def interrupted() -> NoReturn:
 def fail(error: Re2llmError) -> NoReturn:
     """Print an error as one line on standard error and exit with code 1."""
     err.print("error: ", style="red", end="")
-    err.print(str(error), markup=False, soft_wrap=True)
+    err.print(stated(error), markup=False, soft_wrap=True)
     raise typer.Exit(1)
 
 
 def note(line: str) -> None:
-    """Print a remark as one line on standard error."""
-    err.print(line, markup=False, soft_wrap=True)
+    """Print a remark as one line on standard error, with options for fields in backticks."""
+    err.print(in_options(line), markup=False, soft_wrap=True)
 
 
 class _Once(logging.Handler):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import InputError
 from ..records import counted
 from .console import fail, note, out, print_json, progress_bars, run
+from .option_names import stated
 
 if TYPE_CHECKING:
     from ..operations.recommending.batch import Batch
@@ -67,8 +68,8 @@ def recommend_rows(
     done = run(work)
     if noted > _NOTED:
         note(f"… and {counted(noted - _NOTED, 'more row')} cannot be used; the answers say why.")
-    if done.stopped:
-        note(f"stopped: {done.stopped}")
+    if done.stopped is not None:
+        note(f"stopped: {stated(done.stopped)}")
     if as_json:
         print_json(done.as_dict())
         return

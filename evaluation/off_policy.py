@@ -130,7 +130,7 @@ def require_log(
             "log",
             f"Every hint ({counted(len(fitting), 'decision')}) was chosen with certainty, "
             "which says nothing about other choices.",
-            "Serve with RE2LLM_EXPLORE=true or --policy random for a while.",
+            "Serve with RE2LLM_EXPLORE=true or RE2LLM_POLICY=random for a while.",
         )
 
 
@@ -162,7 +162,7 @@ def report(
         raise InputError(
             "log",
             f"Release {number} would have made none of the {counted(len(used), 'logged choice')}.",
-            "Serve with RE2LLM_EXPLORE=true or --policy random for longer.",
+            "Serve with RE2LLM_EXPLORE=true or RE2LLM_POLICY=random for longer.",
         )
     predicted, expected = reward_model(used, shares)
     ones = np.ones(len(used))

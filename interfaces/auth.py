@@ -82,7 +82,7 @@ async def refusal_without_key() -> Re2llmError | None:
     finally:
         await close_shared_services()
     return InputError(
-        "--host",
+        "host",
         "Other machines can reach this address, but there is no API key.",
         "Make one with `re2llm keys create`, or listen on 127.0.0.1.",
     )

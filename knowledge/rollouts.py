@@ -116,7 +116,7 @@ async def start_rollout(
         raise InputError(
             "release",
             f"Release {other.release} is being rolled out, at {other.percent:g} %.",
-            "Stop it first: re2llm policy canary --stop",
+            "Stop it first: `re2llm policy canary --stop`.",
         )
     statement = insert(RolloutRow).values(
         domain_id=domain_id,

@@ -136,7 +136,7 @@ class RunOptions:
             raise InputError(
                 "fuse",
                 f"With {self.fuse!r} no model is asked, so nothing can be learned from it.",
-                "Use --fuse learned or --fuse llm, or set RE2LLM_FUSE.",
+                "Use `fuse` learned or llm, or set RE2LLM_FUSE.",
             )
 
     @property
