@@ -57,6 +57,7 @@ def learn(
     reflection_batch: Annotated[
         int | None,
         typer.Option(
+            "--reflection-batch",
             "--batch",
             min=1,
             max=12,

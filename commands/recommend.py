@@ -48,6 +48,7 @@ def recommend(
     requests: Annotated[
         Path | None,
         typer.Option(
+            "--requests",
             "--batch",
             metavar="FILE",
             help="Recommend for every row of this JSONL or Parquet file.",
@@ -56,7 +57,7 @@ def recommend(
     answers: Annotated[
         Path | None,
         typer.Option(
-            "--out", metavar="FILE", help="Where the answers to --batch go: JSONL or .parquet."
+            "--out", metavar="FILE", help="Where the answers to --requests go: JSONL or .parquet."
         ),
     ] = None,
     concurrency: Annotated[
@@ -64,7 +65,7 @@ def recommend(
         typer.Option(
             min=1,
             metavar="N",
-            help="Rows of --batch at the same time. Default: RE2LLM_CONCURRENCY.",
+            help="Rows of --requests at the same time. Default: RE2LLM_CONCURRENCY.",
         ),
     ] = None,
     max_llm_calls: MaxCalls = None,
@@ -75,7 +76,7 @@ def recommend(
 ) -> None:
     """Recommend what to choose next.
 
-    It does so for one person, or with --batch for every row of a file.
+    It does so for one person, or with --requests for every row of a file.
 
     Example: re2llm recommend --domain films "Alien" "Blade Runner" -k 5
     """
@@ -98,7 +99,7 @@ def recommend(
         {"--concurrency": concurrency, "--max-llm-calls": max_llm_calls, "--max-cost": max_cost}
     )
     if not history:
-        fail(InputError("ITEM", "There is none.", "Name what was chosen, or give --batch FILE."))
+        fail(InputError("ITEM", "There is none.", "Name what was chosen, or give --requests FILE."))
 
     async def work() -> Recommended:
         from ..operations.recommending.recommend import recommend
@@ -125,8 +126,8 @@ def recommend(
 def _refuse_those_of_a_batch(options: Mapping[str, float | None]) -> None:
     for option, value in options.items():
         if value is not None:
-            problem = "Without --batch there is one question to the model."
-            fail(InputError(option, problem, "Leave it out, or give --batch FILE."))
+            problem = "Without --requests there is one question to the model."
+            fail(InputError(option, problem, "Leave it out, or give --requests FILE."))
 
 
 def _print(made: Recommended) -> None:

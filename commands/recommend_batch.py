@@ -1,4 +1,4 @@
-"""`re2llm recommend --batch`: for every row of a file."""
+"""`re2llm recommend --requests`: for every row of a file."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def recommend_rows(
     """
     if requests is None or answers is None or others:
         problem = "A batch has a file of rows and one of answers, and nothing else."
-        fail(InputError("--batch", problem, "Write: re2llm recommend --batch FILE --out FILE"))
+        fail(InputError("--requests", problem, "Give --requests FILE and --out FILE."))
     if user is not None:
         problem = "It is one person, and a batch is about many."
         fail(InputError("--user", problem, "Leave it out."))
