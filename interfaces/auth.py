@@ -90,7 +90,7 @@ async def refusal_without_key() -> Re2llmError | None:
 
 @auth.on
 async def refuse(ctx: Auth.types.AuthContext, value: Any) -> bool:
-    """Refuse to a key whatever no other handler allows: assistants of its own, and crons.
+    """Refuse to a key all that no other handler allows: assistants of its own, and crons.
 
     Args:
         ctx: Who asks for what.

@@ -174,7 +174,7 @@ class Endpoint:
         answer_format: AnswerFormat | None,
         turn: Turn,
     ) -> Answered:
-        """Make one attempt; a way to ask for JSON that the model does not know is none."""
+        """Make one attempt; a way to ask for JSON that the model does not know does not count."""
         in_json = answer_format is not None and answer_format.in_json
         while True:
             method: AnswerMethod = self.methods.current if in_json else "plain"
@@ -222,14 +222,14 @@ class Endpoint:
         *,
         old_limit: bool,
     ) -> bool:
-        """Write the length of a letter anew; return whether asking again may now help."""
+        """Write the limit of a letter in another way; return whether asking again may help."""
         if answer_format is None or not answer_format.letters:
             return False
         refused = Part.MAX_TOKENS in error.refuses
         return refused and self.letters.respell(asked, old_limit=old_limit)
 
     def _adapt(self, error: ModelFailedError, asked: BaseChatModel, *, folds: bool) -> bool:
-        """Send no more what the server has refused; return whether asking again may now help.
+        """Stop sending what the server has refused; return whether asking again may now help.
 
         Args:
             folds: Whether the request had a system message.
