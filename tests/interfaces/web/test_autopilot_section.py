@@ -114,6 +114,6 @@ async def test_it_is_turned_on_by_a_form_that_says_what_is_wrong_beside_each_fie
     await turn_on(Context(domain=school), AutopilotPlan(calls_per_day=200, reference=700))
     form = form_to(await browser.get("/console/releases", domain=school), ON)
     assert dict(form.fields)["calls_per_day"] == "200"
-    assert (await browser.send(form, calls="300")).status_code == 303
+    assert (await browser.send(form, calls_per_day="300")).status_code == 303
     plan = (await show_autopilot(Context(domain=school))).plan or {}
     assert (plan["calls_per_day"], plan["reference"]) == (300, 700)
