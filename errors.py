@@ -29,9 +29,9 @@ class Re2llmError(Exception):
 
     Attributes:
         kind: Which class of error it is, in `as_dict`.
-        field: The argument, setting, file or line at fault.
+        field: The argument, setting, file or line at fault. An argument is called as in Python.
         problem: What is wrong with it.
-        remedy: What to do about it.
+        remedy: What to do about it. Both texts name other arguments in backticks, as `max_cost`.
     """
 
     kind: ClassVar[str] = "error"

@@ -153,7 +153,7 @@ class Settings(BaseSettings):
     """By model, the price of a million tokens in, of a million tokens out and, if there is a third
     number, of a million tokens in that the provider has in its cache; all in one currency."""
     batch_discount: float = Field(default=0.5, ge=0, le=1)
-    """Part of the price that the provider waives for batches (`--batch`)."""
+    """Part of the price that the provider waives for batches (`batch`)."""
     batch_poll: float = Field(default=30.0, gt=0)
     """Seconds between two looks at a batch that is not done."""
     concurrency: int = Field(default=8, ge=1)

@@ -26,13 +26,13 @@ _STEPS = "1,5,25,100"
 @autopilot.command("on")
 def on(  # an option for each part of the plan
     domain: DomainOption = None,
-    budget_usd: Annotated[
+    usd_per_day: Annotated[
         str | None,
         typer.Option(
             "--budget-usd", metavar="AMOUNT", help="Dollars a day, such as 5/day, by RE2LLM_PRICES."
         ),
     ] = None,
-    budget_calls: Annotated[
+    calls_per_day: Annotated[
         str | None,
         typer.Option("--budget-calls", metavar="N", help="Model calls a day, such as 2000/day."),
     ] = None,
@@ -43,7 +43,10 @@ def on(  # an option for each part of the plan
         ),
     ] = None,
     batch: Annotated[
-        int, typer.Option(min=1, metavar="N", help="New misses to learn from together.")
+        int,
+        typer.Option(
+            "--misses", "--batch", min=1, metavar="N", help="New misses to learn from together."
+        ),
     ] = 50,
     reference: Annotated[
         int,
@@ -82,14 +85,14 @@ def on(  # an option for each part of the plan
 
     try:
         plan = AutopilotPlan(
-            usd_per_day=None if budget_usd is None else a_day(budget_usd, "--budget-usd"),
+            usd_per_day=None if usd_per_day is None else a_day(usd_per_day, "usd_per_day"),
             calls_per_day=None
-            if budget_calls is None
-            else int(a_day(budget_calls, "--budget-calls")),
+            if calls_per_day is None
+            else int(a_day(calls_per_day, "calls_per_day")),
             batch=batch,
             reference=reference,
             canary=Plan(
-                steps=percentages(steps, "--steps"),
+                steps=percentages(steps),
                 hold=hold,
                 most=most,
                 window=window,

@@ -82,7 +82,7 @@ def canary(
     plan: dict[str, Any] = {"hold": hold, "most": most, "window": window}
     wanted = "0" if shadow else _STEPS if steps is None else steps
     try:
-        plan |= {"steps": percentages(wanted, "--steps"), "effect": effect, "goal": goal}
+        plan |= {"steps": percentages(wanted), "effect": effect, "goal": goal}
     except InputError as error:
         fail(error)
     verb = "status" if status else "stop" if stop else "promote" if promote else "start"

@@ -33,9 +33,10 @@ from ..records import ONLY_DOMAIN_LOG
 from ..runtime.progress import Progress as ProgressCallback
 from ..terminal_text import printable, printable_json
 from .interrupts import INTERRUPTED
+from .option_names import in_options, stated
 
 _WIDE = 10_000
-"""Columns where no person looks: a program that reads our lines wants them whole."""
+"""Columns where the output is no terminal: programs that read it want whole lines."""
 
 
 class SafeConsole(Console):
@@ -63,7 +64,7 @@ class SafeConsole(Console):
     def render(
         self, renderable: RenderableType, options: ConsoleOptions | None = None
     ) -> Iterable[Segment]:
-        """Render an object; what is no order of rich's own becomes `printable`."""
+        """Render an object; texts become `printable`, and rich's control codes stay."""
         for part in super().render(renderable, options):
             yield part if part.control else Segment(printable(part.text), part.style)
 
@@ -87,7 +88,7 @@ _LOADING = 5.0
 def run(work: Callable[[], Awaitable[_Result]]) -> _Result:
     """Run a command's coroutine; turn errors and Ctrl-C into a line and an exit code."""
     usual = gc.get_threshold()
-    # What a command loads is no garbage: to look for some in it takes a seventh of its start.
+    # Looking for garbage while modules load takes a seventh of a command's start.
     gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS)
     try:
         return asyncio.run(_closing(work, usual))
@@ -133,13 +134,13 @@ def interrupted() -> NoReturn:
 def fail(error: Re2llmError) -> NoReturn:
     """Print an error as one line on standard error and exit with code 1."""
     err.print("error: ", style="red", end="")
-    err.print(str(error), markup=False, soft_wrap=True)
+    err.print(stated(error), markup=False, soft_wrap=True)
     raise typer.Exit(1)
 
 
 def note(line: str) -> None:
-    """Print a remark as one line on standard error."""
-    err.print(line, markup=False, soft_wrap=True)
+    """Print a remark as one line on standard error, with options for fields in backticks."""
+    err.print(in_options(line), markup=False, soft_wrap=True)
 
 
 class _Once(logging.Handler):
@@ -231,7 +232,7 @@ def progress(*, counts: bool = False) -> Progress:
         TimeRemainingColumn(),
         console=err,
         transient=True,
-        disable=not err.is_terminal,  # all that it would leave in a log is empty lines
+        disable=not err.is_terminal,  # in a log, it would leave only empty lines
     )
 
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..records import counted
-from .console import err, out, print_json, progress_bars, run
+from .console import note, out, print_json, progress_bars, run
+from .option_names import in_options
 
 if TYPE_CHECKING:
     from ..operations.doctor.diagnosis import Diagnosis
@@ -50,7 +51,7 @@ async def _examine(model: str | None, domain: str | None, *, calls: bool) -> Dia
     context = Context(model=model, domain=domain)
     warning = announced(context) if calls else ""
     if warning:
-        err.print(warning, markup=False, soft_wrap=True)
+        note(f"{warning} --no-calls leaves it out.")
     with progress_bars() as progress:
         return await diagnose(context, ask_model=calls, progress=progress)
 
@@ -64,7 +65,7 @@ def _print(found: Diagnosis) -> None:
     for check in found.checks:
         _line(f"{_MARKS[check.status]:<6}  {check.name:<{width}}  {check.found}")
         if check.remedy:
-            _line(f"{'':<6}  {'':<{width}}  -> {check.remedy}")
+            _line(f"{'':<6}  {'':<{width}}  -> {in_options(check.remedy)}")
     out.print()
     failed = sum(check.status == "failed" for check in found.checks)
     calls = found.llm_calls

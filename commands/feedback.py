@@ -14,7 +14,7 @@ from .tables import print_retired
 
 
 def feedback(
-    recommendation: Annotated[
+    recommendation_id: Annotated[
         str,
         typer.Argument(
             metavar="ID", help="The `recommendation_id` of an answer; see recommend --json."
@@ -38,11 +38,11 @@ def feedback(
 
     Example: re2llm feedback 0b5e4a8e-3f0e-4c7e-9a57-2f8f5c1b7d10 "Blade Runner" --domain films
     """
-    run(lambda: _feedback(recommendation, picked, none, domain, learn, as_json))
+    run(lambda: _feedback(recommendation_id, picked, none, domain, learn, as_json))
 
 
 async def _feedback(
-    recommendation: str,
+    recommendation_id: str,
     picked: str | None,
     none: bool,
     domain: str | None,
@@ -56,7 +56,7 @@ async def _feedback(
 
     if none == (picked is not None):
         raise InputError("picked", "Say what was picked.", "Give an item, or --none.")
-    stored = await give_feedback(Context(), recommendation, picked, domain=domain, learn=False)
+    stored = await give_feedback(Context(), recommendation_id, picked, domain=domain, learn=False)
     if not as_json:
         item = "none of these" if stored.picked is None else f"{stored.title} [{stored.picked}]"
         where = "" if stored.rank is None else f", at rank {stored.rank}"

@@ -18,6 +18,7 @@ from typer.models import CommandInfo
 from ..errors import InputError
 from .console import fail, interrupted, say_only_domain
 from .interrupts import interruptible_work
+from .option_names import spelled_by
 
 # A number is short: without an end, a long row of digits would take quadratic time.
 _BETWEEN = re.compile(r"(?<![\d.])([\d.]{1,20})<=x<=([\d.]{1,20})")
@@ -62,7 +63,7 @@ class _Command(TyperCommand):
         if ctx.params.get("domain", "") is None:
             say_only_domain()
         try:
-            with interruptible_work():
+            with spelled_by(self.params), interruptible_work():
                 return super().invoke(ctx)
         except KeyboardInterrupt:  # before the command's work began, or outside its event loop
             interrupted()

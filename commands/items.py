@@ -13,7 +13,7 @@ from .groups import CommandGroup
 from .tables import print_table
 
 if TYPE_CHECKING:
-    from ..operations.catalogue.items import ItemShown, RelatedItem
+    from ..operations.catalogue.results import ItemShown, RelatedItem
 
 items = CommandGroup(help="Search a catalogue, and show an item.", no_args_is_help=True)
 

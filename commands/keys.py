@@ -27,14 +27,18 @@ def create(
             metavar="OWNER", help="Who the key is for. Keys of one owner share threads and runs."
         ),
     ],
-    domain: Annotated[
-        list[str] | None,
-        typer.Option(metavar="DOMAIN", help="A catalogue that the key may use; repeatable."),
-    ] = None,
-    model: Annotated[
+    domains: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="MODEL", help="A model that it may name, besides the server's own; repeatable."
+            "--domain", metavar="DOMAIN", help="A catalogue that the key may use; repeatable."
+        ),
+    ] = None,
+    models: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--model",
+            metavar="MODEL",
+            help="A model that it may name, besides the server's own; repeatable.",
         ),
     ] = None,
     may: Annotated[
@@ -59,13 +63,13 @@ def create(
     Example: re2llm keys create shop --domain films --calls-per-day 1000
     """
     granted = {
-        "models": model or [],
+        "models": models or [],
         "may": may or [],
         "calls_per_day": calls_per_day,
         "usd_per_day": usd_per_day,
         "requests_per_minute": requests_per_minute,
     }
-    run(lambda: _create(owner, domain or [], granted, as_json))
+    run(lambda: _create(owner, domains or [], granted, as_json))
 
 
 async def _create(owner: str, domains: list[str], granted: dict[str, Any], as_json: bool) -> None:

@@ -15,6 +15,7 @@ from .completion import DomainOption
 from .console import note, out, print_json, progress_bars, run
 from .detach import Detach, submit_job
 from .hints.tidy import print_changed
+from .option_names import stated
 from .tables import print_retired
 
 if TYPE_CHECKING:
@@ -53,9 +54,11 @@ def learn(
             "or one for each 400 calls of a limit.",
         ),
     ] = None,
-    batch: Annotated[
+    reflection_batch: Annotated[
         int | None,
         typer.Option(
+            "--reflection-batch",
+            "--batch",
             min=1,
             max=12,
             metavar="N",
@@ -82,7 +85,10 @@ def learn(
     from ..runtime.options import Context
 
     context = Context(
-        domain=domain, seed=seed, fuse=cast("FuseMode | None", fuse), reflection_batch=batch
+        domain=domain,
+        seed=seed,
+        fuse=cast("FuseMode | None", fuse),
+        reflection_batch=reflection_batch,
     )
     if detach:
         arguments = {
@@ -128,7 +134,7 @@ def learn(
         _print(learned)
     if learned.stopped is not None:
         note(
-            f"stopped: {learned.stopped} "
+            f"stopped: {stated(learned.stopped)} "
             f"{counted(learned.sessions_left, 'session is', 'sessions are')} left."
         )
     elif learned.full:

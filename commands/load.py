@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..records import counted
-from .console import err, out, print_json, progress_bars, run
+from .console import note, out, print_json, progress_bars, run
 
 if TYPE_CHECKING:
     from ..operations.catalogue.results import Loaded
@@ -48,7 +48,7 @@ def load(
     time: Annotated[
         str | None, typer.Option(metavar="COLUMN", help="table: the column of the time.")
     ] = None,
-    item_id: Annotated[
+    id: Annotated[  # noqa: A002  # errors name the column by it
         str | None,
         typer.Option("--id", metavar="COLUMN", help="table: the column of the id in --items."),
     ] = None,
@@ -88,7 +88,7 @@ def load(
             user=user,
             item=item,
             time=time,
-            id=item_id,
+            id=id,
             title=title,
             by_user=by_user,
         )
@@ -106,8 +106,8 @@ def load(
             )
 
     loaded = run(work)
-    for note in loaded.notes:
-        err.print(f"note: {note}", markup=False, soft_wrap=True)
+    for remark in loaded.notes:
+        note(f"note: {remark}")
     if as_json:
         _print_json(loaded)
         return

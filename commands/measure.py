@@ -10,6 +10,7 @@ from ..records import counted
 from .budgets import MaxCalls, MaxCost
 from .completion import DomainOption
 from .console import note, out, print_json, progress_bars, run
+from .option_names import stated
 
 if TYPE_CHECKING:
     from ..operations.first_stage.measure import Measured
@@ -59,5 +60,5 @@ def measure(
     out.print(f"{measured.model}, without a hint: {measured.says}", markup=False, soft_wrap=True)
     cost = f", cost {measured.cost:.4f}" if measured.cost else ""
     out.print(f"{counted(measured.llm_calls, 'model call')}{cost}.", markup=False)
-    if measured.stopped:
-        note(f"stopped: {measured.stopped}")
+    if measured.stopped is not None:
+        note(f"stopped: {stated(measured.stopped)}")

@@ -21,15 +21,17 @@ if TYPE_CHECKING:
 
 
 def recommend(
-    items: Annotated[
+    history: Annotated[
         list[str] | None,
         typer.Argument(metavar="ITEM", help="What was chosen, oldest first: ids or titles."),
     ] = None,
     domain: DomainOption = None,
-    candidate: Annotated[
+    candidates: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="ITEM", help="An item to rank, id or title; repeatable. Default: retrieved."
+            "--candidate",
+            metavar="ITEM",
+            help="An item to rank, id or title; repeatable. Default: retrieved.",
         ),
     ] = None,
     k: Annotated[int, typer.Option("-k", min=1, metavar="N", help="How many to show.")] = 10,
@@ -43,14 +45,19 @@ def recommend(
             metavar="NAME", help="How a hint is chosen: none, random, similar, static or ppo."
         ),
     ] = None,
-    batch: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Recommend for every row of this JSONL or Parquet file."),
-    ] = None,
-    out_file: Annotated[
+    requests: Annotated[
         Path | None,
         typer.Option(
-            "--out", metavar="FILE", help="Where the answers to --batch go: JSONL or .parquet."
+            "--requests",
+            "--batch",
+            metavar="FILE",
+            help="Recommend for every row of this JSONL or Parquet file.",
+        ),
+    ] = None,
+    answers: Annotated[
+        Path | None,
+        typer.Option(
+            "--out", metavar="FILE", help="Where the answers to --requests go: JSONL or .parquet."
         ),
     ] = None,
     concurrency: Annotated[
@@ -58,7 +65,7 @@ def recommend(
         typer.Option(
             min=1,
             metavar="N",
-            help="Rows of --batch at the same time. Default: RE2LLM_CONCURRENCY.",
+            help="Rows of --requests at the same time. Default: RE2LLM_CONCURRENCY.",
         ),
     ] = None,
     max_llm_calls: MaxCalls = None,
@@ -69,15 +76,15 @@ def recommend(
 ) -> None:
     """Recommend what to choose next.
 
-    It does so for one person, or with --batch for every row of a file.
+    It does so for one person, or with --requests for every row of a file.
 
     Example: re2llm recommend --domain films "Alien" "Blade Runner" -k 5
     """
-    if batch is not None or out_file is not None:
+    if requests is not None or answers is not None:
         recommend_rows(
-            batch,
-            out_file,
-            others=[*(items or []), *(candidate or [])],
+            requests,
+            answers,
+            others=[*(history or []), *(candidates or [])],
             domain=domain,
             k=k,
             user=user,
@@ -91,8 +98,8 @@ def recommend(
     _refuse_those_of_a_batch(
         {"--concurrency": concurrency, "--max-llm-calls": max_llm_calls, "--max-cost": max_cost}
     )
-    if not items:
-        fail(InputError("ITEM", "There is none.", "Name what was chosen, or give --batch FILE."))
+    if not history:
+        fail(InputError("ITEM", "There is none.", "Name what was chosen, or give --requests FILE."))
 
     async def work() -> Recommended:
         from ..operations.recommending.recommend import recommend
@@ -102,17 +109,12 @@ def recommend(
         context = Context(
             policy=None if policy is None else hint_choice(policy), command="recommend"
         )
-        try:
-            return await recommend(
-                context, items, candidates=candidate, domain=domain, k=k, user=user
-            )
-        except InputError as error:
-            if error.field != "history":
-                raise
-            raise InputError("ITEM", error.problem, error.remedy) from error
+        return await recommend(
+            context, history, candidates=candidates, domain=domain, k=k, user=user
+        )
 
     made = run(work)
-    for typed, title, id_ in zip(items, made.history_titles, made.history, strict=True):
+    for typed, title, id_ in zip(history, made.history_titles, made.history, strict=True):
         if typed.casefold().removeprefix("id:") not in {title.casefold(), id_.casefold()}:
             note(f"note: {typed!r} is taken as {title} [{id_}]")
     if as_json:
@@ -124,8 +126,8 @@ def recommend(
 def _refuse_those_of_a_batch(options: Mapping[str, float | None]) -> None:
     for option, value in options.items():
         if value is not None:
-            problem = "Without --batch there is one question to the model."
-            fail(InputError(option, problem, "Leave it out, or give --batch FILE."))
+            problem = "Without --requests there is one question to the model."
+            fail(InputError(option, problem, "Leave it out, or give --requests FILE."))
 
 
 def _print(made: Recommended) -> None:

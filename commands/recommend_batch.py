@@ -1,4 +1,4 @@
-"""`re2llm recommend --batch`: for every row of a file."""
+"""`re2llm recommend --requests`: for every row of a file."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import InputError
 from ..records import counted
 from .console import fail, note, out, print_json, progress_bars, run
+from .option_names import stated
 
 if TYPE_CHECKING:
     from ..operations.recommending.batch import Batch
@@ -36,7 +37,7 @@ def recommend_rows(
     """
     if requests is None or answers is None or others:
         problem = "A batch has a file of rows and one of answers, and nothing else."
-        fail(InputError("--batch", problem, "Write: re2llm recommend --batch FILE --out FILE"))
+        fail(InputError("--requests", problem, "Give --requests FILE and --out FILE."))
     if user is not None:
         problem = "It is one person, and a batch is about many."
         fail(InputError("--user", problem, "Leave it out."))
@@ -67,8 +68,8 @@ def recommend_rows(
     done = run(work)
     if noted > _NOTED:
         note(f"… and {counted(noted - _NOTED, 'more row')} cannot be used; the answers say why.")
-    if done.stopped:
-        note(f"stopped: {done.stopped}")
+    if done.stopped is not None:
+        note(f"stopped: {stated(done.stopped)}")
     if as_json:
         print_json(done.as_dict())
         return

@@ -12,6 +12,7 @@ from .budgets import Fuse, InBatches, MaxCalls, MaxCost
 from .completion import DomainOption
 from .console import out, print_json, progress_bars, run
 from .detach import Detach, refuse_with_detach, submit_job
+from .option_names import in_options
 from .tables import print_retired
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def train(
     ] = "content",
     fuse: Fuse = None,
     seed: Annotated[int | None, typer.Option(metavar="N", help="Default: RE2LLM_SEED.")] = None,
-    all_cells: Annotated[
+    every_cell: Annotated[
         bool,
         typer.Option(
             "--all-cells", help="Pay for every pair of session and hint that training visits."
@@ -72,7 +73,7 @@ def train(
     context = Context(domain=domain, seed=seed, fuse=cast("FuseMode | None", fuse))
     if detach:
         refuse_with_detach("--batch", given=batch)
-        arguments = {"files": sessions, "recipe": recipe, "force": force, "every_cell": all_cells}
+        arguments = {"files": sessions, "recipe": recipe, "force": force, "every_cell": every_cell}
         submit_job(
             context,
             "train",
@@ -89,7 +90,7 @@ def train(
                 context,
                 sessions=sessions or [],
                 recipe=cast("PolicyRecipe", recipe),  # the operation checks it
-                every_cell=all_cells,
+                every_cell=every_cell,
                 max_llm_calls=max_llm_calls,
                 max_cost=max_cost,
                 batch=batch,
@@ -108,7 +109,7 @@ def train(
         f"{trained.cells:,} of {counted(trained.all_cells, 'cell')} visited, "
         f"{counted(trained.llm_calls, 'model call')} (at most one per cell, plus retries), "
         f"{trained.seconds:.0f} s. "
-        f"{'Active now.' if trained.active else 'Not activated: ' + trained.why_not}"
+        f"{'Active now.' if trained.active else 'Not activated: ' + in_options(trained.why_not)}"
     )
     if trained.stopped is not None:
         out.print(what_more_would_bring(trained), markup=False, soft_wrap=True)

@@ -51,7 +51,7 @@ def choose_columns(
     for role, named in given.items():
         if named is not None:
             if named not in there:
-                raise InputError(f"--{role}", f"{path} has no column {named!r}.", listed)
+                raise InputError(role, f"{path} has no column {named!r}.", listed)
             chosen[role] = named
             continue
         usual = next((by_form[form] for form in _USUAL[role] if form in by_form), None)
@@ -59,9 +59,9 @@ def choose_columns(
             chosen[role] = usual
         elif role not in optional:
             raise InputError(
-                f"--{role}",
+                role,
                 f"No column of {path} has a usual name for the {role}.",
-                f"Name one: --{role} COLUMN. {listed}",
+                f"Name one as `{role}`. {listed}",
             )
     return chosen
 

@@ -60,7 +60,7 @@ class TableReader:
         for file in filter(None, (path, self._options.items)):
             if not file.is_file():
                 problem = "is not a file." if file.exists() else "does not exist."
-                remedy = "Give a CSV or Parquet file of interactions, and --items for the items."
+                remedy = "Give a CSV or Parquet file of interactions, and `items` for the items."
                 raise InputError(str(file), problem, remedy)
         self._interactions, self._items = path, self._options.items
         given = {name: getattr(self._options, name) for name in ("user", "item", "time")}
@@ -103,7 +103,7 @@ class TableReader:
                 yield found.session
             needed = f"{LONGER_THAN + 1} or more interactions on one day"
         if not sessions:
-            more = "" if self._options.by_user or not dated else " Or pass --by-user."
+            more = "" if self._options.by_user or not dated else " Or pass `by_user`."
             report.remarks.append(f"No user has {needed}, so there is no session.{more}")
 
     def _taken(self) -> str:
@@ -113,9 +113,9 @@ class TableReader:
             told += "; no column of times, so the order of the rows counts"
             unread = [name for name in self._all if name not in self._columns.values()]
             if unread:
-                told += f" (if one of {', '.join(unread[:_LISTED])} is the time: --time COLUMN)"
+                told += f" (if one of {', '.join(unread[:_LISTED])} is the time, name it as `time`)"
         if self._items is None:
-            return f"{told}; no --items, so items are called by their ids"
+            return f"{told}; no table of `items`, so items are called by their ids"
         listed = ", ".join(f"{role} = {name}" for role, name in self._item_columns.items())
         return f"{told}; {self._items}: {listed}, and all other columns are attributes"
 

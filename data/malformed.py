@@ -118,7 +118,7 @@ class ReadReport:
         raise InputError(
             first.place,
             f"{listed}{more}. {counted(self.malformed, 'malformed row')} in all.",
-            "Fix the file, or pass --skip-malformed to go on without them.",
+            "Fix the file, or pass `skip_malformed` to go on without them.",
         )
 
 

@@ -90,6 +90,6 @@ def open_reader(dataset: str, path: Path, table: TableOptions | None = None) -> 
     if dataset == "table":
         return TableReader(path, table)
     if table is not None and table != TableOptions():
-        remedy = "Leave out --items, --by-user and the columns, or load `table`."
+        remedy = "Leave out `items`, `by_user` and the columns, or load `table`."
         raise InputError("dataset", f"{dataset!r} has columns of its own.", remedy)
     return READERS[dataset](path)

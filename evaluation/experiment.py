@@ -42,7 +42,7 @@ class Row:
 
     Attributes:
         name: Of the policy or baseline.
-        kind: `policy` or `baseline`.
+        kind: `policy`, `baseline` or `oracle`.
         ranks: Of the targets, shape `[sessions]`, 1 is best, 0 is missing.
         llm_calls: Calls made to the ranking model.
         flags: In how many sessions each flag occurred.

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import InputError
+from ..knowledge.trials import discount
 
 IntArray: TypeAlias = npt.NDArray[np.int64]
 FloatArray: TypeAlias = npt.NDArray[np.float64]
@@ -94,7 +95,7 @@ def _score(ranks: IntArray, kind: str, k: int | None) -> FloatArray:
     if kind == "hr":
         gain = np.ones_like(safe)
     elif kind == "ndcg":
-        gain = 1.0 / np.log2(safe + 1.0)
+        gain = discount(safe)
     else:
         gain = 1.0 / safe
     return np.where(counted, gain, 0.0)

@@ -1,4 +1,4 @@
-"""Estimates what a release would have earned, from the recommendations that got feedback.
+"""Estimates the reward that a release would have had, from recommendations with feedback.
 
 The reward of a decision is NDCG@10 of the picked item in the ranking that was shown; "none of
 these" counts 0. Only random decisions say anything about other choices: hints chosen with
@@ -41,7 +41,7 @@ class OffPolicyReport:
         certain: Left out, because the hint was chosen with probability 1.
         other_model: Left out, because another model or prompt ranked.
         trained_on: How many of those used are training sessions too.
-        logged: Mean reward that those used earned.
+        logged: Mean reward of those used.
         estimates: `ips`, `snips` and `dr`.
         weight: Mean importance weight; far from 1 where the log never tried what the release does.
     """
@@ -130,7 +130,7 @@ def require_log(
             "log",
             f"Every hint ({counted(len(fitting), 'decision')}) was chosen with certainty, "
             "which says nothing about other choices.",
-            "Serve with RE2LLM_EXPLORE=true or --policy random for a while.",
+            "Serve with RE2LLM_EXPLORE=true or RE2LLM_POLICY=random for a while.",
         )
 
 
@@ -143,7 +143,7 @@ def report(
     sampled: bool,
     **counts: int,
 ) -> OffPolicyReport:
-    """Estimate what a release would have earned by its own choices.
+    """Estimate the reward that a release would have had by its own choices.
 
     Args:
         number: Of the release.
@@ -162,7 +162,7 @@ def report(
         raise InputError(
             "log",
             f"Release {number} would have made none of the {counted(len(used), 'logged choice')}.",
-            "Serve with RE2LLM_EXPLORE=true or --policy random for longer.",
+            "Serve with RE2LLM_EXPLORE=true or RE2LLM_POLICY=random for longer.",
         )
     predicted, expected = reward_model(used, shares)
     ones = np.ones(len(used))

@@ -21,10 +21,10 @@ _LARGEST = 300
 def check_plot(path: Path) -> None:
     """Raise `InputError` if no such picture can be drawn, before anything slow begins."""
     if path.suffix not in _KINDS:
-        raise InputError("--plot", f"{path} is no picture.", f"End it in {' or '.join(_KINDS)}.")
+        raise InputError("plot", f"{path} is no picture.", f"End it in {' or '.join(_KINDS)}.")
     if not path.parent.is_dir():
-        raise InputError("--plot", f"{path.parent} is not a folder.", "Name one that exists.")
-    require_matplotlib("--plot")
+        raise InputError("plot", f"{path.parent} is not a folder.", "Name one that exists.")
+    require_matplotlib("plot")
 
 
 def draw_calibration(document: Mapping[str, Any], path: Path) -> None:

@@ -49,7 +49,7 @@ def read_answers(file: Path) -> list[Recorded]:
         content = file.read_bytes()
     except OSError as error:
         problem = f"{file} cannot be read ({error.strerror})."
-        raise InputError("--answers", problem, "Name another file.") from error
+        raise InputError("answers", problem, "Name another file.") from error
     try:
         text = content.decode()
     except UnicodeDecodeError:
@@ -74,7 +74,7 @@ def _from_json(line: str, place: str) -> Recorded:
     answer: Any = value.get("answer") if isinstance(value, dict) else value  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]
     if not isinstance(answer, str):
         raise InputError(
-            "--answers",
+            "answers",
             f"{place} holds no answer.",
             'Write {"answer": "1. …"}, one per line, or blocks of Label: and Output:.',
         )
@@ -97,7 +97,7 @@ def score_answers(
     """
     if len(answers) != len(sessions):
         raise InputError(
-            "--answers",
+            "answers",
             f"The file holds {counted(len(answers), 'answer')} to "
             f"{counted(len(sessions), 'session')}.",
             "Give the sessions that were answered, in the same order.",
@@ -110,7 +110,7 @@ def score_answers(
         target = items[target_of(session)]
         if answer.label is not None and plain_title(answer.label) != plain_title(target.title):
             raise InputError(
-                "--answers",
+                "answers",
                 f"Answer {place + 1} is about {answer.label!r}, "
                 f"but its session is about {target.title!r}.",
                 "Give the sessions that were answered, in the same order.",

@@ -97,14 +97,16 @@ def _labels(rows: Sequence[Row]) -> list[str]:
 def oracle_row(rows: Sequence[Row]) -> Row:
     """Return the ranks of always making the best choice for each session, known only afterwards.
 
-    It is the ceiling of choosing among these hints; no policy can reach it by knowledge.
+    It is the ceiling of choosing among these hints; no policy can reach it by knowledge. Its calls
+    are those of all rows, since it needs each of their answers.
 
     Args:
         rows: The row without a hint and a row for each hint, over the same sessions.
     """
     ranks = np.stack([np.where(row.ranks == MISSING, _LAST, row.ranks) for row in rows])
     best = ranks.min(axis=0)
-    return Row("oracle", "oracle", np.where(best == _LAST, MISSING, best))
+    calls = sum(row.llm_calls for row in rows)
+    return Row("oracle", "oracle", np.where(best == _LAST, MISSING, best), calls)
 
 
 def hint_table(

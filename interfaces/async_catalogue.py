@@ -6,8 +6,8 @@ from abc import ABC, abstractmethod
 from typing import Any
 
 from ..operations.catalogue.domains import delete_domain, list_domains
-from ..operations.catalogue.items import ItemsFound, ItemShown, search_items, show_item
-from ..operations.catalogue.results import ListedDomain
+from ..operations.catalogue.items import search_items, show_item
+from ..operations.catalogue.results import ItemsFound, ItemShown, ListedDomain
 from ..runtime.context import Context
 
 

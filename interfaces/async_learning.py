@@ -172,7 +172,7 @@ class AsyncLearning(AsyncHints):
         domain: str | None = None,
         progress: Progress = silent,
     ) -> Measured:
-        """Measure what the model adds to the first stage; it counts that much from now on.
+        """Measure what the model adds to the first stage, and weight it by that from now on.
 
         Args:
             sessions: How many random training sessions to ask about at most, a call each.

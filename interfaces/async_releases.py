@@ -86,7 +86,7 @@ class AsyncReleases(ABC):
         sampled: bool | None = None,
         progress: Progress = silent,
     ) -> OffPolicyReport:
-        """Estimate from logged feedback what a release would have earned.
+        """Estimate from logged feedback the reward that a release would have had.
 
         Args:
             release: Its number; it need not be active.

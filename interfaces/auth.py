@@ -82,7 +82,7 @@ async def refusal_without_key() -> Re2llmError | None:
     finally:
         await close_shared_services()
     return InputError(
-        "--host",
+        "host",
         "Other machines can reach this address, but there is no API key.",
         "Make one with `re2llm keys create`, or listen on 127.0.0.1.",
     )
@@ -90,7 +90,7 @@ async def refusal_without_key() -> Re2llmError | None:
 
 @auth.on
 async def refuse(ctx: Auth.types.AuthContext, value: Any) -> bool:
-    """Refuse to a key whatever no other handler allows: assistants of its own, and crons.
+    """Refuse to a key all that no other handler allows: assistants of its own, and crons.
 
     Args:
         ctx: Who asks for what.

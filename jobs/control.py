@@ -83,7 +83,7 @@ async def jobs(
     """
     if state is not None and state not in get_args(JobState):
         known = ", ".join(get_args(JobState))
-        raise InputError("--state", f"There is no state {state!r}.", f"Choose among {known}.")
+        raise InputError("state", f"There is no state {state!r}.", f"Choose among {known}.")
     options = await resolve_context(context)
     async with options.services.engine.connect() as connection:
         found = await list_jobs(

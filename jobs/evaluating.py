@@ -32,9 +32,9 @@ class Evaluate:
         endpoint = await options.services.models.endpoint(options.model)
         if not endpoint.local and not keeps_answers(endpoint, options):
             raise InputError(
-                "--detach",
+                "detach",
                 "Answers cannot be used again with these settings.",
-                "Set RE2LLM_TEMPERATURE=0 and RE2LLM_CALL_CACHE=true, or leave --detach out.",
+                "Set RE2LLM_TEMPERATURE=0 and RE2LLM_CALL_CACHE=true, or leave `detach` out.",
             )
         async with in_domain(options, None) as (connection, domain):
             known = await item_ids(connection, domain)

@@ -132,5 +132,5 @@ def job_kind(name: str) -> Kind:
     }
     if name not in kinds:
         known = ", ".join(get_args(JobKind))
-        raise InputError("KIND", f"There is no job {name!r}.", f"Choose among {known}.")
+        raise InputError("kind", f"There is no job {name!r}.", f"Choose among {known}.")
     return kinds[name]()

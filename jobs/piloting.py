@@ -197,7 +197,7 @@ def _require_on(found: Autopilot | None, domain: Domain) -> None:
         raise InputError(
             "domain",
             f"The autopilot of {domain.name!r} is off.",
-            f"re2llm autopilot on --domain {shlex.quote(domain.name)} --budget-usd 5/day",
+            f"`re2llm autopilot on --domain {shlex.quote(domain.name)} --budget-usd 5/day`",
         )
 
 
@@ -210,9 +210,9 @@ def _require_prices(options: RunOptions) -> None:
     for model in (options.model, options.reflect_model):
         if call_cost(options.settings.prices, model, 0, 0) is None:
             raise InputError(
-                "--budget-usd",
+                "usd_per_day",
                 f"RE2LLM_PRICES has no price for {model!r}.",
-                "Set it, or limit the calls: --budget-calls 2000/day",
+                "Set it, or limit the calls by `calls_per_day`.",
             )
 
 

@@ -84,11 +84,11 @@ async def add_schedule(
     """
     if kind not in SCHEDULED and not cycles:
         raise InputError(
-            "KIND", f"{kind!r} cannot be scheduled.", f"Choose from {', '.join(SCHEDULED)}."
+            "kind", f"{kind!r} cannot be scheduled.", f"Choose from {', '.join(SCHEDULED)}."
         )
     await asyncio.to_thread(check_times, cron, zone)
     if name is not None and not (storable(name) and 0 < len(name) <= _LONGEST):
-        raise InputError("--name", f"It has 1 to {_LONGEST} characters.", "Such as train-films.")
+        raise InputError("name", f"It has 1 to {_LONGEST} characters.", "Such as train-films.")
     options = await resolve_context(context)
     async with in_domain(options, None) as (_, domain):
         named = name or f"{kind}-{domain.name}"
@@ -105,7 +105,7 @@ async def add_schedule(
     async with queue_client(options.services) as client:
         if await asyncio.to_thread(client.get_schedule, named) is not None:
             raise InputError(
-                "--name", f"There is a schedule {named!r}.", f"`re2llm jobs unschedule {named}`."
+                "name", f"There is a schedule {named!r}.", f"`re2llm jobs unschedule {named}`."
             )
 
         def create() -> None:
@@ -134,14 +134,14 @@ def check_times(cron: str, zone: str = "UTC") -> None:
     fields = cron.split()
     known = len(fields) == _FIELDS and croniter.is_valid(cron)
     if not known or any(_DRAWN.search(field) for field in fields):
-        raise InputError("--cron", f"{cron!r} is not five fields of cron.", 'Such as "0 3 * * *".')
+        raise InputError("cron", f"{cron!r} is not five fields of cron.", 'Such as "0 3 * * *".')
     if zone in _NO_ZONES or zone not in available_timezones():
-        raise InputError("--timezone", f"There is no time zone {zone!r}.", "Such as Europe/Berlin.")
+        raise InputError("timezone", f"There is no time zone {zone!r}.", "Such as Europe/Berlin.")
     try:
         next_tick(cron, zone, dt.datetime.now(dt.UTC))
     except CroniterBadDateError as error:
         raise InputError(
-            "--cron", f"{cron!r} is never due.", 'Such as "0 3 * * *", each night.'
+            "cron", f"{cron!r} is never due.", 'Such as "0 3 * * *", each night.'
         ) from error
 
 
@@ -172,7 +172,7 @@ async def remove_schedule(context: Context, name: str) -> None:
         found = await asyncio.to_thread(client.get_schedule, name) if storable(name) else None
         if found is None or not _is_known(options, found):
             raise InputError(
-                "NAME", f"There is no schedule {name!r}.", "`re2llm jobs schedules` lists all."
+                "name", f"There is no schedule {name!r}.", "`re2llm jobs schedules` lists all."
             )
         await asyncio.to_thread(client.delete_schedule, name)
 

@@ -77,9 +77,6 @@ async def claim_call(
     Returns:
         What was reserved, for `settle_call`; or the limit that the call would exceed.
     """
-    works = select(Key.id).where(Key.id == key_id, Key.revoked_at.is_(None))
-    if await connection.scalar(works) is None:  # a run may have waited since it was
-        return "revoked"
     limited = grants.usd_per_day is not None
     guess = value(estimate if limited else 0.0, Float)
     mean = Day.spent / func.nullif(Day.answered, 0)
@@ -91,9 +88,12 @@ async def claim_call(
         *([or_(used == 0, used + reserve <= grants.usd_per_day)] if limited else []),
         value(True),  # noqa: FBT003
     )
-    first = insert(Day).values(
-        key_id=key_id, day=TODAY, calls=1, answered=0, spent=0.0, reserved=guess
+    # Only a key that still works: a run may have waited since it was revoked.
+    works = select(Key.id, TODAY, value(1), value(0), value(0.0), guess).where(
+        Key.id == key_id, Key.revoked_at.is_(None)
     )
+    columns = [Day.key_id, Day.day, Day.calls, Day.answered, Day.spent, Day.reserved]
+    first = insert(Day).from_select(columns, works)
     counted = first.on_conflict_do_update(
         index_elements=[Day.key_id, Day.day],
         set_={"calls": Day.calls + 1, "reserved": Day.reserved + reserve},
@@ -102,8 +102,12 @@ async def claim_call(
     reserved = await connection.scalar(counted)
     if reserved is not None:
         return reserved
-    today = select(Day.calls).where(Day.key_id == key_id, Day.day == TODAY)
-    calls = await connection.scalar(today) or 0
+    today = and_(Day.key_id == Key.id, Day.day == TODAY)
+    key = select(Key.revoked_at, Day.calls).outerjoin(Day, today).where(Key.id == key_id)
+    found = (await connection.execute(key)).one_or_none()
+    if found is None or found.revoked_at is not None:
+        return "revoked"
+    calls = found.calls or 0
     all_made = grants.calls_per_day is not None and calls >= grants.calls_per_day
     return "calls_per_day" if all_made else "usd_per_day"
 

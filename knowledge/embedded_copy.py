@@ -66,7 +66,7 @@ def open_copy(
 
 
 def _copy(root: Path, parts: Sequence[str], copy: Path) -> None:
-    """Copy whole or not at all, whoever else does the same."""
+    """Copy all or nothing, even if other processes copy at the same time."""
     with tempfile.TemporaryDirectory(dir=copy.parent, prefix=".new-") as new:
         whole = Path(new) / copy.name
         for part in parts:

@@ -43,24 +43,24 @@ class Grants:
         """Make sure that every grant can be stored and kept.
 
         Raises:
-            InputError: One cannot; the message names its option.
+            InputError: One cannot; the message names it.
         """
         for model in self.models:
             if not model.strip() or not storable(model):
-                raise InputError("--model", f"{model!r} cannot be a name.", "Give a plain one.")
+                raise InputError("models", f"{model!r} cannot be a name.", "Give a plain one.")
         for right in self.may:
             if right not in get_args(Right):
                 known = " or ".join(get_args(Right))
-                raise InputError("--may", f"There is no right {right!r}.", f"Choose {known}.")
-        for option, number in (
-            ("--calls-per-day", self.calls_per_day),
-            ("--usd-per-day", self.usd_per_day),
-            ("--requests-per-minute", self.requests_per_minute),
+                raise InputError("may", f"There is no right {right!r}.", f"Choose {known}.")
+        for field, number in (
+            ("calls_per_day", self.calls_per_day),
+            ("usd_per_day", self.usd_per_day),
+            ("requests_per_minute", self.requests_per_minute),
         ):
             if number is None:
                 continue
             if not (math.isfinite(number) and 0 < number <= _MOST):
-                raise InputError(option, f"{number} is no limit.", "Give a number above 0.")
+                raise InputError(field, f"{number} is no limit.", "Give a number above 0.")
 
     def as_dict(self) -> dict[str, Any]:
         """Return the grants as JSON primitives."""

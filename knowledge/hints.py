@@ -116,12 +116,12 @@ def clean_hint(text: str) -> str:
     """
     cleaned = without_surrogates(" ".join(text.split()))
     if not cleaned:
-        raise InputError("hint", "The text is empty.", "Write one imperative sentence.")
+        raise InputError("text", "The text is empty.", "Write one imperative sentence.")
     if not storable(cleaned):
-        raise InputError("hint", "It holds a character that cannot be stored.", "Leave it out.")
+        raise InputError("text", "It holds a character that cannot be stored.", "Leave it out.")
     if len(cleaned) > LONGEST_HINT:
         raise InputError(
-            "hint",
+            "text",
             f"The text has {counted(len(cleaned), 'character')}.",
             f"Say it in at most {LONGEST_HINT}.",
         )

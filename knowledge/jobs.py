@@ -24,7 +24,7 @@ FilelessKind = Literal["learn", "train", "verify", "tidy"]
 """Kinds of jobs that need no file, so that forms can submit them and schedules repeat them."""
 
 _PRIVATE = "sessions"
-"""The argument that holds what people chose."""
+"""The argument with people's choices, which is not shown."""
 _SHOWN = (
     *("id", "kind", "arguments", "version", "attempt", "state", "reason", "pieces", "result"),
     *("schedule", "max_calls", "max_tokens", "max_cost", "calls", "tokens", "spent"),

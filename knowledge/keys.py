@@ -74,7 +74,7 @@ async def create_key(
         raise InputError("owner", f"{owner!r} cannot be used as a name.", "Choose a plain name.")
     if not domains:
         raise InputError(
-            "--domain", "The key would give access to nothing.", "Name at least one domain."
+            "domains", "The key would give access to nothing.", "Name at least one domain."
         )
     found = {(await find_domain(connection, name)).id for name in domains}
     key_id, secret = secrets.token_hex(_ID_BYTES), secrets.token_urlsafe(_SECRET_BYTES)

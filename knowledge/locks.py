@@ -68,7 +68,7 @@ class AdvisoryLocks:
         """Claim another session for a learner, until it gives its own back.
 
         Args:
-            own: The session that it learns from; if nobody holds that, nothing is held.
+            own: The session that it learns from; if that is not claimed, nothing is.
 
         Raises:
             DatabaseError: A pooler that lends connections by transaction cannot keep a claim.
@@ -108,7 +108,7 @@ class AdvisoryLocks:
     async def alone(self, name: str) -> AsyncGenerator[bool]:
         """Hold a task alone among all processes, and yield whether it is held.
 
-        If it is not, another holds it: nothing is waited for, and nobody holds a transaction.
+        If it is not, another holds it: nothing is waited for, and no transaction stays open.
 
         Raises:
             DatabaseError: The database failed, or a pooler lends its connections by transaction.
@@ -200,7 +200,7 @@ class AdvisoryLocks:
             await asyncio.shield(self._start(self._ask(_GIVE_BACK, space, key)))
 
     def _start(self, asking: Coroutine[Any, Any, _Result]) -> asyncio.Task[_Result]:
-        """Ask beside the caller: broken off with it, it would take everybody's claims along."""
+        """Ask in a task of its own: cancelled with the caller, it would lose all claims."""
         task = asyncio.create_task(asking)
         self._asking.add(task)
         task.add_done_callback(self._asking.discard)

@@ -177,7 +177,7 @@ async def activate_release(
                 "release",
                 f"Release {number} gained {release.metrics['gain']:+.4f} on validation sessions, "
                 f"but the active release {active} gained {before:+.4f}.",
-                "Pass --force to activate it anyway.",
+                "Pass `force` to activate it anyway.",
             )
     releases = update(ReleaseRow).where(ReleaseRow.domain_id == domain_id)
     await connection.execute(

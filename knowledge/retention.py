@@ -63,7 +63,7 @@ async def sources_of(connection: AsyncConnection, owner: str) -> list[str]:
     found = list(await connection.scalars(select(ApiKeyRow.id).where(named)))
     if not found:
         raise InputError(
-            "--owner",
+            "owner",
             f"There is no key or owner {owner!r}.",
             "`re2llm keys list` shows all; `local` is what came without a key.",
         )

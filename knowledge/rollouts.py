@@ -116,7 +116,7 @@ async def start_rollout(
         raise InputError(
             "release",
             f"Release {other.release} is being rolled out, at {other.percent:g} %.",
-            "Stop it first: re2llm policy canary --stop",
+            "Stop it first: `re2llm policy canary --stop`.",
         )
     statement = insert(RolloutRow).values(
         domain_id=domain_id,
@@ -215,7 +215,7 @@ async def change_rollout(connection: AsyncConnection, rollout: Rollout, change: 
 async def stop_live_rollout(
     connection: AsyncConnection, domain_id: int, reason: str, words: str
 ) -> Rollout | None:
-    """Stop a domain's live rollout, if there is one; its release serves nobody from then on.
+    """Stop a domain's live rollout, if there is one; no request gets its release from then on.
 
     Args:
         connection: In a transaction. It waits for the end of a decision on the rollout.

@@ -6,6 +6,8 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from sqlalchemy import ColumnElement, bindparam, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -67,7 +69,19 @@ def ndcg(rank: int) -> float:
     Args:
         rank: 1 is best.
     """
-    return 1 / math.log2(rank + 1) if rank <= CUTOFF else 0.0
+    return float(discount(rank)) if rank <= CUTOFF else 0.0
+
+
+def discount(rank: ArrayLike) -> NDArray[np.float64]:
+    """Return what a place in a ranking is worth (DCG): 1 for the first, less for later ones.
+
+    Args:
+        rank: 1 is best; of any shape.
+
+    Returns:
+        In that shape, within (0, 1].
+    """
+    return 1 / np.log2(np.asarray(rank, np.float64) + 1)
 
 
 def hit_ranks(candidates: int) -> int:

@@ -135,7 +135,7 @@ async def forget_upload(connection: AsyncConnection, domain_id: int, key: str) -
 
 
 async def forget_old_uploads(connection: AsyncConnection) -> None:
-    """Delete the files that nobody has submitted within an hour, and no job loaded within a day.
+    """Delete files that were not submitted within an hour, or not loaded within a day.
 
     Args:
         connection: In a transaction.

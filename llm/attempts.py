@@ -22,6 +22,8 @@ Claim = Callable[[], Awaitable[None]]
 """Claims one request before it is made."""
 Lost = Callable[[Usage | None], None]
 """Is told of a request that may be billed without an answer: its tokens, or `None` if unknown."""
+UNCOUNTED: Lost = lambda _: None  # noqa: E731  # a name for each default
+"""For a caller that counts no lost requests."""
 
 _Result = TypeVar("_Result")
 _log = logging.getLogger(__name__)
@@ -47,7 +49,7 @@ class Turn:
     owner: str
     ends: float
     claim: Claim
-    lost: Lost = lambda _: None
+    lost: Lost = UNCOUNTED
 
     @property
     def left(self) -> float:

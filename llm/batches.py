@@ -84,9 +84,9 @@ class BatchClient:
         client: Any = getattr(endpoint.model, "root_async_client", None)
         if client is None:
             raise InputError(
-                "--batch",
+                "batch",
                 f"{endpoint.name!r} has no Batch API that re2llm speaks.",
-                "Use a model of `openai:`, or leave --batch out.",
+                "Use a model of `openai:`, or leave `batch` out.",
             )
         self._endpoint = endpoint
         self._client = client
@@ -107,9 +107,9 @@ class BatchClient:
         body = {k: v for k, v in payload.items() if k != "stream" and not k.startswith("ls_")}
         if "messages" not in body:
             raise InputError(
-                "--batch",
+                "batch",
                 f"{self._endpoint.name!r} is asked through OpenAI's Responses API.",
-                "Leave --batch out.",
+                "Leave `batch` out.",
             )
         line = {"custom_id": key.hex(), "method": "POST", "url": _URL, "body": body}
         return json.dumps(line) + "\n"

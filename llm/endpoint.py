@@ -17,7 +17,7 @@ from ..settings import AnswerMethod, Settings
 from .adapting import adapted, without_system
 from .answered import Answered, read_answer
 from .api_keys import secrets_of
-from .attempts import Attempts, Claim, Lost, Turn
+from .attempts import UNCOUNTED, Attempts, Claim, Lost, Turn
 from .breaker import CircuitBreaker
 from .error_words import shown
 from .failures import ModelFailedError, read_failure
@@ -94,7 +94,7 @@ class Endpoint:
         answer_format: AnswerFormat | None,
         within: float,
         on_attempt: Claim,
-        on_lost: Lost = lambda _: None,
+        on_lost: Lost = UNCOUNTED,
         owner: str = "",
     ) -> Answered:
         """Ask, and ask again where that can help.
@@ -136,7 +136,7 @@ class Endpoint:
         within: float,
         on_attempt: Claim,
         may_repeat: Callable[[], bool],
-        on_lost: Lost = lambda _: None,
+        on_lost: Lost = UNCOUNTED,
         owner: str = "",
     ) -> _Result:
         """Make a call of this model for an agent, with the same retries.
@@ -174,7 +174,7 @@ class Endpoint:
         answer_format: AnswerFormat | None,
         turn: Turn,
     ) -> Answered:
-        """Make one attempt; a way to ask for JSON that the model does not know is none."""
+        """Make one attempt; a way to ask for JSON that the model does not know does not count."""
         in_json = answer_format is not None and answer_format.in_json
         while True:
             method: AnswerMethod = self.methods.current if in_json else "plain"
@@ -222,14 +222,14 @@ class Endpoint:
         *,
         old_limit: bool,
     ) -> bool:
-        """Write the length of a letter anew; return whether asking again may now help."""
+        """Write the limit of a letter in another way; return whether asking again may help."""
         if answer_format is None or not answer_format.letters:
             return False
         refused = Part.MAX_TOKENS in error.refuses
         return refused and self.letters.respell(asked, old_limit=old_limit)
 
     def _adapt(self, error: ModelFailedError, asked: BaseChatModel, *, folds: bool) -> bool:
-        """Send no more what the server has refused; return whether asking again may now help.
+        """Stop sending what the server has refused; return whether asking again may now help.
 
         Args:
             folds: Whether the request had a system message.

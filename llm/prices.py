@@ -79,7 +79,7 @@ def require_prices(prices: Prices, models: Sequence[str]) -> None:
     for model in models:
         if call_cost(prices, model, 0, 0) is None:
             raise InputError(
-                "--max-cost",
+                "max_cost",
                 f"RE2LLM_PRICES has no price for {model!r}.",
                 f"Set it, for example RE2LLM_PRICES='{{\"{model}\": [0.4, 1.6]}}', "
                 "per million tokens in and out.",

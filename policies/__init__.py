@@ -1,0 +1,1 @@
+"""The hint policy and how it learns, off-policy estimates, and the rules of rollouts."""

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..knowledge.trials import CUTOFF
+from ..knowledge.trials import CUTOFF, discount
 from .session_stats import standardised
 
 Floats = NDArray[np.float64]
@@ -178,7 +178,7 @@ def _ranks(data: Opinions, places: Sequence[float]) -> NDArray[np.int64]:
 
 def _gains(ranks: NDArray[np.int64]) -> Floats:
     """Return NDCG@10 of ranks, in their shape."""
-    return np.where(ranks <= CUTOFF, 1 / np.log2(ranks + 1), 0.0)
+    return np.where(ranks <= CUTOFF, discount(ranks), 0.0)
 
 
 def _calibrated(opinion: Floats, places: Sequence[float]) -> Floats:

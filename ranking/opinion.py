@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..knowledge.trials import discount
 from ..llm.answers import RankingAnswer
 from ..policies.fusion import LEADING, REFERENCE, UNMEASURED, Floats, Fusion, fused_order
 from ..runtime.node import Update
@@ -58,7 +59,7 @@ def opinion(answer: RankingAnswer, count: int) -> Floats:
     if answer.scores:
         return _UNIT * np.array(answer.scores[:count])
     for rank, number in enumerate(answer.numbers, start=1):
-        values[number - 1] = 1 / np.log2(rank + 1)
+        values[number - 1] = discount(rank)
     return values
 
 

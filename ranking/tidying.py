@@ -1,4 +1,4 @@
-"""What becomes of a domain's hints, by what is known of them: the decisions, without a database."""
+"""Decides which hints of a domain to keep, use or retire, by their trials; without a database."""
 
 from __future__ import annotations
 

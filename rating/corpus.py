@@ -103,7 +103,7 @@ class ReviewSource:
             self.warn(note)
         if not histories:
             raise InputError(
-                "--reviews",
+                "reviews",
                 f"{self.path} holds no usable review.",
                 "Check that it is the right file.",
             )
@@ -140,10 +140,10 @@ def request_from_reviews(histories: Sequence[ReviewHistory], user: str, item: st
     own = [review for review in reviews if review.user == user]
     if not own:
         example = histories[0].user
-        raise InputError("--user", f"{user!r} wrote no review.", f"Name one, such as {example}.")
+        raise InputError("user", f"{user!r} wrote no review.", f"Name one, such as {example}.")
     about = [r for r in reviews if item == r.item.id or item.lower() == r.item.title.lower()]
     if not about:
-        raise InputError("--item", f"{item!r} has no review.", "Give an id or a whole title.")
+        raise InputError("item", f"{item!r} has no review.", "Give an id or a whole title.")
     target = about[0].item
     past = sorted((r for r in own if r.item.id != target.id), key=lambda r: r.time)
     others = sorted((r for r in about if r.user != user), key=lambda r: r.time)

@@ -72,7 +72,7 @@ def split_reviews(
         InputError: There is no such rule, or nothing is left to train on or to predict.
     """
     if rule not in get_args(SplitRule):
-        raise InputError("--split", f"There is no split {rule!r}.", "Choose last, users or mixed.")
+        raise InputError("split", f"There is no split {rule!r}.", "Choose last, users or mixed.")
     held_users = None if rule == "last" else _held_users(histories, share, seed)
     tested = [h for h in histories if held_users is None or rule == "mixed" or h.user in held_users]
     test = [RatingCase(h.reviews[:-1], h.reviews[-1]) for h in tested if len(h.reviews) > 1]

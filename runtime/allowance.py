@@ -102,7 +102,7 @@ class Claims:
             today = self._options.services.today()
             claim = await claim_job_call(connection, job, estimate, day=today)
         if claim == "price":
-            raise _priceless("--max-cost", self._model)
+            raise _priceless("max_cost", self._model)
         if isinstance(claim, str):
             raise _job_over(job, claim)
         self.reserved += claim.reserved
@@ -177,11 +177,13 @@ def _job_over(job: str, limit: JobLimit) -> BudgetSpentError:
         )
     if limit == "day":
         return BudgetSpentError(
-            "--budget-usd or --budget-calls",
+            "usd_per_day or calls_per_day",
             "The autopilot's budget of the day is spent, or it is held or off.",
             "`re2llm autopilot show` tells which. While it is on, the next day has another step.",
         )
-    option = {"max_calls": "--max-llm-calls", "max_tokens": "--max-tokens"}.get(limit, "--max-cost")
+    field = {"max_calls": "max_llm_calls", "max_tokens": "max_tokens"}.get(limit, "max_cost")
     return BudgetSpentError(
-        option, "The job's budget is spent.", f"Raise it with `re2llm jobs retry {job} {option} …`."
+        field,
+        "The job's budget is spent.",
+        f"Raise it: `re2llm jobs retry {job} --{field.replace('_', '-')} …`.",
     )

@@ -151,7 +151,7 @@ class BatchAnswers:
             _raise_unanswered(status)
         if asked and status.status == "cancelled":
             raise InputError(
-                "--batch",
+                "batch",
                 "The batch was cancelled at the provider; its answers are kept.",
                 "Run again to ask the rest.",
             )
@@ -200,13 +200,13 @@ def _raise_unanswered(status: BatchStatus) -> None:
     if status.status == "failed":
         why = f" ({status.code})" if status.code else ""
         raise InputError(
-            "--batch",
+            "batch",
             f"The provider refused the batch{why}.",
-            "Send a smaller one with --max-llm-calls, or leave --batch out.",
+            "Send a smaller one by `max_llm_calls`, or leave `batch` out.",
         )
     if status.status == "expired":
         raise InputError(
-            "--batch",
+            "batch",
             "The batch expired without an answer.",
-            "Run again to send another one, or leave --batch out.",
+            "Run again to send another one, or leave `batch` out.",
         )

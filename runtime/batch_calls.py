@@ -36,12 +36,12 @@ async def ask_ahead(pieces: Sequence[Collect], options: RunOptions, progress: Pr
         return
     if not keeps_answers(endpoint, options):
         raise InputError(
-            "--batch",
+            "batch",
             "Answers cannot be used again with these settings.",
-            "Set RE2LLM_TEMPERATURE=0 and RE2LLM_CALL_CACHE=true, or leave --batch out.",
+            "Set RE2LLM_TEMPERATURE=0 and RE2LLM_CALL_CACHE=true, or leave `batch` out.",
         )
     if options.caller is not None:
-        raise InputError("--batch", "An API key cannot send batches.", "Leave it out.")
+        raise InputError("batch", "An API key cannot send batches.", "Leave it out.")
     answers = BatchAnswers(BatchClient(endpoint), options)
     sender = BatchSender(endpoint, answers, options)
     failed = 0

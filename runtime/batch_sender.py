@@ -215,8 +215,8 @@ def _no_batch(error: ModelFailedError, model: str) -> Exception:
     """Return the error for a server that takes single calls but no batch."""
     if error.failure is Failure.REJECTED:
         return InputError(
-            "--batch",
+            "batch",
             f"The server of {model!r} refuses batches.",
-            "Leave --batch out; the questions are then asked one by one.",
+            "Leave `batch` out; the questions are then asked one by one.",
         )
     return ModelDownError(model, error.failure)

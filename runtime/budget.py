@@ -60,20 +60,20 @@ class Budget:
         """
         if self.max_calls is not None and self.calls >= self.max_calls:
             raise BudgetSpentError(
-                "--max-llm-calls",
+                "max_llm_calls",
                 f"The limit of {counted(self.max_calls, 'call')} is reached.",
                 "Run again to continue.",
             )
         if self.max_tokens is not None and self.tokens >= self.max_tokens:
             raise BudgetSpentError(
-                "--max-tokens",
+                "max_tokens",
                 f"The limit of {counted(self.max_tokens, 'token')} is reached.",
                 "Run again to continue.",
             )
         # `not … <` instead of `>=`, so that a cost of NaN ends the calls, too.
         if self.max_cost is not None and not self.cost + self.reserved < self.max_cost:
             raise BudgetSpentError(
-                "--max-cost", f"{self.cost:.4f} has been spent.", "Run again to continue."
+                "max_cost", f"{self.cost:.4f} has been spent.", "Run again to continue."
             )
         self.calls += 1
         self.reserved += estimate
@@ -91,7 +91,7 @@ class Budget:
             return None
         if there >= self.max_hints:
             raise HintsFullError(
-                "--max-hints",
+                "max_hints",
                 f"The domain has {counted(there, 'hint')}.",
                 "Raise it to learn more.",
             )

@@ -185,7 +185,7 @@ class _Question:
         self._options = options
         self._answer_format = answer_format
         self._claims = Claims(options, model, messages)
-        # With a price, the offline model is paid for as any other would be: a rehearsal.
+        # With a price, the offline model is charged like any other, to rehearse a budget.
         self.free = endpoint.local and model not in options.settings.prices
         self._answered: Answered | None = None
         self._usage = NOTHING

@@ -136,7 +136,7 @@ class RunOptions:
             raise InputError(
                 "fuse",
                 f"With {self.fuse!r} no model is asked, so nothing can be learned from it.",
-                "Use --fuse learned or --fuse llm, or set RE2LLM_FUSE.",
+                "Use `fuse` learned or llm, or set RE2LLM_FUSE.",
             )
 
     @property
@@ -183,7 +183,7 @@ def narrowed(context: Context, runtime: Runtime[Any]) -> Context:
 
 
 def granted(context: Context, user: Any) -> Context:
-    """Return what an API key may ask of a run; what it was not granted is as if it was not sent.
+    """Return what an API key may ask of a run; options that it was not granted are left out.
 
     Args:
         context: The run's options, as a client sent them.
@@ -273,7 +273,7 @@ async def resolve_context(context: Context) -> RunOptions:
 
 
 def _default(domain: str | None, domains: frozenset[str] | None) -> str:
-    """Return what a request means that names no catalogue; empty for the only one there is."""
+    """Return the catalogue of a request that names none; empty for the only one there is."""
     if domains is None:
         return domain or ""
     if len(domains) == 1:
@@ -282,7 +282,7 @@ def _default(domain: str | None, domains: frozenset[str] | None) -> str:
 
 
 def context_of(given: object) -> Context:
-    """Return our context of whatever a run's context is.
+    """Return the `Context` that a run's context holds, in whatever form.
 
     Args:
         given: Ours, a mapping of our options, a host's own object that carries ours as its

@@ -11,6 +11,7 @@ from ...records import counted
 from ..budgets import MaxCost
 from ..completion import DomainOption
 from ..console import note, out, print_json, progress_bars, run
+from ..option_names import stated
 from .options import JsonOption, ModelOption
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def improve(
         _print(found)
     if found.stopped is not None:
         stopped = error_from(found.stopped)
-        note(f"stopped: {stopped}")
+        note(f"stopped: {stated(stopped)}")
         if isinstance(stopped, ModelDownError):
             raise typer.Exit(1)
 

@@ -13,6 +13,7 @@ from ..budgets import MaxCost
 from ..completion import DomainOption
 from ..console import fail, note, out, print_json, progress_bars, run
 from ..detach import Detach, submit_job
+from ..option_names import stated
 from .options import JsonOption, ModelOption
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ def tidy(
         _print(found)
     if found.stopped is not None:
         stopped = error_from(found.stopped)
-        note(f"stopped: {stopped} Undecided: {counted(found.undecided, 'hint')}.")
+        note(f"stopped: {stated(stopped)} Undecided: {counted(found.undecided, 'hint')}.")
         if isinstance(stopped, ModelDownError):
             raise typer.Exit(1)
 

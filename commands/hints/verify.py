@@ -13,6 +13,7 @@ from ..budgets import MaxCalls, MaxCost
 from ..completion import DomainOption, complete_hint
 from ..console import note, out, print_json, progress_bars, run
 from ..detach import Detach, submit_job
+from ..option_names import stated
 from ..tables import print_retired
 from .options import JsonOption, ModelOption
 
@@ -61,7 +62,7 @@ def verify(
         print_verified(found)
     if found.stopped is not None:
         stopped = error_from(found.stopped)
-        note(f"stopped: {stopped} {counted(found.left, 'hint is', 'hints are')} left.")
+        note(f"stopped: {stated(stopped)} {counted(found.left, 'hint is', 'hints are')} left.")
         if isinstance(stopped, ModelDownError):
             raise typer.Exit(1)
 

@@ -43,7 +43,7 @@ def evaluate(
             min=1,
             max=64,
             metavar="N",
-            help="Also take the mean of so many sampled answers. Default: RE2LLM_RATE_SAMPLES.",
+            help="Also take the mean of this many sampled answers. Default: RE2LLM_RATE_SAMPLES.",
         ),
     ] = None,
     plot: Annotated[

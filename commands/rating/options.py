@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ...rating import SAMPLE
-from ..console import err
+from ..console import note
 
 if TYPE_CHECKING:
     from ...rating.corpus import ReviewSource
@@ -45,5 +45,5 @@ def review_source(
         split=split,
         seed=get_settings().seed if seed is None else seed,
         skip_malformed=skip_malformed,
-        warn=lambda note: err.print(f"note: {note}", markup=False, soft_wrap=True),
+        warn=lambda remark: note(f"note: {remark}"),
     )

@@ -11,7 +11,8 @@ import typer
 from ...errors import ModelDownError
 from ...records import counted
 from ..budgets import MaxCalls, MaxCost
-from ..console import err, out, print_json, progress_bars, run
+from ..console import note, out, print_json, progress_bars, run
+from ..option_names import stated
 from .options import SAMPLE, ReviewsOption, SeedOption, SkipOption, SplitOption, review_source
 
 if TYPE_CHECKING:
@@ -67,9 +68,9 @@ def traces(
         listed = ", ".join(tallies) or "no traces"
         out.print(f"{out_file}: {listed}; {counted(budget.calls, 'model call')}.", markup=False)
     if traced.stopped is not None:
-        err.print(
-            f"stopped: {traced.stopped} {counted(traced.left, 'rating is', 'ratings are')} left.",
-            markup=False,
+        note(
+            f"stopped: {stated(traced.stopped)} "
+            f"{counted(traced.left, 'rating is', 'ratings are')} left."
         )
     if isinstance(traced.stopped, ModelDownError):
         raise typer.Exit(1)

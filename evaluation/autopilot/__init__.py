@@ -1,1 +1,1 @@
-"""Viewers whose tastes drift, on whom an autopilot is proved: what it gains, and what it spends."""
+"""Simulates viewers whose tastes drift, to measure what an autopilot gains and spends."""

@@ -47,7 +47,7 @@ def draw_run(document: Mapping[str, Any], path: Path) -> None:
     Raises:
         InputError: matplotlib is missing.
     """
-    require_matplotlib("--figure")
+    require_matplotlib("figure")
     figure = import_module("matplotlib.figure").Figure(figsize=(10, 6.4), layout="constrained")
     above, marks, below = figure.subplots(
         3, 1, sharex=True, gridspec_kw={"height_ratios": [5, 2.2, 1.6]}

@@ -1,1 +1,1 @@
-"""Simulated viewers on which rollouts are proved: how often they end right, and what that takes."""
+"""Simulates viewers, to measure how often rollouts end right and how long they take."""

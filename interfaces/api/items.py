@@ -9,8 +9,8 @@ from pydantic import BaseModel
 from starlette.responses import Response
 
 from ...operations.catalogue.domains import list_domains
-from ...operations.catalogue.items import ItemsFound, ItemShown, search_items, show_item
-from ...operations.catalogue.results import ListedDomain
+from ...operations.catalogue.items import search_items, show_item
+from ...operations.catalogue.results import ItemsFound, ItemShown, ListedDomain
 from .callers import context_of
 from .documents import problems
 from .requests import DomainQuery, SearchBody

@@ -15,18 +15,10 @@ from ...runtime.request_limits import DomainName
 
 _Number = Annotated[str, Field(max_length=40)]
 _Text = Annotated[str, Field(max_length=200)]
-_FIELDS = ("usd", "calls", "batch", "steps", "hold", "cron")
-_OPTIONS = {
-    "--budget-usd": "usd",
-    "--budget-calls": "calls",
-    "--batch": "batch",
-    "--steps": "steps",
-    "--cron": "cron",
-}
-"""Fields by the option that an error names; others are named alike."""
+_FIELDS = ("usd_per_day", "calls_per_day", "batch", "steps", "hold", "cron")
 _REMEDIES = {
-    "usd": "Write dollars a day such as 5, or limit the calls.",
-    "calls": "Write a whole number such as 2000.",
+    "usd_per_day": "Write dollars a day such as 5, or limit the calls.",
+    "calls_per_day": "Write a whole number such as 2000.",
     "batch": "Write a whole number such as 50.",
     "hold": "Write a whole number such as 500.",
 }
@@ -36,8 +28,8 @@ class OnForm(BaseModel):
     """What an autopilot may spend, and how it goes about it, as typed."""
 
     domain: DomainName
-    usd: _Number = ""
-    calls: _Number = ""
+    usd_per_day: _Number = ""
+    calls_per_day: _Number = ""
     batch: _Number = "50"
     steps: _Text = "1,5,25,100"
     hold: _Number = "500"
@@ -67,8 +59,8 @@ class PilotForm:
             return cls(OnForm(domain="x").model_dump(include=set(_FIELDS)))
         canary = stored["canary"]
         given = {
-            "usd": stored["usd_per_day"],
-            "calls": stored["calls_per_day"],
+            "usd_per_day": stored["usd_per_day"],
+            "calls_per_day": stored["calls_per_day"],
             "batch": stored["batch"],
             "hold": canary["hold"],
         }
@@ -97,14 +89,14 @@ def read_plan(
     """
     wrong: dict[str, str] = {}
     numbers: dict[str, float | None] = {}
-    for name in ("usd", "calls", "batch", "hold"):
+    for name in ("usd_per_day", "calls_per_day", "batch", "hold"):
         text = str(getattr(form, name)).strip()
         try:
             numbers[name] = a_day(text, name) if text or name in {"batch", "hold"} else None
         except InputError as error:
             note(wrong, error)
         else:
-            if name != "usd" and (numbers[name] or 0) % 1:
+            if name != "usd_per_day" and (numbers[name] or 0) % 1:
                 wrong[name] = f"{text} is no whole number. {_REMEDIES[name]}"
     try:
         steps = percentages(form.steps)
@@ -114,8 +106,10 @@ def read_plan(
         hold = int(numbers["hold"] or 0)
         before = {} if stored is None else {"reference": stored["reference"]}
         plan = AutopilotPlan(
-            usd_per_day=numbers["usd"],
-            calls_per_day=None if numbers["calls"] is None else int(numbers["calls"]),
+            usd_per_day=numbers["usd_per_day"],
+            calls_per_day=None
+            if numbers["calls_per_day"] is None
+            else int(numbers["calls_per_day"]),
             batch=int(numbers["batch"] or 0),
             canary=replace(Plan.from_dict(canary), steps=steps, hold=hold),
             **before,
@@ -136,8 +130,6 @@ def note(wrong: dict[str, str], error: InputError) -> None:
     Raises:
         InputError: The error itself, if it is about no field of the form.
     """
-    name = _OPTIONS.get(error.field, error.field)
-    if name not in _FIELDS:
+    if error.field not in _FIELDS:
         raise error
-    remedy = error.remedy if "--" not in error.remedy and name not in _REMEDIES else ""
-    wrong[name] = " ".join(filter(None, (error.problem, remedy or _REMEDIES.get(name, ""))))
+    wrong[error.field] = f"{error.problem} {_REMEDIES.get(error.field, error.remedy)}"

@@ -81,7 +81,7 @@ async def release_page(
 
 @router.post(PREFIX + SECTION + "/{release}/evaluate")
 async def evaluate_route(request: Request, release: Annotated[RowKey, Path()]) -> Response:
-    """Estimate what a release would have earned, which reads all feedback that is stored."""
+    """Estimate the reward that a release would have had, which reads all stored feedback."""
     require_right(request, "learn")
     seen = await visit(request, form_of(request, DomainForm).domain)
     report = await evaluate_release(seen.context, release)

@@ -49,7 +49,7 @@ async def costs(
     if unknown or not told:
         known = ", ".join(get_args(CostPart))
         problem = f"Costs have no {', '.join(unknown)}." if unknown else "It is empty."
-        raise InputError("--by", problem, f"Choose among {known}.")
+        raise InputError("by", problem, f"Choose among {known}.")
     options = await resolve_context(context)
     # Prices are those of a model.
     parts = told if "model" in told else (*told, "model")

@@ -1,1 +1,1 @@
-"""Autopilots: what they see of their domain, and how they are held."""
+"""Autopilots: what they know of their domain, and how they are shown and resumed."""

@@ -26,8 +26,8 @@ _OFF = "`re2llm autopilot on` turns it on."
 _REMEDIES = {
     "drift": "Look at what people do now (`re2llm feedback`, new items, the model); the release "
     "keeps serving. `re2llm autopilot resume` goes on, and takes present reward as the measure.",
-    "rollout_held": "End it with `re2llm policy canary --promote` or `--stop`, then "
-    "`re2llm autopilot resume`.",
+    "rollout_held": "End it with `re2llm policy canary --promote` or "
+    "`re2llm policy canary --stop`, then `re2llm autopilot resume`.",
     "step_failed": "Change what it names, then `re2llm autopilot resume`.",
     "job_failed": "`re2llm jobs show` tells more. Then `re2llm autopilot resume`.",
 }

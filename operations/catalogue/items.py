@@ -5,9 +5,6 @@ from __future__ import annotations
 import asyncio
 import heapq
 from collections.abc import Mapping, Sequence
-from typing import Any
-
-from pydantic import BaseModel, Field
 
 from ...knowledge.catalogue import item_ids, item_place, page_of_items
 from ...knowledge.evidence import EvidenceIndex
@@ -16,49 +13,11 @@ from ...runtime.domain_cache import evidence_of
 from ...runtime.options import Context, resolve_context
 from ..results import FoundItem
 from .finder import Finder, shown
+from .results import BrowsedItem, ItemsFound, ItemShown, RelatedItem
 from .titles import in_catalogue
 
 _SHOWN_EVIDENCE = ("with_recent", "near_recent")
 """Of `EVIDENCE`, what says which items go together."""
-
-
-class ItemsFound(BaseModel):
-    """The items that a search has found."""
-
-    domain: str
-    items: list[FoundItem] = Field(description="The likeliest first.")
-    by_meaning: bool = Field(description="No title is like it; the items are near in meaning.")
-
-
-class BrowsedItem(BaseModel):
-    """An item in a list of the catalogue."""
-
-    item: FoundItem
-    popularity: int = Field(description="Training sessions that hold it.")
-
-
-class RelatedItem(BaseModel):
-    """An item beside another."""
-
-    id: str
-    title: str
-    evidence: dict[str, float] = Field(
-        default={}, description="By kind, as beside a candidate in the ranking prompt."
-    )
-
-
-class ItemShown(BaseModel):
-    """What is known of an item."""
-
-    domain: str
-    id: str
-    title: str
-    attributes: dict[str, Any]
-    popularity: int = Field(description="Training sessions that hold it.")
-    goes_with: list[RelatedItem] = Field(
-        description="What sessions chose together with it or next to it, most first."
-    )
-    neighbours: list[RelatedItem] = Field(description="Nearest in meaning, nearest first.")
 
 
 async def search_items(

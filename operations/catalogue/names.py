@@ -11,7 +11,7 @@ def names_starting_with(
 ) -> list[tuple[str, str]]:
     """Return the names or numbers that begin so, with a remark on each. Blocks for a moment.
 
-    Nothing is started, and whatever fails leaves nothing to offer.
+    It starts no database, and offers nothing if something fails.
 
     Args:
         domain: Whose hints or releases; `None` takes the settings', or the only one.

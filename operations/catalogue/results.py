@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from pydantic import BaseModel, Field
+
+from ..results import FoundItem
 
 
 class ListedDomain(BaseModel):
@@ -39,3 +43,42 @@ class Loaded(BaseModel):
         description="What to do if there is too little to learn from, or if items will be "
         "found slowly; else empty.",
     )
+
+
+class ItemsFound(BaseModel):
+    """The items that a search has found."""
+
+    domain: str
+    items: list[FoundItem] = Field(description="The likeliest first.")
+    by_meaning: bool = Field(description="No title is like it; the items are near in meaning.")
+
+
+class BrowsedItem(BaseModel):
+    """An item in a list of the catalogue."""
+
+    item: FoundItem
+    popularity: int = Field(description="Training sessions that hold it.")
+
+
+class RelatedItem(BaseModel):
+    """An item beside another."""
+
+    id: str
+    title: str
+    evidence: dict[str, float] = Field(
+        default={}, description="By kind, as beside a candidate in the ranking prompt."
+    )
+
+
+class ItemShown(BaseModel):
+    """What is known of an item."""
+
+    domain: str
+    id: str
+    title: str
+    attributes: dict[str, Any]
+    popularity: int = Field(description="Training sessions that hold it.")
+    goes_with: list[RelatedItem] = Field(
+        description="What sessions chose together with it or next to it, most first."
+    )
+    neighbours: list[RelatedItem] = Field(description="Nearest in meaning, nearest first.")

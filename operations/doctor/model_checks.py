@@ -39,8 +39,7 @@ def announced_calls(settings: Settings, context: Context) -> str:
         return ""
     return (
         f"Asks {' and '.join(names)} about {USUAL_CALLS + len(names) - 1} times, with some 5,000 "
-        "tokens in all. A paid model charges for that, and `re2llm costs` counts it; --no-calls "
-        "leaves it out."
+        "tokens in all. A paid model charges for that, and `re2llm costs` counts it."
     )
 
 

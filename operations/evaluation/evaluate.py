@@ -204,7 +204,7 @@ def _nothing_to_learn_from(domain: str) -> InputError:
     return InputError(
         "baselines",
         f"They learn from training sessions, and {domain!r} has none.",
-        "Load some: re2llm load … --sessions FILE. Or ask for no baselines: --baselines ''.",
+        "Load some: re2llm load … --sessions FILE. Or leave `baselines` empty.",
     )
 
 

@@ -112,7 +112,7 @@ def _learning_picture(number: int | None, release: Release | None) -> Picture:
 def _uses_picture(hinted: Row | None, uses: Sequence[HintUse]) -> Picture:
     heading = "How often each hint was chosen, and what it gained"
     if hinted is None or not uses:
-        needs = "`none` and a policy that gives hints among --policies"
+        needs = "`none` and a policy that gives hints among the policies"
         return Picture(heading, f"Missing: it needs {needs}.")
     about = (
         "Left, how many sessions got each hint; right, its mean gain in those. It is good if the "

@@ -32,7 +32,7 @@ _HEADINGS = ("Gain by the number of hints", "Gain by the number of training sess
 _STAGE = "training for the pictures"
 _SOURCE = (
     "Each point is a separate training on stored trials of {}, evaluated on the evaluated sessions "
-    "from what --oracle has paid for, with no further model calls. The default recipe, one seed, "
+    "from what `oracle` has paid for, with no further model calls. The default recipe, one seed, "
     "95 % intervals over sessions. The last point is not the active release, so its gain may "
     "differ from the one in the tables. "
 )
@@ -44,13 +44,13 @@ async def size_pictures(
     """Return both pictures, or why they are missing.
 
     Args:
-        evaluation: With its cells, from `--oracle`.
+        evaluation: With its cells, from `oracle`.
     """
     async with in_domain(options, None) as (connection, domain):
         listed = await active_among(connection, domain.id, list(evaluation.cells))
         hints = await with_embeddings(options.services, connection, domain.id, listed)
     if len(hints) < _LEAST_HINTS:
-        return _missing("it needs --oracle and at least two active hints.")
+        return _missing("it needs `oracle` and at least two active hints.")
     train = await _training_cells(hints, options)
     if train is None:
         return _missing(

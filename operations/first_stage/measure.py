@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
 
-from ...errors import InputError
+from ...errors import InputError, Re2llmError
 from ...ranking.panels import random_sessions
 from ...ranking.state import RecommendState
 from ...ranking.trials import resolve_session, try_hint
@@ -35,7 +35,7 @@ class Measured:
         says: The same as a sentence.
         llm_calls: Model calls, retries included; trials that were paid before cost none.
         cost: By `RE2LLM_PRICES`.
-        stopped: Why it stopped before all sessions were asked about; empty if it did not.
+        stopped: Why it stopped before all sessions were asked about, or `None`.
     """
 
     domain: str
@@ -44,11 +44,12 @@ class Measured:
     says: str
     llm_calls: int
     cost: float
-    stopped: str
+    stopped: Re2llmError | None
 
     def as_dict(self) -> dict[str, Any]:
         """Return the outcome as JSON primitives."""
-        return asdict(self)
+        found = {one.name: getattr(self, one.name) for one in fields(self)}
+        return {**found, "stopped": str(self.stopped or "")}
 
 
 async def measure(
@@ -110,5 +111,5 @@ async def measure(
         says=what_it_adds(fusion),
         llm_calls=budget.calls,
         cost=round(budget.cost, 6),
-        stopped="" if stopped is None else str(stopped),
+        stopped=stopped,
     )

@@ -1,4 +1,4 @@
-"""Makes better hints of known ones: joins two that help in different sessions, mends one."""
+"""Makes better hints of known ones: joins two that help in different sessions, fixes one."""
 
 from __future__ import annotations
 

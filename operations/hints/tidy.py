@@ -38,7 +38,7 @@ from .results import MeasuredGain
 from .tidy_results import StandingHint, TidiedHint, TidiedHints
 
 _ENOUGH_ANSWERS = 1_000
-"""Answers with a hint below which it shows nothing that one was not used."""
+"""With fewer answers that had a hint, one that was never chosen may still be useful."""
 
 
 async def tidy_hints(

@@ -164,7 +164,7 @@ async def learn(
     at_once = concurrency or sessions_at_once(budget, options.settings, options.model)
     stopped = await learner.work_through(todo, work, concurrency=at_once)
     full = isinstance(stopped, HintsFullError)
-    # Verification has accepted the hints by its own measure: none goes for a missing proof.
+    # Verification has accepted these hints: none is retired for a missing proof.
     found = await tidy_hints(context, max_llm_calls=0, give_up=False) if tidy else None
     tidied = [] if found is None else found.changed
     hints = await learner.count_hints()

@@ -46,6 +46,7 @@ _NAMES: dict[UploadKind, str] = {
     "table": "interactions.csv",
 }
 """What a file is called while it is read, whatever its sender calls it."""
+_COLUMNS = {"user", "item", "time"}
 _NAMED = "Name the columns user, item and time, or use `re2llm load` on the server."
 _BY_COMMAND = "`re2llm load` on the server takes files of any size."
 
@@ -98,7 +99,7 @@ async def preview_upload(context: Context, upload: str) -> ImportPreview:
             shown.notes = [_without(path, note) for note in report.notes]
     except InputError as error:
         shown.refused, shown.remedy = f"{error.field} {error.problem}".strip(), error.remedy
-        if "--" in error.remedy:  # an option of the command
+        if error.field in _COLUMNS:  # whoever sends a file cannot say which
             shown.remedy = _NAMED
         return shown
     async with in_domain(options, None) as (connection, domain):
@@ -191,7 +192,7 @@ async def _on_disk(upload: Upload) -> AsyncGenerator[Path]:
 
 
 def _without(path: Path, text: str) -> str:
-    return text.replace(f"{path.parent}/", "").replace(", or pass --skip-malformed", "")
+    return text.replace(f"{path.parent}/", "")
 
 
 def _unpacked(content: bytes) -> bytes:

@@ -58,11 +58,11 @@ async def evaluate_raters(
     """
     check_rating_baselines(baselines)
     if checkpoint is None and model is None and not baselines:
-        raise InputError("--model", "There is nothing to evaluate.", "Name a model or a baseline.")
+        raise InputError("model", "There is nothing to evaluate.", "Name a model or a baseline.")
     settings = get_settings()
     asked_for = settings.rate_samples if samples is None else samples
     if model is not None and checkpoint is None:
-        field = "RE2LLM_RATE_SAMPLES" if samples is None else "--samples"
+        field = "RE2LLM_RATE_SAMPLES" if samples is None else "samples"
         check_samples(asked_for, settings.temperature, field)
     count = asked_for if asked_for > 1 else 0
     description = {} if checkpoint is None else checkpoint_description(checkpoint)

@@ -77,7 +77,7 @@ async def train_rater(
         InputError: Something cannot be used, or the folder belongs to another training.
     """
     if recipe not in get_args(RaterRecipe):
-        raise InputError("--recipe", f"There is no recipe {recipe!r}.", "Choose reczero or recone.")
+        raise InputError("recipe", f"There is no recipe {recipe!r}.", "Choose reczero or recone.")
     require_training_extra(config)
     corpus = source.corpus(source.limits(**(_TINY_PROMPT if model == TINY else {})))
     rows: list[dict[str, Any]] = []
@@ -119,7 +119,7 @@ def _traces_of(corpus: RatingCorpus, file: Path) -> list[dict[str, Any]]:
     ]
     if not found:
         raise InputError(
-            "--traces",
+            "traces",
             f"{file} holds no trace of these training ratings with a prompt {version}.",
             "Run `re2llm rater traces` with the same reviews, split and RE2LLM_RATING_PROMPT.",
         )

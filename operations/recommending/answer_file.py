@@ -49,7 +49,7 @@ class AnswerFile:
         if self._parquet:
             _pyarrow(self.path)
             if self.path.exists():
-                raise InputError("--out", f"{self.path} is there already.", "Name another file.")
+                raise InputError("answers", f"{self.path} is there already.", "Name another file.")
         try:
             alone = self._lock.acquire(blocking=False)
             if alone:
@@ -57,12 +57,14 @@ class AnswerFile:
                 self._file = self._growing.open("ab")
         except OSError as error:
             raise InputError(
-                "--out",
+                "answers",
                 f"{self._growing} cannot be written ({reason_of(error)}).",
                 "Name another file.",
             ) from error
         if not alone:
-            raise InputError("--out", f"Another process writes {self.path}.", "Name another file.")
+            raise InputError(
+                "answers", f"Another process writes {self.path}.", "Name another file."
+            )
 
     def _repair(self) -> None:
         whole = 0
@@ -78,7 +80,9 @@ class AnswerFile:
             rest = file.read(_LONGEST)
             if rest and (b"\n" in rest or not rest.startswith(_START[: len(rest)])):
                 raise InputError(
-                    "--out", f"{self.path} holds something else than answers.", "Name another file."
+                    "answers",
+                    f"{self.path} holds something else than answers.",
+                    "Name another file.",
                 )
             file.truncate(whole)
 
@@ -156,7 +160,7 @@ def _pyarrow(path: Path) -> tuple[Any, Any]:
         return importlib.import_module("pyarrow"), importlib.import_module("pyarrow.parquet")
     except ImportError as error:
         raise InputError(
-            "--out",
+            "answers",
             f"{path} would be a Parquet file, and pyarrow, which writes it, is not installed.",
             "Install it with: pip install 're2llm[parquet]'. Or name a JSONL file.",
         ) from error

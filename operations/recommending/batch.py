@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +35,7 @@ class Batch:
         failed: Rows of this run that the model left unanswered: the first stage has ranked them.
         llm_calls: Model calls, retries included.
         cost: By `RE2LLM_PRICES`.
-        stopped: Why it stopped before the end; empty if it did not.
+        stopped: Why it stopped before the end, or `None`.
     """
 
     rows: int
@@ -44,17 +44,18 @@ class Batch:
     failed: int
     llm_calls: int
     cost: float
-    stopped: str
+    stopped: BudgetSpentError | None
 
     def as_dict(self) -> dict[str, Any]:
         """Return the outcome as JSON primitives."""
-        return asdict(self)
+        counts = {one.name: getattr(self, one.name) for one in fields(self)}
+        return {**counts, "stopped": str(self.stopped or "")}
 
 
 async def recommend_batch(
     context: Context,
     requests: Path,
-    out: Path,
+    answers: Path,
     *,
     k: int = 10,
     concurrency: int | None = None,
@@ -70,7 +71,7 @@ async def recommend_batch(
     Args:
         context: The run's options; its budget is not used.
         requests: JSONL or Parquet with `history`, and perhaps `candidates` and `key`.
-        out: JSONL, or Parquet by its name. Every row has an answer in it, or an error.
+        answers: JSONL, or Parquet by its name. Every row has an answer in it, or an error.
         concurrency: Rows at the same time; `None` takes the setting.
         max_cost: Stop when this much is spent, at the prices in `RE2LLM_PRICES`.
         on_bad: Is told in a line of each row that cannot be used.
@@ -89,16 +90,17 @@ async def recommend_batch(
     async with in_domain(options, None):
         pass  # an unknown domain is no fault of each row
     rows = read_requests(requests)
-    file = AnswerFile(out)
+    file = AnswerFile(answers)
     await asyncio.to_thread(file.open)
     run = _Run(context, file, k, on_bad, progress)
-    before, complete, stopped = file.count, False, ""
+    before, complete = file.count, False
+    stopped: BudgetSpentError | None = None
     try:
         await asyncio.to_thread(_skip_answered, rows, file)
         await run.answer_all(rows, concurrency or options.settings.concurrency)
         complete = True
     except BudgetSpentError as error:
-        stopped = str(error)
+        stopped = error
     finally:
         await asyncio.to_thread(lambda: file.close(complete=complete))
     return Batch(
@@ -119,7 +121,7 @@ def _skip_answered(rows: Iterator[RequestRow], file: AnswerFile) -> None:
     if file.last is not None and (
         row is None or (row.number, row.key) != (file.last["row"], file.last["key"])
     ):
-        raise InputError("--out", f"{file.path} answers other rows.", "Name another file.")
+        raise InputError("answers", f"{file.path} answers other rows.", "Name another file.")
 
 
 class _Run:

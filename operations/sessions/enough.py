@@ -51,5 +51,5 @@ def too_few_calls(metrics: Mapping[str, Any]) -> str:
         return ""
     return (
         f"After so few calls, the best single hint gains more: {static:+.3f} against {gain:+.3f} "
-        f"on {counted(metrics['validation_sessions'], 'session')}. Allow more, or use --force."
+        f"on {counted(metrics['validation_sessions'], 'session')}. Allow more, or use `force`."
     )

@@ -44,9 +44,9 @@ async def purge(
         days = options.settings.retention_days
     if days is None and owner is None:
         raise InputError(
-            "--older-than",
+            "older_than",
             "Nothing says what to delete.",
-            "Name an age such as 90d, an owner, or set RE2LLM_RETENTION_DAYS.",
+            "Name an age or an owner, or set RE2LLM_RETENTION_DAYS.",
         )
     before = None if days is None else _days_ago(days)
     async with connected(options) as connection:
@@ -75,5 +75,5 @@ async def purge(
 
 def _days_ago(days: int) -> dt.datetime:
     if not 0 <= days <= _MOST_DAYS:
-        raise InputError("--older-than", f"{days} is no number of days.", "Name one such as 90d.")
+        raise InputError("older_than", f"{days} is no number of days.", f"Use 0 to {_MOST_DAYS:,}.")
     return dt.datetime.now(dt.UTC) - dt.timedelta(days=days)

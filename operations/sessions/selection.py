@@ -36,7 +36,7 @@ async def selected_sessions(
         found = await stored_keys(connection, domain, listed)
     if not found:
         raise InputError(
-            "--sessions",
+            "sessions",
             f"None of these sessions is loaded in domain {options.domain!r}.",
             "Load them first: re2llm load … --sessions FILE",
         )

@@ -213,8 +213,8 @@ def _enough_to_train(search: CellSearch, spent: BudgetSpentError | None) -> Cell
 
 def _refused(budget: Budget) -> BudgetSpentError:
     """Return the error of a limit that left too little for the next session."""
-    option = "--max-cost" if budget.max_calls is None else "--max-llm-calls"
-    return BudgetSpentError(option, "The limit is nearly reached.", "Run again to continue.")
+    field = "max_cost" if budget.max_calls is None else "max_llm_calls"
+    return BudgetSpentError(field, "The limit is nearly reached.", "Run again to continue.")
 
 
 def _whole(asked: Round, table: RewardTable) -> Round:

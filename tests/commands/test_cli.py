@@ -179,13 +179,13 @@ def bad_inputs(folder: Path) -> dict[str, tuple[list[object], list[str]]]:
         ),
         "empty history": ([*recommend, ""], ["ITEM"]),
         "undecodable item": ([*recommend, "\udcff\udcfe"], ["ITEM"]),
-        "one candidate": ([*recommend, IDS[0], "--candidate", first], ["candidates", "1"]),
+        "one candidate": ([*recommend, IDS[0], "--candidate", first], ["--candidate:", "1"]),
         "10,000 candidates": ([*recommend, IDS[0], *many], ["candidate"]),
         "a candidate twice": (
             [*recommend, IDS[0], *("--candidate", first, "--candidate", second) * 2],
-            ["candidates", "twice"],
+            ["--candidate:", "twice"],
         ),
-        "unknown domain": (["recommend", "--domain", "nowhere", "x"], ["domain", "nowhere"]),
+        "unknown domain": (["recommend", "--domain", "nowhere", "x"], ["--domain:", "nowhere"]),
         "unknown policy": ([*recommend, IDS[0], "--policy", "magic"], ["policy", "magic"]),
         "binary file": ([*load, "jsonl", folder / "binary.jsonl"], ["binary.jsonl", "binary"]),
         "binary sessions": (
@@ -200,8 +200,8 @@ def bad_inputs(folder: Path) -> dict[str, tuple[list[object], list[str]]]:
         "evaluate empty history": ([*evaluate, folder / "empty-history.jsonl"], [":1", "empty"]),
         "evaluate one candidate": ([*evaluate, folder / "one.jsonl"], [":1", "two"]),
         "evaluate unknown item": ([*evaluate, folder / "unknown.jsonl"], [":1", "nobody"]),
-        "empty hint": (["hints", "add", "--domain", "films", "  "], ["hint"]),
-        "long hint": (["hints", "add", "--domain", "films", "x" * 501], ["hint", "500"]),
+        "empty hint": (["hints", "add", "--domain", "films", "  "], ["TEXT"]),
+        "long hint": (["hints", "add", "--domain", "films", "x" * 501], ["TEXT", "500"]),
     }
 
 

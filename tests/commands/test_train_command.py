@@ -99,7 +99,7 @@ def test_train_releases_and_policy_switches(school: str, url: str) -> None:
         )
     worse = as_json("train", "--domain", school, "--seed", 4, "--json")
     assert not worse["active"]
-    assert "--force" in worse["why_not"]
+    assert "`force`" in worse["why_not"]
     assert "--force" in refused("policy", "activate", first["release"], "--domain", school)
     releases = as_json("policy", "list", "--domain", school, "--json")
     assert [row["id"] for row in releases if row["status"] == "active"] == [third["release"]]

@@ -233,7 +233,7 @@ def test_many_malformed_rows_are_counted_and_the_first_ten_listed(tmp_path: Path
     message = str(error.value)
     assert message.count("is not JSON") == 10
     assert "and 15 more. 25 malformed rows in all." in message
-    assert "--skip-malformed" in message
+    assert "`skip_malformed`" in message
 
 
 @needs_data

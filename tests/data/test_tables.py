@@ -145,11 +145,11 @@ def test_columns_that_the_user_names_win(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("names", "options", "problem"),
     [
-        (("a", "item_id", "time"), {}, r"--user: No column .* Its columns are a, item_id, time"),
-        (("user", "b", "time"), {}, r"--item: No column .* Name one: --item COLUMN"),
-        (("user", "item", "c"), {"time": "when"}, r"--time: .* has no column 'when'"),
-        (("user", "item", "c"), {"user": "User"}, r"--user: .* has no column 'User'"),
-        (("user", "user", "c"), {}, r"no two alike|--item"),
+        (("a", "item_id", "time"), {}, r"^user: No column .* Its columns are a, item_id, time"),
+        (("user", "b", "time"), {}, r"^item: No column .* Name one as `item`\."),
+        (("user", "item", "c"), {"time": "when"}, r"^time: .* has no column 'when'"),
+        (("user", "item", "c"), {"user": "User"}, r"^user: .* has no column 'User'"),
+        (("user", "user", "c"), {}, r"no two alike|^item: "),
     ],
 )
 def test_columns_that_are_not_there_are_named(tmp_path: Path, names, options, problem) -> None:
@@ -180,7 +180,7 @@ def test_columns_that_may_be_the_time_are_named(tmp_path: Path) -> None:
     file.write_text("user,item,bought_at,price\n1,a,2026-03-01,2\n")
     report = ReadReport()
     list(open_reader("table", file).items(report))
-    assert "(if one of bought_at, price is the time: --time COLUMN)" in report.remarks[0]
+    assert "(if one of bought_at, price is the time, name it as `time`)" in report.remarks[0]
 
 
 def test_days_that_are_too_short_say_what_to_do(tmp_path: Path) -> None:
@@ -191,7 +191,7 @@ def test_days_that_are_too_short_say_what_to_do(tmp_path: Path) -> None:
     reader, report = TableReader(log), ReadReport()
     assert not list(reader.sessions(report))
     assert "4 or more interactions on one day" in report.remarks[0]
-    assert "--by-user" in report.remarks[0]
+    assert "`by_user`" in report.remarks[0]
     assert list(TableReader(log, TableOptions(by_user=True)).sessions(report)) == [SESSION]
 
 

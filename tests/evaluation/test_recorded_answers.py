@@ -56,7 +56,7 @@ def test_a_line_without_an_answer_is_named(tmp_path: Path, line: str) -> None:
     file.write_text('"1. Alien"\n' + line)
     with pytest.raises(InputError, match=r"answers\.jsonl:2") as caught:
         read_answers(file)
-    assert caught.value.field == "--answers"
+    assert caught.value.field == "answers"
 
 
 def test_answers_to_other_sessions_are_refused(tmp_path: Path) -> None:

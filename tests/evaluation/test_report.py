@@ -151,7 +151,7 @@ def test_the_first_stage_is_marked_as_the_row_to_beat() -> None:
     assert "ppo over first-stage" in page
     without = page_with([PLAIN, HINTED], added=["The model adds 1."])
     assert 'class="beat"' not in without
-    assert "among\n--baselines" in without
+    assert "among\nthe baselines" in without
 
 
 def test_no_two_rows_have_one_name() -> None:

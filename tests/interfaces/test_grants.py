@@ -166,17 +166,17 @@ async def test_requests_a_minute_are_counted_before_any_route(
 
 
 @pytest.mark.parametrize(
-    ("grants", "option"),
+    ("grants", "field"),
     [
-        ({"models": (" ",)}, "--model"),
-        ({"may": ("fly",)}, "--may"),
-        ({"calls_per_day": 0}, "--calls-per-day"),
-        ({"calls_per_day": 2**40}, "--calls-per-day"),
-        ({"usd_per_day": float("nan")}, "--usd-per-day"),
-        ({"requests_per_minute": -1}, "--requests-per-minute"),
+        ({"models": (" ",)}, "models"),
+        ({"may": ("fly",)}, "may"),
+        ({"calls_per_day": 0}, "calls_per_day"),
+        ({"calls_per_day": 2**40}, "calls_per_day"),
+        ({"usd_per_day": float("nan")}, "usd_per_day"),
+        ({"requests_per_minute": -1}, "requests_per_minute"),
     ],
 )
-def test_a_grant_that_cannot_be_kept_is_refused(grants: Any, option: str) -> None:
+def test_a_grant_that_cannot_be_kept_is_refused(grants: Any, field: str) -> None:
     with pytest.raises(InputError) as raised:
         Grants(**grants).check()
-    assert raised.value.field == option
+    assert raised.value.field == field

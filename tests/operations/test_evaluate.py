@@ -161,13 +161,13 @@ async def test_the_rankings_of_a_session_are_asked_for_together(
     await load(domain, sample_items())
     texts = ["Prefer recent films.", "Prefer films with the same actors."]
     async with services.engine.begin() as connection:
-        found = await find_domain(connection, domain)
+        there = await find_domain(connection, domain)
         for text, vector in zip(texts, services.embedder.encode(texts), strict=True):
-            await add_hint(connection, found.id, text, vector, provenance={})
+            await add_hint(connection, there.id, text, vector, provenance={})
     sessions = [Session(tuple(IDS[at : at + 2]), IDS[40], tuple(IDS[40:46])) for at in range(4)]
     stages: list[tuple[str, int, int | None]] = []
     model = f"openai:evaluated-{uuid.uuid4().hex[:8]}"
-    await evaluate_sessions(
+    found = await evaluate_sessions(
         Context(domain=domain, model=model, seed=0),
         sessions,
         policies=["random", "none"],
@@ -192,6 +192,8 @@ async def test_the_rankings_of_a_session_are_asked_for_together(
     assert [hint for _, hint in chosen[::2]] == [0] * 4
     # Of the two hints, one was given to each session before.
     assert [session for session, _ in rest] == [0, 1, 2, 3]
+    calls = {row["name"]: row["llm_calls"] for row in found.document["rows"]}
+    assert calls["oracle"] == 4 + len(rest)  # without a hint, and with the hints not given before
     assert [(stage, total) for stage, done, total in stages if not done] == [
         ("random, none", 8),
         ("every hint", 8),

@@ -287,7 +287,7 @@ async def test_what_ended_a_search_too_early_is_named(
 ) -> None:
     with pytest.raises(BudgetSpentError) as refused:
         await operation.train(Context(domain=school), max_llm_calls=FIRST * (len(HINTS) + 1) + 3)
-    assert refused.value.field == "--max-llm-calls"
+    assert refused.value.field == "max_llm_calls"
     assert "beyond the panel" in refused.value.problem
 
     async def spent(*_: object) -> None:

@@ -221,7 +221,7 @@ async def test_the_setting_is_the_default_age(
 ) -> None:
     with pytest.raises(InputError) as raised:
         await purge(Context())
-    assert raised.value.field == "--older-than"
+    assert raised.value.field == "older_than"
     with pytest.raises(InputError):
         await purge(Context(), owner="nobody of that name")
     await used(services, domain, shop)

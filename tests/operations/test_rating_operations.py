@@ -147,7 +147,7 @@ async def test_samples_of_a_model_are_a_row_of_their_mean(
     assert document["groups"][0]["n"] == 3
 
 
-@pytest.mark.parametrize(("samples", "field"), [(4, "--samples"), (None, "RE2LLM_RATE_SAMPLES")])
+@pytest.mark.parametrize(("samples", "field"), [(4, "samples"), (None, "RE2LLM_RATE_SAMPLES")])
 async def test_samples_that_would_all_be_the_same_are_refused(
     adjust: Callable[..., None], samples: int | None, field: str
 ) -> None:
@@ -182,7 +182,7 @@ async def test_a_checkpoint_is_asked_in_the_form_of_its_training(
 async def test_evaluation_without_anything_to_evaluate_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="nothing to evaluate"):
         await evaluate_raters(Context(), ReviewSource())
-    with pytest.raises(InputError, match="--checkpoint"):
+    with pytest.raises(InputError, match=r"^checkpoint: "):
         await evaluate_raters(Context(), ReviewSource(), checkpoint=tmp_path / "none")
 
 

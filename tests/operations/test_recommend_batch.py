@@ -152,7 +152,7 @@ def test_a_batch_that_is_killed_goes_on_where_it_ended(
 ) -> None:
     rows = [{"key": f"u{n}", "history": HISTORIES[n % 10]} for n in range(400)]
     file, out = write(tmp_path / "in.jsonl", rows), tmp_path / "out.jsonl"
-    command = [RE2LLM, "recommend", "--batch", file, "--out", out, "--domain", films]
+    command = [RE2LLM, "recommend", "--requests", file, "--out", out, "--domain", films]
     env = {**os.environ, "RE2LLM_DATABASE_URL": libpq(url)}
     for least in (1, 60, 150):
         process = subprocess.Popen(

@@ -145,7 +145,7 @@ def test_a_catalogue_without_sessions_says_what_to_do(tmp_path: Path, domain: st
     assert "1. " in command("recommend", "--domain", domain, "Tea 1")
     sessions = write(tmp_path / "test.jsonl", [{"history": [1], "target": 2}])
     evaluate = ("evaluate", "--domain", domain, "--sessions", sessions)
-    assert "--baselines ''" in command(*evaluate, fails=True)
+    assert "leave --baselines empty" in command(*evaluate, fails=True)
     assert "none" in command(*evaluate, "--baselines", "")
 
 

@@ -116,29 +116,29 @@ def test_learning_leaves_half_of_the_day_to_training() -> None:
     assert decide(PLAN, now).limits(now) == {"max_llm_calls": None, "max_cost": 3.0}
 
 
-def test_plans_that_cannot_be_carried_out_name_the_option() -> None:
-    for given, option in (
-        ({}, "--budget-usd"),
-        ({"usd_per_day": 0.0}, "--budget-usd"),
-        ({"calls_per_day": 0}, "--budget-calls"),
-        ({"usd_per_day": float("nan")}, "--budget-usd"),
-        ({"usd_per_day": 1.0, "batch": 0}, "--batch"),
-        ({"usd_per_day": 1.0, "reference": 50}, "--reference"),
-        ({"usd_per_day": 1.0, "canary": Plan(steps=(5, 50))}, "--steps"),
+def test_plans_that_cannot_be_carried_out_name_the_field() -> None:
+    for given, field in (
+        ({}, "usd_per_day"),
+        ({"usd_per_day": 0.0}, "usd_per_day"),
+        ({"calls_per_day": 0}, "calls_per_day"),
+        ({"usd_per_day": float("nan")}, "usd_per_day"),
+        ({"usd_per_day": 1.0, "batch": 0}, "batch"),
+        ({"usd_per_day": 1.0, "reference": 50}, "reference"),
+        ({"usd_per_day": 1.0, "canary": Plan(steps=(5, 50))}, "steps"),
     ):
         with pytest.raises(InputError) as refused:
             AutopilotPlan(**given)
-        assert refused.value.field == option
+        assert refused.value.field == field
     plan = AutopilotPlan(usd_per_day=1.5, canary=Plan(steps=(50, 100)))
     assert AutopilotPlan.from_dict(plan.as_dict()) == plan
 
 
 def test_amounts_a_day_are_read_as_people_write_them() -> None:
-    read = [a_day(text, "--x") for text in ("5/day", "5", " 0.5 / day ", ".5/day")]
+    read = [a_day(text, "x") for text in ("5/day", "5", " 0.5 / day ", ".5/day")]
     assert read == [5, 5, 0.5, 0.5]
     for text in ("", "5/hour", "-5/day", "1e3", "five", "9" * 400):
         with pytest.raises(InputError, match="no amount a day"):
-            a_day(text, "--budget-usd")
+            a_day(text, "usd_per_day")
 
 
 def test_moments_of_an_empty_reference_are_none() -> None:

@@ -429,7 +429,7 @@ async def test_releases_are_activated_and_rolled_back(
         await activate_release(connection, found.id, good)
         with pytest.raises(InputError, match=r"Release .* gained \+0.1000 .* \+0.2000") as caught:
             await activate_release(connection, found.id, worse)
-        assert "--force" in caught.value.remedy
+        assert "`force`" in caught.value.remedy
         assert await active_release_number(connection, found.id) == good
         await activate_release(connection, found.id, worse, force=True)
         assert await active_release_number(connection, found.id) == worse

@@ -157,7 +157,7 @@ def test_the_same_folder_goes_on_and_refuses_another_training(checkpoint):
     assert train_stages(folder, "tiny", "recone", reviews, [], CONFIG, progress) == checkpoint
     assert not told
     other = CONFIG.changed({"seed": 5})
-    with pytest.raises(InputError, match="--out"):
+    with pytest.raises(InputError, match=r"^folder: "):
         train_stages(folder, "tiny", "recone", reviews, [], other, progress)
 
 

@@ -80,7 +80,7 @@ def test_groups_and_calibration_by_hand(tmp_path):
     assert (tmp_path / "c.png").read_bytes().startswith(b"\x89PNG")
     assert "<svg" in (tmp_path / "c.svg").read_text()
     for bad in (tmp_path / "c.gif", tmp_path / "nowhere" / "c.png"):
-        with pytest.raises(InputError, match="--plot"):
+        with pytest.raises(InputError, match=r"^plot: "):
             check_plot(bad)
 
 

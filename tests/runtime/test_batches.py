@@ -268,7 +268,7 @@ async def test_a_provider_that_stays_away_ends_the_run_and_not_the_batch(
 async def test_a_batch_that_is_gone_is_an_error(server: BatchServer, run: Run) -> None:
     server.fails["GET /batches/ID"] = deque([404])
     ranked = run()
-    with pytest.raises(InputError, match="--batch"):
+    with pytest.raises(InputError, match="batch"):
         await ranked()
     assert (await ranked()).rows[0].flags == {}
 
@@ -277,7 +277,7 @@ async def test_a_server_without_batches_is_named(
     server: BatchServer, services: Services, run: Run, model: str
 ) -> None:
     server.fails["POST /files"] = deque([404] * 5)
-    with pytest.raises(InputError, match=r"refuses batches\. Leave --batch out"):
+    with pytest.raises(InputError, match=r"refuses batches\. Leave `batch` out"):
         await run()()
     assert not server.batches
     assert not await stored(services, model)
@@ -325,7 +325,7 @@ async def test_a_limit_of_cost_holds_before_the_batch_is_sent(
     server: BatchServer, services: Services, run: Run, model: str
 ) -> None:
     ranked = run(max_answer_tokens=20, concurrency=1)
-    with pytest.raises(BudgetSpentError, match="--max-cost"):
+    with pytest.raises(BudgetSpentError, match="max_cost"):
         await ranked(max_cost=0.4)
     rows = await booked(services, model)
     assert 0.4 <= sum(row.cost for row in rows) < 0.4 + 0.12

@@ -218,7 +218,7 @@ async def test_a_budget_of_cost_stops_the_next_call(
     for at in range(3):
         await recommend(at, budget=budget)
     error = (await recommend(3, budget=budget))["error"]
-    assert (error["kind"], error["field"]) == ("budget", "--max-cost")
+    assert (error["kind"], error["field"]) == ("budget", "max_cost")
     assert len(server.asked) == 3
     await recommend(0, budget=budget)  # what was paid is still answered
     assert len(server.asked) == 3
@@ -233,7 +233,7 @@ async def test_a_count_that_is_no_number_is_estimated_and_ends_no_budget(
     recommend = ask(prices={model: (1000.0, 1000.0)})
     budget = Budget(max_cost=0.3)
     errors = [(await recommend(at, budget=budget))["error"] for at in range(4)]
-    assert errors[-1]["field"] == "--max-cost"
+    assert errors[-1]["field"] == "max_cost"
     assert 0.3 <= budget.cost < 10
     rows = await booked(services, model)
     assert len(rows) == len(server.asked) < 4

@@ -74,7 +74,7 @@ def posted(victim: Victim, domain: str) -> dict[str, dict[str, Any]]:
         "/console/releases:promote-canary": {**where, "release": 1},
         "/console/releases:rollback": where,
         "/console/releases:autopilot": {**where, "change": "off"},
-        "/console/releases:autopilot-on": {**where, "calls": "100"},
+        "/console/releases:autopilot-on": {**where, "calls_per_day": "100"},
         "/console/catalogue:upload": {**where, "kind": "items"},
         "/console/catalogue:import": {**where, "upload": "0" * 32, "change": "load"},
         "/console/jobs/{job}/change": {**where, "change": "pause"},

@@ -1,1 +1,1 @@
-"""The host's own package, which happens to be called as one of re2llm's."""
+"""The host's own package; re2llm has one of the same name."""

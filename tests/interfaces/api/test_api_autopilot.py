@@ -19,7 +19,7 @@ async def test_an_autopilot_from_off_to_off(http: httpx.AsyncClient, films: str)
     where = {"domain": films}
     assert (await http.get(PILOT, params=where)).json()["state"] == "off"
     refused = await http.post(PILOT, json=where)
-    assert problem(refused, 422)["field"] == "--budget-usd"
+    assert problem(refused, 422)["field"] == "usd_per_day"
     on = await http.post(PILOT, json={**where, "calls_per_day": 20, "steps": [50, 100]})
     shown = on.raise_for_status().json()
     assert (shown["state"], shown["plan"]["canary"]["steps"]) == ("on", [50, 100])

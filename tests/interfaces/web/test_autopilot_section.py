@@ -68,18 +68,23 @@ async def test_it_is_turned_on_by_a_form_that_says_what_is_wrong_beside_each_fie
     monkeypatch.setattr(piloting, "call_cost", lambda *_: None)  # as of a model without a price
     page = await browser.get("/console/releases", domain=school)
     for typed, wrong in (
-        ({}, {"usd": "no limit"}),
+        ({}, {"usd_per_day": "no limit"}),
         (
-            {"usd": "-1", "calls": "2.5", "batch": "", "hold": "x"},
-            {"usd": "no amount", "calls": "whole", "batch": "no amount", "hold": "no amount"},
+            {"usd_per_day": "-1", "calls_per_day": "2.5", "batch": "", "hold": "x"},
+            {
+                "usd_per_day": "no amount",
+                "calls_per_day": "whole",
+                "batch": "no amount",
+                "hold": "no amount",
+            },
         ),
-        ({"calls": "9" * 12}, {"calls": "out of range"}),
-        ({"calls": "10", "batch": "0"}, {"batch": "out of range"}),
-        ({"calls": "10", "hold": "0"}, {"hold": "out of range"}),
-        ({"calls": "10", "steps": "5,50"}, {"steps": "do not end at 100"}),
-        ({"calls": "10", "steps": "<b>"}, {"steps": "no list of numbers"}),
-        ({"calls": "10", "cron": "at noon"}, {"cron": "at noon"}),
-        ({"usd": "5/day"}, {"usd": "has no price"}),
+        ({"calls_per_day": "9" * 12}, {"calls_per_day": "out of range"}),
+        ({"calls_per_day": "10", "batch": "0"}, {"batch": "out of range"}),
+        ({"calls_per_day": "10", "hold": "0"}, {"hold": "out of range"}),
+        ({"calls_per_day": "10", "steps": "5,50"}, {"steps": "do not end at 100"}),
+        ({"calls_per_day": "10", "steps": "<b>"}, {"steps": "no list of numbers"}),
+        ({"calls_per_day": "10", "cron": "at noon"}, {"cron": "at noon"}),
+        ({"usd_per_day": "5/day"}, {"usd_per_day": "has no price"}),
     ):
         answer = await browser.send(form_to(page, ON), **typed)
         assert answer.status_code == 422, typed
@@ -97,7 +102,7 @@ async def test_it_is_turned_on_by_a_form_that_says_what_is_wrong_beside_each_fie
             assert field.attributes["aria-describedby"] == f"pilot-{name}-wrong"
         assert dict(form_to(refused, ON).fields).items() >= typed.items()  # nothing is typed again
         assert (await show_autopilot(Context(domain=school))).state == "off"
-    typed = {"calls": " 200/day ", "steps": "10, 100", "hold": "50"}
+    typed = {"calls_per_day": " 200/day ", "steps": "10, 100", "hold": "50"}
     answer = await browser.send(form_to(page, ON), **typed)
     assert answer.status_code == 303, answer.text
     page = await browser.get(answer.headers["location"])
@@ -108,7 +113,7 @@ async def test_it_is_turned_on_by_a_form_that_says_what_is_wrong_beside_each_fie
     # The form holds the present plan, and leaves alone what it does not show.
     await turn_on(Context(domain=school), AutopilotPlan(calls_per_day=200, reference=700))
     form = form_to(await browser.get("/console/releases", domain=school), ON)
-    assert dict(form.fields)["calls"] == "200"
-    assert (await browser.send(form, calls="300")).status_code == 303
+    assert dict(form.fields)["calls_per_day"] == "200"
+    assert (await browser.send(form, calls_per_day="300")).status_code == 303
     plan = (await show_autopilot(Context(domain=school))).plan or {}
     assert (plan["calls_per_day"], plan["reference"]) == (300, 700)

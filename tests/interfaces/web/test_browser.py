@@ -106,7 +106,7 @@ async def test_the_autopilot_is_turned_on_after_what_was_wrong_is_put_right(
     await tab.goto(f"/console/releases?domain={films}")
     await tab.get_by_label("Model calls a day").fill("many")
     await tab.get_by_role("button", name="Turn the autopilot on").click()
-    wrong = tab.locator("#pilot-calls-wrong")
+    wrong = tab.locator("#pilot-calls_per_day-wrong")
     await wrong.get_by_text("'many' is no amount a day.").wait_for()
     await tab.get_by_label("Model calls a day").fill("100")
     await tab.get_by_role("button", name="Turn the autopilot on").click()

@@ -177,10 +177,10 @@ async def test_a_failed_job_says_why_and_is_retried_with_new_limits(
     async with services.engine.begin() as connection:
         await connection.execute(
             text("UPDATE re2llm.job SET state = 'stopped', reason = :why WHERE id = :id"),
-            {"id": made.id, "why": "The limit of 3 calls is reached. Raise --max-llm-calls."},
+            {"id": made.id, "why": "The limit of 3 calls is reached. Raise `max_llm_calls`."},
         )
     page = await browser.get(f"/console/jobs/{made.id}", domain=things)
-    assert "Raise --max-llm-calls" in page.text
+    assert "max_llm_calls" in page.text
     form = next(form for form in forms(page) if form.action.endswith("/change"))
     assert dict(form.fields)["max_llm_calls"] == "3"
     answer = await browser.send(form, ("change", "retry"), max_llm_calls=9)
@@ -281,7 +281,7 @@ async def test_budgets_and_costs_by_key_are_shown_to_whom_they_belong(
     with pytest.raises(InputError, match="Choose among day, command, model, key"):
         await costs(Context(), by=["owner"])  # pyright: ignore[reportArgumentType]
     mixed: Any = ["day", "foo"]
-    with pytest.raises(InputError, match=r"^--by: Costs have no 'foo'\."):
+    with pytest.raises(InputError, match=r"^by: Costs have no 'foo'\."):
         await costs(Context(), by=mixed)
     words = ["costs", "--by", "key", "--by", "model"]
     shown = await asyncio.to_thread(CliRunner().invoke, app, words)

@@ -1,0 +1,102 @@
+"""The same error on the command line, over HTTP, in Python and over MCP: each in its own words."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import pytest
+import re2llm
+from api_server import problem
+from re2llm.cli import app
+from re2llm.commands.option_names import in_options, spelled_by, stated
+from re2llm.data.sample import load_films
+from re2llm.errors import InputError, Re2llmError
+from re2llm.interfaces.mcp_server import build_server
+from typer.main import get_command
+from typer.testing import CliRunner
+
+FILM = load_films()[0].id
+
+
+def on_command_line(*words: str) -> str:
+    done = CliRunner().invoke(app, list(words))
+    assert done.exit_code == 1, done.output
+    return done.stderr.strip().removeprefix("error: ")
+
+
+def in_python(call: Callable[[re2llm.Re2llm], object], domain: str) -> Re2llmError:
+    with re2llm.Re2llm(domain=domain) as host, pytest.raises(Re2llmError) as raised:
+        call(host)
+    return raised.value
+
+
+async def test_a_plan_without_a_limit(http: httpx.AsyncClient, films: str) -> None:
+    sent = problem(await http.post("/v1/autopilot", json={"domain": films}), 422)
+    assert sent["field"] == "usd_per_day"
+    assert sent["remedy"] == "Give `usd_per_day` or `calls_per_day`."
+    raised = await asyncio.to_thread(in_python, lambda host: host.autopilot_on(), films)
+    assert (raised.field, raised.problem, raised.remedy) == (
+        *(sent["field"], sent["detail"], sent["remedy"]),
+    )
+    line = await asyncio.to_thread(on_command_line, "autopilot", "on", "--domain", films)
+    assert line == f"--budget-usd: {raised.problem} Give --budget-usd or --budget-calls."
+
+
+async def test_an_item_that_is_not_known(http: httpx.AsyncClient, films: str) -> None:
+    wrong: dict[str, Any] = {"history": [FILM], "candidates": [FILM, "zzzz-9"], "domain": films}
+    sent = problem(await http.post("/v1/recommend", json=wrong), 422)
+    assert sent["field"] == "candidates"
+    raised = await asyncio.to_thread(
+        in_python, lambda host: host.recommend([FILM], candidates=[FILM, "zzzz-9"]), films
+    )
+    assert (raised.field, raised.problem) == (sent["field"], sent["detail"])
+    words = ("recommend", FILM, "--candidate", FILM, "--candidate", "zzzz-9", "--domain", films)
+    line = await asyncio.to_thread(on_command_line, *words)
+    assert line == f"--candidate: {raised.problem} {raised.remedy}"
+    words = ("recommend", "zzzz-9", "--domain", films)
+    assert (await asyncio.to_thread(on_command_line, *words)).startswith("ITEM: ")
+
+
+async def test_an_item_that_is_not_known_over_mcp(films: str) -> None:
+    memory = pytest.importorskip("mcp.shared.memory", reason="needs the extra `mcp`")
+    async with memory.create_connected_server_and_client_session(build_server()) as client:
+        wrong = {"history": [FILM], "candidates": [FILM, "zzzz-9"], "domain": films}
+        told = await client.call_tool("recommend", wrong)
+    assert told.isError
+    assert "candidates: " in told.content[0].text
+    assert "--" not in told.content[0].text
+
+
+def test_a_domain_that_is_not_there(films: str) -> None:
+    del films  # another one is there
+    raised = in_python(lambda host: host.find_titles(["Alien"]), "no-such")
+    assert raised.field == "domain"
+    line = on_command_line("hints", "list", "--domain", "no-such")
+    assert line == f"--domain: {raised.problem} {raised.remedy}"
+    assert on_command_line("domains", "delete", "no-such", "--yes").startswith("DOMAIN: ")
+
+
+def command(*words: str) -> Any:
+    found: Any = get_command(app)
+    for word in words:
+        found = found.commands[word]
+    return found
+
+
+def test_a_field_is_called_as_the_running_commands_option() -> None:
+    error = InputError("max_llm_calls", "It is 0.", "Raise `max_llm_calls`, or leave `batch` out.")
+    assert stated(error) == str(error)
+    with spelled_by(command("train").params):
+        assert (
+            stated(error)
+            == "--max-llm-calls: It is 0. Raise --max-llm-calls, or leave --batch out."
+        )
+        assert (
+            in_options("Run `re2llm train`; see `nothing`.") == "Run `re2llm train`; see `nothing`."
+        )
+    with spelled_by(command("jobs", "schedule").params):
+        assert stated(InputError("kind", "It is x.", "")) == "KIND: It is x."
+    assert stated(error) == str(error)
