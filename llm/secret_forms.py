@@ -6,7 +6,7 @@ import re
 
 HIDDEN = "…"
 _NAME = (
-    r"(?i:[a-z\d_-]{0,30}(?:api|access|auth|secret|private|client|session|refresh|security)"
+    r"(?i:(?:api|access|auth|secret|private|client|session|refresh|security)"
     r"[ _-]?(?:key|token|secret|id)|(?:proxy-)?authorization|passwords?|passwd|passphrase|pwd"
     r"|secret|(?:set-)?cookie)"
 )
@@ -21,10 +21,8 @@ _FORMS = (
     re.compile(r"(?<=://)[^/\s@]{1,200}@"),
     re.compile(rf"(?i:\b(?:bearer|basic)\b)[:=]?\s{{1,3}}[\"']?{_WORD}{_VALUE}{{3,2000}}"),
     re.compile(rf"{_NAME}(?i:\s{{1,2}}provided)?{_LINK}[^\s\"'`,;]{{3,2000}}"),
-    re.compile(
-        rf"(?i:\b[\w-]{{0,30}}(?:key|token|sig|signature)){_LINK}{_MIXED}{_VALUE}{{3,2000}}"
-    ),
-    re.compile(r"(?i:\b[\w-]{0,30}(?:key|token))=[\"']?[\w.+/~-]{6,2000}"),
+    re.compile(rf"(?i:key|token|sig|signature){_LINK}{_MIXED}{_VALUE}{{3,2000}}"),
+    re.compile(r"(?i:key|token)=[\"']?[\w.+/~-]{6,2000}"),
     re.compile(rf"(?i:\b(?:api.?key|key|token|password)){_SAYS}{_MIXED}{_VALUE}{{8,2000}}"),
     re.compile(
         rf"\b(?:{_PREFIXES})[-_][\w*.-]{{3,500}}|\b(?:hf|gh[opsur]|github_pat|jina)_[\w*.-]{{3,500}}"
