@@ -95,6 +95,8 @@ def test_a_slash_in_a_password_makes_no_database_of_its_rest(password: str) -> N
         ("failed to resolve host 'db': [Errno -2] Name or service not known", "Check the host"),
         ('connection to server at "db", port 1 failed: Connection refused', "host and port"),
         ('connection to server on socket "/x/.s" failed: No such file or directory', "socket"),
+        ('on socket "/x/.s" failed: FATAL:  role "me" is not permitted to log in', "LOGIN"),
+        ('on socket "/x/.s" failed: FATAL:  too many connections for role', "RE2LLM_POOL_SIZE"),
         ('invalid port number: "99999"', "port"),
         ('FATAL:  no pg_hba.conf entry for host "1.2.3.4", no encryption', "pg_hba.conf"),
         ("server does not support SSL, but SSL was required", "sslmode"),
