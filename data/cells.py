@@ -9,6 +9,8 @@ from typing import Any
 
 NOTHING = frozenset({"nan", "NaN", "<NA>", "null", "NULL", "None", "N/A", "#N/A"})
 """What programs write for a value that is not there."""
+_LONGEST_LITERAL = 10_000
+"""Characters of a list of Python that is read: its parser takes a hundred times the memory."""
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,14})(?:\.[0-9]{1,15})?")
 _WHOLE = re.compile(r"0{0,20}([0-9]{1,18})(?:\.0{1,12})?")
 _POWER = re.compile(r"([0-9])(?:\.([0-9]{1,15}))?[eE]\+?([0-9]{1,2})")
@@ -43,6 +45,8 @@ def _listed(text: str) -> Any:
     try:
         found: Any = json.loads(text)
     except (ValueError, RecursionError):
+        if len(text) > _LONGEST_LITERAL:
+            return text
         try:
             found = ast.literal_eval(text)
         except (ValueError, SyntaxError, MemoryError, RecursionError):

@@ -149,6 +149,7 @@ def test_a_gap_is_no_id_and_no_title(tmp_path: Path, gap: str) -> None:
         *(("[]", []), ("[1, 2]", [1, 2]), ("[Remastered]", "[Remastered]"), ("[oops", "[oops")),
         *(("1.50", 1.5), ("007", "007"), ("-3", -3), (" x ", "x"), ("nan", None)),
         ("[" * 5_000 + "]" * 5_000, "[" * 5_000 + "]" * 5_000),
+        ("['a'," + "'a'," * 10_000 + "]", "['a'," + "'a'," * 10_000 + "]"),
     ],
 )
 def test_a_cell_is_what_it_says(cell: str, value: object) -> None:
