@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import re
-from typing import Any
+from typing import Any, cast
 
 NOTHING = frozenset({"nan", "NaN", "<NA>", "null", "NULL", "None", "N/A", "#N/A"})
 """What programs write for a value that is not there."""
@@ -40,7 +40,7 @@ def plain_number(text: str) -> str | None:
     return str(int(power[1] + digits.ljust(places, "0"))) if len(digits) <= places else None
 
 
-def _listed(text: str) -> Any:
+def _listed(text: str) -> object:
     """Return a list that is written as in JSON or in Python; the text if it is neither."""
     try:
         found: Any = json.loads(text)
@@ -51,4 +51,4 @@ def _listed(text: str) -> Any:
             found = ast.literal_eval(text)
         except (ValueError, SyntaxError, MemoryError, RecursionError):
             return text
-    return found if isinstance(found, list) else text
+    return cast("list[object]", found) if isinstance(found, list) else text

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
+from typing import cast
 
 from ..errors import InputError
 from ..records import Item, Session
@@ -180,8 +181,7 @@ class _Spelling:
             return key
         if self._numbers is None:
             self._numbers = {}
-            ids: Iterable[str] = self._known
-            for id_ in ids:
+            for id_ in cast("Iterable[str]", self._known):
                 plain = plain_number(id_)
                 if plain is not None:
                     self._numbers[plain] = None if plain in self._numbers else id_

@@ -127,9 +127,10 @@ def _header(path: Path, lines: Iterator[tuple[int, str]]) -> tuple[list[str], st
     delimiter = told[1] if told else max(_DELIMITERS, key=line.count)
     remedy = "The first line must name each column, and no two alike."
     try:
-        names = [name.strip() for name in next(csv.reader([line], delimiter=delimiter), [])]
+        rows = list(csv.reader([line], delimiter=delimiter))
     except csv.Error:
-        names = []
+        rows = []
+    names = [name.strip() for row in rows[:1] for name in row]
     named = [name for name in names if name]
     if not named or (not all(names) and len(names) == 1):
         raise InputError(f"{path}:{number}", f"is no header: {shown(line)}.", remedy)

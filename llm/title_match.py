@@ -155,7 +155,8 @@ def _loose(title: str) -> str:
     """
     plain = unicodedata.normalize("NFKD", _without_article(title)).replace("&", " and ")
     plain = "".join(sign for sign in plain if not unicodedata.combining(sign)).replace("'", "")
-    return "".join(_NUMERALS.get(word, word) for word in _WORD.findall(plain))
+    words: list[str] = _WORD.findall(plain)
+    return "".join(_NUMERALS.get(word, word) for word in words)
 
 
 def _without_article(title: str) -> str:
