@@ -40,6 +40,7 @@ _REMEDIES = (
 )  # fmt: skip
 _KNOWN = tuple((re.compile(words, re.IGNORECASE), remedy) for words, remedy in _REMEDIES)
 _SCHEME = re.compile(r"(?:jdbc:)?(postgres(?:ql)?(?:\+\w{1,20})?)://", re.IGNORECASE)
+_KEY_WORD = re.compile(r"\w{1,30} {0,3}=")
 _HOSTS = re.compile(r"[,%\[]")
 
 
@@ -81,7 +82,7 @@ def libpq_url(text: str) -> URL | None:
         if "@" in behind or not _HOSTS.search(hosts.rpartition("@")[2]):
             return None
         text = f"postgresql://{rest}"
-    elif not re.match(r"\s*\w{1,30}\s*=", text):
+    elif not _KEY_WORD.match(text.lstrip()):
         return None
     try:
         found = {name: str(value) for name, value in conninfo_to_dict(text).items()}
