@@ -71,7 +71,7 @@ def _refuse_other_json(path: Path, text: str) -> None:
         raise InputError(str(path), "is one JSON list.", remedy)
     if not start.startswith("{"):
         return
-    if start == "{" or (start.count("{") > start.count("}") and start.endswith(("{", ",", "["))):
+    if start == "{" or (start.count("{") > start.count("}") and start.endswith(("{", ",", ": ["))):
         remedy = f"Write one object a line: jq -c . {path.name} > lines.jsonl"
         raise InputError(str(path), "is JSON that goes over several lines.", remedy)
     try:
