@@ -47,6 +47,8 @@ def choose_columns(
     """
     by_form = {_form(name): name for name in reversed(there)}
     listed = f"Its columns are {', '.join(there[:40])}."
+    if any(name[:1].isdigit() for name in there):
+        listed += " If that is a row, write a header above it."
     chosen: dict[str, str] = {}
     for role, named in given.items():
         if named is not None:

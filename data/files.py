@@ -16,6 +16,19 @@ LONGEST_LINE = 16 * 2**20
 
 _GZIP_MAGIC = b"\x1f\x8b"
 _HEAD = 8192
+_KINDS = (
+    (b"PK\x03\x04", "is a spreadsheet or a ZIP archive", "Save the sheet as CSV, or unpack it."),
+    (b"\xd0\xcf\x11\xe0", "is a spreadsheet of Excel", "Save the sheet as CSV in UTF-8."),
+    (b"BZh", "is compressed by bzip2", "Unpack it, or compress it by gzip."),
+    (b"\xfd7zXZ", "is compressed by xz", "Unpack it, or compress it by gzip."),
+    (b"\x28\xb5\x2f\xfd", "is compressed by Zstandard", "Unpack it, or compress it by gzip."),
+    (b"SQLite format 3", "is a database of SQLite", "Export the table as CSV."),
+    (b"%PDF-", "is a PDF", "Give a text file."),
+)
+"""How files begin that are given in place of a table, what they are, and what to do."""
+_UTF16 = (b"\xff\xfe", b"\xfe\xff")
+_WEB = (b"<!doctype html", b"<html")
+_NOT_UTF8 = "is not UTF-8 text (if it is Latin-1: iconv -f latin1 -t utf-8 FILE > NEW)"
 _TEXT_REMEDY = "Give a text file in UTF-8, plain or gzip-compressed."
 
 
@@ -76,7 +89,7 @@ def read_lines(
                 report.bytes_read += len(line)
             text = _decode(line, fallback)
             if text is None:
-                report.add(path, number, "is not UTF-8 text")
+                report.add(path, number, _NOT_UTF8)
             elif "\0" in text:
                 report.add(path, number, "holds a NUL character")
             elif content := text.rstrip("\r\n").removeprefix("\ufeff" if number == 1 else ""):
@@ -96,6 +109,17 @@ def _decode(line: bytes, fallback: str | None) -> str | None:
 def _refuse_binary(path: Path, head: bytes, *, latin: bool) -> None:
     if not head:
         raise InputError(str(path), "is empty.", _TEXT_REMEDY)
+    for start, problem, remedy in _KINDS:
+        if head.startswith(start):
+            raise InputError(str(path), f"{problem}.", remedy)
+    if head.startswith(_UTF16) or (head[1::2].count(0) or head[::2].count(0)) * 3 > len(head):
+        remedy = f"Convert it: iconv -f utf-16 -t utf-8 {path.name} > NEW"
+        raise InputError(str(path), "is UTF-16 text, not UTF-8.", remedy)
+    if head.lstrip()[: len(_WEB[0])].lower().startswith(_WEB):
+        raise InputError(str(path), "is a web page.", "Download the file itself.")
+    if b"\r" in head.strip() and b"\n" not in head:
+        remedy = f"Convert it: tr '\\r' '\\n' < {path.name} > NEW"
+        raise InputError(str(path), "ends its lines with CR alone.", remedy)
     broken = 0 if latin else head.decode("utf-8", "replace").count("\ufffd")
     # A stray NUL in a long text is one bad row; binary files and UTF-16 are full of them.
     if head.count(b"\0") * 50 > len(head) or broken * 10 > len(head):

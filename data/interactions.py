@@ -3,27 +3,27 @@
 from __future__ import annotations
 
 import math
-import re
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
+from typing import cast
 
 from ..errors import InputError
 from ..records import Item, Session
 from .attributes import read_attributes
+from .cells import NOTHING, cell_value, plain_number
 from .columns import choose_columns
 from .day_sessions import LONGER_THAN, Rating, day_sessions, in_user_order, user_sessions
 from .files import total_bytes
 from .json_rows import as_id, as_text
-from .malformed import ReadReport, RowError, check_known, parse_items, parse_rows
+from .malformed import ReadReport, RowError, check_known, parse_items, parse_rows, shown
 from .table_rows import Row, column_names, read_rows
 from .times import timestamp
 from .titles import clean_title
 
 _LISTED = 10
-_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,14})(?:\.[0-9]{1,15})?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,18 +140,18 @@ class TableReader:
         attributes, dropped = read_attributes(facts)
         named = row.get(title)
         text = str(named) if isinstance(named, int | float) else named
+        if isinstance(text, str) and text.strip() in NOTHING:
+            raise RowError(f"title {shown(text)} stands for no value")
         return Item(
             _id(row.get(id_), "id"), clean_title(as_text(text, "title")), attributes
         ), dropped
 
     def _ratings(self, report: ReadReport, known: Container[str] | None) -> Iterator[Rating]:
+        spelled = _Spelling(known).of
         user, item, time = (self._columns.get(name) for name in ("user", "item", "time"))
 
         def parse(row: Row) -> Rating:
-            key = _id(row.get(item or ""), "item")
-            whole = key.removesuffix(".0")  # as tables with gaps write 7
-            if known is not None and key not in known and whole in known:
-                key = whole
+            key = spelled(_id(row.get(item or ""), "item"))
             check_known(key, known)
             moment = 0 if time is None else timestamp(row.get(time), "time")
             return Rating(_id(row.get(user or ""), "user"), key, moment)
@@ -161,20 +161,46 @@ class TableReader:
             yield rating
 
 
+class _Spelling:
+    """Spells an id as the catalogue does: tables write 7 as 7.0, and spreadsheets 007 as 7.
+
+    Args:
+        known: The ids of the catalogue.
+    """
+
+    def __init__(self, known: Container[str] | None) -> None:
+        self._known = known
+        self._numbers: dict[str, str | None] | None = None
+
+    def of(self, key: str) -> str:
+        """Return the catalogue's id of the same number, if there is just one."""
+        if self._known is None or key in self._known:
+            return key
+        number = plain_number(key)
+        if number is None or not isinstance(self._known, Iterable):
+            return key
+        if self._numbers is None:
+            self._numbers = {}
+            for id_ in cast("Iterable[str]", self._known):
+                plain = plain_number(id_)
+                if plain is not None:
+                    self._numbers[plain] = None if plain in self._numbers else id_
+        return self._numbers.get(number) or key
+
+
 def _id(value: object, name: str) -> str:
     """Return an id; a column with gaps holds whole numbers as 7.0."""
+    if isinstance(value, str) and value.strip() in NOTHING:
+        raise RowError(f"{name} {shown(value)} stands for no value")
     if isinstance(value, float | Decimal) and math.isfinite(value) and value == int(value):
         value = int(value)
     return as_id(value, name).strip()
 
 
 def _fact(value: object) -> object:
-    """Return a cell as JSON would hold it: numbers as such, and `a|b` as a list."""
+    """Return a cell as JSON would hold it."""
     if isinstance(value, str):
-        text = value.strip()
-        if _NUMBER.fullmatch(text):
-            return float(text) if "." in text else int(text)
-        return [part.strip() for part in text.split("|")] if "|" in text else text
+        return cell_value(value)
     if isinstance(value, Decimal):
         value = float(value)
     if isinstance(value, float) and not math.isfinite(value):

@@ -6,7 +6,7 @@ import json
 import math
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import cast
 
@@ -16,6 +16,9 @@ from .files import read_lines
 from .malformed import ReadReport, RowError, parse_rows, shown
 
 _LONGEST_HEADING = 1_000
+_LISTED_KEYS = 8
+_BESIDE = 5
+"""Keys that may stand beside the list in an object around all rows."""
 _EXACT = 2**53
 """Below it, a float tells all whole numbers apart."""
 _HALVES = re.compile(r"\\u[dD][89a-fA-F]")
@@ -50,8 +53,72 @@ def json_lines(path: Path, report: ReadReport) -> Iterator[tuple[int, str]]:
         if first and _is_heading(text):
             remedy = "Give one JSON object a line; `re2llm load table` reads CSV and Parquet."
             raise InputError(str(path), f"is a table, not JSONL. It begins {shown(text)}.", remedy)
+        if first:
+            _refuse_other_json(path, text)
         first = False
         yield number, text
+
+
+def _refuse_other_json(path: Path, text: str) -> None:
+    """Refuse a file whose first line begins one JSON value of many: a pipe can be read only once.
+
+    Raises:
+        InputError: It does; says how to write it by line.
+    """
+    start = text.strip()
+    if start.startswith("[") and _is_list_of_rows(start):
+        remedy = f"Write one object a line: jq -c '.[]' {path.name} > lines.jsonl"
+        raise InputError(str(path), "is one JSON list.", remedy)
+    if not start.startswith("{"):
+        return
+    if start == "{" or (start.count("{") > start.count("}") and start.endswith(("{", ",", ": ["))):
+        remedy = f"Write one object a line: jq -c . {path.name} > lines.jsonl"
+        raise InputError(str(path), "is JSON that goes over several lines.", remedy)
+    try:
+        value: object = json.loads(start)
+    except (ValueError, RecursionError):
+        return
+    row = as_object(value) or {}
+    held = next((key for key, rows in row.items() if _are_rows(rows)), None)
+    if held is not None and len(row) - 1 < _BESIDE and "id" not in row:
+        remedy = f"Write one object a line: jq -c '.[{json.dumps(held)}][]' {path.name} > NEW"
+        raise InputError(str(path), f"is one JSON object with a list in {held!r}.", remedy)
+
+
+def _is_list_of_rows(text: str) -> bool:
+    """Whether a line that opens a list leaves it open, or closes it over objects alone."""
+    try:
+        listed: object = json.loads(text)
+    except (ValueError, RecursionError):
+        return True
+    return _are_rows(listed)
+
+
+def _are_rows(value: object) -> bool:
+    if not isinstance(value, list):
+        return False
+    rows = cast("list[object]", value)
+    return bool(rows) and all(isinstance(row, dict) for row in rows)
+
+
+def with_own_keys(row: dict[str, object], names: Collection[str]) -> dict[str, object]:
+    """Return a row whose own keys are spelled as they should be, though not in small letters.
+
+    Args:
+        names: The keys that mean something.
+    """
+    renamed = dict(row)
+    for key in row:
+        name = key.strip().lower()
+        if name in names and name not in renamed:
+            renamed[name] = renamed.pop(key)
+    return renamed
+
+
+def keys_of(row: Mapping[str, object]) -> str:
+    """Return a remark that lists a row's keys; empty if there are none."""
+    listed = ", ".join(map(shown, list(row)[:_LISTED_KEYS]))
+    return f" (it has {listed})" if listed else ""
 
 
 def _is_heading(text: str) -> bool:
@@ -67,6 +134,8 @@ def parse_json(text: str) -> object:
 
     Halves of surrogate pairs are replaced.
     """
+    if text.rstrip().endswith(("},", "],")):  # a line of a list
+        text = text.rstrip()[:-1]
     try:
         value: object = json.loads(
             text,

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Container, Iterator
 from pathlib import Path
-from typing import Any
 
 from ..errors import InputError
 from ..records import Item, Session
 from .attributes import read_attributes
 from .files import total_bytes
-from .json_rows import as_id, as_object, as_text, json_lines, parse_json
-from .malformed import ReadReport, RowError, parse_items, parse_rows, shown
+from .json_rows import as_id, as_object, as_text, keys_of, read_json_lines, with_own_keys
+from .malformed import ReadReport, RowError, parse_items, shown
 from .session_file import read_sessions
 from .titles import clean_title
 
@@ -48,8 +46,7 @@ class JsonlReader:
 
     def items(self, report: ReadReport) -> Iterator[Item]:
         """Stream the items in the order of the file."""
-        lines = _refuse_list(self._items, json_lines(self._items, report))
-        rows = parse_rows(self._items, report, lines, parse_json)
+        rows = read_json_lines(self._items, report)
         return parse_items(self._items, report, rows, _item)
 
     def sessions(
@@ -64,34 +61,15 @@ def _either(folder: Path, name: str) -> Path | None:
     return next((folder / n for n in (name, f"{name}.gz") if (folder / n).is_file()), None)
 
 
-def _refuse_list(path: Path, lines: Iterable[tuple[int, str]]) -> Iterator[tuple[int, str]]:
-    """Hand lines on, unless the first begins a list of items: a pipe can be read only once."""
-    first = True
-    for number, text in lines:
-        if first and text.lstrip().startswith("[") and _is_list_of_items(text):
-            remedy = f"Write one object a line: jq -c '.[]' {path.name} > lines.jsonl"
-            raise InputError(str(path), "is one JSON list.", remedy)
-        first = False
-        yield number, text
-
-
-def _is_list_of_items(text: str) -> bool:
-    """Whether a line that opens a list leaves it open, or closes it over objects alone."""
-    try:
-        listed: Any = json.loads(text)
-    except (ValueError, RecursionError):
-        return True
-    return bool(listed) and all(isinstance(row, dict) for row in listed)
-
-
 def _item(value: object) -> tuple[Item, list[str]]:
     """Return an item, and the names of attributes that cannot be kept."""
     row = as_object(value)
     if row is None:
         raise RowError(f"{shown(value)} is not an object with id and title")
+    row = with_own_keys(row, _OWN_KEYS)
     for key in ("id", "title"):
         if key not in row:
-            raise RowError(f"has no {key}{_AMAZON if 'parent_asin' in row else ''}")
+            raise RowError(f"has no {key}{_AMAZON if 'parent_asin' in row else keys_of(row)}")
     given = {} if row.get("attributes") is None else as_object(row["attributes"])
     if given is None:
         raise RowError(f"attributes {shown(row['attributes'])} are not an object")

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import cast
 
 from ..records import Session
-from .json_rows import as_id, as_ids, as_object, read_json_lines
+from .json_rows import as_id, as_ids, as_object, keys_of, read_json_lines, with_own_keys
 from .malformed import ReadReport, RowError, check_known, parse_rows, shown
 
 _KEYS = frozenset({"history", "target", "candidates"})
@@ -63,8 +63,9 @@ def _session(value: object) -> tuple[Session, bool, list[str]]:
     row = as_object(value)
     if row is None:
         raise RowError(f"{shown(value)} is neither an object nor a list of ids")
+    row = with_own_keys(row, _KEYS)
     if "history" not in row:
-        raise RowError("has no history")
+        raise RowError(f"has no history{keys_of(row)}")
     history = as_ids(row["history"], "history")
     if not history:
         raise RowError("history is empty")

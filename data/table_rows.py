@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import importlib
+import re
 from collections.abc import Collection, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
@@ -11,15 +12,18 @@ from typing import Any
 
 from ..errors import InputError
 from ..records import counted
-from .files import read_lines
+from .files import LONGEST_LINE, read_lines
 from .json_rows import as_object, read_json_lines
 from .malformed import ReadReport, shown
 
 Row = Mapping[str, object]
 
 _DELIMITERS = ",;\t|"
+_SEPARATOR = re.compile(r"sep=(.|\\t)", re.IGNORECASE)
 _PARQUET_MAGIC = b"PAR1"
 _BATCH = 10_000
+
+csv.field_size_limit(LONGEST_LINE)
 
 
 def read_rows(
@@ -39,7 +43,7 @@ def read_rows(
     """
     if is_parquet(path):
         return _parquet_rows(path, report, columns)
-    if path.name.removesuffix(".gz").endswith(".jsonl"):
+    if _is_json(path):
         return _json_rows(path, report)
     return _csv_rows(path, report)
 
@@ -52,11 +56,21 @@ def column_names(path: Path) -> list[str]:
     """
     if is_parquet(path):
         return [str(name) for name in _open_parquet(path).schema_arrow.names]
-    if path.name.removesuffix(".gz").endswith(".jsonl"):
+    if _is_json(path):
         return [key for _, row in islice(_json_rows(path, ReadReport()), 1) for key in row]
-    for _, line in read_lines(path, ReadReport()):
-        return _header(path, line)[0]
-    return []
+    names, _ = _header(path, read_lines(path, ReadReport()))
+    return [name for name in names if name]
+
+
+def _is_json(path: Path) -> bool:
+    """Return whether a file holds JSON, whatever its name."""
+    if path.name.removesuffix(".gz").endswith(".jsonl"):
+        return True
+    return any(line.lstrip().startswith(("{", "[{")) for _, line in islice(_peeked(path), 1))
+
+
+def _peeked(path: Path) -> Iterator[tuple[int, str]]:
+    return read_lines(path, ReadReport())
 
 
 def is_parquet(path: Path) -> bool:
@@ -69,8 +83,7 @@ def is_parquet(path: Path) -> bool:
 
 def _csv_rows(path: Path, report: ReadReport) -> Iterator[tuple[int, Row]]:
     lines = read_lines(path, report)
-    _, first = next(lines, (1, ""))
-    names, delimiter = _header(path, first)
+    names, delimiter = _header(path, lines)
     number = 1
 
     def texts() -> Iterator[str]:
@@ -90,21 +103,41 @@ def _csv_rows(path: Path, report: ReadReport) -> Iterator[tuple[int, Row]]:
             continue
         if row is None:
             return
+        if not any(map(str.strip, row)):
+            continue  # a row that a spreadsheet has left empty
+        while len(row) > len(names) and not row[-1].strip():
+            row.pop()
         if len(row) != len(names):
             report.add(path, number, f"has {counted(len(row), 'column')} instead of {len(names)}")
-        else:
-            yield number, dict(zip(names, row, strict=True))
+            continue
+        cells = {name: cell for name, cell in zip(names, row, strict=True) if name}
+        yield number, cells
 
 
-def _header(path: Path, line: str) -> tuple[list[str], str]:
-    delimiter = max(_DELIMITERS, key=line.count)
-    names = [name.strip() for name in next(csv.reader([line], delimiter=delimiter))]
-    if not all(names) or len(set(names)) < len(names):
-        raise InputError(
-            f"{path}:1",
-            f"is no header: {shown(line)}.",
-            "The first line must name each column, and no two alike.",
-        )
+def _header(path: Path, lines: Iterator[tuple[int, str]]) -> tuple[list[str], str]:
+    """Read a table's header; a column without a name, as of an index, is called by an empty text.
+
+    Raises:
+        InputError: There is none.
+    """
+    number, line = next(lines, (1, ""))
+    told = _SEPARATOR.fullmatch(line.strip('"'))
+    if told:  # for Excel
+        number, line = next(lines, (number + 1, ""))
+    delimiter = told[1] if told else max(_DELIMITERS, key=line.count)
+    remedy = "The first line must name each column, and no two alike."
+    try:
+        rows = list(csv.reader([line], delimiter=delimiter))
+    except csv.Error:
+        rows = []
+    names = [name.strip() for row in rows[:1] for name in row]
+    named = [name for name in names if name]
+    if not named or (not all(names) and len(names) == 1):
+        raise InputError(f"{path}:{number}", f"is no header: {shown(line)}.", remedy)
+    twice = next((name for name in named if named.count(name) > 1), None)
+    if twice is not None:
+        problem = f"is no header: it names the column {shown(twice)} twice."
+        raise InputError(f"{path}:{number}", problem, remedy)
     return names, delimiter
 
 

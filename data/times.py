@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import email.utils
 import math
 import re
 from datetime import UTC, date, datetime, time
@@ -9,6 +10,7 @@ from datetime import UTC, date, datetime, time
 from ..records import is_number
 from .malformed import RowError, shown
 
+_DASHED = re.compile(r"^(\d{4})[/.](\d\d)[/.](\d\d)(?!\d)")
 LATEST = 32_503_680_000
 """The year 3000 in seconds; a larger number counts smaller units."""
 _NUMBER = re.compile(r"[+-]?[0-9]{1,20}(?:\.[0-9]{1,12})?(?:[eE]\+?[0-9]{1,2})?")
@@ -37,7 +39,8 @@ def seconds(value: object, name: str) -> float:
         return datetime.combine(value, time(), UTC).timestamp()
     if not is_number(value):
         raise RowError(
-            f"{name} {shown(given)} is neither a number of seconds nor a date, such as 2024-01-31"
+            f"{name} {shown(given)} is neither a number of seconds nor a date such as "
+            "2024-01-31, year first"
         )
     if _FIRST_DATE <= value <= _LAST_DATE and (written := _date(f"{value:.0f}")) is not None:
         return written.timestamp()
@@ -61,7 +64,16 @@ def timestamp(value: object, name: str) -> int:
 
 def _date(text: str) -> datetime | None:
     try:
-        found = datetime.fromisoformat(text.removesuffix(" UTC"))
+        found = datetime.fromisoformat(_DASHED.sub(r"\1-\2-\3", text.removesuffix(" UTC")))
     except ValueError:
+        return _in_words(text)
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def _in_words(text: str) -> datetime | None:
+    """Read the date of an email or of HTTP: `Wed, 31 Jan 2024 10:00:00 GMT`."""
+    try:
+        found = email.utils.parsedate_to_datetime(text)
+    except (ValueError, OverflowError, IndexError):
         return None
     return found if found.tzinfo else found.replace(tzinfo=UTC)

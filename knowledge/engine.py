@@ -18,6 +18,7 @@ from sqlalchemy.util import await_only
 
 from ..errors import DatabaseError
 from ..settings import Settings
+from .connection_words import libpq_url, malformed, plain_scheme, remedy_of
 from .embedded import start_embedded
 
 _PATIENCE = 60.0
@@ -39,17 +40,14 @@ def database_url(settings: Settings) -> str:
 
 
 def _with_driver(url: str) -> str:
+    # Around it, a line end of a secret's file or the quotes of a shell.
+    url = plain_scheme(url.strip().strip("'\"").strip())
     try:
-        # Around it, a line end of a secret's file or the quotes of a shell.
-        parsed = make_url(url.strip().strip("'\"").strip())
+        parsed = libpq_url(url) or make_url(url)
     except (ArgumentError, ValueError):  # the latter for a port that is no number
         parsed = None
     if parsed is None or parsed.get_backend_name() not in {"postgresql", "postgres"}:
-        raise DatabaseError(
-            "RE2LLM_DATABASE_URL",
-            "It is not a PostgreSQL URL.",
-            "Write it as postgresql://user:password@host:5432/database.",
-        )
+        raise DatabaseError("RE2LLM_DATABASE_URL", *malformed(url))
     if "@" in (parsed.host or ""):
         raise DatabaseError(
             "RE2LLM_DATABASE_URL", "It holds more than one @.", "In a password, write @ as %40."
@@ -173,7 +171,7 @@ def unreachable(engine: AsyncEngine, error: BaseException) -> DatabaseError:
     return DatabaseError(
         "RE2LLM_DATABASE_URL",
         f"No answer from {shown} ({first_line}).",
-        "Is the server up, and are user, password and database right?",
+        remedy_of(first_line),
     )
 
 

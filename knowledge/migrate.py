@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
@@ -52,6 +53,8 @@ _LOCK = 0x7265326C6C6D  # "re2llm": any number will do that no other program tak
 _SCRIPTS = Path(__file__).parent.parent / "migrations"
 _OLDEST = 13
 """The oldest major version of PostgreSQL that pgvector 0.8.4 supports."""
+_OLDEST_VECTOR = (0, 8)
+"""The oldest pgvector that has what the queries use; before 0.8.4, an index may lose rows."""
 _FIELD = "RE2LLM_DATABASE_URL"
 
 
@@ -152,6 +155,7 @@ def _upgrade(connection: Connection, scripts: ScriptDirectory, revision: str) ->
             connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}"))
             connection.execute(text("CREATE EXTENSION IF NOT EXISTS vector"))
             _require_visible_vector(connection)
+            _require_recent_vector(connection)
             _run(connection, scripts, lambda now, _: scripts._upgrade_revs(revision, now))  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
     except DBAPIError as error:
         raise _explained(connection, error) from error
@@ -212,6 +216,19 @@ def _require_recent(connection: Connection) -> None:
             _FIELD,
             f"The server is PostgreSQL {version}.",
             f"Use PostgreSQL {_OLDEST} or later, with pgvector 0.8.4 or later.",
+        )
+
+
+def _require_recent_vector(connection: Connection) -> None:
+    version = connection.scalar(
+        text("SELECT extversion FROM pg_extension WHERE extname = 'vector'")
+    )
+    parts = re.findall(r"\d{1,6}", str(version))
+    if tuple(map(int, parts[: len(_OLDEST_VECTOR)])) < _OLDEST_VECTOR:
+        raise DatabaseError(
+            _FIELD,
+            f"Its pgvector is version {version}.",
+            "Install pgvector 0.8.4 or later there, and run: ALTER EXTENSION vector UPDATE;",
         )
 
 

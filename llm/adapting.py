@@ -15,6 +15,7 @@ from .refusals import Part
 _HOLDERS = ("model_kwargs", "extra_body")
 """Where LangChain's models keep options that have no field of their own."""
 _LIMITS = ("max_tokens", "max_completion_tokens", "max_output_tokens")
+_PARALLEL = "parallel_tool_calls"
 
 
 def adapted(model: BaseChatModel, refused: Collection[Part]) -> BaseChatModel | None:
@@ -93,6 +94,16 @@ def _no_stream_options(model: BaseChatModel) -> BaseChatModel | None:
     return _unset(model, ["stream_options"])
 
 
+def _no_parallel(model: BaseChatModel) -> BaseChatModel | None:
+    """Leave out what LangChain sends beside the tool that an answer in JSON is asked for with."""
+    changed = _unset(model, [_PARALLEL]) or model
+    disabled: Any = getattr(model, "disabled_params", None) or {}
+    if hasattr(model, "disabled_params") and _PARALLEL not in disabled:
+        update = {"disabled_params": {**disabled, _PARALLEL: None}}
+        changed = changed.model_copy(update=update)
+    return None if changed is model else changed
+
+
 _ADAPT: Mapping[Part, Callable[[BaseChatModel], BaseChatModel | None]] = {
     Part.TEMPERATURE: partial(_unset, names=["temperature"]),
     Part.MAX_TOKENS: _other_limit,
@@ -100,6 +111,18 @@ _ADAPT: Mapping[Part, Callable[[BaseChatModel], BaseChatModel | None]] = {
     Part.SEED: partial(_unset, names=["seed"]),
     Part.LOGPROBS: partial(_unset, names=["logprobs", "top_logprobs"]),
     Part.STREAM_OPTIONS: _no_stream_options,
+    Part.PARALLEL_TOOL_CALLS: _no_parallel,
+    Part.REASONING_EFFORT: partial(_unset, names=["reasoning_effort", "reasoning", "thinking"]),
+    Part.TOP_K: partial(_unset, names=["top_k"]),
+    Part.PENALTIES: partial(
+        _unset, names=["presence_penalty", "frequency_penalty", "repetition_penalty"]
+    ),
+    Part.LOGIT_BIAS: partial(_unset, names=["logit_bias"]),
+    Part.SERVICE_TIER: partial(_unset, names=["service_tier"]),
+    Part.VERBOSITY: partial(_unset, names=["verbosity"]),
+    Part.STOP: partial(_unset, names=["stop", "stop_sequences"]),
+    Part.STORE: partial(_unset, names=["store"]),
+    Part.N: partial(_unset, names=["n"]),
 }
 """The parts that a model's own fields hold. A system message, tools and the form of an answer come
 with each question: `Endpoint` writes those anew."""

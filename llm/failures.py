@@ -17,10 +17,11 @@ from .refusals import (
     Part,
     refused_parts,
     says_bad_generation,
+    says_denied,
     says_elsewhere,
     says_quota,
-    says_too_long,
 )
+from .too_long import says_pace, says_too_long
 from .usage import Usage
 
 _HTTP_CLIENT, _HTTP_SERVER = 400, 500
@@ -124,6 +125,8 @@ def read_failure(error: BaseException, secrets: Sequence[str] = ()) -> ModelFail
     else:
         failure = _without_status(error, said) if status is None else _of_status(status, said)
     refuses = refused_parts(status, said)
+    if refuses and failure is Failure.DENIED:
+        failure = Failure.REJECTED  # the key is good, and the server forbids it an option
     if failure is Failure.TOO_LONG:
         refuses &= {Part.MAX_TOKENS}  # a smaller answer may leave room for the prompt
     return ModelFailedError(
@@ -196,11 +199,13 @@ def _of_too_many(said: str) -> Failure:
     # Both of these come with the same status and do not pass.
     if says_quota(said):
         return Failure.DENIED
-    return Failure.TOO_LONG if "too large" in said else Failure.RATE_LIMITED
+    if "too large" in said or (says_too_long(said) and not says_pace(said)):
+        return Failure.TOO_LONG
+    return Failure.RATE_LIMITED
 
 
 def _of_bad_request(said: str) -> Failure:
-    if says_quota(said):
+    if says_quota(said) or says_denied(said):
         return Failure.DENIED
     if says_bad_generation(said):
         return Failure.WRONG_SHAPE
@@ -221,6 +226,8 @@ def _without_status(error: BaseException, said: str) -> Failure:
         return Failure.TIMEOUT
     if any(_is_connection(name) for name in names):
         return Failure.CONNECTION
+    if says_too_long(said):  # a model in this process
+        return Failure.TOO_LONG
     # What providers' packages raise over a body without choices, message or valid JSON.
     if isinstance(error, ValueError | LookupError | TypeError | AttributeError):
         return Failure.REFUSED if _FILTERED.search(said) else Failure.WRONG_SHAPE

@@ -9,7 +9,7 @@ import httpx
 import orjson
 
 from .http_errors import as_status
-from .json_values import is_list, is_object
+from .json_values import is_list, is_object, plain_name
 
 _OK = 200
 _CLIENT_ERROR = 400
@@ -21,8 +21,8 @@ _KINDS: tuple[tuple[int, re.Pattern[str]], ...] = tuple(
     for status, words in (
         (402, r"insufficient.?(?:quota|credit|balance|funds)|credits?\b|billing|payment|quota"),
         (429, r"rate.?limit|too.many.requests|throttl|resource.?exhausted|request.?limit"),
-        (401, r"api.?key|unauthori[sz]ed|authenticat|invalid.?token"),
-        (403, r"permission|forbidden|not.allowed.to"),
+        (401, r"api.?key|unauthori[sz]ed|authenticat|invalid.?(?:token|key)|credential"),
+        (403, r"permission|forbidden|not.allowed.to|access.?denied"),
         (404, r"not.?found|(?:no.such|unknown).model|does.not.exist|unexpected.endpoint"),
         (504, r"time.?out|timed.out|deadline"),
         (503, r"overload|unavailable|capacity|try.again|busy"),
@@ -33,10 +33,18 @@ _KINDS: tuple[tuple[int, re.Pattern[str]], ...] = tuple(
 _ASKS = ("/completions", "/responses")
 """Where questions go."""
 _EXPLAINS = (
-    *("error", "errors", "detail", "message", "msg", "base_resp"),
-    *("error_msg", "error_message", "fault", "failure"),
+    *("error", "errors", "detail", "message", "msg", "baseresp", "errormsg", "errormessage"),
+    *("fault", "failure", "errmsg", "err", "exception", "title", "reason", "description"),
+    *("returnmsg", "errordescription"),
 )
-_STATUSES = ("code", "status", "status_code", "statuscode", "http_status")
+_STATUSES = (
+    *("code", "status", "statuscode", "httpstatus", "httpstatuscode", "errorcode", "errcode"),
+    "httpcode",
+)
+"""Both in small letters alone: `errorCode`, `error_code`."""
+_WELL, _STATES = ("success", "ok", "succeeded"), ("status", "result", "type", "object")
+_FAILED = frozenset({"error", "fail", "failed", "failure"})
+_WRAPPERS = ("data", "response", "result", "body")
 
 
 async def reveal(response: httpx.Response) -> None:
@@ -47,7 +55,7 @@ async def reveal(response: httpx.Response) -> None:
     """
     if not response.request.url.path.endswith(_ASKS):
         return  # a batch that has failed tells of its errors, too
-    if response.status_code != _OK or "json" not in response.headers.get("content-type", "json"):
+    if response.status_code != _OK or "event-stream" in response.headers.get("content-type", ""):
         return
     content = await response.aread()
     if len(content) > _LARGEST:
@@ -65,18 +73,41 @@ def hidden_status(body: Any) -> int | None:
         body = body[0]  # as Gemini does
     if not is_object(body):
         return None
-    body = {key.lower(): value for key, value in body.items()}
+    body = _plain(body)
     choices: Any = body.get("choices")
     if body.get("error"):
         return _status_of(body if body["error"] is True else body["error"])
     if is_list(choices) and choices:
         return _status_of_choice(choices[0])
+    if is_list(body.get("output")) and body["output"]:
+        return None
     # Without a choice it is an answer without an answer, which is told apart from an error.
     told = next((body[name] for name in _EXPLAINS if body.get(name)), None)
     if told is None:
-        return None
+        wrapped = (hidden_status(body.get(name)) for name in _WRAPPERS)
+        return next(filter(None, wrapped), None) or (_status_of(body) if _failed(body) else None)
     inner = _status_of(told) if is_list(told) or is_object(told) else _UNKNOWN
     return _status_of(body) if inner == _UNKNOWN else inner
+
+
+def _plain(body: dict[str, Any]) -> dict[str, Any]:
+    return {plain_name(key): value for key, value in body.items()}
+
+
+def _failed(body: dict[str, Any]) -> bool:
+    """Whether a body says that it is an error, without a word of what went wrong."""
+    well = (body.get(name) for name in _WELL)
+    states = (str(body.get(name)).lower() for name in _STATES)
+    return (
+        any(value is False or str(value).lower() == "false" for value in well)
+        or not _FAILED.isdisjoint(states)
+        or _number(body) is not None
+    )
+
+
+def _number(body: dict[str, Any]) -> int | None:
+    statuses = (as_status(body.get(name)) for name in _STATUSES)
+    return next((one for one in statuses if one is not None and one >= _CLIENT_ERROR), None)
 
 
 def _status_of_choice(choice: Any) -> int | None:
@@ -91,11 +122,13 @@ def _status_of(error: Any) -> int:
     if is_list(error) and error:
         error = error[0]
     if is_object(error):
-        for name in _STATUSES:
-            status = as_status(error.get(name))
-            if status is not None and status >= _CLIENT_ERROR:
-                return status
-        kind = " ".join(str(error.get(name) or "") for name in ("code", "type", "status"))
+        plain = _plain(error)
+        status = _number(plain)
+        if status is not None:
+            return status
+        kind = " ".join(
+            str(plain.get(name) or "") for name in ("code", "type", "status", "errorcode", "title")
+        )
         return _by_words(kind) or _by_words(str(error)[:2_000]) or _UNKNOWN
     return _by_words(str(error)[:2_000]) or _UNKNOWN
 

@@ -9,6 +9,8 @@ import time
 from collections.abc import Mapping
 from typing import Any, cast
 
+from .json_values import is_object
+
 _LEAST_STATUS, _MOST_STATUS = 100, 599
 _LONGEST_CHAIN = 5
 _LONGEST = 100
@@ -19,8 +21,17 @@ _DURATION = re.compile(
 
 
 def http_status(error: BaseException) -> int | None:
-    """Return the HTTP status that an error carries, or `None` if it carries none."""
-    response = getattr(error, "response", None)
+    """Return the HTTP status of an error, or of one that it came from; `None` if there is none."""
+    return next((status for link in chain(error) if (status := _own_status(link))), None)
+
+
+def _own_status(error: BaseException) -> int | None:
+    response: Any = getattr(error, "response", None)
+    if is_object(response):  # as AWS's package has it
+        about = response.get("ResponseMetadata")
+        response = None
+        if is_object(about) and as_status(about.get("HTTPStatusCode")):
+            return as_status(about["HTTPStatusCode"])
     for holder, name in (
         (error, "status_code"),
         (response, "status_code"),

@@ -21,3 +21,12 @@ def is_list(value: object) -> TypeGuard[list[Any]]:
         value: From `json.loads`.
     """
     return isinstance(value, list)
+
+
+def plain_name(name: object) -> str:
+    """Return a key in small letters alone, as servers spell the same one in several ways.
+
+    Args:
+        name: Such as `errorMessage` or `error_message`.
+    """
+    return "".join(filter(str.isalnum, str(name))).lower()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,6 +15,18 @@ from .json_values import is_object
 from .limited_answers import AnswerClient
 from .responses import REASONING
 from .usage import TIMINGS
+
+
+def no_warning_of_parts() -> None:
+    """Let nothing be printed about answers that come as a list of parts, which are read right.
+
+    The package `openai` writes each answer out as its own type, and a text is what that expects.
+    """
+    expected = r"(?s)Pydantic serializer warnings:.{0,200}field_name='content'"
+    warnings.filterwarnings("ignore", expected, UserWarning)
+
+
+no_warning_of_parts()
 
 
 def openai_server(model: str, options: Mapping[str, Any]) -> OpenAIServer:

@@ -16,6 +16,16 @@ class Part(StrEnum):
     SEED = "seed"
     LOGPROBS = "logprobs"
     STREAM_OPTIONS = "stream_options"
+    PARALLEL_TOOL_CALLS = "parallel_tool_calls"
+    REASONING_EFFORT = "reasoning_effort"
+    TOP_K = "top_k"
+    PENALTIES = "penalties"
+    LOGIT_BIAS = "logit_bias"
+    SERVICE_TIER = "service_tier"
+    VERBOSITY = "verbosity"
+    STOP = "stop"
+    STORE = "store"
+    N = "n"
     SYSTEM_ROLE = "system_role"
     TOOLS = "tools"
     RESPONSE_FORMAT = "response_format"
@@ -30,6 +40,8 @@ _REFUSED = _words(
     r"|unrecogni[sz]ed|unknown|unexpected|extra|incompatible|invalid|forbidden|disabled|deprecated"
     r"|only|must|cannot|can't|should|removed|ignored|disallowed"
 )
+_LIMITED = _words(_REFUSED.pattern + r"|range|maximum|at most|exceed|greater|larger|> ?\d")
+"""Of a number, which may be refused as too high, too."""
 _NOT_TAKEN = _words(
     r"support|requires|enabled?\b|not (?:permitted|allowed|available|implemented)|unrecogni[sz]ed"
     r"|unknown|unexpected|extra.(?:inputs|fields)"
@@ -37,20 +49,42 @@ _NOT_TAKEN = _words(
 """Narrower than `_REFUSED`: errors about the order of messages speak of tools, too."""
 _REFUSALS: Mapping[Part, tuple[re.Pattern[str], re.Pattern[str] | None]] = {
     Part.TEMPERATURE: (_words(r"\btemperature\b"), None),
-    Part.MAX_TOKENS: (_words(r"\bmax_(?:completion_|output_|new_)?tokens\b"), _REFUSED),
+    Part.MAX_TOKENS: (
+        _words(
+            r"\bmax[_ ]?(?:completion|output|new)?_?tokens\b|\bmaximum tokens you requested\b"
+            r"|\bmax(?:imum)? (?:output|completion) tokens\b"
+        ),
+        _LIMITED,
+    ),
     Part.TOP_P: (_words(r"\btop_?p\b"), _REFUSED),
     Part.SEED: (_words(r"\bseed\b"), _REFUSED),
-    Part.LOGPROBS: (_words(r"\b(?:top_)?log_?prob(?:s|abilit)"), _REFUSED),
+    Part.LOGPROBS: (_words(r"\b(?:top_?)?log_?prob(?:s|abilit)"), _LIMITED),
     Part.STREAM_OPTIONS: (_words(r"\bstream_options\b|\binclude_usage\b"), None),
+    Part.PARALLEL_TOOL_CALLS: (_words(r"\bparallel_tool_calls\b"), _REFUSED),
+    Part.REASONING_EFFORT: (_words(r"\breasoning[_.]effort\b|\bthinking_?budget\b"), _REFUSED),
+    Part.TOP_K: (_words(r"\btop_?k\b"), _REFUSED),
+    Part.PENALTIES: (_words(r"\b(?:presence|frequency|repetition)_?penalty\b"), _REFUSED),
+    Part.LOGIT_BIAS: (_words(r"\blogit_bias\b"), _REFUSED),
+    Part.SERVICE_TIER: (_words(r"\bservice_tier\b"), _REFUSED),
+    Part.VERBOSITY: (_words(r"['\"`]verbosity\b|\bverbosity['\"`:]"), _REFUSED),
+    Part.STOP: (_words(r"['\"`]stop['\"`]|\bstop: |: stop\b|\bstop_?sequences\b"), _REFUSED),
+    Part.STORE: (_words(r"['\"`]store['\"`]|\bstore: |: store\b"), _REFUSED),
+    Part.N: (_words(r"['\"`]n['\"`]|\bn: |: n\b|\bn must\b|\bn > 1"), _LIMITED),
     Part.SYSTEM_ROLE: (
         _words(
             r"\b(?:system|developer)['\"`]?[ _-](?:role|message|prompt|instruction)s?\b"
             r"|\broles?\b.{0,20}\b(?:system|developer)\b|\broles must alternate\b"
-            r"|\bmessages?\.\d{1,4}\.role\b|\bonly\b.{0,60}\broles?\b"
+            r"|\bmessages?(?:\.|\[)\d{1,4}\]?\.role\b|\bonly\b.{0,60}\broles?\b"
+            r"|['\"`](?:system|developer)['\"`].{0,80}\b(?:user|assistant|model)\b"
+            r"|\brole (?:must|should|has to) be\b.{0,20}\buser\b|\bvalid roles?\b"
+            r"|\bfirst message.{0,40}\buser\b|\bstart with\b.{0,12}\buser\b"
         ),
-        _REFUSED,
+        _words(_REFUSED.pattern + r"|\bnot (?:one|in) "),
     ),
-    Part.TOOLS: (_words(r"\btools?\b|\btool.(?:use|choice|call)|\bfunctions?\b"), _NOT_TAKEN),
+    Part.TOOLS: (
+        _words(r"\btools?\b(?! (?:roles?|messages?)\b)|\btool.(?:use|choice|call)|\bfunctions?\b"),
+        _NOT_TAKEN,
+    ),
     Part.RESPONSE_FORMAT: (
         _words(
             r"response.?(?:format|schema|mime)|json.?(?:schema|object|mode|output)"
@@ -61,15 +95,9 @@ _REFUSALS: Mapping[Part, tuple[re.Pattern[str], re.Pattern[str] | None]] = {
 }
 """By part, what names it and what then says that it is refused; `None` where the name says it."""
 _REFUSING = frozenset({400, 404, 405, 406, 415, 422, 500, 501})
-_TOO_LONG = _words(
-    r"context.?(?:length|window|size|limit)"
-    r"|(?:prompt|input|request|messages?).{0,40}too (?:long|large)"
-    r"|too many (?:input |prompt )?tokens|maximum (?:prompt|model|input|sequence) length"
-    r"|input token count|token count.{0,30}exceed|tokens?.{0,60}exceeds? the|model token limit"
-    r"|reduce (?:the |your )?(?:length|messages|prompt|input|number of tokens)"
-    r"|(?:prompt|input).{0,60}(?:longer than|exceeds?\b)|must have less than \d{1,9} tokens"
-    r"|tokens.{0,40}must be <="
-)
+_FORBIDDEN = 403
+_NOT_THE_KEYS = frozenset(Part) - {Part.SYSTEM_ROLE, Part.TOOLS, Part.RESPONSE_FORMAT}
+"""What a server may forbid to a key that is good: `logprobs` of OpenAI's reasoning models."""
 _BAD_GENERATION = _words(
     r"json_validate_failed|tool_use_failed|failed.generation|failed to (?:generate|call|parse)"
     r"|(?:generated|model).{0,30}(?:invalid|malformed|not valid) (?:json|tool|function)"
@@ -80,12 +108,29 @@ _ELSEWHERE = _words(
     r"|\bmodels?\b.{0,120}(?:decommissioned|discontinued|retired|shut down|been deprecated)"
     r"|no such model|(?:invalid|not a valid) model\b|model_not_found|unknown model"
     r"|page not found|cannot post|no route"
+    r"|(?:location|country|region)\b.{0,20}not (?:supported|available|allowed)"
     r"|unexpected endpoint|<html|<!doctype|^\W{0,40}not found\W{0,10}$"
     r"|\bdetail\W{1,6}not found\W{1,4}(?:\s|$)"
 )
 _QUOTA = _words(
     r"insufficient.(?:quota|credit|balance|funds)|credit balance|payment.required|not enough credit"
-    r"|billing.(?:hard.limit|not.active)|out of credits"
+    r"|billing.(?:hard.limit|not.active|details)|out of credits|\barrear|\bno credits?\b"
+    r"|\b(?:credits?|balance|free tier)\b.{0,30}(?:exhausted|used up|depleted|negative|too low)"
+)
+_KEY = r"(?:api|access|auth\w{0,10}|secret|subscription|bearer|security|x-api)[ _-]?(?:key|token)s?"
+_BAD = (
+    r"(?:in|not |un)valid|incorrect|wrong|bad|expired|missing|revoked|disabled|unknown|denied"
+    r"|not (?:found|provided|accepted|authorized|recogni[sz]ed)|required|no longer|deactivated"
+    r"|no|must provide|did(?: not|n.t) provide|pass a valid"
+)
+_DENIED = _words(
+    rf"\b{_KEY}\b.{{0,40}}\b(?:{_BAD})\b|\b(?:{_BAD})\b.{{0,25}}\b{_KEY}\b"
+    r"|\bapi_key_(?:invalid|expired)|invalid_(?:api_)?key|\bun(?:authori[sz]ed|authenticated)\b"
+    r"|\bauth(?:entication|orization)(?:_error| header|.?(?:failed|error|required|fails))"
+    r"|\bauthenticationerror\b|expired_?token|\b(?:jwt|token) (?:has |is )?expired"
+    r"|\bcredentials?\b.{0,30}\b(?:invalid|not valid|missing|expired)"
+    r"|\b(?:invalid|not validate|no|missing)\b.{0,12}\bcredentials?\b"
+    r"|无效的?(?:令牌|密钥)|(?:令牌|密钥)无效"
 )
 _LONGEST = 4_000
 
@@ -97,19 +142,15 @@ def refused_parts(status: int | None, said: str) -> frozenset[Part]:
         status: The error's HTTP status, or `None` if it has none.
         said: The error's text.
     """
-    if status not in _REFUSING:
+    if status not in _REFUSING and status != _FORBIDDEN:
         return frozenset()
     said = said[:_LONGEST]
-    return frozenset(
+    parts = frozenset(
         part
         for part, (named, refused) in _REFUSALS.items()
         if named.search(said) and (refused is None or refused.search(said))
     )
-
-
-def says_too_long(said: str) -> bool:
-    """Whether an error says that the prompt is longer than the model can read."""
-    return _TOO_LONG.search(said[:_LONGEST]) is not None
+    return parts & _NOT_THE_KEYS if status == _FORBIDDEN else parts
 
 
 def says_bad_generation(said: str) -> bool:
@@ -120,6 +161,11 @@ def says_bad_generation(said: str) -> bool:
 def says_elsewhere(said: str) -> bool:
     """Whether an error says that there is no such model, or no such page."""
     return _ELSEWHERE.search(said[:_LONGEST]) is not None
+
+
+def says_denied(said: str) -> bool:
+    """Whether an error says that the key is not accepted, whatever its status."""
+    return _DENIED.search(said[:_LONGEST]) is not None
 
 
 def says_quota(said: str) -> bool:

@@ -25,6 +25,14 @@ _EXPLAINED = re.compile(r"\s{1,9}(?:[-–—]|\()\s?(?=[a-zà-ÿ])")
 _FIRST_ARTICLE = re.compile(r"^(?:the|an?)\s+(.+)$")
 _LAST_ARTICLE = re.compile(r"^(.+?),\s*(?:the|an?)$")
 _WORD = re.compile(r"\w+")
+_NUMERALS = {
+    word: str(number)
+    for numerals in (
+        "one two three four five six seven eight nine ten eleven twelve",
+        "i ii iii iv v vi vii viii ix x xi xii",
+    )
+    for number, word in enumerate(numerals.split(), start=1)
+}
 _LONGEST = 500
 """Characters of a line or a title that are compared."""
 _MOST_SPELLINGS = 12
@@ -53,6 +61,9 @@ class Titles:
                 self._by_title.setdefault(key, []).append(number)
             if year:
                 self._years[number] = year[1]
+        self._loose: dict[str, set[int]] = {}
+        for title, numbers in self._by_title.items():
+            self._loose.setdefault(_loose(title), set()).update(numbers)
         self._turned: dict[str, list[int]] = {}
         for title, numbers in self._by_title.items():
             self._turned.setdefault(_without_article(title), []).extend(numbers)
@@ -72,6 +83,10 @@ class Titles:
             found = self._exact(spelling)
             if found:
                 return found
+        for spelling in spellings:
+            alike = self._loose.get(_loose(spelling), set())
+            if len(alike) == 1:
+                return [*alike]
         return self._misspelt(spellings[-1]) if spellings else []
 
     def _exact(self, spelling: str) -> list[int]:
@@ -130,6 +145,18 @@ def plain_title(text: str) -> str:
     folded = unicodedata.normalize("NFKC", unescaped).casefold()
     folded = folded.translate({ord("’"): "'", ord("‘"): "'", ord("–"): "-", ord("—"): "-"})
     return " ".join(folded.split()).removesuffix(".").strip()
+
+
+def _loose(title: str) -> str:
+    """Return a title's letters and digits, without accents and with numerals as digits.
+
+    Args:
+        title: From `plain_title`.
+    """
+    plain = unicodedata.normalize("NFKD", _without_article(title)).replace("&", " and ")
+    plain = "".join(sign for sign in plain if not unicodedata.combining(sign)).replace("'", "")
+    words: list[str] = _WORD.findall(plain)
+    return "".join(_NUMERALS.get(word, word) for word in words)
 
 
 def _without_article(title: str) -> str:

@@ -10,17 +10,23 @@ from dataclasses import dataclass
 from rapidfuzz import fuzz, process
 
 from ...records import Item, spoken
-from .words import clean, names, without_article, words
+from .forms import article_first, initials_joined, joined, numbers
+from .words import BRACKETS, clean, names, without_article, words
 
 _EXACT = 100.0
 _PART = 99.0
 """Another name of the item, such as its title without the subtitle."""
+_SUBTITLE = 95.0
+"""A part of its title that others may share."""
 _LEAST = 70.0
 """Below this likeness a title is another title."""
 _SURE = 80.0
 _AHEAD = 6.0
 """How much likelier the best title must be than the next to need no question."""
+_SERIES = _SURE - 1
+"""What stands before a number names a whole series, or its first part."""
 _OF_A_PART = 0.92
+_OF_A_WORD = 75.0
 _LONGEST = 300
 """Characters that are compared, of what was typed and of a title."""
 _FEW_LETTERS = 5
@@ -53,14 +59,28 @@ class TitleSearch:
     def __init__(self, items: Iterable[Item]) -> None:
         self._items = {item.id: item for item in items}
         self._called: defaultdict[str, dict[str, float]] = defaultdict(dict)
+        self._joined: defaultdict[str, dict[str, float]] = defaultdict(dict)
         for item in self._items.values():
-            for name in [*names(item)][::-1]:
-                if not name.aside:
-                    self._called[" ".join(name.words)][item.id] = _PART
-            for form in (" ".join(words(clean(item.title[:_LONGEST]))), _form(item.title)):
+            title = clean(item.title[:_LONGEST])
+            bare = BRACKETS.sub(" ", title)
+            counted = numbers(_form(bare))
+            for name in sorted(names(item), key=lambda name: not name.aside):
+                form = " ".join(name.words)
+                like = _SUBTITLE if name.aside else _PART
+                if not name.aside and not set(counted) <= set(numbers(form)):
+                    like = _SERIES
+                self._called[form][item.id] = self._called[initials_joined(form)][item.id] = like
+                self._join(form, item.id, like)
+            self._join(title, item.id, _PART)
+            self._join(bare, item.id, _PART)
+            for form in (" ".join(words(title)), _form(item.title)):
                 if form:
                     self._called[form][item.id] = _EXACT
         self._forms = list(self._called)
+
+    def _join(self, title: str, item: str, likeness: float) -> None:
+        for form in joined(title):
+            self._joined[form][item] = max(likeness, self._joined[form].get(item, 0.0))
 
     def ids_among(self, typed: Iterable[str]) -> list[str]:
         """Return the words that are ids of items."""
@@ -78,14 +98,14 @@ class TitleSearch:
             typed: What a person calls it. A year behind the title tells namesakes apart.
             count: How many at most.
         """
-        matches = self._ranked(_form(typed), count)
+        matches = self._ranked(typed, count)
         dated = _dated(typed[:_LONGEST])
         if dated is None or (matches and matches[0].likeness == _EXACT):
             return matches[:count]
         title, year = dated
         if matches and year in matches[0].item.title:  # the number is a part of the title
             return matches[:count]
-        titled = self._ranked(_form(title), count) or matches
+        titled = self._ranked(title, count) or matches
         best = [match for match in titled if titled[0].likeness - match.likeness < _AHEAD]
         if then := [match for match in best if year in _years(match.item)]:
             return then[:count]
@@ -93,17 +113,43 @@ class TitleSearch:
             titled = [TitleMatch(m.item, min(m.likeness, _SURE - 1)) for m in titled]
         return titled[:count]
 
-    def _ranked(self, form: str, count: int) -> list[TitleMatch]:
+    def _ranked(self, typed: str, count: int) -> list[TitleMatch]:
+        form = _form(typed)
         if not form:
-            return []
-        likeness: dict[str, float] = dict(self._called.get(form, {}))
+            return self._as_written(typed)
+        likeness: dict[str, float] = {}
+        same = [self._called.get(form, {})]
+        same += [self._joined.get(one, {}) for one in joined(clean(typed[:_LONGEST]))]
+        for item, like in (pair for called in same for pair in called.items()):
+            likeness[item] = max(likeness.get(item, 0.0), like)
+        counted = numbers(form)
         for other, score, _ in process.extract(
             form, self._forms, scorer=_likeness, score_cutoff=_LEAST, limit=8 * count
         ):
+            if other == form:
+                continue
+            # With another number it is another one of its series.
+            most = _PART - 1 if numbers(other) == counted else _SERIES
             for item in self._called[other]:
-                likeness[item] = max(likeness.get(item, 0.0), min(score, _PART - 1))
+                likeness[item] = max(likeness.get(item, 0.0), min(score, most))
         ranked = sorted(likeness.items(), key=lambda found: (-found[1], found[0]))
-        return [TitleMatch(self._items[item], score) for item, score in ranked]
+        return self._told_apart(typed, [TitleMatch(self._items[id_], like) for id_, like in ranked])
+
+    def _as_written(self, typed: str) -> list[TitleMatch]:
+        """Return the items of a title without a letter or digit, such as "$"."""
+        same = [item for item in self._items.values() if _literal(item.title) == _literal(typed)]
+        return [TitleMatch(item, _EXACT) for item in same] if typed.strip() else []
+
+    def _told_apart(self, typed: str, matches: list[TitleMatch]) -> list[TitleMatch]:
+        """Let the title win, of several that differ in an article or in signs, that is typed so."""
+        same = [match.item for match in matches if match.likeness == _EXACT]
+        if len(same) > 1:
+            for form in (_literal, _whole):
+                own = [item for item in same if form(item.title) == form(typed)]
+                if len(own) == 1:
+                    rest = (TitleMatch(m.item, min(m.likeness, _PART)) for m in matches)
+                    return [TitleMatch(own[0], _EXACT), *(m for m in rest if m.item is not own[0])]
+        return matches
 
 
 def settled(matches: list[TitleMatch]) -> Item | None:
@@ -123,16 +169,33 @@ def settled(matches: list[TitleMatch]) -> Item | None:
 def _likeness(typed: str, form: str, **_: object) -> float:
     """Compare as wholes, and at a discount as a part, such as "fellowship of the ring"."""
     whole = fuzz.ratio(typed, form)
-    if typed[0] != form[0]:  # a typing error is rarely the first letter: "nothing" is no "thing"
+    # A typing error is rarely the first letter: "nothing" is no "thing". Neither is it a letter
+    # more at the end, which makes "Aliens" of "Alien".
+    longer, shorter = sorted((typed, form), key=len, reverse=True)
+    few = len(shorter) < _FEW_LETTERS
+    if few or typed[0] != form[0] or longer.startswith(shorter):
         whole = min(whole, _SURE - 1)
+    if form.startswith(f"{typed} "):
+        whole = max(whole, _OF_A_WORD)
     if len(typed) < _FEW_LETTERS or len(typed) > len(form):
         return whole
-    return max(whole, _OF_A_PART * fuzz.token_set_ratio(typed, form))
+    part = _OF_A_PART * fuzz.token_set_ratio(typed, form)
+    if " " not in typed or form.startswith(f"{typed} "):  # it may be a title of its own
+        part = min(part, _SURE - 1)
+    return max(whole, part)
 
 
 def _form(title: str) -> str:
     """Return a title's words as they are compared, without an article at either end."""
     return " ".join(words(without_article(clean(title[:_LONGEST]))))
+
+
+def _whole(title: str) -> str:
+    return " ".join(words(article_first(clean(title[:_LONGEST]))))
+
+
+def _literal(title: str) -> str:
+    return " ".join(title[:_LONGEST].casefold().split())
 
 
 def _dated(typed: str) -> tuple[str, str] | None:

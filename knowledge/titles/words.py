@@ -52,18 +52,18 @@ _MOST_ROUNDS = 5
 _LONGEST = 1_000
 """Characters of a title that count as its name."""
 _WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)*|&")
-_ARTICLES = r"the|an?|l[aeo]s?|l'|il|el|gli|d(?:er|as|ie|e[nt])|une?|una|eine?"
+ARTICLES = r"the|an?|l[aeo]s?|l'|il|el|gli|d(?:er|as|ie|e[nt])|une?|una|eine?"
 _ARTICLE_FIRST = re.compile(r"^\s*[\"']?(?:the|an?)\s+", re.IGNORECASE)
-_ARTICLE_LAST = re.compile(rf",\s*(?:{_ARTICLES})\s*$", re.IGNORECASE)
-_BRACKETS = re.compile(r"[(\[{]([^()\[\]{}]*)[)\]}]")
+_ARTICLE_LAST = re.compile(rf",\s*(?:{ARTICLES})\s*$", re.IGNORECASE)
+BRACKETS = re.compile(r"[(\[{]([^()\[\]{}]*)[)\]}]")
 _ALSO = re.compile(r"^\s*a\.?k\.?a\.?\s+", re.IGNORECASE)
-_PARTS = re.compile(r":|;|\s[-\u2010-\u2015\u2212|/~]+\s")
+_PARTS = re.compile(r"(?:\sor)?:|;|,\sor\s|\s[-\u2010-\u2015\u2212|/~]+\s")
 _ROMAN = "i ii iii iv v vi vii viii ix x xi xii xiii xiv xv xvi xvii xviii xix xx"
 _COUNT = (
     "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen "
     "sixteen seventeen eighteen nineteen twenty"
 )
-_NUMBERS = {
+NUMBERS = {
     word: str(number)
     for numerals in (_ROMAN, _COUNT)
     for number, word in enumerate(numerals.split(), start=1)
@@ -174,7 +174,7 @@ def numbered(keys: Iterable[str]) -> str:
     Args:
         keys: Folded words.
     """
-    return "".join(_NUMBERS.get(key, key) for key in keys)
+    return "".join(NUMBERS.get(key, key) for key in keys)
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,10 +200,10 @@ def names(item: Item) -> Iterator[Name]:
     for title in (item.title, *_other_titles(item)):
         text = clean(title[:_LONGEST])
         yield from _name(text, own)
-        outside = _BRACKETS.sub(" ", text)
+        outside = BRACKETS.sub(" ", text)
         if outside != text:
             yield from _name(outside, own)
-            for inside in _BRACKETS.findall(text):
+            for inside in BRACKETS.findall(text):
                 yield from _name(_ALSO.sub("", inside), own, aside=_ALSO.match(inside) is None)
         parts = _PARTS.split(outside)
         for place, part in enumerate(parts[: len(parts) if len(parts) > 1 else 0]):

@@ -556,7 +556,7 @@ JUNK = random.Random(0).randbytes(50_000)
         (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + JUNK, "binary"),
         (JUNK, "binary"),
         (JUNK.replace(b"\0", b""), "binary"),
-        ('{"id": 1, "title": "A"}\n'.encode("utf-16"), "binary"),
+        ('{"id": 1, "title": "A"}\n'.encode("utf-16"), "UTF-16"),
         (gzip.compress(JUNK), "binary"),
         (gzip.compress(JUNK)[:20_000], "binary"),
         (gzip.compress(b'{"id": 1, "title": "A"}\n' * 9)[:-9], "damaged"),

@@ -253,8 +253,15 @@ LACKS: dict[str, tuple[str, str]] = {
         "CREATE SCHEMA re2llm; CREATE TABLE re2llm.alembic_version (version_num text)",
         "GRANT USAGE ON SCHEMA re2llm",
     ),
-    "no connection": ("ALTER ROLE {name} NOLOGIN", "Is the server up"),
-    "no connections left": ("ALTER ROLE {name} CONNECTION LIMIT 0", "Is the server up"),
+    "no connection": ("ALTER ROLE {name} NOLOGIN", "ALTER ROLE with LOGIN"),
+    "no connections left": ("ALTER ROLE {name} CONNECTION LIMIT 0", "RE2LLM_POOL_SIZE"),
+    "old pgvector": (
+        (
+            "ALTER ROLE {name} SUPERUSER; CREATE EXTENSION vector; "
+            "UPDATE pg_extension SET extversion = '0.7.4' WHERE extname = 'vector'"
+        ),
+        "ALTER EXTENSION vector UPDATE",
+    ),
 }
 
 

@@ -82,3 +82,67 @@ def test_exact_titles() -> None:
     assert [item.id for item in SEARCH.exact("the matrix")] == ["2571"]
     assert {item.id for item in SEARCH.exact("HEAT")} == {"heat-1995", "heat-1972"}
     assert SEARCH.exact("matrix reloade") == SEARCH.exact("!") == []
+
+
+FILMS = [
+    *("Se7en (1995)", "Seven Samurai (Shichinin no samurai) (1954)", "Frozen", "Frozen II"),
+    *("Boot, Das (Boat, The) (1981)", "Rocky", "Rocky II", "Rocky IV", "Rocky V", "WALL\u00b7E"),
+    *("12 Angry Men (1957)", "M*A*S*H (1970)", "Fast & Furious", "The Fast and the Furious"),
+    *("Am\u00e9lie (Fabuleux destin d'Am\u00e9lie Poulain, Le) (2001)", "Toy Story", "Toy Story 2"),
+    *("The Godfather", "The Godfather: Part II", "The Godfather: Part III", "X-Men", "Zoolander"),
+    *("Back to the Future", "Back to the Future Part II", "Ocean's Eleven", "Ocean's Twelve"),
+    *("Kill Bill: Vol. 1", "Kill Bill: Vol. 2", "Star Wars: Episode IV - A New Hope (1977)"),
+    *("Dr. Strangelove or: How I Learned to Stop Worrying", "Heat", "The Heat", "$", "Ray"),
+    *("Airplane!", "Airplane II: The Sequel", "Shrek", "Shrek the Third", "The Matrix", "Aliens"),
+    *("E.T. the Extra-Terrestrial", "Blade Runner 2049", "Dune: Part Two", "Harry Potter Goes On"),
+]
+SHELF = TitleSearch([Item(title, title) for title in FILMS])
+
+
+@pytest.mark.parametrize(
+    ("typed", "found"),
+    [
+        *(("Frozen", "Frozen"), ("frozen 2", "Frozen II"), ("Rocky", "Rocky")),
+        *(("Rocky 2", "Rocky II"), ("ROCKY-II", "Rocky II"), ("Rocky Five", "Rocky V")),
+        *(("Das Boot", FILMS[4]), ("Boot, Das", FILMS[4]), ("boot (1981)", FILMS[4])),
+        *(("Twelve Angry Men", "12 Angry Men (1957)"), ("MASH", "M*A*S*H (1970)")),
+        *(("Fast and Furious", "Fast & Furious"), ("Fast & furious", "Fast & Furious")),
+        *(("The Fast & the Furious", "The Fast and the Furious"), ("walle", "WALL\u00b7E")),
+        *(("Amelie", FILMS[14]), ("Toy Story II", "Toy Story 2"), ("XMen", "X-Men")),
+        *(("Godfather 2", "The Godfather: Part II"), ("Godfather", "The Godfather")),
+        *(("The Godfather Part Two", "The Godfather: Part II"), ("Oceans 12", "Ocean's Twelve")),
+        *(("Back to the Future 2", "Back to the Future Part II"), ("$", "$")),
+        *(("Kill Bill Volume 2", "Kill Bill: Vol. 2"), ("A New Hope", FILMS[28])),
+        *(("Doctor Strangelove", FILMS[29]), ("Heat", "Heat"), ("The Heat", "The Heat")),
+        *(("Airplane 2", "Airplane II: The Sequel"), ("Shrek 3", "Shrek the Third")),
+        *(("Se7en", "Se7en (1995)"), ("Seven (1995)", "Se7en (1995)"), ("Seven", "Se7en (1995)")),
+    ],
+)
+def test_spellings_of_one_title_are_one(typed: str, found: str) -> None:
+    sure = settled(SHELF.find(typed))
+    assert sure is not None
+    assert sure.title == found
+
+
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [
+        *(("Rocky 3", "Rocky II"), ("Rocky VI", "Rocky IV"), ("Frozen 3", "Frozen")),
+        *(("Zoolander 2", "Zoolander"), ("The Matrix 2", "The Matrix"), ("Alien", "Aliens")),
+        *(("Samurai", FILMS[1]), ("Kill Bill", "Kill Bill: Vol. 1"), ("Rays", "Ray")),
+        *(("Blade Runner", "Blade Runner 2049"), ("Dune", "Dune: Part Two")),
+        *(("Harry Potter", "Harry Potter Goes On"), ("ET", FILMS[-4]), ("E.T.", FILMS[-4])),
+        *(("Ocean's 13", "Ocean's Eleven"), ("Star Wars", FILMS[28]), ("Seven (1979)", FILMS[0])),
+    ],
+)
+def test_another_film_is_offered_and_not_taken(typed: str, offered: str) -> None:
+    matches = SHELF.find(typed)
+    assert settled(matches) is None
+    assert offered in [match.item.title for match in matches]
+
+
+def test_a_film_that_is_not_there_is_not_replaced_by_one_that_begins_so() -> None:
+    search = TitleSearch([Item("1", "Seven Samurai"), Item("2", "Frozen II")])
+    for typed in ("Seven", "Frozen"):
+        assert settled(search.find(typed)) is None
+        assert search.find(typed)

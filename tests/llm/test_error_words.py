@@ -39,6 +39,12 @@ BODIES: list[tuple[Any, str]] = [
     ),
     ({"choices": None, "base_resp": {"status_msg": "No balance"}}, "No balance"),
     ({"error": {"message": ""}}, ""),
+    ({"type": "about:blank", "title": "Forbidden", "status": 403}, "Forbidden"),
+    ({"title": "Forbidden", "detail": "It is full"}, "It is full"),
+    ({"errorCode": "X1", "errorMessage": "It is full"}, "It is full"),
+    ({"err_code": 1, "err_msg": "It is full"}, "It is full"),
+    ({"Error": {"Code": "X1", "Message": "It is full"}}, "It is full"),
+    ({"response": {"error": {"message": "It is full"}}}, "It is full"),
     ({}, ""),
     (None, ""),
 ]
@@ -57,6 +63,17 @@ SECRETS = [
     "password: hunter22",
     "No answer from https://host/v1?alt=json&key=abcdef123456",
     "No answer from https://host/v1?api-version=1&access_token=abcdef123456",
+    *(
+        form.format("abcdef123456")
+        for form in (
+            *("key={}", "key: {}", "token={}", "token: {}", "Invalid key '{}'", "Bearer: {}"),
+            *("OPENAI_API_KEY={}", "auth_token={}", "client_secret={}", "apikey {}", "pwd={}"),
+            *("api key is {}", "The key {} is invalid", "Invalid API key {}", "Cookie: id={}"),
+            *("{{'x-api-key': '{}'}}", "Invalid token: {}", "X-Goog-Api-Key={}", "github_pat_{}"),
+            *("xoxb-{}", "hf_{}", "AIza{}", "passwd={}"),
+        )
+    ),
+    "sk-x-ab****",
     *(f"Unknown one: {form}abcdef123456" for form in ("csk-", "fw_", "r8_", "tgp_v1_")),
 ]
 PARTS = ["1234567890", "abcdef123456", "hunter22", "ab****"]
@@ -82,6 +99,11 @@ def test_no_secret_is_shown(said: str) -> None:
         "token limit reached: 8192",
         "'max_completion_tokens' is not supported; use 'max_tokens'.",
         "Rate limit reached: try again in 20.5 s",
+        "Missing required key: messages",
+        "Invalid key: 'foo' in schema",
+        "Bearer authentication required",
+        "token: 4096 maximum, key=value pairs, max_tokens=4096",
+        "user-defined tools; hf-internal-testing/tiny; voyage-large",
     ],
 )
 def test_ordinary_words_stay(said: str) -> None:
@@ -146,6 +168,23 @@ HIDDEN: list[tuple[Any, int | None]] = [
     ({"failure": "out of memory"}, 500),
     ({"code": "InvalidApiKey", "message": "Invalid API-key provided."}, 401),
     ({"success": False, "errors": [{"code": 10_000, "message": "Authentication error"}]}, 401),
+    ({"type": "about:blank", "title": "Slow down", "status": 429}, 429),
+    ({"title": "Unauthorized", "detail": "No key"}, 401),
+    ({"errorCode": "401", "errorMessage": "x"}, 401),
+    ({"errorCode": "InvalidKey", "errorMessage": "x"}, 401),
+    ({"errorMessage": "boom"}, 500),
+    ({"code": 401, "msg": "x"}, 401),
+    ({"err_code": 1, "err_msg": "x"}, 500),
+    ({"success": False}, 500),
+    ({"success": "false", "data": None}, 500),
+    ({"ok": False, "reason": "quota"}, 402),
+    ({"status": "failed"}, 500),
+    ({"code": 429}, 429),
+    ({"Error": {"Code": "Throttling", "Message": "x"}}, 429),
+    ({"response": {"error": {"message": "x", "code": 403}}}, 403),
+    ({**GOOD, "success": True, "code": 0, "message": "ok"}, None),
+    ({"output": [{"type": "message"}], "status": "completed", "error": None}, None),
+    ({"status": "completed"}, None),
     (GOOD, None),
     ({**GOOD, "error": False}, None),
     ({**GOOD, "error": ""}, None),

@@ -32,6 +32,10 @@ WORDS: dict[Part, list[str]] = {
         "max_tokens must be less than or equal to 8192",
         "Invalid value for 'max_output_tokens': unknown field",
         "'max_tokens' is too large: 5000. It must not exceed 4096.",
+        "Range of max_tokens should be [1, 8192]",
+        "maxOutputTokens value of 100000 but the supported range is from 1 to 65537",
+        "The maximum tokens you requested exceeds the model limit of 8192.",
+        "max_tokens: 10000 > 8192, which is the maximum allowed number of output tokens",
     ],
     Part.TOP_P: [
         "Unsupported parameter: 'top_p' is not supported with this model.",
@@ -56,7 +60,25 @@ WORDS: dict[Part, list[str]] = {
         "Logprobs is not enabled for models/gemini-x",
         "You are not allowed to request logprobs from this model",
         "top_logprobs must be at most 5",
+        "Requested logprobs of 20, which is greater than max allowed: 5",
+        "Invalid value for 'top_logprobs': must be between 0 and 5",
     ],
+    Part.PARALLEL_TOOL_CALLS: [
+        "Unsupported parameter: 'parallel_tool_calls' is not supported with this model.",
+        "parallel_tool_calls: Extra inputs are not permitted",
+    ],
+    Part.REASONING_EFFORT: [
+        "Unsupported parameter: 'reasoning_effort' is not supported with this model.",
+        "Unrecognized request argument supplied: reasoning_effort",
+    ],
+    Part.TOP_K: ["Unrecognized request argument supplied: top_k"],
+    Part.PENALTIES: ["unknown field: presence_penalty", "'frequency_penalty' is not supported"],
+    Part.LOGIT_BIAS: ["logit_bias is not supported"],
+    Part.SERVICE_TIER: ["Unknown parameter: 'service_tier'."],
+    Part.VERBOSITY: ["Unknown parameter: 'verbosity'."],
+    Part.STOP: ["Unsupported parameter: 'stop' is not supported with this model."],
+    Part.STORE: ["Unknown parameter: 'store'.", "body.store: Extra inputs are not permitted"],
+    Part.N: ["Unknown parameter: 'n'.", "n must be <= 1"],
     Part.STREAM_OPTIONS: [
         "Unrecognized request argument supplied: stream_options",
         "body.stream_options: Extra inputs are not permitted",
@@ -76,6 +98,13 @@ WORDS: dict[Part, list[str]] = {
         "messages.0.role: Input should be 'user' or 'assistant'",
         "Unknown role: developer",
         "system prompt is not supported for this model",
+        "'system' is not one of ['user','assistant']",
+        "'system' is not one of ['user', 'assistant'] - 'messages.0.role'",
+        "messages[0].role: unknown variant `system`, expected `user` or `assistant`",
+        "Invalid value: 'system'. Supported values are: 'user' and 'assistant'.",
+        "1 validation error: role must be user or assistant",
+        "The first message must be from the user",
+        "Conversations must start with a user message",
     ],
     Part.TOOLS: [
         "No endpoints found that support tool use.",
@@ -113,6 +142,74 @@ TOO_LONG = [
     "Requested token count exceeds the model's maximum context length of 4096 tokens",
     "Your request exceeded model token limit: 8192",
     "`inputs` must have less than 1024 tokens. Given: 2048",
+    "<400> InternalError.Algo.InvalidParameter: Range of input length should be [1, 30720]",
+    "request (14429 tokens) exceeds the available context size (8192 tokens), try increasing it",
+    "Requested tokens (2285) exceed context window of 2048",
+    "Prompt exceeds n_ctx",
+    "Context size has been exceeded.",
+    "Trying to keep the first 11490 tokens when context the overflows.",
+    "input length and `max_tokens` exceed context limit: 198214 + 8192 > 200000",
+    "Input tokens exceed the configured limit of 272000 tokens.",
+    "message must be at most 132000 tokens long or the truncation should be enabled",
+    "total number of tokens in the messages cannot exceed 4000 - received 8000",
+    "Malformed input request: expected maxLength: 51200, actual: 60000, please reformat",
+    "Unable to submit request because the input token count is 40000 but model supports 32768.",
+    "Input length (5000 tokens) exceeds the maximum allowed length (4090 tokens).",
+    "litellm.ContextWindowExceededError: OpenAIException",
+    "tokens_limit_reached: Request body too large for gpt-x. Max size: 8000 tokens.",
+    "You requested 12000 tokens but the limit is 8192",
+    "Number of tokens (5000) exceeds limit 4096",
+    "The prompt is 9000 tokens long, but the model accepts only 8192.",
+    "The number of tokens in the prompt (5000) is larger than the allowed maximum of 4096",
+    "the prompt does not fit into the context",
+    "prompt_too_long",
+    "model_context_window_exceeded",
+    "Your conversation is too long",
+    "Error: prompt (8000 tokens) + max_tokens (1000) > context (8192)",
+    "Total tokens of image and text exceed max message tokens.",
+    "The prompt is 9000 tokens long, but the maximum supported sequence length is just 8192!",
+    "length of input_ids (9000) must not exceed max_model_len (8192)",
+    "Exceeded token limit for this model",
+    "prompt_length_exceeded",
+    "Payload too large",
+    "Token indices sequence length is longer than the maximum for this model (9000 > 8192)",
+    "\u8f93\u5165\u957f\u5ea6\u8d85\u8fc7\u9650\u5236",
+]
+SHORT_ENOUGH = [
+    "max_tokens is too large: 5000. This model supports at most 4096 completion tokens.",
+    "Range of max_tokens should be [1, 8192]",
+    "The maximum tokens you requested exceeds the model limit of 8192.",
+    "tool name is too long",
+    "Invalid 'user': string too long. Expected a string with maximum length 64",
+    "The request timed out because it took too long",
+    "API key is too long",
+    "metadata exceeds the limit of 16 keys",
+    "too many tools: maximum is 128",
+    "Too many images: at most 4 supported",
+    "Schema nesting exceeds the limit of 5 levels",
+    "the number of stop sequences must be at most 4",
+    "Only 5 requests at most are handled at a time",
+    "Rate limit: your requests exceed the limit of 10 per minute",
+    "Your request has been rejected: the input is inappropriate",
+]
+DENIED = [
+    "API key not valid. Please pass a valid API key.",
+    "API key expired. Please renew the API key.",
+    "API_KEY_INVALID",
+    "Invalid API Key",
+    "invalid x-api-key",
+    "You didn't provide an API key.",
+    "No API key provided",
+    "Authentication failed",
+    "Missing Authentication header",
+    "Access denied due to invalid subscription key",
+    "The security token included in the request is invalid",
+    "The token has expired",
+    "Could not validate credentials",
+    "Unauthorized",
+    "Your account is not active, please check your billing details",
+    "Arrearage: Access denied, please make sure your account is in good standing.",
+    "\u65e0\u6548\u7684\u4ee4\u724c",
 ]
 INNOCENT = [
     "That request makes no sense",
@@ -136,8 +233,29 @@ class ServerSaidError(Exception):
 )
 def test_what_is_refused_is_named(part: Part, said: str) -> None:
     assert part in refused_parts(400, said)
-    for status in (401, 402, 403, 429, 503, None):
+    for status in (401, 402, 429, 503, None):
         assert not refused_parts(status, said)
+
+
+@pytest.mark.parametrize("part", WORDS)
+def test_a_good_key_may_be_forbidden_an_option_alone(part: Part) -> None:
+    failed = read_failure(ServerSaidError(403, WORDS[part][0]))
+    forms = {Part.SYSTEM_ROLE, Part.TOOLS, Part.RESPONSE_FORMAT}
+    assert (part in failed.refuses) == (part not in forms)
+    assert failed.failure is (Failure.DENIED if part in forms else Failure.REJECTED)
+
+
+def test_a_role_of_tools_is_no_refusal_of_tools() -> None:
+    said = "Only user, assistant and tool roles are supported, got system."
+    assert refused_parts(400, said) == {Part.SYSTEM_ROLE}
+
+
+@pytest.mark.parametrize("status", [400, 404, 422])
+@pytest.mark.parametrize("said", DENIED)
+def test_a_denied_key_is_told_by_the_words(said: str, status: int) -> None:
+    failed = read_failure(ServerSaidError(status, said))
+    assert failed.failure is Failure.DENIED
+    assert not failed.asks_for_less
 
 
 @pytest.mark.parametrize("said", INNOCENT)
@@ -154,7 +272,9 @@ def test_a_prompt_that_is_too_long_is_told_from_a_bad_one(said: str, status: int
     assert failed.refuses <= {Part.MAX_TOKENS}
 
 
-@pytest.mark.parametrize("said", [*INNOCENT, *(words[0] for words in WORDS.values())])
+@pytest.mark.parametrize(
+    "said", [*INNOCENT, *SHORT_ENOUGH, *(words[0] for words in WORDS.values())]
+)
 def test_other_errors_are_not_taken_for_a_long_prompt(said: str) -> None:
     assert read_failure(ServerSaidError(400, said)).failure is not Failure.TOO_LONG
 
@@ -167,6 +287,8 @@ def test_other_errors_are_not_taken_for_a_long_prompt(said: str) -> None:
         (400, "Your credit balance is too low to access the API.", Failure.DENIED),
         (429, "Rate limit reached for requests per minute", Failure.RATE_LIMITED),
         (429, "You exceeded your current quota; retry in 20 s", Failure.RATE_LIMITED),
+        (429, "This model's maximum context length is 8192 tokens", Failure.TOO_LONG),
+        (429, "Number of input tokens has exceeded your rate limit", Failure.RATE_LIMITED),
         (429, "Request too large for gpt-x on tokens per min: Limit 30000", Failure.TOO_LONG),
         (400, "Failed to generate JSON. Please adjust your prompt.", Failure.WRONG_SHAPE),
         (400, "Failed to call a function. See 'failed_generation'.", Failure.WRONG_SHAPE),
@@ -220,6 +342,15 @@ def chat_model(**options: object) -> ChatOpenAI:
         (Part.SEED, {"seed": 7}, "seed"),
         (Part.SEED, {"extra_body": {"seed": 7}}, "seed"),
         (Part.LOGPROBS, {"logprobs": True, "top_logprobs": 5}, "logprobs"),
+        (Part.REASONING_EFFORT, {"reasoning_effort": "low"}, "reasoning_effort"),
+        (Part.TOP_K, {"extra_body": {"top_k": 7}}, "top_k"),
+        (Part.PENALTIES, {"presence_penalty": 0.5}, "presence_penalty"),
+        (Part.LOGIT_BIAS, {"logit_bias": {5: 1}}, "logit_bias"),
+        (Part.SERVICE_TIER, {"service_tier": "flex"}, "service_tier"),
+        (Part.VERBOSITY, {"verbosity": "low"}, "verbosity"),
+        (Part.STOP, {"stop": ["#"]}, "stop"),
+        (Part.STORE, {"store": True}, "store"),
+        (Part.N, {"n": 2}, "'n'"),
     ],
 )
 def test_a_refused_option_is_left_out(part: Part, options: dict[str, object], left: str) -> None:
@@ -230,6 +361,38 @@ def test_a_refused_option_is_left_out(part: Part, options: dict[str, object], le
     assert left in before
     assert left not in after
     assert adapted(changed, {part}) is None
+
+
+def test_parallel_calls_are_not_spoken_of_any_more() -> None:
+    model = chat_model()
+    changed = adapted(model, {Part.PARALLEL_TOOL_CALLS})
+    assert changed is not None
+    schema = {"title": "ranking", "type": "object", "properties": {}}
+    bound: Any = [
+        m.with_structured_output(schema, method="function_calling") for m in (model, changed)
+    ]
+    before, after = (dict(one.first.kwargs) for one in bound)
+    assert "parallel_tool_calls" in before
+    assert "parallel_tool_calls" not in after
+    assert after["tools"] == before["tools"]
+    assert adapted(changed, {Part.PARALLEL_TOOL_CALLS}) is None
+
+
+def test_the_status_of_a_wrapped_error_counts() -> None:
+    class WrappedError(Exception):
+        pass
+
+    wrapped = WrappedError("It failed")
+    wrapped.__cause__ = ServerSaidError(429, "Slow down")
+    assert read_failure(wrapped).failure is Failure.RATE_LIMITED
+    aws: Any = WrappedError("An error occurred (ValidationException): Input is too long.")
+    aws.response = {"ResponseMetadata": {"HTTPStatusCode": 400}}
+    assert read_failure(aws).failure is Failure.TOO_LONG
+
+
+def test_a_model_in_this_process_may_say_that_a_prompt_is_too_long() -> None:
+    error = ValueError("Requested tokens (2285) exceed context window of 2048")
+    assert read_failure(error).failure is Failure.TOO_LONG
 
 
 def test_the_longest_answer_is_spelled_in_the_other_way_and_then_left_out() -> None:

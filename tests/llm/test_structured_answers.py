@@ -3,16 +3,19 @@
 import asyncio
 import json
 import uuid
+import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from fault_server import FaultServer, backwards
 from langchain_core.messages import AIMessage
+from openai.types.chat import ChatCompletionMessage
 from prompts import read_document
 from pydantic import SecretStr
 from re2llm.data.sample import load_films
 from re2llm.graph.recommend import graph
+from re2llm.llm.openai_server import no_warning_of_parts
 from re2llm.llm.responses import answer_text
 from re2llm.llm.structured import METHODS, MethodMemory
 from re2llm.runtime.options import Context
@@ -240,3 +243,16 @@ def test_when_every_method_is_rejected_none_is_to_blame() -> None:
     memory = MethodMemory()
     assert [memory.unsupported(method) for method in METHODS] == [True, True, True, False]
     assert memory.current == "json_schema"
+
+
+def test_nothing_is_printed_about_an_answer_in_parts() -> None:
+    parts = [{"type": "thinking", "thinking": "Hm"}, {"type": "text", "text": "Hi"}]
+    message = ChatCompletionMessage.model_construct(role="assistant", content=parts)
+    odd = ChatCompletionMessage.model_construct(role="assistant", content="Hi", refusal=5)
+    with warnings.catch_warnings(record=True) as printed:
+        warnings.simplefilter("always")
+        no_warning_of_parts()
+        message.to_dict()
+        assert not printed
+        odd.to_dict()
+    assert len(printed) == 1

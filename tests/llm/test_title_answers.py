@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from re2llm.evaluation.recorded import strict_rank
 from re2llm.llm.title_answers import read_titles
+from re2llm.llm.title_match import Titles
 from re2llm.records import Item
 
 TITLES = [
@@ -175,3 +176,18 @@ def test_a_full_list_is_read_exactly(titles: list[str]) -> None:
     numbered = "\n".join(f"{n}. {title}" for n, title in enumerate(titles, start=1))
     assert read(numbered) == titles
     assert read("\n".join(f"- **{title}**" for title in titles)) == titles
+
+
+@pytest.mark.parametrize(
+    ("said", "meant"),
+    [
+        *(("Rocky 2", "Rocky II"), ("Rocky", "Rocky"), ("Twelve Angry Men", "12 Angry Men")),
+        *(("MASH", "M*A*S*H"), ("Fast and Furious", "Fast & Furious"), ("Amelie", "Am\u00e9lie")),
+        *(("Seven", None), ("Rocky 3", None), ("Frozen", None)),
+    ],
+)
+def test_spellings_of_one_title_are_one(said: str, meant: str | None) -> None:
+    titles = ["Rocky", "Rocky II", "12 Angry Men", "M*A*S*H", "Fast & Furious", "Am\u00e9lie"]
+    titles += ["Seven Samurai", "Frozen II"]
+    found = Titles([Item(title, title) for title in titles]).find(said)
+    assert [titles[number - 1] for number in found] == ([] if meant is None else [meant])

@@ -283,6 +283,24 @@ async def test_a_refused_option_is_left_out_once_and_for_all(
     assert "refuses" in caplog.text
 
 
+async def test_what_stands_beside_a_tool_is_left_out_once_and_for_all(
+    server: FaultServer, settle: Callable[..., Ask]
+) -> None:
+    ask = settle(structured="function_calling")
+    answer = error("Unsupported parameter: 'parallel_tool_calls' is not supported")
+    server.refuse = where(lambda b: "parallel_tool_calls" in b, 400, answer)
+    assert [(await ask(at))["flags"] for at in range(2)] == [[], []]
+    assert [asked.method for asked in server.asked] == ["function_calling"] * 3
+
+
+async def test_a_denied_key_with_the_status_400_is_sent_once(server: FaultServer, ask: Ask) -> None:
+    body = {"error": {"code": 400, "message": "API key not valid.", "status": "INVALID_ARGUMENT"}}
+    server.refuse = lambda _: (400, [body])
+    result = await ask()
+    assert result["flags"] == ["model_failed", "denied", "completed"]
+    assert len(server.asked) == 1
+
+
 async def test_the_old_spelling_of_the_longest_answer_is_tried_before_it_is_left_out(
     server: FaultServer, settle: Callable[..., Ask]
 ) -> None:
@@ -496,6 +514,14 @@ async def test_of_a_server_that_is_not_there_the_systems_words_are_shown(
 # Prompts that are too long
 
 TOO_LONG: dict[str, tuple[int, Any]] = {
+    "a range": (
+        400,
+        {"code": "InvalidParameter", "message": "Range of input length should be [1, 30720]"},
+    ),
+    "llama.cpp behind 200": (
+        200,
+        {"error": {"code": 400, "message": "the request exceeds the available context size."}},
+    ),
     "code": (400, error("However, your messages have 9120 tokens", "context_length_exceeded")),
     "words": (400, error("This model's maximum context length is 4096 tokens.")),
     "anthropic": (400, error("prompt is too long: 208310 tokens > 200000 maximum")),

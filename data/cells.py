@@ -1,0 +1,54 @@
+"""What a cell of a table says: nothing, a number, a list, a text."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from typing import Any, cast
+
+NOTHING = frozenset({"nan", "NaN", "<NA>", "null", "NULL", "None", "N/A", "#N/A"})
+"""What programs write for a value that is not there."""
+_LONGEST_LITERAL = 10_000
+"""Characters of a list of Python that is read: its parser takes a hundred times the memory."""
+_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,14})(?:\.[0-9]{1,15})?")
+_WHOLE = re.compile(r"0{0,20}([0-9]{1,18})(?:\.0{1,12})?")
+_POWER = re.compile(r"([0-9])(?:\.([0-9]{1,15}))?[eE]\+?([0-9]{1,2})")
+
+
+def cell_value(text: str) -> object:
+    """Return a cell as JSON would hold it: numbers as such, `a|b` and `["a", "b"]` as lists."""
+    text = text.strip()
+    if text in NOTHING:
+        return None
+    if _NUMBER.fullmatch(text):
+        return float(text) if "." in text else int(text)
+    if text.startswith("[") and text.endswith("]"):
+        return _listed(text)
+    return [part.strip() for part in text.split("|")] if "|" in text else text
+
+
+def plain_number(text: str) -> str | None:
+    """Return a whole number as its digits alone, as `7` of `007`, `7.0` and `7e0`; else `None`."""
+    whole = _WHOLE.fullmatch(text)
+    if whole:
+        return str(int(whole[1]))
+    power = _POWER.fullmatch(text)
+    if power is None:
+        return None
+    digits, places = (power[2] or "").rstrip("0"), int(power[3])
+    return str(int(power[1] + digits.ljust(places, "0"))) if len(digits) <= places else None
+
+
+def _listed(text: str) -> object:
+    """Return a list that is written as in JSON or in Python; the text if it is neither."""
+    try:
+        found: Any = json.loads(text)
+    except (ValueError, RecursionError):
+        if len(text) > _LONGEST_LITERAL:
+            return text
+        try:
+            found = ast.literal_eval(text)
+        except (ValueError, SyntaxError, MemoryError, RecursionError):
+            return text
+    return cast("list[object]", found) if isinstance(found, list) else text

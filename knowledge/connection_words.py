@@ -1,0 +1,111 @@
+"""What to do about a connection that failed, told by the words of libpq and of the server."""
+
+from __future__ import annotations
+
+import re
+
+from psycopg import ProgrammingError
+from psycopg.conninfo import conninfo_to_dict
+from sqlalchemy import URL
+
+GENERAL = "Is the server up, and are user, password and database right?"
+"""Where the words are unknown, or in another language."""
+_ENCODE = "In a URL, write @ as %40, / as %2F, : as %3A, # as %23, ? as %3F and % as %25."
+_REMEDIES = (
+    (r"password authentication failed|no password supplied|authentication failed",
+     f"Check user and password. {_ENCODE}"),
+    (r"role .* does not exist", "Check the user."),
+    (r"database .* does not exist", "Check the database behind the last /, or create it."),
+    (r"resolve host|could not translate host|name or service not known",
+     f"Check the host. {_ENCODE}"),
+    (r"on socket .* failed: (?:No such file|Connection refused|Permission|Is the)",
+     "Check the host, or the folder of the socket: is the server up?"),
+    (r"invalid port|invalid integer value .* \"port\"", "Check the port: 5432 is the usual one."),
+    (r"refused|no route|network is unreachable|timeout|timed out",
+     "Is the server up, and are host and port right?"),
+    (r"no pg_hba\.conf entry|pg_hba\.conf rejects",
+     "Have an administrator let this machine in (pg_hba.conf); or add ?sslmode=require."),
+    (r"does not support SSL", "Switch SSL on in the server, or leave out sslmode."),
+    (r"certificate|root\.crt", "Give the server's certificate: ?sslrootcert=FILE."),
+    (r"sslmode", "Write sslmode as disable, prefer, require, verify-ca or verify-full."),
+    (r"channel binding", "Leave out channel_binding, or switch SSL on in the server."),
+    (r"invalid (?:connection|URI query) (?:option|parameter)",
+     "Leave that option out: PostgreSQL does not know it."),
+    (r"definition of service", "Write that service into ~/.pg_service.conf, or name the host."),
+    (r"unrecognized configuration parameter|command-line argument", "Correct options= in the URL."),
+    (r"too many (?:clients|connections)|connection slots",
+     "Lower RE2LLM_POOL_SIZE, or raise the server's limit of connections."),
+    (r"starting up|shutting down|recovery", "Try again in a minute."),
+    (r"not permitted to log in", "Have an administrator run ALTER ROLE with LOGIN."),
+)  # fmt: skip
+_KNOWN = tuple((re.compile(words, re.IGNORECASE), remedy) for words, remedy in _REMEDIES)
+_SCHEME = re.compile(r"(?:jdbc:)?(postgres(?:ql)?(?:\+\w{1,20})?)://", re.IGNORECASE)
+_KEY_WORD = re.compile(r"\w{1,30} {0,3}=")
+_HOSTS = re.compile(r"[,%\[]")
+
+
+def remedy_of(reason: str) -> str:
+    """Return what to do about a failed connection.
+
+    Args:
+        reason: The first line of its error.
+    """
+    known = (remedy for words, remedy in _KNOWN if words.search(reason))
+    return next(known, GENERAL)
+
+
+def plain_scheme(url: str) -> str:
+    """Return a URL with its scheme as it is usually written: `JDBC:PostgreSQL://` as `postgresql://`.
+
+    Args:
+        url: As it was given.
+    """
+    found = _SCHEME.match(url)
+    return f"{found[1].lower()}://{url[found.end() :]}" if found else url
+
+
+def libpq_url(text: str) -> URL | None:
+    """Read what libpq reads and SQLAlchemy does not: several hosts, `host=… user=…`, sockets.
+
+    Args:
+        text: Of `plain_scheme`.
+
+    Returns:
+        `None` if it is neither, or cannot be read.
+    """
+    scheme, mark, rest = text.partition("://")
+    if mark:
+        if scheme.partition("+")[0] not in {"postgresql", "postgres"}:
+            return None
+        hosts, _, behind = rest.partition("/")
+        # An @ behind the first / is one of a password that holds a /.
+        if "@" in behind or not _HOSTS.search(hosts.rpartition("@")[2]):
+            return None
+        text = f"postgresql://{rest}"
+    elif not _KEY_WORD.match(text.lstrip()):
+        return None
+    try:
+        found = {name: str(value) for name, value in conninfo_to_dict(text).items()}
+    except ProgrammingError:
+        return None
+    user, password, database = (found.pop(name, None) for name in ("user", "password", "dbname"))
+    return URL.create("postgresql", user, password, None, None, database, found)
+
+
+def malformed(url: str) -> tuple[str, str]:
+    """Return what is wrong with a URL that cannot be read, and what to do, without any of it.
+
+    Args:
+        url: As it was given.
+    """
+    usual = "Write it as postgresql://user:password@host:5432/database."
+    if not url:
+        return "It is empty.", f"{usual} Or leave it unset for the server that comes along."
+    if not _SCHEME.match(url):
+        return "It is not a PostgreSQL URL.", usual
+    host = url.partition("://")[2].rpartition("@")[2].partition("/")[0]
+    if host.count(":") > 1 or "[" in host:
+        return "Its host cannot be read.", "Write an IPv6 address in brackets: [::1]:5432."
+    if ":" in host and not host.rpartition(":")[2].isdecimal():
+        return "Its port is no number.", f"{usual} {_ENCODE}"
+    return "It cannot be read as a PostgreSQL URL.", f"{usual} {_ENCODE}"

@@ -1,0 +1,80 @@
+"""Forms in which two spellings of one title are the same: `12 Angry Men`, `Twelve Angry Men`."""
+
+from __future__ import annotations
+
+import re
+
+from .words import ARTICLES, NUMBERS, words
+
+_ORDINALS = "first second third fourth fifth sixth seventh eighth ninth tenth"
+_NTH = re.compile(r"(\d{1,3})(?:st|nd|rd|th)")
+_RANKS = {word: str(n) for n, word in enumerate(_ORDINALS.split(), start=1)}
+_SHORT = {"doctor": "dr", "mister": "mr", "saint": "st", "versus": "vs"}
+_COUNTED = frozenset(
+    {"part", "pt", "volume", "vol", "chapter", "episode", "number", "no", "the", "movie"}
+)
+"""Words that people leave out before a number."""
+_ARTICLE_LAST = re.compile(rf"^(.+),\s*({ARTICLES})\s*$", re.IGNORECASE | re.DOTALL)
+_LEET = re.compile(r"(?<=[a-z])[0134578](?=[a-z])")
+_INITIALS = re.compile(r"(?<=\b\w) (?=\w\b)")
+_LETTERS = dict(zip("0134578", "oleastb", strict=True)) | {"7": "v"}
+
+
+def article_first(title: str) -> str:
+    """Return a title with its article in front: "Boot, Das" as "Das Boot".
+
+    Args:
+        title: From `words.clean`.
+    """
+    found = _ARTICLE_LAST.match(title)
+    return f"{found[2]} {found[1]}" if found else title
+
+
+def joined(title: str) -> set[str]:
+    """Return a title's letters and digits alone, once as they are and once with numerals as digits.
+
+    An English article in front, and what is often left out before a number, are left out.
+
+    Args:
+        title: From `words.clean`.
+    """
+    keys = words(article_first(title))
+    if len(keys) > 1 and keys[0] in {"the", "a", "an"}:
+        keys = keys[1:]
+    plain = [_plain(key) for key in keys]
+    kept = [
+        one
+        for place, one in enumerate(plain)
+        if not (0 < place < len(plain) - 1 and one in _COUNTED and plain[place + 1].isdigit())
+    ]
+    return {"".join(keys), "".join(kept)} - {""}
+
+
+def initials_joined(form: str) -> str:
+    """Return a form with letters that stand alone put together: "et the extra terrestrial".
+
+    Args:
+        form: As for `numbers`.
+    """
+    return _INITIALS.sub("", form)
+
+
+def numbers(form: str) -> tuple[str, ...]:
+    """Return the numbers in a title, which tell it from others of its series.
+
+    Args:
+        form: Its folded words, parted by blanks.
+    """
+    keys = form.split()
+    roman = keys[:1] if keys and keys[0] in {"i", "v", "x"} else []  # the X of X-Men is none
+    return tuple(filter(str.isdigit, map(_plain, keys[len(roman) :])))
+
+
+def _plain(key: str) -> str:
+    if key in _RANKS:
+        return _RANKS[key]
+    nth = _NTH.fullmatch(key)
+    if nth:
+        return nth[1]
+    key = _LEET.sub(lambda digit: _LETTERS[digit[0]], _SHORT.get(key, key))
+    return NUMBERS.get(key, key)
