@@ -79,7 +79,7 @@ async def _require_possible_misses(options: RunOptions) -> None:
     if options.rerank <= hits:
         raise InputError(
             "rerank",
-            f"The model is asked about the best {options.rerank} candidates alone. Ranks up to "
+            f"The model is asked about the best {options.rerank} alone. Ranks up to "
             f"{hits} count as hits, so no session could be missed.",
             f"Set RE2LLM_RERANK above {hits}; the default is 20.",
         )
