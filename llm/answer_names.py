@@ -19,6 +19,7 @@ _OPPOSITE = re.compile(
 _OTHER = re.compile(
     r"\b(?:histor|watched|viewed|seen|bought|purchas|session|previous|past|input|prompt|usage"
     r"|error|retry|token|trace|debug|logs?\b|meta|status|codes?\b|schema|example|considered"
+    r"|reason|explan|analy|evaluat|assess|thought|thinking|compar|draft"
     r"|scores?\b|ratings?\b|relevances?\b|probabilit|likelihoods?\b|confidences?\b)"
 )
 _RANKED = re.compile(
