@@ -41,6 +41,8 @@ def read_entries(
     """
     if not entries or depth > _DEEPEST:
         return None
+    if all(is_list(entry) for entry in entries) and (len(entries) == 1 or len(entries[0]) == 1):
+        return read_entries([inner for entry in entries for inner in entry], reader, depth + 1)
     numbers = [bare_number(entry) for entry in entries]
     if all(isinstance(entry, str) for entry in entries):
         return reader.read_lines(entries) or None
@@ -51,10 +53,6 @@ def read_entries(
     if all(is_list(entry) and 1 < len(entry) == len(entries[0]) for entry in entries):
         pairs = [dict(zip("abcdefgh", entry, strict=False)) for entry in entries]
         return _read_rows(pairs, reader, depth, named=False)
-    if all(is_list(entry) and len(entry) == 1 for entry in entries):
-        return read_entries([entry[0] for entry in entries], reader, depth + 1)
-    if len(entries) == 1 and is_list(entries[0]):
-        return read_entries(entries[0], reader, depth + 1)
     return None
 
 

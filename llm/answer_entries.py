@@ -94,6 +94,11 @@ class EntryReader:
     def _titles(self) -> Titles:
         return Titles(self._items)
 
+    def names_number(self, text: str) -> bool:
+        """Whether a text holds a title with a number in it, as "Apollo 13"."""
+        titles = (item.title[:_LONGEST] for item in self._items[:_MOST])
+        return any(t in text for t in titles if not t.isdecimal() and any(map(str.isdigit, t)))
+
     def names_candidate(self, key: str) -> bool:
         """Whether a key such as "candidate 8" says that its number is a candidate's."""
         return _CANDIDATE.search(key[:_LONGEST]) is not None

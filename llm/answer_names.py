@@ -14,6 +14,7 @@ _OPPOSITE = re.compile(
     r"\b(?:avoid|worst|exclu|reject|unlike|dislik|disfavou?r|discard|remov|omit|skip|eliminat"
     r"|disqualif|filtered|ignore|dropped|ban(?:s|ned)?\b|block(?:s|ed|list)?\b|blacklist|bad\b"
     r"|poor|negative|against\b|bottom|lowest|(?<!at )least|weak|irrelevan|ascending|revers"
+    r"|nicht\b|vermeid|schlecht|\u00e9viter|evitar|pires?\b|peor|\u0445\u0443\u0434\u0448|\u0438\u0437\u0431\u0435\u0433|\u907f\u514d|\u6700\u5dee|\u4e0d\u63a8"
     r"|last to|un(?:rank|recommend|suit|fit|relat|want)|not\b(?! only\b)|don ?t\b|never)"
 )
 _OTHER = re.compile(

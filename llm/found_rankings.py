@@ -25,6 +25,9 @@ _LABEL = re.compile(
 """The name of a list that stands before it, alone in its line or sentence."""
 _AMID = re.compile(r"[ \t]{1,9}(?!and\b|then\b)[a-z]")
 """What follows a list that is named in a sentence."""
+_COUNTS = frozenset(
+    {"id", "index", "count", "total", "n", "k", "length", "size", "version", "seed"}
+)
 _NEAR = 80
 
 
@@ -169,7 +172,8 @@ def _ranking_in_object(
     if not kept or not same:
         return None
     # A number beside the list may be its first: {"best": 5, "rest": [2, 6]}.
-    beside = {bare_number(inner) for inner in value.values()} - {None, *kept[0].numbers}
+    numbered = (inner for name, inner in value.items() if name.lower() not in _COUNTS)
+    beside = set(map(bare_number, numbered)) - {None, *kept[0].numbers}
     return None if beside else kept[0]
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from .answer_columns import read_entries
 from .answer_entries import POINTED, EntryReader, counts_up
+from .answer_names import names_no_ranking
 from .loose_tables import read_blocks, read_table
 
 _MOST_LINES = 1_000
@@ -16,20 +17,27 @@ _TAG = re.compile(
 )
 _CELL = re.compile(r"<t[dh](?:\s[^<>\n]{0,100})?>", re.IGNORECASE)
 _CELL_END = re.compile(r"</t[dh]>", re.IGNORECASE)
-_MARKS = re.compile(r"(?:(?:>|#{1,6}(?=\s))\s{0,3}){1,4}")
-"""Of headings and quotations."""
+_MARKS = re.compile(r"(?:(?:>|#{1,6}(?=\s))\s{0,3}){1,4}|[IVX]{1,5}[.)]\s{1,3}")
+"""Of headings and quotations, and Roman numerals."""
 _NUMBER = re.compile(r"(?<![\w.])\d{1,6}(?![\w.]{0,9}\d)")
-_UNSURE = re.compile(
-    r"\d\]?\s?<\s?\[?\d"  # the best stands last
-    r"|(?<![\d-])\d{1,6}\s?(?:[-\u2013\u2014]|to|through|until|bis)\s?\d{1,6}(?!\s?[-\u2013\u2014\d])"
-    r"|\b(?:top|of(?:\s(?:the|all|these|my))?|all|the\s(?:first|last|best|other)|these)\s\d{1,6}\b"
-    r"|(?<![\w.])\d{1,6}\s(?:of|more|others?|candidates|items|options|choices|picks|reasons|genres)\b"
-    r"|(?<![\w.])\d{1,6}\s(?!fits|is\b|comes|goes|seems|looks|suits|matches|has\b|was\b|as\b|gets)"
-    r"[a-z]{3,20}s\b"
-    r"|[^\W\d]\d|\d(?!st\b|nd\b|rd\b|th\b)[^\W\d]",
+_RANGE = re.compile(
+    r"\d\]?\s?<\s?\[?\d|(?<![\d-])\d{1,6}\s?(?:[-\u2013\u2014]|to|through|until|bis)\s?\d{1,6}"
+    r"(?!\s?[-\u2013\u2014\d])|^\W{0,5}\d{1,6}\s?(?:[-=]>|=)\s?\d{1,6}\W{0,5}$",
+    re.IGNORECASE | re.MULTILINE,
+)
+"""Of several candidates, or with the best last; and pairs of which either may be the place."""
+_COUNT = re.compile(
+    r"\b(?:top|of(?:\s(?:the|all|these|my))?|all|the\s(?:first|last|best|other)|these)\s\d{1,6}\b"
+    r"|(?<![\w.])\d{1,6}\s(?:of|more|others?|(?!fits|is\b|comes|goes|seems|looks|suits|matches|has\b"
+    r"|was\b|as\b|gets)[a-z]{3,20}s)\b|[^\W\d]\d|\d(?!st\b|nd\b|rd\b|th\b)[^\W\d]",
     re.IGNORECASE,
 )
-"""Ranges, counts, and numbers that are part of a word."""
+"""Counts, and numbers that are part of a word."""
+_LISTED = re.compile(
+    r"\W{0,5}(?:([^\W\d][\w '-]{0,40}?)[*_]{0,3}\s?[:=]\W{0,5})?"
+    r"\d{1,6}(?:\s?(?:[,;>]|->)\s?(?:and\s)?[#*]{0,3}\d{1,6}){2,100}\W{0,5}"
+)
+"""A line that is a list of numbers, with or without a name."""
 _TWO = 2
 
 
@@ -45,6 +53,13 @@ def read_loosely(text: str, reader: EntryReader) -> Sequence[int]:
         rows = read_blocks(lines)
     if rows is not None:
         return read_entries(rows, reader) or ()
+    rows = [
+        line for line in lines if (named := _LISTED.fullmatch(line)) and not _is_other(named[1])
+    ]
+    if len(rows) > 1:
+        return ()
+    lines = rows or lines
+    text = rows[0] if rows else text
     listed = _outermost([line for line in lines if reader.numbered(line.strip())])
     if len(listed) >= _TWO:
         found = reader.read_lines(listed)
@@ -55,14 +70,25 @@ def read_loosely(text: str, reader: EntryReader) -> Sequence[int]:
     if len(lines) == 1:
         parts = [part for part in re.split(r"[,;>]", lines[0]) if part.strip()]
         all_numbered = len(parts) >= _TWO and all(map(reader.numbered, parts))
+        if all_numbered and _RANGE.search(lines[0]):
+            return ()
         found = reader.read_texts(parts) if all_numbered else reader.read_titles(parts)
     return _read_sentence(text, reader) if found is None else found
+
+
+def _is_other(name: str | None) -> bool:
+    return name is not None and names_no_ranking(name)
 
 
 def _lines(text: str) -> list[str]:
     text = _CELL_END.sub("|", _CELL.sub("", _TAG.sub("\n", text)))
     lines = [line[:_LONGEST_LINE].rstrip() for line in text.split("\n")[:_MOST_LINES]]
-    return [unmarked for line in lines if (unmarked := _MARKS.sub("", line, count=1)).strip()]
+    return [unmarked for line in lines if (unmarked := _unmarked(line)).strip()]
+
+
+def _unmarked(line: str) -> str:
+    found = _MARKS.match(line)
+    return line[found.end() :] if found else line
 
 
 def _outermost(lines: Sequence[str]) -> list[str]:
@@ -76,7 +102,7 @@ def _read_sentence(text: str, reader: EntryReader) -> Sequence[int]:
     pointed = [int(found) for found in POINTED.findall(text)]
     if pointed and len(pointed) * 2 > len(numbers):
         numbers = pointed
-    elif _UNSURE.search(text):
+    elif _RANGE.search(text) or _COUNT.search(text) or reader.names_number(text):
         return ()
     if len(numbers) > _TWO and len(numbers) % 2 == 0:
         # "1: 8, 2: 7" and "8 (1), 7 (2)": half of the numbers are places.
