@@ -41,19 +41,26 @@ def read_entries(
     """
     if not entries or depth > _DEEPEST:
         return None
-    if all(is_list(entry) for entry in entries) and (len(entries) == 1 or len(entries[0]) == 1):
-        return read_entries([inner for entry in entries for inner in entry], reader, depth + 1)
-    numbers = [bare_number(entry) for entry in entries]
     if all(isinstance(entry, str) for entry in entries):
         return reader.read_lines(entries) or None
-    if None not in numbers:
-        return [number for number in numbers if number is not None]
     if all(is_object(entry) for entry in entries):
         return _read_rows(entries, reader, depth)
-    if all(is_list(entry) and 1 < len(entry) == len(entries[0]) for entry in entries):
-        pairs = [dict(zip("abcdefgh", entry, strict=False)) for entry in entries]
-        return _read_rows(pairs, reader, depth, named=False)
-    return None
+    if all(is_list(entry) for entry in entries):
+        return _read_lists(entries, reader, depth)
+    numbers = [bare_number(entry) for entry in entries]
+    return None if None in numbers else [number for number in numbers if number is not None]
+
+
+def _read_lists(
+    entries: Sequence[Sequence[Any]], reader: EntryReader, depth: int
+) -> Sequence[int] | None:
+    """Read a list within a list, lists of one entry each, or rows without names."""
+    if len(entries) == 1 or all(len(entry) == 1 for entry in entries):
+        return read_entries([inner for entry in entries for inner in entry], reader, depth + 1)
+    if len({len(entry) for entry in entries}) > 1:
+        return None
+    rows = [dict(zip("abcdefgh", entry, strict=False)) for entry in entries]
+    return _read_rows(rows, reader, depth, named=False)
 
 
 def read_mapping(

@@ -15,7 +15,12 @@ Column = list[int]
 
 _LONGEST = 500
 _MOST = 1_000
-_THING = r"(?:candidat[eo]?|kandidat|\u043a\u0430\u043d\u0434\u0438\u0434\u0430\u0442|\u5019\u9009|\u5019\u88dc|item|option|film|movie|game|product)s?"
+_CANDIDATES = (
+    r"candidat[eo]?|kandidat|\u5019\u9009|\u5019\u88dc"
+    r"|\u043a\u0430\u043d\u0434\u0438\u0434\u0430\u0442"
+)
+"""What languages call a candidate."""
+_THING = rf"(?:{_CANDIDATES}|item|option|film|movie|game|product)s?"
 _NAME = rf"(?:{_THING}|number|no|nr|n\u00b0|id)(?:\b|(?=[_\d]))"
 _MARKS = r"[\s#*_`\"'(\[:.=-]"
 _BARE = re.compile(
@@ -29,8 +34,7 @@ _NUMBERED = re.compile(
     re.IGNORECASE,
 )
 POINTED = re.compile(
-    r"(?:\b(?:candidat[eo]?|kandidat|\u043a\u0430\u043d\u0434\u0438\u0434\u0430\u0442|item|option|number)\s?#?|#)(\d{1,6})\b",
-    re.IGNORECASE,
+    rf"(?:\b(?:{_CANDIDATES}|item|option|number)\s?#?|#)(\d{{1,6}})\b", re.IGNORECASE
 )
 _CANDIDATE = re.compile(_NAME, re.IGNORECASE)
 _MAPPED = re.compile(
@@ -39,6 +43,7 @@ _MAPPED = re.compile(
     re.IGNORECASE,
 )
 """A candidate and a number: its place, or a score."""
+_BEHIND = " *_`([{:;,|-\u2013\u2014"
 _DIGITS = re.compile(r"\d{1,7}")
 
 
@@ -124,7 +129,7 @@ class EntryReader:
             pairs = [(int(found[1]), int(found[2])) for found in mapped if found]
             return self._by_places([one for one, _ in pairs], [place for _, place in pairs])
         placed = [PLACED.search(text, 1) for text in texts]
-        heads = [t[: p.start()] for t, p in zip(texts, placed, strict=True) if p]
+        heads = [t[: p.start()].rstrip(_BEHIND) for t, p in zip(texts, placed, strict=True) if p]
         if len(heads) == len(texts) and (named := self.read_texts(heads)):
             return self._by_places(named, [int(p[1] or p[2]) for p in placed if p])
         found = self.read_texts(texts) or pointed_numbers(texts)

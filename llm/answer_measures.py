@@ -11,65 +11,16 @@ from ..records import is_number
 
 _LONGEST = 500
 _BOUND = re.compile(r"(?<=[a-z])(?=[A-Z])|[\W_\d]+")
-_PLACES = frozenset(
-    [
-        "rank",
-        "ranked",
-        "place",
-        "position",
-        "pos",
-        "order",
-        "rang",
-        "platz",
-        "puesto",
-        "lugar",
-        "posición",
-        "posicion",
-        "classement",
-        "posto",
-        "posição",
-        "место",
-        "ранг",
-        "排名",
-        "名次",
-        "順位",
-        "순위",
-    ]
+_PLACES = re.compile(
+    r"\b(?:rank(?:ed)?|place|pos(?:ition)?|order|rang|platz|puesto|lugar|posici[o\u00f3]n|classement"
+    r"|posto|posi\u00e7\u00e3o|\u043c\u0435\u0441\u0442\u043e|\u0440\u0430\u043d\u0433"
+    r"|\u6392\u540d|\u540d\u6b21|\u9806\u4f4d)\b"
 )
-_SCORES = frozenset(
-    [
-        "score",
-        "scores",
-        "similarity",
-        "relevance",
-        "probability",
-        "prob",
-        "likelihood",
-        "confidence",
-        "fit",
-        "match",
-        "suitability",
-        "weight",
-        "rating",
-        "ratings",
-        "points",
-        "percent",
-        "percentage",
-        "stars",
-        "puntuación",
-        "puntuacion",
-        "puntaje",
-        "puntos",
-        "punkte",
-        "bewertung",
-        "punteggio",
-        "pontuação",
-        "оценка",
-        "балл",
-        "得分",
-        "分数",
-        "评分",
-    ]
+_SCORES = re.compile(
+    r"\b(?:scores?|similarity|relevance|prob(?:ability)?|likelihood|confidence|weight|ratings?|points"
+    r"|percent(?:age)?|stars|fit|match|suitability|puntuaci[o\u00f3]n|puntaje|puntos|punkte|bewertung"
+    r"|punteggio|pontua\u00e7\u00e3o|\u043e\u0446\u0435\u043d\u043a\u0430|\u0431\u0430\u043b\u043b"
+    r"|\u5f97\u5206|\u5206\u6570|\u8bc4\u5206)\b"
 )
 _PLACE = re.compile(
     r"\W{0,6}(?:\w{1,12}\W{1,3})?(\d{1,6})(?:st|nd|rd|th|[.\u00ba\u00aa])?(?:\W.{0,20})?\Z"
@@ -82,7 +33,8 @@ PLACED = re.compile(
 )
 """A place in a line about a candidate."""
 _RATED = re.compile(
-    r"\d\s?(?:/|out of)\s?\d|\d\s?%|(?<![\w.])\d{0,3}\.\d|\d\s(?:points?|pts|stars?)\b|[\u2605\u2b50\U0001f31f]"
+    r"\d\s?(?:/|out of)\s?\d|\d\s?%|(?<![\w.])\d{0,3}\.\d|\d\s(?:points?|pts|stars?)\b"
+    r"|[\u2605\u2b50\U0001f31f]"
     r"|\b(?:score|rating|rated|relevance|similarity|probability|likelihood|confidence|points?|match"
     r"|stars?|fit)\b[^\d\n]{0,20}\d|\b(?:very\s)?(?:high|medium|low)\b",
     re.IGNORECASE,
@@ -92,12 +44,13 @@ _RATED = re.compile(
 def names_place(key: str) -> bool:
     """Whether a column's name says that it holds places, as "rank" or "finalPosition"."""
     words = _words(key)
-    return bool(words & _PLACES) and not words & _SCORES and "id" not in words
+    other = _SCORES.search(words) or "id" in words.split()
+    return _PLACES.search(words) is not None and not other
 
 
 def names_score(key: str) -> bool:
     """Whether a column's name says that the best candidate has the highest value in it."""
-    return bool(_words(key) & _SCORES)
+    return _SCORES.search(_words(key)) is not None
 
 
 def place_in(entry: Any) -> int | None:
@@ -126,5 +79,5 @@ def increases(column: Sequence[Any]) -> bool:
     return all(one < other for one, other in pairwise(column))
 
 
-def _words(key: str) -> set[str]:
-    return set(_BOUND.sub(" ", key[:_LONGEST]).lower().split())
+def _words(key: str) -> str:
+    return _BOUND.sub(" ", key[:_LONGEST]).lower()

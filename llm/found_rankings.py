@@ -67,9 +67,8 @@ def find_ranking(text: str, reader: EntryReader) -> FoundRanking:
         for value in values
         if (found := _ranking_in(value.value, reader))
     ]
-    objects = [found for found in read if is_object(found.holder)]
-    if objects:
-        return _last(objects)
+    if any(is_object(found.holder) for found in read):
+        return _of_objects(text, read)
     chains = list(_CHAIN.finditer(text))
     if chains and all(len(found.numbers) == 1 for found in read):  # "[5] > [2] > [6]"
         numbers = [int(number) for number in re.findall(r"\d+", chains[-1][0])]
@@ -82,6 +81,16 @@ def find_ranking(text: str, reader: EntryReader) -> FoundRanking:
         start = values[0].start if values else None
         return FoundRanking(_of_rows(rows, reader), start=start)
     return FoundRanking(read_loosely(text, reader))
+
+
+def _of_objects(text: str, read: Sequence[FoundRanking]) -> FoundRanking:
+    return _last(
+        [
+            found
+            for found in read
+            if is_object(found.holder) and (_KEY in found.holder or not _names_other(text, found))
+        ]
+    )
 
 
 def _of_cut(values: Sequence[Found], reader: EntryReader) -> FoundRanking | None:
@@ -104,10 +113,13 @@ def _of_lists(text: str, read: list[FoundRanking], reader: EntryReader) -> Found
 
 
 def _is_mention(text: str, found: FoundRanking) -> bool:
+    return _names_other(text, found) or _AMID.match(text, found.end or 0) is not None
+
+
+def _names_other(text: str, found: FoundRanking) -> bool:
     start = found.start or 0
     label = _LABEL.search(text[max(0, start - _NEAR) : start])
-    named = label is not None and names_no_ranking(label[1])
-    return named or _AMID.match(text, found.end or 0) is not None
+    return label is not None and names_no_ranking(label[1])
 
 
 def _last(rankings: Sequence[FoundRanking]) -> FoundRanking:

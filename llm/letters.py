@@ -31,9 +31,11 @@ _AROUND = " \t\r\n\u2581\u0120\u010a\u200b\u2060\ufeff.,:;!?)(][}{'\"`*_|#$-"
 _RAW = re.compile(r"(?:bytes:)?(?:(?:\\x|<0x)[0-9A-Fa-f]{2}>?){1,8}")
 _HEX = re.compile(r"x([0-9A-Fa-f]{2})")
 _ARTICLE = re.compile(
-    r"[^\W\d_]|['\u2019]\w|\s{1,3}(?!is\b|because|since|as\b|seems|fits|has\b|would|comes|then\b)[a-z]"
+    r"[^\W\d_]|['\u2019]\w|\s{1,3}(?!is\b|because|since|as\b|seems|fits|has\b|comes|then\b)[a-z]"
 )
 """What follows "A" and "I" where they are words."""
+_PART = re.compile(r"(?![\u0120\u010a])['\u2019\w]")
+"""How a token begins that goes on with a word."""
 _STEP = 1.0
 """How much less a letter gets that is not among the alternatives than the least of them."""
 _DEEPEST = -20.0
@@ -152,7 +154,9 @@ def _is_label(tokens: Sequence[_Token], place: int) -> bool:
     """Whether a token writes a candidate's letter, and is no word or the beginning of one."""
     letter = letter_of(tokens[place].text)
     after = "".join(token.text for token in tokens[place + 1 : place + 4])
-    if not letter or (letter in "AI" and _ARTICLE.match(after)):
+    before = tokens[place - 1].text[-1:] if place else ""
+    part = before.isalnum() and _PART.match(tokens[place].text)
+    if not letter or part or (letter in "AI" and _ARTICLE.match(after)):
         return False
     return bool(_of_letters(tokens[place])) or not tokens[place].known
 

@@ -11,7 +11,7 @@ from itertools import islice
 from ..records import RatingScale
 
 _FRACTIONS = {"\u00bd": ".5", "\u00bc": ".25", "\u00be": ".75"}
-_MIXED = re.compile(rf"(\d)\s?([{''.join(_FRACTIONS)}])")
+_MIXED = re.compile(rf"(\d|(?<![\d\u2605\u2b50\U0001f31f]))\s?([{''.join(_FRACTIONS)}])")
 _DASH = r"(?:-|–|—|~|to|and|or|bis|a|à)"
 _RANGE = re.compile(rf"\d\s?{_DASH}\s?\d", re.IGNORECASE)
 _SCALE = re.compile(
@@ -20,8 +20,8 @@ _SCALE = re.compile(
     re.IGNORECASE,
 )
 _BOUNDED = re.compile(
-    r"\b(?:at least|at most|less|more|fewer|under|over|above|below|not|than|between|maybe|perhaps|or"
-    r"|sure)\b|n't\b|[<>%\u2264\u2265]|\d[+-](?!\d)|(?:^|[^\w\s]|\s)-\d|\d[^\W\d_]",
+    r"\b(?:at least|at most|less|more|fewer|under|over|above|below|not|than|between|maybe|perhaps"
+    r"|or|sure)\b|n't\b|[<>%\u2264\u2265]|\d[+-](?!\d)|(?:^|[^\w\s]|\s)-\d|\d[^\W\d_]",
     re.IGNORECASE,
 )
 _AROUND = re.compile(r"\s?(?:±|\+/-|\+-)\s?\d{1,3}(?:[.,]\d{1,3})?")
@@ -90,7 +90,7 @@ def leading_amount(text: str, scale: RatingScale) -> float | None:
 
 def _plain(text: str, scale: RatingScale) -> str:
     text = text[:1_000].translate(_BOLD)
-    text = _MIXED.sub(lambda found: found[1] + _FRACTIONS[found[2]], text)
+    text = _MIXED.sub(lambda found: (found[1] or "0") + _FRACTIONS[found[2]], text)
 
     def kept(found: re.Match[str]) -> str:
         ends = float(found[1]), float(found[2])
