@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ..records import is_number
 from .answer_entries import (
     Column,
     EntryReader,
@@ -92,21 +93,22 @@ def read_mapping(
     return found if found is not None and (not values or reader.holds(found)) else None
 
 
-def has_places(value: Mapping[str, Any]) -> bool:
-    """Whether an object holds lists side by side, one of them of places.
+def has_columns(value: Mapping[str, Any]) -> bool:
+    """Whether an object holds lists side by side, one of them of places or of scores.
 
     Args:
         value: From decoded JSON, such as `{"rank": [1, 2], "candidate": [8, 7]}`.
     """
-    lists = [key for key, entries in value.items() if is_list(entries) and len(entries) > 1]
-    return len(lists) > 1 and any(map(names_place, lists))
+    lists = {key: e for key, e in value.items() if is_list(e) and len(e) > 1}
+    scored = any(names_score(key) and is_number(e[0]) for key, e in lists.items())
+    return len(lists) > 1 and (scored or any(map(names_place, lists)))
 
 
 def read_parallel(value: Mapping[str, Any], reader: EntryReader) -> Sequence[int] | None:
     """Return the candidates' numbers in lists side by side, or `None` if that is doubtful.
 
     Args:
-        value: One that `has_places`.
+        value: One that `has_columns`.
     """
     lists = {key: entries for key, entries in value.items() if is_list(entries)}
     if len({len(entries) for entries in lists.values()}) > 1:

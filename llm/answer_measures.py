@@ -12,7 +12,7 @@ from ..records import is_number
 _LONGEST = 500
 _BOUND = re.compile(r"(?<=[a-z])(?=[A-Z])|[\W_\d]+")
 _PLACES = re.compile(
-    r"\b(?:rank(?:ed)?|place|pos(?:ition)?|order|rang|platz|puesto|lugar|posici[o\u00f3]n|classement"
+    r"\b(?:rank(?:ed|s)?|places?|pos(?:itions?)?|order|rang|platz|puesto|lugar|posici[o\u00f3]n|classement"
     r"|posto|posi\u00e7\u00e3o|\u043c\u0435\u0441\u0442\u043e|\u0440\u0430\u043d\u0433"
     r"|\u6392\u540d|\u540d\u6b21|\u9806\u4f4d)\b"
 )

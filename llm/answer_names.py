@@ -28,6 +28,9 @@ _RANKED = re.compile(
     r"|answer)"
 )
 
+_OF_EACH = frozenset({"ranks", "positions", "places"})
+"""Names of lists of places, which say of each candidate where it stands."""
+
 
 def names_no_ranking(name: str) -> bool:
     """Whether a list of this name holds what is not recommended, or nothing of that kind.
@@ -37,4 +40,6 @@ def names_no_ranking(name: str) -> bool:
     """
     words = " ".join(_BOUND.sub(" ", name[:_LONGEST]).lower().split())
     words = _BEST_FIRST.sub(" ", words)
+    if words in _OF_EACH:
+        return True
     return bool(_OPPOSITE.search(words) or (_OTHER.search(words) and not _RANKED.search(words)))

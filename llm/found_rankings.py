@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from .answer_columns import has_places, read_entries, read_mapping, read_parallel
+from .answer_columns import has_columns, read_entries, read_mapping, read_parallel
 from .answer_entries import EntryReader, bare_number
 from .answer_json import Found, decoded_values, opened_value
 from .answer_names import names_no_ranking
@@ -28,7 +28,9 @@ _AMID = re.compile(r"[ \t]{1,9}(?!and\b|then\b)[a-z]")
 _COUNTS = frozenset(
     {"id", "index", "count", "total", "n", "k", "length", "size", "version", "seed"}
 )
-_NEAR = 80
+_NEAR, _FEW = 80, 2
+_GIVEN = re.compile(r"candidate|item|option|choice|film|movie|product", re.IGNORECASE)
+"""What a list of all candidates may be called that is no ranking of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,10 +165,10 @@ def _ranking_in(value: Any, reader: EntryReader, depth: int = 0) -> FoundRanking
 def _ranking_in_object(
     value: dict[str, Any], reader: EntryReader, depth: int
 ) -> FoundRanking | None:
-    if has_places(value):
+    if has_columns(value) and _KEY not in value:
         columns = read_parallel(value, reader)
         return None if columns is None else FoundRanking(columns)
-    key = _key_of(value)
+    key = _key_of(value, reader)
     if key is not None:
         return _ranking_in(value[key], reader, depth + 1) if depth < _DEEPEST else None
     mapped = read_mapping(value, reader)
@@ -176,7 +178,7 @@ def _ranking_in_object(
     inside = [
         inner
         for name, inner in opened
-        if (is_list(inner) or is_object(inner)) and not _is_no_ranking(name, inner)
+        if (is_list(inner) or is_object(inner)) and not _is_no_ranking(name, inner, reader)
     ]
     found = [_ranking_in(inner, reader, depth + 1) for inner in inside if depth < _DEEPEST]
     kept = [one for one in found if one is not None]
@@ -189,18 +191,21 @@ def _ranking_in_object(
     return None if beside else kept[0]
 
 
-def _is_no_ranking(name: str, inner: Any) -> bool:
+def _is_no_ranking(name: str, inner: Any, reader: EntryReader) -> bool:
+    copied = reader.candidates > _FEW and inner == list(range(1, reader.candidates + 1))
+    if copied and _GIVEN.search(name):
+        return True
     return names_no_ranking(name) and not (is_object(inner) and _KEY in inner)
 
 
-def _key_of(value: dict[str, Any]) -> str | None:
+def _key_of(value: dict[str, Any], reader: EntryReader) -> str | None:
     """Return the key under which a ranking stands: that which was asked for, or one like it."""
     if _KEY in value:
         return _KEY
     held = {
         key: key.lower()
         for key, inner in value.items()
-        if (is_list(inner) or is_object(inner)) and not names_no_ranking(key)
+        if (is_list(inner) or is_object(inner)) and not _is_no_ranking(key, inner, reader)
     }
     for word in ("final", "rank"):
         like = [key for key, lower in held.items() if word in lower]

@@ -27,7 +27,9 @@ _RANGE = re.compile(
 )
 """Of several candidates, or with the best last; and pairs of which either may be the place."""
 _COUNT = re.compile(
-    r"\b(?:top|of(?:\s(?:the|all|these|my))?|all|the\s(?:first|last|best|other)|these)\s\d{1,6}\b"
+    r"\b(?:step|page|part|section|chapter|version|limit)\s\d|[$\u20ac\u00a3]\s?\d|\d\s?[%\u00b0\u20ac\u00a3]"
+    r"|\d\s?[+*]\s?\d|\d:\d|\d{4}-\d|\b(?:compar|consider|between\b|versus\b|vs\b|unlike\b|similar)"
+    r"|\b(?:top|of(?:\s(?:the|all|these|my))?|all|the\s(?:first|last|best|other)|these)\s\d{1,6}\b"
     r"|(?<![\w.])\d{1,6}\s(?:of|more|others?|(?!fits|is\b|comes|goes|seems|looks|suits|matches|has\b"
     r"|was\b|as\b|gets)[a-z]{3,20}s)\b|[^\W\d]\d|\d(?!st\b|nd\b|rd\b|th\b)[^\W\d]",
     re.IGNORECASE,
@@ -38,6 +40,7 @@ _LISTED = re.compile(
     r"\d{1,6}(?:\s?(?:[,;>]|->)\s?(?:and\s)?[#*]{0,3}\d{1,6}){2,100}\W{0,5}"
 )
 """A line that is a list of numbers, with or without a name."""
+_SEPARATOR = re.compile(r"[,;>]|\s(?:and|und|et|y|then)\s(?=#?\d)")
 _TWO = 2
 
 
@@ -68,11 +71,11 @@ def read_loosely(text: str, reader: EntryReader) -> Sequence[int]:
     lines = [line.strip() for line in lines]
     found = reader.read_titles(lines) if len(lines) >= _TWO else None
     if len(lines) == 1:
-        parts = [part for part in re.split(r"[,;>]", lines[0]) if part.strip()]
+        parts = [part for part in _SEPARATOR.split(lines[0]) if part.strip()]
         all_numbered = len(parts) >= _TWO and all(map(reader.numbered, parts))
         if all_numbered and _RANGE.search(lines[0]):
             return ()
-        found = reader.read_texts(parts) if all_numbered else reader.read_titles(parts)
+        found = reader.read_lines(parts) if all_numbered else reader.read_titles(parts)
     return _read_sentence(text, reader) if found is None else found
 
 
@@ -110,6 +113,8 @@ def _read_sentence(text: str, reader: EntryReader) -> Sequence[int]:
             if counts_up(places) and not counts_up(named):
                 numbers = named
                 break
+    if len(numbers) > _TWO and counts_up(numbers) and re.search(r"\d\.\d|</", text):
+        return ()  # each with a score
     valid = [number for number in numbers if 1 <= number <= (reader.candidates or number)]
     # What is said twice may be a place and a candidate.
     return numbers if valid and len(set(valid)) == len(valid) else ()

@@ -29,6 +29,7 @@ _ANSWERED = re.compile(
     rf"^[*_#\s]{{0,5}}{_ANSWERER}[*_]{{0,2}}\s?:|^Candidates, \w{{1,9}} the ",
     re.IGNORECASE | re.MULTILINE,
 )
+_LIST = re.compile(r"\[\s{0,9}[\"']?\d{1,6}(?:[\"']?\s{0,9},\s{0,9}[\"']?\d{1,6}){2}")
 
 
 def said_in(text: str) -> str:
@@ -49,8 +50,9 @@ def first_turn(text: str) -> str:
             text = text[: end.start()]
             break
     for asked in _ASKED.finditer(text, start):
-        # A line "User: …" may be part of an answer, unless one of the model's follows.
-        if text[start : asked.start()].strip() and _ANSWERED.search(text, asked.end()):
+        # A line "User: …" may be part of an answer, if no list stands before it and no turn behind.
+        before = text[start : asked.start()]
+        if before.strip() and (_LIST.search(before) or _ANSWERED.search(text, asked.end())):
             text = text[: asked.start()]
             break
     return text[start:]
