@@ -75,7 +75,9 @@ def read_loosely(text: str, reader: EntryReader) -> Sequence[int]:
         all_numbered = len(parts) >= _TWO and all(map(reader.numbered, parts))
         if all_numbered and _RANGE.search(lines[0]):
             return ()
-        found = reader.read_lines(parts) if all_numbered else reader.read_titles(parts)
+        if all_numbered and all(map(reader.names_candidate, parts)):
+            return reader.read_lines(parts)
+        found = reader.read_texts(parts) if all_numbered else reader.read_titles(parts)
     return _read_sentence(text, reader) if found is None else found
 
 
