@@ -21,7 +21,7 @@ _SCALE = re.compile(
 )
 _BOUNDED = re.compile(
     r"\b(?:at least|at most|less|more|fewer|under|over|above|below|not|than|between|maybe|perhaps"
-    r"|or|sure)\b|n't\b|[<>%\u2264\u2265]|\d[+-](?!\d)|(?:^|[^\w\s]|\s)-\d|\d[^\W\d_]",
+    r"|or|sure)\b|\.\.|n't\b|[<>%\u2264\u2265]|\d[+-](?!\d)|(?:^|[^\w\s]|\s)-\d|\d[^\W\d_]",
     re.IGNORECASE,
 )
 _AROUND = re.compile(r"\s?(?:±|\+/-|\+-)\s?\d{1,3}(?:[.,]\d{1,3})?")
@@ -42,8 +42,8 @@ _FILLER = (
     r"|final|predicted|rating|score|prediction|going|with|think|believe|so|therefore|of)\b){0,9}"
 )
 _LEAD = re.compile(
-    rf"{_FILLER}[^\w-]{{0,9}}(?:{_NUMBER}{_OUT_OF}|{_WORD.pattern}|{_STAR_RUN.pattern}){_UNIT}"
-    r"[*_`\"')\]}\s]{0,9}(?:\Z|\n|[.;,!(|](?!\d)|<(?=[/a-z])|(?:because|since|as|for|given)\b|[-–—:]\s)",
+    rf"{_FILLER}[^\w{_STARS}-]{{0,9}}(?:{_NUMBER}{_OUT_OF}|{_WORD.pattern}|{_STAR_RUN.pattern}){_UNIT}"
+    r"[*_`\"')\]}\s]{0,9}(?:\Z|\n|[.;,!(|](?!\s?\d|\.)|<(?=[/a-z])|(?:because|since|as|for|given)\b|[-–—:]\s)",
     re.IGNORECASE,
 )
 _HEDGED = re.compile(

@@ -146,7 +146,8 @@ def _said_rating(text: str, scale: RatingScale) -> float | None:
     values, broken = decoded_values(text, "rating", int(scale.high))
     objects = [value.value for value in values if is_object(value.value)]
     if objects or broken:
-        return _only([_in_object(value, scale) for value in objects[-1:]])
+        held = (_in_object(value, scale) for value in objects)
+        return _only([rating for rating in held if rating is not None])
     named, final = _named(text, scale)
     if named or final:
         return _only(final[-1:] or named)
