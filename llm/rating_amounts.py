@@ -43,7 +43,8 @@ _FILLER = (
 )
 _LEAD = re.compile(
     rf"{_FILLER}[^\w{_STARS}-]{{0,9}}(?:{_NUMBER}{_OUT_OF}|{_WORD.pattern}|{_STAR_RUN.pattern}){_UNIT}"
-    r"[*_`\"')\]}\s]{0,9}(?:\Z|\n|[.;,!(|](?!\s?\d|\.)|<(?=[/a-z])|(?:because|since|as|for|given)\b|[-–—:]\s)",
+    r"[*_`\"')\]}\s]{0,9}(?:\Z|\n|[.;,!(|](?!\s?\d|\.)|<(?=[/a-z])"
+    r"|(?:because|since|as|for|given)\b|[-–—:]\s)",
     re.IGNORECASE,
 )
 _HEDGED = re.compile(
