@@ -27,7 +27,7 @@ _RANGE = re.compile(
 )
 """Of several candidates, or with the best last; and pairs of which either may be the place."""
 _COUNT = re.compile(
-    r"\b(?:step|page|part|section|chapter|version|limit)\s\d|[$\u20ac\u00a3]\s?\d|\d\s?[%\u00b0\u20ac\u00a3]"
+    r"\b(?:step|page|part|section|chapter|version|limit)\s\d|[\u20ac\u00a3]\s?\d|\$\d{1,6}\b[^$>]{1,9}\$\d|\d\s?[%\u00b0\u20ac\u00a3]"
     r"|\d\s?[+*]\s?\d|\d:\d|\d{4}-\d|\b(?:compar|consider|between\b|versus\b|vs\b|unlike\b|similar)"
     r"|\b(?:top|of(?:\s(?:the|all|these|my))?|all|the\s(?:first|last|best|other)|these)\s\d{1,6}\b"
     r"|(?<![\w.])\d{1,6}\s(?:of|more|others?|(?!fits|is\b|comes|goes|seems|looks|suits|matches|has\b"

@@ -7,7 +7,7 @@ import re
 from .plain_signs import plain_signs
 from .thoughts import without_thoughts
 
-_ANSWERER = r"(?:assistant|ai|model|bot|gpt|answer|response|output|a)"
+_ANSWERER = r"(?:assistant|assistent|asistente|ai|model|bot|gpt|answer|response|output|a)"
 _HEADER = re.compile(
     r"\s{0,20}(?:(?:<\|im_start\|>|<\|start_header_id\|>|<\|start\|>|<start_of_turn>)\s?"
     r"(?:assistant|model)(?:<\|end_header_id\|>|\n)|<\|assistant\|>|###\s?response:|\[/INST\]"
@@ -22,7 +22,8 @@ _END = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 _ASKED = re.compile(
-    r"^[*_#\s]{0,5}(?:user|human|question|instruction|prompt|history|q)[*_]{0,2}\s?:",
+    r"(?:^[*_#\s]{0,5}|(?<=[\])}])\s{1,3})(?:(?:user|human|question|instruction|input|prompt|history|q"
+    r"|(?:be)?nutzer|usuario|utilisateur)[*_]{0,2}\s?:|<(?:user|human)>)",
     re.IGNORECASE | re.MULTILINE,
 )
 _ANSWERED = re.compile(

@@ -91,6 +91,13 @@ UNSURE = [
     "1 -> 4\n2 -> 2\n3 -> 6\n4 -> 5\n5 -> 1\n6 -> 3",
     {"ranking": [n - 1 for n in ORDER]},
     {"ranking": [0, 5, 2]},
+    {"candidates": list(ALL)},
+    {"ranks": [PLACE[n] for n in ALL]},
+    {"candidates": list(ALL), "scores": [5, 3, 6, 1, 2, 4]},
+    "Step 1: look at them.\nStep 2: compare.\nStep 3: rank.",
+    "2%, 5%, 6%",
+    "$2, $5 and $6",
+    "2:05 to 6:03",
     "\n".join(f"{n}. Candidate {n}" for n in ALL),
     "I like Room 6 and Orbit 9 for their crew of 4.",
     '{"why": "a "b" c" d, "other": [5, 2, 6, 1, 4, 3]}',
@@ -150,6 +157,8 @@ NEXT = [
     "\n\nHuman: next\n\nAssistant: {}",
     "\n**User:** next\n**Assistant:** {}",
     "\nQ: next\nA: {}",
+    "\nInput: next\nOutput: {}",
+    "\nNutzer: weiter\nAssistent: {}",
     "<|im_end|>\n<|im_start|>user\nmore<|im_end|>\n<|im_start|>assistant\n{}",
     "<|eot_id|><|start_header_id|>user<|end_header_id|>\n\nmore<|eot_id|>\n{}",
     "<end_of_turn>\n<start_of_turn>user\nmore<end_of_turn>\n<start_of_turn>model\n{}",
@@ -158,6 +167,14 @@ NEXT = [
     "\n### Instruction:\nmore\n### Response:\n{}",
     "\nHistory: title\n- Alien\nCandidates, rank the best 6: # | title\n1 | Heat\n{}",
 ]
+
+
+@pytest.mark.parametrize(
+    "following", [" User: next Assistant: {}", "\n<user>next</user>\n{}", "\nUser: {}"]
+)
+def test_nor_is_one_that_follows_a_list(following: str) -> None:
+    assert read(f"{list(ORDER)}" + following.format("[4, 5, 6, 1, 2, 3]")).numbers == ORDER
+    assert read(ANSWER + following.format(OTHER)).numbers == ORDER
 
 
 @pytest.mark.parametrize("following", NEXT, ids=shown)
@@ -259,6 +276,7 @@ WRITTEN = [
     "【5】【2】【6】【1】【4】【3】",
     "⑤ ② ⑥ ① ④ ③",
     "5 → 2 → 6 → 1 → 4 → 3",
+    r"$5 \succ 2 \succ 6 \succ 1 \succ 4 \succ 3$",
     "\n".join(f"{place}\ufe0f\u20e3 {TITLES[n - 1]}" for place, n in PLACED),
     "🥇 Candidate 5\n🥈 Candidate 2\n🥉 Candidate 6\n"
     + "\n".join(f"{place}. Candidate {n}" for place, n in PLACED[3:]),
