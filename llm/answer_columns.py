@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
 from typing import Any
 
+from ..records import is_number
 from .answer_entries import (
     Column,
     EntryReader,
     bare_number,
     counts_up,
     only_number,
-    pointed_numbers,
 )
+from .answer_measures import increases, names_place, names_score, place_in, score_in
 from .answer_names import names_no_ranking
 from .json_values import is_list, is_object
 
-_PLACES = frozenset({"rank", "place", "position", "pos", "order", "ranking"})
-_SCORES = frozenset(
-    {"score", "confidence", "probability", "likelihood", "relevance", "weight", "rating", "year"}
+_YEAR = "year"
+_NUMBERS = (
+    *("number", "candidate", "candidatenumber", "candidateid", "itemnumber", "kandidat"),
+    *(
+        "candidat",
+        "candidato",
+        "\u043a\u0430\u043d\u0434\u0438\u0434\u0430\u0442",
+        "\u5019\u9009",
+        "\u5019\u88dc",
+    ),
 )
-_NUMBERS = ("number", "candidate", "candidatenumber", "candidateid", "itemnumber")
 _IDS = ("id", "itemid", "item", "no", "index", "option", "movie", "film", "movieid")
 _DEEPEST = 4
 
@@ -36,16 +42,26 @@ def read_entries(
     """
     if not entries or depth > _DEEPEST:
         return None
-    numbers = [bare_number(entry) for entry in entries]
     if all(isinstance(entry, str) for entry in entries):
-        return reader.read_texts(entries) or pointed_numbers(entries) or None
-    if None not in numbers:
-        return [number for number in numbers if number is not None]
+        return reader.read_lines(entries) or None
     if all(is_object(entry) for entry in entries):
         return _read_rows(entries, reader, depth)
-    if all(is_list(entry) and 1 < len(entry) == len(entries[0]) for entry in entries):
-        return _read_rows([dict(zip("abcdefgh", e, strict=False)) for e in entries], reader, depth)
-    return None
+    if all(is_list(entry) for entry in entries):
+        return _read_lists(entries, reader, depth)
+    numbers = [bare_number(entry) for entry in entries]
+    return None if None in numbers else [number for number in numbers if number is not None]
+
+
+def _read_lists(
+    entries: Sequence[Sequence[Any]], reader: EntryReader, depth: int
+) -> Sequence[int] | None:
+    """Read a list within a list, lists of one entry each, or rows without names."""
+    if len(entries) == 1 or all(len(entry) == 1 for entry in entries):
+        return read_entries([inner for entry in entries for inner in entry], reader, depth + 1)
+    if len({len(entry) for entry in entries}) > 1:
+        return None
+    rows = [dict(zip("abcdefgh", entry, strict=False)) for entry in entries]
+    return _read_rows(rows, reader, depth, named=False)
 
 
 def read_mapping(
@@ -73,24 +89,26 @@ def read_mapping(
     # Keys in no order may be candidates as well as places, if the values may, too.
     if named or not _counts(numbers) or (places and not _in_order(numbers)):
         return None
-    return read_entries(_sorted_by(numbers, entries) or [], reader, depth + 1)
+    found = read_entries(_sorted_by(numbers, entries) or [], reader, depth + 1)
+    return found if found is not None and (not values or reader.holds(found)) else None
 
 
-def has_places(value: Mapping[str, Any]) -> bool:
-    """Whether an object holds lists side by side, one of them of places.
+def has_columns(value: Mapping[str, Any]) -> bool:
+    """Whether an object holds lists side by side, one of them of places or of scores.
 
     Args:
         value: From decoded JSON, such as `{"rank": [1, 2], "candidate": [8, 7]}`.
     """
-    lists = [key for key, entries in value.items() if is_list(entries) and len(entries) > 1]
-    return len(lists) > 1 and any(_plain(key) in _PLACES - {"ranking"} for key in lists)
+    lists = {key: e for key, e in value.items() if is_list(e) and len(e) > 1}
+    scored = any(names_score(key) and is_number(e[0]) for key, e in lists.items())
+    return len(lists) > 1 and (scored or any(map(names_place, lists)))
 
 
 def read_parallel(value: Mapping[str, Any], reader: EntryReader) -> Sequence[int] | None:
     """Return the candidates' numbers in lists side by side, or `None` if that is doubtful.
 
     Args:
-        value: One that `has_places`.
+        value: One that `has_columns`.
     """
     lists = {key: entries for key, entries in value.items() if is_list(entries)}
     if len({len(entries) for entries in lists.values()}) > 1:
@@ -101,29 +119,61 @@ def read_parallel(value: Mapping[str, Any], reader: EntryReader) -> Sequence[int
 
 
 def _read_rows(
-    rows: Sequence[Mapping[str, Any]], reader: EntryReader, depth: int
+    rows: Sequence[Mapping[str, Any]], reader: EntryReader, depth: int, *, named: bool = True
 ) -> Sequence[int] | None:
     keys = [key for key in rows[0] if all(key in row for row in rows)]
     columns = {key: [row[key] for row in rows] for key in keys}
     numbers: dict[str, Column] = {}
+    places: list[Sequence[Any]] = []
+    scores: list[Sequence[Any]] = []
     for key, column in columns.items():
         read = [bare_number(entry) for entry in column]
-        if None not in read and not names_no_ranking(key):
+        if names_place(key):
+            places.append([place_in(entry) for entry in column])
+        elif names_score(key):
+            scores.append([score_in(entry) for entry in column])
+        elif None not in read and not names_no_ranking(key) and _plain(key) != _YEAR:
             numbers[_plain(key)] = [number for number in read if number is not None]
-    place = next((numbers[key] for key in numbers if key in _PLACES), None)
-    score = next((columns[key] for key in columns if _plain(key) in _SCORES), None)
-    named = _from_titles(columns, reader, depth)
-    chosen = _candidates(
-        {k: c for k, c in numbers.items() if k not in _PLACES | _SCORES}, named, alone=place is None
-    )
+    titled = _from_titles(columns, reader, depth)
+    chosen = _candidates(numbers, titled, reader, alone=not places, named=named)
     if chosen is None:
         return None
-    if place is not None and not _increases(place):
-        return _sorted_by(place, chosen) if len(set(place)) == len(place) else None
-    if place is None and score is not None and counts_up(chosen):
-        scores = [entry for entry in score if isinstance(entry, int | float)]
-        return _sorted_by([-one for one in scores], chosen) if len(scores) == len(chosen) else None
-    return chosen
+    if places:
+        return _by_places(places[0], chosen)
+    if scores:
+        return _by_scores(scores, chosen)
+    # In the order of their numbers, with something measured beside each, they are in no order.
+    beside = [column for column in numbers.values() if column != chosen and len(set(column)) > 1]
+    return None if increases(chosen) and (beside or _unread(columns)) else chosen
+
+
+def _by_places(places: Sequence[Any], chosen: Sequence[int]) -> Sequence[int] | None:
+    if None in places:
+        return None if increases(chosen) else chosen
+    return _sorted_by(places, chosen) if len(set(places)) == len(places) else None
+
+
+def _by_scores(scores: Sequence[Sequence[Any]], chosen: Sequence[int]) -> Sequence[int] | None:
+    """Return candidates whose order their scores confirm, or those in no order by their scores."""
+    best, *others = scores
+    if len(chosen) == 1:
+        return chosen
+    if None in best:
+        return None if increases(chosen) else chosen
+    falls = [sorted(best, reverse=True) == list(best), *(None in column for column in others)]
+    if not increases(chosen):
+        return chosen if any(falls) else None
+    distinct = len(set(best)) == len(best) and not others
+    return _sorted_by([-one for one in best], chosen) if distinct else None
+
+
+def _unread(columns: Mapping[str, Sequence[Any]]) -> bool:
+    """Whether a column holds broken numbers, of which no name says what they measure."""
+    return any(
+        all(isinstance(entry, int | float) for entry in c)
+        and any(isinstance(entry, float) for entry in c)
+        for c in columns.values()
+    )
 
 
 def _from_titles(
@@ -141,19 +191,31 @@ def _from_titles(
 
 
 def _candidates(
-    numbers: Mapping[str, Column], named: Sequence[int] | None, *, alone: bool
+    numbers: Mapping[str, Column],
+    titled: Sequence[int] | None,
+    reader: EntryReader,
+    *,
+    alone: bool,
+    named: bool,
 ) -> Sequence[int] | None:
-    """Choose the column of the candidates' numbers; titles beside them must agree."""
+    """Choose the column of the candidates' numbers; titles beside them must agree.
+
+    Args:
+        alone: Whether no column is one of places.
+        named: Whether the columns have names.
+    """
     preferred = [numbers[key] for key in (*_NUMBERS, *_IDS) if key in numbers]
     options = preferred or list(numbers.values())
     if len(options) > 1:  # "1, 2, 3, …" counts places
         options = [column for column in options if not counts_up(column)] or options
     different = [column for at, column in enumerate(options) if column not in options[:at]]
-    if named is not None:
-        agrees = not different or any(_agree(column, named) for column in different)
+    if titled is not None:
+        agrees = not different or any(_agree(column, titled) for column in different)
         only_places = all(counts_up(column) for column in different)
-        return named if agrees or only_places else None
-    if len(different) != 1:
+        return titled if agrees or only_places else None
+    if len(different) != 1 or (len(numbers) > 1 and named and not preferred):
+        return None
+    if len(numbers) > 1 and not preferred and not reader.holds(different[0]):
         return None
     # A lone column that counts up may be places or the candidates in their order.
     doubtful = alone and not preferred and counts_up(different[0])
@@ -169,11 +231,7 @@ def _counts(column: Sequence[int]) -> bool:
 
 
 def _in_order(column: Sequence[int]) -> bool:
-    return _increases(column) or _increases(column[::-1])
-
-
-def _increases(column: Sequence[int]) -> bool:
-    return all(one < other for one, other in pairwise(column))
+    return increases(column) or increases(column[::-1])
 
 
 def _sorted_by(keys: Sequence[Any], values: Sequence[Any] | None) -> Any:

@@ -8,13 +8,20 @@ from functools import cached_property
 from typing import Any
 
 from ..records import Item
+from .answer_measures import PLACED, increases, rated
 from .title_match import Titles
 
 Column = list[int]
 
 _LONGEST = 500
 _MOST = 1_000
-_NAME = r"(?:candidate|item|option|number|no|nr|id|film|movie|game|product)s?(?:\b|(?=_))"
+_CANDIDATES = (
+    r"candidat[eo]?|kandidat|\u5019\u9009|\u5019\u88dc"
+    r"|\u043a\u0430\u043d\u0434\u0438\u0434\u0430\u0442"
+)
+"""What languages call a candidate."""
+_THING = rf"(?:{_CANDIDATES}|item|option|film|movie|game|product)s?"
+_NAME = rf"(?:{_THING}|number|no|nr|n\u00b0|id)(?:\b|(?=[_\d]))"
 _MARKS = r"[\s#*_`\"'(\[:.=-]"
 _BARE = re.compile(
     rf"{_MARKS}{{0,6}}+(?:{_NAME}{_MARKS}{{0,4}}+){{0,2}}+(\d{{1,6}})(?:\.0)?"
@@ -26,8 +33,17 @@ _NUMBERED = re.compile(
     r"#?\s?(\d{1,6})(?![\w.]{0,9}\d)(?:st|nd|rd|th)?[\s*_`\"')\].:,|\u2013-]{1,6}+(?=\S)",
     re.IGNORECASE,
 )
-POINTED = re.compile(r"(?:\b(?:candidate|item|option|number)\s?#?|#)(\d{1,6})\b", re.IGNORECASE)
+POINTED = re.compile(
+    rf"(?:\b(?:{_CANDIDATES}|item|option|number)\s?#?|#)(\d{{1,6}})\b", re.IGNORECASE
+)
 _CANDIDATE = re.compile(_NAME, re.IGNORECASE)
+_MAPPED = re.compile(
+    rf"[\s*_`\"'(\[\u2022-]{{0,6}}+{_THING}\s?#?(\d{{1,6}})[*_`\"')\]]{{0,4}}+\s?(?:[:=-]|->)"
+    r"[\s*_`\"'(#]{0,6}+(\d{1,6})(?:\.0)?[\s*_`\"').]{0,6}+",
+    re.IGNORECASE,
+)
+"""A candidate and a number: its place, or a score."""
+_BEHIND = " *_`([{:;,|-\u2013\u2014"
 _DIGITS = re.compile(r"\d{1,7}")
 
 
@@ -72,14 +88,21 @@ class EntryReader:
 
     Args:
         items: The candidates in the order of their numbers; empty if they are not known.
+        candidates: How many there are; 0 if that is not known.
     """
 
-    def __init__(self, items: Sequence[Item]) -> None:
+    def __init__(self, items: Sequence[Item], candidates: int = 0) -> None:
         self._items = items
+        self.candidates = candidates
 
     @cached_property
     def _titles(self) -> Titles:
         return Titles(self._items)
+
+    def names_number(self, text: str) -> bool:
+        """Whether a text holds a title with a number in it, as "Apollo 13"."""
+        titles = (item.title[:_LONGEST] for item in self._items[:_MOST])
+        return any(t in text for t in titles if not t.isdecimal() and any(map(str.isdigit, t)))
 
     def names_candidate(self, key: str) -> bool:
         """Whether a key such as "candidate 8" says that its number is a candidate's."""
@@ -88,6 +111,34 @@ class EntryReader:
     def numbered(self, text: str) -> bool:
         """Whether a line is a number, or begins with one."""
         return bare_number(text) is not None or _NUMBERED.match(text[:_LONGEST]) is not None
+
+    def holds(self, numbers: Sequence[int]) -> bool:
+        """Whether all numbers are candidates', and none comes twice."""
+        known = all(number > 0 and number <= (self.candidates or number) for number in numbers)
+        return known and len(set(numbers)) == len(numbers)
+
+    def read_lines(self, texts: Sequence[str]) -> Sequence[int]:
+        """Return the candidates' numbers in texts about one candidate each; none if doubtful.
+
+        They stand in the texts' order, or in that of places that the texts name. Candidates that
+        are gone through in the order of their numbers to say how good each is are no ranking.
+        """
+        texts = [text[:_LONGEST] for text in texts[:_MOST]]
+        mapped = [_MAPPED.fullmatch(text) for text in texts]
+        if None not in mapped:
+            pairs = [(int(found[1]), int(found[2])) for found in mapped if found]
+            return self._by_places([one for one, _ in pairs], [place for _, place in pairs])
+        placed = [PLACED.search(text, 1) for text in texts]
+        heads = [t[: p.start()].rstrip(_BEHIND) for t, p in zip(texts, placed, strict=True) if p]
+        if len(heads) == len(texts) and (named := self.read_texts(heads)):
+            return self._by_places(named, [int(p[1] or p[2]) for p in placed if p])
+        found = self.read_texts(texts) or pointed_numbers(texts)
+        return () if increases(found) and len(found) > 1 and all(map(rated, texts)) else found
+
+    def _by_places(self, numbers: Sequence[int], places: Sequence[int]) -> Sequence[int]:
+        if not counts_up(sorted(places)) or not self.holds(numbers):
+            return ()
+        return [number for _, number in sorted(zip(places, numbers, strict=True))]
 
     def read_texts(self, texts: Sequence[str]) -> Sequence[int] | None:
         """Return the candidates' numbers in texts, 0 for one that names none.

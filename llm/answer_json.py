@@ -3,65 +3,89 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from typing import Any
 
-from .json_values import is_object
+from .json_values import is_list
+from .tolerant_json import as_number, decode_tolerantly
 
 _MOST_VALUES, _MOST_FAILURES = 1_000, 50
 """JSON values that are read, and brackets that begin none: an answer may hold thousands."""
-_MOST_WHOLE = 1_000_000
-_NEAR = 40
-"""Characters after a bracket within which its first key stands."""
+_OBJECT = re.compile(r"\{\s{0,100}[\"'\u201c]\w")
+_KEY_BEFORE = 40
+"""Characters before a list in which its key stands."""
 
 
 @dataclass(frozen=True, slots=True)
-class Cut:
-    """Where a ranking begins that is no whole JSON, and how many values stand before it."""
+class Found:
+    """An object or a list in a text.
+
+    Attributes:
+        start: Where it begins.
+        end: Where it ends.
+        value: What it holds.
+        cut: Whether the text ends before it does.
+        in_list: Whether it is cut within a list.
+    """
 
     start: int
-    values: int
+    end: int
+    value: Any
+    cut: bool = False
+    in_list: bool = False
 
 
-def decoded_values(text: str, key: str) -> tuple[list[tuple[int, int, Any]], Cut | None]:
-    """Return where a text's objects and lists begin and end, they, and the last that is broken.
+def decoded_values(text: str, key: str, largest: int = 0) -> tuple[list[Found], bool]:
+    """Return the objects and lists of a text, and whether one of its objects cannot be read.
 
     Args:
-        text: That holds JSON.
-        key: The first in an object that counts as broken.
+        text: That holds JSON, perhaps with slips, or cut off.
+        key: Under which a list is looked for in an object that cannot be read. Its other lists may
+            be part of its sentences.
+        largest: The largest number that may be meant.
     """
-    decoder = json.JSONDecoder(parse_float=_number, strict=False)
-    values: list[tuple[int, int, Any]] = []
-    cut: Cut | None = None
+    named = re.compile(rf"{re.escape(key)}[\"'\u201d]?\s{{0,9}}[:=]\s{{0,9}}\Z")
+    values: list[Found] = []
     position = failed = 0
+    broken = False
     while failed < _MOST_FAILURES and len(values) < _MOST_VALUES:
         starts = [at for at in (text.find("{", position), text.find("[", position)) if at >= 0]
         if not starts:
             break
-        start = min(starts)
-        try:
-            value, position = decoder.raw_decode(text, start)
-        except (ValueError, RecursionError):
-            if text[start] == "{" and f'"{key}"' in text[start : start + _NEAR]:
-                cut = Cut(start, len(values))
-            position, failed = start + 1, failed + 1
+        found = _decoded(text, min(starts), largest)
+        if found is None:
+            position, failed = min(starts) + 1, failed + 1
+            broken = broken or _OBJECT.match(text, min(starts)) is not None
             continue
-        values.append((start, position, value))
-        cut = None if is_object(value) and key in value else cut
-    return values, cut
+        position = found.end
+        if broken and is_list(found.value):
+            if not named.search(text[max(0, found.start - _KEY_BEFORE) : found.start]):
+                continue
+            found = Found(found.start, found.end, {key: found.value}, found.cut, found.in_list)
+        values.append(found)
+    return values, broken
 
 
-def _number(written: str) -> int | float:
-    """Read "8.0" and "8e0" as the whole number that they are."""
-    number = float(written)
-    return int(number) if number.is_integer() and abs(number) <= _MOST_WHOLE else number
+def _decoded(text: str, start: int, largest: int) -> Found | None:
+    try:
+        decoder = json.JSONDecoder(parse_float=as_number, strict=False)
+        value, end = decoder.raw_decode(text, start)
+        return Found(start, end, value)
+    except (ValueError, RecursionError):
+        pass
+    try:
+        found = decode_tolerantly(text, start, largest)
+    except ValueError:
+        return None
+    return Found(start, found.end, found.value, found.cut, found.in_list)
 
 
 def opened_value(value: Any) -> Any:
     """Return what a text of JSON holds, such as the arguments of a tool call."""
-    if isinstance(value, str) and value.lstrip().startswith("{"):
+    if isinstance(value, str) and value.lstrip().startswith(("{", "[")):
         try:
-            return json.loads(value, parse_float=_number)
+            return json.loads(value, parse_float=as_number)
         except (ValueError, RecursionError):
             return value
     return value

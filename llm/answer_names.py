@@ -14,17 +14,22 @@ _OPPOSITE = re.compile(
     r"\b(?:avoid|worst|exclu|reject|unlike|dislik|disfavou?r|discard|remov|omit|skip|eliminat"
     r"|disqualif|filtered|ignore|dropped|ban(?:s|ned)?\b|block(?:s|ed|list)?\b|blacklist|bad\b"
     r"|poor|negative|against\b|bottom|lowest|(?<!at )least|weak|irrelevan|ascending|revers"
+    r"|nicht\b|vermeid|schlecht|\u00e9viter|evitar|pires?\b|peor|\u0445\u0443\u0434\u0448|\u0438\u0437\u0431\u0435\u0433|\u907f\u514d|\u6700\u5dee|\u4e0d\u63a8"
     r"|last to|un(?:rank|recommend|suit|fit|relat|want)|not\b(?! only\b)|don ?t\b|never)"
 )
 _OTHER = re.compile(
     r"\b(?:histor|watched|viewed|seen|bought|purchas|session|previous|past|input|prompt|usage"
     r"|error|retry|token|trace|debug|logs?\b|meta|status|codes?\b|schema|example|considered"
+    r"|reason|explan|analy|evaluat|assess|thought|thinking|compar|draft"
     r"|scores?\b|ratings?\b|relevances?\b|probabilit|likelihoods?\b|confidences?\b)"
 )
 _RANKED = re.compile(
     r"\b(?:re)?(?:rank|recommend|best|top|pick|predict|next|likel(?!ihood)|final"
     r"|answer)"
 )
+
+_OF_EACH = frozenset({"ranks", "positions", "places"})
+"""Names of lists of places, which say of each candidate where it stands."""
 
 
 def names_no_ranking(name: str) -> bool:
@@ -35,4 +40,6 @@ def names_no_ranking(name: str) -> bool:
     """
     words = " ".join(_BOUND.sub(" ", name[:_LONGEST]).lower().split())
     words = _BEST_FIRST.sub(" ", words)
+    if words in _OF_EACH:
+        return True
     return bool(_OPPOSITE.search(words) or (_OTHER.search(words) and not _RANKED.search(words)))

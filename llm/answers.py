@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from ..records import Flag, Item
-from .answer_columns import has_places, read_entries, read_mapping, read_parallel
-from .answer_entries import EntryReader, bare_number
-from .answer_json import decoded_values, opened_value
-from .answer_names import names_no_ranking
+from .answer_entries import EntryReader
+from .answer_json import opened_value
 from .backwards import says_backwards, text_says_backwards, without_backward_titles
 from .corrections import is_taken_back
+from .found_rankings import FoundRanking, find_ranking
 from .json_values import is_list, is_object
-from .loose_answers import read_loosely
 from .responses import LONGEST_ANSWER
+from .turns import said_in
 
 WANTED = 10
 """How many candidates an answer names, unless more are asked for."""
 
-_KEY = "ranking"
 _DEEPEST = 4
-_CHAIN = re.compile(r"\[\d{1,6}\](?:\s{0,9}>\s{0,9}\[\d{1,6}\])+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,13 +82,15 @@ def read_ranking(
         items: The candidates in the order of their numbers, to read titles in place of numbers.
         wanted: How many of the best candidates were asked for, at most all.
     """
-    text = text[:LONGEST_ANSWER]
-    reader = EntryReader(items)
-    found = _find(text, candidates, reader)
-    if _doubted(found, text, items) or is_taken_back(
-        text[found.end :], found.numbers, candidates, reader
+    text = said_in(text[:LONGEST_ANSWER])
+    reader = EntryReader(items, candidates)
+    found = find_ranking(text, reader)
+    if (
+        _doubted(found, text, items)
+        or is_taken_back(text[found.end :], found.numbers, reader)
+        or _counts_from_zero(found.numbers, candidates)
     ):
-        found = _Found(())
+        found = FoundRanking(())
     numbers: dict[int, None] = {}
     repeated = invented = 0
     for number in found.numbers:
@@ -110,29 +108,16 @@ def read_ranking(
 
 def is_ranking(text: str) -> bool:
     """Whether a text is or holds the JSON that was asked for."""
-    return _find(text[:LONGEST_ANSWER], 0, EntryReader(())).plain
+    return find_ranking(said_in(text[:LONGEST_ANSWER]), EntryReader(())).plain
 
 
-@dataclass(frozen=True, slots=True)
-class _Found:
-    """A ranking as it was read.
-
-    Attributes:
-        numbers: Of candidates.
-        plain: Whether they stood in a plain list, as was asked for.
-        start: Where the JSON begins that holds them, or `None` where it is none.
-        end: Where it ends, or the text.
-        holder: That JSON.
-    """
-
-    numbers: Sequence[int]
-    plain: bool = False
-    start: int | None = None
-    end: int | None = LONGEST_ANSWER
-    holder: Any = None
+def _counts_from_zero(numbers: Sequence[int], candidates: int) -> bool:
+    """Whether numbers may be places in the list of candidates, of which the first is 0."""
+    different = len(set(numbers)) == len(numbers)
+    return 0 in numbers and different and all(0 <= number < candidates for number in numbers)
 
 
-def _doubted(found: _Found, text: str, items: Sequence[Item]) -> bool:
+def _doubted(found: FoundRanking, text: str, items: Sequence[Item]) -> bool:
     """Whether the answer says that the best candidate stands last, or that none is good."""
     if found.start is None:
         return text_says_backwards(without_backward_titles(text, items))
@@ -156,115 +141,3 @@ def _beside(value: Any, depth: int = 0) -> Iterator[tuple[str, str | bool]]:
         if isinstance(inside, str | bool):
             yield name, inside
         yield from _beside(inside, depth + 1)
-
-
-def _find(text: str, candidates: int, reader: EntryReader) -> _Found:
-    values, cut = decoded_values(text, _KEY)
-    if cut is not None:  # the answer is cut off, and what came before it was a draft
-        rows = [value for *_, value in values[cut.values :] if is_object(value)]
-        numbers = _of_rows(rows, reader) or _of_cut(text[cut.start :], candidates, reader)
-        return _Found(numbers, start=cut.start)
-    read = [
-        replace(found, start=start, end=end, holder=value)
-        for start, end, value in values
-        if (found := _ranking_in(value, reader))
-    ]
-    objects = [found for found in read if is_object(found.holder)]
-    if objects:
-        return replace(objects[-1], plain=_only(objects))
-    chains = list(_CHAIN.finditer(text))
-    if chains and all(len(found.numbers) == 1 for found in read):  # "[5] > [2] > [6]"
-        numbers = [int(number) for number in re.findall(r"\d+", chains[-1][0])]
-        return _Found(numbers, start=chains[-1].start(), end=chains[-1].end())
-    if read:
-        if len(read) > 1 and all(len(found.numbers) == 1 for found in read):
-            listed = read_loosely(text, candidates, reader)  # "1. [5] Alien", line by line
-            if [*listed] == [found.numbers[0] for found in read]:
-                read.append(_Found(listed))
-        longest = max(reversed(read), key=lambda found: len(found.numbers))
-        return replace(longest, plain=_only(read))
-    if any(value for *_, value in values) or text.count("{") > 1:
-        # Numbers that stand in JSON are not taken out of it one by one.
-        rows = [value for *_, value in values if is_object(value)]
-        return _Found(_of_rows(rows, reader), start=values[0][0] if values else None)
-    return _Found(read_loosely(text, candidates, reader))
-
-
-def _of_rows(rows: Sequence[Any], reader: EntryReader) -> Sequence[int]:
-    return (read_entries(rows, reader) or ()) if len(rows) > 1 else ()
-
-
-def _of_cut(text: str, candidates: int, reader: EntryReader) -> Sequence[int]:
-    listed = text.partition("]")[0]
-    return () if listed.count("{") > 1 else read_loosely(listed, candidates, reader)
-
-
-def _only(rankings: Sequence[_Found]) -> bool:
-    """Whether a ranking is plain and the only one."""
-    return all(
-        found.plain and list(found.numbers) == list(rankings[0].numbers) for found in rankings
-    )
-
-
-def _ranking_in(value: Any, reader: EntryReader, depth: int = 0) -> _Found | None:
-    """Return the ranking that a decoded value holds, or `None` if it holds none or several."""
-    if is_list(value):
-        if len(value) == 1 and is_object(value[0]) and depth < _DEEPEST:
-            return _ranking_in(value[0], reader, depth + 1)
-        numbers = read_entries(value, reader)
-        plain = all(bare_number(entry) is not None for entry in value)
-        return None if numbers is None else _Found(numbers, plain)
-    if isinstance(value, str) and depth:
-        numbers = read_loosely(value, 10**6, reader)
-        return _Found(numbers) if numbers else None
-    return _ranking_in_object(value, reader, depth) if is_object(value) else None
-
-
-def _ranking_in_object(value: dict[str, Any], reader: EntryReader, depth: int) -> _Found | None:
-    if has_places(value):
-        columns = read_parallel(value, reader)
-        return None if columns is None else _Found(columns)
-    key = _key_of(value)
-    if key is not None:
-        return _ranking_in(value[key], reader, depth + 1) if depth < _DEEPEST else None
-    mapped = read_mapping(value, reader)
-    if mapped is not None:
-        return _Found(mapped)
-    opened = ((name, opened_value(inner)) for name, inner in value.items())
-    inside = [
-        inner
-        for name, inner in opened
-        if (is_list(inner) or is_object(inner)) and not _is_no_ranking(name, inner)
-    ]
-    found = [_ranking_in(inner, reader, depth + 1) for inner in inside if depth < _DEEPEST]
-    kept = [one for one in found if one is not None]
-    same = all(list(one.numbers) == list(kept[0].numbers) for one in kept)
-    if not kept or not same:
-        return None
-    # A number beside the list may be its first: {"best": 5, "rest": [2, 6]}.
-    beside = {bare_number(inner) for inner in value.values()} - {None, *kept[0].numbers}
-    return None if beside else kept[0]
-
-
-def _is_no_ranking(name: str, inner: Any) -> bool:
-    return names_no_ranking(name) and not (is_object(inner) and _KEY in inner)
-
-
-def _key_of(value: dict[str, Any]) -> str | None:
-    """Return the key under which a ranking stands: that which was asked for, or one like it."""
-    if _KEY in value:
-        return _KEY
-    held = {
-        key: key.lower()
-        for key, inner in value.items()
-        if (is_list(inner) or is_object(inner)) and not names_no_ranking(key)
-    }
-    for word in ("final", "rank"):
-        like = [key for key, lower in held.items() if word in lower]
-        if len(like) == 1:
-            return like[0]
-    # A lone key over several numbers is a name, even if it looks like a place.
-    for key, inner in value.items() if len(value) == len(held) == 1 else ():
-        if is_list(inner) and len(inner) > 1 and None not in map(bare_number, inner):
-            return key
-    return None

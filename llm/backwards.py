@@ -20,6 +20,11 @@ _BACKWARDS = re.compile(
     rf"|(?:last|bottom){_TO}(?:first|best|top)"
     rf"|(?:worst|(?<!at )least|lowest|weakest){_ONES}first\b"
     rf"|(?:best|most|strongest|highest){_ONES}(?:last\b|at[\s_-]the[\s_-](?:end|bottom))"
+    r"|schlecht\w{0,9} (?:bis|nach|zu[mr]?|an) (?:\w{1,5} )?best\w{0,4}"
+    r"|pires? (?:aux?|vers \w{1,3}) meilleure?s?|peore?s? al? (?:los )?mejor"
+    r"|peggior\w{1,3} a\w{0,3} miglior|pior(?:es)? \w{1,4} (?:o )?melhor"
+    r"|\u0445\u0443\u0434\u0448\w{1,4} \u043a \u043b\u0443\u0447\u0448"
+    r"|\u6700\u5dee\w{0,2}\u5230\u6700?\u597d|\u60aa\u3044\u9806"
     r"|(?P<order>(?:reversed?|ascending|increasing)[\s_-](?:order|rank)))",
     re.IGNORECASE,
 )

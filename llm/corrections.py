@@ -26,13 +26,12 @@ _AGAIN = re.compile(
 )
 
 
-def is_taken_back(after: str, numbers: Sequence[int], candidates: int, reader: EntryReader) -> bool:
+def is_taken_back(after: str, numbers: Sequence[int], reader: EntryReader) -> bool:
     """Whether the text behind a ranking calls it wrong, or gives another one.
 
     Args:
         after: The text.
         numbers: The ranking.
-        candidates: How many candidates there were.
         reader: Of entries.
     """
     if any(map(_TAKEN_BACK.match, _SENTENCE.split(after))):
@@ -40,6 +39,6 @@ def is_taken_back(after: str, numbers: Sequence[int], candidates: int, reader: E
     again = _AGAIN.search(after)
     if again is None:
         return False
-    found = read_loosely(after[again.end() :].partition("\n\n")[0], candidates, reader)
+    found = read_loosely(after[again.end() :].partition("\n\n")[0], reader)
     pairs = zip(found, numbers, strict=False)
     return len(found) > 1 and any(one and one != other for one, other in pairs)

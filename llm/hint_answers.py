@@ -1,19 +1,27 @@
-"""Reads hints and comparisons out of whatever text a model answered."""
+"""Reads hints out of whatever text a model answered."""
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from typing import Any
 
+from .answer_json import decoded_values, opened_value
 from .json_values import is_list, is_object
 from .reflection_prompt import MOST_HINTS
 from .structured import AnswerFormat
+from .thoughts import without_thoughts
+from .turns import first_turn
 
-_BULLET = re.compile(r"\A(?:\d{1,2}[.)]|[-*•])\s{0,9}(?:\*\*)?")
-_FIRST_NUMBER = re.compile(r"\d+")
+_KEYS = frozenset({"hints", "hint"})
+_TEXT_KEYS = ("hint", "text", "advice", "rule", "instruction", "content")
+_BULLET = re.compile(r"\A(?:\d{1,2}[.):\u3001\uff0e\uff09]|[-*\u2022])\s{0,9}")
+_NUMBERED = re.compile(r"(?:hint[ _]?)?#?\d{1,3}", re.IGNORECASE)
+_TAGGED = re.compile(r"<(hint|li)>([^<]{1,1000})</\1>", re.IGNORECASE)
+_NONE = re.compile(r"\W{0,3}(?:none|nothing|no (?:\w{1,12} )?(?:hints?|advice))\b", re.IGNORECASE)
+_INVISIBLE = str.maketrans("", "", "\u200b\u2060\ufeff")
 _SHORTEST = 10
+_DEEPEST = 4
 _MOST_CHARACTERS = 20_000
 
 
@@ -23,30 +31,14 @@ def read_hints(text: str) -> list[str]:
     Returns:
         Each hint once, on one line, in order, at most `MOST_HINTS`.
     """
-    text = text[:_MOST_CHARACTERS]
+    text = _said(text)
     found = _json_hints(text)
     if found is None:
-        lines = [line.strip() for line in text.splitlines()]
-        bullets = [(line, _BULLET.match(line)) for line in lines]
-        found = [line[mark.end() :].removesuffix("**") for line, mark in bullets if mark]
-    cleaned = (" ".join(hint.split()).strip("\"'“”") for hint in found)
-    return list(dict.fromkeys(hint for hint in cleaned if len(hint) >= _SHORTEST))[:MOST_HINTS]
-
-
-def read_repeated(text: str, known: int) -> int | None:
-    """Read which known hint a new one repeats.
-
-    Args:
-        known: How many known hints there were, numbered from 1.
-
-    Returns:
-        The repeated hint's number, 0 for none of them, or `None` if the answer says neither.
-    """
-    number = _FIRST_NUMBER.search(text[:200])
-    if number is None:
-        return None
-    value = int(number.group()[:6])
-    return value if value <= known else None
+        found = _bullets(text) or [tagged for _, tagged in _TAGGED.findall(text)]
+    bare = (hint.replace("**", "").translate(_INVISIBLE) for hint in found)
+    cleaned = (" ".join(hint.split()).strip("\"'“”") for hint in bare)
+    told = (hint for hint in cleaned if len(hint) >= _SHORTEST and not _NONE.match(hint))
+    return list(dict.fromkeys(told))[:MOST_HINTS]
 
 
 HINTS = AnswerFormat(
@@ -58,7 +50,7 @@ HINTS = AnswerFormat(
         "required": ["hints"],
         "additionalProperties": False,
     },
-    lambda text: _json_hints(text[:_MOST_CHARACTERS]) is not None,
+    lambda text: _json_hints(_said(text)) is not None,
 )
 """The form of an answer with hints."""
 
@@ -82,24 +74,63 @@ BATCH_HINTS = AnswerFormat(
 
 def read_cause(text: str) -> str:
     """Read the cause of several misses; all of the text if it is not in the form asked for."""
-    for value in _json_values(text[:_MOST_CHARACTERS]):
+    for value in reversed(_json_values(_said(text))):
         if is_object(value) and isinstance(value.get("cause"), str):
             return value["cause"]
     return text
 
 
+def _bullets(text: str) -> list[str]:
+    lines = [line.strip() for line in text.splitlines()]
+    bullets = [(line, _BULLET.match(line)) for line in lines]
+    return [line[mark.end() :] for line, mark in bullets if mark]
+
+
+def _said(text: str) -> str:
+    return first_turn(without_thoughts(text[:_MOST_CHARACTERS])).translate(_INVISIBLE)
+
+
+def _json_values(text: str) -> list[Any]:
+    return [found.value for found in decoded_values(text, "hints")[0]]
+
+
 def _json_hints(text: str) -> list[str] | None:
-    for value in _json_values(text):
-        hints = value.get("hints") if is_object(value) else value
-        if is_list(hints):
-            return [part for part in hints if isinstance(part, str)]
+    """Return the hints of the last JSON that holds some, or of lines of JSON with one each."""
+    values = _json_values(text)
+    keyed = [held for value in values if (held := _keyed(value)) is not None]
+    if len(keyed) > 1 and all(isinstance(held, str) for held in keyed):
+        return [*map(str, keyed)]
+    lists = [value for value in values if is_list(value) and (not value or [*_texts(value)])]
+    for held in reversed(keyed or lists):
+        return [*_texts(held)]
     return None
 
 
-def _json_values(text: str) -> Iterator[Any]:
-    decoder = json.JSONDecoder()
-    for start in (place for place in (text.find("{"), text.find("[")) if place >= 0):
-        try:
-            yield decoder.raw_decode(text, start)[0]
-        except (ValueError, RecursionError):
-            continue
+def _keyed(value: Any, depth: int = 0) -> Any:
+    """Return what stands under the key that was asked for, or one like it."""
+    if is_list(value) and len(value) == 1:
+        value = value[0]
+    value = opened_value(value)
+    if not is_object(value) or depth > _DEEPEST:
+        return None
+    if value and all(_NUMBERED.fullmatch(key) for key in value):
+        return value
+    for key, inner in value.items():
+        if key.strip().lower() in _KEYS and (is_list(inner) or is_object(inner) or inner):
+            return inner
+    inside = (_keyed(inner, depth + 1) for inner in value.values())
+    return next((held for held in inside if held is not None), None)
+
+
+def _texts(held: Any, depth: int = 0) -> Iterator[str]:
+    """Yield the hints in a text, a list, or an object with the text of one or of several."""
+    if isinstance(held, str):
+        yield from (_bullets(held) if "\n" in held else ()) or [held]
+    elif is_list(held) and depth <= _DEEPEST:
+        for inner in held:
+            yield from _texts(inner, depth + 1)
+    elif is_object(held) and depth <= _DEEPEST:
+        named = [held[key] for key in _TEXT_KEYS if key in held]
+        numbered = all(map(_NUMBERED.fullmatch, held))
+        if named or numbered or len(held) == 1:
+            yield from _texts(named[0] if named else [*held.values()], depth + 1)

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 import math
+import re
+import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -24,12 +26,22 @@ LETTERS = "ABCDEFGHIJKLMNOPQRST"
 """The labels of candidates: as many as servers give alternatives to a token."""
 
 _LOGPROBS, _BELOW = "logprobs", "below"
-_AROUND = " \t\r\n\u2581\u0120\u010a.,:;)(]['\"`*_|#-"
+_AROUND = " \t\r\n\u2581\u0120\u010a\u200b\u2060\ufeff.,:;!?)(][}{'\"`*_|#$-"
 """What may stand around a letter in a token, the blanks of raw vocabularies among it."""
+_RAW = re.compile(r"(?:bytes:)?(?:(?:\\x|<0x)[0-9A-Fa-f]{2}>?){1,8}")
+_HEX = re.compile(r"x([0-9A-Fa-f]{2})")
+_ARTICLE = re.compile(
+    r"[^\W\d_]|['\u2019]\w|\s{1,3}(?!is\b|because|since|as\b|seems|fits|has\b|comes|then\b)[a-z]"
+)
+"""What follows "A" and "I" where they are words."""
+_PART = re.compile(r"(?![\u0120\u010a])['\u2019\w]")
+"""How a token begins that goes on with a word."""
 _STEP = 1.0
 """How much less a letter gets that is not among the alternatives than the least of them."""
 _DEEPEST = -20.0
 """Below this, log-probabilities are equal: servers write -9999 for none."""
+_NOTHING, _SLIP = -100.0, 0.01
+"""Where all letters are below the first, or one is above the second, nothing is known of them."""
 _MOST_TOKENS = 2_000
 """Tokens that are read of an answer that was to have one."""
 _MOST_ALTERNATIVES = 1_000
@@ -38,10 +50,17 @@ _MOST_ALTERNATIVES = 1_000
 
 @dataclass(frozen=True, slots=True)
 class _Token:
-    """A token of an answer, and the alternatives to it with their log-probabilities."""
+    """A token of an answer, and the alternatives to it with their log-probabilities.
+
+    Attributes:
+        text: What it writes.
+        alternatives: Each once.
+        known: Whether they say how likely the token itself is, or leave it out as less likely.
+    """
 
     text: str
-    alternatives: Sequence[tuple[str, float]]
+    alternatives: Mapping[str, float]
+    known: bool
 
 
 def letters_answer(message: BaseMessage) -> str:
@@ -54,12 +73,13 @@ def letters_answer(message: BaseMessage) -> str:
     if not any(token.alternatives for token in tokens):
         return ""
     said = _after_thoughts(tokens)
-    named = (token for token in said if letter_of(token.text) and _of_letters(token))
+    named = (token for place, token in enumerate(said) if _is_label(said, place))
     some = (token for token in said if _of_letters(token))
     token = next(named, None) or next(some, None)
-    if token is None:
+    letters = _of_letters(token) if token and token.known else {}
+    if token is None or not letters or max(letters.values()) < _NOTHING:
         return json.dumps({_LOGPROBS: {}})
-    return write_letters(_of_letters(token), min(value for _, value in token.alternatives))
+    return write_letters(letters, min(token.alternatives.values()))
 
 
 def alternatives(message: BaseMessage) -> int:
@@ -105,14 +125,17 @@ def read_letters(text: str, candidates: int) -> RankingAnswer:
     scores = tuple(seen.get(place, least) for place in range(candidates))
     ranked = sorted(seen, key=lambda place: (-seen[place], place))
     numbers = tuple(place + 1 for place in ranked)
+    likeliest = max(known, key=lambda letter: known[letter])
+    invented = int(LETTERS.index(likeliest) >= candidates)
+    told = len(known) == 1 or min(known.values()) < 0  # several cannot all be certain
     return RankingAnswer(
-        numbers, well_formed=True, repeated=0, invented=0, missing=0, scores=scores
+        numbers, well_formed=told, repeated=0, invented=invented, missing=0, scores=scores
     )
 
 
 def letter_of(token: str) -> str:
     """Return the letter that a token writes, as in ` A`, `a` or `A.`; empty for any other."""
-    letter = token.strip(_AROUND).upper()
+    letter = unicodedata.normalize("NFKC", token).strip(_AROUND).upper()
     return letter if len(letter) == 1 and letter in LETTERS else ""
 
 
@@ -127,9 +150,20 @@ def log_sum_exp(values: Iterable[float]) -> float:
     return most + math.log(math.fsum(math.exp(value - most) for value in listed))
 
 
+def _is_label(tokens: Sequence[_Token], place: int) -> bool:
+    """Whether a token writes a candidate's letter, and is no word or the beginning of one."""
+    letter = letter_of(tokens[place].text)
+    after = "".join(token.text for token in tokens[place + 1 : place + 4])
+    before = tokens[place - 1].text[-1:] if place else ""
+    part = before.isalnum() and _PART.match(tokens[place].text)
+    if not letter or part or (letter in "AI" and _ARTICLE.match(after)):
+        return False
+    return bool(_of_letters(tokens[place])) or not tokens[place].known
+
+
 def _of_letters(token: _Token) -> dict[str, float]:
     variants: dict[str, list[float]] = {}
-    for text, value in token.alternatives:
+    for text, value in token.alternatives.items():
         if letter := letter_of(text):
             variants.setdefault(letter, []).append(value)
     return {letter: min(log_sum_exp(values), 0.0) for letter, values in variants.items()}
@@ -152,32 +186,56 @@ def _tokens(held: Any) -> Iterator[_Token]:
     if not is_object(held):
         return
     content = held.get("content")
-    if is_list(content):
+    if is_list(content) and content:
         for entry in content[:_MOST_TOKENS]:
             if is_object(entry):
-                yield _token(entry.get("token"), entry.get("logprob"), entry.get("top_logprobs"))
+                yield _token(_text(entry), entry.get("logprob"), entry.get("top_logprobs"))
         return
     texts, values, tops = (held.get(key) for key in ("tokens", "token_logprobs", "top_logprobs"))
     if is_list(texts) and is_list(tops):
         own = values if is_list(values) else [None] * len(texts)
         for text, value, top in list(zip(texts, own, tops, strict=False))[:_MOST_TOKENS]:
-            yield _token(text, value, top)
+            yield _token(_text({"token": text}), value, top)
 
 
-def _token(text: Any, value: Any, top: Any) -> _Token:
-    pairs: list[tuple[Any, Any]] = []
+def _token(text: str, value: Any, top: Any) -> _Token:
+    pairs: list[tuple[str, Any]] = []
     if is_object(top):
-        pairs = list(islice(top.items(), _MOST_ALTERNATIVES))
+        listed = islice(top.items(), _MOST_ALTERNATIVES)
+        pairs = [(_text({"token": key}), odds) for key, odds in listed]
     elif is_list(top):
-        pairs = [
-            (one.get("token"), one.get("logprob"))
-            for one in top[:_MOST_ALTERNATIVES]
-            if is_object(one)
-        ]
-    if pairs and text not in [other for other, _ in pairs]:
+        entries = (one for one in top[:_MOST_ALTERNATIVES] if is_object(one))
+        pairs = [(_text(one), one.get("logprob")) for one in entries]
+    listed_too = text in [other for other, _ in pairs]
+    if pairs and not listed_too:
         pairs.append((text, value))  # what was sampled need not be among the likeliest
-    alternatives = [(str(other), min(float(odds), 0.0)) for other, odds in pairs if is_number(odds)]
-    return _Token(text if isinstance(text, str) else "", alternatives)
+    alternatives: dict[str, float] = {}
+    for other, odds in pairs:
+        number = _log_probability(odds)
+        if number is not None:
+            alternatives[other] = max(number, alternatives.get(other, number))
+    return _Token(text, alternatives, known=text in alternatives or not listed_too)
+
+
+def _text(entry: Mapping[str, Any]) -> str:
+    """Return what a token writes; some servers send numbers or bytes in place of its text."""
+    text, codes = entry.get("token"), entry.get("bytes")
+    raw = not isinstance(text, str) or text.startswith("token_id:") or _RAW.fullmatch(text)
+    if not raw:
+        return str(text)
+    if is_list(codes) and all(type(code) is int and 0 <= code < 256 for code in codes):  # noqa: PLR2004
+        return bytes(codes).decode(errors="replace")
+    written = text if isinstance(text, str) and not text.startswith("token_id:") else ""
+    return bytes(int(code, 16) for code in _HEX.findall(written)).decode(errors="replace")
+
+
+def _log_probability(odds: Any) -> float | None:
+    """Return a log-probability, `None` for what is none, such as a probability."""
+    try:
+        number = float(odds) if isinstance(odds, str) else odds
+    except ValueError:
+        return None
+    return min(float(number), 0.0) if is_number(number) and number <= _SLIP else None
 
 
 def _written(text: str) -> tuple[dict[str, float], float]:

@@ -6,55 +6,117 @@ import re
 from collections.abc import Sequence
 
 from .answer_columns import read_entries
-from .answer_entries import POINTED, EntryReader, bare_number, counts_up, pointed_numbers
+from .answer_entries import POINTED, EntryReader, counts_up
+from .answer_names import names_no_ranking
+from .loose_tables import read_blocks, read_table
 
 _MOST_LINES = 1_000
 _LONGEST_LINE = 500
+_TAG = re.compile(
+    r"</?(?:ol|ul|li|br|p|div|tr|table|thead|tbody)(?:\s[^<>\n]{0,100})?/?>", re.IGNORECASE
+)
+_CELL = re.compile(r"<t[dh](?:\s[^<>\n]{0,100})?>", re.IGNORECASE)
+_CELL_END = re.compile(r"</t[dh]>", re.IGNORECASE)
+_MARKS = re.compile(r"(?:(?:>|#{1,6}(?=\s))\s{0,3}){1,4}|[IVX]{1,5}[.)]\s{1,3}")
+"""Of headings and quotations, and Roman numerals."""
 _NUMBER = re.compile(r"(?<![\w.])\d{1,6}(?![\w.]{0,9}\d)")
-_RULE = frozenset("|-: ")
+_RANGE = re.compile(
+    r"\d\]?\s?<\s?\[?\d|(?<![\d-])\d{1,6}\s?(?:[-\u2013\u2014]|to|through|until|bis)\s?\d{1,6}"
+    r"(?!\s?[-\u2013\u2014\d])|^\W{0,5}\d{1,6}\s?(?:[-=]>|=)\s?\d{1,6}\W{0,5}$",
+    re.IGNORECASE | re.MULTILINE,
+)
+"""Of several candidates, or with the best last; and pairs of which either may be the place."""
+_COUNT = re.compile(
+    r"\b(?:step|page|part|section|chapter|version|limit)\s\d|[\u20ac\u00a3]\s?\d|\$\d{1,6}\b[^$>]{1,9}\$\d|\d\s?[%\u00b0\u20ac\u00a3]"
+    r"|\d\s?[+*]\s?\d|\d:\d|\d{4}-\d|\b(?:compar|consider|between\b|versus\b|vs\b|unlike\b|similar)"
+    r"|\b(?:top|of(?:\s(?:the|all|these|my))?|all|the\s(?:first|last|best|other)|these)\s\d{1,6}\b"
+    r"|(?<![\w.])\d{1,6}\s(?:of|more|others?|(?!fits|is\b|comes|goes|seems|looks|suits|matches|has\b"
+    r"|was\b|as\b|gets)[a-z]{3,20}s)\b|[^\W\d]\d|\d(?!st\b|nd\b|rd\b|th\b)[^\W\d]",
+    re.IGNORECASE,
+)
+"""Counts, and numbers that are part of a word."""
+_LISTED = re.compile(
+    r"\W{0,5}(?:([^\W\d][\w '-]{0,40}?)[*_]{0,3}\s?[:=]\W{0,5})?"
+    r"\d{1,6}(?:\s?(?:[,;>]|->)\s?(?:and\s)?[#*]{0,3}\d{1,6}){2,100}\W{0,5}"
+)
+"""A line that is a list of numbers, with or without a name."""
+_SEPARATOR = re.compile(r"[,;>]|\s(?:and|und|et|y|then)\s(?=#?\d)")
 _TWO = 2
 
 
-def read_loosely(text: str, candidates: int, reader: EntryReader) -> Sequence[int]:
+def read_loosely(text: str, reader: EntryReader) -> Sequence[int]:
     """Return the candidates' numbers, best first; none where the text is doubtful.
 
     Reads a table, lines that begin with numbers or are titles, one line of those, or else a
     sentence.
     """
-    lines = [line.strip()[:_LONGEST_LINE] for line in text.split("\n")[:_MOST_LINES]]
-    lines = [line for line in lines if line and not line.isspace()]
-    rows = [line for line in lines if line.startswith("|")]
-    if len(rows) >= _TWO:
-        return _read_table(rows, reader) or ()
-    listed = [line for line in lines if reader.numbered(line)]
+    lines = _lines(text)
+    rows = read_table(lines)
+    if rows is None:
+        rows = read_blocks(lines)
+    if rows is not None:
+        return read_entries(rows, reader) or ()
+    rows = [
+        line for line in lines if (named := _LISTED.fullmatch(line)) and not _is_other(named[1])
+    ]
+    if len(rows) > 1:
+        return ()
+    lines = rows or lines
+    text = rows[0] if rows else text
+    listed = _outermost([line for line in lines if reader.numbered(line.strip())])
     if len(listed) >= _TWO:
-        return reader.read_texts(listed) or pointed_numbers(listed)
+        found = reader.read_lines(listed)
+        # All candidates in the order of the prompt are a copy of it, or a comment on each.
+        return () if len(found) == reader.candidates > _TWO and counts_up(found) else found
+    lines = [line.strip() for line in lines]
     found = reader.read_titles(lines) if len(lines) >= _TWO else None
     if len(lines) == 1:
-        parts = [part for part in re.split(r"[,;>]", lines[0]) if part.strip()]
+        parts = [part for part in _SEPARATOR.split(lines[0]) if part.strip()]
         all_numbered = len(parts) >= _TWO and all(map(reader.numbered, parts))
+        if all_numbered and _RANGE.search(lines[0]):
+            return ()
+        if all_numbered and all(map(reader.names_candidate, parts)):
+            return reader.read_lines(parts)
         found = reader.read_texts(parts) if all_numbered else reader.read_titles(parts)
-    return _read_sentence(text, candidates) if found is None else found
+    return _read_sentence(text, reader) if found is None else found
 
 
-def _read_table(lines: Sequence[str], reader: EntryReader) -> Sequence[int] | None:
-    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
-    rows = [row for row, line in zip(rows, lines, strict=True) if not _RULE.issuperset(line)]
-    if rows and not any(bare_number(cell) is not None for cell in rows[0]):
-        head, *rows = rows
-        return read_entries([dict(zip(head, row, strict=False)) for row in rows], reader)
-    return read_entries(rows, reader)
+def _is_other(name: str | None) -> bool:
+    return name is not None and names_no_ranking(name)
 
 
-def _read_sentence(text: str, candidates: int) -> Sequence[int]:
+def _lines(text: str) -> list[str]:
+    text = _CELL_END.sub("|", _CELL.sub("", _TAG.sub("\n", text)))
+    lines = [line[:_LONGEST_LINE].rstrip() for line in text.split("\n")[:_MOST_LINES]]
+    return [unmarked for line in lines if (unmarked := _unmarked(line)).strip()]
+
+
+def _unmarked(line: str) -> str:
+    found = _MARKS.match(line)
+    return line[found.end() :] if found else line
+
+
+def _outermost(lines: Sequence[str]) -> list[str]:
+    """Return the lines of a list without those of lists within it."""
+    depths = [len(line) - len(line.lstrip()) for line in lines]
+    return [line.strip() for line, depth in zip(lines, depths, strict=True) if depth == min(depths)]
+
+
+def _read_sentence(text: str, reader: EntryReader) -> Sequence[int]:
+    numbers = [int(found) for found in _NUMBER.findall(text)]
     pointed = [int(found) for found in POINTED.findall(text)]
-    numbers = pointed or [int(found) for found in _NUMBER.findall(text)]
+    if pointed and len(pointed) * 2 > len(numbers):
+        numbers = pointed
+    elif _RANGE.search(text) or _COUNT.search(text) or reader.names_number(text):
+        return ()
     if len(numbers) > _TWO and len(numbers) % 2 == 0:
         # "1: 8, 2: 7" and "8 (1), 7 (2)": half of the numbers are places.
         for places, named in ((numbers[::2], numbers[1::2]), (numbers[1::2], numbers[::2])):
             if counts_up(places) and not counts_up(named):
                 numbers = named
                 break
-    valid = [number for number in numbers if 1 <= number <= candidates]
+    if len(numbers) > _TWO and counts_up(numbers) and re.search(r"\d\.\d|</", text):
+        return ()  # each with a score
+    valid = [number for number in numbers if 1 <= number <= (reader.candidates or number)]
     # What is said twice may be a place and a candidate.
     return numbers if valid and len(set(valid)) == len(valid) else ()

@@ -6,16 +6,24 @@ Source of the format: RecZero, arXiv 2510.23077, section 3.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
+from typing import Any
 
-from ..records import RatingScale
+from ..records import RatingScale, is_number
+from .answer_json import decoded_values
+from .json_values import is_object
+from .rating_amounts import amount, leading_amount
 from .structured import AnswerFormat
+from .turns import said_in
 
 TAGS: tuple[str, ...] = ("analyze user", "analyze item", "match", "rate")
 """The four steps, in their order."""
 
 _PLAIN_NUMBER = re.compile(r"\d{1,6}(?:\.\d{1,6})?")
 _MOST_CHARACTERS = 100_000
+_MOST_LABELS, _LONGEST, _DEEPEST = 500, 300, 3
 _LOOSE_TAGS = {
     tag: re.compile(r"<\s{0,9}" + tag.replace(" ", r"[\s_-]{0,9}") + r"\s{0,9}>", re.IGNORECASE)
     for tag in TAGS
@@ -23,12 +31,23 @@ _LOOSE_TAGS = {
 _ANY_TAG = re.compile(
     r"<\s{0,9}/?\s{0,9}(?:analyze[\s_-]{0,9}(?:user|item)|match|rate)\s{0,9}>", re.IGNORECASE
 )
-_NUMBER = re.compile(r"(?<![\w.,-])\d{1,6}(?:[.,]\d{1,6})?(?!\d|[.,]\d)")
-_NAMED = re.compile(
-    r"\b(?:rate|rating|stars?|score|prediction)\b[\"'*_:=\s]{0,9}(?:is|of|would be)?"
-    r"[\"'*_:=\s]{0,9}(\d{1,6}(?:[.,]\d{1,6})?)(?!\d|[.,]\d)",
+_ANSWER = re.compile(r"<(?:rating|score|answer|final_answer|stars)>([^<]{1,200})<", re.IGNORECASE)
+_BOXED = re.compile(r"\\boxed\s?\{([^{}\n]{1,100})\}")
+_LABEL = re.compile(
+    r"(?:\b(?:rate|rating|stars?|score|prediction|predict|answer|bewertung|note|nota|calificaci\u00f3n"
+    r"|valutazione|\u043e\u0446\u0435\u043d\u043a\u0430)\b|\u8bc4\u5206|\u8a55\u4fa1)(?!\s?/)",
     re.IGNORECASE,
 )
+_TO_COLON = re.compile(r"[^.:=;|\n]{0,60}[:=]")
+_SIGNS = re.compile(r"[\"'*_:=\s\])]{0,9}(?:[-\u2013\u2014]\s{1,3})?")
+_OF_OTHERS = re.compile(
+    r"\b(?:mean|average|avg|past|previous|earlier|usual|typical|other|lowest|highest|maximum|minimum)"
+    r"(?:\W{1,3}\w{1,12})?[\W_]{1,3}\Z",
+    re.IGNORECASE,
+)
+_FINAL = re.compile(r"\b(?:final|predicted|overall|my)[\W_]{1,3}\Z", re.IGNORECASE)
+_KEYS = ("rating", "rate", "predicted_rating", "prediction", "stars", "score", "answer")
+_NEAR = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,13 +94,14 @@ def strict_rating(text: str, scale: RatingScale) -> float | None:
 def read_rating(text: str, scale: RatingScale) -> RatingAnswer:
     """Read any answer: the steps that it has, and a rating if there is one.
 
-    Looks inside the last rate tag, closed or not, then after a word such as "rating", then takes
-    an answer that is a single number. A number off the scale is ignored, and so is text after the
-    first 100,000 characters.
+    Looks inside the last rate tag, closed or not, then in JSON, then after a word such as "rating",
+    then takes an answer that begins with a number. A number off the scale, two that differ, a range
+    and a number out of another than the highest are no rating. Text after the first 100,000
+    characters is ignored.
     """
     strict = strict_rating(text, scale)
     text = text[:_MOST_CHARACTERS]
-    rating = strict if strict is not None else _loose_rating(text, scale)
+    rating = strict if strict is not None else _loose_rating(said_in(text), scale)
     parts = {tag: _inside(text, tag) or "" for tag in TAGS}
     return RatingAnswer(
         rating,
@@ -112,18 +132,65 @@ def _inside(text: str, tag: str) -> str | None:
 
 
 def _loose_rating(text: str, scale: RatingScale) -> float | None:
+    rating = _said_rating(text, scale)
+    return rating if rating is not None and scale.holds(rating) else None
+
+
+def _said_rating(text: str, scale: RatingScale) -> float | None:
     inside = _inside(text, "rate")
     if inside:
-        found = _NUMBER.search(inside)
-        if found and (rating := _on_scale(found[0], scale)) is not None:
-            return rating
-    for named in reversed(_NAMED.findall(text)):
-        if (rating := _on_scale(named, scale)) is not None:
-            return rating
-    alone = text.strip().strip("*_`\"'. ")
-    return _on_scale(alone, scale) if _NUMBER.fullmatch(alone) else None
+        return amount(inside, scale)
+    for marked in (_ANSWER, _BOXED):
+        if found := marked.findall(text):
+            return amount(found[-1], scale)
+    values, broken = decoded_values(text, "rating", int(scale.high))
+    objects = [value.value for value in values if is_object(value.value)]
+    if objects or broken:
+        held = (_in_object(value, scale) for value in objects)
+        return _only([rating for rating in held if rating is not None])
+    named, final = _named(text, scale)
+    if named or final:
+        return _only(final[-1:] or named)
+    first, _, _ = text.strip().partition("\n")
+    return leading_amount(first, scale)
+
+
+def _only(ratings: Sequence[float | None]) -> float | None:
+    return ratings[0] if len(set(ratings)) == 1 else None
+
+
+def _in_object(value: dict[str, Any], scale: RatingScale, depth: int = 0) -> float | None:
+    plain = {key.lower().replace(" ", "_"): inner for key, inner in value.items()}
+    for key in _KEYS:
+        inner = plain.get(key)
+        if is_number(inner):
+            return float(inner)
+        if isinstance(inner, str):
+            return amount(inner, scale)
+        if is_object(inner):
+            value = inner if depth else {"rating": inner.get("value"), **inner}
+            return _in_object(value, scale, depth + 1) if depth < _DEEPEST else None
+    return None
+
+
+def _named(text: str, scale: RatingScale) -> tuple[list[float], list[float]]:
+    """Return what stands after words such as "rating", and after those that call it final."""
+    named: list[float] = []
+    final: list[float] = []
+    for label in islice(_LABEL.finditer(text), _MOST_LABELS):
+        before = text[max(0, label.start() - _NEAR) : label.start()]
+        if _OF_OTHERS.search(before):
+            continue
+        colon = _TO_COLON.match(text, label.end())
+        for end in (label.end(), colon.end() if colon else label.end()):
+            at = _SIGNS.match(text, end)
+            said = leading_amount(text[at.end() if at else end :][:_LONGEST], scale)
+            if said is not None:
+                (final if _FINAL.search(before) else named).append(said)
+                break
+    return named, final
 
 
 def _on_scale(text: str, scale: RatingScale) -> float | None:
-    rating = float(text.replace(",", "."))
+    rating = float(text)
     return rating if scale.holds(rating) else None

@@ -6,16 +6,19 @@ HTML entities, numbering styles) and would rather leave a title unread than take
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from ..records import Item
+from .answer_json import decoded_values
 from .answer_names import names_no_ranking
 from .answers import RankingAnswer
+from .backwards import text_says_backwards, without_backward_titles
 from .json_values import is_list, is_object
 from .title_match import NUMBERING, WRAPPING, Titles
+from .turns import said_in
 
 LISTED = 10
 """How many titles the paper's prompt asks for."""
@@ -70,7 +73,7 @@ def title_readings(text: str, candidates: Sequence[Item]) -> list[Reading]:
         that was not named yet.
     """
     titles = Titles(candidates)
-    lines = _entries(text, titles)
+    lines = _entries(said_in(text), titles)
     used: set[int] = set()
     readings: list[Reading] = []
     for line in lines:
@@ -84,6 +87,9 @@ def title_readings(text: str, candidates: Sequence[Item]) -> list[Reading]:
     if not named:
         return readings
     first, last = named[0], named[-1]
+    preamble = "\n".join(reading.line for reading in readings[:first])
+    if text_says_backwards(without_backward_titles(preamble, candidates)):
+        return []
     return [
         reading
         for place, reading in enumerate(readings)
@@ -103,16 +109,17 @@ def _entries(text: str, titles: Titles) -> list[str]:
 
 
 def _json_titles(text: str) -> list[str] | None:
-    start = min((at for at in (text.find("["), text.find("{")) if at >= 0), default=-1)
-    if start < 0:
-        return None
-    try:
-        value = json.JSONDecoder().raw_decode(text, start)[0]
-    except (ValueError, RecursionError):
-        return None
+    """Return the titles of the last JSON that holds some, without one that is cut off."""
+    listed = [
+        titles for found in decoded_values(text, "titles")[0] if (titles := _held(found.value))
+    ]
+    return listed[-1] if listed else None
+
+
+def _held(value: Any) -> list[str]:
     if is_object(value):
         lists = (inner for name, inner in value.items() if not names_no_ranking(name))
         value = next(filter(is_list, lists), None)
-    if not is_list(value) or not value or not all(isinstance(entry, str) for entry in value):
-        return None
+    if not is_list(value) or not all(isinstance(entry, str) for entry in value):
+        return []
     return [str(entry)[:_LONGEST_LINE] for entry in value[:_MOST_LINES]]

@@ -13,6 +13,7 @@ from itertools import islice
 from rapidfuzz.distance import OSA
 
 from ..records import Item
+from .plain_signs import plain_signs
 
 NUMBERING = re.compile(
     r"^(?:[-*•–]\s+|#\s?\d{1,3}[.):\-]?\s+|\(\d{1,3}\)\s*|\[\d{1,3}\]\s*"
@@ -141,7 +142,7 @@ def plain_title(text: str) -> str:
     Args:
         text: With any case, spacing, entities and typographic signs.
     """
-    unescaped = html.unescape(html.unescape(text))
+    unescaped = plain_signs(html.unescape(html.unescape(text)))
     folded = unicodedata.normalize("NFKC", unescaped).casefold()
     folded = folded.translate({ord("’"): "'", ord("‘"): "'", ord("–"): "-", ord("—"): "-"})
     return " ".join(folded.split()).removesuffix(".").strip()

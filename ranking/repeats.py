@@ -11,8 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..knowledge.hints import Hint
 from ..knowledge.near_hints import nearest_hints
-from ..llm.hint_answers import read_repeated
 from ..llm.reflection_prompt import comparison_messages
+from ..llm.repeat_answers import read_repeated
 from ..runtime.model_call import ask
 from ..runtime.options import RunOptions
 

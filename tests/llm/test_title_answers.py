@@ -191,3 +191,39 @@ def test_spellings_of_one_title_are_one(said: str, meant: str | None) -> None:
     titles += ["Seven Samurai", "Frozen II"]
     found = Titles([Item(title, title) for title in titles]).find(said)
     assert [titles[number - 1] for number in found] == ([] if meant is None else [meant])
+
+
+ANSWERS = {
+    "an invented next turn": "1. Alien\n2. Traffic\nUser: more\nAssistant:\n1. Aliens",
+    "thoughts": "<think>1. Aliens</think>1. Alien\n2. Traffic",
+    "a draft in JSON": '["Aliens"]\nFinal: ["Alien", "Traffic"]',
+    "brackets before JSON": 'Titles [as asked]: ["Alien", "Traffic"]',
+    "JSON that is cut off": '{"titles": ["Alien", "Traffic", "Aliens',
+    "other quotes": "['Alien', 'Traffic']",
+    "full-width digits": "\uff11\uff0eAlien\n\uff12\uff0eTraffic",
+    "invisible signs": "\ufeff1. Al\u200bien\n2. Traffic\u200e",
+    "other line ends": "Alien\rTraffic",
+}
+
+
+@pytest.mark.parametrize("answer", ANSWERS.values(), ids=ANSWERS.keys())
+def test_other_answers_are_read(answer: str) -> None:
+    assert read(answer) == ["Alien", "Traffic"]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "From worst to best:\n1. Alien\n2. Traffic",
+        '{"reasoning": "I compare "Alien", "Traffic" and',
+    ],
+)
+def test_titles_in_doubt_are_not_read(answer: str) -> None:
+    assert read(answer) == []
+
+
+def test_signs_that_are_written_otherwise_do_not_hide_a_title() -> None:
+    items = [Item("1", "\u6708\u3001\u661f"), Item("2", "\u0645\u06cc\u200c\u062e\u0648")]
+    assert read_titles(
+        "1. \u0645\u06cc\u200c\u062e\u0648\n2. \u6708\u3001\u661f", items
+    ).numbers == (2, 1)
