@@ -2,7 +2,7 @@
 
 Starts the server with the offline model on a database of its own, loads the sample films, sends
 recommendations, a fixed number at a time, and prints requests a second, response times, errors and
-the server's memory. The client takes a part of the same processors. Leaves with 1 on any error.
+the server's memory. The client takes a little of the same processors. Leaves with 1 on any error.
 
 With `--delay` or `--faults`, a model server on loopback takes so long or fails so often. Then it is
 an error if a ranking is not whole or comes after the deadline, and flags are counted instead.
@@ -26,12 +26,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import httpx
 import numpy as np
 from re2llm.data.sample import sample_items
 
 from benchmarks.langgraph_server import Server, free_port, load_films, started
+from benchmarks.lean_client import Connection
 
+OK = 200
 SEED = 0
 VIEWERS = 60
 LEEWAY = 1.0
@@ -103,15 +104,15 @@ async def measure(server: Server, options: argparse.Namespace) -> Measured:
     histories = [draw.sample(ids, draw.randint(1, 5)) for _ in range(options.requests)]
     measured = Measured()
     stub = bool(options.delay or options.faults)
-    waiting = iter(histories)
 
-    async def one(history: list[str]) -> None:
+    async def one(connection: Connection, history: list[str]) -> None:
         started = time.perf_counter()
         try:
-            answer = await http.post("/v1/recommend", json={"history": history})
-            problem = answer.text if answer.is_error else fault_of(answer.json(), stub)
-            flagged = not answer.is_error and bool(answer.json()["flags"])
-        except (httpx.HTTPError, ValueError, KeyError) as error:
+            status, body = await connection.post("/v1/recommend", {"history": history})
+            answer = json.loads(body)
+            problem = fault_of(answer, stub) if status == OK else body.decode()
+            flagged = status == OK and bool(answer["flags"])
+        except (OSError, EOFError, ValueError, KeyError) as error:
             problem, flagged = repr(error), False
         seconds = time.perf_counter() - started
         if stub and seconds > options.deadline + LEEWAY:
@@ -122,20 +123,23 @@ async def measure(server: Server, options: argparse.Namespace) -> Measured:
             measured.seconds.append(seconds)
             measured.flagged += flagged
 
-    async def worker() -> None:
+    async def worker(connection: Connection) -> None:
         for history in waiting:
-            await one(history)
+            await one(connection, history)
 
-    limits = httpx.Limits(max_connections=options.concurrent)
-    async with httpx.AsyncClient(base_url=server.url, timeout=300, limits=limits) as http:
-        await asyncio.gather(*(one(history) for history in histories[: options.warm_up]))
-        measured.seconds.clear()
-        measured.flagged = 0
-        before = server.resident()
-        started = time.perf_counter()
-        await asyncio.gather(*(worker() for _ in range(options.concurrent)))
-        measured.elapsed = time.perf_counter() - started
-        measured.memory = (before, server.resident())
+    connections = [Connection(server.url) for _ in range(options.concurrent)]
+    waiting = iter(histories[: options.warm_up])
+    await asyncio.gather(*map(worker, connections))
+    measured.seconds.clear()
+    measured.flagged = 0
+    before = server.resident()
+    waiting = iter(histories)
+    started = time.perf_counter()
+    await asyncio.gather(*map(worker, connections))
+    measured.elapsed = time.perf_counter() - started
+    measured.memory = (before, server.resident())
+    for connection in connections:
+        connection.close()
     return measured
 
 

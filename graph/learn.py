@@ -16,7 +16,7 @@ from ..nodes.reflect import reflect
 from ..nodes.store_hint import store_hint
 from ..nodes.verify_hint import verify_hint
 from ..runtime.options import Context
-from .routes import add_chain, add_ranking, or_end
+from .routes import Outcome, add_chain, add_ranking, or_end
 
 LearnGraph = CompiledStateGraph[LearnState, Context, Any, Any]
 
@@ -36,7 +36,11 @@ def build_graph() -> LearnGraph:
     return builder.compile(name="learn")
 
 
-async def _missed(state: LearnState) -> str:
+class _Missed(Outcome):
+    missed: bool
+
+
+async def _missed(state: _Missed) -> str:
     return "reflect" if not state.get("error") and state["missed"] else END
 
 

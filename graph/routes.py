@@ -10,11 +10,18 @@ from itertools import pairwise
 from typing import Any
 
 from langgraph.graph import END, StateGraph
+from typing_extensions import TypedDict
 
 from ..nodes.check import check
 from ..nodes.prepare import prepare
 from ..nodes.recommend import recommend
 from ..nodes.select_hint import select_hint
+
+
+class Outcome(TypedDict):
+    """What a route looks at; LangGraph reads no more of the state for it than its type names."""
+
+    error: dict[str, str] | None
 
 
 def add_ranking(builder: StateGraph[Any, Any, Any, Any]) -> None:
@@ -39,13 +46,13 @@ def add_chain(builder: StateGraph[Any, Any, Any, Any], nodes: Mapping[str, Any])
         builder.add_conditional_edges(name, or_end(following), [following, END])
 
 
-def or_end(following: str) -> Callable[[Mapping[str, Any]], Awaitable[str]]:
+def or_end(following: str) -> Callable[[Outcome], Awaitable[str]]:
     """Route to the next node, or to the end if the request cannot be answered.
 
     The route is asynchronous, because LangGraph hands a plain function to a thread.
     """
 
-    async def route(state: Mapping[str, Any]) -> str:
+    async def route(state: Outcome) -> str:
         return END if state.get("error") else following
 
     return route

@@ -74,15 +74,15 @@ def item_table(
 
     def cells(row: Sequence[_Content], detail: _Detail) -> list[str]:
         return [
-            content if isinstance(content, str) else _list(content, detail, *known)
-            for content, *known in zip(row, counts, in_past, strict=True)
+            content if isinstance(content, str) else _list(content, detail, count, before)
+            for content, count, before in zip(row, counts, in_past, strict=True)
         ]
 
     rows: list[list[str]] = []
     detail = _DETAILS[0]
     for detail in _DETAILS:
         rows = [cells(row, detail) for row in listed]
-        if sum(len(cell) for row in rows for cell in row) <= _ROOM * len(candidates):
+        if sum(sum(map(len, row)) for row in rows) <= _ROOM * len(candidates):
             break
     older = len(history) - _RECENT
     shown = [[] if place < older else cells(row, detail) for place, row in enumerate(past)]

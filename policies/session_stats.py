@@ -29,6 +29,7 @@ KIND_NAMES = ("log_mean", "log_max", "nonzero", "margin", "entropy", "top_z", "s
 TOGETHER_NAMES = ("top_z", "margin", "top5_z")
 
 _RECENT = 5
+_NUMBER = (int, float)  # `int | float` would be made anew for each value, which takes longer
 
 
 def main_number(items: Attributes) -> str | None:
@@ -36,23 +37,22 @@ def main_number(items: Attributes) -> str | None:
 
     At least half of the items must have it. Ties go to the first by name.
     """
-    found: dict[str, list[float]] = {}
-    for attributes in items:
-        for name, value in attributes.items():
-            if isinstance(value, int | float) and not isinstance(value, bool):
-                found.setdefault(name, []).append(float(value))
-    variation = {
-        name: float(np.std(values)) / (abs(float(np.mean(values))) + 1e-9)
-        for name, values in found.items()
-        if 2 * len(values) >= len(items)
-    }
+    variation: dict[str, float] = {}
+    for name in {name for attributes in items for name in attributes}:
+        found = [attributes.get(name) for attributes in items]
+        numbers = [v for v in found if isinstance(v, _NUMBER) and not isinstance(v, bool)]
+        if numbers and 2 * len(numbers) >= len(items):
+            values = np.array(numbers, dtype=np.float64)
+            variation[name] = float(values.std()) / (abs(float(values.mean())) + 1e-9)
     return min(variation, key=lambda name: (variation[name], name), default=None)
 
 
 def numeric_values(items: Attributes, name: str | None) -> Floats:
     """Return the attribute of each item, NaN where it is missing."""
-    found = (attributes.get(name) if name else None for attributes in items)
-    return np.array([v if isinstance(v, int | float) else np.nan for v in found], dtype=np.float64)
+    if not name:
+        return np.full(len(items), np.nan)
+    found = [attributes.get(name) for attributes in items]
+    return np.array([v if isinstance(v, _NUMBER) else np.nan for v in found], dtype=np.float64)
 
 
 def number_stats(history: Floats, offered: Floats) -> list[float]:
@@ -186,7 +186,10 @@ def standardised(column: Floats) -> Floats:
     """Return a column with mean 0 and deviation 1; a constant one becomes 0."""
     if not len(column):
         return column
-    return (column - column.mean()) / (float(column.std()) or 1.0)
+    centred = column - column.mean()
+    # As `std` computes it, which would take the mean once more.
+    deviation = math.sqrt((centred * centred).sum() / len(column))
+    return centred / (deviation or 1.0)
 
 
 def _share_entropy(weights: Floats) -> float:

@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any, Literal
 
 import numpy as np
 
-from .document import Entry, RankingDocument, values_of
+from .document import RankingDocument, values_of
 from .likeness import RECENT, Encode, Scores, likenesses, standardised
 from .sentences import WELL_KNOWN, close, high, low, one_value, spoken, wanted_evidence
 
@@ -65,7 +66,13 @@ def _distinct(features: Sequence[Feature]) -> list[Feature]:
         kind, _, of = name.partition(":")
         return (f"{phrases[0]} by {spoken(of if kind == 'evidence' else kind)}", *phrases)
 
-    return [replace(f, more=apart(f.more, f.name), less=apart(f.less, f.name)) for f in features]
+    def named(feature: Feature) -> Feature:
+        more, less = (apart(phrases, feature.name) for phrases in (feature.more, feature.less))
+        if more is feature.more and less is feature.less:
+            return feature
+        return replace(feature, more=more, less=less)
+
+    return [named(feature) for feature in features]
 
 
 def _resemblance(document: RankingDocument, encode: Encode) -> list[Feature]:
@@ -225,14 +232,15 @@ def _evidence(document: RankingDocument) -> list[Feature]:
 
 
 def _series(document: RankingDocument) -> Feature:
-    words = [_title_words(entry) for entry in document.history]
-    shared = [
-        max(
-            (len(mine & theirs) / len(mine | theirs) for theirs in words if mine | theirs),
-            default=0.0,
-        )
-        for mine in map(_title_words, document.candidates)
-    ]
+    words = [_title_words(entry.title) for entry in document.history]
+    said = frozenset[str]().union(*words)
+
+    def shared(mine: frozenset[str]) -> float:
+        if said.isdisjoint(mine):  # as most do
+            return 0.0
+        return max(len(mine & theirs) / len(mine | theirs) for theirs in words)
+
+    values = np.array([shared(_title_words(entry.title)) for entry in document.candidates])
     return Feature(
         "series",
         (
@@ -240,11 +248,12 @@ def _series(document: RankingDocument) -> Feature:
             "sequels, prequels and other parts of the same series or franchise",
         ),
         (),
-        standardised(np.array(shared)),
+        standardised(values),
         "attributes",
     )
 
 
-def _title_words(entry: Entry) -> frozenset[str]:
-    words = "".join(c if c.isalnum() else " " for c in entry.title.lower()).split()
+@lru_cache(maxsize=10_000)  # the same titles stand in prompt after prompt
+def _title_words(title: str) -> frozenset[str]:
+    words = "".join(c if c.isalnum() else " " for c in title.lower()).split()
     return frozenset(word for word in words if len(word) > 3)  # noqa: PLR2004  # "the", "and", "of"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -23,10 +24,12 @@ def standardised(values: Scores) -> Scores:
         values: Shape `[candidates]`.
     """
     with np.errstate(over="ignore", invalid="ignore"):
-        deviation = values.std()
-    if not np.isfinite(deviation) or deviation < 1e-9:  # noqa: PLR2004
+        centred = values - values.mean()
+        # As `std` computes it, which would take the mean once more.
+        deviation = math.sqrt((centred * centred).sum() / len(values))
+    if not math.isfinite(deviation) or deviation < 1e-9:  # noqa: PLR2004
         return np.zeros_like(values)
-    return (values - values.mean()) / deviation
+    return centred / deviation
 
 
 def likenesses(document: RankingDocument, encode: Encode) -> tuple[Scores, Scores, Scores]:

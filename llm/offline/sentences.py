@@ -109,11 +109,13 @@ def close(word: str) -> str:
     return f"{article} {word} close to that of the history"
 
 
+@lru_cache(maxsize=10_000)  # the same values and names stand in prompt after prompt
 def one_value(word: str, value: str) -> str:
     """Return the phrase for one value of an attribute, such as "the genre Comedy"."""
     return f"the {_singular(word)} {_held_together(_words(value))}"
 
 
+@lru_cache(maxsize=10_000)
 def spoken(name: str) -> str:
     """Return a field's name as words: `criticsScore` and `critics_score` are a "critics score"."""
     return _held_together(_words(_CAMEL.sub(" ", name)).lower())
