@@ -7,6 +7,7 @@ import math
 import re
 import sys
 from collections.abc import Collection, Iterator, Mapping
+from itertools import islice
 from pathlib import Path
 from typing import cast
 
@@ -19,6 +20,8 @@ _LONGEST_HEADING = 1_000
 _LISTED_KEYS = 8
 _BESIDE = 5
 """Keys that may stand beside the list in an object around all rows."""
+_LISTS_OF_A_ROW = {"history", "candidates"}
+"""Which may hold objects in a single row, too."""
 _EXACT = 2**53
 """Below it, a float tells all whole numbers apart."""
 _HALVES = re.compile(r"\\u[dD][89a-fA-F]")
@@ -48,15 +51,23 @@ def json_lines(path: Path, report: ReadReport) -> Iterator[tuple[int, str]]:
     Raises:
         InputError: The file cannot be read as text, or is a table such as CSV.
     """
-    first = True
-    for number, text in read_lines(path, report):
-        if first and _is_heading(text):
+    wrapped: InputError | None = None
+    lines = iter(read_lines(path, report))
+    for number, text in islice(lines, 1):
+        if _is_heading(text):
             remedy = "Give one JSON object a line; `re2llm load table` reads CSV and Parquet."
             raise InputError(str(path), f"is a table, not JSONL. It begins {shown(text)}.", remedy)
-        if first:
-            _refuse_other_json(path, text)
-        first = False
-        yield number, text
+        _refuse_other_json(path, text)
+        wrapped = _wrapped(path, text)
+        if wrapped is None:
+            yield number, text
+        else:
+            second = next(lines, None)
+            if second is None:
+                raise wrapped
+            yield number, text
+            yield second
+    yield from lines
 
 
 def _refuse_other_json(path: Path, text: str) -> None:
@@ -74,15 +85,20 @@ def _refuse_other_json(path: Path, text: str) -> None:
     if start == "{" or (start.count("{") > start.count("}") and start.endswith(("{", ",", ": ["))):
         remedy = f"Write one object a line: jq -c . {path.name} > lines.jsonl"
         raise InputError(str(path), "is JSON that goes over several lines.", remedy)
+
+
+def _wrapped(path: Path, text: str) -> InputError | None:
+    """Return how to refuse a file whose only line is an object around all rows, if this is one."""
     try:
-        value: object = json.loads(start)
+        value: object = json.loads(text)
     except (ValueError, RecursionError):
-        return
+        return None
     row = as_object(value) or {}
     held = next((key for key, rows in row.items() if _are_rows(rows)), None)
-    if held is not None and len(row) - 1 < _BESIDE and "id" not in row:
-        remedy = f"Write one object a line: jq -c '.[{json.dumps(held)}][]' {path.name} > NEW"
-        raise InputError(str(path), f"is one JSON object with a list in {held!r}.", remedy)
+    if held is None or held in _LISTS_OF_A_ROW or len(row) - 1 >= _BESIDE or "id" in row:
+        return None
+    remedy = f"Write one object a line: jq -c '.[{json.dumps(held)}][]' {path.name} > NEW"
+    return InputError(str(path), f"is one JSON object with a list in {held!r}.", remedy)
 
 
 def _is_list_of_rows(text: str) -> bool:

@@ -108,20 +108,24 @@ def in_order(hints: Sequence[Hint]) -> list[Hint]:
     return sorted(hints, key=lambda hint: hint.id)
 
 
-def clean_hint(text: str) -> str:
+def clean_hint(text: str, field: str = "text") -> str:
     """Return a hint's text on one line.
+
+    Args:
+        text: As it was given.
+        field: What errors call it.
 
     Raises:
         InputError: It is empty or too long.
     """
     cleaned = without_surrogates(" ".join(text.split()))
     if not cleaned:
-        raise InputError("text", "The text is empty.", "Write one imperative sentence.")
+        raise InputError(field, "The text is empty.", "Write one imperative sentence.")
     if not storable(cleaned):
-        raise InputError("text", "It holds a character that cannot be stored.", "Leave it out.")
+        raise InputError(field, "It holds a character that cannot be stored.", "Leave it out.")
     if len(cleaned) > LONGEST_HINT:
         raise InputError(
-            "text",
+            field,
             f"The text has {counted(len(cleaned), 'character')}.",
             f"Say it in at most {LONGEST_HINT}.",
         )

@@ -23,7 +23,9 @@ _FORMS = (
     re.compile(rf"{_NAME}(?i:\s{{1,2}}provided)?{_LINK}[^\s\"'`,;]{{3,2000}}"),
     re.compile(rf"(?i:key|token|sig|signature){_LINK}{_MIXED}{_VALUE}{{3,2000}}"),
     re.compile(r"(?i:key|token)=[\"']?[\w.+/~-]{6,2000}"),
-    re.compile(rf"(?i:\b(?:api.?key|key|token|password)){_SAYS}{_MIXED}{_VALUE}{{8,2000}}"),
+    re.compile(
+        rf"(?P<name>(?i:\b(?:api.?key|key|token|password)){_SAYS}){_MIXED}{_VALUE}{{8,2000}}"
+    ),
     re.compile(
         rf"\b(?:{_PREFIXES})[-_][\w*.-]{{3,500}}|\b(?:hf|gh[opsur]|github_pat|jina)_[\w*.-]{{3,500}}"
     ),
@@ -44,8 +46,13 @@ def without_secrets(text: str) -> str:
         text: Of some thousand characters at most.
     """
     for form in _FORMS:
-        text = form.sub(HIDDEN, text)
+        text = form.sub(_hidden, text)
     return _OPAQUE.sub(_hidden_if_random, text)
+
+
+def _hidden(found: re.Match[str]) -> str:
+    """Keep what a sentence calls the secret."""
+    return found.groupdict().get("name", "") + HIDDEN
 
 
 def _hidden_if_random(found: re.Match[str]) -> str:

@@ -34,6 +34,8 @@ _NUMERALS = {
     )
     for number, word in enumerate(numerals.split(), start=1)
 }
+_NO_TITLE = re.compile(r"[\[\]{}]|^[\W\d]*$")
+"""What is left of JSON, and bare numbers, which name places and not "Nine"."""
 _LONGEST = 500
 """Characters of a line or a title that are compared."""
 _MOST_SPELLINGS = 12
@@ -86,7 +88,7 @@ class Titles:
                 return found
         for spelling in spellings:
             alike = self._loose.get(_loose(spelling), set())
-            if len(alike) == 1:
+            if len(alike) == 1 and _NO_TITLE.search(spelling) is None:
                 return [*alike]
         return self._misspelt(spellings[-1]) if spellings else []
 

@@ -263,7 +263,7 @@ async def resolve_context(context: Context) -> RunOptions:
         record=context.record,
         in_rollout=context.in_rollout,
         hint_id=context.hint_id,
-        hint=clean_hint(context.hint) if context.hint else None,
+        hint=clean_hint(context.hint, "hint") if context.hint else None,
         budget=context.budget,
         caller=context.caller,
         command=context.command,

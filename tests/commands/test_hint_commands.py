@@ -144,7 +144,7 @@ def test_a_file_of_hints(classroom: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "word"), [(None, "hints.json"), ("[", "hints.json"), ("{}", "list"), ("[]", "text")]
+    ("content", "word"), [(None, "hints.json"), ("[", "hints.json"), ("{}", "list"), ("[]", "TEXT")]
 )
 def test_a_file_that_cannot_be_used_is_told(
     classroom: str, tmp_path: Path, content: str | None, word: str

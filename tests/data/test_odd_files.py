@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from re2llm.data.cells import cell_value, plain_number
 from re2llm.data.interactions import TableOptions, TableReader
+from re2llm.data.json_rows import json_lines
 from re2llm.data.jsonl import JsonlReader
 from re2llm.data.malformed import ReadReport
 from re2llm.data.times import timestamp
@@ -82,7 +83,7 @@ def test_json_lines_are_read_whatever_the_name(tmp_path: Path, name: str, packed
         (b"\n<!DOCTYPE html>\n<html>x</html>", "is a web page", "Download"),
         (b"SQLite format 3\0" + bytes(200), "is a database of SQLite", "CSV"),
         (ITEMS.replace("kind", "title").encode(), "names the column 'title' twice", "no two alike"),
-        (b"1,Heat,1995\n2,Alien,1979\n", "--id", "write a header above it"),
+        (b"1,Heat,1995\n2,Alien,1979\n", "Name one as `id`", "write a header above it"),
         (b'[{"id": 1, "title": "Heat"}]', "is one JSON list", "jq -c '.[]'"),
         (b"", "is empty", "text file"),
     ],
@@ -246,3 +247,13 @@ def test_a_row_without_its_keys_says_which_it_has(tmp_path: Path) -> None:
         "has no id (it has 'item_id', 'name')",
         "has no history (it has 'items')",
     ]
+
+
+def test_a_first_row_with_a_list_of_objects_is_a_row_among_others(tmp_path: Path) -> None:
+    rows = '{"asin": 1, "title": "Heat", "cast": [{"name": "Al"}]}\n{"asin": 2, "title": "Up"}\n'
+    file = tmp_path / "meta.jsonl"
+    file.write_text(rows)
+    assert [number for number, _ in json_lines(file, ReadReport())] == [1, 2]
+    file.write_text(rows.splitlines()[0])
+    with pytest.raises(InputError, match="is one JSON object with a list in 'cast'"):
+        list(json_lines(file, ReadReport()))

@@ -149,14 +149,14 @@ async def test_no_more_calls_are_in_flight_than_slots_over_two_processes(
     assert most == 3
 
 
-def test_a_spent_budget_names_the_option_that_raises_it() -> None:
+def test_a_spent_budget_names_what_raises_it() -> None:
     from re2llm.runtime.allowance import _job_over
 
     assert isinstance(_job_over("learn-1", "max_cost"), BudgetSpentError)
     assert "jobs retry learn-1 --max-cost" in str(_job_over("learn-1", "max_cost"))
     assert "jobs resume learn-1" in str(_job_over("learn-1", "state"))
-    for option in ("--budget-usd", "--budget-calls"):
-        assert option in str(_job_over("learn-1", "day"))
+    for limit in ("usd_per_day", "calls_per_day"):
+        assert limit in str(_job_over("learn-1", "day"))
 
 
 @pytest.mark.long
