@@ -50,7 +50,8 @@ def test_every_pattern_takes_linear_time() -> None:
     ],
 )
 def test_a_planted_pattern_is_found(planted: str) -> None:
-    assert slow_text(re.compile(planted))
+    # Other programs may distort one measurement.
+    assert any(slow_text(re.compile(planted)) for _ in range(3))
 
 
 @pytest.mark.parametrize(
