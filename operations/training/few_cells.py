@@ -116,7 +116,7 @@ async def pay_for_few(
         paid, limited = 0, False
         spent: BudgetSpentError | None = None
         while paid < len(asked) and not limited:
-            # Again for what is left of a round: the first calls may tell that a call costs less.
+            # Again for what is left of a round: the first calls tell what a call costs.
             rest = asked.part(slice(paid, None))
             afforded = _afforded(rest, table, await left.count(), budget.calls - spent_before)
             limited = not len(afforded)
@@ -224,7 +224,10 @@ def _whole(asked: Round, table: RewardTable) -> Round:
 
 
 def _afforded(asked: Round, table: RewardTable, left: float, made: int) -> Round:
-    """Return the sessions of a round that leave enough calls for the validation.
+    """Return the next sessions of a round that leave enough calls for the validation.
+
+    They take half of what is left for the search, or are one: where money is the limit, the calls
+    tell what the next ones cost.
 
     Args:
         left: Calls that may still be made.
@@ -235,7 +238,8 @@ def _afforded(asked: Round, table: RewardTable, left: float, made: int) -> Round
     allowed = (made + left) * (1 - _FOR_VALIDATION) - made
     known = np.isfinite(table.known(asked.rows.tolist()))
     prices = np.cumsum((asked.chosen & ~known).sum(axis=1))
-    return asked.part(slice(int((prices <= allowed).sum())))
+    some = max(allowed / 2, min(allowed, prices[0])) if len(prices) else 0
+    return asked.part(slice(int((prices <= some).sum())))
 
 
 def _cells(asked: Round) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

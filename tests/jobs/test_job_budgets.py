@@ -63,16 +63,14 @@ async def test_a_claim_of_a_usual_job_is_one_statement(
 ) -> None:
     job = await stored()
     asked: list[str] = []
-    listened = services.engine.sync_engine, "before_cursor_execute"
 
     def note(_: Any, __: Any, statement: str, *rest: Any) -> None:
         asked.append(statement)
 
-    event.listen(*listened, note)
-    try:
-        await claim(services, job)
-    finally:
-        event.remove(*listened, note)
+    async with services.engine.begin() as connection:
+        # Of this connection: what other tests have begun may still write.
+        event.listen(connection.sync_connection, "before_cursor_execute", note)
+        await claim_job_call(connection, job, 0.0)
     assert len(asked) == 1
 
 
