@@ -7,21 +7,16 @@ import math
 import re
 import sys
 from collections.abc import Collection, Iterator, Mapping
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import cast
 
-from ..errors import InputError
 from ..records import without_surrogates
 from .files import read_lines
+from .json_by_line import refuse_other_text
 from .malformed import ReadReport, RowError, parse_rows, shown
 
-_LONGEST_HEADING = 1_000
 _LISTED_KEYS = 8
-_BESIDE = 5
-"""Keys that may stand beside the list in an object around all rows."""
-_LISTS_OF_A_ROW = {"history", "candidates"}
-"""Which may hold objects in a single row, too."""
 _EXACT = 2**53
 """Below it, a float tells all whole numbers apart."""
 _HALVES = re.compile(r"\\u[dD][89a-fA-F]")
@@ -51,70 +46,11 @@ def json_lines(path: Path, report: ReadReport) -> Iterator[tuple[int, str]]:
     Raises:
         InputError: The file cannot be read as text, or is a table such as CSV.
     """
-    wrapped: InputError | None = None
-    lines = iter(read_lines(path, report))
-    for number, text in islice(lines, 1):
-        if _is_heading(text):
-            remedy = "Give one JSON object a line; `re2llm load table` reads CSV and Parquet."
-            raise InputError(str(path), f"is a table, not JSONL. It begins {shown(text)}.", remedy)
-        _refuse_other_json(path, text)
-        wrapped = _wrapped(path, text)
-        if wrapped is None:
-            yield number, text
-        else:
-            second = next(lines, None)
-            if second is None:
-                raise wrapped
-            yield number, text
-            yield second
-    yield from lines
-
-
-def _refuse_other_json(path: Path, text: str) -> None:
-    """Refuse a file whose first line begins one JSON value of many: a pipe can be read only once.
-
-    Raises:
-        InputError: It does; says how to write it by line.
-    """
-    start = text.strip()
-    if start.startswith("[") and _is_list_of_rows(start):
-        remedy = f"Write one object a line: jq -c '.[]' {path.name} > lines.jsonl"
-        raise InputError(str(path), "is one JSON list.", remedy)
-    if not start.startswith("{"):
-        return
-    if start == "{" or (start.count("{") > start.count("}") and start.endswith(("{", ",", ": ["))):
-        remedy = f"Write one object a line: jq -c . {path.name} > lines.jsonl"
-        raise InputError(str(path), "is JSON that goes over several lines.", remedy)
-
-
-def _wrapped(path: Path, text: str) -> InputError | None:
-    """Return how to refuse a file whose only line is an object around all rows, if this is one."""
-    try:
-        value: object = json.loads(text)
-    except (ValueError, RecursionError):
-        return None
-    row = as_object(value) or {}
-    held = next((key for key, rows in row.items() if _are_rows(rows)), None)
-    if held is None or held in _LISTS_OF_A_ROW or len(row) - 1 >= _BESIDE or "id" in row:
-        return None
-    remedy = f"Write one object a line: jq -c '.[{json.dumps(held)}][]' {path.name} > NEW"
-    return InputError(str(path), f"is one JSON object with a list in {held!r}.", remedy)
-
-
-def _is_list_of_rows(text: str) -> bool:
-    """Whether a line that opens a list leaves it open, or closes it over objects alone."""
-    try:
-        listed: object = json.loads(text)
-    except (ValueError, RecursionError):
-        return True
-    return _are_rows(listed)
-
-
-def _are_rows(value: object) -> bool:
-    if not isinstance(value, list):
-        return False
-    rows = cast("list[object]", value)
-    return bool(rows) and all(isinstance(row, dict) for row in rows)
+    lines = read_lines(path, report)
+    opening = list(islice(lines, 2))
+    if opening:
+        refuse_other_text(path, opening[0][1], alone=len(opening) == 1)
+    yield from chain(opening, lines)
 
 
 def with_own_keys(row: dict[str, object], names: Collection[str]) -> dict[str, object]:
@@ -135,14 +71,6 @@ def keys_of(row: Mapping[str, object]) -> str:
     """Return a remark that lists a row's keys; empty if there are none."""
     listed = ", ".join(map(shown, list(row)[:_LISTED_KEYS]))
     return f" (it has {listed})" if listed else ""
-
-
-def _is_heading(text: str) -> bool:
-    """Whether a line names the columns of a table."""
-    cells = re.split(r"[,;\t|]", text.strip()[:_LONGEST_HEADING])
-    return len(cells) > 1 and all(
-        cell.strip(' "').replace(" ", "_").isidentifier() for cell in cells
-    )
 
 
 def parse_json(text: str) -> object:

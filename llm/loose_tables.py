@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from itertools import takewhile
 from typing import Any
 
 from .answer_entries import bare_number
@@ -33,7 +34,7 @@ def read_table(lines: Sequence[str]) -> list[Any] | None:
                 return []
             return [dict(zip(head, row, strict=True)) for row in body] or None
     rows = [line for line in lines if line.lstrip().startswith("|")]
-    return list(_body(rows, "|")) if len(rows) >= _TWO else None
+    return _body(rows, "|") if len(rows) >= _TWO else None
 
 
 def read_blocks(lines: Sequence[str]) -> list[dict[str, str]] | None:
@@ -54,15 +55,8 @@ def read_blocks(lines: Sequence[str]) -> list[dict[str, str]] | None:
 
 
 def _body(lines: Sequence[str], sign: str) -> list[list[str]]:
-    return list(_rows(lines, sign))
-
-
-def _rows(lines: Sequence[str], sign: str) -> Iterator[list[str]]:
-    for line in lines:
-        if sign not in line:
-            return
-        if not _RULE.issuperset(line):
-            yield _cells(line, sign)
+    table = takewhile(lambda line: sign in line, lines)
+    return [_cells(line, sign) for line in table if not _RULE.issuperset(line)]
 
 
 def _cells(line: str, sign: str) -> list[str]:

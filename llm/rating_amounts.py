@@ -9,6 +9,7 @@ import re
 from itertools import islice
 
 from ..records import RatingScale
+from .plain_signs import NUMBER_WORDS
 
 _FRACTIONS = {"\u00bd": ".5", "\u00bc": ".25", "\u00be": ".75"}
 _MIXED = re.compile(rf"(\d|(?<![\d\u2605\u2b50\U0001f31f]))\s?([{''.join(_FRACTIONS)}])")
@@ -31,9 +32,9 @@ _AMOUNT = re.compile(_NUMBER + _OUT_OF, re.IGNORECASE)
 _ANY = re.compile(r"\d+")
 _STARS, _EMPTY = "\u2605\u2b50\U0001f31f", "\u2606"
 _STAR_RUN = re.compile(rf"[{_STARS}]{{1,10}}[{''.join(_FRACTIONS)}]?{_EMPTY}{{0,10}}")
-_WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 _WORD = re.compile(
-    rf"\b({'|'.join(_WORDS)})\b(?:\s(and a half)|\spoint\s({'|'.join(_WORDS)}))?", re.IGNORECASE
+    rf"\b({'|'.join(NUMBER_WORDS)})\b(?:\s(and a half)|\spoint\s({'|'.join(NUMBER_WORDS)}))?",
+    re.IGNORECASE,
 )
 _UNIT = r"\s?(?:stars?|sterne?|étoiles?|estrellas?|stelle|points?|звезд\w?|[*★⭐])?"
 _FILLER = (
@@ -108,8 +109,8 @@ def _unwritten(text: str, scale: RatingScale) -> float | None:
         return None
     if words:
         whole, half, part = words[0].groups()
-        tenths = _WORDS.index(part.lower()) / 10 if part else 0.5 if half else 0.0
-        return _WORDS.index(whole.lower()) + tenths
+        tenths = NUMBER_WORDS.index(part.lower()) / 10 if part else 0.5 if half else 0.0
+        return NUMBER_WORDS.index(whole.lower()) + tenths
     run = runs[0][0]
     full = sum(sign in _STARS for sign in run)
     parts = [float(_FRACTIONS[sign]) for sign in run if sign in _FRACTIONS]

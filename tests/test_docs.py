@@ -32,7 +32,7 @@ ASSIGNED = re.compile(r"[A-Z][A-Z0-9_]*=")
 CAPTURED = re.compile(r"[A-Z]+=\$\(")
 LOCAL = "http://127.0.0.1:2024"
 NAMES = [page.name for page in PAGES]
-OTHERS = {"sed", "cat", "cd", "curl", "export", "mkdir", "source"}
+OTHERS = {"head", "cat", "cd", "curl", "export", "mkdir", "source"}
 OTHERS |= {"accelerate", "docker", "langgraph", "pre-commit", "vllm"}
 """Programs that are not ours, and words of the shell."""
 
