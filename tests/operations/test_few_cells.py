@@ -1,5 +1,6 @@
 """Training that chooses which cells to pay for, on the sample films."""
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -288,7 +289,9 @@ async def test_what_ended_a_search_too_early_is_named(
     with pytest.raises(BudgetSpentError) as refused:
         await operation.train(Context(domain=school), max_llm_calls=FIRST * (len(HINTS) + 1) + 3)
     assert refused.value.field == "max_llm_calls"
-    assert "beyond the panel" in refused.value.problem
+    # Three calls are one session's hintless ranking and trial, or rankings of several sessions.
+    there = re.search(r"[01] sessions? beyond the panel", refused.value.problem)
+    assert there, refused.value.problem
 
     async def spent(*_: object) -> None:
         raise BudgetSpentError("calls a day", "The day's calls are made.", "Wait.")
@@ -304,7 +307,7 @@ async def test_what_ended_a_search_too_early_is_named(
     with pytest.raises(BudgetSpentError) as refused:
         await operation.train(Context(domain=school))
     assert refused.value.field == "calls a day"
-    assert "0 sessions beyond the panel" in refused.value.problem
+    assert there[0] in refused.value.problem
 
 
 @pytest.mark.long

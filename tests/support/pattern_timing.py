@@ -22,8 +22,9 @@ POOL = " \n\ta1_-.,\"'<>&;/|([{*#:=\u00e9\0"
 SIZES = (20, 40, 256, 2_048)
 SUSPECT = 0.003
 """Seconds that a linear pattern does not take for any of the sizes."""
-GROWTH = 3.2
-"""More than this for a text twice as long is no linear time."""
+GROWTH = 2.8
+"""More than this for a text twice as long is no linear time; it is compared over three doublings,
+where linear time grows 8 times and quadratic time 64 times."""
 PLENTY = 0.3
 CONFIRMATIONS = 3
 """A machine that halts for a moment makes one measurement long, not three in a row."""
@@ -130,8 +131,15 @@ def _grows(pattern: re.Pattern[str], make: Callable[[int], str], use: Use) -> bo
         return False
     if _seconds(pattern, make(size), use, 3) > SUSPECT and size == SIZES[0]:
         return True
-    first, last = (_seconds(pattern, make(int(size * n)), use, 5) for n in (0.25, 1))
-    return last > GROWTH**2 * first  # of one doubling, other programs may hide the growth
+    # Of one doubling, other programs may hide the growth.
+    first, last = (_seconds(pattern, make(int(size * n)), use, 5) for n in _span(size))
+    return last > GROWTH**3 * first
+
+
+def _span(size: int) -> tuple[float, float]:
+    """Return the shares of a size whose times are compared, three doublings apart."""
+    # What is slow already for a short text may never end for a longer one.
+    return (0.25, 2) if size > SIZES[1] else (0.125, 1)
 
 
 def _seconds(pattern: Any, text: str, use: Use, tries: int) -> float:
