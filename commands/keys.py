@@ -133,7 +133,7 @@ def revoke(
     ],
     as_json: _AsJson = False,
 ) -> None:
-    """Revoke a key at once and for good. Repeating it changes nothing.
+    """Revoke a key at once and for good; jobs that it has started stop.
 
     Example: re2llm keys revoke 3f9c2a7d41b0
     """
@@ -149,3 +149,9 @@ async def _revoke(key: str, as_json: bool) -> None:
         print_json(revoked.model_dump())
     else:
         out.print(f"{key} is {'now' if revoked.revoked else 'already'} revoked.", markup=False)
+        if revoked.jobs_stopped:
+            stopped = counted(revoked.jobs_stopped, "running job", "running jobs")
+            out.print(f"Stopped: {stopped}. `re2llm jobs retry` goes on with one.", markup=False)
+        if revoked.autopilots_held:
+            held = counted(revoked.autopilots_held, "autopilot", "autopilots")
+            out.print(f"Held: {held}. `re2llm autopilot resume` goes on.", markup=False)

@@ -20,6 +20,7 @@ from ..knowledge.jobs import (
     list_jobs,
     restart_job,
 )
+from ..knowledge.keys import hold_key
 from ..operations.database import in_domain
 from ..runtime.context import Context
 from ..runtime.options import RunOptions, resolve_context
@@ -200,7 +201,10 @@ async def _restart(
         options.services.engine.begin() as connection,
     ):
         found = await fetch_job(connection, job_id, among=options.domains)
-        started = await restart_job(connection, job_id, among, version, **limits)
+        await hold_key(connection, options.key_id)
+        started = await restart_job(
+            connection, job_id, among, version, key_id=options.key_id, **limits
+        )
         if started is None:
             raise _unfit(found)
         await enqueue(connection, client, job_id, started.attempt, version)

@@ -17,6 +17,7 @@ from ..knowledge.autopilots import (
 )
 from ..knowledge.counted_rewards import keep_counted_rewards
 from ..knowledge.domains import Domain
+from ..knowledge.keys import hold_key
 from ..llm.prices import call_cost
 from ..operations.autopilot.manage import shown
 from ..operations.autopilot.results import AutopilotShown
@@ -58,13 +59,15 @@ async def turn_on(
         _require_prices(options)
     async with in_domain(options, domain) as (connection, found):
         _refuse_held(await find_autopilot(connection, found.id))
+        await hold_key(connection, options.key_id)
     within = replace(context, domain=found.name)
     schedule = _SCHEDULE.format(found.name)
     await _unschedule(within, schedule)
     await add_schedule(within, "autopilot", cron, name=schedule, cycles=True)
     async with in_domain(options, found.name, write=True) as (connection, found):
         _refuse_held(await find_autopilot(connection, found.id, alone=True))  # by now, it may be
-        await store_autopilot(connection, found.id, plan.as_dict(), schedule)
+        await hold_key(connection, options.key_id)
+        await store_autopilot(connection, found.id, plan.as_dict(), schedule, key_id=options.key_id)
         await store_decision(connection, found.id, "on", "asked", by(options, "turned on"))
         return await shown(connection, found, options)
 
@@ -155,7 +158,7 @@ async def _cycle(context: Context, *, decides: bool) -> Cycle:
         seen = await seen_by(connection, autopilot, options)
     decision = decide(plan, seen)
     try:
-        decision, job = await begin(decision, seen, plan, context)
+        decision, job = await begin(decision, seen, plan, context, key_id=autopilot.key_id)
     except InputError as error:
         words = f"It could not {decision.action.value.replace('_', ' ')}: {error}"
         decision, job = Decision(Action.HOLD, "step_failed", words), None

@@ -101,6 +101,7 @@ async def add_schedule(
         "zone": zone,
         "arguments": dict(arguments or {}),
         "limits": dict(limits or {}),
+        "key": None if cycles else options.key_id,  # an autopilot has its own
     }
     async with queue_client(options.services) as client:
         if await asyncio.to_thread(client.get_schedule, named) is not None:

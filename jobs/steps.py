@@ -20,9 +20,21 @@ from .submit import submit
 
 
 async def begin(
-    decision: Decision, seen: Seen, plan: AutopilotPlan, context: Context
+    decision: Decision,
+    seen: Seen,
+    plan: AutopilotPlan,
+    context: Context,
+    *,
+    key_id: str | None = None,
 ) -> tuple[Decision, str | None]:
     """Begin a step.
+
+    Args:
+        decision: What to do.
+        seen: What it rests on.
+        plan: Of the autopilot.
+        context: The run's options.
+        key_id: The API key that the autopilot works for.
 
     Returns:
         The decision, which is to wait if there turns out to be too little to work on, and the id
@@ -53,7 +65,7 @@ async def begin(
     if isinstance(arguments, Decision):
         return arguments, None
     kind, limits = cast("JobKind", decision.action.value), decision.limits(seen)
-    made = await submit(context, kind, arguments, **limits, autopilot=True)
+    made = await submit(context, kind, arguments, **limits, autopilot=True, key_id=key_id)
     return decision, made.id
 
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..knowledge.jobs import Job, fetch_job, find_job, store_job
+from ..knowledge.keys import hold_key
 from ..llm.prices import require_prices
 from ..operations.database import in_domain, with_domain
 from ..runtime.context import Context
@@ -28,6 +29,7 @@ async def submit(  # what a job is
     schedule: str | None = None,
     job_id: str | None = None,
     autopilot: bool = False,
+    key_id: str | None = None,
 ) -> Job:
     """Submit a job, which workers then do.
 
@@ -38,6 +40,7 @@ async def submit(  # what a job is
         schedule: The name of the schedule that submits it.
         job_id: Its id; one that is there already is not submitted again.
         autopilot: Whether it is a step of the domain's autopilot, whose budget of the day counts.
+        key_id: The API key that it works for; `None` takes that of the run.
 
     Raises:
         InputError: The arguments cannot be used.
@@ -59,6 +62,8 @@ async def submit(  # what a job is
         known = None if job_id is None else await find_job(connection, job_id)
         if known is not None:
             return known
+        key_id = key_id or options.key_id
+        await hold_key(connection, key_id)
         await store_job(
             connection,
             number,
@@ -71,6 +76,7 @@ async def submit(  # what a job is
             max_cost=max_cost,
             schedule=schedule,
             autopilot=autopilot,
+            key_id=key_id,
         )
         await enqueue(connection, client, made, 1, version)
         return await fetch_job(connection, made)

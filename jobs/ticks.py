@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import hashlib
+import logging
 from collections.abc import Mapping
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -13,21 +14,26 @@ from croniter import croniter
 
 from ..knowledge.domains import domain_names
 from ..knowledge.jobs import list_jobs
+from ..knowledge.keys import find_key
 from ..runtime.context import Context
 from ..runtime.sharing import shared_services
 from .queues import queue_client
 from .submit import submit
+
+_log = logging.getLogger(__name__)
 
 
 async def submit_tick(planned: dt.datetime, given: Mapping[str, Any]) -> None:
     """Submit the job of a tick.
 
     Of ticks that were missed while no worker ran, only the last one does; and none while the
-    schedule's last job still runs. If the domain was deleted, the schedule is, too.
+    schedule's last job still runs. If the domain was deleted, or the API key that made the schedule
+    was revoked, the schedule is deleted, too.
 
     Args:
         planned: When the tick was due.
-        given: `name`, `cron`, `zone`, `kind`, `domain`, `arguments` and `limits` of the schedule.
+        given: `name`, `cron`, `zone`, `kind`, `domain`, `arguments`, `limits` and `key` of the
+            schedule.
     """
     if next_tick(given["cron"], given["zone"], planned) <= dt.datetime.now(dt.UTC):
         return
@@ -35,7 +41,9 @@ async def submit_tick(planned: dt.datetime, given: Mapping[str, Any]) -> None:
     async with services.engine.connect() as connection:
         there = given["domain"] in await domain_names(connection)
         running = await list_jobs(connection, domain=given["domain"], state="running")
-    if not there:
+        key = given.get("key") and await find_key(connection, given["key"])
+    if not there or (key and key.revoked_at is not None):
+        _log.warning("schedule %s is deleted: its domain or its API key is gone", given["name"])
         async with queue_client(services) as client:
             await asyncio.to_thread(client.delete_schedule, given["name"])
         return
@@ -49,6 +57,7 @@ async def submit_tick(planned: dt.datetime, given: Mapping[str, Any]) -> None:
         **given["limits"],
         schedule=given["name"],
         job_id=f"{given['kind']}-{digest[:8]}",
+        key_id=given.get("key"),
     )
 
 

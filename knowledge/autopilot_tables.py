@@ -25,6 +25,8 @@ class AutopilotRow(Base):
     plan: Mapped[dict[str, Any]]
     schedule: Mapped[str]
     """Name of the schedule of its cycles."""
+    key_id: Mapped[str | None] = mapped_column(ForeignKey("api_key.id", ondelete="SET NULL"))
+    """The API key that turned it on, or let it go on."""
     usd_per_day: Mapped[float | None]
     """As in the plan; here for the statement that claims a call."""
     calls_per_day: Mapped[int | None]

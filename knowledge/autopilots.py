@@ -24,6 +24,7 @@ _COLUMNS = (
     AutopilotRow.since,
     AutopilotRow.reward_since,
     AutopilotRow.rewards,
+    AutopilotRow.key_id,
 )
 
 
@@ -39,6 +40,7 @@ class Autopilot:
         since: When it was turned on, or resumed.
         reward_since: When it was turned on, or resumed after a drop of reward.
         rewards: From `CountedRewards.as_dict`; `None` before the first cycle.
+        key_id: The API key that turned it on, or let it go on; `None` for none.
     """
 
     domain_id: int
@@ -48,6 +50,7 @@ class Autopilot:
     since: dt.datetime
     reward_since: dt.datetime
     rewards: Mapping[str, Any] | None
+    key_id: str | None = None
 
 
 async def find_autopilot(
@@ -78,7 +81,12 @@ async def takes_misses(connection: AsyncConnection, domain_id: int) -> bool:
 
 
 async def store_autopilot(
-    connection: AsyncConnection, domain_id: int, plan: Mapping[str, Any], schedule: str
+    connection: AsyncConnection,
+    domain_id: int,
+    plan: Mapping[str, Any],
+    schedule: str,
+    *,
+    key_id: str | None = None,
 ) -> None:
     """Turn an autopilot on, or give it another plan.
 
@@ -86,8 +94,10 @@ async def store_autopilot(
         connection: In a transaction.
         plan: From `AutopilotPlan.as_dict`.
         schedule: Name of the schedule of its cycles.
+        key_id: The API key that turns it on.
     """
     given = {
+        "key_id": key_id,
         "plan": dict(plan),
         "schedule": schedule,
         "usd_per_day": plan["usd_per_day"],
@@ -121,17 +131,28 @@ async def set_autopilot_state(connection: AsyncConnection, domain_id: int, state
     await connection.execute(changed.values(state=state))
 
 
-async def let_go_on(connection: AsyncConnection, domain_id: int, *, after_drop: bool) -> None:
+async def autopilots_of_key(connection: AsyncConnection, key_id: str) -> list[int]:
+    """Return the domains whose autopilots are on because of an API key."""
+    kept = select(AutopilotRow.domain_id).where(
+        AutopilotRow.key_id == key_id, AutopilotRow.state == "on"
+    )
+    return sorted(await connection.scalars(kept))
+
+
+async def let_go_on(
+    connection: AsyncConnection, domain_id: int, *, after_drop: bool, key_id: str | None = None
+) -> None:
     """Let a held autopilot go on; jobs that failed before now no longer hold it.
 
     Args:
         connection: In a transaction.
         after_drop: Whether it was held for a drop of reward: then present reward is what to
             expect. After any other hold, what was expected stays.
+        key_id: The API key that lets it go on.
     """
     now = {"since": func.now()} | ({"reward_since": func.now()} if after_drop else {})
     changed = update(AutopilotRow).where(AutopilotRow.domain_id == domain_id)
-    await connection.execute(changed.values(state="on", **now))
+    await connection.execute(changed.values(state="on", key_id=key_id, **now))
 
 
 async def store_decision(

@@ -15,7 +15,7 @@ class JobRow(Base):
     """Long work that any number of workers share, with its budget."""
 
     __tablename__ = "job"
-    __table_args__ = (Index("ix_job_state", "state"),)
+    __table_args__ = (Index("ix_job_state", "state"), Index(None, "key_id"))
 
     id: Mapped[str] = mapped_column(primary_key=True)
     domain_id: Mapped[int] = mapped_column(ForeignKey("domain.id", ondelete="CASCADE"))
@@ -35,6 +35,8 @@ class JobRow(Base):
     """The name of the schedule that submitted it."""
     autopilot: Mapped[bool] = mapped_column(server_default=false())
     """Whether it is a step of the domain's autopilot, whose budget of the day counts too."""
+    key_id: Mapped[str | None] = mapped_column(ForeignKey("api_key.id", ondelete="SET NULL"))
+    """The API key that started it, directly or by a schedule or an autopilot."""
     max_calls: Mapped[int | None]
     max_tokens: Mapped[int | None] = mapped_column(BigInteger)
     max_cost: Mapped[float | None]

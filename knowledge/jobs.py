@@ -23,6 +23,8 @@ JobState = Literal["running", "paused", "stopped", "failed", "done", "cancelled"
 FilelessKind = Literal["learn", "train", "verify", "tidy"]
 """Kinds of jobs that need no file, so that forms can submit them and schedules repeat them."""
 
+KEY_REVOKED = "The API key that started it was revoked."
+"""Why a job was stopped, or an autopilot held."""
 _PRIVATE = "sessions"
 """The argument with people's choices, which is not shown."""
 _SHOWN = (
@@ -210,17 +212,34 @@ async def cancel_stored(connection: AsyncConnection, job_id: str) -> None:
     )
 
 
+async def stop_jobs_of_key(connection: AsyncConnection, key_id: str) -> int:
+    """Stop the running jobs that an API key has started, and return how many.
+
+    Args:
+        connection: In the transaction that revokes the key.
+    """
+    stopped = (
+        update(JobRow)
+        .where(JobRow.key_id == key_id, JobRow.state == "running")
+        .values(state="stopped", reason=KEY_REVOKED, ended_at=func.now())
+    )
+    return (await connection.execute(stopped)).rowcount
+
+
 async def restart_job(
     connection: AsyncConnection,
     job_id: str,
     among: Sequence[JobState],
     version: str,
+    *,
+    key_id: str | None = None,
     **limits: float | None,
 ) -> Job | None:
     """Begin another attempt of a job in one of some states; `None` if it is in another.
 
     Args:
         connection: In the transaction that enqueues it.
+        key_id: The API key that goes on with it.
         limits: New values of `max_calls` and the like.
     """
     restarted = (
@@ -233,6 +252,7 @@ async def restart_job(
             pieces=None,
             ended_at=None,
             version=version,
+            key_id=key_id,
             attempt=JobRow.attempt + 1,
             reserved=0.0,  # what a killed worker had set aside
             **limits,

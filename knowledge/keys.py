@@ -14,7 +14,7 @@ from typing import cast
 from sqlalchemy import func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from ..errors import InputError
+from ..errors import InputError, NotGrantedError
 from .domains import find_domain
 from .grants import Grants, Right
 from .key_tables import ApiKeyDomainRow, ApiKeyRow
@@ -142,6 +142,25 @@ async def revoke_key(connection: AsyncConnection, key_id: str) -> bool:
         .returning(ApiKeyRow.id)
     )
     return revoked is not None
+
+
+async def hold_key(connection: AsyncConnection, key_id: str | None) -> None:
+    """Make sure that a key works, and go on doing so until the transaction ends.
+
+    What is begun in the transaction is thus seen by whoever revokes the key.
+
+    Args:
+        connection: In a transaction.
+        key_id: Of the key; `None` for a run without one.
+
+    Raises:
+        NotGrantedError: It was revoked.
+    """
+    if key_id is None:
+        return
+    works = select(ApiKeyRow.id).where(ApiKeyRow.id == key_id, ApiKeyRow.revoked_at.is_(None))
+    if await connection.scalar(works.with_for_update(read=True)) is None:
+        raise NotGrantedError("key", "It was revoked.", "Use another key.")
 
 
 def _hash(secret: str) -> bytes:

@@ -97,6 +97,11 @@ class RunOptions:
         return LOCAL if self.caller is None else self.caller.key_id or "unknown"
 
     @property
+    def key_id(self) -> str | None:
+        """The API key that the run is for, by its id."""
+        return None if self.caller is None else self.caller.key_id or None
+
+    @property
     def prompt(self) -> Recipe:
         """How the ranking is asked for, by what is known of the model until now."""
         return RECIPES[self._recipe()]

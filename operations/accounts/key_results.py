@@ -39,3 +39,5 @@ class RevokedKey(BaseModel):
 
     id: str
     revoked: bool = Field(description="False if it was revoked before.")
+    jobs_stopped: int = Field(description="Running jobs that it had started.")
+    autopilots_held: int = Field(description="Autopilots that it had turned on.")

@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ...knowledge import keys as stored
+from ...knowledge.autopilots import (
+    autopilots_of_key,
+    find_autopilot,
+    set_autopilot_state,
+    store_decision,
+)
 from ...knowledge.grants import Grants
+from ...knowledge.jobs import KEY_REVOKED, stop_jobs_of_key
 from ...runtime.caller import Caller
 from ...runtime.options import Context, resolve_context
 from ..database import connected
@@ -67,6 +74,9 @@ async def list_keys(context: Context) -> list[ListedKey]:
 async def revoke_key(context: Context, key: str) -> RevokedKey:
     """Revoke a key, immediately and permanently; repeating it changes nothing.
 
+    Running jobs that it has started stop, autopilots that it has turned on are held, and its
+    schedules end when they are next due. All can go on without it.
+
     Args:
         key: Its id, as `list_keys` shows it.
 
@@ -75,7 +85,14 @@ async def revoke_key(context: Context, key: str) -> RevokedKey:
     """
     options = await resolve_context(context)
     async with connected(options, write=True) as connection:
-        return RevokedKey(id=key, revoked=await stored.revoke_key(connection, key))
+        revoked = await stored.revoke_key(connection, key)
+        stopped = await stop_jobs_of_key(connection, key)
+        held = await autopilots_of_key(connection, key)
+        for domain in held:
+            await find_autopilot(connection, domain, alone=True)
+            await set_autopilot_state(connection, domain, "held")
+            await store_decision(connection, domain, "hold", "key_revoked", KEY_REVOKED)
+    return RevokedKey(id=key, revoked=revoked, jobs_stopped=stopped, autopilots_held=len(held))
 
 
 async def check_key(context: Context, key: str) -> Caller | None:

@@ -13,6 +13,7 @@ from ...knowledge.autopilots import (
     store_decision,
 )
 from ...knowledge.domains import Domain
+from ...knowledge.keys import hold_key
 from ...policies.autopilot.plan import AutopilotPlan
 from ...runtime.options import Context, RunOptions, resolve_context
 from ..database import in_domain
@@ -29,6 +30,7 @@ _REMEDIES = {
     "rollout_held": "End it with `re2llm policy canary --promote` or "
     "`re2llm policy canary --stop`, then `re2llm autopilot resume`.",
     "step_failed": "Change what it names, then `re2llm autopilot resume`.",
+    "key_revoked": "`re2llm autopilot resume` goes on; `re2llm autopilot off` turns it off.",
     "job_failed": "`re2llm jobs show` tells more. Then `re2llm autopilot resume`.",
 }
 
@@ -69,8 +71,11 @@ async def resume_autopilot(context: Context, *, domain: str | None = None) -> Au
         state = "off" if autopilot is None else autopilot.state
         if state != "held":
             raise InputError("domain", f"Its autopilot is {state}.", "Only a held one is resumed.")
+        await hold_key(connection, options.key_id)
         [last] = await list_decisions(connection, found.id, 1)
-        await let_go_on(connection, found.id, after_drop=last["reason"] == "drift")
+        await let_go_on(
+            connection, found.id, after_drop=last["reason"] == "drift", key_id=options.key_id
+        )
         await store_decision(connection, found.id, "resume", "asked", by(options, "resumed"))
         return await shown(connection, found, options)
 
