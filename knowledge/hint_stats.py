@@ -38,19 +38,32 @@ _SUMMED = """
               SELECT * FROM unnest(CAST(:flattered AS bigint[]), CAST(:own AS bigint[]))
           )
         ORDER BY h.id, t.session_id, h.id <> own.id, own.id
-    ), stored AS (
-        INSERT INTO re2llm.hint_stats (domain_id, hint_id, model, prompt_version,
-                                       trials, mean_gain, gain_error, helped, harmed)
-        SELECT :domain, hint_id, :model, :version, count(*), avg(gain),
-               coalesce(stddev_samp(gain) / sqrt(count(*)), 0),
-               count(*) FILTER (WHERE gain > 0), count(*) FILTER (WHERE gain < 0)
-        FROM gained GROUP BY hint_id
-        RETURNING *
+    )
+    INSERT INTO re2llm.hint_stats (domain_id, hint_id, model, prompt_version,
+                                   trials, mean_gain, gain_error, helped, harmed)
+    SELECT :domain, hint_id, :model, :version, count(*), avg(gain),
+           coalesce(stddev_samp(gain) / sqrt(count(*)), 0),
+           count(*) FILTER (WHERE gain > 0), count(*) FILTER (WHERE gain < 0)
+    FROM gained GROUP BY hint_id
+"""
+# A hint that was not tried with this model and prompt shows its figures with another.
+_SHOWN = """
+    WITH shown AS (
+        SELECT DISTINCT ON (hint_id) hint_id, trials, mean_gain, gain_error, helped, harmed
+        FROM re2llm.hint_stats
+        WHERE domain_id = :domain
+        ORDER BY hint_id, (model = :model AND prompt_version = :version) DESC, trials DESC
+    ), present AS (
+        SELECT h.id, coalesce(s.trials, 0) AS trials, coalesce(s.mean_gain, 0) AS mean_gain,
+               coalesce(s.gain_error, 0) AS gain_error, coalesce(s.helped, 0) AS helped,
+               coalesce(s.harmed, 0) AS harmed
+        FROM re2llm.hint AS h LEFT JOIN shown AS s ON s.hint_id = h.id
+        WHERE h.domain_id = :domain AND (s.hint_id IS NOT NULL OR h.trials > 0)
     )
     UPDATE re2llm.hint AS h
-    SET trials = stored.trials, mean_gain = stored.mean_gain, gain_error = stored.gain_error,
-        helped = stored.helped, harmed = stored.harmed
-    FROM stored WHERE h.domain_id = stored.domain_id AND h.id = stored.hint_id
+    SET trials = p.trials, mean_gain = p.mean_gain, gain_error = p.gain_error,
+        helped = p.helped, harmed = p.harmed
+    FROM present AS p WHERE h.domain_id = :domain AND h.id = p.id
 """
 
 MEASURED = (
@@ -119,6 +132,7 @@ async def refresh_stats(
     ]
     left_out = {"flattered": [hint for hint, _ in pairs], "own": [own for _, own in pairs]}
     await connection.execute(text(_SUMMED), {**given, "sessions": list(sessions), **left_out})
+    await connection.execute(text(_SHOWN), given)
 
 
 async def measured_hints(

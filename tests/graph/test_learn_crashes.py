@@ -83,7 +83,7 @@ def blows(rng: random.Random, strikes: int, rows: int) -> list[tuple[int, Moment
     drawn: list[tuple[int, Moment | float]] = []
     for number in range(strikes):
         pause = rng.uniform(0, LONGEST_PAUSE)
-        moments: tuple[Moment | float, ...] = ("trial", "reflection", pause)
+        moments: tuple[Moment | float, ...] = ("reflection", "trial", pause)
         moment = moments[number % 3] if number < strikes - 1 else pause
         drawn.append((int(part * rng.uniform(number, number + 1)), moment))
     return [(0, LONGEST_PAUSE), *drawn[1:]] if strikes > 2 else drawn

@@ -9,7 +9,7 @@ from typing import Any
 from re2llm.data.sample import sample_items, simulate_sessions
 from re2llm.knowledge.domains import find_domain
 from re2llm.knowledge.hint_stats import best_measured, measured_hints, refresh_stats
-from re2llm.knowledge.hints import add_hint, hint_key, set_status
+from re2llm.knowledge.hints import add_hint, hint_key, list_hints, set_status
 from re2llm.knowledge.reflections import (
     Proposal,
     Reflection,
@@ -110,6 +110,38 @@ async def test_the_sessions_that_a_hint_comes_from_do_not_count(
         await refresh_stats(connection, found.id, "m", "1", sessions)
         [first, _] = await measured_hints(connection, found.id, "m", "1")
         assert (first.trials, first.helped, first.mean_gain) == (7, 0, 0.0)
+
+
+async def test_figures_go_with_the_trials_that_they_rest_on(
+    services: Services, load: Callable[..., Any], domain: str
+) -> None:
+    """A trial may be counted before it is known that the hint comes from its session."""
+    await load(domain, sample_items(), simulate_sessions(4, seed=3))
+    text = "Prefer recent films."
+    async with services.engine.begin() as connection:
+        found = await find_domain(connection, domain)
+        [session, *_] = await session_keys(connection, found.id)
+        [vector] = services.embedder.encode([text])
+        hint, _ = await add_hint(connection, found.id, text, vector, provenance={})
+        for model, rank in (("a", 1), ("b", 2)):
+            for given, at in ((None, 8), (text, rank)):
+                trial = Trial(session, hint_key(given), model, "1", at, "")
+                await store_trial(connection, found.id, trial)
+        shown: list[tuple[int, float]] = []
+        for model, sessions in (("a", [session]), ("b", [session]), ("b", []), ("a", [])):
+            await refresh_stats(connection, found.id, model, "1", sessions)
+            [one] = await list_hints(connection, found.id)
+            shown.append((one.trials, one.mean_gain))
+        [of_a, of_b, again_a, none] = shown
+        assert of_a == again_a > of_b > none == (0, 0.0)
+        told = Reflection(session, "a", "1", 8, "", [], {})
+        reflection = await store_reflection(connection, found.id, told)
+        await refresh_stats(connection, found.id, "a", "1", [session])
+        proposal = Proposal(text, "duplicate", "", hint)
+        await store_proposal(connection, found.id, reflection, proposal)
+        await refresh_stats(connection, found.id, "a", "1", [session])
+        [one] = await list_hints(connection, found.id)
+        assert (one.trials, one.mean_gain) == (0, 0.0)
 
 
 async def test_two_learners_may_sum_up_at_the_same_time(
