@@ -8,9 +8,9 @@ import typer
 
 from ..errors import InputError
 from ..records import counted
-from .completion import DomainOption
 from .console import fail, out, print_json, run
 from .groups import CommandGroup
+from .options import DomainOption, JsonOption
 
 if TYPE_CHECKING:
     from ..operations.autopilot.results import AutopilotDay, AutopilotShown
@@ -19,7 +19,6 @@ autopilot = CommandGroup(
     help="Keep learning from feedback within a budget. Off by default.",
     no_args_is_help=True,
 )
-_Json = Annotated[bool, typer.Option("--json", help="Print as JSON.")]
 _STEPS = "1,5,25,100"
 
 
@@ -74,7 +73,7 @@ def on(  # an option for each part of the plan
         Literal["better", "not_worse"],
         typer.Option(metavar="GOAL", help="What the step to 100 needs: better or not_worse."),
     ] = "better",
-    as_json: _Json = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Turn it on, or give it another plan.
 
@@ -113,7 +112,7 @@ def on(  # an option for each part of the plan
 
 
 @autopilot.command("off")
-def off(domain: DomainOption = None, as_json: _Json = False) -> None:
+def off(domain: DomainOption = None, as_json: JsonOption = False) -> None:
     """Turn it off. Its running step makes no further call; a rollout goes on.
 
     Example: re2llm autopilot off --domain films
@@ -122,7 +121,7 @@ def off(domain: DomainOption = None, as_json: _Json = False) -> None:
 
 
 @autopilot.command("show")
-def show(domain: DomainOption = None, as_json: _Json = False) -> None:
+def show(domain: DomainOption = None, as_json: JsonOption = False) -> None:
     """Show what it decided and why, and what it spent.
 
     Example: re2llm autopilot show --domain films
@@ -131,7 +130,7 @@ def show(domain: DomainOption = None, as_json: _Json = False) -> None:
 
 
 @autopilot.command("resume")
-def resume(domain: DomainOption = None, as_json: _Json = False) -> None:
+def resume(domain: DomainOption = None, as_json: JsonOption = False) -> None:
     """Let a held autopilot go on; after a drop, from present reward.
 
     Example: re2llm autopilot resume --domain films
@@ -140,7 +139,7 @@ def resume(domain: DomainOption = None, as_json: _Json = False) -> None:
 
 
 @autopilot.command("run-once")
-def run_once(domain: DomainOption = None, as_json: _Json = False) -> None:
+def run_once(domain: DomainOption = None, as_json: JsonOption = False) -> None:
     """Look at what is new and begin the next step now. `re2llm worker` does the work.
 
     Example: re2llm autopilot run-once --domain films

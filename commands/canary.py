@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from ..errors import InputError
-from .completion import DomainOption, complete_release
+from .completion import complete_release
 from .console import fail, out, print_json, run
+from .options import DomainOption, JsonOption
 from .policy import policy
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ def canary(
     promote: Annotated[
         bool, typer.Option("--promote", help="Activate it now, whatever its figures.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Roll a release out step by step, watched and taken back by itself.
 

@@ -8,8 +8,8 @@ import typer
 
 from ..errors import InputError
 from ..records import counted
-from .completion import DomainOption
 from .console import err, out, print_json, run
+from .options import DomainOption
 from .tables import print_retired
 
 

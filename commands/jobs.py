@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 
 from ..records import counted
-from .budgets import MaxCalls, MaxCost
 from .console import out, print_json, run
 from .groups import CommandGroup
+from .options import JsonOption, MaxCalls, MaxCost, MaxTokens
 from .schedules import schedule, schedules, unschedule
 from .tables import print_table
 
@@ -23,7 +23,6 @@ jobs = CommandGroup(
 JobId = Annotated[
     str, typer.Argument(metavar="JOB", help="The job's id, as `--detach` printed it.")
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print as JSON.")]
 
 
 @jobs.command("list")
@@ -37,7 +36,7 @@ def list_(
             metavar="STATE", help="Only running, paused, stopped, failed, done or cancelled ones."
         ),
     ] = None,
-    as_json: AsJson = False,
+    as_json: JsonOption = False,
 ) -> None:
     """List jobs, the newest first.
 
@@ -66,7 +65,7 @@ def list_(
 
 
 @jobs.command()
-def show(job: JobId, as_json: AsJson = False) -> None:
+def show(job: JobId, as_json: JsonOption = False) -> None:
     """Show a job's progress, cost and result.
 
     Example: re2llm jobs show learn-1a2b3c4d
@@ -92,7 +91,7 @@ def show(job: JobId, as_json: AsJson = False) -> None:
 
 
 @jobs.command()
-def pause(job: JobId, as_json: AsJson = False) -> None:
+def pause(job: JobId, as_json: JsonOption = False) -> None:
     """Pause a job. Calls in flight are finished, and no other is made.
 
     Example: re2llm jobs pause learn-1a2b3c4d
@@ -101,7 +100,7 @@ def pause(job: JobId, as_json: AsJson = False) -> None:
 
 
 @jobs.command()
-def resume(job: JobId, as_json: AsJson = False) -> None:
+def resume(job: JobId, as_json: JsonOption = False) -> None:
     """Continue a paused job, with the installed version of re2llm.
 
     Example: re2llm jobs resume learn-1a2b3c4d
@@ -110,7 +109,7 @@ def resume(job: JobId, as_json: AsJson = False) -> None:
 
 
 @jobs.command()
-def cancel(job: JobId, as_json: AsJson = False) -> None:
+def cancel(job: JobId, as_json: JsonOption = False) -> None:
     """Cancel a job for good. What it has stored stays.
 
     Example: re2llm jobs cancel learn-1a2b3c4d
@@ -122,11 +121,9 @@ def cancel(job: JobId, as_json: AsJson = False) -> None:
 def retry(
     job: JobId,
     max_llm_calls: MaxCalls = None,
-    max_tokens: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="Stop after this many tokens.")
-    ] = None,
+    max_tokens: MaxTokens = None,
     max_cost: MaxCost = None,
-    as_json: AsJson = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Continue a stopped or failed job.
 

@@ -10,12 +10,11 @@ import typer
 
 from ..errors import ModelDownError
 from ..records import counted
-from .budgets import Fuse, MaxCalls, MaxCost
-from .completion import DomainOption
 from .console import note, out, print_json, progress_bars, run
 from .detach import Detach, submit_job
 from .hints.tidy import print_changed
 from .option_names import stated
+from .options import DomainOption, Fuse, MaxCalls, MaxCost, MaxTokens
 from .tables import print_retired
 
 if TYPE_CHECKING:
@@ -41,9 +40,7 @@ def learn(
         ),
     ] = 30,
     max_llm_calls: MaxCalls = None,
-    max_tokens: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="Stop after this many tokens.")
-    ] = None,
+    max_tokens: MaxTokens = None,
     max_cost: MaxCost = None,
     concurrency: Annotated[
         int | None,

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..records import counted
-from .budgets import MaxCalls, MaxCost
-from .completion import DomainOption
 from .console import note, out, print_json, progress_bars, run
 from .option_names import stated
+from .options import DomainOption, MaxCalls, MaxCost
 
 if TYPE_CHECKING:
     from ..operations.first_stage.measure import Measured

@@ -8,8 +8,9 @@ import typer
 
 from ..records import counted
 from .canary import policy
-from .completion import DomainOption, ReleaseArgument, complete_release
+from .completion import complete_release
 from .console import out, print_json, progress_bars, run
+from .options import DomainOption, JsonOption, ReleaseArgument
 from .tables import print_table
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def diff(
             help="Random training sessions for which both choose; 0 for none.",
         ),
     ] = 40,
-    as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Show how two releases differ.
 

@@ -11,9 +11,8 @@ import typer
 
 from ..errors import InputError, ModelDownError, failure_among
 from ..records import Flag
-from .budgets import MaxCalls, MaxCost
-from .completion import DomainOption
 from .console import fail, note, out, print_json, run
+from .options import DomainOption, MaxCalls, MaxCost
 from .recommend_batch import recommend_rows
 
 if TYPE_CHECKING:

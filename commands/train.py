@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Annotated, cast
 import typer
 
 from ..records import counted
-from .budgets import Fuse, InBatches, MaxCalls, MaxCost
-from .completion import DomainOption
 from .console import out, print_json, progress_bars, run
 from .detach import Detach, refuse_with_detach, submit_job
 from .option_names import in_options
+from .options import DomainOption, Fuse, InBatches, MaxCalls, MaxCost
 from .tables import print_retired
 
 if TYPE_CHECKING:

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 
 from ...errors import InputError, reason_of
-from ..completion import DomainOption
 from ..console import out, print_json, run
-from .options import JsonOption
+from ..options import DomainOption, JsonOption
 from .verify import print_verified, verified
 
 if TYPE_CHECKING:

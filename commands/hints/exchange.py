@@ -11,9 +11,9 @@ import typer
 
 from ...errors import InputError, reason_of
 from ...records import counted
-from ..completion import DomainOption, complete_domain
+from ..completion import complete_domain
 from ..console import err, out, print_json, read_text, run, write_json
-from .options import JsonOption
+from ..options import DomainOption, JsonOption
 
 
 def export(

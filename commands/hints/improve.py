@@ -8,11 +8,10 @@ import typer
 
 from ...errors import ModelDownError, error_from
 from ...records import counted
-from ..budgets import MaxCost
-from ..completion import DomainOption
 from ..console import note, out, print_json, progress_bars, run
 from ..option_names import stated
-from .options import JsonOption, ModelOption
+from ..options import DomainOption, JsonOption, MaxCalls, MaxCost
+from .options import ModelOption
 
 if TYPE_CHECKING:
     from ...operations.hints.improve_results import ImprovedHints
@@ -24,9 +23,7 @@ def improve(
     attempts: Annotated[
         int, typer.Option(min=1, max=1_000, metavar="N", help="Make at most this many attempts.")
     ] = 10,
-    max_llm_calls: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="Stop after this many model calls.")
-    ] = None,
+    max_llm_calls: MaxCalls = None,
     max_cost: MaxCost = None,
     as_json: JsonOption = False,
 ) -> None:

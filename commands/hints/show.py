@@ -9,10 +9,10 @@ from typing import Annotated, Any
 import typer
 
 from ...records import counted
-from ..completion import DomainOption
 from ..console import out, print_json, run
+from ..options import DomainOption, JsonOption
 from ..tables import minute, print_table
-from .options import HintArgument, JsonOption
+from .options import HintArgument
 
 _LATEST = 8
 """Items of a history that are shown."""

@@ -9,12 +9,11 @@ import typer
 
 from ...errors import InputError, ModelDownError, error_from
 from ...records import counted
-from ..budgets import MaxCost
-from ..completion import DomainOption
 from ..console import fail, note, out, print_json, progress_bars, run
 from ..detach import Detach, submit_job
 from ..option_names import stated
-from .options import JsonOption, ModelOption
+from ..options import DomainOption, JsonOption, MaxCost
+from .options import ModelOption
 
 if TYPE_CHECKING:
     from ...operations.hints.tidy_results import TidiedHint, TidiedHints

@@ -9,13 +9,13 @@ import typer
 
 from ...errors import ModelDownError, error_from
 from ...records import counted
-from ..budgets import MaxCalls, MaxCost
-from ..completion import DomainOption, complete_hint
+from ..completion import complete_hint
 from ..console import note, out, print_json, progress_bars, run
 from ..detach import Detach, submit_job
 from ..option_names import stated
+from ..options import DomainOption, JsonOption, MaxCalls, MaxCost
 from ..tables import print_retired
-from .options import JsonOption, ModelOption
+from .options import ModelOption
 
 if TYPE_CHECKING:
     from ...operations.hints.results import TriedHint, VerifiedHints

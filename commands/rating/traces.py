@@ -10,9 +10,9 @@ import typer
 
 from ...errors import ModelDownError
 from ...records import counted
-from ..budgets import MaxCalls, MaxCost
 from ..console import note, out, print_json, progress_bars, run
 from ..option_names import stated
+from ..options import MaxCalls, MaxCost
 from .options import SAMPLE, ReviewsOption, SeedOption, SkipOption, SplitOption, review_source
 
 if TYPE_CHECKING:
