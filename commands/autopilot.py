@@ -195,4 +195,4 @@ def _used(day: AutopilotDay) -> str:
 
 
 def _line(text: str) -> None:
-    out.print(text, markup=False, soft_wrap=True)
+    out.print(text, soft_wrap=True)

@@ -121,22 +121,19 @@ def _print(shown: RolloutShown) -> None:
     out.print(
         f"Release {shown.release} against {shown.control or 'no release'}: {shown.state}, "
         f"{shown.percent:g} % of people (steps {steps}).",
-        markup=False,
     )
-    out.print(f"{shown.words} [{shown.reason}]", markup=False)
+    out.print(f"{shown.words} [{shown.reason}]")
     reward = shown.figures.get("reward", {})
     if reward.get("n"):
         out.print(
             f"Reward {reward['control']:.4f} without it, {reward['canary']:.4f} with it where they "
             f"differ; difference {reward['low']:+.4f} to {reward['high']:+.4f} over all.",
-            markup=False,
         )
     out.print("without it: " + _counts(shown.control_counts))
     out.print("with it:    " + _counts(shown.canary_counts))
     for event in shown.events:
         out.print(
             f"  {event.created_at[:16]}  {event.kind:<10} {event.percent:>5g} %  {event.words}",
-            markup=False,
         )
 
 

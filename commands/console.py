@@ -134,13 +134,13 @@ def interrupted() -> NoReturn:
 def fail(error: Re2llmError) -> NoReturn:
     """Print an error as one line on standard error and exit with code 1."""
     err.print("error: ", style="red", end="")
-    err.print(stated(error), markup=False, soft_wrap=True)
+    err.print(stated(error), soft_wrap=True)
     raise typer.Exit(1)
 
 
 def note(line: str) -> None:
     """Print a remark as one line on standard error, with options for fields in backticks."""
-    err.print(in_options(line), markup=False, soft_wrap=True)
+    err.print(in_options(line), soft_wrap=True)
 
 
 class _Once(logging.Handler):

@@ -75,4 +75,4 @@ async def _delete(name: str, yes: bool, as_json: bool) -> None:
     if as_json:
         print_json(deleted.model_dump())
     else:
-        out.print(f"{name} was deleted.", markup=False)
+        out.print(f"{name} was deleted.")

@@ -63,7 +63,6 @@ async def _feedback(
         out.print(
             f"{'Stored' if stored.new else 'Stored already'}: {item}{where}; "
             f"reward {stored.reward:.3f}.",
-            markup=False,
         )
     if learn:
         services = await shared_services()

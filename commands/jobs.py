@@ -81,11 +81,11 @@ def show(job: JobId, as_json: JsonOption = False) -> None:
     if as_json:
         print_json(found.as_dict(whole=True))
         return
-    out.print(_line(found), markup=False, soft_wrap=True)
+    out.print(_line(found), soft_wrap=True)
     whole = found.as_dict(whole=True)
     for name in ("version", "created_at", "ended_at", "schedule"):
         if whole[name] is not None:
-            out.print(f"{name.replace('_', ' ')}: {whole[name]}", markup=False, soft_wrap=True)
+            out.print(f"{name.replace('_', ' ')}: {whole[name]}", soft_wrap=True)
     if whole["result"] is not None:
         print_json(whole["result"])
 
@@ -152,7 +152,7 @@ def _change(name: str, job: str, as_json: bool, **limits: Any) -> None:
     if as_json:
         print_json(found.as_dict())
     else:
-        out.print(_line(found), markup=False, soft_wrap=True)
+        out.print(_line(found), soft_wrap=True)
 
 
 def _cells(status: JobStatus) -> list[str]:

@@ -147,4 +147,4 @@ async def _revoke(key: str, as_json: bool) -> None:
     if as_json:
         print_json(revoked.model_dump())
     else:
-        out.print(f"{key} is {'now' if revoked.revoked else 'already'} revoked.", markup=False)
+        out.print(f"{key} is {'now' if revoked.revoked else 'already'} revoked.")

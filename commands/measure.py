@@ -56,8 +56,8 @@ def measure(
     if as_json:
         print_json(measured.as_dict())
         return
-    out.print(f"{measured.model}, without a hint: {measured.says}", markup=False, soft_wrap=True)
+    out.print(f"{measured.model}, without a hint: {measured.says}", soft_wrap=True)
     cost = f", cost {measured.cost:.4f}" if measured.cost else ""
-    out.print(f"{counted(measured.llm_calls, 'model call')}{cost}.", markup=False)
+    out.print(f"{counted(measured.llm_calls, 'model call')}{cost}.")
     if measured.stopped is not None:
         note(f"stopped: {stated(measured.stopped)}")

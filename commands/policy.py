@@ -78,7 +78,7 @@ async def _show(release: int, domain: str | None, as_json: bool) -> None:
         print_json(shown.model_dump())
         return
     for line in _page(shown):
-        out.print(line, markup=False, soft_wrap=True)
+        out.print(line, soft_wrap=True)
 
 
 def _page(shown: ListedRelease) -> list[str]:
@@ -209,7 +209,7 @@ async def _evaluate(release: int, domain: str | None, sampled: bool | None, as_j
         f"{document['effective_n']:,}"
     )
     for warning in report.warnings:
-        err.print(f"warning: {warning}", markup=False, soft_wrap=True)
+        err.print(f"warning: {warning}", soft_wrap=True)
 
 
 _ESTIMATES = {"as logged": "logged", "IPS": "ips", "SNIPS": "snips", "doubly robust": "dr"}

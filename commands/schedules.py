@@ -61,7 +61,7 @@ def schedule(
     if as_json:
         print_json(made.as_dict())
     else:
-        out.print(_line(made), markup=False, soft_wrap=True)
+        out.print(_line(made), soft_wrap=True)
         note("A running `re2llm worker` submits it.")
 
 
@@ -111,7 +111,7 @@ def unschedule(
     if as_json:
         print_json({"removed": name})
     else:
-        out.print(f"Removed {name}.", markup=False)
+        out.print(f"Removed {name}.")
 
 
 def _line(made: Schedule) -> str:

@@ -111,7 +111,7 @@ def train(
         f"{'Active now.' if trained.active else 'Not activated: ' + in_options(trained.why_not)}"
     )
     if trained.stopped is not None:
-        out.print(what_more_would_bring(trained), markup=False, soft_wrap=True)
+        out.print(what_more_would_bring(trained), soft_wrap=True)
     for policy, fusion in trained.fusion.items():
-        out.print(f"{_CHOICES[policy]}: {what_it_adds(fusion)}", markup=False, soft_wrap=True)
+        out.print(f"{_CHOICES[policy]}: {what_it_adds(fusion)}", soft_wrap=True)
     print_retired(trained.retired_hints)

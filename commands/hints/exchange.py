@@ -88,11 +88,9 @@ async def _import(
         f"{imported.duplicate:,} known already, {len(imported.refused):,} refused."
     )
     for refused in imported.refused:
-        out.print(f"  {refused['text']}: {refused['reason']}", markup=False)
+        out.print(f"  {refused['text']}: {refused['reason']}")
     if imported.stored:
-        out.print(
-            f"Next: re2llm hints verify --domain {shlex.quote(imported.domain)}", markup=False
-        )
+        out.print(f"Next: re2llm hints verify --domain {shlex.quote(imported.domain)}")
 
 
 def _read(file: Path) -> Any:

@@ -63,15 +63,14 @@ def _print(found: ImprovedHints) -> None:
     for child in found.tried:
         parents = " and ".join(str(number) for number in child.parents)
         outcome = f"hint {child.hint_id}" if child.hint_id else child.outcome.replace("_", " ")
-        out.print(f"{child.way} {parents}: {outcome}", markup=False, soft_wrap=True)
+        out.print(f"{child.way} {parents}: {outcome}", soft_wrap=True)
         if child.text:
-            out.print(f"  {child.text}", markup=False, soft_wrap=True)
-        out.print(f"  {child.reason}", markup=False, soft_wrap=True)
+            out.print(f"  {child.text}", soft_wrap=True)
+        out.print(f"  {child.reason}", soft_wrap=True)
     if not found.tried:
         note("note: no two hints were tried on the same 24 sessions or more; see `hints verify`.")
     out.print(
         f"{found.domain}: {counted(found.stored, 'better hint')} stored. "
         f"{counted(found.llm_calls, 'model call')} on {found.model}.",
-        markup=False,
         soft_wrap=True,
     )

@@ -84,8 +84,8 @@ def print_changed(hints: list[TidiedHint]) -> None:
     """Print what became of each hint, and why."""
     for hint in hints:
         changed = f"{hint.before} -> {hint.status}"
-        out.print(f"hint {hint.id}: {hint.text}", markup=False, soft_wrap=True)
-        out.print(f"  {changed}: {hint.reason}", markup=False, soft_wrap=True)
+        out.print(f"hint {hint.id}: {hint.text}", soft_wrap=True)
+        out.print(f"  {changed}: {hint.reason}", soft_wrap=True)
 
 
 def _print(found: TidiedHints) -> None:
@@ -98,7 +98,6 @@ def _print(found: TidiedHints) -> None:
         f"{f' ({retired})' if retired else ''}; "
         f"{len(found.kept):,} stay, {found.undecided:,} of them undecided. "
         f"{counted(found.llm_calls, 'model call')} on {found.model}.",
-        markup=False,
         soft_wrap=True,
     )
     if found.undecided and found.stopped is None and not found.trials:

@@ -86,17 +86,16 @@ async def verified(
 def print_verified(found: VerifiedHints) -> None:
     """Print what each hint brought, and what became of it."""
     for hint in found.hints:
-        out.print(f"hint {hint.id}: {hint.text}", markup=False, soft_wrap=True)
-        out.print(f"  {hint.gain} {hint.outcome.replace('_', ' ')}; {hint.decision}.", markup=False)
+        out.print(f"hint {hint.id}: {hint.text}", soft_wrap=True)
+        out.print(f"  {hint.gain} {hint.outcome.replace('_', ' ')}; {hint.decision}.")
     shown = {hint.id for hint in found.hints}
     print_retired([hint for hint in found.retired if hint.id not in shown])
     if not found.hints and not found.left:
         out.print(
             f"{found.domain}: every active and pending hint was tried on {found.model} already.",
-            markup=False,
         )
     elif found.hints:
-        out.print(f"{counted(found.llm_calls, 'model call')} on {found.model}.", markup=False)
+        out.print(f"{counted(found.llm_calls, 'model call')} on {found.model}.")
 
 
 def try_(
@@ -140,7 +139,7 @@ def try_(
         return
     if tried.understood is not None:
         reading = "; ".join(tried.understood) or "nothing: it mentions no attribute or evidence"
-        out.print(f"The offline model weighs {reading}.", markup=False)
-    out.print(str(tried.gain), markup=False)
+        out.print(f"The offline model weighs {reading}.")
+    out.print(str(tried.gain))
     if tried.leak is not None:
         note(f"note: it cannot be stored: {tried.leak}")

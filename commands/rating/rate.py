@@ -64,10 +64,10 @@ def rate(
     if as_json:
         print_json(result.model_dump())
         return
-    out.print(f"rating: {result.rating:g}   ({result.model})", markup=False)
+    out.print(f"rating: {result.rating:g}   ({result.model})")
     for name, heading in (("analyze_user", "user"), ("analyze_item", "item"), ("match", "match")):
         if thought := getattr(result.reasoning, name):
-            out.print(f"{heading + ':':<8}{thought}", markup=False)
+            out.print(f"{heading + ':':<8}{thought}")
     print_flags(result.model_dump())
 
 

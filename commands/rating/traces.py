@@ -66,7 +66,7 @@ def traces(
     else:
         tallies = (f"{count:,} {outcome}" for outcome, count in sorted(outcomes.items()))
         listed = ", ".join(tallies) or "no traces"
-        out.print(f"{out_file}: {listed}; {counted(budget.calls, 'model call')}.", markup=False)
+        out.print(f"{out_file}: {listed}; {counted(budget.calls, 'model call')}.")
     if traced.stopped is not None:
         note(
             f"stopped: {stated(traced.stopped)} "
