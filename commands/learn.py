@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
-from ..errors import ModelDownError
 from ..records import counted
 from .console import note, out, print_json, progress_bars, run
 from .detach import Detach, submit_job
 from .hints.tidy import print_changed
-from .option_names import stated
 from .options import DomainOption, Fuse, MaxCalls, MaxCost, MaxTokens
+from .stopped import say_stopped
 from .tables import print_retired
 
 if TYPE_CHECKING:
@@ -129,11 +128,9 @@ def learn(
         print_json(learned.as_dict())
     else:
         _print(learned)
+    left = f"{counted(learned.sessions_left, 'session is', 'sessions are')} left."
     if learned.stopped is not None:
-        note(
-            f"stopped: {stated(learned.stopped)} "
-            f"{counted(learned.sessions_left, 'session is', 'sessions are')} left."
-        )
+        say_stopped(learned.stopped, left)
     elif learned.full:
         from ..settings import get_settings
 
@@ -141,8 +138,7 @@ def learn(
         more = "--max-hints" if max_hints <= most else "RE2LLM_HINTS_MAX"
         note(
             f"stopped: there is room for {counted(min(max_hints, most), 'hint')}; "
-            f"{more} allows more. "
-            f"{counted(learned.sessions_left, 'session is', 'sessions are')} left."
+            f"{more} allows more. {left}"
         )
     elif not learned.sessions and not learned.sessions_left:
         note(
@@ -151,8 +147,6 @@ def learn(
             f"model would help; `re2llm train --domain {shlex.quote(learned.domain)}` uses the "
             "hints there are."
         )
-    if isinstance(learned.stopped, ModelDownError):
-        raise typer.Exit(1)
 
 
 def _print(learned: Learned) -> None:

@@ -6,11 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ...errors import ModelDownError, error_from
 from ...records import counted
 from ..console import note, out, print_json, progress_bars, run
-from ..option_names import stated
 from ..options import DomainOption, JsonOption, MaxCalls, MaxCost
+from ..stopped import say_stopped
 from .options import ModelOption
 
 if TYPE_CHECKING:
@@ -52,11 +51,7 @@ def improve(
         print_json(found.model_dump())
     else:
         _print(found)
-    if found.stopped is not None:
-        stopped = error_from(found.stopped)
-        note(f"stopped: {stated(stopped)}")
-        if isinstance(stopped, ModelDownError):
-            raise typer.Exit(1)
+    say_stopped(found.stopped, "")
 
 
 def _print(found: ImprovedHints) -> None:

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ...errors import InputError, ModelDownError, error_from
+from ...errors import InputError
 from ...records import counted
 from ..console import fail, note, out, print_json, progress_bars, run
 from ..detach import Detach, submit_job
-from ..option_names import stated
 from ..options import DomainOption, JsonOption, MaxCost
+from ..stopped import say_stopped
 from .options import ModelOption
 
 if TYPE_CHECKING:
@@ -73,11 +73,7 @@ def tidy(
         print_json(found.model_dump())
     else:
         _print(found)
-    if found.stopped is not None:
-        stopped = error_from(found.stopped)
-        note(f"stopped: {stated(stopped)} Undecided: {counted(found.undecided, 'hint')}.")
-        if isinstance(stopped, ModelDownError):
-            raise typer.Exit(1)
+    say_stopped(found.stopped, f"Undecided: {counted(found.undecided, 'hint')}.")
 
 
 def print_changed(hints: list[TidiedHint]) -> None:

@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ...errors import ModelDownError, error_from
 from ...records import counted
 from ..completion import complete_hint
 from ..console import note, out, print_json, progress_bars, run
 from ..detach import Detach, submit_job
-from ..option_names import stated
 from ..options import DomainOption, JsonOption, MaxCalls, MaxCost
+from ..stopped import say_stopped
 from ..tables import print_retired
 from .options import ModelOption
 
@@ -60,11 +59,7 @@ def verify(
         print_json(found.model_dump())
     else:
         print_verified(found)
-    if found.stopped is not None:
-        stopped = error_from(found.stopped)
-        note(f"stopped: {stated(stopped)} {counted(found.left, 'hint is', 'hints are')} left.")
-        if isinstance(stopped, ModelDownError):
-            raise typer.Exit(1)
+    say_stopped(found.stopped, f"{counted(found.left, 'hint is', 'hints are')} left.")
 
 
 async def verified(
