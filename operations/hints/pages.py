@@ -16,7 +16,8 @@ from ...knowledge.hint_pages import (
     page_of_hints,
     versions_of,
 )
-from ...knowledge.lineage import HintTrial, hint_story, trials_of_hint
+from ...knowledge.hint_trials import HintTrial, trials_of_hint
+from ...knowledge.lineage import hint_story
 from ...runtime.options import Context, RunOptions, resolve_context
 from ..counted_uses import count_uses_up
 from ..database import in_domain
