@@ -12,7 +12,8 @@ import typer
 from ...errors import InputError, reason_of
 from ...records import counted
 from ..completion import complete_domain
-from ..console import err, out, print_json, read_text, run, write_json
+from ..console import err, out, print_json, run
+from ..files import read_text, write_json
 from ..options import DomainOption, JsonOption
 
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ...errors import InputError, reason_of
-from ..console import out, print_json, read_text, run
+from ..console import out, print_json, run
+from ..files import read_text
 from ..recommend import print_flags
 from .options import SAMPLE, ReviewsOption, SkipOption, review_source
 
