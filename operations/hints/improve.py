@@ -20,7 +20,14 @@ from ...llm.hint_answers import HINTS, read_hints
 from ...llm.improvement_prompt import ShownSession, improvement_messages
 from ...ranking.gain_table import GainTable
 from ...ranking.hint_stats import update_stats
-from ...ranking.improving import LOOKS, NEEDED, Attempt, Comparison, compared, next_attempt
+from ...ranking.improving import (
+    LOOKS,
+    NEEDED,
+    Attempt,
+    Comparison,
+    compare_with_parents,
+    next_attempt,
+)
 from ...ranking.panel_gains import panel_gains
 from ...ranking.panels import Panel, random_panel, sessions_to_tidy_by
 from ...ranking.repeats import embed
@@ -260,7 +267,7 @@ class _Improver:
             await panel_gains(one, options.domain, some, options, until_settled=False)
             for one in (text, *(parent.hint.text for parent in parents))
         ]
-        return compared(child, others)
+        return compare_with_parents(child, others)
 
     async def _stored(self, text: str, provenance: Mapping[str, Any]) -> int | None:
         """Store a child; `None` if there is no room."""
