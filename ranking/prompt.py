@@ -48,7 +48,7 @@ def ranking_prompt(
 
 
 def recipe_of(state: RecommendState, options: RunOptions) -> Recipe:
-    """Return how a request was asked, or is to be asked if it was not yet."""
+    """Return the recipe by which a request was asked, or else will be."""
     asked_by = state.get("recipe")
     return RECIPES[asked_by] if asked_by else options.prompt
 

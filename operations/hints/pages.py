@@ -42,7 +42,7 @@ class HintPage:
     Attributes:
         model: On which the gains were measured.
         hints: Of this page.
-        counts: How many hints have which status, of those that hold the words.
+        counts: How many of the hints with the words have which status.
         total: How many there are on all pages.
     """
 
