@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from ..errors import InputError
+from ..policies.rollout.plan import Goal, Plan, percentages
 from ..records import counted
 from .console import fail, out, print_json, run
 from .groups import CommandGroup
@@ -19,7 +20,8 @@ autopilot = CommandGroup(
     help="Keep learning from feedback within a budget. Off by default.",
     no_args_is_help=True,
 )
-_STEPS = "1,5,25,100"
+_PLAN = Plan()
+_STEPS = ",".join(f"{step:g}" for step in _PLAN.steps)
 
 
 @autopilot.command("on")
@@ -59,20 +61,20 @@ def on(  # an option for each part of the plan
     ] = _STEPS,
     hold: Annotated[
         int, typer.Option(min=1, metavar="N", help="Of a rollout: exposures that each step lasts.")
-    ] = 500,
+    ] = _PLAN.hold,
     most: Annotated[
         int, typer.Option(min=1, metavar="N", help="Exposures after which a rollout is given up.")
-    ] = 50_000,
+    ] = _PLAN.most,
     window: Annotated[
         int, typer.Option(min=1, metavar="SECONDS", help="Seconds within which feedback counts.")
-    ] = 3600,
+    ] = _PLAN.window,
     effect: Annotated[
         float, typer.Option(metavar="DIFFERENCE", help="Of a rollout: what is worth finding.")
-    ] = 0.02,
+    ] = _PLAN.effect,
     goal: Annotated[
-        Literal["better", "not_worse"],
+        Goal,
         typer.Option(metavar="GOAL", help="What the step to 100 needs: better or not_worse."),
-    ] = "better",
+    ] = _PLAN.goal,
     as_json: JsonOption = False,
 ) -> None:
     """Turn it on, or give it another plan.
@@ -80,7 +82,6 @@ def on(  # an option for each part of the plan
     Example: re2llm autopilot on --domain films --budget-usd 5/day
     """
     from ..policies.autopilot.plan import AutopilotPlan, a_day
-    from ..policies.rollout.plan import Plan, percentages
 
     try:
         plan = AutopilotPlan(

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ..errors import InputError
+from ..policies.rollout.plan import Goal, Plan, percentages
 from .completion import complete_release
 from .console import fail, out, print_json, run
 from .options import DomainOption, JsonOption
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
     from ..operations.releases.rollout_results import ArmCounts, RolloutShown
 
 
-_STEPS = "1,5,25,100"
+_PLAN = Plan()
+_STEPS = ",".join(f"{step:g}" for step in _PLAN.steps)
 
 
 @policy.command("canary")
@@ -40,23 +42,23 @@ def canary(
     ] = False,
     hold: Annotated[
         int, typer.Option(min=1, metavar="N", help="Exposures that each step lasts.")
-    ] = 500,
+    ] = _PLAN.hold,
     most: Annotated[
         int, typer.Option(min=1, metavar="N", help="Exposures after which a person decides.")
-    ] = 50_000,
+    ] = _PLAN.most,
     window: Annotated[
         int, typer.Option(min=1, metavar="SECONDS", help="Seconds within which feedback counts.")
-    ] = 3600,
+    ] = _PLAN.window,
     effect: Annotated[
         float,
         typer.Option(
             metavar="DIFFERENCE", help="The difference of mean reward that is worth finding."
         ),
-    ] = 0.02,
+    ] = _PLAN.effect,
     goal: Annotated[
-        Literal["better", "not_worse"],
+        Goal,
         typer.Option(metavar="GOAL", help="What the step to 100 needs: better or not_worse."),
-    ] = "better",
+    ] = _PLAN.goal,
     status: Annotated[bool, typer.Option("--status", help="Show how far it is.")] = False,
     stop: Annotated[
         bool, typer.Option("--stop", help="Serve the active release to everybody again.")
@@ -70,8 +72,6 @@ def canary(
 
     Example: re2llm policy canary 2 --domain films --steps 1,5,25,100
     """
-    from ..policies.rollout.plan import percentages
-
     if sum((status, stop, promote)) > 1:
         fail(InputError("--status", "One of --status, --stop and --promote.", "Give one of them."))
     if release is None and not (status or stop or promote):
@@ -103,7 +103,6 @@ async def _do(
         start_canary,
         stop_canary,
     )
-    from ..policies.rollout.plan import Plan
     from ..runtime.options import Context
 
     context = Context()
