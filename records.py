@@ -207,7 +207,7 @@ class RatingScale:
 
 @dataclass(frozen=True, slots=True)
 class RatingTask:
-    """What a rating is to be predicted from (arXiv 2510.23077, section 3).
+    """What a rating is predicted from (arXiv 2510.23077, section 3).
 
     Attributes:
         history: The user's earlier reviews, oldest first.

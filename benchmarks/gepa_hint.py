@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
-    from re2llm.ranking.batching import Miss
+    from re2llm.ranking.misses import Miss
     from re2llm.runtime.options import RunOptions
 
 _Value = TypeVar("_Value")
@@ -86,7 +86,7 @@ class _Adapter:
         return asyncio.run_coroutine_threadsafe(work, self.loop).result()
 
     async def _ranked(self, key: int, text: str) -> tuple[float, Miss | None]:
-        from re2llm.ranking.batching import miss_of
+        from re2llm.ranking.misses import miss_of
         from re2llm.ranking.trials import resolve_session, run_trial
 
         trial = await run_trial(self.options.domain, key, text or None, self.options)

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from ..errors import InputError
+from ..policies.rollout.plan import Goal, Plan, percentages
 from ..records import counted
-from .completion import DomainOption
 from .console import fail, out, print_json, run
 from .groups import CommandGroup
+from .options import DomainOption, JsonOption
 
 if TYPE_CHECKING:
     from ..operations.autopilot.results import AutopilotDay, AutopilotShown
@@ -19,8 +20,8 @@ autopilot = CommandGroup(
     help="Keep learning from feedback within a budget. Off by default.",
     no_args_is_help=True,
 )
-_Json = Annotated[bool, typer.Option("--json", help="Print as JSON.")]
-_STEPS = "1,5,25,100"
+_PLAN = Plan()
+_STEPS = ",".join(f"{step:g}" for step in _PLAN.steps)
 
 
 @autopilot.command("on")
@@ -60,28 +61,27 @@ def on(  # an option for each part of the plan
     ] = _STEPS,
     hold: Annotated[
         int, typer.Option(min=1, metavar="N", help="Of a rollout: exposures that each step lasts.")
-    ] = 500,
+    ] = _PLAN.hold,
     most: Annotated[
         int, typer.Option(min=1, metavar="N", help="Exposures after which a rollout is given up.")
-    ] = 50_000,
+    ] = _PLAN.most,
     window: Annotated[
         int, typer.Option(min=1, metavar="SECONDS", help="Seconds within which feedback counts.")
-    ] = 3600,
+    ] = _PLAN.window,
     effect: Annotated[
         float, typer.Option(metavar="DIFFERENCE", help="Of a rollout: what is worth finding.")
-    ] = 0.02,
+    ] = _PLAN.effect,
     goal: Annotated[
-        Literal["better", "not_worse"],
+        Goal,
         typer.Option(metavar="GOAL", help="What the step to 100 needs: better or not_worse."),
-    ] = "better",
-    as_json: _Json = False,
+    ] = _PLAN.goal,
+    as_json: JsonOption = False,
 ) -> None:
     """Turn it on, or give it another plan.
 
     Example: re2llm autopilot on --domain films --budget-usd 5/day
     """
     from ..policies.autopilot.plan import AutopilotPlan, a_day
-    from ..policies.rollout.plan import Plan, percentages
 
     try:
         plan = AutopilotPlan(
@@ -113,7 +113,7 @@ def on(  # an option for each part of the plan
 
 
 @autopilot.command("off")
-def off(domain: DomainOption = None, as_json: _Json = False) -> None:
+def off(domain: DomainOption = None, as_json: JsonOption = False) -> None:
     """Turn it off. Its running step makes no further call; a rollout goes on.
 
     Example: re2llm autopilot off --domain films
@@ -122,7 +122,7 @@ def off(domain: DomainOption = None, as_json: _Json = False) -> None:
 
 
 @autopilot.command("show")
-def show(domain: DomainOption = None, as_json: _Json = False) -> None:
+def show(domain: DomainOption = None, as_json: JsonOption = False) -> None:
     """Show what it decided and why, and what it spent.
 
     Example: re2llm autopilot show --domain films
@@ -131,7 +131,7 @@ def show(domain: DomainOption = None, as_json: _Json = False) -> None:
 
 
 @autopilot.command("resume")
-def resume(domain: DomainOption = None, as_json: _Json = False) -> None:
+def resume(domain: DomainOption = None, as_json: JsonOption = False) -> None:
     """Let a held autopilot go on; after a drop, from present reward.
 
     Example: re2llm autopilot resume --domain films
@@ -140,7 +140,7 @@ def resume(domain: DomainOption = None, as_json: _Json = False) -> None:
 
 
 @autopilot.command("run-once")
-def run_once(domain: DomainOption = None, as_json: _Json = False) -> None:
+def run_once(domain: DomainOption = None, as_json: JsonOption = False) -> None:
     """Look at what is new and begin the next step now. `re2llm worker` does the work.
 
     Example: re2llm autopilot run-once --domain films
@@ -196,4 +196,4 @@ def _used(day: AutopilotDay) -> str:
 
 
 def _line(text: str) -> None:
-    out.print(text, markup=False, soft_wrap=True)
+    out.print(text, soft_wrap=True)

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ..errors import InputError
-from .completion import DomainOption, complete_release
+from ..policies.rollout.plan import Goal, Plan, percentages
+from .completion import complete_release
 from .console import fail, out, print_json, run
+from .options import DomainOption, JsonOption
 from .policy import policy
 
 if TYPE_CHECKING:
     from ..operations.releases.rollout_results import ArmCounts, RolloutShown
 
 
-_STEPS = "1,5,25,100"
+_PLAN = Plan()
+_STEPS = ",".join(f"{step:g}" for step in _PLAN.steps)
 
 
 @policy.command("canary")
@@ -39,23 +42,23 @@ def canary(
     ] = False,
     hold: Annotated[
         int, typer.Option(min=1, metavar="N", help="Exposures that each step lasts.")
-    ] = 500,
+    ] = _PLAN.hold,
     most: Annotated[
         int, typer.Option(min=1, metavar="N", help="Exposures after which a person decides.")
-    ] = 50_000,
+    ] = _PLAN.most,
     window: Annotated[
         int, typer.Option(min=1, metavar="SECONDS", help="Seconds within which feedback counts.")
-    ] = 3600,
+    ] = _PLAN.window,
     effect: Annotated[
         float,
         typer.Option(
             metavar="DIFFERENCE", help="The difference of mean reward that is worth finding."
         ),
-    ] = 0.02,
+    ] = _PLAN.effect,
     goal: Annotated[
-        Literal["better", "not_worse"],
+        Goal,
         typer.Option(metavar="GOAL", help="What the step to 100 needs: better or not_worse."),
-    ] = "better",
+    ] = _PLAN.goal,
     status: Annotated[bool, typer.Option("--status", help="Show how far it is.")] = False,
     stop: Annotated[
         bool, typer.Option("--stop", help="Serve the active release to everybody again.")
@@ -63,14 +66,12 @@ def canary(
     promote: Annotated[
         bool, typer.Option("--promote", help="Activate it now, whatever its figures.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Roll a release out step by step, watched and taken back by itself.
 
     Example: re2llm policy canary 2 --domain films --steps 1,5,25,100
     """
-    from ..policies.rollout.plan import percentages
-
     if sum((status, stop, promote)) > 1:
         fail(InputError("--status", "One of --status, --stop and --promote.", "Give one of them."))
     if release is None and not (status or stop or promote):
@@ -102,7 +103,6 @@ async def _do(
         start_canary,
         stop_canary,
     )
-    from ..policies.rollout.plan import Plan
     from ..runtime.options import Context
 
     context = Context()
@@ -120,22 +120,19 @@ def _print(shown: RolloutShown) -> None:
     out.print(
         f"Release {shown.release} against {shown.control or 'no release'}: {shown.state}, "
         f"{shown.percent:g} % of people (steps {steps}).",
-        markup=False,
     )
-    out.print(f"{shown.words} [{shown.reason}]", markup=False)
+    out.print(f"{shown.words} [{shown.reason}]")
     reward = shown.figures.get("reward", {})
     if reward.get("n"):
         out.print(
             f"Reward {reward['control']:.4f} without it, {reward['canary']:.4f} with it where they "
             f"differ; difference {reward['low']:+.4f} to {reward['high']:+.4f} over all.",
-            markup=False,
         )
     out.print("without it: " + _counts(shown.control_counts))
     out.print("with it:    " + _counts(shown.canary_counts))
     for event in shown.events:
         out.print(
             f"  {event.created_at[:16]}  {event.kind:<10} {event.percent:>5g} %  {event.words}",
-            markup=False,
         )
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 import typer
 
 
@@ -26,19 +24,3 @@ def complete_release(ctx: typer.Context, incomplete: str) -> list[tuple[str, str
     from ..operations.catalogue.names import names_starting_with
 
     return names_starting_with(incomplete, "release", domain=ctx.params.get("domain"))
-
-
-DomainOption = Annotated[
-    str | None,
-    typer.Option(
-        metavar="DOMAIN",
-        help="The catalogue's name. Default: RE2LLM_DOMAIN, or the only one there is.",
-        autocompletion=complete_domain,
-    ),
-]
-ReleaseArgument = Annotated[
-    int,
-    typer.Argument(
-        metavar="RELEASE", help="The release's number.", autocompletion=complete_release
-    ),
-]

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import gc
 import json
 import logging
-import os
 import sys
 from collections.abc import Awaitable, Callable, Generator, Iterable
 from contextlib import contextmanager
-from pathlib import Path
 from typing import IO, Any, NoReturn, TypeVar
 
 import typer
@@ -28,7 +25,7 @@ from rich.progress import (
 )
 from rich.segment import Segment
 
-from ..errors import InputError, Re2llmError, reason_of
+from ..errors import Re2llmError
 from ..records import ONLY_DOMAIN_LOG
 from ..runtime.progress import Progress as ProgressCallback
 from ..terminal_text import printable, printable_json
@@ -134,13 +131,13 @@ def interrupted() -> NoReturn:
 def fail(error: Re2llmError) -> NoReturn:
     """Print an error as one line on standard error and exit with code 1."""
     err.print("error: ", style="red", end="")
-    err.print(stated(error), markup=False, soft_wrap=True)
+    err.print(stated(error), soft_wrap=True)
     raise typer.Exit(1)
 
 
 def note(line: str) -> None:
     """Print a remark as one line on standard error, with options for fields in backticks."""
-    err.print(in_options(line), markup=False, soft_wrap=True)
+    err.print(in_options(line), soft_wrap=True)
 
 
 class _Once(logging.Handler):
@@ -159,67 +156,14 @@ def say_only_domain() -> None:
     told.handlers = [_Once()]
 
 
+def json_text(value: Any) -> str:
+    """Return a JSON document as a person may read it."""
+    return printable_json(json.dumps(value, ensure_ascii=False, indent=2))
+
+
 def print_json(value: Any) -> None:
     """Print a JSON document on standard output, alone."""
-    typer.echo(_as_json(value))
-
-
-def read_text(file: Path) -> str:
-    """Read a file, or standard input if the name is `-`.
-
-    Raises:
-        OSError: It cannot be read.
-        ValueError: It is not UTF-8.
-    """
-    return sys.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8")
-
-
-def write_json(field: str, file: Path, value: Any) -> None:
-    """Write a JSON document to a file, or to standard output if the name is `-`.
-
-    Raises:
-        InputError: It cannot be written.
-    """
-    if str(file) == "-":
-        print_json(value)
-    else:
-        write_text(field, file, _as_json(value) + "\n")
-
-
-def check_writable(field: str, file: Path | None) -> None:
-    """Refuse a file that cannot be written, before anything slow or paid begins.
-
-    Raises:
-        InputError: It is a folder, or its folder does not exist or is read-only.
-    """
-    if file is None or str(file) == "-":
-        return
-    folder = file.absolute().parent
-    if file.is_dir() or not folder.is_dir():
-        why = "it is a folder" if file.is_dir() else "its folder does not exist"
-    elif os.access(file if file.exists() else folder, os.W_OK):
-        return
-    else:
-        why = os.strerror(errno.EACCES)
-    raise InputError(field, f"{file} cannot be written ({why}).", "Name another file.")
-
-
-def write_text(field: str, file: Path, content: str) -> None:
-    """Write a file.
-
-    Raises:
-        InputError: It cannot be written.
-    """
-    try:
-        file.write_text(content, encoding="utf-8")
-    except OSError as error:
-        raise InputError(
-            field, f"{file} cannot be written ({reason_of(error)}).", "Name another file."
-        ) from error
-
-
-def _as_json(value: Any) -> str:
-    return printable_json(json.dumps(value, ensure_ascii=False, indent=2))
+    typer.echo(json_text(value))
 
 
 def progress(*, counts: bool = False) -> Progress:

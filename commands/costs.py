@@ -9,6 +9,7 @@ import typer
 
 from ..records import counted
 from .console import out, print_json, run
+from .options import JsonOption
 from .tables import print_table
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def costs(
             "the first three.",
         ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Sum up paid model calls by day, command, model or key.
 

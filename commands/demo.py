@@ -61,15 +61,14 @@ async def _demo() -> None:
     title = f"{counted(len(evaluation.sessions), 'session')} of viewers not seen in training"
     print_evaluation(evaluation.document, title)
     for line in ("", *what_it_shows(evaluation.document, hints)):
-        out.print(line, markup=False, soft_wrap=True)
+        out.print(line, soft_wrap=True)
     out.print(
         "\nIn the rows `policy` the offline model alone orders all candidates, to show what hints "
         "do for it.\nThe row `first-stage` needs no model: it has learned from all past sessions. "
         "By default, answers\ncome from it, and a model is asked only if it adds something:",
-        markup=False,
         soft_wrap=True,
     )
-    out.print(f"  {says}", markup=False, soft_wrap=True)
+    out.print(f"  {says}", soft_wrap=True)
     out.print(
         '\nNext: re2llm recommend --domain films "Vertigo" "Psycho"\n'
         "      re2llm load --help    to bring your own catalogue"
@@ -113,7 +112,7 @@ async def _show(description: str, titles: list[str]) -> None:
     result = await recommend(Context(domain=_DOMAIN, policy="none"), titles, k=5)
     out.print(f"A viewer who {description}, after {', '.join(titles)}:", style="bold")
     for item in result.items:
-        out.print(f"  {item.rank}. {item.title}", markup=False)
+        out.print(f"  {item.rank}. {item.title}")
     out.print()
 
 
@@ -131,6 +130,6 @@ async def _learn(context: Context) -> int:
     listed = [hint for hint in (await list_hints(context)).hints if hint.status == "active"]
     out.print("Hints learned from its own misses, with their mean gain in NDCG@10:", style="bold")
     for hint in sorted(listed, key=lambda hint: -hint.mean_gain):
-        out.print(f"  {hint.mean_gain:+.3f}  {hint.text}", markup=False)
+        out.print(f"  {hint.mean_gain:+.3f}  {hint.text}")
     out.print()
     return len(listed)

@@ -46,7 +46,7 @@ def submit_job(
     if as_json:
         print_json({"job": job.id})
         return
-    out.print(job.id, markup=False)
+    out.print(job.id)
     note(f"`re2llm jobs show {job.id}` tells how far it is; `re2llm worker` does the work.")
 
 

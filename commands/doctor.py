@@ -77,4 +77,4 @@ def _print(found: Diagnosis) -> None:
 
 
 def _line(text: str) -> None:
-    out.print(text, markup=False, soft_wrap=True)
+    out.print(text, soft_wrap=True)

@@ -10,15 +10,14 @@ from ..records import counted
 from .completion import complete_domain
 from .console import out, print_json, run
 from .groups import CommandGroup
+from .options import JsonOption
 from .tables import print_table
 
 domains = CommandGroup(help="List and delete domains.", no_args_is_help=True)
 
-_AsJson = Annotated[bool, typer.Option("--json", help="Print as JSON.")]
-
 
 @domains.command("list")
-def list_(as_json: _AsJson = False) -> None:
+def list_(as_json: JsonOption = False) -> None:
     """List the domains with counts of what each holds.
 
     Example: re2llm domains list
@@ -48,7 +47,7 @@ def delete(
         str, typer.Argument(metavar="DOMAIN", help="The catalogue.", autocompletion=complete_domain)
     ],
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
-    as_json: _AsJson = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Delete a domain with everything in it.
 
@@ -76,4 +75,4 @@ async def _delete(name: str, yes: bool, as_json: bool) -> None:
     if as_json:
         print_json(deleted.model_dump())
     else:
-        out.print(f"{name} was deleted.", markup=False)
+        out.print(f"{name} was deleted.")

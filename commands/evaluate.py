@@ -9,10 +9,10 @@ import typer
 
 from ..evaluation.defaults import DEFAULT_BASELINES, NEGATIVES
 from ..records import counted
-from .budgets import Fuse, InBatches, MaxCalls, MaxCost
-from .completion import DomainOption
-from .console import check_writable, note, progress_bars, run, write_json, write_text
+from .console import note, progress_bars, run
 from .detach import Detach, refuse_with_detach, submit_job
+from .files import check_writable, write_json, write_text
+from .options import DomainOption, Fuse, InBatches, MaxCalls, MaxCost
 from .tables import print_evaluation
 
 if TYPE_CHECKING:

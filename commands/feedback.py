@@ -8,8 +8,8 @@ import typer
 
 from ..errors import InputError
 from ..records import counted
-from .completion import DomainOption
 from .console import err, out, print_json, run
+from .options import DomainOption
 from .tables import print_retired
 
 
@@ -63,7 +63,6 @@ async def _feedback(
         out.print(
             f"{'Stored' if stored.new else 'Stored already'}: {item}{where}; "
             f"reward {stored.reward:.3f}.",
-            markup=False,
         )
     if learn:
         services = await shared_services()

@@ -7,17 +7,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..records import counted, spoken
-from .completion import DomainOption
 from .console import out, print_json, run
 from .groups import CommandGroup
+from .options import DomainOption, JsonOption
 from .tables import print_table
 
 if TYPE_CHECKING:
     from ..operations.catalogue.results import ItemShown, RelatedItem
 
 items = CommandGroup(help="Search a catalogue, and show an item.", no_args_is_help=True)
-
-_AsJson = Annotated[bool, typer.Option("--json", help="Print as JSON.")]
 
 
 @items.command("search")
@@ -29,7 +27,7 @@ def search(
     count: Annotated[
         int, typer.Option("--count", "-n", min=1, metavar="N", help="How many to show.")
     ] = 10,
-    as_json: _AsJson = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Find items by title, despite typos.
 
@@ -61,7 +59,7 @@ async def _search(query: str, domain: str | None, count: int, as_json: bool) -> 
 def show(
     item: Annotated[str, typer.Argument(metavar="ITEM", help="Its id or title.")],
     domain: DomainOption = None,
-    as_json: _AsJson = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Show an item.
 
@@ -90,7 +88,7 @@ def _print(shown: ItemShown) -> None:
     lines += _listed("chosen with it or next to it", shown.goes_with)
     lines += _listed("near in meaning", shown.neighbours)
     for line in lines:
-        out.print(line, markup=False, soft_wrap=True)
+        out.print(line, soft_wrap=True)
 
 
 def _listed(heading: str, related: list[RelatedItem]) -> list[str]:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 
 from ..records import counted
-from .budgets import MaxCalls, MaxCost
 from .console import out, print_json, run
 from .groups import CommandGroup
+from .options import JsonOption, MaxCalls, MaxCost, MaxTokens
 from .schedules import schedule, schedules, unschedule
 from .tables import print_table
 
@@ -23,7 +23,6 @@ jobs = CommandGroup(
 JobId = Annotated[
     str, typer.Argument(metavar="JOB", help="The job's id, as `--detach` printed it.")
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print as JSON.")]
 
 
 @jobs.command("list")
@@ -37,7 +36,7 @@ def list_(
             metavar="STATE", help="Only running, paused, stopped, failed, done or cancelled ones."
         ),
     ] = None,
-    as_json: AsJson = False,
+    as_json: JsonOption = False,
 ) -> None:
     """List jobs, the newest first.
 
@@ -66,7 +65,7 @@ def list_(
 
 
 @jobs.command()
-def show(job: JobId, as_json: AsJson = False) -> None:
+def show(job: JobId, as_json: JsonOption = False) -> None:
     """Show a job's progress, cost and result.
 
     Example: re2llm jobs show learn-1a2b3c4d
@@ -82,17 +81,17 @@ def show(job: JobId, as_json: AsJson = False) -> None:
     if as_json:
         print_json(found.as_dict(whole=True))
         return
-    out.print(_line(found), markup=False, soft_wrap=True)
+    out.print(_line(found), soft_wrap=True)
     whole = found.as_dict(whole=True)
     for name in ("version", "created_at", "ended_at", "schedule"):
         if whole[name] is not None:
-            out.print(f"{name.replace('_', ' ')}: {whole[name]}", markup=False, soft_wrap=True)
+            out.print(f"{name.replace('_', ' ')}: {whole[name]}", soft_wrap=True)
     if whole["result"] is not None:
         print_json(whole["result"])
 
 
 @jobs.command()
-def pause(job: JobId, as_json: AsJson = False) -> None:
+def pause(job: JobId, as_json: JsonOption = False) -> None:
     """Pause a job. Calls in flight are finished, and no other is made.
 
     Example: re2llm jobs pause learn-1a2b3c4d
@@ -101,7 +100,7 @@ def pause(job: JobId, as_json: AsJson = False) -> None:
 
 
 @jobs.command()
-def resume(job: JobId, as_json: AsJson = False) -> None:
+def resume(job: JobId, as_json: JsonOption = False) -> None:
     """Continue a paused job, with the installed version of re2llm.
 
     Example: re2llm jobs resume learn-1a2b3c4d
@@ -110,7 +109,7 @@ def resume(job: JobId, as_json: AsJson = False) -> None:
 
 
 @jobs.command()
-def cancel(job: JobId, as_json: AsJson = False) -> None:
+def cancel(job: JobId, as_json: JsonOption = False) -> None:
     """Cancel a job for good. What it has stored stays.
 
     Example: re2llm jobs cancel learn-1a2b3c4d
@@ -122,11 +121,9 @@ def cancel(job: JobId, as_json: AsJson = False) -> None:
 def retry(
     job: JobId,
     max_llm_calls: MaxCalls = None,
-    max_tokens: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="Stop after this many tokens.")
-    ] = None,
+    max_tokens: MaxTokens = None,
     max_cost: MaxCost = None,
-    as_json: AsJson = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Continue a stopped or failed job.
 
@@ -155,7 +152,7 @@ def _change(name: str, job: str, as_json: bool, **limits: Any) -> None:
     if as_json:
         print_json(found.as_dict())
     else:
-        out.print(_line(found), markup=False, soft_wrap=True)
+        out.print(_line(found), soft_wrap=True)
 
 
 def _cells(status: JobStatus) -> list[str]:

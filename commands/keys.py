@@ -9,14 +9,13 @@ import typer
 from ..records import counted
 from .console import out, print_json, run
 from .groups import CommandGroup
+from .options import JsonOption
 from .tables import print_table
 
 if TYPE_CHECKING:
     from ..operations.accounts.key_results import ListedKey
 
 keys = CommandGroup(help="Make, list and revoke API keys for the server.", no_args_is_help=True)
-
-_AsJson = Annotated[bool, typer.Option("--json", help="Print as JSON.")]
 
 
 @keys.command("create")
@@ -56,7 +55,7 @@ def create(
     requests_per_minute: Annotated[
         int | None, typer.Option(metavar="N", help="HTTP requests a minute. Default: any number.")
     ] = None,
-    as_json: _AsJson = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Make a key and print it. It is never shown again. One owner may have several keys.
 
@@ -85,7 +84,7 @@ async def _create(owner: str, domains: list[str], granted: dict[str, Any], as_js
 
 
 @keys.command("list")
-def list_(as_json: _AsJson = False) -> None:
+def list_(as_json: JsonOption = False) -> None:
     """List all keys, without their secrets.
 
     Example: re2llm keys list
@@ -131,7 +130,7 @@ def revoke(
     key: Annotated[
         str, typer.Argument(metavar="KEY", help="The key's id, as `keys list` shows it.")
     ],
-    as_json: _AsJson = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Revoke a key at once and for good; jobs that it has started stop.
 
@@ -148,10 +147,10 @@ async def _revoke(key: str, as_json: bool) -> None:
     if as_json:
         print_json(revoked.model_dump())
     else:
-        out.print(f"{key} is {'now' if revoked.revoked else 'already'} revoked.", markup=False)
+        out.print(f"{key} is {'now' if revoked.revoked else 'already'} revoked.")
         if revoked.jobs_stopped:
             stopped = counted(revoked.jobs_stopped, "running job", "running jobs")
-            out.print(f"Stopped: {stopped}. `re2llm jobs retry` goes on with one.", markup=False)
+            out.print(f"Stopped: {stopped}. `re2llm jobs retry` goes on with one.")
         if revoked.autopilots_held:
             held = counted(revoked.autopilots_held, "autopilot", "autopilots")
-            out.print(f"Held: {held}. `re2llm autopilot resume` goes on.", markup=False)
+            out.print(f"Held: {held}. `re2llm autopilot resume` goes on.")

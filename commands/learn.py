@@ -8,14 +8,12 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
-from ..errors import ModelDownError
 from ..records import counted
-from .budgets import Fuse, MaxCalls, MaxCost
-from .completion import DomainOption
 from .console import note, out, print_json, progress_bars, run
 from .detach import Detach, submit_job
 from .hints.tidy import print_changed
-from .option_names import stated
+from .options import DomainOption, Fuse, MaxCalls, MaxCost, MaxTokens
+from .stopped import say_stopped
 from .tables import print_retired
 
 if TYPE_CHECKING:
@@ -41,9 +39,7 @@ def learn(
         ),
     ] = 30,
     max_llm_calls: MaxCalls = None,
-    max_tokens: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="Stop after this many tokens.")
-    ] = None,
+    max_tokens: MaxTokens = None,
     max_cost: MaxCost = None,
     concurrency: Annotated[
         int | None,
@@ -132,11 +128,9 @@ def learn(
         print_json(learned.as_dict())
     else:
         _print(learned)
+    left = f"{counted(learned.sessions_left, 'session is', 'sessions are')} left."
     if learned.stopped is not None:
-        note(
-            f"stopped: {stated(learned.stopped)} "
-            f"{counted(learned.sessions_left, 'session is', 'sessions are')} left."
-        )
+        say_stopped(learned.stopped, left)
     elif learned.full:
         from ..settings import get_settings
 
@@ -144,8 +138,7 @@ def learn(
         more = "--max-hints" if max_hints <= most else "RE2LLM_HINTS_MAX"
         note(
             f"stopped: there is room for {counted(min(max_hints, most), 'hint')}; "
-            f"{more} allows more. "
-            f"{counted(learned.sessions_left, 'session is', 'sessions are')} left."
+            f"{more} allows more. {left}"
         )
     elif not learned.sessions and not learned.sessions_left:
         note(
@@ -154,8 +147,6 @@ def learn(
             f"model would help; `re2llm train --domain {shlex.quote(learned.domain)}` uses the "
             "hints there are."
         )
-    if isinstance(learned.stopped, ModelDownError):
-        raise typer.Exit(1)
 
 
 def _print(learned: Learned) -> None:

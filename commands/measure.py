@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..records import counted
-from .budgets import MaxCalls, MaxCost
-from .completion import DomainOption
 from .console import note, out, print_json, progress_bars, run
 from .option_names import stated
+from .options import DomainOption, MaxCalls, MaxCost
 
 if TYPE_CHECKING:
     from ..operations.first_stage.measure import Measured
@@ -57,8 +56,8 @@ def measure(
     if as_json:
         print_json(measured.as_dict())
         return
-    out.print(f"{measured.model}, without a hint: {measured.says}", markup=False, soft_wrap=True)
+    out.print(f"{measured.model}, without a hint: {measured.says}", soft_wrap=True)
     cost = f", cost {measured.cost:.4f}" if measured.cost else ""
-    out.print(f"{counted(measured.llm_calls, 'model call')}{cost}.", markup=False)
+    out.print(f"{counted(measured.llm_calls, 'model call')}{cost}.")
     if measured.stopped is not None:
         note(f"stopped: {stated(measured.stopped)}")

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..records import counted
-from .completion import DomainOption, ReleaseArgument, complete_release
+from .completion import complete_release
 from .console import err, out, print_json, progress_bars, run
 from .groups import CommandGroup
+from .options import DomainOption, JsonOption, ReleaseArgument
 from .tables import minute, print_table
 
 if TYPE_CHECKING:
@@ -20,13 +21,10 @@ policy = CommandGroup(
 )
 
 
-_AsJson = Annotated[bool, typer.Option("--json", help="Print as JSON.")]
-
-
 @policy.command("list")
 def list_(
     domain: DomainOption = None,
-    as_json: _AsJson = False,
+    as_json: JsonOption = False,
 ) -> None:
     """List a domain's releases.
 
@@ -62,7 +60,7 @@ async def _list(domain: str | None, as_json: bool) -> None:
 def show(
     release: ReleaseArgument,
     domain: DomainOption = None,
-    as_json: _AsJson = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Show what a release brings, what it was made for, and its hints.
 
@@ -80,7 +78,7 @@ async def _show(release: int, domain: str | None, as_json: bool) -> None:
         print_json(shown.model_dump())
         return
     for line in _page(shown):
-        out.print(line, markup=False, soft_wrap=True)
+        out.print(line, soft_wrap=True)
 
 
 def _page(shown: ListedRelease) -> list[str]:
@@ -114,7 +112,7 @@ def activate(
     force: Annotated[
         bool, typer.Option("--force", help="Activate it even if it is worse than the active one.")
     ] = False,
-    as_json: _AsJson = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Serve a release from now on.
 
@@ -135,7 +133,7 @@ async def _activate(release: int, domain: str | None, force: bool, as_json: bool
 
 
 @policy.command("rollback")
-def rollback(domain: DomainOption = None, as_json: _AsJson = False) -> None:
+def rollback(domain: DomainOption = None, as_json: JsonOption = False) -> None:
     """Go back to the release that was active before the current one.
 
     Example: re2llm policy rollback --domain films
@@ -172,7 +170,7 @@ def evaluate(
             help="Sample hints or take the most likely one. Default: RE2LLM_EXPLORE.",
         ),
     ] = None,
-    as_json: _AsJson = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Estimate a release's reward from past feedback.
 
@@ -211,7 +209,7 @@ async def _evaluate(release: int, domain: str | None, sampled: bool | None, as_j
         f"{document['effective_n']:,}"
     )
     for warning in report.warnings:
-        err.print(f"warning: {warning}", markup=False, soft_wrap=True)
+        err.print(f"warning: {warning}", soft_wrap=True)
 
 
 _ESTIMATES = {"as logged": "logged", "IPS": "ips", "SNIPS": "snips", "doubly robust": "dr"}

@@ -8,8 +8,9 @@ import typer
 
 from ..records import counted
 from .canary import policy
-from .completion import DomainOption, ReleaseArgument, complete_release
+from .completion import complete_release
 from .console import out, print_json, progress_bars, run
+from .options import DomainOption, JsonOption, ReleaseArgument
 from .tables import print_table
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def diff(
             help="Random training sessions for which both choose; 0 for none.",
         ),
     ] = 40,
-    as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Show how two releases differ.
 
@@ -63,7 +64,7 @@ def _print(found: ReleaseDiff) -> None:
     for name, hints in (("added", found.hints_added), ("removed", found.hints_removed)):
         out.print(f"{counted(len(hints), 'hint')} {name}")
         for hint in hints:
-            out.print(f"  {_hint(hint)}", markup=False, soft_wrap=True)
+            out.print(f"  {_hint(hint)}", soft_wrap=True)
     headings = ("", f"release {found.first.id}", f"release {found.second.id}")
     differing = [*found.settings, *found.validation, *_estimates(found)]
     rows = [[one.name, _value(one.first), _value(one.second)] for one in differing]
@@ -82,7 +83,7 @@ def _print(found: ReleaseDiff) -> None:
         chosen = [", ".join(map(str, hints)) or "none" for hints in (one.first, one.second)]
         history = ", ".join(one.history[-3:])
         line = f"  session {one.session} ({history}): {chosen[0]} or {chosen[1]}"
-        out.print(line, markup=False, soft_wrap=True)
+        out.print(line, soft_wrap=True)
 
 
 def _hint(hint: DifferingHint) -> str:

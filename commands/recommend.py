@@ -11,9 +11,8 @@ import typer
 
 from ..errors import InputError, ModelDownError, failure_among
 from ..records import Flag
-from .budgets import MaxCalls, MaxCost
-from .completion import DomainOption
 from .console import fail, note, out, print_json, run
+from .options import DomainOption, MaxCalls, MaxCost
 from .recommend_batch import recommend_rows
 
 if TYPE_CHECKING:
@@ -133,15 +132,14 @@ def _refuse_those_of_a_batch(options: Mapping[str, float | None]) -> None:
 def _print(made: Recommended) -> None:
     for item in made.items:
         because = f"  ({'; '.join(item.because)})" if item.because else ""
-        out.print(f"{item.rank:>3}. {_titled(item)}  [{item.id}]{because}", markup=False)
+        out.print(f"{item.rank:>3}. {_titled(item)}  [{item.id}]{because}")
     for hint in made.hints:
-        out.print(f"hint: {hint.text}", markup=False)
+        out.print(f"hint: {hint.text}")
     print_flags(made.model_dump())
     if made.recommendation_id is not None:
         out.print(
             f"What was picked? re2llm feedback {made.recommendation_id} ITEM "
             f"--domain {shlex.quote(made.domain)}  (or --none)",
-            markup=False,
             soft_wrap=True,
         )
 
@@ -155,7 +153,7 @@ def print_flags(result: Mapping[str, Any]) -> None:
     """Print what went wrong on the way to an answer, and what to do if the model failed."""
     flags = result["flags"]
     if flags:
-        out.print(f"flags: {', '.join(flags)}", markup=False)
+        out.print(f"flags: {', '.join(flags)}")
     if Flag.MODEL_FAILED in flags:
         why = ModelDownError(result["model"], failure_among(flags), result["model_error"])
         note(f"note: {why}")

@@ -78,6 +78,5 @@ def recommend_rows(
     out.print(
         f"{answers}: {counted(done.rows, 'row')}{earlier}; {done.bad:,} cannot be used, "
         f"{done.failed:,} without the model. {counted(done.llm_calls, 'model call')}{cost}.",
-        markup=False,
         soft_wrap=True,
     )

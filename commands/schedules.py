@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from .budgets import MaxCalls, MaxCost
-from .completion import DomainOption
 from .console import note, out, print_json, run
+from .options import DomainOption, JsonOption, MaxCalls, MaxCost
 from .tables import print_table
 
 if TYPE_CHECKING:
@@ -33,7 +32,7 @@ def schedule(
     ] = None,
     max_llm_calls: MaxCalls = None,
     max_cost: MaxCost = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Submit a job at regular times. The limits apply to each job.
 
@@ -62,12 +61,12 @@ def schedule(
     if as_json:
         print_json(made.as_dict())
     else:
-        out.print(_line(made), markup=False, soft_wrap=True)
+        out.print(_line(made), soft_wrap=True)
         note("A running `re2llm worker` submits it.")
 
 
 def schedules(
-    as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """List all schedules.
 
@@ -95,7 +94,7 @@ def unschedule(
     name: Annotated[
         str, typer.Argument(metavar="NAME", help="As `re2llm jobs schedules` shows it.")
     ],
-    as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Remove a schedule. The jobs that it has submitted stay.
 
@@ -112,7 +111,7 @@ def unschedule(
     if as_json:
         print_json({"removed": name})
     else:
-        out.print(f"Removed {name}.", markup=False)
+        out.print(f"Removed {name}.")
 
 
 def _line(made: Schedule) -> str:

@@ -65,9 +65,7 @@ def serve(
     from ..interfaces.callers import is_loopback
 
     if port:  # else the log tells which one it is
-        err.print(
-            f"Serving at http://{_shown(host)}:{port}{root_path}; Ctrl-C ends it.", markup=False
-        )
+        err.print(f"Serving at http://{_shown(host)}:{port}{root_path}; Ctrl-C ends it.")
     run_server(
         ServeOptions(public=not is_loopback(host), drain_delay=drain_delay),
         host=host,

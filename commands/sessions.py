@@ -8,20 +8,18 @@ from typing import Annotated
 import typer
 
 from ..records import counted
-from .completion import DomainOption
 from .console import out, print_json, run
 from .groups import CommandGroup
+from .options import DomainOption, JsonOption
 from .tables import print_table
 
 sessions = CommandGroup(
     help="List where training sessions came from, and drop a source.", no_args_is_help=True
 )
 
-_AsJson = Annotated[bool, typer.Option("--json", help="Print as JSON.")]
-
 
 @sessions.command("list")
-def list_(domain: DomainOption = None, as_json: _AsJson = False) -> None:
+def list_(domain: DomainOption = None, as_json: JsonOption = False) -> None:
     """List where a domain's training sessions came from.
 
     The largest source comes first.
@@ -57,7 +55,7 @@ def _day(moment: dt.datetime | None) -> str:
 def drop(
     source: Annotated[str, typer.Option(metavar="SOURCE", help="As `sessions list` shows it.")],
     domain: DomainOption = None,
-    as_json: _AsJson = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Delete the training sessions of one source.
 

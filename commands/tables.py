@@ -80,7 +80,7 @@ def print_retired(hints: Sequence[RetiredHint]) -> None:
     """Say which hints were retired for measured harm."""
     for hint in hints:
         line = f"hint {hint.id} retired: {hint.reason} {hint.text}"
-        out.print(line, markup=False, soft_wrap=True)
+        out.print(line, soft_wrap=True)
 
 
 def print_evaluation(document: Mapping[str, Any], title: str) -> None:
@@ -111,16 +111,15 @@ def _print_rows(document: Mapping[str, Any], title: str) -> None:
             )
             out.print(
                 f"hints of {row['name']}: {row['mean_hints']:.2f} a session ({given})",
-                markup=False,
             )
     faulty = {row["name"]: row["flags"] for row in document["rows"] if row["flags"]}
     for name, flags in faulty.items():
         listed = ", ".join(f"{flag} {count}" for flag, count in flags.items())
-        out.print(f"faulty answers of {name}: {listed}", markup=False)
+        out.print(f"faulty answers of {name}: {listed}")
     for row in document["rows"]:
         if row["faults"]:
             listed = ", ".join(f"{fault} {count:,}" for fault, count in row["faults"].items())
-            out.print(f"faults in answers of {row['name']}, before repair: {listed}", markup=False)
+            out.print(f"faults in answers of {row['name']}, before repair: {listed}")
 
 
 def _print_orders(spreads: list[dict[str, Any]]) -> None:
@@ -132,7 +131,6 @@ def _print_orders(spreads: list[dict[str, Any]]) -> None:
             f"{spread['range']:.4f}; Kendall tau "
             f"{spread['kendall_tau']:.2f}, first item unchanged in {spread['same_first']:.0%}; "
             f"by the target's third of the list: {thirds}",
-            markup=False,
             soft_wrap=True,
         )
 
@@ -143,7 +141,6 @@ def _print_differences(differences: list[dict[str, Any]]) -> None:
             f"session {row['session']}: {row['target']} stands at {row['strict'] or 'no place'} "
             f"by the strict parser, and at {row['repaired'] or 'no place'} by the repaired one. "
             f"{row['why']}",
-            markup=False,
             soft_wrap=True,
         )
 

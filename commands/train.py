@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Annotated, cast
 import typer
 
 from ..records import counted
-from .budgets import Fuse, InBatches, MaxCalls, MaxCost
-from .completion import DomainOption
 from .console import out, print_json, progress_bars, run
 from .detach import Detach, refuse_with_detach, submit_job
 from .option_names import in_options
+from .options import DomainOption, Fuse, InBatches, MaxCalls, MaxCost
 from .tables import print_retired
 
 if TYPE_CHECKING:
@@ -112,7 +111,7 @@ def train(
         f"{'Active now.' if trained.active else 'Not activated: ' + in_options(trained.why_not)}"
     )
     if trained.stopped is not None:
-        out.print(what_more_would_bring(trained), markup=False, soft_wrap=True)
+        out.print(what_more_would_bring(trained), soft_wrap=True)
     for policy, fusion in trained.fusion.items():
-        out.print(f"{_CHOICES[policy]}: {what_it_adds(fusion)}", markup=False, soft_wrap=True)
+        out.print(f"{_CHOICES[policy]}: {what_it_adds(fusion)}", soft_wrap=True)
     print_retired(trained.retired_hints)

@@ -33,7 +33,7 @@ _USUAL: Mapping[str, Sequence[str]] = {
 def choose_columns(
     path: Path, there: Sequence[str], given: Mapping[str, str | None], optional: Sequence[str] = ()
 ) -> dict[str, str]:
-    """Return the column for each role, of those that a table has.
+    """Return the column of a table for each role.
 
     Args:
         path: The table, for messages.

@@ -32,13 +32,18 @@ _NOT_UTF8 = "is not UTF-8 text (if it is Latin-1: iconv -f latin1 -t utf-8 FILE 
 _TEXT_REMEDY = "Give a text file in UTF-8, plain or gzip-compressed."
 
 
+def require_folder(path: Path, remedy: str) -> None:
+    """Raise `InputError` with a remedy if a path is not a folder."""
+    if not path.exists():
+        raise InputError(str(path), "does not exist.", remedy)
+    if not path.is_dir():
+        raise InputError(str(path), "is not a folder.", remedy)
+
+
 def require_files(folder: Path, dataset: str, required: Sequence[str]) -> Path:
     """Return `folder`, or raise `InputError` if it or one of its required files is missing."""
     expected = f"The {dataset} folder must hold {', '.join(required)}."
-    if not folder.exists():
-        raise InputError(str(folder), "does not exist.", expected)
-    if not folder.is_dir():
-        raise InputError(str(folder), "is not a folder.", expected)
+    require_folder(folder, expected)
     missing = [name for name in required if not (folder / name).is_file()]
     if missing:
         verb = "is" if len(missing) == 1 else "are"

@@ -9,7 +9,7 @@ from pathlib import Path
 from ..errors import InputError
 from ..records import AttributeValue, Item, Session
 from .day_sessions import Rating, rated_sessions
-from .files import total_bytes
+from .files import require_folder, total_bytes
 from .malformed import ReadReport, RowError, check_known, parse_items, parse_rows
 from .tables import TableFormat, first_columns, rating_value, read_table
 from .times import timestamp
@@ -138,10 +138,7 @@ class MovieLensReader:
 def _layout(folder: Path) -> _Layout:
     looked_for = ", or ".join(f"{one.movies} ({one.known_as})" for one in _LAYOUTS)
     remedy = f"Give the unpacked folder of MovieLens; it must hold {looked_for}."
-    if not folder.exists():
-        raise InputError(str(folder), "does not exist.", remedy)
-    if not folder.is_dir():
-        raise InputError(str(folder), "is not a folder.", remedy)
+    require_folder(folder, remedy)
     found = _found(folder)
     if found is not None:
         return found

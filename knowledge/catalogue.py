@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -115,6 +115,14 @@ async def fetch_items(
     """Return the items of the given ids; unknown ids are simply absent."""
     wanted = {"domain": domain.id, "ids": list(filter(storable, ids))}
     return {row[0]: Item(*row) for row in await connection.execute(_ITEMS, wanted)}
+
+
+async def titles_of(
+    connection: AsyncConnection, domain: Domain, ids: Collection[str]
+) -> dict[str, str]:
+    """Return the titles of the given ids; an id that is unknown stands for itself."""
+    items = await fetch_items(connection, domain, list(ids))
+    return {id_: items[id_].title if id_ in items else id_ for id_ in ids}
 
 
 async def all_items(connection: AsyncConnection, domain: Domain) -> list[Item]:

@@ -20,6 +20,7 @@ from .sources import LOCAL
 from .tables import DomainRow, ItemRow
 from .texts import storable
 from .trials import hit_ranks, ndcg
+from .uuids import uuid_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,7 @@ async def store_feedback(
         InputError: The domain has no such recommendation or item, or the feedback differs from
             what is stored already.
     """
-    key = _uuid(recommendation_id)
+    key = uuid_of(recommendation_id)
     made = (
         key
         and (
@@ -121,13 +122,6 @@ async def _require_item(connection: AsyncConnection, domain: Domain, item: str) 
             f"Domain {domain.name!r} has no item {item[:40]!r}.",
             "Send the id of an item, or none if nothing was picked.",
         )
-
-
-def _uuid(text: str) -> uuid.UUID | None:
-    try:
-        return uuid.UUID(text)
-    except ValueError:
-        return None
 
 
 HintChosen: TypeAlias = int | tuple[int, ...] | None

@@ -47,7 +47,7 @@ async def new_picks(
 async def fresh_hints(
     connection: AsyncConnection, domain_id: int, since: dt.datetime | None
 ) -> int:
-    """Return how many active hints a domain has, of those that became so after some time."""
+    """Count the active hints of a domain that became active after some time."""
     counted = select(func.count()).where(HintRow.domain_id == domain_id, HintRow.status == "active")
     if since is not None:
         counted = counted.where(HintRow.status_since > since)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
@@ -29,6 +28,13 @@ from . import (
     summary_tables,
     upload_tables,
 )
+from .server_requirements import (
+    FIELD,
+    explained,
+    require_recent,
+    require_recent_vector,
+    require_visible_vector,
+)
 from .tables import SCHEMA, Base
 
 if TYPE_CHECKING:  # loading it takes a third of a second, and nearly always there is nothing to do
@@ -51,11 +57,6 @@ _MODULES = (
 
 _LOCK = 0x7265326C6C6D  # "re2llm": any number will do that no other program takes
 _SCRIPTS = Path(__file__).parent.parent / "migrations"
-_OLDEST = 13
-"""The oldest major version of PostgreSQL that pgvector 0.8.4 supports."""
-_OLDEST_VECTOR = (0, 8)
-"""The oldest pgvector that has what the queries use; before 0.8.4, an index may lose rows."""
-_FIELD = "RE2LLM_DATABASE_URL"
 
 
 async def migrate(engine: AsyncEngine) -> None:
@@ -150,22 +151,22 @@ def _connection(url: str) -> Generator[Connection]:
 def _upgrade(connection: Connection, scripts: ScriptDirectory, revision: str) -> None:
     try:
         with connection.begin():
-            _require_recent(connection)
+            require_recent(connection)
             _lock(connection)
             connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}"))
             connection.execute(text("CREATE EXTENSION IF NOT EXISTS vector"))
-            _require_visible_vector(connection)
-            _require_recent_vector(connection)
+            require_visible_vector(connection)
+            require_recent_vector(connection)
             _run(connection, scripts, lambda now, _: scripts._upgrade_revs(revision, now))  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
     except DBAPIError as error:
-        raise _explained(connection, error) from error
+        raise explained(connection, error) from error
 
 
 def _is_current(connection: Connection, revisions: Sequence[str]) -> bool:
     try:
         return _has_newest(connection, revisions)
     except DBAPIError as error:
-        raise _explained(connection, error) from error
+        raise explained(connection, error) from error
 
 
 def _has_newest(connection: Connection, revisions: Sequence[str]) -> bool:
@@ -175,7 +176,7 @@ def _has_newest(connection: Connection, revisions: Sequence[str]) -> bool:
     try:
         found, vector = connection.execute(text(query)).one_or_none() or (None, None)
         if found and vector is None:
-            _require_visible_vector(connection)
+            require_visible_vector(connection)
     except DBAPIError as error:
         if not isinstance(error.orig, (errors.UndefinedTable, errors.InvalidSchemaName)):
             raise
@@ -184,7 +185,7 @@ def _has_newest(connection: Connection, revisions: Sequence[str]) -> bool:
         connection.rollback()
     if found is not None and found not in revisions:
         raise DatabaseError(
-            _FIELD,
+            FIELD,
             f"Its schema {SCHEMA} is at revision {found}, which this version does not know.",
             "A newer re2llm has migrated it: install that version here too.",
         )
@@ -207,74 +208,3 @@ def _run(
             connection=connection, target_metadata=Base.metadata, version_table_schema=SCHEMA
         )
         environment.run_migrations()
-
-
-def _require_recent(connection: Connection) -> None:
-    version = int(connection.scalar(text("SHOW server_version_num")) or 0) // 10_000
-    if version < _OLDEST:
-        raise DatabaseError(
-            _FIELD,
-            f"The server is PostgreSQL {version}.",
-            f"Use PostgreSQL {_OLDEST} or later, with pgvector 0.8.4 or later.",
-        )
-
-
-def _require_recent_vector(connection: Connection) -> None:
-    version = connection.scalar(
-        text("SELECT extversion FROM pg_extension WHERE extname = 'vector'")
-    )
-    parts = re.findall(r"\d{1,6}", str(version))
-    if tuple(map(int, parts[: len(_OLDEST_VECTOR)])) < _OLDEST_VECTOR:
-        raise DatabaseError(
-            _FIELD,
-            f"Its pgvector is version {version}.",
-            "Install pgvector 0.8.4 or later there, and run: ALTER EXTENSION vector UPDATE;",
-        )
-
-
-def _require_visible_vector(connection: Connection) -> None:
-    schema, visible, database = connection.execute(
-        text(
-            "SELECT extnamespace::regnamespace::text, to_regtype('vector') IS NOT NULL, "
-            "quote_ident(current_database()) FROM pg_extension WHERE extname = 'vector'"
-        )
-    ).one()
-    if not visible:
-        raise DatabaseError(
-            _FIELD,
-            f"pgvector is in schema {schema}, which is not in the search path.",
-            f'Run: ALTER DATABASE {database} SET search_path = "$user", public, {schema};',
-        )
-
-
-def _explained(connection: Connection, error: DBAPIError) -> DatabaseError:
-    if error.connection_invalidated:
-        raise error
-    connection.rollback()
-    database, role = connection.execute(
-        text("SELECT quote_ident(current_database()), quote_ident(current_user)")
-    ).one()
-    said = str(error.orig).strip().splitlines()[0]
-    match error.orig:
-        case errors.FeatureNotSupported() | errors.UndefinedFile():
-            problem = "The server has no pgvector"
-            remedy = "Install pgvector 0.8.4 or later there, and run: CREATE EXTENSION vector;"
-        case errors.InsufficientPrivilege() if "schema" in said or "table" in said:
-            problem = f"The role {role} may not use the tables in schema {SCHEMA}"
-            remedy = (
-                f"Have their owner run: GRANT USAGE ON SCHEMA {SCHEMA} TO {role}; GRANT SELECT, "
-                f"INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {SCHEMA} TO {role}; GRANT USAGE "
-                f"ON ALL SEQUENCES IN SCHEMA {SCHEMA} TO {role};"
-            )
-        case errors.InsufficientPrivilege():
-            problem = f"The role {role} may not create the schema {SCHEMA} or pgvector"
-            remedy = (
-                "Have an administrator run: CREATE EXTENSION IF NOT EXISTS vector; "
-                f"GRANT CREATE ON DATABASE {database} TO {role};"
-            )
-        case errors.ReadOnlySqlTransaction():
-            problem = "The server is read-only, and the schema is not up to date"
-            remedy = "Use the primary server; or migrate there first, with `re2llm hints list`."
-        case _:
-            problem, remedy = "The schema cannot be brought up to date", "See the server's log."
-    return DatabaseError(_FIELD, f"{problem} ({said}).", remedy)

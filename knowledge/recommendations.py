@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from .log_tables import RecommendationRow
 from .sources import LOCAL
+from .uuids import uuid_of
 
 _LOGGED = insert(RecommendationRow)
 
@@ -89,9 +90,8 @@ async def shown_ranking(
     connection: AsyncConnection, domain_id: int, recommendation_id: str
 ) -> list[str]:
     """Return the ranking of an answered request; empty where the domain has no such request."""
-    try:
-        key = uuid.UUID(recommendation_id)
-    except ValueError:
+    key = uuid_of(recommendation_id)
+    if key is None:
         return []
     ranking = await connection.scalar(
         select(RecommendationRow.ranking).where(

@@ -105,9 +105,8 @@ async def hold_domains(
 async def delete_log(connection: AsyncConnection, scope: Scope) -> dict[str, int]:
     """Delete recommendations and feedback, and forget models' answers; the ledger keeps its sums.
 
-    Feedback goes with its recommendation, and what was answered to it goes, too,
-    as do files that wait to be loaded. A rollout then
-    knows no more of it than of exposures without feedback.
+    Feedback goes with its recommendation. So do answers that are kept for idempotency keys, and
+    files that wait to be loaded. A rollout then counts what is gone as exposures without feedback.
 
     Args:
         connection: In a transaction that holds the domains by `hold_domains`.

@@ -72,11 +72,11 @@ async def list_sources(connection: AsyncConnection, domain_id: int) -> list[Sour
 async def within_share(
     connection: AsyncConnection, domain_id: int, keys: Sequence[int], share: float
 ) -> list[int]:
-    """Return training sessions without those that are too many of one API key, in their order.
+    """Return training sessions in their order, without the surplus of any one API key.
 
     Args:
         keys: Of training sessions.
-        share: The largest part of those that are left that may come with one key.
+        share: The largest part of the result that may come with one key.
     """
     keyed = await keyed_sessions(connection, domain_id)
     there = {key: keyed[key] for key in keys if key in keyed}
@@ -85,12 +85,12 @@ async def within_share(
 
 
 def beyond_share(keyed: Mapping[int, str], total: int, share: float) -> frozenset[int]:
-    """Return the sessions that are too many, so that no keyed source is more than its share.
+    """Return the surplus sessions: without them, no API key has more than its share.
 
     Args:
         keyed: The key's id of each session that came with a key.
         total: How many sessions there are, keyed or not.
-        share: The largest part of the sessions that count that one source may be, from 0 to 1.
+        share: The largest part of the remaining sessions that may come with one key, from 0 to 1.
 
     Returns:
         Their keys. Which sessions of a source count is random, but a session that comes later

@@ -14,6 +14,7 @@ from sqlalchemy.orm import aliased
 from ..errors import InputError
 from .texts import made_storable
 from .upload_tables import UploadRow
+from .uuids import uuid_of
 
 UploadKind = Literal["items", "sessions", "table"]
 """Items as JSONL, sessions as JSONL, or interactions as CSV."""
@@ -87,7 +88,7 @@ async def find_upload(connection: AsyncConnection, domain_id: int, key: str) -> 
         InputError: There is none, or none any more.
     """
     row = None
-    if (known := _uuid(key)) is not None:
+    if (known := uuid_of(key)) is not None:
         statement = select(UploadRow.id, UploadRow.name, UploadRow.kind, UploadRow.content).where(
             UploadRow.id == known, UploadRow.domain_id == domain_id
         )
@@ -128,7 +129,7 @@ async def forget_upload(connection: AsyncConnection, domain_id: int, key: str) -
     Args:
         connection: In a transaction.
     """
-    if (known := _uuid(key)) is not None:
+    if (known := uuid_of(key)) is not None:
         await connection.execute(
             delete(UploadRow).where(UploadRow.id == known, UploadRow.domain_id == domain_id)
         )
@@ -148,10 +149,3 @@ async def forget_old_uploads(connection: AsyncConnection) -> None:
         )
     ]
     await connection.execute(delete(UploadRow).where(or_(*old)))
-
-
-def _uuid(key: str) -> uuid.UUID | None:
-    try:
-        return uuid.UUID(key)
-    except ValueError:
-        return None

@@ -22,7 +22,9 @@ from ..llm.reflection_prompt import (
     suspect_message,
 )
 from ..llm.structured import AnswerFormat
-from ..ranking.batching import Miss, batch_of
+from ..ranking.batching import batch_of
+from ..ranking.item_views import item_of
+from ..ranking.misses import Miss
 from ..ranking.prompt import conversation
 from ..records import Item
 from ..runtime.model_call import ask
@@ -111,7 +113,7 @@ def _target(state: LearnState) -> tuple[int, Item]:
     wanted = state.get("target")
     for number, view in enumerate(state["candidate_items"], start=1):
         if view["id"] == wanted:
-            return number, Item(view["id"], view["title"], view["attributes"])
+            return number, item_of(view)
     raise AssertionError  # `check` has found it in the ranking
 
 

@@ -7,7 +7,7 @@ from ..runtime.options import RunOptions
 from .database import in_domain
 
 
-async def count_uses_up(options: RunOptions, domain: str | None) -> None:
+async def bring_counts_up_to_date(options: RunOptions, domain: str | None) -> None:
     """Have the log's older part counted if that is due, which takes long only the first time.
 
     Args:

@@ -2,7 +2,7 @@
 
 A session is a contextual bandit: one state, one action, one reward, done (arXiv 2403.16427,
 section 3.3). So the advantage is `r - V(s)`: nothing is bootstrapped from one session to another.
-`sequences.py` reduces several decisions in a session to this, by the return of each.
+`set_ppo.py` reduces several decisions in a session to this, by the return of each.
 The clipped objective is equation 7 of Schulman et al., 2017 (arXiv 1707.06347).
 
 Shapes: `B` sessions, `A` actions, `D` state dimensions.

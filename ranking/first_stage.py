@@ -26,7 +26,7 @@ def first_stage_task(
     evidence: Floats | None,
     embeddings: Mapping[str, NDArray[np.float32]],
 ) -> FirstStageTask:
-    """Return what the first stage is to rank.
+    """Return the task of the first stage.
 
     Args:
         embeddings: Of the items, shape `[384]` each.

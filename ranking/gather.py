@@ -15,10 +15,11 @@ from ..runtime.domain_cache import evidence_of, items_of
 from ..runtime.node import Update
 from ..runtime.options import RunOptions
 from .first_stage import first_stage_scores, first_stage_task
+from .item_views import view_of
 from .listing import best, listing
 from .request import quoted
 from .retrieval import retrieved
-from .state import ItemView, RecommendState
+from .state import RecommendState
 
 
 async def gather(domain: Domain, state: RecommendState, options: RunOptions) -> Update:
@@ -72,8 +73,8 @@ async def gather(domain: Domain, state: RecommendState, options: RunOptions) -> 
         "domain_id": domain.id,
         "model": options.model,
         "session_embedding": embedding.tolist(),
-        "history_items": [_view(item) for item in past],
-        "candidate_items": [_view(items[pool[row]]) for row in order],
+        "history_items": [view_of(item) for item in past],
+        "candidate_items": [view_of(items[pool[row]]) for row in order],
         "evidence": [] if evidence is None else named(evidence[order]),
         "first_stage": [round(score, 5) for score in scores[order].tolist()],
         "asked": len(order) if options.fuse == "llm" else min(len(order), options.rerank),
@@ -107,7 +108,3 @@ def _require_known(
             f"Domain {domain.name!r} has no item {quoted(unknown)}.",
             "Send ids of loaded items; `re2llm load` loads a catalogue.",
         )
-
-
-def _view(item: Item) -> ItemView:
-    return {"id": item.id, "title": item.title, "attributes": dict(item.attributes)}

@@ -124,7 +124,7 @@ class Comparison:
         return self.over_best.high < 0 or (known and self.over_best.mean <= 0)
 
 
-def compared(child: Sequence[float], parents: Sequence[Sequence[float]]) -> Comparison:
+def compare_with_parents(child: Sequence[float], parents: Sequence[Sequence[float]]) -> Comparison:
     """Compare gains by session, shape `[sessions]` each."""
     table = np.asarray(parents, float)
     best = table[int(table.mean(axis=1).argmax())]

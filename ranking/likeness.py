@@ -93,8 +93,8 @@ def pairs(gains: Numbers, embeddings: Sequence[NDArray[np.float32]]) -> Pairs:
 
 
 @dataclass(frozen=True, slots=True)
-class Compared:
-    """Two hints on the sessions on which both were tried.
+class PairCounts:
+    """How often each of two hints gains more, on the sessions on which both were tried.
 
     Attributes:
         sessions: How many these are.
@@ -107,7 +107,7 @@ class Compared:
     worse: int
 
 
-def compare(one: Numbers, other: Numbers) -> Compared:
+def compare_pair(one: Numbers, other: Numbers) -> PairCounts:
     """Compare what two hints brought.
 
     Args:
@@ -116,10 +116,10 @@ def compare(one: Numbers, other: Numbers) -> Compared:
     """
     both = ~np.isnan(one) & ~np.isnan(other)
     more, less = one[both] > other[both], one[both] < other[both]
-    return Compared(int(both.sum()), int(more.sum()), int(less.sum()))
+    return PairCounts(int(both.sum()), int(more.sum()), int(less.sum()))
 
 
-def is_dominated(found: Compared, *, fewest: int) -> bool:
+def is_dominated(found: PairCounts, *, fewest: int) -> bool:
     """Return whether the first of two hints is hardly ever the better one, and often the worse.
 
     Args:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import cast
 
 from langchain_core.messages import AIMessage, BaseMessage
@@ -15,7 +14,8 @@ from ..llm.recipes import RECIPES, Recipe
 from ..records import AttributeValue, Item
 from ..runtime.options import RunOptions
 from .given import given_texts
-from .state import ItemView, RecommendState
+from .item_views import item_of
+from .state import RecommendState
 
 _SHORT_HISTORY = 5
 """Items of the history that a shortened prompt shows."""
@@ -32,7 +32,7 @@ def ranking_prompt(
         hinted: Whether to give the hints.
         short: Whether to show less of the history and of each item, for a model that reads little.
     """
-    history, listed = _items(state["history_items"]), candidates(state)
+    history, listed = [*map(item_of, state["history_items"])], candidates(state)
     if short:
         history = history[-_SHORT_HISTORY:]
         history, listed = ([_shortened(item) for item in items] for items in (history, listed))
@@ -48,7 +48,7 @@ def ranking_prompt(
 
 
 def recipe_of(state: RecommendState, options: RunOptions) -> Recipe:
-    """Return how a request was asked, or is to be asked if it was not yet."""
+    """Return the recipe by which a request was asked, or else will be."""
     asked_by = state.get("recipe")
     return RECIPES[asked_by] if asked_by else options.prompt
 
@@ -67,7 +67,7 @@ def conversation(state: RecommendState, options: RunOptions) -> list[BaseMessage
 
 def candidates(state: RecommendState) -> list[Item]:
     """Return the candidates that the prompt lists, in the order of their numbers."""
-    return _items(state["candidate_items"][: asked(state)])
+    return [item_of(view) for view in state["candidate_items"][: asked(state)]]
 
 
 def asked(state: RecommendState) -> int:
@@ -85,7 +85,3 @@ def _shortened(item: Item) -> Item:
         else:
             facts[name] = [part[:_SHORT_TEXT] for part in value[:_SHORT_LIST]]
     return Item(item.id, item.title[:_SHORT_TITLE], facts)
-
-
-def _items(views: Sequence[ItemView]) -> list[Item]:
-    return [Item(view["id"], view["title"], view["attributes"]) for view in views]

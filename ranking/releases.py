@@ -24,8 +24,8 @@ async def served_policy(
     """Return a domain's active policy release, loaded once; `None` if it has none.
 
     Args:
-        model: The ranking model that is to be given the hints.
-        prompt_version: Of the prompt that is to hold them.
+        model: The ranking model that gets the hints.
+        prompt_version: Of the prompt that holds them.
 
     Raises:
         ReleaseMisfitError: The release was trained for another encoder, prompt or model.
@@ -50,8 +50,8 @@ async def loaded_release(
 
     Args:
         number: Of the release.
-        model: The ranking model that is to be given the hints.
-        prompt_version: Of the prompt that is to hold them.
+        model: The ranking model that gets the hints.
+        prompt_version: Of the prompt that holds them.
         slot: Where it is kept; each slot of a domain keeps one release.
 
     Raises:

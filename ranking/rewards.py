@@ -91,7 +91,7 @@ class RewardTable:
         return len(self._known) + len({session for session, _ in self._known})
 
     def known(self, sessions: Sequence[int]) -> NDArray[np.float64]:
-        """Return what is known of single hints, NaN for what is not.
+        """Return the known rewards of single hints, NaN where one is unknown.
 
         Args:
             sessions: Rows of the states, `[B]`.

@@ -178,8 +178,8 @@ def load_release(number: int, release: Release, model: str, prompt_version: str)
     """Rebuild a release's network. Blocks for milliseconds.
 
     Args:
-        model: The ranking model that is to be given the hints.
-        prompt_version: Of the prompt that is to hold them.
+        model: The ranking model that gets the hints.
+        prompt_version: Of the prompt that holds them.
 
     Raises:
         ReleaseMisfitError: It was trained for another encoder, prompt or model.

@@ -13,7 +13,7 @@ from ..knowledge.hint_decisions import KeptHint, StatusChange
 from ..knowledge.hint_stats import ENOUGH
 from ..knowledge.tables import SHRINKAGE
 from ..records import counted
-from .likeness import compare, is_dominated, pairs
+from .likeness import compare_pair, is_dominated, pairs
 from .proof import (
     EARLY,
     FIRST_LOOK,
@@ -199,7 +199,7 @@ class Judge:
             for other in self._left:
                 if other == row or not self._is_proven(other):
                     continue
-                found = compare(self._store.gains[row], self._store.gains[other])
+                found = compare_pair(self._store.gains[row], self._store.gains[other])
                 if is_dominated(found, fewest=_FEW_TO_PROVE):
                     better = found.sessions - found.better
                     reason = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
@@ -37,12 +37,12 @@ class Verification:
     helped: int
     harmed: int
 
-    def as_dict(self) -> dict[str, float | int]:
+    def as_dict(self) -> dict[str, Any]:
         """Return the numbers for state and database."""
         return {
             "sessions": self.sessions,
             "mean": round(self.mean, 4),
-            "ci90": cast("Any", [round(self.low, 4), round(self.high, 4)]),
+            "ci90": [round(self.low, 4), round(self.high, 4)],
             "helped": self.helped,
             "harmed": self.harmed,
         }

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 
 from ...errors import InputError, reason_of
-from ..completion import DomainOption
 from ..console import out, print_json, run
-from .options import JsonOption
+from ..options import DomainOption, JsonOption
 from .verify import print_verified, verified
 
 if TYPE_CHECKING:
@@ -79,7 +78,6 @@ async def _add(texts: list[str], domain: str | None, verify: bool, as_json: bool
             listed = shlex.join([*map(str, stored), *named])
             out.print(
                 f"Unverified: `re2llm hints verify {listed}` measures what they bring.",
-                markup=False,
             )
     if all(one.outcome == "leak" for one in added):
         raise typer.Exit(1)
@@ -92,9 +90,9 @@ def _document(added: AddedHint, found: dict[int, Any], *, verify: bool) -> dict[
 
 def _print_added(added: AddedHint) -> None:
     shown = f"{added.outcome:<9} {added.hint_id or '-':>5}  {added.text}"
-    out.print(shown, markup=False, soft_wrap=True)
+    out.print(shown, soft_wrap=True)
     if added.reason:
-        out.print(f"{'':17}{added.reason}", markup=False, soft_wrap=True)
+        out.print(f"{'':17}{added.reason}", soft_wrap=True)
     if added.understood is not None:
         reading = "; ".join(added.understood) or "nothing: it mentions no attribute or evidence"
-        out.print(f"{'':17}the offline model weighs {reading}", markup=False, soft_wrap=True)
+        out.print(f"{'':17}the offline model weighs {reading}", soft_wrap=True)

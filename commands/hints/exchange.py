@@ -11,9 +11,10 @@ import typer
 
 from ...errors import InputError, reason_of
 from ...records import counted
-from ..completion import DomainOption, complete_domain
-from ..console import err, out, print_json, read_text, run, write_json
-from .options import JsonOption
+from ..completion import complete_domain
+from ..console import err, out, print_json, run
+from ..files import read_text, write_json
+from ..options import DomainOption, JsonOption
 
 
 def export(
@@ -88,11 +89,9 @@ async def _import(
         f"{imported.duplicate:,} known already, {len(imported.refused):,} refused."
     )
     for refused in imported.refused:
-        out.print(f"  {refused['text']}: {refused['reason']}", markup=False)
+        out.print(f"  {refused['text']}: {refused['reason']}")
     if imported.stored:
-        out.print(
-            f"Next: re2llm hints verify --domain {shlex.quote(imported.domain)}", markup=False
-        )
+        out.print(f"Next: re2llm hints verify --domain {shlex.quote(imported.domain)}")
 
 
 def _read(file: Path) -> Any:

@@ -6,13 +6,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ...errors import ModelDownError, error_from
 from ...records import counted
-from ..budgets import MaxCost
-from ..completion import DomainOption
 from ..console import note, out, print_json, progress_bars, run
-from ..option_names import stated
-from .options import JsonOption, ModelOption
+from ..options import DomainOption, JsonOption, MaxCalls, MaxCost
+from ..stopped import say_stopped
+from .options import ModelOption
 
 if TYPE_CHECKING:
     from ...operations.hints.improve_results import ImprovedHints
@@ -24,9 +22,7 @@ def improve(
     attempts: Annotated[
         int, typer.Option(min=1, max=1_000, metavar="N", help="Make at most this many attempts.")
     ] = 10,
-    max_llm_calls: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="Stop after this many model calls.")
-    ] = None,
+    max_llm_calls: MaxCalls = None,
     max_cost: MaxCost = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -55,26 +51,21 @@ def improve(
         print_json(found.model_dump())
     else:
         _print(found)
-    if found.stopped is not None:
-        stopped = error_from(found.stopped)
-        note(f"stopped: {stated(stopped)}")
-        if isinstance(stopped, ModelDownError):
-            raise typer.Exit(1)
+    say_stopped(found.stopped, "")
 
 
 def _print(found: ImprovedHints) -> None:
     for child in found.tried:
         parents = " and ".join(str(number) for number in child.parents)
         outcome = f"hint {child.hint_id}" if child.hint_id else child.outcome.replace("_", " ")
-        out.print(f"{child.way} {parents}: {outcome}", markup=False, soft_wrap=True)
+        out.print(f"{child.way} {parents}: {outcome}", soft_wrap=True)
         if child.text:
-            out.print(f"  {child.text}", markup=False, soft_wrap=True)
-        out.print(f"  {child.reason}", markup=False, soft_wrap=True)
+            out.print(f"  {child.text}", soft_wrap=True)
+        out.print(f"  {child.reason}", soft_wrap=True)
     if not found.tried:
         note("note: no two hints were tried on the same 24 sessions or more; see `hints verify`.")
     out.print(
         f"{found.domain}: {counted(found.stored, 'better hint')} stored. "
         f"{counted(found.llm_calls, 'model call')} on {found.model}.",
-        markup=False,
         soft_wrap=True,
     )

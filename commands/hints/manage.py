@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..completion import DomainOption
 from ..console import note, out, print_json, run
+from ..options import DomainOption, JsonOption
 from ..tables import print_table
-from .options import HintsArgument, JsonOption
+from .options import HintsArgument
 
 if TYPE_CHECKING:
     from ...operations.hints.results import ListedHint

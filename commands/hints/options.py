@@ -11,7 +11,6 @@ from ..completion import complete_hint
 ModelOption = Annotated[
     str | None, typer.Option(metavar="MODEL", help="The ranking model. Default: RE2LLM_MODEL.")
 ]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print as JSON.")]
 HintArgument = Annotated[
     int, typer.Argument(metavar="HINT", help="The hint's number.", autocompletion=complete_hint)
 ]

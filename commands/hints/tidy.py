@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ...errors import InputError, ModelDownError, error_from
+from ...errors import InputError
 from ...records import counted
-from ..budgets import MaxCost
-from ..completion import DomainOption
 from ..console import fail, note, out, print_json, progress_bars, run
 from ..detach import Detach, submit_job
-from ..option_names import stated
-from .options import JsonOption, ModelOption
+from ..options import DomainOption, JsonOption, MaxCost
+from ..stopped import say_stopped
+from .options import ModelOption
 
 if TYPE_CHECKING:
     from ...operations.hints.tidy_results import TidiedHint, TidiedHints
@@ -74,19 +73,15 @@ def tidy(
         print_json(found.model_dump())
     else:
         _print(found)
-    if found.stopped is not None:
-        stopped = error_from(found.stopped)
-        note(f"stopped: {stated(stopped)} Undecided: {counted(found.undecided, 'hint')}.")
-        if isinstance(stopped, ModelDownError):
-            raise typer.Exit(1)
+    say_stopped(found.stopped, f"Undecided: {counted(found.undecided, 'hint')}.")
 
 
 def print_changed(hints: list[TidiedHint]) -> None:
     """Print what became of each hint, and why."""
     for hint in hints:
         changed = f"{hint.before} -> {hint.status}"
-        out.print(f"hint {hint.id}: {hint.text}", markup=False, soft_wrap=True)
-        out.print(f"  {changed}: {hint.reason}", markup=False, soft_wrap=True)
+        out.print(f"hint {hint.id}: {hint.text}", soft_wrap=True)
+        out.print(f"  {changed}: {hint.reason}", soft_wrap=True)
 
 
 def _print(found: TidiedHints) -> None:
@@ -99,7 +94,6 @@ def _print(found: TidiedHints) -> None:
         f"{f' ({retired})' if retired else ''}; "
         f"{len(found.kept):,} stay, {found.undecided:,} of them undecided. "
         f"{counted(found.llm_calls, 'model call')} on {found.model}.",
-        markup=False,
         soft_wrap=True,
     )
     if found.undecided and found.stopped is None and not found.trials:

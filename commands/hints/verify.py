@@ -7,15 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ...errors import ModelDownError, error_from
 from ...records import counted
-from ..budgets import MaxCalls, MaxCost
-from ..completion import DomainOption, complete_hint
+from ..completion import complete_hint
 from ..console import note, out, print_json, progress_bars, run
 from ..detach import Detach, submit_job
-from ..option_names import stated
+from ..options import DomainOption, JsonOption, MaxCalls, MaxCost
+from ..stopped import say_stopped
 from ..tables import print_retired
-from .options import JsonOption, ModelOption
+from .options import ModelOption
 
 if TYPE_CHECKING:
     from ...operations.hints.results import TriedHint, VerifiedHints
@@ -60,11 +59,7 @@ def verify(
         print_json(found.model_dump())
     else:
         print_verified(found)
-    if found.stopped is not None:
-        stopped = error_from(found.stopped)
-        note(f"stopped: {stated(stopped)} {counted(found.left, 'hint is', 'hints are')} left.")
-        if isinstance(stopped, ModelDownError):
-            raise typer.Exit(1)
+    say_stopped(found.stopped, f"{counted(found.left, 'hint is', 'hints are')} left.")
 
 
 async def verified(
@@ -86,17 +81,16 @@ async def verified(
 def print_verified(found: VerifiedHints) -> None:
     """Print what each hint brought, and what became of it."""
     for hint in found.hints:
-        out.print(f"hint {hint.id}: {hint.text}", markup=False, soft_wrap=True)
-        out.print(f"  {hint.gain} {hint.outcome.replace('_', ' ')}; {hint.decision}.", markup=False)
+        out.print(f"hint {hint.id}: {hint.text}", soft_wrap=True)
+        out.print(f"  {hint.gain} {hint.outcome.replace('_', ' ')}; {hint.decision}.")
     shown = {hint.id for hint in found.hints}
     print_retired([hint for hint in found.retired if hint.id not in shown])
     if not found.hints and not found.left:
         out.print(
             f"{found.domain}: every active and pending hint was tried on {found.model} already.",
-            markup=False,
         )
     elif found.hints:
-        out.print(f"{counted(found.llm_calls, 'model call')} on {found.model}.", markup=False)
+        out.print(f"{counted(found.llm_calls, 'model call')} on {found.model}.")
 
 
 def try_(
@@ -140,7 +134,7 @@ def try_(
         return
     if tried.understood is not None:
         reading = "; ".join(tried.understood) or "nothing: it mentions no attribute or evidence"
-        out.print(f"The offline model weighs {reading}.", markup=False)
-    out.print(str(tried.gain), markup=False)
+        out.print(f"The offline model weighs {reading}.")
+    out.print(str(tried.gain))
     if tried.leak is not None:
         note(f"note: it cannot be stored: {tried.leak}")

@@ -9,8 +9,9 @@ import typer
 
 from ...errors import InputError
 from ...records import counted
-from ..budgets import MaxCalls, MaxCost
-from ..console import check_writable, fail, progress_bars, run, write_json
+from ..console import fail, progress_bars, run
+from ..files import check_writable, write_json
+from ..options import MaxCalls, MaxCost
 from ..tables import print_table
 from .options import SAMPLE, ReviewsOption, SeedOption, SkipOption, SplitOption, review_source
 from .rating_tables import print_groups, print_paired

@@ -45,7 +45,7 @@ class ExpectedEnd:
         when = datetime.now().astimezone() + timedelta(seconds=seconds)
         text = f"ends about {when:{'%H:%M' if seconds < _A_DAY else '%d %b %H:%M'}}"
         if not self._terminal and (last % _LAST == 0 or last == total):
-            err.print(f"{stage}: {last} of {total}, {text}", markup=False)
+            err.print(f"{stage}: {last} of {total}, {text}")
         return text
 
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ...errors import InputError, reason_of
-from ..console import out, print_json, read_text, run
+from ..console import out, print_json, run
+from ..files import read_text
 from ..recommend import print_flags
 from .options import SAMPLE, ReviewsOption, SkipOption, review_source
 
@@ -64,10 +65,10 @@ def rate(
     if as_json:
         print_json(result.model_dump())
         return
-    out.print(f"rating: {result.rating:g}   ({result.model})", markup=False)
+    out.print(f"rating: {result.rating:g}   ({result.model})")
     for name, heading in (("analyze_user", "user"), ("analyze_item", "item"), ("match", "match")):
         if thought := getattr(result.reasoning, name):
-            out.print(f"{heading + ':':<8}{thought}", markup=False)
+            out.print(f"{heading + ':':<8}{thought}")
     print_flags(result.model_dump())
 
 

@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ...errors import ModelDownError
 from ...records import counted
-from ..budgets import MaxCalls, MaxCost
-from ..console import note, out, print_json, progress_bars, run
-from ..option_names import stated
+from ..console import out, print_json, progress_bars, run
+from ..options import MaxCalls, MaxCost
+from ..stopped import say_stopped
 from .options import SAMPLE, ReviewsOption, SeedOption, SkipOption, SplitOption, review_source
 
 if TYPE_CHECKING:
@@ -66,11 +65,5 @@ def traces(
     else:
         tallies = (f"{count:,} {outcome}" for outcome, count in sorted(outcomes.items()))
         listed = ", ".join(tallies) or "no traces"
-        out.print(f"{out_file}: {listed}; {counted(budget.calls, 'model call')}.", markup=False)
-    if traced.stopped is not None:
-        note(
-            f"stopped: {stated(traced.stopped)} "
-            f"{counted(traced.left, 'rating is', 'ratings are')} left."
-        )
-    if isinstance(traced.stopped, ModelDownError):
-        raise typer.Exit(1)
+        out.print(f"{out_file}: {listed}; {counted(budget.calls, 'model call')}.")
+    say_stopped(traced.stopped, f"{counted(traced.left, 'rating is', 'ratings are')} left.")

@@ -109,7 +109,6 @@ def train(
         f"{trained.model}: {counted(trained.updates, 'update')}; over the last "
         f"{min(trained.updates, 10)}: "
         f"{listed}.",
-        markup=False,
     )
     if trained.reward_gain is not None:
         gain = trained.reward_gain
@@ -117,6 +116,5 @@ def train(
         out.print(
             f"reward of the last {counted(gain['updates'], 'update')} minus that of the first: "
             f"{gain['diff']:+.3f} ({low:+.3f} to {high:+.3f}).",
-            markup=False,
         )
-    out.print(f"memory: {trained.peak_memory_gib:g} GiB at most.", markup=False)
+    out.print(f"memory: {trained.peak_memory_gib:g} GiB at most.")

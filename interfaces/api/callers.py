@@ -8,7 +8,8 @@ from starlette.requests import Request
 
 from ...knowledge.grants import Right
 from ...runtime.caller import Caller
-from ...runtime.options import Context, granted
+from ...runtime.context_checks import granted
+from ...runtime.options import Context
 from ..auth import CHECKED
 from ..host import default_host
 

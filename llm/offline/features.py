@@ -1,6 +1,6 @@
-"""What a candidate can be judged by: each channel is one number a candidate, with its meaning.
+"""What a candidate can be judged by: each feature is one number a candidate, with its meaning.
 
-Nothing here knows a data set: channels come from whatever attributes and evidence the prompt holds,
+Nothing here knows a data set: features come from whatever attributes and evidence the prompt holds,
 and their meanings are phrased from the attributes' own names.
 """
 
@@ -42,7 +42,7 @@ class Feature:
 
 
 def build_features(document: RankingDocument, encode: Encode) -> list[Feature]:
-    """Return every channel that the document gives ground for.
+    """Return every feature that the document gives ground for.
 
     Args:
         encode: Texts to unit vectors, shape `[n, d]`.
@@ -196,7 +196,7 @@ def _categorical(name: str, cells: Sequence[Any], past: Sequence[Any]) -> list[F
 
 
 def _single_values(name: str, word: str, sets: Sequence[frozenset[str]]) -> list[Feature]:
-    """Return a channel for each value that some candidates hold and others do not."""
+    """Return a feature for each value that some candidates hold and others do not."""
     places: defaultdict[str, list[int]] = defaultdict(list)
     for place, values in enumerate(sets):
         for value in sorted(values):

@@ -17,7 +17,7 @@ from .sentences import wanted
 
 _SHARPNESS = 0.06  # softmax temperature over cosines
 # Cosines at which a clause begins to count, and counts fully.
-_HEARD_FROM, _HEARD_FULLY = 0.15, 0.40
+_COUNTS_FROM, _COUNTS_FULLY = 0.15, 0.40
 _ABOUT = 0.5  # cosine from which a clause is about a value that it does not name
 _THINGS = re.compile(r"\b(?:films?|movies?|products?|books?|games?|songs?)\b", re.IGNORECASE)
 """What a catalogue holds: said of all candidates, but close to the names of some genres."""
@@ -27,8 +27,8 @@ _WORD = re.compile(r"\w+")
 def follow(hint: str, features: Sequence[Feature], encode: Encode) -> Scores:
     """Return what a hint adds to each candidate's score.
 
-    Each clause is compared with the channels' phrases; a softmax over the cosines gives it a mix
-    of channels, and a word of negation turns the mix round.
+    Each clause is compared with the features' phrases; a softmax over the cosines gives it
+    weights, and a word of negation changes their sign.
 
     Args:
         features: From `build_features`, at least one.
@@ -38,7 +38,7 @@ def follow(hint: str, features: Sequence[Feature], encode: Encode) -> Scores:
     """
     total = np.zeros(len(features[0].values))
     for clause in clauses(hint):
-        total += listen(clause, features, encode).mix
+        total += clause_weights(clause, features, encode).mix
     return total
 
 
@@ -48,8 +48,8 @@ class ClauseWeights:
 
     Attributes:
         clause: Its words.
-        features: The channels that it may concern.
-        weights: Of each of them, negative where low values are wanted; shape `[channels]`.
+        features: The features that it may concern.
+        weights: Of each of them, negative where low values are wanted; shape `[features]`.
         strength: From 0, not understood, to 1; less where the clause asks for little.
     """
 
@@ -62,20 +62,20 @@ class ClauseWeights:
     def mix(self) -> Scores:
         """What the clause adds to each candidate's score, shape `[candidates]`."""
         values = np.stack([feature.values for feature in self.features])
-        # Where the channels that are meant tell no candidate from another, what little was heard
-        # of the others must not speak in their place.
+        # Where the features that are meant tell no candidate from another, the little weight of
+        # the others must not decide in their place.
         telling = np.abs(self.weights[values.any(axis=1)]).sum()
         share = min(1.0, 2 * telling / max(float(np.abs(self.weights).sum()), 1e-9))
         return self.strength * share * standardised(self.weights @ values)
 
     @property
-    def loudest(self) -> tuple[str, float]:
-        """The channel that counts most, by name, with its weight."""
+    def heaviest(self) -> tuple[str, float]:
+        """The feature that counts most, by name, with its weight."""
         place = int(np.argmax(np.abs(self.weights)))
         return self.features[place].name, self.strength * float(self.weights[place])
 
 
-def listen(clause: str, features: Sequence[Feature], encode: Encode) -> ClauseWeights:
+def clause_weights(clause: str, features: Sequence[Feature], encode: Encode) -> ClauseWeights:
     """Find out which features a clause speaks of, and in which direction.
 
     Args:
@@ -103,7 +103,7 @@ def listen(clause: str, features: Sequence[Feature], encode: Encode) -> ClauseWe
     cosines = np.maximum(more, less)
     weights = np.exp((cosines - cosines.max()) / _SHARPNESS)
     weights = (-direction if negated else direction) * weights / weights.sum()
-    strength = np.clip((cosines.max() - _HEARD_FROM) / (_HEARD_FULLY - _HEARD_FROM), 0.0, 1.0)
+    strength = np.clip((cosines.max() - _COUNTS_FROM) / (_COUNTS_FULLY - _COUNTS_FROM), 0.0, 1.0)
     if asks_gently(clause):
         strength *= GENTLE
     return ClauseWeights(clause, [features[place] for place in places], weights, float(strength))
@@ -125,7 +125,7 @@ def _in_own_words(clause: str, features: Sequence[Feature]) -> ClauseWeights | N
 
 
 def _closest(phrases: Sequence[Sequence[str]], said: NDArray[np.float32], encode: Encode) -> Scores:
-    """Return, for each channel's phrases, the cosine of the closest; -1 where it has none."""
+    """Return, for each feature's phrases, the cosine of the closest; -1 where it has none."""
     owners = [place for place, some in enumerate(phrases) for _ in some]
     closest = np.full(len(phrases), -1.0)
     if owners:

@@ -1,4 +1,4 @@
-"""Reflects without an LLM: compares the chosen item's channels with those of its own picks."""
+"""Reflects without an LLM: compares the chosen item's features with those of its own picks."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ _OPPOSITES = (
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """A channel whose weight would have lifted the chosen item.
+    """A feature whose weight would have lifted the chosen item.
 
     Attributes:
         feature: Which one.
@@ -122,7 +122,7 @@ def advise(document: RankingDocument, number: int, encode: Encode) -> str:
 
 
 def causes(document: RankingDocument, number: int, encode: Encode) -> list[Cause]:
-    """Find the channels that, weighed one after the other, lift the chosen item the most."""
+    """Find the features that, weighed one after the other, lift the chosen item the most."""
     features = build_features(document, encode)
     target = list(document.numbers).index(number)
     total = base_score(features)

@@ -1,4 +1,4 @@
-"""Scores candidates from their channels and a hint."""
+"""Scores candidates from their features and a hint."""
 
 from __future__ import annotations
 

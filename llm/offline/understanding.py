@@ -9,11 +9,11 @@ from langchain_core.messages import BaseMessage
 from ..embeddings import get_embedder
 from .clauses import clauses
 from .features import Feature, build_features
-from .following import listen
+from .following import clause_weights
 from .reading import read_ranking_task
 
 _TOO_FAINT = 0.05
-"""Strength times weight below which a channel hardly moves a candidate."""
+"""Strength times weight below which a feature hardly moves a candidate."""
 _MOST_NAMED = 3
 
 
@@ -31,13 +31,13 @@ def understood(hint: str, messages: Sequence[BaseMessage]) -> list[str]:
     features = build_features(task, encode)
     readings: list[str] = []
     for clause in clauses(hint):
-        heard = listen(clause, features, encode)
+        meant = clause_weights(clause, features, encode)
         weighed = [
-            (_in_words(feature), heard.strength * float(weight))
-            for feature, weight in zip(heard.features, heard.weights, strict=True)
+            (_in_words(feature), meant.strength * float(weight))
+            for feature, weight in zip(meant.features, meant.weights, strict=True)
         ]
-        loudest = sorted(weighed, key=lambda pair: -abs(pair[1]))[:_MOST_NAMED]
-        named = [f"{name} {weight:+.2f}" for name, weight in loudest if abs(weight) >= _TOO_FAINT]
+        heaviest = sorted(weighed, key=lambda pair: -abs(pair[1]))[:_MOST_NAMED]
+        named = [f"{name} {weight:+.2f}" for name, weight in heaviest if abs(weight) >= _TOO_FAINT]
         if named:
             readings.append(", ".join(named))
     return readings

@@ -6,7 +6,7 @@ from ...errors import InputError
 from ...knowledge import domains as stored
 from ...knowledge.meaning_index import drop_meaning_index
 from ...runtime.options import Context, resolve_context
-from ..counted_uses import count_uses_up
+from ..counted_uses import bring_counts_up_to_date
 from ..database import connected, in_domain
 from .results import ListedDomain
 
@@ -42,7 +42,7 @@ async def show_domain(context: Context, name: str) -> ListedDomain:
         InputError: There is no such domain that the run may use.
     """
     options = await resolve_context(context)
-    await count_uses_up(options, name)
+    await bring_counts_up_to_date(options, name)
     async with in_domain(options, name) as (connection, found):
         (row,) = await stored.list_domains(connection, name=found.name)
     return ListedDomain(**row)

@@ -183,7 +183,7 @@ def _why_not_ppo(policies: Sequence[str], domain: str, model: str) -> list[str]:
 def check_names(
     policies: Sequence[str] | None, baselines: Sequence[str], *, nothing_else: bool
 ) -> None:
-    """Check what is to be compared.
+    """Check the names of policies and baselines.
 
     Args:
         nothing_else: Whether nothing but these is compared.

@@ -5,7 +5,6 @@ from __future__ import annotations
 import html
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -21,17 +20,24 @@ from ...llm.hint_answers import HINTS, read_hints
 from ...llm.improvement_prompt import ShownSession, improvement_messages
 from ...ranking.gain_table import GainTable
 from ...ranking.hint_stats import update_stats
-from ...ranking.improving import LOOKS, NEEDED, Attempt, Comparison, compared, next_attempt
+from ...ranking.improving import (
+    LOOKS,
+    NEEDED,
+    Attempt,
+    Comparison,
+    compare_with_parents,
+    next_attempt,
+)
 from ...ranking.panel_gains import panel_gains
 from ...ranking.panels import Panel, random_panel, sessions_to_tidy_by
 from ...ranking.repeats import embed
 from ...records import Item, counted
-from ...runtime.budget import limited
 from ...runtime.domain_cache import leak_filter_of
 from ...runtime.model_call import ask
-from ...runtime.options import Context, RunOptions, resolve_context
+from ...runtime.options import Context, RunOptions
 from ...runtime.progress import Progress, silent
-from ..database import in_domain, with_domain
+from ..database import in_domain
+from .budgeted import budgeted
 from .improve_results import ImprovedHints, Outcome, TriedChild
 from .results import MeasuredGain
 
@@ -68,10 +74,9 @@ async def improve_hints(
             is better, or the model has no price.
         DatabaseError: The database failed. What was paid and stored is kept.
     """
-    budget = limited(context.budget, max_calls=max_llm_calls, max_cost=max_cost)
-    context = await with_domain(context)
-    options = await resolve_context(replace(context, budget=budget, command="improve"))
-    budget.require_prices(options.settings.prices, [options.model, options.reflect_model])
+    options, budget = await budgeted(
+        context, "improve", max_llm_calls=max_llm_calls, max_cost=max_cost, reflects=True
+    )
     options.require_model()
     await _require_sessions(options)
     improver = _Improver(options)
@@ -262,7 +267,7 @@ class _Improver:
             await panel_gains(one, options.domain, some, options, until_settled=False)
             for one in (text, *(parent.hint.text for parent in parents))
         ]
-        return compared(child, others)
+        return compare_with_parents(child, others)
 
     async def _stored(self, text: str, provenance: Mapping[str, Any]) -> int | None:
         """Store a child; `None` if there is no room."""

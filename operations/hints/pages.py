@@ -16,9 +16,10 @@ from ...knowledge.hint_pages import (
     page_of_hints,
     versions_of,
 )
-from ...knowledge.lineage import HintTrial, hint_story, trials_of_hint
+from ...knowledge.hint_trials import HintTrial, trials_of_hint
+from ...knowledge.lineage import hint_story
 from ...runtime.options import Context, RunOptions, resolve_context
-from ..counted_uses import count_uses_up
+from ..counted_uses import bring_counts_up_to_date
 from ..database import in_domain
 
 __all__ = [
@@ -41,7 +42,7 @@ class HintPage:
     Attributes:
         model: On which the gains were measured.
         hints: Of this page.
-        counts: How many hints have which status, of those that hold the words.
+        counts: How many of the hints with the words have which status.
         total: How many there are on all pages.
     """
 
@@ -109,7 +110,7 @@ async def hint_page(
         Re2llmError: There is no such catalogue.
     """
     options = await resolve_context(context)
-    await count_uses_up(options, domain)
+    await bring_counts_up_to_date(options, domain)
     async with in_domain(options, domain) as (connection, found):
         counts = await count_by_status(connection, found.id, words)
         total = sum(counts.values()) if status is None else counts.get(status, 0)
@@ -158,7 +159,7 @@ async def whole_hint(
         Re2llmError: There is no such hint.
     """
     options = await resolve_context(context)
-    await count_uses_up(options, domain)
+    await bring_counts_up_to_date(options, domain)
     async with in_domain(options, domain) as (connection, found):
         measured = await _measured(connection, found, hint, options)
         story = await hint_story(connection, found, hint, conversation=True)

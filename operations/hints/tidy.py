@@ -29,11 +29,11 @@ from ...ranking.proof import looks
 from ...ranking.tidying import Judge, Store
 from ...ranking.verification import verification
 from ...records import counted
-from ...runtime.budget import limited
-from ...runtime.options import Context, RunOptions, resolve_context
+from ...runtime.options import Context, RunOptions
 from ...runtime.outages import OutageGuard
 from ...runtime.progress import Progress, silent
-from ..database import in_domain, with_domain
+from ..database import in_domain
+from .budgeted import budgeted
 from .results import MeasuredGain
 from .tidy_results import StandingHint, TidiedHint, TidiedHints
 
@@ -69,10 +69,9 @@ async def tidy_hints(
         InputError: There is no such domain, or the model has no price.
         DatabaseError: The database failed. What was paid and decided is kept.
     """
-    budget = limited(context.budget, max_calls=max_llm_calls, max_cost=max_cost)
-    context = await with_domain(context)
-    options = await resolve_context(replace(context, budget=budget, command="tidy"))
-    budget.require_prices(options.settings.prices, [options.model])
+    options, budget = await budgeted(
+        context, "tidy", max_llm_calls=max_llm_calls, max_cost=max_cost
+    )
     free = max_llm_calls == 0 or (dry_run and max_llm_calls is None and max_cost is None)
     tidier = await Tidier.of(options, dry_run=dry_run, give_up=give_up, progress=progress)
     stopped: BudgetSpentError | ModelDownError | None = None

@@ -10,11 +10,11 @@ from ...ranking.panel_gains import panel_gains
 from ...ranking.panels import Panel, drawn_sessions
 from ...ranking.verification import verification
 from ...records import counted
-from ...runtime.budget import limited
 from ...runtime.domain_cache import leak_filter_of
 from ...runtime.options import Context, RunOptions, resolve_context
 from ...runtime.progress import Progress, silent
 from ..database import in_domain, with_domain
+from .budgeted import budgeted
 from .results import MeasuredGain, TriedHint
 from .understanding import understanding_of
 
@@ -43,10 +43,9 @@ async def try_hint(
         ModelDownError: The model gave no answer; paid trials are kept.
     """
     cleaned = clean_hint(html.unescape(text))
-    budget = limited(context.budget, max_calls=max_llm_calls, max_cost=max_cost)
-    context = await with_domain(context)
-    options = await resolve_context(replace(context, budget=budget, command="verify"))
-    budget.require_prices(options.settings.prices, [options.model])
+    options, budget = await budgeted(
+        context, "verify", max_llm_calls=max_llm_calls, max_cost=max_cost
+    )
     async with in_domain(options, None) as (connection, domain):
         leaks = await leak_filter_of(options.services, connection, domain)
     tried = await drawn_sessions(domain.name, sessions, options)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import replace
 
 from ...knowledge.domains import hold_hints
 from ...knowledge.hint_decisions import own_sessions
@@ -15,11 +14,11 @@ from ...ranking.panel_gains import is_finished, panel_gains
 from ...ranking.panels import Panel, random_panel
 from ...ranking.verification import CLEAR_HARM_AFTER, Verification, verification
 from ...records import counted
-from ...runtime.budget import limited
 from ...runtime.options import Context, RunOptions, resolve_context
 from ...runtime.outages import OutageGuard
 from ...runtime.progress import Progress, silent
-from ..database import in_domain, with_domain
+from ..database import in_domain
+from .budgeted import budgeted
 from .results import MeasuredGain, RetiredHint, VerifiedHint, VerifiedHints
 
 
@@ -47,10 +46,9 @@ async def verify_hints(
         InputError: There is no such domain or hint, or the domain has no training sessions.
         DatabaseError: The database failed. What was paid is kept.
     """
-    budget = limited(context.budget, max_calls=max_llm_calls, max_cost=max_cost)
-    context = await with_domain(context)
-    options = await resolve_context(replace(context, budget=budget, command="verify"))
-    budget.require_prices(options.settings.prices, [options.model])
+    options, budget = await budgeted(
+        context, "verify", max_llm_calls=max_llm_calls, max_cost=max_cost
+    )
     todo = await hints_to_verify(options, hints)
     stats: dict[int, Verification] = {}
     trials = 0

@@ -22,7 +22,7 @@ async def selected_sessions(
 
     Args:
         files: Only the loaded sessions in these JSONL files; all if empty.
-        keys: Only these keys, of those that are still there.
+        keys: Only these; keys of deleted sessions are left out.
 
     Raises:
         InputError: A file cannot be used, or holds no loaded session.

@@ -55,7 +55,7 @@ FEATURE_NAMES: tuple[str, ...] = (
 
 @dataclass(frozen=True, slots=True)
 class FirstStageTask:
-    """What is to be ranked.
+    """A history, and the candidates to rank.
 
     Attributes:
         history: Ids of the chosen items, oldest first.

@@ -79,7 +79,7 @@ class Plan:
 
     @classmethod
     def asked(cls, given: dict[str, Any]) -> Self:
-        """Return the plan that a caller asks for; what is not named takes its default.
+        """Return the plan that a caller asks for; missing fields take their defaults.
 
         Raises:
             InputError: A field is unknown, or cannot be carried out.
@@ -92,7 +92,7 @@ class Plan:
 
     @classmethod
     def from_dict(cls, stored: dict[str, Any]) -> Self:
-        """Return a stored plan; what it lacks takes its default."""
+        """Return a stored plan; missing fields take their defaults."""
         known = {field.name for field in fields(cls)}
         given: dict[str, Any] = {name: value for name, value in stored.items() if name in known}
         if "steps" in given:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from re2llm.cli import app
-from re2llm.commands import console
+from re2llm.commands import console, files
 from re2llm.errors import InputError
 from typer.testing import CliRunner
 
@@ -47,10 +47,10 @@ def test_a_file_that_cannot_be_written_is_refused_before_the_work(
     tmp_path: Path, name: str, why: str
 ) -> None:
     with pytest.raises(InputError, match=rf"^--json: .* cannot be written \({why}\)\."):
-        console.check_writable("--json", tmp_path / name)
-    console.check_writable("--json", tmp_path / "new.json")
-    console.check_writable("--json", Path("-"))
-    console.check_writable("--json", None)
+        files.check_writable("--json", tmp_path / name)
+    files.check_writable("--json", tmp_path / "new.json")
+    files.check_writable("--json", Path("-"))
+    files.check_writable("--json", None)
     assert list(tmp_path.iterdir()) == []  # to ask leaves nothing
 
 
@@ -60,7 +60,7 @@ def test_neither_a_read_only_file_nor_one_in_a_read_only_folder_is_written(tmp_p
     (folder := tmp_path / "folder").mkdir(0o555)
     for path in (file, folder / "new.json"):
         with pytest.raises(InputError, match=r"\(Permission denied\)"):
-            console.check_writable("--json", path)
+            files.check_writable("--json", path)
 
 
 def test_an_evaluation_begins_only_if_its_results_can_be_written(

@@ -4,8 +4,8 @@ import io
 
 import pytest
 from re2llm.commands import tables
+from re2llm.commands.console import SafeConsole
 from re2llm.commands.rating.rating_tables import print_groups, print_paired
-from rich.console import Console
 
 ROWS = [
     ["1", "active", "+0.041", "Prefer [bold]the same director[/bold] as in the history."],
@@ -17,7 +17,8 @@ ROWS = [
 def shown(monkeypatch: pytest.MonkeyPatch, width: int, *, terminal: bool) -> io.StringIO:
     """Have tables printed into a file, and return it."""
     file = io.StringIO()
-    console = Console(file=file, width=width, force_terminal=terminal, color_system=None)
+    console = SafeConsole(file=file, width=width)
+    console._force_terminal = terminal
     monkeypatch.setattr(tables, "out", console)
     monkeypatch.setattr(tables.typer, "echo", lambda text: print(text, file=file))
     return file

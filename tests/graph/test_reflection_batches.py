@@ -20,7 +20,8 @@ from re2llm.llm.reflection_prompt import REFLECTION_PROMPT_VERSION
 from re2llm.operations.hints.manage import show_hint
 from re2llm.operations.learning.learn import learn, learn_session
 from re2llm.operations.learning.learner import Learner
-from re2llm.ranking import batching
+from re2llm.ranking import batching, misses
+from re2llm.ranking.misses import miss_of
 from re2llm.ranking.trials import resolve_session, run_trial
 from re2llm.runtime.budget import Budget
 from re2llm.runtime.options import Context, resolve_context
@@ -91,7 +92,7 @@ async def keys(services: Services, load: Any, domain: str, adjust: Any) -> list[
 @pytest.fixture(autouse=True)
 def _all_alike(monkeypatch: pytest.MonkeyPatch) -> None:
     """Any misses may be in one batch; which are alike depends on their keys."""
-    monkeypatch.setattr(batching, "_ALIKE", -1.0)
+    monkeypatch.setattr(misses, "_ALIKE", -1.0)
 
 
 async def stored(services: Services, domain: str) -> list[int]:
@@ -253,7 +254,7 @@ async def test_in_a_small_catalogue_the_chosen_item_is_none_of_those_that_stood_
 
     def picked(rank: int) -> list[float]:
         answer = json.dumps({"ranking": [*others[: rank - 1], place, *others[rank - 1 :]]})
-        figures = batching.miss_of(state, key, rank, answer, options).figures
+        figures = miss_of(state, key, rank, answer, options).figures
         return [figure.picked for figure in figures]
 
     assert picked(4)

@@ -33,7 +33,8 @@ from re2llm.nodes.learn_state import LearnRequest
 from re2llm.nodes.rating.state import RatingRequest
 from re2llm.operations.recommending.feedback import give_feedback
 from re2llm.ranking.state import RecommendRequest
-from re2llm.runtime.options import Context, granted
+from re2llm.runtime.context_checks import granted
+from re2llm.runtime.options import Context
 from re2llm.runtime.services import Services
 
 

@@ -15,7 +15,7 @@ from re2llm.llm.embeddings import get_embedder
 from re2llm.llm.offline.clauses import GENTLE, clauses
 from re2llm.llm.offline.document import Entry, RankingDocument
 from re2llm.llm.offline.features import Feature, build_features
-from re2llm.llm.offline.following import listen
+from re2llm.llm.offline.following import clause_weights
 from re2llm.llm.offline.reflecting import Cause
 
 ROOT = Path(__file__).parents[2]
@@ -101,7 +101,7 @@ def test_it_reads_its_own_advice_as_it_meant_it(features: Any, gently: bool) -> 
             assert sentence not in said
             said.add(sentence)
             [clause] = clauses(sentence)
-            name, weight = listen(clause, features(), ENCODE).loudest
+            name, weight = clause_weights(clause, features(), ENCODE).heaviest
             assert name == feature.name, sentence
             assert weight == pytest.approx(sign * (GENTLE if gently else 1)), sentence
 
@@ -199,9 +199,9 @@ def test_our_examples_are_read_right(features: Any, sentence: str, name: str, si
     if name == "actors:shared" and features is films:
         return
     [clause] = clauses(sentence)
-    loudest, weight = listen(clause, features(), ENCODE).loudest
-    same = loudest == name or {loudest, name} <= {"director:shared", "director:recent"}
-    assert same, (loudest, weight)
+    heaviest, weight = clause_weights(clause, features(), ENCODE).heaviest
+    same = heaviest == name or {heaviest, name} <= {"director:shared", "director:recent"}
+    assert same, (heaviest, weight)
     assert weight * sign > 0.3
 
 
@@ -231,6 +231,6 @@ def test_a_second_piece_of_advice_is_a_clause_of_its_own(hint: str, said: list[s
 
 def test_one_thing_over_another_is_two_clauses() -> None:
     wanted, unwanted = clauses("Prefer comedies over dramas.")
-    assert listen(wanted, films(), ENCODE).loudest[0] == "genres=Comedy"
-    name, weight = listen(unwanted, films(), ENCODE).loudest
+    assert clause_weights(wanted, films(), ENCODE).heaviest[0] == "genres=Comedy"
+    name, weight = clause_weights(unwanted, films(), ENCODE).heaviest
     assert (name, weight < 0) == ("genres=Drama", True)

@@ -19,7 +19,7 @@ from re2llm.llm.embeddings import get_embedder
 from re2llm.llm.hint_answers import read_hints
 from re2llm.llm.offline import OfflineRanker
 from re2llm.llm.offline.features import build_features
-from re2llm.llm.offline.following import clauses, listen
+from re2llm.llm.offline.following import clause_weights, clauses
 from re2llm.llm.offline.reading import RankingDocument, read_ranking_task
 from re2llm.llm.offline.reflecting import Cause, causes, repeated
 from re2llm.llm.reflection_prompt import MOST_HINTS, comparison_messages
@@ -180,28 +180,28 @@ def films_document() -> RankingDocument:
 
 
 def no_meaning(texts: Sequence[str]) -> NDArray[np.float32]:
-    """Spares collecting the tests the weights: channels are named without them."""
+    """Spares collecting the tests the weights: features are named without them."""
     return np.zeros((len(texts), 384), dtype=np.float32)
 
 
-FILM_CHANNELS = [c for c in build_features(films_document(), no_meaning) if "=" not in c.name]
+FILM_FEATURES = [c for c in build_features(films_document(), no_meaning) if "=" not in c.name]
 WAYS = [
-    (channel.name, sign)
-    for channel in FILM_CHANNELS
-    for sign, phrases in ((1.0, channel.more), (-1.0, channel.less))
+    (feature.name, sign)
+    for feature in FILM_FEATURES
+    for sign, phrases in ((1.0, feature.more), (-1.0, feature.less))
     if phrases
 ]
 
 
 @pytest.mark.parametrize(("name", "sign"), WAYS)
 def test_what_it_advises_it_follows(name: str, sign: float) -> None:
-    channels = build_features(films_document(), ENCODE)
-    channel = next(channel for channel in channels if channel.name == name)
+    features = build_features(films_document(), ENCODE)
+    feature = next(feature for feature in features if feature.name == name)
     weights: list[float] = []
     for gently in (False, True):
-        for clause in clauses(f"{Cause(channel, sign, 1).advice(gently=gently)}."):
-            loudest, weight = listen(clause, channels, ENCODE).loudest
-            assert loudest == name
+        for clause in clauses(f"{Cause(feature, sign, 1).advice(gently=gently)}."):
+            heaviest, weight = clause_weights(clause, features, ENCODE).heaviest
+            assert heaviest == name
             weights.append(weight * sign)
     *plain, gentle = weights
     assert 0 < gentle < min(plain) / 2
@@ -262,11 +262,11 @@ def test_it_names_the_number_of_the_hint_that_is_repeated() -> None:
 
 
 def test_its_own_advice_is_told_apart() -> None:
-    """What it says about one channel or direction never repeats what it says about another."""
+    """What it says about one feature or direction never repeats what it says about another."""
     advice = {
-        (channel.name, sign): f"{Cause(channel, sign, 1).advice()}."
-        for channel in FILM_CHANNELS
-        for sign, phrases in ((1.0, channel.more), (-1.0, channel.less))
+        (feature.name, sign): f"{Cause(feature, sign, 1).advice()}."
+        for feature in FILM_FEATURES
+        for sign, phrases in ((1.0, feature.more), (-1.0, feature.less))
         if phrases
     }
     for way, hint in advice.items():

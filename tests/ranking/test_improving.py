@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from re2llm.ranking.improving import compared, next_attempt
+from re2llm.ranking.improving import compare_with_parents, next_attempt
 
 SESSIONS = 120
 
@@ -81,7 +81,7 @@ def test_a_child_must_beat_its_best_parent(
     rng = np.random.default_rng(1)
     noise = rng.normal(0, 0.05, (3, sessions))
     child, *parents = noise + np.array([[gain], [0.1], [0.02]])
-    found = compared(child, [parent.tolist() for parent in parents])
+    found = compare_with_parents(child, [parent.tolist() for parent in parents])
     assert (found.is_better, found.is_hopeless) == (better, hopeless)
     assert found.over_best.mean == pytest.approx((child - parents[0]).mean())
     assert found.gain.mean == pytest.approx(child.mean())

@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
-from re2llm.ranking.likeness import SAME_GAINS, compare, is_dominated, pairs
+from re2llm.ranking.likeness import SAME_GAINS, compare_pair, is_dominated, pairs
 
 
 def unit(seed: int, near: np.ndarray | None = None, cosine: float = 0.0) -> np.ndarray:
@@ -74,9 +74,9 @@ def test_doing_nothing_is_no_likeness() -> None:
 def test_domination_needs_many_sessions_and_almost_no_exception() -> None:
     better = np.full(200, 0.2)
     worse = np.where(np.arange(200) % 3 == 0, 0.1, 0.2)
-    assert is_dominated(compare(worse, better), fewest=96)
-    assert not is_dominated(compare(better, worse), fewest=96)
-    assert not is_dominated(compare(worse[:90], better[:90]), fewest=96)
+    assert is_dominated(compare_pair(worse, better), fewest=96)
+    assert not is_dominated(compare_pair(better, worse), fewest=96)
+    assert not is_dominated(compare_pair(worse[:90], better[:90]), fewest=96)
     worse[:20] = 0.4
-    assert not is_dominated(compare(worse, better), fewest=96)
-    assert not is_dominated(compare(better, better), fewest=96)
+    assert not is_dominated(compare_pair(worse, better), fewest=96)
+    assert not is_dominated(compare_pair(better, better), fewest=96)

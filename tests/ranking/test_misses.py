@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from re2llm.llm.hint_answers import BATCH_HINTS, read_cause, read_hints
 from re2llm.llm.offline.model import OfflineRanker
 from re2llm.llm.reflection_prompt import Figure, ShownMiss, batch_messages
-from re2llm.ranking import batching
-from re2llm.ranking.batching import Miss, alike
+from re2llm.ranking import misses
+from re2llm.ranking.misses import Miss, alike
 from re2llm.records import Item
 
 MEANING = {
@@ -90,9 +90,9 @@ def test_only_attributes_that_can_agree_are_compared() -> None:
     history = [{"genre": "Drama", "rare": "x", "note": "n", "year": 1999}, {"genre": ["War"]}]
     offered = [{"genre": "Drama", "rare": "x"} for _ in range(5)]
     offered += [{"genre": "War", "note": "n"}] + [{"genre": "War"} for _ in range(44)]
-    assert batching._textual(history, offered) == ["genre"]
+    assert misses._textual(history, offered) == ["genre"]
     # Of one item, each attribute is all that can be compared.
-    assert batching._textual(history[:1], offered) == ["genre", "rare"]
+    assert misses._textual(history[:1], offered) == ["genre", "rare"]
 
 
 def offline(*misses: Miss) -> str:

@@ -1,4 +1,4 @@
-"""Options that several commands share."""
+"""Options and arguments that several commands share."""
 
 from __future__ import annotations
 
@@ -6,9 +6,29 @@ from typing import Annotated
 
 import typer
 
+from .completion import complete_domain, complete_release
+
+DomainOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="DOMAIN",
+        help="The catalogue's name. Default: RE2LLM_DOMAIN, or the only one there is.",
+        autocompletion=complete_domain,
+    ),
+]
+ReleaseArgument = Annotated[
+    int,
+    typer.Argument(
+        metavar="RELEASE", help="The release's number.", autocompletion=complete_release
+    ),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print as JSON.")]
 MaxCalls = Annotated[
     int | None,
     typer.Option("--max-llm-calls", min=1, metavar="N", help="Stop after this many model calls."),
+]
+MaxTokens = Annotated[
+    int | None, typer.Option(min=1, metavar="N", help="Stop after this many tokens.")
 ]
 MaxCost = Annotated[
     float | None,
@@ -22,7 +42,6 @@ InBatches = Annotated[
     bool,
     typer.Option("--batch", help="Ask in provider batches: at a lower price, within a day."),
 ]
-
 Fuse = Annotated[
     str | None,
     typer.Option(

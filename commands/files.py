@@ -1,0 +1,66 @@
+"""Files that commands read and write; the name `-` stands for standard input and output."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from ..errors import InputError, reason_of
+from .console import json_text, print_json
+
+
+def read_text(file: Path) -> str:
+    """Read a file, or standard input if the name is `-`.
+
+    Raises:
+        OSError: It cannot be read.
+        ValueError: It is not UTF-8.
+    """
+    return sys.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8")
+
+
+def write_json(field: str, file: Path, value: Any) -> None:
+    """Write a JSON document to a file, or to standard output if the name is `-`.
+
+    Raises:
+        InputError: It cannot be written.
+    """
+    if str(file) == "-":
+        print_json(value)
+    else:
+        write_text(field, file, json_text(value) + "\n")
+
+
+def check_writable(field: str, file: Path | None) -> None:
+    """Refuse a file that cannot be written, before anything slow or paid begins.
+
+    Raises:
+        InputError: It is a folder, or its folder does not exist or is read-only.
+    """
+    if file is None or str(file) == "-":
+        return
+    folder = file.absolute().parent
+    if file.is_dir() or not folder.is_dir():
+        why = "it is a folder" if file.is_dir() else "its folder does not exist"
+    elif os.access(file if file.exists() else folder, os.W_OK):
+        return
+    else:
+        why = os.strerror(errno.EACCES)
+    raise InputError(field, f"{file} cannot be written ({why}).", "Name another file.")
+
+
+def write_text(field: str, file: Path, content: str) -> None:
+    """Write a file.
+
+    Raises:
+        InputError: It cannot be written.
+    """
+    try:
+        file.write_text(content, encoding="utf-8")
+    except OSError as error:
+        raise InputError(
+            field, f"{file} cannot be written ({reason_of(error)}).", "Name another file."
+        ) from error

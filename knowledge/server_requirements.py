@@ -1,0 +1,110 @@
+"""What a server must have before the schema is migrated, and what to do where it has not."""
+
+from __future__ import annotations
+
+import re
+
+from psycopg import errors
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import DBAPIError
+
+from ..errors import DatabaseError
+from .tables import SCHEMA
+
+_OLDEST = 13
+"""The oldest major version of PostgreSQL that pgvector 0.8.4 supports."""
+_OLDEST_VECTOR = (0, 8)
+"""The oldest pgvector that has what the queries use; before 0.8.4, an index may lose rows."""
+FIELD = "RE2LLM_DATABASE_URL"
+"""What every error names."""
+
+
+def require_recent(connection: Connection) -> None:
+    """Make sure that the server is recent enough.
+
+    Raises:
+        DatabaseError: It is older.
+    """
+    version = int(connection.scalar(text("SHOW server_version_num")) or 0) // 10_000
+    if version < _OLDEST:
+        raise DatabaseError(
+            FIELD,
+            f"The server is PostgreSQL {version}.",
+            f"Use PostgreSQL {_OLDEST} or later, with pgvector 0.8.4 or later.",
+        )
+
+
+def require_recent_vector(connection: Connection) -> None:
+    """Make sure that pgvector is recent enough.
+
+    Raises:
+        DatabaseError: It is older.
+    """
+    version = connection.scalar(
+        text("SELECT extversion FROM pg_extension WHERE extname = 'vector'")
+    )
+    parts = re.findall(r"\d{1,6}", str(version))
+    if tuple(map(int, parts[: len(_OLDEST_VECTOR)])) < _OLDEST_VECTOR:
+        raise DatabaseError(
+            FIELD,
+            f"Its pgvector is version {version}.",
+            "Install pgvector 0.8.4 or later there, and run: ALTER EXTENSION vector UPDATE;",
+        )
+
+
+def require_visible_vector(connection: Connection) -> None:
+    """Make sure that pgvector is in the search path.
+
+    Raises:
+        DatabaseError: It is not.
+    """
+    schema, visible, database = connection.execute(
+        text(
+            "SELECT extnamespace::regnamespace::text, to_regtype('vector') IS NOT NULL, "
+            "quote_ident(current_database()) FROM pg_extension WHERE extname = 'vector'"
+        )
+    ).one()
+    if not visible:
+        raise DatabaseError(
+            FIELD,
+            f"pgvector is in schema {schema}, which is not in the search path.",
+            f'Run: ALTER DATABASE {database} SET search_path = "$user", public, {schema};',
+        )
+
+
+def explained(connection: Connection, error: DBAPIError) -> DatabaseError:
+    """Return an error of the server as what an administrator can do about it.
+
+    Raises:
+        DBAPIError: The connection was lost, which says nothing about the server.
+    """
+    if error.connection_invalidated:
+        raise error
+    connection.rollback()
+    database, role = connection.execute(
+        text("SELECT quote_ident(current_database()), quote_ident(current_user)")
+    ).one()
+    said = str(error.orig).strip().splitlines()[0]
+    match error.orig:
+        case errors.FeatureNotSupported() | errors.UndefinedFile():
+            problem = "The server has no pgvector"
+            remedy = "Install pgvector 0.8.4 or later there, and run: CREATE EXTENSION vector;"
+        case errors.InsufficientPrivilege() if "schema" in said or "table" in said:
+            problem = f"The role {role} may not use the tables in schema {SCHEMA}"
+            remedy = (
+                f"Have their owner run: GRANT USAGE ON SCHEMA {SCHEMA} TO {role}; GRANT SELECT, "
+                f"INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {SCHEMA} TO {role}; GRANT USAGE "
+                f"ON ALL SEQUENCES IN SCHEMA {SCHEMA} TO {role};"
+            )
+        case errors.InsufficientPrivilege():
+            problem = f"The role {role} may not create the schema {SCHEMA} or pgvector"
+            remedy = (
+                "Have an administrator run: CREATE EXTENSION IF NOT EXISTS vector; "
+                f"GRANT CREATE ON DATABASE {database} TO {role};"
+            )
+        case errors.ReadOnlySqlTransaction():
+            problem = "The server is read-only, and the schema is not up to date"
+            remedy = "Use the primary server; or migrate there first, with `re2llm hints list`."
+        case _:
+            problem, remedy = "The schema cannot be brought up to date", "See the server's log."
+    return DatabaseError(FIELD, f"{problem} ({said}).", remedy)
