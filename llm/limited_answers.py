@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
 from openai import DefaultAsyncHttpxClient
 
-from .hidden_errors import reveal
+from .hidden_errors import ASKS, reveal
+from .overfull import Events, refuse_overfull
 
 LARGEST_ANSWER = 20_000_000
 """Bytes, unpacked: the longest answers of models have some 500,000."""
 _FILE = "/content"
 """Where the answers of a batch come from, which may be as many as are asked for."""
+_PIECE = 4_096
+"""Bytes of a stream between two turns of others."""
 _PACKED = frozenset({"content-encoding", "content-length"})
 _MOST_STEPS = 5
 _LONGEST_PLACE = 80
@@ -50,9 +54,12 @@ class AnswerClient(DefaultAsyncHttpxClient):
             request = _followed(request, response)
         else:
             raise httpx.RemoteProtocolError("The server sends the request in circles.")
-        if not request.url.path.endswith(_FILE):
+        path = request.url.path
+        if not path.endswith(_FILE):
             response = _limited(response)
         try:
+            if path.endswith(ASKS) and not _is_stream(response):
+                refuse_overfull(await response.aread())
             await reveal(response)
             if not stream:
                 await response.aread()
@@ -82,6 +89,10 @@ def _followed(request: Any, response: Any) -> Any:
     )
 
 
+def _is_stream(response: Any) -> bool:
+    return "event-stream" in response.headers.get("content-type", "")
+
+
 def _limited(response: Any) -> httpx.Response:
     # Unpacked here, since a small packed answer may be a large one.
     headers = [item for item in response.headers.multi_items() if item[0] not in _PACKED]
@@ -100,12 +111,21 @@ class _Limited(httpx.AsyncByteStream):
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         size = 0
+        events = Events() if _is_stream(self._response) else None
         async for part in self._response.aiter_bytes():
             size += len(part)
             if size > LARGEST_ANSWER:
                 problem = f"The answer is larger than {LARGEST_ANSWER // 1_000_000} MB."
                 raise httpx.RemoteProtocolError(problem, request=self._response.request)
-            yield part
+            if events is None:
+                yield part
+                continue
+            # Others have their turn between the pieces of a large part.
+            for start in range(0, len(part), _PIECE):
+                piece = part[start : start + _PIECE]
+                events.look(piece)
+                yield piece
+                await asyncio.sleep(0)
 
     async def aclose(self) -> None:
         await self._response.aclose()
