@@ -67,12 +67,13 @@ class Events:
 
 
 def _has_more_parts(body: object) -> bool:
-    waiting, found = [body], 0
+    waiting: list[object] = [body]
+    found = 0
     while waiting and found <= MOST_PARTS:
         part = waiting.pop()
         within = part.values() if is_object(part) else part if is_list(part) else ()
         found += 1 + (len(part) // _KEYS if is_object(part) else 0)
-        waiting.extend(one for one in within if isinstance(one, dict | list))
+        waiting.extend(one for one in within if is_object(one) or is_list(one))
     return found > MOST_PARTS
 
 
