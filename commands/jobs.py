@@ -15,8 +15,7 @@ from .schedules import schedule, schedules, unschedule
 from .tables import print_table
 
 if TYPE_CHECKING:
-    from ..jobs.control import JobState, JobStatus
-    from ..knowledge.jobs import Job, ListedJob
+    from ..jobs.control import Job, JobState, JobStatus, ListedJob
 
 jobs = CommandGroup(
     no_args_is_help=True, help="List, control and schedule the jobs that `re2llm worker` runs."
