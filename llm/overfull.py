@@ -15,6 +15,8 @@ from .json_values import is_list, is_object
 
 MOST_PARTS = 5_000
 """Lists and objects in an answer. One with the log-probabilities of 200 tokens has 4,200."""
+LONGEST_WHOLE = 4_000_000
+"""Bytes of an answer that comes at once: eight times the longest of models."""
 _MOST_CHOICES = 20
 _KEYS = 8
 """Of an object that cost as much as a part."""
@@ -32,7 +34,7 @@ def refuse_overfull(content: bytes) -> None:
         RemoteProtocolError: It cannot.
     """
     brackets = content.count(b"{") + content.count(b"[")
-    if brackets > _MOST_BRACKETS:
+    if brackets > _MOST_BRACKETS or len(content) > LONGEST_WHOLE:
         raise _overfull()
     if brackets <= _MOST_CHOICES and len(content) <= _SHORT:
         return
@@ -78,4 +80,4 @@ def _has_more_parts(body: object) -> bool:
 
 
 def _overfull() -> httpx.RemoteProtocolError:
-    return httpx.RemoteProtocolError("The answer has too many parts.")
+    return httpx.RemoteProtocolError("The answer is too long, or has too many parts.")

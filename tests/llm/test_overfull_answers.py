@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
-from re2llm.llm.overfull import MOST_PARTS, Events, refuse_overfull
+from re2llm.llm.overfull import LONGEST_WHOLE, MOST_PARTS, Events, refuse_overfull
 
 from .test_limited_answers import SAID, answer, head, model, serving
 
@@ -37,6 +37,7 @@ def choice(content: Any = SAID, **message: Any) -> dict[str, Any]:
         body({**choice(), "logprobs": {"content": [TOKEN] * MOST_PARTS}}),
         body(choice(), more={f"key{number}": 1 for number in range(10 * MOST_PARTS)}),
         b"[" * 300_000,
+        answer("7 " * (LONGEST_WHOLE // 2)),  # whose text would be searched for half a minute
     ],
 )
 async def test_an_overfull_answer_is_refused(overfull: bytes) -> None:
@@ -51,6 +52,7 @@ async def test_an_overfull_answer_is_refused(overfull: bytes) -> None:
     "usual",
     [
         answer(SAID),
+        answer("7 " * (LONGEST_WHOLE // 3)),
         answer(json.dumps([{"id": number} for number in range(10_000)])),
         body(choice(), choice("other")),
         body(
