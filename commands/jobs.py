@@ -15,7 +15,7 @@ from .schedules import schedule, schedules, unschedule
 from .tables import print_table
 
 if TYPE_CHECKING:
-    from ..jobs.control import JobState, JobStatus
+    from ..jobs.control import Job, JobState, JobStatus, ListedJob
 
 jobs = CommandGroup(
     no_args_is_help=True, help="List, control and schedule the jobs that `re2llm worker` runs."
@@ -43,7 +43,7 @@ def list_(
     Example: re2llm jobs list --state running
     """
 
-    async def work() -> list[JobStatus]:
+    async def work() -> list[JobStatus[ListedJob]]:
         from ..jobs.control import jobs
         from ..operations.catalogue.domains import show_domain
         from ..runtime.options import Context
@@ -71,7 +71,7 @@ def show(job: JobId, as_json: JsonOption = False) -> None:
     Example: re2llm jobs show learn-1a2b3c4d
     """
 
-    async def work() -> JobStatus:
+    async def work() -> JobStatus[Job]:
         from ..jobs.control import job as operation
         from ..runtime.options import Context
 
@@ -79,10 +79,10 @@ def show(job: JobId, as_json: JsonOption = False) -> None:
 
     found = run(work)
     if as_json:
-        print_json(found.as_dict(whole=True))
+        print_json(found.whole())
         return
     out.print(_line(found), soft_wrap=True)
-    whole = found.as_dict(whole=True)
+    whole = found.whole()
     for name in ("version", "created_at", "ended_at", "schedule"):
         if whole[name] is not None:
             out.print(f"{name.replace('_', ' ')}: {whole[name]}", soft_wrap=True)
@@ -141,11 +141,11 @@ jobs.command()(unschedule)
 
 
 def _change(name: str, job: str, as_json: bool, **limits: Any) -> None:
-    async def work() -> JobStatus:
+    async def work() -> JobStatus[Job]:
         from ..jobs import control
         from ..runtime.options import Context
 
-        change: Callable[..., Awaitable[JobStatus]] = getattr(control, name)
+        change: Callable[..., Awaitable[JobStatus[Job]]] = getattr(control, name)
         return await change(Context(), job, **limits)
 
     found = run(work)
@@ -155,7 +155,7 @@ def _change(name: str, job: str, as_json: bool, **limits: Any) -> None:
         out.print(_line(found), soft_wrap=True)
 
 
-def _cells(status: JobStatus) -> list[str]:
+def _cells(status: JobStatus[ListedJob]) -> list[str]:
     job = status.job
     pieces = _pieces(status, "{:,}".format)
     spent = f"{job.spent:.4f}" if job.spent else ""
@@ -169,7 +169,7 @@ def _cells(status: JobStatus) -> list[str]:
     ]
 
 
-def _line(status: JobStatus) -> str:
+def _line(status: JobStatus[ListedJob]) -> str:
     job = status.job
     pieces = _pieces(status, lambda count: counted(count, "piece"))
     cost = f", cost {job.spent:.4f}" if job.spent else ""
@@ -180,7 +180,7 @@ def _line(status: JobStatus) -> str:
     )
 
 
-def _pieces(status: JobStatus, written: Callable[[int], str]) -> str:
+def _pieces(status: JobStatus[ListedJob], written: Callable[[int], str]) -> str:
     """Say how many pieces there are and, where that is known, how many are done."""
     if status.job.pieces is None:
         return ""

@@ -45,6 +45,8 @@ _GUARDED = frozenset(
 )
 """Covered by `auth`."""
 _BATCH = ["runs", "batch"]
+_NOT_KEPT = {"cache-control": "no-store"}
+"""A cache before the server may know answers by their address alone, and each key has its own."""
 
 
 class Gate:
@@ -63,6 +65,8 @@ class Gate:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Refuse a request, or pass it on."""
+        if self._alone and scope["type"] == "http":
+            send = _with_defaults(send, _NOT_KEPT)
         if scope["type"] in {"http", "websocket"} and (self._alone or not is_loopback_call(scope)):
             try:
                 headers = await self._check(scope)
@@ -138,6 +142,17 @@ def _with_headers(send: Send, headers: dict[str, str]) -> Send:
     async def answer(message: Message) -> None:
         if message["type"] == "http.response.start":
             MutableHeaders(scope=message).update(headers)
+        await send(message)
+
+    return answer
+
+
+def _with_defaults(send: Send, headers: dict[str, str]) -> Send:
+    async def answer(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            sent = MutableHeaders(scope=message)
+            for name, value in headers.items():
+                sent.setdefault(name, value)
         await send(message)
 
     return answer

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 import traceback
+from http import HTTPStatus
 from pathlib import Path
 
 import mcp
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _FOLDER = str(Path(mcp.__file__).parent)
@@ -18,6 +19,8 @@ _BAD_REQUEST, _UNPROCESSABLE = 400, 422
 
 class StrictMessages:
     """Refuses what is no strict JSON: too large, too deep, or with text that is no Unicode.
+
+    Opens no stream: the server says nothing unasked, and each would stay open for ever.
 
     Args:
         app: The transport behind it.
@@ -32,7 +35,8 @@ class StrictMessages:
         from .api.strict_routes import StrictRequest  # noqa: PLC0415
 
         if scope["method"] != "POST":
-            await self._app(scope, receive, send)
+            status = HTTPStatus.METHOD_NOT_ALLOWED
+            await Response(status_code=status, headers={"allow": "POST"})(scope, receive, send)
             return
         request = StrictRequest(scope, receive)
         try:

@@ -6,13 +6,14 @@ import asyncio
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, get_args
+from typing import Any, Generic, TypeVar, get_args
 
 from ..errors import InputError
 from ..knowledge.feedback import mark_learnt
 from ..knowledge.jobs import (
     Job,
     JobState,
+    ListedJob,
     cancel_stored,
     count_jobs,
     end_job,
@@ -27,9 +28,12 @@ from ..runtime.options import RunOptions, resolve_context
 from .code_version import code_version
 from .queues import cancel, enqueue, pieces_done, queue_client
 
+_Job_co = TypeVar("_Job_co", bound=ListedJob, covariant=True)
+_Listed = TypeVar("_Listed", bound=ListedJob)
+
 
 @dataclass(frozen=True, slots=True)
-class JobStatus:
+class JobStatus(Generic[_Job_co]):
     """A job and how far it is.
 
     Attributes:
@@ -37,30 +41,26 @@ class JobStatus:
         done: Pieces of this attempt that are done; of another state than running, `None`.
     """
 
-    job: Job
+    job: _Job_co
     done: int | None
 
-    def as_dict(self, *, whole: bool = False) -> dict[str, Any]:
-        """Return it as JSON primitives.
-
-        Args:
-            whole: With what was asked for, but for people's sessions, and what came of it.
-        """
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as JSON primitives."""
         job = self.job
         names = (
             *("id", "kind", "domain", "state", "reason", "attempt", "version", "schedule"),
             *("pieces", "calls", "max_calls", "tokens", "max_tokens", "spent", "max_cost"),
         )
-        document = {name: getattr(job, name) for name in names}
-        document |= {
+        return {name: getattr(job, name) for name in names} | {
             "done": self.done,
             "created_at": job.created_at.isoformat(),
             "ended_at": None if job.ended_at is None else job.ended_at.isoformat(),
         }
-        if whole:
-            arguments = {key: v for key, v in job.arguments.items() if key != "sessions"}
-            document |= {"arguments": arguments, "result": job.result}
-        return document
+
+    def whole(self: JobStatus[Job]) -> dict[str, Any]:
+        """Return it with what was asked for, but for people's sessions, and what came of it."""
+        arguments = {key: v for key, v in self.job.arguments.items() if key != "sessions"}
+        return {**self.as_dict(), "arguments": arguments, "result": self.job.result}
 
 
 async def jobs(
@@ -70,7 +70,7 @@ async def jobs(
     state: JobState | None = None,
     most: int = 10_000,
     skip: int = 0,
-) -> list[JobStatus]:
+) -> list[JobStatus[ListedJob]]:
     """Return the newest jobs, the newest first.
 
     Args:
@@ -108,7 +108,7 @@ async def job_count(context: Context, *, state: JobState | None = None) -> int:
         return await count_jobs(connection, found.id, state)
 
 
-async def job(context: Context, job_id: str) -> JobStatus:
+async def job(context: Context, job_id: str) -> JobStatus[Job]:
     """Return a job.
 
     Raises:
@@ -121,7 +121,7 @@ async def job(context: Context, job_id: str) -> JobStatus:
     return status
 
 
-async def pause(context: Context, job_id: str) -> JobStatus:
+async def pause(context: Context, job_id: str) -> JobStatus[Job]:
     """Pause a running job: its calls in flight end, and no other is made.
 
     Raises:
@@ -130,7 +130,7 @@ async def pause(context: Context, job_id: str) -> JobStatus:
     return await _stop(context, job_id, "paused")
 
 
-async def cancel_job(context: Context, job_id: str) -> JobStatus:
+async def cancel_job(context: Context, job_id: str) -> JobStatus[Job]:
     """Cancel a job for good. What it has stored stays.
 
     Raises:
@@ -139,7 +139,7 @@ async def cancel_job(context: Context, job_id: str) -> JobStatus:
     return await _stop(context, job_id, "cancelled")
 
 
-async def resume(context: Context, job_id: str) -> JobStatus:
+async def resume(context: Context, job_id: str) -> JobStatus[Job]:
     """Go on with a paused job, under this version of the code.
 
     Raises:
@@ -155,7 +155,7 @@ async def retry(
     max_llm_calls: int | None = None,
     max_tokens: int | None = None,
     max_cost: float | None = None,
-) -> JobStatus:
+) -> JobStatus[Job]:
     """Go on with a job that has stopped or failed, under this version of the code.
 
     Args:
@@ -169,7 +169,7 @@ async def retry(
     return await _restart(context, job_id, ["stopped", "failed"], limits)
 
 
-async def _stop(context: Context, job_id: str, state: JobState) -> JobStatus:
+async def _stop(context: Context, job_id: str, state: JobState) -> JobStatus[Job]:
     options = await resolve_context(context)
     engine = options.services.engine
     async with queue_client(options.services) as client:
@@ -193,7 +193,7 @@ def _misses(job: Job) -> Mapping[str, int]:
 
 async def _restart(
     context: Context, job_id: str, among: Sequence[JobState], limits: dict[str, float]
-) -> JobStatus:
+) -> JobStatus[Job]:
     options = await resolve_context(context)
     version = await asyncio.to_thread(code_version)
     async with (
@@ -211,7 +211,7 @@ async def _restart(
     return await job(context, job_id)
 
 
-async def _with_progress(options: RunOptions, found: Sequence[Job]) -> list[JobStatus]:
+async def _with_progress(options: RunOptions, found: Sequence[_Listed]) -> list[JobStatus[_Listed]]:
     if not any(one.state == "running" for one in found):
         return [JobStatus(one, None) for one in found]
     async with queue_client(options.services) as client:
@@ -233,5 +233,5 @@ _REMEDIES = {
 }
 
 
-def _unfit(found: Job) -> InputError:
+def _unfit(found: ListedJob) -> InputError:
     return InputError("job", f"{found.id} is {found.state}.", _REMEDIES[found.state])

@@ -27,27 +27,26 @@ KEY_REVOKED = "The API key that started it was revoked."
 """Why a job was stopped, or an autopilot held."""
 _PRIVATE = "sessions"
 """The argument with people's choices, which is not shown."""
-_SHOWN = (
-    *("id", "kind", "arguments", "version", "attempt", "state", "reason", "pieces", "result"),
-    *("schedule", "max_calls", "max_tokens", "max_cost", "calls", "tokens", "spent"),
+_LISTED = (
+    *("id", "kind", "version", "attempt", "state", "reason", "pieces", "schedule"),
+    *("max_calls", "max_tokens", "max_cost", "calls", "tokens", "spent"),
     *("created_at", "ended_at"),
 )
-_COLUMNS = (DomainRow.name.label("domain"), *(getattr(JobRow, name) for name in _SHOWN))
+_LISTED_COLUMNS = (DomainRow.name.label("domain"), *(getattr(JobRow, name) for name in _LISTED))
+_COLUMNS = (*_LISTED_COLUMNS, JobRow.arguments, JobRow.result)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
-    """A job.
+class ListedJob:
+    """A job without what was asked for and what came of it, which may be megabytes.
 
     Attributes:
         domain: The catalogue.
-        arguments: What was asked for.
         version: Of the code that runs it.
         attempt: How often it was started.
         state: How it stands.
         reason: Why it stopped or failed; else empty.
         pieces: How many pieces this attempt has, once they are planned.
-        result: What came of it, once it is done.
         schedule: The schedule that submitted it.
         max_calls: Model calls that it may make, `None` for any number; likewise the next two.
         calls: Made so far.
@@ -58,13 +57,11 @@ class Job:
     id: str
     domain: str
     kind: str
-    arguments: Mapping[str, Any]
     version: str
     attempt: int
     state: JobState
     reason: str
     pieces: int | None
-    result: Mapping[str, Any] | None
     schedule: str | None
     max_calls: int | None
     max_tokens: int | None
@@ -79,6 +76,19 @@ class Job:
     def workflow(self) -> str:
         """Id of the workflow that runs this attempt."""
         return f"{self.id}-{self.attempt}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job(ListedJob):
+    """A job.
+
+    Attributes:
+        arguments: What was asked for.
+        result: What came of it, once it is done.
+    """
+
+    arguments: Mapping[str, Any]
+    result: Mapping[str, Any] | None
 
 
 async def store_job(connection: AsyncConnection, domain_id: int, **values: Any) -> None:
@@ -125,7 +135,7 @@ async def list_jobs(
     among: AbstractSet[str] | None = None,
     most: int = 10_000,
     skip: int = 0,
-) -> list[Job]:
+) -> list[ListedJob]:
     """Return the newest jobs, the newest first.
 
     Args:
@@ -135,7 +145,7 @@ async def list_jobs(
     """
     if domain is not None and not storable(domain):
         return []
-    found = select(*_COLUMNS).join(DomainRow, DomainRow.id == JobRow.domain_id)
+    found = select(*_LISTED_COLUMNS).join(DomainRow, DomainRow.id == JobRow.domain_id)
     if among is not None:
         found = found.where(DomainRow.name.in_(among))
     if domain is not None:
@@ -143,7 +153,7 @@ async def list_jobs(
     if state is not None:
         found = found.where(JobRow.state == state)
     newest = found.order_by(JobRow.created_at.desc(), JobRow.id).offset(skip).limit(most)
-    return [Job(**row) for row in (await connection.execute(newest)).mappings()]
+    return [ListedJob(**row) for row in (await connection.execute(newest)).mappings()]
 
 
 async def count_jobs(connection: AsyncConnection, domain_id: int, state: JobState | None) -> int:

@@ -30,7 +30,7 @@ _KINDS: tuple[tuple[int, re.Pattern[str]], ...] = tuple(
     )
 )
 """What an error without a number says that it is; the first that fits counts."""
-_ASKS = ("/completions", "/responses")
+ASKS = ("/completions", "/responses")
 """Where questions go."""
 _EXPLAINS = (
     *("error", "errors", "detail", "message", "msg", "baseresp", "errormsg", "errormessage"),
@@ -53,7 +53,7 @@ async def reveal(response: httpx.Response) -> None:
     Args:
         response: Not read yet; a stream of events is left alone.
     """
-    if not response.request.url.path.endswith(_ASKS):
+    if not response.request.url.path.endswith(ASKS):
         return  # a batch that has failed tells of its errors, too
     if response.status_code != _OK or "event-stream" in response.headers.get("content-type", ""):
         return

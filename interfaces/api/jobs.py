@@ -118,7 +118,7 @@ async def job_route(
     """Show how far a job is, what it has spent and what came of it."""
     control = await jobs_module("control")
     found = await control.job(context_of(request), job)
-    return json_response(_document(found, whole=True))
+    return json_response(JobDocument.model_validate(found.whole()))
 
 
 @router.post(
@@ -225,5 +225,5 @@ async def jobs_module(name: str) -> Any:
     return await load_module(f"jobs.{name}")
 
 
-def _document(status: Any, *, whole: bool = False) -> JobDocument:
-    return JobDocument.model_validate(status.as_dict(whole=whole))
+def _document(status: Any) -> JobDocument:
+    return JobDocument.model_validate(status.as_dict())

@@ -107,7 +107,7 @@ async def job_page(
     seen = await visit(request, domain)
     control = await jobs_module("control")
     found = await control.job(seen.context, job)
-    shown = found.as_dict(whole=True)
+    shown = found.whole()
     gain = shown["result"]["gain"] if shown["kind"] == "try" and shown["result"] else None
     picture = None
     if gain:

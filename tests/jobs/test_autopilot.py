@@ -9,7 +9,7 @@ import pytest
 from piloted import a_window_ago, missed, rewarded
 from re2llm.errors import InputError
 from re2llm.jobs import piloting, steps
-from re2llm.jobs.control import cancel_job, jobs
+from re2llm.jobs.control import cancel_job, job, jobs
 from re2llm.jobs.piloting import run_once, turn_off, turn_on
 from re2llm.jobs.schedules import list_schedules
 from re2llm.jobs.submit import submit
@@ -121,7 +121,7 @@ async def test_misses_wait_for_it_and_are_learned_from_in_one_job(
     [step] = await jobs(context, domain=domain)
     assert step.job.id == begun.decisions[0].job
     assert step.job.max_calls == 500  # its share of the day
-    assert len(step.job.arguments["keys"]) == 3
+    assert len((await job(context, step.job.id)).job.arguments["keys"]) == 3
     # While it runs, no other step begins; waiting is one decision, counted.
     for times in (1, 2):
         waits = await run_once(context)
@@ -218,7 +218,7 @@ async def test_a_cycle_that_is_killed_goes_on(
     again = (await run_once(context)).decisions[0]
     assert (again.action, again.reason) == (("wait", "job") if begun else ("learn", "misses"))
     [step] = await jobs(context, domain=domain)
-    assert len(step.job.arguments["keys"]) == 2  # no miss is lost
+    assert len((await job(context, step.job.id)).job.arguments["keys"]) == 2  # no miss is lost
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""An answer has a largest size, however it comes and however small it is packed."""
+"""An answer has a largest size, however it comes, and comes from the server that was asked."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import httpx
+import httpx2
 import pytest
 from langchain_core.language_models import BaseChatModel
-from openai import APIConnectionError
+from openai import APIConnectionError, OpenAIError
 from pydantic import SecretStr
 from re2llm.llm import limited_answers
 from re2llm.llm.factory import make_chat_model
@@ -129,3 +131,69 @@ async def test_an_answer_within_the_limit_is_read(packs: bool) -> None:
 def test_a_model_of_the_provider_itself_has_the_limit_too() -> None:
     made: Any = make_chat_model(Settings(api_key=SecretStr("sk-none")), "openai:m")
     assert isinstance(made.http_async_client, limited_answers.AnswerClient)
+
+
+def redirect(status: int, place: str) -> bytes:
+    return f"HTTP/1.1 {status} Elsewhere\r\nlocation: {place}\r\n\r\n".encode()
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+async def test_a_question_is_not_sent_on_to_another_server(status: int) -> None:
+    with (
+        serving(b"", ENDLESS, head("application/json") + answer(SAID)) as (inside, asked),
+        serving(b"", 1, redirect(status, f"{inside}/secret")) as (url, _),
+    ):
+        with pytest.raises(APIConnectionError) as failed:
+            await model(url).ainvoke("Hello")
+        assert asked == [0]
+    said = read_failure(failed.value).said
+    assert f"{inside}/secret" in said
+    assert "RE2LLM_BASE_URL" in said
+
+
+async def test_the_body_of_a_redirect_is_not_read() -> None:
+    with serving(b" " * 50_000, ENDLESS, redirect(307, "/v1/chat/completions")) as (url, sent):
+        with pytest.raises(APIConnectionError):
+            await model(url).ainvoke("Hello")
+        assert sent[0] < ENDLESS
+
+
+@pytest.mark.parametrize("place", ["http://[", "//", "\x00", "http://127.0.0.1:99999999/"])
+async def test_a_redirect_to_nowhere_is_a_failure_of_the_server(place: str) -> None:
+    with serving(b"", 1, redirect(307, place)) as (url, _), pytest.raises(OpenAIError):
+        await model(url).ainvoke("Hello")
+
+
+@pytest.mark.parametrize(
+    ("method", "old", "new", "status", "follows"),
+    [
+        ("POST", "http://a/v1/chat/completions", "https://a/v1/chat/completions", 308, True),
+        ("POST", "http://a:8000/v1/x", "http://a:8000/v1/x/", 307, True),
+        ("POST", "https://a/v1/x", "https://a/v1/x/", 302, False),  # the question would be lost
+        ("POST", "https://a/v1/x", "http://a/v1/x", 307, False),  # in the clear
+        ("POST", "http://a:8000/v1/x", "http://a:9000/v1/x", 307, False),
+        ("POST", "https://a/v1/x", "https://a.example/v1/x", 307, False),
+        ("GET", "https://a/v1/files/1/content", "https://store.example/1", 302, True),
+        ("GET", "https://a/v1/files/1/content", "http://169.254.169.254/latest", 302, False),
+        ("GET", "https://a/v1/batches/1", "https://store.example/1", 302, False),
+    ],
+)
+async def test_a_redirect_is_followed_where_it_leads_nowhere_else(
+    method: str, old: str, new: str, status: int, follows: bool
+) -> None:
+    asked: list[str] = []
+
+    def handle(request: httpx2.Request) -> httpx2.Response:
+        asked.append(str(request.url))
+        if len(asked) == 1:
+            return httpx2.Response(status, headers={"location": new})
+        return httpx2.Response(200, json={})
+
+    async with limited_answers.AnswerClient(transport=httpx2.MockTransport(handle)) as client:
+        request = client.build_request(method, old)
+        if follows:
+            await client.send(request)
+        else:
+            with pytest.raises(httpx.RemoteProtocolError):
+                await client.send(request)
+    assert asked == ([old, new] if follows else [old])

@@ -7,7 +7,9 @@ from typing import Any
 import httpx
 import pytest
 from api_server import problem
+from re2llm.jobs.control import jobs
 from re2llm.records import Item, Session
+from re2llm.runtime.options import Context
 
 
 @pytest.mark.long
@@ -23,6 +25,10 @@ async def test_a_job_is_submitted_shown_paused_resumed_and_cancelled(
     job = {"job": made["id"]}
     listed = (await http.get("/v1/jobs", params={"domain": domain, "state": "running"})).json()
     assert made["id"] in [one["id"] for one in listed["jobs"]]
+    # What was asked for may be megabytes, and a list has a thousand jobs: it is not even read.
+    [kept] = await jobs(Context(domain=domain), domain=domain)
+    assert not hasattr(kept.job, "arguments")
+    assert not hasattr(kept.job, "result")
     shown = (await http.get(f"/v1/jobs/{made['id']}")).json()
     assert shown["arguments"]["hints"] == []
     for change, state in (("pause", "paused"), ("resume", "running"), ("cancel", "cancelled")):

@@ -57,6 +57,14 @@ async def test_what_is_no_strict_json_is_refused(
     assert answer.json()["error"]["code"] == code
 
 
+@pytest.mark.parametrize("method", ["GET", "DELETE", "HEAD", "PUT"])
+async def test_no_stream_is_opened_that_would_never_end(
+    http: httpx.AsyncClient, method: str
+) -> None:
+    answer = await asyncio.wait_for(http.request(method, "/mcp", headers=HEADERS), 30)
+    assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
+
+
 async def test_a_message_that_is_too_large_is_refused(http: httpx.AsyncClient) -> None:
     answer = await http.post("/mcp", content=b" " * (5 * 2**20), headers=HEADERS)
     assert answer.status_code == 413

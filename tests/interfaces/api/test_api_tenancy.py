@@ -105,6 +105,19 @@ async def test_no_route_answers_without_a_key_that_works(
                 problem(answer, 401)
 
 
+async def test_no_cache_before_the_server_keeps_what_is_for_one_key(
+    http: httpx.AsyncClient, films: str, make_key: Any
+) -> None:
+    headers = {**PROXY, "x-api-key": (await make_key())["authorization"].partition(" ")[2]}
+    for path, status in (
+        *(("/v1/hints", 200), ("/v1/domains", 200), (f"/v1/items/{FILM}", 200)),
+        *(("/v1/jobs", 200), ("/v1/jobs/none", 404), ("/nowhere", 404), ("/metrics", 200)),
+    ):
+        answer = await http.get(path, headers=headers)
+        assert (answer.status_code, answer.headers["cache-control"]) == (status, "no-store")
+    assert (await http.get("/v1/hints", headers=PROXY)).headers["cache-control"] == "no-store"
+
+
 async def test_a_public_server_asks_this_machine_too(
     films: str, make_key: Any, routes: list[tuple[str, str]], victim: dict[str, Any]
 ) -> None:
