@@ -159,6 +159,13 @@ def test_columns_that_are_not_there_are_named(tmp_path: Path, names, options, pr
         TableReader(path, TableOptions(**options))
 
 
+def test_a_table_of_items_alone_says_what_reads_it(tmp_path: Path) -> None:
+    file = tmp_path / "books.csv"
+    file.write_text("id,title,author\n1,Emma,Austen\n")
+    with pytest.raises(InputError, match="re2llm load jsonl"):
+        open_reader("table", file)
+
+
 def test_without_items_they_are_called_by_their_ids(tmp_path: Path) -> None:
     reader, report = TableReader(csv(tmp_path / "log.csv", rows())), ReadReport()
     assert list(reader.items(report)) == [Item(key, key) for key in ("t1", "t2", "t4", "t3")]
