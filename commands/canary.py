@@ -68,14 +68,20 @@ def canary(
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Roll a release out step by step, watched and taken back by itself.
+    """Roll a release out step by step, or take it back.
 
     Example: re2llm policy canary 2 --domain films --steps 1,5,25,100
     """
     if sum((status, stop, promote)) > 1:
         fail(InputError("--status", "One of --status, --stop and --promote.", "Give one of them."))
     if release is None and not (status or stop or promote):
-        fail(InputError("RELEASE", "There is none.", "Name a release, or give --status."))
+        fail(
+            InputError(
+                "RELEASE",
+                "It is not named.",
+                "Name one of `re2llm policy list`, or give --status.",
+            )
+        )
     if release is not None and (stop or promote):
         fail(InputError("RELEASE", "There is one live rollout.", "Leave the release out."))
     if shadow and steps is not None:

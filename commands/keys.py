@@ -15,7 +15,7 @@ from .tables import print_table
 if TYPE_CHECKING:
     from ..operations.accounts.key_results import ListedKey
 
-keys = CommandGroup(help="Make, list and revoke API keys for the server.", no_args_is_help=True)
+keys = CommandGroup(help="Create, list and revoke API keys for the server.", no_args_is_help=True)
 
 
 @keys.command("create")

@@ -22,6 +22,10 @@ _NARROWEST = 8
 """Columns that a column of text keeps at least, if its cells have as many."""
 _BESIDE = 3
 """A space on either side of a column, and one between two columns."""
+_GAPS = (((0, 1), _BESIDE), ((0, 0, 0, 1), 2), ((0, 0), 1))
+"""Paddings to choose from, with the columns that each takes."""
+_NAME = 24
+"""Columns that a text keeps, if columns can move together for it: as many as a name has."""
 
 
 def print_table(
@@ -33,8 +37,8 @@ def print_table(
 ) -> None:
     """Print rows under headings, in aligned columns.
 
-    Where a terminal is too narrow, text folds inside its column, and lines go on below if that is
-    not enough. In a pipe every row is one line.
+    Where a terminal is too narrow, columns move together, then text folds inside its column, and
+    lines go on below if that is not enough. In a pipe every row is one line.
 
     Args:
         headings: One a column.
@@ -46,10 +50,12 @@ def print_table(
     table = Table(title=named, title_justify="left", box=SIMPLE_HEAD, show_edge=False)
     cells = [[Text(printable(cell)) for cell in row] for row in rows]
     narrowest: list[int] = []
+    natural = 0
     for at, heading in enumerate(headings):
         numbers = heading in right
         longest = max((row[at].cell_len for row in cells), default=0)
         widest = max(longest, len(heading))
+        natural += widest if numbers else min(widest, _NAME)
         narrowest.append(widest if numbers else min(widest, _NARROWEST))
         table.add_column(
             Text(printable(heading)),
@@ -61,7 +67,9 @@ def print_table(
     for row in cells:
         table.add_row(*row)
     if out.is_terminal:
-        least = sum(narrowest) + _BESIDE * len(headings) - 1
+        fitting = (gap for gap in _GAPS if natural + gap[1] * len(headings) - 1 <= out.width)
+        table.padding, beside = next(fitting, _GAPS[-1])
+        least = sum(narrowest) + beside * len(headings) - 1
         # Made narrower than this, columns would lose their cells.
         table.width = least if least > out.width else None
         out.print(table, crop=False)

@@ -60,6 +60,8 @@ def choose_columns(
         if usual is not None:
             chosen[role] = usual
         elif role not in optional:
+            if role == "user" and any(form in by_form for form in _USUAL["title"]):
+                listed += " Items alone are loaded as JSONL: `re2llm load jsonl items.jsonl`."
             raise InputError(
                 role,
                 f"No column of {path} has a usual name for the {role}.",

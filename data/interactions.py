@@ -113,7 +113,8 @@ class TableReader:
             told += "; no column of times, so the order of the rows counts"
             unread = [name for name in self._all if name not in self._columns.values()]
             if unread:
-                told += f" (if one of {', '.join(unread[:_LISTED])} is the time, name it as `time`)"
+                one = "" if len(unread) == 1 else "one of "
+                told += f" (if {one}{', '.join(unread[:_LISTED])} is the time, name it as `time`)"
         if self._items is None:
             return f"{told}; no table of `items`, so items are called by their ids"
         listed = ", ".join(f"{role} = {name}" for role, name in self._item_columns.items())

@@ -48,8 +48,9 @@ def _listed(value: Any) -> Any:
     return value if _is_absent(value) or not isinstance(value, str) else [value]
 
 
-_IdOrTitle = Annotated[Title, BeforeValidator(_id)]
-_Listed = Annotated[list[_IdOrTitle], Field(max_length=MOST_ITEMS), BeforeValidator(_listed)]
+IdOrTitle = Annotated[Title, BeforeValidator(_id)]
+"""What a request names an item by."""
+_Listed = Annotated[list[IdOrTitle], Field(max_length=MOST_ITEMS), BeforeValidator(_listed)]
 
 History = Annotated[_Listed, Field(min_length=1, description=descriptions.HISTORY)]
 Candidates = Annotated[
@@ -64,7 +65,7 @@ Domain = Annotated[
 RecommendationId = Annotated[ItemId, Field(description=descriptions.RECOMMENDATION)]
 Picked = Annotated[Title | None, BeforeValidator(_picked), Field(description=descriptions.PICKED)]
 Titles = Annotated[
-    list[_IdOrTitle],
+    list[IdOrTitle],
     Field(min_length=1, max_length=MOST_TITLES, description=descriptions.TYPED),
     BeforeValidator(_listed),
 ]

@@ -1,8 +1,9 @@
-"""What to do about a connection that failed, told by the words of libpq and of the server."""
+"""What to do about a database that fails, told by its codes, or by the words of libpq."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict
@@ -10,6 +11,15 @@ from sqlalchemy import URL
 
 GENERAL = "Is the server up, and are user, password and database right?"
 """Where the words are unknown, or in another language."""
+REFUSALS: Mapping[str, str] = {
+    "25006": "Use the primary server, or a role that may write.",
+    "42501": (
+        "Have the tables' owner run: GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA "
+        "re2llm TO the role; GRANT USAGE ON ALL SEQUENCES IN SCHEMA re2llm TO the role."
+    ),
+    "53100": "Its disk is full: make room there.",
+}
+"""What to do about a statement that a server in good order refuses, by its SQLSTATE."""
 _ENCODE = "In a URL, write @ as %40, / as %2F, : as %3A, # as %23, ? as %3F and % as %25."
 _REMEDIES = (
     (r"password authentication failed|no password supplied|authentication failed",

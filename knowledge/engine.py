@@ -18,7 +18,7 @@ from sqlalchemy.util import await_only
 
 from ..errors import DatabaseError
 from ..settings import Settings
-from .connection_words import libpq_url, malformed, plain_scheme, remedy_of
+from .connection_words import REFUSALS, libpq_url, malformed, plain_scheme, remedy_of
 from .embedded import start_embedded
 
 _PATIENCE = 60.0
@@ -162,12 +162,17 @@ async def ping(engine: AsyncEngine, settings: Settings) -> None:
 
 
 def unreachable(engine: AsyncEngine, error: BaseException) -> DatabaseError:
-    """Describe a failed connection, without its password."""
+    """Describe a failed connection or a refused statement, without the password."""
     reason = str(error.orig if isinstance(error, DBAPIError) else error) or type(error).__name__
     url = engine.url
     first_line = _without_secrets(reason.strip().splitlines()[0], url)
     query = {name: url.query[name] for name in ("host", "port") if name in url.query}
     shown = URL.create("postgresql", None, None, url.host, url.port, url.database, query)
+    refused = REFUSALS.get(getattr(getattr(error, "orig", None), "sqlstate", None) or "")
+    if refused is not None:
+        return DatabaseError(
+            "RE2LLM_DATABASE_URL", f"{shown} refused a statement ({first_line}).", refused
+        )
     return DatabaseError(
         "RE2LLM_DATABASE_URL",
         f"No answer from {shown} ({first_line}).",

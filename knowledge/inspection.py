@@ -15,17 +15,19 @@ _LEAST_VECTOR = (0, 8, 4)
 
 @dataclass(frozen=True, slots=True)
 class DatabaseState:
-    """Versions of the server and of what is in it.
+    """The server, what is in it, and what this role may do there.
 
     Attributes:
         server: PostgreSQL's version, such as `18.4`.
         vector: pgvector's version.
         revision: Of our schema.
+        writable: Whether this role may store recommendations.
     """
 
     server: str
     vector: str
     revision: str
+    writable: bool
 
     @property
     def vector_is_old(self) -> bool:
@@ -35,10 +37,18 @@ class DatabaseState:
 
 
 async def inspect_database(connection: AsyncConnection) -> DatabaseState:
-    """Return the versions of a migrated database."""
+    """Return what a migrated database is."""
     # The schema's name is a constant of ours.
     revision = f"SELECT version_num FROM {SCHEMA}.alembic_version"  # noqa: S608  # nosec B608
     vector = "SELECT extversion FROM pg_extension WHERE extname = 'vector'"
     server = await connection.scalar(text("SHOW server_version"))
     found = [await connection.scalar(text(query)) for query in (vector, revision)]
-    return DatabaseState(str(server).split(" ", maxsplit=1)[0], *map(str, found))
+    writable = await connection.scalar(
+        text(
+            "SELECT NOT current_setting('transaction_read_only')::bool"
+            " AND has_table_privilege(:table, 'INSERT')"
+        ),
+        {"table": f"{SCHEMA}.recommendation"},
+    )
+    version, *_ = str(server).split(" ", maxsplit=1)
+    return DatabaseState(version, *map(str, found), writable=bool(writable))

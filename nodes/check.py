@@ -7,6 +7,7 @@ import logging
 from sqlalchemy.exc import SQLAlchemyError
 
 from ..errors import ModelDownError, failure_among
+from ..knowledge.engine import unreachable
 from ..knowledge.recommendations import Recommendation
 from ..ranking.exposures import exposure_of, tell_exposure
 from ..ranking.prompt import recipe_of
@@ -42,7 +43,8 @@ async def check(state: RecommendState, options: RunOptions) -> Update:
                 look_soon(options.services, told["rollout"])
         except (OSError, SQLAlchemyError) as error:
             # The ranking is paid, so it must reach its caller.
-            _log.warning("a recommendation was not logged: %s", type(error).__name__)
+            why = unreachable(options.services.engine, error)
+            _log.warning("a recommendation was not logged: %s", why)
             update["flags"] = [*update["flags"], Flag.NOT_LOGGED]
     return update
 

@@ -72,7 +72,8 @@ def tidy(
     if as_json:
         print_json(found.model_dump())
     else:
-        _print(found)
+        free = max_llm_calls == 0 or (dry_run and max_llm_calls is None and max_cost is None)
+        _print(found, free=free)
     say_stopped(found.stopped, f"Undecided: {counted(found.undecided, 'hint')}.")
 
 
@@ -84,7 +85,7 @@ def print_changed(hints: list[TidiedHint]) -> None:
         out.print(f"  {changed}: {hint.reason}", soft_wrap=True)
 
 
-def _print(found: TidiedHints) -> None:
+def _print(found: TidiedHints, *, free: bool) -> None:
     print_changed(found.changed)
     counts = Counter(hint.verdict for hint in found.changed if hint.status == "retired")
     retired = ", ".join(f"{verdict} {count:,}" for verdict, count in sorted(counts.items()))
@@ -92,10 +93,16 @@ def _print(found: TidiedHints) -> None:
     out.print(
         f"{found.domain}: {counted(counts.total(), 'hint')} {would}retired"
         f"{f' ({retired})' if retired else ''}; "
-        f"{len(found.kept):,} stay, {found.undecided:,} of them undecided. "
+        f"{len(found.kept):,} {'stays' if len(found.kept) == 1 else 'stay'}, "
+        f"{found.undecided:,} of them undecided. "
         f"{counted(found.llm_calls, 'model call')} on {found.model}.",
         soft_wrap=True,
     )
-    if found.undecided and found.stopped is None and not found.trials:
+    if not found.undecided or found.stopped is not None or found.trials:
+        return
+    if not free:
+        more = "re2llm load … --sessions FILE"
+        note(f"note: Too few sessions to decide on those that are undecided. Load more: {more}")
+    else:
         limit = "--dry-run" if found.dry_run else "--max-llm-calls 0"
         note(f"note: `re2llm hints tidy` without {limit} tries those that are undecided.")

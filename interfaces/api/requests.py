@@ -23,6 +23,7 @@ from ...runtime.request_limits import (
 )
 from ...settings import HintChoice
 from .. import descriptions
+from ..arguments import IdOrTitle
 
 _PLAN = Plan()
 _Count = Annotated[int, Field(ge=1, le=10**9)]
@@ -33,7 +34,7 @@ MOST_HINTS = 1_000
 """Hints in one request or on one page."""
 
 HintStatus = Literal["active", "pending", "retired"]
-Listed = Annotated[list[Title], Field(max_length=MOST_ITEMS)]
+Listed = Annotated[list[IdOrTitle], Field(max_length=MOST_ITEMS)]
 DomainField = Annotated[DomainName | None, Field(description=descriptions.DOMAIN)]
 DomainQuery = Annotated[DomainName | None, Query(description=descriptions.DOMAIN)]
 
@@ -80,7 +81,7 @@ class FeedbackBody(StrictBody):
     """What a person did with a recommendation."""
 
     recommendation_id: Annotated[ItemId, Field(description=descriptions.RECOMMENDATION)]
-    picked: Annotated[Title | None, Field(description=descriptions.PICKED)] = None
+    picked: Annotated[IdOrTitle | None, Field(description=descriptions.PICKED)] = None
     domain: DomainField = None
     learn: Annotated[bool, Field(description="Whether a miss may start learning.")] = True
 

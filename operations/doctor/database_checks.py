@@ -52,6 +52,11 @@ async def _versions(options: RunOptions) -> Check:
     if state.vector_is_old:
         remedy = "Update pgvector to 0.8.4 or later: earlier versions can corrupt an index."
         return Check(name="database", status="note", found=found, remedy=remedy)
+    if not state.writable:
+        remedy = "To learn, and to store answers, use the primary server, or a role that may write."
+        return Check(
+            name="database", status="note", found=f"{found}; it can only be read", remedy=remedy
+        )
     return Check(name="database", status="ok", found=found)
 
 

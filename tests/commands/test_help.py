@@ -55,6 +55,19 @@ def test_every_value_has_a_word_in_capitals_or_choices(words: tuple[str, ...]) -
         assert re.fullmatch(r"[A-Z_=]+|[a-z]+(\|[a-z]+)+", parameter.metavar or ""), parameter.name
 
 
+GROUPS = [words for words, command in COMMANDS.items() if hasattr(command, "commands")]
+
+
+@pytest.mark.parametrize("words", GROUPS, ids=" ".join)
+def test_no_list_of_commands_is_cut_off_at_80_columns(words: tuple[str, ...]) -> None:
+    shown = CliRunner().invoke(app, [*words, "--help"], env={"COLUMNS": "80"}).stdout
+    assert not re.search(r"^  \w.*\.\.\.$", shown, re.MULTILINE)
+
+
+def test_a_rollout_without_a_release_says_where_they_stand() -> None:
+    assert "re2llm policy list" in CliRunner().invoke(app, ["policy", "canary"]).stderr
+
+
 def test_every_command_that_ends_with_a_result_prints_it_as_json() -> None:
     without = {
         " ".join(words)

@@ -53,6 +53,20 @@ def test_in_a_pipe_each_row_is_one_line_under_its_heading(monkeypatch: pytest.Mo
     assert all(row[numbers - 1] != " " for row in rows), "numbers stand at the right"
 
 
+@pytest.mark.parametrize(("width", "wide"), [(80, 80), (100, 92)])
+def test_an_evaluation_fits_a_terminal(
+    monkeypatch: pytest.MonkeyPatch, width: int, wide: int
+) -> None:
+    """With names as long as ours are; where there is room, the columns stand apart."""
+    file = shown(monkeypatch, width, terminal=True)
+    numbers = ("HR@5", "NDCG@5", "HR@10", "NDCG@10", "95 % interval", "MRR", "calls")
+    cells = ["1.000"] * 4 + ["1.000, 1.000", "1.000", "12,000"]
+    tables.print_table(("", "kind", *numbers), [["first-stage", "baseline", *cells]], right=numbers)
+    heading, _, row = (line.rstrip() for line in file.getvalue().splitlines()[:3])
+    assert "first-stage" in row
+    assert max(len(heading), len(row)) <= min(width, wide)
+
+
 @pytest.mark.parametrize("width", [40, 80, 200])
 def test_a_narrow_terminal_folds_text_and_loses_none(
     monkeypatch: pytest.MonkeyPatch, width: int

@@ -159,6 +159,13 @@ def test_columns_that_are_not_there_are_named(tmp_path: Path, names, options, pr
         TableReader(path, TableOptions(**options))
 
 
+def test_a_table_of_items_alone_says_what_reads_it(tmp_path: Path) -> None:
+    file = tmp_path / "books.csv"
+    file.write_text("id,title,author\n1,Emma,Austen\n")
+    with pytest.raises(InputError, match="re2llm load jsonl"):
+        open_reader("table", file)
+
+
 def test_without_items_they_are_called_by_their_ids(tmp_path: Path) -> None:
     reader, report = TableReader(csv(tmp_path / "log.csv", rows())), ReadReport()
     assert list(reader.items(report)) == [Item(key, key) for key in ("t1", "t2", "t4", "t3")]
@@ -175,12 +182,16 @@ def test_without_a_time_a_user_is_a_session_in_the_order_of_the_file(tmp_path: P
     assert "the order of the rows counts" in report.remarks[0]
 
 
-def test_columns_that_may_be_the_time_are_named(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("header", "named"),
+    [("bought_at,price", "one of bought_at, price"), ("bought_at", "bought_at")],
+)
+def test_columns_that_may_be_the_time_are_named(tmp_path: Path, header: str, named: str) -> None:
     file = tmp_path / "log.csv"
-    file.write_text("user,item,bought_at,price\n1,a,2026-03-01,2\n")
+    file.write_text(f"user,item,{header}\n1,a,2026-03-01{',2' * header.count(',')}\n")
     report = ReadReport()
     list(open_reader("table", file).items(report))
-    assert "(if one of bought_at, price is the time, name it as `time`)" in report.remarks[0]
+    assert f"(if {named} is the time, name it as `time`)" in report.remarks[0]
 
 
 def test_days_that_are_too_short_say_what_to_do(tmp_path: Path) -> None:

@@ -18,9 +18,12 @@ from re2llm.graph.recommend import graph
 from re2llm.interfaces.host import Re2llm
 from re2llm.knowledge.engine import database_url, make_engine, ping
 from re2llm.knowledge.migrate import downgrade, migrate, upgrade
+from re2llm.operations.doctor.database_checks import database_checks
 from re2llm.operations.loading.load import load_domain
 from re2llm.records import Item
+from re2llm.runtime.options import Context
 from re2llm.runtime.services import open_services
+from re2llm.runtime.sharing import ServiceSet
 from re2llm.settings import Settings
 from sqlalchemy import URL, event, make_url, text
 from sqlalchemy.ext.asyncio import create_async_engine
@@ -290,14 +293,52 @@ def test_a_graph_and_a_command_say_what_an_administrator_must_do(
     assert left == (None,)
 
 
-async def test_a_role_with_rights_on_our_schema_alone_recommends_and_logs(fresh: URL) -> None:
-    upgrade(fresh.render_as_string())
-    owner = create_async_engine(fresh)
+async def load_few(url: URL) -> None:
+    upgrade(url.render_as_string())
+    owner = create_async_engine(url)
     services = await open_services(Settings(), engine=owner)
     films = [Item(id=str(n), title=f"Film {n}") for n in range(4)]
     await load_domain(services, "few", films, [])
     await services.close()
     await owner.dispose()
+
+
+@pytest.mark.parametrize(
+    ("before", "remedy"),
+    [
+        ("GRANT SELECT ON ALL TABLES IN SCHEMA re2llm TO {name}", "GRANT SELECT, INSERT"),
+        (
+            (
+                "GRANT ALL ON ALL TABLES IN SCHEMA re2llm TO {name}; "
+                "ALTER ROLE {name} SET default_transaction_read_only = on"
+            ),
+            "a role that may write",
+        ),
+    ],
+    ids=["may only read", "read-only"],
+)
+async def test_who_may_not_write_gets_answers_and_is_told_how_to_write(
+    fresh: URL, before: str, remedy: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    await load_few(fresh)
+    name = fresh.database
+    execute(fresh, f"GRANT USAGE ON SCHEMA re2llm TO {name}", before.format(name=name))
+    async with Re2llm(as_role(fresh).render_as_string(), domain="few") as host:
+        made = await host.arecommend(["0"], k=2)
+        assert made.flags == ["not_logged"]
+        assert remedy in caplog.text
+        with pytest.raises(DatabaseError, match=r"refused a statement.*" + remedy):
+            await host.aadd_hint("Prefer the newest.")
+    engine = create_async_engine(as_role(fresh))
+    services = await open_services(Settings(), engine=engine)
+    checks, _ = await database_checks(Context(domain="few", services=ServiceSet.of(services)))
+    await services.close()
+    await engine.dispose()
+    assert "it can only be read" in checks[0].found
+
+
+async def test_a_role_with_rights_on_our_schema_alone_recommends_and_logs(fresh: URL) -> None:
+    await load_few(fresh)
     name = fresh.database
     execute(
         fresh,

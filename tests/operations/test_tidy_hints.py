@@ -719,13 +719,13 @@ async def test_the_command_tells_each_decision(services: Services, room: str) ->
 
     dry = await command("--dry-run")
     assert dry.exit_code == 0, dry.stderr
-    assert "1 hint would be retired (harms 1); 1 stay" in dry.stdout
+    assert "1 hint would be retired (harms 1); 1 stays" in dry.stdout
     done = await command("--max-llm-calls", "0", "--json")
     document = json.loads(done.stdout)
     assert [hint["id"] for hint in document["changed"]] == [older]
     assert [hint["id"] for hint in document["kept"]] == [near]
     again = await command("--max-llm-calls", "0")
-    assert "0 hints retired; 1 stay, 0 of them undecided. 0 model calls" in again.stdout
+    assert "0 hints retired; 1 stays, 0 of them undecided. 0 model calls" in again.stdout
     refused = await command("--dry-run", "--detach")
     assert refused.exit_code == 1
     assert "--detach" in refused.stderr
@@ -740,3 +740,9 @@ async def test_a_domain_without_sessions_or_hints_is_tidy(
     await stored(services, domain, NEAR)
     found = await tidy_hints(Context(domain=domain))
     assert [hint.standing for hint in found.kept] == ["undecided"]
+    words = ["hints", "tidy", "--domain", domain]
+    asked = await asyncio.to_thread(CliRunner().invoke, app, words)
+    assert "1 stays, 1 of them undecided" in asked.stdout
+    assert "Load more: re2llm load" in asked.stderr
+    free = await asyncio.to_thread(CliRunner().invoke, app, [*words, "--max-llm-calls", "0"])
+    assert "without --max-llm-calls 0 tries" in free.stderr

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import unquote
 
@@ -17,6 +18,7 @@ from re2llm.interfaces.api import application, health
 from re2llm.interfaces.api.application import create_app
 from re2llm.interfaces.api.problems import ProblemError
 from re2llm.interfaces.api.strict_routes import DEEPEST, LARGEST_BODY
+from re2llm.records import Item
 
 FILM = load_films()[0]
 POSTS = {
@@ -100,6 +102,18 @@ async def test_what_does_not_exist_is_named(http: httpx.AsyncClient) -> None:
         assert problem(await http.post("/v1/recommend", json=body), 422)["field"] == field
 
 
+async def test_ids_may_be_whole_numbers(
+    http: httpx.AsyncClient, domain: str, load: Callable[..., Any]
+) -> None:
+    await load(domain, [Item(id=str(n), title=f"Tea {n}") for n in range(5)])
+    made = await recommended(http, domain=domain, history=[1], candidates=[2, 3, "4"])
+    assert made["history"] == ["1"]
+    picked = {"recommendation_id": made["recommendation_id"], "picked": 3, "domain": domain}
+    (await http.post("/v1/feedback", json=picked)).raise_for_status()
+    refused = await http.post("/v1/recommend", json={"history": [True], "domain": domain})
+    assert problem(refused, 422)["field"] == "history.0"
+
+
 async def test_a_bad_row_of_a_batch_does_not_end_the_others(http: httpx.AsyncClient) -> None:
     rows = [
         {"history": [FILM.id], "k": 1},
@@ -146,8 +160,6 @@ async def test_items_and_domains(http: httpx.AsyncClient, films: str) -> None:
 async def test_hints_are_added_paged_approved_and_retired(
     http: httpx.AsyncClient, load: Any, domain: str
 ) -> None:
-    from re2llm.records import Item
-
     await load(domain, [Item(f"i{n}", f"Thing {n}", {}) for n in range(4)])
     texts = ["Prefer what is new.", "Prefer what is short.", "Prefer what is loud."]
     for text in texts:
