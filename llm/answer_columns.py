@@ -90,7 +90,10 @@ def read_mapping(
     if named or not _counts(numbers) or (places and not _in_order(numbers)):
         return None
     found = read_entries(_sorted_by(numbers, entries) or [], reader, depth + 1)
-    return found if found is not None and (not values or reader.holds(found)) else None
+    if found is None or (values and not reader.holds(found)):
+        return None
+    bare = values and all(map(str.isdecimal, value))
+    return None if bare and reader.may_be_scores(found) else found
 
 
 def has_columns(value: Mapping[str, Any]) -> bool:

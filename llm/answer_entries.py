@@ -9,7 +9,8 @@ from typing import Any
 
 from ..records import Item
 from .answer_measures import PLACED, increases, rated
-from .title_match import Titles
+from .place_labels import without_place_labels
+from .title_match import WRAPPING, Titles
 
 Column = list[int]
 
@@ -43,6 +44,8 @@ _MAPPED = re.compile(
     re.IGNORECASE,
 )
 """A candidate and a number: its place, or a score."""
+_PAIR = re.compile(r"\W{0,6}\d{1,6}\s?(?:[:=(\u2013\u2014-]|->)\s?\d{1,6}\W{0,6}")
+_POINTS = 10
 _BEHIND = " *_`([{:;,|-\u2013\u2014"
 _DIGITS = re.compile(r"\d{1,7}")
 
@@ -112,10 +115,43 @@ class EntryReader:
         """Whether a line is a number, or begins with one."""
         return bare_number(text) is not None or _NUMBERED.match(text[:_LONGEST]) is not None
 
+    def without_place_labels(self, lines: Sequence[str]) -> list[str]:
+        """Return lines with plain numbers for labels such as "Platz 1:" or "1er :"."""
+        return without_place_labels(
+            lines,
+            titled=lambda line: bool(self._items) and self._titles.is_whole(line),
+            number=self._is_bare,
+            candidate=self.names_candidate,
+        )
+
+    def _is_bare(self, text: str) -> bool:
+        """Whether a text is a number that no word and no title makes a candidate's."""
+        bare = bare_number(text) is not None
+        return bare and not self.names_candidate(text) and not self._is_title(text.strip(WRAPPING))
+
+    def _is_whole(self, text: str, start: re.Match[str] | None) -> bool:
+        """Whether a text is a title, or begins with one of which its number is a part."""
+        if self._is_title(text) or start is None:
+            return self._is_title(text)
+        rest = text[start.end() :]
+        return bare_number(rest) is None and not any(self._find([rest])) and any(self._find([text]))
+
+    def _is_title(self, text: str) -> bool:
+        return bool(self._items) and bool(self._titles.exact(text))
+
     def holds(self, numbers: Sequence[int]) -> bool:
         """Whether all numbers are candidates', and none comes twice."""
         known = all(number > 0 and number <= (self.candidates or number) for number in numbers)
         return known and len(set(numbers)) == len(numbers)
+
+    def may_be_scores(self, numbers: Sequence[int]) -> bool:
+        """Whether the latter of "1: 9, 2: 8" may say how good each candidate is.
+
+        All candidates, each once, are places. Some of them may be points out of ten, or the best
+        score first.
+        """
+        some = len(numbers) < self.candidates or not self.holds(numbers)
+        return some and (max(numbers, default=0) <= _POINTS or increases(numbers[::-1]))
 
     def read_lines(self, texts: Sequence[str]) -> Sequence[int]:
         """Return the candidates' numbers in texts about one candidate each; none if doubtful.
@@ -123,7 +159,7 @@ class EntryReader:
         They stand in the texts' order, or in that of places that the texts name. Candidates that
         are gone through in the order of their numbers to say how good each is are no ranking.
         """
-        texts = [text[:_LONGEST] for text in texts[:_MOST]]
+        texts = self.without_place_labels([text[:_LONGEST] for text in texts[:_MOST]])
         mapped = [_MAPPED.fullmatch(text) for text in texts]
         if None not in mapped:
             pairs = [(int(found[1]), int(found[2])) for found in mapped if found]
@@ -156,13 +192,16 @@ class EntryReader:
             foreign = self._items and not all(1 <= n <= len(self._items) for n in numbers)
             found = self._find(texts) if foreign else []
             return numbers if not found or 0 in found else found
-        whole = [bool(self._items) and bool(self._titles.exact(text)) for text in texts]
-        starts = [None if w else _NUMBERED.match(t) for w, t in zip(whole, texts, strict=True)]
+        starts = [_NUMBERED.match(text) for text in texts]
+        whole = [self._is_whole(t, s) for t, s in zip(texts, starts, strict=True)]
+        starts = [None if w else s for w, s in zip(whole, starts, strict=True)]
         leads: Column = [int(start[1]) for start in starts if start]
         rests = [t[s.end() :] if s else t for t, s in zip(texts, starts, strict=True)]
         inner = [bare_number(rest) for rest in rests]
         if None not in inner and counts_up(leads) and not any(whole):
-            return [number for number in inner if number is not None]
+            numbers = [number for number in inner if number is not None]
+            paired = all(_PAIR.fullmatch(text) for text in texts)
+            return None if paired and self.may_be_scores(numbers) else numbers
         found = self._find(rests, [int(s[1]) if s else None for s in starts])
         if not any(found):
             if len(leads) < len(texts) or None not in inner:
