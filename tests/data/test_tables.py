@@ -183,6 +183,23 @@ def test_columns_that_may_be_the_time_are_named(tmp_path: Path) -> None:
     assert "(if one of bought_at, price is the time, name it as `time`)" in report.remarks[0]
 
 
+@pytest.mark.parametrize(("form", "day"), [("{}/01/2024 10:0{}", 13), ("1/{}/2024 10:0{}", 31)])
+def test_dates_are_read_in_the_order_of_their_column(tmp_path: Path, form: str, day: int) -> None:
+    dates = [form.format(2, place) for place in range(4)] + [form.format(day, 9)]
+    log = csv(
+        tmp_path / "log.csv",
+        [{"user": "ann", "item": f"t{n}", "date": date} for n, date in enumerate(dates, 1)],
+    )
+    (session,) = TableReader(log).sessions(ReadReport())
+    assert session == Session(("t1", "t2", "t3"), "t4")
+
+
+def test_dates_in_no_clear_order_are_refused(tmp_path: Path) -> None:
+    log = csv(tmp_path / "log.csv", [{"user": "ann", "item": "t1", "date": "03/04/2024"}])
+    with pytest.raises(InputError, match="no row tells the day from the month"):
+        list(TableReader(log).sessions(ReadReport()))
+
+
 def test_days_that_are_too_short_say_what_to_do(tmp_path: Path) -> None:
     table = [
         {**row, "timestamp": row["timestamp"] + place * 86_400} for place, row in enumerate(rows())
