@@ -9,9 +9,12 @@ import httpx
 from openai import DefaultAsyncHttpxClient
 
 from .hidden_errors import reveal
+from .stream_errors import with_errors
 
 LARGEST_ANSWER = 20_000_000
 """Bytes, unpacked: the longest answers of models have some 500,000."""
+_CHAT = "/completions"
+_EVENTS = "event-stream"
 _FILE = "/content"
 """Where the answers of a batch come from, which may be as many as are asked for."""
 _PACKED = frozenset({"content-encoding", "content-length"})
@@ -48,10 +51,14 @@ class AnswerClient(DefaultAsyncHttpxClient):
 def _limited(response: Any) -> httpx.Response:
     # Unpacked here, since a small packed answer may be a large one.
     headers = [item for item in response.headers.multi_items() if item[0] not in _PACKED]
+    limited = _Limited(response)
+    events = _EVENTS in response.headers.get("content-type", "")
+    if events and response.request.url.path.endswith(_CHAT):
+        limited = _Revealed(response)
     return httpx.Response(
         response.status_code,
         headers=headers,
-        stream=_Limited(response),
+        stream=limited,
         request=response.request,
         extensions=response.extensions,
     )
@@ -72,3 +79,9 @@ class _Limited(httpx.AsyncByteStream):
 
     async def aclose(self) -> None:
         await self._response.aclose()
+
+
+class _Revealed(_Limited):
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        async for part in with_errors(super().__aiter__()):
+            yield part
