@@ -1,6 +1,7 @@
 """Moments as data sets write them: counts of any unit, and dates."""
 
 import datetime as dt
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,10 @@ NOON = 1_588_615_855
         "2020-05-04 18:10:55",
         "2020-05-04 18:10:55 UTC",
         "2020-05-04T20:10:55+02:00",
+        "2020-05-04T20:10:55+02:00[Europe/Berlin]",
+        *("2020-5-4 18:10:55", "2020/5/4 18:10:55", "2020.05.04 18:10:55"),
+        *("4-May-2020 18:10:55", "04/May/2020:18:10:55 +0000", "4 May 2020 18:10:55"),
+        *(20200504181055, "20200504181055", 20200504181055.0, f"{NOON},0", Decimal(NOON)),
         dt.datetime(2020, 5, 4, 18, 10, 55),  # noqa: DTZ001  # as Parquet files hold them
         dt.datetime(2020, 5, 4, 18, 10, 55, tzinfo=dt.UTC),
     ],
@@ -39,6 +44,11 @@ def test_every_way_to_write_a_moment_is_the_same_moment(value: object) -> None:
 @pytest.mark.parametrize("value", [20200504, "20200504", "2020-05-04", dt.date(2020, 5, 4)])
 def test_a_date_is_its_first_second(value: object) -> None:
     assert seconds(value, "time") == 1_588_550_400
+
+
+def test_a_whole_number_may_be_a_date_to_the_minute() -> None:
+    assert seconds(202005041810, "time") == NOON - 55
+    assert seconds(202005049910, "time") == 202_005_049.91  # there is no hour 99
 
 
 @pytest.mark.parametrize("value", [0, 3, 0.5, 964_982_703, 19_701_399])
@@ -53,6 +63,9 @@ def test_other_small_numbers_are_seconds(value: float) -> None:
         "",
         "yesterday",
         "2020-13-01",
+        "2020-5/4",
+        "4-Mai-2020",
+        Decimal("NaN"),
         True,
         [],
         float("nan"),
