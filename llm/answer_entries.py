@@ -10,6 +10,7 @@ from typing import Any
 from ..records import Item
 from .answer_measures import PLACED, increases, rated
 from .place_labels import without_place_labels
+from .plain_signs import NUMBER_WORDS
 from .title_match import WRAPPING, Titles
 
 Column = list[int]
@@ -47,6 +48,20 @@ _MAPPED = re.compile(
 _PAIR = re.compile(r"\W{0,6}\d{1,6}\s?(?:[:=(\u2013\u2014-]|->)\s?\d{1,6}\W{0,6}")
 _POINTS = 10
 _BEHIND = " *_`([{:;,|-\u2013\u2014"
+ORDINALS = (
+    *(
+        "first",
+        "second",
+        "third",
+        "fourth",
+        "fifth",
+        "sixth",
+        "seventh",
+        "eighth",
+        "ninth",
+        "tenth",
+    ),
+)
 _DIGITS = re.compile(r"\d{1,7}")
 
 
@@ -73,6 +88,8 @@ def pointed_numbers(texts: Sequence[str]) -> Sequence[int]:
 def only_number(key: str) -> int | None:
     """Return the one number that a key such as "rank_1" holds."""
     found = _DIGITS.findall(key[:_LONGEST])
+    if key.strip().lower() in ORDINALS:
+        return ORDINALS.index(key.strip().lower()) + 1
     return int(found[0]) if len(found) == 1 else None
 
 
@@ -84,6 +101,12 @@ def counts_up(numbers: Sequence[Any]) -> bool:
     """
     first = numbers[0] if numbers else None
     return first in {0, 1} and list(numbers) == list(range(first, first + len(numbers)))
+
+
+def _in_words(texts: Sequence[str]) -> Sequence[int] | None:
+    words = [text.strip(WRAPPING).lower() for text in texts]
+    known = all(word in NUMBER_WORDS for word in words)
+    return [NUMBER_WORDS.index(word) for word in words] if known else None
 
 
 class EntryReader:
@@ -205,15 +228,26 @@ class EntryReader:
         found = self._find(rests, [int(s[1]) if s else None for s in starts])
         if not any(found):
             if len(leads) < len(texts) or None not in inner:
-                return None
+                return _in_words(texts)
             return self._behind(leads, rests) if counts_up(leads) else leads
         agree = all(
             not number or not start or number == int(start[1])
             for number, start in zip(found, starts, strict=True)
         )
-        if agree and len(leads) == len(texts):
+        # "2." before an unknown title may count places, unless all are listed as in the prompt.
+        placed = counts_up(leads) and len(texts) != self.candidates
+        if agree and len(leads) == len(texts) and not placed:
             return leads
         return found if agree or counts_up(leads) else None
+
+    def read_numbered(self, parts: Sequence[str]) -> Sequence[int]:
+        """Return the candidates of "1. Alien 2. Heat" on one line; none if a part names none."""
+        parts = [part for part in parts if part.strip()]
+        places = [int(start[1]) for part in parts if (start := _NUMBERED.match(part))]
+        if len(parts) < 2 or len(places) < len(parts) or not counts_up(places):  # noqa: PLR2004
+            return ()
+        found = self.read_titles(parts) or ()
+        return () if 0 in found else found
 
     def _behind(self, places: Sequence[int], rests: Sequence[str]) -> Sequence[int] | None:
         """Return the candidates of "1. [8] Alien": numbered titles behind their places."""

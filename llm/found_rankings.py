@@ -16,7 +16,7 @@ from .loose_answers import read_loosely
 from .responses import LONGEST_ANSWER
 
 _KEY = "ranking"
-_DEEPEST = 4
+_DEEPEST = 6
 _CHAIN = re.compile(r"\[\d{1,6}\](?:\s{0,9}>\s{0,9}\[\d{1,6}\])+")
 _LABEL = re.compile(
     r"(?:^|[.;(]\s{1,3}|\n)\W{0,5}([^\W\d]\w{0,20}(?:[ _'-]\w{1,20}){0,2}?)"

@@ -42,6 +42,7 @@ _LISTED = re.compile(
 )
 """A line that is a list of numbers, with or without a name."""
 _WORDED = re.compile(r"(?<![^\W\d])([^\W\d_]{1,20})\s?#?\d{1,6}\s?[:=(]")
+_INLINE = re.compile(r"(?:^|\s)(?=\d{1,3}[.)]\s)")
 _SEPARATOR = re.compile(r"[,;>]|\s(?:and|und|et|y|then)\s(?=#?\d)")
 _TWO = 2
 
@@ -71,16 +72,23 @@ def read_loosely(text: str, reader: EntryReader) -> Sequence[int]:
         # All candidates in the order of the prompt are a copy of it, or a comment on each.
         return () if len(found) == reader.candidates > _TWO and counts_up(found) else found
     lines = [line.strip() for line in lines]
-    found = reader.read_titles(lines) if len(lines) >= _TWO else None
-    if len(lines) == 1:
-        parts = [part for part in _SEPARATOR.split(lines[0]) if part.strip()]
-        all_numbered = len(parts) >= _TWO and all(map(reader.numbered, parts))
-        if all_numbered and _RANGE.search(lines[0]):
-            return ()
-        if all_numbered and all(map(reader.names_candidate, parts)):
-            return reader.read_lines(parts)
-        found = reader.read_texts(parts) if all_numbered else reader.read_titles(parts)
+    found = _read_line(lines[0], reader) if len(lines) == 1 else reader.read_titles(lines)
     return _read_sentence(text, reader) if found is None else found
+
+
+def _read_line(line: str, reader: EntryReader) -> Sequence[int] | None:
+    numbered = reader.read_numbered(_INLINE.split(line))
+    if numbered:
+        return numbered
+    arrows = "->" in line and not set(",;") & set(line)
+    parts = line.split("->") if arrows else _SEPARATOR.split(line)
+    parts = [part for part in parts if part.strip()]
+    all_numbered = len(parts) >= _TWO and all(map(reader.numbered, parts))
+    if all_numbered and _RANGE.search(line):
+        return ()
+    if all_numbered and all(map(reader.names_candidate, parts)):
+        return reader.read_lines(parts)
+    return reader.read_texts(parts) if all_numbered else reader.read_titles(parts)
 
 
 def _is_other(name: str | None) -> bool:

@@ -149,3 +149,52 @@ def test_a_list_that_is_called_final_outweighs_a_ranking() -> None:
     both = {"ranking": [1, 2, 3, 4, 5, 6], "final": list(ORDER)}
     assert read_ranking(json.dumps(both), 6).numbers == ()
     assert read_ranking(json.dumps({**both, "ranking": list(ORDER)}), 6).numbers == ORDER
+
+
+def test_an_unknown_title_in_its_place_is_no_candidate() -> None:
+    text = "1. Orbit 9\n2. Some Other Film\n3. Harvest Moon"
+    found = read_ranking(text, 6, items(PLAIN))
+    assert 2 not in found.numbers
+    assert not found.complete
+
+
+TITLED = [PLAIN[number - 1] for number in ORDER]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"ranking": [{str(place): n} for place, n in enumerate(ORDER, start=1)]},
+        {"ranking": [{f"rank{place}": title} for place, title in enumerate(TITLED, start=1)]},
+        {"ranking": [{title: "It fits."} for title in TITLED]},
+        {"ranking": [{title: 1 - place / 10} for place, title in enumerate(TITLED, start=1)]},
+        {"ranking": ["three", "six", "one", "five", "four", "two"]},
+        {"first": 3, "second": 6, "third": 1, "fourth": 5, "fifth": 4, "sixth": 2},
+        {"choices": [{"message": {"content": json.dumps({"ranking": ORDER})}}]},
+        {"tool_calls": [{"function": {"name": "rank", "arguments": '{"ranking": [3,6,1,5,4,2]}'}}]},
+        '{"ranking": [3 6 1 5 4 2]}',
+        '{"ranking": [3; 6; 1; 5; 4; 2]}',
+        '{"ranking": [3, 6, 1, 5, 4, 2}',
+        " → ".join(TITLED),
+        " ".join(f"{place}. {title}" for place, title in enumerate(TITLED, start=1)),
+    ],
+    ids=lambda answer: str(answer)[:50],
+)
+def test_another_shape_is_read(answer: object) -> None:
+    text = answer if isinstance(answer, str) else json.dumps(answer)
+    assert read_ranking(text, 6, items(PLAIN)).numbers == ORDER
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"ranking": [{title: place} for place, title in enumerate(PLAIN, start=4)]},
+        {"ranking": [{title: place % 3} for place, title in enumerate(TITLED, start=1)]},
+        {"ranking": [{str(place): place % 3} for place in range(1, 7)]},
+        "In [3 of 6] films",
+    ],
+    ids=lambda answer: str(answer)[:50],
+)
+def test_another_shape_in_no_clear_order_is_not(answer: object) -> None:
+    text = answer if isinstance(answer, str) else json.dumps(answer)
+    assert read_ranking(text, 6, items(PLAIN)).numbers == ()
