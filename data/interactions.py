@@ -15,7 +15,15 @@ from ..records import Item, Session
 from .attributes import read_attributes
 from .cells import NOTHING, cell_value, plain_number
 from .columns import choose_columns
-from .day_sessions import LONGER_THAN, Rating, day_sessions, in_user_order, user_sessions
+from .day_order import day_first_in, in_order
+from .day_sessions import (
+    LONGER_THAN,
+    SECONDS_A_DAY,
+    Rating,
+    day_sessions,
+    in_user_order,
+    user_sessions,
+)
 from .files import total_bytes
 from .json_rows import as_id, as_text
 from .malformed import ReadReport, RowError, check_known, parse_items, parse_rows, shown
@@ -151,15 +159,29 @@ class TableReader:
         spelled = _Spelling(known).of
         user, item, time = (self._columns.get(name) for name in ("user", "item", "time"))
 
+        day_first = None if time is None else day_first_in(self._interactions, self._all_of(time))
+
         def parse(row: Row) -> Rating:
             key = spelled(_id(row.get(item or ""), "item"))
             check_known(key, known)
-            moment = 0 if time is None else timestamp(row.get(time), "time")
+            written = in_order(row.get(time or ""), day_first=day_first)
+            moment = 0 if time is None else timestamp(written, "time")
             return Rating(_id(row.get(user or ""), "user"), key, moment)
 
         rows = read_rows(self._interactions, report, list(self._columns.values()))
+        latest = 0
         for _, rating in parse_rows(self._interactions, report, rows, parse):
+            latest = max(latest, rating.timestamp)
             yield rating
+        if 0 < latest < SECONDS_A_DAY:  # as Excel's numbers of days do
+            report.remarks.append(
+                f"All times in {time} lie on 1 January 1970 if they are seconds. If they count "
+                "days or rows, write dates, or pass `by_user`."
+            )
+
+    def _all_of(self, column: str) -> Iterator[object]:
+        rows = read_rows(self._interactions, ReadReport(), [column])
+        return (row.get(column) for _, row in rows)
 
 
 class _Spelling:

@@ -57,7 +57,11 @@ def column_names(path: Path) -> list[str]:
     if is_parquet(path):
         return [str(name) for name in _open_parquet(path).schema_arrow.names]
     if _is_json(path):
-        return [key for _, row in islice(_json_rows(path, ReadReport()), 1) for key in row]
+        report = ReadReport()
+        first = next(_json_rows(path, report), None)
+        if first is None:
+            report.raise_if_malformed()
+        return [*first[1]] if first else []
     names, _ = _header(path, read_lines(path, ReadReport()))
     return [name for name in names if name]
 
@@ -66,7 +70,10 @@ def _is_json(path: Path) -> bool:
     """Return whether a file holds JSON, whatever its name."""
     if path.name.removesuffix(".gz").endswith(".jsonl"):
         return True
-    return any(line.lstrip().startswith(("{", "[{")) for _, line in islice(_peeked(path), 1))
+    return any(
+        line.lstrip().startswith(("{", "[{")) or line.strip() == "["
+        for _, line in islice(_peeked(path), 1)
+    )
 
 
 def _peeked(path: Path) -> Iterator[tuple[int, str]]:

@@ -6,18 +6,27 @@ import email.utils
 import math
 import re
 from datetime import UTC, date, datetime, time
+from decimal import Decimal
 
 from ..records import is_number
 from .malformed import RowError, shown
 
-_DASHED = re.compile(r"^(\d{4})[/.](\d\d)[/.](\d\d)(?!\d)")
+_DASHED = re.compile(r"^(\d{4})([-/.])(\d{1,2})\2(\d{1,2})(?!\d)")
+_MONTH_NAMED = re.compile(r"^(\d{1,2})[-/]([A-Za-z]{3,9})[-/](\d{4})(?::|\b)")
+_ZONE = re.compile(r"(?<=[\dZ])\[[\w/+-]{1,40}\]$")
+"""As Java writes it behind an offset."""
+_COMMA = re.compile(r"([0-9]{9,20}),([0-9]{1,6})")
 LATEST = 32_503_680_000
 """The year 3000 in seconds; a larger number counts smaller units."""
 _NUMBER = re.compile(r"[+-]?[0-9]{1,20}(?:\.[0-9]{1,12})?(?:[eE]\+?[0-9]{1,2})?")
 _UNITS = (1, 1_000, 1_000_000, 1_000_000_000)
 """Seconds, milliseconds, microseconds, nanoseconds."""
 _FIRST_DATE, _LAST_DATE = 19_700_101, 21_001_231
-"""Whole numbers that are written as 20240131; as seconds, they would all lie in August 1970."""
+_TO_MINUTE, _TO_SECOND = 10_000, 1_000_000
+"""Whole numbers that are written as 20240131, or with a time as 20240131095930.
+
+As seconds they would lie in August 1970, and as milliseconds in 1976 or after 2590.
+"""
 
 
 def seconds(value: object, name: str) -> float:
@@ -31,18 +40,21 @@ def seconds(value: object, name: str) -> float:
     """
     given = value
     if isinstance(value, str):
-        text = value.strip()
+        text = _COMMA.sub(r"\1.\2", value.strip())
         value = (float(text) if _NUMBER.fullmatch(text) else _date(text)) if text else None
     if isinstance(value, datetime):
         return (value if value.tzinfo else value.replace(tzinfo=UTC)).timestamp()
     if isinstance(value, date):
         return datetime.combine(value, time(), UTC).timestamp()
+    if isinstance(value, Decimal):
+        value = float(value)
     if not is_number(value):
         raise RowError(
             f"{name} {shown(given)} is neither a number of seconds nor a date such as "
             "2024-01-31, year first"
         )
-    if _FIRST_DATE <= value <= _LAST_DATE and (written := _date(f"{value:.0f}")) is not None:
+    written = _written(value)
+    if written is not None:
         return written.timestamp()
     for unit in _UNITS:
         if abs(value) < LATEST * unit:
@@ -62,11 +74,22 @@ def timestamp(value: object, name: str) -> int:
     return found
 
 
+def _written(value: float) -> datetime | None:
+    """Return the date that a number is written as."""
+    for times in (1, _TO_MINUTE, _TO_SECOND):
+        if _FIRST_DATE <= value // times <= _LAST_DATE and value == int(value):
+            digits = f"{value:.0f}"
+            return _date(f"{digits[:8]}T{digits[8:]}" if digits[8:] else digits)
+    return None
+
+
 def _date(text: str) -> datetime | None:
+    text = _ZONE.sub("", text.removesuffix(" UTC"))
+    dashed = _DASHED.sub(lambda one: f"{one[1]}-{one[3]:0>2}-{one[4]:0>2}", text)
     try:
-        found = datetime.fromisoformat(_DASHED.sub(r"\1-\2-\3", text.removesuffix(" UTC")))
+        found = datetime.fromisoformat(dashed)
     except ValueError:
-        return _in_words(text)
+        return _in_words(_MONTH_NAMED.sub(r"\1 \2 \3 ", text))
     return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 

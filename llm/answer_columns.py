@@ -45,11 +45,27 @@ def read_entries(
     if all(isinstance(entry, str) for entry in entries):
         return reader.read_lines(entries) or None
     if all(is_object(entry) for entry in entries):
+        merged = {key: value for entry in entries for key, value in entry.items()}
+        if len(merged) == len(entries) > 1 and all(len(entry) == 1 for entry in entries):
+            return _read_singles(merged, reader, depth)
         return _read_rows(entries, reader, depth)
     if all(is_list(entry) for entry in entries):
         return _read_lists(entries, reader, depth)
     numbers = [bare_number(entry) for entry in entries]
     return None if None in numbers else [number for number in numbers if number is not None]
+
+
+def _read_singles(
+    merged: Mapping[str, Any], reader: EntryReader, depth: int
+) -> Sequence[int] | None:
+    """Read a list of objects with one key each: places, or titles in their order with a reason."""
+    values = list(merged.values())
+    numeric = all(map(is_number, values))
+    if None in map(only_number, merged) and (numeric or not any(map(is_number, values))):
+        found = reader.read_titles(list(merged))
+        falls = not numeric or increases(values[::-1])
+        return found if found and 0 not in found and falls else None
+    return read_mapping(merged, reader, depth)
 
 
 def _read_lists(
@@ -90,7 +106,10 @@ def read_mapping(
     if named or not _counts(numbers) or (places and not _in_order(numbers)):
         return None
     found = read_entries(_sorted_by(numbers, entries) or [], reader, depth + 1)
-    return found if found is not None and (not values or reader.holds(found)) else None
+    if found is None or (values and not reader.holds(found)):
+        return None
+    bare = values and all(map(str.isdecimal, value))
+    return None if bare and reader.may_be_scores(found) else found
 
 
 def has_columns(value: Mapping[str, Any]) -> bool:

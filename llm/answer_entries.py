@@ -9,7 +9,9 @@ from typing import Any
 
 from ..records import Item
 from .answer_measures import PLACED, increases, rated
-from .title_match import Titles
+from .place_labels import without_place_labels
+from .plain_signs import NUMBER_WORDS
+from .title_match import WRAPPING, Titles
 
 Column = list[int]
 
@@ -43,7 +45,23 @@ _MAPPED = re.compile(
     re.IGNORECASE,
 )
 """A candidate and a number: its place, or a score."""
+_PAIR = re.compile(r"\W{0,6}\d{1,6}\s?(?:[:=(\u2013\u2014-]|->)\s?\d{1,6}\W{0,6}")
+_POINTS = 10
 _BEHIND = " *_`([{:;,|-\u2013\u2014"
+ORDINALS = (
+    *(
+        "first",
+        "second",
+        "third",
+        "fourth",
+        "fifth",
+        "sixth",
+        "seventh",
+        "eighth",
+        "ninth",
+        "tenth",
+    ),
+)
 _DIGITS = re.compile(r"\d{1,7}")
 
 
@@ -70,6 +88,8 @@ def pointed_numbers(texts: Sequence[str]) -> Sequence[int]:
 def only_number(key: str) -> int | None:
     """Return the one number that a key such as "rank_1" holds."""
     found = _DIGITS.findall(key[:_LONGEST])
+    if key.strip().lower() in ORDINALS:
+        return ORDINALS.index(key.strip().lower()) + 1
     return int(found[0]) if len(found) == 1 else None
 
 
@@ -81,6 +101,12 @@ def counts_up(numbers: Sequence[Any]) -> bool:
     """
     first = numbers[0] if numbers else None
     return first in {0, 1} and list(numbers) == list(range(first, first + len(numbers)))
+
+
+def _in_words(texts: Sequence[str]) -> Sequence[int] | None:
+    words = [text.strip(WRAPPING).lower() for text in texts]
+    known = all(word in NUMBER_WORDS for word in words)
+    return [NUMBER_WORDS.index(word) for word in words] if known else None
 
 
 class EntryReader:
@@ -112,10 +138,43 @@ class EntryReader:
         """Whether a line is a number, or begins with one."""
         return bare_number(text) is not None or _NUMBERED.match(text[:_LONGEST]) is not None
 
+    def without_place_labels(self, lines: Sequence[str]) -> list[str]:
+        """Return lines with plain numbers for labels such as "Platz 1:" or "1er :"."""
+        return without_place_labels(
+            lines,
+            titled=lambda line: bool(self._items) and self._titles.is_whole(line),
+            number=self._is_bare,
+            candidate=self.names_candidate,
+        )
+
+    def _is_bare(self, text: str) -> bool:
+        """Whether a text is a number that no word and no title makes a candidate's."""
+        bare = bare_number(text) is not None
+        return bare and not self.names_candidate(text) and not self._is_title(text.strip(WRAPPING))
+
+    def _is_whole(self, text: str, start: re.Match[str] | None) -> bool:
+        """Whether a text is a title, or begins with one of which its number is a part."""
+        if self._is_title(text) or start is None:
+            return self._is_title(text)
+        rest = text[start.end() :]
+        return bare_number(rest) is None and not any(self._find([rest])) and any(self._find([text]))
+
+    def _is_title(self, text: str) -> bool:
+        return bool(self._items) and bool(self._titles.exact(text))
+
     def holds(self, numbers: Sequence[int]) -> bool:
         """Whether all numbers are candidates', and none comes twice."""
         known = all(number > 0 and number <= (self.candidates or number) for number in numbers)
         return known and len(set(numbers)) == len(numbers)
+
+    def may_be_scores(self, numbers: Sequence[int]) -> bool:
+        """Whether the latter of "1: 9, 2: 8" may say how good each candidate is.
+
+        All candidates, each once, are places. Some of them may be points out of ten, or the best
+        score first.
+        """
+        some = len(numbers) < self.candidates or not self.holds(numbers)
+        return some and (max(numbers, default=0) <= _POINTS or increases(numbers[::-1]))
 
     def read_lines(self, texts: Sequence[str]) -> Sequence[int]:
         """Return the candidates' numbers in texts about one candidate each; none if doubtful.
@@ -123,7 +182,7 @@ class EntryReader:
         They stand in the texts' order, or in that of places that the texts name. Candidates that
         are gone through in the order of their numbers to say how good each is are no ranking.
         """
-        texts = [text[:_LONGEST] for text in texts[:_MOST]]
+        texts = self.without_place_labels([text[:_LONGEST] for text in texts[:_MOST]])
         mapped = [_MAPPED.fullmatch(text) for text in texts]
         if None not in mapped:
             pairs = [(int(found[1]), int(found[2])) for found in mapped if found]
@@ -156,25 +215,39 @@ class EntryReader:
             foreign = self._items and not all(1 <= n <= len(self._items) for n in numbers)
             found = self._find(texts) if foreign else []
             return numbers if not found or 0 in found else found
-        whole = [bool(self._items) and bool(self._titles.exact(text)) for text in texts]
-        starts = [None if w else _NUMBERED.match(t) for w, t in zip(whole, texts, strict=True)]
+        starts = [_NUMBERED.match(text) for text in texts]
+        whole = [self._is_whole(t, s) for t, s in zip(texts, starts, strict=True)]
+        starts = [None if w else s for w, s in zip(whole, starts, strict=True)]
         leads: Column = [int(start[1]) for start in starts if start]
         rests = [t[s.end() :] if s else t for t, s in zip(texts, starts, strict=True)]
         inner = [bare_number(rest) for rest in rests]
         if None not in inner and counts_up(leads) and not any(whole):
-            return [number for number in inner if number is not None]
+            numbers = [number for number in inner if number is not None]
+            paired = all(_PAIR.fullmatch(text) for text in texts)
+            return None if paired and self.may_be_scores(numbers) else numbers
         found = self._find(rests, [int(s[1]) if s else None for s in starts])
         if not any(found):
             if len(leads) < len(texts) or None not in inner:
-                return None
+                return _in_words(texts)
             return self._behind(leads, rests) if counts_up(leads) else leads
         agree = all(
             not number or not start or number == int(start[1])
             for number, start in zip(found, starts, strict=True)
         )
-        if agree and len(leads) == len(texts):
+        # "2." before an unknown title may count places, unless all are listed as in the prompt.
+        placed = counts_up(leads) and len(texts) != self.candidates
+        if agree and len(leads) == len(texts) and not placed:
             return leads
         return found if agree or counts_up(leads) else None
+
+    def read_numbered(self, parts: Sequence[str]) -> Sequence[int]:
+        """Return the candidates of "1. Alien 2. Heat" on one line; none if a part names none."""
+        parts = [part for part in parts if part.strip()]
+        places = [int(start[1]) for part in parts if (start := _NUMBERED.match(part))]
+        if len(parts) < 2 or len(places) < len(parts) or not counts_up(places):  # noqa: PLR2004
+            return ()
+        found = self.read_titles(parts) or ()
+        return () if 0 in found else found
 
     def _behind(self, places: Sequence[int], rests: Sequence[str]) -> Sequence[int] | None:
         """Return the candidates of "1. [8] Alien": numbered titles behind their places."""

@@ -19,7 +19,7 @@ from .turns import said_in
 WANTED = 10
 """How many candidates an answer names, unless more are asked for."""
 
-_DEEPEST = 4
+_DEEPEST = 6
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from .loose_answers import read_loosely
 from .responses import LONGEST_ANSWER
 
 _KEY = "ranking"
-_DEEPEST = 4
+_DEEPEST = 6
 _CHAIN = re.compile(r"\[\d{1,6}\](?:\s{0,9}>\s{0,9}\[\d{1,6}\])+")
 _LABEL = re.compile(
     r"(?:^|[.;(]\s{1,3}|\n)\W{0,5}([^\W\d]\w{0,20}(?:[ _'-]\w{1,20}){0,2}?)"
@@ -28,6 +28,7 @@ _AMID = re.compile(r"[ \t]{1,9}(?!and\b|then\b)[a-z]")
 _COUNTS = frozenset(
     {"id", "index", "count", "total", "n", "k", "length", "size", "version", "seed"}
 )
+_REVISED = re.compile(r"final|correct|revis|updated|improved", re.IGNORECASE)
 _NEAR, _FEW = 80, 2
 _GIVEN = re.compile(r"candidate|item|option|choice|film|movie|product", re.IGNORECASE)
 """What a list of all candidates may be called that is no ranking of them."""
@@ -170,7 +171,8 @@ def _ranking_in_object(
         return None if columns is None else FoundRanking(columns)
     key = _key_of(value, reader)
     if key is not None:
-        return _ranking_in(value[key], reader, depth + 1) if depth < _DEEPEST else None
+        found = _ranking_in(value[key], reader, depth + 1) if depth < _DEEPEST else None
+        return None if found and _is_revised(value, key, found, reader) else found
     mapped = read_mapping(value, reader)
     if mapped is not None:
         return FoundRanking(mapped)
@@ -189,6 +191,16 @@ def _ranking_in_object(
     numbered = (inner for name, inner in value.items() if name.lower() not in _COUNTS)
     beside = set(map(bare_number, numbered)) - {None, *kept[0].numbers}
     return None if beside else kept[0]
+
+
+def _is_revised(value: dict[str, Any], key: str, found: FoundRanking, reader: EntryReader) -> bool:
+    """Whether another list beside one is called final, and is another one."""
+    others = (
+        read_entries(inner, reader)
+        for name, inner in value.items()
+        if name != key and is_list(inner) and _REVISED.search(name)
+    )
+    return any(other and [*other] != [*found.numbers] for other in others)
 
 
 def _is_no_ranking(name: str, inner: Any, reader: EntryReader) -> bool:

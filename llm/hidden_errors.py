@@ -19,13 +19,17 @@ _LARGEST = 5_000_000
 _KINDS: tuple[tuple[int, re.Pattern[str]], ...] = tuple(
     (status, re.compile(words, re.IGNORECASE))
     for status, words in (
+        (429, r"(?:rate|request).?limit.(?:is |was )?(?:reached|exceed)|too.many.requests"),
         (402, r"insufficient.?(?:quota|credit|balance|funds)|credits?\b|billing|payment|quota"),
+        (402, r"\u4f59\u989d|\u6b20\u8d39"),  # "balance", "in arrears"
         (429, r"rate.?limit|too.many.requests|throttl|resource.?exhausted|request.?limit"),
+        (429, r"\blimitexceeded|\u9891\u7e41|\u9650\u6d41"),  # "frequent", "limited flow"
         (401, r"api.?key|unauthori[sz]ed|authenticat|invalid.?(?:token|key)|credential"),
+        (401, r"token.(?:is.)?(?:invalid|expired)"),
         (403, r"permission|forbidden|not.allowed.to|access.?denied"),
         (404, r"not.?found|(?:no.such|unknown).model|does.not.exist|unexpected.endpoint"),
         (504, r"time.?out|timed.out|deadline"),
-        (503, r"overload|unavailable|capacity|try.again|busy"),
+        (503, r"overload|unavailable|capacity|try.again|busy|\bloading\b"),
         (400, r"invalid|bad.request|unsupported|not.support|context.length|too.long|required"),
     )
 )
@@ -44,7 +48,8 @@ _STATUSES = (
 """Both in small letters alone: `errorCode`, `error_code`."""
 _WELL, _STATES = ("success", "ok", "succeeded"), ("status", "result", "type", "object")
 _FAILED = frozenset({"error", "fail", "failed", "failure"})
-_WRAPPERS = ("data", "response", "result", "body")
+_WRAPPERS = ("data", "response", "result", "body", "status", "meta")
+_DEEPEST = 3
 
 
 async def reveal(response: httpx.Response) -> None:
@@ -118,7 +123,7 @@ def _status_of_choice(choice: Any) -> int | None:
     return _UNKNOWN if choice.get("finish_reason") == "error" else None
 
 
-def _status_of(error: Any) -> int:
+def _status_of(error: Any, depth: int = 0) -> int:
     if is_list(error) and error:
         error = error[0]
     if is_object(error):
@@ -126,6 +131,9 @@ def _status_of(error: Any) -> int:
         status = _number(plain)
         if status is not None:
             return status
+        inner: Any = plain.get("error")
+        if is_object(inner) and depth < _DEEPEST:
+            return _status_of(inner, depth + 1)
         kind = " ".join(
             str(plain.get(name) or "") for name in ("code", "type", "status", "errorcode", "title")
         )

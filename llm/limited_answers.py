@@ -11,9 +11,11 @@ from openai import DefaultAsyncHttpxClient
 
 from .hidden_errors import ASKS, reveal
 from .overfull import Events, refuse_overfull
+from .stream_errors import with_errors
 
 LARGEST_ANSWER = 20_000_000
 """Bytes, unpacked: the longest answers of models have some 500,000."""
+_CHAT = "/completions"
 _FILE = "/content"
 """Where the answers of a batch come from, which may be as many as are asked for."""
 _PIECE = 4_096
@@ -96,10 +98,11 @@ def _is_stream(response: Any) -> bool:
 def _limited(response: Any) -> httpx.Response:
     # Unpacked here, since a small packed answer may be a large one.
     headers = [item for item in response.headers.multi_items() if item[0] not in _PACKED]
+    told = _is_stream(response) and response.request.url.path.endswith(_CHAT)
     return httpx.Response(
         response.status_code,
         headers=headers,
-        stream=_Limited(response),
+        stream=(_Revealed if told else _Limited)(response),
         request=response.request,
         extensions=response.extensions,
     )
@@ -129,3 +132,9 @@ class _Limited(httpx.AsyncByteStream):
 
     async def aclose(self) -> None:
         await self._response.aclose()
+
+
+class _Revealed(_Limited):
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        async for part in with_errors(super().__aiter__()):
+            yield part

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from .answer_columns import read_entries
 from .answer_entries import POINTED, EntryReader, counts_up
+from .answer_measures import names_place, names_score
 from .answer_names import names_no_ranking
 from .loose_tables import read_blocks, read_table
 
@@ -40,6 +41,8 @@ _LISTED = re.compile(
     r"\d{1,6}(?:\s?(?:[,;>]|->)\s?(?:and\s)?[#*]{0,3}\d{1,6}){2,100}\W{0,5}"
 )
 """A line that is a list of numbers, with or without a name."""
+_WORDED = re.compile(r"(?<![^\W\d])([^\W\d_]{1,20})\s?#?\d{1,6}\s?[:=(]")
+_INLINE = re.compile(r"(?:^|\s)(?=\d{1,3}[.)]\s)")
 _SEPARATOR = re.compile(r"[,;>]|\s(?:and|und|et|y|then)\s(?=#?\d)")
 _TWO = 2
 
@@ -61,7 +64,7 @@ def read_loosely(text: str, reader: EntryReader) -> Sequence[int]:
     ]
     if len(rows) > 1:
         return ()
-    lines = rows or lines
+    lines = reader.without_place_labels(rows or lines)
     text = rows[0] if rows else text
     listed = _outermost([line for line in lines if reader.numbered(line.strip())])
     if len(listed) >= _TWO:
@@ -69,16 +72,23 @@ def read_loosely(text: str, reader: EntryReader) -> Sequence[int]:
         # All candidates in the order of the prompt are a copy of it, or a comment on each.
         return () if len(found) == reader.candidates > _TWO and counts_up(found) else found
     lines = [line.strip() for line in lines]
-    found = reader.read_titles(lines) if len(lines) >= _TWO else None
-    if len(lines) == 1:
-        parts = [part for part in _SEPARATOR.split(lines[0]) if part.strip()]
-        all_numbered = len(parts) >= _TWO and all(map(reader.numbered, parts))
-        if all_numbered and _RANGE.search(lines[0]):
-            return ()
-        if all_numbered and all(map(reader.names_candidate, parts)):
-            return reader.read_lines(parts)
-        found = reader.read_texts(parts) if all_numbered else reader.read_titles(parts)
+    found = _read_line(lines[0], reader) if len(lines) == 1 else reader.read_titles(lines)
     return _read_sentence(text, reader) if found is None else found
+
+
+def _read_line(line: str, reader: EntryReader) -> Sequence[int] | None:
+    numbered = reader.read_numbered(_INLINE.split(line))
+    if numbered:
+        return numbered
+    arrows = "->" in line and not set(",;") & set(line)
+    parts = line.split("->") if arrows else _SEPARATOR.split(line)
+    parts = [part for part in parts if part.strip()]
+    all_numbered = len(parts) >= _TWO and all(map(reader.numbered, parts))
+    if all_numbered and _RANGE.search(line):
+        return ()
+    if all_numbered and all(map(reader.names_candidate, parts)):
+        return reader.read_lines(parts)
+    return reader.read_texts(parts) if all_numbered else reader.read_titles(parts)
 
 
 def _is_other(name: str | None) -> bool:
@@ -113,10 +123,26 @@ def _read_sentence(text: str, reader: EntryReader) -> Sequence[int]:
         # "1: 8, 2: 7" and "8 (1), 7 (2)": half of the numbers are places.
         for places, named in ((numbers[::2], numbers[1::2]), (numbers[1::2], numbers[::2])):
             if counts_up(places) and not counts_up(named):
+                if _names_scores(text) or _is_labelled(text) or reader.may_be_scores(named):
+                    return ()
                 numbers = named
                 break
     if len(numbers) > _TWO and counts_up(numbers) and re.search(r"\d\.\d|</", text):
         return ()  # each with a score
+    if pointed == numbers and len(numbers) > _TWO and counts_up(numbers):
+        return ()  # "choice #1", "choice #2": what is pointed to may be places
     valid = [number for number in numbers if 1 <= number <= (reader.candidates or number)]
     # What is said twice may be a place and a candidate.
     return numbers if valid and len(set(valid)) == len(valid) else ()
+
+
+def _names_scores(text: str) -> bool:
+    first = _NUMBER.search(text)
+    before = text[: first.start()] if first else ""
+    return names_score(before) and names_no_ranking(before)
+
+
+def _is_labelled(text: str) -> bool:
+    """Whether words that stand for no place, and so perhaps for a candidate, begin the pairs."""
+    words = _WORDED.findall(text)
+    return len(words) > 1 and not all(map(names_place, words))

@@ -12,8 +12,8 @@ from itertools import islice
 from typing import Any
 
 from ..records import RatingScale, is_number
-from .answer_json import decoded_values
-from .json_values import is_object
+from .answer_json import decoded_values, opened_value
+from .json_values import is_list, is_object, plain_name
 from .rating_amounts import amount, leading_amount
 from .structured import AnswerFormat
 from .turns import said_in
@@ -39,14 +39,21 @@ _LABEL = re.compile(
     re.IGNORECASE,
 )
 _TO_COLON = re.compile(r"[^.:=;|\n]{0,60}[:=]")
-_SIGNS = re.compile(r"[\"'*_:=\s\])]{0,9}(?:[-\u2013\u2014]\s{1,3})?")
+_SIGNS = re.compile(r"[\"'*_:=\s\])]{0,9}(?:(?:->|[-\u2013\u2014])\s{1,3})?")
 _OF_OTHERS = re.compile(
     r"\b(?:mean|average|avg|past|previous|earlier|usual|typical|other|lowest|highest|maximum|minimum)"
     r"(?:\W{1,3}\w{1,12})?[\W_]{1,3}\Z",
     re.IGNORECASE,
 )
 _FINAL = re.compile(r"\b(?:final|predicted|overall|my)[\W_]{1,3}\Z", re.IGNORECASE)
-_KEYS = ("rating", "rate", "predicted_rating", "prediction", "stars", "score", "answer")
+_FINAL_KEYS = ("finalrating", "rating", "predictedrating", "rate", "prediction", "stars")
+_OTHER_KEYS = ("score", "answer")
+"""What else may hold the rating, or say something of it."""
+_HIGHEST = ("outof", "scale", "max", "maximum", "maxrating", "ratingscale", "highest")
+_OTHER_SCALE = re.compile(
+    r"(?:\bscale\b[^\d\n]{0,15}|[(\[])\s?[01]\s?(?:-|\u2013|to|bis)\s?(\d{1,3})(?![\d.,]\d)",
+    re.IGNORECASE,
+)
 _NEAR = 30
 
 
@@ -148,6 +155,8 @@ def _said_rating(text: str, scale: RatingScale) -> float | None:
     if objects or broken:
         held = (_in_object(value, scale) for value in objects)
         return _only([rating for rating in held if rating is not None])
+    if any(float(highest) != scale.high for highest in _OTHER_SCALE.findall(text)):
+        return None
     named, final = _named(text, scale)
     if named or final:
         return _only(final[-1:] or named)
@@ -160,17 +169,42 @@ def _only(ratings: Sequence[float | None]) -> float | None:
 
 
 def _in_object(value: dict[str, Any], scale: RatingScale, depth: int = 0) -> float | None:
-    plain = {key.lower().replace(" ", "_"): inner for key, inner in value.items()}
-    for key in _KEYS:
-        inner = plain.get(key)
-        if is_number(inner):
-            return float(inner)
-        if isinstance(inner, str):
-            return amount(inner, scale)
-        if is_object(inner):
-            value = inner if depth else {"rating": inner.get("value"), **inner}
-            return _in_object(value, scale, depth + 1) if depth < _DEEPEST else None
-    return None
+    plain = {plain_name(key): opened_value(inner) for key, inner in value.items()}
+    if _is_other_scale(plain, scale):
+        return None
+    held = [key for key in _FINAL_KEYS if plain.get(key) is not None]
+    if "finalrating" in held:
+        held = held[:1]
+    held = held or [key for key in _OTHER_KEYS if plain.get(key) is not None][:1]
+    if held:
+        return _only([_of_value(plain[key], scale, depth) for key in held])
+    inside = [inner for inner in plain.values() if is_object(inner)]
+    return (
+        _in_object(inside[0], scale, depth + 1) if len(inside) == 1 and depth < _DEEPEST else None
+    )
+
+
+def _of_value(inner: Any, scale: RatingScale, depth: int) -> float | None:
+    if is_list(inner) and len(inner) == 1:
+        inner = inner[0]
+    if is_number(inner):
+        return float(inner)
+    if isinstance(inner, str):
+        return amount(inner, scale)
+    if not is_object(inner) or depth >= _DEEPEST:
+        return None
+    value = inner if depth else {"rating": inner.get("value"), **inner}
+    return _in_object(value, scale, depth + 1)
+
+
+def _is_other_scale(plain: dict[str, Any], scale: RatingScale) -> bool:
+    """Whether an object names a highest rating that is not the scale's."""
+    named = (str(plain[key]) for key in _HIGHEST if key in plain)
+    return any(
+        numbers and float(numbers[-1]) != scale.high
+        for text in named
+        if (numbers := _PLAIN_NUMBER.findall(text[:_LONGEST]))
+    )
 
 
 def _named(text: str, scale: RatingScale) -> tuple[list[float], list[float]]:

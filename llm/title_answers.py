@@ -17,6 +17,7 @@ from .answer_names import names_no_ranking
 from .answers import RankingAnswer
 from .backwards import text_says_backwards, without_backward_titles
 from .json_values import is_list, is_object
+from .place_labels import without_place_labels
 from .title_match import NUMBERING, WRAPPING, Titles
 from .turns import said_in
 
@@ -73,7 +74,12 @@ def title_readings(text: str, candidates: Sequence[Item]) -> list[Reading]:
         that was not named yet.
     """
     titles = Titles(candidates)
-    lines = _entries(said_in(text), titles)
+    lines = without_place_labels(
+        _entries(said_in(text), titles),
+        titled=titles.is_whole,
+        number=lambda said: said.isdecimal() and not titles.exact(said.strip(WRAPPING)),
+        candidate=lambda _: False,
+    )
     used: set[int] = set()
     readings: list[Reading] = []
     for line in lines:

@@ -14,6 +14,7 @@ from rapidfuzz.distance import OSA
 
 from ..records import Item
 from .plain_signs import plain_signs
+from .title_reasons import heads
 
 NUMBERING = re.compile(
     r"^(?:[-*•–]\s+|#\s?\d{1,3}[.):\-]?\s+|\(\d{1,3}\)\s*|\[\d{1,3}\]\s*"
@@ -75,6 +76,10 @@ class Titles:
         """Return the numbers of the candidates that are called exactly so."""
         return self._exact(plain_title(text[:_LONGEST]))
 
+    def is_whole(self, line: str) -> bool:
+        """Whether a line is a title and no more, but for a number in front."""
+        return bool(self.exact(line) or self.exact(NUMBERING.sub("", line, count=1)))
+
     def find(self, line: str) -> list[int]:
         """Return the numbers of the candidates that a line may mean; none for a doubtful one.
 
@@ -90,7 +95,21 @@ class Titles:
             alike = self._loose.get(_loose(spelling), set())
             if len(alike) == 1 and _NO_TITLE.search(spelling) is None:
                 return [*alike]
-        return self._misspelt(spellings[-1]) if spellings else []
+        misspelt = self._misspelt(spellings[-1]) if spellings else []
+        return misspelt or self._before_a_reason(line[:_LONGEST])
+
+    def _before_a_reason(self, line: str) -> list[int]:
+        """Find the title with which a line begins, unless it may begin with a longer one."""
+        numbered = line.strip(WRAPPING)
+        for said in dict.fromkeys((numbered, NUMBERING.sub("", numbered, count=1))):
+            plain = plain_title(said.strip(WRAPPING))
+            for head in heads(said):
+                title = plain_title(re.sub(r"[*_`]{1,3}", "", head).strip(WRAPPING))
+                found = self._exact(title)
+                if found:
+                    longer = (t for t in self._by_title if len(t) > len(title))
+                    return [] if any(map(plain.startswith, longer)) else found
+        return []
 
     def _exact(self, spelling: str) -> list[int]:
         found = self._by_title.get(spelling) or self._turned.get(_without_article(spelling), [])

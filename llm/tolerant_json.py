@@ -183,17 +183,22 @@ class _Reader:
             if not sign:
                 self.in_list = self.in_list or unfinished
                 return held
-        self.at += 1
+        self.at += self._text.startswith("]", self.at)
         return held
 
     def _part(self, closing: str) -> str:
         """Return the next sign after a comma; the closing one, or nothing at the end."""
         if self.cut:
             return ""
+        before = self.at
         sign = self._next()
-        if sign == ",":
+        if sign and sign in ",;":
             self.at += 1
             sign = self._next()
+        elif closing == "]" and sign == "}":
+            return "]"  # it stays, to close the object
+        elif closing == "]" and sign.isdigit() and self.at > before:
+            return sign  # "[5 2 6]"
         elif sign not in {closing, ""}:
             raise ValueError(self.at)
         if not sign:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
@@ -10,6 +10,7 @@ from typing import cast
 
 from ..data.amazon_reviews import meta_of, products
 from ..data.attributes import read_attributes
+from ..data.day_order import day_first_in, in_order
 from ..data.json_rows import as_id, as_object, as_text, read_json_lines
 from ..data.malformed import ReadReport, RowError, shown
 from ..data.times import seconds
@@ -72,13 +73,14 @@ def read_histories(path: Path, report: ReadReport) -> list[ReviewHistory]:
     whole: list[ReviewHistory] = []
     by_user: dict[str, list[Review]] = {}
     places = count()
+    day_first = day_first_in(path, _times(path))
     for line, value in read_json_lines(path, report):
         try:
             row = _object(value, "row")
             if "history" in row:
                 whole.append(_amazon_history(row))
                 continue
-            review, unknown = _plain_review(row, float(next(places)))
+            review, unknown = _plain_review(row, float(next(places)), day_first)
         except RowError as error:
             report.add(path, line, str(error))
         else:
@@ -147,7 +149,14 @@ def _amazon_review(user: str, value: object, category: object, place: int) -> Re
     return Review(user, item, checked_rating(row.get("rating")), text, moment)
 
 
-def _plain_review(row: dict[str, object], place: float) -> tuple[Review, list[str]]:
+def _times(path: Path) -> Iterator[object]:
+    rows = (as_object(value) or {} for _, value in read_json_lines(path, ReadReport()))
+    return (_by_usual_names(row)[0].get("time") for row in rows)
+
+
+def _plain_review(
+    row: dict[str, object], place: float, day_first: bool | None
+) -> tuple[Review, list[str]]:
     """Return the review of a row, and the keys that mean nothing."""
     row, unknown = _by_usual_names(row)
     user = as_id(row.get("user"), "user")
@@ -163,7 +172,7 @@ def _plain_review(row: dict[str, object], place: float) -> tuple[Review, list[st
         unknown += [f"item.{name}" for name in dropped]
         item = Item(key, named, facts)
     time = row.get("time")
-    moment = place if time is None else seconds(time, "time")
+    moment = place if time is None else seconds(in_order(time, day_first=day_first), "time")
     text = _joined(row.get("title"), row.get("text"))
     return Review(user, item, checked_rating(row.get("rating")), text, moment), unknown
 

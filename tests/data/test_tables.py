@@ -194,6 +194,51 @@ def test_columns_that_may_be_the_time_are_named(tmp_path: Path, header: str, nam
     assert f"(if {named} is the time, name it as `time`)" in report.remarks[0]
 
 
+@pytest.mark.parametrize(("form", "day"), [("{}/01/2024 10:0{}", 13), ("1/{}/2024 10:0{}", 31)])
+def test_dates_are_read_in_the_order_of_their_column(tmp_path: Path, form: str, day: int) -> None:
+    dates = [form.format(2, place) for place in range(4)] + [form.format(day, 9)]
+    log = csv(
+        tmp_path / "log.csv",
+        [{"user": "ann", "item": f"t{n}", "date": date} for n, date in enumerate(dates, 1)],
+    )
+    (session,) = TableReader(log).sessions(ReadReport())
+    assert session == Session(("t1", "t2", "t3"), "t4")
+
+
+def test_dates_in_no_clear_order_are_refused(tmp_path: Path) -> None:
+    log = csv(tmp_path / "log.csv", [{"user": "ann", "item": "t1", "date": "03/04/2024"}])
+    with pytest.raises(InputError, match="no row tells the day from the month"):
+        list(TableReader(log).sessions(ReadReport()))
+
+
+def test_numbers_of_days_are_remarked_upon(tmp_path: Path) -> None:
+    log = csv(tmp_path / "log.csv", rows(("user", "item", "n")))
+    assert not any("1970" in line for line in remarks(log))
+    table = [{"user": u, "item": i, "time": 44_000 + n} for n, (u, i) in enumerate(CHOSEN)]
+    assert any("lie on 1 January 1970" in line for line in remarks(csv(log, table)))
+
+
+def remarks(log: Path) -> list[str]:
+    report = ReadReport()
+    list(TableReader(log).sessions(report))
+    return report.remarks
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('{"user": "ann", "item": "t1", "price": NaN}\n', "a.jsonl:1"),
+        ("{'user': 'ann', 'item': 't1'}\n", "a.jsonl:1"),
+        ('[\n {"user": "ann",\n "item": "t1"}\n]\n', "one JSON list"),
+    ],
+)
+def test_json_without_a_row_says_why(tmp_path: Path, text: str, said: str) -> None:
+    file = tmp_path / "a.jsonl"
+    file.write_text(text)
+    with pytest.raises(InputError, match=said):
+        TableReader(file)
+
+
 def test_days_that_are_too_short_say_what_to_do(tmp_path: Path) -> None:
     table = [
         {**row, "timestamp": row["timestamp"] + place * 86_400} for place, row in enumerate(rows())

@@ -1,10 +1,14 @@
 """Moments as data sets write them: counts of any unit, and dates."""
 
 import datetime as dt
+from decimal import Decimal
+from pathlib import Path
 
 import pytest
+from re2llm.data.day_order import day_first_in, in_order
 from re2llm.data.malformed import RowError
 from re2llm.data.times import seconds, timestamp
+from re2llm.errors import InputError
 
 NOON = 1_588_615_855
 
@@ -25,6 +29,10 @@ NOON = 1_588_615_855
         "2020-05-04 18:10:55",
         "2020-05-04 18:10:55 UTC",
         "2020-05-04T20:10:55+02:00",
+        "2020-05-04T20:10:55+02:00[Europe/Berlin]",
+        *("2020-5-4 18:10:55", "2020/5/4 18:10:55", "2020.05.04 18:10:55"),
+        *("4-May-2020 18:10:55", "04/May/2020:18:10:55 +0000", "4 May 2020 18:10:55"),
+        *(20200504181055, "20200504181055", 20200504181055.0, f"{NOON},0", Decimal(NOON)),
         dt.datetime(2020, 5, 4, 18, 10, 55),  # noqa: DTZ001  # as Parquet files hold them
         dt.datetime(2020, 5, 4, 18, 10, 55, tzinfo=dt.UTC),
     ],
@@ -36,6 +44,11 @@ def test_every_way_to_write_a_moment_is_the_same_moment(value: object) -> None:
 @pytest.mark.parametrize("value", [20200504, "20200504", "2020-05-04", dt.date(2020, 5, 4)])
 def test_a_date_is_its_first_second(value: object) -> None:
     assert seconds(value, "time") == 1_588_550_400
+
+
+def test_a_whole_number_may_be_a_date_to_the_minute() -> None:
+    assert seconds(202005041810, "time") == NOON - 55
+    assert seconds(202005049910, "time") == 202_005_049.91  # there is no hour 99
 
 
 @pytest.mark.parametrize("value", [0, 3, 0.5, 964_982_703, 19_701_399])
@@ -50,6 +63,9 @@ def test_other_small_numbers_are_seconds(value: float) -> None:
         "",
         "yesterday",
         "2020-13-01",
+        "2020-5/4",
+        "4-Mai-2020",
+        Decimal("NaN"),
         True,
         [],
         float("nan"),
@@ -68,3 +84,58 @@ def test_what_is_no_moment_is_refused(value: object) -> None:
 def test_interactions_are_not_older_than_1970(value: object) -> None:
     with pytest.raises(RowError, match="1970"):
         timestamp(value, "time")
+
+
+FILE = Path("log.csv")
+
+
+@pytest.mark.parametrize(
+    ("column", "day_first"),
+    [
+        (["03/04/2024", "31/01/2024"], True),
+        (["03/04/2024", "01/31/2024"], False),
+        (["", None, "3.4.2024", "31.1.2024 10:00"], True),
+        (["5/5/2024"], False),  # the same in both
+        (["2024-01-31", "03/04/2024"], None),
+        ([NOON, "03/04/2024"], None),
+        (["yesterday"], None),
+        ([], None),
+    ],
+)
+def test_a_day_beyond_12_tells_the_order_of_a_column(
+    column: list[object], day_first: bool | None
+) -> None:
+    assert day_first_in(FILE, column) is day_first
+
+
+@pytest.mark.parametrize(
+    ("column", "said"),
+    [
+        (["03/04/2024", "05/05/2024"], "'03/04/2024', and no row tells"),
+        (["31/01/2024", "01/31/2024"], "'31/01/2024'.*month first"),
+    ],
+)
+def test_a_column_that_may_be_read_in_two_ways_is_refused(column: list[str], said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        day_first_in(FILE, column)
+
+
+@pytest.mark.parametrize(
+    ("written", "day_first"),
+    [
+        ("4/5/2020 18:10:55", True),
+        ("05/04/2020 6:10:55 PM", False),
+        ("04.05.2020, 18:10:55", True),
+        ("04-05-2020T18:10:55.123", True),
+    ],
+)
+def test_a_date_that_ends_in_its_year_is_read(written: str, day_first: bool) -> None:
+    assert timestamp(in_order(written, day_first=day_first), "time") == NOON
+    with pytest.raises(RowError, match="year first"):
+        timestamp(in_order(written, day_first=None), "time")
+
+
+@pytest.mark.parametrize("written", ["31/13/2024", "30/02/2024", "1/1/2024 13:00 PM", "1/2-2024"])
+def test_a_date_that_does_not_exist_is_refused(written: str) -> None:
+    with pytest.raises(RowError, match=written):
+        timestamp(in_order(written, day_first=True), "time")

@@ -6,7 +6,7 @@ import asyncio
 import gzip
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -16,9 +16,11 @@ import pytest
 from langchain_core.language_models import BaseChatModel
 from openai import APIConnectionError, OpenAIError
 from pydantic import SecretStr
+from re2llm.errors import Failure
 from re2llm.llm import limited_answers
 from re2llm.llm.factory import make_chat_model
 from re2llm.llm.failures import read_failure
+from re2llm.llm.stream_errors import with_errors
 from re2llm.settings import Settings
 
 LIMIT = 100_000
@@ -126,6 +128,55 @@ async def test_an_answer_within_the_limit_is_read(packs: bool) -> None:
     first = head("application/json", f"content-length: {len(body)}", *more)
     with serving(body, 1, first) as (url, _):
         assert (await model(url).ainvoke("Hello")).text == SAID
+
+
+CHUNK = b'data: {"id":"a","object":"chat.completion.chunk","created":1,"model":"m",'
+CHUNK += b'"choices":[{"index":0,"delta":{"content":"The error is \\"error\\""}}]}\n\n'
+FULL = "It is full"
+
+
+@pytest.mark.parametrize(
+    ("event", "failure"),
+    [
+        ('data: {"message": "It is full", "code": 500}', Failure.SERVER_ERROR),
+        ('data: {"message": "It is full", "code": "429"}\r', Failure.RATE_LIMITED),
+        ('data:{"detail": "It is full"}', Failure.SERVER_ERROR),
+        ('data: {"object": "error", "message": "It is full", "code": 401}', Failure.DENIED),
+        ('event: error\ndata: {"message": "It is full"}', Failure.SERVER_ERROR),
+        ("event: error\ndata: It is full", Failure.SERVER_ERROR),
+        ('event: error\ndata: {"error": "It is full"}', Failure.SERVER_ERROR),
+        ('data: {"error": {"message": "It is full", "code": 402}}', Failure.DENIED),
+        ('data: {"choices": [{"error": {"message": "It is full", "code": 503}}]}', None),
+        ('data: [{"error": {"message": "It is full", "status": "UNAVAILABLE"}}]', None),
+        ('{"error": {"message": "It is full", "code": 429}}', Failure.RATE_LIMITED),
+        ('{"detail": "It is full"}', Failure.SERVER_ERROR),
+    ],
+)
+@pytest.mark.parametrize("chunks", [0, 2])
+async def test_an_error_in_a_stream_is_read_whatever_its_form(
+    event: str, failure: Failure | None, chunks: int
+) -> None:
+    first = head("text/event-stream") + chunks * CHUNK
+    sent = event.encode() + b"\n\ndata: [DONE]\n\n"
+    with serving(sent, 1, first) as (url, _), pytest.raises(Exception) as failed:  # noqa: PT011  # of any class
+        [_ async for _ in model(url).astream("Hello")]
+    read = read_failure(failed.value)
+    assert read.failure is (failure or Failure.SERVER_ERROR)
+    assert FULL in read.said
+
+
+async def test_a_stream_without_an_error_stays_as_it_is() -> None:
+    others = (
+        b': ping\n\nevent: ping\ndata: {"type": "ping"}\n\ndata: {"choices": [], "usage": null}\n\n'
+    )
+    body = others + CHUNK + others + b"data: [DONE]\n\n"
+
+    async def cut(size: int) -> AsyncIterator[bytes]:
+        for start in range(0, len(body), size):
+            yield body[start : start + size]
+
+    for size in (1, 7, 1_000):
+        assert b"".join([part async for part in with_errors(cut(size))]) == body
 
 
 def test_a_model_of_the_provider_itself_has_the_limit_too() -> None:

@@ -47,6 +47,18 @@ def test_plain_reviews_are_grouped_by_user_and_put_in_time_order(tmp_path):
     assert second.reviews[0].item.title == "x"
 
 
+def test_dates_of_reviews_are_read_in_the_order_of_their_column(tmp_path):
+    def rows(*dates):
+        return [{"user": "a", "item": f"i{n}", "rating": n, "time": d} for n, d in enumerate(dates)]
+
+    (found,) = read_histories(
+        write(tmp_path / "r.jsonl", rows("2/3/2024", "31/1/2024")), ReadReport()
+    )
+    assert [review.item.id for review in found.reviews] == ["i1", "i0"]
+    with pytest.raises(InputError, match="no row tells the day from the month"):
+        read_histories(write(tmp_path / "r.jsonl", rows("2/3/2024", "3/1/2024")), ReadReport())
+
+
 def test_amazon_histories_end_with_the_held_out_review(tmp_path):
     def entry(asin, rating, time):
         return {

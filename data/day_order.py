@@ -1,0 +1,89 @@
+"""Tells whether the dates of a column, such as 03/04/2024, have the day or the month first."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from itertools import islice
+from pathlib import Path
+
+from ..errors import InputError
+from .malformed import shown
+
+_DATE = re.compile(
+    r"\s{0,9}(\d{1,2})([/.-])(\d{1,2})\2(\d{4})"
+    r"(?:,?[ T]\s?(\d{1,2}):(\d\d)(?::(\d\d)(?:\.\d{1,9})?)?(?:\s?([ap])\.?m\.?)?)?\s{0,9}",
+    re.IGNORECASE,
+)
+_PEEKED = 1_000
+"""Rows among which the first date is looked for."""
+_NOON = 12
+_MONTHS = 12
+
+
+def day_first_in(path: Path, values: Iterable[object]) -> bool | None:
+    """Return whether a column's dates have the day first; `None` if the first one ends in no year.
+
+    Args:
+        path: The file, for messages.
+        values: The whole column, of which the rest is read only if need be.
+
+    Raises:
+        InputError: Either may be meant, or neither fits all rows.
+    """
+    left = iter(values)
+    first = next(
+        (value for value in islice(left, _PEEKED) if value is not None and value != ""), None
+    )
+    if not isinstance(first, str) or _DATE.fullmatch(first) is None:
+        return None
+    days: str | None = None
+    months: str | None = None
+    either: str | None = None
+    for value, one, other in _parted([first], left):
+        if one > _MONTHS >= other:
+            days = days or value
+        elif other > _MONTHS >= one:
+            months = months or value
+        elif one != other:
+            either = either or value
+    remedy = "Write them with the year first, as 2024-01-31."
+    if days and months:
+        problem = f"has dates with the day first ({shown(days)}) and the month first"
+        raise InputError(str(path), f"{problem} ({shown(months)}).", remedy)
+    if either and not days and not months:
+        problem = f"has dates such as {shown(either)}, and no row tells the day from the month."
+        raise InputError(str(path), problem, remedy)
+    return days is not None
+
+
+def _parted(*columns: Iterable[object]) -> Iterator[tuple[str, int, int]]:
+    for column in columns:
+        for value in column:
+            found = _DATE.fullmatch(value) if isinstance(value, str) else None
+            if found:
+                yield found[0], int(found[1]), int(found[3])
+
+
+def in_order(value: object, *, day_first: bool | None) -> object:
+    """Return a moment for a date that ends in its year, and any other value as it is.
+
+    Args:
+        value: Of a column.
+        day_first: From `day_first_in`.
+    """
+    found = _DATE.fullmatch(value) if isinstance(value, str) and day_first is not None else None
+    if found is None:
+        return value
+    one, other, year = int(found[1]), int(found[3]), int(found[4])
+    day, month = (one, other) if day_first else (other, one)
+    hour, minute, second = (int(part or 0) for part in found.group(5, 6, 7))
+    if found[8]:
+        if not 1 <= hour <= _NOON:
+            return value
+        hour = hour % _NOON + (_NOON if found[8] in "pP" else 0)
+    try:
+        return datetime(year, month, day, hour, minute, second, tzinfo=UTC)
+    except ValueError:
+        return value
