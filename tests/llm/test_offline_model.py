@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
 from re2llm.data.sample import Film, load_films
-from re2llm.llm.offline import OfflineRanker
+from re2llm.llm.offline import OfflineRanker, features
 
 FILMS = load_films()
 RANKER = OfflineRanker()
@@ -42,6 +42,20 @@ DOCUMENT: dict[str, Any] = {
 
 def ask(document: dict[str, Any], **more: Any) -> list[int]:
     return json.loads(RANKER.invoke(json.dumps({**document, **more})).text)["ranking"]
+
+
+def test_a_prompt_asked_again_with_another_hint_is_read_as_if_it_were_new() -> None:
+    hints = ["", "Prefer musicals.", "Prefer older titles.", "Prefer romance."]
+    changed = {"candidates": [*DOCUMENT["candidates"][:-1], {"number": 40, "title": "Grease"}]}
+    asked = [{"hint": hint} | more for hint in hints for more in ({}, changed)]
+    fresh: list[list[int]] = []
+    for more in asked:
+        features._built.cache_clear()
+        fresh.append(ask(DOCUMENT, **more))
+    features._built.cache_clear()
+    assert [ask(DOCUMENT, **more) for more in asked] == fresh
+    assert features._built.cache_info().misses == 2
+    assert len({tuple(order) for order in fresh}) > 2
 
 
 # Prompts by hand
