@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from re2llm.commands.console import note, progress_bars, run, write_json
+from re2llm.commands.console import note, progress_bars, run
+from re2llm.commands.files import write_json
 from re2llm.errors import InputError
 from re2llm.evaluation.defaults import NEGATIVES
 from re2llm.knowledge.catalogue import item_ids

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from re2llm.commands.console import fail, progress_bars, run, write_json
+from re2llm.commands.console import fail, progress_bars, run
+from re2llm.commands.files import write_json
 from re2llm.commands.rating.expected_end import with_expected_end
 from re2llm.commands.rating.hyper_parameters import hyper_parameters
 from re2llm.errors import InputError
