@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from threading import Lock
 
 from langchain_core.language_models import BaseChatModel
 from sqlalchemy.exc import SQLAlchemyError
@@ -31,6 +32,7 @@ class ChatModels:
         self._settings = settings
         self._engine = engine
         self._endpoints: dict[tuple[str, bool], Endpoint] = {}
+        self._making = Lock()
         self._limits: Limits | None = None
         self._logprobs: dict[str, bool | None] = {OFFLINE_MODEL: True}
 
@@ -55,11 +57,16 @@ class ChatModels:
         settings = self._settings()
         own = reflects and bool(settings.reflect_base_url or settings.reflect_api_key)
         if (name, own) not in self._endpoints:
-            model = await asyncio.to_thread(make_chat_model, settings, name, reflects=own)
-            server = model_server(settings, reflects=own)
-            made = Endpoint(name, model, self.limits, settings, server=server, cacheable=True)
-            self._endpoints.setdefault((name, own), made)
+            await asyncio.to_thread(self._make, name, own, settings, self.limits)
         return self._endpoints[name, own]
+
+    def _make(self, name: str, own: bool, settings: Settings, limits: Limits) -> None:
+        with self._making:  # a client takes long to make, and its connections are its own
+            if (name, own) not in self._endpoints:
+                model = make_chat_model(settings, name, reflects=own)
+                server = model_server(settings, reflects=own)
+                made = Endpoint(name, model, limits, settings, server=server, cacheable=True)
+                self._endpoints[name, own] = made
 
     def register(self, name: str, model: BaseChatModel) -> None:
         """Let runs use a ready-made model, such as a host's own or one with a script.
