@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..records import counted
-from .console import note, out, print_json, progress_bars, run
-from .option_names import stated
+from .console import out, print_json, progress_bars, run
 from .options import DomainOption, MaxCalls, MaxCost
+from .stopped import say_stopped
 
 if TYPE_CHECKING:
     from ..operations.first_stage.measure import Measured
@@ -55,9 +55,8 @@ def measure(
     measured = run(work)
     if as_json:
         print_json(measured.as_dict())
-        return
-    out.print(f"{measured.model}, without a hint: {measured.says}", soft_wrap=True)
-    cost = f", cost {measured.cost:.4f}" if measured.cost else ""
-    out.print(f"{counted(measured.llm_calls, 'model call')}{cost}.")
-    if measured.stopped is not None:
-        note(f"stopped: {stated(measured.stopped)}")
+    else:
+        out.print(f"{measured.model}, without a hint: {measured.says}", soft_wrap=True)
+        cost = f", cost {measured.cost:.4f}" if measured.cost else ""
+        out.print(f"{counted(measured.llm_calls, 'model call')}{cost}.")
+    say_stopped(measured.stopped, "")

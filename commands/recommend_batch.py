@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import InputError
 from ..records import counted
 from .console import fail, note, out, print_json, progress_bars, run
-from .option_names import stated
+from .stopped import say_stopped
 
 if TYPE_CHECKING:
     from ..operations.recommending.batch import Batch
@@ -68,11 +68,14 @@ def recommend_rows(
     done = run(work)
     if noted > _NOTED:
         note(f"… and {counted(noted - _NOTED, 'more row')} cannot be used; the answers say why.")
-    if done.stopped is not None:
-        note(f"stopped: {stated(done.stopped)}")
     if as_json:
         print_json(done.as_dict())
-        return
+    else:
+        _print(answers, done)
+    say_stopped(done.stopped, "")
+
+
+def _print(answers: Path, done: Batch) -> None:
     earlier = f", {done.before:,} of them before" if done.before else ""
     cost = f", cost {done.cost:.4f}" if done.cost else ""
     out.print(

@@ -1,6 +1,9 @@
 """Why work stopped, in a line, and an exit code for a model that was down."""
 
+from pathlib import Path
+
 import pytest
+import re2llm
 import typer
 from re2llm.commands.stopped import say_stopped
 from re2llm.errors import BudgetSpentError, ModelDownError
@@ -30,3 +33,9 @@ def test_a_model_that_is_down_is_a_failure(
         say_stopped(DOWN.as_dict() if as_json else DOWN, "")
     assert ended.value.exit_code == 1
     assert capsys.readouterr().err.startswith("stopped: ")
+
+
+def test_no_command_says_it_in_words_of_its_own() -> None:
+    commands = Path(re2llm.__file__).with_name("commands")
+    own = [path.name for path in commands.rglob("*.py") if "stopped: {" in path.read_text("utf-8")]
+    assert own == ["stopped.py"]

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 import pytest_asyncio
-from re2llm.knowledge import hint_pages, hint_stats, lineage, shortlist
+from re2llm.knowledge import hint_pages, hint_stats, hint_trials, lineage, shortlist
 from re2llm.knowledge.domains import Domain, claim_domain, delete_domain
 from re2llm.knowledge.engine import make_engine
 from re2llm.knowledge.forgetting import clear_stats, hints_tried_on
@@ -215,7 +215,8 @@ async def everything(
         "versions": [await hint_pages.versions_of(connection, id_, n) for n in numbers],
         "stories": [await lineage.hint_lineage(connection, domain, n) for n in numbers],
         "trials": [
-            await lineage.trials_of_hint(connection, domain, n, skip=0, count=99) for n in numbers
+            await hint_trials.trials_of_hint(connection, domain, n, skip=0, count=99)
+            for n in numbers
         ],
         "kept": [
             (one.hint, one.embedding.tolist(), one.keys)
