@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from ..errors import InputError
-from ..policies.rollout.plan import Goal, Plan, percentages
+from ..policies.rollout.plan import Goal, Plan, percentages, steps_text
 from ..records import counted
 from .console import fail, out, print_json, run
 from .groups import CommandGroup
@@ -21,7 +21,7 @@ autopilot = CommandGroup(
     no_args_is_help=True,
 )
 _PLAN = Plan()
-_STEPS = ",".join(f"{step:g}" for step in _PLAN.steps)
+_STEPS = steps_text(_PLAN.steps)
 
 
 @autopilot.command("on")

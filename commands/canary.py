@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import InputError
-from ..policies.rollout.plan import Goal, Plan, percentages
+from ..policies.rollout.plan import Goal, Plan, percentages, steps_text
 from .completion import complete_release
 from .console import fail, out, print_json, run
 from .options import DomainOption, JsonOption
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 _PLAN = Plan()
-_STEPS = ",".join(f"{step:g}" for step in _PLAN.steps)
+_STEPS = steps_text(_PLAN.steps)
 
 
 @policy.command("canary")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..knowledge.jobs import forget_waits
+from ..knowledge.autopilot_jobs import forget_waits
 from ..operations.database import in_domain
 from ..runtime.options import RunOptions, resolve_context
 from .kinds import Arguments, Finished, Undivided, Work

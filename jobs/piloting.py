@@ -65,8 +65,8 @@ async def turn_on(
     await _unschedule(within, schedule)
     await add_schedule(within, "autopilot", cron, name=schedule, cycles=True)
     async with in_domain(options, found.name, write=True) as (connection, found):
+        await hold_key(connection, options.key_id)  # first, as revoking it does: else they deadlock
         _refuse_held(await find_autopilot(connection, found.id, alone=True))  # by now, it may be
-        await hold_key(connection, options.key_id)
         await store_autopilot(connection, found.id, plan.as_dict(), schedule, key_id=options.key_id)
         await store_decision(connection, found.id, "on", "asked", by(options, "turned on"))
         return await shown(connection, found, options)

@@ -41,8 +41,10 @@ async def submit_tick(planned: dt.datetime, given: Mapping[str, Any]) -> None:
     async with services.engine.connect() as connection:
         there = given["domain"] in await domain_names(connection)
         running = await list_jobs(connection, domain=given["domain"], state="running")
-        key = given.get("key") and await find_key(connection, given["key"])
-    if not there or (key and key.revoked_at is not None):
+        key_id = given.get("key")
+        key = await find_key(connection, key_id) if key_id else None
+    works = key_id is None or (key is not None and key.revoked_at is None)
+    if not (there and works):
         _log.warning("schedule %s is deleted: its domain or its API key is gone", given["name"])
         async with queue_client(services) as client:
             await asyncio.to_thread(client.delete_schedule, given["name"])
@@ -57,7 +59,7 @@ async def submit_tick(planned: dt.datetime, given: Mapping[str, Any]) -> None:
         **given["limits"],
         schedule=given["name"],
         job_id=f"{given['kind']}-{digest[:8]}",
-        key_id=given.get("key"),
+        key_id=key_id,
     )
 
 

@@ -8,7 +8,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, and_, delete, func, insert, select, true, update
+from sqlalchemy import func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..errors import InputError
@@ -33,7 +33,7 @@ _LISTED = (
     *("created_at", "ended_at"),
 )
 _LISTED_COLUMNS = (DomainRow.name.label("domain"), *(getattr(JobRow, name) for name in _LISTED))
-_COLUMNS = (*_LISTED_COLUMNS, JobRow.arguments, JobRow.result)
+JOB_COLUMNS = (*_LISTED_COLUMNS, JobRow.arguments, JobRow.result)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,7 +105,7 @@ async def find_job(connection: AsyncConnection, job_id: str) -> Job | None:
     """Return a job, if it is there."""
     if not storable(job_id):
         return None
-    found = select(*_COLUMNS).join(DomainRow, DomainRow.id == JobRow.domain_id)
+    found = select(*JOB_COLUMNS).join(DomainRow, DomainRow.id == JobRow.domain_id)
     row = (await connection.execute(found.where(JobRow.id == job_id))).mappings().one_or_none()
     return None if row is None else Job(**row)
 
@@ -278,51 +278,3 @@ async def other_versions(connection: AsyncConnection, version: str) -> list[str]
     """Return which other versions of the code have running jobs."""
     found = select(JobRow.version).where(JobRow.state == "running", JobRow.version != version)
     return sorted(set(await connection.scalars(found)))
-
-
-async def last_step(connection: AsyncConnection, domain_id: int) -> Job | None:
-    """Return the step of a domain's autopilot that is not over, or else the newest one.
-
-    An older one is not over if it was retried.
-    """
-    unfinished = JobRow.state.in_(("running", "paused"))
-    return await _piloted(connection, domain_id, true(), unfinished.desc())
-
-
-async def last_training(connection: AsyncConnection, domain_id: int) -> Job | None:
-    """Return the newest training of a domain's autopilot that is done."""
-    done = and_(JobRow.kind == "train", JobRow.state == "done")
-    return await _piloted(connection, domain_id, done)
-
-
-async def _piloted(
-    connection: AsyncConnection,
-    domain_id: int,
-    which: ColumnElement[bool],
-    *first: ColumnElement[Any],
-) -> Job | None:
-    found = (
-        select(*_COLUMNS)
-        .join(DomainRow, DomainRow.id == JobRow.domain_id)
-        .where(JobRow.domain_id == domain_id, JobRow.autopilot, which)
-        .order_by(*first, JobRow.created_at.desc(), JobRow.id)
-        .limit(1)
-    )
-    row = (await connection.execute(found)).mappings().one_or_none()
-    return None if row is None else Job(**row)
-
-
-async def forget_waits(connection: AsyncConnection, domain_id: int) -> None:
-    """Delete the ended cycles of a domain's autopilot that did nothing but wait.
-
-    Args:
-        connection: In a transaction.
-    """
-    await connection.execute(
-        delete(JobRow).where(
-            JobRow.domain_id == domain_id,
-            JobRow.kind == "autopilot",
-            JobRow.state == "done",
-            JobRow.result["action"].astext == "wait",
-        )
-    )

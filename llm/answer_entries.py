@@ -48,19 +48,17 @@ _MAPPED = re.compile(
 _PAIR = re.compile(r"\W{0,6}\d{1,6}\s?(?:[:=(\u2013\u2014-]|->)\s?\d{1,6}\W{0,6}")
 _POINTS = 10
 _BEHIND = " *_`([{:;,|-\u2013\u2014"
-ORDINALS = (
-    *(
-        "first",
-        "second",
-        "third",
-        "fourth",
-        "fifth",
-        "sixth",
-        "seventh",
-        "eighth",
-        "ninth",
-        "tenth",
-    ),
+_ORDINALS = (
+    "first",
+    "second",
+    "third",
+    "fourth",
+    "fifth",
+    "sixth",
+    "seventh",
+    "eighth",
+    "ninth",
+    "tenth",
 )
 _DIGITS = re.compile(r"\d{1,7}")
 
@@ -88,8 +86,8 @@ def pointed_numbers(texts: Sequence[str]) -> Sequence[int]:
 def only_number(key: str) -> int | None:
     """Return the one number that a key such as "rank_1" holds."""
     found = _DIGITS.findall(key[:_LONGEST])
-    if key.strip().lower() in ORDINALS:
-        return ORDINALS.index(key.strip().lower()) + 1
+    if key.strip().lower() in _ORDINALS:
+        return _ORDINALS.index(key.strip().lower()) + 1
     return int(found[0]) if len(found) == 1 else None
 
 

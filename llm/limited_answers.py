@@ -10,7 +10,7 @@ import httpx
 from openai import DefaultAsyncHttpxClient
 
 from .hidden_errors import ASKS, reveal
-from .overfull import Events, refuse_overfull
+from .oversized import Events, refuse_oversized
 from .stream_errors import with_errors
 
 LARGEST_ANSWER = 20_000_000
@@ -61,7 +61,7 @@ class AnswerClient(DefaultAsyncHttpxClient):
             response = _limited(response)
         try:
             if path.endswith(ASKS) and not _is_stream(response):
-                refuse_overfull(await response.aread())
+                refuse_oversized(await response.aread())
             await reveal(response)
             if not stream:
                 await response.aread()

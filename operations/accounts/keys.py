@@ -86,12 +86,12 @@ async def revoke_key(context: Context, key: str) -> RevokedKey:
     options = await resolve_context(context)
     async with connected(options, write=True) as connection:
         revoked = await stored.revoke_key(connection, key)
-        stopped = await stop_jobs_of_key(connection, key)
         held = await autopilots_of_key(connection, key)
-        for domain in held:
+        for domain in held:  # before its jobs, as deleting a domain does: else they deadlock
             await find_autopilot(connection, domain, alone=True)
             await set_autopilot_state(connection, domain, "held")
             await store_decision(connection, domain, "hold", "key_revoked", KEY_REVOKED)
+        stopped = await stop_jobs_of_key(connection, key)
     return RevokedKey(id=key, revoked=revoked, jobs_stopped=stopped, autopilots_held=len(held))
 
 

@@ -67,11 +67,11 @@ async def resume_autopilot(context: Context, *, domain: str | None = None) -> Au
     """
     options = await resolve_context(context)
     async with in_domain(options, domain, write=True) as (connection, found):
+        await hold_key(connection, options.key_id)
         autopilot = await find_autopilot(connection, found.id, alone=True)
         state = "off" if autopilot is None else autopilot.state
         if state != "held":
             raise InputError("domain", f"Its autopilot is {state}.", "Only a held one is resumed.")
-        await hold_key(connection, options.key_id)
         [last] = await list_decisions(connection, found.id, 1)
         await let_go_on(
             connection, found.id, after_drop=last["reason"] == "drift", key_id=options.key_id

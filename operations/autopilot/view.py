@@ -9,10 +9,11 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ...knowledge.autopilot_days import room_of_day
+from ...knowledge.autopilot_jobs import last_step, last_training
 from ...knowledge.autopilots import Autopilot
 from ...knowledge.counted_rewards import count_rewards
 from ...knowledge.hints import count_kept
-from ...knowledge.jobs import Job, last_step, last_training
+from ...knowledge.jobs import Job
 from ...knowledge.live_picks import count_new, fresh_hints
 from ...knowledge.releases import list_releases
 from ...knowledge.rollouts import Rollout, latest_rollout, rollout_events

@@ -112,6 +112,11 @@ def percentages(text: str) -> tuple[float, ...]:
         raise InputError("steps", f"{text!r} is no list of numbers.", "Write 1,5,25,100.") from None
 
 
+def steps_text(steps: tuple[float, ...]) -> str:
+    """Return the steps of a plan as text that `percentages` reads."""
+    return ",".join(f"{step:g}" for step in steps)
+
+
 def _check_steps(steps: tuple[float, ...]) -> None:
     remedy = "Send rising percentages such as 1,5,25,100; 0 first is a shadow step."
     if not steps or len(steps) > 20:  # noqa: PLR2004

@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
-from re2llm.llm.overfull import LONGEST_WHOLE, MOST_PARTS, Events, refuse_overfull
+from re2llm.llm.oversized import LONGEST_WHOLE, MOST_PARTS, Events, refuse_oversized
 
 from .test_limited_answers import SAID, answer, head, model, serving
 
@@ -28,7 +28,7 @@ def choice(content: Any = SAID, **message: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    "overfull",
+    "oversized",
     [
         body(*[choice()] * 21),
         body(*[{}] * 100_000),
@@ -40,11 +40,11 @@ def choice(content: Any = SAID, **message: Any) -> dict[str, Any]:
         answer("7 " * (LONGEST_WHOLE // 2)),  # whose text would be searched for half a minute
     ],
 )
-async def test_an_overfull_answer_is_refused(overfull: bytes) -> None:
+async def test_an_oversized_answer_is_refused(oversized: bytes) -> None:
     with pytest.raises(httpx.RemoteProtocolError):
-        refuse_overfull(overfull)
-    first = head("application/json", f"content-length: {len(overfull)}")
-    with serving(overfull, 1, first) as (url, _), pytest.raises(Exception, match="onnection"):
+        refuse_oversized(oversized)
+    first = head("application/json", f"content-length: {len(oversized)}")
+    with serving(oversized, 1, first) as (url, _), pytest.raises(Exception, match="onnection"):
         await model(url).ainvoke("Hello")
 
 
@@ -63,10 +63,10 @@ async def test_an_overfull_answer_is_refused(overfull: bytes) -> None:
     ],
 )
 def test_a_usual_answer_is_not(usual: bytes) -> None:
-    refuse_overfull(usual)
+    refuse_oversized(usual)
 
 
-async def test_an_overfull_event_of_a_stream_is_refused() -> None:
+async def test_an_oversized_event_of_a_stream_is_refused() -> None:
     event = b'data: {"id":"a","choices":[' + b"{}," * 2 * MOST_PARTS + b"{}]}\n\n"
     first = head("text/event-stream")
     with serving(event, 1, first) as (url, _), pytest.raises(Exception, match="onnection"):

@@ -24,7 +24,7 @@ _MOST_BRACKETS, _SHORT = 200_000, 50_000
 """An answer with more is not parsed, nor is a short one without many; text may hold some."""
 
 
-def refuse_overfull(content: bytes) -> None:
+def refuse_oversized(content: bytes) -> None:
     """Make sure that an answer can be read in no time.
 
     Args:
@@ -35,7 +35,7 @@ def refuse_overfull(content: bytes) -> None:
     """
     brackets = content.count(b"{") + content.count(b"[")
     if brackets > _MOST_BRACKETS or len(content) > LONGEST_WHOLE:
-        raise _overfull()
+        raise _oversized()
     if brackets <= _MOST_CHOICES and len(content) <= _SHORT:
         return
     try:
@@ -44,7 +44,7 @@ def refuse_overfull(content: bytes) -> None:
         return  # whoever reads it says so
     choices: Any = body.get("choices") if is_object(body) else None
     if (is_list(choices) and len(choices) > _MOST_CHOICES) or _has_more_parts(body):
-        raise _overfull()
+        raise _oversized()
 
 
 class Events:
@@ -65,7 +65,7 @@ class Events:
         for place, line in enumerate(part.split(b"\n")):
             self._open = line.count(b"{") + (0 if place else self._open)
             if self._open > MOST_PARTS:
-                raise _overfull()
+                raise _oversized()
 
 
 def _has_more_parts(body: object) -> bool:
@@ -79,5 +79,5 @@ def _has_more_parts(body: object) -> bool:
     return found > MOST_PARTS
 
 
-def _overfull() -> httpx.RemoteProtocolError:
+def _oversized() -> httpx.RemoteProtocolError:
     return httpx.RemoteProtocolError("The answer is too long, or has too many parts.")
