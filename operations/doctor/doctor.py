@@ -9,7 +9,7 @@ from dataclasses import replace
 from pydantic import SecretStr
 
 from ...errors import InputError
-from ...llm.embeddings import ENCODER_ID, has_weights
+from ...llm.encoder import ENCODER_ID, has_weights
 from ...llm.error_words import shown
 from ...runtime.options import Context
 from ...runtime.progress import Progress, silent

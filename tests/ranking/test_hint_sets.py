@@ -13,7 +13,7 @@ from re2llm.knowledge.hints import Hint, add_hint, best_hints, hint_key, in_orde
 from re2llm.knowledge.lineage import hint_lineage
 from re2llm.knowledge.releases import Release, activate_release, store_release
 from re2llm.knowledge.trials import gains
-from re2llm.llm.embeddings import ENCODER_ID
+from re2llm.llm.encoder import ENCODER_ID
 from re2llm.llm.offline.reading import read_ranking_task
 from re2llm.llm.offline.scoring import score
 from re2llm.llm.paper_prompt import paper_messages

@@ -19,7 +19,8 @@ from re2llm.knowledge.domains import find_domain
 from re2llm.knowledge.evidence import EVIDENCE, EvidenceIndex
 from re2llm.knowledge.training_sessions import training_sessions
 from re2llm.llm.embedding_cache import EmbeddingCache
-from re2llm.llm.embeddings import ENCODER_ID, Embedder
+from re2llm.llm.embeddings import Embedder
+from re2llm.llm.encoder import ENCODER_ID
 from re2llm.operations.evaluation.evaluate import evaluate
 from re2llm.records import Session
 from re2llm.runtime.options import Context

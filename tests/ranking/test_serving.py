@@ -23,7 +23,7 @@ from re2llm.knowledge.releases import (
     store_release,
 )
 from re2llm.knowledge.shortlist import shortlist
-from re2llm.llm.embeddings import ENCODER_ID
+from re2llm.llm.encoder import ENCODER_ID
 from re2llm.llm.ranking_prompt import RANKING_PROMPT_VERSION
 from re2llm.policies.descriptors import DESCRIPTOR_NAMES
 from re2llm.policies.hint_features import HintFeatures

@@ -10,7 +10,7 @@ from re2llm.data.sample import sample_items
 from re2llm.knowledge.domains import find_domain
 from re2llm.knowledge.hints import add_hint
 from re2llm.knowledge.releases import Release, activate_release, store_release
-from re2llm.llm.embeddings import ENCODER_ID
+from re2llm.llm.encoder import ENCODER_ID
 from re2llm.llm.ranking_prompt import RANKING_PROMPT_VERSION
 from re2llm.policies.networks import PaperConfig, PaperPolicy
 from re2llm.policies.recipes import default_config

@@ -13,7 +13,7 @@ from re2llm.knowledge.domains import find_domain
 from re2llm.knowledge.hint_decisions import StatusChange, apply_change
 from re2llm.knowledge.releases import Release, activate_release, store_release
 from re2llm.knowledge.rollouts import latest_rollout
-from re2llm.llm.embeddings import ENCODER_ID
+from re2llm.llm.encoder import ENCODER_ID
 from re2llm.llm.ranking_prompt import RANKING_PROMPT_VERSION
 from re2llm.operations.hints.manage import show_hint
 from re2llm.operations.releases.rollouts import start_canary

@@ -117,7 +117,7 @@ async def _active(services: Services, domain: str) -> int | None:
 
 
 def _release(gain: float, options: Any) -> Release:
-    from re2llm.llm.embeddings import ENCODER_ID
+    from re2llm.llm.encoder import ENCODER_ID
     from re2llm.policies.networks import ContentConfig, ContentPolicy
     from re2llm.policies.weights import dump_policy
 
