@@ -1,4 +1,4 @@
-"""A limit for the headers of a request, which the parser httptools does not have."""
+"""A limit for the headers of a request, which httptools, the parser, does not have."""
 
 from __future__ import annotations
 

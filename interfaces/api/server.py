@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import gc
 import os
 import shutil
@@ -11,14 +10,13 @@ import tempfile
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from functools import partial
-from importlib.util import find_spec
 from types import FrameType
-from typing import Literal
 
 from starlette.applications import Starlette
 from starlette.types import ASGIApp
 from uvicorn import Config, Server
 
+from .heads import LimitedProtocol
 from .logs import log_config
 from .options import ServeOptions
 from .workers import Workers
@@ -56,7 +54,7 @@ def run_server(
         host=host,
         port=port,
         workers=workers,
-        http=http_protocol(),
+        http=LimitedProtocol,
         root_path=root_path.rstrip("/"),
         backlog=_BACKLOG,
         timeout_worker_healthcheck=_HUNG,
@@ -82,15 +80,6 @@ def run_server(
         Workers(config, sockets=[config.bind_socket()]).run()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def http_protocol() -> type[asyncio.Protocol] | Literal["h11"]:
-    """Return a protocol of uvicorn that limits headers; h11, which is slower, does so itself."""
-    if not find_spec("httptools"):
-        return "h11"
-    from .heads import LimitedProtocol  # noqa: PLC0415
-
-    return LimitedProtocol
 
 
 def _load(options: ServeOptions) -> ASGIApp:

@@ -18,8 +18,8 @@ from typing import Any
 import httpx
 from ports import free_port
 from re2llm.interfaces.api.application import create_app
+from re2llm.interfaces.api.heads import LimitedProtocol
 from re2llm.interfaces.api.options import ServeOptions
-from re2llm.interfaces.api.server import http_protocol
 from uvicorn import Config, Server
 
 START_UP = 120
@@ -34,7 +34,7 @@ def serving_api(options: ServeOptions | None = None) -> Iterator[str]:
         port=0,
         lifespan="on",
         log_config=None,
-        http=http_protocol(),
+        http=LimitedProtocol,
         access_log=False,
         proxy_headers=False,
         timeout_graceful_shutdown=5,
