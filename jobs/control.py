@@ -22,10 +22,12 @@ from ..knowledge.jobs import (
     restart_job,
 )
 from ..knowledge.keys import hold_key
+from ..llm.prices import require_prices
 from ..operations.database import in_domain
 from ..runtime.context import Context
 from ..runtime.options import RunOptions, resolve_context
 from .code_version import code_version
+from .kinds import models_of
 from .queues import cancel, enqueue, pieces_done, queue_client
 
 _Job_co = TypeVar("_Job_co", bound=ListedJob, covariant=True)
@@ -162,7 +164,8 @@ async def retry(
         max_llm_calls: A new limit, earlier calls included; `None` keeps it. Likewise the others.
 
     Raises:
-        InputError: It has neither stopped nor failed.
+        InputError: It has neither stopped nor failed, or a model that a limit in money needs the
+            price of has none.
     """
     given = {"max_calls": max_llm_calls, "max_tokens": max_tokens, "max_cost": max_cost}
     limits = {name: limit for name, limit in given.items() if limit is not None}
@@ -201,6 +204,10 @@ async def _restart(
         options.services.engine.begin() as connection,
     ):
         found = await fetch_job(connection, job_id, among=options.domains)
+        if "max_cost" in limits:
+            pinned = found.arguments["context"]
+            models = models_of(found.kind, pinned["model"], pinned["reflect_model"])
+            require_prices(options.settings.prices, models)
         await hold_key(connection, options.key_id)
         started = await restart_job(
             connection, job_id, among, version, key_id=options.key_id, **limits

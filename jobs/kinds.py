@@ -104,6 +104,11 @@ class Undivided:
         return {}
 
 
+def models_of(name: str, model: str, reflect_model: str) -> list[str]:
+    """Return the models that a job of this kind pays for."""
+    return [model, reflect_model] if job_kind(name).reflects else [model]
+
+
 def job_kind(name: str) -> Kind:
     """Return a kind of job by its name.
 

@@ -14,7 +14,7 @@ from ..operations.database import in_domain, with_domain
 from ..runtime.context import Context
 from ..runtime.options import RunOptions, resolve_context
 from .code_version import code_version
-from .kinds import JobKind, job_kind
+from .kinds import JobKind, job_kind, models_of
 from .queues import enqueue, queue_client
 
 
@@ -48,11 +48,11 @@ async def submit(  # what a job is
     """
     context = await with_domain(context)
     options = await resolve_context(context)
-    job_kind_ = job_kind(kind)
     if max_cost is not None:
-        models = [options.model, *([options.reflect_model] if job_kind_.reflects else [])]
-        require_prices(options.settings.prices, models)
-    prepared = await job_kind_.prepare(options, arguments)
+        require_prices(
+            options.settings.prices, models_of(kind, options.model, options.reflect_model)
+        )
+    prepared = await job_kind(kind).prepare(options, arguments)
     async with in_domain(options, None) as (_, domain):
         number = domain.id
     version = await asyncio.to_thread(code_version)

@@ -162,6 +162,15 @@ async def test_a_job_of_an_ended_attempt_does_nothing_more(
         await cancel_job(context, "learn-none")
 
 
+async def test_a_limit_in_money_needs_a_price_in_a_retry_too(
+    loaded: Load, services: Services
+) -> None:
+    context = Context(domain=await loaded(2), model="openai:unpriced")
+    submitted = await submit(context, "learn", {})
+    with pytest.raises(InputError, match="unpriced"):
+        await retry(Context(domain=context.domain), submitted.id, max_cost=1.0)
+
+
 async def test_a_budget_stops_a_job_and_retrying_raises_it(
     adjust: Change, loaded: Load, services: Services
 ) -> None:
