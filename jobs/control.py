@@ -219,15 +219,12 @@ async def _restart(
 
 
 async def _with_progress(options: RunOptions, found: Sequence[_Listed]) -> list[JobStatus[_Listed]]:
-    if not any(one.state == "running" for one in found):
+    running = [one.workflow for one in found if one.state == "running"]
+    if not running:
         return [JobStatus(one, None) for one in found]
     async with queue_client(options.services) as client:
-        return [
-            JobStatus(one, await pieces_done(client, one.workflow))
-            if one.state == "running"
-            else JobStatus(one, None)
-            for one in found
-        ]
+        done = await pieces_done(client, running)
+    return [JobStatus(one, done[one.workflow] if one.state == "running" else None) for one in found]
 
 
 _REMEDIES = {

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator
+from collections import Counter
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from weakref import WeakKeyDictionary
@@ -158,9 +159,9 @@ async def cancel(client: DBOSClient, workflow: str) -> None:
     await client.cancel_workflow_async(workflow, cancel_children=True)
 
 
-async def pieces_done(client: DBOSClient, workflow: str) -> int:
-    """Return how many pieces of a workflow are done."""
+async def pieces_done(client: DBOSClient, workflows: Sequence[str]) -> Counter[str | None]:
+    """Return how many pieces of each workflow are done, in one query for all."""
     done = await client.list_workflows_async(
-        parent_workflow_id=workflow, status="SUCCESS", load_input=False, load_output=False
+        parent_workflow_id=list(workflows), status="SUCCESS", load_input=False, load_output=False
     )
-    return len(done)
+    return Counter(piece.parent_workflow_id for piece in done)

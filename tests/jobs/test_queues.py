@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
+import psycopg
 import pytest
+from dbos import DBOSClient
+from learnt import libpq
 from re2llm.errors import DatabaseError
 from re2llm.jobs import queues
+from re2llm.jobs.control import cancel_job, jobs
 from re2llm.jobs.queues import queue_client
 from re2llm.jobs.schedules import list_schedules
+from re2llm.jobs.submit import submit
 from re2llm.runtime.options import Context
 from re2llm.runtime.services import Services
 
@@ -69,3 +75,35 @@ async def test_after_a_failure_the_next_one_tries_again(
 async def _hold(services: Services) -> None:
     async with queue_client(services):
         await asyncio.sleep(60)
+
+
+async def test_one_query_counts_the_pieces_of_all_jobs(
+    loaded: Callable[..., Any], url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    context = Context(domain=await loaded(2))
+    given = [await submit(context, "tidy", {}) for _ in range(3)]
+    with psycopg.connect(libpq(url), autocommit=True) as connection:
+        for done, one in enumerate(given):
+            for number in range(done + 1):  # the last one of each has failed
+                connection.execute(
+                    "INSERT INTO re2llm_jobs.workflow_status"
+                    " (workflow_uuid, parent_workflow_id, status) VALUES (%s, %s, %s)",
+                    [
+                        f"{one.workflow}-piece-{number}",
+                        one.workflow,
+                        "SUCCESS" if number < done else "ERROR",
+                    ],
+                )
+    asked: list[Any] = []
+    list_workflows = DBOSClient.list_workflows_async
+
+    async def watched(self: DBOSClient, **named: Any) -> Any:
+        asked.append(named)
+        return await list_workflows(self, **named)
+
+    monkeypatch.setattr(DBOSClient, "list_workflows_async", watched)
+    found = {one.job.id: one.done for one in await jobs(context)}
+    assert found == {one.id: done for done, one in enumerate(given)}
+    assert len(asked) == 1
+    for one in given:
+        await cancel_job(context, one.id)
