@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from ...title_words import series_scores
 from .document import RankingDocument, values_of
 from .likeness import RECENT, Encode, Scores, likenesses, standardised
 from .sentences import WELL_KNOWN, close, high, low, one_value, spoken, wanted_evidence
@@ -261,15 +262,9 @@ def _evidence(document: RankingDocument) -> list[Feature]:
 
 
 def _series(document: RankingDocument) -> Feature:
-    words = [_title_words(entry.title) for entry in document.history]
-    said = frozenset[str]().union(*words)
-
-    def shared(mine: frozenset[str]) -> float:
-        if said.isdisjoint(mine):  # as most do
-            return 0.0
-        return max(len(mine & theirs) / len(mine | theirs) for theirs in words)
-
-    values = np.array([shared(_title_words(entry.title)) for entry in document.candidates])
+    values = series_scores(
+        [entry.title for entry in document.candidates], [entry.title for entry in document.history]
+    )
     return Feature(
         "series",
         (
@@ -277,12 +272,6 @@ def _series(document: RankingDocument) -> Feature:
             "sequels, prequels and other parts of the same series or franchise",
         ),
         (),
-        standardised(values),
+        standardised(np.array(values)),
         "attributes",
     )
-
-
-@lru_cache(maxsize=10_000)  # the same titles stand in prompt after prompt
-def _title_words(title: str) -> frozenset[str]:
-    words = "".join(c if c.isalnum() else " " for c in title.lower()).split()
-    return frozenset(word for word in words if len(word) > 3)  # noqa: PLR2004  # "the", "and", "of"
