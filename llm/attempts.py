@@ -22,8 +22,6 @@ Claim = Callable[[], Awaitable[None]]
 """Claims one request before it is made."""
 Lost = Callable[[Usage | None], None]
 """Is told of a request that may be billed without an answer: its tokens, or `None` if unknown."""
-UNCOUNTED: Lost = lambda _: None  # noqa: E731  # a name for each default
-"""For a caller that counts no lost requests."""
 
 _Result = TypeVar("_Result")
 _log = logging.getLogger(__name__)
@@ -49,7 +47,7 @@ class Turn:
     owner: str
     ends: float
     claim: Claim
-    lost: Lost = UNCOUNTED
+    lost: Lost
 
     @property
     def left(self) -> float:

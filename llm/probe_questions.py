@@ -79,6 +79,7 @@ class Asking:
                 lambda model: prepare(model).ainvoke(messages, _QUIET),
                 within=self._limit,
                 on_attempt=claim,
+                on_lost=_uncounted,
                 may_repeat=lambda: True,
             )
 
@@ -97,7 +98,11 @@ class Asking:
 
         def ask(claim: Claim) -> Awaitable[Answered]:
             return self.endpoint.answer(
-                messages, answer_format=answer_format, within=self._limit, on_attempt=claim
+                messages,
+                answer_format=answer_format,
+                within=self._limit,
+                on_attempt=claim,
+                on_lost=_uncounted,
             )
 
         def entry(answered: Answered) -> tuple[str, str, Usage]:
@@ -133,3 +138,8 @@ class Asking:
         finally:
             await asyncio.shield(question.close(*entry))
         return answer
+
+
+def _uncounted(usage: Usage | None) -> None:
+    """Count nothing for a request without an answer: a probe is a few tokens."""
+    del usage
