@@ -90,7 +90,8 @@ async def build_tables(domain: str, test: Path, path: Path) -> None:
     from re2llm.ranking.rewards import RewardTable
     from re2llm.ranking.serving import hint_features, session_state
     from re2llm.ranking.trials import resolve_session, try_hint
-    from re2llm.runtime.options import Context, resolve_context
+    from re2llm.runtime.context import Context
+    from re2llm.runtime.options import resolve_context
     from re2llm.runtime.progress import silent
 
     options = await resolve_context(Context(domain=domain, command="train"))

@@ -109,7 +109,7 @@ async def _do(
         start_canary,
         stop_canary,
     )
-    from ..runtime.options import Context
+    from ..runtime.context import Context
 
     context = Context()
     if verb == "stop":

@@ -17,7 +17,7 @@ from .tables import print_evaluation
 
 if TYPE_CHECKING:
     from ..operations.evaluation.evaluate import Evaluation
-    from ..runtime.options import Context
+    from ..runtime.context import Context
     from ..settings import FuseMode
 
 
@@ -94,7 +94,7 @@ def evaluate(
     Example: re2llm evaluate --domain movies --sessions test.jsonl --baselines popularity,vsknn
     """
     from ..operations.evaluation import evaluate as operation
-    from ..runtime.options import Context
+    from ..runtime.context import Context
 
     context = Context(domain=domain, seed=seed, fuse=cast("FuseMode | None", fuse))
     if detach:

@@ -40,7 +40,7 @@ def measure(
     Example: re2llm measure --domain films --sessions 100
     """
     from ..operations.first_stage import measure as operation
-    from ..runtime.options import Context
+    from ..runtime.context import Context
 
     async def work() -> Measured:
         with progress_bars() as progress:

@@ -67,7 +67,7 @@ def train(
     from ..operations.first_stage.fusion import what_it_adds
     from ..operations.training import train as operation
     from ..operations.training.results import what_more_would_bring
-    from ..runtime.options import Context
+    from ..runtime.context import Context
 
     context = Context(domain=domain, seed=seed, fuse=cast("FuseMode | None", fuse))
     if detach:

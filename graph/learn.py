@@ -15,7 +15,7 @@ from ..nodes.pick_session import pick_session
 from ..nodes.reflect import reflect
 from ..nodes.store_hint import store_hint
 from ..nodes.verify_hint import verify_hint
-from ..runtime.options import Context
+from ..runtime.context import Context
 from .routes import Outcome, add_chain, add_ranking, or_end
 
 LearnGraph = CompiledStateGraph[LearnState, Context, Any, Any]

@@ -58,7 +58,7 @@ def _listed(file: Path | None) -> list[str]:
 
 async def _add(texts: list[str], domain: str | None, verify: bool, as_json: bool) -> None:
     from ...operations.hints.manage import add_hint
-    from ...runtime.options import Context
+    from ...runtime.context import Context
 
     if not texts:
         raise InputError("text", "There is no hint to add.", "Write one, or name a --file.")

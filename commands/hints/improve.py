@@ -34,7 +34,7 @@ def improve(
     Example: re2llm hints improve --domain films --attempts 5 --max-llm-calls 2000
     """
     from ...operations.hints.improve import improve_hints
-    from ...runtime.options import Context
+    from ...runtime.context import Context
 
     async def work() -> ImprovedHints:
         with progress_bars() as progress:

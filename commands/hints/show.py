@@ -42,7 +42,7 @@ def show(
 
 async def _show(hint: int, domain: str | None, conversation: bool, as_json: bool) -> None:
     from ...operations.hints.manage import show_hint
-    from ...runtime.options import Context
+    from ...runtime.context import Context
 
     shown = await show_hint(Context(), hint, domain=domain, conversation=conversation)
     if as_json:

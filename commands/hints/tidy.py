@@ -48,7 +48,7 @@ def tidy(
     Example: re2llm hints tidy --domain films --dry-run
     """
     from ...operations.hints.tidy import tidy_hints
-    from ...runtime.options import Context
+    from ...runtime.context import Context
 
     context = Context(domain=domain, model=model)
     if detach:

@@ -18,7 +18,7 @@ from .options import ModelOption
 
 if TYPE_CHECKING:
     from ...operations.hints.results import TriedHint, VerifiedHints
-    from ...runtime.options import Context
+    from ...runtime.context import Context
 
 
 def verify(
@@ -45,7 +45,7 @@ def verify(
 
     Example: re2llm hints verify --domain films
     """
-    from ...runtime.options import Context
+    from ...runtime.context import Context
 
     context = Context(domain=domain, model=model)
     if detach:
@@ -111,7 +111,7 @@ def try_(
 
     Example: re2llm hints try "Prefer the same director as in the history." --domain films
     """
-    from ...runtime.options import Context
+    from ...runtime.context import Context
 
     context = Context(domain=domain, model=model)
 

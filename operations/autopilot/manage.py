@@ -15,7 +15,8 @@ from ...knowledge.autopilots import (
 from ...knowledge.domains import Domain
 from ...knowledge.keys import hold_key
 from ...policies.autopilot.plan import AutopilotPlan
-from ...runtime.options import Context, RunOptions, resolve_context
+from ...runtime.context import Context
+from ...runtime.options import RunOptions, resolve_context
 from ..database import in_domain
 from ..said_by import by
 from .results import AutopilotDay, AutopilotDecision, AutopilotShown

@@ -15,7 +15,8 @@ from ...llm.factory import make_chat_model, model_server
 from ...llm.limits import Limits
 from ...llm.probe_questions import Asking, Question
 from ...llm.probes import USUAL_CALLS, Finding, Probes
-from ...runtime.options import Context, RunOptions, resolve_context
+from ...runtime.context import Context
+from ...runtime.options import RunOptions, resolve_context
 from ...runtime.probe_calls import BookedQuestion, UnbookedQuestion
 from ...settings import OFFLINE_MODEL, Settings
 from .diagnosis import Check

@@ -23,7 +23,8 @@ from ...ranking.choosers import hint_choice
 from ...ranking.releases import served_policy
 from ...records import Session, counted
 from ...runtime.budget import limited
-from ...runtime.options import Context, RunOptions, resolve_context
+from ...runtime.context import Context
+from ...runtime.options import RunOptions, resolve_context
 from ...runtime.progress import Progress, silent
 from ..database import in_domain, with_domain
 from ..first_stage.fusion import what_it_adds

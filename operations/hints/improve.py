@@ -32,9 +32,10 @@ from ...ranking.panel_gains import panel_gains
 from ...ranking.panels import Panel, random_panel, sessions_to_tidy_by
 from ...ranking.repeats import embed
 from ...records import Item, counted
+from ...runtime.context import Context
 from ...runtime.domain_cache import leak_filter_of
 from ...runtime.model_call import ask
-from ...runtime.options import Context, RunOptions
+from ...runtime.options import RunOptions
 from ...runtime.progress import Progress, silent
 from ..database import in_domain
 from .budgeted import budgeted

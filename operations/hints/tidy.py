@@ -29,7 +29,8 @@ from ...ranking.proof import looks
 from ...ranking.tidying import Judge, Store
 from ...ranking.verification import verification
 from ...records import counted
-from ...runtime.options import Context, RunOptions
+from ...runtime.context import Context
+from ...runtime.options import RunOptions
 from ...runtime.outages import OutageGuard
 from ...runtime.progress import Progress, silent
 from ..database import in_domain

@@ -28,7 +28,8 @@ from ...knowledge.uploads import (
     store_upload,
 )
 from ...records import Item, Session
-from ...runtime.options import Context, RunOptions, resolve_context
+from ...runtime.context import Context
+from ...runtime.options import RunOptions, resolve_context
 from ..catalogue.results import Loaded
 from ..database import in_domain
 from .import_results import ImportPreview

@@ -26,7 +26,8 @@ from ...knowledge.time_order import notice_time_order
 from ...knowledge.training_sessions import count_sessions, session_keys, store_sessions
 from ...llm.embeddings import ENCODER_ID, Embedder
 from ...records import Item, Session
-from ...runtime.options import Context, RunOptions, resolve_context
+from ...runtime.context import Context
+from ...runtime.options import RunOptions, resolve_context
 from ...runtime.progress import Progress, silent
 from ...runtime.services import Services
 from ..catalogue.results import Loaded

@@ -14,7 +14,8 @@ from ...errors import BudgetSpentError, InputError
 from ...ranking.choosers import hint_choice
 from ...records import counted
 from ...runtime.budget import Budget
-from ...runtime.options import Context, resolve_context
+from ...runtime.context import Context
+from ...runtime.options import resolve_context
 from ...runtime.progress import Progress, silent
 from ..database import in_domain, with_domain
 from .answer_file import AnswerFile

@@ -14,7 +14,8 @@ from ...ranking.choosers import hint_choice
 from ...ranking.in_force import serving_of
 from ...ranking.state import RecommendResult
 from ...records import Item
-from ...runtime.options import Context, resolve_context
+from ...runtime.context import Context
+from ...runtime.options import resolve_context
 from ..catalogue.titles import in_catalogue
 from ..graphs import OnState, ask
 from ..results import GivenHint, PickedHint, Recommended, RecommendedItem

@@ -11,7 +11,8 @@ from ...ranking.ask import needs_model
 from ...ranking.prompt import ranking_prompt
 from ...ranking.state import RecommendState
 from ...records import Flag
-from ...runtime.options import Context, RunOptions, resolve_context
+from ...runtime.context import Context
+from ...runtime.options import RunOptions, resolve_context
 from ..hints.pages import measured_hint
 from ..results import Recommended
 from .recommend import recommend

@@ -22,7 +22,8 @@ from ...policies.rollout.evidence import Evidence
 from ...policies.rollout.plan import Plan
 from ...ranking.rollouts import evidence_of
 from ...ranking.serving import load_release
-from ...runtime.options import Context, resolve_context
+from ...runtime.context import Context
+from ...runtime.options import resolve_context
 from ..database import in_domain
 from ..said_by import by
 from .rollout_results import ArmCounts, RolloutEvent, RolloutShown

@@ -22,7 +22,8 @@ from ...policies.training import Trained, TrainingData, train_hint_policy
 from ...ranking.hint_stats import update_stats
 from ...ranking.serving import hint_features, session_state
 from ...runtime.budget import limited
-from ...runtime.options import Context, RunOptions, resolve_context
+from ...runtime.context import Context
+from ...runtime.options import RunOptions, resolve_context
 from ...runtime.progress import Progress, silent
 from ..database import in_domain, with_domain
 from ..first_stage.fusion import learn_fusions

@@ -17,8 +17,8 @@ from re2llm.interfaces.gate import Gate
 from re2llm.knowledge.grants import Grants
 from re2llm.knowledge.keys import create_key
 from re2llm.runtime.budget import Budget
+from re2llm.runtime.context import Context
 from re2llm.runtime.context_checks import checked, granted
-from re2llm.runtime.options import Context
 from re2llm.runtime.services import Services
 from re2llm.runtime.sharing import ServiceSet
 from sqlalchemy import text

@@ -20,7 +20,7 @@ from re2llm.operations.autopilot.manage import resume_autopilot, show_autopilot
 from re2llm.operations.catalogue.domains import delete_domain
 from re2llm.operations.learning.from_feedback import learn_from_feedback
 from re2llm.policies.autopilot.plan import AutopilotPlan
-from re2llm.runtime.options import Context
+from re2llm.runtime.context import Context
 from re2llm.runtime.services import Services
 from re2llm.runtime.sharing import ServiceSet
 from workers import Workers, row

@@ -20,7 +20,7 @@ from re2llm.operations.sessions.purge import purge
 from re2llm.policies.autopilot.drift import Watched, moments, watched
 from re2llm.policies.autopilot.plan import AutopilotPlan
 from re2llm.policies.rollout.confidence import Moments
-from re2llm.runtime.options import Context
+from re2llm.runtime.context import Context
 from re2llm.runtime.services import Services
 from sqlalchemy import delete, text, update
 

@@ -10,7 +10,7 @@ from re2llm.errors import DatabaseError
 from re2llm.jobs import queues
 from re2llm.jobs.queues import queue_client
 from re2llm.jobs.schedules import list_schedules
-from re2llm.runtime.options import Context
+from re2llm.runtime.context import Context
 from re2llm.runtime.services import Services
 
 

@@ -20,7 +20,7 @@ from re2llm.operations.loading.load import load_domain
 from re2llm.operations.recommending.recommend import recommend
 from re2llm.operations.releases.rollouts import start_canary
 from re2llm.policies.rollout.plan import Plan
-from re2llm.runtime.options import Context
+from re2llm.runtime.context import Context
 from re2llm.runtime.services import Services
 from rollouts import FILM_IDS, TwoReleases, two_releases
 from sqlalchemy import event, insert, update

@@ -18,7 +18,8 @@ from re2llm.operations.autopilot.view import seen_by
 from re2llm.operations.loading.load import load_domain
 from re2llm.policies.autopilot.decision import Seen
 from re2llm.policies.autopilot.plan import AutopilotPlan
-from re2llm.runtime.options import Context, resolve_context
+from re2llm.runtime.context import Context
+from re2llm.runtime.options import resolve_context
 from re2llm.runtime.services import Services
 from rollouts import TwoReleases, two_releases
 from sqlalchemy import update

@@ -32,7 +32,7 @@ from re2llm.operations.training.results import what_more_would_bring
 from re2llm.policies import cell_search, recipes
 from re2llm.policies.autopilot.plan import AutopilotPlan
 from re2llm.ranking.panels import random_sessions
-from re2llm.runtime.options import Context
+from re2llm.runtime.context import Context
 from re2llm.runtime.services import Services
 
 HINTS = [

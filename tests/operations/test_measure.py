@@ -17,7 +17,8 @@ from re2llm.operations.first_stage.fit import fit_first_stage
 from re2llm.operations.first_stage.measure import measure
 from re2llm.operations.loading.load import load_domain
 from re2llm.records import Session
-from re2llm.runtime.options import Context, resolve_context
+from re2llm.runtime.context import Context
+from re2llm.runtime.options import resolve_context
 from re2llm.runtime.services import Services
 from sqlalchemy import text
 

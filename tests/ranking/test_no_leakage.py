@@ -22,7 +22,7 @@ from re2llm.llm.embedding_cache import EmbeddingCache
 from re2llm.llm.embeddings import ENCODER_ID, Embedder
 from re2llm.operations.evaluation.evaluate import evaluate
 from re2llm.records import Session
-from re2llm.runtime.options import Context
+from re2llm.runtime.context import Context
 from re2llm.runtime.services import Services
 from sqlalchemy import text
 
