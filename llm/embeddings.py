@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ..arrays import Floats32
 from ..settings import get_settings
 from .embedding_cache import EmbeddingCache
 
@@ -23,8 +23,6 @@ _CACHED_TEXTS = 200_000
 _BATCH = 256
 
 _loading = threading.Lock()
-
-FloatArray = NDArray[np.float32]
 
 
 class Embedder:
@@ -38,11 +36,11 @@ class Embedder:
 
     def __init__(self, cache: EmbeddingCache) -> None:
         self._cache = cache
-        self._seen: OrderedDict[str, FloatArray] = OrderedDict()
+        self._seen: OrderedDict[str, Floats32] = OrderedDict()
         self._lock = threading.Lock()
         self._making = threading.Lock()
 
-    def encode(self, texts: Sequence[str]) -> FloatArray:
+    def encode(self, texts: Sequence[str]) -> Floats32:
         """Embed texts. Blocks: about 2 ms for each new text on one core, seconds for the first.
 
         Args:
@@ -64,7 +62,7 @@ class Embedder:
             known.update(self._made(new) if new else {})
         return np.stack([known[text] for text in texts])
 
-    def _made(self, texts: Sequence[str]) -> dict[str, FloatArray]:
+    def _made(self, texts: Sequence[str]) -> dict[str, Floats32]:
         with self._making:
             # Runs that are side by side ask for the same: one has made what the others wait for.
             with self._lock:
@@ -77,13 +75,13 @@ class Embedder:
                 made.update(fresh)
             return made
 
-    def _embedded(self, texts: Sequence[str]) -> dict[str, FloatArray]:
+    def _embedded(self, texts: Sequence[str]) -> dict[str, Floats32]:
         vectors = _model().encode(
             list(texts), batch_size=_BATCH, normalize_embeddings=True, show_progress_bar=False
         )
         return dict(zip(texts, np.asarray(vectors, dtype=np.float32), strict=True))
 
-    def _remember(self, vectors: dict[str, FloatArray]) -> None:
+    def _remember(self, vectors: dict[str, Floats32]) -> None:
         with self._lock:
             self._seen.update(vectors)
             while len(self._seen) > _CACHED_TEXTS:

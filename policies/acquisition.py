@@ -19,7 +19,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .reward_model import Floats, RewardModel
+from ..arrays import Floats
+from .reward_model import RewardModel
 
 _DRAWS = 256
 LEAST = 0.25

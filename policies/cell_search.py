@@ -15,9 +15,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arrays import Floats
 from .acquisition import Worth, chances, lots, worth_of_more
 from .doubly_robust import cross_fitted, doubly_robust
-from .reward_model import Features, Floats, Gathered
+from .reward_model import Features, Gathered
 
 HINTS = 3
 """Hints to try in a session, on average."""

@@ -9,10 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arrays import Floats
 from ..knowledge.trials import CUTOFF, discount
 from .session_stats import standardised
-
-Floats = NDArray[np.float64]
 
 WEIGHTS = (0.0, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.7, 1.0, 1.5, 2.0, 3.0)
 """What the weight is chosen from, in deviations of the first stage's scores."""

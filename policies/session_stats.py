@@ -13,11 +13,10 @@ from collections.abc import Hashable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ..arrays import Floats
 from ..records import textual_values
 
-Floats = NDArray[np.float64]
 Attributes = Sequence[Mapping[str, Any]]
 """The attributes of each item."""
 _Value = TypeVar("_Value", bound=Hashable)

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arrays import Floats
 from .proof import FIRST_LOOK
-
-Numbers = NDArray[np.float64]
 
 SAME_GAINS = 0.97
 """Likeness of gains from which two hints are the same, whatever they say."""
@@ -41,11 +40,11 @@ class Pairs:
         apart: By how many standard errors the first one's mean gain lies below the second one's.
     """
 
-    cosine: Numbers
-    sessions: Numbers
-    telling: Numbers
-    likeness: Numbers
-    apart: Numbers
+    cosine: Floats
+    sessions: Floats
+    telling: Floats
+    likeness: Floats
+    apart: Floats
 
     @property
     def same(self) -> NDArray[np.bool_]:
@@ -59,7 +58,7 @@ class Pairs:
         return equal & (alike | (self.likeness >= SAME_GAINS))
 
 
-def pairs(gains: Numbers, embeddings: Sequence[NDArray[np.float32]]) -> Pairs:
+def pairs(gains: Floats, embeddings: Sequence[NDArray[np.float32]]) -> Pairs:
     """Compare each hint with each.
 
     Args:
@@ -107,7 +106,7 @@ class PairCounts:
     worse: int
 
 
-def compare_pair(one: Numbers, other: Numbers) -> PairCounts:
+def compare_pair(one: Floats, other: Floats) -> PairCounts:
     """Compare what two hints brought.
 
     Args:

@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arrays import Floats
 from ..knowledge.evidence import EVIDENCE
 from ..knowledge.trials import hit_ranks
 from ..llm.reflection_prompt import Figure, ShownMiss
 from ..policies.descriptors import session_descriptors
 from ..policies.session_stats import (
-    Floats,
     evidence_columns,
     main_number,
     numeric_values,

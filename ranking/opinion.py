@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..arrays import Floats
 from ..knowledge.trials import discount
 from ..llm.answers import RankingAnswer
-from ..policies.fusion import LEADING, REFERENCE, UNMEASURED, Floats, Fusion, fused_order
+from ..policies.fusion import LEADING, REFERENCE, UNMEASURED, Fusion, fused_order
 from ..runtime.node import Update
 from ..runtime.options import RunOptions
 from .in_force import serving_of

@@ -11,7 +11,8 @@ from enum import Enum
 import numpy as np
 from numpy.random import Generator
 
-from .features import Array, FilmFeatures
+from ...arrays import Floats
+from .features import FilmFeatures
 
 
 class Mood(Enum):
@@ -97,7 +98,7 @@ class Viewer:
         drawn = int(np.argmax(logits + rng.gumbel(size=logits.size)))
         return self._model.moods[drawn]
 
-    def liking(self) -> Array:
+    def liking(self) -> Floats:
         """Return the utility of every film before any mood."""
         model, films, tastes = self._model, self._features, self._tastes
         closeness = np.exp(-np.abs(films.era - tastes["era"][0]))
@@ -113,8 +114,8 @@ class Viewer:
 
 
 def mood_pull(
-    mood: Mood, model: TasteModel, features: FilmFeatures, *, last: int, due: Array
-) -> Array:
+    mood: Mood, model: TasteModel, features: FilmFeatures, *, last: int, due: Floats
+) -> Floats:
     """Return what a mood adds to every film's utility.
 
     `last` is the index of the last film; `due` is 1 for each film that is next in its franchise.

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ...arrays import Floats
 from ...records import Session
 from ..bootstrap import Bootstrap
 from ..experiment import Row
-from ..metrics import FloatArray, score_ranks
+from ..metrics import score_ranks
 
 _METRIC = "ndcg@10"
 _SHOWN = 5
@@ -69,7 +70,7 @@ class Example:
     gain: float
 
 
-def gains_over(row: Row, without: Row) -> FloatArray:
+def gains_over(row: Row, without: Row) -> Floats:
     """Return what each session gained in NDCG@10 by a policy, over no hint, `[S]`."""
     return (
         score_ranks(row.ranks, [_METRIC])[_METRIC] - score_ranks(without.ranks, [_METRIC])[_METRIC]

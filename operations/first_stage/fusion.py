@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from ...arrays import Floats
 from ...knowledge.fusions import store_fusions
 from ...knowledge.hints import NO_HINT, Hint, in_order, set_key
 from ...knowledge.trials import answers
-from ...policies.fusion import FEWEST_SESSIONS, Floats, Fusion, Opinions, learn_fusion, mean_places
+from ...policies.fusion import FEWEST_SESSIONS, Fusion, Opinions, learn_fusion, mean_places
 from ...policies.sets import Actions, hint_sets
 from ...ranking.opinion import opinion
 from ...ranking.prompt import asked, candidates

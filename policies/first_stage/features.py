@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ...arrays import Floats
 from ...knowledge.evidence import EVIDENCE
 from ...records import Item
 from ...title_words import series_scores
@@ -23,8 +24,6 @@ from ..session_stats import (
     standardised,
 )
 from .item_factors import FACTOR_NAMES
-
-Floats = NDArray[np.float64]
 
 _RECENT = 5
 _MOST = 50

@@ -10,12 +10,11 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
+from ...arrays import Floats
 from ...errors import InputError
 from .features import FirstStageTask, candidate_features, evidence_sum
 from .item_factors import ItemFactors
 from .scorer import Scorer
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
