@@ -57,7 +57,7 @@ RENAMED: Mapping[str, str] = {
     "nodes.repeats": "ranking.repeats",
     "nodes.rewards": "ranking.rewards",
     "nodes.services": "runtime.services",
-    "nodes.serving": "ranking.serving",
+    "nodes.serving": "ranking.served_policy",
     "nodes.sharing": "runtime.sharing",
     "nodes.state": "ranking.state",
     "nodes.trace_rating": "rating.traces",

@@ -9,8 +9,8 @@ from ..ranking.ask import needs_model
 from ..ranking.choosers import CHOOSERS, chosen_by_caller
 from ..ranking.chosen import Chosen
 from ..ranking.given import given
-from ..ranking.in_force import serving_of
 from ..ranking.opinion import learned_fusion
+from ..ranking.serving_state import serving_state_of
 from ..ranking.state import RecommendState
 from ..runtime.node import Update, node
 from ..runtime.options import RunOptions
@@ -34,7 +34,7 @@ async def select_hint(state: RecommendState, options: RunOptions) -> Update:
         policy = "none"
     choose = chosen_by_caller if named else CHOOSERS[policy]
     if not training and (policy in _BY_STATE or options.fuse == "learned"):
-        options = replace(options, known=await serving_of(options, state["domain"]))
+        options = replace(options, known=await serving_state_of(options, state["domain"]))
     chosen = await choose(state, options)
     fusion: Update = {}
     if not training:  # its trials must not depend on when they are made

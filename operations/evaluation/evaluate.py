@@ -20,7 +20,7 @@ from ...knowledge.domains import Domain
 from ...knowledge.hints import count_kept
 from ...knowledge.training_sessions import training_sessions
 from ...ranking.choosers import hint_choice
-from ...ranking.releases import served_policy
+from ...ranking.release_cache import served_policy
 from ...records import Session, counted
 from ...runtime.budget import limited
 from ...runtime.context import Context

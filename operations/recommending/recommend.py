@@ -11,7 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from ...knowledge.engine import unreachable
 from ...ranking.choosers import hint_choice
-from ...ranking.in_force import serving_of
+from ...ranking.serving_state import serving_state_of
 from ...ranking.state import RecommendResult
 from ...records import Item
 from ...runtime.context import Context
@@ -51,7 +51,7 @@ async def recommend(
         hint_choice(context.policy)
     options = await resolve_context(context)
     try:
-        known = await serving_of(options, domain or options.domain)
+        known = await serving_state_of(options, domain or options.domain)
     except (OSError, SQLAlchemyError) as error:
         raise unreachable(options.services.engine, error) from error
     async with in_catalogue(options, known.domain) as finder:

@@ -14,7 +14,7 @@ from ...knowledge.hints import best_hints
 from ...knowledge.releases import fetch_release
 from ...knowledge.training_sessions import stored_keys
 from ...ranking.gather import gather
-from ...ranking.serving import load_release
+from ...ranking.served_policy import load_release
 from ...ranking.state import RecommendState
 from ...records import Session
 from ...runtime.context import Context

@@ -16,7 +16,7 @@ from ...policies.cell_search import CellSearch, Round
 from ...policies.recipes import PolicyRecipe
 from ...policies.reward_model import Features
 from ...ranking.rewards import RewardTable
-from ...ranking.serving import session_state
+from ...ranking.served_policy import session_state
 from ...ranking.state import RecommendState
 from ...records import counted
 from ...runtime.budget import Budget

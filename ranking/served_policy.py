@@ -1,4 +1,4 @@
-"""Serves the active policy release: loads it once, and lets it choose among the hints."""
+"""A policy release that is ready to choose hints, and what it sees of a session."""
 
 from __future__ import annotations
 
