@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..llm.failures import ABOUT_LETTERS
-from ..runtime.model_call import Reply
 from ..runtime.options import RunOptions
+from ..runtime.reply import Reply
 
 
 async def lacks_letters(reply: Reply, options: RunOptions) -> bool:
