@@ -79,7 +79,7 @@ def evaluate(
         typer.Option(
             min=1,
             metavar="N",
-            help="Items to draw beside the target; a small catalogue gives fewer.",
+            help="Negative items to draw for each target; a small catalogue gives fewer.",
         ),
     ] = NEGATIVES,
     max_llm_calls: MaxCalls = None,

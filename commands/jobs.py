@@ -1,4 +1,4 @@
-"""`re2llm jobs`: what becomes of work that was submitted with `--detach`."""
+"""`re2llm jobs`: shows and controls jobs, such as work that was submitted with `--detach`."""
 
 from __future__ import annotations
 

@@ -61,7 +61,7 @@ def hint_reference(*, ondelete: str | None = None) -> ForeignKeyConstraint:
     """Return the reference of a table with `domain_id` and `hint_id` to the hint.
 
     Args:
-        ondelete: What becomes of a row whose hint is deleted; `None` keeps the hint from it.
+        ondelete: What happens to a row whose hint is deleted; `None` keeps the hint from it.
     """
     hint = ["hint.domain_id", "hint.id"]
     return ForeignKeyConstraint(["domain_id", "hint_id"], hint, ondelete=ondelete)

@@ -211,7 +211,7 @@ async def answers(
     """Return the model's answers by session and hint key.
 
     Args:
-        keys: From `hint_key`; those that were never tried bring nothing.
+        keys: From `hint_key`; those that were never tried count as 0.
     """
     rows = await connection.execute(
         select(TrialRow.session_id, TrialRow.hint_key, TrialRow.answer).where(

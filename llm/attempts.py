@@ -21,7 +21,7 @@ from .usage import Usage
 Claim = Callable[[], Awaitable[None]]
 """Claims one request before it is made."""
 Lost = Callable[[Usage | None], None]
-"""Is told of a request that may be billed without an answer: its tokens, or `None` if unknown."""
+"""Called with the tokens of a request that may be billed without an answer; `None` if unknown."""
 
 _Result = TypeVar("_Result")
 _log = logging.getLogger(__name__)
@@ -41,7 +41,7 @@ class Turn:
         owner: Whose places and circuit breaker it uses; empty where there is no key.
         ends: On the monotonic clock.
         claim: Awaited before each request; may refuse it by raising.
-        lost: Is told of requests that may be billed without an answer.
+        lost: Called for each request that may be billed without an answer.
     """
 
     owner: str

@@ -103,7 +103,7 @@ class Endpoint:
             answer_format: The answer's form, or `None` for free text.
             within: Seconds after which the caller waits no longer, retries and pauses included.
             on_attempt: Awaited before each request; may refuse it by raising.
-            on_lost: Is told of requests that may be billed without an answer.
+            on_lost: Called for each request that may be billed without an answer.
             owner: For whom, so that owners share the limits fairly.
 
         Raises:

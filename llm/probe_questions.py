@@ -117,7 +117,7 @@ class Asking:
         ask: Callable[[Claim], Awaitable[_Answer]],
         entry_of: Callable[[_Answer], tuple[str, str, Usage]],
     ) -> _Answer:
-        """Ask a question and enter it into the ledger, whatever becomes of it.
+        """Ask a question and enter it into the ledger, whether or not it is answered.
 
         Args:
             entry_of: Returns an answer's outcome, method and tokens.

@@ -156,7 +156,7 @@ def _list(values: Sequence[str], detail: _Detail, counts: Counter[str], past: Co
     return ", ".join(filter(None, map(_value, shown)))
 
 
-@lru_cache(maxsize=10_000)  # the same values stand in prompt after prompt
+@lru_cache(maxsize=10_000)  # the same values occur in prompt after prompt
 def _value(text: str) -> str:
     return one_line(text, _LONGEST_NAME).replace(",", ";")
 

@@ -2,7 +2,7 @@
 
 A small model reads some 300 tokens a second on one core, so every token counts. As one line is one
 record and bars part its cells, no title may hold a line break, a bar or an angle bracket. What is
-read back stands in the first cells, before any text of a catalogue.
+read back is in the first cells, before any text of a catalogue.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 
 class Part(StrEnum):
-    """A part of a request that a server may refuse, and that can be left out or written anew."""
+    """A part of a request that a server may refuse, and that can be left out or rewritten."""
 
     TEMPERATURE = "temperature"
     MAX_TOKENS = "max_tokens"

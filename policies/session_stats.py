@@ -28,7 +28,7 @@ KIND_NAMES = ("log_mean", "log_max", "nonzero", "margin", "entropy", "top_z", "s
 TOGETHER_NAMES = ("top_z", "margin", "top5_z")
 
 _RECENT = 5
-_NUMBER = (int, float)  # `int | float` would be made anew for each value, which takes longer
+_NUMBER = (int, float)  # `int | float` would be made for each value, which takes longer
 
 
 def main_number(items: Attributes) -> str | None:

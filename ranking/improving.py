@@ -102,7 +102,7 @@ def _correlation(a: Floats, b: Floats) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """A child beside its parents, on the same sessions.
+    """A child compared with its parents, on the same sessions.
 
     Attributes:
         gain: Of the child, over no hint.

@@ -1,4 +1,4 @@
-"""What becomes of answers by letters: whether they work with a model, and their mean scores."""
+"""Whether a model answers by letters, and the mean scores of its answers."""
 
 from __future__ import annotations
 

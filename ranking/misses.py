@@ -35,7 +35,7 @@ from .state import RecommendState
 _ALIKE = 0.5
 """Cosine of two diagnoses from which two misses may share a cause."""
 _SESSIONS = 0.5
-"""What the likeness of the sessions counts beside that of the diagnoses."""
+"""The weight of the sessions' likeness, where that of the diagnoses has 1."""
 _RECENT = 5
 _SEVERAL, _MANY = 2, 0.1
 """Items of a history, and share of the candidates, that have an attribute worth comparing."""

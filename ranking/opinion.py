@@ -1,4 +1,4 @@
-"""What the model thinks of each candidate, and how much that counts beside the first stage."""
+"""What the model thinks of each candidate, and what weight that has in the order."""
 
 from __future__ import annotations
 

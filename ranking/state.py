@@ -132,7 +132,7 @@ class RecommendResult(TypedDict):
 
 
 class RecommendState(RecommendResult):
-    """Everything that the nodes hand on.
+    """Everything that the nodes pass on.
 
     A node may read what earlier nodes have set. What it returns replaces the old value, also of a
     list.

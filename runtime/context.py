@@ -21,7 +21,7 @@ _ModelName = Annotated[str, Field(max_length=200, pattern=r"^[^\x00]*$")]
 
 
 def _at(*nodes: str) -> dict[str, Any]:
-    """Return what tells LangGraph Studio beside which nodes to show a field."""
+    """Return what tells LangGraph Studio at which nodes to show a field."""
     return {"langgraph_nodes": list(nodes)}
 
 

@@ -106,7 +106,7 @@ async def _known_or_locked(
     mine = options.owner.encode(errors="replace") + question.key
     await locks.enter_async_context(options.services.one_at_a_time(mine))
     await locks.enter_async_context(_alone(options, question.key, ends))
-    # Whoever held the locks may have paid for it meanwhile.
+    # The last holder of the locks may have paid for it.
     return await known_answer(options, question.key)
 
 

@@ -44,8 +44,8 @@ class RunOptions:
         seed: Seed of the candidates' order and of random hints.
         record: Whether the answer is logged.
         in_rollout: Whether a live rollout may serve the answer, and counts it.
-        hint_id: The very hint to give, or `None` to let the policy choose.
-        hint: The very text to give as a hint, or `None`.
+        hint_id: The hint to give, or `None` to let the policy choose.
+        hint: The text to give as a hint, or `None`.
         budget: What may be spent on model calls, or `None` for no limit.
         caller: The API key that the run is for, or `None`.
         command: What the ledger books the calls under.

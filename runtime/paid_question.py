@@ -115,7 +115,7 @@ class PaidQuestion:
         )
 
     def charge_lost(self, *, in_flight: bool = False) -> None:
-        """Charge what requests may cost that brought no answer.
+        """Charge what requests may cost that got no answer.
 
         Args:
             in_flight: Whether there is another one, whose answer is not waited for.

@@ -39,7 +39,7 @@ def tidy(
     detach: Detach = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Merge hints that say the same; retire those that bring nothing.
+    """Merge hints that say the same; retire those that do not help.
 
     Hints are tried on the newest training sessions and on random ones, those that look hopeless
     only on a few. Nothing is deleted: `hints show` tells why a hint was retired, and `hints

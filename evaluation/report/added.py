@@ -1,4 +1,4 @@
-"""What the report says about the gains on it, and about the model beside the first stage."""
+"""What the report says about its gains, and about the model compared with the first stage."""
 
 from __future__ import annotations
 

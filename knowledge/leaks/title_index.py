@@ -87,7 +87,7 @@ class TitleIndex:
         return self.is_common(word) or is_advice(word) or word.isdecimal()
 
     def is_common(self, word: str) -> bool:
-        """Whether a word stands in many titles, or in values that many items have.
+        """Whether a word is in many titles, or in values that many items have.
 
         Args:
             word: Folded.

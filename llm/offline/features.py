@@ -44,7 +44,7 @@ class Feature:
 
 
 def build_features(document: RankingDocument, encode: Encode) -> Sequence[Feature]:
-    """Return every feature that the document gives ground for, whatever its hint says.
+    """Return every feature that the document has data for, whatever its hint says.
 
     Args:
         encode: Texts to unit vectors, shape `[n, d]`.

@@ -110,7 +110,7 @@ def clause_weights(clause: str, features: Sequence[Feature], encode: Encode) -> 
 
 
 def _in_own_words(clause: str, features: Sequence[Feature]) -> ClauseWeights | None:
-    """Read a clause that asks for something in the very words of one feature."""
+    """Read a clause that asks for something in the exact words of one feature."""
     asked = wanted(clause)
     if asked is None:
         return None

@@ -72,7 +72,7 @@ def wanted(clause: str) -> Wanted | None:
     return Wanted(clause[found.end() :].rstrip(" .!").lower(), asks_gently(found[0]))
 
 
-@lru_cache(maxsize=1_000)  # the same stats stand in prompt after prompt
+@lru_cache(maxsize=1_000)  # the same stats occur in prompt after prompt
 def wanted_evidence(meaning: tuple[str, ...], word: str) -> str:
     """Return what somebody prefers who trusts a kind of evidence.
 
@@ -109,7 +109,7 @@ def close(word: str) -> str:
     return f"{article} {word} close to that of the history"
 
 
-@lru_cache(maxsize=10_000)  # the same values and names stand in prompt after prompt
+@lru_cache(maxsize=10_000)  # the same values and names occur in prompt after prompt
 def one_value(word: str, value: str) -> str:
     """Return the phrase for one value of an attribute, such as "the genre Comedy"."""
     return f"the {_singular(word)} {_held_together(_words(value))}"

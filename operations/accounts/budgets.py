@@ -39,7 +39,7 @@ class KeyBudgets(BaseModel):
     """The budgets of a day."""
 
     keys: list[KeyBudget] = Field(description="Keys that work; those that spent most first.")
-    until: dt.datetime = Field(description="When limits begin anew.")
+    until: dt.datetime = Field(description="When limits start again.")
 
 
 async def key_budgets(context: Context) -> KeyBudgets:

@@ -39,7 +39,7 @@ async def costs(
     Args:
         days: Only this many days, up to and including today; `None` for all.
         reprice: Whether every call costs what the price table says today. The ledger stays.
-        by: What rows are told apart by, at least one.
+        by: What rows are grouped by, at least one.
 
     Raises:
         InputError: Rows cannot be told apart by this.

@@ -57,7 +57,7 @@ async def show_autopilot(
 async def resume_autopilot(context: Context, *, domain: str | None = None) -> AutopilotShown:
     """Let a held autopilot go on.
 
-    After a drop of reward, what to expect of the release is measured anew.
+    After a drop of reward, what to expect of the release is measured again.
 
     Args:
         context: The run's options.

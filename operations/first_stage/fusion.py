@@ -1,4 +1,4 @@
-"""Learns how much the model's opinion should count beside the first stage."""
+"""Learns what weight the model's opinion should have against the first stage's."""
 
 from __future__ import annotations
 

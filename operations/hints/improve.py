@@ -249,7 +249,7 @@ class _Improver:
     async def _measured(
         self, text: str, parents: Sequence[KeptHint], told: frozenset[int]
     ) -> Comparison:
-        """Try a child and its parents on ever more sessions, until it is clear which is better."""
+        """Try a child and its parents on more and more sessions, until one is clearly better."""
         panel = await random_panel(self._options.domain, self._options, leave_out=told)
         sessions = [*panel.first, *panel.more]
         first, *more = sorted({min(look, len(sessions)) for look in LOOKS})

@@ -1,4 +1,4 @@
-"""Keeps a domain's hints few and good: merges repeats, and retires what brings nothing."""
+"""Keeps a domain's hints few and good: merges repeats, and retires what does not help."""
 
 from __future__ import annotations
 
@@ -51,12 +51,12 @@ async def tidy_hints(
     give_up: bool = True,
     progress: Progress = silent,
 ) -> TidiedHints:
-    """Merge hints that say the same, and retire those that harm, bring nothing or are not needed.
+    """Merge hints that say the same, and retire those that harm, do not help or are not needed.
 
     First comes what the trials so far show, which is free. Then hints are tried on the newest
     sessions and on those of the verification panel, all on a few, and those that may still prove a
-    gain on ever more. Decisions are stored after each round, and paid trials at once, so that an
-    interrupted run can be repeated and goes on. Nothing is deleted.
+    gain on more and more. Decisions are stored after each round, and paid trials at once, so that
+    an interrupted run can be repeated and goes on. Nothing is deleted.
 
     Args:
         context: The run's options; its budget's limits are not used.
@@ -175,7 +175,7 @@ class Tidier:
         self._hints = [hint for hint in store.hints if hint.hint.id not in gone]
 
     async def try_all(self) -> BudgetSpentError | ModelDownError | None:
-        """Try hints on ever more sessions, and decide after each round.
+        """Try hints on more and more sessions, and decide after each round.
 
         Returns:
             Why it stopped early, or `None`.

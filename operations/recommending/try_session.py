@@ -88,7 +88,7 @@ async def try_session(
     if made.hint.text is None:
         return Comparison(hinted, None)
     without = replace(context, policy="none", hint_id=None, record=False)
-    # The very same candidates: first-stage scores are relative to the list they were made for.
+    # The same candidates: first-stage scores are relative to the list they were made for.
     plain = await _tried(without, history, candidates, k)
     places = {item: place for place, item in enumerate(plain.recommended.ranking)}
     moved = {
