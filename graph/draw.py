@@ -1,4 +1,4 @@
-"""Draws the graphs themselves into a Markdown file: `python -m re2llm.graph.draw README.md`."""
+"""Draws the compiled graphs into a Markdown file: `python -m re2llm.graph.draw README.md`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The `learn` graph: the recommend machine with a known target, and what a miss sets off."""
+"""The `learn` graph: ranks a session whose next item is known, and learns hints from a miss."""
 
 # LangGraph leaves type arguments of its own open in `add_node` and `compile`.
 # pyright: reportUnknownMemberType=false
