@@ -1,4 +1,4 @@
-"""`re2llm policy canary`: a release on its way to everybody."""
+"""`re2llm policy canary`: rolls a release out step by step."""
 
 from __future__ import annotations
 

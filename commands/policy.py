@@ -62,7 +62,7 @@ def show(
     domain: DomainOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show what a release brings, what it was made for, and its hints.
+    """Show a release's gain, what it was made for, and its hints.
 
     Example: re2llm policy show 1 --domain films
     """

@@ -59,7 +59,7 @@ def train(
 ) -> None:
     """Train the hint policy with PPO on training sessions.
 
-    Tries few hints in each session, and stops when more trials would likely bring less than their
+    Tries few hints in each session, and stops when more trials would likely gain less than their
     noise. Past trials are not paid for again.
 
     Example: re2llm train --domain movies --seed 0

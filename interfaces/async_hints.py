@@ -101,7 +101,7 @@ class AsyncHints(AsyncCatalogue):
         max_cost: float | None = None,
         progress: Progress = silent,
     ) -> TriedHint:
-        """Measure what a hint would bring, without storing it.
+        """Measure the gain of a hint, without storing it.
 
         Args:
             text: One or two imperative sentences.

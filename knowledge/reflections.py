@@ -1,4 +1,4 @@
-"""Reflections on misses and the hints they proposed: the provenance of every lesson."""
+"""Reflections on misses and the hints they proposed: the provenance of every hint."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The tables, all in the schema `re2llm` so that they never meet a host's or LangGraph's own."""
+"""The tables, all in the schema `re2llm`, apart from those of a host and of LangGraph."""
 
 from __future__ import annotations
 
@@ -139,7 +139,7 @@ class SessionRow(Base):
 
 
 class HintRow(Base):
-    """A short imperative lesson that may be given to the model."""
+    """A short imperative hint that may be given to the model."""
 
     __tablename__ = "hint"
     __table_args__ = (

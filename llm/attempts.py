@@ -1,4 +1,4 @@
-"""One attempt at a model: it waits for a place, heeds the circuit breaker, and ends in time."""
+"""One attempt at a model: it waits for a slot, respects the circuit breaker, and ends in time."""
 
 from __future__ import annotations
 

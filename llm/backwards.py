@@ -1,4 +1,4 @@
-"""Whether an answer says of its list that the best candidate stands last, or none is good."""
+"""Whether an answer says of its list that the best candidate comes last, or that none is good."""
 
 from __future__ import annotations
 

@@ -164,7 +164,7 @@ class BatchClient:
     async def lines(
         self, status: BatchStatus, method: AnswerMethod, answer_format: AnswerFormat | None
     ) -> list[Line]:
-        """Download what a batch has brought; no question is in it twice."""
+        """Download a batch's answers; no question is in them twice."""
         found: dict[bytes, Line] = {}
         for file in status.files:
             async for text in self._text_lines(file):

@@ -1,4 +1,4 @@
-"""A chat model of which a person hears the answer alone, not the thoughts before it."""
+"""A chat model that streams its answers without its thoughts."""
 
 from __future__ import annotations
 

@@ -99,7 +99,7 @@ def lots(session: int, hints: Sequence[bytes], seed: int) -> Floats:
 
 @dataclass(frozen=True, slots=True)
 class Worth:
-    """What more trials would likely bring.
+    """What more trials would likely gain.
 
     Attributes:
         gain: In mean reward a session.

@@ -62,7 +62,7 @@ class CellSearch:
         left_out: Cells that look too good, and are neither tried nor learned from, `[S, A]`.
 
     Attributes:
-        more: What visiting all other sessions would likely bring, as of the last `propose`; `None`
+        more: What visiting all other sessions would likely gain, as of the last `propose`; `None`
             before it, and where none is left.
     """
 
@@ -135,7 +135,7 @@ class CellSearch:
 
     @property
     def enough(self) -> bool:
-        """Whether visiting all other sessions would bring less than its noise."""
+        """Whether visiting all other sessions would gain less than its noise."""
         return self.more is not None and self.more.little and self.visited >= FEWEST
 
     def take(self, asked: Round, rewards: Floats) -> None:

@@ -1,6 +1,6 @@
 """What hints are worth in a session, and how sure that is: Bayesian linear regression.
 
-`r(s, a) = t(s) + c(a) + <B x(s), g(a)>`: what is common to a session, what a hint brings
+`r(s, a) = t(s) + c(a) + <B x(s), g(a)>`: what is common to a session, what a hint gains
 everywhere, and where descriptors of the session meet the hint's text. `x` and `g` are their leading
 principal components, so `B` has low rank. Only differences between the actions of one session are
 compared, so `t(s)`, most of the noise, drops out. How much `c`, what texts say, and what is each

@@ -1,4 +1,4 @@
-"""Which hints bring the same, by what they say and by what they were measured to do."""
+"""Which hints are near-duplicates, by their texts and by their measured gains."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Pairs:
 
     @property
     def same(self) -> NDArray[np.bool_]:
-        """Which pairs are near-duplicates: alike in words and in what they bring.
+        """Which pairs are near-duplicates: alike in words and in gains.
 
         Two hints that do nothing are no duplicates: they are not telling. Neither are two of which
         one is clearly better.
@@ -107,7 +107,7 @@ class PairCounts:
 
 
 def compare_pair(one: Floats, other: Floats) -> PairCounts:
-    """Compare what two hints brought.
+    """Compare the gains of two hints.
 
     Args:
         one: Gains by session, NaN where it was not tried; shape `[sessions]`.

@@ -1,4 +1,4 @@
-"""What a hint brings on the sessions of a panel."""
+"""The gains of a hint on the sessions of a panel."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether many hints gain, by trials that come little by little.
+"""Sequential tests of whether many hints gain, by trials that come step by step.
 
 A hint is *proven* if its mean gain is above 0 by a one-sided t-test, corrected for how many hints
 were ever tested (Benjamini and Hochberg, 1995: of the proven ones, at most `FALSE_SHARE` are lucky

@@ -1,4 +1,4 @@
-"""Checks the form of a request: LangGraph hands the input on as it came."""
+"""Checks the form of a request: LangGraph passes the input on unchecked."""
 
 from __future__ import annotations
 

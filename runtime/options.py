@@ -1,4 +1,4 @@
-"""One tolerant way for nodes to read what a caller has set for a run."""
+"""Resolves the options of a run: what the caller has set, or else the settings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The floors: a random order, which must be beaten clearly, and popularity.
+"""The simplest baselines: a random order, and popularity.
 
 Popularity is strong wherever negatives are drawn uniformly, so every table needs its row.
 """

@@ -1,4 +1,4 @@
-"""Small pictures: where their lines stand. Templates draw them as SVG without styles."""
+"""Small pictures: the coordinates of their lines. Templates draw them as SVG without styles."""
 
 from __future__ import annotations
 

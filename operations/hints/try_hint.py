@@ -29,7 +29,7 @@ async def try_hint(
     max_cost: float | None = None,
     progress: Progress = silent,
 ) -> TriedHint:
-    """Measure what a hint would bring, without storing it.
+    """Measure the gain of a hint, without storing it.
 
     Args:
         context: The run's options; its budget's limits are not used.

@@ -55,7 +55,7 @@ async def train(  # noqa: PLR0913  # what a training can be
 ) -> TrainedRelease:
     """Train the hint policy with PPO on training sessions, and release it.
 
-    It tries few hints in each session, and stops when more trials would likely bring less than
+    It tries few hints in each session, and stops when more trials would likely gain less than
     their noise; see `few_cells`. With few sessions, or for several hints at once, it pays for every
     cell that PPO visits.
 
