@@ -65,7 +65,7 @@ async def active_among(
 async def fetch_embeddings(
     connection: AsyncConnection, domain_id: int, ids: Sequence[int]
 ) -> dict[int, NDArray[np.float32]]:
-    """Return the embeddings of a domain's hints by their ids."""
+    """Return the embeddings of a domain's hints by their ids; shape `[384]` each."""
     rows = await connection.execute(
         select(HintRow.id, HintRow.embedding).where(
             HintRow.domain_id == domain_id, HintRow.id.in_(ids)

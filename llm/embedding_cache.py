@@ -46,7 +46,7 @@ class EmbeddingCache:
             self._give_up(error)
 
     def get(self, texts: Sequence[str]) -> dict[str, Floats32]:
-        """Return those texts' vectors that are known."""
+        """Return the known vectors by text; shape `[384]` each."""
         by_key = {self._key(text): text for text in texts}
         keys = list(by_key)
         found: dict[str, Floats32] = {}

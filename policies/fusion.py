@@ -109,7 +109,11 @@ def fused_order(first: Floats, opinion: Floats, fusion: Fusion) -> list[int]:
 
 
 def mean_places(opinions: Sequence[Floats]) -> list[float]:
-    """Return what each place in the prompt gets on average."""
+    """Return what each place in the prompt gets on average.
+
+    Args:
+        opinions: Of each session, the model's score by place; shape `[asked]`.
+    """
     longest = max((len(opinion) for opinion in opinions), default=0)
     total, count = np.zeros(longest), np.zeros(longest)
     for opinion in opinions:

@@ -40,7 +40,17 @@ class Estimate(NamedTuple):
 def ips(
     rewards: AnyFloats, logged: AnyFloats, target: AnyFloats, *, level: float = 0.95
 ) -> Estimate:
-    """Weight each reward by how much likelier the new policy makes its action."""
+    """Weight each reward by how much likelier the new policy makes its action.
+
+    Args:
+        rewards: `[N]`.
+        logged: Probability of the logged action when it was taken, `[N]`.
+        target: Probability of the same action under the new policy, `[N]`.
+        level: Of the interval.
+
+    Raises:
+        ValueError: There is no decision, the shapes differ, or a number cannot be what it is for.
+    """
     weights = _weights(rewards, logged, target)
     return _estimate(weights * rewards, weights, level)
 
@@ -50,7 +60,8 @@ def snips(
 ) -> Estimate:
     """Divide IPS by the mean weight: a little bias for much less variance.
 
-    The interval is by the delta method.
+    The interval is by the delta method. Arguments and errors are those of `ips`; without any action
+    that the new policy would take, the estimate is NaN.
     """
     weights = _weights(rewards, logged, target)
     total = weights.sum()

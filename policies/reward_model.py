@@ -145,7 +145,7 @@ class Gathered:
         """Fit the model with a given prior.
 
         Args:
-            scales: Prior deviations of the parts, in deviations of the noise.
+            scales: Prior deviations of the parts, in deviations of the noise; shape `[parts]`.
         """
         precision = self._products + np.diag(scales[self.features.parts] ** -2.0)
         mean: Floats = np.linalg.solve(precision, self._targets).astype(np.float64)
@@ -181,7 +181,7 @@ class RewardModel:
 
     @cached_property
     def root(self) -> Floats:
-        """A matrix `R` with `R' R = precision^-1`."""
+        """A matrix `R` with `R' R = precision^-1`, `[W, W]`."""
         return np.linalg.inv(np.linalg.cholesky(self.precision)).astype(np.float64)
 
 

@@ -48,7 +48,7 @@ class Pairs:
 
     @property
     def same(self) -> NDArray[np.bool_]:
-        """Which pairs are near-duplicates: alike in words and in gains.
+        """Which pairs are near-duplicates: alike in words and in gains; shape `[hints, hints]`.
 
         Two hints that do nothing are no duplicates: they are not telling. Neither are two of which
         one is clearly better.

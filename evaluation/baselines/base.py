@@ -64,7 +64,7 @@ def items_of(session: Session) -> tuple[str, ...]:
 
 
 def uniform_keys(session: Session, items: Sequence[str], seed: int) -> Floats:
-    """Draw a number in [0, 1) for each item, fixed by seed, history and item id only.
+    """Draw a number in [0, 1) for each item, fixed by seed, history and item id; shape `[items]`.
 
     Neither the target nor an item's place in the list has any influence.
     """

@@ -70,18 +70,18 @@ class FirstStageTask:
 
     @property
     def candidates(self) -> list[str]:
-        """Their ids."""
+        """The candidates' ids."""
         return [item.id for item in self.candidate_items]
 
     @property
     def numbers(self) -> Floats:
-        """The evidence, 0 where nothing is known."""
+        """The evidence, 0 where nothing is known; shape `[candidates, kinds]`."""
         unknown = np.zeros((len(self.candidate_items), len(EVIDENCE)))
         return unknown if self.evidence is None else self.evidence
 
 
 def candidate_features(task: FirstStageTask, factors: Floats) -> Floats:
-    """Describe each candidate beside the session.
+    """Describe each candidate in relation to the session.
 
     Args:
         factors: Shape `[candidates, 4]`, from `ItemFactors.scores`.
