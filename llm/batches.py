@@ -32,7 +32,7 @@ _RETRIES = 3
 
 @dataclass(frozen=True, slots=True)
 class BatchStatus:
-    """How a batch stands.
+    """The status of a batch.
 
     Attributes:
         remote_id: The provider's name for it.
@@ -154,7 +154,7 @@ class BatchClient:
         return None
 
     async def look(self, remote_id: str) -> BatchStatus:
-        """Return how a batch stands."""
+        """Return the status of a batch."""
         try:
             client = self._client.with_options(max_retries=_RETRIES)
             return self._status(await client.batches.retrieve(remote_id))

@@ -125,7 +125,7 @@ def _past_line(review: Review, most: int) -> str:
 
 def _item_cells(task: RatingTask, most: int) -> Iterator[str]:
     yield "item"
-    # Always there, so that no title and no attribute can stand in its place.
+    # Always there, so that no title and no attribute can take its place.
     yield _NO_MEAN if task.item_mean is None else _mean_cell(task, task.item_mean)
     yield _cell(task.item.title, most)
     for name, value in islice(sorted(task.item.attributes.items()), _ITEM_FACTS):

@@ -77,7 +77,7 @@ class Titles:
         """Return the numbers of the candidates that a line may mean; none for a doubtful one.
 
         Args:
-            line: Of an answer, with whatever stands around the title.
+            line: Of an answer, with whatever surrounds the title.
         """
         spellings = list(islice(_spellings(line[:_LONGEST]), _MOST_SPELLINGS))
         for spelling in spellings:

@@ -32,7 +32,7 @@ class Fusion:
 
     Attributes:
         weight: Deviations of the first stage's scores that one deviation of opinion is worth.
-        places: What a place in the prompt gets on average, whatever stands there: many models
+        places: What a place in the prompt gets on average, whatever is there: many models
             favour early places. Empty where it was not measured.
         sessions: Training sessions that the weight was learned on; 0 where it was not.
         gain: What the model adds to the first stage's NDCG@10 on sessions held out from the choice

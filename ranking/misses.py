@@ -48,7 +48,7 @@ class Miss:
     Attributes:
         session: Key of the training session.
         rank: Of the chosen item.
-        figures: Where the chosen item and, on average, the picks stand.
+        figures: Of the chosen item and, on average, of the picks.
         describes: The session, from `session_descriptors`; shape `[D]`.
         shown: What the reflecting model sees.
     """

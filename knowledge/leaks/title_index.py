@@ -95,7 +95,7 @@ class TitleIndex:
         return word in self._common or word in self._facts.common
 
     def is_value(self, key: str) -> bool:
-        """Whether hints may speak of this: an attribute's value, or a topic of that name.
+        """Whether hints may mention this: an attribute's value, or a topic of that name.
 
         Args:
             key: Folded words, joined.

@@ -1,4 +1,4 @@
-"""Follows a hint by its meaning: which features it speaks of, and in which direction."""
+"""Follows a hint by its meaning: which features it means, and in which direction."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ class ClauseWeights:
 
 
 def clause_weights(clause: str, features: Sequence[Feature], encode: Encode) -> ClauseWeights:
-    """Find out which features a clause speaks of, and in which direction.
+    """Find out which features a clause means, and in which direction.
 
     Args:
         clause: From `clauses`.

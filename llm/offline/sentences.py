@@ -131,7 +131,7 @@ def _held_together(words: str) -> str:
 
 
 def _is_plain(phrase: str) -> bool:
-    """Whether it can stand in a sentence that asks for it, and turns no direction itself."""
+    """Whether it can be used in a sentence that asks for it, and turns no direction itself."""
     return _is_one_clause(phrase) and not AGAINST.search(phrase) and not asks_gently(phrase)
 
 

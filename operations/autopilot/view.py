@@ -53,7 +53,7 @@ async def seen_by(connection: AsyncConnection, autopilot: Autopilot, options: Ru
 async def watched_reward(
     connection: AsyncConnection, autopilot: Autopilot, options: RunOptions
 ) -> Watched:
-    """Return how live reward stands against that just after the serving release was promoted."""
+    """Compare live reward with that just after the serving release was promoted."""
     counted = await count_rewards(connection, autopilot, options.model)
     reference, *later = [moments(*block) for block in counted.blocks] or [Moments()]
     return watched(reference, later, counted.size)

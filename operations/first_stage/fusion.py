@@ -85,7 +85,7 @@ def _opinion(
 
 
 def chosen_row(state: RecommendState) -> int:
-    """Return where the target stands among the candidates, from 0."""
+    """Return the target's place among the candidates, from 0."""
     target = state.get("target")
     return next(row for row, item in enumerate(state["candidate_items"]) if item["id"] == target)
 

@@ -31,7 +31,7 @@ _SCALE = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """How live reward stands against the reference.
+    """Live reward compared with the reference.
 
     Attributes:
         bounds: Of later reward minus that of the reference, from the block where most of a drop

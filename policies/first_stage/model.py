@@ -38,7 +38,7 @@ class FirstStage:
         """Score candidates; no training session meets a model that has seen its choice.
 
         Args:
-            task: The candidates of a training session stand in their stored order.
+            task: The candidates of a training session are in their stored order.
             session: Key of the training session that is being ranked, if it is one.
 
         Returns:
