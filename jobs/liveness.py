@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 _WORKERS = 0x726535
 _SETTINGS = (
     "SET LOCAL idle_in_transaction_session_timeout = 0",
-    # A machine that lost its power says no farewell: the server then asks after a minute.
+    # A machine that lost its power closes nothing: the server then asks after a minute.
     "SET LOCAL tcp_keepalives_idle = 30",
     "SET LOCAL tcp_keepalives_interval = 10",
     "SET LOCAL tcp_keepalives_count = 3",
@@ -30,7 +30,7 @@ _HELD = text(
 )
 
 
-class Pulse:
+class WorkerLock:
     """The lock of this worker.
 
     Args:
@@ -43,18 +43,18 @@ class Pulse:
         self._worker = worker
         self._connection: AsyncConnection | None = None
 
-    async def beat(self) -> bool:
+    async def keep(self) -> bool:
         """Hold the lock, and return whether it is held: not while the database is away."""
         try:
             if self._connection is None:
                 return await self._hold()
             await self._connection.execute(text(_SETTINGS[0]))
         except (OSError, SQLAlchemyError):
-            await self.stop()
+            await self.release()
             return False
         return True
 
-    async def stop(self) -> None:
+    async def release(self) -> None:
         """Give the lock back."""
         connection, self._connection = self._connection, None
         if connection is not None:
@@ -67,7 +67,7 @@ class Pulse:
         self._connection = await self._engine.connect()
         claim = {"space": _WORKERS, "key": _key(self._worker)}
         if not await self._connection.scalar(_CLAIM, claim):
-            await self.stop()  # the server has not noticed yet that the last connection broke
+            await self.release()  # the server has not noticed yet that the last connection broke
             return False
         for setting in _SETTINGS:
             await self._connection.execute(text(setting))

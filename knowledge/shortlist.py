@@ -10,7 +10,7 @@ from pgvector.sqlalchemy import HALFVEC
 from sqlalchemy import bindparam, cast, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from .embedding_column import EMBEDDING_DIM, Sought
+from .embedding_column import EMBEDDING_DIM, QueryVector
 from .hints import Hint, hint_of, select_hints
 from .meaning import WIDE_SCAN
 from .tables import HintRow
@@ -21,7 +21,7 @@ _PROMISING = _ACTIVE.order_by(HintRow.promise.desc(), HintRow.id).limit(bindpara
 _MEANING = cast(HintRow.embedding, HALFVEC(EMBEDDING_DIM))
 _NEAREST = (
     _ACTIVE.where(WIDE_SCAN)
-    .order_by(_MEANING.cosine_distance(bindparam("embedding", type_=Sought())))
+    .order_by(_MEANING.cosine_distance(bindparam("embedding", type_=QueryVector())))
     .limit(bindparam("count"))
 )
 

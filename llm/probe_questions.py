@@ -20,7 +20,7 @@ _Answer = TypeVar("_Answer")
 _QUIET: Any = {"tags": ["langsmith:nostream"]}
 
 
-class Question(Protocol):
+class ProbeQuestion(Protocol):
     """One question of a probe."""
 
     async def claim(self) -> None:
@@ -38,7 +38,7 @@ class Question(Protocol):
         ...
 
 
-class Asking:
+class Prober:
     """Asks one model and counts.
 
     Args:
@@ -54,7 +54,7 @@ class Asking:
         self,
         endpoint: Endpoint,
         limit: float,
-        opened: Callable[[Sequence[BaseMessage]], Question],
+        opened: Callable[[Sequence[BaseMessage]], ProbeQuestion],
     ) -> None:
         self.calls = 0
         self.endpoint = endpoint

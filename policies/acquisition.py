@@ -98,7 +98,7 @@ def lots(session: int, hints: Sequence[bytes], seed: int) -> Floats:
 
 
 @dataclass(frozen=True, slots=True)
-class Worth:
+class ExpectedGain:
     """What more trials would likely gain.
 
     Attributes:
@@ -115,13 +115,13 @@ class Worth:
         return self.gain <= self.noise
 
 
-def worth_of_more(
+def gain_of_more(
     model: RewardModel,
     sessions: NDArray[np.int64],
     tried: Floats,
     more: float,
     seed: int,
-) -> Worth:
+) -> ExpectedGain:
     """Return how much more sessions would likely raise the mean reward of the best choices.
 
     The expected value of sample information: how far the expected rewards would move, and how often
@@ -153,4 +153,4 @@ def worth_of_more(
         gains += (later.max(-1) - later[:, rows, best]) / 2
         others += float((later.argmax(-1) != best).mean()) / 2
     spread = 2 * model.variance * others + float(gains.mean(0).var())
-    return Worth(float(gains.mean()), math.sqrt(spread / len(model.features.sessions)))
+    return ExpectedGain(float(gains.mean()), math.sqrt(spread / len(model.features.sessions)))

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..arrays import Floats
-from .acquisition import Worth, chances, lots, worth_of_more
+from .acquisition import ExpectedGain, chances, gain_of_more, lots
 from .doubly_robust import cross_fitted, doubly_robust
 from .reward_model import Features, Gathered
 
@@ -76,7 +76,7 @@ class CellSearch:
         seed: int,
         left_out: NDArray[np.bool_] | None = None,
     ) -> None:
-        self.more: Worth | None = None
+        self.more: ExpectedGain | None = None
         self._features = features
         self._sessions = sessions
         self._hints = hints
@@ -125,7 +125,7 @@ class CellSearch:
         model = self._gathered.fit()
         sample = np.arange(self._first, len(self._sessions))[:_SAMPLE]
         likely = chances(model, sample, HINTS, self._seed)
-        self.more = worth_of_more(model, sample, likely, left, self._seed)
+        self.more = gain_of_more(model, sample, likely, left, self._seed)
         rows = np.arange(self._next, self._next + min(ROUND, left))
         open_ = np.where(self._left_out[rows], 0.0, chances(model, rows, HINTS, self._seed))
         drawn = [lots(self._sessions[row], self._hints, self._seed) for row in rows.tolist()]

@@ -20,7 +20,7 @@ from ...runtime.options import RunOptions, resolve_context
 from ..database import in_domain
 from ..said_by import by
 from .results import AutopilotDay, AutopilotDecision, AutopilotShown
-from .view import watched_reward
+from .view import live_reward_drift
 
 _DAYS = 6
 """That are shown before today."""
@@ -103,7 +103,7 @@ async def shown(
     plan = AutopilotPlan.from_dict(autopilot.plan)
     reward = None
     if autopilot.state != "off":  # it reads the log
-        reward = (await watched_reward(connection, autopilot, options)).as_dict()
+        reward = (await live_reward_drift(connection, autopilot, options)).as_dict()
     last = decisions[0] if decisions else None
     held = autopilot.state == "held" and last is not None
     says = _OFF if autopilot.state == "off" else "" if last is None else last.words

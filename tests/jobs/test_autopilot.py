@@ -184,14 +184,14 @@ async def test_a_cycle_does_not_overrule_a_person_who_was_faster(
     await turn_on(context, AutopilotPlan(calls_per_day=1_000, reference=100))
     await a_window_ago(services, context.domain or "")
     await rewarded(services, context.domain or "", [1.0, 0.0] * 50 + [0.0] * 300)
-    look = piloting.seen_by
+    look = piloting.observe
 
     async def slow(*given: Any) -> Any:
         found = await look(*given)
         await turn_off(context)
         return found
 
-    monkeypatch.setattr(piloting, "seen_by", slow)
+    monkeypatch.setattr(piloting, "observe", slow)
     async with asyncio.timeout(SECONDS):
         shown = await run_once(context)
     assert (shown.state, shown.decisions[0].action) == ("off", "off")

@@ -5,7 +5,7 @@ from typing import Any
 
 import psycopg
 from learnt import libpq
-from re2llm.jobs.liveness import Pulse, gone
+from re2llm.jobs.liveness import WorkerLock, gone
 from re2llm.runtime.services import Services
 
 Load = Callable[..., Any]
@@ -18,10 +18,10 @@ async def test_a_worker_that_lost_its_connection_is_gone_until_it_is_back(
         async with services.engine.connect() as connection:
             return await gone(connection, {domain, "another"})
 
-    pulse = Pulse(services.engine, domain)
+    lock = WorkerLock(services.engine, domain)
     assert await missing() == {domain, "another"}
-    assert await pulse.beat()
-    assert await pulse.beat()
+    assert await lock.keep()
+    assert await lock.keep()
     assert await missing() == {"another"}
     with psycopg.connect(libpq(url), autocommit=True) as connection:
         connection.execute(
@@ -29,17 +29,17 @@ async def test_a_worker_that_lost_its_connection_is_gone_until_it_is_back(
             "AND classid = %s",
             [0x726535],
         )
-    assert not await pulse.beat()
+    assert not await lock.keep()
     assert await missing() == {domain, "another"}
-    assert await pulse.beat()
+    assert await lock.keep()
     assert await missing() == {"another"}
-    await pulse.stop()
+    await lock.release()
     assert await missing() == {domain, "another"}
 
 
 async def test_the_lock_keeps_no_dead_row_alive(services: Services, url: str, domain: str) -> None:
-    pulse = Pulse(services.engine, domain)
-    await pulse.beat()
+    lock = WorkerLock(services.engine, domain)
+    await lock.keep()
     try:
         with psycopg.connect(libpq(url)) as connection:
             [held] = connection.execute(
@@ -49,4 +49,4 @@ async def test_the_lock_keeps_no_dead_row_alive(services: Services, url: str, do
             ).fetchall()
             assert held == (None, None, "idle in transaction")
     finally:
-        await pulse.stop()
+        await lock.release()

@@ -325,7 +325,7 @@ async def test_training_needs_answers_in_enough_sessions(
 
 async def test_training_stops_by_itself(school: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cell_search, "FEWEST", 1)
-    monkeypatch.setattr(cell_search.Worth, "little", property(lambda _: True))
+    monkeypatch.setattr(cell_search.ExpectedGain, "little", property(lambda _: True))
     trained = await operation.train(Context(domain=school), force=True)
     assert trained.stopped == "noise"
     assert trained.visited_sessions == min(cell_search.ROUND, len(SESSIONS) - FIRST)
