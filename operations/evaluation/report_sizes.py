@@ -16,8 +16,8 @@ from ...knowledge.hints import HintAndEmbedding, hint_key
 from ...knowledge.shortlist import active_among
 from ...knowledge.trials import gains
 from ...ranking.gather import gather
+from ...ranking.policy_inputs import session_state
 from ...ranking.release_cache import with_embeddings
-from ...ranking.served_policy import session_state
 from ...ranking.state import RecommendState
 from ...ranking.trials import resolve_session
 from ...records import counted

@@ -15,8 +15,8 @@ from ...knowledge.hints import HintAndEmbedding, hint_key
 from ...policies.cell_search import CellSearch, Round
 from ...policies.recipes import PolicyRecipe
 from ...policies.reward_model import Features
+from ...ranking.policy_inputs import session_state
 from ...ranking.rewards import RewardTable
-from ...ranking.served_policy import session_state
 from ...ranking.state import RecommendState
 from ...records import counted
 from ...runtime.budget import Budget

@@ -20,7 +20,7 @@ from ...policies.ppo import Rewards
 from ...policies.recipes import PolicyRecipe, TrainingConfig, check_recipe, default_config
 from ...policies.training import Trained, TrainingData, train_hint_policy
 from ...ranking.hint_stats import update_stats
-from ...ranking.served_policy import hint_features, session_state
+from ...ranking.policy_inputs import hint_features, session_state
 from ...runtime.budget import limited
 from ...runtime.context import Context
 from ...runtime.options import RunOptions, resolve_context
