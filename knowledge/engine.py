@@ -141,7 +141,7 @@ def _replace_if_lost(connection: Any, *_: object) -> None:
         raise DisconnectionError from error
     with _Selector() as selector:
         selector.register(socket, selectors.EVENT_READ)
-        if selector.select(0):  # an idle server has nothing to say but farewell
+        if selector.select(0):  # an idle server sends nothing, unless it closes
             raise DisconnectionError
 
 
