@@ -78,7 +78,7 @@ def wanted_evidence(meaning: tuple[str, ...], word: str) -> str:
 
     Args:
         meaning: What the prompt says about it, phrase by phrase.
-        word: The evidence's name, as spoken.
+        word: The evidence's name, as from `field_words`.
     """
     if any("popular" in phrase for phrase in meaning):
         return WELL_KNOWN
@@ -116,7 +116,7 @@ def one_value(word: str, value: str) -> str:
 
 
 @lru_cache(maxsize=10_000)
-def spoken(name: str) -> str:
+def field_words(name: str) -> str:
     """Return a field's name as words: `criticsScore` and `critics_score` are a "critics score"."""
     return _held_together(_words(_CAMEL.sub(" ", name)).lower())
 
