@@ -48,7 +48,7 @@ def reciprocal_rank(ranking: Sequence[str], target: str) -> float:
 def score_ranks(
     ranks: Ints | Sequence[int], metrics: Sequence[str] = DEFAULT_METRICS
 ) -> Mapping[str, Floats]:
-    """Turn ranks into metrics, one value a session, so that means and intervals can follow.
+    """Turn ranks into metrics, one value per session, so that means and intervals can follow.
 
     Args:
         ranks: Shape `(sessions,)`: the target's 1-based rank, `MISSING` (0) where it has none.

@@ -34,7 +34,7 @@ async def panel_gains(
         on_trial: Called after each session.
 
     Returns:
-        Gains in NDCG@10, one a session, in the panel's order.
+        Gains in NDCG@10, one per session, in the panel's order.
 
     Raises:
         ModelDownError: The model gave no answer.

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri, stdtr
 
 Gains = NDArray[np.float64]
-"""NDCG@10 with a hint minus without it, one a session."""
+"""NDCG@10 with a hint minus without it, one per session."""
 
 FALSE_SHARE = 0.05
 """The part of the proven hints that may be lucky ones, in expectation."""

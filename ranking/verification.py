@@ -59,7 +59,7 @@ def verification(gains: Sequence[float]) -> Verification:
     """Summarise gains.
 
     Args:
-        gains: NDCG@10 with the hint minus without it, one a session.
+        gains: NDCG@10 with the hint minus without it, one per session.
     """
     values = np.array(gains, dtype=np.float64)
     if not len(values):

@@ -1,4 +1,4 @@
-"""What a candidate can be judged by: each feature is one number a candidate, with its meaning.
+"""What a candidate can be judged by: each feature is one number per candidate, with its meaning.
 
 Nothing here knows a data set: features come from whatever attributes and evidence the prompt holds,
 and their meanings are phrased from the attributes' own names.
