@@ -32,7 +32,7 @@ async def select_hint(state: RecommendState, options: RunOptions) -> Update:
     named = options.hint_id is not None or options.hint is not None
     choose = chosen_by_caller if named else CHOOSERS[policy]
     if not training and (policy in _FROM_SERVING_STATE or options.fuse == "learned"):
-        options = replace(options, known=await serving_state_of(options, state["domain"]))
+        options = replace(options, serving_state=await serving_state_of(options, state["domain"]))
     chosen = await choose(state, options)
     fusion: Update = {}
     if not training:  # its trials must not depend on when they are made

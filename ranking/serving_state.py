@@ -19,8 +19,8 @@ async def serving_state_of(options: RunOptions, name: str) -> ServingState:
     query = ServingQuery(
         name, options.model, options.prompt_version, best=options.policy == "static"
     )
-    if options.known is not None and options.known.query == query:
-        return options.known
+    if options.serving_state is not None and options.serving_state.query == query:
+        return options.serving_state
 
     async def read(connection: AsyncConnection) -> ServingState:
         return await serving_state(connection, query, among=options.domains)
@@ -34,6 +34,6 @@ async def domain_for(options: RunOptions, name: str) -> Domain:
     Raises:
         InputError: There is no domain of that name that the run may know of.
     """
-    if options.known is not None and options.known.query.name == name:
-        return options.known.domain
+    if options.serving_state is not None and options.serving_state.query.name == name:
+        return options.serving_state.domain
     return await domain_of(options.services, name, among=options.domains)

@@ -50,7 +50,7 @@ class RunOptions:
         caller: The API key that the run is for, or `None`.
         command: What the ledger books the calls under.
         questions: Collects the questions instead of asking them, or `None`.
-        known: What serves the domain, if it was read for this very request, or `None`.
+        serving_state: The domain's, if it was read for this very request, or `None`.
     """
 
     services: Services
@@ -74,7 +74,7 @@ class RunOptions:
     caller: Caller | None
     command: str
     questions: Questions | None = None
-    known: ServingState | None = None
+    serving_state: ServingState | None = None
 
     @property
     def owner(self) -> str:
@@ -202,7 +202,7 @@ async def resolve_context(context: Context) -> RunOptions:
         caller=context.caller,
         command=context.command,
         questions=context.questions,
-        known=context.known,
+        serving_state=context.serving_state,
     )
 
 

@@ -41,8 +41,8 @@ GRANTED = {"model", "reflect_model"}
 """Take effect where the key was granted the model."""
 SERVERS = {
     *("prompt", "fuse", "prompt_order", "orders", "reflection_batch", "order", "record"),
-    *("in_rollout", "hint_id", "hint", "budget", "services", "caller", "questions", "known"),
-    "command",
+    *("in_rollout", "hint_id", "hint", "budget", "services", "caller", "questions"),
+    *("serving_state", "command"),
 }
 """Never take effect for a key."""
 
