@@ -30,7 +30,7 @@ _HELD = text(
 )
 
 
-class WorkerLock:
+class Pulse:
     """The lock of this worker.
 
     Args:
@@ -43,18 +43,18 @@ class WorkerLock:
         self._worker = worker
         self._connection: AsyncConnection | None = None
 
-    async def keep(self) -> bool:
+    async def beat(self) -> bool:
         """Hold the lock, and return whether it is held: not while the database is away."""
         try:
             if self._connection is None:
                 return await self._hold()
             await self._connection.execute(text(_SETTINGS[0]))
         except (OSError, SQLAlchemyError):
-            await self.release()
+            await self.stop()
             return False
         return True
 
-    async def release(self) -> None:
+    async def stop(self) -> None:
         """Give the lock back."""
         connection, self._connection = self._connection, None
         if connection is not None:
@@ -67,7 +67,7 @@ class WorkerLock:
         self._connection = await self._engine.connect()
         claim = {"space": _WORKERS, "key": _key(self._worker)}
         if not await self._connection.scalar(_CLAIM, claim):
-            await self.release()  # the server has not noticed yet that the last connection broke
+            await self.stop()  # the server has not noticed yet that the last connection broke
             return False
         for setting in _SETTINGS:
             await self._connection.execute(text(setting))

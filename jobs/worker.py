@@ -21,7 +21,7 @@ from ..runtime.services import Services
 from ..runtime.sharing import shared_services
 from . import workflows
 from .code_version import code_version
-from .liveness import WorkerLock, gone
+from .liveness import Pulse, gone
 from .queues import APP, JOBS, JSON, PIECES, POLL, SCHEMA, queue_client
 
 _LOOK = 2.0
@@ -50,18 +50,18 @@ async def work(*, concurrency: int, stop: asyncio.Event, say: Say) -> None:
     async with queue_client(services):
         pass  # the schema is there now, or the error is a clear one
     name = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:6]}"
-    lock = WorkerLock(services.engine, name)
-    await lock.keep()
+    pulse = Pulse(services.engine, name)
+    await pulse.beat()
     workflows.leaving.clear()
     limit = await _launch(services, name, version, concurrency)
     say(f"worker {name} takes pieces, {concurrency} at a time (version {version})")
     try:
-        await _watch(services, lock, name, version, stop, say)
+        await _watch(services, pulse, name, version, stop, say)
         limit.most = 0
         await _drain(say)
     finally:
         workflows.leaving.set()
-        await asyncio.shield(lock.release())
+        await asyncio.shield(pulse.stop())
         await asyncio.to_thread(DBOS.destroy)
 
 
@@ -132,7 +132,7 @@ def _refuse_pickle(cls: DefaultSerializer, serialized_data: str) -> Any:
 
 
 async def _watch(
-    services: Services, lock: WorkerLock, name: str, version: str, stop: asyncio.Event, say: Say
+    services: Services, pulse: Pulse, name: str, version: str, stop: asyncio.Event, say: Say
 ) -> None:
     """Keep the lock, and take over what workers have left behind, until told to stop."""
     suspects: set[str] = set()
@@ -144,7 +144,7 @@ async def _watch(
             pass
         else:
             return
-        if not await lock.keep():
+        if not await pulse.beat():
             suspects.clear()  # the others may only have lost their connections too
             continue
         try:

@@ -5,7 +5,7 @@ from typing import Any
 
 import psycopg
 from learnt import libpq
-from re2llm.jobs.liveness import WorkerLock, gone
+from re2llm.jobs.liveness import Pulse, gone
 from re2llm.runtime.services import Services
 
 Load = Callable[..., Any]
@@ -18,10 +18,10 @@ async def test_a_worker_that_lost_its_connection_is_gone_until_it_is_back(
         async with services.engine.connect() as connection:
             return await gone(connection, {domain, "another"})
 
-    lock = WorkerLock(services.engine, domain)
+    pulse = Pulse(services.engine, domain)
     assert await missing() == {domain, "another"}
-    assert await lock.keep()
-    assert await lock.keep()
+    assert await pulse.beat()
+    assert await pulse.beat()
     assert await missing() == {"another"}
     with psycopg.connect(libpq(url), autocommit=True) as connection:
         connection.execute(
@@ -29,17 +29,17 @@ async def test_a_worker_that_lost_its_connection_is_gone_until_it_is_back(
             "AND classid = %s",
             [0x726535],
         )
-    assert not await lock.keep()
+    assert not await pulse.beat()
     assert await missing() == {domain, "another"}
-    assert await lock.keep()
+    assert await pulse.beat()
     assert await missing() == {"another"}
-    await lock.release()
+    await pulse.stop()
     assert await missing() == {domain, "another"}
 
 
 async def test_the_lock_keeps_no_dead_row_alive(services: Services, url: str, domain: str) -> None:
-    lock = WorkerLock(services.engine, domain)
-    await lock.keep()
+    pulse = Pulse(services.engine, domain)
+    await pulse.beat()
     try:
         with psycopg.connect(libpq(url)) as connection:
             [held] = connection.execute(
@@ -49,4 +49,4 @@ async def test_the_lock_keeps_no_dead_row_alive(services: Services, url: str, do
             ).fetchall()
             assert held == (None, None, "idle in transaction")
     finally:
-        await lock.release()
+        await pulse.stop()

@@ -15,7 +15,7 @@ import pytest
 from re2llm.data.sample import sample_items
 from re2llm.errors import DatabaseError
 from re2llm.interfaces.host import Re2llm
-from re2llm.jobs.liveness import WorkerLock, gone
+from re2llm.jobs.liveness import Pulse, gone
 from re2llm.knowledge.engine import make_engine
 from re2llm.knowledge.locks import AdvisoryLocks
 from re2llm.knowledge.migrate import migrate
@@ -186,7 +186,7 @@ async def test_a_worker_is_known_to_live_beside_traffic(
     pooler: TransactionPooler, settings: Settings
 ) -> None:
     engine = make_engine(pooler.url.render_as_string(), settings)
-    lock = WorkerLock(engine, "here")
+    pulse = Pulse(engine, "here")
 
     async def missing() -> set[str]:
         async with engine.connect() as connection:
@@ -194,9 +194,9 @@ async def test_a_worker_is_known_to_live_beside_traffic(
 
     async with asyncio.timeout(PATIENCE):
         for _ in range(3):
-            assert await lock.keep()
+            assert await pulse.beat()
             assert await asyncio.gather(missing(), missing()) == [{"another"}] * 2
-        await lock.release()
+        await pulse.stop()
         while "here" not in await missing():  # noqa: ASYNC110  # until the pooler sees the link end
             await asyncio.sleep(0.05)
     await engine.dispose()
