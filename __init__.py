@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from .interfaces.tools import feedback_tool, rating_tool, recommender_tool, titles_tool
     from .ranking.exposures import observe_exposures
     from .rating.request import RatingRequest
-    from .runtime.options import Context
+    from .runtime.context import Context
 
 __all__ = [
     "Context",
@@ -41,7 +41,7 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Context": "runtime.options:Context",
+    "Context": "runtime.context:Context",
     "RatingRequest": "rating.request:RatingRequest",
     "Re2llm": "interfaces.host:Re2llm",
     "Re2llmError": "errors:Re2llmError",

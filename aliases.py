@@ -57,7 +57,7 @@ RENAMED: Mapping[str, str] = {
     "nodes.repeats": "ranking.repeats",
     "nodes.rewards": "ranking.rewards",
     "nodes.services": "runtime.services",
-    "nodes.serving": "ranking.serving",
+    "nodes.serving": "ranking.served_policy",
     "nodes.sharing": "runtime.sharing",
     "nodes.state": "ranking.state",
     "nodes.trace_rating": "rating.traces",
@@ -109,6 +109,7 @@ _NAMES: Mapping[str, Mapping[str, str]] = {
     "nodes.context": {"Call": "RunOptions", "call_with": "resolve_context"},
     "nodes.figures": {"update_figures": "update_stats"},
     "nodes.outage": {"Outages": "OutageGuard"},
+    "nodes.serving": {"hint_set_version": "ranking.policy_inputs.hint_set_version"},
 }
 """By old module, what its contents are called, with the module if they have left it."""
 

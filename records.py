@@ -16,7 +16,7 @@ AttributeValue = str | int | float | Sequence[str]
 """What an item's attribute may hold; a sequence of text for genres, directors and the like."""
 
 ONLY_DOMAIN_LOG = "re2llm.only_domain"
-"""The log that is told, at the level of debugging, of a domain that was taken without a name."""
+"""The logger that says, at level DEBUG, which domain was taken for a request without a name."""
 
 
 class Flag(StrEnum):

@@ -148,7 +148,7 @@ class _Pilot:
         from re2llm.jobs.worker import work
         from re2llm.policies.autopilot.plan import AutopilotPlan
         from re2llm.policies.rollout.plan import Plan
-        from re2llm.runtime.options import Context
+        from re2llm.runtime.context import Context
 
         stop = asyncio.Event()
         pilot = cls(Context(domain=DOMAIN), played, stop)

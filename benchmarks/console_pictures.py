@@ -53,7 +53,7 @@ async def prepare() -> dict[str, Any]:
     from re2llm.operations.releases.rollouts import start_canary
     from re2llm.operations.training.train import train
     from re2llm.policies.rollout.plan import Plan
-    from re2llm.runtime.options import Context
+    from re2llm.runtime.context import Context
     from re2llm.runtime.sharing import close_shared_services, shared_services
 
     services = await shared_services()

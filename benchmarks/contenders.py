@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from re2llm.knowledge.hints import Hint
     from re2llm.ranking.state import RecommendState
     from re2llm.records import Session
-    from re2llm.runtime.options import Context, RunOptions
+    from re2llm.runtime.context import Context
+    from re2llm.runtime.options import RunOptions
 
 NAMES = ("none", "static", "playbook", "gepa", "ppo-1", "ppo-set")
 LEARNING_SHARE = 0.5
@@ -62,7 +63,7 @@ async def prepare(name: str, calls: int, seed: int, counter: Counter) -> Prepare
 
 def context_of(seed: int, **more: Any) -> Context:
     """Return the options that all contenders share: the model alone ranks."""
-    from re2llm.runtime.options import Context
+    from re2llm.runtime.context import Context
 
     return Context(domain=DOMAIN, seed=seed, fuse="llm", record=False, **more)
 

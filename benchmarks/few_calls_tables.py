@@ -87,10 +87,11 @@ async def build_tables(domain: str, test: Path, path: Path) -> None:
     from re2llm.operations.training.few_cells import first_to_visit, panel_size
     from re2llm.operations.training.training_set import draw_training_set, promising_hints
     from re2llm.ranking.gather import gather
+    from re2llm.ranking.policy_inputs import hint_features, session_state
     from re2llm.ranking.rewards import RewardTable
-    from re2llm.ranking.serving import hint_features, session_state
     from re2llm.ranking.trials import resolve_session, try_hint
-    from re2llm.runtime.options import Context, resolve_context
+    from re2llm.runtime.context import Context
+    from re2llm.runtime.options import resolve_context
     from re2llm.runtime.progress import silent
 
     options = await resolve_context(Context(domain=domain, command="train"))

@@ -76,7 +76,7 @@ async def load(data: Path | None) -> Path | list[Session]:
     from re2llm.knowledge.domains import find_domain
     from re2llm.operations.loading.load import load as load_files
     from re2llm.operations.loading.load import load_domain
-    from re2llm.runtime.options import Context
+    from re2llm.runtime.context import Context
     from re2llm.runtime.sharing import shared_services
 
     services = await shared_services()
@@ -138,7 +138,8 @@ class Results:
 async def unseen_sessions(count: int, seed: int) -> list[int]:
     """Return training sessions on which `learn` verifies no hint."""
     from re2llm.ranking.panels import drawn_sessions
-    from re2llm.runtime.options import Context, resolve_context
+    from re2llm.runtime.context import Context
+    from re2llm.runtime.options import resolve_context
 
     options = await resolve_context(Context(domain=DOMAIN, seed=seed, fuse="llm"))
     panel = options.settings.verify_random * options.settings.verify_doubtful

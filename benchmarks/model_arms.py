@@ -21,7 +21,7 @@ from re2llm.ranking.choosers import CHOOSERS
 from re2llm.ranking.gather import gather
 from re2llm.ranking.given import given
 from re2llm.ranking.prompt import asked, ranking_prompt
-from re2llm.ranking.releases import served_policy
+from re2llm.ranking.release_cache import served_policy
 from re2llm.ranking.settle import complete, repaired_answer
 from re2llm.ranking.state import RecommendState
 from re2llm.records import Flag, Session

@@ -8,9 +8,10 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from re2llm.arrays import Floats, Ints
 from re2llm.evaluation.bootstrap import Bootstrap
 from re2llm.evaluation.experiment import Row, target_ranks
-from re2llm.evaluation.metrics import FloatArray, IntArray, score_ranks
+from re2llm.evaluation.metrics import score_ranks
 from re2llm.evaluation.permutations import order_spread
 from re2llm.operations.first_stage.fusion import what_it_adds
 from re2llm.policies.fusion import (
@@ -100,7 +101,7 @@ def document(
     }
 
 
-def _gains(ranks: Sequence[int] | IntArray) -> FloatArray:
+def _gains(ranks: Sequence[int] | Ints) -> Floats:
     return score_ranks(ranks, [METRIC])[METRIC]
 
 
@@ -112,7 +113,7 @@ def _opinions(answered: Sequence[Answered]) -> Opinions:
     )
 
 
-def _held_out(data: Opinions, plain: Sequence[FloatArray], *, alone: bool = False) -> IntArray:
+def _held_out(data: Opinions, plain: Sequence[Floats], *, alone: bool = False) -> Ints:
     """Return the targets' ranks, with everything that is learned taken from the other folds.
 
     Args:
@@ -134,7 +135,7 @@ def _held_out(data: Opinions, plain: Sequence[FloatArray], *, alone: bool = Fals
 
 
 def _fusion(
-    data: Opinions, places: Sequence[float], gained: FloatArray, bootstrap: Bootstrap
+    data: Opinions, places: Sequence[float], gained: Floats, bootstrap: Bootstrap
 ) -> Fusion:
     """Return what would be learned, with the gain and interval that the table shows."""
     learned = learn_fusion(data, places)

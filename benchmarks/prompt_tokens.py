@@ -79,7 +79,8 @@ async def prompts(domain: str, sessions: int, history: int | None) -> dict[int, 
     from re2llm.operations.loading.load import load_domain
     from re2llm.ranking.gather import gather
     from re2llm.records import Item
-    from re2llm.runtime.options import Context, resolve_context
+    from re2llm.runtime.context import Context
+    from re2llm.runtime.options import resolve_context
     from re2llm.runtime.sharing import shared_services
 
     services = await shared_services()

@@ -22,7 +22,8 @@ from re2llm.operations.database import in_domain
 from re2llm.operations.evaluation.held_out import read_test_sessions, with_candidates
 from re2llm.records import Flag, Session, counted
 from re2llm.runtime.budget import Budget
-from re2llm.runtime.options import Context, RunOptions, resolve_context
+from re2llm.runtime.context import Context
+from re2llm.runtime.options import RunOptions, resolve_context
 from re2llm.runtime.outages import OutageGuard, side_by_side
 from re2llm.runtime.progress import Progress
 

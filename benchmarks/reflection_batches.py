@@ -36,7 +36,8 @@ async def measured(
     from re2llm.operations.learning.learn import learn
     from re2llm.ranking.panel_gains import panel_gains
     from re2llm.ranking.panels import Panel
-    from re2llm.runtime.options import Context, resolve_context
+    from re2llm.runtime.context import Context
+    from re2llm.runtime.options import resolve_context
 
     await forget()
     context = Context(domain=DOMAIN, seed=seed, fuse="llm", reflection_batch=batch)

@@ -27,7 +27,7 @@ async def observed_rewards() -> list[float]:
     from re2llm.knowledge.trials import ndcg
     from re2llm.operations.loading.load import load_domain
     from re2llm.operations.recommending.recommend import recommend
-    from re2llm.runtime.options import Context
+    from re2llm.runtime.context import Context
     from re2llm.runtime.sharing import close_shared_services, shared_services
 
     services = await shared_services()

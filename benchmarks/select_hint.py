@@ -35,7 +35,7 @@ async def measure(sizes: Sequence[int], calls: int) -> list[dict[str, Any]]:
     from re2llm.graph.recommend import graph
     from re2llm.nodes.prepare import prepare as prepare_node
     from re2llm.nodes.select_hint import select_hint
-    from re2llm.runtime.options import Context
+    from re2llm.runtime.context import Context
     from re2llm.runtime.sharing import close_shared_services, shared_services
     from sqlalchemy import text
 

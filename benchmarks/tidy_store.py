@@ -55,7 +55,7 @@ async def plant(domain: str, seed: int, junk: int) -> dict[str, str]:
     from re2llm.knowledge.hints import add_hint
     from re2llm.operations.hints.verify import verify_hints
     from re2llm.operations.loading.load import load_domain
-    from re2llm.runtime.options import Context
+    from re2llm.runtime.context import Context
     from re2llm.runtime.sharing import shared_services
 
     from .planted_hints import catalogue, planted
@@ -91,7 +91,7 @@ async def tried_on(domain: str) -> int:
 async def left(domain: str, kinds: dict[str, str]) -> Counter[str]:
     """Count the active hints by kind."""
     from re2llm.operations.hints.manage import list_hints
-    from re2llm.runtime.options import Context
+    from re2llm.runtime.context import Context
 
     listed = await list_hints(Context(domain=domain), status="active")
     return Counter(kinds[hint.text] for hint in listed.hints)
@@ -100,7 +100,7 @@ async def left(domain: str, kinds: dict[str, str]) -> Counter[str]:
 async def measure(seed: int, junk: int, max_calls: int | None) -> Outcome:
     """Plant a store, tidy it, and count what is left."""
     from re2llm.operations.hints.tidy import tidy_hints
-    from re2llm.runtime.options import Context
+    from re2llm.runtime.context import Context
 
     domain = f"planted-{seed}"
     kinds = await plant(domain, seed, junk)

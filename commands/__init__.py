@@ -1,1 +1,1 @@
-"""The commands of `re2llm`, one a file; `cli.py` gathers them."""
+"""The commands of `re2llm`, one per file; `cli.py` gathers them."""

@@ -105,7 +105,7 @@ def on(  # an option for each part of the plan
 
     async def work() -> AutopilotShown:
         from ..jobs.piloting import turn_on
-        from ..runtime.options import Context
+        from ..runtime.context import Context
 
         return await turn_on(Context(), plan, domain=domain, cron=cron)
 
@@ -151,7 +151,7 @@ def run_once(domain: DomainOption = None, as_json: JsonOption = False) -> None:
 async def _do(
     verb: Literal["off", "show", "resume", "run-once"], domain: str | None
 ) -> AutopilotShown:
-    from ..runtime.options import Context
+    from ..runtime.context import Context
 
     if verb in {"show", "resume"}:
         from ..operations.autopilot.manage import resume_autopilot, show_autopilot

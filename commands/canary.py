@@ -1,4 +1,4 @@
-"""`re2llm policy canary`: a release on its way to everybody."""
+"""`re2llm policy canary`: rolls a release out step by step."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ async def _do(
         start_canary,
         stop_canary,
     )
-    from ..runtime.options import Context
+    from ..runtime.context import Context
 
     context = Context()
     if verb == "stop":

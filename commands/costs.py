@@ -49,7 +49,7 @@ def costs(
 
 async def _costs(days: int | None, reprice: bool, by: list[str] | None, as_json: bool) -> None:
     from ..operations.accounts.costs import DAY_BY_DAY, costs
-    from ..runtime.options import Context
+    from ..runtime.context import Context
 
     parts = cast("list[CostPart]", by) or list(DAY_BY_DAY)  # checked by the operation
     summed = await costs(Context(), days=days, reprice=reprice, by=parts)

@@ -10,7 +10,7 @@ from .demo_words import what_it_shows
 from .tables import print_evaluation
 
 if TYPE_CHECKING:
-    from ..runtime.options import Context
+    from ..runtime.context import Context
 
 _DOMAIN = "films"
 _VIEWERS, _TRAIN_SEED = 160, 1
@@ -42,7 +42,7 @@ def demo() -> None:
 async def _demo() -> None:
     from ..data.sample import simulate_sessions
     from ..operations.evaluation.evaluate import evaluate
-    from ..runtime.options import Context
+    from ..runtime.context import Context
 
     await _load()
     says = await _measure()
@@ -99,7 +99,7 @@ async def _load() -> None:
 async def _measure() -> str:
     """Fit the first stage, and return what the model adds to it."""
     from ..operations.first_stage.measure import measure
-    from ..runtime.options import Context
+    from ..runtime.context import Context
 
     with progress_bars() as progress:
         return (await measure(Context(domain=_DOMAIN), progress=progress)).says
@@ -107,7 +107,7 @@ async def _measure() -> str:
 
 async def _show(description: str, titles: list[str]) -> None:
     from ..operations.recommending.recommend import recommend
-    from ..runtime.options import Context
+    from ..runtime.context import Context
 
     result = await recommend(Context(domain=_DOMAIN, policy="none"), titles, k=5)
     out.print(f"A viewer who {description}, after {', '.join(titles)}:", style="bold")

@@ -46,7 +46,7 @@ def doctor(
 
 async def _examine(model: str | None, domain: str | None, *, calls: bool) -> Diagnosis:
     from ..operations.doctor.doctor import announced, diagnose
-    from ..runtime.options import Context
+    from ..runtime.context import Context
 
     context = Context(model=model, domain=domain)
     warning = announced(context) if calls else ""

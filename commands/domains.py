@@ -27,7 +27,7 @@ def list_(as_json: JsonOption = False) -> None:
 
 async def _list(as_json: bool) -> None:
     from ..operations.catalogue.domains import list_domains
-    from ..runtime.options import Context
+    from ..runtime.context import Context
 
     listed = await list_domains(Context())
     if as_json:
@@ -60,7 +60,7 @@ def delete(
 
 async def _delete(name: str, yes: bool, as_json: bool) -> None:
     from ..operations.catalogue.domains import delete_domain, show_domain
-    from ..runtime.options import Context
+    from ..runtime.context import Context
 
     if not yes:
         there = await show_domain(Context(), name)

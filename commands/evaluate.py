@@ -17,7 +17,7 @@ from .tables import print_evaluation
 
 if TYPE_CHECKING:
     from ..operations.evaluation.evaluate import Evaluation
-    from ..runtime.options import Context
+    from ..runtime.context import Context
     from ..settings import FuseMode
 
 
@@ -79,7 +79,7 @@ def evaluate(
         typer.Option(
             min=1,
             metavar="N",
-            help="Items to draw beside the target; a small catalogue gives fewer.",
+            help="Negative items to draw for each target; a small catalogue gives fewer.",
         ),
     ] = NEGATIVES,
     max_llm_calls: MaxCalls = None,
@@ -94,7 +94,7 @@ def evaluate(
     Example: re2llm evaluate --domain movies --sessions test.jsonl --baselines popularity,vsknn
     """
     from ..operations.evaluation import evaluate as operation
-    from ..runtime.options import Context
+    from ..runtime.context import Context
 
     context = Context(domain=domain, seed=seed, fuse=cast("FuseMode | None", fuse))
     if detach:

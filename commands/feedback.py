@@ -51,7 +51,7 @@ async def _feedback(
 ) -> None:
     from ..operations.learning.from_feedback import learn_from_feedback
     from ..operations.recommending.feedback import give_feedback
-    from ..runtime.options import Context
+    from ..runtime.context import Context
     from ..runtime.sharing import shared_services
 
     if none == (picked is not None):

@@ -40,7 +40,7 @@ def search(
 
 async def _search(query: str, domain: str | None, count: int, as_json: bool) -> None:
     from ..operations.catalogue.items import search_items
-    from ..runtime.options import Context
+    from ..runtime.context import Context
 
     found = await search_items(Context(), query, domain=domain, count=count)
     if as_json:
@@ -72,7 +72,7 @@ def show(
 
 async def _show(item: str, domain: str | None, as_json: bool) -> None:
     from ..operations.catalogue.items import show_item
-    from ..runtime.options import Context
+    from ..runtime.context import Context
 
     shown = await show_item(Context(), item, domain=domain)
     if as_json:

@@ -1,4 +1,4 @@
-"""`re2llm jobs`: what becomes of work that was submitted with `--detach`."""
+"""`re2llm jobs`: shows and controls jobs, such as work that was submitted with `--detach`."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def list_(
     async def work() -> list[JobStatus[ListedJob]]:
         from ..jobs.control import jobs
         from ..operations.catalogue.domains import show_domain
-        from ..runtime.options import Context
+        from ..runtime.context import Context
 
         listed = await jobs(Context(), domain=domain, state=cast("JobState | None", state))
         if domain is not None and not listed:
@@ -73,7 +73,7 @@ def show(job: JobId, as_json: JsonOption = False) -> None:
 
     async def work() -> JobStatus[Job]:
         from ..jobs.control import job as operation
-        from ..runtime.options import Context
+        from ..runtime.context import Context
 
         return await operation(Context(), job)
 
@@ -143,7 +143,7 @@ jobs.command()(unschedule)
 def _change(name: str, job: str, as_json: bool, **limits: Any) -> None:
     async def work() -> JobStatus[Job]:
         from ..jobs import control
-        from ..runtime.options import Context
+        from ..runtime.context import Context
 
         change: Callable[..., Awaitable[JobStatus[Job]]] = getattr(control, name)
         return await change(Context(), job, **limits)

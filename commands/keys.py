@@ -73,7 +73,7 @@ def create(
 
 async def _create(owner: str, domains: list[str], granted: dict[str, Any], as_json: bool) -> None:
     from ..operations.accounts.keys import create_key
-    from ..runtime.options import Context
+    from ..runtime.context import Context
 
     created = await create_key(Context(), owner, domains, **granted)
     if as_json:
@@ -94,7 +94,7 @@ def list_(as_json: JsonOption = False) -> None:
 
 async def _list(as_json: bool) -> None:
     from ..operations.accounts.keys import list_keys
-    from ..runtime.options import Context
+    from ..runtime.context import Context
 
     listed = await list_keys(Context())
     if as_json:
@@ -141,7 +141,7 @@ def revoke(
 
 async def _revoke(key: str, as_json: bool) -> None:
     from ..operations.accounts.keys import revoke_key
-    from ..runtime.options import Context
+    from ..runtime.context import Context
 
     revoked = await revoke_key(Context(), key)
     if as_json:

@@ -78,7 +78,7 @@ def learn(
     Example: re2llm learn --domain movies --max-hints 20
     """
     from ..operations.learning import learn as operation
-    from ..runtime.options import Context
+    from ..runtime.context import Context
 
     context = Context(
         domain=domain,

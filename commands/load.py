@@ -81,7 +81,7 @@ def load(
     async def work() -> Loaded:
         from ..data.interactions import TableOptions
         from ..operations.loading.load import load
-        from ..runtime.options import Context
+        from ..runtime.context import Context
 
         table = TableOptions(
             items=items,

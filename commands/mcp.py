@@ -43,7 +43,7 @@ async def _serve(domain: str | None) -> None:
         ) from error
     from ..interfaces.host import Re2llm
     from ..operations.catalogue.domains import show_domain
-    from ..runtime.options import Context
+    from ..runtime.context import Context
     from ..settings import get_settings
 
     if domain is not None:  # a client would show its person nothing but a tool that fails

@@ -34,13 +34,13 @@ def measure(
 ) -> None:
     """Measure what the model adds to the first stage.
 
-    From then on, the model counts as much as it was found to add. One call a session, without
+    From then on, the model counts as much as it was found to add. One call per session, without
     a hint. Run it before you pay for learning.
 
     Example: re2llm measure --domain films --sessions 100
     """
     from ..operations.first_stage import measure as operation
-    from ..runtime.options import Context
+    from ..runtime.context import Context
 
     async def work() -> Measured:
         with progress_bars() as progress:

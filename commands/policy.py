@@ -35,7 +35,7 @@ def list_(
 
 async def _list(domain: str | None, as_json: bool) -> None:
     from ..operations.releases.manage import list_releases
-    from ..runtime.options import Context
+    from ..runtime.context import Context
 
     listed = await list_releases(Context(), domain=domain)
     if as_json:
@@ -62,7 +62,7 @@ def show(
     domain: DomainOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show what a release brings, what it was made for, and its hints.
+    """Show a release's gain, what it was made for, and its hints.
 
     Example: re2llm policy show 1 --domain films
     """
@@ -71,7 +71,7 @@ def show(
 
 async def _show(release: int, domain: str | None, as_json: bool) -> None:
     from ..operations.releases.manage import show_release
-    from ..runtime.options import Context
+    from ..runtime.context import Context
 
     shown = await show_release(Context(), release, domain=domain)
     if as_json:
@@ -123,7 +123,7 @@ def activate(
 
 async def _activate(release: int, domain: str | None, force: bool, as_json: bool) -> None:
     from ..operations.releases.manage import activate_release
-    from ..runtime.options import Context
+    from ..runtime.context import Context
 
     active = await activate_release(Context(), release, domain=domain, force=force)
     if as_json:
@@ -143,7 +143,7 @@ def rollback(domain: DomainOption = None, as_json: JsonOption = False) -> None:
 
 async def _rollback(domain: str | None, as_json: bool) -> None:
     from ..operations.releases.manage import rollback_release
-    from ..runtime.options import Context
+    from ..runtime.context import Context
 
     active = await rollback_release(Context(), domain=domain)
     if as_json:
@@ -185,7 +185,7 @@ def evaluate(
 
 async def _evaluate(release: int, domain: str | None, sampled: bool | None, as_json: bool) -> None:
     from ..operations.releases.off_policy import evaluate_release
-    from ..runtime.options import Context
+    from ..runtime.context import Context
 
     with progress_bars() as progress:
         report = await evaluate_release(

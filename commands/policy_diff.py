@@ -48,7 +48,7 @@ def diff(
 
 async def _diff(first: int, second: int, domain: str | None, sessions: int, as_json: bool) -> None:
     from ..operations.releases.diff import compare_releases
-    from ..runtime.options import Context
+    from ..runtime.context import Context
 
     with progress_bars() as progress:
         found = await compare_releases(

@@ -45,7 +45,7 @@ def purge(
 
 async def _purge(older_than: str | None, owner: str | None, dry_run: bool, as_json: bool) -> None:
     from ..operations.sessions.purge import purge as delete
-    from ..runtime.options import Context
+    from ..runtime.context import Context
 
     days = None if older_than is None else _days(older_than)
     purged = await delete(Context(), older_than=days, owner=owner, dry_run=dry_run)

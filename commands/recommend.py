@@ -103,7 +103,7 @@ def recommend(
     async def work() -> Recommended:
         from ..operations.recommending.recommend import recommend
         from ..ranking.choosers import hint_choice
-        from ..runtime.options import Context
+        from ..runtime.context import Context
 
         context = Context(
             policy=None if policy is None else hint_choice(policy), command="recommend"

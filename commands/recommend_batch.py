@@ -52,7 +52,7 @@ def recommend_rows(
     async def work() -> Batch:
         from ..operations.recommending.batch import recommend_batch
         from ..ranking.choosers import hint_choice
-        from ..runtime.options import Context
+        from ..runtime.context import Context
 
         chosen = None if policy is None else hint_choice(policy)
         with progress_bars() as progress:

@@ -45,7 +45,7 @@ def schedule(
 
     async def work() -> Schedule:
         from ..jobs.schedules import add_schedule
-        from ..runtime.options import Context
+        from ..runtime.context import Context
 
         given = {key: limit for key, limit in limits.items() if limit is not None}
         return await add_schedule(
@@ -75,7 +75,7 @@ def schedules(
 
     async def work() -> list[Schedule]:
         from ..jobs.schedules import list_schedules
-        from ..runtime.options import Context
+        from ..runtime.context import Context
 
         return await list_schedules(Context())
 
@@ -103,7 +103,7 @@ def unschedule(
 
     async def work() -> None:
         from ..jobs.schedules import remove_schedule
-        from ..runtime.options import Context
+        from ..runtime.context import Context
 
         await remove_schedule(Context(), name)
 

@@ -31,7 +31,7 @@ def list_(domain: DomainOption = None, as_json: JsonOption = False) -> None:
 
 async def _list(domain: str | None, as_json: bool) -> None:
     from ..operations.sessions.sources import list_session_sources
-    from ..runtime.options import Context
+    from ..runtime.context import Context
 
     sources = await list_session_sources(Context(), domain=domain)
     if as_json:
@@ -70,7 +70,7 @@ def drop(
 
 async def _drop(source: str, domain: str | None, as_json: bool) -> None:
     from ..operations.sessions.sources import drop_sessions
-    from ..runtime.options import Context
+    from ..runtime.context import Context
 
     dropped = await drop_sessions(Context(), source, domain=domain)
     if as_json:

@@ -59,7 +59,7 @@ def train(
 ) -> None:
     """Train the hint policy with PPO on training sessions.
 
-    Tries few hints in each session, and stops when more trials would likely bring less than their
+    Tries few hints in each session, and stops when more trials would likely gain less than their
     noise. Past trials are not paid for again.
 
     Example: re2llm train --domain movies --seed 0
@@ -67,7 +67,7 @@ def train(
     from ..operations.first_stage.fusion import what_it_adds
     from ..operations.training import train as operation
     from ..operations.training.results import what_more_would_bring
-    from ..runtime.options import Context
+    from ..runtime.context import Context
 
     context = Context(domain=domain, seed=seed, fuse=cast("FuseMode | None", fuse))
     if detach:

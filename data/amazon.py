@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import unicodedata
 from collections import defaultdict
 from collections.abc import Container, Iterator, Mapping
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import cast
 
 from ..errors import InputError
 from ..records import AttributeValue, Item, Session
+from ..title_words import without_accents
 from .files import require_files, total_bytes
 from .json_rows import as_text
 from .malformed import ReadReport, RowError, shown
@@ -121,12 +121,8 @@ def _holes(titles: Mapping[str, str]) -> list[int]:
 
 
 def _join_key(title: str) -> str:
-    plain = unicodedata.normalize("NFKD", title.replace("™", "").replace("&", " and "))
-    return (
-        re.sub(r"[^\w]+", " ", "".join(c for c in plain if not unicodedata.combining(c)))
-        .casefold()
-        .strip()
-    )
+    plain = without_accents(title.replace("™", "").replace("&", " and "))
+    return re.sub(r"[^\w]+", " ", plain).casefold().strip()
 
 
 def _agreed(rows: list[dict[str, AttributeValue]]) -> dict[str, AttributeValue]:

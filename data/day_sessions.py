@@ -107,7 +107,7 @@ def day_sessions(
 
 
 def is_grouped(users: Iterable[str]) -> bool:
-    """Return whether each user's rows stand together."""
+    """Return whether each user's rows are next to each other."""
     seen: set[str] = set()
     for user, _ in groupby(users):
         if user in seen:

@@ -12,7 +12,7 @@ from .malformed import shown
 
 _LONGEST_HEADING = 1_000
 _BESIDE = 5
-"""Keys that may stand beside the list in an object around all rows."""
+"""Keys that may be next to the list in an object around all rows."""
 _LISTS_OF_A_ROW = {"history", "candidates"}
 """Which may hold objects in a single row, too."""
 

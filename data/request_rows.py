@@ -1,4 +1,4 @@
-"""Requests for recommendations, one a row, from JSONL or Parquet."""
+"""Requests for recommendations, one per row, from JSONL or Parquet."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ class TableFormat:
 
     Attributes:
         delimiter: What separates the columns.
-        quoted: Whether a column may stand in double quotes, as in CSV.
+        quoted: Whether a column may be in double quotes, as in CSV.
         fallback: The encoding of lines that are not UTF-8; if `None`, those are malformed.
     """
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from ..arrays import Floats
 from ..errors import InputError
-from .metrics import FloatArray
 
 _BLOCK = 1 << 22
 """Resampling counts held at once (32 MiB), so that memory suffices for many sessions."""
@@ -110,12 +110,12 @@ class Bootstrap:
         """Return an interval of one paired difference; both have shape `(sessions,)`."""
         return self.differences(np.asarray(a)[np.newaxis], np.asarray(b)[np.newaxis])[0]
 
-    def _resample(self, matrix: FloatArray) -> FloatArray:
+    def _resample(self, matrix: Floats) -> Floats:
         """Return the means of all resamples, shape `(rows, resamples)`."""
         rng = np.random.default_rng(self.seed)
         sessions = matrix.shape[1]
         block = max(1, _BLOCK // sessions)
-        parts: list[FloatArray] = []
+        parts: list[Floats] = []
         for start in range(0, self.resamples, block):
             drawn = min(block, self.resamples - start)
             picks = rng.integers(sessions, size=(drawn, sessions))
@@ -125,7 +125,7 @@ class Bootstrap:
         return np.concatenate(parts, axis=1)
 
 
-def _matrix(values: npt.ArrayLike, field: str) -> FloatArray:
+def _matrix(values: npt.ArrayLike, field: str) -> Floats:
     """Check and convert what was given to a float64 matrix."""
     matrix = np.asarray(values, dtype=np.float64)
     if matrix.ndim != 2 or matrix.shape[1] == 0:  # noqa: PLR2004

@@ -8,4 +8,4 @@ DEFAULT_BASELINES = ("random", "popularity", "vsknn", "sum", "first-stage")
 """Those that need no extra."""
 
 NEGATIVES = CANDIDATES - 1
-"""Items that are drawn beside the target, for sessions without candidates."""
+"""Negative items that are drawn for each target, for sessions without candidates."""

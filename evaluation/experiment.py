@@ -8,10 +8,11 @@ from dataclasses import KW_ONLY, dataclass, field
 
 import numpy as np
 
+from ..arrays import Ints
 from ..errors import InputError
 from ..records import Session
 from .baselines import create_baseline, rank_session
-from .metrics import IntArray, target_rank
+from .metrics import target_rank
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,7 @@ class Row:
 
     name: str
     kind: str
-    ranks: IntArray
+    ranks: Ints
     llm_calls: int = 0
     flags: Counter[str] = field(default_factory=Counter[str])
     faults: Counter[str] = field(default_factory=Counter[str])
@@ -109,7 +110,7 @@ def run_baseline(
     return Row(name, "baseline", target_ranks(sessions, rankings))
 
 
-def target_ranks(sessions: Sequence[Session], rankings: Sequence[Sequence[str]]) -> IntArray:
+def target_ranks(sessions: Sequence[Session], rankings: Sequence[Sequence[str]]) -> Ints:
     """Return each target's rank in its session's ranking, `[sessions]`: 1 is best, 0 is missing.
 
     Raises:

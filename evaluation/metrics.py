@@ -9,16 +9,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
+from ..arrays import Floats, Ints
 from ..errors import InputError
 from ..knowledge.trials import discount
-
-IntArray: TypeAlias = npt.NDArray[np.int64]
-FloatArray: TypeAlias = npt.NDArray[np.float64]
 
 DEFAULT_METRICS: tuple[str, ...] = ("hr@5", "ndcg@5", "hr@10", "ndcg@10", "mrr")
 """The columns of every report unless others are asked for."""
@@ -50,9 +46,9 @@ def reciprocal_rank(ranking: Sequence[str], target: str) -> float:
 
 
 def score_ranks(
-    ranks: IntArray | Sequence[int], metrics: Sequence[str] = DEFAULT_METRICS
-) -> Mapping[str, FloatArray]:
-    """Turn ranks into metrics, one value a session, so that means and intervals can follow.
+    ranks: Ints | Sequence[int], metrics: Sequence[str] = DEFAULT_METRICS
+) -> Mapping[str, Floats]:
+    """Turn ranks into metrics, one value per session, so that means and intervals can follow.
 
     Args:
         ranks: Shape `(sessions,)`: the target's 1-based rank, `MISSING` (0) where it has none.
@@ -88,7 +84,7 @@ def _parse(name: str) -> tuple[str, int | None]:
     return match[1], int(match[2]) if match[2] else None
 
 
-def _score(ranks: IntArray, kind: str, k: int | None) -> FloatArray:
+def _score(ranks: Ints, kind: str, k: int | None) -> Floats:
     """Score each rank; those beyond the cut-off, and missing ones, get 0."""
     counted = (ranks != MISSING) if k is None else (ranks != MISSING) & (ranks <= k)
     safe = np.maximum(ranks, 1).astype(np.float64)

@@ -14,9 +14,10 @@ from typing import Any
 
 import numpy as np
 
+from ..arrays import AnyFloats
 from ..errors import InputError
 from ..knowledge.feedback import Decision, HintChosen
-from ..policies.ope import Estimate, Floats, doubly_robust, ips, snips
+from ..policies.ope import Estimate, doubly_robust, ips, snips
 from ..records import counted
 
 _FOLDS = 5
@@ -137,7 +138,7 @@ def require_log(
 def report(
     number: int,
     used: Sequence[Decision],
-    target: Floats,
+    target: AnyFloats,
     shares: Sequence[Shares],
     *,
     sampled: bool,
@@ -181,7 +182,7 @@ def report(
     )
 
 
-def reward_model(used: Sequence[Decision], shares: Sequence[Shares]) -> tuple[Floats, Floats]:
+def reward_model(used: Sequence[Decision], shares: Sequence[Shares]) -> tuple[AnyFloats, AnyFloats]:
     """Predict rewards by each choice's mean, shrunk, from decisions in other folds.
 
     Returns:

@@ -1,4 +1,4 @@
-"""The calibration of raters as a picture: what users gave where a model predicted so much."""
+"""The calibration of raters as a picture: users' mean rating at each predicted rating."""
 
 # matplotlib leaves many types open.
 # pyright: reportUnknownMemberType=false

@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..arrays import Floats
 from ..records import RatingScale
 from .bootstrap import Bootstrap
-from .metrics import FloatArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class RatingRow:
 
 def absolute_errors(
     ratings: Sequence[float | None], truths: Sequence[float], scale: RatingScale
-) -> FloatArray:
+) -> Floats:
     """Return errors of shape `(cases,)`; an invalid answer gets the largest possible error."""
     return np.array(
         [
@@ -139,7 +139,7 @@ def _group(
     name: str,
     members: npt.NDArray[np.bool_],
     rows: Sequence[RatingRow],
-    errors: Sequence[FloatArray],
+    errors: Sequence[Floats],
     seed: int,
 ) -> dict[str, Any]:
     intervals = Bootstrap(seed=seed).means(np.stack([error[members] for error in errors]))
@@ -154,7 +154,7 @@ def _group(
 
 
 def _paired(
-    rows: Sequence[RatingRow], errors: Sequence[FloatArray], bootstrap: Bootstrap
+    rows: Sequence[RatingRow], errors: Sequence[Floats], bootstrap: Bootstrap
 ) -> list[dict[str, Any]]:
     """Compare each model with every other row."""
     pairs: list[dict[str, Any]] = []

@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from ..arrays import Floats
 from .bootstrap import Bootstrap
 from .experiment import Row
-from .metrics import DEFAULT_METRICS, MISSING, FloatArray, score_ranks
+from .metrics import DEFAULT_METRICS, MISSING, score_ranks
 
 CUTOFFS = (5, 10)
 _COMPARED = "ndcg@10"
@@ -64,7 +65,7 @@ def _given(row: Row) -> dict[str, Any]:
 
 
 def _paired(
-    rows: Sequence[Row], values: Sequence[Mapping[str, FloatArray]], bootstrap: Bootstrap
+    rows: Sequence[Row], values: Sequence[Mapping[str, Floats]], bootstrap: Bootstrap
 ) -> list[dict[str, Any]]:
     gains = sorted(
         zip(_labels(rows), (scores[_COMPARED] for scores in values), strict=True),

@@ -1,4 +1,4 @@
-"""Draws the graphs themselves into a Markdown file: `python -m re2llm.graph.draw README.md`."""
+"""Draws the compiled graphs into a Markdown file: `python -m re2llm.graph.draw README.md`."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def mermaid(name: str) -> str:
 
 
 def redraw(text: str) -> str:
-    """Return a Markdown text with each picture between two markers drawn anew.
+    """Return a Markdown text with each picture between two markers redrawn.
 
     Args:
         text: Holds `<!-- graph: NAME -->` and, later, `<!-- /graph -->`, any number of times.

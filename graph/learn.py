@@ -1,4 +1,4 @@
-"""The `learn` graph: the recommend machine with a known target, and what a miss sets off."""
+"""The `learn` graph: ranks a session whose next item is known, and learns hints from a miss."""
 
 # LangGraph leaves type arguments of its own open in `add_node` and `compile`.
 # pyright: reportUnknownMemberType=false
@@ -15,7 +15,7 @@ from ..nodes.pick_session import pick_session
 from ..nodes.reflect import reflect
 from ..nodes.store_hint import store_hint
 from ..nodes.verify_hint import verify_hint
-from ..runtime.options import Context
+from ..runtime.context import Context
 from .routes import Outcome, add_chain, add_ranking, or_end
 
 LearnGraph = CompiledStateGraph[LearnState, Context, Any, Any]

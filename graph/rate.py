@@ -14,7 +14,7 @@ from ..nodes.rating.check import check_rating
 from ..nodes.rating.predict import predict_rating
 from ..nodes.rating.prepare import prepare_rating
 from ..nodes.rating.state import RatingRequest, RatingResult, RatingState
-from ..runtime.options import Context
+from ..runtime.context import Context
 from .routes import add_chain
 
 RateGraph = CompiledStateGraph[RatingState, Context, Any, Any]

@@ -11,7 +11,7 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 
 from ..ranking.state import RecommendRequest, RecommendResult, RecommendState
-from ..runtime.options import Context
+from ..runtime.context import Context
 from .routes import add_ranking
 
 RecommendGraph = CompiledStateGraph[RecommendState, Context, Any, Any]

@@ -1,4 +1,4 @@
-"""What more than one graph is wired with."""
+"""Chains of nodes and the routes between them, which several graphs share."""
 
 # LangGraph leaves type arguments of its own open in `add_node` and `compile`.
 # pyright: reportUnknownMemberType=false
@@ -19,7 +19,7 @@ from ..nodes.select_hint import select_hint
 
 
 class Outcome(TypedDict):
-    """What a route looks at; LangGraph reads no more of the state for it than its type names."""
+    """The part of the state that a route reads: LangGraph passes it only the keys named here."""
 
     error: dict[str, str] | None
 

@@ -1,1 +1,1 @@
-"""The interfaces for other programs: operations, tools, the assistant, and the MCP server."""
+"""Interfaces for programs and people: Python, tools, chat, MCP, HTTP, and the console's pages."""

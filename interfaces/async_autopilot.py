@@ -9,7 +9,7 @@ from ..operations.autopilot.manage import resume_autopilot, show_autopilot
 from ..operations.autopilot.results import AutopilotShown
 from ..policies.autopilot.plan import AutopilotPlan
 from ..policies.rollout.plan import Plan
-from ..runtime.options import Context
+from ..runtime.context import Context
 from .loading import load_module
 
 _PILOTING = "jobs.piloting"

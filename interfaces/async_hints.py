@@ -101,7 +101,7 @@ class AsyncHints(AsyncCatalogue):
         max_cost: float | None = None,
         progress: Progress = silent,
     ) -> TriedHint:
-        """Measure what a hint would bring, without storing it.
+        """Measure the gain of a hint, without storing it.
 
         Args:
             text: One or two imperative sentences.
@@ -110,7 +110,7 @@ class AsyncHints(AsyncCatalogue):
             sessions: Training sessions to try it on, drawn at random.
             max_llm_calls: Stop after this many model calls.
             max_cost: Stop when this much is spent, by `RE2LLM_PRICES`.
-            progress: Is told the stage, the sessions done and their total.
+            progress: Called with the stage, the sessions done and their total.
 
         Raises:
             Re2llmError: The text cannot be used, there are no training sessions, or the budget or
@@ -143,7 +143,7 @@ class AsyncHints(AsyncCatalogue):
             model: The ranking model; `None` takes the object's.
             max_llm_calls: Stop after this many model calls.
             max_cost: Stop when this much is spent, by `RE2LLM_PRICES`.
-            progress: Is told the stage, the hints done and their total.
+            progress: Called with the stage, the hints done and their total.
 
         Raises:
             Re2llmError: There is no such catalogue or hint, or there are no training sessions.
@@ -166,7 +166,7 @@ class AsyncHints(AsyncCatalogue):
         max_cost: float | None = None,
         progress: Progress = silent,
     ) -> ImprovedHints:
-        """Join hints that help in different sessions, mend those that harm; keep what is better.
+        """Join hints that help in different sessions, fix those that harm; keep what is better.
 
         Args:
             domain: The catalogue; `None` takes the object's.
@@ -174,7 +174,7 @@ class AsyncHints(AsyncCatalogue):
             attempts: New hints to make at most.
             max_llm_calls: Stop after this many model calls.
             max_cost: Stop when this much is spent, by `RE2LLM_PRICES`.
-            progress: Is told the stage, the attempts done and their total.
+            progress: Called with the stage, the attempts done and their total.
 
         Raises:
             Re2llmError: There is no such catalogue, or it has no training sessions.
@@ -197,7 +197,7 @@ class AsyncHints(AsyncCatalogue):
         max_cost: float | None = None,
         progress: Progress = silent,
     ) -> TidiedHints:
-        """Merge hints that say the same, and retire those that harm or bring nothing.
+        """Merge hints that say the same, and retire those that harm or do not help.
 
         Args:
             domain: The catalogue; `None` takes the object's.
@@ -205,7 +205,7 @@ class AsyncHints(AsyncCatalogue):
             dry_run: Change no hint; without a limit, make no model call either.
             max_llm_calls: Stop after this many model calls; 0 decides by past trials.
             max_cost: Stop when this much is spent, by `RE2LLM_PRICES`.
-            progress: Is told the stage, the hints done in the round and their total.
+            progress: Called with the stage, the hints done in the round and their total.
 
         Raises:
             Re2llmError: There is no such catalogue.

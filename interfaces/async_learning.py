@@ -98,7 +98,7 @@ class AsyncLearning(AsyncHints):
                 setting.
             domain: The catalogue; `None` takes the object's.
             seed: Of the order of sessions; `None` takes the setting.
-            progress: Is told the stage, the sessions done and their total.
+            progress: Called with the stage, the sessions done and their total.
 
         Raises:
             Re2llmError: There is no such catalogue, or the database failed.
@@ -143,7 +143,7 @@ class AsyncLearning(AsyncHints):
             fuse: What decides the order, as for `alearn`.
             domain: The catalogue; `None` takes the object's.
             seed: Of the split and the sampling; `None` takes the setting.
-            progress: Is told the stage, the steps done and their total.
+            progress: Called with the stage, the steps done and their total.
 
         Raises:
             Re2llmError: There are too few sessions or hints, or the budget or the model ended it.
@@ -226,14 +226,14 @@ class AsyncLearning(AsyncHints):
             oracle: Whether to give every active hint to every session, too.
             permutations: Rank the candidates in this many orders; compare and fuse the answers.
             answers: A file of recorded answers to score, too: one per session.
-            negatives: Items to draw beside the target; a small catalogue gives fewer.
+            negatives: Negative items to draw for each target; a small catalogue gives fewer.
             max_llm_calls: Stop after this many model calls.
             max_cost: Stop when this much is spent, by `RE2LLM_PRICES`.
             batch: Ask in provider batches: at a lower price, within a day.
             fuse: What decides the order, as for `alearn`.
             domain: The catalogue; `None` takes the object's.
             seed: Of every random choice; `None` takes the setting.
-            progress: Is told the system, the sessions done and their total.
+            progress: Called with the system, the sessions done and their total.
 
         Returns:
             HR, NDCG and MRR with 95 % intervals, and paired differences, as `document`.

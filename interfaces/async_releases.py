@@ -17,7 +17,7 @@ from ..operations.releases.results import ListedRelease, ListedReleases
 from ..operations.releases.rollout_results import RolloutShown
 from ..operations.releases.rollouts import promote_canary, show_canary, start_canary, stop_canary
 from ..policies.rollout.plan import Plan
-from ..runtime.options import Context
+from ..runtime.context import Context
 from ..runtime.progress import Progress, silent
 
 

@@ -15,7 +15,7 @@ from ..errors import InputError, Re2llmError
 from ..knowledge.keys import PREFIX
 from ..operations.accounts.keys import any_key_works, check_key
 from ..runtime.caller import Caller
-from ..runtime.options import Context
+from ..runtime.context import Context
 from ..runtime.sharing import close_shared_services
 from .callers import asks_for_key, key_of, was_named
 

@@ -118,7 +118,7 @@ def is_loopback_call(scope: Mapping[str, Any]) -> bool:
 
 def serves_others() -> bool:
     """Whether the server is known to listen on an address other than loopback, or on a tunnel."""
-    # `langgraph dev` sets it before it loads anything of ours; a tunnel's address stands in it too.
+    # `langgraph dev` sets it before it loads anything of ours; a tunnel's address is in it, too.
     url = os.environ.get("LANGGRAPH_API_URL")
     return bool(url) and not is_loopback(urlsplit(url).hostname or "")
 
@@ -209,7 +209,7 @@ def _can_be_passed_on(body: bytes) -> bool:
 
 
 def _texts(body: bytes) -> list[str] | None:
-    """Return every text of a JSON document, also of keys that stand in it twice.
+    """Return every text of a JSON document, also of keys that are in it twice.
 
     `None` where the server could read a document that we cannot, such as a very deep one.
     """

@@ -36,8 +36,9 @@ from ..llm.chat_prompt import CHAT_PROMPT
 from ..llm.failures import ModelFailedError
 from ..llm.offline import OfflineAssistant
 from ..runtime.chat_call import converse
+from ..runtime.context import Context
 from ..runtime.context_checks import context_of, narrowed
-from ..runtime.options import Context, resolve_context
+from ..runtime.options import resolve_context
 from ..settings import OFFLINE_MODEL
 from .chat_reviews import reviews_so_far
 from .host import Re2llm, default_host

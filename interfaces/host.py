@@ -15,7 +15,7 @@ from pydantic import SecretStr
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ..errors import InputError
-from ..runtime.options import Context
+from ..runtime.context import Context
 from ..runtime.services import Services, open_services
 from ..runtime.sharing import ServiceSet, shared_service_set
 from ..settings import HintChoice, Settings, get_settings

@@ -20,7 +20,7 @@ _BAD_REQUEST, _UNPROCESSABLE = 400, 422
 class StrictMessages:
     """Refuses what is no strict JSON: too large, too deep, or with text that is no Unicode.
 
-    Opens no stream: the server says nothing unasked, and each would stay open for ever.
+    Opens no stream: the server says nothing unasked, and each would stay open forever.
 
     Args:
         app: The transport behind it.

@@ -26,8 +26,8 @@ from ..operations.recommending.feedback import give_feedback
 from ..operations.recommending.recommend import recommend as recommend_items
 from ..operations.results import FeedbackStored, FoundTitles, Recommended
 from ..rating.request import OtherReview, PastReview, RatedItem, RatingRequest
+from ..runtime.context import Context
 from ..runtime.context_checks import granted
-from ..runtime.options import Context
 from ..runtime.request_limits import MOST_ITEMS, input_error
 from . import descriptions
 from .arguments import (

@@ -11,7 +11,7 @@ from langgraph.runtime import get_runtime
 
 from ..graph.recommend import graph as recommend_graph
 from ..ranking.state import RecommendResult
-from ..runtime.options import Context
+from ..runtime.context import Context
 from .host import Re2llm, default_host
 
 Request = Mapping[str, Any]

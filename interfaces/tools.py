@@ -16,7 +16,7 @@ from ..operations.rating.rate import rate
 from ..operations.recommending.feedback import give_feedback
 from ..operations.recommending.recommend import recommend
 from ..rating.request import PastReview, RatingRequest
-from ..runtime.options import Context
+from ..runtime.context import Context
 from ..runtime.request_limits import MOST_ITEMS
 from . import descriptions
 from .arguments import (

@@ -47,7 +47,7 @@ class Learn:
         return await learn_session(_until_full(work), piece)
 
     async def finish(self, work: Work) -> Finished:
-        """Sum up what the hints brought; retry the sessions that the model left unanswered."""
+        """Sum up the hints' gains; retry the sessions that the model left unanswered."""
         learned = await learn(
             work.context,
             keys=work.arguments["keys"],

@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 _WORKERS = 0x726535
 _SETTINGS = (
     "SET LOCAL idle_in_transaction_session_timeout = 0",
-    # A machine that lost its power says no farewell: the server then asks after a minute.
+    # A machine that lost its power closes nothing: the server then asks after a minute.
     "SET LOCAL tcp_keepalives_idle = 30",
     "SET LOCAL tcp_keepalives_interval = 10",
     "SET LOCAL tcp_keepalives_count = 3",

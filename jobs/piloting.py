@@ -21,7 +21,7 @@ from ..knowledge.keys import hold_key
 from ..llm.prices import call_cost
 from ..operations.autopilot.manage import shown
 from ..operations.autopilot.results import AutopilotShown
-from ..operations.autopilot.view import seen_by
+from ..operations.autopilot.view import observe
 from ..operations.database import in_domain
 from ..operations.said_by import by
 from ..policies.autopilot.decision import Action, Decision, decide
@@ -155,7 +155,7 @@ async def _cycle(context: Context, *, decides: bool) -> Cycle:
         if autopilot is None or autopilot.state != "on" or not decides:
             return Cycle("off" if autopilot is None else autopilot.state)
         plan = AutopilotPlan.from_dict(autopilot.plan)
-        seen = await seen_by(connection, autopilot, options)
+        seen = await observe(connection, autopilot, options)
     decision = decide(plan, seen)
     try:
         decision, job = await begin(decision, seen, plan, context, key_id=autopilot.key_id)

@@ -28,7 +28,7 @@ _FIELDS = 5  # others that croniter takes hold seconds and years
 _NO_ZONES = frozenset({"Factory", "localtime", "posixrules"})
 """Files of a machine's own: on another worker they mean another time, or none."""
 _DRAWN = re.compile(r"(?i)(?<![a-z])[hr](?![a-z])")
-"""What croniter would draw anew at each look."""
+"""What croniter would draw again at each look."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ from ..operations.database import in_domain
 from ..operations.learning.observe_picks import observe_picks, settle_picks
 from ..operations.releases.rollouts import start_canary
 from ..operations.sessions.enough import FEWEST_TO_TRAIN
-from ..policies.autopilot.decision import Action, Decision, Seen
+from ..policies.autopilot.decision import Action, Decision, Observation
 from ..policies.autopilot.plan import AutopilotPlan
 from ..runtime.context import Context
 from ..runtime.options import RunOptions, resolve_context
@@ -21,7 +21,7 @@ from .submit import submit
 
 async def begin(
     decision: Decision,
-    seen: Seen,
+    seen: Observation,
     plan: AutopilotPlan,
     context: Context,
     *,

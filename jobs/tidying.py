@@ -11,7 +11,7 @@ from .kinds import Arguments, Finished, Undivided, Work
 
 
 class Tidy(Undivided):
-    """Merges hints that say the same, and retires what harms or brings nothing."""
+    """Merges hints that say the same, and retires what harms or does not help."""
 
     async def prepare(self, options: RunOptions, arguments: Arguments) -> dict[str, Any]:
         """Take no arguments."""

@@ -11,7 +11,7 @@ from .kinds import Arguments, Finished, Plan, Work
 
 
 class TryHint:
-    """Measures what a hint would bring, without deciding on it."""
+    """Measures the gain of a hint, without deciding on it."""
 
     reflects = False
 
@@ -33,7 +33,7 @@ class TryHint:
         return {"trials": 1}
 
     async def finish(self, work: Work) -> Finished:
-        """Sum up what it brought."""
+        """Sum up its gains."""
         tried = await try_hint(
             work.context, work.arguments["text"], sessions=work.arguments["count"]
         )

@@ -1,4 +1,4 @@
-"""Verifying hints as a job: a piece is a hint, tried until its sessions show what it brings."""
+"""Verifying hints as a job: a piece is a hint, tried until its sessions show its gain."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ async def work(*, concurrency: int, stop: asyncio.Event, say: Say) -> None:
     Args:
         concurrency: Pieces at the same time.
         stop: Set to stop: pieces in flight are finished, and no other is taken.
-        say: Is told in a line what happens.
+        say: Called with a line about each event.
 
     Raises:
         InputError: Jobs of another version of the code are running.

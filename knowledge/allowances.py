@@ -52,7 +52,7 @@ async def claim_request(
 
 
 async def seconds_to_next_minute(connection: AsyncConnection) -> int:
-    """Return the seconds after which `claim_request` counts anew."""
+    """Return the seconds after which `claim_request` starts counting again."""
     passed = await connection.scalar(select(extract("second", func.clock_timestamp())))
     return max(1, _MINUTE - int(passed or 0))
 
@@ -150,6 +150,6 @@ async def used_by_key(connection: AsyncConnection) -> dict[str, tuple[int, float
 
 
 def next_day() -> dt.datetime:
-    """Return when the limits of a day begin anew."""
+    """Return when the limits of a day start again."""
     tomorrow = dt.datetime.now(dt.UTC).date() + dt.timedelta(days=1)
     return dt.datetime.combine(tomorrow, dt.time(), dt.UTC)

@@ -7,18 +7,16 @@ from typing import Any
 
 import numpy as np
 import pgvector
-from numpy.typing import NDArray
 from psycopg.types.json import Jsonb
 from sqlalchemy import Text, any_, bindparam, func, select, text
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from ..arrays import Floats32
 from ..records import Item
 from .domains import Domain
 from .tables import SCHEMA, ItemRow
 from .texts import storable
-
-FloatArray = NDArray[np.float32]
 
 _COPY = (
     f"COPY {SCHEMA}.item (domain_id, id, title, attributes, embedding) FROM STDIN (FORMAT BINARY)"
@@ -48,7 +46,7 @@ async def changed_items(
 
 
 async def store_items(
-    connection: AsyncConnection, domain: Domain, items: Sequence[Item], embeddings: FloatArray
+    connection: AsyncConnection, domain: Domain, items: Sequence[Item], embeddings: Floats32
 ) -> None:
     """Insert items, or replace those of the same id.
 
@@ -82,7 +80,7 @@ async def store_items(
 
 
 async def _copy(
-    connection: AsyncConnection, domain: Domain, rows: Sequence[tuple[Item, FloatArray]]
+    connection: AsyncConnection, domain: Domain, rows: Sequence[tuple[Item, Floats32]]
 ) -> None:
     """Insert items that are new."""
     if not rows:
@@ -135,7 +133,7 @@ async def all_items(connection: AsyncConnection, domain: Domain) -> list[Item]:
 
 async def fetch_items_and_embeddings(
     connection: AsyncConnection, domain: Domain, ids: Sequence[str]
-) -> tuple[dict[str, Item], dict[str, FloatArray]]:
+) -> tuple[dict[str, Item], dict[str, Floats32]]:
     """Return the items of the given ids, and their embeddings, shape `[384]` each.
 
     Unknown ids are absent from both.
@@ -145,9 +143,7 @@ async def fetch_items_and_embeddings(
     return {row[0]: Item(*row[:3]) for row in rows}, {row[0]: row[3] for row in rows}
 
 
-async def item_place(
-    connection: AsyncConnection, domain: Domain, id_: str
-) -> tuple[int, FloatArray]:
+async def item_place(connection: AsyncConnection, domain: Domain, id_: str) -> tuple[int, Floats32]:
     """Return an item's popularity and its embedding, shape `[384]`."""
     statement = select(ItemRow.popularity, ItemRow.embedding).where(
         ItemRow.domain_id == domain.id, ItemRow.id == id_
@@ -194,7 +190,7 @@ async def page_of_items(
 
 async def fetch_embeddings(
     connection: AsyncConnection, domain: Domain, ids: Sequence[str]
-) -> dict[str, FloatArray]:
+) -> dict[str, Floats32]:
     """Return the embeddings of the given items, shape `[384]` each; unknown ids are absent."""
     wanted = {"domain": domain.id, "ids": list(filter(storable, ids))}
     return {row[0]: row[1] for row in await connection.execute(_EMBEDDINGS, wanted)}

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from .llm_calls import ANSWERED
 
 CostPart = Literal["day", "command", "model", "key"]
-"""What sums are told apart by."""
+"""What sums are grouped by."""
 
 _OF_CALLS = """
     (created_at AT TIME ZONE 'UTC')::date AS day, command, model,
@@ -47,7 +47,7 @@ _CLOSE = f"""
       AND created_at < date_trunc('day', now() - interval '1 hour', 'UTC')
     GROUP BY 1, 2, 3, 4
 """  # noqa: S608  # constants of ours  # nosec B608
-# Answers are used again on any later day, so that these are counted anew each time.
+# Answers are used again on any later day, so that these are counted again each time.
 _PARTS = f"""
     SELECT {_COLUMNS}, 0 AS cached FROM re2llm.llm_day
     WHERE day >= (:since AT TIME ZONE 'UTC')::date
@@ -84,7 +84,7 @@ async def sum_calls(
     Args:
         since: Only calls from then on, the beginning of a day in UTC.
         key: Only those of the API key of this id.
-        by: What sums are told apart by.
+        by: What sums are grouped by.
 
     Returns:
         For each: what it is of, by the names in `by` (`key` is empty where none asked); calls,

@@ -77,7 +77,7 @@ async def count_rewards(
 ) -> CountedRewards:
     """Return the rewards of the release that serves, by the autopilot's plan.
 
-    What a release earns that is being rolled out is left out. It begins anew when another release
+    What a release earns that is being rolled out is left out. It starts again when another release
     becomes active, when the model changes, and after a hold for a drop.
 
     Args:

@@ -100,7 +100,7 @@ def _unwritable(home: Path, why: str) -> DatabaseError:
 def _join(folder: Path) -> None:
     if folder not in _held:
         atexit.register(_leave, folder)
-    # Anew each time: the directory may have been removed, and the locked file with it.
+    # Again each time: the directory may have been removed, and the locked file with it.
     file = _users(folder)
     _flock(file, exclusive=False)
     if folder in _held:

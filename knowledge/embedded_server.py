@@ -155,7 +155,7 @@ class EmbeddedServer:
         """Return a private directory for the socket: a new one if the usual path does not do."""
         if _holds_socket(self._folder):
             return self._folder
-        # Only the place: the directory itself is made anew, for this account alone.
+        # Only the place: the directory itself is made again, for this account alone.
         shared = "/tmp"  # noqa: S108  # nosec B108
         for base in (os.environ.get("XDG_RUNTIME_DIR"), tempfile.gettempdir(), shared):
             made = Path(base or "").absolute() / f"{_SOCKETS_PREFIX}{'x' * 8}"

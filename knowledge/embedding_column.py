@@ -44,8 +44,8 @@ class Embedding(VECTOR):
         return _read
 
 
-class Sought(HALFVEC):
-    """A vector to be near to, where an index holds numbers of half the precision."""
+class QueryVector(HALFVEC):
+    """The vector of a search by meaning, where an index holds numbers of half the precision."""
 
     cache_ok = True
 

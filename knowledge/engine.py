@@ -24,7 +24,7 @@ from .embedded import start_embedded
 _PATIENCE = 60.0
 """Seconds to wait for a free connection: a burst of runs is no fault of the database."""
 _NO_SECRETS = frozenset({"host", "port", "dbname", "user", "connect_timeout"})
-# Cheap to make anew for each connection that is checked, unlike an epoll.
+# Cheap to make for each connection that is checked, unlike an epoll.
 _Selector = getattr(selectors, "PollSelector", selectors.SelectSelector)
 
 
@@ -141,7 +141,7 @@ def _replace_if_lost(connection: Any, *_: object) -> None:
         raise DisconnectionError from error
     with _Selector() as selector:
         selector.register(socket, selectors.EVENT_READ)
-        if selector.select(0):  # an idle server has nothing to say but farewell
+        if selector.select(0):  # an idle server sends nothing, unless it closes
             raise DisconnectionError
 
 

@@ -130,7 +130,7 @@ HintChosen: TypeAlias = int | tuple[int, ...] | None
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """A logged choice of hints with the reward that it brought.
+    """A logged choice of hints with its reward.
 
     Attributes:
         history: Item ids, oldest first.

@@ -1,4 +1,4 @@
-"""The tables of first stages, and of how much each model counts beside them."""
+"""The tables of first stages, and of each model's weight against them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class FirstStageRow(Base):
 
 
 class FusionRow(Base):
-    """How much a model's opinion counts beside the first stage, learned on training sessions."""
+    """The weight of a model's opinion against the first stage's, learned on training sessions."""
 
     __tablename__ = "fusion"
 

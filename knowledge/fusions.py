@@ -1,4 +1,4 @@
-"""How much each model's opinion counts beside the first stage of a domain."""
+"""The weight of each model's opinion against a domain's first stage."""
 
 from __future__ import annotations
 

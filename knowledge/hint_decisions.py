@@ -81,9 +81,9 @@ async def kept_hints(connection: AsyncConnection, domain_id: int) -> list[KeptHi
 
 
 async def own_sessions(connection: AsyncConnection, domain_id: int) -> dict[int, set[int]]:
-    """Return by hint the keys of the sessions on which it was proposed: they flatter it.
+    """Return by hint the keys of the sessions on which it was proposed, where its gain is too high.
 
-    Those on which a hint was proposed that was merged into it flatter it, too.
+    Those of hints that were merged into it count as its own, too.
     """
     rows = await connection.execute(
         select(HintRow.id, HintRow.merged_into, ReflectionRow.session_id)

@@ -37,7 +37,7 @@ _COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class Hint:
-    """A stored lesson.
+    """A stored hint.
 
     Attributes:
         id: Its number in its domain, 1 for the first.

@@ -145,7 +145,7 @@ async def settle_job_call(
         connection: In a transaction.
         reserved: From `claim_job_call`, summed over the attempts at one question.
         answered: Whether there was an answer.
-        days: Of that, what each day of an autopilot has reserved; the last one bears the cost.
+        days: Of that, what each day of an autopilot has reserved; the last one pays the cost.
     """
     # First the days and then the job, as a claim does: else they deadlock.
     for day, kept in sorted((days or {}).items()):

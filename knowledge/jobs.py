@@ -44,7 +44,7 @@ class ListedJob:
         domain: The catalogue.
         version: Of the code that runs it.
         attempt: How often it was started.
-        state: How it stands.
+        state: Its state.
         reason: Why it stopped or failed; else empty.
         pieces: How many pieces this attempt has, once they are planned.
         schedule: The schedule that submitted it.

@@ -21,7 +21,7 @@ class ApiKeyRow(Base):
     __tablename__ = "api_key"
 
     id: Mapped[str] = mapped_column(primary_key=True)
-    """Stands in the key, so that it can be looked up."""
+    """Part of the key, so that it can be looked up."""
     owner: Mapped[str]
     """Whose threads and runs it opens; several keys may have one owner."""
     secret_hash: Mapped[bytes] = mapped_column(LargeBinary)

@@ -1,4 +1,4 @@
-"""API keys: made once, shown once, stored as a hash, looked up by the id that stands in them."""
+"""API keys: made once, shown once, stored as a hash, looked up by the id in them."""
 
 from __future__ import annotations
 
@@ -147,7 +147,7 @@ async def revoke_key(connection: AsyncConnection, key_id: str) -> bool:
 async def hold_key(connection: AsyncConnection, key_id: str | None) -> None:
     """Make sure that a key works, and go on doing so until the transaction ends.
 
-    What is begun in the transaction is thus seen by whoever revokes the key.
+    What begins in the transaction is thus visible to the one that revokes the key.
 
     Args:
         connection: In a transaction.

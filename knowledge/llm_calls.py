@@ -13,7 +13,7 @@ from .log_tables import LlmCallRow
 from .texts import made_storable
 
 ANSWERED = ("ok", "misshapen")
-"""Outcomes of calls that brought an answer."""
+"""Outcomes of calls with an answer."""
 
 _BOOK_MANY = insert(LlmCallRow)
 _SLICE = 1000

@@ -13,7 +13,7 @@ from .tables import Base, hint_reference
 
 
 class ReflectionRow(Base):
-    """A miss that was reflected upon, with the whole conversation."""
+    """A miss that was reflected on, with the whole conversation."""
 
     __tablename__ = "reflection"
     __table_args__ = (UniqueConstraint("session_id", "model", "prompt_version"),)

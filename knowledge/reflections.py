@@ -1,4 +1,4 @@
-"""Reflections on misses and the hints they proposed: the provenance of every lesson."""
+"""Reflections on misses and the hints they proposed: the provenance of every hint."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ async def settled_sessions(
     retrieved: int,
     among: int | None = None,
 ) -> set[int]:
-    """Return the training sessions that need no more learning: hits, and misses reflected upon.
+    """Return the training sessions that need no more learning: hits, and misses reflected on.
 
     Args:
         retrieved: How many candidates a session without its own is given.
@@ -157,7 +157,7 @@ async def waiting_misses(
     *,
     retrieved: int,
 ) -> list[int]:
-    """Return the training sessions that are known to be missed, and were not reflected upon.
+    """Return the training sessions that are known to be missed, and were not reflected on.
 
     Args:
         retrieved: How many candidates a session without its own is given.
@@ -185,7 +185,7 @@ def _plain(domain_id: int, model: str, version: str) -> Select[int]:
 
 
 def _reflected(domain_id: int, model: str, version: str) -> list[Select[int]]:
-    """Select the sessions that were reflected upon, alone or as the first, and as others."""
+    """Select the sessions that were reflected on, alone or as the first, and as others."""
     about = (
         ReflectionRow.domain_id == domain_id,
         ReflectionRow.model == model,

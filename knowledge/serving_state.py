@@ -1,4 +1,7 @@
-"""What serves a domain at a moment, by one statement: each request asks it once."""
+"""Reads what a request needs to know of its domain, in one statement.
+
+That is the domain, its active release, its live rollout, its best hint and its learned fusions.
+"""
 
 from __future__ import annotations
 
@@ -50,8 +53,8 @@ _SERVING = (
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """Of what the serving state is asked.
+class ServingQuery:
+    """Selects a serving state.
 
     Attributes:
         name: Of the domain; empty for the only one there is.
@@ -68,10 +71,10 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class ServingState:
-    """What serves a domain.
+    """A domain, and what ranks and chooses hints in it at the moment.
 
     Attributes:
-        asked: Of what.
+        query: What selected it.
         domain: The domain.
         release: Number of the active release, or `None`.
         rollout: The live rollout, or `None`.
@@ -79,7 +82,7 @@ class ServingState:
         fusions: What was learned about the model's opinion, by the policy that chose the hints.
     """
 
-    asked: Asked
+    query: ServingQuery
     domain: Domain
     release: int | None
     rollout: Rollout | None
@@ -88,11 +91,11 @@ class ServingState:
 
 
 async def serving_state(
-    connection: AsyncConnection, asked: Asked, *, among: AbstractSet[str] | None = None
+    connection: AsyncConnection, query: ServingQuery, *, among: AbstractSet[str] | None = None
 ) -> ServingState:
-    """Return what serves a domain.
+    """Read the serving state of a domain.
 
-    Each request asks, so that a release that was taken back serves no request that comes later.
+    Every request reads it anew, so no request uses a release after a rollback.
 
     Args:
         among: Names of the domains that the caller may know of; `None` for all.
@@ -100,26 +103,26 @@ async def serving_state(
     Raises:
         InputError: There is no such domain that the caller may know of.
     """
-    if not asked.name:
+    if not query.name:
         domain = await find_domain(connection, "", among=among)
-        asked = replace(asked, name=domain.name)
-    hidden = among is not None and asked.name not in among
+        query = replace(query, name=domain.name)
+    hidden = among is not None and query.name not in among
     wanted = {
-        "name": asked.name,
-        "model": asked.model,
-        "version": asked.version,
-        "best": asked.best,
+        "name": query.name,
+        "model": query.model,
+        "version": query.version,
+        "best": query.best,
     }
-    askable = storable(asked.name) and not hidden
+    askable = storable(query.name) and not hidden
     found = await connection.execute(_SERVING, wanted) if askable else None
     row = found.one_or_none() if found else None
     if row is None:
-        domain = await find_domain(connection, asked.name, among=among)  # says what there is
-        return ServingState(asked, domain, None, None, None, {})
+        domain = await find_domain(connection, query.name, among=among)  # says what there is
+        return ServingState(query, domain, None, None, None, {})
     fusions, release, *rest = row
     domain, rollout, best = _split(rest, len(DOMAIN), len(ROLLOUT))
     return ServingState(
-        asked,
+        query,
         Domain(*domain),
         release,
         None if rollout[0] is None else Rollout(*rollout),

@@ -10,7 +10,7 @@ from pgvector.sqlalchemy import HALFVEC
 from sqlalchemy import bindparam, cast, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from .embedding_column import EMBEDDING_DIM, Sought
+from .embedding_column import EMBEDDING_DIM, QueryVector
 from .hints import Hint, hint_of, select_hints
 from .meaning import WIDE_SCAN
 from .tables import HintRow
@@ -21,7 +21,7 @@ _PROMISING = _ACTIVE.order_by(HintRow.promise.desc(), HintRow.id).limit(bindpara
 _MEANING = cast(HintRow.embedding, HALFVEC(EMBEDDING_DIM))
 _NEAREST = (
     _ACTIVE.where(WIDE_SCAN)
-    .order_by(_MEANING.cosine_distance(bindparam("embedding", type_=Sought())))
+    .order_by(_MEANING.cosine_distance(bindparam("embedding", type_=QueryVector())))
     .limit(bindparam("count"))
 )
 
@@ -65,7 +65,7 @@ async def active_among(
 async def fetch_embeddings(
     connection: AsyncConnection, domain_id: int, ids: Sequence[int]
 ) -> dict[int, NDArray[np.float32]]:
-    """Return the embeddings of a domain's hints by their ids."""
+    """Return the embeddings of a domain's hints by their ids; shape `[384]` each."""
     rows = await connection.execute(
         select(HintRow.id, HintRow.embedding).where(
             HintRow.domain_id == domain_id, HintRow.id.in_(ids)

@@ -1,4 +1,4 @@
-"""The tables, all in the schema `re2llm` so that they never meet a host's or LangGraph's own."""
+"""The tables, all in the schema `re2llm`, apart from those of a host and of LangGraph."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def hint_reference(*, ondelete: str | None = None) -> ForeignKeyConstraint:
     """Return the reference of a table with `domain_id` and `hint_id` to the hint.
 
     Args:
-        ondelete: What becomes of a row whose hint is deleted; `None` keeps the hint from it.
+        ondelete: What happens to a row whose hint is deleted; `None` keeps the hint from it.
     """
     hint = ["hint.domain_id", "hint.id"]
     return ForeignKeyConstraint(["domain_id", "hint_id"], hint, ondelete=ondelete)
@@ -139,7 +139,7 @@ class SessionRow(Base):
 
 
 class HintRow(Base):
-    """A short imperative lesson that may be given to the model."""
+    """A short imperative hint that may be given to the model."""
 
     __tablename__ = "hint"
     __table_args__ = (

@@ -1,4 +1,4 @@
-"""Finds out whether training sessions stand in time order, and which of them are the recent ones.
+"""Finds out whether training sessions are in time order, and which of them are the recent ones.
 
 A recommender meets items that are newer than most of what it has learned from. Where the order of
 the training sessions shows that, hints and policies are learned on the recent sessions, beside

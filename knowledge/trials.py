@@ -130,7 +130,7 @@ async def store_trial(connection: AsyncConnection, domain_id: int, trial: Trial)
 
 @dataclass(frozen=True, slots=True)
 class Gain:
-    """What a hint brought on one training session.
+    """The gain of a hint on one training session.
 
     Attributes:
         session_id: Key of the session.
@@ -151,7 +151,7 @@ async def gains(
     keys: Sequence[bytes] | None = None,
     sessions: Sequence[int] | None = None,
 ) -> list[Gain]:
-    """Return what hints brought, wherever both trials of a session were paid.
+    """Return the gains of hints on the sessions of which both trials were paid.
 
     Args:
         keys: Of the hints or sets of hints; `None` takes every single hint.
@@ -211,7 +211,7 @@ async def answers(
     """Return the model's answers by session and hint key.
 
     Args:
-        keys: From `hint_key`; those that were never tried bring nothing.
+        keys: From `hint_key`; those that were never tried count as 0.
     """
     rows = await connection.execute(
         select(TrialRow.session_id, TrialRow.hint_key, TrialRow.answer).where(

@@ -95,7 +95,7 @@ def _no_stream_options(model: BaseChatModel) -> BaseChatModel | None:
 
 
 def _no_parallel(model: BaseChatModel) -> BaseChatModel | None:
-    """Leave out what LangChain sends beside the tool that an answer in JSON is asked for with."""
+    """Leave out what LangChain sends with the tool that an answer in JSON is asked for with."""
     changed = _unset(model, [_PARALLEL]) or model
     disabled: Any = getattr(model, "disabled_params", None) or {}
     if hasattr(model, "disabled_params") and _PARALLEL not in disabled:
@@ -125,4 +125,4 @@ _ADAPT: Mapping[Part, Callable[[BaseChatModel], BaseChatModel | None]] = {
     Part.N: partial(_unset, names=["n"]),
 }
 """The parts that a model's own fields hold. A system message, tools and the form of an answer come
-with each question: `Endpoint` writes those anew."""
+with each question: `Endpoint` rewrites those."""

@@ -78,7 +78,7 @@ def bare_number(entry: Any) -> int | None:
 
 
 def pointed_numbers(texts: Sequence[str]) -> Sequence[int]:
-    """Return what texts say about "candidate 8" or "#8"; empty unless each speaks of one."""
+    """Return what texts say about "candidate 8" or "#8"; empty unless each mentions one."""
     found = [POINTED.findall(text[:_LONGEST]) for text in texts]
     return [int(numbers[0]) for numbers in found] if all(len(n) == 1 for n in found) else ()
 
@@ -177,7 +177,7 @@ class EntryReader:
     def read_lines(self, texts: Sequence[str]) -> Sequence[int]:
         """Return the candidates' numbers in texts about one candidate each; none if doubtful.
 
-        They stand in the texts' order, or in that of places that the texts name. Candidates that
+        They are in the texts' order, or in that of places that the texts name. Candidates that
         are gone through in the order of their numbers to say how good each is are no ranking.
         """
         texts = self.without_place_labels([text[:_LONGEST] for text in texts[:_MOST]])

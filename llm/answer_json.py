@@ -14,7 +14,7 @@ _MOST_VALUES, _MOST_FAILURES = 1_000, 50
 """JSON values that are read, and brackets that begin none: an answer may hold thousands."""
 _OBJECT = re.compile(r"\{\s{0,100}[\"'\u201c]\w")
 _KEY_BEFORE = 40
-"""Characters before a list in which its key stands."""
+"""Characters before a list in which its key is looked for."""
 
 
 @dataclass(frozen=True, slots=True)

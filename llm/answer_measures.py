@@ -1,4 +1,4 @@
-"""Tells places and scores beside candidates, by their names and by how they are written."""
+"""Tells places and scores next to candidates, by their names and by how they are written."""
 
 from __future__ import annotations
 

@@ -118,7 +118,7 @@ def _counts_from_zero(numbers: Sequence[int], candidates: int) -> bool:
 
 
 def _doubted(found: FoundRanking, text: str, items: Sequence[Item]) -> bool:
-    """Whether the answer says that the best candidate stands last, or that none is good."""
+    """Whether the answer says that the best candidate comes last, or that none is good."""
     if found.start is None:
         return text_says_backwards(without_backward_titles(text, items))
     before = without_backward_titles(text[: found.start], items)

@@ -1,4 +1,4 @@
-"""One attempt at a model: it waits for a place, heeds the circuit breaker, and ends in time."""
+"""One attempt at a model: it waits for a slot, respects the circuit breaker, and ends in time."""
 
 from __future__ import annotations
 
@@ -21,9 +21,7 @@ from .usage import Usage
 Claim = Callable[[], Awaitable[None]]
 """Claims one request before it is made."""
 Lost = Callable[[Usage | None], None]
-"""Is told of a request that may be billed without an answer: its tokens, or `None` if unknown."""
-UNCOUNTED: Lost = lambda _: None  # noqa: E731  # a name for each default
-"""For a caller that counts no lost requests."""
+"""Called with the tokens of a request that may be billed without an answer; `None` if unknown."""
 
 _Result = TypeVar("_Result")
 _log = logging.getLogger(__name__)
@@ -43,13 +41,13 @@ class Turn:
         owner: Whose places and circuit breaker it uses; empty where there is no key.
         ends: On the monotonic clock.
         claim: Awaited before each request; may refuse it by raising.
-        lost: Is told of requests that may be billed without an answer.
+        lost: Called for each request that may be billed without an answer.
     """
 
     owner: str
     ends: float
     claim: Claim
-    lost: Lost = UNCOUNTED
+    lost: Lost
 
     @property
     def left(self) -> float:

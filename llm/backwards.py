@@ -1,4 +1,4 @@
-"""Whether an answer says of its list that the best candidate stands last, or none is good."""
+"""Whether an answer says of its list that the best candidate comes last, or that none is good."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def says_backwards(before: str, beside: Iterable[tuple[str, str | bool]], after:
 
     Args:
         before: The text up to the list, without titles.
-        beside: The names and values of what stands beside it in the same object.
+        beside: The names and values of its neighbors in the same object.
         after: The text behind the list, without titles.
     """
     return (

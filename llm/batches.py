@@ -32,7 +32,7 @@ _RETRIES = 3
 
 @dataclass(frozen=True, slots=True)
 class BatchStatus:
-    """How a batch stands.
+    """The status of a batch.
 
     Attributes:
         remote_id: The provider's name for it.
@@ -154,7 +154,7 @@ class BatchClient:
         return None
 
     async def look(self, remote_id: str) -> BatchStatus:
-        """Return how a batch stands."""
+        """Return the status of a batch."""
         try:
             client = self._client.with_options(max_retries=_RETRIES)
             return self._status(await client.batches.retrieve(remote_id))
@@ -164,7 +164,7 @@ class BatchClient:
     async def lines(
         self, status: BatchStatus, method: AnswerMethod, answer_format: AnswerFormat | None
     ) -> list[Line]:
-        """Download what a batch has brought; no question stands in it twice."""
+        """Download a batch's answers; no question is in them twice."""
         found: dict[bytes, Line] = {}
         for file in status.files:
             async for text in self._text_lines(file):

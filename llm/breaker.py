@@ -54,7 +54,7 @@ class CircuitBreaker:
         self._failed = 0
 
     def failed(self) -> None:
-        """Note an attempt that brought none."""
+        """Note an attempt without an answer."""
         self._failed += 1
         if self.open:
             self._closed_until = self._clock() + self._pause

@@ -10,13 +10,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
+
+from ..arrays import Floats32
 
 _log = logging.getLogger(__name__)
 _AT_ONCE = 500
 _PATIENCE = 5.0  # seconds to wait for another process that writes
-
-FloatArray = NDArray[np.float32]
 
 
 class EmbeddingCache:
@@ -46,11 +45,11 @@ class EmbeddingCache:
         except (OSError, sqlite3.Error) as error:
             self._give_up(error)
 
-    def get(self, texts: Sequence[str]) -> dict[str, FloatArray]:
-        """Return those texts' vectors that are known."""
+    def get(self, texts: Sequence[str]) -> dict[str, Floats32]:
+        """Return the known vectors by text; shape `[384]` each."""
         by_key = {self._key(text): text for text in texts}
         keys = list(by_key)
-        found: dict[str, FloatArray] = {}
+        found: dict[str, Floats32] = {}
         for start in range(0, len(keys), _AT_ONCE):
             some = keys[start : start + _AT_ONCE]
             marks = ",".join("?" * len(some))
@@ -60,7 +59,7 @@ class EmbeddingCache:
                 found[by_key[key]] = np.frombuffer(vector, dtype=np.float32)
         return found
 
-    def put(self, vectors: Mapping[str, FloatArray]) -> None:
+    def put(self, vectors: Mapping[str, Floats32]) -> None:
         """Keep texts' vectors.
 
         Args:

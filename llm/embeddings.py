@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ..arrays import Floats32
 from ..settings import get_settings
 from .embedding_cache import EmbeddingCache
 from .encoder import ENCODER_ID, Encoder
@@ -17,8 +17,6 @@ from .encoder import ENCODER_ID, Encoder
 _CACHED_TEXTS = 200_000
 
 _encoding = threading.Lock()
-
-FloatArray = NDArray[np.float32]
 
 
 class Embedder:
@@ -32,11 +30,11 @@ class Embedder:
 
     def __init__(self, cache: EmbeddingCache) -> None:
         self._cache = cache
-        self._seen: OrderedDict[str, FloatArray] = OrderedDict()
+        self._seen: OrderedDict[str, Floats32] = OrderedDict()
         self._lock = threading.Lock()
         self._making = threading.Lock()
 
-    def encode(self, texts: Sequence[str]) -> FloatArray:
+    def encode(self, texts: Sequence[str]) -> Floats32:
         """Embed texts. Blocks: a few ms for each new text, seconds for the first.
 
         Args:
@@ -58,7 +56,7 @@ class Embedder:
             known.update(self._made(new) if new else {})
         return np.stack([known[text] for text in texts])
 
-    def _made(self, texts: Sequence[str]) -> dict[str, FloatArray]:
+    def _made(self, texts: Sequence[str]) -> dict[str, Floats32]:
         with self._making:
             # Runs that are side by side ask for the same: one has made what the others wait for.
             with self._lock:
@@ -71,11 +69,11 @@ class Embedder:
                 made.update(fresh)
             return made
 
-    def _embedded(self, texts: Sequence[str]) -> dict[str, FloatArray]:
+    def _embedded(self, texts: Sequence[str]) -> dict[str, Floats32]:
         with _encoding:
             return dict(zip(texts, _encoder().encode(texts), strict=True))
 
-    def _remember(self, vectors: dict[str, FloatArray]) -> None:
+    def _remember(self, vectors: dict[str, Floats32]) -> None:
         with self._lock:
             self._seen.update(vectors)
             while len(self._seen) > _CACHED_TEXTS:

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
+
+from ..arrays import Floats32
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -78,7 +79,7 @@ class Encoder:
         self._layers.load_state_dict(_by_torch_names(weights))
         self._layers.eval()
 
-    def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
+    def encode(self, texts: Sequence[str]) -> Floats32:
         """Embed texts: the mean of their tokens' vectors, scaled to length 1.
 
         Args:
@@ -94,7 +95,7 @@ class Encoder:
             vectors[places] = self._embed([texts[place] for place in places])
         return vectors
 
-    def _embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+    def _embed(self, texts: Sequence[str]) -> Floats32:
         import torch  # noqa: PLC0415
 
         encoded = self._tokenizer.encode_batch(texts)

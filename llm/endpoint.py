@@ -17,7 +17,7 @@ from ..settings import AnswerMethod, Settings
 from .adapting import adapted, without_system
 from .answered import Answered, read_answer
 from .api_keys import secrets_of
-from .attempts import UNCOUNTED, Attempts, Claim, Lost, Turn
+from .attempts import Attempts, Claim, Lost, Turn
 from .breaker import CircuitBreaker
 from .error_words import shown
 from .failures import ModelFailedError, read_failure
@@ -94,7 +94,7 @@ class Endpoint:
         answer_format: AnswerFormat | None,
         within: float,
         on_attempt: Claim,
-        on_lost: Lost = UNCOUNTED,
+        on_lost: Lost,
         owner: str = "",
     ) -> Answered:
         """Ask, and ask again where that can help.
@@ -103,7 +103,7 @@ class Endpoint:
             answer_format: The answer's form, or `None` for free text.
             within: Seconds after which the caller waits no longer, retries and pauses included.
             on_attempt: Awaited before each request; may refuse it by raising.
-            on_lost: Is told of requests that may be billed without an answer.
+            on_lost: Called for each request that may be billed without an answer.
             owner: For whom, so that owners share the limits fairly.
 
         Raises:
@@ -136,7 +136,7 @@ class Endpoint:
         within: float,
         on_attempt: Claim,
         may_repeat: Callable[[], bool],
-        on_lost: Lost = UNCOUNTED,
+        on_lost: Lost,
         owner: str = "",
     ) -> _Result:
         """Make a call of this model for an agent, with the same retries.

@@ -39,7 +39,7 @@ def error_body(error: BaseException) -> Any:
     if body is None:
         try:
             body = str(getattr(getattr(error, "response", None), "text", None) or "") or None
-        except Exception:  # noqa: BLE001  # the text of a stream that nobody has read
+        except Exception:  # noqa: BLE001  # the text of a stream that was not read
             body = None
     return _decoded(body) if isinstance(body, str) else body
 
@@ -85,7 +85,7 @@ def _parts(value: Any, depth: int = 0) -> list[str]:
     if is_list(value.get("loc")):
         # A validation error of FastAPI: the words mean nothing without the field's name.
         parts = [f"{'.'.join(map(str, value['loc']))}: {' '.join(parts)}"]
-    raw = value.get("metadata")  # where OpenRouter hands on what the server behind it said
+    raw = value.get("metadata")  # where OpenRouter passes on what the server behind it said
     return [*parts, *(_parts(raw.get("raw"), depth + 1) if is_object(raw) else [])]
 
 

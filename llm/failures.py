@@ -168,7 +168,7 @@ def _may_be_the_form(
 ) -> bool:
     """Whether another way of asking for JSON may do better: servers name no reason, or a wrong one.
 
-    Not so where the error speaks of the model's name or the address.
+    Not so where the error mentions the model's name or the address.
     """
     if failure is Failure.REJECTED:
         return not says_elsewhere(said)

@@ -22,7 +22,7 @@ _LABEL = re.compile(
     r"(?:^|[.;(]\s{1,3}|\n)\W{0,5}([^\W\d]\w{0,20}(?:[ _'-]\w{1,20}){0,2}?)"
     r"(?:\s(?:was|were|is|are|of))?\s?[:=]?\s{0,9}\Z"
 )
-"""The name of a list that stands before it, alone in its line or sentence."""
+"""The name of a list right before it, alone in its line or sentence."""
 _AMID = re.compile(r"[ \t]{1,9}(?!and\b|then\b)[a-z]")
 """What follows a list that is named in a sentence."""
 _COUNTS = frozenset(
@@ -79,7 +79,7 @@ def find_ranking(text: str, reader: EntryReader) -> FoundRanking:
     if read and not doubtful:
         return _of_lists(text, read, reader)
     if doubtful or any(value.value for value in values) or text.count("{") > 1:
-        # Numbers that stand in JSON are not taken out of it one by one.
+        # Numbers in JSON are not taken out of it one by one.
         rows = [value.value for value in values if is_object(value.value)]
         start = values[0].start if values else None
         return FoundRanking(_of_rows(rows, reader), start=start)
@@ -211,7 +211,7 @@ def _is_no_ranking(name: str, inner: Any, reader: EntryReader) -> bool:
 
 
 def _key_of(value: dict[str, Any], reader: EntryReader) -> str | None:
-    """Return the key under which a ranking stands: that which was asked for, or one like it."""
+    """Return the key of a ranking: the one that was asked for, or one like it."""
     if _KEY in value:
         return _KEY
     held = {

@@ -107,7 +107,7 @@ def _json_hints(text: str) -> list[str] | None:
 
 
 def _keyed(value: Any, depth: int = 0) -> Any:
-    """Return what stands under the key that was asked for, or one like it."""
+    """Return the value of the key that was asked for, or of one like it."""
     if is_list(value) and len(value) == 1:
         value = value[0]
     value = opened_value(value)

@@ -27,7 +27,7 @@ LETTERS = "ABCDEFGHIJKLMNOPQRST"
 
 _LOGPROBS, _BELOW = "logprobs", "below"
 _AROUND = " \t\r\n\u2581\u0120\u010a\u200b\u2060\ufeff.,:;!?)(][}{'\"`*_|#$-"
-"""What may stand around a letter in a token, the blanks of raw vocabularies among it."""
+"""What may surround a letter in a token, the blanks of raw vocabularies among it."""
 _RAW = re.compile(r"(?:bytes:)?(?:(?:\\x|<0x)[0-9A-Fa-f]{2}>?){1,8}")
 _HEX = re.compile(r"x([0-9A-Fa-f]{2})")
 _ARTICLE = re.compile(

@@ -1,4 +1,4 @@
-"""A server that speaks OpenAI's protocol, with what such servers send beside it."""
+"""A server that speaks OpenAI's protocol, with what such servers add to it."""
 
 from __future__ import annotations
 

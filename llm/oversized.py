@@ -41,7 +41,7 @@ def refuse_oversized(content: bytes) -> None:
     try:
         body = orjson.loads(content)
     except ValueError:
-        return  # whoever reads it says so
+        return  # its reader says so
     choices: Any = body.get("choices") if is_object(body) else None
     if (is_list(choices) and len(choices) > _MOST_CHOICES) or _has_more_parts(body):
         raise _oversized()

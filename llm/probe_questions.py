@@ -20,7 +20,7 @@ _Answer = TypeVar("_Answer")
 _QUIET: Any = {"tags": ["langsmith:nostream"]}
 
 
-class Question(Protocol):
+class ProbeQuestion(Protocol):
     """One question of a probe."""
 
     async def claim(self) -> None:
@@ -38,7 +38,7 @@ class Question(Protocol):
         ...
 
 
-class Asking:
+class Prober:
     """Asks one model and counts.
 
     Args:
@@ -54,7 +54,7 @@ class Asking:
         self,
         endpoint: Endpoint,
         limit: float,
-        opened: Callable[[Sequence[BaseMessage]], Question],
+        opened: Callable[[Sequence[BaseMessage]], ProbeQuestion],
     ) -> None:
         self.calls = 0
         self.endpoint = endpoint
@@ -79,6 +79,7 @@ class Asking:
                 lambda model: prepare(model).ainvoke(messages, _QUIET),
                 within=self._limit,
                 on_attempt=claim,
+                on_lost=_uncounted,
                 may_repeat=lambda: True,
             )
 
@@ -97,7 +98,11 @@ class Asking:
 
         def ask(claim: Claim) -> Awaitable[Answered]:
             return self.endpoint.answer(
-                messages, answer_format=answer_format, within=self._limit, on_attempt=claim
+                messages,
+                answer_format=answer_format,
+                within=self._limit,
+                on_attempt=claim,
+                on_lost=_uncounted,
             )
 
         def entry(answered: Answered) -> tuple[str, str, Usage]:
@@ -112,7 +117,7 @@ class Asking:
         ask: Callable[[Claim], Awaitable[_Answer]],
         entry_of: Callable[[_Answer], tuple[str, str, Usage]],
     ) -> _Answer:
-        """Ask a question and enter it into the ledger, whatever becomes of it.
+        """Ask a question and enter it into the ledger, whether or not it is answered.
 
         Args:
             entry_of: Returns an answer's outcome, method and tokens.
@@ -133,3 +138,8 @@ class Asking:
         finally:
             await asyncio.shield(question.close(*entry))
         return answer
+
+
+def _uncounted(usage: Usage | None) -> None:
+    """Count nothing for a request without an answer: a probe is a few tokens."""
+    del usage

@@ -13,7 +13,7 @@ from ..records import Item, counted
 from .failures import ABOUT_LETTERS, ModelFailedError
 from .json_values import is_object
 from .letters import alternatives
-from .probe_questions import Asking
+from .probe_questions import Prober
 from .ranking_prompt import RankingTask
 from .recipes import RECIPES
 from .refusals import Part
@@ -72,7 +72,7 @@ class Probes:
         gives_logprobs: Whether the model gives log-probabilities; `None` if that is not known.
     """
 
-    def __init__(self, asking: Asking) -> None:
+    def __init__(self, asking: Prober) -> None:
         self.gives_logprobs: bool | None = None
         self._asking = asking
         self._endpoint = asking.endpoint

@@ -71,7 +71,7 @@ def one_line(text: str, longest: int) -> str:
     return _one_line(text[: 4 * longest], longest)
 
 
-@lru_cache(maxsize=10_000)  # the same titles stand in prompt after prompt
+@lru_cache(maxsize=10_000)  # the same titles occur in prompt after prompt
 def _one_line(text: str, longest: int) -> str:
     if not text.isprintable():
         text = "".join(map(_shape, text))

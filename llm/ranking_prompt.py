@@ -1,6 +1,6 @@
 """The ranking prompt: constant instructions, history and candidates as a table, then the hints.
 
-What changes least stands first, so that a provider's cache of prompt prefixes covers as much as it
+What changes least comes first, so that a provider's cache of prompt prefixes covers as much as it
 can: prompts of one session differ in the hints alone, which are the last lines, one a line; with
 several, the instructions stay those of one for the cache's sake. All text from the catalogue, from
 people and from hints is held to its own line and cell.

@@ -1,4 +1,4 @@
-"""The compact table of a ranking prompt: one line an item, its cells between bars.
+"""The compact table of a ranking prompt: one line per item, its cells between bars.
 
 A line shows what can tell the candidates apart: the attributes that vary among them, and of each
 list the values that recur. It holds no more than one line and its own cells, whatever its text.
@@ -50,8 +50,8 @@ class ItemTable:
 
     Attributes:
         names: Of the attributes that are shown, in the order of their cells.
-        history: One line an item, oldest first, without a number; older ones are titles alone.
-        candidates: One line an item, without number and stats.
+        history: One line per item, oldest first, without a number; older ones are titles alone.
+        candidates: One line per item, without number and stats.
     """
 
     names: Sequence[str]
@@ -156,7 +156,7 @@ def _list(values: Sequence[str], detail: _Detail, counts: Counter[str], past: Co
     return ", ".join(filter(None, map(_value, shown)))
 
 
-@lru_cache(maxsize=10_000)  # the same values stand in prompt after prompt
+@lru_cache(maxsize=10_000)  # the same values occur in prompt after prompt
 def _value(text: str) -> str:
     return one_line(text, _LONGEST_NAME).replace(",", ";")
 

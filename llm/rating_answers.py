@@ -208,7 +208,7 @@ def _is_other_scale(plain: dict[str, Any], scale: RatingScale) -> bool:
 
 
 def _named(text: str, scale: RatingScale) -> tuple[list[float], list[float]]:
-    """Return what stands after words such as "rating", and after those that call it final."""
+    """Return what follows words such as "rating", and after those that call it final."""
     named: list[float] = []
     final: list[float] = []
     for label in islice(_LABEL.finditer(text), _MOST_LABELS):

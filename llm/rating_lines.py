@@ -2,7 +2,7 @@
 
 A small model reads some 300 tokens a second on one core, so every token counts. As one line is one
 record and bars part its cells, no title may hold a line break, a bar or an angle bracket. What is
-read back stands in the first cells, before any text of a catalogue.
+read back is in the first cells, before any text of a catalogue.
 """
 
 from __future__ import annotations
@@ -125,7 +125,7 @@ def _past_line(review: Review, most: int) -> str:
 
 def _item_cells(task: RatingTask, most: int) -> Iterator[str]:
     yield "item"
-    # Always there, so that no title and no attribute can stand in its place.
+    # Always there, so that no title and no attribute can take its place.
     yield _NO_MEAN if task.item_mean is None else _mean_cell(task, task.item_mean)
     yield _cell(task.item.title, most)
     for name, value in islice(sorted(task.item.attributes.items()), _ITEM_FACTS):

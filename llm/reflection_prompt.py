@@ -96,7 +96,7 @@ class Figure:
         name: Unique in its prompt.
         meaning: In words.
         chosen: Where the chosen item stands, in standard deviations above the candidates' mean.
-        picked: Where the first of the ranking stand, on average.
+        picked: Where the first of the ranking are, on average.
     """
 
     name: str

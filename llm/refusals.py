@@ -8,7 +8,7 @@ from enum import StrEnum
 
 
 class Part(StrEnum):
-    """A part of a request that a server may refuse, and that can be left out or written anew."""
+    """A part of a request that a server may refuse, and that can be left out or rewritten."""
 
     TEMPERATURE = "temperature"
     MAX_TOKENS = "max_tokens"
@@ -46,7 +46,7 @@ _NOT_TAKEN = _words(
     r"support|requires|enabled?\b|not (?:permitted|allowed|available|implemented)|unrecogni[sz]ed"
     r"|unknown|unexpected|extra.(?:inputs|fields)"
 )
-"""Narrower than `_REFUSED`: errors about the order of messages speak of tools, too."""
+"""Narrower than `_REFUSED`: errors about the order of messages mention tools, too."""
 _REFUSALS: Mapping[Part, tuple[re.Pattern[str], re.Pattern[str] | None]] = {
     Part.TEMPERATURE: (_words(r"\btemperature\b"), None),
     Part.MAX_TOKENS: (
@@ -136,7 +136,7 @@ _LONGEST = 4_000
 
 
 def refused_parts(status: int | None, said: str) -> frozenset[Part]:
-    """Return which parts of a request an error refuses, empty if it speaks of none.
+    """Return which parts of a request an error refuses, empty if it mentions none.
 
     Args:
         status: The error's HTTP status, or `None` if it has none.

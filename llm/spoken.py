@@ -1,4 +1,4 @@
-"""A chat model of which a person hears the answer alone, not the thoughts before it."""
+"""A chat model that streams its answers without its thoughts."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class Speech:
 
 
 class SpokenModel(BaseChatModel):
-    """Hands on what another model says, without its thoughts.
+    """Passes on what another model says, without its thoughts.
 
     It streams only what cannot be a thought: up to the first mark of one. The rest comes in one
     piece at the end. So does the whole answer if the model has shown thoughts before, or is asked

@@ -1,4 +1,4 @@
-"""Errors amid a stream of events, written as clients expect them: under the key `error`."""
+"""Errors within a stream of events, written as clients expect them: under the key `error`."""
 
 from __future__ import annotations
 

@@ -62,7 +62,7 @@ class MethodMemory:
 
     @property
     def proven(self) -> bool:
-        """Whether the current method has brought an answer of the right form."""
+        """Whether the current method has led to an answer of the right form."""
         return self._proven
 
     def unsupported(self, method: AnswerMethod) -> bool:

@@ -21,7 +21,7 @@ OPENING = re.compile(
     rf"|<\|(?:start_|begin_of_)?(?:{_ANY})\|>|{'|'.join(map(re.escape, _PLAIN_OPENING))}",
     re.IGNORECASE,
 )
-"""An opening tag; between its name and its end stand attributes, or nothing."""
+"""An opening tag; between its name and its end are attributes, or nothing."""
 _CLOSING = re.compile(
     rf"(?:<|&lt;)/(?:{_ANY})\s?(?:>|&gt;)|\[/(?:{'|'.join(_IN_BRACKETS)})\]"
     rf"|<\|(?:end_of_|end_|/)(?:{_ANY})\|>|{'|'.join(map(re.escape, _PLAIN_CLOSING))}",
@@ -55,7 +55,7 @@ CLOSED = re.compile(
     rf"(?:(?:</(?:answer|response|final_answer)>|<\|END_(?:RESPONSE|TEXT)\|>|{END.pattern})"
     r"\s{0,20}){1,4}\Z"
 )
-"""What may stand after the last word of an answer."""
+"""What may follow the last word of an answer."""
 # What is left of the channels where a server drops the special tokens.
 BARE_ANALYSIS, BARE_FINAL = "analysis", "assistantfinal"
 PROCESS = re.compile(r"\s{0,20}Here(?: is|'s) my thought process:", re.IGNORECASE)

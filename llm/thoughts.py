@@ -80,7 +80,7 @@ def said_from(text: str) -> int:
         start = text.rfind(said, 0, end)
         if start >= 0:
             return start
-    # In several pieces: the first stands at the beginning, or after a thought.
+    # In several pieces: the first is at the beginning, or after a thought.
     ends = [0, *(tag.end() for tag in TAG.finditer(text) if not OPENING.fullmatch(tag[0]))]
     first = said.lstrip()[:1]
     return next((at for at in ends if text[at : at + 20].lstrip()[:1] == first), 0)
@@ -179,7 +179,7 @@ def _last_json(text: str) -> str:
 
 
 def _json_in(text: str, after: int = 0) -> Iterator[tuple[int, int]]:
-    """Yield where JSON objects and lists begin and end that stand on lines of their own.
+    """Yield where JSON objects and lists on lines of their own begin and end.
 
     Args:
         after: What to add to the places.
@@ -200,7 +200,7 @@ def _json_in(text: str, after: int = 0) -> Iterator[tuple[int, int]]:
 
 
 def _unwrapped(text: str) -> str:
-    """Take off the tags of an answer, where they stand around all of it."""
+    """Take off the tags of an answer, where they surround all of it."""
     opened = ANSWER.match(text)
     if opened is None:
         return text

@@ -88,7 +88,7 @@ def title_readings(text: str, candidates: Sequence[Item]) -> list[Reading]:
         if number is not None:
             used.add(number)
         readings.append(Reading(line, number))
-    # What stands before the first title or after the last is talk, unless it is numbered.
+    # What comes before the first title or after the last is talk, unless it is numbered.
     named = [place for place, reading in enumerate(readings) if reading.number is not None]
     if not named:
         return readings

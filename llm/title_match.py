@@ -13,6 +13,7 @@ from itertools import islice
 from rapidfuzz.distance import OSA
 
 from ..records import Item
+from ..title_words import DIGITS, without_accents
 from .plain_signs import plain_signs
 from .title_reasons import heads
 
@@ -27,14 +28,6 @@ _EXPLAINED = re.compile(r"\s{1,9}(?:[-–—]|\()\s?(?=[a-zà-ÿ])")
 _FIRST_ARTICLE = re.compile(r"^(?:the|an?)\s+(.+)$")
 _LAST_ARTICLE = re.compile(r"^(.+?),\s*(?:the|an?)$")
 _WORD = re.compile(r"\w+")
-_NUMERALS = {
-    word: str(number)
-    for numerals in (
-        "one two three four five six seven eight nine ten eleven twelve",
-        "i ii iii iv v vi vii viii ix x xi xii",
-    )
-    for number, word in enumerate(numerals.split(), start=1)
-}
 _NO_TITLE = re.compile(r"[\[\]{}]|^[\W\d]*$")
 """What is left of JSON, and bare numbers, which name places and not "Nine"."""
 _LONGEST = 500
@@ -84,7 +77,7 @@ class Titles:
         """Return the numbers of the candidates that a line may mean; none for a doubtful one.
 
         Args:
-            line: Of an answer, with whatever stands around the title.
+            line: Of an answer, with whatever surrounds the title.
         """
         spellings = list(islice(_spellings(line[:_LONGEST]), _MOST_SPELLINGS))
         for spelling in spellings:
@@ -175,10 +168,9 @@ def _loose(title: str) -> str:
     Args:
         title: From `plain_title`.
     """
-    plain = unicodedata.normalize("NFKD", _without_article(title)).replace("&", " and ")
-    plain = "".join(sign for sign in plain if not unicodedata.combining(sign)).replace("'", "")
+    plain = without_accents(_without_article(title)).replace("&", " and ").replace("'", "")
     words: list[str] = _WORD.findall(plain)
-    return "".join(_NUMERALS.get(word, word) for word in words)
+    return "".join(DIGITS.get(word, word) for word in words)
 
 
 def _without_article(title: str) -> str:

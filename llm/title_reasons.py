@@ -19,11 +19,11 @@ _SMALL_WORDS = (
     " per con par sur"
 )
 _SMALL = frozenset(_SMALL_WORDS.split())
-"""Words that stand in small letters in titles, too."""
+"""Words in lower case in titles, too."""
 _MOST_PARTS = 12
 _LEAST, _MANY, _FEW = 4, 5, 2
 _BEGINNING = 60
-"""Characters of a reason in which another part would make a subtitle of what stands before it."""
+"""Characters of a reason in which another part would make a subtitle of what comes before it."""
 
 
 def heads(line: str) -> Iterator[str]:

@@ -52,7 +52,7 @@ _ELSE = _words(
     r"\b(?:output|completion|generated|new|maximum)_? tokens\b|\bexpected a string\b",
     r"\btop_?logprobs\b|\brequests (?:limit|exceed)|\blimit of requests\b",
 )
-"""What a sentence about the length of something else, or about the pace, speaks of."""
+"""What a sentence about the length of something else, or about the pace, mentions."""
 
 
 def says_too_long(said: str) -> bool:
@@ -66,7 +66,7 @@ def says_too_long(said: str) -> bool:
 
 
 def says_pace(said: str) -> bool:
-    """Whether an error speaks of how much may be sent in a time."""
+    """Whether an error is about how much may be sent in a time."""
     return _PACE.search(said[:_MOST_READ]) is not None
 
 

@@ -51,7 +51,7 @@ def first_turn(text: str) -> str:
             text = text[: end.start()]
             break
     for asked in _ASKED.finditer(text, start):
-        # A line "User: …" may be part of an answer, if no list stands before it and no turn behind.
+        # A line "User: …" may be part of an answer, if no list precedes it and no turn follows.
         before = text[start : asked.start()]
         if before.strip() and (_LIST.search(before) or _ANSWERED.search(text, asked.end())):
             text = text[: asked.start()]

@@ -46,7 +46,7 @@ class Usage:
 
 _MOST = 10**9
 NOTHING = Usage(0, 0)
-"""Of a call that brought no answer."""
+"""Of a call without an answer."""
 
 
 def read_usage(message: BaseMessage) -> Usage | None:

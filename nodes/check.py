@@ -1,4 +1,4 @@
-"""Node `check`: whatever the model answered, a permutation of the candidates leaves the graph."""
+"""Node `check`: turns any answer of the model into a ranking of all candidates, and logs it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from ..errors import ModelDownError, failure_among
 from ..knowledge.engine import unreachable
 from ..knowledge.recommendations import Recommendation
-from ..ranking.exposures import exposure_of, tell_exposure
+from ..ranking.exposures import emit_exposure, exposure_of
 from ..ranking.prompt import recipe_of
 from ..ranking.rollouts import look_soon
 from ..ranking.settle import settle_ranking
@@ -23,7 +23,7 @@ _log = logging.getLogger(__name__)
 
 @node
 async def check(state: RecommendState, options: RunOptions) -> Update:
-    """Read the ranking, have it repaired once if need be, and complete what is still missing.
+    """Read the ranking, ask for one repair if it is incomplete, and add what is still missing.
 
     Returns:
         The final ranking, flagged if anything was wrong.
@@ -37,12 +37,12 @@ async def check(state: RecommendState, options: RunOptions) -> Update:
     if options.record and state.get("training_session") is None:
         try:
             update["recommendation_id"] = await _logged(state, update, options)
-            told = state.get("assignment")
-            if told is not None:
-                tell_exposure(told, state["domain"], state.get("asked_by"))
-                look_soon(options.services, told["rollout"])
+            assignment = state.get("assignment")
+            if assignment is not None:
+                emit_exposure(assignment, state["domain"], state.get("asked_by"))
+                look_soon(options.services, assignment["rollout"])
         except (OSError, SQLAlchemyError) as error:
-            # The ranking is paid, so it must reach its caller.
+            # The ranking is paid for, so it must reach its caller.
             why = unreachable(options.services.engine, error)
             _log.warning("a recommendation was not logged: %s", why)
             update["flags"] = [*update["flags"], Flag.NOT_LOGGED]

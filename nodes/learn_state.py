@@ -39,7 +39,7 @@ class LearnRequest(BaseModel):
 
 
 class ProposalView(TypedDict):
-    """A proposed hint and what became of it."""
+    """A proposed hint and its outcome."""
 
     text: str
     outcome: Outcome | None
@@ -47,7 +47,7 @@ class ProposalView(TypedDict):
     reason: str
     hint_id: int | None
     repeats: NotRequired[str]
-    """Text of the hint that it repeats, which may stand before it in the same answer."""
+    """Text of the hint that it repeats, which may come before it in the same answer."""
     verification: dict[str, Any]
     """Mean gain with its interval, sessions helped and harmed; empty if it was never tried."""
 
@@ -68,7 +68,7 @@ class BatchedMiss(TypedDict):
 
 
 class LearnResult(TypedDict):
-    """What a miss taught. Either `error` is set, or everything else is."""
+    """What was learned from a miss. Either `error` is set, or everything else is."""
 
     domain: str
     training_session: int | None
@@ -77,13 +77,13 @@ class LearnResult(TypedDict):
     missed: bool
     reflection: ReflectionView
     batch: list[BatchedMiss]
-    """Further misses that share its cause, on which it was reflected, too."""
+    """Further misses with the same cause, which the reflection is about, too."""
     proposals: list[ProposalView]
     error: dict[str, str] | None
 
 
 class LearnState(RecommendState):
-    """The state of the same machine with a known target."""
+    """The state of the `recommend` graph, and what learning from a miss adds."""
 
     session: NotRequired[Annotated[int | None, EphemeralValue]]
     """As sent with this request; on a thread, the next request's absence means none again."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 
 from ..ranking.gather import gather
-from ..ranking.in_force import domain_for
 from ..ranking.request import read_request
+from ..ranking.serving_state import domain_for
 from ..ranking.state import RecommendState
 from ..runtime.node import Update, node
 from ..runtime.options import RunOptions

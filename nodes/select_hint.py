@@ -9,14 +9,14 @@ from ..ranking.ask import needs_model
 from ..ranking.choosers import CHOOSERS, chosen_by_caller
 from ..ranking.chosen import Chosen
 from ..ranking.given import given
-from ..ranking.in_force import serving_of
 from ..ranking.opinion import learned_fusion
+from ..ranking.serving_state import serving_state_of
 from ..ranking.state import RecommendState
 from ..runtime.node import Update, node
 from ..runtime.options import RunOptions
 
-_BY_STATE = frozenset({"ppo", "static"})
-"""Policies that choose by what serves the domain."""
+_FROM_SERVING_STATE = frozenset({"ppo", "static"})
+"""Policies that read the domain's active release or best hint."""
 
 
 @node
@@ -26,15 +26,13 @@ async def select_hint(state: RecommendState, options: RunOptions) -> Update:
     Returns:
         The choice with its probabilities.
     """
-    # Learning asks what the model misses on its own.
     training = state.get("training_session") is not None
-    policy = "none" if training else options.policy
+    # Learning looks for what the model misses without a hint.
+    policy = "none" if training or not options.asks_model else options.policy
     named = options.hint_id is not None or options.hint is not None
-    if not options.asks_model:
-        policy = "none"
     choose = chosen_by_caller if named else CHOOSERS[policy]
-    if not training and (policy in _BY_STATE or options.fuse == "learned"):
-        options = replace(options, known=await serving_of(options, state["domain"]))
+    if not training and (policy in _FROM_SERVING_STATE or options.fuse == "learned"):
+        options = replace(options, serving_state=await serving_state_of(options, state["domain"]))
     chosen = await choose(state, options)
     fusion: Update = {}
     if not training:  # its trials must not depend on when they are made
@@ -43,7 +41,7 @@ async def select_hint(state: RecommendState, options: RunOptions) -> Update:
     # A hint that no model reads was not given: feedback must not be credited to it.
     unread = not needs_model(cast("RecommendState", {**state, **fusion}), options)
     if unread and not named:
-        # It still counts for a rollout, which would otherwise wait for ever, or lack people.
+        # It still counts for a rollout, which would otherwise wait forever for people.
         assignment = chosen.assignment and {**chosen.assignment, "differs": False}
         chosen, policy = Chosen(None, 1.0, assignment=assignment), "none"
     name = chosen.policy or policy

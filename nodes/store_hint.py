@@ -24,7 +24,7 @@ from .learn_state import LearnState, ProposalView
 
 @node
 async def store_hint(state: LearnState, options: RunOptions) -> Update:
-    """Store the hints that passed, unless another worker has stored their like meanwhile.
+    """Store the hints that passed, unless another worker has stored similar ones meanwhile.
 
     Returns:
         The proposals with their final outcome.

@@ -28,7 +28,7 @@ _UNKNOWN = re.compile(
     r"(?:items?|candidates?|movies?|films?|games?|books?|products?)\b",
     re.IGNORECASE,
 )
-"""What nobody knows when a hint is read; small models speak of it although they may not."""
+"""What is unknown when a hint is read; small models mention it although they may not."""
 
 
 @node

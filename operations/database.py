@@ -11,7 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..knowledge.domains import Domain, find_domain
 from ..knowledge.engine import unreachable
-from ..runtime.options import Context, RunOptions, resolve_context
+from ..runtime.context import Context
+from ..runtime.options import RunOptions, resolve_context
 
 
 @asynccontextmanager

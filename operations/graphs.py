@@ -9,7 +9,7 @@ from typing import Any
 from langgraph.graph.state import CompiledStateGraph
 
 from ..errors import error_from
-from ..runtime.options import Context
+from ..runtime.context import Context
 
 _Graph = CompiledStateGraph[Any, Context, Any, Any]
 

@@ -19,7 +19,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .reward_model import Floats, RewardModel
+from ..arrays import Floats
+from .reward_model import RewardModel
 
 _DRAWS = 256
 LEAST = 0.25
@@ -97,8 +98,8 @@ def lots(session: int, hints: Sequence[bytes], seed: int) -> Floats:
 
 
 @dataclass(frozen=True, slots=True)
-class Worth:
-    """What more trials would likely bring.
+class ExpectedGain:
+    """What more trials would likely gain.
 
     Attributes:
         gain: In mean reward a session.
@@ -114,13 +115,13 @@ class Worth:
         return self.gain <= self.noise
 
 
-def worth_of_more(
+def gain_of_more(
     model: RewardModel,
     sessions: NDArray[np.int64],
     tried: Floats,
     more: float,
     seed: int,
-) -> Worth:
+) -> ExpectedGain:
     """Return how much more sessions would likely raise the mean reward of the best choices.
 
     The expected value of sample information: how far the expected rewards would move, and how often
@@ -152,4 +153,4 @@ def worth_of_more(
         gains += (later.max(-1) - later[:, rows, best]) / 2
         others += float((later.argmax(-1) != best).mean()) / 2
     spread = 2 * model.variance * others + float(gains.mean(0).var())
-    return Worth(float(gains.mean()), math.sqrt(spread / len(model.features.sessions)))
+    return ExpectedGain(float(gains.mean()), math.sqrt(spread / len(model.features.sessions)))

@@ -11,15 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arrays import AnyFloats
 from .hint_features import STATISTIC_NAMES, HintFeatures
 
-Floats = NDArray[np.floating[Any]]
-Tensors = Mapping[str, Floats]
+Tensors = Mapping[str, AnyFloats]
 """A network's weights by the names that torch gives them."""
 
 WIDTH = 64
@@ -111,7 +110,7 @@ class PaperActor:
         self._tensors = tensors
 
     def log_probabilities(
-        self, states: Floats, hints: HintFeatures, picked: Floats | None = None
+        self, states: AnyFloats, hints: HintFeatures, picked: AnyFloats | None = None
     ) -> NDArray[np.float64]:
         """Return the log-probability of each action, `[B, 1 + H]`; masked ones hugely negative.
 
@@ -139,7 +138,7 @@ class ContentActor:
         self._members = members
 
     def log_probabilities(
-        self, states: Floats, hints: HintFeatures, picked: Floats | None = None
+        self, states: AnyFloats, hints: HintFeatures, picked: AnyFloats | None = None
     ) -> NDArray[np.float64]:
         """Return the log-probability of each action, `[B, 1 + H]`; masked ones hugely negative.
 
@@ -156,7 +155,7 @@ class ContentActor:
         stop = np.ones((len(picked), 1), dtype=np.bool_)
         return masked_log_softmax(logits, np.hstack([stop, hints.active & (picked == 0)]))
 
-    def _prior(self, hints: HintFeatures, picked: Floats | None) -> Floats:
+    def _prior(self, hints: HintFeatures, picked: AnyFloats | None) -> AnyFloats:
         """Return the logits before training, `[1 + H]`, or `[B, 1 + H]` given what was picked."""
         means = hints.shrunken_means(self.config.shrinkage) * np.float32(
             self.config.inverse_temperature
@@ -185,7 +184,7 @@ def refuse_other_number(config: PaperConfig, hints: HintFeatures) -> None:
         )
 
 
-def masked_log_softmax(logits: Floats, mask: NDArray[np.bool_]) -> NDArray[np.float64]:
+def masked_log_softmax(logits: AnyFloats, mask: NDArray[np.bool_]) -> NDArray[np.float64]:
     """Return log-probabilities that give masked actions exactly zero probability.
 
     Args:
@@ -199,8 +198,8 @@ def masked_log_softmax(logits: Floats, mask: NDArray[np.bool_]) -> NDArray[np.fl
 
 
 def _learned(
-    weights: Tensors, states: Floats, hints: HintFeatures, picked: Floats | None
-) -> Floats:
+    weights: Tensors, states: AnyFloats, hints: HintFeatures, picked: AnyFloats | None
+) -> AnyFloats:
     """Return what training has added to the prior, `[B, 1 + H]`."""
     x = ((states - weights["state_mean"]) / weights["state_deviation"]).clip(-4, 4)
     if "session.2.weight" in weights:
@@ -226,5 +225,5 @@ def _learned(
     return np.hstack([nothing, sessions @ contents.T + bias])
 
 
-def _linear(weights: Tensors, name: str, x: Floats) -> Floats:
+def _linear(weights: Tensors, name: str, x: AnyFloats) -> AnyFloats:
     return x @ weights[f"{name}.weight"].T + weights[f"{name}.bias"]

@@ -15,9 +15,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .acquisition import Worth, chances, lots, worth_of_more
+from ..arrays import Floats
+from .acquisition import ExpectedGain, chances, gain_of_more, lots
 from .doubly_robust import cross_fitted, doubly_robust
-from .reward_model import Features, Floats, Gathered
+from .reward_model import Features, Gathered
 
 HINTS = 3
 """Hints to try in a session, on average."""
@@ -61,7 +62,7 @@ class CellSearch:
         left_out: Cells that look too good, and are neither tried nor learned from, `[S, A]`.
 
     Attributes:
-        more: What visiting all other sessions would likely bring, as of the last `propose`; `None`
+        more: What visiting all other sessions would likely gain, as of the last `propose`; `None`
             before it, and where none is left.
     """
 
@@ -75,7 +76,7 @@ class CellSearch:
         seed: int,
         left_out: NDArray[np.bool_] | None = None,
     ) -> None:
-        self.more: Worth | None = None
+        self.more: ExpectedGain | None = None
         self._features = features
         self._sessions = sessions
         self._hints = hints
@@ -124,7 +125,7 @@ class CellSearch:
         model = self._gathered.fit()
         sample = np.arange(self._first, len(self._sessions))[:_SAMPLE]
         likely = chances(model, sample, HINTS, self._seed)
-        self.more = worth_of_more(model, sample, likely, left, self._seed)
+        self.more = gain_of_more(model, sample, likely, left, self._seed)
         rows = np.arange(self._next, self._next + min(ROUND, left))
         open_ = np.where(self._left_out[rows], 0.0, chances(model, rows, HINTS, self._seed))
         drawn = [lots(self._sessions[row], self._hints, self._seed) for row in rows.tolist()]
@@ -134,7 +135,7 @@ class CellSearch:
 
     @property
     def enough(self) -> bool:
-        """Whether visiting all other sessions would bring less than its noise."""
+        """Whether visiting all other sessions would gain less than its noise."""
         return self.more is not None and self.more.little and self.visited >= FEWEST
 
     def take(self, asked: Round, rewards: Floats) -> None:

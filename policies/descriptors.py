@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arrays import Floats
 from ..knowledge.evidence import EVIDENCE
 from .session_stats import (
     KIND_NAMES,
@@ -22,7 +23,6 @@ from .session_stats import (
     PROFILE_NAMES,
     TOGETHER_NAMES,
     VALUE_NAMES,
-    Floats,
     correlations,
     evidence_columns,
     kind_stats,

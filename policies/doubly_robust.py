@@ -17,7 +17,8 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from .reward_model import Features, Floats, Gathered, RewardModel
+from ..arrays import Floats
+from .reward_model import Features, Gathered, RewardModel
 
 _FOLDS = 5
 """Parts that the sessions are divided into, at least."""

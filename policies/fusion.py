@@ -9,10 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arrays import Floats
 from ..knowledge.trials import CUTOFF, discount
 from .session_stats import standardised
-
-Floats = NDArray[np.float64]
 
 WEIGHTS = (0.0, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.7, 1.0, 1.5, 2.0, 3.0)
 """What the weight is chosen from, in deviations of the first stage's scores."""
@@ -33,7 +32,7 @@ class Fusion:
 
     Attributes:
         weight: Deviations of the first stage's scores that one deviation of opinion is worth.
-        places: What a place in the prompt gets on average, whatever stands there: many models
+        places: What a place in the prompt gets on average, whatever is there: many models
             favour early places. Empty where it was not measured.
         sessions: Training sessions that the weight was learned on; 0 where it was not.
         gain: What the model adds to the first stage's NDCG@10 on sessions held out from the choice
@@ -110,7 +109,11 @@ def fused_order(first: Floats, opinion: Floats, fusion: Fusion) -> list[int]:
 
 
 def mean_places(opinions: Sequence[Floats]) -> list[float]:
-    """Return what each place in the prompt gets on average."""
+    """Return what each place in the prompt gets on average.
+
+    Args:
+        opinions: Of each session, the model's score by place; shape `[asked]`.
+    """
     longest = max((len(opinion) for opinion in opinions), default=0)
     total, count = np.zeros(longest), np.zeros(longest)
     for opinion in opinions:

@@ -71,10 +71,14 @@ class HeldOut:
     def rewards(
         self, policies: Sequence[HintPolicy], rewards: Sequence[Rewards]
     ) -> NDArray[np.float64]:
-        """Return what they earn, prices taken off, by member.
+        """Return what each session earns, prices taken off.
 
         Args:
-            rewards: Of each member.
+            policies: One for each member.
+            rewards: One for each member.
+
+        Returns:
+            By member, and within one by session; shape `[held-out sessions]`.
         """
         earned: list[NDArray[np.float64]] = []
         for member, policy in enumerate(policies):

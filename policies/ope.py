@@ -14,12 +14,11 @@ arXiv 1103.4601.
 from __future__ import annotations
 
 from statistics import NormalDist
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.floating[Any]]
+from ..arrays import AnyFloats
 
 
 class Estimate(NamedTuple):
@@ -38,16 +37,31 @@ class Estimate(NamedTuple):
     effective_n: float
 
 
-def ips(rewards: Floats, logged: Floats, target: Floats, *, level: float = 0.95) -> Estimate:
-    """Weight each reward by how much likelier the new policy makes its action."""
+def ips(
+    rewards: AnyFloats, logged: AnyFloats, target: AnyFloats, *, level: float = 0.95
+) -> Estimate:
+    """Weight each reward by how much likelier the new policy makes its action.
+
+    Args:
+        rewards: `[N]`.
+        logged: Probability of the logged action when it was taken, `[N]`.
+        target: Probability of the same action under the new policy, `[N]`.
+        level: Of the interval.
+
+    Raises:
+        ValueError: There is no decision, the shapes differ, or a number cannot be what it is for.
+    """
     weights = _weights(rewards, logged, target)
     return _estimate(weights * rewards, weights, level)
 
 
-def snips(rewards: Floats, logged: Floats, target: Floats, *, level: float = 0.95) -> Estimate:
+def snips(
+    rewards: AnyFloats, logged: AnyFloats, target: AnyFloats, *, level: float = 0.95
+) -> Estimate:
     """Divide IPS by the mean weight: a little bias for much less variance.
 
-    The interval is by the delta method.
+    The interval is by the delta method. Arguments and errors are those of `ips`; without any action
+    that the new policy would take, the estimate is NaN.
     """
     weights = _weights(rewards, logged, target)
     total = weights.sum()
@@ -58,11 +72,11 @@ def snips(rewards: Floats, logged: Floats, target: Floats, *, level: float = 0.9
 
 
 def doubly_robust(
-    rewards: Floats,
-    logged: Floats,
-    target: Floats,
-    predicted: Floats,
-    expected: Floats,
+    rewards: AnyFloats,
+    logged: AnyFloats,
+    target: AnyFloats,
+    predicted: AnyFloats,
+    expected: AnyFloats,
     *,
     level: float = 0.95,
 ) -> Estimate:
@@ -85,7 +99,9 @@ def doubly_robust(
     return _estimate(expected + weights * (rewards - predicted), weights, level)
 
 
-def _weights(rewards: Floats, logged: Floats, target: Floats, *more: Floats) -> Floats:
+def _weights(
+    rewards: AnyFloats, logged: AnyFloats, target: AnyFloats, *more: AnyFloats
+) -> AnyFloats:
     if rewards.ndim != 1 or not len(rewards):
         raise ValueError("rewards: there must be at least one logged decision.")
     if any(column.shape != rewards.shape for column in (logged, target, *more)):
@@ -99,7 +115,7 @@ def _weights(rewards: Floats, logged: Floats, target: Floats, *more: Floats) -> 
     return target / logged
 
 
-def _estimate(terms: Floats, weights: Floats, level: float) -> Estimate:
+def _estimate(terms: AnyFloats, weights: AnyFloats, level: float) -> Estimate:
     """Return the mean of independent terms with its normal interval."""
     count = len(terms)
     value = float(terms.mean())

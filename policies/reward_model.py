@@ -1,6 +1,6 @@
 """What hints are worth in a session, and how sure that is: Bayesian linear regression.
 
-`r(s, a) = t(s) + c(a) + <B x(s), g(a)>`: what is common to a session, what a hint brings
+`r(s, a) = t(s) + c(a) + <B x(s), g(a)>`: what is common to a session, what a hint gains
 everywhere, and where descriptors of the session meet the hint's text. `x` and `g` are their leading
 principal components, so `B` has low rank. Only differences between the actions of one session are
 compared, so `t(s)`, most of the noise, drops out. How much `c`, what texts say, and what is each
@@ -17,7 +17,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from ..arrays import Floats
 
 _DESCRIPTORS = 10
 _CONTENTS = 8
@@ -145,7 +145,7 @@ class Gathered:
         """Fit the model with a given prior.
 
         Args:
-            scales: Prior deviations of the parts, in deviations of the noise.
+            scales: Prior deviations of the parts, in deviations of the noise; shape `[parts]`.
         """
         precision = self._products + np.diag(scales[self.features.parts] ** -2.0)
         mean: Floats = np.linalg.solve(precision, self._targets).astype(np.float64)
@@ -181,7 +181,7 @@ class RewardModel:
 
     @cached_property
     def root(self) -> Floats:
-        """A matrix `R` with `R' R = precision^-1`."""
+        """A matrix `R` with `R' R = precision^-1`, `[W, W]`."""
         return np.linalg.inv(np.linalg.cholesky(self.precision)).astype(np.float64)
 
 

@@ -13,11 +13,10 @@ from collections.abc import Hashable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ..arrays import Floats
 from ..records import textual_values
 
-Floats = NDArray[np.float64]
 Attributes = Sequence[Mapping[str, Any]]
 """The attributes of each item."""
 _Value = TypeVar("_Value", bound=Hashable)
@@ -29,7 +28,7 @@ KIND_NAMES = ("log_mean", "log_max", "nonzero", "margin", "entropy", "top_z", "s
 TOGETHER_NAMES = ("top_z", "margin", "top5_z")
 
 _RECENT = 5
-_NUMBER = (int, float)  # `int | float` would be made anew for each value, which takes longer
+_NUMBER = (int, float)  # `int | float` would be made for each value, which takes longer
 
 
 def main_number(items: Attributes) -> str | None:
@@ -48,7 +47,7 @@ def main_number(items: Attributes) -> str | None:
 
 
 def numeric_values(items: Attributes, name: str | None) -> Floats:
-    """Return the attribute of each item, NaN where it is missing."""
+    """Return the attribute of each item, NaN where it is missing; shape `[items]`."""
     if not name:
         return np.full(len(items), np.nan)
     found = [attributes.get(name) for attributes in items]
@@ -113,7 +112,7 @@ def profile_scores(
 
 
 def profile_stats(scores: Floats) -> list[float]:
-    """Describe how far the profile scores tell candidates apart; see `PROFILE_NAMES`."""
+    """Describe how far the profile scores `[C]` tell candidates apart; see `PROFILE_NAMES`."""
     if len(scores) < 2:  # noqa: PLR2004
         return [0.0] * len(PROFILE_NAMES)
     first, second = np.sort(scores)[::-1][:2]
@@ -133,7 +132,7 @@ def evidence_columns(
 def kind_stats(column: Floats, standard: Floats) -> list[float]:
     """Describe how much evidence of one kind there is and how clear it is; see `KIND_NAMES`.
 
-    `column` has the numbers themselves, `standard` their standardised logarithms.
+    `column` has the numbers themselves, `standard` their standardised logarithms; both `[C]`.
     """
     if len(column) < 2 or column.max() <= 0:  # noqa: PLR2004
         return [0.0] * len(KIND_NAMES)
@@ -152,7 +151,7 @@ def kind_stats(column: Floats, standard: Floats) -> list[float]:
 
 
 def together_stats(total: Floats) -> list[float]:
-    """Describe the best candidates by the sum of all standardised kinds; see `TOGETHER_NAMES`."""
+    """Describe the best candidates by the sum `[C]` of standardised kinds; see `TOGETHER_NAMES`."""
     if len(total) < 2:  # noqa: PLR2004
         return [0.0] * len(TOGETHER_NAMES)
     ordered = np.sort(total)[::-1]
@@ -160,7 +159,7 @@ def together_stats(total: Floats) -> list[float]:
 
 
 def number_correlations(numbers: Floats, standard: Sequence[Floats]) -> list[float]:
-    """Return each kind's correlation with the numeric attribute, where that is not NaN."""
+    """Return each kind's correlation with a numeric attribute `[C]`, where that is not NaN."""
     known = ~np.isnan(numbers)
     if known.sum() < 2:  # noqa: PLR2004
         return [0.0] * len(standard)
@@ -169,21 +168,21 @@ def number_correlations(numbers: Floats, standard: Sequence[Floats]) -> list[flo
 
 
 def ranks(column: Floats) -> Floats:
-    """Return ranks in which equal values share their mean rank."""
+    """Return ranks from 0, `[N]`, in which equal values share their mean rank."""
     ordered = np.sort(column)
     below, upto = (np.searchsorted(ordered, column, side) for side in ("left", "right"))
     return (below + upto - 1) / 2
 
 
 def correlations(rows: Floats) -> Floats:
-    """Return the correlation of each pair of rows, 0 where a row is constant."""
+    """Return the correlation of each pair of rows, `[R, R]`; 0 where a row is constant."""
     centred = rows - rows.mean(axis=1, keepdims=True)
     lengths = np.linalg.norm(centred, axis=1)
     return (centred @ centred.T) / np.maximum(np.outer(lengths, lengths), 1e-9)
 
 
 def standardised(column: Floats) -> Floats:
-    """Return a column with mean 0 and deviation 1; a constant one becomes 0."""
+    """Return a column `[N]` with mean 0 and deviation 1; a constant one becomes 0."""
     if not len(column):
         return column
     centred = column - column.mean()

@@ -134,7 +134,7 @@ def lambda_returns(episodes: Episodes, decay: float) -> Tensor:
     returns = episodes.steps.rewards.numpy().copy()
     values = episodes.steps.values.numpy()
     following: list[int] = episodes.following.tolist()
-    for row in reversed(range(len(returns))):  # a step's successor stands behind it
+    for row in reversed(range(len(returns))):  # a step's successor comes after it
         after = following[row]
         if after != LAST:
             returns[row] += (1 - decay) * values[after] + decay * returns[after]

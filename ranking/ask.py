@@ -11,9 +11,10 @@ from ..knowledge.trials import Trial, find_trial
 from ..llm.failures import ABOUT_THE_PROMPT
 from ..llm.letters import has_letters
 from ..records import Flag
-from ..runtime.model_call import Reply, ask
+from ..runtime.model_call import ask
 from ..runtime.node import Update
 from ..runtime.options import RunOptions
+from ..runtime.reply import Reply
 from .given import given_texts
 from .letters import lacks_letters
 from .opinion import fusion_of, learned_fusion

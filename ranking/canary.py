@@ -1,4 +1,4 @@
-"""Lets a rollout's release choose beside the active one, and says which of both serves."""
+"""Lets a rollout's release choose as well as the active one, and says which of the two serves."""
 
 from __future__ import annotations
 
@@ -75,5 +75,5 @@ async def with_canary(
 def person_of(state: RecommendState) -> str:
     """Return whom a request is from: its `user`, or else its session."""
     user = state.get("asked_by")
-    # A session that nobody names is known by what it holds: the same one gets the same release.
+    # Without a person's name, sessions of the same items get the same release.
     return f"user:{user}" if user else "session:" + "\x1f".join(state["history"])

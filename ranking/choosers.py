@@ -22,8 +22,8 @@ from ..runtime.options import RunOptions
 from ..settings import HintChoice
 from .canary import with_canary
 from .chosen import Chosen
-from .in_force import serving_of
-from .releases import loaded_release, with_embeddings
+from .release_cache import loaded_release, with_embeddings
+from .serving_state import serving_state_of
 from .state import RecommendState
 
 Chooser = Callable[[RecommendState, RunOptions], Awaitable[Chosen]]
@@ -63,7 +63,7 @@ async def _similar(state: RecommendState, options: RunOptions) -> Chosen:
 
 
 async def _static(state: RecommendState, options: RunOptions) -> Chosen:
-    return Chosen((await serving_of(options, state["domain"])).best, 1.0)
+    return Chosen((await serving_state_of(options, state["domain"])).best, 1.0)
 
 
 async def _beyond_doubt(state: RecommendState, options: RunOptions) -> Hint | None:
@@ -76,7 +76,7 @@ async def _beyond_doubt(state: RecommendState, options: RunOptions) -> Hint | No
 
 
 async def _ppo(state: RecommendState, options: RunOptions) -> Chosen:
-    serving = await serving_of(options, state["domain"])
+    serving = await serving_state_of(options, state["domain"])
     rollout = serving.rollout
     listed: list[Hint] = []  # both releases of a rollout choose from the same ones
     try:

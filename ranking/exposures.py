@@ -1,4 +1,4 @@
-"""What a request of a rollout leaves behind: a row for its decisions, and an event for others."""
+"""The exposure of a rollout's request: a row for its decisions, and an event for analytics."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _FALLBACKS = frozenset({Flag.MODEL_FAILED, Flag.COMPLETED, Flag.HINT_DROPPED})
 
 @dataclass(frozen=True, slots=True)
 class ExposureEvent:
-    """That somebody was served by a rollout, in the shape of OpenFeature's telemetry.
+    """A person was served by a rollout: an event in the form of OpenFeature's telemetry.
 
     Attributes:
         name: As OpenTelemetry's conventions for feature flags have it.
@@ -36,7 +36,7 @@ _observers: set[Callable[[ExposureEvent], None]] = set()
 
 
 def observe_exposures(observer: Callable[[ExposureEvent], None]) -> None:
-    """Have a function called with each exposure of this process, such as one that tells analytics.
+    """Call a function with each exposure of this process, for example to send it to analytics.
 
     Args:
         observer: Called on the event loop, after the exposure is stored: it must not block. What it
@@ -46,7 +46,7 @@ def observe_exposures(observer: Callable[[ExposureEvent], None]) -> None:
 
 
 def forget_observer(observer: Callable[[ExposureEvent], None]) -> None:
-    """Call a function no more."""
+    """Stop calling an observer."""
     _observers.discard(observer)
 
 
@@ -92,8 +92,8 @@ def _weighted(tokens: dict[str, int], price: Sequence[float] | None) -> float:
     return max((cost or 0.0) / (unit or 1e-6), 0.0)
 
 
-def tell_exposure(assignment: Assignment, domain: str, user: str | None) -> None:
-    """Write an exposure to the log, and hand it to who observes.
+def emit_exposure(assignment: Assignment, domain: str, user: str | None) -> None:
+    """Write an exposure to the log, and pass it to the observers.
 
     Args:
         domain: The domain's name.
@@ -124,5 +124,5 @@ def tell_exposure(assignment: Assignment, domain: str, user: str | None) -> None
         )
         try:
             observer(event)
-        except Exception:  # noqa: BLE001  # an observer's fault is none of the request's
+        except Exception:  # noqa: BLE001  # no fault of the request
             _log.exception("an observer of exposures failed")

@@ -1,4 +1,4 @@
-"""What hints bring on given sessions: read from the trials, and paid for where it is not known."""
+"""The gains of hints on given sessions: read from the trials, or paid for where unknown."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Gathers what a ranking needs: the items, the candidates, and the evidence beside them."""
+"""Gathers what a ranking needs: the items, the candidates, and the evidence about them."""
 
 from __future__ import annotations
 

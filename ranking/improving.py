@@ -14,9 +14,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arrays import Floats
 from .verification import Verification, verification
 
-Numbers = NDArray[np.float64]
 Way = Literal["join", "mend"]
 
 _ENOUGH = 24
@@ -52,7 +52,7 @@ class Attempt:
 
 
 def next_attempt(
-    gains: Numbers, before: Collection[frozenset[int]] = (), tired: Collection[int] = ()
+    gains: Floats, before: Collection[frozenset[int]] = (), tired: Collection[int] = ()
 ) -> Attempt | None:
     """Return the most promising attempt, or `None` if there is none.
 
@@ -75,7 +75,7 @@ def next_attempt(
     return min(found, key=lambda one: (-one.promise, one.parents), default=None)
 
 
-def _attempt(group: tuple[int, ...], gains: Numbers, columns: NDArray[np.intp]) -> Attempt:
+def _attempt(group: tuple[int, ...], gains: Floats, columns: NDArray[np.intp]) -> Attempt:
     means = gains.mean(axis=1)
     order = np.argsort(-means, kind="stable")
     if len(gains) > 1:
@@ -95,14 +95,14 @@ def _attempt(group: tuple[int, ...], gains: Numbers, columns: NDArray[np.intp]) 
     )
 
 
-def _correlation(a: Numbers, b: Numbers) -> float:
+def _correlation(a: Floats, b: Floats) -> float:
     spread = float(a.std() * b.std())
     return float(((a - a.mean()) * (b - b.mean())).mean()) / spread if spread > 0 else 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """A child beside its parents, on the same sessions.
+    """A child compared with its parents, on the same sessions.
 
     Attributes:
         gain: Of the child, over no hint.

@@ -1,4 +1,4 @@
-"""What becomes of answers by letters: whether they work with a model, and their mean scores."""
+"""Whether a model answers by letters, and the mean scores of its answers."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..llm.failures import ABOUT_LETTERS
-from ..runtime.model_call import Reply
 from ..runtime.options import RunOptions
+from ..runtime.reply import Reply
 
 
 async def lacks_letters(reply: Reply, options: RunOptions) -> bool:

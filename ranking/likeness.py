@@ -1,4 +1,4 @@
-"""Which hints bring the same, by what they say and by what they were measured to do."""
+"""Which hints are near-duplicates, by their texts and by their measured gains."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arrays import Floats
 from .proof import FIRST_LOOK
-
-Numbers = NDArray[np.float64]
 
 SAME_GAINS = 0.97
 """Likeness of gains from which two hints are the same, whatever they say."""
@@ -41,15 +40,15 @@ class Pairs:
         apart: By how many standard errors the first one's mean gain lies below the second one's.
     """
 
-    cosine: Numbers
-    sessions: Numbers
-    telling: Numbers
-    likeness: Numbers
-    apart: Numbers
+    cosine: Floats
+    sessions: Floats
+    telling: Floats
+    likeness: Floats
+    apart: Floats
 
     @property
     def same(self) -> NDArray[np.bool_]:
-        """Which pairs are near-duplicates: alike in words and in what they bring.
+        """Which pairs are near-duplicates: alike in words and in gains; shape `[hints, hints]`.
 
         Two hints that do nothing are no duplicates: they are not telling. Neither are two of which
         one is clearly better.
@@ -59,7 +58,7 @@ class Pairs:
         return equal & (alike | (self.likeness >= SAME_GAINS))
 
 
-def pairs(gains: Numbers, embeddings: Sequence[NDArray[np.float32]]) -> Pairs:
+def pairs(gains: Floats, embeddings: Sequence[NDArray[np.float32]]) -> Pairs:
     """Compare each hint with each.
 
     Args:
@@ -107,8 +106,8 @@ class PairCounts:
     worse: int
 
 
-def compare_pair(one: Numbers, other: Numbers) -> PairCounts:
-    """Compare what two hints brought.
+def compare_pair(one: Floats, other: Floats) -> PairCounts:
+    """Compare the gains of two hints.
 
     Args:
         one: Gains by session, NaN where it was not tried; shape `[sessions]`.

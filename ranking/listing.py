@@ -1,4 +1,4 @@
-"""In which order the candidates stand, and in which the prompt lists those it asks about."""
+"""The order of the candidates, and the order in which the prompt lists those it asks about."""
 
 from __future__ import annotations
 

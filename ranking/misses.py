@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arrays import Floats
 from ..knowledge.evidence import EVIDENCE
 from ..knowledge.trials import hit_ranks
 from ..llm.reflection_prompt import Figure, ShownMiss
 from ..policies.descriptors import session_descriptors
 from ..policies.session_stats import (
-    Floats,
     evidence_columns,
     main_number,
     numeric_values,
@@ -35,7 +35,7 @@ from .state import RecommendState
 _ALIKE = 0.5
 """Cosine of two diagnoses from which two misses may share a cause."""
 _SESSIONS = 0.5
-"""What the likeness of the sessions counts beside that of the diagnoses."""
+"""The weight of the sessions' likeness, where that of the diagnoses has 1."""
 _RECENT = 5
 _SEVERAL, _MANY = 2, 0.1
 """Items of a history, and share of the candidates, that have an attribute worth comparing."""
@@ -48,7 +48,7 @@ class Miss:
     Attributes:
         session: Key of the training session.
         rank: Of the chosen item.
-        figures: Where the chosen item and, on average, the picks stand.
+        figures: Of the chosen item and, on average, of the picks.
         describes: The session, from `session_descriptors`; shape `[D]`.
         shown: What the reflecting model sees.
     """

@@ -1,15 +1,16 @@
-"""What the model thinks of each candidate, and how much that counts beside the first stage."""
+"""What the model thinks of each candidate, and what weight that has in the order."""
 
 from __future__ import annotations
 
 import numpy as np
 
+from ..arrays import Floats
 from ..knowledge.trials import discount
 from ..llm.answers import RankingAnswer
-from ..policies.fusion import LEADING, REFERENCE, UNMEASURED, Floats, Fusion, fused_order
+from ..policies.fusion import LEADING, REFERENCE, UNMEASURED, Fusion, fused_order
 from ..runtime.node import Update
 from ..runtime.options import RunOptions
-from .in_force import serving_of
+from .serving_state import serving_state_of
 from .state import RecommendState
 
 _UNIT = 0.1
@@ -39,7 +40,7 @@ async def learned_fusion(domain: str, policy: str, options: RunOptions, *, hinte
     """
     if options.fuse != "learned":
         return {}
-    known = (await serving_of(options, domain)).fusions
+    known = (await serving_state_of(options, domain)).fusions
     learned = known.get(policy) or known.get("ppo" if hinted else "none")
     return {} if learned is None else {"fusion": dict(learned)}
 

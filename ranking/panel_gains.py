@@ -1,4 +1,4 @@
-"""What a hint brings on the sessions of a panel."""
+"""The gains of a hint on the sessions of a panel."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ async def panel_gains(
         on_trial: Called after each session.
 
     Returns:
-        Gains in NDCG@10, one a session, in the panel's order.
+        Gains in NDCG@10, one per session, in the panel's order.
 
     Raises:
         ModelDownError: The model gave no answer.

@@ -92,11 +92,11 @@ async def panel(domain: str, state: Mapping[str, Any], options: RunOptions) -> P
     own = state["training_session"]
     if own is None:
         raise InputError("domain", "It has no training sessions.", "Load some first.")
-    told: set[int] = {own, *(miss["session"] for miss in state.get("batch") or ())}
+    misses: set[int] = {own, *(miss["session"] for miss in state.get("batch") or ())}
     index = await _evidence(domain, options)
     near = index.neighbours(state["history"], leave_out=own, count=options.settings.verify_near)
-    drawn = _drawn(index.keys, options, told)
-    first = dict.fromkeys([*drawn.first, *(key for key in near if key not in told)])
+    drawn = _drawn(index.keys, options, misses)
+    first = dict.fromkeys([*drawn.first, *(key for key in near if key not in misses)])
     return Panel(list(first), [key for key in drawn.more if key not in first])
 
 
@@ -106,7 +106,7 @@ async def random_panel(
     """Return the random training sessions on which any hint of a domain is tried.
 
     Args:
-        leave_out: Keys of the sessions on which the hint was proposed: they flatter it.
+        leave_out: Keys of the sessions on which the hint was proposed, where its gain is too high.
 
     Raises:
         InputError: The domain has no training sessions.

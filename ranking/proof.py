@@ -1,4 +1,4 @@
-"""Whether many hints gain, by trials that come little by little.
+"""Sequential tests of whether many hints gain, by trials that come step by step.
 
 A hint is *proven* if its mean gain is above 0 by a one-sided t-test, corrected for how many hints
 were ever tested (Benjamini and Hochberg, 1995: of the proven ones, at most `FALSE_SHARE` are lucky
@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri, stdtr
 
 Gains = NDArray[np.float64]
-"""NDCG@10 with a hint minus without it, one a session."""
+"""NDCG@10 with a hint minus without it, one per session."""
 
 FALSE_SHARE = 0.05
 """The part of the proven hints that may be lucky ones, in expectation."""

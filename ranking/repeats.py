@@ -49,7 +49,7 @@ async def repeated_hint(text: str, known: Sequence[Hint], options: RunOptions) -
     """Ask the model which of the known hints gives the same advice.
 
     The same words need no model. An answer that says neither yes nor no counts as no: verification
-    has shown that the hint helps, and a doubtful repeat does less harm than a lost lesson.
+    has shown that the hint helps, and a doubtful repeat does less harm than a lost hint.
     """
     same = next((hint for hint in known if hint.text.casefold() == text.casefold()), None)
     if same is not None or not known:

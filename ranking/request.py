@@ -1,4 +1,4 @@
-"""Checks the form of a request: LangGraph hands the input on as it came."""
+"""Checks the form of a request: LangGraph passes the input on unchecked."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def validated(model: type[_Model], document: object, place: str = "") -> _Model:
 
     Args:
         document: Unchecked.
-        place: Where it stands in the request, for the error.
+        place: Where it is in the request, for the error.
 
     Raises:
         InputError: It does not fit. The error names the first field that does not.

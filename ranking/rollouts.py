@@ -85,7 +85,7 @@ async def look(
 
 
 def _pause(services: Services, rollout_id: int) -> float:
-    """Return the seconds between two looks: each sums up all exposures, ever more of them."""
+    """Return the seconds between two looks: each sums up all exposures so far."""
     return max(LOOK_EVERY, _PART * services.look_times.get(rollout_id, 0.0))
 
 

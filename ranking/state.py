@@ -132,7 +132,7 @@ class RecommendResult(TypedDict):
 
 
 class RecommendState(RecommendResult):
-    """Everything that the nodes hand on.
+    """Everything that the nodes pass on.
 
     A node may read what earlier nodes have set. What it returns replaces the old value, also of a
     list.
@@ -160,7 +160,7 @@ class RecommendState(RecommendResult):
     candidate_items: list[ItemView]
     """In the order in which the prompt numbers them; those that it leaves out come last."""
     evidence: list[dict[str, float]]
-    """Figures beside each candidate; empty without training sessions."""
+    """The evidence about each candidate, by kind; empty without training sessions."""
     first_stage: NotRequired[list[float]]
     """Score of each candidate by the first stage, higher is better; shape `[candidates]`."""
     asked_by: NotRequired[Annotated[str | None, UntrackedValue]]

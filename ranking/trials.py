@@ -21,7 +21,7 @@ from .state import RecommendState
 
 
 async def resolve_session(domain: str, session_id: int, options: RunOptions) -> RecommendState:
-    """Return a training session as `prepare` would hand it on, for any number of trials.
+    """Return a training session as `prepare` would return it, for any number of trials.
 
     It is the same for all who ask, until sessions or items change.
     """

@@ -1,4 +1,4 @@
-"""What a hint brought on the sessions on which it was tried."""
+"""The gain of a hint on the sessions on which it was tried."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from ..records import counted
 CLEAR_HARM_AFTER = 12
 """Sessions after which a candidate is given up whose interval lies below 0."""
 _NO_GAIN_AFTER = 40
-"""Sessions after which a hint is given up that has brought nothing."""
+"""Sessions after which a hint without a gain is given up."""
 
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """What a hint brought on some sessions.
+    """The gain of a hint on some sessions.
 
     Attributes:
         sessions: How many it was tried on.
@@ -59,7 +59,7 @@ def verification(gains: Sequence[float]) -> Verification:
     """Summarise gains.
 
     Args:
-        gains: NDCG@10 with the hint minus without it, one a session.
+        gains: NDCG@10 with the hint minus without it, one per session.
     """
     values = np.array(gains, dtype=np.float64)
     if not len(values):

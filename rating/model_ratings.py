@@ -9,10 +9,11 @@ from langchain_core.messages import BaseMessage
 from ..errors import Failure, ModelDownError, Re2llmError
 from ..llm.rating_answers import strict_format, strict_rating
 from ..records import RatingScale, counted
-from ..runtime.model_call import Purpose, Reply, ask, keeps_answers
+from ..runtime.model_call import ask, keeps_answers
 from ..runtime.options import RunOptions
 from ..runtime.outages import OutageGuard
 from ..runtime.progress import Progress
+from ..runtime.reply import Purpose, Reply
 from .corpus import RatingCorpus
 from .splits import RatingCase
 

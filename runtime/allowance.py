@@ -73,7 +73,7 @@ class Claims:
         self.made += 1
 
     def lose(self, usage: Usage | None = None) -> None:
-        """Note a request that may be billed although it brought no answer.
+        """Note a request that may be billed although it got no answer.
 
         Args:
             usage: Its tokens; `None` presumes some.

@@ -1,4 +1,4 @@
-"""Jobs that run beside the answers: one at a time, stopped when their services close."""
+"""Background jobs: one at a time, stopped when their services close."""
 
 from __future__ import annotations
 

@@ -89,7 +89,7 @@ class BatchAnswers:
         return left
 
     async def _look(self, batch: Batch) -> tuple[BatchStatus, Sequence[Line]]:
-        """Return how a batch stands, and what it has brought if it has ended."""
+        """Return a batch's status, and its answers if it has ended."""
         try:
             if batch.remote_id is None:
                 status = await self.client.start(batch.file_id)
@@ -120,7 +120,7 @@ class BatchAnswers:
         lines: Sequence[Line],
         wanted: Mapping[bytes, int],
     ) -> bool:
-        """Book what a batch has brought; return whether another may bring more.
+        """Book a batch's answers; return whether another batch may give more.
 
         Raises:
             InputError: A batch that is waited for has ended in a way that only a person can help.
@@ -196,7 +196,7 @@ _AGAIN = RETRYABLE | {None}
 
 
 def _raise_unanswered(status: BatchStatus) -> None:
-    """Raise an error for a batch that has brought nothing, unless its lines may do better again."""
+    """Raise an error for a batch without answers, unless sending its lines again may help."""
     if status.status == "failed":
         why = f" ({status.code})" if status.code else ""
         raise InputError(

@@ -1,4 +1,4 @@
-"""What an operation may spend on model calls, and how many hints it may leave behind."""
+"""What an operation may spend on model calls, and how many hints it may keep."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ class VersionedCache:
         version: Hashable,
         build: Callable[[], Awaitable[_Value]],
     ) -> _Value:
-        """Return a value, built anew if the version has changed."""
+        """Return a value, rebuilt if the version has changed."""
         place = (name, key)
         async with self._locks[place]:
             known, value = self._kept.get(place, (None, None))

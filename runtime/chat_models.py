@@ -99,7 +99,7 @@ class ChatModels:
         """Remember whether a model gives log-probabilities.
 
         Args:
-            keep: Whether later processes shall know, too.
+            keep: Whether later processes are to know, too.
         """
         news = self._logprobs.get(name) != given
         self._logprobs[name] = given

@@ -21,7 +21,7 @@ _ModelName = Annotated[str, Field(max_length=200, pattern=r"^[^\x00]*$")]
 
 
 def _at(*nodes: str) -> dict[str, Any]:
-    """Return what tells LangGraph Studio beside which nodes to show a field."""
+    """Return what tells LangGraph Studio at which nodes to show a field."""
     return {"langgraph_nodes": list(nodes)}
 
 
@@ -151,8 +151,8 @@ class Context:
     """The API key that the run is for; a server sets it."""
     questions: SkipJsonSchema[InstanceOf[Questions] | None] = None
     """Collects the run's questions instead of asking the model; in this process only."""
-    known: SkipJsonSchema[InstanceOf[ServingState] | None] = None
-    """What serves the domain, read for this very request; in this process only."""
+    serving_state: SkipJsonSchema[InstanceOf[ServingState] | None] = None
+    """The domain's serving state, read for this very request; in this process only."""
     command: Annotated[
         str,
         Field(max_length=100, description="What the ledger books the run's model calls under."),

@@ -20,7 +20,7 @@ _IN_PROCESS = {
     "services": ServiceSet,
     "caller": Caller,
     "questions": Questions,
-    "known": ServingState,
+    "serving_state": ServingState,
 }
 """What no client can send: anything else in its place is ignored."""
 

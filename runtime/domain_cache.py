@@ -12,8 +12,8 @@ from collections.abc import Set as AbstractSet
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from ..arrays import Floats32
 from ..knowledge.catalogue import (
-    FloatArray,
     all_items,
     catalogue_order,
     fetch_items_and_embeddings,
@@ -71,7 +71,7 @@ async def evidence_of(services: Services, domain: Domain) -> EvidenceIndex | Non
 
 def known_items(
     services: Services, domain: Domain, ids: Sequence[str]
-) -> dict[str, tuple[Item, FloatArray]]:
+) -> dict[str, tuple[Item, Floats32]]:
     """Return those of some items that are in memory, with their embeddings, shape `[384]`."""
     kept, place = services.caches.items, (domain.id, domain.revision)
     wanted = dict.fromkeys(ids)
@@ -80,7 +80,7 @@ def known_items(
 
 async def items_of(
     services: Services, domain: Domain, ids: Sequence[str]
-) -> tuple[dict[str, Item], dict[str, FloatArray]]:
+) -> tuple[dict[str, Item], dict[str, Floats32]]:
     """Return the items of the given ids, and their embeddings, shape `[384]` each.
 
     Unknown ids are absent from both.

@@ -12,7 +12,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from ..errors import InternalError, Re2llmError
 from ..knowledge.engine import unreachable
-from .options import Context, RunOptions, resolve
+from .context import Context
+from .options import RunOptions, resolve
 
 _log = logging.getLogger(__name__)
 

@@ -1,4 +1,4 @@
-"""One tolerant way for nodes to read what a caller has set for a run."""
+"""Resolves the options of a run: what the caller has set, or else the settings."""
 
 from __future__ import annotations
 
@@ -44,13 +44,13 @@ class RunOptions:
         seed: Seed of the candidates' order and of random hints.
         record: Whether the answer is logged.
         in_rollout: Whether a live rollout may serve the answer, and counts it.
-        hint_id: The very hint to give, or `None` to let the policy choose.
-        hint: The very text to give as a hint, or `None`.
+        hint_id: The hint to give, or `None` to let the policy choose.
+        hint: The text to give as a hint, or `None`.
         budget: What may be spent on model calls, or `None` for no limit.
         caller: The API key that the run is for, or `None`.
         command: What the ledger books the calls under.
         questions: Collects the questions instead of asking them, or `None`.
-        known: What serves the domain, if it was read for this very request, or `None`.
+        serving_state: The domain's, if it was read for this very request, or `None`.
     """
 
     services: Services
@@ -74,7 +74,7 @@ class RunOptions:
     caller: Caller | None
     command: str
     questions: Questions | None = None
-    known: ServingState | None = None
+    serving_state: ServingState | None = None
 
     @property
     def owner(self) -> str:
@@ -202,7 +202,7 @@ async def resolve_context(context: Context) -> RunOptions:
         caller=context.caller,
         command=context.command,
         questions=context.questions,
-        known=context.known,
+        serving_state=context.serving_state,
     )
 
 

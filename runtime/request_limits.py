@@ -62,7 +62,7 @@ def input_error(error: ValidationError, place: str = "", schema: str = "input") 
 
     Args:
         error: From pydantic.
-        place: Where the model stands in the request.
+        place: Where the model is in the request.
         schema: Which schema the field is in.
     """
     first = error.errors(include_input=False, include_url=False)[0]

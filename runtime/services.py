@@ -43,7 +43,7 @@ class Services:
         embedder: The text encoder.
         models: The chat models.
         owns_engine: Whether to close the engine too; a host's own is left open.
-        background: What goes on beside the answers.
+        background: Jobs that run while requests are answered.
         watching: Looks at rollouts, which must not wait for what learns.
         looks: When each rollout may be looked at again, by `time.monotonic`.
         look_times: Seconds that the last look at each rollout took.

@@ -73,7 +73,7 @@ _shared = ServiceSet(_open_from_environment)
 
 
 def shared_service_set() -> ServiceSet:
-    """Return what every graph uses whose context brings no services of its own."""
+    """Return the services of every graph whose context has none of its own."""
     return _shared
 
 

@@ -1,4 +1,4 @@
-"""Spares the database what many tasks ask of it, or tell it, at the same time."""
+"""Shares the reads and groups the writes that many tasks make at the same time."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""`re2llm hints`: the lessons that may be given to the model."""
+"""`re2llm hints`: the hints of a domain."""

@@ -58,7 +58,7 @@ def _listed(file: Path | None) -> list[str]:
 
 async def _add(texts: list[str], domain: str | None, verify: bool, as_json: bool) -> None:
     from ...operations.hints.manage import add_hint
-    from ...runtime.options import Context
+    from ...runtime.context import Context
 
     if not texts:
         raise InputError("text", "There is no hint to add.", "Write one, or name a --file.")
@@ -77,7 +77,7 @@ async def _add(texts: list[str], domain: str | None, verify: bool, as_json: bool
             named = ("--domain", domain) if domain else ()
             listed = shlex.join([*map(str, stored), *named])
             out.print(
-                f"Unverified: `re2llm hints verify {listed}` measures what they bring.",
+                f"Unverified: `re2llm hints verify {listed}` measures their gains.",
             )
     if all(one.outcome == "leak" for one in added):
         raise typer.Exit(1)

@@ -32,7 +32,7 @@ def export(
 
 async def _export(file: Path, domain: str | None) -> None:
     from ...operations.hints.exchange import export_hints
-    from ...runtime.options import Context
+    from ...runtime.context import Context
 
     document = await export_hints(Context(domain=domain))
     write_json("FILE", file, document)
@@ -70,7 +70,7 @@ async def _import(
     file: Path | None, from_domain: str | None, domain: str | None, as_json: bool
 ) -> None:
     from ...operations.hints.exchange import import_from_domain, import_hints
-    from ...runtime.options import Context
+    from ...runtime.context import Context
 
     context = Context(domain=domain)
     if file is not None and from_domain is None:

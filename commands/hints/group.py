@@ -1,4 +1,4 @@
-"""`re2llm hints`: the lessons that may be given to the model."""
+"""`re2llm hints`: the hints of a domain."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ def improve(
     max_cost: MaxCost = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Join hints that help in different sessions; mend those that harm.
+    """Join hints that help in different sessions; fix those that harm.
 
     The reflecting model writes a new hint of one or two active ones. It is stored if it helps
     more than the better of them, beyond doubt. Stop it at any time; what is paid is kept.
@@ -34,7 +34,7 @@ def improve(
     Example: re2llm hints improve --domain films --attempts 5 --max-llm-calls 2000
     """
     from ...operations.hints.improve import improve_hints
-    from ...runtime.options import Context
+    from ...runtime.context import Context
 
     async def work() -> ImprovedHints:
         with progress_bars() as progress:

@@ -26,7 +26,7 @@ def list_(domain: DomainOption = None, as_json: JsonOption = False) -> None:
 
 async def _list(domain: str | None, as_json: bool) -> None:
     from ...operations.hints.manage import list_hints
-    from ...runtime.options import Context
+    from ...runtime.context import Context
 
     listed = await list_hints(Context(), domain=domain)
     if as_json:
@@ -77,7 +77,7 @@ def approve(hint: HintsArgument, domain: DomainOption = None, as_json: JsonOptio
 
 async def _approve(numbers: list[int], domain: str | None, as_json: bool) -> None:
     from ...operations.hints.manage import approve_hints
-    from ...runtime.options import Context
+    from ...runtime.context import Context
 
     await approve_hints(Context(), numbers, domain=domain)
     _print_status(numbers, "active", as_json)
@@ -100,7 +100,7 @@ def retire(
 
 async def _retire(numbers: list[int], domain: str | None, reason: str, as_json: bool) -> None:
     from ...operations.hints.manage import retire_hints
-    from ...runtime.options import Context
+    from ...runtime.context import Context
 
     await retire_hints(Context(), numbers, domain=domain, reason=reason)
     _print_status(numbers, "retired", as_json)

@@ -1,4 +1,4 @@
-"""`re2llm hints show`: a hint, what it brings, and where it comes from."""
+"""`re2llm hints show`: a hint, its gain, and where it comes from."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def show(
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Show what a hint brings, and where it comes from.
+    """Show a hint, its gain, and where it comes from.
 
     That is the miss, the diagnosis, the trials, the decisions on it and its uses.
 
@@ -42,7 +42,7 @@ def show(
 
 async def _show(hint: int, domain: str | None, conversation: bool, as_json: bool) -> None:
     from ...operations.hints.manage import show_hint
-    from ...runtime.options import Context
+    from ...runtime.context import Context
 
     shown = await show_hint(Context(), hint, domain=domain, conversation=conversation)
     if as_json:

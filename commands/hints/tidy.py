@@ -39,7 +39,7 @@ def tidy(
     detach: Detach = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Merge hints that say the same; retire those that bring nothing.
+    """Merge hints that say the same; retire those that do not help.
 
     Hints are tried on the newest training sessions and on random ones, those that look hopeless
     only on a few. Nothing is deleted: `hints show` tells why a hint was retired, and `hints
@@ -48,7 +48,7 @@ def tidy(
     Example: re2llm hints tidy --domain films --dry-run
     """
     from ...operations.hints.tidy import tidy_hints
-    from ...runtime.options import Context
+    from ...runtime.context import Context
 
     context = Context(domain=domain, model=model)
     if detach:

@@ -1,4 +1,4 @@
-"""`re2llm hints verify` and `try`: what hints bring, measured on training sessions."""
+"""`re2llm hints verify` and `try`: the gains of hints, measured on training sessions."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .options import ModelOption
 
 if TYPE_CHECKING:
     from ...operations.hints.results import TriedHint, VerifiedHints
-    from ...runtime.options import Context
+    from ...runtime.context import Context
 
 
 def verify(
@@ -45,7 +45,7 @@ def verify(
 
     Example: re2llm hints verify --domain films
     """
-    from ...runtime.options import Context
+    from ...runtime.context import Context
 
     context = Context(domain=domain, model=model)
     if detach:
@@ -79,7 +79,7 @@ async def verified(
 
 
 def print_verified(found: VerifiedHints) -> None:
-    """Print what each hint brought, and what became of it."""
+    """Print each hint's gain and what was decided on it."""
     for hint in found.hints:
         out.print(f"hint {hint.id}: {hint.text}", soft_wrap=True)
         out.print(f"  {hint.gain} {hint.outcome.replace('_', ' ')}; {hint.decision}.")
@@ -107,11 +107,11 @@ def try_(
     max_cost: MaxCost = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Measure what a hint would bring, without storing it.
+    """Measure the gain of a hint, without storing it.
 
     Example: re2llm hints try "Prefer the same director as in the history." --domain films
     """
-    from ...runtime.options import Context
+    from ...runtime.context import Context
 
     context = Context(domain=domain, model=model)
 

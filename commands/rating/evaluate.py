@@ -71,7 +71,7 @@ def evaluate(
     """
     from ...operations.rating.evaluate import evaluate_raters
     from ...runtime.budget import Budget
-    from ...runtime.options import Context
+    from ...runtime.context import Context
 
     if plot is not None:
         from ...evaluation.rating_plot import check_plot

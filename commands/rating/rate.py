@@ -47,7 +47,7 @@ def rate(
     async def work() -> Rated:
         from ...operations.rating.predict import predict_from_reviews
         from ...operations.rating.rate import rate
-        from ...runtime.options import Context
+        from ...runtime.context import Context
 
         context = Context(model=model, command="rate")
         if request is not None:

@@ -46,7 +46,7 @@ def traces(
     """
     from ...operations.rating.traces import trace_ratings
     from ...runtime.budget import Budget
-    from ...runtime.options import Context
+    from ...runtime.context import Context
 
     budget = Budget(max_calls=max_llm_calls, max_cost=max_cost)
     context = Context(model=model, budget=budget, command="rater traces")

@@ -82,7 +82,7 @@ def train(
 
     async def work() -> TrainedRater | None:
         from ...operations.rating.train import train_rater
-        from ...runtime.options import Context
+        from ...runtime.context import Context
 
         context = Context(command="rater train")
         source = review_source(reviews, split=split, skip_malformed=skip_malformed, seed=chosen)

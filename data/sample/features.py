@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ...arrays import Floats
 from .catalogue import Film
-
-Array: TypeAlias = NDArray[np.float64]
 
 _YEARS_APART = 8.0
 """Two films this many years apart are 1/e as close as two of one year."""
@@ -38,16 +36,16 @@ class FilmFeatures:
         franchise_entry: The draw of a franchise's first film, and of later ones out of turn.
     """
 
-    genres: Array
-    directors: Array
-    countries: Array
-    era: Array
-    popularity: Array
-    genre_overlap: Array
-    same_director: Array
-    place_and_time: Array
+    genres: Floats
+    directors: Floats
+    countries: Floats
+    era: Floats
+    popularity: Floats
+    genre_overlap: Floats
+    same_director: Floats
+    place_and_time: Floats
     following: NDArray[np.int64]
-    franchise_entry: Array
+    franchise_entry: Floats
 
 
 def film_features(films: Sequence[Film]) -> FilmFeatures:
@@ -75,20 +73,20 @@ def film_features(films: Sequence[Film]) -> FilmFeatures:
     )
 
 
-def _membership(labels: Sequence[Sequence[str]]) -> Array:
+def _membership(labels: Sequence[Sequence[str]]) -> Floats:
     names = sorted({label for row in labels for label in row})
     return np.array([[float(name in row) for name in names] for row in labels])
 
 
-def _unit_rows(matrix: Array) -> Array:
+def _unit_rows(matrix: Floats) -> Floats:
     return matrix / np.sqrt((matrix**2).sum(axis=1, keepdims=True))
 
 
-def _standardised(values: Array) -> Array:
+def _standardised(values: Floats) -> Floats:
     return (values - values.mean()) / values.std()
 
 
-def _franchises(films: Sequence[Film]) -> tuple[NDArray[np.int64], Array]:
+def _franchises(films: Sequence[Film]) -> tuple[NDArray[np.int64], Floats]:
     following = np.full(len(films), -1, dtype=np.int64)
     entry = np.zeros(len(films))
     latest: dict[str, int] = {}

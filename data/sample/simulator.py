@@ -24,10 +24,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.random import Generator
 
+from ...arrays import Floats
 from ...errors import InputError
 from ...records import Session
 from .catalogue import load_films
-from .features import Array, FilmFeatures, film_features
+from .features import FilmFeatures, film_features
 from .tastes import TasteModel, Viewer, mood_pull
 
 SHORTEST = 4
@@ -93,6 +94,6 @@ def _watch(viewer: Viewer, model: TasteModel, features: FilmFeatures, rng: Gener
     return watched
 
 
-def _softmax_draw(utility: Array, rng: Generator) -> int:
+def _softmax_draw(utility: Floats, rng: Generator) -> int:
     # Adding Gumbel noise and taking the greatest is a draw from the softmax.
     return int(np.argmax(utility + rng.gumbel(size=utility.size)))

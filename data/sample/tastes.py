@@ -11,7 +11,8 @@ from enum import Enum
 import numpy as np
 from numpy.random import Generator
 
-from .features import Array, FilmFeatures
+from ...arrays import Floats
+from .features import FilmFeatures
 
 
 class Mood(Enum):
@@ -92,13 +93,13 @@ class Viewer:
             self._tastes[name] = kept * taste + self._model.drift * fresh
 
     def mood(self, rng: Generator) -> Mood:
-        """Draw a mood from those that this viewer is given to."""
+        """Draw a mood from those that this viewer tends to have."""
         logits = self._model.mood_spread * self._tastes["mood"]
         drawn = int(np.argmax(logits + rng.gumbel(size=logits.size)))
         return self._model.moods[drawn]
 
-    def liking(self) -> Array:
-        """Return the utility of every film before any mood."""
+    def liking(self) -> Floats:
+        """Return the utility of every film before any mood; shape `[films]`."""
         model, films, tastes = self._model, self._features, self._tastes
         closeness = np.exp(-np.abs(films.era - tastes["era"][0]))
         # Everyone likes the well-known a little; the viewer's own leaning comes on top.
@@ -113,9 +114,9 @@ class Viewer:
 
 
 def mood_pull(
-    mood: Mood, model: TasteModel, features: FilmFeatures, *, last: int, due: Array
-) -> Array:
-    """Return what a mood adds to every film's utility.
+    mood: Mood, model: TasteModel, features: FilmFeatures, *, last: int, due: Floats
+) -> Floats:
+    """Return what a mood adds to every film's utility; shape `[films]`.
 
     `last` is the index of the last film; `due` is 1 for each film that is next in its franchise.
     """

@@ -2,7 +2,7 @@
 
 Each viewer's tastes drift from one session to the next, as `data.sample.simulator` has it. All
 together go through *phases*: in each, people are in other moods (for more of a director, say, not
-of a genre), so that other hints help. From one phase to the next, ever more sessions are of the
+of a genre), so that other hints help. From one phase to the next, more and more sessions are of the
 later one.
 
 A request asks about the films that are on tonight: the one that the viewer would pick, and others

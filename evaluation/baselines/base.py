@@ -13,9 +13,10 @@ from typing import Protocol, TypeAlias
 
 import numpy as np
 
+from ...arrays import Floats, Ints
 from ...errors import InputError
 from ...records import Session, counted
-from ..metrics import FloatArray, IntArray, target_rank
+from ..metrics import target_rank
 
 
 class Baseline(Protocol):
@@ -26,7 +27,7 @@ class Baseline(Protocol):
         """The name in the registry and in reports."""
         ...
 
-    def score(self, session: Session) -> FloatArray:
+    def score(self, session: Session) -> Floats:
         """Score a session's candidates from its history.
 
         Args:
@@ -62,8 +63,8 @@ def items_of(session: Session) -> tuple[str, ...]:
     return session.history if session.target is None else (*session.history, session.target)
 
 
-def uniform_keys(session: Session, items: Sequence[str], seed: int) -> FloatArray:
-    """Draw a number in [0, 1) for each item, fixed by seed, history and item id only.
+def uniform_keys(session: Session, items: Sequence[str], seed: int) -> Floats:
+    """Draw a number in [0, 1) for each item, fixed by seed, history and item id; shape `[items]`.
 
     Neither the target nor an item's place in the list has any influence.
     """
@@ -77,7 +78,7 @@ def uniform_keys(session: Session, items: Sequence[str], seed: int) -> FloatArra
     return (words >> np.uint64(11)).astype(np.float64) / float(1 << 53)
 
 
-def rank_candidates(session: Session, scores: FloatArray, *, seed: int = 0) -> tuple[str, ...]:
+def rank_candidates(session: Session, scores: Floats, *, seed: int = 0) -> tuple[str, ...]:
     """Order a session's candidates by score.
 
     Ties are put in a seeded random order, a different one in each session. The candidates' order is
@@ -104,7 +105,7 @@ def rank_candidates(session: Session, scores: FloatArray, *, seed: int = 0) -> t
     first = {item: place for place, item in reversed(list(enumerate(candidates)))}
     items = sorted(first)
     own = scores[[first[item] for item in items]]
-    order: IntArray = np.lexsort((uniform_keys(session, items, seed), -own))
+    order: Ints = np.lexsort((uniform_keys(session, items, seed), -own))
     return tuple(items[int(place)] for place in order)
 
 
@@ -118,7 +119,7 @@ def rank_session(baseline: Baseline, session: Session, *, seed: int = 0) -> tupl
     return rank_candidates(blind, baseline.score(blind), seed=seed)
 
 
-def rank_targets(baseline: Baseline, sessions: Sequence[Session], *, seed: int = 0) -> IntArray:
+def rank_targets(baseline: Baseline, sessions: Sequence[Session], *, seed: int = 0) -> Ints:
     """Return where a baseline puts each session's target.
 
     Args:

@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from ...arrays import Floats
 from ...errors import InputError
 from ...records import Session
-from ..metrics import FloatArray
 from .base import candidates_of, items_of
 
 HYPER_PARAMETERS: dict[str, Any] = {
@@ -105,11 +105,11 @@ class Sasrec:
         with reproducible():
             self._model.fit(train_set, val_set)
 
-    def score(self, session: Session) -> FloatArray:
+    def score(self, session: Session) -> Floats:
         """Return dot products, shape `(candidates,)`; see `Baseline.score`."""
         candidates = candidates_of(session)
         history = [self._index[item] for item in session.history if item in self._index]
-        scores: FloatArray = np.asarray(self._model.score(None, history), dtype=np.float64)
+        scores: Floats = np.asarray(self._model.score(None, history), dtype=np.float64)
         unknown = float(scores.min()) - 1.0
         return np.array(
             [scores[self._index[item]] if item in self._index else unknown for item in candidates]

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from scipy.sparse import csr_array
 
+from ...arrays import Floats, Ints
 from ...records import Session
-from ..metrics import FloatArray, IntArray
 from .base import candidates_of, items_of
 
 
@@ -51,7 +51,7 @@ class Vsknn:
         held = np.bincount(columns, minlength=len(self._index))
         self._weight = 1.0 + np.log(len(sets) / held)
 
-    def score(self, session: Session) -> FloatArray:
+    def score(self, session: Session) -> Floats:
         """Return neighbour scores, shape `(candidates,)`; see `Baseline.score`.
 
         An item that no neighbour holds scores 0.
@@ -59,23 +59,23 @@ class Vsknn:
         candidates = candidates_of(session)
         scores = np.zeros(len(candidates))
         nearest, similarity = self._nearest(session.history)
-        support: FloatArray = similarity @ self._sessions[nearest]
+        support: Floats = similarity @ self._sessions[nearest]
         known = [(place, self._index[c]) for place, c in enumerate(candidates) if c in self._index]
         if known:
             places, columns = np.array(known).T
             scores[places] = support[columns] * self._weight[columns]
         return scores
 
-    def _nearest(self, history: Sequence[str]) -> tuple[IntArray, FloatArray]:
+    def _nearest(self, history: Sequence[str]) -> tuple[Ints, Floats]:
         """Return the nearest sessions' places in the training data and their similarities."""
         decay = {item: place / len(history) for place, item in enumerate(history, start=1)}
         known = [item for item in decay if item in self._index]
         weights = np.array([decay[item] for item in known], dtype=np.float64)
         columns = np.array([self._index[item] for item in known], dtype=np.int64)
-        shared: FloatArray = weights @ self._holders[columns]
+        shared: Floats = weights @ self._holders[columns]
         places = np.flatnonzero(shared)
         norm = math.hypot(*decay.values())
         # Rounded, so that the order of a floating-point sum cannot decide a tie.
-        similarity: FloatArray = np.round(shared[places] / (norm * self._norms[places]), 12)
-        order: IntArray = np.lexsort((places, -similarity))[: self.neighbours]
+        similarity: Floats = np.round(shared[places] / (norm * self._norms[places]), 12)
+        order: Ints = np.lexsort((places, -similarity))[: self.neighbours]
         return places[order], similarity[order]

@@ -1,4 +1,4 @@
-"""What the report says about the gains on it, and about the model beside the first stage."""
+"""What the report says about its gains, and about the model compared with the first stage."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ...arrays import Floats
 from ...records import counted
 from ..bootstrap import Bootstrap
 from ..experiment import Row
-from ..metrics import FloatArray
 from .comparison import gains_over
 
 FIRST_STAGE = "first-stage"
@@ -69,6 +69,6 @@ def over_first_stage(rows: Sequence[Row], *, seed: int) -> list[Gain]:
     ]
 
 
-def _gain(name: str, over: str, gains: FloatArray, seed: int) -> Gain:
+def _gain(name: str, over: str, gains: Floats, seed: int) -> Gain:
     interval = Bootstrap(seed=seed).mean(gains)
     return Gain(name, over, interval.mean, f"{interval.low:+.3f} to {interval.high:+.3f}")

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ...arrays import Floats
 from ...records import Session
 from ..bootstrap import Bootstrap
 from ..experiment import Row
-from ..metrics import FloatArray, score_ranks
+from ..metrics import score_ranks
 
 _METRIC = "ndcg@10"
 _SHOWN = 5
@@ -69,7 +70,7 @@ class Example:
     gain: float
 
 
-def gains_over(row: Row, without: Row) -> FloatArray:
+def gains_over(row: Row, without: Row) -> Floats:
     """Return what each session gained in NDCG@10 by a policy, over no hint, `[S]`."""
     return (
         score_ranks(row.ranks, [_METRIC])[_METRIC] - score_ranks(without.ranks, [_METRIC])[_METRIC]
@@ -114,7 +115,11 @@ def examples(
     """Choose sessions to show: where a hint helped most, where it harmed most, and a typical one.
 
     Args:
+        row: Of a policy.
         without: Of the same sessions without a hint.
+        sessions: In the rows' order.
+        texts: Of the hints, by number.
+        titles: Of the items, by id.
     """
     gains = gains_over(row, without)
     hinted = [place for place, hint in enumerate(row.hints) if hint is not None]
@@ -128,34 +133,23 @@ def examples(
         ("typical: nearest to the mean gain", typical),
         *(("harmed most", place) for place in ordered[:-3:-1] if gains[place] < 0),
     ]
-    return [
-        _example(kind, place, row, without, sessions[place], texts, titles, float(gains[place]))
-        for kind, place in wanted
-    ]
 
-
-def _example(
-    kind: str,
-    place: int,
-    row: Row,
-    without: Row,
-    session: Session,
-    texts: Mapping[int, str],
-    titles: Mapping[str, str],
-    gain: float,
-) -> Example:
     def named(ids: Sequence[str]) -> list[str]:
         return [titles.get(item, item) for item in ids]
 
-    return Example(
-        kind=kind,
-        history=named(session.history[-_OF_HISTORY:]),
-        earlier=max(0, len(session.history) - _OF_HISTORY),
-        target=titles.get(session.target or "", session.target or ""),
-        hint=_words(_given(row)[place], texts),
-        without=named(without.rankings[place][:_SHOWN]),
-        given=named(row.rankings[place][:_SHOWN]),
-        rank_without=int(without.ranks[place]),
-        rank_given=int(row.ranks[place]),
-        gain=gain,
-    )
+    def example(kind: str, place: int) -> Example:
+        session = sessions[place]
+        return Example(
+            kind=kind,
+            history=named(session.history[-_OF_HISTORY:]),
+            earlier=max(0, len(session.history) - _OF_HISTORY),
+            target=titles.get(session.target or "", session.target or ""),
+            hint=_words(_given(row)[place], texts),
+            without=named(without.rankings[place][:_SHOWN]),
+            given=named(row.rankings[place][:_SHOWN]),
+            rank_without=int(without.ranks[place]),
+            rank_given=int(row.ranks[place]),
+            gain=float(gains[place]),
+        )
+
+    return [example(kind, place) for kind, place in wanted]

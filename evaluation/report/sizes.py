@@ -10,11 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ...arrays import AnyFloats
 from ...policies.hint_features import HintFeatures, hint_statistics
 from ...policies.hint_policy import greedy_actions
 from ...policies.recipes import default_config
@@ -26,8 +25,6 @@ FEWEST_SESSIONS = 20
 """With fewer training sessions there is nothing to show."""
 _MOST_POINTS = 5
 
-Floats = NDArray[np.floating[Any]]
-
 
 @dataclass(frozen=True, slots=True)
 class Cells:
@@ -38,8 +35,8 @@ class Cells:
         gains: NDCG@10 with each hint minus without, `[S, H]`.
     """
 
-    states: Floats
-    gains: Floats
+    states: AnyFloats
+    gains: AnyFloats
 
     def some(self, sessions: Sequence[int] | slice, hints: int) -> Cells:
         """Return these sessions, and the first `hints` hints."""
@@ -68,7 +65,7 @@ def sizes_up_to(most: int, least: int) -> list[int]:
 
 
 def by_hints(
-    train: Cells, test: Cells, embeddings: Floats, *, seed: int, on_point: Callable[[], None]
+    train: Cells, test: Cells, embeddings: AnyFloats, *, seed: int, on_point: Callable[[], None]
 ) -> list[SizePoint]:
     """Train with the oldest hints only.
 
@@ -85,7 +82,7 @@ def by_hints(
 
 
 def by_sessions(
-    train: Cells, test: Cells, embeddings: Floats, *, seed: int, on_point: Callable[[], None]
+    train: Cells, test: Cells, embeddings: AnyFloats, *, seed: int, on_point: Callable[[], None]
 ) -> list[SizePoint]:
     """Train with some of the training sessions; hints' statistics come from those only, too.
 
@@ -103,7 +100,7 @@ def by_sessions(
     return points
 
 
-def _point(size: int, train: Cells, test: Cells, embeddings: Floats, seed: int) -> SizePoint:
+def _point(size: int, train: Cells, test: Cells, embeddings: AnyFloats, seed: int) -> SizePoint:
     hints = HintFeatures.of(embeddings, hint_statistics(list(train.gains.T)))
     trained = train_hint_policy(
         TrainingData(train.states, hints),

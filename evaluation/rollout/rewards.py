@@ -9,9 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...arrays import AnyFloats
 from ...errors import InputError
-
-Floats = NDArray[np.floating[Any]]
 
 _TILT = 60.0
 _HALVINGS = 60
@@ -26,7 +25,7 @@ class RewardModel:
         chances: Cumulative chance of each, `[time, kind, release, R]`; release 1 is the canary.
     """
 
-    values: Floats
+    values: AnyFloats
     chances: NDArray[np.float64]
 
     @property
@@ -36,7 +35,7 @@ class RewardModel:
 
     def draw(
         self, time: float, kinds: NDArray[np.intp], canary: NDArray[np.bool_], rng: Any
-    ) -> Floats:
+    ) -> AnyFloats:
         """Draw rewards.
 
         Args:
@@ -83,12 +82,12 @@ def reward_model(
     return RewardModel(values, chances)
 
 
-def _tilted(base: Floats, values: Floats, tilt: float) -> Floats:
+def _tilted(base: AnyFloats, values: AnyFloats, tilt: float) -> AnyFloats:
     weights = base * np.exp(tilt * (values - values.max()))
     return weights / weights.sum()
 
 
-def _shifted(base: Floats, values: Floats, delta: float) -> Floats:
+def _shifted(base: AnyFloats, values: AnyFloats, delta: float) -> AnyFloats:
     """Tilt a distribution until its mean has moved by exactly a difference."""
     if not delta:
         return base

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
+from ...arrays import AnyFloats
 from ...policies.rollout.confidence import Moments, Stratum
-
-Floats = NDArray[np.floating[Any]]
 
 
 class Tally:
@@ -25,7 +22,7 @@ class Tally:
         self._total = np.zeros(len(canary))
         self._sums = np.zeros((2, 6))
 
-    def add(self, people: NDArray[np.intp], values: Floats) -> None:
+    def add(self, people: NDArray[np.intp], values: AnyFloats) -> None:
         """Count observations.
 
         Args:

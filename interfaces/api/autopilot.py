@@ -10,7 +10,7 @@ from ...operations.autopilot.results import AutopilotShown
 from .callers import context_of, require_right
 from .documents import problems
 from .jobs import jobs_module, require_start
-from .requests import AutopilotBody, DomainQuery, RollbackBody
+from .requests import AutopilotBody, DomainBody, DomainQuery
 from .strict_routes import json_response, strict_router
 
 router = strict_router()
@@ -51,7 +51,7 @@ async def on_route(request: Request, body: AutopilotBody) -> Response:
     response_model=AutopilotShown,
     responses=problems(403),
 )
-async def off_route(request: Request, body: RollbackBody) -> Response:
+async def off_route(request: Request, body: DomainBody) -> Response:
     """Let its running step make no further call. A key needs the right to `learn`."""
     require_right(request, "learn")
     piloting = await jobs_module("piloting")
@@ -65,7 +65,7 @@ async def off_route(request: Request, body: RollbackBody) -> Response:
     response_model=AutopilotShown,
     responses=problems(403),
 )
-async def resume_route(request: Request, body: RollbackBody) -> Response:
+async def resume_route(request: Request, body: DomainBody) -> Response:
     """Go on after a hold. A key needs the right to `learn`, and no daily limits."""
     require_start(request)
     return json_response(await resume_autopilot(context_of(request), domain=body.domain))
@@ -78,7 +78,7 @@ async def resume_route(request: Request, body: RollbackBody) -> Response:
     response_model=AutopilotShown,
     responses=problems(403),
 )
-async def run_once_route(request: Request, body: RollbackBody) -> Response:
+async def run_once_route(request: Request, body: DomainBody) -> Response:
     """Look at what is new, and decide. A key needs the right to `learn`, and no daily limits."""
     require_start(request)
     piloting = await jobs_module("piloting")

@@ -8,8 +8,8 @@ from starlette.requests import Request
 
 from ...knowledge.grants import Right
 from ...runtime.caller import Caller
+from ...runtime.context import Context
 from ...runtime.context_checks import granted
-from ...runtime.options import Context
 from ..auth import CHECKED
 from ..host import default_host
 

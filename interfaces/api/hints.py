@@ -155,7 +155,7 @@ async def retire_route(request: Request, body: HintsBody) -> Response:
     responses=problems(403),
 )
 async def tidy_route(request: Request, body: TidyBody) -> Response:
-    """Merge hints that say the same, and retire what past trials show to harm or to bring nothing.
+    """Merge hints that say the same, and retire what past trials show to harm or not to help.
 
     It makes no model call: submit a job of the kind `tidy` to try hints on further sessions. A key
     needs the right to `learn`.

@@ -12,7 +12,8 @@ from pydantic import BaseModel
 
 from ...knowledge.idempotent_answers import Claim, claim_answer, keep_answer, release_claim
 from ...operations.database import connected
-from ...runtime.options import Context, RunOptions, resolve_context
+from ...runtime.context import Context
+from ...runtime.options import RunOptions, resolve_context
 from .problems import ProblemError
 
 IdempotencyKey = Annotated[

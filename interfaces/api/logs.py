@@ -37,7 +37,7 @@ class JsonFormatter(logging.Formatter):
         trace = self.formatException(record.exc_info) if record.exc_info else record.exc_text
         if trace:
             lines = (printable(one[:_LONGEST_LINE]) for one in trace.split("\n"))
-            line["trace"] = "\n".join(lines)[-_LONGEST_TRACE:]  # the error itself stands last
+            line["trace"] = "\n".join(lines)[-_LONGEST_TRACE:]  # the error itself comes last
         return orjson.dumps(line, default=str).decode()
 
 

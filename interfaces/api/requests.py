@@ -224,7 +224,7 @@ class AutopilotBody(_RolloutBody):
         )
 
 
-class RollbackBody(StrictBody):
-    """Where to roll back."""
+class DomainBody(StrictBody):
+    """The domain that is meant."""
 
     domain: DomainField = None

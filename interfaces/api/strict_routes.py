@@ -52,7 +52,7 @@ class StrictRequest(Request):
         """
         document = orjson.loads(await self.body())
         if _is_deep(document):
-            detail = f"More than {DEEPEST} lists and objects stand inside each other."
+            detail = f"Lists and objects are nested more than {DEEPEST} deep."
             raise ProblemError(422, detail, field="body", type="urn:re2llm:input")
         return document
 

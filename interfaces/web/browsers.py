@@ -14,7 +14,7 @@ from starlette.types import Scope
 
 from ...operations.accounts.console_sessions import SESSION_SECONDS, signed_in
 from ...runtime.caller import Caller
-from ...runtime.options import Context
+from ...runtime.context import Context
 
 COOKIE = "re2llm_console"
 """The token of a session. Only signing in sets it."""

@@ -24,7 +24,7 @@ router = page_router()
 
 
 class StatusForm(BaseModel):
-    """Hints, and what becomes of them."""
+    """Hints, and what was decided on them."""
 
     domain: DomainName
     hints: list[RowKey] = []

@@ -1,4 +1,4 @@
-"""Small pictures: where their lines stand. Templates draw them as SVG without styles."""
+"""Small pictures: the coordinates of their lines. Templates draw them as SVG without styles."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class GainPicture:
 
     Attributes:
         low: Where the interval begins, from 0 to `WIDTH`.
-        mean: Where the mean stands.
+        mean: Coordinate of the mean.
         high: Where the interval ends.
         tone: `good` or `bad` where the whole interval is on one side, else `muted`.
         words: The same in words.

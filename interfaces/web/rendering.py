@@ -172,7 +172,7 @@ def moment(moment: dt.datetime | str) -> str:
 
 
 def coded(text: str) -> Markup:
-    """Return text for a page, with what stands between backticks as code."""
+    """Return text for a page, with what is between backticks as code."""
     parts = text.split("`")
     if len(parts) % 2 == 0:
         return escape(text)

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from ...operations.releases.rollout_results import RolloutShown
 from ...operations.releases.rollouts import promote_canary, start_canary, stop_canary
 from ...policies.rollout.plan import Plan, percentages
-from ...runtime.options import Context
+from ...runtime.context import Context
 from ...runtime.request_limits import DomainName, RowKey
 from ..api.callers import require_right
 from .browsers import PREFIX

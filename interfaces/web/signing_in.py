@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from ...operations.accounts.console_sessions import SESSION_SECONDS, sign_in, sign_out
 from ...operations.accounts.keys import check_key
-from ...runtime.options import Context
+from ...runtime.context import Context
 from ..api.limits import claim
 from .addresses import SIGN_IN, own_place
 from .browsers import PREFIX, session_of, set_session

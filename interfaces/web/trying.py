@@ -77,7 +77,7 @@ class Built:
 
         Args:
             name: `history` or `candidates`.
-            place: Where the item stands.
+            place: The item's place.
         """
         ids = list(self.query[name])
         return {**self.query, name: [*ids[:place], *ids[place + 1 :]]}

@@ -10,7 +10,7 @@ from starlette.responses import HTMLResponse
 
 from ...errors import InputError
 from ...operations.catalogue.domains import domain_names
-from ...runtime.options import Context
+from ...runtime.context import Context
 from ...runtime.request_limits import DomainName
 from ..api.callers import context_of
 from .errors import NothingLoadedError

@@ -1,4 +1,4 @@
-"""The words of a catalogue's attributes, which hints may speak of."""
+"""The words of a catalogue's attributes, which hints may mention."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Refuses hints that name an item: a lesson must hold for people and items not yet seen."""
+"""Refuses hints that name an item: a hint must hold for people and items not yet seen."""
 
 from __future__ import annotations
 

@@ -65,7 +65,7 @@ class Reading:
             yield joined[:-1]
 
     def is_value(self, start: int, stop: int) -> bool:
-        """Whether a stretch is made of attribute values, which hints may speak of.
+        """Whether a stretch is made of attribute values, which hints may mention.
 
         Args:
             start: First word.

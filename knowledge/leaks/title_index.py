@@ -87,7 +87,7 @@ class TitleIndex:
         return self.is_common(word) or is_advice(word) or word.isdecimal()
 
     def is_common(self, word: str) -> bool:
-        """Whether a word stands in many titles, or in values that many items have.
+        """Whether a word is in many titles, or in values that many items have.
 
         Args:
             word: Folded.
@@ -95,7 +95,7 @@ class TitleIndex:
         return word in self._common or word in self._facts.common
 
     def is_value(self, key: str) -> bool:
-        """Whether hints may speak of this: an attribute's value, or a topic of that name.
+        """Whether hints may mention this: an attribute's value, or a topic of that name.
 
         Args:
             key: Folded words, joined.

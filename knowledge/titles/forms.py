@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from .words import ARTICLES, NUMBERS, words
+from ...title_words import DIGITS
+from .words import ARTICLES, words
 
 _ORDINALS = "first second third fourth fifth sixth seventh eighth ninth tenth"
 _NTH = re.compile(r"(\d{1,3})(?:st|nd|rd|th)")
@@ -77,4 +78,4 @@ def _plain(key: str) -> str:
     if nth:
         return nth[1]
     key = _LEET.sub(lambda digit: _LETTERS[digit[0]], _SHORT.get(key, key))
-    return NUMBERS.get(key, key)
+    return DIGITS.get(key, key)

@@ -24,7 +24,7 @@ _SURE = 80.0
 _AHEAD = 6.0
 """How much likelier the best title must be than the next to need no question."""
 _SERIES = _SURE - 1
-"""What stands before a number names a whole series, or its first part."""
+"""What comes before a number names a whole series, or its first part."""
 _OF_A_PART = 0.92
 _OF_A_WORD = 75.0
 _LONGEST = 300

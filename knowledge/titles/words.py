@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from ...records import Item, spoken
+from ...title_words import DIGITS
 
 # Letters that look Latin.
 _CYRILLIC = (
@@ -58,16 +59,6 @@ _ARTICLE_LAST = re.compile(rf",\s*(?:{ARTICLES})\s*$", re.IGNORECASE)
 BRACKETS = re.compile(r"[(\[{]([^()\[\]{}]*)[)\]}]")
 _ALSO = re.compile(r"^\s*a\.?k\.?a\.?\s+", re.IGNORECASE)
 _PARTS = re.compile(r"(?:\sor)?:|;|,\sor\s|\s[-\u2010-\u2015\u2212|/~]+\s")
-_ROMAN = "i ii iii iv v vi vii viii ix x xi xii xiii xiv xv xvi xvii xviii xix xx"
-_COUNT = (
-    "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen "
-    "sixteen seventeen eighteen nineteen twenty"
-)
-NUMBERS = {
-    word: str(number)
-    for numerals in (_ROMAN, _COUNT)
-    for number, word in enumerate(numerals.split(), start=1)
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +165,7 @@ def numbered(keys: Iterable[str]) -> str:
     Args:
         keys: Folded words.
     """
-    return "".join(NUMBERS.get(key, key) for key in keys)
+    return "".join(DIGITS.get(key, key) for key in keys)
 
 
 @dataclass(frozen=True, slots=True)

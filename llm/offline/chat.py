@@ -1,4 +1,4 @@
-"""A stand-in for a chat model: it passes titles and picks to the tools, and understands no more."""
+"""A stand-in for a chat model: it only passes titles and picks to the tools."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ class OfflineAssistant(BaseChatModel):
             return self._feedback(listed, int(number[1]) if number else None, call)
         titles = _titles(said)
         if len(titles) > 1:
-            # Commas stand in other sentences, too: some of it has to be in the catalogue.
+            # Other sentences have commas, too: some of it has to be in the catalogue.
             return self._call("find_titles", {"titles": titles}, call)
         return self._say(HELP)
 

@@ -1,4 +1,4 @@
-"""What a candidate can be judged by: each feature is one number a candidate, with its meaning.
+"""What a candidate can be judged by: each feature is one number per candidate, with its meaning.
 
 Nothing here knows a data set: features come from whatever attributes and evidence the prompt holds,
 and their meanings are phrased from the attributes' own names.
@@ -15,9 +15,10 @@ from typing import Any, Literal
 
 import numpy as np
 
+from ...title_words import series_scores
 from .document import RankingDocument, values_of
 from .likeness import RECENT, Encode, Scores, likenesses, standardised
-from .sentences import WELL_KNOWN, close, high, low, one_value, spoken, wanted_evidence
+from .sentences import WELL_KNOWN, close, field_words, high, low, one_value, wanted_evidence
 
 _FAMOUS = ("what everyone has seen, knows or owns", "what many people chose")
 _OBSCURE = ("lesser-known titles", "what is obscure, lesser-known, niche, overlooked")
@@ -43,7 +44,7 @@ class Feature:
 
 
 def build_features(document: RankingDocument, encode: Encode) -> Sequence[Feature]:
-    """Return every feature that the document gives ground for, whatever its hint says.
+    """Return every feature that the document has data for, whatever its hint says.
 
     Args:
         encode: Texts to unit vectors, shape `[n, d]`.
@@ -93,7 +94,7 @@ def _distinct(features: Sequence[Feature]) -> list[Feature]:
         if not phrases or times[phrases[0]] == 1:
             return phrases
         kind, _, of = name.partition(":")
-        return (f"{phrases[0]} by {spoken(of if kind == 'evidence' else kind)}", *phrases)
+        return (f"{phrases[0]} by {field_words(of if kind == 'evidence' else kind)}", *phrases)
 
     def named(feature: Feature) -> Feature:
         more, less = (apart(phrases, feature.name) for phrases in (feature.more, feature.less))
@@ -162,7 +163,7 @@ def _numeric(name: str, cells: Sequence[Any], past: Sequence[float]) -> list[Fea
 
 def number_phrases(name: str) -> tuple[Sequence[str], Sequence[str], Sequence[str]]:
     """Return phrases for a large number, for a small one, and for one like the history's."""
-    word = spoken(name)
+    word = field_words(name)
     if any(part in name.lower() for part in ("year", "date", "released")):
         more = (
             "recent titles",
@@ -182,7 +183,7 @@ def number_phrases(name: str) -> tuple[Sequence[str], Sequence[str], Sequence[st
 
 def shared_phrase(name: str) -> str:
     """Return the phrase for values of an attribute that the history has, too."""
-    return f"the same {spoken(name)} as in the history"
+    return f"the same {field_words(name)} as in the history"
 
 
 def evidence_phrases(name: str, meaning: str) -> tuple[Sequence[str], Sequence[str]]:
@@ -191,13 +192,13 @@ def evidence_phrases(name: str, meaning: str) -> tuple[Sequence[str], Sequence[s
     Args:
         meaning: What the prompt says about it; may be empty.
     """
-    known = tuple(part for part in (*meaning.split("; "), spoken(name)) if part)
-    more = (wanted_evidence(known, spoken(name)), *known)
+    known = tuple(part for part in (*meaning.split("; "), field_words(name)) if part)
+    more = (wanted_evidence(known, field_words(name)), *known)
     return (more + _FAMOUS, _OBSCURE) if more[0] == WELL_KNOWN else (more, ())
 
 
 def _categorical(name: str, cells: Sequence[Any], past: Sequence[Any]) -> list[Feature]:
-    word = spoken(name)
+    word = field_words(name)
     sets = [frozenset(values_of(cell)) for cell in cells]
     features: list[Feature] = []
     if past:
@@ -261,15 +262,9 @@ def _evidence(document: RankingDocument) -> list[Feature]:
 
 
 def _series(document: RankingDocument) -> Feature:
-    words = [_title_words(entry.title) for entry in document.history]
-    said = frozenset[str]().union(*words)
-
-    def shared(mine: frozenset[str]) -> float:
-        if said.isdisjoint(mine):  # as most do
-            return 0.0
-        return max(len(mine & theirs) / len(mine | theirs) for theirs in words)
-
-    values = np.array([shared(_title_words(entry.title)) for entry in document.candidates])
+    values = series_scores(
+        [entry.title for entry in document.candidates], [entry.title for entry in document.history]
+    )
     return Feature(
         "series",
         (
@@ -277,12 +272,6 @@ def _series(document: RankingDocument) -> Feature:
             "sequels, prequels and other parts of the same series or franchise",
         ),
         (),
-        standardised(values),
+        standardised(np.array(values)),
         "attributes",
     )
-
-
-@lru_cache(maxsize=10_000)  # the same titles stand in prompt after prompt
-def _title_words(title: str) -> frozenset[str]:
-    words = "".join(c if c.isalnum() else " " for c in title.lower()).split()
-    return frozenset(word for word in words if len(word) > 3)  # noqa: PLR2004  # "the", "and", "of"

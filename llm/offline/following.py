@@ -1,4 +1,4 @@
-"""Follows a hint by its meaning: which features it speaks of, and in which direction."""
+"""Follows a hint by its meaning: which features it means, and in which direction."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ class ClauseWeights:
 
 
 def clause_weights(clause: str, features: Sequence[Feature], encode: Encode) -> ClauseWeights:
-    """Find out which features a clause speaks of, and in which direction.
+    """Find out which features a clause means, and in which direction.
 
     Args:
         clause: From `clauses`.
@@ -110,7 +110,7 @@ def clause_weights(clause: str, features: Sequence[Feature], encode: Encode) -> 
 
 
 def _in_own_words(clause: str, features: Sequence[Feature]) -> ClauseWeights | None:
-    """Read a clause that asks for something in the very words of one feature."""
+    """Read a clause that asks for something in the exact words of one feature."""
     asked = wanted(clause)
     if asked is None:
         return None

@@ -29,7 +29,7 @@ def improved(parents: Sequence[str], encode: Encode) -> str:
 
 
 def _joined(first: str, second: str, encode: Encode) -> str:
-    """Return the clauses of both, without those of the second about what the first speaks of."""
+    """Return the clauses of both, without those of the second about what the first mentions."""
     mine = clauses(first)
     new = [
         clause

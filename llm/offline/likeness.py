@@ -44,7 +44,7 @@ def likenesses(document: RankingDocument, encode: Encode) -> tuple[Scores, Score
     """
     alike: list[list[Scores]] = [[], [], []]
     # A table shows of an item what tells it from the others beside it: as one text it would have to
-    # be encoded anew for nearly every prompt.
+    # be encoded again for nearly every prompt.
     for words in (_title, _facts) if document.tabular else (_whole_text, _facts_text):
         past = [words(entry) for entry in document.history]
         present = [words(entry) for entry in document.candidates]

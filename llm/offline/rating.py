@@ -21,7 +21,7 @@ from .short_rating import rate_short
 
 _TRUTH = re.compile(r"<rate>\s*(\d+(?:\.\d+)?)\s*</rate>")
 _CAUTION = 3.0
-"""Other people's mean rating counts as n / (n + caution), n being how many reviews stand there."""
+"""Other people's mean rating counts as n / (n + caution), n being the number of those reviews."""
 _TITLE_CHARACTERS = 25
 _POINT_CHARACTERS = 50
 _KNOWN_OF_OTHERS = 0.5

@@ -36,7 +36,7 @@ def read_ranking_task(messages: Sequence[BaseMessage]) -> RankingDocument | None
 
 
 def json_objects(text: str) -> Iterator[dict[str, Any]]:
-    """Yield the JSON objects that stand in a text, outermost only."""
+    """Yield the JSON objects in a text, outermost only."""
     decoder = json.JSONDecoder()
     position = text.find("{")
     for _ in range(_MOST_TRIES):

@@ -26,7 +26,7 @@ _MOST_CAUSES = 3
 _SAME_CLAUSE = 0.92
 """Cosine from which two clauses say the same, unless they point in opposite directions."""
 _SAME_SUBJECT = 0.85
-"""Cosine from which two clauses speak of the same."""
+"""Cosine from which two clauses mean the same."""
 _OPPOSITES = (
     ("high", "low"),
     ("new", "old"),
@@ -158,7 +158,7 @@ def repeated(hint: str, known: Sequence[str], encode: Encode) -> int:
 
 
 def same_subject(clause: str, other: str, encode: Encode) -> bool:
-    """Tell whether two clauses speak of the same, be it for or against it, more or less."""
+    """Tell whether two clauses are about the same, be it for or against it, more or less."""
     first, second = wanted(clause), wanted(other)
     if first is not None and second is not None and first.phrase == second.phrase:
         return True

@@ -31,7 +31,7 @@ def score(document: RankingDocument, encode: Encode) -> Scores:
 def base_score(features: Sequence[Feature]) -> Scores:
     """Score by resemblance alone: sentence embeddings and shared attributes, one half each.
 
-    Evidence counts only where a hint speaks of it.
+    Evidence counts only where a hint mentions it.
 
     Args:
         features: From `build_features`.

@@ -72,13 +72,13 @@ def wanted(clause: str) -> Wanted | None:
     return Wanted(clause[found.end() :].rstrip(" .!").lower(), asks_gently(found[0]))
 
 
-@lru_cache(maxsize=1_000)  # the same stats stand in prompt after prompt
+@lru_cache(maxsize=1_000)  # the same stats occur in prompt after prompt
 def wanted_evidence(meaning: tuple[str, ...], word: str) -> str:
     """Return what somebody prefers who trusts a kind of evidence.
 
     Args:
         meaning: What the prompt says about it, phrase by phrase.
-        word: The evidence's name, as spoken.
+        word: The evidence's name, as from `field_words`.
     """
     if any("popular" in phrase for phrase in meaning):
         return WELL_KNOWN
@@ -109,14 +109,14 @@ def close(word: str) -> str:
     return f"{article} {word} close to that of the history"
 
 
-@lru_cache(maxsize=10_000)  # the same values and names stand in prompt after prompt
+@lru_cache(maxsize=10_000)  # the same values and names occur in prompt after prompt
 def one_value(word: str, value: str) -> str:
     """Return the phrase for one value of an attribute, such as "the genre Comedy"."""
     return f"the {_singular(word)} {_held_together(_words(value))}"
 
 
 @lru_cache(maxsize=10_000)
-def spoken(name: str) -> str:
+def field_words(name: str) -> str:
     """Return a field's name as words: `criticsScore` and `critics_score` are a "critics score"."""
     return _held_together(_words(_CAMEL.sub(" ", name)).lower())
 
@@ -131,7 +131,7 @@ def _held_together(words: str) -> str:
 
 
 def _is_plain(phrase: str) -> bool:
-    """Whether it can stand in a sentence that asks for it, and turns no direction itself."""
+    """Whether it can be used in a sentence that asks for it, and turns no direction itself."""
     return _is_one_clause(phrase) and not AGAINST.search(phrase) and not asks_gently(phrase)
 
 

@@ -1,4 +1,4 @@
-"""Reads a ranking task that stands as a table: one line an item, cells between bars."""
+"""Reads a ranking task that is written as a table: one line per item, cells between bars."""
 
 from __future__ import annotations
 

@@ -31,8 +31,8 @@ async def check_rating(state: RatingState, options: RunOptions) -> Update:
         prompt = convert_to_messages(state["prompt"])
         if Flag.PROMPT_SHORTENED in flags:
             prompt = shortened_messages(prompt)
-        plea = repair_messages(prompt, raw, scale)
-        reply = await ask(plea, options, "repair", answer_format=tolerant_format(scale))
+        messages = repair_messages(prompt, raw, scale)
+        reply = await ask(messages, options, "repair", answer_format=tolerant_format(scale))
         calls, said = calls + reply.calls, reply.said
         second = read_rating(reply.text, scale)
         if second.rating is not None:

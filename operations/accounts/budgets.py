@@ -8,7 +8,8 @@ from pydantic import BaseModel, Field
 
 from ...knowledge.allowances import next_day, used_by_key
 from ...knowledge.keys import find_key, list_keys
-from ...runtime.options import Context, resolve_context
+from ...runtime.context import Context
+from ...runtime.options import resolve_context
 from ..database import connected
 
 
@@ -38,7 +39,7 @@ class KeyBudgets(BaseModel):
     """The budgets of a day."""
 
     keys: list[KeyBudget] = Field(description="Keys that work; those that spent most first.")
-    until: dt.datetime = Field(description="When limits begin anew.")
+    until: dt.datetime = Field(description="When limits start again.")
 
 
 async def key_budgets(context: Context) -> KeyBudgets:

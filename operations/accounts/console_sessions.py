@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from ...knowledge import console_sessions as stored
 from ...runtime.caller import Caller
-from ...runtime.options import Context, resolve_context
+from ...runtime.context import Context
+from ...runtime.options import resolve_context
 from ..database import connected
 
 SESSION_SECONDS = round(stored.SESSION_LIFE.total_seconds())

@@ -14,7 +14,8 @@ from ...errors import InputError
 from ...knowledge.cost_sums import CostPart, close_days, sum_calls, sum_calls_by_each
 from ...knowledge.keys import list_keys
 from ...llm.prices import Prices, call_cost
-from ...runtime.options import Context, RunOptions, resolve_context
+from ...runtime.context import Context
+from ...runtime.options import RunOptions, resolve_context
 from ..database import connected
 from .cost_results import CostRow, Costs, CostSums
 
@@ -38,7 +39,7 @@ async def costs(
     Args:
         days: Only this many days, up to and including today; `None` for all.
         reprice: Whether every call costs what the price table says today. The ledger stays.
-        by: What rows are told apart by, at least one.
+        by: What rows are grouped by, at least one.
 
     Raises:
         InputError: Rows cannot be told apart by this.

@@ -14,7 +14,8 @@ from ...knowledge.autopilots import (
 from ...knowledge.grants import Grants
 from ...knowledge.jobs import KEY_REVOKED, stop_jobs_of_key
 from ...runtime.caller import Caller
-from ...runtime.options import Context, resolve_context
+from ...runtime.context import Context
+from ...runtime.options import resolve_context
 from ..database import connected
 from .key_results import CreatedKey, ListedKey, RevokedKey
 

@@ -15,11 +15,12 @@ from ...knowledge.autopilots import (
 from ...knowledge.domains import Domain
 from ...knowledge.keys import hold_key
 from ...policies.autopilot.plan import AutopilotPlan
-from ...runtime.options import Context, RunOptions, resolve_context
+from ...runtime.context import Context
+from ...runtime.options import RunOptions, resolve_context
 from ..database import in_domain
 from ..said_by import by
 from .results import AutopilotDay, AutopilotDecision, AutopilotShown
-from .view import watched_reward
+from .view import live_reward_drift
 
 _DAYS = 6
 """That are shown before today."""
@@ -56,7 +57,7 @@ async def show_autopilot(
 async def resume_autopilot(context: Context, *, domain: str | None = None) -> AutopilotShown:
     """Let a held autopilot go on.
 
-    After a drop of reward, what to expect of the release is measured anew.
+    After a drop of reward, what to expect of the release is measured again.
 
     Args:
         context: The run's options.
@@ -102,7 +103,7 @@ async def shown(
     plan = AutopilotPlan.from_dict(autopilot.plan)
     reward = None
     if autopilot.state != "off":  # it reads the log
-        reward = (await watched_reward(connection, autopilot, options)).as_dict()
+        reward = (await live_reward_drift(connection, autopilot, options)).as_dict()
     last = decisions[0] if decisions else None
     held = autopilot.state == "held" and last is not None
     says = _OFF if autopilot.state == "off" else "" if last is None else last.words

@@ -39,7 +39,7 @@ class AutopilotShown(BaseModel):
 
     domain: str
     state: str = Field(description="`off`, `on` or `held`.")
-    says: str = Field(description="How it stands, in a sentence.")
+    says: str = Field(description="Its state, in a sentence.")
     remedy: str = Field(description="What a person has to do; empty for nothing.")
     plan: dict[str, Any] | None = Field(description="Null if it was never turned on.")
     schedule: str | None = Field(description="Name of the schedule of its cycles.")

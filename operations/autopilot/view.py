@@ -17,8 +17,8 @@ from ...knowledge.jobs import Job
 from ...knowledge.live_picks import count_new, fresh_hints
 from ...knowledge.releases import list_releases
 from ...knowledge.rollouts import Rollout, latest_rollout, rollout_events
-from ...policies.autopilot.decision import LastJob, LiveRollout, Seen
-from ...policies.autopilot.drift import Watched, moments, watched
+from ...policies.autopilot.decision import LastJob, LiveRollout, Observation
+from ...policies.autopilot.drift import RewardDrift, moments, reward_drift
 from ...policies.rollout.confidence import Moments
 from ...policies.rollout.decision import decide
 from ...policies.rollout.plan import Plan
@@ -27,16 +27,18 @@ from ...runtime.options import RunOptions
 from ..sessions.enough import too_few_calls
 
 
-async def seen_by(connection: AsyncConnection, autopilot: Autopilot, options: RunOptions) -> Seen:
-    """Return what an autopilot sees, for its next decision."""
+async def observe(
+    connection: AsyncConnection, autopilot: Autopilot, options: RunOptions
+) -> Observation:
+    """Return what an autopilot needs to know for its next decision."""
     domain = autopilot.domain_id
     left = await room_of_day(connection, domain, options.services.today())
     trained = await last_training(connection, domain)
     since = None if trained is None else trained.created_at
     rollout = await latest_rollout(connection, domain)
     misses, picks = await count_new(connection, domain, options.model, since)
-    return Seen(
-        reward=await watched_reward(connection, autopilot, options),
+    return Observation(
+        reward=await live_reward_drift(connection, autopilot, options),
         rollout=await _live(connection, rollout),
         job=_counted(await last_step(connection, domain), autopilot.since),
         candidate=await _candidate(connection, domain, trained, rollout, options),
@@ -50,13 +52,13 @@ async def seen_by(connection: AsyncConnection, autopilot: Autopilot, options: Ru
     )
 
 
-async def watched_reward(
+async def live_reward_drift(
     connection: AsyncConnection, autopilot: Autopilot, options: RunOptions
-) -> Watched:
-    """Return how live reward stands against that just after the serving release was promoted."""
+) -> RewardDrift:
+    """Compare live reward with that just after the serving release was promoted."""
     counted = await count_rewards(connection, autopilot, options.model)
     reference, *later = [moments(*block) for block in counted.blocks] or [Moments()]
-    return watched(reference, later, counted.size)
+    return reward_drift(reference, later, counted.size)
 
 
 def _counted(job: Job | None, since: dt.datetime) -> LastJob | None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from ...errors import InputError
 from ...knowledge import domains as stored
 from ...knowledge.meaning_index import drop_meaning_index
-from ...runtime.options import Context, resolve_context
+from ...runtime.context import Context
+from ...runtime.options import resolve_context
 from ..counted_uses import bring_counts_up_to_date
 from ..database import connected, in_domain
 from .results import ListedDomain

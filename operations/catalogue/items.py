@@ -9,8 +9,9 @@ from collections.abc import Mapping, Sequence
 from ...knowledge.catalogue import item_ids, item_place, page_of_items
 from ...knowledge.evidence import EvidenceIndex
 from ...knowledge.meaning import nearest_items
+from ...runtime.context import Context
 from ...runtime.domain_cache import evidence_of
-from ...runtime.options import Context, resolve_context
+from ...runtime.options import resolve_context
 from ..results import FoundItem
 from .finder import Finder, shown
 from .results import BrowsedItem, ItemsFound, ItemShown, RelatedItem

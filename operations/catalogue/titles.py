@@ -9,8 +9,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from ...knowledge.domains import Domain
 from ...knowledge.engine import unreachable
+from ...runtime.context import Context
 from ...runtime.domain_cache import domain_of
-from ...runtime.options import Context, RunOptions, resolve_context
+from ...runtime.options import RunOptions, resolve_context
 from ..results import FoundTitles
 from .finder import Finder
 

@@ -7,9 +7,10 @@ import asyncio
 from ...errors import InputError, Re2llmError, ReleaseMisfitError
 from ...knowledge.domains import find_domain, list_domains
 from ...knowledge.inspection import inspect_database
-from ...ranking.releases import served_policy
+from ...ranking.release_cache import served_policy
 from ...records import counted
-from ...runtime.options import Context, RunOptions, resolve_context
+from ...runtime.context import Context
+from ...runtime.options import RunOptions, resolve_context
 from ..database import connected
 from .diagnosis import Check
 

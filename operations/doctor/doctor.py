@@ -11,7 +11,7 @@ from pydantic import SecretStr
 from ...errors import InputError
 from ...llm.encoder import ENCODER_ID, has_weights
 from ...llm.error_words import shown
-from ...runtime.options import Context
+from ...runtime.context import Context
 from ...runtime.progress import Progress, silent
 from ...settings import Settings, get_settings, setting_sources
 from .database_checks import database_checks

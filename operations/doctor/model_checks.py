@@ -13,9 +13,10 @@ from ...errors import InputError, Re2llmError
 from ...llm.endpoint import Endpoint
 from ...llm.factory import make_chat_model, model_server
 from ...llm.limits import Limits
-from ...llm.probe_questions import Asking, Question
+from ...llm.probe_questions import ProbeQuestion, Prober
 from ...llm.probes import USUAL_CALLS, Finding, Probes
-from ...runtime.options import Context, RunOptions, resolve_context
+from ...runtime.context import Context
+from ...runtime.options import RunOptions, resolve_context
 from ...runtime.probe_calls import BookedQuestion, UnbookedQuestion
 from ...settings import OFFLINE_MODEL, Settings
 from .diagnosis import Check
@@ -71,7 +72,7 @@ async def model_checks(
             checks.append(Check.of("reflecting model" if reflects else "model", error))
             continue
         opened = partial(_opened, options, endpoint)
-        asking = Asking(endpoint, _patience(settings), opened)
+        asking = Prober(endpoint, _patience(settings), opened)
         probes = Probes(asking)
         try:
             found = await _reflecting(probes) if reflects else await _ranking(probes)
@@ -115,7 +116,7 @@ async def _reflecting(probes: Probes) -> list[Finding]:
 
 def _opened(
     options: RunOptions | None, endpoint: Endpoint, messages: Sequence[BaseMessage]
-) -> Question:
+) -> ProbeQuestion:
     return BookedQuestion(options, endpoint, messages) if options else UnbookedQuestion()
 
 

@@ -20,10 +20,11 @@ from ...knowledge.domains import Domain
 from ...knowledge.hints import count_kept
 from ...knowledge.training_sessions import training_sessions
 from ...ranking.choosers import hint_choice
-from ...ranking.releases import served_policy
+from ...ranking.release_cache import served_policy
 from ...records import Session, counted
 from ...runtime.budget import limited
-from ...runtime.options import Context, RunOptions, resolve_context
+from ...runtime.context import Context
+from ...runtime.options import RunOptions, resolve_context
 from ...runtime.progress import Progress, silent
 from ..database import in_domain, with_domain
 from ..first_stage.fusion import what_it_adds

@@ -18,7 +18,8 @@ from ...ranking.choosers import hint_choice
 from ...ranking.listing import prompt_order
 from ...records import Flag, Session, counted
 from ...runtime.batch_calls import ask_ahead
-from ...runtime.options import Context, resolve_context
+from ...runtime.context import Context
+from ...runtime.options import resolve_context
 from ...runtime.outages import OutageGuard, side_by_side
 from ...runtime.progress import Progress, silent
 from ...runtime.questions import Questions

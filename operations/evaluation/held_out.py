@@ -29,7 +29,7 @@ async def held_out_sessions(
     Args:
         sessions: As a JSONL file, or read already.
         known: The catalogue's item ids.
-        negatives: Items to draw beside the target where a session has no candidates.
+        negatives: Negative items to draw for each target where a session has no candidates.
         skip_malformed: Skip malformed rows instead of refusing the file.
 
     Raises:

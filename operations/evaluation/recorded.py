@@ -18,7 +18,8 @@ from ...ranking.opinion import opinion
 from ...ranking.prompt import candidates
 from ...ranking.state import RecommendState
 from ...records import Session
-from ...runtime.options import Context, resolve_context
+from ...runtime.context import Context
+from ...runtime.options import resolve_context
 from ..catalogue.titles import in_catalogue
 from ..database import in_domain
 from ..first_stage.fusion import chosen_row

@@ -14,7 +14,8 @@ from ...knowledge.catalogue import all_items
 from ...knowledge.hints import Hint, list_hints
 from ...knowledge.releases import Release, active_release_number, fetch_release
 from ...records import counted
-from ...runtime.options import Context, RunOptions, resolve_context
+from ...runtime.context import Context
+from ...runtime.options import RunOptions, resolve_context
 from ...runtime.progress import Progress, silent
 from ..database import in_domain, with_domain
 from ..first_stage.fusion import what_it_adds

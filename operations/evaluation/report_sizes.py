@@ -16,8 +16,8 @@ from ...knowledge.hints import HintAndEmbedding, hint_key
 from ...knowledge.shortlist import active_among
 from ...knowledge.trials import gains
 from ...ranking.gather import gather
-from ...ranking.releases import with_embeddings
-from ...ranking.serving import session_state
+from ...ranking.policy_inputs import session_state
+from ...ranking.release_cache import with_embeddings
 from ...ranking.state import RecommendState
 from ...ranking.trials import resolve_session
 from ...records import counted
@@ -82,7 +82,7 @@ async def size_pictures(
             _SOURCE.format(f"{counted(count, 'training session')}")
             + "Hints in the order in which they were learned.",
             gain_by_size("kb", "number of hints", hinted),
-            "What more hints bring. It is good if the line of the policy rises, and lies above "
+            "The gain with more hints. It is good if the line of the policy rises, and lies above "
             "that of the best single hint.",
         ),
         Picture(
@@ -91,8 +91,8 @@ async def size_pictures(
             + f"{counted(len(hints), 'hint')}, with stats from those sessions alone; but they were "
             "learned and verified with more.",
             gain_by_size("few", "number of training sessions", trained),
-            "What more training sessions bring. It is good if the line of the policy rises; where "
-            "it still rises at the end, load more sessions.",
+            "The gain with more training sessions. It is good if the line of the policy rises; "
+            "where it still rises at the end, load more sessions.",
         ),
     ]
 

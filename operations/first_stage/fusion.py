@@ -1,4 +1,4 @@
-"""Learns how much the model's opinion should count beside the first stage."""
+"""Learns what weight the model's opinion should have against the first stage's."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from ...arrays import Floats
 from ...knowledge.fusions import store_fusions
 from ...knowledge.hints import NO_HINT, Hint, in_order, set_key
 from ...knowledge.trials import answers
-from ...policies.fusion import FEWEST_SESSIONS, Floats, Fusion, Opinions, learn_fusion, mean_places
+from ...policies.fusion import FEWEST_SESSIONS, Fusion, Opinions, learn_fusion, mean_places
 from ...policies.sets import Actions, hint_sets
 from ...ranking.opinion import opinion
 from ...ranking.prompt import asked, candidates
@@ -84,7 +85,7 @@ def _opinion(
 
 
 def chosen_row(state: RecommendState) -> int:
-    """Return where the target stands among the candidates, from 0."""
+    """Return the target's place among the candidates, from 0."""
     target = state.get("target")
     return next(row for row, item in enumerate(state["candidate_items"]) if item["id"] == target)
 

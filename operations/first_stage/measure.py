@@ -12,7 +12,8 @@ from ...ranking.panels import random_sessions
 from ...ranking.state import RecommendState
 from ...ranking.trials import resolve_session, try_hint
 from ...runtime.budget import Budget
-from ...runtime.options import Context, resolve_context
+from ...runtime.context import Context
+from ...runtime.options import resolve_context
 from ...runtime.outages import OutageGuard
 from ...runtime.progress import Progress, silent
 from ..database import with_domain

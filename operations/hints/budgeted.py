@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ...runtime.budget import Budget, limited
-from ...runtime.options import Context, RunOptions, resolve_context
+from ...runtime.context import Context
+from ...runtime.options import RunOptions, resolve_context
 from ..database import with_domain
 
 

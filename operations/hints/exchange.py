@@ -14,8 +14,9 @@ from ...knowledge.hint_stats import measured_hints
 from ...knowledge.hints import add_hint, clean_hint, list_hints
 from ...knowledge.reflections import Proposal, store_proposal
 from ...ranking.repeats import embed
+from ...runtime.context import Context
 from ...runtime.domain_cache import leak_filter_of
-from ...runtime.options import Context, RunOptions, resolve_context
+from ...runtime.options import RunOptions, resolve_context
 from ..database import in_domain, with_domain
 from .results import ImportedHints
 

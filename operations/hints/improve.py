@@ -2,47 +2,33 @@
 
 from __future__ import annotations
 
-import html
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
 from ...errors import BudgetSpentError, HintsFullError, InputError, ModelDownError
 from ...knowledge.catalogue import fetch_items
-from ...knowledge.domains import hold_hints
 from ...knowledge.hint_decisions import KeptHint, kept_hints, own_sessions
-from ...knowledge.hints import add_hint, clean_hint, count_kept, hint_key
-from ...knowledge.merged import keys_by_hint
 from ...knowledge.training_sessions import fetch_session
 from ...llm.hint_answers import HINTS, read_hints
 from ...llm.improvement_prompt import ShownSession, improvement_messages
 from ...ranking.gain_table import GainTable
 from ...ranking.hint_stats import update_stats
-from ...ranking.improving import (
-    LOOKS,
-    NEEDED,
-    Attempt,
-    Comparison,
-    compare_with_parents,
-    next_attempt,
-)
-from ...ranking.panel_gains import panel_gains
-from ...ranking.panels import Panel, random_panel, sessions_to_tidy_by
-from ...ranking.repeats import embed
+from ...ranking.improving import NEEDED, next_attempt
+from ...ranking.panels import random_panel, sessions_to_tidy_by
 from ...records import Item, counted
-from ...runtime.domain_cache import leak_filter_of
+from ...runtime.context import Context
 from ...runtime.model_call import ask
-from ...runtime.options import Context, RunOptions
+from ...runtime.options import RunOptions
 from ...runtime.progress import Progress, silent
 from ..database import in_domain
 from .budgeted import budgeted
-from .improve_results import ImprovedHints, Outcome, TriedChild
-from .results import MeasuredGain
+from .improve_results import ImprovedHints, TriedChild
+from .try_child import try_child
 
 _WORDINGS = 2
-"""Of one child, how many are tried."""
+"""Texts of one child that are tried."""
 _PATIENCE = 3
 """Failed attempts after which a hint is no parent any more, in one run."""
 
@@ -58,7 +44,7 @@ async def improve_hints(
     """Make better hints of active ones, and keep those that are measurably better.
 
     The most promising attempt comes first: two hints that help in different sessions are joined,
-    and one that often harms is mended. The reflecting model writes the child, and sees sessions on
+    and one that often harms is fixed. The reflecting model writes the child, and sees sessions on
     which its parents helped and harmed. The child is tried on the verification panel without these
     sessions. It is stored only if it helps more than its best parent, beyond doubt; it can then be
     a parent itself. What is paid is kept: an interrupted run can be repeated.
@@ -164,10 +150,12 @@ class _Improver:
             return False
         parents = [hints[row] for row in attempt.parents]
         self._before.add(frozenset(parent.hint.id for parent in parents))
-        shown = {column: gains[list(attempt.parents), column].tolist() for column in attempt.shown}
-        told = {sessions[column]: its for column, its in shown.items()}
-        for text in await self._written(parents, told):
-            child = await self._judged(attempt, parents, text, frozenset(told))
+        shown = {
+            sessions[column]: gains[list(attempt.parents), column].tolist()
+            for column in attempt.shown
+        }
+        for text in await self._written(parents, shown):
+            child = await try_child(text, attempt.way, parents, frozenset(shown), options)
             self.tried.append(child)
             if child.outcome == "better":
                 return True
@@ -175,13 +163,18 @@ class _Improver:
         return True
 
     async def _written(
-        self, parents: Sequence[KeptHint], told: dict[int, list[float]]
+        self, parents: Sequence[KeptHint], shown: Mapping[int, Sequence[float]]
     ) -> list[str]:
-        """Have a child written; one empty text if the model wrote none."""
+        """Have the model write a child; one empty text if it wrote none.
+
+        Args:
+            parents: The hints to make it of.
+            shown: By session that the model sees, the gain of each parent.
+        """
         options = self._options
         messages = improvement_messages(
             [parent.hint.text for parent in parents],
-            [await self._shown(key, gains) for key, gains in told.items()],
+            [await self._shown(key, gains) for key, gains in shown.items()],
         )
         reply = await ask(messages, options, "reflect", answer_format=HINTS)
         if reply.failed:
@@ -193,92 +186,5 @@ class _Improver:
             session = await fetch_session(connection, domain.id, key)
             wanted = [*session.history, str(session.target)]
             items = await fetch_items(connection, domain, wanted)
-        told = [items.get(name) or Item(name, name) for name in wanted]
-        return ShownSession(told[:-1], told[-1], gains)
-
-    async def _judged(
-        self, attempt: Attempt, parents: Sequence[KeptHint], text: str, told: frozenset[int]
-    ) -> TriedChild:
-        numbers = [parent.hint.id for parent in parents]
-
-        def judged(outcome: Outcome, reason: str, **more: Any) -> TriedChild:
-            known = {"way": attempt.way, "parents": numbers, "text": text}
-            return TriedChild(**known, outcome=outcome, reason=reason, **more)
-
-        if not text:
-            return judged("nothing", "The model wrote no hint.")
-        try:
-            text = clean_hint(html.unescape(text))
-        except InputError as error:
-            return judged("nothing", error.problem)
-        refused = await self._refused(text)
-        if refused is not None:
-            return judged(*refused)
-        found = await self._measured(text, parents, told)
-        measured: dict[str, Any] = {
-            "gain": MeasuredGain.of(found.gain),
-            "over_best": MeasuredGain.of(found.over_best),
-        }
-        said = f"Over its best parent: {found.over_best}"
-        if not found.is_better:
-            return judged("no_better", said, **measured)
-        provenance = {
-            "source": "improvement",
-            "way": attempt.way,
-            "parents": numbers,
-            "sessions": sorted(told),
-        }
-        stored = await self._stored(text, provenance)
-        if stored is None:
-            return judged("surplus", "There is no room: see `re2llm hints tidy`.", **measured)
-        return judged("better", said, hint_id=stored, **measured)
-
-    async def _refused(self, text: str) -> tuple[Outcome, str] | None:
-        """Return why a text need not be tried."""
-        options = self._options
-        async with in_domain(options, None) as (connection, domain):
-            leak = (await leak_filter_of(options.services, connection, domain)).leak(text)
-            if leak is not None:
-                return "leak", leak
-            known = await keys_by_hint(connection, domain.id)
-        if any(hint_key(text) in keys for keys in known.values()):
-            return "duplicate", "The same text is stored already."
-        return None
-
-    async def _measured(
-        self, text: str, parents: Sequence[KeptHint], told: frozenset[int]
-    ) -> Comparison:
-        """Try a child and its parents on ever more sessions, until it is clear which is better."""
-        panel = await random_panel(self._options.domain, self._options, leave_out=told)
-        sessions = [*panel.first, *panel.more]
-        first, *more = sorted({min(look, len(sessions)) for look in LOOKS})
-        found = await self._beside(text, parents, sessions[:first])
-        for look in more:
-            if found.is_better or found.is_hopeless:
-                break
-            found = await self._beside(text, parents, sessions[:look])
-        return found
-
-    async def _beside(
-        self, text: str, parents: Sequence[KeptHint], sessions: Sequence[int]
-    ) -> Comparison:
-        options, some = self._options, Panel(sessions, ())
-        child, *others = [
-            await panel_gains(one, options.domain, some, options, until_settled=False)
-            for one in (text, *(parent.hint.text for parent in parents))
-        ]
-        return compare_with_parents(child, others)
-
-    async def _stored(self, text: str, provenance: Mapping[str, Any]) -> int | None:
-        """Store a child; `None` if there is no room."""
-        options = self._options
-        embedding = await embed(text, options)
-        status = "pending" if options.settings.approve_hints else "active"
-        async with in_domain(options, None, write=True) as (connection, domain):
-            await hold_hints(connection, domain.id)
-            if await count_kept(connection, domain.id) >= options.settings.hints_max:
-                return None
-            number, _ = await add_hint(
-                connection, domain.id, text, embedding, provenance=provenance, status=status
-            )
-        return number
+        *history, target = [items.get(name) or Item(name, name) for name in wanted]
+        return ShownSession(history, target, gains)

@@ -13,8 +13,9 @@ from ...knowledge.hint_stats import measured_hints
 from ...knowledge.lineage import hint_lineage
 from ...knowledge.reflections import Proposal, store_proposal
 from ...ranking.repeats import embed
+from ...runtime.context import Context
 from ...runtime.domain_cache import leak_filter_of
-from ...runtime.options import Context, resolve_context
+from ...runtime.options import resolve_context
 from ..database import in_domain
 from .results import AddedHint, HintGain, ListedHint, ListedHints, MeasuredGain
 from .understanding import understanding_of

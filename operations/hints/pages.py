@@ -18,7 +18,8 @@ from ...knowledge.hint_pages import (
 )
 from ...knowledge.hint_trials import HintTrial, trials_of_hint
 from ...knowledge.lineage import hint_story
-from ...runtime.options import Context, RunOptions, resolve_context
+from ...runtime.context import Context
+from ...runtime.options import RunOptions, resolve_context
 from ..counted_uses import bring_counts_up_to_date
 from ..database import in_domain
 

@@ -13,7 +13,7 @@ from ...ranking.verification import Verification
 
 
 class ListedHint(BaseModel):
-    """A lesson that was learned from misses, or given by a person."""
+    """A hint that was learned from misses, or given by a person."""
 
     id: int
     text: str
@@ -54,7 +54,7 @@ class AddedHint(BaseModel):
 
 
 class MeasuredGain(BaseModel):
-    """What a hint brought on the training sessions on which it was tried."""
+    """The gain of a hint on the training sessions on which it was tried."""
 
     sessions: int
     mean: float = Field(description="Mean of NDCG@10 with it minus without it.")
@@ -85,7 +85,7 @@ class MeasuredGain(BaseModel):
 
 
 class HintGain(MeasuredGain):
-    """What a hint brought with the run's model and prompt, as `hints list` shows it."""
+    """A hint and its gain with the run's model and prompt, as `hints list` shows it."""
 
     model: str
     prompt_version: str
@@ -133,7 +133,7 @@ class VerifiedHints(BaseModel):
 
 
 class TriedHint(BaseModel):
-    """What a hint would bring; nothing of it was stored but the paid answers."""
+    """The gain of a hint that was not stored; only the paid answers were."""
 
     domain: str
     text: str = Field(description="On one line, HTML entities resolved.")

@@ -1,44 +1,15 @@
-"""Keeps a domain's hints few and good: merges repeats, and retires what brings nothing."""
+"""Keeps a domain's hints few and good: merges repeats, and retires what does not help."""
 
 from __future__ import annotations
 
-import asyncio
-import datetime as dt
-from collections.abc import Sequence
-from dataclasses import replace
-
-import numpy as np
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from ...errors import BudgetSpentError, ModelDownError
-from ...knowledge.domains import hold_hints
-from ...knowledge.hint_decisions import (
-    KeptHint,
-    StatusChange,
-    apply_change,
-    count_tested,
-    hint_uses,
-    kept_hints,
-    own_sessions,
-)
-from ...knowledge.releases import hints_in_reach
-from ...ranking.gain_table import GainTable
 from ...ranking.hint_stats import update_stats
-from ...ranking.panels import sessions_to_tidy_by
-from ...ranking.proof import looks
-from ...ranking.tidying import Judge, Store
-from ...ranking.verification import verification
-from ...records import counted
-from ...runtime.options import Context, RunOptions
-from ...runtime.outages import OutageGuard
+from ...runtime.context import Context
 from ...runtime.progress import Progress, silent
 from ..database import in_domain
 from .budgeted import budgeted
-from .results import MeasuredGain
-from .tidy_results import StandingHint, TidiedHint, TidiedHints
-
-_ENOUGH_ANSWERS = 1_000
-"""With fewer answers that had a hint, one that was never chosen may still be useful."""
+from .tidier import Tidier
+from .tidy_results import TidiedHints
 
 
 async def tidy_hints(
@@ -50,12 +21,12 @@ async def tidy_hints(
     give_up: bool = True,
     progress: Progress = silent,
 ) -> TidiedHints:
-    """Merge hints that say the same, and retire those that harm, bring nothing or are not needed.
+    """Merge hints that say the same, and retire those that harm, do not help or are not needed.
 
     First comes what the trials so far show, which is free. Then hints are tried on the newest
     sessions and on those of the verification panel, all on a few, and those that may still prove a
-    gain on ever more. Decisions are stored after each round, and paid trials at once, so that an
-    interrupted run can be repeated and goes on. Nothing is deleted.
+    gain on more and more. Decisions are stored after each round, and paid trials at once, so that
+    an interrupted run can be repeated and goes on. Nothing is deleted.
 
     Args:
         context: The run's options; its budget's limits are not used.
@@ -95,200 +66,4 @@ async def tidy_hints(
         llm_calls=budget.calls,
         cost=round(budget.cost, 6),
         stopped=None if stopped is None else stopped.as_dict(),
-    )
-
-
-class Tidier:
-    """Tries and judges the hints of a domain, round after round.
-
-    Args:
-        options: The run's options.
-        sessions: On which hints are tried, the newest first.
-        newest: How many of them are the newest.
-
-    Attributes:
-        table: What is known of the hints' gains.
-        changed: What was decided until now, or would be.
-    """
-
-    def __init__(
-        self,
-        options: RunOptions,
-        sessions: Sequence[int],
-        newest: int,
-        *,
-        dry_run: bool,
-        give_up: bool,
-        progress: Progress,
-    ) -> None:
-        self.table = GainTable(options.domain, sessions, options)
-        self.changed: list[TidiedHint] = []
-        self._options = options
-        self._sessions = sessions
-        self._newest = newest
-        self._dry_run = dry_run
-        self._give_up = give_up
-        self._progress = progress
-        self._own: dict[int, set[int]] = {}
-        self._hints: list[KeptHint] = []
-        self._judge: Judge | None = None
-
-    @classmethod
-    async def of(
-        cls, options: RunOptions, *, dry_run: bool, give_up: bool, progress: Progress
-    ) -> Tidier:
-        """Return a tidier that knows what was paid for before."""
-        async with in_domain(options, None) as (connection, domain):
-            known = await sessions_to_tidy_by(connection, domain.id, options.settings)
-            how = {"dry_run": dry_run, "give_up": give_up}
-            found = cls(options, *known, progress=progress, **how)
-            await found.table.read(connection, domain.id)
-        return found
-
-    async def settle(self, *, final: bool) -> None:
-        """Decide by what is known, and store the decisions.
-
-        Args:
-            final: Whether no more trials are to come.
-        """
-        options = self._options
-        async with in_domain(options, None) as (connection, domain):
-            store = await self._read(connection, domain.id)
-        # Neither holds a connection nor the event loop: with many hints, it takes a while.
-        store, judge = await asyncio.to_thread(self._judged, store, final=final)
-        self._judge = judge
-        texts = {hint.hint.id: hint.hint.text for hint in store.hints}
-        shown = {(hint.id, hint.status) for hint in self.changed}
-        changes = [one for one in judge.changes if (one.hint_id, one.after) not in shown]
-        if changes and not self._dry_run:
-            version = {"model": options.model, "prompt_version": options.prompt_version}
-            async with in_domain(options, None, write=True) as (connection, domain):
-                await hold_hints(connection, domain.id)
-                changes = [
-                    change
-                    for change in changes
-                    if await apply_change(connection, domain.id, change, **version)
-                ]
-        self.changed += [_shown(change, texts[change.hint_id]) for change in changes]
-        gone = {change.hint_id for change in judge.changes if change.after == "retired"}
-        self._hints = [hint for hint in store.hints if hint.hint.id not in gone]
-
-    async def try_all(self) -> BudgetSpentError | ModelDownError | None:
-        """Try hints on ever more sessions, and decide after each round.
-
-        Returns:
-            Why it stopped early, or `None`.
-        """
-        for look in looks(len(self._sessions)):
-            stopped = await self._try(look)
-            await self.settle(final=stopped is None and look == len(self._sessions))
-            if stopped is not None:
-                return stopped
-        return None
-
-    def kept(self) -> list[StandingHint]:
-        """Return the hints that stay."""
-        standing = {} if self._judge is None else self._judge.standing
-        after = {hint.id: hint.status for hint in self.changed}
-        return [
-            StandingHint(
-                id=number,
-                text=hint.hint.text,
-                status=after.get(number, hint.hint.status),
-                standing=standing[number],
-                gain=MeasuredGain.of(verification(self._gains(hint).tolist())),
-            )
-            for hint in self._hints
-            if (number := hint.hint.id) in standing
-        ]
-
-    async def _try(self, look: int) -> BudgetSpentError | ModelDownError | None:
-        todo = [] if self._judge is None else self._judge.wanted(look)
-        budget, done = self._options.budget, 0
-
-        def report() -> None:
-            calls = 0 if budget is None else budget.calls
-            cost = f", cost {budget.cost:.2f}" if budget is not None and budget.cost else ""
-            paid = f"{counted(self.table.paid, 'trial')}, {counted(calls, 'call')}{cost}"
-            note = f"on {counted(look, 'session')}; {paid}"
-            self._progress("tidying", done, len(todo), note)
-
-        async def work(hint: KeptHint) -> None:
-            nonlocal done
-            await self.table.pay(hint, self._own.get(hint.hint.id, set()), look, report)
-            done += 1
-            report()
-
-        report()
-        guard = OutageGuard(self._options, self._options.settings.concurrency, reflects=False)
-        return await guard.work_through(todo, work) or guard.last
-
-    async def _read(self, connection: AsyncConnection, domain_id: int) -> Store:
-        """Return what the database knows of the hints, without their gains."""
-        settings = self._options.settings
-        gone = {hint.id for hint in self.changed if hint.status == "retired"}
-        every = await kept_hints(connection, domain_id)
-        hints = [hint for hint in every if hint.hint.id not in gone]
-        self._own = await own_sessions(connection, domain_id)
-        answers, unused = await self._unused(connection, domain_id, hints)
-        return Store(
-            hints=hints,
-            gains=np.zeros((0, len(self._sessions))),
-            planned=[],
-            newest=self._newest,
-            tested=await count_tested(connection, domain_id),
-            most=settings.hints_max,
-            answers=answers,
-            unused=unused,
-            waits=settings.approve_hints,
-            gives_up=self._give_up,
-        )
-
-    def _judged(self, store: Store, *, final: bool) -> tuple[Store, Judge]:
-        """Add the gains to a store, and decide on its hints."""
-        own = [self._own.get(hint.hint.id, set()) for hint in store.hints]
-        rows = [self.table.of(hint, its) for hint, its in zip(store.hints, own, strict=True)]
-        sessions = set(self._sessions)
-        planned = [len(sessions) - len(its & sessions) for its in own]
-        gains = np.stack(rows) if rows else store.gains
-        store = replace(store, gains=gains, planned=planned)
-        return store, Judge(store, final=final)
-
-    async def _unused(
-        self, connection: AsyncConnection, domain_id: int, hints: Sequence[KeptHint]
-    ) -> tuple[int, frozenset[int]]:
-        """Return how many answers had a hint, and the active hints that none of them had."""
-        days = self._options.settings.hints_unused_days
-        if not days:
-            return 0, frozenset()
-        since = dt.datetime.now(dt.UTC) - dt.timedelta(days=days)
-        uses, answers = await hint_uses(connection, domain_id, since)
-        if answers < _ENOUGH_ANSWERS:
-            return answers, frozenset()
-        reach = await hints_in_reach(connection, domain_id)
-        return answers, frozenset(
-            hint.hint.id
-            for hint in hints
-            if hint.hint.status == "active"
-            and hint.since < since
-            and hint.hint.id not in uses
-            and (reach is None or hint.hint.id in reach)
-        )
-
-    def _gains(self, hint: KeptHint) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-        gains = self.table.of(hint, self._own.get(hint.hint.id, set()))
-        return gains[~np.isnan(gains)]
-
-
-def _shown(change: StatusChange, text: str) -> TidiedHint:
-    return TidiedHint.model_validate(
-        {
-            "id": change.hint_id,
-            "text": text,
-            "verdict": change.verdict,
-            "before": change.before,
-            "status": change.after,
-            "reason": change.reason,
-            "figures": dict(change.figures),
-        }
     )

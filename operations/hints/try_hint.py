@@ -10,8 +10,9 @@ from ...ranking.panel_gains import panel_gains
 from ...ranking.panels import Panel, drawn_sessions
 from ...ranking.verification import verification
 from ...records import counted
+from ...runtime.context import Context
 from ...runtime.domain_cache import leak_filter_of
-from ...runtime.options import Context, RunOptions, resolve_context
+from ...runtime.options import RunOptions, resolve_context
 from ...runtime.progress import Progress, silent
 from ..database import in_domain, with_domain
 from .budgeted import budgeted
@@ -28,7 +29,7 @@ async def try_hint(
     max_cost: float | None = None,
     progress: Progress = silent,
 ) -> TriedHint:
-    """Measure what a hint would bring, without storing it.
+    """Measure the gain of a hint, without storing it.
 
     Args:
         context: The run's options; its budget's limits are not used.

@@ -14,7 +14,8 @@ from ...ranking.panel_gains import is_finished, panel_gains
 from ...ranking.panels import Panel, random_panel
 from ...ranking.verification import CLEAR_HARM_AFTER, Verification, verification
 from ...records import counted
-from ...runtime.options import Context, RunOptions, resolve_context
+from ...runtime.context import Context
+from ...runtime.options import RunOptions, resolve_context
 from ...runtime.outages import OutageGuard
 from ...runtime.progress import Progress, silent
 from ..database import in_domain

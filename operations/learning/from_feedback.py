@@ -10,7 +10,8 @@ from ...errors import InputError, Re2llmError
 from ...knowledge.feedback import Miss, mark_learnt, misses_to_learn
 from ...knowledge.training_sessions import observe_session
 from ...records import Session
-from ...runtime.options import Context, resolve_context
+from ...runtime.context import Context
+from ...runtime.options import resolve_context
 from ...runtime.services import Services
 from ...runtime.sharing import ServiceSet
 from ..database import connected, in_domain

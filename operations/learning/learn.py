@@ -11,7 +11,8 @@ from typing import Any
 from ...errors import HintsFullError, Re2llmError
 from ...records import counted
 from ...runtime.budget import limited
-from ...runtime.options import Context, resolve_context
+from ...runtime.context import Context
+from ...runtime.options import resolve_context
 from ...runtime.progress import Progress, silent
 from ..database import with_domain
 from ..hints.results import RetiredHint

@@ -11,7 +11,8 @@ from ...knowledge.hint_stats import retire_harmful
 from ...knowledge.hints import Hint, count_kept
 from ...ranking.hint_stats import update_stats
 from ...ranking.panels import sessions_to_learn
-from ...runtime.options import Context, RunOptions
+from ...runtime.context import Context
+from ...runtime.options import RunOptions
 from ...runtime.outages import OutageGuard
 from ..database import in_domain
 from ..graphs import learn_graph, run_graph

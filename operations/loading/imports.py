@@ -28,7 +28,8 @@ from ...knowledge.uploads import (
     store_upload,
 )
 from ...records import Item, Session
-from ...runtime.options import Context, RunOptions, resolve_context
+from ...runtime.context import Context
+from ...runtime.options import RunOptions, resolve_context
 from ..catalogue.results import Loaded
 from ..database import in_domain
 from .import_results import ImportPreview
@@ -99,7 +100,7 @@ async def preview_upload(context: Context, upload: str) -> ImportPreview:
             shown.notes = [_without(path, note) for note in report.notes]
     except InputError as error:
         shown.refused, shown.remedy = f"{error.field} {error.problem}".strip(), error.remedy
-        if error.field in _COLUMNS:  # whoever sends a file cannot say which
+        if error.field in _COLUMNS:  # a sender of a file cannot say which
             shown.remedy = _NAMED
         return shown
     async with in_domain(options, None) as (connection, domain):

@@ -27,7 +27,8 @@ from ...knowledge.training_sessions import count_sessions, session_keys, store_s
 from ...llm.embeddings import Embedder
 from ...llm.encoder import ENCODER_ID
 from ...records import Item, Session
-from ...runtime.options import Context, RunOptions, resolve_context
+from ...runtime.context import Context
+from ...runtime.options import RunOptions, resolve_context
 from ...runtime.progress import Progress, silent
 from ...runtime.services import Services
 from ..catalogue.results import Loaded

@@ -18,7 +18,8 @@ from ...rating.model_ratings import model_ratings
 from ...rating.samples import check_samples, mean_of_samples
 from ...rating.training.checkpoint import checkpoint_description, checkpoint_ratings
 from ...runtime.budget import Budget
-from ...runtime.options import Context, resolve_context
+from ...runtime.context import Context
+from ...runtime.options import resolve_context
 from ...runtime.progress import Progress, silent
 from ...settings import get_settings
 

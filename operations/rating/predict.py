@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...rating.corpus import ReviewSource, request_from_reviews
-from ...runtime.options import Context
+from ...runtime.context import Context
 from .rate import rate
 from .results import Rated
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ...runtime.options import Context
+from ...runtime.context import Context
 from ..graphs import rate_graph, run_graph
 from .results import Rated
 

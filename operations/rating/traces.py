@@ -6,7 +6,8 @@ from pathlib import Path
 
 from ...rating.corpus import ReviewSource
 from ...rating.traces import Traced, cases_to_trace, write_traces
-from ...runtime.options import Context, resolve_context
+from ...runtime.context import Context
+from ...runtime.options import resolve_context
 from ...runtime.progress import Progress, silent
 
 

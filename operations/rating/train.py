@@ -22,7 +22,8 @@ from ...rating.training.stages import (
     train_processes,
     train_stages,
 )
-from ...runtime.options import Context, resolve_context
+from ...runtime.context import Context
+from ...runtime.options import resolve_context
 from ...runtime.progress import Progress, silent
 from ...settings import OFFLINE_MODEL
 

@@ -1,4 +1,4 @@
-"""A file of answers, one a line, that grows; what was cut off in the middle is repaired."""
+"""A file of answers, one per line, that grows; what was cut off in the middle is repaired."""
 
 from __future__ import annotations
 

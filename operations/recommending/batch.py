@@ -14,7 +14,8 @@ from ...errors import BudgetSpentError, InputError
 from ...ranking.choosers import hint_choice
 from ...records import counted
 from ...runtime.budget import Budget
-from ...runtime.options import Context, resolve_context
+from ...runtime.context import Context
+from ...runtime.options import resolve_context
 from ...runtime.progress import Progress, silent
 from ..database import in_domain, with_domain
 from .answer_file import AnswerFile
@@ -74,7 +75,7 @@ async def recommend_batch(
         answers: JSONL, or Parquet by its name. Every row has an answer in it, or an error.
         concurrency: Rows at the same time; `None` takes the setting.
         max_cost: Stop when this much is spent, at the prices in `RE2LLM_PRICES`.
-        on_bad: Is told in a line of each row that cannot be used.
+        on_bad: Called with a line about each row that cannot be used.
         progress: Called after each answer with the stage `recommending`.
 
     Raises:

@@ -8,7 +8,8 @@ from ...knowledge.autopilots import takes_misses
 from ...knowledge.feedback import store_feedback
 from ...knowledge.recommendations import shown_ranking
 from ...ranking.rollouts import look_soon
-from ...runtime.options import Context, resolve_context
+from ...runtime.context import Context
+from ...runtime.options import resolve_context
 from ..catalogue.titles import in_catalogue
 from ..database import in_domain
 from ..learning.from_feedback import learn_from_feedback

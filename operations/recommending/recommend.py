@@ -11,10 +11,11 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from ...knowledge.engine import unreachable
 from ...ranking.choosers import hint_choice
-from ...ranking.in_force import serving_of
+from ...ranking.serving_state import serving_state_of
 from ...ranking.state import RecommendResult
 from ...records import Item
-from ...runtime.options import Context, resolve_context
+from ...runtime.context import Context
+from ...runtime.options import resolve_context
 from ..catalogue.titles import in_catalogue
 from ..graphs import OnState, ask
 from ..results import GivenHint, PickedHint, Recommended, RecommendedItem
@@ -50,20 +51,22 @@ async def recommend(
         hint_choice(context.policy)
     options = await resolve_context(context)
     try:
-        known = await serving_of(options, domain or options.domain)
+        serving = await serving_state_of(options, domain or options.domain)
     except (OSError, SQLAlchemyError) as error:
         raise unreachable(options.services.engine, error) from error
-    async with in_catalogue(options, known.domain) as finder:
+    async with in_catalogue(options, serving.domain) as finder:
         chosen = await finder.resolve(history, "history")
         listed = None if candidates is None else await finder.resolve(candidates, "candidates")
     request: dict[str, Any] = {
-        "domain": known.domain.name,
+        "domain": serving.domain.name,
         "history": [item.id for item in chosen],
         "candidates": None if listed is None else [item.id for item in listed],
         "k": k,
         "user": user,
     }
-    result = cast("RecommendResult", await ask(request, replace(context, known=known), on_state))
+    result = cast(
+        "RecommendResult", await ask(request, replace(context, serving_state=serving), on_state)
+    )
     async with in_catalogue(options, finder.domain) as finder:
         items = await finder.items([item["id"] for item in result["items"]])
     listed = [items[item["id"]] for item in result["items"]]

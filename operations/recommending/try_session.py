@@ -11,7 +11,8 @@ from ...ranking.ask import needs_model
 from ...ranking.prompt import ranking_prompt
 from ...ranking.state import RecommendState
 from ...records import Flag
-from ...runtime.options import Context, RunOptions, resolve_context
+from ...runtime.context import Context
+from ...runtime.options import RunOptions, resolve_context
 from ..hints.pages import measured_hint
 from ..results import Recommended
 from .recommend import recommend
@@ -87,7 +88,7 @@ async def try_session(
     if made.hint.text is None:
         return Comparison(hinted, None)
     without = replace(context, policy="none", hint_id=None, record=False)
-    # The very same candidates: first-stage scores are relative to the list they were made for.
+    # The same candidates: first-stage scores are relative to the list they were made for.
     plain = await _tried(without, history, candidates, k)
     places = {item: place for place, item in enumerate(plain.recommended.ranking)}
     moved = {

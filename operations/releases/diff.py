@@ -12,9 +12,10 @@ from ...knowledge import releases as stored
 from ...knowledge.catalogue import fetch_items
 from ...knowledge.hints import Hint, best_hints, hints_among
 from ...ranking.panels import drawn_sessions
-from ...ranking.serving import ServedPolicy, load_release
+from ...ranking.served_policy import ServedPolicy, load_release
 from ...ranking.trials import resolve_session
-from ...runtime.options import Context, RunOptions, resolve_context
+from ...runtime.context import Context
+from ...runtime.options import RunOptions, resolve_context
 from ...runtime.progress import Progress, silent
 from ..database import in_domain
 from .diff_results import (

@@ -7,8 +7,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from ...knowledge import releases as stored
 from ...knowledge.domains import Domain
 from ...knowledge.rollouts import latest_rollout, rollout_events
-from ...ranking.serving import load_release
-from ...runtime.options import Context, resolve_context
+from ...ranking.served_policy import load_release
+from ...runtime.context import Context
+from ...runtime.options import resolve_context
 from ..database import in_domain
 from .results import ListedRelease, ListedReleases, ReleaseRollout
 

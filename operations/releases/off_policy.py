@@ -14,10 +14,11 @@ from ...knowledge.hints import best_hints
 from ...knowledge.releases import fetch_release
 from ...knowledge.training_sessions import stored_keys
 from ...ranking.gather import gather
-from ...ranking.serving import load_release
+from ...ranking.served_policy import load_release
 from ...ranking.state import RecommendState
 from ...records import Session
-from ...runtime.options import Context, resolve_context
+from ...runtime.context import Context
+from ...runtime.options import resolve_context
 from ...runtime.progress import Progress, silent
 from ..catalogue.titles import in_catalogue
 from ..database import in_domain

@@ -21,8 +21,9 @@ from ...policies.rollout.decision import decide
 from ...policies.rollout.evidence import Evidence
 from ...policies.rollout.plan import Plan
 from ...ranking.rollouts import evidence_of
-from ...ranking.serving import load_release
-from ...runtime.options import Context, resolve_context
+from ...ranking.served_policy import load_release
+from ...runtime.context import Context
+from ...runtime.options import resolve_context
 from ..database import in_domain
 from ..said_by import by
 from .rollout_results import ArmCounts, RolloutEvent, RolloutShown

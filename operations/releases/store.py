@@ -15,7 +15,7 @@ from ...policies.recipes import PolicyRecipe, TrainingConfig
 from ...policies.training import Trained
 from ...policies.weights import dump_policy
 from ...ranking.hint_stats import update_stats
-from ...ranking.serving import hint_set_version
+from ...ranking.policy_inputs import hint_set_version
 from ...runtime.options import RunOptions
 from ..database import in_domain
 

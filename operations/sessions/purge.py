@@ -8,7 +8,8 @@ from ...errors import InputError
 from ...knowledge.counted_rewards import keep_before_purge
 from ...knowledge.domains import find_domain
 from ...knowledge.retention import Scope, delete_log, hold_domains, observed_sessions, sources_of
-from ...runtime.options import Context, resolve_context
+from ...runtime.context import Context
+from ...runtime.options import resolve_context
 from ..database import connected
 from .results import Purged
 from .sources import forget_sessions

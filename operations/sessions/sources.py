@@ -18,7 +18,8 @@ from ...knowledge.sources import list_sources
 from ...knowledge.trials import gains
 from ...ranking.hint_stats import update_stats
 from ...ranking.verification import verification
-from ...runtime.options import Context, RunOptions, resolve_context
+from ...runtime.context import Context
+from ...runtime.options import RunOptions, resolve_context
 from ..database import in_domain
 from .results import DroppedSessions, SessionSource
 

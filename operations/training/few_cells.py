@@ -15,8 +15,8 @@ from ...knowledge.hints import HintAndEmbedding, hint_key
 from ...policies.cell_search import CellSearch, Round
 from ...policies.recipes import PolicyRecipe
 from ...policies.reward_model import Features
+from ...ranking.policy_inputs import session_state
 from ...ranking.rewards import RewardTable
-from ...ranking.serving import session_state
 from ...ranking.state import RecommendState
 from ...records import counted
 from ...runtime.budget import Budget
@@ -28,7 +28,7 @@ from .calls_left import CallsLeft
 from .own_cells import fair
 
 Stopped = Literal["noise", "limit", "all"]
-"""More would bring less than its noise, a limit is reached, or nothing is left to pay for."""
+"""More would gain less than its noise, a limit is reached, or nothing is left to pay for."""
 
 _FOR_VALIDATION = 0.2
 """Share of the calls that may be made."""
@@ -77,7 +77,7 @@ async def pay_for_few(
     options: RunOptions,
     progress: Progress,
 ) -> tuple[CellSearch, Stopped]:
-    """Visit sessions until that would bring less than its noise, or the budget is spent.
+    """Visit sessions until more would gain less than its noise, or the budget is spent.
 
     Args:
         table: With every hint tried on the panel.

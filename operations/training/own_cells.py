@@ -24,11 +24,11 @@ async def own_cells(
         hints: In the order of their actions.
     """
     async with in_domain(options, None) as (connection, domain):
-        flatters = await own_sessions(connection, domain.id)
+        by_hint = await own_sessions(connection, domain.id)
     keys = [state.get("training_session") for state in states]
     found = np.zeros((len(states), 1 + len(hints)), dtype=np.bool_)
     for action, (hint, _) in enumerate(hints, start=1):
-        own = flatters.get(hint.id, set())
+        own = by_hint.get(hint.id, set())
         found[:, action] = [key in own for key in keys]
     return found
 

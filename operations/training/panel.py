@@ -16,7 +16,8 @@ from ...knowledge.hints import Hint, find_hints
 from ...ranking.rewards import RewardTable
 from ...ranking.state import RecommendState
 from ...ranking.trials import resolve_session, try_hint
-from ...runtime.options import Context, RunOptions, resolve_context
+from ...runtime.context import Context
+from ...runtime.options import RunOptions, resolve_context
 from ...runtime.progress import Progress
 from ...runtime.questions import Questions
 from ..database import in_domain

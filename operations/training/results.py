@@ -76,7 +76,7 @@ class TrainedRelease:
 
 
 def what_more_would_bring(trained: TrainedRelease) -> str:
-    """Say why training tried no more hints, and what more trials would likely bring."""
+    """Say why training tried no more hints, and what more trials would likely gain."""
     sessions = counted(trained.visited_sessions or 0, "session")
     if trained.more_gain is None or trained.more_noise is None:
         return f"A few hints were tried in each of all {sessions} beyond the panel."

@@ -20,9 +20,10 @@ from ...policies.ppo import Rewards
 from ...policies.recipes import PolicyRecipe, TrainingConfig, check_recipe, default_config
 from ...policies.training import Trained, TrainingData, train_hint_policy
 from ...ranking.hint_stats import update_stats
-from ...ranking.serving import hint_features, session_state
+from ...ranking.policy_inputs import hint_features, session_state
 from ...runtime.budget import limited
-from ...runtime.options import Context, RunOptions, resolve_context
+from ...runtime.context import Context
+from ...runtime.options import RunOptions, resolve_context
 from ...runtime.progress import Progress, silent
 from ..database import in_domain, with_domain
 from ..first_stage.fusion import learn_fusions
@@ -54,7 +55,7 @@ async def train(  # noqa: PLR0913  # what a training can be
 ) -> TrainedRelease:
     """Train the hint policy with PPO on training sessions, and release it.
 
-    It tries few hints in each session, and stops when more trials would likely bring less than
+    It tries few hints in each session, and stops when more trials would likely gain less than
     their noise; see `few_cells`. With few sessions, or for several hints at once, it pays for every
     cell that PPO visits.
 

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from ...records import counted
-from .drift import Watched
+from .drift import RewardDrift
 from .plan import AutopilotPlan
 
 LEARN_SHARE = 0.5
@@ -66,8 +66,8 @@ class LiveRollout:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
-    """What an autopilot sees.
+class Observation:
+    """What an autopilot knows when it decides.
 
     Attributes:
         reward: Live reward against what was expected.
@@ -84,7 +84,7 @@ class Seen:
         calls_left: Likewise.
     """
 
-    reward: Watched
+    reward: RewardDrift
     rollout: LiveRollout | None = None
     job: LastJob | None = None
     candidate: int | None = None
@@ -126,7 +126,7 @@ class Decision:
     words: str
     share: float = 1.0
 
-    def limits(self, seen: Seen) -> Mapping[str, Any]:
+    def limits(self, seen: Observation) -> Mapping[str, Any]:
         """Return the limits of the job, by their names in `submit`."""
         calls, usd = seen.calls_left, seen.usd_left
         return {
@@ -135,7 +135,7 @@ class Decision:
         }
 
 
-def decide(plan: AutopilotPlan, seen: Seen) -> Decision:
+def decide(plan: AutopilotPlan, seen: Observation) -> Decision:
     """Decide what to do next.
 
     Args:
@@ -145,7 +145,7 @@ def decide(plan: AutopilotPlan, seen: Seen) -> Decision:
     return _stopped(seen) or _waits(seen) or _step(plan, seen)
 
 
-def _stopped(seen: Seen) -> Decision | None:
+def _stopped(seen: Observation) -> Decision | None:
     """Hold where a person has to look."""
     if seen.reward.dropped:
         found = seen.reward.as_dict()
@@ -162,7 +162,7 @@ def _stopped(seen: Seen) -> Decision | None:
     return None
 
 
-def _waits(seen: Seen) -> Decision | None:
+def _waits(seen: Observation) -> Decision | None:
     """Let what is under way end."""
     if seen.rollout is not None:
         release = seen.rollout.release
@@ -176,7 +176,7 @@ def _waits(seen: Seen) -> Decision | None:
     return None
 
 
-def _step(plan: AutopilotPlan, seen: Seen) -> Decision:
+def _step(plan: AutopilotPlan, seen: Observation) -> Decision:
     """Go on to the next step, if there is something to do."""
     if seen.candidate is not None:
         words = f"Release {seen.candidate}: on validation sessions, it gained."
@@ -186,7 +186,7 @@ def _step(plan: AutopilotPlan, seen: Seen) -> Decision:
     return _train(plan, seen) or _learn(plan, seen)
 
 
-def _train(plan: AutopilotPlan, seen: Seen) -> Decision | None:
+def _train(plan: AutopilotPlan, seen: Observation) -> Decision | None:
     """Make room for hints, or train on what is new."""
     last = None if seen.job is None else seen.job.kind
     if seen.hints >= seen.most_hints and last != "tidy":
@@ -200,7 +200,7 @@ def _train(plan: AutopilotPlan, seen: Seen) -> Decision | None:
     return None
 
 
-def _learn(plan: AutopilotPlan, seen: Seen) -> Decision:
+def _learn(plan: AutopilotPlan, seen: Observation) -> Decision:
     if seen.misses < plan.batch:
         words = f"New misses: {seen.misses:,} of {plan.batch:,}."
         return Decision(Action.WAIT, "misses", words)
@@ -211,7 +211,7 @@ def _learn(plan: AutopilotPlan, seen: Seen) -> Decision:
     return Decision(Action.LEARN, "misses", words, LEARN_SHARE)
 
 
-def _spent(plan: AutopilotPlan, seen: Seen) -> bool:
+def _spent(plan: AutopilotPlan, seen: Observation) -> bool:
     usd, calls = plan.usd_per_day, plan.calls_per_day
     return (
         usd is not None and seen.usd_left is not None and seen.usd_left < LEAST_SHARE * usd

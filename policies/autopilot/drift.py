@@ -30,8 +30,8 @@ _SCALE = 0.05
 
 
 @dataclass(frozen=True, slots=True)
-class Watched:
-    """How live reward stands against the reference.
+class RewardDrift:
+    """Live reward compared with the reference.
 
     Attributes:
         bounds: Of later reward minus that of the reference, from the block where most of a drop
@@ -70,7 +70,7 @@ def moments(count: int, total: float, squares: float) -> Moments:
     return Moments(count, count, total, count, squares, total)
 
 
-def watched(reference: Moments, blocks: Sequence[Moments], size: int) -> Watched:
+def reward_drift(reference: Moments, blocks: Sequence[Moments], size: int) -> RewardDrift:
     """Compare live reward with the reference.
 
     Args:
@@ -79,7 +79,7 @@ def watched(reference: Moments, blocks: Sequence[Moments], size: int) -> Watched
         size: How many rewards a whole reference has; until then nothing is compared.
     """
     live = int(sum(block.n for block in blocks))
-    found = Watched(Bounds(), 0, int(reference.n), live)
+    found = RewardDrift(Bounds(), 0, int(reference.n), live)
     if reference.n < size:
         return found
     since = Moments()
@@ -90,5 +90,5 @@ def watched(reference: Moments, blocks: Sequence[Moments], size: int) -> Watched
         bounds = difference([(reference, since)], scale=_SCALE, alpha=error)
         if bounds.high < lowest:
             lowest = bounds.high
-            found = Watched(bounds, begins, int(reference.n), live)
+            found = RewardDrift(bounds, begins, int(reference.n), live)
     return found

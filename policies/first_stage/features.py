@@ -8,13 +8,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ...arrays import Floats
 from ...knowledge.evidence import EVIDENCE
 from ...records import Item
+from ...title_words import series_scores
 from ..session_stats import (
     Attributes,
     main_number,
@@ -24,13 +25,9 @@ from ..session_stats import (
 )
 from .item_factors import FACTOR_NAMES
 
-Floats = NDArray[np.float64]
-
 _RECENT = 5
 _MOST = 50
 """Items of the history whose attributes count."""
-_TITLES = 20_000
-"""Whose words are kept in memory: 15 MB at most."""
 
 NEARNESS_NAMES = ("near_history", "near_recent", "near_one", "near_last")
 """Columns of `nearness`."""
@@ -73,18 +70,18 @@ class FirstStageTask:
 
     @property
     def candidates(self) -> list[str]:
-        """Their ids."""
+        """The candidates' ids."""
         return [item.id for item in self.candidate_items]
 
     @property
     def numbers(self) -> Floats:
-        """The evidence, 0 where nothing is known."""
+        """The evidence, 0 where nothing is known; shape `[candidates, kinds]`."""
         unknown = np.zeros((len(self.candidate_items), len(EVIDENCE)))
         return unknown if self.evidence is None else self.evidence
 
 
 def candidate_features(task: FirstStageTask, factors: Floats) -> Floats:
-    """Describe each candidate beside the session.
+    """Describe each candidate in relation to the session.
 
     Args:
         factors: Shape `[candidates, 4]`, from `ItemFactors.scores`.
@@ -105,7 +102,7 @@ def candidate_features(task: FirstStageTask, factors: Floats) -> Floats:
         profile,
         profile if short else profile_scores(said[-_RECENT:], offers),
         *_numbers([item.numbers for item in past], [item.numbers for item in offered]),
-        _series(past, offered),
+        np.array(series_scores([i.title for i in offered], [i.title for i in past])),
         np.array([float(item in known) for item in task.candidates]),
         np.full(count, math.log1p(len(task.history))),
     ]
@@ -175,22 +172,3 @@ def _filled(items: Attributes, name: str) -> Floats:
     values = numeric_values(items, name)
     missing = np.isnan(values)
     return values[:0] if missing.all() else np.where(missing, np.median(values[~missing]), values)
-
-
-def _series(past: Sequence[Item], offered: Sequence[Item]) -> Floats:
-    """Return how many words a candidate's title shares with the closest title of the history."""
-    titles = [_words(item.title) for item in past]
-    said = frozenset[str]().union(*titles)
-
-    def shared(words: frozenset[str]) -> float:
-        if said.isdisjoint(words):  # as most do
-            return 0.0
-        return max(len(words & its) / len(words | its) for its in titles)
-
-    return np.array([shared(_words(item.title)) for item in offered])
-
-
-@lru_cache(_TITLES)
-def _words(title: str) -> frozenset[str]:
-    words = "".join(c if c.isalnum() else " " for c in title.lower()).split()
-    return frozenset(word for word in words if len(word) > 3)  # noqa: PLR2004  # "the", "and", "of"

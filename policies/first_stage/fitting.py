@@ -14,8 +14,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from ...arrays import Floats
 from ..training import reproducible
-from .scorer import Floats, Scorer, Weights, network_inputs
+from .scorer import Scorer, Weights, network_inputs
 
 MEMBERS = 3
 EPOCHS = 15

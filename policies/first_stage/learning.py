@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...arrays import Floats
 from ...knowledge.trials import ndcg
 from ...records import Session
 from .features import FirstStageTask, candidate_features, evidence_sum
 from .fitting import EPOCHS, MEMBERS, Lists, fit
 from .item_factors import ItemFactors
 from .model import FirstStage
-from .scorer import Floats
 
 FOLDS = 5
 FEWEST = 50

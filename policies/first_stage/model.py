@@ -10,12 +10,11 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
+from ...arrays import Floats
 from ...errors import InputError
 from .features import FirstStageTask, candidate_features, evidence_sum
 from .item_factors import ItemFactors
 from .scorer import Scorer
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +38,7 @@ class FirstStage:
         """Score candidates; no training session meets a model that has seen its choice.
 
         Args:
-            task: The candidates of a training session stand in their stored order.
+            task: The candidates of a training session are in their stored order.
             session: Key of the training session that is being ranked, if it is one.
 
         Returns:

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ...arrays import Floats
 from ..session_stats import standardised
 
-Floats = NDArray[np.float64]
 Weights = NDArray[np.float32]
 
 LAYERS = 3

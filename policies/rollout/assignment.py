@@ -8,7 +8,7 @@ _PLACE_BYTES = 8
 
 
 def place_of(salt: bytes, person: str) -> float:
-    """Return where a person stands in a rollout, from 0 to below 1.
+    """Return a person's place in a rollout, from 0 to below 1.
 
     A person gets the canary at a step if the place is below the step's share. A place never
     changes, so a person who has the canary at 5 % keeps it at 25 %.

@@ -1,4 +1,4 @@
-"""Confidence sequences: intervals that hold at all times at once, however often one looks.
+"""Confidence sequences: anytime-valid intervals, which hold however often one looks.
 
 A fixed-n interval, looked at again and again, ends up wrong in far more than 5 % of all tests
 ("peeking"). The sequence here is the normal mixture of Robbins (1970), as in Howard et al., 2021,

@@ -1,4 +1,4 @@
-"""What becomes of a rollout, from what it has seen: a pure function, the same in proof and service.
+"""Decides how a rollout goes on: a pure function, the same in simulation and production.
 
 Errors are shared out so that a release that equals the active one is promoted or taken back by
 mistake with a chance of at most 5 %, over the whole rollout and however often it is looked at: 4 %
@@ -79,7 +79,7 @@ def reward_bounds(plan: Plan, evidence: Evidence) -> Bounds:
 
 
 def decide(plan: Plan, evidence: Evidence, *, held: bool = False) -> Verdict:
-    """Decide what becomes of a rollout.
+    """Decide how a rollout goes on.
 
     Args:
         plan: What was asked for.

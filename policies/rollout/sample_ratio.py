@@ -1,4 +1,4 @@
-"""Whether as many people got the canary as should have, tested at every moment.
+"""The sample ratio: whether as many people got the canary as should have; an anytime-valid test.
 
 A mismatch means that something loses people of one arm, or that the log does: then neither arm's
 figures can be believed. The test is the Bayes factor of a beta-binomial alternative against the

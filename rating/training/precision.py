@@ -12,7 +12,7 @@ def computes_bfloat16(wanted: bool | None) -> bool:
     torch = import_module("torch")
     if torch.cuda.is_available():
         return bool(torch.cuda.is_bf16_supported())
-    # Some builds of torch have no oneDNN, and so nobody to ask.
+    # Some builds of torch have no oneDNN, and so nothing to ask.
     if not torch.backends.mkldnn.is_available():
         return False
     # AMX, AVX-512 or Arm's; torch has no public name for the question.

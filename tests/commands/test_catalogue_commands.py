@@ -19,7 +19,7 @@ from re2llm.operations.catalogue.names import names_starting_with
 from re2llm.operations.hints.manage import add_hint
 from re2llm.operations.loading.load import load_domain
 from re2llm.operations.recommending.recommend import recommend
-from re2llm.runtime.options import Context
+from re2llm.runtime.context import Context
 from re2llm.runtime.services import Services
 from re2llm.settings import get_settings
 from typer.testing import CliRunner

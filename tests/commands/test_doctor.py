@@ -22,7 +22,7 @@ from re2llm.operations.accounts.costs import costs
 from re2llm.operations.doctor import doctor, model_checks
 from re2llm.operations.doctor.diagnosis import Diagnosis
 from re2llm.operations.doctor.doctor import diagnose
-from re2llm.runtime.options import Context
+from re2llm.runtime.context import Context
 from re2llm.runtime.services import Services
 from sqlalchemy import text
 from typer.testing import CliRunner

@@ -24,7 +24,7 @@ from re2llm.knowledge.trials import Trial, store_trial
 from re2llm.llm.ranking_prompt import RANKING_PROMPT_VERSION
 from re2llm.operations.hints import manage as hints
 from re2llm.operations.loading.load import load_domain
-from re2llm.runtime.options import Context
+from re2llm.runtime.context import Context
 from re2llm.runtime.services import Services
 from re2llm.settings import Settings
 from sqlalchemy import text

@@ -19,7 +19,7 @@ from re2llm.operations.hints.exchange import import_from_domain
 from re2llm.operations.hints.manage import list_hints as listed_hints
 from re2llm.operations.hints.verify import verify_hints
 from re2llm.operations.loading.load import load_domain
-from re2llm.runtime.options import Context
+from re2llm.runtime.context import Context
 from re2llm.runtime.services import Services
 from tried import stored
 from typer.testing import CliRunner

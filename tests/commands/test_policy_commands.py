@@ -11,7 +11,7 @@ from re2llm.errors import ReleaseMisfitError
 from re2llm.knowledge.releases import Release
 from re2llm.llm.encoder import ENCODER_ID
 from re2llm.operations.loading.load import load_domain
-from re2llm.ranking.serving import load_release
+from re2llm.ranking.served_policy import load_release
 from re2llm.runtime.services import Services
 from rollouts import two_releases
 from typer.testing import CliRunner

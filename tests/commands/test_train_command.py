@@ -17,7 +17,7 @@ from re2llm.knowledge.hints import add_hint
 from re2llm.llm.offline import OfflineRanker
 from re2llm.operations.loading.load import load_domain
 from re2llm.operations.training import train as operation
-from re2llm.runtime.options import Context
+from re2llm.runtime.context import Context
 from re2llm.runtime.services import Services
 from typer.testing import CliRunner
 

@@ -26,9 +26,11 @@ from re2llm.operations.releases.off_policy import evaluate_release
 from re2llm.policies.networks import ContentConfig, ContentPolicy
 from re2llm.policies.weights import dump_policy
 from re2llm.ranking.gather import gather
-from re2llm.ranking.serving import load_release, session_state
+from re2llm.ranking.policy_inputs import session_state
+from re2llm.ranking.served_policy import load_release
 from re2llm.records import Session
-from re2llm.runtime.options import Context, RunOptions, resolve_context
+from re2llm.runtime.context import Context
+from re2llm.runtime.options import RunOptions, resolve_context
 from re2llm.runtime.services import Services
 from typer.testing import CliRunner
 

@@ -19,7 +19,7 @@ from re2llm.operations.evaluation.experiment import Experiment
 from re2llm.ranking.listing import prompt_order
 from re2llm.ranking.orders import fuse
 from re2llm.records import Session
-from re2llm.runtime.options import Context
+from re2llm.runtime.context import Context
 from re2llm.runtime.services import Services
 
 IDS = [film.id for film in load_films()]

@@ -24,7 +24,8 @@ from re2llm.operations.training.train import train
 from re2llm.policies.fusion import Fusion
 from re2llm.ranking.trials import resolve_session, try_hint
 from re2llm.records import Session
-from re2llm.runtime.options import Context, resolve_context
+from re2llm.runtime.context import Context
+from re2llm.runtime.options import resolve_context
 from re2llm.runtime.services import Services
 from sqlalchemy import text
 

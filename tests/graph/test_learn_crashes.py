@@ -28,7 +28,8 @@ from re2llm.llm.offline import OfflineRanker
 from re2llm.operations.learning.learn import learn
 from re2llm.operations.loading.load import load_domain
 from re2llm.ranking.repeats import CLOSE, COMPARED, embed, repeated_hint
-from re2llm.runtime.options import Context, resolve_context
+from re2llm.runtime.context import Context
+from re2llm.runtime.options import resolve_context
 from re2llm.runtime.services import Services
 
 SESSIONS = simulate_sessions(7, seed=1)

@@ -21,7 +21,7 @@ from re2llm.llm.offline import OfflineRanker
 from re2llm.llm.ranking_prompt import RANKING_PROMPT_VERSION
 from re2llm.ranking import verification
 from re2llm.records import Session
-from re2llm.runtime.options import Context
+from re2llm.runtime.context import Context
 from re2llm.runtime.services import Services
 from sqlalchemy import text
 

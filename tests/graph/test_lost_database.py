@@ -13,7 +13,7 @@ from re2llm.data.sample import sample_items
 from re2llm.graph import learn, rate, recommend
 from re2llm.operations.loading.load import load_domain
 from re2llm.records import Session
-from re2llm.runtime.options import Context
+from re2llm.runtime.context import Context
 from re2llm.runtime.services import Services, open_services
 from re2llm.runtime.sharing import ServiceSet
 from re2llm.settings import Settings

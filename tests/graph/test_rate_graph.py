@@ -13,7 +13,8 @@ from re2llm.llm.rating_prompt import rating_messages
 from re2llm.rating.request import rating_task
 from re2llm.rating.traces import trace_rating
 from re2llm.runtime.budget import Budget
-from re2llm.runtime.options import Context, resolve_context
+from re2llm.runtime.context import Context
+from re2llm.runtime.options import resolve_context
 
 REQUEST: dict[str, Any] = {
     "item": {"title": "The River Keeper", "attributes": {"kind": "book"}},

@@ -24,7 +24,7 @@ from re2llm.graph.recommend import build_graph, graph
 from re2llm.knowledge.domains import find_domain
 from re2llm.knowledge.hints import add_hint
 from re2llm.records import Item, Session
-from re2llm.runtime.options import Context
+from re2llm.runtime.context import Context
 from re2llm.runtime.services import Services
 from re2llm.settings import Settings
 from sqlalchemy import text

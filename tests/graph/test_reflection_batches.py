@@ -24,7 +24,8 @@ from re2llm.ranking import batching, misses
 from re2llm.ranking.misses import miss_of
 from re2llm.ranking.trials import resolve_session, run_trial
 from re2llm.runtime.budget import Budget
-from re2llm.runtime.options import Context, resolve_context
+from re2llm.runtime.context import Context
+from re2llm.runtime.options import resolve_context
 from re2llm.runtime.services import Services
 
 TITLES = {film.id: film.title for film in load_films()}

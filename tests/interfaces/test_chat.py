@@ -14,7 +14,7 @@ from langchain_core.outputs import ChatGeneration, ChatResult
 from prompts import document_of, read_document
 from pydantic import SecretStr
 from re2llm.interfaces.chat import graph
-from re2llm.runtime.options import Context
+from re2llm.runtime.context import Context
 from server_logs import troubles
 
 

@@ -14,7 +14,7 @@ from pydantic import SecretStr
 from re2llm.interfaces.chat import graph
 from re2llm.runtime.allowance import ANSWER_TOKENS
 from re2llm.runtime.budget import Budget
-from re2llm.runtime.options import Context
+from re2llm.runtime.context import Context
 from re2llm.runtime.services import Services
 from sqlalchemy import text
 

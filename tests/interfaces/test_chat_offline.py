@@ -11,7 +11,7 @@ from langgraph.checkpoint.memory import InMemorySaver
 from re2llm.interfaces.chat import build_graph
 from re2llm.llm.offline import OfflineAssistant
 from re2llm.llm.offline.chat import HELP
-from re2llm.runtime.options import Context
+from re2llm.runtime.context import Context
 from re2llm.runtime.services import Services
 from sqlalchemy import text
 

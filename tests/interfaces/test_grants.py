@@ -17,8 +17,8 @@ from re2llm.interfaces.gate import Gate
 from re2llm.knowledge.grants import Grants
 from re2llm.knowledge.keys import create_key
 from re2llm.runtime.budget import Budget
+from re2llm.runtime.context import Context
 from re2llm.runtime.context_checks import checked, granted
-from re2llm.runtime.options import Context
 from re2llm.runtime.services import Services
 from re2llm.runtime.sharing import ServiceSet
 from sqlalchemy import text
@@ -41,8 +41,8 @@ GRANTED = {"model", "reflect_model"}
 """Take effect where the key was granted the model."""
 SERVERS = {
     *("prompt", "fuse", "prompt_order", "orders", "reflection_batch", "order", "record"),
-    *("in_rollout", "hint_id", "hint", "budget", "services", "caller", "questions", "known"),
-    "command",
+    *("in_rollout", "hint_id", "hint", "budget", "services", "caller", "questions"),
+    *("serving_state", "command"),
 }
 """Never take effect for a key."""
 

@@ -17,8 +17,8 @@ from re2llm.interfaces.callers import NotesNamedIds, asks_for_key, key_of, serve
 from re2llm.interfaces.gate import Gate
 from re2llm.knowledge.keys import check_key, create_key, revoke_key
 from re2llm.runtime.background import Background
+from re2llm.runtime.context import Context
 from re2llm.runtime.context_checks import narrowed
-from re2llm.runtime.options import Context
 from re2llm.runtime.services import Services
 from typer.testing import CliRunner
 

@@ -15,12 +15,12 @@ from re2llm.graph.rate import graph as rate
 from re2llm.graph.recommend import graph
 from re2llm.interfaces.api.requests import (
     ActivateBody,
+    DomainBody,
     FeedbackBody,
     HintBody,
     HintsBody,
     RateBody,
     RecommendBody,
-    RollbackBody,
     SearchBody,
 )
 from re2llm.interfaces.tools import (
@@ -33,8 +33,8 @@ from re2llm.nodes.learn_state import LearnRequest
 from re2llm.nodes.rating.state import RatingRequest
 from re2llm.operations.recommending.feedback import give_feedback
 from re2llm.ranking.state import RecommendRequest
+from re2llm.runtime.context import Context
 from re2llm.runtime.context_checks import granted
-from re2llm.runtime.options import Context
 from re2llm.runtime.services import Services
 
 
@@ -97,7 +97,7 @@ def test_what_has_no_limit_is_found() -> None:
         RatingArguments,
         TitlesArguments,
         *(ActivateBody, FeedbackBody, HintBody, HintsBody),
-        *(RateBody, RecommendBody, RollbackBody, SearchBody),
+        *(RateBody, RecommendBody, DomainBody, SearchBody),
     ],
 )
 def test_every_field_of_a_request_has_limits(request_model: type[BaseModel]) -> None:

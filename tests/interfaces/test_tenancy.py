@@ -23,7 +23,7 @@ from re2llm.knowledge.training_sessions import session_keys
 from re2llm.operations.hints.manage import add_hint
 from re2llm.operations.loading.load import load_domain
 from re2llm.records import Item, Session
-from re2llm.runtime.options import Context
+from re2llm.runtime.context import Context
 from re2llm.runtime.services import Services
 from server_logs import troubles
 from sqlalchemy import text

@@ -11,7 +11,7 @@ from re2llm.data.sample import sample_items, simulate_sessions
 from re2llm.jobs.control import cancel_job, jobs
 from re2llm.operations.hints.manage import add_hint
 from re2llm.operations.loading.load import load_domain
-from re2llm.runtime.options import Context
+from re2llm.runtime.context import Context
 from re2llm.runtime.services import Services
 from workers import Workers
 

@@ -20,7 +20,7 @@ from re2llm.operations.autopilot.manage import resume_autopilot, show_autopilot
 from re2llm.operations.catalogue.domains import delete_domain
 from re2llm.operations.learning.from_feedback import learn_from_feedback
 from re2llm.policies.autopilot.plan import AutopilotPlan
-from re2llm.runtime.options import Context
+from re2llm.runtime.context import Context
 from re2llm.runtime.services import Services
 from re2llm.runtime.sharing import ServiceSet
 from workers import Workers, row
@@ -184,14 +184,14 @@ async def test_a_cycle_does_not_overrule_a_person_who_was_faster(
     await turn_on(context, AutopilotPlan(calls_per_day=1_000, reference=100))
     await a_window_ago(services, context.domain or "")
     await rewarded(services, context.domain or "", [1.0, 0.0] * 50 + [0.0] * 300)
-    look = piloting.seen_by
+    look = piloting.observe
 
     async def slow(*given: Any) -> Any:
         found = await look(*given)
         await turn_off(context)
         return found
 
-    monkeypatch.setattr(piloting, "seen_by", slow)
+    monkeypatch.setattr(piloting, "observe", slow)
     async with asyncio.timeout(SECONDS):
         shown = await run_once(context)
     assert (shown.state, shown.decisions[0].action) == ("off", "off")

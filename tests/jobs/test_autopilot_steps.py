@@ -25,7 +25,8 @@ from re2llm.operations.catalogue.domains import delete_domain
 from re2llm.operations.learning.observe_picks import observe_picks
 from re2llm.operations.releases.rollouts import show_canary, start_canary
 from re2llm.policies.autopilot.plan import AutopilotPlan
-from re2llm.runtime.options import Context, resolve_context
+from re2llm.runtime.context import Context
+from re2llm.runtime.options import resolve_context
 from re2llm.runtime.services import Services
 from rollouts import two_releases
 from sqlalchemy import select, update

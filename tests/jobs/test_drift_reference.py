@@ -17,10 +17,10 @@ from re2llm.knowledge.domains import find_domain
 from re2llm.knowledge.log_tables import RecommendationRow
 from re2llm.operations.autopilot.manage import resume_autopilot, show_autopilot
 from re2llm.operations.sessions.purge import purge
-from re2llm.policies.autopilot.drift import Watched, moments, watched
+from re2llm.policies.autopilot.drift import RewardDrift, moments, reward_drift
 from re2llm.policies.autopilot.plan import AutopilotPlan
 from re2llm.policies.rollout.confidence import Moments
-from re2llm.runtime.options import Context
+from re2llm.runtime.context import Context
 from re2llm.runtime.services import Services
 from sqlalchemy import delete, text, update
 
@@ -57,7 +57,7 @@ def stream(seed: int, count: int = 1_200, drop_from: int | None = None) -> list[
 
 async def looks(
     services: Services, context: Context, visits: list[Visit], patch: pytest.MonkeyPatch
-) -> list[Watched]:
+) -> list[RewardDrift]:
     """Return what is seen of a stream, by the count of the cycles, as if time went by.
 
     A request counts by its own window, so what comes later than "now" changes nothing.
@@ -69,7 +69,7 @@ async def looks(
         begun = update(AutopilotRow).where(AutopilotRow.domain_id == number)
         await connection.execute(begun.values(reward_since=visits[0][0]))
     await served(services, context.domain or "", visits)
-    found: list[Watched] = []
+    found: list[RewardDrift] = []
     async with services.engine.connect() as connection:
         autopilot = await find_autopilot(connection, number)
         assert autopilot is not None
@@ -78,7 +78,7 @@ async def looks(
             patch.setattr(counted_rewards, "_SETTLED", text(f"{then} WHERE :until IS NOT NULL"))
             blocks = (await count_rewards(connection, autopilot, services.settings.model)).blocks
             reference, *later = [moments(*block) for block in blocks] or [Moments()]
-            found.append(watched(reference, later, SIZE))
+            found.append(reward_drift(reference, later, SIZE))
     return found
 
 
@@ -88,7 +88,7 @@ def as_it_comes(visits: list[Visit]) -> bool:
     for seen in range(SIZE, len(ordered) + 1, 50):
         parts = np.split(np.array(ordered[:seen]), range(SIZE, seen, SIZE))
         sums = [moments(len(a), float(a.sum()), float((a**2).sum())) for a in parts]
-        if watched(sums[0], sums[1:], SIZE).dropped:
+        if reward_drift(sums[0], sums[1:], SIZE).dropped:
             return True
     return False
 

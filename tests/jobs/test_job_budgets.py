@@ -18,7 +18,8 @@ from re2llm.knowledge.locks import AdvisoryLocks
 from re2llm.policies.autopilot.plan import AutopilotPlan
 from re2llm.runtime.allowance import Claims
 from re2llm.runtime.budget import Budget
-from re2llm.runtime.options import Context, resolve_context
+from re2llm.runtime.context import Context
+from re2llm.runtime.options import resolve_context
 from re2llm.runtime.services import Services
 from sqlalchemy import event
 

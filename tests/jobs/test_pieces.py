@@ -21,7 +21,7 @@ from re2llm.operations.learning.learn import learn
 from re2llm.operations.releases.manage import list_releases
 from re2llm.operations.training import train as training
 from re2llm.policies import recipes
-from re2llm.runtime.options import Context
+from re2llm.runtime.context import Context
 from re2llm.runtime.services import Services
 
 Load = Callable[..., Any]

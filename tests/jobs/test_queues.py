@@ -16,7 +16,7 @@ from re2llm.jobs.control import cancel_job, jobs
 from re2llm.jobs.queues import queue_client
 from re2llm.jobs.schedules import list_schedules
 from re2llm.jobs.submit import submit
-from re2llm.runtime.options import Context
+from re2llm.runtime.context import Context
 from re2llm.runtime.services import Services
 
 

@@ -20,7 +20,7 @@ from re2llm.operations.accounts.keys import create_key, revoke_key
 from re2llm.operations.autopilot.manage import resume_autopilot
 from re2llm.policies.autopilot.plan import AutopilotPlan
 from re2llm.runtime.caller import Caller
-from re2llm.runtime.options import Context
+from re2llm.runtime.context import Context
 from re2llm.runtime.services import Services
 
 Load = Callable[..., Any]

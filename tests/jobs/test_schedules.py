@@ -11,7 +11,7 @@ from re2llm.errors import InputError
 from re2llm.jobs.control import cancel_job, jobs
 from re2llm.jobs.schedules import add_schedule, check_times, list_schedules, remove_schedule
 from re2llm.jobs.ticks import next_tick, submit_tick
-from re2llm.runtime.options import Context
+from re2llm.runtime.context import Context
 from workers import Workers
 
 Load = Callable[..., Any]

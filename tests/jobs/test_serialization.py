@@ -12,7 +12,7 @@ import pytest
 from learnt import libpq
 from re2llm.jobs.control import cancel_job
 from re2llm.jobs.submit import submit
-from re2llm.runtime.options import Context
+from re2llm.runtime.context import Context
 from workers import Workers
 
 

@@ -23,7 +23,7 @@ from re2llm.jobs.control import cancel_job, pause, resume
 from re2llm.jobs.submit import submit
 from re2llm.operations.learning.learn import learn
 from re2llm.operations.training.train import train
-from re2llm.runtime.options import Context
+from re2llm.runtime.context import Context
 from workers import Workers, model_env, pieces, row
 
 RULES: dict[str, dict[str, Any]] = {

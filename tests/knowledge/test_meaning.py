@@ -16,7 +16,7 @@ from re2llm.knowledge.meaning_index import index_meaning
 from re2llm.llm.encoder import ENCODER_ID
 from re2llm.operations.catalogue.domains import delete_domain
 from re2llm.records import Item
-from re2llm.runtime.options import Context
+from re2llm.runtime.context import Context
 from re2llm.runtime.services import Services
 from sqlalchemy import make_url, text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine

@@ -21,7 +21,7 @@ from re2llm.knowledge.migrate import downgrade, migrate, upgrade
 from re2llm.operations.doctor.database_checks import database_checks
 from re2llm.operations.loading.load import load_domain
 from re2llm.records import Item
-from re2llm.runtime.options import Context
+from re2llm.runtime.context import Context
 from re2llm.runtime.services import open_services
 from re2llm.runtime.sharing import ServiceSet
 from re2llm.settings import Settings

@@ -21,7 +21,7 @@ from re2llm.operations.loading.load import load_domain
 from re2llm.operations.recommending.feedback import give_feedback
 from re2llm.operations.recommending.recommend import recommend
 from re2llm.records import Item, Session
-from re2llm.runtime.options import Context
+from re2llm.runtime.context import Context
 from re2llm.runtime.services import Services, open_services
 from re2llm.runtime.sharing import ServiceSet
 from re2llm.settings import Settings

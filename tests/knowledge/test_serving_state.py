@@ -14,13 +14,13 @@ from re2llm.knowledge.fusions import store_fusions
 from re2llm.knowledge.hint_stats import best_measured
 from re2llm.knowledge.releases import active_release_number
 from re2llm.knowledge.rollouts import latest_rollout
-from re2llm.knowledge.serving_state import Asked, ServingState, serving_state
+from re2llm.knowledge.serving_state import ServingQuery, ServingState, serving_state
 from re2llm.knowledge.tables import HintStatsRow, ReleaseRow
 from re2llm.operations.loading.load import load_domain
 from re2llm.operations.recommending.recommend import recommend
 from re2llm.operations.releases.rollouts import start_canary
 from re2llm.policies.rollout.plan import Plan
-from re2llm.runtime.options import Context
+from re2llm.runtime.context import Context
 from re2llm.runtime.services import Services
 from rollouts import FILM_IDS, TwoReleases, two_releases
 from sqlalchemy import event, insert, update
@@ -50,7 +50,7 @@ async def there(services: Services, domain: str) -> AsyncIterator[TwoReleases]:
 async def read(services: Services, domain: str, **asked: Any) -> ServingState:
     wanted = {"model": MODEL, "version": VERSION, "best": False, **asked}
     async with services.engine.connect() as connection:
-        return await serving_state(connection, Asked(domain, **wanted))
+        return await serving_state(connection, ServingQuery(domain, **wanted))
 
 
 async def test_it_is_what_each_part_says_by_itself(services: Services, there: TwoReleases) -> None:
@@ -88,15 +88,15 @@ async def test_the_best_hint_is_looked_for_where_it_is_needed(
 async def test_a_domain_that_the_caller_may_not_know_of_does_not_exist(
     services: Services, there: TwoReleases
 ) -> None:
-    asked = Asked(there.domain, MODEL, VERSION, best=False)
+    query = ServingQuery(there.domain, MODEL, VERSION, best=False)
     async with services.engine.connect() as connection:
         for names in (frozenset[str](), frozenset({there.domain[:-1]})):
             with pytest.raises(InputError, match="There is no domain"):
-                await serving_state(connection, asked, among=names)
-        assert (await serving_state(connection, asked, among={there.domain})).release == 1
+                await serving_state(connection, query, among=names)
+        assert (await serving_state(connection, query, among={there.domain})).release == 1
         for name in (" ", "a\0b", "\ud800"):
             with pytest.raises(InputError, match="There is no domain"):
-                await serving_state(connection, Asked(name, MODEL, VERSION, best=False))
+                await serving_state(connection, ServingQuery(name, MODEL, VERSION, best=False))
 
 
 async def test_a_request_reads_it_once_and_sees_what_changed_before(

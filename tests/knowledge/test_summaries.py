@@ -24,7 +24,7 @@ from re2llm.operations import counted_uses
 from re2llm.operations.hints.manage import add_hint
 from re2llm.operations.hints.pages import hint_page
 from re2llm.records import Item, Session
-from re2llm.runtime.options import Context
+from re2llm.runtime.context import Context
 from re2llm.runtime.services import Services
 from sqlalchemy import text
 

@@ -15,7 +15,8 @@ from re2llm.operations.loading.load import load_domain
 from re2llm.ranking.panels import panel
 from re2llm.ranking.trials import resolve_session, run_trial
 from re2llm.records import Item, Session
-from re2llm.runtime.options import Context, resolve_context
+from re2llm.runtime.context import Context
+from re2llm.runtime.options import resolve_context
 from re2llm.runtime.services import Services
 from sqlalchemy import select
 

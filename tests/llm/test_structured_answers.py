@@ -18,7 +18,7 @@ from re2llm.graph.recommend import graph
 from re2llm.llm.openai_server import no_warning_of_parts
 from re2llm.llm.responses import answer_text
 from re2llm.llm.structured import METHODS, MethodMemory
-from re2llm.runtime.options import Context
+from re2llm.runtime.context import Context
 
 IDS = [film.id for film in load_films()]
 CANDIDATES = IDS[10:18]

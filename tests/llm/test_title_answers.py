@@ -182,13 +182,14 @@ def test_a_full_list_is_read_exactly(titles: list[str]) -> None:
     ("said", "meant"),
     [
         *(("Rocky 2", "Rocky II"), ("Rocky", "Rocky"), ("Twelve Angry Men", "12 Angry Men")),
+        ("Ocean's 13", "Ocean's Thirteen"),
         *(("MASH", "M*A*S*H"), ("Fast and Furious", "Fast & Furious"), ("Amelie", "Am\u00e9lie")),
         *(("Seven", None), ("Rocky 3", None), ("Frozen", None)),
     ],
 )
 def test_spellings_of_one_title_are_one(said: str, meant: str | None) -> None:
     titles = ["Rocky", "Rocky II", "12 Angry Men", "M*A*S*H", "Fast & Furious", "Am\u00e9lie"]
-    titles += ["Seven Samurai", "Frozen II"]
+    titles += ["Seven Samurai", "Frozen II", "Ocean's Thirteen"]
     found = Titles([Item(title, title) for title in titles]).find(said)
     assert [titles[number - 1] for number in found] == ([] if meant is None else [meant])
 

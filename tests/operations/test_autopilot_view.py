@@ -14,11 +14,12 @@ from re2llm.knowledge.jobs import store_job
 from re2llm.knowledge.tables import ReleaseRow
 from re2llm.operations.autopilot import manage as operation
 from re2llm.operations.autopilot.manage import show_autopilot
-from re2llm.operations.autopilot.view import seen_by
+from re2llm.operations.autopilot.view import observe
 from re2llm.operations.loading.load import load_domain
-from re2llm.policies.autopilot.decision import Seen
+from re2llm.policies.autopilot.decision import Observation
 from re2llm.policies.autopilot.plan import AutopilotPlan
-from re2llm.runtime.options import Context, resolve_context
+from re2llm.runtime.context import Context
+from re2llm.runtime.options import resolve_context
 from re2llm.runtime.services import Services
 from rollouts import TwoReleases, two_releases
 from sqlalchemy import update
@@ -50,12 +51,12 @@ async def step(services: Services, piloted: TwoReleases, kind: str, **values: An
         )
 
 
-async def look(services: Services, piloted: TwoReleases) -> Seen:
+async def look(services: Services, piloted: TwoReleases) -> Observation:
     options = await resolve_context(Context(domain=piloted.domain))
     async with services.engine.connect() as connection:
         autopilot = await find_autopilot(connection, piloted.domain_id)
         assert autopilot is not None
-        return await seen_by(connection, autopilot, options)
+        return await observe(connection, autopilot, options)
 
 
 @pytest.mark.parametrize(
@@ -109,7 +110,7 @@ async def test_while_it_is_off_no_reward_is_read(
     assert (await show_autopilot(context)).reward is not None
     async with services.engine.begin() as connection:
         await set_autopilot_state(connection, piloted.domain_id, "off")
-    monkeypatch.delattr(operation, "watched_reward")
+    monkeypatch.delattr(operation, "live_reward_drift")
     assert (await show_autopilot(context)).reward is None
 
 

@@ -19,7 +19,7 @@ from re2llm.operations.evaluation.experiment import Experiment
 from re2llm.operations.hints.manage import add_hint as add_own_hint
 from re2llm.operations.loading.load import load_domain
 from re2llm.records import Session
-from re2llm.runtime.options import Context
+from re2llm.runtime.context import Context
 from re2llm.runtime.services import Services
 from typer.testing import CliRunner
 

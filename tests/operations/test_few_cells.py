@@ -32,7 +32,7 @@ from re2llm.operations.training.results import what_more_would_bring
 from re2llm.policies import cell_search, recipes
 from re2llm.policies.autopilot.plan import AutopilotPlan
 from re2llm.ranking.panels import random_sessions
-from re2llm.runtime.options import Context
+from re2llm.runtime.context import Context
 from re2llm.runtime.services import Services
 
 HINTS = [
@@ -325,7 +325,7 @@ async def test_training_needs_answers_in_enough_sessions(
 
 async def test_training_stops_by_itself(school: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cell_search, "FEWEST", 1)
-    monkeypatch.setattr(cell_search.Worth, "little", property(lambda _: True))
+    monkeypatch.setattr(cell_search.ExpectedGain, "little", property(lambda _: True))
     trained = await operation.train(Context(domain=school), force=True)
     assert trained.stopped == "noise"
     assert trained.visited_sessions == min(cell_search.ROUND, len(SESSIONS) - FIRST)

@@ -17,7 +17,7 @@ from re2llm.operations.hints.improve import improve_hints
 from re2llm.operations.hints.manage import list_hints, show_hint
 from re2llm.operations.loading.load import load_domain
 from re2llm.records import Session
-from re2llm.runtime.options import Context
+from re2llm.runtime.context import Context
 from re2llm.runtime.services import Services
 from tried import keys_of, stored, tried
 from typer.testing import CliRunner

@@ -16,7 +16,7 @@ from re2llm.operations.learning.sessions import sessions_at_once
 from re2llm.operations.loading.load import load_domain
 from re2llm.records import Session
 from re2llm.runtime.budget import Budget
-from re2llm.runtime.options import Context
+from re2llm.runtime.context import Context
 from re2llm.runtime.services import Services
 from re2llm.settings import Settings
 

@@ -11,7 +11,7 @@ import pytest_asyncio
 from re2llm.data.sample import sample_items
 from re2llm.graph.recommend import graph
 from re2llm.knowledge.domains import find_domain
-from re2llm.knowledge.serving_state import Asked, serving_state
+from re2llm.knowledge.serving_state import ServingQuery, serving_state
 from re2llm.llm.letters import read_letters
 from re2llm.operations.first_stage.measure import measure
 from re2llm.operations.loading.load import load_domain
@@ -21,7 +21,8 @@ from re2llm.ranking.panels import random_sessions
 from re2llm.ranking.prompt import conversation
 from re2llm.ranking.trials import resolve_session, try_hint
 from re2llm.records import Session
-from re2llm.runtime.options import Context, resolve_context
+from re2llm.runtime.context import Context
+from re2llm.runtime.options import resolve_context
 from re2llm.runtime.services import Services
 from sqlalchemy import text
 
@@ -83,8 +84,8 @@ async def test_measure_learns_from_scores_and_serves_them(domain: str, services:
     again = learn_fusion(Opinions(first, opinions, chosen), mean_places(opinions))
     assert again.as_dict() == found.fusion
     async with services.engine.connect() as connection:
-        asked = Asked(domain, "offline", VERSION, best=False)
-        known = (await serving_state(connection, asked)).fusions
+        query = ServingQuery(domain, "offline", VERSION, best=False)
+        known = (await serving_state(connection, query)).fusions
     assert known["none"] == found.fusion
     assert Fusion.of(known["none"]) == Fusion.of(found.fusion)
     second = await measure(context, sessions=SESSIONS)

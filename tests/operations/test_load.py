@@ -16,7 +16,7 @@ from re2llm.knowledge.domains import find_domain
 from re2llm.operations.loading.load import load as load_files
 from re2llm.operations.loading.load import load_domain
 from re2llm.records import Item, Session
-from re2llm.runtime.options import Context
+from re2llm.runtime.context import Context
 from re2llm.runtime.services import Services
 from sqlalchemy import text
 from typer.testing import CliRunner

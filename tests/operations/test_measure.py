@@ -12,12 +12,13 @@ from langchain_core.messages import BaseMessage
 from re2llm.data.sample import sample_items, simulate_sessions
 from re2llm.errors import InputError
 from re2llm.graph.recommend import graph
-from re2llm.knowledge.serving_state import Asked, serving_state
+from re2llm.knowledge.serving_state import ServingQuery, serving_state
 from re2llm.operations.first_stage.fit import fit_first_stage
 from re2llm.operations.first_stage.measure import measure
 from re2llm.operations.loading.load import load_domain
 from re2llm.records import Session
-from re2llm.runtime.options import Context, resolve_context
+from re2llm.runtime.context import Context
+from re2llm.runtime.options import resolve_context
 from re2llm.runtime.services import Services
 from sqlalchemy import text
 
@@ -36,8 +37,8 @@ async def domain(services: Services, film_sessions: list[Session]) -> str:
 async def _stored(services: Services, domain: str, model: str) -> dict[str, Any]:
     options = await resolve_context(Context(domain=domain, model=model, fuse="learned"))
     async with services.engine.connect() as connection:
-        asked = Asked(domain, model, options.prompt_version, best=False)
-        return dict((await serving_state(connection, asked)).fusions)
+        query = ServingQuery(domain, model, options.prompt_version, best=False)
+        return dict((await serving_state(connection, query)).fusions)
 
 
 @pytest.mark.long

@@ -22,7 +22,7 @@ from re2llm.operations.sessions.sources import list_session_sources
 from re2llm.policies.rollout.plan import Plan
 from re2llm.records import Session
 from re2llm.runtime.caller import Caller
-from re2llm.runtime.options import Context
+from re2llm.runtime.context import Context
 from re2llm.runtime.services import Services
 from rollouts import two_releases
 from sqlalchemy import text

@@ -21,7 +21,7 @@ from re2llm.rating.corpus import RatingCorpus, ReviewSource, request_from_review
 from re2llm.rating.training.checkpoint import CheckpointRatings
 from re2llm.rating.training.config import rater_config
 from re2llm.runtime.budget import Budget
-from re2llm.runtime.options import Context
+from re2llm.runtime.context import Context
 
 pytestmark = pytest.mark.usefixtures("services")
 GOOD = "<analyze user>u</analyze user><analyze item>i</analyze item><match>m</match><rate>3</rate>"

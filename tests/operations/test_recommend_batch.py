@@ -15,7 +15,7 @@ from learnt import libpq
 from re2llm.data.sample import simulate_sessions
 from re2llm.errors import InputError
 from re2llm.operations.recommending.batch import recommend_batch
-from re2llm.runtime.options import Context
+from re2llm.runtime.context import Context
 
 RE2LLM = Path(sys.executable).with_name("re2llm")
 HISTORIES = [list(session.history) for session in simulate_sessions(10, seed=3)]

@@ -28,7 +28,8 @@ from re2llm.operations.recommending.recommend import recommend
 from re2llm.operations.sessions.sources import drop_sessions, list_session_sources
 from re2llm.records import Session
 from re2llm.runtime.caller import Caller
-from re2llm.runtime.options import Context, resolve_context
+from re2llm.runtime.context import Context
+from re2llm.runtime.options import resolve_context
 from re2llm.runtime.services import Services
 from sqlalchemy import text, update
 from typer.testing import CliRunner

@@ -12,7 +12,8 @@ from re2llm.cli import app
 from re2llm.knowledge.trials import hit_ranks
 from re2llm.ranking.panels import sessions_to_learn
 from re2llm.records import Item, Session
-from re2llm.runtime.options import Context, resolve_context
+from re2llm.runtime.context import Context
+from re2llm.runtime.options import resolve_context
 from re2llm.runtime.services import Services
 from sqlalchemy import text
 from typer.testing import CliRunner

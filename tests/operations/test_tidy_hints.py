@@ -27,7 +27,7 @@ from re2llm.operations.learning.learn import learn
 from re2llm.operations.loading.load import load_domain
 from re2llm.ranking.likeness import pairs
 from re2llm.records import Session
-from re2llm.runtime.options import Context
+from re2llm.runtime.context import Context
 from re2llm.runtime.services import Services
 from tried import keys_of, stored, tried
 from typer.testing import CliRunner

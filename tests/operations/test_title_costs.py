@@ -19,8 +19,8 @@ from re2llm.operations.recommending.feedback import give_feedback
 from re2llm.operations.recommending.recommend import recommend
 from re2llm.records import Item
 from re2llm.runtime import domain_cache
+from re2llm.runtime.context import Context
 from re2llm.runtime.context_checks import granted
-from re2llm.runtime.options import Context
 from re2llm.runtime.services import Services
 
 ITEMS = [Item("1", "Alien", {}), Item("2", "Heat", {}), Item("3", "Quiz Show", {})]

@@ -12,7 +12,7 @@ from re2llm.operations.catalogue.titles import find_titles
 from re2llm.operations.recommending.feedback import give_feedback
 from re2llm.operations.recommending.recommend import recommend
 from re2llm.records import Item
-from re2llm.runtime.options import Context
+from re2llm.runtime.context import Context
 from typer.testing import CliRunner
 
 ITEMS = [

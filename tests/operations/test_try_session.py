@@ -18,7 +18,7 @@ from re2llm.operations.recommending.try_session import try_session
 from re2llm.operations.releases.rollouts import show_canary, start_canary
 from re2llm.policies.rollout.plan import Plan
 from re2llm.records import Session
-from re2llm.runtime.options import Context
+from re2llm.runtime.context import Context
 from re2llm.runtime.services import Services
 from rollouts import FILM_IDS, two_releases
 from sqlalchemy import func, select

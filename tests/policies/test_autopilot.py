@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 from re2llm.errors import InputError
-from re2llm.policies.autopilot.decision import Action, LastJob, LiveRollout, Seen, decide
-from re2llm.policies.autopilot.drift import DRIFT_ALPHA, Watched, moments, watched
+from re2llm.policies.autopilot.decision import Action, LastJob, LiveRollout, Observation, decide
+from re2llm.policies.autopilot.drift import DRIFT_ALPHA, RewardDrift, moments, reward_drift
 from re2llm.policies.autopilot.plan import AutopilotPlan, a_day
 from re2llm.policies.rollout.confidence import Bounds, Moments
 from re2llm.policies.rollout.plan import Plan
@@ -16,7 +16,7 @@ SIZE = 300
 REWARDS = np.array([0.0, 0.30, 0.39, 0.5, 0.63, 1.0])
 CHANCES = np.array([0.55, 0.10, 0.10, 0.10, 0.05, 0.10])
 PLAN = AutopilotPlan(usd_per_day=5.0, batch=50)
-NOTHING = Watched(Bounds(), 0, 0, 0)
+NOTHING = RewardDrift(Bounds(), 0, 0, 0)
 
 
 def worse(drop: float) -> np.ndarray:
@@ -32,7 +32,7 @@ def alarms(rewards: np.ndarray, every: int = 100) -> int | None:
             moments(len(part), float(part.sum()), float((part**2).sum()))
             for part in np.split(rewards[:seen], range(SIZE, seen, SIZE))
         ]
-        if watched(parts[0], parts[1:], SIZE).dropped:
+        if reward_drift(parts[0], parts[1:], SIZE).dropped:
             return seen
     return None
 
@@ -58,17 +58,21 @@ def test_a_planted_drop_holds_it_also_late_and_not_before(after: int) -> None:
 def test_a_rise_and_too_little_feedback_hold_nothing() -> None:
     rng = np.random.default_rng(2)
     few = rng.choice(REWARDS, SIZE - 1, p=CHANCES)
-    assert not watched(moments(len(few), float(few.sum()), float((few**2).sum())), [], SIZE).dropped
+    assert not reward_drift(
+        moments(len(few), float(few.sum()), float((few**2).sum())), [], SIZE
+    ).dropped
     bad = rng.choice(REWARDS, SIZE, p=worse(0.14))
     good = rng.choice(REWARDS, 3_000, p=CHANCES)
     assert alarms(np.concatenate([bad, good])) is None
 
 
-def seen(**changes: Any) -> Seen:
-    return dataclasses.replace(Seen(reward=NOTHING, usd_left=5.0, hints=3, misses=50), **changes)
+def seen(**changes: Any) -> Observation:
+    return dataclasses.replace(
+        Observation(reward=NOTHING, usd_left=5.0, hints=3, misses=50), **changes
+    )
 
 
-DROPPED = Watched(Bounds(-0.2, -0.3, -0.1, 0.4, 0.2, 500), 0, 500, 500)
+DROPPED = RewardDrift(Bounds(-0.2, -0.3, -0.1, 0.4, 0.2, 500), 0, 500, 500)
 RUNNING = LastJob("learn-1", "learn", "running", "")
 ROLLING = LiveRollout(2, 5.0, "", "waits")
 
@@ -142,4 +146,4 @@ def test_amounts_a_day_are_read_as_people_write_them() -> None:
 
 
 def test_moments_of_an_empty_reference_are_none() -> None:
-    assert not watched(Moments(), [], SIZE).dropped
+    assert not reward_drift(Moments(), [], SIZE).dropped

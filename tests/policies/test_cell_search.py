@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from re2llm.policies import cell_search
-from re2llm.policies.acquisition import LEAST, chances, lots, worth_of_more
+from re2llm.policies.acquisition import LEAST, chances, gain_of_more, lots
 from re2llm.policies.cell_search import CellSearch
 from re2llm.policies.doubly_robust import doubly_robust
 from re2llm.policies.reward_model import Features, Gathered
@@ -187,7 +187,7 @@ def test_more_sessions_bring_more_and_none_brings_nothing(
     model = fitted(searched(states, embeddings, table(states, special=0.3), rounds=1)).fit()
     sample = np.arange(100, 200)
     tried = chances(model, sample, 3.0, 1)
-    gains = [worth_of_more(model, sample, tried, more, 1).gain for more in (0, 50, 800, 1e7)]
+    gains = [gain_of_more(model, sample, tried, more, 1).gain for more in (0, 50, 800, 1e7)]
     assert gains[0] == pytest.approx(0.0, abs=1e-9)
     assert gains == sorted(gains)
     # With endless trials, all that is uncertain is resolved: what draws of the posterior say.

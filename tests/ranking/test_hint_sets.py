@@ -35,7 +35,8 @@ from re2llm.ranking.prompt import ranking_prompt
 from re2llm.ranking.rewards import RewardTable
 from re2llm.ranking.trials import resolve_session, try_hint
 from re2llm.records import Item
-from re2llm.runtime.options import Context, resolve_context
+from re2llm.runtime.context import Context
+from re2llm.runtime.options import resolve_context
 from re2llm.runtime.services import Services
 from sqlalchemy import text
 

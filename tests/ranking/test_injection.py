@@ -20,7 +20,7 @@ from re2llm.llm.rating_prompt import rating_messages
 from re2llm.llm.reflection_prompt import comparison_messages, explain_message
 from re2llm.rating.training.tiny_model import TinyShape, build_tokenizer
 from re2llm.records import Item, RatingTask, Review, Session
-from re2llm.runtime.options import Context
+from re2llm.runtime.context import Context
 from re2llm.runtime.services import Services
 from syrupy.assertion import SnapshotAssertion
 

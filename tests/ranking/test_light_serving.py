@@ -12,7 +12,16 @@ import pytest
 from re2llm.data.sample import sample_items
 from re2llm.runtime.services import Services
 
-from .test_serving import BEST, GAINS, HISTORIES, ask, measured, policy_of, release, release_of
+from .test_served_policy import (
+    BEST,
+    GAINS,
+    HISTORIES,
+    ask,
+    measured,
+    policy_of,
+    release,
+    release_of,
+)
 
 HEAVY = (
     *("torch", "transformers", "sentence_transformers", "tokenizers", "sklearn", "pandas"),

@@ -23,7 +23,7 @@ from re2llm.llm.embeddings import Embedder
 from re2llm.llm.encoder import ENCODER_ID
 from re2llm.operations.evaluation.evaluate import evaluate
 from re2llm.records import Session
-from re2llm.runtime.options import Context
+from re2llm.runtime.context import Context
 from re2llm.runtime.services import Services
 from sqlalchemy import text
 

@@ -35,7 +35,7 @@ from re2llm.policies.rollout.plan import Plan
 from re2llm.ranking import rollouts as watch
 from re2llm.ranking.exposures import ExposureEvent, exposure_of, forget_observer, observe_exposures
 from re2llm.ranking.rollouts import look
-from re2llm.runtime.options import Context
+from re2llm.runtime.context import Context
 from re2llm.runtime.services import Services
 from rollouts import FILM_IDS, TwoReleases, two_releases
 from sqlalchemy import event, text

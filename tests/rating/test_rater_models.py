@@ -11,7 +11,7 @@ from fault_server import FaultServer
 from pydantic import SecretStr
 from re2llm.cli import app
 from re2llm.graph.rate import graph
-from re2llm.runtime.options import Context
+from re2llm.runtime.context import Context
 from typer.testing import CliRunner
 
 GOOD = "<analyze user>u</analyze user><analyze item>i</analyze item><match>m</match><rate>3</rate>"

@@ -24,7 +24,8 @@ from re2llm.rating.splits import split_reviews
 from re2llm.rating.traces import write_traces
 from re2llm.rating.training.stages import train_stages
 from re2llm.records import RatingScale
-from re2llm.runtime.options import Context, resolve_context
+from re2llm.runtime.context import Context
+from re2llm.runtime.options import resolve_context
 from re2llm.runtime.sharing import close_shared_services
 
 pytest.importorskip("trl", reason="needs the extra: pip install 're2llm[train]'")

@@ -273,7 +273,7 @@ async def test_serving_asks_the_prompt_of_training(folder, script, services, adj
         )
     )
     request = request_from_reviews(histories, user, last.item.id).model_dump()
-    from re2llm.runtime.options import Context
+    from re2llm.runtime.context import Context
 
     answer = await graph.ainvoke(request, context=Context(model=name))
     assert (answer["rating"], answer["prompt_version"]) == (3.5, "rate-short-2")

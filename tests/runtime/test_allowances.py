@@ -15,7 +15,7 @@ from re2llm.knowledge.keys import revoke_key
 from re2llm.knowledge.texts import made_storable
 from re2llm.runtime import ledger
 from re2llm.runtime.caller import Caller
-from re2llm.runtime.options import Context
+from re2llm.runtime.context import Context
 from re2llm.runtime.services import Services, open_services
 from re2llm.runtime.sharing import ServiceSet
 from sqlalchemy import text

@@ -13,7 +13,7 @@ from prompts import read_document
 from pydantic import SecretStr
 from re2llm.data.sample import load_films
 from re2llm.graph.recommend import graph
-from re2llm.runtime.options import Context
+from re2llm.runtime.context import Context
 
 IDS = [film.id for film in load_films()]
 CANDIDATES = IDS[10:18]

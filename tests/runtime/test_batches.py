@@ -29,7 +29,7 @@ from re2llm.llm.endpoint import Endpoint
 from re2llm.llm.limits import Limits
 from re2llm.operations.evaluation.evaluate import Evaluation, evaluate
 from re2llm.records import Session
-from re2llm.runtime.options import Context
+from re2llm.runtime.context import Context
 from re2llm.runtime.services import Services, open_services
 from re2llm.runtime.sharing import ServiceSet
 from re2llm.settings import Settings

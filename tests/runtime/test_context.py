@@ -8,7 +8,7 @@ from re2llm.graph.learn import graph as learn_graph
 from re2llm.graph.rate import graph as rate_graph
 from re2llm.graph.recommend import graph as recommend_graph
 from re2llm.interfaces.chat import graph as chat_graph
-from re2llm.runtime.options import Context
+from re2llm.runtime.context import Context
 
 IDS = [film.id for film in load_films()]
 HINT = "Prefer the most recent films."

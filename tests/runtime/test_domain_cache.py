@@ -16,8 +16,8 @@ from re2llm.operations.recommending.recommend import recommend
 from re2llm.records import Item
 from re2llm.runtime import domain_cache
 from re2llm.runtime.caches import VersionedCache
+from re2llm.runtime.context import Context
 from re2llm.runtime.domain_cache import domain_of, evidence_of, items_of, vectors_of
-from re2llm.runtime.options import Context
 from re2llm.runtime.services import Services, open_services
 from sqlalchemy import event
 

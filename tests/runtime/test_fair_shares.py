@@ -17,7 +17,7 @@ from re2llm.graph.recommend import graph
 from re2llm.llm.failures import ModelFailedError
 from re2llm.llm.limits import Limits
 from re2llm.runtime.caller import Caller
-from re2llm.runtime.options import Context
+from re2llm.runtime.context import Context
 from re2llm.runtime.services import Services
 
 IDS = [film.id for film in load_films()]

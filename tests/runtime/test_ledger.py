@@ -22,7 +22,7 @@ from re2llm.llm.usage import Usage, read_usage
 from re2llm.operations.accounts.cost_results import CostSums
 from re2llm.operations.accounts.costs import costs
 from re2llm.runtime.budget import Budget
-from re2llm.runtime.options import Context
+from re2llm.runtime.context import Context
 from re2llm.runtime.services import Services, open_services
 from re2llm.runtime.sharing import ServiceSet
 

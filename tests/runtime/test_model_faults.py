@@ -13,7 +13,7 @@ from pydantic import SecretStr
 from re2llm.data.sample import load_films
 from re2llm.graph.recommend import graph
 from re2llm.runtime.budget import Budget
-from re2llm.runtime.options import Context
+from re2llm.runtime.context import Context
 from re2llm.runtime.services import Services
 
 IDS = [film.id for film in load_films()]

@@ -9,8 +9,8 @@ from langgraph.errors import GraphInterrupt
 from langgraph.runtime import Runtime
 from re2llm.errors import BudgetSpentError, DatabaseError, InputError
 from re2llm.records import Flag
+from re2llm.runtime.context import Context
 from re2llm.runtime.node import node
-from re2llm.runtime.options import Context
 from re2llm.runtime.services import Services
 from sqlalchemy.exc import OperationalError
 

@@ -7,7 +7,8 @@ from collections.abc import Callable
 import pytest
 from re2llm.errors import BudgetSpentError, ModelDownError
 from re2llm.llm.offline import OfflineRanker
-from re2llm.runtime.options import Context, resolve_context
+from re2llm.runtime.context import Context
+from re2llm.runtime.options import resolve_context
 from re2llm.runtime.outages import OutageGuard, side_by_side
 from re2llm.runtime.services import Services
 

@@ -16,7 +16,7 @@ from re2llm.data.sample import load_films
 from re2llm.graph.rate import graph as rate_graph
 from re2llm.graph.recommend import graph
 from re2llm.interfaces.chat import graph as chat_graph
-from re2llm.runtime.options import Context
+from re2llm.runtime.context import Context
 from re2llm.runtime.services import Services
 
 IDS = [film.id for film in load_films()]

@@ -128,7 +128,8 @@ def _given(draw: Draw, ids: Ids, graph: str) -> Any:
 @st.composite
 def _contexts(draw: Draw, ids: Ids) -> Any:
     names = ("domain", "domains", "model", "reflect_model", "policy", "hint_id", "budget")
-    names += ("caller", "services", "known", "command", "orders", "record", "seed", "prompt")
+    names += ("caller", "services", "serving_state", "command", "orders", "record")
+    names += ("seed", "prompt")
     return draw(_changed(ids, {}, names))
 
 

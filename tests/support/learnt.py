@@ -7,7 +7,8 @@ from typing import Any
 import psycopg
 from re2llm.operations.learning.learner import Learner
 from re2llm.operations.sessions.selection import selected_sessions
-from re2llm.runtime.options import Context, resolve_context
+from re2llm.runtime.context import Context
+from re2llm.runtime.options import resolve_context
 
 Learnt = dict[str, list[tuple[Any, ...]]]
 

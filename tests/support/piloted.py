@@ -11,7 +11,7 @@ from re2llm.knowledge.domains import find_domain
 from re2llm.knowledge.log_tables import FeedbackRow, RecommendationRow
 from re2llm.operations.recommending.feedback import give_feedback
 from re2llm.operations.recommending.recommend import recommend
-from re2llm.runtime.options import Context
+from re2llm.runtime.context import Context
 from re2llm.runtime.services import Services
 from sqlalchemy import insert, update
 

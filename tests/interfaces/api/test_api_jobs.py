@@ -9,7 +9,7 @@ import pytest
 from api_server import problem
 from re2llm.jobs.control import jobs
 from re2llm.records import Item, Session
-from re2llm.runtime.options import Context
+from re2llm.runtime.context import Context
 
 
 @pytest.mark.long

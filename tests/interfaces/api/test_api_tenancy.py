@@ -16,7 +16,7 @@ from re2llm.knowledge.domains import find_domain
 from re2llm.knowledge.hints import list_hints
 from re2llm.operations.hints.manage import add_hint
 from re2llm.records import Item, Session
-from re2llm.runtime.options import Context
+from re2llm.runtime.context import Context
 from re2llm.runtime.services import Services
 
 FILM = load_films()[0].id

@@ -15,7 +15,7 @@ from re2llm.knowledge.domains import find_domain
 from re2llm.operations.autopilot.manage import show_autopilot
 from re2llm.operations.loading.load import load_domain
 from re2llm.policies.autopilot.plan import AutopilotPlan
-from re2llm.runtime.options import Context
+from re2llm.runtime.context import Context
 from re2llm.runtime.services import Services
 
 ON = "/console/releases:autopilot-on"

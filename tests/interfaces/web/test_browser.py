@@ -18,7 +18,8 @@ from re2llm.knowledge.releases import Release, list_releases, store_release
 from re2llm.llm.encoder import ENCODER_ID
 from re2llm.operations.hints.manage import add_hint, list_hints
 from re2llm.operations.loading.imports import keep_upload
-from re2llm.runtime.options import Context, resolve_context
+from re2llm.runtime.context import Context
+from re2llm.runtime.options import resolve_context
 from re2llm.runtime.services import Services
 from sqlalchemy import text
 from workers import Workers

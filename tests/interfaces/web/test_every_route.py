@@ -17,7 +17,7 @@ from re2llm.jobs.submit import submit
 from re2llm.operations.hints.manage import add_hint, list_hints
 from re2llm.operations.recommending.recommend import recommend
 from re2llm.records import Item, Session
-from re2llm.runtime.options import Context
+from re2llm.runtime.context import Context
 
 TITLE = "Quinquereme"
 ROUTES = every_route()

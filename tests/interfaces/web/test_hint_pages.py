@@ -11,7 +11,8 @@ from console import Browser, Element, form_to
 from re2llm.interfaces.web.pictures import gain_picture
 from re2llm.operations.hints.manage import list_hints, show_hint
 from re2llm.records import Item, Session
-from re2llm.runtime.options import Context, resolve_context
+from re2llm.runtime.context import Context
+from re2llm.runtime.options import resolve_context
 from re2llm.runtime.services import Services
 from sqlalchemy import text
 

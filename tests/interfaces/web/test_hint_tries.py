@@ -15,7 +15,8 @@ from re2llm.knowledge.trials import Gain, gains
 from re2llm.operations.hints.manage import add_hint, list_hints
 from re2llm.operations.hints.try_hint import sessions_to_try, try_hint, try_on_session
 from re2llm.ranking import panel_gains
-from re2llm.runtime.options import Context, resolve_context
+from re2llm.runtime.context import Context
+from re2llm.runtime.options import resolve_context
 
 TEXT = "Prefer films that share at least 3 themes with the history."
 

@@ -19,9 +19,9 @@ from re2llm.graph.recommend import graph as recommend_graph
 from re2llm.knowledge.domains import find_domain
 from re2llm.knowledge.hints import list_hints as stored_hints
 from re2llm.operations.hints.manage import add_hint, list_hints, show_hint
-from re2llm.ranking.releases import with_embeddings
+from re2llm.ranking.release_cache import with_embeddings
 from re2llm.records import Item, Session
-from re2llm.runtime.options import Context
+from re2llm.runtime.context import Context
 from re2llm.runtime.services import Services
 from typer.testing import CliRunner
 

@@ -23,7 +23,8 @@ from re2llm.operations.catalogue.items import show_item
 from re2llm.operations.loading import imports
 from re2llm.operations.sessions.purge import purge
 from re2llm.records import Item, Session
-from re2llm.runtime.options import Context, resolve_context
+from re2llm.runtime.context import Context
+from re2llm.runtime.options import resolve_context
 from re2llm.runtime.services import Services
 
 UPLOADS = "SELECT count(*) FROM re2llm.upload"

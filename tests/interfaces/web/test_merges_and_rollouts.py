@@ -21,7 +21,7 @@ from re2llm.policies.descriptors import DESCRIPTOR_NAMES
 from re2llm.policies.networks import ContentConfig, ContentPolicy
 from re2llm.policies.rollout.plan import Plan
 from re2llm.policies.weights import dump_policy
-from re2llm.runtime.options import Context
+from re2llm.runtime.context import Context
 from re2llm.runtime.services import Services
 from rollouts import FILM_IDS, two_releases
 from tried import stored

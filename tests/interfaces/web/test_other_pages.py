@@ -19,7 +19,8 @@ from re2llm.knowledge.releases import Release, active_release_number, store_rele
 from re2llm.operations.accounts.costs import costs
 from re2llm.operations.hints.manage import add_hint
 from re2llm.records import Item, Session
-from re2llm.runtime.options import Context, resolve_context
+from re2llm.runtime.context import Context
+from re2llm.runtime.options import resolve_context
 from re2llm.runtime.services import Services
 from sqlalchemy import text
 from typer.testing import CliRunner

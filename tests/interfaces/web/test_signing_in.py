@@ -10,7 +10,7 @@ import pytest
 from console import Browser, form_to, forms
 from re2llm.operations.accounts.keys import revoke_key
 from re2llm.records import Item, Session
-from re2llm.runtime.options import Context
+from re2llm.runtime.context import Context
 from re2llm.runtime.services import Services
 from sqlalchemy import text
 

@@ -15,7 +15,7 @@ from re2llm.knowledge.log_tables import FeedbackRow, RecommendationRow
 from re2llm.operations.hints.manage import add_hint
 from re2llm.operations.recommending.try_session import try_session
 from re2llm.records import Item, Session
-from re2llm.runtime.options import Context
+from re2llm.runtime.context import Context
 from re2llm.runtime.services import Services
 from sqlalchemy import func, select
 

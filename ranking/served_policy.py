@@ -1,15 +1,12 @@
-"""Serves the active policy release: loads it once, and lets it choose among the hints."""
+"""A policy release that is ready to choose hints."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..errors import ReleaseMisfitError
 from ..knowledge.feedback import HintChosen
@@ -18,8 +15,7 @@ from ..knowledge.hints import Hint, HintAndEmbedding
 from ..knowledge.releases import Release
 from ..llm.encoder import ENCODER_ID
 from ..policies.actors import HintActor
-from ..policies.descriptors import session_descriptors
-from ..policies.hint_features import HintFeatures, statistics_row
+from ..policies.hint_features import HintFeatures
 from ..policies.hint_policy import action_probabilities
 from ..policies.set_policy import (
     Picked,
@@ -32,6 +28,7 @@ from ..policies.set_policy import (
 from ..policies.sets import hint_sets
 from ..policies.weights import load_policy
 from .chosen import choice_of
+from .policy_inputs import hint_features, paper_features, session_state
 from .state import RecommendState
 
 _DRAWS = 256
@@ -171,7 +168,7 @@ class ServedPolicy:
         known = {hint.id: hint for hint, _ in hints}
         active = np.array([number in known for number in self.release.hint_ids])
         acting = [known.get(number) for number in self.release.hint_ids]
-        return acting, _paper_features(self.release, active)
+        return acting, paper_features(self.release, active)
 
 
 def load_release(number: int, release: Release, model: str, prompt_version: str) -> ServedPolicy:
@@ -212,50 +209,3 @@ def _other_prompt(number: int, trained: str, present: str, again: str) -> Releas
     problem = f"Release {number} was trained where {then}; now {now}."
     fix = f"To use it, set {wanted}. Or: {again[0].lower()}{again[1:]}"
     return ReleaseMisfitError("release", problem, fix, other_mode=True)
-
-
-def session_state(state: RecommendState, recipe: str) -> NDArray[np.float32]:
-    """Return what a policy sees of a session.
-
-    Args:
-        recipe: `content` sees descriptors, `paper` the session embedding.
-
-    Returns:
-        Shape `[D]`.
-    """
-    if recipe == "paper":
-        return np.array(state["session_embedding"], dtype=np.float32)
-    return session_descriptors(
-        state["history_items"],
-        state["candidate_items"],
-        state["evidence"],
-        state["session_embedding"],
-    )
-
-
-def hint_features(hints: Sequence[HintAndEmbedding]) -> HintFeatures:
-    """Return what a policy sees of hints."""
-    embeddings = [embedding for _, embedding in hints]
-    stats = [
-        statistics_row(hint.trials, hint.mean_gain, hint.gain_error, hint.helped, hint.harmed)
-        for hint, _ in hints
-    ]
-    return HintFeatures.of(
-        np.array(embeddings, dtype=np.float32).reshape(len(hints), -1),
-        np.array(stats, dtype=np.float64).reshape(len(hints), 5),
-    )
-
-
-def hint_set_version(hints: Sequence[Hint]) -> str:
-    """Return a short digest of a set of hints.
-
-    Args:
-        hints: In the order of their actions.
-    """
-    content = json.dumps([[hint.id, hint.text] for hint in hints])
-    return hashlib.sha256(content.encode()).hexdigest()[:12]
-
-
-def _paper_features(release: Release, active: NDArray[np.bool_]) -> HintFeatures:
-    count = len(release.hint_ids)
-    return HintFeatures.of(np.zeros((count, 1)), np.zeros((count, 5)), active)

@@ -1,4 +1,4 @@
-"""The active policy release of a domain and the embeddings of its hints, kept in memory."""
+"""Loads releases and the embeddings of hints, and keeps them in memory."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..knowledge.hints import Hint, HintAndEmbedding
 from ..knowledge.releases import active_release_number, fetch_release
 from ..knowledge.shortlist import fetch_embeddings
 from ..runtime.services import Services
-from .serving import ServedPolicy, load_release
+from .served_policy import ServedPolicy, load_release
 
 
 async def served_policy(

@@ -30,8 +30,9 @@ from re2llm.policies.hint_features import HintFeatures
 from re2llm.policies.networks import HintPolicy, PaperConfig, PaperPolicy
 from re2llm.policies.recipes import default_config, new_policy
 from re2llm.policies.weights import dump_policy
-from re2llm.ranking.serving import hint_features, load_release, session_state
-from re2llm.runtime.options import Context
+from re2llm.ranking.policy_inputs import hint_features, session_state
+from re2llm.ranking.served_policy import load_release
+from re2llm.runtime.context import Context
 from re2llm.runtime.services import Services
 from sqlalchemy import text
 
