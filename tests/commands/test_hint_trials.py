@@ -356,6 +356,18 @@ def server() -> Iterator[FaultServer]:
 
 
 @pytest.mark.long
+async def test_a_ranking_that_stays_invalid_says_what_to_do(films: str, adjust: Change) -> None:
+    with FaultServer(speak=lambda _: "I would rather talk about the weather.").running() as server:
+        adjust(model="openai:x", base_url=server.url, api_key="sk-test", fuse="llm")
+        done = await command("recommend", "--domain", films, "Alien", "-k", 3)
+    assert done.exit_code == 0, done.output
+    assert "completed" in done.stdout
+    [note] = done.stderr.splitlines()
+    assert note.startswith("note: openai:x gave no complete answer")
+    assert "`re2llm doctor`" in note
+
+
+@pytest.mark.long
 @pytest.mark.usefixtures("quick_training")
 async def test_a_release_of_another_model_leaves_a_ranking_and_a_note(
     services: Services, adjust: Change, classroom: str, server: FaultServer
