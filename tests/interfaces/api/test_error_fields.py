@@ -104,7 +104,6 @@ SENT: list[tuple[str, dict[str, Any]]] = [
     ("jobs:retry", {"job": "learn-none"}),
     ("recommend", {"history": ["nothing like it"]}),
     ("recommend", {"history": ["0"], "candidates": ["1"]}),
-    ("recommend", {"history": ["0"], "model": "nobody:x"}),
     ("feedback", {"recommendation_id": "x"}),
     ("rate", {"item": {"title": "Tin"}, "lowest": 5, "highest": 1}),
 ]
