@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from .commands.interrupts import leave_at_once
+from .commands.interrupts import INTERRUPTED, leave_at_once, leave_threads
 
 
 def main() -> None:
@@ -14,7 +14,12 @@ def main() -> None:
     leave_at_once()  # before the imports, which take a good part of a second
     from .cli import app  # noqa: PLC0415
 
-    app(prog_name="re2llm")
+    try:
+        app(prog_name="re2llm")
+    except SystemExit as ended:
+        if ended.code == INTERRUPTED:
+            leave_threads()
+        raise
 
 
 def _open_closed_streams() -> None:

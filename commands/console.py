@@ -29,7 +29,7 @@ from ..errors import Re2llmError
 from ..records import ONLY_DOMAIN_LOG
 from ..runtime.progress import Progress as ProgressCallback
 from ..terminal_text import printable, printable_json
-from .interrupts import INTERRUPTED
+from .interrupts import INTERRUPTED, WorkThreads
 from .option_names import in_options, stated
 
 _WIDE = 10_000
@@ -105,9 +105,15 @@ async def _closing(work: Callable[[], Awaitable[_Result]], usual: tuple[int, int
     """
     from ..runtime.sharing import close_shared_services
 
-    asyncio.get_running_loop().call_later(_LOADING, gc.set_threshold, *usual)
+    loop = asyncio.get_running_loop()
+    loop.call_later(_LOADING, gc.set_threshold, *usual)
+    threads = WorkThreads()
+    loop.set_default_executor(threads)
     try:
         return await work()
+    except asyncio.CancelledError:
+        threads.interrupted = True
+        raise
     except BaseExceptionGroup as group:
         ours, _ = group.split(Re2llmError)
         if ours is None:

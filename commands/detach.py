@@ -11,8 +11,8 @@ from ..errors import InputError
 from .console import fail, note, out, print_json, run
 
 if TYPE_CHECKING:
+    from ..jobs.control import Job, JobStatus
     from ..jobs.kinds import JobKind
-    from ..jobs.submit import Job
     from ..runtime.context import Context
 
 Detach = Annotated[
@@ -37,17 +37,20 @@ def submit_job(
         limits: As for `jobs.submit.submit`.
     """
 
-    async def work() -> Job:
+    async def work() -> JobStatus[Job]:
+        from ..jobs.control import job
         from ..jobs.submit import submit
 
-        return await submit(context, kind, arguments, **limits)
+        return await job(context, (await submit(context, kind, arguments, **limits)).id)
 
-    job = run(work)
+    made = run(work)
     if as_json:
-        print_json({"job": job.id})
+        print_json({"job": made.job.id})
         return
-    out.print(job.id)
-    note(f"`re2llm jobs show {job.id}` tells how far it is; `re2llm worker` does the work.")
+    out.print(made.job.id)
+    note(f"`re2llm jobs show {made.job.id}` tells how far it is; `re2llm worker` does the work.")
+    if made.note:
+        note(made.note)
 
 
 def refuse_with_detach(option: str, *, given: bool) -> None:

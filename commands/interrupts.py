@@ -2,14 +2,56 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import signal
+import sys
+import threading
+import time
 from collections.abc import Generator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from types import FrameType
 
 INTERRUPTED = 130
 """The exit code that shells expect after Ctrl-C."""
+
+
+_PATIENCE = 2.0
+"""Seconds for which threads may end what they do, such as writing a file."""
+
+
+class WorkThreads(ThreadPoolExecutor):
+    """The threads of a command's work. After Ctrl-C it waits for them no longer than `_PATIENCE`.
+
+    A thread cannot be stopped, and one that computes may go on for half a minute.
+
+    Attributes:
+        interrupted: Whether Ctrl-C has ended the work.
+    """
+
+    interrupted = False
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """Let the threads end, and wait for that; after Ctrl-C, not for long."""
+        if not self.interrupted:
+            super().shutdown(wait, cancel_futures=cancel_futures)
+            return
+        super().shutdown(wait=False, cancel_futures=True)
+        until = time.monotonic() + _PATIENCE
+        for thread in self._threads:
+            thread.join(max(0.0, until - time.monotonic()))
+
+
+def leave_threads() -> None:
+    """End this process after Ctrl-C, with all that is done at its end, if a thread still works."""
+    if all(one.daemon or one is threading.current_thread() for one in threading.enumerate()):
+        return
+    # Python itself runs them only once all threads have ended.
+    atexit._run_exitfuncs()  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(INTERRUPTED)
 
 
 def leave_at_once() -> None:

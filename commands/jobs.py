@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 
 from ..records import counted
-from .console import out, print_json, run
+from .console import note, out, print_json, run
 from .groups import CommandGroup
 from .options import JsonOption, MaxCalls, MaxCost, MaxTokens
 from .schedules import schedule, schedules, unschedule
@@ -62,6 +62,8 @@ def list_(
         return
     headings = ("job", "domain", "state", "pieces", "calls", "cost", "created", "reason")
     print_table(headings, map(_cells, found), right=("pieces", "calls", "cost"))
+    for told in {one.note for one in found if one.note}:
+        note(told)
 
 
 @jobs.command()
@@ -88,6 +90,8 @@ def show(job: JobId, as_json: JsonOption = False) -> None:
             out.print(f"{name.replace('_', ' ')}: {whole[name]}", soft_wrap=True)
     if whole["result"] is not None:
         print_json(whole["result"])
+    if found.note:
+        note(found.note)
 
 
 @jobs.command()
@@ -153,6 +157,8 @@ def _change(name: str, job: str, as_json: bool, **limits: Any) -> None:
         print_json(found.as_dict())
     else:
         out.print(_line(found), soft_wrap=True)
+        if found.note:
+            note(found.note)
 
 
 def _cells(status: JobStatus[ListedJob]) -> list[str]:

@@ -16,15 +16,23 @@ if TYPE_CHECKING:
 
 def load(
     dataset: Annotated[
-        str, typer.Argument(metavar="DATASET", help="hetrec, movielens, amazon, jsonl or table.")
-    ],
+        str,
+        typer.Argument(
+            metavar="DATASET",
+            help="hetrec, movielens, amazon, jsonl or table.",
+            show_default=True,
+        ),
+    ] = "table",
     path: Annotated[
-        Path,
+        Path | None,
         typer.Argument(
             metavar="PATH",
-            help="The data set's folder, a JSONL file of items, or a table of interactions.",
+            help="The data set's folder, a JSONL file of items, or a table of interactions or "
+            "items.",
+            show_default=False,
         ),
-    ],
+    ] = None,
+    *,
     domain: Annotated[
         str, typer.Option(metavar="DOMAIN", help="Name of the catalogue in the database.")
     ],
@@ -37,7 +45,9 @@ def load(
     ] = None,
     items: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="table: the items, as CSV, Parquet or JSONL."),
+        typer.Option(
+            metavar="FILE", help="table: the items, as CSV, Parquet or JSONL; alone, without PATH."
+        ),
     ] = None,
     user: Annotated[
         str | None, typer.Option(metavar="COLUMN", help="table: the column of the user.")
@@ -50,11 +60,13 @@ def load(
     ] = None,
     id: Annotated[  # noqa: A002  # errors name the column by it
         str | None,
-        typer.Option("--id", metavar="COLUMN", help="table: the column of the id in --items."),
+        typer.Option(
+            "--id", metavar="COLUMN", help="table: the column of an item's id in its own table."
+        ),
     ] = None,
     title: Annotated[
         str | None,
-        typer.Option(metavar="COLUMN", help="table: the column of the title in --items."),
+        typer.Option(metavar="COLUMN", help="table: the column of the title among the items."),
     ] = None,
     by_user: Annotated[
         bool,
@@ -76,6 +88,8 @@ def load(
     Example: re2llm load movielens ml-latest-small --domain movies
 
     Example: re2llm load table interactions.parquet --items items.csv --domain shop
+
+    Example: re2llm load --items catalogue.csv --domain shop
     """
 
     async def work() -> Loaded:

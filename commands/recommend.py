@@ -144,19 +144,29 @@ def _print(made: Recommended) -> None:
         )
 
 
+_UNUSABLE = frozenset({Flag.COMPLETED, Flag.FALLBACK})
+"""What stands for the model's answer where even a second one cannot be used."""
+
+
 def _titled(item: RecommendedItem) -> str:
     year = item.year
     return item.title if year is None or str(year) in item.title else f"{item.title} ({year})"
 
 
 def print_flags(result: Mapping[str, Any]) -> None:
-    """Print what went wrong on the way to an answer, and what to do if the model failed."""
+    """Print what went wrong on the way to an answer, and what to do if the model is why."""
     flags = result["flags"]
     if flags:
         out.print(f"flags: {', '.join(flags)}")
     if Flag.MODEL_FAILED in flags:
         why = ModelDownError(result["model"], failure_among(flags), result["model_error"])
         note(f"note: {why}")
+    elif _UNUSABLE.intersection(flags):
+        note(
+            f"note: {result['model']} gave no complete answer, so it was completed without the "
+            "model. `re2llm doctor` tries what the model can do; another RE2LLM_MODEL or "
+            "RE2LLM_STRUCTURED may do better."
+        )
     if Flag.RELEASE_SKIPPED in flags:
         domain = shlex.quote(result["domain"])
         note(

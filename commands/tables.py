@@ -33,6 +33,7 @@ def print_table(
     rows: Iterable[Sequence[str]],
     *,
     right: Collection[str] = (),
+    names: Collection[str] = (),
     title: str | None = None,
 ) -> None:
     """Print rows under headings, in aligned columns.
@@ -44,6 +45,7 @@ def print_table(
         headings: One a column.
         rows: Cells, as many as there are headings.
         right: The headings of columns that hold numbers.
+        names: Those of them that may fold, as they are names of any length.
         title: A line above the table.
     """
     named = None if title is None else Text(printable(title), style="table.title")
@@ -53,14 +55,16 @@ def print_table(
     natural = 0
     for at, heading in enumerate(headings):
         numbers = heading in right
+        rigid = numbers and heading not in names
         longest = max((row[at].cell_len for row in cells), default=0)
         widest = max(longest, len(heading))
-        natural += widest if numbers else min(widest, _NAME)
-        narrowest.append(widest if numbers else min(widest, _NARROWEST))
+        natural += widest if rigid else min(widest, _NAME)
+        least = min(widest, _NARROWEST)
+        narrowest.append(widest if rigid else max(longest, least) if numbers else least)
         table.add_column(
             Text(printable(heading)),
             justify="right" if numbers else "left",
-            no_wrap=numbers,
+            no_wrap=rigid,
             min_width=narrowest[at],
             overflow="fold",
         )

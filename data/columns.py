@@ -31,7 +31,11 @@ _USUAL: Mapping[str, Sequence[str]] = {
 
 
 def choose_columns(
-    path: Path, there: Sequence[str], given: Mapping[str, str | None], optional: Sequence[str] = ()
+    path: Path,
+    there: Sequence[str],
+    given: Mapping[str, str | None],
+    optional: Sequence[str] = (),
+    other: str = "",
 ) -> dict[str, str]:
     """Return the column of a table for each role.
 
@@ -41,6 +45,7 @@ def choose_columns(
         given: For each role, `user`, `item`, `time`, `id` or `title`, the column that the user
             named, or `None` to guess it.
         optional: Roles that may stay without a column.
+        other: Another remedy where no column has a usual name.
 
     Raises:
         InputError: A column is not there, or none has a usual name.
@@ -60,14 +65,17 @@ def choose_columns(
         if usual is not None:
             chosen[role] = usual
         elif role not in optional:
-            if role == "user" and any(form in by_form for form in _USUAL["title"]):
-                listed += " Items alone are loaded as JSONL: `re2llm load jsonl items.jsonl`."
             raise InputError(
                 role,
                 f"No column of {path} has a usual name for the {role}.",
-                f"Name one as `{role}`. {listed}",
+                f"Name one as `{role}`. {listed} {other}".rstrip(),
             )
     return chosen
+
+
+def has_usual_column(role: str, there: Sequence[str]) -> bool:
+    """Return whether a column has a usual name for a role."""
+    return any(_form(name) in _USUAL[role] for name in there)
 
 
 def _form(name: str) -> str:

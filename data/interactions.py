@@ -66,14 +66,12 @@ class TableReader:
     def __init__(self, path: Path, options: TableOptions | None = None) -> None:
         self._options = options or TableOptions()
         for file in filter(None, (path, self._options.items)):
-            if not file.is_file():
-                problem = "is not a file." if file.exists() else "does not exist."
-                remedy = "Give a CSV or Parquet file of interactions, and `items` for the items."
-                raise InputError(str(file), problem, remedy)
+            check_table(file)
         self._interactions, self._items = path, self._options.items
         given = {name: getattr(self._options, name) for name in ("user", "item", "time")}
         self._all = column_names(path)
-        self._columns = choose_columns(path, self._all, given, optional=("time",))
+        alone = "" if self._items else "If these are items alone, name theirs as `title`."
+        self._columns = choose_columns(path, self._all, given, optional=("time",), other=alone)
         self._item_columns: dict[str, str] = {}
         if self._items is not None:
             self._item_columns = choose_columns(
@@ -91,7 +89,8 @@ class TableReader:
             yield from self._named_by_id(report)
             return
         rows = read_rows(self._items, report)
-        yield from parse_items(self._items, report, rows, self._item)
+        columns = self._item_columns
+        yield from parse_items(self._items, report, rows, lambda row: item_of(row, **columns))
 
     def sessions(
         self, report: ReadReport, known: Container[str] | None = None
@@ -143,18 +142,6 @@ class TableReader:
                 seen.add(key)
                 yield Item(key, key)
 
-    def _item(self, row: Row) -> tuple[Item, list[str]]:
-        id_, title = self._item_columns["id"], self._item_columns["title"]
-        facts = {name: _fact(value) for name, value in row.items() if name not in {id_, title}}
-        attributes, dropped = read_attributes(facts)
-        named = row.get(title)
-        text = str(named) if isinstance(named, int | float) else named
-        if isinstance(text, str) and text.strip() in NOTHING:
-            raise RowError(f"title {shown(text)} stands for no value")
-        return Item(
-            _id(row.get(id_), "id"), clean_title(as_text(text, "title")), attributes
-        ), dropped
-
     def _ratings(self, report: ReadReport, known: Container[str] | None) -> Iterator[Rating]:
         spelled = _Spelling(known).of
         user, item, time = (self._columns.get(name) for name in ("user", "item", "time"))
@@ -182,6 +169,39 @@ class TableReader:
     def _all_of(self, column: str) -> Iterator[object]:
         rows = read_rows(self._interactions, ReadReport(), [column])
         return (row.get(column) for _, row in rows)
+
+
+def check_table(path: Path) -> Path:
+    """Return the path of a table.
+
+    Raises:
+        InputError: There is no such file.
+    """
+    if path.is_file():
+        return path
+    problem = "is not a file." if path.exists() else "does not exist."
+    remedy = "Give a CSV or Parquet file of interactions, and `items` for the items."
+    raise InputError(str(path), problem, remedy)
+
+
+def item_of(row: Row, *, id: str, title: str) -> tuple[Item, list[str]]:  # noqa: A002  # a role
+    """Return the item of a row, and the names of attributes that cannot be kept.
+
+    Args:
+        row: From a table of items.
+        id: The column of the id.
+        title: The column of the title. All others are attributes.
+
+    Raises:
+        RowError: It has no id or no title.
+    """
+    facts = {name: _fact(value) for name, value in row.items() if name not in {id, title}}
+    attributes, dropped = read_attributes(facts)
+    named = row.get(title)
+    text = str(named) if isinstance(named, int | float) else named
+    if isinstance(text, str) and text.strip() in NOTHING:
+        raise RowError(f"title {shown(text)} stands for no value")
+    return Item(_id(row.get(id), "id"), clean_title(as_text(text, "title")), attributes), dropped
 
 
 class _Spelling:

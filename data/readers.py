@@ -13,6 +13,7 @@ from .amazon import AmazonReader
 from .amazon_reviews import AmazonReviewsReader
 from .hetrec import HetRecReader
 from .interactions import TableOptions, TableReader
+from .item_table import ItemTableReader, holds_items_alone
 from .jsonl import JsonlReader
 from .malformed import ReadReport
 from .movielens import MovieLensReader
@@ -61,24 +62,46 @@ def _amazon(path: Path) -> CatalogueReader:
     return AmazonReviewsReader(path)
 
 
+def table_reader(path: Path | None, options: TableOptions | None = None) -> CatalogueReader:
+    """Return the reader for interactions, or for items alone.
+
+    Args:
+        path: The table; `None` if the options name one of items.
+        options: Where the items are, and which columns hold what.
+
+    Raises:
+        InputError: A file or a column is missing.
+    """
+    options = options or TableOptions()
+    items = options.items if path is None else path
+    if items is None:
+        raise InputError("path", "It is not named.", "Name the table of interactions or items.")
+    if path is None or holds_items_alone(path, options):
+        return ItemTableReader(items, options)
+    return TableReader(path, options)
+
+
 READERS: Mapping[str, Callable[[Path], CatalogueReader]] = MappingProxyType(
     {
         "hetrec": HetRecReader,
         "movielens": MovieLensReader,
         "amazon": _amazon,
         "jsonl": JsonlReader,
-        "table": TableReader,
+        "table": table_reader,
     }
 )
 """The readers by their name in `re2llm load`."""
 
 
-def open_reader(dataset: str, path: Path, table: TableOptions | None = None) -> CatalogueReader:
+def open_reader(
+    dataset: str, path: Path | None, table: TableOptions | None = None
+) -> CatalogueReader:
     """Return the reader for a data set.
 
     Args:
         dataset: A name in `READERS`.
-        path: The data set's folder, or the file for `jsonl` and `table`.
+        path: The data set's folder, or the file for `jsonl` and `table`; `None` for a `table` of
+            items alone.
         table: What is known of the columns; for `table` alone.
 
     Raises:
@@ -88,8 +111,10 @@ def open_reader(dataset: str, path: Path, table: TableOptions | None = None) -> 
         problem = f"{dataset!r} is not known."
         raise InputError("dataset", problem, f"Choose one of {', '.join(READERS)}.")
     if dataset == "table":
-        return TableReader(path, table)
+        return table_reader(path, table)
     if table is not None and table != TableOptions():
         remedy = "Leave out `items`, `by_user` and the columns, or load `table`."
         raise InputError("dataset", f"{dataset!r} has columns of its own.", remedy)
+    if path is None:
+        raise InputError("path", "It is not named.", "Name the data set's folder or file.")
     return READERS[dataset](path)

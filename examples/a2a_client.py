@@ -31,4 +31,8 @@ async def main(url: str, key: str | None = None) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(*(sys.argv[1:] or ["http://127.0.0.1:2024"])))
+    where = sys.argv[1:] or ["http://127.0.0.1:2024"]
+    try:
+        asyncio.run(main(*where))
+    except httpx.ConnectError:
+        sys.exit(f"No server answers at {where[0]}: `langgraph dev` starts one.")

@@ -19,6 +19,7 @@ async def main() -> None:
     """Hold a short conversation."""
     model = init_chat_model(sys.argv[1]) if len(sys.argv) > 1 else OfflineAssistant()
     async with re2llm.Re2llm(domain="films") as host:
+        await host.asearch_items("Alien")  # raises if there is no such domain
         tools = [
             re2llm.titles_tool(host),
             re2llm.recommender_tool(host),
@@ -32,4 +33,7 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    try:
+        asyncio.run(main())
+    except re2llm.Re2llmError as error:
+        sys.exit(str(error))

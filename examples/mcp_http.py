@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import sys
 
+import httpx
+from langchain_core.tools import ToolException
 from langchain_mcp_adapters.client import MultiServerMCPClient
 
 
@@ -31,4 +33,14 @@ async def main(url: str, key: str | None = None) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(*(sys.argv[1:] or ["http://127.0.0.1:2024"])))
+    where = sys.argv[1:] or ["http://127.0.0.1:2024"]
+    failed = False
+    try:
+        asyncio.run(main(*where))
+    except* httpx.ConnectError:
+        print(f"No server answers at {where[0]}: `langgraph dev` starts one.", file=sys.stderr)
+        failed = True
+    except* ToolException as errors:
+        print(errors.exceptions[0], file=sys.stderr)
+        failed = True
+    sys.exit(failed)

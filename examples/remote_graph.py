@@ -6,6 +6,7 @@ import asyncio
 import sys
 from typing import Any
 
+import httpx
 from langgraph.graph import END, START, StateGraph
 from langgraph.pregel.remote import RemoteGraph
 from typing_extensions import TypedDict
@@ -27,9 +28,15 @@ async def main(url: str, key: str | None = None) -> None:
     builder.add_edge("recommend", END)
     graph = builder.compile()
     answer = await graph.ainvoke({"history": ["alien-1979", "blade-runner-1982"]})
+    if answer.get("error"):
+        sys.exit("{problem} {remedy}".format_map(answer["error"]))
     for item in answer["items"][:3]:
         print(f"{item['rank']}. {item['title']}")
 
 
 if __name__ == "__main__":
-    asyncio.run(main(*(sys.argv[1:] or ["http://127.0.0.1:2024"])))
+    where = sys.argv[1:] or ["http://127.0.0.1:2024"]
+    try:
+        asyncio.run(main(*where))
+    except httpx.ConnectError:
+        sys.exit(f"No server answers at {where[0]}: `langgraph dev` starts one.")

@@ -65,7 +65,7 @@ class AsyncAutopilot(ABC):
             domain: The catalogue; `None` takes the object's.
 
         Raises:
-            Re2llmError: It is off.
+            Re2llmError: There is no such catalogue.
         """
         return await (await load_module(_PILOTING)).turn_off(self.context(), domain=domain)
 
@@ -87,7 +87,7 @@ class AsyncAutopilot(ABC):
             domain: The catalogue; `None` takes the object's.
 
         Raises:
-            Re2llmError: It is not held.
+            Re2llmError: It is off.
         """
         return await resume_autopilot(self.context(), domain=domain)
 

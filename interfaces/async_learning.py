@@ -30,7 +30,7 @@ class AsyncLearning(AsyncHints):
     async def aload(
         self,
         dataset: str,
-        path: Path,
+        path: Path | None,
         *,
         domain: str | None = None,
         sessions: Sequence[Path] = (),
@@ -43,7 +43,8 @@ class AsyncLearning(AsyncHints):
 
         Args:
             dataset: `hetrec`, `movielens`, `amazon`, `jsonl` or `table`.
-            path: The data set's folder, a JSONL file of items, or a table of interactions.
+            path: The data set's folder, a JSONL file of items, or a table of interactions or items;
+                `None` for sessions of items that the catalogue has, or if `table` names the items.
             domain: The catalogue, made if it is new; `None` takes the object's.
             sessions: JSONL files of training sessions; none takes the data set's own.
             table: Where the items of a `table` are, and which columns hold what.

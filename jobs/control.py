@@ -28,8 +28,10 @@ from ..runtime.context import Context
 from ..runtime.options import RunOptions, resolve_context
 from .code_version import code_version
 from .kinds import models_of
+from .liveness import anyone
 from .queues import cancel, enqueue, pieces_done, queue_client
 
+_NO_WORKER = "No worker is running: `re2llm worker` starts one, which does the work."
 _Job_co = TypeVar("_Job_co", bound=ListedJob, covariant=True)
 _Listed = TypeVar("_Listed", bound=ListedJob)
 
@@ -41,10 +43,12 @@ class JobStatus(Generic[_Job_co]):
     Attributes:
         job: The job, as it is stored.
         done: Pieces of this attempt that are done; of another state than running, `None`.
+        note: Why nothing happens and what to do, if that is so.
     """
 
     job: _Job_co
     done: int | None
+    note: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as JSON primitives."""
@@ -55,6 +59,7 @@ class JobStatus(Generic[_Job_co]):
         )
         return {name: getattr(job, name) for name in names} | {
             "done": self.done,
+            "note": self.note,
             "created_at": job.created_at.isoformat(),
             "ended_at": None if job.ended_at is None else job.ended_at.isoformat(),
         }
@@ -222,9 +227,14 @@ async def _with_progress(options: RunOptions, found: Sequence[_Listed]) -> list[
     running = [one.workflow for one in found if one.state == "running"]
     if not running:
         return [JobStatus(one, None) for one in found]
+    async with options.services.engine.connect() as connection:
+        note = "" if await anyone(connection) else _NO_WORKER
     async with queue_client(options.services) as client:
         done = await pieces_done(client, running)
-    return [JobStatus(one, done[one.workflow] if one.state == "running" else None) for one in found]
+    return [
+        JobStatus(one, done[one.workflow], note) if one.state == "running" else JobStatus(one, None)
+        for one in found
+    ]
 
 
 _REMEDIES = {

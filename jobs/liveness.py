@@ -80,5 +80,10 @@ async def gone(connection: AsyncConnection, workers: Iterable[str]) -> set[str]:
     return {worker for worker in workers if _key(worker) not in held}
 
 
+async def anyone(connection: AsyncConnection) -> bool:
+    """Return whether any worker lives."""
+    return bool((await connection.scalars(_HELD, {"space": _WORKERS})).first())
+
+
 def _key(worker: str) -> int:
     return int.from_bytes(hashlib.sha256(worker.encode()).digest()[:4], "big") >> 1

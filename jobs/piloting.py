@@ -19,7 +19,7 @@ from ..knowledge.counted_rewards import keep_counted_rewards
 from ..knowledge.domains import Domain
 from ..knowledge.keys import hold_key
 from ..llm.prices import call_cost
-from ..operations.autopilot.manage import shown
+from ..operations.autopilot.manage import shown, unchanged
 from ..operations.autopilot.results import AutopilotShown
 from ..operations.autopilot.view import observe
 from ..operations.database import in_domain
@@ -75,24 +75,26 @@ async def turn_on(
 async def turn_off(context: Context, *, domain: str | None = None) -> AutopilotShown:
     """Turn a domain's autopilot off: its running step makes no further call. A rollout goes on.
 
+    One that is off stays off, and `says` tells so.
+
     Args:
         context: The run's options.
         domain: The catalogue; `None` takes the context's.
 
     Raises:
-        Re2llmError: It is off.
+        Re2llmError: There is no such catalogue.
     """
     options = await resolve_context(context)
     async with in_domain(options, domain, write=True) as (connection, found):
         before = await find_autopilot(connection, found.id, alone=True)
-        if before is not None and before.state != "off":
+        was_on = before is not None and before.state != "off"
+        if was_on:
             await set_autopilot_state(connection, found.id, "off")
             await store_decision(connection, found.id, "off", "asked", by(options, "turned off"))
         result = await shown(connection, found, options)
     # Also where it was off: one that was turned on beside may have left its schedule.
     await unschedule(replace(context, domain=found.name))
-    _require_on(before, found)
-    return result
+    return result if was_on else unchanged(result)
 
 
 async def run_once(context: Context, *, domain: str | None = None) -> AutopilotShown:

@@ -191,9 +191,12 @@ async def hints_among(
 
 
 async def find_hints(
-    connection: AsyncConnection, domain_id: int, numbers: Sequence[int]
+    connection: AsyncConnection, domain_id: int, numbers: Sequence[int], *, field: str = "hints"
 ) -> list[Hint]:
     """Return hints by their ids, oldest first.
+
+    Args:
+        field: What errors call the ids.
 
     Raises:
         InputError: One of them does not exist.
@@ -201,7 +204,7 @@ async def find_hints(
     found = await hints_among(connection, domain_id, numbers)
     missing = set(numbers) - {hint.id for hint in found}
     if missing:
-        raise unknown_hint(min(missing))
+        raise unknown_hint(min(missing), field)
     return found
 
 
@@ -255,10 +258,10 @@ async def best_hints(
     return [(hint_of(row), row[-1]) for row in rows]
 
 
-def unknown_hint(number: int) -> InputError:
+def unknown_hint(number: int, field: str = "hint") -> InputError:
     """Return the error about a hint that does not exist."""
     return InputError(
-        "hint", f"There is no hint {number} in this domain.", "`re2llm hints list` shows all."
+        field, f"There is no hint {number} in this domain.", "`re2llm hints list` shows all."
     )
 
 

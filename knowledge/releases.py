@@ -213,7 +213,7 @@ async def rollback_release(connection: AsyncConnection, domain_id: int) -> int:
         .limit(1)
     )
     if previous is None:
-        raise InputError("release", "No other release was ever active.", "Activate one by number.")
+        raise InputError("domain", "No other release was ever active.", "Activate one by number.")
     await activate_release(connection, domain_id, previous, force=True)
     return previous
 

@@ -1,14 +1,20 @@
 """The programs under `examples/`, each run as its reader would run it."""
 
 import asyncio
+import os
 import re
 import runpy
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
+import psycopg
 import pytest
+from learnt import libpq
+from ports import free_port
 from re2llm.knowledge.keys import create_key
 from re2llm.runtime.services import Services
 
@@ -65,6 +71,49 @@ def test_mcp_over_standard_input_and_output(films: str, tmp_path: Path) -> None:
     printed = run(tmp_path, sys.executable, str(EXAMPLES / "mcp_stdio.py"))
     assert printed.startswith("After Blade Runner:")
     assert RANKED.search(printed)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", ["mcp_stdio.py", "langchain_agent.py", "supervisor/graph.py"])
+def test_without_the_films_each_says_what_to_do(
+    empty_database: dict[str, str], tmp_path: Path, name: str
+) -> None:
+    _refused(EXAMPLES / name, "`re2llm demo` loads", tmp_path, empty_database)
+
+
+@pytest.mark.parametrize("name", ["remote_graph.py", "mcp_http.py", "a2a_client.py"])
+def test_without_a_server_each_says_what_to_do(tmp_path: Path, name: str) -> None:
+    address = f"http://127.0.0.1:{free_port()}"
+    said = _refused(EXAMPLES / name, "`langgraph dev` starts one.", tmp_path, {}, address)
+    assert said == f"No server answers at {address}: `langgraph dev` starts one.\n"
+
+
+def _refused(program: Path, remedy: str, folder: Path, env: dict[str, str], *arguments: str) -> str:
+    done = subprocess.run(
+        [sys.executable, str(program), *arguments],
+        check=False,
+        cwd=folder,
+        env={**os.environ, **env},
+        capture_output=True,
+        text=True,
+        timeout=200,
+    )
+    assert done.returncode == 1, done.stderr[-3000:]
+    assert remedy in done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    return done.stderr
+
+
+@pytest.fixture(scope="module")
+def empty_database(url: str) -> Iterator[dict[str, str]]:
+    """Variables that name a database without any domain."""
+    name = "without_films"
+    with psycopg.connect(libpq(url), autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+    at = urlsplit(libpq(url))
+    yield {"RE2LLM_DATABASE_URL": at._replace(path=f"/{name}").geturl()}
+    with psycopg.connect(libpq(url), autocommit=True) as connection:
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.mark.parametrize("name", ["remote_graph.py", "mcp_http.py", "a2a_client.py"])

@@ -65,14 +65,14 @@ def _gain(hint: ListedHint) -> str:
     return "not tried" if hint.gain_elsewhere is None else f"{hint.gain_elsewhere:+.3f}*"
 
 
-def approve(hint: HintsArgument, domain: DomainOption = None, as_json: JsonOption = False) -> None:
+def approve(hints: HintsArgument, domain: DomainOption = None, as_json: JsonOption = False) -> None:
     """Activate pending or retired hints.
 
     The model may be given them from then on.
 
     Example: re2llm hints approve 3 4 --domain films
     """
-    run(lambda: _approve(hint, domain, as_json))
+    run(lambda: _approve(hints, domain, as_json))
 
 
 async def _approve(numbers: list[int], domain: str | None, as_json: bool) -> None:
@@ -84,7 +84,7 @@ async def _approve(numbers: list[int], domain: str | None, as_json: bool) -> Non
 
 
 def retire(
-    hint: HintsArgument,
+    hints: HintsArgument,
     domain: DomainOption = None,
     reason: Annotated[
         str, typer.Option(metavar="TEXT", help="Stored with the hint.")
@@ -95,7 +95,7 @@ def retire(
 
     Example: re2llm hints retire 3 --domain films --reason "too vague"
     """
-    run(lambda: _retire(hint, domain, reason, as_json))
+    run(lambda: _retire(hints, domain, reason, as_json))
 
 
 async def _retire(numbers: list[int], domain: str | None, reason: str, as_json: bool) -> None:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def verify(
-    hint: Annotated[
+    hints: Annotated[
         list[int] | None,
         typer.Argument(
             metavar="HINT",
@@ -50,10 +50,10 @@ def verify(
     context = Context(domain=domain, model=model)
     if detach:
         limits = {"max_llm_calls": max_llm_calls, "max_cost": max_cost}
-        submit_job(context, "verify", {"hints": hint}, as_json=as_json, **limits)
+        submit_job(context, "verify", {"hints": hints}, as_json=as_json, **limits)
         return
     found = run(
-        lambda: verified(context, hint or [], max_llm_calls=max_llm_calls, max_cost=max_cost)
+        lambda: verified(context, hints or [], max_llm_calls=max_llm_calls, max_cost=max_cost)
     )
     if as_json:
         print_json(found.model_dump())
@@ -82,7 +82,7 @@ def print_verified(found: VerifiedHints) -> None:
     """Print each hint's gain and what was decided on it."""
     for hint in found.hints:
         out.print(f"hint {hint.id}: {hint.text}", soft_wrap=True)
-        out.print(f"  {hint.gain} {hint.outcome.replace('_', ' ')}; {hint.decision}.")
+        out.print(f"  {hint.gain} {_OUTCOMES[hint.outcome]} and {hint.decision}.")
     shown = {hint.id for hint in found.hints}
     print_retired([hint for hint in found.retired if hint.id not in shown])
     if not found.hints and not found.left:
@@ -91,6 +91,13 @@ def print_verified(found: VerifiedHints) -> None:
         )
     elif found.hints:
         out.print(f"{counted(found.llm_calls, 'model call')} on {found.model}.")
+
+
+_OUTCOMES = {
+    "helps": "It helps",
+    "no_gain": "It brings no gain that could be measured",
+    "harms": "It harms",
+}
 
 
 def try_(

@@ -33,5 +33,6 @@ def print_groups(groups: Sequence[dict[str, Any]]) -> None:
         for group in groups
     ]
     out.print()
-    # Only the counts stand at the right: such columns do not fold, and names may be long.
-    print_table(("", "ratings", *names), rows, right=("ratings",), title="MAE by group of ratings")
+    numbers = ("ratings", *names)
+    title = "MAE by group of ratings"
+    print_table(("", *numbers), rows, right=numbers, names=names, title=title)

@@ -6,6 +6,7 @@ Run it in this folder: `python graph.py`. It needs a loaded domain `films`; `re2
 from __future__ import annotations
 
 import asyncio
+import sys
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -39,7 +40,7 @@ class Visitor:
 def shelf(result: Any) -> dict[str, Any]:
     """Make the host's update from re2llm's answer."""
     if result.get("error"):
-        return {"trouble": result["error"]["problem"]}
+        return {"trouble": "{problem} {remedy}".format_map(result["error"])}
     return {"shelf": [item["title"] for item in result["items"]]}
 
 
@@ -63,8 +64,8 @@ def build(host: re2llm.Re2llm) -> Any:
     return builder.compile()
 
 
-async def main() -> None:
-    """Serve two visitors."""
+async def main() -> int:
+    """Serve two visitors; return the exit code."""
     async with re2llm.Re2llm(domain="films") as host:
         graph = build(host)
         for question in ("When do you close?", "What should I see next?"):
@@ -78,7 +79,8 @@ async def main() -> None:
                 context=Visitor("Ann"),
             )
             print(f"{question} {state['messages'][-1].text}")
+    return 1 if state.get("trouble") else 0
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    sys.exit(asyncio.run(main()))

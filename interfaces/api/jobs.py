@@ -69,6 +69,7 @@ class JobDocument(BaseModel):
     schedule: str | None
     pieces: int | None = Field(description="How many it was cut into, once that is known.")
     done: int | None = Field(description="Pieces that are done; null unless it is running.")
+    note: str = Field(description="Why nothing happens and what to do, if that is so.")
     calls: int
     max_calls: int | None
     tokens: int
@@ -135,7 +136,7 @@ async def submit_route(request: Request, body: JobBody) -> Response:
     context = context_of(request, domain=body.domain)
     arguments = {} if body.max_hints is None else {"max_hints": body.max_hints}
     made = await submit.submit(context, body.kind, arguments, **body.limits)
-    return json_response(_document(control.JobStatus(made, 0)))
+    return json_response(_document(await control.job(context, made.id)))
 
 
 @router.post(

@@ -24,7 +24,7 @@ SECTION = "/catalogue"
 UPLOAD_KINDS: dict[UploadKind, str] = {
     "items": "items (JSON Lines)",
     "sessions": "sessions (JSON Lines)",
-    "table": "interactions (CSV)",
+    "table": "interactions or items (CSV)",
 }
 """In words, in the order of the form."""
 UploadId = Annotated[str, Field(min_length=32, max_length=36, pattern="^[0-9a-f-]+$")]

@@ -55,7 +55,7 @@ async def show_autopilot(
 
 
 async def resume_autopilot(context: Context, *, domain: str | None = None) -> AutopilotShown:
-    """Let a held autopilot go on.
+    """Let a held autopilot go on; one that is on stays on, and `says` tells so.
 
     After a drop of reward, what to expect of the release is measured again.
 
@@ -64,21 +64,29 @@ async def resume_autopilot(context: Context, *, domain: str | None = None) -> Au
         domain: The catalogue; `None` takes the context's.
 
     Raises:
-        Re2llmError: It is not held.
+        Re2llmError: It is off.
     """
     options = await resolve_context(context)
     async with in_domain(options, domain, write=True) as (connection, found):
         await hold_key(connection, options.key_id)
         autopilot = await find_autopilot(connection, found.id, alone=True)
         state = "off" if autopilot is None else autopilot.state
-        if state != "held":
-            raise InputError("domain", f"Its autopilot is {state}.", "Only a held one is resumed.")
+        if state == "off":
+            raise InputError("domain", f"The autopilot of {found.name!r} is off.", _OFF)
+        if state == "on":
+            return unchanged(await shown(connection, found, options))
         [last] = await list_decisions(connection, found.id, 1)
         await let_go_on(
             connection, found.id, after_drop=last["reason"] == "drift", key_id=options.key_id
         )
         await store_decision(connection, found.id, "resume", "asked", by(options, "resumed"))
         return await shown(connection, found, options)
+
+
+def unchanged(shown: AutopilotShown) -> AutopilotShown:
+    """Return an autopilot that was in the wanted state before, which it says."""
+    says = f"It was {shown.state} before; nothing has changed. {shown.says}".strip()
+    return shown.model_copy(update={"says": says})
 
 
 async def shown(

@@ -14,7 +14,7 @@ from ...llm.endpoint import Endpoint
 from ...llm.factory import make_chat_model, model_server
 from ...llm.limits import Limits
 from ...llm.probe_questions import ProbeQuestion, Prober
-from ...llm.probes import USUAL_CALLS, Finding, Probes
+from ...llm.probes import MOST_CALLS, MOST_REFUSED, USUAL_CALLS, Finding, Probes
 from ...runtime.context import Context
 from ...runtime.options import RunOptions, resolve_context
 from ...runtime.probe_calls import BookedQuestion, UnbookedQuestion
@@ -38,9 +38,11 @@ def announced_calls(settings: Settings, context: Context) -> str:
     names = _asked(settings, context)
     if not names:
         return ""
+    reflecting = len(names) - 1
+    most = MOST_CALLS + reflecting * (1 + MOST_REFUSED)
     return (
-        f"Asks {' and '.join(names)} about {USUAL_CALLS + len(names) - 1} times, with some 5,000 "
-        "tokens in all. A paid model charges for that, and `re2llm costs` counts it."
+        f"Asks {' and '.join(names)} up to {most} times, usually {USUAL_CALLS + reflecting}, with "
+        "some 5,000 tokens in all. A paid model charges for that, and `re2llm costs` counts it."
     )
 
 

@@ -148,6 +148,7 @@ async def _set_status(
     options = await resolve_context(context)
     async with in_domain(options, domain, write=True) as (connection, found):
         await hold_hints(connection, found.id)
+        await stored_hints.find_hints(connection, found.id, hints)
         for hint in hints:
             await stored_hints.set_status(connection, found.id, hint, status, reason)
 
@@ -188,7 +189,7 @@ async def edit_hint(
     """
     options = await resolve_context(context)
     async with in_domain(options, domain) as (connection, found):
-        await stored_hints.find_hints(connection, found.id, [hint])
+        await stored_hints.find_hints(connection, found.id, [hint], field="hint")
     provenance = {"source": "person", "version_of": hint}
     added = await _store(context, text, domain, provenance, "pending")
     if retire and added.outcome == "stored":

@@ -156,7 +156,7 @@ async def _decide(
     outcome = "helps" if stats.low > 0 else "harms" if stats.high < 0 else "no_gain"
     status, decision = hint.status, f"stays {hint.status}"
     if hint.id in retired:
-        status, decision = "retired", "retired: its loss is beyond doubt"
+        status, decision = "retired", "is retired: its loss is beyond doubt"
     elif outcome == "helps" and hint.status == "pending":
         if options.settings.approve_hints:
             decision = f"waits for `re2llm hints approve {hint.id}`"
@@ -181,4 +181,4 @@ async def _activate(hint: Hint, stats: Verification, options: RunOptions) -> tup
             return now.status, f"stays {now.status}"
         because = f"{stats} Model: {options.model}."
         await set_status(connection, domain.id, hint.id, "active", because)
-    return "active", "active now"
+    return "active", "is active now"

@@ -78,7 +78,7 @@ async def _require_possible_misses(options: RunOptions) -> None:
     hits = hit_ranks(options.settings.candidates if fewest is None else fewest)
     if options.rerank <= hits:
         raise InputError(
-            "rerank",
+            "RE2LLM_RERANK",
             f"The model is asked about the best {options.rerank} alone. Ranks up to "
             f"{hits} count as hits, so no session could be missed.",
             f"Set RE2LLM_RERANK above {hits}; the default is 20.",

@@ -12,9 +12,9 @@ from contextlib import asynccontextmanager
 from itertools import islice
 from pathlib import Path
 
-from ...data.interactions import TableReader
 from ...data.jsonl import JsonlReader
 from ...data.malformed import ReadReport
+from ...data.readers import table_reader
 from ...data.session_file import read_sessions
 from ...data.table_rows import is_parquet
 from ...errors import InputError
@@ -223,7 +223,7 @@ def _read(
         return [], _counted(read_sessions(path, report, known=there))
     if kind == "items":
         return list(JsonlReader(path).items(report)), (0, [])
-    reader = TableReader(path)
+    reader = table_reader(path)
     items = list(reader.items(report))
     both = there | {item.id for item in items}
     return items, _counted(reader.sessions(report, both))

@@ -62,8 +62,8 @@ async def load(
     Args:
         dataset: A name in `data.readers.READERS`: `hetrec`, `movielens`, `amazon`, `jsonl` or
             `table`.
-        path: The data set's folder, a JSONL file of items, or a table of interactions; `None` for
-            sessions of items that the catalogue has.
+        path: The data set's folder, a JSONL file of items, or a table of interactions or items;
+            `None` for sessions of items that the catalogue has, or if `table` names the items.
         domain: The catalogue, made if it is new; `None` takes the context's.
         sessions: JSONL files of training sessions; none takes the data set's own.
         table: Where the items of a `table` are, and which columns hold what.
@@ -75,7 +75,8 @@ async def load(
         Re2llmError: Something in the files cannot be used; nothing was stored.
     """
     report = ReadReport()
-    reader = None if path is None else open_reader(dataset, path, table)
+    named = path is not None or (table is not None and table != TableOptions()) or not sessions
+    reader = open_reader(dataset, path, table) if named else None
     sources: list[SessionSource] = [
         lambda known, file=file: read_sessions(file, report, known=known) for file in sessions
     ]

@@ -79,24 +79,24 @@ async def show_canary(
     async with in_domain(options, domain) as (connection, found):
         rollout = await latest_rollout(connection, found.id, release=release)
         if rollout is None:
-            raise _none(found)
+            raise _none(found, "domain" if release is None else "release")
         return await _shown(connection, found, rollout)
 
 
 async def stop_canary(context: Context, *, domain: str | None = None) -> RolloutShown:
     """Stop the live rollout: the next request is served by the active release.
 
+    If none is live any more, nothing changes, and the latest is shown.
+
     Args:
         domain: The catalogue; `None` takes the context's.
 
     Raises:
-        Re2llmError: None is live.
+        Re2llmError: There was none.
     """
     options = await resolve_context(context)
     async with in_domain(options, domain, write=True) as (connection, found):
-        rollout = await stop_live_rollout(connection, found.id, "asked", by(options, "stopped"))
-        if rollout is None:
-            raise _none(found, live=True)
+        await stop_live_rollout(connection, found.id, "asked", by(options, "stopped"))
         return await _latest(connection, found)
 
 
@@ -121,10 +121,10 @@ async def promote_canary(context: Context, *, domain: str | None = None) -> Roll
         return await _latest(connection, found)
 
 
-def _none(domain: Domain, *, live: bool = False) -> InputError:
+def _none(domain: Domain, field: str = "domain", *, live: bool = False) -> InputError:
     there = "No release is being" if live else "No release was"
     return InputError(
-        "release",
+        field,
         f"{there} rolled out in domain {domain.name!r}.",
         "Start with: re2llm policy canary RELEASE",
     )

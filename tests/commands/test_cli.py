@@ -161,6 +161,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "broken.jsonl").write_text('{"id": 1, "title": "One"}\n{"id": 2, "ti\n')
     (folder / "empty-history.jsonl").write_text('{"history": [], "target": 1}\n')
     (folder / "one.jsonl").write_text('{"history": [1], "target": 2, "candidates": [2]}\n')
+    (folder / "nameless.csv").write_text("id,price\n1,2\n")
     (folder / "unknown.jsonl").write_text('{"history": ["nobody"], "target": "heat-1995"}\n')
     return folder
 
@@ -195,6 +196,11 @@ def bad_inputs(folder: Path) -> dict[str, tuple[list[object], list[str]]]:
         "malformed row": ([*load, "jsonl", folder / "broken.jsonl"], ["broken.jsonl:2"]),
         "wrong folder": ([*load, "hetrec", folder / "empty"], [str(folder / "empty")]),
         "no folder": ([*load, "movielens", folder / "none"], ["none"]),
+        "no path": ([*load, "movielens"], ["PATH: It is not named."]),
+        "items without a title": (
+            [*load, "--items", folder / "nameless.csv"],
+            ["--title: No column", "columns are id, price"],
+        ),
         "unknown data set": ([*load, "netflix", folder], ["netflix"]),
         "evaluate binary": ([*evaluate, folder / "binary.jsonl"], ["binary"]),
         "evaluate empty history": ([*evaluate, folder / "empty-history.jsonl"], [":1", "empty"]),

@@ -24,6 +24,7 @@ from re2llm.operations.doctor.diagnosis import Diagnosis
 from re2llm.operations.doctor.doctor import diagnose
 from re2llm.runtime.context import Context
 from re2llm.runtime.services import Services
+from re2llm.settings import get_settings
 from sqlalchemy import text
 from typer.testing import CliRunner
 
@@ -111,6 +112,23 @@ async def test_a_server_that_can_do_little(server: FaultServer, examine: Examine
     assert checks["options"].found.startswith("the server refuses ")
     assert "system role, temperature" in checks["options"].found
     assert found.llm_calls == len(server.asked)
+
+
+async def test_it_announces_the_calls_that_it_may_make(
+    server: FaultServer, examine: Examine
+) -> None:
+    def worst(body: Body) -> tuple[int, Body] | None:
+        for name in ("temperature", "max_completion_tokens", "response_format", "tools"):
+            if name in body:
+                return 400, error(f"{name} is not supported here")
+        system = body["messages"][0]["role"] == "system"
+        return (400, error("System role not supported")) if system else None
+
+    server.refuse, server.speak = worst, lambda _: "Nothing that could be read."
+    found = await examine(max_answer_tokens=50, reflect_model="openai:another")
+    said = model_checks.announced_calls(get_settings(), Context())
+    assert "openai:some-model and openai:another up to " in said
+    assert 7 < found.llm_calls <= int(said.split("up to ")[1].split()[0])
 
 
 @pytest.mark.parametrize("prompt", ["json", "letters", "auto"])

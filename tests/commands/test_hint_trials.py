@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -177,7 +178,7 @@ async def test_the_command_prints_gain_interval_and_decision(
     first, second, third = done.stdout.splitlines()
     assert first == f"hint {number}: {GOOD}"
     assert "90 % interval" in second
-    assert second.endswith("stays active.")
+    assert re.search(r"\. It (helps|harms|brings no gain .*) and stays active\.$", second)
     assert "model calls on offline" in third
     assert "already" in (await command("hints", "verify", "--domain", classroom)).stdout
     refused = await command("hints", "verify", "999999", "--domain", classroom)
@@ -353,6 +354,18 @@ async def test_hints_are_piped_from_one_domain_to_another(classroom: str, films:
 def server() -> Iterator[FaultServer]:
     with FaultServer().running() as running:
         yield running
+
+
+@pytest.mark.long
+async def test_a_ranking_that_stays_invalid_says_what_to_do(films: str, adjust: Change) -> None:
+    with FaultServer(speak=lambda _: "I would rather talk about the weather.").running() as server:
+        adjust(model="openai:x", base_url=server.url, api_key="sk-test", fuse="llm")
+        done = await command("recommend", "--domain", films, "Alien", "-k", 3)
+    assert done.exit_code == 0, done.output
+    assert "completed" in done.stdout
+    [note] = done.stderr.splitlines()
+    assert note.startswith("note: openai:x gave no complete answer")
+    assert "`re2llm doctor`" in note
 
 
 @pytest.mark.long

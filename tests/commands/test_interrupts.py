@@ -59,6 +59,45 @@ def test_it_ends_with_130_and_one_line_at_most(silent_url: str, loaded: str, pre
     assert all(line.startswith("Interrupted;") for line in said)
 
 
+BUSY = """
+import asyncio, atexit, sys, time
+from re2llm import __main__
+from re2llm.cli import app
+from re2llm.commands.console import run
+
+async def work():
+    thread = asyncio.create_task(asyncio.to_thread(time.sleep, 3600))
+    await asyncio.sleep(0.1)
+    print("at work", flush=True)
+    await thread
+
+@app.command("busy")
+def busy():
+    run(work)
+
+atexit.register(print, "closed")
+sys.argv = ["re2llm", "busy"]
+__main__.main()
+"""
+
+
+@pytest.mark.long
+def test_it_does_not_wait_for_a_thread_that_computes() -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-c", BUSY], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "at work\n"
+    process.send_signal(signal.SIGINT)
+    try:
+        shown, errors = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert (process.returncode, shown) == (130, "closed\n")
+    [line] = errors.splitlines()
+    assert line.startswith("Interrupted;")
+
+
 def test_the_command_starts_as_the_module_does() -> None:
     scripts = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]
     assert scripts == {"re2llm": "re2llm.__main__:main"}

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from re2llm.cli import app
 from re2llm.data.sample import sample_items, simulate_sessions
+from re2llm.jobs.liveness import Pulse
 from re2llm.operations.loading.load import load_domain
 from re2llm.runtime.services import Services
 from typer.testing import CliRunner
@@ -58,6 +59,27 @@ async def test_a_detached_job_is_listed_shown_paused_and_cancelled(school: str) 
     heading, _, *rows = (await good("jobs", "list", *at)).splitlines()
     assert heading.split()[:3] == ["job", "domain", "state"]
     assert [row.split()[0] for row in rows] == [job]
+
+
+@pytest.mark.long
+async def test_a_job_that_no_worker_takes_says_so(school: str, services: Services) -> None:
+    submit = ("learn", "--domain", school, "--max-llm-calls", 9, "--detach")
+    told = await asyncio.to_thread(command, *submit)
+    job = told.stdout.strip()
+    shown = [("jobs", "show", job), ("jobs", "list", "--domain", school)]
+    changed = [("jobs", "pause", job), ("jobs", "resume", job)]
+    note = "No worker is running: `re2llm worker` starts one, which does the work."
+    assert told.stderr.splitlines()[1:] == [note]
+    pulse = Pulse(services.engine, school)
+    for said in (note, ""):
+        for words in [*shown, *changed]:
+            told = await asyncio.to_thread(command, *words)
+            assert told.stderr.strip() == ("" if "pause" in words else said), words
+        document = json.loads(await good("jobs", "show", job, "--json"))
+        assert document["note"] == said
+        assert await pulse.beat()
+    await pulse.stop()
+    await good("jobs", "cancel", job)
 
 
 async def test_a_typing_error_in_a_domain_is_no_empty_list(school: str) -> None:

@@ -1,6 +1,7 @@
 """Tables: headings, aligned columns, whole lines in a pipe, text that stays text."""
 
 import io
+import re
 
 import pytest
 from re2llm.commands import tables
@@ -77,6 +78,28 @@ def test_a_narrow_terminal_folds_text_and_loses_none(
     assert max(map(len, shown.splitlines())) <= width
     for number in ("204", "+0.041", "-0.120"):
         assert number in shown
+
+
+@pytest.mark.parametrize("width", [50, 120])
+def test_errors_by_group_stand_at_the_right_under_names_of_any_length(
+    monkeypatch: pytest.MonkeyPatch, width: int
+) -> None:
+    file = shown(monkeypatch, width, terminal=True)
+    long = "folder/" * 6 + "model"
+    means = [{"name": long, "mae": 0.5}, {"name": "user-mean", "mae": 0.75}]
+    print_groups([{"name": f"history of {n}", "n": n, "rows": means} for n in (1, 1200)])
+    _, *lines = [line for line in file.getvalue().splitlines() if line.strip()]
+    rows = [line.rstrip() for line in lines if "history" in line]
+    ends = [[found.end() for found in re.finditer(r"\S+", row)][3:] for row in rows]
+    assert ends[0] == ends[1], "numbers stand at the right"
+    assert rows[0].endswith("0.750")
+    assert max(map(len, lines)) <= width
+    heading = "".join("".join(lines[: lines.index(next(iter(_rules(lines))))]).split())
+    assert sorted(heading) == sorted("ratings" + long + "user-mean")
+
+
+def _rules(lines: list[str]) -> list[str]:
+    return [line for line in lines if set(line) <= {"─", " "}]
 
 
 @pytest.mark.parametrize("name", ["runs/[v2]/model", "a[/]b", "[red]x"])

@@ -159,11 +159,60 @@ def test_columns_that_are_not_there_are_named(tmp_path: Path, names, options, pr
         TableReader(path, TableOptions(**options))
 
 
-def test_a_table_of_items_alone_says_what_reads_it(tmp_path: Path) -> None:
+BOOKS = [{"sku": "b1", "label": "Emma", "by": "Austen"}, {"sku": "b2", "label": "1984", "by": ""}]
+READ_BOOKS = [Item("b1", "Emma", {"by": "Austen"}), Item("b2", "1984")]
+
+
+@pytest.mark.parametrize("beside", [False, True])
+@pytest.mark.parametrize(
+    ("write", "name", "marked"),
+    [(csv, "a.csv", ","), (csv, "a.tsv.gz", "\t"), (parquet, "a.parquet", ""), (jsonl, "a", "")],
+)
+def test_a_table_may_hold_items_alone(tmp_path: Path, write, name, marked, beside) -> None:
+    usual = [{"id": row["sku"], "title": row["label"], "by": row["by"]} for row in BOOKS]
+    extra = (marked,) if marked else ()
+    for table, named in ((usual, {}), (BOOKS, {"id": "sku", "title": "label"})):
+        file = write(tmp_path / name, table, *extra)
+        options = TableOptions(items=file if beside else None, **named)
+        reader, report = open_reader("table", None if beside else file, options), ReadReport()
+        assert list(reader.items(report)) == READ_BOOKS
+        assert list(reader.sessions(report)) == []
+        assert report.bytes_read == reader.item_bytes
+        assert report.malformed == 0
+        assert "so there are no sessions" in report.remarks[0]
+
+
+@pytest.mark.parametrize(
+    ("names", "options", "said"),
+    [
+        (("sku", "label"), {}, r"^user: .* If these are items alone, name theirs as `title`\."),
+        (("sku", "label"), {"id": "sku"}, r"^title: No column .* Its columns are sku, label\.$"),
+        (("ref", "title"), {}, r"^id: No column .* Name one as `id`\."),
+        (("id", "title"), {"title": "name"}, r"^title: .* has no column 'name'"),
+        (("id", "title"), {"user": "who"}, r"^user: .* has no column 'who'"),
+    ],
+)
+def test_what_a_table_of_items_lacks_is_named(tmp_path: Path, names, options, said) -> None:
     file = tmp_path / "books.csv"
-    file.write_text("id,title,author\n1,Emma,Austen\n")
-    with pytest.raises(InputError, match="re2llm load jsonl"):
-        open_reader("table", file)
+    file.write_text(",".join(names) + "\n1,Emma\n")
+    with pytest.raises(InputError, match=said):
+        open_reader("table", file, TableOptions(**options))
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [({}, "^path: It is not named"), ({"items": "here", "user": "who"}, "table of interactions")],
+)
+def test_a_table_that_is_not_named_is_an_error(tmp_path: Path, options, said) -> None:
+    file = csv(tmp_path / "items.csv", ITEMS)
+    given = {name: file if name == "items" else value for name, value in options.items()}
+    with pytest.raises(InputError, match=said):
+        open_reader("table", None, TableOptions(**given))
+
+
+def test_interactions_with_titles_are_no_items(tmp_path: Path) -> None:
+    table = [row | {"title": "Tea"} for row in rows()]
+    assert list(open_reader("table", csv(tmp_path / "a.csv", table)).sessions(ReadReport()))
 
 
 def test_without_items_they_are_called_by_their_ids(tmp_path: Path) -> None:

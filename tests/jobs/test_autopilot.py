@@ -35,9 +35,12 @@ async def test_it_is_off_by_default_and_one_command_turns_it_on(
 ) -> None:
     context = Context(domain=await loaded(2))
     assert (await show_autopilot(context)).state == "off"
-    for verb in (run_once, turn_off, resume_autopilot):
+    for verb in (run_once, resume_autopilot):
         with pytest.raises(InputError, match="off"):
             await verb(context)
+    off = await turn_off(context)
+    assert (off.state, off.decisions) == ("off", [])
+    assert off.says.startswith("It was off before; nothing has changed.")
     await missed(context.domain or "", 1)
     assert await jobs(context, domain=context.domain) == []
     on = await turn_on(context, AutopilotPlan(calls_per_day=50))

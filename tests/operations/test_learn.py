@@ -277,6 +277,6 @@ async def test_what_the_model_is_shown_must_reach_below_the_hits(
     context = Context(domain=domain, fuse="learned")
     with pytest.raises(InputError) as refused:
         await learn(context)
-    assert refused.value.field == "rerank"
+    assert refused.value.field == "RE2LLM_RERANK"
     adjust(rerank=rerank + 1)
     assert (await learn(context, max_llm_calls=1)).stopped

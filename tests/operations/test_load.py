@@ -238,6 +238,20 @@ def test_malformed_rows_can_be_skipped_and_are_counted(
     assert f"{sessions}:2" in done.stderr
 
 
+def test_items_alone_are_loaded_from_a_table_and_sessions_later(
+    services: Services, tmp_path: Path, domain: str
+) -> None:
+    table = tmp_path / "catalogue.tsv"
+    table.write_text("sku\tname\tcolour\n" + "".join(f"t{n}\tTea {n}\tgreen\n" for n in range(5)))
+    sessions = write(tmp_path / "train.jsonl", [["t1", "t2"], ["t2", "t3"]])
+    for option, path in (("--items", table), ("--sessions", sessions)):
+        done = CliRunner().invoke(app, ["load", option, str(path), "--domain", domain, "--json"])
+        assert done.exit_code == 0, done.stderr
+        counts = json.loads(done.stdout)
+        assert (counts["items"], counts["malformed_rows"]) == (5, 0)
+    assert counts["training_sessions"] == 2
+
+
 async def test_how_much_is_read_goes_to_the_callback(
     services: Services, tmp_path: Path, domain: str
 ) -> None:

@@ -487,8 +487,9 @@ async def test_a_person_stops_promotes_or_activates_another(
     services: Services, there: TwoReleases
 ) -> None:
     where: dict[str, Any] = {"domain": there.domain}
-    with pytest.raises(InputError, match="was rolled out"):
-        await show_canary(Context(), **where)
+    for verb in (show_canary, stop_canary):
+        with pytest.raises(InputError, match="was rolled out"):
+            await verb(Context(), **where)
     with pytest.raises(InputError, match="is active"):
         await start_canary(Context(), 1, **where)
     with pytest.raises(InputError, match="no release 9"):
@@ -497,9 +498,10 @@ async def test_a_person_stops_promotes_or_activates_another(
     with pytest.raises(InputError, match="is being rolled out"):
         await start_canary(Context(), 2, plan=PLAN, **where)
     assert (await stop_canary(Context(), **where)).state == "stopped"
-    for verb in (stop_canary, promote_canary):
-        with pytest.raises(InputError, match="being rolled out"):
-            await verb(Context(), **where)
+    again = await stop_canary(Context(), **where)
+    assert (again.number, again.state, len(again.events)) == (1, "stopped", 2)
+    with pytest.raises(InputError, match="being rolled out"):
+        await promote_canary(Context(), **where)
     await start_canary(Context(), 2, plan=PLAN, **where)
     await activate_release(Context(), 1, **where)  # what is active already is compared with
     shown = await show_canary(Context(), **where)

@@ -26,9 +26,14 @@ async def test_an_autopilot_from_off_to_off(http: httpx.AsyncClient, films: str)
     looked = (await http.post(f"{PILOT}:run-once", json=where)).raise_for_status().json()
     assert [one["action"] for one in looked["decisions"]] == ["wait", "on"]
     assert looked["decisions"][0]["figures"]["calls_left"] == 20
+    resumed = (await http.post(f"{PILOT}:resume", json=where)).raise_for_status().json()
+    assert resumed["says"].startswith("It was on before; nothing has changed. ")
+    assert resumed["decisions"] == looked["decisions"]
+    for said in ("`re2llm autopilot on` turns it on.", "It was off before; nothing has changed."):
+        off = (await http.post(f"{PILOT}:off", json=where)).raise_for_status().json()
+        assert (off["state"], off["schedule"]) == ("off", None)
+        assert off["says"].startswith(said)
     assert problem(await http.post(f"{PILOT}:resume", json=where), 422)["field"] == "domain"
-    off = (await http.post(f"{PILOT}:off", json=where)).raise_for_status().json()
-    assert (off["state"], off["schedule"]) == ("off", None)
 
 
 async def test_a_key_with_daily_limits_may_not_have_workers_spend(
@@ -56,6 +61,7 @@ def test_the_command_and_the_object_do_the_same(films: str) -> None:
         assert host.autopilot_on(calls_per_day=40, hold=10).plan is not None
         assert command("run-once")["plan"]["canary"]["hold"] == 10
         assert command("off")["state"] == host.show_autopilot().state == "off"
+        assert command("off")["state"] == "off"
     text = CliRunner().invoke(app, ["autopilot", "show", "--domain", films])
     assert f"The autopilot of {films} is off. `re2llm autopilot on` turns it on." in text.output
     for words in (["on"], ["on", "--budget-usd", "five"], ["run-once"], ["resume"]):

@@ -28,7 +28,7 @@ async def released(services: Services, domain: str) -> str:
 @pytest.mark.long
 async def test_a_canary_from_start_to_end(http: httpx.AsyncClient, released: str) -> None:
     where = {"domain": released}
-    assert problem(await http.get(CANARY, params=where), 422)["field"] == "release"
+    assert problem(await http.get(CANARY, params=where), 422)["field"] == "domain"
     plan = {"release": 2, "steps": [30, 100], "hold": 7, "window": 60, **where}
     shown = (await http.post(CANARY, json=plan)).raise_for_status().json()
     assert (shown["state"], shown["percent"], shown["plan"]["hold"]) == ("running", 30, 7)

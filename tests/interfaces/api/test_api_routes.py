@@ -185,7 +185,7 @@ async def test_hints_are_added_paged_approved_and_retired(
     assert (document["dry_run"], document["changed"], document["llm_calls"]) == (True, [], 0)
     assert {hint["standing"] for hint in document["kept"]} == {"undecided"}
     unknown = {"hints": [ids[0], 2_000_000_000], **where}
-    assert problem(await http.post("/v1/hints:retire", json=unknown), 422)["field"] == "hint"
+    assert problem(await http.post("/v1/hints:retire", json=unknown), 422)["field"] == "hints"
     problem(await http.post("/v1/hints", json={"text": " ", **where}), 422)
     problem(await http.post("/v1/hints:retire", json={"hints": ids, "reason": "\0"}), 422)
 

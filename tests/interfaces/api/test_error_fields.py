@@ -15,6 +15,7 @@ from re2llm.commands.option_names import in_options, spelled_by, stated
 from re2llm.data.sample import load_films
 from re2llm.errors import InputError, Re2llmError
 from re2llm.interfaces.mcp_server import build_server
+from re2llm.records import Item, Session
 from typer.main import get_command
 from typer.testing import CliRunner
 
@@ -77,6 +78,65 @@ def test_a_domain_that_is_not_there(films: str) -> None:
     line = on_command_line("hints", "list", "--domain", "no-such")
     assert line == f"--domain: {raised.problem} {raised.remedy}"
     assert on_command_line("domains", "delete", "no-such", "--yes").startswith("DOMAIN: ")
+
+
+@pytest.fixture
+async def small(load: Any, domain: str) -> str:
+    items = [Item(str(number), f"Thing {number}", {}) for number in range(5)]
+    await load(domain, items, [Session(("0",), "1")])
+    return domain
+
+
+SENT: list[tuple[str, dict[str, Any]]] = [
+    ("hints:approve", {"hints": [1]}),
+    ("hints:retire", {"hints": [2_000_000_000]}),
+    ("hints", {"text": " "}),
+    ("releases:activate", {"release": 1}),
+    ("releases:rollback", {}),
+    ("releases:canary", {"release": 1}),
+    ("releases:canary", {"release": 1, "steps": [50, 20]}),
+    ("releases:stop-canary", {}),
+    ("releases:promote-canary", {}),
+    ("autopilot", {}),
+    ("autopilot", {"calls_per_day": 5, "cron": "daily"}),
+    ("autopilot:resume", {}),
+    ("autopilot:run-once", {}),
+    ("jobs:retry", {"job": "learn-none"}),
+    ("recommend", {"history": ["nothing like it"]}),
+    ("recommend", {"history": ["0"], "candidates": ["1"]}),
+    ("feedback", {"recommendation_id": "x"}),
+    ("rate", {"item": {"title": "Tin"}, "lowest": 5, "highest": 1}),
+]
+
+
+@pytest.mark.long
+async def test_a_field_over_http_is_one_that_was_or_can_be_sent(
+    http: httpx.AsyncClient, small: str
+) -> None:
+    document = (await http.get("/openapi.json")).json()
+    bodies = document["components"]["schemas"]
+    strange: list[Any] = []
+    refused = 0
+    for route, sent in SENT:
+        taken = document["paths"][f"/v1/{route}"]["post"]["requestBody"]["content"]
+        name = taken["application/json"]["schema"]["$ref"].rsplit("/", 1)[1]
+        fields = bodies[name]["properties"]
+        where = {"domain": small} if "domain" in fields else {}
+        answer = (await http.post(f"/v1/{route}", json={**sent, **where})).json()
+        refused += answer.get("status") in {404, 422}
+        if answer.get("field", "domain") not in fields:
+            strange.append((route, sent, answer))
+    for path, named in (
+        ("releases:canary", "domain"),
+        ("releases/9", "release"),
+        ("hints/9", "hint"),
+        ("items/none", "item"),
+    ):
+        answer = (await http.get(f"/v1/{path}", params={"domain": small})).json()
+        if answer.get("field") != named:
+            strange.append((path, answer))
+    assert strange == []
+    assert refused >= len(SENT) - 1
 
 
 def command(*words: str) -> Any:

@@ -1,0 +1,66 @@
+"""A user's own table of items without interactions."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterator
+from pathlib import Path
+
+from ..errors import InputError
+from ..records import Item, Session
+from .columns import choose_columns, has_usual_column
+from .files import total_bytes
+from .interactions import TableOptions, check_table, item_of
+from .malformed import ReadReport, parse_items
+from .table_rows import column_names, read_rows
+
+
+class ItemTableReader:
+    """Reads items alone; see `CatalogueReader`.
+
+    Args:
+        path: The table of items.
+        options: Which columns hold the id and the title.
+    """
+
+    session_bytes = 0
+
+    def __init__(self, path: Path, options: TableOptions) -> None:
+        if options.user or options.item or options.time or options.by_user:
+            remedy = "Name the table of interactions, or leave out their columns and `by_user`."
+            raise InputError("path", "It is not named.", remedy)
+        self._path = check_table(path)
+        given = {"id": options.id, "title": options.title}
+        self._columns = choose_columns(path, column_names(path), given)
+        self.item_bytes = total_bytes([path])
+
+    def items(self, report: ReadReport) -> Iterator[Item]:
+        """Stream the items in the order of the table."""
+        taken = ", ".join(f"{role} = {name}" for role, name in self._columns.items())
+        report.remarks.append(
+            f"{self._path}: {taken}, and all other columns are attributes; "
+            "nothing says who chose them, so there are no sessions"
+        )
+        rows = read_rows(self._path, report)
+        yield from parse_items(self._path, report, rows, lambda row: item_of(row, **self._columns))
+
+    def sessions(
+        self, report: ReadReport, known: Container[str] | None = None
+    ) -> Iterator[Session]:
+        """Stream no session: there are none."""
+        del report, known
+        yield from ()
+
+
+def holds_items_alone(path: Path, options: TableOptions) -> bool:
+    """Return whether a table holds items, not who chose them.
+
+    So it is if the user names columns of items alone, or if there are usual names for the title
+    and for the id, and none for the user.
+    """
+    if options.items or options.user or options.item or options.time or options.by_user:
+        return False
+    if options.id or options.title:
+        return True
+    there = column_names(check_table(path))
+    title, user = (has_usual_column(role, there) for role in ("title", "user"))
+    return title and not user
