@@ -10,6 +10,7 @@ _ORDINALS = "first second third fourth fifth sixth seventh eighth ninth tenth"
 _NTH = re.compile(r"(\d{1,3})(?:st|nd|rd|th)")
 _RANKS = {word: str(n) for n, word in enumerate(_ORDINALS.split(), start=1)}
 _SHORT = {"doctor": "dr", "mister": "mr", "saint": "st", "versus": "vs"}
+_YEAR = 4
 _COUNTED = frozenset(
     {"part", "pt", "volume", "vol", "chapter", "episode", "number", "no", "the", "movie"}
 )
@@ -68,6 +69,17 @@ def numbers(form: str) -> tuple[str, ...]:
     keys = form.split()
     roman = keys[:1] if keys and keys[0] in {"i", "v", "x"} else []  # the X of X-Men is none
     return tuple(filter(str.isdigit, map(_plain, keys[len(roman) :])))
+
+
+def placed_numbers(form: str) -> set[tuple[str, str]]:
+    """Return the numbers in a title, each with the word before it; years count for nothing.
+
+    Args:
+        form: As for `numbers`.
+    """
+    keys = [key for key in map(_plain, form.split()) if key not in _COUNTED]
+    pairs = zip(["", *keys], keys, strict=False)
+    return {(before, key) for before, key in pairs if key.isdigit() and len(key) < _YEAR}
 
 
 def _plain(key: str) -> str:
