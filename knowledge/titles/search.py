@@ -194,21 +194,22 @@ def _likeness(typed: str, form: str, **_: object) -> float:
     # more at the end, which makes "Aliens" of "Alien".
     longer, shorter = sorted((typed, form), key=len, reverse=True)
     few = len(shorter) < _FEW_LETTERS
-    other = not _same_words(typed, form)
-    if few or other or typed[0] != form[0] or longer.startswith(shorter):
+    if few or typed[0] != form[0] or longer.startswith(shorter):
         whole = min(whole, _SURE - 1)
     begins = form.startswith(tuple(f"{article}{typed} " for article in ("", "the ", "a ", "an ")))
     if begins:
         whole = max(whole, _OF_A_WORD)
-    if len(typed) < _FEW_LETTERS or len(typed) > len(form):
-        return whole
-    part = _OF_A_PART * fuzz.token_set_ratio(typed, form)
+    part = 0.0
+    if _FEW_LETTERS <= len(typed) <= len(form):
+        part = _OF_A_PART * fuzz.token_set_ratio(typed, form)
     if " " not in typed or begins:  # it may be a title of its own
         part = min(part, _SURE - 1)
+    if max(whole, part) < _SURE:
+        return max(whole, part)
     # The 2 of "Harry Potter 2" is not that of "Harry Potter and the Deathly Hallows: Part 2".
-    if other or not placed_numbers(typed) <= placed_numbers(form):
-        part = min(part, _SURE - 1)
-    return max(whole, part)
+    if part >= _SURE and not placed_numbers(typed) <= placed_numbers(form):
+        part = _SURE - 1
+    return max(whole, part) if _same_words(typed, form) else _SURE - 1
 
 
 def _same_words(typed: str, form: str) -> bool:
