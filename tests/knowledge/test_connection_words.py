@@ -127,6 +127,16 @@ def test_a_slash_in_a_password_makes_no_database_of_its_rest(password: str) -> N
         ('FATAL:  unrecognized configuration parameter "x"', "options="),
         ("FATAL:  sorry, too many clients already", "RE2LLM_POOL_SIZE"),
         ("FATAL:  the database system is starting up", "in a minute"),
+        # of poolers
+        ("FATAL:  no such database: app", "create it"),
+        ("FATAL:  no such user: me", "Check the user"),
+        ("FATAL:  Tenant or user not found", "Check the user"),
+        ("FATAL:  auth failed", "user and password"),
+        ("FATAL:  query_wait_timeout", "default_pool_size"),
+        ("FATAL:  no more connections allowed (max_client_conn)", "RE2LLM_POOL_SIZE"),
+        ("FATAL:  MaxClientsInSessionMode: max clients reached", "RE2LLM_POOL_SIZE"),
+        ("FATAL:  SSL required", "?sslmode=require"),
+        ("server does not support SSL, but SSL was required", "Switch SSL on"),
         ("FATAL:  Passwort-Authentifizierung fehlgeschlagen", GENERAL),
     ],
 )
