@@ -20,6 +20,7 @@ from re2llm.jobs.worker import _require_second  # pyright: ignore[reportPrivateU
 from re2llm.knowledge.engine import make_engine
 from re2llm.knowledge.locks import AdvisoryLocks
 from re2llm.knowledge.migrate import migrate
+from re2llm.operations.doctor.database_checks import database_checks
 from re2llm.operations.loading.load import load_domain
 from re2llm.records import Session
 from re2llm.runtime.services import open_services
@@ -160,6 +161,21 @@ async def test_learning_says_at_once_what_it_needs(
     assert locks_left(fresh) == 0
 
 
+@pytest.mark.long
+async def test_doctor_says_that_nothing_can_be_learned(
+    pooler: TransactionPooler, fresh: URL, settings: Settings
+) -> None:
+    await load_films(fresh, settings)
+    async with (
+        asyncio.timeout(PATIENCE),
+        Re2llm(pooler.url.render_as_string(), domain="films") as host,
+    ):
+        (found, *_), _ = await database_checks(host.context())
+    assert (found.name, found.status) == ("database", "note")
+    assert "nothing can be learned" in found.found
+    assert "by session" in found.remedy
+
+
 async def test_a_pooler_is_noticed_also_where_it_lends_another_connection_later(
     pooler: TransactionPooler, fresh: URL, settings: Settings
 ) -> None:
@@ -183,6 +199,7 @@ async def test_a_pooler_is_noticed_also_where_it_lends_another_connection_later(
     assert locks_left(fresh) == 0
 
 
+@pytest.mark.long
 async def test_a_pooler_without_a_second_connection_keeps_nobody_waiting(
     fresh: URL,
     settings: Settings,
