@@ -82,6 +82,16 @@ def placed_numbers(form: str) -> set[tuple[str, str]]:
     return {(before, key) for before, key in pairs if key.isdigit() and len(key) < _YEAR}
 
 
+def measures(form: str) -> set[str]:
+    """Return the words of letters and digits, such as `6ft` and `2k13`, which tell editions apart.
+
+    Args:
+        form: As for `numbers`.
+    """
+    plain = set(map(_plain, form.split()))
+    return {key for key in plain if not key.isdigit() and any(map(str.isdigit, key))}
+
+
 def _plain(key: str) -> str:
     if key in _RANKS:
         return _RANKS[key]

@@ -10,7 +10,14 @@ from dataclasses import dataclass
 from rapidfuzz import fuzz, process
 
 from ...records import Item, spoken
-from .forms import article_first, initials_joined, joined, numbers, placed_numbers
+from .forms import (
+    article_first,
+    initials_joined,
+    joined,
+    measures,
+    numbers,
+    placed_numbers,
+)
 from .words import BRACKETS, clean, names, without_article, words
 
 _EXACT = 100.0
@@ -206,6 +213,8 @@ def _likeness(typed: str, form: str, **_: object) -> float:
         part = min(part, _SURE - 1)
     if max(whole, part) < _SURE:
         return max(whole, part)
+    if not measures(typed) <= measures(form):
+        return _SURE - 1
     # The 2 of "Harry Potter 2" is not that of "Harry Potter and the Deathly Hallows: Part 2".
     if part >= _SURE and not placed_numbers(typed) <= placed_numbers(form):
         part = _SURE - 1
@@ -214,10 +223,14 @@ def _likeness(typed: str, form: str, **_: object) -> float:
 
 def _same_words(typed: str, form: str) -> bool:
     """Whether no word stands in another's place, as in "Three Colours: White" and "… Blue"."""
-    pairs = list(zip(typed.split(), form.split(), strict=False))
     if typed.count(" ") != form.count(" "):
         return True
-    return all(min(map(len, pair)) < _SHORT_WORD or fuzz.ratio(*pair) > _TYPO for pair in pairs)
+    pairs = [pair for pair in zip(typed.split(), form.split(), strict=True) if pair[0] != pair[1]]
+    return all(
+        min(map(len, (one, other))) < _SHORT_WORD
+        or (fuzz.ratio(one, other) > _TYPO and one[0] == other[0])
+        for one, other in pairs
+    )
 
 
 def _form(title: str) -> str:

@@ -161,6 +161,8 @@ OTHERS = TitleSearch(
             "Star Trek II: The Wrath of Khan",
         ),
         *("L\u00e9on: The Professional", "Death Race 2000 (1975)", "Boot, Das (1981)"),
+        *("HDMI Cable 10ft", "Acme High Speed Braided HDMI Cable 10ft", "NBA 2K13 - PC"),
+        *("Father of the Bride", "Man on Fire"),
     )
 )
 
@@ -170,6 +172,8 @@ OTHERS = TitleSearch(
     [
         *("Seven (1954)", "2012 (2012)", "Harry Potter 2", "Halloween 20", "Three Colors: White"),
         *("Lord of the Rings", "The Lord of the Rings", "Before Sunset", "Star Trek 3"),
+        *("HDMI Cable 6ft", "High Speed Braided HDMI Cable 6ft", "NBA 2K14", "nba 2k14 - pc"),
+        *("Father of the Pride", "Man on Wire"),
     ],
 )
 def test_a_neighbour_in_a_series_is_not_taken_for_another(typed: str) -> None:
@@ -183,6 +187,8 @@ def test_a_neighbour_in_a_series_is_not_taken_for_another(typed: str) -> None:
         *(("Ett hal i mitt hjarta", "Ett H\u00e5l i Mitt Hj\u00e4rta"), ("2012", "2012 (2009)")),
         *(("Hal i mitt hjarta, Ett", "Ett H\u00e5l i Mitt Hj\u00e4rta"), ("Seven", "Se7en (1995)")),
         *(("Harry Potter Deathly Hallows 2", "Harry Potter and the Deathly Hallows: Part 2"),),
+        *(("hdmi cable 10ft", "HDMI Cable 10ft"), ("NBA 2k13", "NBA 2K13 - PC")),
+        *(("Fahter of the Birde", "Father of the Bride"), ("Man on Fier", None)),
         *(("Star Trek 2", "Star Trek II: The Wrath of Khan"), ("Befor Sunrsie", "Before Sunrise")),
         *(("Leon", "L\u00e9on: The Professional"), ("deth race 2000", "Death Race 2000 (1975)")),
         *(("The Return of the King", "The Lord of the Rings: The Return of the King"),),
