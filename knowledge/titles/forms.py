@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from .words import ARTICLES, NUMBERS, words
 
@@ -80,6 +81,20 @@ def placed_numbers(form: str) -> set[tuple[str, str]]:
     keys = [key for key in map(_plain, form.split()) if key not in _COUNTED]
     pairs = zip(["", *keys], keys, strict=False)
     return {(before, key) for before, key in pairs if key.isdigit() and len(key) < _YEAR}
+
+
+def unnumbered(form: str) -> Iterator[str]:
+    """Yield what stands before the number that ends a title: `halo` of `halo 3`.
+
+    Args:
+        form: As for `numbers`.
+    """
+    keys = form.split()
+    if len(keys) > 1 and _plain(keys[-1]).isdigit():
+        keys.pop()
+        while len(keys) > 1 and keys[-1] in _COUNTED:
+            keys.pop()
+        yield " ".join(keys)
 
 
 def measures(form: str) -> set[str]:

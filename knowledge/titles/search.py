@@ -17,6 +17,7 @@ from .forms import (
     measures,
     numbers,
     placed_numbers,
+    unnumbered,
 )
 from .words import BRACKETS, clean, names, without_article, words
 
@@ -172,6 +173,7 @@ def _series(items: Iterable[Item]) -> set[str]:
         if told:
             parts = (" ".join(name.words) for name in names(item) if name.first)
             found.update(form for form in parts if _unnumbered(told, form))
+            found.update(unnumbered(_form(BRACKETS.sub(" ", clean(item.title[:_LONGEST])))))
     return found
 
 
@@ -213,6 +215,8 @@ def _likeness(typed: str, form: str, **_: object) -> float:
         part = min(part, _SURE - 1)
     if max(whole, part) < _SURE:
         return max(whole, part)
+    if measures(typed) != measures(form):  # "Nintendo 3DS" is no typing error for "Nintendo DS"
+        whole = min(whole, _SURE - 1)
     if not measures(typed) <= measures(form):
         return _SURE - 1
     # The 2 of "Harry Potter 2" is not that of "Harry Potter and the Deathly Hallows: Part 2".

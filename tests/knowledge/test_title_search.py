@@ -162,7 +162,7 @@ OTHERS = TitleSearch(
         ),
         *("L\u00e9on: The Professional", "Death Race 2000 (1975)", "Boot, Das (1981)"),
         *("HDMI Cable 10ft", "Acme High Speed Braided HDMI Cable 10ft", "NBA 2K13 - PC"),
-        *("Father of the Bride", "Man on Fire"),
+        *("Father of the Bride", "Man on Fire", "Nintendo 3DS XL", "Halo 3", "Halo: Reach"),
     )
 )
 
@@ -173,7 +173,7 @@ OTHERS = TitleSearch(
         *("Seven (1954)", "2012 (2012)", "Harry Potter 2", "Halloween 20", "Three Colors: White"),
         *("Lord of the Rings", "The Lord of the Rings", "Before Sunset", "Star Trek 3"),
         *("HDMI Cable 6ft", "High Speed Braided HDMI Cable 6ft", "NBA 2K14", "nba 2k14 - pc"),
-        *("Father of the Pride", "Man on Wire"),
+        *("Father of the Pride", "Man on Wire", "Nintendo DS", "Halo", "Halo 2"),
     ],
 )
 def test_a_neighbour_in_a_series_is_not_taken_for_another(typed: str) -> None:
