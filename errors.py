@@ -84,6 +84,10 @@ class DatabaseError(Re2llmError):
     kind = "database"
 
 
+class PoolerError(DatabaseError):
+    """A pooler cannot give what is needed. That does not pass, so nothing is tried again."""
+
+
 class BudgetSpentError(Re2llmError):
     """The allowed calls, tokens or money are used up. What was paid for is kept."""
 

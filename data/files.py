@@ -26,6 +26,8 @@ _KINDS = (
     (b"%PDF-", "is a PDF", "Give a text file."),
 )
 """How files begin that are given in place of a table, what they are, and what to do."""
+_UTF32 = (b"\xff\xfe\0\0", b"\0\0\xfe\xff")
+_TAR, _TAR_AT = b"ustar", 257
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 _WEB = (b"<!doctype html", b"<html")
 _NOT_UTF8 = "is not UTF-8 text (if it is Latin-1: iconv -f latin1 -t utf-8 FILE > NEW)"
@@ -117,7 +119,13 @@ def _refuse_binary(path: Path, head: bytes, *, latin: bool) -> None:
     for start, problem, remedy in _KINDS:
         if head.startswith(start):
             raise InputError(str(path), f"{problem}.", remedy)
-    if head.startswith(_UTF16) or (head[1::2].count(0) or head[::2].count(0)) * 3 > len(head):
+    if head[_TAR_AT:].startswith(_TAR):
+        raise InputError(str(path), "is a tar archive.", "Unpack it.")
+    if head.startswith(_UTF32):
+        remedy = f"Convert it: iconv -f utf-32 -t utf-8 {path.name} > NEW"
+        raise InputError(str(path), "is UTF-32 text, not UTF-8.", remedy)
+    odd, even = head[1::2].count(0), head[::2].count(0)
+    if head.startswith(_UTF16) or max(odd, even) * 3 > len(head) > min(odd, even) * 12:
         remedy = f"Convert it: iconv -f utf-16 -t utf-8 {path.name} > NEW"
         raise InputError(str(path), "is UTF-16 text, not UTF-8.", remedy)
     if head.lstrip()[: len(_WEB[0])].lower().startswith(_WEB):

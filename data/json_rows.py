@@ -17,6 +17,7 @@ from .json_by_line import refuse_other_text
 from .malformed import ReadReport, RowError, parse_rows, shown
 
 _LISTED_KEYS = 8
+_LONGEST_ID = 500
 _EXACT = 2**53
 """Below it, a float tells all whole numbers apart."""
 _HALVES = re.compile(r"\\u[dD][89a-fA-F]")
@@ -113,7 +114,10 @@ def as_id(value: object, name: str) -> str:
     A column of numbers with gaps is often written as 7.0.
     """
     if isinstance(value, str):
-        return as_text(value, name)
+        text = as_text(value, name)
+        if len(text) > _LONGEST_ID:  # the database's index takes no longer one
+            raise RowError(f"{name} {shown(text)} is longer than {_LONGEST_ID} characters")
+        return text
     if isinstance(value, float) and abs(value) < _EXACT and value.is_integer():
         value = int(value)
     if isinstance(value, int) and not isinstance(value, bool):

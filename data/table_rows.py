@@ -22,6 +22,7 @@ _DELIMITERS = ",;\t|"
 _SEPARATOR = re.compile(r"sep=(.|\\t)", re.IGNORECASE)
 _PARQUET_MAGIC = b"PAR1"
 _BATCH = 10_000
+_REMEDY = "The first line must name each column, and no two alike."
 
 csv.field_size_limit(LONGEST_LINE)
 
@@ -55,7 +56,9 @@ def column_names(path: Path) -> list[str]:
         InputError: The file cannot be read, or has no header.
     """
     if is_parquet(path):
-        return [str(name) for name in _open_parquet(path).schema_arrow.names]
+        names = [str(name) for name in _open_parquet(path).schema_arrow.names]
+        _require_unlike(str(path), names)
+        return names
     if _is_json(path):
         report = ReadReport()
         first = next(_json_rows(path, report), None)
@@ -132,7 +135,6 @@ def _header(path: Path, lines: Iterator[tuple[int, str]]) -> tuple[list[str], st
     if told:  # for Excel
         number, line = next(lines, (number + 1, ""))
     delimiter = told[1] if told else max(_DELIMITERS, key=line.count)
-    remedy = "The first line must name each column, and no two alike."
     try:
         rows = list(csv.reader([line], delimiter=delimiter))
     except csv.Error:
@@ -140,12 +142,16 @@ def _header(path: Path, lines: Iterator[tuple[int, str]]) -> tuple[list[str], st
     names = [name.strip() for row in rows[:1] for name in row]
     named = [name for name in names if name]
     if not named or (not all(names) and len(names) == 1):
-        raise InputError(f"{path}:{number}", f"is no header: {shown(line)}.", remedy)
-    twice = next((name for name in named if named.count(name) > 1), None)
+        raise InputError(f"{path}:{number}", f"is no header: {shown(line)}.", _REMEDY)
+    _require_unlike(f"{path}:{number}", named)
+    return names, delimiter
+
+
+def _require_unlike(place: str, names: list[str]) -> None:
+    twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
         problem = f"is no header: it names the column {shown(twice)} twice."
-        raise InputError(f"{path}:{number}", problem, remedy)
-    return names, delimiter
+        raise InputError(place, problem, _REMEDY)
 
 
 def _json_rows(path: Path, report: ReadReport) -> Iterator[tuple[int, Row]]:

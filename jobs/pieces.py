@@ -15,6 +15,7 @@ from ..errors import (
     BudgetSpentError,
     DatabaseError,
     ModelDownError,
+    PoolerError,
     Re2llmError,
 )
 from ..knowledge.jobs import Job, end_job, find_job, plan_pieces
@@ -44,10 +45,12 @@ async def plan(job_id: str, attempt: int) -> dict[str, Any] | None:
         return None
     try:
         planned = await job_kind(job.kind).plan(_work(job))
+    except PoolerError as error:
+        return _unplanned(error)
     except (DatabaseError, SQLAlchemyError, OSError):
         raise
     except Re2llmError as error:
-        return {"pieces": [], "shared": {}, "at_once": 1, "error": error.as_dict()}
+        return _unplanned(error)
     services = await shared_services()
     async with services.engine.begin() as connection:
         await plan_pieces(connection, job, len(planned.pieces))
@@ -76,6 +79,8 @@ async def do_piece(
     guard = OutageGuard(await resolve_context(work.context), 1, reflects=kind.reflects)
     try:
         counts = await guard.survive(partial(kind.do, work, piece))
+    except PoolerError:
+        return {"over": True}
     except (DatabaseError, SQLAlchemyError, OSError):
         raise
     except Re2llmError:
@@ -95,6 +100,8 @@ async def finish(
         finished = await job_kind(job.kind).finish(_work(job, shared, counts))
     except (BudgetSpentError, ModelDownError) as error:
         await _end(job, "stopped", str(error))
+    except PoolerError as error:
+        await _end(job, "failed", str(error))
     except (DatabaseError, SQLAlchemyError, OSError):
         raise
     except Re2llmError as error:
@@ -106,6 +113,10 @@ async def finish(
             state = "done" if finished.stopped is None else "stopped"
             reason = "" if finished.stopped is None else str(finished.stopped)
             await end_job(connection, job, state, reason=reason, result=result)
+
+
+def _unplanned(error: Re2llmError) -> dict[str, Any]:
+    return {"pieces": [], "shared": {}, "at_once": 1, "error": error.as_dict()}
 
 
 async def fail(job_id: str, attempt: int, reason: str) -> None:

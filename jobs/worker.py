@@ -11,9 +11,10 @@ from typing import Any
 
 from dbos import DBOS, DBOSConfig, Queue
 from dbos._serialization import DefaultSerializer
+from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
-from ..errors import InputError
+from ..errors import InputError, PoolerError
 from ..knowledge.engine import database_url, make_sync_engine
 from ..knowledge.jobs import other_versions
 from ..records import counted
@@ -26,6 +27,8 @@ from .queues import APP, JOBS, JSON, PIECES, POLL, SCHEMA, queue_client
 
 _LOOK = 2.0
 """Seconds between two looks at the other workers; one that is gone at two of them is given up."""
+_PATIENCE = 20.0
+"""Seconds to wait for a second connection."""
 _DRAIN = 60.0
 """Seconds for which pieces in flight may go on when the worker is told to stop."""
 
@@ -43,6 +46,7 @@ async def work(*, concurrency: int, stop: asyncio.Event, say: Say) -> None:
     Raises:
         InputError: Jobs of another version of the code are running.
         DatabaseError: The database cannot be reached, or the schema cannot be made.
+        PoolerError: There is no connection beside the one that tells that this worker lives.
     """
     services = await shared_services()
     version = await asyncio.to_thread(code_version)
@@ -52,6 +56,11 @@ async def work(*, concurrency: int, stop: asyncio.Event, say: Say) -> None:
     name = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:6]}"
     pulse = Pulse(services.engine, name)
     await pulse.beat()
+    try:
+        await _require_second(services)
+    except BaseException:
+        await pulse.stop()
+        raise
     workflows.leaving.clear()
     limit = await _launch(services, name, version, concurrency)
     say(f"worker {name} takes pieces, {concurrency} at a time (version {version})")
@@ -63,6 +72,19 @@ async def work(*, concurrency: int, stop: asyncio.Event, say: Say) -> None:
         workflows.leaving.set()
         await asyncio.shield(pulse.stop())
         await asyncio.to_thread(DBOS.destroy)
+
+
+async def _require_second(services: Services) -> None:
+    """Make sure that there is a connection beside that of the pulse, which is never given back."""
+    try:
+        async with asyncio.timeout(_PATIENCE), services.engine.connect() as connection:
+            await connection.execute(text("SELECT 1"))
+    except TimeoutError as error:
+        raise PoolerError(
+            "RE2LLM_DATABASE_URL",
+            "The database or its pooler has no second connection for this worker.",
+            "Raise the pooler's default_pool_size: a worker keeps one connection of it.",
+        ) from error
 
 
 async def _require_same(services: Services, version: str) -> None:

@@ -18,7 +18,15 @@ from sqlalchemy.util import await_only
 
 from ..errors import DatabaseError
 from ..settings import Settings
-from .connection_words import REFUSALS, libpq_url, malformed, plain_scheme, remedy_of
+from .connection_words import (
+    REFUSALS,
+    bare,
+    doubtful,
+    libpq_url,
+    malformed,
+    plain_scheme,
+    remedy_of,
+)
 from .embedded import start_embedded
 
 _PATIENCE = 60.0
@@ -40,18 +48,15 @@ def database_url(settings: Settings) -> str:
 
 
 def _with_driver(url: str) -> str:
-    # Around it, a line end of a secret's file or the quotes of a shell.
-    url = plain_scheme(url.strip().strip("'\"").strip())
+    url = plain_scheme(bare(url))
     try:
         parsed = libpq_url(url) or make_url(url)
     except (ArgumentError, ValueError):  # the latter for a port that is no number
         parsed = None
     if parsed is None or parsed.get_backend_name() not in {"postgresql", "postgres"}:
         raise DatabaseError("RE2LLM_DATABASE_URL", *malformed(url))
-    if "@" in (parsed.host or ""):
-        raise DatabaseError(
-            "RE2LLM_DATABASE_URL", "It holds more than one @.", "In a password, write @ as %40."
-        )
+    if doubt := doubtful(url, parsed):
+        raise DatabaseError("RE2LLM_DATABASE_URL", *doubt)
     return parsed.set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
 
 
@@ -99,11 +104,13 @@ def make_sync_engine(url: str, settings: Settings, *, pool_size: int) -> Engine:
 
 def _connect_args(settings: Settings) -> dict[str, Any]:
     # prepare_threshold: PgBouncer cannot hold prepared statements.
+    # client_encoding: titles are in any script, whatever an address or the environment says.
     # The others give a link that went silent up after about a minute, idle or in use; an idle one
     # is then replaced when it is next checked out.
     return {
         "connect_timeout": max(2, round(settings.database_timeout)),
         "prepare_threshold": None,
+        "client_encoding": "utf8",
         "keepalives_idle": 30,
         "keepalives_interval": 10,
         "keepalives_count": 3,

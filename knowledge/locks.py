@@ -13,7 +13,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from ..errors import DatabaseError
+from ..errors import DatabaseError, PoolerError
 from .engine import unreachable
 
 _SESSIONS = 0x726532  # "re2": the first half of a two-part advisory lock
@@ -22,6 +22,7 @@ _SLOTS = 0x726534
 _TASKS = 0x726535
 _KEY_BYTES = 4
 _LOOK_AGAIN = 0.1
+_POOLERS_PATIENCE = 10.0
 _CLAIM, _GIVE_BACK = "pg_try_advisory_lock", "pg_advisory_unlock"
 
 _FAULTS = (OSError, SQLAlchemyError, DatabaseError)
@@ -51,7 +52,7 @@ class AdvisoryLocks:
         """Claim a training session, unless another learner holds it, here or elsewhere.
 
         Raises:
-            DatabaseError: A pooler that lends connections by transaction cannot keep a claim.
+            PoolerError: One that lends connections by transaction cannot keep a claim.
         """
         if key in self._sessions:  # to the database, all learners of a process are one
             return False
@@ -71,7 +72,7 @@ class AdvisoryLocks:
             own: The session that it learns from; if that is not claimed, nothing is.
 
         Raises:
-            DatabaseError: A pooler that lends connections by transaction cannot keep a claim.
+            PoolerError: One that lends connections by transaction cannot keep a claim.
         """
         if own not in self._sessions:
             return key not in self._sessions
@@ -111,7 +112,8 @@ class AdvisoryLocks:
         If it is not, another holds it: nothing is waited for, and no transaction stays open.
 
         Raises:
-            DatabaseError: The database failed, or a pooler lends its connections by transaction.
+            DatabaseError: The database failed.
+            PoolerError: A pooler lends its connections by transaction.
         """
         key = _key_of(name)
         if key in self._tasks:  # to the database, all tasks of a process are one
@@ -233,17 +235,22 @@ class AdvisoryLocks:
         """Return a connection and its server process, if that is its own.
 
         Raises:
-            DatabaseError: A pooler lends it to others between transactions.
+            PoolerError: A pooler lends it to others between transactions.
         """
         connection = await self._engine.connect()
         try:
             process = await _process_of(connection)
             await connection.commit()
             async with self._engine.connect() as other:  # which stays in a transaction
-                others = await _process_of(other)
-                again = await _process_of(connection)
+                _require_own(await _process_of(other) != process)
+                try:
+                    # A pooler without a free connection would keep us waiting for the other's.
+                    async with asyncio.timeout(_POOLERS_PATIENCE):
+                        again = await _process_of(connection)
+                except TimeoutError:
+                    again = None
+                _require_own(again == process)
                 await connection.commit()
-            _require_own(others != process and again == process)
         except BaseException:
             await connection.invalidate()
             await connection.close()
@@ -271,7 +278,7 @@ async def _process_of(connection: AsyncConnection) -> int:
 
 def _require_own(own: bool) -> None:
     if not own:
-        raise DatabaseError(
+        raise PoolerError(
             "RE2LLM_DATABASE_URL",
             "A pooler lends its connections by transaction, so the locks of learning get lost.",
             "Learn through a direct connection, or set the pooler to pool by session.",

@@ -13,6 +13,7 @@ from ..settings import Settings
 _QUOTES = "\"'`\u2018\u2019\u201c\u201d"
 _SHORTEST = 6
 """A shorter one is a word, such as the "none" of a server without keys."""
+_LONGEST = 16_000
 _PROVIDERS_OWN = {"openai:": "OPENAI_API_KEY"}
 
 
@@ -54,6 +55,8 @@ def cleaned(setting: str, key: SecretStr) -> SecretStr:
         raise InputError(
             setting, "It begins with the word Bearer.", "Set the key alone; re2llm adds the word."
         )
+    if len(text) > _LONGEST:
+        raise InputError(setting, "It is too long for a key.", "Copy the key again.")
     if any(character.isspace() for character in text):
         raise InputError(
             setting,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .json_values import is_list, is_object, plain_name
@@ -22,6 +22,8 @@ _KEYS = (
 """Under which servers write what went wrong, in small letters alone: `errorMessage`, `err_msg`."""
 _AROUND = ("title", "baseresp", "choices", "response", "data", "status")
 """What may hold those, where nothing else does."""
+CRASHES = ("traceback", "stacktrace", "stack", "excmessage", "exctype")
+"""Under which servers send what a program left behind that crashed."""
 _TAG = re.compile(r"<[^<>]{0,200}>")
 _UNPRINTABLE = re.compile(r"[\x00-\x20\x7f-\xa0\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]+")
 
@@ -69,6 +71,18 @@ def shown(text: str, secrets: Sequence[str] = ()) -> str:
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 1].rstrip()}{HIDDEN}"
 
 
+def last_line(body: Mapping[str, Any]) -> str:
+    """Return what a program said last that crashed and sent its traceback; empty if none did.
+
+    Args:
+        body: With its keys as `plain_name` makes them.
+    """
+    told = next((body[name] for name in CRASHES if body.get(name)), "")
+    if is_list(told):
+        told = told[-1]
+    return str(told)[-_MOST_READ:].strip().rpartition("\n")[2].strip()
+
+
 def _parts(value: Any, depth: int = 0) -> list[str]:
     if depth > _DEEPEST:
         return []
@@ -82,6 +96,7 @@ def _parts(value: Any, depth: int = 0) -> list[str]:
     named = {plain_name(key): held for key, held in value.items() if held}
     keys = [key for key in _KEYS if key in named] or [key for key in _AROUND if key in named]
     parts = [part for key in keys[:2] for part in _parts(named[key], depth + 1)]
+    parts = parts or [last_line(named)]
     if is_list(value.get("loc")):
         # A validation error of FastAPI: the words mean nothing without the field's name.
         parts = [f"{'.'.join(map(str, value['loc']))}: {' '.join(parts)}"]

@@ -10,6 +10,7 @@ from langchain_core.language_models import BaseChatModel
 from ..errors import InputError
 from ..settings import OFFLINE_MODEL, Settings
 from .api_keys import api_key_of
+from .base_urls import cleaned_url
 from .offline import OfflineRanker
 
 _OPENAI = "openai:"
@@ -68,5 +69,11 @@ def make_chat_model(
 
 
 def model_server(settings: Settings, *, reflects: bool = False) -> str | None:
-    """Return the base URL of a model's server, or `None` for the provider's own."""
-    return (settings.reflect_base_url if reflects else None) or settings.base_url or None
+    """Return the base URL of a model's server, or `None` for the provider's own.
+
+    Raises:
+        InputError: It cannot be asked; the message names the setting.
+    """
+    if reflects and settings.reflect_base_url:
+        return cleaned_url("RE2LLM_REFLECT_BASE_URL", settings.reflect_base_url)
+    return cleaned_url("RE2LLM_BASE_URL", settings.base_url) if settings.base_url else None

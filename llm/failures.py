@@ -29,9 +29,16 @@ _TOO_MANY = 429
 _TIMED_OUT = frozenset({408, 504})
 _PASSING = frozenset({409, 425})
 _DENIED = frozenset({401, 402, 403, 407})
+_FORBIDDEN = 403
 _TOO_LARGE = 413
 _UNKNOWN_OPTION = 501
-_FILTERED = re.compile(r"content.?filter|content.management.policy|safety|refusal", re.IGNORECASE)
+_FILTERED = re.compile(
+    r"content.?(?:filter|policy|moderation)|content.management.policy|safety|refusal"
+    r"|data.?inspection|inappropriate.content|content.exists.risk|sensitive.(?:content|word)"
+    r"|\busage polic|敏感|违规",
+    re.IGNORECASE,
+)
+_FLAGGED = re.compile(r"\bmoderation\b|\bflagged\b|content.?(?:filter|policy)", re.IGNORECASE)
 _FORM = frozenset({Part.TOOLS, Part.RESPONSE_FORMAT})
 
 RETRYABLE = frozenset(
@@ -183,7 +190,9 @@ def _of_status(status: int, said: str) -> Failure:
     elif status in _TIMED_OUT:
         failure = Failure.TIMEOUT
     elif status in _DENIED:
-        failure = Failure.DENIED
+        # OpenRouter forbids what a filter has flagged; the key is good.
+        flagged = status == _FORBIDDEN and _FLAGGED.search(said)
+        failure = Failure.REFUSED if flagged else Failure.DENIED
     elif status == _TOO_LARGE or (_HTTP_CLIENT <= status <= _HTTP_SERVER and says_too_long(said)):
         failure = Failure.TOO_LONG
     elif status >= _HTTP_SERVER or status in _PASSING:

@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import orjson
 
+from .error_words import CRASHES, last_line
 from .http_errors import as_status
 from .json_values import is_list, is_object, plain_name
 
@@ -19,6 +20,7 @@ _LARGEST = 5_000_000
 _KINDS: tuple[tuple[int, re.Pattern[str]], ...] = tuple(
     (status, re.compile(words, re.IGNORECASE))
     for status, words in (
+        (400, r"content.?(?:filter|policy|moderation)|data.?inspection|inappropriate.content"),
         (429, r"(?:rate|request).?limit.(?:is |was )?(?:reached|exceed)|too.many.requests"),
         (402, r"insufficient.?(?:quota|credit|balance|funds)|credits?\b|billing|payment|quota"),
         (402, r"\u4f59\u989d|\u6b20\u8d39"),  # "balance", "in arrears"
@@ -26,7 +28,7 @@ _KINDS: tuple[tuple[int, re.Pattern[str]], ...] = tuple(
         (429, r"\blimitexceeded|\u9891\u7e41|\u9650\u6d41"),  # "frequent", "limited flow"
         (401, r"api.?key|unauthori[sz]ed|authenticat|invalid.?(?:token|key)|credential"),
         (401, r"token.(?:is.)?(?:invalid|expired)"),
-        (403, r"permission|forbidden|not.allowed.to|access.?denied"),
+        (403, r"permission|forbidden|not.authori[sz]ed|not.allowed.to|access.?denied"),
         (404, r"not.?found|(?:no.such|unknown).model|does.not.exist|unexpected.endpoint"),
         (504, r"time.?out|timed.out|deadline"),
         (503, r"overload|unavailable|capacity|try.again|busy|\bloading\b"),
@@ -88,6 +90,11 @@ def hidden_status(body: Any) -> int | None:
         return None
     # Without a choice it is an answer without an answer, which is told apart from an error.
     told = next((body[name] for name in _EXPLAINS if body.get(name)), None)
+    crash = last_line(body)
+    # The lines of code in a traceback may speak of keys and limits.
+    body = {name: value for name, value in body.items() if name not in CRASHES}
+    if told is None and crash:
+        told = body["error"] = crash
     if told is None:
         wrapped = (hidden_status(body.get(name)) for name in _WRAPPERS)
         return next(filter(None, wrapped), None) or (_status_of(body) if _failed(body) else None)

@@ -38,13 +38,13 @@ def _words(pattern: str) -> re.Pattern[str]:
 _REFUSED = _words(
     r"support|requires?\b|enabled?\b|not (?:permitted|allowed|available|implemented|accepted|valid)"
     r"|unrecogni[sz]ed|unknown|unexpected|extra|incompatible|invalid|forbidden|disabled|deprecated"
-    r"|only|must|cannot|can't|should|removed|ignored|disallowed"
+    r"|only|must|cannot|can't|should|removed|ignored|disallowed|unavailable|不支持|非法|无效"
 )
 _LIMITED = _words(_REFUSED.pattern + r"|range|maximum|at most|exceed|greater|larger|> ?\d")
 """Of a number, which may be refused as too high, too."""
 _NOT_TAKEN = _words(
     r"support|requires|enabled?\b|not (?:permitted|allowed|available|implemented)|unrecogni[sz]ed"
-    r"|unknown|unexpected|extra.(?:inputs|fields)"
+    r"|unknown|unexpected|extra.(?:inputs|fields)|不支持"
 )
 """Narrower than `_REFUSED`: errors about the order of messages mention tools, too."""
 _REFUSALS: Mapping[Part, tuple[re.Pattern[str], re.Pattern[str] | None]] = {
@@ -58,16 +58,22 @@ _REFUSALS: Mapping[Part, tuple[re.Pattern[str], re.Pattern[str] | None]] = {
     ),
     Part.TOP_P: (_words(r"\btop_?p\b"), _REFUSED),
     Part.SEED: (_words(r"\bseed\b"), _REFUSED),
-    Part.LOGPROBS: (_words(r"\b(?:top_?)?log_?prob(?:s|abilit)"), _LIMITED),
+    Part.LOGPROBS: (_words(r"\b(?:top_?)?log[_ ]?prob(?:s|abilit|\b)"), _LIMITED),
     Part.STREAM_OPTIONS: (_words(r"\bstream_options\b|\binclude_usage\b"), None),
     Part.PARALLEL_TOOL_CALLS: (_words(r"\bparallel_tool_calls\b"), _REFUSED),
-    Part.REASONING_EFFORT: (_words(r"\breasoning[_.]effort\b|\bthinking_?budget\b"), _REFUSED),
+    Part.REASONING_EFFORT: (
+        _words(r"\breasoning[_.]?effort\b|\bthinking_?budget\b|\bsupport thinking\b"),
+        _REFUSED,
+    ),
     Part.TOP_K: (_words(r"\btop_?k\b"), _REFUSED),
     Part.PENALTIES: (_words(r"\b(?:presence|frequency|repetition)_?penalty\b"), _REFUSED),
     Part.LOGIT_BIAS: (_words(r"\blogit_bias\b"), _REFUSED),
     Part.SERVICE_TIER: (_words(r"\bservice_tier\b"), _REFUSED),
     Part.VERBOSITY: (_words(r"['\"`]verbosity\b|\bverbosity['\"`:]"), _REFUSED),
-    Part.STOP: (_words(r"['\"`]stop['\"`]|\bstop: |: stop\b|\bstop_?sequences\b"), _REFUSED),
+    Part.STOP: (
+        _words(r"['\"`]stop['\"`]|\bstop(?:: | is )|: stop\b|\bstop[_ ]?sequences\b"),
+        _LIMITED,
+    ),
     Part.STORE: (_words(r"['\"`]store['\"`]|\bstore: |: store\b"), _REFUSED),
     Part.N: (_words(r"['\"`]n['\"`]|\bn: |: n\b|\bn must\b|\bn > 1"), _LIMITED),
     Part.SYSTEM_ROLE: (
@@ -78,8 +84,9 @@ _REFUSALS: Mapping[Part, tuple[re.Pattern[str], re.Pattern[str] | None]] = {
             r"|['\"`](?:system|developer)['\"`].{0,80}\b(?:user|assistant|model)\b"
             r"|\brole (?:must|should|has to) be\b.{0,20}\buser\b|\bvalid roles?\b"
             r"|\bfirst message.{0,40}\buser\b|\bstart with\b.{0,12}\buser\b"
+            r"|['\"`]system['\"`] (?:field|parameter)\b"
         ),
-        _words(_REFUSED.pattern + r"|\bnot (?:one|in) "),
+        _words(_REFUSED.pattern + r"|\bnot (?:one|in) |\buse a valid role"),
     ),
     Part.TOOLS: (
         _words(r"\btools?\b(?! (?:roles?|messages?)\b)|\btool.(?:use|choice|call)|\bfunctions?\b"),
@@ -88,9 +95,10 @@ _REFUSALS: Mapping[Part, tuple[re.Pattern[str], re.Pattern[str] | None]] = {
     Part.RESPONSE_FORMAT: (
         _words(
             r"response.?(?:format|schema|mime)|json.?(?:schema|object|mode|output)"
-            r"|structured.?output|guided|\bgrammar\b|xgrammar|outlines"
+            r"|structured.?output|guided|\bgrammar\b|xgrammar|outlines|\boutput_config\b"
+            r"|\bschema produces\b"
         ),
-        _REFUSED,
+        _words(_REFUSED.pattern + r"|\btoo (?:complex|large|many)\b|failed to (?:parse|init)"),
     ),
 }
 """By part, what names it and what then says that it is refused; `None` where the name says it."""

@@ -24,11 +24,12 @@ _SURE = _words(
     r"exceeded (?:the )?(?:length|token) limit|length limit exceeded",
     r"max_(?:prompt|input|total|model|seq(?:uence)?|context)_?(?:tokens|len(?:gth)?)",
     r"too many (?:input |prompt |total )?tokens|model token limit|token limit exceeded",
-    r"tokens?_limit_(?:reached|exceeded)|token count.{0,30}exceed|range of input length",
+    r"tokens?_limit_(?:reached|exceeded)|token count.{0,30}exceed|\binput length should be",
     r"reduce (?:the |your )?(?:length|size|messages?|prompts?|inputs?|(?:number|count) of tokens)",
     r"\binputs?\b.{0,60}must be <=|must have less than \d{1,9} tokens|expected maxlength: \d{1,9}",
     r"(?:kv.?cache|context) (?:is )?full",
-    r"(?:上下文|输入|提示词?|请求|prompt|messages?|tokens?).{0,12}(?:超长|超过|超出|过长)",
+    r"tokens must be reduced",
+    r"(?:上下文|输入|提示词?|请求|prompt|messages?|tokens?).{0,12}(?:超长|超限|超过|超出|过长)",
 )
 """What no server says of anything else."""
 _SENT = _words(
@@ -42,7 +43,8 @@ _EXCEEDS = _words(
     r"\btoo (?:long|large|big|many)\b|\bexceed|\b(?:longer|larger|greater|bigger|more) than\b",
     r"\b(?:beyond|over|above) (?:the|its|a)\b|\bat most\b|\bmust be (?:<|less|shorter|under)",
     r"\b(?:does|do|will|can)(?: ?not|n.t) fit\b|\boverflow|[\d)]\s{0,2}>=? {0,2}[\w(]",
-    r"\b(?:limit|max(?:imum)?)(?: is| of|:)? {0,2}\d|\b(?:accepts|supports|handles?)\b.{0,12}\d",
+    r"\b(?:limit|window|max(?:imum)?)(?: is| of|:)? {0,2}\d",
+    r"\b(?:accepts|supports|handles?)\b.{0,12}\d",
     r"\bcan handle\b",
 )
 _ELSE = _words(

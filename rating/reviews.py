@@ -72,6 +72,7 @@ def read_histories(path: Path, report: ReadReport) -> list[ReviewHistory]:
     """
     whole: list[ReviewHistory] = []
     by_user: dict[str, list[Review]] = {}
+    undated: dict[str, dict[int, Review]] = {}
     places = count()
     day_first = day_first_in(path, _times(path))
     for line, value in read_json_lines(path, report):
@@ -86,12 +87,31 @@ def read_histories(path: Path, report: ReadReport) -> list[ReviewHistory]:
         else:
             by_user.setdefault(review.user, []).append(review)
             report.ignore(path, line, unknown)
+            if _by_usual_names(row)[0].get("time") is None:
+                undated.setdefault(review.user, {})[line] = review
+    _leave_out_undated(by_user, undated, path, report)
     _describe(by_user, path, report)
     plain = [
         ReviewHistory(user, once_each(sorted(reviews, key=lambda review: review.time)))
         for user, reviews in by_user.items()
     ]
     return [history for history in [*whole, *plain] if history.reviews]
+
+
+def _leave_out_undated(
+    by_user: dict[str, list[Review]],
+    undated: dict[str, dict[int, Review]],
+    path: Path,
+    report: ReadReport,
+) -> None:
+    """Leave out reviews without a time, where others of the user have one: nothing orders them."""
+    for user, without in undated.items():
+        if len(without) == len(by_user[user]):
+            continue
+        for line in without:
+            report.add(path, line, f"has no time, and other reviews of user {shown(user)} have one")
+        left_out = set(map(id, without.values()))
+        by_user[user] = [review for review in by_user[user] if id(review) not in left_out]
 
 
 def _describe(by_user: dict[str, list[Review]], path: Path, report: ReadReport) -> None:
@@ -174,6 +194,7 @@ def _plain_review(
     time = row.get("time")
     moment = place if time is None else seconds(in_order(time, day_first=day_first), "time")
     text = _joined(row.get("title"), row.get("text"))
+    unknown += [name for name in ("title", "text") if not _is_readable(row.get(name, ""))]
     return Review(user, item, checked_rating(row.get("rating")), text, moment), unknown
 
 
@@ -202,11 +223,15 @@ def _facts(
     return read_attributes({name: fact for name, fact in described.items() if name not in but})
 
 
+def _is_readable(part: object) -> bool:
+    return isinstance(part, str) and "\0" not in part
+
+
 def _joined(title: object, text: object) -> str:
     parts = [
         " ".join(part.replace("<br />", " ").split())
         for part in (title, text)
-        if isinstance(part, str) and part.strip() and "\0" not in part
+        if isinstance(part, str) and _is_readable(part) and part.strip()
     ]
     # Amazon repeats a headline at the start of a short review.
     if len(parts) > 1 and parts[1].startswith(parts[0]):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from ...title_words import DIGITS
 from .words import ARTICLES, words
@@ -11,6 +12,7 @@ _ORDINALS = "first second third fourth fifth sixth seventh eighth ninth tenth"
 _NTH = re.compile(r"(\d{1,3})(?:st|nd|rd|th)")
 _RANKS = {word: str(n) for n, word in enumerate(_ORDINALS.split(), start=1)}
 _SHORT = {"doctor": "dr", "mister": "mr", "saint": "st", "versus": "vs"}
+_YEAR = 4
 _COUNTED = frozenset(
     {"part", "pt", "volume", "vol", "chapter", "episode", "number", "no", "the", "movie"}
 )
@@ -69,6 +71,41 @@ def numbers(form: str) -> tuple[str, ...]:
     keys = form.split()
     roman = keys[:1] if keys and keys[0] in {"i", "v", "x"} else []  # the X of X-Men is none
     return tuple(filter(str.isdigit, map(_plain, keys[len(roman) :])))
+
+
+def placed_numbers(form: str) -> set[tuple[str, str]]:
+    """Return the numbers in a title, each with the word before it; years count for nothing.
+
+    Args:
+        form: As for `numbers`.
+    """
+    keys = [key for key in map(_plain, form.split()) if key not in _COUNTED]
+    pairs = zip(["", *keys], keys, strict=False)
+    return {(before, key) for before, key in pairs if key.isdigit() and len(key) < _YEAR}
+
+
+def unnumbered(form: str) -> Iterator[str]:
+    """Yield what stands before the number that ends a title: `halo` of `halo 3`.
+
+    Args:
+        form: As for `numbers`.
+    """
+    keys = form.split()
+    if len(keys) > 1 and _plain(keys[-1]).isdigit():
+        keys.pop()
+        while len(keys) > 1 and keys[-1] in _COUNTED:
+            keys.pop()
+        yield " ".join(keys)
+
+
+def measures(form: str) -> set[str]:
+    """Return the words of letters and digits, such as `6ft` and `2k13`, which tell editions apart.
+
+    Args:
+        form: As for `numbers`.
+    """
+    plain = set(map(_plain, form.split()))
+    return {key for key in plain if not key.isdigit() and any(map(str.isdigit, key))}
 
 
 def _plain(key: str) -> str:

@@ -10,7 +10,15 @@ from dataclasses import dataclass
 from rapidfuzz import fuzz, process
 
 from ...records import Item, spoken
-from .forms import article_first, initials_joined, joined, numbers
+from .forms import (
+    article_first,
+    initials_joined,
+    joined,
+    measures,
+    numbers,
+    placed_numbers,
+    unnumbered,
+)
 from .words import BRACKETS, clean, names, without_article, words
 
 _EXACT = 100.0
@@ -29,6 +37,9 @@ _OF_A_PART = 0.92
 _OF_A_WORD = 75.0
 _LONGEST = 300
 """Characters that are compared, of what was typed and of a title."""
+_TYPO = 77.0
+"""Likeness above which a word is another one with a typing error: "sunset" is no "sunrise"."""
+_SHORT_WORD = 4
 _FEW_LETTERS = 5
 """Fewer are part of everything."""
 _YEAR = re.compile(r"(?<!\d)(?:1[89]|20)\d\d(?!\d)")
@@ -60,14 +71,15 @@ class TitleSearch:
         self._items = {item.id: item for item in items}
         self._called: defaultdict[str, dict[str, float]] = defaultdict(dict)
         self._joined: defaultdict[str, dict[str, float]] = defaultdict(dict)
+        shared = _series(self._items.values())
         for item in self._items.values():
             title = clean(item.title[:_LONGEST])
             bare = BRACKETS.sub(" ", title)
-            counted = numbers(_form(bare))
+            told = numbers(_form(bare))
             for name in sorted(names(item), key=lambda name: not name.aside):
                 form = " ".join(name.words)
                 like = _SUBTITLE if name.aside else _PART
-                if not name.aside and not set(counted) <= set(numbers(form)):
+                if not name.aside and (_unnumbered(told, form) or (name.first and form in shared)):
                     like = _SERIES
                 self._called[form][item.id] = self._called[initials_joined(form)][item.id] = like
                 self._join(form, item.id, like)
@@ -103,10 +115,11 @@ class TitleSearch:
         if dated is None or (matches and matches[0].likeness == _EXACT):
             return matches[:count]
         title, year = dated
-        if matches and year in matches[0].item.title:  # the number is a part of the title
-            return matches[:count]
         titled = self._ranked(title, count) or matches
         best = [match for match in titled if titled[0].likeness - match.likeness < _AHEAD]
+        first = matches[0].item if matches else None
+        if first and year in first.title and any(match.item is first for match in best):
+            return matches[:count]  # the number is a part of the title
         if then := [match for match in best if year in _years(match.item)]:
             return then[:count]
         if any(_years(match.item) for match in titled):  # of another year: ask
@@ -152,6 +165,23 @@ class TitleSearch:
         return matches
 
 
+def _series(items: Iterable[Item]) -> set[str]:
+    """Return the forms that stand before the number of a title: they name a series."""
+    found: set[str] = set()
+    for item in items:
+        told = numbers(_form(BRACKETS.sub(" ", clean(item.title[:_LONGEST]))))
+        if told:
+            parts = (" ".join(name.words) for name in names(item) if name.first)
+            found.update(form for form in parts if _unnumbered(told, form))
+            found.update(unnumbered(_form(BRACKETS.sub(" ", clean(item.title[:_LONGEST])))))
+    return found
+
+
+def _unnumbered(told: tuple[str, ...], form: str) -> bool:
+    """Whether a name lacks a number of its title."""
+    return not set(told) <= set(numbers(form))
+
+
 def settled(matches: list[TitleMatch]) -> Item | None:
     """Return the item that is meant, if there is no doubt.
 
@@ -175,14 +205,36 @@ def _likeness(typed: str, form: str, **_: object) -> float:
     few = len(shorter) < _FEW_LETTERS
     if few or typed[0] != form[0] or longer.startswith(shorter):
         whole = min(whole, _SURE - 1)
-    if form.startswith(f"{typed} "):
+    begins = form.startswith(tuple(f"{article}{typed} " for article in ("", "the ", "a ", "an ")))
+    if begins:
         whole = max(whole, _OF_A_WORD)
-    if len(typed) < _FEW_LETTERS or len(typed) > len(form):
-        return whole
-    part = _OF_A_PART * fuzz.token_set_ratio(typed, form)
-    if " " not in typed or form.startswith(f"{typed} "):  # it may be a title of its own
+    part = 0.0
+    if _FEW_LETTERS <= len(typed) <= len(form):
+        part = _OF_A_PART * fuzz.token_set_ratio(typed, form)
+    if " " not in typed or begins:  # it may be a title of its own
         part = min(part, _SURE - 1)
-    return max(whole, part)
+    if max(whole, part) < _SURE:
+        return max(whole, part)
+    if measures(typed) != measures(form):  # "Nintendo 3DS" is no typing error for "Nintendo DS"
+        whole = min(whole, _SURE - 1)
+    if not measures(typed) <= measures(form):
+        return _SURE - 1
+    # The 2 of "Harry Potter 2" is not that of "Harry Potter and the Deathly Hallows: Part 2".
+    if part >= _SURE and not placed_numbers(typed) <= placed_numbers(form):
+        part = _SURE - 1
+    return max(whole, part) if _same_words(typed, form) else _SURE - 1
+
+
+def _same_words(typed: str, form: str) -> bool:
+    """Whether no word stands in another's place, as in "Three Colours: White" and "… Blue"."""
+    if typed.count(" ") != form.count(" "):
+        return True
+    pairs = [pair for pair in zip(typed.split(), form.split(), strict=True) if pair[0] != pair[1]]
+    return all(
+        min(map(len, (one, other))) < _SHORT_WORD
+        or (fuzz.ratio(one, other) > _TYPO and one[0] == other[0])
+        for one, other in pairs
+    )
 
 
 def _form(title: str) -> str:
@@ -216,4 +268,7 @@ def _years(item: Item) -> set[str]:
         for name, value in item.attributes.items()
         if any(word in name.casefold() for word in _TELLS_YEAR)
     ]
-    return {year for text in (item.title, *dates) for year in re.findall(_YEAR, text)}
+    # The year of "2012 (2009)" is the one in brackets.
+    inside = " ".join(BRACKETS.findall(item.title[:_LONGEST]))
+    title = inside if _YEAR.search(inside) else item.title
+    return {year for text in (title, *dates) for year in re.findall(_YEAR, text)}

@@ -53,7 +53,9 @@ _MOST_ROUNDS = 5
 _LONGEST = 1_000
 """Characters of a title that count as its name."""
 _WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)*|&")
-ARTICLES = r"the|an?|l[aeo]s?|l'|il|el|gli|d(?:er|as|ie|e[nt])|une?|una|eine?"
+ARTICLES = (
+    r"the|an?|l[aeo]s?|l'|il|el|gli|d(?:er|as|ie|e[nt]?)|une?|una|eine?|ett?|een?|het|os?|as|uma?"
+)
 _ARTICLE_FIRST = re.compile(r"^\s*[\"']?(?:the|an?)\s+", re.IGNORECASE)
 _ARTICLE_LAST = re.compile(rf",\s*(?:{ARTICLES})\s*$", re.IGNORECASE)
 BRACKETS = re.compile(r"[(\[{]([^()\[\]{}]*)[)\]}]")
@@ -175,10 +177,12 @@ class Name:
     Attributes:
         words: Folded, without a leading article.
         aside: Whether it is a subtitle or a bracket, which many items may share.
+        first: Whether it is what stands before a subtitle, which a whole series may share.
     """
 
     words: tuple[str, ...]
     aside: bool = False
+    first: bool = False
 
 
 def names(item: Item) -> Iterator[Name]:
@@ -198,7 +202,7 @@ def names(item: Item) -> Iterator[Name]:
                 yield from _name(_ALSO.sub("", inside), own, aside=_ALSO.match(inside) is None)
         parts = _PARTS.split(outside)
         for place, part in enumerate(parts[: len(parts) if len(parts) > 1 else 0]):
-            yield from _name(part, own, aside=place > 0)
+            yield from _name(part, own, aside=place > 0, first=place == 0)
 
 
 def without_article(text: str) -> str:
@@ -212,11 +216,13 @@ def _other_titles(item: Item) -> Iterator[str]:
             yield value
 
 
-def _name(text: str, own: list[list[str]], *, aside: bool = False) -> Iterator[Name]:
+def _name(
+    text: str, own: list[list[str]], *, aside: bool = False, first: bool = False
+) -> Iterator[Name]:
     keys = words(without_article(text))
     if not keys or (aside and len(keys) == 1):
         return
-    yield Name(tuple(keys), aside)
+    yield Name(tuple(keys), aside, first)
     for value in own:
         if value and len(value) < len(keys) and keys[-len(value) :] == value:
-            yield Name(tuple(keys[: -len(value)]), aside)
+            yield Name(tuple(keys[: -len(value)]), aside, first)

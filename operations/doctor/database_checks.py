@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from ...errors import InputError, Re2llmError, ReleaseMisfitError
+from ...errors import InputError, PoolerError, Re2llmError, ReleaseMisfitError
 from ...knowledge.domains import find_domain, list_domains
 from ...knowledge.inspection import inspect_database
 from ...ranking.release_cache import served_policy
@@ -58,7 +58,13 @@ async def _versions(options: RunOptions) -> Check:
         return Check(
             name="database", status="note", found=f"{found}; it can only be read", remedy=remedy
         )
-    return Check(name="database", status="ok", found=found)
+    try:
+        async with options.services.locks.alone("doctor"):
+            return Check(name="database", status="ok", found=found)
+    except PoolerError as error:
+        # What serves works; only learning does not.
+        found = f"{found}; a pooler lends connections by transaction, so nothing can be learned"
+        return Check(name="database", status="note", found=found, remedy=error.remedy)
 
 
 async def _catalogue_checks(options: RunOptions) -> list[Check]:

@@ -502,6 +502,7 @@ def test_a_first_row_that_is_a_list_is_reported_like_any_other(tmp_path: Path, r
         ('{"id": 5, "title": ""}', "title '' is not text, or is blank"),
         ('{"id": true, "title": "T"}', "id True is neither"),
         ('{"id": 1.5, "title": "T"}', "id 1.5 is neither"),
+        (f'{{"id": "{"x" * 501}", "title": "T"}}', "longer than 500 characters"),
         ('{"id": 1e300, "title": "T"}', "is neither"),
         ('{"id": 1.0, "title": "T"}', "given before"),
         ('{"id": "1", "title": "T"}', "given before"),

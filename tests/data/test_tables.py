@@ -329,6 +329,15 @@ def test_an_open_quote_does_not_swallow_the_file_in_silence(tmp_path: Path) -> N
     assert "(from line 2)" in report.first_malformed[0].reason
 
 
+def test_a_parquet_file_with_two_columns_of_one_name_is_refused(tmp_path: Path) -> None:
+    arrow = importlib.import_module("pyarrow")
+    names = ["user", "item", "item"]
+    table = arrow.table([arrow.array(["u"]), arrow.array(["a"]), arrow.array(["b"])], names=names)
+    importlib.import_module("pyarrow.parquet").write_table(table, tmp_path / "log.parquet")
+    with pytest.raises(InputError, match="'item' twice"):
+        open_reader("table", tmp_path / "log.parquet")
+
+
 def test_parquet_without_pyarrow_says_what_to_install(tmp_path: Path, monkeypatch) -> None:
     log = tmp_path / "log.parquet"
     log.write_bytes(b"PAR1")

@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 from learnt import forget, knowledge
 from re2llm.data.sample import simulate_sessions
-from re2llm.errors import InputError
+from re2llm.errors import InputError, PoolerError
 from re2llm.jobs import pieces
 from re2llm.jobs.control import cancel_job, job, pause, resume, retry
 from re2llm.jobs.submit import submit
 from re2llm.knowledge.jobs import Job
+from re2llm.knowledge.locks import AdvisoryLocks
 from re2llm.operations.evaluation.evaluate import evaluate
 from re2llm.operations.hints.tidy import tidy_hints
 from re2llm.operations.hints.verify import verify_hints
@@ -84,6 +85,27 @@ async def test_tidying_as_a_job_is_the_operation(adjust: Change, loaded: Load, u
     alone = await tidy_hints(Context(domain=domain))
     assert alone.llm_calls == 0
     assert done.result["kept"] == alone.model_dump(mode="json")["kept"]
+
+
+async def test_a_pooler_that_keeps_no_claims_ends_a_job_with_its_reason(
+    loaded: Load, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    domain = await loaded(3)
+    submitted = await submit(Context(domain=domain), "learn", {"concurrency": 1})
+
+    async def refuse(*_: object, **__: object) -> bool:
+        raise PoolerError("RE2LLM_DATABASE_URL", "It pools by transaction.", "Pool by session.")
+
+    monkeypatch.setattr(AdvisoryLocks, "claim_session", refuse)
+    run = (submitted.id, submitted.attempt)
+    plan = await pieces.steadily(lambda: pieces.plan(*run))
+    assert plan is not None
+    first = plan["pieces"][0]
+    assert await pieces.steadily(lambda: pieces.do_piece(*run, {}, first)) == {"over": True}
+    await pieces.steadily(lambda: pieces.finish(*run, {}, {}))
+    ended = (await job(Context(), submitted.id)).job
+    assert ended.state == "failed"
+    assert "Pool by session" in ended.reason
 
 
 @pytest.mark.long

@@ -34,6 +34,9 @@ def connected(url: str) -> dict[str, object]:
         f"host=db port=5433 user=me password={ODD} dbname=app",
         f"host='db' port=5433 user=me password='{ODD}' dbname=app",
         f"'postgresql://me:{ENCODED}@db:5433/app'\n",
+        f"\ufeff\u201cpostgresql://me:{ENCODED}@db:5433/app\u201d\u200b",
+        f"host=db port=5433 user=me dbname=app password='{ODD}'",
+        f"\"host=db port=5433 user=me dbname=app password='{ODD}'\"",
     ],
 )
 def test_an_address_is_read_however_it_is_written(url: str) -> None:
@@ -67,6 +70,15 @@ def test_several_hosts_and_sockets_are_read(url: str, host: str, port: str) -> N
         ("postgresql://me:s3cret@w@db/app", "more than one @", "%40"),
         (f"postgresql://me:{ODD}@db:5432/app", "cannot be read", "%2F"),
         ("password=a s3cret dbname=x", "not a PostgreSQL URL", "postgresql://"),
+        ("postgresql://me:x@s3cret/w:x#y?q@db/app", "parts a password", "%40"),
+        ("postgresql://me:x@s3cret/w?a=b@db/app", "parts a password", "%40"),
+        ("postgresql://db:1/app?user=me&password=x@s3cret/w", "parts a password", "%40"),
+        ("host=db;user=me;password=s3cret;dbname=x", "told apart", "host=… user=…"),
+        ("host=db,user=me,password=s3cret", "told apart", "host=… user=…"),
+        ("jdbc:postgresql://db/app;user=me;password=s3cret", "told apart", "host=… user=…"),
+        ("postgresql://db/app&user=me&password=s3cret", "told apart", "host=… user=…"),
+        ("postgresql://me:x%00s3cret@db/app", "code 0", "%00"),
+        (f"postgresql://me:s3cret@{'a' * 64}/app", "host cannot be read", "postgresql://"),
     ],
 )
 def test_what_cannot_be_read_is_explained_without_the_password(
@@ -77,6 +89,11 @@ def test_what_cannot_be_read_is_explained_without_the_password(
     assert problem in caught.value.problem
     assert remedy in caught.value.remedy
     assert "s3cret" not in str(caught.value)
+
+
+def test_an_at_sign_in_a_value_of_an_option_is_read() -> None:
+    found = connected("postgresql://me:x@db/app?user=me@tenant&password=p@ss")
+    assert (found["host"], found["password"]) == ("db", "p@ss")
 
 
 @pytest.mark.parametrize("password", ["%41/s3cret", "a,b/s3cret", "[a]/s3cret"])
@@ -104,10 +121,22 @@ def test_a_slash_in_a_password_makes_no_database_of_its_rest(password: str) -> N
         ("SSL error: certificate verify failed", "sslrootcert"),
         ('invalid sslmode value: "x"', "verify-full"),
         ('invalid connection option "pgbouncer"', "does not know it"),
+        ('invalid connection option "command_timeout"', "does not know it"),
+        ("FATAL:  unsupported startup parameter: options", "ignore_startup_parameters"),
         ('definition of service "x" not found', "pg_service.conf"),
         ('FATAL:  unrecognized configuration parameter "x"', "options="),
         ("FATAL:  sorry, too many clients already", "RE2LLM_POOL_SIZE"),
         ("FATAL:  the database system is starting up", "in a minute"),
+        # of poolers
+        ("FATAL:  no such database: app", "create it"),
+        ("FATAL:  no such user: me", "Check the user"),
+        ("FATAL:  Tenant or user not found", "Check the user"),
+        ("FATAL:  auth failed", "user and password"),
+        ("FATAL:  query_wait_timeout", "default_pool_size"),
+        ("FATAL:  no more connections allowed (max_client_conn)", "RE2LLM_POOL_SIZE"),
+        ("FATAL:  MaxClientsInSessionMode: max clients reached", "RE2LLM_POOL_SIZE"),
+        ("FATAL:  SSL required", "?sslmode=require"),
+        ("server does not support SSL, but SSL was required", "Switch SSL on"),
         ("FATAL:  Passwort-Authentifizierung fehlgeschlagen", GENERAL),
     ],
 )

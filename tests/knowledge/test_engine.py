@@ -59,6 +59,18 @@ async def test_a_connection_that_knows_it_is_lost_is_replaced(url: str, settings
     await engine.dispose()
 
 
+async def test_texts_of_any_script_pass_whatever_encoding_an_address_names(
+    url: str, settings: Settings
+) -> None:
+    named = make_url(url).update_query_dict({"client_encoding": "latin1"})
+    engine = make_engine(named.render_as_string(hide_password=False), settings)
+    async with engine.connect() as connection:
+        assert (
+            await connection.execute(text("SELECT :title"), {"title": "Живаго"})
+        ).scalar() == "Живаго"
+    await engine.dispose()
+
+
 @pytest.mark.long
 async def test_a_killed_embedded_server_is_started_again_by_the_next_request(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -146,3 +146,54 @@ def test_a_film_that_is_not_there_is_not_replaced_by_one_that_begins_so() -> Non
     for typed in ("Seven", "Frozen"):
         assert settled(search.find(typed)) is None
         assert search.find(typed)
+
+
+OTHERS = TitleSearch(
+    Item(title, title)
+    for title in (
+        *("Se7en (1995)", "Seven Samurai (1954)", "2012 (2009)", "2010: The Year (1984)"),
+        *("Harry Potter and the Chamber of Secrets", "Halloween", "Halloween H20: 20 Years Later"),
+        *("Harry Potter and the Deathly Hallows: Part 2", "Three Colors: Blue", "Before Sunrise"),
+        *("The Lord of the Rings: The Two Towers", "The Lord of the Rings: The Return of the King"),
+        *(
+            "O Auto da Compadecida",
+            "Ett H\u00e5l i Mitt Hj\u00e4rta",
+            "Star Trek II: The Wrath of Khan",
+        ),
+        *("L\u00e9on: The Professional", "Death Race 2000 (1975)", "Boot, Das (1981)"),
+        *("HDMI Cable 10ft", "Acme High Speed Braided HDMI Cable 10ft", "NBA 2K13 - PC"),
+        *("Father of the Bride", "Man on Fire", "Nintendo 3DS XL", "Halo 3", "Halo: Reach"),
+    )
+)
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        *("Seven (1954)", "2012 (2012)", "Harry Potter 2", "Halloween 20", "Three Colors: White"),
+        *("Lord of the Rings", "The Lord of the Rings", "Before Sunset", "Star Trek 3"),
+        *("HDMI Cable 6ft", "High Speed Braided HDMI Cable 6ft", "NBA 2K14", "nba 2k14 - pc"),
+        *("Father of the Pride", "Man on Wire", "Nintendo DS", "Halo", "Halo 2"),
+    ],
+)
+def test_a_neighbour_in_a_series_is_not_taken_for_another(typed: str) -> None:
+    assert settled(OTHERS.find(typed)) is None
+
+
+@pytest.mark.parametrize(
+    ("typed", "found"),
+    [
+        *(("Auto da Compadecida, O", "O Auto da Compadecida"), ("boot (1981)", "Boot, Das (1981)")),
+        *(("Ett hal i mitt hjarta", "Ett H\u00e5l i Mitt Hj\u00e4rta"), ("2012", "2012 (2009)")),
+        *(("Hal i mitt hjarta, Ett", "Ett H\u00e5l i Mitt Hj\u00e4rta"), ("Seven", "Se7en (1995)")),
+        *(("Harry Potter Deathly Hallows 2", "Harry Potter and the Deathly Hallows: Part 2"),),
+        *(("hdmi cable 10ft", "HDMI Cable 10ft"), ("NBA 2k13", "NBA 2K13 - PC")),
+        *(("Fahter of the Birde", "Father of the Bride"), ("Man on Fier", None)),
+        *(("Star Trek 2", "Star Trek II: The Wrath of Khan"), ("Befor Sunrsie", "Before Sunrise")),
+        *(("Leon", "L\u00e9on: The Professional"), ("deth race 2000", "Death Race 2000 (1975)")),
+        *(("The Return of the King", "The Lord of the Rings: The Return of the King"),),
+    ],
+)
+def test_what_tells_titles_of_a_series_apart_finds_one(typed: str, found: str | None) -> None:
+    sure = settled(OTHERS.find(typed))
+    assert (sure and sure.id) == found

@@ -13,12 +13,14 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 from re2llm.data.sample import sample_items
-from re2llm.errors import DatabaseError
+from re2llm.errors import DatabaseError, PoolerError
 from re2llm.interfaces.host import Re2llm
 from re2llm.jobs.liveness import Pulse, gone
+from re2llm.jobs.worker import _require_second  # pyright: ignore[reportPrivateUsage]
 from re2llm.knowledge.engine import make_engine
 from re2llm.knowledge.locks import AdvisoryLocks
 from re2llm.knowledge.migrate import migrate
+from re2llm.operations.doctor.database_checks import database_checks
 from re2llm.operations.loading.load import load_domain
 from re2llm.records import Session
 from re2llm.runtime.services import open_services
@@ -159,6 +161,21 @@ async def test_learning_says_at_once_what_it_needs(
     assert locks_left(fresh) == 0
 
 
+@pytest.mark.long
+async def test_doctor_says_that_nothing_can_be_learned(
+    pooler: TransactionPooler, fresh: URL, settings: Settings
+) -> None:
+    await load_films(fresh, settings)
+    async with (
+        asyncio.timeout(PATIENCE),
+        Re2llm(pooler.url.render_as_string(), domain="films") as host,
+    ):
+        (found, *_), _ = await database_checks(host.context())
+    assert (found.name, found.status) == ("database", "note")
+    assert "nothing can be learned" in found.found
+    assert "by session" in found.remedy
+
+
 async def test_a_pooler_is_noticed_also_where_it_lends_another_connection_later(
     pooler: TransactionPooler, fresh: URL, settings: Settings
 ) -> None:
@@ -180,6 +197,30 @@ async def test_a_pooler_is_noticed_also_where_it_lends_another_connection_later(
         await behind.close()
     await engine.dispose()
     assert locks_left(fresh) == 0
+
+
+@pytest.mark.long
+async def test_a_pooler_without_a_second_connection_keeps_nobody_waiting(
+    fresh: URL,
+    settings: Settings,
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("re2llm.jobs.worker._PATIENCE", 0.5)
+    with pooled(fresh.render_as_string(), tmp_path_factory.mktemp("p"), size=1) as small:
+        engine = make_engine(small.url.render_as_string(), settings)
+        locks = AdvisoryLocks(engine)
+        async with asyncio.timeout(PATIENCE):
+            with pytest.raises(PoolerError, match="by transaction"):
+                await locks.claim_session(5)
+            services = await open_services(settings, engine=engine)
+            pulse = Pulse(engine, "here")
+            assert await pulse.beat()
+            with pytest.raises(PoolerError, match="no second connection"):
+                await _require_second(services)
+            await pulse.stop()
+            await services.close()
+        await engine.dispose()
 
 
 async def test_a_worker_is_known_to_live_beside_traffic(

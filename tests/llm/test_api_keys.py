@@ -1,4 +1,4 @@
-"""A key that cannot be sent is found before anything is."""
+"""A key or an address that cannot be used is found before anything is sent."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import pytest
 from pydantic import SecretStr
 from re2llm.errors import InputError
 from re2llm.llm.api_keys import api_key_of
-from re2llm.llm.factory import make_chat_model
+from re2llm.llm.factory import make_chat_model, model_server
 from re2llm.settings import Settings
 
 KEY = "sk-secret-1234567890"
@@ -54,6 +54,7 @@ def test_what_surrounds_a_key_is_left_out(written: str) -> None:
         "OPENAI_API_KEY= sk-secret-1234567890",
         "\n",
         " '' ",
+        "sk-secret-1234567890" * 1_000,
     ],
 )
 @pytest.mark.parametrize(("setting", "reflects"), [("api_key", False), ("reflect_api_key", True)])
@@ -77,3 +78,46 @@ def test_the_providers_own_variable_is_cleaned_too(monkeypatch: pytest.MonkeyPat
     with pytest.raises(InputError, match="OPENAI_API_KEY"):
         make_chat_model(settings(model=MODEL))
     assert api_key_of(settings(), "anthropic:some-model") is None
+
+
+SERVER = "http://127.0.0.1:8000/v1"
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        *(SERVER, f"{SERVER}/", f"{SERVER}\n", f" '{SERVER}' ", f"\ufeff\u201c{SERVER}\u201d"),
+        *(f"{SERVER}/{end}" for end in ("chat/completions", "chat/completions/", "models")),
+    ],
+)
+def test_an_address_is_read_with_what_is_written_around_it(written: str) -> None:
+    given: Any = {"base_url": written, "reflect_base_url": written}
+    read = Settings(_env_file=None, model=MODEL, api_key=SecretStr(KEY), **given)  # pyright: ignore[reportCallIssue]
+    assert model_server(read) == model_server(read, reflects=True) == SERVER
+    model: Any = make_chat_model(read)
+    assert model.openai_api_base == SERVER
+
+
+@pytest.mark.parametrize(
+    ("written", "problem"),
+    [
+        ("127.0.0.1:8000/v1", "begin with http"),
+        ("http//127.0.0.1:8000/v1", "begin with http"),
+        ("ws://127.0.0.1:8000/v1", "begin with http"),
+        (f"http://me:{KEY}@127.0.0.1:8000/v1", "user or password"),
+        (f"{SERVER}?key={KEY}", "behind a ?"),
+        ("http://127.0.0.1:port/v1", "cannot be read"),
+        ("http://127.0.0.1:99999/v1", "cannot be read"),
+        ("http://[::1/v1", "cannot be read"),
+        ("http:///v1", "cannot be read"),
+        (f"{SERVER} {SERVER}", "cannot be read"),
+    ],
+)
+def test_an_address_that_cannot_be_asked_is_refused(written: str, problem: str) -> None:
+    read = Settings(_env_file=None, model=MODEL, api_key=SecretStr(KEY), base_url=written)  # pyright: ignore[reportCallIssue]
+    with pytest.raises(InputError) as caught:
+        make_chat_model(read)
+    assert caught.value.field == "RE2LLM_BASE_URL"
+    assert problem in caught.value.problem
+    assert "http://host:port/v1" in caught.value.remedy
+    assert KEY not in str(caught.value)

@@ -59,6 +59,30 @@ def test_dates_of_reviews_are_read_in_the_order_of_their_column(tmp_path):
         read_histories(write(tmp_path / "r.jsonl", rows("2/3/2024", "3/1/2024")), ReadReport())
 
 
+def test_a_review_without_a_time_among_others_with_one_is_left_out(tmp_path):
+    rows = [
+        {"user": "a", "item": "x", "rating": 1, "time": 1_700_000_005},
+        {"user": "a", "item": "y", "rating": 2, "time": None},
+        {"user": "a", "item": "z", "rating": 3, "time": 1_700_000_001},
+        {"user": "b", "item": "x", "rating": 4},
+        {"user": "b", "item": "y", "rating": 5},
+    ]
+    report = ReadReport()
+    found = read_histories(write(tmp_path / "r.jsonl", rows), report)
+    assert [[r.item.id for r in one.reviews] for one in found] == [["z", "x"], ["x", "y"]]
+    assert (report.malformed, report.first_malformed[0].line) == (1, 2)
+    assert "has no time" in report.first_malformed[0].reason
+
+
+@pytest.mark.parametrize("text", [["Witty."], 5, "Wit\0ty."])
+def test_a_text_that_cannot_be_read_is_counted(tmp_path, text):
+    report = ReadReport()
+    row = {"user": "a", "item": "x", "rating": 1, "text": text}
+    (found,) = read_histories(write(tmp_path / "r.jsonl", [row]), report)
+    assert found.reviews[0].text == ""
+    assert report.warnings == 1
+
+
 def test_amazon_histories_end_with_the_held_out_review(tmp_path):
     def entry(asin, rating, time):
         return {
