@@ -102,7 +102,7 @@ async def test_one_query_counts_the_pieces_of_all_jobs(
         return await list_workflows(self, **named)
 
     monkeypatch.setattr(DBOSClient, "list_workflows_async", watched)
-    found = {one.job.id: one.done for one in await jobs(context)}
+    found = {one.job.id: one.done for one in await jobs(context, domain=context.domain)}
     assert found == {one.id: done for done, one in enumerate(given)}
     assert len(asked) == 1
     for one in given:

@@ -195,7 +195,7 @@ async def test_releases(http: httpx.AsyncClient) -> None:
     assert problem(await http.get("/v1/releases/1"), 404)["field"] == "release"
     activate = await http.post("/v1/releases:activate", json={"release": 1})
     assert problem(activate, 422)["field"] == "release"
-    assert problem(await http.post("/v1/releases:rollback", json={}), 422)["field"] == "release"
+    assert problem(await http.post("/v1/releases:rollback", json={}), 422)["field"] == "domain"
 
 
 async def test_health_needs_nothing_and_readiness_the_database(http: httpx.AsyncClient) -> None:
