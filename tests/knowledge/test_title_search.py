@@ -1,6 +1,7 @@
 """Finding items by title: the year behind it, the article, typing errors, and doubts."""
 
 import pytest
+from re2llm.knowledge.titles.likeness import likeliest, likeness
 from re2llm.knowledge.titles.search import TitleSearch, settled
 from re2llm.records import Item
 
@@ -197,3 +198,24 @@ def test_a_neighbour_in_a_series_is_not_taken_for_another(typed: str) -> None:
 def test_what_tells_titles_of_a_series_apart_finds_one(typed: str, found: str | None) -> None:
     sure = settled(OTHERS.find(typed))
     assert (sure and sure.id) == found
+
+
+@pytest.mark.parametrize(
+    "typed", ["the return of the king", "hdmi cable", "halo", "fahter of the birde", "o auto", "x"]
+)
+def test_no_like_form_is_left_out_before_forms_are_compared_in_full(typed: str) -> None:
+    forms = [
+        *("lord of the rings", "return of the king", "lord of the rings the return of the king"),
+        *(
+            "hdmi cable 10ft",
+            "acme high speed braided hdmi cable 10ft",
+            "halo 3",
+            "the halo effect",
+        ),
+        *("father of the bride", "auto da compadecida", "man on fire", "x", "the x files"),
+    ]
+    in_full = [(form, likeness(typed, form)) for form in forms]
+    alike = sorted((pair for pair in in_full if pair[1] >= 70), key=lambda pair: -pair[1])
+    assert likeliest(typed, forms, len(forms)) == alike
+    assert likeliest(typed, forms, 2) == alike[:2]
+    assert likeliest(typed, [], 5) == []
