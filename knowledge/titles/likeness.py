@@ -7,6 +7,7 @@ from itertools import compress
 
 import numpy as np
 from rapidfuzz import fuzz, process
+from rapidfuzz.distance import OSA
 
 from .forms import measures, placed_numbers
 
@@ -85,6 +86,12 @@ def _same_words(typed: str, form: str) -> bool:
     pairs = [pair for pair in zip(typed.split(), form.split(), strict=True) if pair[0] != pair[1]]
     return all(
         min(map(len, (one, other))) < _SHORT_WORD
+        or _is_swap(one, other)
         or (fuzz.ratio(one, other) > _TYPO and one[0] == other[0])
         for one, other in pairs
     )
+
+
+def _is_swap(one: str, other: str) -> bool:
+    """Whether two letters have changed places, as in "Fier" for "Fire"."""
+    return sorted(one) == sorted(other) and OSA.distance(one, other) == 1
