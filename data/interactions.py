@@ -180,7 +180,7 @@ def check_table(path: Path) -> Path:
     if path.is_file():
         return path
     problem = "is not a file." if path.exists() else "does not exist."
-    remedy = "Give a CSV or Parquet file of interactions, and `items` for the items."
+    remedy = "Give a CSV, Parquet or JSONL file."
     raise InputError(str(path), problem, remedy)
 
 

@@ -199,6 +199,15 @@ def test_what_a_table_of_items_lacks_is_named(tmp_path: Path, names, options, sa
         open_reader("table", file, TableOptions(**options))
 
 
+def test_a_table_with_an_item_twice_says_who_chose_it(tmp_path: Path) -> None:
+    file = tmp_path / "orders.csv"
+    file.write_text("shopper,product_id,title\nu1,1,Emma\nu1,2,1984\nu2,1,Emma\n")
+    with pytest.raises(InputError, match=r"^user: No column .* Name one as `user`\."):
+        open_reader("table", file)
+    reader = open_reader("table", file, TableOptions(user="shopper"))
+    assert len(list(reader.sessions(ReadReport()))) == 1
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [({}, "^path: It is not named"), ({"items": "here", "user": "who"}, "table of interactions")],
