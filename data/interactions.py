@@ -70,7 +70,7 @@ class TableReader:
         self._interactions, self._items = path, self._options.items
         given = {name: getattr(self._options, name) for name in ("user", "item", "time")}
         self._all = column_names(path)
-        alone = "" if self._items else "If these are items alone, name theirs as `title`."
+        alone = "" if self._items else "For items alone, name the column of the `title`."
         self._columns = choose_columns(path, self._all, given, optional=("time",), other=alone)
         self._item_columns: dict[str, str] = {}
         if self._items is not None:

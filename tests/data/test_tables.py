@@ -185,7 +185,7 @@ def test_a_table_may_hold_items_alone(tmp_path: Path, write, name, marked, besid
 @pytest.mark.parametrize(
     ("names", "options", "said"),
     [
-        (("sku", "label"), {}, r"^user: .* If these are items alone, name theirs as `title`\."),
+        (("sku", "label"), {}, r"^user: .* For items alone, name the column of the `title`\."),
         (("sku", "label"), {"id": "sku"}, r"^title: No column .* Its columns are sku, label\.$"),
         (("ref", "title"), {}, r"^id: No column .* Name one as `id`\."),
         (("id", "title"), {"title": "name"}, r"^title: .* has no column 'name'"),
