@@ -374,3 +374,11 @@ def test_columns_are_for_tables_alone(tmp_path: Path) -> None:
         open_reader("jsonl", tmp_path, TableOptions(user="u"))
     with pytest.raises(InputError, match="does not exist"):
         open_reader("table", tmp_path / "log.csv")
+
+
+@pytest.mark.parametrize("typed", ["catalogue.csv", "data/shop"])
+def test_a_path_in_place_of_a_data_set_is_told_from_a_wrong_name(typed: str) -> None:
+    with pytest.raises(InputError, match=r"^dataset: .*jsonl, table\. It comes before the path\.$"):
+        open_reader(typed, None)
+    with pytest.raises(InputError, match=r"^dataset: .*jsonl, table\.$"):
+        open_reader("hetrek", None)
