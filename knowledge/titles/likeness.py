@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from itertools import compress
 
@@ -83,7 +84,8 @@ def _same_words(typed: str, form: str) -> bool:
     """Whether no word stands in another's place, as in "Three Colours: White" and "… Blue"."""
     if typed.count(" ") != form.count(" "):
         return True
-    pairs = [pair for pair in zip(typed.split(), form.split(), strict=True) if pair[0] != pair[1]]
+    mine, theirs = Counter(typed.split()), Counter(form.split())
+    pairs = zip((mine - theirs).elements(), (theirs - mine).elements(), strict=True)
     return all(
         min(map(len, (one, other))) < _SHORT_WORD
         or _is_swap(one, other)

@@ -117,11 +117,14 @@ class TitleSearch:
         for item, like in (pair for called in same for pair in called.items()):
             likeness[item] = max(likeness.get(item, 0.0), like)
         counted = numbers(form)
+        # The name of a whole series is no part of one title.
+        names_series = set(self._called.get(form, {}).values()) == {_SERIES}
+        highest = _SERIES if names_series else _PART - 1
         for other, score in likeliest(form, self._forms, 8 * count):
             if other == form:
                 continue
             # With another number it is another one of its series.
-            most = _PART - 1 if numbers(other) == counted else _SERIES
+            most = highest if numbers(other) == counted else _SERIES
             for item in self._called[other]:
                 likeness[item] = max(likeness.get(item, 0.0), min(score, most))
         ranked = sorted(likeness.items(), key=lambda found: (-found[1], found[0]))

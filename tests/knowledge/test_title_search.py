@@ -164,6 +164,8 @@ OTHERS = TitleSearch(
         *("L\u00e9on: The Professional", "Death Race 2000 (1975)", "Boot, Das (1981)"),
         *("HDMI Cable 10ft", "Acme High Speed Braided HDMI Cable 10ft", "NBA 2K13 - PC"),
         *("Father of the Bride", "Man on Fire", "Nintendo 3DS XL", "Halo 3", "Halo: Reach"),
+        *("Final Fight 2", "Final Fight: Streetwise", "PS3 Final Fight Collection"),
+        *("Xbox 360 Controller Battery Pack White", "USB Battery Pack for Xbox 360 Controller"),
     )
 )
 
@@ -175,6 +177,7 @@ OTHERS = TitleSearch(
         *("Lord of the Rings", "The Lord of the Rings", "Before Sunset", "Star Trek 3"),
         *("HDMI Cable 6ft", "High Speed Braided HDMI Cable 6ft", "NBA 2K14", "nba 2k14 - pc"),
         *("Father of the Pride", "Man on Wire", "Nintendo DS", "Halo", "Halo 2"),
+        "Final Fight",
     ],
 )
 def test_a_neighbour_in_a_series_is_not_taken_for_another(typed: str) -> None:
@@ -192,6 +195,7 @@ def test_a_neighbour_in_a_series_is_not_taken_for_another(typed: str) -> None:
         *(("Fahter of the Birde", "Father of the Bride"), ("Man on Fier", "Man on Fire")),
         *(("Star Trek 2", "Star Trek II: The Wrath of Khan"), ("Befor Sunrsie", "Before Sunrise")),
         *(("Leon", "L\u00e9on: The Professional"), ("deth race 2000", "Death Race 2000 (1975)")),
+        ("Controller Battery Pack White [Xbox 360]", "Xbox 360 Controller Battery Pack White"),
         *(("The Return of the King", "The Lord of the Rings: The Return of the King"),),
     ],
 )
