@@ -50,7 +50,6 @@ def choose_columns(
     Raises:
         InputError: A column is not there, or none has a usual name.
     """
-    by_form = {_form(name): name for name in reversed(there)}
     listed = f"Its columns are {', '.join(there[:40])}."
     if any(name[:1].isdigit() for name in there):
         listed += " If that is a row, write a header above it."
@@ -61,7 +60,7 @@ def choose_columns(
                 raise InputError(role, f"{path} has no column {named!r}.", listed)
             chosen[role] = named
             continue
-        usual = next((by_form[form] for form in _USUAL[role] if form in by_form), None)
+        usual = usual_column(role, there)
         if usual is not None:
             chosen[role] = usual
         elif role not in optional:
@@ -73,9 +72,10 @@ def choose_columns(
     return chosen
 
 
-def has_usual_column(role: str, there: Sequence[str]) -> bool:
-    """Return whether a column has a usual name for a role."""
-    return any(_form(name) in _USUAL[role] for name in there)
+def usual_column(role: str, there: Sequence[str]) -> str | None:
+    """Return the column with a usual name for a role; `None` if there is none."""
+    by_form = {_form(name): name for name in reversed(there)}
+    return next((by_form[form] for form in _USUAL[role] if form in by_form), None)
 
 
 def _form(name: str) -> str:

@@ -70,7 +70,7 @@ class TableReader:
         self._interactions, self._items = path, self._options.items
         given = {name: getattr(self._options, name) for name in ("user", "item", "time")}
         self._all = column_names(path)
-        alone = "" if self._items else "If these are items alone, name theirs as `title`."
+        alone = "" if self._items else "For items alone, name the column of the `title`."
         self._columns = choose_columns(path, self._all, given, optional=("time",), other=alone)
         self._item_columns: dict[str, str] = {}
         if self._items is not None:
@@ -180,7 +180,7 @@ def check_table(path: Path) -> Path:
     if path.is_file():
         return path
     problem = "is not a file." if path.exists() else "does not exist."
-    remedy = "Give a CSV or Parquet file of interactions, and `items` for the items."
+    remedy = "Give a CSV, Parquet or JSONL file."
     raise InputError(str(path), problem, remedy)
 
 

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterator
+from itertools import islice
 from pathlib import Path
 
 from ..errors import InputError
 from ..records import Item, Session
-from .columns import choose_columns, has_usual_column
+from .columns import choose_columns, usual_column
 from .files import total_bytes
 from .interactions import TableOptions, check_table, item_of
 from .malformed import ReadReport, parse_items
 from .table_rows import column_names, read_rows
+
+_FIRST_ROWS = 1_000
+"""Of a table; an item that is in them twice was chosen twice."""
 
 
 class ItemTableReader:
@@ -54,13 +58,17 @@ class ItemTableReader:
 def holds_items_alone(path: Path, options: TableOptions) -> bool:
     """Return whether a table holds items, not who chose them.
 
-    So it is if the user names columns of items alone, or if there are usual names for the title
-    and for the id, and none for the user.
+    So it is if the user names columns of items alone, or if a column has a usual name for the
+    title, none has one for the user, and the first rows are of different items.
     """
     if options.items or options.user or options.item or options.time or options.by_user:
         return False
     if options.id or options.title:
         return True
     there = column_names(check_table(path))
-    title, user = (has_usual_column(role, there) for role in ("title", "user"))
-    return title and not user
+    if usual_column("title", there) is None or usual_column("user", there) is not None:
+        return False
+    id_ = usual_column("id", there)
+    first = islice(read_rows(path, ReadReport()), _FIRST_ROWS)
+    ids = [str(row.get(id_)) for _, row in first] if id_ is not None else []
+    return len(ids) == len(set(ids))

@@ -108,8 +108,10 @@ def open_reader(
         InputError: There is no such data set, or files are missing.
     """
     if dataset not in READERS:
-        problem = f"{dataset!r} is not known."
-        raise InputError("dataset", problem, f"Choose one of {', '.join(READERS)}.")
+        remedy = f"Choose one of {', '.join(READERS)}."
+        if Path(dataset).suffix or Path(dataset).name != dataset:
+            remedy += " It comes before the path."
+        raise InputError("dataset", f"{dataset!r} is not known.", remedy)
     if dataset == "table":
         return table_reader(path, table)
     if table is not None and table != TableOptions():

@@ -113,6 +113,8 @@ def libpq_url(text: str) -> URL | None:
     except ProgrammingError:
         return None
     user, password, database = (found.pop(name, None) for name in ("user", "password", "dbname"))
+    if password is not None:
+        user = user or ""  # SQLAlchemy writes no password of nobody
     return URL.create("postgresql", user, password, None, None, database, found)
 
 

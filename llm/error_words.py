@@ -80,7 +80,7 @@ def last_line(body: Mapping[str, Any]) -> str:
     told = next((body[name] for name in CRASHES if body.get(name)), "")
     if is_list(told):
         told = told[-1]
-    return str(told)[-_MOST_READ:].strip().rpartition("\n")[2].strip()
+    return str(told).strip().rpartition("\n")[2].strip()
 
 
 def _parts(value: Any, depth: int = 0) -> list[str]:

@@ -39,6 +39,7 @@ _FILTERED = re.compile(
     re.IGNORECASE,
 )
 _FLAGGED = re.compile(r"\bmoderation\b|\bflagged\b|content.?(?:filter|policy)", re.IGNORECASE)
+_ACCOUNT_FLAGGED = re.compile(r"\b(?:account|organi[sz]ation)\b.{0,40}\bflagged\b", re.IGNORECASE)
 _FORM = frozenset({Part.TOOLS, Part.RESPONSE_FORMAT})
 
 RETRYABLE = frozenset(
@@ -191,8 +192,8 @@ def _of_status(status: int, said: str) -> Failure:
         failure = Failure.TIMEOUT
     elif status in _DENIED:
         # OpenRouter forbids what a filter has flagged; the key is good.
-        flagged = status == _FORBIDDEN and _FLAGGED.search(said)
-        failure = Failure.REFUSED if flagged else Failure.DENIED
+        flagged = _FLAGGED.search(said) and not _ACCOUNT_FLAGGED.search(said)
+        failure = Failure.REFUSED if flagged and status == _FORBIDDEN else Failure.DENIED
     elif status == _TOO_LARGE or (_HTTP_CLIENT <= status <= _HTTP_SERVER and says_too_long(said)):
         failure = Failure.TOO_LONG
     elif status >= _HTTP_SERVER or status in _PASSING:

@@ -18,7 +18,7 @@ _VALUE = r"[\w*.+/=~…-]"
 _WORD = r"(?!(?:token|auth\w{0,12}|scheme|format|required|header|prefix|missing|is|was|not)\b)"
 _PREFIXES = r"sk|pk|rk|gsk|xai|pplx|nvapi|csk|fw|tgp_v1|r8|dapi|glpat|tvly|whsec|sess"
 _FORMS = (
-    re.compile(r"(?<=://)[^/\s@]{1,200}@"),
+    re.compile(r"(?<=://)(?:[^/\s]{1,200}|[^/\s:@]{0,100}:\S{1,200})@"),
     re.compile(rf"(?i:\b(?:bearer|basic)\b)[:=]?\s{{1,3}}[\"']?{_WORD}{_VALUE}{{3,2000}}"),
     re.compile(rf"{_NAME}(?i:\s{{1,2}}provided)?{_LINK}[^\s\"'`,;]{{3,2000}}"),
     re.compile(rf"(?i:key|token|sig|signature){_LINK}{_MIXED}{_VALUE}{{3,2000}}"),

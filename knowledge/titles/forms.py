@@ -69,8 +69,15 @@ def numbers(form: str) -> tuple[str, ...]:
         form: Its folded words, parted by blanks.
     """
     keys = form.split()
-    roman = keys[:1] if keys and keys[0] in {"i", "v", "x"} else []  # the X of X-Men is none
-    return tuple(filter(str.isdigit, map(_plain, keys[len(roman) :])))
+    told = (key for place, key in enumerate(keys) if not _is_letter(keys, place))
+    return tuple(filter(str.isdigit, map(_plain, told)))
+
+
+def _is_letter(keys: list[str], place: int) -> bool:
+    """Whether a Roman numeral is none: the X of "X-Men", the I of "What I Like"."""
+    if place == 0:
+        return keys[0] in {"i", "v", "x"}
+    return keys[place] == "i" and place < len(keys) - 1 and keys[place - 1] not in _COUNTED
 
 
 def placed_numbers(form: str) -> set[tuple[str, str]]:

@@ -185,7 +185,7 @@ def test_a_table_may_hold_items_alone(tmp_path: Path, write, name, marked, besid
 @pytest.mark.parametrize(
     ("names", "options", "said"),
     [
-        (("sku", "label"), {}, r"^user: .* If these are items alone, name theirs as `title`\."),
+        (("sku", "label"), {}, r"^user: .* For items alone, name the column of the `title`\."),
         (("sku", "label"), {"id": "sku"}, r"^title: No column .* Its columns are sku, label\.$"),
         (("ref", "title"), {}, r"^id: No column .* Name one as `id`\."),
         (("id", "title"), {"title": "name"}, r"^title: .* has no column 'name'"),
@@ -197,6 +197,15 @@ def test_what_a_table_of_items_lacks_is_named(tmp_path: Path, names, options, sa
     file.write_text(",".join(names) + "\n1,Emma\n")
     with pytest.raises(InputError, match=said):
         open_reader("table", file, TableOptions(**options))
+
+
+def test_a_table_with_an_item_twice_says_who_chose_it(tmp_path: Path) -> None:
+    file = tmp_path / "orders.csv"
+    file.write_text("shopper,product_id,title\nu1,1,Emma\nu1,2,1984\nu2,1,Emma\n")
+    with pytest.raises(InputError, match=r"^user: No column .* Name one as `user`\."):
+        open_reader("table", file)
+    reader = open_reader("table", file, TableOptions(user="shopper"))
+    assert len(list(reader.sessions(ReadReport()))) == 1
 
 
 @pytest.mark.parametrize(
@@ -365,3 +374,11 @@ def test_columns_are_for_tables_alone(tmp_path: Path) -> None:
         open_reader("jsonl", tmp_path, TableOptions(user="u"))
     with pytest.raises(InputError, match="does not exist"):
         open_reader("table", tmp_path / "log.csv")
+
+
+@pytest.mark.parametrize("typed", ["catalogue.csv", "data/shop"])
+def test_a_path_in_place_of_a_data_set_is_told_from_a_wrong_name(typed: str) -> None:
+    with pytest.raises(InputError, match=r"^dataset: .*jsonl, table\. It comes before the path\.$"):
+        open_reader(typed, None)
+    with pytest.raises(InputError, match=r"^dataset: .*jsonl, table\.$"):
+        open_reader("hetrek", None)

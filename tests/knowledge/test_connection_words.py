@@ -44,6 +44,11 @@ def test_an_address_is_read_however_it_is_written(url: str) -> None:
     assert connected(url) == expected | {"password": ODD}
 
 
+@pytest.mark.parametrize("url", ["host=db password=s3cret", "postgresql://a,b/app?password=s3cret"])
+def test_a_password_without_a_user_is_kept(url: str) -> None:
+    assert "s3cret" in connected(url).values()
+
+
 @pytest.mark.parametrize(
     ("url", "host", "port"),
     [

@@ -1,6 +1,7 @@
 """Finding items by title: the year behind it, the article, typing errors, and doubts."""
 
 import pytest
+from re2llm.knowledge.titles.likeness import likeliest, likeness
 from re2llm.knowledge.titles.search import TitleSearch, settled
 from re2llm.records import Item
 
@@ -113,7 +114,8 @@ SHELF = TitleSearch([Item(title, title) for title in FILMS])
         *(("The Godfather Part Two", "The Godfather: Part II"), ("Oceans 12", "Ocean's Twelve")),
         *(("Back to the Future 2", "Back to the Future Part II"), ("$", "$")),
         *(("Kill Bill Volume 2", "Kill Bill: Vol. 2"), ("A New Hope", FILMS[28])),
-        *(("Doctor Strangelove", FILMS[29]), ("Heat", "Heat"), ("The Heat", "The Heat")),
+        *(("Doctor Strangelove", FILMS[29]), ("Dr. Strangelove", FILMS[29]), ("Heat", "Heat")),
+        ("The Heat", "The Heat"),
         *(("Airplane 2", "Airplane II: The Sequel"), ("Shrek 3", "Shrek the Third")),
         *(("Se7en", "Se7en (1995)"), ("Seven (1995)", "Se7en (1995)"), ("Seven", "Se7en (1995)")),
     ],
@@ -163,6 +165,8 @@ OTHERS = TitleSearch(
         *("L\u00e9on: The Professional", "Death Race 2000 (1975)", "Boot, Das (1981)"),
         *("HDMI Cable 10ft", "Acme High Speed Braided HDMI Cable 10ft", "NBA 2K13 - PC"),
         *("Father of the Bride", "Man on Fire", "Nintendo 3DS XL", "Halo 3", "Halo: Reach"),
+        *("Final Fight 2", "Final Fight: Streetwise", "PS3 Final Fight Collection"),
+        *("Xbox 360 Controller Battery Pack White", "USB Battery Pack for Xbox 360 Controller"),
     )
 )
 
@@ -174,6 +178,7 @@ OTHERS = TitleSearch(
         *("Lord of the Rings", "The Lord of the Rings", "Before Sunset", "Star Trek 3"),
         *("HDMI Cable 6ft", "High Speed Braided HDMI Cable 6ft", "NBA 2K14", "nba 2k14 - pc"),
         *("Father of the Pride", "Man on Wire", "Nintendo DS", "Halo", "Halo 2"),
+        "Final Fight",
     ],
 )
 def test_a_neighbour_in_a_series_is_not_taken_for_another(typed: str) -> None:
@@ -188,12 +193,35 @@ def test_a_neighbour_in_a_series_is_not_taken_for_another(typed: str) -> None:
         *(("Hal i mitt hjarta, Ett", "Ett H\u00e5l i Mitt Hj\u00e4rta"), ("Seven", "Se7en (1995)")),
         *(("Harry Potter Deathly Hallows 2", "Harry Potter and the Deathly Hallows: Part 2"),),
         *(("hdmi cable 10ft", "HDMI Cable 10ft"), ("NBA 2k13", "NBA 2K13 - PC")),
-        *(("Fahter of the Birde", "Father of the Bride"), ("Man on Fier", None)),
+        *(("Fahter of the Birde", "Father of the Bride"), ("Man on Fier", "Man on Fire")),
         *(("Star Trek 2", "Star Trek II: The Wrath of Khan"), ("Befor Sunrsie", "Before Sunrise")),
         *(("Leon", "L\u00e9on: The Professional"), ("deth race 2000", "Death Race 2000 (1975)")),
+        ("Controller Battery Pack White [Xbox 360]", "Xbox 360 Controller Battery Pack White"),
         *(("The Return of the King", "The Lord of the Rings: The Return of the King"),),
     ],
 )
-def test_what_tells_titles_of_a_series_apart_finds_one(typed: str, found: str | None) -> None:
+def test_what_tells_titles_of_a_series_apart_finds_one(typed: str, found: str) -> None:
     sure = settled(OTHERS.find(typed))
-    assert (sure and sure.id) == found
+    assert sure is not None
+    assert sure.id == found
+
+
+@pytest.mark.parametrize(
+    "typed", ["the return of the king", "hdmi cable", "halo", "fahter of the birde", "o auto", "x"]
+)
+def test_no_like_form_is_left_out_before_forms_are_compared_in_full(typed: str) -> None:
+    forms = [
+        *("lord of the rings", "return of the king", "lord of the rings the return of the king"),
+        *(
+            "hdmi cable 10ft",
+            "acme high speed braided hdmi cable 10ft",
+            "halo 3",
+            "the halo effect",
+        ),
+        *("father of the bride", "auto da compadecida", "man on fire", "x", "the x files"),
+    ]
+    in_full = [(form, likeness(typed, form)) for form in forms]
+    alike = sorted((pair for pair in in_full if pair[1] >= 70), key=lambda pair: -pair[1])
+    assert likeliest(typed, forms, len(forms)) == alike
+    assert likeliest(typed, forms, 2) == alike[:2]
+    assert likeliest(typed, [], 5) == []

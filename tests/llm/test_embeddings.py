@@ -76,3 +76,13 @@ def test_vectors_are_those_of_the_reference_implementation() -> None:
     np.testing.assert_allclose(encoder.encode(texts), expected, atol=2e-6)
     np.testing.assert_allclose(encoder.encode(texts[::-1])[::-1], expected, atol=2e-6)
     assert encoder.encode([]).shape == (0, 384)
+
+
+def test_loading_the_encoder_draws_no_random_numbers() -> None:
+    import torch
+    from re2llm.llm.encoder import Encoder
+
+    with torch.random.fork_rng(devices=[]):
+        state = torch.manual_seed(1).get_state()
+        Encoder()
+        assert torch.equal(torch.get_rng_state(), state)

@@ -305,6 +305,7 @@ def test_other_errors_are_not_taken_for_a_long_prompt(said: str) -> None:
         (402, "Insufficient credits. Add more and retry.", Failure.DENIED),
         (403, "Your model requires moderation and your input was flagged", Failure.REFUSED),
         (403, "This key may not use the model", Failure.DENIED),
+        (403, "Your account was flagged for potential abuse", Failure.DENIED),
         (400, "Content Exists Risk", Failure.REFUSED),
         (400, "data_inspection_failed", Failure.REFUSED),
         (429, "You have insufficient balance", Failure.DENIED),
