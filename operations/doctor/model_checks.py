@@ -65,13 +65,13 @@ async def model_checks(
         checks.append(Check(name="model", status="ok", found=found))
     for name in names:
         reflects = name != model
-        if not ask_model:
-            checks.append(Check(name="model", status="skipped", found=f"{name} was not asked"))
-            continue
         try:
             endpoint = await asyncio.to_thread(_endpoint, settings, name, reflects=reflects)
         except InputError as error:
             checks.append(Check.of("reflecting model" if reflects else "model", error))
+            continue
+        if not ask_model:
+            checks.append(Check(name="model", status="skipped", found=f"{name} was not asked"))
             continue
         opened = partial(_opened, options, endpoint)
         asking = Prober(endpoint, _patience(settings), opened)

@@ -352,6 +352,16 @@ async def test_settings_that_cannot_be_read_are_the_finding(examine: Examine) ->
     assert "RE2LLM_CANDIDATES" in found.checks[0].found
 
 
+async def test_a_server_that_cannot_be_called_is_found_without_a_call(
+    adjust: Callable[..., None], services: Services
+) -> None:
+    adjust(model="openai:x", api_key="key", base_url="localhost:1/v1")
+    found = await diagnose(Context(), ask_model=False)
+    check = by_name(found)["model"]
+    assert (found.ok, found.llm_calls, check.status) == (False, 0, "failed")
+    assert "RE2LLM_BASE_URL" in check.found
+
+
 async def test_a_catalogue_that_is_not_loaded_is_a_note(
     examine: Examine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
