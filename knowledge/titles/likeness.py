@@ -47,7 +47,7 @@ def likeness(typed: str, form: str) -> float:
     """Compare as wholes, and at a discount as a part, such as "fellowship of the ring".
 
     Args:
-        typed: The folded words of what a person calls an item, parted by blanks.
+        typed: The folded words of what a person calls an item, separated by blanks.
         form: Likewise of a title.
 
     Returns:
@@ -81,7 +81,7 @@ def likeness(typed: str, form: str) -> float:
 
 
 def _same_words(typed: str, form: str) -> bool:
-    """Whether no word stands in another's place, as in "Three Colours: White" and "… Blue"."""
+    """Whether no word replaces another, as in "Three Colours: White" and "… Blue"."""
     if typed.count(" ") != form.count(" "):
         return True
     mine, theirs = Counter(typed.split()), Counter(form.split())

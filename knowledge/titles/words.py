@@ -177,7 +177,7 @@ class Name:
     Attributes:
         words: Folded, without a leading article.
         aside: Whether it is a subtitle or a bracket, which many items may share.
-        first: Whether it is what stands before a subtitle, which a whole series may share.
+        first: Whether it is the part before a subtitle, which a whole series may share.
     """
 
     words: tuple[str, ...]
