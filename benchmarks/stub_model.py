@@ -85,7 +85,10 @@ def main() -> None:
     parser.add_argument("--faults", type=float, default=0.0, help="share of failed requests")
     options = parser.parse_args()
     app = application(options.delay, options.faults)
-    uvicorn.run(app, port=options.port, log_level="warning", backlog=4096)
+    # Answers that hang would keep it from ending for ten minutes.
+    uvicorn.run(
+        app, port=options.port, log_level="warning", backlog=4096, timeout_graceful_shutdown=1
+    )
 
 
 if __name__ == "__main__":
