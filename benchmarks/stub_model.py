@@ -87,7 +87,7 @@ def main() -> None:
     app = application(options.delay, options.faults)
     # Answers that hang would keep it from ending for ten minutes.
     uvicorn.run(
-        app, port=options.port, log_level="warning", backlog=4096, timeout_graceful_shutdown=1
+        app, port=options.port, log_level="critical", backlog=4096, timeout_graceful_shutdown=1
     )
 
 

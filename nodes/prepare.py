@@ -11,6 +11,9 @@ from ..ranking.state import RecommendState
 from ..runtime.node import Update, node
 from ..runtime.options import RunOptions
 
+_RESERVE = 2.0
+"""Seconds of a request's deadline for all but the model, on a server with much to do."""
+
 
 @node
 async def prepare(state: RecommendState, options: RunOptions) -> Update:
@@ -19,7 +22,8 @@ async def prepare(state: RecommendState, options: RunOptions) -> Update:
     Returns:
         Resolved items, evidence and the session embedding.
     """
-    deadline_at = time.time() + options.settings.deadline
+    deadline = options.settings.deadline
+    deadline_at = time.time() + deadline - min(_RESERVE, deadline / 10)
     request = read_request(state, options.settings.max_candidates)
     asked: RecommendState = {
         **state,

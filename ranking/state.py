@@ -147,7 +147,7 @@ class RecommendState(RecommendResult):
     shown: NotRequired[int]
     """How many items the answer shows."""
     deadline_at: NotRequired[float]
-    """When the request must be answered, in seconds since 1970."""
+    """When the model must have answered, in seconds since 1970."""
     domain_id: int
     training_session: NotRequired[int | None]
     """Key of the training session that is being ranked: evidence leaves it out."""
