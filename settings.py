@@ -134,8 +134,8 @@ class Settings(BaseSettings):
     request_timeout: float = Field(default=60.0, gt=0)
     """Seconds that one model call may take."""
     deadline: float = Field(default=120.0, gt=0)
-    """Seconds in which one request is answered. The model gets nine tenths of them, or all but two,
-    retries and pauses included."""
+    """Seconds in which one request is answered. The model gets nine tenths of them, retries and
+    pauses included."""
     model_retries: int = Field(default=3, ge=0)
     """How often a call that failed for a temporary reason is repeated."""
     retry_pause: float = Field(default=0.5, gt=0)

@@ -20,8 +20,9 @@ from rich.table import Table
 
 from benchmarks.timing import Timing, timed
 
-SELECT_AIM_MS, SELECT_AIM_HINTS = 10.0, 10_000
-GRAPH_AIM_MS = 20.0
+SELECT_AIM_MS, GRAPH_AIM_MS = 4.0, 10.0
+MANY, MANY_AIM_MS = 100_000, 25.0
+"""With more hints than that, and what `select_hint` may then take."""
 
 
 async def measure(sizes: Sequence[int], calls: int) -> list[dict[str, Any]]:
@@ -84,12 +85,14 @@ async def measure(sizes: Sequence[int], calls: int) -> list[dict[str, Any]]:
 
 def aims(rows: Sequence[dict[str, Any]]) -> list[str]:
     """Say which aims are missed."""
-    return [
-        f"{row['name']} (hints: {row['hints']:,}): p95 {row['p95_ms']:.1f} ms, aim {aim:.0f} ms"
-        for row in rows
-        for name, aim in (("select_hint", SELECT_AIM_MS), ("whole graph", GRAPH_AIM_MS))
-        if row["name"] == name and row["hints"] <= SELECT_AIM_HINTS and row["p95_ms"] > aim
-    ]
+    few = {"select_hint": SELECT_AIM_MS, "whole graph": GRAPH_AIM_MS}
+    missed: list[str] = []
+    for row in rows:
+        aim = (few if row["hints"] <= MANY else {"select_hint": MANY_AIM_MS}).get(row["name"])
+        if aim is not None and row["p95_ms"] > aim:
+            name = f"{row['name']} (hints: {row['hints']:,})"
+            missed.append(f"{name}: p95 {row['p95_ms']:.1f} ms, aim {aim:.0f} ms")
+    return missed
 
 
 def main() -> None:
@@ -132,7 +135,7 @@ def _show(rows: Sequence[dict[str, Any]]) -> None:
     console = Console()
     console.print(table)
     missed = aims(rows)
-    console.print("\n".join(missed) or "Both aims are met up to 10,000 hints.")
+    console.print("\n".join(missed) or "All aims are met.")
 
 
 if __name__ == "__main__":

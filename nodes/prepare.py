@@ -11,8 +11,8 @@ from ..ranking.state import RecommendState
 from ..runtime.node import Update, node
 from ..runtime.options import RunOptions
 
-_RESERVE = 2.0
-"""Seconds of a request's deadline for all but the model, on a server with much to do."""
+_OF_THE_MODEL = 0.9
+"""Of a request's time; on a server with much to do, the rest of the work waits for its turns."""
 
 
 @node
@@ -22,8 +22,7 @@ async def prepare(state: RecommendState, options: RunOptions) -> Update:
     Returns:
         Resolved items, evidence and the session embedding.
     """
-    deadline = options.settings.deadline
-    deadline_at = time.time() + deadline - min(_RESERVE, deadline / 10)
+    deadline_at = time.time() + _OF_THE_MODEL * options.settings.deadline
     request = read_request(state, options.settings.max_candidates)
     asked: RecommendState = {
         **state,

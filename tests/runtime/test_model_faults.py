@@ -179,17 +179,16 @@ async def test_a_slow_model_ends_at_the_deadline_and_not_after_all_its_retries(
     assert len(server.asked) <= 4
 
 
-@pytest.mark.parametrize(("deadline", "of_the_model"), [(1000.0, 998.0), (10.0, 9.0)])
 async def test_the_model_leaves_time_to_answer_before_the_deadline(
-    adjust: Callable[..., None], films: str, deadline: float, of_the_model: float
+    adjust: Callable[..., None], films: str
 ) -> None:
-    adjust(deadline=deadline)
+    adjust(deadline=1000.0)
     request: Any = {"domain": films, "history": HISTORY, "candidates": CANDIDATES}
     context = Context(policy="none", model="offline", record=False)
     async for update in graph.astream(request, context=context, stream_mode="updates"):
         if "prepare" in update:
             left = update["prepare"]["deadline_at"] - time.time()
-    assert left <= of_the_model
+    assert left <= 900
 
 
 # The hint
