@@ -10,11 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 
 from ..records import Item
 from .answers import WANTED
+from .content_key import ContentKey
 from .letters import LETTERS
 from .prompt_data import inert, one_line
 from .ranking_table import BAR, TOP_STAT, item_table, stat_cells
@@ -93,6 +95,26 @@ def letters_messages(task: RankingTask) -> list[BaseMessage]:
 
 
 def _messages(task: RankingTask, letters: str = "") -> list[BaseMessage]:
+    instructions, question = _unhinted(_content(task, letters))
+    advice = (one_line(hint, _LONGEST_HINT) for hint in task.hints)
+    lines = [question, *(f"Hint: {hint}" for hint in advice if hint)]
+    return [SystemMessage(instructions), HumanMessage("\n".join(lines))]
+
+
+def _content(task: RankingTask, letters: str) -> ContentKey[tuple[RankingTask, str]]:
+    items = [
+        [(item.title, dict(item.attributes)) for item in items]
+        for items in (task.history, task.candidates)
+    ]
+    meaning = task.evidence_meaning and dict(task.evidence_meaning)
+    evidence = [dict(row) for row in task.evidence]
+    return ContentKey((task, letters), (items, evidence, meaning, task.wanted, letters))
+
+
+@lru_cache(maxsize=256)  # hints are tried one after the other on the same sessions
+def _unhinted(content: ContentKey[tuple[RankingTask, str]]) -> tuple[str, str]:
+    """Return the instructions, and the question without hints."""
+    task, letters = content.value
     meaning = task.evidence_meaning or {}
     names = sorted(meaning) if task.evidence else []
     table = item_table(task.history, task.candidates, [*meaning, *([LETTER] if letters else [])])
@@ -108,9 +130,7 @@ def _messages(task: RankingTask, letters: str = "") -> list[BaseMessage]:
     lines.append(f"Candidates, {request}: {heading}")
     labels = letters[: len(cells)] if letters else range(1, len(cells) + 1)
     lines += [f"{label}{BAR}{line}" for label, line in zip(labels, cells, strict=True)]
-    advice = (one_line(hint, _LONGEST_HINT) for hint in task.hints)
-    lines += [f"Hint: {hint}" for hint in advice if hint]
-    return [SystemMessage(_instructions(meaning, letters)), HumanMessage("\n".join(lines))]
+    return _instructions(meaning, letters), "\n".join(lines)
 
 
 def repair_messages(

@@ -97,6 +97,6 @@ async def run_trial(domain: str, session_id: int, hint: str | None, options: Run
 
 async def gain_of(domain: str, session_id: int, hint: str, options: RunOptions) -> float:
     """Return a hint's gain in NDCG@10 on one training session."""
+    without = await run_trial(domain, session_id, None, options)
     state = await resolve_session(domain, session_id, options)
-    without = await try_hint(state, None, options)
     return (await try_hint(state, hint, options)).ndcg - without.ndcg

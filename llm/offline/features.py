@@ -6,7 +6,6 @@ and their meanings are phrased from the attributes' own names.
 
 from __future__ import annotations
 
-import marshal
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -16,6 +15,7 @@ from typing import Any, Literal
 import numpy as np
 
 from ...title_words import series_scores
+from ..content_key import ContentKey
 from .document import RankingDocument, values_of
 from .likeness import RECENT, Encode, Scores, likenesses, standardised
 from .sentences import WELL_KNOWN, close, field_words, high, low, one_value, wanted_evidence
@@ -49,34 +49,20 @@ def build_features(document: RankingDocument, encode: Encode) -> Sequence[Featur
     Args:
         encode: Texts to unit vectors, shape `[n, d]`.
     """
-    return _built(_Content(document), encode)
+    return _built(_content(document), encode)
 
 
-class _Content:
-    """What features are made from, equal to another of the same content."""
-
-    __slots__ = ("_key", "document")
-
-    def __init__(self, document: RankingDocument) -> None:
-        self.document = document
-        entries = [
-            [(entry.title, dict(entry.facts), dict(entry.evidence)) for entry in entries]
-            for entries in (document.history, document.candidates)
-        ]
-        meaning = dict(document.evidence_meaning)
-        # Version 2 writes equal values as equal bytes, and takes a tenth of what building takes.
-        self._key = marshal.dumps((entries, meaning, document.tabular), 2)
-
-    def __hash__(self) -> int:
-        return hash(self._key)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Content) and self._key == other._key
+def _content(document: RankingDocument) -> ContentKey[RankingDocument]:
+    entries = [
+        [(entry.title, dict(entry.facts), dict(entry.evidence)) for entry in entries]
+        for entries in (document.history, document.candidates)
+    ]
+    return ContentKey(document, (entries, dict(document.evidence_meaning), document.tabular))
 
 
 @lru_cache(maxsize=256)  # hints are tried one after the other on the same sessions
-def _built(content: _Content, encode: Encode) -> Sequence[Feature]:
-    document = content.document
+def _built(content: ContentKey[RankingDocument], encode: Encode) -> Sequence[Feature]:
+    document = content.value
     features = [
         *_resemblance(document, encode),
         *_attributes(document),
