@@ -9,7 +9,8 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-INSTALL = $(BIN)/python -m pip install -qq --constraint constraints.txt --editable
+# Python compiles what it imports, a small part; pip would compile everything.
+INSTALL = $(BIN)/python -m pip install -qq --no-compile --constraint constraints.txt --editable
 PINS := pyproject.toml constraints.txt
 # Each worker has a database of its own, so more of them soon cost more than they save.
 PARALLEL := --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
@@ -92,8 +93,7 @@ $(VENV)/.core: $(PINS) | $(VENV)/bin/python
 # The core too, in one run of pip: two take longer.
 $(VENV)/.test: $(PINS) | $(VENV)/bin/python
 	@echo "Installing re2llm and what the tests need (once; a minute or two)"
-	@$(INSTALL) '.[test,studio,report]' --no-compile
-	@$(BIN)/python -m compileall -qq -j 0 $(VENV)/lib || true # pip would use one processor
+	@$(INSTALL) '.[test,studio,report]'
 	@touch $(VENV)/.core $@
 
 $(VENV)/.lint: $(PINS) | $(VENV)/.test
