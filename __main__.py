@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from .commands.interrupts import INTERRUPTED, leave_at_once, leave_threads
+from .commands.interrupts import exit_code, leave_at_once, leave_threads
 
 
 def main() -> None:
@@ -17,7 +17,7 @@ def main() -> None:
     try:
         app(prog_name="re2llm")
     except SystemExit as ended:
-        if ended.code == INTERRUPTED:
+        if ended.code == exit_code():
             leave_threads()
         raise
 

@@ -29,7 +29,7 @@ from ..errors import Re2llmError
 from ..records import ONLY_DOMAIN_LOG
 from ..runtime.progress import Progress as ProgressCallback
 from ..terminal_text import printable, printable_json
-from .interrupts import INTERRUPTED, WorkThreads
+from .interrupts import WorkThreads, exit_code
 from .option_names import in_options, stated
 
 _WIDE = 10_000
@@ -129,9 +129,9 @@ def _first(group: BaseExceptionGroup[Re2llmError]) -> Re2llmError:
 
 
 def interrupted() -> NoReturn:
-    """Say that Ctrl-C ended the command, and exit as shells expect."""
+    """Say that a signal ended the command, and exit as shells expect."""
     err.print("Interrupted; nothing is half-written. Run the command again to continue.")
-    raise typer.Exit(INTERRUPTED) from None
+    raise typer.Exit(exit_code()) from None
 
 
 def fail(error: Re2llmError) -> NoReturn:

@@ -1,4 +1,7 @@
-"""Ctrl-C outside of a command's work: while Python still imports, and while it ends."""
+"""Ctrl-C while Python still imports, and while a command ends; other signals that end one.
+
+`kill` and a closed terminal end a command as Ctrl-C does, so that the embedded server stops too.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +13,10 @@ import threading
 import time
 from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 
-INTERRUPTED = 130
-"""The exit code that shells expect after Ctrl-C."""
-
+_ENDING = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 _PATIENCE = 2.0
 """Seconds for which threads may end what they do, such as writing a file."""
@@ -43,15 +44,25 @@ class WorkThreads(ThreadPoolExecutor):
             thread.join(max(0.0, until - time.monotonic()))
 
 
+_ended_by: list[int] = [signal.SIGINT]
+"""The last is the signal that ended the command."""
+
+
+def exit_code() -> int:
+    """Return what shells expect after the signal that ended the command: 130 after Ctrl-C."""
+    return 128 + _ended_by[-1]
+
+
 def leave_threads() -> None:
-    """End this process after Ctrl-C, with all that is done at its end, if a thread still works."""
+    """End this process after a signal, and do what its end demands, if a thread still works."""
     if all(one.daemon or one is threading.current_thread() for one in threading.enumerate()):
         return
     # Python itself runs them only once all threads have ended.
     atexit._run_exitfuncs()  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(INTERRUPTED)
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(ValueError):  # MCP's server closes what it writes to
+            stream.flush()
+    os._exit(exit_code())
 
 
 def leave_at_once() -> None:
@@ -64,10 +75,16 @@ def leave_at_once() -> None:
 
 @contextmanager
 def interruptible_work() -> Generator[None]:
-    """Let Ctrl-C raise `KeyboardInterrupt` meanwhile. Does nothing in a program that embeds us."""
+    """Let Ctrl-C raise `KeyboardInterrupt` meanwhile, and what ends a command act as Ctrl-C.
+
+    Does nothing in a program that embeds us.
+    """
     ours = signal.getsignal(signal.SIGINT) is _leave
     if ours:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+        for number in _ENDING:
+            if signal.getsignal(number) is signal.SIG_DFL:  # `nohup` has one ignored
+                signal.signal(number, _as_ctrl_c)
     try:
         yield
     finally:
@@ -75,8 +92,13 @@ def interruptible_work() -> Generator[None]:
             signal.signal(signal.SIGINT, _let_it_end)
 
 
+def _as_ctrl_c(number: int, _frame: FrameType | None) -> None:
+    _ended_by.append(number)
+    signal.raise_signal(signal.SIGINT)
+
+
 def _leave(_number: int, _frame: FrameType | None) -> None:
-    os._exit(INTERRUPTED)
+    os._exit(exit_code())
 
 
 def _let_it_end(_number: int, _frame: FrameType | None) -> None:

@@ -37,6 +37,7 @@ def mcp(
 async def _serve(domain: str | None) -> None:
     try:
         from ..interfaces.mcp_server import build_server
+        from ..interfaces.mcp_stdio import serve_stdio
     except ModuleNotFoundError as error:
         raise InputError(
             "mcp", f"The package {error.name} is missing.", "pip install 're2llm[mcp]'"
@@ -55,6 +56,6 @@ async def _serve(domain: str | None) -> None:
         )
     host = Re2llm(domain=domain or get_settings().domain)
     try:
-        await build_server(host).run_stdio_async()
+        await serve_stdio(build_server(host))
     finally:
         await host.aclose()

@@ -1,5 +1,6 @@
 """Ctrl-C at any moment of a command: exit code 130, and one line at most."""
 
+import json
 import os
 import signal
 import socket
@@ -14,6 +15,7 @@ from re2llm import __main__
 
 ROOT = Path(__main__.__file__).parent
 _IMPORT = "import time:"
+CLIENT = {"name": "test", "version": "1"}
 
 
 @pytest.fixture
@@ -82,20 +84,64 @@ __main__.main()
 
 
 @pytest.mark.long
-def test_it_does_not_wait_for_a_thread_that_computes() -> None:
+@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_it_does_not_wait_for_a_thread_that_computes(sign: signal.Signals) -> None:
     process = subprocess.Popen(
         [sys.executable, "-c", BUSY], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
     assert process.stdout is not None
     assert process.stdout.readline() == "at work\n"
-    process.send_signal(signal.SIGINT)
+    process.send_signal(sign)
     try:
         shown, errors = process.communicate(timeout=60)
     finally:
         process.kill()
-    assert (process.returncode, shown) == (130, "closed\n")
+    assert (process.returncode, shown) == (128 + sign, "closed\n")
     [line] = errors.splitlines()
     assert line.startswith("Interrupted;")
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
+def test_an_mcp_server_does_not_wait_for_its_client(silent_url: str, sign: signal.Signals) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "re2llm", "mcp"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "RE2LLM_DATABASE_URL": silent_url},
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    params = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": CLIENT}
+    request = {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": params}
+    process.stdin.write(json.dumps(request) + "\n")
+    process.stdin.flush()
+    assert json.loads(process.stdout.readline())["id"] == 1
+    process.send_signal(sign)
+    try:  # standard input stays open
+        process.wait(timeout=60)
+    finally:
+        process.kill()
+    assert process.returncode == 128 + sign
+    assert process.stderr is not None
+    assert process.stderr.read().startswith("Interrupted;")
+
+
+@pytest.mark.long
+def test_nohup_keeps_a_command_alive() -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-c", BUSY.replace("3600", "1")],
+        stdout=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN),  # noqa: PLW1509
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "at work\n"
+    process.send_signal(signal.SIGHUP)
+    shown, _ = process.communicate(timeout=60)
+    assert (process.returncode, shown) == (0, "closed\n")
 
 
 def test_the_command_starts_as_the_module_does() -> None:
