@@ -29,7 +29,7 @@ from ..errors import Re2llmError
 from ..records import ONLY_DOMAIN_LOG
 from ..runtime.progress import Progress as ProgressCallback
 from ..terminal_text import printable, printable_json
-from .interrupts import INTERRUPTED, WorkThreads
+from .interrupts import INTERRUPTED, Presses, WorkThreads
 from .option_names import in_options, stated
 
 _WIDE = 10_000
@@ -87,22 +87,28 @@ def run(work: Callable[[], Awaitable[_Result]]) -> _Result:
     usual = gc.get_threshold()
     # Looking for garbage while modules load takes a seventh of a command's start.
     gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS)
+    presses = Presses()
     try:
-        return asyncio.run(_closing(work, usual))
+        return asyncio.run(_closing(work, usual, presses))
     except Re2llmError as error:
         fail(error)
     except KeyboardInterrupt:
         interrupted()
     finally:
+        presses.end()
         gc.set_threshold(*usual)
 
 
-async def _closing(work: Callable[[], Awaitable[_Result]], usual: tuple[int, int, int]) -> _Result:
+async def _closing(
+    work: Callable[[], Awaitable[_Result]], usual: tuple[int, int, int], presses: Presses
+) -> _Result:
     """Do the work, and close what it opened.
 
     Args:
         usual: When to look for garbage once all is loaded, as a server or worker goes on for days.
+        presses: Of Ctrl-C.
     """
+    presses.begin()
     from ..runtime.sharing import close_shared_services
 
     loop = asyncio.get_running_loop()
