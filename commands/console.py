@@ -7,8 +7,9 @@ import gc
 import json
 import logging
 import sys
-from collections.abc import Awaitable, Callable, Generator, Iterable
+from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import IO, Any, NoReturn, TypeVar
 
 import typer
@@ -30,7 +31,7 @@ from ..records import ONLY_DOMAIN_LOG
 from ..runtime.progress import Progress as ProgressCallback
 from ..terminal_text import printable, printable_json
 from .interrupts import INTERRUPTED, Presses, WorkThreads
-from .option_names import in_options, stated
+from .option_names import in_options, stated, stated_as_json
 
 _WIDE = 10_000
 """Columns where the output is no terminal: programs that read it want whole lines."""
@@ -77,6 +78,8 @@ if logging.lastResort:  # writes warnings to standard error where no server sets
     logging.lastResort.setFormatter(_Lines())
 
 _Result = TypeVar("_Result")
+# In a list, so that a thread or a task of the command changes it for all.
+_waits_for_json: ContextVar[list[bool]] = ContextVar("_waits_for_json", default=[False])  # noqa: B039
 _OBJECTS_BETWEEN_COLLECTIONS = 50_000
 _LOADING = 5.0
 """Seconds within which a command has loaded what it needs."""
@@ -141,10 +144,30 @@ def interrupted() -> NoReturn:
 
 
 def fail(error: Re2llmError) -> NoReturn:
-    """Print an error as one line on standard error and exit with code 1."""
+    """Print an error as one line on standard error and exit with code 1.
+
+    With `--json`, standard output has it as `{"error": …}`.
+    """
+    print_error_as_json(stated_as_json(error))
     err.print("error: ", style="red", end="")
     err.print(stated(error), soft_wrap=True)
     raise typer.Exit(1)
+
+
+@contextmanager
+def result_as_json(wanted: bool) -> Generator[None]:
+    """Let the command that runs print a JSON document, if it is wanted, whatever happens."""
+    token = _waits_for_json.set([wanted])
+    try:
+        yield
+    finally:
+        _waits_for_json.reset(token)
+
+
+def print_error_as_json(error: Mapping[str, str]) -> None:
+    """Print an error as a JSON document, where one is wanted and none was printed."""
+    if _waits_for_json.get()[0]:
+        print_json({"error": error})
 
 
 def note(line: str) -> None:
@@ -176,6 +199,7 @@ def json_text(value: Any) -> str:
 def print_json(value: Any) -> None:
     """Print a JSON document on standard output, alone."""
     typer.echo(json_text(value))
+    _waits_for_json.get()[0] = False
 
 
 def progress(*, counts: bool = False) -> Progress:
