@@ -244,8 +244,14 @@ def get_settings() -> Settings:
     except ValidationError as error:
         first = error.errors()[0]
         name = "RE2LLM_" + "_".join(str(part) for part in first["loc"]).upper()
-        raise InputError(name, f"{first['msg']}.", "See .env.example.") from error
+        problem = f"{first['msg']}{_said_in(name)}."
+        raise InputError(name, problem, "See .env.example.") from error
     except SettingsError as error:
         found = re.search(r'field "(\w+)"', str(error))
         name = "RE2LLM_" + (found[1].upper() if found else "*")
-        raise InputError(name, "It is not valid JSON.", "See .env.example.") from error
+        problem = f"It is not valid JSON{_said_in(name)}."
+        raise InputError(name, problem, "See .env.example.") from error
+
+
+def _said_in(name: str) -> str:
+    return " (in .env)" if setting_sources().get(name) == ".env" else ""

@@ -9,7 +9,7 @@ import typer
 from ..errors import InputError
 from ..policies.rollout.plan import Goal, Plan, percentages, steps_text
 from .completion import complete_release
-from .console import fail, out, print_json, run
+from .console import fail, note, out, print_json, run
 from .options import DomainOption, JsonOption
 from .policy import policy
 
@@ -95,15 +95,16 @@ def canary(
     verb = "status" if status else "stop" if stop else "promote" if promote else "start"
     shown = run(lambda: _do(verb, release, domain, plan))
     if as_json:
-        print_json(shown.model_dump())
-    else:
+        print_json(shown and shown.model_dump())
+    elif shown is not None:
         _print(shown)
 
 
 async def _do(
     verb: str, release: int | None, domain: str | None, plan: dict[str, Any]
-) -> RolloutShown:
+) -> RolloutShown | None:
     from ..operations.releases.rollouts import (
+        NoRolloutError,
         promote_canary,
         show_canary,
         start_canary,
@@ -113,7 +114,11 @@ async def _do(
 
     context = Context()
     if verb == "stop":
-        return await stop_canary(context, domain=domain)
+        try:
+            return await stop_canary(context, domain=domain)
+        except NoRolloutError as error:
+            note(f"{error.problem} There is nothing to stop.")
+            return None
     if verb == "promote":
         return await promote_canary(context, domain=domain)
     if verb == "status" or release is None:

@@ -7,8 +7,9 @@ import gc
 import json
 import logging
 import sys
-from collections.abc import Awaitable, Callable, Generator, Iterable
+from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import IO, Any, NoReturn, TypeVar
 
 import typer
@@ -29,8 +30,8 @@ from ..errors import Re2llmError
 from ..records import ONLY_DOMAIN_LOG
 from ..runtime.progress import Progress as ProgressCallback
 from ..terminal_text import printable, printable_json
-from .interrupts import WorkThreads, exit_code
-from .option_names import in_options, stated
+from .interrupts import Presses, WorkThreads, exit_code
+from .option_names import in_options, stated, stated_as_json
 
 _WIDE = 10_000
 """Columns where the output is no terminal: programs that read it want whole lines."""
@@ -77,6 +78,8 @@ if logging.lastResort:  # writes warnings to standard error where no server sets
     logging.lastResort.setFormatter(_Lines())
 
 _Result = TypeVar("_Result")
+# In a list, so that a thread or a task of the command changes it for all.
+_waits_for_json: ContextVar[list[bool]] = ContextVar("_waits_for_json", default=[False])  # noqa: B039
 _OBJECTS_BETWEEN_COLLECTIONS = 50_000
 _LOADING = 5.0
 """Seconds within which a command has loaded what it needs."""
@@ -87,22 +90,28 @@ def run(work: Callable[[], Awaitable[_Result]]) -> _Result:
     usual = gc.get_threshold()
     # Looking for garbage while modules load takes a seventh of a command's start.
     gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS)
+    presses = Presses()
     try:
-        return asyncio.run(_closing(work, usual))
+        return asyncio.run(_closing(work, usual, presses))
     except Re2llmError as error:
         fail(error)
     except KeyboardInterrupt:
         interrupted()
     finally:
+        presses.end()
         gc.set_threshold(*usual)
 
 
-async def _closing(work: Callable[[], Awaitable[_Result]], usual: tuple[int, int, int]) -> _Result:
+async def _closing(
+    work: Callable[[], Awaitable[_Result]], usual: tuple[int, int, int], presses: Presses
+) -> _Result:
     """Do the work, and close what it opened.
 
     Args:
         usual: When to look for garbage once all is loaded, as a server or worker goes on for days.
+        presses: Of Ctrl-C.
     """
+    presses.begin()
     from ..runtime.sharing import close_shared_services
 
     loop = asyncio.get_running_loop()
@@ -135,10 +144,30 @@ def interrupted() -> NoReturn:
 
 
 def fail(error: Re2llmError) -> NoReturn:
-    """Print an error as one line on standard error and exit with code 1."""
+    """Print an error as one line on standard error and exit with code 1.
+
+    With `--json`, standard output has it as `{"error": …}`.
+    """
+    print_error_as_json(stated_as_json(error))
     err.print("error: ", style="red", end="")
     err.print(stated(error), soft_wrap=True)
     raise typer.Exit(1)
+
+
+@contextmanager
+def result_as_json(wanted: bool) -> Generator[None]:
+    """Let the command that runs print a JSON document, if it is wanted, whatever happens."""
+    token = _waits_for_json.set([wanted])
+    try:
+        yield
+    finally:
+        _waits_for_json.reset(token)
+
+
+def print_error_as_json(error: Mapping[str, str]) -> None:
+    """Print an error as a JSON document, where one is wanted and none was printed."""
+    if _waits_for_json.get()[0]:
+        print_json({"error": error})
 
 
 def note(line: str) -> None:
@@ -170,6 +199,7 @@ def json_text(value: Any) -> str:
 def print_json(value: Any) -> None:
     """Print a JSON document on standard output, alone."""
     typer.echo(json_text(value))
+    _waits_for_json.get()[0] = False
 
 
 def progress(*, counts: bool = False) -> Progress:

@@ -63,7 +63,7 @@ def _print(found: Diagnosis) -> None:
     out.print()
     width = max(len(check.name) for check in found.checks)
     for check in found.checks:
-        _line(f"{_MARKS[check.status]:<6}  {check.name:<{width}}  {check.found}")
+        _line(f"{_MARKS[check.status]:<6}  {check.name:<{width}}  {in_options(check.found)}")
         if check.remedy:
             _line(f"{'':<6}  {'':<{width}}  -> {in_options(check.remedy)}")
     out.print()

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from ..errors import InputError
 from ..records import counted
 from .completion import complete_domain
 from .console import out, print_json, run
@@ -64,13 +65,18 @@ async def _delete(name: str, yes: bool, as_json: bool) -> None:
 
     if not yes:
         there = await show_domain(Context(), name)
-        typer.confirm(
+        question = (
             f"Delete {name!r} with {counted(there.items, 'item')}, "
             f"{counted(there.sessions, 'training session')}, {counted(there.hints, 'hint')} and "
-            f"{counted(there.recommendations, 'recommendation')}?",
-            abort=True,
-            err=True,
+            f"{counted(there.recommendations, 'recommendation')}?"
         )
+        try:
+            typer.confirm(question, abort=True, err=True)
+        except typer.Abort:
+            if not as_json:
+                raise
+            problem = "It was not confirmed, so nothing was deleted."
+            raise InputError("yes", problem, "Give `yes`.") from None
     deleted = await delete_domain(Context(), name)
     if as_json:
         print_json(deleted.model_dump())

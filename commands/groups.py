@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import errno
+import itertools
 import os
 import re
 import sys
@@ -16,9 +17,15 @@ from typer.main import get_command_name
 from typer.models import CommandInfo
 
 from ..errors import InputError
-from .console import fail, interrupted, say_only_domain
+from .console import (
+    fail,
+    interrupted,
+    print_error_as_json,
+    result_as_json,
+    say_only_domain,
+)
 from .interrupts import interruptible_work
-from .option_names import spelled_by
+from .option_names import spelled_by, spelling
 
 # A number is short: without an end, a long row of digits would take quadratic time.
 _BETWEEN = re.compile(r"(?<![\d.])([\d.]{1,20})<=x<=([\d.]{1,20})")
@@ -30,6 +37,9 @@ _FILE_TROUBLE = {
     *(errno.ENAMETOOLONG, errno.ELOOP),
 }
 """What a person can put right; any other error is ours."""
+
+_UsageError: type[Exception] = typer.BadParameter.__mro__[1]
+"""Typer keeps it to itself: an option that does not exist, or a value that does not fit."""
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -62,15 +72,35 @@ class _Command(TyperCommand):
     def invoke(self, ctx: Any) -> Any:
         if ctx.params.get("domain", "") is None:
             say_only_domain()
+        wanted = ctx.params.get("as_json") or str(ctx.params.get("json_file")) == "-"
+        with result_as_json(bool(wanted)):
+            try:
+                with spelled_by(self.params), interruptible_work():
+                    return super().invoke(ctx)
+            except KeyboardInterrupt:  # before the command's work began, or outside its event loop
+                interrupted()
+            except OSError as error:
+                if error.errno not in _FILE_TROUBLE:
+                    raise
+                fail(_in_one_line(error))
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        wanted = self._asks_for_json(args)
         try:
-            with spelled_by(self.params), interruptible_work():
-                return super().invoke(ctx)
-        except KeyboardInterrupt:  # before the command's work began, or outside its event loop
-            interrupted()
-        except OSError as error:
-            if error.errno not in _FILE_TROUBLE:
-                raise
-            fail(_in_one_line(error))
+            return super().parse_args(ctx, args)
+        except _UsageError as error:
+            with result_as_json(wanted):
+                print_error_as_json(_misused(error))
+            raise
+
+    def _asks_for_json(self, args: list[str]) -> bool:
+        """Whether arguments that may not fit ask for JSON on standard output."""
+        takes_file = any(
+            "--json" in one.opts and not getattr(one, "is_flag", False) for one in self.params
+        )
+        if not takes_file:
+            return "--json" in args
+        return "--json=-" in args or ("--json", "-") in itertools.pairwise(args)
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
         return [
@@ -90,6 +120,13 @@ class _Command(TyperCommand):
             if rows:
                 with formatter.section(heading):
                     formatter.write_dl([(name, _in_words(text)) for name, text in rows])
+
+
+def _misused(error: Any) -> dict[str, str]:
+    parameter = getattr(error, "param", None)
+    field = spelling(parameter) if parameter else getattr(error, "option_name", "arguments")
+    problem: str = error.format_message()
+    return InputError(field, problem, "--help shows what the command takes.").as_dict()
 
 
 def _in_one_line(error: OSError) -> InputError:

@@ -15,9 +15,12 @@ from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from types import FrameType
+from typing import Any, NoReturn
 
 _ENDING = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
+_IGNORED = 2
+"""The Ctrl-C that is ignored, while what the first one ended is being closed."""
 _PATIENCE = 2.0
 """Seconds for which threads may end what they do, such as writing a file."""
 
@@ -57,6 +60,10 @@ def leave_threads() -> None:
     """End this process after a signal, and do what its end demands, if a thread still works."""
     if all(one.daemon or one is threading.current_thread() for one in threading.enumerate()):
         return
+    _end_now()
+
+
+def _end_now() -> NoReturn:
     # Python itself runs them only once all threads have ended.
     atexit._run_exitfuncs()  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
     for stream in (sys.stdout, sys.stderr):
@@ -95,6 +102,39 @@ def interruptible_work() -> Generator[None]:
 def _as_ctrl_c(number: int, _frame: FrameType | None) -> None:
     _ended_by.append(number)
     signal.raise_signal(signal.SIGINT)
+
+
+class Presses:
+    """Lets the first Ctrl-C cancel the work, the second do nothing, and the third end the process.
+
+    On the second one, asyncio would raise `KeyboardInterrupt` wherever the loop is, in the midst of
+    closing, which leaves traces on standard error.
+    """
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._before = signal.getsignal(signal.SIGINT)
+        self._cancel: Any = None
+
+    def begin(self) -> None:
+        """Begin, within the event loop of the work. Does nothing outside of the main thread."""
+        self._cancel = signal.getsignal(signal.SIGINT)
+        if callable(self._cancel) and threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGINT, self)
+
+    def end(self) -> None:
+        """Let Ctrl-C do what it did before, once the event loop is closed."""
+        if signal.getsignal(signal.SIGINT) is self:
+            signal.signal(signal.SIGINT, self._before)
+
+    def __call__(self, number: int, frame: FrameType | None) -> None:
+        """Handle the signal."""
+        self._count += 1
+        if self._count == 1:
+            self._cancel(number, frame)
+        elif self._count > _IGNORED:
+            signal.signal(signal.SIGINT, _leave)
+            _end_now()
 
 
 def _leave(_number: int, _frame: FrameType | None) -> None:

@@ -21,7 +21,7 @@ def spelled_by(parameters: Iterable[Any]) -> Generator[None]:
     Args:
         parameters: The command's, from Typer. Each has the name of its field.
     """
-    token = _spellings.set({one.name: _spelling(one) for one in parameters})
+    token = _spellings.set({one.name: spelling(one) for one in parameters})
     try:
         yield
     finally:
@@ -34,13 +34,20 @@ def stated(error: Re2llmError) -> str:
     return f"{field}: {in_options(f'{error.problem} {error.remedy}')}".strip()
 
 
+def stated_as_json(error: Re2llmError) -> dict[str, str]:
+    """Return an error as JSON primitives, in the words of the command that runs."""
+    document = {name: in_options(text) for name, text in error.as_dict().items()}
+    return {**document, "field": _spellings.get().get(error.field, error.field)}
+
+
 def in_options(text: str) -> str:
     """Return a text with options of the command that runs for their fields in backticks."""
     spellings = _spellings.get()
     return _FIELD.sub(lambda found: spellings.get(found[1], found[0]), text)
 
 
-def _spelling(parameter: Any) -> str:
+def spelling(parameter: Any) -> str:
+    """Return a parameter of a command, from Typer, as a person writes it."""
     if parameter.param_type_name == "option":
         return parameter.opts[0]
     shown: str = parameter.metavar or ""

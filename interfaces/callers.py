@@ -16,6 +16,7 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ..settings import get_settings
+from .large_numbers import TOO_LARGE, place_of_large_number
 
 _FORWARDED = frozenset({b"forwarded", b"via", b"cdn-loop", b"client-ip", b"wl-proxy-client-ip"})
 _FORWARDED_PREFIXES = (
@@ -27,6 +28,7 @@ _FORWARDED_PREFIXES = (
 
 _PASSED_ON = ("/mcp", "/a2a")
 """Where the server sends itself a part of the body, in a request of its own."""
+_HIDES = "The body holds a number, a text or a depth that JSON cannot pass on."
 _LARGEST_BODY = 16 * 2**20
 """Bytes of a request with a key, all of which is in memory at once."""
 
@@ -169,7 +171,9 @@ class NotesNamedIds:
         """Read the request's body, note its ids, and hand it on."""
         # What the server asks of itself names ids of its own, beside those of the request.
         within = is_loopback_call(scope)
-        if scope["type"] == "lifespan" or within or key_of(scope) is None:
+        passed_on = scope["type"] == "http" and scope["path"].startswith(_PASSED_ON)
+        keyless = scope["type"] != "lifespan" and key_of(scope) is None
+        if scope["type"] == "lifespan" or within or (keyless and not passed_on):
             await self._app(scope, receive, send)
             return
         parts: list[Message] = []
@@ -184,9 +188,9 @@ class NotesNamedIds:
                     return
         body = b"".join(part.get("body", b"") for part in parts)
         texts = _texts(body)
-        passed_on = scope["path"].startswith(_PASSED_ON)
-        if texts is None or (passed_on and not _can_be_passed_on(body)):
-            detail = "The body holds a number, a text or a depth that JSON cannot pass on."
+        detail = _why_not_passed_on(body) if passed_on else None
+        if texts is None or detail is not None:
+            detail = detail or _HIDES
             await JSONResponse({"detail": detail}, 400)(scope, receive, send)
             return
         _named.set(frozenset(_ids([*cast("str", scope["path"]).split("/"), *texts])))
@@ -197,15 +201,28 @@ class NotesNamedIds:
         await self._app(scope, replay, send)
 
 
-def _can_be_passed_on(body: bytes) -> bool:
-    """Whether LangGraph can write again what it reads; where it cannot, it would answer 500."""
+def _why_not_passed_on(body: bytes) -> str | None:
+    """Say why LangGraph would answer 500: it reads `params`, and writes again what it reads."""
     try:
-        orjson.dumps(json.loads(body))
+        orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        if TOO_LARGE in error.msg:
+            return f"{place_of_large_number(body)}: The number is too large."
+    try:
+        document: Any = json.loads(body)
+        if isinstance(document, dict) and _lacks_params(cast("dict[str, Any]", document)):
+            return "params: It is no object."
+        orjson.dumps(document)
     except orjson.JSONEncodeError:
-        return False
+        place = place_of_large_number(body, whole=True)
+        return _HIDES if place == "body" else f"{place}: The number is too large."
     except (ValueError, RecursionError):
-        return True  # no JSON, as the server says itself
-    return True
+        pass  # no JSON, as the server says itself
+    return None
+
+
+def _lacks_params(message: Mapping[str, Any]) -> bool:
+    return not isinstance(message.get("params", {}), dict)
 
 
 def _texts(body: bytes) -> list[str] | None:

@@ -8,7 +8,7 @@ from langchain.chat_models import init_chat_model
 from langchain_core.language_models import BaseChatModel
 
 from ..errors import InputError
-from ..settings import OFFLINE_MODEL, Settings
+from ..settings import OFFLINE_MODEL, Settings, setting_sources
 from .api_keys import api_key_of
 from .base_urls import cleaned_url
 from .offline import OfflineRanker
@@ -17,7 +17,11 @@ _OPENAI = "openai:"
 
 
 def make_chat_model(
-    settings: Settings, name: str | None = None, *, reflects: bool = False
+    settings: Settings,
+    name: str | None = None,
+    *,
+    reflects: bool = False,
+    option: str = "model",
 ) -> BaseChatModel:
     """Make a chat model. Blocks: providers' packages are imported on demand.
 
@@ -25,6 +29,7 @@ def make_chat_model(
         name: `offline`, or a provider and a name such as `openai:gpt-4.1-mini`; unset takes the
             settings' model.
         reflects: Take the server and the key of the reflecting model.
+        option: Of a run, which errors name if the settings have another name.
 
     Raises:
         InputError: The provider is unknown, its package is missing, or it has no usable key.
@@ -59,13 +64,19 @@ def make_chat_model(
             "Install that package in the environment of re2llm."
             if isinstance(error, ImportError)
             else "Write it as openai:NAME, set RE2LLM_API_KEY, and RE2LLM_BASE_URL for your own "
-            "server; or use RE2LLM_MODEL=offline."
+            "server; or take the model offline."
         )
-        raise InputError(
-            "RE2LLM_REFLECT_MODEL" if reflects else "RE2LLM_MODEL",
-            f"The model {name!r} cannot be created ({reason}).",
-            remedy,
-        ) from None
+        field = _setting_of(settings, name, reflects=reflects) or option
+        place = " in .env" if setting_sources().get(field) == ".env" else ""
+        problem = f"The model {name!r}{place} cannot be created ({reason})."
+        raise InputError(field, problem, remedy) from None
+
+
+def _setting_of(settings: Settings, name: str, *, reflects: bool) -> str | None:
+    """Return the setting that holds a model's name, if one does."""
+    held = {"RE2LLM_MODEL": settings.model, "RE2LLM_REFLECT_MODEL": settings.reflect_model}
+    names = [setting for setting, its in held.items() if its == name]
+    return names[-1 if reflects else 0] if names else None
 
 
 def model_server(settings: Settings, *, reflects: bool = False) -> str | None:

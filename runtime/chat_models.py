@@ -44,12 +44,15 @@ class ChatModels:
             self._limits = Limits(settings.model_concurrency, settings.model_rate)
         return self._limits
 
-    async def endpoint(self, name: str, *, reflects: bool = False) -> Endpoint:
+    async def endpoint(
+        self, name: str, *, reflects: bool = False, option: str = "model"
+    ) -> Endpoint:
         """Return the chat model of a name, made once, with its retries and limits.
 
         Args:
             name: As in the setting `model`.
             reflects: As the reflecting model, which may have a server and a key of its own.
+            option: Of the run, which an error names unless it is a setting.
 
         Raises:
             InputError: It cannot be made.
@@ -57,13 +60,13 @@ class ChatModels:
         settings = self._settings()
         own = reflects and bool(settings.reflect_base_url or settings.reflect_api_key)
         if (name, own) not in self._endpoints:
-            await asyncio.to_thread(self._make, name, own, settings, self.limits)
+            await asyncio.to_thread(self._make, name, own, option, settings, self.limits)
         return self._endpoints[name, own]
 
-    def _make(self, name: str, own: bool, settings: Settings, limits: Limits) -> None:
+    def _make(self, name: str, own: bool, option: str, settings: Settings, limits: Limits) -> None:
         with self._making:  # a client takes long to make, and its connections are its own
             if (name, own) not in self._endpoints:
-                model = make_chat_model(settings, name, reflects=own)
+                model = make_chat_model(settings, name, reflects=own, option=option)
                 server = model_server(settings, reflects=own)
                 made = Endpoint(name, model, limits, settings, server=server, cacheable=True)
                 self._endpoints[name, own] = made

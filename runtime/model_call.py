@@ -46,8 +46,12 @@ async def ask(
         BudgetSpentError: The budget allows no further call.
     """
     reflects = purpose in {"reflect", "compare"}
-    model = options.reflect_model if reflects else options.model
-    endpoint = await options.services.models.endpoint(model, reflects=reflects)
+    models = options.services.models
+    endpoint = await (
+        models.endpoint(options.reflect_model, reflects=True, option=options.reflecting_option)
+        if reflects
+        else models.endpoint(options.model)
+    )
 
     async def answer(prompt: Sequence[BaseMessage]) -> Reply:
         question = PaidQuestion(endpoint, prompt, options, purpose, answer_format)

@@ -121,6 +121,11 @@ class RunOptions:
         """Whether the ranking needs the model at all."""
         return self.fuse in {"learned", "llm"}
 
+    @property
+    def reflecting_option(self) -> str:
+        """The option that names the model that reflects."""
+        return "model" if self.reflect_model == self.model else "reflect_model"
+
     def require_model(self) -> None:
         """Check that the ranking needs the model, before something is learned from it.
 

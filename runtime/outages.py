@@ -133,8 +133,9 @@ class OutageGuard:
         options = self._options
         endpoints = [await options.services.models.endpoint(options.model)]
         if self._reflects:
-            endpoints.append(
-                await options.services.models.endpoint(options.reflect_model, reflects=True)
+            reflecting = await options.services.models.endpoint(
+                options.reflect_model, reflects=True, option=options.reflecting_option
             )
+            endpoints.append(reflecting)
         waits = [endpoint.breaker.wait for endpoint in endpoints if endpoint.breaker.open]
         return max(waits, default=None)

@@ -90,3 +90,14 @@ def test_a_tilde_in_home_is_the_users_own(monkeypatch: pytest.MonkeyPatch) -> No
     with pytest.raises(InputError, match="RE2LLM_HOME"):
         get_settings()
     get_settings.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("written", "said"), [("RE2LLM_SEED=x", "integer"), ("RE2LLM_PRICES={", "JSON")]
+)
+def test_an_error_tells_that_the_value_stands_in_a_file(
+    written: str, said: str, tmp_path: Path
+) -> None:
+    (tmp_path / ".env").write_text(f"{written}\n")
+    with pytest.raises(InputError, match=rf"{said}.* \(in \.env\)\."):
+        get_settings()

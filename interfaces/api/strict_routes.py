@@ -11,6 +11,7 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel
 from starlette.responses import Response
 
+from ..large_numbers import TOO_LARGE, place_of_large_number
 from .limits import explained
 from .problems import ProblemError, problem_response
 
@@ -48,9 +49,22 @@ class StrictRequest(Request):
 
         Raises:
             JSONDecodeError: The body is none.
-            ProblemError: It is too deep.
+            ProblemError: It is too deep, or has a number that is too large.
         """
-        document = orjson.loads(await self.body())
+        body = await self.body()
+        try:
+            document = orjson.loads(body)
+        except orjson.JSONDecodeError as error:
+            if TOO_LARGE not in error.msg:
+                raise
+            place = place_of_large_number(body)
+            raise ProblemError(
+                422,
+                f"{place}: The number is too large.",
+                field=place,
+                type="urn:re2llm:input",
+                remedy="Send ids of so many digits as texts.",
+            ) from None
         if _is_deep(document):
             detail = f"Lists and objects are nested more than {DEEPEST} deep."
             raise ProblemError(422, detail, field="body", type="urn:re2llm:input")

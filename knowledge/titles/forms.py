@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from ...title_words import DIGITS
 from .words import ARTICLES, words
@@ -13,6 +13,7 @@ _NTH = re.compile(r"(\d{1,3})(?:st|nd|rd|th)")
 _RANKS = {word: str(n) for n, word in enumerate(_ORDINALS.split(), start=1)}
 _SHORT = {"doctor": "dr", "mister": "mr", "saint": "st", "versus": "vs"}
 _YEAR = 4
+_TEN = "x"
 _COUNTED = frozenset(
     {"part", "pt", "volume", "vol", "chapter", "episode", "number", "no", "the", "movie"}
 )
@@ -33,8 +34,8 @@ def article_first(title: str) -> str:
     return f"{found[2]} {found[1]}" if found else title
 
 
-def joined(title: str) -> set[str]:
-    """Return a title's letters and digits alone, once as they are and once with numerals as digits.
+def joined(title: str) -> tuple[str, str]:
+    """Return a title's letters and digits alone: as they are, and with numerals as digits.
 
     An English article in front, and what is often left out before a number, are left out.
 
@@ -50,7 +51,7 @@ def joined(title: str) -> set[str]:
         for place, one in enumerate(plain)
         if not (0 < place < len(plain) - 1 and one in _COUNTED and plain[place + 1].isdigit())
     ]
-    return {"".join(keys), "".join(kept)} - {""}
+    return "".join(keys), "".join(kept)
 
 
 def initials_joined(form: str) -> str:
@@ -103,6 +104,41 @@ def unnumbered(form: str) -> Iterator[str]:
         while len(keys) > 1 and keys[-1] in _COUNTED:
             keys.pop()
         yield " ".join(keys)
+
+
+def counted(form: str) -> Iterator[str]:
+    """Yield what comes before each number but X in a title: `halo` of `halo 3 odst`.
+
+    Args:
+        form: As for `numbers`.
+    """
+    keys = form.split()
+    for place, key in enumerate(keys):
+        number = _plain(key)
+        if place and key != _TEN and number.isdigit() and len(number) < _YEAR:
+            yield _before(keys, place)
+
+
+def may_be_letter(form: str, series: Collection[str]) -> bool:
+    """Whether an X in a title may be a letter, as in "Malcolm X", and not 10.
+
+    Args:
+        form: As for `numbers`.
+        series: From `counted`, of all titles: behind one of these, X is 10.
+    """
+    keys = form.split()
+    return any(
+        place == 0 or (keys[place - 1] not in _COUNTED and _before(keys, place) not in series)
+        for place, key in enumerate(keys)
+        if key == _TEN
+    )
+
+
+def _before(keys: list[str], place: int) -> str:
+    """Return the words before a number, without such as "part" and "volume"."""
+    while place > 1 and keys[place - 1] in _COUNTED:
+        place -= 1
+    return " ".join(keys[:place])
 
 
 def measures(form: str) -> set[str]:

@@ -8,7 +8,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ...records import Item, spoken
-from .forms import article_first, initials_joined, joined, numbers, unnumbered
+from .forms import (
+    article_first,
+    counted,
+    initials_joined,
+    joined,
+    may_be_letter,
+    numbers,
+    unnumbered,
+)
 from .likeness import SURE, likeliest
 from .words import BRACKETS, clean, names, without_article, words
 
@@ -53,6 +61,9 @@ class TitleSearch:
         self._called: defaultdict[str, dict[str, float]] = defaultdict(dict)
         self._joined: defaultdict[str, dict[str, float]] = defaultdict(dict)
         shared = _series(self._items.values())
+        self._tens = {
+            before for item in self._items.values() for before in counted(_form(item.title))
+        }
         for item in self._items.values():
             title = clean(item.title[:_LONGEST])
             bare = BRACKETS.sub(" ", title)
@@ -72,8 +83,12 @@ class TitleSearch:
         self._forms = list(self._called)
 
     def _join(self, title: str, item: str, likeness: float) -> None:
-        for form in joined(title):
-            self._joined[form][item] = max(likeness, self._joined[form].get(item, 0.0))
+        plain, numbered = joined(title)
+        lettered = may_be_letter(_form(title), self._tens)
+        for form, like in ((numbered, _SERIES if lettered else _EXACT), (plain, _EXACT)):
+            if form:
+                known = self._joined[form].get(item, 0.0)
+                self._joined[form][item] = max(known, min(like, likeness))
 
     def ids_among(self, typed: Iterable[str]) -> list[str]:
         """Return the words that are ids of items."""
@@ -116,7 +131,8 @@ class TitleSearch:
         same += [self._joined.get(one, {}) for one in joined(clean(typed[:_LONGEST]))]
         for item, like in (pair for called in same for pair in called.items()):
             likeness[item] = max(likeness.get(item, 0.0), like)
-        counted = numbers(form)
+        numbered = numbers(form)
+        by_ten = "10" in numbered and "x" not in form.split()
         # The name of a whole series is no part of one title.
         names_series = set(self._called.get(form, {}).values()) == {_SERIES}
         highest = _SERIES if names_series else _PART - 1
@@ -124,7 +140,8 @@ class TitleSearch:
             if other == form:
                 continue
             # With another number it is another one of its series.
-            most = highest if numbers(other) == counted else _SERIES
+            differs = numbers(other) != numbered or (by_ten and may_be_letter(other, self._tens))
+            most = _SERIES if differs else highest
             for item in self._called[other]:
                 likeness[item] = max(likeness.get(item, 0.0), min(score, most))
         ranked = sorted(likeness.items(), key=lambda found: (-found[1], found[0]))

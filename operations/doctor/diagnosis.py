@@ -29,7 +29,8 @@ class Check(BaseModel):
     @classmethod
     def of(cls, name: str, error: Re2llmError, status: Status = "failed") -> Check:
         """Return what an error says as a check."""
-        found = f"{error.field}: {error.problem}"
+        field = f"`{error.field}`" if error.field.islower() else error.field
+        found = f"{field}: {error.problem}"
         return cls(name=name, status=status, found=found, remedy=error.remedy)
 
 

@@ -29,6 +29,10 @@ from ..said_by import by
 from .rollout_results import ArmCounts, RolloutEvent, RolloutShown
 
 
+class NoRolloutError(InputError):
+    """No release was ever rolled out in a domain."""
+
+
 async def start_canary(
     context: Context, release: int, *, domain: str | None = None, plan: Plan | None = None
 ) -> RolloutShown:
@@ -92,7 +96,8 @@ async def stop_canary(context: Context, *, domain: str | None = None) -> Rollout
         domain: The catalogue; `None` takes the context's.
 
     Raises:
-        Re2llmError: There was none.
+        NoRolloutError: There was none.
+        Re2llmError: There is no such domain.
     """
     options = await resolve_context(context)
     async with in_domain(options, domain, write=True) as (connection, found):
@@ -123,7 +128,7 @@ async def promote_canary(context: Context, *, domain: str | None = None) -> Roll
 
 def _none(domain: Domain, field: str = "domain", *, live: bool = False) -> InputError:
     there = "No release is being" if live else "No release was"
-    return InputError(
+    return (InputError if live else NoRolloutError)(
         field,
         f"{there} rolled out in domain {domain.name!r}.",
         "Start with: re2llm policy canary RELEASE",

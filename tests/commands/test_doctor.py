@@ -352,6 +352,14 @@ async def test_settings_that_cannot_be_read_are_the_finding(examine: Examine) ->
     assert "RE2LLM_CANDIDATES" in found.checks[0].found
 
 
+async def test_a_model_that_cannot_be_made_is_named_as_it_was_asked_for() -> None:
+    asked = ["doctor", "--no-calls", "--model", "none:x"]
+    shown = (await asyncio.to_thread(CliRunner().invoke, app, asked)).stdout
+    assert "--model: The model 'none:x' cannot be created" in shown
+    found = await diagnose(Context(model="none:x"), ask_model=False)
+    assert by_name(found)["model"].found.startswith("`model`: The model 'none:x'")
+
+
 async def test_a_server_that_cannot_be_called_is_found_without_a_call(
     adjust: Callable[..., None], services: Services
 ) -> None:

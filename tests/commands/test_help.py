@@ -2,23 +2,17 @@
 
 import errno
 import re
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import typer
+from all_commands import COMMANDS
 from re2llm.cli import app
 from re2llm.commands.groups import CommandGroup
 from typer.main import get_command
 from typer.testing import CliRunner
 
 TYPE = re.compile(r"[<>{}]")
-
-
-def commands(command: Any, words: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
-    yield words, command
-    for name, inner in getattr(command, "commands", {}).items():
-        yield from commands(inner, (*words, name))
 
 
 def records(command: Any) -> list[tuple[str, str]]:
@@ -29,9 +23,6 @@ def records(command: Any) -> list[tuple[str, str]]:
         formatter.write_dl = rows.extend
         command.format_options(context, formatter)
     return rows
-
-
-COMMANDS = dict(commands(get_command(app)))
 
 
 @pytest.mark.parametrize("words", COMMANDS, ids=" ".join)

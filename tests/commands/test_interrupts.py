@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -142,6 +143,61 @@ def test_nohup_keeps_a_command_alive() -> None:
     process.send_signal(signal.SIGHUP)
     shown, _ = process.communicate(timeout=60)
     assert (process.returncode, shown) == (0, "closed\n")
+
+
+CLOSING = """
+import asyncio, atexit, sys
+from re2llm import __main__
+from re2llm.cli import app
+from re2llm.commands.console import run
+
+async def work():
+    print("at work", flush=True)
+    try:
+        await asyncio.sleep(3600)
+    finally:
+        print("closing", flush=True)
+        await asyncio.to_thread(sys.stdin.readline)
+        print("done", flush=True)
+
+@app.command("closing")
+def closing():
+    run(work)
+
+atexit.register(print, "closed")
+sys.argv = ["re2llm", "closing"]
+__main__.main()
+"""
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("ends", [True, False])
+def test_a_second_press_disturbs_no_closing_and_a_third_ends_it(ends: bool) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-c", CLOSING],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    for line in ("at work\n", "closing\n"):
+        assert process.stdout.readline() == line
+        process.send_signal(signal.SIGINT)
+    try:
+        if ends:
+            process.stdin.write("\n")
+            process.stdin.flush()
+            assert process.stdout.readline() == "done\n"
+        else:
+            time.sleep(1)  # two signals at a time are one
+            process.send_signal(signal.SIGINT)
+        shown, errors = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert (process.returncode, shown) == (130, "closed\n")
+    assert [line.partition(";")[0] for line in errors.splitlines()] == ["Interrupted"] * ends
 
 
 def test_the_command_starts_as_the_module_does() -> None:

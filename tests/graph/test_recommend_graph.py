@@ -247,7 +247,7 @@ async def test_a_model_that_fails_at_the_repair_still_ends_in_a_flagged_ranking(
 
 async def test_a_model_that_cannot_be_made_is_an_error(films: str) -> None:
     result = await recommend(films, model="nonsense:nothing")
-    assert result["error"]["field"] == "RE2LLM_MODEL"
+    assert result["error"]["field"] == "model"
 
 
 # The request

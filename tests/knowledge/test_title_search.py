@@ -225,3 +225,43 @@ def test_no_like_form_is_left_out_before_forms_are_compared_in_full(typed: str) 
     assert likeliest(typed, forms, len(forms)) == alike
     assert likeliest(typed, forms, 2) == alike[:2]
     assert likeliest(typed, [], 5) == []
+
+
+TENS = TitleSearch(
+    Item(title.casefold(), title)
+    for title in (
+        *("Malcolm X", "American History X (1998)", "Jason X: The Beginning", "X-Men", "X"),
+        *("Final Fantasy IX", "Final Fantasy X", "Friday the 13th Part X", "Henry V", "Alien"),
+        *("The Matrix", "Saw 2", "Saw X"),
+    )
+)
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        *("Malcolm 10", "Malcolm Ten", "malcolm tenth", "Malcom 10", "American History 10", "10"),
+        *("American History 10 (1998)", "American Histori 10", "10 Men", "Jason 10", "Mlien"),
+        *("latrix", "The Latrix", "lien"),
+    ],
+)
+def test_a_ten_for_a_letter_and_another_first_letter_are_doubtful(typed: str) -> None:
+    found = TENS.find(typed)
+    assert found
+    assert settled(found) is None
+
+
+@pytest.mark.parametrize(
+    ("typed", "title"),
+    [
+        *(("Malcolm X", "malcolm x"), ("Malcom X", "malcolm x"), ("malcolmx", "malcolm x")),
+        *(("American History X", "american history x (1998)"), ("xmen", "x-men"), ("x", "x")),
+        *(("Final Fantasy 10", "final fantasy x"), ("Final Fantasi X", "final fantasy x")),
+        *(("Friday the 13th Part 10", "friday the 13th part x"), ("Henry 5", "henry v")),
+        *(("Saw 10", "saw x"), ("Saw Ten", "saw x")),
+    ],
+)
+def test_an_x_is_a_ten_in_a_series_alone(typed: str, title: str) -> None:
+    found = settled(TENS.find(typed))
+    assert found is not None
+    assert found.id == title

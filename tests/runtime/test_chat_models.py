@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from pathlib import Path
 
 import pytest
 from re2llm.errors import InputError
@@ -17,8 +18,8 @@ async def test_all_who_ask_first_get_the_same(
 ) -> None:
     made: list[str] = []
 
-    def make(settings: Settings, name: str, *, reflects: bool) -> OfflineRanker:
-        del settings, reflects
+    def make(settings: Settings, name: str, *, reflects: bool, option: str) -> OfflineRanker:
+        del settings, reflects, option
         made.append(name)
         time.sleep(0.05)  # as providers' packages take
         return OfflineRanker()
@@ -39,3 +40,35 @@ async def test_one_that_cannot_be_made_is_tried_again(
         await models.endpoint("no-such-provider:x")
     monkeypatch.setattr(chat_models, "make_chat_model", lambda *_, **__: OfflineRanker())
     assert await models.endpoint("no-such-provider:x")
+
+
+@pytest.mark.parametrize(
+    ("name", "reflects", "field"),
+    [
+        ("none:ranks", False, "RE2LLM_MODEL"),
+        ("none:ranks", True, "RE2LLM_MODEL"),
+        ("none:reflects", True, "RE2LLM_REFLECT_MODEL"),
+        ("none:asked", False, "model"),
+        ("none:asked", True, "reflect_model"),
+    ],
+)
+async def test_an_error_names_where_the_model_was_named(
+    services: Services, name: str, reflects: bool, field: str
+) -> None:
+    settings = Settings(model="none:ranks", reflect_model="none:reflects")
+    models = ChatModels(lambda: settings, services.engine)
+    option = "reflect_model" if reflects else "model"
+    with pytest.raises(InputError) as caught:
+        await models.endpoint(name, reflects=reflects, option=option)
+    assert caught.value.field == field
+
+
+async def test_an_error_tells_that_the_name_stands_in_a_file(
+    services: Services, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("RE2LLM_MODEL", raising=False)
+    (tmp_path / ".env").write_text("RE2LLM_MODEL=none:x\n")
+    models = ChatModels(Settings, services.engine)
+    with pytest.raises(InputError, match=r"RE2LLM_MODEL: The model 'none:x' in \.env cannot"):
+        await models.endpoint("none:x")

@@ -113,6 +113,8 @@ async def test_the_command_starts_shows_and_stops(
         assert done.exit_code == 0, done.output
         return done.output
 
+    assert "nothing to stop" in await asyncio.to_thread(command, "--stop")
+    assert "\nnull\n" in await asyncio.to_thread(command, "--stop", "--json")
     started = await asyncio.to_thread(command, "2", "--steps", "0,5,100", "--json")
     assert json.loads(started)["plan"]["steps"] == [0, 5, 100]
     assert "0 of 500 exposures" in await asyncio.to_thread(command, "--status")

@@ -114,6 +114,24 @@ async def test_ids_may_be_whole_numbers(
     assert problem(refused, 422)["field"] == "history.0"
 
 
+async def test_a_number_that_nothing_can_hold_is_named(http: httpx.AsyncClient) -> None:
+    sent = {"content-type": "application/json"}
+    for number in ("1e5000", "9" * 5_000, "-" + "9" * 5_000):
+        for path, body, field in (
+            ("/v1/recommend", '{"history": ["x", %s]}', "history.1"),
+            ("/v1/feedback", '{"recommendation_id": "x", "picked": %s}', "picked"),
+            ("/v1/recommend:batch", '{"requests": [{"history": [%s]}]}', "requests.0.history.0"),
+        ):
+            answer = await http.post(path, content=body % number, headers=sent)
+            assert problem(answer, 422)["field"] == field
+        call = (
+            '{"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"k": ' + number + "}}"
+        )
+        refused = await http.post("/mcp", content=call, headers=sent)
+        assert refused.status_code == 400
+        assert refused.json()["error"]["message"] == "params.k: The number is too large."
+
+
 async def test_a_bad_row_of_a_batch_does_not_end_the_others(http: httpx.AsyncClient) -> None:
     rows = [
         {"history": [FILM.id], "k": 1},

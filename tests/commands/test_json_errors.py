@@ -1,0 +1,121 @@
+"""With `--json`, standard output is one JSON document, whatever goes wrong."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import pytest
+import typer
+from all_commands import COMMANDS
+from re2llm.cli import app
+from re2llm.commands.console import print_json, run
+from re2llm.commands.groups import CommandGroup
+from re2llm.commands.options import JsonOption
+from re2llm.errors import InputError
+from typer.testing import CliRunner
+
+AS_JSON = {
+    words: command
+    for words, command in COMMANDS.items()
+    if any("--json" in one.opts for one in command.params)
+}
+IN_DOMAIN = [
+    words
+    for words, command in AS_JSON.items()
+    if any(one.name == "domain" for one in command.params) and words not in {("load",), ("doctor",)}
+]
+"""`load` makes the domain, and `doctor` only notes that there is none."""
+
+
+def as_json(words: tuple[str, ...]) -> list[str]:
+    names = {one.name for one in AS_JSON[words].params}
+    return ["--json", "-"] if "json_file" in names else ["--json"]
+
+
+@pytest.mark.parametrize("words", AS_JSON, ids=" ".join)
+def test_an_option_that_does_not_exist_is_an_error_in_json(words: tuple[str, ...]) -> None:
+    done = CliRunner().invoke(app, [*words, *as_json(words), "--no-such-option"])
+    assert done.exit_code == 2
+    assert json.loads(done.stdout)["error"]["kind"] == "input"
+    assert "no-such-option" in done.stderr.lower() or "Missing" in done.stderr
+
+
+def required(command: Any, folder: Path) -> list[str]:
+    """What a command cannot do without: sessions in a file, and else a number that is a word."""
+    sessions = folder / "sessions.jsonl"
+    sessions.write_text('{"history": ["a"], "target": "b"}\n')
+    given: list[str] = []
+    for one in command.params:
+        if one.name == "domain" or not (one.required or one.name in _USEFUL):
+            continue
+        value = str(sessions) if one.name == "sessions" else _USEFUL.get(one.name, "1")
+        given += [one.opts[0], value] if one.param_type_name == "option" else [value]
+    return given
+
+
+_USEFUL = {
+    "release": "1",
+    "picked": "x",
+    "history": "x",
+    "texts": "Prefer.",
+    "budget_calls": "5",
+    "file": "-",
+    "cron": "0 3 * * *",
+    "kind": "train",
+}
+
+
+@pytest.mark.parametrize("words", IN_DOMAIN, ids=" ".join)
+async def test_a_domain_that_does_not_exist_is_an_error_in_json(
+    words: tuple[str, ...], films: str, tmp_path: Path
+) -> None:
+    more = required(AS_JSON[words], tmp_path)
+    asked = [*words, *more, *as_json(words), "--domain", "nowhere"]
+    if words == ("domains", "delete"):
+        asked = [*words, "nowhere", "--json"]
+    done = await asyncio.to_thread(CliRunner().invoke, app, asked)
+    assert done.exit_code == 1, done.output
+    error = json.loads(done.stdout)["error"]
+    assert set(error) >= {"kind", "field", "problem", "remedy"}
+    assert error["field"] in done.stderr
+    assert error["problem"] in done.stderr
+
+
+def test_an_error_behind_the_result_adds_nothing() -> None:
+    group = CommandGroup()
+
+    async def work() -> None:
+        print_json({"done": 1})
+        raise InputError("k", "It is odd.", "Leave `k` out.")
+
+    async def fails() -> None:
+        raise InputError("k", "It is odd.", "Leave `k` out.")
+
+    @group.command("late")
+    def late(as_json: JsonOption = False) -> None:
+        run(work)
+
+    @group.command("early")
+    def early(as_json: JsonOption = False, k: Annotated[int, typer.Option("-k")] = 1) -> None:
+        run(fails)
+
+    done = CliRunner().invoke(group, ["late", "--json"])
+    assert (done.exit_code, json.loads(done.stdout)) == (1, {"done": 1})
+    done = CliRunner().invoke(group, ["early", "--json"])
+    assert json.loads(done.stdout)["error"] == {
+        "kind": "input",
+        "field": "-k",
+        "problem": "It is odd.",
+        "remedy": "Leave -k out.",
+    }
+    assert CliRunner().invoke(group, ["early"]).stdout == ""
+
+
+async def test_a_deletion_that_is_not_confirmed_is_an_error_in_json(films: str) -> None:
+    asked = ["domains", "delete", films, "--json"]
+    done = await asyncio.to_thread(CliRunner().invoke, app, asked, "")
+    assert done.exit_code == 1
+    assert json.loads(done.stdout)["error"]["field"] == "--yes"
