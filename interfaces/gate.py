@@ -45,6 +45,7 @@ _GUARDED = frozenset(
 )
 """Covered by `auth`."""
 _BATCH = ["runs", "batch"]
+_METRICS = "metrics"
 _NOT_KEPT = {"cache-control": "no-store"}
 """A cache before the server may know answers by their address alone, and each key has its own."""
 
@@ -108,6 +109,15 @@ class Gate:
         if caller is not None and segments[:2] == _BATCH:
             # It would count as one request, and one run that is refused leaves the others hanging.
             raise ProblemError(403, "A key cannot send runs in a batch.", remedy="Send them alone.")
+        if caller is not None and first == _METRICS and _METRICS not in caller.grants.may:
+            # They count what all owners ask for and spend.
+            raise ProblemError(
+                403,
+                "This key may not read the metrics.",
+                type="urn:re2llm:not_granted",
+                field="key",
+                remedy="`re2llm keys create OWNER --domain DOMAIN --may metrics` makes one.",
+            )
         scope[CHECKED] = caller
         if self._alone:
             nobody = {"identity": "", "domains": None}
