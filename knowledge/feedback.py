@@ -108,7 +108,7 @@ async def store_feedback(
                 "Ask for a new recommendation.",
             )
         return Feedback(str(key), picked, rank, reward, missed, made.model, new=False)
-    rollout = await note_reward(connection, new, reward, picked=picked is not None)
+    rollout = await note_reward(connection, new, reward, picked=picked is not None, source=source)
     return Feedback(str(key), picked, rank, reward, missed, made.model, new=True, rollout=rollout)
 
 
