@@ -109,6 +109,9 @@ class Gate:
         if caller is not None and segments[:2] == _BATCH:
             # It would count as one request, and one run that is refused leaves the others hanging.
             raise ProblemError(403, "A key cannot send runs in a batch.", remedy="Send them alone.")
+        if caller is not None and scope["type"] == "websocket":
+            # It would count as one request, whatever is sent in it, and outlive its key.
+            raise ProblemError(403, "A key cannot open a WebSocket.", remedy="Send requests.")
         if caller is not None and first == _METRICS and _METRICS not in caller.grants.may:
             # They count what all owners ask for and spend.
             raise ProblemError(

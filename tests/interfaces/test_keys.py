@@ -222,6 +222,26 @@ async def test_an_id_that_a_request_names_is_known_however_it_is_spelt(
     assert not was_named(ID)
 
 
+async def test_a_key_opens_no_websocket(services: Services, films: str) -> None:
+    reached: list[str] = []
+
+    async def inner(scope: Any, receive: Any, send: Any) -> None:
+        reached.append(scope["path"])
+
+    async with services.engine.begin() as connection:
+        key = await create_key(connection, "shop", [films])
+    sent: list[Any] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    path = f"/threads/{ID}/stream/events"
+    for headers in ([(b"x-api-key", key.encode())], []):
+        await Gate(inner)({"type": "websocket", "path": path, "headers": headers}, None, send)  # type: ignore[arg-type]
+    assert sent == [{"type": "websocket.close", "code": 1008}]
+    assert reached == [path]  # this machine's own Studio, which the server's `auth` checks
+
+
 @pytest.mark.parametrize("path", ["/runs/batch", "//runs/./batch/", "/runs%2Fbatch"])
 async def test_a_key_sends_no_runs_in_a_batch(services: Services, films: str, path: str) -> None:
     async def inner(scope: Any, receive: Any, send: Any) -> None:
