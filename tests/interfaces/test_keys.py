@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import uuid
 from types import SimpleNamespace
 from typing import Any
 
@@ -240,6 +241,37 @@ async def test_a_key_opens_no_websocket(services: Services, films: str) -> None:
         await Gate(inner)({"type": "websocket", "path": path, "headers": headers}, None, send)  # type: ignore[arg-type]
     assert sent == [{"type": "websocket.close", "code": 1008}]
     assert reached == [path]  # this machine's own Studio, which the server's `auth` checks
+
+
+async def test_a_body_of_very_many_parts_is_refused_and_short_texts_are_no_ids(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    tried: list[str] = []
+    reached: list[int] = []
+
+    def counted(text: str) -> uuid.UUID:
+        tried.append(text)
+        return real(text)
+
+    async def inner(scope: Any, receive: Any, send: Any) -> None:
+        reached.append(len((await receive())["body"]))
+
+    real = uuid.UUID
+    monkeypatch.setattr("re2llm.interfaces.callers.uuid.UUID", counted)
+    scope = {"type": "http", "path": "/threads", "headers": [(b"x-api-key", b"re2llm_a_b")]}
+    short = json.dumps(["a:b"] * 1_000 + [ID]).encode()
+    for body in (short, b"[" + b"[]," * 300_000 + b"[]]"):
+        sent: list[Any] = []
+
+        async def receive(body: bytes = body) -> Any:
+            return {"type": "http.request", "body": body, "more_body": False}
+
+        async def send(message: Any, sent: list[Any] = sent) -> None:
+            sent.append(message)
+
+        await asyncio.create_task(NotesNamedIds(inner)(scope, receive, send))
+    assert (tried, reached) == ([ID], [len(short)])
+    assert sent[0]["status"] == 400
 
 
 @pytest.mark.parametrize("path", ["/runs/batch", "//runs/./batch/", "/runs%2Fbatch"])
