@@ -8,6 +8,7 @@ is named here.
 from __future__ import annotations
 
 import logging
+from functools import partial
 from urllib.parse import unquote
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -28,6 +29,7 @@ from .api.problems import (
 )
 from .auth import CHECKED, OPEN, caller_with
 from .callers import asks_for_key, is_loopback_call, key_of
+from .long_answers import while_key_works
 from .web.addresses import is_open, is_page
 from .web.browsers import caller_of_browser
 from .web.errors import problem_page
@@ -85,6 +87,9 @@ class Gate:
                 return
             if headers:
                 send = _with_headers(send, headers)
+            key = key_of(scope)
+            if scope.get(CHECKED) is not None and key is not None:
+                send = while_key_works(send, partial(_works, key))
         await self._app(scope, receive, send)
 
     async def _check(self, scope: Scope) -> dict[str, str]:
@@ -136,6 +141,10 @@ class Gate:
                 {"www-authenticate": "Bearer"},
                 remedy="Send it as `Authorization: Bearer …`; `re2llm keys create` makes one.",
             )
+
+
+async def _works(key: str) -> bool:
+    return await caller_with(key) is not None
 
 
 async def _refuse(refusal: ProblemError, scope: Scope, receive: Receive, send: Send) -> None:

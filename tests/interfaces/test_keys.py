@@ -243,6 +243,32 @@ async def test_a_key_opens_no_websocket(services: Services, films: str) -> None:
     assert reached == [path]  # this machine's own Studio, which the server's `auth` checks
 
 
+async def test_an_answer_ends_that_goes_on_after_its_key(
+    services: Services, films: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("re2llm.interfaces.long_answers.CHECK_EVERY", 0.0)
+    async with services.engine.begin() as connection:
+        key = await create_key(connection, "shop", [films])
+    sent: list[Any] = []
+
+    async def inner(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        for number in range(6):
+            if number == 3:
+                async with services.engine.begin() as connection:
+                    await revoke_key(connection, key.split("_")[1])
+            await send({"type": "http.response.body", "body": b"%d" % number, "more_body": True})
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    headers = [(b"x-api-key", key.encode())]
+    path = f"/threads/{ID}/stream"
+    await Gate(inner)({"type": "http", "path": path, "headers": headers}, None, send)  # type: ignore[arg-type]
+    bodies = [(message["body"], message["more_body"]) for message in sent[1:]]
+    assert bodies == [(b"0", True), (b"1", True), (b"2", True), (b"", False)]
+
+
 async def test_a_body_of_very_many_parts_is_refused_and_short_texts_are_no_ids(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
