@@ -67,7 +67,7 @@ async def _feedback(
     if learn:
         services = await shared_services()
         with err.status("learning from misses"):
-            retired = await learn_from_feedback(services)
+            retired = await learn_from_feedback(services, everyones=True)
         spent = services.feedback_budget.calls
         if not as_json:
             out.print(f"Learned with {counted(spent, 'model call')}.")

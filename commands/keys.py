@@ -42,7 +42,9 @@ def create(
     ] = None,
     may: Annotated[
         list[str] | None,
-        typer.Option(metavar="RIGHT", help="What else it may do: learn, export, load; repeatable."),
+        typer.Option(
+            metavar="RIGHT", help="What else it may do: learn, export, load, metrics; repeatable."
+        ),
     ] = None,
     calls_per_day: Annotated[
         int | None,

@@ -32,6 +32,11 @@ _HIDES = "The body holds a number, a text or a depth that JSON cannot pass on."
 _LARGEST_BODY = 16 * 2**20
 """Bytes of a request with a key, all of which is in memory at once."""
 
+_MOST_BRACKETS = 200_000
+"""In such a body, also in its texts: to make an object of each takes a microsecond."""
+_SHORTEST_ID = 32
+"""Digits of a UUID; to try all shorter texts of a large body would take seconds."""
+
 _named: ContextVar[frozenset[uuid.UUID]] = ContextVar("_named", default=frozenset())
 
 
@@ -187,6 +192,10 @@ class NotesNamedIds:
                     await JSONResponse({"detail": detail}, 413)(scope, receive, send)
                     return
         body = b"".join(part.get("body", b"") for part in parts)
+        if body.count(b"{") + body.count(b"[") > _MOST_BRACKETS:
+            detail = f"The body has more than {_MOST_BRACKETS:,} lists and objects."
+            await JSONResponse({"detail": detail}, 400)(scope, receive, send)
+            return
         texts = _texts(body)
         detail = _why_not_passed_on(body) if passed_on else None
         if texts is None or detail is not None:
@@ -255,7 +264,11 @@ def _is_json(body: bytes) -> bool:
 
 def _ids(texts: Iterable[str]) -> Iterator[uuid.UUID]:
     for text in texts:
-        for part in {text, *text.split(":")}:  # a task of A2A is called thread:run
+        if len(text) < _SHORTEST_ID:
+            continue
+        # A task of A2A is called thread:run.
+        parts = [part for part in text.split(":") if len(part) >= _SHORTEST_ID]
+        for part in {text, *parts}:
             try:
                 yield uuid.UUID(part)
             except ValueError:

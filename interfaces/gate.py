@@ -8,6 +8,7 @@ is named here.
 from __future__ import annotations
 
 import logging
+from functools import partial
 from urllib.parse import unquote
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -28,6 +29,7 @@ from .api.problems import (
 )
 from .auth import CHECKED, OPEN, caller_with
 from .callers import asks_for_key, is_loopback_call, key_of
+from .long_answers import while_key_works
 from .web.addresses import is_open, is_page
 from .web.browsers import caller_of_browser
 from .web.errors import problem_page
@@ -45,6 +47,7 @@ _GUARDED = frozenset(
 )
 """Covered by `auth`."""
 _BATCH = ["runs", "batch"]
+_METRICS = "metrics"
 _NOT_KEPT = {"cache-control": "no-store"}
 """A cache before the server may know answers by their address alone, and each key has its own."""
 
@@ -84,6 +87,9 @@ class Gate:
                 return
             if headers:
                 send = _with_headers(send, headers)
+            key = key_of(scope)
+            if scope.get(CHECKED) is not None and key is not None:
+                send = while_key_works(send, partial(_works, key))
         await self._app(scope, receive, send)
 
     async def _check(self, scope: Scope) -> dict[str, str]:
@@ -108,6 +114,18 @@ class Gate:
         if caller is not None and segments[:2] == _BATCH:
             # It would count as one request, and one run that is refused leaves the others hanging.
             raise ProblemError(403, "A key cannot send runs in a batch.", remedy="Send them alone.")
+        if caller is not None and scope["type"] == "websocket":
+            # It would count as one request, whatever is sent in it, and outlive its key.
+            raise ProblemError(403, "A key cannot open a WebSocket.", remedy="Send requests.")
+        if caller is not None and first == _METRICS and _METRICS not in caller.grants.may:
+            # They count what all owners ask for and spend.
+            raise ProblemError(
+                403,
+                "This key may not read the metrics.",
+                type="urn:re2llm:not_granted",
+                field="key",
+                remedy="`re2llm keys create OWNER --domain DOMAIN --may metrics` makes one.",
+            )
         scope[CHECKED] = caller
         if self._alone:
             nobody = {"identity": "", "domains": None}
@@ -123,6 +141,10 @@ class Gate:
                 {"www-authenticate": "Bearer"},
                 remedy="Send it as `Authorization: Bearer …`; `re2llm keys create` makes one.",
             )
+
+
+async def _works(key: str) -> bool:
+    return await caller_with(key) is not None
 
 
 async def _refuse(refusal: ProblemError, scope: Scope, receive: Receive, send: Send) -> None:

@@ -152,17 +152,6 @@ async def item_place(connection: AsyncConnection, domain: Domain, id_: str) -> t
     return popularity, np.asarray(embedding, dtype=np.float32)
 
 
-async def most_chosen_ids(connection: AsyncConnection, domain: Domain, *, count: int) -> list[str]:
-    """Return the ids of the items that most training sessions hold, most chosen first.
-
-    Args:
-        count: How many at most; items that no session holds are left out.
-    """
-    chosen = select(ItemRow.id).where(ItemRow.domain_id == domain.id, ItemRow.popularity > 0)
-    ordered = chosen.order_by(ItemRow.popularity.desc(), ItemRow.id).limit(count)
-    return list(await connection.scalars(ordered))
-
-
 async def page_of_items(
     connection: AsyncConnection, domain: Domain, *, skip: int, count: int
 ) -> tuple[list[tuple[Item, int]], int]:

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -151,6 +152,18 @@ class EvidenceIndex:
             self._listed_near(history, candidates),
         ]
         return rounded(np.stack(columns, axis=1, dtype=np.float64))
+
+    def most_chosen(self, count: int) -> list[str]:
+        """Return the items of the catalogue that most sessions hold, most chosen first.
+
+        Args:
+            count: How many at most; items that no session holds are left out.
+        """
+        items = list(self._codes)
+        sessions = self._chosen_by(np.arange(len(items)), [])
+        order = np.argsort(-sessions, kind="stable")
+        found = (items[code] for code in order[: np.count_nonzero(sessions > 0)])
+        return list(islice((item for item in found if item in self._places), count))
 
     def neighbours(self, history: Sequence[str], *, leave_out: int, count: int) -> list[int]:
         """Return the keys of the sessions to learn from that are most similar to one.

@@ -11,6 +11,7 @@ from sqlalchemy import insert, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from .rollout_tables import ExposureRow
+from .sources import LOCAL
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,7 @@ class Exposure:
         fallback: Whether the model's ranking or the hint was missing from the answer.
         latency: Log of 1 + milliseconds.
         cost: Log of 1 + tokens, weighted by their prices.
+        source: The id of the API key that asked, or `local`.
     """
 
     rollout_id: int
@@ -40,6 +42,7 @@ class Exposure:
     fallback: bool
     latency: float
     cost: float
+    source: str = LOCAL
 
 
 async def log_exposures(connection: AsyncConnection, made: Mapping[uuid.UUID, Exposure]) -> None:
@@ -59,7 +62,7 @@ async def log_exposures(connection: AsyncConnection, made: Mapping[uuid.UUID, Ex
 _LOGGED = insert(ExposureRow)
 _REWARD = text("""
     UPDATE re2llm.exposure AS e
-    SET reward = :reward, picked = :picked,
+    SET reward = :reward, picked = :picked, source = :source,
         late = now() > e.created_at + make_interval(secs => (r.plan->>'window')::float)
     FROM re2llm.rollout AS r
     WHERE e.recommendation_id = :recommendation AND r.id = e.rollout_id AND e.reward IS NULL
@@ -68,20 +71,33 @@ _REWARD = text("""
 
 
 async def note_reward(
-    connection: AsyncConnection, recommendation_id: uuid.UUID, reward: float, *, picked: bool
+    connection: AsyncConnection,
+    recommendation_id: uuid.UUID,
+    reward: float,
+    *,
+    picked: bool,
+    source: str = LOCAL,
 ) -> int | None:
     """Note the feedback on an exposure, and whether it came within the rollout's window.
+
+    The exposure counts from then on as that of who gave the feedback.
 
     Args:
         connection: In the transaction that stores the feedback.
         recommendation_id: Of the answer; most belong to no rollout.
         reward: As stored with the feedback.
         picked: Whether something was picked.
+        source: The id of the API key that the feedback came with, or `local`.
 
     Returns:
         The id of the rollout, or `None` if the answer belongs to none.
     """
-    values = {"recommendation": recommendation_id, "reward": reward, "picked": picked}
+    values = {
+        "recommendation": recommendation_id,
+        "reward": reward,
+        "picked": picked,
+        "source": source,
+    }
     return await connection.scalar(_REWARD, values)
 
 
@@ -114,18 +130,18 @@ def _sums() -> str:
                 created_at < now() - make_interval(secs => :window) AS is_over
             FROM re2llm.exposure WHERE rollout_id = :rollout
         ), people AS (
-            SELECT step, canary, count(*) AS n, count(*) FILTER (WHERE differs) AS differ,
+            SELECT step, canary, source, count(*) AS n, count(*) FILTER (WHERE differs) AS differ,
                 count(*) FILTER (WHERE NOT is_over AND reward IS NULL) AS waiting,
                 count(*) FILTER (WHERE is_over AND NOT in_time) AS silent,
                 count(*) FILTER (WHERE late) AS late,
                 count(*) FILTER (WHERE in_time AND NOT picked) AS none_picked, {each}
-            FROM seen GROUP BY step, canary, person
+            FROM seen GROUP BY step, canary, source, person
         )
-        SELECT step, canary, count(*) AS people, sum(n)::bigint AS exposures,
+        SELECT step, canary, source, count(*) AS people, sum(n)::bigint AS exposures,
             sum(differ)::bigint AS differ, sum(waiting)::bigint AS waiting,
             sum(silent)::bigint AS silent, sum(late)::bigint AS late,
             sum(none_picked)::bigint AS none_picked, {total}
-        FROM people GROUP BY step, canary
+        FROM people GROUP BY step, canary, source
     """  # noqa: S608  # nosec B608  # nothing in it comes from outside
 
 
@@ -135,14 +151,14 @@ _EVIDENCE = text(_sums())
 async def exposure_sums(
     connection: AsyncConnection, rollout_id: int, window: float
 ) -> list[Mapping[str, Any]]:
-    """Return the sums over people of what a rollout has seen, for each step and arm.
+    """Return the sums over people of what a rollout has seen, for each step, arm and source.
 
     Args:
         window: Seconds within which feedback counts.
 
     Returns:
-        Rows with `step`, `canary`, counts, and for each metric its sums as in `Moments`, with the
-        metric's name before each.
+        Rows with `step`, `canary`, `source`, counts, and for each metric its sums as in `Moments`,
+        with the metric's name before each.
     """
     values = {"rollout": rollout_id, "window": window}
     return [dict(row) for row in (await connection.execute(_EVIDENCE, values)).mappings()]

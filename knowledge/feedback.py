@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from sqlalchemy import Select, exists, func, select, update
+from sqlalchemy import Select, exists, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -15,6 +15,7 @@ from ..errors import InputError
 from .autopilot_tables import AutopilotRow
 from .domains import Domain
 from .exposures import note_reward
+from .key_tables import ApiKeyRow
 from .log_tables import FeedbackRow, RecommendationRow
 from .sources import LOCAL
 from .tables import DomainRow, ItemRow
@@ -108,7 +109,7 @@ async def store_feedback(
                 "Ask for a new recommendation.",
             )
         return Feedback(str(key), picked, rank, reward, missed, made.model, new=False)
-    rollout = await note_reward(connection, new, reward, picked=picked is not None)
+    rollout = await note_reward(connection, new, reward, picked=picked is not None, source=source)
     return Feedback(str(key), picked, rank, reward, missed, made.model, new=True, rollout=rollout)
 
 
@@ -223,9 +224,17 @@ def picks_to_learn(model: str) -> Select[uuid.UUID, str, list[str], list[str], s
 
 
 async def misses_to_learn(
-    connection: AsyncConnection, model: str, *, domain: str | None = None
+    connection: AsyncConnection,
+    model: str,
+    *,
+    domain: str | None = None,
+    everyones: bool = True,
 ) -> list[Miss]:
-    """Return the misses of a model that were not learned from yet, oldest first."""
+    """Return the misses of a model that were not learned from yet, oldest first.
+
+    Args:
+        everyones: Also those that came with a key that may not learn.
+    """
     statement = (
         picks_to_learn(model)
         .where(
@@ -239,6 +248,13 @@ async def misses_to_learn(
     )
     if domain is not None:
         statement = statement.where(DomainRow.name == domain)
+    if not everyones:
+        learns = exists().where(
+            ApiKeyRow.id == FeedbackRow.source,
+            ApiKeyRow.revoked_at.is_(None),
+            ApiKeyRow.may.contains(["learn"]),
+        )
+        statement = statement.where(or_(FeedbackRow.source == LOCAL, learns))
     return [Miss(*row) for row in await connection.execute(statement)]
 
 

@@ -9,8 +9,9 @@ from typing import Any, Literal, cast, get_args
 from ..errors import InputError
 from .texts import storable
 
-Right = Literal["learn", "export", "load"]
-"""What only some keys may do: run the `learn` graph, take data out, or load a file."""
+Right = Literal["learn", "export", "load", "metrics"]
+"""What only some keys may do: run the `learn` graph, take data out, load a file, or read the
+numbers of the whole server."""
 
 _MOST = 2**31 - 1
 

@@ -116,4 +116,6 @@ class ExposureRow(Base):
     """Whether the feedback came after the rollout's window."""
     picked: Mapped[bool] = mapped_column(server_default=false())
     """Whether something was picked; "none of these" leaves it false."""
+    source: Mapped[str] = mapped_column(server_default="local")
+    """The id of the API key that the feedback came with, else of the one that asked; or `local`."""
     created_at: Mapped[dt.datetime] = mapped_column(server_default=func.now())

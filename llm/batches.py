@@ -5,18 +5,21 @@ from __future__ import annotations
 import json
 import logging
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
+from httpx import RemoteProtocolError
 from langchain_core.messages import BaseMessage
 
 from ..errors import Failure, InputError
 from ..settings import AnswerMethod
+from .answer_lines import answer_lines
 from .answered import Answered, read_answer
 from .endpoint import Endpoint
 from .json_values import is_list, is_object
+from .oversized import refuse_oversized
 from .structured import AnswerFormat, asking
 
 _log = logging.getLogger(__name__)
@@ -28,6 +31,8 @@ _CODE = re.compile(r"[\w.-]{1,60}")
 _MOST_LISTED = 500
 """Batches among which one is looked for whose confirmation was lost."""
 _RETRIES = 3
+_OTHER_LINES = 1_000
+"""Lines of a file that may be about no question of the batch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,24 +167,28 @@ class BatchClient:
             raise self._endpoint.failed(error) from None
 
     async def lines(
-        self, status: BatchStatus, method: AnswerMethod, answer_format: AnswerFormat | None
+        self,
+        status: BatchStatus,
+        method: AnswerMethod,
+        answer_format: AnswerFormat | None,
+        keys: Collection[bytes],
     ) -> list[Line]:
-        """Download a batch's answers; no question is in them twice."""
+        """Download a batch's answers to these questions; none is in them twice."""
         found: dict[bytes, Line] = {}
+        asked = frozenset(keys)
         for file in status.files:
-            async for text in self._text_lines(file):
-                line = self._read(text, method, answer_format)
+            async for text in self._text_lines(file, 2 * len(asked) + _OTHER_LINES):
+                line = self._read(text, method, answer_format, asked)
                 if line is not None:
                     found.setdefault(line.key, line)
         return list(found.values())
 
-    async def _text_lines(self, file: str) -> AsyncIterator[str]:
+    async def _text_lines(self, file: str, most: int) -> AsyncIterator[bytes]:
         try:
             client = self._client.with_options(max_retries=_RETRIES)
             async with client.files.with_streaming_response.content(file) as response:
-                async for line in response.iter_lines():
-                    if line.strip():
-                        yield line
+                async for line in answer_lines(response.iter_bytes(), most):
+                    yield line
         except Exception as error:  # noqa: BLE001  # as above
             raise self._endpoint.failed(error) from None
 
@@ -192,13 +201,19 @@ class BatchClient:
                 _log.info("a batch's file was not deleted: %s", type(error).__name__)
 
     def _read(
-        self, text: str, method: AnswerMethod, answer_format: AnswerFormat | None
+        self,
+        text: bytes,
+        method: AnswerMethod,
+        answer_format: AnswerFormat | None,
+        asked: frozenset[bytes],
     ) -> Line | None:
-        try:
-            entry: Any = json.loads(text)
-            key = bytes.fromhex(entry["custom_id"])
-        except (ValueError, LookupError, TypeError, RecursionError):
+        key, entry = _entry(text)
+        if key not in asked:
             return None
+        try:
+            refuse_oversized(text, within=("response", "body"))
+        except RemoteProtocolError:
+            return Line(key, None, Failure.UNKNOWN)  # another batch would say the same
         response: Any = entry.get("response")
         error: Any = entry.get("error")
         if is_object(error) and error.get("code") in _NOT_ASKED:
@@ -237,6 +252,15 @@ class BatchClient:
         # LangChain moves these here after a single call.
         message.response_metadata |= generation.generation_info or {}
         return message
+
+
+def _entry(text: bytes) -> tuple[bytes, Any]:
+    """Return the question that a line is about, and what it says; no key where it is no line."""
+    try:
+        entry: Any = json.loads(text)
+        return bytes.fromhex(entry["custom_id"]), entry
+    except (ValueError, LookupError, TypeError, RecursionError):
+        return b"", None
 
 
 class _LineError(Exception):

@@ -6,6 +6,7 @@ each choice a message, without a pause in between.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import httpx
@@ -24,11 +25,12 @@ _MOST_BRACKETS, _SHORT = 200_000, 50_000
 """An answer with more is not parsed, nor is a short one without many; text may hold some."""
 
 
-def refuse_oversized(content: bytes) -> None:
+def refuse_oversized(content: bytes, *, within: Sequence[str] = ()) -> None:
     """Make sure that an answer can be read in no time.
 
     Args:
         content: Its body, JSON or not.
+        within: Keys that lead to the answer, if other things are around it.
 
     Raises:
         RemoteProtocolError: It cannot.
@@ -42,7 +44,10 @@ def refuse_oversized(content: bytes) -> None:
         body = orjson.loads(content)
     except ValueError:
         return  # its reader says so
-    choices: Any = body.get("choices") if is_object(body) else None
+    answer: Any = body
+    for key in within:
+        answer = answer.get(key) if is_object(answer) else None
+    choices: Any = answer.get("choices") if is_object(answer) else None
     if (is_list(choices) and len(choices) > _MOST_CHOICES) or _has_more_parts(body):
         raise _oversized()
 

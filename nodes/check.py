@@ -78,6 +78,7 @@ async def _logged(state: RecommendState, update: Update, options: RunOptions) ->
             tokens=dict(made.tokens),
             prices=options.settings.prices,
             model=options.model,
+            source=made.source,
         )
     await options.services.answered.add((made, exposure))
     return str(made.id)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..knowledge.exposures import Exposure
+from ..knowledge.sources import LOCAL
 from ..llm.prices import Prices, call_cost
 from ..records import Flag
 from .state import Assignment
@@ -58,6 +59,7 @@ def exposure_of(
     tokens: dict[str, int],
     prices: Prices,
     model: str,
+    source: str = LOCAL,
 ) -> Exposure:
     """Return an exposure as it is stored.
 
@@ -67,6 +69,7 @@ def exposure_of(
         tokens: Of the answer.
         prices: By model; without a price, a token out counts as a token in.
         model: That ranked.
+        source: The id of the API key that asked, or `local`.
     """
     return Exposure(
         rollout_id=assignment["rollout"],
@@ -79,6 +82,7 @@ def exposure_of(
         fallback=not _FALLBACKS.isdisjoint(flags),
         latency=math.log1p(max(latency_ms, 0.0)),
         cost=math.log1p(_weighted(tokens, prices.get(model))),
+        source=source,
     )
 
 

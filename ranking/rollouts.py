@@ -15,12 +15,14 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from ..knowledge.exposure_owners import owners_of
 from ..knowledge.exposures import exposure_sums
 from ..knowledge.releases import activate_release
 from ..knowledge.rollouts import Change, Rollout, change_rollout, claim_rollout, note_look
 from ..policies.rollout.confidence import Moments, Stratum
-from ..policies.rollout.decision import Action, Verdict, decide
+from ..policies.rollout.decision import Action, Verdict
 from ..policies.rollout.evidence import Evidence, StepEvidence
+from ..policies.rollout.owners import Owned, decide_without_one
 from ..policies.rollout.plan import Plan
 from ..runtime.services import Services
 
@@ -69,8 +71,8 @@ async def look(
             return None
         began = monotonic()
         plan = Plan.from_dict(dict(rollout.plan))
-        evidence = await evidence_of(connection, rollout)
-        verdict = decide(plan, evidence, held=rollout.state == "held")
+        seen = await seen_by_owners(connection, rollout, services.settings.source_share)
+        verdict, owner = decide_without_one(plan, seen, held=rollout.state == "held")
         services.look_times[rollout_id] = monotonic() - began
         await note_look(connection, rollout.id)
         kind = _KINDS.get(verdict.action)
@@ -81,6 +83,13 @@ async def look(
             await activate_release(connection, rollout.domain_id, rollout.release, force=True)
     if kind is not None:
         _tell(rollout, kind, verdict)
+    if owner is not None and owner != services.deciding_owners.get(rollout.id):
+        _log.warning(
+            "rollout %d of release %d waits: without the requests of %r it is not decided. If "
+            "you trust them, give a key of theirs the right to learn; else revoke their keys.",
+            *(rollout.number, rollout.release, owner),
+        )
+        services.deciding_owners[rollout.id] = owner
     return verdict
 
 
@@ -89,16 +98,30 @@ def _pause(services: Services, rollout_id: int) -> float:
     return max(LOOK_EVERY, _PART * services.look_times.get(rollout_id, 0.0))
 
 
-async def evidence_of(connection: AsyncConnection, rollout: Rollout) -> Evidence:
-    """Return what a rollout has seen up to its present step."""
+async def seen_by_owners(connection: AsyncConnection, rollout: Rollout, share: float) -> Owned:
+    """Return what a rollout has seen up to its present step, by whose keys it came with.
+
+    Args:
+        share: The part of all that may come with one key; 1 trusts every owner.
+    """
     window = float(rollout.plan["window"])
-    rows = {
-        (row["step"], row["canary"]): row
-        for row in await exposure_sums(connection, rollout.id, window)
-    }
-    return Evidence(
-        [_step(rows.get((step, False)), rows.get((step, True))) for step in range(rollout.step + 1)]
-    )
+    rows = await exposure_sums(connection, rollout.id, window)
+    sources = {row["source"] for row in rows}
+    owners = await owners_of(connection, rollout.domain_id, sources)
+    if share >= 1:
+        owners = dict.fromkeys(sources)
+    found: dict[str | None, Evidence] = {}
+    for source in sources & owners.keys():
+        arms = {(row["step"], row["canary"]): row for row in rows if row["source"] == source}
+        steps = [
+            _step(arms.get((step, False)), arms.get((step, True)))
+            for step in range(rollout.step + 1)
+        ]
+        owner = owners[source]
+        found[owner] = found.get(owner, Evidence(())) + Evidence(steps)
+    # A rollout that nobody has seen has a present step, too.
+    trusted = found.pop(None, Evidence(())) + Evidence([StepEvidence()] * (rollout.step + 1))
+    return Owned(trusted, {owner: seen for owner, seen in found.items() if owner is not None})
 
 
 def _step(control: Mapping[str, Any] | None, canary: Mapping[str, Any] | None) -> StepEvidence:

@@ -98,7 +98,9 @@ class BatchAnswers:
             lines: Sequence[Line] = ()
             if status.ended:
                 method = cast("AnswerMethod", batch.method)
-                lines = await self.client.lines(status, method, self._options.prompt.answer_format)
+                lines = await self.client.lines(
+                    status, method, self._options.prompt.answer_format, batch.keys
+                )
         except ModelFailedError as error:
             if error.failure is Failure.REJECTED:  # the batch or its file is gone
                 return BatchStatus(batch.remote_id or "", "expired"), ()

@@ -13,12 +13,7 @@ from collections.abc import Set as AbstractSet
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..arrays import Floats32
-from ..knowledge.catalogue import (
-    all_items,
-    catalogue_order,
-    fetch_items_and_embeddings,
-    most_chosen_ids,
-)
+from ..knowledge.catalogue import all_items, catalogue_order, fetch_items_and_embeddings
 from ..knowledge.domains import Domain, find_domain
 from ..knowledge.evidence import EvidenceIndex
 from ..knowledge.item_vectors import ItemVectors, item_vectors
@@ -100,13 +95,17 @@ async def items_of(
 
 
 async def most_chosen_of(services: Services, domain: Domain) -> Sequence[str]:
-    """Return the ids of a domain's most chosen items, most chosen first, 1,000 at most."""
+    """Return the ids of a domain's most chosen items, most chosen first, 1,000 at most.
+
+    Of no item, one API key's sessions count for more than their share.
+    """
 
     async def build() -> Sequence[str]:
-        async with services.autocommit.connect() as connection:
-            return await most_chosen_ids(connection, domain, count=_MOST_CHOSEN)
+        index = await evidence_of(services, domain)
+        return [] if index is None else await asyncio.to_thread(index.most_chosen, _MOST_CHOSEN)
 
-    return await services.caches.versions.get("most chosen", domain.id, domain.revision, build)
+    version = (domain.revision, services.settings.source_share)
+    return await services.caches.versions.get("most chosen", domain.id, version, build)
 
 
 async def vectors_of(services: Services, domain: Domain) -> ItemVectors | None:

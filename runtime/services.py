@@ -47,6 +47,7 @@ class Services:
         watching: Looks at rollouts, which must not wait for what learns.
         looks: When each rollout may be looked at again, by `time.monotonic`.
         look_times: Seconds that the last look at each rollout took.
+        deciding_owners: Whose requests alone would have decided each rollout, as last logged.
         caches: What is kept in memory.
         reads: What many tasks read at the same time.
         answered: Logs what was recommended.
@@ -64,6 +65,7 @@ class Services:
     watching: Background = field(default_factory=Background)
     looks: dict[int, float] = field(default_factory=dict[int, float])
     look_times: dict[int, float] = field(default_factory=dict[int, float])
+    deciding_owners: dict[int, str] = field(default_factory=dict[int, str])
     caches: Caches = field(default_factory=Caches)
     reads: SharedReads = field(default_factory=SharedReads)
     comparing: Limits = field(default_factory=lambda: Limits(_COMPARING, None))

@@ -22,6 +22,12 @@ _DISCARDED = 4 * LARGEST_BODY
 DEEPEST = 16
 """Lists and objects inside each other."""
 
+LONGEST_LIST = 20_000
+MOST_KEYS = 1_000
+MOST_PARTS = 50_000
+"""Lists and objects. What is beyond fits no field, and each part would be an error of its own:
+hundreds of thousands of them take seconds, in which nobody else is answered."""
+
 _Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
@@ -65,9 +71,9 @@ class StrictRequest(Request):
                 type="urn:re2llm:input",
                 remedy="Send ids of so many digits as texts.",
             ) from None
-        if _is_deep(document):
-            detail = f"Lists and objects are nested more than {DEEPEST} deep."
-            raise ProblemError(422, detail, field="body", type="urn:re2llm:input")
+        problem = _fault_of(document)
+        if problem:
+            raise ProblemError(422, problem, field="body", type="urn:re2llm:input")
         return document
 
     async def _read(self) -> bytes:
@@ -133,13 +139,26 @@ def _too_large() -> ProblemError:
     )
 
 
-def _is_deep(document: object) -> bool:
+def _fault_of(document: object) -> str:
+    """Say why a document cannot be checked field by field in no time, or nothing if it can."""
     level = [document]
+    parts = 0
     for _ in range(DEEPEST + 1):
+        parts += len(level)
+        if parts > MOST_PARTS:
+            return f"It has more than {MOST_PARTS:,} lists and objects."
+        if any(map(_is_long, level)):
+            return f"A list has over {LONGEST_LIST:,} entries, or an object {MOST_KEYS:,} keys."
         level = [inner for outer in level for inner in _within(outer)]
         if not level:
-            return False
-    return True
+            return ""
+    return f"Lists and objects are nested more than {DEEPEST} deep."
+
+
+def _is_long(part: object) -> bool:
+    if isinstance(part, dict):
+        return len(cast("dict[str, object]", part)) > MOST_KEYS
+    return isinstance(part, list) and len(cast("list[object]", part)) > LONGEST_LIST
 
 
 def _within(document: object) -> list[object]:

@@ -20,9 +20,9 @@ from ...knowledge.rollouts import Rollout, latest_rollout, rollout_events
 from ...policies.autopilot.decision import LastJob, LiveRollout, Observation
 from ...policies.autopilot.drift import RewardDrift, moments, reward_drift
 from ...policies.rollout.confidence import Moments
-from ...policies.rollout.decision import decide
+from ...policies.rollout.owners import decide_without_one
 from ...policies.rollout.plan import Plan
-from ...ranking.rollouts import evidence_of
+from ...ranking.rollouts import seen_by_owners
 from ...runtime.options import RunOptions
 from ..sessions.enough import too_few_calls
 
@@ -39,7 +39,7 @@ async def observe(
     misses, picks = await count_new(connection, domain, options.model, since)
     return Observation(
         reward=await live_reward_drift(connection, autopilot, options),
-        rollout=await _live(connection, rollout),
+        rollout=await _live(connection, rollout, options),
         job=_counted(await last_step(connection, domain), autopilot.since),
         candidate=await _candidate(connection, domain, trained, rollout, options),
         misses=misses,
@@ -68,14 +68,17 @@ def _counted(job: Job | None, since: dt.datetime) -> LastJob | None:
     return LastJob(job.id, job.kind, job.state, job.reason)
 
 
-async def _live(connection: AsyncConnection, rollout: Rollout | None) -> LiveRollout | None:
+async def _live(
+    connection: AsyncConnection, rollout: Rollout | None, options: RunOptions
+) -> LiveRollout | None:
     if rollout is None or not rollout.live:
         return None
     if rollout.state == "held":
         last = (await rollout_events(connection, rollout.id))[-1]
         return LiveRollout(rollout.release, rollout.percent, last["reason"], last["words"])
     plan = Plan.from_dict(dict(rollout.plan))
-    verdict = decide(plan, await evidence_of(connection, rollout))
+    seen = await seen_by_owners(connection, rollout, options.settings.source_share)
+    verdict, _ = decide_without_one(plan, seen)
     return LiveRollout(rollout.release, rollout.percent, "", verdict.words)
 
 

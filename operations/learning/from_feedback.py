@@ -21,14 +21,15 @@ from .learner import Learner
 _log = logging.getLogger(__name__)
 
 
-async def learn_from_feedback(services: Services) -> list[RetiredHint]:
-    """Learn from every waiting miss of the model in the settings, oldest first, one at a time.
+async def learn_from_feedback(services: Services, *, everyones: bool = False) -> list[RetiredHint]:
+    """Learn from the waiting misses of the model in the settings, oldest first, one at a time.
 
     Each miss becomes a training session and runs through the `learn` graph once, whichever process
     takes it first. When the budget is spent or the model is down, the rest waits for the next time.
 
     Args:
         services: Database, models and caches; their `feedback_budget` limits the calls.
+        everyones: Also from misses that came with a key that may not learn.
 
     Returns:
         Hints that were retired for harm that its trials have shown.
@@ -43,7 +44,7 @@ async def learn_from_feedback(services: Services) -> list[RetiredHint]:
     if not options.asks_model:
         return []  # the misses wait for a model
     async with connected(options) as connection:
-        waiting = await misses_to_learn(connection, options.model)
+        waiting = await misses_to_learn(connection, options.model, everyones=everyones)
     retired: list[RetiredHint] = []
     for domain in dict.fromkeys(miss.domain for miss in waiting):
         misses = [miss for miss in waiting if miss.domain == domain]

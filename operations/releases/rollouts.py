@@ -17,13 +17,13 @@ from ...knowledge.rollouts import (
     start_rollout,
     stop_live_rollout,
 )
-from ...policies.rollout.decision import decide
 from ...policies.rollout.evidence import Evidence
+from ...policies.rollout.owners import decide_without_one
 from ...policies.rollout.plan import Plan
-from ...ranking.rollouts import evidence_of
+from ...ranking.rollouts import seen_by_owners
 from ...ranking.served_policy import load_release
 from ...runtime.context import Context
-from ...runtime.options import resolve_context
+from ...runtime.options import RunOptions, resolve_context
 from ..database import in_domain
 from ..said_by import by
 from .rollout_results import ArmCounts, RolloutEvent, RolloutShown
@@ -64,7 +64,7 @@ async def start_canary(
         )
         words = f"{plan.steps[0]:g} % of people get release {release}."
         await change_rollout(connection, rollout, Change("started", "asked", words, {}))
-        return await _shown(connection, found, rollout)
+        return await _shown(connection, found, rollout, options)
 
 
 async def show_canary(
@@ -84,7 +84,7 @@ async def show_canary(
         rollout = await latest_rollout(connection, found.id, release=release)
         if rollout is None:
             raise _none(found, "domain" if release is None else "release")
-        return await _shown(connection, found, rollout)
+        return await _shown(connection, found, rollout, options)
 
 
 async def stop_canary(context: Context, *, domain: str | None = None) -> RolloutShown:
@@ -102,7 +102,7 @@ async def stop_canary(context: Context, *, domain: str | None = None) -> Rollout
     options = await resolve_context(context)
     async with in_domain(options, domain, write=True) as (connection, found):
         await stop_live_rollout(connection, found.id, "asked", by(options, "stopped"))
-        return await _latest(connection, found)
+        return await _latest(connection, found, options)
 
 
 async def promote_canary(context: Context, *, domain: str | None = None) -> RolloutShown:
@@ -123,7 +123,7 @@ async def promote_canary(context: Context, *, domain: str | None = None) -> Roll
         change = Change("promoted", "asked", by(options, "promoted"), {})
         await change_rollout(connection, rollout, change)
         await stored.activate_release(connection, found.id, rollout.release, force=True)
-        return await _latest(connection, found)
+        return await _latest(connection, found, options)
 
 
 def _none(domain: Domain, field: str = "domain", *, live: bool = False) -> InputError:
@@ -135,19 +135,22 @@ def _none(domain: Domain, field: str = "domain", *, live: bool = False) -> Input
     )
 
 
-async def _latest(connection: AsyncConnection, domain: Domain) -> RolloutShown:
+async def _latest(connection: AsyncConnection, domain: Domain, options: RunOptions) -> RolloutShown:
     rollout = await latest_rollout(connection, domain.id)
     if rollout is None:
         raise _none(domain)
-    return await _shown(connection, domain, rollout)
+    return await _shown(connection, domain, rollout, options)
 
 
-async def _shown(connection: AsyncConnection, domain: Domain, rollout: Rollout) -> RolloutShown:
+async def _shown(
+    connection: AsyncConnection, domain: Domain, rollout: Rollout, options: RunOptions
+) -> RolloutShown:
     events = [
         RolloutEvent.model_validate(event) for event in await rollout_events(connection, rollout.id)
     ]
-    evidence = await evidence_of(connection, rollout)
-    verdict = decide(Plan.from_dict(dict(rollout.plan)), evidence, held=rollout.state == "held")
+    seen = await seen_by_owners(connection, rollout, options.settings.source_share)
+    evidence, plan = seen.whole, Plan.from_dict(dict(rollout.plan))
+    verdict, _ = decide_without_one(plan, seen, held=rollout.state == "held")
     last = events[-1]
     waits = rollout.state == "running"
     return RolloutShown(

@@ -43,6 +43,32 @@ class StepEvidence:
     late: tuple[int, int] = (0, 0)
     none_picked: tuple[int, int] = (0, 0)
 
+    def __add__(self, other: StepEvidence) -> StepEvidence:
+        """Add up what other people have seen of the same step."""
+        return StepEvidence(
+            people=_pair(self.people, other.people),
+            exposures=_pair(self.exposures, other.exposures),
+            differ=self.differ + other.differ,
+            reward=_stratum(self.reward, other.reward),
+            answered=_stratum(self.answered, other.answered),
+            fallbacks=_stratum(self.fallbacks, other.fallbacks),
+            latency=_stratum(self.latency, other.latency),
+            cost=_stratum(self.cost, other.cost),
+            failures=self.failures + other.failures,
+            waiting=_pair(self.waiting, other.waiting),
+            silent=_pair(self.silent, other.silent),
+            late=_pair(self.late, other.late),
+            none_picked=_pair(self.none_picked, other.none_picked),
+        )
+
+
+def _pair(one: tuple[int, int], other: tuple[int, int]) -> tuple[int, int]:
+    return one[0] + other[0], one[1] + other[1]
+
+
+def _stratum(one: Stratum, other: Stratum) -> Stratum:
+    return one[0] + other[0], one[1] + other[1]
+
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
@@ -53,6 +79,12 @@ class Evidence:
     """
 
     steps: Sequence[StepEvidence]
+
+    def __add__(self, other: Evidence) -> Evidence:
+        """Add up what other people have seen of the same steps; no steps are nothing."""
+        if not self.steps or not other.steps:
+            return self if self.steps else other
+        return Evidence([a + b for a, b in zip(self.steps, other.steps, strict=True)])
 
     @property
     def exposures(self) -> int:

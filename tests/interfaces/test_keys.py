@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import uuid
 from types import SimpleNamespace
 from typing import Any
 
@@ -220,6 +221,83 @@ async def test_an_id_that_a_request_names_is_known_however_it_is_spelt(
     assert told == [named]
     assert b"".join(read) == body
     assert not was_named(ID)
+
+
+async def test_a_key_opens_no_websocket(services: Services, films: str) -> None:
+    reached: list[str] = []
+
+    async def inner(scope: Any, receive: Any, send: Any) -> None:
+        reached.append(scope["path"])
+
+    async with services.engine.begin() as connection:
+        key = await create_key(connection, "shop", [films])
+    sent: list[Any] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    path = f"/threads/{ID}/stream/events"
+    for headers in ([(b"x-api-key", key.encode())], []):
+        await Gate(inner)({"type": "websocket", "path": path, "headers": headers}, None, send)  # type: ignore[arg-type]
+    assert sent == [{"type": "websocket.close", "code": 1008}]
+    assert reached == [path]  # this machine's own Studio, which the server's `auth` checks
+
+
+async def test_an_answer_ends_that_goes_on_after_its_key(
+    services: Services, films: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("re2llm.interfaces.long_answers.CHECK_EVERY", 0.0)
+    async with services.engine.begin() as connection:
+        key = await create_key(connection, "shop", [films])
+    sent: list[Any] = []
+
+    async def inner(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        for number in range(6):
+            if number == 3:
+                async with services.engine.begin() as connection:
+                    await revoke_key(connection, key.split("_")[1])
+            await send({"type": "http.response.body", "body": b"%d" % number, "more_body": True})
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    headers = [(b"x-api-key", key.encode())]
+    path = f"/threads/{ID}/stream"
+    await Gate(inner)({"type": "http", "path": path, "headers": headers}, None, send)  # type: ignore[arg-type]
+    bodies = [(message["body"], message["more_body"]) for message in sent[1:]]
+    assert bodies == [(b"0", True), (b"1", True), (b"2", True), (b"", False)]
+
+
+async def test_a_body_of_very_many_parts_is_refused_and_short_texts_are_no_ids(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    tried: list[str] = []
+    reached: list[int] = []
+
+    def counted(text: str) -> uuid.UUID:
+        tried.append(text)
+        return real(text)
+
+    async def inner(scope: Any, receive: Any, send: Any) -> None:
+        reached.append(len((await receive())["body"]))
+
+    real = uuid.UUID
+    monkeypatch.setattr("re2llm.interfaces.callers.uuid.UUID", counted)
+    scope = {"type": "http", "path": "/threads", "headers": [(b"x-api-key", b"re2llm_a_b")]}
+    short = json.dumps(["a:b"] * 1_000 + [ID]).encode()
+    for body in (short, b"[" + b"[]," * 300_000 + b"[]]"):
+        sent: list[Any] = []
+
+        async def receive(body: bytes = body) -> Any:
+            return {"type": "http.request", "body": body, "more_body": False}
+
+        async def send(message: Any, sent: list[Any] = sent) -> None:
+            sent.append(message)
+
+        await asyncio.create_task(NotesNamedIds(inner)(scope, receive, send))
+    assert (tried, reached) == ([ID], [len(short)])
+    assert sent[0]["status"] == 400
 
 
 @pytest.mark.parametrize("path", ["/runs/batch", "//runs/./batch/", "/runs%2Fbatch"])

@@ -154,6 +154,10 @@ def run(graph: str, given: Any, thread: str | None = None, **more: Any) -> tuple
     return "POST", f"/threads/{thread}/runs/wait" if thread else "/runs/wait", body
 
 
+def command(thread: str, method: str, **params: Any) -> tuple[str, str, Any]:
+    return "POST", f"{thread}/commands", {"id": 1, "method": method, "params": params}
+
+
 def hostile(own: Tenant, chat: str, **i: Any) -> dict[str, tuple[str, str, Any]]:
     """Requests that name somebody else's ids, by what they try."""
     item, domain, thread = i["item"], i["domain"], i["thread"]
@@ -249,6 +253,26 @@ def hostile(own: Tenant, chat: str, **i: Any) -> dict[str, tuple[str, str, Any]]
         "cancel a run": ("POST", f"{here}/runs/{i['run']}/cancel", None),
         "cancel runs": ("POST", "/runs/cancel", {"thread_id": thread, "run_ids": [i["run"]]}),
         "delete a run": ("DELETE", f"{here}/runs/{i['run']}", None),
+        "start by a command": command(here, "run.start", assistant_id="recommend", input=mine),
+        "start in a domain by a command": command(
+            f"/threads/{own.thread}",
+            "run.start",
+            assistant_id="recommend",
+            input={**mine, "domain": domain},
+        ),
+        "respond by a command": command(
+            here, "input.respond", interrupt_id="0" * 32, namespace=[], response={}
+        ),
+        "go elsewhere by a command": command(
+            here,
+            "input.respond",
+            interrupt_id="0" * 32,
+            namespace=[],
+            response={},
+            goto=goto["goto"],
+        ),
+        "read the tree by a command": command(here, "agent.getTree", run_id=i["run"]),
+        "stream events": ("POST", f"{here}/stream/events", {"channels": ["values", "messages"]}),
         "schedule runs": (
             "POST",
             f"{here}/runs/crons",

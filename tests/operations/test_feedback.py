@@ -11,6 +11,8 @@ import re2llm
 from re2llm.cli import app
 from re2llm.data.sample import load_films, sample_items, simulate_sessions
 from re2llm.errors import InputError, Re2llmError
+from re2llm.knowledge.grants import Grants
+from re2llm.knowledge.keys import create_key
 from re2llm.knowledge.trials import ndcg
 from re2llm.operations.catalogue.titles import find_titles
 from re2llm.operations.hints.manage import list_hints
@@ -20,7 +22,9 @@ from re2llm.operations.recommending.feedback import give_feedback
 from re2llm.operations.recommending.recommend import recommend
 from re2llm.runtime.background import Background
 from re2llm.runtime.budget import Budget
+from re2llm.runtime.caller import Caller
 from re2llm.runtime.context import Context
+from re2llm.runtime.context_checks import granted
 from re2llm.runtime.services import Services
 from sqlalchemy import text
 from typer.testing import CliRunner
@@ -181,6 +185,28 @@ async def test_what_the_budget_leaves_waits_for_the_next_time(
     await learn_from_feedback(services)
     ((_, _, learnt_at),) = await stored(services, number)
     assert learnt_at is not None
+
+
+@pytest.mark.long
+async def test_a_key_that_may_not_learn_spends_nothing_when_others_do(
+    services: Services, classroom: str
+) -> None:
+    numbers: list[str] = []
+    for may in ((), ("learn",)):
+        async with services.engine.begin() as connection:
+            key = await create_key(connection, "shop", [classroom], Grants(may=may))
+        caller = Caller("shop", key.split("_")[1], (classroom,), Grants(may=may))
+        made = await asked(classroom)
+        number = made.recommendation_id or ""
+        context = granted(Context(domain=classroom), caller.as_user())
+        kept = await give_feedback(context, number, made.ranking[-1])
+        assert (kept.missed, kept.learning) == (True, bool(may))
+        numbers.append(number)
+    await services.background.idle()
+    learnt = [(await stored(services, number))[0][2] is not None for number in numbers]
+    assert learnt == [False, True]
+    await learn_from_feedback(services, everyones=True)
+    assert (await stored(services, numbers[0]))[0][2] is not None
 
 
 async def test_closing_ends_the_learning_and_loses_nothing(

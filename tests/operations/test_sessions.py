@@ -13,14 +13,15 @@ from re2llm.cli import app
 from re2llm.data.sample import load_films, sample_items, simulate_sessions
 from re2llm.errors import InputError
 from re2llm.graph.learn import graph as learn_graph
-from re2llm.knowledge.domains import find_domain
+from re2llm.knowledge.catalogue import refresh_popularity
+from re2llm.knowledge.domains import find_domain, mark_changed
 from re2llm.knowledge.evidence import EvidenceIndex
 from re2llm.knowledge.grants import Grants
 from re2llm.knowledge.hints import add_hint, hint_key, list_hints, set_status
 from re2llm.knowledge.keys import check_key, create_key
 from re2llm.knowledge.sources import beyond_share
 from re2llm.knowledge.tables import HintRow
-from re2llm.knowledge.training_sessions import observe_session, session_keys
+from re2llm.knowledge.training_sessions import observe_session, session_keys, store_sessions
 from re2llm.knowledge.trials import Trial, store_trial
 from re2llm.operations.hints import manage as hint_operations
 from re2llm.operations.loading.load import load_domain
@@ -29,6 +30,7 @@ from re2llm.operations.sessions.sources import drop_sessions, list_session_sourc
 from re2llm.records import Session
 from re2llm.runtime.caller import Caller
 from re2llm.runtime.context import Context
+from re2llm.runtime.domain_cache import most_chosen_of
 from re2llm.runtime.options import resolve_context
 from re2llm.runtime.services import Services
 from sqlalchemy import text, update
@@ -139,6 +141,26 @@ def test_no_key_has_more_than_its_share_of_the_sessions_or_of_a_number(sources: 
     capped = EvidenceIndex([*stored, *injected], keyed=keyed, share=share).of(FAMOUS[:4], [LIFTED])
     for name in ("chosen_by", "similar_sessions", "with_recent", "near_recent"):
         assert capped[0][name] <= alone[name] / (1 - share * sources) + 0.01, name
+
+
+async def test_one_key_fills_no_pool_of_candidates(
+    services: Services, domain: str, shop: Caller
+) -> None:
+    async with services.engine.connect() as connection:
+        found = await find_domain(connection, domain)
+    before = await most_chosen_of(services, found)
+    never = [item for item in IDS if item not in CHOSEN]
+    assert len(never) > 20
+    junk = [Session(tuple(never[n:] + never[:n]), LIFTED) for n in range(INJECTED)]
+    async with services.engine.begin() as connection:
+        await store_sessions(connection, found, junk, source=shop.key_id)
+        await refresh_popularity(connection, found)
+        await mark_changed(connection, found)
+        found = await find_domain(connection, domain)
+    assert (await popularity(services, domain))[never[0]] > CHOSEN[FAMOUS[0]]
+    after = await most_chosen_of(services, found)
+    assert set(after) == set(before)
+    assert after[:25] == before[:25]
 
 
 def test_the_session_itself_is_left_out_of_capped_evidence_too() -> None:

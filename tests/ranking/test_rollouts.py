@@ -37,7 +37,7 @@ from re2llm.ranking.exposures import ExposureEvent, exposure_of, forget_observer
 from re2llm.ranking.rollouts import look
 from re2llm.runtime.context import Context
 from re2llm.runtime.services import Services
-from rollouts import FILM_IDS, TwoReleases, two_releases
+from rollouts import FILM_IDS, TwoReleases, fill, live_id, two_releases
 from sqlalchemy import event, text
 
 PLAN = Plan(steps=(10, 50, 100), hold=5)
@@ -68,33 +68,6 @@ async def rows(services: Services, domain_id: int) -> list[Any]:
     )
     async with services.engine.connect() as connection:
         return list((await connection.execute(statement, {"domain": domain_id})).mappings())
-
-
-async def live_id(services: Services, there: TwoReleases) -> int:
-    async with services.engine.connect() as connection:
-        found = await latest_rollout(connection, there.domain_id)
-    assert found is not None
-    return found.id
-
-
-async def fill(services: Services, rollout: int, step: int, *, canary: bool, **arm: Any) -> None:
-    """Store exposures as if people had been served, each with its own reward."""
-    statement = text("""
-        WITH made AS (
-            INSERT INTO re2llm.recommendation (id, domain_id, history, candidates, ranking, policy,
-                probability, model, prompt_version, flags, latency_ms, tokens)
-            SELECT gen_random_uuid(), domain_id, '{}', '{}', '{}', 'test', 1, 'offline', 'test',
-                '{}', 1, '{}' FROM re2llm.rollout, generate_series(1, :n) WHERE id = :rollout
-            RETURNING id
-        )
-        INSERT INTO re2llm.exposure (recommendation_id, rollout_id, step, person, canary,
-            probability, differs, fallback, latency, cost, reward, picked)
-        SELECT id, :rollout, :step, uuid_send(id), :canary, 0.5, true, false, 6, 7,
-            CASE WHEN random() < :mean THEN 1 ELSE 0 END, true FROM made
-    """)
-    async with services.engine.begin() as connection:
-        values = {"rollout": rollout, "step": step, "canary": canary, **arm}
-        await connection.execute(statement, values)
 
 
 @pytest.mark.long

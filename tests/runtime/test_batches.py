@@ -27,6 +27,7 @@ from re2llm.errors import BudgetSpentError, InputError, ModelDownError
 from re2llm.llm.batches import BatchClient
 from re2llm.llm.endpoint import Endpoint
 from re2llm.llm.limits import Limits
+from re2llm.llm.oversized import MOST_PARTS
 from re2llm.operations.evaluation.evaluate import Evaluation, evaluate
 from re2llm.records import Session
 from re2llm.runtime.context import Context
@@ -167,6 +168,26 @@ async def test_what_no_batch_can_answer_is_asked_alone(
     assert (len(server.batches), len(server.single)) == (1, 2)
     assert found.rows[0].flags == {}
     assert "rejected" in [row.outcome for row in await booked(services, model)]
+
+
+async def test_a_line_of_very_many_parts_is_not_read(
+    server: BatchServer, services: Services, run: Run, model: str
+) -> None:
+    said = {"role": "assistant", "content": '{"ranking": [1, 2, 3, 4, 5, 6]}'}
+    message = {**said, "annotations": [[]] * MOST_PARTS}
+    body = {"model": "m", "choices": [{"index": 0, "message": message, "finish_reason": "stop"}]}
+    oversized = {"response": {"status_code": 200, "body": body}}
+    server.broken = lambda place: oversized if place == 1 else None
+    found = await run()()
+    assert (len(server.batches), len(server.single)) == (1, 2)
+    assert found.rows[0].flags == {}
+    assert "unknown" in [row.outcome for row in await booked(services, model)]
+
+
+async def test_a_file_of_very_many_lines_is_not_read(server: BatchServer, run: Run) -> None:
+    server.noise = '{"custom_id": "00"}\n' * 10_000
+    with pytest.raises(ModelDownError):
+        await run()()
 
 
 async def test_an_answer_of_the_wrong_form_is_asked_for_again_alone(

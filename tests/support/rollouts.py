@@ -10,12 +10,14 @@ from re2llm.data.sample import sample_items
 from re2llm.knowledge.domains import find_domain
 from re2llm.knowledge.hints import add_hint
 from re2llm.knowledge.releases import Release, activate_release, store_release
+from re2llm.knowledge.rollouts import latest_rollout
 from re2llm.llm.encoder import ENCODER_ID
 from re2llm.llm.ranking_prompt import RANKING_PROMPT_VERSION
 from re2llm.policies.networks import PaperConfig, PaperPolicy
 from re2llm.policies.recipes import default_config
 from re2llm.policies.weights import dump_policy
 from re2llm.runtime.services import Services
+from sqlalchemy import text
 
 FILM_IDS = [item.id for item in sample_items()]
 HINTS = ("Look for space and aliens.", "Prefer films by the directors of the most recent films.")
@@ -65,6 +67,36 @@ def _release(hints: list[int], favourite: int) -> Release:
         config={"policy": shape, "training": asdict(default_config("content"))},
         metrics={"gain": 0.1 * favourite},
     )
+
+
+async def live_id(services: Services, there: TwoReleases) -> int:
+    async with services.engine.connect() as connection:
+        found = await latest_rollout(connection, there.domain_id)
+    assert found is not None
+    return found.id
+
+
+async def fill(
+    services: Services, rollout: int, step: int, *, canary: bool, source: str = "local", **arm: Any
+) -> None:
+    """Store exposures as if people had been served, each with its own reward."""
+    statement = text("""
+        WITH made AS (
+            INSERT INTO re2llm.recommendation (id, domain_id, history, candidates, ranking, policy,
+                probability, model, prompt_version, flags, latency_ms, tokens)
+            SELECT gen_random_uuid(), domain_id, '{}', '{}', '{}', 'test', 1, 'offline', 'test',
+                '{}', 1, '{}' FROM re2llm.rollout, generate_series(1, :n) WHERE id = :rollout
+            RETURNING id
+        )
+        INSERT INTO re2llm.exposure (recommendation_id, rollout_id, step, person, canary,
+            probability, differs, fallback, latency, cost, reward, picked,
+            source)
+        SELECT id, :rollout, :step, uuid_send(id), :canary, 0.5, true, false, 6, 7,
+            CASE WHEN random() < :mean THEN 1 ELSE 0 END, true, :source FROM made
+    """)
+    async with services.engine.begin() as connection:
+        values = {"rollout": rollout, "step": step, "canary": canary, "source": source, **arm}
+        await connection.execute(statement, values)
 
 
 def picked(ranking: list[str], rank: int | None) -> str | None:

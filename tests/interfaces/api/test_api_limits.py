@@ -67,7 +67,7 @@ async def test_a_spent_day_says_what_is_left(
 ) -> None:
     name = own_model(model, adjust)
     adjust(prices={name: (1.0, 1.0)}, call_cache=False)
-    headers = await make_key(calls_per_day=2, usd_per_day=1_000_000.0)
+    headers = await make_key(may=("metrics",), calls_per_day=2, usd_per_day=1_000_000.0)
     with serving_api() as address:
         async with httpx.AsyncClient(base_url=address, timeout=60, headers=headers) as http:
             for _ in range(2):

@@ -17,7 +17,13 @@ from re2llm.interfaces import gate
 from re2llm.interfaces.api import application, health
 from re2llm.interfaces.api.application import create_app
 from re2llm.interfaces.api.problems import ProblemError
-from re2llm.interfaces.api.strict_routes import DEEPEST, LARGEST_BODY
+from re2llm.interfaces.api.strict_routes import (
+    DEEPEST,
+    LARGEST_BODY,
+    LONGEST_LIST,
+    MOST_KEYS,
+    MOST_PARTS,
+)
 from re2llm.records import Item
 
 FILM = load_films()[0]
@@ -237,6 +243,13 @@ async def test_every_body_is_strict_json_of_a_limited_size(
         problem(await send(other), 422)
     unknown = orjson.dumps({**POSTS[path], "unknown": 1})
     assert problem(await send(unknown), 422)["field"] == "unknown"
+    for many in (
+        {f"key{number}": 1 for number in range(MOST_KEYS + 1)},
+        {"history": [1] * (LONGEST_LIST + 1)},
+        {"history": [[[]] * 1_000] * (MOST_PARTS // 1_000)},
+    ):
+        found = problem(await send(orjson.dumps(many)), 422)
+        assert (found["field"], found.get("errors")) == ("body", None)
     deep = b'{"history":' + b"[" * (DEEPEST + 1) + b"]" * (DEEPEST + 1) + b"}"
     assert problem(await send(deep), 422)["field"] == "body"
     for media in ("text/plain", "application/x-www-form-urlencoded", "multipart/form-data"):

@@ -108,7 +108,8 @@ async def test_no_route_answers_without_a_key_that_works(
 async def test_no_cache_before_the_server_keeps_what_is_for_one_key(
     http: httpx.AsyncClient, films: str, make_key: Any
 ) -> None:
-    headers = {**PROXY, "x-api-key": (await make_key())["authorization"].partition(" ")[2]}
+    key = (await make_key(may=("metrics",)))["authorization"].partition(" ")[2]
+    headers = {**PROXY, "x-api-key": key}
     for path, status in (
         *(("/v1/hints", 200), ("/v1/domains", 200), (f"/v1/items/{FILM}", 200)),
         *(("/v1/jobs", 200), ("/v1/jobs/none", 404), ("/nowhere", 404), ("/metrics", 200)),
@@ -128,7 +129,18 @@ async def test_a_public_server_asks_this_machine_too(
                     problem(await http.request(method, filled(path, victim), json={}), 401)
             headers = await make_key()
             assert (await http.get("/v1/hints", headers=headers)).status_code == 200
-            assert (await http.get("/metrics", headers=headers)).status_code == 200
+
+
+async def test_a_key_reads_the_numbers_of_all_owners_only_with_the_right(
+    http: httpx.AsyncClient, make_key: Any
+) -> None:
+    plain = await make_key(may=("learn", "export", "load"))
+    for path in ("/metrics", "/metrics/", "/%6detrics"):
+        answer = await http.get(path, headers=plain)
+        assert problem(answer, 403)["field"] == "key"
+        assert "re2llm_" not in answer.text
+    granted = await make_key(may=("metrics",))
+    assert "re2llm_http_requests_total" in (await http.get("/metrics", headers=granted)).text
 
 
 async def test_what_is_anothers_is_answered_like_what_does_not_exist(
