@@ -6,6 +6,7 @@ from collections.abc import AsyncIterable, AsyncIterator
 
 import httpx
 
+from ..records import counted
 from .oversized import LONGEST_WHOLE
 
 _AROUND = 2_000
@@ -30,7 +31,8 @@ async def answer_lines(parts: AsyncIterable[bytes], most: int) -> AsyncIterator[
                 if line.strip():
                     seen += 1
                     if seen > most:
-                        raise httpx.RemoteProtocolError(f"The file has more than {most:,} lines.")
+                        lines = counted(most, "line")
+                        raise httpx.RemoteProtocolError(f"The file has more than {lines}.")
                     yield bytes(line)
                 line = bytearray()
             line += piece
