@@ -120,3 +120,9 @@ async def test_a_deletion_that_is_not_confirmed_is_an_error_in_json(films: str) 
     done = await asyncio.to_thread(CliRunner().invoke, app, asked, "")
     assert done.exit_code == 1
     assert json.loads(done.stdout)["error"]["field"] == "--yes"
+
+
+@pytest.mark.parametrize(("more", "field"), [([], "ITEM"), (["Alien", "--none"], "--none")])
+def test_feedback_on_nothing_or_on_both_is_refused(more: list[str], field: str) -> None:
+    done = CliRunner().invoke(app, ["feedback", "some-id", *more, "--json"])
+    assert json.loads(done.stdout)["error"]["field"] == field
