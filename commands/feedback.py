@@ -55,7 +55,8 @@ async def _feedback(
     from ..runtime.sharing import shared_services
 
     if none == (picked is not None):
-        raise InputError("picked", "Say what was picked.", "Give an item, or --none.")
+        problem = "It says that nothing was picked." if none else "Say what was picked."
+        raise InputError("none" if none else "picked", problem, "Give an item, or --none.")
     stored = await give_feedback(Context(), recommendation_id, picked, domain=domain, learn=False)
     if not as_json:
         item = "none of these" if stored.picked is None else f"{stored.title} [{stored.picked}]"

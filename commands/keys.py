@@ -26,7 +26,7 @@ def create(
             metavar="OWNER", help="Who the key is for. Keys of one owner share threads and runs."
         ),
     ],
-    domains: Annotated[
+    domain: Annotated[
         list[str] | None,
         typer.Option(
             "--domain", metavar="DOMAIN", help="A catalogue that the key may use; repeatable."
@@ -70,7 +70,7 @@ def create(
         "usd_per_day": usd_per_day,
         "requests_per_minute": requests_per_minute,
     }
-    run(lambda: _create(owner, domains or [], granted, as_json))
+    run(lambda: _create(owner, domain or [], granted, as_json))
 
 
 async def _create(owner: str, domains: list[str], granted: dict[str, Any], as_json: bool) -> None:

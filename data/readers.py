@@ -110,7 +110,8 @@ def open_reader(
     if dataset not in READERS:
         remedy = f"Choose one of {', '.join(READERS)}."
         if Path(dataset).suffix or Path(dataset).name != dataset:
-            remedy += " It comes before the path."
+            likely = "table" if Path(dataset).suffix else "jsonl"
+            remedy += f" It comes before the path: re2llm load {likely} {dataset}"
         raise InputError("dataset", f"{dataset!r} is not known.", remedy)
     if dataset == "table":
         return table_reader(path, table)

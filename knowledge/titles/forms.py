@@ -106,7 +106,7 @@ def unnumbered(form: str) -> Iterator[str]:
         yield " ".join(keys)
 
 
-def series_words(form: str) -> Iterator[str]:
+def before_numbers(form: str) -> Iterator[str]:
     """Yield what comes before each number but X in a title: `halo` of `halo 3 odst`.
 
     Args:
@@ -124,7 +124,7 @@ def may_be_letter(form: str, series: Collection[str]) -> bool:
 
     Args:
         form: As for `numbers`.
-        series: From `series_words`, of all titles: behind one of these, X is 10.
+        series: From `before_numbers`, of all titles: behind one of these, X is 10.
     """
     keys = form.split()
     return any(

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from ...records import Item, spoken
 from .forms import (
     article_first,
+    before_numbers,
     initials_joined,
     joined,
     may_be_letter,
     numbers,
-    series_words,
     unnumbered,
 )
 from .likeness import SURE, likeliest
@@ -62,7 +62,7 @@ class TitleSearch:
         self._joined: defaultdict[str, dict[str, float]] = defaultdict(dict)
         shared = _series(self._items.values())
         self._tens = {
-            before for item in self._items.values() for before in series_words(_form(item.title))
+            before for item in self._items.values() for before in before_numbers(_form(item.title))
         }
         for item in self._items.values():
             title = clean(item.title[:_LONGEST])

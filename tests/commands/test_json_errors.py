@@ -44,7 +44,7 @@ def test_an_option_that_does_not_exist_is_an_error_in_json(words: tuple[str, ...
 
 
 def required(command: Any, folder: Path) -> list[str]:
-    """What a command cannot do without: sessions in a file, and else a number that is a word."""
+    """Return what a command cannot do without: a file of sessions, a useful word, or a 1."""
     sessions = folder / "sessions.jsonl"
     sessions.write_text('{"history": ["a"], "target": "b"}\n')
     given: list[str] = []
@@ -60,9 +60,8 @@ _USEFUL = {
     "release": "1",
     "picked": "x",
     "history": "x",
-    "texts": "Prefer.",
-    "budget_calls": "5",
-    "file": "-",
+    "text": "Prefer.",
+    "calls_per_day": "5",
     "cron": "0 3 * * *",
     "kind": "train",
 }
@@ -80,6 +79,8 @@ async def test_a_domain_that_does_not_exist_is_an_error_in_json(
     assert done.exit_code == 1, done.output
     error = json.loads(done.stdout)["error"]
     assert set(error) >= {"kind", "field", "problem", "remedy"}
+    # `hints import` reads its file first.
+    assert words == ("hints", "import") or error["field"] in {"--domain", "DOMAIN"}
     assert error["field"] in done.stderr
     assert error["problem"] in done.stderr
 
@@ -119,3 +120,9 @@ async def test_a_deletion_that_is_not_confirmed_is_an_error_in_json(films: str) 
     done = await asyncio.to_thread(CliRunner().invoke, app, asked, "")
     assert done.exit_code == 1
     assert json.loads(done.stdout)["error"]["field"] == "--yes"
+
+
+@pytest.mark.parametrize(("more", "field"), [([], "ITEM"), (["Alien", "--none"], "--none")])
+def test_feedback_on_nothing_or_on_both_is_refused(more: list[str], field: str) -> None:
+    done = CliRunner().invoke(app, ["feedback", "some-id", *more, "--json"])
+    assert json.loads(done.stdout)["error"]["field"] == field

@@ -376,9 +376,10 @@ def test_columns_are_for_tables_alone(tmp_path: Path) -> None:
         open_reader("table", tmp_path / "log.csv")
 
 
-@pytest.mark.parametrize("typed", ["catalogue.csv", "data/shop"])
-def test_a_path_in_place_of_a_data_set_is_told_from_a_wrong_name(typed: str) -> None:
-    with pytest.raises(InputError, match=r"^dataset: .*jsonl, table\. It comes before the path\.$"):
+@pytest.mark.parametrize(("typed", "likely"), [("catalogue.csv", "table"), ("data/shop", "jsonl")])
+def test_a_path_in_place_of_a_data_set_is_told_from_a_wrong_name(typed: str, likely: str) -> None:
+    said = rf"^dataset: .*jsonl, table\. It comes before the path: re2llm load {likely} {typed}$"
+    with pytest.raises(InputError, match=said):
         open_reader(typed, None)
     with pytest.raises(InputError, match=r"^dataset: .*jsonl, table\.$"):
         open_reader("hetrek", None)
