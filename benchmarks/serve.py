@@ -128,6 +128,8 @@ async def measure(server: Server, options: argparse.Namespace) -> Measured:
     connections = [Connection(server.url) for _ in range(options.concurrent)]
     waiting = iter(histories[: options.warm_up])
     await asyncio.gather(*map(worker, connections))
+    for connection in connections:  # by now, all workers take some
+        connection.close()
     measured.seconds.clear()
     measured.flagged = 0
     before = server.resident()

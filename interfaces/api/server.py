@@ -19,7 +19,7 @@ from uvicorn import Config, Server
 from .heads import LimitedProtocol
 from .logs import log_config
 from .options import ServeOptions
-from .workers import Workers
+from .workers import Workers, listening_sockets
 
 _BACKLOG = 2048
 _HUNG = 30
@@ -77,7 +77,7 @@ def run_server(
     # prometheus-client reads it in each process, and shares its numbers there.
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
     try:
-        Workers(config, sockets=[config.bind_socket()]).run()
+        Workers(config, sockets=listening_sockets(config)).run()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

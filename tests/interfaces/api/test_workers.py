@@ -1,14 +1,22 @@
-"""The processes of `re2llm serve --workers` end when they are told to."""
+"""The processes of `re2llm serve --workers` share the work, and end when they are told to."""
 
 from __future__ import annotations
 
+import http.client
+import os
 import signal
+import subprocess
+import sys
+import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from ports import free_port
 from re2llm.interfaces.api.workers import Workers
 from uvicorn import Config
 from uvicorn.supervisors.multiprocess import SIGNALS, Process
@@ -62,3 +70,126 @@ def test_a_worker_that_ended_by_itself_is_replaced(
     workers.keep_subprocess_alive()
     assert workers.processes == started
     assert len(started) == 1
+
+
+APPLICATION = """
+import os
+from re2llm.interfaces.api.workers import Workers, listening_sockets
+from uvicorn import Config
+
+async def app(scope, receive, send):
+    if scope["type"] == "http":
+        headers = [(b"content-length", b"%d" % len(b"%d" % os.getpid()))]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": b"%d" % os.getpid()})
+
+def main(port):
+    config = Config("application:app", port=port, workers=2, lifespan="off", log_level="warning")
+    Workers(config, listening_sockets(config)).run()
+"""
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[tuple[int, subprocess.Popen[str]]]:
+    """Two workers that answer with their number, and their supervisor."""
+    (tmp_path / "application.py").write_text(APPLICATION)
+    port = free_port()
+    code = f"import application; application.main({port})"
+    command = [sys.executable, "-c", f"if __name__ == '__main__': {code}"]
+    paths = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
+    process = subprocess.Popen(
+        command, env={**os.environ, "PYTHONPATH": paths}, stderr=subprocess.PIPE, text=True
+    )
+    try:
+        while len(set(asked_at_once(port, 40))) < 2:
+            time.sleep(0.2)
+        yield port, process
+    finally:
+        process.terminate()
+        process.wait(PATIENCE)
+
+
+def asked_at_once(port: int, count: int) -> list[str]:
+    """Who answers on connections that are all open at once; none if nobody listens yet."""
+    made = [http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE) for _ in range(count)]
+    try:
+        for one in made:
+            one.connect()
+        return [answer(one) for one in made]
+    except ConnectionRefusedError:
+        return []
+    finally:
+        for one in made:
+            one.close()
+
+
+def answer(connection: http.client.HTTPConnection) -> str:
+    connection.request("GET", "/")
+    return connection.getresponse().read().decode()
+
+
+Served = tuple[int, subprocess.Popen[str]]
+
+
+@pytest.mark.long
+def test_connections_that_come_at_once_are_spread(served: Served) -> None:
+    for _ in range(3):
+        counts = Counter(asked_at_once(served[0], 100))
+        assert len(counts) == 2
+        assert min(counts.values()) >= 25, counts  # by chance, once in a million
+
+
+@pytest.mark.long
+def test_a_second_server_does_not_share_the_port(served: Served, tmp_path: Path) -> None:
+    code = f"import application; application.main({served[0]})"
+    second = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert second.returncode != 0
+    assert "in use" in second.stderr
+
+
+@pytest.mark.long
+def test_a_rolling_restart_leaves_nobody_waiting(served: Served) -> None:
+    port, process = served
+    before = set(asked_at_once(port, 40))
+    failed: list[str] = []
+    seen: list[str] = []
+    done = threading.Event()
+
+    def ask() -> None:
+        while not done.is_set():
+            try:
+                seen.extend(asked_at_once(port, 1))
+            except (OSError, http.client.HTTPException) as error:
+                failed.append(repr(error))
+
+    threads = [threading.Thread(target=ask) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    process.send_signal(signal.SIGHUP)
+    until = time.monotonic() + 60
+    while (len(set(seen) - before) < 2 or before & set(seen[-40:])) and time.monotonic() < until:
+        time.sleep(0.1)
+    done.set()
+    for thread in threads:
+        thread.join()
+    assert len(set(seen) - before) == 2
+    # A worker that ends cuts a connection whose request has not come yet.
+    assert len(failed) <= 2 < len(seen) / 20, failed
+
+
+@pytest.mark.long
+def test_a_worker_that_was_killed_is_replaced_on_its_socket(served: Served) -> None:
+    port, _ = served
+    before = set(asked_at_once(port, 40))
+    os.kill(int(min(before)), signal.SIGKILL)
+    time.sleep(1.0)  # noticed after half a second
+    after = set(asked_at_once(port, 60))
+    assert len(after) == 2
+    assert min(before) not in after
