@@ -92,7 +92,9 @@ async def test_a_model_that_is_down_is_stood_in_for(films: str, url: str) -> Non
 async def test_a_model_that_cannot_be_made_is_told(films: str) -> None:
     context = Context(domain=films, model="no-such-provider:x")
     result: Any = await graph.ainvoke({"messages": [("user", "Hi")]}, context=context)
-    assert "RE2LLM_MODEL" in result["messages"][-1].text
+    said = result["messages"][-1].text
+    assert said.startswith("model: The model 'no-such-provider:x' cannot be created")
+    assert "RE2LLM_API_KEY" in said
 
 
 def chunk(delta: dict[str, Any], finish: str | None = None) -> str:
