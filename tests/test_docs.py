@@ -57,11 +57,13 @@ async def run(page: str, server: str = LOCAL) -> None:
         await asyncio.to_thread(exec, code, {"__name__": "__main__"})
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("page", with_python(needs_server=False))
 async def test_the_python_runs(films: str, page: str, capsys: pytest.CaptureFixture[str]) -> None:
     await run(page)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("page", with_python(needs_server=True))
 async def test_the_python_runs_against_a_server(
     server: str, page: str, capsys: pytest.CaptureFixture[str]

@@ -40,6 +40,7 @@ def options(code: ast.Module) -> list[str]:
     return [f"{line}: {text}" for line, text in texts(code) if OPTION.search(COMMAND.sub("", text))]
 
 
+@pytest.mark.long
 def test_no_text_below_the_commands_names_an_option() -> None:
     files = [file for room in BELOW for file in sorted((ROOT / room).rglob("*.py"))]
     assert len(files) > 200

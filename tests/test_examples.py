@@ -81,6 +81,7 @@ def test_without_the_films_each_says_what_to_do(
     _refused(EXAMPLES / name, "`re2llm demo` loads", tmp_path, empty_database)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", ["remote_graph.py", "mcp_http.py", "a2a_client.py"])
 def test_without_a_server_each_says_what_to_do(tmp_path: Path, name: str) -> None:
     address = f"http://127.0.0.1:{free_port()}"
@@ -116,6 +117,7 @@ def empty_database(url: str) -> Iterator[dict[str, str]]:
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", ["remote_graph.py", "mcp_http.py", "a2a_client.py"])
 def test_over_http(server: str, tmp_path: Path, name: str) -> None:
     assert RANKED.search(run(tmp_path, sys.executable, str(EXAMPLES / name), server))

@@ -34,6 +34,7 @@ def test_every_pattern_takes_linear_time() -> None:
     assert slow == {}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "planted",
     [
@@ -95,6 +96,7 @@ READERS: dict[str, Callable[[str], object]] = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("reader", READERS)
 def test_large_texts_are_read_in_no_time(reader: str) -> None:
     for text in LARGE:

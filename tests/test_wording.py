@@ -62,6 +62,7 @@ def said() -> re.Pattern[str]:
     return re.compile(rf"\s+(?!(?:{NO_COUNT})\b)(?:[a-z]+ ){{0,3}}(?:{listed})\b(?! of)")
 
 
+@pytest.mark.long
 def test_no_message_puts_a_number_before_a_fixed_plural(said: re.Pattern[str]) -> None:
     found = [
         f"{path.relative_to(ROOT)}:{line}" for path, code in trees() for line in unsound(code, said)

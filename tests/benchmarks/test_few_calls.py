@@ -59,6 +59,7 @@ def test_a_validation_pays_for_the_choice_and_the_best_hint(tables: Tables) -> N
     assert np.expm1(tables.statistics(every_cell=True)[:, -1]) == pytest.approx(40)
 
 
+@pytest.mark.long
 def test_the_figure_is_drawn_and_the_table_printed(
     tables: Tables, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

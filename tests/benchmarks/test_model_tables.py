@@ -54,6 +54,7 @@ def test_a_model_that_copies_the_prompt_adds_nothing(measured: Any) -> None:
     assert found["adds"]["shuffled"]["weight"] == 0
 
 
+@pytest.mark.long
 def test_a_model_that_knows_is_followed(measured: Any) -> None:
     found = measured(lambda number: [number, *(n for n in range(1, 11) if n != number)])
     rows = found["rows"]
@@ -68,11 +69,13 @@ def test_a_model_that_knows_is_followed(measured: Any) -> None:
     )
 
 
+@pytest.mark.long
 def test_a_model_without_answers_is_the_first_stage(measured: Any) -> None:
     found = measured(lambda _: [])
     assert len({row["ndcg@10"] for row in found["ranking"]}) == 1
 
 
+@pytest.mark.long
 def test_what_an_answer_takes(measured: Any) -> None:
     costs = measured(lambda _: [1])["answers"][0]
     assert costs["tokens"] == {"in": 100, "cached": 40, "out": 20}

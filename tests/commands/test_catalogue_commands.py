@@ -201,6 +201,7 @@ def test_nothing_is_offered_or_started_without_a_database(
     assert not (tmp_path / "home" / "postgres").exists()
 
 
+@pytest.mark.long
 async def test_the_shell_is_offered_domains(full: str) -> None:
     words = f"re2llm recommend --domain {full[:9]}"
     asked = {

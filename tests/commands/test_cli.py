@@ -265,6 +265,7 @@ def silent_port() -> Iterator[int]:
         yield server.getsockname()[1]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", ["closed_port", "silent_port"])
 def test_an_unreachable_database_is_told_soon(request: pytest.FixtureRequest, kind: str) -> None:
     port = request.getfixturevalue(kind)
@@ -309,6 +310,7 @@ def test_a_setting_that_does_not_fit_is_named(name: str, value: str) -> None:
 # Good input
 
 
+@pytest.mark.long
 def test_the_whole_round(
     films: str, url: str, rows: Callable[[], dict[str, int]], tmp_path: Path
 ) -> None:
@@ -368,6 +370,7 @@ def test_the_whole_round(
             assert 0 <= row[metric] <= 1
 
 
+@pytest.mark.long
 def test_a_command_whose_streams_are_closed_ends_like_any_other() -> None:
     program = f'exec "{RE2LLM}" "$@" '
     for closed, words, code in (

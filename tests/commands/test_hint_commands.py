@@ -158,6 +158,7 @@ def test_a_file_that_cannot_be_used_is_told(
     assert word in done.stderr
 
 
+@pytest.mark.long
 def test_bad_input_is_told(classroom: str) -> None:
     for arguments, word in (
         (["add", "--domain", classroom, " "], "empty"),
@@ -193,6 +194,7 @@ async def test_many_people_adding_the_same_hint_store_it_once(
 # List, approve, retire
 
 
+@pytest.mark.long
 def test_a_hint_goes_from_active_to_retired_and_back(classroom: str) -> None:
     number = json.loads(command("add", "--domain", classroom, HINT, "--json").stdout)[0]["hint_id"]
     shown = command("list", "--domain", classroom)
@@ -224,6 +226,7 @@ def test_one_unknown_number_changes_nothing(classroom: str) -> None:
     assert listed(classroom)[0]["status"] == "active"
 
 
+@pytest.mark.long
 async def test_a_hint_of_another_domain_is_out_of_reach(services: Services, classroom: str) -> None:
     other = f"{classroom}-without-hints"
     await load_domain(services, other, sample_items(), [lambda _: SESSIONS])
@@ -237,6 +240,7 @@ async def test_a_hint_of_another_domain_is_out_of_reach(services: Services, clas
 # Lineage
 
 
+@pytest.mark.long
 async def test_show_tells_the_miss_the_diagnosis_the_trials_and_the_uses(
     services: Services,
     adjust: Change,

@@ -60,6 +60,7 @@ async def status_of(services: Services, domain: str) -> dict[int, str]:
 # Verify
 
 
+@pytest.mark.long
 async def test_hints_are_tried_once_on_the_current_model(
     services: Services, classroom: str
 ) -> None:
@@ -128,6 +129,7 @@ async def test_a_pending_hint_that_helps_becomes_active(
         assert f"hints approve {number}" in hint.decision
 
 
+@pytest.mark.long
 async def test_clear_harm_retires_a_hint(
     services: Services, adjust: Change, script: Script, domain: str
 ) -> None:
@@ -169,6 +171,7 @@ async def test_a_budget_ends_it_and_another_run_goes_on(
     assert calls == 3 * 8  # two hints and none, each on eight sessions, paid once
 
 
+@pytest.mark.long
 async def test_the_command_prints_gain_interval_and_decision(
     services: Services, classroom: str
 ) -> None:
@@ -189,6 +192,7 @@ async def test_the_command_prints_gain_interval_and_decision(
 # Try and add
 
 
+@pytest.mark.long
 async def test_a_hint_is_tried_without_being_stored(
     services: Services, classroom: str, rows: Callable[[], dict[str, int]]
 ) -> None:
@@ -210,6 +214,7 @@ async def test_a_hint_is_tried_without_being_stored(
     assert "90 % interval" in shown
 
 
+@pytest.mark.long
 async def test_a_persons_hint_is_said_to_be_unverified_or_verified(
     services: Services, classroom: str
 ) -> None:
@@ -226,6 +231,7 @@ async def test_a_persons_hint_is_said_to_be_unverified_or_verified(
 # Export and import
 
 
+@pytest.mark.long
 async def test_hints_make_the_round_trip(
     services: Services, classroom: str, tmp_path: Path
 ) -> None:
@@ -252,6 +258,7 @@ async def test_hints_make_the_round_trip(
     assert [hint["id"] for hint in verified] == imported["stored"]
 
 
+@pytest.mark.long
 async def test_a_new_domain_starts_from_anothers_hints(services: Services, classroom: str) -> None:
     numbers = await stored(services, classroom, GOOD, BAD, "Recommend Blade Runner to everyone.")
     async with services.engine.begin() as connection:

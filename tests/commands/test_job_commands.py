@@ -121,6 +121,7 @@ async def test_a_schedule_is_made_listed_and_removed(school: str) -> None:
     assert "no schedule" in await refused("jobs", "unschedule", shown["name"])
 
 
+@pytest.mark.long
 async def test_a_batch_tells_what_it_has_done(films: str, tmp_path: Path) -> None:
     rows, out = tmp_path / "rows.jsonl", tmp_path / "out.jsonl"
     ids = [item.id for item in sample_items()[:4]]

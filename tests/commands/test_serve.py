@@ -33,6 +33,7 @@ def test_a_root_path_is_a_path(films: str) -> None:
     assert "--root-path" in refused("--root-path", "recommender")
 
 
+@pytest.mark.long
 def test_other_machines_need_a_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RE2LLM_HOME", str(tmp_path))  # of a database without keys
     for host in ("0.0.0.0", "192.0.2.1"):  # noqa: S104

@@ -60,6 +60,7 @@ async def school(services: Services, domain: str, adjust: Callable[..., None]) -
     return domain
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("quick_training")
 def test_train_releases_and_policy_switches(school: str, url: str) -> None:
     """One training pays for the cells that it visits; the same once more pays nothing."""

@@ -609,6 +609,7 @@ def test_a_file_is_no_folder_and_a_typo_no_data_set(tmp_path: Path) -> None:
 # --- the real data ---
 
 
+@pytest.mark.long
 @needs_data
 @pytest.mark.parametrize(
     ("dataset", "folder", "items", "sessions"),
@@ -631,6 +632,7 @@ def test_the_real_folders_load_without_a_malformed_row(
     assert report.bytes_read == reader.item_bytes + reader.session_bytes
 
 
+@pytest.mark.long
 @needs_data
 def test_the_real_ratings_are_all_read() -> None:
     report = ReadReport()

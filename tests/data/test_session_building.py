@@ -236,6 +236,7 @@ def test_many_malformed_rows_are_counted_and_the_first_ten_listed(tmp_path: Path
     assert "`skip_malformed`" in message
 
 
+@pytest.mark.long
 @needs_data
 @pytest.mark.parametrize(
     ("file", "sessions", "repeats"),

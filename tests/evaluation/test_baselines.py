@@ -79,6 +79,7 @@ PUBLISHED = {
 }
 
 
+@pytest.mark.long
 @REAL_DATA
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_figures_on_hetrec(movies, name):
@@ -119,6 +120,7 @@ def test_repeated_targets_are_dropped_and_their_sessions_kept(movies):
     assert (rank_targets(popularity, doubled) > 0).all()
 
 
+@pytest.mark.long
 @REAL_DATA
 def test_vsknn_handles_41848_game_sessions():
     train, valid = read("games/sessions_train.jsonl.gz"), read("games/sessions_valid.jsonl")
@@ -303,6 +305,7 @@ def test_random_depends_on_its_seed_only():
     assert not np.array_equal(one, create_baseline("random", TRAIN, seed=2).score(session))
 
 
+@pytest.mark.long
 def test_scores_are_the_same_in_another_process():
     """Sets of strings iterate differently under another hash seed; scores must not."""
     code = (

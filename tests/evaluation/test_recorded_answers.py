@@ -71,6 +71,7 @@ def test_answers_to_other_sessions_are_refused(tmp_path: Path) -> None:
         read_answers(tmp_path / "missing")
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not HETREC.is_dir(), reason="HetRec2011 and the recorded answers are not here")
 def test_the_authors_recorded_answers_give_their_figures() -> None:
     report = ReadReport()

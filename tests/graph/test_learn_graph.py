@@ -467,6 +467,7 @@ async def test_a_lesson_about_the_chosen_item_is_refused_before_it_is_tried(
     assert used == {hint_key(None), hint_key(lesson)}
 
 
+@pytest.mark.long
 async def test_the_figures_of_a_verification_are_those_of_its_trials(
     services: Services, adjust: Change, script: Script, domain: str, keys: list[int]
 ) -> None:

@@ -112,6 +112,7 @@ async def unsettled(domain: str, model: str, keys: list[int]) -> set[int]:
     return set(await Learner(context, await resolve_context(context)).unsettled(keys))
 
 
+@pytest.mark.long
 async def test_one_question_is_about_the_whole_batch_and_settles_it(
     services: Services, script: Any, domain: str, keys: list[int]
 ) -> None:
@@ -156,6 +157,7 @@ async def test_a_hint_that_does_not_help_most_of_them_is_refused(
     assert proposal["verification"] == {}
 
 
+@pytest.mark.long
 async def test_by_the_papers_rule_too_most_of_them_must_be_helped(
     services: Services, script: Any, domain: str, keys: list[int], adjust: Any
 ) -> None:

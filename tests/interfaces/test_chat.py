@@ -151,6 +151,7 @@ def peer() -> Iterator[str]:
     server.server_close()
 
 
+@pytest.mark.long
 async def test_a_model_over_http_streams_its_own_words_and_no_ranking(
     films: str, url: str, peer: str
 ) -> None:

@@ -87,6 +87,7 @@ async def booked(services: Services, model: str) -> list[Any]:
         return [tuple(row) for row in await connection.execute(sql, {"model": model})]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "fault", ["429", "429 for a second", "500", "503", "hang", "reset", "no choices", "no JSON"]
 )
@@ -141,6 +142,7 @@ async def test_a_hosts_own_callbacks_hear_the_chat(
     assert listens.words.strip() == ANSWER
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("fault", "calls", "outcome"),
     [
@@ -244,6 +246,7 @@ async def test_thoughts_alone_are_no_answer(server: FaultServer, say: Say) -> No
     assert len(server.asked) == 1 + RETRIES
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("fault", ["no tools", "no tools here", "no such field", "no parser"])
 async def test_a_model_without_tools_is_stood_in_for_and_not_asked_again(
     server: FaultServer, say: Say, fault: str

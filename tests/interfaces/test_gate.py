@@ -86,6 +86,7 @@ async def http(keyed: str) -> AsyncIterator[httpx.AsyncClient]:
         yield client
 
 
+@pytest.mark.long
 async def test_no_route_answers_without_a_key(
     http: httpx.AsyncClient, routes: list[tuple[str, str]], key: str
 ) -> None:

@@ -35,6 +35,7 @@ async def run(*arguments: str) -> Any:
     return await asyncio.to_thread(command, *arguments)
 
 
+@pytest.mark.long
 async def test_a_key_is_shown_once_listed_without_its_secret_and_revoked(films: str) -> None:
     made = await run("create", "shop", "--domain", films)
     assert made.exit_code == 0, made.output

@@ -93,6 +93,7 @@ async def test_without_a_database_a_request_is_refused_for_now(
         assert (await http.post(path, json=body)).status_code == 200
 
 
+@pytest.mark.long
 async def test_requests_in_the_middle_of_which_it_goes_away_end_in_an_answer(
     behind: Behind, http: httpx.AsyncClient
 ) -> None:
@@ -117,12 +118,14 @@ async def test_requests_in_the_middle_of_which_it_goes_away_end_in_an_answer(
     assert troubles(behind.log, "a node failed", "BlockingError") == ""
 
 
+@pytest.mark.long
 async def test_a_pool_of_two_serves_a_burst(http: httpx.AsyncClient) -> None:
     answers = await asyncio.gather(*(http.post("/runs/wait", json=RUN) for _ in range(40)))
     assert {answer.status_code for answer in answers} == {200}
     assert [answer.json()["error"] for answer in answers] == [None] * 40
 
 
+@pytest.mark.long
 async def test_a_database_with_no_connection_left_is_no_fault_of_the_request(
     behind: Behind, http: httpx.AsyncClient
 ) -> None:

@@ -50,6 +50,7 @@ def valid(result: Any, schema: dict[str, Any] | None) -> dict[str, Any]:
     return result.structuredContent
 
 
+@pytest.mark.long
 async def test_over_standard_input_and_output(films: str) -> None:
     async with stdio("--domain", films) as session:
         tools = {tool.name: tool for tool in (await session.list_tools()).tools}

@@ -97,6 +97,7 @@ def test_commands_load_nothing_heavy_before_they_run() -> None:
     assert found.stdout.strip() == "[]"
 
 
+@pytest.mark.long
 def test_a_command_that_embeds_nothing_loads_no_model(films: str) -> None:
     """Loading it takes longer than all the rest of such a command."""
     code = (

@@ -45,6 +45,7 @@ async def test_through_the_sdk(server: str) -> None:
     assert state["next"] == []
 
 
+@pytest.mark.long
 async def test_the_sdk_passes_a_context(server: str) -> None:
     from langgraph_sdk import get_client
 
@@ -98,6 +99,7 @@ async def test_as_a_remote_graph(server: str) -> None:
     assert_valid(await remote.ainvoke(REQUEST))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("bad", "field"),
     [
@@ -136,6 +138,7 @@ async def test_as_an_mcp_tool(server: str) -> None:
     assert "no-such-film" in refused
 
 
+@pytest.mark.long
 async def test_a_learn_run_shows_why_a_hint_was_kept(
     server: str, services: Services, film_sessions: list[Session]
 ) -> None:
@@ -161,6 +164,7 @@ async def test_a_learn_run_shows_why_a_hint_was_kept(
             assert event["reason"]
 
 
+@pytest.mark.long
 async def test_nothing_blocked_the_servers_event_loop(
     server: str, server_log: Path, logged_before: int
 ) -> None:

@@ -372,6 +372,7 @@ def test_there_are_at_least_fifty() -> None:
     assert len(ATTACKS) >= 50
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("attack", ATTACKS)
 async def test_what_is_somebody_elses_is_answered_like_what_does_not_exist(
     tenants: tuple[Tenant, Tenant], attack: str
@@ -407,6 +408,7 @@ async def test_after_all_that_everything_of_theirs_is_as_it_was(
     assert answer["structuredContent"]["new"], answer
 
 
+@pytest.mark.long
 async def test_an_owner_has_what_is_theirs(tenants: tuple[Tenant, Tenant]) -> None:
     mine, _ = tenants
     found = (await mine.http.post("/threads/search", json={"limit": 100})).json()
@@ -494,6 +496,7 @@ async def re2llm_command(*arguments: str) -> str:
     return done.stdout
 
 
+@pytest.mark.long
 async def test_over_http_a_key_uses_what_it_was_granted_and_no_more(
     server: str, services: Services, films: str
 ) -> None:

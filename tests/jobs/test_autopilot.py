@@ -30,6 +30,7 @@ SECONDS = 20
 """After which something waits for ever."""
 
 
+@pytest.mark.long
 async def test_it_is_off_by_default_and_one_command_turns_it_on(
     services: Services, loaded: Load
 ) -> None:
@@ -103,6 +104,7 @@ async def test_one_that_is_held_meanwhile_stays_held(
     assert (await show_autopilot(context)).state == "held"
 
 
+@pytest.mark.long
 async def test_misses_wait_for_it_and_are_learned_from_in_one_job(
     services: Services, loaded: Load
 ) -> None:
@@ -144,6 +146,7 @@ async def test_cycles_at_the_same_time_begin_one_step(loaded: Load) -> None:
     assert len(await jobs(context, domain=domain)) == 1
 
 
+@pytest.mark.long
 async def test_many_cycles_at_once_leave_a_small_pool_usable(
     services: Services, loaded: Load
 ) -> None:
@@ -200,6 +203,7 @@ async def test_a_cycle_does_not_overrule_a_person_who_was_faster(
     assert (shown.state, shown.decisions[0].action) == ("off", "off")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("place", ["store_decision", "begin"])
 async def test_a_cycle_that_is_killed_goes_on(
     loaded: Load, monkeypatch: pytest.MonkeyPatch, place: str

@@ -65,6 +65,7 @@ async def spend(services: Services, job: str, estimate: float, cost: float) -> b
     return True
 
 
+@pytest.mark.long
 async def test_a_day_is_never_overspent_by_two_jobs_at_once_or_by_a_retry(
     services: Services, loaded: Load
 ) -> None:

@@ -60,6 +60,7 @@ async def test_what_a_job_leaves_another_one_learns(loaded: Load) -> None:
     assert (await run_once(context)).decisions[0].figures["misses"] == 0
 
 
+@pytest.mark.long
 async def test_of_one_key_only_its_share_is_learned_from_at_once(
     services: Services, loaded: Load, adjust: Any
 ) -> None:
@@ -80,6 +81,7 @@ async def test_of_one_key_only_its_share_is_learned_from_at_once(
     assert observed.settled == []  # the others wait
 
 
+@pytest.mark.long
 async def test_misses_of_lost_items_are_waited_past(services: Services, loaded: Load) -> None:
     context = Context(domain=await loaded(4))
     await turn_on(context, AutopilotPlan(calls_per_day=1_000, batch=1))
@@ -160,6 +162,7 @@ async def schedules(context: Context) -> list[str]:
     return [one.name for one in await list_schedules(context) if one.domain == context.domain]
 
 
+@pytest.mark.long
 async def test_no_schedule_is_left_behind(services: Services, loaded: Load) -> None:
     context = Context(domain=await loaded(1))
     domain = context.domain or ""

@@ -108,6 +108,7 @@ async def test_late_feedback_without_drift_is_never_a_drop(
     assert fooled >= 5  # the streams are what would fool a count without a window
 
 
+@pytest.mark.long
 async def test_a_true_drop_is_found_and_not_before_it(
     services: Services, piloted: Context, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -63,6 +63,7 @@ async def test_learning_in_pieces(adjust: Change, loaded: Load, url: str) -> Non
     }
 
 
+@pytest.mark.long
 async def test_verifying_in_pieces(adjust: Change, loaded: Load, url: str) -> None:
     adjust(**SMALL)
     domain = await loaded(3, hints=2)
@@ -75,6 +76,7 @@ async def test_verifying_in_pieces(adjust: Change, loaded: Load, url: str) -> No
     assert done.result["hints"] == alone.model_dump(mode="json")["hints"]
 
 
+@pytest.mark.long
 async def test_tidying_as_a_job_is_the_operation(adjust: Change, loaded: Load, url: str) -> None:
     adjust(**SMALL)
     domain = await loaded(3, hints=2)
@@ -143,6 +145,7 @@ async def test_training_in_pieces_makes_one_release(
     assert len((await list_releases(context)).releases) == 1
 
 
+@pytest.mark.long
 async def test_evaluating_as_a_job_gives_the_same_document_and_forgets_the_sessions(
     loaded: Load, tmp_path: Path
 ) -> None:
@@ -193,6 +196,7 @@ async def test_a_limit_in_money_needs_a_price_in_a_retry_too(
         await retry(Context(domain=context.domain), submitted.id, max_cost=1.0)
 
 
+@pytest.mark.long
 async def test_a_budget_stops_a_job_and_retrying_raises_it(
     adjust: Change, loaded: Load, services: Services
 ) -> None:

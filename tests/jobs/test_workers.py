@@ -77,6 +77,7 @@ async def test_a_worker_takes_over_from_one_that_is_gone(
         assert pieces(connection, job, "SUCCESS") == ended["pieces"]
 
 
+@pytest.mark.long
 @pytest.mark.timeout(600)
 async def test_a_worker_of_another_version_refuses_in_one_line(
     loaded: Load, workers: Workers, url: str

@@ -186,6 +186,7 @@ def test_servers_of_the_version_before_go_on(filled: str) -> None:
         execute(filled, stats.format("s"))
 
 
+@pytest.mark.long
 def test_it_waits_for_requests_that_hold_tables_in_any_order(filled: str) -> None:
     """A plain lock, which waits for the next table with some in its hands, ends in a deadlock."""
     dsn = filled.replace("postgresql+psycopg://", "postgresql://")

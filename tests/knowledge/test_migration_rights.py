@@ -100,6 +100,7 @@ async def migrated(url: URL, **options: object) -> None:
         await engine.dispose()
 
 
+@pytest.mark.long
 async def test_a_role_that_may_only_read_and_write_rows_can_serve(fresh: URL) -> None:
     upgrade(fresh.render_as_string(hide_password=False))
     with pytest.raises(DatabaseError, match=f"GRANT USAGE ON SCHEMA re2llm TO {fresh.database}"):
@@ -112,6 +113,7 @@ async def test_a_role_that_may_only_read_and_write_rows_can_serve(fresh: URL) ->
     await migrated(as_role(fresh))
 
 
+@pytest.mark.long
 async def test_what_an_administrator_must_grant_is_said_and_is_enough(fresh: URL) -> None:
     with pytest.raises(DatabaseError, match=r"administrator run: CREATE EXTENSION.*GRANT CREATE"):
         await migrated(as_role(fresh))
@@ -121,6 +123,7 @@ async def test_what_an_administrator_must_grant_is_said_and_is_enough(fresh: URL
     downgrade(fresh.render_as_string())
 
 
+@pytest.mark.long
 async def test_a_migration_that_fails_leaves_nothing(fresh: URL) -> None:
     execute(fresh, f"GRANT CREATE ON DATABASE {fresh.database} TO {fresh.database}")
     execute(fresh, "CREATE SCHEMA hidden", "CREATE EXTENSION vector SCHEMA hidden")
@@ -134,6 +137,7 @@ async def test_a_migration_that_fails_leaves_nothing(fresh: URL) -> None:
     await migrated(as_role(fresh))
 
 
+@pytest.mark.long
 async def test_a_read_only_server_serves_what_is_up_to_date(fresh: URL) -> None:
     options = {"options": "-c default_transaction_read_only=on"}
     with pytest.raises(DatabaseError, match="read-only"):
@@ -142,6 +146,7 @@ async def test_a_read_only_server_serves_what_is_up_to_date(fresh: URL) -> None:
     await migrated(fresh, connect_args=options)
 
 
+@pytest.mark.long
 async def test_nothing_is_locked_where_nothing_is_to_be_done(fresh: URL) -> None:
     upgrade(fresh.render_as_string())
     with psycopg.connect(libpq(fresh)) as other:
@@ -303,6 +308,7 @@ async def load_few(url: URL) -> None:
     await owner.dispose()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("before", "remedy"),
     [
@@ -337,6 +343,7 @@ async def test_who_may_not_write_gets_answers_and_is_told_how_to_write(
     assert "it can only be read" in checks[0].found
 
 
+@pytest.mark.long
 async def test_a_role_with_rights_on_our_schema_alone_recommends_and_logs(fresh: URL) -> None:
     await load_few(fresh)
     name = fresh.database

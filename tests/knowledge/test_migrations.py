@@ -73,6 +73,7 @@ def test_every_single_step_goes_down_and_up_again(fresh: str) -> None:
     assert tables(fresh, SCHEMA) == expected()
 
 
+@pytest.mark.long
 def test_tables_of_langgraph_and_of_a_host_are_left_alone(fresh: str) -> None:
     theirs = {"checkpoints", "checkpoint_writes", "store", "session", "alembic_version"}
     execute(
@@ -115,6 +116,7 @@ def differences(url: str) -> list[object]:
     return found
 
 
+@pytest.mark.long
 def test_the_models_and_the_migrated_schema_are_the_same(fresh: str) -> None:
     upgrade(fresh)
     assert differences(fresh) == []
@@ -146,6 +148,7 @@ def test_check_constraints_are_the_models_own(fresh: str) -> None:
     assert found == declared
 
 
+@pytest.mark.long
 def test_concurrent_upgrades_of_one_database_all_succeed(fresh: str) -> None:
     with ThreadPoolExecutor(4) as pool:
         for done in [pool.submit(upgrade, fresh) for _ in range(4)]:

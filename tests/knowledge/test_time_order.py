@@ -52,6 +52,7 @@ def test_time_order_is_noticed_and_a_random_order_is_not(seed: int) -> None:
     assert first_recent(chosen(sessions)) is None
 
 
+@pytest.mark.long
 def test_an_order_by_person_is_no_time_order() -> None:
     films = chosen(simulate_sessions(400, seed=3, sessions_per_viewer=5))
     assert len({film for session in films for film in session}) > len(load_films()) / 2
@@ -84,6 +85,7 @@ def test_a_recent_session_is_shown_what_the_earlier_ones_say() -> None:
     assert index.of(own.history, ITEMS, leave_out=key) == now.of(own.history, ITEMS, leave_out=key)
 
 
+@pytest.mark.long
 async def test_learning_draws_on_the_recent_sessions_alone(
     services: Services, load: Callable[..., Any], domain: str
 ) -> None:
@@ -120,6 +122,7 @@ async def test_without_time_order_learning_draws_on_all_sessions(
         assert len(await session_keys(connection, found.id)) == COUNT
 
 
+@pytest.mark.long
 async def test_the_border_stays_and_old_trials_go_when_the_order_is_noticed(
     services: Services, load: Callable[..., Any], domain: str
 ) -> None:

@@ -107,6 +107,7 @@ def test_a_database_that_is_dropped_in_a_transaction_ends_the_poolers_threads(
         assert not thread.is_alive()
 
 
+@pytest.mark.long
 async def test_two_processes_serve_beside_traffic(
     pooler: TransactionPooler, fresh: URL, settings: Settings
 ) -> None:

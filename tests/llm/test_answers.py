@@ -137,6 +137,7 @@ json_like = st.recursive(
 digits = st.text(st.sampled_from("0123456789[]{},:.-*# \n\"'eE٣²"), max_size=60)
 
 
+@pytest.mark.long
 @given(
     text=st.text()
     | digits

@@ -67,6 +67,7 @@ def test_rules_that_are_missing_or_come_in_blocks_get_the_note_too() -> None:
         assert [message.type for message in shorter].count("system") == max(1, len(rules))
 
 
+@pytest.mark.long
 @given(
     st.lists(
         st.builds(turn, st.integers(0, 9), st.integers(0, 300))

@@ -201,6 +201,7 @@ def test_titles_to_avoid_are_no_ranking_either() -> None:
     assert read_titles('{"avoid": ["Ark"], "best": ["Up", "Ran"]}', ITEMS).numbers == (9, 8)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "word", ["avoid ", "not ", "the ", "worst ", "(", "; ", "is 1 ", "best is ", "wait ", "list: 1"]
 )

@@ -88,6 +88,7 @@ def shop() -> list[Feature]:
 # Its own sentences
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("features", [films, hetrec, shop])
 @pytest.mark.parametrize("gently", [False, True])
 def test_it_reads_its_own_advice_as_it_meant_it(features: Any, gently: bool) -> None:

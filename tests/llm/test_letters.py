@@ -38,6 +38,7 @@ def said(held: Any) -> AIMessage:
     return AIMessage("x", response_metadata={"logprobs": held})
 
 
+@pytest.mark.long
 @given(st.dictionaries(st.sampled_from(LETTERS), ODDS, min_size=1), st.integers(1, 20))
 def test_the_likelier_letter_ranks_higher(odds: dict[str, float], candidates: int) -> None:
     read = read_letters(answer(odds), candidates)
@@ -56,6 +57,7 @@ def test_the_likelier_letter_ranks_higher(odds: dict[str, float], candidates: in
         assert (read.scores, read.flags) == ((), ["wrong_format", "missing"])
 
 
+@pytest.mark.long
 @given(st.data())
 def test_variants_of_a_letter_add_up(data: st.DataObject) -> None:
     letters = data.draw(st.lists(st.sampled_from(LETTERS), min_size=1, max_size=6, unique=True))

@@ -146,6 +146,7 @@ def test_odd_documents_are_ranked_all_the_same(document: dict[str, Any]) -> None
     assert sorted(order) == list(range(1, len(document["candidates"]) + 1))
 
 
+@pytest.mark.long
 def test_it_is_deterministic() -> None:
     answers = {RANKER.invoke(json.dumps(task().document("Prefer comedies."))).text} | {
         OfflineRanker().invoke(json.dumps(task().document("Prefer comedies."))).text

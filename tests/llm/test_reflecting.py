@@ -274,6 +274,7 @@ def test_its_own_advice_is_told_apart() -> None:
         assert repeated(hint, others, ENCODE) == 0, hint
 
 
+@pytest.mark.long
 @given(document=st.recursive(
     st.none() | st.integers() | st.text(max_size=8),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner),
@@ -304,6 +305,7 @@ answers = st.one_of(
 )
 
 
+@pytest.mark.long
 @given(answer=answers)
 @examples(max_examples=400, deadline=None)
 def test_reading_hints_never_raises(answer: str) -> None:
@@ -315,6 +317,7 @@ def test_reading_hints_never_raises(answer: str) -> None:
         assert hint == " ".join(hint.split())
 
 
+@pytest.mark.long
 @given(answer=st.one_of(st.text(), st.integers().map(str), answers), known=st.integers(0, 9))
 @examples(max_examples=400, deadline=None)
 def test_reading_a_comparison_never_raises(answer: str, known: int) -> None:

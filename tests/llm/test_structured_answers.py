@@ -118,6 +118,7 @@ async def test_a_model_with_a_temperature_of_its_own_is_left_to_it(
     assert set(await methods(server)) == {"json_schema"}
 
 
+@pytest.mark.long
 async def test_calls_in_flight_together_all_leave_the_temperature(
     server: FaultServer, ask: Ask, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -106,6 +106,7 @@ def test_a_dead_model_ends_it_instead_of_spoiling_the_figures(
     assert "RE2LLM_API_KEY" in line
 
 
+@pytest.mark.long
 def test_an_outage_is_waited_out(server: FaultServer, evaluate: Evaluate) -> None:
     run = evaluate(breaker_failures=2, breaker_pause=0.2)
     server.play("500", "500")
@@ -118,6 +119,7 @@ def test_an_outage_is_waited_out(server: FaultServer, evaluate: Evaluate) -> Non
     assert len(server.asked) == SESSIONS + 2
 
 
+@pytest.mark.long
 def test_a_spent_budget_says_what_is_left(server: FaultServer, evaluate: Evaluate) -> None:
     run = evaluate()
     done, document = run("--max-llm-calls", 5)

@@ -302,6 +302,7 @@ async def test_hints_are_listed(films: str) -> None:
     assert (await list_hints(PLAIN, domain=films)).domain == films
 
 
+@pytest.mark.long
 def test_the_command(films: str, classroom: str) -> None:
     made = json.loads(
         command("recommend", "--domain", classroom, "Alien", "--policy", "none", "--json").stdout

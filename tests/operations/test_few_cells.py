@@ -155,6 +155,7 @@ async def test_a_job_makes_the_same_release(school: str, url: str) -> None:
     assert done.result["llm_calls"] == len(expected)
 
 
+@pytest.mark.long
 async def test_a_limited_job_ends_with_a_release(school: str, url: str) -> None:
     limit = 80
     submitted = await submit(Context(domain=school), "train", {"force": True}, max_llm_calls=limit)
@@ -172,6 +173,7 @@ MONEY = 0.15
 """At a dollar for a million tokens, it pays for some hundred calls."""
 
 
+@pytest.mark.long
 async def test_a_limit_of_money_leaves_enough_to_validate_with(
     school: str, adjust: Callable[..., None]
 ) -> None:
@@ -219,6 +221,7 @@ async def test_a_job_with_little_money_ends_with_a_release(
     assert done.spent <= MONEY
 
 
+@pytest.mark.long
 async def test_a_policy_from_few_calls_serves_if_it_is_no_worse_than_one_hint(
     school: str, url: str
 ) -> None:
@@ -235,6 +238,7 @@ def test_a_worse_policy_is_refused(gain: float, *, refused: bool) -> None:
     assert not refused or "+0.200 against +0.100 on 90 sessions" in found
 
 
+@pytest.mark.long
 async def test_too_small_a_limit_is_told(school: str, url: str) -> None:
     for limit in (5, FIRST * (len(HINTS) + 1) + 3):
         with pytest.raises(BudgetSpentError, match="limit"):
@@ -283,6 +287,7 @@ def test_a_session_that_flatters_the_choice_or_the_best_hint_is_not_judged_by() 
     assert rows_to_judge(own, choices, np.array([0, 0, -1, -1])).tolist() == [0, 1]
 
 
+@pytest.mark.long
 async def test_what_ended_a_search_too_early_is_named(
     school: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -323,6 +328,7 @@ async def test_training_needs_answers_in_enough_sessions(
         await operation.train(Context(domain=school))
 
 
+@pytest.mark.long
 async def test_training_stops_by_itself(school: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cell_search, "FEWEST", 1)
     monkeypatch.setattr(cell_search.ExpectedGain, "little", property(lambda _: True))

@@ -151,6 +151,7 @@ async def test_it_stops_at_enough_hints(
     assert (await learned(domain, max_hints=3)).sessions == 0
 
 
+@pytest.mark.long
 async def test_workers_of_one_process_share_the_sessions(
     services: Services, adjust: Change, url: str, domain: str
 ) -> None:
@@ -163,6 +164,7 @@ async def test_workers_of_one_process_share_the_sessions(
     assert settled(learnt) == set(range(1, len(SESSIONS) + 1))
 
 
+@pytest.mark.long
 async def test_learners_side_by_side_share_the_sessions(
     services: Services, film_sessions: list[Session], adjust: Change
 ) -> None:

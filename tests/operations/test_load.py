@@ -134,6 +134,7 @@ async def test_domains_do_not_see_each_other(services: Services, load: Load, dom
     assert (await popularity(services, domain))["i2"] == 3
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("where", ["items", "sessions"])
 async def test_a_load_that_breaks_off_leaves_nothing(
     services: Services, rows: Rows, domain: str, where: str

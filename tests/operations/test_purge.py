@@ -251,6 +251,7 @@ def command(*arguments: str) -> Any:
     return CliRunner().invoke(app, ["purge", *arguments])
 
 
+@pytest.mark.long
 async def test_the_command_prints_counts(services: Services, domain: str, shop: Caller) -> None:
     await used(services, domain, shop)
     words = ("--user", shop.owner, "--older-than", "0d")

@@ -96,6 +96,7 @@ def books(folder: Path, sessions: int) -> Path:
     return write(folder / "test.jsonl", read[40:])
 
 
+@pytest.mark.long
 def test_the_tea_shop_of_the_documentation(tmp_path: Path, domain: str) -> None:
     for name, content in re.findall(r"(?s)cat > (\S+) <<'END'\n(.*?)END\n", PAGE.read_text()):
         (tmp_path / name).write_text(content)
@@ -137,6 +138,7 @@ def test_thirty_books_and_forty_sessions(tmp_path: Path, domain: str) -> None:
     assert rows["ppo"]["ndcg@10"] > rows["none"]["ndcg@10"]
 
 
+@pytest.mark.long
 def test_a_catalogue_without_sessions_says_what_to_do(tmp_path: Path, domain: str) -> None:
     write(tmp_path / "items.jsonl", [{"id": n, "title": f"Tea {n}"} for n in range(5)])
     loaded = command("load", "jsonl", tmp_path, "--domain", domain)

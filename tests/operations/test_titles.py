@@ -137,6 +137,7 @@ async def test_a_title_is_looked_for_once_and_not_at_all_if_it_is_exact(
     assert asked == ["Alein"]
 
 
+@pytest.mark.long
 async def test_a_request_has_only_so_many_words_compared_with_all_titles(shop: str) -> None:
     exact = ["alien", "THE MATRIX"] * 500
     typos = [f"Alien{'n' * n}" for n in range(1, 202)]

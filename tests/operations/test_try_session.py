@@ -54,6 +54,7 @@ async def test_a_hint_that_changes_no_answer_moves_nothing(
     assert "Prefer what is new." not in without[-1].text
 
 
+@pytest.mark.long
 async def test_a_try_is_no_part_of_a_live_rollout(
     services: Services, load: Callable[..., Any], domain: str, film_sessions: list[Session]
 ) -> None:

@@ -41,6 +41,7 @@ def content(rng: np.random.Generator, hidden: int, most: int, members: int) -> H
     return Ensemble(made) if members > 1 else made[0]
 
 
+@pytest.mark.long
 @settings(max_examples=80, deadline=None)
 @given(
     seed=st.integers(0, 2**32),

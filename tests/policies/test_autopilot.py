@@ -37,6 +37,7 @@ def alarms(rewards: np.ndarray, every: int = 100) -> int | None:
     return None
 
 
+@pytest.mark.long
 def test_without_drift_it_holds_in_at_most_the_stated_part_of_runs() -> None:
     rng = np.random.default_rng(0)
     runs = [alarms(rng.choice(REWARDS, 4_000, p=CHANCES)) for _ in range(150)]

@@ -61,6 +61,7 @@ def fitted(search: CellSearch) -> Gathered:
     return search._gathered
 
 
+@pytest.mark.long
 def test_the_group_in_which_another_hint_wins_is_found_with_few_cells(
     states: NDArray[np.float64], embeddings: NDArray[np.float64]
 ) -> None:
@@ -77,6 +78,7 @@ def test_the_group_in_which_another_hint_wins_is_found_with_few_cells(
     assert tries[group[late]].min() > 3 * tries[~group[late]].mean()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("wrong", [0.0, 5.0])
 def test_doubly_robust_rewards_are_unbiased_however_wrong_the_model(wrong: float) -> None:
     rng = np.random.default_rng(4)
@@ -118,6 +120,7 @@ def test_without_a_sure_hint_none_is_favoured_by_the_model_alone() -> None:
     assert found[0].tolist() == [0.0, 0.0, 0.0]
 
 
+@pytest.mark.long
 def test_what_looks_too_good_is_neither_tried_nor_learned_from(
     states: NDArray[np.float64], embeddings: NDArray[np.float64]
 ) -> None:
@@ -167,6 +170,7 @@ def test_lots_follow_the_chances(
     assert np.abs(np.corrcoef(drawn.T) - np.eye(HINTS)).max() < 0.1
 
 
+@pytest.mark.long
 def test_more_is_worth_little_where_nothing_can_be_learned(
     states: NDArray[np.float64], embeddings: NDArray[np.float64], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -181,6 +185,7 @@ def test_more_is_worth_little_where_nothing_can_be_learned(
     assert fitted(learned).fit().variance == pytest.approx(0.4**2, rel=0.2)
 
 
+@pytest.mark.long
 def test_more_sessions_bring_more_and_none_brings_nothing(
     states: NDArray[np.float64], embeddings: NDArray[np.float64]
 ) -> None:
@@ -254,6 +259,7 @@ def estimates(
     return found
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("single", [True, False])
 def test_no_member_learns_from_rewards_of_sessions_held_out_from_it(
     states: NDArray[np.float64], embeddings: NDArray[np.float64], *, single: bool
@@ -272,6 +278,7 @@ def test_no_member_learns_from_rewards_of_sessions_held_out_from_it(
         assert (found[1][folds == 1] == changed[1][folds == 1]).mean() < 0.5
 
 
+@pytest.mark.long
 def test_no_session_is_judged_by_a_model_that_has_seen_it(
     states: NDArray[np.float64], embeddings: NDArray[np.float64]
 ) -> None:
@@ -289,6 +296,7 @@ def test_no_session_is_judged_by_a_model_that_has_seen_it(
         np.testing.assert_allclose(moved, moved[:, :1] * np.ones(moved.shape[1]), atol=1e-9)
 
 
+@pytest.mark.long
 def test_the_same_rewards_choose_the_same_cells(
     states: NDArray[np.float64], embeddings: NDArray[np.float64]
 ) -> None:

@@ -142,6 +142,7 @@ def test_it_learns_which_feature_tells() -> None:
     assert _ndcg(scores, fresh.chosen) > _ndcg(plain, fresh.chosen) + 0.1
 
 
+@pytest.mark.long
 def test_learned_and_kept_only_if_it_beats_the_plain_sum() -> None:
     sessions = _grouped(200, 2)
     model, report = fit_first_stage(sessions, _learning(sessions), 0)
@@ -153,6 +154,7 @@ def test_learned_and_kept_only_if_it_beats_the_plain_sum() -> None:
     assert report.kept == "sum"
 
 
+@pytest.mark.long
 def test_a_choice_that_occurs_nowhere_else_gains_nothing() -> None:
     """A planted leak: each target of these sessions is chosen once, in that session alone."""
     sessions = _grouped(200, 3)
@@ -176,6 +178,7 @@ def test_a_choice_that_occurs_nowhere_else_gains_nothing() -> None:
     assert _ndcg(scores, [each.chosen for each in unique]) < CHANCE + 0.08
 
 
+@pytest.mark.long
 def test_copies_of_a_session_do_not_teach_its_answer() -> None:
     sessions = _grouped(60, 4)
     copies = [(key + 100 * n, session) for n in range(3) for key, session in sessions]
@@ -192,6 +195,7 @@ def test_copies_of_a_session_do_not_teach_its_answer() -> None:
     assert _ndcg(scores, [each.chosen for each in learning]) < CHANCE + 0.12
 
 
+@pytest.mark.long
 def test_a_training_session_beyond_those_learned_from_gets_the_sum() -> None:
     sessions = _grouped(200, 5)
     learning = _learning(sessions)
@@ -200,6 +204,7 @@ def test_a_training_session_beyond_those_learned_from_gets_the_sum() -> None:
     assert model.scores(late.task, late.key) == pytest.approx(evidence_sum(late.task))
 
 
+@pytest.mark.long
 def test_it_survives_the_database() -> None:
     sessions = _grouped(200, 6)
     learning = _learning(sessions)

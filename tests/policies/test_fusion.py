@@ -49,6 +49,7 @@ def test_an_informed_model_gets_a_weight_and_gains() -> None:
     assert learned.sessions == 400
 
 
+@pytest.mark.long
 def test_a_model_that_guesses_gets_no_weight() -> None:
     data = _sessions(400, informed=0.0)
     learned = learn_fusion(data, mean_places(data.opinions))
@@ -68,6 +69,7 @@ def test_the_usual_answer_changes_no_order() -> None:
     assert fused_order(first, rare, stored) != list(range(1, CANDIDATES + 1))
 
 
+@pytest.mark.long
 def test_a_liking_for_early_places_is_taken_out() -> None:
     steady = _sessions(300, informed=1.0)
     biased = _sessions(300, informed=1.0, place=5.0)
@@ -153,6 +155,7 @@ def _said(texts: list[str]) -> Opinions:
     return Opinions(sessions.first, said, sessions.chosen)
 
 
+@pytest.mark.long
 def test_letters_that_only_follow_the_places_say_nothing() -> None:
     data = _said(_letters(300, signal=0.0, place=1.0))
     places = mean_places(data.opinions)
@@ -165,6 +168,7 @@ def test_letters_that_only_follow_the_places_say_nothing() -> None:
         assert fused_order(first, said, Fusion(3.0)) != plain  # uncalibrated, they would count
 
 
+@pytest.mark.long
 def test_letters_with_a_signal_under_the_places_are_recovered() -> None:
     data = _said(_letters(400, signal=2.0, place=1.0))
     places = mean_places(data.opinions)

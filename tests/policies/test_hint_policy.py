@@ -247,6 +247,7 @@ def config(
     return replace(default_config(recipe), **{**quick, **settings})
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("recipe", ["content", "paper"])
 def test_training_beats_the_best_single_hint(recipe: PolicyRecipe) -> None:
     world, unseen = World(), World(seed=1)
@@ -283,6 +284,7 @@ def test_members_hold_out_a_fold_each_and_decide_together() -> None:
     np.testing.assert_allclose(served, together, atol=1e-5)
 
 
+@pytest.mark.long
 def test_each_member_learns_from_its_own_rewards_and_is_judged_by_them() -> None:
     world = World(60)
 
@@ -297,6 +299,7 @@ def test_each_member_learns_from_its_own_rewards_and_is_judged_by_them() -> None
     assert trained.validation_reward > 0.8
 
 
+@pytest.mark.long
 def test_no_hint_is_learned_where_all_hints_harm() -> None:
     world = World()
     world.table[:] = -0.1
@@ -342,6 +345,7 @@ def test_rewards_are_asked_once_and_only_where_a_decision_led() -> None:
     assert trained.curve[-1].cells == trained.cells
 
 
+@pytest.mark.long
 def test_validation_sessions_choose_and_training_sessions_do_not() -> None:
     """Learning what holds in training sessions alone must not be kept."""
     settings = config(updates=25)

@@ -287,6 +287,7 @@ def identity(actions: int, allowed: np.ndarray, config: PPOConfig) -> tuple[floa
     return float((greedy == allowed).mean()), masked / config.updates
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_identity_bandit_is_solved_in_2560_steps(seed: int) -> None:
     right, _ = identity(4, np.arange(4), replace(BANDIT, seed=seed))

@@ -58,6 +58,7 @@ def test_the_sequence_covers_at_all_times_and_a_fixed_n_interval_does_not() -> N
     assert ever_wrong(peeking) > 0.15  # so the check above can fail
 
 
+@pytest.mark.long
 def test_a_small_canary_with_skewed_rewards_is_not_called_worse_by_its_own_small_variance() -> None:
     """A canary of 1 % whose few rewards happen to be low seems to vary little as well."""
     looks, wrong, naive = range(6_000, 60_000, 1_000), 0, 0

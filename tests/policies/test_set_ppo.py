@@ -323,6 +323,7 @@ def test_a_pair_is_found_whose_hints_harm_alone(seed: int) -> None:
     assert all(chosen for _, chosen in world.asked)
 
 
+@pytest.mark.long
 def test_one_hint_at_most_cannot_help_there() -> None:
     world = Pairs()
     one = quick(most=1)

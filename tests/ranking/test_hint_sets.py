@@ -263,6 +263,7 @@ async def test_a_release_gives_several_hints_and_says_so_everywhere(
     assert (row.hint_id, row.hint_ids, row.step_probabilities) == (picked[0], None, None)
 
 
+@pytest.mark.long
 async def test_explored_sets_are_logged_with_true_probabilities_that_estimate_a_release(
     services: Services, school: Domain, adjust: Callable[..., None]
 ) -> None:

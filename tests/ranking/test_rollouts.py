@@ -129,6 +129,7 @@ async def test_what_is_not_recorded_belongs_to_no_rollout(
     assert await rows(services, there.domain_id) == []
 
 
+@pytest.mark.long
 async def test_a_release_that_fails_to_choose_harms_no_request(
     services: Services, there: TwoReleases, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -246,6 +247,7 @@ async def test_feedback_in_time_late_never_and_none_of_these_are_told_apart(
     assert not first["late"]
 
 
+@pytest.mark.long
 async def test_off_policy_estimates_can_use_the_log_of_a_rollout(
     services: Services, there: TwoReleases
 ) -> None:
@@ -292,6 +294,7 @@ async def test_exposures_are_told_in_openfeatures_shape(
     assert "an observer of exposures failed" in caplog.text
 
 
+@pytest.mark.long
 async def test_a_worse_release_is_taken_back_and_serves_no_later_request(
     services: Services, there: TwoReleases, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -396,6 +399,7 @@ class Crash:
             raise CrashError
 
 
+@pytest.mark.long
 async def test_a_crash_at_any_statement_leaves_the_rollout_as_it_was(
     services: Services, there: TwoReleases
 ) -> None:

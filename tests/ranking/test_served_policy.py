@@ -277,6 +277,7 @@ async def test_the_paper_recipe_keeps_to_its_own_hints_however_many_there_are(
 # Exploration
 
 
+@pytest.mark.long
 async def test_exploration_draws_and_logs_the_true_probability(
     services: Services, hinted: dict[str, int], domain: str, adjust: Callable[..., None]
 ) -> None:

@@ -66,6 +66,7 @@ def test_greedy_answers_are_the_models_own_whatever_the_batch(micro, batch, samp
     assert done[-1] == (5, 5)
 
 
+@pytest.mark.long
 def test_samples_follow_the_models_probabilities(micro):
     model, tokenizer = micro
     text = tokenizer.apply_chat_template(PROMPTS[0], tokenize=False, add_generation_prompt=True)

@@ -64,6 +64,7 @@ async def test_nonsense_is_never_served_from_the_cache(
     assert (answer["rating"], answer["valid"], answer["flags"]) == (3, True, [])
 
 
+@pytest.mark.long
 async def test_a_repair_has_only_what_is_left_of_the_deadline(
     server: FaultServer, model: str, adjust: Callable[..., None]
 ) -> None:
@@ -95,6 +96,7 @@ def traces(file: Path, model: str, *more: object) -> Any:
     )
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("limit", [("--max-llm-calls", 5), ("--max-cost", 0.5)])
 def test_traces_stop_at_the_budget_and_go_on(
     server: FaultServer, model: str, tmp_path: Path, limit: tuple[str, float]
@@ -154,6 +156,7 @@ def evaluate(model: str, *more: object) -> Any:
     )
 
 
+@pytest.mark.long
 def test_a_declined_rating_is_an_invalid_answer_and_silence_is_none(
     server: FaultServer, model: str, adjust: Callable[..., None]
 ) -> None:
@@ -187,6 +190,7 @@ def test_a_person_is_told_why_the_model_failed(server: FaultServer, model: str) 
     assert "rejects the request. It said: No such model. Check the name in RE2LLM_MODEL" in told
 
 
+@pytest.mark.long
 def test_costs_name_the_command(server: FaultServer, model: str, tmp_path: Path) -> None:
     traces(tmp_path / "traces.jsonl", model)
     evaluate(model)

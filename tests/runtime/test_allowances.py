@@ -67,6 +67,7 @@ async def used_today(services: Services, caller: Caller) -> tuple[float, float]:
     return spent, reserved
 
 
+@pytest.mark.long
 async def test_calls_a_day_are_counted_over_all_processes(
     server: FaultServer, spend: Callable[..., Any], keyed: Callable[..., Any]
 ) -> None:
@@ -89,6 +90,7 @@ async def test_retries_count_too_and_what_was_sent_is_booked(
     assert (await sums(services, caller))[0] == len(server.asked) == 2
 
 
+@pytest.mark.long
 async def test_the_cost_of_a_day_is_never_exceeded(
     server: FaultServer,
     services: Services,

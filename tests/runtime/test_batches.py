@@ -134,6 +134,7 @@ async def test_a_batch_answers_all_but_the_first_question_at_half_the_price(
     assert server.deleted == server.files.keys()
 
 
+@pytest.mark.long
 async def test_the_results_are_those_of_single_calls(
     server: BatchServer, run: Run, model: str
 ) -> None:
@@ -353,6 +354,7 @@ async def test_a_limit_of_cost_holds_before_the_batch_is_sent(
     assert all(len(server.questions(place)) <= 3 for place in range(len(server.batches)))
 
 
+@pytest.mark.long
 async def test_two_processes_share_one_batch(
     server: BatchServer, services: Services, run: Run, model: str
 ) -> None:

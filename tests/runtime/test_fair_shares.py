@@ -116,6 +116,7 @@ def ask(films: str, caller: Caller, model: str, at: int) -> Any:
     return graph.ainvoke(request, context=context)
 
 
+@pytest.mark.long
 @pytest.mark.timeout(60)
 async def test_a_hundred_hanging_calls_of_one_keep_no_place_from_another(
     films: str,

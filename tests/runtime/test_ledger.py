@@ -136,6 +136,7 @@ async def test_nor_at_the_same_time(server: FaultServer, ask: Ask) -> None:
     assert sum(result["llm_calls"] for result in results) == 1
 
 
+@pytest.mark.long
 async def test_nor_by_several_processes_that_have_a_budget(
     services: Services, server: FaultServer, ask: Ask
 ) -> None:

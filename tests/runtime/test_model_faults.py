@@ -104,6 +104,7 @@ ONCE = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("fault", "flags", "calls"), [(f, *w) for f, w in ONCE.items()])
 async def test_a_single_fault(
     server: FaultServer, served: Recommend, fault: str, flags: list[str], calls: int
@@ -139,6 +140,7 @@ FOR_EVER = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("fault", "kind", "calls"), [(f, *w) for f, w in FOR_EVER.items()])
 async def test_a_fault_that_does_not_pass(
     server: FaultServer, served: Recommend, fault: str, kind: str, calls: int
@@ -152,6 +154,7 @@ async def test_a_fault_that_does_not_pass(
     assert result["llm_calls"] == len(server.asked) == calls
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("fault", ["truncated", "wrong ids", "2 MB", "empty", "prose"])
 async def test_an_answer_that_stays_unusable_is_repaired_once_and_completed(
     server: FaultServer, served: Recommend, fault: str
@@ -309,6 +312,7 @@ async def test_two_hundred_requests_through_random_faults(
     assert len(server.asked) > 220
 
 
+@pytest.mark.long
 async def test_calls_in_flight_and_their_pace_are_limited(
     server: FaultServer, served: Recommend
 ) -> None:
@@ -322,6 +326,7 @@ async def test_calls_in_flight_and_their_pace_are_limited(
     assert all(later - first > 0.1 for first, later in zip(times, times[3:], strict=False))
 
 
+@pytest.mark.long
 async def test_a_request_whose_turn_comes_too_late_does_not_wait_for_it(
     server: FaultServer, served: Recommend
 ) -> None:
@@ -339,6 +344,7 @@ async def test_a_request_whose_turn_comes_too_late_does_not_wait_for_it(
     assert (await recommend(IDS[30:32]))["flags"] == []
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("budget", [None, Budget()], ids=["plain", "counted"])
 async def test_waiting_for_the_same_prompt_counts_against_the_deadline(
     server: FaultServer, served: Recommend, budget: Budget | None
@@ -355,6 +361,7 @@ async def test_waiting_for_the_same_prompt_counts_against_the_deadline(
     assert took < 2 * 2.0 + SLACK / 2
 
 
+@pytest.mark.long
 async def test_a_repair_gets_what_the_first_answer_has_left(
     server: FaultServer, served: Recommend
 ) -> None:

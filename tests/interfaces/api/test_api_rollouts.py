@@ -103,6 +103,7 @@ def test_the_command_says_what_is_missing() -> None:
         assert "error:" in done.output
 
 
+@pytest.mark.long
 async def test_the_command_starts_shows_and_stops(
     services: Services, released: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

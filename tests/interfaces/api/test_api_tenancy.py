@@ -143,6 +143,7 @@ async def test_a_key_reads_the_numbers_of_all_owners_only_with_the_right(
     assert "re2llm_http_requests_total" in (await http.get("/metrics", headers=granted)).text
 
 
+@pytest.mark.long
 async def test_what_is_anothers_is_answered_like_what_does_not_exist(
     http: httpx.AsyncClient,
     routes: list[tuple[str, str]],
@@ -186,6 +187,7 @@ async def test_what_is_anothers_is_answered_like_what_does_not_exist(
     assert hint.status == "active"
 
 
+@pytest.mark.long
 async def test_a_key_changes_hints_and_releases_only_with_the_right(
     http: httpx.AsyncClient,
     routes: list[tuple[str, str]],

@@ -62,6 +62,7 @@ async def test_a_hold_is_told_and_ended_by_a_person(
     assert (await show_autopilot(context)).state == "off"
 
 
+@pytest.mark.long
 async def test_it_is_turned_on_by_a_form_that_says_what_is_wrong_beside_each_field(
     browser: Browser, school: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -113,6 +113,7 @@ async def test_a_form_without_the_right_token_is_refused(
     await unchanged(victim)
 
 
+@pytest.mark.long
 async def test_what_is_anothers_is_answered_like_what_does_not_exist(
     stranger: Browser, victim: Victim, make_key: Any, rows: Callable[[], dict[str, int]]
 ) -> None:

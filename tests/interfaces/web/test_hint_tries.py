@@ -48,6 +48,7 @@ async def submitted(browser: Browser, page: Element, action: str, **fields: Any)
     return where.split("/")[-1].split("?")[0], where
 
 
+@pytest.mark.long
 async def test_a_stored_hint_is_tried_and_its_gain_is_what_trying_measures(
     browser: Browser, known: str
 ) -> None:
@@ -123,6 +124,7 @@ async def test_what_cannot_be_tried_is_refused(
     assert answer.status_code == 422
 
 
+@pytest.mark.long
 async def test_a_key_with_a_daily_limit_starts_none_and_is_not_asked_to(
     browser: Browser, stranger: Browser, known: str, make_key: Any
 ) -> None:

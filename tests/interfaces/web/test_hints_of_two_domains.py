@@ -87,6 +87,7 @@ def over(browser: Browser) -> dict[str, Callable[[str, int], Awaitable[str]]]:
     return {"api": api, "page": page, "mcp": mcp}
 
 
+@pytest.mark.long
 async def test_every_interface_finds_the_hint_of_the_domain(
     browser: Browser, domains: dict[str, str]
 ) -> None:

@@ -35,6 +35,7 @@ def inert(page: Element, templates: set[str]) -> None:
     assert all(not script.text.strip() for script in scripts)
 
 
+@pytest.mark.long
 async def test_hostile_texts_stay_text_in_every_page(
     browser: Browser, hostile: dict[str, Any]
 ) -> None:

@@ -180,6 +180,7 @@ HOSTILE = {
 }
 
 
+@pytest.mark.long
 async def test_hostile_files_are_refused_and_change_nothing(
     browser: Browser, shop: str, rows: Any
 ) -> None:
@@ -199,6 +200,7 @@ async def test_hostile_files_are_refused_and_change_nothing(
     assert rows() == before
 
 
+@pytest.mark.long
 def test_a_file_of_many_parts_takes_linear_time() -> None:
     part = gzip.compress(b"")
 

@@ -40,6 +40,7 @@ async def things(load: Any, domain: str) -> str:
     return domain
 
 
+@pytest.mark.long
 async def test_the_catalogue_is_paged_searched_and_shown(browser: Browser, things: str) -> None:
     seen: list[str] = []
     for number in range(1, 25):
@@ -144,6 +145,7 @@ def _release(gain: float, options: Any) -> Release:
     )
 
 
+@pytest.mark.long
 async def test_jobs_are_submitted_paused_resumed_and_cancelled(
     browser: Browser, things: str
 ) -> None:
@@ -239,6 +241,7 @@ async def test_a_key_sees_its_own_costs_alone(
     assert "m-other" in everything.text
 
 
+@pytest.mark.long
 async def test_budgets_and_costs_by_key_are_shown_to_whom_they_belong(
     browser: Browser, stranger: Browser, make_key: Any, services: Services, films: str
 ) -> None:

@@ -98,6 +98,7 @@ async def test_what_differs_is_found_and_nothing_else(known: tuple[str, list[int
         await compared(domain, 1, 99)
 
 
+@pytest.mark.long
 async def test_feedback_is_weighed_for_both(known: tuple[str, list[int]]) -> None:
     domain, _ = known
     for film in sample_items()[:12]:
