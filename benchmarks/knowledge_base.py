@@ -99,7 +99,8 @@ async def grow(services: Services, before: int, after: int) -> None:
                 trials, mean = int(rng.integers(10, 300)), float(rng.normal(0.02, 0.05))
                 stats = (trials, mean, 0.02, trials // 2, trials // 5)
                 await copy.write_row((domain.id, hint_key(words), words, vector, *stats))
-        await connection.execute(text("SET LOCAL maintenance_work_mem = '3GB'"))
+        memory = max(512, 3 * after // 1000)  # MB; an index that does not fit takes far longer
+        await connection.execute(text(f"SET LOCAL maintenance_work_mem = '{memory}MB'"))
         await connection.exec_driver_sql(str(definition))
     async with services.engine.connect() as connection:
         free = await connection.execution_options(isolation_level="AUTOCOMMIT")

@@ -12,8 +12,8 @@ class ContentKey(Generic[_Value]):
     """A value, equal to another of the same content.
 
     Args:
-        value: What is built from.
-        content: All of it that counts: text, numbers, lists, tuples and dicts.
+        value: The data to build from.
+        content: All of it that matters for what is built: text, numbers, lists, tuples and dicts.
     """
 
     __slots__ = ("_key", "value")

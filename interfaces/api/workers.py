@@ -69,6 +69,8 @@ class Workers(Multiprocess):
 
     def keep_subprocess_alive(self) -> None:
         """Replace the workers that have died or hang, unless a signal has come that ends them."""
+        if self.should_exit.is_set():
+            return
         for process in self.processes:
             process.child_conn.close()  # the worker has its own: when it ends, the pipe does
         patience = self.config.timeout_worker_healthcheck

@@ -56,6 +56,8 @@ def test_a_worker_that_ended_with_its_group_is_not_waited_for(workers: Workers) 
     assert workers.processes == [before]
     workers.handle_signals()
     assert workers.should_exit.is_set()
+    workers.keep_subprocess_alive()  # as the supervisor does once more, with the signal handled
+    assert workers.processes == [before]
 
 
 def test_a_worker_that_ended_by_itself_is_replaced(
@@ -181,7 +183,8 @@ def test_a_rolling_restart_leaves_nobody_waiting(served: Served) -> None:
         thread.join()
     assert len(set(seen) - before) == 2
     # A worker that ends cuts a connection whose request has not come yet.
-    assert len(failed) <= 2 < len(seen) / 20, failed
+    assert len(seen) > 40
+    assert len(failed) <= 2, failed
 
 
 @pytest.mark.long
