@@ -78,6 +78,7 @@ def draw_run(document: Mapping[str, Any], path: Path) -> None:
     below.axhline(limit, color="tab:red", linewidth=1)
     below.set(ylabel="USD a day" if money else "calls a day", xlabel="request")
     below.set_xlim(0, count)
+    below.xaxis.set_major_formatter("{x:,.0f}")
     for axis in (above, marks, below):
         axis.grid(alpha=0.3)
     figure.savefig(path, dpi=110, metadata={"Software": None})
