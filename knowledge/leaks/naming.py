@@ -75,6 +75,7 @@ def _is_telling(reading: Reading, start: int, stop: int) -> bool:
     telling = sum(not reading.index.is_common(key) for key in content)
     return (
         telling > _PAIR
+        or (len(content) > _PAIR and any(key.isdecimal() for key in keys))
         or (telling == _PAIR and len(keys) >= _PHRASE)
         or (telling > 0 and len(keys) >= _SENTENCE)
         or (len(content) > _PAIR and len(keys) > _SENTENCE)

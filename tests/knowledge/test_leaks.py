@@ -352,6 +352,15 @@ def test_a_title_that_is_repeated_as_an_attribute_is_refused():
     assert leaks.leak("Prefer Vortex Five.")
 
 
+def test_titles_that_differ_in_a_number_alone_are_names():
+    items = [Item(f"t{n}", f"Tea number {n}", {"kind": "green"}) for n in range(1, 60)]
+    leaks = LeakFilter(items)
+    for hint in ("Recommend tea number 17 always.", "Rank tea number 3 first."):
+        assert leaks.leak(hint) is not None
+    for hint in ("Prefer a small number of teas.", "Prefer tea with 17 reviews.", "Prefer green."):
+        assert leaks.leak(hint) is None
+
+
 def test_odd_catalogues_and_hints():
     leaks = LeakFilter([Item("1", ""), Item("2", "???"), Item("3", "The"), Item("4", "X " * 200)])
     for hint in ("", "?", "a", "The the the.", "'" * 500, "&amp;" * 100, "x " * 250):
