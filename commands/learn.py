@@ -121,8 +121,8 @@ def learn(
     learned = run(work)
     if learned.sessions_before and learned.sessions:
         note(
-            f"{learned.domain}: continuing; "
-            f"{counted(learned.sessions_before, 'session is', 'sessions are')} already done."
+            f"{learned.domain}: {counted(learned.sessions_before, 'session was', 'sessions were')} "
+            f"done before."
         )
     if as_json:
         print_json(learned.as_dict())

@@ -187,7 +187,7 @@ def test_a_person_is_told_why_the_model_failed(server: FaultServer, model: str) 
     assert done.exit_code == 0
     assert "flags: model_failed, rejected, fallback" in done.stdout
     told = " ".join(done.stderr.split())
-    assert "rejects the request. It said: No such model. Check the name in RE2LLM_MODEL" in told
+    assert "rejects the request. It said: No such model. Check the model's name" in told
 
 
 @pytest.mark.long
