@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import insert, text
+from sqlalchemy import insert, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from .rollout_tables import ExposureRow
@@ -130,35 +130,54 @@ def _sums() -> str:
                 created_at < now() - make_interval(secs => :window) AS is_over
             FROM re2llm.exposure WHERE rollout_id = :rollout
         ), people AS (
-            SELECT step, canary, source, count(*) AS n, count(*) FILTER (WHERE differs) AS differ,
+            SELECT step, canary, owner, count(*) AS n, count(*) FILTER (WHERE differs) AS differ,
                 count(*) FILTER (WHERE NOT is_over AND reward IS NULL) AS waiting,
                 count(*) FILTER (WHERE is_over AND NOT in_time) AS silent,
                 count(*) FILTER (WHERE late) AS late,
                 count(*) FILTER (WHERE in_time AND NOT picked) AS none_picked, {each}
-            FROM seen GROUP BY step, canary, source, person
+            FROM seen
+            JOIN unnest(cast(:sources AS text[]), cast(:owners AS text[])) AS whose(source, owner)
+                USING (source)
+            GROUP BY step, canary, owner, person
         )
-        SELECT step, canary, source, count(*) AS people, sum(n)::bigint AS exposures,
+        SELECT step, canary, owner, count(*) AS people, sum(n)::bigint AS exposures,
             sum(differ)::bigint AS differ, sum(waiting)::bigint AS waiting,
             sum(silent)::bigint AS silent, sum(late)::bigint AS late,
             sum(none_picked)::bigint AS none_picked, {total}
-        FROM people GROUP BY step, canary, source
+        FROM people GROUP BY step, canary, owner
     """  # noqa: S608  # nosec B608  # nothing in it comes from outside
 
 
 _EVIDENCE = text(_sums())
 
 
+async def exposure_sources(connection: AsyncConnection, rollout_id: int) -> set[str]:
+    """Return the sources of all exposures of a rollout."""
+    sources = select(ExposureRow.source).where(ExposureRow.rollout_id == rollout_id).distinct()
+    return set((await connection.scalars(sources)).all())
+
+
 async def exposure_sums(
-    connection: AsyncConnection, rollout_id: int, window: float
+    connection: AsyncConnection,
+    rollout_id: int,
+    window: float,
+    owners: Mapping[str, str | None],
 ) -> list[Mapping[str, Any]]:
-    """Return the sums over people of what a rollout has seen, for each step, arm and source.
+    """Return the sums over people of what a rollout has seen, for each step, arm and owner.
 
     Args:
         window: Seconds within which feedback counts.
+        owners: Whose each source is; exposures of another source are left out. A person's
+            exposures by several keys of one owner are those of one person.
 
     Returns:
-        Rows with `step`, `canary`, `source`, counts, and for each metric its sums as in `Moments`,
+        Rows with `step`, `canary`, `owner`, counts, and for each metric its sums as in `Moments`,
         with the metric's name before each.
     """
-    values = {"rollout": rollout_id, "window": window}
+    values = {
+        "rollout": rollout_id,
+        "window": window,
+        "sources": list(owners),
+        "owners": list(owners.values()),
+    }
     return [dict(row) for row in (await connection.execute(_EVIDENCE, values)).mappings()]

@@ -102,7 +102,26 @@ async def answered_keys(connection: AsyncConnection, keys: Sequence[bytes]) -> s
     return found
 
 
-async def cached_answer(connection: AsyncConnection, key: bytes) -> str | None:
+@dataclass(frozen=True, slots=True)
+class PaidAnswer:
+    """An answer that was paid for before.
+
+    Attributes:
+        text: The model's.
+        latency_ms: Milliseconds until it came.
+        tokens_in: Prompt tokens.
+        tokens_out: Answer tokens.
+        tokens_cached: Prompt tokens that the provider had in its cache.
+    """
+
+    text: str
+    latency_ms: float
+    tokens_in: int
+    tokens_out: int
+    tokens_cached: int
+
+
+async def cached_answer(connection: AsyncConnection, key: bytes) -> PaidAnswer | None:
     """Return the answer that a prompt was given before, and count that it served again.
 
     Args:
@@ -115,9 +134,17 @@ async def cached_answer(connection: AsyncConnection, key: bytes) -> str | None:
         .limit(1)
         .scalar_subquery()
     )
-    return await connection.scalar(
+    again = (
         update(LlmCallRow)
         .where(LlmCallRow.id == latest)
         .values(hits=LlmCallRow.hits + 1)
-        .returning(LlmCallRow.answer)
+        .returning(
+            LlmCallRow.answer,
+            LlmCallRow.latency_ms,
+            LlmCallRow.tokens_in,
+            LlmCallRow.tokens_out,
+            LlmCallRow.tokens_cached,
+        )
     )
+    row = (await connection.execute(again)).one_or_none()
+    return None if row is None else PaidAnswer(row[0] or "", *row[1:])

@@ -151,7 +151,7 @@ async def latest_rollout(
 async def claim_rollout(
     connection: AsyncConnection, rollout_id: int, *, pause: float = 0.0, wait: bool = False
 ) -> Rollout | None:
-    """Hold a live rollout alone until the transaction ends.
+    """Hold a live rollout alone until the transaction ends; its exposures are logged meanwhile.
 
     Args:
         connection: In a transaction.
@@ -166,7 +166,9 @@ async def claim_rollout(
         RolloutRow.looked_at <= func.clock_timestamp() - dt.timedelta(seconds=pause),
     )
     statement = select(*ROLLOUT).where(RolloutRow.id == rollout_id, IS_LIVE, due)
-    row = (await connection.execute(statement.with_for_update(skip_locked=not wait))).one_or_none()
+    # A plain FOR UPDATE would block exposures, whose foreign key shares this row's key.
+    held = statement.with_for_update(key_share=True, skip_locked=not wait)
+    row = (await connection.execute(held)).one_or_none()
     return None if row is None else Rollout(*row)
 
 

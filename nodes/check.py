@@ -74,8 +74,7 @@ async def _logged(state: RecommendState, update: Update, options: RunOptions) ->
         exposure = exposure_of(
             assignment,
             flags=list(made.flags),
-            latency_ms=made.latency_ms,
-            tokens=dict(made.tokens),
+            usual=update["usual"],
             prices=options.settings.prices,
             model=options.model,
             source=made.source,

@@ -52,6 +52,7 @@ async def request_ranking(state: RecommendState, options: RunOptions) -> Update:
             "flags": list(paid.flags),
             "latency_ms": 0.0,
             "tokens": dict(paid.tokens),
+            "usual": {},
             "llm_calls": 0,
             "faults": {},
             "model_error": "",
@@ -130,6 +131,7 @@ def _answered(reply: Reply) -> Update:
         "flags": _faulty(reply),
         "latency_ms": reply.latency_ms,
         "tokens": _tokens(reply),
+        "usual": _usual(reply),
         "llm_calls": reply.calls,
         "faults": {},
         "model_error": reply.said,
@@ -152,6 +154,13 @@ def joined(spent: Update, reply: Reply) -> Update:
 
 def _tokens(reply: Reply) -> dict[str, int]:
     return {"in": reply.tokens_in, "out": reply.tokens_out, "cached": reply.tokens_cached}
+
+
+def _usual(reply: Reply) -> dict[str, float]:
+    """Return what the answer takes where it has not been paid for before."""
+    taken = reply if reply.paid is None else reply.paid
+    counts = {"in": taken.tokens_in, "out": taken.tokens_out, "cached": taken.tokens_cached}
+    return {"latency_ms": taken.latency_ms, **counts}
 
 
 def _faulty(reply: Reply) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,8 +55,7 @@ def exposure_of(
     assignment: Assignment,
     *,
     flags: list[str],
-    latency_ms: float,
-    tokens: dict[str, int],
+    usual: Mapping[str, float],
     prices: Prices,
     model: str,
     source: str = LOCAL,
@@ -65,8 +64,8 @@ def exposure_of(
 
     Args:
         flags: Of the answer.
-        latency_ms: Of the model's calls.
-        tokens: Of the answer.
+        usual: What the answer takes where it was not paid for before, as in the state: a new
+            release's prompts are new, and would look slow and dear beside stored answers.
         prices: By model; without a price, a token out counts as a token in.
         model: That ranked.
         source: The id of the API key that asked, or `local`.
@@ -80,17 +79,17 @@ def exposure_of(
         differs=assignment["differs"],
         failed=assignment["failed"],
         fallback=not _FALLBACKS.isdisjoint(flags),
-        latency=math.log1p(max(latency_ms, 0.0)),
-        cost=math.log1p(_weighted(tokens, prices.get(model))),
+        latency=math.log1p(max(usual.get("latency_ms", 0.0), 0.0)),
+        cost=math.log1p(_weighted(usual, prices.get(model))),
         source=source,
     )
 
 
-def _weighted(tokens: dict[str, int], price: Sequence[float] | None) -> float:
+def _weighted(tokens: Mapping[str, float], price: Sequence[float] | None) -> float:
     """Return tokens in units of the price of a token in."""
     prices = {_ANY: price or (1.0, 1.0)}
-    known = min(tokens.get("cached", 0), tokens.get("in", 0))
-    cost = call_cost(prices, _ANY, tokens.get("in", 0), tokens.get("out", 0), known)
+    into, out, cached = (int(tokens.get(way, 0)) for way in ("in", "out", "cached"))
+    cost = call_cost(prices, _ANY, into, out, min(cached, into))
     unit = call_cost(prices, _ANY, 1, 0)
     # Where a token in is free, a million of the others is the unit, as prices are.
     return max((cost or 0.0) / (unit or 1e-6), 0.0)

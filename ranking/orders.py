@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeVar, cast
 
 from ..llm.recipes import RECIPES
@@ -96,6 +96,10 @@ def combined(updates: Sequence[Update], states: Sequence[Asked]) -> Update:
         "flags": list(flags),
         "latency_ms": max(update["latency_ms"] for update in updates),
         "tokens": {way: sum(counted[way] for counted in tokens) for way in tokens[0]},
+        "usual": {
+            **summed(update["usual"] for update in updates),
+            "latency_ms": max(update["usual"]["latency_ms"] for update in updates),
+        },
         "llm_calls": sum(update["llm_calls"] for update in updates),
         "faults": dict(faults),
         "model_error": next((u["model_error"] for u in updates if u["model_error"]), ""),
@@ -109,5 +113,15 @@ def added_up(update: Update, before: Update) -> Update:
         "latency_ms": update["latency_ms"] + before["latency_ms"],
         # Trials of earlier versions did not count cached tokens.
         "tokens": {way: update["tokens"].get(way, 0) + n for way, n in before["tokens"].items()},
+        "usual": summed((update["usual"], before["usual"])),
         "llm_calls": update["llm_calls"] + before["llm_calls"],
     }
+
+
+def summed(counted: Iterable[Mapping[str, float]]) -> dict[str, float]:
+    """Add up numbers of the same names."""
+    total: Counter[str] = Counter()
+    for numbers in counted:
+        for name, number in numbers.items():
+            total[name] += number  # pyright: ignore[reportArgumentType]  # typed for counts
+    return dict(total)

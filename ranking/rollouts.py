@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..knowledge.exposure_owners import owners_of
-from ..knowledge.exposures import exposure_sums
+from ..knowledge.exposures import exposure_sources, exposure_sums
 from ..knowledge.releases import activate_release
 from ..knowledge.rollouts import Change, Rollout, change_rollout, claim_rollout, note_look
 from ..policies.rollout.confidence import Moments, Stratum
@@ -105,22 +105,21 @@ async def seen_by_owners(connection: AsyncConnection, rollout: Rollout, share: f
         share: The part of all that may come with one key; 1 trusts every owner.
     """
     window = float(rollout.plan["window"])
-    rows = await exposure_sums(connection, rollout.id, window)
-    sources = {row["source"] for row in rows}
+    sources = await exposure_sources(connection, rollout.id)
     owners = await owners_of(connection, rollout.domain_id, sources)
     if share >= 1:
         owners = dict.fromkeys(sources)
+    rows = await exposure_sums(connection, rollout.id, window, owners)
     found: dict[str | None, Evidence] = {}
-    for source in sources & owners.keys():
-        arms = {(row["step"], row["canary"]): row for row in rows if row["source"] == source}
-        steps = [
-            _step(arms.get((step, False)), arms.get((step, True)))
-            for step in range(rollout.step + 1)
-        ]
-        owner = owners[source]
-        found[owner] = found.get(owner, Evidence(())) + Evidence(steps)
-    # A rollout that nobody has seen has a present step, too.
-    trusted = found.pop(None, Evidence(())) + Evidence([StepEvidence()] * (rollout.step + 1))
+    for owner in {None, *owners.values()}:
+        arms = {(row["step"], row["canary"]): row for row in rows if row["owner"] == owner}
+        found[owner] = Evidence(
+            [
+                _step(arms.get((step, False)), arms.get((step, True)))
+                for step in range(rollout.step + 1)
+            ]
+        )
+    trusted = found.pop(None)
     return Owned(trusted, {owner: seen for owner, seen in found.items() if owner is not None})
 
 

@@ -21,7 +21,7 @@ from .prompt import asked, candidates, ranking_prompt, recipe_of
 from .state import RecommendState
 
 _NOT_ASKED = RankingAnswer((), well_formed=True, repeated=0, invented=0, missing=0)
-_SPENT = ("llm_calls", "latency_ms", "tokens", "model_error")
+_SPENT = ("llm_calls", "latency_ms", "tokens", "usual", "model_error")
 
 
 async def settle_ranking(state: RecommendState, options: RunOptions) -> Update:

@@ -182,3 +182,5 @@ class RecommendState(RecommendResult):
     latency_ms: float
     tokens: dict[str, int]
     """`in`, `out`, and `cached`: those of `in` that the provider had in its cache."""
+    usual: dict[str, float]
+    """The same tokens, and `latency_ms`, as if no answer had been paid for before."""

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..knowledge.allowances import settle_call
 from ..knowledge.job_budgets import settle_job_call
-from ..knowledge.llm_calls import ANSWERED, LlmCall, book_call, cached_answer
+from ..knowledge.llm_calls import ANSWERED, LlmCall, PaidAnswer, book_call, cached_answer
 from ..llm.prices import Bill, bill_for
 from ..llm.usage import Usage
 from .options import RunOptions
@@ -26,7 +26,7 @@ def observe_calls(observer: Callable[[LlmCall], None]) -> None:
     _observers.add(observer)
 
 
-async def known_answer(options: RunOptions, key: bytes) -> str | None:
+async def known_answer(options: RunOptions, key: bytes) -> PaidAnswer | None:
     """Return the answer that a prompt was given before."""
     try:
         async with options.services.autocommit.connect() as connection:

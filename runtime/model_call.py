@@ -11,13 +11,14 @@ from dataclasses import replace
 from langchain_core.messages import BaseMessage
 
 from ..errors import Failure, Re2llmError
+from ..knowledge.llm_calls import PaidAnswer
 from ..llm.endpoint import Endpoint
 from ..llm.structured import AnswerFormat
 from .ledger import known_answer
 from .options import RunOptions
 from .paid_question import PaidQuestion, milliseconds_since
 from .questions import Question
-from .reply import Purpose, Reply, no_reply
+from .reply import Purpose, Reply, again, no_reply
 
 
 async def ask(
@@ -96,13 +97,13 @@ async def _answer(question: PaidQuestion, options: RunOptions, until: float | No
         except TimeoutError:
             return no_reply(Failure.BUSY.value, milliseconds_since(started))
         if known is not None:
-            return Reply(known, failed=False, latency_ms=milliseconds_since(started), calls=0)
+            return again(known, milliseconds_since(started))
         return await _paid(question, ends, started, keep=keep)
 
 
 async def _known_or_locked(
     question: PaidQuestion, options: RunOptions, ends: float, locks: AsyncExitStack
-) -> str | None:
+) -> PaidAnswer | None:
     """Return a stored answer; or else `None`, once no one else may pay for the same question."""
     known = await known_answer(options, question.key)
     if known is not None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from ..knowledge.llm_calls import PaidAnswer
+
 Purpose = Literal["rank", "rate", "trace", "repair", "reflect", "compare"]
 """What a question is for. The last two go to the reflecting model."""
 
@@ -24,6 +26,7 @@ class Reply:
         failure: The kind of failure; empty if there was none.
         said: The provider's own words about it, for the operator of the model; else empty.
         shortened: Whether a shorter prompt was asked than the first.
+        paid: The answer that was paid for before, if this is one.
     """
 
     text: str
@@ -36,6 +39,16 @@ class Reply:
     failure: str = ""
     said: str = ""
     shortened: bool = False
+    paid: PaidAnswer | None = None
+
+
+def again(paid: PaidAnswer, latency_ms: float) -> Reply:
+    """Return an answer that was paid for before, which takes no tokens now.
+
+    Args:
+        latency_ms: Milliseconds until it was found.
+    """
+    return Reply(paid.text, failed=False, latency_ms=latency_ms, calls=0, paid=paid)
 
 
 def no_reply(failure: str, latency_ms: float = 0.0, calls: int = 0) -> Reply:

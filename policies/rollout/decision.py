@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from .confidence import Bounds, difference, mean
+from .confidence import Bounds, Moments, difference, mean
 from .evidence import Evidence
 from .plan import Plan
 from .sample_ratio import mismatch
@@ -118,12 +118,21 @@ def _onwards(plan: Plan, evidence: Evidence, reward: Bounds) -> _Finding:
     shadow = plan.share(step) == 0
     count = sum(seen) if shadow else seen[1]
     if count < plan.hold:
-        return Action.WAIT, "hold", f"{count:,} of {plan.hold:,} exposures at this step."
+        return Action.WAIT, "exposures", f"{count:,} of {plan.hold:,} exposures at this step."
     if step + 1 == len(plan.steps):
         return Action.WAIT, "last_step", "There is no step after this one."
     if shadow:
-        return Action.STEP, "shadow", "It chose without failing."
+        return _after_shadow(plan, evidence.failures)
     return _next_share(plan, evidence, reward, plan.steps[step + 1])
+
+
+def _after_shadow(plan: Plan, failures: Moments) -> _Finding:
+    """Serve the release to a first few, unless it often failed to choose."""
+    asked, failed = int(failures.n), int(failures.total)
+    found = f"It failed to choose in {failed:,} of {asked:,} requests"
+    if failed > plan.failures * asked:
+        return Action.WAIT, "failures", f"{found}, more than {plan.failures:.1%}."
+    return Action.STEP, "shadow", f"{found}."
 
 
 def _next_share(plan: Plan, evidence: Evidence, reward: Bounds, percent: float) -> _Finding:

@@ -44,7 +44,7 @@ class StepEvidence:
     none_picked: tuple[int, int] = (0, 0)
 
     def __add__(self, other: StepEvidence) -> StepEvidence:
-        """Add up what other people have seen of the same step."""
+        """Add up what another owner's people have seen of the same step."""
         return StepEvidence(
             people=_pair(self.people, other.people),
             exposures=_pair(self.exposures, other.exposures),
@@ -81,7 +81,7 @@ class Evidence:
     steps: Sequence[StepEvidence]
 
     def __add__(self, other: Evidence) -> Evidence:
-        """Add up what other people have seen of the same steps; no steps are nothing."""
+        """Add up what another owner's people have seen of the same steps; no steps are nothing."""
         if not self.steps or not other.steps:
             return self if self.steps else other
         return Evidence([a + b for a, b in zip(self.steps, other.steps, strict=True)])

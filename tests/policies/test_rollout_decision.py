@@ -54,7 +54,7 @@ def verdict(*steps: StepEvidence, plan: Plan = PLAN, held: bool = False) -> tupl
 
 
 def test_a_step_lasts_its_exposures_and_then_rules_out_a_loss() -> None:
-    assert verdict(step(0.01, 49_900)) == (Action.WAIT, "hold")
+    assert verdict(step(0.01, 49_900)) == (Action.WAIT, "exposures")
     assert verdict(FIRST) == (Action.STEP, "no_loss")
     assert verdict(FIRST, step(0.05, 12_000)) == (Action.WAIT, "reward")
     assert verdict(FIRST, SECOND) == (Action.STEP, "no_loss")
@@ -125,6 +125,10 @@ def test_a_shadow_step_serves_nobody_and_needs_no_reward() -> None:
     failing = replace(seen, failures=arm(300, 0.4, 0.5))
     assert verdict(failing, plan=plan) == (Action.TAKE_BACK, "failures")
     assert verdict(seen, plan=Plan(steps=(0,), hold=200)) == (Action.WAIT, "last_step")
+    doubtful = replace(seen, failures=arm(300, 4 / 300, 0.1))
+    assert verdict(doubtful, plan=plan) == (Action.WAIT, "failures")
+    good = decide(plan, Evidence([replace(seen, failures=arm(300, 3 / 300, 0.1))]))
+    assert (good.action, good.words) == (Action.STEP, "It failed to choose in 3 of 300 requests.")
 
 
 def test_only_requests_for_which_the_releases_differ_are_compared() -> None:
@@ -139,7 +143,7 @@ def test_only_requests_for_which_the_releases_differ_are_compared() -> None:
 
 
 def test_nothing_is_decided_on_nothing() -> None:
-    assert verdict(StepEvidence()) == (Action.WAIT, "hold")
+    assert verdict(StepEvidence()) == (Action.WAIT, "exposures")
     plan = Plan(hold=1)
     unanswered = StepEvidence(people=(99, 1), exposures=(99, 1))
     assert verdict(unanswered, plan=plan) == (Action.WAIT, "reward")

@@ -117,3 +117,25 @@ async def test_an_exposure_is_of_the_key_that_gave_the_feedback(
         )
         sources = {row[0]: row[1] for row in rows}
     assert (sources[ids[0]], sources[ids[1]]) == (giver, asker)
+
+
+async def test_a_person_is_one_by_whatever_key_of_an_owner(
+    services: Services, there: TwoReleases
+) -> None:
+    """Feedback by another key of the shop makes no second person of who gave it."""
+    keys = [await key_id(services, there.domain, "shop") for _ in range(2)]
+    await key_id(services, there.domain, "partner")
+    rollout = await live_id(services, there)
+    for _ in range(2):
+        await fill(services, rollout, 0, canary=True, n=30, mean=0.5, source=keys[0])
+    async with services.engine.begin() as connection:
+        await connection.execute(
+            text(
+                "UPDATE re2llm.exposure SET person = 'same', source = CASE WHEN reward > 0.5 "
+                "THEN :one ELSE :other END"
+            ),
+            {"one": keys[0], "other": keys[1]},
+        )
+        used = await connection.scalar(text("SELECT count(DISTINCT source) FROM re2llm.exposure"))
+    shown = await show_canary(Context(), domain=there.domain)
+    assert (used, shown.canary_counts.people, shown.canary_counts.exposures) == (2, 1, 60)

@@ -13,11 +13,13 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+from fault_server import FaultServer
+from pydantic import SecretStr
 from re2llm.data.sample import sample_items, simulate_sessions
 from re2llm.errors import InputError
 from re2llm.knowledge.feedback import logged_decisions
 from re2llm.knowledge.releases import active_release_number
-from re2llm.knowledge.rollouts import latest_rollout, rollout_events
+from re2llm.knowledge.rollouts import claim_rollout, latest_rollout, rollout_events
 from re2llm.llm.offline.model import OfflineRanker
 from re2llm.operations.loading.load import load_domain
 from re2llm.operations.recommending.feedback import give_feedback
@@ -123,7 +125,7 @@ async def test_a_shadow_step_is_logged_and_not_used(services: Services, there: T
 async def test_what_is_not_recorded_belongs_to_no_rollout(
     services: Services, there: TwoReleases
 ) -> None:
-    await start_canary(Context(), 2, domain=there.domain, plan=Plan(steps=(99.9,)))
+    await start_canary(Context(), 2, domain=there.domain, plan=Plan(steps=(99.9999,)))
     assert (await ask(there, "a", record=False)).hint.policy == "ppo:1"
     assert (await ask(there, "a", policy="none")).hint.policy == "none"
     assert await rows(services, there.domain_id) == []
@@ -133,7 +135,7 @@ async def test_what_is_not_recorded_belongs_to_no_rollout(
 async def test_a_release_that_fails_to_choose_harms_no_request(
     services: Services, there: TwoReleases, caplog: pytest.LogCaptureFixture
 ) -> None:
-    plan = Plan(steps=(99.9,), hold=10)
+    plan = Plan(steps=(99.9999,), hold=10)
     await start_canary(Context(), 2, domain=there.domain, plan=plan)
     async with services.engine.begin() as connection:
         await connection.execute(
@@ -164,7 +166,7 @@ async def test_a_release_that_fails_to_choose_harms_no_request(
 async def test_a_request_for_another_model_says_nothing_about_the_release(
     services: Services, there: TwoReleases
 ) -> None:
-    await start_canary(Context(), 2, domain=there.domain, plan=Plan(steps=(99.9,), hold=10))
+    await start_canary(Context(), 2, domain=there.domain, plan=Plan(steps=(99.9999,), hold=10))
     services.models.register("another", OfflineRanker())
     for n in range(3):
         made = await ask(there, f"viewer-{n}", model="another")
@@ -204,18 +206,53 @@ def test_cost_is_in_tokens_in(prices: Any, tokens: float) -> None:
         made = exposure_of(
             assigned,
             flags=[],
-            latency_ms=1.0,
-            tokens={"in": 100, "out": 10, "cached": 40},
+            usual={"latency_ms": 1.0, "in": 100, "out": 10, "cached": 40},
             prices=known,
             model=model,
         )
         assert made.cost == pytest.approx(math.log1p(tokens))
 
 
+async def test_exposures_are_logged_while_a_look_holds_the_rollout(
+    services: Services, there: TwoReleases
+) -> None:
+    await start_canary(Context(), 2, domain=there.domain, plan=PLAN)
+    rollout = await live_id(services, there)
+    async with services.engine.begin() as connection:
+        assert await claim_rollout(connection, rollout) is not None
+        async with services.engine.begin() as other:
+            assert await claim_rollout(other, rollout) is None  # one look at a time
+        async with asyncio.timeout(3):
+            await ask(there, "viewer-1")
+    assert len(await rows(services, there.domain_id)) == 1
+
+
+async def test_an_answer_that_was_paid_for_before_costs_as_much_as_a_new_one(
+    services: Services, there: TwoReleases, adjust: Callable[..., None]
+) -> None:
+    """A new release's prompts are new: its answers are not in the store yet."""
+    model = "openai:a-paid-one"
+    async with services.engine.begin() as connection:
+        serving = text("UPDATE re2llm.policy_release SET model = :model WHERE domain_id = :domain")
+        await connection.execute(serving, {"model": model, "domain": there.domain_id})
+    await start_canary(Context(model=model), 2, domain=there.domain, plan=Plan(steps=(0, 50)))
+    with FaultServer().running() as server:
+        adjust(base_url=server.url, api_key=SecretStr("sk-none"), structured="plain")
+        for user in ("viewer-1", "viewer-1", "viewer-2"):
+            await ask(there, user, model=model)
+        assert len(server.asked) == 1
+    paid, *stored = await rows(services, there.domain_id)
+    assert paid["cost"] == pytest.approx(math.log1p(120))
+    assert len(stored) == 2
+    for again in stored:
+        assert again["cost"] == paid["cost"]
+        assert again["latency"] == pytest.approx(paid["latency"], rel=1e-3)
+
+
 async def test_feedback_in_time_late_never_and_none_of_these_are_told_apart(
     services: Services, there: TwoReleases
 ) -> None:
-    await start_canary(Context(), 2, domain=there.domain, plan=Plan(steps=(99.9,), window=60))
+    await start_canary(Context(), 2, domain=there.domain, plan=Plan(steps=(99.9999,), window=60))
     made = [await ask(there, f"viewer-{n}") for n in range(6)]
 
     async def age(which: list[int]) -> None:
@@ -273,7 +310,7 @@ async def test_exposures_are_told_in_openfeatures_shape(
     def broken(_: ExposureEvent) -> None:
         raise RuntimeError("analytics are down")
 
-    await start_canary(Context(), 2, domain=there.domain, plan=Plan(steps=(99.9,)))
+    await start_canary(Context(), 2, domain=there.domain, plan=Plan(steps=(99.9999,)))
     for observer in (told.append, broken):
         observe_exposures(observer)
     try:
