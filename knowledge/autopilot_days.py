@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass
 
-from sqlalchemy import Date, and_, func, or_, select, update
+from sqlalchemy import Date, Float, and_, func, or_, select, update
 from sqlalchemy import literal as value
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -42,7 +42,12 @@ class DayClaim:
 
 
 async def claim_day_call(
-    connection: AsyncConnection, domain_id: int, estimate: float, day: dt.date | None
+    connection: AsyncConnection,
+    domain_id: int,
+    estimate: float,
+    day: dt.date | None,
+    *,
+    free: bool = False,
 ) -> DayClaim | None:
     """Count a call of an autopilot's job before it is made, and reserve what it may cost.
 
@@ -53,6 +58,7 @@ async def claim_day_call(
         connection: In a transaction.
         estimate: What the call may cost.
         day: The present day; `None` asks the database for it.
+        free: Whether the call costs nothing for certain: then it reserves nothing.
 
     Returns:
         What was reserved of which day, or `None` if the day has no room or the autopilot is not on.
@@ -60,7 +66,7 @@ async def claim_day_call(
     today = TODAY if day is None else value(day, Date)
     first = insert(Day).values(domain_id=domain_id, day=today)
     await connection.execute(first.on_conflict_do_nothing())
-    reserve = func.greatest(Day.dearest, estimate)
+    reserve = value(0.0, Float) if free else func.greatest(Day.dearest, estimate)
     claimed = (
         update(Day)
         .where(

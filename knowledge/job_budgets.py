@@ -45,7 +45,12 @@ class JobClaim:
 
 
 async def claim_job_call(
-    connection: AsyncConnection, job_id: str, estimate: float | None, *, day: dt.date | None = None
+    connection: AsyncConnection,
+    job_id: str,
+    estimate: float | None,
+    *,
+    free: bool = False,
+    day: dt.date | None = None,
 ) -> JobClaim | JobLimit:
     """Count a call before it is made, and reserve what it may cost.
 
@@ -56,6 +61,7 @@ async def claim_job_call(
     Args:
         connection: In a transaction.
         estimate: What the call may cost; `None` if the model has no price.
+        free: Whether it costs nothing for certain: then it reserves nothing, and is not settled.
         day: The present day, for a job of an autopilot; `None` asks the database for it.
 
     Returns:
@@ -67,7 +73,9 @@ async def claim_job_call(
         estimate = 0.0
     mean = Job.spent / func.nullif(Job.answered, 0)
     guess = func.coalesce(mean, value(estimate, Float))
-    reserve = case((Job.max_cost.is_(None), 0.0), else_=guess)
+    reserve: ColumnElement[float] = case((Job.max_cost.is_(None), 0.0), else_=guess)
+    if free:
+        reserve = value(0.0, Float)
     reserved = await _claim(connection, job_id, reserve, ~Job.autopilot)
     if reserved is not None:
         return JobClaim(reserved)
@@ -75,7 +83,7 @@ async def claim_job_call(
     if row is None or not row.autopilot:
         return _why_not(row)
     async with connection.begin_nested() as both:
-        of_day = await claim_day_call(connection, row.domain_id, estimate, day)
+        of_day = await claim_day_call(connection, row.domain_id, estimate, day, free=free)
         if of_day is None:
             await both.rollback()
             return "day"

@@ -85,7 +85,7 @@ class Claims:
         budget = self._options.budget
         if budget is not None:
             if budget.job is not None:
-                await self._claim_from_job(budget.job, 0.0)
+                await self._claim_from_job(budget.job, 0.0, free=True)
             budget.claim_call()
         self.made += 1
 
@@ -97,10 +97,12 @@ class Claims:
             raise _spent(caller, reserved)
         self.reserved += reserved
 
-    async def _claim_from_job(self, job: str, estimate: float | None) -> None:
+    async def _claim_from_job(
+        self, job: str, estimate: float | None, *, free: bool = False
+    ) -> None:
         async with self._counting() as connection:
             today = self._options.services.today()
-            claim = await claim_job_call(connection, job, estimate, day=today)
+            claim = await claim_job_call(connection, job, estimate, free=free, day=today)
         if claim == "price":
             raise _priceless("max_cost", self._model)
         if isinstance(claim, str):

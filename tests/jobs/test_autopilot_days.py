@@ -133,6 +133,22 @@ async def another_domain(services: Services) -> str:
     return name
 
 
+async def test_free_calls_use_nothing_of_a_budget(services: Services, loaded: Load) -> None:
+    """An offline model that ranks, beside a paid one that reflects: its trials are not settled."""
+    domain = await loaded(1)
+    await turn_on(Context(domain=domain), AutopilotPlan(usd_per_day=1.0))
+    job = await piloted_job(services, domain, "learn", max_cost=1.0)
+    assert await spend(services, job, 0.4, 0.4)
+    for _ in range(5):
+        async with services.engine.begin() as connection:
+            claim = await claim_job_call(connection, job, 0.0, free=True)
+        assert isinstance(claim, JobClaim)
+        assert claim.reserved == 0
+    assert await spend(services, job, 0.4, 0.4)
+    (today, *_) = (await show_autopilot(Context(domain=domain))).days
+    assert (today.usd, today.reserved, today.calls) == (0.8, 0, 7)
+
+
 async def test_calls_over_midnight_are_settled_on_the_day_of_their_claim(
     services: Services, loaded: Load
 ) -> None:
