@@ -40,7 +40,9 @@ def on(  # an option for each part of the plan
     cron: Annotated[
         str | None,
         typer.Option(
-            metavar="CRON", help="When it looks, in UTC.", show_default="every 15 minutes"
+            metavar="CRON",
+            help="When it looks, in UTC.",
+            show_default="as it is, at first every 15 minutes",
         ),
     ] = None,
     batch: Annotated[

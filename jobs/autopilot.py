@@ -7,8 +7,9 @@ from typing import Any
 from ..knowledge.autopilot_jobs import forget_waits
 from ..operations.database import in_domain
 from ..runtime.options import RunOptions, resolve_context
+from .autopilot_cycle import cycle
 from .kinds import Arguments, Finished, Undivided, Work
-from .piloting import cycle, unschedule
+from .piloting import unschedule
 
 
 class AutopilotCycle(Undivided):

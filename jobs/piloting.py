@@ -1,11 +1,10 @@
-"""Turns autopilots on and off, and runs their cycles: each looks, decides, and begins one step."""
+"""Turns autopilots on and off."""
 
 from __future__ import annotations
 
 import asyncio
-import logging
 import shlex
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from ..errors import InputError
 from ..knowledge.autopilots import (
@@ -15,23 +14,19 @@ from ..knowledge.autopilots import (
     store_autopilot,
     store_decision,
 )
-from ..knowledge.counted_rewards import keep_counted_rewards
 from ..knowledge.domains import Domain
 from ..knowledge.keys import hold_key
 from ..llm.prices import call_cost
 from ..operations.autopilot.manage import shown, unchanged
 from ..operations.autopilot.results import AutopilotShown
-from ..operations.autopilot.view import observe
 from ..operations.database import in_domain
 from ..operations.said_by import by
-from ..policies.autopilot.decision import Action, Decision, decide
 from ..policies.autopilot.plan import AutopilotPlan
 from ..runtime.context import Context
 from ..runtime.options import RunOptions, resolve_context
+from .autopilot_cycle import cycle
 from .schedules import add_schedule, check_times, find_schedule, remove_schedule
-from .steps import begin
 
-_log = logging.getLogger(__name__)
 _SCHEDULE = "autopilot-{}"
 _EVERY = "*/15 * * * *"
 """When cycles are due, as five fields of cron."""
@@ -46,24 +41,22 @@ async def turn_on(
         context: The run's options.
         plan: What it may spend, and how it goes about its steps.
         domain: The catalogue; `None` takes the context's.
-        cron: When it looks, as five fields of cron, in UTC; `None` for every 15 minutes.
+        cron: When it looks, as five fields of cron, in UTC; `None` leaves it as it is, at first
+            every 15 minutes.
 
     Raises:
         Re2llmError: It is held, a model has no price, or the cron cannot be used.
     """
     options = await resolve_context(context)
     options.require_model()
-    cron = cron or _EVERY
-    await asyncio.to_thread(check_times, cron)
+    if cron is not None:
+        await asyncio.to_thread(check_times, cron)
     if plan.usd_per_day is not None:
         _require_prices(options)
     async with in_domain(options, domain) as (connection, found):
         _refuse_held(await find_autopilot(connection, found.id))
         await hold_key(connection, options.key_id)
-    within = replace(context, domain=found.name)
-    schedule = _SCHEDULE.format(found.name)
-    await _unschedule(within, schedule)
-    await add_schedule(within, "autopilot", cron, name=schedule, cycles=True)
+    schedule = await _schedule(replace(context, domain=found.name), cron)
     async with in_domain(options, found.name, write=True) as (connection, found):
         await hold_key(connection, options.key_id)  # first, as revoking it does: else they deadlock
         _refuse_held(await find_autopilot(connection, found.id, alone=True))  # by now, it may be
@@ -118,83 +111,26 @@ async def run_once(context: Context, *, domain: str | None = None) -> AutopilotS
         return await shown(connection, found, options)
 
 
-@dataclass(frozen=True, slots=True)
-class Cycle:
-    """What a cycle has done.
-
-    Attributes:
-        state: Of the autopilot.
-        decision: What it has decided; `None` if it was not its turn.
-        job: The job that it has submitted.
-    """
-
-    state: str
-    decision: Decision | None = None
-    job: str | None = None
-
-
-async def cycle(context: Context) -> Cycle:
-    """Run one cycle of the run's domain, as `run_once` does.
-
-    Raises:
-        Re2llmError: There is no such domain, or the database failed.
-    """
-    options = await resolve_context(context)
-    async with in_domain(options, None) as (_, found):
-        pass
-    # No transaction is held meanwhile: the step opens its own, on connections that may be few.
-    async with options.services.locks.alone(f"autopilot of {found.id}") as mine:
-        return await _cycle(context, decides=mine)
-
-
-async def _cycle(context: Context, *, decides: bool) -> Cycle:
-    options = await resolve_context(context)
-    if decides:
-        async with in_domain(options, None, write=True) as (connection, domain):
-            await keep_counted_rewards(connection, domain.id, options.model)
-    async with in_domain(options, None) as (connection, domain):
-        autopilot = await find_autopilot(connection, domain.id)
-        if autopilot is None or autopilot.state != "on" or not decides:
-            return Cycle("off" if autopilot is None else autopilot.state)
-        plan = AutopilotPlan.from_dict(autopilot.plan)
-        seen = await observe(connection, autopilot, options)
-    decision = decide(plan, seen)
-    try:
-        decision, job = await begin(decision, seen, plan, context, key_id=autopilot.key_id)
-    except InputError as error:
-        words = f"It could not {decision.action.value.replace('_', ' ')}: {error}"
-        decision, job = Decision(Action.HOLD, "step_failed", words), None
-    async with in_domain(options, None, write=True) as (connection, domain):
-        now = await find_autopilot(connection, domain.id, alone=True)
-        state = "off" if now is None else now.state
-        if state != "on" and decision.action in {Action.WAIT, Action.HOLD}:
-            return Cycle(state)  # a person was faster
-        if decision.action is Action.HOLD:
-            state = "held"
-            await set_autopilot_state(connection, domain.id, state)
-        await store_decision(
-            connection,
-            domain.id,
-            decision.action,
-            decision.reason,
-            decision.words,
-            figures=seen.figures(),
-            job=job,
-        )
-    _tell(domain.name, decision)
-    return Cycle(state, decision, job)
-
-
 async def unschedule(context: Context) -> None:
     """Remove the schedule of the cycles of the run's domain, if it is there."""
     options = await resolve_context(context)
     await _unschedule(context, _SCHEDULE.format(options.domain))
 
 
+async def _schedule(context: Context, cron: str | None) -> str:
+    """Have the run's domain looked at when it is due, and return the schedule's name."""
+    name = _SCHEDULE.format(context.domain)
+    known = await find_schedule(context, name)
+    if known is None or known.kind != "autopilot" or cron not in {None, known.cron}:
+        await _unschedule(context, name)
+        await add_schedule(context, "autopilot", cron or _EVERY, name=name, cycles=True)
+    return name
+
+
 async def _unschedule(context: Context, name: str) -> None:
     known = await find_schedule(context, name)
     if known is not None and known.kind == "autopilot":
-        await remove_schedule(context, name)
+        await remove_schedule(context, name, cycles=True)
 
 
 def _require_on(found: Autopilot | None, domain: Domain) -> None:
@@ -219,20 +155,3 @@ def _require_prices(options: RunOptions) -> None:
                 f"RE2LLM_PRICES has no price for {model!r}.",
                 "Set it, or limit the calls by `calls_per_day`.",
             )
-
-
-def _tell(domain: str, decision: Decision) -> None:
-    held = decision.action is Action.HOLD
-    level = logging.WARNING if held else logging.INFO
-    if decision.action is Action.WAIT:
-        level = logging.DEBUG
-    more = " `re2llm autopilot show` tells what to do." if held else ""
-    _log.log(
-        level,
-        "autopilot of %s: %s (%s). %s%s",
-        domain,
-        decision.action.value,
-        decision.reason,
-        decision.words,
-        more,
-    )

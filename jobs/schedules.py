@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import re
+import shlex
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, get_args
@@ -162,11 +163,14 @@ async def find_schedule(context: Context, name: str) -> Schedule | None:
     return found[0] if found else None
 
 
-async def remove_schedule(context: Context, name: str) -> None:
+async def remove_schedule(context: Context, name: str, *, cycles: bool = False) -> None:
     """Remove a schedule; jobs that it has submitted stay.
 
+    Args:
+        cycles: Whether it may be that of an autopilot, which would be on and do nothing.
+
     Raises:
-        InputError: There is none of this name that the caller may know of.
+        InputError: There is none of this name that the caller may know of, or it is an autopilot's.
     """
     options = await resolve_context(context)
     async with queue_client(options.services) as client:
@@ -174,6 +178,13 @@ async def remove_schedule(context: Context, name: str) -> None:
         if found is None or not _is_known(options, found):
             raise InputError(
                 "name", f"There is no schedule {name!r}.", "`re2llm jobs schedules` lists all."
+            )
+        if found["context"]["kind"] == "autopilot" and not cycles:
+            domain = shlex.quote(found["context"]["domain"])
+            raise InputError(
+                "name",
+                f"{name!r} is the autopilot's.",
+                f"`re2llm autopilot off --domain {domain}` removes it.",
             )
         await asyncio.to_thread(client.delete_schedule, name)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import ColumnElement, and_, delete, select, true
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -21,10 +21,16 @@ async def last_step(connection: AsyncConnection, domain_id: int) -> Job | None:
     return await _piloted(connection, domain_id, true(), unfinished.desc())
 
 
-async def last_training(connection: AsyncConnection, domain_id: int) -> Job | None:
-    """Return the newest training of a domain's autopilot that is done."""
-    done = and_(JobRow.kind == "train", JobRow.state == "done")
-    return await _piloted(connection, domain_id, done)
+async def last_training(
+    connection: AsyncConnection, domain_id: int, *states: Literal["done", "cancelled"]
+) -> Job | None:
+    """Return the newest training of a domain's autopilot that ended so.
+
+    Args:
+        states: That count.
+    """
+    ended = and_(JobRow.kind == "train", JobRow.state.in_(states))
+    return await _piloted(connection, domain_id, ended)
 
 
 async def _piloted(

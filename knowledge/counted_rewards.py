@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import func, select, text, update
+from sqlalchemy import select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from .autopilot_tables import AutopilotRow
@@ -31,7 +31,7 @@ _NEW = text("""
         LEFT JOIN re2llm.exposure AS e ON e.recommendation_id = r.id
         WHERE r.domain_id = :domain AND r.created_at >= :until AND r.created_at < :settled
             AND f.created_at <= r.created_at + make_interval(secs => :window)
-            AND r.model = :model AND NOT coalesce(e.canary, false)
+            AND r.model = :model AND r.policy = :policy AND NOT coalesce(e.canary, false)
     )
     SELECT place / :size AS block, count(*), sum(reward), sum(reward * reward)
     FROM seen GROUP BY 1 ORDER BY 1
@@ -77,17 +77,20 @@ async def count_rewards(
 ) -> CountedRewards:
     """Return the rewards of the release that serves, by the autopilot's plan.
 
-    What a release earns that is being rolled out is left out. It starts again when another release
-    becomes active, when the model changes, and after a hold for a drop.
+    Before the first release, they are those of the best single hint. What a release earns that is
+    being rolled out is left out, and so is what was asked for another way, such as without a hint.
+    It starts again when another release becomes active, when the model changes, and after a hold
+    for a drop.
 
     Args:
         model: The ranking model.
     """
-    activated = await connection.scalar(
-        select(func.max(ReleaseRow.activated_at)).where(
-            ReleaseRow.domain_id == autopilot.domain_id, ReleaseRow.status == "active"
-        )
+    active = select(ReleaseRow.number, ReleaseRow.activated_at).where(
+        ReleaseRow.domain_id == autopilot.domain_id, ReleaseRow.status == "active"
     )
+    release = (await connection.execute(active)).one_or_none()
+    activated = None if release is None else release.activated_at
+    policy = "static" if release is None else f"ppo:{release.number}"
     since = autopilot.reward_since
     start = since if activated is None else max(since, activated)
     size: int = autopilot.plan["reference"]
@@ -100,7 +103,15 @@ async def count_rewards(
     values = {"domain": autopilot.domain_id, "until": known.until, "window": window}
     settled = await connection.scalar(_SETTLED, values)
     rows = await connection.execute(
-        _NEW, values | {"settled": settled, "counted": known.count, "model": model, "size": size}
+        _NEW,
+        {
+            **values,
+            "settled": settled,
+            "counted": known.count,
+            "model": model,
+            "policy": policy,
+            "size": size,
+        },
     )
     blocks = list(known.blocks)
     for place, count, total, squares in rows:

@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import bindparam, func, insert, select, update
+from sqlalchemy import bindparam, exists, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..errors import InputError
 from .domains import hold_hints
-from .rollouts import stop_live_rollout
+from .rollouts import latest_rollout, stop_live_rollout
 from .tables import ReleaseRow
 
 _ACTIVE = select(ReleaseRow.number).where(
@@ -147,6 +147,17 @@ async def list_releases(connection: AsyncConnection, domain_id: int) -> list[dic
         .order_by(ReleaseRow.number)
     )
     return [{**row, "created_at": row["created_at"].isoformat()} for row in rows.mappings()]
+
+
+async def was_served(connection: AsyncConnection, domain_id: int, number: int) -> bool:
+    """Return whether a release has been activated or rolled out, whatever came of it."""
+    activated = exists().where(
+        ReleaseRow.domain_id == domain_id,
+        ReleaseRow.number == number,
+        ReleaseRow.activated_at.is_not(None),
+    )
+    tried = await latest_rollout(connection, domain_id, release=number)
+    return tried is not None or bool(await connection.scalar(select(activated)))
 
 
 async def activate_release(

@@ -201,7 +201,7 @@ class AutopilotBody(_RolloutBody):
     calls_per_day: Annotated[_Count | None, Field(description="Model calls a day.")] = None
     cron: Annotated[
         Annotated[str, Field(min_length=1, max_length=200)] | None,
-        Field(description="When it looks, in UTC; null for every 15 minutes."),
+        Field(description="When it looks, in UTC; null leaves it as it is."),
     ] = None
     batch: Annotated[_Count, Field(description="New misses to learn from together.")] = 50
     reference: Annotated[

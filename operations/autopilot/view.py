@@ -15,7 +15,7 @@ from ...knowledge.counted_rewards import count_rewards
 from ...knowledge.hints import count_kept
 from ...knowledge.jobs import Job
 from ...knowledge.live_picks import count_new, fresh_hints
-from ...knowledge.releases import list_releases
+from ...knowledge.releases import list_releases, was_served
 from ...knowledge.rollouts import Rollout, latest_rollout, rollout_events
 from ...policies.autopilot.decision import LastJob, LiveRollout, Observation
 from ...policies.autopilot.drift import RewardDrift, moments, reward_drift
@@ -33,15 +33,17 @@ async def observe(
     """Return what an autopilot needs to know for its next decision."""
     domain = autopilot.domain_id
     left = await room_of_day(connection, domain, options.services.today())
-    trained = await last_training(connection, domain)
-    since = None if trained is None else trained.created_at
+    trained = await last_training(connection, domain, "done")
+    # What a person has cancelled waits for something newer.
+    ended = await last_training(connection, domain, "done", "cancelled")
+    since = None if ended is None else ended.created_at
     rollout = await latest_rollout(connection, domain)
     misses, picks = await count_new(connection, domain, options.model, since)
     return Observation(
         reward=await live_reward_drift(connection, autopilot, options),
         rollout=await _live(connection, rollout, options),
         job=_counted(await last_step(connection, domain), autopilot.since),
-        candidate=await _candidate(connection, domain, trained, rollout, options),
+        candidate=await _candidate(connection, domain, trained, options),
         misses=misses,
         picks=picks,
         fresh=await fresh_hints(connection, domain, since),
@@ -63,7 +65,9 @@ async def live_reward_drift(
 
 def _counted(job: Job | None, since: dt.datetime) -> LastJob | None:
     """Return the last step, unless it failed before a person looked."""
-    if job is None or (job.state == "failed" and job.created_at < since):
+    if job is None:
+        return None
+    if job.state == "failed" and job.ended_at is not None and job.ended_at < since:
         return None
     return LastJob(job.id, job.kind, job.state, job.reason)
 
@@ -86,20 +90,18 @@ async def _candidate(
     connection: AsyncConnection,
     domain: int,
     trained: Job | None,
-    rollout: Rollout | None,
     options: RunOptions,
 ) -> int | None:
-    """Return the newest release, if the autopilot trained it and it waits for its rollout.
+    """Return the newest release, if the autopilot trained it and it was never served.
 
-    People get none that training itself would not have activated.
+    People get none that training itself would not have activated, and none that was taken back.
     """
     releases = await list_releases(connection, domain)
     if trained is None or trained.result is None or not releases:
         return None
     newest = releases[-1]
-    waits = newest["status"] != "active" and (rollout is None or rollout.release < newest["id"])
     its = trained.result.get("release") == newest["id"]
-    if not (its and waits and _fits(newest, options)):
+    if not (its and _fits(newest, options)) or await was_served(connection, domain, newest["id"]):
         return None
     metrics = newest["metrics"]
     if metrics["gain"] <= 0 or (metrics.get("stopped") == "limit" and too_few_calls(metrics)):

@@ -37,14 +37,14 @@ class RewardDrift:
         bounds: Of later reward minus that of the reference, from the block where most of a drop
             is certain; open until there is enough feedback.
         begins: That block, from 0.
-        expected: Rewards of the reference so far.
-        live: Rewards since.
+        expected_rewards: How many rewards the reference has so far.
+        live_rewards: How many came since.
     """
 
     bounds: Bounds
     begins: int
-    expected: int
-    live: int
+    expected_rewards: int
+    live_rewards: int
 
     @property
     def dropped(self) -> bool:
@@ -59,8 +59,8 @@ class RewardDrift:
             "live": found["canary"],
             "low": found["low"],
             "high": found["high"],
-            "expected_rewards": self.expected,
-            "live_rewards": self.live,
+            "expected_rewards": self.expected_rewards,
+            "live_rewards": self.live_rewards,
             "counted_rewards": found["n"],
         }
 

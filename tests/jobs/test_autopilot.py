@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from piloted import a_window_ago, missed, rewarded
 from re2llm.errors import InputError
-from re2llm.jobs import piloting, steps
+from re2llm.jobs import autopilot_cycle, piloting, steps
 from re2llm.jobs.control import cancel_job, job, jobs
 from re2llm.jobs.piloting import run_once, turn_off, turn_on
-from re2llm.jobs.schedules import list_schedules
+from re2llm.jobs.schedules import find_schedule, list_schedules, remove_schedule
 from re2llm.jobs.submit import submit
 from re2llm.knowledge.autopilots import find_autopilot, set_autopilot_state
 from re2llm.knowledge.domains import find_domain
@@ -100,8 +100,30 @@ async def test_one_that_is_held_meanwhile_stays_held(
 
     monkeypatch.setattr(piloting, "add_schedule", slow)
     with pytest.raises(InputError, match="held"):
-        await turn_on(context, AutopilotPlan(calls_per_day=60))
+        await turn_on(context, AutopilotPlan(calls_per_day=60), cron="0 * * * *")
     assert (await show_autopilot(context)).state == "held"
+
+
+async def test_its_times_stay_unless_others_are_given(loaded: Load) -> None:
+    context = Context(domain=await loaded(1))
+    for given, kept in (
+        ("0 2 * * *", "0 2 * * *"),
+        (None, "0 2 * * *"),
+        ("0 3 * * *", "0 3 * * *"),
+    ):
+        shown = await turn_on(context, AutopilotPlan(calls_per_day=50), cron=given)
+        found = await find_schedule(context, shown.schedule or "")
+        assert found is not None
+        assert found.cron == kept
+
+
+async def test_its_schedule_is_removed_with_it_alone(loaded: Load) -> None:
+    context = Context(domain=await loaded(1))
+    name = (await turn_on(context, AutopilotPlan(calls_per_day=50))).schedule or ""
+    with pytest.raises(InputError, match="autopilot off"):
+        await remove_schedule(context, name)
+    await turn_off(context)
+    assert await find_schedule(context, name) is None
 
 
 @pytest.mark.long
@@ -190,14 +212,14 @@ async def test_a_cycle_does_not_overrule_a_person_who_was_faster(
     await turn_on(context, AutopilotPlan(calls_per_day=1_000, reference=100))
     await a_window_ago(services, context.domain or "")
     await rewarded(services, context.domain or "", [1.0, 0.0] * 50 + [0.0] * 300)
-    look = piloting.observe
+    look = autopilot_cycle.observe
 
     async def slow(*given: Any) -> Any:
         found = await look(*given)
         await turn_off(context)
         return found
 
-    monkeypatch.setattr(piloting, "observe", slow)
+    monkeypatch.setattr(autopilot_cycle, "observe", slow)
     async with asyncio.timeout(SECONDS):
         shown = await run_once(context)
     assert (shown.state, shown.decisions[0].action) == ("off", "off")
@@ -217,7 +239,7 @@ async def test_a_cycle_that_is_killed_goes_on(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as broken:
-        broken.setattr(piloting, place, killed)
+        broken.setattr(autopilot_cycle, place, killed)
         with pytest.raises(KeyboardInterrupt):
             await run_once(context)
     begun = len(await jobs(context, domain=domain))

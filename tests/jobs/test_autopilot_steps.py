@@ -1,6 +1,7 @@
 """The steps of an autopilot: what each works on, and what becomes of one that cannot begin."""
 
 import datetime as dt
+import uuid
 from collections.abc import Callable
 from typing import Any
 
@@ -9,15 +10,17 @@ from piloted import missed
 from re2llm.jobs import pieces
 from re2llm.jobs.autopilot import AutopilotCycle
 from re2llm.jobs.code_version import code_version
-from re2llm.jobs.control import job, jobs
+from re2llm.jobs.control import cancel_job, job, jobs
 from re2llm.jobs.kinds import Work
 from re2llm.jobs.piloting import run_once, turn_off, turn_on
 from re2llm.jobs.schedules import add_schedule, list_schedules
 from re2llm.jobs.ticks import submit_tick
 from re2llm.knowledge.autopilots import set_autopilot_state
 from re2llm.knowledge.domains import find_domain
+from re2llm.knowledge.job_tables import JobRow
 from re2llm.knowledge.jobs import store_job
 from re2llm.knowledge.log_tables import FeedbackRow, RecommendationRow
+from re2llm.knowledge.releases import activate_release, rollback_release
 from re2llm.knowledge.rollouts import Change, change_rollout, latest_rollout
 from re2llm.knowledge.tables import ReleaseRow
 from re2llm.operations.catalogue.domains import delete_domain
@@ -29,6 +32,7 @@ from re2llm.runtime.options import resolve_context
 from re2llm.runtime.services import Services
 from rollouts import two_releases
 from sqlalchemy import select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 Load = Callable[..., Any]
 
@@ -42,6 +46,14 @@ async def ended(context: Context) -> str:
         await pieces.do_piece(running.id, running.attempt, plan["shared"], piece)
     await pieces.finish(running.id, running.attempt, plan["shared"], {})
     return (await job(context, running.id)).job.state
+
+
+async def store_step(connection: AsyncConnection, number: int, kind: str, **more: Any) -> None:
+    """Store a step that an autopilot began."""
+    given = {"arguments": {}, "version": code_version(), "autopilot": True, **more}
+    await store_job(
+        connection, number, id=f"{kind}-{number}-{uuid.uuid4().hex}", kind=kind, **given
+    )
 
 
 @pytest.mark.long
@@ -105,6 +117,49 @@ async def test_training_waits_for_sessions(loaded: Load) -> None:
     assert shown.says.endswith("of 5.")
 
 
+async def test_a_training_that_a_person_cancels_is_not_begun_again(loaded: Load) -> None:
+    context = Context(domain=await loaded(8, hints=1))
+    await turn_on(context, AutopilotPlan(calls_per_day=1_000))
+    begun = (await run_once(context)).decisions[0]
+    assert (begun.action, begun.reason) == ("train", "new_hints")
+    await cancel_job(context, begun.job or "")
+    assert (await run_once(context)).decisions[0].reason == "misses"
+
+
+async def test_a_step_that_fails_after_a_person_looked_holds_it(
+    services: Services, loaded: Load
+) -> None:
+    context = Context(domain=await loaded(1))
+    async with services.engine.begin() as connection:
+        number = (await find_domain(connection, context.domain or "")).id
+        await store_step(connection, number, "learn", state="failed", reason="It broke.")
+    await turn_on(context, AutopilotPlan(calls_per_day=100))
+    ends = update(JobRow).where(JobRow.domain_id == number)
+    for after, reason in ((dt.timedelta(0), "misses"), (dt.timedelta(hours=1), "job_failed")):
+        async with services.engine.begin() as connection:
+            await connection.execute(ends.values(ended_at=JobRow.created_at + after))
+        assert (await run_once(context)).decisions[0].reason == reason
+
+
+async def test_a_release_that_was_rolled_back_is_not_rolled_out_again(
+    services: Services, loaded: Load
+) -> None:
+    context = Context(domain=await loaded(1))
+    made = await two_releases(services, context.domain or "")
+    async with services.engine.begin() as connection:
+        await activate_release(connection, made.domain_id, 2)
+        await rollback_release(connection, made.domain_id)
+        await store_step(connection, made.domain_id, "train", state="done", result={"release": 2})
+    await turn_on(context, AutopilotPlan(calls_per_day=100))
+    assert (await run_once(context)).decisions[0].action != "roll_out"
+    async with services.engine.begin() as connection:
+        forgotten = update(ReleaseRow).where(
+            ReleaseRow.domain_id == made.domain_id, ReleaseRow.number == 2
+        )
+        await connection.execute(forgotten.values(activated_at=None))
+    assert (await run_once(context)).decisions[0].action == "roll_out"
+
+
 async def test_a_step_that_cannot_begin_holds_it_and_says_why(
     services: Services, loaded: Load
 ) -> None:
@@ -112,17 +167,7 @@ async def test_a_step_that_cannot_begin_holds_it_and_says_why(
     made = await two_releases(services, context.domain or "")
     await turn_on(context, AutopilotPlan(calls_per_day=100))
     async with services.engine.begin() as connection:
-        await store_job(
-            connection,
-            made.domain_id,
-            id=f"train-{made.domain[-8:]}",
-            kind="train",
-            arguments={},
-            version=code_version(),
-            autopilot=True,
-            state="done",
-            result={"release": 2},
-        )
+        await store_step(connection, made.domain_id, "train", state="done", result={"release": 2})
         releases = update(ReleaseRow).where(ReleaseRow.domain_id == made.domain_id)
         await connection.execute(releases.values(encoder="another"))
     held = await run_once(context)

@@ -103,8 +103,8 @@ async def test_late_feedback_without_drift_is_never_a_drop(
         fooled += as_it_comes(visits)
         found = await looks(services, piloted, visits, monkeypatch)
         assert not any(one.dropped for one in found), seed
-        assert found[-1].expected == SIZE
-        assert found[-1].live > SIZE
+        assert found[-1].expected_rewards == SIZE
+        assert found[-1].live_rewards > SIZE
     assert fooled >= 5  # the streams are what would fool a count without a window
 
 

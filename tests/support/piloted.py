@@ -48,7 +48,11 @@ async def rewarded(services: Services, domain: str, rewards: list[float]) -> Non
 
 
 async def served(
-    services: Services, domain: str, visits: Sequence[tuple[dt.datetime, float, float]]
+    services: Services,
+    domain: str,
+    visits: Sequence[tuple[dt.datetime, float, float]],
+    *,
+    policy: str = "static",
 ) -> None:
     """Store requests: when each came, after how many seconds its feedback, and its reward."""
     async with services.engine.begin() as connection:
@@ -60,7 +64,7 @@ async def served(
                 "history": [],
                 "candidates": [],
                 "ranking": [],
-                "policy": "none",
+                "policy": policy,
                 "probability": 1.0,
                 "model": services.settings.model,
                 "prompt_version": "",
