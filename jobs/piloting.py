@@ -16,14 +16,14 @@ from ..knowledge.autopilots import (
 )
 from ..knowledge.domains import Domain
 from ..knowledge.keys import hold_key
-from ..llm.prices import call_cost
+from ..llm.prices import require_prices
 from ..operations.autopilot.manage import shown, unchanged
 from ..operations.autopilot.results import AutopilotShown
 from ..operations.database import in_domain
 from ..operations.said_by import by
 from ..policies.autopilot.plan import AutopilotPlan
 from ..runtime.context import Context
-from ..runtime.options import RunOptions, resolve_context
+from ..runtime.options import resolve_context
 from .autopilot_cycle import cycle
 from .schedules import add_schedule, check_times, find_schedule, remove_schedule
 
@@ -52,7 +52,8 @@ async def turn_on(
     if cron is not None:
         await asyncio.to_thread(check_times, cron)
     if plan.usd_per_day is not None:
-        _require_prices(options)
+        models = options.model, options.reflect_model
+        require_prices(options.settings.prices, models, "usd_per_day")
     async with in_domain(options, domain) as (connection, found):
         _refuse_held(await find_autopilot(connection, found.id))
         await hold_key(connection, options.key_id)
@@ -145,13 +146,3 @@ def _require_on(found: Autopilot | None, domain: Domain) -> None:
 def _refuse_held(known: Autopilot | None) -> None:
     if known is not None and known.state == "held":
         raise InputError("domain", "Its autopilot is held.", "`re2llm autopilot resume` goes on.")
-
-
-def _require_prices(options: RunOptions) -> None:
-    for model in (options.model, options.reflect_model):
-        if call_cost(options.settings.prices, model, 0, 0) is None:
-            raise InputError(
-                "usd_per_day",
-                f"RE2LLM_PRICES has no price for {model!r}.",
-                "Set it, or limit the calls by `calls_per_day`.",
-            )

@@ -70,8 +70,11 @@ def call_cost(
     return (tokens_fresh * fresh + tokens_cached * read + tokens_out * written) / _MILLION
 
 
-def require_prices(prices: Prices, models: Sequence[str]) -> None:
+def require_prices(prices: Prices, models: Sequence[str], limit: str = "max_cost") -> None:
     """Make sure that a limit of cost can be kept.
+
+    Args:
+        limit: The limit's name.
 
     Raises:
         InputError: One has no price.
@@ -79,10 +82,10 @@ def require_prices(prices: Prices, models: Sequence[str]) -> None:
     for model in models:
         if call_cost(prices, model, 0, 0) is None:
             raise InputError(
-                "max_cost",
+                limit,
                 f"RE2LLM_PRICES has no price for {model!r}.",
                 f"Set it, for example RE2LLM_PRICES='{{\"{model}\": [0.4, 1.6]}}', "
-                "per million tokens in and out.",
+                "per million tokens in and out, or limit the calls.",
             )
 
 

@@ -8,10 +8,10 @@ import pytest
 import pytest_asyncio
 from console import Browser, form_to, parsed
 from re2llm.data.sample import sample_items, simulate_sessions
-from re2llm.jobs import piloting
 from re2llm.jobs.piloting import run_once, turn_on
 from re2llm.knowledge.autopilots import set_autopilot_state, store_decision
 from re2llm.knowledge.domains import find_domain
+from re2llm.llm import prices
 from re2llm.operations.autopilot.manage import show_autopilot
 from re2llm.operations.loading.load import load_domain
 from re2llm.policies.autopilot.plan import AutopilotPlan
@@ -66,7 +66,7 @@ async def test_a_hold_is_told_and_ended_by_a_person(
 async def test_it_is_turned_on_by_a_form_that_says_what_is_wrong_beside_each_field(
     browser: Browser, school: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(piloting, "call_cost", lambda *_: None)  # as of a model without a price
+    monkeypatch.setattr(prices, "call_cost", lambda *_: None)  # as of a model without a price
     page = await browser.get("/console/releases", domain=school)
     for typed, wrong in (
         ({}, {"usd_per_day": "no limit"}),
