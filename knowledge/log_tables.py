@@ -113,12 +113,6 @@ class LlmCallRow(Base):
     __table_args__ = (
         Index(None, "key", postgresql_where=sql("answer IS NOT NULL")),
         Index(None, "created_at"),
-        Index(
-            "ix_llm_call_served_again",
-            "created_at",
-            postgresql_include=["command", "model", "api_key_id", "hits"],
-            postgresql_where=sql("hits > 0"),
-        ),
     )
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
