@@ -196,7 +196,7 @@ _FAILURES: Mapping[str, tuple[str, str]] = {
     ),
     Failure.REJECTED: (
         "rejects the request",
-        "Check the model's name, and RE2LLM_BASE_URL.",
+        "Check the model's name (`--model` or RE2LLM_MODEL), and RE2LLM_BASE_URL.",
     ),
     Failure.REFUSED: ("declined to answer", "Try another model."),
     Failure.TOO_LONG: (

@@ -53,7 +53,7 @@ async def turn_on(
         await asyncio.to_thread(check_times, cron)
     if plan.usd_per_day is not None:
         models = options.model, options.reflect_model
-        require_prices(options.settings.prices, models, "usd_per_day")
+        require_prices(options.settings.prices, models, "usd_per_day", "calls_per_day")
     async with in_domain(options, domain) as (connection, found):
         _refuse_held(await find_autopilot(connection, found.id))
         await hold_key(connection, options.key_id)

@@ -70,11 +70,17 @@ def call_cost(
     return (tokens_fresh * fresh + tokens_cached * read + tokens_out * written) / _MILLION
 
 
-def require_prices(prices: Prices, models: Sequence[str], limit: str = "max_cost") -> None:
+def require_prices(
+    prices: Prices,
+    models: Sequence[str],
+    limit: str = "max_cost",
+    calls: str = "max_llm_calls",
+) -> None:
     """Make sure that a limit of cost can be kept.
 
     Args:
         limit: The limit's name.
+        calls: The name of the limit of calls that may take its place.
 
     Raises:
         InputError: One has no price.
@@ -85,7 +91,7 @@ def require_prices(prices: Prices, models: Sequence[str], limit: str = "max_cost
                 limit,
                 f"RE2LLM_PRICES has no price for {model!r}.",
                 f"Set it, for example RE2LLM_PRICES='{{\"{model}\": [0.4, 1.6]}}', "
-                "per million tokens in and out, or limit the calls.",
+                f"per million tokens in and out, or limit the calls by `{calls}`.",
             )
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from ...records import counted
 from .confidence import Bounds, Moments, difference, mean
 from .evidence import Evidence
 from .plan import Plan
@@ -128,9 +129,9 @@ def _onwards(plan: Plan, evidence: Evidence, reward: Bounds) -> _Finding:
 
 def _after_shadow(plan: Plan, failures: Moments) -> _Finding:
     """Serve the release to a first few, unless it often failed to choose."""
-    asked, failed = int(failures.n), int(failures.total)
-    found = f"It failed to choose in {failed:,} of {asked:,} requests"
-    if failed > plan.failures * asked:
+    failed = int(failures.total)
+    found = f"It failed to choose in {failed:,} of {counted(int(failures.n), 'request')}"
+    if failed > plan.failures * failures.n:
         return Action.WAIT, "failures", f"{found}, more than {plan.failures:.1%}."
     return Action.STEP, "shadow", f"{found}."
 
