@@ -42,7 +42,7 @@ def on(  # an option for each part of the plan
         typer.Option(
             metavar="CRON",
             help="When it looks, in UTC.",
-            show_default="as it is, at first every 15 minutes",
+            show_default="no change while it is on, else every 15 minutes",
         ),
     ] = None,
     batch: Annotated[

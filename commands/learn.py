@@ -122,7 +122,7 @@ def learn(
     if learned.sessions_before and learned.sessions:
         note(
             f"{learned.domain}: {counted(learned.sessions_before, 'session was', 'sessions were')} "
-            f"done before."
+            "done before."
         )
     if as_json:
         print_json(learned.as_dict())

@@ -42,7 +42,8 @@ class AsyncAutopilot(ABC):
             domain: The catalogue; `None` takes the object's.
             batch: New misses to learn from together.
             reference: Rewards after a promotion that say what to expect of a release.
-            cron: When it looks, in UTC; `None` leaves it as it is, at first every 15 minutes.
+            cron: When it looks, in UTC; `None` changes nothing while it is on, and else
+                means every 15 minutes.
             **rollout: Fields of `re2llm.policies.rollout.plan.Plan`, such as `steps` and `hold`.
 
         Raises:

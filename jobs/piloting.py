@@ -25,7 +25,7 @@ from ..policies.autopilot.plan import AutopilotPlan
 from ..runtime.context import Context
 from ..runtime.options import resolve_context
 from .autopilot_cycle import cycle
-from .schedules import add_schedule, check_times, find_schedule, remove_schedule
+from .schedules import Schedule, add_schedule, check_times, find_schedule, remove_schedule
 
 _SCHEDULE = "autopilot-{}"
 _EVERY = "*/15 * * * *"
@@ -41,8 +41,8 @@ async def turn_on(
         context: The run's options.
         plan: What it may spend, and how it goes about its steps.
         domain: The catalogue; `None` takes the context's.
-        cron: When it looks, as five fields of cron, in UTC; `None` leaves it as it is, at first
-            every 15 minutes.
+        cron: When it looks, as five fields of cron, in UTC; `None` changes nothing while it is
+            on, and else means every 15 minutes.
 
     Raises:
         Re2llmError: It is held, a model has no price, or the cron cannot be used.
@@ -115,23 +115,27 @@ async def run_once(context: Context, *, domain: str | None = None) -> AutopilotS
 async def unschedule(context: Context) -> None:
     """Remove the schedule of the cycles of the run's domain, if it is there."""
     options = await resolve_context(context)
-    await _unschedule(context, _SCHEDULE.format(options.domain))
+    name = _SCHEDULE.format(options.domain)
+    if await _cycles(context, name) is not None:
+        await remove_schedule(context, name, cycles=True)
 
 
 async def _schedule(context: Context, cron: str | None) -> str:
     """Have the run's domain looked at when it is due, and return the schedule's name."""
     name = _SCHEDULE.format(context.domain)
-    known = await find_schedule(context, name)
-    if known is None or known.kind != "autopilot" or cron not in {None, known.cron}:
-        await _unschedule(context, name)
-        await add_schedule(context, "autopilot", cron or _EVERY, name=name, cycles=True)
+    known = await _cycles(context, name)
+    if known is not None and cron in {None, known.cron}:
+        return name
+    if known is not None:
+        await remove_schedule(context, name, cycles=True)
+    await add_schedule(context, "autopilot", cron or _EVERY, name=name, cycles=True)
     return name
 
 
-async def _unschedule(context: Context, name: str) -> None:
+async def _cycles(context: Context, name: str) -> Schedule | None:
+    """Return the schedule of this name, if it is an autopilot's."""
     known = await find_schedule(context, name)
-    if known is not None and known.kind == "autopilot":
-        await remove_schedule(context, name, cycles=True)
+    return known if known is not None and known.kind == "autopilot" else None
 
 
 def _require_on(found: Autopilot | None, domain: Domain) -> None:

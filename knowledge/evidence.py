@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..records import Session
+from .rounding import rounded
 from .session_counts import Counts, SessionCounts, incidence, near_counts, summed
 from .sources import beyond_share
 
@@ -43,7 +44,6 @@ _HISTORY_FOR_NEIGHBOURS = 20
 _RECENT = 3
 _RECENT_FOR_STEPS = 5
 _ROUNDS = 4
-_NEAR_A_HALF = 1e-6
 _RECENT_FOR_PLACES = (1.0, 2.0, 4.0)
 """Weights of the last items' places in the catalogue, oldest first."""
 
@@ -291,16 +291,3 @@ def named(table: Counts) -> list[dict[str, float]]:
     """
     # Read at once: an array's elements are slow to get one by one.
     return [dict(zip(EVIDENCE, row, strict=True)) for row in table.tolist()]
-
-
-def rounded(values: Counts) -> Counts:
-    """Round to two places as `round` does; numpy alone is off where a product falls on a half.
-
-    Args:
-        values: Of any shape, below 1e13.
-    """
-    hundreds = values * 100
-    rounded = np.rint(hundreds) / 100
-    for place in np.argwhere(np.abs(np.abs(hundreds % 1) - 0.5) < _NEAR_A_HALF):
-        rounded[tuple(place)] = round(float(values[tuple(place)]), 2)
-    return rounded

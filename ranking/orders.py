@@ -89,15 +89,14 @@ def combined(updates: Sequence[Update], states: Sequence[Asked]) -> Update:
         faults.update(read.faults if good else {})
     fused = fuse(rankings)
     first, original = updates[0], candidates(states[0][0])
-    tokens = [update["tokens"] for update in updates]
     return {
         **first,
         "answer": recipe.write(fused, original, scores) if fused else first["answer"],
         "flags": list(flags),
         "latency_ms": max(update["latency_ms"] for update in updates),
-        "tokens": {way: sum(counted[way] for counted in tokens) for way in tokens[0]},
+        "tokens": _summed(update["tokens"] for update in updates),
         "usual": {
-            **summed(update["usual"] for update in updates),
+            **_summed(update["usual"] for update in updates),
             "latency_ms": max(update["usual"]["latency_ms"] for update in updates),
         },
         "llm_calls": sum(update["llm_calls"] for update in updates),
@@ -111,17 +110,15 @@ def added_up(update: Update, before: Update) -> Update:
     return {
         **update,
         "latency_ms": update["latency_ms"] + before["latency_ms"],
-        # Trials of earlier versions did not count cached tokens.
-        "tokens": {way: update["tokens"].get(way, 0) + n for way, n in before["tokens"].items()},
-        "usual": summed((update["usual"], before["usual"])),
+        "tokens": _summed((update["tokens"], before["tokens"])),
+        "usual": _summed((update["usual"], before["usual"])),
         "llm_calls": update["llm_calls"] + before["llm_calls"],
     }
 
 
-def summed(counted: Iterable[Mapping[str, float]]) -> dict[str, float]:
-    """Add up numbers of the same names."""
-    total: Counter[str] = Counter()
+def _summed(counted: Iterable[Mapping[str, float]]) -> dict[str, float]:
+    total: dict[str, float] = {}
     for numbers in counted:
         for name, number in numbers.items():
-            total[name] += number  # pyright: ignore[reportArgumentType]  # typed for counts
-    return dict(total)
+            total[name] = total.get(name, 0) + number
+    return total

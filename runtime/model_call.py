@@ -18,7 +18,7 @@ from .ledger import known_answer
 from .options import RunOptions
 from .paid_question import PaidQuestion, milliseconds_since
 from .questions import Question
-from .reply import Purpose, Reply, again, no_reply
+from .reply import Purpose, Reply, no_reply, served_again
 
 
 async def ask(
@@ -97,7 +97,7 @@ async def _answer(question: PaidQuestion, options: RunOptions, until: float | No
         except TimeoutError:
             return no_reply(Failure.BUSY.value, milliseconds_since(started))
         if known is not None:
-            return again(known, milliseconds_since(started))
+            return served_again(known, milliseconds_since(started))
         return await _paid(question, ends, started, keep=keep)
 
 

@@ -42,7 +42,7 @@ class Reply:
     paid: PaidAnswer | None = None
 
 
-def again(paid: PaidAnswer, latency_ms: float) -> Reply:
+def served_again(paid: PaidAnswer, latency_ms: float) -> Reply:
     """Return an answer that was paid for before, which takes no tokens now.
 
     Args:

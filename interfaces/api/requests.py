@@ -201,7 +201,10 @@ class AutopilotBody(_RolloutBody):
     calls_per_day: Annotated[_Count | None, Field(description="Model calls a day.")] = None
     cron: Annotated[
         Annotated[str, Field(min_length=1, max_length=200)] | None,
-        Field(description="When it looks, in UTC; null leaves it as it is."),
+        Field(
+            description="When it looks, in UTC; null changes nothing while it is "
+            "on, and else means every 15 minutes."
+        ),
     ] = None
     batch: Annotated[_Count, Field(description="New misses to learn from together.")] = 50
     reference: Annotated[

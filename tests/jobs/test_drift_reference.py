@@ -15,6 +15,7 @@ from re2llm.knowledge.autopilots import find_autopilot, set_autopilot_state, sto
 from re2llm.knowledge.counted_rewards import count_rewards
 from re2llm.knowledge.domains import find_domain
 from re2llm.knowledge.log_tables import RecommendationRow
+from re2llm.knowledge.tables import ReleaseRow
 from re2llm.operations.autopilot.manage import resume_autopilot, show_autopilot
 from re2llm.operations.sessions.purge import purge
 from re2llm.policies.autopilot.drift import RewardDrift, moments, reward_drift
@@ -22,6 +23,7 @@ from re2llm.policies.autopilot.plan import AutopilotPlan
 from re2llm.policies.rollout.confidence import Moments
 from re2llm.runtime.context import Context
 from re2llm.runtime.services import Services
+from rollouts import two_releases
 from sqlalchemy import delete, text, update
 
 SIZE = 150
@@ -117,6 +119,30 @@ async def test_a_true_drop_is_found_and_not_before_it(
         dropped = [one.dropped for one in found]
         assert dropped[-1], seed
         assert not any(dropped[:4]), seed  # hours 1.5 to 3 of 6
+
+
+async def test_only_what_is_served_by_default_says_what_to_expect(
+    services: Services, piloted: Context
+) -> None:
+    """Before the first release that is the best hint; a growing share without one is no drop."""
+    start = dt.datetime.now(dt.UTC) - WINDOW
+    visits = [(start + dt.timedelta(microseconds=i), 1.0, 0.5) for i in range(10)]
+
+    async def counted() -> int:
+        shown = await show_autopilot(piloted)
+        assert shown.reward is not None
+        return int(shown.reward["expected_rewards"])
+
+    for policy in ("none", "given", "random", "ppo:1"):
+        await served(services, piloted.domain or "", visits, policy=policy)
+    assert await counted() == 0
+    await served(services, piloted.domain or "", visits, policy="static")
+    assert await counted() == 10
+    made = await two_releases(services, piloted.domain or "")  # the first is active
+    async with services.engine.begin() as connection:
+        active = update(ReleaseRow).where(ReleaseRow.domain_id == made.domain_id)
+        await connection.execute(active.values(activated_at=start))
+    assert await counted() == 10
 
 
 async def test_a_purge_changes_nothing(services: Services, piloted: Context) -> None:
