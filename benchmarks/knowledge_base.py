@@ -13,6 +13,7 @@ from pgvector.psycopg import register_vector_async
 from re2llm.data.negatives import NegativeSampler
 from re2llm.data.sample import sample_items, simulate_sessions
 from re2llm.knowledge.domains import find_domain
+from re2llm.knowledge.first_stages import EXPECTING
 from re2llm.knowledge.hints import hint_key
 from re2llm.knowledge.releases import Release, activate_release, store_release
 from re2llm.llm.encoder import ENCODER_ID
@@ -119,7 +120,7 @@ async def _release(services: Services) -> None:
         recipe="content",
         weights=weights,
         encoder=ENCODER_ID,
-        prompt_version=RANKING_PROMPT_VERSION,
+        prompt_version=RANKING_PROMPT_VERSION + EXPECTING,
         model=MODEL,
         hint_set="",
         hint_ids=[],

@@ -16,11 +16,14 @@ from .tables import TrialRow
 
 FUSED = "/best-"
 """Part of the prompt version of whatever was asked about a first stage's best candidates."""
+EXPECTING = "+expected"
+"""Part of the prompt version of whatever showed the model what a first stage expects."""
+_DECIDES = re.compile(rf"{re.escape(FUSED)}|{re.escape(EXPECTING)}|x\d+$")
 
 
 def base_version(prompt_version: str) -> str:
     """Return a prompt version without what decides the order."""
-    return prompt_version.partition(FUSED)[0]
+    return _DECIDES.split(prompt_version)[0]
 
 
 def order_in_words(prompt_version: str) -> tuple[str, str]:

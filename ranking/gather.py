@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from ..errors import InputError
 from ..knowledge.domains import Domain
-from ..knowledge.evidence import named
 from ..records import Flag, Item
 from ..runtime.domain_cache import evidence_of, items_of
 from ..runtime.node import Update
@@ -19,6 +18,7 @@ from .item_views import view_of
 from .listing import best, listing
 from .request import quoted
 from .retrieval import retrieved
+from .shown_evidence import shown_evidence
 from .state import RecommendState
 
 
@@ -75,7 +75,9 @@ async def gather(domain: Domain, state: RecommendState, options: RunOptions) -> 
         "session_embedding": embedding.tolist(),
         "history_items": [view_of(item) for item in past],
         "candidate_items": [view_of(items[pool[row]]) for row in order],
-        "evidence": [] if evidence is None else named(evidence[order]),
+        "evidence": []
+        if evidence is None
+        else shown_evidence(evidence[order], scores[order], options),
         "first_stage": [round(score, 5) for score in scores[order].tolist()],
         "asked": len(order) if options.fuse == "llm" else min(len(order), options.rerank),
         "flags": [] if index or options.fuse == "llm" else [Flag.NO_SESSIONS],

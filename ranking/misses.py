@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..arrays import Floats
-from ..knowledge.evidence import EVIDENCE
 from ..knowledge.trials import hit_ranks
 from ..llm.reflection_prompt import Figure, ShownMiss
 from ..policies.descriptors import session_descriptors
@@ -30,6 +29,7 @@ from ..policies.session_stats import (
 from ..runtime.options import RunOptions
 from .item_views import item_of
 from .prompt import candidates, recipe_of
+from .shown_evidence import meanings
 from .state import RecommendState
 
 _ALIKE = 0.5
@@ -107,7 +107,7 @@ def miss_of(
     picks = others[: hit_ranks(len(listed))]
     figures = [
         Figure(name, meaning, float(values[chosen]), float(values[picks].mean()))
-        for name, meaning, values in _figures(state)
+        for name, meaning, values in _figures(state, options)
     ]
     return Miss(
         session,
@@ -129,17 +129,16 @@ def miss_of(
     )
 
 
-def _figures(state: RecommendState) -> list[tuple[str, str, Floats]]:
+def _figures(state: RecommendState, options: RunOptions) -> list[tuple[str, str, Floats]]:
     """Return what candidates can be told apart by: name, meaning and standardised values."""
     history = [view["attributes"] for view in state["history_items"]]
     offered = [view["attributes"] for view in state["candidate_items"]]
     found: list[tuple[str, str, Floats]] = []
-    kinds = tuple(EVIDENCE)
-    for kind, column in zip(
-        kinds, evidence_columns(state["evidence"], kinds, len(offered)), strict=True
-    ):
+    kinds = meanings(options)
+    columns = evidence_columns(state["evidence"], tuple(kinds), len(offered))
+    for (kind, meaning), column in zip(kinds.items(), columns, strict=True):
         values = standardised(np.log1p(np.maximum(column, 0)))
-        found.append((f"evidence:{kind}", EVIDENCE[kind], values))
+        found.append((f"evidence:{kind}", meaning, values))
     number = main_number([*history, *offered])
     if number is not None:
         values, past = numeric_values(offered, number), numeric_values(history, number)

@@ -6,7 +6,6 @@ from typing import cast
 
 from langchain_core.messages import AIMessage, BaseMessage
 
-from ..knowledge.evidence import EVIDENCE
 from ..llm.answers import WANTED
 from ..llm.prompt_data import inert
 from ..llm.ranking_prompt import RankingTask
@@ -15,6 +14,7 @@ from ..records import AttributeValue, Item
 from ..runtime.options import RunOptions
 from .given import given_texts
 from .item_views import item_of
+from .shown_evidence import meanings
 from .state import RecommendState
 
 _SHORT_HISTORY = 5
@@ -40,7 +40,7 @@ def ranking_prompt(
         history=history,
         candidates=listed,
         evidence=state["evidence"][: asked(state)],
-        evidence_meaning=EVIDENCE,
+        evidence_meaning=meanings(options),
         hint=given_texts(state) if hinted else None,
         wanted=max(WANTED, state.get("shown", WANTED)),
     )

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..errors import ReleaseMisfitError
 from ..knowledge.feedback import HintChosen
-from ..knowledge.first_stages import base_version, order_in_words
+from ..knowledge.first_stages import EXPECTING, base_version, order_in_words
 from ..knowledge.hints import Hint, HintAndEmbedding
 from ..knowledge.releases import Release
 from ..llm.encoder import ENCODER_ID
@@ -195,13 +195,14 @@ def load_release(number: int, release: Release, model: str, prompt_version: str)
 
 
 def _other_prompt(number: int, trained: str, present: str, again: str) -> ReleaseMisfitError:
-    if base_version(trained) != base_version(present):
+    (then, fuse), (now, _) = order_in_words(trained), order_in_words(present)
+    showed_less = fuse == "llm" and EXPECTING in present and EXPECTING not in trained
+    if base_version(trained) != base_version(present) or showed_less:
         problem = (
             f"Release {number} was trained with another wording of the prompt ({trained}; "
             f"it is {present} now)."
         )
         return ReleaseMisfitError("release", problem, again)
-    (then, fuse), (now, _) = order_in_words(trained), order_in_words(present)
     wanted = f"RE2LLM_FUSE={fuse}"
     if then == now:
         then, now = f"the prompt is {trained}", f"it is {present}"

@@ -8,7 +8,7 @@ from typing import Any, cast
 from langgraph.runtime import Runtime
 
 from ..errors import InputError
-from ..knowledge.first_stages import FUSED
+from ..knowledge.first_stages import EXPECTING, FUSED
 from ..knowledge.hints import clean_hint
 from ..knowledge.serving_state import ServingState
 from ..knowledge.sources import LOCAL
@@ -147,7 +147,9 @@ class RunOptions:
     def version_of(self, recipe: Recipe) -> str:
         """Return the prompt version of what was asked by a recipe."""
         version = recipe.version
-        if self.fuse != "llm":
+        if self.fuse == "llm":
+            version += EXPECTING if recipe.name == "json" else ""
+        else:
             shuffled = "-shuffled" if self.prompt_order == "shuffled" else ""
             version = f"{version}{FUSED}{self.rerank}{shuffled}"
         return version if self.orders == 1 else f"{version}x{self.orders}"

@@ -11,7 +11,7 @@ import numpy as np
 import psycopg
 import pytest
 import re2llm
-from prompts import document_of
+from prompts import ALONE_VERSION, document_of
 from re2llm.cli import app
 from re2llm.data.sample import sample_items, simulate_sessions
 from re2llm.graph.learn import graph as learn_graph
@@ -21,7 +21,6 @@ from re2llm.knowledge.hint_stats import refresh_stats, retire_harmful
 from re2llm.knowledge.hints import Hint, add_hint, clean_hint, hint_key, list_hints
 from re2llm.knowledge.training_sessions import session_keys
 from re2llm.knowledge.trials import Trial, store_trial
-from re2llm.llm.ranking_prompt import RANKING_PROMPT_VERSION
 from re2llm.operations.hints import manage as hints
 from re2llm.operations.loading.load import load_domain
 from re2llm.runtime.context import Context
@@ -299,7 +298,7 @@ async def test_show_tells_the_miss_the_diagnosis_the_trials_and_the_uses(
     assert own["verification"]["mean"] == pytest.approx(1.0)
     [trials] = story["trials"]
     assert trials["model"] == name
-    assert trials["prompt_version"] == RANKING_PROMPT_VERSION
+    assert trials["prompt_version"] == ALONE_VERSION
     assert trials["sessions"] >= 6
     assert trials["mean_ndcg@10"] == pytest.approx(1.0)
     assert trials["mean_gain"] == pytest.approx(1.0)
@@ -339,7 +338,7 @@ async def plant(
         keys = await session_keys(connection, found.id)
         for (place, hint), rank in ranks.items():
             trial = Trial(
-                keys[place], hint_key(hint), model, RANKING_PROMPT_VERSION, rank, "{}"
+                keys[place], hint_key(hint), model, ALONE_VERSION, rank, "{}"
             )  # fmt: skip
             await store_trial(connection, found.id, trial)
     return found, keys
@@ -351,7 +350,7 @@ async def figures(
     async with services.engine.begin() as connection:
         keys = await session_keys(connection, domain.id)
         drawn = keys if only is None else [keys[place] for place in only]
-        await refresh_stats(connection, domain.id, MODEL, RANKING_PROMPT_VERSION, drawn)
+        await refresh_stats(connection, domain.id, MODEL, ALONE_VERSION, drawn)
         return {hint.text: hint for hint in await list_hints(connection, domain.id)}
 
 

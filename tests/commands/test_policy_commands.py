@@ -57,11 +57,22 @@ async def test_a_release_is_shown_as_a_page(theater: str) -> None:
 @pytest.mark.parametrize(
     ("trained", "present", "said", "fix"),
     [
-        ("rank-4", "rank-4/best-20", "alone orders all candidates; now the", "RE2LLM_FUSE=llm"),
-        ("rank-4/best-20", "rank-4", "first stage's best 20; now the", "RE2LLM_FUSE=learned"),
+        (
+            "rank-4+expected",
+            "rank-4/best-20",
+            "alone orders all candidates; now the",
+            "RE2LLM_FUSE=llm",
+        ),
+        (
+            "rank-4/best-20",
+            "rank-4+expected",
+            "first stage's best 20; now the",
+            "RE2LLM_FUSE=learned",
+        ),
         ("rank-4/best-20", "rank-4/best-30", "best 20; now the", "best 30"),
         ("rank-4/best-20", "rank-4/best-20x3", "rank-4/best-20x3", "RE2LLM_ORDERS"),
-        ("rank-3", "rank-4", "another wording", "re2llm train"),
+        ("rank-3", "rank-4/best-20", "another wording", "re2llm train"),
+        ("rank-4", "rank-4+expected", "another wording", "re2llm train"),
     ],
 )
 def test_a_release_that_does_not_fit_says_what_to_set(
@@ -72,4 +83,4 @@ def test_a_release_that_does_not_fit_says_what_to_set(
         load_release(1, release, "offline", present)
     assert said in refused.value.problem
     assert fix in str(refused.value)
-    assert refused.value.other_mode == (trained != "rank-3")
+    assert refused.value.other_mode == (said != "another wording")

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from prompts import ALONE_VERSION
 from re2llm.cli import app
 from re2llm.data.sample import load_films, sample_items, simulate_sessions
 from re2llm.errors import InputError
@@ -20,7 +21,6 @@ from re2llm.knowledge.releases import Release, fetch_release, store_release
 from re2llm.knowledge.training_sessions import store_sessions
 from re2llm.knowledge.trials import ndcg
 from re2llm.llm.encoder import ENCODER_ID
-from re2llm.llm.ranking_prompt import RANKING_PROMPT_VERSION
 from re2llm.operations.loading.load import load_domain
 from re2llm.operations.releases.off_policy import evaluate_release
 from re2llm.policies.networks import ContentConfig, ContentPolicy
@@ -74,7 +74,7 @@ class Log:
                 recipe="content",
                 weights=weights,
                 encoder=ENCODER_ID,
-                prompt_version=RANKING_PROMPT_VERSION,
+                prompt_version=ALONE_VERSION,
                 model=self.options.model,
                 hint_set="",
                 hint_ids=[number for number in self.hints if number],
@@ -109,7 +109,7 @@ class Log:
             hint_id=self.hints[action],
             probability=probability,
             model=values.get("model", self.options.model),
-            prompt_version=RANKING_PROMPT_VERSION,
+            prompt_version=ALONE_VERSION,
             flags=[],
             latency_ms=1.0,
         )

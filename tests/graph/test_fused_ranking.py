@@ -6,9 +6,11 @@ import uuid
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
+import numpy as np
 import pytest
 import pytest_asyncio
 from langchain_core.messages import BaseMessage
+from prompts import document_of
 from re2llm.data.sample import load_films, sample_items
 from re2llm.errors import InputError
 from re2llm.graph.learn import graph as learn_graph
@@ -22,6 +24,8 @@ from re2llm.operations.learning.learn import learn
 from re2llm.operations.loading.load import load_domain
 from re2llm.operations.training.train import train
 from re2llm.policies.fusion import Fusion
+from re2llm.ranking.gather import gather
+from re2llm.ranking.shown_evidence import EXPECTED
 from re2llm.ranking.trials import resolve_session, try_hint
 from re2llm.records import Session
 from re2llm.runtime.context import Context
@@ -190,6 +194,43 @@ async def test_the_modes_do_not_share_trials(warm: str) -> None:
         for fuse, order in (("llm", None), ("learned", None), ("learned", "shuffled"))
     }
     assert len(versions) == 3
+
+
+async def test_the_model_alone_is_shown_what_the_first_stage_expects(
+    warm: str, script: Script
+) -> None:
+    name, model = script(lambda _: '{"ranking":[1]}')
+    first = (await recommend(warm, IDS[:40], fuse="first_stage"))["ranking"]
+    for fuse in ("llm", "learned"):
+        await recommend(warm, IDS[:40], fuse=fuse, model=name)
+    alone, fused = (document_of(messages)["candidates"] for messages in model.asked)
+    titles = {film.title: film.id for film in load_films()}
+    shown = {titles[entry["title"]]: entry["evidence"][EXPECTED] for entry in alone}
+    digits = [shown[item] for item in first]
+    assert (digits[0], digits[-1]) == (9, 0)
+    assert digits == sorted(digits, reverse=True)
+    assert len(set(digits)) > 5
+    assert not any(EXPECTED in entry["evidence"] for entry in fused)
+
+
+async def test_what_is_expected_in_a_training_session_was_learned_without_it(warm: str) -> None:
+    options = await resolve_context(Context(domain=warm, fuse="llm"))
+    async with options.services.engine.connect() as connection:
+        domain = await find_domain(connection, warm)
+        key = (await connection.execute(_FIRST_SESSION, {"domain": domain.id})).scalar_one()
+    own = await resolve_session(warm, key, options)
+    items = [view["id"] for view in own["candidate_items"]]
+    request: Any = {"history": own["history"], "candidates": items}
+    seen = await gather(domain, request, options)
+    in_order = np.argsort(own["first_stage"])
+    estimates = np.array([row[EXPECTED] for row in own["evidence"]])
+    assert (np.diff(estimates[in_order]) >= 0).all()
+    as_new = {
+        view["id"]: row[EXPECTED]
+        for view, row in zip(seen["candidate_items"], seen["evidence"], strict=True)
+    }
+    target = str(own.get("target"))
+    assert estimates[items.index(target)] < as_new[target]
 
 
 async def test_a_repair_asks_for_the_numbers_that_the_prompt_lists(

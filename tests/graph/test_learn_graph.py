@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from langchain_core.messages import BaseMessage
-from prompts import document_of
+from prompts import ALONE_VERSION, document_of
 from re2llm.data.sample import load_films, sample_items, simulate_sessions
 from re2llm.graph.learn import graph
 from re2llm.graph.recommend import graph as recommend_graph
@@ -18,7 +18,6 @@ from re2llm.knowledge.hint_stats import refresh_stats
 from re2llm.knowledge.hints import Hint, add_hint, hint_key, list_hints, set_status
 from re2llm.knowledge.training_sessions import training_sessions
 from re2llm.llm.offline import OfflineRanker
-from re2llm.llm.ranking_prompt import RANKING_PROMPT_VERSION
 from re2llm.ranking import verification
 from re2llm.records import Session
 from re2llm.runtime.context import Context
@@ -540,7 +539,7 @@ async def test_a_pending_or_retired_hint_is_never_chosen(
     assert hint.status == "pending"
     async with services.engine.begin() as connection:
         found = await find_domain(connection, domain)
-        await refresh_stats(connection, found.id, name, RANKING_PROMPT_VERSION, keys)
+        await refresh_stats(connection, found.id, name, ALONE_VERSION, keys)
 
     async def chosen() -> int | None:
         request: Any = {"domain": domain, "history": list(SESSIONS[1].history)}
@@ -577,7 +576,7 @@ async def test_a_repeat_is_tried_as_the_hint_that_it_repeats(
     assert tried == set(keys[:3])
     async with services.engine.begin() as connection:
         found = await find_domain(connection, domain)
-        await refresh_stats(connection, found.id, name, RANKING_PROMPT_VERSION, keys)
+        await refresh_stats(connection, found.id, name, ALONE_VERSION, keys)
     [hint] = await hints(services, domain)
     # Sessions on which it was proposed flatter it: the stats do not count them.
     assert (hint.id, hint.trials, hint.helped) == (known, 0, 0)

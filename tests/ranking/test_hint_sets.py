@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from prompts import ALONE_VERSION
 from re2llm.data.sample import load_films, sample_items, simulate_sessions
 from re2llm.graph.recommend import graph
 from re2llm.knowledge.domains import Domain, find_domain
@@ -18,7 +19,6 @@ from re2llm.llm.offline.reading import read_ranking_task
 from re2llm.llm.offline.scoring import score
 from re2llm.llm.paper_prompt import paper_messages
 from re2llm.llm.ranking_prompt import (
-    RANKING_PROMPT_VERSION,
     RankingTask,
     letters_messages,
     ranking_messages,
@@ -197,7 +197,7 @@ async def serve(services: Services, found: Domain, policy: ContentPolicy) -> int
         recipe="content",
         weights=weights,
         encoder=ENCODER_ID,
-        prompt_version=RANKING_PROMPT_VERSION,
+        prompt_version=ALONE_VERSION,
         model="offline",
         hint_set="",
         hint_ids=[],

@@ -22,6 +22,7 @@ from re2llm.llm.embedding_cache import EmbeddingCache
 from re2llm.llm.embeddings import Embedder
 from re2llm.llm.encoder import ENCODER_ID
 from re2llm.operations.evaluation.evaluate import evaluate
+from re2llm.ranking.shown_evidence import EXPECTED
 from re2llm.records import Session
 from re2llm.runtime.context import Context
 from re2llm.runtime.services import Services
@@ -242,6 +243,8 @@ async def test_evidence_in_the_prompt_comes_from_the_stored_training_sessions(
         for item, row in zip(IDS[10:40], rows, strict=True)
     }
     assert any(sum(row.values()) > 9 for row in expected.values())
+    for entry in shown:  # what the first stage expects is not counted, but learned
+        assert entry["evidence"].pop(EXPECTED) in range(10)
     assert {entry["title"]: entry["evidence"] for entry in shown} == expected
 
 

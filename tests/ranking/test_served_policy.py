@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from prompts import ALONE_VERSION
 from re2llm.data.sample import sample_items
 from re2llm.errors import InputError
 from re2llm.graph.recommend import graph
@@ -24,7 +25,6 @@ from re2llm.knowledge.releases import (
 )
 from re2llm.knowledge.shortlist import shortlist
 from re2llm.llm.encoder import ENCODER_ID
-from re2llm.llm.ranking_prompt import RANKING_PROMPT_VERSION
 from re2llm.policies.descriptors import DESCRIPTOR_NAMES
 from re2llm.policies.hint_features import HintFeatures
 from re2llm.policies.networks import HintPolicy, PaperConfig, PaperPolicy
@@ -77,7 +77,7 @@ async def measured(
                         "domain": found.id,
                         "id": ids[words],
                         "model": model,
-                        "prompt": RANKING_PROMPT_VERSION,
+                        "prompt": ALONE_VERSION,
                         "trials": trials,
                         "gain": gain,
                     },
@@ -101,7 +101,7 @@ def release_of(policy: HintPolicy, hint_ids: Sequence[int] = (), gain: float = 0
         recipe=shape["recipe"],
         weights=weights,
         encoder=ENCODER_ID,
-        prompt_version=RANKING_PROMPT_VERSION,
+        prompt_version=ALONE_VERSION,
         model="offline",
         hint_set="",
         hint_ids=list(hint_ids),
@@ -191,7 +191,7 @@ async def test_a_release_that_does_not_fit_is_passed_over(
     await measured(services, domain, GAINS, model="openai:other")
     made = replace(release_of(policy_of("content")), **{field: value})
     with pytest.raises(InputError, match=value) as caught:
-        load_release(7, made, "offline", RANKING_PROMPT_VERSION)
+        load_release(7, made, "offline", ALONE_VERSION)
     assert caught.value.field == "release"
     assert "Release 7" in caught.value.problem
     assert field.partition("_")[0] in caught.value.problem

@@ -6,13 +6,13 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
+from prompts import ALONE_VERSION
 from re2llm.data.sample import sample_items
 from re2llm.knowledge.domains import find_domain
 from re2llm.knowledge.hints import add_hint
 from re2llm.knowledge.releases import Release, activate_release, store_release
 from re2llm.knowledge.rollouts import latest_rollout
 from re2llm.llm.encoder import ENCODER_ID
-from re2llm.llm.ranking_prompt import RANKING_PROMPT_VERSION
 from re2llm.policies.networks import PaperConfig, PaperPolicy
 from re2llm.policies.recipes import default_config
 from re2llm.policies.weights import dump_policy
@@ -60,7 +60,7 @@ def _release(hints: list[int], favourite: int) -> Release:
         recipe="paper",
         weights=weights,
         encoder=ENCODER_ID,
-        prompt_version=RANKING_PROMPT_VERSION,
+        prompt_version=ALONE_VERSION,
         model="offline",
         hint_set="",
         hint_ids=hints,

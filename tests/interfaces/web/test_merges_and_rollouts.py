@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 from api_server import serving_api
 from console import Browser, form_to, forms, parsed
+from prompts import ALONE_VERSION
 from re2llm.data.sample import sample_items, simulate_sessions
 from re2llm.knowledge.domains import find_domain
 from re2llm.knowledge.hint_decisions import StatusChange, apply_change
 from re2llm.knowledge.releases import Release, activate_release, store_release
 from re2llm.knowledge.rollouts import latest_rollout
 from re2llm.llm.encoder import ENCODER_ID
-from re2llm.llm.ranking_prompt import RANKING_PROMPT_VERSION
 from re2llm.operations.hints.manage import show_hint
 from re2llm.operations.releases.rollouts import start_canary
 from re2llm.policies.descriptors import DESCRIPTOR_NAMES
@@ -141,7 +141,7 @@ async def test_every_hint_of_a_set_is_shown(
         recipe="content",
         weights=weights,
         encoder=ENCODER_ID,
-        prompt_version=RANKING_PROMPT_VERSION,
+        prompt_version=ALONE_VERSION,
         model="offline",
         hint_set="",
         hint_ids=[],
