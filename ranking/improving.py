@@ -27,6 +27,8 @@ _MENDED = 0.25
 """The part of its harm that a mended hint may lose."""
 LOOKS = (24, 96, 288)
 """Sessions after which a child is compared with its parents."""
+_EARLY = 1.566
+"""How much wider the interval is by which a child is accepted early: at a tenth of the level."""
 _LEAST = 96
 """Sessions below which a child is not accepted."""
 NEEDED = _LEAST + 2 * _SHOWN
@@ -112,10 +114,17 @@ class Comparison:
     gain: Verification
     over_best: Verification
 
-    @property
-    def is_better(self) -> bool:
-        """Whether the child helps, and more than its best parent, beyond doubt."""
-        return self.gain.sessions >= _LEAST and self.gain.low > 0 and self.over_best.low > 0
+    def is_better(self, *, last: bool) -> bool:
+        """Return whether the child helps, and more than its best parent, beyond doubt.
+
+        Args:
+            last: Whether no more sessions follow. If they do, only a child that is far beyond
+                doubt is accepted, because looking twice makes a lucky one likelier.
+        """
+        if self.gain.sessions < _LEAST:
+            return False
+        wider = 1.0 if last else _EARLY
+        return all(one.mean > wider * (one.mean - one.low) for one in (self.gain, self.over_best))
 
     @property
     def is_hopeless(self) -> bool:

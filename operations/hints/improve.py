@@ -154,8 +154,10 @@ class _Improver:
             sessions[column]: gains[list(attempt.parents), column].tolist()
             for column in attempt.shown
         }
+        # What flatters a parent flatters the child that repeats its advice.
+        behind = frozenset(shown).union(*(own.get(one.hint.id, set()) for one in parents))
         for text in await self._written(parents, shown):
-            child = await try_child(text, attempt.way, parents, frozenset(shown), options)
+            child = await try_child(text, attempt.way, parents, behind, options)
             self.tried.append(child)
             if child.outcome == "better":
                 return True

@@ -35,7 +35,8 @@ async def try_child(
         text: Of the child; empty if the model wrote none.
         way: How it was made.
         parents: The hints that it was made of.
-        shown: Keys of the sessions that its author has seen; it is not tried on them.
+        shown: Keys of the sessions that the parents and it were written by; it is not tried on
+            them.
         options: The run's options.
 
     Raises:
@@ -57,13 +58,13 @@ async def try_child(
     refused = await _refused(text, options)
     if refused is not None:
         return tried(*refused)
-    found = await _compared(text, parents, shown, options)
+    found, better = await _compared(text, parents, shown, options)
     measured: dict[str, Any] = {
         "gain": MeasuredGain.of(found.gain),
         "over_best": MeasuredGain.of(found.over_best),
     }
     reason = f"Over its best parent: {found.over_best}"
-    if not found.is_better:
+    if not better:
         return tried("no_better", reason, **measured)
     provenance = {
         "source": "improvement",
@@ -91,17 +92,21 @@ async def _refused(text: str, options: RunOptions) -> tuple[Outcome, str] | None
 
 async def _compared(
     text: str, parents: Sequence[KeptHint], shown: frozenset[int], options: RunOptions
-) -> Comparison:
-    """Try a child and its parents on more and more sessions, until one is clearly better."""
+) -> tuple[Comparison, bool]:
+    """Try a child and its parents on more and more sessions, until one is clearly better.
+
+    Returns:
+        The last comparison, and whether the child is better by it.
+    """
     panel = await random_panel(options.domain, options, leave_out=shown)
     sessions = [*panel.first, *panel.more]
     first, *more = sorted({min(look, len(sessions)) for look in LOOKS})
     found = await _compared_on(sessions[:first], text, parents, options)
     for look in more:
-        if found.is_better or found.is_hopeless:
-            break
+        if found.is_better(last=False) or found.is_hopeless:
+            return found, found.is_better(last=False)
         found = await _compared_on(sessions[:look], text, parents, options)
-    return found
+    return found, found.is_better(last=True)
 
 
 async def _compared_on(

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from re2llm.cli import app
 from re2llm.data.sample import sample_items, simulate_sessions
 from re2llm.errors import InputError
@@ -87,6 +88,31 @@ async def test_a_child_that_helps_where_either_parent_does_is_stored(
     assert own[child.hint_id] <= set(await keys_of(services, room))
     listed = {hint.text: hint for hint in (await list_hints(Context(domain=room))).hints}
     assert listed[CHILD].trials > 96
+
+
+async def test_sessions_that_flatter_a_parent_do_not_count_for_its_child(
+    services: Services, room: str
+) -> None:
+    await plant(services, room, child=BOTH, gentler=HALF)
+    keys = await keys_of(services, room)
+    wrote = set(keys[:20])
+    async with services.engine.begin() as connection:
+        await connection.execute(
+            sa.text(
+                "UPDATE re2llm.hint SET provenance = provenance"
+                " || jsonb_build_object('sessions', CAST(:keys AS jsonb)) WHERE text = :text"
+            ),
+            {"keys": json.dumps(sorted(wrote)), "text": FIRST},
+        )
+    found = await improve_hints(Context(domain=room), attempts=1)
+    [child] = found.tried
+    assert child.gain is not None
+    assert child.gain.sessions <= len(SESSIONS) - len(wrote)
+    assert child.hint_id is not None
+    async with services.engine.connect() as connection:
+        domain = await find_domain(connection, room)
+        own = (await own_sessions(connection, domain.id))[child.hint_id]
+    assert wrote < own
 
 
 @pytest.mark.long

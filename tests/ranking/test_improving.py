@@ -82,6 +82,18 @@ def test_a_child_must_beat_its_best_parent(
     noise = rng.normal(0, 0.05, (3, sessions))
     child, *parents = noise + np.array([[gain], [0.1], [0.02]])
     found = compare_with_parents(child, [parent.tolist() for parent in parents])
-    assert (found.is_better, found.is_hopeless) == (better, hopeless)
+    assert (found.is_better(last=True), found.is_hopeless) == (better, hopeless)
     assert found.over_best.mean == pytest.approx((child - parents[0]).mean())
     assert found.gain.mean == pytest.approx(child.mean())
+
+
+def test_an_early_look_accepts_a_child_without_merit_far_more_rarely() -> None:
+    rng = np.random.default_rng(3)
+    accepted = {False: 0, True: 0}
+    for _ in range(2_000):
+        helps, child, parent = rng.normal(0, 0.2, (3, 96))
+        found = compare_with_parents(helps + child + 1, [(helps + parent + 1).tolist()])
+        for last in accepted:
+            accepted[last] += found.is_better(last=last)
+    assert 70 <= accepted[True] <= 130  # one in twenty, as the 90 % interval says
+    assert accepted[False] <= 25  # a tenth of that
