@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from langchain_core.messages import BaseMessage
+from pydantic import ValidationError
 
 from ..data.malformed import ReadReport
 from ..errors import InputError
 from ..llm.rating_prompt import PromptLimits, rating_messages
-from ..records import Item, RatingScale, RatingTask, Review
-from ..runtime.request_limits import MOST_ITEMS
+from ..records import Item, RatingScale, RatingTask, Review, counted
+from ..runtime.request_limits import LONGEST_TEXT, MOST_ITEMS, input_error
 from ..settings import get_settings
 from . import SAMPLE
 from .limits import prompt_limits
@@ -34,11 +37,15 @@ class RatingCorpus:
         split: Known reviews, and ratings to train on and to predict.
         scale: The ratings that can be given.
         limits: How much the prompts show.
+        rule: By which the reviews are split; see `SplitRule`.
+        seed: Of the split.
     """
 
     split: ReviewSplit
     scale: RatingScale
     limits: PromptLimits
+    rule: str = "last"
+    seed: int = 0
 
     def task(self, case: RatingCase) -> RatingTask:
         """Return a case without its rating and text, and with other people's known reviews."""
@@ -57,6 +64,13 @@ class RatingCorpus:
     def prompts(self, cases: Sequence[RatingCase]) -> list[list[BaseMessage]]:
         """Return the prompt of each case."""
         return [rating_messages(self.task(case), self.limits) for case in cases]
+
+    @cached_property
+    def digest(self) -> str:
+        """A digest of all ratings, however they are split."""
+        every = [*self.split.known, *(case.review for case in self.split.test)]
+        ratings = sorted({(one.user, one.item.id, one.rating) for one in every})
+        return hashlib.sha256(json.dumps(ratings).encode()).hexdigest()[:32]
 
     @cached_property
     def _known_by_item(self) -> dict[str, list[Review]]:
@@ -121,7 +135,7 @@ class ReviewSource:
         """Read the reviews and split them; see `limits`."""
         histories = self.histories()
         split = split_reviews(histories, self.split, seed=self.seed)
-        return RatingCorpus(split, scale_of(histories), limits)
+        return RatingCorpus(split, scale_of(histories), limits, self.split, self.seed)
 
 
 def request_from_reviews(histories: Sequence[ReviewHistory], user: str, item: str) -> RatingRequest:
@@ -141,28 +155,52 @@ def request_from_reviews(histories: Sequence[ReviewHistory], user: str, item: st
     if not own:
         example = histories[0].user
         raise InputError("user", f"{user!r} wrote no review.", f"Name one, such as {example}.")
-    about = [r for r in reviews if item == r.item.id or item.lower() == r.item.title.lower()]
-    if not about:
-        raise InputError("item", f"{item!r} has no review.", "Give an id or a whole title.")
-    target = about[0].item
+    target = _named(item, {review.item.id: review.item for review in reviews})
+    about = [review for review in reviews if review.item.id == target.id]
     past = sorted((r for r in own if r.item.id != target.id), key=lambda r: r.time)
     others = sorted((r for r in about if r.user != user), key=lambda r: r.time)
     scale = scale_of(histories)
-    return RatingRequest(
-        item=RatedItem(title=target.title, attributes=_attributes(target)),
-        history=[
-            PastReview(
-                title=r.item.title, attributes=_attributes(r.item), rating=r.rating, text=r.text
-            )
-            for r in past[-PromptLimits().history :]
-        ],
-        # The short prompt counts them.
-        item_reviews=[OtherReview(rating=r.rating, text=r.text) for r in others[-MOST_ITEMS:]],
-        user_mean=mean_rating(past),
-        item_mean=mean_rating(others),
-        lowest=scale.low,
-        highest=scale.high,
-    )
+    try:
+        return RatingRequest(
+            item=RatedItem(title=target.title, attributes=_attributes(target)),
+            history=[
+                PastReview(
+                    title=r.item.title,
+                    attributes=_attributes(r.item),
+                    rating=r.rating,
+                    text=r.text[:LONGEST_TEXT],
+                )
+                for r in past[-PromptLimits().history :]
+            ],
+            # The short prompt counts them.
+            item_reviews=[
+                OtherReview(rating=r.rating, text=r.text[:LONGEST_TEXT])
+                for r in others[-MOST_ITEMS:]
+            ],
+            user_mean=mean_rating(past),
+            item_mean=mean_rating(others),
+            lowest=scale.low,
+            highest=scale.high,
+        )
+    except ValidationError as error:
+        raise input_error(error, schema="rating") from error
+
+
+def _named(name: str, items: Mapping[str, Item]) -> Item:
+    """Return the item with an id, or else with a title in any case."""
+    if name in items:
+        return items[name]
+    found = [item for item in items.values() if item.title.lower() == name.lower()]
+    if not found:
+        raise InputError("item", f"{name!r} has no review.", "Give an id or a whole title.")
+    if len(found) > 1:
+        ids = ", ".join(item.id for item in found[:3])
+        raise InputError(
+            "item",
+            f"{name!r} is the title of {counted(len(found), 'item')}: {ids}.",
+            "Give an id.",
+        )
+    return found[0]
 
 
 def _attributes(item: Item) -> dict[str, str | int | float | list[str]]:

@@ -7,6 +7,7 @@ with a wrong one is shown the truth and writes again, which is kept if it is rig
 from __future__ import annotations
 
 import json
+import os
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -92,8 +93,8 @@ def read_traces(path: Path) -> list[dict[str, Any]]:
     if not path.exists():
         return []
     rows: list[dict[str, Any]] = []
-    lines = path.read_text(encoding="utf-8").split("\n")
-    for number, line in enumerate(lines[:-1], start=1):
+    lines = path.read_bytes().split(b"\n")
+    for number, line in enumerate(lines[:-1], start=1):  # a cut one may end within a character
         try:
             row = json.loads(line)
             rows.append({name: row[name] for name in ("user", "item", "answer", "outcome")} | row)
@@ -102,6 +103,27 @@ def read_traces(path: Path) -> list[dict[str, Any]]:
                 f"{path}:{number}", "is not a trace.", "Name a file that `rater traces` wrote."
             ) from error
     return rows
+
+
+def fitting_traces(
+    rows: Sequence[dict[str, Any]], corpus: RatingCorpus, cases: Sequence[RatingCase]
+) -> list[dict[str, Any]]:
+    """Return the traces of these cases with the very prompt and rating that a corpus gives them.
+
+    Others were made with another split, other limits or other reviews: their prompts may hold
+    ratings that are held out now.
+    """
+    traced = {(row["user"], row["item"]) for row in rows}
+    own = [case for case in cases if case.key in traced]
+    now = {
+        case.key: (convert_to_openai_messages(messages), case.review.rating)
+        for case, messages in zip(own, corpus.prompts(own), strict=True)
+    }
+    return [
+        row
+        for row in rows
+        if now.get((row["user"], row["item"])) == (row.get("prompt"), row.get("truth"))
+    ]
 
 
 def cases_to_trace(corpus: RatingCorpus, count: int, seed: int) -> list[RatingCase]:
@@ -118,16 +140,13 @@ async def write_traces(
     options: RunOptions,
     progress: Progress = silent,
 ) -> Traced:
-    """Trace the cases that the file does not hold yet with the run's model and prompt version.
+    """Trace the cases of which the file holds no trace of the same prompt by the run's model.
 
     Each trace is appended to the JSONL file as soon as it is made.
     """
     version = rating_prompt_version(corpus.limits)
-    known = {
-        (row["user"], row["item"]): row
-        for row in read_traces(path)
-        if (row.get("model"), row.get("prompt_version")) == (options.model, version)
-    }
+    own = [row for row in read_traces(path) if row.get("model") == options.model]
+    known = {(row["user"], row["item"]): row for row in fitting_traces(own, corpus, cases)}
     _drop_cut_line(path)
     missing = [case for case in cases if case.key not in known]
     pairs = list(zip(missing, corpus.prompts(missing), strict=True))
@@ -163,5 +182,5 @@ async def write_traces(
 
 
 def _drop_cut_line(path: Path) -> None:
-    if path.exists() and not (text := path.read_text(encoding="utf-8")).endswith("\n") and text:
-        path.write_text(text[: text.rfind("\n") + 1], encoding="utf-8")
+    if path.exists():
+        os.truncate(path, path.read_bytes().rfind(b"\n") + 1)

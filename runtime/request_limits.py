@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, cast
 
 from pydantic import BeforeValidator, Field, ValidationError
+from pydantic_core import ErrorDetails
 
 from ..errors import InputError
 from ..flattening import flat_attributes
@@ -36,7 +38,10 @@ def _flat(value: Any) -> Any:
 
 
 _MOST_ATTRIBUTES = 200
+_TYPE = re.compile(r"(?:function-\w+|list|dict)\[|constrained-\w+$")
 _REPAIR = BeforeValidator(_repaired)
+LONGEST_TEXT = 100_000
+"""Characters of a text."""
 
 ItemId = Annotated[str, Field(max_length=500), _REPAIR]
 ItemIds = Annotated[list[ItemId], Field(max_length=MOST_ITEMS)]
@@ -44,7 +49,7 @@ DomainName = Annotated[str, Field(max_length=500), _REPAIR]
 UserName = Annotated[str, Field(max_length=200), _REPAIR]
 Title = Annotated[str, Field(max_length=2_000), _REPAIR]
 Titles = Annotated[list[Title], Field(max_length=MOST_ITEMS)]
-LongText = Annotated[str, Field(max_length=100_000), _REPAIR]
+LongText = Annotated[str, Field(max_length=LONGEST_TEXT), _REPAIR]
 OptionalText = Annotated[LongText, BeforeValidator(lambda value: "" if value is None else value)]
 RowKey = Annotated[int, Field(ge=1, le=LARGEST_KEY)]
 Rating = Annotated[float, Field(ge=-1e6, le=1e6, allow_inf_nan=False)]
@@ -65,8 +70,11 @@ def input_error(error: ValidationError, place: str = "", schema: str = "input") 
         place: Where the model is in the request.
         schema: Which schema the field is in.
     """
-    first = error.errors(include_input=False, include_url=False)[0]
-    where = [str(part)[:40] for part in first["loc"]]
+    first, *others = error.errors(include_input=False, include_url=False)
+    where = _fields(first)
+    # Of a value that may have several types, the one that it has says what is wrong.
+    same = [one for one in (first, *others) if _fields(one) == where]
+    first = next((one for one in same if not one["type"].endswith("_type")), first)
     problem = f"{first['msg']}."
     if first["type"] in _NO_ID and len(where) > 1 and where[-1].isdigit():
         # As for an id that is not known, the list is named.
@@ -74,3 +82,9 @@ def input_error(error: ValidationError, place: str = "", schema: str = "input") 
     return InputError(
         ".".join([*filter(None, [place]), *where]), problem, f"See the {schema} schema."
     )
+
+
+def _fields(error: ErrorDetails) -> list[str]:
+    """Return the place of an error, without the names that pydantic gives to types."""
+    parts = (str(part) for part in error["loc"])
+    return [part[:40] for part in parts if not _TYPE.match(part)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from ...errors import InputError
 from ...evaluation.rating_summary import RatingRow, summarise_ratings
 from ...llm.rating_prompt import PromptLimits
 from ...rating.baselines import RATING_BASELINES, check_rating_baselines
-from ...rating.corpus import ReviewSource
+from ...rating.corpus import RatingCorpus, ReviewSource
 from ...rating.groups import case_groups
 from ...rating.model_ratings import model_ratings
 from ...rating.samples import check_samples, mean_of_samples
@@ -70,6 +70,7 @@ async def evaluate_raters(
     trained_with = description.get("prompt")
     limits = source.limits() if trained_with is None else PromptLimits(**trained_with)
     corpus = source.corpus(limits)
+    _require_same_split(corpus, description)
     cases = corpus.split.test[:limit]
     rows: list[RatingRow] = []
     if checkpoint is not None:
@@ -96,6 +97,20 @@ async def evaluate_raters(
     truths = [case.review.rating for case in cases]
     groups = case_groups(corpus.split, cases)
     return summarise_ratings(rows, truths, corpus.scale, seed=source.seed, groups=groups)
+
+
+def _require_same_split(corpus: RatingCorpus, trained: Mapping[str, Any]) -> None:
+    """Refuse to evaluate a checkpoint on ratings of the same reviews that it was trained on."""
+    if trained.get("reviews") != corpus.digest:
+        return  # other reviews, or an old checkpoint that does not say
+    rule, seed = trained["split"], trained["split_seed"]
+    if rule != corpus.rule or (rule != "last" and seed != corpus.seed):
+        raise InputError(
+            "split",
+            f"The checkpoint was trained on some of these ratings: its split was {rule!r} with "
+            f"the seed {seed}.",
+            f"Repeat it: --split {rule} --seed {seed}.",
+        )
 
 
 def _mean_row(name: str, sampled: Sequence[Sequence[float | None]], calls: int = 0) -> RatingRow:

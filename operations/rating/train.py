@@ -11,17 +11,17 @@ from statistics import fmean
 from typing import Any, cast, get_args
 
 from ...errors import InputError
-from ...llm.rating_prompt import rating_prompt_version
 from ...rating.corpus import RatingCorpus, ReviewSource
-from ...rating.traces import cases_to_trace, read_traces, write_traces
+from ...rating.traces import cases_to_trace, fitting_traces, read_traces, write_traces
 from ...rating.training.config import TINY, RaterConfig, RaterRecipe
-from ...rating.training.curve import grpo_points, read_curve, reward_gain
+from ...rating.training.curve import grpo_points, read_curve, reward_gain, with_reward
 from ...rating.training.stages import (
     CURVE_FILE,
     require_training_extra,
     train_processes,
     train_stages,
 )
+from ...runtime.blocking import ctrl_c_raises
 from ...runtime.context import Context
 from ...runtime.options import resolve_context
 from ...runtime.progress import Progress, silent
@@ -63,7 +63,7 @@ async def train_rater(
 ) -> TrainedRater | None:
     """Train a rater on reviews; if run again, it continues where it stopped.
 
-    It trains in the caller's thread, so that Ctrl-C reaches the trainer.
+    It trains in the caller's thread, where Ctrl-C reaches the trainer.
 
     Args:
         model: A model's folder or its name on a hub, or `tiny` to build a small one.
@@ -80,7 +80,8 @@ async def train_rater(
     if recipe not in get_args(RaterRecipe):
         raise InputError("recipe", f"There is no recipe {recipe!r}.", "Choose reczero or recone.")
     require_training_extra(config)
-    corpus = source.corpus(source.limits(**(_TINY_PROMPT if model == TINY else {})))
+    short = _TINY_PROMPT if model == TINY and traces is None else {}
+    corpus = source.corpus(source.limits(**short))
     rows: list[dict[str, Any]] = []
     processes = train_processes()
     if recipe == "recone":
@@ -91,11 +92,12 @@ async def train_rater(
                 else _traces_of(corpus, traces)
             )
     kind = cast("RaterRecipe", recipe)
-    trained = train_stages(folder, model, kind, corpus, rows, config, progress)
+    with ctrl_c_raises():
+        trained = train_stages(folder, model, kind, corpus, rows, config, progress)
     if not processes.is_main_process:
         return None
     points = grpo_points(read_curve(folder / CURVE_FILE))
-    last = points[-_LAST:]
+    last = with_reward(points)[-_LAST:]
     means = {
         name: round(fmean(point[name] for point in last), 4)
         for name in ("reward", "valid", "mae", "length")
@@ -111,18 +113,12 @@ def _peak_memory() -> float:
 
 
 def _traces_of(corpus: RatingCorpus, file: Path) -> list[dict[str, Any]]:
-    wanted = {case.key for case in corpus.split.train}
-    version = rating_prompt_version(corpus.limits)
-    found = [
-        row
-        for row in read_traces(file)
-        if (row["user"], row["item"]) in wanted and row.get("prompt_version", version) == version
-    ]
+    found = fitting_traces(read_traces(file), corpus, corpus.split.train)
     if not found:
         raise InputError(
             "traces",
-            f"{file} holds no trace of these training ratings with a prompt {version}.",
-            "Run `re2llm rater traces` with the same reviews, split and RE2LLM_RATING_PROMPT.",
+            f"{file} holds no trace of these training ratings with the prompts that they have now.",
+            "Run `re2llm rater traces` with the same reviews, split and settings of the prompt.",
         )
     return found
 

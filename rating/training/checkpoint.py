@@ -28,11 +28,12 @@ RATER_FILE = "rater.json"
 _LIMITS = TypeAdapter(PromptLimits)
 
 
-def load_checkpoint(source: str | Path) -> tuple[Any, Any]:
+def load_checkpoint(source: str | Path, *, precise: bool = False) -> tuple[Any, Any]:
     """Load a causal language model and its tokenizer.
 
     Args:
         source: A model's folder or its name on a hub, a GGUF file, a folder with one, or `smollm2`.
+        precise: Load the weights as float32, in whatever precision they are stored.
 
     Raises:
         InputError: It cannot be loaded.
@@ -46,7 +47,10 @@ def load_checkpoint(source: str | Path) -> tuple[Any, Any]:
             str(source), padding_side="left", **DATA_ALONE
         )
         model = transformers.AutoModelForCausalLM.from_pretrained(
-            str(source), dtype="auto", use_safetensors=True, **DATA_ALONE
+            str(source),
+            dtype="float32" if precise else "auto",
+            use_safetensors=True,
+            **DATA_ALONE,
         )
     except (OSError, ValueError) as error:
         raise InputError(

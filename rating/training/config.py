@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from ...errors import InputError
 from .model_source import SMOLLM2
@@ -117,6 +117,14 @@ class RaterConfig(BaseModel):
         if share < 0 and share != -1:
             raise ValueError("use a number from 0, or -1 for all")
         return share
+
+    @field_validator("save_every")
+    @classmethod
+    def _between_batches(cls, updates: int, info: ValidationInfo) -> int:
+        # Resumed within a batch, TRL would go on with another one.
+        if updates % info.data.get("updates_per_batch", 1):
+            raise ValueError("use a multiple of updates_per_batch")
+        return updates
 
     def changed(self, values: Mapping[str, object]) -> RaterConfig:
         """Return a copy with other settings.

@@ -85,6 +85,11 @@ def grpo_points(points: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     return [point for point in points if point["stage"] == "grpo"]
 
 
+def with_reward(points: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Return the updates on new answers, all but those that use a batch again."""
+    return [point for point in points if "reward" in point]
+
+
 def reward_gain(points: Sequence[Mapping[str, Any]], count: int = 5) -> dict[str, Any] | None:
     """Return by how much the mean reward of the last updates of GRPO is above that of the first.
 
@@ -98,7 +103,7 @@ def reward_gain(points: Sequence[Mapping[str, Any]], count: int = 5) -> dict[str
         `updates` (the count), `first`, `last`, `diff` and `ci95`, or `None` with fewer than twice
         `count` updates.
     """
-    rewards = [point["reward"] for point in points]
+    rewards = [point["reward"] for point in with_reward(points)]
     if len(rewards) < 2 * count:
         return None
     first, last = rewards[:count], rewards[-count:]

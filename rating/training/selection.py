@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Sequence
 from typing import Any
@@ -22,15 +23,22 @@ def cases_to_reinforce(corpus: RatingCorpus, config: RaterConfig) -> Sequence[Ra
 
 
 def worth_imitating(traces: Sequence[dict[str, Any]], config: RaterConfig) -> list[dict[str, Any]]:
-    """Return the traces to imitate, in their order; see `RaterConfig.rewritten_per_aligned`."""
-    aligned = sum(trace["outcome"] == "aligned" for trace in traces)
+    """Return the traces to imitate, in their order.
+
+    See `traces` and `rewritten_per_aligned` of `RaterConfig`.
+    """
     share = config.rewritten_per_aligned
-    left = len(traces) if share < 0 else round(share * aligned)
+    aligned = sum(trace["outcome"] == "aligned" for trace in traces)
+    rewritten = config.traces if share < 0 else round(share * aligned)
+    if share >= 0 and aligned + rewritten > config.traces:
+        aligned = min(aligned, math.ceil(config.traces / (1 + share)))
+        rewritten = config.traces - aligned
+    left = {"aligned": aligned, "rewritten": rewritten}
     kept: list[dict[str, Any]] = []
     for trace in traces:
-        if trace["outcome"] == "rewritten":
-            left -= 1
-        if trace["outcome"] == "aligned" or (trace["outcome"] == "rewritten" and left >= 0):
+        outcome = trace["outcome"]
+        if left.get(outcome, 0) > 0 and len(kept) < config.traces:
+            left[outcome] -= 1
             kept.append(trace)
     return kept
 

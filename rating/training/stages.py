@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import warnings
@@ -23,11 +24,12 @@ from ..corpus import RatingCorpus
 from .checkpoint import RATER_FILE, load_checkpoint, read_description, save_checkpoint
 from .config import TINY, RaterConfig, RaterRecipe
 from .curve import CurveWriter, draw_curve, read_curve, watcher
-from .selection import cases_to_reinforce, imitation_rows
+from .selection import cases_to_reinforce, imitation_rows, worth_imitating
 from .tiny_model import build_tiny
 from .trainer import grpo_trainer, run_trainer, sft_trainer
 
 CURVE_FILE = "curve.jsonl"
+_NEW = {"split", "split_seed", "reviews", "traces"}
 
 
 def train_stages(
@@ -48,7 +50,7 @@ def train_stages(
         InputError: The folder belongs to another training, the model cannot be loaded, or its
             weights would have to be sharded.
     """
-    description = describe_training(source, recipe, corpus, config)
+    description = describe_training(source, recipe, corpus, config, traces)
     state = train_processes()
     with state.main_process_first():
         claim(folder, description, ours=state.is_main_process)
@@ -68,13 +70,15 @@ def train_stages(
         for messages, case in zip(corpus.prompts(cases), cases, strict=True)
     ]
     curve = CurveWriter(folder / CURVE_FILE)
+    # The paper's steps are smaller than what a bfloat16 weight can move by.
+    precise = config.lora_rank == 0
     if imitated.exists():
-        model, tokenizer = load_checkpoint(imitated)
+        model, tokenizer = load_checkpoint(imitated, precise=precise)
     elif source == TINY:
         answers = [trace["answer"] for trace in traces]
         model, tokenizer = build_tiny([row["prompt"] for row in rows], answers, config.seed)
     else:
-        model, tokenizer = load_checkpoint(source)
+        model, tokenizer = load_checkpoint(source, precise=precise)
     if recipe == "recone" and not imitated.exists():
         watch = watcher("sft", curve, progress)
         trainer = sft_trainer(
@@ -95,9 +99,14 @@ def train_stages(
 
 
 def describe_training(
-    source: str, recipe: RaterRecipe, corpus: RatingCorpus, config: RaterConfig
+    source: str,
+    recipe: RaterRecipe,
+    corpus: RatingCorpus,
+    config: RaterConfig,
+    traces: Sequence[dict[str, Any]] = (),
 ) -> str:
     """Return the content of `rater.json`: all that decides the training and its prompts."""
+    imitated = [[one["prompt"], one["answer"]] for one in worth_imitating(traces, config)]
     described = {
         "recipe": recipe,
         "base": source,
@@ -106,6 +115,10 @@ def describe_training(
         "prompt": asdict(corpus.limits),
         "config": config.model_dump(),
         "ratings": len(corpus.split.train),
+        "split": corpus.rule,
+        "split_seed": corpus.seed,
+        "reviews": corpus.digest,
+        "traces": hashlib.sha256(json.dumps(imitated).encode()).hexdigest()[:32],
     }
     return json.dumps(described, indent=2) + "\n"
 
@@ -146,7 +159,10 @@ def claim(folder: Path, description: str, *, ours: bool) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     note = folder / RATER_FILE
     if note.exists():
-        if read_description(note) != json.loads(description):
+        known = read_description(note)
+        wanted = json.loads(description)
+        # Earlier versions wrote down less.
+        if known != {name: wanted[name] for name in wanted if name in known or name not in _NEW}:
             raise InputError(
                 "folder",
                 f"{folder} holds a training run with other reviews or settings.",

@@ -49,8 +49,10 @@ def build_tiny(
     tags = [f"<{slash}{tag}>" for tag in TAGS for slash in ("", "/")]
     # The instructions and the keys of the document never change: as single tokens they cost a
     # small model almost nothing.
-    keys = Counter(key for text in said["user"] for key in _KEY.findall(text)).most_common(_KEYS)
-    pieces = [*tags, *sorted(said["system"]), *(key for key, _ in keys)]
+    counts = Counter(key for text in said["user"] for key in _KEY.findall(text))
+    # Equal counts in the order of the names: a set's order differs in each process.
+    keys = sorted(counts, key=lambda key: (-counts[key], key))[:_KEYS]
+    pieces = [*tags, *sorted(said["system"]), *keys]
     tokenizer = build_tokenizer([*sorted(said["user"]), *answers], pieces, TinyShape())
     return build_model(tokenizer, TinyShape(), seed), tokenizer
 

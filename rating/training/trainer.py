@@ -6,7 +6,9 @@ TRL and PEFT change between versions, so everything that matters to the algorith
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -72,14 +74,25 @@ def grpo_trainer(
 
 def run_trainer(trainer: Any) -> Any:
     """Train, from the last checkpoint if there is one; return the model, adapters merged."""
-    utilities = import_module("transformers.trainer_utils")
     # The curve keeps the metrics, and standard output may be read by a program.
     trainer.remove_callback(import_module("transformers").PrinterCallback)
-    folder = Path(trainer.args.output_dir)
-    last = utilities.get_last_checkpoint(str(folder)) if folder.is_dir() else None
-    trainer.train(resume_from_checkpoint=last)
+    trainer.train(resume_from_checkpoint=last_checkpoint(Path(trainer.args.output_dir)))
     model = trainer.accelerator.unwrap_model(trainer.model)
     return model.merge_and_unload() if hasattr(model, "merge_and_unload") else model
+
+
+def last_checkpoint(folder: Path) -> str | None:
+    """Return the newest complete checkpoint; one that was cut off while it was written is not."""
+    for found in sorted(folder.glob("checkpoint-*"), key=_update, reverse=True):
+        with suppress(OSError, ValueError):
+            json.loads((found / "trainer_state.json").read_bytes())  # which is written last
+            return str(found)
+    return None
+
+
+def _update(checkpoint: Path) -> int:
+    number = checkpoint.name.rpartition("-")[2]
+    return int(number) if number.isdecimal() else -1
 
 
 def sft_arguments(config: RaterConfig, folder: Path) -> Any:

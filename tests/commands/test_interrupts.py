@@ -1,11 +1,13 @@
 """Ctrl-C at any moment of a command: exit code 130, and one line at most."""
 
+import asyncio
 import json
 import os
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import tomllib
 from collections.abc import Iterator
@@ -13,6 +15,7 @@ from pathlib import Path
 
 import pytest
 from re2llm import __main__
+from re2llm.runtime.blocking import ctrl_c_raises
 
 ROOT = Path(__main__.__file__).parent
 _IMPORT = "import time:"
@@ -65,6 +68,7 @@ def test_it_ends_with_130_and_one_line_at_most(silent_url: str, loaded: str, pre
 BUSY = """
 import asyncio, atexit, sys, time
 from re2llm import __main__
+from re2llm.runtime.blocking import ctrl_c_raises
 from re2llm.cli import app
 from re2llm.commands.console import run
 
@@ -153,6 +157,7 @@ def test_nohup_keeps_a_command_alive() -> None:
 CLOSING = """
 import asyncio, atexit, sys
 from re2llm import __main__
+from re2llm.runtime.blocking import ctrl_c_raises
 from re2llm.cli import app
 from re2llm.commands.console import run
 
@@ -209,3 +214,20 @@ def test_the_command_starts_as_the_module_does() -> None:
     scripts = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]
     assert scripts == {"re2llm": "re2llm.__main__:main"}
     assert callable(__main__.main)
+
+
+def test_ctrl_c_ends_work_that_awaits_nothing() -> None:
+    async def work() -> None:
+        before = signal.getsignal(signal.SIGINT)
+        try:
+            with ctrl_c_raises():
+                threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT)).start()
+                until = time.monotonic() + 30
+                while time.monotonic() < until:
+                    pass
+                raise AssertionError
+        finally:
+            assert signal.getsignal(signal.SIGINT) is before
+
+    with pytest.raises(KeyboardInterrupt):
+        asyncio.run(work())

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from fault_server import FaultServer
+from langchain_core.messages import convert_to_openai_messages
 from pydantic import SecretStr
 from re2llm.errors import BudgetSpentError, InputError, Re2llmError
 from re2llm.llm.rating_prompt import PromptLimits
@@ -18,6 +19,7 @@ from re2llm.operations.rating.rate import rate
 from re2llm.operations.rating.traces import trace_ratings
 from re2llm.operations.rating.train import train_rater
 from re2llm.rating.corpus import RatingCorpus, ReviewSource, request_from_reviews
+from re2llm.rating.traces import fitting_traces, read_traces
 from re2llm.rating.training.checkpoint import CheckpointRatings
 from re2llm.rating.training.config import rater_config
 from re2llm.runtime.budget import Budget
@@ -75,10 +77,125 @@ def test_a_request_holds_neither_the_users_own_review_nor_the_held_out_rating(
     assert (request.item.title, request.lowest, request.highest) == ("Cup", 1, 5)
 
 
+def test_an_id_comes_before_a_title_and_a_title_of_several_items_is_refused(
+    tmp_path: Path,
+) -> None:
+    source = reviews(
+        tmp_path / "r.jsonl",
+        {"user": "a", "item": {"id": "300", "title": "Quiz Show"}, "rating": 1},
+        {"user": "b", "item": {"id": "7", "title": "300"}, "rating": 5},
+        {"user": "b", "item": {"id": "8", "title": "Cup"}, "rating": 5},
+        {"user": "c", "item": {"id": "9", "title": "cup"}, "rating": 4},
+    )
+    histories = source.histories()
+    request = request_from_reviews(histories, "b", "300")
+    assert (request.item.title, request.item_mean) == ("Quiz Show", 1)
+    with pytest.raises(InputError, match="title of 2 items: 8, 9") as refused:
+        request_from_reviews(histories, "a", "CUP")
+    assert (refused.value.field, refused.value.remedy) == ("item", "Give an id.")
+
+
+def test_reviews_beyond_the_limits_of_a_request_are_cut_or_named(tmp_path: Path) -> None:
+    source = reviews(
+        tmp_path / "r.jsonl",
+        {"user": "a", "item": {"id": "x", "title": "Tea", "number": 10**16}, "rating": 1},
+        {"user": "b", "item": {"id": "y", "title": "Cup"}, "rating": 3, "text": "a" * 100_001},
+        {"user": "c", "item": {"id": "z", "title": "Pot"}, "rating": 2},
+    )
+    histories = source.histories()
+    assert len(request_from_reviews(histories, "c", "y").item_reviews[0].text) == 100_000
+    with pytest.raises(InputError, match="less than or equal") as refused:
+        request_from_reviews(histories, "b", "x")
+    assert refused.value.field == "attributes.number"
+
+
+@pytest.mark.parametrize(
+    ("trained", "now", "refused"),
+    [
+        (("users", 7), ("users", 0), True),
+        (("users", 7), ("last", 7), True),
+        (("last", 7), ("users", 7), True),
+        (("users", 7), ("users", 7), False),
+        (("last", 7), ("last", 0), False),
+    ],
+)
+async def test_a_checkpoint_is_not_evaluated_on_what_it_was_trained_on(
+    tmp_path: Path, trained: tuple[str, int], now: tuple[str, int], refused: bool
+) -> None:
+    source = ReviewSource(split=trained[0], seed=trained[1])
+    corpus = source.corpus(PromptLimits())
+    note = {"prompt": {}, "config": {}, "split": trained[0], "split_seed": trained[1]}
+    (tmp_path / "rater.json").write_text(json.dumps({**note, "reviews": corpus.digest}))
+    asked = ReviewSource(split=now[0], seed=now[1])
+    # Where the split fits, the missing weights are what is wrong.
+    with pytest.raises(InputError, match="was trained on some" if refused else "cannot be loaded"):
+        await evaluate_raters(Context(), asked, checkpoint=tmp_path)
+    other = {**note, "reviews": "of other reviews"}
+    (tmp_path / "rater.json").write_text(json.dumps(other))
+    with pytest.raises(InputError, match="cannot be loaded"):
+        await evaluate_raters(Context(), asked, checkpoint=tmp_path)
+
+
+def test_traces_fit_only_the_prompts_and_ratings_that_they_were_made_for() -> None:
+    def traced(source: ReviewSource, limits: PromptLimits) -> list[dict[str, Any]]:
+        corpus = source.corpus(limits)
+        cases = corpus.split.train[:40]
+        return [
+            {
+                "user": case.key[0],
+                "item": case.key[1],
+                "truth": case.review.rating,
+                "prompt": convert_to_openai_messages(messages),
+            }
+            for case, messages in zip(cases, corpus.prompts(cases), strict=True)
+        ]
+
+    corpus = ReviewSource().corpus(PromptLimits())
+    rows = traced(ReviewSource(), PromptLimits())
+    assert fitting_traces(rows, corpus, corpus.split.train) == rows
+    shorter = traced(ReviewSource(), PromptLimits(review_characters=5))
+    assert not fitting_traces(shorter, corpus, corpus.split.train)
+    changed = [{**row, "truth": row["truth"] - 1} for row in rows]
+    assert not fitting_traces(changed, corpus, corpus.split.train)
+    held_out = {(case.review.user, case.review.item.title) for case in corpus.split.test}
+    other = traced(ReviewSource(split="users"), PromptLimits())
+    for row in fitting_traces(other, corpus, corpus.split.train):
+        text = row["prompt"][-1]["content"]
+        assert not any(user == row["user"] and title in text for user, title in held_out)
+
+
+def test_a_trace_that_was_cut_within_a_character_is_left_out(tmp_path: Path) -> None:
+    file = tmp_path / "traces.jsonl"
+    row = {"user": "u", "item": "i", "answer": "so so …", "outcome": "aligned"}
+    whole = json.dumps(row, ensure_ascii=False).encode() + b"\n"
+    file.write_bytes(whole + whole[: whole.index(b"\xe2") + 1])
+    assert read_traces(file) == [row]
+    file.write_bytes(b"\xff\n")
+    with pytest.raises(InputError, match="is not a trace"):
+        read_traces(file)
+
+
 async def test_a_request_that_does_not_fit_is_an_error() -> None:
     with pytest.raises(Re2llmError) as refused:
         await rate(Context(), {"item": {"title": ""}})
     assert refused.value.field == "item.title"
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        (10**16, "less than or equal to 1000000000000000"),
+        (-1e16, "greater than or equal to -1000000000000000"),
+        ("a" * 2_001, "at most 2000 characters"),
+        (["a"] * 1_001, "at most 1000 items"),
+    ],
+)
+async def test_a_value_of_several_possible_types_is_named_with_its_own_fault(
+    value: Any, said: str
+) -> None:
+    with pytest.raises(InputError, match=said) as refused:
+        await rate(Context(), {"item": {"title": "Tea", "attributes": {"n": value}}})
+    assert refused.value.field == "item.attributes.n"
 
 
 async def test_left_out_rows_are_reported(tmp_path: Path) -> None:
@@ -215,7 +332,7 @@ async def test_training_refuses_what_it_cannot_use(tmp_path: Path) -> None:
     (case, *_) = ReviewSource().corpus(PromptLimits()).split.train
     row = dict(zip(("user", "item"), case.key, strict=True), answer=GOOD, outcome="aligned")
     foreign.write_text(json.dumps({**row, "prompt_version": "rate-short-2"}) + "\n")
-    with pytest.raises(InputError, match="with a prompt rate-1"):
+    with pytest.raises(InputError, match="with the prompts that they have now"):
         await train_rater(Context(), ReviewSource(), **options, traces=foreign)
     assert not (tmp_path / "rater").exists()
 

@@ -21,7 +21,7 @@ from re2llm.rating.limits import prompt_limits
 from re2llm.rating.reviews import scale_of
 from re2llm.rating.sample import simulate_reviews
 from re2llm.rating.splits import split_reviews
-from re2llm.rating.traces import write_traces
+from re2llm.rating.traces import read_traces, write_traces
 from re2llm.rating.training.stages import train_stages
 from re2llm.records import RatingScale
 from re2llm.runtime.context import Context
@@ -155,11 +155,15 @@ def test_the_same_folder_goes_on_and_refuses_another_training(checkpoint):
     reviews = corpus()
     told: list[str] = []
     progress = lambda *_: told.append("trained")  # noqa: E731
-    assert train_stages(folder, "tiny", "recone", reviews, [], CONFIG, progress) == checkpoint
+    stored = read_traces(folder.parent / "traces.jsonl")
+    traced = {(row["user"], row["item"]): row for row in stored}
+    rows = [traced[case.key] for case in reviews.split.train]
+    assert train_stages(folder, "tiny", "recone", reviews, rows, CONFIG, progress) == checkpoint
     assert not told
     other = CONFIG.changed({"seed": 5})
-    with pytest.raises(InputError, match=r"^folder: "):
-        train_stages(folder, "tiny", "recone", reviews, [], other, progress)
+    for changed in ((rows, other), (rows[1:], CONFIG)):
+        with pytest.raises(InputError, match=r"^folder: "):
+            train_stages(folder, "tiny", "recone", reviews, *changed, progress)
 
 
 def test_checkpoint_answers_without_a_server(checkpoint):

@@ -40,6 +40,7 @@ from re2llm.rating.training.tiny_model import TinyShape, build_model, build_toke
 from re2llm.rating.training.trainer import (
     grpo_arguments,
     grpo_trainer,
+    last_checkpoint,
     run_trainer,
     sft_arguments,
     sft_trainer,
@@ -148,6 +149,37 @@ def test_the_gain_in_reward_has_its_interval():
     # Both have a variance of 2.5, so Welch's interval is Student's with 8 degrees of freedom.
     assert gain["ci95"] == pytest.approx([10 - 2.306, 10 + 2.306], abs=1e-3)
     assert reward_gain(grpo(*[2.0] * 10))["ci95"] == [0, 0]
+    # Updates that use a batch again have no rewards of their own.
+    repeated = [{"stage": "grpo", "step": n, "loss": 0.0} for n in range(30)]
+    assert reward_gain([*points, *repeated]) == gain
+
+
+def test_checkpoints_are_never_saved_within_a_batch():
+    with pytest.raises(InputError, match="multiple of updates_per_batch") as refused:
+        CONFIG.changed({"updates_per_batch": 3, "save_every": 20})
+    assert refused.value.field == "save_every"
+    CONFIG.changed({"updates_per_batch": 3, "save_every": 21})
+
+
+def test_a_checkpoint_that_was_cut_off_is_passed_over(tmp_path):
+    assert last_checkpoint(tmp_path / "none") is None
+    for update, content in ((9, "{}"), (20, '{"global_step": 20}'), (40, '{"global'), (60, None)):
+        folder = tmp_path / f"checkpoint-{update}"
+        folder.mkdir()
+        if content is not None:
+            (folder / "trainer_state.json").write_text(content)
+    assert last_checkpoint(tmp_path) == str(tmp_path / "checkpoint-20")
+
+
+def test_weights_that_are_all_trained_are_loaded_in_full(tmp_path):
+    tokenizer = build_tokenizer(["Mean rating 3 of 5."], TOKENS, MICRO)
+    build_model(tokenizer, MICRO, 0).to(torch.bfloat16).save_pretrained(tmp_path)
+    tokenizer.save_pretrained(tmp_path)
+    kinds: dict[bool, set[torch.dtype]] = {}
+    for precise in (False, True):
+        model, _ = load_checkpoint(tmp_path, precise=precise)
+        kinds[precise] = {weight.dtype for weight in model.parameters()}
+    assert kinds == {False: {torch.bfloat16}, True: {torch.float32}}
 
 
 def trace(outcome, answer):
@@ -167,6 +199,15 @@ def test_rewritten_traces_are_kept_up_to_their_share():
     assert kept(1) == "0135"
 
 
+@pytest.mark.parametrize(("share", "wanted"), [(0.5, (400, 200)), (0, (600, 0)), (2, (200, 400))])
+def test_of_many_traces_as_large_a_share_is_rewritten_as_of_few(share, wanted):
+    outcomes = ["rewritten", "rewritten", "aligned"] * 1_000
+    traces = [trace(outcome, "") for outcome in outcomes]
+    config = CONFIG.changed({"rewritten_per_aligned": share, "traces": 600})
+    kept = [t["outcome"] for t in worth_imitating(traces, config)]
+    assert (kept.count("aligned"), kept.count("rewritten")) == wanted
+
+
 def test_some_prompts_are_drawn_for_grpo_and_always_the_same(tmp_path):
     histories = simulate_reviews(30)
     corpus = RatingCorpus(split_reviews(histories), scale_of(histories), PromptLimits())
@@ -183,6 +224,7 @@ def test_a_training_from_before_a_new_setting_goes_on(tmp_path):
     histories = simulate_reviews(30)
     corpus = RatingCorpus(split_reviews(histories), scale_of(histories), PromptLimits())
     old = json.loads(describe_training("tiny", "recone", corpus, CONFIG))
+    del old["split"], old["split_seed"], old["reviews"], old["traces"]
     del old["config"]["prompts"], old["config"]["rewritten_per_aligned"], old["prompt"]["style"]
     (tmp_path / RATER_FILE).write_text(json.dumps(old))
     claim(tmp_path, describe_training("tiny", "recone", corpus, CONFIG), ours=True)
