@@ -86,7 +86,8 @@ class EvidenceIndex:
         self._rows = {key: row for row, (key, _) in enumerate(sessions)}
         self._sequences = [np.array([self._codes[i] for i in s], dtype=np.int64) for s in sequences]
         there = {key: keyed[key] for key in self._keys if key in keyed}
-        ignored = {self._rows[key] for key in beyond_share(there, len(sessions), share)}
+        self._beyond = beyond_share(there, len(sessions), share)
+        ignored = {self._rows[key] for key in self._beyond}
         self._counted = len(sequences) - len(ignored)
         self._share = share
         self._copies: dict[bytes, list[int]] = {}
@@ -115,6 +116,14 @@ class EvidenceIndex:
     def keys(self) -> Sequence[int]:
         """Keys of the sessions to learn from, in the order they were given."""
         return self._keys[self._first :]
+
+    @property
+    def trusted_keys(self) -> Sequence[int]:
+        """Keys of the sessions to learn from, without the surplus of any one API key.
+
+        All of them, if they came with one.
+        """
+        return [key for key in self.keys if key not in self._beyond] or self.keys
 
     def of(
         self, history: Sequence[str], candidates: Sequence[str], *, leave_out: int | None = None

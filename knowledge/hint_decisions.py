@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -131,15 +132,24 @@ async def hint_uses(
     """Return how often the learned policy has given hints, by the log.
 
     Returns:
-        How often it has given each hint, alone or in a set; and how many answers had a hint.
+        How often it has given each hint, alone or in a set, or one that was merged into it; and
+        how many answers had a hint.
     """
     learned = (
         RecommendationRow.domain_id == domain_id,
         RecommendationRow.created_at >= since,
         RecommendationRow.policy.startswith("ppo:"),
     )
-    rows = await connection.execute(uses_by_hint().where(*learned))
-    return {hint: uses for _, hint, uses in rows}, await count_hinted(connection, *learned)
+    merged = await connection.execute(
+        select(HintRow.id, HintRow.merged_into).where(
+            HintRow.domain_id == domain_id, HintRow.merged_into.is_not(None)
+        )
+    )
+    kept = {row.id: row.merged_into for row in merged}
+    uses: Counter[int] = Counter()
+    for _, hint, count in await connection.execute(uses_by_hint().where(*learned)):
+        uses[kept.get(hint) or hint] += count
+    return dict(uses), await count_hinted(connection, *learned)
 
 
 async def apply_change(
@@ -161,9 +171,8 @@ async def apply_change(
     """
     if await _status(connection, domain_id, change.hint_id) != change.before:
         return False
-    if change.merged_into is not None and (
-        await _status(connection, domain_id, change.merged_into) in {None, "retired"}
-    ):
+    instead = change.figures.get("hint")  # says the same, or is better
+    if instead is not None and (await _status(connection, domain_id, instead) in {None, "retired"}):
         return False
     await set_status(connection, domain_id, change.hint_id, change.after, change.reason)
     if change.merged_into is not None:

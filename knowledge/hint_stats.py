@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from ..records import counted
 from .domains import hold_hints
 from .hint_decisions import own_sessions
-from .hints import Hint, list_hints, set_status
+from .hints import Hint, set_status
 from .tables import SHRINKAGE, HintRow, HintStatsRow
 
 ENOUGH = 30
@@ -183,15 +183,19 @@ async def best_measured(
     return None if row is None else Hint(*row)
 
 
-async def retire_harmful(connection: AsyncConnection, domain_id: int) -> list[Hint]:
-    """Retire the active hints whose measured loss is beyond doubt.
+async def retire_harmful(
+    connection: AsyncConnection, domain_id: int, model: str, prompt_version: str
+) -> list[Hint]:
+    """Retire the active hints whose loss with one model and prompt is beyond doubt.
 
     Args:
         connection: In a transaction, after `refresh_stats`.
     """
     harmful = [
         hint
-        for hint in await list_hints(connection, domain_id, status="active")
+        for hint in await measured_hints(
+            connection, domain_id, model, prompt_version, status="active"
+        )
         if hint.trials >= ENOUGH and hint.mean_gain + BEYOND_DOUBT * hint.gain_error < 0
     ]
     for hint in harmful:

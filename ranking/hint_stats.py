@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..knowledge.hint_stats import refresh_stats
+from ..knowledge.sources import within_share
 from ..knowledge.training_sessions import session_keys
 from ..runtime.options import RunOptions
 from .panels import random_sessions
@@ -26,7 +27,8 @@ async def update_stats(
         also: Other models and prompt versions than the run's own.
     """
     settings = options.settings
-    keys = await session_keys(connection, domain_id)
+    every = await session_keys(connection, domain_id)
+    keys = await within_share(connection, domain_id, every, settings.source_share) or every
     most = max(settings.verify_random * settings.verify_doubtful, settings.train_panel)
     drawn = random_sessions(keys, most, settings.seed)
     own = (options.model, options.prompt_version)

@@ -95,7 +95,7 @@ async def panel(domain: str, state: Mapping[str, Any], options: RunOptions) -> P
     misses: set[int] = {own, *(miss["session"] for miss in state.get("batch") or ())}
     index = await _evidence(domain, options)
     near = index.neighbours(state["history"], leave_out=own, count=options.settings.verify_near)
-    drawn = _drawn(index.keys, options, misses)
+    drawn = _drawn(index.trusted_keys, options, misses)
     first = dict.fromkeys([*drawn.first, *(key for key in near if key not in misses)])
     return Panel(list(first), [key for key in drawn.more if key not in first])
 
@@ -111,7 +111,7 @@ async def random_panel(
     Raises:
         InputError: The domain has no training sessions.
     """
-    return _drawn((await _evidence(domain, options)).keys, options, leave_out)
+    return _drawn((await _evidence(domain, options)).trusted_keys, options, leave_out)
 
 
 async def drawn_sessions(domain: str, count: int, options: RunOptions) -> list[int]:
@@ -120,7 +120,7 @@ async def drawn_sessions(domain: str, count: int, options: RunOptions) -> list[i
     Raises:
         InputError: The domain has no training sessions.
     """
-    keys = (await _evidence(domain, options)).keys
+    keys = (await _evidence(domain, options)).trusted_keys
     return random_sessions(keys, count, options.settings.seed)
 
 

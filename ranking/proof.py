@@ -69,7 +69,9 @@ def tally(gains: Gains) -> Tally:
     n = len(gains)
     if n < 2:  # noqa: PLR2004  # one session has no spread
         return Tally(n, float(gains.mean()) if n else 0.0, 0.0, 1.0)
-    mean, deviation = float(gains.mean()), float(gains.std(ddof=1))
+    mean = float(gains.mean())
+    # Rounding gives equal numbers a deviation.
+    deviation = float(gains.std(ddof=1)) if np.ptp(gains) > 0 else 0.0
     if deviation > 0:
         p = float(stdtr(n - 1, -mean / deviation * math.sqrt(n)))
     else:  # all the same: as unlikely as so many coins that all fall on one side

@@ -197,7 +197,7 @@ class Judge:
         """Retire what another hint is better than, or as good as, in nearly all sessions."""
         for row in sorted(self._left, key=self._seniority, reverse=True):
             for other in self._left:
-                if other == row or not self._is_proven(other):
+                if other == row or not self._is_proven(other) or self._must_wait(other, row):
                     continue
                 found = compare_pair(self._store.gains[row], self._store.gains[other])
                 if is_dominated(found, fewest=_FEW_TO_PROVE):
@@ -214,10 +214,20 @@ class Judge:
                     self._retire(row, "dominated", reason, figures, by=other)
                     break
 
+    def _must_wait(self, other: int, row: int) -> bool:
+        """Return whether a hint waits for a person, while another is in use."""
+        statuses = (self._hint(other).hint.status, self._hint(row).hint.status)
+        return self._store.waits and statuses == ("pending", "active")
+
     def _drop_unused(self) -> None:
         total = self._store.answers
+        needed = {
+            change.figures.get("hint")
+            for change in self.changes
+            if change.hint_id not in self._store.unused
+        }
         for row in list(self._left):
-            if self._id(row) in self._store.unused:
+            if self._id(row) in self._store.unused - needed:  # it took the place of a used one
                 reason = (
                     f"It was not used in the last {counted(total, 'recommendation')} with a hint."
                 )

@@ -13,6 +13,10 @@ from ..records import counted
 
 CLEAR_HARM_AFTER = 12
 """Sessions after which a candidate is given up whose interval lies below 0."""
+_SURE_IF_EQUAL = 5
+"""Equal gains that are no luck: so many coins fall on one side once in 32 times."""
+_WIDEST = 1.0
+"""Margin of a gain of which nothing is known."""
 _NO_GAIN_AFTER = 40
 """Sessions after which a hint without a gain is given up."""
 
@@ -65,12 +69,15 @@ def verification(gains: Sequence[float]) -> Verification:
     if not len(values):
         return Verification(0, 0.0, 0.0, 0.0, 0, 0)
     mean = float(values.mean())
-    error = float(values.std(ddof=1) / len(values) ** 0.5) if len(values) > 1 else 0.0
+    if np.ptp(values) == 0:  # rounding gives equal numbers a deviation
+        margin = 0.0 if len(values) >= _SURE_IF_EQUAL else _WIDEST
+    else:
+        margin = BEYOND_DOUBT * float(values.std(ddof=1)) / len(values) ** 0.5
     return Verification(
         len(values),
         mean,
-        mean - BEYOND_DOUBT * error,
-        mean + BEYOND_DOUBT * error,
+        mean - margin,
+        mean + margin,
         int((values > 0).sum()),
         int((values < 0).sum()),
     )

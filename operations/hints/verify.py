@@ -39,7 +39,8 @@ async def verify_hints(
 
     Args:
         context: The run's options; its budget's limits are not used.
-        hints: Ids; none takes the active and pending hints that were not tried on this model.
+        hints: Ids; none takes the pending hints, and the active ones that were not tried on this
+            model.
         max_cost: Stop when this much is spent, at the prices in `RE2LLM_PRICES`.
         progress: Called after each trial with the stage `verifying` and the hints done.
 
@@ -76,7 +77,9 @@ async def verify_hints(
         # Also after an interruption, so that hints are chosen by all that is known of them.
         async with in_domain(options, None, write=True) as (connection, domain):
             await update_stats(connection, domain.id, options)
-            retired = await retire_harmful(connection, domain.id)
+            retired = await retire_harmful(
+                connection, domain.id, options.model, options.prompt_version
+            )
     decided = [
         await _decide(hint, stats[hint.id], {one.id for one in retired}, options)
         for hint, _ in todo
@@ -123,7 +126,8 @@ async def hints_to_verify(options: RunOptions, numbers: Sequence[int]) -> list[t
     """Return hints with the sessions on which to try them.
 
     Args:
-        numbers: Ids; none takes the active and pending hints that need trials on this model.
+        numbers: Ids; none takes the pending hints, and the active ones that need trials on this
+            model.
 
     Raises:
         InputError: There is no such domain or hint, or the domain has no training sessions.
@@ -138,7 +142,9 @@ async def hints_to_verify(options: RunOptions, numbers: Sequence[int]) -> list[t
     found: list[tuple[Hint, Panel]] = []
     for hint in listed:
         panel = await random_panel(domain.name, options, leave_out=own.get(hint.id, frozenset()))
-        if numbers or not await is_finished(
+        # A pending one may be tried already, but not decided on: a run was interrupted.
+        undecided = numbers or hint.status == "pending"
+        if undecided or not await is_finished(
             hint.text, domain.name, panel, options, _harm_after(hint)
         ):
             found.append((hint, panel))

@@ -66,7 +66,8 @@ class Learner:
             self.counts["failed"] += outages.skipped
             async with in_domain(self._options, None, write=True) as (connection, domain):
                 await update_stats(connection, domain.id, self._options)
-                self.retired += await retire_harmful(connection, domain.id)
+                version = (self._options.model, self._options.prompt_version)
+                self.retired += await retire_harmful(connection, domain.id, *version)
 
     async def learn_from(self, key: int) -> bool:
         """Learn from a training session, unless it is settled.

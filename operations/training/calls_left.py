@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from ...knowledge.hints import Hint
 from ...knowledge.job_budgets import room_of_job
 from ...llm.prices import call_cost
+from ...ranking.prompt import ranking_prompt
 from ...ranking.state import RecommendState
 from ...runtime.allowance import presumed_usage
 from ...runtime.budget import Budget
@@ -62,7 +63,10 @@ class CallsLeft:
             questions = Questions()
             await ask_every_hint(self._state, self._hints, self._options, questions)
             options = self._options
-            uses = [presumed_usage(options, asked.messages) for asked in questions.take()]
+            # Where all trials of the session are paid, others will be asked in its manner.
+            prompts = [asked.messages for asked in questions.take()]
+            prompts = prompts or [ranking_prompt(self._state, options, hinted=False)]
+            uses = [presumed_usage(options, prompt) for prompt in prompts]
             costs = [
                 call_cost(options.settings.prices, options.model, use.tokens_in, use.tokens_out)
                 for use in uses

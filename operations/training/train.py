@@ -203,4 +203,6 @@ async def _learn_fusions(
 async def _retire(options: RunOptions) -> list[RetiredHint]:
     async with in_domain(options, None, write=True) as (connection, domain):
         await update_stats(connection, domain.id, options)
-        return [RetiredHint.of(hint) for hint in await retire_harmful(connection, domain.id)]
+        version = (options.model, options.prompt_version)
+        gone = await retire_harmful(connection, domain.id, *version)
+        return [RetiredHint.of(hint) for hint in gone]

@@ -413,6 +413,18 @@ async def test_a_cell_is_stored_once(services: Services, classroom: str) -> None
     assert (await figures(services, found))[HINT].mean_gain == pytest.approx(1.0)
 
 
+async def test_harm_with_another_model_retires_nothing(services: Services, classroom: str) -> None:
+    await add(services, classroom, [HINT])
+    ranks: _Cells = {(place, None): 1 for place in range(40)}
+    ranks |= {(place, HINT): 15 for place in range(40)}
+    found, _ = await plant(services, classroom, ranks)
+    shown = await figures(services, found)
+    assert shown[HINT].mean_gain < 0  # shown for want of others
+    async with services.engine.begin() as connection:
+        assert await retire_harmful(connection, found.id, "openai:other", ALONE_VERSION) == []
+        assert await retire_harmful(connection, found.id, MODEL, "rank-4/best-20") == []
+
+
 @pytest.mark.parametrize(
     ("trials", "harmed", "retired"),
     [
@@ -434,8 +446,8 @@ async def test_measured_harm_retires_a_hint(
     found, _ = await plant(services, classroom, ranks)
     await figures(services, found)
     async with services.engine.begin() as connection:
-        gone = await retire_harmful(connection, found.id)
-        again = await retire_harmful(connection, found.id)
+        gone = await retire_harmful(connection, found.id, MODEL, ALONE_VERSION)
+        again = await retire_harmful(connection, found.id, MODEL, ALONE_VERSION)
     assert [hint.text for hint in gone] == ([HINT] if retired else [])
     assert again == []
     after = await figures(services, found)

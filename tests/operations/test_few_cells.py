@@ -27,6 +27,7 @@ from re2llm.operations.loading.load import load_domain
 from re2llm.operations.sessions.enough import FEWEST_TO_TRAIN, too_few_calls
 from re2llm.operations.training import few_cells
 from re2llm.operations.training import train as operation
+from re2llm.operations.training.calls_left import CallsLeft
 from re2llm.operations.training.own_cells import fair, rows_to_judge
 from re2llm.operations.training.results import what_more_would_bring
 from re2llm.policies import cell_search, recipes
@@ -182,6 +183,26 @@ async def test_a_limit_of_money_leaves_enough_to_validate_with(
     assert trained.stopped == "limit"
     assert trained.validation_sessions >= FEWEST_TO_TRAIN
     assert 0.6 * MONEY < trained.cost <= MONEY
+
+
+@pytest.mark.long
+async def test_a_limit_of_money_is_presumed_where_the_panel_was_paid_before(
+    school: str, adjust: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await operation.train(Context(domain=school), force=True, max_llm_calls=80)
+    adjust(prices={"offline": [1.0, 1.0]}, call_cache=False)
+    allowed = list[float]()
+    counting = CallsLeft.count
+
+    async def noting(self: CallsLeft) -> float:
+        allowed.append(await counting(self))
+        return allowed[-1]
+
+    monkeypatch.setattr(CallsLeft, "count", noting)
+    trained = await operation.train(Context(domain=school), force=True, max_cost=MONEY)
+    assert allowed[0] < 1_000  # before any call
+    assert trained.validation_sessions >= FEWEST_TO_TRAIN
+    assert trained.cost <= MONEY
 
 
 @pytest.mark.long

@@ -298,6 +298,81 @@ async def test_a_pending_hint_changes_once(services: Services, room: str, adjust
 
 
 @pytest.mark.long
+async def test_a_hint_in_use_stays_while_the_better_one_waits_for_a_person(
+    services: Services, room: str, adjust: Change
+) -> None:
+    await tried(services, room, None, PLAIN)
+    [better] = await stored(services, room, NEAR, status="pending")
+    [worse] = await stored(services, room, DIRECTOR)
+    await tried(services, room, NEAR, HELPFUL)
+    rng = random.Random(4)
+    halves = zip(HELPFUL, PLAIN, strict=True)
+    weaker = [3 if rank == 1 and rng.random() < 0.6 else plain for rank, plain in halves]
+    await tried(services, room, DIRECTOR, weaker)
+    adjust(**SMALL, approve_hints=True)
+    assert (await tidy_hints(Context(domain=room), max_llm_calls=0)).changed == []
+    assert await statuses(room) == {better: "pending", worse: "active"}
+    await approve_hints(Context(domain=room), [better])
+    found = await tidy_hints(Context(domain=room), max_llm_calls=0)
+    assert verdicts(found) == {worse: "dominated"}
+
+
+@pytest.mark.long
+async def test_an_unused_hint_stays_in_place_of_a_used_one_that_says_the_same(
+    services: Services, room: str, url: str, adjust: Change
+) -> None:
+    await tried(services, room, None, PLAIN)
+    first, second = await stored(services, room, NEAR, NEAR_AGAIN)
+    for text in (NEAR, NEAR_AGAIN):
+        await tried(services, room, text, HELPFUL)
+    ago = dt.datetime.now(dt.UTC) - dt.timedelta(days=100)
+    with psycopg.connect(libpq(url)) as connection:
+        change(connection, room, [first, second], status_since=ago)
+    log(url, room, second, 1_500)
+    adjust(**SMALL, hints_unused_days=90)
+    for expected in ({second: "same"}, {}):  # later, what was merged counts as use
+        found = await tidy_hints(Context(domain=room), max_llm_calls=0)
+        assert verdicts(found) == expected
+    assert await statuses(room) == {first: "active", second: "retired"}
+
+
+async def test_a_pending_hint_is_decided_on_after_an_interruption(
+    services: Services, room: str
+) -> None:
+    """All its trials were paid for; the run ended before it decided."""
+    await tried(services, room, None, PLAIN)
+    [near] = await stored(services, room, NEAR, status="pending")
+    await tried(services, room, NEAR, HELPFUL)
+    found = await verify_hints(Context(domain=room))
+    assert (found.llm_calls, [hint.status for hint in found.hints]) == (0, ["active"])
+    assert await statuses(room) == {near: "active"}
+    again = await verify_hints(Context(domain=room))
+    assert again.hints == []
+
+
+async def test_verification_draws_few_sessions_of_one_key(
+    services: Services, room: str, url: str
+) -> None:
+    keys = await keys_of(services, room)
+    with psycopg.connect(libpq(url)) as connection:
+        connection.execute(
+            "UPDATE re2llm.session SET source = 'someone' WHERE id = ANY(%s)", [keys[:64]]
+        )
+        connection.execute(
+            "UPDATE re2llm.domain SET revision = revision + 1 WHERE name = %s", [room]
+        )
+    await tried(services, room, None, PLAIN)
+    [near] = await stored(services, room, NEAR)
+    await tried(services, room, NEAR, [*([20] * 64), *lifted(1, 0.9, plain=PLAIN)[64:]])
+    found = await verify_hints(Context(domain=room), [near])
+    [hint] = found.hints
+    assert (hint.outcome, hint.status) == ("helps", "active")
+    assert found.llm_calls == 0
+    [shown] = (await list_hints(Context(domain=room))).hints
+    assert shown.mean_gain > 0
+
+
+@pytest.mark.long
 async def test_only_hints_that_were_tried_enough_are_compared(
     services: Services, room: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -106,3 +106,12 @@ def test_the_chance_of_a_proof_is_as_often_right_as_it_says() -> None:
         total = np.concatenate([seen, future])
         hits += total.mean() / (found.deviation / PLANNED**0.5) >= stats.norm.isf(level)
     assert chance_of_proof(seen, PLANNED, level) == pytest.approx(hits / 4000, abs=0.03)
+
+
+@pytest.mark.parametrize("count", range(1, 5))
+@pytest.mark.parametrize("gain", [0.4, 0.0, -0.4])
+def test_a_few_equal_gains_prove_nothing(count: int, gain: float) -> None:
+    found = verification([gain] * count)
+    assert found.low < 0 < found.high
+    assert verification([gain] * 5).low == gain == pytest.approx(verification([gain] * 5).high)
+    assert tally(np.array([gain] * max(count, 2))).p == (0.5 ** max(count, 2) if gain > 0 else 1)
