@@ -123,6 +123,7 @@ class ModelDownError(Re2llmError):
 
     Attributes:
         failure: Why, as far as it is known.
+        model: Its name.
     """
 
     kind = "model"
@@ -138,6 +139,11 @@ class ModelDownError(Re2llmError):
         words = f" It said: {said.rstrip('.')}." if said else ""
         super().__init__("model", f"{model} {problem}.{words}", remedy)
         self.failure = failure
+        self.model = model
+
+    def unquoted(self) -> ModelDownError:
+        """Return the error without the provider's own words, which may name accounts and hosts."""
+        return ModelDownError(self.model, self.failure)
 
     def as_dict(self) -> dict[str, str]:
         """Return the error as JSON primitives, with the kind of failure."""
@@ -155,6 +161,7 @@ def error_from(document: Mapping[str, str]) -> Re2llmError:
     Re2llmError.__init__(error, document["field"], document["problem"], document["remedy"])
     if isinstance(error, ModelDownError):
         error.failure = document.get("failure", "")
+        error.model = document["problem"].partition(" ")[0]
     return error
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar, get_args
 
-from ..errors import InputError
+from ..errors import InputError, NotGrantedError
 from ..knowledge.feedback import mark_learnt
 from ..knowledge.jobs import (
     Job,
@@ -152,7 +152,7 @@ async def resume(context: Context, job_id: str) -> JobStatus[Job]:
     Raises:
         InputError: It is not paused.
     """
-    return await _restart(context, job_id, ["paused"], {})
+    return await _restart(context, job_id, ["paused"], {}, forgets=False)
 
 
 async def retry(
@@ -174,7 +174,7 @@ async def retry(
     """
     given = {"max_calls": max_llm_calls, "max_tokens": max_tokens, "max_cost": max_cost}
     limits = {name: limit for name, limit in given.items() if limit is not None}
-    return await _restart(context, job_id, ["stopped", "failed"], limits)
+    return await _restart(context, job_id, ["stopped", "failed"], limits, forgets=True)
 
 
 async def _stop(context: Context, job_id: str, state: JobState) -> JobStatus[Job]:
@@ -200,7 +200,12 @@ def _misses(job: Job) -> Mapping[str, int]:
 
 
 async def _restart(
-    context: Context, job_id: str, among: Sequence[JobState], limits: dict[str, float]
+    context: Context,
+    job_id: str,
+    among: Sequence[JobState],
+    limits: dict[str, float],
+    *,
+    forgets: bool,
 ) -> JobStatus[Job]:
     options = await resolve_context(context)
     version = await asyncio.to_thread(code_version)
@@ -209,18 +214,34 @@ async def _restart(
         options.services.engine.begin() as connection,
     ):
         found = await fetch_job(connection, job_id, among=options.domains)
+        pinned = found.arguments["context"]
+        models = models_of(found.kind, pinned["model"], pinned["reflect_model"])
+        _require_models(options, models)
         if "max_cost" in limits:
-            pinned = found.arguments["context"]
-            models = models_of(found.kind, pinned["model"], pinned["reflect_model"])
             require_prices(options.settings.prices, models)
         await hold_key(connection, options.key_id)
         started = await restart_job(
-            connection, job_id, among, version, key_id=options.key_id, **limits
+            connection, job_id, among, version, key_id=options.key_id, forgets=forgets, **limits
         )
         if started is None:
             raise _unfit(found)
         await enqueue(connection, client, job_id, started.attempt, version)
     return await job(context, job_id)
+
+
+def _require_models(options: RunOptions, models: Sequence[str]) -> None:
+    """Make sure that a caller may have these models asked: the server's own, and granted ones."""
+    if options.caller is None:
+        return
+    settings = options.settings
+    allowed = {settings.model, settings.reflect_model, *options.caller.grants.models}
+    for model in models:
+        if model not in allowed:
+            raise NotGrantedError(
+                "key",
+                f"The job asks {model}, which was not granted to this key.",
+                "Use `re2llm jobs` on the server.",
+            )
 
 
 async def _with_progress(options: RunOptions, found: Sequence[_Listed]) -> list[JobStatus[_Listed]]:

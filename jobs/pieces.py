@@ -99,7 +99,7 @@ async def finish(
     try:
         finished = await job_kind(job.kind).finish(_work(job, shared, counts))
     except (BudgetSpentError, ModelDownError) as error:
-        await _end(job, "stopped", str(error))
+        await _end(job, "stopped", str(_public(error)))
     except PoolerError as error:
         await _end(job, "failed", str(error))
     except (DatabaseError, SQLAlchemyError, OSError):
@@ -110,9 +110,20 @@ async def finish(
         async with services.engine.begin() as connection:
             now = await find_job(connection, job.id) or job
             result = {**finished.result, "llm_calls": now.calls, "cost": round(now.spent, 6)}
-            state = "done" if finished.stopped is None else "stopped"
-            reason = "" if finished.stopped is None else str(finished.stopped)
+            stopped = None if finished.stopped is None else _public(finished.stopped)
+            if stopped is not None and isinstance(result.get("stopped"), Mapping):
+                result["stopped"] = stopped.as_dict()
+            state = "done" if stopped is None else "stopped"
+            reason = "" if stopped is None else str(stopped)
             await end_job(connection, job, state, reason=reason, result=result)
+
+
+def _public(error: Re2llmError) -> Re2llmError:
+    """Return an error as any API key of the domain may read it; the log has all of it."""
+    if not isinstance(error, ModelDownError):
+        return error
+    _log.warning("%s", error)
+    return error.unquoted()
 
 
 def _unplanned(error: Re2llmError) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from sqlalchemy import func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from ..errors import InputError
+from ..errors import BudgetSpentError, InputError
 from .job_tables import JobRow
 from .tables import DomainRow
 from .texts import made_storable, storable
@@ -222,6 +222,23 @@ async def cancel_stored(connection: AsyncConnection, job_id: str) -> None:
     )
 
 
+async def hold_running(connection: AsyncConnection, job_id: str | None) -> None:
+    """Let a job publish what it made, unless it was cancelled, paused or stopped meanwhile.
+
+    Args:
+        connection: In the transaction that publishes; until it ends, the job's state stays.
+        job_id: Of the job; `None` for work that is none.
+
+    Raises:
+        BudgetSpentError: It does not run any more.
+    """
+    if job_id is None:
+        return
+    held = select(JobRow.state).where(JobRow.id == job_id).with_for_update(read=True)
+    if await connection.scalar(held) not in {None, "running"}:
+        raise BudgetSpentError("job", "It was stopped meanwhile.", "`re2llm jobs show` says why.")
+
+
 async def stop_jobs_of_key(connection: AsyncConnection, key_id: str) -> int:
     """Stop the running jobs that an API key has started, and return how many.
 
@@ -243,6 +260,7 @@ async def restart_job(
     version: str,
     *,
     key_id: str | None = None,
+    forgets: bool = False,
     **limits: float | None,
 ) -> Job | None:
     """Begin another attempt of a job in one of some states; `None` if it is in another.
@@ -250,6 +268,8 @@ async def restart_job(
     Args:
         connection: In the transaction that enqueues it.
         key_id: The API key that goes on with it.
+        forgets: Whether to forget what calls in flight have set aside: those of a worker that was
+            killed never end.
         limits: New values of `max_calls` and the like.
     """
     restarted = (
@@ -264,7 +284,7 @@ async def restart_job(
             version=version,
             key_id=key_id,
             attempt=JobRow.attempt + 1,
-            reserved=0.0,  # what a killed worker had set aside
+            reserved=0.0 if forgets else JobRow.reserved,
             **limits,
         )
         .returning(JobRow.id)

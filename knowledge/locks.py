@@ -83,11 +83,13 @@ class AdvisoryLocks:
 
     async def release_session(self, key: int) -> None:
         """Give a claimed session back, and those that were claimed with it."""
-        for one in (*self._further.pop(key, ()), key):
-            try:
-                await self._release(_SESSIONS, one)
-            finally:
-                self._sessions.discard(one)
+        held = (*self._further.pop(key, ()), key)
+        # In tasks of their own, so that a learner that is cancelled here gives all of them back.
+        releases = [self._start(self._release(_SESSIONS, one)) for one in held]
+        try:
+            await asyncio.shield(asyncio.gather(*releases))
+        finally:
+            self._sessions.difference_update(held)
 
     @asynccontextmanager
     async def prompt(self, digest: bytes, patience: float) -> AsyncGenerator[None]:
@@ -148,8 +150,10 @@ class AdvisoryLocks:
             yield
         finally:
             if key is not None:
-                await self._release(_SLOTS, key)
-                self._slots.discard(key)
+                try:
+                    await self._release(_SLOTS, key)
+                finally:
+                    self._slots.discard(key)
 
     async def _slot(self, name: str, count: int) -> int | None:
         first = _key_of(name)

@@ -132,5 +132,5 @@ async def _ask(
         if claims.made:
             await asyncio.shield(enter(None, kind))
         raise
-    await enter(answer, "ok")
+    await asyncio.shield(enter(answer, "ok"))
     return answer

@@ -133,5 +133,5 @@ async def _paid(question: PaidQuestion, ends: float, started: float, *, keep: bo
             lost = no_reply(kind, milliseconds_since(started))
             await asyncio.shield(question.book(lost, keep=False))
         raise
-    await question.book(reply, keep=keep)
+    await asyncio.shield(question.book(reply, keep=keep))
     return reply

@@ -92,6 +92,11 @@ class RunOptions:
         return None if self.caller is None else self.caller.key_id or None
 
     @property
+    def job(self) -> str | None:
+        """The job that the run is a part of."""
+        return None if self.budget is None else self.budget.job
+
+    @property
     def prompt(self) -> Recipe:
         """How the ranking is asked for, by what is known of the model until now."""
         return RECIPES[self._recipe()]

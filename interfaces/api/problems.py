@@ -172,8 +172,13 @@ def _status(error: Re2llmError, scope: Scope) -> int:
     return 404 if status == HTTPStatus.UNPROCESSABLE_ENTITY and named else status
 
 
+def _is_daily(error: Re2llmError) -> bool:
+    """Return whether a key has used what it was given for a day."""
+    return error.kind == "limit" and error.field in {"calls_per_day", "usd_per_day"}
+
+
 def _seconds_to_wait(error: Re2llmError) -> int:
-    if error.kind != "limit":
+    if not _is_daily(error):
         return RETRY_AFTER
     return max(1, round((next_day() - dt.datetime.now(dt.UTC)).total_seconds()))
 

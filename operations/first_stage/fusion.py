@@ -10,6 +10,7 @@ import numpy as np
 from ...arrays import Floats
 from ...knowledge.fusions import store_fusions
 from ...knowledge.hints import NO_HINT, Hint, in_order, set_key
+from ...knowledge.jobs import hold_running
 from ...knowledge.trials import answers
 from ...policies.fusion import FEWEST_SESSIONS, Fusion, Opinions, learn_fusion, mean_places
 from ...policies.sets import Actions, hint_sets
@@ -57,6 +58,7 @@ async def learn_fusions(
             learned[name] = learn_fusion(Opinions(first, opinions, targets), places)
     stored: dict[str, dict[str, Any]] = {name: one.as_dict() for name, one in learned.items()}
     async with in_domain(options, None, write=True) as (connection, domain):
+        await hold_running(connection, options.job)
         await store_fusions(connection, domain.id, *version, stored)
     return learned
 

@@ -22,6 +22,7 @@ from ...knowledge.hint_decisions import (
     kept_hints,
     own_sessions,
 )
+from ...knowledge.jobs import hold_running
 from ...knowledge.releases import hints_in_reach
 from ...ranking.gain_table import GainTable
 from ...ranking.panels import sessions_to_tidy_by
@@ -105,6 +106,7 @@ class Tidier:
         if changes and not self._dry_run:
             version = {"model": options.model, "prompt_version": options.prompt_version}
             async with in_domain(options, None, write=True) as (connection, domain):
+                await hold_running(connection, options.job)
                 await hold_hints(connection, domain.id)
                 changes = [
                     change

@@ -86,16 +86,20 @@ async def preview_upload(context: Context, upload: str) -> ImportPreview:
         Re2llmError: The catalogue has no such file.
     """
     options = await resolve_context(context)
+    # One file of a sender is read at a time: all requests share the threads and the memory.
+    async with options.services.one_at_a_time(f"preview for {options.source}".encode()):
+        return await _preview(options, upload)
+
+
+async def _preview(options: RunOptions, upload: str) -> ImportPreview:
     async with in_domain(options, None) as (connection, domain):
         found = await find_upload(connection, domain.id, upload)
         known = await item_ids(connection, domain)
     shown = ImportPreview(upload=upload, name=found.name, kind=found.kind, size=len(found.content))
     report = ReadReport()
-    # Without a connection: there are few, and a large file takes a while. One file of a sender at
-    # a time, since all requests share the threads.
-    turn = options.services.one_at_a_time(f"preview for {options.source}".encode())
     try:
-        async with turn, _on_disk(found) as path:
+        # Without a connection: there are few, and a large file takes a while.
+        async with _on_disk(found) as path:
             items, sessions = await asyncio.to_thread(_read, found.kind, path, report, known)
             shown.notes = [_without(path, note) for note in report.notes]
     except InputError as error:

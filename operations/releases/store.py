@@ -9,6 +9,7 @@ from typing import Any
 
 from ...errors import InputError
 from ...knowledge.hints import Hint
+from ...knowledge.jobs import hold_running
 from ...knowledge.releases import Release, activate_release, release_of_job, store_release
 from ...llm.encoder import ENCODER_ID
 from ...policies.recipes import PolicyRecipe, TrainingConfig
@@ -57,8 +58,7 @@ def release_of(
 
 
 def _made_by(options: RunOptions) -> dict[str, str]:
-    job = None if options.budget is None else options.budget.job
-    return {} if job is None else {"job": job}
+    return {} if options.job is None else {"job": options.job}
 
 
 async def store_and_activate(
@@ -73,16 +73,21 @@ async def store_and_activate(
 
     Returns:
         Its number, and why it is not active; empty if it is.
+
+    Raises:
+        BudgetSpentError: The run is a job that was stopped meanwhile.
     """
     async with in_domain(options, None, write=True) as (connection, domain):
+        await hold_running(connection, options.job)
         await update_stats(connection, domain.id, options)  # training has tried the hints, too
-        job = None if options.budget is None else options.budget.job
+        job = options.job
         known = None if job is None else await release_of_job(connection, domain.id, job)
         number = known or await store_release(connection, domain.id, release)
     if refusal:
         return number, refusal
     try:
         async with in_domain(options, None, write=True) as (connection, domain):
+            await hold_running(connection, options.job)
             await activate_release(connection, domain.id, number, force=force)
     except InputError as error:
         return number, str(error)

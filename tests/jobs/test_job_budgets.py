@@ -13,7 +13,7 @@ from re2llm.jobs.code_version import code_version
 from re2llm.knowledge.autopilots import store_autopilot
 from re2llm.knowledge.domains import find_domain
 from re2llm.knowledge.job_budgets import claim_job_call, next_start, settle_job_call
-from re2llm.knowledge.jobs import end_job, fetch_job, store_job
+from re2llm.knowledge.jobs import end_job, fetch_job, restart_job, store_job
 from re2llm.knowledge.locks import AdvisoryLocks
 from re2llm.policies.autopilot.plan import AutopilotPlan
 from re2llm.runtime.allowance import Claims
@@ -112,6 +112,19 @@ async def test_without_a_price_no_call_of_limited_cost_is_made(
             await claims.claim()
     async with services.engine.connect() as connection:
         assert (await fetch_job(connection, job)).calls == (limit is None)
+
+
+@pytest.mark.parametrize("forgets", [False, True])
+async def test_what_calls_in_flight_have_set_aside_outlasts_a_pause(
+    services: Services, stored: Callable[..., Any], *, forgets: bool
+) -> None:
+    job = await stored(max_cost=1.0)
+    assert await claim(services, job, 0.4) == 0.4
+    async with services.engine.begin() as connection:
+        assert await end_job(connection, await fetch_job(connection, job), "paused")
+        await restart_job(connection, job, ["paused"], "v", forgets=forgets)
+    assert await claim(services, job, 0.4) == 0.4
+    assert (await claim(services, job, 0.4) == "max_cost") != forgets
 
 
 async def test_a_model_keeps_one_pace_over_all_workers(services: Services, domain: str) -> None:

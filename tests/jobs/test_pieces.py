@@ -9,12 +9,21 @@ from typing import Any
 import pytest
 from learnt import forget, knowledge
 from re2llm.data.sample import simulate_sessions
-from re2llm.errors import InputError, PoolerError
+from re2llm.errors import (
+    BudgetSpentError,
+    InputError,
+    ModelDownError,
+    NotGrantedError,
+    PoolerError,
+    error_from,
+)
 from re2llm.jobs import pieces
 from re2llm.jobs.control import cancel_job, job, pause, resume, retry
 from re2llm.jobs.submit import submit
-from re2llm.knowledge.jobs import Job
+from re2llm.knowledge.jobs import Job, hold_running
+from re2llm.knowledge.keys import check_key
 from re2llm.knowledge.locks import AdvisoryLocks
+from re2llm.operations.accounts.keys import create_key
 from re2llm.operations.evaluation.evaluate import evaluate
 from re2llm.operations.hints.tidy import tidy_hints
 from re2llm.operations.hints.verify import verify_hints
@@ -22,6 +31,7 @@ from re2llm.operations.learning.learn import learn
 from re2llm.operations.releases.manage import list_releases
 from re2llm.operations.training import train as training
 from re2llm.policies import recipes
+from re2llm.runtime.caller import Caller
 from re2llm.runtime.context import Context
 from re2llm.runtime.services import Services
 
@@ -218,3 +228,74 @@ async def test_a_budget_stops_a_job_and_retrying_raises_it(
     assert (again.job.attempt, again.job.max_calls, again.job.calls) == (2, 100_000, 3)
     done = await work_off(again.job)
     assert done.state == "done"
+
+
+async def test_a_job_that_was_stopped_publishes_nothing(loaded: Load, services: Services) -> None:
+    context = Context(domain=await loaded(2))
+    submitted = await submit(context, "learn", {})
+    for change, runs in ((None, True), (pause, False), (resume, True), (cancel_job, False)):
+        if change is not None:
+            await change(context, submitted.id)
+        async with services.engine.begin() as connection:
+            if runs:
+                await hold_running(connection, submitted.id)
+            else:
+                with pytest.raises(BudgetSpentError, match="stopped meanwhile"):
+                    await hold_running(connection, submitted.id)
+
+
+@pytest.mark.long
+async def test_a_training_that_is_cancelled_at_its_end_is_not_served(
+    adjust: Change, loaded: Load, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    adjust(**SMALL)
+    domain = await loaded(20, hints=2)
+    context = Context(domain=domain)
+    submitted = await submit(context, "train", {"recipe": "paper"})
+    plan = await pieces.plan(submitted.id, 1)
+    assert plan is not None
+    for piece in plan["pieces"]:
+        await pieces.do_piece(submitted.id, 1, plan["shared"], piece)
+
+    async def cancelled(*given: Any, **more: Any) -> Any:
+        await cancel_job(context, submitted.id)
+        return await publish(*given, **more)
+
+    publish = training.store_and_activate
+    monkeypatch.setattr(training, "store_and_activate", cancelled)
+    await pieces.finish(submitted.id, 1, plan["shared"], {})
+    assert (await job(context, submitted.id)).job.state == "cancelled"
+    assert (await list_releases(context)).releases == []
+
+
+def test_the_reason_of_a_job_leaves_the_providers_words_out() -> None:
+    error = ModelDownError("openai:dear", "moved", "The server redirects to http://10.0.3.7:8080/")
+    assert "10.0.3.7" in str(error)
+    public = pieces._public(error)
+    assert "10.0.3.7" not in str(public)
+    assert "10.0.3.7" not in str(public.as_dict())
+    again = error_from(error.as_dict())
+    assert isinstance(again, ModelDownError)
+    assert "10.0.3.7" not in str(again.unquoted())
+
+
+async def test_a_key_goes_on_only_with_models_that_it_was_granted(
+    loaded: Load, services: Services
+) -> None:
+    domain = await loaded(2)
+    submitted = await submit(Context(domain=domain, model="openai:dear"), "verify", {})
+    own = await submit(Context(domain=domain), "verify", {})
+    for each in (submitted, own):
+        await pause(Context(domain=domain), each.id)
+    for models, allowed in (([], False), (["openai:dear"], True)):
+        made = await create_key(Context(), "shop", [domain], may=["learn"], models=models)
+        async with services.engine.connect() as connection:
+            key = await check_key(connection, made.key)
+        assert key is not None
+        context = Context(domain=domain, caller=Caller.of(key))
+        if allowed:
+            assert (await resume(context, submitted.id)).job.state == "running"
+        else:
+            with pytest.raises(NotGrantedError, match="openai:dear"):
+                await resume(context, submitted.id)
+            assert (await resume(context, own.id)).job.state == "running"

@@ -48,6 +48,46 @@ async def test_a_cancelled_call_takes_no_claim_along(
     assert await theirs.claim_session(HELD)
 
 
+async def test_a_cancelled_learner_gives_back_all_its_sessions(
+    two: tuple[AdvisoryLocks, AdvisoryLocks],
+) -> None:
+    ours, theirs = two
+    assert await ours.claim_session(HELD)
+    for key in CLAIMED:
+        assert await ours.claim_further(HELD, key)
+    release = asyncio.create_task(ours.release_session(HELD))
+    await asyncio.sleep(0)
+    release.cancel()
+    await asyncio.gather(release, return_exceptions=True)
+    left = {HELD, *CLAIMED}
+    async with asyncio.timeout(PATIENCE):  # a moment later
+        while left:
+            left = {key for key in left if not await theirs.claim_session(key)}
+
+
+async def test_a_call_that_is_cancelled_at_its_end_gives_its_slot_back(
+    two: tuple[AdvisoryLocks, AdvisoryLocks],
+) -> None:
+    ours, _ = two
+    inside = asyncio.Event()
+
+    async def call() -> None:
+        async with ours.slot("model", 1):
+            inside.set()
+
+    for steps in range(8):
+        inside.clear()
+        made = asyncio.create_task(call())
+        async with asyncio.timeout(PATIENCE):
+            await inside.wait()
+        for _ in range(steps):  # so that each is struck at another point
+            await asyncio.sleep(0)
+        made.cancel()
+        await asyncio.gather(made, return_exceptions=True)
+    async with asyncio.timeout(PATIENCE), ours.slot("model", 1):
+        pass
+
+
 async def test_a_cancelled_release_is_one(two: tuple[AdvisoryLocks, AdvisoryLocks]) -> None:
     ours, theirs = two
     assert await ours.claim_session(HELD)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -11,6 +12,9 @@ import pytest
 from api_server import problem, serving_api
 from fault_server import FaultServer, backwards
 from keyed_runs import IDS, own_model
+from re2llm.errors import LimitReachedError
+from re2llm.interfaces.api import problems
+from re2llm.knowledge.allowances import next_day
 
 BODY = {"history": IDS[:2], "candidates": IDS[10:16]}
 
@@ -86,3 +90,14 @@ async def test_a_spent_day_says_what_is_left(
     assert '"calls_per_day":{"limit":2' in text
     assert len(model.asked) == 2
     assert 're2llm_model_requests_total{answered="yes"}' in counted
+
+
+@pytest.mark.parametrize(
+    ("field", "daily"), [("calls_per_day", True), ("usd_per_day", True), ("titles", False)]
+)
+def test_only_a_daily_limit_makes_a_client_wait_for_the_next_day(
+    field: str, *, daily: bool
+) -> None:
+    midnight = (next_day() - dt.datetime.now(dt.UTC)).total_seconds()
+    wait = problems._seconds_to_wait(LimitReachedError(field, "is used up.", "Wait."))
+    assert wait == (pytest.approx(midnight, abs=5) if daily else problems.RETRY_AFTER)
