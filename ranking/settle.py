@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from langchain_core.messages import BaseMessage
 
+from ..errors import Failure, failure_among
 from ..knowledge.hints import hint_key, set_key
 from ..knowledge.trials import Trial, hit_ranks, store_trial
 from ..llm.answers import WANTED, RankingAnswer
@@ -53,7 +54,9 @@ async def settle_ranking(state: RecommendState, options: RunOptions) -> Update:
         # Of what the model was not asked about, it cannot learn.
         known = target in ids[:count]
         update["missed"] = known and update["rank"] > hit_ranks(len(ranking))
-        if recipe.name != "letters":  # whose scores say more than the order
+        if Flag.MODEL_FAILED in update["flags"]:
+            update["answer"] = ""
+        elif recipe.name != "letters":  # whose scores say more than the order
             named = answer.numbers or numbers[:WANTED]
             update["answer"] = recipe.write(named, candidates(state), ())
         else:
@@ -64,8 +67,7 @@ async def settle_ranking(state: RecommendState, options: RunOptions) -> Update:
 
 async def _keep_trial(state: RecommendState, update: Update, options: RunOptions) -> None:
     session = state.get("training_session")
-    # A model that was down says nothing about a hint.
-    if session is None or Flag.MODEL_FAILED in update["flags"] or state.get("replayed"):
+    if session is None or is_unknown(update["flags"]) or state.get("replayed"):
         return
     texts = given_texts(state)
     trial = Trial(
@@ -81,6 +83,14 @@ async def _keep_trial(state: RecommendState, update: Update, options: RunOptions
     )
     async with options.services.engine.begin() as connection:
         await store_trial(connection, state["domain_id"], trial)
+
+
+def is_unknown(flags: Sequence[str]) -> bool:
+    """Return whether a request says nothing about its hints: the model was down.
+
+    A model that declines a prompt will do so again, and the first stage's order is what people get.
+    """
+    return Flag.MODEL_FAILED in flags and failure_among(flags) != Failure.REFUSED
 
 
 async def repaired_answer(

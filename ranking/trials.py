@@ -10,13 +10,12 @@ from ..knowledge.domains import find_domain
 from ..knowledge.hints import UNSTORED, Hint, hint_key, set_key
 from ..knowledge.training_sessions import fetch_session
 from ..knowledge.trials import Trial, find_trial
-from ..records import Flag
 from ..runtime.options import RunOptions
 from .ask import request_ranking
 from .gather import gather
 from .given import given, given_texts
 from .prompt import recipe_of
-from .settle import settle_ranking
+from .settle import is_unknown, settle_ranking
 from .state import RecommendState
 
 
@@ -68,7 +67,7 @@ async def try_hint(
     tried = cast("RecommendState", {**state, **given(hints, "trial", 1.0)})
     tried = cast("RecommendState", {**tried, **await request_ranking(tried, options)})
     settled = await settle_ranking(tried, options)
-    if Flag.MODEL_FAILED in settled["flags"]:
+    if is_unknown(settled["flags"]):
         raise ModelDownError(options.model, failure_among(settled["flags"]), settled["model_error"])
     session_id = state.get("training_session") or 0
     rank, answer = settled["rank"], settled["answer"]

@@ -11,6 +11,8 @@ from typing import Any
 
 import psycopg
 import pytest
+from fault_server import FaultServer, error
+from keyed_runs import own_model
 from learnt import libpq
 from prompts import document_of
 from re2llm.cli import app
@@ -348,6 +350,31 @@ async def test_a_pending_hint_is_decided_on_after_an_interruption(
     assert await statuses(room) == {near: "active"}
     again = await verify_hints(Context(domain=room))
     assert again.hints == []
+
+
+async def test_a_session_that_the_model_declines_holds_nothing_up(
+    services: Services, room: str, adjust: Change
+) -> None:
+    """What people get then, with a hint and without, is the first stage's order."""
+    declined: list[str] = []
+
+    def refuse(body: dict[str, Any]) -> tuple[int, Any] | None:
+        lines = str(body["messages"][-1]["content"]).split("\n")
+        prompt = "\n".join(line for line in lines if not line.startswith("Hint:"))
+        declined.append(prompt)
+        filtered = error("The prompt was filtered", "content_filter")
+        return (400, filtered) if prompt == declined[0] else None
+
+    await stored(services, room, NEAR, DIRECTOR)
+    with FaultServer(refuse=refuse).running() as server:
+        own_model(server, adjust)
+        adjust(verify_random=30, verify_doubtful=1, concurrency=1, model=services.settings.model)
+        found = await verify_hints(Context(domain=room))
+        assert (found.stopped, found.left, len(found.hints)) == (None, 0, 2)
+        assert 1 <= declined.count(declined[0]) <= 5  # without a hint, and twice with each
+        asked = len(server.asked)
+        again = await verify_hints(Context(domain=room), [hint.id for hint in found.hints])
+        assert (again.llm_calls, len(server.asked)) == (0, asked)
 
 
 async def test_verification_draws_few_sessions_of_one_key(
