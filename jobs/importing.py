@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
-from ..operations.loading.imports import load_upload, submit_upload
+from ..operations.loading.imports import discard_upload, load_upload, submit_upload
 from ..runtime.options import RunOptions
 from .kinds import Arguments, Finished, Undivided, Work
 
@@ -20,5 +21,7 @@ class Import(Undivided):
 
     async def finish(self, work: Work) -> Finished:
         """Load it."""
-        loaded = await load_upload(work.context, work.arguments["upload"])
-        return Finished(loaded.model_dump(mode="json"))
+        upload = work.arguments["upload"]
+        loaded = await load_upload(work.context, upload)
+        clear = partial(discard_upload, work.context, upload)
+        return Finished(loaded.model_dump(mode="json"), clear=clear)

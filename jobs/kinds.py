@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, get_args
 
@@ -54,10 +54,12 @@ class Finished:
     Attributes:
         result: As JSON.
         stopped: Why it is not complete, or `None`.
+        clear: Deletes what is not needed any more once the result is stored.
     """
 
     result: Mapping[str, Any]
     stopped: Re2llmError | None = None
+    clear: Callable[[], Awaitable[None]] | None = None
 
 
 class Kind(Protocol):

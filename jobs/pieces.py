@@ -116,6 +116,8 @@ async def finish(
             state = "done" if stopped is None else "stopped"
             reason = "" if stopped is None else str(stopped)
             await end_job(connection, job, state, reason=reason, result=result)
+        if finished.clear is not None:
+            await finished.clear()
 
 
 def _public(error: Re2llmError) -> Re2llmError:

@@ -150,7 +150,10 @@ async def discard_upload(context: Context, upload: str) -> None:
 
 
 async def load_upload(context: Context, upload: str) -> Loaded:
-    """Load what can be used of a file, and delete the file.
+    """Load what can be used of a file; one that cannot be used is deleted.
+
+    The caller deletes one that was loaded once it has stored that: until then it may load it again,
+    which changes nothing.
 
     Args:
         context: The run's options.
@@ -176,7 +179,6 @@ async def load_upload(context: Context, upload: str) -> Loaded:
     except InputError:
         await discard_upload(context, upload)
         raise
-    await discard_upload(context, upload)  # a lost database keeps it: the job goes on
     return loaded
 
 

@@ -19,6 +19,7 @@ from learnt import libpq
 from re2llm.errors import InputError
 from re2llm.jobs import pieces
 from re2llm.jobs.control import job
+from re2llm.jobs.submit import submit
 from re2llm.operations.catalogue.items import show_item
 from re2llm.operations.loading import imports
 from re2llm.operations.sessions.purge import purge
@@ -95,6 +96,27 @@ async def test_no_connection_is_held_while_a_file_is_read(
     assert (await imports.preview_upload(context, key)).items == 3
     assert held == [pool.checkedout()]
     await imports.discard_upload(context, key)
+
+
+async def test_an_import_whose_end_was_lost_is_done_again(
+    shop: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    context = Context(domain=shop)
+    key = await imports.keep_upload(context, "mine.jsonl", "items", ITEMS)
+    made = await submit(context, "import", {"upload": key})
+    store = pieces.end_job
+
+    async def lost(*_: Any, **__: Any) -> bool:
+        raise OSError
+
+    monkeypatch.setattr(pieces, "end_job", lost)
+    with pytest.raises(OSError):  # noqa: PT011
+        await pieces.finish(made.id, 1, {}, {})
+    monkeypatch.setattr(pieces, "end_job", store)
+    await pieces.finish(made.id, 1, {}, {})
+    assert (await job(context, made.id)).job.state == "done"
+    with pytest.raises(InputError, match="no longer there"):
+        await imports.preview_upload(context, key)
 
 
 async def test_items_are_shown_first_and_then_loaded(
