@@ -116,7 +116,8 @@ class BatchSender:
         if wanted is not None and wanted.letters:
             return await self._first_letter(questions)
         failure = ""
-        for place, question in enumerate(questions[: len(METHODS)], 1):
+        tried, left = questions[: len(METHODS)], questions[len(METHODS) :]
+        for place, question in enumerate(tried, 1):
             reply = await ask(
                 question.messages, self._options, answer_format=question.answer_format
             )
@@ -126,19 +127,29 @@ class BatchSender:
             self._tried = not failure and question.answer_format is None
             if self._understood(question):
                 return questions[place:]
-        if failure:
+        if failure and (left or failure not in ABOUT_THE_PROMPT):
             raise ModelDownError(self._options.model, failure)
-        self._tried = True
-        return questions[len(METHODS) :]
+        self._answers.given_up.update(one.key for one in tried if failure)
+        self._tried = not failure
+        return left
 
     async def _first_letter(self, questions: Sequence[Question]) -> Sequence[Question]:
         """Ask for a first letter. Where that fails, none is sent: lists will be asked for."""
-        first, options = questions[0], self._options
-        reply = await ask(first.messages, options, answer_format=first.answer_format)
-        if self._endpoint.letters.proven:
-            return questions[1:]
-        if reply.failure not in ABOUT_LETTERS:
-            raise ModelDownError(options.model, reply.failure)
+        options = self._options
+        tried, left = questions[: len(METHODS)], questions[len(METHODS) :]
+        failure = ""
+        for place, question in enumerate(tried, 1):
+            reply = await ask(question.messages, options, answer_format=question.answer_format)
+            failure = reply.failure
+            if self._endpoint.letters.proven:
+                return questions[place:]
+            if failure != Failure.REFUSED:
+                break
+        if failure == Failure.REFUSED and not left:
+            self._answers.given_up.update(one.key for one in tried)
+            return left
+        if failure not in ABOUT_LETTERS:
+            raise ModelDownError(options.model, failure)
         await options.services.models.note_logprobs(options.model, given=False, keep=False)
         self._again = True
         return []

@@ -228,6 +228,21 @@ async def test_a_batch_that_expired_unanswered_is_an_error_and_the_next_run_goes
     assert (len(server.batches), len(server.single)) == (2, 1)
 
 
+@pytest.mark.parametrize(("sessions", "ends"), [(1, False), (COUNT, True)])
+async def test_one_prompt_that_is_declined_does_not_end_a_run(
+    server: BatchServer, run: Run, monkeypatch: pytest.MonkeyPatch, sessions: int, *, ends: bool
+) -> None:
+    """A run again may have no other question left. If all are declined, the model is wrong."""
+    monkeypatch.setattr(sys.modules[__name__], "SESSIONS", SESSIONS[:sessions])
+    server.fails["POST /chat/completions"] = deque([400] * 1000)
+    if ends:
+        with pytest.raises(ModelDownError):
+            await run()()
+    else:
+        assert (await run()()).rows[0].flags["model_failed"] == 1
+    assert not server.batches
+
+
 async def test_a_refused_batch_says_why(
     server: BatchServer, services: Services, run: Run, model: str
 ) -> None:
