@@ -15,16 +15,17 @@ from ..knowledge.evidence import EVIDENCE, named
 from ..runtime.options import RunOptions
 
 EXPECTED = "expected"
-_WITH_EXPECTED: Mapping[str, str] = {
+WITH_EXPECTED: Mapping[str, str] = {
     **EVIDENCE,
     EXPECTED: "how likely it is according to past sessions and attributes together; "
     "the estimate that weighs all of them",
 }
+"""The kinds of evidence where the model alone decides, and what each means."""
 
 
 def meanings(options: RunOptions) -> Mapping[str, str]:
     """Return the kinds of evidence that the model is shown, and what each means."""
-    return _WITH_EXPECTED if options.fuse == "llm" else EVIDENCE
+    return WITH_EXPECTED if options.fuse == "llm" else EVIDENCE
 
 
 def shown_evidence(

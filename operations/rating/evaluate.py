@@ -109,7 +109,7 @@ def _require_same_split(corpus: RatingCorpus, trained: Mapping[str, Any]) -> Non
             "split",
             f"The checkpoint was trained on some of these ratings: its split was {rule!r} with "
             f"the seed {seed}.",
-            f"Repeat it: --split {rule} --seed {seed}.",
+            "Evaluate with that split and seed.",
         )
 
 

@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 from re2llm.data.sample import Film, load_films
-from re2llm.knowledge.evidence import EVIDENCE
 from re2llm.llm.embeddings import get_embedder
 from re2llm.llm.offline.clauses import GENTLE, clauses
 from re2llm.llm.offline.document import Entry, RankingDocument
 from re2llm.llm.offline.features import Feature, build_features
 from re2llm.llm.offline.following import clause_weights
 from re2llm.llm.offline.reflecting import Cause
+from re2llm.ranking.shown_evidence import WITH_EXPECTED
 
 ROOT = Path(__file__).parents[2]
 ENCODE = get_embedder().encode
@@ -42,7 +42,9 @@ def entry(
 @cache
 def films() -> list[Feature]:
     draw = random.Random(4)
-    return read([entry(f, draw, {}, EVIDENCE) for f in draw.sample(load_films(), 40)], EVIDENCE)
+    return read(
+        [entry(f, draw, {}, WITH_EXPECTED) for f in draw.sample(load_films(), 40)], WITH_EXPECTED
+    )
 
 
 @cache
@@ -55,7 +57,7 @@ def hetrec() -> list[Feature]:
         return {"actors": draw.sample(PEOPLE, 3), **numbers}
 
     drawn = draw.sample(load_films(), 40)
-    return read([entry(film, draw, scores(), EVIDENCE) for film in drawn], EVIDENCE)
+    return read([entry(film, draw, scores(), WITH_EXPECTED) for film in drawn], WITH_EXPECTED)
 
 
 @cache
@@ -147,6 +149,11 @@ def test_gentle_advice_asks_for_little() -> None:
 # The sentences of help, documentation, examples and tests
 
 EXAMPLES: list[tuple[str, str, float]] = [
+    (
+        "Prefer what is likely according to past sessions and attributes together.",
+        "evidence:expected",
+        UP,
+    ),
     ("Prefer films by directors from the history.", "director:shared", UP),
     ("Prefer the same director as in the history.", "director:shared", UP),
     ("Prefer films by the director of the last film.", "director:recent", UP),
