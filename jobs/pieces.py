@@ -129,7 +129,7 @@ def _public(error: Re2llmError) -> Re2llmError:
 
 
 def _unplanned(error: Re2llmError) -> dict[str, Any]:
-    return {"pieces": [], "shared": {}, "at_once": 1, "error": error.as_dict()}
+    return {"pieces": [], "shared": {}, "at_once": 1, "error": _public(error).as_dict()}
 
 
 async def fail(job_id: str, attempt: int, reason: str) -> None:

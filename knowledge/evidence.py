@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..records import Session
+from .catalogue_places import listed_near
 from .rounding import rounded
 from .session_counts import Counts, SessionCounts, incidence, near_counts, summed
 from .sources import beyond_share
@@ -44,8 +45,6 @@ _HISTORY_FOR_NEIGHBOURS = 20
 _RECENT = 3
 _RECENT_FOR_STEPS = 5
 _ROUNDS = 4
-_RECENT_FOR_PLACES = (1.0, 2.0, 4.0)
-"""Weights of the last items' places in the catalogue, oldest first."""
 
 _NONE_KEYED: Mapping[int, str] = {}
 
@@ -148,9 +147,7 @@ class EvidenceIndex:
         """
         if self._earlier and leave_out is not None and self._rows[leave_out] >= self._first:
             return self._earlier.table(history, candidates)
-        unknown = len(self._codes)
-        past = np.array([self._codes.get(item, unknown) for item in history], dtype=np.int64)
-        codes = np.array([self._codes.get(item, unknown) for item in candidates], dtype=np.int64)
+        past, codes = self._coded(history), self._coded(candidates)
         own = self._own(leave_out)
         popularity = self._chosen_by(codes, own)
         columns = [
@@ -158,7 +155,7 @@ class EvidenceIndex:
             self._similar_sessions(past, codes, own),
             self._with_recent(past, codes, own),
             self._near_recent(past, codes, own) / np.sqrt(popularity + 1),
-            self._listed_near(history, candidates),
+            listed_near(self._places, history, candidates),
         ]
         return rounded(np.stack(columns, axis=1, dtype=np.float64))
 
@@ -184,12 +181,14 @@ class EvidenceIndex:
         Returns:
             The most similar first.
         """
-        unknown = len(self._codes)
-        past = np.array([self._codes.get(item, unknown) for item in history], dtype=np.int64)
-        likeness = self._likeness(past, self._own(leave_out))
+        likeness = self._likeness(self._coded(history), self._own(leave_out))
         likeness[: self._first] = 0.0
         nearest = np.argsort(-likeness, kind="stable")[:count]
         return [self._keys[row] for row in nearest if likeness[row] > 0]
+
+    def _coded(self, items: Sequence[str]) -> NDArray[np.int64]:
+        unknown = len(self._codes)
+        return np.array([self._codes.get(item, unknown) for item in items], dtype=np.int64)
 
     def _own(self, key: int | None) -> list[int]:
         """Return the rows to leave out: those that count of a training session and its copies."""
@@ -279,17 +278,6 @@ class EvidenceIndex:
             return counts - len(own) * summed(mine, recent, once)[codes]
 
         return self._capped(count, own)
-
-    def _listed_near(self, history: Sequence[str], candidates: Sequence[str]) -> Counts:
-        """Return 1,000 for the same place, falling with the distance to the last items."""
-        recent = [self._places[item] for item in history if item in self._places]
-        recent = recent[-len(_RECENT_FOR_PLACES) :]
-        if not recent:
-            return np.zeros(len(candidates))
-        weights = np.array(_RECENT_FOR_PLACES[-len(recent) :])
-        places = np.array([self._places.get(item, np.inf) for item in candidates])
-        apart = np.log1p(np.abs(places[:, None] - np.array(recent)))
-        return 1000 * np.exp(-(apart @ weights) / weights.sum())
 
 
 def named(table: Counts) -> list[dict[str, float]]:

@@ -15,6 +15,7 @@ from ..knowledge.evidence import EVIDENCE, named
 from ..runtime.options import RunOptions
 
 EXPECTED = "expected"
+"""What the first stage's estimate is called in prompts."""
 WITH_EXPECTED: Mapping[str, str] = {
     **EVIDENCE,
     EXPECTED: "how likely it is according to past sessions and attributes together; "

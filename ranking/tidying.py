@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..knowledge.hint_decisions import KeptHint, StatusChange
 from ..knowledge.hint_stats import ENOUGH
@@ -24,56 +22,13 @@ from .proof import (
     proof_level,
     tally,
 )
+from .tidy_store import Standing, Store, Verdict
 from .verification import verification
 
-Verdict = Literal[
-    "helps",
-    "undecided",
-    "same",
-    "harms",
-    "harms_lately",
-    "no_effect",
-    "no_gain",
-    "dominated",
-    "unused",
-    "surplus",
-]
-"""What a hint turned out to be: `same` says what another one says, `surplus` found no room."""
-Standing = Literal["helps", "undecided"]
 _FEW_TO_PROVE = 96
 """Sessions below which a missing proof is no reason to retire a hint."""
 _LATELY = 3.1
 """Standard errors by which the newest sessions alone must show a loss."""
-
-
-@dataclass(frozen=True, slots=True)
-class Store:
-    """A domain's active and pending hints, with all that is known of them.
-
-    Attributes:
-        hints: The hints.
-        gains: By hint and session, NaN where it was not tried, or was proposed on the session;
-            shape `[hints, sessions]`.
-        planned: By hint, the sessions that it may be tried on; shape `[hints]`.
-        newest: How many of the sessions, from the first, are the newest ones.
-        tested: How many hints were ever up for proof.
-        most: How many hints the domain may keep.
-        answers: Answers with a hint of the learned policy, in the time that `unused` is about.
-        unused: Hints that it could have chosen all that time, and has not.
-        waits: Whether a hint that helps still waits for a person.
-        gives_up: Whether a hint goes whose gain more trials can hardly prove.
-    """
-
-    hints: Sequence[KeptHint]
-    gains: NDArray[np.float64]
-    planned: Sequence[int]
-    newest: int
-    tested: int
-    most: int
-    answers: int = 0
-    unused: frozenset[int] = frozenset()
-    waits: bool = False
-    gives_up: bool = True
 
 
 class Judge:

@@ -27,7 +27,8 @@ from ...knowledge.releases import hints_in_reach
 from ...ranking.gain_table import GainTable
 from ...ranking.panels import sessions_to_tidy_by
 from ...ranking.proof import looks
-from ...ranking.tidying import Judge, Store
+from ...ranking.tidy_store import Store
+from ...ranking.tidying import Judge
 from ...ranking.verification import verification
 from ...records import counted
 from ...runtime.options import RunOptions

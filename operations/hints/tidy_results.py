@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from ...ranking.tidying import Standing, Verdict
+from ...ranking.tidy_store import Standing, Verdict
 from .results import MeasuredGain
 
 

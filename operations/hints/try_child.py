@@ -26,7 +26,7 @@ async def try_child(
     text: str,
     way: Way,
     parents: Sequence[KeptHint],
-    shown: frozenset[int],
+    own: frozenset[int],
     options: RunOptions,
 ) -> TriedChild:
     """Try a child of hints, and store it if it helps more than its best parent, beyond doubt.
@@ -35,8 +35,8 @@ async def try_child(
         text: Of the child; empty if the model wrote none.
         way: How it was made.
         parents: The hints that it was made of.
-        shown: Keys of the sessions that the parents and it were written by; it is not tried on
-            them.
+        own: Keys of the sessions that its author and its parents' authors have seen; it is not
+            tried on them.
         options: The run's options.
 
     Raises:
@@ -58,7 +58,7 @@ async def try_child(
     refused = await _refused(text, options)
     if refused is not None:
         return tried(*refused)
-    found, better = await _compared(text, parents, shown, options)
+    found, better = await _compared(text, parents, own, options)
     measured: dict[str, Any] = {
         "gain": MeasuredGain.of(found.gain),
         "over_best": MeasuredGain.of(found.over_best),
@@ -70,7 +70,7 @@ async def try_child(
         "source": "improvement",
         "way": way,
         "parents": numbers,
-        "sessions": sorted(shown),
+        "sessions": sorted(own),
     }
     stored = await _stored(text, provenance, options)
     if stored is None:
@@ -91,20 +91,21 @@ async def _refused(text: str, options: RunOptions) -> tuple[Outcome, str] | None
 
 
 async def _compared(
-    text: str, parents: Sequence[KeptHint], shown: frozenset[int], options: RunOptions
+    text: str, parents: Sequence[KeptHint], own: frozenset[int], options: RunOptions
 ) -> tuple[Comparison, bool]:
     """Try a child and its parents on more and more sessions, until one is clearly better.
 
     Returns:
         The last comparison, and whether the child is better by it.
     """
-    panel = await random_panel(options.domain, options, leave_out=shown)
+    panel = await random_panel(options.domain, options, leave_out=own)
     sessions = [*panel.first, *panel.more]
     first, *more = sorted({min(look, len(sessions)) for look in LOOKS})
     found = await _compared_on(sessions[:first], text, parents, options)
     for look in more:
-        if found.is_better(last=False) or found.is_hopeless:
-            return found, found.is_better(last=False)
+        better = found.is_better(last=False)
+        if better or found.is_hopeless:
+            return found, better
         found = await _compared_on(sessions[:look], text, parents, options)
     return found, found.is_better(last=True)
 

@@ -63,7 +63,7 @@ class CallsLeft:
             questions = Questions()
             await ask_every_hint(self._state, self._hints, self._options, questions)
             options = self._options
-            # Where all trials of the session are paid, others will be asked in its manner.
+            # Where all trials of this session are paid, its prompt stands for those of others.
             prompts = [asked.messages for asked in questions.take()]
             prompts = prompts or [ranking_prompt(self._state, options, hinted=False)]
             uses = [presumed_usage(options, prompt) for prompt in prompts]

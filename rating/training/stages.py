@@ -30,6 +30,7 @@ from .trainer import grpo_trainer, run_trainer, sft_trainer
 
 CURVE_FILE = "curve.jsonl"
 _NEW = {"split", "split_seed", "reviews", "traces"}
+"""What a `rater.json` may lack that was written earlier."""
 
 
 def train_stages(
@@ -161,7 +162,6 @@ def claim(folder: Path, description: str, *, ours: bool) -> None:
     if note.exists():
         known = read_description(note)
         wanted = json.loads(description)
-        # Earlier versions wrote down less.
         if known != {name: wanted[name] for name in wanted if name in known or name not in _NEW}:
             raise InputError(
                 "folder",
