@@ -21,6 +21,7 @@ from ..knowledge.jobs import (
     list_jobs,
     restart_job,
 )
+from ..knowledge.jobs_of_keys import hold_place
 from ..knowledge.keys import hold_key
 from ..llm.prices import require_prices
 from ..operations.database import in_domain
@@ -220,6 +221,7 @@ async def _restart(
         if "max_cost" in limits:
             require_prices(options.settings.prices, models)
         await hold_key(connection, options.key_id)
+        await hold_place(connection, options.key_id)
         started = await restart_job(
             connection, job_id, among, version, key_id=options.key_id, forgets=forgets, **limits
         )

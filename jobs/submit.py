@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..knowledge.jobs import Job, fetch_job, find_job, store_job
+from ..knowledge.jobs_of_keys import hold_place
 from ..knowledge.keys import hold_key
 from ..llm.prices import require_prices
 from ..operations.database import in_domain, with_domain
@@ -44,6 +45,7 @@ async def submit(  # what a job is
 
     Raises:
         InputError: The arguments cannot be used.
+        LimitReachedError: The key has as many jobs running as it may have.
         DatabaseError: The database failed; the job is submitted as a whole or not at all.
     """
     context = await with_domain(context)
@@ -64,6 +66,8 @@ async def submit(  # what a job is
             return known
         key_id = key_id or options.key_id
         await hold_key(connection, key_id)
+        if not autopilot:  # which does one step at a time
+            await hold_place(connection, key_id)
         await store_job(
             connection,
             number,

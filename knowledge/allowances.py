@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Literal
 
 from sqlalchemy import Date, Float, and_, case, cast, extract, func, or_, select, update
@@ -22,6 +24,19 @@ TODAY = cast(func.timezone("UTC", func.now()), Date)
 """The present day in UTC, by the database's clock."""
 _THIS_MINUTE = func.date_trunc("minute", func.now())
 _MINUTE = 60
+
+
+@dataclass(frozen=True, slots=True)
+class KeyClaim:
+    """A call that a key may make.
+
+    Attributes:
+        reserved: What it may cost.
+        day: That reserved it.
+    """
+
+    reserved: float
+    day: dt.date
 
 
 async def claim_request(
@@ -59,7 +74,7 @@ async def seconds_to_next_minute(connection: AsyncConnection) -> int:
 
 async def claim_call(
     connection: AsyncConnection, key_id: str, grants: Grants, estimate: float, least: float = 0.0
-) -> float | Limit:
+) -> KeyClaim | Limit:
     """Count a paid call of today before it is made, and reserve what it may cost.
 
     The first calls of a day reserve the estimate, later ones the mean of those that were answered,
@@ -98,10 +113,10 @@ async def claim_call(
         index_elements=[Day.key_id, Day.day],
         set_={"calls": Day.calls + 1, "reserved": Day.reserved + reserve},
         where=within,
-    ).returning(reserve)
-    reserved = await connection.scalar(counted)
-    if reserved is not None:
-        return reserved
+    ).returning(reserve, Day.day)
+    claimed = (await connection.execute(counted)).one_or_none()
+    if claimed is not None:
+        return KeyClaim(*claimed)
     today = and_(Day.key_id == Key.id, Day.day == TODAY)
     key = select(Key.revoked_at, Day.calls).outerjoin(Day, today).where(Key.id == key_id)
     found = (await connection.execute(key)).one_or_none()
@@ -113,27 +128,34 @@ async def claim_call(
 
 
 async def settle_call(
-    connection: AsyncConnection, key_id: str, *, reserved: float, cost: float, answered: bool
+    connection: AsyncConnection,
+    key_id: str,
+    *,
+    reserved: Mapping[dt.date, float],
+    cost: float,
+    answered: bool,
 ) -> None:
     """Replace what a call has reserved by what it cost.
 
     Args:
         connection: In a transaction.
         key_id: Of the key.
-        reserved: From `claim_call`, summed over the attempts at one question.
+        reserved: What `claim_call` reserved of each day, summed over the attempts at one question;
+            the last day pays the cost.
         cost: What they cost.
         answered: Whether there was an answer.
     """
-    latest = select(func.max(Day.day)).where(Day.key_id == key_id).scalar_subquery()
-    await connection.execute(
-        update(Day)
-        .where(Day.key_id == key_id, Day.day == latest)
-        .values(
-            answered=Day.answered + int(answered),
-            spent=Day.spent + cost,
-            reserved=func.greatest(Day.reserved - reserved, 0.0),
+    for day, kept in sorted(reserved.items()):
+        last = day == max(reserved)
+        await connection.execute(
+            update(Day)
+            .where(Day.key_id == key_id, Day.day == day)
+            .values(
+                answered=Day.answered + int(answered and last),
+                spent=Day.spent + (cost if last else 0.0),
+                reserved=func.greatest(Day.reserved - kept, 0.0),
+            )
         )
-    )
 
 
 async def used_today(connection: AsyncConnection, key_id: str) -> tuple[int, float]:

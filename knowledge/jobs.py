@@ -239,20 +239,6 @@ async def hold_running(connection: AsyncConnection, job_id: str | None) -> None:
         raise BudgetSpentError("job", "It was stopped meanwhile.", "`re2llm jobs show` says why.")
 
 
-async def stop_jobs_of_key(connection: AsyncConnection, key_id: str) -> int:
-    """Stop the running jobs that an API key has started, and return how many.
-
-    Args:
-        connection: In the transaction that revokes the key.
-    """
-    stopped = (
-        update(JobRow)
-        .where(JobRow.key_id == key_id, JobRow.state == "running")
-        .values(state="stopped", reason=KEY_REVOKED, ended_at=func.now())
-    )
-    return (await connection.execute(stopped)).rowcount
-
-
 async def restart_job(
     connection: AsyncConnection,
     job_id: str,

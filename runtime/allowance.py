@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import datetime as dt
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 
@@ -18,6 +17,7 @@ from ..knowledge.job_budgets import JobLimit, claim_job_call, next_start
 from ..llm.prices import call_cost, estimated_tokens
 from ..llm.usage import NOTHING, Usage
 from .caller import Caller
+from .ledger import Reserved
 from .options import RunOptions
 
 ANSWER_TOKENS = 500
@@ -40,15 +40,13 @@ class Claims:
 
     Attributes:
         made: Requests so far.
-        reserved: What they may cost, set aside from the key's allowance or the job's budget.
-        days: Of that, what each day of an autopilot's budget has set aside.
+        reserved: What they may cost, until they are booked.
         lost: Tokens of those that may be billed without an answer.
     """
 
     def __init__(self, options: RunOptions, model: str, messages: Sequence[BaseMessage]) -> None:
         self.made = 0
-        self.reserved = 0.0
-        self.days: dict[dt.date, float] = {}
+        self.reserved = Reserved()
         self.lost = NOTHING
         self._options = options
         self._model = model
@@ -92,10 +90,10 @@ class Claims:
     async def _claim_from(self, caller: Caller) -> None:
         estimate, least = self._estimates(caller)
         async with self._counting() as connection:
-            reserved = await claim_call(connection, caller.key_id, caller.grants, estimate, least)
-        if isinstance(reserved, str):
-            raise _spent(caller, reserved)
-        self.reserved += reserved
+            claim = await claim_call(connection, caller.key_id, caller.grants, estimate, least)
+        if isinstance(claim, str):
+            raise _spent(caller, claim)
+        self.reserved.of_key[claim.day] += claim.reserved
 
     async def _claim_from_job(
         self, job: str, estimate: float | None, *, free: bool = False
@@ -107,9 +105,9 @@ class Claims:
             raise _priceless("max_cost", self._model)
         if isinstance(claim, str):
             raise _job_over(job, claim)
-        self.reserved += claim.reserved
+        self.reserved.of_job += claim.reserved
         if claim.day is not None:
-            self.days[claim.day] = self.days.get(claim.day, 0.0) + claim.reserved
+            self.reserved.of_autopilot[claim.day] += claim.reserved
 
     async def _wait_for_turn(self) -> None:
         """Keep the model's pace over all workers; `Limits` keeps that of this process."""

@@ -109,7 +109,7 @@ async def _ask(
             requests=claims.made,
             latency_ms=(time.perf_counter() - started) * 1000,
         )
-        await book(options, entry, reserved=claims.reserved, days=claims.days)
+        await book(options, entry, reserved=claims.reserved)
 
     try:
         answer = await endpoint.relay(

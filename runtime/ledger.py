@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import logging
-from collections.abc import Callable, Mapping
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -19,6 +21,25 @@ from .options import RunOptions
 
 _log = logging.getLogger(__name__)
 _observers: set[Callable[[LlmCall], None]] = set()
+
+
+def _by_day() -> defaultdict[dt.date, float]:
+    return defaultdict(float)
+
+
+@dataclass(slots=True)
+class Reserved:
+    """What the requests of a question may cost, set aside until it is booked.
+
+    Attributes:
+        of_key: From each day of the API key's allowance.
+        of_job: From the job's budget.
+        of_autopilot: Of that, from each day of an autopilot's budget.
+    """
+
+    of_key: defaultdict[dt.date, float] = field(default_factory=_by_day)
+    of_job: float = 0.0
+    of_autopilot: defaultdict[dt.date, float] = field(default_factory=_by_day)
 
 
 def observe_calls(observer: Callable[[LlmCall], None]) -> None:
@@ -104,16 +125,14 @@ async def book(
     options: RunOptions,
     made: LlmCall,
     *,
-    reserved: float = 0.0,
-    days: Mapping[dt.date, float] | None = None,
+    reserved: Reserved,
 ) -> None:
     """Enter a paid call into the ledger. An answer that is paid must reach its caller.
 
     Args:
         options: The run's options.
         made: What was asked and what it cost.
-        reserved: Of the key's allowance, or of the job's budget.
-        days: Of that, what each day of an autopilot has set aside.
+        reserved: What its requests have set aside.
     """
     caller, services = options.caller, options.services
     job = None if options.budget is None else options.budget.job
@@ -127,17 +146,17 @@ async def book(
         cost, answered = made.cost or 0.0, made.outcome in ANSWERED
         if caller is not None:
             await settle_call(
-                connection, caller.key_id, reserved=reserved, cost=cost, answered=answered
+                connection, caller.key_id, reserved=reserved.of_key, cost=cost, answered=answered
             )
         if job is not None:
             await settle_job_call(
                 connection,
                 job,
-                reserved=reserved,
+                reserved=reserved.of_job,
                 cost=cost,
                 tokens=made.tokens_in + made.tokens_out,
                 answered=answered,
-                days=days,
+                days=reserved.of_autopilot,
             )
 
     try:

@@ -133,8 +133,7 @@ class PaidQuestion:
             keep: Whether an answer of the right form may serve again.
         """
         entry = self._entry(reply, keep=keep)
-        claims = self._claims
-        await book(self._options, entry, reserved=claims.reserved, days=claims.days)
+        await book(self._options, entry, reserved=self._claims.reserved)
 
     def _entry(self, reply: Reply, *, keep: bool) -> LlmCall:
         answered = self._answered

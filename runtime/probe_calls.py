@@ -54,7 +54,7 @@ class BookedQuestion:
             requests=self._claims.made,
             latency_ms=(time.perf_counter() - self._started) * 1000,
         )
-        await book(options, entry, reserved=self._claims.reserved, days=self._claims.days)
+        await book(options, entry, reserved=self._claims.reserved)
 
 
 class UnbookedQuestion:

@@ -12,7 +12,8 @@ from ...knowledge.autopilots import (
     store_decision,
 )
 from ...knowledge.grants import Grants
-from ...knowledge.jobs import KEY_REVOKED, stop_jobs_of_key
+from ...knowledge.jobs import KEY_REVOKED
+from ...knowledge.jobs_of_keys import stop_jobs_of_key
 from ...runtime.caller import Caller
 from ...runtime.context import Context
 from ...runtime.options import resolve_context

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from fault_server import FaultServer
 from keyed_runs import asking, own_model, run, sums
 from re2llm.graph.recommend import graph
-from re2llm.knowledge.allowances import claim_call, settle_call
+from re2llm.knowledge.allowances import KeyClaim, claim_call, settle_call
 from re2llm.knowledge.keys import revoke_key
 from re2llm.knowledge.texts import made_storable
 from re2llm.runtime import ledger
@@ -224,19 +225,55 @@ async def test_many_small_calls_make_no_large_one_look_cheap(
 ) -> None:
     caller = await keyed(usd_per_day=1.0)
 
-    async def claim(cost: float) -> float | str:
+    async def claim(cost: float) -> KeyClaim | str:
         async with services.engine.begin() as connection:
             return await claim_call(connection, caller.key_id, caller.grants, cost, cost)
 
     for _ in range(20):
-        reserved = await claim(0.001)
-        assert isinstance(reserved, float)
+        small = await claim(0.001)
+        assert isinstance(small, KeyClaim)
         async with services.engine.begin() as connection:
             await settle_call(
-                connection, caller.key_id, reserved=reserved, cost=0.001, answered=True
+                connection,
+                caller.key_id,
+                reserved={small.day: small.reserved},
+                cost=0.001,
+                answered=True,
             )
     large = [await claim(0.3) for _ in range(5)]
-    assert large == [pytest.approx(0.3)] * 3 + ["usd_per_day"] * 2
+    assert [one if isinstance(one, str) else one.reserved for one in large] == [
+        *[pytest.approx(0.3)] * 3,
+        *["usd_per_day"] * 2,
+    ]
+
+
+async def test_a_call_over_midnight_is_settled_on_its_own_day(
+    services: Services, keyed: Callable[..., Any]
+) -> None:
+    caller = await keyed(usd_per_day=1.0)
+
+    async def claim() -> KeyClaim:
+        async with services.engine.begin() as connection:
+            claimed = await claim_call(connection, caller.key_id, caller.grants, 0.4, 0.4)
+        assert isinstance(claimed, KeyClaim)
+        return claimed
+
+    today = (await claim()).day  # is in flight
+    yesterday = today - dt.timedelta(days=1)
+    async with services.engine.begin() as connection:
+        await connection.execute(
+            text("INSERT INTO re2llm.api_key_day VALUES (:key, :day, 1, 0, 0, 0.4)"),
+            {"key": caller.key_id, "day": yesterday},
+        )
+        await settle_call(
+            connection, caller.key_id, reserved={yesterday: 0.4}, cost=0.3, answered=True
+        )
+        query = "SELECT day, spent, reserved FROM re2llm.api_key_day WHERE key_id = :key"
+        found = (await connection.execute(text(query), {"key": caller.key_id})).all()
+    assert sorted(map(tuple, found)) == [
+        (yesterday, pytest.approx(0.3), pytest.approx(0.0)),
+        (today, pytest.approx(0.0), pytest.approx(0.4)),
+    ]
 
 
 async def test_a_run_that_outlives_its_key_makes_no_further_call(
