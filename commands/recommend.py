@@ -113,7 +113,8 @@ def recommend(
         )
 
     made = run(work)
-    for typed, title, id_ in zip(history, made.history_titles, made.history, strict=True):
+    typed_last = history[-len(made.history) :]
+    for typed, title, id_ in zip(typed_last, made.history_titles, made.history, strict=True):
         if typed.casefold().removeprefix("id:") not in {title.casefold(), id_.casefold()}:
             note(f"note: {typed!r} is taken as {title} [{id_}]")
     if as_json:

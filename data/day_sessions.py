@@ -10,7 +10,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import groupby, islice
 from operator import attrgetter
 from typing import NamedTuple
 
@@ -20,6 +20,9 @@ from ..records import Session
 SECONDS_A_DAY = 86_400
 LONGER_THAN = 3
 """A day with this many items, or fewer, is no session."""
+
+_MOST_OF_A_USER = 100_000
+"""Ratings; they are sorted in memory."""
 
 
 class Rating(NamedTuple):
@@ -60,9 +63,12 @@ def user_sessions(ratings: Iterable[Rating]) -> Iterator[Session]:
 
     Args:
         ratings: Grouped by user.
+
+    Raises:
+        InputError: A user has too many to be one person.
     """
-    for _, rows in groupby(ratings, key=attrgetter("user")):
-        *history, target = [row.item for row in sorted(rows, key=attrgetter("timestamp"))]
+    for user, rows in groupby(ratings, key=attrgetter("user")):
+        *history, target = [row.item for row in _in_time_order(user, rows)]
         if history:
             yield Session(tuple(history), target)
 
@@ -84,8 +90,8 @@ def day_sessions(
         Users in the order given, the days of each in time order.
 
     Raises:
-        InputError: A user's ratings are not together, so a day could be torn apart, or
-            `longer_than` is below 1, which leaves a session no history.
+        InputError: A user's ratings are not together, so a day could be torn apart, or are too many
+            to be one person's; or `longer_than` is below 1, which leaves a session no history.
     """
     if longer_than < 1:
         raise InputError("longer_than", f"is {longer_than}.", "It must be at least 1.")
@@ -98,12 +104,20 @@ def day_sessions(
                 "Group them by user with `in_user_order`.",
             )
         seen.add(user)
-        in_time_order = sorted(rows, key=attrgetter("timestamp"))
-        for _, day in groupby(in_time_order, key=lambda rating: rating.timestamp // SECONDS_A_DAY):
+        ordered = _in_time_order(user, rows)
+        for _, day in groupby(ordered, key=lambda rating: rating.timestamp // SECONDS_A_DAY):
             chosen = list(day)
             if len(chosen) > longer_than:
                 *history, target = (rating.item for rating in chosen)
                 yield DatedSession(chosen[-1].timestamp, Session(tuple(history), target))
+
+
+def _in_time_order(user: str, rows: Iterable[Rating]) -> list[Rating]:
+    few = list(islice(rows, _MOST_OF_A_USER + 1))
+    if len(few) > _MOST_OF_A_USER:
+        problem = f"the user {user!r:.100} has more than {_MOST_OF_A_USER:,} of them."
+        raise InputError("ratings", problem, "Name the column that tells people apart.")
+    return sorted(few, key=attrgetter("timestamp"))
 
 
 def is_grouped(users: Iterable[str]) -> bool:

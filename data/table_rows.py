@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import importlib
 import re
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
@@ -22,6 +23,7 @@ _DELIMITERS = ",;\t|"
 _SEPARATOR = re.compile(r"sep=(.|\\t)", re.IGNORECASE)
 _PARQUET_MAGIC = b"PAR1"
 _BATCH = 10_000
+_MOST_COLUMNS = 10_000
 _REMEDY = "The first line must name each column, and no two alike."
 
 csv.field_size_limit(LONGEST_LINE)
@@ -148,8 +150,11 @@ def _header(path: Path, lines: Iterator[tuple[int, str]]) -> tuple[list[str], st
 
 
 def _require_unlike(place: str, names: list[str]) -> None:
-    twice = next((name for name in names if names.count(name) > 1), None)
-    if twice is not None:
+    if len(names) > _MOST_COLUMNS:
+        problem = f"is no header: it names more than {_MOST_COLUMNS:,} columns."
+        raise InputError(place, problem, _REMEDY)
+    twice, times = Counter(names).most_common(1)[0]
+    if times > 1:
         problem = f"is no header: it names the column {shown(twice)} twice."
         raise InputError(place, problem, _REMEDY)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import re
 
+_LONGEST = 2_000
 _ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
 _YEAR = re.compile(r"(?<!\s)\s*+\(([12][0-9]{3})(?:\s*[-\u2013][0-9]{0,4}\s*)?\)\s*$")
 # "I" and "As" are left alone: in English titles they are seldom articles.
@@ -20,8 +21,10 @@ def clean_title(text: str) -> str:
     """Resolve HTML entities and collapse runs of white space.
 
     Only entities that end in a semicolon are resolved, so that "R&D" and "AT&T" stay as they are.
+    Of a title that is longer than 2,000 characters, the beginning is kept.
     """
-    return " ".join(_ENTITY.sub(lambda found: html.unescape(found[0]), text).split())
+    resolved = _ENTITY.sub(lambda found: html.unescape(found[0]), text)
+    return " ".join(resolved.split())[:_LONGEST].rstrip()
 
 
 def split_year(title: str) -> tuple[str, int | None]:

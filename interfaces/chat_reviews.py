@@ -53,7 +53,7 @@ def reviews_so_far(messages: Sequence[BaseMessage], request: Mapping[str, Any]) 
     lowest, highest = request.get("lowest", 1), request.get("highest", 5)
     try:
         rating = lowest + _LIKED * (highest - lowest)
-    except TypeError:  # which the tool itself will say
+    except (TypeError, OverflowError):  # which the tool itself will say
         return []
     return [
         {"title": title, "rating": rating}

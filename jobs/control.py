@@ -215,6 +215,8 @@ async def _restart(
         options.services.engine.begin() as connection,
     ):
         found = await fetch_job(connection, job_id, among=options.domains)
+        if found.kind == "import" and options.caller is not None:
+            options.caller.require("load")
         pinned = found.arguments["context"]
         models = models_of(found.kind, pinned["model"], pinned["reflect_model"])
         _require_models(options, models)

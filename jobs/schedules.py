@@ -92,12 +92,13 @@ async def add_schedule(
         raise InputError("name", f"It has 1 to {_LONGEST} characters.", "Such as train-films.")
     options = await resolve_context(context)
     async with in_domain(options, None) as (_, domain):
-        named = name or f"{kind}-{domain.name}"
+        named, number = name or f"{kind}-{domain.name}", domain.id
     now = dt.datetime.now(dt.UTC)
     given = {
         "name": named,
         "kind": kind,
         "domain": domain.name,
+        "number": number,  # another catalogue may get its name
         "cron": cron,
         "zone": zone,
         "arguments": dict(arguments or {}),

@@ -54,6 +54,10 @@ async def submit(  # what a job is
         require_prices(
             options.settings.prices, models_of(kind, options.model, options.reflect_model)
         )
+    key_id = key_id or options.key_id
+    if not autopilot:  # which does one step at a time
+        async with options.services.engine.begin() as connection:
+            await hold_place(connection, key_id)  # before what takes long
     prepared = await job_kind(kind).prepare(options, arguments)
     async with in_domain(options, None) as (_, domain):
         number = domain.id
@@ -64,9 +68,8 @@ async def submit(  # what a job is
         known = None if job_id is None else await find_job(connection, job_id)
         if known is not None:
             return known
-        key_id = key_id or options.key_id
         await hold_key(connection, key_id)
-        if not autopilot:  # which does one step at a time
+        if not autopilot:
             await hold_place(connection, key_id)
         await store_job(
             connection,

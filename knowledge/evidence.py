@@ -117,6 +117,11 @@ class EvidenceIndex:
         return self._keys[self._first :]
 
     @property
+    def beyond(self) -> frozenset[int]:
+        """Keys of the sessions that are the surplus of an API key, and do not count."""
+        return self._beyond
+
+    @property
     def trusted_keys(self) -> Sequence[int]:
         """Keys of the sessions to learn from, without the surplus of any one API key.
 

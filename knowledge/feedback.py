@@ -5,9 +5,9 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
-from sqlalchemy import Select, exists, func, or_, select, update
+from sqlalchemy import Row, Select, exists, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -22,6 +22,14 @@ from .tables import DomainRow, ItemRow
 from .texts import storable
 from .trials import hit_ranks, ndcg
 from .uuids import uuid_of
+
+MOST_PICKS = 5_000
+"""Picks that are learned from at a time; more wait for the next time."""
+MOST_DECISIONS = 50_000
+"""Decisions that a release is compared on."""
+_AT_A_TIME = 20
+_MOST_IDS = 2_000_000
+"""Of the items in the histories and candidates of so many picks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,9 +171,31 @@ class Decision:
         return tuple(sorted(self.hint_ids)) if self.hint_ids else self.hint_id
 
 
+async def bounded_rows(
+    connection: AsyncConnection, statement: Select[*tuple[Any, ...]], most: int
+) -> list[Row[*tuple[Any, ...]]]:
+    """Return the first rows of a query for histories and candidates, no more than memory can hold.
+
+    Args:
+        connection: In a transaction.
+        statement: Its rows have `history` and `candidates`.
+        most: Rows.
+    """
+    found: list[Row[*tuple[Any, ...]]] = []
+    ids = 0
+    few_at_a_time = {"yield_per": _AT_A_TIME}
+    async with connection.stream(statement.limit(most), execution_options=few_at_a_time) as rows:
+        async for row in rows:
+            ids += len(row.history) + len(row.candidates)
+            if found and ids > _MOST_IDS:
+                break
+            found.append(row)
+    return found
+
+
 async def logged_decisions(connection: AsyncConnection, domain_id: int) -> list[Decision]:
-    """Return every recommendation that got feedback, oldest first."""
-    rows = await connection.execute(
+    """Return the latest recommendations that got feedback, oldest first."""
+    newest = (
         select(
             RecommendationRow.history,
             RecommendationRow.candidates,
@@ -180,9 +210,10 @@ async def logged_decisions(connection: AsyncConnection, domain_id: int) -> list[
         )
         .join(FeedbackRow, FeedbackRow.recommendation_id == RecommendationRow.id)
         .where(RecommendationRow.domain_id == domain_id)
-        .order_by(RecommendationRow.created_at, RecommendationRow.id)
+        .order_by(RecommendationRow.created_at.desc(), RecommendationRow.id.desc())
     )
-    return [Decision(*row) for row in rows]
+    rows = await bounded_rows(connection, newest, MOST_DECISIONS)
+    return [Decision(*row) for row in reversed(rows)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,7 +261,7 @@ async def misses_to_learn(
     domain: str | None = None,
     everyones: bool = True,
 ) -> list[Miss]:
-    """Return the misses of a model that were not learned from yet, oldest first.
+    """Return the oldest misses of a model that were not learned from yet.
 
     Args:
         everyones: Also those that came with a key that may not learn.
@@ -255,7 +286,7 @@ async def misses_to_learn(
             ApiKeyRow.may.contains(["learn"]),
         )
         statement = statement.where(or_(FeedbackRow.source == LOCAL, learns))
-    return [Miss(*row) for row in await connection.execute(statement)]
+    return [Miss(*row) for row in await bounded_rows(connection, statement, MOST_PICKS)]
 
 
 async def mark_learnt(connection: AsyncConnection, recommendations: Sequence[uuid.UUID]) -> None:

@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, insert, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from .domains import Domain
 from .fusion_tables import FirstStageRow, FusionRow
-from .tables import TrialRow
+from .tables import DomainRow, TrialRow
 
 FUSED = "/best-"
 """Part of the prompt version of whatever was asked about a first stage's best candidates."""
@@ -51,7 +51,7 @@ class StoredFirstStage:
 
 async def store_first_stage(
     connection: AsyncConnection, domain: Domain, model: bytes, metrics: Mapping[str, Any]
-) -> int:
+) -> Mapping[str, Any]:
     """Store a first stage, which serves from now on, in place of the older ones.
 
     What models said about the candidates of an older one is forgotten: it chose what they were
@@ -59,30 +59,36 @@ async def store_first_stage(
 
     Args:
         connection: In a transaction.
+        domain: As it was when the sessions were read.
         model: From `FirstStage.dump`.
 
     Returns:
-        Its number.
+        The metrics of what serves: one of newer sessions that was stored meanwhile stays.
     """
-    number = (
-        await connection.execute(
-            insert(FirstStageRow)
-            .values(
-                domain_id=domain.id, revision=domain.revision, model=model, metrics=dict(metrics)
-            )
-            .returning(FirstStageRow.id)
-        )
-    ).scalar_one()
+    held = select(DomainRow.id).where(DomainRow.id == domain.id).with_for_update(key_share=True)
+    await connection.execute(held)
+    known = await describe_first_stage(connection, domain.id)
+    if known is not None and known.revision > domain.revision:
+        return known.metrics
+    await forget_first_stage(connection, domain.id)
     await connection.execute(
-        delete(FirstStageRow).where(FirstStageRow.domain_id == domain.id, FirstStageRow.id < number)
-    )
-    await connection.execute(
-        delete(TrialRow).where(
-            TrialRow.domain_id == domain.id, TrialRow.prompt_version.contains(FUSED)
+        insert(FirstStageRow).values(
+            domain_id=domain.id, revision=domain.revision, model=model, metrics=dict(metrics)
         )
     )
-    await connection.execute(delete(FusionRow).where(FusionRow.domain_id == domain.id))
-    return number
+    return metrics
+
+
+async def forget_first_stage(connection: AsyncConnection, domain_id: int) -> None:
+    """Forget a domain's first stage, and what rests on it; the next fit makes another.
+
+    Args:
+        connection: In a transaction.
+    """
+    shown = or_(*(TrialRow.prompt_version.contains(mark) for mark in (FUSED, EXPECTING)))
+    await connection.execute(delete(FirstStageRow).where(FirstStageRow.domain_id == domain_id))
+    await connection.execute(delete(TrialRow).where(TrialRow.domain_id == domain_id, shown))
+    await connection.execute(delete(FusionRow).where(FusionRow.domain_id == domain_id))
 
 
 async def describe_first_stage(

@@ -7,7 +7,7 @@ import datetime as dt
 from sqlalchemy import func, select, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from .feedback import Miss, picks_to_learn
+from .feedback import MOST_PICKS, Miss, bounded_rows, picks_to_learn
 from .log_tables import FeedbackRow, RecommendationRow
 from .tables import HintRow
 
@@ -31,16 +31,16 @@ async def count_new(
 
 
 async def new_picks(
-    connection: AsyncConnection, domain_id: int, model: str, most: int
+    connection: AsyncConnection, domain_id: int, model: str
 ) -> list[tuple[Miss, bool]]:
     """Return what people picked that no learner has seen, newest first, and if it was a miss."""
-    rows = await connection.execute(
+    newest = (
         picks_to_learn(model)
         .add_columns(FeedbackRow.missed)
         .where(RecommendationRow.domain_id == domain_id, FeedbackRow.picked.is_not(None))
         .order_by(FeedbackRow.created_at.desc(), FeedbackRow.recommendation_id)
-        .limit(most)
     )
+    rows = await bounded_rows(connection, newest, MOST_PICKS)
     return [(Miss(*row[:-1]), row[-1]) for row in rows]
 
 

@@ -6,11 +6,11 @@ import asyncio
 import hashlib
 import json
 from collections import Counter, defaultdict
-from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from itertools import islice
 
-from sqlalchemy import bindparam, func, select
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import LargeBinary, and_, bindparam, cast, column, func, select
+from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..errors import InputError
@@ -20,12 +20,26 @@ from .domains import Domain, mark_changed
 from .sources import FILE, LOCAL
 from .tables import DomainRow, SessionRow
 
+LONGEST_LIST = 1_000
+"""Items of a session's history that are kept, and candidates of a pick."""
 _BATCH = 1000
 _REPEAT_BYTES = 4
+_LAST_REPEAT = b"\xff" * _REPEAT_BYTES
 # Written once: it is asked for every trial of a hint.
 _ONE = select(SessionRow.history, SessionRow.target, SessionRow.candidates).where(
     SessionRow.domain_id == bindparam("domain"), SessionRow.id == bindparam("key")
 )
+
+
+def picked_session(history: Sequence[str], candidates: Sequence[str], picked: str) -> Session:
+    """Return the training session that a pick from a recommendation shows.
+
+    An item that was not among the candidates is ranked among some that are retrieved, as is one
+    that was among thousands.
+    """
+    listed = picked in candidates and len(candidates) <= LONGEST_LIST
+    past = tuple(history[-LONGEST_LIST:])
+    return Session(past, picked, tuple(candidates) if listed else None)
 
 
 async def store_sessions(
@@ -38,7 +52,8 @@ async def store_sessions(
 ) -> int:
     """Add the sessions that are not stored yet.
 
-    A file loaded twice adds nothing; a session that occurs twice *within* a file counts twice.
+    A file loaded twice adds nothing; a session that occurs twice *within* a file counts twice. Of a
+    longer history the newest `LONGEST_LIST` items are kept: it is read into memory to serve.
 
     Args:
         connection: In a transaction.
@@ -75,7 +90,7 @@ def _rows(
         yield {
             "domain_id": domain.id,
             "key": digest + repeats[digest].to_bytes(_REPEAT_BYTES, "big"),
-            "history": list(session.history),
+            "history": list(session.history[-LONGEST_LIST:]),
             "target": session.target,
             "candidates": list(candidates) if candidates else None,
         }
@@ -87,22 +102,38 @@ def _digest(session: Session) -> bytes:
 
 
 async def _stored(
-    connection: AsyncConnection, domain: Domain, digests: Container[bytes]
-) -> list[tuple[int, bytes]]:
-    """Return the keys of the stored sessions of some digests, each with its digest."""
-    rows = await connection.execute(
-        select(SessionRow.id, SessionRow.key).where(SessionRow.domain_id == domain.id)
+    connection: AsyncConnection, domain: Domain, digests: Collection[bytes]
+) -> defaultdict[bytes, list[int]]:
+    """Return the keys of the stored sessions of some digests, the newest first."""
+    found: defaultdict[bytes, list[int]] = defaultdict(list)
+    given = func.unnest(cast(list(digests), ARRAY(LargeBinary)))
+    wanted = given.table_valued(column("digest", LargeBinary)).render_derived(name="wanted")
+    same = and_(
+        SessionRow.domain_id == domain.id,
+        SessionRow.key > wanted.c.digest,
+        SessionRow.key <= wanted.c.digest.concat(_LAST_REPEAT),
     )
-    found = ((row.id, row.key[:-_REPEAT_BYTES]) for row in rows)
-    return [(key, digest) for key, digest in found if digest in digests]
+    rows = select(SessionRow.id, wanted.c.digest).join_from(wanted, SessionRow, same)
+    for key, digest in await connection.execute(rows.order_by(SessionRow.id.desc())):
+        found[digest].append(key)
+    return found
 
 
 async def stored_keys(
     connection: AsyncConnection, domain: Domain, sessions: Iterable[Session]
 ) -> set[int]:
     """Return the keys of those sessions that are stored."""
-    wanted = {_digest(session) for session in sessions}
-    return {key for key, _ in await _stored(connection, domain, wanted)}
+    found = await _stored(connection, domain, {_digest(session) for session in sessions})
+    return {key for keys in found.values() for key in keys}
+
+
+async def first_keys(
+    connection: AsyncConnection, domain: Domain, sessions: Sequence[Session]
+) -> list[int | None]:
+    """Return the oldest key of each session, `None` for one that is not stored."""
+    digests = [_digest(session) for session in sessions]
+    found = await _stored(connection, domain, set(digests))
+    return [min(found[digest], default=None) for digest in digests]
 
 
 async def keys_of_sessions(
@@ -113,11 +144,7 @@ async def keys_of_sessions(
     One that is there several times takes as many keys, as far as it is stored that often.
     """
     digests = [_digest(session) for session in sessions]
-    known: defaultdict[bytes, list[int]] = defaultdict(list)
-    for key, digest in await _stored(connection, domain, set(digests)):
-        known[digest].append(key)
-    for keys in known.values():
-        keys.sort(reverse=True)
+    known = await _stored(connection, domain, set(digests))
     stored = [known[digest] for digest in digests]
     return [keys.pop() if len(keys) > 1 else keys[0] for keys in stored]
 
@@ -231,6 +258,6 @@ async def observe_session(
             "history", f"Domain {domain.name!r} has no item {min(unknown)!r}.", "Send known ids."
         )
     if await store_sessions(connection, domain, [session], source=source):
+        await mark_changed(connection, domain)  # first: its writers queue on the domain's row
         await refresh_popularity(connection, domain)
-        await mark_changed(connection, domain)
     return min(await stored_keys(connection, domain, [session]))

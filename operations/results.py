@@ -66,6 +66,10 @@ class PickedHint(BaseModel):
     )
 
 
+MOST_RECALLED = 100
+"""Items of the history that an answer names."""
+
+
 class Recommended(BaseModel):
     """The answer to a request for recommendations."""
 
@@ -73,7 +77,9 @@ class Recommended(BaseModel):
         description="Pass it with the feedback; null if nothing was logged."
     )
     domain: str
-    history: list[str] = Field(description="Ids of the items that it was made for.")
+    history: list[str] = Field(
+        description=f"Ids of the items that it was made for, the last {MOST_RECALLED} of them."
+    )
     history_titles: list[str] = Field(description="Their titles.")
     items: list[RecommendedItem] = Field(description="The best ones, best first.")
     ranking: list[str] = Field(description="Ids of all candidates, best first.")

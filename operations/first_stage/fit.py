@@ -43,6 +43,12 @@ async def fit_first_stage(
         How it does on sessions that it has not seen (`sessions`, `learned`, `sum`, `kept`), and
         how many training sessions there were (`of`); `None` where there are none.
     """
+    # Of those that want the same fit, one does the work.
+    async with options.services.one_at_a_time(f"first stage {options.domain}".encode()):
+        return await _fit(options, progress)
+
+
+async def _fit(options: RunOptions, progress: Progress) -> Mapping[str, Any] | None:
     async with in_domain(options, None) as (connection, domain):
         known = await describe_first_stage(connection, domain.id)
         if known is not None and known.revision == domain.revision:
@@ -56,7 +62,7 @@ async def fit_first_stage(
         return None
     async with in_domain(options, domain.name) as (connection, domain):
         sessions = await training_sessions(connection, domain)
-        drawn = set(random_sessions(index.keys, _MOST, options.settings.seed))
+        drawn = set(random_sessions(index.trusted_keys, _MOST, options.settings.seed))
         chosen = [(key, s) for key, s in sessions if key in drawn and s.candidates]
         wanted = {i for _, s in chosen for i in (*s.history, *(s.candidates or ()))}
         items = await fetch_items(connection, domain, sorted(wanted))
@@ -69,9 +75,9 @@ async def fit_first_stage(
     model, metrics = await asyncio.to_thread(
         _fitted, sessions, chosen, items, embeddings, index, options.settings.prompt_history, report
     )
-    async with in_domain(options, None, write=True) as (connection, domain):
-        await store_first_stage(connection, domain, model, metrics)
-    return metrics
+    # Under the revision whose sessions it knows: what came meanwhile must count as new.
+    async with in_domain(options, None, write=True) as (connection, _):
+        return await store_first_stage(connection, domain, model, metrics)
 
 
 def _fitted(
@@ -98,6 +104,9 @@ def _fitted(
         listed = [items[i] for i in candidates]
         task = first_stage_task(session.history, past, listed, evidence, embeddings)
         learning.append(LearningSession(key, task, candidates.index(session.target)))
-    recent = len(sessions) - len(index.keys)
-    model, found = fit_first_stage(sessions, learning, recent, progress=report)
+    # No API key alone decides what people choose: its surplus counts here no more than as evidence.
+    counted = [one for one in sessions if one[0] not in index.beyond] or sessions
+    late = set(index.keys)
+    recent = sum(key not in late for key, _ in counted)
+    model, found = fit_first_stage(counted, learning, recent, progress=report)
     return model.dump(), {**found.as_dict(), "of": len(sessions)}

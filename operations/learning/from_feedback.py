@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from ...errors import InputError, Re2llmError
 from ...knowledge.feedback import Miss, mark_learnt, misses_to_learn
-from ...knowledge.training_sessions import observe_session
+from ...knowledge.training_sessions import observe_session, picked_session
 from ...records import Session
 from ...runtime.context import Context
 from ...runtime.options import resolve_context
@@ -84,6 +84,4 @@ async def _learn(
 
 def session_of(miss: Miss) -> Session:
     """Return the training session that a pick shows."""
-    # An item that was not among the candidates is ranked among some that are retrieved.
-    listed = miss.picked in miss.candidates
-    return Session(tuple(miss.history), miss.picked, tuple(miss.candidates) if listed else None)
+    return picked_session(miss.history, miss.candidates, miss.picked)

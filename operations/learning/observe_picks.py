@@ -18,8 +18,6 @@ from ...runtime.options import RunOptions
 from ..database import in_domain
 from .from_feedback import session_of
 
-_MOST = 5_000
-"""Picks at a time; more wait for the next time."""
 _MISSES = 200
 """Misses at a time whose sessions are learned from, the newest."""
 
@@ -52,7 +50,7 @@ async def observe_picks(options: RunOptions) -> Observed:
         DatabaseError: The database failed; nothing was stored then.
     """
     async with in_domain(options, None, write=True) as (connection, domain):
-        picks = await new_picks(connection, domain.id, options.model, _MOST)
+        picks = await new_picks(connection, domain.id, options.model)
         wanted = {name for pick, _ in picks for name in _names(pick)}
         known = set(await fetch_items(connection, domain, sorted(wanted)))
         # The others name items that the catalogue has lost since.
@@ -63,8 +61,8 @@ async def observe_picks(options: RunOptions) -> Observed:
         for source, sessions in by_source.items():
             await store_sessions(connection, domain, sessions, source=source)
         if kept:
-            await refresh_popularity(connection, domain)
             await mark_changed(connection, domain)
+            await refresh_popularity(connection, domain)
         chosen = _newest(kept, options.settings.source_share)
         keys = await keys_of_sessions(connection, domain, [session_of(pick) for pick in chosen])
         missed = {pick.recommendation_id for pick, missed in kept if missed}

@@ -38,6 +38,8 @@ from .load import load
 LARGEST_UPLOAD = 8 * 2**20
 """Bytes, as sent."""
 _LARGEST_UNPACKED = 64 * 2**20
+_MOST_ITEMS = 200_000
+"""Items that a preview compares with the catalogue, in memory."""
 _GZIP = b"\x1f\x8b"
 _FIRST, _SHOWN_IDS = 10, 8
 _BATCH = 1_000
@@ -228,11 +230,18 @@ def _read(
     if kind == "sessions":
         return [], _counted(read_sessions(path, report, known=there))
     if kind == "items":
-        return list(JsonlReader(path).items(report)), (0, [])
+        return _few(JsonlReader(path).items(report)), (0, [])
     reader = table_reader(path)
-    items = list(reader.items(report))
+    items = _few(reader.items(report))
     both = there | {item.id for item in items}
     return items, _counted(reader.sessions(report, both))
+
+
+def _few(items: Iterator[Item]) -> list[Item]:
+    found = list(islice(items, _MOST_ITEMS + 1))
+    if len(found) > _MOST_ITEMS:
+        raise InputError("file", f"It holds more than {_MOST_ITEMS:,} items.", _BY_COMMAND)
+    return found
 
 
 def _counted(sessions: Iterator[Session]) -> tuple[int, list[Session]]:

@@ -111,7 +111,7 @@ async def load(
     finally:
         ticking.cancel()
     loaded.advice = " ".join(filter(None, [loaded.advice, await _index(options, loaded, progress)]))
-    if loaded.sessions and (loaded.sessions_new or loaded.items_changed):
+    if loaded.sessions:  # also where an interrupted run has loaded them
         await fit_first_stage(replace(options, domain=name), progress=progress)
     counts = {
         "malformed": report.malformed,
@@ -169,11 +169,11 @@ async def load_domain(
             raise InputError(
                 "path", "It holds no usable item.", "Check that it is the right file or folder."
             )
-        if changed or new:
-            await refresh_popularity(connection, domain)
         noticed = not any_order and await notice_time_order(connection, domain)
         if changed or new or noticed:
             await mark_changed(connection, domain)
+        if changed or new:
+            await refresh_popularity(connection, domain)
         total = await count_sessions(connection, domain)
         recent = len(await session_keys(connection, domain.id))
     return Loaded(

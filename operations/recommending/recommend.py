@@ -18,7 +18,7 @@ from ...runtime.context import Context
 from ...runtime.options import resolve_context
 from ..catalogue.titles import in_catalogue
 from ..graphs import OnState, ask
-from ..results import GivenHint, PickedHint, Recommended, RecommendedItem
+from ..results import MOST_RECALLED, GivenHint, PickedHint, Recommended, RecommendedItem
 from .reasons import reasons_for
 
 _NO_YEAR = 10_000
@@ -74,8 +74,8 @@ async def recommend(
     return Recommended(
         recommendation_id=result["recommendation_id"],
         domain=result["domain"],
-        history=request["history"],
-        history_titles=[item.title for item in chosen],
+        history=[item.id for item in chosen[-MOST_RECALLED:]],
+        history_titles=[item.title for item in chosen[-MOST_RECALLED:]],
         items=[
             RecommendedItem(**item, year=_year(its), because=why)
             for item, its, why in zip(result["items"], listed, because, strict=True)

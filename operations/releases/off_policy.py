@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import cast
 
 import numpy as np
@@ -12,13 +13,12 @@ from ...knowledge.domains import Domain
 from ...knowledge.feedback import Decision, logged_decisions
 from ...knowledge.hints import best_hints
 from ...knowledge.releases import fetch_release
-from ...knowledge.training_sessions import stored_keys
+from ...knowledge.training_sessions import first_keys, picked_session
 from ...ranking.gather import gather
 from ...ranking.served_policy import load_release
 from ...ranking.state import RecommendState
-from ...records import Session
 from ...runtime.context import Context
-from ...runtime.options import resolve_context
+from ...runtime.options import RunOptions, resolve_context
 from ...runtime.progress import Progress, silent
 from ..catalogue.titles import in_catalogue
 from ..database import in_domain
@@ -46,6 +46,18 @@ async def evaluate_release(
         Re2llmError: There is no such release, or the log says nothing about it.
     """
     options = await resolve_context(context)
+    # It reads a long log: of several at a time, one runs.
+    async with options.services.one_at_a_time(f"replay {domain or options.domain}".encode()):
+        return await _replayed(options, release, domain, sampled, progress)
+
+
+async def _replayed(
+    options: RunOptions,
+    release: int,
+    domain: str | None,
+    sampled: bool | None,
+    progress: Progress,
+) -> OffPolicyReport:
     drawn = options.settings.explore if sampled is None else sampled
     async with in_domain(options, domain) as (connection, found):
         fetched = await fetch_release(connection, found.id, release)
@@ -56,7 +68,7 @@ async def evaluate_release(
         used = [one for one in fitting if 0 < one.probability < 1]
         require_log(found.name, everything, fitting, used)
         hints = await best_hints(connection, found.id, count=options.settings.shortlist)
-        own = [await _own_session(connection, found, decision) for decision in used]
+        own = await _own_sessions(connection, found, used)
     shares: list[Shares] = []
     targets: list[float] = []
     async with in_catalogue(options, found):
@@ -91,11 +103,11 @@ async def evaluate_release(
     )
 
 
-async def _own_session(
-    connection: AsyncConnection, domain: Domain, decision: Decision
-) -> int | None:
-    """Return the training session that feedback on this decision became, if it did."""
-    if decision.picked is None:
-        return None
-    session = Session(tuple(decision.history), decision.picked, tuple(decision.candidates))
-    return min(await stored_keys(connection, domain, [session]), default=None)
+async def _own_sessions(
+    connection: AsyncConnection, domain: Domain, decisions: Sequence[Decision]
+) -> list[int | None]:
+    """Return the training session that feedback on each decision became, if it did."""
+    picked = [(one, one.picked) for one in decisions if one.picked is not None]
+    sessions = [picked_session(one.history, one.candidates, it) for one, it in picked]
+    stored = iter(await first_keys(connection, domain, sessions))
+    return [None if one.picked is None else next(stored) for one in decisions]

@@ -9,6 +9,7 @@ from pathlib import Path
 from ...data.malformed import ReadReport
 from ...data.session_file import read_sessions
 from ...errors import InputError
+from ...knowledge.sources import within_share
 from ...knowledge.training_sessions import session_keys, stored_keys
 from ...records import Session
 from ...runtime.options import RunOptions
@@ -20,8 +21,10 @@ async def selected_sessions(
 ) -> list[int]:
     """Return the keys of the training sessions to work on, in the order they were loaded.
 
+    Without files and keys, these are all but the surplus of any one API key, as of evidence.
+
     Args:
-        files: Only the loaded sessions in these JSONL files; all if empty.
+        files: Only the loaded sessions in these JSONL files; any if empty.
         keys: Only these; keys of deleted sessions are left out.
 
     Raises:
@@ -31,7 +34,10 @@ async def selected_sessions(
     async with in_domain(options, None) as (connection, domain):
         if not files:
             every = await session_keys(connection, domain.id)
-            among = set(every if keys is None else keys)
+            if keys is None:
+                share = options.settings.source_share
+                return await within_share(connection, domain.id, every, share) or every
+            among = set(keys)
             return [key for key in every if key in among]
         found = await stored_keys(connection, domain, listed)
     if not found:

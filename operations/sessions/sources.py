@@ -11,6 +11,7 @@ from ...errors import InputError
 from ...knowledge import forgetting
 from ...knowledge.catalogue import refresh_popularity
 from ...knowledge.domains import Domain, hold_hints, mark_changed
+from ...knowledge.first_stages import forget_first_stage
 from ...knowledge.hint_decisions import own_sessions
 from ...knowledge.hints import set_status
 from ...knowledge.merged import first_gains, keys_by_hint
@@ -77,6 +78,7 @@ async def drop_sessions(
                 "`re2llm sessions list` shows all sources.",
             )
         pending = await forget_sessions(connection, found, sessions, options)
+        await forget_first_stage(connection, found.id)  # which has learned from them
     return DroppedSessions(
         domain=found.name,
         source=source,
@@ -99,11 +101,11 @@ async def forget_sessions(
     """
     if not sessions:
         return []
+    await mark_changed(connection, domain)  # first, as other writers do: else they deadlock
     await hold_hints(connection, domain.id)
     tried = await forgetting.hints_tried_on(connection, domain, sessions)
     await forgetting.delete_sessions(connection, domain, sessions)
     await refresh_popularity(connection, domain)
-    await mark_changed(connection, domain)
     await forgetting.clear_stats(connection, domain, [hint.id for hint in tried])
     versions = dict.fromkeys((hint.model, hint.prompt_version) for hint in tried)
     await update_stats(connection, domain.id, options, also=versions)
