@@ -45,6 +45,7 @@ def start_embedded(home: Path) -> str:
     if sys.platform == "win32":
         raise _failure(home, "there is none for Windows")
     # Unix only, and not needed by programs that bring a database.
+    from .embedded_postmaster import HeldElsewhereError  # noqa: PLC0415
     from .embedded_server import EmbeddedServer  # noqa: PLC0415
 
     _require_writable(home)
@@ -55,6 +56,8 @@ def start_embedded(home: Path) -> str:
             server.create()
             _join(folder)
             return server.start()
+    except HeldElsewhereError as error:
+        raise _failure(home, str(error), "Stop that one first, or set") from error
     except (OSError, LookupError, threading.ThreadError) as error:
         log = folder / "log"
         hint = f"See {log}, or set" if log.exists() else "Set"

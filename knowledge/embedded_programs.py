@@ -55,15 +55,22 @@ class Programs:
         """
         _run([*self._as_account(), *self._path(command)], self._folder)
 
-    def launch(self, command: Sequence[str], folder: Path, log: str) -> int:
+    def launch(self, command: Sequence[str], folder: Path, log: str, *keep: int) -> int:
         """Start a program that goes on beside ours, and return the number of its process.
+
+        Args:
+            command: The program and its arguments.
+            folder: Where it runs.
+            log: The file in that folder to which what it says is added.
+            keep: Descriptors that it inherits.
 
         Raises:
             OSError: It cannot be started.
         """
         # A child of a shell that ends at once: init reaps it, and no Ctrl-C reaches it.
         shell = ["/bin/sh", "-c", _LAUNCH, log]
-        return int(_run([*self._as_account(), *shell, *self._path(command)], folder, detached=True))
+        command = [*self._as_account(), *shell, *self._path(command)]
+        return int(_run(command, folder, detached=True, keep=keep))
 
     def hand_over(self, path: Path | int) -> None:
         """Give what we made to the account."""
@@ -90,16 +97,28 @@ def _account(folder: Path) -> pwd.struct_passwd:
     if user := os.geteuid():
         return pwd.getpwuid(user)
     if folder.exists() and (owner := folder.stat().st_uid):
-        return pwd.getpwuid(owner)
+        try:
+            return pwd.getpwuid(owner)
+        except KeyError:  # a new container on a data directory of an old one
+            taken = _ROOTS_ACCOUNT in {known.pw_name for known in pwd.getpwall()}
+            name = f"{_ROOTS_ACCOUNT}{owner}" if taken else _ROOTS_ACCOUNT
+            _make_account(name, "--uid", str(owner))
+            return pwd.getpwuid(owner)
     try:
         return pwd.getpwnam(_ROOTS_ACCOUNT)
     except KeyError:
-        make = ("useradd", "--system", "--no-create-home", "--shell", "/usr/sbin/nologin")
-        _run([*make, _ROOTS_ACCOUNT], Path("/"))
+        _make_account(_ROOTS_ACCOUNT)
         return pwd.getpwnam(_ROOTS_ACCOUNT)
 
 
-def _run(command: Sequence[str], folder: Path, *, detached: bool = False) -> str:
+def _make_account(name: str, *options: str) -> None:
+    make = ("useradd", "--system", "--no-create-home", "--shell", "/usr/sbin/nologin")
+    _run([*make, *options, name], Path("/"))
+
+
+def _run(
+    command: Sequence[str], folder: Path, *, detached: bool = False, keep: Sequence[int] = ()
+) -> str:
     done = subprocess.run(  # noqa: S603
         command,
         check=False,
@@ -108,6 +127,7 @@ def _run(command: Sequence[str], folder: Path, *, detached: bool = False) -> str
         errors="replace",
         cwd=folder,
         start_new_session=detached,
+        pass_fds=keep,
     )
     if done.returncode:
         said = done.stderr.strip().splitlines() or [f"{command[0]} failed"]

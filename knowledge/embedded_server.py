@@ -12,30 +12,26 @@ import shutil
 import signal
 import tempfile
 import time
-from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import NoReturn
 from urllib.parse import quote
 
-import psutil
-
+from .embedded_postmaster import HeldElsewhereError, Postmaster, alive, claimed, read_mark
 from .embedded_programs import MAJOR, Programs
+from .embedded_sockets import (
+    PORT,
+    SOCKET,
+    SOCKETS_PREFIX,
+    base_for_sockets,
+    holds_socket,
+    is_ours,
+    remove_sockets,
+)
 
-_PORT = "5432"
-_SOCKET = f".s.PGSQL.{_PORT}"
-_SOCKETS_PREFIX = "re2llm-socket-"
-_LONGEST_SOCKET = 103
-"""Bytes of a Unix socket's path: the limit of macOS; Linux allows four more."""
 _PATIENCE = 60.0
 _LOOK_AGAIN = 0.01
-
-
-class Postmaster(NamedTuple):
-    """The server's main process, as `postmaster.pid` describes it."""
-
-    pid: int
-    sockets: Path
-    ready: bool
+_TELL_AT_TRY = 50
+_CLAIM = "re2llm.lock"
 
 
 class EmbeddedServer:
@@ -84,8 +80,8 @@ class EmbeddedServer:
             OSError: It does not start.
         """
         running = self._postmaster()
-        if running and running.ready and not self._is_private(running.sockets):
-            self.stop()  # started by an earlier version of this package
+        if running and running.ready and not self._is_reachable(running):
+            self.stop()
         return _url(self._wait_until_ready())
 
     def running_url(self) -> str | None:
@@ -101,10 +97,10 @@ class EmbeddedServer:
         end = time.monotonic() + _PATIENCE
         while self._postmaster() and time.monotonic() < end:
             time.sleep(_LOOK_AGAIN)
-        _remove_sockets(running.sockets)
+        remove_sockets(running.sockets)
 
     def _wait_until_ready(self) -> Postmaster:
-        pid, logged = None, 0
+        pid, logged, kept_out = None, 0, 0
         log = self._folder / "log"
         end = time.monotonic() + _PATIENCE
         try:
@@ -112,23 +108,40 @@ class EmbeddedServer:
                 running = self._postmaster()
                 if running and running.ready:
                     return running
-                if running is None and (pid is None or not _alive(pid)):
+                if running is None and (pid is None or not alive(pid)):
                     if pid is not None:
                         _raise_unless_passing(log.read_bytes()[logged:].decode(errors="replace"))
                     logged = log.stat().st_size if log.exists() else 0
                     pid = self._launch()
+                    kept_out = kept_out + 1 if pid is None else 0
+                    if kept_out == _TELL_AT_TRY:
+                        self._tell(log, "the data directory is still in use by another server")
                 time.sleep(_LOOK_AGAIN)
+            _give_up(kept_out > 0)
         except BaseException:
-            if pid is not None and _alive(pid):
+            if pid is not None and alive(pid):
                 os.kill(pid, signal.SIGTERM)
             raise
-        raise TimeoutError(f"it was not ready after {_PATIENCE:.0f} seconds")
 
-    def _launch(self) -> int:
-        """Start the server, and return the number of its process."""
-        if left := self._read_mark():
-            _remove_sockets(left.sockets)
-        for path in (*self._folder.glob(f"{_SOCKET}*"), self._mark):
+    def _launch(self) -> int | None:
+        """Start the server, and return the number of its process; `None` if another has the data.
+
+        Raises:
+            HeldElsewhereError: The other one serves, but not here.
+        """
+        left = read_mark(self._mark)
+        with claimed(self._folder / _CLAIM) as claim:
+            if claim is None:
+                if left and left.answers():
+                    raise HeldElsewhereError("a server of another container uses it")
+                return None
+            self._programs.hand_over(claim)
+            return self._launch_with(claim, left)
+
+    def _launch_with(self, claim: int, left: Postmaster | None) -> int:
+        if left:
+            remove_sockets(left.sockets)
+        for path in (*self._folder.glob(f"{SOCKET}*"), self._mark):
             path.unlink(missing_ok=True)
         names = {pwd.getpwuid(os.geteuid()).pw_name, self._programs.account.pw_name}
         self._write("pg_ident.conf", "".join(f're2llm "{name}" all\n' for name in names))
@@ -138,11 +151,11 @@ class EmbeddedServer:
             "listen_addresses=",
             f'unix_socket_directories="{sockets}"',
             "unix_socket_permissions=0700",
-            f"port={_PORT}",
+            f"port={PORT}",
             "lc_messages=C",
         )
         server = ["postgres", "-D", str(self._folder), *(f"--{option}" for option in options)]
-        return self._programs.launch(server, self._folder, "log")
+        return self._programs.launch(server, self._folder, "log", claim)
 
     def _write(self, name: str, text: str) -> None:
         path = self._folder / name
@@ -151,17 +164,18 @@ class EmbeddedServer:
             file.write(text)
             self._programs.hand_over(file.fileno())
 
+    def _tell(self, log: Path, words: str) -> None:
+        """Add a line of ours to the server's log."""
+        append = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW  # as it may be a link
+        with os.fdopen(os.open(log, append, 0o600), "w", encoding="utf-8") as file:
+            self._programs.hand_over(file.fileno())
+            file.write(f"re2llm: {words}\n")
+
     def _sockets(self) -> Path:
         """Return a private directory for the socket: a new one if the usual path does not do."""
-        if _holds_socket(self._folder):
+        if holds_socket(self._folder):
             return self._folder
-        # Only the place: the directory itself is made again, for this account alone.
-        shared = "/tmp"  # noqa: S108  # nosec B108
-        for base in (os.environ.get("XDG_RUNTIME_DIR"), tempfile.gettempdir(), shared):
-            made = Path(base or "").absolute() / f"{_SOCKETS_PREFIX}{'x' * 8}"
-            if base and os.access(base, os.W_OK) and _holds_socket(made):
-                return self._private_directory(_SOCKETS_PREFIX, made.parent)
-        raise OSError("no directory has a path short enough for a Unix socket: set TMPDIR to one")
+        return self._private_directory(SOCKETS_PREFIX, base_for_sockets())
 
     def _private_directory(self, prefix: str, parent: Path) -> Path:
         made = Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
@@ -170,26 +184,24 @@ class EmbeddedServer:
 
     def _postmaster(self) -> Postmaster | None:
         """Return the running server, if there is one."""
-        found = self._read_mark()
-        return found if found and _alive(found.pid, self._folder) else None
+        found = read_mark(self._mark)
+        return found if found and alive(found.pid, self._folder) else None
 
-    def _read_mark(self) -> Postmaster | None:
-        try:
-            lines = os.fsdecode(self._mark.read_bytes()).split("\n")
-        except OSError:  # none runs, or it has just stopped
-            return None
-        lines += [""] * 8  # written by half
-        pid = lines[0].strip().removeprefix("-")
-        if not pid.isdecimal():
-            return None
-        return Postmaster(int(pid), Path(lines[4]), ready=lines[7].strip() == "ready")
-
-    def _is_private(self, sockets: Path) -> bool:
-        return sockets == self._folder or _is_ours(sockets)
+    def _is_reachable(self, running: Postmaster) -> bool:
+        # An earlier version of this package listened elsewhere. A logout takes the directory for
+        # what runs, and cleaners take what is old in that for temporary files.
+        private = running.sockets == self._folder or is_ours(running.sockets)
+        return private and running.socket.exists()
 
 
 def _url(running: Postmaster) -> str:
-    return f"postgresql://postgres@/postgres?host={quote(str(running.sockets))}&port={_PORT}"
+    return f"postgresql://postgres@/postgres?host={quote(str(running.sockets))}&port={PORT}"
+
+
+def _give_up(kept_out: bool) -> NoReturn:
+    if kept_out:
+        raise HeldElsewhereError("another server, or what is left of a killed one, uses it")
+    raise TimeoutError(f"it was not ready after {_PATIENCE:.0f} seconds")
 
 
 def _raise_unless_passing(said: str) -> None:
@@ -200,35 +212,3 @@ def _raise_unless_passing(said: str) -> None:
         return
     lines = said.strip().splitlines() or ["it ended without a word"]
     raise OSError(next((line for line in lines if "FATAL" in line), lines[-1]))
-
-
-def _alive(pid: int, folder: Path | None = None) -> bool:
-    """Tell whether a process runs; with a folder, whether it is the server of that folder."""
-    try:
-        process = psutil.Process(pid)
-        # A dead process keeps its number for a while, and then it may go to another program.
-        return process.status() != psutil.STATUS_ZOMBIE and (
-            folder is None
-            or (process.name().startswith("postgres") and folder.samefile(process.cwd()))
-        )
-    except (psutil.Error, OSError):
-        return False
-
-
-def _holds_socket(folder: Path) -> bool:
-    path = os.fsencode(folder / _SOCKET)
-    # A comma separates hosts in a URL; what is not UTF-8 cannot be written into one.
-    return len(path) <= _LONGEST_SOCKET and b"," not in path and str(folder).isprintable()
-
-
-def _is_ours(sockets: Path) -> bool:
-    return sockets.name.startswith(_SOCKETS_PREFIX)
-
-
-def _remove_sockets(sockets: Path) -> None:
-    """Remove a directory that was made for a socket alone."""
-    if _is_ours(sockets):
-        for path in sockets.glob(f"{_SOCKET}*"):
-            path.unlink(missing_ok=True)
-        with suppress(OSError):  # it is gone, or holds something that is not ours
-            sockets.rmdir()
