@@ -101,6 +101,17 @@ def counts_up(numbers: Sequence[Any]) -> bool:
     return first in {0, 1} and list(numbers) == list(range(first, first + len(numbers)))
 
 
+def comes_again(found: Sequence[int]) -> bool:
+    """Whether a candidate is named again behind a line that names none: a draft, then an answer.
+
+    Args:
+        found: What each line names; 0 for none.
+    """
+    named = [at for at, number in enumerate(found) if number]
+    inside = found[named[0] : named[-1]] if named else ()
+    return 0 in inside and len({found[at] for at in named}) < len(named)
+
+
 def _in_words(texts: Sequence[str]) -> Sequence[int] | None:
     words = [text.strip(WRAPPING).lower() for text in texts]
     known = all(word in NUMBER_WORDS for word in words)
@@ -135,6 +146,12 @@ class EntryReader:
     def numbered(self, text: str) -> bool:
         """Whether a line is a number, or begins with one."""
         return bare_number(text) is not None or _NUMBERED.match(text[:_LONGEST]) is not None
+
+    def starts_anew(self, lines: Sequence[str]) -> bool:
+        """Whether the numbers of lines count from 1 more than once: there are several lists."""
+        starts = [_NUMBERED.match(line[:_LONGEST]) for line in lines]
+        numbers = [int(start[1]) for start in starts if start]
+        return numbers.count(1) > 1 and max(numbers) > 1
 
     def without_place_labels(self, lines: Sequence[str]) -> list[str]:
         """Return lines with plain numbers for labels such as "Platz 1:" or "1er :"."""

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from .answer_columns import read_entries
-from .answer_entries import POINTED, EntryReader, counts_up
+from .answer_entries import POINTED, EntryReader, comes_again, counts_up
 from .answer_measures import names_place, names_score
 from .answer_names import names_no_ranking
 from .loose_tables import read_blocks, read_table
@@ -68,11 +68,15 @@ def read_loosely(text: str, reader: EntryReader) -> Sequence[int]:
     text = rows[0] if rows else text
     listed = _outermost([line for line in lines if reader.numbered(line.strip())])
     if len(listed) >= _TWO:
-        found = reader.read_lines(listed)
+        found = () if reader.starts_anew(listed) else reader.read_lines(listed)
+        if len(set(found)) < len(found) and _is_parted(lines, reader):
+            return ()
         # All candidates in the order of the prompt are a copy of it, or a comment on each.
         return () if len(found) == reader.candidates > _TWO and counts_up(found) else found
     lines = [line.strip() for line in lines]
     found = _read_line(lines[0], reader) if len(lines) == 1 else reader.read_titles(lines)
+    if found and comes_again(found):
+        return ()
     return _read_sentence(text, reader) if found is None else found
 
 
@@ -89,6 +93,12 @@ def _read_line(line: str, reader: EntryReader) -> Sequence[int] | None:
     if all_numbered and all(map(reader.names_candidate, parts)):
         return reader.read_lines(parts)
     return reader.read_texts(parts) if all_numbered else reader.read_titles(parts)
+
+
+def _is_parted(lines: Sequence[str], reader: EntryReader) -> bool:
+    """Whether other lines stand between those of a list, which may be two."""
+    listed = [at for at, line in enumerate(lines) if reader.numbered(line.strip())]
+    return listed[-1] - listed[0] >= len(listed)
 
 
 def _is_other(name: str | None) -> bool:

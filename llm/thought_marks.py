@@ -39,8 +39,15 @@ BLOCKS = (
         re.compile(r"<details\s[^<>\n]{0,40}reasoning", re.IGNORECASE),
         re.compile(r"</details\s?>", re.IGNORECASE),
     ),
+    (
+        re.compile(rf"<\|im_start\|>\s?(?:{_ANY})\b", re.IGNORECASE),
+        re.compile(r"<\|im_end\|>\s{0,9}", re.IGNORECASE),
+    ),
 )
-"""What opens a thought as a block of Markdown or HTML, and what ends it."""
+"""What opens a thought as a block of Markdown or HTML, or as a turn, and what ends it."""
+ANSWER_TURN = re.compile(r"<\|im_start\|>\s?(?:final_?)?answer\b:?\s{0,9}", re.IGNORECASE)
+"""What follows a turn of thoughts, whose own mark may stand in the prompt."""
+NEXT_TURN = re.compile(r"<\|im_start\|>\s?(?:user|system)\b", re.IGNORECASE)
 ANSWER = re.compile(r"\s{0,20}(?:<(answer|response|final_answer)>|<\|START_(RESPONSE|TEXT)\|>)")
 ANSWER_LINE = re.compile(
     r"^[ \t]{0,20}(?:\[(?:final[ _])?answer\]|(?=<(?:answer|response|final_answer)>))"
@@ -67,7 +74,14 @@ MARKS = (
     *(f"[{name}]" for name in _IN_BRACKETS),
     *(f"[/{name}]" for name in _IN_BRACKETS),
     *("<|start", "<|begin_of_", "<|end_", "<|channel", "<details", "```think", "```thought"),
-    *("```reasoning", "<answer>", "<response>", "<final_answer>"),
+    *(
+        "<|im_start|>think",
+        "<|im_start|>reasoning",
+        "```reasoning",
+        "<answer>",
+        "<response>",
+        "<final_answer>",
+    ),
     *_PLAIN_OPENING,
     *_PLAIN_CLOSING,
 )

@@ -18,6 +18,7 @@ from .json_values import is_list, is_object
 from .thought_marks import (
     ANSWER,
     ANSWER_LINE,
+    ANSWER_TURN,
     BARE_ANALYSIS,
     BARE_FINAL,
     BLOCKS,
@@ -27,6 +28,7 @@ from .thought_marks import (
     FINAL,
     HEADING,
     MESSAGE,
+    NEXT_TURN,
     OPENING,
     PROCESS,
     RESPONSE,
@@ -66,6 +68,9 @@ def without_thoughts(text: str) -> str:
             return text[response.end() :]
         *_, (start, _) = [(len(text), 0), *_json_in(text[process.end() :], process.end())]
         return text[start:]
+    turn = ANSWER_TURN.search(text)
+    if turn and not NEXT_TURN.search(text, 0, turn.start()):
+        return text[turn.end() :]
     said = _unwrapped(_without_tags(_without_blocks(_without_analysis(text))))
     return said if said.strip() else _last_json(text) or said
 

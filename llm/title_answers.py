@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..records import Item
+from .answer_entries import comes_again
 from .answer_json import decoded_values
 from .answer_names import names_no_ranking
 from .answers import RankingAnswer
@@ -94,6 +95,8 @@ def title_readings(text: str, candidates: Sequence[Item]) -> list[Reading]:
         return readings
     first, last = named[0], named[-1]
     preamble = "\n".join(reading.line for reading in readings[:first])
+    if comes_again([reading.number or 0 for reading in readings]):
+        return []
     if text_says_backwards(without_backward_titles(preamble, candidates)):
         return []
     return [

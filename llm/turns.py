@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 
 from .plain_signs import plain_signs
 from .thoughts import without_thoughts
@@ -30,7 +31,35 @@ _ANSWERED = re.compile(
     rf"^[*_#\s]{{0,5}}{_ANSWERER}[*_]{{0,2}}\s?:|^Candidates, \w{{1,9}} the ",
     re.IGNORECASE | re.MULTILINE,
 )
+_SPOKEN = re.compile(
+    r"^[*_#\s]{0,5}(?:assistant|assistent|asistente|ai|model|bot|gpt|a)[*_]{0,2}\s?:"
+    r"|^Candidates, \w{1,9} the |(?<=\s)assistant:\s",
+    re.IGNORECASE | re.MULTILINE,
+)
+"""What begins an answer in an invented turn, and never a part of one's own."""
 _LIST = re.compile(r"\[\s{0,9}[\"']?\d{1,6}(?:[\"']?\s{0,9},\s{0,9}[\"']?\d{1,6}){2}")
+_ANY_LIST = re.compile(
+    r"(?<![\w.])[\"']?\d{1,6}(?:[\"']?\s{0,9}[,;>]\s{0,9}[\"']?\d{1,6}){2,1000}+"
+    r"|(?:^[ \t]{0,9}(?:[-*\u2022]|[#(]?\d{1,3}[.):])\s[^\n]{1,500}(?:\n{1,3}|\Z)){2,1000}+",
+    re.MULTILINE,
+)
+"""A list of any kind: in brackets, of bare numbers, or line by line."""
+_GIVES = re.compile(r"[\d\]}]|^[ \t]{0,9}[-*\u2022]\s", re.MULTILINE)
+"""Without any of these, a text holds no answer yet."""
+_DRAFT = re.compile(
+    r"\b(?:first|initial(?:ly)?|early|quick|rough|prior|previous|baseline|default)(?:\s\w{1,12})?\s"
+    r"(?:guess|draft|pass|try|attempt|thought|impression|idea|take|cut|version|rank\w*|list|order)"
+    r"|\b(?:draft|preliminary|tentative|provisional|initially|popularity|evidence|at first)\b",
+    re.IGNORECASE,
+)
+_RESULT = re.compile(
+    r"\b(?:answers?|rank\w*|final\w*|results?|outputs?|recommend\w*|order\w*|top|picks?|list|best"
+    r"|choices?|suggest\w*|say|guess|go)\b",
+    re.IGNORECASE,
+)
+_FAR, _NEAR = 2_000, 300
+_FENCE = re.compile(r"```\w{0,10}\s{0,10}\Z")
+_SENTENCE = re.compile(r"[.!?;]\s|\n")
 
 
 def said_in(text: str) -> str:
@@ -50,10 +79,55 @@ def first_turn(text: str) -> str:
         if text[start : end.start()].strip():
             text = text[: end.start()]
             break
-    for asked in _ASKED.finditer(text, start):
-        # A line "User: …" may be part of an answer, if no list precedes it and no turn follows.
-        before = text[start : asked.start()]
-        if before.strip() and (_LIST.search(before) or _ANSWERED.search(text, asked.end())):
-            text = text[: asked.start()]
-            break
-    return text[start:]
+    ends = _Ends(text, start)
+    asked = next((one for one in _ASKED.finditer(text, start) if ends.a_turn(one)), None)
+    return text[start : asked.start()] if asked else text[start:]
+
+
+class _Ends:
+    """Tells where the answer's own turn ends.
+
+    Args:
+        text: Of an answer.
+        start: Where its turn begins.
+    """
+
+    def __init__(self, text: str, start: int) -> None:
+        self._text, self._start = text, start
+        given, listed = _GIVES.search(text, start), _LIST.search(text, start)
+        self._given = given.end() if given else len(text) + 1
+        self._listed = listed.end() if listed else len(text) + 1
+        self._lists = [found.span() for found in _ANY_LIST.finditer(text, start)]
+        self._answered = max((one.start() for one in _ANSWERED.finditer(text, start)), default=-1)
+        self._spoken = max((one.start() for one in _SPOKEN.finditer(text, start)), default=-1)
+
+    def a_turn(self, asked: re.Match[str]) -> bool:
+        """Whether a line "User: …" begins another turn, and is no part of the answer itself."""
+        at, after = asked.span()
+        answers = self._answered >= after or self._listed <= at
+        if self._given > at or not answers:
+            return False
+        last = bisect_right(self._lists, (at, 0)) - 1
+        end = self._lists[last][0] if last >= 0 else 0
+        said = _introduction(self._text[max(self._start, end - _FAR) : end])
+        if _DRAFT.search(said):
+            return False  # the answer is still to come
+        return not said or self._spoken >= after or _RESULT.search(said) is not None
+
+
+def _introduction(before: str) -> str:
+    """Return the words that a list is introduced with, in its own line or in the one before.
+
+    Args:
+        before: All that precedes the list.
+    """
+    opened = before.rfind("{")
+    if opened >= 0 and "}" not in before[opened:]:
+        before = before[:opened]  # of the object that holds the list
+    before = _FENCE.sub("", before[-_NEAR:].rstrip(" [("))
+    lines = before.rstrip(" *_`([").split("\n")
+    said = lines.pop()
+    if not said.strip():
+        above = [line for line in lines if line.strip()]
+        said = above[-1] if above and above[-1].rstrip(" *_").endswith(":") else ""
+    return _SENTENCE.split(said.strip())[-1].strip(" *_#")
