@@ -166,7 +166,7 @@ async def activate_release(
     """Serve a release from now on.
 
     Args:
-        connection: In a transaction.
+        connection: In a transaction; a second activation in the same domain waits for its end.
         force: Even if it is worse than the active one.
 
     Raises:
@@ -178,6 +178,8 @@ async def activate_release(
     await stop_live_rollout(
         connection, domain_id, "activated", f"Release {number} was activated meanwhile."
     )
+    # Two at once would both compare with the one that was active before.
+    await hold_hints(connection, domain_id)
     active = await active_release_number(connection, domain_id)
     if active == number:
         return
