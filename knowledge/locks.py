@@ -19,7 +19,7 @@ from .engine import unreachable
 _SESSIONS = 0x726532  # "re2": the first half of a two-part advisory lock
 _PROMPTS = 0x726533
 _SLOTS = 0x726534
-_TASKS = 0x726535
+_TASKS = 0x726536  # the number before is that of living workers
 _KEY_BYTES = 4
 _LOOK_AGAIN = 0.1
 _POOLERS_PATIENCE = 10.0

@@ -5,7 +5,8 @@ from typing import Any
 
 import psycopg
 from learnt import libpq
-from re2llm.jobs.liveness import Pulse, gone
+from re2llm.jobs.liveness import Pulse, anyone, gone
+from re2llm.knowledge.locks import AdvisoryLocks
 from re2llm.runtime.services import Services
 
 Load = Callable[..., Any]
@@ -50,3 +51,13 @@ async def test_the_lock_keeps_no_dead_row_alive(services: Services, url: str, do
             assert held == (None, None, "idle in transaction")
     finally:
         await pulse.stop()
+
+
+async def test_a_task_that_is_held_alone_is_no_worker(services: Services, domain: str) -> None:
+    locks = AdvisoryLocks(services.engine)
+    try:
+        async with locks.alone(domain) as held, services.engine.connect() as connection:
+            assert held
+            assert not await anyone(connection)
+    finally:
+        await locks.close()
