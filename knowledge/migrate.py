@@ -153,7 +153,9 @@ def _upgrade(connection: Connection, scripts: ScriptDirectory, revision: str) ->
         with connection.begin():
             require_recent(connection)
             _lock(connection)
-            connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}"))
+            # `IF NOT EXISTS` would ask for the right to create one even where it is there.
+            if connection.scalar(text(f"SELECT to_regnamespace('{SCHEMA}') IS NULL")):
+                connection.execute(text(f"CREATE SCHEMA {SCHEMA}"))
             connection.execute(text("CREATE EXTENSION IF NOT EXISTS vector"))
             require_visible_vector(connection)
             require_recent_vector(connection)

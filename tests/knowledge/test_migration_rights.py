@@ -124,6 +124,16 @@ async def test_what_an_administrator_must_grant_is_said_and_is_enough(fresh: URL
 
 
 @pytest.mark.long
+async def test_a_role_needs_no_right_on_the_database_where_the_schema_is_its_own(
+    fresh: URL,
+) -> None:
+    execute(fresh, f"CREATE SCHEMA re2llm AUTHORIZATION {fresh.database}")
+    execute(fresh, "CREATE EXTENSION vector")
+    await migrated(as_role(fresh))
+    downgrade(fresh.render_as_string())
+
+
+@pytest.mark.long
 async def test_a_migration_that_fails_leaves_nothing(fresh: URL) -> None:
     execute(fresh, f"GRANT CREATE ON DATABASE {fresh.database} TO {fresh.database}")
     execute(fresh, "CREATE SCHEMA hidden", "CREATE EXTENSION vector SCHEMA hidden")
