@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import func
+from sqlalchemy import ColumnElement, Integer, func, or_
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -21,12 +21,15 @@ async def store_fusions(
 ) -> None:
     """Store what was learned, in place of what was known before.
 
+    Too few sessions measure nothing: what was measured before stays then.
+
     Args:
         connection: In a transaction.
         fusions: By the policy that chose the hints.
     """
     statement = insert(FusionRow)
     replaced = {"learned": statement.excluded.learned, "created_at": func.now()}
+    better = or_(_measured(statement.excluded.learned), ~_measured(FusionRow.__table__.c.learned))
     keys = ["domain_id", "model", "prompt_version", "policy"]
     for policy, learned in fusions.items():
         row = {
@@ -37,5 +40,9 @@ async def store_fusions(
             "learned": dict(learned),
         }
         await connection.execute(
-            statement.on_conflict_do_update(index_elements=keys, set_=replaced), row
+            statement.on_conflict_do_update(index_elements=keys, set_=replaced, where=better), row
         )
+
+
+def _measured(learned: ColumnElement[Any]) -> ColumnElement[bool]:
+    return func.coalesce(learned["sessions"].astext.cast(Integer), 0) > 0

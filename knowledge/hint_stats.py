@@ -79,17 +79,16 @@ MEASURED = (
 """In the order of the fields of `Hint`, for one model."""
 _PROMISE = HintStatsRow.mean_gain * HintStatsRow.trials / (HintStatsRow.trials + SHRINKAGE)
 # Written once: every request asks it.
+OF_MODEL = and_(
+    HintStatsRow.domain_id == HintRow.domain_id,
+    HintStatsRow.hint_id == HintRow.id,
+    HintStatsRow.model == bindparam("model"),
+    HintStatsRow.prompt_version == bindparam("version"),
+)
+"""Joins hints with their stats for a `model` and a prompt's `version`."""
 MOST_PROMISING = (
     select(*MEASURED)
-    .join(
-        HintStatsRow,
-        and_(
-            HintStatsRow.domain_id == HintRow.domain_id,
-            HintStatsRow.hint_id == HintRow.id,
-            HintStatsRow.model == bindparam("model"),
-            HintStatsRow.prompt_version == bindparam("version"),
-        ),
-    )
+    .join(HintStatsRow, OF_MODEL)
     .where(HintRow.status == "active", _PROMISE > 0)
     .order_by(_PROMISE.desc(), HintRow.id)
     .limit(1)

@@ -34,20 +34,30 @@ async def select_hint(state: RecommendState, options: RunOptions) -> Update:
     if not training and (policy in _FROM_SERVING_STATE or options.fuse == "learned"):
         options = replace(options, serving_state=await serving_state_of(options, state["domain"]))
     chosen = await choose(state, options)
-    fusion: Update = {}
+    name = chosen.policy or policy
+    fusion: Update = {"fusion": None}
     if not training:  # its trials must not depend on when they are made
         hinted = chosen.hint is not None
-        fusion = await learned_fusion(state["domain"], policy, options, hinted=hinted)
+        fusion = await learned_fusion(state["domain"], name, options, hinted=hinted)
     # A hint that no model reads was not given: feedback must not be credited to it.
-    unread = not needs_model(cast("RecommendState", {**state, **fusion}), options)
+    unread = _unread(state, fusion, options)
+    assignment = chosen.assignment
+    if assignment and chosen.beside:
+        hinted = chosen.hint is not None
+        other = await learned_fusion(state["domain"], chosen.beside, options, hinted=hinted)
+        # It counts for the rollout even if no model is asked: else it waits for people forever.
+        if _unread(state, other, options) or unread:
+            differs = _unread(state, other, options) != unread
+            assignment = {**assignment, "differs": differs}
     if unread and not named:
-        # It still counts for a rollout, which would otherwise wait forever for people.
-        assignment = chosen.assignment and {**chosen.assignment, "differs": False}
-        chosen, policy = Chosen(None, 1.0, assignment=assignment), "none"
-    name = chosen.policy or policy
+        chosen, name = Chosen(None, 1.0), "none"
     return {
         **fusion,
         "flags": [*state["flags"], *chosen.flags],
         **given(chosen.hints, name, chosen.probability, chosen.steps),
-        "assignment": chosen.assignment,
+        "assignment": assignment,
     }
+
+
+def _unread(state: RecommendState, fusion: Update, options: RunOptions) -> bool:
+    return not needs_model(cast("RecommendState", {**state, **fusion}), options)

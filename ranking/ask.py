@@ -86,8 +86,7 @@ async def _listed(state: RecommendState, first: Reply, options: RunOptions) -> U
         update["flags"] = [*update["flags"], Flag.NO_LOGPROBS]
     if state.get("fusion") is not None:  # it was learned from letters
         domain, hint = state["domain"], state["hint"]
-        learned = await learned_fusion(domain, hint["policy"], options, hinted=bool(hint["text"]))
-        update["fusion"] = learned.get("fusion")
+        update |= await learned_fusion(domain, hint["policy"], options, hinted=bool(hint["text"]))
     return joined(update, first)
 
 

@@ -69,7 +69,7 @@ async def with_canary(
     serving, shadow = (other, control) if canary else (control, other)
     part = share if canary else 1 - share
     probability = probability_of(serving.probability, shadow.likelihood(serving.choice), part)
-    return replace(serving, probability=probability, assignment=assignment)
+    return replace(serving, probability=probability, assignment=assignment, beside=shadow.policy)
 
 
 def person_of(state: RecommendState) -> str:

@@ -16,13 +16,13 @@ from ..knowledge.feedback import HintChosen
 from ..knowledge.hint_stats import best_measured
 from ..knowledge.hints import UNSTORED, Hint, list_hints
 from ..knowledge.near_hints import nearest_hints
-from ..knowledge.shortlist import active_among, shortlist
 from ..records import Flag
 from ..runtime.options import RunOptions
 from ..settings import HintChoice
 from .canary import with_canary
 from .chosen import Chosen
-from .release_cache import loaded_release, with_embeddings
+from .release_cache import loaded_release
+from .release_hints import release_hints
 from .serving_state import serving_state_of
 from .state import RecommendState
 
@@ -121,15 +121,9 @@ async def _by_release(
     services = options.services
     async with services.autocommit.connect() as connection:
         served = await loaded_release(services, connection, domain, number, *version, slot=slot)
-        if served.release.recipe == "paper":
-            listed = await active_among(connection, domain, served.release.hint_ids)
-        else:
-            if not shortlisted:
-                embedding = np.array(state["session_embedding"], dtype=np.float32)
-                count = options.settings.shortlist
-                shortlisted += await shortlist(connection, domain, embedding, count=count)
-            listed = shortlisted
-        hints = await with_embeddings(services, connection, domain, listed)
+        hints = await release_hints(
+            served, state, options, connection, domain_id=domain, shortlisted=shortlisted
+        )
     seed = _session_seed(state, options) if options.settings.explore else None
     most = options.settings.max_hints
     chosen, picked = served.pick(state, hints, most=most, explore_seed=seed)

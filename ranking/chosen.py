@@ -25,6 +25,7 @@ class Chosen:
         drawn: Returns the probability of any choice, where a policy draws; without it, what was
             chosen was certain.
         assignment: Which release of a rollout serves, if one is under way.
+        beside: Of a rollout, what would have chosen otherwise, by the name as of `policy`.
     """
 
     hint: Hint | None
@@ -35,6 +36,7 @@ class Chosen:
     steps: tuple[float, ...] = ()
     drawn: Callable[[HintChosen], float] | None = None
     assignment: Assignment | None = None
+    beside: str | None = None
 
     @property
     def hints(self) -> tuple[Hint, ...]:

@@ -13,6 +13,8 @@ from ..runtime.options import RunOptions
 from .serving_state import serving_state_of
 from .state import RecommendState
 
+RELEASE = "ppo:"
+"""Before the number of a release that chose."""
 _UNIT = 0.1
 """Of a log-probability."""
 
@@ -27,22 +29,31 @@ def fusion_of(state: RecommendState) -> Fusion:
     return UNMEASURED if state.get("target") is None else REFERENCE
 
 
-async def learned_fusion(domain: str, policy: str, options: RunOptions, *, hinted: bool) -> Update:
+async def learned_fusion(domain: str, chose: str, options: RunOptions, *, hinted: bool) -> Update:
     """Return what was learned about the model's opinion, as an update of the state.
+
+    A release has a weight of its own, whether it gives a hint here or not: else its answers without
+    one would be told apart from those with one.
 
     Args:
         domain: The domain's name.
-        policy: How the hint was chosen.
+        chose: What chose the hint: a policy's name, or `ppo:` and the number of a release.
         hinted: Whether there is one. What was learned without a hint says nothing about hints.
 
     Returns:
-        Empty where nothing was learned.
+        The update; `None` in it where nothing was learned, so that no earlier request's counts.
     """
     if options.fuse != "learned":
-        return {}
-    known = (await serving_state_of(options, domain)).fusions
-    learned = known.get(policy) or known.get("ppo" if hinted else "none")
-    return {} if learned is None else {"fusion": dict(learned)}
+        return {"fusion": None}
+    serving = await serving_state_of(options, domain)
+    known = serving.fusions
+    release = chose if chose.startswith(RELEASE) else f"{RELEASE}{serving.release}"
+    of_release = known.get(release) or known.get("ppo")  # of releases of earlier versions
+    if chose == release:
+        learned = of_release
+    else:
+        learned = known.get(chose) or (of_release if hinted else known.get("none"))
+    return {"fusion": None if learned is None else dict(learned)}
 
 
 def opinion(answer: RankingAnswer, count: int) -> Floats:

@@ -47,7 +47,8 @@ async def size_pictures(
         evaluation: With its cells, from `oracle`.
     """
     async with in_domain(options, None) as (connection, domain):
-        listed = await active_among(connection, domain.id, list(evaluation.cells))
+        of_model = (options.model, options.prompt_version)
+        listed = await active_among(connection, domain.id, list(evaluation.cells), *of_model)
         hints = await with_embeddings(options.services, connection, domain.id, listed)
     if len(hints) < _LEAST_HINTS:
         return _missing("it needs `oracle` and at least two active hints.")

@@ -28,7 +28,9 @@ async def learn_fusions(
     actions: Mapping[str, Actions],
     options: RunOptions,
 ) -> dict[str, Fusion]:
-    """Learn the weight of the model's opinion for each way to choose hints, and store it.
+    """Learn the weight of the model's opinion for each way to choose hints.
+
+    It is stored at once, but for `ppo`: that belongs to the release, and is stored with it.
 
     Args:
         states: Training sessions whose trials are paid; a missing one is left out.
@@ -56,7 +58,7 @@ async def learn_fusions(
         if rows:
             first, opinions, targets = zip(*rows, strict=True)
             learned[name] = learn_fusion(Opinions(first, opinions, targets), places)
-    stored: dict[str, dict[str, Any]] = {name: one.as_dict() for name, one in learned.items()}
+    stored = {name: one.as_dict() for name, one in learned.items() if name != "ppo"}
     async with in_domain(options, None, write=True) as (connection, domain):
         await hold_running(connection, options.job)
         await store_fusions(connection, domain.id, *version, stored)

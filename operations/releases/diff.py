@@ -10,8 +10,9 @@ from typing import Any
 from ...errors import InputError, Re2llmError
 from ...knowledge import releases as stored
 from ...knowledge.catalogue import fetch_items
-from ...knowledge.hints import Hint, best_hints, hints_among
+from ...knowledge.hints import Hint, hints_among
 from ...ranking.panels import drawn_sessions
+from ...ranking.release_hints import release_hints
 from ...ranking.served_policy import ServedPolicy, load_release
 from ...ranking.trials import resolve_session
 from ...runtime.context import Context
@@ -149,13 +150,13 @@ async def _choices(
         keys = await drawn_sessions(options.domain, count, options)
     except Re2llmError as error:
         return [], 0, str(error)
-    async with in_domain(options, None) as (connection, domain):
-        hints = await best_hints(connection, domain.id, count=options.settings.shortlist)
     differing: list[tuple[int, Sequence[str], list[list[int]]]] = []
     for done, key in enumerate(keys, 1):
         state = await resolve_session(options.domain, key, options)
         chosen: list[list[int]] = []
         for policy in policies:
+            async with in_domain(options, None) as (connection, domain):
+                hints = await release_hints(policy, state, options, connection, domain_id=domain.id)
             picked, _ = await asyncio.to_thread(
                 policy.pick, state, hints, most=options.settings.max_hints, explore_seed=None
             )

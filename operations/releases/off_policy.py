@@ -11,10 +11,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from ...evaluation.off_policy import OffPolicyReport, Shares, report, require_log
 from ...knowledge.domains import Domain
 from ...knowledge.feedback import Decision, logged_decisions
-from ...knowledge.hints import best_hints
 from ...knowledge.releases import fetch_release
 from ...knowledge.training_sessions import first_keys, picked_session
 from ...ranking.gather import gather
+from ...ranking.release_hints import release_hints
 from ...ranking.served_policy import load_release
 from ...ranking.state import RecommendState
 from ...runtime.context import Context
@@ -67,7 +67,6 @@ async def _replayed(
         fitting = [one for one in everything if (one.model, one.prompt_version) == by]
         used = [one for one in fitting if 0 < one.probability < 1]
         require_log(found.name, everything, fitting, used)
-        hints = await best_hints(connection, found.id, count=options.settings.shortlist)
         own = await _own_sessions(connection, found, used)
     shares: list[Shares] = []
     targets: list[float] = []
@@ -80,8 +79,11 @@ async def _replayed(
                 "training_session": known,
             }
             state = await gather(found, cast("RecommendState", asked), options)
+            full = cast("RecommendState", state)
+            async with in_domain(options, found.name) as (connection, _):
+                hints = await release_hints(served, full, options, connection, domain_id=found.id)
             target, share = served.shares(
-                cast("RecommendState", state),
+                full,
                 hints,
                 decision.choice,
                 most=options.settings.max_hints,

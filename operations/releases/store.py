@@ -8,6 +8,7 @@ from dataclasses import asdict
 from typing import Any
 
 from ...errors import InputError
+from ...knowledge.fusions import store_fusions
 from ...knowledge.hints import Hint
 from ...knowledge.jobs import hold_running
 from ...knowledge.releases import Release, activate_release, release_of_job, store_release
@@ -16,6 +17,7 @@ from ...policies.recipes import PolicyRecipe, TrainingConfig
 from ...policies.training import Trained
 from ...policies.weights import dump_policy
 from ...ranking.hint_stats import update_stats
+from ...ranking.opinion import RELEASE
 from ...ranking.policy_inputs import hint_set_version
 from ...runtime.options import RunOptions
 from ..database import in_domain
@@ -83,6 +85,10 @@ async def store_and_activate(
         job = options.job
         known = None if job is None else await release_of_job(connection, domain.id, job)
         number = known or await store_release(connection, domain.id, release)
+        weight = release.metrics.get("fusion", {}).get("ppo")
+        if weight is not None:
+            version = (release.model, release.prompt_version)
+            await store_fusions(connection, domain.id, *version, {f"{RELEASE}{number}": weight})
     if refusal:
         return number, refusal
     try:

@@ -13,6 +13,9 @@ from ...ranking.state import RecommendState
 from ...runtime.options import RunOptions
 from ..database import in_domain
 
+_ENOUGH = 200
+"""Sessions that a validation needs to leave the panel out."""
+
 
 async def own_cells(
     states: Sequence[RecommendState], hints: Sequence[HintAndEmbedding], options: RunOptions
@@ -45,15 +48,23 @@ def fair(own: NDArray[np.bool_], choices: NDArray[np.int64]) -> NDArray[np.bool_
 
 
 def rows_to_judge(
-    own: NDArray[np.bool_], choices: NDArray[np.int64], folds: NDArray[np.int64]
+    own: NDArray[np.bool_],
+    choices: NDArray[np.int64],
+    folds: NDArray[np.int64],
+    later: NDArray[np.bool_],
 ) -> NDArray[np.int64]:
     """Return the rows to validate on: those held out that are `fair`, or all if none is.
+
+    Of these, the later ones alone, if there are enough of them.
 
     Args:
         own: From `own_cells`, `[B, 1 + H]`.
         choices: As for `fair`.
         folds: The member that each was held out from, `[B]`; -1 for none.
+        later: Rows that are not of the panel, on which the hints were accepted, `[B]`.
     """
     held = folds >= 0
     honest = held & fair(own, choices)
+    if (honest & later).sum() >= _ENOUGH:
+        return np.flatnonzero(honest & later)
     return np.flatnonzero(honest if honest.any() else held)

@@ -163,9 +163,9 @@ async def _train(
 
 async def _judged(tried: Tried, trained: Trained, options: RunOptions) -> NDArray[np.int64]:
     """Return the places in `tried.rows` that the policy is validated on."""
-    if tried.search is None:
-        return rows_to_judge(tried.own, trained.choices, trained.folds)
     first = first_to_visit(options.settings)
+    if tried.search is None:
+        return rows_to_judge(tried.own, trained.choices, trained.folds, tried.rows >= first)
     return await fully_paid(tried.table, tried.rows, trained.choices, tried.own, first)
 
 

@@ -26,6 +26,7 @@ _BATCH = 64
 _LEARNING_RATE = 3e-3
 _WEIGHT_DECAY = 0.05
 _PADDING = -1e9
+_CONSTANT = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,9 @@ def fit(lists: Lists, *, seed: int = 0, on_epoch: Callable[[], None] = lambda: N
     """
     stacked = np.concatenate(lists.features)
     mean = stacked.mean(axis=0).astype(np.float32)
-    deviation = (stacked.std(axis=0) + 1e-6).astype(np.float32)
+    spread = stacked.std(axis=0)
+    # Nothing is learned from a feature that never varied, so it must say nothing later, too.
+    deviation = np.where(spread > _CONSTANT, spread + _CONSTANT, np.inf).astype(np.float32)
     inputs, padding = _padded([network_inputs(f, mean, deviation) for f in lists.features])
     chosen = torch.as_tensor(lists.chosen)
     members: list[list[tuple[Weights, Weights]]] = []

@@ -22,7 +22,7 @@ class Scorer:
 
     Attributes:
         mean: Of each feature over all candidates that were learned from, shape `[features]`.
-        deviation: Likewise.
+        deviation: Likewise; infinite for a feature that was the same in all of them.
         members: Of each network, weight `[out, in]` and bias `[out]` of every layer.
     """
 
@@ -80,7 +80,7 @@ def network_inputs(features: Floats, mean: Weights, deviation: Weights) -> Weigh
         Shape `[candidates, 2 * features]`.
     """
     spread = features.std(axis=0)
-    known = spread > 1e-9  # noqa: PLR2004
+    known = (spread > 1e-9) & np.isfinite(deviation)  # noqa: PLR2004
     within = np.where(known, (features - features.mean(axis=0)) / np.where(known, spread, 1.0), 0.0)
     return np.concatenate([within, (features - mean) / deviation], axis=1).astype(np.float32)
 

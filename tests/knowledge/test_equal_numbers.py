@@ -228,8 +228,8 @@ async def everything(
         "uses": await count_uses(connection, id_, numbers),
         "given": await hint_uses(connection, id_, since),
         "tried": await hints_tried_on(connection, domain, sessions),
-        "shortlist": await shortlist.shortlist(connection, id_, vector, count=3),
-        "active": await shortlist.active_among(connection, id_, numbers),
+        "shortlist": await shortlist.shortlist(connection, id_, vector, *version, count=3),
+        "active": await shortlist.active_among(connection, id_, numbers, *version),
         "embeddings": {
             n: vector.tolist()
             for n, vector in (await shortlist.fetch_embeddings(connection, id_, numbers)).items()

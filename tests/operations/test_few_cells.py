@@ -304,8 +304,13 @@ def test_a_session_that_flatters_the_choice_or_the_best_hint_is_not_judged_by() 
         True,
         True,
     ]
-    assert rows_to_judge(own, choices, folds).tolist() == [2, 3]
-    assert rows_to_judge(own, choices, np.array([0, 0, -1, -1])).tolist() == [0, 1]
+    none = np.zeros(4, dtype=np.bool_)
+    assert rows_to_judge(own, choices, folds, none).tolist() == [2, 3]
+    assert rows_to_judge(own, choices, np.array([0, 0, -1, -1]), none).tolist() == [0, 1]
+    many = np.zeros((600, 2), dtype=np.bool_)
+    later = np.arange(600) >= 350
+    judged = rows_to_judge(many, np.ones(600, dtype=np.int64), np.zeros(600, dtype=int), later)
+    assert judged.tolist() == list(range(350, 600))  # the panel has chosen the hints
 
 
 @pytest.mark.long

@@ -377,7 +377,8 @@ async def listed(services: Services, domain: str, count: int, *, indexed: bool) 
         if indexed:  # few rows would be scanned and sorted
             for way in ("seqscan", "bitmapscan", "sort"):
                 await connection.execute(text(f"SET LOCAL enable_{way} = off"))
-        return await shortlist(connection, found.id, CENTRE.astype(np.float32), count=count)
+        centre = CENTRE.astype(np.float32)
+        return await shortlist(connection, found.id, centre, "offline", "any", count=count)
 
 
 async def test_few_hints_are_all_listed_by_promise(

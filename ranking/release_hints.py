@@ -1,0 +1,42 @@
+"""The hints that a release chooses from in a session."""
+
+from __future__ import annotations
+
+import numpy as np
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from ..knowledge.hints import Hint, HintAndEmbedding
+from ..knowledge.shortlist import active_among, shortlist
+from ..runtime.options import RunOptions
+from .release_cache import with_embeddings
+from .served_policy import ServedPolicy
+from .state import RecommendState
+
+
+async def release_hints(
+    served: ServedPolicy,
+    state: RecommendState,
+    options: RunOptions,
+    connection: AsyncConnection,
+    *,
+    domain_id: int,
+    shortlisted: list[Hint] | None = None,
+) -> list[HintAndEmbedding]:
+    """Return the active hints that a release chooses from, with its model's stats of them.
+
+    Args:
+        served: The release.
+        state: Of the session.
+        shortlisted: The session's shortlist, filled in by the first release that needs it.
+    """
+    release = served.release
+    version = (release.model, release.prompt_version)
+    if release.recipe == "paper":
+        listed = await active_among(connection, domain_id, release.hint_ids, *version)
+    else:
+        listed = [] if shortlisted is None else shortlisted
+        if not listed:
+            embedding = np.array(state["session_embedding"], dtype=np.float32)
+            count = options.settings.shortlist
+            listed += await shortlist(connection, domain_id, embedding, *version, count=count)
+    return await with_embeddings(options.services, connection, domain_id, listed)
