@@ -8,7 +8,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import ColumnElement, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..errors import BudgetSpentError, InputError
@@ -25,6 +25,7 @@ FilelessKind = Literal["learn", "train", "verify", "tidy"]
 
 KEY_REVOKED = "The API key that started it was revoked."
 """Why a job was stopped, or an autopilot held."""
+_PURGED = "Its sessions were purged."
 _PRIVATE = "sessions"
 """The argument with people's choices, which is not shown."""
 _LISTED = (
@@ -205,21 +206,31 @@ async def end_job(
     return await connection.scalar(ended.returning(JobRow.id)) is not None
 
 
+_CANCEL = (
+    update(JobRow)
+    .where(JobRow.state.in_(("paused", "stopped", "failed")))
+    .values(state="cancelled", ended_at=func.now(), arguments=JobRow.arguments.op("-")(_PRIVATE))
+)
+
+
 async def cancel_stored(connection: AsyncConnection, job_id: str) -> None:
     """Cancel a job that is not running.
 
     Args:
         connection: In a transaction.
     """
-    await connection.execute(
-        update(JobRow)
-        .where(JobRow.id == job_id, JobRow.state.in_(("paused", "stopped", "failed")))
-        .values(
-            state="cancelled",
-            ended_at=func.now(),
-            arguments=JobRow.arguments.op("-")(_PRIVATE),
-        )
-    )
+    await connection.execute(_CANCEL.where(JobRow.id == job_id))
+
+
+async def cancel_with_sessions(connection: AsyncConnection, which: ColumnElement[bool]) -> None:
+    """Cancel jobs that keep people's sessions and do not run: without them, they cannot go on.
+
+    Args:
+        connection: In a transaction.
+        which: Of these jobs.
+    """
+    kept = JobRow.arguments.op("?")(_PRIVATE)
+    await connection.execute(_CANCEL.where(kept, which).values(reason=_PURGED))
 
 
 async def hold_running(connection: AsyncConnection, job_id: str | None) -> None:

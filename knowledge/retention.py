@@ -10,16 +10,22 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, delete, or_, select, true, update
 from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.orm import InstrumentedAttribute
 
 from ..errors import InputError
 from .hint_uses import forget_uses
 from .idempotent_answers import IdempotentAnswerRow
+from .job_tables import JobRow
+from .jobs import cancel_with_sessions
 from .key_tables import ApiKeyRow
 from .log_tables import FeedbackRow, LlmCallRow, RecommendationRow
 from .rollout_tables import ExposureRow
 from .sources import FILE, LOCAL
 from .tables import DomainRow, SessionRow
 from .upload_tables import UploadRow
+
+_LEARNING = ("feedback", "improve", "learn", "tidy", "train", "verify")
+"""Commands that ask about training sessions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +46,22 @@ class Scope:
 
     def covers_call(self) -> ColumnElement[bool]:
         """Return the condition for the ledger, in which a key's id is empty without a key."""
+        return self._old(LlmCallRow) & self._asked_with(LlmCallRow.api_key_id)
+
+    def covers_learning(self) -> ColumnElement[bool]:
+        """Return the condition for calls that are nobody's, and may tell of anyone's sessions."""
+        learning = LlmCallRow.api_key_id.is_(None) & LlmCallRow.command.in_(_LEARNING)
+        return self._old(LlmCallRow) & learning
+
+    def covers_job(self) -> ColumnElement[bool]:
+        """Return the condition for jobs, which a key has started, or none."""
+        return self._old(JobRow) & self._asked_with(JobRow.key_id)
+
+    def _asked_with(self, key: InstrumentedAttribute[str | None]) -> ColumnElement[bool]:
         if self.sources is None:
-            return self._old(LlmCallRow)
-        asked = LlmCallRow.api_key_id.in_(self.sources)
-        if LOCAL in self.sources:
-            asked = or_(asked, LlmCallRow.api_key_id.is_(None))
-        return self._old(LlmCallRow) & asked
+            return true()
+        asked = key.in_(self.sources)
+        return or_(asked, key.is_(None)) if LOCAL in self.sources else asked
 
     def _old(self, row: Any) -> ColumnElement[bool]:
         return true() if self.before is None else row.created_at < self.before
@@ -105,8 +121,10 @@ async def hold_domains(
 async def delete_log(connection: AsyncConnection, scope: Scope) -> dict[str, int]:
     """Delete recommendations and feedback, and forget models' answers; the ledger keeps its sums.
 
-    Feedback goes with its recommendation. So do answers that are kept for idempotency keys, and
-    files that wait to be loaded. A rollout then counts what is gone as exposures without feedback.
+    Feedback goes with its recommendation. So do answers that are kept for idempotency keys, files
+    that wait to be loaded, and the sessions of jobs that do not run. A rollout then counts what is
+    gone as exposures without feedback. The answers to what learning asked go whoever is forgotten,
+    and are not counted: they are only kept so as not to be paid twice.
 
     Args:
         connection: In a transaction that holds the domains by `hold_domains`.
@@ -130,11 +148,10 @@ async def delete_log(connection: AsyncConnection, scope: Scope) -> dict[str, int
     )
     for table in (IdempotentAnswerRow, UploadRow):
         await connection.execute(delete(table).where(scope.covers(table)))
-    answers = await connection.execute(
-        update(LlmCallRow)
-        .where(LlmCallRow.answer.is_not(None), scope.covers_call())
-        .values(answer=None)
-    )
+    await cancel_with_sessions(connection, scope.covers_job())
+    kept = update(LlmCallRow).where(LlmCallRow.answer.is_not(None)).values(answer=None)
+    answers = await connection.execute(kept.where(scope.covers_call()))
+    await connection.execute(kept.where(scope.covers_learning()))
     return {
         "recommendations": recommendations.rowcount,
         "feedback": feedback.rowcount,

@@ -10,6 +10,7 @@ from re2llm.cli import app
 from re2llm.data.sample import load_films, sample_items, simulate_sessions
 from re2llm.errors import InputError
 from re2llm.knowledge.domains import find_domain
+from re2llm.knowledge.jobs import find_job, store_job
 from re2llm.knowledge.llm_calls import LlmCall, book_call
 from re2llm.knowledge.training_sessions import observe_session
 from re2llm.operations.accounts.keys import check_key, create_key
@@ -18,7 +19,7 @@ from re2llm.operations.recommending.feedback import give_feedback
 from re2llm.operations.recommending.recommend import recommend
 from re2llm.operations.releases.rollouts import start_canary
 from re2llm.operations.sessions.purge import purge
-from re2llm.operations.sessions.sources import list_session_sources
+from re2llm.operations.sessions.sources import drop_sessions, list_session_sources
 from re2llm.policies.rollout.plan import Plan
 from re2llm.records import Session
 from re2llm.runtime.caller import Caller
@@ -40,31 +41,32 @@ async def used(services: Services, domain: str, caller: Caller | None) -> None:
     made = await recommend(context, IDS[:2], candidates=IDS[10:15])
     await give_feedback(context, made.recommendation_id or "", made.ranking[0])
     source = "local" if caller is None else caller.key_id
-    name = f"{domain}{source}".encode()
     async with services.engine.begin() as connection:
         found = await find_domain(connection, domain)
         place = 20 + 3 * (await connection.scalar(text("SELECT count(*) FROM re2llm.session")) or 0)
         session = Session((IDS[place % 300], IDS[place % 299]), IDS[place % 301])
         await observe_session(connection, found, session, source=source)
-        await book_call(
-            connection,
-            LlmCall(
-                key=name,
-                command="test",
-                purpose="rank",
-                model=domain,
-                method="",
-                outcome="ok",
-                answer="text",
-                requests=1,
-                tokens_in=1,
-                tokens_out=1,
-                estimated=False,
-                latency_ms=1.0,
-                cost=0.5,
-                api_key_id=caller and caller.key_id,
-            ),
-        )
+        await book_call(connection, call_of(domain, "test", caller and caller.key_id))
+
+
+def call_of(domain: str, command: str, key: str | None) -> LlmCall:
+    """Return a call of a model that is named as the domain."""
+    return LlmCall(
+        key=f"{domain}{command}{key or 'local'}".encode(),
+        command=command,
+        purpose="rank",
+        model=domain,
+        method="",
+        outcome="ok",
+        answer="text",
+        requests=1,
+        tokens_in=1,
+        tokens_out=1,
+        estimated=False,
+        latency_ms=1.0,
+        cost=0.5,
+        api_key_id=key,
+    )
 
 
 async def aged(services: Services, domain: str, days: int) -> None:
@@ -245,6 +247,84 @@ async def test_an_error_undoes_everything(
     with pytest.raises(InputError):
         await purge(Context(), owner=shop.owner)
     assert await left(services, domain) == all_of(1)
+
+
+async def test_what_learning_was_told_goes_with_any_owner(
+    services: Services, domain: str, shop: Caller
+) -> None:
+    """It is booked without a key, whosever sessions it asked about."""
+    learning = {"feedback", "improve", "learn", "tidy", "train", "verify"}
+    async with services.engine.begin() as connection:
+        for name in (*learning, "evaluate", "recommend"):
+            await book_call(connection, call_of(domain, name, None))
+    query = text("SELECT command, answer, cost FROM re2llm.llm_call WHERE model = :name")
+    for days, gone in ((1, set[str]()), (None, learning)):
+        done = await purge(Context(), owner=shop.owner, older_than=days)
+        async with services.engine.connect() as connection:
+            found = (await connection.execute(query, {"name": domain})).all()
+        assert {row.command for row in found if row.answer is None} == gone
+        assert {row.cost for row in found} == {0.5}
+        assert done.answers == 0
+
+
+async def test_jobs_that_do_not_run_lose_their_sessions_and_end(
+    services: Services, domain: str, shop: Caller
+) -> None:
+    states = ("running", "paused", "stopped", "failed")
+    asked = {"sessions": [{"history": ["a"], "target": "b"}], "oracle": True}
+    async with services.engine.begin() as connection:
+        found = await find_domain(connection, domain)
+        for key in (shop.key_id, None):
+            for state in states:
+                name = f"{domain}-{state}-{key}"
+                values = {"id": name, "kind": "evaluate", "version": "1", "state": state}
+                await store_job(connection, found.id, **values, arguments=asked, key_id=key)
+        values = {"id": f"{domain}-learn", "kind": "learn", "version": "1", "state": "paused"}
+        await store_job(connection, found.id, **values, arguments={}, key_id=shop.key_id)
+
+    async def seen(key: str | None) -> dict[str, tuple[str, bool]]:
+        async with services.engine.connect() as connection:
+            jobs = {s: await find_job(connection, f"{domain}-{s}-{key}") for s in states}
+        return {s: (job.state, "sessions" in job.arguments) for s, job in jobs.items() if job}
+
+    before = {state: (state, True) for state in states}
+    after = dict.fromkeys(states, ("cancelled", False)) | {"running": ("running", True)}
+    assert await seen(shop.key_id) == before
+    await purge(Context(), owner=shop.owner, older_than=1)
+    assert await seen(shop.key_id) == before
+    await purge(Context(), owner=shop.owner)
+    assert await seen(shop.key_id) == after
+    assert await seen(None) == before
+    async with services.engine.begin() as connection:
+        other = await find_job(connection, f"{domain}-learn")
+        # For other tests, jobs that run are work.
+        await connection.execute(text("DELETE FROM re2llm.job WHERE version = '1'"))
+    assert other is not None
+    assert other.state == "paused", "it can go on"
+
+
+async def test_forgetting_sessions_waits_for_the_domain_with_nothing_in_its_hands(
+    services: Services, domain: str, shop: Caller
+) -> None:
+    """All who change sessions take the domain's row first: else two would wait for each other."""
+    await used(services, domain, shop)
+    async with services.engine.connect() as holder, services.engine.connect() as other:
+        lock = text("SELECT id FROM re2llm.domain WHERE name = :name FOR NO KEY UPDATE")
+        key = await holder.scalar(lock, {"name": domain})
+        dropping = asyncio.create_task(drop_sessions(Context(domain=domain), shop.key_id))
+        waiting = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+        for _ in range(400):
+            if dropping.done() or await holder.scalar(waiting):
+                break
+            await asyncio.sleep(0.02)
+        assert not dropping.done()
+        hints = "SELECT pg_try_advisory_xact_lock(hashtextextended('re2llm:hints', :id))"
+        assert await other.scalar(text(hints), {"id": key}), "it holds the hints"
+        items = text("SELECT id FROM re2llm.item WHERE domain_id = :id FOR UPDATE NOWAIT")
+        await other.execute(items, {"id": key})
+        await other.rollback()
+        await holder.rollback()
+        await dropping
 
 
 def command(*arguments: str) -> Any:
