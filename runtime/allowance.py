@@ -60,13 +60,15 @@ class Claims:
             InputError: The key or the job has a limit of cost, and the model has no price.
             DatabaseError: The use cannot be counted.
         """
+        budget = self._options.budget
+        if budget is not None and budget.job is not None:
+            # Before anything is claimed, since whoever is cancelled in its wait books nothing.
+            await self._wait_for_turn()
         if self._options.caller is not None:
             await self._claim_from(self._options.caller)
-        budget = self._options.budget
         if budget is not None:
             if budget.job is not None:
                 await self._claim_from_job(budget.job, self._cost())
-                await self._wait_for_turn()
             budget.claim_call()
         self.made += 1
 

@@ -13,15 +13,16 @@ from re2llm.jobs.code_version import code_version
 from re2llm.knowledge.autopilots import store_autopilot
 from re2llm.knowledge.domains import find_domain
 from re2llm.knowledge.job_budgets import claim_job_call, next_start, settle_job_call
+from re2llm.knowledge.job_tables import JobRow
 from re2llm.knowledge.jobs import end_job, fetch_job, restart_job, store_job
 from re2llm.knowledge.locks import AdvisoryLocks
 from re2llm.policies.autopilot.plan import AutopilotPlan
-from re2llm.runtime.allowance import Claims
+from re2llm.runtime.allowance import ANSWER_TOKENS, Claims
 from re2llm.runtime.budget import Budget
 from re2llm.runtime.context import Context
 from re2llm.runtime.options import resolve_context
 from re2llm.runtime.services import Services
-from sqlalchemy import event
+from sqlalchemy import event, select
 
 
 @pytest.fixture
@@ -137,6 +138,25 @@ async def test_a_model_keeps_one_pace_over_all_workers(services: Services, domai
     # Two seconds from one to the next, less what the questions took.
     assert all(before < after for before, after in itertools.pairwise(waits))
     assert waits[4] > 4
+
+
+async def test_a_call_that_is_cancelled_in_its_wait_has_claimed_nothing(
+    services: Services, stored: Callable[..., Any], domain: str, adjust: Callable[..., None]
+) -> None:
+    job = await stored(max_cost=1.0)
+    adjust(model_rate=0.001, prices={domain: [1.0, 1.0]})
+    options = await resolve_context(Context(domain=domain, budget=Budget(job=job)))
+    await Claims(options, domain, []).claim()  # the first has its turn at once
+    waiting = asyncio.create_task(Claims(options, domain, []).claim())
+    await asyncio.sleep(0.5)
+    assert not waiting.done()
+    waiting.cancel()
+    await asyncio.gather(waiting, return_exceptions=True)
+    async with services.engine.connect() as connection:
+        made = (await fetch_job(connection, job)).calls
+        reserved = await connection.scalar(select(JobRow.reserved).where(JobRow.id == job))
+    assert made == 1
+    assert reserved == pytest.approx(ANSWER_TOKENS / 1_000_000)
 
 
 async def test_no_more_calls_are_in_flight_than_slots_over_two_processes(
