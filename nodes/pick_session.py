@@ -8,7 +8,7 @@ from ..errors import InputError
 from ..knowledge.domains import Domain, find_domain
 from ..knowledge.training_sessions import fetch_session, observe_session, session_keys
 from ..ranking.panels import sessions_to_learn
-from ..ranking.request import validated
+from ..ranking.request import check_candidates, validated
 from ..records import Session
 from ..runtime.node import Update, node
 from ..runtime.options import RunOptions
@@ -32,7 +32,8 @@ async def pick_session(state: LearnState, options: RunOptions) -> Update:
         domain = await find_domain(connection, name, among=options.domains)
         key, observed = request.session, request.observed
         if observed is not None:
-            key = await observe_session(connection, domain, _read(observed), source=options.source)
+            read = _read(observed, options.settings.max_candidates)
+            key = await observe_session(connection, domain, read, source=options.source)
         elif key is None:
             key = await _next(connection, domain, options)
         session = await fetch_session(connection, domain.id, key)
@@ -45,11 +46,15 @@ async def pick_session(state: LearnState, options: RunOptions) -> Update:
     }
 
 
-def _read(given: ObservedSession) -> Session:
-    if given.candidates is not None and given.target not in given.candidates:
+def _read(given: ObservedSession, most: int) -> Session:
+    """Return what was observed; what is stored must be such as can be ranked."""
+    if given.candidates is None:
+        return Session(tuple(given.history), given.target)
+    if given.target not in given.candidates:
         raise InputError("candidates", "The target is not among them.", "Add it, or send none.")
-    candidates = None if given.candidates is None else tuple(given.candidates)
-    return Session(tuple(given.history), given.target, candidates)
+    candidates = list(dict.fromkeys(given.candidates))
+    check_candidates(candidates, most)
+    return Session(tuple(given.history), given.target, tuple(candidates))
 
 
 async def _next(connection: AsyncConnection, domain: Domain, options: RunOptions) -> int:

@@ -29,7 +29,7 @@ async def select_hint(state: RecommendState, options: RunOptions) -> Update:
     training = state.get("training_session") is not None
     # Learning looks for what the model misses without a hint.
     policy = "none" if training or not options.asks_model else options.policy
-    named = options.hint_id is not None or options.hint is not None
+    named = not training and (options.hint_id is not None or options.hint is not None)
     choose = chosen_by_caller if named else CHOOSERS[policy]
     if not training and (policy in _FROM_SERVING_STATE or options.fuse == "learned"):
         options = replace(options, serving_state=await serving_state_of(options, state["domain"]))

@@ -45,7 +45,7 @@ async def request_ranking(state: RecommendState, options: RunOptions) -> Update:
     if not needs_model(state, options):
         nothing = _answered(Reply("", failed=False, latency_ms=0.0, calls=0))
         return {**nothing, "recipe": recipe}
-    paid = await _paid_trial(state, options)
+    paid = await paid_trial(state, options)
     if paid is not None:
         return {
             "answer": paid.answer,
@@ -167,7 +167,8 @@ def _faulty(reply: Reply) -> list[str]:
     return [*shortened, *([Flag.MODEL_FAILED, reply.failure] if reply.failed else [])]
 
 
-async def _paid_trial(state: RecommendState, options: RunOptions) -> Trial | None:
+async def paid_trial(state: RecommendState, options: RunOptions) -> Trial | None:
+    """Return what a training session's prompt was answered before; `None` if it was not asked."""
     session = state.get("training_session")
     if session is None:
         return None

@@ -67,7 +67,8 @@ async def gather(domain: Domain, state: RecommendState, options: RunOptions) -> 
     if listed is None:
         ids = best(scored, options.settings.candidates, keep=target)
     rows = {item: row for row, item in enumerate(pool)}
-    order = [rows[item] for item in listing(ids, scored, history, options)]
+    training = session is not None
+    order = [rows[item] for item in listing(ids, scored, history, options, training=training)]
     return {
         "domain": domain.name,
         "domain_id": domain.id,

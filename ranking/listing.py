@@ -15,6 +15,8 @@ def listing(
     scores: Mapping[str, float],
     history: Sequence[str],
     options: RunOptions,
+    *,
+    training: bool = False,
 ) -> list[str]:
     """Return the candidates as the prompt numbers them, those that it leaves out last.
 
@@ -23,15 +25,17 @@ def listing(
 
     Args:
         scores: Of the first stage, by candidate.
+        training: Whether it is a training session, whose trials runs of any seed share.
     """
-    shuffled = prompt_order(candidates, history, options.seed, options.order)
+    seed = options.settings.seed if training else options.seed
+    shuffled = prompt_order(candidates, history, seed, options.order)
     if options.fuse == "llm":
         return shuffled
     # Sorted from the shuffled order, so that the caller's order cannot break a tie.
     ranked = sorted(shuffled, key=lambda item: -scores[item])
     head, tail = ranked[: options.rerank], ranked[options.rerank :]
     if options.prompt_order == "shuffled" or options.order:
-        head = prompt_order(head, history, options.seed, options.order)
+        head = prompt_order(head, history, seed, options.order)
     return [*head, *tail]
 
 

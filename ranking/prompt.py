@@ -42,9 +42,14 @@ def ranking_prompt(
         evidence=state["evidence"][: asked(state)],
         evidence_meaning=meanings(options),
         hint=given_texts(state) if hinted else None,
-        wanted=max(WANTED, state.get("shown", WANTED)),
+        wanted=wanted(state),
     )
     return recipe_of(state, options).messages(task)
+
+
+def wanted(state: RecommendState) -> int:
+    """Return how many of the best candidates the model is asked to name."""
+    return max(WANTED, state.get("shown", WANTED))
 
 
 def recipe_of(state: RecommendState, options: RunOptions) -> Recipe:

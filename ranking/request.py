@@ -20,7 +20,8 @@ def read_request(state: Mapping[str, Any], most_candidates: int) -> RecommendReq
     """Return the request that a state holds.
 
     Args:
-        state: The graph's input, unchecked.
+        state: The graph's input, unchecked; a training session's candidates are as stored.
+        most_candidates: That a request may hold.
 
     Raises:
         InputError: A field is missing or does not fit.
@@ -31,8 +32,8 @@ def read_request(state: Mapping[str, Any], most_candidates: int) -> RecommendReq
     request = validated(RecommendRequest, {k: v for k, v in given.items() if v is not None})
     if not request.history:
         raise InputError("history", "It is empty.", "Send at least one item id.")
-    if request.candidates is not None:
-        _check_candidates(request.candidates, most_candidates)
+    if request.candidates is not None and state.get("training_session") is None:
+        check_candidates(request.candidates, most_candidates)
     return request
 
 
@@ -52,7 +53,15 @@ def validated(model: type[_Model], document: object, place: str = "") -> _Model:
         raise input_error(error, place) from error
 
 
-def _check_candidates(candidates: Sequence[str], most: int) -> None:
+def check_candidates(candidates: Sequence[str], most: int) -> None:
+    """Make sure that there is something to rank, and not too much.
+
+    Args:
+        most: Candidates that a request may hold.
+
+    Raises:
+        InputError: There are too few or too many, or one is there twice.
+    """
     if len(candidates) < 2:  # noqa: PLR2004
         raise InputError(
             "candidates",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from langchain_core.messages import BaseMessage
 
@@ -10,7 +11,7 @@ from ..errors import Failure, failure_among
 from ..knowledge.hints import hint_key, set_key
 from ..knowledge.trials import Trial, hit_ranks, store_trial
 from ..llm.answers import WANTED, RankingAnswer
-from ..llm.recipes import Repair
+from ..llm.recipes import Recipe, Repair
 from ..records import Flag
 from ..runtime.model_call import ask
 from ..runtime.node import Update
@@ -18,7 +19,7 @@ from ..runtime.options import RunOptions
 from .ask import joined, needs_model
 from .given import given_texts
 from .opinion import fused_numbers
-from .prompt import asked, candidates, ranking_prompt, recipe_of
+from .prompt import asked, candidates, ranking_prompt, recipe_of, wanted
 from .state import RecommendState
 
 _NOT_ASKED = RankingAnswer((), well_formed=True, repeated=0, invented=0, missing=0)
@@ -101,13 +102,12 @@ async def repaired_answer(
     Returns:
         The better of the two, and what both took, with the faults of the first.
     """
-    listed = candidates(state)
     flags = list(state["flags"])
     update: Update = {name: state[name] for name in _SPENT}
     if not needs_model(state, options):
         return _NOT_ASKED, {**update, "faults": {}, "flags": flags}
     recipe = recipe_of(state, options)
-    answer = recipe.read(state["answer"], listed)
+    answer = _read(recipe, state["answer"], state)
     failed = Flag.MODEL_FAILED in flags
     # Those of several orders were counted before they were fused.
     update["faults"] = state["faults"] or ({} if failed else answer.faults)
@@ -119,13 +119,22 @@ async def repaired_answer(
         reply = await ask(
             messages, options, "repair", answer_format=recipe.answer_format, until=until
         )
-        second = recipe.read(reply.text, listed)
+        second = _read(recipe, reply.text, state)
         answer = second if second.complete or second.missing < answer.missing else answer
         update = {**joined(update, reply), "model_error": reply.said}
         flags += [repair, *([reply.failure] if reply.failed else [])]
     if not answer.complete:
         flags.append(Flag.COMPLETED)
     return answer, {**update, "flags": list(dict.fromkeys(flags))}
+
+
+def _read(recipe: Recipe, text: str, state: RecommendState) -> RankingAnswer:
+    """Read an answer; one that names fewer than were asked for says so, however many these are."""
+    answer = recipe.read(text, candidates(state))
+    most = min(wanted(state), asked(state))
+    if most <= WANTED or not answer.numbers or answer.scores:
+        return answer
+    return replace(answer, missing=max(0, most - len(answer.numbers)))
 
 
 def _second_prompt(

@@ -11,7 +11,7 @@ from ..knowledge.hints import UNSTORED, Hint, hint_key, set_key
 from ..knowledge.training_sessions import fetch_session
 from ..knowledge.trials import Trial, find_trial
 from ..runtime.options import RunOptions
-from .ask import request_ranking
+from .ask import needs_model, paid_trial, request_ranking
 from .gather import gather
 from .given import given, given_texts
 from .prompt import recipe_of
@@ -65,6 +65,12 @@ async def try_hint(
     options.require_model()
     hints = [Hint(UNSTORED, hint, "pending")] if isinstance(hint, str) else hint or ()
     tried = cast("RecommendState", {**state, **given(hints, "trial", 1.0)})
+    paid = await paid_trial(tried, options) if needs_model(tried, options) else None
+    if paid is not None:  # its answer need not fit today's order of the candidates, its rank does
+        return Trial(
+            *(paid.session_id, paid.hint_key, paid.model, paid.prompt_version),
+            *(paid.rank, paid.answer),
+        )
     tried = cast("RecommendState", {**tried, **await request_ranking(tried, options)})
     settled = await settle_ranking(tried, options)
     if is_unknown(settled["flags"]):

@@ -68,18 +68,27 @@ async def _learn(
         try:
             async with in_domain(options, None, write=True) as (connection, found):
                 key = await observe_session(connection, found, session_of(miss), source=miss.source)
-            settled = await learner.learn_from(key)
         except InputError as error:
             _log.warning(
                 "Nothing can be learned from the feedback on %s: %s", miss.recommendation_id, error
             )
             settled = True
+        else:
+            settled = await _settled(learner, key)
         if settled:
             async with in_domain(options, None, write=True) as (connection, _):
                 await mark_learnt(connection, [miss.recommendation_id])
 
     stopped = await learner.work_through(misses, work, concurrency=1)
     return stopped, [RetiredHint.of(hint) for hint in learner.retired]
+
+
+async def _settled(learner: Learner, key: int) -> bool:
+    try:
+        return await learner.learn_from(key)
+    except InputError as error:  # such as a session that was deleted meanwhile: not this miss's
+        _log.warning("Learning from feedback on session %d waits: %s", key, error)
+        return False
 
 
 def session_of(miss: Miss) -> Session:
