@@ -1,4 +1,7 @@
-"""re2llm's assistant as an agent of another agent, over A2A: `python a2a_client.py [URL [KEY]]`."""
+"""re2llm's assistant as an agent of another agent, over A2A: `python a2a_client.py [URL [KEY]]`.
+
+It needs `pip install -c constraints.txt a2a-sdk`.
+"""
 
 from __future__ import annotations
 

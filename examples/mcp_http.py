@@ -1,4 +1,7 @@
-"""re2llm's tools over MCP and HTTP, for a LangChain agent: `python mcp_http.py [URL [KEY]]`."""
+"""re2llm's tools over MCP and HTTP, for a LangChain agent: `python mcp_http.py [URL [KEY]]`.
+
+It needs `pip install -c constraints.txt langchain-mcp-adapters`.
+"""
 
 from __future__ import annotations
 
