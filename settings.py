@@ -35,7 +35,7 @@ whose alternatives rank the candidates.
 PromptRecipe = Literal["json", "paper", "letters", "auto"]
 """How the ranking is asked for; `auto`: by letters where `doctor` has found that this works."""
 
-Price = Annotated[tuple[float, ...], Field(min_length=2, max_length=3)]
+Price = Annotated[tuple[Annotated[float, Field(ge=0)], ...], Field(min_length=2, max_length=3)]
 """Of a million tokens in, of a million out, and of a million in from the provider's cache."""
 
 FuseMode = Literal["learned", "llm", "first_stage", "sum"]
@@ -65,7 +65,11 @@ class Settings(BaseSettings):
     """Everything that a user may set; a caller's own arguments take precedence."""
 
     model_config = SettingsConfigDict(
-        env_prefix="RE2LLM_", env_file=".env", env_ignore_empty=True, extra="ignore"
+        env_prefix="RE2LLM_",
+        env_file=".env",
+        env_ignore_empty=True,
+        extra="ignore",
+        allow_inf_nan=False,
     )
 
     home: Annotated[Path, AfterValidator(_expand), Field(default_factory=_default_home)]
@@ -237,20 +241,26 @@ def get_settings() -> Settings:
     """Return the process's settings, read once.
 
     Raises:
-        InputError: A variable holds a value that does not fit; the message names it.
+        InputError: A variable holds a value that does not fit, or `.env` is no text; the message
+            names it.
     """
     try:
         return Settings()  # pyright: ignore[reportCallIssue]  # `home` has a default factory
     except ValidationError as error:
         first = error.errors()[0]
-        name = "RE2LLM_" + "_".join(str(part) for part in first["loc"]).upper()
-        problem = f"{first['msg']}{_said_in(name)}."
+        field, *inside = map(str, first["loc"])
+        name = f"RE2LLM_{field.upper()}"
+        where = f" at {'.'.join(inside)}" if inside else ""
+        problem = f"{first['msg']}{where}{_said_in(name)}."
         raise InputError(name, problem, "See .env.example.") from error
     except SettingsError as error:
         found = re.search(r'field "(\w+)"', str(error))
         name = "RE2LLM_" + (found[1].upper() if found else "*")
         problem = f"It is not valid JSON{_said_in(name)}."
         raise InputError(name, problem, "See .env.example.") from error
+    except UnicodeDecodeError as error:
+        problem = f"It is not UTF-8: {error.reason} at byte {error.start}."
+        raise InputError(".env", problem, "Save it as UTF-8.") from error
 
 
 def _said_in(name: str) -> str:

@@ -61,6 +61,11 @@ def test_environment_beats_env_file_beats_default(monkeypatch, tmp_path):
         ("RE2LLM_TEMPERATURE", "-0.5"),
         ("RE2LLM_PRICES", "cheap"),
         ("RE2LLM_PRICES", "[1, 2]"),
+        ("RE2LLM_PRICES", '{"m": [-1, 2]}'),
+        ("RE2LLM_PRICES", '{"m": [1, 2, -0.1]}'),
+        ("RE2LLM_PRICES", '{"m": [NaN, 2]}'),
+        ("RE2LLM_PRICES", '{"m": [1, Infinity]}'),
+        ("RE2LLM_PRICES", '{"m": [1]}'),
     ],
 )
 def test_a_bad_value_is_an_error_that_names_the_variable(monkeypatch, name, value):
@@ -69,6 +74,33 @@ def test_a_bad_value_is_an_error_that_names_the_variable(monkeypatch, name, valu
         get_settings()
     assert caught.value.field == name
     assert ".env.example" in caught.value.remedy
+
+
+FLOATS = [name for name, field in Settings.model_fields.items() if "float" in str(field.annotation)]
+
+
+@pytest.mark.parametrize("value", ["inf", "-inf", "nan", "1e999"])
+@pytest.mark.parametrize("name", [name for name in FLOATS if name != "prices"])
+def test_every_number_is_finite(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    monkeypatch.setenv(f"RE2LLM_{name.upper()}", value)
+    with pytest.raises(InputError) as caught:
+        get_settings()
+    assert caught.value.field == f"RE2LLM_{name.upper()}"
+
+
+def test_a_price_that_does_not_fit_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RE2LLM_PRICES", '{"openai:gpt": [1, -2]}')
+    with pytest.raises(InputError, match=r"^RE2LLM_PRICES: .* at openai:gpt\.1\."):
+        get_settings()
+
+
+def test_a_file_that_is_not_utf_8_is_named(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_bytes("RE2LLM_DOMAIN=Bücher\n".encode("latin-1"))
+    with pytest.raises(
+        InputError, match=r"^\.env: It is not UTF-8: .* Save it as UTF-8\."
+    ) as caught:
+        get_settings()
+    assert caught.value.field == ".env"
 
 
 def test_secrets_do_not_show(monkeypatch):
