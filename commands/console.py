@@ -149,9 +149,14 @@ def fail(error: Re2llmError) -> NoReturn:
     With `--json`, standard output has it as `{"error": …}`.
     """
     print_error_as_json(stated_as_json(error))
+    print_error(error)
+    raise typer.Exit(1)
+
+
+def print_error(error: Re2llmError) -> None:
+    """Print an error as one line on standard error."""
     err.print("error: ", style="red", end="")
     err.print(stated(error), soft_wrap=True)
-    raise typer.Exit(1)
 
 
 @contextmanager

@@ -8,11 +8,12 @@ import itertools
 import os
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import typer
-from typer.core import TyperCommand
+from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command_name
 from typer.models import CommandInfo
 
@@ -25,7 +26,8 @@ from .console import (
     say_only_domain,
 )
 from .interrupts import interruptible_work
-from .option_names import spelled_by, spelling
+from .misuse import Misuse, UsageError, misuse_of
+from .option_names import spelled_by
 
 # A number is short: without an end, a long row of digits would take quadratic time.
 _BETWEEN = re.compile(r"(?<![\d.])([\d.]{1,20})<=x<=([\d.]{1,20})")
@@ -38,14 +40,14 @@ _FILE_TROUBLE = {
 }
 """What a person can put right; any other error is ours."""
 
-_UsageError: type[Exception] = typer.BadParameter.__mro__[1]
-"""Typer keeps it to itself: an option that does not exist, or a value that does not fit."""
-
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
 class CommandGroup(typer.Typer):
-    """A group of commands."""
+    """A group of commands; the options are Typer's."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(cls=_Group, **options)
 
     def command(self, name: str | None = None, **options: Any) -> Callable[[_Function], _Function]:
         """Register a function as a command; the options are Typer's."""
@@ -64,6 +66,20 @@ class CommandGroup(typer.Typer):
         if commands or groups:
             some.registered_commands, some.registered_groups = commands, groups
         return super(CommandGroup, some).__call__(*args, **options)
+
+
+class _Group(TyperGroup):
+    """A group that says in one line what it cannot use."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        if not args:  # it prints its help
+            return super().parse_args(ctx, args)
+        with _told_in_one_line(ctx, as_json="--json" in args):
+            return super().parse_args(ctx, args)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        with _told_in_one_line(ctx, as_json="--json" in args):
+            return super().resolve_command(ctx, args)
 
 
 class _Command(TyperCommand):
@@ -85,13 +101,8 @@ class _Command(TyperCommand):
                 fail(_in_one_line(error))
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        wanted = self._asks_for_json(args)
-        try:
+        with _told_in_one_line(ctx, as_json=self._asks_for_json(args)):
             return super().parse_args(ctx, args)
-        except _UsageError as error:
-            with result_as_json(wanted):
-                print_error_as_json(_misused(error))
-            raise
 
     def _asks_for_json(self, args: list[str]) -> bool:
         """Whether arguments that may not fit ask for JSON on standard output."""
@@ -122,11 +133,17 @@ class _Command(TyperCommand):
                     formatter.write_dl([(name, _in_words(text)) for name, text in rows])
 
 
-def _misused(error: Any) -> dict[str, str]:
-    parameter = getattr(error, "param", None)
-    field = spelling(parameter) if parameter else getattr(error, "option_name", "arguments")
-    problem: str = error.format_message()
-    return InputError(field, problem, "--help shows what the command takes.").as_dict()
+@contextmanager
+def _told_in_one_line(ctx: Any, *, as_json: bool) -> Generator[None]:
+    try:
+        yield
+    except Misuse:
+        raise
+    except UsageError as error:
+        misuse = misuse_of(error, ctx)
+        with result_as_json(as_json):
+            print_error_as_json(misuse.error.as_dict())
+        raise misuse from None
 
 
 def _in_one_line(error: OSError) -> InputError:

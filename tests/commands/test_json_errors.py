@@ -43,6 +43,47 @@ def test_an_option_that_does_not_exist_is_an_error_in_json(words: tuple[str, ...
     assert "no-such-option" in done.stderr.lower() or "Missing" in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (["recommend", "x", "-k", "0"], "-k: '0' does not fit. Give a whole number of at least 1."),
+        (["learn", "--max-hints", "x"], "--max-hints: 'x' does not fit. Give a whole number of"),
+        (
+            ["serve", "--port", "99999"],
+            "--port: '99999' does not fit. Give a whole number from 0 to",
+        ),
+        (["measure", "--max-cost", "x"], "--max-cost: 'x' does not fit. Give a number of at least"),
+        (["hints", "approve", "1", "x"], "HINT: 'x' does not fit. Give a whole number."),
+        (["autopilot", "on", "--goal", "x"], "--goal: 'x' does not fit. Give one of: better, not"),
+        (["evaluate"], "--sessions: Missing option. Give --sessions FILE."),
+        (["items", "show"], "ITEM: Missing argument. Give ITEM."),
+        (["items", "show", "a", "b"], "arguments: There is no place for 'b'. `"),
+        (["recommend", "--user"], "--user: It needs a value. `"),
+        (["recommend", "--json=x"], "--json: It takes no value. `"),
+        (
+            ["recommend", "--domian", "x"],
+            "--domian: There is no such option. Did you mean --domain",
+        ),
+        (["--nowhere"], "--nowhere: There is no such option. `"),
+        (["lern"], "COMMAND: There is no 'lern'. Did you mean 'learn'? `"),
+        (["hints", "lsit"], "COMMAND: There is no 'lsit'. Did you mean 'list'? `"),
+    ],
+)
+def test_a_misused_command_ends_with_one_line(words: list[str], line: str) -> None:
+    done = CliRunner().invoke(app, words)
+    assert (done.exit_code, done.stdout) == (2, "")
+    [told] = done.stderr.splitlines()
+    assert told.startswith(f"error: {line}")
+    done = CliRunner().invoke(app, [*words, "--json"])
+    if words[0] not in {"serve", "evaluate"} and "--user" not in words:  # those that have `--json`
+        error = json.loads(done.stdout)["error"]
+        assert told == f"error: {error['field']}: {error['problem']} {error['remedy']}"
+
+
+def test_a_group_alone_shows_its_help() -> None:
+    assert "Commands:" in CliRunner().invoke(app, ["hints"]).stderr
+
+
 def required(command: Any, folder: Path) -> list[str]:
     """Return what a command cannot do without: a file of sessions, a useful word, or a 1."""
     sessions = folder / "sessions.jsonl"
