@@ -133,6 +133,8 @@ def require_log(
             "which says nothing about other choices.",
             "Serve with RE2LLM_EXPLORE=true or RE2LLM_POLICY=random for a while.",
         )
+    if len(used) == 1:
+        raise InputError("log", "A single decision says nothing certain.", "Collect more feedback.")
 
 
 def report(

@@ -184,8 +184,10 @@ async def activate_release(
     if active == number:
         return
     if active is not None and not force:
-        before = (await fetch_release(connection, domain_id, active)).metrics["gain"]
-        if release.metrics["gain"] < before:
+        serving = await fetch_release(connection, domain_id, active)
+        before = serving.metrics["gain"]
+        # Gains with another model or prompt are on another scale.
+        if _asks(release) == _asks(serving) and release.metrics["gain"] < before:
             raise InputError(
                 "release",
                 f"Release {number} gained {release.metrics['gain']:+.4f} on validation sessions, "
@@ -201,6 +203,10 @@ async def activate_release(
             status="active", activated_at=func.clock_timestamp()
         )
     )
+
+
+def _asks(release: Release) -> tuple[str, str, str]:
+    return release.model, release.prompt_version, release.encoder
 
 
 async def rollback_release(connection: AsyncConnection, domain_id: int) -> int:

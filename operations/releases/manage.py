@@ -82,11 +82,14 @@ async def rollback_release(context: Context, *, domain: str | None = None) -> Li
         domain: The catalogue; `None` takes the context's.
 
     Raises:
-        Re2llmError: No other release was ever active.
+        Re2llmError: No other release was ever active, or it cannot be served with this model.
     """
     options = await resolve_context(context)
     async with in_domain(options, domain, write=True) as (connection, found):
         number = await stored.rollback_release(connection, found.id)
+        before = await stored.fetch_release(connection, found.id, number)
+        # Refuses what cannot be served, and so changes nothing.
+        load_release(number, before, options.model, options.prompt_version)
         return await _listed(connection, found, number)
 
 

@@ -40,6 +40,20 @@ def session_advice(sessions: int) -> str:
     )
 
 
+def harmful(metrics: Mapping[str, Any]) -> str:
+    """Say why a policy that is worse than no hint should not serve; empty if it is not.
+
+    Args:
+        metrics: Of the release: `gain` and `validation_sessions`.
+    """
+    if metrics["gain"] >= 0:
+        return ""
+    return (
+        f"It is worse than no hint: {metrics['gain']:+.3f} on "
+        f"{counted(metrics['validation_sessions'], 'session')}."
+    )
+
+
 def too_few_calls(metrics: Mapping[str, Any]) -> str:
     """Say why a policy that a limit cut short should not serve; empty if it is no worse.
 

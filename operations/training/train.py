@@ -29,7 +29,7 @@ from ..database import in_domain, with_domain
 from ..first_stage.fusion import learn_fusions
 from ..hints.results import RetiredHint
 from ..releases.store import release_of, store_and_activate
-from ..sessions.enough import too_few_calls
+from ..sessions.enough import harmful, too_few_calls
 from ..sessions.selection import selected_sessions
 from .few_cells import first_to_visit, fully_paid, spent_on
 from .own_cells import rows_to_judge
@@ -108,8 +108,9 @@ async def train(  # noqa: PLR0913  # what a training can be
     hints = [hint for hint, _ in tried.hints]
     release = release_of(trained, recipe, config, metrics, hints, options)
     refusal = "" if activate else "It was asked for without activating it."
-    if tried.stopped == "limit" and not force:
-        refusal = refusal or too_few_calls(metrics)
+    if not force:
+        refusal = refusal or harmful(metrics)
+        refusal = refusal or (too_few_calls(metrics) if tried.stopped == "limit" else "")
     number, why_not = await store_and_activate(release, options, force=force, refusal=refusal)
     return TrainedRelease(
         domain=options.domain,

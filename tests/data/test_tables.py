@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from re2llm.data import day_sessions
 from re2llm.data.interactions import TableOptions, TableReader
 from re2llm.data.malformed import ReadReport
 from re2llm.data.readers import open_reader
 from re2llm.data.table_rows import read_rows
+from re2llm.data.titles import clean_title
 from re2llm.errors import InputError
 from re2llm.records import Item, Session
 
@@ -383,3 +385,23 @@ def test_a_path_in_place_of_a_data_set_is_told_from_a_wrong_name(typed: str, lik
         open_reader(typed, None)
     with pytest.raises(InputError, match=r"^dataset: .*jsonl, table\.$"):
         open_reader("hetrek", None)
+
+
+def test_a_header_of_very_many_columns_is_refused_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "wide.csv"
+    path.write_text(",".join(f"c{number}" for number in range(300_000)) + "\n")
+    with pytest.raises(InputError, match="more than 10,000 columns"):
+        TableReader(path)
+
+
+def test_one_user_of_everything_is_no_person(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(day_sessions, "_MOST_OF_A_USER", 4)
+    path = csv(tmp_path / "shop.csv", [{**row, "user_id": "shop"} for row in rows()])
+    with pytest.raises(InputError, match="'shop' has more than 4"):
+        list(TableReader(path).sessions(ReadReport()))
+
+
+def test_of_a_very_long_title_the_beginning_is_kept() -> None:
+    assert clean_title("Heat " * 1_000) == ("Heat " * 400).rstrip()

@@ -25,6 +25,7 @@ from re2llm.operations.loading.load import load_domain
 from re2llm.operations.training.train import train
 from re2llm.policies.fusion import Fusion
 from re2llm.ranking.gather import gather
+from re2llm.ranking.opinion import learned_fusion
 from re2llm.ranking.shown_evidence import EXPECTED
 from re2llm.ranking.trials import resolve_session, try_hint
 from re2llm.records import Session
@@ -280,3 +281,39 @@ async def test_nothing_is_learned_where_no_model_is_asked(
     state = await resolve_session(warm, session, options)
     with pytest.raises(InputError, match="no model is asked"):
         await try_hint(state, None, options)
+
+
+async def test_each_release_has_a_weight_of_its_own(services: Services, warm: str) -> None:
+    options = await resolve_context(Context(domain=warm, fuse="learned", model="offline:own"))
+    version = (options.model, options.prompt_version)
+    async with services.engine.begin() as connection:
+        domain = await find_domain(connection, warm)
+        weights = {"none": 0.0, "ppo:1": 0.5, "ppo:2": 0.0}
+        learned = {name: Fusion(weight, (), 300).as_dict() for name, weight in weights.items()}
+        await store_fusions(connection, domain.id, *version, learned)
+
+    async def weight(chose: str, *, hinted: bool) -> float | None:
+        found = (await learned_fusion(warm, chose, options, hinted=hinted))["fusion"]
+        return None if found is None else found["weight"]
+
+    for hinted in (True, False):  # else answers without a hint would be told apart
+        assert await weight("ppo:1", hinted=hinted) == 0.5
+        assert await weight("ppo:2", hinted=hinted) == 0.0
+        assert await weight("ppo:3", hinted=hinted) is None
+    assert await weight("static", hinted=False) == 0.0
+
+
+async def test_too_few_sessions_overwrite_no_measured_weight(services: Services, warm: str) -> None:
+    async with services.engine.begin() as connection:
+        domain = await find_domain(connection, warm)
+
+        async def store(weight: float, sessions: int) -> float:
+            made = {"none": Fusion(weight, (), sessions).as_dict()}
+            await store_fusions(connection, domain.id, "m", "v", made)
+            query = text("SELECT learned FROM re2llm.fusion WHERE domain_id = :id AND model = 'm'")
+            return (await connection.scalar(query, {"id": domain.id}))["weight"]
+
+        assert await store(0.2, 0) == 0.2
+        assert await store(0.0, 300) == 0.0
+        assert await store(0.2, 0) == 0.0
+        assert await store(0.5, 200) == 0.5

@@ -132,3 +132,14 @@ def test_the_scale_is_kept() -> None:
     assert reviews_so_far(thread, {"item": HEAT, "lowest": 0, "highest": 10}) == [
         {"title": "Up", "rating": 7.5}
     ]
+
+
+def test_a_scale_beyond_all_numbers_is_left_to_the_tool() -> None:
+    call = {"name": "recommend", "args": {"history": ["Alien"]}, "id": "1"}
+    artifact = {"history": ["alien-1979"], "history_titles": ["Alien"], "items": []}
+    messages = [
+        AIMessage("", tool_calls=[call]),
+        ToolMessage("", tool_call_id="1", artifact=artifact),
+    ]
+    for bounds in ({"lowest": 10**400}, {"highest": 10**400}, {"lowest": "a"}):
+        assert reviews_so_far(messages, {"item": HEAT, **bounds}) == []

@@ -9,9 +9,12 @@ import pytest
 from learnt import libpq
 from re2llm.errors import InputError
 from re2llm.jobs.control import cancel_job, jobs
+from re2llm.jobs.queues import queue_client
 from re2llm.jobs.schedules import add_schedule, check_times, list_schedules, remove_schedule
 from re2llm.jobs.ticks import next_tick, submit_tick
+from re2llm.operations.catalogue.domains import delete_domain
 from re2llm.runtime.context import Context
+from re2llm.runtime.options import resolve_context
 from workers import Workers
 
 Load = Callable[..., Any]
@@ -129,3 +132,18 @@ async def test_two_workers_make_up_for_missed_ticks_with_one_job(
         workers.stop(worker)
     assert len(await jobs(context, domain=domain)) == 1
     await remove_schedule(context, made.name)
+
+
+async def test_no_tick_works_in_another_catalogue_of_the_same_name(loaded: Load) -> None:
+    domain = await loaded(1)
+    context = Context(domain=domain)
+    await add_schedule(context, "learn", "0 * * * *")
+    options = await resolve_context(context)
+    async with queue_client(options.services) as client:
+        given = client.get_schedule(f"learn-{domain}")["context"]
+    await delete_domain(context, domain)
+    assert await loaded(1) == domain
+    due = dt.datetime.now(dt.UTC).replace(minute=0, second=0, microsecond=0)
+    await submit_tick(due, given)
+    assert await jobs(context, domain=domain) == []
+    assert f"learn-{domain}" not in [one.name for one in await list_schedules(context)]

@@ -16,13 +16,21 @@ from re2llm.graph.learn import graph as learn_graph
 from re2llm.knowledge.catalogue import refresh_popularity
 from re2llm.knowledge.domains import find_domain, mark_changed
 from re2llm.knowledge.evidence import EvidenceIndex
+from re2llm.knowledge.first_stages import describe_first_stage, store_first_stage
 from re2llm.knowledge.grants import Grants
 from re2llm.knowledge.hints import add_hint, hint_key, list_hints, set_status
 from re2llm.knowledge.keys import check_key, create_key
 from re2llm.knowledge.sources import beyond_share
 from re2llm.knowledge.tables import HintRow
-from re2llm.knowledge.training_sessions import observe_session, session_keys, store_sessions
+from re2llm.knowledge.training_sessions import (
+    fetch_session,
+    first_keys,
+    observe_session,
+    session_keys,
+    store_sessions,
+)
 from re2llm.knowledge.trials import Trial, store_trial
+from re2llm.operations.first_stage.fit import fit_first_stage
 from re2llm.operations.hints import manage as hint_operations
 from re2llm.operations.loading.load import load_domain
 from re2llm.operations.recommending.recommend import recommend
@@ -306,3 +314,68 @@ async def test_the_commands(services: Services, domain: str, shop: Caller) -> No
     assert json.loads(dropped.output)["sessions"] == 1
     again = await asyncio.to_thread(command, *words)
     assert again.exit_code == 1
+
+
+async def test_the_first_stage_is_fitted_within_each_keys_share(
+    services: Services, domain: str, shop: Caller
+) -> None:
+    options = await resolve_context(Context(domain=domain))
+    fitted = await fit_first_stage(options)
+    assert fitted is not None
+    junk = [Session(tuple(IDS[n : n + 4]), LIFTED, tuple(IDS[-20:])) for n in range(200)]
+    async with services.engine.begin() as connection:
+        found = await find_domain(connection, domain)
+        await store_sessions(connection, found, junk, source=shop.key_id)
+        await mark_changed(connection, found)
+    capped = await fit_first_stage(options)
+    assert capped is not None
+    assert capped["of"] == len(SESSIONS) + len(junk)
+    assert capped["sessions"] <= fitted["sessions"] + len(SESSIONS) * options.settings.source_share
+
+    await drop_sessions(Context(domain=domain), shop.key_id)
+    async with services.engine.connect() as connection:  # it has learned from them
+        assert await describe_first_stage(connection, found.id) is None
+
+
+async def test_a_fit_on_older_sessions_replaces_no_newer_one(
+    services: Services, domain: str, shop: Caller
+) -> None:
+    options = await resolve_context(Context(domain=domain))
+    async with services.engine.begin() as connection:
+        older = await find_domain(connection, domain)
+        await mark_changed(connection, older)
+    fitted = await fit_first_stage(options)
+    async with services.engine.begin() as connection:
+        kept = await store_first_stage(connection, older, b"late", {"of": 1})
+        known = await describe_first_stage(connection, older.id)
+    assert known is not None
+    assert kept == known.metrics == fitted
+
+
+async def test_of_a_very_long_session_the_newest_items_are_kept(
+    services: Services, domain: str, shop: Caller
+) -> None:
+    long = Session(tuple(IDS[n % len(IDS)] for n in range(5_000)), LIFTED)
+    async with services.engine.begin() as connection:
+        found = await find_domain(connection, domain)
+        assert await store_sessions(connection, found, [long], source=shop.key_id) == 1
+        assert await store_sessions(connection, found, [long], source=shop.key_id) == 0
+        [key, none] = await first_keys(connection, found, [long, Session(("x",), "y")])
+        assert key is not None
+        assert none is None
+        stored = await fetch_session(connection, found.id, key)
+    assert stored.history == long.history[-1_000:]
+
+
+async def test_what_cannot_be_ranked_is_not_observed(
+    services: Services, domain: str, shop: Caller
+) -> None:
+    async with services.engine.connect() as connection:
+        found = await find_domain(connection, domain)
+        before = await session_keys(connection, found.id)
+    for candidates in (IDS[:1], [IDS[0], IDS[0]], IDS[:0]):
+        observed = {"history": IDS[5:8], "target": IDS[0], "candidates": candidates}
+        result = await run(learn_graph, shop, {"observed": observed, "domain": domain})
+        assert result["error"]["field"] == "candidates"
+    async with services.engine.connect() as connection:
+        assert await session_keys(connection, found.id) == before

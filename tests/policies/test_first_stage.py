@@ -243,3 +243,17 @@ def test_a_scorer_needs_all_its_numbers() -> None:
     del tensors["0.1.bias"]
     with pytest.raises(KeyError):
         Scorer.of(tensors)
+
+
+def test_a_feature_that_never_varied_says_nothing_later() -> None:
+    draw = np.random.default_rng(3)
+    features = [draw.standard_normal((8, 3)) for _ in range(60)]
+    for each in features:
+        each[:, 2] = 0.25
+    scorer = fit(Lists(features, [int(each[:, 0].argmax()) for each in features]))
+    asked = draw.standard_normal((8, 3))
+    asked[:, 2] = 0.25
+    plain = scorer.score(asked)
+    asked[:, 2] = np.arange(8)
+    np.testing.assert_array_equal(scorer.score(asked), plain)
+    assert plain.argmax() == asked[:, 0].argmax()

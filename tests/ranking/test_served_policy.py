@@ -10,7 +10,7 @@ import pytest
 import torch
 from prompts import ALONE_VERSION
 from re2llm.data.sample import sample_items
-from re2llm.errors import InputError
+from re2llm.errors import InputError, ReleaseMisfitError
 from re2llm.graph.recommend import graph
 from re2llm.knowledge.domains import find_domain
 from re2llm.knowledge.hints import Hint, add_hint, best_hints, hint_key, set_status
@@ -25,6 +25,7 @@ from re2llm.knowledge.releases import (
 )
 from re2llm.knowledge.shortlist import shortlist
 from re2llm.llm.encoder import ENCODER_ID
+from re2llm.operations.releases.manage import rollback_release as roll_back
 from re2llm.policies.descriptors import DESCRIPTOR_NAMES
 from re2llm.policies.hint_features import HintFeatures
 from re2llm.policies.networks import HintPolicy, PaperConfig, PaperPolicy
@@ -458,3 +459,43 @@ async def test_a_release_belongs_to_its_domain(
         assert await list_releases(connection, other.id) == []
         with pytest.raises(InputError, match=f"no release {number}"):
             await fetch_release(connection, other.id, number)
+
+
+async def test_what_another_model_showed_of_hints_changes_no_release(
+    services: Services, hinted: dict[str, int], domain: str
+) -> None:
+    await release(services, domain, release_of(policy_of("content")))
+    assert (await ask(domain))["hint"]["id"] == hinted[BEST]
+    async with services.engine.begin() as connection:  # as `hints verify --model other` leaves it
+        found = await find_domain(connection, domain)
+        shown = "UPDATE re2llm.hint SET mean_gain = -mean_gain, trials = 300 WHERE domain_id = :id"
+        await connection.execute(text(shown), {"id": found.id})
+    assert (await ask(domain))["hint"]["id"] == hinted[BEST]
+
+
+async def test_gains_with_another_prompt_refuse_no_release(
+    services: Services, hinted: dict[str, int], domain: str
+) -> None:
+    earlier = replace(release_of(policy_of("content"), gain=0.5), prompt_version="rank-1")
+    await release(services, domain, earlier)
+    async with services.engine.begin() as connection:
+        found = await find_domain(connection, domain)
+        better = await store_release(connection, found.id, release_of(policy_of("content")))
+        await activate_release(connection, found.id, better)
+        worse = release_of(policy_of("content"), gain=0.09)
+        number = await store_release(connection, found.id, worse)
+        with pytest.raises(InputError, match="gained"):
+            await activate_release(connection, found.id, number)
+        assert await active_release_number(connection, found.id) == better
+
+
+async def test_nothing_that_cannot_be_served_is_rolled_back_to(
+    services: Services, hinted: dict[str, int], domain: str
+) -> None:
+    await release(services, domain, replace(release_of(policy_of("content")), model="openai:old"))
+    serving = await release(services, domain, release_of(policy_of("content")))
+    with pytest.raises(ReleaseMisfitError):
+        await roll_back(Context(domain=domain, fuse="llm"))
+    async with services.engine.connect() as connection:
+        found = await find_domain(connection, domain)
+        assert await active_release_number(connection, found.id) == serving
