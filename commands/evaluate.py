@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ..errors import InputError
 from ..evaluation.defaults import DEFAULT_BASELINES, NEGATIVES
 from ..records import counted
-from .console import note, progress_bars, run
+from .console import fail, note, progress_bars, run
 from .detach import Detach, refuse_with_detach, submit_job
 from .files import check_writable, write_json, write_text
 from .options import DomainOption, Fuse, InBatches, MaxCalls, MaxCost
@@ -18,7 +19,6 @@ from .tables import print_evaluation
 if TYPE_CHECKING:
     from ..operations.evaluation.evaluate import Evaluation
     from ..runtime.context import Context
-    from ..settings import FuseMode
 
 
 def evaluate(
@@ -96,7 +96,8 @@ def evaluate(
     from ..operations.evaluation import evaluate as operation
     from ..runtime.context import Context
 
-    context = Context(domain=domain, seed=seed, fuse=cast("FuseMode | None", fuse))
+    context = Context(domain=domain, seed=seed, fuse=fuse)
+    named = None if policies is None else _policies(policies)
     if detach:
         written = json_file is not None and str(json_file) != "-"
         refuse_with_detach("--json FILE", given=written)
@@ -108,7 +109,7 @@ def evaluate(
             "evaluate",
             {
                 "sessions": sessions,
-                "policies": None if policies is None else _names(policies),
+                "policies": named,
                 "baselines": _names(baselines),
                 "skip_malformed": skip_malformed,
                 "oracle": oracle,
@@ -132,7 +133,7 @@ def evaluate(
             evaluation = await operation.evaluate(
                 context,
                 sessions,
-                policies=None if policies is None else _names(policies),
+                policies=named,
                 baselines=_names(baselines),
                 skip_malformed=skip_malformed,
                 oracle=oracle,
@@ -155,6 +156,15 @@ def evaluate(
             await _write_report(context, evaluation, report)
 
     run(work)
+
+
+def _policies(listed: str) -> list[str]:
+    from ..ranking.choosers import hint_choice
+
+    try:
+        return [hint_choice(name) for name in _names(listed)]
+    except InputError as error:
+        fail(InputError("policies", error.problem, error.remedy))
 
 
 def _names(listed: str) -> list[str]:

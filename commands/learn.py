@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -18,7 +18,6 @@ from .tables import print_retired
 
 if TYPE_CHECKING:
     from ..operations.learning.learn import Learned
-    from ..settings import FuseMode
 
 
 def learn(
@@ -83,7 +82,7 @@ def learn(
     context = Context(
         domain=domain,
         seed=seed,
-        fuse=cast("FuseMode | None", fuse),
+        fuse=fuse,
         reflection_batch=reflection_batch,
     )
     if detach:

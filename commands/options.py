@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -43,7 +43,7 @@ InBatches = Annotated[
     typer.Option("--batch", help="Ask in provider batches: at a lower price, within a day."),
 ]
 Fuse = Annotated[
-    str | None,
+    Literal["learned", "llm", "first_stage", "sum"] | None,
     typer.Option(
         metavar="NAME",
         help="What decides the order: learned, llm, first_stage or sum. Default: RE2LLM_FUSE.",

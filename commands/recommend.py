@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
@@ -17,6 +17,8 @@ from .recommend_batch import recommend_rows
 
 if TYPE_CHECKING:
     from ..operations.results import Recommended, RecommendedItem
+    from ..ranking.state import RecommendState
+    from ..runtime.context import Context
 
 
 def recommend(
@@ -100,7 +102,7 @@ def recommend(
     if not history:
         fail(InputError("ITEM", "There is none.", "Name what was chosen, or give --requests FILE."))
 
-    async def work() -> Recommended:
+    async def work() -> tuple[Recommended, str]:
         from ..operations.recommending.recommend import recommend
         from ..ranking.choosers import hint_choice
         from ..runtime.context import Context
@@ -108,11 +110,19 @@ def recommend(
         context = Context(
             policy=None if policy is None else hint_choice(policy), command="recommend"
         )
-        return await recommend(
-            context, history, candidates=candidates, domain=domain, k=k, user=user
+        state: dict[str, Any] = {}
+        made = await recommend(
+            context,
+            history,
+            candidates=candidates,
+            domain=domain,
+            k=k,
+            user=user,
+            on_state=None if as_json else lambda _, update: state.update(update),
         )
+        return made, "" if as_json else await _why_not_asked(made, context, state)
 
-    made = run(work)
+    made, not_asked = run(work)
     typed_last = history[-len(made.history) :]
     for typed, title, id_ in zip(typed_last, made.history_titles, made.history, strict=True):
         if typed.casefold().removeprefix("id:") not in {title.casefold(), id_.casefold()}:
@@ -121,6 +131,26 @@ def recommend(
         print_json(made.model_dump())
         return
     _print(made)
+    if not_asked:
+        note(f"note: {made.model} was not asked: {not_asked}")
+
+
+async def _why_not_asked(made: Recommended, context: Context, state: Mapping[str, Any]) -> str:
+    """Return why the model that somebody has set was not asked; empty if it was."""
+    from ..ranking.ask import needs_model
+    from ..runtime.options import resolve_context
+    from ..settings import OFFLINE_MODEL
+
+    options = await resolve_context(context)
+    if made.model == OFFLINE_MODEL or needs_model(cast("RecommendState", state), options):
+        return ""
+    if not options.asks_model:
+        return f"with RE2LLM_FUSE={options.fuse}, no model is."
+    measure = f"re2llm measure --domain {shlex.quote(made.domain)}"
+    return (
+        f"it was measured to add nothing to the first stage. `{measure}` measures again; "
+        "with RE2LLM_FUSE=llm it decides alone."
+    )
 
 
 def _refuse_those_of_a_batch(options: Mapping[str, float | None]) -> None:

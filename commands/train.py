@@ -17,7 +17,6 @@ from .tables import print_retired
 if TYPE_CHECKING:
     from ..operations.training.results import TrainedRelease
     from ..policies.recipes import PolicyRecipe
-    from ..settings import FuseMode
 
 _CHOICES = {
     "none": "Without a hint",
@@ -69,7 +68,7 @@ def train(
     from ..operations.training.results import what_more_would_bring
     from ..runtime.context import Context
 
-    context = Context(domain=domain, seed=seed, fuse=cast("FuseMode | None", fuse))
+    context = Context(domain=domain, seed=seed, fuse=fuse)
     if detach:
         refuse_with_detach("--batch", given=batch)
         arguments = {"files": sessions, "recipe": recipe, "force": force, "every_cell": every_cell}

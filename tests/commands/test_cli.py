@@ -248,6 +248,28 @@ def test_bad_input_stores_nothing(outcomes: dict[str, Any]) -> None:
     assert outcomes["after"] == outcomes["before"]
 
 
+@pytest.mark.parametrize(
+    ("more", "line"),
+    [
+        (["train", "--domain", "films", "--fuse", "x"], "--fuse: 'x' does not fit. Give one of"),
+        (["evaluate", "--sessions", "s.jsonl", "--policies", "none,x"], "--policies: There is no"),
+    ],
+)
+def test_a_choice_is_refused_by_the_name_of_its_option(more: list[str], line: str) -> None:
+    assert run_here(*more).stderr.startswith(f"error: {line}")
+
+
+@pytest.mark.parametrize("fuse", ["sum", "first_stage"])
+def test_a_model_that_was_set_and_not_asked_is_told(films: str, fuse: str) -> None:
+    asked = ("recommend", "--domain", "films", IDS[0], "-k", "1")
+    env = {"RE2LLM_FUSE": fuse, "RE2LLM_MODEL": "openai:mine", "RE2LLM_API_KEY": "k"}
+    done = run_here(*asked, **env)
+    told = f"note: openai:mine was not asked: with RE2LLM_FUSE={fuse}, no model is."
+    assert done.stderr.splitlines() == [told]
+    assert run_here(*asked, "--json", **env).stderr == ""
+    assert run_here(*asked, RE2LLM_FUSE=fuse).stderr == ""
+
+
 # Databases that cannot be had
 
 
