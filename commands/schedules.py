@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def schedule(
     kind: Annotated[
-        str, typer.Argument(metavar="learn|train|verify|tidy", help="What the job does.")
+        str, typer.Argument(metavar="KIND", help="What the job does: learn, train, verify or tidy.")
     ],
     cron: Annotated[
         str,
