@@ -6,16 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..records import is_number
-from .answer_entries import (
-    Column,
-    EntryReader,
-    bare_number,
-    counts_up,
-    only_number,
-)
+from .answer_entries import Column, EntryReader
 from .answer_measures import increases, names_place, names_score, place_in, score_in
 from .answer_names import names_no_ranking
+from .answer_numbers import bare_number, counts_up, only_number
 from .json_values import is_list, is_object
+from .titled_columns import read_copied, read_titled
 
 _YEAR = "year"
 _NUMBERS = (
@@ -90,11 +86,17 @@ def read_mapping(
     Args:
         value: From decoded JSON.
     """
+    titled = read_titled(value, reader) if len(value) > 1 else None
+    return titled or _read_keys(value, reader, depth)
+
+
+def _read_keys(value: Mapping[str, Any], reader: EntryReader, depth: int) -> Sequence[int] | None:
     keys = [only_number(key) for key in value]
     entries = list(value.values())
     values = [number for entry in entries if (number := bare_number(entry)) is not None]
     places = len(values) == len(entries) and _counts(values)
-    if None in keys or not keys:  # titles and their places
+    titled = 0 not in (reader.read_titles(list(value)) or [0])
+    if None in keys or titled:  # titles and their places
         return _sorted_by(values, reader.read_texts(list(value))) if places else None
     numbers: Column = [key for key in keys if key is not None]
     named = all(map(reader.names_candidate, value))
@@ -148,7 +150,7 @@ def _read_rows(
     for key, column in columns.items():
         read = [bare_number(entry) for entry in column]
         if names_place(key):
-            places.append([place_in(entry) for entry in column])
+            places.append(_placed(column))
         elif names_score(key):
             scores.append([score_in(entry) for entry in column])
         elif None not in read and not names_no_ranking(key) and _plain(key) != _YEAR:
@@ -164,6 +166,16 @@ def _read_rows(
     # In the order of their numbers, with something measured beside each, they are in no order.
     beside = [column for column in numbers.values() if column != chosen and len(set(column)) > 1]
     return None if increases(chosen) and (beside or _unread(columns)) else chosen
+
+
+def _placed(column: Sequence[Any]) -> Sequence[Any]:
+    """Return the places of a column; the same for all, so that none is first, where it has words.
+
+    Words that recur, such as "high", are no places, and leave the order of the rows alone.
+    """
+    places = [place_in(entry) for entry in column]
+    words = {entry for entry in column if isinstance(entry, str)}
+    return [0] * len(column) if None in places and len(words) == len(column) > 1 else places
 
 
 def _by_places(places: Sequence[Any], chosen: Sequence[int]) -> Sequence[int] | None:
@@ -202,6 +214,7 @@ def _from_titles(
     for column in columns.values():
         if all(isinstance(entry, str) for entry in column):
             found = reader.read_titles(column)
+            found = read_copied(column, reader) if found is None else found
             if found is not None:
                 return found
         elif all(is_object(entry) for entry in column):
@@ -234,8 +247,11 @@ def _candidates(
         return titled if agrees or only_places else None
     if len(different) != 1 or (len(numbers) > 1 and named and not preferred):
         return None
-    if len(numbers) > 1 and not preferred and not reader.holds(different[0]):
-        return None
+    if len(numbers) > 1 and not preferred:
+        # Beside numbers without a name that count up, the others are candidates or scores.
+        scores = not named and reader.may_be_scores(different[0])
+        if scores or not reader.holds(different[0]):
+            return None
     # A lone column that counts up may be places or the candidates in their order.
     doubtful = alone and not preferred and counts_up(different[0])
     return None if doubtful else different[0]

@@ -5,117 +5,31 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from functools import cached_property
-from typing import Any
 
 from ..records import Item
 from .answer_measures import PLACED, increases, rated
+from .answer_numbers import (
+    CANDIDATE,
+    LONGEST,
+    MAPPED,
+    NUMBERED,
+    PAIR,
+    bare_number,
+    counts_down,
+    counts_up,
+    in_words,
+    pointed_numbers,
+)
+from .answer_tails import Tail, in_order, tails_of
 from .place_labels import without_place_labels
-from .plain_signs import NUMBER_WORDS
 from .title_match import WRAPPING, Titles
 
 Column = list[int]
 
-_LONGEST = 500
 _MOST = 1_000
-_CANDIDATES = (
-    r"candidat[eo]?|kandidat|\u5019\u9009|\u5019\u88dc"
-    r"|\u043a\u0430\u043d\u0434\u0438\u0434\u0430\u0442"
-)
-"""What languages call a candidate."""
-_THING = rf"(?:{_CANDIDATES}|item|option|film|movie|game|product)s?"
-_NAME = rf"(?:{_THING}|number|no|nr|n\u00b0|id)(?:\b|(?=[_\d]))"
-_MARKS = r"[\s#*_`\"'(\[:.=-]"
-_BARE = re.compile(
-    rf"{_MARKS}{{0,6}}+(?:{_NAME}{_MARKS}{{0,4}}+){{0,2}}+(\d{{1,6}})(?:\.0)?"
-    r"[\s*_`\"')\].:,;]{0,6}+",
-    re.IGNORECASE,
-)
-_NUMBERED = re.compile(
-    rf"[\s*_`\"'(\[•\u2013-]{{0,6}}+(?:(?:rank|place|position|{_NAME}){_MARKS}{{0,3}}+)?"
-    r"#?\s?(\d{1,6})(?![\w.]{0,9}\d)(?:st|nd|rd|th)?[\s*_`\"')\].:,|\u2013-]{1,6}+(?=\S)",
-    re.IGNORECASE,
-)
-POINTED = re.compile(
-    rf"(?:\b(?:{_CANDIDATES}|item|option|number)\s?#?|#)(\d{{1,6}})\b", re.IGNORECASE
-)
-_CANDIDATE = re.compile(_NAME, re.IGNORECASE)
-_MAPPED = re.compile(
-    rf"[\s*_`\"'(\[\u2022-]{{0,6}}+{_THING}\s?#?(\d{{1,6}})[*_`\"')\]]{{0,4}}+\s?(?:[:=-]|->)"
-    r"[\s*_`\"'(#]{0,6}+(\d{1,6})(?:\.0)?[\s*_`\"').]{0,6}+",
-    re.IGNORECASE,
-)
-"""A candidate and a number: its place, or a score."""
-_PAIR = re.compile(r"\W{0,6}\d{1,6}\s?(?:[:=(\u2013\u2014-]|->)\s?\d{1,6}\W{0,6}")
 _POINTS = 10
+_TWO = 2
 _BEHIND = " *_`([{:;,|-\u2013\u2014"
-_ORDINALS = (
-    "first",
-    "second",
-    "third",
-    "fourth",
-    "fifth",
-    "sixth",
-    "seventh",
-    "eighth",
-    "ninth",
-    "tenth",
-)
-_DIGITS = re.compile(r"\d{1,7}")
-
-
-def bare_number(entry: Any) -> int | None:
-    """Return the number that an entry is, written as a number or as text such as "#8".
-
-    Args:
-        entry: From decoded JSON.
-    """
-    if isinstance(entry, int) and not isinstance(entry, bool):
-        return entry
-    if not isinstance(entry, str):
-        return None
-    found = _BARE.fullmatch(entry[:_LONGEST])
-    return int(found[1]) if found else None
-
-
-def pointed_numbers(texts: Sequence[str]) -> Sequence[int]:
-    """Return what texts say about "candidate 8" or "#8"; empty unless each mentions one."""
-    found = [POINTED.findall(text[:_LONGEST]) for text in texts]
-    return [int(numbers[0]) for numbers in found] if all(len(n) == 1 for n in found) else ()
-
-
-def only_number(key: str) -> int | None:
-    """Return the one number that a key such as "rank_1" holds."""
-    found = _DIGITS.findall(key[:_LONGEST])
-    if key.strip().lower() in _ORDINALS:
-        return _ORDINALS.index(key.strip().lower()) + 1
-    return int(found[0]) if len(found) == 1 else None
-
-
-def counts_up(numbers: Sequence[Any]) -> bool:
-    """Whether numbers count places: 1, 2, 3, …, or from 0.
-
-    Args:
-        numbers: In their order.
-    """
-    first = numbers[0] if numbers else None
-    return first in {0, 1} and list(numbers) == list(range(first, first + len(numbers)))
-
-
-def comes_again(found: Sequence[int]) -> bool:
-    """Whether a candidate is named again behind a line that names none: a draft, then an answer.
-
-    Args:
-        found: What each line names; 0 for none.
-    """
-    named = [at for at, number in enumerate(found) if number]
-    inside = found[named[0] : named[-1]] if named else ()
-    return 0 in inside and len({found[at] for at in named}) < len(named)
-
-
-def _in_words(texts: Sequence[str]) -> Sequence[int] | None:
-    words = [text.strip(WRAPPING).lower() for text in texts]
-    known = all(word in NUMBER_WORDS for word in words)
-    return [NUMBER_WORDS.index(word) for word in words] if known else None
 
 
 class EntryReader:
@@ -136,20 +50,20 @@ class EntryReader:
 
     def names_number(self, text: str) -> bool:
         """Whether a text holds a title with a number in it, as "Apollo 13"."""
-        titles = (item.title[:_LONGEST] for item in self._items[:_MOST])
+        titles = (item.title[:LONGEST] for item in self._items[:_MOST])
         return any(t in text for t in titles if not t.isdecimal() and any(map(str.isdigit, t)))
 
     def names_candidate(self, key: str) -> bool:
         """Whether a key such as "candidate 8" says that its number is a candidate's."""
-        return _CANDIDATE.search(key[:_LONGEST]) is not None
+        return CANDIDATE.search(key[:LONGEST]) is not None
 
     def numbered(self, text: str) -> bool:
         """Whether a line is a number, or begins with one."""
-        return bare_number(text) is not None or _NUMBERED.match(text[:_LONGEST]) is not None
+        return bare_number(text) is not None or NUMBERED.match(text[:LONGEST]) is not None
 
     def starts_anew(self, lines: Sequence[str]) -> bool:
         """Whether the numbers of lines count from 1 more than once: there are several lists."""
-        starts = [_NUMBERED.match(line[:_LONGEST]) for line in lines]
+        starts = [NUMBERED.match(line[:LONGEST]) for line in lines]
         numbers = [int(start[1]) for start in starts if start]
         return numbers.count(1) > 1 and max(numbers) > 1
 
@@ -174,8 +88,12 @@ class EntryReader:
         rest = text[start.end() :]
         return bare_number(rest) is None and not any(self._find([rest])) and any(self._find([text]))
 
+    def called(self, text: str) -> Sequence[int]:
+        """Return the candidates whose title a text is, and no more."""
+        return self._titles.exact(text) if self._items else ()
+
     def _is_title(self, text: str) -> bool:
-        return bool(self._items) and bool(self._titles.exact(text))
+        return bool(self.called(text))
 
     def holds(self, numbers: Sequence[int]) -> bool:
         """Whether all numbers are candidates', and none comes twice."""
@@ -197,8 +115,8 @@ class EntryReader:
         They are in the texts' order, or in that of places that the texts name. Candidates that
         are gone through in the order of their numbers to say how good each is are no ranking.
         """
-        texts = self.without_place_labels([text[:_LONGEST] for text in texts[:_MOST]])
-        mapped = [_MAPPED.fullmatch(text) for text in texts]
+        texts = self.without_place_labels([text[:LONGEST] for text in texts[:_MOST]])
+        mapped = [MAPPED.fullmatch(text) for text in texts]
         if None not in mapped:
             pairs = [(int(found[1]), int(found[2])) for found in mapped if found]
             return self._by_places([one for one, _ in pairs], [place for _, place in pairs])
@@ -206,8 +124,41 @@ class EntryReader:
         heads = [t[: p.start()].rstrip(_BEHIND) for t, p in zip(texts, placed, strict=True) if p]
         if len(heads) == len(texts) and (named := self.read_texts(heads)):
             return self._by_places(named, [int(p[1] or p[2]) for p in placed if p])
-        found = self.read_texts(texts) or pointed_numbers(texts)
-        return () if increases(found) and len(found) > 1 and all(map(rated, texts)) else found
+        beside = self._beside(texts)
+        if beside is not None:
+            return beside
+        found = self.read_texts(texts)
+        doubtful = any(self._title_in(text) or PAIR.fullmatch(text) for text in texts)
+        if found is None and not doubtful:
+            found = pointed_numbers(texts)
+        found = found or ()
+        return () if increases(found) and len(found) > 1 and all(map(self._rated, texts)) else found
+
+    def _rated(self, text: str) -> bool:
+        """Whether a line says how good its candidate is, with or without a word for that."""
+        whole = bool(self._items) and self._titles.is_whole(text)
+        worded = (any(map(str.isalpha, tail.head)) for tail in tails_of(text))
+        return rated(text) or (not whole and any(worded))
+
+    def tailed(self, text: str) -> Tail | None:
+        """Return the number behind the title with which a line begins; `None` if there is none."""
+        if not self._items or self._titles.is_whole(text):
+            return None
+        return next((tail for tail in tails_of(text) if self._title_in(tail.head)), None)
+
+    def _title_in(self, text: str) -> int:
+        """Return the candidate whose title a text is, perhaps behind a number; 0 for none."""
+        start = NUMBERED.match(text)
+        return max(self._find([text, text[start.end() :]] if start else [text]))
+
+    def _beside(self, texts: Sequence[str]) -> Sequence[int] | None:
+        """Return the candidates of titles with a number behind each, `None` if they are none."""
+        tails = [tail for text in texts if (tail := self.tailed(text))]
+        if len(tails) < len(texts):
+            return () if len(tails) * 2 > len(texts) else None
+        heads = [tail.head for tail in tails]
+        found = self.read_texts(heads)
+        return in_order(found, [self._title_in(head) for head in heads], tails) if found else ()
 
     def _by_places(self, numbers: Sequence[int], places: Sequence[int]) -> Sequence[int]:
         if not counts_up(sorted(places)) or not self.holds(numbers):
@@ -223,14 +174,18 @@ class EntryReader:
         Returns:
             `None` where numbers and titles contradict each other, or nothing is named.
         """
-        texts = [text[:_LONGEST] for text in texts[:_MOST]]
+        texts = [text[:LONGEST] for text in texts[:_MOST]]
+        rests = self._counted_down(texts)
+        return self._read_texts(texts) if rests is None else self._from_the_last(texts, rests)
+
+    def _read_texts(self, texts: Sequence[str]) -> Sequence[int] | None:
         bare = [bare_number(text) for text in texts]
         numbers: Column = [number for number in bare if number is not None]
         if len(numbers) == len(texts):
             foreign = self._items and not all(1 <= n <= len(self._items) for n in numbers)
             found = self._find(texts) if foreign else []
             return numbers if not found or 0 in found else found
-        starts = [_NUMBERED.match(text) for text in texts]
+        starts = [NUMBERED.match(text) for text in texts]
         whole = [self._is_whole(t, s) for t, s in zip(texts, starts, strict=True)]
         starts = [None if w else s for w, s in zip(whole, starts, strict=True)]
         leads: Column = [int(start[1]) for start in starts if start]
@@ -238,12 +193,12 @@ class EntryReader:
         inner = [bare_number(rest) for rest in rests]
         if None not in inner and counts_up(leads) and not any(whole):
             numbers = [number for number in inner if number is not None]
-            paired = all(_PAIR.fullmatch(text) for text in texts)
+            paired = all(PAIR.fullmatch(text) for text in texts)
             return None if paired and self.may_be_scores(numbers) else numbers
         found = self._find(rests, [int(s[1]) if s else None for s in starts])
         if not any(found):
             if len(leads) < len(texts) or None not in inner:
-                return _in_words(texts)
+                return in_words(texts)
             return self._behind(leads, rests) if counts_up(leads) else leads
         agree = all(
             not number or not start or number == int(start[1])
@@ -255,13 +210,37 @@ class EntryReader:
             return leads
         return found if agree or counts_up(leads) else None
 
+    def _counted_down(self, texts: Sequence[str]) -> list[str] | None:
+        """Return what stands behind numbers that count from the last to the first, if they do."""
+        starts = [NUMBERED.match(text) for text in texts]
+        leads = [int(start[1]) for start in starts if start]
+        if len(leads) < len(texts) or not counts_down(leads):
+            return None
+        whole = any(self._is_whole(text, s) for text, s in zip(texts, starts, strict=True))
+        rests = [text[start.end() :] for text, start in zip(texts, starts, strict=True) if start]
+        return None if whole else rests
+
+    def _from_the_last(self, texts: Sequence[str], rests: Sequence[str]) -> Sequence[int] | None:
+        """Return the candidates of lines that count places from the last to the first.
+
+        Numbers that are those of the titles behind them may be candidates', from the best on.
+        """
+        paired = all(PAIR.fullmatch(text) for text in texts)
+        named = None if paired else self._read_texts(rests)
+        if not named or 0 in named or counts_down(named):
+            return None
+        return named[::-1]
+
     def read_numbered(self, parts: Sequence[str]) -> Sequence[int]:
         """Return the candidates of "1. Alien 2. Heat" on one line; none if a part names none."""
         parts = [part for part in parts if part.strip()]
-        places = [int(start[1]) for part in parts if (start := _NUMBERED.match(part))]
-        if len(parts) < 2 or len(places) < len(parts) or not counts_up(places):  # noqa: PLR2004
+        places = [int(start[1]) for part in parts if (start := NUMBERED.match(part))]
+        if len(parts) < _TWO or len(places) < len(parts):
             return ()
-        found = self.read_titles(parts) or ()
+        if counts_down(places):
+            found = self.read_texts(parts) or ()
+        else:
+            found = (self.read_titles(parts) or ()) if counts_up(places) else ()
         return () if 0 in found else found
 
     def _behind(self, places: Sequence[int], rests: Sequence[str]) -> Sequence[int] | None:
@@ -272,6 +251,17 @@ class EntryReader:
         """Return the candidates' numbers in a list of titles, `None` if it is none."""
         found = self._find(texts[:_MOST])
         return found if sum(map(bool, found)) * 2 > len(texts) else None
+
+    def read_titled(self, texts: Sequence[str]) -> Sequence[int] | None:
+        """Return the candidates of lines without numbers in front, `None` if they are no list.
+
+        A number behind each title may be the candidate's, its place or its score.
+        """
+        texts = texts[:_MOST]
+        titled = [text for text in texts if self._title_in(text) or self.tailed(text)]
+        told = any(self.tailed(text) or PLACED.search(text, 1) or rated(text) for text in titled)
+        many = len(titled) >= _TWO and len(titled) * 2 > len(texts)
+        return self.read_lines(titled) if told and many else self.read_titles(texts)
 
     def _find(self, texts: Sequence[str], leads: Sequence[int | None] = ()) -> Column:
         """Find titles; of the same ones, the one with the number in front, or the next."""

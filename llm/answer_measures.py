@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import Any
 
 from ..records import is_number
+from .plain_signs import NUMBER_WORDS, ORDINALS
 
 _LONGEST = 500
 _BOUND = re.compile(r"(?<=[a-z])(?=[A-Z])|[\W_\d]+")
@@ -54,11 +55,21 @@ def names_score(key: str) -> bool:
 
 
 def place_in(entry: Any) -> int | None:
-    """Return the place that an entry is, such as 4, "#4", "4th" or "4 of 10"."""
+    """Return the place that an entry is, such as 4, "#4", "4th", "fourth" or "4 of 10"."""
     if is_number(entry):
         return int(entry) if entry == int(entry) else None
-    found = _PLACE.match(entry[:_LONGEST]) if isinstance(entry, str) else None
-    return int(found[1]) if found else None
+    if not isinstance(entry, str):
+        return None
+    found = _PLACE.match(entry[:_LONGEST])
+    return int(found[1]) if found else _place_in_words(entry[:_LONGEST])
+
+
+def _place_in_words(entry: str) -> int | None:
+    words = [word for word in _words(entry).split() if word in ORDINALS or word in NUMBER_WORDS]
+    if len(words) != 1:
+        return None
+    one = words[0]
+    return ORDINALS.index(one) + 1 if one in ORDINALS else NUMBER_WORDS.index(one)
 
 
 def score_in(entry: Any) -> float | None:

@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from .answer_columns import has_columns, read_entries, read_mapping, read_parallel
-from .answer_entries import EntryReader, bare_number
+from .answer_entries import EntryReader
 from .answer_json import Found, decoded_values, opened_value
 from .answer_names import names_no_ranking
+from .answer_numbers import bare_number
 from .json_values import is_list, is_object
 from .loose_answers import read_loosely
 from .responses import LONGEST_ANSWER

@@ -6,9 +6,11 @@ import re
 from collections.abc import Sequence
 
 from .answer_columns import read_entries
-from .answer_entries import POINTED, EntryReader, comes_again, counts_up
+from .answer_entries import EntryReader
 from .answer_measures import names_place, names_score
 from .answer_names import names_no_ranking
+from .answer_numbers import POINTED, bare_number, comes_again, counts_down, counts_up
+from .declined import declines, refuses
 from .loose_tables import read_blocks, read_table
 
 _MOST_LINES = 1_000
@@ -36,13 +38,17 @@ _COUNT = re.compile(
     re.IGNORECASE,
 )
 """Counts, and numbers that are part of a word."""
+_TUPLE = re.compile(r"[(\[]\s?\d{1,6}\s?[,;/|]\s?\d{1,6}\s?[)\]]")
+"""Two numbers of which either may be the place."""
 _LISTED = re.compile(
     r"\W{0,5}(?:([^\W\d][\w '-]{0,40}?)[*_]{0,3}\s?[:=]\W{0,5})?"
     r"\d{1,6}(?:\s?(?:[,;>]|->)\s?(?:and\s)?[#*]{0,3}\d{1,6}){2,100}\W{0,5}"
 )
 """A line that is a list of numbers, with or without a name."""
 _WORDED = re.compile(r"(?<![^\W\d])([^\W\d_]{1,20})\s?#?\d{1,6}\s?[:=(]")
+_LABELLED = re.compile(r"\W{0,6}([^\W\d_]{1,20}(?:\s[^\W\d_]{1,20})?)[*_]{0,3}\s?[:=\u2013\u2014-]")
 _INLINE = re.compile(r"(?:^|\s)(?=\d{1,3}[.)]\s)")
+_SENTENCE = re.compile(r"[.!?](?=\s)|\n")
 _SEPARATOR = re.compile(r"[,;>]|\s(?:and|und|et|y|then)\s(?=#?\d)")
 _TWO = 2
 
@@ -53,7 +59,10 @@ def read_loosely(text: str, reader: EntryReader) -> Sequence[int]:
     Reads a table, lines that begin with numbers or are titles, one line of those, or else a
     sentence.
     """
-    lines = _lines(text)
+    return () if declines(text) and _few_are_named(text) else _read(_lines(text), text, reader)
+
+
+def _read(lines: list[str], text: str, reader: EntryReader) -> Sequence[int]:
     rows = read_table(lines)
     if rows is None:
         rows = read_blocks(lines)
@@ -74,10 +83,16 @@ def read_loosely(text: str, reader: EntryReader) -> Sequence[int]:
         # All candidates in the order of the prompt are a copy of it, or a comment on each.
         return () if len(found) == reader.candidates > _TWO and counts_up(found) else found
     lines = [line.strip() for line in lines]
-    found = _read_line(lines[0], reader) if len(lines) == 1 else reader.read_titles(lines)
+    found = _read_line(lines[0], reader) if len(lines) == 1 else reader.read_titled(lines)
     if found and comes_again(found):
         return ()
     return _read_sentence(text, reader) if found is None else found
+
+
+def _few_are_named(text: str) -> bool:
+    """Whether what a text says besides what it refuses names no two candidates."""
+    said = [part for part in _SENTENCE.split(text) if not refuses(part)]
+    return len(set(_NUMBER.findall("\n".join(said)))) < _TWO
 
 
 def _read_line(line: str, reader: EntryReader) -> Sequence[int] | None:
@@ -88,11 +103,13 @@ def _read_line(line: str, reader: EntryReader) -> Sequence[int] | None:
     parts = line.split("->") if arrows else _SEPARATOR.split(line)
     parts = [part for part in parts if part.strip()]
     all_numbered = len(parts) >= _TWO and all(map(reader.numbered, parts))
-    if all_numbered and _RANGE.search(line):
+    if (all_numbered and _RANGE.search(line)) or _TUPLE.search(line):
         return ()
+    if ";" in line and "," in line and all(bare_number(part) is not None for part in parts):
+        return ()  # "1, 8; 2, 7": either may be the place
     if all_numbered and all(map(reader.names_candidate, parts)):
         return reader.read_lines(parts)
-    return reader.read_texts(parts) if all_numbered else reader.read_titles(parts)
+    return reader.read_texts(parts) if all_numbered else reader.read_titled(parts)
 
 
 def _is_parted(lines: Sequence[str], reader: EntryReader) -> bool:
@@ -131,6 +148,8 @@ def _read_sentence(text: str, reader: EntryReader) -> Sequence[int]:
         return ()
     if len(numbers) > _TWO and len(numbers) % 2 == 0:
         # "1: 8, 2: 7" and "8 (1), 7 (2)": half of the numbers are places.
+        if counts_down(numbers[::2]) or counts_down(numbers[1::2]):
+            return ()
         for places, named in ((numbers[::2], numbers[1::2]), (numbers[1::2], numbers[::2])):
             if counts_up(places) and not counts_up(named):
                 if _names_scores(text) or _is_labelled(text) or reader.may_be_scores(named):
@@ -139,11 +158,19 @@ def _read_sentence(text: str, reader: EntryReader) -> Sequence[int]:
                 break
     if len(numbers) > _TWO and counts_up(numbers) and re.search(r"\d\.\d|</", text):
         return ()  # each with a score
-    if pointed == numbers and len(numbers) > _TWO and counts_up(numbers):
+    if _has_words_for_places(text, len(numbers)) or (
+        pointed == numbers and len(numbers) > _TWO and counts_up(numbers)
+    ):
         return ()  # "choice #1", "choice #2": what is pointed to may be places
     valid = [number for number in numbers if 1 <= number <= (reader.candidates or number)]
     # What is said twice may be a place and a candidate.
     return numbers if valid and len(set(valid)) == len(valid) else ()
+
+
+def _has_words_for_places(text: str, most: int) -> bool:
+    """Whether each line begins with a word of its own: "Best: 8", "Worst: 7"."""
+    labels = [label[1].casefold() for line in text.split("\n") if (label := _LABELLED.match(line))]
+    return len(labels) > 1 and len(set(labels)) == len(labels) == most
 
 
 def _names_scores(text: str) -> bool:

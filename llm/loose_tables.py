@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from itertools import takewhile
 from typing import Any
 
-from .answer_entries import bare_number
 from .answer_measures import names_place, names_score
+from .answer_numbers import bare_number
 
 _RULE = frozenset("|-:+ ")
 _PAIR = re.compile(r"[\s*_\u2022-]{0,9}([^\W\d][\w ]{0,30}?)[\s*_]{0,4}[:=]\s{0,3}(\S.{0,200})")

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 
 from .answer_measures import names_place
 from .answer_names import names_no_ranking
+from .plain_signs import ORDINALS
 
 _WORD = r"[^\W\d_]{1,20}"
 _LABEL = re.compile(
@@ -22,6 +23,11 @@ _ORDINALS = re.compile(
     r"st|nd|rd|th|er|re|ère|ème|e|\.?[º°ª]|-(?:е|й|я|ое|ый|ая)|位|名|위|등|º|ª", re.IGNORECASE
 )
 _PLAIN = re.compile(r"[*_`\"'\s]{0,9}(?:[.:)\]]|\s-\s|\s–\s)?[*_`\"'\s]{0,9}")
+_ORDINAL = re.compile(
+    rf"(?P<indent>\s{{0,20}})[*_`\"'(\[•–-]{{0,6}}+\s{{0,3}}(?P<ordinal>{'|'.join(ORDINALS)})\b"
+    rf"(?:\s{_WORD}){{0,2}}[*_`\"')\]]{{0,4}}\s?(?:[:=>.)–—-]|->)[\s*_`]{{0,6}}(?=\S)",
+    re.IGNORECASE,
+)
 _TWO = 2
 
 
@@ -32,7 +38,7 @@ def without_place_labels(
     number: Callable[[str], bool],
     candidate: Callable[[str], bool],
 ) -> list[str]:
-    """Write lines that begin alike but for a number that counts from 1 as "1. …", "2. …".
+    """Write lines that begin alike but for a number that counts from or to 1 as "1. …", "2. …".
 
     A word that no place is known by may be that for a candidate, so before mere numbers it stays.
 
@@ -42,15 +48,16 @@ def without_place_labels(
         number: Whether a text is a mere number.
         candidate: Whether a word is one for a candidate.
     """
+    lines = _numbered(lines, titled)
     groups: defaultdict[tuple[str, str], list[tuple[int, re.Match[str]]]] = defaultdict(list)
     for at, line in enumerate(lines):
         found = _LABEL.match(line.lstrip())
         if found:
             key = (found["before"] or "").casefold(), (found["after"] or "").casefold()
             groups[key].append((at, found))
-    lines = list(lines)
     for (before, after), group in groups.items():
-        if len(group) < _TWO or any(int(f["number"]) != n for n, (_, f) in enumerate(group, 1)):
+        numbers = [int(found["number"]) for _, found in group]
+        if len(group) < _TWO or numbers not in _counts(len(group)):
             continue
         suffixed = any(found["suffix"] for _, found in group)
         plain = all(_PLAIN.fullmatch(found["sign"]) for _, found in group)
@@ -70,4 +77,23 @@ def without_place_labels(
         for (at, found), rest in zip(group, rests, strict=True):
             indent = lines[at][: len(lines[at]) - len(lines[at].lstrip())]
             lines[at] = f"{indent}{found['number']}. {rest}"
+    return lines
+
+
+def _counts(most: int) -> tuple[list[int], list[int]]:
+    """Return the numbers of places, from the first and from the last on."""
+    return list(range(1, most + 1)), list(range(most, 0, -1))
+
+
+def _numbered(lines: Sequence[str], titled: Callable[[str], bool]) -> list[str]:
+    """Write lines that begin with "First: …", "Second: …" with numbers."""
+    found = [(at, said) for at, line in enumerate(lines) if (said := _ORDINAL.match(line))]
+    places = [ORDINALS.index(said["ordinal"].lower()) + 1 for _, said in found]
+    lines = [*lines]
+    if len(found) < _TWO or places not in _counts(len(found)):
+        return lines
+    if any(titled(lines[at].strip()) for at, _ in found):
+        return lines
+    for (at, said), place in zip(found, places, strict=True):
+        lines[at] = f"{said['indent']}{place}. {lines[at][said.end() :]}"
     return lines

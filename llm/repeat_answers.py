@@ -8,7 +8,7 @@ from typing import Any
 from .answer_json import decoded_values
 from .answer_measures import names_score
 from .json_values import is_list, is_object
-from .plain_signs import NUMBER_WORDS
+from .plain_signs import NUMBER_WORDS, ORDINALS
 from .turns import said_in
 
 _LONGEST = 2_000
@@ -37,7 +37,6 @@ _NONE = re.compile(
 _NO_NUMBER = re.compile(
     r"\W{0,5}(?:none|neither|keine[rs]?|aucune?|ningun[oa])\b|\bnone\b", re.IGNORECASE
 )
-_ORDINALS = ("", "first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth")
 
 
 def read_repeated(text: str, known: int) -> int | None:
@@ -87,7 +86,7 @@ def _in_words(text: str, known: int) -> int | None:
         numbers = pointed
     if not numbers:
         words = [word.lower() for word in _WORD.findall(said[:200])]
-        for row in (_ORDINALS, NUMBER_WORDS):  # "the second one"
+        for row in (("", *ORDINALS), NUMBER_WORDS):  # "the second one"
             numbers = numbers or {row.index(word) for word in words if word in row}
     if len(numbers) > 1:
         return None

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..records import Item
-from .answer_entries import comes_again
 from .answer_json import decoded_values
 from .answer_names import names_no_ranking
+from .answer_numbers import comes_again, counts_down
+from .answer_tails import Kind, in_order, tails_of
 from .answers import RankingAnswer
 from .backwards import text_says_backwards, without_backward_titles
 from .json_values import is_list, is_object
@@ -99,11 +100,36 @@ def title_readings(text: str, candidates: Sequence[Item]) -> list[Reading]:
         return []
     if text_says_backwards(without_backward_titles(preamble, candidates)):
         return []
-    return [
+    kept = [
         reading
         for place, reading in enumerate(readings)
         if first <= place <= last or NUMBERING.match(reading.line)
     ]
+    return _best_first(kept, titles)
+
+
+def _best_first(readings: Sequence[Reading], titles: Titles) -> list[Reading]:
+    """Return lines in the order of the places before or beside them, none where that is unsure."""
+    down = counts_down([_lead(reading.line, titles) for reading in readings])
+    readings = [*reversed(readings)] if down else [*readings]
+    placed = {reading.number: reading for reading in readings if reading.number}
+    tails = [
+        next((tail for tail in tails_of(one.line) if number in titles.find(tail.head)), None)
+        for number, one in placed.items()
+    ]
+    told = [tail for tail in tails if tail and tail.kind is not Kind.BARE]
+    if len(told) * 2 <= len(placed):
+        return readings
+    ordered = in_order([*placed], [*placed], told) if len(told) == len(placed) else ()
+    unread = [reading for reading in readings if reading.number is None]
+    return [*(placed[number] for number in ordered), *unread]
+
+
+def _lead(line: str, titles: Titles) -> int | None:
+    """Return the number before a title; `None` where it may be a part of it."""
+    found = NUMBERING.match(line)
+    number = re.search(r"\d{1,3}", found[0]) if found else None
+    return int(number[0]) if number and not titles.exact(line.strip(WRAPPING)) else None
 
 
 def _entries(text: str, titles: Titles) -> list[str]:

@@ -49,6 +49,7 @@ class Titles:
     def __init__(self, candidates: Sequence[Item]) -> None:
         self._by_title: dict[str, list[int]] = {}
         self._years: dict[int, str] = {}
+        self._found: dict[str, list[int]] = {}
         for number, item in enumerate(candidates, start=1):
             title = plain_title(item.title[:_LONGEST])
             year = _YEAR.search(title)
@@ -61,6 +62,10 @@ class Titles:
         self._loose: dict[str, set[int]] = {}
         for title, numbers in self._by_title.items():
             self._loose.setdefault(_loose(title), set()).update(numbers)
+        self._words: dict[int, list[tuple[str, list[str]]]] = {}
+        for title in self._by_title:
+            words: list[str] = _WORD.findall(_without_article(title))
+            self._words.setdefault(len(words), []).append((title, words))
         self._turned: dict[str, list[int]] = {}
         for title, numbers in self._by_title.items():
             self._turned.setdefault(_without_article(title), []).extend(numbers)
@@ -79,6 +84,11 @@ class Titles:
         Args:
             line: Of an answer, with whatever surrounds the title.
         """
+        if line not in self._found:
+            self._found[line] = self._find(line)
+        return self._found[line]
+
+    def _find(self, line: str) -> list[int]:
         spellings = list(islice(_spellings(line[:_LONGEST]), _MOST_SPELLINGS))
         for spelling in spellings:
             found = self._exact(spelling)
@@ -115,11 +125,12 @@ class Titles:
         return [number for number in named if self._years[number] in {"", year[1]}]
 
     def _misspelt(self, spelling: str) -> list[int]:
+        words: list[str] = _WORD.findall(_without_article(spelling))
         near = {
             number
-            for title, numbers in self._by_title.items()
-            if _same_but_for_typos(_without_article(spelling), _without_article(title))
-            for number in numbers
+            for title, others in self._words.get(len(words), ())
+            if _same_but_for_typos(words, others)
+            for number in self._by_title[title]
         }
         return list(near) if len(near) == 1 else []
 
@@ -182,14 +193,13 @@ def _without_article(title: str) -> str:
     return first[1] if first else title
 
 
-def _same_but_for_typos(said: str, title: str) -> bool:
+def _same_but_for_typos(words: Sequence[str], others: Sequence[str]) -> bool:
     """Whether two titles differ by slips of the pen alone.
 
     Word by word: numbers must be the same, short words too, and a longer one may differ by one or
     two letters within, but not by an ending, which makes "Aliens" of "Alien".
     """
-    words, others = _WORD.findall(said), _WORD.findall(title)
-    if len(words) != len(others) or sum(map(len, others)) < _LEAST_LETTERS:
+    if sum(map(len, others)) < _LEAST_LETTERS:
         return False
     typos = 0
     for word, other in zip(words, others, strict=True):

@@ -1,4 +1,4 @@
-"""Reads JSON as models write it: with other quotes, bare keys, comments, or cut off."""
+"""Reads JSON as models write it: with other quotes, bare keys, tuples, comments, or cut off."""
 
 from __future__ import annotations
 
@@ -24,8 +24,10 @@ _WORDS = {
     "undefined": None,
 }
 _WORD = re.compile("|".join(_WORDS))
+_LISTS = {"[": "]", "(": ")"}
+"""How a list begins and ends; a tuple of Python is one."""
 _QUOTES = {'"': '"', "'": "'", "\u201c": "\u201d", "\u2018": "\u2019", "\u201e": "\u201c"}
-_AFTER_TEXT = re.compile(r"\s{0,100}(?:[,:\]}]|\Z)")
+_AFTER_TEXT = re.compile(r"\s{0,100}(?:[,:\]})]|\Z)")
 _MISSING: Any = object()
 
 
@@ -83,8 +85,8 @@ class _Reader:
             raise ValueError(depth)
         if sign == "{":
             return self._object(depth)
-        if sign == "[":
-            return self._list(depth)
+        if sign in _LISTS:
+            return self._list(depth, _LISTS[sign])
         if sign in _QUOTES:
             return self._string(_QUOTES[sign])
         if found := _NUMBER.match(self._text, self.at):
@@ -167,11 +169,11 @@ class _Reader:
         self.at += 1
         return held
 
-    def _list(self, depth: int) -> list[Any]:
+    def _list(self, depth: int, closing: str) -> list[Any]:
         self.at += 1
         held: list[Any] = []
         sign = self._next()
-        while sign != "]":
+        while sign != closing:
             was_cut = self.cut
             value = self.value(depth + 1) if sign else _MISSING
             unfinished = isinstance(value, dict) and self.cut and not was_cut
@@ -179,11 +181,11 @@ class _Reader:
                 held.append(value)
             if not sign or (self.cut and not isinstance(value, dict | list)):
                 self.in_list = True
-            sign = self._part("]")
+            sign = self._part(closing)
             if not sign:
                 self.in_list = self.in_list or unfinished
                 return held
-        self.at += self._text.startswith("]", self.at)
+        self.at += self._text.startswith(closing, self.at)
         return held
 
     def _part(self, closing: str) -> str:
@@ -195,13 +197,13 @@ class _Reader:
         if sign and sign in ",;":
             self.at += 1
             sign = self._next()
-        elif closing == "]" and sign == "}":
-            return "]"  # it stays, to close the object
-        elif closing == "]" and sign.isdigit() and self.at > before:
+        elif closing != "}" and sign == "}":
+            return closing  # it stays, to close the object
+        elif closing != "}" and sign.isdigit() and self.at > before:
             return sign  # "[5 2 6]"
         elif sign not in {closing, ""}:
             raise ValueError(self.at)
         if not sign:
             self.cut = True
-            self.in_list = closing == "]"
+            self.in_list = closing != "}"
         return sign
