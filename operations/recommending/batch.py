@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields, replace
@@ -21,6 +22,10 @@ from ..database import in_domain, with_domain
 from .answer_file import AnswerFile
 from .recommend import recommend
 
+_FIELDS = frozenset({"history", "candidates", "key"})
+_NO_HISTORY = "history None is not a list of ids"
+"""How the reader says that the key is missing."""
+_VERB = re.compile(r"(is|has|holds|gives) ")
 _AHEAD = 4
 """Rows that are read ahead, for each that is answered at the same time."""
 
@@ -115,6 +120,20 @@ async def recommend_batch(
     )
 
 
+def _fault_of(row: RequestRow) -> InputError:
+    """Return why a row cannot be used, with the field of it that is at fault."""
+    if row.problem == _NO_HISTORY:
+        remedy = "Give `history`, a list of ids or titles; docs/files.md has the keys."
+        return InputError("history", "The row has no history.", remedy)
+    field, _, rest = row.problem.partition(" ")
+    if field.rstrip(":") in _FIELDS:
+        field, said = field.rstrip(":"), rest
+    else:
+        field, said = "row", row.problem
+    said = f"It {said}" if _VERB.match(said) else said[:1].upper() + said[1:]
+    return InputError(field, f"{said}.", "See docs/files.md.")
+
+
 def _skip_answered(rows: Iterator[RequestRow], file: AnswerFile) -> None:
     row: RequestRow | None = None
     for _ in range(file.count):
@@ -180,8 +199,7 @@ class _Run:
     async def _answer(self, row: RequestRow) -> dict[str, Any]:
         place = {"row": row.number, "key": row.key}
         if row.problem:
-            error = InputError("row", f"It {row.problem}.", "See docs/files.md.")
-            return {**place, "error": error.as_dict()}
+            return {**place, "error": _fault_of(row).as_dict()}
         try:
             made = await recommend(
                 self._context, row.history, candidates=row.candidates, k=self._k, user=row.key

@@ -68,6 +68,30 @@ async def test_every_row_is_answered_in_order_and_a_bad_one_says_why(
     assert (again.rows, again.before, again.llm_calls) == (12, 12, 0)
 
 
+async def test_a_bad_row_says_which_of_its_fields_is_at_fault(
+    context: Context, tmp_path: Path
+) -> None:
+    rows: list[Any] = [{"hist": []}, {"history": "Alien"}, {"history": [1.5]}, "[1]", "7"]
+    rows += [
+        {"history": [1], "candidates": 3},
+        '{"key": "a", "key": "b"}',
+        {"key": [], "history": []},
+    ]
+    told: list[str] = []
+    given = write(tmp_path / "in.jsonl", rows)
+    await recommend_batch(context, given, tmp_path / "out.jsonl", on_bad=told.append)
+    assert told == [
+        "row 1: history: The row has no history.",
+        "row 2: history: 'Alien' is not a list of ids.",
+        "row 3: history: Id 1.5 is neither text nor a whole number.",
+        "row 4: row: It holds fewer than two ids: a history and a target are needed.",
+        "row 5: row: 7 is neither an object nor a list of ids.",
+        "row 6: candidates: 3 is not a list of ids.",
+        "row 7: row: It gives a key twice.",
+        "row 8: key: [] is neither text nor a whole number.",
+    ]
+
+
 async def test_a_half_written_line_is_repaired_and_what_is_done_stays(
     context: Context, tmp_path: Path
 ) -> None:
