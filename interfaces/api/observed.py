@@ -85,4 +85,9 @@ def _route(scope: Scope) -> str:
     """Return the template of the route that has answered."""
     if "route" in scope:  # of FastAPI
         return scope["route"].path
-    return "/mcp" if "endpoint" in scope else "unknown"
+    endpoint = scope.get("endpoint")  # Starlette's plain routes tell no more
+    if endpoint is not None:
+        for route in scope["app"].routes:
+            if getattr(route, "endpoint", None) is endpoint:
+                return route.path
+    return "unknown"

@@ -40,6 +40,8 @@ async def test_requests_are_counted_by_route_and_status(http: httpx.AsyncClient)
     for number in range(4):
         await http.get(f"/v1/hints/{2_000_000_000 + number}")
         await http.get(f"/nowhere/{number}")
+    await http.get("/openapi.json")
+    await http.get("/mcp")
     gain = await gained(http, before)
 
     def requests(method: str, route: str, status: int) -> float:
@@ -49,6 +51,8 @@ async def test_requests_are_counted_by_route_and_status(http: httpx.AsyncClient)
     assert requests("POST", "/v1/recommend", 200) == 3
     assert requests("GET", "/v1/hints/{hint}", 404) == 4
     assert requests("GET", "unknown", 404) == 4
+    assert requests("GET", "/openapi.json", 200) == 1
+    assert requests("GET", "/mcp", 405) == 1
     assert gain["re2llm_recommendations_total"] == 3
     assert gain["re2llm_ranking_calls_total"] == 3
     assert gain['re2llm_http_request_duration_seconds_count{route="/v1/recommend"}'] == 3
