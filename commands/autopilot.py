@@ -9,17 +9,20 @@ import typer
 from ..errors import InputError
 from ..policies.rollout.plan import Goal, Plan, percentages, steps_text
 from ..records import counted
-from .console import fail, out, print_json, run
+from .console import fail, note, out, print_json, run
 from .groups import CommandGroup
 from .options import DomainOption, JsonOption
 
 if TYPE_CHECKING:
     from ..operations.autopilot.results import AutopilotDay, AutopilotShown
 
+    _Told = tuple[AutopilotShown, str]  # with a remark
+
 autopilot = CommandGroup(
     help="Keep learning from feedback within a budget. Off by default.",
     no_args_is_help=True,
 )
+_NO_WORKER = "No worker is running: `re2llm worker` starts one, which does the work."
 _PLAN = Plan()
 _STEPS = steps_text(_PLAN.steps)
 
@@ -105,11 +108,11 @@ def on(  # an option for each part of the plan
     except InputError as error:
         fail(error)
 
-    async def work() -> AutopilotShown:
+    async def work() -> _Told:
         from ..jobs.piloting import turn_on
         from ..runtime.context import Context
 
-        return await turn_on(Context(), plan, domain=domain, cron=cron)
+        return await _told(await turn_on(Context(), plan, domain=domain, cron=cron))
 
     _show(run(work), as_json)
 
@@ -150,23 +153,34 @@ def run_once(domain: DomainOption = None, as_json: JsonOption = False) -> None:
     _show(run(lambda: _do("run-once", domain)), as_json)
 
 
-async def _do(
-    verb: Literal["off", "show", "resume", "run-once"], domain: str | None
-) -> AutopilotShown:
+async def _do(verb: Literal["off", "show", "resume", "run-once"], domain: str | None) -> _Told:
     from ..runtime.context import Context
 
     if verb in {"show", "resume"}:
         from ..operations.autopilot.manage import resume_autopilot, show_autopilot
 
         does = show_autopilot if verb == "show" else resume_autopilot
-        return await does(Context(), domain=domain)
+        return await _told(await does(Context(), domain=domain))
     from ..jobs import piloting
 
     does = piloting.turn_off if verb == "off" else piloting.run_once
-    return await does(Context(), domain=domain)
+    return await _told(await does(Context(), domain=domain))
 
 
-def _show(shown: AutopilotShown, as_json: bool) -> None:
+async def _told(shown: AutopilotShown) -> _Told:
+    """Add whether a worker has to be started for an autopilot that is on."""
+    from ..jobs.liveness import anyone
+    from ..runtime.sharing import shared_services
+
+    if shown.state != "on":
+        return shown, ""
+    services = await shared_services()
+    async with services.engine.connect() as connection:
+        return shown, "" if await anyone(connection) else _NO_WORKER
+
+
+def _show(told: _Told, as_json: bool) -> None:
+    shown, remark = told
     if as_json:
         print_json(shown.model_dump())
         return
@@ -188,6 +202,8 @@ def _show(shown: AutopilotShown, as_json: bool) -> None:
         again = f" ({one.times:,} times)" if one.times > 1 else ""
         job = f" [{one.job}]" if one.job else ""
         _line(f"  {one.last_at[:16]}  {one.action:<12} {one.words}{job}{again}")
+    if remark:
+        note(remark)
 
 
 def _used(day: AutopilotDay) -> str:

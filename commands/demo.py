@@ -29,7 +29,7 @@ _SHOWN = (
 def demo() -> None:
     """Run everything once on sample films.
 
-    It loads them, recommends, learns hints, trains the policy and evaluates it, in about five
+    It loads them, recommends, learns hints, trains the policy and evaluates it, in two to three
     minutes.
 
     A second run reuses what the first one learned, and goes straight to the evaluation.

@@ -82,6 +82,24 @@ async def test_a_job_that_no_worker_takes_says_so(school: str, services: Service
     await good("jobs", "cancel", job)
 
 
+@pytest.mark.long
+async def test_an_autopilot_without_a_worker_says_so(school: str, services: Services) -> None:
+    at = ("--domain", school)
+    on = ("autopilot", "on", *at, "--budget-calls", 9)
+    note = "No worker is running: `re2llm worker` starts one, which does the work."
+    pulse = Pulse(services.engine, school)
+    for said in (note, ""):
+        for words in [on, ("autopilot", "show", *at), ("autopilot", "run-once", *at)]:
+            told = await asyncio.to_thread(command, *words)
+            assert (told.exit_code, told.stderr.strip()) == (0, said), words
+            told = await asyncio.to_thread(command, *words, "--json")
+            assert told.stderr == ""
+        assert await pulse.beat()
+    await pulse.stop()
+    told = await asyncio.to_thread(command, "autopilot", "off", *at)
+    assert told.stderr == ""
+
+
 async def test_a_typing_error_in_a_domain_is_no_empty_list(school: str) -> None:
     assert "There are no jobs" in await good("jobs", "list", "--domain", school)
     assert "There is no domain" in await refused("jobs", "list", "--domain", f"{school}x")
