@@ -10,7 +10,7 @@ from ..errors import Failure
 from ..settings import AnswerMethod
 from .failures import ModelFailedError
 from .letters import letters_answer
-from .responses import answer_text, refused
+from .responses import answer_text, failed, refused
 from .structured import AnswerFormat
 from .usage import Usage, read_usage
 
@@ -38,10 +38,12 @@ def read_answer(
     """Read a model's message.
 
     Raises:
-        ModelFailedError: It refuses to answer.
+        ModelFailedError: It refuses to answer, or its server broke off.
     """
     if refused(message):
         raise ModelFailedError(Failure.REFUSED, usage=read_usage(message))
+    if failed(message):
+        raise ModelFailedError(Failure.SERVER_ERROR, usage=read_usage(message))
     in_letters = answer_format is not None and answer_format.letters
     text = letters_answer(message) if in_letters else answer_text(message)
     fits = answer_format is None or answer_format.fits(text)

@@ -10,9 +10,10 @@ import re
 from collections.abc import Collection, Sequence
 
 from ..errors import Failure
+from .echoes import without_echo
 from .error_words import error_body, error_words, shown
 from .hidden_errors import hidden_status
-from .http_errors import chain, http_status, retry_after
+from .http_errors import chain, http_status, retry_after, said_pause
 from .refusals import (
     Part,
     refused_parts,
@@ -125,8 +126,9 @@ def read_failure(error: BaseException, secrets: Sequence[str] = ()) -> ModelFail
     """
     if isinstance(error, ModelFailedError):
         return error
-    status, body = http_status(error) or _status_in_stream(error), error_body(error)
-    parts = (type(error).__name__, error, getattr(error, "code", ""), body or "")
+    body = without_echo(error_body(error))
+    status = http_status(error) or _status_in_stream(error)
+    parts = (type(error).__name__, without_echo(str(error)), getattr(error, "code", ""), body or "")
     said = " ".join(map(str, parts))
     if _declined(error):  # OpenAI's package raises so over an answer with the status 200
         failure = Failure.REFUSED
@@ -139,12 +141,17 @@ def read_failure(error: BaseException, secrets: Sequence[str] = ()) -> ModelFail
         refuses &= {Part.MAX_TOKENS}  # a smaller answer may leave room for the prompt
     return ModelFailedError(
         failure,
-        retry_after=retry_after(error),
+        retry_after=_pause(error, failure, said),
         asks_for_less=_may_be_the_form(failure, status, refuses, said),
         refuses=refuses,
         said=_words_of(error, failure, status, body, secrets),
         unheard=failure is Failure.TIMEOUT and not _is_unsent(error),
     )
+
+
+def _pause(error: BaseException, failure: Failure, said: str) -> float | None:
+    asked = retry_after(error)
+    return said_pause(said) if asked is None and failure in RETRYABLE else asked
 
 
 def _status_in_stream(error: BaseException) -> int | None:
@@ -167,7 +174,7 @@ def _words_of(
         # What the operating system said lies at the bottom: "connection refused", "unknown host".
         words = shown(str(chain(error)[-1]) or str(error), secrets)
     elif not words and (status is not None or failure in {Failure.UNKNOWN, Failure.REFUSED}):
-        words = shown(str(error), secrets)
+        words = shown(without_echo(str(error)), secrets)
     return words
 
 

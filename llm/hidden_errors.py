@@ -8,13 +8,15 @@ from typing import Any
 import httpx
 import orjson
 
+from .echoes import without_echo
 from .error_words import CRASHES, last_line
+from .finish_reasons import is_failure
 from .http_errors import as_status
 from .json_values import is_list, is_object, plain_name
 
 _OK = 200
 _CLIENT_ERROR = 400
-_UNKNOWN = 500
+_UNKNOWN, _OVERLOADED = 500, 503
 _LARGEST = 5_000_000
 """Bytes of an answer that are searched."""
 _KINDS: tuple[tuple[int, re.Pattern[str]], ...] = tuple(
@@ -127,7 +129,10 @@ def _status_of_choice(choice: Any) -> int | None:
         return None
     if choice.get("error"):
         return _status_of(choice["error"])
-    return _UNKNOWN if choice.get("finish_reason") == "error" else None
+    reason = choice.get("finish_reason")
+    if not is_failure(reason):
+        return None
+    return _UNKNOWN if reason == "error" else _OVERLOADED
 
 
 def _status_of(error: Any, depth: int = 0) -> int:
@@ -144,8 +149,8 @@ def _status_of(error: Any, depth: int = 0) -> int:
         kind = " ".join(
             str(plain.get(name) or "") for name in ("code", "type", "status", "errorcode", "title")
         )
-        return _by_words(kind) or _by_words(str(error)[:2_000]) or _UNKNOWN
-    return _by_words(str(error)[:2_000]) or _UNKNOWN
+        return _by_words(kind) or _by_words(str(without_echo(error))[:2_000]) or _UNKNOWN
+    return _by_words(str(without_echo(error))[:2_000]) or _UNKNOWN
 
 
 def _by_words(said: str) -> int | None:

@@ -18,6 +18,19 @@ _DURATION = re.compile(
     r"(?:(\d{1,5})m(?!s))?\s?(?:(\d{1,9}(?:\.\d{1,9})?)s)?\s?(?:(\d{1,9}(?:\.\d{1,9})?)ms)?"
 )
 """As some providers write it, against the standard: `5s`, `1m30s`, `250ms`."""
+_AMOUNT = (
+    r"(\d{1,6}(?:\.\d{1,9})?)\s?(ms|milliseconds?|s|sec(?:ond)?s?|m|min(?:ute)?s?|h|hours?)?"
+    r"(?![^\W\d_])"
+)
+_AMOUNTS = re.compile(_AMOUNT, re.IGNORECASE)
+_SAID_PAUSE = re.compile(
+    r"\b(?:(?:re)?try(?:ing)?(?: again| (?:the|this|your) request)?(?: in| after)"
+    r"|retry[_-]?(?:delay|after|in)(?:[_-]?(?:seconds|(ms)))?['\"]?\s?[:=])\W{0,3}"
+    rf"((?:{_AMOUNT}\s?){{1,3}})",
+    re.IGNORECASE,
+)
+_UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001, "milli": 0.001}
+_MOST_READ = 4_000
 
 
 def http_status(error: BaseException) -> int | None:
@@ -67,6 +80,24 @@ def retry_after(error: BaseException) -> float | None:
         if seconds is not None:
             return seconds
     return None
+
+
+def said_pause(said: str) -> float | None:
+    """Return the seconds for which an error's words ask to be left alone, `None` if they do not.
+
+    Args:
+        said: Such as "Please retry in 38.7s", or JSON with a `retryDelay`.
+    """
+    found = _SAID_PAUSE.search(said[:_MOST_READ])
+    if found is None:
+        return None
+    usual = "ms" if found[1] else "s"
+    return sum(_in_seconds(one[1], one[2] or usual) for one in _AMOUNTS.finditer(found[2]))
+
+
+def _in_seconds(number: str, unit: str) -> float:
+    short = next(one for one in ("milli", "ms", "h", "m", "s") if unit.lower().startswith(one))
+    return float(number) * _UNITS[short]
 
 
 def _seconds(value: str, unit: float) -> float | None:

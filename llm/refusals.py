@@ -122,9 +122,15 @@ _ELSEWHERE = _words(
 )
 _QUOTA = _words(
     r"insufficient.(?:quota|credit|balance|funds)|credit balance|payment.required|not enough credit"
-    r"|billing.(?:hard.limit|not.active|details)|out of credits|\barrear|\bno credits?\b"
+    r"|billing.(?:hard.limit|not.active)|out of credits|\barrear|\bno credits?\b"
     r"|\b(?:credits?|balance|free tier)\b.{0,30}(?:exhausted|used up|depleted|negative|too low)"
+    r"|(?<!context )(?<!token )(?<!thinking )(?<!reasoning )\bbudget\b.{0,20}\bexceeded"
+    r"|\b(?:budget_exceeded|exceeded.?budget)\b|余额|欠费|充值"
 )
+_BILLING = _words(r"billing.details")
+_PASSES = _words(r"retry.{0,3}(?:in|after|delay)\W{0,5}\d|try again in \d|per.?minute|\b[tr]pm\b")
+"""What says that a quota is one for a time."""
+_NONE_AT_ALL = _words(r"\blimit: 0\b")
 _KEY = r"(?:api|access|auth\w{0,10}|secret|subscription|bearer|security|x-api)[ _-]?(?:key|token)s?"
 _BAD = (
     r"(?:in|not |un)valid|incorrect|wrong|bad|expired|missing|revoked|disabled|unknown|denied"
@@ -178,4 +184,6 @@ def says_denied(said: str) -> bool:
 
 def says_quota(said: str) -> bool:
     """Whether an error says that there is nothing left to pay with, which does not pass."""
-    return _QUOTA.search(said[:_LONGEST]) is not None
+    said = said[:_LONGEST]
+    passes = _PASSES.search(said) and not _NONE_AT_ALL.search(said)
+    return bool(_QUOTA.search(said) or (_BILLING.search(said) and not passes))

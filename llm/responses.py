@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 from langchain_core.messages import AIMessage, BaseMessage
 
 from .error_words import error_body
-from .json_values import is_object
+from .finish_reasons import is_failure, is_refusal
+from .json_values import is_object, plain_name
 from .structured import AnswerFormat
 from .thoughts import without_thoughts
 
@@ -52,8 +54,24 @@ def _misplaced(message: BaseMessage) -> str:
 
 def refused(message: BaseMessage) -> bool:
     """Whether the provider says that the model would not answer."""
-    reason = message.response_metadata.get("finish_reason")
-    return bool(message.additional_kwargs.get("refusal")) or reason in {"content_filter", "refusal"}
+    blocked = message.response_metadata.get("prompt_feedback")
+    reason: Any = blocked.get("block_reason") if is_object(blocked) else None
+    return (
+        bool(message.additional_kwargs.get("refusal"))
+        or any(is_refusal(ended) for ended in _ends(message))
+        or (bool(reason) and "UNSPECIFIED" not in str(reason))
+    )
+
+
+def failed(message: BaseMessage) -> bool:
+    """Whether the server says that it broke off, and of itself, not at a limit."""
+    return any(is_failure(ended) for ended in _ends(message))
+
+
+def _ends(message: BaseMessage) -> Iterator[Any]:
+    """Yield why an answer ended, under each name that servers have for that."""
+    named = message.response_metadata.items()
+    return (reason for key, reason in named if plain_name(key) in {"finishreason", "stopreason"})
 
 
 def cut_short(error: Exception) -> AIMessage | None:

@@ -11,6 +11,7 @@ from .hidden_errors import hidden_status
 from .json_values import is_list, is_object
 
 _DATA, _EVENT = b"data:", b"event:"
+_MARKS = (b'"error"', b'"network_error"', b'"insufficient_system_resource"')
 _FAILED = frozenset({b"error", b"exception", b"fail", b"failed", b"failure"})
 
 
@@ -56,7 +57,7 @@ def _revealed(line: bytes, named: list[bool]) -> bytes:
 
 def _suspicious(line: bytes) -> bool:
     """Whether a line is no ordinary part of an answer; most are, and need not be decoded."""
-    return b'"choices"' not in line or b'"error"' in line
+    return b'"choices"' not in line or any(mark in line for mark in _MARKS)
 
 
 def _error(said: bytes, *, named: bool) -> Any:

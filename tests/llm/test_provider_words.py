@@ -1,0 +1,190 @@
+"""What providers mean by an error or by the end of an answer, whatever the request said."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import httpx
+import pytest
+from langchain_core.messages import AIMessage
+from openai import AsyncOpenAI
+from re2llm.errors import Failure
+from re2llm.llm.answered import read_answer
+from re2llm.llm.failures import RETRYABLE, ModelFailedError, read_failure
+from re2llm.llm.hidden_errors import hidden_status
+from re2llm.llm.refusals import Part
+from re2llm.llm.responses import refused
+from re2llm.llm.stream_errors import with_errors
+
+
+async def failure_of(status: int, body: Any) -> ModelFailedError:
+    """Return what is made of an error as OpenAI's package raises it."""
+
+    def answer(_: httpx.Request) -> httpx.Response:
+        if isinstance(body, str):
+            return httpx.Response(status, text=body)
+        return httpx.Response(status, json=body)
+
+    http = httpx.AsyncClient(transport=httpx.MockTransport(answer))
+    client = AsyncOpenAI(api_key="x", base_url="http://server", http_client=http, max_retries=0)
+    with pytest.raises(Exception) as raised:  # noqa: PT011  # of any class
+        await client.chat.completions.create(model="m", messages=[])
+    return read_failure(raised.value)
+
+
+def exhausted(said: str, delay: str | None = None) -> list[Any]:
+    details = [{"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": delay}]
+    error = {"code": 429, "message": said, "status": "RESOURCE_EXHAUSTED", "details": details}
+    return [{"error": error if delay else {**error, "details": []}}]
+
+
+PLAN = "You exceeded your current quota, please check your plan and billing details."
+
+
+@pytest.mark.parametrize(
+    ("body", "seconds"),
+    [
+        (exhausted(f"{PLAN} Quota exceeded, limit: 15. Please retry in 12.5s.", "12s"), 12.5),
+        (exhausted(f"{PLAN} Quota exceeded, limit: 15.", "41s"), 41.0),
+        (exhausted(f"{PLAN} Please retry in 850ms."), 0.85),
+        ({"error": {"message": "Rate limit reached. Please try again in 1m30.5s."}}, 90.5),
+        ({"error": {"message": "Too many requests. Retry after 26 seconds."}}, 26.0),
+        ({"error": {"message": "Slow down", "retry_after": 7}}, 7.0),
+        ({"message": "Slow down", "retry_after_ms": 2500}, 2.5),
+        ({"error": {"message": "Limited. Please try again in 2 minutes."}}, 120.0),
+        ({"error": {"message": "Slow down"}}, None),
+        ("Too many requests, retry in 5 s", 5.0),
+    ],
+)
+async def test_a_limit_that_passes_is_waited_for(body: Any, seconds: float | None) -> None:
+    failed = await failure_of(429, body)
+    assert failed.failure is Failure.RATE_LIMITED
+    assert failed.retry_after == seconds
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (429, {"error": {"code": "1113", "message": "余额不足或无可用资源包,请充值。"}}),
+        (429, {"error": {"message": "账户已欠费"}}),
+        (429, {"error": {"message": "Budget has been exceeded! Current cost: 2.1, Max: 2.0"}}),
+        (400, {"error": {"message": "Budget has been exceeded!", "type": "budget_exceeded"}}),
+        (429, {"error": {"message": "ExceededBudget: Key over its budget."}}),
+        (429, {"error": {"message": PLAN, "code": "insufficient_quota"}}),
+        (429, {"error": {"message": PLAN}}),
+        (429, exhausted(f"{PLAN} Quota exceeded, limit: 0. Please retry in 12.5s.", "12s")),
+    ],
+)
+async def test_an_empty_account_is_not_asked_again(status: int, body: Any) -> None:
+    failed = await failure_of(status, body)
+    assert failed.failure is Failure.DENIED
+    assert failed.failure not in RETRYABLE
+
+
+@pytest.mark.parametrize("said", ["The token budget exceeded", "thinking budget exceeded by 5"])
+async def test_other_budgets_are_no_accounts(said: str) -> None:
+    assert (await failure_of(400, {"error": {"message": said}})).failure is not Failure.DENIED
+
+
+TITLES = ["Content Policy", "Maximum Context Length", "Invalid API Key", "Insufficient Balance"]
+TITLES += ["Unsupported Tools", "The Safety of Objects", "Rate Limit", "Failed to Generate JSON"]
+
+
+def request(title: str) -> dict[str, Any]:
+    return {"messages": [{"role": "user", "content": f"- {title}"}], "temperature": 0.0, "seed": 5}
+
+
+def echoes(title: str) -> list[Any]:
+    told = {"type": "missing", "loc": ["body", "stream"], "msg": "Field required"}
+    listed = [{**told, "input": request(title), "ctx": {"error": title}, "url": title}]
+    python = str([{**told, "loc": ("body",), "input": request(title)}])
+    return [
+        {"detail": listed},
+        {"detail": [dict(reversed(listed[0].items()))]},
+        {"object": "error", "message": python, "type": "BadRequestError", "code": 422},
+        {"error": {"message": python}},
+        {"error": {"message": json.dumps(listed)}},
+        {"detail": [told], "body": request(title)},
+        {"error": {"message": "Field required", "request": {"inner": request(title)}}},
+        f"1 validation error: {json.dumps(listed)}",
+    ]
+
+
+@pytest.mark.parametrize("form", range(8))
+@pytest.mark.parametrize("title", TITLES)
+async def test_the_words_of_the_request_decide_nothing(title: str, form: int) -> None:
+    failed = await failure_of(422, echoes(title)[form])
+    assert failed.failure is Failure.REJECTED
+    assert failed.refuses <= {Part.STREAM_OPTIONS}
+    assert title not in failed.said
+    assert "temperature" not in failed.said
+
+
+@pytest.mark.parametrize("title", TITLES)
+async def test_what_the_server_says_still_counts(title: str) -> None:
+    for said, part in (("tools must be set", None), ("seed is not supported", Part.SEED)):
+        told = {"type": "value_error", "loc": ("body",), "msg": f"Value error, {said}."}
+        body = {"error": {"message": str([{**told, "input": request(title)}])}}
+        failed = await failure_of(400, body)
+        assert Part.TEMPERATURE not in failed.refuses
+        assert part is None or part in failed.refuses
+        assert said.split()[0] in failed.said
+
+
+async def test_a_lone_input_is_what_was_wrong() -> None:
+    failed = await failure_of(413, {"errors": {"input": ["is too long"]}})
+    assert failed.failure is Failure.TOO_LONG
+
+
+def test_a_hidden_error_is_not_told_by_the_request() -> None:
+    for title in TITLES:
+        told = {"msg": "Something went wrong", "input": request(title)}
+        assert hidden_status({"detail": [told]}) == 500
+
+
+REFUSALS = [
+    *({"finish_reason": reason} for reason in ("content_filter", "refusal", "sensitive")),
+    *({"finish_reason": reason} for reason in ("SAFETY", "PROHIBITED_CONTENT", "BLOCKLIST")),
+    *({"finish_reason": reason} for reason in ("SPII", "RECITATION", "FinishReason.SAFETY")),
+    *({"finishReason": "safety"}, {"stop_reason": "refusal"}),
+    *({"stopReason": reason} for reason in ("guardrail_intervened", "content_filtered")),
+    {"prompt_feedback": {"block_reason": "PROHIBITED_CONTENT", "safety_ratings": []}},
+]
+
+
+@pytest.mark.parametrize("metadata", REFUSALS)
+def test_an_answer_may_end_with_a_refusal(metadata: dict[str, Any]) -> None:
+    message = AIMessage('{"ranking": [1', response_metadata=metadata)
+    assert refused(message)
+    with pytest.raises(ModelFailedError) as raised:
+        read_answer(message, "plain", None)
+    assert raised.value.failure is Failure.REFUSED
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [{"finish_reason": reason} for reason in ("stop", "STOP", "length", "tool_calls", None, 1)]
+    + [{"stop_reason": "end_turn"}, {"stopReason": "max_tokens"}, {}]
+    + [{"prompt_feedback": {"block_reason": 0}}, {"prompt_feedback": None}],
+)
+def test_an_ordinary_end_is_none(metadata: dict[str, Any]) -> None:
+    message = AIMessage("Yes.", response_metadata=metadata)
+    assert not refused(message)
+    assert read_answer(message, "plain", None).text == "Yes."
+
+
+@pytest.mark.parametrize("reason", ["network_error", "insufficient_system_resource"])
+async def test_a_server_that_broke_off_is_asked_again(reason: str) -> None:
+    with pytest.raises(ModelFailedError) as raised:
+        read_answer(AIMessage("", response_metadata={"finish_reason": reason}), "plain", None)
+    assert raised.value.failure is Failure.SERVER_ERROR
+    choice = {"index": 0, "finish_reason": reason, "message": {"content": ""}}
+    assert hidden_status({"choices": [choice]}) == 503
+    line = b"data: " + json.dumps({"choices": [{**choice, "delta": {}}]}).encode() + b"\n\n"
+
+    async def parts() -> Any:
+        yield line
+
+    streamed = b"".join([part async for part in with_errors(parts())])
+    assert streamed.startswith(b'data: {"error"')
