@@ -34,6 +34,14 @@ _APOLOGIZES = re.compile(
 )
 
 
+_OF_ITSELF = re.compile(
+    r"\W{0,3}(?:(?:i|we)\b|sorry|unfortunately|as an ai\b|my apologies|apologies"
+    r"|(?:ich|je|es tut mir|leider|malheureusement|lo siento|no puedo|mi dispiace|non posso)\b"
+    r"|d[ée]sol|desculpe|n[ãa]o posso|извин|я\b|抱歉|对不起|我|申し訳)",
+    re.IGNORECASE,
+)
+
+
 def refuses(text: str) -> bool:
     """Whether a text says what its model cannot or will not do.
 
@@ -50,3 +58,12 @@ def declines(text: str) -> bool:
         text: As for `refuses`.
     """
     return refuses(text) or _APOLOGIZES.search(text[:_LONGEST]) is not None
+
+
+def is_refusal(text: str) -> bool:
+    """Whether a text is nothing but a model's own refusal, and no advice that uses such words.
+
+    Args:
+        text: A short one.
+    """
+    return _OF_ITSELF.match(text) is not None and declines(text)

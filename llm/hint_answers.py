@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from .answer_json import decoded_values, opened_value
+from .declined import is_refusal
+from .hint_lines import listed_hints, without_label
 from .json_values import is_list, is_object
 from .reflection_prompt import MOST_HINTS
 from .structured import AnswerFormat
@@ -15,7 +17,6 @@ from .turns import first_turn
 
 _KEYS = frozenset({"hints", "hint"})
 _TEXT_KEYS = ("hint", "text", "advice", "rule", "instruction", "content")
-_BULLET = re.compile(r"\A(?:\d{1,2}[.):\u3001\uff0e\uff09]|[-*\u2022])\s{0,9}")
 _NUMBERED = re.compile(r"(?:hint[ _]?)?#?\d{1,3}", re.IGNORECASE)
 _TAGGED = re.compile(r"<(hint|li)>([^<]{1,1000})</\1>", re.IGNORECASE)
 _NONE = re.compile(r"\W{0,3}(?:none|nothing|no (?:\w{1,12} )?(?:hints?|advice))\b", re.IGNORECASE)
@@ -34,11 +35,16 @@ def read_hints(text: str) -> list[str]:
     text = _said(text)
     found = _json_hints(text)
     if found is None:
-        found = _bullets(text) or [tagged for _, tagged in _TAGGED.findall(text)]
+        found = listed_hints(text) or [tagged for _, tagged in _TAGGED.findall(text)]
     bare = (hint.replace("**", "").translate(_INVISIBLE) for hint in found)
-    cleaned = (" ".join(hint.split()).strip("\"'“”") for hint in bare)
-    told = (hint for hint in cleaned if len(hint) >= _SHORTEST and not _NONE.match(hint))
+    cleaned = (without_label(" ".join(hint.split()).strip("\"'“”")) for hint in bare)
+    told = (hint for hint in cleaned if len(hint) >= _SHORTEST and not _is_none(hint))
     return list(dict.fromkeys(told))[:MOST_HINTS]
+
+
+def _is_none(hint: str) -> bool:
+    """Whether a text says that there is no hint, or that its model gives none."""
+    return bool(_NONE.match(hint) or is_refusal(hint))
 
 
 HINTS = AnswerFormat(
@@ -80,12 +86,6 @@ def read_cause(text: str) -> str:
     return text
 
 
-def _bullets(text: str) -> list[str]:
-    lines = [line.strip() for line in text.splitlines()]
-    bullets = [(line, _BULLET.match(line)) for line in lines]
-    return [line[mark.end() :] for line, mark in bullets if mark]
-
-
 def _said(text: str) -> str:
     return first_turn(without_thoughts(text[:_MOST_CHARACTERS])).translate(_INVISIBLE)
 
@@ -125,7 +125,7 @@ def _keyed(value: Any, depth: int = 0) -> Any:
 def _texts(held: Any, depth: int = 0) -> Iterator[str]:
     """Yield the hints in a text, a list, or an object with the text of one or of several."""
     if isinstance(held, str):
-        yield from (_bullets(held) if "\n" in held else ()) or [held]
+        yield from (listed_hints(held) if "\n" in held else ()) or [held]
     elif is_list(held) and depth <= _DEEPEST:
         for inner in held:
             yield from _texts(inner, depth + 1)

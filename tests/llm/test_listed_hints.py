@@ -1,0 +1,87 @@
+"""Of a list of hints only the hints are read: no analysis, no heading, no refusal."""
+
+# ruff: noqa: RUF001, RUF005  # signs of other scripts are what models write
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from re2llm.llm.hint_answers import read_hints
+
+FIRST = "Prefer films that share a genre with the history."
+SECOND = "Rank a film lower if its country is new."
+MISTAKES = ["The ranking ignored the genre Crime.", "It favoured recent films too much."]
+HINTS = [FIRST, SECOND]
+
+
+def listed(entries: list[str], mark: str) -> str:
+    return "\n".join(mark.format(number) + one for number, one in enumerate(entries, start=1))
+
+
+@pytest.mark.parametrize("mark", ["{}. ", "- ", "* ", "{}) ", "• "])
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("**Mistakes**", "**Hints**"),
+        ("## Analysis", "## Hints"),
+        ("Summary of mistakes:", "Hints:"),
+        ("**Summary of mistakes:**", "**Hints:**"),
+        ("What went wrong:", "Here are the hints:"),
+        ("### Causes", "### Hints to avoid these mistakes"),
+        ("**Fehler:**", "**Hinweise:**"),
+        ("Erreurs :", "Conseils :"),
+        ("The ranking made these mistakes:", "I suggest:"),
+    ],
+)
+def test_an_analysis_is_no_hint(before: str, after: str, mark: str) -> None:
+    text = f"{before}\n{listed(MISTAKES, mark)}\n\n{after}\n{listed(HINTS, mark)}"
+    assert read_hints(text) == HINTS
+    behind = f"{after}\n{listed(HINTS, mark)}\n\n{before}\n{listed(MISTAKES, mark)}"
+    assert read_hints(behind) == HINTS
+    assert read_hints(f"{before}\n{listed(MISTAKES, mark)}") == []
+
+
+@pytest.mark.parametrize(
+    "mark",
+    ["Hint {}: ", "**Hint {}:** ", "Hint {}. ", "- Hint {}: ", "{}. **Hint:** ", "**Hint {}**: "]
+    + ["Rule {} – ", "Tip #{}: ", "* **Advice {}:** ", "Hinweis {}: ", "提示{}：", "- "],
+)
+def test_a_label_is_no_part_of_a_hint(mark: str) -> None:
+    assert read_hints(listed(HINTS, mark)) == HINTS
+    assert read_hints(f"Here they are:\n\n{listed(HINTS, mark)}") == HINTS
+    labelled = [mark.format(1).lstrip("-* ").lstrip("1. ") + FIRST]
+    assert read_hints(json.dumps({"hints": labelled})) == [FIRST]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["I'm sorry, but I can't assist with that.", "I cannot provide hints for this."]
+    + ["Sorry, I am unable to give advice here.", "As an AI, I won't judge these films."]
+    + ["Unfortunately I can't help with this request.", "Es tut mir leid, das kann ich nicht."]
+    + ["Je ne peux pas donner de conseils ici.", "Lo siento, no puedo ayudar con esto."]
+    + ["抱歉，我无法为此提供任何有用的提示。"],
+)
+def test_a_refusal_is_no_hint(text: str) -> None:
+    assert read_hints(json.dumps({"hints": [text]})) == []
+    assert read_hints(f"- {text}") == []
+    assert read_hints(json.dumps({"hints": [text, FIRST]})) == [FIRST]
+
+
+@pytest.mark.parametrize(
+    "hint",
+    ["If no candidate shares a genre, prefer the newest: they cannot help but follow trends."]
+    + ["Weigh genres that the history cannot support less than those it can."]
+    + ["**Genre:** prefer films of the same genre.", "Ignore what users are sorry to have seen."],
+)
+def test_a_hint_may_use_the_same_words(hint: str) -> None:
+    plain = hint.replace("*", "")
+    assert read_hints(json.dumps({"hints": [hint]})) == [plain]
+    assert read_hints(f"- {hint}") == [plain]
+    assert read_hints(f"**Mistakes:** none.\n1. {hint}") == [plain]
+
+
+@pytest.mark.timeout(10)
+@pytest.mark.parametrize("part", ["**a", "- ", "1. ", "Hint 1: ", "a:", "#", "Mistakes:\n- a\n"])
+def test_long_lists_take_no_time(part: str) -> None:
+    read_hints(part * 9_000)
