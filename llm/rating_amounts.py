@@ -78,6 +78,8 @@ _HEDGED = re.compile(
     r"[^\w\n]{0,9}\b(?:maybe|perhaps|possibly|or|rather|but|no|round\w{0,3})\b[^\d\n]{0,20}\d",
     re.IGNORECASE,
 )
+_NO_ZERO = re.compile(r"(?<![\w.,])\.(?=\d)")
+"""Before a number such as ".5"."""
 _BOLD = str.maketrans("", "", "*_`")
 _OFF = math.inf
 
@@ -147,6 +149,7 @@ def _other(found: re.Match[str], scale: RatingScale) -> float | None:
 
 def _plain(text: str, scale: RatingScale) -> str:
     text = _COUNTER.sub("", text[:1_000].translate(_BOLD))
+    text = _NO_ZERO.sub("0.", text)
     text = _ONE_STAR.sub("", _OF_STARS.sub(_as_fraction, text))
     text = _HALF.sub(r"\1.5", text)
     text = _MIXED.sub(lambda found: (found[1] or "0") + _FRACTIONS[found[2]], text)

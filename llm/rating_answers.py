@@ -8,13 +8,14 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any
 
 from ..records import RatingScale, is_number
 from .answer_json import decoded_values, opened_value
+from .declined import declines
 from .json_values import is_list, is_object, plain_name
 from .rating_amounts import amount, leading_amount
+from .rating_labels import named_ratings, of_sources
 from .structured import AnswerFormat
 from .turns import said_in
 
@@ -23,7 +24,7 @@ TAGS: tuple[str, ...] = ("analyze user", "analyze item", "match", "rate")
 
 _PLAIN_NUMBER = re.compile(r"\d{1,6}(?:\.\d{1,6})?")
 _MOST_CHARACTERS = 100_000
-_MOST_LABELS, _LONGEST, _DEEPEST = 500, 300, 3
+_LONGEST, _DEEPEST = 300, 3
 _LOOSE_TAGS = {
     tag: re.compile(r"<\s{0,9}" + tag.replace(" ", r"[\s_-]{0,9}") + r"\s{0,9}>", re.IGNORECASE)
     for tag in TAGS
@@ -31,22 +32,16 @@ _LOOSE_TAGS = {
 _ANY_TAG = re.compile(
     r"<\s{0,9}/?\s{0,9}(?:analyze[\s_-]{0,9}(?:user|item)|match|rate)\s{0,9}>", re.IGNORECASE
 )
-_ANSWER = re.compile(r"<(?:rating|score|answer|final_answer|stars)>([^<]{1,200})<", re.IGNORECASE)
+_ANSWER = re.compile(
+    r"<(?:(?:final|predicted|expected|estimated|my)[\s_-]?)?"
+    r"(?:rating|score|answer|stars|rate|prediction)>([^<]{1,200})<",
+    re.IGNORECASE,
+)
 _BOXED = re.compile(r"\\boxed\s?\{([^{}\n]{1,100})\}")
-_LABEL = re.compile(
-    r"(?:\b(?:rate|rating|stars?|score|prediction|predict|answer|bewertung|note|nota|calificaci\u00f3n"
-    r"|valutazione|\u043e\u0446\u0435\u043d\u043a\u0430)\b|\u8bc4\u5206|\u8a55\u4fa1)(?!\s?/)",
-    re.IGNORECASE,
+_FINAL_KEYS = (
+    *("finalrating", "rating", "predictedrating", "rate", "prediction", "stars"),
+    *("expectedrating", "estimatedrating", "ratingprediction", "predictedscore"),
 )
-_TO_COLON = re.compile(r"[^.:=;|\n]{0,60}[:=]")
-_SIGNS = re.compile(r"[\"'*_:=\s\])]{0,9}(?:(?:->|[-\u2013\u2014])\s{1,3})?")
-_OF_OTHERS = re.compile(
-    r"\b(?:mean|average|avg|past|previous|earlier|usual|typical|other|lowest|highest|maximum|minimum)"
-    r"(?:\W{1,3}\w{1,12})?[\W_]{1,3}\Z",
-    re.IGNORECASE,
-)
-_FINAL = re.compile(r"\b(?:final|predicted|overall|my)[\W_]{1,3}\Z", re.IGNORECASE)
-_FINAL_KEYS = ("finalrating", "rating", "predictedrating", "rate", "prediction", "stars")
 _OTHER_KEYS = ("score", "answer")
 """What else may hold the rating, or say something of it."""
 _HIGHEST = ("outof", "scale", "max", "maximum", "maxrating", "ratingscale", "highest")
@@ -54,7 +49,7 @@ _OTHER_SCALE = re.compile(
     r"(?:\bscale\b[^\d\n]{0,15}|[(\[])\s?[01]\s?(?:-|\u2013|to|bis)\s?(\d{1,3})(?![\d.,]\d)",
     re.IGNORECASE,
 )
-_NEAR = 30
+_DIGIT = re.compile(r"\W{0,9}\d")
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,11 +152,12 @@ def _said_rating(text: str, scale: RatingScale) -> float | None:
         return _only([rating for rating in held if rating is not None])
     if any(float(highest) != scale.high for highest in _OTHER_SCALE.findall(text)):
         return None
-    named, final = _named(text, scale)
+    named, final = named_ratings(text, scale)
     if named or final:
         return _only(final[-1:] or named)
     first, _, _ = text.strip().partition("\n")
-    return leading_amount(first, scale)
+    sure = _DIGIT.match(first) or not (declines(text) or of_sources(first))
+    return leading_amount(first, scale) if sure else None
 
 
 def _only(ratings: Sequence[float | None]) -> float | None:
@@ -205,24 +201,6 @@ def _is_other_scale(plain: dict[str, Any], scale: RatingScale) -> bool:
         for text in named
         if (numbers := _PLAIN_NUMBER.findall(text[:_LONGEST]))
     )
-
-
-def _named(text: str, scale: RatingScale) -> tuple[list[float], list[float]]:
-    """Return what follows words such as "rating", and after those that call it final."""
-    named: list[float] = []
-    final: list[float] = []
-    for label in islice(_LABEL.finditer(text), _MOST_LABELS):
-        before = text[max(0, label.start() - _NEAR) : label.start()]
-        if _OF_OTHERS.search(before):
-            continue
-        colon = _TO_COLON.match(text, label.end())
-        for end in (label.end(), colon.end() if colon else label.end()):
-            at = _SIGNS.match(text, end)
-            said = leading_amount(text[at.end() if at else end :][:_LONGEST], scale)
-            if said is not None:
-                (final if _FINAL.search(before) else named).append(said)
-                break
-    return named, final
 
 
 def _on_scale(text: str, scale: RatingScale) -> float | None:
