@@ -195,7 +195,16 @@ def test_the_commands_are_listed_with_their_options() -> None:
     for name, command in found.items():
         words = {w for option in command.params for w in (*option.opts, *option.secondary_opts)}
         options = {word for word in words - {"--help"} if word.startswith("-")}
-        assert options == set(re.findall(r"`(--?[a-z-]+)`", listed_in(sections[name]))), name
+        listed = listed_in(sections[name])
+        assert options == set(re.findall(r"`(--?[a-z-]+)`", listed)), name
+        taken = [as_listed(one) for one in command.params if one.param_type_name == "argument"]
+        assert taken == re.findall(r"`(\[?[A-Z]+…?\]?)`", listed), name
+
+
+def as_listed(argument: Any) -> str:
+    """Return an argument as the page shows it: `[ITEM…]` may be left out, or repeated."""
+    name = argument.metavar + ("…" if argument.nargs == -1 else "")
+    return name if argument.required else f"[{name}]"
 
 
 def listed_in(section: str) -> str:

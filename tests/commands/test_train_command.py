@@ -13,11 +13,14 @@ from re2llm.cli import app
 from re2llm.data.sample import sample_items, simulate_sessions
 from re2llm.errors import ModelDownError
 from re2llm.knowledge.domains import find_domain
+from re2llm.knowledge.fusions import store_fusions
 from re2llm.knowledge.hints import add_hint
 from re2llm.llm.offline import OfflineRanker
 from re2llm.operations.loading.load import load_domain
 from re2llm.operations.training import train as operation
+from re2llm.policies.fusion import Fusion
 from re2llm.runtime.context import Context
+from re2llm.runtime.options import resolve_context
 from re2llm.runtime.services import Services
 from typer.testing import CliRunner
 
@@ -238,3 +241,21 @@ def test_sets_of_hints_are_trained_served_and_evaluated(
     measured = {row["name"]: row for row in json.loads(out.read_text())["rows"]}
     assert sum(measured["ppo"]["hints_given"].values()) == len(rows)
     assert measured["static"]["mean_hints"] <= 1
+
+
+async def test_a_model_that_was_measured_to_add_nothing_is_told_not_to_be_asked(
+    school: str, services: Services, adjust: Callable[..., None]
+) -> None:
+    adjust(model="openai:mine", api_key="k", fuse="learned")
+    options = await resolve_context(Context(domain=school))
+    useless = Fusion(0.0, (), 500, -0.001, -0.004, 0.002).as_dict()
+    async with services.engine.begin() as connection:
+        found = await find_domain(connection, school)
+        version = (options.model, options.prompt_version)
+        await store_fusions(connection, found.id, *version, {"none": useless})
+    asked = ("recommend", "--domain", school, "Alien", "--policy", "none")
+    told = await asyncio.to_thread(command, *asked)
+    assert told.exit_code == 0, told.stderr
+    [line] = told.stderr.splitlines()
+    assert line.startswith("note: openai:mine was not asked: it was measured to add nothing")
+    assert f"`re2llm measure --domain {school}`" in line
