@@ -12,7 +12,7 @@ from .answer_entries import EntryReader
 from .answer_json import Found, decoded_values, opened_value
 from .answer_names import names_no_ranking
 from .answer_numbers import bare_number
-from .json_values import is_list, is_object
+from .json_values import is_list, is_object, plain_name
 from .loose_answers import read_loosely
 from .responses import LONGEST_ANSWER
 
@@ -28,6 +28,9 @@ _AMID = re.compile(r"[ \t]{1,9}(?!and\b|then\b)[a-z]")
 """What follows a list that is named in a sentence."""
 _COUNTS = frozenset(
     {"id", "index", "count", "total", "n", "k", "length", "size", "version", "seed"}
+)
+_OF_CALLS = re.compile(
+    r"(?:tool|call|function|request|response|message|run|trace)\w{0,20}(?:id|index|no|number)"
 )
 _REVISED = re.compile(r"final|correct|revis|updated|improved", re.IGNORECASE)
 _NEAR, _FEW = 80, 2
@@ -189,9 +192,14 @@ def _ranking_in_object(
     if not kept or not same:
         return None
     # A number beside the list may be its first: {"best": 5, "rest": [2, 6]}.
-    numbered = (inner for name, inner in value.items() if name.lower() not in _COUNTS)
+    numbered = (inner for name, inner in value.items() if not _counts_or_calls(name))
     beside = set(map(bare_number, numbered)) - {None, *kept[0].numbers}
     return None if beside else kept[0]
+
+
+def _counts_or_calls(name: str) -> bool:
+    """Whether the number of such a name is no candidate's: a count, or the id of a tool call."""
+    return name.lower() in _COUNTS or _OF_CALLS.fullmatch(plain_name(name)) is not None
 
 
 def _is_revised(value: dict[str, Any], key: str, found: FoundRanking, reader: EntryReader) -> bool:

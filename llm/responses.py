@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
 from langchain_core.messages import AIMessage, BaseMessage
 
+from .called_tools import arguments_in
 from .error_words import error_body
 from .finish_reasons import is_failure, is_refusal
 from .json_values import is_object, plain_name
@@ -16,6 +18,9 @@ from .thoughts import without_thoughts
 
 REASONING = "reasoning_content"
 """The field in which servers send thoughts, and LangChain's packages keep them."""
+_FENCED = re.compile(r"\s*```\w{0,10}\s(.*?)```\s*", re.DOTALL)
+_STEPS = re.compile(r"\s*<analyze user>.*</rate>\s*", re.DOTALL)
+"""A whole rating."""
 LONGEST_ANSWER = 100_000
 """Characters of an answer that are read."""
 
@@ -28,28 +33,46 @@ def answer_text(message: BaseMessage) -> str:
     calls: list[Any] = getattr(message, "tool_calls", None) or []
     broken: list[Any] = getattr(message, "invalid_tool_calls", None) or []
     former: Any = message.additional_kwargs.get("function_call")  # OpenAI's, before tools
-    if calls and calls[0]["args"]:
-        text = json.dumps(calls[0]["args"], ensure_ascii=False)
-    elif broken and broken[0].get("args"):
-        text = str(broken[0]["args"])
+    called: Any = next((call["args"] for call in calls if call["args"]), None)
+    unread: Any = next((call["args"] for call in broken if call.get("args")), None)
+    if called:
+        text = json.dumps(called, ensure_ascii=False)
+    elif unread:
+        text = str(unread)
     else:
-        text = without_thoughts(str(message.text)) or _misplaced(message)
+        text = _said(message)
     if not text.strip() and is_object(former):
         text = str(former.get("arguments") or "")
     # No database holds NUL, or halves of surrogate pairs.
     return text[:LONGEST_ANSWER].replace("\0", " ").encode(errors="replace").decode()
 
 
+def _said(message: BaseMessage) -> str:
+    written = str(message.text)
+    said = without_thoughts(written)
+    return said if said.strip() else arguments_in(written) or _misplaced(message) or said
+
+
 def _misplaced(message: BaseMessage) -> str:
-    """Return the JSON that a server's reasoning parser took for thoughts, if it is nothing else."""
+    """Return the answer that a server's reasoning parser took for thoughts, or for a part of them.
+
+    It is one if it is all of them, or stands behind a mark that ends them.
+    """
     thoughts = message.additional_kwargs.get(REASONING)
-    if not isinstance(thoughts, str) or not thoughts.lstrip().startswith("{"):
+    if not isinstance(thoughts, str):
         return ""
+    thoughts = thoughts[:LONGEST_ANSWER]
+    behind = without_thoughts(thoughts)
+    if behind != thoughts:
+        return behind.strip() or arguments_in(thoughts)
+    if _STEPS.fullmatch(thoughts):
+        return thoughts
+    fenced = _FENCED.fullmatch(thoughts)
     try:
-        json.loads(thoughts[:LONGEST_ANSWER])
+        value: Any = json.loads(fenced[1] if fenced else thoughts)
     except (ValueError, RecursionError):
-        return ""
-    return thoughts
+        return arguments_in(thoughts)
+    return thoughts if is_object(value) else ""
 
 
 def refused(message: BaseMessage) -> bool:

@@ -1,0 +1,122 @@
+"""An answer is found where its server leaves it: in a call, among the thoughts, or beside them."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from langchain_core.messages import AIMessage
+from re2llm.llm.answers import is_ranking, read_ranking
+from re2llm.llm.rating_answers import read_rating
+from re2llm.llm.responses import answer_text
+from re2llm.records import RatingScale
+
+ORDER = (4, 2, 5, 1, 3)
+DRAFT = json.dumps({"ranking": [1, 2, 3, 4, 5]})
+ANSWER = json.dumps({"ranking": list(ORDER)})
+
+
+def numbers(text: str, **fields: Any) -> tuple[int, ...]:
+    return read_ranking(answer_text(AIMessage(text, **fields)), 5).numbers
+
+
+THOUGHT = f"<|channel|>analysis<|message|>I compare {DRAFT}.<|end|><|start|>assistant"
+CALLS = [
+    "<|channel|>commentary to=functions.ranking <|constrain|>json<|message|>{}<|call|>",
+    "<|channel|>commentary to=functions.ranking json<|message|>{}<|call|>",
+    "<|channel|>commentary to=ranking<|message|>{}",
+    " to=functions.ranking<|channel|>commentary <|constrain|>json<|message|>{}<|call|>",
+]
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_a_call_in_the_text_is_the_answer(call: str) -> None:
+    assert numbers(THOUGHT + call.replace("{}", ANSWER)) == ORDER
+    final = f"<|channel|>final<|message|>{ANSWER}<|return|>"
+    assert numbers(THOUGHT + call.replace("{}", DRAFT) + f"<|start|>assistant{final}") == ORDER
+    assert numbers(THOUGHT + call.replace("{}", ANSWER[:-5])) == ()
+
+
+@pytest.mark.parametrize("call", ["commentary to=functions.ranking json", "commentary to=ranking "])
+def test_so_is_one_without_special_tokens(call: str) -> None:
+    assert numbers(f"analysisI compare {DRAFT}.assistant{call}{ANSWER}") == ORDER
+    assert numbers(f"analysisI compare {DRAFT} as I think of commentary") == ()
+
+
+@pytest.mark.parametrize("name", ["tool_call_id", "toolCallId", "call_index", "request_id"])
+def test_the_number_of_a_call_is_no_candidate(name: str) -> None:
+    held = {"tool_name": "ranking", "parameters": {"ranking": list(ORDER)}}
+    for call in ({name: "0", **held}, {name: 3, **held}):
+        assert numbers(json.dumps([call])) == ORDER
+        assert numbers(json.dumps(call)) == ORDER
+        assert is_ranking(json.dumps([call]))
+
+
+def test_a_number_beside_a_list_may_still_be_its_first() -> None:
+    for name in ("best", "item_id", "winner"):
+        assert numbers(json.dumps({name: 3, "rest": [4, 2, 5, 1]})) == ()
+
+
+STEPS = "<analyze user>a</analyze user><analyze item>b</analyze item><match>c</match>"
+MISPLACED = [
+    f"```json\n{ANSWER}\n```",
+    f"\n```\n{ANSWER}\n```\n",
+    f"I compare {DRAFT}.</think>\n{ANSWER}",
+    f"<think>{DRAFT}</think>{ANSWER}",
+    f"  {ANSWER}\n",
+    THOUGHT + CALLS[0].replace("{}", ANSWER),
+]
+
+
+@pytest.mark.parametrize("content", ["", "\n", "  \n\n"])
+@pytest.mark.parametrize("thoughts", MISPLACED)
+def test_an_answer_among_the_thoughts_is_found(thoughts: str, content: str) -> None:
+    assert numbers(content, additional_kwargs={"reasoning_content": thoughts}) == ORDER
+    assert numbers(ANSWER, additional_kwargs={"reasoning_content": DRAFT}) == ORDER
+
+
+@pytest.mark.parametrize("content", ["", "\n"])
+def test_a_whole_rating_among_them_is_found(content: str) -> None:
+    thoughts = {"reasoning_content": f"\n{STEPS}<rate>4</rate>\n"}
+    found = read_rating(
+        answer_text(AIMessage(content, additional_kwargs=thoughts)), RatingScale(1, 5)
+    )
+    assert found.rating == 4
+    assert found.valid
+
+
+@pytest.mark.parametrize(
+    "thoughts",
+    [
+        f"I compare {DRAFT}.",
+        f"First {DRAFT}, then\n{ANSWER} or not",
+        f"```json\n{DRAFT}\n```\nBut they like war.",
+        "[1, 2, 3, 4, 5]",
+        f"{STEPS}<rate>4</rate> or 5?",
+        None,
+        7,
+    ],
+)
+def test_other_thoughts_are_no_answer(thoughts: Any) -> None:
+    message = AIMessage("", additional_kwargs={"reasoning_content": thoughts})
+    assert not answer_text(message)
+
+
+def test_an_empty_call_before_the_answer_is_passed_over() -> None:
+    empty: Any = {"name": "ranking", "args": {}, "id": "1"}
+    full: Any = {"name": "ranking", "args": json.loads(ANSWER), "id": "2"}
+    assert numbers("", tool_calls=[empty, full]) == ORDER
+    assert numbers("", tool_calls=[full, empty]) == ORDER
+    broken: Any = {"name": "ranking", "args": ANSWER[:-1], "id": "3", "error": "cut"}
+    nothing: Any = {**broken, "args": ""}
+    assert numbers("", invalid_tool_calls=[nothing, broken]) == ORDER
+    assert numbers(ANSWER, tool_calls=[empty]) == ORDER
+
+
+@pytest.mark.timeout(10)
+@pytest.mark.parametrize("part", ["commentary to=a", "commentary to=a{", "to=a<|channel|>", "to="])
+def test_long_answers_are_searched_in_no_time(part: str) -> None:
+    answer_text(AIMessage("<|channel|>" + part * 9_000))
+    answer_text(AIMessage("", additional_kwargs={"reasoning_content": part * 9_000}))
+    answer_text(AIMessage("", additional_kwargs={"reasoning_content": "```\n" * 25_000}))
