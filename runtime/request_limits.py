@@ -40,13 +40,15 @@ def _flat(value: Any) -> Any:
 _MOST_ATTRIBUTES = 200
 _TYPE = re.compile(r"(?:function-\w+|list|dict)\[|constrained-\w+$")
 _REPAIR = BeforeValidator(_repaired)
+LONGEST_USER = 200
+"""Characters of a person's name."""
 LONGEST_TEXT = 100_000
 """Characters of a text."""
 
 ItemId = Annotated[str, Field(max_length=500), _REPAIR]
 ItemIds = Annotated[list[ItemId], Field(max_length=MOST_ITEMS)]
 DomainName = Annotated[str, Field(max_length=500), _REPAIR]
-UserName = Annotated[str, Field(max_length=200), _REPAIR]
+UserName = Annotated[str, Field(max_length=LONGEST_USER), _REPAIR]
 Title = Annotated[str, Field(max_length=2_000), _REPAIR]
 Titles = Annotated[list[Title], Field(max_length=MOST_ITEMS)]
 LongText = Annotated[str, Field(max_length=LONGEST_TEXT), _REPAIR]

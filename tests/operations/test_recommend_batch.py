@@ -191,3 +191,11 @@ def test_a_batch_that_is_killed_goes_on_where_it_ended(
     subprocess.run(list(map(str, command)), env=env, check=True)
     assert out.read_bytes().startswith(before[: before.rindex(b"\n") + 1])
     assert [one["key"] for one in answers(out)] == [row["key"] for row in rows]
+
+
+async def test_a_key_may_be_longer_than_a_name(context: Context, tmp_path: Path) -> None:
+    rows: list[Any] = [{"key": "k" * 400 + str(n), "history": HISTORIES[n]} for n in range(2)]
+    out = tmp_path / "out.jsonl"
+    done = await recommend_batch(context, write(tmp_path / "in.jsonl", rows), out, k=3)
+    assert (done.rows, done.bad) == (2, 0)
+    assert [one["key"] for one in answers(out)] == [row["key"] for row in rows]
