@@ -204,7 +204,11 @@ class _Run:
             return {**place, "error": _fault_of(row).as_dict()}
         try:
             made = await recommend(
-                self._context, row.history, candidates=row.candidates, k=self._k, user=_person(row.key)
+                self._context,
+                row.history,
+                candidates=row.candidates,
+                k=self._k,
+                user=_person(row.key),
             )
         except InputError as error:
             return {**place, "error": error.as_dict()}
