@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ...arrays import Floats
 from ...records import counted
 
 ENOUGH_SESSIONS = 100
 """With fewer, the gain of a hint can rarely be told from chance."""
 FEWEST_TO_TRAIN = 5
 """Each policy of an ensemble is validated on sessions that it was not trained on."""
+_CLEARLY = 2.0
+"""Standard errors."""
 _MORE = "Load more: re2llm load … --sessions FILE."
 
 
@@ -40,18 +43,16 @@ def session_advice(sessions: int) -> str:
     )
 
 
-def harmful(metrics: Mapping[str, Any]) -> str:
-    """Say why a policy that is worse than no hint should not serve; empty if it is not.
+def harmful(gains: Floats) -> str:
+    """Say why a policy that is clearly worse than no hint should not serve; empty if it is not.
 
     Args:
-        metrics: Of the release: `gain` and `validation_sessions`.
+        gains: Over no hint, in each session of the validation.
     """
-    if metrics["gain"] >= 0:
+    mean, count = float(gains.mean()), len(gains)
+    if mean + _CLEARLY * float(gains.std()) / count**0.5 >= 0:
         return ""
-    return (
-        f"It is worse than no hint: {metrics['gain']:+.3f} on "
-        f"{counted(metrics['validation_sessions'], 'session')}."
-    )
+    return f"It is worse than no hint: {mean:+.3f} on {counted(count, 'session')}."
 
 
 def too_few_calls(metrics: Mapping[str, Any]) -> str:

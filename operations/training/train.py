@@ -109,7 +109,8 @@ async def train(  # noqa: PLR0913  # what a training can be
     release = release_of(trained, recipe, config, metrics, hints, options)
     refusal = "" if activate else "It was asked for without activating it."
     if not force:
-        refusal = refusal or harmful(metrics)
+        gains = await tried.table.rewards(tried.rows[judged], trained.choices[judged])
+        refusal = refusal or harmful(gains)
         refusal = refusal or (too_few_calls(metrics) if tried.stopped == "limit" else "")
     number, why_not = await store_and_activate(release, options, force=force, refusal=refusal)
     return TrainedRelease(

@@ -24,7 +24,7 @@ from re2llm.knowledge.reflections import (
 )
 from re2llm.knowledge.training_sessions import session_keys
 from re2llm.operations.loading.load import load_domain
-from re2llm.operations.sessions.enough import FEWEST_TO_TRAIN, too_few_calls
+from re2llm.operations.sessions.enough import FEWEST_TO_TRAIN, harmful, too_few_calls
 from re2llm.operations.training import few_cells
 from re2llm.operations.training import train as operation
 from re2llm.operations.training.calls_left import CallsLeft
@@ -248,7 +248,7 @@ async def test_a_policy_from_few_calls_serves_if_it_is_no_worse_than_one_hint(
 ) -> None:
     trained = await operation.train(Context(domain=school), max_llm_calls=80)
     assert trained.stopped == "limit"
-    assert trained.active == (trained.gain >= max(trained.static_gain, 0))  # nor than none
+    assert trained.active == (trained.gain >= trained.static_gain)
     assert len(weights(url, school)) == 1  # stored in any case
 
 
@@ -291,6 +291,12 @@ async def test_a_hint_is_not_tried_where_it_was_proposed(
     }
     # In some of them, no other hint is worth a trial.
     assert len(SESSIONS) / 2 < (trained.visited_sessions or 0) <= len(SESSIONS) - FIRST
+
+
+def test_only_a_clear_loss_is_harmful() -> None:
+    assert not harmful(np.array([0.2, -0.3, 0.1, -0.1]))  # may be chance
+    assert not harmful(np.zeros(20))
+    assert "-0.050 on 40 sessions" in harmful(np.array([-0.1, 0.0] * 20))
 
 
 def test_a_session_that_flatters_the_choice_or_the_best_hint_is_not_judged_by() -> None:
