@@ -17,6 +17,7 @@ from .tables import ReleaseRow
 _ACTIVE = select(ReleaseRow.number).where(
     ReleaseRow.domain_id == bindparam("domain"), ReleaseRow.status == "active"
 )
+_ANOTHER = "`re2llm policy list` shows all releases, and `re2llm train` makes one."
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,7 +233,7 @@ async def rollback_release(connection: AsyncConnection, domain_id: int) -> int:
         .limit(1)
     )
     if previous is None:
-        raise InputError("domain", "No other release was ever active.", "Activate one by number.")
+        raise InputError("domain", "No other release was ever active.", _ANOTHER)
     await activate_release(connection, domain_id, previous, force=True)
     return previous
 
