@@ -202,8 +202,8 @@ async def _evaluate(release: int, domain: str | None, sampled: bool | None, as_j
         f"{report.other_model:,} of another model or prompt):"
     )
     for name, key in _ESTIMATES.items():
-        low, high = document[key]["ci95"]
-        out.print(f"  {name:<18} {document[key]['value']:.4f}  ({low:.4f} to {high:.4f})")
+        ends = ["?" if end is None else f"{end:.4f}" for end in document[key]["ci95"]]
+        out.print(f"  {name:<18} {document[key]['value']:.4f}  ({' to '.join(ends)})")
     out.print(
         "  NDCG@10 of the picked item, with 95 % intervals; effective sample size "
         f"{document['effective_n']:,}"

@@ -7,6 +7,7 @@ probability 1 are left out, and so are rankings of another model or prompt.
 
 from __future__ import annotations
 
+import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -133,8 +134,6 @@ def require_log(
             "which says nothing about other choices.",
             "Serve with RE2LLM_EXPLORE=true or RE2LLM_POLICY=random for a while.",
         )
-    if len(used) == 1:
-        raise InputError("log", "A single decision says nothing certain.", "Collect more feedback.")
 
 
 def report(
@@ -217,5 +216,8 @@ def _hint_means(decisions: Sequence[Decision]) -> Callable[[HintChosen], float]:
 def _rounded(estimate: Estimate) -> dict[str, Any]:
     return {
         "value": round(estimate.value, 4),
-        "ci95": [round(estimate.low, 4), round(estimate.high, 4)],
+        # A single decision leaves the ends open, and JSON has no infinity.
+        "ci95": [
+            round(end, 4) if math.isfinite(end) else None for end in (estimate.low, estimate.high)
+        ],
     }

@@ -12,7 +12,7 @@ from re2llm.errors import InputError
 from re2llm.jobs.control import job
 from re2llm.jobs.schedules import list_schedules
 from re2llm.jobs.submit import submit
-from re2llm.knowledge.allowances import claim_call
+from re2llm.knowledge.allowances import KeyClaim, claim_call
 from re2llm.knowledge.domains import find_domain
 from re2llm.knowledge.grants import Grants
 from re2llm.knowledge.releases import Release, active_release_number, store_release
@@ -253,7 +253,7 @@ async def test_budgets_and_costs_by_key_are_shown_to_whom_they_belong(
             await connection.execute(text(LEDGER), {"key": one, "model": "m", "many": many})
             for _ in range(many):
                 claimed = await claim_call(connection, one, Grants(usd_per_day=4.0), 0.25)
-                assert isinstance(claimed, float)
+                assert isinstance(claimed, KeyClaim)
     await submit(Context(domain=films), "verify", {}, max_llm_calls=77)
 
     def budget_of(page: Any, id_: str) -> list[str]:
