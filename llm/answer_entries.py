@@ -128,7 +128,7 @@ class EntryReader:
         if beside is not None:
             return beside
         found = self.read_texts(texts)
-        doubtful = any(self._title_in(text) or PAIR.fullmatch(text) for text in texts)
+        doubtful = any(self.title_in(text) or PAIR.fullmatch(text) for text in texts)
         if found is None and not doubtful:
             found = pointed_numbers(texts)
         found = found or ()
@@ -144,9 +144,9 @@ class EntryReader:
         """Return the number behind the title with which a line begins; `None` if there is none."""
         if not self._items or self._titles.is_whole(text):
             return None
-        return next((tail for tail in tails_of(text) if self._title_in(tail.head)), None)
+        return next((tail for tail in tails_of(text) if self.title_in(tail.head)), None)
 
-    def _title_in(self, text: str) -> int:
+    def title_in(self, text: str) -> int:
         """Return the candidate whose title a text is, perhaps behind a number; 0 for none."""
         start = NUMBERED.match(text)
         return max(self._find([text, text[start.end() :]] if start else [text]))
@@ -158,7 +158,7 @@ class EntryReader:
             return () if len(tails) * 2 > len(texts) else None
         heads = [tail.head for tail in tails]
         found = self.read_texts(heads)
-        return in_order(found, [self._title_in(head) for head in heads], tails) if found else ()
+        return in_order(found, [self.title_in(head) for head in heads], tails) if found else ()
 
     def _by_places(self, numbers: Sequence[int], places: Sequence[int]) -> Sequence[int]:
         if not counts_up(sorted(places)) or not self.holds(numbers):
@@ -258,7 +258,7 @@ class EntryReader:
         A number behind each title may be the candidate's, its place or its score.
         """
         texts = texts[:_MOST]
-        titled = [text for text in texts if self._title_in(text) or self.tailed(text)]
+        titled = [text for text in texts if self.title_in(text) or self.tailed(text)]
         told = any(self.tailed(text) or PLACED.search(text, 1) or rated(text) for text in titled)
         many = len(titled) >= _TWO and len(titled) * 2 > len(texts)
         return self.read_lines(titled) if told and many else self.read_titles(texts)

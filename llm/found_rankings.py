@@ -232,8 +232,9 @@ def _key_of(value: dict[str, Any], reader: EntryReader) -> str | None:
         like = [key for key, lower in held.items() if word in lower]
         if len(like) == 1:
             return like[0]
-    # A lone key over several numbers is a name, even if it looks like a place.
+    # A lone key over several numbers, or all of them, is a name, even if it looks like a place.
+    fewest = 1 if reader.candidates == 1 else _FEW
     for key, inner in value.items() if len(value) == len(held) == 1 else ():
-        if is_list(inner) and len(inner) > 1 and None not in map(bare_number, inner):
+        if is_list(inner) and len(inner) >= fewest and None not in map(bare_number, inner):
             return key
     return None

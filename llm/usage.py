@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,8 +17,10 @@ TIMINGS = "timings"
 _DETAILS = "prompt_tokens_details"
 _READ = ("prompt_tokens", "input_tokens", "prompt_eval_count", "promptTokenCount")
 _WRITTEN = ("completion_tokens", "output_tokens", "eval_count", "candidatesTokenCount")
-_CACHED = ("cached_tokens", "prompt_cache_hit_tokens", "cache_read_input_tokens")
-"""In a raw `usage`: Moonshot and Together; DeepSeek; Anthropic, also behind a proxy."""
+_CACHED = ("cached_tokens", "cache_read_input_tokens")
+"""In a raw `usage`: Moonshot and Together; Anthropic, also behind a proxy."""
+_HIT = "prompt_cache_hit_tokens"
+"""Of DeepSeek, always a part of the prompt's tokens."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,14 +60,15 @@ def read_usage(message: BaseMessage) -> Usage | None:
     usage = message.usage_metadata
     raw = _raw(message)
     read, written = _counted(usage["input_tokens"]), _counted(usage["output_tokens"])
-    if not read:  # no prompt has no tokens, so they have another name
-        read, written = _named(raw, _READ), _named(raw, _WRITTEN)
-    if not read or written is None:
+    if not usage["input_tokens"]:  # no prompt has no tokens, so they have another name
+        read, written = _named(raw, _READ) or None, _named(raw, _WRITTEN)
+    if read is None or written is None:
         return None
-    cached = max(_cached(message, usage), default=0)
+    apart, cached = _most([raw.get(name) for name in _CACHED]), _most(_cached(raw, usage))
     whole = max(_counted(usage.get("total_tokens")) or 0, _named(raw, ("total_tokens",)) or 0)
-    if cached > read or (cached and whole == read + written + cached):
+    if apart > read or (cached and whole == read + written + cached):
         read += cached  # its server counts them apart
+    cached = max(cached, min(_most(_hits(message, raw)), read))
     # Reasoning is billed, and some servers count it in the total alone.
     written = max(written, whole - read)
     if not written and (str(message.text).strip() or message.tool_calls):
@@ -96,17 +99,23 @@ def _counted(tokens: object) -> int | None:
     return min(max(tokens, 0), _MOST)
 
 
-def _cached(message: BaseMessage, usage: Mapping[str, Any]) -> Iterator[int]:
+def _cached(raw: Mapping[str, Any], usage: Mapping[str, Any]) -> list[Any]:
     """Return the cached prompt tokens under each name that servers have for them."""
-    raw, timings = _raw(message), message.response_metadata.get(TIMINGS)
     read: dict[str, Any] = usage.get("input_token_details") or {}
     # A service tier is written before the name, as in `priority_cache_read`.
     found = [count for name, count in read.items() if name.endswith("cache_read")]
     details = raw.get(_DETAILS)
     found += [details.get("cached_tokens")] if is_object(details) else []
-    found += [raw.get(name) for name in _CACHED]
-    if is_object(timings):
-        found.append(timings.get("cache_n"))
-    for count in found:
-        if isinstance(count, int) and count > 0:
-            yield count
+    return found + [raw.get(name) for name in _CACHED]
+
+
+def _hits(message: BaseMessage, raw: Mapping[str, Any]) -> list[Any]:
+    """Return the same under names that mean a part of the prompt's tokens."""
+    timings = message.response_metadata.get(TIMINGS)
+    return [raw.get(_HIT), timings.get("cache_n") if is_object(timings) else None]
+
+
+def _most(counts: Sequence[Any]) -> int:
+    """Return the largest count, 0 where there is none."""
+    whole = (count for count in counts if isinstance(count, int) and not isinstance(count, bool))
+    return min(max([0, *whole]), _MOST)

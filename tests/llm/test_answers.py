@@ -159,6 +159,7 @@ def test_reading_never_fails_and_never_invents(text: str, candidates: int) -> No
     st.text().filter(lambda key: not names_no_ranking(key)),  # such as "not"
 )
 @example([1, 2], "0")
+@example([1], "7")
 @example([3, 1, 2], "1")
 def test_a_full_ranking_is_read_exactly(order: list[int], key: str) -> None:
     for text in (json.dumps({key: order}), json.dumps({key: order}, indent=2), json.dumps(order)):

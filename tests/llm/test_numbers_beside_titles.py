@@ -238,3 +238,26 @@ def test_what_a_refusal_names_is_not_ranked(text: str) -> None:
 )
 def test_an_apology_before_a_list_leaves_it_alone(text: str) -> None:
     assert numbers(text) == (7, 2, 12)
+
+
+@pytest.mark.parametrize("behind", ["", "\n\nI hope that helps!", "\nThey fit."])
+@pytest.mark.parametrize("before", ["", "My ranking:\n", "They like war films.\n\n"])
+@pytest.mark.parametrize("separator", [", ", "; ", " "])
+@pytest.mark.parametrize(
+    "form",
+    ["{place}. {title}", "{place}) {title}", "**{place}.** {title}", "{place} - {title}"]
+    + [
+        "{place}: {title}",
+        "Position {place} - {title}",
+        "{place}th: {title}",
+        "{place}. #{n} {title}",
+    ],
+)
+def test_the_places_of_one_line_are_no_candidates(
+    form: str, separator: str, before: str, behind: str
+) -> None:
+    order = [(1, 7), (2, 2), (3, 12), (4, 1), (5, 9), (6, 5)]
+    text = f"{before}{separator.join(lines(form, order))}{behind}"
+    assert numbers(text) in {(7, 2, 12, 1, 9, 5), ()}
+    if form == "{place}. {title}" and separator == ", ":
+        assert numbers(text) == (7, 2, 12, 1, 9, 5)

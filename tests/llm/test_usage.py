@@ -78,6 +78,8 @@ def test_an_empty_answer_has_no_tokens() -> None:
         (counts(30, 5, total_tokens=55, cached_tokens=20), Usage(50, 5, 20)),
         (counts(30, 5, total_tokens=35, cached_tokens=20), Usage(30, 5, 20)),
         (counts(30, 5, cache_read_input_tokens=700), Usage(730, 5, 700)),
+        (counts(30, 5, prompt_cache_hit_tokens=20), Usage(30, 5, 20)),
+        (counts(30, 5, prompt_cache_hit_tokens=700), Usage(30, 5, 30)),
     ],
 )
 def test_cached_tokens_are_a_part_of_the_prompt(raw: dict[str, Any], expected: Usage) -> None:
