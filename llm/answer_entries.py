@@ -129,7 +129,7 @@ class EntryReader:
             return beside
         found = self.read_texts(texts)
         doubtful = any(self.title_in(text) or PAIR.fullmatch(text) for text in texts)
-        if found is None and not doubtful:
+        if found is None and not doubtful and self._counted_down(texts) is None:
             found = pointed_numbers(texts)
         found = found or ()
         return () if increases(found) and len(found) > 1 and all(map(self._rated, texts)) else found
@@ -223,13 +223,16 @@ class EntryReader:
     def _from_the_last(self, texts: Sequence[str], rests: Sequence[str]) -> Sequence[int] | None:
         """Return the candidates of lines that count places from the last to the first.
 
-        Numbers that are those of the titles behind them may be candidates', from the best on.
+        Numbers that are those of the titles behind them may be candidates', from the best on. They
+        are if all candidates are listed as in the prompt.
         """
         paired = all(PAIR.fullmatch(text) for text in texts)
         named = None if paired else self._read_texts(rests)
-        if not named or 0 in named or counts_down(named):
+        if not named or 0 in named:
             return None
-        return named[::-1]
+        if not counts_down(named):
+            return named[::-1]
+        return named if len(named) == self.candidates and all(map(self.title_in, rests)) else None
 
     def read_numbered(self, parts: Sequence[str]) -> Sequence[int]:
         """Return the candidates of "1. Alien 2. Heat" on one line; none if a part names none."""

@@ -18,9 +18,10 @@ from .thoughts import without_thoughts
 
 REASONING = "reasoning_content"
 """The field in which servers send thoughts, and LangChain's packages keep them."""
-_FENCED = re.compile(r"\s*```\w{0,10}\s(.*?)```\s*", re.DOTALL)
-_STEPS = re.compile(r"\s*<analyze user>.*</rate>\s*", re.DOTALL)
-"""A whole rating."""
+_FENCE = "```"
+_LANGUAGE = re.compile(r"\w{0,10}\s")
+_FIRST_STEP, _LAST_STEP = "<analyze user>", "</rate>"
+"""Of a rating."""
 LONGEST_ANSWER = 100_000
 """Characters of an answer that are read."""
 
@@ -65,11 +66,13 @@ def _misplaced(message: BaseMessage) -> str:
     behind = without_thoughts(thoughts)
     if behind != thoughts:
         return behind.strip() or arguments_in(thoughts)
-    if _STEPS.fullmatch(thoughts):
+    bare = thoughts.strip()
+    if bare.startswith(_FIRST_STEP) and bare.endswith(_LAST_STEP):
         return thoughts
-    fenced = _FENCED.fullmatch(thoughts)
+    if bare.startswith(_FENCE) and bare.endswith(_FENCE):
+        bare = _LANGUAGE.sub("", bare.removeprefix(_FENCE).removesuffix(_FENCE), count=1)
     try:
-        value: Any = json.loads(fenced[1] if fenced else thoughts)
+        value: Any = json.loads(bare)
     except (ValueError, RecursionError):
         return arguments_in(thoughts)
     return thoughts if is_object(value) else ""

@@ -100,6 +100,9 @@ def test_places_may_be_words(key: str) -> None:
 def test_numbers_that_are_those_of_their_titles_are_no_countdown() -> None:
     rows = [(n, n) for n in range(6, 0, -1)]
     assert both("{place}. {title}", rows) == [(), ()]
+    listed = [f"{n}. {TITLES[n - 1]}" for n in range(12, 0, -1)]  # all, as in the prompt
+    assert numbers(listed) == tuple(range(12, 0, -1))
+    assert numbers([f"{n}. Candidate {n}" for n in range(12, 0, -1)]) == ()
 
 
 PAIRS = [(place, n) for place, n in PLACED]

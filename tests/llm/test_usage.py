@@ -70,7 +70,7 @@ def test_an_empty_answer_has_no_tokens() -> None:
 @pytest.mark.parametrize(
     ("raw", "expected"),
     [
-        (counts(30, 5, prompt_tokens_details={"cached_tokens": 900}), Usage(930, 5, 900)),
+        (counts(30, 5, prompt_tokens_details={"cached_tokens": 900}), Usage(30, 5, 30)),
         (
             counts(30, 5, total_tokens=935, prompt_tokens_details={"cached_tokens": 900}),
             Usage(930, 5, 900),
