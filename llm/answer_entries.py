@@ -232,7 +232,7 @@ class EntryReader:
             return None
         if not counts_down(named):
             return named[::-1]
-        return named if len(named) == self.candidates and all(map(self.title_in, rests)) else None
+        return named if len(named) == self.candidates and all(self._find(rests)) else None
 
     def read_numbered(self, parts: Sequence[str]) -> Sequence[int]:
         """Return the candidates of "1. Alien 2. Heat" on one line; none if a part names none."""
