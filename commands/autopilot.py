@@ -22,7 +22,6 @@ autopilot = CommandGroup(
     help="Keep learning from feedback within a budget. Off by default.",
     no_args_is_help=True,
 )
-_NO_WORKER = "No worker is running: `re2llm worker` starts one, which does the work."
 _PLAN = Plan()
 _STEPS = steps_text(_PLAN.steps)
 
@@ -169,14 +168,14 @@ async def _do(verb: Literal["off", "show", "resume", "run-once"], domain: str | 
 
 async def _told(shown: AutopilotShown) -> _Told:
     """Add whether a worker has to be started for an autopilot that is on."""
-    from ..jobs.liveness import anyone
+    from ..jobs.liveness import NO_WORKER, anyone
     from ..runtime.sharing import shared_services
 
     if shown.state != "on":
         return shown, ""
     services = await shared_services()
     async with services.engine.connect() as connection:
-        return shown, "" if await anyone(connection) else _NO_WORKER
+        return shown, "" if await anyone(connection) else NO_WORKER
 
 
 def _show(told: _Told, as_json: bool) -> None:

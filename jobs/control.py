@@ -29,10 +29,9 @@ from ..runtime.context import Context
 from ..runtime.options import RunOptions, resolve_context
 from .code_version import code_version
 from .kinds import models_of
-from .liveness import anyone
+from .liveness import NO_WORKER, anyone
 from .queues import cancel, enqueue, pieces_done, queue_client
 
-_NO_WORKER = "No worker is running: `re2llm worker` starts one, which does the work."
 _Job_co = TypeVar("_Job_co", bound=ListedJob, covariant=True)
 _Listed = TypeVar("_Listed", bound=ListedJob)
 
@@ -253,7 +252,7 @@ async def _with_progress(options: RunOptions, found: Sequence[_Listed]) -> list[
     if not running:
         return [JobStatus(one, None) for one in found]
     async with options.services.engine.connect() as connection:
-        note = "" if await anyone(connection) else _NO_WORKER
+        note = "" if await anyone(connection) else NO_WORKER
     async with queue_client(options.services) as client:
         done = await pieces_done(client, running)
     return [

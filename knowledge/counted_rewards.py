@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from .autopilot_tables import AutopilotRow
 from .autopilots import Autopilot, find_autopilot
+from .releases import RELEASE
 from .tables import ReleaseRow
 
 Block = tuple[int, float, float]
@@ -90,7 +91,7 @@ async def count_rewards(
     )
     release = (await connection.execute(active)).one_or_none()
     activated = None if release is None else release.activated_at
-    policy = "static" if release is None else f"ppo:{release.number}"
+    policy = "static" if release is None else f"{RELEASE}{release.number}"
     since = autopilot.reward_since
     start = since if activated is None else max(since, activated)
     size: int = autopilot.plan["reference"]

@@ -5,14 +5,15 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
-from sqlalchemy import Row, Select, exists, func, or_, select, update
+from sqlalchemy import Select, exists, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..errors import InputError
 from .autopilot_tables import AutopilotRow
+from .bounded_rows import bounded_rows
 from .domains import Domain
 from .exposures import note_reward
 from .key_tables import ApiKeyRow
@@ -27,9 +28,6 @@ MOST_PICKS = 5_000
 """Picks that are learned from at a time; more wait for the next time."""
 MOST_DECISIONS = 50_000
 """Decisions that a release is compared on."""
-_AT_A_TIME = 20
-_MOST_IDS = 2_000_000
-"""Of the items in the histories and candidates of so many picks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,28 +167,6 @@ class Decision:
     def choice(self) -> HintChosen:
         """What was given."""
         return tuple(sorted(self.hint_ids)) if self.hint_ids else self.hint_id
-
-
-async def bounded_rows(
-    connection: AsyncConnection, statement: Select[*tuple[Any, ...]], most: int
-) -> list[Row[*tuple[Any, ...]]]:
-    """Return the first rows of a query for histories and candidates, no more than memory can hold.
-
-    Args:
-        connection: In a transaction.
-        statement: Its rows have `history` and `candidates`.
-        most: Rows.
-    """
-    found: list[Row[*tuple[Any, ...]]] = []
-    ids = 0
-    few_at_a_time = {"yield_per": _AT_A_TIME}
-    async with connection.stream(statement.limit(most), execution_options=few_at_a_time) as rows:
-        async for row in rows:
-            ids += len(row.history) + len(row.candidates)
-            if found and ids > _MOST_IDS:
-                break
-            found.append(row)
-    return found
 
 
 async def logged_decisions(connection: AsyncConnection, domain_id: int) -> list[Decision]:

@@ -19,6 +19,7 @@ from .hints import Hint, hint_of, select_hints, set_status
 from .log_tables import RecommendationRow
 from .merged import keys_by_hint
 from .reflection_tables import BatchedMissRow, ProposalRow, ReflectionRow
+from .releases import RELEASE
 from .tables import HintRow
 
 _PROPOSED = (ProposalRow.domain_id == HintRow.domain_id) & (ProposalRow.hint_id == HintRow.id)
@@ -138,7 +139,7 @@ async def hint_uses(
     learned = (
         RecommendationRow.domain_id == domain_id,
         RecommendationRow.created_at >= since,
-        RecommendationRow.policy.startswith("ppo:"),
+        RecommendationRow.policy.startswith(RELEASE),
     )
     merged = await connection.execute(
         select(HintRow.id, HintRow.merged_into).where(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import ColumnElement, and_, bindparam, func, select, text
+from sqlalchemy import BindParameter, ColumnElement, and_, bindparam, func, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..records import counted
@@ -78,13 +78,22 @@ MEASURED = (
 )
 """In the order of the fields of `Hint`, for one model."""
 _PROMISE = HintStatsRow.mean_gain * HintStatsRow.trials / (HintStatsRow.trials + SHRINKAGE)
+
+
+def stats_for(
+    model: str | BindParameter[str], prompt_version: str | BindParameter[str]
+) -> ColumnElement[bool]:
+    """Join hints with their stats for one model and prompt."""
+    return and_(
+        HintStatsRow.domain_id == HintRow.domain_id,
+        HintStatsRow.hint_id == HintRow.id,
+        HintStatsRow.model == model,
+        HintStatsRow.prompt_version == prompt_version,
+    )
+
+
 # Written once: every request asks it.
-OF_MODEL = and_(
-    HintStatsRow.domain_id == HintRow.domain_id,
-    HintStatsRow.hint_id == HintRow.id,
-    HintStatsRow.model == bindparam("model"),
-    HintStatsRow.prompt_version == bindparam("version"),
-)
+OF_MODEL = stats_for(bindparam("model"), bindparam("version"))
 """Joins hints with their stats for a `model` and a prompt's `version`."""
 MOST_PROMISING = (
     select(*MEASURED)
@@ -205,13 +214,3 @@ async def retire_harmful(
 def harm_of(hint: Hint) -> str:
     """Return why a hint was retired for harm."""
     return f"Mean gain {hint.mean_gain:+.3f} on {counted(hint.trials, 'session')}."
-
-
-def stats_for(model: str, prompt_version: str) -> ColumnElement[bool]:
-    """Join hints with their stats for one model and prompt."""
-    return and_(
-        HintStatsRow.domain_id == HintRow.domain_id,
-        HintStatsRow.hint_id == HintRow.id,
-        HintStatsRow.model == model,
-        HintStatsRow.prompt_version == prompt_version,
-    )

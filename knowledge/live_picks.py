@@ -7,7 +7,8 @@ import datetime as dt
 from sqlalchemy import func, select, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from .feedback import MOST_PICKS, Miss, bounded_rows, picks_to_learn
+from .bounded_rows import bounded_rows
+from .feedback import MOST_PICKS, Miss, picks_to_learn
 from .log_tables import FeedbackRow, RecommendationRow
 from .tables import HintRow
 

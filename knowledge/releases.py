@@ -17,6 +17,8 @@ from .tables import ReleaseRow
 _ACTIVE = select(ReleaseRow.number).where(
     ReleaseRow.domain_id == bindparam("domain"), ReleaseRow.status == "active"
 )
+RELEASE = "ppo:"
+"""Before the number of a release that chose, as a policy's name."""
 _ANOTHER = "`re2llm policy list` shows all releases, and `re2llm train` makes one."
 
 

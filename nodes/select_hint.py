@@ -35,20 +35,19 @@ async def select_hint(state: RecommendState, options: RunOptions) -> Update:
         options = replace(options, serving_state=await serving_state_of(options, state["domain"]))
     chosen = await choose(state, options)
     name = chosen.policy or policy
+    hinted = chosen.hint is not None
     fusion: Update = {"fusion": None}
     if not training:  # its trials must not depend on when they are made
-        hinted = chosen.hint is not None
         fusion = await learned_fusion(state["domain"], name, options, hinted=hinted)
     # A hint that no model reads was not given: feedback must not be credited to it.
     unread = _unread(state, fusion, options)
     assignment = chosen.assignment
     if assignment and chosen.beside:
-        hinted = chosen.hint is not None
         other = await learned_fusion(state["domain"], chosen.beside, options, hinted=hinted)
+        other_unread = _unread(state, other, options)
         # It counts for the rollout even if no model is asked: else it waits for people forever.
-        if _unread(state, other, options) or unread:
-            differs = _unread(state, other, options) != unread
-            assignment = {**assignment, "differs": differs}
+        if unread or other_unread:
+            assignment = {**assignment, "differs": unread != other_unread}
     if unread and not named:
         chosen, name = Chosen(None, 1.0), "none"
     return {

@@ -16,6 +16,7 @@ from ..knowledge.feedback import HintChosen
 from ..knowledge.hint_stats import best_measured
 from ..knowledge.hints import UNSTORED, Hint, list_hints
 from ..knowledge.near_hints import nearest_hints
+from ..knowledge.releases import RELEASE
 from ..records import Flag
 from ..runtime.options import RunOptions
 from ..settings import HintChoice
@@ -121,9 +122,7 @@ async def _by_release(
     services = options.services
     async with services.autocommit.connect() as connection:
         served = await loaded_release(services, connection, domain, number, *version, slot=slot)
-        hints = await release_hints(
-            served, state, options, connection, domain_id=domain, shortlisted=shortlisted
-        )
+        hints = await release_hints(served, state, options, connection, shortlisted=shortlisted)
     seed = _session_seed(state, options) if options.settings.explore else None
     most = options.settings.max_hints
     chosen, picked = served.pick(state, hints, most=most, explore_seed=seed)
@@ -135,7 +134,7 @@ async def _by_release(
     return Chosen(
         first,
         picked.probability,
-        policy=f"ppo:{number}",
+        policy=f"{RELEASE}{number}",
         further=tuple(hint for hint in further if hint is not None),
         steps=picked.steps,
         drawn=None if seed is None else drawn,

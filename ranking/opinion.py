@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..arrays import Floats
+from ..knowledge.releases import RELEASE
 from ..knowledge.trials import discount
 from ..llm.answers import RankingAnswer
 from ..policies.fusion import LEADING, REFERENCE, UNMEASURED, Fusion, fused_order
@@ -13,8 +14,6 @@ from ..runtime.options import RunOptions
 from .serving_state import serving_state_of
 from .state import RecommendState
 
-RELEASE = "ppo:"
-"""Before the number of a release that chose."""
 _UNIT = 0.1
 """Of a log-probability."""
 

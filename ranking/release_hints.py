@@ -19,7 +19,6 @@ async def release_hints(
     options: RunOptions,
     connection: AsyncConnection,
     *,
-    domain_id: int,
     shortlisted: list[Hint] | None = None,
 ) -> list[HintAndEmbedding]:
     """Return the active hints that a release chooses from, with its model's stats of them.
@@ -29,7 +28,7 @@ async def release_hints(
         state: Of the session.
         shortlisted: The session's shortlist, filled in by the first release that needs it.
     """
-    release = served.release
+    release, domain_id = served.release, state["domain_id"]
     version = (release.model, release.prompt_version)
     if release.recipe == "paper":
         listed = await active_among(connection, domain_id, release.hint_ids, *version)

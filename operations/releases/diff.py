@@ -155,8 +155,8 @@ async def _choices(
         state = await resolve_session(options.domain, key, options)
         chosen: list[list[int]] = []
         for policy in policies:
-            async with in_domain(options, None) as (connection, domain):
-                hints = await release_hints(policy, state, options, connection, domain_id=domain.id)
+            async with in_domain(options, None) as (connection, _):
+                hints = await release_hints(policy, state, options, connection)
             picked, _ = await asyncio.to_thread(
                 policy.pick, state, hints, most=options.settings.max_hints, explore_seed=None
             )

@@ -81,7 +81,7 @@ async def _replayed(
             state = await gather(found, cast("RecommendState", asked), options)
             full = cast("RecommendState", state)
             async with in_domain(options, found.name) as (connection, _):
-                hints = await release_hints(served, full, options, connection, domain_id=found.id)
+                hints = await release_hints(served, full, options, connection)
             target, share = served.shares(
                 full,
                 hints,

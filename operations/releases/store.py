@@ -11,13 +11,18 @@ from ...errors import InputError
 from ...knowledge.fusions import store_fusions
 from ...knowledge.hints import Hint
 from ...knowledge.jobs import hold_running
-from ...knowledge.releases import Release, activate_release, release_of_job, store_release
+from ...knowledge.releases import (
+    RELEASE,
+    Release,
+    activate_release,
+    release_of_job,
+    store_release,
+)
 from ...llm.encoder import ENCODER_ID
 from ...policies.recipes import PolicyRecipe, TrainingConfig
 from ...policies.training import Trained
 from ...policies.weights import dump_policy
 from ...ranking.hint_stats import update_stats
-from ...ranking.opinion import RELEASE
 from ...ranking.policy_inputs import hint_set_version
 from ...runtime.options import RunOptions
 from ..database import in_domain
