@@ -1,4 +1,4 @@
-"""The paper's way to ask: titles in bullet lists, and the ten likeliest titles in return.
+"""The paper's way to ask: titles in bullet lists, and the likeliest titles in return.
 
 Source: Re2LLM, arXiv 2403.16427, section 4.1. Titles cannot be fenced in as JSON can, so each is
 held to one line, and the lists say where they begin and end.
@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 
 from ..records import Item
+from .answers import WANTED
 from .prompt_data import inert
 from .ranking_prompt import RankingTask
-from .title_answers import LISTED
 
 PAPER_PROMPT_VERSION = "paper-1"
 
@@ -53,15 +53,15 @@ def paper_messages(task: RankingTask) -> list[BaseMessage]:
     ]
     parts += [f"Hint: {_line(hint)}" for hint in task.hints]
     count = len(task.candidates)
-    parts.append(_ASK.format(count=count, wanted=min(LISTED, count)))
+    parts.append(_ASK.format(count=count, wanted=min(task.wanted, count)))
     return [SystemMessage(_SYSTEM), HumanMessage("\n".join(parts))]
 
 
 def paper_repair(
-    messages: Sequence[BaseMessage], answer: str, candidates: int
+    messages: Sequence[BaseMessage], answer: str, candidates: int, wanted: int = WANTED
 ) -> list[BaseMessage]:
     """Write the follow-up to an answer that did not list enough candidates."""
-    plea = HumanMessage(_PLEA.format(wanted=min(LISTED, candidates)))
+    plea = HumanMessage(_PLEA.format(wanted=min(wanted, candidates)))
     return [*messages, AIMessage(inert(answer[:_SHOWN])), plea]
 
 
@@ -72,7 +72,7 @@ def paper_answer(numbers: Sequence[int], candidates: Sequence[Item]) -> str:
         numbers: Candidate numbers, best first.
         candidates: In the order of their numbers.
     """
-    best = (candidates[number - 1].title for number in numbers[:LISTED])
+    best = (candidates[number - 1].title for number in numbers)
     return "\n".join(f"{place}. {_line(title)}" for place, title in enumerate(best, start=1))
 
 

@@ -134,10 +134,10 @@ def _unhinted(content: ContentKey[tuple[RankingTask, str]]) -> tuple[str, str]:
 
 
 def repair_messages(
-    messages: Sequence[BaseMessage], answer: str, candidates: int
+    messages: Sequence[BaseMessage], answer: str, candidates: int, wanted: int = WANTED
 ) -> list[BaseMessage]:
     """Write the follow-up to an answer that is no ranking."""
-    plea = _PLEA.format(wanted=min(WANTED, candidates), candidates=candidates)
+    plea = _PLEA.format(wanted=min(wanted, candidates), candidates=candidates)
     return [*messages, AIMessage(inert(answer[:_SHOWN])), HumanMessage(plea)]
 
 

@@ -24,8 +24,8 @@ from .ranking_prompt import (
 from .structured import AnswerFormat
 from .title_answers import read_titles
 
-Repair = Callable[[Sequence[BaseMessage], str, int], list[BaseMessage]]
-"""Of the prompt, its answer and the number of candidates."""
+Repair = Callable[[Sequence[BaseMessage], str, int, int], list[BaseMessage]]
+"""Of the prompt, its answer, and how many candidates there are and were asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,8 @@ class Recipe:
         messages: Writes the prompt.
         repair: Writes the follow-up to an answer that is not complete; `None` where asking again
             brings nothing.
-        read: Reads an answer, given the candidates in the order of their numbers.
+        read: Reads an answer, given the candidates in the order of their numbers, and how many of
+            them were asked for.
         write: Writes a ranking, with the scores of all candidates or none, as `read` reads it.
     """
 
@@ -48,7 +49,7 @@ class Recipe:
     answer_format: AnswerFormat | None
     messages: Callable[[RankingTask], list[BaseMessage]]
     repair: Repair | None
-    read: Callable[[str, Sequence[Item]], RankingAnswer]
+    read: Callable[[str, Sequence[Item], int], RankingAnswer]
     write: Callable[[Sequence[int], Sequence[Item], Sequence[float]], str]
 
 
@@ -85,7 +86,9 @@ RECIPES: Mapping[RecipeName, Recipe] = {
         _RANKING,
         ranking_messages,
         repair_messages,
-        lambda text, candidates: read_ranking(text, len(candidates), candidates),
+        lambda text, candidates, wanted: read_ranking(
+            text, len(candidates), candidates, wanted=wanted
+        ),
         lambda numbers, _, __: json.dumps({"ranking": list(numbers)}),
     ),
     "paper": Recipe(
@@ -103,7 +106,7 @@ RECIPES: Mapping[RecipeName, Recipe] = {
         AnswerFormat(None, has_letters, letters=True),
         letters_messages,
         None,
-        lambda text, candidates: read_letters(text, len(candidates)),
+        lambda text, candidates, _: read_letters(text, len(candidates)),
         lambda _, __, scores: _letters(scores),
     ),
 }

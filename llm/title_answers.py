@@ -16,15 +16,12 @@ from .answer_json import decoded_values
 from .answer_names import names_no_ranking
 from .answer_numbers import comes_again, counts_down
 from .answer_tails import Kind, in_order, tails_of
-from .answers import RankingAnswer
+from .answers import WANTED, RankingAnswer
 from .backwards import text_says_backwards, without_backward_titles
 from .json_values import is_list, is_object
 from .place_labels import without_place_labels
 from .title_match import NUMBERING, WRAPPING, Titles
 from .turns import said_in
-
-LISTED = 10
-"""How many titles the paper's prompt asks for."""
 
 _MOST_LINES = 300
 _LONGEST_LINE = 500
@@ -43,14 +40,12 @@ class Reading:
     number: int | None
 
 
-def read_titles(text: str, candidates: Sequence[Item]) -> RankingAnswer:
+def read_titles(text: str, candidates: Sequence[Item], wanted: int = WANTED) -> RankingAnswer:
     """Read an ordered list of titles.
 
     Args:
         candidates: In the order of their numbers.
-
-    Returns:
-        With `missing` counted against the `LISTED` titles that were asked for.
+        wanted: How many titles were asked for, at most all.
     """
     readings = title_readings(text, candidates)
     named = [reading.number for reading in readings if reading.number is not None]
@@ -61,7 +56,7 @@ def read_titles(text: str, candidates: Sequence[Item]) -> RankingAnswer:
         well_formed=bool(named) and unread == 0,
         repeated=len(named) - len(numbers),
         invented=unread,
-        missing=max(0, min(LISTED, len(candidates)) - len(numbers)),
+        missing=max(0, min(wanted, len(candidates)) - len(numbers)),
     )
 
 

@@ -11,7 +11,7 @@ from ..llm.recipes import RECIPES
 from ..records import Flag
 from ..runtime.node import Update
 from .letters import mean_scores
-from .prompt import asked, candidates
+from .prompt import asked, candidates, wanted
 from .state import RecommendState
 
 _DAMPING = 60
@@ -70,7 +70,7 @@ def combined(updates: Sequence[Update], states: Sequence[Asked]) -> Update:
     """
     recipe = RECIPES[updates[0]["recipe"]]
     reads = [
-        recipe.read(update["answer"], candidates(state))
+        recipe.read(update["answer"], candidates(state), wanted(state))
         for update, (state, _) in zip(updates, states, strict=True)
     ]
     read_in = list(zip(reads, (places for _, places in states), strict=True))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from langchain_core.messages import BaseMessage
 
@@ -11,7 +10,7 @@ from ..errors import Failure, failure_among
 from ..knowledge.hints import hint_key, set_key
 from ..knowledge.trials import Trial, hit_ranks, store_trial
 from ..llm.answers import WANTED, RankingAnswer
-from ..llm.recipes import Recipe, Repair
+from ..llm.recipes import Repair
 from ..records import Flag
 from ..runtime.model_call import ask
 from ..runtime.node import Update
@@ -107,7 +106,8 @@ async def repaired_answer(
     if not needs_model(state, options):
         return _NOT_ASKED, {**update, "faults": {}, "flags": flags}
     recipe = recipe_of(state, options)
-    answer = _read(recipe, state["answer"], state)
+    listed = candidates(state)
+    answer = recipe.read(state["answer"], listed, wanted(state))
     failed = Flag.MODEL_FAILED in flags
     # Those of several orders were counted before they were fused.
     update["faults"] = state["faults"] or ({} if failed else answer.faults)
@@ -119,22 +119,13 @@ async def repaired_answer(
         reply = await ask(
             messages, options, "repair", answer_format=recipe.answer_format, until=until
         )
-        second = _read(recipe, reply.text, state)
+        second = recipe.read(reply.text, listed, wanted(state))
         answer = second if second.complete or second.missing < answer.missing else answer
         update = {**joined(update, reply), "model_error": reply.said}
         flags += [repair, *([reply.failure] if reply.failed else [])]
     if not answer.complete:
         flags.append(Flag.COMPLETED)
     return answer, {**update, "flags": list(dict.fromkeys(flags))}
-
-
-def _read(recipe: Recipe, text: str, state: RecommendState) -> RankingAnswer:
-    """Read an answer; one that names fewer than were asked for says so, however many these are."""
-    answer = recipe.read(text, candidates(state))
-    most = min(wanted(state), asked(state))
-    if most <= WANTED or not answer.numbers or answer.scores:
-        return answer
-    return replace(answer, missing=max(0, most - len(answer.numbers)))
 
 
 def _second_prompt(
@@ -147,7 +138,8 @@ def _second_prompt(
         return ranking_prompt(state, options, hinted=False, short=short), Flag.HINT_DROPPED
     hinted = Flag.HINT_DROPPED not in state["flags"]
     messages = ranking_prompt(state, options, hinted=hinted, short=short)
-    return repair(messages, state["answer"], asked(state)), Flag.REPAIRED
+    plea = repair(messages, state["answer"], asked(state), wanted(state))
+    return plea, Flag.REPAIRED
 
 
 def complete(numbers: Sequence[int], state: RecommendState) -> list[int]:

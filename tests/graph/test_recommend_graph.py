@@ -3,6 +3,7 @@
 import asyncio
 import json
 import random
+import re
 import uuid
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -199,6 +200,36 @@ async def test_the_prompt_asks_for_ten_or_for_what_is_shown(films: str, script: 
         await recommend(films, candidates=candidates, k=k, model=name)
     wanted = [document_of(messages)["wanted"] for messages in model.asked]
     assert wanted == [10, 20, len(CANDIDATES)]
+
+
+def obedient(messages: Sequence[BaseMessage], unread: int) -> str:
+    """Name as many titles or numbers as the last message asks for, but nothing at first."""
+    if len(messages) // 2 <= unread:
+        return "I would rather not."
+    said = messages[-1].text
+    found = re.search(r"(?:recommend the|list of|numbers of the|rank the best) (\d+)", said)
+    assert found
+    if "titles" in said:
+        titles = re.findall(r"^- (.+)$", messages[1].text.split("Candidates (")[1], re.MULTILINE)
+        return "\n".join(f"{n}. {one}" for n, one in enumerate(titles[: int(found[1])], start=1))
+    return ranking(range(1, int(found[1]) + 1))
+
+
+@pytest.mark.parametrize("unread", [0, 1])
+@pytest.mark.parametrize("k", [5, 20, 50])
+@pytest.mark.parametrize("prompt", ["json", "paper"])
+@pytest.mark.parametrize("orders", [1, 2])
+async def test_who_names_as_many_as_were_asked_for_is_not_asked_again(
+    films: str, script: Script, prompt: Any, k: int, orders: int, unread: int
+) -> None:
+    name, model = script(lambda messages: obedient(messages, unread))
+    result = await recommend(
+        films, candidates=IDS[20:50], k=k, model=name, prompt=prompt, fuse="llm", orders=orders
+    )
+    assert len(model.asked) == orders + unread
+    flags = {*result["flags"]} - {"invented"}
+    assert flags == ({"wrong_format", "missing", "repaired"} if unread else set())
+    assert result["faults"].get("missing", 0) == unread * orders * min(max(k, 10), 30)
 
 
 async def test_a_stubborn_model_is_asked_no_third_time(films: str, script: Script) -> None:
