@@ -48,19 +48,23 @@ async def claim_job_call(
     connection: AsyncConnection,
     job_id: str,
     estimate: float | None,
+    least: float | None = None,
     *,
     free: bool = False,
     day: dt.date | None = None,
 ) -> JobClaim | JobLimit:
     """Count a call before it is made, and reserve what it may cost.
 
-    The first calls reserve the estimate, later ones the mean of those that were answered. A call
-    that finds nothing spent and nothing reserved may always be made. A step of an autopilot also
+    The first calls reserve the estimate, later ones the mean of those that were answered, or
+    `least` if that is more: many small calls must not make a large one look cheap. A call that
+    finds nothing spent and nothing reserved may always be made. A step of an autopilot also
     claims from its day, without that exception, and reserves what it does there.
 
     Args:
         connection: In a transaction.
         estimate: What the call may cost; `None` if the model has no price.
+        least: What it will cost at least, with an answer of usual length; `None` takes the
+            estimate.
         free: Whether it costs nothing for certain: then it reserves nothing, and is not settled.
         day: The present day, for a job of an autopilot; `None` asks the database for it.
 
@@ -71,8 +75,9 @@ async def claim_job_call(
         if (await room_of_job(connection, job_id, day)).usd is not None:
             return "price"
         estimate = 0.0
+    floor = value(estimate if least is None else least, Float)
     mean = Job.spent / func.nullif(Job.answered, 0)
-    guess = func.coalesce(mean, value(estimate, Float))
+    guess = func.greatest(func.coalesce(mean, value(estimate, Float)), floor)
     reserve: ColumnElement[float] = case((Job.max_cost.is_(None), 0.0), else_=guess)
     if free:
         reserve = value(0.0, Float)

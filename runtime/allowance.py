@@ -68,7 +68,7 @@ class Claims:
             await self._claim_from(self._options.caller)
         if budget is not None:
             if budget.job is not None:
-                await self._claim_from_job(budget.job, self._cost())
+                await self._claim_from_job(budget.job, self._cost(), self._cost(ANSWER_TOKENS))
             budget.claim_call()
         self.made += 1
 
@@ -98,11 +98,11 @@ class Claims:
         self.reserved.of_key[claim.day] += claim.reserved
 
     async def _claim_from_job(
-        self, job: str, estimate: float | None, *, free: bool = False
+        self, job: str, estimate: float | None, least: float | None = None, *, free: bool = False
     ) -> None:
         async with self._counting() as connection:
             today = self._options.services.today()
-            claim = await claim_job_call(connection, job, estimate, free=free, day=today)
+            claim = await claim_job_call(connection, job, estimate, least, free=free, day=today)
         if claim == "price":
             raise _priceless("max_cost", self._model)
         if isinstance(claim, str):

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from langchain_core.messages import HumanMessage
 from re2llm.errors import BudgetSpentError, InputError
 from re2llm.jobs.code_version import code_version
 from re2llm.knowledge.autopilots import store_autopilot
@@ -17,7 +18,7 @@ from re2llm.knowledge.job_tables import JobRow
 from re2llm.knowledge.jobs import end_job, fetch_job, restart_job, store_job
 from re2llm.knowledge.locks import AdvisoryLocks
 from re2llm.policies.autopilot.plan import AutopilotPlan
-from re2llm.runtime.allowance import ANSWER_TOKENS, Claims
+from re2llm.runtime.allowance import ANSWER_TOKENS, Claims, presumed_usage
 from re2llm.runtime.budget import Budget
 from re2llm.runtime.context import Context
 from re2llm.runtime.options import resolve_context
@@ -46,9 +47,11 @@ def stored(services: Services, loaded: Callable[..., Any], domain: str) -> Calla
     return store
 
 
-async def claim(services: Services, job: str, estimate: float = 0.0) -> Any:
+async def claim(
+    services: Services, job: str, estimate: float = 0.0, least: float | None = None
+) -> Any:
     async with services.engine.begin() as connection:
-        claimed = await claim_job_call(connection, job, estimate)
+        claimed = await claim_job_call(connection, job, estimate, least)
         return claimed if isinstance(claimed, str) else claimed.reserved
 
 
@@ -85,12 +88,34 @@ async def test_money_is_set_aside_before_a_call_and_settled_after_it(
     assert await claim(services, job, 0.4) == "max_cost"
     async with services.engine.begin() as connection:
         await settle_job_call(connection, job, reserved=0.4, cost=0.1, tokens=120, answered=True)
-    assert await claim(services, job, 0.4) == pytest.approx(0.1)  # the mean, not the estimate
+    # The mean, unless the call's own prompt costs more.
+    assert await claim(services, job, 0.4, 0.05) == pytest.approx(0.1)
+    assert await claim(services, job, 0.4, 0.15) == pytest.approx(0.15)
+    assert await claim(services, job, 0.4) == "max_cost"
     async with services.engine.begin() as connection:
         found = await fetch_job(connection, job)
-        assert (found.spent, found.tokens, found.calls) == (0.1, 120, 3)
+        assert (found.spent, found.tokens, found.calls) == (0.1, 120, 4)
         assert await end_job(connection, found, "paused")
     assert await claim(services, job, 0.0) == "state"
+
+
+async def test_many_small_calls_do_not_make_large_ones_look_cheap(
+    services: Services, stored: Callable[..., Any], domain: str, adjust: Callable[..., None]
+) -> None:
+    adjust(prices={domain: [1.0, 1.0]})
+    job = await stored(max_cost=2.5)
+    async with services.engine.begin() as connection:
+        for _ in range(100):
+            await settle_job_call(connection, job, reserved=0, cost=0.024, tokens=1, answered=True)
+    options = await resolve_context(Context(domain=domain, budget=Budget(job=job)))
+    long = [HumanMessage("many words " * 20_000)]
+    made = [Claims(options, domain, long).claim() for _ in range(40)]
+    refused = [error for error in await asyncio.gather(*made, return_exceptions=True) if error]
+    assert {type(error) for error in refused} == {BudgetSpentError}
+    asked = presumed_usage(options, long)
+    cost = (asked.tokens_in + asked.tokens_out) / 1_000_000
+    assert cost > 0.024  # the mean
+    assert 40 - len(refused) == int((2.5 - 2.4) / cost)
 
 
 @pytest.mark.parametrize("limit", ["max_cost", "day", None])
