@@ -25,6 +25,8 @@ class RequestRow:
         history: Ids or titles, oldest first.
         candidates: Likewise, or `None`.
         problem: Why it cannot be used; empty if it can.
+        field: What the problem is about: `history`, `candidates`, `key`, or the `row` as a whole.
+        missing: Whether the problem is that the field is not there.
     """
 
     number: int
@@ -32,6 +34,8 @@ class RequestRow:
     history: tuple[str, ...] = ()
     candidates: tuple[str, ...] | None = None
     problem: str = ""
+    field: str = "row"
+    missing: bool = False
 
 
 @dataclass(slots=True)
@@ -79,6 +83,7 @@ def _parquet(path: Path, report: ReadReport) -> Iterator[RequestRow]:
 
 def _row(number: int, value: object) -> RequestRow:
     key: str | None = None
+    at = "row"
     try:
         if isinstance(value, list):
             ids = as_ids(cast("object", value), "session")
@@ -88,11 +93,16 @@ def _row(number: int, value: object) -> RequestRow:
         row = as_object(value)
         if row is None:
             raise RowError(f"{shown(value)} is neither an object nor a list of ids")  # noqa: TRY301
-        if row.get("key") is not None:
-            key = as_id(row["key"], "key")
-        history = as_ids(row.get("history"), "history")
-        given = row.get("candidates")
-        candidates = None if given is None else as_ids(given, "candidates")
+        at = "key"
+        if row.get(at) is not None:
+            key = as_id(row[at], at)
+        at = "history"
+        if row.get(at) is None:
+            return RequestRow(number, key, problem="is missing", field=at, missing=True)
+        history = as_ids(row[at], at)
+        at = "candidates"
+        candidates = None if row.get(at) is None else as_ids(row[at], at)
     except RowError as error:
-        return RequestRow(number, key, problem=str(error))
+        problem = str(error).removeprefix(at).removeprefix(":").strip()
+        return RequestRow(number, key, problem=problem, field=at)
     return RequestRow(number, key, history, candidates)

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import json
 import os
-from collections.abc import Iterator, Mapping
+import sys
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, cast
-
-from fasteners import InterProcessLock
 
 from ...errors import InputError, reason_of
 
 _BATCH = 1000
 _LONGEST = 2**20
+_FAR = 2**62
 _START = b'{"row": '
 """How each line begins."""
 
@@ -29,16 +30,15 @@ class AnswerFile:
 
     Attributes:
         count: Answers in it.
-        last: The last of them.
+        asked: What they answer, as `asked_by` finds it in the rows.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.count = 0
-        self.last: Mapping[str, Any] | None = None
+        self.asked = asked_by(())
         self._parquet = path.suffix.lower() == ".parquet"
         self._growing = path.with_name(f"{path.name}.part.jsonl") if self._parquet else path
-        self._lock = InterProcessLock(self._growing)
 
     def open(self) -> None:
         """Open it, and cut off a last line that is not whole.
@@ -48,43 +48,70 @@ class AnswerFile:
         """
         if self._parquet:
             _pyarrow(self.path)
-            if self.path.exists():
-                raise InputError("answers", f"{self.path} is there already.", "Name another file.")
+        self._require_unfinished()
         try:
-            alone = self._lock.acquire(blocking=False)
-            if alone:
-                self._repair()
-                self._file = self._growing.open("ab")
+            self._growing.parent.mkdir(parents=True, exist_ok=True)
+            self._file = self._growing.open("a+b")
         except OSError as error:
-            raise InputError(
-                "answers",
-                f"{self._growing} cannot be written ({reason_of(error)}).",
-                "Name another file.",
-            ) from error
-        if not alone:
-            raise InputError(
-                "answers", f"Another process writes {self.path}.", "Name another file."
-            )
+            raise self._unwritable(error) from error
+        try:
+            self._hold()
+            self._require_unfinished()  # the run that held it may have ended just now
+            self._repair()
+        except OSError as error:
+            self._file.close()
+            raise self._unwritable(error) from error
+        except BaseException:
+            self._file.close()
+            raise
+
+    def _hold(self) -> None:
+        """Lock the file for this handle alone, until it is closed."""
+        try:
+            if sys.platform == "win32":
+                import msvcrt  # noqa: PLC0415  # Windows only
+
+                self._file.seek(_FAR)  # a locked byte cannot be read, so it is one beyond the text
+                msvcrt.locking(self._file.fileno(), msvcrt.LK_NBLCK, 1)
+            else:
+                import fcntl  # noqa: PLC0415  # Unix only
+
+                # Not `lockf`: that lock ends when the process closes any handle of the file.
+                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except (BlockingIOError, PermissionError) as error:
+            problem = f"Another process writes {self.path}."
+            raise InputError("answers", problem, "Name another file.") from error
+
+    def _require_unfinished(self) -> None:
+        if self._parquet and self.path.exists():
+            raise InputError("answers", f"{self.path} is there already.", "Name another file.")
+
+    def _unwritable(self, error: OSError) -> InputError:
+        problem = f"{self._growing} cannot be written ({reason_of(error)})."
+        return InputError("answers", problem, "Name another file.")
 
     def _repair(self) -> None:
         whole = 0
-        with self._growing.open("r+b") as file:
-            for line in file:
+
+        def requests() -> Iterator[str]:
+            nonlocal whole
+            for line in self._file:
                 answer = _answer(line)
                 if answer is None:
-                    break
+                    return
                 whole += len(line)
                 self.count += 1
-                self.last = answer
-            file.seek(whole)
-            rest = file.read(_LONGEST)
-            if rest and (b"\n" in rest or not rest.startswith(_START[: len(rest)])):
-                raise InputError(
-                    "answers",
-                    f"{self.path} holds something else than answers.",
-                    "Name another file.",
-                )
-            file.truncate(whole)
+                yield answer["request"]
+
+        self._file.seek(0)
+        self.asked = asked_by(requests())
+        self._file.seek(whole)
+        rest = self._file.read(_LONGEST)
+        if rest and (b"\n" in rest or not rest.startswith(_START[: len(rest)])):
+            raise InputError(
+                "answers", f"{self.path} holds something else than answers.", "Name another file."
+            )
+        self._file.truncate(whole)
 
     def add(self, answer: Mapping[str, Any]) -> None:
         """Append an answer; a process that is killed after this has written it."""
@@ -98,11 +125,13 @@ class AnswerFile:
         Args:
             complete: Whether all answers are there.
         """
-        os.fsync(self._file.fileno())
-        self._file.close()
-        if complete and self._parquet:
-            self._write_parquet()
-        self._lock.release()
+        finished = complete and self._parquet
+        with self._file:
+            os.fsync(self._file.fileno())
+            if finished:
+                self._write_parquet()
+        if finished:  # whoever opens it in between sees that the answers are complete
+            self._growing.unlink()
 
     def _write_parquet(self) -> None:
         arrow, parquet = _pyarrow(self.path)
@@ -124,21 +153,28 @@ class AnswerFile:
             for rows in self._tables():
                 writer.write_table(arrow.Table.from_pylist(rows, schema=schema))
         half.replace(self.path)
-        self._growing.unlink()
 
     def _tables(self) -> Iterator[list[dict[str, Any]]]:
         rows: list[dict[str, Any]] = []
-        with self._growing.open("rb") as file:
-            for line in file:
-                answer = json.loads(line)
-                error = answer.get("error")
-                items = [item["id"] for item in answer.get("items", [])]
-                said = None if error is None else f"{error['field']}: {error['problem']}"
-                rows.append({**answer, "items": items, "error": said})
-                if len(rows) == _BATCH:
-                    yield rows
-                    rows = []
+        self._file.seek(0)
+        for line in self._file:
+            answer = json.loads(line)
+            error = answer.get("error")
+            items = [item["id"] for item in answer.get("items", [])]
+            said = None if error is None else f"{error['field']}: {error['problem']}"
+            rows.append({**answer, "items": items, "error": said})
+            if len(rows) == _BATCH:
+                yield rows
+                rows = []
         yield rows
+
+
+def asked_by(requests: Iterable[str]) -> str:
+    """Return a digest of the `request` of rows, or of answers, in their order."""
+    digest = hashlib.sha256()
+    for request in requests:
+        digest.update(f"{request}\n".encode())
+    return digest.hexdigest()
 
 
 def _answer(line: bytes) -> Mapping[str, Any] | None:
@@ -152,7 +188,7 @@ def _answer(line: bytes) -> Mapping[str, Any] | None:
     if not isinstance(answer, dict):
         return None
     found = cast("dict[str, Any]", answer)
-    return found if {"row", "key"} <= found.keys() else None
+    return found if {"row", "key"} <= found.keys() and type(found.get("request")) is str else None
 
 
 def _pyarrow(path: Path) -> tuple[Any, Any]:

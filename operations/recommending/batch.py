@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import re
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields, replace
+from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -19,15 +19,11 @@ from ...runtime.budget import Budget
 from ...runtime.context import Context
 from ...runtime.options import resolve_context
 from ...runtime.progress import Progress, silent
-from ...runtime.request_limits import LONGEST_USER
 from ..database import in_domain, with_domain
-from .answer_file import AnswerFile
+from .answer_file import AnswerFile, asked_by
+from .batch_rows import fault_of, person_of, request_of
 from .recommend import recommend
 
-_FIELDS = frozenset({"history", "candidates", "key"})
-_NO_HISTORY = "history None is not a list of ids"
-"""How the reader says that the key is missing."""
-_VERB = re.compile(r"(is|has|holds|gives) ")
 _AHEAD = 4
 """Rows that are read ahead, for each that is answered at the same time."""
 
@@ -104,7 +100,7 @@ async def recommend_batch(
     before, complete = file.count, False
     stopped: BudgetSpentError | None = None
     try:
-        await asyncio.to_thread(_skip_answered, rows, file)
+        await asyncio.to_thread(_skip_answered, rows, file, run.request)
         await run.answer_all(rows, concurrency or options.settings.concurrency)
         complete = True
     except BudgetSpentError as error:
@@ -122,28 +118,15 @@ async def recommend_batch(
     )
 
 
-def _fault_of(row: RequestRow) -> InputError:
-    """Return why a row cannot be used, with the field of it that is at fault."""
-    if row.problem == _NO_HISTORY:
-        remedy = "Give `history`, a list of ids or titles; docs/files.md has the keys."
-        return InputError("history", "The row has no history.", remedy)
-    field, _, rest = row.problem.partition(" ")
-    if field.rstrip(":") in _FIELDS:
-        field, said = field.rstrip(":"), rest
-    else:
-        field, said = "row", row.problem
-    said = f"It {said}" if _VERB.match(said) else said[:1].upper() + said[1:]
-    return InputError(field, f"{said}.", "See docs/files.md.")
-
-
-def _skip_answered(rows: Iterator[RequestRow], file: AnswerFile) -> None:
-    row: RequestRow | None = None
-    for _ in range(file.count):
-        row = next(rows, None)
-    if file.last is not None and (
-        row is None or (row.number, row.key) != (file.last["row"], file.last["key"])
-    ):
-        raise InputError("answers", f"{file.path} answers other rows.", "Name another file.")
+def _skip_answered(
+    rows: Iterator[RequestRow], file: AnswerFile, request: Callable[[RequestRow], str]
+) -> None:
+    if asked_by(map(request, islice(rows, file.count))) != file.asked:
+        raise InputError(
+            "answers",
+            f"{file.path} answers other rows, or other options.",
+            "Name another file, or give what it was begun with.",
+        )
 
 
 class _Run:
@@ -162,6 +145,7 @@ class _Run:
         self._context = context
         self._file = file
         self._k = k
+        self.request = partial(request_of, context=context, k=k)
         self._on_bad = on_bad
         self._progress = progress
 
@@ -199,16 +183,16 @@ class _Run:
         self._progress("recommending", self._file.count, None, f"{counted(self.bad, 'bad row')}")
 
     async def _answer(self, row: RequestRow) -> dict[str, Any]:
-        place = {"row": row.number, "key": row.key}
+        place = {"row": row.number, "key": row.key, "request": self.request(row)}
         if row.problem:
-            return {**place, "error": _fault_of(row).as_dict()}
+            return {**place, "error": fault_of(row).as_dict()}
         try:
             made = await recommend(
                 self._context,
                 row.history,
                 candidates=row.candidates,
                 k=self._k,
-                user=_person(row.key),
+                user=person_of(row),
             )
         except InputError as error:
             return {**place, "error": error.as_dict()}
@@ -220,10 +204,3 @@ class _Run:
             "hints": [hint.id for hint in made.hints],
             "flags": made.flags,
         }
-
-
-def _person(key: str | None) -> str | None:
-    """Return the row's key as the name of a person, which may be shorter."""
-    if key is None or len(key) <= LONGEST_USER:
-        return key
-    return hashlib.sha256(key.encode()).hexdigest()

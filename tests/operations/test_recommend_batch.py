@@ -1,5 +1,6 @@
 """Batches of recommendations: in order, resumed after a kill, with bad rows, in Parquet."""
 
+import asyncio
 import json
 import os
 import signal
@@ -7,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +16,18 @@ import pytest
 from learnt import libpq
 from re2llm.data.sample import simulate_sessions
 from re2llm.errors import InputError
+from re2llm.operations.recommending.answer_file import AnswerFile
 from re2llm.operations.recommending.batch import recommend_batch
 from re2llm.runtime.context import Context
 
 RE2LLM = Path(sys.executable).with_name("re2llm")
+OPEN = """
+import sys
+from pathlib import Path
+from re2llm.operations.recommending.answer_file import AnswerFile
+
+AnswerFile(Path(sys.argv[1])).open()
+"""
 HISTORIES = [list(session.history) for session in simulate_sessions(10, seed=3)]
 
 
@@ -123,6 +133,60 @@ async def test_a_file_that_holds_something_else_is_left_alone(
         assert out.read_text() == content
     with pytest.raises(InputError, match="does not exist"):
         await recommend_batch(context, tmp_path / "none.jsonl", tmp_path / "new.jsonl")
+
+
+@pytest.mark.parametrize("change", ["history", "earlier", "candidates", "fewer", "k", "policy"])
+async def test_answers_to_other_rows_or_options_are_not_gone_on_with(
+    context: Context, tmp_path: Path, change: str
+) -> None:
+    rows: list[dict[str, Any]] = [{"history": one} for one in HISTORIES[:4]]
+    out = tmp_path / "out.jsonl"
+    await recommend_batch(context, write(tmp_path / "in.jsonl", rows), out, k=2)
+    before = out.read_bytes()
+    match change:
+        case "history":
+            rows = [{"history": one} for one in HISTORIES[4:9]]
+        case "earlier":
+            rows[1]["history"] = HISTORIES[8]
+        case "candidates":
+            rows[3]["candidates"] = HISTORIES[5][:4]
+        case "fewer":
+            rows.pop()
+        case _:
+            pass
+    other = write(tmp_path / "other.jsonl", rows)
+    if change == "policy":
+        context = replace(context, policy="random")
+    with pytest.raises(InputError, match="answers other rows"):
+        await recommend_batch(context, other, out, k=5 if change == "k" else 2)
+    assert out.read_bytes() == before
+
+
+@pytest.mark.parametrize("name", ["out.jsonl", "out.parquet"])
+async def test_one_of_two_runs_writes_a_file(context: Context, tmp_path: Path, name: str) -> None:
+    pytest.importorskip("pyarrow")
+    file = write(tmp_path / "in.jsonl", [{"history": one} for one in HISTORIES[:6]])
+    out = tmp_path / name
+    runs = [recommend_batch(context, file, out, k=2) for _ in range(2)]
+    ends = await asyncio.gather(*runs, return_exceptions=True)
+    (refused,) = [end for end in ends if isinstance(end, BaseException)]
+    assert isinstance(refused, InputError)
+    assert "Another process writes" in str(refused)
+    if name == "out.jsonl":
+        assert [one["row"] for one in answers(out)] == [1, 2, 3, 4, 5, 6]
+    assert [one.name for one in tmp_path.iterdir() if "out" in one.name] == [name]
+
+
+@pytest.mark.parametrize("name", ["out.jsonl", "out.parquet"])
+def test_another_process_cannot_open_a_file_that_is_written(tmp_path: Path, name: str) -> None:
+    pytest.importorskip("pyarrow")
+    file = AnswerFile(tmp_path / name)
+    file.open()
+    command = [sys.executable, "-c", OPEN, str(tmp_path / name)]
+    refused = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert "Another process writes" in refused.stderr
+    file.close(complete=False)
+    subprocess.run(command, check=True)
 
 
 async def test_parquet_in_and_out(context: Context, tmp_path: Path) -> None:
