@@ -146,9 +146,13 @@ async def _why_not_asked(made: Recommended, context: Context, state: Mapping[str
         return ""
     if not options.asks_model:
         return f"with RE2LLM_FUSE={options.fuse}, no model is."
-    measure = f"re2llm measure --domain {shlex.quote(made.domain)}"
+    domain = shlex.quote(made.domain)
+    again = f"`re2llm measure --domain {domain}` measures again"
+    if state.get("weight_of") not in {"none", None}:
+        # What is measured without hints says nothing about it.
+        again = f"`re2llm train --domain {domain}` measures again, for a new release"
     return (
-        f"it was measured to add nothing to the first stage. `{measure}` measures again; "
+        f"it was measured to add nothing to the first stage. {again}; "
         "with RE2LLM_FUSE=llm it decides alone."
     )
 

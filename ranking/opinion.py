@@ -32,7 +32,8 @@ async def learned_fusion(domain: str, chose: str, options: RunOptions, *, hinted
     """Return what was learned about the model's opinion, as an update of the state.
 
     A release has a weight of its own, whether it gives a hint here or not: else its answers without
-    one would be told apart from those with one.
+    one would be told apart from those with one. Where it has none, answers without a hint have the
+    weight that was measured without hints.
 
     Args:
         domain: The domain's name.
@@ -43,16 +44,20 @@ async def learned_fusion(domain: str, chose: str, options: RunOptions, *, hinted
         The update; `None` in it where nothing was learned, so that no earlier request's counts.
     """
     if options.fuse != "learned":
-        return {"fusion": None}
+        return {"fusion": None, "weight_of": None}
     serving = await serving_state_of(options, domain)
-    known = serving.fusions
-    release = chose if chose.startswith(RELEASE) else f"{RELEASE}{serving.release}"
-    of_release = known.get(release) or known.get("ppo")  # of releases of earlier versions
-    if chose == release:
-        learned = of_release
-    else:
-        learned = known.get(chose) or (of_release if hinted else known.get("none"))
-    return {"fusion": None if learned is None else dict(learned)}
+    names = [chose]
+    if hinted and not chose.startswith(RELEASE):
+        names.append(f"{RELEASE}{serving.release}")
+    if hinted or chose.startswith(RELEASE):
+        names.append("ppo")  # of releases of earlier versions
+    if not hinted:
+        names.append("none")
+    name = next((name for name in names if name in serving.fusions), None)
+    return {
+        "fusion": None if name is None else dict(serving.fusions[name]),
+        "weight_of": name,
+    }
 
 
 def opinion(answer: RankingAnswer, count: int) -> Floats:

@@ -68,7 +68,9 @@ class Assignment(TypedDict):
     person: str
     """Salted hash of who asks, in hexadecimal digits."""
     differs: bool
-    """Whether the two releases chose different hints."""
+    """Whether the two releases may rank differently."""
+    both_ask: NotRequired[bool]
+    """Whether both releases ask the model."""
     failed: bool
     """Whether the new release failed to choose."""
     error: NotRequired[str]
@@ -171,6 +173,8 @@ class RecommendState(RecommendResult):
     """How many of the candidates, from the first, the model is asked about."""
     fusion: NotRequired[dict[str, Any] | None]
     """How much the model's opinion counts; see `Fusion`."""
+    weight_of: NotRequired[str | None]
+    """What that was learned for: a way to choose hints, or a release as in `ppo:3`."""
     step_probabilities: NotRequired[list[float]]
     """Of each step of a policy that may pick several hints, stopping included; else empty."""
     recipe: NotRequired[RecipeName]

@@ -259,3 +259,11 @@ async def test_a_model_that_was_measured_to_add_nothing_is_told_not_to_be_asked(
     [line] = told.stderr.splitlines()
     assert line.startswith("note: openai:mine was not asked: it was measured to add nothing")
     assert f"`re2llm measure --domain {school}`" in line
+    # What is measured without hints changes no weight that was learned with them.
+    async with services.engine.begin() as connection:
+        await store_fusions(connection, found.id, *version, {"similar": useless})
+    told = await asyncio.to_thread(command, *asked[:-1], "similar")
+    assert told.exit_code == 0, told.stderr
+    [line] = told.stderr.splitlines()
+    assert f"`re2llm train --domain {school}` measures again, for a new release" in line
+    assert "re2llm measure" not in line

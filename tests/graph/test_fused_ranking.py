@@ -299,8 +299,38 @@ async def test_each_release_has_a_weight_of_its_own(services: Services, warm: st
     for hinted in (True, False):  # else answers without a hint would be told apart
         assert await weight("ppo:1", hinted=hinted) == 0.5
         assert await weight("ppo:2", hinted=hinted) == 0.0
-        assert await weight("ppo:3", hinted=hinted) is None
     assert await weight("static", hinted=False) == 0.0
+    # A release without a weight: what was measured without hints says nothing about hints.
+    assert await weight("ppo:3", hinted=True) is None
+    assert await weight("ppo:3", hinted=False) == 0.0
+
+
+async def test_a_new_measurement_reaches_a_release_whose_weight_is_gone(
+    services: Services, domain: str, load: Callable[..., Any]
+) -> None:
+    """New sessions fit the first stage anew, which forgets the weights; `measure` finds `none`."""
+    await load(domain, sample_items())
+    options = await resolve_context(Context(domain=domain, fuse="learned", model="offline:own"))
+    version = (options.model, options.prompt_version)
+
+    async def weight(chose: str, *, hinted: bool) -> Any:
+        found = await learned_fusion(domain, chose, options, hinted=hinted)
+        return found["fusion"] and found["fusion"]["weight"], found["weight_of"]
+
+    assert await weight("ppo:3", hinted=False) == (None, None)
+    async with services.engine.begin() as connection:
+        found = await find_domain(connection, domain)
+        learned = {"none": Fusion(0.0, (), 300).as_dict()}
+        await store_fusions(connection, found.id, *version, learned)
+    assert await weight("ppo:3", hinted=False) == (0.0, "none")
+    assert await weight("ppo:3", hinted=True) == (None, None)
+    async with services.engine.begin() as connection:
+        learned = {name: Fusion(0.3, (), 300).as_dict() for name in ("ppo", "static")}
+        await store_fusions(connection, found.id, *version, learned)
+    assert await weight("ppo:3", hinted=True) == (0.3, "ppo")
+    assert await weight("ppo:3", hinted=False) == (0.3, "ppo")
+    assert await weight("static", hinted=False) == (0.3, "static")
+    assert await weight("random", hinted=False) == (0.0, "none")
 
 
 async def test_too_few_sessions_overwrite_no_measured_weight(services: Services, warm: str) -> None:
