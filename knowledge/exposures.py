@@ -24,12 +24,14 @@ class Exposure:
         person: Salted hash of who asked.
         canary: Whether the person was assigned the new release; it served unless it failed.
         probability: With which the person was assigned so.
-        differs: Whether the two releases chose different hints.
+        differs: Whether the two releases may rank differently: they chose different hints, or weigh
+            the model's opinion differently.
         failed: Whether the new release failed to choose.
         fallback: Whether the model's ranking or the hint was missing from the answer.
         latency: Log of 1 + milliseconds.
         cost: Log of 1 + tokens, weighted by their prices.
         source: The id of the API key that asked, or `local`.
+        both_ask: Whether both releases ask the model; else one has no time or cost to compare with.
     """
 
     rollout_id: int
@@ -43,6 +45,7 @@ class Exposure:
     latency: float
     cost: float
     source: str = LOCAL
+    both_ask: bool = True
 
 
 async def log_exposures(connection: AsyncConnection, made: Mapping[uuid.UUID, Exposure]) -> None:
@@ -104,9 +107,9 @@ async def note_reward(
 _METRICS = {
     "reward": ("differs AND in_time", "reward"),
     "answered": ("is_over", "in_time::int"),
-    "fallbacks": ("true", "fallback::int"),
-    "latency": ("true", "latency"),
-    "cost": ("true", "cost"),
+    "fallbacks": ("both_ask", "fallback::int"),
+    "latency": ("both_ask", "latency"),
+    "cost": ("both_ask", "cost"),
     "failures": ("true", "failed::int"),
 }
 """By name, which exposures count and what of them is summed up."""

@@ -16,6 +16,7 @@ from sqlalchemy import (
     UniqueConstraint,
     false,
     func,
+    true,
 )
 from sqlalchemy import text as sql
 from sqlalchemy.orm import Mapped, mapped_column
@@ -101,7 +102,9 @@ class ExposureRow(Base):
     probability: Mapped[float]
     """With which the person was assigned so."""
     differs: Mapped[bool]
-    """Whether the two releases chose different hints."""
+    """Whether the two releases may rank differently."""
+    both_ask: Mapped[bool] = mapped_column(server_default=true())
+    """Whether both releases ask the model."""
     failed: Mapped[bool] = mapped_column(server_default=false())
     """Whether the new release failed to choose."""
     fallback: Mapped[bool]

@@ -6,10 +6,11 @@ from dataclasses import replace
 from typing import cast
 
 from ..ranking.ask import needs_model
+from ..ranking.canary import Weighed, compared
 from ..ranking.choosers import CHOOSERS, chosen_by_caller
 from ..ranking.chosen import Chosen
 from ..ranking.given import given
-from ..ranking.opinion import learned_fusion
+from ..ranking.opinion import fusion_of, learned_fusion
 from ..ranking.serving_state import serving_state_of
 from ..ranking.state import RecommendState
 from ..runtime.node import Update, node
@@ -33,30 +34,32 @@ async def select_hint(state: RecommendState, options: RunOptions) -> Update:
     choose = chosen_by_caller if named else CHOOSERS[policy]
     if not training and (policy in _FROM_SERVING_STATE or options.fuse == "learned"):
         options = replace(options, serving_state=await serving_state_of(options, state["domain"]))
-    chosen = await choose(state, options)
-    name = chosen.policy or policy
-    hinted = chosen.hint is not None
-    fusion: Update = {"fusion": None}
-    if not training:  # its trials must not depend on when they are made
-        fusion = await learned_fusion(state["domain"], name, options, hinted=hinted)
-    # A hint that no model reads was not given: feedback must not be credited to it.
-    unread = _unread(state, fusion, options)
-    assignment = chosen.assignment
-    if assignment and chosen.beside:
-        other = await learned_fusion(state["domain"], chosen.beside, options, hinted=hinted)
-        other_unread = _unread(state, other, options)
-        # It counts for the rollout even if no model is asked: else it waits for people forever.
-        if unread or other_unread:
-            assignment = {**assignment, "differs": unread != other_unread}
-    if unread and not named:
-        chosen, name = Chosen(None, 1.0), "none"
+    choice = await choose(state, options)
+    choice = replace(choice, policy=choice.policy or policy)
+    fusion, weighed = await _weighed(choice, state, options)
+    chosen = choice if named else weighed.chosen
+    if choice.assignment is not None:
+        beside = choice.beside and (await _weighed(choice.beside, state, options))[1]
+        chosen = compared(weighed, beside, choice.assignment)
     return {
         **fusion,
         "flags": [*state["flags"], *chosen.flags],
-        **given(chosen.hints, name, chosen.probability, chosen.steps),
-        "assignment": assignment,
+        **given(chosen.hints, chosen.policy or policy, chosen.probability, chosen.steps),
+        "assignment": chosen.assignment,
     }
 
 
-def _unread(state: RecommendState, fusion: Update, options: RunOptions) -> bool:
-    return not needs_model(cast("RecommendState", {**state, **fusion}), options)
+async def _weighed(
+    chosen: Chosen, state: RecommendState, options: RunOptions
+) -> tuple[Update, Weighed]:
+    """Return what was learned about the model's opinion with a choice, and what comes of both."""
+    fusion: Update = {"fusion": None, "weight_of": None}
+    if state.get("training_session") is None:  # its trials must not depend on when they are made
+        hinted = chosen.hint is not None
+        name = chosen.policy or options.policy
+        fusion = await learned_fusion(state["domain"], name, options, hinted=hinted)
+    served = cast("RecommendState", {**state, **fusion})
+    asks = needs_model(served, options)
+    # A hint that no model reads was not given: feedback must not be credited to it.
+    read = chosen if asks else Chosen(None, 1.0, policy="none")
+    return fusion, Weighed(read, fusion_of(served), asks)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from sqlalchemy.exc import SQLAlchemyError
 
 from ..errors import DatabaseError, ReleaseMisfitError
 from ..knowledge.rollouts import Rollout
+from ..policies.fusion import Fusion
 from ..policies.rollout.assignment import place_of, probability_of, pseudonym
 from .chosen import Chosen
 from .state import Assignment, RecommendState
@@ -20,13 +21,36 @@ _log = logging.getLogger(__name__)
 Choose = Callable[[], Awaitable[Chosen]]
 
 
+@dataclass(frozen=True, slots=True)
+class Weighed:
+    """A choice, and how much the model's opinion counts with it.
+
+    Attributes:
+        chosen: The choice; no hint where no model reads it.
+        fusion: How much the model's opinion counts.
+        asks: Whether the model is asked.
+    """
+
+    chosen: Chosen
+    fusion: Fusion
+    asks: bool
+
+    def ranks_as(self, other: Weighed) -> bool:
+        """Return whether another choice gives the same ranking, whatever the model says."""
+        if not (self.asks or other.asks):
+            return True
+        weights, others = ((one.fusion.weight, list(one.fusion.places)) for one in (self, other))
+        same = (self.asks, self.chosen.choice) == (other.asks, other.chosen.choice)
+        return same and weights == others
+
+
 async def with_canary(
     rollout: Rollout, state: RecommendState, control: Chosen, choose: Choose
 ) -> Chosen:
     """Return the choice that serves: the active release's, or that of the rollout's release.
 
-    Both choose on every request, whichever serves. So it is known for which requests they differ,
-    and the probability of the hint over both is true; a shadow step is a share of 0.
+    Both choose on every request, whichever serves; a shadow step is a share of 0. What both say
+    together, `compared` adds once it is known how much the model counts for each.
 
     Args:
         rollout: The live rollout.
@@ -65,11 +89,32 @@ async def with_canary(
         )
         failed: Assignment = {**assignment, "failed": True, "error": type(error).__name__}
         return replace(control, assignment=failed)
-    assignment["differs"] = other.choice != control.choice
     serving, shadow = (other, control) if canary else (control, other)
-    part = share if canary else 1 - share
-    probability = probability_of(serving.probability, shadow.likelihood(serving.choice), part)
-    return replace(serving, probability=probability, assignment=assignment, beside=shadow.policy)
+    return replace(serving, assignment=assignment, beside=shadow)
+
+
+def compared(serving: Weighed, shadow: Weighed | None, assignment: Assignment) -> Chosen:
+    """Return the choice that serves a rollout's request, with what is logged of both releases.
+
+    So it is known for which requests they differ, and the probability of the hint is that over
+    both.
+
+    Args:
+        serving: What serves.
+        shadow: What the other release would have served; `None` if it failed to choose.
+        assignment: From `with_canary`.
+    """
+    chosen = serving.chosen
+    if shadow is None:
+        return replace(chosen, assignment={**assignment, "both_ask": serving.asks})
+    other = shadow.chosen.likelihood(chosen.choice)
+    noted: Assignment = {
+        **assignment,
+        "differs": not serving.ranks_as(shadow),
+        "both_ask": serving.asks and shadow.asks,
+    }
+    probability = probability_of(chosen.probability, other, assignment["probability"])
+    return replace(chosen, probability=probability, assignment=noted)
 
 
 def person_of(state: RecommendState) -> str:

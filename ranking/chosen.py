@@ -25,7 +25,7 @@ class Chosen:
         drawn: Returns the probability of any choice, where a policy draws; without it, what was
             chosen was certain.
         assignment: Which release of a rollout serves, if one is under way.
-        beside: Of a rollout, what would have chosen otherwise, by the name as of `policy`.
+        beside: Of a rollout, what the other release chose.
     """
 
     hint: Hint | None
@@ -36,7 +36,7 @@ class Chosen:
     steps: tuple[float, ...] = ()
     drawn: Callable[[HintChosen], float] | None = None
     assignment: Assignment | None = None
-    beside: str | None = None
+    beside: Chosen | None = None
 
     @property
     def hints(self) -> tuple[Hint, ...]:

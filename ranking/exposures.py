@@ -82,6 +82,7 @@ def exposure_of(
         latency=math.log1p(max(usual.get("latency_ms", 0.0), 0.0)),
         cost=math.log1p(_weighted(usual, prices.get(model))),
         source=source,
+        both_ask=assignment.get("both_ask", True),
     )
 
 

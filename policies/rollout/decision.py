@@ -68,7 +68,7 @@ class Verdict:
 def reward_bounds(plan: Plan, evidence: Evidence) -> Bounds:
     """Bound the difference of mean reward over all requests.
 
-    Where both releases choose the same hint, the difference is 0. So only the other requests are
+    Where both releases rank the same way, the difference is 0. So only the other requests are
     compared, and the difference is scaled by their share ("triggered analysis"; Kohavi et al.,
     2020, Trustworthy Online Controlled Experiments, chapter 20): far fewer exposures say as much.
     """

@@ -15,10 +15,11 @@ class StepEvidence:
     Attributes:
         people: Without the canary, and with it.
         exposures: Requests without the canary, and with it.
-        differ: Requests of both for which the releases chose different hints.
-        reward: Of requests with feedback in time for which the choices differ, by arm.
+        differ: Requests of both for which the releases may rank differently.
+        reward: Of those with feedback in time, by arm.
         answered: Whether feedback came in time, of requests whose window is over, by arm.
-        fallbacks: Whether the model's ranking or the hint was missing, by arm.
+        fallbacks: Whether the model's ranking or the hint was missing, by arm. This and the next
+            two are of requests for which both releases ask the model.
         latency: Log of 1 + milliseconds of the model's calls, by arm.
         cost: Log of 1 + tokens, weighted by their prices, by arm.
         failures: Whether the new release failed to choose, over requests of both arms: it is
@@ -93,7 +94,7 @@ class Evidence:
 
     @property
     def differing(self) -> float:
-        """Part of all requests for which the releases chose differently; 0 without any."""
+        """Part of all requests for which the releases may rank differently; 0 without any."""
         asked = sum(sum(step.exposures) for step in self.steps)
         return sum(step.differ for step in self.steps) / asked if asked else 0.0
 
