@@ -18,13 +18,40 @@ _LABEL = re.compile(
     re.IGNORECASE,
 )
 _OF_HINTS = re.compile(rf"\b(?:{_HINT})\b|提示|建议", re.IGNORECASE)
+_DERIVED = re.compile(
+    rf"\b(?:{_HINT})\s(?:\w{{1,12}}\s)?(?:based|derived|drawn|from|against)\b", re.IGNORECASE
+)
 _OF_ANALYSIS = re.compile(
-    r"\b(?:mistakes?|errors?|analys\w{1,4}|causes?|reasons?|reasoning|problems?|issues?|summary"
-    r"|wrong|observations?|explanations?|miss(?:es|ed)?|findings?|diagnosis|overview|background"
-    r"|what happened|shortcomings?|weaknesses|fehler|ursachen?|erreurs?|errores|causas?|errori)\b"
+    r"\b(?:mistakes?|errors?|analys\w{1,4}|causes?|reasons?|reasoning|problems?|issues?"
+    r"|wrong|explanations?|miss(?:es|ed)?|diagnosis|what happened|shortcomings?|weaknesses"
+    r"|fehler|ursachen?|erreurs?|errores|causas?|errori)\b"
     r"|错误|原因|分析",
     re.IGNORECASE,
 )
+_IN_BRIEF = re.compile(
+    r"\b(?:summary|summari[sz]\w{1,3}|observations?|findings?|overview|background)\b|总结|观察",
+    re.IGNORECASE,
+)
+"""What may head an analysis or all that is said."""
+_TO_MEND = re.compile(
+    r"\b(?:avoid\w{0,3}|prevent\w{0,3}|fix\w{0,3}|correct(?:ion\w?|ing)?|remed(?:y|ies)|solv\w{1,3}"
+    r"|solutions?|should|must|lessons?|learn\w{0,3}|improv\w{1,6}|better|instead|next time|in future"
+    r"|the future|how to|address\w{0,3}|counter\w{0,7}|action\w?|takeaways?|vermeid\w{1,4}|künftig"
+    r"|besser|verbesser\w{1,5}|lehren|évit\w{1,3}|corrig\w{1,3}|leçons?|amélior\w{1,4}|evit\w{1,4}"
+    r"|correg\w{1,3}|corre[gz]\w{1,4}|lecciones|mejor\w{0,3}|lezioni|miglior\w{1,4}|lições"
+    r"|melhor\w{0,3}|избе\w{1,6}|исправ\w{1,6}|уроки?|улучш\w{1,6})\b"
+    r"|避免|改进|应该|防止|下次|教训|纠正|解决",
+    re.IGNORECASE,
+)
+"""What makes of a heading about mistakes one of what to do against them."""
+_ADVISES = re.compile(
+    r"\W{0,3}(?:(?:always|never|do not|don't|if|when|for|among|rather|please)\b"
+    r"|(?:prefer|rank|avoid|favou?r|prioriti[sz]e|weigh|consider|give|place|put|promote|demote|boost"
+    r"|penali[sz]e|ignore|treat|match|choose|pick|focus|lower|raise|reduce|increase|move|emphasi[sz]e"
+    r"|recommend|select|limit|keep|downrank|look)(?=\s(?!was\b|were\b|is\b|are\b)))",
+    re.IGNORECASE,
+)
+"""How a hint begins, and no remark about a ranking."""
 _HEADING = re.compile(
     r"#{1,6}\s.{1,100}|(?:\*\*|__)[^*_]{1,100}(?:\*\*|__)\s?:?|.{1,100}[:\uff1a]\*{0,2}"
 )
@@ -32,6 +59,9 @@ _HEADING = re.compile(
 
 def listed_hints(text: str) -> list[str]:
     """Return the entries of a list: those below a heading of hints, if there is one.
+
+    Without any, those below another heading are taken, and below one of mistakes if it or they say
+    what to do about them.
 
     Args:
         text: In lines.
@@ -47,9 +77,11 @@ def listed_hints(text: str) -> list[str]:
                 continue
         if _HEADING.fullmatch(line):
             sections.append((line, []))
-    of_hints = [held for heading, held in sections if held and _names_hints(heading)]
-    others = [held for heading, held in sections if not _OF_ANALYSIS.search(heading)]
-    return [entry for held in of_hints or others for entry in held]
+    listed = [(heading, held) for heading, held in sections if held]
+    for suits in (_names_hints, _is_neutral, _mends, _is_in_brief):
+        if found := [entry for heading, held in listed if suits(heading) for entry in held]:
+            return found
+    return [entry for _, held in listed for entry in held if _ADVISES.match(entry)]
 
 
 def without_label(hint: str) -> str:
@@ -61,7 +93,20 @@ def without_label(hint: str) -> str:
 def _names_hints(heading: str) -> bool:
     """Whether a heading speaks of hints, last if of mistakes, too."""
     hints, analysed = _last(_OF_HINTS, heading), _last(_OF_ANALYSIS, heading)
-    return hints > analysed or (hints >= 0 and " to " in heading)
+    derived = " to " in heading or _DERIVED.search(heading)
+    return hints > analysed or (hints >= 0 and bool(derived))
+
+
+def _is_neutral(heading: str) -> bool:
+    return not (_OF_ANALYSIS.search(heading) or _IN_BRIEF.search(heading))
+
+
+def _mends(heading: str) -> bool:
+    return bool(_TO_MEND.search(heading) or _OF_HINTS.search(heading))
+
+
+def _is_in_brief(heading: str) -> bool:
+    return not _OF_ANALYSIS.search(heading)
 
 
 def _last(words: re.Pattern[str], text: str) -> int:

@@ -43,6 +43,31 @@ def test_an_analysis_is_no_hint(before: str, after: str, mark: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "heading",
+    ["To avoid this mistake:", "Based on the errors above, the model should:", "In summary:"]
+    + ["To fix these problems:", "**Lessons from the mistakes**", "### Key observations"]
+    + ["Reasons for the misses and how to fix them:", "为了避免这些错误：", "## Summary"]
+    + ["Hints based on these mistakes:", "Rules derived from the errors:", "Next time:"]
+    + [
+        "Um diese Fehler zu vermeiden:",
+        "Pour éviter ces erreurs :",
+        "The model missed these rules:",
+    ]
+    + [
+        "The ranking missed the following:",
+        "Overview of improvements:",
+        "Corrections of the errors:",
+    ],
+)
+def test_a_heading_may_say_what_to_do_about_mistakes(heading: str) -> None:
+    for mark in ("{}. ", "- "):
+        hints = f"{heading}\n{listed(HINTS, mark)}"
+        assert read_hints(hints) == HINTS
+        assert read_hints(f"## Analysis\n{listed(MISTAKES, mark)}\n\n{hints}") == HINTS
+        assert read_hints(f"**Mistakes**\n{listed(MISTAKES, '- ')}\n{hints}") == HINTS
+
+
+@pytest.mark.parametrize(
     "mark",
     ["Hint {}: ", "**Hint {}:** ", "Hint {}. ", "- Hint {}: ", "{}. **Hint:** ", "**Hint {}**: "]
     + ["Rule {} – ", "Tip #{}: ", "* **Advice {}:** ", "Hinweis {}: ", "提示{}：", "- "],
