@@ -24,6 +24,7 @@ from .titles import clean_title
 _META = "meta_"
 _META_ENDS = (".jsonl", ".jsonl.gz")
 _REVIEW_ENDS = (*_META_ENDS, ".csv", ".csv.gz")
+_RATED = ("user_id", "parent_asin", "timestamp")
 _META_FOLDER, _REVIEW_FOLDER = "meta_categories", "review_categories"
 """How the data set's own repository sorts the files."""
 # How often and how well an item was rated counts test interactions, too; pictures say nothing.
@@ -86,7 +87,8 @@ class AmazonReviewsReader:
             return Rating(user, item, timestamp(row.get("timestamp"), "timestamp"))
 
         for file in self._reviews:
-            for _, rating in parse_rows(file, report, read_rows(file, report), parse):
+            rows = read_rows(file, report, _RATED)
+            for _, rating in parse_rows(file, report, rows, parse):
                 yield rating
 
 

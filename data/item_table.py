@@ -69,6 +69,8 @@ def holds_items_alone(path: Path, options: TableOptions) -> bool:
     if usual_column("title", there) is None or usual_column("user", there) is not None:
         return False
     id_ = usual_column("id", there)
-    first = islice(read_rows(path, ReadReport()), _FIRST_ROWS)
-    ids = [str(row.get(id_)) for _, row in first] if id_ is not None else []
+    if id_ is None:
+        return True
+    first = islice(read_rows(path, ReadReport(), [id_]), _FIRST_ROWS)
+    ids = [str(row.get(id_)) for _, row in first]
     return len(ids) == len(set(ids))

@@ -13,6 +13,7 @@ from .malformed import ReadReport, RowError, shown
 from .table_rows import is_parquet, read_rows
 
 _SHORTEST_LIST = 2
+_FIELDS = ("history", "candidates", "key")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +78,7 @@ def _json(path: Path, report: ReadReport) -> Iterator[RequestRow]:
 
 
 def _parquet(path: Path, report: ReadReport) -> Iterator[RequestRow]:
-    for number, row in read_rows(path, report):
+    for number, row in read_rows(path, report, _FIELDS):
         yield _row(number, dict(row))
 
 

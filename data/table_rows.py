@@ -6,7 +6,7 @@ import csv
 import importlib
 import re
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,8 @@ _SEPARATOR = re.compile(r"sep=(.|\\t)", re.IGNORECASE)
 _PARQUET_MAGIC = b"PAR1"
 _BATCH = 10_000
 _MOST_COLUMNS = 10_000
+_FAULTS = (ArithmeticError, LookupError, OSError, RuntimeError, TypeError, ValueError)
+"""What pyarrow raises for damage, and for a value that Python cannot hold."""
 _REMEDY = "The first line must name each column, and no two alike."
 
 csv.field_size_limit(LONGEST_LINE)
@@ -89,8 +91,11 @@ def is_parquet(path: Path) -> bool:
     """Return whether a file is a Parquet file, whatever its name."""
     if not path.is_file():
         return False
-    with path.open("rb") as file:
-        return file.read(len(_PARQUET_MAGIC)) == _PARQUET_MAGIC
+    try:
+        with path.open("rb") as file:
+            return file.read(len(_PARQUET_MAGIC)) == _PARQUET_MAGIC
+    except OSError:  # as whoever reads it says
+        return False
 
 
 def _csv_rows(path: Path, report: ReadReport) -> Iterator[tuple[int, Row]]:
@@ -176,14 +181,39 @@ def _parquet_rows(
     total = max(1, int(table.metadata.num_rows))
     wanted = None if columns is None else list(columns)
     number = 0
-    try:
-        for batch in table.iter_batches(batch_size=_BATCH, columns=wanted):
-            for row in batch.to_pylist():
-                number += 1
+    batches = table.iter_batches(batch_size=_BATCH, columns=wanted)
+    while True:
+        try:
+            batch = next(batches, None)
+        except _FAULTS as error:
+            raise _damaged(path, error) from error
+        if batch is None:
+            return
+        for row in _rows_of(batch):
+            number += 1
+            if isinstance(row, str):
+                report.add(path, number, row)
+            else:
                 yield number, row
-            report.bytes_read = before + size * number // total
-    except OSError as error:
-        raise _damaged(path, error) from error
+        report.bytes_read = before + size * number // total
+
+
+def _rows_of(batch: Any) -> Iterable[Row | str]:
+    """Return the rows of a batch; of one with a value that Python cannot hold, why not."""
+    try:
+        return batch.to_pylist()
+    except _FAULTS:
+        return (_row_at(batch, place) for place in range(batch.num_rows))
+
+
+def _row_at(batch: Any, place: int) -> Row | str:
+    row: dict[str, object] = {}
+    for name, column in zip(batch.schema.names, batch.columns, strict=True):
+        try:
+            row[name] = column[place].as_py()
+        except _FAULTS as error:
+            return f"holds a value in {shown(name)} that cannot be read: {shown(str(error))}"
+    return row
 
 
 def _open_parquet(path: Path) -> Any:
@@ -196,9 +226,11 @@ def _open_parquet(path: Path) -> Any:
             "Install it with: pip install 're2llm[parquet]'. Or give a CSV file.",
         ) from error
     try:
-        return parquet.ParquetFile(path)
-    except (OSError, ValueError) as error:  # pyarrow's own errors are among these
+        table = parquet.ParquetFile(path)
+        _ = table.schema_arrow.names  # which fails for types and names that it does not know
+    except _FAULTS as error:
         raise _damaged(path, error) from error
+    return table
 
 
 def _damaged(path: Path, error: Exception) -> InputError:

@@ -3,6 +3,7 @@
 import gzip
 import importlib
 import json
+from array import array
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from re2llm.data import day_sessions
 from re2llm.data.interactions import TableOptions, TableReader
 from re2llm.data.malformed import ReadReport
 from re2llm.data.readers import open_reader
+from re2llm.data.request_rows import read_requests
 from re2llm.data.table_rows import read_rows
 from re2llm.data.titles import clean_title
 from re2llm.errors import InputError
@@ -347,6 +349,76 @@ def test_a_parquet_file_with_two_columns_of_one_name_is_refused(tmp_path: Path) 
     importlib.import_module("pyarrow.parquet").write_table(table, tmp_path / "log.parquet")
     with pytest.raises(InputError, match="'item' twice"):
         open_reader("table", tmp_path / "log.parquet")
+
+
+def odd(kind: str) -> Any:
+    """Return a column of three values, of which Python cannot hold the second."""
+    arrow = pytest.importorskip("pyarrow")
+    ends, text = array("i", [0, 1, 2, 3]), b"a\xe9c"
+    buffers = [None, arrow.py_buffer(ends), arrow.py_buffer(text)]
+    latin = arrow.Array.from_buffers(arrow.string(), 3, buffers)
+    match kind:
+        case "latin":
+            return latin
+        case "nested":
+            return arrow.StructArray.from_arrays([latin], ["name"])
+        case "listed":
+            return arrow.ListArray.from_arrays(arrow.array([0, 1, 2, 3], arrow.int32()), latin)
+        case "timestamp":
+            return arrow.array([0, 2**62, 0], arrow.timestamp("us"))
+        case _:
+            return arrow.array([0, 10**9, 0], arrow.date32())
+
+
+ODD = ["latin", "nested", "listed", "timestamp", "date"]
+
+
+@pytest.mark.parametrize("kind", ODD)
+def test_a_value_of_parquet_that_python_cannot_hold_costs_its_row(
+    tmp_path: Path, kind: str
+) -> None:
+    column, arrow = odd(kind), importlib.import_module("pyarrow")
+    items = tmp_path / "items.parquet"
+    table = arrow.table({"id": [1, 2, 3], "title": ["A", "B", "C"], "fact": column})
+    importlib.import_module("pyarrow.parquet").write_table(table, items)
+    reader, report = open_reader("table", items), ReadReport()
+    assert [item.id for item in reader.items(report)] == ["1", "3"]
+    (bad,) = report.first_malformed
+    assert (bad.line, report.malformed) == (2, 1)
+    assert "in 'fact' that cannot be read" in bad.reason
+    assert report.bytes_read == items.stat().st_size
+
+
+@pytest.mark.parametrize("kind", ODD)
+def test_columns_of_parquet_that_nobody_asks_for_are_not_read(tmp_path: Path, kind: str) -> None:
+    column, arrow = odd(kind), importlib.import_module("pyarrow")
+    parquet_of = importlib.import_module("pyarrow.parquet").write_table
+    asked = {"history": [["a", "b"]] * 3, "key": [1, 2, 3]}
+    parquet_of(arrow.table({**asked, "other": column}), tmp_path / "asked.parquet")
+    assert [row.problem for row in read_requests(tmp_path / "asked.parquet")] == [""] * 3
+    parquet_of(arrow.table({"history": asked["history"], "key": column}), tmp_path / "odd.parquet")
+    found = list(read_requests(tmp_path / "odd.parquet"))
+    assert [row.number for row in found] == [1, 2, 3]
+    assert "in 'key' that cannot be read" in found[1].problem
+
+
+def test_a_time_zone_that_is_not_known_ends_no_reading(tmp_path: Path) -> None:
+    arrow = pytest.importorskip("pyarrow")
+    there = arrow.array([0, 1], arrow.timestamp("s", "Mars/Olympus"))
+    table = arrow.table({"id": [1, 2], "title": ["A", "B"], "since": there})
+    importlib.import_module("pyarrow.parquet").write_table(table, tmp_path / "items.parquet")
+    report = ReadReport()
+    assert list(open_reader("table", tmp_path / "items.parquet").items(report)) == []
+    assert report.malformed == 2
+
+
+def test_a_damaged_page_of_parquet_is_an_error_of_the_file(tmp_path: Path) -> None:
+    items = parquet(tmp_path / "items.parquet", [{"id": n, "title": f"T{n}"} for n in range(9)])
+    content = bytearray(items.read_bytes())
+    content[4:60] = b"\xff" * 56
+    items.write_bytes(content)
+    with pytest.raises(InputError, match="damaged Parquet file"):
+        list(open_reader("table", items).items(ReadReport()))
 
 
 def test_parquet_without_pyarrow_says_what_to_install(tmp_path: Path, monkeypatch) -> None:
