@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from .splits import RatingCase, ReviewSplit
 
@@ -13,15 +13,23 @@ _ITEM = (0, 1, 5, 50)
 """The least number of ratings in the groups of items."""
 
 
-def case_groups(split: ReviewSplit, cases: Sequence[RatingCase]) -> Mapping[str, list[bool]]:
+def case_groups(
+    split: ReviewSplit,
+    cases: Sequence[RatingCase],
+    trained_on: Callable[[str], bool] | None = None,
+) -> Mapping[str, list[bool]]:
     """Return groups by name, and which cases belong to each; groups overlap.
 
     There are users that training has and has not seen, users by the length of their history, and
     items by their number of known ratings, none for a cold item.
+
+    Args:
+        trained_on: Whether a user was trained on; `None` asks the split.
     """
     trained = {case.review.user for case in split.train}
     known = Counter(review.item.id for review in split.known)
-    seen = [case.review.user in trained for case in cases]
+    saw = trained_on or trained.__contains__
+    seen = [saw(case.review.user) for case in cases]
     return {
         "users trained on": seen,
         "users not trained on": [not each for each in seen],

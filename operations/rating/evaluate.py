@@ -16,7 +16,10 @@ from ...rating.corpus import RatingCorpus, ReviewSource
 from ...rating.groups import case_groups
 from ...rating.model_ratings import model_ratings
 from ...rating.samples import check_samples, mean_of_samples
+from ...rating.splits import RatingCase
 from ...rating.training.checkpoint import checkpoint_description, checkpoint_ratings
+from ...rating.training.trained import TrainedOn, read_trained
+from ...records import counted
 from ...runtime.budget import Budget
 from ...runtime.context import Context
 from ...runtime.options import resolve_context
@@ -51,7 +54,8 @@ async def evaluate_raters(
         progress: Called as ratings come in, with a stage for each model.
 
     Returns:
-        What `summarise_ratings` returns.
+        What `summarise_ratings` returns, and under `left_out` how many ratings a checkpoint was
+        trained on, which count in no row.
 
     Raises:
         InputError: There is nothing to evaluate, nothing to sample, or something cannot be used.
@@ -71,7 +75,12 @@ async def evaluate_raters(
     limits = source.limits() if trained_with is None else PromptLimits(**trained_with)
     corpus = source.corpus(limits)
     _require_same_split(corpus, description)
-    cases = corpus.split.test[:limit]
+    trained = read_trained(description)
+    held_out = _held_out(corpus, trained)
+    if left_out := len(corpus.split.test) - len(held_out):
+        which = counted(left_out, "rating is", "ratings are")
+        source.warn(f"{which} left out, which the checkpoint was trained on.")
+    cases = held_out[:limit]
     rows: list[RatingRow] = []
     if checkpoint is not None:
         rated = await asyncio.to_thread(
@@ -95,8 +104,9 @@ async def evaluate_raters(
         predicted = RATING_BASELINES[name](corpus.split.known, pairs, corpus.scale, source.seed)
         rows.append(RatingRow(name, "baseline", predicted.tolist()))
     truths = [case.review.rating for case in cases]
-    groups = case_groups(corpus.split, cases)
-    return summarise_ratings(rows, truths, corpus.scale, seed=source.seed, groups=groups)
+    groups = case_groups(corpus.split, cases, None if trained is None else trained.knows_user)
+    figures = summarise_ratings(rows, truths, corpus.scale, seed=source.seed, groups=groups)
+    return {**figures, "left_out": left_out}
 
 
 def _require_same_split(corpus: RatingCorpus, trained: Mapping[str, Any]) -> None:
@@ -111,6 +121,20 @@ def _require_same_split(corpus: RatingCorpus, trained: Mapping[str, Any]) -> Non
             f"the seed {seed}.",
             "Evaluate with that split and seed.",
         )
+
+
+def _held_out(corpus: RatingCorpus, trained: TrainedOn | None) -> Sequence[RatingCase]:
+    """Return the ratings to predict that a checkpoint was not trained on, whatever the split."""
+    if trained is None:
+        return corpus.split.test
+    kept = [case for case in corpus.split.test if not trained.knows(case)]
+    if not kept:
+        raise InputError(
+            "split",
+            "The checkpoint was trained on all of these ratings.",
+            "Evaluate with the reviews, split and seed of its training.",
+        )
+    return kept
 
 
 def _mean_row(name: str, sampled: Sequence[Sequence[float | None]], calls: int = 0) -> RatingRow:

@@ -21,15 +21,22 @@ from ...llm.rating_answers import strict_rating
 from ...llm.rating_prompt import rating_prompt_version
 from ...runtime.progress import Progress
 from ..corpus import RatingCorpus
-from .checkpoint import RATER_FILE, load_checkpoint, read_description, save_checkpoint
+from .checkpoint import (
+    RATER_FILE,
+    checkpoint_description,
+    load_checkpoint,
+    read_description,
+    save_checkpoint,
+)
 from .config import TINY, RaterConfig, RaterRecipe
 from .curve import CurveWriter, draw_curve, read_curve, watcher
 from .selection import cases_to_reinforce, imitation_rows, worth_imitating
 from .tiny_model import build_tiny
+from .trained import TrainedOn, read_trained
 from .trainer import grpo_trainer, run_trainer, sft_trainer
 
 CURVE_FILE = "curve.jsonl"
-_NEW = {"split", "split_seed", "reviews", "traces"}
+_NEW = {"split", "split_seed", "reviews", "traces", "trained"}
 """What a `rater.json` may lack that was written earlier."""
 
 
@@ -108,6 +115,9 @@ def describe_training(
 ) -> str:
     """Return the content of `rater.json`: all that decides the training and its prompts."""
     imitated = [[one["prompt"], one["answer"]] for one in worth_imitating(traces, config)]
+    trained = TrainedOn.of(corpus.split.train)
+    if (Path(source) / RATER_FILE).is_file():  # a rater that is trained further
+        trained |= read_trained(checkpoint_description(Path(source))) or TrainedOn()
     described = {
         "recipe": recipe,
         "base": source,
@@ -120,6 +130,7 @@ def describe_training(
         "split_seed": corpus.seed,
         "reviews": corpus.digest,
         "traces": hashlib.sha256(json.dumps(imitated).encode()).hexdigest()[:32],
+        "trained": trained.described(),
     }
     return json.dumps(described, indent=2) + "\n"
 

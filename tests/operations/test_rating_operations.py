@@ -2,8 +2,10 @@
 
 import itertools
 import json
+import random
 import uuid
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +21,11 @@ from re2llm.operations.rating.rate import rate
 from re2llm.operations.rating.traces import trace_ratings
 from re2llm.operations.rating.train import train_rater
 from re2llm.rating.corpus import RatingCorpus, ReviewSource, request_from_reviews
+from re2llm.rating.splits import RatingCase
 from re2llm.rating.traces import fitting_traces, read_traces
 from re2llm.rating.training.checkpoint import CheckpointRatings
 from re2llm.rating.training.config import rater_config
+from re2llm.rating.training.stages import describe_training
 from re2llm.runtime.budget import Budget
 from re2llm.runtime.context import Context
 
@@ -134,6 +138,83 @@ async def test_a_checkpoint_is_not_evaluated_on_what_it_was_trained_on(
     (tmp_path / "rater.json").write_text(json.dumps(other))
     with pytest.raises(InputError, match="cannot be loaded"):
         await evaluate_raters(Context(), asked, checkpoint=tmp_path)
+
+
+def rated_by(users: list[str]) -> list[dict[str, Any]]:
+    drawn = random.Random(4)
+    return [
+        {"user": user, "item": f"i{item}", "rating": drawn.randint(1, 5)}
+        for user in users
+        for item in drawn.sample(range(30), 6)
+    ]
+
+
+@pytest.fixture
+def rated(monkeypatch: pytest.MonkeyPatch) -> list[RatingCase]:
+    """The ratings that a checkpoint is asked for."""
+    asked: list[RatingCase] = []
+
+    def rate(_: Any, cases: Any, *__: Any, **___: Any) -> CheckpointRatings:
+        asked.extend(cases)
+        return CheckpointRatings([3.0] * len(cases), [[]] * len(cases))
+
+    monkeypatch.setattr("re2llm.operations.rating.evaluate.checkpoint_ratings", rate)
+    return asked
+
+
+@pytest.mark.parametrize("base", [False, True])
+@pytest.mark.parametrize("split", ["users", "mixed"])
+async def test_ratings_that_were_trained_on_are_left_out_whatever_the_reviews_are_now(
+    tmp_path: Path, rated: list[RatingCase], split: str, base: bool
+) -> None:
+    users = [f"u{n:02d}" for n in range(60)]
+    source = reviews(tmp_path / "r.jsonl", *rated_by(users))
+    source = replace(source, split=split)
+    trained = source.corpus(source.limits())
+    note = describe_training("tiny", "reczero", trained, rater_config("tiny", {}))
+    folder = tmp_path / "model"
+    folder.mkdir()
+    (folder / "rater.json").write_text(note)
+    if base:  # what a rater that is trained further was trained on before
+        other = reviews(tmp_path / "other.jsonl", *rated_by(["x", "y", "z"]))
+        other = other.corpus(source.limits())
+        note = describe_training(str(folder), "reczero", other, rater_config("tiny", {}))
+        (folder / "rater.json").write_text(note)
+    notes: list[str] = []
+    # One user more moves others to the other side of the split; one that was held out rates again.
+    rows = [row for row in rated_by(users) if split == "users" or row["user"] != "u07"]
+    more = [{"user": "a-new", "item": f"i{n}", "rating": 3} for n in range(4)]
+    more += [{"user": user, "item": "late", "rating": 5} for user in users[:20]]
+    now = reviews(tmp_path / "now.jsonl", *rows, *more)
+    now = replace(now, split=split, warn=notes.append)
+    document = await evaluate_raters(Context(), now, checkpoint=folder)
+    keys = {case.key for case in trained.split.train}
+    every = now.corpus(now.limits()).split.test
+    assert not keys & {case.key for case in rated}
+    assert document["n"] == len(rated) == len(every) - document["left_out"]
+    assert bool(document["left_out"]) == (split == "users")
+    assert [note.split()[0] for note in notes if "left out" in note] == (
+        [str(document["left_out"])] if split == "users" else []
+    )
+    named = {group["name"]: group["n"] for group in document["groups"]}
+    seen = {user for user, _ in keys}
+    assert named["users trained on"] == sum(case.review.user in seen for case in rated)
+
+
+async def test_a_checkpoint_that_was_trained_on_all_ratings_is_refused(
+    tmp_path: Path, rated: list[RatingCase]
+) -> None:
+    rows = rated_by([f"u{n}" for n in range(9)])
+    source = reviews(tmp_path / "r.jsonl", *rows)
+    note = describe_training(
+        "tiny", "reczero", source.corpus(source.limits()), rater_config("tiny", {})
+    )
+    (tmp_path / "rater.json").write_text(note)
+    without_last = [row for n, row in enumerate(rows) if n % 6 != 5]
+    fewer = reviews(tmp_path / "fewer.jsonl", *without_last)
+    with pytest.raises(InputError, match="trained on all of these ratings"):
+        await evaluate_raters(Context(), fewer, checkpoint=tmp_path)
+    assert not rated
 
 
 def test_traces_fit_only_the_prompts_and_ratings_that_they_were_made_for() -> None:
