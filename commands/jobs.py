@@ -45,13 +45,9 @@ def list_(
 
     async def work() -> list[JobStatus[ListedJob]]:
         from ..jobs.control import jobs
-        from ..operations.catalogue.domains import show_domain
         from ..runtime.context import Context
 
-        listed = await jobs(Context(), domain=domain, state=cast("JobState | None", state))
-        if domain is not None and not listed:
-            await show_domain(Context(), domain)  # it may be a typing error
-        return listed
+        return await jobs(Context(), domain=domain, state=cast("JobState | None", state))
 
     found = run(work)
     if as_json:

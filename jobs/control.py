@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar, get_args
 
 from ..errors import InputError, NotGrantedError
+from ..knowledge.domains import find_domain
 from ..knowledge.feedback import mark_learnt
 from ..knowledge.jobs import (
     Job,
@@ -24,7 +25,7 @@ from ..knowledge.jobs import (
 from ..knowledge.jobs_of_keys import hold_place
 from ..knowledge.keys import hold_key
 from ..llm.prices import require_prices
-from ..operations.database import in_domain
+from ..operations.database import connected, in_domain
 from ..runtime.context import Context
 from ..runtime.options import RunOptions, resolve_context
 from .code_version import code_version
@@ -87,13 +88,16 @@ async def jobs(
         skip: How many to leave out, from the newest.
 
     Raises:
-        InputError: There is no such state.
+        InputError: There is no such state, or no such catalogue.
     """
     if state is not None and state not in get_args(JobState):
         known = ", ".join(get_args(JobState))
         raise InputError("state", f"There is no state {state!r}.", f"Choose among {known}.")
     options = await resolve_context(context)
-    async with options.services.engine.connect() as connection:
+    async with connected(options) as connection:
+        if domain is not None:
+            named = domain or options.domain
+            domain = (await find_domain(connection, named, among=options.domains)).name
         found = await list_jobs(
             connection, domain=domain, state=state, among=options.domains, most=most, skip=skip
         )

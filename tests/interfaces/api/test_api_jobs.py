@@ -44,10 +44,17 @@ async def test_a_job_that_is_not_there_is_not_found(http: httpx.AsyncClient, job
     assert problem(await http.get(f"/v1/jobs/{job}"), 404)["field"] == "job"
 
 
-async def test_no_domain_that_can_be_asked_for_breaks_the_list(http: httpx.AsyncClient) -> None:
-    for domain in ("nowhere", "\0", "fi\0lms"):
-        answer = await http.get("/v1/jobs", params={"domain": domain})
-        assert answer.json() == {"jobs": []}
+@pytest.mark.parametrize("domain", ["nowhere", "\0", "fi\0lms"])
+async def test_a_list_of_jobs_of_no_catalogue_says_so_as_other_lists_do(
+    http: httpx.AsyncClient, films: str, make_key: Any, domain: str
+) -> None:
+    elsewhere = await make_key(films)
+    for headers in (None, elsewhere):
+        asked = {"params": {"domain": domain}, "headers": headers}
+        told = [await http.get(path, **asked) for path in ("/v1/jobs", "/v1/hints")]
+        listed, hints = (problem(answer, 422) | {"request_id": ""} for answer in told)
+        assert "There is no domain" in listed["detail"]
+        assert listed == hints
 
 
 @pytest.mark.parametrize(
