@@ -15,13 +15,13 @@ from ..knowledge.jobs import (
     Job,
     JobState,
     ListedJob,
-    cancel_stored,
     count_jobs,
     end_job,
     fetch_job,
     list_jobs,
     restart_job,
 )
+from ..knowledge.jobs_cancelled import cancel_stored
 from ..knowledge.jobs_of_keys import hold_place
 from ..knowledge.keys import hold_key
 from ..llm.prices import require_prices
@@ -66,9 +66,12 @@ class JobStatus(Generic[_Job_co]):
         }
 
     def whole(self: JobStatus[Job]) -> dict[str, Any]:
-        """Return it with what was asked for, but for people's sessions, and what came of it."""
-        arguments = {key: v for key, v in self.job.arguments.items() if key != "sessions"}
-        return {**self.as_dict(), "arguments": arguments, "result": self.job.result}
+        """Return it with what was asked for and what came of it."""
+        return {
+            **self.as_dict(),
+            "arguments": dict(self.job.arguments),
+            "result": self.job.result,
+        }
 
 
 async def jobs(
@@ -120,14 +123,14 @@ async def job_count(context: Context, *, state: JobState | None = None) -> int:
 
 
 async def job(context: Context, job_id: str) -> JobStatus[Job]:
-    """Return a job.
+    """Return a job without people's sessions.
 
     Raises:
         InputError: There is none of this id.
     """
     options = await resolve_context(context)
     async with options.services.engine.connect() as connection:
-        found = await fetch_job(connection, job_id, among=options.domains)
+        found = await fetch_job(connection, job_id, among=options.domains, sessions=False)
     [status] = await _with_progress(options, [found])
     return status
 
@@ -186,11 +189,11 @@ async def _stop(context: Context, job_id: str, state: JobState) -> JobStatus[Job
     engine = options.services.engine
     async with queue_client(options.services) as client:
         async with engine.begin() as connection:
-            found = await fetch_job(connection, job_id, among=options.domains)
+            found = await fetch_job(connection, job_id, among=options.domains, sessions=False)
             stopped = await end_job(connection, found, state)
             if not stopped and state == "cancelled":
                 await cancel_stored(connection, job_id)
-            now = await fetch_job(connection, job_id)
+            now = await fetch_job(connection, job_id, sessions=False)
             if now.state == "cancelled":  # else the autopilot would begin it again
                 await mark_learnt(connection, [uuid.UUID(made) for made in _misses(now)])
         if now.state != state or found.state == state:
@@ -217,7 +220,7 @@ async def _restart(
         queue_client(options.services) as client,
         options.services.engine.begin() as connection,
     ):
-        found = await fetch_job(connection, job_id, among=options.domains)
+        found = await fetch_job(connection, job_id, among=options.domains, sessions=False)
         if found.kind == "import" and options.caller is not None:
             options.caller.require("load")
         pinned = found.arguments["context"]

@@ -18,7 +18,7 @@ from ..errors import (
     PoolerError,
     Re2llmError,
 )
-from ..knowledge.jobs import Job, end_job, find_job, plan_pieces
+from ..knowledge.jobs import Job, end_job, find_job, is_running, plan_pieces
 from ..runtime.budget import Budget
 from ..runtime.context import Context
 from ..runtime.options import resolve_context
@@ -30,6 +30,10 @@ _AT_ONCE = 32
 """Pieces of one job at the same time, if it names no number."""
 _PAUSES = (0.5, 1, 2, 5, 10, 20, 30, 60, 60, 60)
 """Seconds between tries while the database is away."""
+_RUNS = 8
+"""Attempts whose jobs are remembered: one may have megabytes of sessions."""
+_runs: dict[tuple[str, int], Job] = {}
+"""The one used last comes last."""
 _log = logging.getLogger(__name__)
 _Result = TypeVar("_Result")
 
@@ -93,6 +97,7 @@ async def finish(
 ) -> None:
     """Do what is left of an attempt, and store what came of it."""
     job = await _running(job_id, attempt)
+    _runs.pop((job_id, attempt), None)
     if job is None:
         return
     services = await shared_services()
@@ -108,7 +113,7 @@ async def finish(
         await _end(job, "failed", str(error))
     else:
         async with services.engine.begin() as connection:
-            now = await find_job(connection, job.id) or job
+            now = await find_job(connection, job.id, sessions=False) or job
             result = {**finished.result, "llm_calls": now.calls, "cost": round(now.spent, 6)}
             stopped = None if finished.stopped is None else _public(finished.stopped)
             if stopped is not None and isinstance(result.get("stopped"), Mapping):
@@ -135,6 +140,7 @@ def _unplanned(error: Re2llmError) -> dict[str, Any]:
 async def fail(job_id: str, attempt: int, reason: str) -> None:
     """Note that an attempt has failed."""
     job = await _running(job_id, attempt)
+    _runs.pop((job_id, attempt), None)
     if job is not None:
         await _end(job, "failed", reason)
 
@@ -157,11 +163,23 @@ async def _end(job: Job, state: Any, reason: str) -> None:
 
 
 async def _running(job_id: str, attempt: int) -> Job | None:
+    """Return a job as its attempt began, while that runs.
+
+    What was asked for stays the same for an attempt, and its pieces are many: it is read once.
+    """
+    run = (job_id, attempt)
     services = await shared_services()
     async with services.engine.connect() as connection:
-        job = await find_job(connection, job_id)
-    there = job is not None and job.state == "running" and job.attempt == attempt
-    return job if there else None
+        if not await is_running(connection, job_id, attempt):
+            _runs.pop(run, None)
+            return None
+        job = _runs.pop(run, None) or await find_job(connection, job_id)
+    if job is None or job.state != "running" or job.attempt != attempt:
+        return None  # since just now
+    _runs[run] = job
+    while len(_runs) > _RUNS:
+        del _runs[next(iter(_runs))]
+    return job
 
 
 def _work(

@@ -8,7 +8,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, func, insert, select, update
+from sqlalchemy import func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..errors import BudgetSpentError, InputError
@@ -25,9 +25,9 @@ FilelessKind = Literal["learn", "train", "verify", "tidy"]
 
 KEY_REVOKED = "The API key that started it was revoked."
 """Why a job was stopped, or an autopilot held."""
-_PURGED = "Its sessions were purged."
-_PRIVATE = "sessions"
+PRIVATE = "sessions"
 """The argument with people's choices, which is not shown."""
+WITHOUT_SESSIONS = JobRow.arguments.op("-")(PRIVATE)
 _LISTED = (
     *("id", "kind", "version", "attempt", "state", "reason", "pieces", "schedule"),
     *("max_calls", "max_tokens", "max_cost", "calls", "tokens", "spent"),
@@ -35,6 +35,7 @@ _LISTED = (
 )
 _LISTED_COLUMNS = (DomainRow.name.label("domain"), *(getattr(JobRow, name) for name in _LISTED))
 JOB_COLUMNS = (*_LISTED_COLUMNS, JobRow.arguments, JobRow.result)
+_BRIEF_COLUMNS = (*_LISTED_COLUMNS, WITHOUT_SESSIONS.label("arguments"), JobRow.result)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,27 +103,45 @@ async def store_job(connection: AsyncConnection, domain_id: int, **values: Any) 
     await connection.execute(insert(JobRow).values(domain_id=domain_id, **values))
 
 
-async def find_job(connection: AsyncConnection, job_id: str) -> Job | None:
-    """Return a job, if it is there."""
+async def find_job(
+    connection: AsyncConnection, job_id: str, *, sessions: bool = True
+) -> Job | None:
+    """Return a job, if it is there.
+
+    Args:
+        sessions: Whether with people's sessions, which may be megabytes.
+    """
     if not storable(job_id):
         return None
-    found = select(*JOB_COLUMNS).join(DomainRow, DomainRow.id == JobRow.domain_id)
+    columns = JOB_COLUMNS if sessions else _BRIEF_COLUMNS
+    found = select(*columns).join(DomainRow, DomainRow.id == JobRow.domain_id)
     row = (await connection.execute(found.where(JobRow.id == job_id))).mappings().one_or_none()
     return None if row is None else Job(**row)
 
 
+async def is_running(connection: AsyncConnection, job_id: str, attempt: int) -> bool:
+    """Return whether an attempt of a job is running. Reads nothing that it was asked for."""
+    this = (JobRow.id == job_id, JobRow.attempt == attempt, JobRow.state == "running")
+    return await connection.scalar(select(JobRow.id).where(*this)) is not None
+
+
 async def fetch_job(
-    connection: AsyncConnection, job_id: str, *, among: AbstractSet[str] | None = None
+    connection: AsyncConnection,
+    job_id: str,
+    *,
+    among: AbstractSet[str] | None = None,
+    sessions: bool = True,
 ) -> Job:
     """Return a job.
 
     Args:
         among: Names of the domains that the caller may know of; `None` for all.
+        sessions: As for `find_job`.
 
     Raises:
         InputError: There is none of this id that the caller may know of.
     """
-    job = await find_job(connection, job_id)
+    job = await find_job(connection, job_id, sessions=sessions)
     if job is None or (among is not None and job.domain not in among):
         raise InputError("job", f"There is no job {job_id!r}.", "`re2llm jobs list` shows all.")
     return job
@@ -144,8 +163,6 @@ async def list_jobs(
         most: How many at most.
         skip: How many to leave out, from the newest.
     """
-    if domain is not None and not storable(domain):
-        return []
     found = select(*_LISTED_COLUMNS).join(DomainRow, DomainRow.id == JobRow.domain_id)
     if among is not None:
         found = found.where(DomainRow.name.in_(among))
@@ -202,35 +219,8 @@ async def end_job(
         )
     )
     if state in {"done", "cancelled"}:
-        ended = ended.values(arguments=JobRow.arguments.op("-")(_PRIVATE))
+        ended = ended.values(arguments=WITHOUT_SESSIONS)
     return await connection.scalar(ended.returning(JobRow.id)) is not None
-
-
-_CANCEL = (
-    update(JobRow)
-    .where(JobRow.state.in_(("paused", "stopped", "failed")))
-    .values(state="cancelled", ended_at=func.now(), arguments=JobRow.arguments.op("-")(_PRIVATE))
-)
-
-
-async def cancel_stored(connection: AsyncConnection, job_id: str) -> None:
-    """Cancel a job that is not running.
-
-    Args:
-        connection: In a transaction.
-    """
-    await connection.execute(_CANCEL.where(JobRow.id == job_id))
-
-
-async def cancel_with_sessions(connection: AsyncConnection, which: ColumnElement[bool]) -> None:
-    """Cancel jobs that keep people's sessions and do not run: without them, they cannot go on.
-
-    Args:
-        connection: In a transaction.
-        which: Of these jobs.
-    """
-    kept = JobRow.arguments.op("?")(_PRIVATE)
-    await connection.execute(_CANCEL.where(kept, which).values(reason=_PURGED))
 
 
 async def hold_running(connection: AsyncConnection, job_id: str | None) -> None:
@@ -288,7 +278,7 @@ async def restart_job(
     )
     if await connection.scalar(restarted) is None:
         return None
-    return await fetch_job(connection, job_id)
+    return await fetch_job(connection, job_id, sessions=False)
 
 
 async def other_versions(connection: AsyncConnection, version: str) -> list[str]:

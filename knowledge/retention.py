@@ -16,7 +16,7 @@ from ..errors import InputError
 from .hint_uses import forget_uses
 from .idempotent_answers import IdempotentAnswerRow
 from .job_tables import JobRow
-from .jobs import cancel_with_sessions
+from .jobs_cancelled import cancel_with_sessions
 from .key_tables import ApiKeyRow
 from .log_tables import FeedbackRow, LlmCallRow, RecommendationRow
 from .rollout_tables import ExposureRow
@@ -122,9 +122,10 @@ async def delete_log(connection: AsyncConnection, scope: Scope) -> dict[str, int
     """Delete recommendations and feedback, and forget models' answers; the ledger keeps its sums.
 
     Feedback goes with its recommendation. So do answers that are kept for idempotency keys, files
-    that wait to be loaded, and the sessions of jobs that do not run. A rollout then counts what is
-    gone as exposures without feedback. The answers to what learning asked go whoever is forgotten,
-    and are not counted: they are only kept so as not to be paid twice.
+    that wait to be loaded, and the sessions of jobs that do not run. A rollout loses its
+    exposures, or counts them as without feedback where that alone goes. The answers to what
+    learning asked go whoever is forgotten, and are not counted: they are only kept so as not to be
+    paid twice.
 
     Args:
         connection: In a transaction that holds the domains by `hold_domains`.

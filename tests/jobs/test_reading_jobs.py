@@ -1,0 +1,51 @@
+"""What is read of a job, whose sessions may be megabytes."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from re2llm.data.sample import simulate_sessions
+from re2llm.jobs import pieces
+from re2llm.jobs.control import pause, resume
+from re2llm.jobs.evaluating import Evaluate
+from re2llm.jobs.kinds import Work
+from re2llm.jobs.submit import submit
+from re2llm.runtime.context import Context
+from re2llm.runtime.services import Services
+from sqlalchemy import event
+
+
+async def test_the_sessions_of_a_job_are_read_once_for_all_its_pieces(
+    loaded: Callable[..., Any], services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    domain = await loaded(4)
+    context = Context(domain=domain)
+    sessions = [one for one in simulate_sessions(4, seed=8) if one.target]
+    given = {"sessions": sessions, "policies": ["none"], "baselines": []}
+    made = await submit(context, "evaluate", given)
+    seen: list[Any] = []
+
+    async def do(_: Evaluate, work: Work, piece: int) -> Any:
+        seen.append(work.arguments["sessions"][piece]["target"])
+        return {}
+
+    monkeypatch.setattr(Evaluate, "do", do)
+    asked: list[str] = []
+
+    def note(_: Any, __: Any, statement: str, *rest: Any) -> None:
+        if "job.arguments" in statement.partition("FROM")[0]:
+            asked.append(statement)
+
+    event.listen(services.engine.sync_engine, "before_cursor_execute", note)
+    try:
+        for piece in range(len(sessions)):
+            assert await pieces.do_piece(made.id, 1, {}, piece) == {"counts": {}}
+        assert seen == [one.target for one in sessions]
+        assert len(asked) == 1
+        assert "sessions" not in (await pause(context, made.id)).whole()["arguments"]
+        assert await pieces.do_piece(made.id, 1, {}, 0) == {"over": True}
+        await resume(context, made.id)
+        assert await pieces.do_piece(made.id, 1, {}, 0) == {"over": True}
+        assert await pieces.do_piece(made.id, 2, {}, 0) == {"counts": {}}
+    finally:
+        event.remove(services.engine.sync_engine, "before_cursor_execute", note)
