@@ -61,6 +61,9 @@ async def _purge(older_than: str | None, owner: str | None, dry_run: bool, as_js
         out.print(
             f"{counted(purged.hints_pending, 'hint waits', 'hints wait')} for approval again."
         )
+    if purged.rollouts_held:
+        held = counted(purged.rollouts_held, "rollout is", "rollouts are")
+        out.print(f"{held} held, since a part of what was seen is deleted.")
 
 
 def _days(age: str) -> int:

@@ -153,6 +153,8 @@ async def _shown(
     verdict, _ = decide_without_one(plan, seen, held=rollout.state == "held")
     last = events[-1]
     waits = rollout.state == "running"
+    # A purge leaves less than it was held with.
+    told_last = not rollout.live or last.reason == "purged"
     return RolloutShown(
         domain=domain.name,
         number=rollout.number,
@@ -163,7 +165,7 @@ async def _shown(
         reason=verdict.reason if waits else last.reason,
         words=verdict.words if waits else last.words,
         plan=dict(rollout.plan),
-        figures=verdict.figures if rollout.live or not last.figures else last.figures,
+        figures=last.figures if last.figures and told_last else verdict.figures,
         control_counts=_counts(evidence, 0),
         canary_counts=_counts(evidence, 1),
         events=events,

@@ -11,6 +11,7 @@ from ...knowledge.retention import Scope, delete_log, hold_domains, observed_ses
 from ...runtime.context import Context
 from ...runtime.options import resolve_context
 from ..database import connected
+from .purged_rollouts import hold_before_purge
 from .results import Purged
 from .sources import forget_sessions
 
@@ -27,7 +28,7 @@ async def purge(
     """Delete logged recommendations, feedback, observed sessions and models' answers.
 
     All of it or nothing, in one transaction. What was loaded from files and the sums of the ledger
-    stay.
+    stay. A rollout that loses evidence is held.
 
     Args:
         older_than: Only what was stored more than this many days ago; `None` takes the setting
@@ -56,6 +57,7 @@ async def purge(
         sessions, pending = 0, 0
         observed = await observed_sessions(connection, scope)
         await hold_domains(connection, scope, observed)
+        held = await hold_before_purge(connection, scope, options)
         for name, keys in observed.items():
             domain = await find_domain(connection, name)
             pending += len(await forget_sessions(connection, domain, keys, options))
@@ -70,6 +72,7 @@ async def purge(
         owner=owner,
         sessions=sessions,
         hints_pending=pending,
+        rollouts_held=held,
         **counts,
     )
 

@@ -38,3 +38,4 @@ class Purged(BaseModel):
     sessions: int = Field(description="Observed training sessions.")
     answers: int = Field(description="Models' answers; the ledger's rows stay.")
     hints_pending: int = Field(description="Hints that wait for approval again.")
+    rollouts_held: int = Field(description="Rollouts that are held, for a part of what they saw.")

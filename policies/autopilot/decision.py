@@ -17,6 +17,8 @@ LEAST_SHARE = 0.01
 """Of a day's budget; with less left, no step is begun."""
 RETRAIN = 20
 """Batches of picks after which the policy is trained again, without any new hint."""
+_NEVER_DECIDED = frozenset({"undecided", "purged"})
+"""Why a rollout is held that nothing is wrong with: it has seen enough, or can see no more."""
 
 
 class Action(StrEnum):
@@ -154,7 +156,7 @@ def _stopped(seen: Observation) -> Decision | None:
             f"(difference {found['low']:+.4f} to {found['high']:+.4f})."
         )
         return Decision(Action.HOLD, "drift", words)
-    if seen.rollout is not None and seen.rollout.held not in {"", "undecided"}:
+    if seen.rollout is not None and seen.rollout.held not in {"", *_NEVER_DECIDED}:
         words = f"The rollout of release {seen.rollout.release} is held: {seen.rollout.words}"
         return Decision(Action.HOLD, "rollout_held", words)
     if seen.job is not None and seen.job.state == "failed":

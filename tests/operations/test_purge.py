@@ -17,15 +17,17 @@ from re2llm.operations.accounts.keys import check_key, create_key
 from re2llm.operations.loading.load import load_domain
 from re2llm.operations.recommending.feedback import give_feedback
 from re2llm.operations.recommending.recommend import recommend
-from re2llm.operations.releases.rollouts import start_canary
+from re2llm.operations.releases.rollouts import show_canary, start_canary, stop_canary
 from re2llm.operations.sessions.purge import purge
 from re2llm.operations.sessions.sources import drop_sessions, list_session_sources
+from re2llm.policies.rollout.decision import Action
 from re2llm.policies.rollout.plan import Plan
+from re2llm.ranking.rollouts import look
 from re2llm.records import Session
 from re2llm.runtime.caller import Caller
 from re2llm.runtime.context import Context
 from re2llm.runtime.services import Services
-from rollouts import two_releases
+from rollouts import fill, live_id, two_releases
 from sqlalchemy import text
 from typer.testing import CliRunner
 
@@ -216,6 +218,56 @@ async def test_a_rollout_forgets_the_feedback_that_goes(
         )
         rows = (await connection.execute(query, {"id": found.id})).all()
     assert [tuple(row) for row in rows] == [(None, False), (1.0, True)]
+
+
+@pytest.mark.parametrize("what", ["exposures", "feedback"])
+async def test_a_rollout_that_loses_evidence_is_held(
+    services: Services, domain: str, shop: Caller, what: str
+) -> None:
+    """Else it would decide on what purges leave, whose errors grow with each purge."""
+    there = await two_releases(services, domain)
+    plan = Plan(steps=(50, 100), hold=50)
+    await start_canary(Context(), 2, domain=domain, plan=plan)
+    rollout = await live_id(services, there)
+    for canary in (False, True):
+        await fill(services, rollout, 0, canary=canary, n=60, mean=0.5)
+    made = await recommend(Context(domain=domain), IDS[:2], candidates=IDS[10:15], user="somebody")
+    await give_feedback(
+        Context(domain=domain, caller=shop), made.recommendation_id or "", None, learn=False
+    )
+    if what == "exposures":
+        await aged(services, domain, 40)
+    asked = {"older_than": 30} if what == "exposures" else {"owner": shop.owner}
+    assert (await purge(Context(), **asked, dry_run=True)).rollouts_held == 1
+    before = await show_canary(Context(), domain=domain)
+    assert before.state == "running"
+    assert (await purge(Context(), **asked)).rollouts_held == 1
+    shown = await show_canary(Context(), domain=domain)
+    assert (shown.state, shown.reason, shown.percent) == ("held", "purged", 50)
+    assert shown.figures == before.figures
+    assert shown.figures["reward"]["n"] >= 60
+    assert (await purge(Context(), older_than=0)).rollouts_held == 0, "it is held already"
+    verdict = await look(services, rollout, pause=0)
+    assert verdict is not None
+    assert (verdict.action, verdict.reason) == (Action.WAIT, "held")
+    assert (await show_canary(Context(), domain=domain)).figures == before.figures
+
+
+async def test_a_rollout_that_loses_nothing_goes_on(
+    services: Services, domain: str, shop: Caller
+) -> None:
+    """Neither what is younger, nor what another rollout saw."""
+    there = await two_releases(services, domain)
+    for ended in (True, False):
+        await start_canary(Context(), 2, domain=domain, plan=Plan(steps=(50, 100)))
+        await fill(services, await live_id(services, there), 0, canary=True, n=5, mean=0.5)
+        if ended:
+            await stop_canary(Context(), domain=domain)
+            await aged(services, domain, 40)
+    assert (await purge(Context(), older_than=30)).rollouts_held == 0
+    assert (await purge(Context(), owner=shop.owner)).rollouts_held == 0
+    shown = await show_canary(Context(), domain=domain)
+    assert (shown.state, shown.canary_counts.exposures) == ("running", 5)
 
 
 async def test_the_setting_is_the_default_age(

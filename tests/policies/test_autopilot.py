@@ -101,6 +101,11 @@ ROLLING = LiveRollout(2, 5.0, "", "waits")
             "undecided",
         ),
         (
+            {"rollout": dataclasses.replace(ROLLING, held="purged")},
+            Action.STOP_ROLLOUT,
+            "undecided",
+        ),
+        (
             {"rollout": dataclasses.replace(ROLLING, held="sample_ratio")},
             Action.HOLD,
             "rollout_held",
