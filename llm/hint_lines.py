@@ -35,8 +35,8 @@ _IN_BRIEF = re.compile(
 """What may head an analysis or all that is said."""
 _TO_MEND = re.compile(
     r"\b(?:avoid\w{0,3}|prevent\w{0,3}|fix\w{0,3}|correct(?:ion\w?|ing)?|remed(?:y|ies)|solv\w{1,3}"
-    r"|solutions?|should|must|lessons?|learn\w{0,3}|improv\w{1,6}|better|instead|next time|in future"
-    r"|the future|how to|address\w{0,3}|counter\w{0,7}|action\w?|takeaways?|vermeid\w{1,4}|künftig"
+    r"|solutions?|should|must|lessons?|learn\w{0,3}|improv\w{1,6}|better|instead|next time|future"
+    r"|how to|address\w{0,3}|counter\w{0,7}|action\w?|takeaways?|vermeid\w{1,4}|künftig"
     r"|besser|verbesser\w{1,5}|lehren|évit\w{1,3}|corrig\w{1,3}|leçons?|amélior\w{1,4}|evit\w{1,4}"
     r"|correg\w{1,3}|corre[gz]\w{1,4}|lecciones|mejor\w{0,3}|lezioni|miglior\w{1,4}|lições"
     r"|melhor\w{0,3}|избе\w{1,6}|исправ\w{1,6}|уроки?|улучш\w{1,6})\b"

@@ -12,10 +12,10 @@ from typing import Any
 
 from ..records import RatingScale, is_number
 from .answer_json import decoded_values, opened_value
-from .declined import declines
 from .json_values import is_list, is_object, plain_name
 from .rating_amounts import amount, leading_amount
 from .rating_labels import named_ratings, of_sources
+from .rating_limits import placed, shown_scale
 from .structured import AnswerFormat
 from .turns import said_in
 
@@ -90,7 +90,7 @@ def strict_rating(text: str, scale: RatingScale) -> float | None:
         if not inside:
             return None
         at = end + len(closing)
-    return _on_scale(inside, scale) if _PLAIN_NUMBER.fullmatch(inside) else None
+    return placed(float(inside), scale) if _PLAIN_NUMBER.fullmatch(inside) else None
 
 
 def read_rating(text: str, scale: RatingScale) -> RatingAnswer:
@@ -134,8 +134,8 @@ def _inside(text: str, tag: str) -> str | None:
 
 
 def _loose_rating(text: str, scale: RatingScale) -> float | None:
-    rating = _said_rating(text, scale)
-    return rating if rating is not None and scale.holds(rating) else None
+    rating = _said_rating(text, shown_scale(scale))
+    return None if rating is None else placed(rating, scale)
 
 
 def _said_rating(text: str, scale: RatingScale) -> float | None:
@@ -156,7 +156,7 @@ def _said_rating(text: str, scale: RatingScale) -> float | None:
     if named or final:
         return _only(final[-1:] or named)
     first, _, _ = text.strip().partition("\n")
-    sure = _DIGIT.match(first) or not (declines(text) or of_sources(first))
+    sure = _DIGIT.match(first) or not of_sources(first)
     return leading_amount(first, scale) if sure else None
 
 
@@ -201,8 +201,3 @@ def _is_other_scale(plain: dict[str, Any], scale: RatingScale) -> bool:
         for text in named
         if (numbers := _PLAIN_NUMBER.findall(text[:_LONGEST]))
     )
-
-
-def _on_scale(text: str, scale: RatingScale) -> float | None:
-    rating = float(text)
-    return rating if scale.holds(rating) else None

@@ -17,7 +17,19 @@ def rating(text: str, scale: RatingScale = SCALE) -> float | None:
     return read_rating(text, scale).rating
 
 
-SOURCES = ["Item", "User", "IMDb", "Critics'", "**Audience**", "Metacritic", "Public", "Viewer"]
+SOURCES = ["IMDb", "Critics'", "**Audience**", "Metacritic", "Public", "Viewer", "Users'", "Steam"]
+SUBJECTS = [
+    "Item",
+    "User",
+    "**User",
+    "Movie",
+    "Film",
+    "Book",
+    "Game",
+    "Product",
+    "The user's movie",
+]
+FORMS = ["{} rating: 4", "{} rating: 4/5", "{} Rating:** 4", "The {} rating is 4", "{} score: 4"]
 
 
 @pytest.mark.parametrize("source", SOURCES)
@@ -30,6 +42,20 @@ def test_ratings_of_others_are_no_prediction(source: str, form: str) -> None:
     assert rating(f"It is a thriller.\n{said}\n") is None
     assert rating(f"{said}\nPredicted rating: 3") == 3
     assert rating(f"{said}, so my rating: 2") == 2
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("subject", SUBJECTS)
+def test_a_lone_rating_of_the_subject_is_the_prediction(subject: str, form: str) -> None:
+    said = form.format(subject)
+    assert rating(said) == 4
+    assert rating(f"It is a thriller.\n{said}\n") == 4
+    assert rating(f"My {said}") == rating(f"Final {said}") == 4
+    assert rating(f"{said}\nPredicted rating: 3") == 3
+    assert rating(f"{said}, so my rating: 2") == 2
+    assert rating(f"{said}\nIMDb rating: 4.5") is None
+    assert rating(f"{said}\nAverage rating: 4.5") is None
+    assert rating(f"{said}\nItem score: 4.5") is None
 
 
 @pytest.mark.parametrize(
@@ -51,6 +77,29 @@ def test_a_prediction_may_name_its_subject(text: str) -> None:
 )
 def test_what_an_excuse_mentions_is_no_rating(text: str) -> None:
     assert rating(text) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["They do not like horror, and I can't recommend it highly. Rating: {}"]
+    + ["I can't recommend this to the user. I'd say the rating is {}."]
+    + ["This film is unable to offer what they like, so the expected rating is {}."]
+    + ["Ich kann den Film nicht empfehlen. Meine Bewertung: {}"]
+    + ["Je ne peux pas \u00eatre s\u00fbr, mais ma note : {}", "No puedo recomendarla. Mi nota: {}"]
+    + [
+        "\u7531\u4e8e\u65e0\u6cd5\u5f97\u77e5\u7528\u6237\u559c\u597d\uff0c\u9884\u6d4b\u8bc4\u5206\uff1a{}"
+    ]
+    + ["I predict the user will rate Sorry to Bother You with a score of {}.", "Sorry!\nRating: {}"]
+    + ["The user can't do horror, so I predict {}", "They cannot rate it highly; my score: {}"]
+    + ["I won't recommend it \u2013 rating: {}", "I would give it {} because it can't offer much."]
+    + [
+        "Although I can't give a certain answer, rating: {}",
+        "I can't recommend it: I'd rate it {}",
+    ],
+)
+def test_a_negative_word_is_no_excuse(text: str) -> None:
+    assert rating(text.format(2)) == 2
+    assert rating(text.format("4.5")) == 4.5
 
 
 @pytest.mark.parametrize(
