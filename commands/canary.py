@@ -73,7 +73,11 @@ def canary(
     Example: re2llm policy canary 2 --domain films --steps 1,5,25,100
     """
     if sum((status, stop, promote)) > 1:
-        fail(InputError("--status", "One of --status, --stop and --promote.", "Give one of them."))
+        fail(
+            InputError(
+                "--status", "It cannot be combined.", "Give one of --status, --stop, --promote."
+            )
+        )
     if release is None and not (status or stop or promote):
         fail(
             InputError(

@@ -56,4 +56,4 @@ def submit_job(
 def refuse_with_detach(option: str, *, given: bool) -> None:
     """Refuse an option that a job does not have."""
     if given:
-        fail(InputError(option, "A job does not have it.", "Leave it or --detach out."))
+        fail(InputError(option, "It has no effect with --detach.", "Leave out one of the two."))

@@ -100,7 +100,7 @@ def recommend(
         {"--concurrency": concurrency, "--max-llm-calls": max_llm_calls, "--max-cost": max_cost}
     )
     if not history:
-        fail(InputError("ITEM", "There is none.", "Name what was chosen, or give --requests FILE."))
+        fail(InputError("ITEM", "It is missing.", "Name what was chosen, or give --requests FILE."))
 
     async def work() -> tuple[Recommended, str]:
         from ..operations.recommending.recommend import recommend

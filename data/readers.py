@@ -75,7 +75,7 @@ def table_reader(path: Path | None, options: TableOptions | None = None) -> Cata
     options = options or TableOptions()
     items = options.items if path is None else path
     if items is None:
-        raise InputError("path", "It is not named.", "Name the table of interactions or items.")
+        raise InputError("path", "It is missing.", "Name the table of interactions or items.")
     if path is None or holds_items_alone(path, options):
         return ItemTableReader(items, options)
     return TableReader(path, options)
@@ -119,5 +119,5 @@ def open_reader(
         remedy = "Leave out `items`, `by_user` and the columns, or load `table`."
         raise InputError("dataset", f"{dataset!r} has columns of its own.", remedy)
     if path is None:
-        raise InputError("path", "It is not named.", "Name the data set's folder or file.")
+        raise InputError("path", "It is missing.", "Name the data set's folder or file.")
     return READERS[dataset](path)

@@ -28,7 +28,7 @@ _FORWARDED_PREFIXES = (
 
 _PASSED_ON = ("/mcp", "/a2a")
 """Where the server sends itself a part of the body, in a request of its own."""
-_HIDES = "The body holds a number, a text or a depth that JSON cannot pass on."
+_HIDES = "The body holds a number or text that JSON cannot carry, or is nested too deeply."
 _LARGEST_BODY = 16 * 2**20
 """Bytes of a request with a key, all of which is in memory at once."""
 
@@ -220,7 +220,7 @@ def _why_not_passed_on(body: bytes) -> str | None:
     try:
         document: Any = json.loads(body)
         if isinstance(document, dict) and _lacks_params(cast("dict[str, Any]", document)):
-            return "params: It is no object."
+            return "params: It must be a JSON object."
         orjson.dumps(document)
     except orjson.JSONEncodeError:
         place = place_of_large_number(body, whole=True)

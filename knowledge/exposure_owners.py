@@ -1,4 +1,4 @@
-"""Whose keys exposures came with, and whose word about a rollout is taken as it is."""
+"""The owners of the keys that exposures came with, and which of them are trusted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What people did lately: misses to learn from, and picks to learn by."""
+"""Counts and reads the recent feedback of a domain."""
 
 from __future__ import annotations
 

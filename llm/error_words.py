@@ -19,11 +19,11 @@ _KEYS = (
     *("reason", "errormessage", "errormsg", "errmsg", "faultstring", "returnmsg", "description"),
     *("exception", "err", "fault"),
 )
-"""Under which servers write what went wrong, in small letters alone: `errorMessage`, `err_msg`."""
+"""Keys that hold the message of an error, letters alone: `errorMessage`, `err_msg`."""
 _AROUND = ("title", "baseresp", "choices", "response", "data", "status")
-"""What may hold those, where nothing else does."""
+"""Keys that may hold an object with one of those."""
 CRASHES = ("traceback", "stacktrace", "stack", "excmessage", "exctype")
-"""Under which servers send what a program left behind that crashed."""
+"""Keys that hold the traceback of a crash."""
 _TAG = re.compile(r"<[^<>]{0,200}>")
 _UNPRINTABLE = re.compile(r"[\x00-\x20\x7f-\xa0\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]+")
 

@@ -35,7 +35,7 @@ class Claims:
 
     Args:
         options: The run's options.
-        model: That is asked.
+        model: Name of the model.
         messages: The prompt.
 
     Attributes:
@@ -181,7 +181,7 @@ def _job_over(job: str, limit: JobLimit) -> BudgetSpentError:
         return BudgetSpentError(
             "usd_per_day or calls_per_day",
             "The autopilot's budget of the day is spent, or it is held or off.",
-            "`re2llm autopilot show` tells which. While it is on, the next day has another step.",
+            "`re2llm autopilot show` tells which. If it is on, it goes on tomorrow.",
         )
     field = {"max_calls": "max_llm_calls", "max_tokens": "max_tokens"}.get(limit, "max_cost")
     return BudgetSpentError(

@@ -31,7 +31,7 @@ class Caller:
         """Return the program that holds a key.
 
         Args:
-            key: That was checked.
+            key: A key that was checked.
         """
         return cls(key.owner, key.id, tuple(key.domains), key.grants)
 
@@ -39,7 +39,7 @@ class Caller:
         """Make sure that the key has a right.
 
         Args:
-            right: Which.
+            right: The right that the operation needs.
 
         Raises:
             NotGrantedError: It has not.

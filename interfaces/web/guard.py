@@ -1,4 +1,4 @@
-"""What every page tells the browser not to do."""
+"""The security headers of every page."""
 
 from __future__ import annotations
 

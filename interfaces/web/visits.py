@@ -1,4 +1,4 @@
-"""Whose page it is, and of which catalogue."""
+"""The context of a page: who asks, which catalogue is shown, and which may be."""
 
 from __future__ import annotations
 

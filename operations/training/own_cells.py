@@ -1,4 +1,4 @@
-"""The cells of hints with the sessions that they were proposed on: there, they look too good."""
+"""Finds the cells whose hint was proposed on that very session, where it looks too good."""
 
 from __future__ import annotations
 

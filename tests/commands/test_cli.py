@@ -196,7 +196,7 @@ def bad_inputs(folder: Path) -> dict[str, tuple[list[object], list[str]]]:
         "malformed row": ([*load, "jsonl", folder / "broken.jsonl"], ["broken.jsonl:2"]),
         "wrong folder": ([*load, "hetrec", folder / "empty"], [str(folder / "empty")]),
         "no folder": ([*load, "movielens", folder / "none"], ["none"]),
-        "no path": ([*load, "movielens"], ["PATH: It is not named."]),
+        "no path": ([*load, "movielens"], ["PATH: It is missing."]),
         "items without a title": (
             [*load, "--items", folder / "nameless.csv"],
             ["--title: No column", "columns are id, price"],

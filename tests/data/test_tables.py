@@ -214,7 +214,7 @@ def test_a_table_with_an_item_twice_says_who_chose_it(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("options", "said"),
-    [({}, "^path: It is not named"), ({"items": "here", "user": "who"}, "table of interactions")],
+    [({}, "^path: It is missing"), ({"items": "here", "user": "who"}, "table of interactions")],
 )
 def test_a_table_that_is_not_named_is_an_error(tmp_path: Path, options, said) -> None:
     file = csv(tmp_path / "items.csv", ITEMS)

@@ -62,8 +62,8 @@ async def answered(path: str, body: bytes) -> tuple[int, str]:
         (b'{"arguments": {"history": [' + b"9" * 30 + b"]}}", "params.arguments.history.0: The"),
         (b'{"arguments": {"history": [' + NINES + b"]}}", "params.arguments.history.0: The"),
         (b'{"arguments": {"k": 1e5000}}', "params.arguments.k: The number is too large."),
-        (b"null", "params: It is no object."),
-        (b"[1]", "params: It is no object."),
+        (b"null", "params: It must be a JSON object."),
+        (b"[1]", "params: It must be a JSON object."),
     ],
 )
 async def test_langgraphs_own_mcp_gets_no_message_that_it_fails_on(
