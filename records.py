@@ -204,6 +204,14 @@ class RatingScale:
         """Whether a rating lies on the scale; NaN does not."""
         return self.low <= rating <= self.high
 
+    def largest_error(self, truth: float) -> float:
+        """Return the error of the rating that is furthest from a true one."""
+        return max(truth - self.low, self.high - truth)
+
+    def nearest(self, rating: float) -> float:
+        """Return the rating on the scale that is nearest to a number."""
+        return min(max(rating, self.low), self.high)
+
 
 @dataclass(frozen=True, slots=True)
 class RatingTask:

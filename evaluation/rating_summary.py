@@ -42,7 +42,7 @@ def absolute_errors(
     """Return errors of shape `(cases,)`; an invalid answer gets the largest possible error."""
     return np.array(
         [
-            max(truth - scale.low, scale.high - truth) if rating is None else abs(rating - truth)
+            scale.largest_error(truth) if rating is None else abs(rating - truth)
             for rating, truth in zip(ratings, truths, strict=True)
         ]
     )

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from ..records import RatingScale
+
 PromptStyle = Literal["document", "short"]
 """`document` is JSON with review texts; `short` is lines for ratings without texts."""
 
@@ -27,6 +29,23 @@ class PromptLimits:
     review_characters: int = 600
     title_characters: int = 200
     style: PromptStyle = "document"
+
+
+def shown_scale(scale: RatingScale) -> RatingScale:
+    """Return a scale as prompts show it."""
+    return RatingScale(round(scale.low, 2), round(scale.high, 2))
+
+
+def same_shown(one: float | None, other: float) -> bool:
+    """Whether two ratings are the same as prompts show them; `None` is like no rating."""
+    return one is not None and round(one, 2) == round(other, 2)
+
+
+def placed(rating: float, scale: RatingScale) -> float | None:
+    """Return a rating as it is on the scale, `None` if it is off it, also as prompts show it."""
+    if scale.holds(rating) or shown_scale(scale).holds(rating):
+        return scale.nearest(rating)
+    return None
 
 
 def shown_number(value: float) -> int | float:

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, Field, ValidationError
 
 from ..errors import InputError
+from ..llm.rating_limits import placed
 from ..records import Item, RatingScale, RatingTask, Review
 from ..runtime.request_limits import (
     MOST_ITEMS,
@@ -83,8 +84,10 @@ def rating_task(request: Mapping[str, Any]) -> RatingTask:
         given = RatingRequest.model_validate(request)
     except ValidationError as error:
         raise input_error(error) from error
-    if not given.lowest < given.highest:
-        raise InputError("highest", "is not above `lowest`.", "Send the ends of the scale.")
+    if not round(given.lowest, 2) < round(given.highest, 2):
+        raise InputError(
+            "highest", "is not above `lowest` by .01 at least.", "Send the ends of the scale."
+        )
     if given.lowest < 0:
         raise InputError("lowest", "is below 0.", "Shift the scale, as 0 to 20 for -10 to 10.")
     scale = RatingScale(given.lowest, given.highest)
@@ -102,7 +105,7 @@ def rating_task(request: Mapping[str, Any]) -> RatingTask:
         ("user_mean", [] if given.user_mean is None else [given.user_mean]),
         ("item_mean", [] if given.item_mean is None else [given.item_mean]),
     ):
-        if off := [rating for rating in ratings if not scale.holds(rating)]:
+        if off := [rating for rating in ratings if placed(rating, scale) is None]:
             raise InputError(
                 name,
                 f"holds {off[0]:g}, which is not between {scale.low:g} and {scale.high:g}.",

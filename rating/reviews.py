@@ -131,10 +131,10 @@ def scale_of(histories: Iterable[ReviewHistory]) -> RatingScale:
     Raises `InputError` where all ratings are the same.
     """
     ratings = {review.rating for history in histories for review in history.reviews}
-    if len(ratings) < 2:  # noqa: PLR2004
+    if len({round(rating, 2) for rating in ratings}) < 2:  # noqa: PLR2004
         raise InputError(
             "reviews",
-            "hold fewer than two different ratings.",
+            "hold fewer than two different ratings; prompts show two decimals.",
             "Give reviews with different ratings.",
         )
     return RatingScale(min(ratings), max(ratings))

@@ -57,7 +57,8 @@ def reward_functions(
 ) -> list[Callable[..., list[float]]]:
     """Return both rewards as functions for TRL, which adds them up.
 
-    The second one also logs the share of valid answers and the mean absolute error.
+    The second one also logs the share of valid answers and the mean absolute error, in which an
+    invalid answer counts as in evaluations: as the rating that is furthest from the truth.
     """
 
     def format(completions: list[Any], **_: Any) -> list[float]:  # noqa: A001
@@ -70,7 +71,9 @@ def reward_functions(
         **_: Any,
     ) -> list[float]:
         pairs = list(zip(ratings_of(completions), truth, strict=True))
-        errors = [scale.width if rating is None else abs(rating - y) for rating, y in pairs]
+        errors = [
+            scale.largest_error(y) if rating is None else abs(rating - y) for rating, y in pairs
+        ]
         log_metric("valid", sum(rating is not None for rating, _ in pairs) / len(pairs))
         log_metric("mae", sum(errors) / len(errors))
         return [answer_reward(rating, y, scale, scheme) for rating, y in pairs]

@@ -18,6 +18,7 @@ from langchain_core.messages import BaseMessage, convert_to_openai_messages
 
 from ..errors import InputError, Re2llmError
 from ..llm.rating_answers import strict_rating
+from ..llm.rating_limits import same_shown
 from ..llm.rating_prompt import rating_prompt_version, rewrite_messages
 from ..records import RatingScale
 from ..runtime.options import RunOptions
@@ -75,11 +76,11 @@ async def trace_rating(
         BudgetSpentError: The budget allows no further call.
     """
     first = await ask_strictly(messages, options, "trace", scale)
-    if strict_rating(first.text, scale) == truth:
+    if same_shown(strict_rating(first.text, scale), truth):
         return TracedAnswer(first.text, "aligned", first.calls)
     again = rewrite_messages(messages, first.text, truth)
     second = await ask_strictly(again, options, "trace", scale)
-    right = strict_rating(second.text, scale) == truth
+    right = same_shown(strict_rating(second.text, scale), truth)
     outcome = "rewritten" if right else "rejected"
     return TracedAnswer(second.text, outcome, first.calls + second.calls)
 

@@ -59,7 +59,9 @@ async def predict_rating(state: RatingState, options: RunOptions) -> Update:
     return {
         "model": options.model,
         "answer": reply.text,
-        "mean": None if mean is None or settings.rate_samples == 1 else round(mean, 2),
+        "mean": None
+        if mean is None or settings.rate_samples == 1
+        else scale.nearest(round(mean, 2)),
         "llm_calls": sum(reply.calls for reply in replies),
         "flags": [*shortened, *failed],
         "model_error": reply.said,

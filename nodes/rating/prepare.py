@@ -25,5 +25,5 @@ async def prepare_rating(state: RatingState, options: RunOptions) -> Update:
         "prompt": convert_to_openai_messages(rating_messages(task, limits)),
         "prompt_version": rating_prompt_version(limits),
         "scale": [task.scale.low, task.scale.high],
-        "fallback": round(means[0], 2),
+        "fallback": task.scale.nearest(round(means[0], 2)),
     }

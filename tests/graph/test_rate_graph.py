@@ -12,6 +12,7 @@ from re2llm.graph.rate import build_graph, graph
 from re2llm.llm.rating_prompt import rating_messages
 from re2llm.rating.request import rating_task
 from re2llm.rating.traces import trace_rating
+from re2llm.records import RatingScale
 from re2llm.runtime.budget import Budget
 from re2llm.runtime.context import Context
 from re2llm.runtime.options import resolve_context
@@ -88,6 +89,24 @@ async def test_a_model_that_never_rates_falls_back_to_the_means(script, changes,
     assert not answer["valid"]
     assert answer["flags"] == ["wrong_format", "fallback"]
     assert answer["reasoning"]["rate"] == ""
+
+
+ENDS = [(1 / 3, 14 / 3), (0.125, 4.875), (1.005, 1.995), (0.0, 4.6666666)]
+
+
+@pytest.mark.parametrize("end", [0, 1])
+@pytest.mark.parametrize("scale", ENDS)
+@pytest.mark.parametrize("said", ["Nice weather.", None])
+async def test_a_rating_is_always_on_the_scale(script, adjust, scale, end, said):
+    """Fallbacks, parsed ratings and means of samples, which are rounded."""
+    adjust(rate_samples=1 if said else 2, temperature=1.0)
+    name, _ = script(lambda _: said or GOOD.replace(">2<", f">{round(scale[end], 2)}<"))
+    request = {"item": {"title": "x"}, "history": [{"title": "y", "rating": scale[end]}]}
+    request |= {"lowest": scale[0], "highest": scale[1]}
+    answer = await graph.ainvoke(request, context=Context(model=name))
+    assert scale[0] <= answer["rating"] <= scale[1]
+    assert answer["rating"] == pytest.approx(scale[end], abs=0.006)
+    assert answer["valid"] == (said is None)
 
 
 def saying(rating: float) -> str:
@@ -215,3 +234,17 @@ async def test_traces_are_kept_if_right_and_rewritten_if_wrong(script):
     assert not any("fact rated" in m.text for m in model.asked[0])
     rejected = await trace_rating(messages, 5.0, task.scale, options)
     assert rejected.outcome == "rejected"
+
+
+async def test_a_trace_is_right_if_the_rating_is_the_one_that_the_teacher_is_shown(script):
+    scale = RatingScale(1 / 3, 14 / 3)
+    messages = rating_messages(rating_task({**REQUEST, "lowest": 0, "highest": 10}))
+    name, _ = script(lambda asked: GOOD.replace("2</rate>", "2.67</rate>"))
+    options = await resolve_context(Context(model=name))
+    assert (await trace_rating(messages, 8 / 3, scale, options)).outcome == "aligned"
+    assert (await trace_rating(messages, 2.68, scale, options)).outcome == "rejected"
+    name, _ = script(
+        lambda asked: GOOD.replace("2</rate>", "4.67</rate>") if len(asked) > 2 else GOOD
+    )
+    options = await resolve_context(Context(model=name))
+    assert (await trace_rating(messages, scale.high, scale, options)).outcome == "rewritten"

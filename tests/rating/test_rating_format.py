@@ -1,12 +1,15 @@
 """The rating prompt, the strict and the tolerant reader, and every branch of the rewards."""
 
 import json
+from functools import partial
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from re2llm.evaluation.rating_summary import absolute_errors
 from re2llm.llm.offline import OfflineRanker
 from re2llm.llm.rating_answers import read_rating, strict_rating
+from re2llm.llm.rating_limits import same_shown
 from re2llm.llm.rating_prompt import (
     PromptLimits,
     rating_messages,
@@ -17,6 +20,7 @@ from re2llm.rating.rewards import (
     REWARD_SCHEMES,
     answer_reward,
     format_reward,
+    reward_functions,
 )
 from re2llm.records import Item, RatingScale, RatingTask, Review
 
@@ -172,6 +176,60 @@ def test_rewards_of_the_public_code():
     assert answer_reward(4.0, 5.0, SCALE, scheme) == 0.5
     assert answer_reward(1.0, 5.0, SCALE, scheme) == -1.0
     assert answer_reward(None, 5.0, SCALE, scheme) == 0.0
+
+
+def valid(rating: str) -> str:
+    steps = "<analyze user>u</analyze user><analyze item>i</analyze item><match>m</match>"
+    return f"{steps}<rate>{rating}</rate>"
+
+
+def test_an_invalid_answer_errs_in_the_curve_as_in_evaluations_and_earns_nothing():
+    logged = {}
+    read = partial(strict_rating, scale=SCALE)
+    _, answer = reward_functions(read, SCALE, REWARD_SCHEMES["paper"])
+    answers = [[{"content": text}] for text in ("none", valid("2"), "none", "none")]
+    truths = [3.0, 4.0, 1.0, 4.5]
+    earned = answer(answers, truth=truths, log_metric=logged.__setitem__)
+    assert earned == [0.0, 0.5, 0.0, 0.0]
+    assert logged == {"valid": 0.25, "mae": (2 + 2 + 4 + 3.5) / 4}
+    errors = absolute_errors([None, 2.0, None, None], truths, SCALE)
+    assert logged["mae"] == errors.mean()
+
+
+THIRDS = RatingScale(1 / 3, 14 / 3)
+EIGHTHS = RatingScale(0.125, 4.875)
+
+
+@pytest.mark.parametrize("read", [strict_rating, lambda *of: read_rating(*of).rating])
+@pytest.mark.parametrize(
+    "scale", [THIRDS, EIGHTHS, RatingScale(0.005, 0.995), RatingScale(0, 1.005)]
+)
+def test_the_ends_of_a_scale_count_as_the_prompt_shows_them(read, scale):
+    low, high = json.loads(rating_messages(task(scale=scale))[1].text)["scale"]
+    assert read(valid(f"{low}"), scale) == pytest.approx(scale.low, abs=0.006)
+    assert read(valid(f"{high}"), scale) == pytest.approx(scale.high, abs=0.006)
+    assert all(scale.holds(read(valid(f"{end}"), scale)) for end in (low, high))
+    assert read(valid(f"{high + 0.01:.2f}"), scale) is None
+    assert read(valid("9"), scale) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"rating": 4, "scale": "0.33 to 4.67"}',
+        '{"rating": 4, "max_rating": 4.67}',
+        "Rating: 4",
+    ],
+)
+def test_a_scale_that_an_answer_repeats_is_the_shown_one(text):
+    assert read_rating(text, THIRDS).rating == 4
+
+
+def test_ratings_are_the_same_if_prompts_show_them_so():
+    assert same_shown(2.67, 8 / 3)
+    assert same_shown(0.12, 0.125) == (written(0.125) == "0.12")
+    assert not same_shown(2.66, 8 / 3)
+    assert not same_shown(None, 3)
 
 
 def test_the_offline_teacher_keeps_the_format_and_follows_the_truth_when_shown():
