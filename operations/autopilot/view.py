@@ -104,7 +104,9 @@ async def _candidate(
     if not (its and _fits(newest, options)) or await was_served(connection, domain, newest["id"]):
         return None
     metrics = newest["metrics"]
-    if metrics["gain"] <= 0 or (metrics.get("stopped") == "limit" and too_few_calls(metrics)):
+    if metrics["gain"] <= 0 or metrics.get("worse"):
+        return None
+    if metrics.get("stopped") == "limit" and too_few_calls(metrics):
         return None
     active = next((one for one in releases if one["status"] == "active"), None)
     if active is None or not _fits(active, options):

@@ -43,20 +43,24 @@ def session_advice(sessions: int) -> str:
     )
 
 
-def harmful(gains: Floats) -> str:
-    """Say why a policy that is clearly worse than no hint should not serve; empty if it is not.
+def harmful(gains: Floats, static: Floats) -> str:
+    """Say why a policy that is clearly worse than a simpler way should not serve; else empty.
 
     Args:
         gains: Over no hint, in each session of the validation.
+        static: Likewise, of always the best single hint.
     """
-    mean, count = float(gains.mean()), len(gains)
-    if mean + _CLEARLY * float(gains.std()) / count**0.5 >= 0:
-        return ""
-    return f"It is worse than no hint: {mean:+.3f} on {counted(count, 'session')}."
+    for simpler, more in (("no hint", gains), ("the best single hint", gains - static)):
+        mean, count = float(more.mean()), len(more)
+        if mean + _CLEARLY * float(more.std()) / count**0.5 < 0:
+            return f"It is worse than {simpler}: {mean:+.3f} on {counted(count, 'session')}."
+    return ""
 
 
 def too_few_calls(metrics: Mapping[str, Any]) -> str:
     """Say why a policy that a limit cut short should not serve; empty if it is no worse.
+
+    It is validated on so few sessions that no loss would be clear, so any counts.
 
     Args:
         metrics: Of the release: `gain`, `static_gain` and `validation_sessions`.

@@ -73,7 +73,8 @@ async def train(  # noqa: PLR0913  # what a training can be
             as training chooses its cells.
         max_cost: Likewise, what can be paid for with so much, at the prices in `RE2LLM_PRICES`.
         batch: First ask what is sure to be asked in provider batches, at a lower price, and wait.
-        force: Activate the release even if it is worse than the active one.
+        force: Activate the release even if it is worse than the active one, or clearly worse than
+            no hint or the best single hint.
         progress: Called with the stages `reading sessions`, `trying every hint`, `choosing
             trials` and `training`, and with those of `ask_ahead`.
 
@@ -104,13 +105,14 @@ async def train(  # noqa: PLR0913  # what a training can be
     judged = await _judged(tried, trained, options)
     metrics = await _metrics(tried, trained, judged)
     fusions = await _learn_fusions(tried, trained, judged, options)
-    metrics |= spent_on(tried.search, tried.stopped) | ({"fusion": fusions} if fusions else {})
+    metrics |= spent_on(tried.search, tried.stopped)
+    worse = await _worse(tried, trained, judged)
+    of_release = metrics | {"worse": worse} | ({"fusion": fusions} if fusions else {})
     hints = [hint for hint, _ in tried.hints]
-    release = release_of(trained, recipe, config, metrics, hints, options)
+    release = release_of(trained, recipe, config, of_release, hints, options)
     refusal = "" if activate else "It was asked for without activating it."
     if not force:
-        gains = await tried.table.rewards(tried.rows[judged], trained.choices[judged])
-        refusal = refusal or harmful(gains)
+        refusal = refusal or worse
         refusal = refusal or (too_few_calls(metrics) if tried.stopped == "limit" else "")
     number, why_not = await store_and_activate(release, options, force=force, refusal=refusal)
     return TrainedRelease(
@@ -119,7 +121,7 @@ async def train(  # noqa: PLR0913  # what a training can be
         recipe=recipe,
         active=not why_not,
         why_not=why_not,
-        **{name: value for name, value in metrics.items() if name != "fusion"},
+        **metrics,
         fusion=fusions,
         all_cells=len(tried.states) * sum(math.comb(len(hints), n) for n in range(most + 1)),
         llm_calls=budget.calls,
@@ -182,6 +184,12 @@ async def _metrics(tried: Tried, trained: Trained, judged: NDArray[np.int64]) ->
         "update": trained.update,
         "cells": tried.table.cells,
     }
+
+
+async def _worse(tried: Tried, trained: Trained, judged: NDArray[np.int64]) -> str:
+    rows = tried.rows[judged]
+    gains = await tried.table.rewards(rows, trained.choices[judged])
+    return harmful(gains, await tried.table.rewards(rows, np.ones_like(judged)))
 
 
 async def _learn_fusions(

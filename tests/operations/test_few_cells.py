@@ -22,6 +22,7 @@ from re2llm.knowledge.reflections import (
     store_proposal,
     store_reflection,
 )
+from re2llm.knowledge.releases import fetch_release
 from re2llm.knowledge.training_sessions import session_keys
 from re2llm.operations.loading.load import load_domain
 from re2llm.operations.sessions.enough import FEWEST_TO_TRAIN, harmful, too_few_calls
@@ -294,9 +295,42 @@ async def test_a_hint_is_not_tried_where_it_was_proposed(
 
 
 def test_only_a_clear_loss_is_harmful() -> None:
-    assert not harmful(np.array([0.2, -0.3, 0.1, -0.1]))  # may be chance
-    assert not harmful(np.zeros(20))
-    assert "-0.050 on 40 sessions" in harmful(np.array([-0.1, 0.0] * 20))
+    nothing = np.zeros(40)
+    assert not harmful(np.array([0.2, -0.3, 0.1, -0.1]), nothing[:4])  # may be chance
+    assert not harmful(nothing, nothing)
+    found = harmful(np.array([-0.1, 0.0] * 20), nothing)
+    assert found == "It is worse than no hint: -0.050 on 40 sessions."
+
+
+def test_a_clear_loss_against_the_best_single_hint_is_harmful_too() -> None:
+    """In the same sessions, however much both vary between sessions."""
+    static = np.linspace(-0.5, 0.9, 40)
+    assert not harmful(static, static)
+    assert not harmful(static + np.array([0.2, -0.3] * 20), static)  # may be chance
+    assert not harmful(static + 0.1, static)
+    found = harmful(static - np.array([0.1, 0.0] * 20), static)
+    assert found == "It is worse than the best single hint: -0.050 on 40 sessions."
+
+
+@pytest.mark.long
+async def test_training_activates_no_policy_that_is_clearly_worse(
+    school: str, services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[tuple[float, float]] = []
+
+    def noting(gains: Any, static: Any) -> str:
+        seen.append((round(float(gains.mean()), 5), round(float(static.mean()), 5)))
+        return "It is worse."
+
+    monkeypatch.setattr(operation, "harmful", noting)
+    trained = await operation.train(Context(domain=school))
+    assert seen == [(trained.gain, trained.static_gain)]
+    assert (trained.active, trained.why_not) == (False, "It is worse.")
+    async with services.engine.connect() as connection:
+        found = await find_domain(connection, school)
+        release = await fetch_release(connection, found.id, trained.release)
+    assert release.metrics["worse"] == "It is worse."
+    assert (await operation.train(Context(domain=school), force=True)).active
 
 
 def test_a_session_that_flatters_the_choice_or_the_best_hint_is_not_judged_by() -> None:
