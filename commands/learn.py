@@ -153,7 +153,8 @@ def _print(learned: Learned) -> None:
         f"{learned.domain}: {counted(learned.sessions, 'session')}, {learned.missed:,} missed; "
         f"proposed {counted(learned.proposed, 'hint')}: {learned.stored} stored, "
         f"{counted(learned.duplicate, 'repeat')}, "
-        f"{counted(learned.leak, 'leak')}, {learned.ineffective} without measured gain. "
+        f"{counted(learned.leak, 'leak')}, {learned.ineffective} without measured gain, "
+        f"{learned.surplus} without room. "
         f"{counted(learned.llm_calls, 'model call')}. Hints: {learned.hints}."
     )
     if learned.advice:
