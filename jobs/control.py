@@ -176,8 +176,8 @@ async def retry(
         max_llm_calls: A new limit, earlier calls included; `None` keeps it. Likewise the others.
 
     Raises:
-        InputError: It has neither stopped nor failed, or a model that a limit in money needs the
-            price of has none.
+        InputError: It has neither stopped nor failed, it was refused before it began, or a model
+            that a limit in money needs the price of has none.
     """
     given = {"max_calls": max_llm_calls, "max_tokens": max_tokens, "max_cost": max_cost}
     limits = {name: limit for name, limit in given.items() if limit is not None}
@@ -221,6 +221,12 @@ async def _restart(
         options.services.engine.begin() as connection,
     ):
         found = await fetch_job(connection, job_id, among=options.domains, sessions=False)
+        if "context" not in found.arguments:
+            raise InputError(
+                "job",
+                f"{found.id} was refused before it began.",
+                f"Its schedule {found.schedule!r} submits another when it is due.",
+            )
         if found.kind == "import" and options.caller is not None:
             options.caller.require("load")
         pinned = found.arguments["context"]

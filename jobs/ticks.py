@@ -13,12 +13,15 @@ from zoneinfo import ZoneInfo
 from croniter import croniter
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from ..errors import InputError
-from ..knowledge.domains import find_domain
-from ..knowledge.jobs import list_jobs
+from ..errors import DatabaseError, InputError, ModelDownError, PoolerError, Re2llmError
+from ..knowledge.domains import Domain, find_domain
+from ..knowledge.jobs import find_job, list_jobs, store_job
 from ..knowledge.keys import find_key
+from ..knowledge.texts import made_storable
 from ..runtime.context import Context
+from ..runtime.services import Services
 from ..runtime.sharing import shared_services
+from .code_version import code_version
 from .queues import queue_client
 from .submit import submit
 
@@ -30,53 +33,115 @@ async def submit_tick(planned: dt.datetime, given: Mapping[str, Any]) -> None:
 
     Of ticks that were missed while no worker ran, only the last one does; and none while the
     schedule's last job still runs. If the domain was deleted, or the API key that made the schedule
-    was revoked or opens it no more, the schedule is deleted, too.
+    was revoked or opens it no more, the schedule is deleted, too. A job that is refused is stored
+    as one that has failed: nobody waits for the answer.
 
     Args:
         planned: When the tick was due.
         given: `name`, `cron`, `zone`, `kind`, `domain`, `number`, `arguments`, `limits` and `key`
             of the schedule.
     """
+    if _repeats(given["cron"], planned.astimezone(ZoneInfo(given["zone"]))):
+        return
     if next_tick(given["cron"], given["zone"], planned) <= dt.datetime.now(dt.UTC):
         return
     services = await shared_services()
     async with services.engine.connect() as connection:
-        there = await _is_there(connection, given)
+        domain = await _catalogue(connection, given)
         running = await list_jobs(connection, domain=given["domain"], state="running")
         key_id = given.get("key")
         key = await find_key(connection, key_id) if key_id else None
     works = key_id is None or (
         key is not None and key.revoked_at is None and given["domain"] in key.domains
     )
-    if not (there and works):
+    if domain is None or not works:
         _log.warning("schedule %s is deleted: its domain or its API key is gone", given["name"])
-        async with queue_client(services) as client:
-            await asyncio.to_thread(client.delete_schedule, given["name"])
+        await _delete_schedule(services, given)
         return
     if any(job.schedule == given["name"] for job in running):
         return
     digest = hashlib.sha256(f"{given['name']} {planned.isoformat()}".encode()).hexdigest()
-    await submit(
-        Context(domain=given["domain"]),
-        given["kind"],
-        given["arguments"],
-        **given["limits"],
-        schedule=given["name"],
-        job_id=f"{given['kind']}-{digest[:8]}",
-        key_id=key_id,
-    )
+    job_id = f"{given['kind']}-{digest[:8]}"
+    try:
+        await submit(
+            Context(domain=domain.name),
+            given["kind"],
+            given["arguments"],
+            **given["limits"],
+            schedule=given["name"],
+            job_id=job_id,
+            key_id=key_id,
+        )
+    except PoolerError as error:
+        await _store_refused(services, domain.id, job_id, given, error)
+    except DatabaseError:
+        raise
+    except Re2llmError as error:
+        await _store_refused(services, domain.id, job_id, given, error)
 
 
-async def _is_there(connection: AsyncConnection, given: Mapping[str, Any]) -> bool:
-    """Return whether there still is the catalogue that a schedule was made for."""
+async def _delete_schedule(services: Services, given: Mapping[str, Any]) -> None:
+    """Delete the schedule of a tick, but not another that has got its name since."""
+    async with queue_client(services) as client:
+        stored = await asyncio.to_thread(client.get_schedule, given["name"])
+        if stored is None:
+            return
+        made = stored["context"]
+        if all(made.get(name) == given[name] for name in ("number", "key") if name in given):
+            await asyncio.to_thread(client.delete_schedule, given["name"])
+
+
+async def _store_refused(
+    services: Services, domain_id: int, job_id: str, given: Mapping[str, Any], error: Re2llmError
+) -> None:
+    reason = str(error.unquoted() if isinstance(error, ModelDownError) else error)
+    _log.warning("the job of schedule %s was refused: %s", given["name"], reason)
+    limits = given["limits"]
+    async with services.engine.begin() as connection:
+        if await find_job(connection, job_id, sessions=False) is not None:
+            return
+        await store_job(
+            connection,
+            domain_id,
+            id=job_id,
+            kind=given["kind"],
+            arguments=dict(given["arguments"]),  # unchecked; `retry` needs checked ones
+            version=await asyncio.to_thread(code_version),
+            state="failed",
+            reason=made_storable(reason),
+            ended_at=dt.datetime.now(dt.UTC),
+            max_calls=limits.get("max_llm_calls"),
+            max_tokens=limits.get("max_tokens"),
+            max_cost=limits.get("max_cost"),
+            schedule=given["name"],
+            key_id=given.get("key"),
+        )
+
+
+async def _catalogue(connection: AsyncConnection, given: Mapping[str, Any]) -> Domain | None:
+    """Return the catalogue that a schedule was made for, if it is still there."""
     try:
         domain = await find_domain(connection, given["domain"])
     except InputError:
-        return False
-    return domain.id == given.get("number", domain.id)
+        return None
+    return domain if domain.id == given.get("number", domain.id) else None
 
 
 def next_tick(cron: str, zone: str, after: dt.datetime) -> dt.datetime:
     """Return when a schedule is due after some time."""
-    start = after.astimezone(ZoneInfo(zone))
-    return croniter(cron, start, second_at_beginning=True).get_next(dt.datetime)
+    ticks = croniter(cron, after.astimezone(ZoneInfo(zone)), second_at_beginning=True)
+    while True:
+        due = ticks.get_next(dt.datetime)
+        if not _repeats(cron, due):
+            return due
+
+
+def _repeats(cron: str, due: dt.datetime) -> bool:
+    """Return whether a tick is a nightly one's second, as clocks were put back in between.
+
+    Args:
+        cron: One that is due in every hour is due in the repeated one, too.
+        due: In the schedule's zone.
+    """
+    hours = croniter.expand(cron)[0][1]
+    return due.fold == 1 and "*" not in hours
