@@ -27,7 +27,7 @@ from typing import Any
 
 _PRIOR = 0.25
 """Squares added to each sum: a variance estimated from few people is never 0."""
-_FEWEST = 30
+FEWEST = 30
 """People in each arm below whom a step does not count yet: means are about normal from there on."""
 
 
@@ -141,7 +141,7 @@ def difference(strata: Sequence[Stratum], *, scale: float, alpha: float) -> Boun
         scale: The size of difference for which the sequence is to be tight, in units of the values.
         alpha: The chance that it ever misses the truth.
     """
-    counted = [(a, b) for a, b in strata if min(a.people, b.people) >= _FEWEST]
+    counted = [(a, b) for a, b in strata if min(a.people, b.people) >= FEWEST]
     information, weighted, control, canary = 0.0, 0.0, 0.0, 0.0
     for without, given in counted:
         weight = 1 / (without.variance + max(given.variance, without.variance_for(given)))
@@ -164,7 +164,7 @@ def difference(strata: Sequence[Stratum], *, scale: float, alpha: float) -> Boun
 
 def mean(observed: Moments, *, scale: float, alpha: float) -> Bounds:
     """Bound a mean at all times at once; the arguments are as for `difference`."""
-    if observed.people < _FEWEST:
+    if observed.people < FEWEST:
         return Bounds()
     reach, value = _reach(1 / observed.variance, scale, alpha), observed.mean
     return Bounds(value, value - reach, value + reach, None, value, int(observed.n))

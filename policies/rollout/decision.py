@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import Any
 
 from ...records import counted
-from .confidence import Bounds, Moments, difference, mean
+from .confidence import FEWEST, Bounds, Moments, difference, mean
 from .evidence import Evidence
 from .plan import Plan
 from .sample_ratio import mismatch
@@ -119,7 +119,8 @@ def _onwards(plan: Plan, evidence: Evidence, reward: Bounds) -> _Finding:
     shadow = plan.share(step) == 0
     count = sum(seen) if shadow else seen[1]
     if count < plan.hold:
-        return Action.WAIT, "exposures", f"{count:,} of {plan.hold:,} exposures at this step."
+        words = f"{count:,} of {plan.hold:,} exposures at this step."
+        return Action.WAIT, "exposures", words if shadow else words + _too_few(evidence, reward)
     if step + 1 == len(plan.steps):
         return Action.WAIT, "last_step", "There is no step after this one."
     if shadow:
@@ -150,7 +151,29 @@ def _next_share(plan: Plan, evidence: Evidence, reward: Bounds, percent: float) 
         said = f"{found} after {evidence.exposures:,} exposures, which decides nothing."
         return Action.HOLD, "undecided", said
     wanted = "a gain" if not limit else f"that it loses less than {-limit:.4f}"
-    return Action.WAIT, "reward", f"Its reward does not yet show {wanted}."
+    words = f"Its reward does not yet show {wanted}."
+    return Action.WAIT, "reward", words + _too_few(evidence, reward)
+
+
+def _too_few(evidence: Evidence, reward: Bounds) -> str:
+    """Say of how many people the step lacks something, where no reward can be compared yet."""
+    if not math.isinf(reward.low):
+        return ""
+    step = evidence.steps[-1]
+    if min(step.people) < FEWEST:
+        found = f" Its requests came from {_of_fewest(step.people)}."
+        often = any(
+            people < FEWEST <= asked
+            for people, asked in zip(step.people, step.exposures, strict=True)
+        )
+        return f"{found} Name each person in `user`: a name counts once." if often else found
+    known = (step.reward[0].people, step.reward[1].people)
+    return f" Feedback in time, where the releases differ, came from {_of_fewest(known)}."
+
+
+def _of_fewest(people: tuple[int, int]) -> str:
+    control, canary = (min(count, FEWEST) for count in people)
+    return f"{control} of {FEWEST} people without the release and {canary} of {FEWEST} with it"
 
 
 def _guards(plan: Plan, evidence: Evidence) -> dict[str, Guard]:

@@ -62,7 +62,12 @@ def decide_without_one(
     if verdict.action is Action.WAIT:
         return verdict, None
     for name, others in seen.without_each():
-        if decide(plan, others, held=held).action is not verdict.action:
-            words = f"The requests of one owner of API keys alone say: {verdict.words}"
+        without = decide(plan, others, held=held)
+        if without.action is not verdict.action:
+            words = (
+                f"The requests of one owner of API keys alone say: {verdict.words} Without them: "
+                f"{without.words} The server's log names the owner: give a key of theirs the right "
+                "to learn if you trust them, else revoke their keys."
+            )
             return replace(verdict, action=Action.WAIT, reason="one_owner", words=words), name
     return verdict, None

@@ -150,6 +150,32 @@ def test_nothing_is_decided_on_nothing() -> None:
 
 
 @pytest.mark.parametrize(
+    ("percent", "people", "exposures", "known", "said", "remedy"),
+    [
+        (5, (1, 0), (900, 0), (1, 0), "requests came from 1 of 30 people without the", True),
+        (1, (300, 1), (900, 600), (300, 1), "without the release and 1 of 30 with it", True),
+        (3, (300, 9), (900, 12), (300, 9), "without the release and 9 of 30 with it.", False),
+        (25, (300, 90), (900, 90), (8, 2), "differ, came from 8 of 30 people without", False),
+        (25, (300, 90), (900, 90), (100, 60), "", False),
+    ],
+)
+def test_a_rollout_that_waits_for_people_says_of_how_many(
+    percent: float, people: Any, exposures: Any, known: Any, said: str, *, remedy: bool
+) -> None:
+    control, canary = (arm(n, 0.4, 0.35) for n in known)
+    seen = StepEvidence(people=people, exposures=exposures, differ=900, reward=(control, canary))
+    for hold in (10_000, 1):
+        found = decide(Plan(steps=(percent, 100), hold=hold), Evidence([seen]))
+        reason = "exposures" if exposures[1] < hold else "reward"
+        assert (found.action, found.reason) == (Action.WAIT, reason)
+        assert said in found.words
+        assert ("Name each person in `user`" in found.words) == remedy
+        assert ("of 30" in found.words) == bool(said)
+    shadow = decide(Plan(steps=(0, 5), hold=10_000), Evidence([replace(seen, people=(1, 0))]))
+    assert "people" not in shadow.words
+
+
+@pytest.mark.parametrize(
     ("field", "given"),
     [
         ("steps", {"steps": ()}),

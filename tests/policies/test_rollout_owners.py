@@ -103,3 +103,16 @@ def test_an_alarm_that_one_owner_raises_holds_nothing() -> None:
     assert decide(PLAN, fair + evil).action is Action.HOLD
     verdict, owner = decide_without_one(PLAN, Owned(fair, {"evil": evil}))
     assert (verdict.action, verdict.reason, owner) == (Action.WAIT, "one_owner", "evil")
+
+
+def test_a_rollout_that_waits_for_others_says_what_they_lack_and_what_to_do() -> None:
+    reward = (Moments(90, 90, 9, 90, 9, 9), Moments(90, 90, 81, 90, 81, 81))
+    step = StepEvidence(people=(90, 90), exposures=(90, 90), differ=180, reward=reward)
+    other = Evidence([StepEvidence(people=(1, 0), exposures=(40, 0))])
+    seen = Owned(Evidence(()), {"shop": Evidence([step]), "partner": other})
+    verdict, owner = decide_without_one(Plan(steps=(50, 100), hold=50), seen)
+    assert (verdict.reason, owner) == ("one_owner", "shop")
+    assert "Without them: 0 of 50 exposures at this step." in verdict.words
+    assert "1 of 30 people without the release" in verdict.words
+    assert "give a key of theirs the right to learn" in verdict.words
+    assert "shop" not in verdict.words
