@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import delete, insert, or_, select
+from sqlalchemy import delete, func, insert, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from .domains import Domain
@@ -49,6 +50,21 @@ class StoredFirstStage:
     metrics: Mapping[str, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    """What was forgotten.
+
+    Attributes:
+        first_stage: Whether there was a first stage, which is gone.
+        trials: How many rankings of what it had chosen.
+        weights: How the hints were chosen, of each measured weight of a model's opinion.
+    """
+
+    first_stage: bool
+    trials: int
+    weights: Sequence[str]
+
+
 async def store_first_stage(
     connection: AsyncConnection, domain: Domain, model: bytes, metrics: Mapping[str, Any]
 ) -> Mapping[str, Any]:
@@ -79,16 +95,47 @@ async def store_first_stage(
     return metrics
 
 
-async def forget_first_stage(connection: AsyncConnection, domain_id: int) -> None:
+async def forget_first_stage(connection: AsyncConnection, domain_id: int) -> Forgotten:
     """Forget a domain's first stage, and what rests on it; the next fit makes another.
 
     Args:
         connection: In a transaction.
     """
     shown = or_(*(TrialRow.prompt_version.contains(mark) for mark in (FUSED, EXPECTING)))
-    await connection.execute(delete(FirstStageRow).where(FirstStageRow.domain_id == domain_id))
-    await connection.execute(delete(TrialRow).where(TrialRow.domain_id == domain_id, shown))
-    await connection.execute(delete(FusionRow).where(FusionRow.domain_id == domain_id))
+    known = await connection.execute(
+        delete(FirstStageRow).where(FirstStageRow.domain_id == domain_id)
+    )
+    trials = await connection.execute(
+        delete(TrialRow).where(TrialRow.domain_id == domain_id, shown)
+    )
+    weights = await _forget_weights(connection, domain_id, None)
+    return Forgotten(known.rowcount > 0, trials.rowcount, weights)
+
+
+async def forget_learned_since(
+    connection: AsyncConnection, domain_id: int, since: dt.datetime | None
+) -> Forgotten:
+    """Forget what may have learned from sessions that are deleted: what was made after they came.
+
+    Args:
+        connection: In a transaction.
+        since: When the first of them came; `None` if nobody knows.
+    """
+    own = FirstStageRow.domain_id == domain_id
+    fitted = await connection.scalar(select(func.max(FirstStageRow.created_at)).where(own))
+    if fitted is not None and (since is None or fitted >= since):
+        return await forget_first_stage(connection, domain_id)
+    weights = await _forget_weights(connection, domain_id, since)
+    return Forgotten(first_stage=False, trials=0, weights=weights)
+
+
+async def _forget_weights(
+    connection: AsyncConnection, domain_id: int, since: dt.datetime | None
+) -> list[str]:
+    statement = delete(FusionRow).where(FusionRow.domain_id == domain_id)
+    if since is not None:
+        statement = statement.where(FusionRow.created_at >= since)
+    return sorted({*await connection.scalars(statement.returning(FusionRow.policy))})
 
 
 async def describe_first_stage(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -40,6 +41,20 @@ async def sessions_of(connection: AsyncConnection, domain: Domain, source: str) 
         SessionRow.domain_id == domain.id, SessionRow.source == source
     )
     return list(await connection.scalars(statement.order_by(SessionRow.id)))
+
+
+async def first_came(
+    connection: AsyncConnection, domain: Domain, sessions: Sequence[int]
+) -> dt.datetime | None:
+    """Return when the first of some sessions was stored; `None` if that is not known of one."""
+    created = SessionRow.created_at
+    found = await connection.execute(
+        select(func.min(created), func.count(created)).where(
+            SessionRow.domain_id == domain.id, SessionRow.id == func.any(list(sessions))
+        )
+    )
+    first, known = found.one()
+    return first if known == len(sessions) else None
 
 
 async def hints_tried_on(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from typing import Literal
 
 from pydantic import BaseModel, Field
 
@@ -25,6 +26,17 @@ class DroppedSessions(BaseModel):
     sessions: int
     hints_pending: list[int] = Field(description="Ids of hints that wait for approval again.")
     feedback_settled: int = Field(description="Waiting feedback that is not learned from.")
+    first_stage: Literal["kept", "fitted", "gone"] = Field(
+        description="`fitted` without the sessions, which it had learned from; `gone` if too few "
+        "are left for that; `kept` as it was, or as it is missing, if it had not learned from them."
+    )
+    trials_forgotten: int = Field(
+        description="Rankings of other sessions, of what the former first stage had chosen."
+    )
+    weights_forgotten: list[str] = Field(
+        description="How hints were chosen (`none`, `static`, `ppo:` and a release), of each "
+        "weight of a model's opinion that had been measured on the sessions, too."
+    )
 
 
 class Purged(BaseModel):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
+from dataclasses import replace
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -11,7 +12,7 @@ from ...errors import InputError
 from ...knowledge import forgetting
 from ...knowledge.catalogue import refresh_popularity
 from ...knowledge.domains import Domain, hold_hints, mark_changed
-from ...knowledge.first_stages import forget_first_stage
+from ...knowledge.first_stages import Forgotten, forget_learned_since
 from ...knowledge.hint_decisions import own_sessions
 from ...knowledge.hints import set_status
 from ...knowledge.merged import first_gains, keys_by_hint
@@ -21,7 +22,9 @@ from ...ranking.hint_stats import update_stats
 from ...ranking.verification import verification
 from ...runtime.context import Context
 from ...runtime.options import RunOptions, resolve_context
+from ...runtime.progress import Progress, silent
 from ..database import in_domain
+from ..first_stage.fit import fit_first_stage
 from .results import DroppedSessions, SessionSource
 
 
@@ -52,7 +55,11 @@ async def list_session_sources(
 
 
 async def drop_sessions(
-    context: Context, source: str, *, domain: str | None = None
+    context: Context,
+    source: str,
+    *,
+    domain: str | None = None,
+    progress: Progress = silent,
 ) -> DroppedSessions:
     """Delete the training sessions of one source, with their trials and reflections.
 
@@ -60,9 +67,14 @@ async def drop_sessions(
     active hint that was verified on them waits for approval if what is left no longer shows a gain.
     Feedback of that source that waits to be learned from is not learned from.
 
+    A first stage that was fitted after they came is fitted anew. What models said about the
+    candidates that it had chosen is forgotten, as with any other first stage, and so is a weight of
+    a model's opinion that was measured after they came.
+
     Args:
         source: As `list_session_sources` shows it.
         domain: The catalogue; `None` takes the context's.
+        progress: Called with the stage `fitting the first stage`.
 
     Raises:
         Re2llmError: There is no such catalogue, or no session of that source in it.
@@ -77,14 +89,23 @@ async def drop_sessions(
                 f"Domain {found.name!r} has no session from {source!r}.",
                 "`re2llm sessions list` shows all sources.",
             )
+        came = await forgetting.first_came(connection, found, sessions)
         pending = await forget_sessions(connection, found, sessions, options)
-        await forget_first_stage(connection, found.id)  # which has learned from them
+        gone = Forgotten(first_stage=False, trials=0, weights=())
+        if sessions:
+            gone = await forget_learned_since(connection, found.id, came)
+    fitted = None
+    if gone.first_stage:
+        fitted = await fit_first_stage(replace(options, domain=found.name), progress=progress)
     return DroppedSessions(
         domain=found.name,
         source=source,
         sessions=len(sessions),
         hints_pending=pending,
         feedback_settled=waiting,
+        first_stage="kept" if not gone.first_stage else "gone" if fitted is None else "fitted",
+        trials_forgotten=gone.trials,
+        weights_forgotten=list(gone.weights),
     )
 
 

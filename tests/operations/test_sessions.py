@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,11 +17,13 @@ from re2llm.knowledge.catalogue import refresh_popularity
 from re2llm.knowledge.domains import find_domain, mark_changed
 from re2llm.knowledge.evidence import EvidenceIndex
 from re2llm.knowledge.first_stages import describe_first_stage, store_first_stage
+from re2llm.knowledge.fusion_tables import FusionRow
+from re2llm.knowledge.fusions import store_fusions
 from re2llm.knowledge.grants import Grants
-from re2llm.knowledge.hints import add_hint, hint_key, list_hints, set_status
+from re2llm.knowledge.hints import NO_HINT, add_hint, hint_key, list_hints, set_status
 from re2llm.knowledge.keys import check_key, create_key
 from re2llm.knowledge.sources import beyond_share
-from re2llm.knowledge.tables import HintRow
+from re2llm.knowledge.tables import HintRow, TrialRow
 from re2llm.knowledge.training_sessions import (
     fetch_session,
     first_keys,
@@ -33,6 +35,7 @@ from re2llm.knowledge.trials import Trial, store_trial
 from re2llm.operations.first_stage.fit import fit_first_stage
 from re2llm.operations.hints import manage as hint_operations
 from re2llm.operations.loading.load import load_domain
+from re2llm.operations.recommending.feedback import give_feedback
 from re2llm.operations.recommending.recommend import recommend
 from re2llm.operations.sessions.sources import drop_sessions, list_session_sources
 from re2llm.records import Session
@@ -41,7 +44,7 @@ from re2llm.runtime.context import Context
 from re2llm.runtime.domain_cache import most_chosen_of
 from re2llm.runtime.options import resolve_context
 from re2llm.runtime.services import Services
-from sqlalchemy import text, update
+from sqlalchemy import func, select, text, update
 from typer.testing import CliRunner
 
 IDS = [film.id for film in load_films()]
@@ -332,9 +335,101 @@ async def test_the_first_stage_is_fitted_within_each_keys_share(
     assert capped["of"] == len(SESSIONS) + len(junk)
     assert capped["sessions"] <= fitted["sessions"] + len(SESSIONS) * options.settings.source_share
 
-    await drop_sessions(Context(domain=domain), shop.key_id)
-    async with services.engine.connect() as connection:  # it has learned from them
-        assert await describe_first_stage(connection, found.id) is None
+    dropped = await drop_sessions(Context(domain=domain), shop.key_id)
+    assert dropped.first_stage == "fitted"  # it had learned from them
+    async with services.engine.connect() as connection:
+        known = await describe_first_stage(connection, found.id)
+    assert known is not None
+    assert known.metrics == fitted
+
+
+async def observed(services: Services, domain: str, source: str) -> None:
+    async with services.engine.begin() as connection:
+        found = await find_domain(connection, domain)
+        await observe_session(connection, found, Session((IDS[0], IDS[1]), IDS[2]), source=source)
+
+
+async def measured(services: Services, domain: str, weights: Sequence[str] = ("none",)) -> None:
+    """Store what a model said about a first stage's best candidates, and its weight."""
+    async with services.engine.begin() as connection:
+        found = await find_domain(connection, domain)
+        [key, *_] = await session_keys(connection, found.id)
+        trial = Trial(key, NO_HINT, "offline", "rank-4/best-20", 3, "")
+        await store_trial(connection, found.id, trial)
+        useless = {"weight": 0.0, "sessions": 60}
+        stored = dict.fromkeys(weights, useless)
+        await store_fusions(connection, found.id, "offline", "rank-4/best-20", stored)
+
+
+async def kept(services: Services, domain: str) -> tuple[int | None, int, int]:
+    """Return the number of the first stage, how many trials there are, and how many weights."""
+    async with services.engine.connect() as connection:
+        found = await find_domain(connection, domain)
+        known = await describe_first_stage(connection, found.id)
+        counts = [
+            await connection.scalar(select(func.count()).where(table.domain_id == found.id))
+            for table in (TrialRow, FusionRow)
+        ]
+    return known and known.id, counts[0] or 0, counts[1] or 0
+
+
+async def test_what_was_made_before_the_dropped_sessions_came_stays(
+    services: Services, domain: str, shop: Caller
+) -> None:
+    await fit_first_stage(await resolve_context(Context(domain=domain)))
+    await measured(services, domain)
+    before = await kept(services, domain)
+    assert before[1:] == (1, 1)
+    await observed(services, domain, shop.key_id)
+    dropped = await drop_sessions(Context(domain=domain), shop.key_id)
+    assert (dropped.sessions, dropped.first_stage) == (1, "kept")
+    assert (dropped.trials_forgotten, dropped.weights_forgotten) == (0, [])
+    assert await kept(services, domain) == before
+
+
+async def test_a_weight_that_was_measured_on_dropped_sessions_is_forgotten(
+    services: Services, domain: str, shop: Caller
+) -> None:
+    await fit_first_stage(await resolve_context(Context(domain=domain)))
+    await observed(services, domain, shop.key_id)
+    await measured(services, domain)
+    number, trials, _ = await kept(services, domain)
+    dropped = await drop_sessions(Context(domain=domain), shop.key_id)
+    assert (dropped.first_stage, dropped.weights_forgotten) == ("kept", ["none"])
+    assert await kept(services, domain) == (number, trials, 0)
+
+
+async def test_a_first_stage_that_learned_from_dropped_sessions_is_fitted_anew(
+    services: Services, domain: str, shop: Caller
+) -> None:
+    await observed(services, domain, shop.key_id)
+    async with services.engine.begin() as connection:
+        await mark_changed(connection, await find_domain(connection, domain))
+    await fit_first_stage(await resolve_context(Context(domain=domain)))
+    await measured(services, domain, ("none", "ppo:1"))
+    number, *_ = await kept(services, domain)
+    words = ("sessions", "drop", "--domain", domain, "--source", shop.key_id)
+    said = " ".join((await asyncio.to_thread(command, *words)).output.split())
+    assert "fitted anew" in said
+    assert "1 trial" in said
+    assert f"`re2llm measure --domain {domain}` and `re2llm train --domain {domain}`" in said
+    found, trials, weights = await kept(services, domain)
+    assert found not in {None, number}
+    assert (trials, weights) == (0, 0)
+
+
+async def test_feedback_alone_that_is_settled_takes_nothing_with_it(
+    services: Services, domain: str, shop: Caller
+) -> None:
+    await fit_first_stage(await resolve_context(Context(domain=domain)))
+    await measured(services, domain)
+    before = await kept(services, domain)
+    context = Context(domain=domain, policy="none", model="offline", caller=shop)
+    made = await recommend(context, IDS[:2], candidates=IDS[10:25])
+    await give_feedback(context, made.recommendation_id or "", made.ranking[-1])
+    dropped = await drop_sessions(Context(domain=domain), shop.key_id)
+    assert (dropped.sessions, dropped.feedback_settled) == (0, 1)
+    assert await kept(services, domain) == before
 
 
 async def test_a_fit_on_older_sessions_replaces_no_newer_one(
