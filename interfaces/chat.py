@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import logging
+import math
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import Any, cast
@@ -41,6 +43,7 @@ from ..runtime.context_checks import context_of, narrowed
 from ..runtime.options import resolve_context
 from ..settings import OFFLINE_MODEL
 from .chat_reviews import reviews_so_far
+from .chat_turns import ENDLESS, TOO_SLOW, ChatState, ends, goes_round, refusal
 from .host import Re2llm, default_host
 from .tools import chat_tools
 
@@ -55,7 +58,8 @@ def build_graph(host: Re2llm | None = None) -> ChatGraph:
     """Build the graph without a checkpointer or a store, so that any host can bring its own.
 
     The run's model chats and ranks. If there is none, or it fails or supports no tools, a stand-in
-    that understands titles and numbers answers, and says so.
+    that understands titles and numbers answers, and says so. It also ends a turn in which the model
+    calls tools again and again, or which takes too long.
 
     Args:
         host: Its database and models are used; `None` takes those of the settings.
@@ -74,9 +78,24 @@ def build_graph(host: Re2llm | None = None) -> ChatGraph:
 class _RunsOwnModel(AgentMiddleware[Any, Context]):
     """Calls the run's own model, with its retries, or the stand-in if that fails."""
 
+    state_schema = ChatState
+
     def __init__(self, host: Re2llm) -> None:
         super().__init__()
         self._host = host
+
+    async def abefore_agent(
+        self,
+        state: ChatState,  # noqa: ARG002  # the base class's signature
+        runtime: Runtime[Context],  # noqa: ARG002
+    ) -> dict[str, Any]:
+        """Note when the run begins.
+
+        Args:
+            state: Of the graph.
+            runtime: Of the run.
+        """
+        return {"begun": time.monotonic()}
 
     async def awrap_model_call(
         self,
@@ -89,6 +108,7 @@ class _RunsOwnModel(AgentMiddleware[Any, Context]):
             request: With the stand-in as its model.
             handler: Calls it.
         """
+        endless = goes_round(request.messages)
         request = request.override(messages=_fit_to_send(request.messages))
 
         async def ask(model: BaseChatModel, prompt: Sequence[BaseMessage]) -> AIMessage:
@@ -96,31 +116,40 @@ class _RunsOwnModel(AgentMiddleware[Any, Context]):
             said = response.result[-1]
             return said if isinstance(said, AIMessage) else AIMessage(str(said.text))
 
+        until = math.inf
         try:
             options = await resolve_context(_context(self._host, request.runtime))
             if options.model == OFFLINE_MODEL:
                 return await handler(request.override(model=OfflineAssistant()))
+            until = ends(request.state, options.settings.deadline)
+            if endless or time.monotonic() >= until:
+                note = ENDLESS if endless else TOO_SLOW
+                return await handler(_stood_in(request, note, tools=False))
             prompt = [*filter(None, [request.system_message]), *request.messages]
-            return await converse(options, prompt, ask)
+            return await converse(options, prompt, ask, until=until)
         except Re2llmError as error:
             return AIMessage(str(error))
         except ModelFailedError as error:
             _log.warning("the chat model failed: %s", error.failure)
-            stand_in = OfflineAssistant(note=_NO_TOOLS if error.no_tools else _NO_ANSWER)
-            return await handler(request.override(model=stand_in))
+            note = _NO_TOOLS if error.no_tools else _NO_ANSWER
+            return await handler(_stood_in(request, note, tools=time.monotonic() < until))
 
     async def awrap_tool_call(
         self,
         request: ToolCallRequest,
         handler: Callable[[ToolCallRequest], Awaitable[ToolMessage | Command[Any]]],
     ) -> ToolMessage | Command[Any]:
-        """Call a tool; a rating is predicted from what the thread knows if the model sends nothing.
+        """Call a tool, unless the turn has had too many.
+
+        A rating is predicted from what the thread knows if the model sends nothing.
 
         Args:
             request: The model's call.
             handler: Calls the tool.
         """
         call = request.tool_call
+        if (refused := refusal(request.state["messages"], call)) is not None:
+            return refused
         if call["name"] == "rate" and not call["args"].get("history"):
             history = reviews_so_far(request.state["messages"], call["args"])
             filled: ToolCall = {**call, "args": {**call["args"], "history": history}}
@@ -138,6 +167,12 @@ def _with_prompt(
     rules = prompt[0] if isinstance(prompt[0], SystemMessage) else None
     messages = cast("list[AnyMessage]", list(prompt[1:] if rules else prompt))
     return request.override(system_message=rules, messages=messages)
+
+
+def _stood_in(request: ModelRequest[Context], note: str, *, tools: bool) -> ModelRequest[Context]:
+    if tools:
+        return request.override(model=OfflineAssistant(note=note))
+    return request.override(model=OfflineAssistant(note=note, tools=frozenset()), tools=[])
 
 
 def _context(host: Re2llm, runtime: Runtime[Any]) -> Context:

@@ -30,13 +30,20 @@ Ask = Callable[[BaseChatModel, Sequence[BaseMessage]], Awaitable[AIMessage]]
 """Asks a model a prompt once, in whatever way, with tools."""
 
 
-async def converse(options: RunOptions, messages: Sequence[BaseMessage], ask: Ask) -> AIMessage:
+async def converse(
+    options: RunOptions, messages: Sequence[BaseMessage], ask: Ask, *, until: float
+) -> AIMessage:
     """Let the run's model speak, without its thoughts.
 
     Once a word of an answer has been streamed, it is not asked for again. A model whose server has
     refused tools before is not asked at all. A chat that is too long for the model is shortened
     once, and at once if a chat of that length has been before; the answer's `response_metadata`
     then holds the flag.
+
+    Args:
+        messages: The prompt.
+        ask: Asks the model.
+        until: When it must have answered, as `time.monotonic` counts.
 
     Raises:
         ModelFailedError: The model gives no answer.
@@ -47,13 +54,12 @@ async def converse(options: RunOptions, messages: Sequence[BaseMessage], ask: As
     traits = endpoint.chat
     if not traits.takes_tools:
         raise ModelFailedError(Failure.REJECTED, refuses={Part.TOOLS})
-    ends = time.monotonic() + options.settings.deadline
     length = chat_length(messages)
     shorter = None
     if traits.too_long is not None and length >= traits.too_long:
         shorter = shortened_chat(messages, traits.too_long)
     try:
-        answer = await _ask(options, endpoint, shorter or messages, ask, ends)
+        answer = await _ask(options, endpoint, shorter or messages, ask, until)
     except ModelFailedError as error:
         if error.failure is not Failure.TOO_LONG or error.final:
             raise
@@ -63,7 +69,7 @@ async def converse(options: RunOptions, messages: Sequence[BaseMessage], ask: As
         if shorter is None:
             raise
         _log.warning("model %s: a chat was too long; asked with its last turns", endpoint.name)
-        answer = await _ask(options, endpoint, shorter, ask, ends)
+        answer = await _ask(options, endpoint, shorter, ask, until)
     if shorter is None:
         return answer
     flagged = {**answer.response_metadata, "flags": [Flag.PROMPT_SHORTENED.value]}
@@ -75,7 +81,7 @@ async def _ask(
     endpoint: Endpoint,
     messages: Sequence[BaseMessage],
     ask: Ask,
-    ends: float,
+    until: float,
 ) -> AIMessage:
     speech = Speech(endpoint.chat)
     started = time.perf_counter()
@@ -114,7 +120,7 @@ async def _ask(
     try:
         answer = await endpoint.relay(
             once,
-            within=ends - time.monotonic(),
+            within=until - time.monotonic(),
             on_attempt=claims.claim,
             may_repeat=lambda: not speech.heard,
             on_lost=claims.lose,

@@ -134,7 +134,8 @@ class OfflineAssistant(BaseChatModel):
 
     def _call(self, name: str, arguments: dict[str, Any], call: str) -> AIMessage:
         if self.tools is not None and name not in self.tools:
-            return self._say(f"I have no tool here that does that ({name}).")
+            no_tool = f"I have no tool here that does that ({name})."
+            return self._say(no_tool if self.tools else "I look nothing more up now.")
         return AIMessage("", tool_calls=[tool_call(name=name, args=arguments, id=call)])
 
     def _say(self, text: str) -> AIMessage:

@@ -9,9 +9,19 @@ from typing import Any
 import pytest
 from fault_server import FaultServer
 from langchain_core.callbacks import BaseCallbackHandler, BaseCallbackManager
-from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage, ToolMessage
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import (
+    AIMessage,
+    AIMessageChunk,
+    BaseMessage,
+    HumanMessage,
+    ToolMessage,
+)
+from langchain_core.outputs import ChatGeneration, ChatResult
+from langgraph.checkpoint.memory import InMemorySaver
 from pydantic import SecretStr
 from re2llm.interfaces.chat import graph
+from re2llm.interfaces.chat_turns import ENDLESS, MOST_ANSWERS, MOST_TOOL_CALLS
 from re2llm.runtime.allowance import ANSWER_TOKENS
 from re2llm.runtime.budget import Budget
 from re2llm.runtime.context import Context
@@ -302,3 +312,74 @@ async def test_a_budget_is_kept(server: FaultServer, say: Say) -> None:
     assert len(server.asked) == 1
     assert last
     assert ANSWER not in last
+
+
+class Tireless(BaseChatModel):
+    """A chat model that answers everything with calls of `find_titles`."""
+
+    calls: int = 1
+    pause: float = 0.0
+    asked: list[int] = []  # noqa: RUF012  # pydantic copies it
+
+    @property
+    def _llm_type(self) -> str:
+        return "tireless"
+
+    def bind_tools(self, tools: Sequence[Any], **_: Any) -> Any:
+        return self
+
+    def _generate(
+        self, messages: list[BaseMessage], stop: Any = None, run_manager: Any = None, **_: Any
+    ) -> ChatResult:
+        self.asked.append(len(messages))
+        time.sleep(self.pause)
+        turn = len(self.asked)
+        calls = [
+            {"name": "find_titles", "args": {"titles": ["Heat"]}, "id": f"{turn}-{place}"}
+            for place in range(self.calls)
+        ]
+        return ChatResult(generations=[ChatGeneration(message=AIMessage("", tool_calls=calls))])
+
+
+async def test_a_model_that_only_calls_tools_is_stopped(
+    say: Say, services: Services, films: str
+) -> None:
+    model = Tireless()
+    services.models.register("tireless", model)
+    context = Context(domain=films, model="tireless")
+    chat = graph.copy({"checkpointer": InMemorySaver()})
+    thread: Any = {"configurable": {"thread_id": "1"}}
+    for turn in (1, 2):  # the next message of the person may cost as much again
+        said: Any = {"messages": [("user", "A film?")]}
+        end = await chat.ainvoke(said, thread, context=context)
+        assert end["messages"][-1].text.startswith(ENDLESS)
+        assert len(model.asked) == turn * MOST_ANSWERS
+    assert "begun" not in end
+
+
+async def test_one_answer_makes_no_more_tool_calls_than_a_turn_may(
+    say: Say, services: Services, films: str
+) -> None:
+    services.models.register("tireless", Tireless(calls=8))
+    end = await graph.ainvoke(
+        {"messages": [HumanMessage("A film?")]}, context=Context(domain=films, model="tireless")
+    )
+    answers = [message for message in end["messages"] if isinstance(message, ToolMessage)]
+    assert len(answers) == 8 * MOST_ANSWERS
+    done = [message for message in answers if message.status == "success"]
+    assert done == answers[:MOST_TOOL_CALLS]
+
+
+async def test_a_turn_ends_when_its_time_is_over(
+    say: Say, services: Services, films: str, adjust: Callable[..., None]
+) -> None:
+    adjust(deadline=0.7)
+    model = Tireless(pause=0.3)
+    services.models.register("tireless", model)
+    started = time.monotonic()
+    end = await graph.ainvoke(
+        {"messages": [HumanMessage("A film?")]}, context=Context(domain=films, model="tireless")
+    )
+    assert time.monotonic() - started < SLACK
+    assert 1 <= len(model.asked) <= 3
+    assert end["messages"][-1].text.startswith("(The language model")
