@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ..errors import Re2llmError
 from ..knowledge.keys import PREFIX
+from ..runtime.caller import Caller
 from .api.limits import claim
 from .api.problems import (
     RETRY_AFTER,
@@ -29,6 +30,7 @@ from .api.problems import (
 )
 from .auth import CHECKED, OPEN, caller_with
 from .callers import asks_for_key, is_loopback_call, key_of
+from .late_bodies import LateBody
 from .long_answers import while_key_works
 from .web.addresses import is_open, is_page
 from .web.browsers import caller_of_browser
@@ -48,6 +50,7 @@ _GUARDED = frozenset(
 """Covered by `auth`."""
 _BATCH = ["runs", "batch"]
 _METRICS = "metrics"
+_REFUSALS = (ProblemError, Re2llmError, OSError, SQLAlchemyError)
 _NOT_KEPT = {"cache-control": "no-store"}
 """A cache before the server may know answers by their address alone, and each key has its own."""
 
@@ -73,23 +76,16 @@ class Gate:
         if scope["type"] in {"http", "websocket"} and (self._alone or not is_loopback_call(scope)):
             try:
                 headers = await self._check(scope)
-            except ProblemError as refusal:
-                await _refuse(refusal, scope, receive, send)
-                return
-            except (Re2llmError, OSError, SQLAlchemyError) as error:
-                _log.warning("a key cannot be checked: %s", type(error).__name__)
-                unknown = ProblemError(
-                    503,
-                    "The key cannot be checked. Try again later.",
-                    {"retry-after": str(RETRY_AFTER)},
-                )
-                await _refuse(unknown, scope, receive, send)
+            except _REFUSALS as error:
+                await _refuse(_refusal_of(error), scope, receive, send)
                 return
             if headers:
                 send = _with_headers(send, headers)
-            key = key_of(scope)
-            if scope.get(CHECKED) is not None and key is not None:
-                send = while_key_works(send, partial(_works, key))
+            if scope.get(CHECKED) is not None:
+                send = while_key_works(send, partial(_works, scope))
+                late = LateBody(receive, send, partial(_refused_by_now, scope, receive))
+                await late.pass_to(self._app, scope)
+                return
         await self._app(scope, receive, send)
 
     async def _check(self, scope: Scope) -> dict[str, str]:
@@ -106,9 +102,7 @@ class Gate:
             scope[CHECKED], scope[OPEN] = None, True
             return {}
         key = key_of(scope)
-        caller = None if key is None else await caller_with(key)
-        if key is None and is_page(scope):
-            caller = await caller_of_browser(scope)
+        caller = await _caller_of(scope)
         if caller is None and (self._alone or first in _CHECKED):
             self._require_none(scope, key)
         if caller is not None and segments[:2] == _BATCH:
@@ -135,16 +129,47 @@ class Gate:
     def _require_none(self, scope: Scope, key: str | None) -> None:
         """Make sure that a request may come without a key that works."""
         if self._public or asks_for_key(scope) or (key or "").startswith(PREFIX):
-            raise ProblemError(
-                401,
-                "Send an API key that works.",
-                {"www-authenticate": "Bearer"},
-                remedy="Send it as `Authorization: Bearer …`; `re2llm keys create` makes one.",
-            )
+            raise _no_key()
 
 
-async def _works(key: str) -> bool:
-    return await caller_with(key) is not None
+async def _caller_of(scope: Scope) -> Caller | None:
+    """Return whose key, or whose session of the console, a request carries."""
+    key = key_of(scope)
+    if key is not None:
+        return await caller_with(key)
+    return await caller_of_browser(scope) if is_page(scope) else None
+
+
+async def _works(scope: Scope) -> bool:
+    return await _caller_of(scope) is not None
+
+
+async def _refused_by_now(scope: Scope, receive: Receive, send: Send) -> bool:
+    """Refuse a request whose key no longer works; return whether it was refused."""
+    try:
+        if await _works(scope):
+            return False
+        raise _no_key()
+    except _REFUSALS as error:
+        await _refuse(_refusal_of(error), scope, receive, send)
+    return True
+
+
+def _no_key() -> ProblemError:
+    return ProblemError(
+        401,
+        "Send an API key that works.",
+        {"www-authenticate": "Bearer"},
+        remedy="Send it as `Authorization: Bearer …`; `re2llm keys create` makes one.",
+    )
+
+
+def _refusal_of(error: Exception) -> ProblemError:
+    if isinstance(error, ProblemError):
+        return error
+    _log.warning("a key cannot be checked: %s", type(error).__name__)
+    later = {"retry-after": str(RETRY_AFTER)}
+    return ProblemError(503, "The key cannot be checked. Try again later.", later)
 
 
 async def _refuse(refusal: ProblemError, scope: Scope, receive: Receive, send: Send) -> None:

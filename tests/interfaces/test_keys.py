@@ -21,6 +21,8 @@ from re2llm.runtime.background import Background
 from re2llm.runtime.context import Context
 from re2llm.runtime.context_checks import narrowed
 from re2llm.runtime.services import Services
+from starlette.requests import Request
+from starlette.responses import Response
 from typer.testing import CliRunner
 
 IDS = [film.id for film in load_films()]
@@ -268,6 +270,39 @@ async def test_an_answer_ends_that_goes_on_after_its_key(
     await Gate(inner)({"type": "http", "path": path, "headers": headers}, None, send)  # type: ignore[arg-type]
     bodies = [(message["body"], message["more_body"]) for message in sent[1:]]
     assert bodies == [(b"0", True), (b"1", True), (b"2", True), (b"", False)]
+
+
+@pytest.mark.parametrize("revoked", [True, False])
+async def test_a_body_that_ends_late_is_checked_again(
+    services: Services, films: str, monkeypatch: pytest.MonkeyPatch, revoked: bool
+) -> None:
+    monkeypatch.setattr("re2llm.interfaces.late_bodies.LATE", 0.0)
+    async with services.engine.begin() as connection:
+        key = await create_key(connection, "shop", [films])
+    sent: list[Any] = []
+    acted: list[bytes] = []
+    body = [(b"{", True), (b"}", True), (b"", False)]
+
+    async def receive() -> Any:
+        part, more = body.pop(0)
+        if not more and revoked:
+            async with services.engine.begin() as connection:
+                await revoke_key(connection, key.split("_")[1])
+        return {"type": "http.request", "body": part, "more_body": more}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    async def inner(scope: Any, receive: Any, send: Any) -> None:
+        acted.append(await Request(scope, receive).body())
+        await Response(None, 204)(scope, receive, send)
+
+    headers = [(b"x-api-key", key.encode()), (b"content-type", b"application/json")]
+    scope = {"type": "http", "method": "POST", "path": "/threads", "headers": headers}
+    await Gate(NotesNamedIds(inner))(scope, receive, send)
+    assert sent[0]["status"] == (401 if revoked else 204)
+    assert acted == ([] if revoked else [b"{}"])
+    assert len(sent) == 2
 
 
 async def test_a_body_of_very_many_parts_is_refused_and_short_texts_are_no_ids(

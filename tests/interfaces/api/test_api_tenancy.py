@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import re
+from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
@@ -14,6 +17,7 @@ from re2llm.interfaces.api.options import ServeOptions
 from re2llm.jobs.submit import submit
 from re2llm.knowledge.domains import find_domain
 from re2llm.knowledge.hints import list_hints
+from re2llm.knowledge.keys import revoke_key
 from re2llm.operations.hints.manage import add_hint
 from re2llm.records import Item, Session
 from re2llm.runtime.context import Context
@@ -233,3 +237,41 @@ async def test_a_model_that_was_not_granted_is_as_if_it_was_not_sent(
 )
 async def test_no_other_route_is_there(http: httpx.AsyncClient, make_key: Any, path: str) -> None:
     problem(await http.get(path, headers={**PROXY, **await make_key()}), 404)
+
+
+CALL = {"jsonrpc": "2.0", "id": 1, "method": "tools/call"}
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/v1/hints", {"text": "Prefer films of thieves who were caught."}),
+        ("/v1/recommend", {"history": [FILM]}),
+        ("/mcp", {**CALL, "params": {"name": "list_hints", "arguments": {}}}),
+    ],
+)
+async def test_a_request_that_ends_after_its_key_was_revoked_is_refused(
+    http: httpx.AsyncClient,
+    make_key: Any,
+    films: str,
+    services: Services,
+    monkeypatch: pytest.MonkeyPatch,
+    path: str,
+    body: dict[str, Any],
+) -> None:
+    monkeypatch.setattr("re2llm.interfaces.late_bodies.LATE", 0.0)
+    headers = await make_key(may=("learn",))
+    whole = json.dumps(body if path == "/mcp" else {**body, "domain": films}).encode()
+
+    async def parts() -> AsyncIterator[bytes]:
+        yield whole[:-1]
+        await asyncio.sleep(0.3)  # until the headers are checked
+        async with services.engine.begin() as connection:
+            await revoke_key(connection, headers["authorization"].split("_")[1])
+        yield whole[-1:]
+
+    more = {"content-type": "application/json", "accept": "application/json, text/event-stream"}
+    answer = await http.post(path, content=parts(), headers={**headers, **more})
+    assert answer.status_code == 401, answer.text
+    listed = (await http.get("/v1/hints", params={"domain": films})).text
+    assert "thieves who were caught" not in listed

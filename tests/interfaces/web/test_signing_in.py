@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from console import Browser, form_to, forms
@@ -117,6 +119,30 @@ async def test_a_revoked_key_and_an_old_session_open_nothing(
             text("UPDATE re2llm.console_session SET expires_at = now() - interval '1 second'")
         )
     assert (await stranger.http.get(PAGE)).status_code == 303
+
+
+async def test_a_form_that_ends_after_its_key_was_revoked_changes_nothing(
+    stranger: Browser, make_key: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("re2llm.interfaces.late_bodies.LATE", 0.0)
+    key = await make_key(may=("learn",))
+    await stranger.sign_in(key)
+    form = form_to(await stranger.get(PAGE), "/console/hints:add")
+    told = "Prefer films of thieves who were caught."
+    whole = urlencode([*form.fields, ("text", told)]).encode()
+
+    async def body() -> AsyncIterator[bytes]:
+        yield whole[:-1]
+        await asyncio.sleep(0.3)  # until the headers are checked
+        await revoke_key(Context(), key.split("_")[1])
+        yield whole[-1:]
+
+    headers = {"content-type": "application/x-www-form-urlencoded"}
+    answer = await stranger.http.post(form.action, content=body(), headers=headers)
+    assert answer.status_code == 303
+    assert "/sign-in" in answer.headers["location"]
+    await stranger.sign_in(await make_key())
+    assert told not in (await stranger.http.get(PAGE)).text
 
 
 @pytest.mark.parametrize(
