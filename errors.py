@@ -128,14 +128,19 @@ class ModelDownError(Re2llmError):
 
     kind = "model"
 
-    def __init__(self, model: str, failure: str = "", said: str = "") -> None:
+    def __init__(
+        self, model: str, failure: str = "", said: str = "", *, rates: bool = False
+    ) -> None:
         """Say what to do about a failure.
 
         Args:
             failure: A value of `Failure`; empty if unknown.
             said: The provider's own words, if known.
+            rates: Whether it was asked for a rating, whose prompt has settings of its own.
         """
         problem, remedy = _FAILURES.get(failure, ("gave no answer", "Try again later."))
+        if rates and failure == Failure.TOO_LONG:
+            remedy = _SHORTER_REVIEWS
         words = f" It said: {said.rstrip('.')}." if said else ""
         super().__init__("model", f"{model} {problem}.{words}", remedy)
         self.failure = failure
@@ -218,6 +223,10 @@ _FAILURES: Mapping[str, tuple[str, str]] = {
     Failure.UNKNOWN: ("gave no answer", "Try again later."),
 }
 """By the kind of failure, what it says of a model and what to do."""
+_SHORTER_REVIEWS = (
+    "Lower RE2LLM_RATING_REVIEW_CHARACTERS and RE2LLM_RATING_TITLE_CHARACTERS, or use a model "
+    "that reads more."
+)
 
 
 def reason_of(error: Exception) -> str:

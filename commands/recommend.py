@@ -194,7 +194,12 @@ def print_flags(result: Mapping[str, Any]) -> None:
     if flags:
         out.print(f"flags: {', '.join(flags)}")
     if Flag.MODEL_FAILED in flags:
-        why = ModelDownError(result["model"], failure_among(flags), result["model_error"])
+        why = ModelDownError(
+            result["model"],
+            failure_among(flags),
+            result["model_error"],
+            rates="rating" in result,
+        )
         note(f"note: {why}")
     elif _UNUSABLE.intersection(flags):
         note(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from langchain_core.messages import BaseMessage
 
 from ..errors import Failure, ModelDownError, Re2llmError
 from ..llm.rating_answers import strict_format, strict_rating
+from ..llm.rating_prompt import shortened_messages
 from ..records import RatingScale, counted
 from ..runtime.model_call import ask, keeps_answers
 from ..runtime.options import RunOptions
@@ -17,19 +18,32 @@ from ..runtime.reply import Purpose, Reply
 from .corpus import RatingCorpus
 from .splits import RatingCase
 
+_OF_THE_PROMPT = frozenset({Failure.REFUSED, Failure.TOO_LONG})
+"""Failures that the same prompt would have every time: they are invalid answers, or the work would
+never end."""
+
 
 async def ask_strictly(
-    messages: Sequence[BaseMessage], options: RunOptions, purpose: Purpose, scale: RatingScale
+    messages: Sequence[BaseMessage],
+    options: RunOptions,
+    purpose: Purpose,
+    scale: RatingScale,
+    *,
+    shorter: Callable[[], Sequence[BaseMessage]],
 ) -> Reply:
     """Ask for an answer in the exact format.
 
+    Args:
+        shorter: Writes the same prompt with less in it, for a model to which it is too long.
+
     Raises:
-        ModelDownError: The model gave no answer. A model that declines this prompt is different:
-            that is an invalid answer, or the work would stop at the same prompt every time.
+        ModelDownError: The model gave no answer, and not because it declines this prompt or because
+            even the shorter one is too long.
         BudgetSpentError: The budget allows no further call.
     """
-    reply = await ask(messages, options, purpose, answer_format=strict_format(scale))
-    if reply.failed and reply.failure != Failure.REFUSED:
+    form = strict_format(scale)
+    reply = await ask(messages, options, purpose, answer_format=form, shorter=shorter)
+    if reply.failed and reply.failure not in _OF_THE_PROMPT:
         raise ModelDownError(options.model, reply.failure, reply.said)
     return reply
 
@@ -48,18 +62,28 @@ async def model_ratings(
         samples: How often it is asked; answers differ only at a temperature above 0.
 
     Raises:
-        Re2llmError: The model is down or the budget is spent. The message says whether the next
-            run only asks for the rest: answers are kept at temperature 0 alone.
+        Re2llmError: The model is down, every prompt is too long for it, or the budget is spent. The
+            message says whether the next run only asks for the rest: answers are kept at
+            temperature 0 alone.
     """
     stage = f"rating with {options.model}"
     prompts = corpus.prompts(cases)
     ratings: dict[int, list[float | None]] = {}
+    too_long: dict[int, Reply] = {}
     progress(stage, 0, len(prompts))
 
     async def rate(place: int) -> None:
         given: list[float | None] = []
         for _ in range(samples):
-            reply = await ask_strictly(prompts[place], options, "rate", corpus.scale)
+            reply = await ask_strictly(
+                prompts[place],
+                options,
+                "rate",
+                corpus.scale,
+                shorter=lambda: shortened_messages(prompts[place]),
+            )
+            if reply.failure == Failure.TOO_LONG:
+                too_long[place] = reply
             given.append(strict_rating(reply.text, corpus.scale))
         ratings[place] = given
         progress(stage, len(ratings), len(prompts))
@@ -71,4 +95,6 @@ async def model_ratings(
         endpoint = await options.services.models.endpoint(options.model, reflects=False)
         left += "; paid answers are kept." if keeps_answers(endpoint, options) else "."
         raise Re2llmError(stopped.field, f"{stopped.problem} {left}", stopped.remedy)
+    if len(too_long) == len(prompts):
+        raise ModelDownError(options.model, Failure.TOO_LONG, too_long[0].said, rates=True)
     return [ratings[place] for place in range(len(prompts))]

@@ -7,7 +7,6 @@ with a wrong one is shown the truth and writes again, which is kept if it is rig
 from __future__ import annotations
 
 import json
-import os
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,10 +15,10 @@ from typing import Any, Literal
 
 from langchain_core.messages import BaseMessage, convert_to_openai_messages
 
-from ..errors import InputError, Re2llmError
+from ..errors import Re2llmError
 from ..llm.rating_answers import strict_rating
 from ..llm.rating_limits import same_shown
-from ..llm.rating_prompt import rating_prompt_version, rewrite_messages
+from ..llm.rating_prompt import rating_prompt_version, rewrite_messages, shortened_messages
 from ..records import RatingScale
 from ..runtime.options import RunOptions
 from ..runtime.outages import OutageGuard
@@ -27,6 +26,18 @@ from ..runtime.progress import Progress, silent
 from .corpus import RatingCorpus
 from .model_ratings import ask_strictly
 from .splits import RatingCase
+from .trace_file import end_with_a_whole_line, read_traces, read_with_cut
+
+__all__ = [
+    "TraceOutcome",
+    "Traced",
+    "TracedAnswer",
+    "cases_to_trace",
+    "fitting_traces",
+    "read_traces",
+    "trace_rating",
+    "write_traces",
+]
 
 TraceOutcome = Literal["aligned", "rewritten", "rejected"]
 """The teacher was right at once, right after being shown the truth, or not even then."""
@@ -71,39 +82,26 @@ async def trace_rating(
     """Have the run's model reason towards a known rating, which the prompt does not contain.
 
     Raises:
-        ModelDownError: The teacher gave no answer. If it declines the prompt, the answer is
-            `rejected` instead.
+        ModelDownError: The teacher gave no answer. If it declines the prompt, or cannot read even a
+            shorter one, the answer is `rejected` instead.
         BudgetSpentError: The budget allows no further call.
     """
-    first = await ask_strictly(messages, options, "trace", scale)
+    first = await ask_strictly(
+        messages, options, "trace", scale, shorter=lambda: shortened_messages(messages)
+    )
     if same_shown(strict_rating(first.text, scale), truth):
         return TracedAnswer(first.text, "aligned", first.calls)
     again = rewrite_messages(messages, first.text, truth)
-    second = await ask_strictly(again, options, "trace", scale)
+    second = await ask_strictly(
+        again,
+        options,
+        "trace",
+        scale,
+        shorter=lambda: rewrite_messages(shortened_messages(messages), first.text, truth),
+    )
     right = same_shown(strict_rating(second.text, scale), truth)
     outcome = "rewritten" if right else "rejected"
     return TracedAnswer(second.text, outcome, first.calls + second.calls)
-
-
-def read_traces(path: Path) -> list[dict[str, Any]]:
-    """Return the traces of a JSONL file, none if it does not exist; a cut last line is left out.
-
-    Raises:
-        InputError: A line is not a trace.
-    """
-    if not path.exists():
-        return []
-    rows: list[dict[str, Any]] = []
-    lines = path.read_bytes().split(b"\n")
-    for number, line in enumerate(lines[:-1], start=1):  # a cut one may end within a character
-        try:
-            row = json.loads(line)
-            rows.append({name: row[name] for name in ("user", "item", "answer", "outcome")} | row)
-        except (ValueError, KeyError, TypeError) as error:
-            raise InputError(
-                f"{path}:{number}", "is not a trace.", "Name a file that `rater traces` wrote."
-            ) from error
-    return rows
 
 
 def fitting_traces(
@@ -146,9 +144,10 @@ async def write_traces(
     Each trace is appended to the JSONL file as soon as it is made.
     """
     version = rating_prompt_version(corpus.limits)
-    own = [row for row in read_traces(path) if row.get("model") == options.model]
+    rows, cut = read_with_cut(path)
+    own = [row for row in rows if row.get("model") == options.model]
     known = {(row["user"], row["item"]): row for row in fitting_traces(own, corpus, cases)}
-    _drop_cut_line(path)
+    end_with_a_whole_line(path, cut)
     missing = [case for case in cases if case.key not in known]
     pairs = list(zip(missing, corpus.prompts(missing), strict=True))
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -180,8 +179,3 @@ async def write_traces(
         stopped = await outages.work_through(pairs, trace) or outages.last
     rows = [known[case.key] for case in cases if case.key in known]
     return Traced(rows, len(cases) - len(rows), stopped)
-
-
-def _drop_cut_line(path: Path) -> None:
-    if path.exists():
-        os.truncate(path, path.read_bytes().rfind(b"\n") + 1)

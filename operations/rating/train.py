@@ -113,6 +113,12 @@ def _peak_memory() -> float:
 
 
 def _traces_of(corpus: RatingCorpus, file: Path) -> list[dict[str, Any]]:
+    if not file.exists():
+        raise InputError(
+            "traces",
+            f"{file} does not exist.",
+            "Name one, or leave it out for the offline teacher's.",
+        )
     found = fitting_traces(read_traces(file), corpus, corpus.split.train)
     if not found:
         raise InputError(
@@ -131,6 +137,11 @@ async def _offline_traces(
     progress: Progress,
 ) -> list[dict[str, Any]]:
     options = await resolve_context(replace(context, model=OFFLINE_MODEL))
-    beside = folder.with_name(folder.name + "-traces.jsonl")
     cases = cases_to_trace(corpus, config.traces, config.seed)
-    return (await write_traces(corpus, cases, beside, options, progress)).complete()
+    return (await write_traces(corpus, cases, _beside(folder), options, progress)).complete()
+
+
+def _beside(folder: Path) -> Path:
+    """Return the file of traces next to a folder, which may be named `.` or `..`."""
+    named = folder if folder.name.strip(".") else folder.resolve()
+    return named.parent / f"{named.name}-traces.jsonl"

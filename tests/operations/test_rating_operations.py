@@ -256,6 +256,59 @@ def test_a_trace_that_was_cut_within_a_character_is_left_out(tmp_path: Path) -> 
         read_traces(file)
 
 
+TRACE = {"user": "u", "item": "i", "model": "offline", "prompt_version": "rate-1",
+         "outcome": "aligned", "truth": 3.0, "prompt": [], "answer": 'so "so" …'}  # fmt: skip
+
+
+def test_a_trace_that_is_cut_anywhere_is_left_out_and_a_whole_one_is_kept(tmp_path: Path) -> None:
+    file = tmp_path / "traces.jsonl"
+    whole = json.dumps(TRACE, ensure_ascii=False).encode()
+    for most in range(1, len(whole)):
+        file.write_bytes(whole + b"\n" + whole[:most])
+        assert read_traces(file) == [TRACE]
+    file.write_bytes(whole + b"\n" + whole)
+    assert read_traces(file) == [TRACE, TRACE]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"Ten years of letters.",
+        b'{"precious": 1}',
+        b'{"user": "u1", "rating": 4, "item": "x"',
+        b'{"user": "u1", "item": {"id": "x"}, "rating": 4}',
+        b'{"user": 5, "item": "x"',
+        b'{"user": "u1", "item": "x", "rating": 4, "te',
+        b'{\n  "user": "u1"\n}',
+        b'[{"user": "u1", "item": "x"',
+        b"\x89PNG\r\n\x1a\n\x00\x00",
+        b'{"user": "u", "item": "i", "model": "m", "prompt_version": "1"}',
+    ],
+)
+async def test_a_file_that_holds_no_traces_is_refused_and_left_as_it_is(
+    tmp_path: Path, content: bytes
+) -> None:
+    file = tmp_path / "precious"
+    for ours in (b"", json.dumps(TRACE).encode() + b"\n"):
+        file.write_bytes(ours + content)
+        with pytest.raises(InputError, match="is not a trace"):
+            await trace_ratings(Context(model="offline"), ReviewSource(), file, limit=2)
+        assert file.read_bytes() == ours + content
+
+
+async def test_a_whole_trace_without_the_end_of_its_line_is_not_paid_again(tmp_path: Path) -> None:
+    file = tmp_path / "traces.jsonl"
+    context = Context(model="offline", budget=Budget())
+    await trace_ratings(context, ReviewSource(), file, limit=3)
+    file.write_bytes(file.read_bytes().removesuffix(b"\n"))
+    budget = Budget()
+    context = Context(model="offline", budget=budget)
+    await trace_ratings(context, ReviewSource(), file, limit=3)
+    assert budget.calls == 0
+    await trace_ratings(context, ReviewSource(), file, limit=4)
+    assert len(read_traces(file)) == 4
+
+
 async def test_a_request_that_does_not_fit_is_an_error() -> None:
     with pytest.raises(Re2llmError) as refused:
         await rate(Context(), {"item": {"title": ""}})
@@ -415,7 +468,27 @@ async def test_training_refuses_what_it_cannot_use(tmp_path: Path) -> None:
     foreign.write_text(json.dumps({**row, "prompt_version": "rate-short-2"}) + "\n")
     with pytest.raises(InputError, match="with the prompts that they have now"):
         await train_rater(Context(), ReviewSource(), **options, traces=foreign)
+    missing = tmp_path / "none.jsonl"
+    with pytest.raises(InputError, match="does not exist"):
+        await train_rater(Context(), ReviewSource(), **options, traces=missing)
     assert not (tmp_path / "rater").exists()
+
+
+@pytest.mark.parametrize("named", [".", "rater", "../here", "./", ".."])
+async def test_a_folder_may_have_any_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, named: str
+) -> None:
+    pytest.importorskip("trl", reason="needs the extra: pip install 're2llm[train]'")
+    (tmp_path / "here" / "inner").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "here" / ("inner" if named == ".." else ""))
+    monkeypatch.setattr(
+        "re2llm.operations.rating.train.train_stages", lambda folder, *_: folder / "model"
+    )
+    config = rater_config("tiny", {"traces": 2})
+    trained = await train_rater(Context(), ReviewSource(), "tiny", Path(named), config=config)
+    assert trained is not None
+    (traces,) = tmp_path.rglob("*-traces.jsonl")
+    assert traces.parent == (tmp_path / "here" if named == "rater" else tmp_path)
 
 
 @pytest.mark.slow

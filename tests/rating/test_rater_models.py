@@ -199,3 +199,46 @@ def test_costs_name_the_command(server: FaultServer, model: str, tmp_path: Path)
         "rater traces",
         "rater evaluate",
     }
+
+
+TOO_LONG = {"error": {"code": "context_length_exceeded", "message": "The prompt is too long."}}
+
+
+@pytest.mark.parametrize("most", [2_800, 10])
+def test_a_prompt_that_is_too_long_is_shortened_or_invalid_and_never_ends_the_work(
+    server: FaultServer, model: str, tmp_path: Path, adjust: Callable[..., None], most: int
+) -> None:
+    """One user writes long reviews; a model that reads 10 characters cannot be asked at all."""
+    adjust(concurrency=1)
+    refused: list[int] = []
+
+    def refuse(body: dict[str, Any]) -> tuple[int, Any] | None:
+        length = sum(len(message["content"]) for message in body["messages"])
+        refused.extend([length] if length > most else [])
+        return (400, TOO_LONG) if length > most else None
+
+    server.refuse = refuse
+    reviews = tmp_path / "reviews.jsonl"
+    rows = [
+        {"user": f"u{n % 7}", "item": f"i{n // 7}", "rating": n % 5 + 1, "text": "so " * 3_000}
+        if n % 7 == 1
+        else {"user": f"u{n % 7}", "item": f"i{n // 7}", "rating": n % 5 + 1}
+        for n in range(42)
+    ]
+    reviews.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    done = evaluate(model, "--reviews", reviews)
+    if most == 10:
+        assert done.exit_code == 1
+        assert "RE2LLM_RATING_REVIEW_CHARACTERS" in done.stderr
+        assert "RE2LLM_CANDIDATES" not in done.stderr
+    else:
+        assert done.exit_code == 0, done.stderr
+        (row,) = json.loads(done.stdout)["rows"]
+        assert row["invalid"] == 0
+        assert min(refused) > most
+    done = traces(tmp_path / "traces.jsonl", model, "--reviews", reviews)
+    assert done.exit_code == 0, done.stderr
+    outcome = json.loads(done.stdout)
+    assert outcome["left"] == 0
+    assert refused
+    assert (outcome.get("rejected", 0) == 12) == (most == 10)
