@@ -36,11 +36,20 @@ def load_checkpoint(source: str | Path, *, precise: bool = False) -> tuple[Any, 
         precise: Load the weights as float32, in whatever precision they are stored.
 
     Raises:
-        InputError: It cannot be loaded.
+        InputError: It cannot be loaded, or is no model for chats.
     """
     file = gguf_file(source)
-    if file is not None:
-        return load_gguf(file)
+    model, tokenizer = _loaded(source, precise=precise) if file is None else load_gguf(file)
+    if tokenizer.chat_template is None:
+        raise InputError(
+            "model", f"{file or source} has no chat template.", "Use a model for chats."
+        )
+    if tokenizer.pad_token is None:  # what stands there is masked, so any token does
+        tokenizer.pad_token = tokenizer.eos_token or tokenizer.convert_ids_to_tokens(0)
+    return model, tokenizer
+
+
+def _loaded(source: str | Path, *, precise: bool) -> tuple[Any, Any]:
     transformers = import_module("transformers")
     try:
         tokenizer = transformers.AutoTokenizer.from_pretrained(
@@ -153,7 +162,8 @@ def checkpoint_ratings(
         prompts,
         max_tokens=int(described.get("max_completion_tokens", 1024)),
         sampling=sampling,
-        bf16=computes_bfloat16(described.get("bf16", False)),
+        # In bfloat16, what adapters have learned would be rounded away.
+        bf16=not described.get("lora_rank") and computes_bfloat16(described.get("bf16", False)),
         progress=progress,
     )
     return CheckpointRatings(

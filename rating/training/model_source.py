@@ -78,8 +78,6 @@ def load_gguf(file: Path) -> tuple[Any, Any]:
         raise InputError(
             "model", f"{file} cannot be loaded ({said}).", "Give a GGUF file that is whole."
         ) from error
-    if tokenizer.chat_template is None:
-        raise InputError("model", f"{file} has no chat template.", "Use a model for chats.")
     return _plain(loaded), tokenizer
 
 

@@ -73,12 +73,16 @@ def grpo_trainer(
 
 
 def run_trainer(trainer: Any) -> Any:
-    """Train, from the last checkpoint if there is one; return the model, adapters merged."""
+    """Train, from the last checkpoint if there is one; return the model, adapters merged.
+
+    Merged weights are float32: a low-rank change is often smaller than what a bfloat16 weight can
+    move by, and would be rounded away.
+    """
     # The curve keeps the metrics, and standard output may be read by a program.
     trainer.remove_callback(import_module("transformers").PrinterCallback)
     trainer.train(resume_from_checkpoint=last_checkpoint(Path(trainer.args.output_dir)))
     model = trainer.accelerator.unwrap_model(trainer.model)
-    return model.merge_and_unload() if hasattr(model, "merge_and_unload") else model
+    return model.float().merge_and_unload() if hasattr(model, "merge_and_unload") else model
 
 
 def last_checkpoint(folder: Path) -> str | None:

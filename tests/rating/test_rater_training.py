@@ -33,7 +33,12 @@ pytest.importorskip("trl", reason="needs the extra: pip install 're2llm[train]'"
 
 import accelerate
 from re2llm.rating.training.answering import answer_prompts
-from re2llm.rating.training.checkpoint import RATER_FILE, checkpoint_description, load_checkpoint
+from re2llm.rating.training.checkpoint import (
+    RATER_FILE,
+    checkpoint_description,
+    load_checkpoint,
+    save_checkpoint,
+)
 from re2llm.rating.training.selection import cases_to_reinforce, worth_imitating
 from re2llm.rating.training.stages import claim, describe_training
 from re2llm.rating.training.tiny_model import TinyShape, build_model, build_tokenizer
@@ -45,6 +50,7 @@ from re2llm.rating.training.trainer import (
     sft_arguments,
     sft_trainer,
 )
+from transformers import AutoTokenizer, TrainerCallback
 
 SCALE = RatingScale(1, 5)
 READ = partial(strict_rating, scale=SCALE)
@@ -419,6 +425,64 @@ def test_adapters_are_merged_into_the_trained_model(tmp_path):
     changed = {name for name in before if not torch.equal(before[name], trained[name])}
     assert changed
     assert all("proj" in name for name in changed)
+
+
+@pytest.mark.parametrize("rate", [2e-5, 5e-3])
+def test_what_adapters_learn_on_a_rounded_base_is_saved_in_full(tmp_path, rate):
+    model, tokenizer = micro()
+    model = model.to(torch.bfloat16)
+    before = {name: weight.float() for name, weight in model.state_dict().items()}
+    values = {"lora_rank": 2, "sft_epochs": 1, "traces": 16, "sft_learning_rate": rate}
+    trainer = sft_trainer(model, tokenizer, TRACES, CONFIG.changed(values), tmp_path / "sft")
+    learned = {}
+    trainer.add_callback(keeping(learned))
+    save_checkpoint(run_trainer(trainer), tokenizer, tmp_path / "model", "{}")
+    saved, _ = load_checkpoint(tmp_path / "model")
+    assert {weight.dtype for weight in saved.parameters()} == {torch.float32}
+    assert learned
+    for name, change in learned.items():
+        assert change.abs().max() > 0
+        torch.testing.assert_close(saved.state_dict()[name], before[name] + change)
+        moved = saved.state_dict()[name] != before[name]
+        assert moved.float().mean() > 0.9
+
+
+def keeping(learned):
+    """Return a callback that keeps scaling * B * A of each adapted weight at the end."""
+
+    class Keeping(TrainerCallback):
+        def on_train_end(self, args, state, control, model, **_):
+            for name, layer in model.named_modules():
+                if hasattr(layer, "lora_A") and hasattr(layer, "scaling"):
+                    a, b = layer.lora_A["default"].weight, layer.lora_B["default"].weight
+                    change = layer.scaling["default"] * (b.detach().float() @ a.detach().float())
+                    learned[name.removeprefix("base_model.model.") + ".weight"] = change
+
+    return Keeping()
+
+
+def test_a_model_without_a_token_for_padding_answers_in_batches(tmp_path):
+    model, tokenizer = micro()
+    model.save_pretrained(tmp_path)
+    tokenizer.save_pretrained(tmp_path)
+    for file in (tmp_path / "tokenizer_config.json", tmp_path / "special_tokens_map.json"):
+        if file.exists():
+            file.write_text(json.dumps({**json.loads(file.read_text()), "pad_token": None}))
+    assert AutoTokenizer.from_pretrained(tmp_path).pad_token is None
+    model, tokenizer = load_checkpoint(tmp_path)
+    prompts = [prompt(3), [{"role": "user", "content": "Rate it. " * 9}]]
+    answers = answer_prompts(model, tokenizer, prompts, max_tokens=4)
+    assert answers[0] == answer_prompts(model, tokenizer, prompts[:1], max_tokens=4)[0]
+
+
+def test_a_model_that_is_not_for_chats_is_refused(tmp_path):
+    model, tokenizer = micro()
+    model.save_pretrained(tmp_path)
+    tokenizer.chat_template = None
+    tokenizer.save_pretrained(tmp_path)
+    with pytest.raises(InputError, match="has no chat template") as refused:
+        load_checkpoint(tmp_path)
+    assert str(tmp_path) in refused.value.problem
 
 
 def test_what_cannot_be_trained_is_refused_at_once(tmp_path, monkeypatch):
