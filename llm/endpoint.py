@@ -23,7 +23,7 @@ from .error_words import shown
 from .failures import ModelFailedError, read_failure
 from .limits import Limits
 from .offline import OfflineRanker
-from .refusals import Part
+from .refusals import WAYS, Part
 from .responses import cut_short, failed_generation
 from .retry import retrying
 from .spoken import ChatTraits
@@ -197,16 +197,26 @@ class Endpoint:
                     continue
                 if self._respell(error, model, answer_format, old_limit=old_limit):
                     continue
-                doubtful = error.asks_for_less and in_json
-                if doubtful and error.failure is Failure.WRONG_SHAPE:
-                    self.methods.judged(method, fits=False)
-                    raise
-                untried = doubtful and not self.methods.proven
-                if not untried or not self.methods.unsupported(method):
+                if not self._step_down(error, method, answer_format):
                     raise
             else:
                 self._judge(answered, answer_format)
                 return answered
+
+    def _step_down(
+        self, error: ModelFailedError, method: AnswerMethod, answer_format: AnswerFormat | None
+    ) -> bool:
+        """Note what may be a refusal of how it was asked; return whether to ask in another way."""
+        if not error.asks_for_less or answer_format is None:
+            return False
+        if answer_format.letters:
+            self.letters.refused(named=Part.LOGPROBS in error.refuses)
+        if not answer_format.in_json:
+            return False
+        if error.failure is Failure.WRONG_SHAPE:
+            self.methods.judged(method, fits=False)
+            return False
+        return self.methods.refused(method, named=bool(error.refuses & WAYS))
 
     def _judge(self, answered: Answered, answer_format: AnswerFormat | None) -> None:
         if answer_format is not None and answer_format.in_json:

@@ -15,6 +15,7 @@ from .error_words import error_body, error_words, shown
 from .hidden_errors import hidden_status
 from .http_errors import chain, http_status, retry_after, said_pause
 from .refusals import (
+    WAYS,
     Part,
     refused_parts,
     says_bad_generation,
@@ -41,7 +42,6 @@ _FILTERED = re.compile(
 )
 _FLAGGED = re.compile(r"\bmoderation\b|\bflagged\b|content.?(?:filter|policy)", re.IGNORECASE)
 _ACCOUNT_FLAGGED = re.compile(r"\b(?:account|organi[sz]ation)\b.{0,40}\bflagged\b", re.IGNORECASE)
-_FORM = frozenset({Part.TOOLS, Part.RESPONSE_FORMAT})
 
 RETRYABLE = frozenset(
     {
@@ -189,7 +189,7 @@ def _may_be_the_form(
         return not says_elsewhere(said)
     if failure is Failure.WRONG_SHAPE:
         return says_bad_generation(said)
-    return failure is Failure.SERVER_ERROR and (status == _UNKNOWN_OPTION or bool(refuses & _FORM))
+    return failure is Failure.SERVER_ERROR and (status == _UNKNOWN_OPTION or bool(refuses & WAYS))
 
 
 def _of_status(status: int, said: str) -> Failure:

@@ -31,6 +31,10 @@ class Part(StrEnum):
     RESPONSE_FORMAT = "response_format"
 
 
+WAYS = frozenset({Part.TOOLS, Part.RESPONSE_FORMAT})
+"""How JSON is asked for."""
+
+
 def _words(pattern: str) -> re.Pattern[str]:
     return re.compile(pattern, re.IGNORECASE)
 

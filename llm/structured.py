@@ -19,7 +19,7 @@ ALTERNATIVES = 20
 """To a token: as many as OpenAI's servers give."""
 
 _PATIENCE = 3
-"""Answers of a wrong shape in a row, after which a method that has worked is given up."""
+"""Answers of a wrong shape, or refusals, in a row, after which what has worked is given up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +54,7 @@ class MethodMemory:
         self._place = 0
         self._proven = False
         self._misfits = 0
+        self._refusals = 0
 
     @property
     def current(self) -> AnswerMethod:
@@ -76,12 +77,29 @@ class MethodMemory:
         """
         if method != self.current:
             return True
-        if self._place + 1 == len(self._methods):
-            self._place = 0  # none of them is to blame
-            return False
-        self._place += 1
-        self._proven, self._misfits = False, 0
-        return True
+        last = self._place + 1 == len(self._methods)
+        self._place = 0 if last else self._place + 1  # after the last, none of them is to blame
+        self._proven, self._misfits, self._refusals = False, 0, 0
+        return not last
+
+    def refused(self, method: AnswerMethod, *, named: bool) -> bool:
+        """Step down from a method that may be why the server refuses a request.
+
+        One that has worked is given up if the server names it, or refuses several in a row: servers
+        change, and the next one behind the same address may know less.
+
+        Args:
+            method: How it was asked.
+            named: Whether the refusal names that way of asking.
+
+        Returns:
+            Whether there is another method to try.
+        """
+        if method == self.current and self._proven:
+            self._refusals += 1
+            if method == "plain" or not (named or self._refusals >= _PATIENCE):
+                return False
+        return self.unsupported(method)
 
     def judged(self, method: AnswerMethod, *, fits: bool) -> None:
         """Note an answer; no error and a wrong form is a failure of the method, too.
@@ -91,6 +109,7 @@ class MethodMemory:
         """
         if method != self.current:
             return
+        self._refusals = 0
         if fits:
             self._proven, self._misfits = True, 0
             return
@@ -168,6 +187,15 @@ class LetterMemory:
         """
         self._misfits = 0 if fits else self._misfits + 1
         self.proven = fits or (self.proven and self._misfits < _PATIENCE)
+
+    def refused(self, *, named: bool) -> None:
+        """Note that the server has refused a request for a letter.
+
+        Args:
+            named: Whether it says that it gives no log-probabilities; else it may be the prompt.
+        """
+        self.judged(fits=False)
+        self.proven = self.proven and not named
 
     def respell(self, model: BaseChatModel, *, old_limit: bool) -> bool:
         """Use the old spelling of the limit, after one was refused.

@@ -89,6 +89,50 @@ async def test_a_method_that_has_worked_is_not_given_up_for_one_bad_answer(
     assert set(await methods(server)) == {"json_schema"}
 
 
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [
+        (400, "response_format: unknown field"),
+        (422, "body.response_format: Extra inputs are not permitted"),
+        (500, "json_schema is not supported by this backend"),
+        (501, "guided decoding is not enabled"),
+    ],
+)
+async def test_a_method_that_has_worked_is_given_up_if_the_server_now_refuses_it(
+    server: FaultServer, ask: Ask, status: int, said: str
+) -> None:
+    await ask(0)
+    body = {"error": {"message": said}}
+    server.refuse = lambda asked: (status, body) if "response_format" in asked else None
+    assert [(await ask(at))["flags"] for at in (1, 2)] == [[], []]
+    tail = ["function_calling", "function_calling"]
+    assert await methods(server) == ["json_schema", "json_schema", *tail]
+
+
+async def test_a_method_that_has_worked_is_given_up_after_three_vague_refusals(
+    server: FaultServer, ask: Ask
+) -> None:
+    await ask(0)
+    body = {"error": {"message": "Bad request"}}
+    server.refuse = lambda asked: (400, body) if "response_format" in asked else None
+    flags = [(await ask(at))["flags"] for at in range(1, 5)]
+    assert flags == [*[["model_failed", "rejected", "completed"]] * 2, [], []]
+    assert (await methods(server))[-2:] == ["function_calling"] * 2
+
+
+async def test_refused_prompts_do_not_cost_a_method_that_answers_others(
+    server: FaultServer, ask: Ask
+) -> None:
+    await ask(0)
+    for at in range(1, 4):
+        server.play("400", "400")
+        await ask(at)
+        await ask(at)
+        server.clear()
+        await ask(at)
+    assert set(await methods(server)) == {"json_schema"}
+
+
 async def test_a_server_error_over_an_unknown_option_is_survived(
     server: FaultServer, ask: Ask
 ) -> None:
@@ -238,6 +282,13 @@ def test_a_proven_method_falls_after_three_misfits_in_a_row() -> None:
     assert memory.current == "json_schema"
     memory.judged("json_schema", fits=False)
     assert memory.current == "function_calling"
+
+
+def test_a_proven_plain_answer_is_not_to_blame_for_refusals() -> None:
+    memory = MethodMemory(("plain",))
+    memory.judged("plain", fits=True)
+    assert not any(memory.refused("plain", named=named) for named in (True, False) * 3)
+    assert (memory.current, memory.proven) == ("plain", True)
 
 
 def test_when_every_method_is_rejected_none_is_to_blame() -> None:

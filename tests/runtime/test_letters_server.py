@@ -222,6 +222,26 @@ async def test_once_it_has_worked_a_single_miss_is_only_flagged(
     assert flags[2] == flags[3] == ["no_logprobs"]
 
 
+async def test_letters_that_a_server_refuses_from_now_on_are_asked_for_no_more(
+    server: FaultServer, recommend: Recommend
+) -> None:
+    await recommend()
+    refusal = error("This model does not support logprobs")
+    server.refuse = lambda body: (400, refusal) if "logprobs" in body else None
+    assert [(await recommend())["flags"] for _ in range(2)] == [["no_logprobs"]] * 2
+    assert in_letters(server) == [True, True, False, False]
+
+
+async def test_letters_are_given_up_after_three_vague_refusals(
+    server: FaultServer, recommend: Recommend
+) -> None:
+    await recommend()
+    server.refuse = lambda body: (400, error("Bad request")) if "logprobs" in body else None
+    flags = [(await recommend())["flags"] for _ in range(4)]
+    assert all("model_failed" in one for one in flags[:2])
+    assert flags[2] == flags[3] == ["no_logprobs"]
+
+
 async def test_thoughts_before_the_letter(server: FaultServer, recommend: Recommend) -> None:
     plain = await recommend()
     server.logprobs = lambda body: {
