@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import shlex
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
+
+from dbos import DBOSClient
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..errors import InputError
 from ..knowledge.autopilots import (
@@ -15,6 +20,7 @@ from ..knowledge.autopilots import (
     store_decision,
 )
 from ..knowledge.domains import Domain
+from ..knowledge.job_schedules import change_alone
 from ..knowledge.keys import hold_key
 from ..llm.prices import require_prices
 from ..operations.autopilot.manage import shown, unchanged
@@ -25,7 +31,9 @@ from ..policies.autopilot.plan import AutopilotPlan
 from ..runtime.context import Context
 from ..runtime.options import resolve_context
 from .autopilot_cycle import cycle
-from .schedules import Schedule, add_schedule, check_times, find_schedule, remove_schedule
+from .queues import queue_client
+from .schedules import add_schedule, check_times
+from .stored_schedules import drop_schedule, stored_schedule
 
 _SCHEDULE = "autopilot-{}"
 _EVERY = "*/15 * * * *"
@@ -54,12 +62,14 @@ async def turn_on(
     if plan.usd_per_day is not None:
         models = options.model, options.reflect_model
         require_prices(options.settings.prices, models, "usd_per_day", "calls_per_day")
-    async with in_domain(options, domain) as (connection, found):
-        _refuse_held(await find_autopilot(connection, found.id))
-        await hold_key(connection, options.key_id)
-    schedule = await _schedule(replace(context, domain=found.name), cron)
-    async with in_domain(options, found.name, write=True) as (connection, found):
+    async with (
+        queue_client(options.services) as client,
+        in_domain(options, domain, write=True) as (connection, found),
+    ):
         await hold_key(connection, options.key_id)  # first, as revoking it does: else they deadlock
+        await change_alone(connection, found.id)
+        _refuse_held(await find_autopilot(connection, found.id))
+        schedule = await _schedule(connection, client, context, found, cron)
         _refuse_held(await find_autopilot(connection, found.id, alone=True))  # by now, it may be
         await store_autopilot(connection, found.id, plan.as_dict(), schedule, key_id=options.key_id)
         await store_decision(connection, found.id, "on", "asked", by(options, "turned on"))
@@ -79,15 +89,19 @@ async def turn_off(context: Context, *, domain: str | None = None) -> AutopilotS
         Re2llmError: There is no such catalogue.
     """
     options = await resolve_context(context)
-    async with in_domain(options, domain, write=True) as (connection, found):
+    async with (
+        queue_client(options.services) as client,
+        in_domain(options, domain, write=True) as (connection, found),
+    ):
+        await change_alone(connection, found.id)
+        # Also where it is off: one that was killed may have left its schedule.
+        await _unschedule(connection, client, found)
         before = await find_autopilot(connection, found.id, alone=True)
         was_on = before is not None and before.state != "off"
         if was_on:
             await set_autopilot_state(connection, found.id, "off")
             await store_decision(connection, found.id, "off", "asked", by(options, "turned off"))
         result = await shown(connection, found, options)
-    # Also where it was off: one that was turned on beside may have left its schedule.
-    await unschedule(replace(context, domain=found.name))
     return result if was_on else unchanged(result)
 
 
@@ -113,29 +127,52 @@ async def run_once(context: Context, *, domain: str | None = None) -> AutopilotS
 
 
 async def unschedule(context: Context) -> None:
-    """Remove the schedule of the cycles of the run's domain, if it is there."""
+    """Remove the schedule of the cycles of the run's domain, if its autopilot is off."""
     options = await resolve_context(context)
-    name = _SCHEDULE.format(options.domain)
-    if await _cycles(context, name) is not None:
-        await remove_schedule(context, name, cycles=True)
+    async with (
+        queue_client(options.services) as client,
+        in_domain(options, None, write=True) as (connection, found),
+    ):
+        await change_alone(connection, found.id)
+        autopilot = await find_autopilot(connection, found.id)
+        if autopilot is None or autopilot.state == "off":
+            await _unschedule(connection, client, found)
 
 
-async def _schedule(context: Context, cron: str | None) -> str:
-    """Have the run's domain looked at when it is due, and return the schedule's name."""
-    name = _SCHEDULE.format(context.domain)
-    known = await _cycles(context, name)
-    if known is not None and cron in {None, known.cron}:
-        return name
+async def _unschedule(connection: AsyncConnection, client: DBOSClient, domain: Domain) -> None:
+    name = _SCHEDULE.format(domain.name)
+    if await _cycles(connection, client, name) is not None:
+        await drop_schedule(connection, client, name)
+
+
+async def _schedule(
+    connection: AsyncConnection,
+    client: DBOSClient,
+    context: Context,
+    domain: Domain,
+    cron: str | None,
+) -> str:
+    """Have a domain looked at when it is due, and return the schedule's name."""
+    name = _SCHEDULE.format(domain.name)
+    known = await _cycles(connection, client, name)
     if known is not None:
-        await remove_schedule(context, name, cycles=True)
-    await add_schedule(context, "autopilot", cron or _EVERY, name=name, cycles=True)
+        ours = known.get("number", domain.id) == domain.id
+        if ours and cron in {None, known["cron"]}:
+            return name
+        await drop_schedule(connection, client, name)
+    within = replace(context, domain=domain.name)
+    await add_schedule(
+        within, "autopilot", cron or _EVERY, name=name, cycles=True, connection=connection
+    )
     return name
 
 
-async def _cycles(context: Context, name: str) -> Schedule | None:
-    """Return the schedule of this name, if it is an autopilot's."""
-    known = await find_schedule(context, name)
-    return known if known is not None and known.kind == "autopilot" else None
+async def _cycles(
+    connection: AsyncConnection, client: DBOSClient, name: str
+) -> Mapping[str, Any] | None:
+    """Return what the schedule of this name was made with, if it is an autopilot's."""
+    known = await stored_schedule(connection, client, name)
+    return known if known is not None and known["kind"] == "autopilot" else None
 
 
 def _require_on(found: Autopilot | None, domain: Domain) -> None:

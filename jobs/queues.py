@@ -20,10 +20,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from ..errors import DatabaseError
 from ..knowledge.engine import database_url, make_sync_engine, unreachable
+from ..knowledge.job_schedules import SCHEMA
 from ..runtime.services import Services
 
 APP = "re2llm"
-SCHEMA = "re2llm_jobs"
 JOBS, PIECES = "jobs", "pieces"
 """Queues: of what plans and sums up, and of what does the work."""
 RUN, PIECE, TICK = "run", "piece", "tick"

@@ -7,20 +7,24 @@ import datetime as dt
 import re
 import shlex
 from collections.abc import Mapping
+from contextlib import AsyncExitStack
 from dataclasses import asdict, dataclass
 from typing import Any, get_args
 from zoneinfo import available_timezones
 
 from croniter import CroniterBadDateError, croniter
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..errors import InputError
+from ..knowledge.domains import find_domain
 from ..knowledge.jobs import FilelessKind
 from ..knowledge.texts import storable
-from ..operations.database import in_domain
+from ..operations.database import connected
 from ..runtime.context import Context
 from ..runtime.options import RunOptions, resolve_context
 from .kinds import JobKind
-from .queues import JOBS, TICK, queue_client
+from .queues import queue_client
+from .stored_schedules import store_schedule
 from .ticks import next_tick
 
 SCHEDULED = get_args(FilelessKind)
@@ -67,6 +71,7 @@ async def add_schedule(
     arguments: Mapping[str, Any] | None = None,
     limits: Mapping[str, float | None] | None = None,
     cycles: bool = False,
+    connection: AsyncConnection | None = None,
 ) -> Schedule:
     """Submit a job at certain times from now on.
 
@@ -79,6 +84,7 @@ async def add_schedule(
         arguments: Of the jobs.
         limits: Of each job, as for `submit`.
         cycles: Whether it is of an autopilot, whose cycles nothing else schedules.
+        connection: In a transaction that changes more; `None` opens one.
 
     Raises:
         InputError: The cron, the zone or the kind cannot be used, or the name is taken.
@@ -91,40 +97,24 @@ async def add_schedule(
     if name is not None and not (storable(name) and 0 < len(name) <= _LONGEST):
         raise InputError("name", f"It has 1 to {_LONGEST} characters.", "Such as train-films.")
     options = await resolve_context(context)
-    async with in_domain(options, None) as (_, domain):
-        named, number = name or f"{kind}-{domain.name}", domain.id
     now = dt.datetime.now(dt.UTC)
-    given = {
-        "name": named,
-        "kind": kind,
-        "domain": domain.name,
-        "number": number,  # another catalogue may get its name
-        "cron": cron,
-        "zone": zone,
-        "arguments": dict(arguments or {}),
-        "limits": dict(limits or {}),
-        "key": None if cycles else options.key_id,  # an autopilot has its own
-    }
-    async with queue_client(options.services) as client:
-        if await asyncio.to_thread(client.get_schedule, named) is not None:
-            raise InputError(
-                "name", f"There is a schedule {named!r}.", f"`re2llm jobs unschedule {named}`."
-            )
-
-        def create() -> None:
-            client.create_schedule(
-                schedule_name=named,
-                workflow_name=TICK,
-                schedule=cron,
-                context=given,
-                automatic_backfill=True,
-                cron_timezone=zone,
-                queue_name=JOBS,
-            )
-            # Else a tick that no worker was up for would be missed, if it is the first.
-            client._sys_db.update_last_fired_at(named, now.isoformat())  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
-
-        await asyncio.to_thread(create)
+    async with AsyncExitStack() as stack:
+        client = await stack.enter_async_context(queue_client(options.services))
+        if connection is None:
+            connection = await stack.enter_async_context(connected(options, write=True))
+        domain = await find_domain(connection, options.domain, among=options.domains)
+        given = {
+            "name": name or f"{kind}-{domain.name}",
+            "kind": kind,
+            "domain": domain.name,
+            "number": domain.id,  # another catalogue may get its name
+            "cron": cron,
+            "zone": zone,
+            "arguments": dict(arguments or {}),
+            "limits": dict(limits or {}),
+            "key": None if cycles else options.key_id,  # an autopilot has its own
+        }
+        await store_schedule(connection, client, given, now)
     return _schedule(given, now)
 
 
@@ -164,14 +154,12 @@ async def find_schedule(context: Context, name: str) -> Schedule | None:
     return found[0] if found else None
 
 
-async def remove_schedule(context: Context, name: str, *, cycles: bool = False) -> None:
+async def remove_schedule(context: Context, name: str) -> None:
     """Remove a schedule; jobs that it has submitted stay.
 
-    Args:
-        cycles: Whether it may be that of an autopilot, which would be on and do nothing.
-
     Raises:
-        InputError: There is none of this name that the caller may know of, or it is an autopilot's.
+        InputError: There is none of this name that the caller may know of, or it is an autopilot's,
+            which would be on and do nothing.
     """
     options = await resolve_context(context)
     async with queue_client(options.services) as client:
@@ -180,7 +168,7 @@ async def remove_schedule(context: Context, name: str, *, cycles: bool = False) 
             raise InputError(
                 "name", f"There is no schedule {name!r}.", "`re2llm jobs schedules` lists all."
             )
-        if found["context"]["kind"] == "autopilot" and not cycles:
+        if found["context"]["kind"] == "autopilot":
             domain = shlex.quote(found["context"]["domain"])
             raise InputError(
                 "name",

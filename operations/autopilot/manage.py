@@ -13,6 +13,7 @@ from ...knowledge.autopilots import (
     store_decision,
 )
 from ...knowledge.domains import Domain
+from ...knowledge.job_schedules import has_cycles
 from ...knowledge.keys import hold_key
 from ...policies.autopilot.plan import AutopilotPlan
 from ...runtime.context import Context
@@ -115,11 +116,17 @@ async def shown(
     last = decisions[0] if decisions else None
     held = autopilot.state == "held" and last is not None
     says = _OFF if autopilot.state == "off" else "" if last is None else last.words
+    remedy = _REMEDIES.get(last.reason, "`re2llm autopilot resume`") if held and last else ""
+    if autopilot.state == "on" and not await has_cycles(
+        connection, autopilot.domain_id, autopilot.schedule
+    ):
+        says = f"Its schedule {autopilot.schedule!r} is missing, so no cycle runs."
+        remedy = "`re2llm autopilot on` with its plan makes the schedule again."
     return AutopilotShown(
         domain=domain.name,
         state=autopilot.state,
         says=f"Held: {says}" if held else says,
-        remedy=_REMEDIES.get(last.reason, "`re2llm autopilot resume`") if held and last else "",
+        remedy=remedy,
         plan=plan.as_dict(),
         schedule=autopilot.schedule if autopilot.state != "off" else None,
         reward=reward,
