@@ -7,23 +7,21 @@ import os
 import socket
 import uuid
 from collections.abc import Callable
-from typing import Any
 
-from dbos import DBOS, DBOSConfig, Queue
-from dbos._serialization import DefaultSerializer
+from dbos import DBOS
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from ..errors import InputError, PoolerError
-from ..knowledge.engine import database_url, make_sync_engine
 from ..knowledge.jobs import other_versions
 from ..records import counted
 from ..runtime.services import Services
 from ..runtime.sharing import shared_services
 from . import workflows
 from .code_version import code_version
+from .launching import launch
 from .liveness import Pulse, gone
-from .queues import APP, JOBS, JSON, PIECES, POLL, SCHEMA, queue_client
+from .queues import POLL, queue_client
 
 _LOOK = 2.0
 """Seconds between two looks at the other workers; one that is gone at two of them is given up."""
@@ -62,7 +60,7 @@ async def work(*, concurrency: int, stop: asyncio.Event, say: Say) -> None:
         await pulse.stop()
         raise
     workflows.leaving.clear()
-    limit = await _launch(services, name, version, concurrency)
+    limit = await launch(services, name, version, concurrency)
     say(f"worker {name} takes pieces, {concurrency} at a time (version {version})")
     try:
         await _watch(services, pulse, name, version, stop, say)
@@ -97,60 +95,6 @@ async def _require_same(services: Services, version: str) -> None:
             "Let workers of that version end them, or move them to this one with `re2llm jobs "
             "pause` and `re2llm jobs resume`.",
         )
-
-
-class _Limit:
-    """How many pieces this worker takes.
-
-    DBOS keeps one number for all workers in the database, and machines differ.
-    """
-
-    def __init__(self, database: Any, most: int) -> None:
-        self.most = most
-        self._read = database.get_queue
-        database.get_queue = self
-
-    def __call__(self, name: str, **options: Any) -> Queue | None:
-        queue = self._read(name, **options)
-        if queue is not None and (name == PIECES or not self.most):
-            queue._worker_concurrency = self.most  # noqa: SLF001
-        return queue
-
-
-async def _launch(services: Services, name: str, version: str, concurrency: int) -> _Limit:
-    url = await asyncio.to_thread(database_url, services.settings)
-    engine = make_sync_engine(url, services.settings, pool_size=services.settings.pool_size)
-    config: DBOSConfig = {
-        "name": APP,
-        "system_database_url": url.replace("+psycopg", ""),
-        "system_database_engine": engine,
-        "dbos_system_schema": SCHEMA,
-        "serializer": JSON,
-        "use_listen_notify": False,  # poolers do not pass them on
-        "executor_id": name,
-        "application_version": version,
-        "log_level": "ERROR",
-        "enable_otlp": False,
-        "scheduler_polling_interval_sec": 5.0,
-    }
-    DefaultSerializer.deserialize = _refuse_pickle
-    instance = DBOS(config=config)
-    DBOS.listen_queues([JOBS, PIECES])
-    # From within the loop, so that the workflows run on it, beside its services.
-    DBOS.launch()
-    await DBOS.register_queue_async(JOBS, polling_interval_sec=POLL)
-    # One, until `_Limit` says how many.
-    await DBOS.register_queue_async(PIECES, worker_concurrency=1, polling_interval_sec=POLL)
-    return _Limit(instance._sys_db, concurrency)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
-
-
-def _refuse_pickle(cls: DefaultSerializer, serialized_data: str) -> Any:
-    """Stand in for DBOS's reader of pickles, which any row may ask for.
-
-    Otherwise anyone who can write to the queues could run code on every worker.
-    """
-    del cls, serialized_data
-    raise TypeError("A row of the queues is pickled, which this worker does not read.")
 
 
 async def _watch(

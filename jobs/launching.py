@@ -1,0 +1,103 @@
+"""Starts DBOS in a worker, with what a worker needs differently."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from dbos import DBOS, DBOSConfig, Queue
+from dbos._serialization import DefaultSerializer
+from dbos._sys_db import SystemDatabase
+
+from ..knowledge.engine import database_url, make_sync_engine
+from ..knowledge.job_schedules import SCHEMA
+from ..runtime.services import Services
+from .queues import APP, JOBS, JSON, PIECES, POLL
+
+
+class Limit:
+    """How many pieces this worker takes.
+
+    DBOS keeps one number for all workers in the database, and machines differ.
+    """
+
+    def __init__(self, database: Any, most: int) -> None:
+        self.most = most
+        self._read = database.get_queue
+        database.get_queue = self
+
+    def __call__(self, name: str, **options: Any) -> Queue | None:
+        """Stand in for DBOS's reader of a queue."""
+        queue = self._read(name, **options)
+        if queue is not None and (name == PIECES or not self.most):
+            queue._worker_concurrency = self.most  # noqa: SLF001
+        return queue
+
+
+async def launch(services: Services, name: str, version: str, concurrency: int) -> Limit:
+    """Start to take work.
+
+    Args:
+        services: Of the process.
+        name: Of this worker.
+        version: Of the code; jobs and pieces of another one are not taken.
+        concurrency: Pieces at the same time.
+    """
+    url = await asyncio.to_thread(database_url, services.settings)
+    engine = make_sync_engine(url, services.settings, pool_size=services.settings.pool_size)
+    config: DBOSConfig = {
+        "name": APP,
+        "system_database_url": url.replace("+psycopg", ""),
+        "system_database_engine": engine,
+        "dbos_system_schema": SCHEMA,
+        "serializer": JSON,
+        "use_listen_notify": False,  # poolers do not pass them on
+        "executor_id": name,
+        "application_version": version,
+        "log_level": "ERROR",
+        "enable_otlp": False,
+        "scheduler_polling_interval_sec": 5.0,
+    }
+    DefaultSerializer.deserialize = _refuse_pickle
+    share_ticks()
+    instance = DBOS(config=config)
+    DBOS.listen_queues([JOBS, PIECES])
+    # From within the loop, so that the workflows run on it, beside its services.
+    DBOS.launch()
+    await _register(JOBS)
+    await _register(PIECES, worker_concurrency=1)  # until `Limit` says how many
+    return Limit(instance._sys_db, concurrency)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+
+
+async def _register(queue: str, **options: Any) -> None:
+    await DBOS.register_queue_async(
+        queue, polling_interval_sec=POLL, on_conflict="always_update", **options
+    )
+
+
+def share_ticks() -> None:
+    """Have the ticks of schedules be of no version: any worker that is up takes them.
+
+    DBOS gives them to the version that was registered last, which may be of a release that was
+    taken back: then nobody does.
+    """
+    database: Any = SystemDatabase
+    database.get_latest_application_version = _no_version
+    database._is_latest_version = _takes_what_has_none  # noqa: SLF001
+
+
+def _no_version(*_: object, **__: object) -> dict[str, None]:
+    return {"version_name": None}
+
+
+def _takes_what_has_none(*_: object, **__: object) -> bool:
+    return True
+
+
+def _refuse_pickle(cls: DefaultSerializer, serialized_data: str) -> Any:
+    """Stand in for DBOS's reader of pickles, which any row may ask for.
+
+    Otherwise anyone who can write to the queues could run code on every worker.
+    """
+    del cls, serialized_data
+    raise TypeError("A row of the queues is pickled, which this worker does not read.")
