@@ -200,10 +200,27 @@ def _parquet_rows(
 
 def _rows_of(batch: Any) -> Iterable[Row | str]:
     """Return the rows of a batch; of one with a value that Python cannot hold, why not."""
+    batch = _in_microseconds(batch)
     try:
         return batch.to_pylist()
     except _FAULTS:
         return (_row_at(batch, place) for place in range(batch.num_rows))
+
+
+def _in_microseconds(batch: Any) -> Any:
+    """Return a batch without nanoseconds, of which Python's own times have none."""
+    arrow = importlib.import_module("pyarrow")
+    for place, column in enumerate(batch.schema):
+        kind = column.type
+        if getattr(kind, "unit", "") != "ns":
+            continue
+        if arrow.types.is_timestamp(kind):
+            kind = arrow.timestamp("us", tz=kind.tz)
+        else:
+            kind = arrow.duration("us") if arrow.types.is_duration(kind) else arrow.time64("us")
+        cells = batch.column(place).cast(kind, safe=False)
+        batch = batch.set_column(place, column.name, cells)
+    return batch
 
 
 def _row_at(batch: Any, place: int) -> Row | str:

@@ -4,6 +4,7 @@ import gzip
 import importlib
 import json
 from array import array
+from datetime import datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -477,3 +478,26 @@ def test_one_user_of_everything_is_no_person(
 
 def test_of_a_very_long_title_the_beginning_is_kept() -> None:
     assert clean_title("Heat " * 1_000) == ("Heat " * 400).rstrip()
+
+
+@pytest.mark.parametrize("zone", [None, "UTC", "Europe/Rome"])
+def test_nanoseconds_of_parquet_are_read_as_pythons_own_times(tmp_path, zone):
+    """Whether pandas is installed or not, which alone has times of nanoseconds."""
+    arrow = pytest.importorskip("pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    columns = {
+        "at": arrow.array([1_700_000_000_123_456_789, None], arrow.timestamp("ns", tz=zone)),
+        "lasts": arrow.array([1_001, 2_000], arrow.duration("ns")),
+        "daily": arrow.array([1_001, 2_000], arrow.time64("ns")),
+        "n": [1, 2],
+    }
+    file = tmp_path / "t.parquet"
+    parquet.write_table(arrow.table(columns), file)
+    report = ReadReport()
+    (_, first), (_, second) = read_rows(file, report)
+    assert not report.malformed
+    assert type(first["at"]) is datetime
+    assert first["at"].microsecond == 123_456
+    assert first["at"].timestamp() == pytest.approx(1_700_000_000.123456) or zone is None
+    assert (first["lasts"], first["daily"]) == (timedelta(microseconds=1), time(0, 0, 0, 1))
+    assert (second["at"], second["n"]) == (None, 2)
