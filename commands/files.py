@@ -13,13 +13,15 @@ from .console import json_text, print_json
 
 
 def read_text(file: Path) -> str:
-    """Read a file, or standard input if the name is `-`.
+    """Read a file, or standard input if the name is `-`; a byte order mark is left out.
 
     Raises:
         OSError: It cannot be read.
         ValueError: It is not UTF-8.
     """
-    return sys.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8")
+    if str(file) == "-":
+        return sys.stdin.read().removeprefix("\ufeff")
+    return file.read_text(encoding="utf-8-sig")
 
 
 def write_json(field: str, file: Path, value: Any) -> None:

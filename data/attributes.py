@@ -2,12 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from ..flattening import flat_attributes
 from ..records import AttributeValue
-from .json_rows import as_text
-from .malformed import shown
+from .json_rows import as_object, as_text
+from .malformed import RowError, shown
+
+
+def given_attributes(row: Mapping[str, object], own: Collection[str]) -> dict[str, object]:
+    """Return the attributes of a described item: those in the object `attributes`, and other keys.
+
+    Args:
+        own: Keys that are no attributes, `attributes` among them.
+
+    Raises:
+        RowError: `attributes` is no object, or an attribute is given twice.
+    """
+    given = {} if row.get("attributes") is None else as_object(row["attributes"])
+    if given is None:
+        raise RowError(f"attributes {shown(row['attributes'])} are not an object")
+    extra = {key: entry for key, entry in row.items() if key not in own}
+    if twice := sorted(extra.keys() & given.keys()):
+        raise RowError(f"gives the attribute {shown(twice[0])} twice")
+    return extra | given
 
 
 def read_attributes(given: Mapping[str, object]) -> tuple[dict[str, AttributeValue], list[str]]:

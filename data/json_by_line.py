@@ -27,7 +27,7 @@ def refuse_other_text(path: Path, text: str, *, alone: bool) -> None:
     Raises:
         InputError: It is; says how to write it by line.
     """
-    if _is_heading(text):
+    if is_heading(text):
         remedy = "Give one JSON object a line; `re2llm load table` reads CSV and Parquet."
         raise InputError(str(path), f"is a table, not JSONL. It begins {shown(text)}.", remedy)
     start = text.strip()
@@ -73,7 +73,7 @@ def _are_rows(value: object) -> bool:
     return bool(rows) and all(isinstance(row, dict) for row in rows)
 
 
-def _is_heading(text: str) -> bool:
+def is_heading(text: str) -> bool:
     """Whether a line names the columns of a table."""
     cells = re.split(r"[,;\t|]", text.strip()[:_LONGEST_HEADING])
     return len(cells) > 1 and all(

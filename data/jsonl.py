@@ -7,14 +7,15 @@ from pathlib import Path
 
 from ..errors import InputError
 from ..records import Item, Session
-from .attributes import read_attributes
+from .attributes import given_attributes, read_attributes
 from .files import total_bytes
 from .json_rows import as_id, as_object, as_text, keys_of, read_json_lines, with_own_keys
 from .malformed import ReadReport, RowError, parse_items, shown
 from .session_file import read_sessions
 from .titles import clean_title
 
-_OWN_KEYS = frozenset({"id", "title", "attributes"})
+OWN_KEYS = frozenset({"id", "title", "attributes"})
+"""Keys of an item that are no attributes."""
 _AMAZON = "; it seems to be Amazon's metadata: use `re2llm load amazon FOLDER`"
 
 
@@ -54,7 +55,7 @@ class JsonlReader:
     ) -> Iterator[Session]:
         """Stream the sessions; none if there is no file of them."""
         if self._sessions is not None:
-            yield from read_sessions(self._sessions, report, known=known)
+            yield from read_sessions(self._sessions, report, known=known, targets=True)
 
 
 def _either(folder: Path, name: str) -> Path | None:
@@ -66,17 +67,11 @@ def _item(value: object) -> tuple[Item, list[str]]:
     row = as_object(value)
     if row is None:
         raise RowError(f"{shown(value)} is not an object with id and title")
-    row = with_own_keys(row, _OWN_KEYS)
+    row = with_own_keys(row, OWN_KEYS)
     for key in ("id", "title"):
         if key not in row:
             raise RowError(f"has no {key}{_AMAZON if 'parent_asin' in row else keys_of(row)}")
-    given = {} if row.get("attributes") is None else as_object(row["attributes"])
-    if given is None:
-        raise RowError(f"attributes {shown(row['attributes'])} are not an object")
-    extra = {key: entry for key, entry in row.items() if key not in _OWN_KEYS}
-    if twice := sorted(extra.keys() & given.keys()):
-        raise RowError(f"gives the attribute {shown(twice[0])} twice")
-    attributes, dropped = read_attributes(extra | given)
+    attributes, dropped = read_attributes(given_attributes(row, OWN_KEYS))
     named = row["title"]
     title = str(named) if isinstance(named, int) and not isinstance(named, bool) else named
     return Item(as_id(row["id"], "id"), clean_title(as_text(title, "title")), attributes), dropped

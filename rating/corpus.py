@@ -14,6 +14,8 @@ from typing import Any
 from langchain_core.messages import BaseMessage
 from pydantic import ValidationError
 
+from ..data.files import read_lines
+from ..data.json_by_line import is_heading
 from ..data.malformed import ReadReport
 from ..errors import InputError
 from ..llm.rating_prompt import PromptLimits, rating_messages
@@ -110,6 +112,8 @@ class ReviewSource:
         report = ReadReport()
         path = Path(self.path)
         read = read_rated_films if path.is_dir() else read_histories
+        if path.is_file():
+            _refuse_table(path)
         histories = read(path, report)
         if not self.skip_malformed:
             report.raise_if_malformed()
@@ -136,6 +140,22 @@ class ReviewSource:
         histories = self.histories()
         split = split_reviews(histories, self.split, seed=self.seed)
         return RatingCorpus(split, scale_of(histories), limits, self.split, self.seed)
+
+
+_TABLES = frozenset({".csv", ".tsv", ".dat", ".data", ".parquet"})
+
+
+def _refuse_table(path: Path) -> None:
+    """Raise `InputError` for a table, such as the file of ratings in a folder of MovieLens."""
+    named = _TABLES.intersection(suffix.lower() for suffix in path.suffixes)
+    _, first = next(read_lines(path, ReadReport()), (1, "")) if not named else (1, "")
+    if named or is_heading(first):
+        raise InputError(
+            str(path),
+            "is a table, not JSONL.",
+            "Give the folder of MovieLens that holds it, or write one JSON object a line: "
+            '{"user": …, "item": …, "rating": …}.',
+        )
 
 
 def request_from_reviews(histories: Sequence[ReviewHistory], user: str, item: str) -> RatingRequest:

@@ -37,6 +37,8 @@ def read_rated_films(folder: Path, report: ReadReport) -> list[ReviewHistory]:
         film, time = films[rating.item], float(rating.timestamp)
         by_user[rating.user].append(Review(rating.user, film, value, time=time))
     return [
-        ReviewHistory(user, once_each(sorted(reviews, key=lambda review: review.time)))
+        ReviewHistory(
+            user, once_each(sorted(reviews, key=lambda review: review.time), folder, report)
+        )
         for user, reviews in by_user.items()
     ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from statistics import fmean
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 from pydantic import BaseModel, Field, ValidationError
 
@@ -119,6 +119,28 @@ def rating_task(request: Mapping[str, Any]) -> RatingTask:
         item_mean=mean_rating(others) if given.item_mean is None else given.item_mean,
         scale=scale,
     )
+
+
+def refuse_unknown_keys(request: Mapping[str, Any]) -> None:
+    """Raise `InputError` for a key that a request, its items or its reviews do not have."""
+    _refuse_unknown("", request, RatingRequest)
+    parts = (("item", RatedItem), ("history", PastReview), ("item_reviews", OtherReview))
+    for field, kind in parts:
+        part: Any = request.get(field)
+        if isinstance(part, list):
+            for place, row in enumerate(cast("list[Any]", part)):
+                _refuse_unknown(f"{field}.{place}.", row, kind)
+        else:
+            _refuse_unknown(f"{field}.", part, kind)
+
+
+def _refuse_unknown(where: str, row: Any, kind: type[BaseModel]) -> None:
+    if not isinstance(row, Mapping):
+        return  # which the schema refuses
+    known = kind.model_fields
+    for key in cast("Mapping[str, Any]", row):
+        if key not in known:
+            raise InputError(f"{where}{key}", "is not known.", f"Choose from {', '.join(known)}.")
 
 
 def mean_rating(reviews: Sequence[Review]) -> float | None:

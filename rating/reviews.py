@@ -9,9 +9,17 @@ from pathlib import Path
 from typing import cast
 
 from ..data.amazon_reviews import meta_of, products
-from ..data.attributes import read_attributes
+from ..data.attributes import given_attributes, read_attributes
 from ..data.day_order import day_first_in, in_order
-from ..data.json_rows import as_id, as_object, as_text, read_json_lines
+from ..data.json_rows import (
+    as_id,
+    as_object,
+    as_text,
+    keys_of,
+    read_json_lines,
+    with_own_keys,
+)
+from ..data.jsonl import OWN_KEYS
 from ..data.malformed import ReadReport, RowError, shown
 from ..data.times import seconds
 from ..data.titles import clean_title
@@ -31,6 +39,7 @@ _KEYS = {
     "time": ("time", "timestamp"),
 }
 """Our key, and what data sets call it."""
+_NAMES = frozenset(name for usual in _KEYS.values() for name in usual)
 _UNUSED = frozenset({"asin", "images", "helpful_vote", "verified_purchase"})
 """Keys of Amazon's published reviews that are left out without a word."""
 
@@ -79,7 +88,7 @@ def read_histories(path: Path, report: ReadReport) -> list[ReviewHistory]:
         try:
             row = _object(value, "row")
             if "history" in row:
-                whole.append(_amazon_history(row))
+                whole.append(_amazon_history(row, path, report))
                 continue
             review, unknown = _plain_review(row, float(next(places)), day_first)
         except RowError as error:
@@ -92,7 +101,9 @@ def read_histories(path: Path, report: ReadReport) -> list[ReviewHistory]:
     _leave_out_undated(by_user, undated, path, report)
     _describe(by_user, path, report)
     plain = [
-        ReviewHistory(user, once_each(sorted(reviews, key=lambda review: review.time)))
+        ReviewHistory(
+            user, once_each(sorted(reviews, key=lambda review: review.time), path, report)
+        )
         for user, reviews in by_user.items()
     ]
     return [history for history in [*whole, *plain] if history.reviews]
@@ -140,7 +151,7 @@ def scale_of(histories: Iterable[ReviewHistory]) -> RatingScale:
     return RatingScale(min(ratings), max(ratings))
 
 
-def _amazon_history(row: dict[str, object]) -> ReviewHistory:
+def _amazon_history(row: dict[str, object], path: Path, report: ReadReport) -> ReviewHistory:
     user = as_id(row.get("user_id"), "user_id")
     listed = row["history"]
     if not isinstance(listed, list):
@@ -150,7 +161,7 @@ def _amazon_history(row: dict[str, object]) -> ReviewHistory:
     category = row.get("category")
     reviews = [_amazon_review(user, entry, category, place) for place, entry in enumerate(rows)]
     # The data set calls the held-out review the last one, whatever its time says.
-    return ReviewHistory(user, once_each(reviews))
+    return ReviewHistory(user, once_each(reviews, path, report))
 
 
 def _amazon_review(user: str, value: object, category: object, place: int) -> Review:
@@ -178,17 +189,24 @@ def _plain_review(
     row: dict[str, object], place: float, day_first: bool | None
 ) -> tuple[Review, list[str]]:
     """Return the review of a row, and the keys that mean nothing."""
-    row, unknown = _by_usual_names(row)
-    user = as_id(row.get("user"), "user")
-    described = as_object(row.get("item"))
+    given = row
+    row, unknown = _by_usual_names(given)
+    for name in ("user", "item", "rating"):
+        if name not in row:
+            raise RowError(f"has no {name}{keys_of(given)}")
+    user = as_id(row["user"], "user")
+    described = as_object(row["item"])
     if described is None:
-        key = as_id(row.get("item"), "item")
+        key = as_id(row["item"], "item")
         item = Item(key, key)
     else:
-        key = as_id(described.get("id"), "item id")
+        described = with_own_keys(described, OWN_KEYS)
+        if "id" not in described:
+            raise RowError(f"item has no id{keys_of(described)}")
+        key = as_id(described["id"], "item id")
         title = described.get("title")
         named = key if title is None else clean_title(as_text(title, "title"))
-        facts, dropped = _facts(described, but={"id", "title"})
+        facts, dropped = read_attributes(given_attributes(described, OWN_KEYS))
         unknown += [f"item.{name}" for name in dropped]
         item = Item(key, named, facts)
     time = row.get("time")
@@ -201,6 +219,7 @@ def _plain_review(
 def _by_usual_names(row: dict[str, object]) -> tuple[dict[str, object], list[str]]:
     """Return a row with our keys for those that data sets use, and the keys that mean nothing."""
     found: dict[str, object] = {}
+    row = with_own_keys(row, _NAMES)
     used = _UNUSED if "parent_asin" in row else frozenset[str]()
     for name, usual in _KEYS.items():
         key = next((key for key in usual if row.get(key) is not None), None)
@@ -239,9 +258,16 @@ def _joined(title: object, text: object) -> str:
     return ". ".join(parts)
 
 
-def once_each(reviews: Sequence[Review]) -> tuple[Review, ...]:
-    """Keep an item's last review, so that no history holds the item that is to be rated."""
+def once_each(reviews: Sequence[Review], path: Path, report: ReadReport) -> tuple[Review, ...]:
+    """Keep an item's last review, so that no history holds the item that is to be rated.
+
+    Args:
+        reviews: Of one user, oldest first.
+        path: Where they are from, for the report, which counts those that are left out.
+    """
     last = {review.item.id: place for place, review in enumerate(reviews)}
+    for _ in range(len(reviews) - len(last)):
+        report.warn_once(path, None, "left out: the same user rates the same item again later")
     return tuple(review for place, review in enumerate(reviews) if last[review.item.id] == place)
 
 

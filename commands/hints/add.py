@@ -11,6 +11,7 @@ import typer
 
 from ...errors import InputError, reason_of
 from ..console import out, print_json, run
+from ..files import read_text
 from ..options import DomainOption, JsonOption
 from .verify import print_verified, verified
 
@@ -44,7 +45,7 @@ def _listed(file: Path | None) -> list[str]:
     if file is None:
         return []
     try:
-        value: Any = json.loads(file.read_text(encoding="utf-8"))
+        value: Any = json.loads(read_text(file))
     except (OSError, ValueError) as error:
         raise InputError(
             "--file",

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ...errors import InputError, reason_of
+from ..files import read_text
 
 
 def hyper_parameters(file: Path | None, settings: Sequence[str]) -> dict[str, object]:
@@ -22,7 +23,7 @@ def hyper_parameters(file: Path | None, settings: Sequence[str]) -> dict[str, ob
     values: dict[str, object] = {}
     if file is not None:
         try:
-            values |= json.loads(file.read_text(encoding="utf-8"))
+            values |= json.loads(read_text(file))
         except (OSError, ValueError, TypeError) as error:
             raise InputError(
                 "--config",

@@ -35,6 +35,46 @@ def test_rate_a_request_from_stdin():
     assert json.loads(done.stdout)["rating"] == 2
 
 
+def test_a_request_may_begin_with_a_byte_order_mark(tmp_path):
+    text = json.dumps({"item": {"title": "Emma"}, "history": [{"title": "x", "rating": 2}]})
+    file = tmp_path / "request.json"
+    file.write_text("\ufeff" + text, encoding="utf-8")
+    for name, given in ((file, None), ("-", "\ufeff" + text)):
+        done = invoke("rate", "--request", name, "--json", stdin=given)
+        assert done.exit_code == 0, done.stderr
+        assert json.loads(done.stdout)["rating"] == 2
+    config = tmp_path / "config.json"
+    config.write_text("\ufeff" + '{"clip": 0.3}', encoding="utf-8")
+    done = invoke(
+        "rater", "train", "--model", "x", "--out", "o", "--show-config", "--config", config
+    )
+    assert json.loads(done.stdout)["clip"] == 0.3
+
+
+@pytest.mark.parametrize(
+    ("request_", "field", "known"),
+    [
+        ({"item": {"title": "x"}, "hist": []}, "hist", "history"),
+        ({"item": {"title": "x", "name": "y"}}, "item.name", "title, attributes"),
+        (
+            {"item": {"title": "x"}, "history": [{"title": "y", "stars": 2}]},
+            "history.0.stars",
+            "rating",
+        ),
+        (
+            {"item": {"title": "x"}, "item_reviews": [{"rating": 2, "body": ""}]},
+            "item_reviews.0.body",
+            "text",
+        ),
+    ],
+)
+def test_a_mistyped_key_of_a_request_is_named_with_the_known_ones(request_, field, known):
+    done = invoke("rate", "--request", "-", stdin=json.dumps(request_))
+    assert done.exit_code == 1
+    assert f"{field}: is not known" in " ".join(done.stderr.split())
+    assert known in " ".join(done.stderr.split())
+
+
 def test_traces_are_paid_once_and_survive_a_torn_line(tmp_path):
     file = tmp_path / "traces.jsonl"
     first = json.loads(invoke("rater", "traces", "--out", file, "--limit", 20, "--json").stdout)

@@ -74,6 +74,18 @@ def test_a_rating_that_cannot_be_used_names_its_row(folder):
         ReviewSource(path=str(folder)).histories()
 
 
+@pytest.mark.parametrize("name", ["ratings.csv", "ratings.txt", "ratings.dat", "u.data"])
+def test_the_file_of_ratings_alone_is_refused_with_the_way_to_its_folder(folder, name):
+    file = folder / name
+    lines = (folder / "ratings.csv").read_text().splitlines(keepends=True)
+    if file.suffix not in {".csv", ".txt"}:
+        lines = [line.replace(",", "::") for line in lines[1:]]
+    file.write_text("".join(lines))
+    with pytest.raises(InputError, match="is a table") as refused:
+        ReviewSource(path=str(file)).histories()
+    assert "folder of MovieLens" in refused.value.remedy
+
+
 def test_mixed_holds_out_each_last_review_and_trains_on_no_held_user(folder):
     histories = ReviewSource(path=str(folder)).histories()
     split = split_reviews(histories, "mixed", seed=3)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import re2llm
+from re2llm.data.jsonl import JsonlReader
 from re2llm.data.malformed import ReadReport
 from re2llm.errors import InputError
 from re2llm.llm.rating_prompt import PromptLimits
@@ -130,6 +131,64 @@ def test_malformed_rows_are_reported_with_their_line(tmp_path, row):
     assert len(read) == 1
     assert report.malformed == 1
     assert report.first_malformed[0].line == 2
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ({"business_id": "b", "user_id": "u", "stars": 4}, "has no item (it has 'business_id'"),
+        ({"reviewerID": "u", "asin": "b", "overall": 4.0}, "has no user (it has 'reviewerID'"),
+        ({"user": "u", "item": {"asin": "b"}, "rating": 4}, "item has no id (it has 'asin')"),
+        ({"user": "u", "item": "b", "stars": 4}, "has no rating (it has 'user', 'item', 'stars')"),
+    ],
+)
+def test_a_row_of_other_keys_is_told_which_it_has(tmp_path, row, said):
+    report = ReadReport()
+    read_histories(write(tmp_path / "r.jsonl", [row]), report)
+    assert report.first_malformed[0].reason.startswith(said)
+
+
+def test_keys_may_be_capitalised(tmp_path):
+    row = {"User": "u", "Item": {"ID": 3, "Title": "Tea"}, "Rating": 4, "Time": 1_700_000_000}
+    report = ReadReport()
+    (found,) = read_histories(write(tmp_path / "r.jsonl", [row]), report)
+    assert (found.user, found.reviews[0].item) == ("u", Item("3", "Tea"))
+    assert found.reviews[0].time == 1_700_000_000
+    assert not report.notes
+
+
+@pytest.mark.parametrize("extra", [{}, {"year": 1995}])
+def test_attributes_of_a_reviewed_item_are_read_as_those_of_a_catalogue(tmp_path, extra):
+    item = {"id": "b", "title": "Emma", "attributes": {"kind": "novel", "by": ["Austen"]}, **extra}
+    (found,) = read_histories(
+        write(tmp_path / "r.jsonl", [{"user": "u", "item": item, "rating": 4}]), ReadReport()
+    )
+    assert found.reviews[0].item.attributes == {"kind": "novel", "by": ["Austen"], **extra}
+    (read,) = JsonlReader(write(tmp_path / "items.jsonl", [item])).items(ReadReport())
+    assert read == found.reviews[0].item
+
+
+@pytest.mark.parametrize("attributes", ["novel", ["novel"], {"genre": "novel"}])
+def test_attributes_that_cannot_be_read_are_malformed(tmp_path, attributes):
+    item = {"id": "b", "genre": "tale", "attributes": attributes}
+    report = ReadReport()
+    read_histories(write(tmp_path / "r.jsonl", [{"user": "u", "item": item, "rating": 4}]), report)
+    assert report.malformed == 1
+
+
+def test_ratings_that_a_later_one_replaces_are_counted(tmp_path):
+    rows = [{"user": u, "item": i, "rating": 2} for u in "ab" for i in "xyxzx"]
+    report = ReadReport()
+    read = read_histories(write(tmp_path / "r.jsonl", rows), report)
+    assert [len(history.reviews) for history in read] == [3, 3]
+    (note,) = report.notes
+    assert "the same item again later (and in 3 more rows)" in note
+    assert (report.malformed, report.warnings) == (0, 1)
+    fine = ReadReport()
+    read_histories(
+        write(tmp_path / "r.jsonl", [row | {"item": n} for n, row in enumerate(rows)]), fine
+    )
+    assert not fine.notes
 
 
 def test_last_review_is_left_out_and_never_known():
