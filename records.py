@@ -83,11 +83,13 @@ class Item:
         id: The data set's own id, unique in its domain.
         title: The name that people know it by.
         attributes: Descriptive facts by name, such as `year`, `genres`, `director`.
+        named: Whether that title is known; else the id stands for it.
     """
 
     id: str
     title: str
     attributes: Mapping[str, AttributeValue] = field(default_factory=dict[str, AttributeValue])
+    named: bool = field(default=True, compare=False)
 
     @property
     def text(self) -> str:

@@ -140,7 +140,7 @@ class TableReader:
                 report.bytes_read = scanned.bytes_read
             if key not in seen:
                 seen.add(key)
-                yield Item(key, key)
+                yield Item(key, key, named=False)
 
     def _ratings(self, report: ReadReport, known: Container[str] | None) -> Iterator[Rating]:
         spelled = _Spelling(known).of
@@ -202,6 +202,17 @@ def item_of(row: Row, *, id: str, title: str) -> tuple[Item, list[str]]:  # noqa
     if isinstance(text, str) and text.strip() in NOTHING:
         raise RowError(f"title {shown(text)} stands for no value")
     return Item(_id(row.get(id), "id"), clean_title(as_text(text, "title")), attributes), dropped
+
+
+def without_nameless(items: Iterable[Item], known: Container[str]) -> Iterator[Item]:
+    """Leave out items that are called by their ids and that the catalogue has, however spelled.
+
+    Args:
+        items: From a reader.
+        known: The ids of the catalogue.
+    """
+    spelled = _Spelling(known).of
+    return (item for item in items if item.named or spelled(item.id) not in known)
 
 
 class _Spelling:

@@ -20,7 +20,11 @@ _SHORTEST_LIST = 2
 
 
 def read_sessions(
-    path: Path, report: ReadReport, *, known: Container[str] | None = None
+    path: Path,
+    report: ReadReport,
+    *,
+    known: Container[str] | None = None,
+    targets: bool = False,
 ) -> Iterator[Session]:
     """Stream the sessions of a file.
 
@@ -33,6 +37,7 @@ def read_sessions(
         path: The file, plain or gzip-compressed.
         report: Gets the malformed rows, the warnings and the bytes read.
         known: The catalogue's item ids, or `None` to accept any; a row with another is malformed.
+        targets: Whether a row without a target is malformed, too.
 
     Yields:
         The sessions in the order of the file.
@@ -43,6 +48,8 @@ def read_sessions(
 
     def parse(value: object) -> tuple[Session, bool, list[str]]:
         session, repeats, unknown = _session(value)
+        if targets and session.target is None:
+            raise RowError("has no target: give the item that came next")
         target = () if session.target is None else (session.target,)
         for item in (*session.history, *target, *(session.candidates or ())):
             check_known(item, known)

@@ -57,7 +57,7 @@ def read_test_sessions(
         InputError: It holds malformed rows, or no usable session.
     """
     report = ReadReport()
-    read = list(read_sessions(file, report, known=frozenset(known)))
+    read = list(read_sessions(file, report, known=frozenset(known), targets=True))
     if not skip_malformed:
         report.raise_if_malformed()
     if not read:

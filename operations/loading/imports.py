@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from itertools import islice
 from pathlib import Path
 
+from ...data.interactions import without_nameless
 from ...data.jsonl import JsonlReader
 from ...data.malformed import ReadReport
 from ...data.readers import table_reader
@@ -110,12 +111,13 @@ async def _preview(options: RunOptions, upload: str) -> ImportPreview:
             shown.remedy = _NAMED
         return shown
     async with in_domain(options, None) as (connection, domain):
-        for start in range(0, len(items), _BATCH):
-            batch = items[start : start + _BATCH]
+        fresh = list(without_nameless(items, frozenset(known)))
+        for start in range(0, len(fresh), _BATCH):
+            batch = fresh[start : start + _BATCH]
             shown.items_changed += len(await changed_items(connection, domain, batch))
     shown.items, shown.sessions = len(items), sessions[0]
     shown.malformed, shown.warnings = report.malformed, report.warnings
-    shown.first_items = [item.title for item in items[:_FIRST]]
+    shown.first_items = [item.title for item in fresh[:_FIRST]]
     shown.first_sessions = [
         [*one.history, *([one.target] if one.target else [])][-_SHOWN_IDS:] for one in sessions[1]
     ]
@@ -228,12 +230,12 @@ def _read(
     """Return the items, and how many sessions there are with the first of them."""
     there = frozenset(known)
     if kind == "sessions":
-        return [], _counted(read_sessions(path, report, known=there))
+        return [], _counted(read_sessions(path, report, known=there, targets=True))
     if kind == "items":
         return _few(JsonlReader(path).items(report)), (0, [])
     reader = table_reader(path)
     items = _few(reader.items(report))
-    both = there | {item.id for item in items}
+    both = there | {item.id for item in without_nameless(items, there)}
     return items, _counted(reader.sessions(report, both))
 
 

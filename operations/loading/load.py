@@ -12,7 +12,7 @@ from typing import TypeVar
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from ...data.interactions import TableOptions
+from ...data.interactions import TableOptions, without_nameless
 from ...data.malformed import ReadReport
 from ...data.negatives import NegativeSampler
 from ...data.readers import open_reader
@@ -78,7 +78,8 @@ async def load(
     named = path is not None or (table is not None and table != TableOptions()) or not sessions
     reader = open_reader(dataset, path, table) if named else None
     sources: list[SessionSource] = [
-        lambda known, file=file: read_sessions(file, report, known=known) for file in sessions
+        lambda known, file=file: read_sessions(file, report, known=known, targets=True)
+        for file in sessions
     ]
     total = sum(file.stat().st_size for file in sessions if file.is_file())
     total += 0 if reader is None else reader.item_bytes
@@ -145,7 +146,8 @@ async def load_domain(
     """
     async with services.engine.begin() as connection:
         domain = await claim_domain(connection, name, ENCODER_ID)
-        changed = await _load_items(connection, domain, items, services.embedder, advance)
+        given = without_nameless(items, frozenset(await item_ids(connection, domain)))
+        changed = await _load_items(connection, domain, given, services.embedder, advance)
         known = frozenset(await item_ids(connection, domain))
         settings = services.settings
         sampler = NegativeSampler(known, n=settings.candidates, seed=settings.seed)

@@ -235,6 +235,19 @@ async def test_sessions_of_the_training_are_noted(
         await evaluate_sessions(context, [Session((IDS[0],), None)], policies=[])
 
 
+async def test_a_session_without_a_target_is_named_by_its_line_and_can_be_skipped(
+    films: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "sessions.jsonl"
+    rows = [[IDS[0], IDS[1]], {"history": [IDS[2]], "target": None}, [IDS[3], IDS[4]]]
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    context, systems = Context(domain=films), {"policies": [], "baselines": ["random"]}
+    with pytest.raises(InputError, match=f"{file.name}:2: has no target"):
+        await evaluate_sessions(context, file, **systems)
+    done = await evaluate_sessions(context, file, skip_malformed=True, **systems)
+    assert len(done.sessions) == 2
+
+
 async def test_without_a_release_the_default_says_what_is_missing(
     services: Services, domain: str
 ) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import psycopg
 import pytest
 from re2llm.cli import app
+from re2llm.data.interactions import TableOptions
 from re2llm.data.sample import sample_items
 from re2llm.errors import InputError
 from re2llm.knowledge.domains import find_domain
@@ -210,7 +211,14 @@ async def test_a_malformed_item_is_named_by_file_and_line_and_nothing_is_stored(
 
 
 @pytest.mark.parametrize(
-    "bad", ['{"history": ["i1"', {"history": []}, {"history": ["i1"], "target": "unheard-of"}]
+    "bad",
+    [
+        '{"history": ["i1"',
+        {"history": []},
+        {"history": ["i1"], "target": "unheard-of"},
+        {"history": ["i1"]},
+        {"history": ["i1"], "target": None, "candidates": ["i2", "i3"]},
+    ],
 )
 async def test_a_malformed_session_is_named_by_file_and_line_and_nothing_is_stored(
     services: Services, rows: Rows, tmp_path: Path, domain: str, bad: object
@@ -228,15 +236,17 @@ def test_malformed_rows_can_be_skipped_and_are_counted(
     services: Services, tmp_path: Path, domain: str
 ) -> None:
     items = write(tmp_path / "items.jsonl", [*GOOD_ITEMS, "{oops"])
-    sessions = write(tmp_path / "train.jsonl", [["i1", "i2"], {"history": []}, ["i2", "i3"]])
+    rows = [["i1", "i2"], {"history": []}, ["i2", "i3"], {"history": ["i1"], "target": None}]
+    sessions = write(tmp_path / "train.jsonl", rows)
     command = ["load", "jsonl", str(items), "--domain", domain, "--sessions", str(sessions)]
     done = CliRunner().invoke(app, [*command, "--skip-malformed", "--json"])
     counts = json.loads(done.stdout)
     assert counts["items"] == len(GOOD_ITEMS)
     assert counts["training_sessions"] == 2
-    assert counts["malformed_rows"] == 2
+    assert counts["malformed_rows"] == 3
     assert f"{items}:8" in done.stderr
     assert f"{sessions}:2" in done.stderr
+    assert f"{sessions}:4" in done.stderr
 
 
 def test_items_alone_are_loaded_from_a_table_and_sessions_later(
@@ -251,6 +261,27 @@ def test_items_alone_are_loaded_from_a_table_and_sessions_later(
         counts = json.loads(done.stdout)
         assert (counts["items"], counts["malformed_rows"]) == (5, 0)
     assert counts["training_sessions"] == 2
+
+
+@pytest.mark.parametrize("spell", ["{}", "{}.0", "00{}"])
+async def test_a_log_alone_renames_no_item_of_the_catalogue(
+    services: Services, load: Load, tmp_path: Path, domain: str, spell: str
+) -> None:
+    teas = [Item(str(n), f"Tea {n}", {"colour": "green"}) for n in range(1, 7)]
+    await load(domain, teas)
+    log = tmp_path / "log.csv"
+    bought = [(user, n) for user in "ab" for n in range(1, 5)]
+    lines = [f"{user},{spell.format(n)},2024-01-0{n}" for user, n in bought]
+    log.write_text("\n".join(["user,item,time", *lines, "b,new,2024-01-05"]) + "\n")
+    table = TableOptions(by_user=True)
+    loaded = await load_files(Context(), "table", log, domain=domain, table=table)
+    assert (loaded.items, loaded.items_changed, loaded.sessions_new) == (7, 1, 2)
+    sql = (
+        "SELECT i.id, i.title, i.attributes FROM re2llm.item i "
+        "JOIN re2llm.domain d ON d.id = i.domain_id WHERE d.name = :name ORDER BY i.id"
+    )
+    stored = [Item(*row) for row in await query(services, sql, name=domain)]
+    assert stored == [*teas, Item("new", "new")]
 
 
 async def test_how_much_is_read_goes_to_the_callback(
