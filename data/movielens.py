@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import InputError
-from ..records import AttributeValue, Item, Session
+from ..records import AttributeValue, Item, RatingScale, Session
 from .day_sessions import Rating, rated_sessions
 from .files import require_folder, total_bytes
 from .malformed import ReadReport, RowError, check_known, parse_items, parse_rows
@@ -25,6 +25,9 @@ _NO_GENRE = frozenset({"", "(no genres listed)", "unknown"})
 _MOVIES = ("movieId", "title", "genres")
 _RATINGS = ("userId", "movieId", "rating", "timestamp")
 _LATIN = "iso-8859-1"
+_WHOLE, _HALVES = RatingScale(1, 5), RatingScale(0.5, 5)
+_USERS = "users.dat"
+"""Of ml-1m alone, not of ml-10m, which has half points."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,7 @@ class _Layout:
         rating_table: How `ratings` is written.
         columns: Those of `movies`.
         parts: Takes id, title and genres from a row of `movies`.
+        scale: The ratings that can be given; `None` depends on the data set.
     """
 
     known_as: str
@@ -48,6 +52,7 @@ class _Layout:
     rating_table: TableFormat
     columns: Sequence[str]
     parts: Callable[[list[str]], tuple[str, str, list[str]]]
+    scale: RatingScale | None
 
 
 def _listed(row: list[str]) -> tuple[str, str, list[str]]:
@@ -63,8 +68,17 @@ def _flagged(row: list[str]) -> tuple[str, str, list[str]]:
 _CSV = TableFormat(",", quoted=True)
 _COLONS = TableFormat("::", quoted=False, fallback=_LATIN)
 _LAYOUTS = (
-    _Layout("ml-latest, ml-25m, ml-32m", "movies.csv", "ratings.csv", _CSV, _CSV, _MOVIES, _listed),
-    _Layout("ml-1m, ml-10m", "movies.dat", "ratings.dat", _COLONS, _COLONS, _MOVIES, _listed),
+    _Layout(
+        "ml-latest, ml-25m, ml-32m",
+        "movies.csv",
+        "ratings.csv",
+        _CSV,
+        _CSV,
+        _MOVIES,
+        _listed,
+        _HALVES,
+    ),
+    _Layout("ml-1m, ml-10m", "movies.dat", "ratings.dat", _COLONS, _COLONS, _MOVIES, _listed, None),
     _Layout(
         "ml-100k",
         "u.item",
@@ -73,6 +87,7 @@ _LAYOUTS = (
         TableFormat("\t", quoted=False),
         ("movieId", "title", "release date", "video release date", "IMDb URL", *_GENRES),
         _flagged,
+        _WHOLE,
     ),
 )
 
@@ -81,7 +96,7 @@ class MovieLensReader:
     """Reads movies, and day sessions if there are ratings; see `CatalogueReader`.
 
     "Matrix, The (1999)" becomes the title "The Matrix" with the attribute `year` 1999; `genres` is
-    a list of text. What is unknown is left out.
+    a list of text. What is unknown is left out. `scale` are the ratings that can be given.
     """
 
     def __init__(self, path: Path) -> None:
@@ -90,6 +105,7 @@ class MovieLensReader:
         self._ratings = path / self._layout.ratings
         self.item_bytes = total_bytes([self._movies])
         self.session_bytes = total_bytes([self._ratings])
+        self.scale = self._layout.scale or (_WHOLE if (path / _USERS).is_file() else _HALVES)
 
     def items(self, report: ReadReport) -> Iterator[Item]:
         """Stream the movies in the order of the file."""

@@ -14,6 +14,11 @@ from ..records import counted
 from .files import read_lines
 from .malformed import ReadReport, RowError, shown
 
+_NUMBER = re.compile(
+    r"[+-]?(?:[0-9]{1,18}(?:\.[0-9]{0,18})?|\.[0-9]{1,18})(?:[eE][+-]?[0-9]{1,3})?"
+)
+"""What Python reads as a number, but for `4_5`, which is 45 to it."""
+
 
 @dataclass(frozen=True, slots=True)
 class TableFormat:
@@ -92,10 +97,7 @@ def check_rating(text: str) -> None:
 
 def rating_value(text: str) -> float:
     """Return a rating, or raise `RowError` if it is not a finite number."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
+    value = float(text) if _NUMBER.fullmatch(text.strip()) else math.nan
     if not math.isfinite(value):
         raise RowError(f"rating {shown(text)} is not a number")
     return value

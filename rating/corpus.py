@@ -17,8 +17,9 @@ from pydantic import ValidationError
 from ..data.files import read_lines
 from ..data.json_by_line import is_heading
 from ..data.malformed import ReadReport
+from ..data.movielens import MovieLensReader
 from ..errors import InputError
-from ..llm.rating_prompt import PromptLimits, rating_messages
+from ..llm.rating_prompt import PromptLimits, rating_messages, written
 from ..records import Item, RatingScale, RatingTask, Review, counted
 from ..runtime.request_limits import LONGEST_TEXT, MOST_ITEMS, input_error
 from ..settings import get_settings
@@ -91,6 +92,8 @@ class ReviewSource:
             corpus in the package.
         split: `last` or `users`; see `SplitRule`.
         seed: Decides which users `users` and `mixed` hold out.
+        scale: The ratings that can be given; others are malformed rows. `None` takes those of
+            MovieLens or of the sample, or else from the lowest rating to the highest.
         skip_malformed: Leave malformed rows out instead of refusing the file.
         warn: Called with a note on each of the first rows that are left out or look odd.
     """
@@ -98,6 +101,7 @@ class ReviewSource:
     path: str = SAMPLE
     split: str = "last"
     seed: int = 0
+    scale: RatingScale | None = None
     skip_malformed: bool = False
     warn: Callable[[str], None] = lambda _: None
 
@@ -114,7 +118,7 @@ class ReviewSource:
         read = read_rated_films if path.is_dir() else read_histories
         if path.is_file():
             _refuse_table(path)
-        histories = read(path, report)
+        histories = read(path, report, self.scale)
         if not self.skip_malformed:
             report.raise_if_malformed()
         for note in report.notes:
@@ -139,7 +143,22 @@ class ReviewSource:
         """Read the reviews and split them; see `limits`."""
         histories = self.histories()
         split = split_reviews(histories, self.split, seed=self.seed)
-        return RatingCorpus(split, scale_of(histories), limits, self.split, self.seed)
+        return RatingCorpus(split, self.scale_for(histories), limits, self.split, self.seed)
+
+    def scale_for(self, histories: Sequence[ReviewHistory]) -> RatingScale:
+        """Return the scale of these reviews; one that is taken from the ratings is remarked on."""
+        if self.scale is not None:
+            return self.scale
+        if self.path == SAMPLE:
+            return RatingScale()
+        if Path(self.path).is_dir():
+            return MovieLensReader(Path(self.path)).scale
+        scale = scale_of(histories)
+        self.warn(
+            f"The ratings are from {written(scale.low)} to {written(scale.high)}, and that is "
+            "taken as the scale. If it is another, set `scale`."
+        )
+        return scale
 
 
 _TABLES = frozenset({".csv", ".tsv", ".dat", ".data", ".parquet"})
@@ -158,7 +177,9 @@ def _refuse_table(path: Path) -> None:
         )
 
 
-def request_from_reviews(histories: Sequence[ReviewHistory], user: str, item: str) -> RatingRequest:
+def request_from_reviews(
+    histories: Sequence[ReviewHistory], user: str, item: str, scale: RatingScale | None = None
+) -> RatingRequest:
     """Return the request for a user's rating of an item, from what is known of both.
 
     It holds the latest reviews alone, as many as a prompt shows or a request may hold, and the
@@ -166,6 +187,7 @@ def request_from_reviews(histories: Sequence[ReviewHistory], user: str, item: st
 
     Args:
         item: An id, or a title in any case.
+        scale: `None` takes it from the ratings.
 
     Raises:
         InputError: No review is of this user or of this item.
@@ -179,7 +201,7 @@ def request_from_reviews(histories: Sequence[ReviewHistory], user: str, item: st
     about = [review for review in reviews if review.item.id == target.id]
     past = sorted((r for r in own if r.item.id != target.id), key=lambda r: r.time)
     others = sorted((r for r in about if r.user != user), key=lambda r: r.time)
-    scale = scale_of(histories)
+    scale = scale or scale_of(histories)
     try:
         return RatingRequest(
             item=RatedItem(title=target.title, attributes=_attributes(target)),

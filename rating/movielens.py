@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from functools import partial
 from pathlib import Path
 
 from ..data.malformed import ReadReport
 from ..data.movielens import MovieLensReader
 from ..errors import InputError
-from ..records import Review
+from ..records import RatingScale, Review
 from .reviews import ReviewHistory, checked_rating, once_each
 
 
-def read_rated_films(folder: Path, report: ReadReport) -> list[ReviewHistory]:
+def read_rated_films(
+    folder: Path, report: ReadReport, scale: RatingScale | None = None
+) -> list[ReviewHistory]:
     """Read the ratings of every user as reviews with an empty text.
 
     Args:
         folder: Unpacked, with movies and ratings in any layout that `MovieLensReader` knows.
-        report: Gets the malformed rows; a rating of an unknown movie is one, and one below 0.
+        report: Gets the malformed rows; a rating of an unknown movie is one, and one off the scale.
+        scale: The ratings that can be given; `None` takes those of the data set.
 
     Returns:
         Histories in the order in which their users first appear, oldest rating first. Ratings of
@@ -33,7 +37,8 @@ def read_rated_films(folder: Path, report: ReadReport) -> list[ReviewHistory]:
         )
     films = {film.id: film for film in reader.items(report)}
     by_user: defaultdict[str, list[Review]] = defaultdict(list)
-    for rating, value in reader.scores(report, films, checked_rating):
+    check = partial(checked_rating, scale=scale or reader.scale)
+    for rating, value in reader.scores(report, films, check):
         film, time = films[rating.item], float(rating.timestamp)
         by_user[rating.user].append(Review(rating.user, film, value, time=time))
     return [

@@ -55,7 +55,9 @@ class ReviewHistory:
     reviews: tuple[Review, ...]
 
 
-def read_histories(path: Path, report: ReadReport) -> list[ReviewHistory]:
+def read_histories(
+    path: Path, report: ReadReport, scale: RatingScale | None = None
+) -> list[ReviewHistory]:
     """Read a file of reviews, whose rows may be of either kind.
 
     *A plain review*: `{"user": "u1", "item": {"id": "b7", "title": "Emma", "genre": "novel"},
@@ -72,6 +74,7 @@ def read_histories(path: Path, report: ReadReport) -> list[ReviewHistory]:
     Args:
         path: The file, plain or gzip-compressed.
         report: Gets the malformed rows and the bytes read.
+        scale: The ratings that can be given, or `None` for any from 0.
 
     Returns:
         Histories in the order in which their users first appear.
@@ -88,9 +91,9 @@ def read_histories(path: Path, report: ReadReport) -> list[ReviewHistory]:
         try:
             row = _object(value, "row")
             if "history" in row:
-                whole.append(_amazon_history(row, path, report))
+                whole.append(_amazon_history(row, path, report, scale))
                 continue
-            review, unknown = _plain_review(row, float(next(places)), day_first)
+            review, unknown = _plain_review(row, float(next(places)), day_first, scale)
         except RowError as error:
             report.add(path, line, str(error))
         else:
@@ -151,7 +154,9 @@ def scale_of(histories: Iterable[ReviewHistory]) -> RatingScale:
     return RatingScale(min(ratings), max(ratings))
 
 
-def _amazon_history(row: dict[str, object], path: Path, report: ReadReport) -> ReviewHistory:
+def _amazon_history(
+    row: dict[str, object], path: Path, report: ReadReport, scale: RatingScale | None
+) -> ReviewHistory:
     user = as_id(row.get("user_id"), "user_id")
     listed = row["history"]
     if not isinstance(listed, list):
@@ -159,12 +164,16 @@ def _amazon_history(row: dict[str, object], path: Path, report: ReadReport) -> R
     held_out = row.get("heldout")
     rows = [*cast("list[object]", listed), *([] if held_out is None else [held_out])]
     category = row.get("category")
-    reviews = [_amazon_review(user, entry, category, place) for place, entry in enumerate(rows)]
+    reviews = [
+        _amazon_review(user, entry, category, place, scale) for place, entry in enumerate(rows)
+    ]
     # The data set calls the held-out review the last one, whatever its time says.
     return ReviewHistory(user, once_each(reviews, path, report))
 
 
-def _amazon_review(user: str, value: object, category: object, place: int) -> Review:
+def _amazon_review(
+    user: str, value: object, category: object, place: int, scale: RatingScale | None
+) -> Review:
     row = _object(value, "review")
     product = as_object(row.get("product")) or {}
     key = as_id(row.get("parent_asin"), "parent_asin")
@@ -177,7 +186,7 @@ def _amazon_review(user: str, value: object, category: object, place: int) -> Re
     text = _joined(row.get("review_title"), row.get("review_full") or row.get("review_excerpt"))
     time = row.get("timestamp_ms")
     moment = time / 1000 if isinstance(time, int | float) else float(place)
-    return Review(user, item, checked_rating(row.get("rating")), text, moment)
+    return Review(user, item, checked_rating(row.get("rating"), scale), text, moment)
 
 
 def _times(path: Path) -> Iterator[object]:
@@ -186,7 +195,7 @@ def _times(path: Path) -> Iterator[object]:
 
 
 def _plain_review(
-    row: dict[str, object], place: float, day_first: bool | None
+    row: dict[str, object], place: float, day_first: bool | None, scale: RatingScale | None
 ) -> tuple[Review, list[str]]:
     """Return the review of a row, and the keys that mean nothing."""
     given = row
@@ -213,7 +222,7 @@ def _plain_review(
     moment = place if time is None else seconds(in_order(time, day_first=day_first), "time")
     text = _joined(row.get("title"), row.get("text"))
     unknown += [name for name in ("title", "text") if not _is_readable(row.get(name, ""))]
-    return Review(user, item, checked_rating(row.get("rating")), text, moment), unknown
+    return Review(user, item, checked_rating(row.get("rating"), scale), text, moment), unknown
 
 
 def _by_usual_names(row: dict[str, object]) -> tuple[dict[str, object], list[str]]:
@@ -271,11 +280,13 @@ def once_each(reviews: Sequence[Review], path: Path, report: ReadReport) -> tupl
     return tuple(review for place, review in enumerate(reviews) if last[review.item.id] == place)
 
 
-def checked_rating(value: object) -> float:
-    """Return a rating, or raise `RowError` if it is no number from 0."""
+def checked_rating(value: object, scale: RatingScale | None = None) -> float:
+    """Return a rating, or raise `RowError` if it is no number from 0, or off a scale."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise RowError(f"rating {shown(value)} is not a number")
     if not is_number(value) or value < 0:
         # In an answer, a minus could as well be a dash.
         raise RowError(f"rating {shown(value)} is not 0 or more: shift the scale")
+    if scale is not None and not (scale.holds(value) or scale.holds(round(value, 2))):
+        raise RowError(f"rating {shown(value)} is not between {scale.low:g} and {scale.high:g}")
     return float(value)

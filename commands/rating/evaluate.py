@@ -13,13 +13,22 @@ from ..console import fail, progress_bars, run
 from ..files import check_writable, write_json
 from ..options import MaxCalls, MaxCost
 from ..tables import print_table
-from .options import SAMPLE, ReviewsOption, SeedOption, SkipOption, SplitOption, review_source
+from .options import (
+    SAMPLE,
+    ReviewsOption,
+    ScaleOption,
+    SeedOption,
+    SkipOption,
+    SplitOption,
+    review_source,
+)
 from .rating_tables import print_groups, print_paired
 
 
 def evaluate(
     reviews: ReviewsOption = SAMPLE,
     split: SplitOption = "last",
+    scale: ScaleOption = None,
     checkpoint: Annotated[
         Path | None,
         typer.Option(metavar="FOLDER", help="A trained rater's folder, run here without a server."),
@@ -82,9 +91,11 @@ def evaluate(
             fail(error)
     names = [name.strip() for name in baselines.split(",") if name.strip()]
     budget = Budget(max_calls=max_llm_calls, max_cost=max_cost)
-    source = review_source(reviews, split=split, skip_malformed=skip_malformed, seed=seed)
 
     async def work() -> None:
+        source = review_source(
+            reviews, split=split, scale=scale, skip_malformed=skip_malformed, seed=seed
+        )
         for field, file in (("--json", json_file), ("--plot", plot)):
             check_writable(field, file)
         with progress_bars() as progress:
@@ -99,7 +110,9 @@ def evaluate(
                 progress=progress,
             )
         if json_file is None or str(json_file) != "-":
-            _print(document, f"{reviews}, split by {split}: {counted(document['n'], 'rating')}")
+            low, high = document["scale"]
+            ratings = f"{counted(document['n'], 'rating')} from {low:g} to {high:g}"
+            _print(document, f"{reviews}, split by {split}: {ratings}")
         if json_file is not None:
             write_json("--json", json_file, document)
         if plot is not None:

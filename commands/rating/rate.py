@@ -12,7 +12,7 @@ from ...errors import InputError, reason_of
 from ..console import out, print_json, run
 from ..files import read_text
 from ..recommend import print_flags
-from .options import SAMPLE, ReviewsOption, SkipOption, review_source
+from .options import SAMPLE, ReviewsOption, ScaleOption, SkipOption, review_source
 
 if TYPE_CHECKING:
     from ...operations.rating.results import Rated
@@ -31,6 +31,7 @@ def rate(
         ),
     ] = None,
     reviews: ReviewsOption = SAMPLE,
+    scale: ScaleOption = None,
     model: Annotated[
         str | None, typer.Option(metavar="MODEL", help="A chat model. Default: RE2LLM_MODEL.")
     ] = None,
@@ -58,7 +59,7 @@ def rate(
                 "A user and an item are both needed.",
                 "Give --user and --item, or --request.",
             )
-        source = review_source(reviews, skip_malformed=skip_malformed)
+        source = review_source(reviews, scale=scale, skip_malformed=skip_malformed)
         return await predict_from_reviews(context, source, user, item)
 
     result = run(work)

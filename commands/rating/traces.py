@@ -12,7 +12,15 @@ from ...records import counted
 from ..console import out, print_json, progress_bars, run
 from ..options import MaxCalls, MaxCost
 from ..stopped import say_stopped
-from .options import SAMPLE, ReviewsOption, SeedOption, SkipOption, SplitOption, review_source
+from .options import (
+    SAMPLE,
+    ReviewsOption,
+    ScaleOption,
+    SeedOption,
+    SkipOption,
+    SplitOption,
+    review_source,
+)
 
 if TYPE_CHECKING:
     from ...rating.traces import Traced
@@ -24,6 +32,7 @@ def traces(
     ],
     reviews: ReviewsOption = SAMPLE,
     split: SplitOption = "last",
+    scale: ScaleOption = None,
     model: Annotated[
         str | None, typer.Option(metavar="MODEL", help="The teacher. Default: RE2LLM_MODEL.")
     ] = None,
@@ -50,9 +59,11 @@ def traces(
 
     budget = Budget(max_calls=max_llm_calls, max_cost=max_cost)
     context = Context(model=model, budget=budget, command="rater traces")
-    source = review_source(reviews, split=split, skip_malformed=skip_malformed, seed=seed)
 
     async def work() -> Traced:
+        source = review_source(
+            reviews, split=split, scale=scale, skip_malformed=skip_malformed, seed=seed
+        )
         with progress_bars() as progress:
             return await trace_ratings(context, source, out_file, limit=limit, progress=progress)
 

@@ -13,7 +13,15 @@ from ...records import counted
 from ..console import fail, out, print_json, progress_bars, run
 from .expected_end import with_expected_end
 from .hyper_parameters import hyper_parameters
-from .options import SAMPLE, ReviewsOption, SeedOption, SkipOption, SplitOption, review_source
+from .options import (
+    SAMPLE,
+    ReviewsOption,
+    ScaleOption,
+    SeedOption,
+    SkipOption,
+    SplitOption,
+    review_source,
+)
 
 if TYPE_CHECKING:
     from ...operations.rating.train import TrainedRater
@@ -39,6 +47,7 @@ def train(
     ] = "recone",
     reviews: ReviewsOption = SAMPLE,
     split: SplitOption = "last",
+    scale: ScaleOption = None,
     traces: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="From `rater traces`. Default: the offline teacher's."),
@@ -85,7 +94,9 @@ def train(
         from ...runtime.context import Context
 
         context = Context(command="rater train")
-        source = review_source(reviews, split=split, skip_malformed=skip_malformed, seed=chosen)
+        source = review_source(
+            reviews, split=split, scale=scale, skip_malformed=skip_malformed, seed=chosen
+        )
         with progress_bars(counts=False) as bars:
             return await train_rater(
                 context,

@@ -21,5 +21,6 @@ async def predict_from_reviews(
         Re2llmError: The reviews cannot be read, none is of this user or of this item, or the budget
             allows no further call.
     """
-    request = request_from_reviews(source.histories(), user, item)
+    histories = source.histories()
+    request = request_from_reviews(histories, user, item, source.scale_for(histories))
     return await rate(context, request.model_dump())

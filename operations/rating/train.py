@@ -11,6 +11,7 @@ from statistics import fmean
 from typing import Any, cast, get_args
 
 from ...errors import InputError
+from ...llm.rating_limits import written
 from ...rating.corpus import RatingCorpus, ReviewSource
 from ...rating.traces import cases_to_trace, fitting_traces, read_traces, write_traces
 from ...rating.training.config import TINY, RaterConfig, RaterRecipe
@@ -21,6 +22,7 @@ from ...rating.training.stages import (
     train_processes,
     train_stages,
 )
+from ...records import counted
 from ...runtime.blocking import ctrl_c_raises
 from ...runtime.context import Context
 from ...runtime.options import resolve_context
@@ -82,6 +84,8 @@ async def train_rater(
     require_training_extra(config)
     short = _TINY_PROMPT if model == TINY and traces is None else {}
     corpus = source.corpus(source.limits(**short))
+    low, high = written(corpus.scale.low), written(corpus.scale.high)
+    source.warn(f"{counted(len(corpus.split.train), 'rating')} to train on, from {low} to {high}.")
     rows: list[dict[str, Any]] = []
     processes = train_processes()
     if recipe == "recone":

@@ -100,6 +100,58 @@ def test_evaluate_prints_metrics_for_programs():
     assert document["paired"][0]["b"] == "user-mean"
 
 
+def rated(path, *ratings):
+    rows = [
+        {"user": f"u{user}", "item": f"i{n}", "rating": rating, "time": 1_700_000_000 + n}
+        for user in range(4)
+        for n, rating in enumerate(ratings)
+    ]
+    path.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    return path
+
+
+def test_the_scale_is_printed_and_can_be_set(tmp_path):
+    file = rated(tmp_path / "r.jsonl", 2, 3, 4, 3)
+    arguments = ("rater", "evaluate", "--reviews", file, "--baselines", "bias")
+    guessed = invoke(*arguments)
+    assert "4 ratings from 2 to 4" in guessed.stdout
+    assert "taken as the scale" in " ".join(guessed.stderr.split())
+    given = invoke(*arguments, "--scale", "1-5")
+    assert "4 ratings from 1 to 5" in given.stdout
+    assert given.stderr == ""
+    assert json.loads(invoke(*arguments, "--scale", "0.5 - 10", "--json", "-").stdout)["scale"] == [
+        0.5,
+        10,
+    ]
+    outside = invoke(*arguments, "--scale", "1-3")
+    assert outside.exit_code == 1
+    assert "rating 4 is not between 1 and 3" in " ".join(outside.stderr.split())
+    traced = tmp_path / "traces.jsonl"
+    done = invoke("rater", "traces", "--reviews", file, "--scale", "1-5", "--out", traced)
+    assert done.exit_code == 0, done.stderr
+    assert '\\"scale\\": [1, 5]' in traced.read_text()
+    done = invoke(
+        "rate", "--reviews", file, "--scale", "1-5", "--user", "u1", "--item", "i3", "--json"
+    )
+    assert done.exit_code == 0, done.stderr
+
+
+@pytest.mark.parametrize("scale", ["5", "5-1", "1-1", "-1-5", "one-five", "1..5", "1-5-9", ""])
+@pytest.mark.parametrize("command", ["rate", "traces", "evaluate", "train"])
+def test_a_scale_that_cannot_be_read_is_one_clear_line(tmp_path, monkeypatch, command, scale):
+    monkeypatch.chdir(tmp_path)
+    arguments = {
+        "rate": ["rate", "--user", "person-1", "--item", "x"],
+        "traces": ["rater", "traces", "--out", "t"],
+        "evaluate": ["rater", "evaluate"],
+        "train": ["rater", "train", "--model", "tiny", "--out", "o"],
+    }[command]
+    done = invoke(*arguments, f"--scale={scale}")
+    assert done.exit_code == 1
+    (line,) = done.stderr.strip().splitlines()
+    assert line.startswith("error: --scale: ")
+
+
 @pytest.mark.parametrize("half", [r"\ud83d", r"\ude00", r"\ude00\ud83d", r"\ud83d \ud83d"])
 def test_reviews_with_half_an_emoji_are_sent_and_rated(tmp_path, monkeypatch, half):
     rows = [

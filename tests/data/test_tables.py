@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 from re2llm.data import day_sessions
 from re2llm.data.interactions import TableOptions, TableReader
-from re2llm.data.malformed import ReadReport
+from re2llm.data.malformed import ReadReport, RowError
 from re2llm.data.readers import open_reader
 from re2llm.data.request_rows import read_requests
 from re2llm.data.table_rows import read_rows
+from re2llm.data.tables import rating_value
 from re2llm.data.titles import clean_title
 from re2llm.errors import InputError
 from re2llm.records import Item, Session
@@ -501,3 +502,16 @@ def test_nanoseconds_of_parquet_are_read_as_pythons_own_times(tmp_path, zone):
     assert first["at"].timestamp() == pytest.approx(1_700_000_000.123456) or zone is None
     assert (first["lasts"], first["daily"]) == (timedelta(microseconds=1), time(0, 0, 0, 1))
     assert (second["at"], second["n"]) == (None, 2)
+
+
+@pytest.mark.parametrize(
+    "text", ["4_5", "1__0", "inf", "nan", "1e999", "0x4", "\u0664", "", "4,5", "4 5"]
+)
+def test_what_is_no_plain_number_is_no_rating(text: str) -> None:
+    with pytest.raises(RowError, match="is not a number"):
+        rating_value(text)
+
+
+@pytest.mark.parametrize("text", ["4", "4.5", " 4.50 ", ".5", "5.", "+3", "-1", "4e0", "45E-1"])
+def test_a_plain_number_is_a_rating(text: str) -> None:
+    assert rating_value(text) == float(text)

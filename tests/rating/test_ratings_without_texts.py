@@ -86,6 +86,48 @@ def test_the_file_of_ratings_alone_is_refused_with_the_way_to_its_folder(folder,
     assert "folder of MovieLens" in refused.value.remedy
 
 
+def test_one_stray_rating_does_not_widen_the_scale(folder):
+    with (folder / "ratings.csv").open("a") as file:
+        file.write("1,2,50,5000\n1,3,4_5,5000\n1,4,0,5000\n1,5,5.5,5000\n")
+    with pytest.raises(InputError, match=r"is not between 0\.5 and 5"):
+        ReviewSource(path=str(folder)).histories()
+    notes: list[str] = []
+    source = ReviewSource(path=str(folder), skip_malformed=True, warn=notes.append)
+    assert source.corpus(source.limits()).scale == RatingScale(0.5, 5)
+    assert len(notes) == 4
+    wide = replace(source, scale=RatingScale(0, 50), skip_malformed=True)
+    assert wide.corpus(wide.limits()).scale == RatingScale(0, 50)
+    assert sum("4_5" in note for note in notes) == 2
+
+
+@pytest.mark.parametrize("users", [False, True])
+@pytest.mark.parametrize("layout", ["csv", "colons", "tabs"])
+def test_each_movielens_knows_its_scale(tmp_path, layout, users):
+    """Also where nobody has given its ends."""
+    folder = tmp_path / "films"
+    folder.mkdir()
+    rows = [(u, i, 2 + (u + i) % 3, 1_000 + i) for u in range(1, 5) for i in range(1, 5)]
+    films = [(n, f"Film {n} (1999)") for n in range(1, 5)]
+    if layout == "csv":
+        (folder / "movies.csv").write_text(
+            "movieId,title,genres\n" + "".join(f"{n},{t},Drama\n" for n, t in films)
+        )
+        header, mark, file = "userId,movieId,rating,timestamp\n", ",", "ratings.csv"
+    elif layout == "colons":
+        (folder / "movies.dat").write_text("".join(f"{n}::{t}::Drama\n" for n, t in films))
+        header, mark, file = "", "::", "ratings.dat"
+    else:
+        flags = "|".join("0" * 19)
+        (folder / "u.item").write_text("".join(f"{n}|{t}||||{flags}\n" for n, t in films))
+        header, mark, file = "", "\t", "u.data"
+    if users:
+        (folder / "users.dat").write_text("1::F::1::10::48067\n")
+    (folder / file).write_text(header + "".join(mark.join(map(str, row)) + "\n" for row in rows))
+    source = ReviewSource(path=str(folder))
+    whole = layout == "tabs" or (layout == "colons" and users)
+    assert source.corpus(source.limits()).scale == RatingScale(1 if whole else 0.5, 5)
+
+
 def test_mixed_holds_out_each_last_review_and_trains_on_no_held_user(folder):
     histories = ReviewSource(path=str(folder)).histories()
     split = split_reviews(histories, "mixed", seed=3)
