@@ -16,19 +16,20 @@ from .answer_numbers import (
     PAIR,
     bare_number,
     counts_down,
+    counts_places,
     counts_up,
     in_words,
     pointed_numbers,
 )
-from .answer_tails import Tail, in_order, tails_of
+from .answer_tails import Kind, Tail, in_order, tails_of
+from .declined import declines
 from .place_labels import without_place_labels
 from .title_match import WRAPPING, Titles
 
 Column = list[int]
 
-_MOST = 1_000
-_POINTS = 10
-_TWO = 2
+_MOST, _POINTS, _TWO = 1_000, 10, 2
+_BULLET = re.compile(r"[-*+\u2022\u2013]\s{1,3}")
 _BEHIND = " *_`([{:;,|-\u2013\u2014"
 
 
@@ -48,6 +49,11 @@ class EntryReader:
     def _titles(self) -> Titles:
         return Titles(self._items)
 
+    @cached_property
+    def _refusing(self) -> list[str]:
+        titles = (item.title[:LONGEST] for item in self._items[:_MOST])
+        return [title for title in titles if title and declines(title)]
+
     def names_number(self, text: str) -> bool:
         """Whether a text holds a title with a number in it, as "Apollo 13"."""
         titles = (item.title[:LONGEST] for item in self._items[:_MOST])
@@ -61,11 +67,18 @@ class EntryReader:
         """Whether a line is a number, or begins with one."""
         return bare_number(text) is not None or NUMBERED.match(text[:LONGEST]) is not None
 
-    def starts_anew(self, lines: Sequence[str]) -> bool:
-        """Whether the numbers of lines count from 1 more than once: there are several lists."""
-        starts = [NUMBERED.match(line[:LONGEST]) for line in lines]
-        numbers = [int(start[1]) for start in starts if start]
-        return numbers.count(1) > 1 and max(numbers) > 1
+    def is_entry(self, text: str) -> bool:
+        """Whether a line is numbered, and that number no part of a title such as "12 Monkeys"."""
+        whole = bare_number(text) is None and self.called(_BULLET.sub("", text, count=1))
+        return self.numbered(text) and not whole
+
+    def without_refusals(self, text: str) -> str:
+        """Return a text without those titles that would be taken for a refusal."""
+        if not declines(text):
+            return text
+        for title in self._refusing:
+            text = re.sub(re.escape(title), " ", text, flags=re.IGNORECASE)
+        return text
 
     def without_place_labels(self, lines: Sequence[str]) -> list[str]:
         """Return lines with plain numbers for labels such as "Platz 1:" or "1er :"."""
@@ -123,7 +136,8 @@ class EntryReader:
         placed = [PLACED.search(text, 1) for text in texts]
         heads = [t[: p.start()].rstrip(_BEHIND) for t, p in zip(texts, placed, strict=True) if p]
         if len(heads) == len(texts) and (named := self.read_texts(heads)):
-            return self._by_places(named, [int(p[1] or p[2]) for p in placed if p])
+            ordered = self._by_places(named, [int(p[1] or p[2]) for p in placed if p])
+            return ordered or (named if counts_places(texts, named) else ())
         beside = self._beside(texts)
         if beside is not None:
             return beside
@@ -151,14 +165,21 @@ class EntryReader:
         start = NUMBERED.match(text)
         return max(self._find([text, text[start.end() :]] if start else [text]))
 
+    def named(self, text: str) -> int:
+        """Return the candidate whose title a text is, perhaps with a number; 0 for none."""
+        tail = self.tailed(text)
+        return self.title_in(tail.head if tail else text)
+
     def _beside(self, texts: Sequence[str]) -> Sequence[int] | None:
         """Return the candidates of titles with a number behind each, `None` if they are none."""
-        tails = [tail for text in texts if (tail := self.tailed(text))]
-        if len(tails) < len(texts):
-            return () if len(tails) * 2 > len(texts) else None
-        heads = [tail.head for tail in tails]
-        found = self.read_texts(heads)
-        return in_order(found, [self.title_in(head) for head in heads], tails) if found else ()
+        tails = [self.tailed(text) for text in texts]
+        told = [tail for tail in tails if tail]
+        if not told or (len(told) * 2 <= len(texts) and any(t.kind is Kind.BARE for t in told)):
+            return None
+        heads = [tail.head if tail else text for text, tail in zip(texts, tails, strict=True)]
+        found = self.read_texts(heads) or ()
+        counted = counts_places(texts, found)
+        return in_order(found, [self.title_in(head) for head in heads], tails, counted=counted)
 
     def _by_places(self, numbers: Sequence[int], places: Sequence[int]) -> Sequence[int]:
         if not counts_up(sorted(places)) or not self.holds(numbers):

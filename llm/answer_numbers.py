@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import groupby
 from typing import Any
 
+from .answer_measures import increases
 from .plain_signs import NUMBER_WORDS, ORDINALS
 from .title_match import WRAPPING
 
@@ -90,15 +92,55 @@ def counts_down(numbers: Sequence[Any]) -> bool:
     return len(numbers) > 1 and list(numbers) == list(range(len(numbers), 0, -1))
 
 
-def comes_again(found: Sequence[int]) -> bool:
-    """Whether a candidate is named again behind a line that names none: a draft, then an answer.
+def named_once(found: Sequence[int]) -> list[int] | None:
+    """Return where the lines of a list stand, without those that only name some of it again.
+
+    What is named again, such as the best at the end, must keep the order of the list: another
+    order may be a draft, or the answer after one.
 
     Args:
-        found: What each line names; 0 for none.
+        found: What each line names; 0 for talk, which parts lists, and -1 for an unknown entry.
+
+    Returns:
+        Those lines, in their order; `None` where two lists contradict each other.
     """
-    named = [at for at, number in enumerate(found) if number]
-    inside = found[named[0] : named[-1]] if named else ()
-    return 0 in inside and len({found[at] for at in named}) < len(named)
+    runs = [[*run] for named, run in groupby(range(len(found)), lambda at: found[at] != 0) if named]
+    all_named = {*found} - {0, -1}
+    wholes = [run for run in runs if all_named.issubset(found[at] for at in run)]
+    whole = wholes[0] if wholes else []
+    kept = [*whole]
+    known = {found[at]: at for at in reversed(whole)}
+    again: dict[int, None] = {}
+    for run in runs if len(runs) > 1 else ():
+        new = {found[at]: at for at in reversed(run)}
+        new = {one: at for one, at in new.items() if one > 0 and one not in known}
+        old = dict.fromkeys(known[found[at]] for at in run if found[at] in known and at not in kept)
+        if new and (old or len(again) > 1):
+            return None
+        if new:
+            kept += run
+            known |= new
+        again |= old
+    return sorted(kept) if [*again] == sorted(again) else None
+
+
+def numbered_lists(lines: Sequence[str]) -> list[list[str]]:
+    """Part numbered lines into lists that each count from 1; one if there are not several."""
+    starts = [NUMBERED.match(line[:LONGEST]) for line in lines]
+    numbers = [int(start[1]) if start else 0 for start in starts]
+    firsts = [at for at, number in enumerate(numbers) if number == 1]
+    if len(firsts) <= 1 or max(numbers) <= 1:
+        return [[*lines]]
+    starting = [0, *firsts[1:]]
+    ends = [*firsts[1:], len(lines)]
+    return [[*lines[at:end]] for at, end in zip(starting, ends, strict=True)]
+
+
+def counts_places(texts: Sequence[str], found: Sequence[int]) -> bool:
+    """Whether the numbers before candidates count from 1, and are not just those of the prompt."""
+    starts = [NUMBERED.match(text) for text in texts]
+    leads = [int(start[1]) for start in starts if start]
+    return len(leads) == len(texts) and counts_up(leads) and not increases(found)
 
 
 def in_words(texts: Sequence[str]) -> Sequence[int] | None:

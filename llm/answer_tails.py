@@ -14,9 +14,10 @@ from .answer_numbers import CANDIDATE, LONGEST, counts_up
 
 _TAIL = re.compile(
     r"(?P<sign>\s{0,3}(?:[(\[{|,;:=~#/–—-]|->|>)[\s*_]{0,4}|[\s*_]{1,4})"
-    r"(?P<words>(?:[^\W\d_]{1,20}[\s:.=]{1,3}){0,3})[#№(\[★⭐]{0,2}"
+    r"(?P<words>(?:[^\W\d_]{1,20}[\s:.=]{1,3}){0,3})[#№(\[★⭐]{0,2}\s?"
     r"(?P<number>\d{1,6}(?:[.,]\d{1,6})?)(?P<place>st|nd|rd|th|[º°ª])?"
     r"(?P<unit>\s?(?:%|(?:/|out of|of|von|sur|de|di)\s?\d{1,6}|[★⭐]|(?:points?|pts|stars?)\b))?"
+    r"(?:\s(?:match|fit|score|similar\w{0,3}|confiden\w{1,3}|likely|likelihood|relevan\w{1,2}))?"
     r"[\s*_`\"')\]}.]{0,6}\Z",
     re.IGNORECASE,
 )
@@ -66,33 +67,43 @@ def _kind(found: re.Match[str]) -> Kind | None:
     words, unit = found["words"].strip(" :.="), found["unit"]
     if found["place"] or names_place(words):
         return Kind.PLACE
-    if (unit and "of" not in words) or names_score(words) or set("★⭐") & set(found[0]):
+    measured = (unit and "of" not in words) or not found["number"].isdecimal()
+    if measured or names_score(words) or set("★⭐") & set(found[0]):
         return Kind.SCORE
     sign = found["sign"].strip(" *_\t")
     if words or not (sign or "#" in found[0]):
         return Kind.BARE if CANDIDATE.fullmatch(words) else None
-    year = sign in {"(", "["} and found["number"].isdecimal() and int(found["number"]) in _YEARS
+    year = found["number"].isdecimal() and int(found["number"]) in _YEARS
     return None if year else Kind.BARE
 
 
-def in_order(found: Sequence[int], titles: Sequence[int], tails: Sequence[Tail]) -> Sequence[int]:
+def in_order(
+    found: Sequence[int],
+    titles: Sequence[int],
+    tails: Sequence[Tail | None],
+    *,
+    counted: bool = False,
+) -> Sequence[int]:
     """Return candidates in the order that the numbers beside them confirm or give; else none.
 
     Args:
         found: The candidates, in the order of their lines or of the numbers in front.
         titles: Those that the lines name, in the order of the lines.
         tails: What stands behind each.
+        counted: Whether numbers in front count places, so that scores decide nothing.
     """
-    kinds = {tail.kind for tail in tails}
-    beside = {title: tail.number for title, tail in zip(titles, tails, strict=True)}
-    if len(kinds) > 1 or len(beside) < len(titles):
+    beside = {title: tail for title, tail in zip(titles, tails, strict=True) if tail}
+    told = [(candidate, beside[candidate]) for candidate in found if candidate in beside]
+    kinds = {tail.kind for _, tail in told}
+    wrong = any(tail.kind is Kind.BARE and tail.number != one for one, tail in told)
+    if wrong or len(beside) < sum(tail is not None for tail in tails):
         return ()
-    numbers = [beside[candidate] for candidate in found]
-    if kinds == {Kind.PLACE}:
-        ordered = sorted(found, key=lambda candidate: beside[candidate])
-        whole = [int(number) for number in numbers if number.is_integer()]
-        return ordered if len(whole) == len(found) and counts_up(sorted(whole)) else ()
-    if kinds == {Kind.SCORE}:
-        falls = numbers == sorted(numbers, reverse=True) and len(set(numbers)) > 1
-        return found if falls else ()
-    return found if numbers == list(found) else ()
+    if kinds == {Kind.PLACE} and len(told) == len(found):
+        places = sorted(tail.number for _, tail in told)
+        if all(map(float.is_integer, places)) and counts_up([*map(int, places)]):
+            return [one for one, _ in sorted(told, key=lambda pair: pair[1].number)]
+    if counted:
+        return found
+    scores = [tail.number for _, tail in told]
+    falls = scores == sorted(scores, reverse=True) and len(set(scores)) > 1
+    return found if kinds == {Kind.BARE} or (kinds == {Kind.SCORE} and falls) else ()

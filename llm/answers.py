@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +21,8 @@ WANTED = 10
 """How many candidates an answer names, unless more are asked for."""
 
 _DEEPEST = 6
+_ZERO = re.compile(r"(?<![\w.,-])0(?:\.0)?(?![\w.,]\d|\w)")
+"""In a text; the numbers of an unknown title are 0 as well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +91,7 @@ def read_ranking(
     if (
         _doubted(found, text, items)
         or is_taken_back(text[found.end :], found.numbers, reader)
-        or _counts_from_zero(found.numbers, candidates)
+        or (_counts_from_zero(found.numbers, candidates) and _ZERO.search(text))
     ):
         found = FoundRanking(())
     numbers: dict[int, None] = {}

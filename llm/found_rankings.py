@@ -113,7 +113,8 @@ def _of_lists(text: str, read: list[FoundRanking], reader: EntryReader) -> Found
     """Return the last of bare lists that is no mere mention."""
     if len(read) > 1 and all(len(found.numbers) == 1 for found in read):
         listed = read_loosely(text, reader)  # "1. [5] Alien", line by line
-        if [*listed] == [found.numbers[0] for found in read]:
+        numbers = [found.numbers[0] for found in read]
+        if [*listed] == numbers or min(numbers) > reader.candidates > 0:  # years
             return FoundRanking(listed)
     last = _last([found for found in read if not _is_mention(text, found)])
     return last if len(read) == 1 else replace(last, plain=last.plain and _only(read))

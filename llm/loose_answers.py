@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from .answer_columns import read_entries
 from .answer_entries import EntryReader
 from .answer_names import names_no_ranking
-from .answer_numbers import bare_number, comes_again, counts_up
+from .answer_numbers import bare_number, counts_up, named_once, numbered_lists
 from .declined import declines, refuses
 from .loose_tables import read_blocks, read_table
 from .sentence_answers import NUMBER, NUMBERING, RANGE, read_sentence
@@ -29,6 +29,7 @@ _LISTED = re.compile(
     r"\d{1,6}(?:\s?(?:[,;>]|->)\s?(?:and\s)?[#*]{0,3}\d{1,6}){2,100}\W{0,5}"
 )
 """A line that is a list of numbers, with or without a name."""
+_BULLET, _BOLD = re.compile(r"[-*+\u2022\u2013]\s"), ("**", "__")
 _INLINE = re.compile(r"(?:^|\s)(?=\d{1,3}[.)]\s)")
 _SENTENCE = re.compile(r"[.!?](?=\s)|\n")
 _SEPARATOR = re.compile(r"[,;>]|\s(?:and|und|et|y|then)\s(?=#?\d)")
@@ -41,7 +42,9 @@ def read_loosely(text: str, reader: EntryReader) -> Sequence[int]:
     Reads a table, lines that begin with numbers or are titles, one line of those, or else a
     sentence.
     """
-    return () if declines(text) and _few_are_named(text) else _read(_lines(text), text, reader)
+    if declines(reader.without_refusals(text)) and _few_are_named(text, reader):
+        return ()
+    return _read(_lines(text), text, reader)
 
 
 def _read(lines: list[str], text: str, reader: EntryReader) -> Sequence[int]:
@@ -57,26 +60,56 @@ def _read(lines: list[str], text: str, reader: EntryReader) -> Sequence[int]:
         return ()
     lines = reader.without_place_labels(rows or lines)
     text = rows[0] if rows else text
-    listed = _outermost([line for line in lines if reader.numbered(line.strip())])
+    listed = _outermost([line for line in lines if reader.is_entry(line.strip())])
     if len(listed) >= _TWO:
-        found = () if reader.starts_anew(listed) else reader.read_lines(listed)
+        found = _read_runs(listed, reader)
         if len(set(found)) < len(found) and _is_parted(lines, reader):
             return ()
         # All candidates in the order of the prompt are a copy of it, or a comment on each.
         return () if len(found) == reader.candidates > _TWO and counts_up(found) else found
-    lines = [line.strip() for line in lines]
-    found = _read_line(lines[0], reader) if len(lines) == 1 else reader.read_titled(lines)
+    found = _read_line(lines[0].strip(), reader) if len(lines) == 1 else _read_titled(lines, reader)
     if found is None and len(lines) > 1:
         found = _read_inline(lines, reader)
-    if found and comes_again(found):
-        return ()
     return read_sentence(text, reader) if found is None else found
 
 
-def _few_are_named(text: str) -> bool:
+def _read_runs(listed: Sequence[str], reader: EntryReader) -> Sequence[int]:
+    """Return the candidates of numbered lines; of several lists, if all are of one order."""
+    runs = [run for run in numbered_lists(listed) if any(reader.read_texts(run) or ())]
+    if len(runs) <= 1:
+        return reader.read_lines(runs[0] if runs else listed)
+    reads = [reader.read_lines(run) for run in runs]
+    most = max(reads, key=len)
+    if not all(read and {*read} <= {*most} for read in reads):
+        return ()
+    return () if named_once([one for read in reads for one in (*read, 0)]) is None else most
+
+
+def _read_titled(lines: Sequence[str], reader: EntryReader) -> Sequence[int] | None:
+    """Return the candidates of lines that are titles, without the talk around them."""
+    depths = [len(line) - len(line.lstrip()) for line in lines]
+    lines = [line.strip() for line in lines]
+    bullets = [_BULLET.match(line) is not None for line in lines]
+    least = min((depth for depth, one in zip(depths, bullets, strict=True) if one), default=0)
+    entries = [one and depth == least for depth, one in zip(depths, bullets, strict=True)]
+    named = [reader.named(line) or -entry for line, entry in zip(lines, entries, strict=True)]
+    kept = named_once(named)
+    if kept is None:
+        return ()
+    many = sum(one > 0 for one in named) * 2 > len(lines)
+    marked = [entry or line.startswith(_BOLD) for line, entry in zip(lines, entries, strict=True)]
+    bulleted = sum(named[at] > 0 and marked[at] for at in kept) >= _TWO
+    if not (many or bulleted):
+        return reader.read_titled(lines)
+    return reader.read_titled([lines[at] for at in kept])
+
+
+def _few_are_named(text: str, reader: EntryReader) -> bool:
     """Whether what a text says besides what it refuses names no two candidates."""
-    said = [part for part in _SENTENCE.split(text) if not refuses(part)]
-    return len(set(NUMBER.findall("\n".join(said)))) < _TWO
+    parts = _SENTENCE.split(text)
+    said = [part for part in parts if not refuses(reader.without_refusals(part))]
+    titled = {reader.named(part.strip()) for part in said} - {0}
+    return max(len(set(NUMBER.findall("\n".join(said)))), len(titled)) < _TWO
 
 
 def _read_inline(lines: Sequence[str], reader: EntryReader) -> Sequence[int] | None:
@@ -121,7 +154,9 @@ def _lines(text: str) -> list[str]:
 
 def _unmarked(line: str) -> str:
     found = _MARKS.match(line)
-    return line[found.end() :] if found else line
+    if found is None:
+        return line
+    return f"**{line[found.end() :]}" if "#" in found[0] else line[found.end() :]
 
 
 def _outermost(lines: Sequence[str]) -> list[str]:

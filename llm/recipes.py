@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from langchain_core.messages import BaseMessage
 
 from ..records import Item
 from ..settings import RecipeName
-from .answers import RankingAnswer, is_ranking, read_ranking
+from .answers import WANTED, RankingAnswer, is_ranking, read_ranking
 from .letters import LETTERS, has_letters, read_letters, write_letters
 from .paper_prompt import PAPER_PROMPT_VERSION, paper_answer, paper_messages, paper_repair
 from .ranking_prompt import (
@@ -26,6 +27,16 @@ from .title_answers import read_titles
 
 Repair = Callable[[Sequence[BaseMessage], str, int, int], list[BaseMessage]]
 """Of the prompt, its answer, and how many candidates there are and were asked for."""
+
+
+class Read(Protocol):
+    """Reads an answer."""
+
+    def __call__(
+        self, text: str, candidates: Sequence[Item], wanted: int = WANTED, /
+    ) -> RankingAnswer:
+        """Read an answer about candidates, of which so many were asked for."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +60,7 @@ class Recipe:
     answer_format: AnswerFormat | None
     messages: Callable[[RankingTask], list[BaseMessage]]
     repair: Repair | None
-    read: Callable[[str, Sequence[Item], int], RankingAnswer]
+    read: Read
     write: Callable[[Sequence[int], Sequence[Item], Sequence[float]], str]
 
 
@@ -86,7 +97,7 @@ RECIPES: Mapping[RecipeName, Recipe] = {
         _RANKING,
         ranking_messages,
         repair_messages,
-        lambda text, candidates, wanted: read_ranking(
+        lambda text, candidates, wanted=WANTED: read_ranking(
             text, len(candidates), candidates, wanted=wanted
         ),
         lambda numbers, _, __: json.dumps({"ranking": list(numbers)}),
@@ -106,7 +117,7 @@ RECIPES: Mapping[RecipeName, Recipe] = {
         AnswerFormat(None, has_letters, letters=True),
         letters_messages,
         None,
-        lambda text, candidates, _: read_letters(text, len(candidates)),
+        lambda text, candidates, _=WANTED: read_letters(text, len(candidates)),
         lambda _, __, scores: _letters(scores),
     ),
 }

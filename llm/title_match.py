@@ -15,6 +15,7 @@ from rapidfuzz.distance import OSA
 from ..records import Item
 from ..title_words import DIGITS, without_accents
 from .plain_signs import plain_signs
+from .title_facts import facts_of, factual_heads
 from .title_reasons import heads
 
 NUMBERING = re.compile(
@@ -47,6 +48,8 @@ class Titles:
     """
 
     def __init__(self, candidates: Sequence[Item]) -> None:
+        self._items = candidates
+        self._facts: dict[int, frozenset[str]] = {}
         self._by_title: dict[str, list[int]] = {}
         self._years: dict[int, str] = {}
         self._found: dict[str, list[int]] = {}
@@ -99,7 +102,27 @@ class Titles:
             if len(alike) == 1 and _NO_TITLE.search(spelling) is None:
                 return [*alike]
         misspelt = self._misspelt(spellings[-1]) if spellings else []
-        return misspelt or self._before_a_reason(line[:_LONGEST])
+        return (
+            misspelt
+            or self._before_a_reason(line[:_LONGEST])
+            or self._before_facts(line[:_LONGEST])
+        )
+
+    def _before_facts(self, line: str) -> list[int]:
+        """Find the title with which a line begins if its year or its genres alone follow."""
+        numbered = line.strip(WRAPPING)
+        for said in dict.fromkeys((numbered, NUMBERING.sub("", numbered, count=1))):
+            for head, pieces in factual_heads(said):
+                title = plain_title(re.sub(r"[*_`]{1,3}", "", head).strip(WRAPPING))
+                found = [n for n in self._exact(title) if pieces and self._knows(n, pieces)]
+                if found:
+                    return found
+        return []
+
+    def _knows(self, number: int, pieces: Sequence[str]) -> bool:
+        if number not in self._facts:
+            self._facts[number] = facts_of(self._items[number - 1]) | {self._years[number]}
+        return self._facts[number].issuperset(pieces)
 
     def _before_a_reason(self, line: str) -> list[int]:
         """Find the title with which a line begins, unless it may begin with a longer one."""

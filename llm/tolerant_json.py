@@ -27,7 +27,12 @@ _WORD = re.compile("|".join(_WORDS))
 _LISTS = {"[": "]", "(": ")"}
 """How a list begins and ends; a tuple of Python is one."""
 _QUOTES = {'"': '"', "'": "'", "\u201c": "\u201d", "\u2018": "\u2019", "\u201e": "\u201c"}
-_AFTER_TEXT = re.compile(r"\s{0,100}(?:[,:\]})]|\Z)")
+_AFTER_TEXT = {
+    "}": re.compile(r"\s{0,100}(?:[,:}]|\Z)"),
+    "]": re.compile(r"\s{0,100}(?:[,\]}]|\Z)"),
+    ")": re.compile(r"\s{0,100}(?:[,)}]|\Z)"),
+}
+"""What follows a text within an object or a list that ends so."""
 _MISSING: Any = object()
 
 
@@ -77,16 +82,18 @@ class _Reader:
         self._text, self._largest = text, largest
         self.at = start
         self.cut = self.in_list = False
+        self._within = "}"
 
     def value(self, depth: int) -> Any:
         """Return the next value; `_MISSING` where the text ends before or within a simple one."""
         sign = self._next()
         if depth > _DEEPEST:
             raise ValueError(depth)
-        if sign == "{":
-            return self._object(depth)
-        if sign in _LISTS:
-            return self._list(depth, _LISTS[sign])
+        if sign == "{" or sign in _LISTS:
+            outer, self._within = self._within, _LISTS.get(sign, "}")
+            held = self._object(depth) if sign == "{" else self._list(depth, self._within)
+            self._within = outer
+            return held
         if sign in _QUOTES:
             return self._string(_QUOTES[sign])
         if found := _NUMBER.match(self._text, self.at):
@@ -126,7 +133,7 @@ class _Reader:
             while text[before - 1] == "\\":
                 before -= 1
             # A quotation mark within the text need not be escaped.
-            if (end - before) % 2 == 0 and _AFTER_TEXT.match(text, end + 1):
+            if (end - before) % 2 == 0 and _AFTER_TEXT[self._within].match(text, end + 1):
                 break
             end = text.find(closing, end + 1)
         if end < 0:

@@ -65,7 +65,7 @@ def conversation(state: RecommendState, options: RunOptions) -> list[BaseMessage
     if recipe.name == "letters":
         state = cast("RecommendState", {**state, "recipe": "json"})
         listed = candidates(state)
-        numbers = recipe.read(answer, listed, WANTED).numbers or tuple(range(1, len(listed) + 1))
+        numbers = recipe.read(answer, listed).numbers or tuple(range(1, len(listed) + 1))
         answer = RECIPES["json"].write(numbers[:WANTED], listed, ())
     return [*ranking_prompt(state, options), AIMessage(inert(answer))]
 
