@@ -88,6 +88,12 @@ class PoolerError(DatabaseError):
     """A pooler cannot give what is needed. That does not pass, so nothing is tried again."""
 
 
+class StatementError(DatabaseError):
+    """A bug in re2llm: the database takes no such statement. The log has the traceback."""
+
+    kind = "internal"
+
+
 class BudgetSpentError(Re2llmError):
     """The allowed calls, tokens or money are used up. What was paid for is kept."""
 

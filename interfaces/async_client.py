@@ -14,8 +14,10 @@ from ..rating.request import RatingRequest
 from .async_autopilot import AsyncAutopilot
 from .async_learning import AsyncLearning
 from .async_releases import AsyncReleases
+from .plain_arguments import checks_arguments
 
 
+@checks_arguments
 class AsyncClient(AsyncLearning, AsyncReleases, AsyncAutopilot):
     """Each operation, with the object's database and models."""
 

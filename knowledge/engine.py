@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import selectors
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -12,11 +13,21 @@ import orjson
 import psycopg
 from sqlalchemy import URL, Engine, create_engine, event, make_url, text
 from sqlalchemy.engine.interfaces import DBAPIConnection, Dialect
-from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError, SQLAlchemyError
+from sqlalchemy.exc import (
+    ArgumentError,
+    DBAPIError,
+    DisconnectionError,
+    InterfaceError,
+    OperationalError,
+    PendingRollbackError,
+    ResourceClosedError,
+    SQLAlchemyError,
+)
+from sqlalchemy.exc import TimeoutError as OutOfTimeError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.util import await_only
 
-from ..errors import DatabaseError
+from ..errors import DatabaseError, StatementError
 from ..settings import Settings
 from .connection_words import (
     REFUSALS,
@@ -29,8 +40,19 @@ from .connection_words import (
 )
 from .embedded import start_embedded
 
+_LOST = (
+    OSError,
+    OperationalError,
+    InterfaceError,
+    OutOfTimeError,
+    DisconnectionError,
+    PendingRollbackError,
+    ResourceClosedError,
+)
+"""What a connection that is lost, was never made or is waited for in vain is told by."""
 _PATIENCE = 60.0
 """Seconds to wait for a free connection: a burst of runs is no fault of the database."""
+_log = logging.getLogger(__name__)
 _NO_SECRETS = frozenset({"host", "port", "dbname", "user", "connect_timeout"})
 # Cheap to make for each connection that is checked, unlike an epoll.
 _Selector = getattr(selectors, "PollSelector", selectors.SelectSelector)
@@ -169,7 +191,10 @@ async def ping(engine: AsyncEngine, settings: Settings) -> None:
 
 
 def unreachable(engine: AsyncEngine, error: BaseException) -> DatabaseError:
-    """Describe a failed connection or a refused statement, without the password."""
+    """Describe a failed connection or a refused statement, without the password.
+
+    A statement that the database does not take for another reason is our fault, not its own.
+    """
     reason = str(error.orig if isinstance(error, DBAPIError) else error) or type(error).__name__
     url = engine.url
     first_line = _without_secrets(reason.strip().splitlines()[0], url)
@@ -180,10 +205,23 @@ def unreachable(engine: AsyncEngine, error: BaseException) -> DatabaseError:
         return DatabaseError(
             "RE2LLM_DATABASE_URL", f"{shown} refused a statement ({first_line}).", refused
         )
+    if not _is_lost(error):
+        _log.error("a statement failed", exc_info=error)
+        problem = f"An unexpected {type(error).__name__} ended the work."
+        return StatementError(
+            "re2llm", problem, "The server's log has its trace; please report it."
+        )
     return DatabaseError(
         "RE2LLM_DATABASE_URL",
         f"No answer from {shown} ({first_line}).",
         remedy_of(first_line),
+    )
+
+
+def _is_lost(error: BaseException) -> bool:
+    """Whether an error is about the connection or the server, and not about what was sent."""
+    return isinstance(error, _LOST) or (
+        isinstance(error, DBAPIError) and error.connection_invalidated
     )
 
 

@@ -6,12 +6,13 @@ import json
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import re2llm
 from langchain.agents import create_agent
@@ -22,6 +23,10 @@ from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import END, START, StateGraph
 from prompts import document_of
 from re2llm.data.sample import load_films
+from re2llm.errors import InputError
+from re2llm.interfaces.async_client import AsyncClient
+from re2llm.interfaces.plain_arguments import CHECKS
+from re2llm.records import Item
 from re2llm.runtime.services import Services
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
@@ -221,6 +226,83 @@ def test_synchronous_verbs_take_what_the_others_take() -> None:
         if name != "close":
             one, other = getattr(re2llm.Re2llm, name), getattr(re2llm.Re2llm, f"a{name}")
             assert inspect.signature(one) == inspect.signature(other), name
+
+
+def test_items_may_be_named_by_numbers_and_by_any_iterable(
+    load: Callable[..., Any], domain: str, url: str
+) -> None:
+    asyncio.run(load(domain, [Item(str(n), f"Tea {n}") for n in range(1, 13)]))
+    with re2llm.Re2llm(url.replace("+psycopg", ""), domain=domain, policy="none") as host:
+        whole: Any = host.recommend
+        made = whole([1, 3], candidates=(str(n) for n in (2, 4)))
+        assert made.history == ["1", "3"]
+        assert set(made.ranking) == {"2", "4"}
+        assert whole(np.array([1, 3]), candidates=[2, 4]).ranking == made.ranking
+        assert whole("12").history == ["12"]
+        assert whole(one for one in ["1", "2"]).history == ["1", "2"]
+        shows: Any = host.show_item
+        assert shows(2).title == "Tea 2"
+        stores: Any = host.feedback
+        assert stores(made.recommendation_id, 4).picked == "4"
+        finds: Any = host.find_titles
+        assert finds("Tea 3").titles[0].items[0].id == "3"
+
+
+MISFITS: dict[str, tuple[str, tuple[Any, ...], dict[str, Any]]] = {
+    "no history": ("recommend", (None,), {}),
+    "a flag in a history": ("recommend", ([True],), {}),
+    "nothing in a history": ("recommend", ([None],), {}),
+    "a mapping": ("recommend", ({"1": 2},), {}),
+    "bytes": ("recommend", (b"12",), {}),
+    "a fraction": ("recommend", ([1.5],), {}),
+    "candidates": ("recommend", (["1"],), {"candidates": 1.5}),
+    "k": ("recommend", (["1"],), {"k": "3"}),
+    "user": ("recommend", (["1"],), {"user": ["u"]}),
+    "domain": ("hints", (), {"domain": 5}),
+    "item": ("show_item", ({},), {}),
+    "recommendation": ("feedback", (5, "1"), {}),
+    "query": ("search_items", (5,), {}),
+    "count": ("search_items", ("tea",), {"count": -1}),
+    "titles": ("find_titles", ([{}],), {}),
+    "text of a hint": ("add_hint", (5,), {}),
+    "one hint for several": ("retire_hints", (1,), {}),
+    "texts for hints": ("approve_hints", (["1"],), {}),
+    "a hint as text": ("show_hint", ("1",), {}),
+    "a huge hint": ("show_hint", (2**40,), {}),
+    "a release as text": ("activate_release", ("1",), {}),
+    "a rating": ("rate", ("Alien",), {}),
+    "fields of a rating": ("rate", ({"item": 5},), {}),
+    "a path": ("load", ("jsonl", 5), {}),
+    "sessions": ("learn", (), {"sessions": [5]}),
+    "sessions to evaluate": ("evaluate", ([5],), {}),
+}
+
+
+@pytest.mark.parametrize("name", MISFITS)
+def test_what_does_not_fit_is_told_by_its_name(films: str, name: str) -> None:
+    method, given, more = MISFITS[name]
+    host = re2llm.Re2llm(domain=films)
+    with pytest.raises(InputError) as caught:
+        getattr(host, method)(*given, **more)
+    assert "No answer" not in str(caught.value)
+    assert caught.value.field in {*inspect.signature(getattr(host, method)).parameters, "item"}
+
+
+def test_every_argument_of_every_method_is_checked() -> None:
+    unchecked = {
+        parameter.annotation
+        for _, method in inspect.getmembers(AsyncClient, inspect.iscoroutinefunction)
+        for name, parameter in inspect.signature(method).parameters.items()
+        if parameter.annotation not in CHECKS and name != "self"
+    }
+    # What is checked further in, and what is called back.
+    assert unchecked == {
+        "Any",
+        "FuseMode | None",
+        "PolicyRecipe",
+        "Progress",
+        "TableOptions | None",
+    }
 
 
 def test_closing_ends_what_other_threads_wait_for(films: str, url: str) -> None:

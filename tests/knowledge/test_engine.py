@@ -7,12 +7,15 @@ import psutil
 import psycopg
 import pytest
 from embedded_users import running
-from re2llm.errors import DatabaseError
+from re2llm.errors import DatabaseError, StatementError
 from re2llm.interfaces.host import Re2llm
-from re2llm.knowledge.engine import database_url, make_engine, ping
+from re2llm.knowledge.engine import database_url, make_engine, ping, unreachable
+from re2llm.operations.database import connected
 from re2llm.operations.loading.load import load_domain
 from re2llm.records import Item
-from re2llm.runtime.services import open_services
+from re2llm.runtime.context import Context
+from re2llm.runtime.options import resolve_context
+from re2llm.runtime.services import Services, open_services
 from re2llm.settings import Settings
 from sqlalchemy import make_url, text
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -46,6 +49,20 @@ async def test_connections_that_the_server_closed_are_replaced(
     assert len(again) == TOGETHER
     assert again & first == first - set(lost)
     await engine.dispose()
+
+
+async def test_a_statement_that_is_wrong_is_not_told_as_a_lost_database(
+    services: Services,
+) -> None:
+    options = await resolve_context(Context())
+    for sql, value in (("SELECT CAST(:x AS int)", "a"), ("SELECT :x FROM nothing", 1)):
+        with pytest.raises(StatementError) as caught:
+            async with connected(options) as connection:
+                await connection.execute(text(sql), {"x": value})
+        assert caught.value.kind == "internal"
+        assert "No answer" not in str(caught.value)
+    with pytest.raises(DatabaseError, match="No answer"):
+        raise unreachable(services.engine, OSError("gone"))
 
 
 async def test_a_connection_that_knows_it_is_lost_is_replaced(url: str, settings: Settings) -> None:
