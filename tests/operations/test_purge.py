@@ -246,7 +246,9 @@ async def test_a_rollout_that_loses_evidence_is_held(
     assert (shown.state, shown.reason, shown.percent) == ("held", "purged", 50)
     assert shown.figures == before.figures
     assert shown.figures["reward"]["n"] >= 60
-    assert (await purge(Context(), older_than=0)).rollouts_held == 0, "it is held already"
+    await fill(services, rollout, 0, canary=True, n=5, mean=0.5)
+    await aged(services, domain, 40)
+    assert (await purge(Context(), older_than=30)).rollouts_held == 0, "it is held already"
     verdict = await look(services, rollout, pause=0)
     assert verdict is not None
     assert (verdict.action, verdict.reason) == (Action.WAIT, "held")
