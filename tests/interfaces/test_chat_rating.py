@@ -11,6 +11,7 @@ from langchain_core.messages import AIMessage, BaseMessage, ToolMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
 from langchain_core.utils.function_calling import convert_to_openai_tool
 from langgraph.checkpoint.memory import InMemorySaver
+from re2llm.interfaces import tools
 from re2llm.interfaces.chat_reviews import reviews_so_far
 
 HEAT = {"title": "Heat"}
@@ -59,7 +60,6 @@ class Rates(BaseChatModel):
 
 async def talk(films: str, url: str, monkeypatch: Any, model: Rates) -> tuple[Any, list[Any]]:
     requests: list[Any] = []
-    tools = re2llm.interfaces.tools
     rate = tools.rate
 
     async def noted(context: Any, request: Any) -> Any:
