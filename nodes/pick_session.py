@@ -10,12 +10,12 @@ from ..knowledge.training_sessions import fetch_session, observe_session, sessio
 from ..ranking.panels import sessions_to_learn
 from ..ranking.request import check_candidates, validated
 from ..records import Session
-from ..runtime.node import Update, node
+from ..runtime.node import Update, first_node
 from ..runtime.options import RunOptions
-from .learn_state import LearnRequest, LearnState, ObservedSession
+from .learn_state import LearnRequest, LearnResult, LearnState, ObservedSession
 
 
-@node
+@first_node(LearnResult)
 async def pick_session(state: LearnState, options: RunOptions) -> Update:
     """Take the session that the request names, store the one it holds, or take the next one.
 

@@ -7,15 +7,15 @@ import time
 from ..ranking.gather import gather
 from ..ranking.request import read_request
 from ..ranking.serving_state import domain_for
-from ..ranking.state import RecommendState
-from ..runtime.node import Update, node
+from ..ranking.state import RecommendResult, RecommendState
+from ..runtime.node import Update, first_node
 from ..runtime.options import RunOptions
 
 _OF_THE_MODEL = 0.9
 """Of a request's time; on a server with much to do, the rest of the work waits for its turns."""
 
 
-@node
+@first_node(RecommendResult)
 async def prepare(state: RecommendState, options: RunOptions) -> Update:
     """Check the request and gather what the ranking needs.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Any, Protocol, TypeVar, cast
 
 from langgraph.errors import GraphBubbleUp
@@ -32,7 +32,21 @@ class Node(Protocol[_State_contra]):
         ...
 
 
-def node(work: Callable[[_State, RunOptions], Awaitable[Update]]) -> Node[_State]:
+def first_node(
+    answer: type,
+) -> Callable[[Callable[[_State, RunOptions], Awaitable[Update]]], Node[_State]]:
+    """Make a node that takes back the answer of the thread's last run before it begins.
+
+    Args:
+        answer: The graph's output, a `TypedDict`. Its `domain` stays: a request may have it, too.
+    """
+    keys = answer.__annotations__.keys() - {"error", "domain"}
+    return lambda work: node(work, keys)
+
+
+def node(
+    work: Callable[[_State, RunOptions], Awaitable[Update]], takes_back: Collection[str] = ()
+) -> Node[_State]:
     """Make a node of a function over state and options.
 
     Every failure becomes the state's `error`: ours as they are, a lost database as such, and
@@ -40,23 +54,26 @@ def node(work: Callable[[_State, RunOptions], Awaitable[Update]]) -> Node[_State
 
     Args:
         work: Returns the keys of the state that change. It may raise.
+        takes_back: Keys that are `None` afterwards if the work does not set them.
     """
 
     async def run(state: _State, runtime: Runtime[Context]) -> Update:
+        kept = cast("Mapping[str, Any]", state)
+        old = {key: None for key in takes_back if kept.get(key) is not None}
         try:
             options = await resolve(runtime)
         except Exception as error:  # noqa: BLE001  # a graph never raises
-            return _failed(error, None)
+            return {**old, **_failed(error, None)}
         try:
             update = await work(state, options)
         except GraphBubbleUp:  # an interrupt is no failure
             raise
         except Exception as error:  # noqa: BLE001
-            return _failed(error, options)
+            return {**old, **_failed(error, options)}
         if "flags" in update:
             # A checkpoint holds plain text, not the members of an enum.
             update = {**update, "flags": [str(flag) for flag in update["flags"]]}
-        return {"error": None, **update}
+        return {"error": None, **old, **update}
 
     run.__name__ = run.__qualname__ = getattr(work, "__name__", "node")
     run.__doc__ = work.__doc__

@@ -7,14 +7,14 @@ from langchain_core.messages import convert_to_openai_messages
 from ...llm.rating_prompt import rating_messages, rating_prompt_version
 from ...rating.limits import prompt_limits
 from ...rating.request import RatingRequest, rating_task
-from ...runtime.node import Update, node
+from ...runtime.node import Update, first_node
 from ...runtime.options import RunOptions
-from .state import RatingState
+from .state import RatingResult, RatingState
 
 _FIELDS = tuple(RatingRequest.model_fields)
 
 
-@node
+@first_node(RatingResult)
 async def prepare_rating(state: RatingState, options: RunOptions) -> Update:
     """Return the prompt, the scale, and a rating to fall back to."""
     task = rating_task({name: state[name] for name in _FIELDS if state.get(name) is not None})

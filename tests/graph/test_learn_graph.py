@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 from langchain_core.messages import BaseMessage
+from langgraph.checkpoint.memory import InMemorySaver
 from prompts import ALONE_VERSION, document_of
 from re2llm.data.sample import load_films, sample_items, simulate_sessions
-from re2llm.graph.learn import graph
+from re2llm.graph.learn import build_graph, graph
 from re2llm.graph.recommend import graph as recommend_graph
 from re2llm.knowledge.domains import find_domain
 from re2llm.knowledge.hint_stats import refresh_stats
@@ -194,6 +195,17 @@ async def test_a_miss_runs_the_whole_machine_and_a_hit_ends_after_check(
     assert result["error"] is None
     assert result["rank"] <= 10
     assert "proposals" not in result
+    # On a thread, what came of an earlier miss is no part of a later answer.
+    thread: Any = {"configurable": {"thread_id": "1"}}
+    own = build_graph().copy({"checkpointer": InMemorySaver()})
+    first: Any = {"domain": domain, "session": missed}
+    assert (await own.ainvoke(first, thread))["proposals"]
+    after: Any = {"domain": domain, "session": hit}
+    again = await own.ainvoke(after, thread)
+    assert (again["rank"], again.get("proposals")) == (result["rank"], None)
+    unknown = await own.ainvoke({"domain": domain, "session": 2**30}, thread)
+    assert unknown["error"]["field"] == "session"
+    assert unknown["rank"] is None
 
 
 @pytest.mark.long

@@ -202,6 +202,17 @@ async def test_another_scale_is_respected(services):
     assert answer["rating"] == 9
 
 
+async def test_a_refused_request_takes_back_the_threads_last_answer(services):
+    own = build_graph()
+    own.checkpointer = InMemorySaver()
+    thread: Any = {"configurable": {"thread_id": "1"}}
+    assert (await own.ainvoke(REQUEST, thread))["rating"] == 4
+    refused = await own.ainvoke({**REQUEST, "lowest": 9, "highest": 1}, thread)
+    assert refused["error"]
+    kept = {key: value for key, value in refused.items() if value is not None}
+    assert kept.keys() == {"error"}
+
+
 async def test_a_thread_keeps_nothing_of_the_last_request(services):
     own = build_graph()
     own.checkpointer = InMemorySaver()

@@ -7,7 +7,7 @@ import re
 import uuid
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -24,6 +24,7 @@ from re2llm.data.sample import load_films, sample_items
 from re2llm.graph.recommend import build_graph, graph
 from re2llm.knowledge.domains import find_domain
 from re2llm.knowledge.hints import add_hint
+from re2llm.ranking.state import RecommendResult
 from re2llm.records import Item, Session
 from re2llm.runtime.context import Context
 from re2llm.runtime.services import Services
@@ -547,6 +548,14 @@ async def test_a_thread_recovers_from_a_bad_request(films: str) -> None:
     assert_valid(await compiled.ainvoke(good, config, context=context))
     spoilt = await compiled.ainvoke(bad, config, context=context)
     assert spoilt["error"]["field"] == "history"
+    old = RecommendResult.__annotations__.keys() - {"error", "domain"}
+    assert {spoilt[key] for key in old} == {None}
+    assert_valid(await compiled.ainvoke(good, config, context=context))
+    # Also where a later node fails.
+    lost = replace(context, model="no-such-provider:x")
+    spoilt = await compiled.ainvoke(good, config, context=lost)
+    assert spoilt["error"]["field"] == "model"
+    assert (spoilt["items"], spoilt["ranking"], spoilt["recommendation_id"]) == (None,) * 3
 
 
 async def test_an_omitted_key_is_not_taken_from_the_threads_last_request(films: str) -> None:
