@@ -28,6 +28,8 @@ async def main(url: str, key: str | None = None) -> None:
     message = await tools["recommend"].ainvoke(
         {"name": "recommend", "args": {"history": ["Alien"]}, "id": "1", "type": "tool_call"}
     )
+    if message.status == "error":
+        raise ToolException(message.text)
     made = message.artifact["structured_content"]
     for item in made["items"][:3]:
         print(f"{item['rank']}. {item['title']} {'; '.join(item['because'])}")

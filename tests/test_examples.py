@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 import psycopg
 import pytest
+from langchain_core.messages import ToolMessage
 from learnt import libpq
 from ports import free_port
 from re2llm.knowledge.keys import create_key
@@ -20,6 +21,7 @@ from re2llm.runtime.services import Services
 
 pytest.importorskip("langgraph_api", reason="needs the extra `studio`")
 pytest.importorskip("langchain_mcp_adapters")
+from langchain_mcp_adapters.client import MultiServerMCPClient
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 RANKED = re.compile(r"(?m)^1\. (\S.*)$")
@@ -121,6 +123,28 @@ def empty_database(url: str) -> Iterator[dict[str, str]]:
 @pytest.mark.parametrize("name", ["remote_graph.py", "mcp_http.py", "a2a_client.py"])
 def test_over_http(server: str, tmp_path: Path, name: str) -> None:
     assert RANKED.search(run(tmp_path, sys.executable, str(EXAMPLES / name), server))
+
+
+async def test_mcp_over_http_says_what_the_tool_says(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With a second domain, for example, the tool asks which one is meant."""
+
+    class Refusing:
+        name = "recommend"
+
+        async def ainvoke(self, _: object) -> ToolMessage:
+            return ToolMessage("domain: It is not named.", tool_call_id="1", status="error")
+
+    async def tools(_: object) -> list[Refusing]:
+        return [Refusing()]
+
+    monkeypatch.setattr(MultiServerMCPClient, "get_tools", tools)
+    monkeypatch.setattr(sys, "argv", ["mcp_http.py"])
+    with pytest.raises(SystemExit) as ended:
+        await asyncio.to_thread(runpy.run_path, str(EXAMPLES / "mcp_http.py"), run_name="__main__")
+    assert ended.value.code == 1
+    assert capsys.readouterr().err == "domain: It is not named.\n"
 
 
 @pytest.mark.long
