@@ -8,6 +8,7 @@ import typer
 
 from ..errors import InputError
 from ..policies.rollout.plan import Goal, Plan, percentages, steps_text
+from ..runtime.request_limits import LARGEST_KEY
 from .completion import complete_release
 from .console import fail, note, out, print_json, run
 from .options import DomainOption, JsonOption
@@ -26,7 +27,10 @@ def canary(
     release: Annotated[
         int | None,
         typer.Argument(
-            metavar="RELEASE", help="The release's number.", autocompletion=complete_release
+            max=LARGEST_KEY,
+            metavar="RELEASE",
+            help="The release's number.",
+            autocompletion=complete_release,
         ),
     ] = None,
     domain: DomainOption = None,

@@ -20,7 +20,12 @@ if TYPE_CHECKING:
 def costs(
     days: Annotated[
         int | None,
-        typer.Option(min=1, metavar="N", help="Only this many days, up to and including today."),
+        typer.Option(
+            min=1,
+            max=36_500,
+            metavar="N",
+            help="Only this many days, up to and including today.",
+        ),
     ] = None,
     reprice: Annotated[
         bool,

@@ -13,7 +13,7 @@ from ..records import counted
 from .console import fail, note, progress_bars, run
 from .detach import Detach, refuse_with_detach, submit_job
 from .files import check_writable, write_json, write_text
-from .options import DomainOption, Fuse, InBatches, MaxCalls, MaxCost
+from .options import DomainOption, Fuse, InBatches, MaxCalls, MaxCost, SeedOption
 from .tables import print_evaluation
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def evaluate(
     skip_malformed: Annotated[
         bool, typer.Option("--skip-malformed", help="Skip malformed rows.")
     ] = False,
-    seed: Annotated[int | None, typer.Option(metavar="N", help="Default: RE2LLM_SEED.")] = None,
+    seed: SeedOption = None,
     oracle: Annotated[
         bool, typer.Option("--oracle", help="Also try every active hint on every session.")
     ] = False,
@@ -62,6 +62,7 @@ def evaluate(
         int,
         typer.Option(
             min=1,
+            max=10_000,
             metavar="N",
             help="Rank the candidates in this many orders; compare and fuse the answers.",
         ),

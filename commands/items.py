@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..records import counted, spoken
+from ..runtime.request_limits import MOST_SHOWN
 from .console import out, print_json, run
 from .groups import CommandGroup
 from .options import DomainOption, JsonOption
@@ -25,7 +26,8 @@ def search(
     ],
     domain: DomainOption = None,
     count: Annotated[
-        int, typer.Option("--count", "-n", min=1, metavar="N", help="How many to show.")
+        int,
+        typer.Option("--count", "-n", min=1, max=MOST_SHOWN, metavar="N", help="How many to show."),
     ] = 10,
     as_json: JsonOption = False,
 ) -> None:

@@ -12,7 +12,7 @@ from ..records import counted
 from .console import note, out, print_json, progress_bars, run
 from .detach import Detach, submit_job
 from .hints.tidy import print_changed
-from .options import DomainOption, Fuse, MaxCalls, MaxCost, MaxTokens
+from .options import DomainOption, Fuse, MaxCalls, MaxCost, MaxTokens, SeedOption
 from .stopped import say_stopped
 from .tables import print_retired
 
@@ -66,7 +66,7 @@ def learn(
         typer.Option(help="Tidy the hints at the end, by the trials so far: no model call."),
     ] = True,
     fuse: Fuse = None,
-    seed: Annotated[int | None, typer.Option(metavar="N", help="Default: RE2LLM_SEED.")] = None,
+    seed: SeedOption = None,
     detach: Detach = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")] = False,
 ) -> None:

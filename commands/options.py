@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from ..runtime.request_limits import LARGEST_KEY, LARGEST_SEED
 from .completion import complete_domain, complete_release
 
 DomainOption = Annotated[
@@ -19,8 +20,15 @@ DomainOption = Annotated[
 ReleaseArgument = Annotated[
     int,
     typer.Argument(
-        metavar="RELEASE", help="The release's number.", autocompletion=complete_release
+        max=LARGEST_KEY,
+        metavar="RELEASE",
+        help="The release's number.",
+        autocompletion=complete_release,
     ),
+]
+SeedOption = Annotated[
+    int | None,
+    typer.Option(min=0, max=LARGEST_SEED, metavar="N", help="Default: RE2LLM_SEED."),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print as JSON.")]
 MaxCalls = Annotated[

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..records import counted
+from ..runtime.request_limits import LARGEST_KEY
 from .completion import complete_release
 from .console import err, out, print_json, progress_bars, run
 from .groups import CommandGroup
@@ -157,6 +158,7 @@ def evaluate(
     release: Annotated[
         int,
         typer.Argument(
+            max=LARGEST_KEY,
             metavar="RELEASE",
             help="The release's number; it need not be active.",
             autocompletion=complete_release,

@@ -11,6 +11,7 @@ import typer
 
 from ..errors import InputError, ModelDownError, failure_among
 from ..records import Flag
+from ..runtime.request_limits import MOST_SHOWN
 from .console import fail, note, out, print_json, run
 from .options import DomainOption, MaxCalls, MaxCost
 from .recommend_batch import recommend_rows
@@ -35,7 +36,9 @@ def recommend(
             help="An item to rank, id or title; repeatable. Default: retrieved.",
         ),
     ] = None,
-    k: Annotated[int, typer.Option("-k", min=1, metavar="N", help="How many to show.")] = 10,
+    k: Annotated[
+        int, typer.Option("-k", min=1, max=MOST_SHOWN, metavar="N", help="How many to show.")
+    ] = 10,
     user: Annotated[
         str | None,
         typer.Option(metavar="NAME", help="Any stable name of the person, for rollouts."),

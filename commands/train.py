@@ -11,7 +11,7 @@ from ..records import counted
 from .console import out, print_json, progress_bars, run
 from .detach import Detach, refuse_with_detach, submit_job
 from .option_names import in_options
-from .options import DomainOption, Fuse, InBatches, MaxCalls, MaxCost
+from .options import DomainOption, Fuse, InBatches, MaxCalls, MaxCost, SeedOption
 from .tables import print_retired
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def train(
         ),
     ] = "content",
     fuse: Fuse = None,
-    seed: Annotated[int | None, typer.Option(metavar="N", help="Default: RE2LLM_SEED.")] = None,
+    seed: SeedOption = None,
     every_cell: Annotated[
         bool,
         typer.Option(

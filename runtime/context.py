@@ -14,7 +14,7 @@ from ..settings import FuseMode, HintChoice, PromptOrder, PromptRecipe
 from .budget import Budget
 from .caller import Caller
 from .questions import Questions
-from .request_limits import DomainName, RowKey
+from .request_limits import LARGEST_SEED, DomainName, RowKey
 from .sharing import ServiceSet
 
 _ModelName = Annotated[str, Field(max_length=200, pattern=r"^[^\x00]*$")]
@@ -108,7 +108,7 @@ class Context:
         ),
     ] = 0
     seed: Annotated[
-        Annotated[int, Field(ge=0, le=2**32 - 1)] | None,
+        Annotated[int, Field(ge=0, le=LARGEST_SEED)] | None,
         Field(description="Seed of the candidates' order and of random hints."),
     ] = None
     record: Annotated[

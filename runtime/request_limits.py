@@ -21,6 +21,7 @@ MOST_SHOWN = 1_000
 _NO_ID = frozenset({"string_too_long", "string_unicode"})
 """What pydantic calls texts that no database holds as an id."""
 LARGEST_KEY = 2**31 - 1
+LARGEST_SEED = 2**32 - 1
 
 
 def _repaired(value: Any) -> Any:

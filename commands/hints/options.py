@@ -6,15 +6,24 @@ from typing import Annotated
 
 import typer
 
+from ...runtime.request_limits import LARGEST_KEY
 from ..completion import complete_hint
 
 ModelOption = Annotated[
     str | None, typer.Option(metavar="MODEL", help="The ranking model. Default: RE2LLM_MODEL.")
 ]
 HintArgument = Annotated[
-    int, typer.Argument(metavar="HINT", help="The hint's number.", autocompletion=complete_hint)
+    int,
+    typer.Argument(
+        max=LARGEST_KEY,
+        metavar="HINT",
+        help="The hint's number.",
+        autocompletion=complete_hint,
+    ),
 ]
 HintsArgument = Annotated[
     list[int],
-    typer.Argument(metavar="HINT", help="Numbers of hints.", autocompletion=complete_hint),
+    typer.Argument(
+        max=LARGEST_KEY, metavar="HINT", help="Numbers of hints.", autocompletion=complete_hint
+    ),
 ]

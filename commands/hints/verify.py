@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ...records import counted
+from ...runtime.request_limits import LARGEST_KEY
 from ..completion import complete_hint
 from ..console import note, out, print_json, progress_bars, run
 from ..detach import Detach, submit_job
@@ -25,6 +26,7 @@ def verify(
     hints: Annotated[
         list[int] | None,
         typer.Argument(
+            max=LARGEST_KEY,
             metavar="HINT",
             help="Numbers of hints. Default: those not tried on this model.",
             autocompletion=complete_hint,

@@ -11,6 +11,7 @@ from ...errors import InputError
 from ...rating import SAMPLE
 from ...records import RatingScale
 from ..console import note
+from ..options import SeedOption
 
 if TYPE_CHECKING:
     from ...rating.corpus import ReviewSource
@@ -53,7 +54,6 @@ ScaleOption = Annotated[
     ),
 ]
 SkipOption = Annotated[bool, typer.Option("--skip-malformed", help="Skip malformed rows.")]
-SeedOption = Annotated[int | None, typer.Option(metavar="N", help="Default: RE2LLM_SEED.")]
 
 
 def review_source(

@@ -408,3 +408,28 @@ def test_a_command_whose_streams_are_closed_ends_like_any_other() -> None:
         assert done.returncode == code
         assert "Traceback" not in done.stderr
         assert done.stderr.count("\n") == code  # one line, if there is an error
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "recommend Alien -k 1001",
+        "items search Alien --count 1001",
+        "learn --seed -1",
+        "train --seed 4294967296",
+        "evaluate --sessions x --seed -1",
+        "evaluate --sessions x --permutations 10001",
+        "rater evaluate --seed -1",
+        "hints show 2147483648",
+        "hints approve 1 2147483648",
+        "hints verify 2147483648",
+        "policy show 2147483648",
+        "policy evaluate 2147483648",
+        "policy canary 2147483648",
+        "costs --days 99999999",
+    ],
+)
+def test_a_number_that_nothing_takes_is_refused_at_once(command: str) -> None:
+    done = CliRunner().invoke(app, command.split())
+    assert done.exit_code == 2
+    assert "does not fit. Give a whole number" in done.stderr
