@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from ..records import Item
 
 _PARTS = re.compile(r"\s?[(\[]|\s[-\u2013\u2014|]\s|[,:;|]\s")
-_PIECES = re.compile(r"[\s*_`)\]]*(?:[,;/|&([)\]]|\s(?:[-\u2013\u2014]|and)\s)[\s*_`(\[]*")
+_PIECES = re.compile(r"[,;/|&()\[\]]|\s(?:[-\u2013\u2014]|and)\s")
 _MOST_PARTS, _LONGEST = 12, 500
 
 
@@ -20,7 +20,7 @@ def factual_heads(line: str) -> Iterator[tuple[str, list[str]]]:
     """
     line = line[:_LONGEST]
     for part in reversed([*_PARTS.finditer(line)][:_MOST_PARTS]):
-        pieces = _PIECES.split(line[part.end() :].strip(" *_`)]."))
+        pieces = _PIECES.split(line[part.end() :])
         yield line[: part.start()], [plain for piece in pieces if (plain := _plain(piece))]
 
 

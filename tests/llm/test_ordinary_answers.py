@@ -23,7 +23,7 @@ FILMS = [
     ("The Godfather Part II", 1974, ["Crime"]),
     ("Blade Runner", 1982, ["Science Fiction"]),
     ("Sorry, Wrong Number", 1948, ["Thriller"]),
-    ("Toy Story", 1995, ["Animation"]),
+    ("No puedo vivir sin ti", 1995, ["Animation"]),
     ("Spider-Man", 2002, ["Action"]),
 ]
 ITEMS = [
@@ -35,7 +35,7 @@ BEFORE = [
     "",
     "Here is my ranking:\n\n",
     "While I can't be certain, I'd recommend these:\n",
-    "They like space.\n\n### Ranking\n",
+    "They like space. I can't access any ratings. Here are my picks:\n\n### Ranking\n",
 ]
 AFTER = ["", "\n\nEnjoy!", "\n\nThese fit the history best.\nLet me know if you need more."]
 AGAIN = [
