@@ -18,6 +18,7 @@ from typer.main import get_command_name
 from typer.models import CommandInfo
 
 from ..errors import InputError
+from ..runtime.request_limits import LARGEST_KEY
 from .console import (
     fail,
     interrupted,
@@ -163,5 +164,9 @@ def _name_of(command: CommandInfo) -> str | None:
 
 
 def _in_words(text: str) -> str:
-    """Say the range of a number in words: `at least 1`, not `x>=1`."""
+    """Say the range of a number in words: `at least 1`, not `x>=1`.
+
+    That a number in the database is not beyond its largest goes without saying.
+    """
+    text = text.replace(f"  [x<={LARGEST_KEY}]", "").replace(f"[x<={LARGEST_KEY}; ", "[")
     return _AT_LEAST.sub(r"at least \1", _BETWEEN.sub(r"\1 to \2", text))
