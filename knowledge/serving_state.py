@@ -5,9 +5,10 @@ That is the domain, its active release, its live rollout, its best hint and its 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sqlalchemy import Boolean, and_, bindparam, func, or_, select, true
@@ -80,6 +81,7 @@ class ServingState:
         rollout: The live rollout, or `None`.
         best: The active hint that promises most, or `None`.
         fusions: What was learned about the model's opinion, by the policy that chose the hints.
+        read_at: When it was read, in seconds since 1970: the request's deadline counts from there.
     """
 
     query: ServingQuery
@@ -88,6 +90,7 @@ class ServingState:
     rollout: Rollout | None
     best: Hint | None
     fusions: Mapping[str, Mapping[str, Any]]
+    read_at: float = field(default_factory=time.time, compare=False)
 
 
 async def serving_state(

@@ -22,7 +22,9 @@ async def prepare(state: RecommendState, options: RunOptions) -> Update:
     Returns:
         Resolved items, evidence and the session embedding.
     """
-    deadline_at = time.time() + _OF_THE_MODEL * options.settings.deadline
+    # Titles of the request may have been looked up before.
+    known = options.serving_state
+    began = time.time() if known is None else known.read_at
     request = read_request(state, options.settings.max_candidates)
     asked: RecommendState = {
         **state,
@@ -36,5 +38,5 @@ async def prepare(state: RecommendState, options: RunOptions) -> Update:
         "history": request.history,
         "shown": request.k,
         "asked_by": request.user,
-        "deadline_at": deadline_at,
+        "deadline_at": began + _OF_THE_MODEL * options.settings.deadline,
     }

@@ -12,6 +12,8 @@ from prompts import read_document
 from pydantic import SecretStr
 from re2llm.data.sample import load_films
 from re2llm.graph.recommend import graph
+from re2llm.operations.catalogue.finder import Finder
+from re2llm.operations.recommending.recommend import recommend
 from re2llm.runtime.budget import Budget
 from re2llm.runtime.context import Context
 from re2llm.runtime.services import Services
@@ -192,6 +194,29 @@ async def test_the_model_leaves_time_to_answer_before_the_deadline(
         if "prepare" in update:
             left = update["prepare"]["deadline_at"] - time.time()
     assert left <= 900
+
+
+async def test_looking_up_titles_counts_against_the_deadline(
+    adjust: Callable[..., None], films: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    adjust(deadline=1000.0)
+    resolve = Finder.resolve
+    begun: list[float] = []
+
+    async def slowly(self: Finder, *given: Any) -> Any:
+        begun.append(time.time())
+        await asyncio.sleep(0.1)
+        return await resolve(self, *given)
+
+    monkeypatch.setattr(Finder, "resolve", slowly)
+    ends: list[float] = []
+    await recommend(
+        Context(policy="none", model="offline", record=False),
+        HISTORY,
+        domain=films,
+        on_state=lambda _, update: ends.append(update.get("deadline_at", 0.0)),
+    )
+    assert 0 < max(ends) <= begun[0] + 900
 
 
 # The hint
