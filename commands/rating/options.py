@@ -48,7 +48,7 @@ SplitOption = Annotated[
 ScaleOption = Annotated[
     str | None,
     typer.Option(
-        metavar="LOW-HIGH",
+        metavar="RANGE",
         help="The lowest and the highest rating, as 1-5. Default: those of MovieLens, or of the "
         "reviews.",
     ),
